@@ -1,0 +1,447 @@
+/**
+ * The error table: every error that a user can meet has a code here, with its HTTP and gRPC status,
+ * who has to act, and the fix. `docs/reference/errors.md` is generated from this table, and a test
+ * fails when the two drift apart.
+ *
+ * A message says what happened with the offending value; the fix says what to do next. Faults of
+ * ours carry no internals.
+ */
+interface ErrorRow {
+  /** HTTP status. */
+  readonly http: number;
+  /** gRPC status code (google.rpc.Code). */
+  readonly grpc: number;
+  /** `user`: the request must change. `load`: the same request may succeed later. `fault`: ours. */
+  readonly kind: 'user' | 'load' | 'fault';
+  /** When it happens, for the reference page. */
+  readonly meaning: string;
+  /** What to do. */
+  readonly fix: string;
+}
+
+const GRPC = {
+  CANCELLED: 1,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+
+export const ERRORS = {
+  // The request itself.
+  BODY_NOT_JSON: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The body, or the JSON part of a binary body, is not valid JSON.',
+    fix: 'Send valid JSON; the message gives the position of the first error.',
+  },
+  REQUEST_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'A field of the request is missing, unknown or of the wrong type.',
+    fix: 'Correct the field that the message names; /docs lists every field.',
+  },
+  BODY_TOO_LARGE: {
+    http: 413,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'user',
+    meaning: 'The body is larger than the node accepts.',
+    fix: 'Send a smaller body, or start the node with a larger --max-body.',
+  },
+  BODY_TOO_SLOW: {
+    http: 408,
+    grpc: GRPC.DEADLINE_EXCEEDED,
+    kind: 'user',
+    meaning: 'The body did not arrive within the time allowed.',
+    fix: 'Send the request again over a faster connection.',
+  },
+  HEADER_LENGTH_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'Inference-Header-Content-Length is not a number, or is larger than the body.',
+    fix: 'Set it to the exact length in bytes of the JSON part.',
+  },
+  INPUT_UNKNOWN: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'An input is named that the model does not have.',
+    fix: 'Use the names that the model metadata lists.',
+  },
+  INPUT_MISSING: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'An input of the model was not sent.',
+    fix: 'Send every input that the model metadata lists.',
+  },
+  INPUT_SHAPE: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The shape of an input does not fit the model.',
+    fix: 'Send the shape that the model metadata lists; -1 there means any size.',
+  },
+  INPUT_DATATYPE: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The datatype of an input does not fit the model.',
+    fix: 'Send the datatype that the model metadata lists.',
+  },
+  INPUT_DATA: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The data of an input do not fill its shape, or a value does not fit its datatype.',
+    fix: 'Send exactly as many values, or bytes, as the shape and datatype take.',
+  },
+  INPUT_NOT_FINITE: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'An input holds NaN or infinity, and the deployment allows only finite values.',
+    fix: 'Send finite values, or deploy with --allow-non-finite.',
+  },
+  OUTPUT_UNKNOWN: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'An output is requested that the model does not have.',
+    fix: 'Use the names that the model metadata lists.',
+  },
+  INPUT_REJECTED: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The model itself, or the composition, refused the input.',
+    fix: 'The message says why; compare the input with the model metadata.',
+  },
+  IMAGE_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The bytes are not an image that can be decoded, or the image is too large.',
+    fix: 'Send a PNG, JPEG or WebP image of at most 50 megapixels.',
+  },
+  ROUTE_UNKNOWN: {
+    http: 404,
+    grpc: GRPC.UNIMPLEMENTED,
+    kind: 'user',
+    meaning: 'There is no such path or method.',
+    fix: 'See /docs for the paths and their methods.',
+  },
+  METHOD_NOT_ALLOWED: {
+    http: 405,
+    grpc: GRPC.UNIMPLEMENTED,
+    kind: 'user',
+    meaning: 'The path exists, but not with this method.',
+    fix: 'Use one of the methods in the Allow header.',
+  },
+  MODEL_UNKNOWN: {
+    http: 404,
+    grpc: GRPC.NOT_FOUND,
+    kind: 'user',
+    meaning: 'No deployment has this name.',
+    fix: '`skein ls` lists what is deployed.',
+  },
+  VERSION_UNKNOWN: {
+    http: 404,
+    grpc: GRPC.NOT_FOUND,
+    kind: 'user',
+    meaning: 'The model has no such version.',
+    fix: '`skein show NAME` lists the versions.',
+  },
+  KEY_UNKNOWN: {
+    http: 404,
+    grpc: GRPC.NOT_FOUND,
+    kind: 'user',
+    meaning: 'There is no API key with this id.',
+    fix: '`skein keys ls` lists the keys.',
+  },
+  // Access.
+  KEY_MISSING: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    kind: 'user',
+    meaning: 'The node requires an API key, and none was sent.',
+    fix: 'Send `Authorization: Bearer KEY`; `skein keys create` makes one on the node.',
+  },
+  KEY_INVALID: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    kind: 'user',
+    meaning: 'The API key is unknown, revoked or expired.',
+    fix: 'Ask for a new key; `skein keys create` makes one on the node.',
+  },
+  SCOPE_MISSING: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    kind: 'user',
+    meaning: 'The API key does not have the scope that this call needs.',
+    fix: 'Use a key with the scope that the message names.',
+  },
+  ORIGIN_FORBIDDEN: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    kind: 'user',
+    meaning: 'A browser page of another origin called a node that is open without keys.',
+    fix: 'Call from the node’s own page, or start the node with keys and allow the origin.',
+  },
+  RATE_LIMITED: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning: 'The tenant sent more requests per second than its limit.',
+    fix: 'Wait for Retry-After, or raise the limit of the key.',
+  },
+  QUOTA_EXCEEDED: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning: 'The tenant has as many requests waiting as its quota allows.',
+    fix: 'Wait for Retry-After, or raise the quota of the tenant.',
+  },
+  // Load and deadlines.
+  DEADLINE_UNREACHABLE: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning:
+      'The predicted finish misses the deadline, so the request was refused before it cost anything.',
+    fix: 'Retry after Retry-After, give a longer deadline, or add replicas.',
+  },
+  DEADLINE_EXCEEDED: {
+    http: 504,
+    grpc: GRPC.DEADLINE_EXCEEDED,
+    kind: 'load',
+    meaning: 'The deadline passed before an answer was ready.',
+    fix: 'Give a longer deadline, or add replicas.',
+  },
+  QUEUE_FULL: {
+    http: 503,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning: 'The queue of the deployment is at its bound.',
+    fix: 'Retry after Retry-After, or add replicas.',
+  },
+  NO_REPLICA: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'No replica is ready, and none will be before the deadline.',
+    fix: 'Retry after Retry-After; `skein show NAME` says what the replicas are doing.',
+  },
+  NODE_DRAINING: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The node is shutting down and takes no new work.',
+    fix: 'Retry: another node, or the restarted one, will answer.',
+  },
+  CANCELLED: {
+    http: 499,
+    grpc: GRPC.CANCELLED,
+    kind: 'user',
+    meaning: 'The client cancelled or disconnected.',
+    fix: 'Nothing to do.',
+  },
+  REPLICA_LOST: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The replica ended while it ran the request, and a second try failed too.',
+    fix: 'Retry; if it repeats, deploy the version with --isolation process and look at `skein show NAME`.',
+  },
+  // Models and deployments.
+  MODEL_FILE_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The file is not a readable ONNX model: truncated, corrupt, or something else.',
+    fix: 'Export the model again and check that the file arrived whole.',
+  },
+  MODEL_UNSUPPORTED: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning:
+      'The model uses an operator, operator set or IR version that the runtime does not have.',
+    fix: 'Export with the operator set that the message names, or replace the operator.',
+  },
+  MODEL_EXTERNAL_DATA: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning:
+      'The model keeps weights in a file beside it that is missing, too short, or outside its folder.',
+    fix: 'Put the file that the message names beside the model, or save the model as one file.',
+  },
+  MODEL_LOAD_FAILED: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The runtime could not load the model, or a warm-up run failed.',
+    fix: 'The message holds the runtime’s reason; run the model once where it was exported.',
+  },
+  DEPLOYMENT_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The settings of a deployment contradict each other or the machine.',
+    fix: 'Change the setting that the message names.',
+  },
+  COMPOSITION_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The TypeScript module is not a composition, or calls a deployment that is not there.',
+    fix: 'Export defineComposition(…) as `composition`, and deploy first what it calls.',
+  },
+  VERSION_IN_USE: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The version still takes traffic.',
+    fix: 'Shift its weight to another version first.',
+  },
+  ROLLOUT_IN_PROGRESS: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The deployment is already being rolled out.',
+    fix: 'Wait for it, or abort it with `skein rollback NAME`.',
+  },
+  NOTHING_TO_ROLL_BACK: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The deployment has no earlier state.',
+    fix: '`skein show NAME` lists its history.',
+  },
+  DEVICE_UNAVAILABLE: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The device that the deployment asks for is missing on this machine.',
+    fix: 'The message names the missing piece; `skein doctor` checks it.',
+  },
+  // The node.
+  STORAGE_FULL: {
+    http: 507,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning: 'The disk is full; nothing was changed.',
+    fix: 'Free space in the data folder, then try again.',
+  },
+  ARTIFACT_CORRUPT: {
+    http: 500,
+    grpc: GRPC.INTERNAL,
+    kind: 'fault',
+    meaning: 'A stored artifact no longer has its digest, so it is not served.',
+    fix: 'Deploy the model file again; check the disk.',
+  },
+  DATA_FOLDER_LOCKED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'Another node runs on this data folder.',
+    fix: 'Stop that node, or choose another folder with --data.',
+  },
+  PORT_IN_USE: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The port that was asked for is taken.',
+    fix: 'Choose another with --port, or leave it out to take the next free one.',
+  },
+  KEYS_REQUIRED: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The node would listen beyond loopback without any API key.',
+    fix: 'Create a key first: `skein keys create --scope admin`.',
+  },
+  // The command line.
+  USAGE: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The command line has an unknown command, option or value.',
+    fix: '`skein help COMMAND` shows the usage.',
+  },
+  FILE_UNREADABLE: {
+    http: 400,
+    grpc: GRPC.NOT_FOUND,
+    kind: 'user',
+    meaning: 'A file given on the command line cannot be read.',
+    fix: 'Check the path and its permissions.',
+  },
+  NODE_UNREACHABLE: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'No node answers at the address.',
+    fix: 'Start one with `skein up`, or point --server at it.',
+  },
+  INTERNAL: {
+    http: 500,
+    grpc: GRPC.INTERNAL,
+    kind: 'fault',
+    meaning: 'A fault of Skein.',
+    fix: 'The node’s log has the details under the request id in the message; please report it.',
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** How an error looks on the wire, in HTTP bodies and in `--json` output. */
+export interface ErrorBody {
+  /** What happened, in one sentence. The Open Inference Protocol asks for this field to be a string. */
+  readonly error: string;
+  readonly code: ErrorCode;
+  readonly fix: string;
+  readonly retryAfterMs?: number;
+}
+
+/** The one error class that crosses module borders. Anything else that is thrown is a fault of ours. */
+export class SkeinError extends Error {
+  override readonly name = 'SkeinError';
+  readonly code: ErrorCode;
+  /** When the same request may succeed, in milliseconds from now. */
+  readonly retryAfterMs: number | undefined;
+
+  /** @param message what happened, with the offending value. */
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: ErrorOptions & { retryAfterMs?: number } = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get row(): ErrorRow {
+    return ERRORS[this.code];
+  }
+
+  toBody(): ErrorBody {
+    return {
+      error: this.message,
+      code: this.code,
+      fix: this.row.fix,
+      ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
+    };
+  }
+}

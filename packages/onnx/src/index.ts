@@ -1,0 +1,17 @@
+export {
+  elementCount,
+  elementSize,
+  stringTensor,
+  tensor,
+  values,
+  type Dimension,
+  type ElementType,
+  type NumericArray,
+  type NumericTensor,
+  type NumericType,
+  type Signature,
+  type StringTensor,
+  type Tensor,
+  type TensorMap,
+  type TensorSpec,
+} from './tensor.ts';

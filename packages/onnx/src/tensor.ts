@@ -1,0 +1,170 @@
+/**
+ * The currency between every part of Skein: an element type, a shape and little-endian, row-major bytes.
+ *
+ * Bytes instead of typed arrays, because a network face then hands over what it received without a
+ * copy and without caring about alignment, and a batch is one `set` per request. `values()` gives
+ * the typed view where arithmetic is done.
+ *
+ * Element types are ONNX's own names (onnx.proto, TensorProto.DataType), in lower case.
+ */
+export type NumericType =
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'uint8'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'bool';
+
+export type ElementType = NumericType | 'string';
+
+export interface NumericTensor {
+  readonly type: NumericType;
+  readonly shape: readonly number[];
+  /** Little-endian, row-major; exactly `elementCount(shape) * elementSize(type)` bytes, at any alignment. */
+  readonly bytes: Uint8Array;
+}
+
+export interface StringTensor {
+  readonly type: 'string';
+  readonly shape: readonly number[];
+  /** One byte string per element. ONNX asks for UTF-8; compositions may carry any bytes, such as an image. */
+  readonly elements: readonly Uint8Array[];
+}
+
+export type Tensor = NumericTensor | StringTensor;
+
+/** Tensors by input or output name. */
+export type TensorMap = ReadonlyMap<string, Tensor>;
+
+/** A fixed size, a symbolic size (`"batch"`), or `null` where the model leaves it unnamed. */
+export type Dimension = number | string | null;
+
+export interface TensorSpec {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly Dimension[];
+}
+
+/** What a model takes and gives: names, element types and shapes, in the graph's order. */
+export interface Signature {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+export type NumericArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
+
+const ELEMENT_SIZES: Record<NumericType, number> = {
+  float32: 4,
+  float64: 8,
+  float16: 2,
+  bfloat16: 2,
+  int8: 1,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  uint8: 1,
+  uint16: 2,
+  uint32: 4,
+  uint64: 8,
+  bool: 1,
+};
+
+/** Bytes of one element. */
+export function elementSize(type: NumericType): number {
+  return ELEMENT_SIZES[type];
+}
+
+/** Number of elements of a shape; 1 for a scalar (`[]`). */
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  for (const size of shape) count *= size;
+  return count;
+}
+
+/** Wraps a typed array without a copy. 16-bit floats are passed as the bits in a `Uint16Array`. */
+export function tensor(
+  type: NumericType,
+  shape: readonly number[],
+  array: NumericArray,
+): NumericTensor {
+  const expected = elementCount(shape) * ELEMENT_SIZES[type];
+  if (array.byteLength !== expected) {
+    throw new RangeError(
+      `A ${type} tensor of shape [${shape.join(', ')}] takes ${expected} bytes, but ${array.byteLength} were given.`,
+    );
+  }
+  return { type, shape, bytes: new Uint8Array(array.buffer, array.byteOffset, array.byteLength) };
+}
+
+/** Makes a string tensor; text is encoded as UTF-8, byte strings are kept as they are. */
+export function stringTensor(
+  shape: readonly number[],
+  elements: readonly (string | Uint8Array)[],
+): StringTensor {
+  if (elements.length !== elementCount(shape)) {
+    throw new RangeError(
+      `A string tensor of shape [${shape.join(', ')}] takes ${elementCount(shape)} elements, but ${elements.length} were given.`,
+    );
+  }
+  const encoder = new TextEncoder();
+  return {
+    type: 'string',
+    shape,
+    elements: elements.map((element) =>
+      typeof element === 'string' ? encoder.encode(element) : element,
+    ),
+  };
+}
+
+/**
+ * The typed view of a numeric tensor: no copy when the bytes are aligned, else one.
+ * `float16` and `bfloat16` come as their bits in a `Uint16Array`, `bool` as a `Uint8Array` of 0 and 1.
+ */
+export function values(of: NumericTensor): NumericArray {
+  const size = ELEMENT_SIZES[of.type];
+  const aligned = of.bytes.byteOffset % size === 0 ? of.bytes : of.bytes.slice();
+  const count = aligned.byteLength / size;
+  const { buffer, byteOffset } = aligned;
+  switch (of.type) {
+    case 'float32':
+      return new Float32Array(buffer, byteOffset, count);
+    case 'float64':
+      return new Float64Array(buffer, byteOffset, count);
+    case 'int8':
+      return new Int8Array(buffer, byteOffset, count);
+    case 'int16':
+      return new Int16Array(buffer, byteOffset, count);
+    case 'int32':
+      return new Int32Array(buffer, byteOffset, count);
+    case 'int64':
+      return new BigInt64Array(buffer, byteOffset, count);
+    case 'uint16':
+    case 'float16':
+    case 'bfloat16':
+      return new Uint16Array(buffer, byteOffset, count);
+    case 'uint32':
+      return new Uint32Array(buffer, byteOffset, count);
+    case 'uint64':
+      return new BigUint64Array(buffer, byteOffset, count);
+    case 'uint8':
+    case 'bool':
+      return aligned;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The words that the faces, the serving plane and telemetry share. A face makes an
+ * `InferenceRequest`, hands it to `Inference.infer`, and translates the answer or the SkeinError.
+ *
+ *   face → deployment (cache, traffic split, shadow) → target (admission → queue → batcher → replica) → face
+ */
+import type { SkeinError } from '@skein/api';
+import type { Signature, TensorMap } from '@skein/onnx';
+
+/** Milliseconds on the process's monotonic clock (`performance.now()`). */
+export type Instant = number;
+
+/** Injected wherever time decides something, so that tests can simulate it. */
+export interface Clock {
+  now(): Instant;
+}
+
+/** A cancellation that costs nothing until it is used: one flag, one listener. */
+export class Cancellation {
+  cancelled = false;
+  onCancel: (() => void) | undefined;
+
+  cancel(): void {
+    if (this.cancelled) return;
+    this.cancelled = true;
+    this.onCancel?.();
+  }
+}
+
+/** W3C trace context of the caller, passed through untouched when nobody records traces. */
+export interface TraceContext {
+  readonly traceparent: string;
+  readonly tracestate?: string;
+}
+
+export interface InferenceRequest {
+  /** Echoed to the client and in logs. */
+  readonly id: string;
+  readonly deployment: string;
+  /** Pins one version; else the traffic split chooses. */
+  readonly version?: string | undefined;
+  /**
+   * Tensors by input name. Owned by the serving plane from here on: their memory may be
+   * transferred to a worker.
+   */
+  readonly inputs: TensorMap;
+  /** Outputs to return; all when absent. */
+  readonly outputs?: readonly string[] | undefined;
+  /** When the request reached the node. */
+  readonly arrivedAt: Instant;
+  /** When the answer must be ready; absent: arrival plus the deployment's objective. */
+  readonly deadline?: Instant | undefined;
+  /** 1 is the most urgent; 0 (default) means the middle level. Triton's `parameters.priority`. */
+  readonly priority: number;
+  readonly tenant: string;
+  /** Hashed for sticky routing during a rollout. */
+  readonly stickyKey?: string | undefined;
+  readonly cancellation?: Cancellation | undefined;
+  readonly trace?: TraceContext | undefined;
+  /** The face that took it: `http`, `grpc`, `internal` (a composition's call). */
+  readonly protocol: 'http' | 'grpc' | 'internal';
+}
+
+/** Milliseconds spent in each stage. */
+export interface StageTimes {
+  readonly queueMs: number;
+  readonly computeMs: number;
+  /** Rows of the run that answered, this request's included. */
+  readonly batchRows: number;
+}
+
+export interface InferenceAnswer {
+  readonly version: string;
+  readonly outputs: TensorMap;
+  readonly times: StageTimes;
+  readonly cached: boolean;
+}
+
+/** What a face needs of the serving plane. */
+export interface Inference {
+  /** @throws SkeinError for every refusal and failure. */
+  infer(request: InferenceRequest): Promise<InferenceAnswer>;
+  /** What the deployment takes and gives; of the version that takes most traffic, unless one is named. */
+  describe(deployment: string, version?: string): DeployedModel;
+  list(): readonly DeployedModel[];
+  /** Whether this deployment, or version of it, answers requests now. Unknown names are not ready. */
+  isReady(deployment: string, version?: string): boolean;
+}
+
+export interface DeployedModel {
+  readonly name: string;
+  readonly version: string;
+  readonly versions: readonly string[];
+  readonly signature: Signature;
+  /** `onnx` or `composition`. */
+  readonly kind: 'onnx' | 'composition';
+  readonly ready: boolean;
+  readonly maxBatchRows: number;
+  readonly objectiveMs: number;
+  /** Request header whose value becomes `stickyKey`, lower case; set while a sticky rollout runs. */
+  readonly stickyHeader?: string | undefined;
+}
+
+/** A request after the deployment has given it a version and a deadline. */
+export interface TargetRequest extends InferenceRequest {
+  readonly deadline: Instant;
+}
+
+/** One version that takes requests: an ONNX version's dispatcher, or a composition. */
+export interface Target {
+  readonly version: string;
+  readonly signature: Signature;
+  readonly kind: 'onnx' | 'composition';
+  /** Rows that one run may hold; 1 when the model is not batched. */
+  readonly maxBatchRows: number;
+  /** @throws SkeinError for every refusal and failure. */
+  submit(request: TargetRequest): Promise<InferenceAnswer>;
+  snapshot(): TargetSnapshot;
+  /** Starts or drains replicas until `count` are wanted. Returns at once; `snapshot()` tells the progress. */
+  scaleTo(count: number): void;
+  /** Resolves when the first replica is ready, rejects when it cannot be. With none wanted, resolves at once. */
+  whenReady(): Promise<void>;
+  /** Takes no new requests, finishes the accepted ones, ends every replica. */
+  drain(): Promise<void>;
+}
+
+export interface ReplicaSnapshot {
+  readonly id: string;
+  readonly state: 'loading' | 'warming' | 'ready' | 'draining' | 'gone';
+  readonly busy: boolean;
+  readonly since: Instant;
+  readonly runs: number;
+  /** Why it is gone, when it did not end by itself. */
+  readonly failure?: string | undefined;
+}
+
+/** What the autoscaler, the API and the CLI see of a target. Counters only grow. */
+export interface TargetSnapshot {
+  readonly replicas: readonly ReplicaSnapshot[];
+  readonly queuedRequests: number;
+  readonly queuedRows: number;
+  readonly inFlightRows: number;
+  /** Predicted wait in milliseconds of a request that arrived now, before its own run. */
+  readonly predictedDelayMs: number;
+  readonly arrivedRequests: number;
+  readonly arrivedRows: number;
+  readonly answered: number;
+  /** Answered inside their deadline. */
+  readonly answeredInTime: number;
+  /** Refusals and failures by error code. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Predicted run time by rows, as the latency model has learnt it. */
+  readonly latencies: readonly {
+    readonly rows: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+  }[];
+}
+
+/** What the serving plane tells telemetry. Called on the hot path: implementations only count. */
+export interface ServingObserver {
+  answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void;
+  refused(request: InferenceRequest, error: SkeinError, at: Instant): void;
+  batchRan(deployment: string, version: string, rows: number, computeMs: number): void;
+  replicaChanged(deployment: string, version: string, replica: ReplicaSnapshot): void;
+}

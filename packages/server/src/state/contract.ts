@@ -1,0 +1,137 @@
+/**
+ * What a node remembers. Two backends can stand in for each other: SQLite (embedded) and, in a
+ * fleet, Redis; one contract test runs over every backend. All methods are asynchronous because one
+ * of the backends is remote. Every record is immutable except the current deployment row, which is
+ * replaced as a whole under its revision.
+ */
+import type { DeploymentSettings, TrafficTarget } from '@skein/api';
+import type { Signature } from '@skein/onnx';
+
+/** ISO 8601 in UTC, wall clock. */
+export type Timestamp = string;
+
+export interface VersionRecord {
+  readonly model: string;
+  /** Counts up from "1" per model. */
+  readonly version: string;
+  readonly kind: 'onnx' | 'composition';
+  /** sha-256 of the artifact, in hex. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly signature: Signature;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** For a composition: the absolute path of its module on this machine. */
+  readonly modulePath?: string | undefined;
+  readonly createdAt: Timestamp;
+}
+
+export interface DeploymentRecord {
+  readonly name: string;
+  readonly settings: DeploymentSettings;
+  /** At least one; weights are shares of their sum. */
+  readonly targets: readonly TrafficTarget[];
+  /** Counts up; a write with a stale revision is refused. */
+  readonly revision: number;
+  readonly updatedAt: Timestamp;
+}
+
+/** Something that a deployment did or had done to it, with its reason. */
+export interface HistoryEntry {
+  readonly id: number;
+  readonly at: Timestamp;
+  readonly deployment: string;
+  readonly kind:
+    | 'deployed'
+    | 'settings-changed'
+    | 'rollout-started'
+    | 'rollout-step'
+    | 'rollout-finished'
+    | 'rolled-back'
+    | 'scaled'
+    | 'replica-lost'
+    | 'undeployed';
+  readonly reason: string;
+  /** Facts behind the reason: versions, weights, counts, measurements. */
+  readonly details: Readonly<Record<string, unknown>>;
+  /** The API key's id, or `local` on an open loopback node, or `skein` for the node itself. */
+  readonly actor: string;
+}
+
+export interface KeyRecord {
+  readonly id: string;
+  /** scrypt or sha-256 of the random secret; the secret itself is shown once and never stored. */
+  readonly secretHash: string;
+  readonly label: string;
+  readonly tenant: string;
+  readonly scopes: readonly ('infer' | 'read' | 'admin')[];
+  /** Requests per second; absent: unlimited. */
+  readonly ratePerSecond?: number | undefined;
+  /** Requests that may wait or run at once; absent: unlimited. */
+  readonly maxConcurrent?: number | undefined;
+  readonly createdAt: Timestamp;
+  readonly expiresAt?: Timestamp | undefined;
+  readonly revokedAt?: Timestamp | undefined;
+}
+
+/** One management action: who did what to what, and how it ended. Bodies are never recorded. */
+export interface AuditEntry {
+  readonly id: number;
+  readonly at: Timestamp;
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly outcome: string;
+  readonly remote: string;
+}
+
+export interface State {
+  /** Assigns the next version number; the same digest and module again returns the version that exists. */
+  addVersion(version: Omit<VersionRecord, 'version' | 'createdAt'>): Promise<VersionRecord>;
+  versions(model?: string): Promise<VersionRecord[]>;
+  version(model: string, version: string): Promise<VersionRecord | undefined>;
+  removeVersion(model: string, version: string): Promise<void>;
+
+  deployments(): Promise<DeploymentRecord[]>;
+  deployment(name: string): Promise<DeploymentRecord | undefined>;
+  /** @param expectedRevision 0 for a new deployment. @throws SkeinError ROLLOUT_IN_PROGRESS when stale. */
+  putDeployment(
+    deployment: Pick<DeploymentRecord, 'name' | 'settings' | 'targets'>,
+    expectedRevision: number,
+  ): Promise<DeploymentRecord>;
+  /** Every earlier row of a deployment, newest first: what a rollback returns to. */
+  deploymentRevisions(name: string): Promise<DeploymentRecord[]>;
+  removeDeployment(name: string): Promise<void>;
+
+  addHistory(entry: Omit<HistoryEntry, 'id' | 'at'>): Promise<HistoryEntry>;
+  /** Newest first. */
+  history(filter: {
+    deployment?: string;
+    kind?: HistoryEntry['kind'];
+    limit: number;
+  }): Promise<HistoryEntry[]>;
+
+  addKey(key: KeyRecord): Promise<void>;
+  keys(): Promise<KeyRecord[]>;
+  revokeKey(id: string, at: Timestamp): Promise<boolean>;
+
+  addAudit(entry: Omit<AuditEntry, 'id' | 'at'>): Promise<void>;
+  /** Newest first. */
+  audit(limit: number): Promise<AuditEntry[]>;
+
+  close(): Promise<void>;
+}
+
+/** Immutable blobs named by their sha-256. */
+export interface ArtifactStore {
+  /**
+   * Stores a stream; nothing is visible until all of it is on disk.
+   * @throws SkeinError STORAGE_FULL, BODY_TOO_LARGE (past `maxBytes`).
+   */
+  put(
+    content: AsyncIterable<Uint8Array>,
+    maxBytes: number,
+  ): Promise<{ digest: string; sizeBytes: number }>;
+  /** A local path whose content has been verified against the digest. @throws SkeinError ARTIFACT_CORRUPT. */
+  pathOf(digest: string): Promise<string>;
+  remove(digest: string): Promise<void>;
+}
