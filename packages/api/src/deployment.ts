@@ -50,6 +50,7 @@ export const DeploymentSettings = z.strictObject({
   cache: CachePolicy.optional(),
 });
 export type DeploymentSettings = z.infer<typeof DeploymentSettings>;
+export type DeploymentSettingsInput = z.input<typeof DeploymentSettings>;
 
 /** One entry of the traffic split. Weights are shares of their sum. */
 export const TrafficTarget = z.strictObject({
@@ -82,3 +83,76 @@ export type RolloutPlan = z.infer<typeof RolloutPlan>;
 
 export const ReplicaState = z.enum(['loading', 'warming', 'ready', 'draining', 'gone']);
 export type ReplicaState = z.infer<typeof ReplicaState>;
+
+export const TensorSpecView = z.object({
+  name: z.string(),
+  /** ONNX element type in lower case: float32, int64, string, … */
+  type: z.string(),
+  /** A size, a symbolic name, or null for an unnamed size. */
+  shape: z.array(z.union([z.int(), z.string(), z.null()])),
+});
+
+export const ReplicaView = z.object({
+  id: z.string(),
+  state: ReplicaState,
+  busy: z.boolean(),
+  runs: z.int(),
+  failure: z.string().optional(),
+});
+
+export const RolloutView = z.object({
+  strategy: z.enum(['immediate', 'canary', 'shadow']),
+  fromVersion: z.string(),
+  toVersion: z.string(),
+  /** `warming`, `shifting`, `comparing`, then `finished` or `rolled-back`. */
+  phase: z.enum(['warming', 'shifting', 'comparing', 'finished', 'rolled-back']),
+  /** Percent of traffic on the new version now. */
+  share: z.number(),
+  reason: z.string(),
+  startedAt: z.string(),
+  /** What a shadow has seen so far. */
+  comparison: z
+    .object({ compared: z.int(), differing: z.int(), maxDifference: z.number() })
+    .optional(),
+});
+export type RolloutView = z.infer<typeof RolloutView>;
+
+export const VersionTargetView = z.object({
+  version: z.string(),
+  weight: z.number(),
+  digest: z.string(),
+  replicas: z.array(ReplicaView),
+  queuedRequests: z.int(),
+  inFlightRows: z.int(),
+  predictedDelayMs: z.number(),
+  answered: z.int(),
+  answeredInTime: z.int(),
+  refused: z.record(z.string(), z.int()),
+  latencies: z.array(z.object({ rows: z.int(), p50Ms: z.number(), p99Ms: z.number() })),
+});
+
+/** What the API, the CLI and the console show of a deployment. */
+export const DeploymentView = z.object({
+  name: Name,
+  kind: z.enum(['onnx', 'composition']),
+  /** `ready`, `starting` (no replica yet), `idle` (scaled to zero), `failed` (no replica can start). */
+  status: z.enum(['ready', 'starting', 'idle', 'failed']),
+  reason: z.string(),
+  revision: z.int(),
+  settings: DeploymentSettings,
+  signature: z.object({ inputs: z.array(TensorSpecView), outputs: z.array(TensorSpecView) }),
+  targets: z.array(VersionTargetView),
+  rollout: RolloutView.optional(),
+  /** Over the last minute. */
+  last: z.object({
+    requestsPerSecond: z.number(),
+    goodputPerSecond: z.number(),
+    /** Share of requests answered inside their deadline; null without traffic. */
+    sloAttainment: z.number().nullable(),
+    p50Ms: z.number().nullable(),
+    p99Ms: z.number().nullable(),
+    shedPerSecond: z.number(),
+  }),
+  updatedAt: z.string(),
+});
+export type DeploymentView = z.infer<typeof DeploymentView>;
