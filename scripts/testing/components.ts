@@ -1,0 +1,41 @@
+/**
+ * System components that some tests need. Where one is absent its tests are reported as skipped,
+ * with the reason and the one command that provides it; with SKEIN_FORBID_SKIPS=1 (as in CI) an
+ * absent component is a failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+const PYTHON = '/usr/bin/python3';
+
+function runs(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
+}
+
+function imports(module: string): boolean {
+  // find_spec, not import: importing onnxruntime takes a second and prints pages of warnings.
+  const code = `import importlib.util, sys; sys.exit(importlib.util.find_spec(${JSON.stringify(module)}) is None)`;
+  return existsSync(PYTHON) && runs(PYTHON, '-c', code);
+}
+
+const CHECKS = {
+  'python3-grpcio': () => imports('grpc'),
+  'python3-onnxruntime': () => imports('onnxruntime'),
+  'python3-fastapi': () => imports('fastapi') && imports('uvicorn'),
+  chromium: () => existsSync('/usr/bin/chromium'),
+  docker: () => runs('docker', 'version'),
+  redis: () => runs('redis-server', '--version'),
+  bubblewrap: () => runs('bwrap', '--version'),
+  h2load: () => runs('h2load', '--version'),
+} as const;
+
+export type Component = keyof typeof CHECKS;
+
+/** Whether tests that need the component must be skipped here, and why. */
+export function requireComponent(name: Component): { skip: boolean; reason: string } {
+  if (CHECKS[name]()) return { skip: false, reason: '' };
+  const reason = `${name} is not available here; \`npm run provision\` installs it on Debian and Ubuntu.`;
+  if (process.env['SKEIN_FORBID_SKIPS'] === '1') throw new Error(reason);
+  process.stderr.write(`skipped: ${reason}\n`);
+  return { skip: true, reason };
+}
