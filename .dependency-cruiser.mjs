@@ -1,0 +1,61 @@
+// The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
+//   onnx ← runtime ← train ← server,   api ← { server, edge, console, cli, apps, examples }
+const packages = '^packages/([^/]+)/';
+
+/** Which workspace packages each package may import. */
+const allowed = {
+  onnx: [],
+  runtime: ['onnx'],
+  api: ['onnx'],
+  server: ['onnx', 'runtime', 'api'],
+  cli: ['onnx', 'api', 'server'],
+};
+
+const directions = Object.entries(allowed).map(([from, to]) => ({
+  name: `${from}-imports`,
+  comment: `packages/${from} may import only: ${to.join(', ') || 'no other package'}.`,
+  severity: 'error',
+  from: { path: `^packages/${from}/`, pathNot: '\\.test\\.ts$' },
+  to: { path: packages, pathNot: `^packages/(${[from, ...to].join('|')})/` },
+}));
+
+export default {
+  forbidden: [
+    ...directions,
+    {
+      name: 'no-cycles',
+      comment: 'Data flows one way; a cycle means that two files are one noun.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'public-surface',
+      comment: 'A package is used through its index, never through its inner files.',
+      severity: 'error',
+      from: { path: '^(packages/[^/]+|apps|examples|bench)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^packages/[^/]+/src/', pathNot: ['^$1/', '/src/index\\.ts$', 'define-composition\\.ts$'] },
+    },
+    {
+      name: 'browser-safe',
+      comment: 'onnx and api run in browsers: nothing of Node.',
+      severity: 'error',
+      from: { path: '^packages/(onnx|api)/src/', pathNot: ['\\.test\\.ts$', '/testing/'] },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: ['\\.test\\.ts$', '(^|/)scripts/', 'worker', '\\.gen\\.', 'contract\\.ts$'] },
+      to: {},
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(node_modules|dist|fixtures)/' },
+    parser: 'swc',
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'], extensions: ['.ts', '.js', '.mjs'] },
+    extraExtensionsToScan: ['.mjs'],
+  },
+};

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs the system components that some tests and benchmarks use: Debian and Ubuntu, as root.
+# Everything else comes with `npm start` and `npm test`.
+set -euo pipefail
+
+if ! command -v apt-get >/dev/null; then
+  echo 'provision: this script knows apt-get (Debian, Ubuntu). Install by hand what `skein doctor` lists as missing.' >&2
+  exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+  echo 'provision: run it as root: sudo npm run provision' >&2
+  exit 1
+fi
+
+packages=(
+  chromium fonts-dejavu-core                                  # browser tests
+  python3 python3-grpcio python3-grpc-tools                   # a gRPC client in another language
+  python3-prometheus-client                                   # a metrics parser in another language
+  python3-fastapi uvicorn python3-onnxruntime python3-numpy   # the peer of the serving benchmark
+  nghttp2-client                                              # h2load, the closed-loop generator
+  docker.io docker-cli debootstrap                            # the container image and its test
+  bubblewrap redis-server
+  bash-completion
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  echo 'provision: everything is installed'
+  exit 0
+fi
+
+echo "provision: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -o DPkg::Lock::Timeout=300 update -q
+# Services stay off: tests start what they need on ports of their own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' > $policy && chmod +x $policy
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
+apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${missing[@]}"
