@@ -351,6 +351,27 @@ export const ERRORS = {
     meaning: 'A stored artifact no longer has its digest, so it is not served.',
     fix: 'Deploy the model file again; check the disk.',
   },
+  STATE_CORRUPT: {
+    http: 500,
+    grpc: GRPC.INTERNAL,
+    kind: 'fault',
+    meaning: 'The database in the data folder is damaged, or is not one of Skein.',
+    fix: 'Restore state.sqlite from a backup, or move it away to start empty; check the disk.',
+  },
+  STATE_TOO_NEW: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The data folder was last used by a newer Skein, whose database this one cannot read.',
+    fix: 'Start the newer Skein, or choose another folder with --data.',
+  },
+  DATA_FOLDER_UNUSABLE: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The data folder cannot be made or written to.',
+    fix: 'Give the node’s user write access to the folder, or choose another with --data.',
+  },
   DATA_FOLDER_LOCKED: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,

@@ -19,3 +19,33 @@ export interface Access {
   enter(caller: Caller): void;
   leave(caller: Caller): void;
 }
+
+export interface NewKey {
+  /** What a person calls it. */
+  readonly label: string;
+  readonly tenant: string;
+  readonly scopes: readonly Scope[];
+  /** Requests per second; absent: unlimited. A second's worth may come at once. */
+  readonly ratePerSecond?: number | undefined;
+  /** Requests that the tenant may have waiting or running when this key asks; absent: unlimited. */
+  readonly maxConcurrent?: number | undefined;
+  /** ISO 8601; absent: never. */
+  readonly expiresAt?: string | undefined;
+}
+
+/** What may be shown of a key: everything but its secret and the secret's hash. */
+export interface KeyView extends NewKey {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly revokedAt?: string | undefined;
+}
+
+/** API keys as a person manages them. A change takes effect on the next request. */
+export interface Keys {
+  /** @returns the key and its secret, which is shown this once and stored nowhere. @throws SkeinError STORAGE_FULL. */
+  create(key: NewKey): Promise<{ key: KeyView; secret: string }>;
+  /** Every key, revoked and expired ones too, oldest first. */
+  list(): Promise<KeyView[]>;
+  /** Revokes a key; again is no error. @throws SkeinError KEY_UNKNOWN. */
+  revoke(id: string): Promise<void>;
+}
