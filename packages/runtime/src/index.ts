@@ -6,3 +6,4 @@ export {
   type Session,
   type SessionOptions,
 } from './contract.ts';
+export { nativeRuntime } from './native/native-runtime.ts';
