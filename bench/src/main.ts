@@ -1,0 +1,41 @@
+/**
+ * `npm run bench -- NAME [--json] [--quick]`: one comparison beside its peer, in one run on one
+ * machine. Prints ratios; asserts nothing (exit 1 only when a measurement could not be taken).
+ */
+import { parseArgs } from 'node:util';
+import { describeMachine } from './harness/machine.ts';
+import { renderTable, type BenchReport } from './harness/report.ts';
+
+interface BenchOptions {
+  /** Shorter runs: under 45 s in all, noisier figures. */
+  readonly quick: boolean;
+  readonly progress: (line: string) => void;
+}
+
+const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promise<BenchReport>>> = {
+  serving: async () => (await import('./serving/serving.ts')).benchServing,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
+});
+const [name = ''] = positionals;
+const load = BENCHMARKS[name];
+if (load === undefined) {
+  console.error(`Unknown benchmark "${name}". Fix: npm run bench -- ${Object.keys(BENCHMARKS).join(' | ')} [--json] [--quick]`);
+  process.exit(2);
+}
+
+const begun = performance.now();
+const bench = await load();
+const report = await bench({
+  quick: values.quick,
+  progress: (line) => process.stderr.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}\n`),
+});
+const machine = describeMachine();
+if (values.json) {
+  console.log(JSON.stringify({ ...report, quick: values.quick, machine, seconds: (performance.now() - begun) / 1000 }));
+} else {
+  console.log(renderTable(report, machine));
+}
