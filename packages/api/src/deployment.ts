@@ -9,18 +9,36 @@ export const Name = z
   );
 
 export const Objective = z.strictObject({
-  /** Latency that the quantile promises, from the request's arrival to its answer. */
-  latencyMs: z.number().positive().max(600_000).default(500),
-  quantile: z.number().gt(0.5).lt(1).default(0.99),
+  latencyMs: z
+    .number()
+    .positive()
+    .max(600_000)
+    .describe('Latency that the quantile promises, from the request’s arrival to its answer.')
+    .default(500),
+  quantile: z.number().gt(0.5).lt(1).describe('Share of requests that must keep it.').default(0.99),
 });
 
 export const ReplicaBounds = z
-  .strictObject({ min: z.int().min(0).max(256).default(1), max: z.int().min(1).max(256) })
+  .strictObject({
+    min: z
+      .int()
+      .min(0)
+      .max(256)
+      .describe('0 lets an idle deployment give back its memory.')
+      .default(1),
+    max: z.int().min(1).max(256),
+  })
   .refine((bounds) => bounds.min <= bounds.max, 'min must not exceed max');
 
 export const BatchingPolicy = z.strictObject({
-  /** Rows of one run; 1 turns batching off. Models whose first dimension is fixed are never batched. */
-  maxRows: z.int().min(1).max(4096).default(32),
+  maxRows: z
+    .int()
+    .min(1)
+    .max(4096)
+    .describe(
+      'Rows of one run; 1 turns batching off. Models whose first dimension is fixed are never batched.',
+    )
+    .default(32),
 });
 
 export const CachePolicy = z.strictObject({
@@ -28,29 +46,70 @@ export const CachePolicy = z.strictObject({
     .int()
     .positive()
     .default(64 * 1024 * 1024),
-  ttlMs: z.int().positive().default(60_000),
+  ttlMs: z.int().positive().describe('How long an answer may be repeated.').default(60_000),
 });
 
 /** The settings of a deployment that stay when its versions change. */
-export const DeploymentSettings = z.strictObject({
-  objective: Objective.default({ latencyMs: 500, quantile: 0.99 }),
-  /** Default: from 1 to as many as the cores carry with `threads` each. */
-  replicas: ReplicaBounds.optional(),
-  /** Intra-op threads of each replica. */
-  threads: z.int().min(1).max(256).default(1),
-  /** Lets threads × replicas exceed the cores. */
-  oversubscribe: z.boolean().default(false),
-  batching: BatchingPolicy.default({ maxRows: 32 }),
-  isolation: z.enum(['thread', 'process']).default('thread'),
-  device: z.enum(['cpu', 'cuda']).default('cpu'),
-  /** Requests that may wait, over all tenants. */
-  maxQueue: z.int().min(1).max(1_000_000).default(1024),
-  /** Refuse NaN and infinity in inputs. */
-  finiteOnly: z.boolean().default(false),
-  cache: CachePolicy.optional(),
-});
+export const DeploymentSettings = z
+  .strictObject({
+    objective: Objective.describe('The latency that this deployment promises.').default({
+      latencyMs: 500,
+      quantile: 0.99,
+    }),
+    replicas: ReplicaBounds.describe(
+      'Bounds of the autoscaler; default: from 1 to as many as the cores carry with `threads` each.',
+    ).optional(),
+    threads: z.int().min(1).max(256).describe('Intra-op threads of each replica.').default(1),
+    oversubscribe: z.boolean().describe('Lets threads × replicas exceed the cores.').default(false),
+    batching: BatchingPolicy.describe('How requests are run together.').default({ maxRows: 32 }),
+    isolation: z
+      .enum(['thread', 'process'])
+      .describe('`process`: a crash of the model costs only a retry.')
+      .default('thread'),
+    device: z.enum(['cpu', 'cuda']).describe('Where replicas run.').default('cpu'),
+    maxQueue: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .describe('Requests that may wait, over all tenants.')
+      .default(1024),
+    finiteOnly: z.boolean().describe('Refuse NaN and infinity in inputs.').default(false),
+    cache: CachePolicy.describe('Repeats answers to equal inputs; absent: off.').optional(),
+  })
+  .meta({ id: 'DeploymentSettings' });
 export type DeploymentSettings = z.infer<typeof DeploymentSettings>;
 export type DeploymentSettingsInput = z.input<typeof DeploymentSettings>;
+
+/**
+ * A change of settings: what is left out stays as it is, so no field has a default here. `null`
+ * returns `replicas` to its default and turns `cache` off.
+ */
+export const DeploymentSettingsPatch = z
+  .strictObject({
+    objective: z
+      .strictObject({
+        latencyMs: Objective.shape.latencyMs.unwrap().optional(),
+        quantile: Objective.shape.quantile.unwrap().optional(),
+      })
+      .describe(DeploymentSettings.shape.objective.unwrap().description ?? '')
+      .optional(),
+    replicas: ReplicaBounds.describe(
+      'Bounds of the autoscaler; null: as many as the cores carry.',
+    ).nullish(),
+    threads: DeploymentSettings.shape.threads.unwrap().optional(),
+    oversubscribe: DeploymentSettings.shape.oversubscribe.unwrap().optional(),
+    batching: z
+      .strictObject({ maxRows: BatchingPolicy.shape.maxRows.unwrap().optional() })
+      .describe(DeploymentSettings.shape.batching.unwrap().description ?? '')
+      .optional(),
+    isolation: DeploymentSettings.shape.isolation.unwrap().optional(),
+    device: DeploymentSettings.shape.device.unwrap().optional(),
+    maxQueue: DeploymentSettings.shape.maxQueue.unwrap().optional(),
+    finiteOnly: DeploymentSettings.shape.finiteOnly.unwrap().optional(),
+    cache: CachePolicy.describe('Repeats answers to equal inputs; null: off.').nullish(),
+  })
+  .meta({ id: 'DeploymentSettingsPatch' });
+export type DeploymentSettingsPatch = z.infer<typeof DeploymentSettingsPatch>;
 
 /** One entry of the traffic split. Weights are shares of their sum. */
 export const TrafficTarget = z.strictObject({
@@ -60,99 +119,152 @@ export const TrafficTarget = z.strictObject({
 export type TrafficTarget = z.infer<typeof TrafficTarget>;
 
 /** How a new version takes over. */
-export const RolloutPlan = z.strictObject({
-  /** `immediate`: warm, then all at once. `canary`: shift by the steps. `shadow`: copy traffic and compare only. */
-  strategy: z.enum(['immediate', 'canary', 'shadow']).default('immediate'),
-  /** Shares of traffic in percent that the new version takes, one after another; canary ends with 100. */
-  steps: z.array(z.number().gt(0).max(100)).min(1).max(20).default([5, 25, 50, 100]),
-  /** Time that each step must hold before the next. */
-  stepMs: z.int().min(100).max(86_400_000).default(10_000),
-  /** Requests that a step, or a shadow, must have seen before it is judged. */
-  minRequests: z.int().min(1).default(20),
-  /** Route by a hash of this request header instead of at random, so that a caller stays on one version. */
-  stickyHeader: z
-    .string()
-    .regex(/^[A-Za-z0-9-]{1,64}$/)
-    .optional(),
-  /** Largest |difference| between the outputs of the old and the new version that a shadow tolerates. */
-  tolerance: z.number().min(0).optional(),
-  /** Roll back when the new version's error share exceeds this. */
-  maxErrorShare: z.number().min(0).max(1).default(0.01),
-});
+export const RolloutPlan = z
+  .strictObject({
+    strategy: z
+      .enum(['immediate', 'canary', 'shadow'])
+      .describe(
+        '`immediate`: warm, then all at once. `canary`: shift by the steps. `shadow`: copy traffic and compare only.',
+      )
+      .default('immediate'),
+    steps: z
+      .array(z.number().gt(0).max(100))
+      .min(1)
+      .max(20)
+      .describe(
+        'Percent of traffic that the new version takes, one after another; canary ends with 100.',
+      )
+      .default([5, 25, 50, 100]),
+    stepMs: z
+      .int()
+      .min(100)
+      .max(86_400_000)
+      .describe('Time that each step must hold before the next.')
+      .default(10_000),
+    minRequests: z
+      .int()
+      .min(1)
+      .describe('Requests that a step, or a shadow, must have seen before it is judged.')
+      .default(20),
+    stickyHeader: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{1,64}$/)
+      .describe(
+        'Route by a hash of this request header instead of at random, so that a caller stays on one version.',
+      )
+      .optional(),
+    tolerance: z
+      .number()
+      .min(0)
+      .describe(
+        'Largest |difference| between the outputs of the old and the new version that a shadow tolerates.',
+      )
+      .optional(),
+    maxErrorShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe('Roll back when the new version’s error share exceeds this.')
+      .default(0.01),
+  })
+  .meta({ id: 'RolloutPlan' });
 export type RolloutPlan = z.infer<typeof RolloutPlan>;
 
 export const ReplicaState = z.enum(['loading', 'warming', 'ready', 'draining', 'gone']);
 export type ReplicaState = z.infer<typeof ReplicaState>;
 
-export const TensorSpecView = z.object({
-  name: z.string(),
-  /** ONNX element type in lower case: float32, int64, string, … */
-  type: z.string(),
-  /** A size, a symbolic name, or null for an unnamed size. */
-  shape: z.array(z.union([z.int(), z.string(), z.null()])),
-});
+export const TensorSpecView = z
+  .object({
+    name: z.string(),
+    type: z.string().describe('ONNX element type in lower case: float32, int64, string, …'),
+    shape: z
+      .array(z.union([z.int(), z.string(), z.null()]))
+      .describe('Sizes, symbolic names, or null for an unnamed size.'),
+  })
+  .meta({ id: 'TensorSpec' });
 
-export const ReplicaView = z.object({
-  id: z.string(),
-  state: ReplicaState,
-  busy: z.boolean(),
-  runs: z.int(),
-  failure: z.string().optional(),
-});
+/** What a model takes and gives. */
+export const SignatureView = z
+  .object({ inputs: z.array(TensorSpecView), outputs: z.array(TensorSpecView) })
+  .meta({ id: 'Signature' });
 
-export const RolloutView = z.object({
-  strategy: z.enum(['immediate', 'canary', 'shadow']),
-  fromVersion: z.string(),
-  toVersion: z.string(),
-  /** `warming`, `shifting`, `comparing`, then `finished` or `rolled-back`. */
-  phase: z.enum(['warming', 'shifting', 'comparing', 'finished', 'rolled-back']),
-  /** Percent of traffic on the new version now. */
-  share: z.number(),
-  reason: z.string(),
-  startedAt: z.string(),
-  /** What a shadow has seen so far. */
-  comparison: z
-    .object({ compared: z.int(), differing: z.int(), maxDifference: z.number() })
-    .optional(),
-});
+export const ReplicaView = z
+  .object({
+    id: z.string(),
+    state: ReplicaState,
+    busy: z.boolean(),
+    runs: z.int(),
+    failure: z.string().optional(),
+  })
+  .meta({ id: 'Replica' });
+
+export const RolloutView = z
+  .object({
+    strategy: z.enum(['immediate', 'canary', 'shadow']),
+    fromVersion: z.string(),
+    toVersion: z.string(),
+    phase: z
+      .enum(['warming', 'shifting', 'comparing', 'finished', 'rolled-back'])
+      .describe('`warming`, `shifting`, `comparing`, then `finished` or `rolled-back`.'),
+    share: z.number().describe('Percent of traffic on the new version now.'),
+    reason: z.string(),
+    startedAt: z.string(),
+    comparison: z
+      .object({ compared: z.int(), differing: z.int(), maxDifference: z.number() })
+      .describe('What a shadow has seen so far.')
+      .optional(),
+  })
+  .meta({ id: 'Rollout' });
 export type RolloutView = z.infer<typeof RolloutView>;
 
-export const VersionTargetView = z.object({
-  version: z.string(),
-  weight: z.number(),
-  digest: z.string(),
-  replicas: z.array(ReplicaView),
-  queuedRequests: z.int(),
-  inFlightRows: z.int(),
-  predictedDelayMs: z.number(),
-  answered: z.int(),
-  answeredInTime: z.int(),
-  refused: z.record(z.string(), z.int()),
-  latencies: z.array(z.object({ rows: z.int(), p50Ms: z.number(), p99Ms: z.number() })),
-});
+export const VersionTargetView = z
+  .object({
+    version: z.string(),
+    weight: z.number().describe('Share of the sum of all weights.'),
+    digest: z.string(),
+    replicas: z.array(ReplicaView),
+    queuedRequests: z.int(),
+    inFlightRows: z.int(),
+    predictedDelayMs: z.number().describe('Predicted wait of a request that arrived now.'),
+    answered: z.int(),
+    answeredInTime: z.int(),
+    refused: z.record(z.string(), z.int()).describe('Refusals and failures by error code.'),
+    latencies: z
+      .array(z.object({ rows: z.int(), p50Ms: z.number(), p99Ms: z.number() }))
+      .describe('Predicted run time by rows, as the latency model has learnt it.'),
+  })
+  .meta({ id: 'VersionTarget' });
 
 /** What the API, the CLI and the console show of a deployment. */
-export const DeploymentView = z.object({
-  name: Name,
-  kind: z.enum(['onnx', 'composition']),
-  /** `ready`, `starting` (no replica yet), `idle` (scaled to zero), `failed` (no replica can start). */
-  status: z.enum(['ready', 'starting', 'idle', 'failed']),
-  reason: z.string(),
-  revision: z.int(),
-  settings: DeploymentSettings,
-  signature: z.object({ inputs: z.array(TensorSpecView), outputs: z.array(TensorSpecView) }),
-  targets: z.array(VersionTargetView),
-  rollout: RolloutView.optional(),
-  /** Over the last minute. */
-  last: z.object({
-    requestsPerSecond: z.number(),
-    goodputPerSecond: z.number(),
-    /** Share of requests answered inside their deadline; null without traffic. */
-    sloAttainment: z.number().nullable(),
-    p50Ms: z.number().nullable(),
-    p99Ms: z.number().nullable(),
-    shedPerSecond: z.number(),
-  }),
-  updatedAt: z.string(),
-});
+export const DeploymentView = z
+  .object({
+    name: Name,
+    kind: z.enum(['onnx', 'composition']),
+    status: z
+      .enum(['ready', 'starting', 'idle', 'failed'])
+      .describe(
+        '`ready`, `starting` (no replica yet), `idle` (scaled to zero), `failed` (no replica can start).',
+      ),
+    reason: z.string(),
+    revision: z.int(),
+    settings: DeploymentSettings,
+    signature: SignatureView,
+    targets: z.array(VersionTargetView),
+    rollout: RolloutView.optional(),
+    last: z
+      .object({
+        requestsPerSecond: z.number(),
+        goodputPerSecond: z.number(),
+        sloAttainment: z
+          .number()
+          .nullable()
+          .describe('Share of requests answered inside their deadline; null without traffic.'),
+        p50Ms: z.number().nullable(),
+        p99Ms: z.number().nullable(),
+        shedPerSecond: z.number(),
+      })
+      .describe('Over the last minute.'),
+    updatedAt: z.string(),
+  })
+  .meta({ id: 'Deployment' });
 export type DeploymentView = z.infer<typeof DeploymentView>;
