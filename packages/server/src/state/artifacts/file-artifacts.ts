@@ -1,0 +1,171 @@
+/**
+ * Artifacts as files named by their sha-256, in one flat folder.
+ *
+ *   put: stream → .incoming-<random> (hashing) → fsync → rename to <digest> → fsync folder
+ *
+ * A name that is a digest therefore always holds all of its bytes, whatever ended the process
+ * between two steps; an unfinished file has another name, and the next start removes it. Putting an
+ * artifact again replaces its file: that is how a damaged one heals.
+ *
+ * Links are never followed: somebody who can write to the folder must not be able to have the node
+ * read, or serve, a file from elsewhere.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SkeinError } from '@skein/api';
+import type { ArtifactStore } from '../contract.ts';
+
+const INCOMING = '.incoming-';
+const DIGEST = /^[0-9a-f]{64}$/;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+/** Windows has no O_NOFOLLOW; there `lstat` alone refuses links. */
+const NOFOLLOW = O_NOFOLLOW ?? 0;
+
+/**
+ * Opens the folder, making it when it is not there, and removes what an earlier process left unfinished.
+ * The caller holds the data folder's lock, so that nobody else is writing.
+ * @throws SkeinError DATA_FOLDER_UNUSABLE.
+ */
+export async function openFileArtifacts(folder: string): Promise<ArtifactStore> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) {
+      if (name.startsWith(INCOMING)) await unlink(join(folder, name));
+    }
+  } catch (error) {
+    throw new SkeinError(
+      'DATA_FOLDER_UNUSABLE',
+      `The artifact folder ${folder} cannot be used: ${(error as Error).message}.`,
+      { cause: error },
+    );
+  }
+  /** Digests that this process has read and found right, with the stamp of the file it read. */
+  const verified = new Map<string, string>();
+
+  return {
+    async put(content, maxBytes) {
+      const incoming = join(folder, INCOMING + randomBytes(12).toString('hex'));
+      const file = await open(incoming, O_CREAT | O_EXCL | O_WRONLY | NOFOLLOW, 0o600).catch(
+        (error: unknown) => {
+          throw full(error, folder);
+        },
+      );
+      try {
+        const written = await receive(file, content, maxBytes);
+        await file.chmod(0o400);
+        await file.sync();
+        await rename(incoming, join(folder, written.digest));
+        await syncFolder(folder);
+        // What was hashed is what was written; only a later change needs another look.
+        verified.set(written.digest, stampOf(await file.stat({ bigint: true })));
+        return written;
+      } catch (error) {
+        await unlink(incoming).catch(() => undefined);
+        throw full(error, folder);
+      } finally {
+        await file.close();
+      }
+    },
+
+    async pathOf(digest) {
+      const path = pathIn(folder, digest);
+      const stamp = await lstat(path, { bigint: true }).then(
+        (stats) => (stats.isFile() ? stampOf(stats) : undefined),
+        () => undefined,
+      );
+      if (stamp !== undefined && verified.get(digest) === stamp) return path;
+      verified.delete(digest);
+      const found = await digestOf(path);
+      if (found.digest !== digest) {
+        throw new SkeinError(
+          'ARTIFACT_CORRUPT',
+          `Artifact sha256:${digest} ${found.digest === undefined ? 'is missing or not a file' : 'has changed on the disk'}.`,
+        );
+      }
+      verified.set(digest, found.stamp);
+      return path;
+    },
+
+    async remove(digest) {
+      verified.delete(digest);
+      await unlink(pathIn(folder, digest)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    },
+  };
+}
+
+function pathIn(folder: string, digest: string): string {
+  if (!DIGEST.test(digest)) throw new TypeError(`"${digest}" is not a sha-256 in hex.`);
+  return join(folder, digest);
+}
+
+async function receive(
+  file: FileHandle,
+  content: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ digest: string; sizeBytes: number }> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  for await (const chunk of content) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > maxBytes) {
+      throw new SkeinError('BODY_TOO_LARGE', `The file is larger than ${maxBytes} bytes.`);
+    }
+    hash.update(chunk);
+    for (let offset = 0; offset < chunk.byteLength;) {
+      offset += (await file.write(chunk, offset)).bytesWritten;
+    }
+  }
+  return { digest: hash.digest('hex'), sizeBytes };
+}
+
+/** Reads the file in chunks, so that a model of gigabytes neither fills the memory nor holds the thread. */
+async function digestOf(path: string): Promise<{ digest: string | undefined; stamp: string }> {
+  let file: FileHandle;
+  try {
+    file = await open(path, O_RDONLY | NOFOLLOW);
+  } catch {
+    return { digest: undefined, stamp: '' };
+  }
+  try {
+    const stats = await file.stat({ bigint: true });
+    if (!stats.isFile()) return { digest: undefined, stamp: '' };
+    const hash = createHash('sha256');
+    const chunk = Buffer.allocUnsafe(1 << 20);
+    for (;;) {
+      const { bytesRead } = await file.read(chunk, 0, chunk.byteLength);
+      if (bytesRead === 0) return { digest: hash.digest('hex'), stamp: stampOf(stats) };
+      hash.update(chunk.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Changes whenever the file is written to, replaced or touched. */
+function stampOf(stats: { ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint }): string {
+  return `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
+}
+
+/** Makes a rename durable. Windows can neither open a folder nor needs to. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function full(error: unknown, folder: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  // EFBIG: the limit of the process on file sizes (ulimit -f); EDQUOT: the quota of its user.
+  if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') return error;
+  return new SkeinError('STORAGE_FULL', `The disk under ${folder} is full (${code}).`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,10 @@
+/** How much of the past every backend keeps. Bounds hold after each write, so a data folder cannot grow without end. */
+export const RETENTION = {
+  /** History entries per deployment and kind: a busy autoscaler must not push out what people did. */
+  historyPerKind: 1000,
+  /** History entries over all deployments. */
+  history: 100_000,
+  audit: 100_000,
+  /** Earlier rows of one deployment that a rollback can return to. */
+  deploymentRevisions: 100,
+} as const;

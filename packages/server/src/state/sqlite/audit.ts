@@ -1,0 +1,27 @@
+import type { AuditEntry, State } from '../contract.ts';
+import { RETENTION } from '../retention.ts';
+import type { Database } from './database.ts';
+
+export function auditTable(database: Database): Pick<State, 'addAudit' | 'audit'> {
+  const insert = database.prepare(
+    `INSERT INTO audit (at, actor, action, subject, outcome, remote)
+     VALUES (:at, :actor, :action, :subject, :outcome, :remote)`,
+  );
+  const trim = database.prepare('DELETE FROM audit WHERE id <= :oldest');
+  const newest = database.prepare('SELECT * FROM audit ORDER BY id DESC LIMIT :limit');
+
+  return {
+    async addAudit({ actor, action, subject, outcome, remote }) {
+      database.write('crash', () => {
+        const at = new Date().toISOString();
+        const { lastInsertRowid } = insert.run({ at, actor, action, subject, outcome, remote });
+        trim.run({ oldest: Number(lastInsertRowid) - RETENTION.audit });
+      });
+    },
+    async audit(limit) {
+      return database.read(() =>
+        (newest.all({ limit }) as unknown as AuditEntry[]).map((row) => ({ ...row })),
+      );
+    },
+  };
+}

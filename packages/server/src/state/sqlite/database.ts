@@ -1,0 +1,164 @@
+/**
+ * One SQLite file: opening, migrating, transactions, and its errors in Skein's words.
+ *
+ * WAL mode, one connection, on the node's own thread: a write costs tens of microseconds plus, for
+ * what must survive a power cut, one fsync. Writes are management actions, never part of a request,
+ * so a worker thread of its own would buy little and cost 30 ms of every start.
+ *
+ * Durability is chosen per write. After `kill -9` nothing that was acknowledged is ever missing,
+ * because the bytes are with the kernel by then; `synchronous` only decides about a power cut.
+ */
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { SkeinError } from '@skein/api';
+import { MIGRATIONS } from './migrations.ts';
+
+/** `power-cut`: synced to the disk before it is acknowledged. `crash`: handed to the kernel. */
+export type Survives = 'power-cut' | 'crash';
+
+export interface Database {
+  prepare(sql: string): StatementSync;
+  /** Runs a query. @throws SkeinError STATE_CORRUPT. */
+  read<T>(query: () => T): T;
+  /** Runs a change in one transaction; when it throws, nothing was changed. @throws SkeinError STORAGE_FULL, STATE_CORRUPT. */
+  write<T>(survives: Survives, change: () => T): T;
+  close(): void;
+}
+
+/** "skei" as the four bytes at offset 68 of the file: this database is one of ours. */
+const APPLICATION_ID = 0x736b6569;
+/** How long to wait for a lock of another process, such as a backup that reads the file. */
+const BUSY_TIMEOUT_MS = 2000;
+
+/**
+ * Opens the file, making or migrating it as needed.
+ * @param path a file, or ':memory:'.
+ * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
+ */
+export function openDatabase(path: string): Database {
+  let handle: DatabaseSync | undefined;
+  try {
+    handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    identify(handle, path);
+    handle.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL',
+    );
+    migrate(handle, path);
+    return transactional(handle, path);
+  } catch (error) {
+    if (handle?.isOpen) handle.close();
+    throw translated(error, path);
+  }
+}
+
+function identify(handle: DatabaseSync, path: string): void {
+  const id = pragma(handle, 'application_id');
+  if (id === APPLICATION_ID) return;
+  const { tables } = handle.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as {
+    tables: number;
+  };
+  if (id !== 0 || tables > 0) {
+    throw new SkeinError('STATE_CORRUPT', `${path} is a database of another program.`);
+  }
+}
+
+function migrate(handle: DatabaseSync, path: string): void {
+  const done = pragma(handle, 'user_version');
+  if (done > MIGRATIONS.length) {
+    throw new SkeinError(
+      'STATE_TOO_NEW',
+      `${path} has schema ${done}, and this Skein knows schemas up to ${MIGRATIONS.length}.`,
+    );
+  }
+  for (let step = done; step < MIGRATIONS.length; step += 1) {
+    handle.exec(
+      `BEGIN IMMEDIATE; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${step + 1};`,
+    );
+    handle.exec(MIGRATIONS[step] ?? '');
+    handle.exec('COMMIT');
+  }
+}
+
+function pragma(handle: DatabaseSync, name: 'application_id' | 'user_version'): number {
+  const row = handle.prepare(`PRAGMA ${name}`).get() as Record<string, number>;
+  return row[name] ?? 0;
+}
+
+function transactional(handle: DatabaseSync, path: string): Database {
+  const begin = handle.prepare('BEGIN IMMEDIATE');
+  const commit = handle.prepare('COMMIT');
+  let level: Survives = 'power-cut';
+  return {
+    prepare: (sql) => handle.prepare(sql),
+    read(query) {
+      try {
+        return query();
+      } catch (error) {
+        throw translated(error, path);
+      }
+    },
+    write(survives, change) {
+      try {
+        if (survives !== level) {
+          handle.exec(`PRAGMA synchronous = ${survives === 'power-cut' ? 'FULL' : 'NORMAL'}`);
+          level = survives;
+        }
+        begin.run();
+        const result = change();
+        commit.run();
+        return result;
+      } catch (error) {
+        // A full disk makes SQLite roll back by itself; every other failure leaves it to us.
+        if (handle.isTransaction) handle.exec('ROLLBACK');
+        throw translated(error, path);
+      }
+    },
+    close() {
+      if (handle.isOpen) handle.close();
+    },
+  };
+}
+
+/** Extended result codes whose low byte alone would not say that space ran out (sqlite.org/rescode.html). */
+const IOERR_SHMSIZE = 4874;
+
+function translated(error: unknown, path: string): unknown {
+  if (error instanceof SyntaxError) {
+    return new SkeinError('STATE_CORRUPT', `${path} holds a row that is not valid JSON.`, {
+      cause: error,
+    });
+  }
+  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) {
+    return error;
+  }
+  const options = { cause: error };
+  if (error.errcode === IOERR_SHMSIZE) {
+    return new SkeinError('STORAGE_FULL', `The disk under ${path} is full.`, options);
+  }
+  switch (error.errcode & 0xff) {
+    case 13: // SQLITE_FULL
+      return new SkeinError('STORAGE_FULL', `The disk under ${path} is full.`, options);
+    case 11: // SQLITE_CORRUPT
+    case 26: // SQLITE_NOTADB
+      return new SkeinError(
+        'STATE_CORRUPT',
+        `${path} cannot be read as a database: ${error.message}.`,
+        options,
+      );
+    case 3: // SQLITE_PERM
+    case 8: // SQLITE_READONLY
+    case 14: // SQLITE_CANTOPEN
+      return new SkeinError(
+        'DATA_FOLDER_UNUSABLE',
+        `${path} cannot be opened for writing: ${error.message}.`,
+        options,
+      );
+    case 5: // SQLITE_BUSY
+      return new SkeinError(
+        'DATA_FOLDER_LOCKED',
+        `${path} is held by another process for more than ${BUSY_TIMEOUT_MS} ms.`,
+        options,
+      );
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The schema, as the steps that made it. A step that has been released is never edited: `user_version`
+ * in the file counts the steps that it has been through, and a change of schema is one more step.
+ */
+export const MIGRATIONS: readonly string[] = [
+  // 1: versions, deployments, history, keys, audit.
+  `
+  CREATE TABLE version_numbers (
+    model TEXT PRIMARY KEY,
+    last INTEGER NOT NULL -- survives the removal of a version: a number is never given twice
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE versions (
+    model TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    signature TEXT NOT NULL, -- JSON
+    metadata TEXT NOT NULL, -- JSON
+    module_path TEXT,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (model, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX versions_by_content ON versions (model, digest, coalesce(module_path, ''));
+
+  CREATE TABLE deployments (
+    name TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL, -- survives removal: a writer from before must not match a later namesake
+    live INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE deployment_revisions (
+    name TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    settings TEXT NOT NULL, -- JSON
+    targets TEXT NOT NULL, -- JSON
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (name, revision)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    deployment TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    details TEXT NOT NULL, -- JSON
+    actor TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX history_by_deployment ON history (deployment, id);
+  CREATE INDEX history_by_kind ON history (deployment, kind, id);
+
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    secret_hash TEXT NOT NULL,
+    label TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    scopes TEXT NOT NULL, -- JSON
+    rate_per_second REAL,
+    max_concurrent INTEGER,
+    created_at TEXT NOT NULL,
+    expires_at TEXT,
+    revoked_at TEXT
+  ) STRICT;
+
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    remote TEXT NOT NULL
+  ) STRICT;
+  `,
+];
