@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeploymentSettings, type ErrorCode } from '@skein/api';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeploymentRecord, KeyRecord, State, VersionRecord } from './contract.ts';
 import { RETENTION } from './retention.ts';

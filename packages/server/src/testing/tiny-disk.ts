@@ -1,0 +1,26 @@
+/** A real file system of a few hundred kilobytes, for tests of what happens when the disk is full. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Mounting needs root; elsewhere the tests say why they are skipped. */
+export const tinyDisk: { skip: boolean; reason: string } =
+  process.platform === 'linux' && process.getuid?.() === 0
+    ? { skip: false, reason: '' }
+    : { skip: true, reason: 'mounting a small tmpfs needs Linux and root' };
+
+/** Mounts a tmpfs; disposing unmounts it. `options`: mount options, such as `size=256k` or `ro`. */
+export function mountTinyDisk(options: string): Disposable & { readonly folder: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-tiny-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
+  if (mounted.status !== 0) throw new Error(`mount failed: ${mounted.stderr.toString()}`);
+  return {
+    folder,
+    [Symbol.dispose]() {
+      const unmounted = spawnSync('umount', [folder]);
+      if (unmounted.status !== 0) throw new Error(`umount failed: ${unmounted.stderr.toString()}`);
+      rmdirSync(folder);
+    },
+  };
+}
