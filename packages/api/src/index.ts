@@ -3,6 +3,7 @@ export {
   BatchingPolicy,
   CachePolicy,
   DeploymentSettings,
+  DeploymentSettingsPatch,
   DeploymentView,
   Name,
   Objective,
@@ -11,8 +12,39 @@ export {
   ReplicaView,
   RolloutPlan,
   RolloutView,
+  SignatureView,
   TensorSpecView,
   TrafficTarget,
   VersionTargetView,
   type DeploymentSettingsInput,
 } from './deployment.ts';
+export { NodeEvent } from './event.ts';
+export { CreatedKeyView, KeyView, NewKey } from './key.ts';
+export { ModelView, VersionView } from './model.ts';
+export { NodeView } from './node.ts';
+export { AuditView, HistoryKind, HistoryView } from './record.ts';
+export { ENDPOINTS, type EndpointOf, type OperationId } from './endpoints.ts';
+export {
+  COMMON_ERRORS,
+  fillPath,
+  parametersOf,
+  type Endpoint,
+  type RequestOf,
+  type ResponseOf,
+} from './endpoint.ts';
+export { datatypeOf, elementTypeOf, type Datatype } from './datatype.ts';
+export {
+  createClient,
+  texts,
+  type CallOptions,
+  type Client,
+  type ClientOptions,
+  type EventsOptions,
+  type InferAnswer,
+  type InferOptions,
+  type InputOf,
+  type InputTensor,
+  type OutputOf,
+  type OutputTensor,
+  type RetryPolicy,
+} from './client/client.ts';

@@ -1,0 +1,83 @@
+/** The node's events as an async iterator that reconnects where it left off. */
+import { SkeinError } from '../errors.ts';
+import type { NodeEvent } from '../event.ts';
+import { createEventStreamReader } from './event-stream.ts';
+import { pause } from './retry.ts';
+import type { Transport } from './transport.ts';
+
+export interface EventsOptions {
+  /** Ends the iteration. */
+  readonly signal?: AbortSignal | undefined;
+  /** Id of the last history entry seen: decisions after it are sent first. */
+  readonly lastEventId?: string | number | undefined;
+  /** Connect again when the stream breaks. Default: true. */
+  readonly reconnect?: boolean | undefined;
+}
+
+/**
+ * Ends when the signal aborts. The first connection must succeed; later ones are tried until one
+ * does, or the node refuses for a reason that waiting does not cure.
+ * @throws SkeinError as the node refuses.
+ */
+export async function* readEvents(
+  transport: Transport,
+  options: EventsOptions,
+): AsyncGenerator<NodeEvent, void, undefined> {
+  // Ends the connection also when the consumer leaves its loop.
+  const left = new AbortController();
+  const signal =
+    options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
+  let lastEventId = options.lastEventId === undefined ? undefined : String(options.lastEventId);
+  let waitMs = 1000;
+  let failures = 0;
+  let connected = false;
+  try {
+    while (!signal.aborted) {
+      try {
+        const response = await transport.open({
+          method: 'GET',
+          path: '/api/v1/events',
+          headers: {
+            accept: 'text/event-stream',
+            ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+          },
+          signal,
+        });
+        connected = true;
+        failures = 0;
+        const reader = createEventStreamReader();
+        for await (const chunk of decode(response)) {
+          for (const event of reader.push(chunk)) {
+            lastEventId = event.id ?? lastEventId;
+            yield { type: event.type, data: JSON.parse(event.data) } as NodeEvent;
+          }
+          waitMs = reader.retryMs ?? waitMs;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        const lasting = error instanceof SkeinError && error.row.kind === 'user';
+        if (lasting || !connected || options.reconnect === false) {
+          if (error instanceof SkeinError) throw error;
+          throw new SkeinError('NODE_UNREACHABLE', 'The stream of events broke.', { cause: error });
+        }
+        failures += 1;
+      }
+      if (options.reconnect === false) return;
+      await pause(Math.min(waitMs * 2 ** failures, 10_000), signal);
+    }
+  } finally {
+    left.abort();
+  }
+}
+
+async function* decode(response: Response): AsyncGenerator<string, void, undefined> {
+  if (response.body === null) return;
+  // Safari has no async iteration over a stream, hence the reader.
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield decoder.decode(value, { stream: true });
+  }
+}

@@ -1,0 +1,79 @@
+/** One row of the management API, and the types that follow from it. */
+import type { z } from 'zod';
+import type { ErrorCode } from './errors.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface Endpoint {
+  readonly method: Method;
+  /** Parameters in braces, each one whole segment: `/api/v1/deployments/{name}`. */
+  readonly path: `/api/v1/${string}`;
+  readonly group: 'Node' | 'Deployments' | 'Models' | 'Keys';
+  /** One sentence. */
+  readonly summary: string;
+  readonly description?: string;
+  readonly scope: 'read' | 'admin' | 'infer';
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  /** A JSON body. */
+  readonly body?: z.ZodObject;
+  /** A raw body that is streamed: its media type. */
+  readonly upload?: string;
+  /** Success. */
+  readonly status: 200 | 201 | 204;
+  /** The JSON answer; absent with 204. */
+  readonly response?: z.ZodType;
+  /** The answer is a stream of server-sent events of this type instead. */
+  readonly events?: z.ZodType;
+  /** Codes beyond those that every endpoint may give (COMMON_ERRORS). */
+  readonly errors: readonly ErrorCode[];
+  /** A request that works, for the documentation. */
+  readonly example: {
+    readonly params?: Readonly<Record<string, string>>;
+    readonly query?: Readonly<Record<string, string>>;
+    readonly body?: Readonly<Record<string, unknown>>;
+    /** A file name for an upload. */
+    readonly file?: string;
+  };
+}
+
+/** Codes that any endpoint may answer with. */
+export const COMMON_ERRORS = [
+  'REQUEST_INVALID',
+  'KEY_MISSING',
+  'KEY_INVALID',
+  'SCOPE_MISSING',
+  'ORIGIN_FORBIDDEN',
+  'RATE_LIMITED',
+  'NODE_DRAINING',
+  'INTERNAL',
+] as const satisfies readonly ErrorCode[];
+
+type InputOf<E, Part extends string> =
+  E extends Record<Part, infer S extends z.ZodType> ? z.input<S> : unknown;
+
+/** What a caller of the typed client passes: path, query and body fields side by side, and `content` for an upload. */
+export type RequestOf<E extends Endpoint> = InputOf<E, 'params'> &
+  InputOf<E, 'query'> &
+  InputOf<E, 'body'> &
+  (E extends { upload: string } ? { readonly content: Blob | Uint8Array<ArrayBuffer> } : unknown);
+
+/** What the typed client resolves with. */
+export type ResponseOf<E extends Endpoint> = E extends { response: infer S extends z.ZodType }
+  ? z.output<S>
+  : undefined;
+
+/** The parameter names of a path, in its order. */
+export function parametersOf(path: string): string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
+}
+
+/** Puts parameters into a path, percent-encoded. @throws RangeError when one is missing or empty. */
+export function fillPath(path: string, params: Readonly<Record<string, string>>): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = params[name];
+    if (value === undefined || value === '') throw new RangeError(`"${name}" must not be empty.`);
+    // "." and ".." would be resolved away by every URL parser.
+    return /^\.\.?$/.test(value) ? value.replaceAll('.', '%2E') : encodeURIComponent(value);
+  });
+}

@@ -1,0 +1,23 @@
+/**
+ * The management API, as one table. The node dispatches and validates by it, the OpenAPI document
+ * and the reference pages are rendered from it, and the typed client takes its types from it.
+ *
+ * The key of a row is its operation id: the client's method, and the action in the audit trail.
+ * Names of path, query and body fields of one row never collide, because the client takes them
+ * side by side.
+ */
+import type { Endpoint } from './endpoint.ts';
+import { DEPLOYMENT_ENDPOINTS } from './endpoints/deployments.ts';
+import { KEY_ENDPOINTS } from './endpoints/keys.ts';
+import { MODEL_ENDPOINTS } from './endpoints/models.ts';
+import { NODE_ENDPOINTS } from './endpoints/node.ts';
+
+export const ENDPOINTS = {
+  ...DEPLOYMENT_ENDPOINTS,
+  ...MODEL_ENDPOINTS,
+  ...NODE_ENDPOINTS,
+  ...KEY_ENDPOINTS,
+} as const satisfies Record<string, Endpoint>;
+
+export type OperationId = keyof typeof ENDPOINTS;
+export type EndpointOf<Id extends OperationId> = (typeof ENDPOINTS)[Id];

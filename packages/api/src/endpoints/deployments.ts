@@ -1,0 +1,147 @@
+/** Deployments: what takes traffic, how it changes, and what it did. */
+import { z } from 'zod';
+import { DeploymentSettingsPatch, DeploymentView, Name, RolloutPlan } from '../deployment.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { HistoryKind, HistoryView } from '../record.ts';
+import { Limit, VersionNumber } from './parameters.ts';
+
+const NameParam = z.strictObject({ name: Name.describe('Name of the deployment.') });
+const ocr = { name: 'ocr' };
+
+export const DEPLOYMENT_ENDPOINTS = {
+  listDeployments: {
+    method: 'GET',
+    path: '/api/v1/deployments',
+    group: 'Deployments',
+    summary: 'List the deployments with their state.',
+    scope: 'read',
+    status: 200,
+    response: z.object({ deployments: z.array(DeploymentView) }),
+    errors: [],
+    example: {},
+  },
+  deploy: {
+    method: 'POST',
+    path: '/api/v1/deployments',
+    group: 'Deployments',
+    summary: 'Deploy a version, or roll it out over the one that serves.',
+    description:
+      'Answers when the version is loaded and warm; a canary or shadow then goes on by itself. Settings are merged over the current ones, or over the defaults for a new deployment.',
+    scope: 'admin',
+    body: z
+      .strictObject({
+        name: Name.describe('Name of the deployment and of its model.'),
+        version: VersionNumber.describe('The version of the model to deploy.'),
+        settings: DeploymentSettingsPatch.optional(),
+        plan: RolloutPlan.optional(),
+      })
+      .meta({ id: 'Deploy' }),
+    status: 200,
+    response: DeploymentView,
+    errors: [
+      'BODY_NOT_JSON',
+      'BODY_TOO_LARGE',
+      'MODEL_UNKNOWN',
+      'VERSION_UNKNOWN',
+      'DEPLOYMENT_INVALID',
+      'COMPOSITION_INVALID',
+      'MODEL_LOAD_FAILED',
+      'DEVICE_UNAVAILABLE',
+      'ROLLOUT_IN_PROGRESS',
+      'ARTIFACT_CORRUPT',
+    ],
+    example: {
+      body: { name: 'risk', version: '2', settings: { objective: { latencyMs: 100 } } },
+    },
+  },
+  getDeployment: {
+    method: 'GET',
+    path: '/api/v1/deployments/{name}',
+    group: 'Deployments',
+    summary: 'Show one deployment.',
+    scope: 'read',
+    params: NameParam,
+    status: 200,
+    response: DeploymentView,
+    errors: ['MODEL_UNKNOWN'],
+    example: { params: ocr },
+  },
+  changeSettings: {
+    method: 'PATCH',
+    path: '/api/v1/deployments/{name}',
+    group: 'Deployments',
+    summary: 'Change settings of a deployment; what is left out stays.',
+    scope: 'admin',
+    params: NameParam,
+    body: z.strictObject({ settings: DeploymentSettingsPatch }).meta({ id: 'ChangeSettings' }),
+    status: 200,
+    response: DeploymentView,
+    errors: [
+      'BODY_NOT_JSON',
+      'BODY_TOO_LARGE',
+      'MODEL_UNKNOWN',
+      'DEPLOYMENT_INVALID',
+      'MODEL_LOAD_FAILED',
+      'ROLLOUT_IN_PROGRESS',
+    ],
+    example: { params: ocr, body: { settings: { replicas: { min: 1, max: 2 } } } },
+  },
+  undeploy: {
+    method: 'DELETE',
+    path: '/api/v1/deployments/{name}',
+    group: 'Deployments',
+    summary: 'Drain and forget a deployment; its versions stay.',
+    scope: 'admin',
+    params: NameParam,
+    status: 204,
+    errors: ['MODEL_UNKNOWN', 'DEPLOYMENT_INVALID'],
+    example: { params: { name: 'risk' } },
+  },
+  rollback: {
+    method: 'POST',
+    path: '/api/v1/deployments/{name}/rollback',
+    group: 'Deployments',
+    summary: 'Abort a rollout in progress, or return to what served before.',
+    scope: 'admin',
+    params: NameParam,
+    body: z
+      .strictObject({
+        reason: z
+          .string()
+          .min(1)
+          .max(500)
+          .describe('Why, for the history.')
+          .default('asked for over the API'),
+      })
+      .meta({ id: 'Rollback' }),
+    status: 200,
+    response: DeploymentView,
+    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'MODEL_UNKNOWN', 'NOTHING_TO_ROLL_BACK'],
+    example: { params: { name: 'risk' }, body: { reason: 'wrong threshold' } },
+  },
+  deploymentHistory: {
+    method: 'GET',
+    path: '/api/v1/deployments/{name}/history',
+    group: 'Deployments',
+    summary: 'List what a deployment did and had done to it, newest first.',
+    scope: 'read',
+    params: NameParam,
+    query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
+    status: 200,
+    response: z.object({ entries: z.array(HistoryView) }),
+    errors: ['MODEL_UNKNOWN'],
+    example: { params: ocr, query: { kind: 'scaled' } },
+  },
+  listHistory: {
+    method: 'GET',
+    path: '/api/v1/history',
+    group: 'Deployments',
+    summary: 'List what all deployments did, newest first.',
+    scope: 'read',
+    query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
+    status: 200,
+    response: z.object({ entries: z.array(HistoryView) }),
+    errors: [],
+    example: { query: { limit: '20' } },
+  },
+} as const satisfies Record<string, Endpoint>;

@@ -1,0 +1,106 @@
+/** Models: immutable versions, stored by digest. */
+import { z } from 'zod';
+import { Name } from '../deployment.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { Metadata, ModelView, VersionView } from '../model.ts';
+import { VersionNumber } from './parameters.ts';
+
+const ModelParam = z.strictObject({ name: Name.describe('Name of the model.') });
+const VersionParams = ModelParam.extend({ version: VersionNumber });
+const ocr = { name: 'ocr' };
+
+export const MODEL_ENDPOINTS = {
+  listModels: {
+    method: 'GET',
+    path: '/api/v1/models',
+    group: 'Models',
+    summary: 'List the models that the node stores.',
+    scope: 'read',
+    status: 200,
+    response: z.object({ models: z.array(ModelView) }),
+    errors: [],
+    example: {},
+  },
+  listVersions: {
+    method: 'GET',
+    path: '/api/v1/models/{name}/versions',
+    group: 'Models',
+    summary: 'List the versions of a model, oldest first.',
+    scope: 'read',
+    params: ModelParam,
+    status: 200,
+    response: z.object({ versions: z.array(VersionView) }),
+    errors: ['MODEL_UNKNOWN'],
+    example: { params: { name: 'risk' } },
+  },
+  importModel: {
+    method: 'PUT',
+    path: '/api/v1/models/{name}/versions',
+    group: 'Models',
+    summary: 'Store an ONNX file as the next version of a model.',
+    description:
+      'The body is the file itself. The same bytes again give the version that exists. Metadata goes into the query: `?metadata[author]=ada`.',
+    scope: 'admin',
+    params: ModelParam,
+    query: z.strictObject({ metadata: Metadata.default({}) }),
+    upload: 'application/octet-stream',
+    status: 201,
+    response: VersionView,
+    errors: [
+      'MODEL_FILE_INVALID',
+      'MODEL_UNSUPPORTED',
+      'MODEL_EXTERNAL_DATA',
+      'BODY_TOO_LARGE',
+      'BODY_TOO_SLOW',
+      'STORAGE_FULL',
+    ],
+    example: {
+      params: { name: 'risk' },
+      query: { 'metadata[author]': 'ada' },
+      file: 'model.onnx',
+    },
+  },
+  getVersion: {
+    method: 'GET',
+    path: '/api/v1/models/{name}/versions/{version}',
+    group: 'Models',
+    summary: 'Show one version.',
+    scope: 'read',
+    params: VersionParams,
+    status: 200,
+    response: VersionView,
+    errors: ['MODEL_UNKNOWN', 'VERSION_UNKNOWN'],
+    example: { params: { name: 'risk', version: '1' } },
+  },
+  removeVersion: {
+    method: 'DELETE',
+    path: '/api/v1/models/{name}/versions/{version}',
+    group: 'Models',
+    summary: 'Remove a version that takes no traffic.',
+    scope: 'admin',
+    params: VersionParams,
+    status: 204,
+    errors: ['MODEL_UNKNOWN', 'VERSION_UNKNOWN', 'VERSION_IN_USE'],
+    example: { params: { name: 'risk', version: '1' } },
+  },
+  importComposition: {
+    method: 'POST',
+    path: '/api/v1/models/{name}/compositions',
+    group: 'Models',
+    summary: 'Record a composition module as the next version of a model.',
+    description:
+      'The module is TypeScript that lies on the node’s machine; the node runs it with its own rights.',
+    scope: 'admin',
+    params: ModelParam,
+    body: z
+      .strictObject({
+        modulePath: z.string().min(1).max(4096).describe('Absolute path on the node’s machine.'),
+        metadata: Metadata.default({}),
+      })
+      .meta({ id: 'ImportComposition' }),
+    status: 201,
+    response: VersionView,
+    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'COMPOSITION_INVALID', 'FILE_UNREADABLE'],
+    example: { params: ocr, body: { modulePath: '/srv/models/ocr.ts' } },
+  },
+} as const satisfies Record<string, Endpoint>;

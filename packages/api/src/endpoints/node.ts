@@ -1,0 +1,74 @@
+/** The node itself: its state, its events, its audit trail, its error table. */
+import { z } from 'zod';
+import type { Endpoint } from '../endpoint.ts';
+import { NodeEvent } from '../event.ts';
+import { NodeView } from '../node.ts';
+import { AuditView } from '../record.ts';
+import { Limit } from './parameters.ts';
+
+export const NODE_ENDPOINTS = {
+  getNode: {
+    method: 'GET',
+    path: '/api/v1/node',
+    group: 'Node',
+    summary: 'Tell what this node is and how it is doing.',
+    scope: 'read',
+    status: 200,
+    response: NodeView,
+    errors: [],
+    example: {},
+  },
+  streamEvents: {
+    method: 'GET',
+    path: '/api/v1/events',
+    group: 'Node',
+    summary: 'Stream what happens on the node as server-sent events.',
+    description:
+      'Opens with every deployment as it is, then sends changes. `history` events carry an id: reconnect with `Last-Event-ID` to miss none. A reader that is too slow gets fewer, newer snapshots; decisions are never skipped.',
+    scope: 'read',
+    status: 200,
+    events: NodeEvent,
+    errors: [],
+    example: {},
+  },
+  listErrors: {
+    method: 'GET',
+    path: '/api/v1/errors',
+    group: 'Node',
+    summary: 'List every error code with its meaning and its fix.',
+    scope: 'read',
+    status: 200,
+    response: z.object({
+      errors: z.array(
+        z
+          .object({
+            code: z.string(),
+            http: z.int(),
+            grpc: z.int(),
+            kind: z
+              .enum(['user', 'load', 'fault'])
+              .describe(
+                '`user`: the request must change. `load`: the same request may succeed later. `fault`: ours.',
+              ),
+            meaning: z.string(),
+            fix: z.string(),
+          })
+          .meta({ id: 'ErrorRow' }),
+      ),
+    }),
+    errors: [],
+    example: {},
+  },
+  listAudit: {
+    method: 'GET',
+    path: '/api/v1/audit',
+    group: 'Node',
+    summary: 'List who changed what, newest first.',
+    scope: 'admin',
+    query: z.strictObject({ limit: Limit }),
+    status: 200,
+    response: z.object({ entries: z.array(AuditView) }),
+    errors: [],
+    example: { query: { limit: '20' } },
+  },
+} as const satisfies Record<string, Endpoint>;

@@ -1,0 +1,15 @@
+/** Parameters that several endpoints share. */
+import { z } from 'zod';
+
+export const VersionNumber = z
+  .string()
+  .regex(/^[1-9]\d{0,8}$/, 'must be a version number such as "1"')
+  .describe('A version number, such as "1".');
+
+export const Limit = z.coerce
+  .number<number>()
+  .int()
+  .min(1)
+  .max(1000)
+  .describe('Entries to return.')
+  .default(100);

@@ -1,0 +1,29 @@
+/**
+ * What `GET /api/v1/events` sends. A stream opens with one `deployment` event for every deployment,
+ * so a reader never needs a second call for the state it starts from; then it tells what changes.
+ * Only `history` events carry an id, the history entry's own, which is durable: a reader that
+ * reconnects with it misses no decision, even across a restart of the node.
+ */
+import { z } from 'zod';
+import { DeploymentView } from './deployment.ts';
+import { HistoryView } from './record.ts';
+
+export const NodeEvent = z
+  .discriminatedUnion('type', [
+    z.object({
+      type: z.literal('deployment'),
+      data: DeploymentView.describe('The deployment as it is now; sent at most once a second.'),
+    }),
+    z.object({
+      type: z.literal('undeployed'),
+      data: z.object({ name: z.string() }).describe('The deployment is gone.'),
+    }),
+    z.object({
+      type: z.literal('history'),
+      data: HistoryView.describe(
+        'A decision or change, with its reason; its id is the event’s id.',
+      ),
+    }),
+  ])
+  .meta({ id: 'NodeEvent' });
+export type NodeEvent = z.infer<typeof NodeEvent>;

@@ -1,0 +1,60 @@
+/** API keys as the API shows them: never with the secret, except once, in the answer that made it. */
+import { z } from 'zod';
+
+export const ScopeName = z.enum(['infer', 'read', 'admin']);
+
+const KeyFields = {
+  label: z.string().min(1).max(100).describe('Whose key it is, for people.'),
+  tenant: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/)
+    .describe('Share and quota are counted per tenant.'),
+  scopes: z
+    .array(ScopeName)
+    .min(1)
+    .max(3)
+    .describe('`infer`: call models. `read`: see the node. `admin`: change it.'),
+  ratePerSecond: z
+    .number()
+    .positive()
+    .max(1_000_000)
+    .describe('Requests per second; absent: unlimited.')
+    .optional(),
+  maxConcurrent: z
+    .int()
+    .positive()
+    .max(1_000_000)
+    .describe('Requests that may wait or run at once; absent: unlimited.')
+    .optional(),
+};
+
+export const NewKey = z
+  .strictObject({
+    ...KeyFields,
+    tenant: KeyFields.tenant.default('default'),
+    scopes: KeyFields.scopes.default(['infer']),
+    expiresAt: z.iso
+      .datetime()
+      .describe('ISO 8601 in UTC, such as 2030-01-31T00:00:00Z; absent: never.')
+      .optional(),
+  })
+  .meta({ id: 'NewKey' });
+export type NewKey = z.infer<typeof NewKey>;
+
+export const KeyView = z
+  .object({
+    id: z.string(),
+    ...KeyFields,
+    createdAt: z.string(),
+    expiresAt: z.string().optional(),
+    revokedAt: z.string().optional(),
+  })
+  .meta({ id: 'Key' });
+export type KeyView = z.infer<typeof KeyView>;
+
+export const CreatedKeyView = KeyView.extend({
+  secret: z
+    .string()
+    .describe('The key itself, shown this once. Send it as `Authorization: Bearer …`.'),
+}).meta({ id: 'CreatedKey' });
+export type CreatedKeyView = z.infer<typeof CreatedKeyView>;
