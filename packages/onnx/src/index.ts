@@ -1,4 +1,25 @@
 export {
+  float,
+  floats,
+  GraphBuilder,
+  type Attribute,
+  type ModelOptions,
+  type NodeOptions,
+} from './builder.ts';
+export { elementTypeName, elementTypeNumber, elementTypeOf } from './element-type.ts';
+export {
+  conv2d,
+  dense,
+  mlp,
+  type ConvOptions,
+  type DenseOptions,
+  type MlpOptions,
+} from './layers.ts';
+export { NEWEST_IR_VERSION, opsetOf, readModel, writeModel, type Model } from './model.ts';
+export { OnnxError, type OnnxErrorKind } from './onnx-error.ts';
+export { kaiming, seededRandom, xavier, type Random } from './random.ts';
+export { signatureOf } from './signature.ts';
+export {
   elementCount,
   elementSize,
   stringTensor,

@@ -22,9 +22,9 @@ export async function openSession(
   let ending: RuntimeFailure | undefined;
 
   host.onReply = (reply) => {
-    const { resolve } = waiter!;
+    const asker = waiter!;
     waiter = undefined;
-    resolve(reply);
+    asker.resolve(reply);
   };
   const lost = new Promise<RuntimeFailure>((resolve) => {
     void host.ended.then((how) => {
