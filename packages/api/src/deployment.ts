@@ -93,9 +93,13 @@ export const DeploymentSettingsPatch = z
       })
       .describe(DeploymentSettings.shape.objective.unwrap().description ?? '')
       .optional(),
-    replicas: ReplicaBounds.describe(
-      'Bounds of the autoscaler; null: as many as the cores carry.',
-    ).nullish(),
+    replicas: z
+      .strictObject({
+        min: ReplicaBounds.shape.min.unwrap().optional(),
+        max: ReplicaBounds.shape.max.optional(),
+      })
+      .describe('Bounds of the autoscaler; null: from 1 to as many as the cores carry.')
+      .nullish(),
     threads: DeploymentSettings.shape.threads.unwrap().optional(),
     oversubscribe: DeploymentSettings.shape.oversubscribe.unwrap().optional(),
     batching: z
@@ -106,7 +110,13 @@ export const DeploymentSettingsPatch = z
     device: DeploymentSettings.shape.device.unwrap().optional(),
     maxQueue: DeploymentSettings.shape.maxQueue.unwrap().optional(),
     finiteOnly: DeploymentSettings.shape.finiteOnly.unwrap().optional(),
-    cache: CachePolicy.describe('Repeats answers to equal inputs; null: off.').nullish(),
+    cache: z
+      .strictObject({
+        maxBytes: CachePolicy.shape.maxBytes.unwrap().optional(),
+        ttlMs: CachePolicy.shape.ttlMs.unwrap().optional(),
+      })
+      .describe('Repeats answers to equal inputs; `{}` turns it on, null off.')
+      .nullish(),
   })
   .meta({ id: 'DeploymentSettingsPatch' });
 export type DeploymentSettingsPatch = z.infer<typeof DeploymentSettingsPatch>;

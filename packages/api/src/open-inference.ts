@@ -1,0 +1,216 @@
+/**
+ * The paths of the Open Inference Protocol (version 2, HTTP) for the OpenAPI document. They are
+ * described by hand: the protocol is someone else's, and its faces parse tensors without schemas.
+ *
+ * https://github.com/kserve/open-inference-protocol, with Triton's binary tensor data extension.
+ */
+import type { ErrorCode } from './errors.ts';
+import type { JsonSchema } from './json-schema.ts';
+
+export interface ProtocolPath {
+  readonly method: 'get' | 'post';
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Name of a schema in OPEN_INFERENCE_SCHEMAS. */
+  readonly body?: string;
+  readonly response: string;
+  readonly errors: readonly ErrorCode[];
+}
+
+const DATATYPES = [
+  'BOOL',
+  'UINT8',
+  'UINT16',
+  'UINT32',
+  'UINT64',
+  'INT8',
+  'INT16',
+  'INT32',
+  'INT64',
+  'FP16',
+  'BF16',
+  'FP32',
+  'FP64',
+  'BYTES',
+];
+
+const INFER_ERRORS = [
+  'BODY_NOT_JSON',
+  'REQUEST_INVALID',
+  'HEADER_LENGTH_INVALID',
+  'BODY_TOO_LARGE',
+  'BODY_TOO_SLOW',
+  'INPUT_UNKNOWN',
+  'INPUT_MISSING',
+  'INPUT_SHAPE',
+  'INPUT_DATATYPE',
+  'INPUT_DATA',
+  'INPUT_NOT_FINITE',
+  'INPUT_REJECTED',
+  'OUTPUT_UNKNOWN',
+  'MODEL_UNKNOWN',
+  'VERSION_UNKNOWN',
+  'QUOTA_EXCEEDED',
+  'DEADLINE_UNREACHABLE',
+  'DEADLINE_EXCEEDED',
+  'QUEUE_FULL',
+  'NO_REPLICA',
+  'REPLICA_LOST',
+] as const satisfies readonly ErrorCode[];
+
+const UNKNOWN = ['MODEL_UNKNOWN', 'VERSION_UNKNOWN'] as const satisfies readonly ErrorCode[];
+
+const INFER_DESCRIPTION =
+  'Tensors travel as JSON, or raw after the JSON (binary tensor data extension: `Inference-Header-Content-Length` and `parameters.binary_data_size`). The deadline comes from `parameters.timeout` in microseconds or the header `Skein-Timeout-Ms`, else from the objective; `parameters.priority` 1 is the most urgent. A refusal says in `Retry-After` when to come back.';
+
+export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
+  {
+    method: 'get',
+    path: '/v2',
+    operationId: 'serverMetadata',
+    summary: 'Name, version and extensions of the server.',
+    response: 'ServerMetadata',
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/v2/health/live',
+    operationId: 'serverLive',
+    summary: 'Whether the process answers.',
+    response: 'Live',
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/v2/health/ready',
+    operationId: 'serverReady',
+    summary: 'Whether every deployment can take requests.',
+    response: 'Ready',
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/v2/models/{model}',
+    operationId: 'modelMetadata',
+    summary: 'What a deployment takes and gives.',
+    response: 'ModelMetadata',
+    errors: UNKNOWN,
+  },
+  {
+    method: 'get',
+    path: '/v2/models/{model}/ready',
+    operationId: 'modelReady',
+    summary: 'Whether a deployment can take requests.',
+    response: 'ModelReady',
+    errors: UNKNOWN,
+  },
+  {
+    method: 'post',
+    path: '/v2/models/{model}/infer',
+    operationId: 'infer',
+    summary: 'Run a deployment.',
+    description: INFER_DESCRIPTION,
+    body: 'InferRequest',
+    response: 'InferResponse',
+    errors: INFER_ERRORS,
+  },
+  {
+    method: 'get',
+    path: '/v2/models/{model}/versions/{version}',
+    operationId: 'versionMetadata',
+    summary: 'What one version takes and gives.',
+    response: 'ModelMetadata',
+    errors: UNKNOWN,
+  },
+  {
+    method: 'get',
+    path: '/v2/models/{model}/versions/{version}/ready',
+    operationId: 'versionReady',
+    summary: 'Whether one version can take requests.',
+    response: 'ModelReady',
+    errors: UNKNOWN,
+  },
+  {
+    method: 'post',
+    path: '/v2/models/{model}/versions/{version}/infer',
+    operationId: 'inferVersion',
+    summary: 'Run one version of a deployment.',
+    description: INFER_DESCRIPTION,
+    body: 'InferRequest',
+    response: 'InferResponse',
+    errors: INFER_ERRORS,
+  },
+];
+
+const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
+const text: JsonSchema = { type: 'string' };
+const texts: JsonSchema = { type: 'array', items: text };
+
+const object = (properties: Record<string, JsonSchema>, required: string[]): JsonSchema => ({
+  type: 'object',
+  properties,
+  required,
+});
+
+const parameters: JsonSchema = {
+  type: 'object',
+  additionalProperties: { type: ['string', 'number', 'boolean'] },
+};
+const datatype: JsonSchema = { type: 'string', enum: DATATYPES };
+const data: JsonSchema = {
+  type: 'array',
+  items: {},
+  description: 'Flat or nested, row-major; absent where the bytes follow the JSON.',
+};
+const tensor = (dimension: JsonSchema, properties: Record<string, JsonSchema>): JsonSchema =>
+  object({ name: text, shape: { type: 'array', items: dimension }, datatype, ...properties }, [
+    'name',
+    'shape',
+    'datatype',
+  ]);
+
+export const OPEN_INFERENCE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
+  ServerMetadata: object({ name: text, version: text, extensions: texts }, [
+    'name',
+    'version',
+    'extensions',
+  ]),
+  Live: object({ live: { type: 'boolean' } }, ['live']),
+  Ready: object({ ready: { type: 'boolean' } }, ['ready']),
+  ModelReady: object({ name: text, ready: { type: 'boolean' } }, ['ready']),
+  MetadataTensor: tensor({ type: 'integer', description: '-1: any size.' }, {}),
+  ModelMetadata: object(
+    {
+      name: text,
+      versions: texts,
+      platform: text,
+      inputs: { type: 'array', items: ref('MetadataTensor') },
+      outputs: { type: 'array', items: ref('MetadataTensor') },
+    },
+    ['name', 'platform', 'inputs', 'outputs'],
+  ),
+  RequestTensor: tensor({ type: 'integer', minimum: 0 }, { parameters, data }),
+  RequestedOutput: object({ name: text, parameters }, ['name']),
+  InferRequest: object(
+    {
+      id: text,
+      parameters,
+      inputs: { type: 'array', items: ref('RequestTensor') },
+      outputs: { type: 'array', items: ref('RequestedOutput') },
+    },
+    ['inputs'],
+  ),
+  ResponseTensor: tensor({ type: 'integer', minimum: 0 }, { parameters, data }),
+  InferResponse: object(
+    {
+      id: text,
+      model_name: text,
+      model_version: text,
+      parameters,
+      outputs: { type: 'array', items: ref('ResponseTensor') },
+    },
+    ['model_name', 'outputs'],
+  ),
+};

@@ -1,0 +1,93 @@
+/** Says what is wrong with a value, naming the field. */
+import type { z } from 'zod';
+import { SkeinError } from './errors.ts';
+
+/** Problems told in one message; the rest is counted. */
+const TOLD = 3;
+
+/**
+ * Checks a part of a request against its schema.
+ * @param place what the value is, for the message: `body`, `query`, `path`.
+ * @throws SkeinError REQUEST_INVALID naming the fields.
+ */
+export function validate<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  place: string,
+): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues;
+  const told = issues.slice(0, TOLD).map((issue) => describeIssue(issue, place, schema, value));
+  const more = issues.length > TOLD ? ` And ${issues.length - TOLD} more.` : '';
+  throw new SkeinError('REQUEST_INVALID', told.join(' ') + more);
+}
+
+function describeIssue(
+  issue: z.core.$ZodIssue,
+  place: string,
+  schema: z.ZodType,
+  value: unknown,
+): string {
+  const field = fieldName(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(schema, issue.path);
+    const keys = issue.keys.map((key) => `"${fieldName([...issue.path, key])}"`).join(', ');
+    const hint = known.length === 0 ? '' : `; known are ${known.join(', ')}`;
+    return `The ${place} has no field ${keys}${hint}.`;
+  }
+  const subject = field === '' ? `The ${place}` : `The field "${field}" of the ${place}`;
+  if (issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined) {
+    return `${subject} is missing (expected ${issue.expected}).`;
+  }
+  const reason = issue.message.replace(/^Invalid (input|option|string|number): /, '');
+  return `${subject} is invalid: ${reason}${shown(valueAt(value, issue.path))}.`;
+}
+
+function fieldName(path: readonly PropertyKey[]): string {
+  let name = '';
+  for (const key of path) {
+    if (typeof key === 'number') name += `[${key}]`;
+    else name += name === '' ? String(key) : `.${String(key)}`;
+  }
+  return name;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let at: unknown = value;
+  for (const key of path) {
+    if (typeof at !== 'object' || at === null) return undefined;
+    at = (at as Record<PropertyKey, unknown>)[key];
+  }
+  return at;
+}
+
+/** A short scalar is repeated back; anything longer is not echoed. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return value.length <= 80 ? `, got ${JSON.stringify(value)}` : '';
+  return typeof value === 'number' || typeof value === 'boolean' ? `, got ${value}` : '';
+}
+
+interface Wrapped {
+  readonly shape?: Record<string, z.ZodType>;
+  readonly element?: z.ZodType;
+  readonly unwrap?: () => z.ZodType;
+}
+
+/** The keys of the object schema at `path`, through optional and default wrappers. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: Wrapped | undefined = schema as Wrapped;
+  const rest = [...path];
+  while (at !== undefined) {
+    if (at.shape !== undefined) {
+      if (rest.length === 0) return Object.keys(at.shape);
+      at = at.shape[String(rest.shift())] as Wrapped | undefined;
+    } else if (at.element !== undefined && typeof rest[0] === 'number') {
+      rest.shift();
+      at = at.element as Wrapped;
+    } else {
+      at = at.unwrap?.() as Wrapped | undefined;
+    }
+  }
+  return [];
+}
