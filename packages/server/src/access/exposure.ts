@@ -1,0 +1,47 @@
+/** Whether a node may be open: only where nobody but this machine can reach it. */
+import { isIPv4, isIPv6 } from 'node:net';
+import { SkeinError } from '@skein/api';
+import type { AccessMode } from './access.ts';
+import type { KeyView } from './contract.ts';
+
+/**
+ * Open on loopback unless keys are asked for; anything else requires keys.
+ * @param hosts every address that the node will listen on.
+ * @param wallNow milliseconds since 1970.
+ * @throws SkeinError KEYS_REQUIRED when keys are required and none is valid.
+ */
+export function accessModeFor(
+  hosts: readonly string[],
+  requireKeys: boolean,
+  keys: readonly KeyView[],
+  wallNow: number,
+): AccessMode {
+  const exposed = hosts.find((host) => !isLoopback(host));
+  if (exposed === undefined && !requireKeys) return 'open';
+  if (!keys.some((key) => isValid(key, wallNow))) {
+    throw new SkeinError(
+      'KEYS_REQUIRED',
+      exposed === undefined
+        ? 'Keys are required, and the node has no valid API key.'
+        : `Listening on ${exposed} reaches beyond this machine, and the node has no valid API key.`,
+    );
+  }
+  return 'keys';
+}
+
+/** 127.0.0.0/8 (also as IPv4-mapped IPv6), ::1 and localhost. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  if (bare === 'localhost') return true;
+  const mapped = /^::ffff:([0-9.]+)$/.exec(bare)?.[1] ?? bare;
+  if (isIPv4(mapped)) return mapped.startsWith('127.');
+  // Every spelling of ::1, such as 0:0:0:0:0:0:0:1.
+  return isIPv6(bare) && /^[0:]*:0{0,3}1$/.test(bare);
+}
+
+function isValid(key: KeyView, wallNow: number): boolean {
+  return (
+    key.revokedAt === undefined &&
+    (key.expiresAt === undefined || Date.parse(key.expiresAt) > wallNow)
+  );
+}

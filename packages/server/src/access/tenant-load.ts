@@ -1,0 +1,33 @@
+/**
+ * How many requests a tenant has waiting or running, and how soon one of them is likely to end.
+ *
+ * The time to the next free place is the mean gap between the tenant's own departures while it was
+ * busy: whatever slows its requests down is in that number already.
+ */
+import type { Instant } from '../serving/contract.ts';
+
+const SMOOTHING = 0.1;
+/** Before anything has been seen. */
+const FIRST_GUESS_MS = 100;
+
+export interface TenantLoad {
+  inFlight: number;
+  meanGapMs: number;
+  lastLeftAt: Instant;
+}
+
+export function tenantLoad(): TenantLoad {
+  return { inFlight: 0, meanGapMs: FIRST_GUESS_MS, lastLeftAt: -1 };
+}
+
+export function arrive(load: TenantLoad, now: Instant): void {
+  // An idle stretch says nothing about how long requests take.
+  if (load.inFlight === 0) load.lastLeftAt = now;
+  load.inFlight += 1;
+}
+
+export function depart(load: TenantLoad, now: Instant): void {
+  load.inFlight -= 1;
+  load.meanGapMs += SMOOTHING * (now - load.lastLeftAt - load.meanGapMs);
+  load.lastLeftAt = now;
+}

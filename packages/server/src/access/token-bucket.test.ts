@@ -1,0 +1,61 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { take, tokenBucket } from './token-bucket.ts';
+
+describe('token bucket', () => {
+  it('lets a second’s worth through at once, then one per interval', () => {
+    const bucket = tokenBucket(4);
+    expect([1, 2, 3, 4].map(() => take(bucket, 1000))).toEqual([0, 0, 0, 0]);
+    expect(take(bucket, 1000)).toBeCloseTo(250, 6);
+    expect(take(bucket, 1249)).toBeCloseTo(1, 6);
+    expect(take(bucket, 1250)).toBe(0);
+    expect(take(bucket, 1250)).toBeCloseTo(250, 6);
+  });
+
+  it('allows one request per interval below one per second', () => {
+    const bucket = tokenBucket(0.1);
+    expect(take(bucket, 0)).toBe(0);
+    expect(take(bucket, 1)).toBeCloseTo(9999, 6);
+    expect(take(bucket, 10_000)).toBe(0);
+  });
+
+  it('decides as a bucket that counts tokens does', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 200 }),
+        fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 200 }),
+        (rate, gaps) => {
+          const bucket = tokenBucket(rate);
+          let tokens = rate;
+          let now = 0;
+          for (const gap of gaps) {
+            now += gap;
+            tokens = Math.min(rate, tokens + (gap * rate) / 1000);
+            const wait = take(bucket, now);
+            if (tokens >= 1 - 1e-6) {
+              expect(wait).toBe(0);
+              tokens -= 1;
+            } else {
+              expect(wait).toBeCloseTo(((1 - tokens) * 1000) / rate, 3);
+            }
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('is not refused again when it waits as long as it was told', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0.01, max: 5000, noNaN: true }), (rate) => {
+        const bucket = tokenBucket(rate);
+        let now = 12_345.678;
+        let wait = 0;
+        while ((wait = take(bucket, now)) === 0);
+        now += Math.ceil(wait);
+        expect(take(bucket, now)).toBe(0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
