@@ -8,6 +8,7 @@ export default defineConfig({
       'bench/src/**/*.test.ts',
       'scripts/**/*.test.ts',
       'docs/**/*.test.ts',
+      'deploy/**/*.test.ts',
     ],
     // Native sessions live in worker threads of their own; forks keep a crashed one from taking the runner along.
     pool: 'forks',

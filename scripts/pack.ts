@@ -80,14 +80,25 @@ function loadInstalled(names: readonly string[]): void {
     const specifiers: string[] = [];
     for (const name of names) {
       cpSync(join(dist, name), join(project, 'node_modules', '@skein', name), { recursive: true });
-      const { exports } = JSON.parse(readFileSync(join(dist, name, 'package.json'), 'utf8')) as Manifest;
+      const { exports } = JSON.parse(
+        readFileSync(join(dist, name, 'package.json'), 'utf8'),
+      ) as Manifest;
       specifiers.push(...Object.keys(exports).map((path) => join('@skein', name, path)));
     }
-    const code = specifiers.map((specifier) => `await import(${JSON.stringify(specifier)});`).join('\n');
+    const code = specifiers
+      .map((specifier) => `await import(${JSON.stringify(specifier)});`)
+      .join('\n');
     writeFileSync(join(project, 'load.mjs'), `${code}\n`);
-    execFileSync(process.execPath, ['load.mjs'], { cwd: project, stdio: ['ignore', 'inherit', 'inherit'] });
+    execFileSync(process.execPath, ['load.mjs'], {
+      cwd: project,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     const cli = join(project, 'node_modules', '@skein', 'cli', 'bin', 'skein.js');
-    if (existsSync(cli)) execFileSync(process.execPath, [cli, 'version'], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] });
+    if (existsSync(cli))
+      execFileSync(process.execPath, [cli, 'version'], {
+        cwd: project,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
   } finally {
     rmSync(project, { recursive: true, force: true });
   }
@@ -107,10 +118,14 @@ async function check(folders: readonly string[]): Promise<number> {
 }
 
 rmSync(dist, { recursive: true, force: true });
-execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
-  cwd: root,
-  stdio: 'inherit',
-});
+execFileSync(
+  process.execPath,
+  [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
+  {
+    cwd: root,
+    stdio: 'inherit',
+  },
+);
 const names = readdirSync(join(root, 'packages'));
 const folders = names.map(build);
 if (process.argv.includes('--check')) {

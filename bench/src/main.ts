@@ -18,12 +18,17 @@ const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promis
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+  },
 });
 const [name = ''] = positionals;
 const load = BENCHMARKS[name];
 if (load === undefined) {
-  console.error(`Unknown benchmark "${name}". Fix: npm run bench -- ${Object.keys(BENCHMARKS).join(' | ')} [--json] [--quick]`);
+  console.error(
+    `Unknown benchmark "${name}". Fix: npm run bench -- ${Object.keys(BENCHMARKS).join(' | ')} [--json] [--quick]`,
+  );
   process.exit(2);
 }
 
@@ -31,11 +36,21 @@ const begun = performance.now();
 const bench = await load();
 const report = await bench({
   quick: values.quick,
-  progress: (line) => process.stderr.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}\n`),
+  progress: (line) =>
+    process.stderr.write(
+      `${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}\n`,
+    ),
 });
 const machine = describeMachine();
 if (values.json) {
-  console.log(JSON.stringify({ ...report, quick: values.quick, machine, seconds: (performance.now() - begun) / 1000 }));
+  console.log(
+    JSON.stringify({
+      ...report,
+      quick: values.quick,
+      machine,
+      seconds: (performance.now() - begun) / 1000,
+    }),
+  );
 } else {
   console.log(renderTable(report, machine));
 }

@@ -37,7 +37,10 @@ export async function closedLoop(options: ClosedLoop): Promise<ClosedLoopResult>
   try {
     const body = join(folder, 'body');
     await writeFile(body, options.body);
-    const headers = Object.entries(options.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+    const headers = Object.entries(options.headers).flatMap(([name, value]) => [
+      '-H',
+      `${name}: ${value}`,
+    ]);
     const { stdout } = await run('h2load', [
       ...(options.protocol === 'http1' ? ['--h1'] : []),
       ...['-D', String(options.seconds), '-c', String(options.connections), '-m', '1', '-d', body],
@@ -47,7 +50,8 @@ export async function closedLoop(options: ClosedLoop): Promise<ClosedLoopResult>
     const rate = Number(/finished in [\d.]+\w+, ([\d.]+) req\/s/.exec(stdout)?.[1]);
     const [, done = '0', succeeded = '0'] = /(\d+) done, (\d+) succeeded/.exec(stdout) ?? [];
     const mean = /time for request:\s+\S+\s+\S+\s+(\S+)/.exec(stdout)?.[1] ?? '0us';
-    if (!(rate > 0) || done !== succeeded) throw new Error(`h2load against ${options.url}: ${stdout}`);
+    if (!(rate > 0) || done !== succeeded)
+      throw new Error(`h2load against ${options.url}: ${stdout}`);
     return { requestsPerSecond: rate, requests: Number(done), meanMs: toMs(mean) };
   } finally {
     await rm(folder, { recursive: true, force: true });

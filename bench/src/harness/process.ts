@@ -59,5 +59,10 @@ export async function launch(options: Launch): Promise<ServerProcess> {
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  return { url: options.url, pid: child.pid ?? 0, startMs: performance.now() - begun, stop: () => stop(child) };
+  return {
+    url: options.url,
+    pid: child.pid ?? 0,
+    startMs: performance.now() - begun,
+    stop: () => stop(child),
+  };
 }

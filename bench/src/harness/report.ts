@@ -21,7 +21,9 @@ export interface BenchReport {
 
 export function meets(measure: Measure, value: number): boolean {
   if (measure.target === null) return true;
-  return 'atLeast' in measure.target ? value >= measure.target.atLeast : value <= measure.target.atMost;
+  return 'atLeast' in measure.target
+    ? value >= measure.target.atLeast
+    : value <= measure.target.atMost;
 }
 
 function show(value: number): string {
@@ -39,11 +41,14 @@ export function renderTable(report: BenchReport, machine: Machine): string {
   const rows = report.measures.map((measure) => {
     const value = report.results[measure.key];
     const measured = value === undefined ? 'not measured' : `${show(value)}${measure.unit}`;
-    const verdict = measure.target === null ? '' : value !== undefined && meets(measure, value) ? 'yes' : 'NO';
+    const verdict =
+      measure.target === null ? '' : value !== undefined && meets(measure, value) ? 'yes' : 'NO';
     return [measure.what, `\`${measure.key}\``, measured, bound(measure), verdict];
   });
   const header = ['what', 'key', 'measured', 'promised', 'kept'];
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
   return [

@@ -1,0 +1,58 @@
+/**
+ * What is left of the promise when three times the capacity arrives, open loop with Poisson
+ * arrivals: goodput over capacity, how late the admitted are, how fast the refused are told.
+ *
+ * Capacity is the throughput of the server itself in a closed loop that keeps it saturated, so that
+ * the fraction says what overload costs, apart from how fast the server is.
+ */
+import { runLoad, type LoadReport } from '@skein/cli';
+import type { Body } from './models.ts';
+
+interface OverloadTarget {
+  readonly port: number;
+  readonly path: string;
+  readonly body: Body;
+}
+
+export interface Overload {
+  readonly goodputFraction: number;
+  /** p99 latency of answered requests over the objective. */
+  readonly admittedP99Ratio: number;
+  readonly shedP99Ms: number;
+  readonly capacityPerSecond: number;
+  readonly goodputPerSecond: number;
+  readonly generatorFellBehind: boolean;
+}
+
+export const OBJECTIVE_MS = 250;
+
+export async function measureOverload(
+  target: OverloadTarget,
+  capacityPerSecond: number,
+  seconds: number,
+): Promise<Overload> {
+  const report: LoadReport = await runLoad({
+    target: {
+      protocol: 'http',
+      host: '127.0.0.1',
+      port: target.port,
+      path: target.path,
+      headers: target.body.headers,
+      bodies: [target.body.bytes],
+    },
+    mode: { kind: 'open', arrivals: 'poisson', rate: 3 * capacityPerSecond },
+    durationMs: seconds * 1000,
+    warmupMs: 1000,
+    timeoutMs: 10_000,
+    objectiveMs: OBJECTIVE_MS,
+    seed: 3,
+  });
+  return {
+    goodputFraction: report.goodputPerSecond / capacityPerSecond,
+    admittedP99Ratio: (report.latency.p99Ms ?? Number.POSITIVE_INFINITY) / OBJECTIVE_MS,
+    shedP99Ms: report.refusal.p99Ms ?? 0,
+    capacityPerSecond,
+    goodputPerSecond: report.goodputPerSecond,
+    generatorFellBehind: report.generator.fellBehind,
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * The serving plane beside FastAPI + uvicorn + ONNX Runtime: same models, same machine, same
+ * generators, one run.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { closedLoop } from '../harness/h2load.ts';
+import { debianVersion } from '../harness/machine.ts';
+import type { BenchReport, Measure } from '../harness/report.ts';
+import { measureAddedLatency } from './added-latency.ts';
+import { measureCeiling } from './ceiling.ts';
+import { measureColdStart } from './cold-start.ts';
+import { binaryBody, mlpModel, peerBody, recogniserModel } from './models.ts';
+import { measureOverload, OBJECTIVE_MS } from './overload.ts';
+import { measureRollout, otherVersion } from './rollout.ts';
+import { deploy, launchPeer, launchSkein } from './servers.ts';
+import { measureThroughput } from './throughput.ts';
+
+const atLeast = (key: string, what: string, bound: number, unit = '×'): Measure => ({
+  key,
+  what,
+  unit,
+  target: { atLeast: bound },
+});
+const atMost = (key: string, what: string, bound: number, unit: string): Measure => ({
+  key,
+  what,
+  unit,
+  target: { atMost: bound },
+});
+
+const MEASURES: readonly Measure[] = [
+  atLeast('http_json_vs_fastapi', 'requests/s, MLP, 16 connections: JSON over FastAPI’s JSON', 5),
+  atLeast('http_binary_vs_fastapi', '… binary over FastAPI’s JSON', 7),
+  atLeast('grpc_vs_fastapi', '… gRPC over FastAPI’s JSON', 3),
+  atMost('added_p50_ms', 'p50 added over a bare session.run, one connection, binary', 0.3, ' ms'),
+  atLeast(
+    'ceiling_fraction',
+    'OCR recogniser: throughput over bare batched run on the same thread',
+    0.9,
+    '',
+  ),
+  atLeast(
+    'overload_goodput_fraction',
+    'at 3× capacity, objective 250 ms: goodput over capacity',
+    0.9,
+    '',
+  ),
+  atMost('overload_admitted_p99_ratio', '… p99 of admitted over the objective', 1, ''),
+  atMost('overload_shed_p99_ms', '… p99 of a refusal', 25, ' ms'),
+  {
+    key: 'fastapi_overload_goodput_fraction',
+    what: '… FastAPI’s goodput over its capacity',
+    unit: '',
+    target: null,
+  },
+  atMost('rollout_p99_ratio', 'p99 while a version is swapped over steady p99', 1.5, '×'),
+  atMost('cold_start_ms', 'process start to ready with one model', 1500, ' ms'),
+];
+
+interface Options {
+  readonly quick: boolean;
+  readonly progress: (line: string) => void;
+}
+
+export async function benchServing({ quick, progress }: Options): Promise<BenchReport> {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-bench-'));
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const mlp = mlpModel(folder, 1);
+    const recogniser = recogniserModel();
+
+    progress('cold start');
+    const coldStartMs = await measureColdStart(join(folder, 'cold'), mlp, quick ? 2 : 5);
+
+    progress('starting the node and the peer');
+    const node = await launchSkein(join(folder, 'node'));
+    stops.push(node.stop);
+    await deploy(node, mlp, { objective: { latencyMs: 500, quantile: 0.99 } });
+    const peer = await launchPeer(mlp, false);
+    stops.push(peer.stop);
+
+    progress('throughput at 16 connections: FastAPI, JSON, binary, gRPC');
+    const throughput = await measureThroughput(node, peer, mlp, quick ? 1 : 3, quick ? 2 : 5);
+    await peer.stop();
+
+    progress('latency added at one connection');
+    const latency = await measureAddedLatency(node, mlp, quick ? 2 : 5, quick ? 500 : 2000);
+    await node.client.undeploy({ name: mlp.name });
+
+    progress('ceiling of the OCR recogniser');
+    await deploy(node, recogniser, { objective: { latencyMs: OBJECTIVE_MS, quantile: 0.99 } });
+    const ceiling = await measureCeiling(node, recogniser, quick ? 1 : 3, quick ? 3 : 5);
+
+    progress('overload at three times the capacity');
+    const path = `/v2/models/${recogniser.name}/infer`;
+    const overload = await measureOverload(
+      { port: node.port, path, body: binaryBody(recogniser) },
+      ceiling.servedRowsPerSecond,
+      quick ? 4 : 15,
+    );
+
+    progress('swapping a version under load');
+    const rollout = await measureRollout(
+      node,
+      recogniser,
+      otherVersion(recogniser),
+      ceiling.servedRowsPerSecond / 2,
+      quick ? 3 : 10,
+    );
+    await node.stop();
+
+    progress('the peer under the same overload');
+    const slowPeer = await launchPeer(recogniser, true);
+    stops.push(slowPeer.stop);
+    const body = peerBody(recogniser);
+    const peerCapacity = await closedLoop({
+      url: `${slowPeer.url}/bytes`,
+      body: body.bytes,
+      headers: body.headers,
+      connections: 8,
+      seconds: quick ? 2 : 5,
+      protocol: 'http1',
+    });
+    const peerOverload = await measureOverload(
+      { port: Number(new URL(slowPeer.url).port), path: '/bytes', body },
+      peerCapacity.requestsPerSecond,
+      quick ? 4 : 15,
+    );
+
+    return {
+      name: 'serving',
+      peer: `FastAPI ${debianVersion('python3-fastapi')}, uvicorn ${debianVersion('python3-uvicorn')}, ONNX Runtime ${debianVersion('python3-onnxruntime')}`,
+      measures: MEASURES,
+      results: {
+        http_json_vs_fastapi: throughput.json / throughput.peerJson,
+        http_binary_vs_fastapi: throughput.binary / throughput.peerJson,
+        grpc_vs_fastapi: throughput.grpc / throughput.peerJson,
+        added_p50_ms: latency.addedMs,
+        ceiling_fraction: ceiling.fraction,
+        overload_goodput_fraction: overload.goodputFraction,
+        overload_admitted_p99_ratio: overload.admittedP99Ratio,
+        overload_shed_p99_ms: overload.shedP99Ms,
+        fastapi_overload_goodput_fraction: peerOverload.goodputFraction,
+        rollout_p99_ratio: rollout.p99Ratio,
+        cold_start_ms: coldStartMs,
+      },
+      details: { throughput, latency, ceiling, overload, peerOverload, rollout },
+    };
+  } finally {
+    for (const stop of stops) await stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,98 @@
+/** Builds the image and runs a node from it, hardened, as a person would on a server. */
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createClient } from '@skein/api';
+import { mlp, writeModel } from '@skein/onnx';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireComponent } from '../../scripts/testing/components.ts';
+
+const run = promisify(execFile);
+const docker = requireComponent('docker');
+const id = randomUUID().slice(0, 8);
+const image = `skein-test-${id}`;
+const volume = `skein-test-${id}`;
+const base = 'skein-base';
+
+const dockerRun = async (...args: string[]): Promise<string> =>
+  (await run('docker', args, { maxBuffer: 2 ** 24 })).stdout.trim();
+
+const HARDENED = [
+  '--read-only',
+  '--tmpfs',
+  '/tmp',
+  '--cap-drop',
+  'ALL',
+  '--security-opt',
+  'no-new-privileges',
+  '-v',
+  `${volume}:/data`,
+];
+
+describe.skipIf(docker.skip)('the container image', () => {
+  let container = '';
+
+  beforeAll(async () => {
+    const here = import.meta.dirname;
+    const exists = await dockerRun('images', '-q', base);
+    if (exists === '') await run(join(here, 'base-image.sh'), [base], { maxBuffer: 2 ** 24 });
+    await run(join(here, 'build.sh'), ['--base', base, '--tag', image], { maxBuffer: 2 ** 24 });
+  }, 300_000);
+
+  afterAll(async () => {
+    if (container !== '') await dockerRun('rm', '-f', container);
+    await dockerRun('volume', 'rm', '-f', volume);
+    await dockerRun('rmi', '-f', image);
+  }, 60_000);
+
+  it('refuses to listen beyond loopback without a key, and says how to make one', async () => {
+    await expect(dockerRun('run', '--rm', ...HARDENED, image)).rejects.toThrow(/keys create/);
+  }, 60_000);
+
+  it('serves a model to a caller with a key, and drains on SIGTERM', async () => {
+    const created = JSON.parse(
+      await dockerRun(
+        'run',
+        '--rm',
+        ...HARDENED,
+        image,
+        'keys',
+        'create',
+        '--label',
+        'test',
+        '--scope',
+        'admin',
+        '--json',
+      ),
+    ) as { secret: string };
+    container = await dockerRun('run', '-d', '-p', '127.0.0.1:0:4700', ...HARDENED, image);
+    const port = (await dockerRun('port', container, '4700/tcp')).split(':').at(-1);
+    const url = `http://127.0.0.1:${port}`;
+    await expect
+      .poll(
+        () =>
+          fetch(`${url}/v2/health/ready`).then(
+            (r) => r.ok,
+            () => false,
+          ),
+        { timeout: 30_000 },
+      )
+      .toBe(true);
+
+    const client = createClient({ url, key: created.secret });
+    const model = writeModel(mlp({ sizes: [4, 8, 3], seed: 1 }));
+    const { version } = await client.importModel({ name: 'tiny', content: new Uint8Array(model) });
+    await client.deploy({ name: 'tiny', version });
+    const { outputs } = await client.infer('tiny', {
+      x: { shape: [1, 4], data: new Float32Array([1, 2, 3, 4]) },
+    });
+    const [answer] = Object.values(outputs);
+    expect(answer?.shape).toEqual([1, 3]);
+    expect([...(answer?.data ?? [])].every((value) => Number.isFinite(value))).toBe(true);
+    await expect(fetch(`${url}/api/v1/deployments`).then((r) => r.status)).resolves.toBe(401);
+
+    await dockerRun('stop', '-t', '20', container);
+    await expect(dockerRun('inspect', '-f', '{{.State.ExitCode}}', container)).resolves.toBe('0');
+  }, 120_000);
+});
