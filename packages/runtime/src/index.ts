@@ -6,4 +6,5 @@ export {
   type Session,
   type SessionOptions,
 } from './contract.ts';
+export { describeDevices, type DeviceReport } from './native/devices.ts';
 export { nativeRuntime } from './native/native-runtime.ts';

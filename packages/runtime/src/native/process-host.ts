@@ -1,17 +1,17 @@
-/** A child process: every byte is copied through a pipe, but whatever happens in it costs only a retry. */
+/** A child process: every byte is copied through a pipe, but whatever happens in it costs the node only a retry. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { WORKER_ENTRY, type Host } from './host.ts';
+import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
+import type { Reply } from './wire.ts';
 
 /** Characters of the child's last words that are kept for the reason. */
 const LAST_WORDS = 2000;
 
 export function processHost(): Host {
-  const { NODE_OPTIONS: _, ...env } = process.env;
   const child = fork(fileURLToPath(WORKER_ENTRY), [], {
     serialization: 'advanced',
     execArgv: [],
-    env,
+    env: workerEnvironment(),
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let lastWords = '';
@@ -20,19 +20,18 @@ export function processHost(): Host {
   });
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`The child process could not start: ${error.message}`));
+    // Not `exit`: the last words may still be on their way then.
     child.once('close', (code, signal) => {
-      const how =
-        signal === null
-          ? `The child process exited with code ${code}`
-          : `The child process was ended by ${signal}`;
-      const said = lastWords.trim();
-      resolve(said === '' ? `${how}.` : `${how}; it said: ${said}`);
+      const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+      const words = lastWords.trim();
+      resolve(`The child process ${how}${words === '' ? '.' : `; it said: ${words}`}`);
     });
   });
   const host: Host = {
+    moves: false,
     send: (message) => {
-      // A dead child is reported by `ended`; the write error says nothing more.
-      child.send(message, () => undefined);
+      // Sending to a child that has just died fails; `ended` tells it better.
+      if (child.connected) child.send(message, () => undefined);
     },
     onReply: () => undefined,
     ended,
@@ -41,6 +40,6 @@ export function processHost(): Host {
       await ended;
     },
   };
-  child.on('message', (reply) => host.onReply(reply as never));
+  child.on('message', (reply) => host.onReply(reply as Reply));
   return host;
 }

@@ -1,103 +1,134 @@
-/** A session whose worker lives in a host. One request is in flight at a time, so replies need no ids. */
-import type { Signature, TensorMap } from '@skein/onnx';
-import { elementSize } from '@skein/onnx';
+/** A session whose worker lives in a host. One request is in flight at a time, so answers carry no ids. */
+import { elementCount, elementSize } from '@skein/onnx/tensor';
+import type { Signature, Tensor, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type RunResult, type Session } from '../contract.ts';
+import { explain } from '../reason.ts';
 import type { Host } from './host.ts';
-import { fromWire, misfit, toWire } from './wire.ts';
-import type { LoadReply, LoadRequest, RunReply, RunRequest, WireTensor } from './wire.ts';
+import { fromWire, toWire } from './wire.ts';
+import type { LoadReply, LoadRequest, Reply, Request, RunReply, WireTensor } from './wire.ts';
 
-interface Waiter {
-  resolve(reply: LoadReply | RunReply): void;
-  reject(failure: RuntimeFailure): void;
-}
+/** The host of each open session, so that tests can take it away. */
+export const hosts = new WeakMap<Session, Host>();
 
-/** @throws RuntimeFailure `'load'` or `'unavailable'`; the host has ended then. */
-export async function openSession(
-  host: Host,
-  request: LoadRequest,
-  transfer: ArrayBuffer[],
-): Promise<Session> {
-  let waiter: Waiter | undefined;
-  let closed = false;
-  let ending: RuntimeFailure | undefined;
-
-  host.onReply = (reply) => {
-    const asker = waiter!;
-    waiter = undefined;
-    asker.resolve(reply);
-  };
-  const lost = new Promise<RuntimeFailure>((resolve) => {
-    void host.ended.then((how) => {
-      ending = new RuntimeFailure('lost', closed ? 'The session was closed.' : how);
-      waiter?.reject(ending);
-      waiter = undefined;
-      if (!closed) resolve(ending);
-    });
-  });
-  const ask = (message: LoadRequest | RunRequest, moved: ArrayBuffer[]) =>
-    new Promise<LoadReply | RunReply>((resolve, reject) => {
-      waiter = { resolve, reject };
-      host.send(message, moved);
-    });
+/** @throws RuntimeFailure `'load'`; the host has ended then. */
+export async function openSession(host: Host, request: LoadRequest): Promise<Session> {
+  const line = openLine(host);
   const close = async () => {
-    closed = true;
+    line.closed = true;
     await host.end();
   };
-
   let signature: Signature;
   try {
-    const reply = (await ask(request, transfer)) as LoadReply;
-    if ('failure' in reply) throw new RuntimeFailure(reply.failure, reply.message);
+    const reply = (await line.ask(request, [])) as LoadReply;
+    if ('reason' in reply) throw new RuntimeFailure('load', explain(reply.reason));
     ({ signature } = reply);
   } catch (error) {
     await close();
-    if (error instanceof RuntimeFailure && error.kind === 'lost') {
-      throw new RuntimeFailure(
-        'load',
-        `The worker ended while it loaded the model. ${error.message}`,
-      );
-    }
-    throw error;
+    if (error instanceof RuntimeFailure && error.kind !== 'lost') throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RuntimeFailure('load', `The model ended its worker while loading. ${reason}`);
   }
+  const run = runner(host, line, signature);
+  const session: Session = { signature, run, lost: line.lost, close };
+  hosts.set(session, host);
+  return session;
+}
 
-  const inputPositions = new Map(signature.inputs.map(({ name }, i) => [name, i]));
-  const outputPositions = new Map(signature.outputs.map(({ name }, i) => [name, i]));
+/** The one question that may be open to a worker, and the end of the worker. */
+interface Line {
+  closed: boolean;
+  readonly lost: Promise<RuntimeFailure>;
+  ask(message: Request, moved: ArrayBuffer[]): Promise<Reply>;
+}
 
-  return {
-    signature,
-    lost,
-    close,
-    async run(feeds: TensorMap, outputs?: readonly string[]): Promise<RunResult> {
-      if (ending !== undefined) throw ending;
-      if (waiter !== undefined) throw new RuntimeFailure('run', 'The session is still running.');
-      const moved: ArrayBuffer[] = [];
-      const inputs: number[] = [];
-      const wires: WireTensor[] = [];
-      for (const [name, tensor] of feeds) {
-        const position = inputPositions.get(name);
-        if (position === undefined) {
-          throw new RuntimeFailure('run', `The model has no input '${name}'.`);
+function openLine(host: Host): Line {
+  let waiter: { resolve(reply: Reply): void; reject(failure: RuntimeFailure): void } | undefined;
+  let end: RuntimeFailure | undefined;
+  let announce: (failure: RuntimeFailure) => void;
+  const line: Line = {
+    closed: false,
+    lost: new Promise((resolve) => {
+      announce = resolve;
+    }),
+    ask(message, moved) {
+      return new Promise((resolve, reject) => {
+        if (end !== undefined) throw end;
+        if (waiter !== undefined) throw new RuntimeFailure('run', 'The session is still running.');
+        try {
+          host.send(message, moved);
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          throw new RuntimeFailure('run', `The inputs cannot be handed over: ${reason}`);
         }
-        const reason = misfit(tensor, tensor.type === 'string' ? 0 : elementSize(tensor.type));
-        if (reason !== undefined) throw new RuntimeFailure('run', `Input '${name}': ${reason}.`);
-        inputs.push(position);
-        wires.push(toWire(tensor, moved));
-      }
-      const wanted = outputs?.map((name) => {
-        const position = outputPositions.get(name);
-        if (position === undefined) {
-          throw new RuntimeFailure('run', `The model has no output '${name}'.`);
-        }
-        return position;
+        waiter = { resolve, reject };
       });
-      const reply = (await ask({ inputs, feeds: wires, outputs: wanted }, moved)) as RunReply;
-      if ('failure' in reply) throw new RuntimeFailure('run', reply.message);
-      const results = new Map();
-      for (let i = 0; i < reply.outputs.length; i++) {
-        const { name } = signature.outputs[wanted === undefined ? i : wanted[i]!]!;
-        results.set(name, fromWire(reply.outputs[i]!));
-      }
-      return { outputs: results, computeMs: reply.computeMs };
     },
   };
+  host.onReply = (reply) => {
+    const asker = waiter;
+    waiter = undefined;
+    asker?.resolve(reply);
+  };
+  void host.ended.then((how) => {
+    end = new RuntimeFailure('lost', line.closed ? 'The session was closed.' : how);
+    waiter?.reject(end);
+    waiter = undefined;
+    if (!line.closed) announce(end);
+    return undefined;
+  });
+  return line;
+}
+
+function runner(host: Host, line: Line, signature: Signature): Session['run'] {
+  const inputPositions = new Map(signature.inputs.map(({ name }, i) => [name, i]));
+  const outputPositions = new Map(signature.outputs.map(({ name }, i) => [name, i]));
+  const outputNames = signature.outputs.map(({ name }) => name);
+
+  return async (feeds: TensorMap, outputs?: readonly string[]): Promise<RunResult> => {
+    const inputs: number[] = [];
+    const wires: WireTensor[] = [];
+    const moved: ArrayBuffer[] = [];
+    for (const [name, tensor] of feeds) {
+      inputs.push(positionOf('input', name, inputPositions));
+      checkFit(name, tensor);
+      wires.push(toWire(tensor, host.moves ? moved : undefined));
+    }
+    const wanted = outputs?.map((name) => positionOf('output', name, outputPositions));
+    const reply = (await line.ask({ inputs, feeds: wires, outputs: wanted }, moved)) as RunReply;
+    if ('reason' in reply) throw new RuntimeFailure('run', explain(reply.reason));
+    const names = outputs ?? outputNames;
+    const results = new Map<string, Tensor>();
+    for (let i = 0; i < names.length; i++) results.set(names[i]!, fromWire(reply.outputs[i]!));
+    return { outputs: results, computeMs: reply.computeMs };
+  };
+}
+
+function positionOf(
+  role: 'input' | 'output',
+  name: string,
+  positions: ReadonlyMap<string, number>,
+): number {
+  const position = positions.get(name);
+  if (position === undefined) {
+    throw new RuntimeFailure('run', `The model has no ${role} '${name}'.`);
+  }
+  return position;
+}
+
+function checkFit(name: string, tensor: Tensor): void {
+  const count = elementCount(tensor.shape);
+  const shape = tensor.shape.join(', ');
+  if (tensor.type === 'string') {
+    if (tensor.elements.length === count) return;
+    throw new RuntimeFailure(
+      'run',
+      `Input '${name}' of shape [${shape}] takes ${count} strings, but ${tensor.elements.length} were given.`,
+    );
+  }
+  const expected = count * elementSize(tensor.type);
+  if (tensor.bytes.byteLength === expected) return;
+  throw new RuntimeFailure(
+    'run',
+    `Input '${name}' of shape [${shape}] and type ${tensor.type} takes ${expected} bytes, but ${tensor.bytes.byteLength} were given.`,
+  );
 }

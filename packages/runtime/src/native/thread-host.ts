@@ -1,18 +1,28 @@
-/** A worker thread: the cheapest hand-over (buffers move), but a crash of native code takes the process along. */
+/** A worker thread: the cheapest hand-over, because buffers move; but a crash in native code takes the node along. */
 import { Worker } from 'node:worker_threads';
-import { WORKER_ENTRY, type Host } from './host.ts';
+import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
+import type { Reply } from './wire.ts';
 
 export function threadHost(): Host {
-  const worker = new Worker(WORKER_ENTRY, { name: 'skein-session', execArgv: [] });
+  const worker = new Worker(WORKER_ENTRY, {
+    name: 'skein-session',
+    execArgv: [],
+    env: workerEnvironment(),
+  });
   let cause: string | undefined;
   const ended = new Promise<string>((resolve) => {
     worker.once('error', (error) => {
       cause = `The worker thread failed: ${error instanceof Error ? error.message : String(error)}`;
     });
+    worker.once('messageerror', (error) => {
+      cause = `An answer of the worker thread could not be received: ${error.message}`;
+      void worker.terminate();
+    });
     worker.once('exit', (code) => resolve(cause ?? `The worker thread exited with code ${code}.`));
   });
   const host: Host = {
-    send: (message, transfer) => worker.postMessage(message, transfer),
+    moves: true,
+    send: (message, moved) => worker.postMessage(message, moved),
     onReply: () => undefined,
     ended,
     async end() {
@@ -20,6 +30,6 @@ export function threadHost(): Host {
       await ended;
     },
   };
-  worker.on('message', (reply) => host.onReply(reply));
+  worker.on('message', (reply: Reply) => host.onReply(reply));
   return host;
 }
