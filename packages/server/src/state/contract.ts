@@ -134,4 +134,6 @@ export interface ArtifactStore {
   /** A local path whose content has been verified against the digest. @throws SkeinError ARTIFACT_CORRUPT. */
   pathOf(digest: string): Promise<string>;
   remove(digest: string): Promise<void>;
+  /** The digests of every artifact, in no order. */
+  list(): Promise<string[]>;
 }

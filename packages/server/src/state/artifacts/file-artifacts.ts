@@ -94,6 +94,10 @@ export async function openFileArtifacts(folder: string): Promise<ArtifactStore> 
         if (error.code !== 'ENOENT') throw error;
       });
     },
+
+    async list() {
+      return (await readdir(folder)).filter((name) => DIGEST.test(name));
+    },
   };
 }
 

@@ -1,0 +1,23 @@
+/** What the registry wants to know of an ONNX file before it becomes a version. */
+import { opsetOf, readModel, signatureOf, type Signature } from '@skein/onnx';
+
+export interface Inspection {
+  readonly signature: Signature;
+  /** What the file says about itself, as metadata of the version. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** @throws OnnxError when the bytes are not a model that can be served. */
+export function inspectModel(bytes: Uint8Array): Inspection {
+  const model = readModel(bytes);
+  const producer = `${model.producerName} ${model.producerVersion}`.trim();
+  const opset = opsetOf(model);
+  return {
+    signature: signatureOf(model),
+    metadata: {
+      ...(producer === '' ? {} : { producer: producer.slice(0, 200) }),
+      ...(opset === undefined ? {} : { opset: String(opset) }),
+      irVersion: String(model.irVersion),
+    },
+  };
+}
