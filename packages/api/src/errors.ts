@@ -64,6 +64,20 @@ export const ERRORS = {
     meaning: 'The body did not arrive within the time allowed.',
     fix: 'Send the request again over a faster connection.',
   },
+  HEADERS_TOO_LARGE: {
+    http: 431,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'user',
+    meaning: 'The headers of the request are larger than the node accepts.',
+    fix: 'Send fewer or shorter headers; tensors belong in the body.',
+  },
+  ENCODING_UNSUPPORTED: {
+    http: 415,
+    grpc: GRPC.UNIMPLEMENTED,
+    kind: 'user',
+    meaning: 'The body is compressed in a way that the node does not read.',
+    fix: 'Send the body uncompressed, or compressed with gzip or deflate.',
+  },
   HEADER_LENGTH_INVALID: {
     http: 400,
     grpc: GRPC.INVALID_ARGUMENT,
@@ -321,6 +335,13 @@ export const ERRORS = {
     kind: 'user',
     meaning: 'The deployment is already being rolled out.',
     fix: 'Wait for it, or abort it with `skein rollback NAME`.',
+  },
+  ROLLED_BACK: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The version was rolled back before it took traffic.',
+    fix: '`skein show NAME` gives the reason; deploy the version again when it no longer holds.',
   },
   NOTHING_TO_ROLL_BACK: {
     http: 409,

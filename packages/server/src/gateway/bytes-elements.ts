@@ -1,0 +1,47 @@
+/**
+ * Byte strings on the wire: each element is its length as a little-endian 32-bit integer, then its
+ * bytes. Decoding gives views on what was received, never copies.
+ */
+import { SkeinError } from '@skein/api';
+
+const LENGTH_BYTES = 4;
+
+/**
+ * @param count elements that must fill `bytes` exactly.
+ * @throws SkeinError INPUT_DATA.
+ */
+export function decodeElements(bytes: Uint8Array, count: number, input: string): Uint8Array[] {
+  if (count * LENGTH_BYTES > bytes.length) throw unfilled(bytes, count, input);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const elements: Uint8Array[] = [];
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    if (at + LENGTH_BYTES > bytes.length) throw unfilled(bytes, count, input);
+    const start = at + LENGTH_BYTES;
+    at = start + view.getUint32(at, true);
+    if (at > bytes.length) throw unfilled(bytes, count, input);
+    elements.push(bytes.subarray(start, at));
+  }
+  if (at !== bytes.length) throw unfilled(bytes, count, input);
+  return elements;
+}
+
+function unfilled(bytes: Uint8Array, count: number, input: string): SkeinError {
+  return new SkeinError(
+    'INPUT_DATA',
+    `Input "${input}": its ${bytes.length} bytes are not ${count} elements of a 4-byte length and that many bytes each.`,
+  );
+}
+
+export function encodeElements(elements: readonly Uint8Array[]): Buffer {
+  let size = 0;
+  for (const element of elements) size += LENGTH_BYTES + element.length;
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const element of elements) {
+    at = bytes.writeUInt32LE(element.length, at);
+    bytes.set(element, at);
+    at += element.length;
+  }
+  return bytes;
+}

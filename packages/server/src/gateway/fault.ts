@@ -1,0 +1,15 @@
+/** Anything thrown becomes an error that a client may see: a fault of ours shows only its id. */
+import { SkeinError } from '@skein/api';
+import type { GatewayLogger } from './logger.ts';
+
+/** @param id the request's id, under which the log holds the details of a fault. */
+export function toSkeinError(thrown: unknown, id: string, logger: GatewayLogger): SkeinError {
+  if (thrown instanceof SkeinError) {
+    if (thrown.row.kind === 'fault') logger.error({ err: thrown, requestId: id }, thrown.message);
+    return thrown;
+  }
+  logger.error({ err: thrown, requestId: id }, 'A request failed by a fault of the node.');
+  return new SkeinError('INTERNAL', `The node failed while it answered request ${id}.`, {
+    cause: thrown,
+  });
+}

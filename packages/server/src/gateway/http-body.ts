@@ -1,0 +1,105 @@
+/**
+ * Reads a request's body within bounds: so many bytes, in so much time, also after decompression.
+ * A body that came in one piece is passed on as it lies; otherwise it is copied once.
+ */
+import { promisify } from 'node:util';
+import { gunzip, inflate } from 'node:zlib';
+import { SkeinError } from '@skein/api';
+import type { Exchange } from './http-exchange.ts';
+import type { GatewayLimits } from './limits.ts';
+
+const EMPTY = Buffer.alloc(0);
+const DECOMPRESS = { gzip: promisify(gunzip), deflate: promisify(inflate) };
+
+/**
+ * @throws SkeinError BODY_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED, REQUEST_INVALID when the
+ *   compressed data are corrupt, CANCELLED when the client left.
+ */
+export async function readBody(exchange: Exchange, limits: GatewayLimits): Promise<Buffer> {
+  const encoding = exchange.request.headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return receive(exchange, limits);
+  if (encoding !== 'gzip' && encoding !== 'deflate') {
+    throw new SkeinError(
+      'ENCODING_UNSUPPORTED',
+      `The body has the Content-Encoding "${encoding}"; gzip, deflate and identity are supported.`,
+    );
+  }
+  const compressed = await receive(exchange, limits);
+  try {
+    return await DECOMPRESS[encoding](compressed, { maxOutputLength: limits.maxBodyBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw tooLarge(`more than ${limits.maxBodyBytes} bytes once decompressed`, limits);
+    }
+    throw new SkeinError('REQUEST_INVALID', `The body is not valid ${encoding} data.`, {
+      cause: error,
+    });
+  }
+}
+
+function receive(exchange: Exchange, limits: GatewayLimits): Promise<Buffer> {
+  const { request, response } = exchange;
+  const announced = request.headers['content-length'];
+  if (announced === undefined && request.headers['transfer-encoding'] === undefined) {
+    return Promise.resolve(EMPTY);
+  }
+  if (announced !== undefined && Number(announced) > limits.maxBodyBytes) {
+    return Promise.reject(tooLarge(`${announced} bytes`, limits));
+  }
+  if (exchange.expectsContinue) response.writeContinue();
+
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timer = setTimeout(() => {
+      fail(
+        new SkeinError(
+          'BODY_TOO_SLOW',
+          `${size} bytes of the body arrived within ${limits.bodyTimeoutMs} ms, and more were to come.`,
+        ),
+      );
+    }, limits.bodyTimeoutMs);
+
+    function fail(error: SkeinError): void {
+      settle();
+      request.pause();
+      reject(error);
+    }
+    function settle(): void {
+      clearTimeout(timer);
+      request.off('data', onData);
+      request.off('end', onEnd);
+      request.off('close', onClose);
+      request.off('error', onClose);
+    }
+    function onData(chunk: Buffer): void {
+      size += chunk.length;
+      if (size > limits.maxBodyBytes) {
+        fail(tooLarge(`more than ${limits.maxBodyBytes} bytes`, limits));
+      } else {
+        chunks.push(chunk);
+      }
+    }
+    function onEnd(): void {
+      settle();
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+    }
+    function onClose(): void {
+      settle();
+      reject(
+        new SkeinError('CANCELLED', 'The client closed the connection before the body ended.'),
+      );
+    }
+    request.on('data', onData);
+    request.on('end', onEnd);
+    request.on('close', onClose);
+    request.on('error', onClose);
+  });
+}
+
+function tooLarge(what: string, limits: GatewayLimits): SkeinError {
+  return new SkeinError(
+    'BODY_TOO_LARGE',
+    `The body has ${what}; the node accepts up to ${limits.maxBodyBytes}.`,
+  );
+}

@@ -1,0 +1,127 @@
+/**
+ * The HTTP face of a node: one listener, and on it the Open Inference Protocol, the metrics, and
+ * whatever the management API takes. Every request gets an id, passes the origin policy, and ends
+ * with an answer or a coded error.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SkeinError } from '@skein/api';
+import { sendError, sendText, type Exchange } from './http-exchange.ts';
+import { createHttpListener, type HttpListener } from './http-listener.ts';
+import {
+  isProtocolPath,
+  MethodNotAllowed,
+  serveProtocol,
+  type ProtocolOptions,
+} from './http-protocol.ts';
+import { toSkeinError } from './fault.ts';
+import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
+import type { GatewayLogger } from './logger.ts';
+import { createOriginPolicy } from './origin-policy.ts';
+import { requestIdFrom } from './request-id.ts';
+import { brief } from './tensor-bytes.ts';
+
+/**
+ * Takes a request that is not the protocol's, and resolves with `false` when it is not the
+ * management API's either. The request's id is its `x-request-id` header by then; a SkeinError that
+ * it throws becomes the answer.
+ */
+export type ManagementHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+) => boolean | Promise<boolean>;
+
+export interface HttpGatewayOptions extends Omit<ProtocolOptions, 'limits' | 'isAccepting'> {
+  readonly management?: ManagementHandler;
+  /** The text of `GET /metrics`, in the exposition format that `contentType` names. */
+  readonly metrics?: { readonly contentType: string; text(): Promise<string> };
+  /** Whether the node asks for no keys; then pages of other origins are kept out. */
+  readonly open: boolean;
+  /** Origins whose pages may call, such as `https://app.example.com`. */
+  readonly allowedOrigins?: readonly string[];
+  readonly limits?: Partial<GatewayLimits>;
+  readonly logger: GatewayLogger;
+}
+
+export type HttpGateway = HttpListener;
+
+export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
+  const { access, management, metrics, logger } = options;
+  const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const origins = createOriginPolicy(options.open, options.allowedOrigins ?? []);
+  const listener = createHttpListener(handle, limits, logger);
+  const protocol: ProtocolOptions = {
+    ...options,
+    limits,
+    isAccepting: () => !listener.closing.aborted,
+  };
+
+  function handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): void {
+    const reachedAt = performance.now();
+    const sentId = request.headers['x-request-id'];
+    const id = requestIdFrom(typeof sentId === 'string' ? sentId : undefined);
+    let headers: readonly string[] = [];
+    let refusal: unknown;
+    try {
+      headers = origins.admit(request);
+    } catch (error) {
+      refusal = error;
+    }
+    const exchange: Exchange = { request, response, id, headers, expectsContinue };
+    const work = refusal === undefined ? route(exchange, reachedAt) : Promise.reject(refusal);
+    work.catch((error: unknown) => answerError(exchange, error));
+  }
+
+  async function route(exchange: Exchange, reachedAt: number): Promise<void> {
+    const { request, response, id, headers } = exchange;
+    const url = request.url ?? '/';
+    const query = url.indexOf('?');
+    const path = query === -1 ? url : url.slice(0, query);
+
+    if (request.method === 'OPTIONS' && headers.length > 0) {
+      response.writeHead(204, [...headers, ...origins.preflight(request)]);
+      response.end();
+      return;
+    }
+    if (isProtocolPath(path)) {
+      await serveProtocol(exchange, path, reachedAt, protocol);
+      return;
+    }
+    if (path === '/metrics' && metrics !== undefined) {
+      if (request.method !== 'GET') throw new MethodNotAllowed(request.method ?? '', url, 'GET');
+      access.authorize(request.headers.authorization, 'read');
+      sendText(exchange, 200, metrics.contentType, await metrics.text());
+      return;
+    }
+    if (management !== undefined) {
+      request.headers['x-request-id'] = id;
+      for (let index = 0; index < headers.length; index += 2) {
+        response.setHeader(headers[index]!, headers[index + 1]!);
+      }
+      if (await management(request, response, urlOf(url))) return;
+    }
+    throw new SkeinError('ROUTE_UNKNOWN', `There is no ${request.method} ${path.slice(0, 200)}.`);
+  }
+
+  function answerError(exchange: Exchange, thrown: unknown): void {
+    const error = toSkeinError(thrown, exchange.id, logger);
+    try {
+      sendError(exchange, error, error instanceof MethodNotAllowed ? ['Allow', error.allow] : []);
+    } catch (failure) {
+      logger.error({ err: failure, requestId: exchange.id }, 'An error could not be sent.');
+      exchange.response.destroy();
+    }
+  }
+
+  return listener;
+}
+
+function urlOf(url: string): URL {
+  const parsed = URL.parse(url, 'http://node');
+  if (parsed !== null) return parsed;
+  throw new SkeinError('REQUEST_INVALID', `The path ${brief(url)} is not a valid URL.`);
+}

@@ -1,0 +1,160 @@
+/**
+ * `POST /v2/models/{model}[/versions/{version}]/infer`: the hot path. One read of the body, one
+ * decoding into tensors, one call of the serving plane, one write.
+ *
+ * Who may not call, and what does not exist, is refused before the body is read.
+ */
+import { SkeinError } from '@skein/api';
+import type { Access } from '../access/contract.ts';
+import {
+  Cancellation,
+  type Inference,
+  type InferenceAnswer,
+  type Instant,
+  type StageTimes,
+} from '../serving/contract.ts';
+import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
+import { readBody } from './http-body.ts';
+import type { Exchange } from './http-exchange.ts';
+import { encodeAnswer } from './infer-answer.ts';
+import { decodeInferRequest, type DecodedRequest } from './infer-request.ts';
+import type { GatewayLimits } from './limits.ts';
+import { decodeRawRequest } from './raw-request.ts';
+import { brief } from './tensor-bytes.ts';
+import { traceFrom } from './trace-context.ts';
+
+export interface HttpInferOptions {
+  readonly inference: Inference;
+  readonly access: Access;
+  readonly limits: GatewayLimits;
+}
+
+/** Above this, binary outputs are written beside the JSON instead of being copied behind it. */
+const COPY_BYTES = 16 * 1024;
+/** Binary data begins at a multiple of this, so that a client may look at it without a copy. */
+const ALIGNMENT = 8;
+
+/** @param reachedAt when the headers had arrived. @throws SkeinError for every refusal and failure. */
+export async function inferOverHttp(
+  exchange: Exchange,
+  model: string,
+  version: string | undefined,
+  reachedAt: Instant,
+  { inference, access, limits }: HttpInferOptions,
+): Promise<void> {
+  const { request, response } = exchange;
+  const { headers } = request;
+  const caller = access.authorize(headers.authorization, 'infer');
+  const deployed = inference.describe(model, version);
+  const timeoutMs = timeoutFromHeader(text(headers['skein-timeout-ms']));
+
+  access.enter(caller);
+  const cancellation = new Cancellation();
+  response.once('close', () => {
+    if (!response.writableFinished) cancellation.cancel();
+  });
+  try {
+    const body = await readBody(exchange, limits);
+    const jsonLength = jsonLengthFrom(text(headers['inference-header-content-length']), body);
+    const decoded =
+      jsonLength === 0
+        ? decodeRawRequest(body, deployed, headers.accept)
+        : decodeInferRequest(body, jsonLength);
+    const answer = await inference.infer({
+      id: decoded.id ?? exchange.id,
+      deployment: model,
+      version,
+      inputs: decoded.inputs,
+      outputs: decoded.outputs,
+      arrivedAt: performance.now(),
+      deadline: deadlineFrom(reachedAt, timeoutMs, decoded.timeoutMs),
+      priority: decoded.priority,
+      tenant: caller.tenant,
+      stickyKey:
+        deployed.stickyHeader === undefined ? undefined : text(headers[deployed.stickyHeader]),
+      cancellation,
+      trace: traceFrom(text(headers['traceparent']), text(headers['tracestate'])),
+      protocol: 'http',
+    });
+    sendAnswer(exchange, model, decoded, answer);
+  } finally {
+    access.leave(caller);
+  }
+}
+
+function sendAnswer(
+  { response, id, headers }: Exchange,
+  model: string,
+  decoded: DecodedRequest,
+  answer: InferenceAnswer,
+): void {
+  if (response.destroyed) return;
+  const { json, binary } = encodeAnswer(model, decoded.id, decoded.outputs, decoded.binary, answer);
+  const timing = serverTiming(answer.times, answer.cached);
+  if (binary === undefined) {
+    response.writeHead(200, [
+      'Content-Type',
+      'application/json',
+      'Content-Length',
+      String(Buffer.byteLength(json)),
+      'X-Request-Id',
+      id,
+      'Server-Timing',
+      timing,
+      ...headers,
+    ]);
+    response.end(json);
+    return;
+  }
+  const length = Buffer.byteLength(json);
+  const padding = (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
+  const head = Buffer.from(json + ' '.repeat(padding));
+  const total = binary.reduce((sum, { length }) => sum + length, head.length);
+  response.writeHead(200, [
+    'Content-Type',
+    'application/octet-stream',
+    'Content-Length',
+    String(total),
+    'Inference-Header-Content-Length',
+    String(head.length),
+    'X-Request-Id',
+    id,
+    'Server-Timing',
+    timing,
+    ...headers,
+  ]);
+  if (total <= COPY_BYTES) {
+    response.end(Buffer.concat([head, ...binary], total));
+    return;
+  }
+  response.cork();
+  response.write(head);
+  for (const bytes of binary) response.write(bytes);
+  response.end();
+}
+
+/** @returns bytes of JSON; 0 for a raw request; absent without the header. */
+function jsonLengthFrom(header: string | undefined, body: Buffer): number | undefined {
+  if (header === undefined) return undefined;
+  const length = /^\d{1,15}$/.test(header) ? Number(header) : NaN;
+  if (length <= body.length) return length;
+  throw new SkeinError(
+    'HEADER_LENGTH_INVALID',
+    `Inference-Header-Content-Length is ${brief(header)}; the body has ${body.length} bytes.`,
+  );
+}
+
+/** Milliseconds to the microsecond, as the Server-Timing header has them. */
+function serverTiming({ queueMs, computeMs, batchRows }: StageTimes, cached: boolean): string {
+  if (cached) return 'cache;desc=hit';
+  return `queue;dur=${rounded(queueMs)}, compute;dur=${rounded(computeMs)}, batch;desc="${batchRows}"`;
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** The first value of a header that may come more than once. */
+function text(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'object' ? value[0] : value;
+}

@@ -1,0 +1,272 @@
+/**
+ * The paths of the Open Inference Protocol over HTTP and of Triton's extensions to it. Routing is a
+ * split of the path by hand: there is one hot route, and it is found with two comparisons.
+ *
+ * Health needs no key, so that probes need none. Whoever may infer may also see what to send.
+ */
+import { SkeinError } from '@skein/api';
+import type { Access, Caller } from '../access/contract.ts';
+import type { Instant } from '../serving/contract.ts';
+import { readBody } from './http-body.ts';
+import { sendJson, sendText, type Exchange } from './http-exchange.ts';
+import { inferOverHttp, type HttpInferOptions } from './http-infer.ts';
+import { EXTENSIONS, metadataOf, SERVER_NAME } from './model-metadata.ts';
+import type { ModelRepository } from './model-repository.ts';
+import type { DurationStatistic, ModelStatistics, StatisticsSource } from './model-statistics.ts';
+import { brief } from './tensor-bytes.ts';
+
+export interface ProtocolOptions extends HttpInferOptions {
+  readonly repository: ModelRepository;
+  readonly statistics: StatisticsSource;
+  /** Version of the node. */
+  readonly version: string;
+  /** Whether the node takes work at all, whatever its deployments do. */
+  isAccepting(): boolean;
+}
+
+const PREFIX = '/v2';
+
+/** Whether a path belongs to the protocol. */
+export function isProtocolPath(path: string): boolean {
+  return path.startsWith('/v2/') || path === PREFIX;
+}
+
+/** @throws SkeinError for every refusal and failure. */
+export async function serveProtocol(
+  exchange: Exchange,
+  path: string,
+  reachedAt: Instant,
+  options: ProtocolOptions,
+): Promise<void> {
+  const segments = path.slice(PREFIX.length + 1).split('/');
+  if (segments.at(-1) === '') segments.pop();
+  const [area, name = ''] = segments;
+
+  if (area === 'models' && segments.length > 1) {
+    if (name === 'stats' && segments.length === 2) {
+      sendStatistics(exchange, undefined, undefined, options);
+      return;
+    }
+    const versioned = segments[2] === 'versions' && segments.length > 3;
+    const action = segments[versioned ? 4 : 2];
+    if (segments.length > (versioned ? 5 : 3)) throw unknownRoute(exchange);
+    const version = versioned ? decoded(segments[3]!) : undefined;
+    await serveModel(exchange, decoded(name), version, action, reachedAt, options);
+    return;
+  }
+  if (area === 'repository') {
+    await serveRepository(exchange, segments, options);
+    return;
+  }
+  serveNode(exchange, segments.join('/'), options);
+}
+
+async function serveModel(
+  exchange: Exchange,
+  model: string,
+  version: string | undefined,
+  action: string | undefined,
+  reachedAt: Instant,
+  options: ProtocolOptions,
+): Promise<void> {
+  const { inference, access } = options;
+  switch (action) {
+    case 'infer':
+      requireMethod(exchange, 'POST');
+      await inferOverHttp(exchange, model, version, reachedAt, options);
+      return;
+    case undefined:
+      requireMethod(exchange, 'GET');
+      authorizeReader(access, exchange.request.headers.authorization);
+      sendJson(exchange, 200, metadataOf(inference.describe(model, version)));
+      return;
+    case 'ready': {
+      requireMethod(exchange, 'GET');
+      const { name } = inference.describe(model, version);
+      const ready = options.isAccepting() && inference.isReady(model, version);
+      sendJson(exchange, ready ? 200 : 503, { name, ready });
+      return;
+    }
+    case 'stats':
+      sendStatistics(exchange, model, version, options);
+      return;
+    default:
+      throw unknownRoute(exchange);
+  }
+}
+
+function serveNode(exchange: Exchange, path: string, options: ProtocolOptions): void {
+  switch (path) {
+    case '':
+      requireMethod(exchange, 'GET');
+      sendJson(exchange, 200, {
+        name: SERVER_NAME,
+        version: options.version,
+        extensions: EXTENSIONS,
+      });
+      return;
+    case 'health/live':
+      requireMethod(exchange, 'GET');
+      sendJson(exchange, 200, { live: true });
+      return;
+    case 'health/ready': {
+      requireMethod(exchange, 'GET');
+      const ready = isNodeReady(options);
+      sendJson(exchange, ready ? 200 : 503, { ready });
+      return;
+    }
+    default:
+      throw unknownRoute(exchange);
+  }
+}
+
+/** The protocol asks for every model to be ready. */
+export function isNodeReady({
+  inference,
+  isAccepting,
+}: Pick<ProtocolOptions, 'inference' | 'isAccepting'>): boolean {
+  return isAccepting() && inference.list().every((model) => model.ready);
+}
+
+async function serveRepository(
+  exchange: Exchange,
+  segments: readonly string[],
+  { access, repository, limits }: ProtocolOptions,
+): Promise<void> {
+  const [, kind, name, action] = segments;
+  const { authorization } = exchange.request.headers;
+  if (kind === 'index' && segments.length === 2) {
+    requireMethod(exchange, 'POST');
+    access.authorize(authorization, 'read');
+    const readyOnly = (await smallBody(exchange, limits))['ready'] === true;
+    const entries = await repository.index();
+    sendJson(exchange, 200, readyOnly ? entries.filter(({ state }) => state === 'READY') : entries);
+    return;
+  }
+  const known = kind === 'models' && name !== undefined && segments.length === 4;
+  if (!known || (action !== 'load' && action !== 'unload')) throw unknownRoute(exchange);
+  requireMethod(exchange, 'POST');
+  const { actor } = access.authorize(authorization, 'admin');
+  const { parameters } = await smallBody(exchange, limits);
+  refuseModelConfig(parameters);
+  await repository[action](decoded(name), actor);
+  sendText(exchange, 200, 'application/json', '');
+}
+
+/** Triton lets a load replace the model's configuration or files; Skein deploys what is stored. */
+export function refuseModelConfig(parameters: unknown): void {
+  const names =
+    typeof parameters === 'object' && parameters !== null ? Object.keys(parameters) : [];
+  const foreign = names.find((name) => name === 'config' || name.startsWith('file:'));
+  if (foreign === undefined) return;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `The load parameter ${brief(foreign)} is not supported; deploy the model with its settings through the management API.`,
+  );
+}
+
+/** The body of a repository call: an object, or nothing. */
+async function smallBody(
+  exchange: Exchange,
+  limits: ProtocolOptions['limits'],
+): Promise<Readonly<Record<string, unknown>>> {
+  const body = await readBody(exchange, limits);
+  if (body.length === 0) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unreadable';
+    throw new SkeinError('BODY_NOT_JSON', `The body is not valid JSON: ${reason}.`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new SkeinError('REQUEST_INVALID', `The body must be an object, but it is ${brief(value)}.`);
+}
+
+function sendStatistics(
+  exchange: Exchange,
+  model: string | undefined,
+  version: string | undefined,
+  { access, inference, statistics }: ProtocolOptions,
+): void {
+  requireMethod(exchange, 'GET');
+  access.authorize(exchange.request.headers.authorization, 'read');
+  if (model !== undefined) inference.describe(model, version);
+  sendJson(exchange, 200, { model_stats: statistics.read(model, version).map(statisticsView) });
+}
+
+function statisticsView(stats: ModelStatistics): object {
+  const compute = durationView(stats.compute);
+  // Skein hands tensors over without preparing them, so input and output take no time of their own.
+  const none = { count: stats.compute.count, ns: 0 };
+  return {
+    name: stats.name,
+    version: stats.version,
+    last_inference: stats.lastInference,
+    inference_count: stats.inferenceCount,
+    execution_count: stats.executionCount,
+    inference_stats: {
+      success: durationView(stats.success),
+      fail: durationView(stats.fail),
+      queue: durationView(stats.queue),
+      compute_input: none,
+      compute_infer: compute,
+      compute_output: none,
+      cache_hit: durationView(stats.cacheHit),
+    },
+    batch_stats: stats.batches.map((batch) => ({
+      batch_size: batch.rows,
+      compute_input: { count: batch.compute.count, ns: 0 },
+      compute_infer: durationView(batch.compute),
+      compute_output: { count: batch.compute.count, ns: 0 },
+    })),
+  };
+}
+
+function durationView({ count, totalMs }: DurationStatistic): { count: number; ns: number } {
+  return { count, ns: Math.round(totalMs * 1e6) };
+}
+
+/** Either scope will do. @throws SkeinError KEY_MISSING, KEY_INVALID, SCOPE_MISSING, RATE_LIMITED. */
+export function authorizeReader(access: Access, authorization: string | undefined): Caller {
+  try {
+    return access.authorize(authorization, 'infer');
+  } catch (error) {
+    if (!(error instanceof SkeinError) || error.code !== 'SCOPE_MISSING') throw error;
+    return access.authorize(authorization, 'read');
+  }
+}
+
+/** GET also stands for HEAD, for which Node leaves the body out. */
+function requireMethod({ request }: Exchange, method: 'GET' | 'POST'): void {
+  if (request.method === method || (method === 'GET' && request.method === 'HEAD')) return;
+  throw new MethodNotAllowed(request.method ?? '', request.url ?? '', method);
+}
+
+/** Carries what the Allow header must say. */
+export class MethodNotAllowed extends SkeinError {
+  readonly allow: string;
+
+  constructor(method: string, url: string, allowed: 'GET' | 'POST') {
+    super('METHOD_NOT_ALLOWED', `${brief(url)} takes ${allowed}, not ${method}.`);
+    this.allow = allowed === 'GET' ? 'GET, HEAD' : allowed;
+  }
+}
+
+function unknownRoute({ request }: Exchange): SkeinError {
+  return new SkeinError('ROUTE_UNKNOWN', `There is no ${request.method} ${brief(request.url)}.`);
+}
+
+function decoded(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `The path segment ${brief(segment)} is not valid percent-encoding.`,
+    );
+  }
+}

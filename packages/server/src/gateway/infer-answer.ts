@@ -1,0 +1,97 @@
+/**
+ * Writes the answer of `POST …/infer`: JSON, with the outputs that were asked for as binary behind
+ * it. Numbers are written by the engine's own `join`, which prints the shortest decimal that reads
+ * back as the same double; 64-bit integers are exact.
+ *
+ * JSON has no NaN and no infinities: they go out as the strings "NaN", "Infinity" and "-Infinity",
+ * as Protocol Buffers' JSON mapping has it, so that the answer parses everywhere.
+ */
+import { datatypeOf, SkeinError } from '@skein/api';
+import { values, type NumericTensor, type Tensor } from '@skein/onnx';
+import type { InferenceAnswer } from '../serving/contract.ts';
+import { bfloat16Values } from './bfloat16.ts';
+import type { BinaryChoice } from './infer-request.ts';
+import { bytesOfTensor } from './tensor-bytes.ts';
+
+export interface EncodedAnswer {
+  readonly json: string;
+  /** Binary outputs in the order of the JSON; absent when there is none. */
+  readonly binary: readonly Uint8Array[] | undefined;
+}
+
+/**
+ * @param id the client's own id, echoed when there is one.
+ * @throws SkeinError REQUEST_INVALID when bytes that are not text would have to go out as JSON.
+ */
+export function encodeAnswer(
+  model: string,
+  id: string | undefined,
+  outputs: readonly string[] | undefined,
+  choice: BinaryChoice,
+  answer: InferenceAnswer,
+): EncodedAnswer {
+  let binary: Uint8Array[] | undefined;
+  let json = `{"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(answer.version)},`;
+  if (id !== undefined) json += `"id":${JSON.stringify(id)},`;
+  json += '"outputs":[';
+  let separator = '';
+  for (const name of outputs ?? answer.outputs.keys()) {
+    const tensor = answer.outputs.get(name);
+    if (tensor === undefined) throw new Error(`The answer lacks output "${name}".`);
+    json += `${separator}{"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.shape.join(',')}],`;
+    separator = ',';
+    if (choice.byOutput.get(name) ?? choice.byDefault) {
+      const bytes = bytesOfTensor(tensor);
+      (binary ??= []).push(bytes);
+      json += `"parameters":{"binary_data_size":${bytes.length}}}`;
+    } else {
+      json += `"data":[${jsonData(name, tensor)}]}`;
+    }
+  }
+  return { json: `${json}]}`, binary };
+}
+
+function jsonData(name: string, tensor: Tensor): string {
+  if (tensor.type === 'string') return tensor.elements.map((bytes) => text(name, bytes)).join(',');
+  return jsonNumbers(tensor);
+}
+
+function jsonNumbers(tensor: NumericTensor): string {
+  const numbers = values(tensor);
+  switch (tensor.type) {
+    case 'bool':
+      return Array.from(numbers as Uint8Array, (value) => value !== 0).join(',');
+    case 'float16':
+      return jsonFloats(new Float16Array(numbers.buffer, numbers.byteOffset, numbers.length));
+    case 'bfloat16':
+      return jsonFloats(bfloat16Values(numbers as Uint16Array));
+    case 'float32':
+    case 'float64':
+      return jsonFloats(numbers as Float32Array | Float64Array);
+    default:
+      return numbers.join(',');
+  }
+}
+
+function jsonFloats(floats: Float16Array | Float32Array | Float64Array): string {
+  for (const value of floats) {
+    // Only NaN and the infinities differ from themselves here.
+    if (value - value !== 0) {
+      return Array.from(floats, (each) => (Number.isFinite(each) ? each : `"${each}"`)).join(',');
+    }
+  }
+  return floats.join(',');
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function text(name: string, bytes: Uint8Array): string {
+  try {
+    return JSON.stringify(utf8.decode(bytes));
+  } catch {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `Output "${name}" holds bytes that are not UTF-8 text, which JSON cannot carry; ask for it with binary_data: true.`,
+    );
+  }
+}

@@ -1,0 +1,56 @@
+/** Reads the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8. */
+import { SkeinError } from '@skein/api';
+import { elementCount } from '@skein/onnx';
+import type { CarvedArray } from './json-carve.ts';
+import { brief } from './tensor-bytes.ts';
+
+/** @throws SkeinError BODY_NOT_JSON, INPUT_DATA. */
+export function readStrings(
+  bytes: Buffer,
+  { start, end }: CarvedArray,
+  shape: readonly number[],
+  input: string,
+): Uint8Array[] {
+  let data: unknown;
+  try {
+    data = JSON.parse(bytes.toString('utf8', start, end));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unreadable';
+    throw new SkeinError(
+      'BODY_NOT_JSON',
+      `The data of input "${input}", from byte ${start} of the body on, are not valid JSON: ${reason}.`,
+    );
+  }
+  const elements: Uint8Array[] = [];
+  const nested = Array.isArray(data) && Array.isArray(data[0]);
+  if (nested) collect(data, shape, 0, elements, input);
+  else collect(data, [elementCount(shape)], 0, elements, input);
+  return elements;
+}
+
+function collect(
+  data: unknown,
+  shape: readonly number[],
+  axis: number,
+  elements: Uint8Array[],
+  input: string,
+): void {
+  if (axis === shape.length) {
+    if (typeof data !== 'string') {
+      throw new SkeinError(
+        'INPUT_DATA',
+        `Input "${input}" holds ${brief(data)}, where BYTES takes a string.`,
+      );
+    }
+    elements.push(Buffer.from(data));
+    return;
+  }
+  if (!Array.isArray(data) || data.length !== shape[axis]) {
+    const found = Array.isArray(data) ? `${data.length} elements` : brief(data);
+    throw new SkeinError(
+      'INPUT_DATA',
+      `The data of input "${input}" have ${found} where the shape takes ${shape[axis]}; nest them by the shape, or send them flat.`,
+    );
+  }
+  for (const item of data) collect(item, shape, axis + 1, elements, input);
+}

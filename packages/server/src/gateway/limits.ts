@@ -1,0 +1,24 @@
+/** What the faces accept and how long they wait. Sizes are bytes, times are milliseconds. */
+export interface GatewayLimits {
+  /** Largest body or message, after decompression. */
+  readonly maxBodyBytes: number;
+  /** From the request's headers to the last byte of its body. */
+  readonly bodyTimeoutMs: number;
+  /** From a connection's first byte to the end of the headers. */
+  readonly headersTimeoutMs: number;
+  /** How long an idle connection is kept; above the 60 s that load balancers keep theirs. */
+  readonly keepAliveTimeoutMs: number;
+  /** While draining: how long connections may still bring requests that were on their way. */
+  readonly drainGraceMs: number;
+  /** While draining: when requests in flight are given up. */
+  readonly drainTimeoutMs: number;
+}
+
+export const DEFAULT_LIMITS: GatewayLimits = {
+  maxBodyBytes: 64 * 1024 * 1024,
+  bodyTimeoutMs: 30_000,
+  headersTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 65_000,
+  drainGraceMs: 300,
+  drainTimeoutMs: 30_000,
+};

@@ -1,0 +1,37 @@
+/** Binding a port, with the one failure that people meet. */
+import { SkeinError } from '@skein/api';
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Ports after `port` to try when it is taken. Default: none. */
+  readonly alternatives?: number;
+}
+
+/** Where a gateway listens. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Calls `bind` with `port`, `port + 1`, … until one is free.
+ * @param bind resolves with the port that was bound, rejects with Node's error.
+ * @throws SkeinError PORT_IN_USE.
+ */
+export async function listenOnFreePort(
+  { host, port, alternatives = 0 }: ListenOptions,
+  bind: (port: number) => Promise<number>,
+): Promise<ListenAddress> {
+  const last = port === 0 ? 0 : Math.min(port + alternatives, 65_535);
+  for (let candidate = port; candidate <= last; candidate++) {
+    try {
+      return { host, port: await bind(candidate) };
+    } catch (error) {
+      if (!(error as Error).message.includes('EADDRINUSE')) throw error;
+    }
+  }
+  const range = last === port ? `Port ${port} is` : `Ports ${port} to ${last} are`;
+  throw new SkeinError('PORT_IN_USE', `${range} in use on ${host}.`);
+}

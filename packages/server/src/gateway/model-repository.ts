@@ -1,0 +1,79 @@
+/**
+ * Triton's model repository extension over Skein's registry and deployments: a model is loaded when
+ * it is deployed. Loading deploys the newest version; loading a model that is deployed already rolls
+ * the newest version out.
+ */
+import { SkeinError } from '@skein/api';
+import type { Registry } from '../registry/contract.ts';
+import type { DeploymentControl } from '../serving/control.ts';
+
+export interface RepositoryEntry {
+  readonly name: string;
+  readonly version: string;
+  readonly state: 'READY' | 'LOADING' | 'UNAVAILABLE';
+  /** Why it is not ready; empty when it is. */
+  readonly reason: string;
+}
+
+export interface ModelRepository {
+  /** Every stored version, by model and version. */
+  index(): Promise<readonly RepositoryEntry[]>;
+  /** Resolves when the model is loaded and warm. @throws SkeinError as `DeploymentControl.deploy` does. */
+  load(model: string, actor: string): Promise<void>;
+  /** Resolves when the model is drained. @throws SkeinError as `DeploymentControl.undeploy` does. */
+  unload(model: string, actor: string): Promise<void>;
+}
+
+export function createModelRepository(
+  registry: Pick<Registry, 'versions'>,
+  control: Pick<DeploymentControl, 'deploy' | 'undeploy' | 'views'>,
+): ModelRepository {
+  return {
+    async index() {
+      const versions = await registry.versions();
+      const states = statesOf(control);
+      return versions.map(({ model, version }) => ({
+        name: model,
+        version,
+        ...(states.get(`${model}/${version}`) ?? UNLOADED),
+      }));
+    },
+
+    async load(model, actor) {
+      const versions = await registry.versions(model);
+      const newest = versions
+        .toSorted((one, other) => Number(one.version) - Number(other.version))
+        .at(-1);
+      if (newest === undefined) {
+        throw new SkeinError('MODEL_UNKNOWN', `No version of model "${model}" is stored.`);
+      }
+      await control.deploy({ name: model, version: newest.version }, actor);
+    },
+
+    async unload(model, actor) {
+      await control.undeploy(model, actor);
+    },
+  };
+}
+
+type State = Pick<RepositoryEntry, 'state' | 'reason'>;
+
+const UNLOADED: State = { state: 'UNAVAILABLE', reason: 'unloaded' };
+
+/** By `model/version`. */
+function statesOf(control: Pick<DeploymentControl, 'views'>): Map<string, State> {
+  const states = new Map<string, State>();
+  for (const { name, status, reason, targets } of control.views()) {
+    for (const { version, replicas } of targets) {
+      const ready = status === 'idle' || replicas.some((replica) => replica.state === 'ready');
+      const loading = replicas.some(({ state }) => state === 'loading' || state === 'warming');
+      states.set(
+        `${name}/${version}`,
+        ready
+          ? { state: 'READY', reason: '' }
+          : { state: loading ? 'LOADING' : 'UNAVAILABLE', reason },
+      );
+    }
+  }
+  return states;
+}

@@ -1,0 +1,64 @@
+/** Tensors from and to the protocol's binary form, shared by HTTP and gRPC. */
+import { SkeinError } from '@skein/api';
+import { elementCount, elementSize, type ElementType, type Tensor } from '@skein/onnx';
+import { decodeElements, encodeElements } from './bytes-elements.ts';
+
+/** ONNX Runtime allows more, but no model has them, and it bounds what a hostile shape can cost. */
+const MAX_RANK = 32;
+
+/** @throws SkeinError INPUT_SHAPE unless every size is a whole number from 0 on. */
+export function checkedShape(shape: unknown, input: string): readonly number[] {
+  const valid =
+    Array.isArray(shape) &&
+    shape.length <= MAX_RANK &&
+    shape.every((size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0);
+  // The product too: a shape may not overflow on its way to a byte count.
+  if (valid && Number.isSafeInteger(elementCount(shape as number[]))) return shape as number[];
+  throw new SkeinError(
+    'INPUT_SHAPE',
+    `The shape of input "${input}" must be at most ${MAX_RANK} whole numbers from 0 on, but it is ${brief(shape)}.`,
+  );
+}
+
+/**
+ * A tensor over the received bytes, without a copy.
+ * @throws SkeinError INPUT_DATA when the bytes do not fill the shape.
+ */
+export function tensorFromBytes(
+  type: ElementType,
+  shape: readonly number[],
+  bytes: Uint8Array,
+  input: string,
+): Tensor {
+  const count = elementCount(shape);
+  if (type === 'string') return { type, shape, elements: decodeElements(bytes, count, input) };
+  const expected = count * elementSize(type);
+  if (bytes.length !== expected) {
+    throw new SkeinError(
+      'INPUT_DATA',
+      `Input "${input}" has ${bytes.length} bytes; ${type} of shape [${shape.join(', ')}] takes ${expected}.`,
+    );
+  }
+  if (type === 'bool') {
+    for (const byte of bytes) {
+      if (byte > 1) {
+        throw new SkeinError(
+          'INPUT_DATA',
+          `Input "${input}" holds the byte ${byte}, where bool takes 0 or 1.`,
+        );
+      }
+    }
+  }
+  return { type, shape, bytes };
+}
+
+/** The binary form of a tensor; numbers are not copied. */
+export function bytesOfTensor(tensor: Tensor): Uint8Array {
+  return tensor.type === 'string' ? encodeElements(tensor.elements) : tensor.bytes;
+}
+
+/** A value from the client, short enough for a message. */
+export function brief(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'missing';
+  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+}
