@@ -1,0 +1,50 @@
+/**
+ * A composition's context without a node: each deployment is one session of the native runtime in a
+ * worker thread, and calls to it run one after another.
+ */
+import { nativeRuntime, type Session } from '@skein/runtime';
+import type { CompositionContext } from '@skein/server/composition';
+import { CLASSIFIER, DETECTOR, RECOGNISER } from '../models.ts';
+
+export interface LocalContext extends CompositionContext {
+  /** Calls so far, by deployment. */
+  readonly counts: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+/** Milliseconds that each deployment has computed, for whoever measures. */
+export async function localContext(
+  onRun?: (deployment: string, computeMs: number) => void,
+): Promise<LocalContext> {
+  const options = { device: 'cpu', threads: 1, isolation: 'thread' } as const;
+  const paths = { 'ocr-detect': DETECTOR, 'ocr-orient': CLASSIFIER, 'ocr-recognise': RECOGNISER };
+  const sessions = new Map<string, Session>();
+  for (const [name, path] of Object.entries(paths)) {
+    sessions.set(name, await nativeRuntime.open({ path }, options));
+  }
+  const counts: Record<string, number> = {};
+  const last = new Map<string, Promise<unknown>>();
+  return {
+    counts,
+    signal: new AbortController().signal,
+    remainingMs: () => Infinity,
+    async call(deployment, inputs, outputs) {
+      const session = sessions.get(deployment);
+      if (session === undefined) throw new Error(`No deployment is called ${deployment}.`);
+      counts[deployment] = (counts[deployment] ?? 0) + 1;
+      const run = (last.get(deployment) ?? Promise.resolve()).then(() =>
+        session.run(inputs, outputs),
+      );
+      last.set(
+        deployment,
+        run.catch(() => undefined),
+      );
+      const result = await run;
+      onRun?.(deployment, result.computeMs);
+      return result.outputs;
+    },
+    async close() {
+      await Promise.all([...sessions.values()].map((session) => session.close()));
+    },
+  };
+}
