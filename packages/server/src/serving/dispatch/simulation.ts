@@ -1,0 +1,205 @@
+/**
+ * A server that exists only in numbers: the real scheduler in front of replicas whose runs take as
+ * long as a function says. Tests drive thousands of seeded cases through it in milliseconds.
+ */
+import type { Clock, Instant } from '../contract.ts';
+import { LatencyModel } from './latency-model.ts';
+import { Scheduler, type Refusal, type Server } from './scheduler.ts';
+import { Ticket } from './ticket.ts';
+
+export interface Arrival {
+  readonly at: Instant;
+  /** Milliseconds from the arrival to the deadline. */
+  readonly budgetMs: number;
+  readonly rows?: number;
+  readonly lane?: string;
+  readonly tenant?: string;
+  readonly level?: number;
+}
+
+export interface Outcome {
+  readonly arrival: Arrival;
+  state: 'waiting' | 'refused' | 'hopeless' | 'answered';
+  refusal?: Refusal;
+  retryAfterMs?: number;
+  startedAt: Instant;
+  finishedAt: Instant;
+  batchRows: number;
+}
+
+export interface SimulationOptions {
+  /** Duration of a run in milliseconds. */
+  readonly cost: (rows: number, lane: string) => number;
+  readonly replicas?: number;
+  readonly maxRows?: number;
+  readonly maxRequests?: number;
+  readonly objectiveMs?: number;
+  readonly weights?: Readonly<Record<string, number>>;
+  /** Row counts that are learnt beforehand, as by warming; default 1, 2, 4, … maxRows. */
+  readonly seed?: boolean;
+  readonly lanes?: readonly string[];
+  /** Called for each end of a request; arrivals that it returns are added: closed loops. */
+  readonly onEnd?: (outcome: Outcome) => Arrival | undefined;
+}
+
+interface Run {
+  readonly server: Server;
+  readonly batch: Ticket<Outcome>[];
+  readonly rows: number;
+  readonly endsAt: Instant;
+}
+
+export interface SimulationResult {
+  readonly outcomes: readonly Outcome[];
+  /** Rows of each run. */
+  readonly runs: readonly number[];
+  readonly scheduler: Scheduler<Outcome>;
+}
+
+export function simulate(
+  arrivals: readonly Arrival[],
+  options: SimulationOptions,
+): SimulationResult {
+  const { cost, replicas = 1, maxRows = 32, objectiveMs = 500, weights = {} } = options;
+  let now = 0;
+  const clock: Clock = { now: () => now };
+  const model = new LatencyModel();
+  const scheduler = new Scheduler<Outcome>({
+    clock,
+    maxRows,
+    maxRequests: options.maxRequests ?? 1024,
+    objectiveMs,
+    weightOf: (tenant) => weights[tenant] ?? 1,
+    levelMs: objectiveMs / 2,
+  });
+  for (let i = 0; i < replicas; i++) {
+    scheduler.servers.push({ rows: 0, startedAt: 0, freeAt: 0, freeBy: 0, idleSince: 0 });
+  }
+  scheduler.serversChanged();
+
+  const laneNames = options.lanes ?? [''];
+  const curveOf = (lane: string) => model.curve(4 ** laneNames.indexOf(lane));
+  if (options.seed !== false) {
+    for (const lane of laneNames) {
+      for (let rows = 1; rows <= maxRows; rows *= 2) {
+        for (let i = 0; i < 10; i++) curveOf(lane).record(rows, cost(rows, lane), 0);
+      }
+    }
+  }
+
+  const pending = [...arrivals].sort((a, b) => a.at - b.at);
+  const outcomes: Outcome[] = [];
+  const runs: Run[] = [];
+  const ran: number[] = [];
+  const batch: Ticket<Outcome>[] = [];
+  const hopeless: Ticket<Outcome>[] = [];
+  let nextArrival = 0;
+
+  const end = (outcome: Outcome): void => {
+    const follow = options.onEnd?.(outcome);
+    if (follow === undefined) return;
+    let position = pending.length;
+    while (position > nextArrival && pending[position - 1]!.at > follow.at) position--;
+    pending.splice(position, 0, follow);
+  };
+  const arrive = (arrival: Arrival): void => {
+    const { budgetMs, rows = 1, lane = '', tenant = 'a', level = 3 } = arrival;
+    const outcome: Outcome = {
+      arrival,
+      state: 'waiting',
+      startedAt: Number.NaN,
+      finishedAt: Number.NaN,
+      batchRows: 0,
+    };
+    outcomes.push(outcome);
+    const ticket = new Ticket<Outcome>(
+      outcome,
+      scheduler.queue.lane(lane, true, () => curveOf(lane)),
+      scheduler.queue.tenant(tenant, now),
+      rows,
+      now + budgetMs,
+      level,
+    );
+    const refusal = scheduler.offer(ticket, now);
+    if (refusal === undefined) return;
+    outcome.state = 'refused';
+    outcome.refusal = refusal;
+    outcome.retryAfterMs = scheduler.verdict.lateMs;
+    outcome.finishedAt = now;
+    end(outcome);
+  };
+  const dispatch = (): void => {
+    for (;;) {
+      batch.length = 0;
+      hopeless.length = 0;
+      scheduler.next(now, batch, hopeless);
+      for (const { cargo } of hopeless) {
+        cargo.state = 'hopeless';
+        cargo.finishedAt = now;
+        end(cargo);
+      }
+      if (batch.length === 0) return;
+      const server = scheduler.servers.find((candidate) => candidate.rows === 0)!;
+      const rows = batch.reduce((sum, ticket) => sum + ticket.rows, 0);
+      scheduler.start(server, batch, rows, now);
+      for (const { cargo } of batch) {
+        cargo.startedAt = now;
+        cargo.batchRows = rows;
+      }
+      ran.push(rows);
+      const endsAt = now + cost(rows, batch[0]!.lane.key);
+      runs.push({ server, batch: [...batch], rows, endsAt });
+    }
+  };
+  const finish = (run: Run): void => {
+    runs.splice(runs.indexOf(run), 1);
+    run.batch[0]!.lane.curve.record(run.rows, now - run.server.startedAt, now);
+    scheduler.finish(run.server, now);
+    for (const { cargo } of run.batch) {
+      cargo.state = 'answered';
+      cargo.finishedAt = now;
+      end(cargo);
+    }
+  };
+
+  for (;;) {
+    const arrival = pending[nextArrival];
+    let run: Run | undefined;
+    for (const candidate of runs)
+      if (run === undefined || candidate.endsAt < run.endsAt) run = candidate;
+    const at = Math.min(arrival?.at ?? Infinity, run?.endsAt ?? Infinity, scheduler.wakeAt);
+    if (at === Infinity) break;
+    now = Math.max(now, at);
+    if (run !== undefined && run.endsAt <= now) finish(run);
+    else if (arrival !== undefined && arrival.at <= now) {
+      nextArrival++;
+      arrive(arrival);
+    }
+    dispatch();
+  }
+  return { outcomes, runs: ran, scheduler };
+}
+
+/** Answered inside their deadlines. */
+export function inTime(outcomes: readonly Outcome[]): Outcome[] {
+  return outcomes.filter(
+    ({ state, finishedAt, arrival }) =>
+      state === 'answered' && finishedAt <= arrival.at + arrival.budgetMs + 1e-6,
+  );
+}
+
+/** Arrivals of a Poisson process. */
+export function poisson(
+  random: () => number,
+  perMs: number,
+  durationMs: number,
+  make: (at: Instant) => Arrival,
+): Arrival[] {
+  const arrivals: Arrival[] = [];
+  let at = 0;
+  for (;;) {
+    at += -Math.log(1 - random()) / perMs;
+    if (at > durationMs) return arrivals;
+    arrivals.push(make(at));
+  }
+}

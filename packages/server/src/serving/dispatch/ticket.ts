@@ -1,0 +1,54 @@
+/**
+ * One accepted request on its way to a replica: what the policies need to know of it, its places in
+ * the timeline and in its line, and whatever the dispatcher carries along.
+ *
+ * Intrusive on purpose: a request costs this one object, and leaving any structure needs no search.
+ */
+import type { Instant } from '../contract.ts';
+import type { Lane, Line, Tenant } from './deadline-queue.ts';
+
+export class Ticket<Cargo = unknown> {
+  readonly cargo: Cargo;
+  readonly lane: Lane<Cargo>;
+  readonly tenant: Tenant<Cargo>;
+  readonly rows: number;
+  readonly deadline: Instant;
+  /** 1 is the most urgent. */
+  readonly level: number;
+  enqueuedAt: Instant = 0;
+
+  /** Latest time at which its run may start, so that it ends before the deadline at p99. */
+  startBy: Instant = 0;
+  /** What it adds to the queue, in milliseconds of one replica. */
+  work = 0;
+
+  // Its node in the timeline, see `timeline.ts`.
+  left: Ticket<Cargo> | undefined = undefined;
+  right: Ticket<Cargo> | undefined = undefined;
+  heapRank = 0;
+  order = 0;
+  totalWork = 0;
+  latestFree = 0;
+
+  // Its place in its line, see `deadline-queue.ts`.
+  line: Line<Cargo> | undefined = undefined;
+  index = -1;
+  /** The deadline, moved by the priority level. */
+  turn = 0;
+
+  constructor(
+    cargo: Cargo,
+    lane: Lane<Cargo>,
+    tenant: Tenant<Cargo>,
+    rows: number,
+    deadline: Instant,
+    level: number,
+  ) {
+    this.cargo = cargo;
+    this.lane = lane;
+    this.tenant = tenant;
+    this.rows = rows;
+    this.deadline = deadline;
+    this.level = level;
+  }
+}
