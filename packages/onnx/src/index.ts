@@ -6,7 +6,10 @@ export {
   type ModelOptions,
   type NodeOptions,
 } from './builder.ts';
+export { checkModel } from './check.ts';
 export { elementTypeName, elementTypeNumber, elementTypeOf } from './element-type.ts';
+export { externalTensors, inlineExternalData, type ExternalTensor } from './external-data.ts';
+export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
 export {
   conv2d,
   dense,
@@ -16,6 +19,7 @@ export {
   type MlpOptions,
 } from './layers.ts';
 export { NEWEST_IR_VERSION, opsetOf, readModel, writeModel, type Model } from './model.ts';
+export { NEWEST_OPSET } from './operators.gen.ts';
 export { OnnxError, type OnnxErrorKind } from './onnx-error.ts';
 export { kaiming, seededRandom, xavier, type Random } from './random.ts';
 export { signatureOf } from './signature.ts';

@@ -1,7 +1,7 @@
 /** A session whose worker lives in a host. One request is in flight at a time, so answers carry no ids. */
-import { elementCount, elementSize } from '@skein/onnx/tensor';
 import type { Signature, Tensor, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type RunResult, type Session } from '../contract.ts';
+import { checkFit } from '../fit.ts';
 import { explain } from '../reason.ts';
 import type { Host } from './host.ts';
 import { fromWire, toWire } from './wire.ts';
@@ -113,22 +113,4 @@ function positionOf(
     throw new RuntimeFailure('run', `The model has no ${role} '${name}'.`);
   }
   return position;
-}
-
-function checkFit(name: string, tensor: Tensor): void {
-  const count = elementCount(tensor.shape);
-  const shape = tensor.shape.join(', ');
-  if (tensor.type === 'string') {
-    if (tensor.elements.length === count) return;
-    throw new RuntimeFailure(
-      'run',
-      `Input '${name}' of shape [${shape}] takes ${count} strings, but ${tensor.elements.length} were given.`,
-    );
-  }
-  const expected = count * elementSize(tensor.type);
-  if (tensor.bytes.byteLength === expected) return;
-  throw new RuntimeFailure(
-    'run',
-    `Input '${name}' of shape [${shape}] and type ${tensor.type} takes ${expected} bytes, but ${tensor.bytes.byteLength} were given.`,
-  );
 }
