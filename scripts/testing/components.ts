@@ -21,6 +21,7 @@ function imports(module: string): boolean {
 const CHECKS = {
   'python3-grpcio': () => imports('grpc'),
   'python3-onnxruntime': () => imports('onnxruntime'),
+  'python3-prometheus-client': () => imports('prometheus_client'),
   'python3-fastapi': () => imports('fastapi') && imports('uvicorn'),
   chromium: () => existsSync('/usr/bin/chromium'),
   docker: () => runs('docker', 'version'),

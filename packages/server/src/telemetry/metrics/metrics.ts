@@ -1,0 +1,103 @@
+/**
+ * The node's metrics: a ServingObserver that only counts, and a page that is put together when
+ * somebody asks for it.
+ *
+ * Attainment is over the requests that the node owes an answer: those it answered and those it
+ * turned away or failed. A request that the caller got wrong, cancelled or sent beyond its own
+ * limit is counted under its code, and not against the objective.
+ */
+import { ERRORS, type DeploymentView, type ErrorCode } from '@skein/api';
+import type { Clock, ServingObserver } from '../../serving/contract.ts';
+import { CONTENT_TYPE, createExposition } from './exposition.ts';
+import { observe } from './histogram.ts';
+import { count } from './objective-window.ts';
+import { createProcessMetrics } from './process-metrics.ts';
+import { exposeDeployments } from './serving-page.ts';
+import { createServingSeries, OTHER } from './serving-series.ts';
+
+export interface Metrics {
+  readonly observer: ServingObserver;
+  readonly contentType: string;
+  /** The page for `/metrics`. */
+  render(): string;
+  close(): void;
+}
+
+export interface MetricsOptions {
+  readonly clock: Clock;
+  /** Asked once per page: queues, replicas and objectives as they are now. */
+  readonly views: () => readonly DeploymentView[];
+  /** Of Skein. */
+  readonly version: string;
+}
+
+export function createMetrics({ clock, views, version }: MetricsOptions): Metrics {
+  const series = createServingSeries();
+  const ofProcess = createProcessMetrics(version);
+
+  const observer: ServingObserver = {
+    answered(request, answer, finishedAt) {
+      const deployment = series.deployment(request.deployment);
+      const counted = series.version(deployment, answer.version);
+      const inTime = finishedAt <= request.deadline;
+      counted.answered += 1;
+      if (inTime) counted.inTime += 1;
+      if (answer.cached) {
+        counted.cached += 1;
+      } else {
+        observe(counted.queueMs, answer.times.queueMs);
+        observe(counted.computeMs, answer.times.computeMs);
+      }
+      observe(counted.totalMs, finishedAt - request.arrivedAt);
+      count(deployment.objective, inTime, finishedAt);
+      counted.lastSeen = finishedAt;
+      deployment.lastSeen = finishedAt;
+    },
+
+    refused(request, error, at) {
+      const deployment = series.deployment(
+        error.code === 'MODEL_UNKNOWN' ? OTHER : request.deployment,
+      );
+      deployment.refused.set(error.code, (deployment.refused.get(error.code) ?? 0) + 1);
+      if (isOwed(error.code)) count(deployment.objective, false, at);
+      deployment.lastSeen = at;
+    },
+
+    batchRan(deployment, version, rows) {
+      observe(series.version(series.deployment(deployment), version).batchRows, rows);
+    },
+
+    replicaChanged(deployment, version, replica) {
+      if (replica.state !== 'gone' || replica.failure === undefined) return;
+      series.version(series.deployment(deployment), version).replicaFailures += 1;
+    },
+  };
+
+  return {
+    observer,
+    contentType: CONTENT_TYPE,
+    render() {
+      const now = clock.now();
+      const current = views();
+      series.forget(
+        (name, version) =>
+          current.some(
+            (view) =>
+              view.name === name &&
+              (version === undefined || view.targets.some((each) => each.version === version)),
+          ),
+        now,
+      );
+      const page = createExposition();
+      exposeDeployments(series, current, now, page);
+      ofProcess.expose(page);
+      return page.text();
+    },
+    close: () => ofProcess.close(),
+  };
+}
+
+/** Whether a refusal breaks the node's promise, and not the caller's. */
+function isOwed(code: ErrorCode): boolean {
+  return ERRORS[code].kind !== 'user' && code !== 'RATE_LIMITED' && code !== 'QUOTA_EXCEEDED';
+}

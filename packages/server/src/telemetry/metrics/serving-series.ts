@@ -1,0 +1,129 @@
+/**
+ * What is counted per deployment and version. Found with two map look-ups per event, then only
+ * additions: nothing is allocated per request.
+ *
+ * The number of series is bounded. Names come from deployments that exist, never from what a client
+ * sent: what could not be told apart is counted under `(other)`. Versions that have had no traffic
+ * for an hour and are no longer deployed are forgotten.
+ */
+import type { ErrorCode } from '@skein/api';
+import type { Instant } from '../../serving/contract.ts';
+import { labelled } from './exposition.ts';
+import { histogram, type Histogram } from './histogram.ts';
+import { objectiveWindow, type ObjectiveWindow } from './objective-window.ts';
+
+export const OTHER = '(other)';
+const MAX_DEPLOYMENTS = 500;
+const MAX_VERSIONS = 50;
+const FORGET_AFTER_MS = 3_600_000;
+
+/** Milliseconds. */
+const DURATION_BOUNDS = [
+  0.5, 1, 2.5, 5, 10, 25, 50, 75, 100, 150, 250, 350, 500, 750, 1000, 2500, 5000, 10_000, 30_000,
+];
+const ROW_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+
+export interface VersionSeries {
+  readonly labels: string;
+  /** The same in Triton's words. */
+  readonly tritonLabels: string;
+  /** Milliseconds. */
+  readonly totalMs: Histogram;
+  readonly queueMs: Histogram;
+  readonly computeMs: Histogram;
+  /** Rows of each run. */
+  readonly batchRows: Histogram;
+  answered: number;
+  inTime: number;
+  cached: number;
+  replicaFailures: number;
+  lastSeen: Instant;
+}
+
+export interface DeploymentSeries {
+  readonly labels: string;
+  readonly name: string;
+  readonly versions: Map<string, VersionSeries>;
+  readonly refused: Map<ErrorCode, number>;
+  readonly objective: ObjectiveWindow;
+  lastSeen: Instant;
+}
+
+export interface ServingSeries {
+  readonly deployments: ReadonlyMap<string, DeploymentSeries>;
+  deployment(name: string): DeploymentSeries;
+  version(of: DeploymentSeries, version: string): VersionSeries;
+  /** Drops what is neither deployed nor has been seen for an hour. */
+  forget(isDeployed: (deployment: string, version?: string) => boolean, now: Instant): void;
+}
+
+export function createServingSeries(): ServingSeries {
+  const deployments = new Map<string, DeploymentSeries>();
+  return {
+    deployments,
+    deployment(name) {
+      return (
+        deployments.get(name) ??
+        added(deployments, deployments.size < MAX_DEPLOYMENTS ? name : OTHER, deploymentSeries)
+      );
+    },
+    version(of, version) {
+      return (
+        of.versions.get(version) ??
+        added(of.versions, of.versions.size < MAX_VERSIONS ? version : OTHER, (key) =>
+          versionSeries(of.name, key),
+        )
+      );
+    },
+    forget(isDeployed, now) {
+      for (const [name, deployment] of deployments) {
+        for (const [version, series] of deployment.versions) {
+          if (now - series.lastSeen > FORGET_AFTER_MS && !isDeployed(name, version)) {
+            deployment.versions.delete(version);
+          }
+        }
+        if (
+          now - deployment.lastSeen > FORGET_AFTER_MS &&
+          deployment.versions.size === 0 &&
+          !isDeployed(name)
+        ) {
+          deployments.delete(name);
+        }
+      }
+    },
+  };
+}
+
+/** `key` may be OTHER, and there already. */
+function added<T>(map: Map<string, T>, key: string, make: (key: string) => T): T {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make(key)));
+  return value;
+}
+
+function deploymentSeries(name: string): DeploymentSeries {
+  return {
+    labels: labelled({ deployment: name }),
+    name,
+    versions: new Map(),
+    refused: new Map(),
+    objective: objectiveWindow(),
+    lastSeen: 0,
+  };
+}
+
+function versionSeries(deployment: string, version: string): VersionSeries {
+  return {
+    labels: labelled({ deployment, version }),
+    tritonLabels: labelled({ model: deployment, version }),
+    totalMs: histogram(DURATION_BOUNDS),
+    queueMs: histogram(DURATION_BOUNDS),
+    computeMs: histogram(DURATION_BOUNDS),
+    batchRows: histogram(ROW_BOUNDS),
+    answered: 0,
+    inTime: 0,
+    cached: 0,
+    replicaFailures: 0,
+    lastSeen: 0,
+  };
+}
