@@ -113,6 +113,8 @@ export interface Target {
   readonly kind: 'onnx' | 'composition';
   /** Rows that one run may hold; 1 when the model is not batched. */
   readonly maxBatchRows: number;
+  /** The deployments that a composition calls, once it is ready. */
+  readonly calls?: readonly string[] | undefined;
   /** @throws SkeinError for every refusal and failure. */
   submit(request: TargetRequest): Promise<InferenceAnswer>;
   snapshot(): TargetSnapshot;

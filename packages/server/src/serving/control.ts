@@ -1,12 +1,12 @@
 /** What the management API needs of the serving plane. Every change is recorded with its reason and actor. */
-import type { DeploymentSettingsInput, DeploymentView, RolloutPlan } from '@skein/api';
+import type { DeploymentSettingsPatch, DeploymentView, RolloutPlan } from '@skein/api';
 
 export interface DeployRequest {
   /** Deployment and model name. */
   readonly name: string;
   readonly version: string;
   /** Merged over the current settings, or over the defaults for a new deployment. */
-  readonly settings?: Partial<DeploymentSettingsInput> | undefined;
+  readonly settings?: DeploymentSettingsPatch | undefined;
   /** How the version takes over from the one that serves; ignored for a new deployment. */
   readonly plan?: RolloutPlan | undefined;
 }
@@ -22,7 +22,7 @@ export interface DeploymentControl {
   /** @throws SkeinError MODEL_UNKNOWN, DEPLOYMENT_INVALID. */
   changeSettings(
     name: string,
-    settings: Partial<DeploymentSettingsInput>,
+    settings: DeploymentSettingsPatch,
     actor: string,
   ): Promise<DeploymentView>;
   /** Aborts a rollout in progress, or returns to the previous targets and settings. @throws SkeinError MODEL_UNKNOWN, NOTHING_TO_ROLL_BACK. */

@@ -1,0 +1,46 @@
+/** Which deployment calls which. Calls must not go in a circle: every member would wait for the next. */
+import type { Deployment } from '../deployment.ts';
+
+/** The deployments that any loaded version of this one calls. */
+export function callsOf(deployment: Deployment): readonly string[] {
+  if (deployment.kind === 'onnx') return [];
+  const calls = new Set<string>();
+  for (const { target } of deployment.live.values()) {
+    for (const callee of target.calls ?? []) calls.add(callee);
+  }
+  return [...calls];
+}
+
+/** The deployments that call this one. */
+export function callersOf(name: string, deployments: Iterable<Deployment>): string[] {
+  const callers: string[] = [];
+  for (const deployment of deployments) {
+    if (callsOf(deployment).includes(name)) callers.push(deployment.name);
+  }
+  return callers;
+}
+
+/**
+ * The way from `name` back to itself, if there is one.
+ *
+ * @param calls what `name` is about to call.
+ * @param callsOf what every other deployment calls.
+ */
+export function cycleThrough(
+  name: string,
+  calls: readonly string[],
+  callsOf: (deployment: string) => readonly string[],
+): string[] | undefined {
+  const visited = new Set<string>();
+  const walk = (from: string, callees: readonly string[]): string[] | undefined => {
+    for (const callee of callees) {
+      if (callee === name) return [from, name];
+      if (visited.has(callee)) continue;
+      visited.add(callee);
+      const rest = walk(callee, callsOf(callee));
+      if (rest !== undefined) return [from, ...rest];
+    }
+    return undefined;
+  };
+  return walk(name, calls);
+}

@@ -1,0 +1,85 @@
+/**
+ * One request of a composition on its way: waiting for a worker, running in one, or settled. It
+ * settles exactly once, by an answer, a refusal, its deadline or its client's departure, and takes
+ * the calls that it has made along.
+ */
+import type { SkeinError } from '@skein/api';
+import {
+  Cancellation,
+  type InferenceAnswer,
+  type Instant,
+  type TargetRequest,
+} from '../contract.ts';
+
+export class CompositionRun {
+  readonly id: number;
+  readonly request: TargetRequest;
+  readonly enteredAt: Instant;
+  /** Requests in the system when it came, itself included. */
+  readonly together: number;
+  startedAt: Instant = 0;
+  /** Workers that ended underneath it. */
+  losses = 0;
+  readonly #calls = new Set<Cancellation>();
+  readonly #resolve: (answer: InferenceAnswer) => void;
+  readonly #reject: (error: SkeinError) => void;
+  #timer: NodeJS.Timeout | undefined;
+  settled = false;
+
+  constructor(
+    id: number,
+    request: TargetRequest,
+    enteredAt: Instant,
+    together: number,
+    resolve: (answer: InferenceAnswer) => void,
+    reject: (error: SkeinError) => void,
+  ) {
+    this.id = id;
+    this.request = request;
+    this.enteredAt = enteredAt;
+    this.together = together;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Calls back when the deadline passes or the client leaves, unless it is settled before. */
+  watch(onDeadline: () => void, onCancel: () => void): void {
+    this.#timer = setTimeout(onDeadline, Math.max(0, this.request.deadline - this.enteredAt));
+    const { cancellation } = this.request;
+    if (cancellation !== undefined) cancellation.onCancel = onCancel;
+  }
+
+  /** A cancellation for one call; `endCall` when the call has settled. */
+  beginCall(): Cancellation {
+    const cancellation = new Cancellation();
+    this.#calls.add(cancellation);
+    return cancellation;
+  }
+
+  endCall(cancellation: Cancellation): void {
+    this.#calls.delete(cancellation);
+  }
+
+  /** Gives up the calls in flight, as when the worker that waits for them is gone. */
+  cancelCalls(): void {
+    for (const call of this.#calls) call.cancel();
+    this.#calls.clear();
+  }
+
+  succeed(answer: InferenceAnswer): void {
+    if (this.#settle()) this.#resolve(answer);
+  }
+
+  fail(error: SkeinError): void {
+    if (this.#settle()) this.#reject(error);
+  }
+
+  #settle(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    clearTimeout(this.#timer);
+    if (this.request.cancellation !== undefined) this.request.cancellation.onCancel = undefined;
+    this.cancelCalls();
+    return true;
+  }
+}

@@ -1,0 +1,62 @@
+/** What the node's thread and a composition's worker say to each other. */
+import { ERRORS, SkeinError, type ErrorCode } from '@skein/api';
+import type { Signature } from '@skein/onnx';
+import type { WireTensors } from './tensor-transfer.ts';
+
+export interface WorkerData {
+  /** File URL of the composition's module. */
+  readonly moduleUrl: string;
+}
+
+export type ToWorker =
+  | {
+      readonly kind: 'run';
+      readonly run: number;
+      /** Milliseconds since the epoch, because every thread has a monotonic clock of its own. */
+      readonly deadlineEpochMs: number;
+      readonly inputs: WireTensors;
+    }
+  | { readonly kind: 'cancel'; readonly run: number }
+  | { readonly kind: 'answer'; readonly call: number; readonly outputs: WireTensors }
+  | { readonly kind: 'refusal'; readonly call: number; readonly error: WireError };
+
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly signature: Signature; readonly calls: readonly string[] }
+  | { readonly kind: 'invalid'; readonly message: string }
+  | { readonly kind: 'done'; readonly run: number; readonly outputs: WireTensors }
+  | {
+      readonly kind: 'failed';
+      readonly run: number;
+      /** A refusal that is meant for the client; absent when the composition threw something else. */
+      readonly error?: WireError | undefined;
+      /** What else was thrown, for the log only. */
+      readonly fault?: string | undefined;
+    }
+  /** The worker still listens, and no longer answers this run. */
+  | { readonly kind: 'cancelled'; readonly run: number }
+  | {
+      readonly kind: 'call';
+      readonly call: number;
+      readonly run: number;
+      readonly deployment: string;
+      readonly inputs: WireTensors;
+      readonly outputs: readonly string[] | undefined;
+    };
+
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** @returns undefined when it is not a SkeinError; one of another copy of the package counts too. */
+export function toWireError(error: unknown): WireError | undefined {
+  if (!(error instanceof Error) || error.name !== 'SkeinError') return undefined;
+  const { code, retryAfterMs } = error as Partial<SkeinError>;
+  if (code === undefined || !Object.hasOwn(ERRORS, code)) return undefined;
+  return { code, message: error.message, retryAfterMs };
+}
+
+export function fromWireError({ code, message, retryAfterMs }: WireError): SkeinError {
+  return new SkeinError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+}

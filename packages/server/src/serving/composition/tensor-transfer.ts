@@ -1,0 +1,75 @@
+/**
+ * Tensors between the node's thread and a composition's worker. A buffer that a tensor covers
+ * completely can be moved; a view of a larger one is cut out first, because structured clone would
+ * send everything behind it. The strings of a tensor cross as one buffer.
+ */
+import { isMarkedAsUntransferable } from 'node:worker_threads';
+import type { NumericTensor, Tensor, TensorMap } from '@skein/onnx';
+
+interface PackedStrings {
+  readonly type: 'string';
+  readonly shape: readonly number[];
+  readonly lengths: Uint32Array;
+  readonly bytes: Uint8Array;
+}
+
+export type WireTensors = readonly (readonly [string, NumericTensor | PackedStrings])[];
+
+export interface Parcel {
+  readonly tensors: WireTensors;
+  readonly transfer: ArrayBuffer[];
+}
+
+/** @param keep leaves the originals usable, at the cost of a copy. */
+export function pack(tensors: TensorMap, keep: boolean): Parcel {
+  const transfer = new Set<ArrayBuffer>();
+  const packed = [...tensors].map(([name, tensor]) => {
+    if (tensor.type === 'string') {
+      const strings = packStrings(tensor.shape, tensor.elements);
+      transfer.add(strings.bytes.buffer).add(strings.lengths.buffer);
+      return [name, strings] as const;
+    }
+    const { bytes } = tensor;
+    const movable = !keep && coversItsBuffer(bytes) ? bytes : new Uint8Array(bytes);
+    transfer.add(movable.buffer as ArrayBuffer);
+    return [name, { type: tensor.type, shape: tensor.shape, bytes: movable }] as const;
+  });
+  return { tensors: packed, transfer: [...transfer] };
+}
+
+export function unpack(tensors: WireTensors): Map<string, Tensor> {
+  const unpacked = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) {
+    unpacked.set(
+      name,
+      'lengths' in tensor
+        ? { type: 'string', shape: tensor.shape, elements: unpackStrings(tensor) }
+        : tensor,
+    );
+  }
+  return unpacked;
+}
+
+function coversItsBuffer({ buffer, byteLength }: Uint8Array): boolean {
+  return (
+    buffer instanceof ArrayBuffer &&
+    buffer.byteLength === byteLength &&
+    !isMarkedAsUntransferable(buffer)
+  );
+}
+
+function packStrings(shape: readonly number[], elements: readonly Uint8Array[]) {
+  const lengths = Uint32Array.from(elements, ({ byteLength }) => byteLength);
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  let offset = 0;
+  for (const element of elements) {
+    bytes.set(element, offset);
+    offset += element.byteLength;
+  }
+  return { type: 'string', shape, lengths, bytes } as const;
+}
+
+function unpackStrings({ lengths, bytes }: PackedStrings): Uint8Array[] {
+  let offset = 0;
+  return Array.from(lengths, (length) => bytes.subarray(offset, (offset += length)));
+}

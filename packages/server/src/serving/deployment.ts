@@ -1,0 +1,375 @@
+/**
+ * A name that takes traffic: its versions with their weights, its settings, and the way of a request
+ * to one of them.
+ *
+ *   request → pinned or split → deadline → [cache] → [shadow] → target
+ *
+ * With one version and neither cache nor shadow, a request costs a deadline and the target's own
+ * promise is what the face waits for. The split changes in one synchronous step and a version takes
+ * traffic only while it is part of it, so a request never meets a target that drains.
+ *
+ * The deployment is the observer of its targets: that keeps its last minute without a promise more.
+ */
+import { ERRORS, SkeinError } from '@skein/api';
+import type {
+  Clock,
+  DeployedModel,
+  InferenceAnswer,
+  InferenceRequest,
+  Instant,
+  ServingObserver,
+  TargetRequest,
+  TraceContext,
+} from './contract.ts';
+import type { EventBus } from './events.ts';
+import type { Journal } from './journal.ts';
+import { readyReplicas, scale, type LiveTarget } from './live-target.ts';
+import { createRecentWindow, type RecentWindow } from './recent-window.ts';
+import { requestDigest } from './request-digest.ts';
+import { createResponseCache, type ResponseCache } from './response-cache.ts';
+import type { Rollout } from './rollout.ts';
+import type { EffectiveSettings } from './settings.ts';
+import { isShadow, type Shadow } from './shadow.ts';
+import { stickyPosition, targetAt } from './traffic-split.ts';
+
+export interface DeploymentOptions {
+  readonly name: string;
+  readonly kind: 'onnx' | 'composition';
+  readonly settings: EffectiveSettings;
+  readonly clock: Clock;
+  readonly observer: ServingObserver;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly journal: Journal;
+  readonly events: EventBus;
+}
+
+export class Deployment implements ServingObserver {
+  readonly name: string;
+  readonly kind: 'onnx' | 'composition';
+  /** Of the row in the state; 0 before the first write. */
+  revision = 0;
+  updatedAt = '';
+  /** Why it cannot serve at all; undefined while it can. */
+  failure: string | undefined;
+  /** The rollout in progress, or the last one. */
+  rollout: Rollout | undefined;
+  rolloutStartedAt = '';
+  shadow: Shadow | undefined;
+
+  readonly #clock: Clock;
+  readonly #observer: ServingObserver;
+  readonly #random: () => number;
+  readonly #journal: Journal;
+  readonly #events: EventBus;
+  readonly #recent: RecentWindow;
+  readonly #live = new Map<string, LiveTarget>();
+  readonly #replicaListeners = new Set<() => void>();
+  #effective: EffectiveSettings;
+  #objectiveMs: number;
+  #cache: ResponseCache | undefined;
+  /** Versions with a weight, the incoming one first. */
+  #split: readonly LiveTarget[] = [];
+  /** The only version with a weight; undefined while there are several or none. */
+  #only: LiveTarget | undefined;
+  #stickyHeader: string | undefined;
+
+  constructor(options: DeploymentOptions) {
+    this.name = options.name;
+    this.kind = options.kind;
+    this.#clock = options.clock;
+    this.#observer = options.observer;
+    this.#random = options.random;
+    this.#journal = options.journal;
+    this.#events = options.events;
+    this.#recent = createRecentWindow(options.clock.now());
+    this.#effective = options.settings;
+    this.#objectiveMs = options.settings.settings.objective.latencyMs;
+    this.applySettings(options.settings);
+  }
+
+  // The way of a request.
+
+  /** @throws SkeinError as a rejection, for every refusal and failure. */
+  infer(request: InferenceRequest): Promise<InferenceAnswer> {
+    const live =
+      request.version === undefined ? this.#choose(request) : this.#live.get(request.version);
+    if (live === undefined) return this.refuse(request, this.#noTarget(request));
+    if (live.wanted === 0) this.#wake(live);
+    const bound =
+      request.deadline === undefined
+        ? withDeadline(request, request.arrivedAt + this.#objectiveMs)
+        : (request as TargetRequest);
+    if (this.#cache === undefined && this.shadow === undefined) return live.target.submit(bound);
+    return this.#inferWithExtras(live, bound);
+  }
+
+  #choose(request: InferenceRequest): LiveTarget | undefined {
+    if (this.#only !== undefined) return this.#only;
+    const position =
+      this.#stickyHeader !== undefined && request.stickyKey !== undefined
+        ? stickyPosition(request.stickyKey, this.name)
+        : this.#random();
+    return targetAt(this.#split, position);
+  }
+
+  #inferWithExtras(live: LiveTarget, request: TargetRequest): Promise<InferenceAnswer> {
+    const cache = this.#cache;
+    if (cache === undefined) return this.#submit(live, request);
+    const digest = requestDigest(live.record.version, request.inputs, request.outputs);
+    let ran = false;
+    return cache
+      .answer(digest, request, () => {
+        ran = true;
+        return this.#submit(live, request);
+      })
+      .then(
+        (answer) => {
+          // A run has been told to the observer by its target.
+          if (!ran) this.answered(request, answer, this.#clock.now());
+          return answer;
+        },
+        (error: unknown) => {
+          if (!ran && error instanceof SkeinError) this.refused(request, error, this.#clock.now());
+          throw error;
+        },
+      );
+  }
+
+  #submit(live: LiveTarget, request: TargetRequest): Promise<InferenceAnswer> {
+    const copy = this.shadow?.copyOf(request);
+    const answer = live.target.submit(request);
+    if (copy !== undefined) void this.shadow!.compare(copy, answer);
+    return answer;
+  }
+
+  #wake(live: LiveTarget): void {
+    live.reason = 'a request arrived while there was no replica';
+    this.#journal.record({
+      deployment: this.name,
+      kind: 'scaled',
+      reason: live.reason,
+      details: { version: live.record.version, from: 0, to: 1 },
+      actor: 'skein',
+    });
+    scale(live, 1);
+  }
+
+  #noTarget({ version }: InferenceRequest): SkeinError {
+    if (this.failure !== undefined) {
+      return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed: ${this.failure}`);
+    }
+    if (version === undefined) {
+      return new SkeinError(
+        'NO_REPLICA',
+        `Deployment "${this.name}" has no version that takes traffic yet.`,
+      );
+    }
+    return new SkeinError(
+      'VERSION_UNKNOWN',
+      `Deployment "${this.name}" does not serve version "${version}"; it serves ${this.versions().join(', ')}.`,
+    );
+  }
+
+  /** Counts a refusal that no target has seen. */
+  refuse(request: InferenceRequest, error: SkeinError): Promise<never> {
+    this.refused(request, error, this.#clock.now());
+    return Promise.reject(error);
+  }
+
+  // Its versions.
+
+  get split(): readonly LiveTarget[] {
+    return this.#split;
+  }
+
+  get live(): ReadonlyMap<string, LiveTarget> {
+    return this.#live;
+  }
+
+  versions(): string[] {
+    return [...this.#live.keys()];
+  }
+
+  /** The version that takes most traffic. */
+  get main(): LiveTarget | undefined {
+    let main: LiveTarget | undefined;
+    for (const live of this.#split)
+      if (main === undefined || live.weight > main.weight) main = live;
+    return main;
+  }
+
+  /** Makes a version reachable by its name, without a share of the traffic. Replaces one of the same name. */
+  add(live: LiveTarget): void {
+    this.#live.set(live.record.version, live);
+    this.#forgetModels();
+  }
+
+  /**
+   * Sets the split in one step. Versions that are not named have no share any more.
+   *
+   * @param split the incoming version first, see `traffic-split.ts`.
+   */
+  route(
+    split: readonly { readonly live: LiveTarget; readonly weight: number }[],
+    stickyHeader?: string,
+  ): void {
+    for (const live of this.#live.values()) live.weight = 0;
+    for (const { live, weight } of split) live.weight = weight;
+    this.#split = split.filter(({ weight }) => weight > 0).map(({ live }) => live);
+    this.#only = this.#split.length === 1 ? this.#split[0] : undefined;
+    this.#stickyHeader = stickyHeader?.toLowerCase();
+    this.#forgetModels();
+  }
+
+  /** Takes a version away; its target still finishes what it has accepted when it is drained next. */
+  remove(live: LiveTarget): void {
+    if (this.#live.get(live.record.version) === live) this.#live.delete(live.record.version);
+    this.#forgetModels();
+  }
+
+  // Its settings.
+
+  get settings(): EffectiveSettings['settings'] {
+    return this.#effective.settings;
+  }
+
+  get bounds(): EffectiveSettings['replicas'] {
+    return this.#effective.replicas;
+  }
+
+  applySettings(effective: EffectiveSettings): void {
+    const before = this.#effective.settings.cache;
+    const { cache } = effective.settings;
+    this.#effective = effective;
+    this.#objectiveMs = effective.settings.objective.latencyMs;
+    if (cache === undefined) this.#cache = undefined;
+    else if (
+      this.#cache === undefined ||
+      before?.maxBytes !== cache.maxBytes ||
+      before.ttlMs !== cache.ttlMs
+    ) {
+      this.#cache = createResponseCache(cache, this.#clock);
+    }
+    this.#forgetModels();
+  }
+
+  /** Forgets cached answers: something that they were computed with has changed. */
+  clearCache(): void {
+    this.#cache?.clear();
+  }
+
+  // What others are told.
+
+  /** @throws SkeinError VERSION_UNKNOWN, NO_REPLICA. */
+  describe(version?: string): DeployedModel {
+    const live = version === undefined ? this.main : this.#live.get(version);
+    if (live === undefined) {
+      throw this.#noTarget({ version } as InferenceRequest);
+    }
+    return (live.model ??= this.#modelOf(live));
+  }
+
+  #modelOf(live: LiveTarget): DeployedModel {
+    return {
+      name: this.name,
+      version: live.record.version,
+      versions: this.versions(),
+      signature: live.target.signature,
+      kind: this.kind,
+      get ready() {
+        return canAnswer(live);
+      },
+      maxBatchRows: live.target.maxBatchRows,
+      objectiveMs: this.#objectiveMs,
+      stickyHeader: this.#stickyHeader,
+    };
+  }
+
+  #forgetModels(): void {
+    for (const live of this.#live.values()) live.model = undefined;
+  }
+
+  isReady(version?: string): boolean {
+    if (version !== undefined) {
+      const live = this.#live.get(version);
+      return live !== undefined && canAnswer(live);
+    }
+    return this.#split.some(canAnswer);
+  }
+
+  lastMinute(now: Instant): ReturnType<RecentWindow['summary']> {
+    return this.#recent.summary(now);
+  }
+
+  /** Calls back after each change of a replica's state. @returns ends it. */
+  onReplicaChange(listener: () => void): () => void {
+    this.#replicaListeners.add(listener);
+    return () => void this.#replicaListeners.delete(listener);
+  }
+
+  // The observer of its targets.
+
+  answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void {
+    if (isShadow(request)) return;
+    this.#recent.answered(
+      finishedAt - request.arrivedAt,
+      finishedAt <= request.deadline,
+      finishedAt,
+    );
+    this.#observer.answered(request, answer, finishedAt);
+  }
+
+  refused(request: InferenceRequest, error: SkeinError, at: Instant): void {
+    if (isShadow(request as TargetRequest)) return;
+    this.#recent.refused(ERRORS[error.code].kind !== 'user', at);
+    this.#observer.refused(request, error, at);
+  }
+
+  batchRan(deployment: string, version: string, rows: number, computeMs: number): void {
+    this.#observer.batchRan(deployment, version, rows, computeMs);
+  }
+
+  replicaChanged(...change: Parameters<ServingObserver['replicaChanged']>): void {
+    this.#observer.replicaChanged(...change);
+    const [, version, { id, state, failure }] = change;
+    const details = { version, replica: id, state };
+    if (failure === undefined) {
+      this.#events.publish({ kind: 'replica', deployment: this.name, reason: state, details });
+    } else {
+      this.#journal.record({
+        deployment: this.name,
+        kind: 'replica-lost',
+        reason: failure,
+        details,
+        actor: 'skein',
+      });
+    }
+    for (const listener of this.#replicaListeners) listener();
+  }
+}
+
+/** A version that was scaled to zero answers too: the request wakes it. */
+function canAnswer(live: LiveTarget): boolean {
+  return live.wanted === 0 || readyReplicas(live.target.snapshot()) > 0;
+}
+
+/** One object of one shape, without a spread: it is made for every request. */
+function withDeadline(request: InferenceRequest, deadline: Instant): TargetRequest {
+  const trace: TraceContext | undefined = request.trace;
+  return {
+    id: request.id,
+    deployment: request.deployment,
+    version: request.version,
+    inputs: request.inputs,
+    outputs: request.outputs,
+    arrivedAt: request.arrivedAt,
+    deadline,
+    priority: request.priority,
+    tenant: request.tenant,
+    stickyKey: request.stickyKey,
+    cancellation: request.cancellation,
+    trace,
+    protocol: request.protocol,
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * What happens in the serving plane, as it happens: the source of the management API's server-sent
+ * events. The last few events are kept, so that a client that reconnects with the id of the last
+ * one it saw misses nothing, unless it was away for longer than the buffer remembers.
+ *
+ * Listeners run synchronously and must not throw; one that does is dropped.
+ */
+export interface ServingEvent {
+  /** Counts up by one from 1 while the node lives. */
+  readonly id: number;
+  /** ISO 8601 in UTC. */
+  readonly at: string;
+  /**
+   * `deployment`: created, changed, failed or gone. `scaling`: a decision of the autoscaler.
+   * `rollout`: a rollout moved to another phase or step. `replica`: a replica changed its state.
+   */
+  readonly kind: 'deployment' | 'scaling' | 'rollout' | 'replica';
+  readonly deployment: string;
+  readonly reason: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export type EventListener = (event: ServingEvent) => void;
+
+export interface EventBus {
+  publish(event: Omit<ServingEvent, 'id' | 'at'>): void;
+  /**
+   * Calls `listener` for every event from now on.
+   *
+   * @param after first replays, before it returns, the remembered events with a larger id.
+   * @returns ends the subscription.
+   */
+  subscribe(listener: EventListener, after?: number): () => void;
+}
+
+/** @param remembered events kept for replay. */
+export function createEventBus(remembered = 256): EventBus {
+  const recent: ServingEvent[] = [];
+  const listeners = new Set<EventListener>();
+  let lastId = 0;
+
+  const deliver = (listener: EventListener, event: ServingEvent): void => {
+    try {
+      listener(event);
+    } catch {
+      listeners.delete(listener);
+    }
+  };
+
+  return {
+    publish(event) {
+      const complete: ServingEvent = { id: ++lastId, at: new Date().toISOString(), ...event };
+      recent.push(complete);
+      if (recent.length > remembered) recent.shift();
+      for (const listener of listeners) deliver(listener, complete);
+    },
+    subscribe(listener, after) {
+      // An object of its own per subscription: the same function may subscribe twice.
+      const own: EventListener = (event) => listener(event);
+      listeners.add(own);
+      if (after !== undefined) {
+        for (const event of recent) if (event.id > after) deliver(own, event);
+      }
+      return () => void listeners.delete(own);
+    },
+  };
+}

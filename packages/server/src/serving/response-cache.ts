@@ -1,0 +1,181 @@
+/**
+ * Remembers answers by the digest of their request: bounded in bytes, least recently used out first,
+ * each for at most its time to live. Requests with one digest that come while the first of them runs
+ * wait for that run instead of starting their own.
+ *
+ * Tensors that leave the node may be transferred or overwritten by whoever holds them, so the cache
+ * keeps a copy of its own and hands out copies: a hit costs one copy of its outputs.
+ */
+import { SkeinError } from '@skein/api';
+import type { TensorMap } from '@skein/onnx';
+import type { Clock, InferenceAnswer, Instant, TargetRequest } from './contract.ts';
+import { copyTensors } from './tensor-copy.ts';
+
+export interface CacheLimits {
+  readonly maxBytes: number;
+  readonly ttlMs: number;
+}
+
+export interface ResponseCache {
+  /**
+   * The answer to a request: remembered, shared with one that runs, or new.
+   *
+   * @param digest of the request, see `requestDigest`.
+   * @param run submits the request; called at most once.
+   * @throws SkeinError as `run` does; DEADLINE_EXCEEDED and CANCELLED while waiting for another's run.
+   */
+  answer(
+    digest: string,
+    request: TargetRequest,
+    run: () => Promise<InferenceAnswer>,
+  ): Promise<InferenceAnswer>;
+  /** Forgets everything; runs in progress are not remembered either. */
+  clear(): void;
+  /** Bytes held now, bookkeeping included. */
+  readonly bytes: number;
+}
+
+interface Entry {
+  readonly version: string;
+  readonly outputs: TensorMap;
+  readonly bytes: number;
+  readonly expiresAt: Instant;
+}
+
+/** What an entry costs besides its bytes: keys, shapes and objects. */
+const OVERHEAD_BYTES = 512;
+
+const NO_TIMES = { queueMs: 0, computeMs: 0, batchRows: 0 };
+
+export function createResponseCache(limits: CacheLimits, clock: Clock): ResponseCache {
+  // A Map keeps the order of insertion: the first entry is the one that was used least recently.
+  const entries = new Map<string, Entry>();
+  const running = new Map<string, Promise<Entry | undefined>>();
+  let bytes = 0;
+  let generation = 0;
+
+  const forget = (digest: string, entry: Entry): void => {
+    entries.delete(digest);
+    bytes -= entry.bytes;
+  };
+
+  const find = (digest: string): Entry | undefined => {
+    const entry = entries.get(digest);
+    if (entry === undefined) return undefined;
+    if (entry.expiresAt <= clock.now()) {
+      forget(digest, entry);
+      return undefined;
+    }
+    entries.delete(digest);
+    entries.set(digest, entry);
+    return entry;
+  };
+
+  const keep = (digest: string, entry: Entry): void => {
+    if (entry.bytes > limits.maxBytes) return;
+    const before = entries.get(digest);
+    if (before !== undefined) forget(digest, before);
+    entries.set(digest, entry);
+    bytes += entry.bytes;
+    for (const [oldest, candidate] of entries) {
+      if (bytes <= limits.maxBytes) break;
+      forget(oldest, candidate);
+    }
+  };
+
+  /** Runs the request for itself and for everybody who asks the same meanwhile. */
+  const lead = async (
+    digest: string,
+    run: () => Promise<InferenceAnswer>,
+  ): Promise<InferenceAnswer> => {
+    const born = generation;
+    let share!: (entry: Entry | undefined) => void;
+    const shared = new Promise<Entry | undefined>((resolve) => (share = resolve));
+    running.set(digest, shared);
+    let entry: Entry | undefined;
+    try {
+      const answer = await run();
+      const outputs = copyTensors(answer.outputs);
+      entry = {
+        version: answer.version,
+        outputs,
+        bytes: sizeOf(outputs) + OVERHEAD_BYTES,
+        expiresAt: clock.now() + limits.ttlMs,
+      };
+      if (born === generation) keep(digest, entry);
+      return answer;
+    } finally {
+      if (running.get(digest) === shared) running.delete(digest);
+      // A failure is nobody else's: it may be this caller's deadline or departure.
+      share(entry);
+    }
+  };
+
+  return {
+    async answer(digest, request, run) {
+      for (;;) {
+        const entry = find(digest);
+        if (entry !== undefined) return answerFrom(entry);
+        const other = running.get(digest);
+        if (other === undefined) return lead(digest, run);
+        const shared = await withinDeadline(other, request, clock);
+        if (shared !== undefined) return answerFrom(shared);
+      }
+    },
+    clear() {
+      generation++;
+      entries.clear();
+      running.clear();
+      bytes = 0;
+    },
+    get bytes() {
+      return bytes;
+    },
+  };
+}
+
+/** Waits for another's run, but no longer than the request itself may take. */
+async function withinDeadline<T>(
+  other: Promise<T>,
+  { cancellation, deadline }: TargetRequest,
+  clock: Clock,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const left = new Promise<never>((_, reject) => {
+    const cancelled = (): void =>
+      reject(new SkeinError('CANCELLED', 'The client cancelled the request.'));
+    if (cancellation?.cancelled) cancelled();
+    else if (cancellation !== undefined) cancellation.onCancel = cancelled;
+    timer = setTimeout(
+      () =>
+        reject(
+          new SkeinError('DEADLINE_EXCEEDED', 'The deadline passed while an equal request ran.'),
+        ),
+      Math.max(0, deadline - clock.now()),
+    );
+  });
+  try {
+    return await Promise.race([other, left]);
+  } finally {
+    clearTimeout(timer);
+    if (cancellation !== undefined) cancellation.onCancel = undefined;
+  }
+}
+
+function answerFrom(entry: Entry): InferenceAnswer {
+  return {
+    version: entry.version,
+    outputs: copyTensors(entry.outputs),
+    times: NO_TIMES,
+    cached: true,
+  };
+}
+
+function sizeOf(tensors: TensorMap): number {
+  let size = 0;
+  for (const tensor of tensors.values()) {
+    if (tensor.type !== 'string') size += tensor.bytes.byteLength;
+    else for (const element of tensor.elements) size += element.byteLength + 64;
+  }
+  return size;
+}

@@ -1,0 +1,109 @@
+/**
+ * Brings every deployment back when the node starts. A deployment that cannot come back is `failed`
+ * with its reason and waits for somebody to deploy a version again; it does not stop the node.
+ *
+ * Models come before compositions, because a composition is checked against what it calls.
+ */
+import type { DeploymentRecord, VersionRecord } from '../state/contract.ts';
+import { newDeployment } from './changes.ts';
+import type { ServingContext } from './context.ts';
+import type { Deployment } from './deployment.ts';
+import { bringUp, prepare } from './loading.ts';
+import { effectiveSettings } from './settings.ts';
+
+interface Restoration {
+  readonly row: DeploymentRecord;
+  readonly deployment: Deployment;
+  readonly versions: readonly { readonly record: VersionRecord; readonly weight: number }[];
+}
+
+export async function restoreDeployments(context: ServingContext): Promise<void> {
+  const rows = await context.state.deployments();
+  const found = await Promise.all(rows.map((row) => find(context, row)));
+  for (const { deployment } of found) context.deployments.set(deployment.name, deployment);
+  await Promise.all(found.map(({ row }) => noteInterruption(context, row)));
+  for (const kind of ['onnx', 'composition'] as const) {
+    await Promise.all(
+      found
+        .filter(({ deployment }) => deployment.kind === kind)
+        .map((one) => restore(context, one)),
+    );
+  }
+}
+
+async function find(context: ServingContext, row: DeploymentRecord): Promise<Restoration> {
+  const effective = effectiveSettings(row.settings, context.cores);
+  const open = (kind: VersionRecord['kind']): Deployment => {
+    const deployment = newDeployment(context, row.name, kind, effective);
+    deployment.revision = row.revision;
+    deployment.updatedAt = row.updatedAt;
+    return deployment;
+  };
+  try {
+    const versions = await Promise.all(
+      row.targets.map(async ({ version, weight }) => ({
+        record: await context.registry.version(row.name, version),
+        weight,
+      })),
+    );
+    return { row, versions, deployment: open(versions[0]!.record.kind) };
+  } catch (error) {
+    const deployment = open('onnx');
+    fail(context, deployment, error);
+    return { row, versions: [], deployment };
+  }
+}
+
+async function restore(
+  context: ServingContext,
+  { deployment, versions }: Restoration,
+): Promise<void> {
+  if (versions.length === 0) return;
+  const { settings, bounds } = deployment;
+  try {
+    const split = await Promise.all(
+      versions.map(async ({ record, weight }) => {
+        const live = await prepare(context, deployment, record, { settings, replicas: bounds });
+        deployment.add(live);
+        await bringUp(context, deployment, live, bounds.min);
+        live.floor = 0;
+        return { live, weight };
+      }),
+    );
+    deployment.route(split);
+  } catch (error) {
+    fail(context, deployment, error);
+    for (const live of deployment.live.values()) {
+      deployment.remove(live);
+      await live.target.drain().catch(() => {});
+    }
+  }
+}
+
+function fail(context: ServingContext, deployment: Deployment, error: unknown): void {
+  deployment.failure = error instanceof Error ? error.message : String(error);
+  context.log('A deployment could not be restored.', { deployment: deployment.name, error });
+  context.events.publish({
+    kind: 'deployment',
+    deployment: deployment.name,
+    reason: deployment.failure,
+    details: { happened: 'failed' },
+  });
+}
+
+/** A rollout that has neither finished nor been rolled back was cut off by the end of the node. */
+async function noteInterruption(
+  { state, journal }: ServingContext,
+  row: DeploymentRecord,
+): Promise<void> {
+  const history = await state.history({ deployment: row.name, limit: 200 });
+  const last = history.find(({ kind }) => kind.startsWith('roll') || kind === 'deployed');
+  if (last?.kind !== 'rollout-started' && last?.kind !== 'rollout-step') return;
+  journal.record({
+    deployment: row.name,
+    kind: 'rolled-back',
+    reason: 'the node stopped during the rollout; the last stable split is back',
+    details: { ...last.details, targets: row.targets },
+    actor: 'skein',
+  });
+}

@@ -1,0 +1,155 @@
+/**
+ * Judges a new version by what it and the old one did during the same time.
+ *
+ * A share of errors or of late answers speaks against the version when it exceeds both what the
+ * plan or the objective allows and what the old version shows: a caller that sends rubbish, or a
+ * machine that is busy with something else, hits both alike. With few requests a share says little,
+ * so it must also be improbable (1 %, one-sided binomial test) to count as bad; a share that exceeds
+ * the bound without being improbable is doubtful, and a doubtful step does not end.
+ */
+import { ERRORS, type ErrorCode, type RolloutPlan } from '@skein/api';
+import type { TargetSnapshot } from './contract.ts';
+
+/** Counts since some moment; they only grow. */
+export interface Counts {
+  readonly requests: number;
+  /** Failed for a reason that lies in the version or its input. */
+  readonly errors: number;
+  /** Answered after their deadline, or refused for load. */
+  readonly late: number;
+}
+
+/** What a shadow has seen; outputs that have no number between them differ by `Number.MAX_VALUE`. */
+export interface Comparison {
+  readonly compared: number;
+  readonly differing: number;
+  readonly maxDifference: number;
+}
+
+export interface Evidence {
+  readonly candidate: Counts;
+  readonly stable: Counts;
+  readonly comparison?: Comparison | undefined;
+}
+
+export interface Verdict {
+  readonly opinion: 'good' | 'bad' | 'doubtful' | 'unknown';
+  readonly reason: string;
+}
+
+const SIGNIFICANCE_Z = 2.326;
+const SIGNIFICANCE = 0.01;
+
+/**
+ * @param step what happened since the step began; `stable` since the rollout began, because at the
+ *   last step the old version sees nothing any more.
+ * @param quantile share of requests that the objective promises to answer in time.
+ */
+export function judge(step: Evidence, plan: RolloutPlan, quantile: number): Verdict {
+  const { candidate, stable, comparison } = step;
+  if (plan.tolerance !== undefined && comparison && comparison.maxDifference > plan.tolerance) {
+    return {
+      opinion: 'bad',
+      reason: `its outputs differ by up to ${short(comparison.maxDifference)}, more than the tolerance of ${plan.tolerance}`,
+    };
+  }
+  if (candidate.requests < plan.minRequests) {
+    return {
+      opinion: 'unknown',
+      reason: `${candidate.requests} of ${plan.minRequests} requests seen`,
+    };
+  }
+  const comparable = stable.requests >= plan.minRequests;
+  const questions = [
+    {
+      what: 'failed',
+      count: candidate.errors,
+      allowed: plan.maxErrorShare,
+      old: comparable ? stable.errors / stable.requests : 0,
+    },
+    {
+      what: 'missed the objective',
+      count: candidate.late,
+      allowed: 1 - quantile,
+      old: comparable ? stable.late / stable.requests : 0,
+    },
+  ];
+  let doubt: Verdict | undefined;
+  for (const { what, count, allowed, old } of questions) {
+    const bound = Math.max(allowed, old);
+    if (count / candidate.requests <= bound) continue;
+    const reason =
+      `${count} of ${candidate.requests} requests ${what}, more than the ${percent(allowed)} allowed` +
+      (comparable ? ` and the ${percent(old)} of the old version` : '');
+    if (isImprobable(count, candidate.requests, bound)) return { opinion: 'bad', reason };
+    doubt ??= { opinion: 'doubtful', reason };
+  }
+  return (
+    doubt ?? {
+      opinion: 'good',
+      reason:
+        `${candidate.requests} requests, ${candidate.errors} failed, ${candidate.late} late` +
+        (comparison
+          ? `; ${comparison.compared} compared, ${comparison.differing} differ by up to ${short(comparison.maxDifference)}`
+          : ''),
+    }
+  );
+}
+
+/** Sorts a target's counters into what a verdict is about. */
+export function countsOf({ answered, answeredInTime, refused }: TargetSnapshot): Counts {
+  let errors = 0;
+  let shed = 0;
+  for (const code in refused) {
+    if (code === 'CANCELLED') continue;
+    const { kind } = ERRORS[code as ErrorCode];
+    if (kind === 'load' && code !== 'REPLICA_LOST') shed += refused[code]!;
+    else errors += refused[code]!;
+  }
+  return { requests: answered + errors + shed, errors, late: answered - answeredInTime + shed };
+}
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  return {
+    requests: a.requests + b.requests,
+    errors: a.errors + b.errors,
+    late: a.late + b.late,
+  };
+}
+
+export function countsSince(now: Counts, then: Counts): Counts {
+  return {
+    requests: now.requests - then.requests,
+    errors: now.errors - then.errors,
+    late: now.late - then.late,
+  };
+}
+
+/** Whether `count` or more of `n` has a probability below 1 % when each happens with `share`. */
+export function isImprobable(count: number, n: number, share: number): boolean {
+  if (count <= n * share) return false;
+  if (share <= 0) return count > 0;
+  if (share >= 1) return false;
+  const deviation = Math.sqrt(n * share * (1 - share));
+  const z = (count - 0.5 - n * share) / deviation;
+  // The normal approximation is close where many are expected, and beyond doubt far outside.
+  if (n * share >= 50 || z > 40) return z > SIGNIFICANCE_Z;
+  // P(X < count), summed from P(X = 0) upwards.
+  let term = n * Math.log1p(-share);
+  const odds = Math.log(share / (1 - share));
+  let below = 0;
+  for (let k = 0; k < count; k++) {
+    below += Math.exp(term);
+    term += Math.log((n - k) / (k + 1)) + odds;
+  }
+  return 1 - below < SIGNIFICANCE;
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 10_000) / 100} %`;
+}
+
+function short(value: number): string {
+  if (value === Number.MAX_VALUE) return 'more than any number';
+  return value === 0 ? '0' : Number(value.toPrecision(3)).toString();
+}

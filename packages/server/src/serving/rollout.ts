@@ -1,0 +1,170 @@
+/**
+ * How a new version takes over, as a state machine without clocks or I/O.
+ *
+ *   warming ──warmed──▶ shifting (canary) ──last step held──▶ finished
+ *      │                comparing (shadow) ─────────────────▶ finished, traffic unchanged
+ *      │                (immediate) ────────────────────────▶ finished
+ *      └─ cannot warm, aborted, or a verdict against it in any phase ─▶ rolled-back
+ *
+ * A step ends when it has held for `stepMs` and its version has seen `minRequests` that do not speak
+ * against it. Where that does not come, it ends after ten times `stepMs`, for the version when
+ * traffic was merely thin and against it when there was doubt: a rollout always comes to an end.
+ */
+import type { RolloutPlan, RolloutView, TrafficTarget } from '@skein/api';
+import type { Instant } from './contract.ts';
+import { countsSince, judge, type Counts, type Evidence } from './rollout-judge.ts';
+
+export interface Rollout {
+  readonly plan: RolloutPlan;
+  /** Share of requests that the objective promises to answer in time. */
+  readonly quantile: number;
+  /** The split before the rollout, to which a rollback returns. */
+  readonly from: readonly TrafficTarget[];
+  readonly to: string;
+  readonly phase: RolloutView['phase'];
+  /** Index into `plan.steps` while shifting or comparing. */
+  readonly step: number;
+  readonly stepStartedAt: Instant;
+  /** Evidence when the step began, and the old version's when the first step began. */
+  readonly candidateAtStep: Counts;
+  readonly stableAtStart: Counts;
+  readonly reason: string;
+}
+
+export type RolloutEvent =
+  | { readonly kind: 'warmed'; readonly evidence: Evidence }
+  | { readonly kind: 'observed'; readonly evidence: Evidence }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+const PATIENCE = 10;
+const NOTHING: Counts = { requests: 0, errors: 0, late: 0 };
+
+/** Brings the steps of a plan into the form that the machine runs: rising, and a canary's ends with 100. */
+export function normalisePlan(plan: RolloutPlan): RolloutPlan {
+  const steps = [...new Set(plan.steps)].sort((a, b) => a - b);
+  if (plan.strategy === 'canary' && steps.at(-1) !== 100) steps.push(100);
+  return { ...plan, steps };
+}
+
+/** @param from must not contain `to`. */
+export function beginRollout(
+  plan: RolloutPlan,
+  from: readonly TrafficTarget[],
+  to: string,
+  quantile: number,
+  now: Instant,
+): Rollout {
+  return {
+    plan: normalisePlan(plan),
+    quantile,
+    from,
+    to,
+    phase: 'warming',
+    step: 0,
+    stepStartedAt: now,
+    candidateAtStep: NOTHING,
+    stableAtStart: NOTHING,
+    reason: `version ${to} is loaded and warmed`,
+  };
+}
+
+/** @returns the next state; the same object when nothing changes. */
+export function advance(rollout: Rollout, event: RolloutEvent, now: Instant): Rollout {
+  if (isOver(rollout)) return rollout;
+  if (event.kind === 'failed') return rolledBack(rollout, event.reason);
+  if (event.kind === 'warmed')
+    return rollout.phase === 'warming' ? warmed(rollout, event.evidence, now) : rollout;
+  return rollout.phase === 'warming' ? rollout : observed(rollout, event.evidence, now);
+}
+
+function warmed(rollout: Rollout, evidence: Evidence, now: Instant): Rollout {
+  const { strategy, steps } = rollout.plan;
+  if (strategy === 'immediate') {
+    return {
+      ...rollout,
+      phase: 'finished',
+      reason: `version ${rollout.to} was warm and took over`,
+    };
+  }
+  return {
+    ...rollout,
+    phase: strategy === 'canary' ? 'shifting' : 'comparing',
+    stepStartedAt: now,
+    candidateAtStep: evidence.candidate,
+    stableAtStart: evidence.stable,
+    reason: stepReason(rollout, steps[0]!),
+  };
+}
+
+function observed(rollout: Rollout, evidence: Evidence, now: Instant): Rollout {
+  const { plan, step, to } = rollout;
+  const verdict = judge(
+    {
+      candidate: countsSince(evidence.candidate, rollout.candidateAtStep),
+      stable: countsSince(evidence.stable, rollout.stableAtStart),
+      comparison: evidence.comparison,
+    },
+    plan,
+    rollout.quantile,
+  );
+  if (verdict.opinion === 'bad') return rolledBack(rollout, `version ${to}: ${verdict.reason}`);
+  const heldMs = now - rollout.stepStartedAt;
+  if (heldMs < plan.stepMs) return rollout;
+  if (verdict.opinion !== 'good') {
+    if (heldMs < plan.stepMs * PATIENCE) return rollout;
+    if (verdict.opinion === 'doubtful') {
+      return rolledBack(
+        rollout,
+        `version ${to}: still in doubt after ${heldMs} ms: ${verdict.reason}`,
+      );
+    }
+  }
+  const next = plan.steps[step + 1];
+  if (next === undefined) {
+    return { ...rollout, phase: 'finished', reason: `version ${to}: ${verdict.reason}` };
+  }
+  return {
+    ...rollout,
+    step: step + 1,
+    stepStartedAt: now,
+    candidateAtStep: evidence.candidate,
+    reason: `${stepReason(rollout, next)}; before: ${verdict.reason}`,
+  };
+}
+
+function rolledBack(rollout: Rollout, reason: string): Rollout {
+  return { ...rollout, phase: 'rolled-back', reason };
+}
+
+function stepReason({ plan, to }: Rollout, share: number): string {
+  return plan.strategy === 'canary'
+    ? `version ${to} takes ${share} % of the traffic`
+    : `${share} % of the traffic is copied to version ${to}`;
+}
+
+export function isOver({ phase }: Rollout): boolean {
+  return phase === 'finished' || phase === 'rolled-back';
+}
+
+/** Percent of traffic that the new version answers now. */
+export function shareOf({ plan, phase, step }: Rollout): number {
+  if (phase === 'shifting') return plan.steps[step]!;
+  return phase === 'finished' && plan.strategy !== 'shadow' ? 100 : 0;
+}
+
+/** Share of traffic, 0 to 1, that is copied to the new version now. */
+export function copiedShareOf({ plan, phase, step }: Rollout): number {
+  return phase === 'comparing' ? plan.steps[step]! / 100 : 0;
+}
+
+/** The split now, in percent, without empty entries; the new version first, as a sticky split needs it. */
+export function trafficOf(rollout: Rollout): TrafficTarget[] {
+  const share = shareOf(rollout);
+  const total = rollout.from.reduce((sum, { weight }) => sum + weight, 0);
+  const traffic: TrafficTarget[] = share > 0 ? [{ version: rollout.to, weight: share }] : [];
+  for (const { version, weight } of rollout.from) {
+    const rest = (weight / total) * (100 - share);
+    if (rest > 0) traffic.push({ version, weight: rest });
+  }
+  return traffic;
+}

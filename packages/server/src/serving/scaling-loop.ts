@@ -1,0 +1,134 @@
+/**
+ * Once a second: asks the autoscaler what every version should have, divides the cores of the node,
+ * and does it. There are no choices here; they are in `autoscaler.ts` and `core-budget.ts`.
+ */
+import { ERRORS, type ErrorCode } from '@skein/api';
+import { decideReplicas, stepped, type ScalingSignals } from './autoscaler.ts';
+import type { ServingContext } from './context.ts';
+import type { Instant, TargetSnapshot } from './contract.ts';
+import { divideCores, type Claim } from './core-budget.ts';
+import type { Deployment } from './deployment.ts';
+import { readyReplicas, scale, type LiveTarget } from './live-target.ts';
+
+const EVERY_MS = 1000;
+
+export interface ScalingLoop {
+  start(): void;
+  stop(): void;
+  /** One decision for every version. */
+  tick(): void;
+}
+
+interface Wish extends Claim {
+  readonly deployment: Deployment;
+  readonly live: LiveTarget;
+  readonly reason: string;
+  readonly signals: ScalingSignals;
+}
+
+export function createScalingLoop(context: ServingContext): ScalingLoop {
+  const { clock, cores, deployments } = context;
+  let timer: NodeJS.Timeout | undefined;
+
+  const tick = (): void => {
+    const now = clock.now();
+    const wishes: Wish[] = [];
+    for (const deployment of deployments.values()) {
+      for (const live of deployment.live.values()) wishes.push(wishOf(deployment, live, now));
+    }
+    const granted = divideCores(wishes, cores);
+    for (const wish of wishes) carryOut(context, wish, granted.get(wish.id)!, now);
+  };
+
+  return {
+    tick,
+    start() {
+      timer ??= setInterval(tick, EVERY_MS).unref();
+    },
+    stop() {
+      clearInterval(timer);
+      timer = undefined;
+    },
+  };
+}
+
+function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
+  const snapshot = live.target.snapshot();
+  const signals = signalsOf(live, snapshot, now);
+  live.seen = { at: now, snapshot };
+  const { settings, bounds } = deployment;
+  const min = Math.max(bounds.min, live.floor);
+  const decision = decideReplicas(
+    live.scaling,
+    signals,
+    { min, max: Math.max(bounds.max, live.floor), objectiveMs: settings.objective.latencyMs },
+    live.wanted,
+    now,
+  );
+  live.scaling = decision.memory;
+  return {
+    id: `${deployment.name}/${live.record.version}`,
+    deployment,
+    live,
+    reason: decision.reason,
+    signals,
+    threads: settings.threads,
+    min,
+    wanted: decision.replicas,
+    current: live.wanted,
+    oversubscribe: settings.oversubscribe,
+  };
+}
+
+function carryOut(context: ServingContext, wish: Wish, replicas: number, now: Instant): void {
+  const { live, deployment, wanted, signals } = wish;
+  const reason =
+    replicas < wanted
+      ? `${wish.reason}; ${wanted} replicas would help, but the ${context.cores} cores of the node allow ${replicas}`
+      : wish.reason;
+  live.reason = reason;
+  const before = live.wanted;
+  if (replicas === before) return;
+  live.scaling = stepped(live.scaling, before, replicas, now);
+  scale(live, replicas);
+  context.journal.record({
+    deployment: deployment.name,
+    kind: 'scaled',
+    reason,
+    details: { version: live.record.version, from: before, to: replicas, ...signals },
+    actor: 'skein',
+  });
+}
+
+/** Rates since the last decision; a version that is seen for the first time has none. */
+function signalsOf(live: LiveTarget, snapshot: TargetSnapshot, now: Instant): ScalingSignals {
+  const before = live.seen?.snapshot;
+  const seconds = live.seen === undefined ? 1 : Math.max(0.001, (now - live.seen.at) / 1000);
+  const since = (count: (of: TargetSnapshot) => number): number =>
+    before === undefined ? 0 : (count(snapshot) - count(before)) / seconds;
+  return {
+    rowsPerSecond: since(({ arrivedRows }) => arrivedRows),
+    shedPerSecond: since(shedBy),
+    predictedDelayMs: Number.isFinite(snapshot.predictedDelayMs) ? snapshot.predictedDelayMs : 0,
+    queued: snapshot.queuedRequests,
+    running: snapshot.inFlightRows,
+    capacity: live.record.kind === 'composition' ? 0 : capacityOf(snapshot),
+    ready: readyReplicas(snapshot),
+  };
+}
+
+function shedBy({ refused }: TargetSnapshot): number {
+  let shed = 0;
+  for (const code in refused) {
+    if (ERRORS[code as ErrorCode].kind === 'load') shed += refused[code]!;
+  }
+  return shed;
+}
+
+/** Rows per second of one replica at its best batch size. */
+function capacityOf({ latencies }: TargetSnapshot): number {
+  let best = 0;
+  for (const { rows, p50Ms } of latencies)
+    if (p50Ms > 0) best = Math.max(best, (rows * 1000) / p50Ms);
+  return best;
+}

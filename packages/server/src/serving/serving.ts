@@ -1,0 +1,165 @@
+/**
+ * The serving plane of a node: every deployment, the way of a request to it, and what can be done
+ * to it. Read on in `deployment.ts` for the request, in `changes.ts` for the changes.
+ */
+import { SkeinError, type DeploymentView } from '@skein/api';
+import type { Runtime } from '@skein/runtime';
+import type { Registry } from '../registry/contract.ts';
+import type { State } from '../state/contract.ts';
+import { createChanges } from './changes.ts';
+import { callersOf } from './composition/call-graph.ts';
+import type { ServingContext } from './context.ts';
+import type {
+  Clock,
+  DeployedModel,
+  Inference,
+  InferenceAnswer,
+  InferenceRequest,
+  ServingObserver,
+} from './contract.ts';
+import type { DeploymentControl } from './control.ts';
+import type { Deployment } from './deployment.ts';
+import { createEventBus, type EventBus } from './events.ts';
+import { createJournal } from './journal.ts';
+import { restoreDeployments } from './restore.ts';
+import { createScalingLoop } from './scaling-loop.ts';
+import type { ServingLog } from './serving-log.ts';
+import { targetFactory, type MakeTarget } from './target-factory.ts';
+import { viewOf } from './view.ts';
+
+export interface ServingOptions {
+  readonly state: State;
+  readonly registry: Registry;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly observer: ServingObserver;
+  /** Cores that replicas may use; threads × replicas stay within them. */
+  readonly cores: number;
+  /** Default: the dispatcher for ONNX versions, a worker for compositions. */
+  readonly makeTarget?: MakeTarget | undefined;
+  readonly log?: ServingLog | undefined;
+  /** In [0, 1); for the traffic split and the shadow's sample. */
+  readonly random?: (() => number) | undefined;
+}
+
+export interface Serving extends Inference, DeploymentControl {
+  readonly events: EventBus;
+  /** Brings every deployment back from the state; resolves when each one is warm, idle or failed. */
+  start(): Promise<void>;
+  /** Takes no new requests, finishes the accepted ones and ends every replica. */
+  drain(): Promise<void>;
+}
+
+export function createServing(options: ServingOptions): Serving {
+  const { state, registry, clock, observer, cores } = options;
+  const log: ServingLog = options.log ?? (() => {});
+  const events = createEventBus();
+  const journal = createJournal(state, events, log);
+  const deployments = new Map<string, Deployment>();
+  let isDraining = false;
+
+  const infer = (request: InferenceRequest): Promise<InferenceAnswer> => {
+    // Calls of compositions go on: they belong to requests that were accepted before.
+    if (isDraining && request.protocol !== 'internal') {
+      return refuse(request, new SkeinError('NODE_DRAINING', 'The node is shutting down.'));
+    }
+    const deployment = deployments.get(request.deployment);
+    if (deployment === undefined) return refuse(request, unknown(request.deployment));
+    return deployment.infer(request);
+  };
+
+  const refuse = (request: InferenceRequest, error: SkeinError): Promise<never> => {
+    observer.refused(request, error, clock.now());
+    return Promise.reject(error);
+  };
+
+  const context: ServingContext = {
+    state,
+    registry,
+    clock,
+    observer,
+    cores,
+    makeTarget:
+      options.makeTarget ?? targetFactory({ runtime: options.runtime, clock, log, infer }),
+    random: options.random ?? Math.random,
+    events,
+    journal,
+    log,
+    deployments,
+    runs: new Map(),
+    draining: new Set(),
+  };
+  const changes = createChanges(context);
+  const scaling = createScalingLoop(context);
+
+  const named = (name: string): Deployment => {
+    const deployment = deployments.get(name);
+    if (deployment === undefined) throw unknown(name);
+    return deployment;
+  };
+  const view = (name: string): DeploymentView => viewOf(named(name), clock.now());
+
+  return {
+    events,
+    infer,
+    describe: (name, version) => named(name).describe(version),
+    list() {
+      const models: DeployedModel[] = [];
+      for (const deployment of deployments.values()) {
+        if (deployment.main !== undefined) models.push(deployment.describe());
+      }
+      return models;
+    },
+    isReady: (name, version) => deployments.get(name)?.isReady(version) ?? false,
+
+    async deploy(request, actor) {
+      await changes.deploy(request, actor);
+      return view(request.name);
+    },
+    async changeSettings(name, settings, actor) {
+      await changes.changeSettings(name, settings, actor);
+      return view(name);
+    },
+    async rollback(name, reason, actor) {
+      await changes.rollback(name, reason, actor);
+      return view(name);
+    },
+    undeploy: changes.undeploy,
+    view,
+    views: () => [...deployments.values()].map((deployment) => viewOf(deployment, clock.now())),
+
+    async start() {
+      await restoreDeployments(context);
+      scaling.start();
+    },
+    async drain() {
+      isDraining = true;
+      scaling.stop();
+      const runs = [...context.runs.values()];
+      await Promise.all(runs.map((run) => run.abort('the node is shutting down', 'skein')));
+      await drainInOrder(deployments);
+      await Promise.all(context.draining);
+      await journal.settled();
+    },
+  };
+}
+
+/** Ends deployments once nobody calls them any more: compositions before what they call. */
+async function drainInOrder(deployments: ReadonlyMap<string, Deployment>): Promise<void> {
+  const left = new Map(deployments);
+  while (left.size > 0) {
+    const uncalled = [...left.values()].filter(
+      ({ name }) => callersOf(name, left.values()).length === 0,
+    );
+    // Calls have no circles; should one exist nevertheless, end everything.
+    const next = uncalled.length > 0 ? uncalled : [...left.values()];
+    await Promise.all(
+      next.flatMap(({ live }) => [...live.values()].map(({ target }) => target.drain())),
+    );
+    for (const { name } of next) left.delete(name);
+  }
+}
+
+function unknown(name: string): SkeinError {
+  return new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
+}

@@ -1,0 +1,89 @@
+/**
+ * Copies a share of the requests to a version that answers nobody, and compares its outputs with the
+ * answers that were given. The answer never waits for it: the copy is made before the request leaves,
+ * and everything after happens when the answer is already on its way.
+ *
+ * Copies that wait are bounded, so that a slow version cannot fill the memory; a request that comes
+ * beyond the bound is not copied and is counted as skipped.
+ */
+import type { InferenceAnswer, Target, TargetRequest } from './contract.ts';
+import { Cancellation } from './contract.ts';
+import { outputDifference } from './output-difference.ts';
+import type { Comparison } from './rollout-judge.ts';
+import { copyTensors } from './tensor-copy.ts';
+
+const MAX_WAITING = 64;
+
+/** Marks the copy of a request, which nobody waits for: it counts for its version, not for its deployment. */
+export interface ShadowRequest extends TargetRequest {
+  readonly shadow: true;
+}
+
+export function isShadow(request: TargetRequest): request is ShadowRequest {
+  return (request as Partial<ShadowRequest>).shadow === true;
+}
+
+export interface Shadow {
+  /** Share of the requests that is copied, 0 to 1. */
+  share: number;
+  /** Copies the request, if it is one of the share, before it is submitted. */
+  copyOf(request: TargetRequest): ShadowRequest | undefined;
+  /** Sends a copy off, and compares its outputs with those of `answer` when both are there. Never rejects. */
+  compare(copy: ShadowRequest, answer: Promise<InferenceAnswer>): Promise<void>;
+  readonly comparison: Comparison;
+  readonly skipped: number;
+}
+
+/**
+ * @param tolerance differences up to this do not count as differing; 0 when absent.
+ * @param random in [0, 1).
+ */
+export function createShadow(
+  target: Target,
+  tolerance: number | undefined,
+  random: () => number,
+): Shadow {
+  let waiting = 0;
+  let skipped = 0;
+  let compared = 0;
+  let differing = 0;
+  let maxDifference = 0;
+
+  return {
+    share: 0,
+    copyOf(request) {
+      if (random() >= this.share) return undefined;
+      if (waiting >= MAX_WAITING) {
+        skipped++;
+        return undefined;
+      }
+      return {
+        ...request,
+        version: target.version,
+        inputs: copyTensors(request.inputs),
+        // The client's departure is not the shadow's.
+        cancellation: new Cancellation(),
+        shadow: true,
+      };
+    },
+    async compare(copy, answer) {
+      waiting++;
+      // Registered before the caller sees the answer, and so runs before the caller can transfer it.
+      const given = answer.then(({ outputs }) => copyTensors(outputs));
+      const [expected, actual] = await Promise.allSettled([given, target.submit(copy)]);
+      waiting--;
+      // A failure of the shadow is in its target's counters; without two answers nothing compares.
+      if (expected.status !== 'fulfilled' || actual.status !== 'fulfilled') return;
+      const difference = outputDifference(expected.value, actual.value.outputs);
+      compared++;
+      if (difference > (tolerance ?? 0)) differing++;
+      if (difference > maxDifference) maxDifference = difference;
+    },
+    get comparison() {
+      return { compared, differing, maxDifference };
+    },
+    get skipped() {
+      return skipped;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/** Makes the target of a version; injected, so that policies can be tested without a runtime. */
+import { SkeinError, type DeploymentSettings } from '@skein/api';
+import type { Runtime } from '@skein/runtime';
+import type { VersionRecord } from '../state/contract.ts';
+import { CompositionTarget } from './composition/composition-target.ts';
+import type { Clock, Inference, ServingObserver, Target } from './contract.ts';
+import type { ServingLog } from './serving-log.ts';
+
+export interface TargetPlan {
+  readonly deployment: string;
+  readonly record: VersionRecord;
+  /** A verified local path: of the ONNX file, or of the composition's module. */
+  readonly path: string;
+  readonly settings: DeploymentSettings;
+  readonly observer: ServingObserver;
+}
+
+/** Starts nothing: the target has no replicas until `scaleTo`. */
+export type MakeTarget = (plan: TargetPlan) => Target;
+
+export interface FactoryOptions {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly log: ServingLog;
+  /** Where the calls of compositions go. */
+  readonly infer: Inference['infer'];
+}
+
+export function targetFactory({ clock, log, infer }: FactoryOptions): MakeTarget {
+  return ({ deployment, record, path, settings, observer }) => {
+    if (record.kind === 'composition') {
+      return new CompositionTarget({
+        deployment,
+        record,
+        modulePath: path,
+        maxQueue: settings.maxQueue,
+        clock,
+        observer,
+        infer,
+        log,
+      });
+    }
+    throw new SkeinError('INTERNAL', 'There is no dispatcher yet.');
+  };
+}

@@ -1,0 +1,99 @@
+/** What the API, the CLI and the console show of a deployment, put together from snapshots. */
+import type { DeploymentView } from '@skein/api';
+import type { Signature } from '@skein/onnx';
+import type { Instant, TargetSnapshot } from './contract.ts';
+import type { Deployment } from './deployment.ts';
+import { readyReplicas, type LiveTarget } from './live-target.ts';
+import { shareOf } from './rollout.ts';
+
+type TargetView = DeploymentView['targets'][number];
+
+export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
+  const snapshots = new Map<LiveTarget, TargetSnapshot>();
+  for (const live of deployment.live.values()) snapshots.set(live, live.target.snapshot());
+  const main = deployment.main;
+  return {
+    name: deployment.name,
+    kind: deployment.kind,
+    ...statusOf(deployment, snapshots),
+    revision: deployment.revision,
+    settings: deployment.settings,
+    signature: signatureOf(main?.target.signature),
+    targets: [...snapshots].map(([live, snapshot]) => targetView(live, snapshot)),
+    ...rolloutView(deployment),
+    last: deployment.lastMinute(now),
+    updatedAt: deployment.updatedAt,
+  };
+}
+
+function statusOf(
+  { failure, split, main }: Deployment,
+  snapshots: ReadonlyMap<LiveTarget, TargetSnapshot>,
+): Pick<DeploymentView, 'status' | 'reason'> {
+  if (failure !== undefined) return { status: 'failed', reason: failure };
+  if (main === undefined) return { status: 'starting', reason: 'the first version is loading' };
+  const reason = main.reason;
+  if (split.every(({ wanted }) => wanted === 0)) return { status: 'idle', reason };
+  const serving = split.map((live) => snapshots.get(live) ?? live.target.snapshot());
+  if (serving.some((snapshot) => readyReplicas(snapshot) > 0)) return { status: 'ready', reason };
+  const replicas = serving.flatMap((snapshot) => snapshot.replicas);
+  const failed = replicas.findLast(({ failure }) => failure !== undefined)?.failure;
+  const starting = replicas.some(({ state }) => state === 'loading' || state === 'warming');
+  if (failed !== undefined && !starting) return { status: 'failed', reason: failed };
+  return { status: 'starting', reason: 'no replica is ready yet' };
+}
+
+function targetView(live: LiveTarget, snapshot: TargetSnapshot): TargetView {
+  return {
+    version: live.record.version,
+    weight: live.weight,
+    digest: live.record.digest,
+    replicas: snapshot.replicas.map(({ id, state, busy, runs, failure }) => ({
+      id,
+      state,
+      busy,
+      runs,
+      ...(failure === undefined ? {} : { failure }),
+    })),
+    queuedRequests: snapshot.queuedRequests,
+    inFlightRows: snapshot.inFlightRows,
+    predictedDelayMs: finite(snapshot.predictedDelayMs),
+    answered: snapshot.answered,
+    answeredInTime: snapshot.answeredInTime,
+    refused: { ...snapshot.refused },
+    latencies: snapshot.latencies.map(({ rows, p50Ms, p99Ms }) => ({ rows, p50Ms, p99Ms })),
+  };
+}
+
+function rolloutView({
+  rollout,
+  rolloutStartedAt,
+  shadow,
+}: Deployment): Pick<DeploymentView, 'rollout'> {
+  if (rollout === undefined) return {};
+  const { plan, from, to, phase, reason } = rollout;
+  const fromVersion = from.reduce((a, b) => (b.weight > a.weight ? b : a)).version;
+  return {
+    rollout: {
+      strategy: plan.strategy,
+      fromVersion,
+      toVersion: to,
+      phase,
+      share: shareOf(rollout),
+      reason,
+      startedAt: rolloutStartedAt,
+      ...(shadow === undefined ? {} : { comparison: shadow.comparison }),
+    },
+  };
+}
+
+function signatureOf(signature: Signature | undefined): DeploymentView['signature'] {
+  const copy = (specs: Signature['inputs']) =>
+    specs.map(({ name, type, shape }) => ({ name, type, shape: [...shape] }));
+  return { inputs: copy(signature?.inputs ?? []), outputs: copy(signature?.outputs ?? []) };
+}
+
+/** JSON has no infinity: a wait without end is the largest number. */
+function finite(value: number): number {
+  return Number.isFinite(value) ? value : Number.MAX_VALUE;
+}
