@@ -78,5 +78,5 @@ export const ARRAY_CLASSES = {
 
 /** The class of typed array that holds `type`, seen as one class whatever the type is. */
 export function arrayClass(type: NumericType): ArrayClass {
-  return ARRAY_CLASSES[type] as unknown as ArrayClass;
+  return ARRAY_CLASSES[type];
 }

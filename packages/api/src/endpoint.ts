@@ -58,6 +58,10 @@ export type RequestOf<E extends Endpoint> = InputOf<E, 'params'> &
   InputOf<E, 'body'> &
   (E extends { upload: string } ? { readonly content: Blob | Uint8Array<ArrayBuffer> } : unknown);
 
+/** A validated part of a request, as the node sees it: defaults are filled in. */
+export type PartOf<E, Part extends 'params' | 'query' | 'body'> =
+  E extends Record<Part, infer S extends z.ZodType> ? z.output<S> : undefined;
+
 /** What the typed client resolves with. */
 export type ResponseOf<E extends Endpoint> = E extends { response: infer S extends z.ZodType }
   ? z.output<S>

@@ -29,6 +29,7 @@ export {
   fillPath,
   parametersOf,
   type Endpoint,
+  type PartOf,
   type RequestOf,
   type ResponseOf,
 } from './endpoint.ts';
@@ -48,3 +49,14 @@ export {
   type OutputTensor,
   type RetryPolicy,
 } from './client/client.ts';
+export { createOpenApiDocument, type OpenApiDocument, type OperationObject } from './openapi.ts';
+export { validate } from './validation.ts';
+export {
+  ERROR_DOCS,
+  createDocumentation,
+  type Documentation,
+  type ErrorDoc,
+  type OperationDoc,
+  type TypeDoc,
+} from './documentation.ts';
+export type { Field } from './fields.ts';

@@ -43,7 +43,11 @@ export function createSchemaCollector(): SchemaCollector {
   return {
     components,
     schemaOf(schema, io) {
-      const { $schema, $defs, ...json } = z.toJSONSchema(schema, {
+      const {
+        $schema: _dialect,
+        $defs,
+        ...json
+      } = z.toJSONSchema(schema, {
         io,
         override: ({ zodSchema, jsonSchema }) => simplify(zodSchema, jsonSchema as JsonSchema),
       }) as JsonSchema & { $schema?: string; $defs?: Record<string, JsonSchema> };

@@ -61,7 +61,7 @@ type Operation = Exclude<OperationId, 'streamEvents'>;
 
 type Method<Request, Response> = unknown extends Request
   ? (request?: Readonly<Record<string, never>>, options?: CallOptions) => Promise<Response>
-  : Record<never, never> extends Request
+  : object extends Request
     ? (request?: Request, options?: CallOptions) => Promise<Response>
     : (request: Request, options?: CallOptions) => Promise<Response>;
 
@@ -203,12 +203,12 @@ function prepare(
   const rest: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(request)) {
     if (value === undefined) continue;
-    if (names.has(name)) params[name] = String(value);
+    if (names.has(name)) params[name] = value as string;
     else if (!route.query.includes(name)) rest[name] = value;
     else if (typeof value === 'object' && value !== null) {
       for (const [key, entry] of Object.entries(value))
-        query.append(`${name}[${key}]`, String(entry));
-    } else query.append(name, String(value));
+        query.append(`${name}[${key}]`, entry as string);
+    } else query.append(name, `${value as string | number}`);
   }
   const search = query.size === 0 ? '' : `?${query.toString()}`;
   const path = fillPath(route.path, params) + search;

@@ -123,8 +123,8 @@ function parseBody(text: string): ErrorBody | undefined {
   try {
     const body = JSON.parse(text) as Partial<ErrorBody> | null;
     if (typeof body?.error !== 'string') return undefined;
-    const known = typeof body.code === 'string' && Object.hasOwn(ERRORS, body.code);
-    const code: ErrorCode = known ? (body.code as ErrorCode) : 'INTERNAL';
+    const { code: sent = 'INTERNAL' } = body;
+    const code: ErrorCode = Object.hasOwn(ERRORS, sent) ? sent : 'INTERNAL';
     const { retryAfterMs } = body;
     return {
       error: body.error,

@@ -36,6 +36,6 @@ export const KEY_ENDPOINTS = {
     params: z.strictObject({ id: z.string().min(1).max(100).describe('Id of the key.') }),
     status: 204,
     errors: ['KEY_UNKNOWN'],
-    example: { params: { id: 'key_7Q2M' } },
+    example: { params: { id: '3f9c1e07ab52' } },
   },
 } as const satisfies Record<string, Endpoint>;

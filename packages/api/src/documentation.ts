@@ -1,0 +1,148 @@
+/**
+ * Everything that the reference pages say about the API, ready to be laid out: `/docs` renders it as
+ * HTML, `docs/reference/` as Markdown. Both come from here, so they cannot disagree.
+ */
+import { COMMON_ERRORS, fillPath, type Endpoint } from './endpoint.ts';
+import { ENDPOINTS } from './endpoints.ts';
+import { ERRORS, type ErrorCode } from './errors.ts';
+import { typeText, variantsOf, type Field } from './fields.ts';
+import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
+import { OPEN_INFERENCE_PATHS, OPEN_INFERENCE_SCHEMAS } from './open-inference.ts';
+
+export interface OperationDoc {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly scope: string;
+  readonly pathFields: readonly Field[];
+  readonly queryFields: readonly Field[];
+  readonly bodyFields: readonly Field[];
+  /** Such as `200 Deployment`, `204`. */
+  readonly answer: string;
+  readonly errors: readonly ErrorCode[];
+  readonly curl: string;
+}
+
+export interface TypeDoc {
+  readonly name: string;
+  readonly description: string;
+  /** More than one for a union. */
+  readonly variants: readonly (readonly Field[])[];
+}
+
+export interface Documentation {
+  readonly groups: readonly {
+    readonly name: string;
+    readonly operations: readonly OperationDoc[];
+  }[];
+  readonly types: readonly TypeDoc[];
+  readonly commonErrors: readonly ErrorCode[];
+}
+
+/** @param origin where the examples send to, such as `http://127.0.0.1:4700`. */
+export function createDocumentation(origin: string): Documentation {
+  const collector = createSchemaCollector();
+  const groups = new Map<string, OperationDoc[]>([
+    ['Inference', OPEN_INFERENCE_PATHS.map((row) => protocolDoc(row, origin))],
+  ]);
+  for (const [id, endpoint] of Object.entries<Endpoint>(ENDPOINTS)) {
+    const fields = (schema: Endpoint['body']): Field[] => {
+      if (schema === undefined) return [];
+      const json = collector.schemaOf(schema, 'input');
+      const name = json.$ref === undefined ? undefined : typeText(json);
+      return variantsOf(name === undefined ? json : (collector.components[name] ?? {})).flat();
+    };
+    const answer = endpoint.response ?? endpoint.events;
+    const type = answer === undefined ? '' : answerText(collector.schemaOf(answer, 'output'));
+    const operations = groups.get(endpoint.group) ?? [];
+    groups.set(endpoint.group, operations);
+    operations.push({
+      id,
+      method: endpoint.method,
+      path: endpoint.path,
+      summary: endpoint.summary,
+      description: endpoint.description ?? '',
+      scope: endpoint.scope,
+      pathFields: fields(endpoint.params),
+      queryFields: fields(endpoint.query),
+      bodyFields: fields(endpoint.body),
+      answer:
+        `${endpoint.status} ${endpoint.events === undefined ? type : `stream of ${type}`}`.trim(),
+      errors: endpoint.errors,
+      curl: curlOf(endpoint, origin),
+    });
+  }
+  // Bodies are shown with their operation; what is left are the types that answers are made of.
+  const bodies = new Set(['Deploy', 'ChangeSettings', 'Rollback', 'NewKey', 'ImportComposition']);
+  const types = Object.entries({ ...collector.components, ...OPEN_INFERENCE_SCHEMAS })
+    .filter(([name]) => !bodies.has(name))
+    .map(([name, schema]) => ({
+      name,
+      description: schema.description ?? '',
+      variants: variantsOf(schema),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    groups: [...groups].map(([name, operations]) => ({ name, operations })),
+    types,
+    commonErrors: COMMON_ERRORS,
+  };
+}
+
+/** `{ deployments: Deployment[] }` for an object without a name of its own. */
+function answerText(schema: JsonSchema): string {
+  if (schema.$ref !== undefined || schema.properties === undefined) return typeText(schema);
+  const fields = Object.entries(schema.properties).map(([k, v]) => `${k}: ${typeText(v)}`);
+  return `{ ${fields.join(', ')} }`;
+}
+
+function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string): OperationDoc {
+  const path = fillPath(row.path, { model: 'risk', version: '1' });
+  const body = '{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]}';
+  return {
+    id: row.operationId,
+    method: row.method.toUpperCase(),
+    path: row.path,
+    summary: row.summary,
+    description: row.description ?? '',
+    scope: 'infer',
+    pathFields: [],
+    queryFields: [],
+    bodyFields: variantsOf(OPEN_INFERENCE_SCHEMAS[row.body ?? ''] ?? {}).flat(),
+    answer: `200 ${row.response}`,
+    errors: row.errors,
+    curl: row.body === undefined ? `curl ${origin}${path}` : `curl ${origin}${path} -d '${body}'`,
+  };
+}
+
+/** A command line that works as it stands on an open node. */
+function curlOf({ method, path, example, upload, events }: Endpoint, origin: string): string {
+  const query = new URLSearchParams(example.query ?? {}).toString();
+  const url = origin + fillPath(path, example.params ?? {}) + (query === '' ? '' : `?${query}`);
+  const parts = ['curl'];
+  if (events !== undefined) parts.push('-N');
+  if (upload !== undefined) parts.push('-T', example.file ?? 'FILE');
+  else if (method !== 'GET' && !(method === 'POST' && example.body !== undefined)) {
+    parts.push('-X', method);
+  }
+  parts.push(/[?&]/.test(url) ? `'${url}'` : url);
+  if (example.body !== undefined) parts.push('-d', `'${JSON.stringify(example.body)}'`);
+  return parts.join(' ');
+}
+
+export interface ErrorDoc {
+  readonly code: ErrorCode;
+  readonly http: number;
+  readonly grpc: number;
+  readonly kind: 'user' | 'load' | 'fault';
+  readonly meaning: string;
+  readonly fix: string;
+}
+
+/** The error table in its own order. */
+export const ERROR_DOCS: readonly ErrorDoc[] = (Object.keys(ERRORS) as ErrorCode[]).map((code) => ({
+  code,
+  ...ERRORS[code],
+}));

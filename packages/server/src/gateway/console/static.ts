@@ -1,0 +1,71 @@
+/**
+ * The console's files, read once. The page may load nothing but these and may talk to nobody but its
+ * own node; what it shows is put into the document as text, never as markup.
+ */
+import { readFileSync } from 'node:fs';
+import type { Page } from '../management/page.ts';
+
+const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+
+const theme = read('./theme.css');
+
+export const STYLES = { docs: `${theme}\n${read('./docs.css')}` } as const;
+
+const CONSOLE_POLICY = [
+  'Content-Security-Policy',
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' blob: data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+  ].join('; '),
+  'X-Content-Type-Options',
+  'nosniff',
+  'Referrer-Policy',
+  'no-referrer',
+  'Cache-Control',
+  'no-cache',
+];
+
+const TYPES = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+} as const;
+
+function page(name: string, body = read(`./${name}`)): Page {
+  const extension = name.slice(name.lastIndexOf('.') + 1) as keyof typeof TYPES;
+  return { type: TYPES[extension], body, headers: CONSOLE_POLICY };
+}
+
+const FILES = [
+  'console.css',
+  'deployments.css',
+  'reader.css',
+  'console.js',
+  'deployments.js',
+  'decisions.js',
+  'dom.js',
+  'feed.js',
+  'format.js',
+  'reader.js',
+  'sparkline.js',
+];
+
+const PAGES: ReadonlyMap<string, Page> = new Map([
+  ['/', page('index.html')],
+  ['/favicon.ico', page('logo.svg')],
+  ['/console/logo.svg', page('logo.svg')],
+  ['/console/theme.css', page('theme.css', theme)],
+  ...FILES.map((name) => [`/console/${name}`, page(name)] as const),
+]);
+
+export function serveConsole(path: string): Page | undefined {
+  return PAGES.get(path);
+}

@@ -1,0 +1,53 @@
+/** What the management API needs of the node, and what it gives to the HTTP listener. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { NodeView } from '@skein/api';
+import type { Access, Keys } from '../../access/contract.ts';
+import type { Registry } from '../../registry/contract.ts';
+import type { DeploymentControl } from '../../serving/control.ts';
+import type { State } from '../../state/contract.ts';
+import type { GatewayLogger } from '../logger.ts';
+
+export interface ManagementOptions {
+  readonly control: DeploymentControl;
+  readonly registry: Registry;
+  readonly state: Pick<State, 'history' | 'audit' | 'addAudit'>;
+  readonly access: Access;
+  readonly keys: Keys;
+  /** Tells that something happened, so that event streams look at once and not at their next tick. */
+  readonly events: { subscribe(listener: () => void): () => void };
+  readonly nodeInfo: () => NodeView;
+  readonly logger: GatewayLogger;
+  readonly limits?: Partial<ManagementLimits> | undefined;
+}
+
+export interface ManagementLimits {
+  /** Bytes of a JSON body. */
+  readonly maxJsonBytes: number;
+  /** Milliseconds in which a JSON body must be whole, and in which an upload must bring more. */
+  readonly bodyTimeoutMs: number;
+  /** Event streams open at once. */
+  readonly maxEventStreams: number;
+  /** Milliseconds between two looks at the deployments while someone listens. */
+  readonly eventTickMs: number;
+  /** Milliseconds of silence after which an event stream is kept alive. */
+  readonly heartbeatMs: number;
+}
+
+export const MANAGEMENT_LIMITS: ManagementLimits = {
+  maxJsonBytes: 1024 * 1024,
+  bodyTimeoutMs: 30_000,
+  maxEventStreams: 64,
+  eventTickMs: 1000,
+  heartbeatMs: 15_000,
+};
+
+export interface Management {
+  /**
+   * Answers `/api/…`, `/openapi.json`, `/docs`, `/` and the console's files. Never rejects. Which
+   * browser pages may call has been decided before.
+   * @returns false, with nothing read or written, when the path is none of these.
+   */
+  handle(request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean>;
+  /** Ends every event stream, so that the listener can close. */
+  close(): void;
+}

@@ -1,0 +1,170 @@
+/**
+ * Server-sent events: the deployments as they are, and every decision with its reason.
+ *
+ * There is no queue per reader. A reader has a position, which is the last history entry it got and
+ * the last snapshot of each deployment it was sent, and each look at the node writes what differs
+ * from there. A reader whose socket is full is passed over until it has drained, and then gets the
+ * newest snapshots: a slow reader costs nothing and loses only what is out of date. History is read
+ * back from the state, so that no decision is skipped, even across a restart.
+ *
+ * Looks are shared by all readers and happen only while there is one.
+ */
+import type { ServerResponse } from 'node:http';
+import { SkeinError } from '@skein/api';
+import type { HistoryEntry } from '../../state/contract.ts';
+import type { ManagementLimits, ManagementOptions } from './contract.ts';
+
+interface Reader {
+  readonly response: ServerResponse;
+  /** Id of the last history entry written. */
+  lastId: number;
+  /** Snapshots by deployment, as last written. */
+  readonly snapshots: Map<string, string>;
+  lastWriteAt: number;
+}
+
+interface Look {
+  readonly snapshots: ReadonlyMap<string, string>;
+  /** Oldest first. */
+  readonly history: readonly HistoryEntry[];
+}
+
+export interface EventStreams {
+  /**
+   * Turns the response into a stream, until either side ends it.
+   * @param lastEventId as the client sent it: decisions after it are replayed.
+   * @throws SkeinError QUOTA_EXCEEDED when too many are open.
+   */
+  open(response: ServerResponse, lastEventId: string | undefined): Promise<void>;
+  close(): void;
+}
+
+/** History entries of one look; a reader that is further behind catches up over several. */
+const HISTORY_STEP = 1000;
+/** Milliseconds by which looks that were asked for are put off, so that a burst costs one. */
+const SETTLE_MS = 100;
+
+export function createEventStreams(
+  {
+    control,
+    state,
+    events,
+    logger,
+  }: Pick<ManagementOptions, 'control' | 'state' | 'events' | 'logger'>,
+  limits: ManagementLimits,
+): EventStreams {
+  const readers = new Set<Reader>();
+  let timer: NodeJS.Timeout | undefined;
+  let dueAt = Infinity;
+  let looking = false;
+  let unsubscribe: (() => void) | undefined;
+
+  function lookIn(ms: number): void {
+    const at = performance.now() + ms;
+    if (at >= dueAt) return;
+    clearTimeout(timer);
+    dueAt = at;
+    timer = setTimeout(() => void tick(), ms);
+  }
+
+  async function tick(): Promise<void> {
+    dueAt = Infinity;
+    // A slow state must not pile up looks; the one under way ends with the next timer.
+    if (looking || readers.size === 0) return;
+    looking = true;
+    try {
+      const look = await takeLook();
+      for (const reader of readers) await write(reader, look);
+    } catch (error) {
+      logger.warn({ err: error }, 'The event streams could not look at the node.');
+    } finally {
+      looking = false;
+      if (readers.size > 0) lookIn(limits.eventTickMs);
+    }
+  }
+
+  async function takeLook(): Promise<Look> {
+    const snapshots = new Map(
+      control.views().map((view) => [view.name, JSON.stringify(view)] as const),
+    );
+    const newest = await state.history({ limit: 50 });
+    return { snapshots, history: newest.reverse() };
+  }
+
+  async function write(reader: Reader, look: Look): Promise<void> {
+    const { response } = reader;
+    if (response.writableNeedDrain || response.writableEnded) return;
+    let text = '';
+    for (const [name, snapshot] of look.snapshots) {
+      if (reader.snapshots.get(name) === snapshot) continue;
+      reader.snapshots.set(name, snapshot);
+      text += `event: deployment\ndata: ${snapshot}\n\n`;
+    }
+    for (const name of reader.snapshots.keys()) {
+      if (look.snapshots.has(name)) continue;
+      reader.snapshots.delete(name);
+      text += `event: undeployed\ndata: ${JSON.stringify({ name })}\n\n`;
+    }
+    for (const entry of await historyAfter(reader.lastId, look.history)) {
+      reader.lastId = entry.id;
+      text += `id: ${entry.id}\nevent: history\ndata: ${JSON.stringify(entry)}\n\n`;
+    }
+    const now = performance.now();
+    if (text === '' && now - reader.lastWriteAt >= limits.heartbeatMs) text = ': still here\n\n';
+    if (text === '') return;
+    reader.lastWriteAt = now;
+    response.write(text);
+  }
+
+  /** @param newest oldest first; used alone when it reaches back far enough. */
+  async function historyAfter(
+    id: number,
+    newest: readonly HistoryEntry[],
+  ): Promise<readonly HistoryEntry[]> {
+    const oldest = newest[0]?.id ?? 0;
+    if (oldest <= id + 1 || newest.length < 50) return newest.filter((entry) => entry.id > id);
+    const all = await state.history({ limit: HISTORY_STEP });
+    return all.filter((entry) => entry.id > id).reverse();
+  }
+
+  return {
+    async open(response, lastEventId) {
+      if (readers.size >= limits.maxEventStreams) {
+        throw new SkeinError(
+          'QUOTA_EXCEEDED',
+          `${readers.size} event streams are open, which is as many as the node keeps.`,
+          { retryAfterMs: 5000 },
+        );
+      }
+      const newest = (await state.history({ limit: 1 }))[0]?.id ?? 0;
+      // An id from another data folder would silence the stream until history caught up with it.
+      const asked = lastEventId !== undefined && /^\d{1,15}$/.test(lastEventId);
+      const lastId = asked ? Math.min(Number(lastEventId), newest) : newest;
+      const reader: Reader = { response, lastId, snapshots: new Map(), lastWriteAt: 0 };
+      response.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        // Tells a proxy not to hold the stream back.
+        'x-accel-buffering': 'no',
+      });
+      response.write('retry: 1000\n\n');
+      readers.add(reader);
+      unsubscribe ??= events.subscribe(() => lookIn(SETTLE_MS));
+      response.on('close', () => {
+        readers.delete(reader);
+        if (readers.size > 0) return;
+        clearTimeout(timer);
+        dueAt = Infinity;
+        unsubscribe?.();
+        unsubscribe = undefined;
+      });
+      response.on('error', () => {});
+      lookIn(0);
+    },
+    close() {
+      clearTimeout(timer);
+      for (const { response } of readers) response.end();
+    },
+  };
+}

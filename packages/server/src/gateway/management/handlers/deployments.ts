@@ -1,0 +1,48 @@
+import type { ManagementOptions } from '../contract.ts';
+import type { Handlers } from '../handler.ts';
+
+type Deployments = Pick<
+  Handlers,
+  | 'listDeployments'
+  | 'deploy'
+  | 'getDeployment'
+  | 'changeSettings'
+  | 'undeploy'
+  | 'rollback'
+  | 'deploymentHistory'
+  | 'listHistory'
+>;
+
+export function deploymentHandlers({
+  control,
+  state,
+}: Pick<ManagementOptions, 'control' | 'state'>): Deployments {
+  return {
+    listDeployments: () => ({ deployments: [...control.views()] }),
+    getDeployment: ({ params }) => control.view(params.name),
+    deploy: ({ body: { name, version, settings, plan }, caller }) =>
+      control.deploy({ name, version, settings, plan }, caller.actor),
+    changeSettings: ({ params, body, caller }) =>
+      control.changeSettings(params.name, body.settings, caller.actor),
+    rollback: ({ params, body, caller }) =>
+      control.rollback(params.name, body.reason, caller.actor),
+    async undeploy({ params, caller }) {
+      await control.undeploy(params.name, caller.actor);
+      return undefined;
+    },
+    async deploymentHistory({ params, query: { kind, limit } }) {
+      const entries = await state.history({
+        deployment: params.name,
+        ...(kind === undefined ? {} : { kind }),
+        limit,
+      });
+      // What a deployment did outlives it; only a name that never was one is unknown.
+      if (entries.length === 0) control.view(params.name);
+      return { entries };
+    },
+    async listHistory({ query: { kind, limit } }) {
+      const entries = await state.history({ ...(kind === undefined ? {} : { kind }), limit });
+      return { entries };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/** HTML that cannot be injected into: whatever is put into a template is escaped, unless it is one. */
+export class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Content = string | number | Html | readonly Content[];
+
+export function html(parts: TemplateStringsArray, ...contents: readonly Content[]): Html {
+  return new Html(parts.reduce((text, part, index) => text + render(contents[index - 1]) + part));
+}
+
+/** Escapes text, then sets what stands between backticks as code. */
+export function prose(text: string): Html {
+  return new Html(escape(text).replace(/`([^`]+)`/g, '<code>$1</code>'));
+}
+
+function render(content: Content | undefined): string {
+  if (content === undefined) return '';
+  if (content instanceof Html) return content.text;
+  if (typeof content === 'object') return content.map(render).join('');
+  return escape(String(content));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+}

@@ -1,0 +1,192 @@
+/**
+ * The management API: finds the endpoint in the table, asks who calls, checks every part of the
+ * request against its schema, runs the handler, and writes down who changed what.
+ */
+import type { IncomingMessage } from 'node:http';
+import { SkeinError, validate, type Endpoint, type OperationId } from '@skein/api';
+import type { Caller } from '../../access/contract.ts';
+import { serveConsole } from '../console/static.ts';
+import { toSkeinError } from '../fault.ts';
+import { sendError, sendText, type Exchange } from '../http-exchange.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
+import { requestIdFrom } from '../request-id.ts';
+import { MANAGEMENT_LIMITS, type Management, type ManagementOptions } from './contract.ts';
+import { createEventStreams } from './event-streams.ts';
+import type { Call, Handler, Handlers, Operation } from './handler.ts';
+import { deploymentHandlers } from './handlers/deployments.ts';
+import { keyHandlers } from './handlers/keys.ts';
+import { modelHandlers } from './handlers/models.ts';
+import { nodeHandlers } from './handlers/node.ts';
+import { readJson } from './json-body.ts';
+import { createPages } from './pages.ts';
+import { readQuery } from './query.ts';
+import { route, type Route } from './router.ts';
+import { readUpload } from './upload.ts';
+
+const PRIVATE = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
+
+export function createManagement(options: ManagementOptions): Management {
+  const limits = { ...MANAGEMENT_LIMITS, ...options.limits };
+  const jsonLimits = {
+    ...DEFAULT_LIMITS,
+    maxBodyBytes: limits.maxJsonBytes,
+    bodyTimeoutMs: limits.bodyTimeoutMs,
+  };
+  const streams = createEventStreams(options, limits);
+  const pages = createPages(options.nodeInfo);
+  const handlers: Handlers = {
+    ...deploymentHandlers(options),
+    ...modelHandlers(options),
+    ...keyHandlers(options),
+    ...nodeHandlers(options),
+  };
+
+  async function serve(
+    exchange: Exchange,
+    url: URL,
+    { id, endpoint, params }: Route & { kind: 'endpoint' },
+  ): Promise<void> {
+    const caller = options.access.authorize(exchange.request.headers.authorization, endpoint.scope);
+    const query = readQuery(url.searchParams);
+    const parts = {
+      params: endpoint.params === undefined ? undefined : validate(endpoint.params, params, 'path'),
+      query: checkQuery(endpoint, query),
+    };
+    if (id === 'streamEvents') {
+      await streams.open(exchange.response, lastEventIdOf(exchange.request));
+      return;
+    }
+    const call = {
+      ...parts,
+      caller,
+      body:
+        endpoint.body === undefined
+          ? undefined
+          : validate(endpoint.body, await readJson(exchange, jsonLimits), 'body'),
+      content: readUpload(exchange, limits.bodyTimeoutMs),
+    };
+    // The row and the handler have the same key; only the compiler cannot see that they agree.
+    const handler = handlers[id] as unknown as Handler<Operation>;
+    const run = async (): Promise<unknown> => handler(call as unknown as Call<Operation>);
+    const answer =
+      endpoint.method === 'GET'
+        ? await run()
+        : await audited(run, { id, caller, call, remote: remoteOf(exchange.request) });
+    if (answer === undefined) {
+      exchange.response.writeHead(204, [...PRIVATE, 'X-Request-Id', exchange.id]);
+      exchange.response.end();
+    } else {
+      const body = JSON.stringify(answer);
+      sendText(exchange, endpoint.status, 'application/json', body, PRIVATE);
+    }
+  }
+
+  /** Runs a change and records it, whether it succeeds or not. Bodies stay out of the record. */
+  async function audited<T>(
+    run: () => Promise<T>,
+    change: { id: OperationId; caller: Caller; call: Parts; remote: string },
+  ): Promise<T> {
+    let outcome = 'ok';
+    let answer: T | undefined;
+    try {
+      return (answer = await run());
+    } catch (error) {
+      outcome = error instanceof SkeinError ? error.code : 'INTERNAL';
+      throw error;
+    } finally {
+      const entry = {
+        actor: change.caller.actor,
+        action: change.id,
+        subject: subjectOf(change.call, answer),
+        outcome,
+        remote: change.remote,
+      };
+      await options.state.addAudit(entry).catch((error: unknown) => {
+        // The change has happened; losing it would be worse than losing its record, so say it loudly.
+        options.logger.error({ err: error, audit: entry }, 'The audit trail could not be written.');
+      });
+    }
+  }
+
+  return {
+    async handle(request, response, url) {
+      const isApi = url.pathname.startsWith('/api/');
+      const page = isApi ? undefined : (pages.find(url.pathname) ?? serveConsole(url.pathname));
+      if (!isApi && page === undefined) return false;
+      const exchange: Exchange = {
+        request,
+        response,
+        id: requestIdFrom(headerOf(request, 'x-request-id')),
+        headers: [],
+        expectsContinue: request.headers.expect?.toLowerCase() === '100-continue',
+      };
+      const method = request.method ?? 'GET';
+      let headers: string[] = [];
+      try {
+        if (page !== undefined) {
+          if (method !== 'GET' && method !== 'HEAD') {
+            headers = ['Allow', 'GET, HEAD'];
+            throw wrongMethod(method, url.pathname);
+          }
+          sendText(exchange, 200, page.type, page.body, page.headers);
+          return true;
+        }
+        const found = route(method, url.pathname);
+        if (found.kind === 'unknown') {
+          throw new SkeinError('ROUTE_UNKNOWN', `There is nothing at ${url.pathname}.`);
+        }
+        if (found.kind === 'method') {
+          headers = ['Allow', found.allowed.join(', ')];
+          throw wrongMethod(method, url.pathname);
+        }
+        await serve(exchange, url, found);
+      } catch (thrown) {
+        const error = toSkeinError(thrown, exchange.id, options.logger);
+        if (error.row.http === 401) headers.push('WWW-Authenticate', 'Bearer realm="skein"');
+        sendError(exchange, error, [...PRIVATE, ...headers]);
+      }
+      return true;
+    },
+    close() {
+      streams.close();
+    },
+  };
+}
+
+interface Parts {
+  readonly params: unknown;
+  readonly body: unknown;
+}
+
+function checkQuery(endpoint: Endpoint, query: Readonly<Record<string, unknown>>): unknown {
+  if (endpoint.query !== undefined) return validate(endpoint.query, query, 'query');
+  const [field] = Object.keys(query);
+  if (field === undefined) return undefined;
+  throw new SkeinError('REQUEST_INVALID', `The query has the field "${field}", but takes none.`);
+}
+
+/** An id or name out of the path, else out of the body or the answer: `risk`, `risk/2`. */
+function subjectOf({ params, body }: Parts, answer: unknown): string {
+  const path = Object.values((params ?? {}) as Record<string, unknown>);
+  if (path.length > 0) return path.join('/');
+  const named = { ...(answer as object | undefined), ...(body as object | undefined) };
+  const { name, id } = named as { name?: string; id?: string };
+  return name ?? id ?? '';
+}
+
+function wrongMethod(method: string, path: string): SkeinError {
+  return new SkeinError('METHOD_NOT_ALLOWED', `${path} does not take ${method}.`);
+}
+
+function remoteOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? 'unknown';
+}
+
+function lastEventIdOf(request: IncomingMessage): string | undefined {
+  return headerOf(request, 'last-event-id');
+}
+
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}

@@ -1,0 +1,50 @@
+/** The pages that describe the API: `/openapi.json` for programs, `/docs` for people. */
+import { createHash } from 'node:crypto';
+import { createOpenApiDocument, type NodeView } from '@skein/api';
+import { STYLES } from '../console/static.ts';
+import { renderDocsPage } from './docs-page.ts';
+import type { Page } from './page.ts';
+
+export interface Pages {
+  find(path: string): Page | undefined;
+}
+
+/** Pages are rendered when they are first asked for, and kept. */
+export function createPages(nodeInfo: () => NodeView): Pages {
+  const rendered = new Map<string, Page>();
+  const renderers: Readonly<Record<string, () => Page>> = {
+    '/openapi.json': () => ({
+      type: 'application/json',
+      body: JSON.stringify(createOpenApiDocument(nodeInfo().version)),
+      // Anybody's tool may read the description, wherever its page comes from.
+      headers: ['Access-Control-Allow-Origin', '*', 'X-Content-Type-Options', 'nosniff'],
+    }),
+    '/docs': () => {
+      const { version, ports } = nodeInfo();
+      const body = renderDocsPage(version, `http://127.0.0.1:${ports.http}`, STYLES.docs);
+      const style = /<style>([\s\S]*?)<\/style>/.exec(body)?.[1] ?? '';
+      const hash = createHash('sha256').update(style).digest('base64');
+      return {
+        type: 'text/html; charset=utf-8',
+        body,
+        headers: [
+          'Content-Security-Policy',
+          `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+          'X-Content-Type-Options',
+          'nosniff',
+          'Referrer-Policy',
+          'no-referrer',
+        ],
+      };
+    },
+  };
+  return {
+    find(path) {
+      const known = rendered.get(path);
+      if (known !== undefined || !Object.hasOwn(renderers, path)) return known;
+      const page = renderers[path]?.();
+      if (page !== undefined) rendered.set(path, page);
+      return page;
+    },
+  };
+}
