@@ -1,0 +1,122 @@
+/**
+ * One span per inference, with its stages as children:
+ *
+ *   infer risk              from arrival to answer or refusal
+ *   ├─ queue                waiting for a replica and a batch
+ *   └─ batch                the run that this request was part of, hand-over included
+ *      └─ compute           the run itself
+ *
+ * The span stands around `Inference`, so that what a composition calls, with the trace that its own
+ * request was given, becomes a child of it. Names and counts are recorded, payloads never.
+ */
+import {
+  createTraceState,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Context,
+  type Span,
+  type Tracer,
+} from '@opentelemetry/api';
+import { SkeinError } from '@skein/api';
+import type {
+  Inference,
+  InferenceAnswer,
+  InferenceRequest,
+  TraceContext,
+} from '../../serving/contract.ts';
+
+export function traceInference(inference: Inference, tracer: Tracer): Inference {
+  return {
+    describe: (deployment, version) => inference.describe(deployment, version),
+    list: () => inference.list(),
+    isReady: (deployment, version) => inference.isReady(deployment, version),
+    async infer(request) {
+      const span = startSpan(tracer, request);
+      // Not sampled: the caller's context goes on as it came.
+      if (!span.isRecording()) return inference.infer(request);
+      try {
+        const answer = await inference.infer({ ...request, trace: contextOf(span) });
+        recordStages(tracer, span, request, answer);
+        return answer;
+      } catch (error) {
+        recordFailure(span, error);
+        throw error;
+      } finally {
+        span.end(wall(performance.now()));
+      }
+    },
+  };
+}
+
+function startSpan(tracer: Tracer, request: InferenceRequest): Span {
+  return tracer.startSpan(
+    `infer ${request.deployment}`,
+    {
+      kind: request.protocol === 'internal' ? SpanKind.INTERNAL : SpanKind.SERVER,
+      startTime: wall(request.arrivedAt),
+      attributes: {
+        'skein.request.id': request.id,
+        'skein.deployment': request.deployment,
+        'skein.protocol': request.protocol,
+        'skein.tenant': request.tenant,
+      },
+    },
+    parentOf(request.trace),
+  );
+}
+
+function recordStages(
+  tracer: Tracer,
+  span: Span,
+  { arrivedAt }: InferenceRequest,
+  { version, cached, times }: InferenceAnswer,
+): void {
+  span.setAttribute('skein.version', version);
+  span.setAttribute('skein.cached', cached);
+  if (cached) return;
+  const within = trace.setSpan(ROOT_CONTEXT, span);
+  const runAt = arrivedAt + times.queueMs;
+  const ranAt = runAt + times.computeMs;
+  tracer.startSpan('queue', { startTime: wall(arrivedAt) }, within).end(wall(runAt));
+  const attributes = { 'skein.batch.rows': times.batchRows };
+  const batch = tracer.startSpan('batch', { startTime: wall(runAt), attributes }, within);
+  const compute = { startTime: wall(runAt) };
+  tracer.startSpan('compute', compute, trace.setSpan(within, batch)).end(wall(ranAt));
+  batch.end(wall(Math.max(ranAt, performance.now())));
+}
+
+function recordFailure(span: Span, error: unknown): void {
+  const known = error instanceof SkeinError ? error : undefined;
+  span.setAttribute('error.type', known?.code ?? 'INTERNAL');
+  // What the caller got wrong is no error of a server's span (OpenTelemetry's HTTP conventions).
+  if (known?.row.kind !== 'user') span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+/** The faces let only well-formed contexts in. */
+function parentOf(incoming: TraceContext | undefined): Context {
+  if (incoming === undefined) return ROOT_CONTEXT;
+  const { traceparent, tracestate } = incoming;
+  const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
+  return trace.setSpanContext(ROOT_CONTEXT, {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(flags, 16),
+    isRemote: true,
+    ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
+  });
+}
+
+function contextOf(span: Span): TraceContext {
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  const flags = traceFlags.toString(16).padStart(2, '0');
+  const traceparent = `00-${traceId}-${spanId}-${flags}`;
+  const tracestate = traceState?.serialize();
+  return tracestate === undefined ? { traceparent } : { traceparent, tracestate };
+}
+
+/** Milliseconds since 1970 of a monotonic instant. */
+function wall(instant: number): number {
+  return performance.timeOrigin + instant;
+}
