@@ -1,5 +1,13 @@
 /** What the registry wants to know of an ONNX file before it becomes a version. */
-import { opsetOf, readModel, signatureOf, type Signature } from '@skein/onnx';
+import {
+  checkModel,
+  externalTensors,
+  OnnxError,
+  opsetOf,
+  readModel,
+  signatureOf,
+  type Signature,
+} from '@skein/onnx';
 
 export interface Inspection {
   readonly signature: Signature;
@@ -10,6 +18,15 @@ export interface Inspection {
 /** @throws OnnxError when the bytes are not a model that can be served. */
 export function inspectModel(bytes: Uint8Array): Inspection {
   const model = readModel(bytes);
+  const [external] = externalTensors(model);
+  if (external !== undefined) {
+    // A version is one artifact with one digest; the command line brings the files together.
+    throw new OnnxError(
+      'external-data',
+      `The model keeps ${external.place} in the file '${external.location}', which did not come with it.`,
+    );
+  }
+  checkModel(model);
   const producer = `${model.producerName} ${model.producerVersion}`.trim();
   const opset = opsetOf(model);
   return {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeploymentSettings, SkeinError } from '@skein/api';
-import { GraphBuilder, mlp, tensor, writeModel } from '@skein/onnx';
+import { GraphBuilder, mlp, readModel, tensor, writeModel } from '@skein/onnx';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openFileArtifacts } from '../state/artifacts/file-artifacts.ts';
@@ -138,6 +138,37 @@ describe('importing a model', () => {
     await expect(importBytes(writeModel(model))).rejects.toMatchObject({
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringContaining('999') as string,
+    });
+    expect(await stored()).toEqual([]);
+  });
+
+  it('names the operator that does not exist', async () => {
+    const model = mlp({ sizes: [4, 8, 2], seed: 1 });
+    for (const node of model.graph?.node ?? []) {
+      if (node.opType === 'Relu') node.opType = 'Frobnicate';
+    }
+    await expect(importBytes(writeModel(model))).rejects.toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringContaining('Frobnicate') as string,
+    });
+    expect(await stored()).toEqual([]);
+  });
+
+  it('names the weight file that did not come along', async () => {
+    // Field 14, metadata_props, has the type of an entry of external_data.
+    const entry = Buffer.from('\x72\x17\x0a\x08location\x12\x0bweights.bin', 'latin1');
+    const model = readModel(Buffer.concat([small, entry]));
+    const weight = model.graph?.initializer[0];
+    if (!weight) throw new Error('the model has weights');
+    const EXTERNAL = 1;
+    Object.assign(weight, {
+      externalData: model.metadataProps.splice(0),
+      dataLocation: EXTERNAL,
+      rawData: new Uint8Array(),
+    });
+    await expect(importBytes(writeModel(model))).rejects.toMatchObject({
+      code: 'MODEL_EXTERNAL_DATA',
+      message: expect.stringContaining("'weights.bin'") as string,
     });
     expect(await stored()).toEqual([]);
   });
