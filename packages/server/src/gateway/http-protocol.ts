@@ -5,7 +5,6 @@
  * Health needs no key, so that probes need none. Whoever may infer may also see what to send.
  */
 import { SkeinError } from '@skein/api';
-import type { Access, Caller } from '../access/contract.ts';
 import type { Instant } from '../serving/contract.ts';
 import { readBody } from './http-body.ts';
 import { sendJson, sendText, type Exchange } from './http-exchange.ts';
@@ -13,6 +12,7 @@ import { inferOverHttp, type HttpInferOptions } from './http-infer.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from './model-metadata.ts';
 import type { ModelRepository } from './model-repository.ts';
 import type { DurationStatistic, ModelStatistics, StatisticsSource } from './model-statistics.ts';
+import { authorizeReader, isNodeReady, refuseModelConfig } from './protocol-rules.ts';
 import { brief } from './tensor-bytes.ts';
 
 export interface ProtocolOptions extends HttpInferOptions {
@@ -21,7 +21,7 @@ export interface ProtocolOptions extends HttpInferOptions {
   /** Version of the node. */
   readonly version: string;
   /** Whether the node takes work at all, whatever its deployments do. */
-  isAccepting(): boolean;
+  readonly isAccepting: () => boolean;
 }
 
 const PREFIX = '/v2';
@@ -120,14 +120,6 @@ function serveNode(exchange: Exchange, path: string, options: ProtocolOptions): 
   }
 }
 
-/** The protocol asks for every model to be ready. */
-export function isNodeReady({
-  inference,
-  isAccepting,
-}: Pick<ProtocolOptions, 'inference' | 'isAccepting'>): boolean {
-  return isAccepting() && inference.list().every((model) => model.ready);
-}
-
 async function serveRepository(
   exchange: Exchange,
   segments: readonly string[],
@@ -151,18 +143,6 @@ async function serveRepository(
   refuseModelConfig(parameters);
   await repository[action](decoded(name), actor);
   sendText(exchange, 200, 'application/json', '');
-}
-
-/** Triton lets a load replace the model's configuration or files; Skein deploys what is stored. */
-export function refuseModelConfig(parameters: unknown): void {
-  const names =
-    typeof parameters === 'object' && parameters !== null ? Object.keys(parameters) : [];
-  const foreign = names.find((name) => name === 'config' || name.startsWith('file:'));
-  if (foreign === undefined) return;
-  throw new SkeinError(
-    'REQUEST_INVALID',
-    `The load parameter ${brief(foreign)} is not supported; deploy the model with its settings through the management API.`,
-  );
 }
 
 /** The body of a repository call: an object, or nothing. */
@@ -227,16 +207,6 @@ function statisticsView(stats: ModelStatistics): object {
 
 function durationView({ count, totalMs }: DurationStatistic): { count: number; ns: number } {
   return { count, ns: Math.round(totalMs * 1e6) };
-}
-
-/** Either scope will do. @throws SkeinError KEY_MISSING, KEY_INVALID, SCOPE_MISSING, RATE_LIMITED. */
-export function authorizeReader(access: Access, authorization: string | undefined): Caller {
-  try {
-    return access.authorize(authorization, 'infer');
-  } catch (error) {
-    if (!(error instanceof SkeinError) || error.code !== 'SCOPE_MISSING') throw error;
-    return access.authorize(authorization, 'read');
-  }
 }
 
 /** GET also stands for HEAD, for which Node leaves the body out. */

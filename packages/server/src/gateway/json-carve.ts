@@ -28,6 +28,9 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+/** Names, shapes and parameters. Parsed JSON takes up to twenty times the memory of its text. */
+const MAX_ENVELOPE = 4 * 1024 * 1024;
+
 /** `data` stands in an object, in an array, in an object. */
 const DATA_DEPTH = 3;
 
@@ -49,7 +52,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
     const byte = bytes[at]!;
     if (byte === QUOTE) {
       const close = endOfString(bytes, at, end);
-      if (close === -1) break;
+      if (close === -1) throw unended('string', at);
       const isData =
         expectsKey &&
         depth === DATA_DEPTH &&
@@ -65,7 +68,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
       at = skipSpace(bytes, at + 1);
       if (bytes[at] !== OPEN_ARRAY) continue;
       const arrayEnd = endOfArray(bytes, at, end);
-      if (arrayEnd === -1) break;
+      if (arrayEnd === -1) throw unended('array', at);
       text += `${bytes.toString('utf8', copied, at)}[${arrays.length}]`;
       arrays.push({ start: at, end: arrayEnd });
       copied = at = arrayEnd;
@@ -85,6 +88,12 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
     }
   }
 
+  if (text.length + end - copied > MAX_ENVELOPE) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `The request has more than ${MAX_ENVELOPE} bytes of JSON besides the data of its inputs.`,
+    );
+  }
   try {
     return { value: JSON.parse(text + bytes.toString('utf8', copied, end)), arrays };
   } catch (error) {
@@ -92,16 +101,25 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
   }
 }
 
-/** The parser's reason for the whole text, whose positions are the client's. */
+/** The parser's reason; for the whole text, whose positions are the client's, unless that is long. */
 function notJson(bytes: Buffer, end: number, carved: unknown): SkeinError {
   let reason = carved;
-  try {
-    JSON.parse(bytes.toString('utf8', 0, end));
-  } catch (error) {
-    reason = error;
+  if (end <= MAX_ENVELOPE) {
+    try {
+      JSON.parse(bytes.toString('utf8', 0, end));
+    } catch (error) {
+      reason = error;
+    }
   }
   const detail = reason instanceof Error ? reason.message : 'unreadable';
   return new SkeinError('BODY_NOT_JSON', `The body is not valid JSON: ${detail}.`);
+}
+
+function unended(what: string, at: number): SkeinError {
+  return new SkeinError(
+    'BODY_NOT_JSON',
+    `The body is not valid JSON: the ${what} that begins at byte ${at} does not end.`,
+  );
 }
 
 function isDataKey(bytes: Buffer, open: number, close: number): boolean {

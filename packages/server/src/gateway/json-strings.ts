@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api';
 import { elementCount } from '@skein/onnx';
 import type { CarvedArray } from './json-carve.ts';
-import { brief } from './tensor-bytes.ts';
+import { brief, checkElementCount } from './tensor-bytes.ts';
 
 /** @throws SkeinError BODY_NOT_JSON, INPUT_DATA. */
 export function readStrings(
@@ -11,6 +11,7 @@ export function readStrings(
   shape: readonly number[],
   input: string,
 ): Uint8Array[] {
+  const count = checkElementCount(elementCount(shape), input);
   let data: unknown;
   try {
     data = JSON.parse(bytes.toString('utf8', start, end));
@@ -24,7 +25,7 @@ export function readStrings(
   const elements: Uint8Array[] = [];
   const nested = Array.isArray(data) && Array.isArray(data[0]);
   if (nested) collect(data, shape, 0, elements, input);
-  else collect(data, [elementCount(shape)], 0, elements, input);
+  else collect(data, [count], 0, elements, input);
   return elements;
 }
 

@@ -4,7 +4,9 @@ import { elementCount, elementSize, type ElementType, type Tensor } from '@skein
 import { decodeElements, encodeElements } from './bytes-elements.ts';
 
 /** ONNX Runtime allows more, but no model has them, and it bounds what a hostile shape can cost. */
-const MAX_RANK = 32;
+export const MAX_RANK = 32;
+/** Each element of a string tensor costs an object, however short it is. */
+const MAX_STRINGS = 1 << 20;
 
 /** @throws SkeinError INPUT_SHAPE unless every size is a whole number from 0 on. */
 export function checkedShape(shape: unknown, input: string): readonly number[] {
@@ -31,7 +33,10 @@ export function tensorFromBytes(
   input: string,
 ): Tensor {
   const count = elementCount(shape);
-  if (type === 'string') return { type, shape, elements: decodeElements(bytes, count, input) };
+  if (type === 'string') {
+    const elements = decodeElements(bytes, checkElementCount(count, input), input);
+    return { type, shape, elements };
+  }
   const expected = count * elementSize(type);
   if (bytes.length !== expected) {
     throw new SkeinError(
@@ -50,6 +55,15 @@ export function tensorFromBytes(
     }
   }
   return { type, shape, bytes };
+}
+
+/** Bounds what a string tensor may cost. @throws SkeinError INPUT_DATA. */
+export function checkElementCount(count: number, input: string): number {
+  if (count <= MAX_STRINGS) return count;
+  throw new SkeinError(
+    'INPUT_DATA',
+    `Input "${input}" claims ${count} elements; a BYTES tensor may have ${MAX_STRINGS}.`,
+  );
 }
 
 /** The binary form of a tensor; numbers are not copied. */

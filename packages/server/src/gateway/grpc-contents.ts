@@ -1,0 +1,200 @@
+/**
+ * Reads `InferTensorContents`, the typed lists of gRPC, into tensors. Floats lie on the wire as they
+ * lie in memory and are not copied; integers are varints and are read one by one into their type.
+ */
+import { SkeinError } from '@skein/api';
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { elementCount, elementSize, type ElementType, type Tensor } from '@skein/onnx';
+import { checkElementCount, tensorFromBytes } from './tensor-bytes.ts';
+
+interface ContentsField {
+  readonly number: number;
+  readonly name: string;
+}
+
+const BOOL = { number: 1, name: 'bool_contents' };
+const INT = { number: 2, name: 'int_contents' };
+const INT64 = { number: 3, name: 'int64_contents' };
+const UINT = { number: 4, name: 'uint_contents' };
+const UINT64 = { number: 5, name: 'uint64_contents' };
+const FP32 = { number: 6, name: 'fp32_contents' };
+const FP64 = { number: 7, name: 'fp64_contents' };
+const BYTES = { number: 8, name: 'bytes_contents' };
+
+const FIELDS: Readonly<Record<ElementType, ContentsField | undefined>> = {
+  bool: BOOL,
+  int8: INT,
+  int16: INT,
+  int32: INT,
+  int64: INT64,
+  uint8: UINT,
+  uint16: UINT,
+  uint32: UINT,
+  uint64: UINT64,
+  float16: undefined,
+  bfloat16: undefined,
+  float32: FP32,
+  float64: FP64,
+  string: BYTES,
+};
+
+/**
+ * @param contents the bytes of the message; more than one when the sender split it.
+ * @throws SkeinError INPUT_DATA; or anything else when the bytes are not a message.
+ */
+export function tensorFromContents(
+  type: ElementType,
+  shape: readonly number[],
+  contents: readonly Uint8Array[],
+  input: string,
+): Tensor {
+  const field = FIELDS[type];
+  if (field === undefined) {
+    throw new SkeinError(
+      'INPUT_DATA',
+      `Input "${input}": ${type} has no typed contents in the protocol; send it in raw_input_contents.`,
+    );
+  }
+  switch (type) {
+    case 'string':
+      return { type, shape, elements: readStrings(contents, field, shape, input) };
+    case 'float32':
+    case 'float64':
+      return tensorFromBytes(
+        type,
+        shape,
+        readFixed(contents, field, elementSize(type), input),
+        input,
+      );
+    default:
+      return {
+        type,
+        shape,
+        bytes: readVarints(type as IntegerType, contents, field, shape, input),
+      };
+  }
+}
+
+/** Calls `read` for every occurrence of the field. @throws SkeinError when another list is filled. */
+function forEachOf(
+  contents: readonly Uint8Array[],
+  field: ContentsField,
+  input: string,
+  read: (reader: BinaryReader, wireType: WireType) => void,
+): void {
+  for (const message of contents) {
+    const reader = new BinaryReader(message);
+    while (reader.pos < reader.len) {
+      const [number, wireType] = reader.tag();
+      if (number === field.number) {
+        read(reader, wireType);
+      } else if (number <= BYTES.number) {
+        throw new SkeinError(
+          'INPUT_DATA',
+          `Input "${input}" takes its values in ${field.name}, but another list is filled.`,
+        );
+      } else {
+        reader.skip(wireType, number);
+      }
+    }
+  }
+}
+
+function readFixed(
+  contents: readonly Uint8Array[],
+  field: ContentsField,
+  size: number,
+  input: string,
+): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  forEachOf(contents, field, input, (reader, wireType) => {
+    chunks.push(
+      wireType === WireType.LengthDelimited ? reader.bytes() : reader.skip(wireType).slice(0, size),
+    );
+  });
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+function readStrings(
+  contents: readonly Uint8Array[],
+  field: ContentsField,
+  shape: readonly number[],
+  input: string,
+): Uint8Array[] {
+  const count = checkElementCount(elementCount(shape), input);
+  const elements: Uint8Array[] = [];
+  forEachOf(contents, field, input, (reader) => {
+    if (elements.length === count) throw miscounted(input, shape, 'more');
+    elements.push(reader.bytes());
+  });
+  if (elements.length < count) throw miscounted(input, shape, 'fewer');
+  return elements;
+}
+
+type IntegerType = Exclude<ElementType, 'string' | 'float16' | 'bfloat16' | 'float32' | 'float64'>;
+
+const ARRAYS = {
+  bool: Uint8Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+} as const;
+
+function readVarints(
+  type: IntegerType,
+  contents: readonly Uint8Array[],
+  field: ContentsField,
+  shape: readonly number[],
+  input: string,
+): Uint8Array {
+  const count = elementCount(shape);
+  // A byte per element at least: a shape that claims more is refused before memory is taken for it.
+  if (count > contents.reduce((sum, { length }) => sum + length, 0)) {
+    throw miscounted(input, shape, 'fewer');
+  }
+  let index = 0;
+  const readAll = (readOne: (reader: BinaryReader, index: number) => void): void => {
+    forEachOf(contents, field, input, (reader, wireType) => {
+      const end =
+        wireType === WireType.LengthDelimited ? reader.uint32() + reader.pos : reader.pos + 1;
+      if (end > reader.len) throw new RangeError('premature end');
+      while (reader.pos < end) {
+        if (index === count) throw miscounted(input, shape, 'more');
+        readOne(reader, index++);
+      }
+    });
+    if (index < count) throw miscounted(input, shape, 'fewer');
+  };
+
+  if (type === 'int64' || type === 'uint64') {
+    const sink = new BigUint64Array(count);
+    readAll((reader, at) => {
+      sink[at] = BigInt(type === 'int64' ? reader.int64() : reader.uint64());
+    });
+    return new Uint8Array(sink.buffer);
+  }
+  const sink = new ARRAYS[type](count);
+  const unsigned = field === UINT;
+  readAll((reader, at) => {
+    const value =
+      type === 'bool' ? Number(reader.bool()) : unsigned ? reader.uint32() : reader.int32();
+    sink[at] = value;
+    if (sink[at] !== value) {
+      throw new SkeinError(
+        'INPUT_DATA',
+        `Input "${input}" holds ${value}, which does not fit ${type}.`,
+      );
+    }
+  });
+  return new Uint8Array(sink.buffer);
+}
+
+function miscounted(input: string, shape: readonly number[], how: 'more' | 'fewer'): SkeinError {
+  return new SkeinError(
+    'INPUT_DATA',
+    `Input "${input}" has ${how} values than the ${elementCount(shape)} that its shape [${shape.join(', ')}] takes.`,
+  );
+}

@@ -1,0 +1,189 @@
+/**
+ * `ModelInfer` and `ModelStreamInfer`: decode, ask the serving plane, encode.
+ *
+ * A stream's answers come in the order of its requests, which run at once up to a bound; beyond it
+ * the stream is not read further, so that the client feels the backpressure.
+ */
+import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
+import { SkeinError } from '@skein/api';
+import type { Access } from '../access/contract.ts';
+import { Cancellation, type Inference, type Instant } from '../serving/contract.ts';
+import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
+import { toSkeinError } from './fault.ts';
+import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
+import { decodeGrpcRequest } from './grpc-request.ts';
+import { sentenceOf, toGrpcError } from './grpc-status.ts';
+import type { GatewayLogger } from './logger.ts';
+import { requestIdFrom } from './request-id.ts';
+import { traceFrom } from './trace-context.ts';
+
+export interface GrpcInferOptions {
+  readonly inference: Inference;
+  readonly access: Access;
+  readonly logger: GatewayLogger;
+  /** Aborted when the node drains: streams end when what they brought is answered. */
+  readonly closing: AbortSignal;
+}
+
+/** Requests of one stream that run at once. */
+const MAX_STREAMED = 64;
+
+/** A call as both kinds of method see it. */
+interface CallContext {
+  readonly metadata: Metadata;
+  readonly reachedAt: Instant;
+  /** What `grpc-timeout` leaves, in milliseconds from `reachedAt`. */
+  readonly timeoutMs: number | undefined;
+}
+
+export function modelInfer(options: GrpcInferOptions) {
+  return (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): void => {
+    const context = contextOf(call);
+    const id = requestIdFrom(first(call.metadata, 'x-request-id'));
+    const cancellation = new Cancellation();
+    call.on('cancelled', () => cancellation.cancel());
+    infer(call.request, id, context, cancellation, options).then(
+      (bytes) => respond(null, bytes),
+      (error: unknown) => respond(toGrpcError(error, id, options.logger)),
+    );
+  };
+}
+
+export function modelStreamInfer(options: GrpcInferOptions) {
+  return (call: ServerDuplexStream<Buffer, Buffer>): void => {
+    const { access, closing, logger } = options;
+    const context = contextOf(call);
+    const id = requestIdFrom(first(call.metadata, 'x-request-id'));
+    const running = new Set<Cancellation>();
+    let tail = Promise.resolve();
+    let waiting = 0;
+    let ended = false;
+
+    try {
+      access.authorize(first(call.metadata, 'authorization'), 'infer');
+    } catch (error) {
+      call.emit('error', toGrpcError(error, id, logger));
+      return;
+    }
+
+    call.on('data', (message: Buffer) => {
+      if (ended) return;
+      const cancellation = new Cancellation();
+      running.add(cancellation);
+      if (++waiting === MAX_STREAMED) call.pause();
+      const answer = infer(message, id, context, cancellation, options).then(
+        encodeStreamAnswer,
+        (error: unknown) => encodeStreamError(sentenceOf(toSkeinError(error, id, logger))),
+      );
+      tail = deliver(tail, answer, cancellation);
+    });
+    call.on('end', () => finish(() => call.end()));
+    call.on('cancelled', () => {
+      ended = true;
+      for (const cancellation of running) cancellation.cancel();
+    });
+    const leave = (): void =>
+      finish(() => {
+        const error = new SkeinError('NODE_DRAINING', 'The node is shutting down.');
+        call.emit('error', toGrpcError(error, id, logger));
+      });
+    closing.addEventListener('abort', leave, { once: true });
+    call.on('close', () => closing.removeEventListener('abort', leave));
+    if (closing.aborted) leave();
+
+    async function deliver(
+      previous: Promise<void>,
+      answer: Promise<Uint8Array>,
+      cancellation: Cancellation,
+    ): Promise<void> {
+      await previous;
+      await write(call, buffer(await answer));
+      running.delete(cancellation);
+      if (waiting-- === MAX_STREAMED) call.resume();
+    }
+    /** Once, after the last answer. */
+    function finish(end: () => void): void {
+      if (ended) return;
+      ended = true;
+      void tail.then(end);
+    }
+  };
+}
+
+async function infer(
+  message: Buffer,
+  callId: string,
+  { metadata, reachedAt, timeoutMs }: CallContext,
+  cancellation: Cancellation,
+  { inference, access }: GrpcInferOptions,
+): Promise<Buffer> {
+  const caller = access.authorize(first(metadata, 'authorization'), 'infer');
+  access.enter(caller);
+  try {
+    const {
+      model,
+      version,
+      id,
+      inputs,
+      outputs,
+      timeoutMs: parameter,
+      priority,
+    } = decodeGrpcRequest(message);
+    const { stickyHeader } = inference.describe(model, version);
+    const patience = timeoutFromHeader(first(metadata, 'skein-timeout-ms'));
+    const answer = await inference.infer({
+      id: id === '' ? callId : id,
+      deployment: model,
+      version,
+      inputs,
+      outputs,
+      arrivedAt: performance.now(),
+      deadline: deadlineFrom(reachedAt, timeoutMs, earlier(patience, parameter)),
+      priority,
+      tenant: caller.tenant,
+      stickyKey: stickyHeader === undefined ? undefined : first(metadata, stickyHeader),
+      cancellation,
+      trace: traceFrom(first(metadata, 'traceparent'), first(metadata, 'tracestate')),
+      protocol: 'grpc',
+    });
+    return buffer(encodeGrpcAnswer(model, id, outputs, answer));
+  } finally {
+    access.leave(caller);
+  }
+}
+
+function contextOf(
+  call: Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline'>,
+): CallContext {
+  const deadline = Number(call.getDeadline());
+  return {
+    metadata: call.metadata,
+    reachedAt: performance.now(),
+    timeoutMs: Number.isFinite(deadline) ? deadline - Date.now() : undefined,
+  };
+}
+
+/** Resolves when the stream takes more, or when it is over. */
+async function write(call: ServerDuplexStream<Buffer, Buffer>, bytes: Buffer): Promise<void> {
+  if (call.cancelled || call.destroyed || call.write(bytes)) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      for (const event of ['drain', 'cancelled', 'close']) call.off(event, done);
+      resolve();
+    };
+    for (const event of ['drain', 'cancelled', 'close']) call.on(event, done);
+  });
+}
+
+export function first(metadata: Metadata, name: string): string | undefined {
+  return metadata.get(name)[0]?.toString();
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}
+
+/** gRPC's library wants Buffers; this is a view. */
+function buffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

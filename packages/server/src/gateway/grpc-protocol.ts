@@ -1,0 +1,114 @@
+/** `inference.GRPCInferenceService`: what is not inference. */
+import type { Metadata } from '@grpc/grpc-js';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
+import { modelInfer, modelStreamInfer, first, type GrpcInferOptions } from './grpc-infer.ts';
+import { rawDefinition, unary, type GrpcMethod } from './grpc-method.ts';
+import { authorizeReader, isNodeReady, refuseModelConfig } from './protocol-rules.ts';
+import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from './model-metadata.ts';
+import type { ModelRepository } from './model-repository.ts';
+import type { DurationStatistic, ModelStatistics, StatisticsSource } from './model-statistics.ts';
+
+export interface GrpcProtocolOptions extends GrpcInferOptions {
+  readonly repository: ModelRepository;
+  readonly statistics: StatisticsSource;
+  /** Version of the node. */
+  readonly version: string;
+  readonly isAccepting: () => boolean;
+}
+
+export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMethod[] {
+  const { inference, access, repository, statistics, logger } = options;
+  const { method } = GRPCInferenceService;
+  const reader = (metadata: Metadata) => authorizeReader(access, first(metadata, 'authorization'));
+  const caller = (metadata: Metadata, scope: 'read' | 'admin') =>
+    access.authorize(first(metadata, 'authorization'), scope);
+
+  return [
+    [rawDefinition(method.modelInfer), modelInfer(options)],
+    [rawDefinition(method.modelStreamInfer), modelStreamInfer(options)],
+    unary(method.serverLive, logger, () => ({ live: true })),
+    unary(method.serverReady, logger, () => ({ ready: isNodeReady(options) })),
+    unary(method.modelReady, logger, ({ name, version }) => {
+      inference.describe(name, named(version));
+      return { ready: options.isAccepting() && inference.isReady(name, named(version)) };
+    }),
+    unary(method.serverMetadata, logger, () => ({
+      name: SERVER_NAME,
+      version: options.version,
+      extensions: [...EXTENSIONS],
+    })),
+    unary(method.modelMetadata, logger, ({ name, version }, metadata) => {
+      reader(metadata);
+      const model = metadataOf(inference.describe(name, named(version)));
+      return {
+        name: model.name,
+        versions: [...model.versions],
+        platform: model.platform,
+        inputs: model.inputs.map(tensorView),
+        outputs: model.outputs.map(tensorView),
+      };
+    }),
+    unary(method.modelStatistics, logger, ({ name, version }, metadata) => {
+      caller(metadata, 'read');
+      if (name !== '') inference.describe(name, named(version));
+      return { modelStats: statistics.read(named(name), named(version)).map(statisticsView) };
+    }),
+    unary(method.repositoryIndex, logger, async ({ ready }, metadata) => {
+      caller(metadata, 'read');
+      const entries = await repository.index();
+      return { models: ready ? entries.filter(({ state }) => state === 'READY') : [...entries] };
+    }),
+    unary(method.repositoryModelLoad, logger, async ({ modelName, parameters }, metadata) => {
+      const { actor } = caller(metadata, 'admin');
+      refuseModelConfig(parameters);
+      await repository.load(modelName, actor);
+      return {};
+    }),
+    unary(method.repositoryModelUnload, logger, async ({ modelName }, metadata) => {
+      const { actor } = caller(metadata, 'admin');
+      await repository.unload(modelName, actor);
+      return {};
+    }),
+  ];
+}
+
+/** An empty name stands for none. */
+function named(name: string): string | undefined {
+  return name === '' ? undefined : name;
+}
+
+function tensorView({ name, datatype, shape }: TensorMetadata) {
+  return { name, datatype, shape: shape.map(BigInt) };
+}
+
+function statisticsView(stats: ModelStatistics): MessageInitShape<typeof ModelStatisticsSchema> {
+  const compute = durationView(stats.compute);
+  const none = { count: compute.count, ns: 0n };
+  return {
+    name: stats.name,
+    version: stats.version,
+    lastInference: BigInt(Math.round(stats.lastInference)),
+    inferenceCount: BigInt(stats.inferenceCount),
+    executionCount: BigInt(stats.executionCount),
+    inferenceStats: {
+      success: durationView(stats.success),
+      fail: durationView(stats.fail),
+      queue: durationView(stats.queue),
+      computeInput: none,
+      computeInfer: compute,
+      computeOutput: none,
+      cacheHit: durationView(stats.cacheHit),
+    },
+    batchStats: stats.batches.map((batch) => ({
+      batchSize: BigInt(batch.rows),
+      computeInput: { count: BigInt(batch.compute.count), ns: 0n },
+      computeInfer: durationView(batch.compute),
+      computeOutput: { count: BigInt(batch.compute.count), ns: 0n },
+    })),
+  };
+}
+
+function durationView({ count, totalMs }: DurationStatistic): { count: bigint; ns: bigint } {
+  return { count: BigInt(count), ns: BigInt(Math.round(totalMs * 1e6)) };
+}

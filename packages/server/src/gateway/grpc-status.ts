@@ -1,0 +1,30 @@
+/** Errors as gRPC tells them: a status from the error table, with code and retry time as trailers. */
+import { Metadata, type ServerErrorResponse, type StatusObject } from '@grpc/grpc-js';
+import { ERRORS, type SkeinError } from '@skein/api';
+import { toSkeinError } from './fault.ts';
+import type { GatewayLogger } from './logger.ts';
+
+export type GrpcError = Partial<StatusObject> & ServerErrorResponse;
+
+/** @param id the request's id, under which the log holds the details of a fault. */
+export function toGrpcError(thrown: unknown, id: string, logger: GatewayLogger): GrpcError {
+  const error = toSkeinError(thrown, id, logger);
+  const metadata = new Metadata();
+  metadata.set('skein-code', error.code);
+  if (error.retryAfterMs !== undefined) {
+    metadata.set('retry-after-ms', String(Math.ceil(error.retryAfterMs)));
+  }
+  return {
+    name: error.name,
+    message: error.message,
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the table has gRPC's own numbers
+    code: ERRORS[error.code].grpc,
+    details: sentenceOf(error),
+    metadata,
+  };
+}
+
+/** For where an error is only text: what happened, and what to do. */
+export function sentenceOf(error: SkeinError): string {
+  return `${error.code}: ${error.message} ${error.row.fix}`;
+}

@@ -1,0 +1,20 @@
+/**
+ * Generates the `.gen.ts` files from the `.proto` files of this folder. Needs `protoc`
+ * (Debian: protobuf-compiler); run it after a change of a .proto file.
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+
+const folder = import.meta.dirname;
+const protos = readdirSync(folder).filter((file) => file.endsWith('.proto'));
+const options = ['target=ts', 'erasable_syntax=true', 'import_extension=ts'];
+
+execFileSync('protoc', [`--es_out=${folder}`, `--es_opt=${options.join(',')}`, ...protos], {
+  cwd: folder,
+  stdio: 'inherit',
+});
+for (const file of protos) {
+  const name = join(folder, file.replace(/\.proto$/, ''));
+  renameSync(`${name}_pb.ts`, `${name}.gen.ts`);
+}

@@ -1,0 +1,41 @@
+/** Rules of the protocol that hold over HTTP and gRPC alike. */
+import { SkeinError } from '@skein/api';
+import type { Access, Caller } from '../access/contract.ts';
+import type { Inference } from '../serving/contract.ts';
+import { brief } from './tensor-bytes.ts';
+
+/** The protocol asks for every model to be ready. */
+export function isNodeReady(node: {
+  readonly inference: Pick<Inference, 'list'>;
+  readonly isAccepting: () => boolean;
+}): boolean {
+  return node.isAccepting() && node.inference.list().every((model) => model.ready);
+}
+
+/**
+ * Whoever may infer may also see what to send; whoever may read, too.
+ * @throws SkeinError KEY_MISSING, KEY_INVALID, SCOPE_MISSING, RATE_LIMITED.
+ */
+export function authorizeReader(access: Access, authorization: string | undefined): Caller {
+  try {
+    return access.authorize(authorization, 'infer');
+  } catch (error) {
+    if (!(error instanceof SkeinError) || error.code !== 'SCOPE_MISSING') throw error;
+    return access.authorize(authorization, 'read');
+  }
+}
+
+/**
+ * Triton lets a load replace the model's configuration or files; Skein deploys what is stored.
+ * @throws SkeinError REQUEST_INVALID.
+ */
+export function refuseModelConfig(parameters: unknown): void {
+  const names =
+    typeof parameters === 'object' && parameters !== null ? Object.keys(parameters) : [];
+  const foreign = names.find((name) => name === 'config' || name.startsWith('file:'));
+  if (foreign === undefined) return;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `The load parameter ${brief(foreign)} is not supported; deploy the model with its settings through the management API.`,
+  );
+}
