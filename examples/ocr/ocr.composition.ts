@@ -23,6 +23,9 @@ import { recognise } from './recognise.ts';
 /** Mean probability below which a reading is noise, as in PaddleOCR. */
 const LEAST_CONFIDENCE = 0.5;
 
+/** Pixels by which the detector's map lies right of and below its input, whichever way the text runs. */
+const MAP_OFFSET = 0.5;
+
 const dictionary = readDictionary(DICTIONARY);
 
 export const composition = defineComposition({
@@ -82,8 +85,8 @@ async function findLines(raster: Raster, context: CompositionContext): Promise<Q
   const [height = 0, width = 0] = output.shape.slice(-2);
   const boxes = boxesOf({ width, height, values: values(output) as Float32Array });
   const scale = ({ x, y }: Point): Point => ({
-    x: (x * raster.width) / width,
-    y: (y * raster.height) / height,
+    x: ((x - MAP_OFFSET) * raster.width) / width,
+    y: ((y - MAP_OFFSET) * raster.height) / height,
   });
   return boxes.map(({ quad: [a, b, c, d] }) => [scale(a), scale(b), scale(c), scale(d)]);
 }
