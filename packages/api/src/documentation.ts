@@ -111,9 +111,12 @@ function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string)
     pathFields: [],
     queryFields: [],
     bodyFields: variantsOf(OPEN_INFERENCE_SCHEMAS[row.body ?? ''] ?? {}).flat(),
-    answer: `200 ${row.response}`,
+    answer: `200 ${row.response ?? ''}`.trim(),
     errors: row.errors,
-    curl: row.body === undefined ? `curl ${origin}${path}` : `curl ${origin}${path} -d '${body}'`,
+    curl:
+      row.body === undefined
+        ? `curl ${row.method === 'post' ? '-X POST ' : ''}${origin}${path}`
+        : `curl ${origin}${path} -d '${body}'`,
   };
 }
 

@@ -15,7 +15,8 @@ export interface ProtocolPath {
   readonly description?: string;
   /** Name of a schema in OPEN_INFERENCE_SCHEMAS. */
   readonly body?: string;
-  readonly response: string;
+  /** Name of a schema; absent: an empty answer. */
+  readonly response?: string;
   readonly errors: readonly ErrorCode[];
 }
 
@@ -38,7 +39,7 @@ const DATATYPES = [
 
 const INFER_ERRORS = [
   'BODY_NOT_JSON',
-  'REQUEST_INVALID',
+  'ENCODING_UNSUPPORTED',
   'HEADER_LENGTH_INVALID',
   'BODY_TOO_LARGE',
   'BODY_TOO_SLOW',
@@ -142,6 +143,44 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     response: 'InferResponse',
     errors: INFER_ERRORS,
   },
+  {
+    method: 'get',
+    path: '/v2/models/{model}/stats',
+    operationId: 'modelStatistics',
+    summary: 'Counts and durations of a deployment (Triton’s statistics extension).',
+    response: 'Statistics',
+    errors: UNKNOWN,
+  },
+  {
+    method: 'get',
+    path: '/v2/models/stats',
+    operationId: 'allStatistics',
+    summary: 'Counts and durations of every deployment.',
+    response: 'Statistics',
+    errors: [],
+  },
+  {
+    method: 'post',
+    path: '/v2/repository/index',
+    operationId: 'repositoryIndex',
+    summary: 'Every stored version and whether it serves (Triton’s repository extension).',
+    response: 'RepositoryIndex',
+    errors: [],
+  },
+  {
+    method: 'post',
+    path: '/v2/repository/models/{model}/load',
+    operationId: 'repositoryLoad',
+    summary: 'Deploy the newest version of a model.',
+    errors: ['MODEL_UNKNOWN', 'MODEL_LOAD_FAILED', 'DEPLOYMENT_INVALID', 'ROLLOUT_IN_PROGRESS'],
+  },
+  {
+    method: 'post',
+    path: '/v2/repository/models/{model}/unload',
+    operationId: 'repositoryUnload',
+    summary: 'Drain and forget a deployment.',
+    errors: ['MODEL_UNKNOWN', 'DEPLOYMENT_INVALID'],
+  },
 ];
 
 const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
@@ -191,6 +230,22 @@ export const OPEN_INFERENCE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     },
     ['name', 'platform', 'inputs', 'outputs'],
   ),
+  Statistics: object(
+    { model_stats: { type: 'array', items: { type: 'object', description: 'As in Triton.' } } },
+    ['model_stats'],
+  ),
+  RepositoryIndex: {
+    type: 'array',
+    items: object(
+      {
+        name: text,
+        version: text,
+        state: { type: 'string', enum: ['READY', 'LOADING', 'UNAVAILABLE'] },
+        reason: text,
+      },
+      ['name', 'version', 'state', 'reason'],
+    ),
+  },
   RequestTensor: tensor({ type: 'integer', minimum: 0 }, { parameters, data }),
   RequestedOutput: object({ name: text, parameters }, ['name']),
   InferRequest: object(

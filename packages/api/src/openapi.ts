@@ -245,7 +245,9 @@ function protocolOperationOf(row: ProtocolPath): OperationObject {
     responses: {
       200: {
         description: 'The answer.',
-        content: { 'application/json': json(row.response), ...binary },
+        ...(row.response === undefined
+          ? {}
+          : { content: { 'application/json': json(row.response), ...binary } }),
       },
       ...errorResponses([...row.errors, ...COMMON_ERRORS]),
     },

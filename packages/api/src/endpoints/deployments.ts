@@ -32,8 +32,12 @@ export const DEPLOYMENT_ENDPOINTS = {
       .strictObject({
         name: Name.describe('Name of the deployment and of its model.'),
         version: VersionNumber.describe('The version of the model to deploy.'),
-        settings: DeploymentSettingsPatch.optional(),
-        plan: RolloutPlan.optional(),
+        settings: DeploymentSettingsPatch.optional().describe(
+          'Settings to change; the others stay, or have their defaults in a new deployment.',
+        ),
+        plan: RolloutPlan.optional().describe(
+          'How the version takes over from the one that serves; at once by default.',
+        ),
       })
       .meta({ id: 'Deploy' }),
     status: 200,
@@ -41,6 +45,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     errors: [
       'BODY_NOT_JSON',
       'BODY_TOO_LARGE',
+      'ENCODING_UNSUPPORTED',
       'MODEL_UNKNOWN',
       'VERSION_UNKNOWN',
       'DEPLOYMENT_INVALID',
@@ -79,6 +84,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     errors: [
       'BODY_NOT_JSON',
       'BODY_TOO_LARGE',
+      'ENCODING_UNSUPPORTED',
       'MODEL_UNKNOWN',
       'DEPLOYMENT_INVALID',
       'MODEL_LOAD_FAILED',
@@ -116,7 +122,13 @@ export const DEPLOYMENT_ENDPOINTS = {
       .meta({ id: 'Rollback' }),
     status: 200,
     response: DeploymentView,
-    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'MODEL_UNKNOWN', 'NOTHING_TO_ROLL_BACK'],
+    errors: [
+      'BODY_NOT_JSON',
+      'BODY_TOO_LARGE',
+      'ENCODING_UNSUPPORTED',
+      'MODEL_UNKNOWN',
+      'NOTHING_TO_ROLL_BACK',
+    ],
     example: { params: { name: 'risk' }, body: { reason: 'wrong threshold' } },
   },
   deploymentHistory: {

@@ -24,7 +24,7 @@ export const KEY_ENDPOINTS = {
     body: NewKey,
     status: 201,
     response: CreatedKeyView,
-    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE'],
+    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED'],
     example: { body: { label: 'web shop', tenant: 'shop', scopes: ['infer'], ratePerSecond: 50 } },
   },
   revokeKey: {

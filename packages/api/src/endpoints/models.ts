@@ -100,7 +100,13 @@ export const MODEL_ENDPOINTS = {
       .meta({ id: 'ImportComposition' }),
     status: 201,
     response: VersionView,
-    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'COMPOSITION_INVALID', 'FILE_UNREADABLE'],
+    errors: [
+      'BODY_NOT_JSON',
+      'BODY_TOO_LARGE',
+      'ENCODING_UNSUPPORTED',
+      'COMPOSITION_INVALID',
+      'FILE_UNREADABLE',
+    ],
     example: { params: ocr, body: { modulePath: '/srv/models/ocr.ts' } },
   },
 } as const satisfies Record<string, Endpoint>;

@@ -5,7 +5,7 @@ import { clock, milliseconds, percent, perSecond } from './format.js';
 import { sparkline } from './sparkline.js';
 
 /** Samples kept, one a second. */
-const CAPACITY = 90;
+const CAPACITY = 60;
 
 /** By name: the last view, the samples, the elements. */
 const shown = new Map();

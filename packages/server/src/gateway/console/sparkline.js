@@ -1,7 +1,7 @@
 /** A small line over time, with the bound it has to stay under. */
 import { svg } from './dom.js';
 
-const WIDTH = 132;
+const WIDTH = 108;
 const HEIGHT = 34;
 
 /**

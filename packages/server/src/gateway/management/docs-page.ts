@@ -55,13 +55,13 @@ export function renderDocsPage(version: string, origin: string, styles: string):
           ${table(fields)}`;
 
   const operation = (row: OperationDoc): Html =>
-    html`<details class="operation" id="${row.id}">
+    html`<details class="operation">
       <summary>
         <span class="method ${row.method.toLowerCase()}">${row.method}</span>
         <code class="path">${row.path}</code>
         <span class="what">${prose(row.summary)}</span>
       </summary>
-      <div class="body">
+      <div class="body" id="${row.id}">
         ${row.description === '' ? '' : html`<p>${prose(row.description)}</p>`}
         ${section('Path', row.pathFields)} ${section('Query', row.queryFields)}
         ${section('Body', row.bodyFields)}
@@ -138,9 +138,9 @@ export function renderDocsPage(version: string, origin: string, styles: string):
               <h2>Types</h2>
               ${documentation.types.map(
                 ({ name, description, variants }) =>
-                  html`<details class="operation" id="type-${name}">
+                  html`<details class="operation">
                     <summary><code class="path">${name}</code></summary>
-                    <div class="body">
+                    <div class="body" id="type-${name}">
                       ${description === '' ? '' : html`<p>${prose(description)}</p>`}
                       ${variants.map(table)}
                     </div>

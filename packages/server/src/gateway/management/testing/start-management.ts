@@ -1,0 +1,120 @@
+/**
+ * The management API behind a real HTTP server on loopback, over a real registry, state and access;
+ * only the deployments run nothing.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SkeinError, type NodeView } from '@skein/api';
+import { mlp, writeModel } from '@skein/onnx';
+import { createAccess, type AccessMode } from '../../../access/access.ts';
+import type { Keys } from '../../../access/contract.ts';
+import type { Registry } from '../../../registry/contract.ts';
+import { createRegistry } from '../../../registry/registry.ts';
+import { openFileArtifacts } from '../../../state/artifacts/file-artifacts.ts';
+import type { State } from '../../../state/contract.ts';
+import { openSqliteState } from '../../../state/sqlite/sqlite-state.ts';
+import type { ManagementLimits } from '../contract.ts';
+import { createManagement } from '../management.ts';
+import { createFakeControl, type FakeControl } from './fake-control.ts';
+
+export interface TestNode {
+  readonly url: string;
+  readonly state: State;
+  readonly registry: Registry;
+  readonly control: FakeControl;
+  readonly keys: Keys;
+  /** What was logged as an error. */
+  readonly faults: unknown[];
+  close(): Promise<void>;
+}
+
+export async function startManagement(
+  options: { access?: AccessMode; limits?: Partial<ManagementLimits> } = {},
+): Promise<TestNode> {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-management-'));
+  const state = await openSqliteState(':memory:');
+  const registry = createRegistry({
+    state,
+    artifacts: await openFileArtifacts(join(folder, 'artifacts')),
+    limits: { maxModelBytes: 1024 * 1024 },
+    async describeComposition(path) {
+      if (!(await readFile(path, 'utf8')).includes('defineComposition')) {
+        throw new SkeinError('COMPOSITION_INVALID', `${path} exports no composition.`);
+      }
+      return { signature: { inputs: [], outputs: [] }, calls: [] };
+    },
+  });
+  const mode = options.access ?? 'open';
+  const access = await createAccess({ state, mode, clock: performance });
+  const listeners = new Set<() => void>();
+  const control = createFakeControl(registry, state, () => listeners.forEach((each) => each()));
+  const faults: unknown[] = [];
+  const management = createManagement({
+    control,
+    registry,
+    state,
+    access,
+    keys: access.keys,
+    events: {
+      subscribe(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    nodeInfo: () => nodeView(mode, (server.address() as AddressInfo).port),
+    logger: {
+      error: (details) => void faults.push(details),
+      warn: (details) => void faults.push(details),
+      debug() {},
+    },
+    limits: { eventTickMs: 20, ...options.limits },
+  });
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://node');
+    void management.handle(request, response, url).then((handled) => {
+      if (!handled) response.writeHead(404).end('not handled');
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    state,
+    registry,
+    control,
+    keys: access.keys,
+    faults,
+    async close() {
+      management.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+      await state.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function nodeView(access: AccessMode, http: number): NodeView {
+  return {
+    version: '0.0.0-test',
+    startedAt: '2030-01-01T00:00:00.000Z',
+    uptimeMs: 1000,
+    cores: 4,
+    coresInUse: 1,
+    ports: { http, grpc: null },
+    dataFolder: '/data',
+    access,
+    draining: false,
+  };
+}
+
+/** A small valid model; another seed gives other bytes. */
+export function onnxFile(seed = 1): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(writeModel(mlp({ sizes: [4, 3], seed })));
+}
