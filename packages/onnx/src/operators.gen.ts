@@ -6,7 +6,6 @@ export const NEWEST_OPSET = 26;
 /** Domain → operator → the operator set versions that introduced or changed it, ascending. */
 export const OPERATORS: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>> = {
   'ai.onnx': {
-    ATen: [1],
     Abs: [1, 6, 13],
     Acos: [7, 22],
     Acosh: [9, 22],
@@ -42,7 +41,6 @@ export const OPERATORS: Readonly<Record<string, Readonly<Record<string, readonly
     Concat: [1, 4, 11, 13],
     ConcatFromSequence: [11],
     Constant: [1, 9, 11, 12, 13, 19, 21],
-    ConstantFill: [1],
     ConstantOfShape: [9, 20, 21],
     Conv: [1, 11, 22],
     ConvInteger: [10],
@@ -245,6 +243,15 @@ export const OPERATORS: Readonly<Record<string, Readonly<Record<string, readonly
 /** Domain → operator → the operator set version that deprecated it. */
 export const DEPRECATED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'ai.onnx': {
+    Affine: 10,
+    Crop: 10,
+    DynamicSlice: 10,
+    GRUUnit: 10,
+    GivenTensorFill: 10,
+    ImageScaler: 10,
+    ParametricSoftplus: 10,
+    Scale: 10,
+    ScaledTanh: 10,
     Scatter: 11,
     Upsample: 10,
   },
