@@ -1,0 +1,53 @@
+/**
+ * The node's log, on standard error: JSON, one object a line, for machines; or readable, for a
+ * person at a terminal. Lines are written without waiting, so that a reader that hangs stops
+ * nobody; what it does not take in time, beyond a megabyte, is dropped.
+ */
+import { createRequire } from 'node:module';
+import { pino, type DestinationStream, type Logger } from 'pino';
+import type { PrettyOptions } from 'pino-pretty';
+import { redacted, withoutKeys } from './redaction.ts';
+
+export type LogFormat = 'pretty' | 'json' | 'off';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+const MAX_BUFFERED_BYTES = 1 << 20;
+
+/** @param destination for tests; else standard error. */
+export function createLogger(
+  format: LogFormat,
+  level: LogLevel = 'info',
+  destination: DestinationStream = standardError(),
+): Logger {
+  return pino(
+    {
+      enabled: format !== 'off',
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: redacted },
+      // `redacted` has made errors plain already.
+      serializers: { err: (error: unknown) => error },
+      hooks: { streamWrite: withoutKeys },
+    },
+    format === 'pretty' ? readable(destination) : destination,
+  );
+}
+
+function standardError(): DestinationStream {
+  return pino.destination({ dest: 2, sync: false, maxLength: MAX_BUFFERED_BYTES });
+}
+
+/** Loaded only for a person: it takes longer to load than pino itself. */
+function readable(destination: DestinationStream): DestinationStream {
+  const load = createRequire(import.meta.url);
+  const { prettyFactory } = load('pino-pretty') as {
+    readonly prettyFactory: (options: PrettyOptions) => (line: string) => string;
+  };
+  const readable = prettyFactory({
+    colorize: process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
+    translateTime: 'SYS:HH:MM:ss',
+    singleLine: true,
+  });
+  return { write: (line) => destination.write(readable(line)) };
+}

@@ -1,0 +1,22 @@
+/** Several observers as one; nothing is allocated per call. */
+import type { ServingObserver } from '../serving/contract.ts';
+
+/** Every observer is told everything, in order. One that throws is a bug, and stops the ones behind it. */
+export function combineObservers(observers: readonly ServingObserver[]): ServingObserver {
+  const [only] = observers;
+  if (observers.length === 1 && only !== undefined) return only;
+  return {
+    answered(request, answer, finishedAt) {
+      for (const observer of observers) observer.answered(request, answer, finishedAt);
+    },
+    refused(request, error, at) {
+      for (const observer of observers) observer.refused(request, error, at);
+    },
+    batchRan(deployment, version, rows, computeMs) {
+      for (const observer of observers) observer.batchRan(deployment, version, rows, computeMs);
+    },
+    replicaChanged(deployment, version, replica) {
+      for (const observer of observers) observer.replicaChanged(deployment, version, replica);
+    },
+  };
+}
