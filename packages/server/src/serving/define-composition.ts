@@ -7,7 +7,9 @@ import type { TensorMap, TensorSpec } from '@skein/onnx';
 
 export interface CompositionContext {
   /**
-   * Calls another deployment with what is left of the deadline.
+   * Calls another deployment with what is left of the deadline. Takes ownership of the inputs:
+   * numeric tensors that cover their buffer are moved, and are empty afterwards; keep a copy of
+   * what is needed again.
    * @throws SkeinError as the deployment does.
    */
   call(deployment: string, inputs: TensorMap, outputs?: readonly string[]): Promise<TensorMap>;
@@ -24,6 +26,10 @@ export interface Composition {
   readonly calls: readonly string[];
   /** Called once per worker before the first request. */
   warm?(): Promise<void>;
+  /**
+   * Answers one request; several run at once while they await their calls. What it returns is moved
+   * to the caller. A SkeinError that it throws reaches the client as it is, anything else as INTERNAL.
+   */
   run(inputs: TensorMap, context: CompositionContext): Promise<TensorMap>;
 }
 

@@ -22,7 +22,7 @@ export async function prepare(
   record: VersionRecord,
   { settings }: EffectiveSettings,
 ): Promise<LiveTarget> {
-  const path = record.modulePath ?? (await context.registry.pathOf(record));
+  const path = await context.registry.pathOf(record);
   const target = context.makeTarget({
     deployment: deployment.name,
     record,

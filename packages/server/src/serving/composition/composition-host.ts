@@ -17,10 +17,12 @@ export interface CompositionInterface {
   readonly calls: readonly string[];
 }
 
-export interface HostEvents {
-  message(message: Exclude<FromWorker, { kind: 'ready' | 'invalid' }>): void;
-  /** Once, when the thread ended without `close()`. */
-  lost(reason: string): void;
+export interface HostOptions {
+  /** Whether the composition's `warm` is part of getting ready; default: yes. */
+  readonly warm?: boolean;
+  readonly onMessage?: (message: Exclude<FromWorker, { kind: 'ready' | 'invalid' }>) => void;
+  /** Once, when the thread ended without `close()` after it had been ready. */
+  readonly onLost?: (reason: string) => void;
 }
 
 export class CompositionHost {
@@ -33,8 +35,8 @@ export class CompositionHost {
   #reason = 'its thread ended';
   #lastLoad: ReturnType<Worker['performance']['eventLoopUtilization']> | undefined;
 
-  constructor(moduleUrl: string, events: HostEvents) {
-    const workerData: WorkerData = { moduleUrl };
+  constructor(moduleUrl: string, { warm = true, onMessage, onLost }: HostOptions) {
+    const workerData: WorkerData = { moduleUrl, warm };
     this.#worker = new Worker(new URL('./composition-worker.ts', import.meta.url), {
       workerData,
       // Flags of the parent, such as those of a test runner, are not the composition's.
@@ -53,7 +55,7 @@ export class CompositionHost {
           void this.close();
         } else {
           if (message.kind !== 'call') this.#answered(message.run);
-          events.message(message);
+          onMessage?.(message);
         }
       });
       this.#worker.on('error', (error: unknown) => {
@@ -62,7 +64,7 @@ export class CompositionHost {
       this.#worker.on('exit', () => {
         for (const timer of this.#unanswered.values()) clearTimeout(timer);
         if (!isReady) invalid(this.#reason);
-        else if (!this.#closing) events.lost(this.#reason);
+        else if (!this.#closing) onLost?.(this.#reason);
         this.#closing = true;
       });
     });

@@ -127,8 +127,9 @@ function describe(thrown: unknown): string {
 }
 
 try {
-  const composition = await loadComposition((workerData as WorkerData).moduleUrl);
-  await composition.warm?.();
+  const { moduleUrl, warm } = workerData as WorkerData;
+  const composition = await loadComposition(moduleUrl);
+  if (warm) await composition.warm?.();
   port.on('message', (message: ToWorker) => receive(composition, message));
   const { inputs, outputs, calls } = composition;
   // Through JSON, because only plain values may cross.

@@ -128,8 +128,8 @@ export class CompositionWorkers {
       failure: undefined,
       running: new Map(),
       host: new CompositionHost(this.#moduleUrl, {
-        message: (message) => this.#events.message(slot, message),
-        lost: (reason) => {
+        onMessage: (message) => this.#events.message(slot, message),
+        onLost: (reason) => {
           this.#remember(slot, reason);
           this.#events.lost(slot, reason);
         },

@@ -6,6 +6,8 @@ import type { WireTensors } from './tensor-transfer.ts';
 export interface WorkerData {
   /** File URL of the composition's module. */
   readonly moduleUrl: string;
+  /** Whether to call the composition's `warm`. */
+  readonly warm: boolean;
 }
 
 export type ToWorker =

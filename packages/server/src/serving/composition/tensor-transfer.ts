@@ -20,7 +20,10 @@ export interface Parcel {
   readonly transfer: ArrayBuffer[];
 }
 
-/** @param keep leaves the originals usable, at the cost of a copy. */
+/**
+ * @param keep leaves the originals usable, at the cost of a copy.
+ * @throws TypeError when the bytes of a tensor have been moved away before.
+ */
 export function pack(tensors: TensorMap, keep: boolean): Parcel {
   const transfer = new Set<ArrayBuffer>();
   const packed = [...tensors].map(([name, tensor]) => {
@@ -30,9 +33,14 @@ export function pack(tensors: TensorMap, keep: boolean): Parcel {
       return [name, strings] as const;
     }
     const { bytes } = tensor;
+    if (bytes.byteLength === 0 && (bytes.buffer as ArrayBuffer).detached) {
+      throw new TypeError(
+        `The tensor "${name}" was given away with an earlier call; keep a copy of it.`,
+      );
+    }
     const movable = !keep && coversItsBuffer(bytes) ? bytes : new Uint8Array(bytes);
     transfer.add(movable.buffer as ArrayBuffer);
-    return [name, { type: tensor.type, shape: tensor.shape, bytes: movable }] as const;
+    return [name, { type: tensor.type, shape: [...tensor.shape], bytes: movable }] as const;
   });
   return { tensors: packed, transfer: [...transfer] };
 }
@@ -66,7 +74,7 @@ function packStrings(shape: readonly number[], elements: readonly Uint8Array[]) 
     bytes.set(element, offset);
     offset += element.byteLength;
   }
-  return { type: 'string', shape, lengths, bytes } as const;
+  return { type: 'string', shape: [...shape], lengths, bytes } as const;
 }
 
 function unpackStrings({ lengths, bytes }: PackedStrings): Uint8Array[] {

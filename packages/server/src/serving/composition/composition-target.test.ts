@@ -1,0 +1,381 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { SkeinError } from '@skein/api';
+import { stringTensor, tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
+import type { VersionRecord } from '../../state/contract.ts';
+import {
+  Cancellation,
+  type InferenceAnswer,
+  type InferenceRequest,
+  type ReplicaSnapshot,
+  type ServingObserver,
+  type TargetRequest,
+} from '../contract.ts';
+import { CompositionTarget } from './composition-target.ts';
+import { describeComposition } from './describe-composition.ts';
+
+const clock = { now: () => performance.now() };
+const modulePath = new URL('./testing/arithmetic.ts', import.meta.url).pathname;
+
+const record: VersionRecord = {
+  model: 'arithmetic',
+  version: '1',
+  kind: 'composition',
+  digest: '0',
+  sizeBytes: 0,
+  signature: { inputs: [], outputs: [] },
+  metadata: {},
+  modulePath,
+  createdAt: '',
+};
+
+interface Scene {
+  readonly target: CompositionTarget;
+  readonly calls: InferenceRequest[];
+  readonly replicas: ReplicaSnapshot[];
+  readonly logged: unknown[];
+  readonly told: { answered: number; refused: string[] };
+}
+
+const open: CompositionTarget[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((target) => target.drain()));
+});
+
+/** The two deployments that the composition calls, as plain functions. */
+const arithmetic = async (request: InferenceRequest): Promise<InferenceAnswer> => {
+  const x = values(request.inputs.get('x') as NumericTensor) as Float32Array;
+  const change = request.deployment === 'double' ? (v: number) => v * 2 : (v: number) => v + 1;
+  return answerOf(tensor('float32', [x.length], x.map(change)));
+};
+
+const answerOf = (x: NumericTensor): InferenceAnswer => ({
+  version: '1',
+  outputs: new Map([['x', x]]),
+  times: { queueMs: 0, computeMs: 0, batchRows: 1 },
+  cached: false,
+});
+
+async function scene(
+  infer: (request: InferenceRequest) => Promise<InferenceAnswer> = arithmetic,
+): Promise<Scene> {
+  const calls: InferenceRequest[] = [];
+  const replicas: ReplicaSnapshot[] = [];
+  const logged: unknown[] = [];
+  const told = { answered: 0, refused: [] as string[] };
+  const observer: ServingObserver = {
+    answered: () => void told.answered++,
+    refused: (_request, error) => void told.refused.push(error.code),
+    batchRan: () => {},
+    replicaChanged: (_deployment, _version, replica) => void replicas.push(replica),
+  };
+  const target = new CompositionTarget({
+    deployment: 'arithmetic',
+    record,
+    modulePath,
+    maxQueue: 64,
+    clock,
+    observer,
+    infer: (request) => {
+      calls.push(request);
+      return infer(request);
+    },
+    log: (message, details) => void logged.push({ message, ...details }),
+  });
+  open.push(target);
+  target.scaleTo(1);
+  await target.whenReady();
+  return { target, calls, replicas, logged, told };
+}
+
+let lastId = 0;
+function request(
+  ask: string,
+  x: readonly number[],
+  more: Partial<TargetRequest> = {},
+): TargetRequest {
+  const now = clock.now();
+  return {
+    id: `r${++lastId}`,
+    deployment: 'arithmetic',
+    inputs: new Map<string, NumericTensor | ReturnType<typeof stringTensor>>([
+      ['ask', stringTensor([1], [ask])],
+      ['x', tensor('float32', [x.length], Float32Array.from(x))],
+    ]),
+    arrivedAt: now,
+    deadline: now + 10_000,
+    priority: 2,
+    tenant: 'clinic',
+    protocol: 'http',
+    ...more,
+  };
+}
+
+const numbers = (outputs: TensorMap): number[] =>
+  Array.from(values(outputs.get('y') as NumericTensor) as Float32Array);
+
+const codeOf = async (promise: Promise<unknown>): Promise<string> => {
+  try {
+    await promise;
+    return 'answered';
+  } catch (error) {
+    return error instanceof SkeinError ? error.code : String(error);
+  }
+};
+
+describe('a composition', () => {
+  it('learns its interface from the module', async () => {
+    const { target } = await scene();
+    expect(target.signature.inputs.map(({ name }) => name)).toEqual(['ask', 'x']);
+    expect(target.signature.outputs.map(({ name }) => name)).toEqual(['y', 'note']);
+    expect(target.calls).toEqual(['double', 'increment']);
+  });
+
+  it('calls deployments with the deadline, tenant, priority and trace of its request', async () => {
+    const { target, calls, told } = await scene();
+    const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
+    const asked = request('double then increment', [1, 2.5], { trace });
+    const answer = await target.submit(asked);
+    expect(numbers(answer.outputs)).toEqual([3, 6]);
+    expect(calls.map(({ deployment }) => deployment)).toEqual(['double', 'increment']);
+    for (const call of calls) {
+      expect(call).toMatchObject({
+        id: asked.id,
+        deadline: asked.deadline,
+        tenant: 'clinic',
+        priority: 2,
+        protocol: 'internal',
+        trace,
+      });
+    }
+    expect(told).toEqual({ answered: 1, refused: [] });
+  });
+
+  it('knows what is left of the deadline, though threads have clocks of their own', async () => {
+    const { target } = await scene();
+    const answer = await target.submit(request('remaining', [0]));
+    const [remaining] = numbers(answer.outputs);
+    expect(remaining).toBeGreaterThan(5_000);
+    expect(remaining).toBeLessThanOrEqual(10_000);
+  });
+
+  it('moves the tensors of a call, and leaves the inputs of the request to its sender', async () => {
+    const { target } = await scene();
+    const asked = request('move', [1, 2]);
+    const answer = await target.submit(asked);
+    const note = answer.outputs.get('note');
+    // In the worker the moved tensor is empty afterwards.
+    expect(note?.type === 'string' && new TextDecoder().decode(note.elements[0])).toBe('0');
+    expect((asked.inputs.get('x') as NumericTensor).bytes.byteLength).toBe(8);
+  });
+
+  it('returns only the outputs that were asked for', async () => {
+    const { target } = await scene();
+    const answer = await target.submit(request('echo', [1], { outputs: ['y'] }));
+    expect([...answer.outputs.keys()]).toEqual(['y']);
+  });
+
+  it('runs many requests at once in one worker', async () => {
+    let release!: () => void;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let inside = 0;
+    let all!: () => void;
+    const everyone = new Promise<void>((resolve) => (all = resolve));
+    const { target } = await scene(async (call) => {
+      if (++inside === 8) all();
+      await gate;
+      return arithmetic(call);
+    });
+    const answers = Array.from({ length: 8 }, (_, i) =>
+      target.submit(request('double then increment', [i])),
+    );
+    await everyone;
+    release();
+    const outputs = (await Promise.all(answers)).map((answer) => numbers(answer.outputs)[0]);
+    expect(outputs).toEqual([1, 3, 5, 7, 9, 11, 13, 15]);
+  });
+});
+
+describe('an error of a composition', () => {
+  it('crosses intact when it is a SkeinError', async () => {
+    const { target, told } = await scene();
+    await expect(target.submit(request('refuse', [0]))).rejects.toMatchObject({
+      code: 'IMAGE_INVALID',
+      message: 'These are not the bytes of an image.',
+      retryAfterMs: 7,
+    });
+    expect(told.refused).toEqual(['IMAGE_INVALID']);
+    expect(target.snapshot().refused).toEqual({ IMAGE_INVALID: 1 });
+  });
+
+  it('of a called deployment reaches the client as it was', async () => {
+    const { target } = await scene(async () => {
+      throw new SkeinError('QUEUE_FULL', '9 requests wait.', { retryAfterMs: 40 });
+    });
+    await expect(target.submit(request('double then increment', [0]))).rejects.toMatchObject({
+      code: 'QUEUE_FULL',
+      retryAfterMs: 40,
+    });
+  });
+
+  it('is INTERNAL when it is anything else, with its message only in the log', async () => {
+    const { target, logged } = await scene();
+    const error: unknown = await target.submit(request('throw', [0])).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'INTERNAL' });
+    expect((error as Error).message).not.toContain('secret');
+    expect(JSON.stringify(logged)).toContain('secret detail');
+  });
+
+  it('is INTERNAL when an output is missing', async () => {
+    const { target } = await scene();
+    expect(await codeOf(target.submit(request('nothing', [0])))).toBe('INTERNAL');
+  });
+
+  it('is INTERNAL when it returns a tensor that it gave away with a call', async () => {
+    const { target, logged } = await scene();
+    expect(await codeOf(target.submit(request('given away', [0])))).toBe('INTERNAL');
+    expect(JSON.stringify(logged)).toContain('was given away');
+  });
+
+  it('refuses a call that was not declared', async () => {
+    const { target, calls } = await scene();
+    expect(await codeOf(target.submit(request('undeclared', [0])))).toBe('COMPOSITION_INVALID');
+    expect(calls).toEqual([]);
+  });
+
+  it.each([
+    ['INPUT_MISSING', { inputs: new Map([['ask', stringTensor([1], ['echo'])]]) }],
+    [
+      'INPUT_DATATYPE',
+      {
+        inputs: new Map([
+          ['ask', tensor('float32', [1], Float32Array.of(1))],
+          ['x', tensor('float32', [1], Float32Array.of(1))],
+        ]),
+      },
+    ],
+    [
+      'INPUT_UNKNOWN',
+      {
+        inputs: new Map([
+          ...request('echo', [1]).inputs,
+          ['z', tensor('float32', [1], Float32Array.of(1))],
+        ]),
+      },
+    ],
+    [
+      'INPUT_SHAPE',
+      {
+        inputs: new Map([
+          ...request('echo', [1]).inputs,
+          ['x', tensor('float32', [1, 1], Float32Array.of(1))],
+        ]),
+      },
+    ],
+    ['OUTPUT_UNKNOWN', { outputs: ['q'] }],
+  ] as const)('%s is found before the composition runs', async (code, more) => {
+    const { target } = await scene();
+    expect(await codeOf(target.submit(request('echo', [1], more)))).toBe(code);
+  });
+});
+
+describe('a deadline of a composition', () => {
+  it('is enforced, and aborts the signal and the calls in flight', async () => {
+    const cancellations: Cancellation[] = [];
+    const { target, told } = await scene(({ cancellation }) => {
+      cancellations.push(cancellation!);
+      return new Promise((_, reject) => {
+        cancellation!.onCancel = () => reject(new SkeinError('CANCELLED', 'Cancelled.'));
+      });
+    });
+    const asked = request('double then increment', [0], { deadline: clock.now() + 150 });
+    expect(await codeOf(target.submit(asked))).toBe('DEADLINE_EXCEEDED');
+    expect(cancellations.map(({ cancelled }) => cancelled)).toEqual([true]);
+    expect(told.refused).toEqual(['DEADLINE_EXCEEDED']);
+    // The worker has given the run back and goes on.
+    expect(numbers((await target.submit(request('echo', [5]))).outputs)).toEqual([5]);
+    expect(target.snapshot().inFlightRows).toBe(0);
+  });
+
+  it('that has passed already is refused at once', async () => {
+    const { target } = await scene();
+    const late = request('echo', [0], { deadline: clock.now() - 1 });
+    expect(await codeOf(target.submit(late))).toBe('DEADLINE_EXCEEDED');
+  });
+
+  it('a client that leaves ends its run', async () => {
+    const { target } = await scene();
+    const cancellation = new Cancellation();
+    const answer = target.submit(request('wait for abort', [0], { cancellation }));
+    cancellation.cancel();
+    expect(await codeOf(answer)).toBe('CANCELLED');
+    expect(numbers((await target.submit(request('echo', [5]))).outputs)).toEqual([5]);
+  });
+});
+
+describe('a crash of a composition', () => {
+  it('costs a retry', async () => {
+    let told = 0;
+    const { target, replicas } = await scene(async () =>
+      answerOf(tensor('float32', [1], Float32Array.of(told++))),
+    );
+    const answer = await target.submit(request('crash when told', [4]));
+    expect(numbers(answer.outputs)).toEqual([1]);
+    expect(replicas.map(({ state }) => state)).toEqual([
+      'loading',
+      'ready',
+      'gone',
+      'loading',
+      'ready',
+    ]);
+    expect(target.snapshot().replicas.filter(({ state }) => state === 'ready')).toHaveLength(1);
+  });
+
+  it('twice is REPLICA_LOST, and takes no other request along', async () => {
+    const { target } = await scene();
+    const others = Array.from({ length: 5 }, (_, i) =>
+      target.submit(request('double then increment', [i])),
+    );
+    const poison = target.submit(request('crash', [0]));
+    expect(await codeOf(poison)).toBe('REPLICA_LOST');
+    const outputs = (await Promise.all(others)).map((answer) => numbers(answer.outputs)[0]);
+    expect(outputs).toEqual([1, 3, 5, 7, 9]);
+  });
+
+  it('a worker that loops for ever is replaced', { timeout: 30_000 }, async () => {
+    const { target } = await scene();
+    const stuck = target.submit(request('loop', [0], { deadline: clock.now() + 100 }));
+    expect(await codeOf(stuck)).toBe('DEADLINE_EXCEEDED');
+    const answer = await target.submit(request('echo', [5], { deadline: clock.now() + 20_000 }));
+    expect(numbers(answer.outputs)).toEqual([5]);
+  });
+});
+
+describe('the life of a composition', () => {
+  it('drains: accepted requests are answered, later ones refused', async () => {
+    let release!: () => void;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const { target } = await scene(async (call) => {
+      await gate;
+      return arithmetic(call);
+    });
+    const accepted = target.submit(request('double then increment', [1]));
+    const drained = target.drain();
+    expect(await codeOf(target.submit(request('echo', [1])))).toBe('NO_REPLICA');
+    release();
+    expect(numbers((await accepted).outputs)).toEqual([3]);
+    await drained;
+    expect(target.snapshot().replicas.every(({ state }) => state === 'gone')).toBe(true);
+  });
+
+  it('is refused with the reason when its module is none', async () => {
+    const wrong = new URL('./messages.ts', import.meta.url).pathname;
+    await expect(describeComposition(wrong)).rejects.toMatchObject({
+      code: 'COMPOSITION_INVALID',
+      message: expect.stringContaining('does not export `composition`') as string,
+    });
+    await expect(describeComposition('/nowhere/at/all.ts')).rejects.toMatchObject({
+      code: 'COMPOSITION_INVALID',
+    });
+    expect((await describeComposition(modulePath)).calls).toEqual(['double', 'increment']);
+  });
+});

@@ -1,0 +1,34 @@
+/** Imports a composition's module in a thread of its own, only to read what it takes, gives and calls. */
+import { SkeinError } from '@skein/api';
+import { CompositionHost, type CompositionInterface } from './composition-host.ts';
+import { pathToFileURL } from 'node:url';
+
+const LIMIT_MS = 30_000;
+
+/**
+ * @param modulePath absolute path on this machine.
+ * @throws SkeinError COMPOSITION_INVALID when the module cannot be imported within half a minute, or is not a composition.
+ */
+export async function describeComposition(modulePath: string): Promise<CompositionInterface> {
+  const host = new CompositionHost(pathToFileURL(modulePath).href, { warm: false });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new SkeinError(
+            'COMPOSITION_INVALID',
+            `${modulePath} was not imported within ${LIMIT_MS / 1000} s.`,
+          ),
+        ),
+      LIMIT_MS,
+    );
+  });
+  try {
+    const { signature, calls } = await Promise.race([host.ready, late]);
+    return { signature, calls };
+  } finally {
+    clearTimeout(timer);
+    await host.close();
+  }
+}
