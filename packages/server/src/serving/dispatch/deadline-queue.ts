@@ -60,6 +60,8 @@ export interface Lane<Cargo> {
   readonly lines: Line<Cargo>[];
   rows: number;
   requests: number;
+  /** Waiting, in milliseconds of one replica. */
+  work: number;
 }
 
 /** One tenant's requests in one lane: a binary heap by turn. */
@@ -127,6 +129,7 @@ export class DeadlineQueue<Cargo> {
         lines: [],
         rows: 0,
         requests: 0,
+        work: 0,
       };
       this.#lanes.set(key, lane);
     }
@@ -158,6 +161,13 @@ export class DeadlineQueue<Cargo> {
     removeAt(ticket.line!.heap, ticket.index);
     ticket.index = -1;
     this.#count(ticket, -1);
+  }
+
+  /** Changes what a waiting ticket costs. */
+  reprice(ticket: Ticket<Cargo>, work: number): void {
+    ticket.tenant.work += work - ticket.work;
+    ticket.lane.work += work - ticket.work;
+    this.timeline.reprice(ticket, work);
   }
 
   /** Books service to the ticket's tenant. */
@@ -197,6 +207,16 @@ export class DeadlineQueue<Cargo> {
     return next;
   }
 
+  /** The request of a lane that is due first, among the first ones of its lines. */
+  dueIn(lane: Lane<Cargo>): Ticket<Cargo> | undefined {
+    let due: Ticket<Cargo> | undefined;
+    for (const { heap } of lane.lines) {
+      const head = heap[0];
+      if (head !== undefined && (due === undefined || head.deadline < due.deadline)) due = head;
+    }
+    return due;
+  }
+
   #count({ tenant, lane, rows, work }: Ticket<Cargo>, sign: 1 | -1): void {
     this.requests += sign;
     this.rows += sign * rows;
@@ -205,6 +225,7 @@ export class DeadlineQueue<Cargo> {
     tenant.work = tenant.requests === 0 ? 0 : tenant.work + sign * work;
     lane.requests += sign;
     lane.rows += sign * rows;
+    lane.work = lane.requests === 0 ? 0 : lane.work + sign * work;
   }
 
   #prune(now: Instant): void {

@@ -2,9 +2,10 @@
  * A server that exists only in numbers: the real scheduler in front of replicas whose runs take as
  * long as a function says. Tests drive thousands of seeded cases through it in milliseconds.
  */
-import type { Clock, Instant } from '../contract.ts';
+import type { Instant } from '../contract.ts';
 import { LatencyModel } from './latency-model.ts';
-import { Scheduler, type Refusal, type Server } from './scheduler.ts';
+import { Scheduler, type Refusal } from './scheduler.ts';
+import type { Server } from './servers.ts';
 import { Ticket } from './ticket.ts';
 
 export interface Arrival {
@@ -62,10 +63,8 @@ export function simulate(
 ): SimulationResult {
   const { cost, replicas = 1, maxRows = 32, objectiveMs = 500, weights = {} } = options;
   let now = 0;
-  const clock: Clock = { now: () => now };
   const model = new LatencyModel();
   const scheduler = new Scheduler<Outcome>({
-    clock,
     maxRows,
     maxRequests: options.maxRequests ?? 1024,
     objectiveMs,
@@ -73,7 +72,7 @@ export function simulate(
     levelMs: objectiveMs / 2,
   });
   for (let i = 0; i < replicas; i++) {
-    scheduler.servers.push({ rows: 0, startedAt: 0, freeAt: 0, freeBy: 0, idleSince: 0 });
+    scheduler.servers.list.push({ rows: 0, startedAt: 0, freeAt: 0, freeBy: 0, idleSince: 0 });
   }
   scheduler.serversChanged();
 
@@ -139,7 +138,7 @@ export function simulate(
         end(cargo);
       }
       if (batch.length === 0) return;
-      const server = scheduler.servers.find((candidate) => candidate.rows === 0)!;
+      const server = scheduler.servers.idlest!;
       const rows = batch.reduce((sum, ticket) => sum + ticket.rows, 0);
       scheduler.start(server, batch, rows, now);
       for (const { cargo } of batch) {

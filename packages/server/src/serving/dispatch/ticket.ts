@@ -21,6 +21,8 @@ export class Ticket<Cargo = unknown> {
   startBy: Instant = 0;
   /** What it adds to the queue, in milliseconds of one replica. */
   work = 0;
+  /** Rows of the run that it is planned into, up to and with its own. */
+  fill = 0;
 
   // Its node in the timeline, see `timeline.ts`.
   left: Ticket<Cargo> | undefined = undefined;

@@ -18,7 +18,9 @@ import type { Instant } from '../contract.ts';
 import type { Ticket } from './ticket.ts';
 
 /** Where a newcomer would stand. */
-export interface Standing {
+export interface Standing<Cargo> {
+  /** The request that is due just before it. */
+  before: Ticket<Cargo> | undefined;
   /** Work of the requests with the same or an earlier deadline, in milliseconds of one replica. */
   workBefore: number;
   /** Latest Σ freeAt at which those behind the newcomer would be on time without it; Infinity if none. */
@@ -75,16 +77,24 @@ export class Timeline<Cargo> {
     ticket.right = undefined;
   }
 
+  /** Changes the work of a ticket where it stands. */
+  reprice(ticket: Ticket<Cargo>, work: number): void {
+    ticket.work = work;
+    this.#refreshPath(this.#root, ticket);
+  }
+
   /** Where a request with this deadline would stand; writes into `standing`. */
-  standing(deadline: Instant, standing: Standing): void {
+  standing(deadline: Instant, standing: Standing<Cargo>): void {
     let node = this.#root;
     let before = 0;
     let behind = Infinity;
+    standing.before = undefined;
     // Going left, the node and its right subtree are behind; `before` is the work left of the subtree.
     while (node !== undefined) {
       const upToNode = before + (node.left?.totalWork ?? 0);
       if (node.deadline <= deadline) {
         before = upToNode + node.work;
+        standing.before = node;
         node = node.right;
       } else {
         const own = this.#replicas * node.startBy - upToNode;
@@ -178,6 +188,12 @@ export class Timeline<Cargo> {
       node.totalWork += right.totalWork;
     }
     node.latestFree = latest;
+  }
+
+  #refreshPath(node: Ticket<Cargo> | undefined, ticket: Ticket<Cargo>): void {
+    if (node === undefined) return;
+    if (node !== ticket) this.#refreshPath(isBefore(ticket, node) ? node.left : node.right, ticket);
+    this.#update(node);
   }
 
   #updateAll(node: Ticket<Cargo> | undefined): void {

@@ -1,0 +1,136 @@
+/**
+ * Chooses who runs: the first member of the next batch, and who rides along.
+ *
+ * Two orders meet here. Whose turn it is (fair among tenants, urgent levels first) is served as
+ * long as the rest stays on time behind it; where that would break a promise, the earliest deadline
+ * goes first. So fairness and priority decide how long one waits, never whether a promise is kept.
+ */
+import type { Instant } from '../contract.ts';
+import type { DeadlineQueue, Lane } from './deadline-queue.ts';
+import type { Servers } from './servers.ts';
+import type { Ticket } from './ticket.ts';
+
+/** Places of the timeline that are searched for members of a batch, in rows of the batch. */
+const SEARCH = 4;
+
+export class Selection<Cargo> {
+  readonly #queue: DeadlineQueue<Cargo>;
+  readonly #servers: Servers;
+  readonly #goodRows: (lane: Lane<Cargo>) => number;
+  readonly #due: Ticket<Cargo>[] = [];
+  /** Whether the first member was chosen by turn. */
+  #turns = false;
+
+  /** @param goodRows rows of a lane that are worth running together. */
+  constructor(
+    queue: DeadlineQueue<Cargo>,
+    servers: Servers,
+    goodRows: (lane: Lane<Cargo>) => number,
+  ) {
+    this.#queue = queue;
+    this.#servers = servers;
+    this.#goodRows = goodRows;
+  }
+
+  /** Whose turn it is if everybody else can wait for that; else who is due. The queue must not be empty. */
+  first(now: Instant): Ticket<Cargo> {
+    const due = this.#queue.timeline.first!;
+    const next = this.#queue.next()!;
+    this.#turns = next === due || this.#othersKeep(next, next.rows, now);
+    return this.#turns ? next : due;
+  }
+
+  /** Takes `first` and up to `limit` rows of its lane out of the queue, by turns and then by deadline. */
+  fill(first: Ticket<Cargo>, limit: number, now: Instant, batch: Ticket<Cargo>[]): void {
+    const queue = this.#queue;
+    const { lane } = first;
+    queue.remove(first);
+    batch.push(first);
+    let { rows } = first;
+    let tightest = constraintOf(first, now);
+
+    const take = (ticket: Ticket<Cargo>): boolean => {
+      const total = rows + ticket.rows;
+      if (total > limit) return false;
+      const constraint = Math.min(tightest, constraintOf(ticket, now));
+      if (now + lane.curve.p99(total, now) > constraint) return false;
+      if (ticket !== queue.timeline.first && !this.#othersKeep(ticket, total, now)) return false;
+      queue.remove(ticket);
+      batch.push(ticket);
+      rows = total;
+      tightest = constraint;
+      return true;
+    };
+    let turns = this.#turns;
+    while (turns && rows < limit && lane.requests > 0) turns = take(queue.nextIn(lane)!);
+    if (rows < limit && lane.requests > 0) {
+      for (const ticket of this.#dueIn(lane, limit)) if (!take(ticket)) break;
+    }
+    this.#settle(lane, now);
+  }
+
+  /**
+   * Whether the others stay on time when `ticket` runs now as the last member of a batch of `rows`,
+   * or if they are late already, become no later.
+   */
+  #othersKeep(ticket: Ticket<Cargo>, rows: number, now: Instant): boolean {
+    const { timeline } = this.#queue;
+    const { lane, work } = ticket;
+    const free = this.#servers.sumFree(now, 'freeAt');
+    const without =
+      rows === ticket.rows
+        ? 0
+        : timeline.latestFree -
+          free -
+          lane.curve.p50(rows - ticket.rows, now) -
+          this.#debt(lane, 0, 0, now);
+    timeline.remove(ticket);
+    const withIt =
+      timeline.latestFree -
+      free -
+      lane.curve.p50(rows, now) -
+      this.#debt(lane, ticket.rows, work, now);
+    timeline.restore(ticket);
+    return withIt >= Math.min(0, without);
+  }
+
+  /**
+   * What a lane costs more than its tickets say, once `rows` with `work` have left it. A ticket that
+   * joined others was counted with what it adds to them; when they run without it, that is too little.
+   */
+  #debt(lane: Lane<Cargo>, rows: number, work: number, now: Instant): number {
+    const left = lane.rows - rows;
+    if (left === 0) return 0;
+    const good = this.#goodRows(lane);
+    const rest = left % good;
+    let cost = Math.floor(left / good) * lane.curve.p50(good, now);
+    if (rest > 0) cost += lane.curve.p50(rest, now);
+    return Math.max(0, cost - (lane.work - work));
+  }
+
+  /** Lets the request that is due next in a lane pay the lane's debt. */
+  #settle(lane: Lane<Cargo>, now: Instant): void {
+    const debt = this.#debt(lane, 0, 0, now);
+    if (debt === 0) return;
+    const due = this.#queue.dueIn(lane)!;
+    this.#queue.reprice(due, due.work + debt);
+  }
+
+  /** The earliest requests of a lane by deadline, as far as a bounded search finds them. */
+  #dueIn(lane: Lane<Cargo>, limit: number): readonly Ticket<Cargo>[] {
+    const due = this.#due;
+    due.length = 0;
+    let left = limit * SEARCH;
+    this.#queue.timeline.each((ticket) => {
+      if (ticket.lane === lane) due.push(ticket);
+      return --left > 0 && due.length < limit;
+    });
+    return due;
+  }
+}
+
+/** The deadline that a batch with this ticket must keep; none when it cannot be promised any more. */
+function constraintOf(ticket: Ticket, now: Instant): Instant {
+  const finish = now + ticket.lane.curve.p99(ticket.rows, now);
+  return finish > ticket.deadline ? Infinity : ticket.deadline;
+}
