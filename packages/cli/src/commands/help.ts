@@ -1,0 +1,58 @@
+/** `skein help`: the commands, or the usage of one. */
+import { defineCommand } from '../command.ts';
+import { COMMAND_NAMES, loadCommand, loadCommands, type AnyCommand } from '../commands.ts';
+import { commandHelp, optionMeaning, optionSyntax, overview, usageLine } from '../help.ts';
+import { optionalArgument } from '../option.ts';
+import { didYouMean, usageError } from '../usage.ts';
+
+interface Help {
+  readonly commands: readonly AnyCommand[];
+  readonly topic?: string | undefined;
+  /** The same for `--json`. */
+  toJSON(): unknown;
+}
+
+export const help = defineCommand({
+  name: 'help',
+  summary: 'Show the commands, or how one is used.',
+  examples: [{ command: 'skein help deploy', does: 'The options of a command' }],
+  arguments: {
+    topic: optionalArgument('COMMAND', 'The command, or the first word of a group such as keys.'),
+    second: optionalArgument('WORD', 'The second word of a command such as keys create.'),
+  },
+  options: {},
+  async run(_context, { topic, second }): Promise<Help> {
+    if (topic === undefined) return describe(await loadCommands(), undefined);
+    const wanted = second === undefined ? topic : `${topic} ${second}`;
+    const names = COMMAND_NAMES.filter((name) => name === wanted || name.startsWith(`${wanted} `));
+    if (names.length === 0) {
+      throw usageError(`There is no command "${wanted}".${didYouMean(wanted, COMMAND_NAMES)}`);
+    }
+    return describe(await Promise.all(names.map(loadCommand)), wanted);
+  },
+  render({ commands, topic }, style) {
+    const [only] = commands;
+    if (topic !== undefined && commands.length === 1 && only !== undefined) {
+      return commandHelp(only, style);
+    }
+    return overview(commands, style);
+  },
+});
+
+function describe(commands: readonly AnyCommand[], topic: string | undefined): Help {
+  return {
+    commands,
+    topic,
+    toJSON: () =>
+      commands.map((command) => ({
+        name: command.name,
+        summary: command.summary,
+        usage: usageLine(command),
+        options: Object.entries(command.options).map(([key, option]) => ({
+          syntax: optionSyntax(key, option),
+          meaning: optionMeaning(option),
+        })),
+        examples: command.examples,
+      })),
+  };
+}

@@ -1,0 +1,56 @@
+/** `skein keys ls`: the API keys, without their secrets. */
+import { defineCommand } from '../command.ts';
+import { connectionOptions } from '../connection.ts';
+import { openKeyStore } from '../keys.ts';
+import { renderTable } from '../output/table.ts';
+import { formatAge, formatRate } from '../output/units.ts';
+
+export const keysLs = defineCommand({
+  name: 'keys ls',
+  summary: 'List the API keys, without their secrets.',
+  examples: [{ command: 'skein keys ls', does: 'Revoked and expired ones too' }],
+  arguments: {},
+  options: connectionOptions,
+  async run(context, choice) {
+    const store = await openKeyStore(context, choice);
+    try {
+      return { place: store.place, keys: await store.list() };
+    } finally {
+      await store.close();
+    }
+  },
+  render({ keys, place }, style) {
+    if (keys.length === 0) return `There are no keys in ${place}.`;
+    const now = Date.now();
+    return renderTable(
+      [
+        { title: 'ID' },
+        { title: 'STATE' },
+        { title: 'SCOPES' },
+        { title: 'TENANT' },
+        { title: 'RATE', align: 'right' },
+        { title: 'MADE' },
+        { title: 'LABEL' },
+      ],
+      keys.map((key) => [
+        key.id,
+        stateOf(key, now),
+        key.scopes.join(','),
+        key.tenant,
+        key.ratePerSecond === undefined ? 'any' : formatRate(key.ratePerSecond),
+        formatAge(key.createdAt, now),
+        key.label,
+      ]),
+      style,
+    );
+  },
+});
+
+function stateOf(
+  key: { readonly revokedAt?: string | undefined; readonly expiresAt?: string | undefined },
+  now: number,
+): string {
+  if (key.revokedAt !== undefined) return 'revoked';
+  if (key.expiresAt === undefined) return 'valid';
+  return Date.parse(key.expiresAt) <= now ? 'expired' : `until ${key.expiresAt.slice(0, 10)}`;
+}

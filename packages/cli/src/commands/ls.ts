@@ -1,0 +1,56 @@
+/** `skein ls`: what is deployed and how it is doing. */
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { objectiveText, replicasText, statusText, versionsText } from '../output/deployment.ts';
+import { renderTable } from '../output/table.ts';
+import { formatDuration, formatRate, formatShare } from '../output/units.ts';
+
+export const ls = defineCommand({
+  name: 'ls',
+  summary: 'List the deployments and how they are doing.',
+  details: 'Rates, latencies and attainment are over the last minute.',
+  examples: [{ command: 'skein ls --json', does: 'For a script' }],
+  arguments: {},
+  options: connectionOptions,
+  async run(context, options) {
+    const { client } = await connect(context, options);
+    return client.listDeployments(undefined, { signal: context.signal });
+  },
+  render({ deployments }, style) {
+    if (deployments.length === 0) {
+      return `Nothing is deployed. Try ${style.cyan('skein deploy model.onnx --name NAME')}.`;
+    }
+    return renderTable(
+      [
+        { title: 'NAME' },
+        { title: 'STATUS' },
+        { title: 'VERSION' },
+        { title: 'REPLICAS' },
+        { title: 'OBJECTIVE' },
+        { title: 'RATE', align: 'right' },
+        { title: 'P99', align: 'right' },
+        { title: 'IN TIME', align: 'right' },
+        { title: 'NOTE' },
+      ],
+      deployments.map((view) => [
+        style.bold(view.name),
+        statusText(view, style),
+        versionsText(view),
+        replicasText(view),
+        objectiveText(view),
+        formatRate(view.last.requestsPerSecond),
+        formatDuration(view.last.p99Ms),
+        formatShare(view.last.sloAttainment),
+        view.status === 'ready' ? rolloutNote(view) : view.reason,
+      ]),
+      style,
+    );
+  },
+});
+
+function rolloutNote({ rollout }: { rollout?: { phase: string; toVersion: string } | undefined }) {
+  if (rollout === undefined || rollout.phase === 'finished') return '';
+  return rollout.phase === 'rolled-back'
+    ? `v${rollout.toVersion} was rolled back`
+    : `v${rollout.toVersion}: ${rollout.phase}`;
+}

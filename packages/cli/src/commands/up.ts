@@ -1,0 +1,189 @@
+/** `skein up`: a node on this machine, until Ctrl-C. */
+import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { createClient, type Client } from '@skein/api/client';
+import { startNode, type RunningNode } from '@skein/server';
+import { defineCommand, type Context } from '../command.ts';
+import { dataFolder, dataOption } from '../connection.ts';
+import { curlFrom, exampleFile, EXAMPLES, loadExample, type Example } from '../example.ts';
+import { bytes, choice, integer, many, text, withDefault } from '../option.ts';
+import { renderUp } from '../output/up.ts';
+import { usageError } from '../usage.ts';
+
+const HTTP_PORT = 4700;
+const GRPC_PORT = 4701;
+
+export interface UpResult {
+  readonly url: string;
+  /** `host:port`. */
+  readonly grpcUrl: string;
+  readonly access: 'open' | 'keys';
+  readonly dataFolder: string;
+  readonly pid: number;
+  /** From the start of the process. */
+  readonly readyMs: number;
+  readonly deployments: readonly { readonly name: string; readonly status: string }[];
+  readonly example?: ExampleRun | undefined;
+  /** The command to try next. */
+  readonly next: string;
+}
+
+export interface ExampleRun {
+  readonly name: string;
+  readonly curl: string;
+  /** What that line answers, as the texts or the JSON in it. */
+  readonly answer: readonly string[];
+  readonly tookMs: number;
+}
+
+export const up = defineCommand({
+  name: 'up',
+  summary: 'Start a node on this machine; Ctrl-C drains and stops it.',
+  details:
+    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create. The first Ctrl-C answers what was accepted and exits 0; a second one exits at once.',
+  examples: [
+    { command: 'skein up --example ocr', does: 'With the example that reads text in images' },
+    { command: 'skein up --host 0.0.0.0 --log json', does: 'For others, with keys' },
+  ],
+  arguments: {},
+  options: {
+    host: withDefault(text('ADDRESS', 'Address to listen on.'), '127.0.0.1'),
+    port: integer('N', `HTTP port; default: ${HTTP_PORT}, or the next free one.`, {
+      min: 0,
+      max: 65_535,
+    }),
+    grpcPort: integer('N', `gRPC port; default: ${GRPC_PORT}, or the next free one.`, {
+      min: 0,
+      max: 65_535,
+    }),
+    data: dataOption,
+    example: choice(EXAMPLES, 'Deploy an example and show how to call it.'),
+    keys: withDefault(
+      choice(['auto', 'required'], 'required: ask for API keys on loopback too.'),
+      'auto',
+    ),
+    allowOrigin: many('ORIGIN', 'Let pages of this origin call the node from a browser.'),
+    cores: integer('N', 'Cores that replicas may use; default: all.', { min: 1, max: 1024 }),
+    maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
+    log: choice(['pretty', 'json', 'off'], 'Default: pretty on a terminal, else json.'),
+    otlp: text('URL', 'Send OpenTelemetry traces to this OTLP/HTTP endpoint.'),
+  },
+  async run(context, options): Promise<UpResult> {
+    const folder = dataFolder(context, options.data);
+    const key = context.env['SKEIN_KEY'];
+    context.notes.progress('Starting …');
+    const node = await startNode({
+      host: options.host,
+      port: options.port ?? HTTP_PORT,
+      portIsDefault: options.port === undefined,
+      grpcPort: options.grpcPort ?? GRPC_PORT,
+      grpcPortIsDefault: options.grpcPort === undefined,
+      dataFolder: folder,
+      maxBodyBytes: options.maxBody,
+      log: options.log ?? (process.stderr.isTTY ? 'pretty' : 'json'),
+      access: options.keys,
+      allowedOrigins: options.allowOrigin,
+      ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
+      ...(options.cores === undefined ? {} : { cores: options.cores }),
+    });
+    context.stay(() => drainWhenAsked(context, node));
+    try {
+      const client = createClient({ url: node.url, key });
+      const example =
+        options.example === undefined
+          ? undefined
+          : await runExample(context, client, node, options.example, key);
+      return {
+        url: node.url,
+        grpcUrl: node.grpcUrl,
+        access: node.access,
+        dataFolder: folder,
+        pid: process.pid,
+        readyMs: performance.now(),
+        deployments: await deployed(client, node, key),
+        ...(example === undefined ? {} : { example }),
+        next: nextCommand(context, example),
+      };
+    } catch (error) {
+      await node.drain();
+      throw error;
+    }
+  },
+  render: renderUp,
+});
+
+async function drainWhenAsked(context: Context, node: RunningNode): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (context.signal.aborted) resolve();
+    else context.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  context.notes.line('Draining: what was accepted is answered first. Ctrl-C again stops at once.');
+  await node.drain();
+}
+
+/** Deploys the example, then sends its own `curl` line and reads the answer as a person would. */
+async function runExample(
+  context: Context,
+  client: Client,
+  node: RunningNode,
+  name: (typeof EXAMPLES)[number],
+  key: string | undefined,
+): Promise<ExampleRun> {
+  if (node.access === 'keys' && key === undefined) {
+    throw usageError(
+      'The node requires API keys, so --example needs one with the scopes admin, read and infer in SKEIN_KEY.',
+    );
+  }
+  const example = await loadExample(name);
+  await example.deployExample(client, {
+    onProgress: (line) => context.notes.step(`${name}: ${line}`),
+  });
+  context.notes.step(`${name}: asking it`);
+  const startedAt = performance.now();
+  const answer = await sendSample(example, node.url, name, key);
+  const curl = curlFrom(context.cwd, example, node.url);
+  return { name, curl, answer, tookMs: performance.now() - startedAt };
+}
+
+/** The same request as the example's `curl` line: the file as the one raw input, JSON back. */
+async function sendSample(
+  { sample }: Example,
+  url: string,
+  name: string,
+  key: string | undefined,
+): Promise<string[]> {
+  const response = await fetch(`${url}/v2/models/${name}/infer`, {
+    method: 'POST',
+    headers: {
+      'inference-header-content-length': '0',
+      accept: 'application/json',
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    },
+    body: await readFile(exampleFile(sample.image)),
+  });
+  const text = await response.text();
+  const { outputs = [] } = JSON.parse(text) as {
+    outputs?: { readonly name: string; readonly data: readonly unknown[] }[];
+  };
+  const lines = outputs.find((output) => output.name === 'text');
+  return lines === undefined ? [text] : lines.data.map(String);
+}
+
+async function deployed(
+  client: Client,
+  node: RunningNode,
+  key: string | undefined,
+): Promise<UpResult['deployments']> {
+  if (node.access === 'keys' && key === undefined) return [];
+  const { deployments } = await client.listDeployments();
+  return deployments.map(({ name, status }) => ({ name, status }));
+}
+
+function nextCommand(context: Context, example: ExampleRun | undefined): string {
+  // npm and npx say so in the environment; then `skein` itself is not on the PATH.
+  const skein = context.env['npm_command'] === undefined ? 'skein' : 'npx skein';
+  if (example === undefined) return `${skein} deploy model.onnx --name NAME --objective 100ms`;
+  if (example.name !== 'ocr') return `${skein} show ${example.name}`;
+  const image = relative(context.cwd, exampleFile('examples/ocr/images/street-sign.jpg'));
+  return `${skein} infer ocr --image ${image}`;
+}

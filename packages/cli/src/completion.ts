@@ -1,0 +1,244 @@
+/**
+ * Shell completion, generated from the command table. The scripts hold every word they offer, so
+ * that a Tab costs no start of Node; only names of deployments are asked for, from a running node.
+ */
+import { optionName } from './command.ts';
+import type { AnyCommand } from './commands.ts';
+import { COMMON_OPTIONS } from './help.ts';
+import type { Option } from './option.ts';
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+const GENERATORS: Readonly<Record<Shell, (commands: readonly AnyCommand[]) => string>> = {
+  bash: bashScript,
+  zsh: zshScript,
+  fish: fishScript,
+};
+
+export function completionScript(shell: Shell, commands: readonly AnyCommand[]): string {
+  return GENERATORS[shell](commands);
+}
+
+/** Names of deployments, quietly nothing when no node answers. */
+const DEPLOYMENTS = 'skein ls --json 2>/dev/null | grep -o \'"name": *"[^"]*"\' | cut -d\'"\' -f4';
+
+function flagsOf(command: AnyCommand): string[] {
+  const own = Object.entries(command.options).flatMap(([key, option]) => [
+    `--${optionName(key)}`,
+    ...(option.short === undefined ? [] : [`-${option.short}`]),
+  ]);
+  return [...own, ...Object.keys(COMMON_OPTIONS).map((name) => `--${name}`)];
+}
+
+/** First words, each once, and the second words of groups. */
+function words(commands: readonly AnyCommand[]): {
+  first: string[];
+  groups: Map<string, string[]>;
+} {
+  const groups = new Map<string, string[]>();
+  const first = new Set<string>();
+  for (const { name } of commands) {
+    const [head = '', tail] = name.split(' ');
+    first.add(head);
+    if (tail !== undefined) groups.set(head, [...(groups.get(head) ?? []), tail]);
+  }
+  return { first: [...first], groups };
+}
+
+function bashScript(commands: readonly AnyCommand[]): string {
+  const { first, groups } = words(commands);
+  const groupCases = [...groups].map(
+    ([head, tails]) => `    ${head}) words="${tails.join(' ')}"; wanted=2 ;;`,
+  );
+  const commandCases = commands.map((command) => bashCommandCase(command));
+  return `# bash completion for skein. Install: skein completion bash > ~/.local/share/bash-completion/completions/skein
+_skein_deployments() { ${DEPLOYMENTS}; }
+_skein() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
+  local command="\${COMP_WORDS[1]}" words="" wanted=1 kind="" flags=""
+  COMPREPLY=()
+  case "$command" in
+${groupCases.join('\n')}
+  esac
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${first.join(' ')}" -- "$current"))
+    return
+  fi
+  if [ "$wanted" -eq 2 ]; then
+    if [ "$COMP_CWORD" -eq 2 ]; then
+      COMPREPLY=($(compgen -W "$words" -- "$current"))
+      return
+    fi
+    command="$command \${COMP_WORDS[2]}"
+  fi
+  case "$command" in
+${commandCases.join('\n')}
+  esac
+  case "$current" in
+    -*) kind="words"; words="$flags" ;;
+  esac
+  case "$kind" in
+    file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$current")) ;;
+    folder) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$current")) ;;
+    deployment) COMPREPLY=($(compgen -W "$(_skein_deployments)" -- "$current")) ;;
+    words) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
+  esac
+}
+complete -F _skein skein
+`;
+}
+
+function bashCommandCase(command: AnyCommand): string {
+  const optionCases = Object.entries(command.options)
+    .filter(([, option]) => option.placeholder !== undefined)
+    .map(([key, option]) => {
+      const names = [
+        `--${optionName(key)}`,
+        ...(option.short === undefined ? [] : [`-${option.short}`]),
+      ];
+      return `        ${names.join('|')}) ${bashKind(option)} ;;`;
+    });
+  const [argument] = Object.values(command.arguments);
+  const fallback = argument === undefined ? 'kind=""' : bashKind(argument);
+  return [
+    `    "${command.name}")`,
+    `      flags="${flagsOf(command).join(' ')}"`,
+    '      case "$previous" in',
+    ...optionCases,
+    `        *) ${fallback} ;;`,
+    '      esac ;;',
+  ].join('\n');
+}
+
+function bashKind(of: Pick<Option<unknown>, 'choices' | 'completes'>): string {
+  if (of.choices !== undefined) return `kind="words"; words="${of.choices.join(' ')}"`;
+  return of.completes === 'nothing' ? 'kind="nothing"' : `kind="${of.completes}"`;
+}
+
+function zshScript(commands: readonly AnyCommand[]): string {
+  const { first, groups } = words(commands);
+  const summaryOf = new Map(commands.map((command) => [command.name, command.summary]));
+  const described = first.map((word) =>
+    zshQuote(`${word}:${summaryOf.get(word) ?? `manage ${word}`}`),
+  );
+  const groupCases = [...groups].map(([head, tails]) => {
+    const items = tails.map((tail) =>
+      zshQuote(`${tail}:${summaryOf.get(`${head} ${tail}`) ?? ''}`),
+    );
+    return `    ${head}) group=(${items.join(' ')}) ;;`;
+  });
+  const commandCases = commands.map((command) => {
+    const specs = [
+      ...Object.entries(command.options).map(([key, option]) => zshOption(optionName(key), option)),
+      ...Object.entries(COMMON_OPTIONS).map(([name, meaning]) =>
+        zshQuote(`--${name}[${zshText(meaning)}]`),
+      ),
+      ...Object.values(command.arguments).map((argument, index) =>
+        zshQuote(`${index + 1}:${zshText(argument.placeholder)}:${zshAction(argument)}`),
+      ),
+    ];
+    return `    ${zshQuote(command.name)}) _arguments -s ${specs.join(' ')} ;;`;
+  });
+  return `#compdef skein
+# zsh completion for skein. Install: skein completion zsh > "\${fpath[1]}/_skein"
+_skein_deployments() { local -a names; names=(\${(f)"$(${DEPLOYMENTS})"}); compadd -a names; }
+_skein() {
+  local command="$words[2]"
+  local -a commands group
+  commands=(${described.join(' ')})
+  if (( CURRENT == 2 )); then _describe command commands; return; fi
+  case "$command" in
+${groupCases.join('\n')}
+  esac
+  if (( $#group )); then
+    if (( CURRENT == 3 )); then _describe command group; return; fi
+    command="$command $words[3]"
+    shift words; (( CURRENT-- ))
+  fi
+  shift words; (( CURRENT-- ))
+  case "$command" in
+${commandCases.join('\n')}
+  esac
+}
+if [ "$funcstack[1]" = "_skein" ]; then _skein "$@"; else compdef _skein skein; fi
+`;
+}
+
+function zshOption(name: string, option: Option<unknown>): string {
+  const repeat = option.repeats ? '*' : '';
+  const taken =
+    option.placeholder === undefined ? '' : `:${zshText(option.placeholder)}:${zshAction(option)}`;
+  const spec = (flag: string): string =>
+    zshQuote(`${repeat}${flag}[${zshText(option.summary)}]${taken}`);
+  return option.short === undefined
+    ? spec(`--${name}`)
+    : `${spec(`--${name}`)} ${spec(`-${option.short}`)}`;
+}
+
+function zshAction(of: Pick<Option<unknown>, 'choices' | 'completes'>): string {
+  if (of.choices !== undefined) return `(${of.choices.join(' ')})`;
+  if (of.completes === 'file') return '_files';
+  if (of.completes === 'folder') return '_files -/';
+  return of.completes === 'deployment' ? '_skein_deployments' : ' ';
+}
+
+function zshText(text: string): string {
+  return text.replaceAll(/[[\]:\\]/g, (character) => `\\${character}`);
+}
+
+function zshQuote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function fishScript(commands: readonly AnyCommand[]): string {
+  const { first, groups } = words(commands);
+  const summaryOf = new Map(commands.map((command) => [command.name, command.summary]));
+  const lines = [
+    '# fish completion for skein. Install: skein completion fish > ~/.config/fish/completions/skein.fish',
+    `function __skein_deployments; ${DEPLOYMENTS}; end`,
+    'complete -c skein -f',
+    ...first.map(
+      (word) =>
+        `complete -c skein -n __fish_use_subcommand -a ${word} -d ${fishQuote(summaryOf.get(word) ?? `manage ${word}`)}`,
+    ),
+  ];
+  for (const [head, tails] of groups) {
+    for (const tail of tails) {
+      lines.push(
+        `complete -c skein -n '__fish_seen_subcommand_from ${head}; and not __fish_seen_subcommand_from ${tails.join(' ')}' -a ${tail} -d ${fishQuote(summaryOf.get(`${head} ${tail}`) ?? '')}`,
+      );
+    }
+  }
+  for (const command of commands) {
+    const seen = command.name
+      .split(' ')
+      .map((word) => `__fish_seen_subcommand_from ${word}`)
+      .join('; and ');
+    const start = `complete -c skein -n '${seen}'`;
+    for (const [key, option] of Object.entries(command.options)) {
+      const short = option.short === undefined ? '' : ` -s ${option.short}`;
+      const taken = option.placeholder === undefined ? '' : ` -r${fishAction(option)}`;
+      lines.push(`${start} -l ${optionName(key)}${short}${taken} -d ${fishQuote(option.summary)}`);
+    }
+    for (const argument of Object.values(command.arguments)) {
+      const action = fishAction(argument);
+      if (action !== '') lines.push(`${start}${action}`);
+    }
+    for (const [name, meaning] of Object.entries(COMMON_OPTIONS)) {
+      lines.push(`${start} -l ${name} -d ${fishQuote(meaning)}`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function fishAction(of: Pick<Option<unknown>, 'choices' | 'completes'>): string {
+  if (of.choices !== undefined) return ` -a ${fishQuote(of.choices.join(' '))}`;
+  if (of.completes === 'file') return ' -F';
+  if (of.completes === 'folder') return " -a '(__fish_complete_directories)'";
+  return of.completes === 'deployment' ? " -a '(__skein_deployments)'" : '';
+}
+
+function fishQuote(text: string): string {
+  return `'${text.replaceAll(/['\\]/g, (character) => `\\${character}`)}'`;
+}

@@ -1,0 +1,78 @@
+/** What a check of the machine finds. */
+import { spawn } from 'node:child_process';
+
+export interface Finding {
+  readonly name: string;
+  /**
+   * `ok`: works. `missing`: not there, and not needed to serve on a CPU. `broken`: there, or needed,
+   * and does not work.
+   */
+  readonly status: 'ok' | 'missing' | 'broken';
+  /** Whether Skein cannot serve without it. */
+  readonly needed: boolean;
+  /** What was found, or what went wrong. */
+  readonly detail: string;
+  /** A command for this system; present unless ok. */
+  readonly fix?: string | undefined;
+}
+
+export interface CheckContext {
+  readonly dataFolder: string;
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export type Check = (context: CheckContext) => Promise<Finding>;
+
+export function ok(name: string, needed: boolean, detail: string): Finding {
+  return { name, status: 'ok', needed, detail };
+}
+
+export function missing(name: string, detail: string, fix: string): Finding {
+  return { name, status: 'missing', needed: false, detail, fix };
+}
+
+export function broken(name: string, needed: boolean, detail: string, fix: string): Finding {
+  return { name, status: 'broken', needed, detail, fix };
+}
+
+export interface Outcome {
+  /** Absent when the program could not be started, or was ended by a signal. */
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Whether there is no such program. */
+  readonly absent: boolean;
+}
+
+/** Runs a program to its end, for at most ten seconds. Never throws. */
+export function tryProgram(program: string, args: readonly string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 10_000 });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      resolve({ code: undefined, stdout, stderr: error.message, absent: error.code === 'ENOENT' });
+    });
+    child.on('close', (code) => {
+      resolve({ code: code ?? undefined, stdout, stderr, absent: false });
+    });
+  });
+}
+
+/** The first line that says something. */
+export function firstLine(text: string): string {
+  return (
+    text
+      .split('\n')
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? ''
+  );
+}

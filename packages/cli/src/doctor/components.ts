@@ -1,0 +1,115 @@
+/** Programs beside Skein that parts of it can use: Redis, Docker, bubblewrap, Chromium. */
+import { connect } from 'node:net';
+import { broken, firstLine, missing, ok, tryProgram, type Check } from './check.ts';
+import { installCommand, thisSystem } from './system.ts';
+
+export const checkRedis: Check = async ({ env }) => {
+  const url = new URL(env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
+  const port = Number(url.port === '' ? 6379 : url.port);
+  const greeting = await pingRedis(url.hostname, port);
+  if (greeting === '+PONG') return ok('Redis', false, `answers at ${url.hostname}:${port}`);
+  if (greeting?.startsWith('-NOAUTH'))
+    return ok('Redis', false, `at ${url.hostname}:${port}, with a password`);
+  const program = await tryProgram('redis-server', ['--version']);
+  if (program.absent) {
+    return missing(
+      'Redis',
+      'not installed; only a fleet needs it',
+      installCommand('redis', thisSystem()),
+    );
+  }
+  return missing(
+    'Redis',
+    `installed (${/v=([\d.]+)/.exec(program.stdout)?.[1] ?? 'version unknown'}), but none answers at ${url.hostname}:${port}`,
+    'redis-server --appendonly yes --daemonize yes',
+  );
+};
+
+/** The first line of the answer to PING; absent when nothing answers. */
+function pingRedis(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 });
+    const end = (answer: string | undefined): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('data', (data: Buffer) => end(firstLine(data.toString())));
+    socket.once('error', () => end(undefined));
+    socket.once('timeout', () => end(undefined));
+  });
+}
+
+export const checkDocker: Check = async () => {
+  const docker = await tryProgram('docker', ['version', '--format', '{{.Server.Version}}']);
+  if (docker.code === 0) return ok('Docker', false, `Engine ${firstLine(docker.stdout)}`);
+  if (docker.absent) {
+    return missing(
+      'Docker',
+      'not installed; only jobs in containers need it',
+      installCommand('docker', thisSystem()),
+    );
+  }
+  const reason = firstLine(docker.stderr);
+  if (/permission denied/i.test(reason)) {
+    return broken(
+      'Docker',
+      false,
+      'this user may not use it',
+      'sudo usermod -aG docker $USER, then log in again',
+    );
+  }
+  const start =
+    process.platform === 'linux' ? 'sudo systemctl start docker' : 'Start Docker Desktop';
+  return broken('Docker', false, `installed, but its engine does not answer: ${reason}`, start);
+};
+
+export const checkBubblewrap: Check = async () => {
+  if (process.platform !== 'linux') {
+    return missing(
+      'bubblewrap',
+      `not on ${process.platform}; sandboxed jobs use Docker there`,
+      'Nothing to do',
+    );
+  }
+  const program = await tryProgram('bwrap', ['--version']);
+  if (program.absent) {
+    return missing(
+      'bubblewrap',
+      'not installed; only sandboxed jobs need it',
+      installCommand('bubblewrap', thisSystem()),
+    );
+  }
+  const trial = await tryProgram('bwrap', [
+    '--unshare-all',
+    '--ro-bind',
+    '/',
+    '/',
+    '--dev',
+    '/dev',
+    'true',
+  ]);
+  if (trial.code === 0)
+    return ok('bubblewrap', false, `${firstLine(program.stdout)}, makes a sandbox`);
+  return broken(
+    'bubblewrap',
+    false,
+    `installed, but makes no sandbox: ${firstLine(trial.stderr)}`,
+    'sudo sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0',
+  );
+};
+
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+export const checkChromium: Check = async ({ env }) => {
+  const named = env['CHROMIUM_PATH'];
+  for (const program of named === undefined ? BROWSERS : [named]) {
+    const browser = await tryProgram(program, ['--version']);
+    if (browser.code === 0) return ok('Chromium', false, firstLine(browser.stdout));
+  }
+  return missing(
+    'Chromium',
+    'not found; only the project’s own tests need it',
+    installCommand('chromium', thisSystem()),
+  );
+};

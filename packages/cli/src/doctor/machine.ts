@@ -1,0 +1,111 @@
+/** The machine itself: Node, cores, memory, disk, ports. */
+import { statfs } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { formatBytes } from '../output/units.ts';
+import { broken, missing, ok, type Check, type CheckContext, type Finding } from './check.ts';
+
+const LEAST_MEMORY = 512 * 1024 ** 2;
+const LEAST_DISK = 512 * 1024 ** 2;
+
+export const checkNode: Check = () => {
+  const { node } = process.versions;
+  const [major = 0, minor = 0] = node.split('.').map(Number);
+  const recent = major > 22 || (major === 22 && minor >= 18);
+  return Promise.resolve(
+    recent
+      ? ok('Node', true, `${node} at ${process.execPath}`)
+      : broken('Node', true, `${node} cannot run TypeScript`, 'npm ci (brings a private Node 24)'),
+  );
+};
+
+export const checkCores: Check = () => {
+  const usable = availableParallelism();
+  const all = cpus().length;
+  const model = cpus()[0]?.model.trim() ?? '';
+  const limited = usable < all ? ` of ${all} (limited by affinity or a cgroup)` : '';
+  return Promise.resolve(
+    ok('Cores', true, `${usable}${limited}${model === '' ? '' : `, ${model}`}`),
+  );
+};
+
+export const checkMemory: Check = () => {
+  const limit = process.constrainedMemory();
+  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
+  const free = Math.min(process.availableMemory(), total);
+  const detail = `${formatBytes(free)} free of ${formatBytes(total)}`;
+  return Promise.resolve(
+    free >= LEAST_MEMORY
+      ? ok('Memory', true, detail)
+      : broken(
+          'Memory',
+          true,
+          `${detail}; 512 MiB are needed`,
+          'End other programs, or raise the memory limit',
+        ),
+  );
+};
+
+export const checkDisk: Check = async ({ dataFolder }) => {
+  const { free, folder } = await freeSpace(dataFolder);
+  const detail = `${formatBytes(free)} free at ${folder}`;
+  return free >= LEAST_DISK
+    ? ok('Disk', true, detail)
+    : broken(
+        'Disk',
+        true,
+        `${detail}; 512 MiB are needed`,
+        'Free space there, or choose another folder with --data',
+      );
+};
+
+/** Of the folder, or of the nearest one above it that exists. */
+async function freeSpace(folder: string): Promise<{ free: number; folder: string }> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return { free: bavail * bsize, folder };
+  } catch (error) {
+    const parent = dirname(folder);
+    if (parent === folder) throw error;
+    return freeSpace(parent);
+  }
+}
+
+export const checkHttpPort: Check = (context) => checkPort('HTTP port', context.httpPort, context);
+export const checkGrpcPort: Check = (context) => checkPort('gRPC port', context.grpcPort, context);
+
+/** A taken port breaks nothing: `skein up` takes the next free one. */
+async function checkPort(name: string, port: number, context: CheckContext): Promise<Finding> {
+  const failure = await tryPort(port);
+  if (failure === undefined) return ok(name, false, `${port} is free`);
+  if (await answersAsSkein(context.httpPort))
+    return ok(name, false, `${port} is taken by a Skein node`);
+  return missing(
+    name,
+    `${port} cannot be had (${failure}); skein up takes the next free one`,
+    process.platform === 'win32'
+      ? `netstat -ano | findstr :${port}`
+      : `ss -ltnp 'sport = :${port}' (shows who has it)`,
+  );
+}
+
+function tryPort(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ port, host: '127.0.0.1' }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+async function answersAsSkein(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/v2`, {
+      signal: AbortSignal.timeout(1000),
+    });
+    const { name } = (await response.json()) as { name?: unknown };
+    return typeof name === 'string' && name.toLowerCase().includes('skein');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * API keys, over a node or straight in its data folder. The first key must be made before a node
+ * may listen beyond this machine, so no node can be asked for it.
+ */
+import type { NewKey } from '@skein/api';
+import type { Context } from './command.ts';
+import {
+  connect,
+  dataFolder,
+  explicitUrl,
+  runningNodeUrl,
+  type ConnectionChoice,
+} from './connection.ts';
+
+/** What may be shown of a key. */
+export interface ShownKey {
+  readonly id: string;
+  readonly label: string;
+  readonly tenant: string;
+  readonly scopes: readonly string[];
+  readonly ratePerSecond?: number | undefined;
+  readonly maxConcurrent?: number | undefined;
+  readonly createdAt: string;
+  readonly expiresAt?: string | undefined;
+  readonly revokedAt?: string | undefined;
+}
+
+export interface KeyStore {
+  /** Where the keys are: the node's URL, or the data folder. */
+  readonly place: string;
+  create(key: NewKey): Promise<ShownKey & { readonly secret: string }>;
+  list(): Promise<readonly ShownKey[]>;
+  revoke(id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The node that was named or runs on the data folder; else the folder itself. */
+export async function openKeyStore(context: Context, choice: ConnectionChoice): Promise<KeyStore> {
+  const folder = dataFolder(context, choice.data);
+  const running = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
+  return running === undefined ? offline(folder) : online(context, choice);
+}
+
+async function online(context: Context, choice: ConnectionChoice): Promise<KeyStore> {
+  const { client, url } = await connect(context, choice);
+  const call = { signal: context.signal };
+  return {
+    place: url,
+    create: (key) => client.createKey(key, call),
+    list: async () => (await client.listKeys(undefined, call)).keys,
+    revoke: async (id) => {
+      await client.revokeKey({ id }, call);
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function offline(folder: string): Promise<KeyStore> {
+  const { openDataFolder, openKeyRing, openSqliteState } = await import('@skein/server');
+  const held = await openDataFolder(folder);
+  const state = await openSqliteState(held.databasePath);
+  const keys = await openKeyRing(state);
+  return {
+    place: folder,
+    async create(key) {
+      const { key: view, secret } = await keys.create(key);
+      return { ...view, secret };
+    },
+    list: () => keys.list(),
+    revoke: (id) => keys.revoke(id),
+    async close() {
+      await state.close();
+      await held.close();
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest';
+import { createArrivals } from './arrivals.ts';
+import { runClosedLoop, runOpenLoop, type LoadClock } from './loop.ts';
+import { Tally } from './tally.ts';
+import { ANSWERED, type Sender, type WireAnswer } from './target.ts';
+
+/** Time that only moves when the simulation says so. */
+class SimulatedClock implements LoadClock {
+  #now = 0;
+  readonly #events: { at: number; order: number; run: () => void }[] = [];
+  #order = 0;
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, wake: () => void): void {
+    this.#events.push({ at: this.#now + ms, order: this.#order++, run: wake });
+  }
+
+  /** Runs event after event; a time that has passed already, as after a stall, stays passed. */
+  async runUntilIdle(): Promise<void> {
+    for (;;) {
+      this.#events.sort((a, b) => a.at - b.at || a.order - b.order);
+      const next = this.#events.shift();
+      if (next === undefined) return;
+      this.#now = Math.max(this.#now, next.at);
+      next.run();
+      await Promise.resolve();
+    }
+  }
+
+  /** The whole process stands still, as in a long garbage collection. */
+  stall(ms: number): void {
+    this.#now += ms;
+  }
+}
+
+/** A server with one worker and a queue, whose run times are chosen by the time a run starts. */
+class SimulatedServer implements Sender {
+  #freeAt = 0;
+  sent = 0;
+  readonly #clock: SimulatedClock;
+  readonly #runMs: (startsAt: number) => number;
+  readonly #answer: () => WireAnswer;
+
+  constructor(
+    clock: SimulatedClock,
+    runMs: (startsAt: number) => number,
+    answer: () => WireAnswer = () => ANSWERED,
+  ) {
+    this.#clock = clock;
+    this.#runMs = runMs;
+    this.#answer = answer;
+  }
+
+  send(done: (answer: WireAnswer) => void): void {
+    this.sent += 1;
+    const now = this.#clock.now();
+    const startsAt = Math.max(now, this.#freeAt);
+    this.#freeAt = startsAt + this.#runMs(startsAt);
+    this.#clock.after(this.#freeAt - now, () => done(this.#answer()));
+  }
+
+  warm(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {}
+}
+
+const never = new AbortController().signal;
+const constant = (rate: number) => createArrivals({ kind: 'constant', rate, seed: 1 });
+
+describe('open loop', () => {
+  it('charges a stall of the server to every request that should have been sent meanwhile', async () => {
+    const clock = new SimulatedClock();
+    // 1 ms a run, except that everything stands still from 1 s to 2 s.
+    const server = new SimulatedServer(clock, (at) => (at >= 1000 && at < 2000 ? 2001 - at : 1));
+    const tally = new Tally(100);
+    const window = { warmupMs: 0, durationMs: 4000, timeoutMs: 60_000 };
+    const loop = runOpenLoop(constant(100), server, tally, window, never, clock);
+    await clock.runUntilIdle();
+    await loop;
+
+    // The oracle: a queue of 400 requests, 10 ms apart, each from its intended time.
+    const expected: number[] = [];
+    let freeAt = 0;
+    for (let at = 0; at < 4000; at += 10) {
+      const start = Math.max(at, freeAt);
+      freeAt = start >= 1000 && start < 2000 ? 2001 : start + 1;
+      expected.push(freeAt - at);
+    }
+    const late = expected.filter((ms) => ms > 100).length;
+    expect(late).toBeGreaterThan(85);
+    expect(tally.sent).toBe(400);
+    expect(tally.answered).toBe(400);
+    expect(tally.answeredInTime).toBe(400 - late);
+    expect(tally.latency().maxMs).toBe(Math.max(...expected));
+    const mean = expected.reduce((sum, ms) => sum + ms, 0) / expected.length;
+    expect(tally.latency().meanMs).toBeCloseTo(mean, 6);
+  });
+
+  it('charges a stall of the generator itself, and says that its sends were late', async () => {
+    const clock = new SimulatedClock();
+    const server = new SimulatedServer(clock, () => 0);
+    const tally = new Tally(100);
+    clock.after(1000, () => clock.stall(500));
+    const window = { warmupMs: 0, durationMs: 2000, timeoutMs: 60_000 };
+    const loop = runOpenLoop(constant(100), server, tally, window, never, clock);
+    await clock.runUntilIdle();
+    await loop;
+
+    expect(tally.sent).toBe(200);
+    expect(tally.sendDelay().maxMs).toBeGreaterThanOrEqual(480);
+    expect(tally.latency().maxMs).toBeGreaterThanOrEqual(480);
+    // Fifty sends fell into the stall, and forty of them are more than 100 ms late.
+    expect(200 - tally.answeredInTime).toBeGreaterThanOrEqual(39);
+    expect(200 - tally.answeredInTime).toBeLessThanOrEqual(41);
+  });
+
+  it('goes on sending when nothing comes back, and waits for the last answer', async () => {
+    const clock = new SimulatedClock();
+    const server = new SimulatedServer(clock, () => 1000);
+    const tally = new Tally(100);
+    const window = { warmupMs: 0, durationMs: 1000, timeoutMs: 60_000 };
+    const loop = runOpenLoop(constant(50), server, tally, window, never, clock);
+    await clock.runUntilIdle();
+    await loop;
+    expect(server.sent).toBe(50);
+    expect(tally.answered).toBe(50);
+    // The last was sent at 980 ms and waited for 49 others.
+    expect(tally.latency().maxMs).toBe(50_000 - 980);
+  });
+
+  it('sends during the warm-up without counting', async () => {
+    const clock = new SimulatedClock();
+    const server = new SimulatedServer(clock, () => 1);
+    const tally = new Tally(100);
+    const window = { warmupMs: 500, durationMs: 1000, timeoutMs: 60_000 };
+    const loop = runOpenLoop(constant(100), server, tally, window, never, clock);
+    await clock.runUntilIdle();
+    await loop;
+    expect(server.sent).toBe(150);
+    expect(tally.sent).toBe(100);
+    expect(tally.answered).toBe(100);
+  });
+
+  it('tells refusals and failures from answers', async () => {
+    const clock = new SimulatedClock();
+    let count = 0;
+    const answers: WireAnswer[] = [
+      ANSWERED,
+      { outcome: 'refused', reason: 'QUEUE_FULL' },
+      { outcome: 'failed', reason: 'timeout' },
+    ];
+    const server = new SimulatedServer(
+      clock,
+      () => 2,
+      () => answers[count++ % 3] ?? ANSWERED,
+    );
+    const tally = new Tally(100);
+    const window = { warmupMs: 0, durationMs: 300, timeoutMs: 60_000 };
+    const loop = runOpenLoop(constant(100), server, tally, window, never, clock);
+    await clock.runUntilIdle();
+    await loop;
+    const { refused, failed } = tally.data();
+    expect([tally.sent, tally.answered]).toEqual([30, 10]);
+    expect(refused).toEqual({ QUEUE_FULL: 10 });
+    expect(failed).toEqual({ timeout: 10 });
+    expect(tally.refusal().p99Ms).toBeCloseTo(2, 1);
+  });
+
+  it('stops when it is aborted', async () => {
+    const clock = new SimulatedClock();
+    const server = new SimulatedServer(clock, () => 1);
+    const abort = new AbortController();
+    clock.after(100, () => abort.abort());
+    const window = { warmupMs: 0, durationMs: 10_000, timeoutMs: 60_000 };
+    const loop = runOpenLoop(constant(100), server, new Tally(100), window, abort.signal, clock);
+    await clock.runUntilIdle();
+    await loop;
+    expect(server.sent).toBeLessThan(15);
+  });
+});
+
+describe('closed loop', () => {
+  it('keeps as many requests in flight as there are clients', async () => {
+    const clock = new SimulatedClock();
+    const server = new SimulatedServer(clock, () => 10);
+    const tally = new Tally(1000);
+    const window = { warmupMs: 0, durationMs: 1000, timeoutMs: 60_000 };
+    const loop = runClosedLoop(4, server, tally, window, never, clock);
+    await clock.runUntilIdle();
+    await loop;
+    // One worker, 10 ms each: one answer every 10 ms, each after four runs.
+    expect(tally.answered).toBe(99);
+    expect(tally.latency().p99Ms).toBeCloseTo(40, 0);
+  });
+
+  it('does not become a busy loop when everything is refused at once', async () => {
+    const clock = new SimulatedClock();
+    const server = new SimulatedServer(
+      clock,
+      () => 0,
+      () => ({ outcome: 'refused', reason: 'x' }),
+    );
+    const window = { warmupMs: 0, durationMs: 100, timeoutMs: 60_000 };
+    const loop = runClosedLoop(2, server, new Tally(100), window, never, clock);
+    await clock.runUntilIdle();
+    await loop;
+    expect(server.sent).toBeLessThanOrEqual(202);
+  });
+});

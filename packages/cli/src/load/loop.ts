@@ -1,0 +1,122 @@
+/**
+ * The two ways of sending.
+ *
+ * Open: at the intended times, whatever comes back; a latency counts from the intended time, so a
+ * server (or a generator) that stalls is charged for every request that should have been sent
+ * meanwhile. Measuring from the actual send would hide exactly the worst moments: "coordinated
+ * omission" (Gil Tene, "How NOT to Measure Latency").
+ *
+ * Closed: a fixed number of clients, each of which waits for its answer before it sends again. It
+ * finds the throughput of a server, and says nothing about latency under a given traffic.
+ */
+import type { Arrivals } from './arrivals.ts';
+import type { Tally } from './tally.ts';
+import type { Sender, WireAnswer } from './target.ts';
+
+/** Time in milliseconds, injected so that tests can simulate it. */
+export interface LoadClock {
+  now(): number;
+  /** Calls back once, no earlier than after `ms`. */
+  after(ms: number, wake: () => void): void;
+}
+
+export const SYSTEM_CLOCK: LoadClock = {
+  now: () => performance.now(),
+  after: (ms, wake) => {
+    setTimeout(wake, ms);
+  },
+};
+
+export interface LoopWindow {
+  /** Sent first and not counted. */
+  readonly warmupMs: number;
+  readonly durationMs: number;
+  /** After which a request without an answer is given up and counted as failed. */
+  readonly timeoutMs: number;
+}
+
+/** Resolves when every request that was sent has ended. */
+export function runOpenLoop(
+  arrivals: Arrivals,
+  sender: Sender,
+  tally: Tally,
+  window: LoopWindow,
+  signal: AbortSignal,
+  clock: LoadClock = SYSTEM_CLOCK,
+): Promise<void> {
+  const start = clock.now();
+  const countFrom = start + window.warmupMs;
+  const end = countFrom + window.durationMs;
+  return new Promise((resolve) => {
+    let outstanding = 0;
+    let next = start + arrivals();
+    let sending = true;
+
+    const sendOne = (intended: number, now: number): void => {
+      const counted = intended >= countFrom;
+      if (counted) tally.recordSent(now - intended);
+      outstanding += 1;
+      sender.send((answer: WireAnswer) => {
+        outstanding -= 1;
+        if (counted) tally.recordAnswer(answer, clock.now() - intended);
+        if (sending) pump();
+        else if (outstanding === 0) resolve();
+      }, window.timeoutMs);
+    };
+
+    /** Sends whatever is due. Also runs at every answer, which keeps sends close to their times. */
+    const pump = (): void => {
+      let now = clock.now();
+      while (next <= now && next < end && !signal.aborted) {
+        sendOne(next, now);
+        next = start + arrivals();
+        now = clock.now();
+      }
+      if (next < end && !signal.aborted) return;
+      sending = false;
+      if (outstanding === 0) resolve();
+    };
+
+    const tick = (): void => {
+      if (!sending) return;
+      pump();
+      if (sending) clock.after(Math.max(1, Math.floor(next - clock.now())), tick);
+    };
+    tick();
+  });
+}
+
+/** Resolves when every client has its last answer. Counts what was answered inside the window. */
+export function runClosedLoop(
+  clients: number,
+  sender: Sender,
+  tally: Tally,
+  window: LoopWindow,
+  signal: AbortSignal,
+  clock: LoadClock = SYSTEM_CLOCK,
+): Promise<void> {
+  const countFrom = clock.now() + window.warmupMs;
+  const end = countFrom + window.durationMs;
+  return new Promise((resolve) => {
+    let active = clients;
+    const sendOne = (): void => {
+      const sentAt = clock.now();
+      if (sentAt >= end || signal.aborted) {
+        active -= 1;
+        if (active === 0) resolve();
+        return;
+      }
+      sender.send((answer) => {
+        const now = clock.now();
+        if (now >= countFrom && now < end) {
+          tally.recordSent(0);
+          tally.recordAnswer(answer, now - sentAt);
+        }
+        // A refusal that comes at once would otherwise turn the client into a busy loop.
+        if (answer.outcome === 'ok') sendOne();
+        else clock.after(1, sendOne);
+      }, window.timeoutMs);
+    };
+    for (let client = 0; client < clients; client++) sendOne();
+  });
+}

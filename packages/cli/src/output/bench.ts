@@ -1,0 +1,134 @@
+/** The result of a benchmark as text. */
+import type { BenchResult } from '../commands/bench.ts';
+import type { LoadReport } from '../load/load.ts';
+import type { Style } from './style.ts';
+import { renderFields, renderTable, type Column } from './table.ts';
+import { formatDuration, formatNumber, formatRate, formatShare } from './units.ts';
+
+export function renderBench(result: BenchResult, style: Style): string {
+  const { capacity, overload, at } = result;
+  const promise = `${formatShare(result.quantile)} within ${formatDuration(result.objectiveMs)}`;
+  const sections = [
+    `${style.bold(result.deployment)}  ${style.dim(`${promise}, ${result.protocol}`)}`,
+  ];
+  if (at !== undefined)
+    sections.push(renderFields(reportFields(at), style), ...warnings([at], style));
+  if (capacity !== undefined) {
+    sections.push(
+      pointsTable(capacity.points, style),
+      capacity.rate > 0
+        ? `${style.green(formatRate(capacity.rate))} is the highest rate inside the objective${capacity.brokenAt === undefined ? ' that was tried' : `; ${formatRate(capacity.brokenAt)} is not`}.`
+        : style.red('No rate that was tried is inside the objective.'),
+      ...warnings(
+        capacity.points.filter((point) => point.rate <= capacity.rate).map((point) => point.report),
+        style,
+      ),
+    );
+  }
+  if (overload !== undefined) {
+    const fields: [string, string][] = [
+      ['goodput / capacity', formatShare(overload.goodputShare)],
+      [
+        'p99 / objective',
+        overload.admittedP99Ratio === null ? '–' : formatNumber(overload.admittedP99Ratio),
+      ],
+      ...reportFields(overload.report),
+    ];
+    sections.push(
+      `${style.bold(`${formatNumber(overload.factor)}× the capacity`)}\n${renderFields(fields, style)}`,
+      ...warnings([overload.report], style),
+    );
+  }
+  if (result.svg !== undefined) sections.push(`The curve is in ${style.cyan(result.svg)}.`);
+  return sections.join('\n\n');
+}
+
+function reportFields(report: LoadReport): [string, string][] {
+  const { latency } = report;
+  return [
+    [
+      'sent',
+      `${report.sent} in ${formatDuration(report.durationMs)}, ${formatRate(report.sentPerSecond)}`,
+    ],
+    ['answered', `${report.answered}, ${formatRate(report.answeredPerSecond)}`],
+    [
+      'goodput',
+      `${formatRate(report.goodputPerSecond)}, ${formatShare(report.attainment)} of all inside the objective`,
+    ],
+    [
+      'latency',
+      `p50 ${formatDuration(latency.p50Ms)}  p90 ${formatDuration(latency.p90Ms)}  p99 ${formatDuration(latency.p99Ms)}  p99.9 ${formatDuration(latency.p999Ms)}  max ${formatDuration(latency.maxMs)}`,
+    ],
+    ...(Object.keys(report.refused).length === 0
+      ? []
+      : [
+          [
+            'refused',
+            `${counts(report.refused)}; told after p50 ${formatDuration(report.refusal.p50Ms)}, p99 ${formatDuration(report.refusal.p99Ms)}`,
+          ] as [string, string],
+        ]),
+    ...(Object.keys(report.failed).length === 0
+      ? []
+      : [['failed', counts(report.failed)] as [string, string]]),
+  ];
+}
+
+const POINT_COLUMNS: readonly Column[] = [
+  { title: 'RATE', align: 'right' },
+  { title: 'GOODPUT', align: 'right' },
+  { title: 'IN TIME', align: 'right' },
+  { title: 'P50', align: 'right' },
+  { title: 'P90', align: 'right' },
+  { title: 'P99', align: 'right' },
+  { title: 'P99.9', align: 'right' },
+  { title: 'REFUSED', align: 'right' },
+  { title: '' },
+];
+
+function pointsTable(
+  points: readonly {
+    readonly rate: number;
+    readonly report: LoadReport;
+    readonly carried: boolean;
+  }[],
+  style: Style,
+): string {
+  return renderTable(
+    POINT_COLUMNS,
+    points.map(({ rate, report, carried }) => [
+      formatRate(rate),
+      formatRate(report.goodputPerSecond),
+      formatShare(report.attainment),
+      formatDuration(report.latency.p50Ms),
+      formatDuration(report.latency.p90Ms),
+      formatDuration(report.latency.p99Ms),
+      formatDuration(report.latency.p999Ms),
+      formatShare(report.sent === 0 ? null : total(report.refused) / report.sent),
+      carried ? style.green('ok') : style.red('over'),
+    ]),
+    style,
+  );
+}
+
+/** What makes the numbers doubtful. */
+function warnings(reports: readonly LoadReport[], style: Style): string[] {
+  const behind = reports.find((report) => report.generator.fellBehind);
+  if (behind === undefined) return [];
+  const { sendDelay, busyShare } = behind.generator;
+  return [
+    style.yellow(
+      `The generator fell behind: p99 of its sends left ${formatDuration(sendDelay.p99Ms)} late, ${formatShare(busyShare)} busy. The latencies are too high by that; give it --threads, or a machine of its own.`,
+    ),
+  ];
+}
+
+function counts(of: Readonly<Record<string, number>>): string {
+  return Object.entries(of)
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${count} ${reason}`)
+    .join(', ');
+}
+
+function total(of: Readonly<Record<string, number>>): number {
+  return Object.values(of).reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,56 @@
+/** Pieces of text about a deployment that several commands show. */
+import type { DeploymentView } from '@skein/api';
+import type { Style } from './style.ts';
+import { formatDuration, formatShare } from './units.ts';
+
+type View = DeploymentView;
+type SpecView = View['signature']['inputs'][number];
+
+const STATUS_COLOURS = {
+  ready: 'green',
+  starting: 'yellow',
+  idle: 'dim',
+  failed: 'red',
+} as const satisfies Record<View['status'], keyof Style>;
+
+export function statusText(view: Pick<View, 'status'>, style: Style): string {
+  return style[STATUS_COLOURS[view.status]](view.status);
+}
+
+/** `p99 ≤ 250 ms` */
+export function objectiveText({ settings: { objective } }: Pick<View, 'settings'>): string {
+  return `p${Number((objective.quantile * 100).toPrecision(6))} ≤ ${formatDuration(objective.latencyMs)}`;
+}
+
+/** `v3`, or `v2 95 % v3 5 %` while traffic is split. */
+export function versionsText(view: Pick<View, 'targets'>): string {
+  const total = view.targets.reduce((sum, target) => sum + target.weight, 0);
+  const [only] = view.targets;
+  if (view.targets.length === 1 && only !== undefined) return `v${only.version}`;
+  return view.targets
+    .map(({ version, weight }) => `v${version} ${formatShare(total === 0 ? 0 : weight / total)}`)
+    .join('  ');
+}
+
+/** `2 of 1–4 ready` */
+export function replicasText(view: Pick<View, 'targets' | 'settings'>): string {
+  const replicas = view.targets.flatMap((target) => target.replicas);
+  const ready = replicas.filter((replica) => replica.state === 'ready').length;
+  const bounds = view.settings.replicas;
+  const wanted = bounds === undefined ? '' : ` (${boundsText(bounds)})`;
+  return `${ready} ready${wanted}`;
+}
+
+function boundsText({ min, max }: { min: number; max: number }): string {
+  return min === max ? String(min) : `${min}–${max}`;
+}
+
+/** `image string[1], threshold float32[batch, 3]` */
+export function signatureText(specs: readonly SpecView[]): string {
+  if (specs.length === 0) return 'none';
+  return specs.map((spec) => `${spec.name} ${spec.type}${shapeText(spec.shape)}`).join(', ');
+}
+
+export function shapeText(shape: readonly (number | string | null)[]): string {
+  return `[${shape.map((size) => size ?? '?').join(', ')}]`;
+}

@@ -1,0 +1,174 @@
+/** Everything about one deployment, as text. Pure: the time is a parameter. */
+import type { DeploymentView, HistoryView, VersionView } from '@skein/api';
+import {
+  objectiveText,
+  replicasText,
+  signatureText,
+  statusText,
+  versionsText,
+} from './deployment.ts';
+import { rolloutLine } from './rollout.ts';
+import type { Style } from './style.ts';
+import { renderFields, renderTable } from './table.ts';
+import { formatAge, formatBytes, formatDuration, formatRate, formatShare } from './units.ts';
+
+export interface DeploymentDetails {
+  readonly deployment: DeploymentView;
+  /** Newest first. */
+  readonly history: readonly HistoryView[];
+  readonly versions: readonly VersionView[];
+}
+
+export function renderDeployment(details: DeploymentDetails, style: Style, now: number): string {
+  const { deployment, history, versions } = details;
+  const sections = [
+    heading(deployment, style),
+    renderFields(summaryFields(deployment), style),
+    ...(deployment.rollout === undefined
+      ? []
+      : [`${style.bold('Rollout')}  ${rolloutLine(deployment.rollout, style)}`]),
+    section('Versions', versionsTable(deployment, versions, style, now), style),
+    section('Replicas', replicasTable(deployment, style), style),
+    section('Run time by rows of a batch', latencyTable(deployment, style), style),
+    section('History', historyTable(history, style, now), style),
+  ];
+  return sections.filter((part) => part !== '').join('\n\n');
+}
+
+function heading(view: DeploymentView, style: Style): string {
+  const reason = view.reason === '' ? '' : style.dim(`  ${view.reason}`);
+  return `${style.bold(view.name)}  ${statusText(view, style)}${reason}`;
+}
+
+function summaryFields(view: DeploymentView): [string, string][] {
+  const { settings, last } = view;
+  const running = `${settings.device}, ${settings.isolation} isolation, ${settings.threads} thread${settings.threads === 1 ? '' : 's'} each`;
+  const traffic = `${formatRate(last.requestsPerSecond)} asked, ${formatRate(last.goodputPerSecond)} answered in time, ${formatRate(last.shedPerSecond)} refused`;
+  return [
+    ['inputs', signatureText(view.signature.inputs)],
+    ['outputs', signatureText(view.signature.outputs)],
+    ['objective', objectiveText(view)],
+    ['serves', versionsText(view)],
+    ...(view.kind === 'composition'
+      ? []
+      : ([
+          ['replicas', `${replicasText(view)}; ${running}`],
+          ['batching', `up to ${settings.batching.maxRows} rows`],
+        ] as [string, string][])),
+    ...(settings.cache === undefined
+      ? []
+      : ([
+          [
+            'cache',
+            `${formatBytes(settings.cache.maxBytes)} for ${formatDuration(settings.cache.ttlMs)}`,
+          ],
+        ] as [string, string][])),
+    ['last minute', traffic],
+    [
+      'latency',
+      `p50 ${formatDuration(last.p50Ms)}, p99 ${formatDuration(last.p99Ms)}; in time ${formatShare(last.sloAttainment)}`,
+    ],
+  ];
+}
+
+function versionsTable(
+  view: DeploymentView,
+  versions: readonly VersionView[],
+  style: Style,
+  now: number,
+): string {
+  const total = view.targets.reduce((sum, target) => sum + target.weight, 0);
+  const rows = versions.toReversed().map((version) => {
+    const target = view.targets.find((candidate) => candidate.version === version.version);
+    return [
+      `v${version.version}`,
+      target === undefined || total === 0 ? '' : formatShare(target.weight / total),
+      target === undefined ? '' : String(target.answered),
+      target === undefined ? '' : refusedText(target.refused),
+      formatBytes(version.sizeBytes),
+      version.digest.slice(0, 12),
+      formatAge(version.createdAt, now),
+    ];
+  });
+  if (rows.length === 0) return '';
+  return renderTable(
+    [
+      { title: 'VERSION' },
+      { title: 'TRAFFIC', align: 'right' },
+      { title: 'ANSWERED', align: 'right' },
+      { title: 'REFUSED' },
+      { title: 'SIZE', align: 'right' },
+      { title: 'DIGEST' },
+      { title: 'STORED' },
+    ],
+    rows,
+    style,
+  );
+}
+
+function refusedText(refused: Readonly<Record<string, number>>): string {
+  return Object.entries(refused)
+    .map(([code, count]) => `${count} ${code}`)
+    .join(', ');
+}
+
+function replicasTable(view: DeploymentView, style: Style): string {
+  const rows = view.targets.flatMap((target) =>
+    target.replicas.map((replica) => [
+      replica.id,
+      `v${target.version}`,
+      replica.state === 'ready' && replica.busy ? 'ready, busy' : replica.state,
+      String(replica.runs),
+      replica.failure ?? '',
+    ]),
+  );
+  if (rows.length === 0) return '';
+  return renderTable(
+    [
+      { title: 'ID' },
+      { title: 'VERSION' },
+      { title: 'STATE' },
+      { title: 'RUNS', align: 'right' },
+      { title: 'FAILURE' },
+    ],
+    rows,
+    style,
+  );
+}
+
+function latencyTable(view: DeploymentView, style: Style): string {
+  const rows = view.targets.flatMap((target) =>
+    target.latencies.map(({ rows, p50Ms, p99Ms }) => [
+      `v${target.version}`,
+      String(rows),
+      formatDuration(p50Ms),
+      formatDuration(p99Ms),
+      formatRate((rows * 1000) / p50Ms),
+    ]),
+  );
+  if (rows.length === 0) return '';
+  return renderTable(
+    [
+      { title: 'VERSION' },
+      { title: 'ROWS', align: 'right' },
+      { title: 'P50', align: 'right' },
+      { title: 'P99', align: 'right' },
+      { title: 'ROWS/S OF ONE REPLICA', align: 'right' },
+    ],
+    rows,
+    style,
+  );
+}
+
+function historyTable(history: readonly HistoryView[], style: Style, now: number): string {
+  if (history.length === 0) return '';
+  return renderTable(
+    [{ title: 'WHEN' }, { title: 'WHAT' }, { title: 'BY' }, { title: 'WHY' }],
+    history.map((entry) => [formatAge(entry.at, now), entry.kind, entry.actor, entry.reason]),
+    style,
+  );
+}
+
+function section(title: string, body: string, style: Style): string {
+  return body === '' ? '' : `${style.bold(title)}\n${body}`;
+}

@@ -1,0 +1,54 @@
+/**
+ * What a command says while it works, on stderr, so that stdout holds the result alone. On a
+ * terminal one line is rewritten in place; elsewhere only finished steps are written, because a
+ * log wants no animation.
+ */
+import { displayWidth, styleOf, type Style } from './style.ts';
+
+export interface Notes {
+  readonly style: Style;
+  /** Writes a line that stays. */
+  line(text: string): void;
+  /** Shows what is going on now; replaced by the next one. Only on a terminal. */
+  progress(text: string): void;
+  /** Progress on a terminal, a line elsewhere: a step that is worth a word in a log. */
+  step(text: string): void;
+  /** Removes the progress line. */
+  clear(): void;
+}
+
+export interface NotesStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export function createNotes(
+  stream: NotesStream,
+  env: Readonly<Record<string, string | undefined>>,
+): Notes {
+  const style = styleOf(stream, env);
+  const rewrites = stream.isTTY === true && env['TERM'] !== 'dumb';
+  let shown = false;
+  const clear = (): void => {
+    if (shown) stream.write('\r\u001B[K');
+    shown = false;
+  };
+  const line = (text: string): void => {
+    clear();
+    stream.write(`${text}\n`);
+  };
+  const progress = (text: string): void => {
+    if (!rewrites) return;
+    const width = style.width - 1;
+    stream.write(`\r\u001B[K${displayWidth(text) <= width ? text : text.slice(0, width)}`);
+    shown = true;
+  };
+  return { style, line, progress, step: rewrites ? progress : line, clear };
+}
+
+/** `████████░░░░`: how much of the whole is done, from 0 to 1. */
+export function bar(share: number, width: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * width);
+  return '█'.repeat(full) + '░'.repeat(width - full);
+}

@@ -1,0 +1,73 @@
+/** Colours and width of one output stream. A plain style leaves text as it is, so renderers need no branch. */
+
+export interface Style {
+  readonly coloured: boolean;
+  /** Columns of the terminal; a large number where lines need not fit. */
+  readonly width: number;
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  green(text: string): string;
+  yellow(text: string): string;
+  cyan(text: string): string;
+}
+
+export const PLAIN: Style = makeStyle(false, 10_000);
+
+/** Follows NO_COLOR (no-color.org) and FORCE_COLOR; else colours on a terminal only. */
+export function styleOf(
+  stream: { readonly isTTY?: boolean; readonly columns?: number },
+  env: Readonly<Record<string, string | undefined>>,
+): Style {
+  const width = stream.isTTY === true ? Math.max(40, stream.columns ?? 80) : 10_000;
+  return makeStyle(wantsColour(stream, env), width);
+}
+
+function wantsColour(
+  stream: { readonly isTTY?: boolean },
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== '') return false;
+  if (env['FORCE_COLOR'] !== undefined && env['FORCE_COLOR'] !== '0') return true;
+  return stream.isTTY === true && env['TERM'] !== 'dumb';
+}
+
+function makeStyle(coloured: boolean, width: number): Style {
+  const paint = (open: number, close: number) =>
+    coloured ? (text: string) => `\u001B[${open}m${text}\u001B[${close}m` : (text: string) => text;
+  return {
+    coloured,
+    width,
+    bold: paint(1, 22),
+    dim: paint(2, 22),
+    red: paint(31, 39),
+    green: paint(32, 39),
+    yellow: paint(33, 39),
+    cyan: paint(36, 39),
+  };
+}
+
+/** Columns that a text takes: escape sequences take none, wide characters two. */
+export function displayWidth(text: string): number {
+  let width = 0;
+  // eslint-disable-next-line no-control-regex
+  for (const character of text.replaceAll(/\u001B\[[0-9;]*m/g, '')) {
+    width += columnsOf(character.codePointAt(0) ?? 0);
+  }
+  return width;
+}
+
+function columnsOf(code: number): number {
+  if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return 0;
+  if (code >= 0x300 && code <= 0x36f) return 0;
+  const wide =
+    (code >= 0x1100 && code <= 0x115f) ||
+    (code >= 0x2e80 && code <= 0xa4cf) ||
+    (code >= 0xac00 && code <= 0xd7a3) ||
+    (code >= 0xf900 && code <= 0xfaff) ||
+    (code >= 0xfe30 && code <= 0xfe6f) ||
+    (code >= 0xff00 && code <= 0xff60) ||
+    (code >= 0x1f300 && code <= 0x1f9ff) ||
+    (code >= 0x20000 && code <= 0x3fffd);
+  return wide ? 2 : 1;
+}

@@ -1,0 +1,53 @@
+/** What `skein up` shows when the node is ready: at most a screen. */
+import type { UpResult } from '../commands/up.ts';
+import type { Style } from './style.ts';
+import { renderFields } from './table.ts';
+import { formatDuration } from './units.ts';
+
+/** Lines of an example's answer; the rest is counted. */
+const SHOWN_LINES = 6;
+
+export function renderUp(result: UpResult, style: Style): string {
+  const { url, grpcUrl, example, deployments } = result;
+  const access = result.access === 'open' ? 'open to this machine' : 'API keys required';
+  const parts = [
+    `${style.green('●')} ${style.bold('Skein is ready')} ${style.dim(`in ${formatDuration(result.readyMs)}, ${access}`)}`,
+    indent(
+      renderFields(
+        [
+          ['API', style.cyan(url)],
+          ['gRPC', style.cyan(grpcUrl)],
+          ['Console', style.cyan(`${url}/`)],
+          ['Docs', style.cyan(`${url}/docs`)],
+          ['Metrics', style.cyan(`${url}/metrics`)],
+          ['Data', result.dataFolder],
+          ...(deployments.length === 0
+            ? []
+            : ([['Serves', deployments.map(deploymentText).join(', ')]] as const)),
+        ],
+        style,
+      ),
+    ),
+  ];
+  if (example !== undefined) {
+    const more = example.answer.length - SHOWN_LINES;
+    parts.push(
+      [
+        `Try it ${style.dim(`(answers in ${formatDuration(example.tookMs)})`)}:`,
+        `  ${style.cyan(example.curl)}`,
+        ...example.answer.slice(0, SHOWN_LINES).map((line) => `    ${style.dim('│')} ${line}`),
+        ...(more > 0 ? [`    ${style.dim(`│ … and ${more} more lines`)}`] : []),
+      ].join('\n'),
+    );
+  }
+  parts.push(`Next:\n  ${style.cyan(result.next)}`, style.dim('Ctrl-C drains and stops.'));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function deploymentText({ name, status }: UpResult['deployments'][number]): string {
+  return status === 'ready' ? name : `${name} (${status})`;
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '  ');
+}

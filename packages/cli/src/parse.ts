@@ -1,0 +1,156 @@
+/**
+ * Reads a command line by the command's own specification. Follows the habits of POSIX and GNU:
+ * `--name value`, `--name=value`, `-n value`, `--` ends the options, options and arguments mix.
+ */
+import { optionName, type ArgumentSpecs, type OptionSpecs } from './command.ts';
+import { COMMAND_NAMES, type CommandName } from './commands.ts';
+import type { Option } from './option.ts';
+import { didYouMean, usageError } from './usage.ts';
+
+export interface Selection {
+  /** Absent: no command was named, or only the first word of a group (`keys`). */
+  readonly name?: CommandName | undefined;
+  /** The first word of a group that was named without its second. */
+  readonly group?: string | undefined;
+  readonly rest: readonly string[];
+}
+
+export interface Parsed {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly help: boolean;
+}
+
+/** Splits the command's name off. Options before it are allowed when they take no value. */
+export function selectCommand(argv: readonly string[]): Selection {
+  const start = argv.findIndex((word) => !word.startsWith('-'));
+  if (start < 0) return { rest: argv };
+  const before = argv.slice(0, start);
+  const first = argv[start] ?? '';
+  const second = argv[start + 1] ?? '';
+  const two = findName(`${first} ${second}`);
+  if (two !== undefined) return { name: two, rest: [...before, ...argv.slice(start + 2)] };
+  const one = findName(first);
+  if (one !== undefined) return { name: one, rest: [...before, ...argv.slice(start + 1)] };
+  const group = COMMAND_NAMES.filter((name) => name.startsWith(`${first} `));
+  if (group.length > 0) {
+    if (second === '' || second.startsWith('-')) {
+      return { group: first, rest: [...before, ...argv.slice(start + 1)] };
+    }
+    const known = group.map((name) => name.slice(first.length + 1));
+    throw usageError(
+      `"skein ${first}" has no command "${second}".${didYouMean(second, known)} It has: ${known.join(', ')}.`,
+    );
+  }
+  throw usageError(`There is no command "${first}".${didYouMean(first, COMMAND_NAMES)}`);
+}
+
+/**
+ * @param words what follows the command's name.
+ * @throws SkeinError USAGE, naming the word that is wrong.
+ */
+export function parseArguments(
+  words: readonly string[],
+  specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
+): Parsed {
+  const given = new Map<string, string[]>();
+  const positionals: string[] = [];
+  let help = false;
+  const keysByFlag = new Map<string, string>();
+  for (const [key, option] of Object.entries(specs.options)) {
+    keysByFlag.set(`--${optionName(key)}`, key);
+    if (option.short !== undefined) keysByFlag.set(`-${option.short}`, key);
+  }
+
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (word === '--') {
+      positionals.push(...words.slice(index + 1));
+      break;
+    }
+    if (!word.startsWith('-') || word === '-') {
+      positionals.push(word);
+      continue;
+    }
+    const equals = word.startsWith('--') ? word.indexOf('=') : -1;
+    const name = equals < 0 ? word : word.slice(0, equals);
+    if (name === '--help' || name === '-h') {
+      help = true;
+      continue;
+    }
+    const key = keysByFlag.get(name);
+    const option = key === undefined ? undefined : specs.options[key];
+    if (key === undefined || option === undefined) {
+      throw usageError(`Unknown option ${name}.${didYouMean(name, [...keysByFlag.keys()])}`);
+    }
+    const inline = equals < 0 ? undefined : word.slice(equals + 1);
+    const text = option.placeholder === undefined ? withoutValue(name, inline) : inline;
+    if (text !== undefined) {
+      append(given, key, text);
+      continue;
+    }
+    index += 1;
+    const next = words[index];
+    if (next === undefined || (next.startsWith('--') && next.length > 2)) {
+      throw usageError(`${name} needs a value: ${name} ${option.placeholder}.`);
+    }
+    append(given, key, next);
+  }
+
+  if (help) return { values: {}, help };
+  return {
+    values: { ...readPositionals(positionals, specs), ...readOptions(given, specs.options) },
+    help,
+  };
+}
+
+function withoutValue(name: string, inline: string | undefined): string {
+  if (inline !== undefined) throw usageError(`${name} takes no value, but got "${inline}".`);
+  return '';
+}
+
+function append(given: Map<string, string[]>, key: string, text: string): void {
+  const texts = given.get(key);
+  if (texts === undefined) given.set(key, [text]);
+  else texts.push(text);
+}
+
+function readPositionals(
+  positionals: readonly string[],
+  specs: { readonly arguments: ArgumentSpecs },
+): Record<string, unknown> {
+  const entries = Object.entries(specs.arguments);
+  const extra = positionals[entries.length];
+  if (extra !== undefined) throw usageError(`Unexpected argument "${extra}".`);
+  const values: Record<string, unknown> = {};
+  for (const [index, [key, argument]] of entries.entries()) {
+    const text = positionals[index];
+    if (text === undefined && argument.required) {
+      throw usageError(`${argument.placeholder} is missing: ${argument.summary}`);
+    }
+    values[key] = explained(argument.placeholder, () => argument.parse(text));
+  }
+  return values;
+}
+
+function readOptions(
+  given: ReadonlyMap<string, string[]>,
+  options: OptionSpecs,
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries<Option<unknown>>(options)) {
+    values[key] = explained(`--${optionName(key)}`, () => option.parse(given.get(key) ?? []));
+  }
+  return values;
+}
+
+function explained<T>(subject: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw usageError(`${subject}: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+function findName(name: string): CommandName | undefined {
+  return COMMAND_NAMES.find((known) => known === name);
+}

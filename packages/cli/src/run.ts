@@ -1,0 +1,114 @@
+/**
+ * From a command line to an exit code: select, parse, run, render. The only place that prints
+ * results and errors.
+ */
+import { SkeinError, type ErrorBody } from '@skein/api/errors';
+import type { Context } from './command.ts';
+import { loadCommand, type AnyCommand } from './commands.ts';
+import { describeError, renderError } from './output/error.ts';
+import { createNotes, type NotesStream } from './output/notes.ts';
+import { styleOf } from './output/style.ts';
+import { flag } from './option.ts';
+import { parseArguments, selectCommand } from './parse.ts';
+
+export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+export interface Surroundings {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly stdout: NotesStream;
+  readonly stderr: NotesStream;
+}
+
+const JSON_FLAG = flag('Print the result as one JSON document on stdout.');
+
+/** Runs one command line; never throws. @returns the exit code. */
+export async function runCommandLine(
+  argv: readonly string[],
+  around: Surroundings,
+): Promise<number> {
+  const json = asksForJson(argv);
+  const notes = createNotes(around.stderr, around.env);
+  const style = styleOf(around.stdout, around.env);
+  try {
+    const selected = await select(argv);
+    const { command, values } = selected;
+    let remain: (() => Promise<void>) | undefined;
+    const context: Context = {
+      cwd: around.cwd,
+      env: around.env,
+      signal: around.signal,
+      json,
+      notes,
+      style,
+      stay: (until) => {
+        remain = until;
+      },
+      print: (text) => {
+        notes.clear();
+        if (!json) around.stdout.write(text);
+      },
+    };
+    const result = await interruptible(command.run(context, values as never), around.signal);
+    notes.clear();
+    const shown = json ? JSON.stringify(result, null, 2) : command.render(result, style);
+    if (shown !== '') around.stdout.write(shown.endsWith('\n') ? shown : `${shown}\n`);
+    await remain?.();
+    return command.exitCode?.(result) ?? EXIT.ok;
+  } catch (error) {
+    notes.clear();
+    if (error instanceof Interrupted) return EXIT.interrupted;
+    const body: ErrorBody = describeError(error, around.env);
+    if (json) around.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
+    else around.stderr.write(`${renderError(body, notes.style)}\n`);
+    return error instanceof SkeinError && error.code === 'USAGE' ? EXIT.usage : EXIT.failure;
+  }
+}
+
+async function select(
+  argv: readonly string[],
+): Promise<{ command: AnyCommand; values: Readonly<Record<string, unknown>> }> {
+  const first = argv[0];
+  if (first === '--version' || first === '-V' || first === '-v') {
+    return select(['version', ...argv.slice(1)]);
+  }
+  const selection = selectCommand(argv);
+  if (selection.name === undefined) {
+    const flags = selection.rest.filter((word) => word !== '--help' && word !== '-h');
+    const topic = selection.group === undefined ? [] : [selection.group];
+    return select(['help', ...topic, ...flags]);
+  }
+  const command = await loadCommand(selection.name);
+  const parsed = parseArguments(selection.rest, {
+    arguments: command.arguments,
+    options: { ...command.options, json: JSON_FLAG },
+  });
+  if (parsed.help) {
+    const help = await loadCommand('help');
+    return { command: help, values: { topic: selection.name } };
+  }
+  return { command, values: parsed.values };
+}
+
+/** Before the line is parsed, because even a mistake in it is reported as JSON when asked for. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json');
+}
+
+class Interrupted extends Error {}
+
+/** Rejects as soon as the signal is aborted, because not every step of a command listens to it. */
+async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const interrupted = Promise.withResolvers<never>();
+  const stop = (): void => interrupted.reject(new Interrupted());
+  signal.addEventListener('abort', stop);
+  try {
+    return await Promise.race([work, interrupted.promise]);
+  } catch (error) {
+    throw signal.aborted ? new Interrupted() : error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,116 @@
+/** Numbers and texts as the bytes of a tensor. */
+import {
+  elementCount,
+  stringTensor,
+  tensor,
+  type ElementType,
+  type NumericArray,
+  type NumericType,
+  type Tensor,
+} from '@skein/onnx';
+
+/** Whole-number types and the values that they hold, both ends included. */
+const INTEGER_RANGES: Readonly<Partial<Record<NumericType, readonly [bigint, bigint]>>> = {
+  int8: [-(2n ** 7n), 2n ** 7n - 1n],
+  int16: [-(2n ** 15n), 2n ** 15n - 1n],
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+  uint8: [0n, 2n ** 8n - 1n],
+  uint16: [0n, 2n ** 16n - 1n],
+  uint32: [0n, 2n ** 32n - 1n],
+  uint64: [0n, 2n ** 64n - 1n],
+};
+
+/** What JSON can hold for an element. 64-bit integers beyond 2^53 are given as strings. */
+export type Scalar = number | string | boolean;
+
+/** @throws Error when a value does not fit the element type, naming it. */
+export function encodeValues(
+  type: ElementType,
+  shape: readonly number[],
+  scalars: readonly Scalar[],
+): Tensor {
+  if (elementCount(shape) !== scalars.length) {
+    throw new Error(
+      `shape [${shape.join(', ')}] takes ${elementCount(shape)} values, not ${scalars.length}`,
+    );
+  }
+  if (type === 'string') return stringTensor(shape, scalars.map(String));
+  return tensor(type, shape, arrayOf(type, scalars));
+}
+
+function arrayOf(type: NumericType, scalars: readonly Scalar[]): NumericArray {
+  switch (type) {
+    case 'float32':
+      return Float32Array.from(scalars, toNumber);
+    case 'float64':
+      return Float64Array.from(scalars, toNumber);
+    case 'float16':
+      return new Uint16Array(Float16Array.from(scalars, toNumber).buffer);
+    case 'bfloat16':
+      return Uint16Array.from(scalars, (scalar) => toBfloat16(toNumber(scalar)));
+    case 'bool':
+      return Uint8Array.from(scalars, toBool);
+    case 'int64':
+      return BigInt64Array.from(scalars.map((scalar) => toInteger(scalar, type)));
+    case 'uint64':
+      return BigUint64Array.from(scalars.map((scalar) => toInteger(scalar, type)));
+    case 'int8':
+      return Int8Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
+    case 'int16':
+      return Int16Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
+    case 'int32':
+      return Int32Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
+    case 'uint8':
+      return Uint8Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
+    case 'uint16':
+      return Uint16Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
+    case 'uint32':
+      return Uint32Array.from(scalars, (scalar) => Number(toInteger(scalar, type)));
+  }
+}
+
+function toNumber(scalar: Scalar): number {
+  const named = typeof scalar === 'string' ? NAMED_NUMBERS[scalar] : undefined;
+  const number = named ?? (typeof scalar === 'number' ? scalar : Number.NaN);
+  if (named === undefined && Number.isNaN(number))
+    throw new Error(`${shown(scalar)} is not a number`);
+  return number;
+}
+
+/** JSON has no words for these. */
+const NAMED_NUMBERS: Readonly<Record<string, number>> = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  '-Infinity': Number.NEGATIVE_INFINITY,
+};
+
+function toBool(scalar: Scalar): number {
+  if (scalar === true || scalar === 1) return 1;
+  if (scalar === false || scalar === 0) return 0;
+  throw new Error(`${shown(scalar)} is not true or false`);
+}
+
+function toInteger(scalar: Scalar, type: NumericType): bigint {
+  const [min, max] = INTEGER_RANGES[type] ?? [0n, 0n];
+  const whole =
+    (typeof scalar === 'number' && Number.isInteger(scalar)) ||
+    (typeof scalar === 'string' && /^-?\d+$/.test(scalar));
+  const integer = whole ? BigInt(scalar) : undefined;
+  if (integer === undefined || integer < min || integer > max) {
+    throw new Error(`${shown(scalar)} is not a whole number of ${type}`);
+  }
+  return integer;
+}
+
+/** Rounds to nearest, ties to even; NaN stays NaN. */
+function toBfloat16(number: number): number {
+  const bits = new Uint32Array(Float32Array.of(number).buffer)[0] ?? 0;
+  if (Number.isNaN(number)) return (bits >>> 16) | 0x40;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+function shown(scalar: Scalar): string {
+  const json = JSON.stringify(scalar);
+  return json.length > 40 ? `${json.slice(0, 39)}…` : json;
+}

@@ -1,0 +1,55 @@
+/** Finds the shape that values of a person mean, for an input whose declared shape is known. */
+import type { Dimension } from '@skein/onnx';
+
+/**
+ * `given` is the nesting of the values: `[]` for a bare number, `[3]` for a flat list. It is taken
+ * as it is when it has the declared rank. Else a flat list fills the declared shape, and values
+ * that lack only the leading (batch) dimension get it as 1.
+ *
+ * @throws Error when no shape fits, saying what was expected.
+ */
+export function resolveShape(
+  given: readonly number[],
+  declared: readonly Dimension[],
+  count: number,
+): number[] {
+  if (given.length === declared.length) return checked(given, declared);
+  if (given.length === declared.length - 1 && fits([1, ...given], declared)) return [1, ...given];
+  if (given.length <= 1) {
+    const filled = fill(declared, count);
+    if (filled !== undefined) return filled;
+  }
+  throw new Error(
+    `${count} values of shape [${given.join(', ')}] do not fit the shape ${declaredText(declared)}`,
+  );
+}
+
+/** The declared shape with its free dimensions chosen so that `count` values fill it; free ones but the first are 1. */
+export function fill(declared: readonly Dimension[], count: number): number[] | undefined {
+  const fixed = declared.reduce<number>(
+    (product, size) => (typeof size === 'number' ? product * size : product),
+    1,
+  );
+  const firstFree = declared.findIndex((size) => typeof size !== 'number');
+  if (firstFree < 0) return fixed === count ? (declared as number[]).slice() : undefined;
+  if (fixed === 0 || count % fixed !== 0) return undefined;
+  return declared.map((size, index) => {
+    if (typeof size === 'number') return size;
+    return index === firstFree ? count / fixed : 1;
+  });
+}
+
+export function declaredText(declared: readonly Dimension[]): string {
+  return `[${declared.map((size) => size ?? '?').join(', ')}]`;
+}
+
+function checked(given: readonly number[], declared: readonly Dimension[]): number[] {
+  if (!fits(given, declared)) {
+    throw new Error(`the shape [${given.join(', ')}] does not fit ${declaredText(declared)}`);
+  }
+  return [...given];
+}
+
+function fits(given: readonly number[], declared: readonly Dimension[]): boolean {
+  return declared.every((size, index) => typeof size !== 'number' || size === given[index]);
+}
