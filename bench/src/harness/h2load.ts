@@ -43,7 +43,14 @@ export async function closedLoop(options: ClosedLoop): Promise<ClosedLoopResult>
     ]);
     const { stdout } = await run('h2load', [
       ...(options.protocol === 'http1' ? ['--h1'] : []),
-      ...['-D', String(options.seconds), '-c', String(options.connections), '-m', '1', '-d', body],
+      '-D',
+      String(options.seconds),
+      '-c',
+      String(options.connections),
+      '-m',
+      '1',
+      '-d',
+      body,
       ...headers,
       options.url,
     ]);

@@ -6,7 +6,7 @@ export interface ServerProcess {
   readonly pid: number;
   /** Milliseconds from spawn to the first ready answer. */
   readonly startMs: number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 interface Launch {
