@@ -21,18 +21,16 @@ export function variantsOf(schema: JsonSchema): Field[][] {
 function fieldsOf(schema: JsonSchema, prefix: string): Field[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
     const name = prefix + key;
+    // A nullable object: its fields are those of the member that is one.
+    const object = property.anyOf?.find((member) => member.properties !== undefined) ?? property;
     const row: Field = {
       name,
       type: typeText(property),
       required: schema.required?.includes(key) ?? false,
-      description: property.description ?? '',
+      description: property.description ?? object.description ?? '',
       ...(property.default === undefined ? {} : { default: JSON.stringify(property.default) }),
     };
-    return [
-      row,
-      ...fieldsOf(property, `${name}.`),
-      ...fieldsOf(property.items ?? {}, `${name}[].`),
-    ];
+    return [row, ...fieldsOf(object, `${name}.`), ...fieldsOf(property.items ?? {}, `${name}[].`)];
   });
 }
 

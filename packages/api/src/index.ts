@@ -60,3 +60,4 @@ export {
   type TypeDoc,
 } from './documentation.ts';
 export type { Field } from './fields.ts';
+export { generateClient, type ClientSource } from './generate-client.ts';
