@@ -1,0 +1,37 @@
+/** The segments of a recording in which somebody speaks. */
+import type { Client } from '@skein/api';
+import { SAMPLE_RATE, speechProbabilities, stepOn, WINDOW_MS, type Step } from './model.ts';
+import { resample } from './resample.ts';
+import { DEFAULT_RULES, segmentsOf, type Segment, type SegmentRules } from './segments.ts';
+import { readWav } from './wav.ts';
+
+export interface SpeechOptions {
+  readonly rules?: SegmentRules | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Streams a WAV file through the deployment `vad`, window by window, and yields each segment as
+ * soon as it is certain.
+ *
+ * @param wav the bytes of the file.
+ * @throws WavError when it is not a readable WAV file; SkeinError as the node does.
+ */
+export function speechSegments(
+  client: Client,
+  wav: Uint8Array,
+  options: SpeechOptions = {},
+): AsyncGenerator<Segment, void, undefined> {
+  return segmentsWith(stepOn(client, options.signal), wav, options.rules);
+}
+
+/** The same over any way to run the network. */
+export async function* segmentsWith(
+  step: Step,
+  wav: Uint8Array,
+  rules: SegmentRules = DEFAULT_RULES,
+): AsyncGenerator<Segment, void, undefined> {
+  const { samples, sampleRate } = readWav(wav);
+  const speech = speechProbabilities(resample(samples, sampleRate, SAMPLE_RATE), step);
+  yield* segmentsOf(speech, WINDOW_MS, rules, (1000 * samples.length) / sampleRate);
+}
