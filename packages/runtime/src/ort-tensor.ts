@@ -7,7 +7,14 @@
  * in a `Uint16Array`, as does WebAssembly.
  */
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
-import type { ElementType, NumericType, Signature, Tensor, TensorSpec } from '@skein/onnx';
+import type {
+  Dimension,
+  ElementType,
+  NumericType,
+  Signature,
+  Tensor,
+  TensorSpec,
+} from '@skein/onnx';
 import { values } from '@skein/onnx/tensor';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -87,7 +94,7 @@ function specFrom(role: string, metadata: InferenceSession.ValueMetadata): Tenso
   return {
     name,
     type: type as ElementType,
-    shape: shape.map((size) => (size === '' ? null : size)),
+    shape: shape.map(dimension),
   };
 }
 
@@ -105,4 +112,9 @@ function text(name: string, position: number, bytes: Uint8Array): string {
       `Element ${position} of input '${name}' is not UTF-8, as ONNX strings must be.`,
     );
   }
+}
+
+/** The native binding says `''` for an unnamed size, WebAssembly says −1 as an unsigned number. */
+function dimension(size: number | string): Dimension {
+  return size === '' || size === 2 ** 32 - 1 ? null : size;
 }

@@ -12,6 +12,17 @@ const WRAPPERS: readonly RegExp[] = [
   /^This is an invalid model\. (?=In Node|Type Error)/,
 ];
 
+/** Numbers of TensorProto.DataType that the JavaScript API refuses. */
+const UNCARRIED: Readonly<Record<string, string>> = {
+  14: 'complex64',
+  15: 'complex128',
+  16: 'bfloat16',
+  17: 'float8e4m3fn',
+  18: 'float8e4m3fnuz',
+  19: 'float8e5m2',
+  20: 'float8e5m2fnuz',
+};
+
 const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   [/^Load model (.+) failed\. File doesn't exist/, (path) => `There is no model file at ${path}.`],
   [/^Model data pointer is null/, () => 'The model file is empty.'],
@@ -33,6 +44,15 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
     /\("(.*?)", (\w+), .*Error No Op registered for \w+ with domain_version of (\d+)/s,
     (node, operator, opset) =>
       `Operator '${operator}' (node '${node}') does not exist in opset ${opset} of its domain.`,
+  ],
+  [
+    /\("(.*?)", (\w+), .*Error Op registered for \w+ is deprecated in domain_version of (\d+)/s,
+    (node, operator, opset) =>
+      `Operator '${operator}' (node '${node}') was withdrawn before opset ${opset} of its domain.`,
+  ],
+  [
+    /^No Op registered for (\w+) with domain_version of (\d+)/,
+    (operator, opset) => `Operator '${operator}' does not exist in opset ${opset} of its domain.`,
   ],
   [
     /\("(.*?)", (\w+), .*Error No opset import for domain '(.*?)'/s,
@@ -81,9 +101,9 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   ],
   [/^input '(.*)' is missing in 'feeds'/, (input) => `Input '${input}' is missing.`],
   [
-    /^Unsupported data type: (\d+)/,
+    /^unsupported data type: (\d+)/i,
     (number) =>
-      `An input or output is ${{ 14: 'complex64', 15: 'complex128', 16: 'bfloat16', 17: 'float8e4m3fn', 18: 'float8e4m3fnuz', 19: 'float8e5m2', 20: 'float8e5m2fnuz' }[number] ?? `of type ${number}`}, which ONNX Runtime's JavaScript API cannot carry.`,
+      `An input or output is ${UNCARRIED[number] ?? `of type ${number}`}, which ONNX Runtime's JavaScript API cannot carry.`,
   ],
   [/^.* was false\. (?=\S)(.*)$/s, (why) => why],
 ];

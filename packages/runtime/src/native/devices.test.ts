@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { arithmetic } from '../testing/models.ts';
+import { cudaReport, describeDevices, type Machine } from './devices.ts';
+import { nativeRuntime } from './native-runtime.ts';
+
+const machine = (present: readonly string[], platform = 'linux', arch = 'x64'): Machine => ({
+  platform,
+  arch,
+  exists: (path) => present.some((end) => path.endsWith(end)),
+});
+const shared = 'libonnxruntime_providers_shared.so';
+const cuda = 'libonnxruntime_providers_cuda.so';
+
+describe('cudaReport', () => {
+  it.each([
+    ['the platform', machine([], 'darwin', 'arm64'), 'this is darwin/arm64', undefined],
+    ['the driver', machine([shared, cuda]), '/dev/nvidiactl', 'nvidia-smi'],
+    ['the shared library', machine(['/dev/nvidiactl', cuda]), shared, 'install=cuda12'],
+    ['the CUDA library', machine(['/dev/nvidiactl', shared]), cuda, 'install=cuda12'],
+  ])('names what is missing: %s', (_, where, detail, fix) => {
+    const report = cudaReport(where);
+    expect(report.available).toBe(false);
+    expect(report.detail).toContain(detail);
+    if (fix === undefined) expect(report.fix).toBeUndefined();
+    else expect(report.fix).toContain(fix);
+  });
+
+  it('finds everything in place', () => {
+    expect(cudaReport(machine(['/dev/nvidiactl', shared, cuda])).available).toBe(true);
+  });
+});
+
+describe('devices', () => {
+  it('has the CPU first, always', () => {
+    expect(describeDevices()[0]).toMatchObject({ device: 'cpu', available: true });
+  });
+
+  it.skipIf(cudaReport().available)('refuses cuda with what is missing here', async () => {
+    const options = { device: 'cuda', threads: 1, isolation: 'thread' } as const;
+    await expect(nativeRuntime.open({ bytes: arithmetic() }, options)).rejects.toMatchObject({
+      name: 'RuntimeFailure',
+      kind: 'unavailable',
+      message: expect.stringContaining(cudaReport().detail),
+    });
+  });
+});

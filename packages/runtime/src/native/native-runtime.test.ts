@@ -1,0 +1,147 @@
+/** What only workers have: they move buffers, die, and must not outlive anyone. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Session } from '../contract.ts';
+import { crashSession } from '../crash.ts';
+import { arithmetic, counting, float32, rounds } from '../testing/models.ts';
+import { childrenOf, isRunning, threadCount, until } from '../testing/processes.ts';
+import { nativeRuntime } from './native-runtime.ts';
+
+const linux = process.platform === 'linux';
+const opened: Session[] = [];
+const open = async (model: Uint8Array, isolation: 'thread' | 'process') => {
+  const options = { device: 'cpu', threads: 1, isolation } as const;
+  const session = await nativeRuntime.open({ bytes: model }, options);
+  opened.push(session);
+  return session;
+};
+afterEach(async () => {
+  for (const session of opened.splice(0)) await session.close();
+});
+const feeds = () =>
+  new Map([
+    ['a', float32([1], 1)],
+    ['b', float32([1], 2)],
+  ]);
+/** More rounds than anyone waits for: minutes. */
+const LONG = 1e9;
+
+describe.each(['thread', 'process'] as const)('a worker in a %s', (isolation) => {
+  it('leaves the event loop free while it computes', async () => {
+    const session = await open(counting(), isolation);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const { computeMs } = await session.run(rounds(100_000));
+    clearInterval(timer);
+    expect(computeMs).toBeGreaterThan(20);
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  it('tells that it was lost between two runs', async () => {
+    const session = await open(arithmetic(), isolation);
+    await crashSession(session);
+    expect(await session.lost).toMatchObject({ name: 'RuntimeFailure', kind: 'lost' });
+    await expect(session.run(feeds())).rejects.toMatchObject({ kind: 'lost' });
+    await session.close();
+  });
+
+  it('does not call a closed session lost', async () => {
+    const session = await open(arithmetic(), isolation);
+    const outcome = Promise.race([session.lost, session.close().then(() => 'closed')]);
+    expect(await outcome).toBe('closed');
+  });
+
+  it('does not survive a model that cannot be loaded', async () => {
+    const before = linux ? [threadCount(), childrenOf(process.pid).length] : [];
+    await expect(open(new Uint8Array(9), isolation)).rejects.toMatchObject({ kind: 'load' });
+    if (linux) {
+      await until(() => threadCount() <= before[0]!);
+      expect(childrenOf(process.pid)).toHaveLength(before[1]!);
+    }
+  });
+});
+
+describe('a worker in a thread', () => {
+  it('takes a buffer that a feed covers, and copies a view', async () => {
+    const session = await open(arithmetic(), 'thread');
+    const whole = float32([1], 1);
+    const part = { type: 'float32' as const, shape: [1], bytes: new Uint8Array(8).subarray(0, 4) };
+    await session.run(
+      new Map([
+        ['a', whole],
+        ['b', part],
+      ]),
+    );
+    expect(whole.bytes.byteLength).toBe(0);
+    expect(part.bytes.byteLength).toBe(4);
+  });
+
+  it('refuses a buffer that has already moved, and goes on', async () => {
+    const session = await open(arithmetic(), 'thread');
+    const used = feeds();
+    await session.run(used);
+    await expect(session.run(used)).rejects.toMatchObject({ kind: 'run' });
+    await expect(session.run(feeds())).resolves.toBeDefined();
+  });
+
+  it('loses the run that was going on when the thread ends', async () => {
+    const session = await open(counting(), 'thread');
+    const running = session.run(rounds(50_000));
+    const crashed = crashSession(session);
+    await expect(running).rejects.toMatchObject({ kind: 'lost' });
+    await crashed;
+  });
+});
+
+describe.skipIf(!linux)('a worker in a process', () => {
+  it('loses the run that was going on when it is killed, and says by what', async () => {
+    const session = await open(counting(), 'process');
+    const running = session.run(rounds(LONG));
+    const pid = childrenOf(process.pid).at(-1)!;
+    process.kill(pid, 'SIGKILL');
+    await expect(running).rejects.toMatchObject({
+      kind: 'lost',
+      message: 'The child process was ended by SIGKILL.',
+    });
+    expect(await session.lost).toMatchObject({ kind: 'lost' });
+    expect(isRunning(pid)).toBe(false);
+  });
+
+  it('tells what the child said when it aborted', async () => {
+    const session = await open(arithmetic(), 'process');
+    process.kill(childrenOf(process.pid).at(-1)!, 'SIGABRT');
+    expect((await session.lost).message).toContain('The child process was ended by SIGABRT');
+  });
+
+  it('leaves Ctrl-C and a stop of the whole group to the node', async () => {
+    const session = await open(arithmetic(), 'process');
+    const pid = childrenOf(process.pid).at(-1)!;
+    process.kill(pid, 'SIGINT');
+    process.kill(pid, 'SIGTERM');
+    await expect(session.run(feeds())).resolves.toBeDefined();
+  });
+
+  it('ends at once when it is closed in the middle of a run', async () => {
+    const session = await open(counting(), 'process');
+    const pid = childrenOf(process.pid).at(-1)!;
+    const running = session.run(rounds(LONG));
+    await Promise.all([expect(running).rejects.toMatchObject({ kind: 'lost' }), session.close()]);
+    expect(isRunning(pid)).toBe(false);
+  });
+
+  it.each(['idle', 'busy'])('dies with a parent that is killed while it is %s', async (state) => {
+    const script = fileURLToPath(new URL('../testing/parent.ts', import.meta.url));
+    const parent = spawn(process.execPath, [script, state], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(createInterface(parent.stdout), 'line')) as [string];
+    const child = Number(line);
+    expect(isRunning(child)).toBe(true);
+    parent.kill('SIGKILL');
+    await until(() => !isRunning(child));
+    expect(isRunning(child)).toBe(false);
+  });
+});
