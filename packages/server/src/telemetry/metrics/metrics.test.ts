@@ -90,11 +90,11 @@ function sample(series: string): number | undefined {
 describe('what a request counts as', () => {
   it('adds an answer to the counters and to every stage', () => {
     metrics.observer.answered(request(), answer(30, 12), 45);
-    metrics.observer.answered(request(), answer(80, 25), 105);
+    metrics.observer.answered(request(), answer(80, 25), 150); // On a bound: `le` includes it.
     const labels = '{deployment="risk",version="1"}';
     expect(sample(`skein_requests_answered_total${labels}`)).toBe(2);
     expect(sample(`skein_requests_in_time_total${labels}`)).toBe(1);
-    expect(sample(`skein_request_duration_seconds_sum${labels}`)).toBeCloseTo(0.15, 9);
+    expect(sample(`skein_request_duration_seconds_sum${labels}`)).toBeCloseTo(0.195, 9);
     expect(sample(`skein_queue_duration_seconds_sum${labels}`)).toBeCloseTo(0.11, 9);
     expect(sample(`skein_compute_duration_seconds_sum${labels}`)).toBeCloseTo(0.037, 9);
     const bucket = (le: string) =>
