@@ -21,7 +21,7 @@ export function completionScript(shell: Shell, commands: readonly AnyCommand[]):
 }
 
 /** Names of deployments, quietly nothing when no node answers. */
-const DEPLOYMENTS = 'skein ls --json 2>/dev/null | grep -o \'"name": *"[^"]*"\' | cut -d\'"\' -f4';
+const DEPLOYMENTS = 'skein ls --names 2>/dev/null';
 
 function flagsOf(command: AnyCommand): string[] {
   const own = Object.entries(command.options).flatMap(([key, option]) => [

@@ -8,15 +8,19 @@ import { SkeinError } from '@skein/api/errors';
 export const EXAMPLES = ['ocr', 'vad'] as const;
 export type ExampleName = (typeof EXAMPLES)[number];
 
+/** What to send to an example first. */
+export interface Sample {
+  /** The file that is sent, from the repository's root. */
+  readonly image: string;
+  /** A `curl` line that works from the repository's root. */
+  curl(url: string): string;
+}
+
 /** What an example's deploy.ts exports. */
 export interface Example {
   deployExample(client: Client, options: { onProgress?: (line: string) => void }): Promise<void>;
-  readonly sample: {
-    /** The file that is sent, from the repository's root. */
-    readonly image: string;
-    /** A `curl` line that works from the repository's root. */
-    curl(url: string): string;
-  };
+  /** What to try first; absent for an example that is a program of its own. */
+  readonly sample?: Sample;
 }
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
@@ -38,8 +42,7 @@ export function exampleFile(path: string): string {
   return join(repository, path);
 }
 
-/** The example's `curl` line with its file as seen from the working directory. */
-export function curlFrom(cwd: string, { sample }: Pick<Example, 'sample'>, url: string): string {
-  const line = sample.curl(url);
-  return line.replaceAll(sample.image, relative(cwd, exampleFile(sample.image)));
+/** The sample's `curl` line with its file as seen from the working directory. */
+export function curlFrom(cwd: string, sample: Sample, url: string): string {
+  return sample.curl(url).replaceAll(sample.image, relative(cwd, exampleFile(sample.image)));
 }

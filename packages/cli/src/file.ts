@@ -28,16 +28,31 @@ export async function givenFile(
 }
 
 export function unreadable(path: string, cause: unknown): SkeinError {
+  return new SkeinError('FILE_UNREADABLE', `"${path}" cannot be read: ${reasonOf(cause)}.`, {
+    cause,
+  });
+}
+
+/** For a file that a command was asked to write. */
+export function unwritable(path: string, cause: unknown): SkeinError {
+  return new SkeinError('FILE_UNREADABLE', `"${path}" cannot be written: ${reasonOf(cause)}.`, {
+    cause,
+  });
+}
+
+function reasonOf(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException | null)?.code;
-  const reason =
+  return (
     (code === undefined ? undefined : REASONS[code]) ??
-    (cause instanceof Error ? cause.message : String(cause));
-  return new SkeinError('FILE_UNREADABLE', `"${path}" cannot be read: ${reason}.`, { cause });
+    (cause instanceof Error ? cause.message : String(cause))
+  );
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
+  ENOENT: 'there is no such file or folder',
   EACCES: 'access is denied',
   EISDIR: 'it is a folder',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the disk is read-only',
   ENOTDIR: 'a part of the path is not a folder',
 };

@@ -2,7 +2,7 @@
 import { optionName, type Command } from './command.ts';
 import type { AnyCommand } from './commands.ts';
 import type { Option } from './option.ts';
-import { renderFields } from './output/table.ts';
+import { renderFields, wrap } from './output/table.ts';
 import type { Style } from './output/style.ts';
 
 /** Options that every command has, beside its own. */
@@ -35,7 +35,7 @@ export function commandHelp(command: AnyCommand, style: Style): string {
   const parts = [
     command.summary,
     `${style.bold('Usage:')} ${usageLine(command)}`,
-    ...(command.details === undefined ? [] : [command.details]),
+    ...(command.details === undefined ? [] : [wrap(command.details, Math.min(style.width, 100))]),
   ];
   const argumentRows = Object.values(command.arguments).map(
     (argument) => [`  ${argument.placeholder}`, argument.summary] as const,

@@ -6,7 +6,7 @@ import { COMMON_OPTIONS, optionMeaning, optionSyntax, usageLine } from './help.t
 export function referencePage(commands: readonly AnyCommand[]): string {
   return `${[
     '# The `skein` command',
-    '<!-- Generated from the command table by `node packages/cli/scripts/reference.ts`. -->',
+    '<!-- Written by packages/cli/scripts/write-reference.ts; do not edit. -->',
     'In a clone of the repository, write `npx skein`.',
     [
       '- `--json` prints the result as one JSON document on stdout; progress and notes go to stderr.',

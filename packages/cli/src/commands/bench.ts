@@ -39,6 +39,7 @@ import { renderBench } from '../output/bench.ts';
 import { formatDuration, formatShare } from '../output/units.ts';
 import { fetchSignature } from '../signature.ts';
 import { readInputs } from '../tensor/given-input.ts';
+import { unwritable } from '../file.ts';
 import { usageError } from '../usage.ts';
 
 /** Bodies with different values, so that nothing is answered from a cache of one. */
@@ -232,7 +233,9 @@ async function drawCurve(
     points,
   });
   const path = resolve(context.cwd, file);
-  await writeFile(path, svg);
+  await writeFile(path, svg).catch((error: unknown) => {
+    throw unwritable(file, error);
+  });
   return path;
 }
 

@@ -1,6 +1,7 @@
 /** `skein ls`: what is deployed and how it is doing. */
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';
+import { flag } from '../option.ts';
 import { objectiveText, replicasText, statusText, versionsText } from '../output/deployment.ts';
 import { renderTable } from '../output/table.ts';
 import { formatDuration, formatRate, formatShare } from '../output/units.ts';
@@ -11,12 +12,17 @@ export const ls = defineCommand({
   details: 'Rates, latencies and attainment are over the last minute.',
   examples: [{ command: 'skein ls --json', does: 'For a script' }],
   arguments: {},
-  options: connectionOptions,
-  async run(context, options) {
-    const { client } = await connect(context, options);
-    return client.listDeployments(undefined, { signal: context.signal });
+  options: {
+    names: flag('Print the names alone, one a line.'),
+    ...connectionOptions,
   },
-  render({ deployments }, style) {
+  async run(context, { names, ...choice }) {
+    const { client } = await connect(context, choice);
+    const { deployments } = await client.listDeployments(undefined, { signal: context.signal });
+    return names ? { names: deployments.map((view) => view.name) } : { deployments };
+  },
+  render({ names, deployments = [] }, style) {
+    if (names !== undefined) return names.join('\n');
     if (deployments.length === 0) {
       return `Nothing is deployed. Try ${style.cyan('skein deploy model.onnx --name NAME')}.`;
     }

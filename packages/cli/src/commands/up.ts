@@ -5,7 +5,7 @@ import { createClient, type Client } from '@skein/api/client';
 import { startNode, type RunningNode } from '@skein/server';
 import { defineCommand, type Context } from '../command.ts';
 import { dataFolder, dataOption } from '../connection.ts';
-import { curlFrom, exampleFile, EXAMPLES, loadExample, type Example } from '../example.ts';
+import { curlFrom, exampleFile, EXAMPLES, loadExample, type Sample } from '../example.ts';
 import { bytes, choice, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
 import { usageError } from '../usage.ts';
@@ -30,10 +30,12 @@ export interface UpResult {
 
 export interface ExampleRun {
   readonly name: string;
-  readonly curl: string;
-  /** What that line answers, as the texts or the JSON in it. */
-  readonly answer: readonly string[];
-  readonly tookMs: number;
+  readonly request?: {
+    readonly curl: string;
+    /** What that line answers: its lines of text, or all of it. */
+    readonly answer: readonly string[];
+    readonly tookMs: number;
+  };
 }
 
 export const up = defineCommand({
@@ -138,16 +140,19 @@ async function runExample(
   await example.deployExample(client, {
     onProgress: (line) => context.notes.step(`${name}: ${line}`),
   });
+  const { sample } = example;
+  if (sample === undefined) return { name };
   context.notes.step(`${name}: asking it`);
   const startedAt = performance.now();
-  const answer = await sendSample(example, node.url, name, key);
-  const curl = curlFrom(context.cwd, example, node.url);
-  return { name, curl, answer, tookMs: performance.now() - startedAt };
+  const answer = await sendSample(sample, node.url, name, key);
+  const tookMs = performance.now() - startedAt;
+  const curl = curlFrom(context.cwd, sample, node.url);
+  return { name, request: { curl, answer, tookMs } };
 }
 
 /** The same request as the example's `curl` line: the file as the one raw input, JSON back. */
 async function sendSample(
-  { sample }: Example,
+  sample: Sample,
   url: string,
   name: string,
   key: string | undefined,

@@ -1,7 +1,8 @@
 /** Programs beside Skein that parts of it can use: Redis, Docker, bubblewrap, Chromium. */
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { broken, firstLine, missing, ok, tryProgram, type Check } from './check.ts';
-import { installCommand, thisSystem } from './system.ts';
+import { asRoot, installCommand, thisSystem } from './system.ts';
 
 export const checkRedis: Check = async ({ env }) => {
   const url = new URL(env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
@@ -56,13 +57,24 @@ export const checkDocker: Check = async () => {
       'Docker',
       false,
       'this user may not use it',
-      'sudo usermod -aG docker $USER, then log in again',
+      `${asRoot('usermod -aG docker $USER')}, then log in again`,
     );
   }
-  const start =
-    process.platform === 'linux' ? 'sudo systemctl start docker' : 'Start Docker Desktop';
-  return broken('Docker', false, `installed, but its engine does not answer: ${reason}`, start);
+  return broken(
+    'Docker',
+    false,
+    `installed, but its engine does not answer: ${reason}`,
+    startDocker(),
+  );
 };
+
+function startDocker(): string {
+  if (process.platform !== 'linux') return 'Start Docker Desktop';
+  // Where systemd is not the first process, as in a container, systemctl cannot start anything.
+  return asRoot(
+    existsSync('/run/systemd/system') ? 'systemctl start docker' : 'service docker start',
+  );
+}
 
 export const checkBubblewrap: Check = async () => {
   if (process.platform !== 'linux') {
@@ -95,7 +107,9 @@ export const checkBubblewrap: Check = async () => {
     'bubblewrap',
     false,
     `installed, but makes no sandbox: ${firstLine(trial.stderr)}`,
-    'sudo sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0',
+    asRoot(
+      'sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0',
+    ),
   );
 };
 

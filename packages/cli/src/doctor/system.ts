@@ -29,11 +29,11 @@ export function detectSystem(platform: NodeJS.Platform, osRelease: string): Syst
 }
 
 const INSTALLERS: Readonly<Record<System, string>> = {
-  debian: 'sudo apt-get install',
-  fedora: 'sudo dnf install',
-  arch: 'sudo pacman -S',
-  alpine: 'sudo apk add',
-  suse: 'sudo zypper install',
+  debian: 'apt-get install',
+  fedora: 'dnf install',
+  arch: 'pacman -S',
+  alpine: 'apk add',
+  suse: 'zypper install',
   macos: 'brew install',
   windows: 'winget install',
   other: 'install the package',
@@ -52,9 +52,23 @@ const PACKAGES: Readonly<Record<string, Partial<Record<System, string>>>> = {
   chromium: { macos: '--cask chromium', windows: 'Hibbiki.Chromium' },
 };
 
-/** `sudo apt-get install redis-server` */
-export function installCommand(component: string, system: System): string {
-  return `${INSTALLERS[system]} ${PACKAGES[component]?.[system] ?? component}`;
+/**
+ * `sudo apt-get install redis-server`
+ * @param root whether this user may install without sudo.
+ */
+export function installCommand(component: string, system: System, root = isRoot()): string {
+  const name = PACKAGES[component]?.[system] ?? component;
+  return asRoot(`${INSTALLERS[system]} ${name}`, system, root);
+}
+
+/** Puts sudo before a command where the system has it and the user needs it. */
+export function asRoot(command: string, system = thisSystem(), root = isRoot()): string {
+  const needsSudo = !root && !['macos', 'windows', 'other'].includes(system);
+  return needsSudo ? `sudo ${command}` : command;
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 export function thisSystem(): System {

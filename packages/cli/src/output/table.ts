@@ -37,7 +37,28 @@ export function renderTable(
 /** Pairs of a dim label and a value, with the values in one column. */
 export function renderFields(fields: readonly (readonly [string, string])[], style: Style): string {
   const width = Math.max(...fields.map(([label]) => displayWidth(label)));
-  return fields.map(([label, value]) => `${style.dim(label.padEnd(width))}  ${value}`).join('\n');
+  return fields
+    .map(
+      ([label, value]) =>
+        `${style.dim(label.padEnd(width))}  ${wrap(value, style.width, ' '.repeat(width + 2))}`,
+    )
+    .join('\n');
+}
+
+/** Breaks a text at spaces so that no line is wider than the terminal. */
+export function wrap(text: string, width: number, indent = ''): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && displayWidth(longer) > width - indent.length) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line].join(`\n${indent}`);
 }
 
 function cut(text: string, width: number): string {

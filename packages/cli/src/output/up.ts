@@ -29,13 +29,14 @@ export function renderUp(result: UpResult, style: Style): string {
       ),
     ),
   ];
-  if (example !== undefined) {
-    const more = example.answer.length - SHOWN_LINES;
+  const request = example?.request;
+  if (request !== undefined) {
+    const more = request.answer.length - SHOWN_LINES;
     parts.push(
       [
-        `Try it ${style.dim(`(answers in ${formatDuration(example.tookMs)})`)}:`,
-        `  ${style.cyan(example.curl)}`,
-        ...example.answer.slice(0, SHOWN_LINES).map((line) => `    ${style.dim('│')} ${line}`),
+        `Try it ${style.dim(`(answers in ${formatDuration(request.tookMs)})`)}:`,
+        `  ${style.cyan(request.curl)}`,
+        ...request.answer.slice(0, SHOWN_LINES).map((line) => `    ${style.dim('│')} ${line}`),
         ...(more > 0 ? [`    ${style.dim(`│ … and ${more} more lines`)}`] : []),
       ].join('\n'),
     );

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { createNotes } from './notes.ts';
+import { displayWidth, PLAIN, styleOf } from './style.ts';
+import { renderFields, renderTable, wrap } from './table.ts';
+
+const terminal = (columns: number) => ({ isTTY: true, columns });
+
+describe('renderTable', () => {
+  it('aligns columns by what is seen, not by characters', () => {
+    const style = styleOf(terminal(80), {});
+    const table = renderTable(
+      [{ title: 'NAME' }, { title: 'RATE', align: 'right' }, { title: 'NOTE' }],
+      [
+        [style.bold('識別'), '7', 'wide'],
+        ['ocr', '1,234', style.green('ok')],
+      ],
+      style,
+    );
+    const widths = table
+      .split('\n')
+      .map((line) => displayWidth(line.slice(0, line.search(/wide|ok/) >>> 0)));
+    expect(widths[1]).toBe(widths[2]);
+    expect(displayWidth('識別')).toBe(4);
+  });
+
+  it('cuts the last column at the edge of a terminal, and nowhere else', () => {
+    const rows = [['a', 'x'.repeat(100)]];
+    const columns = [{ title: 'A' }, { title: 'WHY' }];
+    const narrow = renderTable(columns, rows, styleOf(terminal(40), { NO_COLOR: '1' }));
+    expect(narrow.split('\n')[1]).toBe(`a  ${'x'.repeat(36)}…`);
+    expect(renderTable(columns, rows, PLAIN)).toContain('x'.repeat(100));
+  });
+
+  it('leaves no blanks at the ends of lines', () => {
+    const table = renderTable([{ title: 'A' }, { title: 'B' }], [['long cell', '']], PLAIN);
+    expect(table).not.toMatch(/ $/m);
+  });
+});
+
+it('wraps at spaces, behind the labels', () => {
+  expect(wrap('one two three four', 9)).toBe('one two\nthree\nfour');
+  const fields = renderFields(
+    [['k', 'one two three four five six seven eight']],
+    styleOf(terminal(40), { NO_COLOR: '1' }),
+  );
+  expect(fields).toBe('k  one two three four five six seven\n   eight');
+});
+
+describe('colours', () => {
+  it.each([
+    [{ isTTY: true }, {}, true],
+    [{ isTTY: false }, {}, false],
+    [{ isTTY: true }, { NO_COLOR: '1' }, false],
+    [{ isTTY: true }, { NO_COLOR: '' }, true],
+    [{ isTTY: true }, { TERM: 'dumb' }, false],
+    [{}, { FORCE_COLOR: '1' }, true],
+    [{}, { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
+  ])('of %j with %j: %s', (stream, env, coloured) => {
+    expect(styleOf(stream, env).coloured).toBe(coloured);
+  });
+});
+
+describe('notes', () => {
+  function written(isTTY: boolean): { text: () => string; notes: ReturnType<typeof createNotes> } {
+    let text = '';
+    const stream = { isTTY, columns: 40, write: (part: string) => (text += part) };
+    return { text: () => text, notes: createNotes(stream, {}) };
+  }
+
+  it('rewrite one line on a terminal and remove it before one that stays', () => {
+    const { text, notes } = written(true);
+    notes.progress('10 %');
+    notes.progress('20 %');
+    notes.line('done');
+    expect(text()).toBe('\r\u001B[K10 %\r\u001B[K20 %\r\u001B[Kdone\n');
+  });
+
+  it('write only what is worth a line elsewhere', () => {
+    const { text, notes } = written(false);
+    notes.progress('10 %');
+    notes.step('storing');
+    notes.line('done');
+    expect(text()).toBe('storing\ndone\n');
+  });
+});
