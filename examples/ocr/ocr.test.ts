@@ -164,7 +164,7 @@ describe('the recogniser', () => {
 
   it('is given few different widths', () => {
     const widths = new Set(Array.from({ length: 3000 }, (_, index) => bucketWidth(index + 1)));
-    expect(widths.size).toBe(40);
-    for (const width of widths) expect(width % 64).toBe(0);
+    expect(widths.size).toBe(80);
+    for (const width of widths) expect(width % 32).toBe(0);
   });
 });
