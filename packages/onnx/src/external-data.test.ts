@@ -1,20 +1,13 @@
-import { create } from '@bufbuild/protobuf';
-import { StringStringEntryProtoSchema, TensorProto_DataLocation as Location } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { externalTensors, inlineExternalData } from './external-data.ts';
 import { readModel, writeModel, type Model } from './model.ts';
 import { OnnxError } from './onnx-error.ts';
-import { linear } from './testing/small-models.ts';
+import { linear, moveOut } from './testing/small-models.ts';
 
 /** `linear()` with its weights elsewhere. */
 function external(entries: Record<string, string>): Model {
   const model = linear();
-  const weights = model.graph!.initializer[0]!;
-  weights.rawData = new Uint8Array(0);
-  weights.dataLocation = Location.EXTERNAL;
-  weights.externalData = Object.entries(entries).map(([key, value]) =>
-    create(StringStringEntryProtoSchema, { key, value }),
-  );
+  moveOut(model, entries);
   return readModel(writeModel(model));
 }
 

@@ -16,11 +16,10 @@ import {
   type Tensor,
   type TensorMap,
 } from '@skein/onnx';
-import { realModels } from '../../onnx/src/testing/real-models.ts';
-import { create } from '@bufbuild/protobuf';
-import { StringStringEntryProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { realModels } from '../../onnx/src/testing/real-models.ts';
+import { moveOut } from '../../onnx/src/testing/small-models.ts';
 import type { ModelSource, Runtime, Session, SessionOptions } from './contract.ts';
 import { nativeRuntime } from './native/native-runtime.ts';
 import { arithmetic, float32, fours, identity } from './testing/models.ts';
@@ -273,12 +272,7 @@ describe.each<[string, Runtime, SessionOptions]>([
     graph.node('Add', ['x', 'w'], {}, { outputs: ['y'] });
     graph.output('y', 'float32', [2]);
     const model = graph.model();
-    const weights = model.graph!.initializer[0]!;
-    writeFileSync(join(folder, 'w.bin'), weights.rawData);
-    weights.rawData = new Uint8Array(0);
-    weights.dataLocation = TensorProto_DataLocation.EXTERNAL;
-    const entry = { key: 'location', value: 'w.bin' };
-    weights.externalData = [create(StringStringEntryProtoSchema, entry)];
+    writeFileSync(join(folder, 'w.bin'), moveOut(model, { location: 'w.bin' }));
     const path = join(folder, 'external.onnx');
     writeFileSync(path, writeModel(model));
     const session = await open({ path });

@@ -1,4 +1,6 @@
 /** Models of a few nodes, for tests. */
+import { create } from '@bufbuild/protobuf';
+import { StringStringEntryProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
 import { GraphBuilder } from '../builder.ts';
 import type { Model } from '../model.ts';
 import { tensor } from '../tensor.ts';
@@ -33,4 +35,16 @@ export function branching(): Model {
   );
   graph.output('y', 'float32', ['n']);
   return graph.model();
+}
+
+/** Moves the first initialiser out of the model; `entries` say where it lies now. Returns its bytes. */
+export function moveOut(model: Model, entries: Record<string, string>): Uint8Array {
+  const weights = model.graph!.initializer[0]!;
+  const bytes = weights.rawData;
+  weights.rawData = new Uint8Array(0);
+  weights.dataLocation = TensorProto_DataLocation.EXTERNAL;
+  weights.externalData = Object.entries(entries).map(([key, value]) =>
+    create(StringStringEntryProtoSchema, { key, value }),
+  );
+  return bytes;
 }
