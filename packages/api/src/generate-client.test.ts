@@ -125,16 +125,16 @@ await aB({ image: { shape: [1], data: ['x'] }, mask: { shape: [], data: new Uint
     try {
       const file = join(folder, 'running.ts');
       writeFileSync(file, generateClient(VIEWS));
-      const { connect } = (await import(file)) as {
-        connect(options: {
+      const generated = (await import(file)) as {
+        connect: (options: {
           url: string;
-        }): Record<
+        }) => Record<
           string,
           (inputs: unknown) => Promise<{ version: string; outputs: Record<string, unknown> }>
         >;
       };
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      const answer = await connect({ url })['risk']?.({
+      const answer = await generated.connect({ url })['risk']?.({
         x: { shape: [1, 4], data: new Float32Array(4) },
       });
       expect(paths).toEqual(['/v2/models/risk/infer']);

@@ -15,5 +15,5 @@ describe.each(Object.entries(GENERATED_FILES))('%s', (path, render) => {
 it('the errors page has a heading for every code, so that links to it lead somewhere', () => {
   const page = readFileSync(join(root, 'docs/reference/errors.md'), 'utf8');
   const headings = [...page.matchAll(/^### (\w+)$/gm)].map(([, code]) => code);
-  expect(headings.toSorted()).toEqual(Object.keys(ERRORS).toSorted());
+  expect(new Set(headings)).toEqual(new Set(Object.keys(ERRORS)));
 });

@@ -3,6 +3,9 @@
  */
 import { ERRORS, SkeinError, type ErrorBody, type ErrorCode } from '../errors.ts';
 
+/** Longest delay in milliseconds that a timer can have. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export interface Exchange {
   readonly method: string;
   /** Path and query, percent-encoded. */
@@ -15,7 +18,7 @@ export interface Exchange {
 }
 
 export interface Transport {
-  /** Resolves with a 2xx answer whose body has not been read. @throws SkeinError. */
+  /** Resolves with a 2xx answer whose body has not been read; `timeoutMs` is not heeded. @throws SkeinError. */
   open(exchange: Exchange): Promise<Response>;
   /** Resolves with all of a 2xx answer. @throws SkeinError. */
   send(exchange: Exchange): Promise<{ headers: Headers; body: ArrayBuffer }>;
@@ -35,49 +38,73 @@ export function createTransport(options: TransportOptions): Transport {
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   const authorization = options.key === undefined ? {} : { authorization: `Bearer ${options.key}` };
 
-  async function exchange<T>(
+  /** Runs one fetch whose answer is whole, or abandoned, when this returns. */
+  async function bounded<T>(
     request: Exchange,
-    read: (response: Response) => Promise<T>,
+    run: (signal: AbortSignal | undefined) => Promise<T>,
   ): Promise<T> {
-    const timeout =
-      request.timeoutMs === undefined
-        ? undefined
-        : AbortSignal.timeout(Math.max(0, Math.min(request.timeoutMs, 2 ** 31 - 1)));
-    const signals = [request.signal, timeout].filter((signal) => signal !== undefined);
-    try {
-      const response = await fetch(base + request.path, {
-        method: request.method,
-        headers: { ...authorization, ...request.headers },
-        body: request.body ?? null,
-        signal: signals.length === 0 ? null : AbortSignal.any(signals),
-      });
-      if (!response.ok) throw await errorOf(response, base);
-      return await read(response);
-    } catch (error) {
-      if (error instanceof SkeinError) throw error;
-      if (request.signal?.aborted === true) {
-        throw new SkeinError('CANCELLED', 'The call was cancelled.', { cause: error });
-      }
-      if (timeout?.aborted === true) {
-        throw new SkeinError(
-          'DEADLINE_EXCEEDED',
-          `No answer came from ${base} within ${Math.round(request.timeoutMs ?? 0)} ms.`,
-          { cause: error },
+    const { timeoutMs } = request;
+    if (timeoutMs === undefined) return guarded(request, () => run(request.signal));
+    // Not AbortSignal.timeout: its timer would outlive the call, thousands of them under load.
+    const abort = new AbortController();
+    const forward = (): void => abort.abort(request.signal?.reason);
+    if (request.signal?.aborted === true) forward();
+    request.signal?.addEventListener('abort', forward);
+    const timer = setTimeout(
+      () => {
+        abort.abort(
+          new SkeinError(
+            'DEADLINE_EXCEEDED',
+            `No answer came from ${base} within ${Math.round(timeoutMs)} ms.`,
+          ),
         );
-      }
-      throw new SkeinError('NODE_UNREACHABLE', `No node answers at ${base}${reasonOf(error)}.`, {
-        cause: error,
-      });
+      },
+      Math.min(Math.max(0, timeoutMs), MAX_TIMER_MS),
+    );
+    try {
+      return await guarded(request, () => run(abort.signal));
+    } finally {
+      clearTimeout(timer);
+      request.signal?.removeEventListener('abort', forward);
     }
   }
 
+  /** Turns whatever is thrown into a SkeinError. */
+  async function guarded<T>(request: Exchange, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      // A fetch that is aborted rejects with the reason, which for a deadline is already one.
+      if (error instanceof SkeinError) throw error;
+      const [code, message] =
+        request.signal?.aborted === true
+          ? (['CANCELLED', 'The call was cancelled.'] as const)
+          : (['NODE_UNREACHABLE', `No node answers at ${base}${reasonOf(error)}.`] as const);
+      throw new SkeinError(code, message, { cause: error });
+    }
+  }
+
+  async function request(
+    { method, path, headers, body }: Exchange,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    const response = await fetch(base + path, {
+      method,
+      headers: { ...authorization, ...headers },
+      body: body ?? null,
+      signal: signal ?? null,
+    });
+    if (response.ok) return response;
+    throw await errorOf(response, base);
+  }
+
   return {
-    open: (request) => exchange(request, (response) => Promise.resolve(response)),
-    send: (request) =>
-      exchange(request, async (response) => ({
-        headers: response.headers,
-        body: await response.arrayBuffer(),
-      })),
+    open: (exchange) => guarded(exchange, () => request(exchange, exchange.signal)),
+    send: (exchange) =>
+      bounded(exchange, async (signal) => {
+        const response = await request(exchange, signal);
+        return { headers: response.headers, body: await response.arrayBuffer() };
+      }),
   };
 }
 

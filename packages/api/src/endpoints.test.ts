@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { parametersOf, type Endpoint } from './endpoint.ts';
+import { ENDPOINTS } from './endpoints.ts';
+import { ERRORS } from './errors.ts';
+
+const keys = (schema: Endpoint['body']): string[] => Object.keys(schema?.shape ?? {});
+
+describe.each(Object.entries<Endpoint>(ENDPOINTS))('%s', (_, endpoint) => {
+  it('has a schema for each parameter of its path', () => {
+    expect(keys(endpoint.params)).toEqual(parametersOf(endpoint.path));
+  });
+
+  it('has fields that the client can take side by side', () => {
+    const all = [...keys(endpoint.params), ...keys(endpoint.query), ...keys(endpoint.body)];
+    if (endpoint.upload !== undefined) all.push('content');
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  it('has an example that is valid', () => {
+    const { params, query, body, file } = endpoint.example;
+    endpoint.params?.parse(params);
+    endpoint.body?.parse(body);
+    if (query !== undefined && endpoint.upload === undefined) endpoint.query?.parse(query);
+    expect(file !== undefined).toBe(endpoint.upload !== undefined);
+  });
+
+  it('needs the scope admin when it changes something or shows who did', () => {
+    const guarded = endpoint.method !== 'GET' || /keys|audit/.test(endpoint.path);
+    expect(endpoint.scope).toBe(guarded ? 'admin' : 'read');
+  });
+
+  it('answers with a body unless it says 204, and reads one only where it may', () => {
+    const answers = endpoint.response !== undefined || endpoint.events !== undefined;
+    expect(answers).toBe(endpoint.status !== 204);
+    if (endpoint.method === 'GET' || endpoint.method === 'DELETE') {
+      expect(endpoint.body ?? endpoint.upload).toBeUndefined();
+    }
+    for (const code of endpoint.errors) expect(ERRORS).toHaveProperty(code);
+  });
+});
+
+it('no two rows share method and path', () => {
+  const routes = Object.values<Endpoint>(ENDPOINTS).map(
+    ({ method, path }) => `${method} ${path.replaceAll(/\{\w+\}/g, '{}')}`,
+  );
+  expect(new Set(routes).size).toBe(routes.length);
+});

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { ENDPOINTS } from './endpoints.ts';
+import { SkeinError } from './errors.ts';
+import { validate } from './validation.ts';
+
+const deploy = ENDPOINTS.deploy.body;
+
+function messageOf(value: unknown): string {
+  try {
+    validate(deploy, value, 'body');
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === 'REQUEST_INVALID') return error.message;
+    throw error;
+  }
+  throw new Error('It was valid.');
+}
+
+describe('validate', () => {
+  it('fills in defaults', () => {
+    const plan = { strategy: 'canary' };
+    expect(validate(deploy, { name: 'a', version: '1', plan }, 'body').plan?.steps).toEqual([
+      5, 25, 50, 100,
+    ]);
+  });
+
+  it('leaves settings that are not given out, because they are laid over the current ones', () => {
+    const body = {
+      name: 'a',
+      version: '1',
+      settings: { objective: { latencyMs: 5 }, cache: null },
+    };
+    expect(validate(deploy, body, 'body').settings).toEqual({
+      objective: { latencyMs: 5 },
+      cache: null,
+    });
+  });
+
+  it.each([
+    [undefined, 'The body is missing (expected object).'],
+    [[], 'The body is invalid: expected object, received array.'],
+    [{ version: '1' }, 'The field "name" of the body is missing (expected string).'],
+    [
+      { name: 'Über', version: '1' },
+      'The field "name" of the body is invalid: must be 1–63 of a–z, 0–9, ".", "_", "-", starting and ending with a letter or digit, got "Über".',
+    ],
+    [
+      { name: 'a', version: '1', settings: { objective: { latencyMs: 'fast' } } },
+      'The field "settings.objective.latencyMs" of the body is invalid: expected number, received string, got "fast".',
+    ],
+    [
+      { name: 'a', version: '1', settings: { objective: { quantil: 1 } } },
+      'The body has no field "settings.objective.quantil"; known are latencyMs, quantile.',
+    ],
+    [
+      { name: 'a', version: '1', plan: { steps: [5, -1] } },
+      'The field "plan.steps[1]" of the body is invalid: Too small: expected number to be >0, got -1.',
+    ],
+  ])('says what is wrong with %j', (value, message) => {
+    expect(messageOf(value)).toBe(message);
+  });
+
+  it('tells three problems and counts the rest', () => {
+    const settings = { threads: 0, device: 'tpu', maxQueue: -1, isolation: 'none', batching: 1 };
+    expect(messageOf({ name: 'a', version: '1', settings })).toMatch(/ And 2 more\.$/);
+  });
+
+  it('does not repeat long values', () => {
+    const secret = 'x'.repeat(500);
+    expect(messageOf({ name: secret, version: '1' })).not.toContain(secret);
+  });
+});
