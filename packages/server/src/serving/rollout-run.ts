@@ -88,18 +88,22 @@ export class RolloutRun {
    * @throws SkeinError as `bringUp` does; ROLLED_BACK when it was aborted meanwhile.
    */
   async warm(): Promise<void> {
-    const loading = this.#load().catch(async (error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      await this.#handle(() => ({ kind: 'failed', reason }), NODE);
-      throw error;
+    let failure: unknown;
+    const loading = this.#load().catch((error: unknown) => {
+      failure = error;
     });
-    // An abort does not wait for a model that takes minutes to load; what becomes of that is no news.
-    loading.catch(() => {});
+    // An abort does not wait for a model that takes minutes to load.
     await Promise.race([loading, this.#over]);
-    this.#refuseIfRolledBack();
-    if (isOver(this.#rollout)) return;
+    if (failure !== undefined) {
+      const reason = failure instanceof Error ? failure.message : 'the version cannot start';
+      await this.#handle(() => ({ kind: 'failed', reason }), NODE);
+      throw failure as Error;
+    }
     await this.#handle(() => ({ kind: 'warmed', evidence: this.#evidence() }), NODE);
-    this.#refuseIfRolledBack();
+    if (this.#rollout.phase === 'rolled-back') {
+      const { to, reason } = this.#rollout;
+      throw new SkeinError('ROLLED_BACK', `Version ${to} was rolled back: ${reason}.`);
+    }
     if (isOver(this.#rollout)) return;
     const { stepMs } = this.#rollout.plan;
     this.#timer = setInterval(() => void this.tick(), Math.max(25, Math.min(1000, stepMs / 4)));
@@ -118,14 +122,6 @@ export class RolloutRun {
     if (plan.strategy === 'shadow' && !isOver(this.#rollout)) {
       this.#deployment.shadow = createShadow(live.target, plan.tolerance, this.#context.random);
     }
-  }
-
-  #refuseIfRolledBack(): void {
-    if (this.#rollout.phase !== 'rolled-back') return;
-    throw new SkeinError(
-      'ROLLED_BACK',
-      `Version ${this.#rollout.to} was rolled back: ${this.#rollout.reason}.`,
-    );
   }
 
   /** Judges what has been seen and takes the next step when it is due. */
