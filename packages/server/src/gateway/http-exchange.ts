@@ -15,7 +15,7 @@ export interface Exchange {
 
 /** Bytes of an unread body that are cheaper to read than a new connection. */
 const WORTH_READING = 256 * 1024;
-/** How long an answer may wait to be read by a client that is still sending. */
+/** How long the rest of a body that nobody wants may take. */
 const LINGER_MS = 1000;
 
 export function sendJson(exchange: Exchange, status: number, value: unknown): void {
@@ -66,8 +66,9 @@ export function sendError(
     all.push('WWW-Authenticate', 'Bearer realm="skein"');
   }
   const body = JSON.stringify(error.toBody());
-  if (isBodyWorthReading(exchange)) {
+  if (error.code !== 'BODY_TOO_SLOW' && isBodyWorthReading(exchange)) {
     sendText(exchange, status, 'application/json', body, all);
+    request.resume();
     return;
   }
   // Closing with unread bytes in the buffer resets the connection, and the client may lose the
@@ -93,6 +94,16 @@ export function sendError(
   response.once('close', () => clearTimeout(timer));
   request.once('end', () => response.end());
   request.resume();
+}
+
+/**
+ * To be called when a request is answered: a body that was not read by then, because the answer did
+ * not need it, may not hold the connection for long.
+ */
+export function boundUnreadBody({ request }: Exchange): void {
+  if (request.complete) return;
+  const timer = setTimeout(() => request.destroy(), LINGER_MS);
+  request.once('close', () => clearTimeout(timer));
 }
 
 /** Node reads the rest of a short body by itself and keeps the connection. */

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
-import { sendError, sendText, type Exchange } from './http-exchange.ts';
+import { boundUnreadBody, sendError, sendText, type Exchange } from './http-exchange.ts';
 import { createHttpListener, type HttpListener } from './http-listener.ts';
 import {
   isProtocolPath,
@@ -73,7 +73,9 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
     }
     const exchange: Exchange = { request, response, id, headers, expectsContinue };
     const work = refusal === undefined ? route(exchange, reachedAt) : Promise.reject(refusal);
-    work.catch((error: unknown) => answerError(exchange, error));
+    void work
+      .catch((error: unknown) => answerError(exchange, error))
+      .then(() => boundUnreadBody(exchange));
   }
 
   async function route(exchange: Exchange, reachedAt: number): Promise<void> {

@@ -8,7 +8,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, SkeinError } from '@skein/api';
 import type { GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
@@ -68,6 +68,8 @@ export function createHttpListener(
     closing.abort();
     if (!server.listening) return;
     await sleep(limits.drainGraceMs);
+    // Right after the connections that wait have been accepted; the others would be reset.
+    await immediate();
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });

@@ -75,12 +75,17 @@ function jsonNumbers(tensor: NumericTensor): string {
 
 function jsonFloats(floats: Float16Array | Float32Array | Float64Array): string {
   for (const value of floats) {
-    // Only NaN and the infinities differ from themselves here.
-    if (value - value !== 0) {
-      return Array.from(floats, (each) => (Number.isFinite(each) ? each : `"${each}"`)).join(',');
+    // NaN, the infinities and negative zero: what `join` would write wrongly.
+    if (value - value !== 0 || (value === 0 && 1 / value < 0)) {
+      return Array.from(floats, jsonFloat).join(',');
     }
   }
   return floats.join(',');
+}
+
+function jsonFloat(value: number): string {
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) ? String(value) : `"${value}"`;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,0 +1,373 @@
+/** What reaches the node over raw sockets: slow, broken, greedy and leaving clients, and a drain. */
+import { connect, type Socket } from 'node:net';
+import { Agent, request as httpRequest } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { TensorMap } from '@skein/onnx';
+import type { InferenceRequest } from '../serving/contract.ts';
+import {
+  deployedModel,
+  fakeAccess,
+  fakeInference,
+  strictLogger,
+} from '../testing/fake-inference.ts';
+import { createHttpGateway } from './http-gateway.ts';
+import type { GatewayLimits } from './limits.ts';
+
+const closers: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+const BODY = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}';
+const HEAD = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY.length}\r\n`;
+
+async function start(limits: Partial<GatewayLimits> = {}) {
+  const inference = fakeInference(deployedModel('echo'));
+  const access = fakeAccess();
+  const gateway = createHttpGateway({
+    inference,
+    access,
+    repository: { index: async () => [], load: async () => {}, unload: async () => {} },
+    statistics: { read: () => [] },
+    version: '0',
+    open: true,
+    logger: strictLogger,
+    limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...limits },
+  });
+  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  closers.push(() => gateway.drain());
+  return { gateway, inference, access, port };
+}
+
+interface RawClient {
+  readonly socket: Socket;
+  /** Everything received so far. */
+  received(): string;
+  /** Resolves when what was received matches. */
+  until(pattern: RegExp): Promise<string>;
+  /** Resolves with everything when the server has closed. */
+  readonly closed: Promise<string>;
+}
+
+function raw(port: number): RawClient {
+  const socket = connect({ host: '127.0.0.1', port });
+  let text = '';
+  const waiting = new Set<() => void>();
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1');
+    for (const check of waiting) check();
+  });
+  socket.on('error', () => {});
+  closers.push(() => void socket.destroy());
+  return {
+    socket,
+    received: () => text,
+    until: (pattern) =>
+      new Promise((resolve, reject) => {
+        const check = () => {
+          if (!pattern.test(text)) return;
+          waiting.delete(check);
+          resolve(text);
+        };
+        socket.once('close', () => reject(new Error(`closed after: ${text}`)));
+        waiting.add(check);
+        check();
+      }),
+    closed: new Promise((resolve) => {
+      socket.once('close', () => resolve(text));
+    }),
+  };
+}
+
+/** An answer that waits until the test lets it go. */
+function held(inference: {
+  answer: (request: InferenceRequest) => TensorMap | Promise<TensorMap>;
+}) {
+  const arrived = Promise.withResolvers<InferenceRequest>();
+  const release = Promise.withResolvers<void>();
+  inference.answer = async (request) => {
+    arrived.resolve(request);
+    await release.promise;
+    return request.inputs;
+  };
+  return { arrived: arrived.promise, release: () => release.resolve() };
+}
+
+describe('slow clients', () => {
+  test('headers that trickle are cut off with 408', async () => {
+    const { port } = await start({ headersTimeoutMs: 200 });
+    const client = raw(port);
+    client.socket.write('POST /v2/models/echo/infer HTTP/1.1\r\nHost: loc');
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
+  });
+
+  test('a body that trickles is cut off with 408, and its place is given back', async () => {
+    const { port, access } = await start({ bodyTimeoutMs: 150 });
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n{"inp`);
+    const timer = setInterval(() => client.socket.write(' '), 20);
+    closers.push(() => clearInterval(timer));
+    expect(await client.until(/BODY_TOO_SLOW/)).toMatch(/^HTTP\/1\.1 408 /);
+    clearInterval(timer);
+    await client.closed;
+    expect(access.inFlight).toBe(0);
+  });
+
+  test('a body that never begins is cut off too', async () => {
+    const { port } = await start({ bodyTimeoutMs: 100 });
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n`);
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  test('a body that a refused request still owes does not hold the connection', async () => {
+    const { port } = await start();
+    const client = raw(port);
+    client.socket.write(`${HEAD.replace('echo', 'none')}\r\n{`);
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 404 /);
+  });
+
+  test('a body in many pieces within the time is fine', async () => {
+    const { port } = await start();
+    const client = raw(port);
+    client.socket.setNoDelay(true);
+    client.socket.write(`${HEAD}\r\n`);
+    for (const character of BODY) {
+      client.socket.write(character);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await client.until(/"data":\[1\]/)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('broken clients', () => {
+  test.each([
+    ['a TLS hello', '\x16\x03\x01\x02\x00\x01'],
+    ['no HTTP', 'hello world\r\n\r\n'],
+    ['a bad header', 'GET /v2 HTTP/1.1\r\nHost localhost\r\n\r\n'],
+    [
+      'two lengths',
+      'POST /v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+    ],
+    [
+      'length and chunks',
+      'POST /v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+  ])('%s is 400', async (_, text) => {
+    const { port } = await start();
+    const client = raw(port);
+    client.socket.write(Buffer.from(text, 'latin1'));
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 400 [\s\S]*REQUEST_INVALID/);
+  });
+
+  test('broken chunks are 400 and give the place back', async () => {
+    const { port, access } = await start();
+    const client = raw(port);
+    client.socket.write(
+      'POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+    );
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 400 /);
+    await expect.poll(() => access.inFlight).toBe(0);
+  });
+
+  test('endless headers are 431', async () => {
+    const { port } = await start();
+    const client = raw(port);
+    client.socket.write(`GET /v2 HTTP/1.1\r\nX: ${'a'.repeat(20_000)}`);
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 431 [\s\S]*HEADERS_TOO_LARGE/);
+  });
+});
+
+describe('greedy clients', () => {
+  test('a length over the limit is 413 before the body is read', async () => {
+    const { port } = await start({ maxBodyBytes: 1000 });
+    const client = raw(port);
+    client.socket.write(
+      'POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n{',
+    );
+    const answer = await client.until(/BODY_TOO_LARGE/);
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toMatch(/Connection: close/i);
+    await client.closed;
+  });
+
+  test('chunks over the limit are 413 while they still come, and the client can read it', async () => {
+    const { port } = await start({ maxBodyBytes: 100_000 });
+    const client = raw(port);
+    client.socket.write(
+      'POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    const chunk = `${(65_536).toString(16)}\r\n${'x'.repeat(65_536)}\r\n`;
+    const sending = setInterval(() => client.socket.write(chunk), 1);
+    closers.push(() => clearInterval(sending));
+    expect(await client.until(/BODY_TOO_LARGE/)).toMatch(/^HTTP\/1\.1 413 /);
+    clearInterval(sending);
+    await client.closed;
+  });
+
+  test('a compressed bomb is 413', async () => {
+    const { port } = await start({ maxBodyBytes: 100_000 });
+    const bomb = gzipSync(Buffer.alloc(50_000_000, 0x20));
+    expect(bomb.length).toBeLessThan(100_000);
+    const client = raw(port);
+    client.socket.write(
+      `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`,
+    );
+    client.socket.write(bomb);
+    expect(await client.until(/BODY_TOO_LARGE/)).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  test('a short refused body keeps the connection', async () => {
+    const { port } = await start();
+    const client = raw(port);
+    client.socket.write(`${HEAD.replace('echo', 'none')}\r\n${BODY}${HEAD}\r\n${BODY}`);
+    const both = await client.until(/"data":\[1\]/);
+    expect(both.match(/HTTP\/1\.1 (\d+)/g)).toEqual(['HTTP/1.1 404', 'HTTP/1.1 200']);
+  });
+});
+
+describe('100-continue', () => {
+  test('is answered before the body comes', async () => {
+    const { port } = await start();
+    const client = raw(port);
+    client.socket.write(`${HEAD}Expect: 100-continue\r\n\r\n`);
+    expect(await client.until(/\r\n\r\n/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    client.socket.write(BODY);
+    expect(await client.until(/"data":\[1\]/)).toMatch(/100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+  });
+
+  test('is not answered when the request is refused anyway', async () => {
+    const { port } = await start({ maxBodyBytes: 10 });
+    const client = raw(port);
+    client.socket.write(`${HEAD}Expect: 100-continue\r\n\r\n`);
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 413 /);
+    const other = raw(port);
+    other.socket.write(`${HEAD.replace('echo', 'none')}Expect: 100-continue\r\n\r\n`);
+    expect(await other.closed).toMatch(/^HTTP\/1\.1 404 /);
+  });
+});
+
+describe('leaving clients', () => {
+  test('a disconnect cancels the request and gives the place back', async () => {
+    const { port, inference, access } = await start();
+    const { arrived, release } = held(inference);
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n${BODY}`);
+    const { cancellation } = await arrived;
+    const cancelled = new Promise<void>((resolve) => {
+      cancellation!.onCancel = resolve;
+    });
+    expect(cancellation!.cancelled).toBe(false);
+    client.socket.destroy();
+    await cancelled;
+    release();
+    await expect.poll(() => access.inFlight).toBe(0);
+  });
+
+  test('a disconnect in the middle of the body reaches nobody', async () => {
+    const { port, inference, access } = await start();
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n{"in`);
+    await expect.poll(() => access.inFlight).toBe(1);
+    client.socket.destroy();
+    await expect.poll(() => access.inFlight).toBe(0);
+    expect(inference.requests).toHaveLength(0);
+  });
+
+  test('a finished request is not cancelled', async () => {
+    const { port, inference } = await start();
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n${BODY}`);
+    await client.until(/"data":\[1\]/);
+    client.socket.destroy();
+    await client.closed;
+    expect(inference.requests[0]!.cancellation!.cancelled).toBe(false);
+  });
+});
+
+describe('draining', () => {
+  test('finishes what is in flight, then closes its connection', async () => {
+    const { port, inference, gateway } = await start();
+    const { arrived, release } = held(inference);
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n${BODY}`);
+    await arrived;
+    const drained = gateway.drain();
+    await expect(Promise.race([drained, Promise.resolve('waiting')])).resolves.toBe('waiting');
+    release();
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 200 [\s\S]*"data":\[1\]/);
+    await drained;
+  });
+
+  test('closes idle connections at once, and nobody gets in', async () => {
+    const { port, gateway } = await start();
+    const client = raw(port);
+    client.socket.write('GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await client.until(/"ready":true/);
+    await gateway.drain();
+    await client.closed;
+    const late = raw(port);
+    expect(await late.closed).toBe('');
+  });
+
+  test('tells that it is not ready while it still answers', async () => {
+    const { port, gateway } = await start({ drainGraceMs: 300 });
+    const client = raw(port);
+    client.socket.write('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await client.until(/"live":true/);
+    const drained = gateway.drain();
+    client.socket.write('GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const text = await client.closed;
+    expect(text).toMatch(/HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*"ready":false/i);
+    await drained;
+  });
+
+  test('cuts off what does not finish', async () => {
+    const { port, inference, gateway } = await start({ drainTimeoutMs: 100 });
+    const { arrived } = held(inference);
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n${BODY}`);
+    await arrived;
+    await gateway.drain();
+    expect(await client.closed).toBe('');
+  });
+
+  test('answers every request that it took, of clients that keep coming', async () => {
+    const { port, gateway, inference } = await start({ drainGraceMs: 200 });
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    closers.push(() => agent.destroy());
+    let answered = 0;
+    const ask = () =>
+      new Promise<boolean>((resolve) => {
+        const outgoing = httpRequest(
+          { host: '127.0.0.1', port, path: '/v2/models/echo/infer', method: 'POST', agent },
+          (response) => {
+            response.resume();
+            response.on('end', () => {
+              answered++;
+              resolve(response.statusCode === 200);
+            });
+          },
+        );
+        // The node stopped listening. On a connection that it had answered before, this is a loss.
+        outgoing.on('error', () => resolve(outgoing.reusedSocket));
+        outgoing.end(BODY);
+      });
+    let losses = 0;
+    const worker = async () => {
+      for (;;) {
+        const before = answered;
+        if (!(await ask())) return;
+        if (answered === before) losses++;
+      }
+    };
+    const workers = Array.from({ length: 8 }, worker);
+    await expect.poll(() => answered).toBeGreaterThan(50);
+    const drained = gateway.drain();
+    await Promise.all(workers);
+    await drained;
+    expect(losses).toBe(0);
+    expect(answered).toBe(inference.requests.length);
+  });
+});
