@@ -139,7 +139,8 @@ export function stringTensor(
  */
 export function values(of: NumericTensor): NumericArray {
   const size = ELEMENT_SIZES[of.type];
-  const aligned = of.bytes.byteOffset % size === 0 ? of.bytes : of.bytes.slice();
+  // Not slice(): that of a Node Buffer makes a view, not a copy.
+  const aligned = of.bytes.byteOffset % size === 0 ? of.bytes : new Uint8Array(of.bytes);
   const count = aligned.byteLength / size;
   const { buffer, byteOffset } = aligned;
   switch (of.type) {
