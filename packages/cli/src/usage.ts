@@ -8,7 +8,8 @@ export function usageError(message: string): SkeinError {
 /** ` Did you mean "deploy"?` when one of the known words is close, else nothing. */
 export function didYouMean(given: string, known: readonly string[]): string {
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(given.length / 3)) + 1;
+  // Something of the word must be right: one letter for another is no near miss.
+  let bestDistance = Math.min(given.length, Math.max(1, Math.floor(given.length / 3)) + 1);
   for (const word of known) {
     const distance = editDistance(given, word);
     if (distance < bestDistance) {

@@ -1,4 +1,7 @@
-/** A small seeded generator (mulberry32), so that a load is the same each time it is sent. */
+/**
+ * A small seeded generator (mulberry32), so that a load is the same each time it is
+ * sent. Not that of @skein/onnx, which a sending thread would load with all of ONNX.
+ */
 
 /** @returns a function that gives numbers from 0 up to, not including, 1. */
 export function seededRandom(seed: number): () => number {

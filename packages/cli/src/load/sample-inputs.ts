@@ -1,6 +1,8 @@
 /** Inputs made from a signature, so that any deployment can be loaded without a data set. */
 import {
   elementCount,
+  numberToBfloat16,
+  numberToFloat16,
   stringTensor,
   tensor,
   type Signature,
@@ -34,14 +36,9 @@ function sample(spec: TensorSpec, random: () => number): Tensor {
     case 'float64':
       return tensor('float64', shape, Float64Array.from(fill(random)));
     case 'float16':
-      return tensor('float16', shape, new Uint16Array(Float16Array.from(fill(random)).buffer));
+      return tensor('float16', shape, Uint16Array.from(fill(random), numberToFloat16));
     case 'bfloat16':
-      // The upper half of 1.0 or 0.5: any bits would do, NaN would not.
-      return tensor(
-        'bfloat16',
-        shape,
-        Uint16Array.from(fill(() => (bit() === 1 ? 0x3f80 : 0x3f00))),
-      );
+      return tensor('bfloat16', shape, Uint16Array.from(fill(random), numberToBfloat16));
     case 'bool':
       return tensor('bool', shape, Uint8Array.from(fill(bit)));
     case 'int8':

@@ -1,5 +1,5 @@
 /** The elements of a tensor as JSON takes them. */
-import { values, type Tensor } from '@skein/onnx';
+import { bfloat16ToNumber, float16ToNumber, values, type Tensor } from '@skein/onnx';
 
 export function tensorElements(tensor: Tensor): (number | boolean | string)[] {
   if (tensor.type === 'string') {
@@ -9,14 +9,10 @@ export function tensorElements(tensor: Tensor): (number | boolean | string)[] {
   const array = values(tensor);
   if (tensor.type === 'bool') return Array.from(array as Uint8Array, (value) => value !== 0);
   if (tensor.type === 'float16') {
-    const { buffer, byteOffset, length } = array as Uint16Array;
-    return Array.from(new Float16Array(buffer, byteOffset, length));
+    return Array.from(array as Uint16Array, float16ToNumber);
   }
   if (tensor.type === 'bfloat16') {
-    return Array.from(
-      array as Uint16Array,
-      (bits) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0] ?? 0,
-    );
+    return Array.from(array as Uint16Array, bfloat16ToNumber);
   }
   return Array.from(array as ArrayLike<number | bigint>, Number);
 }

@@ -1,5 +1,6 @@
 /** Tensors as a person reads them. */
 import type { OutputTensor } from '@skein/api/client';
+import { bfloat16ToNumber, float16ToNumber } from '@skein/onnx';
 import type { Style } from './style.ts';
 
 /** Rows and columns beyond these are left out, and counted. */
@@ -55,9 +56,9 @@ function element(tensor: OutputTensor, index: number): number | boolean | string
     case 'bool':
       return raw === 1;
     case 'float16':
-      return safe(Number(new Float16Array(Uint16Array.of(Number(raw)).buffer)[0]));
+      return safe(float16ToNumber(Number(raw)));
     case 'bfloat16':
-      return safe(Number(new Float32Array(Uint32Array.of(Number(raw) << 16).buffer)[0]));
+      return safe(bfloat16ToNumber(Number(raw)));
     case 'string':
       return bytesText(raw as Uint8Array);
     case 'float32':

@@ -1,6 +1,8 @@
 /** Numbers and texts as the bytes of a tensor. */
 import {
   elementCount,
+  numberToBfloat16,
+  numberToFloat16,
   stringTensor,
   tensor,
   type ElementType,
@@ -46,9 +48,9 @@ function arrayOf(type: NumericType, scalars: readonly Scalar[]): NumericArray {
     case 'float64':
       return Float64Array.from(scalars, toNumber);
     case 'float16':
-      return new Uint16Array(Float16Array.from(scalars, toNumber).buffer);
+      return Uint16Array.from(scalars, (scalar) => numberToFloat16(toNumber(scalar)));
     case 'bfloat16':
-      return Uint16Array.from(scalars, (scalar) => toBfloat16(toNumber(scalar)));
+      return Uint16Array.from(scalars, (scalar) => numberToBfloat16(toNumber(scalar)));
     case 'bool':
       return Uint8Array.from(scalars, toBool);
     case 'int64':
@@ -101,13 +103,6 @@ function toInteger(scalar: Scalar, type: NumericType): bigint {
     throw new Error(`${shown(scalar)} is not a whole number of ${type}`);
   }
   return integer;
-}
-
-/** Rounds to nearest, ties to even; NaN stays NaN. */
-function toBfloat16(number: number): number {
-  const bits = new Uint32Array(Float32Array.of(number).buffer)[0] ?? 0;
-  if (Number.isNaN(number)) return (bits >>> 16) | 0x40;
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
 function shown(scalar: Scalar): string {

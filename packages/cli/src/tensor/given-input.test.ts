@@ -1,0 +1,153 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SkeinError } from '@skein/api/errors';
+import type { ElementType, Signature, Tensor } from '@skein/onnx';
+import { tensorElements } from '../load/tensor-elements.ts';
+import { encodeValues } from './encode.ts';
+import { readInputs, type GivenInputs } from './given-input.ts';
+import { resolveShape } from './shape.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'skein-input-'));
+  writeFileSync(join(folder, 'x.json'), '[[1, 2], [3, 4]]');
+  writeFileSync(join(folder, 'x.raw'), Buffer.from(Float32Array.of(5, 6, 7, 8).buffer));
+  writeFileSync(join(folder, 'a.png'), Buffer.from([0x89, 0x50, 0xff]));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const signature: Signature = {
+  inputs: [{ name: 'x', type: 'float32', shape: ['batch', 2] }],
+  outputs: [],
+};
+const nothing: GivenInputs = { input: [], image: undefined, data: undefined };
+
+async function shown(
+  given: Partial<GivenInputs>,
+  of: Signature = signature,
+): Promise<Record<string, { shape: readonly number[]; values: unknown[] }>> {
+  const tensors = await readInputs({ ...nothing, ...given }, of, folder);
+  return Object.fromEntries(
+    Object.entries<Tensor>(tensors).map(([name, each]) => [
+      name,
+      { shape: each.shape, values: tensorElements(each) },
+    ]),
+  );
+}
+
+describe('readInputs', () => {
+  const rows = { x: { shape: [2, 2], values: [1, 2, 3, 4] } };
+
+  it.each([
+    ['nested JSON', { input: ['x=[[1,2],[3,4]]'] }],
+    ['a flat list that fills the declared shape', { input: ['x=[1,2,3,4]'] }],
+    ['a JSON file', { input: ['x=x.json'] }],
+    ['no name where there is one input', { input: ['[[1,2],[3,4]]'] }],
+    ['--data by name', { data: '{"x": [[1,2],[3,4]]}' }],
+    ['--data as an Open Inference body', { data: '{"inputs":[{"name":"x","data":[1,2,3,4]}]}' }],
+  ])('takes %s', async (_, given) => {
+    expect(await shown(given)).toEqual(rows);
+  });
+
+  it('adds a batch dimension that is missing', async () => {
+    expect(await shown({ input: ['x=[1,2]'] })).toEqual({ x: { shape: [1, 2], values: [1, 2] } });
+  });
+
+  it('takes the raw bytes of a file as values, or as one string', async () => {
+    expect(await shown({ input: ['x=@x.raw'] })).toEqual({
+      x: { shape: [2, 2], values: [5, 6, 7, 8] },
+    });
+    const image: Signature = {
+      inputs: [{ name: 'picture', type: 'string', shape: [1] }],
+      outputs: [],
+    };
+    const tensors = await readInputs({ ...nothing, image: 'a.png' }, image, folder);
+    expect(tensors['picture']).toEqual({
+      type: 'string',
+      shape: [1],
+      elements: [Buffer.from([0x89, 0x50, 0xff])],
+    });
+  });
+
+  it('takes a bare text for a string input', async () => {
+    const prompt: Signature = { inputs: [{ name: 't', type: 'string', shape: [1] }], outputs: [] };
+    expect(await shown({ input: ['t=hello world'] }, prompt)).toEqual({
+      t: { shape: [1], values: ['hello world'] },
+    });
+  });
+
+  it.each([
+    [{ input: ['y=1'] }, 'INPUT_UNKNOWN', 'There is no input "y". The inputs are: x.'],
+    [{}, 'INPUT_MISSING', 'The input "x" (float32[batch, 2]) is missing: give --input x=….'],
+    [
+      { input: ['x=[1,2,3]'] },
+      'INPUT_DATA',
+      'Input "x": 3 values of shape [3] do not fit the shape [batch, 2].',
+    ],
+    [{ input: ['x=[[1,2],[3]]'] }, 'INPUT_DATA', 'Input "x": its lists are not all of one length.'],
+    [{ input: ['x=[[1,"a"]]'] }, 'INPUT_DATA', 'Input "x": "a" is not a number.'],
+    [{ input: ['x=[1,'] }, 'USAGE', /^--input x is not JSON: /],
+    [
+      { input: ['x=none.npy'] },
+      'FILE_UNREADABLE',
+      /^"none.npy" cannot be read: there is no such file/,
+    ],
+    [{ input: ['x=@a.png'] }, 'INPUT_DATA', 'Input "x": 3 bytes do not fill float32[batch, 2].'],
+    [{ image: 'a.png' }, 'USAGE', /no input takes bytes/],
+    [{ data: '[1]' }, 'USAGE', /not a JSON object/],
+  ])('explains %j', async (given, code, message) => {
+    const error = await shown(given).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(SkeinError);
+    expect((error as SkeinError).code).toBe(code);
+    if (typeof message === 'string') expect((error as SkeinError).message).toBe(message);
+    else expect((error as SkeinError).message).toMatch(message);
+  });
+});
+
+describe('encodeValues', () => {
+  it('holds every value of a type, at both ends, and no other', () => {
+    const ends: [ElementType, string, string][] = [
+      ['int8', '-128', '127'],
+      ['uint16', '0', '65535'],
+      ['int64', '-9223372036854775808', '9223372036854775807'],
+      ['uint64', '0', '18446744073709551615'],
+    ];
+    for (const [type, low, high] of ends) {
+      const held = encodeValues(type, [2], [low, high]);
+      expect(held.type).toBe(type);
+      for (const beyond of [BigInt(low) - 1n, BigInt(high) + 1n]) {
+        expect(() => encodeValues(type, [1], [String(beyond)])).toThrow(/whole number/);
+      }
+    }
+    expect(() => encodeValues('int32', [1], [1.5])).toThrow('1.5 is not a whole number of int32');
+  });
+
+  it('keeps NaN and the infinities by name', () => {
+    const held = encodeValues('float32', [3], ['NaN', 'Infinity', '-Infinity']);
+    expect(tensorElements(held)).toEqual([Number.NaN, Infinity, -Infinity]);
+  });
+});
+
+describe('resolveShape', () => {
+  it('always gives a shape that fits the declared one and holds every value', () => {
+    const dimension = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant('n'), fc.constant(null));
+    fc.assert(
+      fc.property(fc.array(dimension, { maxLength: 4 }), fc.nat(64), (declared, count) => {
+        let shape: number[];
+        try {
+          shape = resolveShape([count], declared, count);
+        } catch {
+          return;
+        }
+        expect(shape).toHaveLength(declared.length);
+        expect(shape.reduce((product, size) => product * size, 1)).toBe(count);
+        declared.forEach((size, at) => {
+          if (typeof size === 'number') expect(shape[at]).toBe(size);
+        });
+      }),
+    );
+  });
+});
