@@ -1,7 +1,8 @@
+import * as fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { cropInto, LINE_HEIGHT, pyramidFor, straightWidth } from './crop.ts';
-import { cornersOf, turn, type Quad } from './geometry.ts';
+import { cornersOf, turn, type Point, type Quad } from './geometry.ts';
 import type { Raster } from './image.ts';
 
 const WIDTH = 240;
@@ -56,6 +57,46 @@ describe('cropInto', () => {
       .toBuffer();
     const found = await crop(raster, upright(40, 60, 160, 32));
     expect(meanDifference(found, asInput(pixels))).toBeLessThan(0.02);
+  });
+
+  it('samples where the geometry says, to a tenth of a pixel', async () => {
+    // Brightness is the position, so what is read tells where it was read.
+    const raster = { width: 256, height: 256, pixels: new Uint8Array(256 * 256 * 3) };
+    for (let index = 0; index < 256 * 256; index++) {
+      raster.pixels[index * 3] = index % 256;
+      raster.pixels[index * 3 + 1] = Math.floor(index / 256);
+    }
+    await fc.assert(
+      fc.asyncProperty(
+        fc.double({ min: -Math.PI, max: Math.PI, noNaN: true }),
+        fc.double({ min: 30, max: 60, noNaN: true }),
+        async (angle, height) => {
+          const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+          const at = (x: number, y: number): Point => ({
+            x: 128 + x * cos - y * sin,
+            y: 128 + x * sin + y * cos,
+          });
+          const [halfWidth, halfHeight] = [80, height / 2];
+          const quad: Quad = [
+            at(-halfWidth, -halfHeight),
+            at(halfWidth, -halfHeight),
+            at(halfWidth, halfHeight),
+            at(-halfWidth, halfHeight),
+          ];
+          const found = await crop(raster, quad);
+          const plane = LINE_HEIGHT * WIDTH;
+          for (let index = 0; index < plane; index += 97) {
+            const along = (((index % WIDTH) + 0.5) / WIDTH) * 160 - 80;
+            const across = ((Math.floor(index / WIDTH) + 0.5) / LINE_HEIGHT) * height - halfHeight;
+            const { x, y } = at(along, across);
+            // Pixel n is centred on n + 0.5.
+            expect(Math.abs((found[2 * plane + index]! + 1) * 127.5 + 0.5 - x)).toBeLessThan(0.1);
+            expect(Math.abs((found[plane + index]! + 1) * 127.5 + 0.5 - y)).toBeLessThan(0.1);
+          }
+        },
+      ),
+      { numRuns: 20 },
+    );
   });
 
   it.each([-80, -30, 4, 45, 75])('straightens a line on a page turned by %s°', async (degrees) => {

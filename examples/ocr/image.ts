@@ -8,6 +8,9 @@
 import { SkeinError } from '@skein/api';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 
+// No picture comes twice, so what libvips remembers of them would only hold memory.
+sharp.cache(false);
+
 /** Pixels that one image may have; 3 bytes each while it is read. */
 export const MAX_PIXELS = 50_000_000;
 

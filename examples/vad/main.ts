@@ -38,9 +38,10 @@ async function main(): Promise<number> {
   try {
     const wav = await readFile(path);
     const client = createClient({ url: choice.server, key: choice.key });
+    const heard = speechSegments(client, wav, { signal: stop.signal });
     await deployExample(client, { onProgress: (line) => process.stderr.write(`${line}\n`) });
     const segments: Segment[] = [];
-    for await (const segment of speechSegments(client, wav, { signal: stop.signal })) {
+    for await (const segment of heard) {
       segments.push(rounded(segment));
       if (!choice.json) process.stdout.write(`${lineOf(segment)}\n`);
     }

@@ -12,10 +12,10 @@ export interface SpeechOptions {
 
 /**
  * Streams a WAV file through the deployment `vad`, window by window, and yields each segment as
- * soon as it is certain.
+ * soon as it is certain. The file is read at once, the node is called when iteration begins.
  *
  * @param wav the bytes of the file.
- * @throws WavError when it is not a readable WAV file; SkeinError as the node does.
+ * @throws WavError when it is not a readable WAV file; while iterating, SkeinError as the node does.
  */
 export function speechSegments(
   client: Client,
@@ -26,12 +26,12 @@ export function speechSegments(
 }
 
 /** The same over any way to run the network. */
-export async function* segmentsWith(
+export function segmentsWith(
   step: Step,
   wav: Uint8Array,
   rules: SegmentRules = DEFAULT_RULES,
 ): AsyncGenerator<Segment, void, undefined> {
   const { samples, sampleRate } = readWav(wav);
   const speech = speechProbabilities(resample(samples, sampleRate, SAMPLE_RATE), step);
-  yield* segmentsOf(speech, WINDOW_MS, rules, (1000 * samples.length) / sampleRate);
+  return segmentsOf(speech, WINDOW_MS, rules, (1000 * samples.length) / sampleRate);
 }

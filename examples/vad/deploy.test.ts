@@ -1,0 +1,116 @@
+/** The example as a user meets it: a command that talks to a node. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@skein/api/client';
+import { startNode, type RunningNode } from '@skein/server';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Segment } from './segments.ts';
+import { speechSegments } from './vad.ts';
+
+const root = join(import.meta.dirname, '../..');
+const recording = 'examples/vad/samples/three-sentences.wav';
+const placed = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'samples/expected.json'), 'utf8'),
+) as Segment[];
+
+let dataFolder: string;
+let node: RunningNode;
+
+beforeAll(async () => {
+  dataFolder = await mkdtemp(join(tmpdir(), 'skein-vad-'));
+  node = await startNode({
+    host: '127.0.0.1',
+    port: 0,
+    portIsDefault: false,
+    grpcPort: 0,
+    grpcPortIsDefault: false,
+    dataFolder,
+    maxBodyBytes: 64 * 2 ** 20,
+    log: 'off',
+    access: 'auto',
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await node.drain();
+  await rm(dataFolder, { recursive: true });
+});
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command as npm would: in the package's folder, with the user's in INIT_CWD. */
+function command(...args: string[]): Promise<Outcome> {
+  const env = { ...process.env, INIT_CWD: root };
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ['main.ts', ...args],
+      { cwd: import.meta.dirname, env },
+      (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    );
+  });
+}
+
+function places(segments: readonly Segment[]): boolean[] {
+  return segments.flatMap(({ startMs, endMs }, index) => [
+    // 30 ms of padding on top of the tolerance of 100.
+    Math.abs(startMs - placed[index]!.startMs) < 130,
+    Math.abs(endMs - placed[index]!.endMs) < 130,
+  ]);
+}
+
+describe('the command', () => {
+  it('deploys the model and prints the segments', async () => {
+    const first = await command(recording, '--server', node.url);
+    expect(first.stderr).toContain('deploying vad');
+    expect(first.stderr).toContain('3 segments');
+    expect(first.stdout.trim().split('\n').length).toBe(3);
+    expect(first.code).toBe(0);
+
+    const second = await command(recording, '--json', '--server', node.url);
+    expect(second.stderr).toBe('');
+    expect(places(JSON.parse(second.stdout) as Segment[])).toEqual(
+      Array.from({ length: 6 }, () => true),
+    );
+  });
+
+  it.each([
+    [[], 2, 'Name one WAV file'],
+    [['a.wav', 'b.wav'], 2, 'Name one WAV file'],
+    [['--loud', 'a.wav'], 2, '--loud'],
+    [['missing.wav'], 1, 'missing.wav cannot be read'],
+    [[recording, '--server', 'http://127.0.0.1:9'], 1, 'NODE_UNREACHABLE'],
+  ])('with %j ends with %i and says why', async (args, code, reason) => {
+    const outcome = await command(...args);
+    expect(outcome.stderr).toContain(reason);
+    expect(outcome.code).toBe(code);
+    expect(outcome.stdout).toBe('');
+  });
+
+  it('says what is wrong with the file', async () => {
+    const outcome = await command('examples/vad/README.md', '--server', node.url);
+    expect(outcome.stderr).toContain('not a WAV file');
+    expect(outcome.code).toBe(1);
+  });
+});
+
+describe('streams', () => {
+  it('do not disturb each other, because each carries its own state', async () => {
+    const client = createClient({ url: node.url });
+    const wav = readFileSync(join(root, recording));
+    const listen = async (): Promise<Segment[]> => {
+      const segments: Segment[] = [];
+      for await (const segment of speechSegments(client, wav)) segments.push(segment);
+      return segments;
+    };
+    const alone = await listen();
+    expect(await Promise.all([listen(), listen(), listen()])).toEqual([alone, alone, alone]);
+  });
+});
