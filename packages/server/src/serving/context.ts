@@ -1,7 +1,7 @@
 /** What the parts of the serving plane share. */
 import type { Registry } from '../registry/contract.ts';
 import type { State } from '../state/contract.ts';
-import type { Clock, ServingObserver } from './contract.ts';
+import type { Clock, ServingObserver, Target } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 import type { EventBus } from './events.ts';
 import type { Journal } from './journal.ts';
@@ -25,6 +25,8 @@ export interface ServingContext {
   readonly deployments: Map<string, Deployment>;
   /** Rollouts in progress, by deployment. */
   readonly runs: Map<string, RolloutRun>;
+  /** Targets that are coming up; a node that ends does not wait for them. */
+  readonly loading: Set<Target>;
   /** Targets that finish what they had accepted; the node waits for them before it ends. */
   readonly draining: Set<Promise<void>>;
 }

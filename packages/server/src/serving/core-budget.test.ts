@@ -64,7 +64,7 @@ describe('the core budget', () => {
           list.map((each) => ({ ...each, current: once.get(each.id)! })),
           cores,
         );
-        expect([...again].sort()).toEqual([...once].sort());
+        expect(Object.fromEntries(again)).toEqual(Object.fromEntries(once));
       }),
     );
   });

@@ -8,45 +8,41 @@
  * promise is what the face waits for. The split changes in one synchronous step and a version takes
  * traffic only while it is part of it, so a request never meets a target that drains.
  *
- * The deployment is the observer of its targets: that keeps its last minute without a promise more.
+ * Its last minute is kept by the observer of its targets, which costs no promise more.
  */
-import { ERRORS, SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api';
 import type {
   Clock,
   DeployedModel,
   InferenceAnswer,
   InferenceRequest,
   Instant,
-  ServingObserver,
   TargetRequest,
   TraceContext,
 } from './contract.ts';
-import type { EventBus } from './events.ts';
+import { DeploymentObserver, type ObserverOptions } from './deployment-observer.ts';
 import type { Journal } from './journal.ts';
 import { readyReplicas, scale, type LiveTarget } from './live-target.ts';
-import { createRecentWindow, type RecentWindow } from './recent-window.ts';
 import { requestDigest } from './request-digest.ts';
 import { createResponseCache, type ResponseCache } from './response-cache.ts';
+import type { Comparison } from './rollout-judge.ts';
 import type { Rollout } from './rollout.ts';
 import type { EffectiveSettings } from './settings.ts';
-import { isShadow, type Shadow } from './shadow.ts';
+import type { Shadow } from './shadow.ts';
 import { stickyPosition, targetAt } from './traffic-split.ts';
 
-export interface DeploymentOptions {
-  readonly name: string;
+export interface DeploymentOptions extends ObserverOptions {
   readonly kind: 'onnx' | 'composition';
   readonly settings: EffectiveSettings;
-  readonly clock: Clock;
-  readonly observer: ServingObserver;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly journal: Journal;
-  readonly events: EventBus;
 }
 
-export class Deployment implements ServingObserver {
+export class Deployment {
   readonly name: string;
   readonly kind: 'onnx' | 'composition';
+  /** Told by its targets what becomes of requests and replicas. */
+  readonly observer: DeploymentObserver;
   /** Of the row in the state; 0 before the first write. */
   revision = 0;
   updatedAt = '';
@@ -56,15 +52,13 @@ export class Deployment implements ServingObserver {
   rollout: Rollout | undefined;
   rolloutStartedAt = '';
   shadow: Shadow | undefined;
+  /** What the last shadow saw. */
+  comparison: Comparison | undefined;
 
   readonly #clock: Clock;
-  readonly #observer: ServingObserver;
   readonly #random: () => number;
   readonly #journal: Journal;
-  readonly #events: EventBus;
-  readonly #recent: RecentWindow;
   readonly #live = new Map<string, LiveTarget>();
-  readonly #replicaListeners = new Set<() => void>();
   #effective: EffectiveSettings;
   #objectiveMs: number;
   #cache: ResponseCache | undefined;
@@ -78,11 +72,9 @@ export class Deployment implements ServingObserver {
     this.name = options.name;
     this.kind = options.kind;
     this.#clock = options.clock;
-    this.#observer = options.observer;
     this.#random = options.random;
     this.#journal = options.journal;
-    this.#events = options.events;
-    this.#recent = createRecentWindow(options.clock.now());
+    this.observer = new DeploymentObserver(options);
     this.#effective = options.settings;
     this.#objectiveMs = options.settings.settings.objective.latencyMs;
     this.applySettings(options.settings);
@@ -126,11 +118,12 @@ export class Deployment implements ServingObserver {
       .then(
         (answer) => {
           // A run has been told to the observer by its target.
-          if (!ran) this.answered(request, answer, this.#clock.now());
+          if (!ran) this.observer.answered(request, answer, this.#clock.now());
           return answer;
         },
         (error: unknown) => {
-          if (!ran && error instanceof SkeinError) this.refused(request, error, this.#clock.now());
+          if (!ran && error instanceof SkeinError)
+            this.observer.refused(request, error, this.#clock.now());
           throw error;
         },
       );
@@ -157,7 +150,7 @@ export class Deployment implements ServingObserver {
 
   #noTarget({ version }: InferenceRequest): SkeinError {
     if (this.failure !== undefined) {
-      return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed: ${this.failure}`);
+      return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
     }
     if (version === undefined) {
       return new SkeinError(
@@ -173,7 +166,7 @@ export class Deployment implements ServingObserver {
 
   /** Counts a refusal that no target has seen. */
   refuse(request: InferenceRequest, error: SkeinError): Promise<never> {
-    this.refused(request, error, this.#clock.now());
+    this.observer.refused(request, error, this.#clock.now());
     return Promise.reject(error);
   }
 
@@ -296,56 +289,6 @@ export class Deployment implements ServingObserver {
       return live !== undefined && canAnswer(live);
     }
     return this.#split.some(canAnswer);
-  }
-
-  lastMinute(now: Instant): ReturnType<RecentWindow['summary']> {
-    return this.#recent.summary(now);
-  }
-
-  /** Calls back after each change of a replica's state. @returns ends it. */
-  onReplicaChange(listener: () => void): () => void {
-    this.#replicaListeners.add(listener);
-    return () => void this.#replicaListeners.delete(listener);
-  }
-
-  // The observer of its targets.
-
-  answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void {
-    if (isShadow(request)) return;
-    this.#recent.answered(
-      finishedAt - request.arrivedAt,
-      finishedAt <= request.deadline,
-      finishedAt,
-    );
-    this.#observer.answered(request, answer, finishedAt);
-  }
-
-  refused(request: InferenceRequest, error: SkeinError, at: Instant): void {
-    if (isShadow(request as TargetRequest)) return;
-    this.#recent.refused(ERRORS[error.code].kind !== 'user', at);
-    this.#observer.refused(request, error, at);
-  }
-
-  batchRan(deployment: string, version: string, rows: number, computeMs: number): void {
-    this.#observer.batchRan(deployment, version, rows, computeMs);
-  }
-
-  replicaChanged(...change: Parameters<ServingObserver['replicaChanged']>): void {
-    this.#observer.replicaChanged(...change);
-    const [, version, { id, state, failure }] = change;
-    const details = { version, replica: id, state };
-    if (failure === undefined) {
-      this.#events.publish({ kind: 'replica', deployment: this.name, reason: state, details });
-    } else {
-      this.#journal.record({
-        deployment: this.name,
-        kind: 'replica-lost',
-        reason: failure,
-        details,
-        actor: 'skein',
-      });
-    }
-    for (const listener of this.#replicaListeners) listener();
   }
 }
 

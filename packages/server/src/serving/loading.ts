@@ -28,7 +28,7 @@ export async function prepare(
     record,
     path,
     settings,
-    observer: deployment,
+    observer: deployment.observer,
   });
   return liveTarget(record, target, context.clock.now());
 }
@@ -45,20 +45,24 @@ export async function bringUp(
   live: LiveTarget,
   replicas: number,
 ): Promise<void> {
-  live.floor = replicas;
   live.reason = 'loading and warming';
+  context.loading.add(live.target);
   try {
     // One first: a version that cannot start should fail once.
-    scale(live, Math.min(1, replicas));
+    live.floor = Math.min(1, replicas);
+    scale(live, live.floor);
     await live.target.whenReady();
     checkCalls(context, deployment, live);
     if (replicas > 1) {
+      live.floor = replicas;
       scale(live, replicas);
       await followers(deployment, live, replicas);
     }
   } catch (error) {
     await live.target.drain().catch(() => {});
     throw loadError(error, live.record);
+  } finally {
+    context.loading.delete(live.target);
   }
 }
 
@@ -169,7 +173,7 @@ function followers(deployment: Deployment, live: LiveTarget, replicas: number): 
       resolve();
     };
     const timer = setTimeout(finish, FOLLOWERS_MS);
-    const stop = deployment.onReplicaChange(() => {
+    const stop = deployment.observer.onReplicaChange(() => {
       if (settled()) finish();
     });
     if (settled()) finish();

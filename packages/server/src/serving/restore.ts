@@ -4,7 +4,7 @@
  *
  * Models come before compositions, because a composition is checked against what it calls.
  */
-import type { DeploymentRecord, VersionRecord } from '../state/contract.ts';
+import type { DeploymentRecord, HistoryEntry, VersionRecord } from '../state/contract.ts';
 import { newDeployment } from './changes.ts';
 import type { ServingContext } from './context.ts';
 import type { Deployment } from './deployment.ts';
@@ -94,16 +94,23 @@ function fail(context: ServingContext, deployment: Deployment, error: unknown): 
 /** A rollout that has neither finished nor been rolled back was cut off by the end of the node. */
 async function noteInterruption(
   { state, journal }: ServingContext,
-  row: DeploymentRecord,
+  { name, targets }: DeploymentRecord,
 ): Promise<void> {
-  const history = await state.history({ deployment: row.name, limit: 200 });
-  const last = history.find(({ kind }) => kind.startsWith('roll') || kind === 'deployed');
-  if (last?.kind !== 'rollout-started' && last?.kind !== 'rollout-step') return;
+  const last = async (kind: HistoryEntry['kind']): Promise<HistoryEntry | undefined> =>
+    (await state.history({ deployment: name, kind, limit: 1 }))[0];
+  const started = await last('rollout-started');
+  if (started === undefined) return;
+  const ends = await Promise.all([
+    last('rollout-finished'),
+    last('rolled-back'),
+    last('undeployed'),
+  ]);
+  if (ends.some((end) => end !== undefined && end.id > started.id)) return;
   journal.record({
-    deployment: row.name,
+    deployment: name,
     kind: 'rolled-back',
     reason: 'the node stopped during the rollout; the last stable split is back',
-    details: { ...last.details, targets: row.targets },
+    details: { ...started.details, targets },
     actor: 'skein',
   });
 }

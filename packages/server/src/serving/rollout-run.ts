@@ -76,6 +76,7 @@ export class RolloutRun {
       context.clock.now(),
     );
     deployment.rollout = this.#rollout;
+    deployment.comparison = undefined;
     deployment.rolloutStartedAt = new Date().toISOString();
     // The old version stays as large as it is: it may have to take everything back.
     for (const live of this.#stable) live.floor = Math.max(live.floor, live.wanted);
@@ -164,6 +165,7 @@ export class RolloutRun {
   async #finish(next: Rollout, actor: string): Promise<void> {
     const candidate = this.#candidate!;
     if (next.plan.strategy === 'shadow') {
+      this.#become(next);
       this.#deployment.shadow = undefined;
       void retire(this.#context, this.#deployment, candidate);
     } else {
@@ -174,8 +176,8 @@ export class RolloutRun {
         this.#rollBack({ ...next, phase: 'rolled-back', reason }, actor);
         return;
       }
+      this.#become(next);
     }
-    this.#become(next);
     this.#end();
     this.#note('rollout-finished', next.reason, actor);
   }
@@ -192,6 +194,7 @@ export class RolloutRun {
   }
 
   #become(next: Rollout): void {
+    this.#deployment.comparison = this.#deployment.shadow?.comparison;
     this.#rollout = next;
     this.#deployment.rollout = next;
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RolloutPlan, type TrafficTarget } from '@skein/api';
+import { RolloutPlan } from '@skein/api';
 import { isImprobable, type Counts, type Evidence } from './rollout-judge.ts';
 import {
   advance,
@@ -170,7 +170,7 @@ describe('every rollout', () => {
   it('ends, splits all of the traffic at every moment, and never moves again after its end', () => {
     fc.assert(
       fc.property(anyPlan, split, fc.array(growth, { minLength: 1 }), (of, from, growths) => {
-        let rollout = beginRollout(of as RolloutPlan, from as TrafficTarget[], 'new', 0.99, 0);
+        let rollout = beginRollout(of, from, 'new', 0.99, 0);
         let now = 0;
         let candidate = counts(0);
         let stable = counts(0);

@@ -47,7 +47,13 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
       createdAt: '',
     };
     const target = new ScriptedTarget(
-      { deployment: name, record, path: '', settings: settings.settings, observer: deployment },
+      {
+        deployment: name,
+        record,
+        path: '',
+        settings: settings.settings,
+        observer: deployment.observer,
+      },
       script,
     );
     const live = liveTarget(record, target, now);
@@ -64,10 +70,10 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
     state,
     journal,
     deployments,
-    wanted: () =>
+    wanted: (): Record<string, number> =>
       Object.fromEntries([...deployments].map(([name, { main }]) => [name, main!.wanted])),
     /** One second after another, with so many requests in each. */
-    async seconds(count: number, load: Record<string, number> = {}): Promise<void> {
+    seconds: async (count: number, load: Record<string, number> = {}): Promise<void> => {
       for (let i = 0; i < count; i++) {
         for (const [name, requests] of Object.entries(load)) {
           for (let k = 0; k < requests; k++) {

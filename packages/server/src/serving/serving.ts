@@ -87,6 +87,7 @@ export function createServing(options: ServingOptions): Serving {
     log,
     deployments,
     runs: new Map(),
+    loading: new Set(),
     draining: new Set(),
   };
   const changes = createChanges(context);
@@ -137,6 +138,8 @@ export function createServing(options: ServingOptions): Serving {
       scaling.stop();
       const runs = [...context.runs.values()];
       await Promise.all(runs.map((run) => run.abort('the node is shutting down', 'skein')));
+      const loading = [...context.loading];
+      await Promise.all(loading.map((target) => target.drain()));
       await drainInOrder(deployments);
       await Promise.all(context.draining);
       await journal.settled();

@@ -6,7 +6,7 @@
  * Copies that wait are bounded, so that a slow version cannot fill the memory; a request that comes
  * beyond the bound is not copied and is counted as skipped.
  */
-import type { InferenceAnswer, Target, TargetRequest } from './contract.ts';
+import type { InferenceAnswer, InferenceRequest, Target, TargetRequest } from './contract.ts';
 import { Cancellation } from './contract.ts';
 import { outputDifference } from './output-difference.ts';
 import type { Comparison } from './rollout-judge.ts';
@@ -19,7 +19,7 @@ export interface ShadowRequest extends TargetRequest {
   readonly shadow: true;
 }
 
-export function isShadow(request: TargetRequest): request is ShadowRequest {
+export function isShadow(request: InferenceRequest): boolean {
   return (request as Partial<ShadowRequest>).shadow === true;
 }
 

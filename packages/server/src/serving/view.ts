@@ -21,7 +21,7 @@ export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
     signature: signatureOf(main?.target.signature),
     targets: [...snapshots].map(([live, snapshot]) => targetView(live, snapshot)),
     ...rolloutView(deployment),
-    last: deployment.lastMinute(now),
+    last: deployment.observer.lastMinute(now),
     updatedAt: deployment.updatedAt,
   };
 }
@@ -69,20 +69,21 @@ function rolloutView({
   rollout,
   rolloutStartedAt,
   shadow,
+  comparison,
 }: Deployment): Pick<DeploymentView, 'rollout'> {
   if (rollout === undefined) return {};
   const { plan, from, to, phase, reason } = rollout;
-  const fromVersion = from.reduce((a, b) => (b.weight > a.weight ? b : a)).version;
+  const seen = shadow?.comparison ?? comparison;
   return {
     rollout: {
       strategy: plan.strategy,
-      fromVersion,
+      fromVersion: from.reduce((a, b) => (b.weight > a.weight ? b : a)).version,
       toVersion: to,
       phase,
       share: shareOf(rollout),
       reason,
       startedAt: rolloutStartedAt,
-      ...(shadow === undefined ? {} : { comparison: shadow.comparison }),
+      ...(seen === undefined ? {} : { comparison: seen }),
     },
   };
 }

@@ -1,0 +1,85 @@
+/**
+ * What the targets of a deployment tell it: it keeps the last minute, passes everything on to
+ * telemetry, and wakes those who wait for a replica. Nobody waits for the copies of a shadow, so
+ * they count for neither.
+ */
+import { ERRORS, type DeploymentView, type SkeinError } from '@skein/api';
+import type {
+  Clock,
+  InferenceAnswer,
+  InferenceRequest,
+  Instant,
+  ReplicaSnapshot,
+  ServingObserver,
+  TargetRequest,
+} from './contract.ts';
+import type { EventBus } from './events.ts';
+import type { Journal } from './journal.ts';
+import { createRecentWindow, type RecentWindow } from './recent-window.ts';
+import { isShadow } from './shadow.ts';
+
+export interface ObserverOptions {
+  /** Of the deployment. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly observer: ServingObserver;
+  readonly journal: Journal;
+  readonly events: EventBus;
+}
+
+export class DeploymentObserver implements ServingObserver {
+  readonly #options: ObserverOptions;
+  readonly #recent: RecentWindow;
+  readonly #replicaListeners = new Set<() => void>();
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+    this.#recent = createRecentWindow(options.clock.now());
+  }
+
+  answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void {
+    if (isShadow(request)) return;
+    const latencyMs = finishedAt - request.arrivedAt;
+    this.#recent.answered(latencyMs, finishedAt <= request.deadline, finishedAt);
+    this.#options.observer.answered(request, answer, finishedAt);
+  }
+
+  refused(request: InferenceRequest, error: SkeinError, at: Instant): void {
+    if (isShadow(request)) return;
+    this.#recent.refused(ERRORS[error.code].kind !== 'user', at);
+    this.#options.observer.refused(request, error, at);
+  }
+
+  batchRan(deployment: string, version: string, rows: number, computeMs: number): void {
+    this.#options.observer.batchRan(deployment, version, rows, computeMs);
+  }
+
+  replicaChanged(deployment: string, version: string, replica: ReplicaSnapshot): void {
+    const { observer, events, journal } = this.#options;
+    observer.replicaChanged(deployment, version, replica);
+    const { id, state, failure } = replica;
+    const details = { version, replica: id, state };
+    if (failure === undefined) {
+      events.publish({ kind: 'replica', deployment, reason: state, details });
+    } else {
+      journal.record({
+        deployment,
+        kind: 'replica-lost',
+        reason: failure,
+        details,
+        actor: 'skein',
+      });
+    }
+    for (const listener of this.#replicaListeners) listener();
+  }
+
+  /** Calls back after each change of a replica's state. @returns ends it. */
+  onReplicaChange(listener: () => void): () => void {
+    this.#replicaListeners.add(listener);
+    return () => void this.#replicaListeners.delete(listener);
+  }
+
+  lastMinute(now: Instant): DeploymentView['last'] {
+    return this.#recent.summary(now);
+  }
+}

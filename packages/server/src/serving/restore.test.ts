@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { deployed } from './testing/happenings.ts';
+import { ACTOR, codeOf, openScene, request } from './testing/scene.ts';
+
+describe('a restart', () => {
+  it('brings every deployment back; a broken one is failed with its reason', async () => {
+    const scene = await openScene();
+    await deployed(scene, 'good');
+    await deployed(scene, 'idle');
+    await scene.serving.changeSettings('idle', { replicas: { min: 0 } }, ACTOR);
+    await deployed(scene, 'gone');
+    const bad = await scene.version('bad');
+    await scene.serving.deploy({ name: 'bad', version: '1', settings: { maxQueue: 3 } }, ACTOR);
+    await scene.serving.drain();
+    await scene.state.removeVersion('gone', '1');
+
+    await scene.state.removeVersion('bad', bad.version);
+    const next = scene.restart();
+    await next.serving.start();
+    expect(next.serving.view('good').status).toBe('ready');
+    expect(next.serving.view('idle')).toMatchObject({ status: 'idle' });
+    expect(next.serving.isReady('idle')).toBe(true);
+    expect(next.serving.view('gone')).toMatchObject({ status: 'failed', targets: [] });
+    expect(next.serving.view('bad').reason).toContain('has no version');
+    expect(await codeOf(next.serving.infer(request('bad')))).toBe('NO_REPLICA');
+
+    // A failed deployment is repaired by a deploy, and keeps its settings and revisions.
+    const repaired = await next.version('bad');
+    const view = await next.serving.deploy({ name: 'bad', version: repaired.version }, ACTOR);
+    expect(view).toMatchObject({ status: 'ready', revision: 2, settings: { maxQueue: 3 } });
+    await next.serving.drain();
+  });
+
+  it('wakes an idle deployment by a request', async () => {
+    const scene = await openScene();
+    await deployed(scene);
+    await scene.serving.changeSettings('risk', { replicas: { min: 0 } }, ACTOR);
+    await scene.serving.drain();
+    const next = scene.restart();
+    await next.serving.start();
+    expect(next.targets[0]!.scales).toEqual([0]);
+    expect((await next.serving.infer(request('risk'))).version).toBe('1');
+    expect(next.targets[0]!.scales).toEqual([0, 1]);
+    await next.serving.drain();
+    expect((await next.history('risk')).at(-1)).toContain('a request arrived');
+  });
+});

@@ -1,0 +1,38 @@
+/** Waiting for what a scene does, by its events instead of by time. */
+import type { ServingEvent } from '../events.ts';
+import { ACTOR, type Scene } from './scene.ts';
+
+/** Resolves with the first event that fits, replayed ones included. */
+export function event(scene: Scene, fits: (event: ServingEvent) => boolean): Promise<ServingEvent> {
+  return new Promise((resolve) => {
+    const end = scene.serving.events.subscribe((each) => {
+      if (!fits(each)) return;
+      queueMicrotask(() => end());
+      resolve(each);
+    }, 0);
+  });
+}
+
+export const happened = (scene: Scene, kind: string): Promise<ServingEvent> =>
+  event(scene, ({ details }) => details['happened'] === kind);
+
+export async function deployed(scene: Scene, name = 'risk'): Promise<void> {
+  await scene.version(name);
+  await scene.serving.deploy({ name, version: '1' }, ACTOR);
+}
+
+/** Sends requests, one after the other, until something has happened. */
+export async function sendUntil(
+  scene: Scene,
+  kind: string,
+  send: () => Promise<unknown>,
+): Promise<ServingEvent> {
+  const seen: ServingEvent[] = [];
+  const waiting = happened(scene, kind).then((found) => seen.push(found));
+  while (seen.length === 0) {
+    await send();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await waiting;
+  return seen[0]!;
+}
