@@ -7,7 +7,7 @@
  * its tenant has in flight.
  */
 import { timingSafeEqual } from 'node:crypto';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { Clock } from '../serving/contract.ts';
 import type { State } from '../state/contract.ts';
 import type { Access, Caller, Keys, Scope } from './contract.ts';

@@ -1,6 +1,6 @@
 /** Whether a node may be open: only where nobody but this machine can reach it. */
 import { isIPv4, isIPv6 } from 'node:net';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { AccessMode } from './access.ts';
 import type { KeyView } from './contract.ts';
 

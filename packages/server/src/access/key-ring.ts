@@ -3,7 +3,7 @@
  * what `revoke` has acknowledged is refused from the next request on.
  */
 import type { KeyRecord, State } from '../state/contract.ts';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { Caller, Keys, KeyView, NewKey } from './contract.ts';
 import { issueToken } from './token.ts';
 import { tokenBucket, type TokenBucket } from './token-bucket.ts';

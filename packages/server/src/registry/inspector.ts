@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { SkeinError, type ErrorCode } from '@skein/api';
 import { OnnxError, type OnnxErrorKind } from '@skein/onnx';
+import { workerEnvironment } from '../worker-environment.ts';
 import { inspectModel, type Inspection } from './inspection.ts';
 import type { InspectionReply } from './inspection-worker.ts';
 
@@ -15,10 +16,7 @@ const SMALL_BYTES = 1 << 20;
 /** Protobuf, and so ONNX, ends here; larger models keep their weights in files of their own. */
 const LARGEST_BYTES = 2 ** 31 - 1;
 
-const WORKER_ENTRY = new URL(
-  import.meta.url.endsWith('.ts') ? './inspection-worker.ts' : './inspection-worker.js',
-  import.meta.url,
-);
+const WORKER_ENTRY = new URL('./inspection-worker.ts', import.meta.url);
 
 const CODES: Record<OnnxErrorKind, ErrorCode> = {
   invalid: 'MODEL_FILE_INVALID',
@@ -50,6 +48,7 @@ function inspectInThread(path: string): Promise<Inspection> {
       name: 'skein-inspection',
       workerData: { path },
       execArgv: [],
+      env: workerEnvironment(),
     });
     worker.once('message', (reply: InspectionReply) => {
       if ('inspection' in reply) resolve(reply.inspection);

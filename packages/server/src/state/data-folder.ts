@@ -13,7 +13,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 
 export interface DataFolder {
   /** Absolute. */

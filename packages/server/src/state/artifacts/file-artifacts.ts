@@ -14,7 +14,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '../contract.ts';
 
 const INCOMING = '.incoming-';

@@ -1,15 +1,13 @@
 /**
  * One SQLite file: opening, migrating, transactions, and its errors in Skein's words.
  *
- * WAL mode, one connection, on the node's own thread: a write costs tens of microseconds plus, for
- * what must survive a power cut, one fsync. Writes are management actions, never part of a request,
- * so a worker thread of its own would buy little and cost 30 ms of every start.
+ * WAL mode, one connection, every statement prepared once.
  *
  * Durability is chosen per write. After `kill -9` nothing that was acknowledged is ever missing,
  * because the bytes are with the kernel by then; `synchronous` only decides about a power cut.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { MIGRATIONS } from './migrations.ts';
 
 /** `power-cut`: synced to the disk before it is acknowledged. `crash`: handed to the kernel. */

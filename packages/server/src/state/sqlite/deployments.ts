@@ -2,7 +2,8 @@
  * A deployment is a pointer to its newest revision; earlier revisions stay for rollback. A write
  * names the revision that it has seen, and loses when somebody else was faster.
  */
-import { SkeinError, type DeploymentSettings, type TrafficTarget } from '@skein/api';
+import type { DeploymentSettings, TrafficTarget } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { DeploymentRecord, State } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Database } from './database.ts';
