@@ -9,7 +9,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { SCENES, type Label, type Scene } from './scenes.ts';
+import type { Label, Scene } from './scene.ts';
+import { SCENES } from './scenes.ts';
 
 const PAPER_EDGE = '#c8c8c8';
 
