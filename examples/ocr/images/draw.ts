@@ -1,7 +1,7 @@
 /**
  * Draws the sample images and writes the lines that they hold beside them:
  *
- *   node examples/ocr/images/draw.ts
+ *   node examples/ocr/images/draw.ts && npx oxfmt examples/ocr/images
  *
  * The files are committed, because drawing needs the fonts DejaVu and Liberation
  * (Debian: fonts-dejavu-core, fonts-liberation), which reading does not.
