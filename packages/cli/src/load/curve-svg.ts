@@ -51,8 +51,12 @@ export function latencyCurve(curve: Curve): string {
   const latencies = points
     .flatMap(({ report }) => SERIES.map(({ key }) => report.latency[key]))
     .filter((ms): ms is number => ms !== null && ms > 0);
-  const low = 10 ** Math.floor(Math.log10(Math.min(curve.objectiveMs, ...latencies)));
-  const high = 10 ** Math.ceil(Math.log10(Math.max(curve.objectiveMs * 1.2, ...latencies)));
+  const ticks = logarithmicTicks(
+    Math.min(curve.objectiveMs, ...latencies) * 0.9,
+    Math.max(curve.objectiveMs, ...latencies) * 1.15,
+  );
+  const low = ticks[0] ?? 1;
+  const high = ticks.at(-1) ?? 1000;
   const y = scale(Math.log10(low), Math.log10(high), LATENCY);
   const maxGoodput = niceCeiling(
     Math.max(...points.map(({ report }) => report.goodputPerSecond), 1e-3),
@@ -62,7 +66,7 @@ export function latencyCurve(curve: Curve): string {
   const parts = [
     text(LEFT, 34, 'title', curve.title),
     text(LEFT, 56, 'soft', curve.subtitle),
-    ...latencyAxis(low, high, (ms) => y(Math.log10(ms))),
+    ...latencyAxis(ticks, (ms) => y(Math.log10(ms))),
     ...rateAxis(maxRate, x),
     text(LEFT, LATENCY.top - 12, 'axis', 'latency from the intended send'),
     text(LEFT, GOODPUT.top - 12, 'axis', 'answered in time, requests/s'),
@@ -85,15 +89,23 @@ function scale(from: number, to: number, panel: { top: number; bottom: number })
     panel.bottom - ((value - from) / (to - from)) * (panel.bottom - panel.top);
 }
 
-function latencyAxis(low: number, high: number, y: (ms: number) => number): string[] {
-  const parts = [];
-  for (let decade = low; decade <= high * 1.0001; decade *= 10) {
-    parts.push(
-      horizontal('grid', y(decade)),
-      text(LEFT - 10, y(decade) + 4, 'axis', formatDuration(decade).replace(/\.0+ /, ' '), 'end'),
-    );
+/** 1, 2 and 5 times the powers of ten, from the last below `min` to the first above `max`; over many decades only the powers. */
+export function logarithmicTicks(min: number, max: number): number[] {
+  const steps = max / min > 1000 ? [1] : [1, 2, 5];
+  const all = [];
+  for (let power = Math.floor(Math.log10(min)); power <= Math.ceil(Math.log10(max)); power++) {
+    for (const step of steps) all.push(step * 10 ** power);
   }
-  return parts;
+  const from = all.findLastIndex((tick) => tick <= min);
+  const to = all.findIndex((tick) => tick >= max);
+  return all.slice(from, to + 1);
+}
+
+function latencyAxis(ticks: readonly number[], y: (ms: number) => number): string[] {
+  return ticks.flatMap((tick) => [
+    horizontal('grid', y(tick)),
+    text(LEFT - 10, y(tick) + 4, 'axis', formatDuration(tick).replace(/\.0+ /, ' '), 'end'),
+  ]);
 }
 
 function rateAxis(maxRate: number, x: (rate: number) => number): string[] {
@@ -140,13 +152,7 @@ function goodputPanel(
 function objectiveLine(objectiveMs: number, y: number): string[] {
   return [
     horizontal('objective', y),
-    text(
-      WIDTH - RIGHT - 4,
-      y - 7,
-      'objective-text',
-      `objective ${formatDuration(objectiveMs)}`,
-      'end',
-    ),
+    text(LEFT + 6, y - 7, 'objective-text', `objective ${formatDuration(objectiveMs)}`),
   ];
 }
 
