@@ -151,6 +151,8 @@ export interface TargetSnapshot {
   readonly answeredInTime: number;
   /** Refusals and failures by error code. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Why runs hold one request only, although the settings allow more. */
+  readonly unbatched?: string | undefined;
   /** Predicted run time by rows, as the latency model has learnt it. */
   readonly latencies: readonly {
     readonly rows: number;

@@ -116,23 +116,16 @@ export class DeadlineQueue<Cargo> {
     return (REACH * tenant.weight * count) / total;
   }
 
-  /** The lane of this key; `make` gives what a new one needs. */
-  lane(key: string, batches: boolean, curve: () => LatencyCurve): Lane<Cargo> {
-    let lane = this.#lanes.get(key);
-    if (lane === undefined) {
-      if (this.#lanes.size >= SPARE_LANES) this.#dropEmptyLanes();
-      lane = {
-        key,
-        batches,
-        curve: curve(),
-        arrivals: new ArrivalRate(),
-        lines: [],
-        rows: 0,
-        requests: 0,
-        work: 0,
-      };
-      this.#lanes.set(key, lane);
-    }
+  lane(key: string): Lane<Cargo> | undefined {
+    return this.#lanes.get(key);
+  }
+
+  /** @param batches whether its requests may share a run. */
+  addLane(key: string, batches: boolean, curve: LatencyCurve): Lane<Cargo> {
+    if (this.#lanes.size >= SPARE_LANES) this.#dropEmptyLanes();
+    const arrivals = new ArrivalRate();
+    const lane = { key, batches, curve, arrivals, lines: [], rows: 0, requests: 0, work: 0 };
+    this.#lanes.set(key, lane);
     return lane;
   }
 

@@ -113,7 +113,7 @@ export function simulate(
     outcomes.push(outcome);
     const ticket = new Ticket<Outcome>(
       outcome,
-      scheduler.queue.lane(lane, true, () => curveOf(lane)),
+      scheduler.queue.lane(lane) ?? scheduler.queue.addLane(lane, true, curveOf(lane)),
       scheduler.queue.tenant(tenant, now),
       rows,
       now + budgetMs,

@@ -53,4 +53,8 @@ export class Ticket<Cargo = unknown> {
     this.deadline = deadline;
     this.level = level;
   }
+
+  get isWaiting(): boolean {
+    return this.index >= 0;
+  }
 }

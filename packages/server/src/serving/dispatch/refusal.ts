@@ -1,0 +1,63 @@
+/** Says why a request was not accepted, with the numbers that decided and when to come back. */
+import { SkeinError } from '@skein/api';
+import type { Instant, TargetRequest } from '../contract.ts';
+import type { Verdict } from './admission.ts';
+import type { Refusal } from './scheduler.ts';
+
+export interface RefusalFacts {
+  readonly version: string;
+  readonly request: TargetRequest;
+  readonly now: Instant;
+  readonly verdict: Verdict;
+  /** Requests that wait, over all tenants and of this one. */
+  readonly waiting: number;
+  readonly tenantWaiting: number;
+  /** What a run of this request takes at p99, in milliseconds. */
+  readonly runMs: number;
+  /** Why no replica starts, and when that is tried again. */
+  readonly failed: SkeinError | undefined;
+  readonly triesAgainAt: Instant;
+}
+
+export function explainRefusal(refusal: Refusal, facts: RefusalFacts): SkeinError {
+  const { verdict, now } = facts;
+  if (refusal === 'NO_REPLICA' && facts.failed !== undefined) {
+    return new SkeinError('NO_REPLICA', facts.failed.message, {
+      retryAfterMs: Math.ceil(Math.max(1, facts.triesAgainAt - now)),
+    });
+  }
+  // Coming back later does not help a request that is too short for the run alone.
+  const helps = Number.isFinite(verdict.lateMs) && verdict.reason !== 'alone';
+  const later = helps ? { retryAfterMs: Math.ceil(Math.max(1, verdict.lateMs)) } : {};
+  return new SkeinError(refusal, messageOf(refusal, facts), later);
+}
+
+function messageOf(refusal: Refusal, facts: RefusalFacts): string {
+  const { version, request, now, verdict } = facts;
+  const name = `version ${version} of "${request.deployment}"`;
+  const late = ms(verdict.lateMs);
+  if (refusal === 'NO_REPLICA') {
+    if (verdict.lateMs === Infinity) return `No replica of ${name} runs, and none is starting.`;
+    return `A replica of ${name} is starting, but the answer would come ${late} ms too late.`;
+  }
+  if (refusal === 'QUEUE_FULL') {
+    if (facts.tenantWaiting < facts.waiting) {
+      return `${facts.tenantWaiting} of the ${facts.waiting} requests that wait for ${name} are this tenant's, which is its share.`;
+    }
+    return `${facts.waiting} requests wait for ${name}, which is as many as may.`;
+  }
+  switch (verdict.reason) {
+    case 'alone':
+      return `A run of ${name} takes ${ms(facts.runMs)} ms at p99, but the deadline leaves ${ms(request.deadline - now)} ms.`;
+    case 'others':
+      return `Requests that were accepted by ${name} before would become late by ${late} ms.`;
+    case 'share':
+      return `The tenant's share of the time until the deadline is used up by its requests that wait for ${name}.`;
+    default:
+      return `Behind ${facts.waiting} waiting requests, the answer of ${name} would come ${late} ms too late.`;
+  }
+}
+
+function ms(value: number): string {
+  return value < 10 ? value.toFixed(1) : String(Math.round(value));
+}

@@ -1,0 +1,228 @@
+/**
+ * Keeps as many replicas as are wanted: starts what is missing, drains what is too many, and
+ * replaces what was lost.
+ *
+ * A replacement starts at once, then after growing pauses. A version whose replicas keep ending
+ * without a stretch of good service is failed: it tries again once a minute, and says why until
+ * then. A version that could not be loaded even once is failed at the first try.
+ */
+import { SkeinError } from '@skein/api';
+import type { RuntimeFailure, Session } from '@skein/runtime';
+import type { Clock, Instant, ReplicaSnapshot } from '../contract.ts';
+import { Replica } from './replica.ts';
+
+const FIRST_PAUSE_MS = 100;
+const MAX_ATTEMPTS = 8;
+const FAILED_PAUSE_MS = 60_000;
+/** A replica that served for this long, or this many runs, was a good one. */
+const GOOD_SERVICE_MS = 30_000;
+const GOOD_SERVICE_RUNS = 1_000;
+/** How long loading takes, before it has been seen. */
+const LOADING_GUESS_MS = 1_000;
+/** Lost replicas that a snapshot still shows. */
+const REMEMBERED = 3;
+
+export interface ReplicaSetOptions {
+  readonly clock: Clock;
+  readonly open: () => Promise<Session>;
+  readonly warm: (session: Session) => Promise<void>;
+  /** For messages. */
+  readonly version: string;
+  /** The replica has entered its state; it left `before`. */
+  readonly onChange: (replica: Replica, before: ReplicaSnapshot['state'] | undefined) => void;
+}
+
+export class ReplicaSet {
+  wanted = 0;
+  /** Why no replica starts any more. */
+  failed: SkeinError | undefined;
+
+  readonly #options: ReplicaSetOptions;
+  readonly #live: Replica[] = [];
+  readonly #lost: Replica[] = [];
+  /** The end of every replica whose worker still exists. */
+  readonly #ending = new Set<Promise<void>>();
+  readonly #waiters: { resolve: () => void; reject: (error: SkeinError) => void }[] = [];
+  #nextId = 1;
+  /** Replicas in a row that ended without good service. */
+  #failures = 0;
+  #everReady = false;
+  #loadingMs = LOADING_GUESS_MS;
+  #pause: NodeJS.Timeout | undefined;
+  #pauseEndsAt: Instant = 0;
+  #closed = false;
+
+  constructor(options: ReplicaSetOptions) {
+    this.#options = options;
+  }
+
+  /** Replicas that load, warm or serve. */
+  get active(): number {
+    let active = 0;
+    for (const { state } of this.#live) if (state !== 'draining') active++;
+    return active;
+  }
+
+  scaleTo(count: number): void {
+    if (this.#closed) return;
+    // Asking anew is a new chance.
+    if (this.wanted === 0 && count > 0) this.#forgive();
+    this.wanted = count;
+    if (count === 0) this.#stopWaiting(undefined);
+    this.#adjust();
+  }
+
+  /** Resolves when a replica is ready, at once when none is wanted. @throws SkeinError MODEL_LOAD_FAILED, DEVICE_UNAVAILABLE. */
+  whenReady(): Promise<void> {
+    if (this.wanted === 0 || this.#live.some(({ state }) => state === 'ready')) {
+      return Promise.resolve();
+    }
+    if (this.failed !== undefined) return Promise.reject(this.failed);
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+    });
+  }
+
+  /** When the next replica should be ready; undefined when none is on its way. */
+  expectedAt(): Instant | undefined {
+    let expected: Instant | undefined;
+    const consider = (at: Instant): void => {
+      if (expected === undefined || at < expected) expected = at;
+    };
+    for (const { state, startedAt } of this.#live) {
+      if (state === 'loading' || state === 'warming') consider(startedAt + this.#loadingMs);
+    }
+    if (this.#pause !== undefined && this.failed === undefined) {
+      consider(this.#pauseEndsAt + this.#loadingMs);
+    }
+    return expected;
+  }
+
+  /** When a failed set tries again. */
+  get triesAgainAt(): Instant {
+    return this.#pauseEndsAt;
+  }
+
+  snapshot(): ReplicaSnapshot[] {
+    return [...this.#live, ...this.#lost].map((replica) => replica.snapshot());
+  }
+
+  /** Ends every replica, running or not. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.wanted = 0;
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    this.#stopWaiting(
+      new SkeinError('NODE_DRAINING', `Version ${this.#options.version} is being taken away.`),
+    );
+    for (const replica of [...this.#live]) replica.drain();
+    await Promise.all(this.#ending);
+  }
+
+  #adjust(): void {
+    const missing = this.wanted - this.active;
+    for (let i = missing; i < 0; i++) this.#leastUseful()?.drain();
+    if (missing <= 0 || this.#pause !== undefined || this.#closed) return;
+    // After failures they come back one by one, each when the one before is ready.
+    const starting = this.#failures === 0 ? missing : 1;
+    for (let i = 0; i < starting; i++) this.#start();
+  }
+
+  #start(): void {
+    const { clock, open, warm } = this.#options;
+    const replica = new Replica({
+      id: `${this.#options.version}-${this.#nextId++}`,
+      clock,
+      open,
+      warm,
+      onChange: (changed, before) => this.#changed(changed, before),
+    });
+    this.#live.push(replica);
+    const ended = replica.ended.then(() => void this.#ending.delete(ended));
+    this.#ending.add(ended);
+    void replica.start();
+  }
+
+  /** One that is not up yet, else an idle one, else the newest. */
+  #leastUseful(): Replica | undefined {
+    const candidates = this.#live.filter(({ state }) => state !== 'draining');
+    return (
+      candidates.findLast(({ state }) => state !== 'ready') ??
+      candidates.findLast(({ rows }) => rows === 0) ??
+      candidates.at(-1)
+    );
+  }
+
+  #changed(replica: Replica, before: ReplicaSnapshot['state'] | undefined): void {
+    if (replica.state === 'ready') {
+      this.#everReady = true;
+      this.failed = undefined;
+      this.#loadingMs = replica.startedInMs;
+      this.#stopWaiting(undefined);
+    }
+    if (replica.state === 'gone') this.#remove(replica);
+    this.#options.onChange(replica, before);
+    if (replica.state === 'ready') this.#adjust();
+    if (replica.failure !== undefined) this.#replace(replica, before, replica.failure);
+  }
+
+  #remove(replica: Replica): void {
+    this.#live.splice(this.#live.indexOf(replica), 1);
+    if (replica.failure === undefined) return;
+    this.#lost.unshift(replica);
+    this.#lost.length = Math.min(this.#lost.length, REMEMBERED);
+  }
+
+  #replace(
+    replica: Replica,
+    before: ReplicaSnapshot['state'] | undefined,
+    failure: RuntimeFailure,
+  ): void {
+    const { clock, version } = this.#options;
+    const served = before === 'ready' ? clock.now() - replica.readyAt : 0;
+    const good = served >= GOOD_SERVICE_MS || replica.runs >= GOOD_SERVICE_RUNS;
+    this.#failures = good ? 1 : this.#failures + 1;
+    const hopeless = !this.#everReady && failure.kind !== 'lost';
+    if (hopeless || this.#failures >= MAX_ATTEMPTS) {
+      const code = failure.kind === 'unavailable' ? 'DEVICE_UNAVAILABLE' : 'MODEL_LOAD_FAILED';
+      const tries = this.#failures === 1 ? '' : ` after ${this.#failures} tries`;
+      this.failed = new SkeinError(
+        code,
+        `Version ${version} cannot be kept running${tries}: ${failure.message}`,
+        { cause: failure },
+      );
+      this.#stopWaiting(this.failed);
+      this.#pauseFor(FAILED_PAUSE_MS);
+    } else if (this.#failures === 1) {
+      this.#adjust();
+    } else {
+      this.#pauseFor(FIRST_PAUSE_MS * 2 ** (this.#failures - 2));
+    }
+  }
+
+  #pauseFor(ms: number): void {
+    if (this.#closed || this.wanted === 0) return;
+    clearTimeout(this.#pause);
+    this.#pauseEndsAt = this.#options.clock.now() + ms;
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#adjust();
+    }, ms);
+    this.#pause.unref();
+  }
+
+  #forgive(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    this.#failures = 0;
+    this.failed = undefined;
+  }
+
+  #stopWaiting(error: SkeinError | undefined): void {
+    for (const { resolve, reject } of this.#waiters.splice(0)) {
+      if (error === undefined) resolve();
+      else reject(error);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Made-up requests for warming: what a model can be run with before anybody has asked.
+ *
+ * Values are chosen to be harmless: floats in [0, 1), integers 0 and 1 (valid as indices of almost
+ * everything). Rows differ, so that a model which mixes them up is found out.
+ */
+import {
+  elementCount,
+  elementSize,
+  seededRandom,
+  stringTensor,
+  type NumericTensor,
+  type NumericType,
+  type Random,
+  type Signature,
+  type Tensor,
+  type TensorMap,
+} from '@skein/onnx';
+
+/** Shapes by input name. */
+export type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/**
+ * Shapes for a model that nobody has asked yet, the likeliest first: open sizes as in a small image,
+ * then only the last one as in a frame of audio, then 1 everywhere. A first dimension is 1.
+ */
+export function likelyShapes({ inputs }: Signature): Shapes[] {
+  const fill = (sizeAt: (axis: number, rank: number) => number): Shapes =>
+    new Map(
+      inputs.map(({ name, shape }) => [
+        name,
+        shape.map((size, axis) => (typeof size === 'number' ? size : sizeAt(axis, shape.length))),
+      ]),
+    );
+  return [
+    fill((axis) => (axis === 0 ? 1 : 64)),
+    fill((axis, rank) => (axis > 0 && axis === rank - 1 ? 512 : 1)),
+    fill(() => 1),
+  ];
+}
+
+/** Shapes as a request had them. */
+export function shapesOf(inputs: TensorMap): Shapes {
+  return new Map([...inputs].map(([name, { shape }]) => [name, shape]));
+}
+
+/** @param rows size of the first dimension of every input; undefined leaves it as in `shapes`. */
+export function syntheticRequest(
+  signature: Signature,
+  shapes: Shapes,
+  rows: number | undefined,
+  seed: number,
+): Map<string, Tensor> {
+  const random = seededRandom(seed);
+  const inputs = new Map<string, Tensor>();
+  for (const { name, type } of signature.inputs) {
+    const given = shapes.get(name)!;
+    const shape = rows === undefined ? given : [rows, ...given.slice(1)];
+    inputs.set(name, type === 'string' ? strings(shape, random) : numbers(type, shape, random));
+  }
+  return inputs;
+}
+
+function strings(shape: readonly number[], random: Random): Tensor {
+  const words = Array.from({ length: elementCount(shape) }, () =>
+    random.next() < 0.5 ? 'skein' : 'goose',
+  );
+  return stringTensor(shape, words);
+}
+
+function numbers(type: NumericType, shape: readonly number[], random: Random): NumericTensor {
+  const count = elementCount(shape);
+  const bytes = new Uint8Array(count * elementSize(type));
+  const view = new DataView(bytes.buffer);
+  const size = elementSize(type);
+  for (let i = 0; i < count; i++) write(view, i * size, type, random.next());
+  return { type, shape, bytes };
+}
+
+/** @param value in [0, 1). */
+function write(view: DataView, offset: number, type: NumericType, value: number): void {
+  const bit = value < 0.5 ? 0 : 1;
+  switch (type) {
+    case 'float32':
+      return view.setFloat32(offset, value, true);
+    case 'float64':
+      return view.setFloat64(offset, value, true);
+    case 'float16':
+      return view.setFloat16(offset, value, true);
+    case 'bfloat16': {
+      // The upper half of a float32.
+      const float = new DataView(new ArrayBuffer(4));
+      float.setFloat32(0, value);
+      return view.setUint16(offset, float.getUint16(0), true);
+    }
+    default:
+      // Little-endian 0 or 1 of any width: the other bytes stay 0.
+      return view.setUint8(offset, bit);
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Warms a session: runs made-up requests of growing batch sizes, so that the first real request
+ * meets warm code and a latency model that knows something. On the way it finds out whether rows are
+ * independent, because a model may declare an open first dimension and still mix rows up, or not
+ * keep it.
+ *
+ * Open sizes beyond the first dimension are those of the last real request, or guesses; a guess
+ * that the model rejects is not held against it.
+ */
+import type { Signature, TensorMap } from '@skein/onnx';
+import { RuntimeFailure, type Session } from '@skein/runtime';
+import type { Clock } from '../contract.ts';
+import { joinInputs, rowsOf, unevenOutput } from './batch.ts';
+import type { LatencyModel } from './latency-model.ts';
+import { isBatchable, requestCheck } from './request-check.ts';
+import { sameOutputs } from './same-outputs.ts';
+import { likelyShapes, syntheticRequest, type Shapes } from './synthetic-inputs.ts';
+
+/** Warming ends after this long, however many sizes are left. */
+const BUDGET_MS = 1_000;
+const RUNS_PER_SIZE = 2;
+
+export interface WarmingOptions {
+  readonly signature: Signature;
+  readonly model: LatencyModel;
+  readonly clock: Clock;
+  /** Rows that one run may hold by the settings. */
+  readonly maxRows: number;
+  /** A size whose run takes longer than this would never be used, so larger ones are not tried. */
+  readonly longestRunMs: number;
+  /** Shapes of a real request. */
+  readonly seen: Shapes | undefined;
+  /** What another replica of the version has found out. */
+  readonly known: Warmth | undefined;
+}
+
+export interface Warmth {
+  /** Rows that one run may hold. */
+  readonly maxRows: number;
+  /** Why that is 1 although more was asked for. */
+  readonly unbatched: string | undefined;
+}
+
+/** @throws RuntimeFailure when the session is lost, or rejects inputs that left nothing to guess. */
+export async function warm(session: Session, options: WarmingOptions): Promise<Warmth> {
+  const shapes = await workingShapes(session, options);
+  const warmth = options.known ?? (await findWarmth(session, options, shapes));
+  if (shapes !== undefined) await measure(session, options, shapes, warmth.maxRows);
+  return warmth;
+}
+
+async function findWarmth(
+  session: Session,
+  { signature, maxRows }: WarmingOptions,
+  shapes: Shapes | undefined,
+): Promise<Warmth> {
+  let unbatched: string | undefined;
+  if (maxRows > 1) {
+    if (!isBatchable(signature) || !isBatchable(session.signature)) {
+      unbatched = 'The first dimension of an input or output is fixed.';
+    } else if (shapes !== undefined) {
+      unbatched = await findDependence(session, signature, shapes);
+    }
+  }
+  return { maxRows: unbatched === undefined ? maxRows : 1, unbatched };
+}
+
+/** Shapes that the model runs with; undefined when all that were guessed are rejected. */
+async function workingShapes(
+  session: Session,
+  { signature, seen }: WarmingOptions,
+): Promise<Shapes | undefined> {
+  const candidates = seen === undefined ? likelyShapes(signature) : [seen];
+  let rejection: RuntimeFailure | undefined;
+  for (const shapes of candidates) {
+    try {
+      await session.run(syntheticRequest(signature, shapes, undefined, 1));
+      return shapes;
+    } catch (error) {
+      if (!(error instanceof RuntimeFailure) || error.kind !== 'run') throw error;
+      rejection = error;
+    }
+  }
+  if (nothingToGuess(signature)) throw rejection!;
+  return undefined;
+}
+
+/** Whether every request looks alike to the model: sizes are fixed, and floats have no meaning that could be wrong. */
+function nothingToGuess(signature: Signature): boolean {
+  const from = isBatchable(signature) ? 1 : 0;
+  return signature.inputs.every(
+    ({ type, shape }) =>
+      type.includes('float') &&
+      shape.every((size, axis) => axis < from || typeof size === 'number'),
+  );
+}
+
+/** Runs two rows apart and together; why they must not run together, if so. */
+async function findDependence(
+  session: Session,
+  signature: Signature,
+  shapes: Shapes,
+): Promise<string | undefined> {
+  const names = signature.inputs.map(({ name }) => name);
+  const row = (seed: number): TensorMap => syntheticRequest(signature, shapes, 1, seed);
+  const run = async (members: readonly TensorMap[]): Promise<TensorMap> =>
+    (await session.run(joinInputs(names, members, members.length))).outputs;
+  try {
+    const first = await run([row(1)]);
+    const again = await run([row(1)]);
+    const second = await run([row(2)]);
+    const both = await run([row(1), row(2)]);
+    const uneven = unevenOutput(both, 2) ?? unevenOutput(first, 1);
+    if (uneven !== undefined) return `Output "${uneven}" does not have one row per row of input.`;
+    // A model that rolls dice cannot be compared.
+    if (!sameOutputs(first, again)) return undefined;
+    const outputs = [...both.keys()];
+    const independent =
+      sameOutputs(first, rowsOf(both, 0, 1, outputs)) &&
+      sameOutputs(second, rowsOf(both, 1, 1, outputs));
+    return independent ? undefined : 'A row comes out differently when another row is beside it.';
+  } catch (error) {
+    if (!(error instanceof RuntimeFailure) || error.kind !== 'run') throw error;
+    return `Two rows together are rejected: ${error.message}`;
+  }
+}
+
+/** Seeds the latency model with runs of 1, 2, 4, … `maxRows` rows. */
+async function measure(
+  session: Session,
+  { signature, model, clock, longestRunMs }: WarmingOptions,
+  shapes: Shapes,
+  maxRows: number,
+): Promise<void> {
+  const check = requestCheck(signature, false);
+  const batches = isBatchable(signature);
+  const endAt = clock.now() + BUDGET_MS;
+  for (let rows = 1; ; rows = Math.min(rows * 2, maxRows)) {
+    let took = 0;
+    for (let i = 0; i < RUNS_PER_SIZE; i++) {
+      const inputs = syntheticRequest(signature, shapes, batches ? rows : undefined, i);
+      const { elementsPerRow } = check(inputs, undefined);
+      const start = clock.now();
+      await session.run(inputs);
+      took = clock.now() - start;
+      model.curve(elementsPerRow).record(rows, took, clock.now());
+    }
+    if (rows >= maxRows || took > longestRunMs || clock.now() > endAt) return;
+  }
+}
