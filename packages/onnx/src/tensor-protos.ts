@@ -13,7 +13,7 @@ export function* storedTensors(model: Model): Generator<StoredTensor> {
   for (const each of model.functions) yield* tensorsOfNodes(each.node);
 }
 
-export function* tensorsOfGraph(graph: GraphProto): Generator<StoredTensor> {
+function* tensorsOfGraph(graph: GraphProto): Generator<StoredTensor> {
   for (const tensor of graph.initializer) {
     yield { tensor, place: `initialiser '${tensor.name}'` };
   }

@@ -1,4 +1,4 @@
-import { elementCount, elementSize } from '@skein/onnx/tensor';
+import { elementCount, elementSize } from '@skein/onnx';
 import type { Tensor } from '@skein/onnx';
 import { RuntimeFailure } from './contract.ts';
 

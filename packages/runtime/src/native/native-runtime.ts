@@ -2,10 +2,8 @@
  * Native ONNX Runtime: one session per worker thread or child process, because its `create()` and
  * `run()` block the thread that calls them.
  *
- * Measured on two cores, 784 floats in: a run in a worker thread costs 25–60 µs more than a bare
- * `run()`, in a child process 40–80 µs (the upper end where the core has slept meanwhile). A warm
- * start costs 100 ms: 30 for the thread, 10 for ONNX Runtime's library, the rest for the modules
- * and the model. See docs/concepts for where the first session's time goes.
+ * What the worker costs per run and per start, and where a first session's time goes, is in this
+ * package's README; `scripts/measure.ts` measures it again.
  */
 import { RuntimeFailure } from '../contract.ts';
 import type { ModelSource, Runtime, Session, SessionOptions } from '../contract.ts';
@@ -21,6 +19,8 @@ export const nativeRuntime: Runtime = {
   name: 'native',
   async open(model: ModelSource, options: SessionOptions): Promise<Session> {
     const { device, threads, isolation } = options;
+    // ONNX Runtime takes 0 for "every core there is", which no caller of this contract means.
+    if (!(threads >= 1)) throw new RangeError(`A session takes 1 thread or more, not ${threads}.`);
     const missing = unavailability(device);
     if (missing !== undefined) throw new RuntimeFailure('unavailable', missing);
     const host = isolation === 'thread' ? threadHost() : processHost();

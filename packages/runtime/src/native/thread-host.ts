@@ -1,4 +1,7 @@
-/** A worker thread: the cheapest hand-over, because buffers move; but a crash in native code takes the node along. */
+/**
+ * A worker thread: the cheapest hand-over, because buffers move. But a crash in native code takes the
+ * node along, and ending the thread waits for a run that is going on, which nothing can interrupt.
+ */
 import { Worker } from 'node:worker_threads';
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
 import type { Reply } from './wire.ts';

@@ -7,7 +7,7 @@
  */
 import type { NumericTensor, Signature, Tensor } from '@skein/onnx';
 
-export interface PackedStrings {
+interface PackedStrings {
   readonly type: 'string';
   readonly shape: readonly number[];
   /** Bytes of each element; they lie one after the other in `bytes`. */

@@ -1,20 +1,23 @@
 /**
  * The entry of a worker thread or child process that holds one session. The first message says what
- * to load, every later one is a run, and each gets exactly one answer. Nothing is set process-wide,
- * because in a thread the process is not its own.
+ * to load, every later one is a run, and each gets exactly one answer. In a thread the process is not
+ * its own, so it sets nothing process-wide, except that ONNX Runtime, which has one logger for all,
+ * keeps quiet: what it would print comes back as an exception, and belongs to the caller.
  *
  * It imports as little as it can: every module is part of a replica's cold start.
  */
 import { parentPort } from 'node:worker_threads';
 import type { Signature } from '@skein/onnx';
-import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
+import { env, InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { fromOrt, signatureFrom, toOrt } from '../ort-tensor.ts';
 import { dieWithParent } from './orphan.ts';
 import { fromWire, toWire } from './wire.ts';
 import type { LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest } from './wire.ts';
 
-/** Only fatal errors are printed: everything else comes back as an exception and is told to the caller. */
-const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: 4 };
+env.logLevel = 'fatal';
+/** The same, for the loggers of a session and of a run. */
+const FATAL = 4;
+const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
 
 interface Loaded {
   readonly session: InferenceSession;
@@ -31,7 +34,7 @@ async function load({ model, device, threads }: LoadRequest): Promise<LoadReply>
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 4,
+    logSeverityLevel: FATAL,
     // Threads hand over in microseconds while they spin, but the default of a millisecond takes the
     // cores from everyone else between runs: 2.6 ms of CPU for a 0.3 ms run, against 0.6 ms so.
     extra: { session: { intra_op: { spin_duration_us: '20' } } },
