@@ -24,8 +24,14 @@ export type Step = (
   state: Float32Array,
 ) => Promise<{ probability: number; state: Float32Array }>;
 
+export interface StepOptions {
+  /** Milliseconds that one window may take. Absent: the deployment's objective, which is for those who listen live. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** The step as a call of the deployment. @throws SkeinError as the node does. */
-export function stepOn(client: Client, signal?: AbortSignal): Step {
+export function stepOn(client: Client, options: StepOptions = {}): Step {
   const sr = { shape: [], data: BigInt64Array.of(BigInt(SAMPLE_RATE)) };
   return async (input, state) => {
     const { outputs } = await client.infer<{
@@ -38,7 +44,7 @@ export function stepOn(client: Client, signal?: AbortSignal): Step {
         state: { shape: STATE_SHAPE, data: state },
         sr,
       },
-      { signal },
+      options,
     );
     return { probability: outputs.output.data[0] ?? 0, state: outputs.stateN.data };
   };

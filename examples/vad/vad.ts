@@ -1,14 +1,23 @@
 /** The segments of a recording in which somebody speaks. */
 import type { Client } from '@skein/api';
-import { SAMPLE_RATE, speechProbabilities, stepOn, WINDOW_MS, type Step } from './model.ts';
+import {
+  SAMPLE_RATE,
+  speechProbabilities,
+  stepOn,
+  WINDOW_MS,
+  type Step,
+  type StepOptions,
+} from './model.ts';
 import { resample } from './resample.ts';
 import { DEFAULT_RULES, segmentsOf, type Segment, type SegmentRules } from './segments.ts';
 import { readWav } from './wav.ts';
 
-export interface SpeechOptions {
+export interface SpeechOptions extends StepOptions {
   readonly rules?: SegmentRules | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
+
+/** A recording can wait for a busy node. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Streams a WAV file through the deployment `vad`, window by window, and yields each segment as
@@ -22,7 +31,8 @@ export function speechSegments(
   wav: Uint8Array,
   options: SpeechOptions = {},
 ): AsyncGenerator<Segment, void, undefined> {
-  return segmentsWith(stepOn(client, options.signal), wav, options.rules);
+  const { rules, timeoutMs = PATIENCE_MS, signal } = options;
+  return segmentsWith(stepOn(client, { timeoutMs, signal }), wav, rules);
 }
 
 /** The same over any way to run the network. */
