@@ -238,6 +238,37 @@ describe('a shadow', () => {
     expect(seen).toEqual([4]);
   });
 
+  it('sees the answer as it was, though the caller gives its memory away at once', async () => {
+    const scene = await openScene();
+    let answerShadow!: () => void;
+    const later = new Promise<void>((resolve) => (answerShadow = resolve));
+    await scene.version('risk', { respond: async () => constant(1) });
+    await scene.serving.deploy({ name: 'risk', version: '1' }, ACTOR);
+    await scene.version('risk', { respond: () => later.then(() => constant(1)) });
+    const plan = { ...shadow, stepMs: 60_000 };
+    await scene.serving.deploy({ name: 'risk', version: '2', plan }, ACTOR);
+    const { outputs } = await scene.serving.infer(request('risk'));
+    const { buffer } = (outputs.get('y') as NumericTensor).bytes;
+    structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    answerShadow();
+    const seen = await sendUntil(
+      scene,
+      'rolled-back',
+      // The comparison is there a few turns after the shadow's answer.
+      async () => {
+        if (scene.serving.view('risk').rollout?.comparison?.compared === 1) {
+          await scene.serving.rollback('risk', 'seen enough', ACTOR);
+        }
+      },
+    );
+    expect(seen.reason).toBe('seen enough');
+    expect(scene.serving.view('risk').rollout?.comparison).toEqual({
+      compared: 1,
+      differing: 0,
+      maxDifference: 0,
+    });
+  });
+
   it('that fails does not touch the answer', async () => {
     const scene = await openScene();
     await deployed(scene);

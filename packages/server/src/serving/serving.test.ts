@@ -110,28 +110,26 @@ describe('settings', () => {
   it('that need no new replicas are applied in place', async () => {
     const scene = await openScene();
     await deployed(scene);
-    const view = await scene.serving.changeSettings(
-      'risk',
-      { objective: { latencyMs: 50 } },
-      ACTOR,
-    );
-    expect(view).toMatchObject({ revision: 2, settings: { objective: { latencyMs: 50 } } });
+    const view = await scene.serving.changeSettings('risk', { replicas: { max: 3 } }, ACTOR);
+    expect(view).toMatchObject({ revision: 2, settings: { replicas: { min: 1, max: 3 } } });
     expect(scene.targets).toHaveLength(1);
     expect(scene.targets[0]!.drained).toBe(false);
-    const arrivedAt = performance.now();
-    await scene.serving.infer(request('risk', { arrivedAt }));
-    expect(scene.targets[0]!.requests[0]!.deadline).toBe(arrivedAt + 50);
+    expect((await scene.serving.infer(request('risk'))).version).toBe('1');
   });
 
   it('that need new replicas bring them up beside the old ones', async () => {
     const scene = await openScene();
     await deployed(scene);
-    await scene.serving.changeSettings('risk', { threads: 2 }, ACTOR);
+    const settings = { threads: 2, objective: { latencyMs: 50 } };
+    await scene.serving.changeSettings('risk', settings, ACTOR);
     expect(scene.targets.map(({ drained }) => drained)).toEqual([true, false]);
     expect(scene.targets[1]!.plan.settings.threads).toBe(2);
+    const arrivedAt = performance.now();
+    await scene.serving.infer(request('risk', { arrivedAt }));
+    expect(scene.targets[1]!.requests[0]!.deadline).toBe(arrivedAt + 50);
     expect(await scene.history('risk')).toEqual([
       'deployed: version 1 serves within 500 ms at p99',
-      'settings-changed: threads changed',
+      'settings-changed: objective, threads changed',
     ]);
   });
 

@@ -66,7 +66,9 @@ export function needsNewReplicas(before: DeploymentSettings, after: DeploymentSe
     before.device !== after.device ||
     before.maxQueue !== after.maxQueue ||
     before.finiteOnly !== after.finiteOnly ||
-    before.batching.maxRows !== after.batching.maxRows
+    before.batching.maxRows !== after.batching.maxRows ||
+    // Batches are sized for the objective.
+    before.objective.latencyMs !== after.objective.latencyMs
   );
 }
 

@@ -1,9 +1,10 @@
 /** Makes the target of a version; injected, so that policies can be tested without a runtime. */
-import { SkeinError, type DeploymentSettings } from '@skein/api';
+import type { DeploymentSettings } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
 import type { VersionRecord } from '../state/contract.ts';
 import { CompositionTarget } from './composition/composition-target.ts';
 import type { Clock, Inference, ServingObserver, Target } from './contract.ts';
+import { createDispatcher } from './dispatch/dispatcher.ts';
 import type { ServingLog } from './serving-log.ts';
 
 export interface TargetPlan {
@@ -26,7 +27,7 @@ export interface FactoryOptions {
   readonly infer: Inference['infer'];
 }
 
-export function targetFactory({ clock, log, infer }: FactoryOptions): MakeTarget {
+export function targetFactory({ runtime, clock, log, infer }: FactoryOptions): MakeTarget {
   return ({ deployment, record, path, settings, observer }) => {
     if (record.kind === 'composition') {
       return new CompositionTarget({
@@ -34,12 +35,22 @@ export function targetFactory({ clock, log, infer }: FactoryOptions): MakeTarget
         record,
         modulePath: path,
         maxQueue: settings.maxQueue,
+        finiteOnly: settings.finiteOnly,
         clock,
         observer,
         infer,
         log,
       });
     }
-    throw new SkeinError('INTERNAL', 'There is no dispatcher yet.');
+    return createDispatcher({
+      deployment,
+      version: record.version,
+      signature: record.signature,
+      model: { path },
+      settings,
+      runtime,
+      clock,
+      observer,
+    });
   };
 }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SkeinError } from '@skein/api';
 import { stringTensor, tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
 import type { VersionRecord } from '../../state/contract.ts';
@@ -28,12 +28,31 @@ const record: VersionRecord = {
   createdAt: '',
 };
 
+type Infer = (request: InferenceRequest) => Promise<InferenceAnswer>;
+
 interface Scene {
   readonly target: CompositionTarget;
   readonly calls: InferenceRequest[];
   readonly replicas: ReplicaSnapshot[];
   readonly logged: unknown[];
   readonly told: { answered: number; refused: string[] };
+  /** What becomes of the composition's calls. */
+  infer: Infer;
+}
+
+/** Starting a worker is slow: tests that leave it as it was share this one. */
+let shared: Scene;
+beforeAll(async () => {
+  shared = await scene();
+});
+afterAll(() => shared.target.drain());
+
+function reuse(infer: Infer = arithmetic): Scene {
+  shared.infer = infer;
+  shared.calls.length = 0;
+  shared.logged.length = 0;
+  Object.assign(shared.told, { answered: 0, refused: [] });
+  return shared;
 }
 
 const open: CompositionTarget[] = [];
@@ -55,9 +74,7 @@ const answerOf = (x: NumericTensor): InferenceAnswer => ({
   cached: false,
 });
 
-async function scene(
-  infer: (request: InferenceRequest) => Promise<InferenceAnswer> = arithmetic,
-): Promise<Scene> {
+async function scene(infer: Infer = arithmetic): Promise<Scene> {
   const calls: InferenceRequest[] = [];
   const replicas: ReplicaSnapshot[] = [];
   const logged: unknown[] = [];
@@ -73,18 +90,26 @@ async function scene(
     record,
     modulePath,
     maxQueue: 64,
+    finiteOnly: true,
     clock,
     observer,
     infer: (request) => {
       calls.push(request);
-      return infer(request);
+      return made.infer(request);
     },
     log: (message, details) => void logged.push({ message, ...details }),
   });
-  open.push(target);
+  const made: Scene = { target, calls, replicas, logged, told, infer };
   target.scaleTo(1);
   await target.whenReady();
-  return { target, calls, replicas, logged, told };
+  return made;
+}
+
+/** A composition of its own, for tests that end its worker. */
+async function own(infer?: Infer): Promise<Scene> {
+  const made = await scene(infer);
+  open.push(made.target);
+  return made;
 }
 
 let lastId = 0;
@@ -124,14 +149,14 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> => {
 
 describe('a composition', () => {
   it('learns its interface from the module', async () => {
-    const { target } = await scene();
+    const { target } = reuse();
     expect(target.signature.inputs.map(({ name }) => name)).toEqual(['ask', 'x']);
     expect(target.signature.outputs.map(({ name }) => name)).toEqual(['y', 'note']);
     expect(target.calls).toEqual(['double', 'increment']);
   });
 
   it('calls deployments with the deadline, tenant, priority and trace of its request', async () => {
-    const { target, calls, told } = await scene();
+    const { target, calls, told } = reuse();
     const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
     const asked = request('double then increment', [1, 2.5], { trace });
     const answer = await target.submit(asked);
@@ -151,7 +176,7 @@ describe('a composition', () => {
   });
 
   it('knows what is left of the deadline, though threads have clocks of their own', async () => {
-    const { target } = await scene();
+    const { target } = reuse();
     const answer = await target.submit(request('remaining', [0]));
     const [remaining] = numbers(answer.outputs);
     expect(remaining).toBeGreaterThan(5_000);
@@ -159,7 +184,7 @@ describe('a composition', () => {
   });
 
   it('moves the tensors of a call, and leaves the inputs of the request to its sender', async () => {
-    const { target } = await scene();
+    const { target } = reuse();
     const asked = request('move', [1, 2]);
     const answer = await target.submit(asked);
     const note = answer.outputs.get('note');
@@ -169,7 +194,7 @@ describe('a composition', () => {
   });
 
   it('returns only the outputs that were asked for', async () => {
-    const { target } = await scene();
+    const { target } = reuse();
     const answer = await target.submit(request('echo', [1], { outputs: ['y'] }));
     expect([...answer.outputs.keys()]).toEqual(['y']);
   });
@@ -180,7 +205,7 @@ describe('a composition', () => {
     let inside = 0;
     let all!: () => void;
     const everyone = new Promise<void>((resolve) => (all = resolve));
-    const { target } = await scene(async (call) => {
+    const { target } = reuse(async (call) => {
       if (++inside === 8) all();
       await gate;
       return arithmetic(call);
@@ -197,18 +222,18 @@ describe('a composition', () => {
 
 describe('an error of a composition', () => {
   it('crosses intact when it is a SkeinError', async () => {
-    const { target, told } = await scene();
+    const { target, told } = reuse();
     await expect(target.submit(request('refuse', [0]))).rejects.toMatchObject({
       code: 'IMAGE_INVALID',
       message: 'These are not the bytes of an image.',
       retryAfterMs: 7,
     });
     expect(told.refused).toEqual(['IMAGE_INVALID']);
-    expect(target.snapshot().refused).toEqual({ IMAGE_INVALID: 1 });
+    expect(target.snapshot().refused).toMatchObject({ IMAGE_INVALID: 1 });
   });
 
   it('of a called deployment reaches the client as it was', async () => {
-    const { target } = await scene(async () => {
+    const { target } = reuse(async () => {
       throw new SkeinError('QUEUE_FULL', '9 requests wait.', { retryAfterMs: 40 });
     });
     await expect(target.submit(request('double then increment', [0]))).rejects.toMatchObject({
@@ -218,7 +243,7 @@ describe('an error of a composition', () => {
   });
 
   it('is INTERNAL when it is anything else, with its message only in the log', async () => {
-    const { target, logged } = await scene();
+    const { target, logged } = reuse();
     const error: unknown = await target.submit(request('throw', [0])).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'INTERNAL' });
     expect((error as Error).message).not.toContain('secret');
@@ -226,18 +251,18 @@ describe('an error of a composition', () => {
   });
 
   it('is INTERNAL when an output is missing', async () => {
-    const { target } = await scene();
+    const { target } = reuse();
     expect(await codeOf(target.submit(request('nothing', [0])))).toBe('INTERNAL');
   });
 
   it('is INTERNAL when it returns a tensor that it gave away with a call', async () => {
-    const { target, logged } = await scene();
+    const { target, logged } = reuse();
     expect(await codeOf(target.submit(request('given away', [0])))).toBe('INTERNAL');
     expect(JSON.stringify(logged)).toContain('was given away');
   });
 
   it('refuses a call that was not declared', async () => {
-    const { target, calls } = await scene();
+    const { target, calls } = reuse();
     expect(await codeOf(target.submit(request('undeclared', [0])))).toBe('COMPOSITION_INVALID');
     expect(calls).toEqual([]);
   });
@@ -271,9 +296,10 @@ describe('an error of a composition', () => {
         ]),
       },
     ],
+    ['INPUT_NOT_FINITE', { inputs: request('echo', [NaN]).inputs }],
     ['OUTPUT_UNKNOWN', { outputs: ['q'] }],
   ] as const)('%s is found before the composition runs', async (code, more) => {
-    const { target } = await scene();
+    const { target } = reuse();
     expect(await codeOf(target.submit(request('echo', [1], more)))).toBe(code);
   });
 });
@@ -281,7 +307,7 @@ describe('an error of a composition', () => {
 describe('a deadline of a composition', () => {
   it('is enforced, and aborts the signal and the calls in flight', async () => {
     const cancellations: Cancellation[] = [];
-    const { target, told } = await scene(({ cancellation }) => {
+    const { target, told } = reuse(({ cancellation }) => {
       cancellations.push(cancellation!);
       return new Promise((_, reject) => {
         cancellation!.onCancel = () => reject(new SkeinError('CANCELLED', 'Cancelled.'));
@@ -297,13 +323,13 @@ describe('a deadline of a composition', () => {
   });
 
   it('that has passed already is refused at once', async () => {
-    const { target } = await scene();
+    const { target } = reuse();
     const late = request('echo', [0], { deadline: clock.now() - 1 });
     expect(await codeOf(target.submit(late))).toBe('DEADLINE_EXCEEDED');
   });
 
   it('a client that leaves ends its run', async () => {
-    const { target } = await scene();
+    const { target } = reuse();
     const cancellation = new Cancellation();
     const answer = target.submit(request('wait for abort', [0], { cancellation }));
     cancellation.cancel();
@@ -315,7 +341,7 @@ describe('a deadline of a composition', () => {
 describe('a crash of a composition', () => {
   it('costs a retry', async () => {
     let told = 0;
-    const { target, replicas } = await scene(async () =>
+    const { target, replicas } = await own(async () =>
       answerOf(tensor('float32', [1], Float32Array.of(told++))),
     );
     const answer = await target.submit(request('crash when told', [4]));
@@ -331,7 +357,7 @@ describe('a crash of a composition', () => {
   });
 
   it('twice is REPLICA_LOST, and takes no other request along', async () => {
-    const { target } = await scene();
+    const { target } = await own();
     const others = Array.from({ length: 5 }, (_, i) =>
       target.submit(request('double then increment', [i])),
     );
@@ -342,7 +368,7 @@ describe('a crash of a composition', () => {
   });
 
   it('a worker that loops for ever is replaced', { timeout: 30_000 }, async () => {
-    const { target } = await scene();
+    const { target } = await own();
     const stuck = target.submit(request('loop', [0], { deadline: clock.now() + 100 }));
     expect(await codeOf(stuck)).toBe('DEADLINE_EXCEEDED');
     const answer = await target.submit(request('echo', [5], { deadline: clock.now() + 20_000 }));
@@ -354,7 +380,7 @@ describe('the life of a composition', () => {
   it('drains: accepted requests are answered, later ones refused', async () => {
     let release!: () => void;
     const gate = new Promise<void>((resolve) => (release = resolve));
-    const { target } = await scene(async (call) => {
+    const { target } = await own(async (call) => {
       await gate;
       return arithmetic(call);
     });

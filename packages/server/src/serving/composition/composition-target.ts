@@ -21,12 +21,12 @@ import type {
   TargetRequest,
   TargetSnapshot,
 } from '../contract.ts';
+import { requestCheck, type RequestCheck } from '../dispatch/request-check.ts';
 import type { ServingLog } from '../serving-log.ts';
 import { createRunWindow } from './composition-admission.ts';
 import { callForwarder } from './call-forwarder.ts';
 import { CompositionRun } from './composition-run.ts';
 import { CompositionWorkers, type Slot } from './composition-workers.ts';
-import { checkInputs } from './input-check.ts';
 import { fromWireError, type FromWorker } from './messages.ts';
 import { pack, unpack } from './tensor-transfer.ts';
 
@@ -37,6 +37,8 @@ export interface CompositionOptions {
   readonly modulePath: string;
   /** Requests that may wait for a worker. */
   readonly maxQueue: number;
+  /** Refuses NaN and infinity. */
+  readonly finiteOnly: boolean;
   readonly clock: Clock;
   readonly observer: ServingObserver;
   readonly infer: Inference['infer'];
@@ -75,7 +77,8 @@ export class CompositionTarget implements Target {
   #loadAt = -Infinity;
   #draining: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
-  #ready = false;
+  /** There once a worker has been ready. */
+  #check: RequestCheck | undefined;
   #waiters: { resolve: () => void; reject: (error: SkeinError) => void }[] = [];
 
   constructor(options: CompositionOptions) {
@@ -89,7 +92,7 @@ export class CompositionTarget implements Target {
       ready: (_slot, offers) => {
         this.signature = offers.signature;
         this.calls = offers.calls;
-        this.#ready = true;
+        this.#check = requestCheck(offers.signature, options.finiteOnly);
         for (const { resolve } of this.#waiters.splice(0)) resolve();
         this.#pump();
       },
@@ -158,7 +161,7 @@ export class CompositionTarget implements Target {
   }
 
   whenReady(): Promise<void> {
-    if (this.#ready || this.#workers.wanted === 0) return Promise.resolve();
+    if (this.#check !== undefined || this.#workers.wanted === 0) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
@@ -206,8 +209,13 @@ export class CompositionTarget implements Target {
         { retryAfterMs: Math.ceil(late) },
       );
     }
-    // Before its first worker is ready, a composition does not know what it takes.
-    return this.#ready ? checkInputs(this.signature, request) : undefined;
+    try {
+      // Before its first worker is ready, a composition does not know what it takes.
+      this.#check?.(request.inputs, request.outputs);
+      return undefined;
+    } catch (error) {
+      return error as SkeinError;
+    }
   }
 
   #refuse(request: TargetRequest, error: SkeinError): SkeinError {

@@ -3,7 +3,7 @@
  * they await their calls, and passes the calls on to the node's thread.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import type { TensorMap } from '@skein/onnx';
 import type { Composition, CompositionContext } from '../define-composition.ts';
 import { loadComposition } from './load-composition.ts';

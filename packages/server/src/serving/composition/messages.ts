@@ -1,5 +1,5 @@
 /** What the node's thread and a composition's worker say to each other. */
-import { ERRORS, SkeinError, type ErrorCode } from '@skein/api';
+import { ERRORS, SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { Signature } from '@skein/onnx';
 import type { WireTensors } from './tensor-transfer.ts';
 

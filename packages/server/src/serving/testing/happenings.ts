@@ -3,7 +3,10 @@ import type { ServingEvent } from '../events.ts';
 import { ACTOR, type Scene } from './scene.ts';
 
 /** Resolves with the first event that fits, replayed ones included. */
-export function event(scene: Scene, fits: (event: ServingEvent) => boolean): Promise<ServingEvent> {
+export function event(
+  scene: Pick<Scene, 'serving'>,
+  fits: (event: ServingEvent) => boolean,
+): Promise<ServingEvent> {
   return new Promise((resolve) => {
     const end = scene.serving.events.subscribe((each) => {
       if (!fits(each)) return;
@@ -13,7 +16,7 @@ export function event(scene: Scene, fits: (event: ServingEvent) => boolean): Pro
   });
 }
 
-export const happened = (scene: Scene, kind: string): Promise<ServingEvent> =>
+export const happened = (scene: Pick<Scene, 'serving'>, kind: string): Promise<ServingEvent> =>
   event(scene, ({ details }) => details['happened'] === kind);
 
 export async function deployed(scene: Scene, name = 'risk'): Promise<void> {
@@ -23,7 +26,7 @@ export async function deployed(scene: Scene, name = 'risk'): Promise<void> {
 
 /** Sends requests, one after the other, until something has happened. */
 export async function sendUntil(
-  scene: Scene,
+  scene: Pick<Scene, 'serving'>,
   kind: string,
   send: () => Promise<unknown>,
 ): Promise<ServingEvent> {

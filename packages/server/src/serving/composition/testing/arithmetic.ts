@@ -7,7 +7,7 @@ import {
   type Tensor,
   type TensorMap,
 } from '@skein/onnx';
-import { SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
 import { defineComposition, type CompositionContext } from '../../define-composition.ts';
 
 export const composition = defineComposition({
