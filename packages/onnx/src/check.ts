@@ -15,7 +15,7 @@ import type {
   OperatorSetIdProto,
   TensorProto,
 } from 'onnx-buf';
-import { elementTypeName, rawByteLength } from './element-type.ts';
+import { countOf, elementTypeName, rawByteLength } from './element-type.ts';
 import { domainName, type Model } from './model.ts';
 import { OnnxError } from './onnx-error.ts';
 import { whyAbsent } from './operators.ts';
@@ -157,7 +157,7 @@ function checkSize(tensor: TensorProto, place: string): void {
     throw new OnnxError('invalid', `A dimension of ${place} is negative.`);
   }
   if (tensor.dataLocation === Location.EXTERNAL) return;
-  const count = Number(tensor.dims.reduce((product, size) => product * size, 1n));
+  const count = countOf(tensor.dims);
   const shape = `[${tensor.dims.join(', ')}]`;
   const type = elementTypeName(tensor.dataType);
   if (tensor.rawData.byteLength > 0) {

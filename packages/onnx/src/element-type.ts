@@ -99,3 +99,8 @@ export function rawByteLength(number: number, count: number): number | undefined
   const bits = BITS[elementTypeName(number)];
   return bits === undefined ? undefined : Math.ceil((count * bits) / 8);
 }
+
+/** Elements of a stored tensor; beyond 2^53 only roughly, which no file can hold anyway. */
+export function countOf(dims: readonly bigint[]): number {
+  return dims.reduce((product, size) => product * Number(size), 1);
+}

@@ -3,7 +3,7 @@
  * comes from someone else, so a location may name only a file in or below the model's own folder.
  */
 import { TensorProto_DataLocation as Location, type TensorProto } from 'onnx-buf';
-import { rawByteLength } from './element-type.ts';
+import { countOf, rawByteLength } from './element-type.ts';
 import type { Model } from './model.ts';
 import { OnnxError } from './onnx-error.ts';
 import { storedTensors } from './tensor-protos.ts';
@@ -86,7 +86,7 @@ function externals(model: Model): { tensor: TensorProto; external: ExternalTenso
 
 function externalOf(tensor: TensorProto, place: string): ExternalTensor {
   const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
-  const size = rawByteLength(tensor.dataType, Number(tensor.dims.reduce((a, b) => a * b, 1n)));
+  const size = rawByteLength(tensor.dataType, countOf(tensor.dims));
   if (size === undefined) {
     throw new OnnxError('external-data', `The data of ${place} cannot lie in another file.`);
   }
