@@ -1,0 +1,223 @@
+/**
+ * A Skein node: wires the rooms together, brings them up in the order in which they need each
+ * other, and takes them down in the opposite one. It decides nothing by itself.
+ *
+ *   data folder → state, artifacts → registry → serving → faces
+ */
+import { availableParallelism } from 'node:os';
+import type { NodeView } from '@skein/api';
+import { nativeRuntime } from '@skein/runtime';
+import { createAccess, type AccessMode } from './access/access.ts';
+import { accessModeFor } from './access/exposure.ts';
+import { openKeyRing } from './access/key-ring.ts';
+import { createGrpcGateway } from './gateway/grpc-gateway.ts';
+import { createHttpGateway } from './gateway/http-gateway.ts';
+import { createManagement } from './gateway/management/management.ts';
+import { createModelRepository } from './gateway/model-repository.ts';
+import { createModelStatistics } from './gateway/model-statistics.ts';
+import { createRegistry } from './registry/registry.ts';
+import { describeComposition } from './serving/composition/describe-composition.ts';
+import type { Clock } from './serving/contract.ts';
+import { createServing } from './serving/serving.ts';
+import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
+import { openDataFolder } from './state/data-folder.ts';
+import { openSqliteState } from './state/sqlite/sqlite-state.ts';
+import { accessLog } from './telemetry/access-log.ts';
+import { createLogger, type LogFormat } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/metrics/metrics.ts';
+import { combineObservers } from './telemetry/observer.ts';
+import { startTracing } from './telemetry/traces/tracing.ts';
+import { VERSION } from './version.ts';
+
+export interface NodeOptions {
+  /** Address to listen on; anything but loopback requires API keys. */
+  readonly host: string;
+  /** HTTP port; 0 takes any free one. */
+  readonly port: number;
+  /** Whether the next free port will do when `port` is taken. */
+  readonly portIsDefault: boolean;
+  readonly grpcPort: number;
+  readonly grpcPortIsDefault: boolean;
+  /** Holds everything that the node remembers, usually `.skein`. */
+  readonly dataFolder: string;
+  /** Largest request body, in bytes. */
+  readonly maxBodyBytes: number;
+  readonly log: LogFormat;
+  /** `auto`: open on loopback, keys elsewhere. `required`: keys everywhere. */
+  readonly access: 'auto' | 'required';
+  /** Origins whose pages may call the node from a browser. */
+  readonly allowedOrigins?: readonly string[];
+  /** OTLP/HTTP endpoint for traces; absent: the environment decides. */
+  readonly otlpEndpoint?: string;
+  /** Cores that replicas may use. Default: all. */
+  readonly cores?: number;
+}
+
+export interface RunningNode {
+  readonly url: string;
+  /** `host:port` of the gRPC face. */
+  readonly grpcUrl: string;
+  readonly access: AccessMode;
+  /** Answers what was accepted, then ends everything. Idempotent. */
+  drain(): Promise<void>;
+}
+
+/** Ports tried after the default one. */
+const ALTERNATIVES = 20;
+/** A model file may be larger than any inference request. */
+const MAX_MODEL_BYTES = 2 ** 31;
+
+const clock: Clock = { now: () => performance.now() };
+
+/**
+ * Starts a node and brings back every deployment that it had; resolves when each of them is ready,
+ * idle or failed.
+ *
+ * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED, STORAGE_FULL.
+ */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  /** What has been started, to be ended in the opposite order. */
+  const started: (() => unknown)[] = [];
+  const stopAll = async (): Promise<void> => {
+    for (const stop of started.splice(0).reverse()) await stop();
+  };
+  try {
+    return await bringUp(options, started, stopAll);
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+async function bringUp(
+  options: NodeOptions,
+  started: (() => unknown)[],
+  stopAll: () => Promise<void>,
+): Promise<RunningNode> {
+  const startedAt = new Date();
+  const cores = options.cores ?? availableParallelism();
+  const logger = createLogger(options.log);
+  const { host } = options;
+
+  const folder = await openDataFolder(options.dataFolder);
+  started.push(() => folder.close());
+  const state = await openSqliteState(folder.databasePath);
+  started.push(() => state.close());
+  const artifacts = await openFileArtifacts(folder.artifactsPath);
+  const registry = createRegistry({
+    state,
+    artifacts,
+    limits: { maxModelBytes: MAX_MODEL_BYTES },
+    describeComposition,
+  });
+  await registry.removeOrphans();
+
+  const keys = await (await openKeyRing(state)).list();
+  const mode = accessModeFor([host], options.access === 'required', keys, Date.now());
+  const access = await createAccess({ state, mode, clock });
+
+  const statistics = createModelStatistics();
+  const metrics = createMetrics({ clock, version: VERSION, views: () => serving.views() });
+  started.push(() => metrics.close());
+  const serving = createServing({
+    state,
+    registry,
+    runtime: nativeRuntime,
+    clock,
+    cores,
+    observer: combineObservers([metrics.observer, statistics, accessLog(logger)]),
+    log: (message, details) => logger.warn(details, message),
+  });
+  const tracing = await startTracing({
+    endpoint: options.otlpEndpoint,
+    version: VERSION,
+    warn: (message) => logger.warn({}, message),
+  });
+  if (tracing !== undefined) started.push(() => tracing.close());
+  const inference = tracing?.wrap(serving) ?? serving;
+
+  let draining = false;
+  const nodeInfo = (): NodeView => ({
+    version: VERSION,
+    startedAt: startedAt.toISOString(),
+    uptimeMs: Date.now() - startedAt.getTime(),
+    cores,
+    coresInUse: threadsInUse(serving.views()),
+    ports: { http: http.address?.port ?? 0, grpc: grpc.address?.port ?? null },
+    dataFolder: folder.root,
+    access: mode,
+    draining,
+  });
+  const management = createManagement({
+    control: serving,
+    registry,
+    state,
+    access,
+    keys: access.keys,
+    events: serving.events,
+    nodeInfo,
+    logger,
+  });
+  const repository = createModelRepository(registry, serving);
+  const faces = { inference, access, repository, statistics, version: VERSION, logger };
+  const limits = { maxBodyBytes: options.maxBodyBytes };
+  const http = createHttpGateway({
+    ...faces,
+    limits,
+    open: mode === 'open',
+    allowedOrigins: options.allowedOrigins ?? [],
+    management: (request, response, url) => management.handle(request, response, url),
+    metrics: { contentType: metrics.contentType, text: () => Promise.resolve(metrics.render()) },
+  });
+  const grpc = createGrpcGateway({ ...faces, limits });
+
+  started.push(() => serving.drain());
+  const at = await http.listen({
+    host,
+    port: options.port,
+    alternatives: options.portIsDefault ? ALTERNATIVES : 0,
+  });
+  started.push(async () => {
+    management.close();
+    await http.drain();
+  });
+  const grpcAt = await grpc.listen({
+    host,
+    port: options.grpcPort,
+    alternatives: options.grpcPortIsDefault ? ALTERNATIVES : 0,
+  });
+  started.push(() => grpc.drain());
+  const url = `http://${authority(host, at.port)}`;
+  await folder.announce(url);
+  await serving.start();
+
+  let drained: Promise<void> | undefined;
+  return {
+    url,
+    grpcUrl: authority(host, grpcAt.port),
+    access: mode,
+    drain() {
+      draining = true;
+      drained ??= stopAll();
+      return drained;
+    },
+  };
+}
+
+function threadsInUse(views: readonly Deployed[]): number {
+  let threads = 0;
+  for (const { settings, targets } of views) {
+    for (const { replicas } of targets) {
+      threads += settings.threads * replicas.filter((replica) => replica.state !== 'gone').length;
+    }
+  }
+  return threads;
+}
+
+type Deployed = ReturnType<ReturnType<typeof createServing>['views']>[number];
+
+/** An address that can be called: a wildcard means this machine, IPv6 takes brackets. */
+function authority(host: string, port: number): string {
+  const callable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return callable.includes(':') ? `[${callable}]:${port}` : `${callable}:${port}`;
+}
