@@ -20,7 +20,7 @@ export function decodeElements(bytes: Uint8Array, count: number, input: string):
     const start = at + LENGTH_BYTES;
     at = start + view.getUint32(at, true);
     if (at > bytes.length) throw unfilled(bytes, count, input);
-    elements.push(bytes.subarray(start, at));
+    elements.push(new Uint8Array(bytes.buffer, bytes.byteOffset + start, at - start));
   }
   if (at !== bytes.length) throw unfilled(bytes, count, input);
   return elements;

@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { elementCount, elementSize, type ElementType, type Tensor } from '@skein/onnx';
-import { checkElementCount, tensorFromBytes } from './tensor-bytes.ts';
+import { checkElementCount, plainBytes, tensorFromBytes } from './tensor-bytes.ts';
 
 interface ContentsField {
   readonly number: number;
@@ -109,7 +109,9 @@ function readFixed(
   const chunks: Uint8Array[] = [];
   forEachOf(contents, field, input, (reader, wireType) => {
     chunks.push(
-      wireType === WireType.LengthDelimited ? reader.bytes() : reader.skip(wireType).slice(0, size),
+      wireType === WireType.LengthDelimited
+        ? reader.bytes()
+        : reader.skip(wireType).subarray(0, size),
     );
   });
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
@@ -125,7 +127,7 @@ function readStrings(
   const elements: Uint8Array[] = [];
   forEachOf(contents, field, input, (reader) => {
     if (elements.length === count) throw miscounted(input, shape, 'more');
-    elements.push(reader.bytes());
+    elements.push(plainBytes(reader.bytes()));
   });
   if (elements.length < count) throw miscounted(input, shape, 'fewer');
   return elements;

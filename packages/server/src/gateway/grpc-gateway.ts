@@ -5,6 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  logVerbosity,
+  setLogVerbosity,
   Server,
   ServerCredentials,
   type ServiceDefinition,
@@ -46,6 +48,8 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     closing: closing.signal,
     isAccepting: () => !closing.signal.aborted,
   };
+  // It reports every failure to its caller as well; a taken port is no business of the terminal.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,

@@ -68,13 +68,13 @@ function readRequest(message: Uint8Array): GrpcRequest {
     const [field, wireType] = reader.tag();
     switch (field) {
       case 1:
-        model = reader.string();
+        model = reader.string(true);
         break;
       case 2:
-        version = reader.string();
+        version = reader.string(true);
         break;
       case 3:
-        id = reader.string();
+        id = reader.string(true);
         break;
       case 4:
         readParameter(reader.bytes(), parameters);
@@ -142,10 +142,10 @@ function readInput(message: Uint8Array): WireInput {
     const [field, wireType] = reader.tag();
     switch (field) {
       case 1:
-        input.name = reader.string();
+        input.name = reader.string(true);
         break;
       case 2:
-        input.datatype = reader.string();
+        input.datatype = reader.string(true);
         break;
       case 3: {
         // Packed, or one by one.
@@ -176,7 +176,7 @@ function readOutput(message: Uint8Array): string {
   const parameters: Parameters = {};
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
-    if (field === 1) name = reader.string();
+    if (field === 1) name = reader.string(true);
     else if (field === 2) readParameter(reader.bytes(), parameters);
     else reader.skip(wireType, field);
   }
@@ -192,7 +192,7 @@ function readParameter(entry: Uint8Array, into: Parameters): void {
   let value: Uint8Array | undefined;
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
-    if (field === 1) key = reader.string();
+    if (field === 1) key = reader.string(true);
     else if (field === 2) value = reader.bytes();
     else reader.skip(wireType, field);
   }
@@ -202,7 +202,7 @@ function readParameter(entry: Uint8Array, into: Parameters): void {
     const [field, wireType] = choice.tag();
     if (field === 1) into[key] = choice.bool();
     else if (field === 2) into[key] = Number(choice.int64());
-    else if (field === 3) into[key] = choice.string();
+    else if (field === 3) into[key] = choice.string(true);
     else if (field === 4) into[key] = choice.double();
     else if (field === 5) into[key] = Number(choice.uint64());
     else choice.skip(wireType, field);

@@ -88,7 +88,7 @@ function canonicalNaN(type: NumericType, bytes: Uint8Array): Uint8Array {
 }
 
 /** ES2026's way to write a number that JSON.stringify would round. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
 
 /** What a naive client writes for a tensor. */
 function naiveData(tensor: Tensor): unknown[] {

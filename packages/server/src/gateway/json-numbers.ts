@@ -8,48 +8,15 @@
  *
  * Rounding is exact. A decimal below 2⁵³ and a power of ten up to 10²² are both exact doubles, so
  * one multiplication or division rounds once and correctly (Clinger, PLDI 1990). A longer decimal
- * that becomes a float of 32 bits or fewer is computed with a known error bound; when both ends of
+ * that becomes a float32 is computed with a known error bound; when both ends of
  * the bound round to the same float, that is the answer. Everything else goes through `Number()`.
  */
 import { SkeinError } from '@skein/api';
 import { elementCount, type NumericTensor, type NumericType } from '@skein/onnx';
-import { roundToBfloat16 } from './bfloat16.ts';
+import { malformed, misfit, nesting, tooFew, tooMany, type Reader } from './json-number-errors.ts';
+import { narrow, NUMBER_RULES } from './number-types.ts';
+import { MAX_RANK } from './tensor-bytes.ts';
 
-/** What one element may be; the bounds are inclusive. */
-interface NumberRule {
-  readonly min: number;
-  readonly max: number;
-  readonly integer: boolean;
-  /** The element is rounded to float32, so a double with a small, known error may stand for it. */
-  readonly single: boolean;
-}
-
-function integers(min: number, max: number): NumberRule {
-  return { min, max, integer: true, single: false };
-}
-
-/** @param max the largest double that does not round to infinity. */
-function floats(max: number, single = false): NumberRule {
-  return { min: -max, max, integer: false, single };
-}
-
-const RULES: Readonly<Record<NumericType, NumberRule>> = {
-  bool: integers(0, 1),
-  uint8: integers(0, 0xff),
-  uint16: integers(0, 0xffff),
-  uint32: integers(0, 0xffff_ffff),
-  uint64: integers(0, Infinity),
-  int8: integers(-0x80, 0x7f),
-  int16: integers(-0x8000, 0x7fff),
-  int32: integers(-0x8000_0000, 0x7fff_ffff),
-  int64: integers(-Infinity, Infinity),
-  float16: floats(65519.99999999999),
-  bfloat16: floats(3.3961775292304597e38),
-  float32: floats(3.4028235677973362e38, true),
-  float64: floats(Number.MAX_VALUE),
-};
-
-const MAX_RANK = 32;
 const EXACT = 2 ** 53;
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 /** Relative error bound of a decimal of up to 28 characters that was accumulated in a double. */
@@ -112,41 +79,6 @@ export function readNumbers(
   return { type, shape, bytes: new Uint8Array(narrow(type, sink.subarray(0, count))) };
 }
 
-function narrow(type: Exclude<NumericType, 'int64' | 'uint64'>, from: Float64Array): ArrayBuffer {
-  switch (type) {
-    case 'float32':
-      return new Float32Array(from).buffer;
-    case 'float64':
-      return new Float64Array(from).buffer;
-    case 'float16':
-      return new Float16Array(from).buffer;
-    case 'bfloat16':
-      return roundToBfloat16(from).buffer;
-    case 'int8':
-      return new Int8Array(from).buffer;
-    case 'int16':
-      return new Int16Array(from).buffer;
-    case 'int32':
-      return new Int32Array(from).buffer;
-    case 'uint16':
-      return new Uint16Array(from).buffer;
-    case 'uint32':
-      return new Uint32Array(from).buffer;
-    case 'uint8':
-    case 'bool':
-      return new Uint8Array(from).buffer;
-  }
-}
-
-interface Reader {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly type: NumericType;
-  readonly shape: readonly number[];
-  readonly input: string;
-  readonly count: number;
-}
-
 /**
  * One pass over the array. Doubles go to `sink`; 64-bit integers go to `wide`, as two words while
  * they are exact doubles, which costs no BigInt.
@@ -159,7 +91,7 @@ function scan(
   wide: BigInt64Array | BigUint64Array | undefined,
 ): void {
   const { bytes, type, shape, count } = reader;
-  const rule = RULES[type];
+  const rule = NUMBER_RULES[type];
   const { min, max, integer, single } = rule;
   const words = wide === undefined ? undefined : new Uint32Array(wide.buffer);
   let at = reader.start + 1;
@@ -356,44 +288,4 @@ function exactInteger(reader: Reader, begin: number, end: number): bigint {
 
 function startsWith(bytes: Buffer, at: number, word: string): boolean {
   return bytes.toString('latin1', at, at + word.length) === word;
-}
-
-function malformed({ bytes, input }: Reader, at: number): SkeinError {
-  const hint = /^-?(NaN|Infinity)/.test(bytes.toString('latin1', at, at + 9))
-    ? '; write "NaN", "Infinity" and "-Infinity" as strings'
-    : '';
-  const found = JSON.stringify(bytes.toString('latin1', at, at + 1));
-  return new SkeinError(
-    'BODY_NOT_JSON',
-    `The data of input "${input}" are not valid JSON: unexpected ${found} at byte ${at} of the body${hint}.`,
-  );
-}
-
-function misfit({ bytes, input, type }: Reader, begin: number, end: number): SkeinError {
-  const value = bytes.toString('latin1', begin, Math.min(end, begin + 40));
-  return new SkeinError(
-    'INPUT_DATA',
-    `Input "${input}" holds ${value}, which does not fit ${type}.`,
-  );
-}
-
-function nesting({ input, shape }: Reader): SkeinError {
-  return new SkeinError(
-    'INPUT_DATA',
-    `The data of input "${input}" are nested unlike its shape [${shape.join(', ')}]; nest them by the shape, or send them flat.`,
-  );
-}
-
-function tooFew({ input, shape, count }: Reader, found: number): SkeinError {
-  return new SkeinError(
-    'INPUT_DATA',
-    `Input "${input}" has ${found} values; its shape [${shape.join(', ')}] takes ${count}.`,
-  );
-}
-
-function tooMany({ input, shape, count }: Reader): SkeinError {
-  return new SkeinError(
-    'INPUT_DATA',
-    `Input "${input}" has more than the ${count} values that its shape [${shape.join(', ')}] takes.`,
-  );
 }

@@ -4,6 +4,8 @@ import { elementCount } from '@skein/onnx';
 import type { CarvedArray } from './json-carve.ts';
 import { brief, checkElementCount } from './tensor-bytes.ts';
 
+const utf8 = new TextEncoder();
+
 /** @throws SkeinError BODY_NOT_JSON, INPUT_DATA. */
 export function readStrings(
   bytes: Buffer,
@@ -43,7 +45,7 @@ function collect(
         `Input "${input}" holds ${brief(data)}, where BYTES takes a string.`,
       );
     }
-    elements.push(Buffer.from(data));
+    elements.push(utf8.encode(data));
     return;
   }
   if (!Array.isArray(data) || data.length !== shape[axis]) {

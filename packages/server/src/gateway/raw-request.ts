@@ -9,7 +9,7 @@ import { SkeinError } from '@skein/api';
 import { elementSize, type Dimension, type NumericType, type TensorSpec } from '@skein/onnx';
 import type { DeployedModel } from '../serving/contract.ts';
 import type { DecodedRequest } from './infer-request.ts';
-import { tensorFromBytes } from './tensor-bytes.ts';
+import { plainBytes, tensorFromBytes } from './tensor-bytes.ts';
 
 /**
  * @param accept the Accept header.
@@ -29,7 +29,7 @@ export function decodeRawRequest(
   }
   const tensor =
     input.type === 'string'
-      ? { type: input.type, shape: shapeOfOne(input), elements: [body] }
+      ? { type: input.type, shape: shapeOfOne(input), elements: [plainBytes(body)] }
       : tensorFromBytes(
           input.type,
           deducedShape(input, input.type, model, body.length),

@@ -54,7 +54,15 @@ export function tensorFromBytes(
       }
     }
   }
-  return { type, shape, bytes };
+  return { type, shape, bytes: plainBytes(bytes) };
+}
+
+/**
+ * The same memory as a plain `Uint8Array`. A Buffer's `slice` does not copy, which whoever holds a
+ * tensor must be able to rely on.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Bounds what a string tensor may cost. @throws SkeinError INPUT_DATA. */

@@ -1,0 +1,435 @@
+/** The hand-written wire code against the generated one. */
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { datatypeOf, SkeinError } from '@skein/api';
+import { elementCount, elementSize, values, type NumericType, type Tensor } from '@skein/onnx';
+import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
+import { decodeGrpcRequest } from './grpc-request.ts';
+import {
+  ModelInferRequestSchema,
+  ModelInferResponseSchema,
+  ModelStreamInferResponseSchema,
+} from './proto/inference.gen.ts';
+import { bytesOfTensor } from './tensor-bytes.ts';
+
+const NUMERIC: readonly NumericType[] = [
+  'bool',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'float16',
+  'bfloat16',
+  'float32',
+  'float64',
+];
+const shape = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 });
+const numeric = fc.tuple(fc.constantFrom(...NUMERIC), shape).chain(([type, sizes]) => {
+  const length = elementCount(sizes) * elementSize(type);
+  return fc.uint8Array({ minLength: length, maxLength: length }).map((bytes): Tensor => ({
+    type,
+    shape: sizes,
+    bytes: type === 'bool' ? bytes.map((byte) => byte & 1) : bytes,
+  }));
+});
+const strings = shape.chain((sizes) =>
+  fc
+    .array(fc.uint8Array({ maxLength: 9 }), {
+      minLength: elementCount(sizes),
+      maxLength: elementCount(sizes),
+    })
+    .map((elements): Tensor => ({ type: 'string', shape: sizes, elements })),
+);
+const named = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.oneof(numeric, strings), {
+  minKeys: 1,
+  maxKeys: 4,
+  noNullPrototype: true,
+});
+
+type Init<T> = Exclude<T, { $typeName: string } | undefined>;
+type Request = Init<MessageInitShape<typeof ModelInferRequestSchema>>;
+type Input = Init<NonNullable<Request['inputs']>[number]>;
+type Contents = Init<Input['contents']>;
+
+function typedContents(tensor: Tensor): Contents {
+  if (tensor.type === 'string') return { bytesContents: [...tensor.elements] };
+  const list = Array.from(values(tensor) as ArrayLike<number>);
+  switch (tensor.type) {
+    case 'bool':
+      return { boolContents: list.map(Boolean) };
+    case 'int8':
+    case 'int16':
+    case 'int32':
+      return { intContents: list };
+    case 'int64':
+      return { int64Contents: list as unknown as bigint[] };
+    case 'uint64':
+      return { uint64Contents: list as unknown as bigint[] };
+    case 'float32':
+      return { fp32Contents: list };
+    case 'float64':
+      return { fp64Contents: list };
+    default:
+      return { uintContents: list };
+  }
+}
+
+function head(name: string, tensor: Tensor): Input {
+  return { name, datatype: datatypeOf(tensor.type), shape: tensor.shape.map(BigInt) };
+}
+
+function encode(request: Request): Uint8Array {
+  return toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, request));
+}
+
+function plain(tensors: Iterable<readonly [string, Tensor]>): unknown {
+  return Array.from(tensors, ([name, tensor]) => [
+    name,
+    tensor.type,
+    [...tensor.shape],
+    Buffer.from(bytesOfTensor(tensor)).toString('hex'),
+  ]);
+}
+
+describe('requests', () => {
+  test('raw contents are what the generated code wrote, without a copy', () => {
+    fc.assert(
+      fc.property(named, fc.string(), fc.string(), (inputs, id, version) => {
+        const message = encode({
+          modelName: 'm',
+          modelVersion: version,
+          id,
+          inputs: Object.entries(inputs).map(([name, tensor]) => head(name, tensor)),
+          rawInputContents: Object.values(inputs).map(bytesOfTensor),
+        });
+        const decoded = decodeGrpcRequest(message);
+        expect(plain(decoded.inputs)).toEqual(plain(Object.entries(inputs)));
+        expect([decoded.model, decoded.version ?? '', decoded.id]).toEqual(['m', version, id]);
+        for (const tensor of decoded.inputs.values()) {
+          if (tensor.type !== 'string') expect(tensor.bytes.buffer).toBe(message.buffer);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('typed contents are, too', () => {
+    fc.assert(
+      fc.property(named, (inputs) => {
+        const typed = Object.entries(inputs).filter(
+          ([, { type }]) => type !== 'float16' && type !== 'bfloat16',
+        );
+        fc.pre(typed.length > 0);
+        const message = encode({
+          modelName: 'm',
+          inputs: typed.map(([name, tensor]) => ({
+            ...head(name, tensor),
+            contents: typedContents(tensor),
+          })),
+        });
+        // Signalling NaNs are quietened by the generated code's arithmetic, so compare after it.
+        const oracle = fromBinary(ModelInferRequestSchema, message);
+        const found = decodeGrpcRequest(message).inputs;
+        for (const [index, [name, tensor]] of typed.entries()) {
+          const got = found.get(name)!;
+          expect(got.shape).toEqual(tensor.shape);
+          const contents = oracle.inputs[index]!.contents!;
+          expect(typedContents(got)).toEqual(
+            Object.fromEntries(
+              Object.keys(typedContents(tensor)).map((key) => [
+                key,
+                contents[key as keyof typeof contents],
+              ]),
+            ),
+          );
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('repeated fields may come one by one, and a message in parts', () => {
+    const writer = new BinaryWriter();
+    writer.tag(1, WireType.LengthDelimited).string('m').tag(5, WireType.LengthDelimited).fork();
+    writer
+      .tag(1, WireType.LengthDelimited)
+      .string('x')
+      .tag(2, WireType.LengthDelimited)
+      .string('FP32');
+    writer.tag(3, WireType.Varint).int64(1).tag(3, WireType.Varint).int64(3);
+    writer.tag(5, WireType.LengthDelimited).fork().tag(6, WireType.Bit32).float(1.5).join();
+    writer
+      .tag(5, WireType.LengthDelimited)
+      .fork()
+      .tag(6, WireType.LengthDelimited)
+      .fork()
+      .float(2.5)
+      .float(-1)
+      .join()
+      .join();
+    writer.join();
+    const message = writer.finish();
+    expect(fromBinary(ModelInferRequestSchema, message).inputs[0]!.contents!.fp32Contents).toEqual([
+      1.5, 2.5, -1,
+    ]);
+    const x = decodeGrpcRequest(message).inputs.get('x')!;
+    expect(x.shape).toEqual([1, 3]);
+    expect(x.type !== 'string' && Array.from(values(x) as Float32Array)).toEqual([1.5, 2.5, -1]);
+  });
+
+  test('parameters and outputs are read', () => {
+    const message = encode({
+      modelName: 'm',
+      inputs: [{ name: 'x', datatype: 'UINT8', shape: [1n] }],
+      rawInputContents: [Uint8Array.of(7)],
+      outputs: [{ name: 'b' }, { name: 'a' }],
+      parameters: {
+        timeout: { parameterChoice: { case: 'int64Param', value: 1500n } },
+        priority: { parameterChoice: { case: 'uint64Param', value: 2n } },
+        unknown: { parameterChoice: { case: 'stringParam', value: 'is ignored' } },
+      },
+    });
+    expect(decodeGrpcRequest(message)).toMatchObject({
+      timeoutMs: 1.5,
+      priority: 2,
+      outputs: ['b', 'a'],
+      version: undefined,
+    });
+  });
+
+  const x: Input = { name: 'x', datatype: 'FP32', shape: [1n] };
+  const integer = (value: bigint) => ({ parameterChoice: { case: 'int64Param' as const, value } });
+  test.each<[string, Request, string, RegExp]>([
+    ['no inputs', {}, 'REQUEST_INVALID', /no inputs/],
+    ['no data', { inputs: [x] }, 'INPUT_DATA', /0 bytes/],
+    [
+      'too few raw contents',
+      { inputs: [x, { ...x, name: 'y' }], rawInputContents: [new Uint8Array(4)] },
+      'INPUT_DATA',
+      /one for each/,
+    ],
+    [
+      'both kinds',
+      {
+        inputs: [{ ...x, contents: { fp32Contents: [1] } }],
+        rawInputContents: [new Uint8Array(4)],
+      },
+      'REQUEST_INVALID',
+      /both/,
+    ],
+    [
+      'the wrong list',
+      { inputs: [{ ...x, contents: { fp64Contents: [1] } }] },
+      'INPUT_DATA',
+      /fp32_contents/,
+    ],
+    [
+      'typed FP16',
+      { inputs: [{ ...x, datatype: 'FP16', contents: { fp32Contents: [1] } }] },
+      'INPUT_DATA',
+      /raw_input_contents/,
+    ],
+    [
+      'out of range',
+      { inputs: [{ ...x, datatype: 'INT8', contents: { intContents: [128] } }] },
+      'INPUT_DATA',
+      /128/,
+    ],
+    [
+      'too many',
+      { inputs: [{ ...x, datatype: 'INT8', contents: { intContents: [1, 2] } }] },
+      'INPUT_DATA',
+      /more/,
+    ],
+    [
+      'too few',
+      {
+        inputs: [{ ...x, datatype: 'UINT64', shape: [3n], contents: { uint64Contents: [1n, 2n] } }],
+      },
+      'INPUT_DATA',
+      /fewer/,
+    ],
+    [
+      'too few strings',
+      {
+        inputs: [
+          {
+            ...x,
+            datatype: 'BYTES',
+            shape: [2n],
+            contents: { bytesContents: [new Uint8Array(1)] },
+          },
+        ],
+      },
+      'INPUT_DATA',
+      /fewer/,
+    ],
+    [
+      'a huge shape',
+      {
+        inputs: [{ ...x, datatype: 'UINT32', shape: [2n ** 50n], contents: { uintContents: [1] } }],
+      },
+      'INPUT_DATA',
+      /fewer/,
+    ],
+    ['a negative size', { inputs: [{ ...x, shape: [-1n] }] }, 'INPUT_SHAPE', /-1/],
+    [
+      'a rank of 33',
+      { inputs: [{ ...x, shape: Array.from({ length: 33 }, () => 1n) }] },
+      'INPUT_SHAPE',
+      /at most 32/,
+    ],
+    ['an unknown datatype', { inputs: [{ ...x, datatype: 'FP8' }] }, 'INPUT_DATATYPE', /FP8/],
+    [
+      'a name twice',
+      { inputs: [x, x], rawInputContents: [new Uint8Array(4), new Uint8Array(4)] },
+      'REQUEST_INVALID',
+      /twice/,
+    ],
+    [
+      'a sequence',
+      {
+        inputs: [x],
+        rawInputContents: [new Uint8Array(4)],
+        parameters: { sequence_id: integer(3n) },
+      },
+      'REQUEST_INVALID',
+      /Sequences/,
+    ],
+    [
+      'a classification',
+      {
+        inputs: [x],
+        rawInputContents: [new Uint8Array(4)],
+        outputs: [{ name: 'y', parameters: { classification: integer(3n) } }],
+      },
+      'REQUEST_INVALID',
+      /Classification/,
+    ],
+    [
+      'shared memory',
+      {
+        inputs: [
+          {
+            ...x,
+            parameters: {
+              shared_memory_region: { parameterChoice: { case: 'stringParam', value: 'r' } },
+            },
+          },
+        ],
+      },
+      'REQUEST_INVALID',
+      /shared memory/,
+    ],
+  ])('%s is refused with its reason', (_, request, code, reason) => {
+    expect(() => decodeGrpcRequest(encode(request))).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(reason) as string }),
+    );
+  });
+
+  test('a flood of empty items is refused instead of growing', () => {
+    expect(() => decodeGrpcRequest(Buffer.alloc(1_000_000, '2a00', 'hex'))).toThrow(
+      /more than 4096 inputs/,
+    );
+  });
+
+  test('garbage gives a coded error, or is understood as the generated code understands it', () => {
+    const valid = encode({
+      modelName: 'm',
+      id: 'i',
+      inputs: [
+        { name: 'a', datatype: 'INT16', shape: [2n], contents: { intContents: [1, -1] } },
+        {
+          name: 'b',
+          datatype: 'BYTES',
+          shape: [1n],
+          contents: { bytesContents: [Uint8Array.of(1)] },
+        },
+      ],
+      outputs: [{ name: 'y' }],
+      parameters: { timeout: integer(5n) },
+    });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 60 }),
+          fc
+            .array(fc.tuple(fc.nat(valid.length - 1), fc.integer({ min: 0, max: 255 })), {
+              minLength: 1,
+              maxLength: 3,
+            })
+            .map((changes) => {
+              const changed = valid.slice();
+              for (const [at, byte] of changes) changed[at] = byte;
+              return changed;
+            }),
+        ),
+        (message) => {
+          try {
+            const { model } = decodeGrpcRequest(message);
+            // Parameters that nobody defines are not looked into, so it may understand more.
+            const oracle = understood(message);
+            if (oracle !== undefined) expect(model).toBe(oracle.modelName);
+          } catch (error) {
+            expect(error).toBeInstanceOf(SkeinError);
+            expect((error as SkeinError).row.kind).toBe('user');
+          }
+        },
+      ),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+function understood(message: Uint8Array) {
+  try {
+    return fromBinary(ModelInferRequestSchema, message);
+  } catch {
+    return undefined;
+  }
+}
+
+describe('answers', () => {
+  test('are what the generated code reads', () => {
+    fc.assert(
+      fc.property(named, fc.string(), (outputs, id) => {
+        const message = encodeGrpcAnswer('model', id, undefined, {
+          version: '3',
+          outputs: new Map(Object.entries(outputs)),
+          times: { queueMs: 0, computeMs: 0, batchRows: 1 },
+          cached: false,
+        });
+        const {
+          modelName,
+          modelVersion,
+          id: gotId,
+          outputs: heads,
+          rawOutputContents,
+        } = fromBinary(ModelInferResponseSchema, message);
+        expect([modelName, modelVersion, gotId]).toEqual(['model', '3', id]);
+        expect(heads.map(({ name, datatype, shape }) => ({ name, datatype, shape }))).toEqual(
+          Object.entries(outputs).map(([name, tensor]) => head(name, tensor)),
+        );
+        expect(rawOutputContents.map((bytes) => Buffer.from(bytes))).toEqual(
+          Object.values(outputs).map((tensor) => Buffer.from(bytesOfTensor(tensor))),
+        );
+        const streamed = fromBinary(ModelStreamInferResponseSchema, encodeStreamAnswer(message));
+        expect(streamed.errorMessage).toBe('');
+        expect(streamed.inferResponse?.outputs).toHaveLength(heads.length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('an error of a stream is its message', () => {
+    expect(fromBinary(ModelStreamInferResponseSchema, encodeStreamError('no'))).toMatchObject({
+      errorMessage: 'no',
+    });
+  });
+});

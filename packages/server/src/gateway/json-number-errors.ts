@@ -1,0 +1,53 @@
+/** Why the numbers of an input were refused; every message names the input and the place or value. */
+import { SkeinError } from '@skein/api';
+import type { NumericType } from '@skein/onnx';
+
+/** What is being read. */
+export interface Reader {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly type: NumericType;
+  readonly shape: readonly number[];
+  readonly input: string;
+  readonly count: number;
+}
+
+export function malformed({ bytes, input }: Reader, at: number): SkeinError {
+  const hint = /^-?(NaN|Infinity)/.test(bytes.toString('latin1', at, at + 9))
+    ? '; write "NaN", "Infinity" and "-Infinity" as strings'
+    : '';
+  const found = JSON.stringify(bytes.toString('latin1', at, at + 1));
+  return new SkeinError(
+    'BODY_NOT_JSON',
+    `The data of input "${input}" are not valid JSON: unexpected ${found} at byte ${at} of the body${hint}.`,
+  );
+}
+
+export function misfit({ bytes, input, type }: Reader, begin: number, end: number): SkeinError {
+  const value = bytes.toString('latin1', begin, Math.min(end, begin + 40));
+  return new SkeinError(
+    'INPUT_DATA',
+    `Input "${input}" holds ${value}, which does not fit ${type}.`,
+  );
+}
+
+export function nesting({ input, shape }: Reader): SkeinError {
+  return new SkeinError(
+    'INPUT_DATA',
+    `The data of input "${input}" are nested unlike its shape [${shape.join(', ')}]; nest them by the shape, or send them flat.`,
+  );
+}
+
+export function tooFew({ input, shape, count }: Reader, found: number): SkeinError {
+  return new SkeinError(
+    'INPUT_DATA',
+    `Input "${input}" has ${found} values; its shape [${shape.join(', ')}] takes ${count}.`,
+  );
+}
+
+export function tooMany({ input, shape, count }: Reader): SkeinError {
+  return new SkeinError(
+    'INPUT_DATA',
+    `Input "${input}" has more than the ${count} values that its shape [${shape.join(', ')}] takes.`,
+  );
+}
