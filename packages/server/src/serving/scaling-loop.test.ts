@@ -145,6 +145,14 @@ describe('the scaling loop', () => {
     expect(reasons[1]).toContain('no request for');
   });
 
+  it('leaves one replica to whoever was woken on a full node', async () => {
+    const { seconds, wanted } = await stage(1, { a: {}, b: {} }, 0);
+    await seconds(70, { a: 50 });
+    expect(wanted()).toEqual({ a: 1, b: 0 });
+    await seconds(3, { a: 50, b: 1 });
+    expect(wanted()).toEqual({ a: 1, b: 1 });
+  });
+
   it('keeps what a rollout depends on', async () => {
     const { seconds, wanted, deployments } = await stage(8, { risk: {} }, 0);
     const live = deployments.get('risk')!.main!;

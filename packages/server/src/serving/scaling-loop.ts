@@ -73,7 +73,8 @@ function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
     reason: decision.reason,
     signals,
     threads: settings.threads,
-    min,
+    // Whatever has work keeps one replica, else the request that woke it would wait for nothing.
+    min: decision.replicas > 0 ? Math.max(1, min) : min,
     wanted: decision.replicas,
     current: live.wanted,
     oversubscribe: settings.oversubscribe,

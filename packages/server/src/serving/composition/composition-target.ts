@@ -336,7 +336,7 @@ export class CompositionTarget implements Target {
     else this.#workers.holderOf(run.id)?.host.cancel(run.id);
     if (code === 'DEADLINE_EXCEEDED') {
       const now = this.#options.clock.now();
-      this.#window.add(now - run.enteredAt, run.together, now);
+      this.#window.addUnfinished(now - run.enteredAt, run.together, now);
     }
     this.#fail(run, new SkeinError(code, message));
     this.#pump();
