@@ -2,13 +2,25 @@
 //   onnx ← runtime ← train ← server,   api ← { server, edge, console, cli, apps, examples }
 const packages = '^packages/([^/]+)/';
 
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** The files that the packages' own `exports` name: all that others may import. */
+const surface = readdirSync(new URL('packages', import.meta.url)).flatMap((name) => {
+  const { exports } = JSON.parse(
+    readFileSync(new URL(`packages/${name}/package.json`, import.meta.url), 'utf8'),
+  );
+  return Object.values(exports).map(
+    (file) => `^packages/${name}/${file.slice(2).replaceAll('.', '\\.')}$`,
+  );
+});
+
 /** Which workspace packages each package may import. */
 const allowed = {
   onnx: [],
   runtime: ['onnx'],
   api: ['onnx'],
   server: ['onnx', 'runtime', 'api'],
-  cli: ['onnx', 'api', 'server'],
+  cli: ['onnx', 'runtime', 'api', 'server'],
 };
 
 const directions = Object.entries(allowed).map(([from, to]) => ({
@@ -27,14 +39,14 @@ export default {
       comment: 'Data flows one way; a cycle means that two files are one noun.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only', 'dynamic-import'] } },
     },
     {
       name: 'public-surface',
       comment: 'A package is used through its index, never through its inner files.',
       severity: 'error',
       from: { path: '^(packages/[^/]+|apps|examples|bench)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^packages/[^/]+/src/', pathNot: ['^$1/', '/src/index\\.ts$', 'define-composition\\.ts$'] },
+      to: { path: '^packages/[^/]+/src/', pathNot: ['^$1/', ...surface] },
     },
     {
       name: 'browser-safe',
@@ -46,16 +58,23 @@ export default {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, pathNot: ['\\.test\\.ts$', '(^|/)scripts/', 'worker', '\\.gen\\.', 'contract\\.ts$'] },
+      from: {
+        orphan: true,
+        pathNot: ['\\.test\\.ts$', '(^|/)scripts/', 'worker', '\\.gen\\.', 'contract\\.ts$'],
+      },
       to: {},
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(node_modules|dist|fixtures)/' },
+    exclude: { path: '(^|/)(node_modules|dist|fixtures|testing)/|\\.test\\.ts$' },
     parser: 'swc',
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'], extensions: ['.ts', '.js', '.mjs'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+      extensions: ['.ts', '.js', '.mjs'],
+    },
     extraExtensionsToScan: ['.mjs'],
   },
 };
