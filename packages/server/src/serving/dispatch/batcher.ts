@@ -4,6 +4,10 @@
  * A batch is as large as is good for throughput (beyond that it only delays those behind it) and as
  * its first member's deadline allows; idle replicas share what waits between them.
  *
+ * When runs took longer than predicted, the first request may be behind its plan. It then gets a
+ * smaller batch too, but only while that is efficient: with more than a full batch waiting, small
+ * runs would make everybody late after it, so it is given up instead (as Nexus does, SOSP 2019).
+ *
  * Waiting is worth it only when rows arrive faster than the replica could run them one by one. With
  * a run of n rows costing T(n) and a gap g until the next row, one more row lowers the cost per row if
  *
@@ -30,6 +34,7 @@ export interface BatchView {
   waitingRows: number;
   firstRows: number;
   firstDeadline: Instant;
+  firstStartBy: Instant;
   firstEnqueuedAt: Instant;
   /** Idle replicas, at least 1. */
   idle: number;
@@ -46,21 +51,33 @@ export interface BatchView {
 export interface BatchDecision {
   /** Rows to run now; 0 to wait. */
   rows: number;
+  /** Whether the first request is better given up than served, see above. */
+  giveUp: boolean;
   /** When to decide again, if nothing arrives before. */
   waitUntil: Instant;
 }
+
+/** A smaller batch for the sake of one that is behind its plan must keep this part of the throughput. */
+const WORTH = 0.8;
 
 /** Writes into `decision`. */
 export function decideBatch(view: BatchView, decision: BatchDecision): void {
   const { now, curve, waitingRows, firstRows } = view;
   decision.waitUntil = Infinity;
+  decision.giveUp = false;
   const share = Math.ceil(waitingRows / view.idle);
-  let rows = Math.max(firstRows, Math.min(view.goodRows, view.maxRows, share));
-  // A first request that cannot be promised any more constrains nobody.
-  if (now + curve.p99(firstRows, now) <= view.firstDeadline) {
-    while (rows > firstRows && now + curve.p99(rows, now) > view.firstDeadline) rows--;
+  const full = Math.max(firstRows, Math.min(view.goodRows, view.maxRows, share));
+  const onPlan = now <= view.firstStartBy;
+  let rows = full;
+  while (rows > firstRows) {
+    const took = onPlan ? curve.p99(rows, now) : curve.p50(rows, now);
+    if (now + took <= view.firstDeadline) break;
+    rows = Math.max(firstRows, rows - 1 - (rows >> 5));
   }
   decision.rows = rows;
+  if (!onPlan && waitingRows - firstRows >= full) {
+    decision.giveUp = rows * curve.p50(full, now) < WORTH * full * curve.p50(rows, now);
+  }
   if (view.idle > 1 || view.othersWait || rows !== waitingRows) return;
   if (rows >= Math.min(view.goodRows, view.maxRows) || view.arrivalsPerMs === 0) return;
 

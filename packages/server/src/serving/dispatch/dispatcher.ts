@@ -86,7 +86,11 @@ class Dispatcher implements Target {
   readonly #replicas: ReplicaSet;
 
   readonly #hopeless: Waiting[] = [];
-  #immediate: NodeJS.Immediate | undefined;
+  #isSoon = false;
+  readonly #pumpNow = (): void => {
+    this.#isSoon = false;
+    this.#pump();
+  };
   #timer: NodeJS.Timeout | undefined;
   #timerAt: Instant = Infinity;
 
@@ -220,10 +224,9 @@ class Dispatcher implements Target {
 
   /** Pumps when the event loop has read what its sockets hold. */
   #soon(): void {
-    this.#immediate ??= setImmediate(() => {
-      this.#immediate = undefined;
-      this.#pump();
-    });
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    setImmediate(this.#pumpNow);
   }
 
   /** Gives idle replicas what they should run now, and arranges the next look. */
@@ -276,7 +279,7 @@ class Dispatcher implements Target {
       const members = batch.map(({ cargo }) => cargo.request.inputs);
       running = replica.run(joinInputs(this.#inputNames, members, rows), commonOutputs(batch));
     } catch (error) {
-      running = Promise.reject(error as Error);
+      running = Promise.reject(error);
     }
     running.then(
       (result) => this.#ran(replica, batch, rows, now, result),

@@ -1,31 +1,24 @@
 /**
  * How long a run takes, by rows and by the size of a row, as learnt from the runs themselves.
  *
- * Each size class (a quarter of an octave of elements per row) has a curve over rows. A curve keeps
- * a window of samples at every row count up to 8 and at four counts per octave above, and
+ * Each size class (a quarter of an octave of elements per row) has a curve over rows: its shape.
+ * The curve keeps samples at every row count up to 8 and at four counts per octave above, and
  * interpolates between those that it has seen. A class that is met for the first time inherits the
- * nearest curve, scaled by the elements.
+ * nearest curve, scaled by the elements. All classes share one pace (`pace.ts`):
  *
- * A model that is too pessimistic refuses everything and never learns better. Therefore the
- * estimates decay, once nothing has run for a while, towards the fastest run ever seen: soon a
- * request is admitted again and its run tells the truth.
+ *     p50(rows) = shape(rows) · level           p99(rows) = p50(rows) · tail
  *
  * Durations are from hand-over to result as the dispatcher sees them, in milliseconds: what a
  * request experiences, the thread's wake-up included.
  */
 import type { Instant } from '../contract.ts';
+import { Pace } from './pace.ts';
 import { SampleWindow } from './sample-window.ts';
 
 const EXACT_ROWS = 8;
 const CELLS_PER_OCTAVE = 4;
-const CLASSES_PER_OCTAVE = 8;
-/** A tail beyond this multiple of the median is a stall of the machine, which admission cannot plan for. */
-const MAX_TAIL = 5;
-/** With fewer samples, the longest one and a margin stand for the tail. */
-const FEW_SAMPLES = 8;
-const FEW_SAMPLES_MARGIN = 1.2;
-const DECAY_AFTER_MS = 500;
-const DECAY_HALF_LIFE_MS = 500;
+const SAMPLES_PER_CELL = 32;
+const BUDGETS_PER_OCTAVE = 8;
 /** A smaller batch is preferred as long as it reaches this share of the best throughput. */
 const GOOD_THROUGHPUT = 0.97;
 
@@ -36,6 +29,7 @@ export interface KnownLatency {
 }
 
 export class LatencyModel {
+  readonly #pace = new Pace();
   readonly #curves = new Map<number, LatencyCurve>();
   /** The curve that ran last: what a snapshot shows. */
   #latest: LatencyCurve | undefined;
@@ -45,7 +39,7 @@ export class LatencyModel {
     const sizeClass = Math.round(CELLS_PER_OCTAVE * Math.log2(Math.max(1, elementsPerRow)));
     let curve = this.#curves.get(sizeClass);
     if (curve === undefined) {
-      curve = new LatencyCurve(this.#nearest(sizeClass), sizeClass, (used) => {
+      curve = new LatencyCurve(this.#pace, sizeClass, this.#nearest(sizeClass), (used) => {
         this.#latest = used;
       });
       this.#curves.set(sizeClass, curve);
@@ -75,23 +69,24 @@ export class LatencyCurve {
   /** Whether a run of this class itself has been seen. */
   learnt = false;
 
+  readonly #pace: Pace;
   readonly #onUse: (curve: LatencyCurve) => void;
+  /** Durations divided by the level at their time. */
   readonly #cells: (SampleWindow | undefined)[] = [];
-  /** Estimates per cell, filled in between and around the cells with samples. */
-  #p50 = new Float64Array(0);
-  #p99 = new Float64Array(0);
-  #fastest = new Float64Array(0);
+  /** Medians per cell, filled in between and around the cells with samples. */
+  #shape = new Float64Array(0);
   #stale = false;
-  #lastRunAt: Instant = Infinity;
-  /** `efficientRows` by quarter octaves of the budget, for one bound of rows; forgotten with every run. */
+  /** `efficientRows` by budget class, for one bound of rows; forgotten with every run. */
   readonly #goodRows: number[] = [];
   #goodFor = 0;
 
   constructor(
-    ancestor: LatencyCurve | undefined,
+    pace: Pace,
     sizeClass: number,
+    ancestor: LatencyCurve | undefined,
     onUse: (curve: LatencyCurve) => void,
   ) {
+    this.#pace = pace;
     this.sizeClass = sizeClass;
     this.#onUse = onUse;
     if (ancestor !== undefined) this.#inherit(ancestor);
@@ -99,9 +94,17 @@ export class LatencyCurve {
 
   /** @param ms from hand-over to result. */
   record(rows: number, ms: number, now: Instant): void {
-    const cell = cellOf(rows);
-    (this.#cells[cell] ??= new SampleWindow()).record(ms, now);
-    this.#lastRunAt = now;
+    this.#refresh();
+    const pace = this.#pace;
+    const shape = interpolate(this.#shape, rows);
+    if (shape > 0) pace.note(ms / shape, shape * pace.level, now);
+    this.seed(rows, ms, now);
+  }
+
+  /** Learns the shape only: for runs that say nothing about the pace, such as the first of a size. */
+  seed(rows: number, ms: number, now: Instant): void {
+    const cell = (this.#cells[cellOf(rows)] ??= new SampleWindow(SAMPLES_PER_CELL));
+    cell.record(ms / this.#pace.level, now);
     this.#stale = true;
     this.learnt = true;
     this.#onUse(this);
@@ -110,13 +113,19 @@ export class LatencyCurve {
   /** Median of a run of `rows`; 0 while nothing is known. */
   p50(rows: number, now: Instant): number {
     this.#refresh();
-    return this.#decayed(interpolate(this.#p50, rows), rows, now);
+    const { level, floor } = this.#pace;
+    const estimate = interpolate(this.#shape, rows) * level;
+    const sinking = this.#pace.sinking(estimate, now);
+    return sinking === 1 ? estimate : estimate * Math.max(floor, sinking);
   }
 
   /** What 99 of 100 runs of `rows` stay below; 0 while nothing is known. */
   p99(rows: number, now: Instant): number {
     this.#refresh();
-    return this.#decayed(interpolate(this.#p99, rows), rows, now);
+    const { level, floor, tail } = this.#pace;
+    const median = interpolate(this.#shape, rows) * level;
+    const sinking = this.#pace.sinking(median, now);
+    return sinking === 1 ? median * tail : median * Math.max(floor, tail * sinking);
   }
 
   /**
@@ -131,11 +140,11 @@ export class LatencyCurve {
       this.#goodRows.length = 0;
     }
     // Budgets below a microsecond share the lowest class.
-    const budgetClass = Math.max(0, Math.floor(CLASSES_PER_OCTAVE * Math.log2(budgetMs * 1000)));
-    let rows = this.#goodRows[budgetClass];
+    const budget = Math.max(0, Math.floor(BUDGETS_PER_OCTAVE * Math.log2(budgetMs * 1000)));
+    let rows = this.#goodRows[budget];
     if (rows === undefined) {
-      rows = this.#findEfficientRows(maxRows, 2 ** (budgetClass / CLASSES_PER_OCTAVE) / 1000);
-      this.#goodRows[budgetClass] = rows;
+      rows = this.#findEfficientRows(maxRows, 2 ** (budget / BUDGETS_PER_OCTAVE) / 1000);
+      this.#goodRows[budget] = rows;
     }
     return rows;
   }
@@ -143,47 +152,42 @@ export class LatencyCurve {
   /** The row counts that have been run, with their estimates. */
   known(): KnownLatency[] {
     this.#refresh();
+    const { level, tail } = this.#pace;
     const known: KnownLatency[] = [];
     this.#cells.forEach((window, cell) => {
       if (window === undefined) return;
-      known.push({ rows: rowsOf(cell), p50Ms: this.#p50[cell]!, p99Ms: this.#p99[cell]! });
+      const p50Ms = this.#shape[cell]! * level;
+      known.push({ rows: rowsOf(cell), p50Ms, p99Ms: p50Ms * tail });
     });
     return known;
   }
 
   #findEfficientRows(maxRows: number, budgetMs: number): number {
-    if (this.#p50.length === 0) return maxRows;
-    const candidates: number[] = [];
-    for (let cell = 0; rowsOf(cell) < maxRows; cell++) candidates.push(rowsOf(cell));
-    candidates.push(maxRows);
+    if (this.#shape.length === 0) return maxRows;
+    const longest = budgetMs / (this.#pace.level * this.#pace.tail);
     let best = 0;
-    for (const rows of candidates) {
-      if (interpolate(this.#p99, rows) > budgetMs) break;
-      best = Math.max(best, rows / interpolate(this.#p50, rows));
+    let end = 0;
+    for (let rows = 0; rows < maxRows && best < Infinity; end++) {
+      rows = Math.min(rowsOf(end), maxRows);
+      const took = interpolate(this.#shape, rows);
+      if (took > longest) break;
+      best = Math.max(best, rows / took);
     }
-    return candidates.find(
-      (rows) => rows / interpolate(this.#p50, rows) >= best * GOOD_THROUGHPUT,
-    )!;
-  }
-
-  #decayed(estimate: number, rows: number, now: Instant): number {
-    const idle = now - this.#lastRunAt;
-    // A long run is not a silence.
-    if (!(idle > DECAY_AFTER_MS) || idle < estimate * 4) return estimate;
-    const silence = idle - Math.max(DECAY_AFTER_MS, estimate * 4);
-    const floor = interpolate(this.#fastest, rows);
-    return Math.max(Math.min(floor, estimate), estimate * 2 ** (-silence / DECAY_HALF_LIFE_MS));
+    for (let cell = 0; cell < end; cell++) {
+      const rows = Math.min(rowsOf(cell), maxRows);
+      if (rows / interpolate(this.#shape, rows) >= best * GOOD_THROUGHPUT) return rows;
+    }
+    return 1;
   }
 
   #inherit(ancestor: LatencyCurve): void {
     const ratio = 2 ** ((this.sizeClass - ancestor.sizeClass) / CELLS_PER_OCTAVE);
     ancestor.#cells.forEach((window, cell) => {
       if (window === undefined) return;
-      const own = new SampleWindow();
-      own.record(window.quantile(0.5) * ratio, ancestor.#lastRunAt);
+      const own = new SampleWindow(SAMPLES_PER_CELL);
+      own.record(window.quantile(0.5) * ratio, 0);
       this.#cells[cell] = own;
     });
-    this.#lastRunAt = ancestor.#lastRunAt;
     this.#stale = true;
   }
 
@@ -192,45 +196,32 @@ export class LatencyCurve {
     this.#stale = false;
     this.#goodRows.length = 0;
     const size = this.#cells.length;
-    if (this.#p50.length !== size) {
-      this.#p50 = new Float64Array(size);
-      this.#p99 = new Float64Array(size);
-      this.#fastest = new Float64Array(size);
-    }
+    if (this.#shape.length !== size) this.#shape = new Float64Array(size);
+    let known = -1;
     for (let cell = 0; cell < size; cell++) {
       const window = this.#cells[cell];
       if (window === undefined) continue;
-      const p50 = window.quantile(0.5);
-      const tail =
-        window.count < FEW_SAMPLES ? window.longest * FEW_SAMPLES_MARGIN : window.quantile(0.99);
-      this.#p50[cell] = p50;
-      this.#p99[cell] = Math.min(tail, p50 * MAX_TAIL);
-      this.#fastest[cell] = window.fastest;
+      this.#shape[cell] = window.quantile(0.5);
+      this.#fillGap(known, cell);
+      known = cell;
     }
-    this.#fillGaps(this.#p50);
-    this.#fillGaps(this.#p99);
-    this.#fillGaps(this.#fastest);
-    // Fewer rows never take longer: a fresh large batch corrects what is stale below it.
+    // Fewer rows never take longer: a larger batch corrects what is too slow below it.
     for (let cell = size - 2; cell >= 0; cell--) {
-      if (this.#p50[cell]! > this.#p50[cell + 1]!) this.#p50[cell] = this.#p50[cell + 1]!;
+      if (this.#shape[cell]! > this.#shape[cell + 1]!) this.#shape[cell] = this.#shape[cell + 1]!;
     }
   }
 
-  /** Interpolates over rows; the last cell always holds samples, below the first one it is constant. */
-  #fillGaps(estimates: Float64Array): void {
-    let known = -1;
-    for (let cell = 0; cell < estimates.length; cell++) {
-      if (this.#cells[cell] === undefined) continue;
-      const value = estimates[cell]!;
-      for (let gap = known + 1; gap < cell; gap++) {
-        if (known < 0) estimates[gap] = value;
-        else {
-          const from = rowsOf(known);
-          const part = (rowsOf(gap) - from) / (rowsOf(cell) - from);
-          estimates[gap] = estimates[known]! + part * (value - estimates[known]!);
-        }
+  /** Interpolates between two known cells; below the first one the shape is constant. */
+  #fillGap(from: number, to: number): void {
+    const shape = this.#shape;
+    const end = shape[to]!;
+    for (let cell = from + 1; cell < to; cell++) {
+      if (from < 0) {
+        shape[cell] = end;
+      } else {
+        const part = (rowsOf(cell) - rowsOf(from)) / (rowsOf(to) - rowsOf(from));
+        shape[cell] = shape[from]! + part * (end - shape[from]!);
       }
-      known = cell;
     }
   }
 }
@@ -252,24 +243,22 @@ function rowsOf(cell: number): number {
 }
 
 /** Linear between cells; beyond the last one it follows the slope of the last octave, but at most in proportion. */
-function interpolate(estimates: Float64Array, rows: number): number {
-  if (estimates.length === 0) return 0;
+function interpolate(shape: Float64Array, rows: number): number {
+  if (shape.length === 0) return 0;
   const cell = cellOf(rows);
-  const last = estimates.length - 1;
+  const last = shape.length - 1;
   if (cell > last) {
-    const end = estimates[last]!;
+    const end = shape[last]!;
     const endRows = rowsOf(last);
     const before = Math.max(0, last - CELLS_PER_OCTAVE);
     const slope =
-      before === last
-        ? end / endRows
-        : Math.max(0, end - estimates[before]!) / (endRows - rowsOf(before));
+      before === last ? end / endRows : (end - shape[before]!) / (endRows - rowsOf(before));
     return end + Math.min(slope, end / endRows) * (rows - endRows);
   }
   const upper = rowsOf(cell);
-  const above = estimates[cell]!;
+  const above = shape[cell]!;
   if (upper === rows || cell === 0) return above;
   const lower = rowsOf(cell - 1);
-  const below = estimates[cell - 1]!;
+  const below = shape[cell - 1]!;
   return below + ((above - below) * (rows - lower)) / (upper - lower);
 }

@@ -116,7 +116,7 @@ export class ReplicaSet {
     this.#stopWaiting(
       new SkeinError('NODE_DRAINING', `Version ${this.#options.version} is being taken away.`),
     );
-    for (const replica of [...this.#live]) replica.drain();
+    for (const replica of this.#live.slice()) replica.drain();
     await Promise.all(this.#ending);
   }
 

@@ -40,7 +40,11 @@ export class Scheduler<Cargo> {
 
   readonly #options: SchedulerOptions;
   readonly #selection: Selection<Cargo>;
-  readonly #decision: BatchDecision = { rows: 0, waitUntil: Infinity };
+  readonly #decision: BatchDecision = {
+    rows: 0,
+    giveUp: false,
+    waitUntil: Infinity,
+  };
   readonly #standing: Standing<Cargo> = {
     before: undefined,
     workBefore: 0,
@@ -131,11 +135,18 @@ export class Scheduler<Cargo> {
     }
     if (queue.requests === 0) return;
     const idle = this.servers.idle;
-    if (idle > 0) {
+    const decision = this.#decision;
+    while (idle > 0 && queue.requests > 0) {
       const first = this.#selection.first(now);
       this.#decide(first, idle, now);
-      if (this.#decision.rows > 0) this.#selection.fill(first, this.#decision.rows, now, batch);
-      this.wakeAt = this.#decision.waitUntil;
+      if (decision.giveUp) {
+        queue.remove(first);
+        hopeless.push(first);
+        continue;
+      }
+      if (decision.rows > 0) this.#selection.fill(first, decision.rows, now, batch);
+      this.wakeAt = decision.waitUntil;
+      break;
     }
     // Nobody waits for ever for a replica that never comes back.
     const due = timeline.first;
@@ -211,6 +222,7 @@ export class Scheduler<Cargo> {
         waitingRows: lane.batches ? lane.rows : first.rows,
         firstRows: first.rows,
         firstDeadline: first.deadline,
+        firstStartBy: first.startBy,
         firstEnqueuedAt: first.enqueuedAt,
         idle,
         idleSince: servers.idlest!.idleSince,

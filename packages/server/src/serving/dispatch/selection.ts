@@ -7,6 +7,7 @@
  */
 import type { Instant } from '../contract.ts';
 import type { DeadlineQueue, Lane } from './deadline-queue.ts';
+import { Draft } from './draft.ts';
 import type { Servers } from './servers.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -44,26 +45,23 @@ export class Selection<Cargo> {
   fill(first: Ticket<Cargo>, limit: number, now: Instant, batch: Ticket<Cargo>[]): void {
     const queue = this.#queue;
     const { lane } = first;
+    const draft = new Draft(batch, lane.curve, now);
     queue.remove(first);
-    batch.push(first);
-    let { rows } = first;
-    let tightest = constraintOf(first, now);
-
+    draft.add(first);
     const take = (ticket: Ticket<Cargo>): boolean => {
-      const total = rows + ticket.rows;
-      if (total > limit) return false;
-      const constraint = Math.min(tightest, constraintOf(ticket, now));
-      if (now + lane.curve.p99(total, now) > constraint) return false;
-      if (ticket !== queue.timeline.first && !this.#othersKeep(ticket, total, now)) return false;
+      const rows = draft.rows + ticket.rows;
+      if (rows > limit || !draft.fits(ticket)) return false;
+      if (ticket !== queue.timeline.first && !this.#othersKeep(ticket, rows, now)) return false;
       queue.remove(ticket);
-      batch.push(ticket);
-      rows = total;
-      tightest = constraint;
+      draft.add(ticket);
       return true;
     };
     let turns = this.#turns;
-    while (turns && rows < limit && lane.requests > 0) turns = take(queue.nextIn(lane)!);
-    if (rows < limit && lane.requests > 0) {
+    while (turns) {
+      const next = queue.nextIn(lane);
+      turns = next !== undefined && take(next);
+    }
+    if (draft.rows < limit && lane.requests > 0) {
       for (const ticket of this.#dueIn(lane, limit)) if (!take(ticket)) break;
     }
     this.#settle(lane, now);
@@ -127,10 +125,4 @@ export class Selection<Cargo> {
     });
     return due;
   }
-}
-
-/** The deadline that a batch with this ticket must keep; none when it cannot be promised any more. */
-function constraintOf(ticket: Ticket, now: Instant): Instant {
-  const finish = now + ticket.lane.curve.p99(ticket.rows, now);
-  return finish > ticket.deadline ? Infinity : ticket.deadline;
 }

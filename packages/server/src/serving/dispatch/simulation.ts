@@ -30,13 +30,13 @@ export interface Outcome {
 
 export interface SimulationOptions {
   /** Duration of a run in milliseconds. */
-  readonly cost: (rows: number, lane: string) => number;
+  readonly cost: (rows: number, lane: string, now: Instant) => number;
   readonly replicas?: number;
   readonly maxRows?: number;
   readonly maxRequests?: number;
   readonly objectiveMs?: number;
   readonly weights?: Readonly<Record<string, number>>;
-  /** Row counts that are learnt beforehand, as by warming; default 1, 2, 4, … maxRows. */
+  /** Whether 1, 2, 4, … rows are learnt beforehand, as by warming; default true. */
   readonly seed?: boolean;
   readonly lanes?: readonly string[];
   /** Called for each end of a request; arrivals that it returns are added: closed loops. */
@@ -81,7 +81,7 @@ export function simulate(
   if (options.seed !== false) {
     for (const lane of laneNames) {
       for (let rows = 1; rows <= maxRows; rows *= 2) {
-        for (let i = 0; i < 10; i++) curveOf(lane).record(rows, cost(rows, lane), 0);
+        for (let i = 0; i < 10; i++) curveOf(lane).seed(rows, cost(rows, lane, 0), 0);
       }
     }
   }
@@ -146,7 +146,7 @@ export function simulate(
         cargo.batchRows = rows;
       }
       ran.push(rows);
-      const endsAt = now + cost(rows, batch[0]!.lane.key);
+      const endsAt = now + cost(rows, batch[0]!.lane.key, now);
       runs.push({ server, batch: [...batch], rows, endsAt });
     }
   };
