@@ -44,5 +44,11 @@ export function exampleFile(path: string): string {
 
 /** The sample's `curl` line with its file as seen from the working directory. */
 export function curlFrom(cwd: string, sample: Sample, url: string): string {
-  return sample.curl(url).replaceAll(sample.image, relative(cwd, exampleFile(sample.image)));
+  return sample.curl(url).replaceAll(sample.image, pathFrom(cwd, exampleFile(sample.image)));
+}
+
+/** The shorter of the absolute path and the one from the working directory. */
+export function pathFrom(cwd: string, path: string): string {
+  const short = relative(cwd, path);
+  return short.length < path.length ? short : path;
 }

@@ -13,6 +13,7 @@ export {
 export {
   LOAD_DEFAULTS,
   runLoad,
+  type GivenPlan,
   type LoadMode,
   type LoadPlan,
   type LoadProgress,

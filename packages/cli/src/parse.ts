@@ -52,9 +52,10 @@ export function parseArguments(
   words: readonly string[],
   specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
 ): Parsed {
+  // Before anything is judged: who asks for help may have got the rest wrong.
+  if (asksForHelp(words)) return { values: {}, help: true };
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
-  let help = false;
   const keysByFlag = new Map<string, string>();
   for (const [key, option] of Object.entries(specs.options)) {
     keysByFlag.set(`--${optionName(key)}`, key);
@@ -73,10 +74,6 @@ export function parseArguments(
     }
     const equals = word.startsWith('--') ? word.indexOf('=') : -1;
     const name = equals < 0 ? word : word.slice(0, equals);
-    if (name === '--help' || name === '-h') {
-      help = true;
-      continue;
-    }
     const key = keysByFlag.get(name);
     const option = key === undefined ? undefined : specs.options[key];
     if (key === undefined || option === undefined) {
@@ -96,11 +93,16 @@ export function parseArguments(
     append(given, key, next);
   }
 
-  if (help) return { values: {}, help };
   return {
     values: { ...readPositionals(positionals, specs), ...readOptions(given, specs.options) },
-    help,
+    help: false,
   };
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  const options = end < 0 ? words : words.slice(0, end);
+  return options.includes('--help') || options.includes('-h');
 }
 
 function withoutValue(name: string, inline: string | undefined): string {

@@ -6,6 +6,7 @@ import { SkeinError, type ErrorBody } from '@skein/api/errors';
 import type { Context } from './command.ts';
 import { loadCommand, type AnyCommand } from './commands.ts';
 import { describeError, renderError } from './output/error.ts';
+import { toJson } from './output/json.ts';
 import { createNotes, type NotesStream } from './output/notes.ts';
 import { styleOf } from './output/style.ts';
 import { flag } from './option.ts';
@@ -52,7 +53,7 @@ export async function runCommandLine(
     };
     const result = await interruptible(command.run(context, values as never), around.signal);
     notes.clear();
-    const shown = json ? JSON.stringify(result, null, 2) : command.render(result, style);
+    const shown = json ? toJson(result) : command.render(result, style);
     if (shown !== '') around.stdout.write(shown.endsWith('\n') ? shown : `${shown}\n`);
     await remain?.();
     return command.exitCode?.(result) ?? EXIT.ok;
@@ -60,7 +61,7 @@ export async function runCommandLine(
     notes.clear();
     if (error instanceof Interrupted) return EXIT.interrupted;
     const body: ErrorBody = describeError(error, around.env);
-    if (json) around.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
+    if (json) around.stdout.write(`${toJson(body)}\n`);
     else around.stderr.write(`${renderError(body, notes.style)}\n`);
     return error instanceof SkeinError && error.code === 'USAGE' ? EXIT.usage : EXIT.failure;
   }

@@ -90,10 +90,13 @@ export const bench = defineCommand({
       completes: 'file',
     }),
     image: text('FILE', 'Send the bytes of an image file.', { completes: 'file' }),
-    objective: duration('Judge by this latency; default: the deployment’s.', {
-      min: 0.001,
-      max: 600_000,
-    }),
+    objective: duration(
+      'Judge by this latency and send it as the deadline; default: the deployment’s.',
+      {
+        min: 0.001,
+        max: 600_000,
+      },
+    ),
     quantile: decimal('SHARE', 'Share that must keep it; default: the deployment’s.', {
       min: 0.5,
       max: 1,
@@ -122,7 +125,7 @@ export const bench = defineCommand({
       ? [await readInputs({ ...given, data: undefined }, signature, context.cwd)]
       : Array.from({ length: BODIES }, (_, at) => sampleInputs(signature, given.seed + at));
     const options: SessionOptions = {
-      target: await makeTarget(context, connection, given.name, given.protocol, inputs),
+      target: await makeTarget(context, connection, given, inputs),
       objectiveMs,
       quantile,
       durationMs: given.duration ?? 5000,
@@ -183,10 +186,16 @@ async function promiseOf(
 async function makeTarget(
   context: Context,
   { client, url, key }: Connection,
-  name: string,
-  protocol: Protocol,
+  given: {
+    readonly name: string;
+    readonly protocol: Protocol;
+    readonly objective: number | undefined;
+  },
   inputs: readonly Readonly<Record<string, Tensor>>[],
 ): Promise<LoadTarget> {
+  const { name, protocol } = given;
+  const deadline =
+    given.objective === undefined ? undefined : String(Math.max(1, Math.round(given.objective)));
   const { hostname, port, protocol: scheme } = new URL(url);
   if (scheme !== 'http:')
     throw usageError(`skein bench speaks plain HTTP, but the node is at ${url}.`);
@@ -201,7 +210,10 @@ async function makeTarget(
       host,
       port: ports.grpc,
       path: GRPC_INFER_PATH,
-      headers: authorization,
+      headers: {
+        ...authorization,
+        ...(deadline === undefined ? {} : { 'grpc-timeout': `${deadline}m` }),
+      },
       bodies: inputs.map((each) => grpcBody(name, undefined, each).body),
     };
   }
@@ -212,7 +224,11 @@ async function makeTarget(
     port: port === '' ? 80 : Number(port),
     path: `/v2/models/${encodeURIComponent(name)}/infer`,
     // The header's length depends on the shapes alone, which are those of the first.
-    headers: { ...authorization, ...bodies[0]?.headers },
+    headers: {
+      ...authorization,
+      ...(deadline === undefined ? {} : { 'skein-timeout-ms': deadline }),
+      ...bodies[0]?.headers,
+    },
     bodies: bodies.map(({ body }) => body),
   };
 }

@@ -1,13 +1,14 @@
 /** `skein up`: a node on this machine, until Ctrl-C. */
 import { readFile } from 'node:fs/promises';
-import { relative } from 'node:path';
 import { createClient, type Client } from '@skein/api/client';
+import type { ErrorBody } from '@skein/api/errors';
 import { startNode, type RunningNode } from '@skein/server';
 import { defineCommand, type Context } from '../command.ts';
 import { dataFolder, dataOption } from '../connection.ts';
-import { curlFrom, exampleFile, EXAMPLES, loadExample, type Sample } from '../example.ts';
+import { curlFrom, exampleFile, EXAMPLES, loadExample, pathFrom, type Sample } from '../example.ts';
 import { bytes, choice, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
+import { pause } from '../pause.ts';
 import { usageError } from '../usage.ts';
 
 const HTTP_PORT = 4700;
@@ -144,34 +145,44 @@ async function runExample(
   if (sample === undefined) return { name };
   context.notes.step(`${name}: asking it`);
   const startedAt = performance.now();
-  const answer = await sendSample(sample, node.url, name, key);
+  const answer = await sendSample(context, sample, node.url, name, key);
   const tookMs = performance.now() - startedAt;
   const curl = curlFrom(context.cwd, sample, node.url);
   return { name, request: { curl, answer, tookMs } };
 }
 
+/** Tries of the sample request: a node that has just started on a busy machine may refuse the first. */
+const SAMPLE_TRIES = 4;
+
 /** The same request as the example's `curl` line: the file as the one raw input, JSON back. */
 async function sendSample(
+  context: Context,
   sample: Sample,
   url: string,
   name: string,
   key: string | undefined,
 ): Promise<string[]> {
-  const response = await fetch(`${url}/v2/models/${name}/infer`, {
-    method: 'POST',
-    headers: {
-      'inference-header-content-length': '0',
-      accept: 'application/json',
-      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-    },
-    body: await readFile(exampleFile(sample.image)),
-  });
-  const text = await response.text();
-  const { outputs = [] } = JSON.parse(text) as {
-    outputs?: { readonly name: string; readonly data: readonly unknown[] }[];
-  };
-  const lines = outputs.find((output) => output.name === 'text');
-  return lines === undefined ? [text] : lines.data.map(String);
+  const body = await readFile(exampleFile(sample.image));
+  for (let tries = 1; ; tries++) {
+    const response = await fetch(`${url}/v2/models/${name}/infer`, {
+      method: 'POST',
+      headers: {
+        'inference-header-content-length': '0',
+        accept: 'application/json',
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      },
+      body,
+      signal: context.signal,
+    });
+    const answer = (await response.json()) as Partial<ErrorBody> & {
+      readonly outputs?: readonly { readonly name: string; readonly data: readonly unknown[] }[];
+    };
+    if (response.ok || response.status !== 503 || tries === SAMPLE_TRIES) {
+      const lines = answer.outputs?.find((output) => output.name === 'text');
+      return lines === undefined ? [JSON.stringify(answer)] : lines.data.map(String);
+    }
+    await pause(Math.min(1000, answer.retryAfterMs ?? 250), context.signal);
+  }
 }
 
 async function deployed(
@@ -189,6 +200,6 @@ function nextCommand(context: Context, example: ExampleRun | undefined): string 
   const skein = context.env['npm_command'] === undefined ? 'skein' : 'npx skein';
   if (example === undefined) return `${skein} deploy model.onnx --name NAME --objective 100ms`;
   if (example.name !== 'ocr') return `${skein} show ${example.name}`;
-  const image = relative(context.cwd, exampleFile('examples/ocr/images/street-sign.jpg'));
+  const image = pathFrom(context.cwd, exampleFile('examples/ocr/images/street-sign.jpg'));
   return `${skein} infer ocr --image ${image}`;
 }

@@ -43,6 +43,9 @@ export const LOAD_DEFAULTS = {
   maxConnections: 4096,
 } as const;
 
+/** The rest has the defaults. */
+export type GivenPlan = Pick<LoadPlan, 'target' | 'mode' | 'durationMs'> & Partial<LoadPlan>;
+
 export interface LoadReport {
   readonly mode: LoadMode;
   readonly durationMs: number;
@@ -104,10 +107,10 @@ const BEHIND_MS = 20;
  * @throws the signal's reason when it is aborted.
  */
 export async function runLoad(
-  given: Pick<LoadPlan, 'target' | 'mode' | 'durationMs'> & Partial<LoadPlan>,
+  given: GivenPlan,
   observe: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal } = {},
 ): Promise<LoadReport> {
-  const plan: LoadPlan = { ...LOAD_DEFAULTS, ...given };
+  const plan = completePlan(given);
   const workers = Array.from({ length: plan.threads }, (_, part) => startWorker({ ...plan, part }));
   const stop = (): void => workers.forEach((worker) => worker.stop());
   observe.signal?.addEventListener('abort', stop);
@@ -134,6 +137,21 @@ export async function runLoad(
     observe.signal?.removeEventListener('abort', stop);
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
+}
+
+/** Field by field, because the plan crosses into a worker, where a caller's further fields may not go. */
+function completePlan(given: GivenPlan): LoadPlan {
+  return {
+    target: given.target,
+    mode: given.mode,
+    durationMs: given.durationMs,
+    warmupMs: given.warmupMs ?? LOAD_DEFAULTS.warmupMs,
+    timeoutMs: given.timeoutMs ?? LOAD_DEFAULTS.timeoutMs,
+    objectiveMs: given.objectiveMs ?? LOAD_DEFAULTS.objectiveMs,
+    seed: given.seed ?? LOAD_DEFAULTS.seed,
+    threads: given.threads ?? LOAD_DEFAULTS.threads,
+    maxConnections: given.maxConnections ?? LOAD_DEFAULTS.maxConnections,
+  };
 }
 
 interface WorkerResult {

@@ -1,0 +1,241 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COMMAND_NAMES } from './commands.ts';
+import { runCli, startCli } from './testing/cli.ts';
+
+const BIN = join(import.meta.dirname, '../bin/skein.js');
+
+let cwd: string;
+beforeAll(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'skein-cli-'));
+});
+afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+
+const run = (...args: string[]) => runCli(args, { cwd });
+
+describe('exit codes and streams', () => {
+  it('0: the result on stdout, and nothing else anywhere', async () => {
+    const { code, stdout, stderr } = await run('version');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^skein \d+\.\d+\.\d+ \(Node [\d.]+, \S+\)\n$/);
+  });
+
+  it('2: a mistake, explained on stderr', async () => {
+    const { code, stdout, stderr } = await run('deploy', '--isolation', 'vm', 'x.onnx');
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toBe(
+      'error: --isolation: "vm" is not one of thread, process. (USAGE)\n' +
+        '  why: The command line has an unknown command, option or value.\n' +
+        '  fix: `skein help COMMAND` shows the usage.\n',
+    );
+  });
+
+  it('1: a failure, as one JSON document on stdout when asked for', async () => {
+    const { code, stdout } = await run('ls', '--server', 'http://127.0.0.1:9', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 'NODE_UNREACHABLE',
+      error: expect.stringContaining('http://127.0.0.1:9') as unknown,
+    });
+  });
+
+  it.each([
+    [['--json', 'frobnicate'], 'There is no command "frobnicate".'],
+    [['ls', '--jsn', '--json'], 'Unknown option --jsn. Did you mean "--json"?'],
+  ])('mistakes too are JSON: %j', async (args, error) => {
+    const { code, stdout } = await run(...args);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'USAGE', error });
+  });
+
+  it('a reader that leaves early is no error', () => {
+    const { status, stderr } = spawnSync(
+      'bash',
+      [
+        '-c',
+        `set -o pipefail; "${process.execPath}" "${join(import.meta.dirname, 'main.ts')}" help --json | head -c 10`,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect([status, stderr]).toEqual([0, '']);
+  });
+});
+
+describe('help', () => {
+  it('lists every command when none is named', async () => {
+    const { code, stdout } = await run();
+    expect(code).toBe(0);
+    for (const name of COMMAND_NAMES) expect(stdout).toContain(`  ${name} `);
+  });
+
+  it('shows the usage of one in three ways', async () => {
+    const outputs = await Promise.all([
+      run('help', 'keys', 'create'),
+      run('keys', 'create', '--help'),
+      run('keys', 'create', '-h', '--label'),
+    ]);
+    for (const { code, stdout } of outputs) {
+      expect(code).toBe(0);
+      expect(stdout).toContain('skein keys create [options]');
+    }
+  });
+});
+
+describe('bin/skein.js', () => {
+  const old = ['/usr/bin/node', '/usr/local/bin/node'].find(
+    (path) =>
+      existsSync(path) &&
+      /^v(1\d|20|21)\./.test(spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout),
+  );
+
+  it('runs on a recent Node', async () => {
+    const { code, stdout } = await runCli(['version', '--json'], {
+      cwd,
+      program: [process.execPath, BIN],
+    });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ node: process.versions.node });
+  });
+
+  it.skipIf(old === undefined)(
+    'hands over to the private Node where its own is too old',
+    async () => {
+      const program = [old ?? '', BIN] as const;
+      const { code, stdout } = await runCli(['version', '--json'], { cwd, program: [...program] });
+      expect(code).toBe(0);
+      expect(Number((JSON.parse(stdout) as { node: string }).node.split('.')[0])).toBeGreaterThan(
+        21,
+      );
+      expect((await runCli(['nope'], { cwd, program: [...program] })).code).toBe(2);
+    },
+  );
+
+  it.skipIf(old === undefined)('forwards signals and the exit code', async () => {
+    const up = startCli(
+      ['up', '--port', '0', '--grpc-port', '0', '--log', 'off', '--data', 'forwarded'],
+      { cwd, program: [old ?? '', BIN] },
+    );
+    await up.saw(/Skein is ready/);
+    up.process.kill('SIGTERM');
+    expect((await up.ended).code).toBe(0);
+  });
+});
+
+describe('skein up', () => {
+  const ports = ['--port', '0', '--grpc-port', '0', '--log', 'off'];
+
+  it('says where it is, serves, drains at the first Ctrl-C and exits 0', async () => {
+    const up = startCli(['up', ...ports, '--data', 'one'], { cwd });
+    await up.saw(/Ctrl-C drains/);
+    const url = /API +(http:\S+)/.exec(up.output.stdout)?.[1] ?? '';
+    for (const path of ['/v2/health/live', '/docs', '/metrics', '/']) {
+      expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
+    }
+    expect(up.output.stdout.split('\n').length).toBeLessThan(24);
+    up.process.kill('SIGINT');
+    // A terminal under npm delivers it twice.
+    up.process.kill('SIGINT');
+    const { code, stderr } = await up.ended;
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/^Draining/)]);
+  });
+
+  it('takes another port when the default is taken, and refuses when asked for one that is', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => {
+      taken.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = taken.address() as AddressInfo;
+    const { code, stderr } = await run(
+      'up',
+      '--port',
+      String(port),
+      '--log',
+      'off',
+      '--data',
+      'two',
+    );
+    taken.close();
+    expect(code).toBe(1);
+    expect(stderr).toContain(`(PORT_IN_USE)`);
+    expect(stderr).toContain(String(port));
+  });
+
+  it('says who has the data folder, and commands beside it find the node by it', async () => {
+    const up = startCli(['up', ...ports, '--data', 'three', '--json'], { cwd });
+    await up.saw(/^\}$/m);
+    const { url } = JSON.parse(up.output.stdout) as { url: string };
+    const second = await run('up', ...ports, '--data', 'three');
+    expect(second.code).toBe(1);
+    expect(second.stderr).toContain('(DATA_FOLDER_LOCKED)');
+    expect(second.stderr).toContain(url);
+    const ls = await run('ls', '--data', 'three');
+    expect([ls.code, ls.stdout]).toEqual([0, expect.stringMatching(/^Nothing is deployed/)]);
+    up.process.kill('SIGTERM');
+    expect((await up.ended).code).toBe(0);
+    expect((await run('ls', '--data', 'three', '--server', url)).code).toBe(1);
+  });
+
+  it('asks for a key before it listens for others, which can be made without a node', async () => {
+    const refused = await run('up', ...ports, '--host', '0.0.0.0', '--data', 'four');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('(KEYS_REQUIRED)')]);
+
+    const created = await run(
+      'keys',
+      'create',
+      '--scope',
+      'admin,read',
+      '--expires',
+      '1d',
+      '--data',
+      'four',
+      '--json',
+    );
+    const { secret, id, scopes } = JSON.parse(created.stdout) as Record<string, string>;
+    expect(scopes).toEqual(['admin', 'read']);
+
+    const up = startCli(['up', ...ports, '--keys', 'required', '--data', 'four', '--json'], {
+      cwd,
+    });
+    await up.saw(/^\}$/m);
+    const without = await run('ls', '--data', 'four');
+    expect([without.code, without.stderr]).toEqual([1, expect.stringContaining('(KEY_MISSING)')]);
+    expect((await run('ls', '--data', 'four', '--key', secret ?? '')).code).toBe(0);
+
+    const key = ['--key', secret ?? '', '--data', 'four'];
+    const keys = await run('keys', 'ls', ...key);
+    expect(keys.stdout).toContain(id);
+    expect(keys.stdout).not.toContain(secret);
+    expect((await run('keys', 'revoke', id ?? '', ...key)).code).toBe(0);
+    const revoked = await run('ls', ...key);
+    expect([revoked.code, revoked.stderr]).toEqual([1, expect.stringContaining('(KEY_INVALID)')]);
+    up.process.kill('SIGINT');
+    await up.ended;
+
+    const offline = await run('keys', 'ls', '--data', 'four');
+    expect(offline.stdout).toMatch(new RegExp(`${id} +revoked`));
+    expect((await run('keys', 'revoke', 'nobody', '--data', 'four')).stderr).toContain(
+      '(KEY_UNKNOWN)',
+    );
+  });
+});
+
+it('130: Ctrl-C ends a command that is waiting', async () => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => {
+    silent.listen(0, '127.0.0.1', resolve);
+  });
+  const asked = new Promise((resolve) => {
+    silent.once('connection', resolve);
+  });
+  const { port } = silent.address() as AddressInfo;
+  const ls = startCli(['ls', '--server', `http://127.0.0.1:${port}`], { cwd });
+  await asked;
+  ls.process.kill('SIGINT');
+  const { code, stdout, stderr } = await ls.ended;
+  silent.close();
+  expect([code, stdout, stderr]).toEqual([130, '', '']);
+});

@@ -1,0 +1,114 @@
+/** Runs the real command in a process of its own, for tests. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { UpResult } from '../commands/up.ts';
+
+const MAIN = join(import.meta.dirname, '../main.ts');
+
+export interface CliOutcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The program and its first arguments; default: this Node and main.ts. */
+  readonly program?: readonly [string, ...string[]];
+}
+
+export interface CliProcess {
+  readonly process: ChildProcess;
+  /** What was written so far. */
+  readonly output: { stdout: string; stderr: string };
+  readonly ended: Promise<CliOutcome>;
+  /** Resolves when stdout or stderr matches; rejects when the process ends before. */
+  saw(pattern: RegExp): Promise<void>;
+}
+
+export function startCli(args: readonly string[], options: CliOptions): CliProcess {
+  const [program, ...first] = options.program ?? [process.execPath, MAIN];
+  const child = spawn(program, [...first, ...args], {
+    cwd: options.cwd,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  const waiting: { pattern: RegExp; resolve: () => void; reject: (error: Error) => void }[] = [];
+  const look = (): void => {
+    for (const each of waiting) {
+      if (each.pattern.test(output.stdout) || each.pattern.test(output.stderr)) each.resolve();
+    }
+  };
+  child.stdout.on('data', (chunk: Buffer) => {
+    output.stdout += chunk.toString();
+    look();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output.stderr += chunk.toString();
+    look();
+  });
+  const ended = new Promise<CliOutcome>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      for (const each of waiting) {
+        each.reject(new Error(`it ended with ${code}:\n${output.stdout}\n${output.stderr}`));
+      }
+      resolve({ code, ...output });
+    });
+  });
+  return {
+    process: child,
+    output,
+    ended,
+    saw: (pattern) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ pattern, resolve, reject });
+        look();
+      }),
+  };
+}
+
+export function runCli(args: readonly string[], options: CliOptions): Promise<CliOutcome> {
+  return startCli(args, options).ended;
+}
+
+export interface TestNode extends UpResult {
+  readonly folder: string;
+  /** Runs a command beside it, in the folder that it started in. */
+  run(...args: string[]): Promise<CliOutcome>;
+  /** The one JSON document that the command printed. */
+  json<T>(...args: string[]): Promise<T>;
+  stop(): Promise<void>;
+}
+
+/** `skein up` on free ports with a data folder of its own. */
+export async function startNodeProcess(...args: string[]): Promise<TestNode> {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-cli-'));
+  const up = startCli(
+    ['up', '--port', '0', '--grpc-port', '0', '--log', 'off', '--json', ...args],
+    { cwd: folder },
+  );
+  await up.saw(/^\}$/m);
+  const result = JSON.parse(up.output.stdout) as UpResult;
+  const run = (...words: string[]): Promise<CliOutcome> => runCli(words, { cwd: folder });
+  return {
+    ...result,
+    folder,
+    run,
+    async json<T>(...words: string[]) {
+      const { stdout, stderr, code } = await run(...words, '--json');
+      if (code !== 0)
+        throw new Error(`skein ${words.join(' ')} ended with ${code}: ${stderr}${stdout}`);
+      return JSON.parse(stdout) as T;
+    },
+    async stop() {
+      up.process.kill('SIGINT');
+      await up.ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
