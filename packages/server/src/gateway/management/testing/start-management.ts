@@ -3,7 +3,7 @@
  * only the deployments run nothing.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,12 +72,15 @@ export async function startManagement(
     },
     limits: { eventTickMs: 20, ...options.limits },
   });
-  const server = createServer((request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
     const url = new URL(request.url ?? '/', 'http://node');
     void management.handle(request, response, url).then((handled) => {
       if (!handled) response.writeHead(404).end('not handled');
     });
-  });
+  };
+  const server = createServer(handle);
+  // As the gateway's listener does: whoever reads the body says when it may come.
+  server.on('checkContinue', handle);
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });

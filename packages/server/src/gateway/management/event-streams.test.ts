@@ -1,0 +1,166 @@
+/** The event stream over real HTTP, read by the client. */
+import { request, type IncomingMessage } from 'node:http';
+import { createClient, type Client, type NodeEvent } from '@skein/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
+
+let node: TestNode;
+let client: Client;
+let abort: AbortController;
+
+beforeEach(async () => {
+  node = await startManagement();
+  client = createClient({ url: node.url });
+  abort = new AbortController();
+});
+afterEach(async () => {
+  abort.abort();
+  await node.close();
+});
+
+async function deploy(name: string): Promise<void> {
+  await client.importModel({ name, content: onnxFile(1) });
+  await client.deploy({ name, version: '1' });
+}
+
+/** Reads events until one is what the test waits for. */
+async function until(
+  stream: AsyncGenerator<NodeEvent>,
+  found: (event: NodeEvent) => boolean,
+): Promise<NodeEvent[]> {
+  const events: NodeEvent[] = [];
+  for (;;) {
+    const next = await stream.next();
+    if (next.done === true) throw new Error('The stream ended.');
+    events.push(next.value);
+    if (found(next.value)) return events;
+  }
+}
+
+const isHistory =
+  (kind: string) =>
+  (event: NodeEvent): boolean =>
+    event.type === 'history' && event.data.kind === kind;
+
+describe('an event stream', () => {
+  it('opens with every deployment, then tells what changes, with its reason', async () => {
+    await deploy('risk');
+    await deploy('ocr');
+    const stream = client.events({ signal: abort.signal });
+    const opening = [(await stream.next()).value, (await stream.next()).value];
+    expect(opening).toMatchObject([
+      { type: 'deployment', data: { name: 'risk' } },
+      { type: 'deployment', data: { name: 'ocr' } },
+    ]);
+    await client.changeSettings({ name: 'risk', settings: { maxQueue: 7 } });
+    const events = await until(stream, isHistory('settings-changed'));
+    const changed = events.find((event) => event.type === 'deployment');
+    expect(changed).toMatchObject({ data: { name: 'risk', settings: { maxQueue: 7 } } });
+    await client.undeploy({ name: 'ocr' });
+    await until(stream, (event) => event.type === 'undeployed' && event.data.name === 'ocr');
+  });
+
+  it('sends a deployment again only when something about it is different', async () => {
+    await deploy('risk');
+    await deploy('other');
+    const stream = client.events({ signal: abort.signal });
+    await stream.next();
+    const seen: string[] = [];
+    // Each change of the other one is a look at both.
+    for (let index = 1; index <= 5; index++) {
+      if (index === 3) node.control.alter('risk', (view) => ({ ...view, reason: 'busy' }));
+      await client.changeSettings({ name: 'other', settings: { maxQueue: index } });
+      for (const event of await until(stream, isHistory('settings-changed'))) {
+        if (event.type === 'deployment' && event.data.name === 'risk') seen.push(event.data.reason);
+      }
+    }
+    expect(seen).toEqual(['busy']);
+  });
+
+  it('replays every decision after the id that a reader has seen', async () => {
+    await deploy('risk');
+    const [{ id } = { id: 0 }] = await node.state.history({ limit: 1 });
+    // More than one look takes, so that the older ones have to be read back.
+    for (let index = 0; index < 120; index++) {
+      await client.changeSettings({ name: 'risk', settings: { maxQueue: index + 1 } });
+    }
+    const stream = client.events({ signal: abort.signal, lastEventId: id });
+    const ids: number[] = [];
+    while (ids.length < 120) {
+      const { value, done } = await stream.next();
+      if (done === true) throw new Error('The stream ended.');
+      if (value.type === 'history') ids.push(value.data.id);
+    }
+    expect(ids).toEqual(Array.from({ length: 120 }, (_, index) => id + 1 + index));
+  });
+
+  it('does not fall silent for an id from another data folder', async () => {
+    await deploy('risk');
+    const stream = client.events({ signal: abort.signal, lastEventId: 999_999 });
+    await stream.next();
+    await client.changeSettings({ name: 'risk', settings: { threads: 2 } });
+    const events = await until(stream, isHistory('settings-changed'));
+    expect(events.at(-1)).toMatchObject({ data: { deployment: 'risk' } });
+  });
+
+  it('gives a slow reader fewer snapshots, but every decision', async () => {
+    await deploy('risk');
+    const slow = await new Promise<IncomingMessage>((resolve) => {
+      request(`${node.url}/api/v1/events`, resolve).end();
+    });
+    // Nothing is read, so that the buffers between the two fill up.
+    const big = 'x'.repeat(300_000);
+    for (let index = 0; index < 60; index++) {
+      node.control.alter('risk', (view) => ({ ...view, reason: `${index} ${big}` }));
+      await client.changeSettings({ name: 'risk', settings: { maxQueue: index + 1 } });
+      // A look has been taken when another reader has seen the change.
+      const fast = client.events();
+      await fast.next();
+      await fast.return();
+    }
+    let text = '';
+    slow.setEncoding('utf8');
+    await new Promise<void>((resolve) => {
+      slow.on('data', (chunk: string) => {
+        text += chunk;
+        if (text.split('event: history').length > 60) resolve();
+      });
+    });
+    slow.destroy();
+    const snapshots = text.split('event: deployment').length - 1;
+    expect(snapshots).toBeLessThan(60);
+    const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, each]) => Number(each));
+    expect(ids).toEqual(Array.from({ length: 60 }, (_, index) => (ids[0] ?? 0) + index));
+  });
+
+  it('is kept alive while nothing happens', async () => {
+    await node.close();
+    node = await startManagement({ limits: { heartbeatMs: 1, eventTickMs: 5 } });
+    const response = await fetch(`${node.url}/api/v1/events`, { signal: abort.signal });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.includes(': still here\n\n')) {
+      const next = await reader?.read();
+      if (next?.done !== false) throw new Error('The stream ended.');
+      text += next.value;
+    }
+    expect(text.startsWith('retry: 1000\n\n')).toBe(true);
+  });
+
+  it('is refused when as many are open as the node keeps', async () => {
+    await node.close();
+    node = await startManagement({ limits: { maxEventStreams: 1 } });
+    await deployAgain();
+    const first = createClient({ url: node.url }).events();
+    await first.next();
+    const second = await fetch(`${node.url}/api/v1/events`);
+    expect(second.status).toBe(429);
+    expect(second.headers.get('retry-after')).toBe('5');
+    await first.return();
+  });
+
+  async function deployAgain(): Promise<void> {
+    client = createClient({ url: node.url });
+    await deploy('risk');
+  }
+});

@@ -1,0 +1,47 @@
+import { ENDPOINTS, fillPath, parametersOf, type Endpoint, type OperationId } from '@skein/api';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { route } from './router.ts';
+
+const rows = Object.entries(ENDPOINTS) as [OperationId, Endpoint][];
+
+describe('route', () => {
+  it('finds every endpoint again by the path that a client fills in, whatever the values', () => {
+    const property = fc.property(
+      fc.constantFrom(...rows),
+      fc.array(fc.string({ minLength: 1, unit: 'grapheme' }), { minLength: 2, maxLength: 2 }),
+      ([id, endpoint], values) => {
+        const params = Object.fromEntries(
+          parametersOf(endpoint.path).map((name, index) => [name, values[index] ?? 'x']),
+        );
+        // As it arrives: through a URL, which resolves dots and encodes what is left.
+        const { pathname } = new URL(fillPath(endpoint.path, params), 'http://node');
+        const found = route(endpoint.method, pathname);
+        expect(found).toEqual({ kind: 'endpoint', id, endpoint, params });
+      },
+    );
+    fc.assert(property, { numRuns: 500 });
+  });
+
+  it('never throws, and knows nothing outside the table', () => {
+    const property = fc.property(fc.string({ maxLength: 60 }), fc.webPath(), (text, path) => {
+      for (const candidate of [text, path, `/api/v1/${text}`, `/api/v1${path}`]) {
+        const found = route('GET', candidate);
+        if (found.kind !== 'endpoint') continue;
+        const pattern = found.endpoint.path.replaceAll(/\{\w+\}/g, '[^/]+');
+        expect(candidate).toMatch(new RegExp(`^${pattern}$`));
+      }
+    });
+    fc.assert(property, { numRuns: 500 });
+  });
+
+  it('tells a wrong method from an unknown path', () => {
+    expect(route('PUT', '/api/v1/deployments')).toEqual({
+      kind: 'method',
+      allowed: ['GET', 'HEAD', 'POST'],
+    });
+    expect(route('GET', '/api/v1/deployments/')).toEqual({ kind: 'unknown' });
+    expect(route('GET', '/api/v1/deployments/%zz')).toEqual({ kind: 'unknown' });
+    expect(route('HEAD', '/api/v1/node')).toMatchObject({ kind: 'endpoint', id: 'getNode' });
+  });
+});
