@@ -16,6 +16,7 @@ import type {
   Clock,
   Inference,
   InferenceAnswer,
+  Instant,
   ServingObserver,
   Target,
   TargetRequest,
@@ -280,7 +281,12 @@ export class CompositionTarget implements Target {
     const run = this.#leave(slot, message.run);
     if (run !== undefined && !run.settled) {
       if (message.kind === 'done') this.#succeed(run, unpack(message.outputs));
-      else if (message.kind === 'failed') this.#fail(run, this.#errorOf(run, message));
+      else if (message.kind === 'failed') {
+        const error = this.#errorOf(run, message);
+        // Somebody that it calls could not have answered in time: neither would it.
+        if (error.row.kind === 'load') this.#noteUnfinished(run, run.request.deadline);
+        this.#fail(run, error);
+      }
     }
     this.#pump();
   }
@@ -306,6 +312,11 @@ export class CompositionTarget implements Target {
     };
     this.#options.observer.answered(request, answer, now);
     run.succeed(answer);
+  }
+
+  /** @param until when it had not ended, or would not have. */
+  #noteUnfinished(run: CompositionRun, until: Instant): void {
+    this.#window.addUnfinished(until - run.enteredAt, run.together, this.#options.clock.now());
   }
 
   #fail(run: CompositionRun, error: SkeinError): void {
@@ -334,10 +345,7 @@ export class CompositionTarget implements Target {
     const waiting = this.#queue.indexOf(run);
     if (waiting >= 0) this.#queue.splice(waiting, 1);
     else this.#workers.holderOf(run.id)?.host.cancel(run.id);
-    if (code === 'DEADLINE_EXCEEDED') {
-      const now = this.#options.clock.now();
-      this.#window.addUnfinished(now - run.enteredAt, run.together, now);
-    }
+    if (code === 'DEADLINE_EXCEEDED') this.#noteUnfinished(run, this.#options.clock.now());
     this.#fail(run, new SkeinError(code, message));
     this.#pump();
   }
