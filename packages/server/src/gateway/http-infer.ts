@@ -124,7 +124,8 @@ function sendAnswer(
     ...headers,
   ]);
   if (total <= COPY_BYTES) {
-    response.end(Buffer.concat([head, ...binary], total));
+    // A string goes out together with the headers, a buffer in a second piece beside them.
+    response.end(Buffer.concat([head, ...binary], total).toString('latin1'), 'latin1');
     return;
   }
   response.cork();
