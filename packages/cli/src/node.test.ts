@@ -35,6 +35,8 @@ export const composition = {
 };
 `;
 
+const words = (line: string): string[] => line.split(' ');
+
 let node: TestNode;
 
 beforeAll(async () => {
@@ -49,8 +51,8 @@ afterAll(() => node.stop());
 describe('a model', () => {
   it('is deployed with its settings, and can be called by the lines that are printed', async () => {
     const { code, stdout, stderr } = await node.run(
-      ...['deploy', 'one.onnx', '--name', 'risk', '--objective', '2s', '--replicas', '1'],
-      ...['--max-batch', '8', '--metadata', 'author=ada'],
+      ...words('deploy one.onnx --name risk --objective 2s --replicas 1'),
+      ...words('--max-batch 8 --metadata author=ada'),
     );
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toContain('risk v1 is served');
@@ -96,11 +98,10 @@ describe('a model', () => {
 
   it('rolls out by steps, and the wait for its end says how it ended', async () => {
     const started = await node.run(
-      ...['rollout', 'risk', '--version', '2', '--canary', '50', '--step-time', '100ms'],
-      ...['--min-requests', '1'],
+      ...words('rollout risk --version 2 --canary 50 --step-time 100ms --min-requests 1'),
     );
     expect([started.code, started.stdout]).toEqual([0, expect.stringContaining('v1 → v2')]);
-    const load = node.run('bench', 'risk', '--rate', '50', '--duration', '2s', '--warmup', '100ms');
+    const load = node.run(...words('bench risk --rate 50 --duration 2s --warmup 100ms'));
     const watched = await node.run('rollout', 'risk', '--watch');
     await load;
     expect([watched.code, watched.stdout]).toEqual([0, expect.stringContaining('finished')]);
@@ -134,27 +135,25 @@ describe('a composition', () => {
 });
 
 describe('bench', () => {
-  const short = ['--duration', '300ms', '--warmup', '100ms'];
+  const short = '--duration 300ms --warmup 100ms';
 
   it.each(['binary', 'json', 'grpc'])('sends at a rate over %s', async (protocol) => {
     const { at } = await node.json<BenchResult>(
-      ...['bench', 'risk', '--rate', '100', '--arrivals', 'constant', '--protocol', protocol],
-      ...short,
+      ...words(`bench risk --rate 100 --arrivals constant --protocol ${protocol} ${short}`),
     );
     expect(at?.sent).toBe(30);
     expect(at?.answered).toBe(30);
     expect(at?.failed).toEqual({});
   });
 
-  it('finds a capacity, overloads it and draws the curve', async () => {
+  it('finds a capacity, overloads it and draws the curve', { timeout: 60_000 }, async () => {
     const result = await node.json<BenchResult>(
-      ...['bench', 'risk', '--overload', '2x', '--svg', 'curve.svg', '--objective', '500ms'],
-      ...['--duration', '100ms', '--warmup', '50ms'],
+      ...words('bench risk --overload 2x --svg curve.svg --duration 100ms --warmup 50ms'),
     );
     expect(result.capacity?.rate).toBeGreaterThan(10);
     expect(result.overload?.factor).toBe(2);
     expect(readFileSync(join(node.folder, 'curve.svg'), 'utf8')).toMatch(/^<svg/);
-    const { stdout } = await node.run('bench', 'risk', '--rate', '50', ...short);
+    const { stdout } = await node.run(...words(`bench risk --rate 50 ${short}`));
     expect(stdout).toMatch(/latency +p50 .* p99.9 /);
   });
 });
