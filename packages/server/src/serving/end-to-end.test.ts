@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RolloutPlan } from '@skein/api';
+import { DeploymentView, RolloutPlan } from '@skein/api';
 import { mlp, tensor, values, writeModel, type NumericTensor, type TensorMap } from '@skein/onnx';
 import { nativeRuntime } from '@skein/runtime';
 import { createRegistry } from '../registry/registry.ts';
@@ -113,6 +113,9 @@ describe('a node', () => {
     const view = await first.deploy({ name: 'risk', version, settings: LONG }, ACTOR);
     expect(view.status).toBe('ready');
     expect(view.signature.inputs).toEqual([{ name: 'x', type: 'float32', shape: ['batch', 8] }]);
+    // The view is what the API promises, after a trip through JSON too.
+    const sent: unknown = JSON.parse(JSON.stringify(view));
+    expect(DeploymentView.parse(sent)).toEqual(sent);
     const expected = numbers(await bare([8, 16, 3], 7, x(2, 8)));
     const ask = (of: Serving) => of.infer(request('risk', { inputs: x(2, 8) }));
     expect(numbers((await ask(first)).outputs)).toEqual(expected);
