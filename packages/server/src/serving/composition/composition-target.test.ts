@@ -1,49 +1,24 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SkeinError } from '@skein/api';
 import { stringTensor, tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
-import type { VersionRecord } from '../../state/contract.ts';
-import {
-  Cancellation,
-  type InferenceAnswer,
-  type InferenceRequest,
-  type ReplicaSnapshot,
-  type ServingObserver,
-  type TargetRequest,
-} from '../contract.ts';
-import { CompositionTarget } from './composition-target.ts';
+import { Cancellation } from '../contract.ts';
+import type { CompositionTarget } from './composition-target.ts';
 import { describeComposition } from './describe-composition.ts';
-
-const clock = { now: () => performance.now() };
-const modulePath = new URL('./testing/arithmetic.ts', import.meta.url).pathname;
-
-const record: VersionRecord = {
-  model: 'arithmetic',
-  version: '1',
-  kind: 'composition',
-  digest: '0',
-  sizeBytes: 0,
-  signature: { inputs: [], outputs: [] },
-  metadata: {},
+import {
+  answerOf,
+  arithmetic,
+  clock,
   modulePath,
-  createdAt: '',
-};
-
-type Infer = (request: InferenceRequest) => Promise<InferenceAnswer>;
-
-interface Scene {
-  readonly target: CompositionTarget;
-  readonly calls: InferenceRequest[];
-  readonly replicas: ReplicaSnapshot[];
-  readonly logged: unknown[];
-  readonly told: { answered: number; refused: string[] };
-  /** What becomes of the composition's calls. */
-  infer: Infer;
-}
+  openScene,
+  request,
+  type Infer,
+  type Scene,
+} from './testing/scene.ts';
 
 /** Starting a worker is slow: tests that leave it as it was share this one. */
 let shared: Scene;
 beforeAll(async () => {
-  shared = await scene();
+  shared = await openScene();
 });
 afterAll(() => shared.target.drain());
 
@@ -60,79 +35,11 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((target) => target.drain()));
 });
 
-/** The two deployments that the composition calls, as plain functions. */
-const arithmetic = async (request: InferenceRequest): Promise<InferenceAnswer> => {
-  const x = values(request.inputs.get('x') as NumericTensor) as Float32Array;
-  const change = request.deployment === 'double' ? (v: number) => v * 2 : (v: number) => v + 1;
-  return answerOf(tensor('float32', [x.length], x.map(change)));
-};
-
-const answerOf = (x: NumericTensor): InferenceAnswer => ({
-  version: '1',
-  outputs: new Map([['x', x]]),
-  times: { queueMs: 0, computeMs: 0, batchRows: 1 },
-  cached: false,
-});
-
-async function scene(infer: Infer = arithmetic): Promise<Scene> {
-  const calls: InferenceRequest[] = [];
-  const replicas: ReplicaSnapshot[] = [];
-  const logged: unknown[] = [];
-  const told = { answered: 0, refused: [] as string[] };
-  const observer: ServingObserver = {
-    answered: () => void told.answered++,
-    refused: (_request, error) => void told.refused.push(error.code),
-    batchRan: () => {},
-    replicaChanged: (_deployment, _version, replica) => void replicas.push(replica),
-  };
-  const target = new CompositionTarget({
-    deployment: 'arithmetic',
-    record,
-    modulePath,
-    maxQueue: 64,
-    finiteOnly: true,
-    clock,
-    observer,
-    infer: (request) => {
-      calls.push(request);
-      return made.infer(request);
-    },
-    log: (message, details) => void logged.push({ message, ...details }),
-  });
-  const made: Scene = { target, calls, replicas, logged, told, infer };
-  target.scaleTo(1);
-  await target.whenReady();
-  return made;
-}
-
 /** A composition of its own, for tests that end its worker. */
 async function own(infer?: Infer): Promise<Scene> {
-  const made = await scene(infer);
+  const made = await openScene(infer);
   open.push(made.target);
   return made;
-}
-
-let lastId = 0;
-function request(
-  ask: string,
-  x: readonly number[],
-  more: Partial<TargetRequest> = {},
-): TargetRequest {
-  const now = clock.now();
-  return {
-    id: `r${++lastId}`,
-    deployment: 'arithmetic',
-    inputs: new Map<string, NumericTensor | ReturnType<typeof stringTensor>>([
-      ['ask', stringTensor([1], [ask])],
-      ['x', tensor('float32', [x.length], Float32Array.from(x))],
-    ]),
-    arrivedAt: now,
-    deadline: now + 10_000,
-    priority: 2,
-    tenant: 'clinic',
-    protocol: 'http',
-    ...more,
-  };
 }
 
 const numbers = (outputs: TensorMap): number[] =>
@@ -193,6 +100,15 @@ describe('a composition', () => {
     expect((asked.inputs.get('x') as NumericTensor).bytes.byteLength).toBe(8);
   });
 
+  it('hands out snapshots that stay as they were', async () => {
+    const { target } = reuse();
+    const before = target.snapshot();
+    const counted = { ...before.refused };
+    await codeOf(target.submit(request('refuse', [0])));
+    expect(before.refused).toEqual(counted);
+    expect(target.snapshot().refused).not.toEqual(counted);
+  });
+
   it('returns only the outputs that were asked for', async () => {
     const { target } = reuse();
     const answer = await target.submit(request('echo', [1], { outputs: ['y'] }));
@@ -229,7 +145,7 @@ describe('an error of a composition', () => {
       retryAfterMs: 7,
     });
     expect(told.refused).toEqual(['IMAGE_INVALID']);
-    expect(target.snapshot().refused).toMatchObject({ IMAGE_INVALID: 1 });
+    expect(target.snapshot().refused['IMAGE_INVALID']).toBeGreaterThan(0);
   });
 
   it('of a called deployment reaches the client as it was', async () => {

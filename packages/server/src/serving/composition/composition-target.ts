@@ -152,7 +152,7 @@ export class CompositionTarget implements Target {
       arrivedRows: this.#arrived,
       answered: this.#answered,
       answeredInTime: this.#answeredInTime,
-      refused: this.#refused,
+      refused: { ...this.#refused },
       latencies: p50Ms === 0 ? [] : [{ rows: 1, p50Ms, p99Ms: this.#window.quantile(0.99, now) }],
     };
   }
