@@ -53,7 +53,7 @@ export async function measureCeiling(
       url: `${node.url}/v2/models/${model.name}/infer`,
       body: body.bytes,
       headers: body.headers,
-      connections: 32,
+      connections: 16,
       seconds,
       protocol: 'http1',
     });

