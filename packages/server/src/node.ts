@@ -13,6 +13,7 @@ import { openKeyRing } from './access/key-ring.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
 import { createManagement } from './gateway/management/management.ts';
+import { DEFAULT_LIMITS } from './gateway/limits.ts';
 import { createModelRepository } from './gateway/model-repository.ts';
 import { createModelStatistics } from './gateway/model-statistics.ts';
 import { createRegistry } from './registry/registry.ts';
@@ -23,7 +24,7 @@ import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
 import { openDataFolder } from './state/data-folder.ts';
 import { openSqliteState } from './state/sqlite/sqlite-state.ts';
 import { accessLog } from './telemetry/access-log.ts';
-import { createLogger, type LogFormat } from './telemetry/log.ts';
+import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics/metrics.ts';
 import { combineObservers } from './telemetry/observer.ts';
 import { startTracing } from './telemetry/traces/tracing.ts';
@@ -42,7 +43,11 @@ export interface NodeOptions {
   readonly dataFolder: string;
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number;
+  /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
+  readonly bodyTimeoutMs?: number;
   readonly log: LogFormat;
+  /** Least weight of what is logged; default `info`. */
+  readonly logLevel?: LogLevel;
   /** `auto`: open on loopback, keys elsewhere. `required`: keys everywhere. */
   readonly access: 'auto' | 'required';
   /** Origins whose pages may call the node from a browser. */
@@ -96,7 +101,7 @@ async function bringUp(
 ): Promise<RunningNode> {
   const startedAt = new Date();
   const cores = options.cores ?? availableParallelism();
-  const logger = createLogger(options.log);
+  const logger = createLogger(options.log, options.logLevel);
   const { host } = options;
 
   const folder = await openDataFolder(options.dataFolder);
@@ -157,10 +162,12 @@ async function bringUp(
     events: serving.events,
     nodeInfo,
     logger,
+    limits: { bodyTimeoutMs },
   });
   const repository = createModelRepository(registry, serving);
   const faces = { inference, access, repository, statistics, version: VERSION, logger };
-  const limits = { maxBodyBytes: options.maxBodyBytes };
+  const { bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
+  const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs };
   const http = createHttpGateway({
     ...faces,
     limits,
