@@ -2,14 +2,17 @@
 import { readFile } from 'node:fs/promises';
 import { createClient, type Client } from '@skein/api/client';
 import type { ErrorBody } from '@skein/api/errors';
-import { startNode, type RunningNode } from '@skein/server';
+import { startNode, type NodeOptions, type RunningNode } from '@skein/server';
 import { defineCommand, type Context } from '../command.ts';
 import { dataFolder, dataOption } from '../connection.ts';
 import { curlFrom, exampleFile, EXAMPLES, loadExample, pathFrom, type Sample } from '../example.ts';
-import { bytes, choice, integer, many, text, withDefault } from '../option.ts';
+import { bytes, choice, duration, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
 import { pause } from '../pause.ts';
 import { usageError } from '../usage.ts';
+
+type LogFormat = NodeOptions['log'];
+type LogLevel = NonNullable<NodeOptions['logLevel']>;
 
 const HTTP_PORT = 4700;
 const GRPC_PORT = 4701;
@@ -68,7 +71,18 @@ export const up = defineCommand({
     allowOrigin: many('ORIGIN', 'Let pages of this origin call the node from a browser.'),
     cores: integer('N', 'Cores that replicas may use; default: all.', { min: 1, max: 1024 }),
     maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
-    log: choice(['pretty', 'json', 'off'], 'Default: pretty on a terminal, else json.'),
+    bodyTimeout: withDefault(
+      duration('Longest time that a request body may take to arrive.', {
+        min: 100,
+        max: 3_600_000,
+      }),
+      '30s',
+    ),
+    log: choice(
+      ['pretty', 'json', 'off'],
+      'Default: json; on a terminal pretty, and there only warnings and errors.',
+    ),
+    logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
     otlp: text('URL', 'Send OpenTelemetry traces to this OTLP/HTTP endpoint.'),
   },
   async run(context, options): Promise<UpResult> {
@@ -83,7 +97,8 @@ export const up = defineCommand({
       grpcPortIsDefault: options.grpcPort === undefined,
       dataFolder: folder,
       maxBodyBytes: options.maxBody,
-      log: options.log ?? (process.stderr.isTTY ? 'pretty' : 'json'),
+      bodyTimeoutMs: options.bodyTimeout,
+      ...logOf(options, process.stderr.isTTY),
       access: options.keys,
       allowedOrigins: options.allowOrigin,
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
@@ -114,6 +129,18 @@ export const up = defineCommand({
   },
   render: renderUp,
 });
+
+/** A person who starts a node wants to read its addresses, not that every replica is ready. */
+function logOf(
+  given: { readonly log: LogFormat | undefined; readonly logLevel: LogLevel | undefined },
+  isTerminal: boolean,
+): Pick<NodeOptions, 'log' | 'logLevel'> {
+  const quiet = isTerminal && given.log === undefined;
+  return {
+    log: given.log ?? (isTerminal ? 'pretty' : 'json'),
+    logLevel: given.logLevel ?? (quiet ? 'warn' : 'info'),
+  };
+}
 
 async function drainWhenAsked(context: Context, node: RunningNode): Promise<void> {
   await new Promise<void>((resolve) => {
