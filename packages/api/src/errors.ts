@@ -62,7 +62,7 @@ export const ERRORS = {
     grpc: GRPC.DEADLINE_EXCEEDED,
     kind: 'user',
     meaning: 'The body did not arrive within the time allowed.',
-    fix: 'Send the request again over a faster connection.',
+    fix: 'Send the request again over a faster connection, or start the node with a longer --body-timeout.',
   },
   HEADERS_TOO_LARGE: {
     http: 431,

@@ -102,7 +102,7 @@ async function bringUp(
   const startedAt = new Date();
   const cores = options.cores ?? availableParallelism();
   const logger = createLogger(options.log, options.logLevel);
-  const { host } = options;
+  const { host, bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
 
   const folder = await openDataFolder(options.dataFolder);
   started.push(() => folder.close());
@@ -166,7 +166,6 @@ async function bringUp(
   });
   const repository = createModelRepository(registry, serving);
   const faces = { inference, access, repository, statistics, version: VERSION, logger };
-  const { bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
   const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs };
   const http = createHttpGateway({
     ...faces,

@@ -1,12 +1,5 @@
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import {
-  create,
-  fromBinary,
-  toBinary,
-  type DescMethod,
-  type MessageInitShape,
-  type MessageShape,
-} from '@bufbuild/protobuf';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { fromBinary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SkeinError } from '@skein/api';
@@ -16,6 +9,7 @@ import {
   fakeInference,
   strictLogger,
 } from '../testing/fake-inference.ts';
+import { call, codec, failure } from '../testing/grpc-client.ts';
 import { createGrpcGateway, type GrpcGatewayOptions } from './grpc-gateway.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from './proto/health.gen.ts';
 import { GRPCInferenceService, type ModelInferRequestSchema } from './proto/inference.gen.ts';
@@ -56,47 +50,6 @@ async function start(overrides: Partial<GrpcGatewayOptions> = {}) {
     () => client.close(),
   );
   return { gateway, inference, access, calls, client, port };
-}
-
-function codec<M extends DescMethod>(of: M) {
-  const path = `/${of.parent.typeName}/${of.name}`;
-  const serialize = (message: MessageInitShape<M['input']>) =>
-    Buffer.from(toBinary(of.input, create(of.input, message)));
-  const deserialize = (bytes: Buffer) => fromBinary(of.output, bytes) as MessageShape<M['output']>;
-  return { path, serialize, deserialize };
-}
-
-function call<M extends DescMethod>(
-  client: Client,
-  of: M,
-  message: MessageInitShape<M['input']>,
-  metadata: Record<string, string> = {},
-  deadline?: Date,
-): Promise<MessageShape<M['output']>> {
-  const { path, serialize, deserialize } = codec(of);
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      path,
-      serialize,
-      deserialize,
-      message,
-      Metadata.fromHttp2Headers(metadata),
-      deadline === undefined ? {} : { deadline },
-      (error, response) => {
-        if (error === null) resolve(response!);
-        else reject(error);
-      },
-    );
-  });
-}
-
-function failure(promise: Promise<unknown>): Promise<ServiceError> {
-  return promise.then(
-    () => {
-      throw new Error('The call succeeded.');
-    },
-    (error: ServiceError) => error,
-  );
 }
 
 type InferInit = Exclude<MessageInitShape<typeof ModelInferRequestSchema>, { $typeName: string }>;

@@ -1,5 +1,4 @@
 /** What reaches the node over raw sockets: slow, broken, greedy and leaving clients, and a drain. */
-import { connect, type Socket } from 'node:net';
 import { Agent, request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -11,6 +10,7 @@ import {
   fakeInference,
   strictLogger,
 } from '../testing/fake-inference.ts';
+import { rawClient, type RawClient } from '../testing/raw-client.ts';
 import { createHttpGateway } from './http-gateway.ts';
 import type { GatewayLimits } from './limits.ts';
 
@@ -40,44 +40,10 @@ async function start(limits: Partial<GatewayLimits> = {}) {
   return { gateway, inference, access, port };
 }
 
-interface RawClient {
-  readonly socket: Socket;
-  /** Everything received so far. */
-  received(): string;
-  /** Resolves when what was received matches. */
-  until(pattern: RegExp): Promise<string>;
-  /** Resolves with everything when the server has closed. */
-  readonly closed: Promise<string>;
-}
-
 function raw(port: number): RawClient {
-  const socket = connect({ host: '127.0.0.1', port });
-  let text = '';
-  const waiting = new Set<() => void>();
-  socket.on('data', (chunk) => {
-    text += chunk.toString('latin1');
-    for (const check of waiting) check();
-  });
-  socket.on('error', () => {});
-  closers.push(() => void socket.destroy());
-  return {
-    socket,
-    received: () => text,
-    until: (pattern) =>
-      new Promise((resolve, reject) => {
-        const check = () => {
-          if (!pattern.test(text)) return;
-          waiting.delete(check);
-          resolve(text);
-        };
-        socket.once('close', () => reject(new Error(`closed after: ${text}`)));
-        waiting.add(check);
-        check();
-      }),
-    closed: new Promise((resolve) => {
-      socket.once('close', () => resolve(text));
-    }),
-  };
+  const client = rawClient(port);
+  closers.push(() => void client.socket.destroy());
+  return client;
 }
 
 /** An answer that waits until the test lets it go. */
