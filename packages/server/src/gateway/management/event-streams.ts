@@ -33,7 +33,7 @@ export interface EventStreams {
   /**
    * Turns the response into a stream, until either side ends it.
    * @param lastEventId as the client sent it: decisions after it are replayed.
-   * @throws SkeinError QUOTA_EXCEEDED when too many are open.
+   * @throws SkeinError QUOTA_EXCEEDED when too many are open, NODE_DRAINING after `close`.
    */
   open(response: ServerResponse, lastEventId: string | undefined): Promise<void>;
   close(): void;
@@ -58,6 +58,7 @@ export function createEventStreams(
   let dueAt = Infinity;
   let looking = false;
   let unsubscribe: (() => void) | undefined;
+  let closed = false;
 
   function lookIn(ms: number): void {
     const at = performance.now() + ms;
@@ -129,6 +130,8 @@ export function createEventStreams(
 
   return {
     async open(response, lastEventId) {
+      // One that was opened now would hold the listener open for as long as the client likes.
+      if (closed) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
       if (readers.size >= limits.maxEventStreams) {
         throw new SkeinError(
           'QUOTA_EXCEEDED',
@@ -163,6 +166,7 @@ export function createEventStreams(
       lookIn(0);
     },
     close() {
+      closed = true;
       clearTimeout(timer);
       for (const { response } of readers) response.end();
     },

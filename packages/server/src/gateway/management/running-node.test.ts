@@ -1,0 +1,190 @@
+/** The typed client and the console against a running node, from Node and from a real browser. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, SkeinError, type Client } from '@skein/api';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireComponent } from '../../../../../scripts/testing/components.ts';
+import { startNode, type RunningNode } from '../../node.ts';
+import { onnxFile } from './testing/start-management.ts';
+
+const API_SOURCE = join(import.meta.dirname, '../../../../api/src');
+
+let folder: string;
+let node: RunningNode;
+let client: Client;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-running-'));
+  node = await startNode({
+    host: '127.0.0.1',
+    port: 0,
+    portIsDefault: false,
+    grpcPort: 0,
+    grpcPortIsDefault: false,
+    dataFolder: join(folder, 'data'),
+    maxBodyBytes: 1024 * 1024,
+    log: 'off',
+    access: 'auto',
+    cores: 1,
+  });
+  client = createClient({ url: node.url });
+  await client.importModel({ name: 'risk', content: onnxFile(1) });
+  await client.deploy({
+    name: 'risk',
+    version: '1',
+    settings: { objective: { latencyMs: 20_000 }, replicas: { min: 1, max: 1 } },
+  });
+});
+afterAll(async () => {
+  await node?.drain();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const x = { shape: [2, 4], data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8) };
+
+describe('from Node', () => {
+  it('runs a deployment over the binary tensor extension', async () => {
+    const { outputs, version, deployment } = await client.infer('risk', { x });
+    expect({ version, deployment }).toEqual({ version: '1', deployment: 'risk' });
+    const { y } = outputs;
+    expect(y).toMatchObject({ type: 'float32', shape: [2, 3] });
+    // Rows do not depend on each other: the same row alone gives the same numbers.
+    const alone = await client.infer('risk', { x: { shape: [1, 4], data: x.data.subarray(4) } });
+    const both = y?.data as Float32Array;
+    const second = alone.outputs['y']?.data as Float32Array;
+    second.forEach((value, index) => expect(value).toBeCloseTo(both[3 + index] ?? 0, 5));
+  });
+
+  it('meets the node’s errors as they are', async () => {
+    const wrong = client.infer('risk', { x: { shape: [1, 5], data: new Float32Array(5) } });
+    await expect(wrong).rejects.toMatchObject({ code: 'INPUT_SHAPE' });
+    await expect(client.infer('rsik', { x })).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+    await expect(client.infer('risk', { x }, { version: '9' })).rejects.toBeInstanceOf(SkeinError);
+    await expect(client.undeploy({ name: 'rsik' })).rejects.toMatchObject({
+      code: 'MODEL_UNKNOWN',
+    });
+  });
+
+  it('hears of what it does', async () => {
+    const abort = new AbortController();
+    const events = client.events({ signal: abort.signal });
+    expect((await events.next()).value).toMatchObject({
+      type: 'deployment',
+      data: { name: 'risk' },
+    });
+    await client.changeSettings({ name: 'risk', settings: { objective: { latencyMs: 19_000 } } });
+    for await (const event of events) {
+      if (event.type === 'history' && event.data.kind === 'settings-changed') abort.abort();
+    }
+    const { entries } = await client.deploymentHistory({ name: 'risk', kind: 'settings-changed' });
+    expect(entries[0]).toMatchObject({ actor: 'local' });
+  });
+});
+
+/** What a page would do with the client; its value is what the test looks at. */
+const BROWSER_SCRIPT = `(async () => {
+  const { createClient } = await import('/source/client/client.ts');
+  const there = createClient({ url: location.origin });
+  const { deployments } = await there.listDeployments();
+  const x = { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) };
+  const answer = await there.infer('risk', { x });
+  const refusal = await there.infer('ghost', {}).catch((error) => error);
+  const first = await there.events().next();
+  return {
+    names: deployments.map(({ name }) => name),
+    y: [...answer.outputs.y.data],
+    code: refusal.code,
+    event: first.value.type,
+  };
+})()`;
+
+const browserAvailable = requireComponent('chromium');
+
+describe.skipIf(browserAvailable.skip)('from Chromium', () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      args: [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+  });
+  afterAll(() => browser?.close());
+
+  /** A page whose problems end up in the list. */
+  async function open(path: string): Promise<{ page: Page; problems: string[] }> {
+    const page = await browser.newPage();
+    const problems: string[] = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
+    });
+    // The sources of the client as a browser takes them, and an empty page to call it from.
+    await page.route('**/source/**', async (route) => {
+      const file = new URL(route.request().url()).pathname.replace('/source/', '');
+      const source = await readFile(join(API_SOURCE, file), 'utf8');
+      await route.fulfill({
+        contentType: 'text/javascript',
+        body: stripTypeScriptTypes(source),
+      });
+    });
+    await page.route('**/empty', (route) =>
+      route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }),
+    );
+    await page.goto(node.url + path);
+    return { page, problems };
+  }
+
+  it('the client manages, infers and listens, with nothing of Node and no other library', async () => {
+    const { page, problems } = await open('/empty');
+    // As text: vitest rewrites the imports of what it can see.
+    const result = await page.evaluate(BROWSER_SCRIPT);
+    const here = await client.infer('risk', { x: { shape: [1, 4], data: x.data.subarray(0, 4) } });
+    expect(result).toEqual({
+      names: ['risk'],
+      y: [...(here.outputs['y']?.data ?? [])],
+      code: 'MODEL_UNKNOWN',
+      event: 'deployment',
+    });
+    expect(problems.filter((problem) => !problem.includes('404'))).toEqual([]);
+    await page.close();
+  });
+
+  it('the console shows what is deployed and what was decided, and follows changes', async () => {
+    const { page, problems } = await open('/');
+    const row = page.locator('tbody[data-name="risk"]');
+    await row.getByRole('button', { name: 'risk' }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await row.getByText('x: float32 [batch, 4]').waitFor();
+    const reason = 'because <img src=x onerror="document.title=1"> asked';
+    await client.importModel({ name: 'risk', content: onnxFile(2) });
+    await client.deploy({ name: 'risk', version: '2' });
+    await row.getByText('v2', { exact: false }).first().waitFor();
+    await client.rollback({ name: 'risk', reason });
+    // What others wrote is shown as they wrote it, and never as markup.
+    await page.locator('#decisions').getByText(reason).waitFor();
+    expect(await page.locator('#decisions img').count()).toBe(0);
+    expect(await page.title()).toBe('Skein');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('the reference page opens at a link, without a script', async () => {
+    const { page, problems } = await open('/docs#type-RolloutPlan');
+    await page.getByText('Time that each step must hold before the next.').waitFor();
+    expect(await page.locator('script').count()).toBe(0);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+});
