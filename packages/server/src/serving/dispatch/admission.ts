@@ -73,10 +73,12 @@ export function assess(backlog: Backlog, candidate: Candidate, verdict: Verdict)
   // Waiting helps as fast as the backlog drains: one millisecond of work per replica and millisecond.
   const own = (freeAt + backlog.workBefore) / replicas - now - fill * left;
   const others = (freeAt + work - backlog.latestFreeBehind) / replicas;
-  const share =
-    candidate.tenantWork === 0
-      ? -Infinity
-      : own + (candidate.tenantWork + work) / replicas / candidate.tenantReach;
+  let share = -Infinity;
+  if (candidate.tenantWork > 0) {
+    const room = (candidate.tenantWork + work) / replicas / candidate.tenantReach;
+    // With less time than that, only a tenant with nothing waiting gets in.
+    share = room <= fill * left ? own + room : (freeAt + candidate.tenantWork) / replicas - now;
+  }
   verdict.lateMs = Math.max(own, others, share);
   if (verdict.lateMs <= 0) verdict.reason = undefined;
   else if (own > 0 && own >= others) verdict.reason = 'backlog';

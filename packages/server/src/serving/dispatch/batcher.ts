@@ -72,7 +72,7 @@ export function decideBatch(view: BatchView, decision: BatchDecision): void {
   while (rows > firstRows) {
     const took = onPlan ? curve.p99(rows, now) : curve.p50(rows, now);
     if (now + took <= view.firstDeadline) break;
-    rows = Math.max(firstRows, rows - 1 - (rows >> 5));
+    rows = Math.max(firstRows, rows - 1 - (rows >> 6));
   }
   decision.rows = rows;
   if (!onPlan && waitingRows - firstRows >= full) {

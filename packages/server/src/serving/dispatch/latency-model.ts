@@ -95,13 +95,16 @@ export class LatencyCurve {
   /** @param ms from hand-over to result. */
   record(rows: number, ms: number, now: Instant): void {
     this.#refresh();
-    const pace = this.#pace;
+    const cell = cellOf(rows);
+    // The first run of a size says how large it is, not how fast the machine is.
+    if (this.#cells[cell] === undefined) return this.seed(rows, ms, now);
     const shape = interpolate(this.#shape, rows);
-    if (shape > 0) pace.note(ms / shape, shape * pace.level, now);
-    this.seed(rows, ms, now);
+    this.#pace.note(ms / shape, shape * this.#pace.level, now);
+    // A cell speaks for its largest row count.
+    this.seed(rows, (ms * this.#shape[cell]!) / shape, now);
   }
 
-  /** Learns the shape only: for runs that say nothing about the pace, such as the first of a size. */
+  /** Learns the shape only: for runs that say nothing about the pace. */
   seed(rows: number, ms: number, now: Instant): void {
     const cell = (this.#cells[cellOf(rows)] ??= new SampleWindow(SAMPLES_PER_CELL));
     cell.record(ms / this.#pace.level, now);

@@ -27,7 +27,7 @@ export interface SchedulerOptions extends QueueOptions {
 /** A batch may take at most this part of the time that its requests have, so that they can wait for the one before. */
 const BATCH_SHARE = 0.5;
 /** Every so many decisions a larger batch is tried where it is safe: what is never run is never learnt. */
-const EXPLORE_EVERY = 32;
+const EXPLORE_EVERY = 16;
 
 export class Scheduler<Cargo> {
   readonly queue: DeadlineQueue<Cargo>;
@@ -133,21 +133,8 @@ export class Scheduler<Cargo> {
       queue.remove(due);
       hopeless.push(due);
     }
-    if (queue.requests === 0) return;
     const idle = this.servers.idle;
-    const decision = this.#decision;
-    while (idle > 0 && queue.requests > 0) {
-      const first = this.#selection.first(now);
-      this.#decide(first, idle, now);
-      if (decision.giveUp) {
-        queue.remove(first);
-        hopeless.push(first);
-        continue;
-      }
-      if (decision.rows > 0) this.#selection.fill(first, decision.rows, now, batch);
-      this.wakeAt = decision.waitUntil;
-      break;
-    }
+    if (idle > 0) this.#choose(idle, now, batch, hopeless);
     // Nobody waits for ever for a replica that never comes back.
     const due = timeline.first;
     if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, hopeEnds(due, now) + 1);
@@ -207,6 +194,22 @@ export class Scheduler<Cargo> {
   /** @param budgetMs from arrival to deadline. */
   #goodRows(lane: Lane<Cargo>, budgetMs: number): number {
     return lane.batches ? lane.curve.efficientRows(this.maxRows, budgetMs * BATCH_SHARE) : 1;
+  }
+
+  #choose(idle: number, now: Instant, batch: Ticket<Cargo>[], hopeless: Ticket<Cargo>[]): void {
+    const { queue } = this;
+    const decision = this.#decision;
+    while (queue.requests > 0) {
+      const first = this.#selection.first(now);
+      this.#decide(first, idle, now);
+      if (!decision.giveUp) {
+        if (decision.rows > 0) this.#selection.fill(first, decision.rows, now, batch);
+        this.wakeAt = decision.waitUntil;
+        return;
+      }
+      queue.remove(first);
+      hopeless.push(first);
+    }
   }
 
   #decide(first: Ticket<Cargo>, idle: number, now: Instant): void {

@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { assess, levelOf, type Backlog, type Candidate, type Verdict } from './admission.ts';
+
+const IDLE: Backlog = {
+  now: 1_000,
+  replicas: 1,
+  freeAt: 1_000,
+  workBefore: 0,
+  latestFreeBehind: Infinity,
+};
+const CANDIDATE: Candidate = {
+  startBy: 1_100,
+  work: 10,
+  level: 3,
+  tenantWork: 0,
+  tenantReach: Infinity,
+};
+
+function judge(backlog: Partial<Backlog>, candidate: Partial<Candidate> = {}): Verdict {
+  const verdict: Verdict = { lateMs: Number.NaN, reason: undefined };
+  assess({ ...IDLE, ...backlog }, { ...CANDIDATE, ...candidate }, verdict);
+  return verdict;
+}
+
+describe('admission', () => {
+  test('accepts on an idle node whatever can start now, at every level', () => {
+    for (const level of [1, 2, 3, 4, 5]) {
+      expect(judge({}, { level, startBy: 1_000 })).toEqual({ lateMs: 0, reason: undefined });
+    }
+    expect(judge({}, { startBy: 999 })).toEqual({ lateMs: 1, reason: 'alone' });
+  });
+
+  test('less urgent levels leave room for more urgent ones', () => {
+    const backlogs = Array.from({ length: 121 }, (_, workBefore) => workBefore);
+    const most = (level: number): number =>
+      Math.max(...backlogs.filter((workBefore) => judge({ workBefore }, { level }).lateMs <= 0));
+    expect([1, 2, 3, 4, 5].map(most)).toEqual([100, 95, 87, 75, 50]);
+  });
+
+  test('replicas share the backlog', () => {
+    expect(judge({ workBefore: 160 }).reason).toBe('backlog');
+    expect(judge({ workBefore: 160, replicas: 2, freeAt: 2_000 }).lateMs).toBeLessThanOrEqual(0);
+  });
+
+  test('refuses what would break a promise that was made before', () => {
+    expect(judge({ latestFreeBehind: 1_010 }).lateMs).toBe(0);
+    expect(judge({ latestFreeBehind: 1_004 })).toEqual({ lateMs: 6, reason: 'others' });
+  });
+
+  test('a tenant with much waiting leaves room, one with nothing waiting is let in', () => {
+    expect(judge({ workBefore: 60 }, { tenantReach: 4, tenantWork: 60 }).lateMs).toBeLessThan(0);
+    expect(judge({ workBefore: 75 }, { tenantReach: 4, tenantWork: 75 }).reason).toBe('share');
+    expect(judge({ workBefore: 75 }, { tenantReach: 4 }).lateMs).toBeLessThan(0);
+  });
+
+  test('after the time it names, the same request is accepted if nothing else has arrived', () => {
+    const backlog = fc.record({
+      replicas: fc.integer({ min: 1, max: 8 }),
+      residual: fc.nat(500),
+      workBefore: fc.nat(2_000),
+      behind: fc.option(fc.nat(800), { nil: Infinity }),
+    });
+    const candidate = fc.record({
+      left: fc.nat(300),
+      work: fc.nat(50),
+      level: fc.integer({ min: 1, max: 5 }),
+      tenantWork: fc.nat(300),
+      tenantReach: fc.constantFrom(Infinity, 4, 1),
+    });
+    fc.assert(
+      fc.property(backlog, candidate, (load, { left, ...rest }) => {
+        const { replicas, residual, workBefore, behind } = load;
+        const at = (waited: number): Verdict => {
+          const now = IDLE.now + waited;
+          // The replicas work through what is there: running first, then what waits.
+          const started = Math.max(0, waited * replicas - residual);
+          return judge(
+            {
+              now,
+              replicas,
+              freeAt: now * replicas + Math.max(0, residual - waited * replicas),
+              workBefore: Math.max(0, workBefore - started),
+              latestFreeBehind: IDLE.now * replicas + behind + started + waited * replicas,
+            },
+            { ...rest, startBy: now + left, tenantWork: Math.max(0, rest.tenantWork - started) },
+          );
+        };
+        const { lateMs } = at(0);
+        fc.pre(lateMs > 0);
+        expect(at(lateMs).lateMs).toBeLessThanOrEqual(1e-6);
+      }),
+    );
+  });
+
+  test('priorities become levels', () => {
+    expect([0, 1, 2, 3, 5, 9].map(levelOf)).toEqual([3, 1, 2, 3, 5, 5]);
+  });
+});

@@ -1,0 +1,115 @@
+import { seededRandom } from '@skein/onnx';
+import { describe, expect, test } from 'vitest';
+import { LatencyModel, type LatencyCurve } from './latency-model.ts';
+
+/** A curve that has been warmed with 1, 2, 4, … 32 rows. */
+function warmed(cost: (rows: number) => number): LatencyCurve {
+  const curve = new LatencyModel().curve(100);
+  for (let rows = 1; rows <= 32; rows *= 2) {
+    for (let i = 0; i < 3; i++) curve.seed(rows, cost(rows), 0);
+  }
+  return curve;
+}
+
+describe('shape', () => {
+  test('is exact for a straight line at every row count, and beyond the last one seen', () => {
+    const curve = warmed((rows) => 4 + 2 * rows);
+    for (let rows = 1; rows <= 40; rows++) expect(curve.p50(rows, 0)).toBeCloseTo(4 + 2 * rows, 9);
+  });
+
+  test('knows nothing at first, and costs nothing then', () => {
+    const curve = new LatencyModel().curve(100);
+    expect(curve.p50(8, 0)).toBe(0);
+    expect(curve.p99(8, 0)).toBe(0);
+  });
+
+  test('never says that fewer rows take longer', () => {
+    const random = seededRandom(5);
+    const curve = new LatencyModel().curve(1);
+    for (let i = 0; i < 2_000; i++) {
+      const rows = 1 + Math.floor(random.next() * 64);
+      curve.record(rows, (1 + rows) * (0.5 + random.next()), i);
+    }
+    for (let rows = 2; rows <= 64; rows++) {
+      expect(curve.p50(rows, 2_000)).toBeGreaterThanOrEqual(curve.p50(rows - 1, 2_000));
+    }
+  });
+
+  test('a new class of row size starts from the nearest one, scaled by the elements', () => {
+    const model = new LatencyModel();
+    for (let i = 0; i < 5; i++) model.curve(1_024).seed(1, 10, i);
+    for (let i = 0; i < 5; i++) model.curve(1_000_000).seed(1, 5_000, i);
+    expect(model.curve(2_048).p50(1, 5)).toBeCloseTo(20, 6);
+    expect(model.curve(512).p50(1, 5)).toBeCloseTo(5, 6);
+  });
+});
+
+describe('efficient rows', () => {
+  test('are many when the fixed cost dominates, and one when rows cost the same alone', () => {
+    expect(warmed((rows) => 10 + 0.01 * rows).efficientRows(32, 1_000)).toBe(32);
+    expect(warmed((rows) => 10 * rows).efficientRows(32, 1_000)).toBe(1);
+  });
+
+  test('stay within the budget at p99, and within the bound', () => {
+    const curve = warmed((rows) => 10 + rows);
+    for (const budget of [12, 15, 25, 40]) {
+      const rows = curve.efficientRows(32, budget);
+      expect(curve.p99(rows, 0)).toBeLessThanOrEqual(budget + 2);
+    }
+    expect(curve.efficientRows(32, 1)).toBe(1);
+    expect(curve.efficientRows(5, 1_000)).toBe(5);
+  });
+
+  test('reach 97 % of the best throughput that any allowed size has', () => {
+    const cost = (rows: number): number => (rows <= 16 ? 8 + rows : 24 + 3 * (rows - 16));
+    const rows = warmed(cost).efficientRows(32, 1_000);
+    expect(rows / cost(rows)).toBeGreaterThanOrEqual((0.97 * 16) / cost(16));
+    expect(rows).toBeLessThanOrEqual(16);
+  });
+});
+
+describe('pace', () => {
+  test('p99 covers the variation that was seen', () => {
+    const random = seededRandom(1);
+    const curve = warmed(() => 10);
+    const took = Array.from({ length: 1_000 }, () => 10 * (1 + 0.4 * random.next()));
+    took.forEach((ms, i) => curve.record(4, ms, i));
+    const recent = took.slice(-128);
+    const below = recent.filter((ms) => ms <= curve.p99(4, 1_000)).length;
+    expect(below / recent.length).toBeGreaterThan(0.95);
+    expect(curve.p99(4, 1_000)).toBeLessThan(15);
+  });
+
+  test('a few slow runs of one size correct the estimates of all sizes, and a few fast ones take that back', () => {
+    const curve = warmed((rows) => 4 + 2 * rows);
+    for (let i = 0; i < 4; i++) curve.record(1, 6 * 5, i);
+    expect(curve.p50(32, 4)).toBeCloseTo(68 * 5, 0);
+    for (let i = 0; i < 2; i++) curve.record(2, 8, 4 + i);
+    expect(curve.p50(32, 6)).toBeCloseTo(68, 0);
+  });
+
+  test('a single stall does not move the median', () => {
+    const curve = warmed(() => 10);
+    for (let i = 0; i < 50; i++) curve.record(1, i === 25 ? 1_000 : 10, i);
+    expect(curve.p50(1, 50)).toBeCloseTo(10, 6);
+    expect(curve.p99(1, 50)).toBeLessThanOrEqual(12);
+  });
+
+  test('a tail beyond what admission can plan for is capped', () => {
+    const curve = warmed(() => 10);
+    for (let i = 0; i < 100; i++) curve.record(1, i % 10 === 0 ? 500 : 10, i);
+    expect(curve.p99(1, 100)).toBe(50);
+  });
+
+  test('estimates sink while nothing runs, down to the best that was seen, and one run tells the truth', () => {
+    const curve = warmed(() => 10);
+    for (let i = 0; i < 10; i++) curve.record(1, 1_000, i * 1_000);
+    const end = 9_000;
+    expect(curve.p50(1, end)).toBeCloseTo(1_000, 0);
+    expect(curve.p50(1, end + 3_000)).toBeCloseTo(1_000, 0);
+    expect(curve.p50(1, end + 5_500)).toBeLessThan(200);
+    expect(curve.p50(1, end + 60_000)).toBeCloseTo(10, 3);
+    curve.record(1, 10, end + 60_000);
+    expect(curve.p50(1, end + 60_000)).toBeCloseTo(10, 3);
+  });
+});
