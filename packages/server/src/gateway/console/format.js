@@ -3,7 +3,7 @@
 export function milliseconds(ms) {
   if (ms === null || ms === undefined) return '–';
   if (ms < 10) return `${ms.toFixed(1)} ms`;
-  if (ms < 10_000) return `${Math.round(ms)} ms`;
+  if (ms < 2000) return `${Math.round(ms)} ms`;
   return `${(ms / 1000).toFixed(1)} s`;
 }
 

@@ -8,7 +8,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { startNode, type RunningNode } from '../../node.ts';
-import { onnxFile } from './testing/start-management.ts';
+import { onnxFile, startManagement } from './testing/start-management.ts';
 
 const API_SOURCE = join(import.meta.dirname, '../../../../api/src');
 
@@ -178,6 +178,27 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     expect(await page.title()).toBe('Skein');
     expect(problems).toEqual([]);
     await page.close();
+  });
+
+  it('the console asks for a key where the node does, and goes on with it', async () => {
+    const locked = await startManagement({ access: 'keys' });
+    try {
+      const { secret } = await locked.keys.create({ label: 'l', tenant: 't', scopes: ['read'] });
+      const page = await browser.newPage();
+      await page.goto(locked.url);
+      const field = page.getByLabel('API key');
+      await field.fill('not a key');
+      await page.getByRole('button', { name: 'Open' }).click();
+      await page.getByText('The API key is not one of this node.').waitFor();
+      await field.fill(secret);
+      await page.getByRole('button', { name: 'Open' }).click();
+      await page.getByText('Live', { exact: true }).waitFor();
+      await page.getByText('keys required').waitFor();
+      expect(await page.locator('#key-dialog').isVisible()).toBe(false);
+      await page.close();
+    } finally {
+      await locked.close();
+    }
   });
 
   it('the reference page opens at a link, without a script', async () => {
