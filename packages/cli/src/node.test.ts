@@ -6,7 +6,7 @@ import type { DeploymentView } from '@skein/api';
 import { GraphBuilder, tensor, writeModel } from '@skein/onnx';
 import type { BenchResult } from './commands/bench.ts';
 import type { Deployed } from './commands/deploy.ts';
-import { startNodeProcess, type TestNode } from './testing/cli.ts';
+import { runCli, startCli, startNodeProcess, type TestNode } from './testing/cli.ts';
 
 /** y = factor · x, for rows of two. */
 function scaling(factor: number): Uint8Array {
@@ -125,6 +125,15 @@ describe('a model', () => {
   });
 });
 
+it('is redrawn with --watch until Ctrl-C', async () => {
+  const watch = startCli(['show', 'risk', '--watch'], { cwd: node.folder });
+  await watch.saw(/Versions[^]+Versions/);
+  watch.process.kill('SIGINT');
+  expect((await watch.ended).code).toBe(130);
+  const both = await node.run('show', 'risk', '--watch', '--json');
+  expect([both.code, both.stdout]).toEqual([2, expect.stringContaining('exclude each other')]);
+});
+
 describe('a composition', () => {
   it('is deployed from where it lies, and takes the bytes of a file', async () => {
     const { code, stdout } = await node.run('deploy', 'size.composition.ts');
@@ -156,6 +165,31 @@ describe('bench', () => {
     const { stdout } = await node.run(...words(`bench risk --rate 50 ${short}`));
     expect(stdout).toMatch(/latency +p50 .* p99.9 /);
   });
+});
+
+it('the first Ctrl-C waits for what was accepted, the second does not', async () => {
+  const slow = COMPOSITION.replace(
+    'const size',
+    'await new Promise(() => setTimeout(() => {}, 1e6)); const size',
+  );
+  writeFileSync(join(node.folder, 'slow.ts'), slow);
+  const up = startCli(words('up --port 0 --grpc-port 0 --log off --json --data slow'), {
+    cwd: node.folder,
+  });
+  await up.saw(/^\}$/m);
+  const { url } = JSON.parse(up.output.stdout) as { url: string };
+  const beside = { cwd: node.folder, env: { SKEIN_URL: url } };
+  expect((await runCli(words('deploy slow.ts --objective 10m'), beside)).code).toBe(0);
+  const asked = startCli(words('infer slow --image picture.png'), beside);
+  await expect
+    .poll(async () => (await fetch(`${url}/metrics`)).text(), { timeout: 10_000 })
+    .toMatch(/in_flight\S*\{[^}]*slow[^}]*\} 1/);
+  up.process.kill('SIGINT');
+  await up.saw(/Draining/);
+  const again = setInterval(() => up.process.kill('SIGINT'), 200);
+  expect((await up.ended).code).toBe(130);
+  clearInterval(again);
+  expect((await asked.ended).code).toBe(1);
 });
 
 it('what is undeployed is gone', async () => {

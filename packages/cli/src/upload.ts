@@ -3,6 +3,8 @@ import type { Notes } from './output/notes.ts';
 import { bar } from './output/notes.ts';
 import { formatBytes, formatDuration } from './output/units.ts';
 
+const PIECE_BYTES = 256 * 1024;
+
 export type UploadProgress = (sentBytes: number, totalBytes: number) => void;
 
 /**
@@ -13,20 +15,30 @@ export function countingFetch(onProgress: UploadProgress): typeof globalThis.fet
   return (input, init) => {
     const body = init?.body;
     if (!(body instanceof Blob)) return fetch(input, init);
-    let sent = 0;
-    const counter = new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        sent += chunk.byteLength;
-        onProgress(sent, body.size);
-        controller.enqueue(chunk);
-      },
-    });
     return fetch(input, {
       ...init,
-      body: body.stream().pipeThrough(counter),
+      body: inPieces(body, onProgress),
       duplex: 'half',
     } as RequestInit);
   };
+}
+
+/** Reads a Blob as the network asks for it; a Blob's own stream may come as one piece. */
+function inPieces(body: Blob, onProgress: UploadProgress): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const piece = await body.slice(at, at + PIECE_BYTES).arrayBuffer();
+        at += piece.byteLength;
+        if (piece.byteLength > 0) controller.enqueue(new Uint8Array(piece));
+        onProgress(at, body.size);
+        if (at >= body.size) controller.close();
+      },
+    },
+    // Nothing ahead of what was asked for: what is counted is what the network has taken.
+    { highWaterMark: 0 },
+  );
 }
 
 /** Draws the progress of an upload, at most twenty times a second. */

@@ -204,7 +204,8 @@ async function sendSample(
     const answer = (await response.json()) as Partial<ErrorBody> & {
       readonly outputs?: readonly { readonly name: string; readonly data: readonly unknown[] }[];
     };
-    if (response.ok || response.status !== 503 || tries === SAMPLE_TRIES) {
+    const busy = response.status === 503 || response.status === 504;
+    if (!busy || tries === SAMPLE_TRIES) {
       const lines = answer.outputs?.find((output) => output.name === 'text');
       return lines === undefined ? [JSON.stringify(answer)] : lines.data.map(String);
     }

@@ -1,0 +1,109 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SkeinError } from '@skein/api/errors';
+import {
+  externalTensors,
+  GraphBuilder,
+  readModel,
+  tensor,
+  writeModel,
+  type Model,
+} from '@skein/onnx';
+import { nativeRuntime } from '@skein/runtime';
+import { openModel } from './model-file.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'skein-model-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const weights = Float32Array.of(1, 2, 3, 4);
+
+/** y = x · w for the weights above. */
+function model(): Model {
+  const graph = new GraphBuilder('model');
+  const x = graph.input('x', 'float32', ['batch', 2]);
+  const w = graph.initializer('w', tensor('float32', [2, 2], weights));
+  const [y] = graph.node('MatMul', [x, w], {}, { outputs: ['y'] });
+  graph.output(y, 'float32', ['batch', 2]);
+  return graph.model();
+}
+
+/** The same, with its weights in a file beside it, as large exporters write them. */
+function withExternalData(location: string): Uint8Array {
+  const moved = model();
+  const stored = moved.graph?.initializer[0];
+  if (stored === undefined) throw new Error('the model has no weights');
+  const entries = { location, offset: '8', length: '16' };
+  Object.assign(stored, {
+    rawData: new Uint8Array(0),
+    // TensorProto.DataLocation.EXTERNAL
+    dataLocation: 1,
+    externalData: Object.entries(entries).map(([key, value]) => ({
+      $typeName: 'onnx.StringStringEntryProto',
+      key,
+      value,
+    })),
+  });
+  return writeModel(moved);
+}
+
+function write(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+async function failure(path: string): Promise<SkeinError> {
+  const error = await openModel(path, 'given.onnx').catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(SkeinError);
+  return error as SkeinError;
+}
+
+describe('openModel', () => {
+  it('takes a model in one file as it lies there', async () => {
+    const path = write('plain.onnx', writeModel(model()));
+    const blob = await openModel(path, 'plain.onnx');
+    expect(Buffer.from(await blob.arrayBuffer())).toEqual(readFileSync(path));
+  });
+
+  it('puts the weights that lie beside a model inside it, so that it computes the same', async () => {
+    write('weights.bin', Buffer.concat([Buffer.alloc(8), Buffer.from(weights.buffer)]));
+    const blob = await openModel(write('external.onnx', withExternalData('weights.bin')), 'x');
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    expect(externalTensors(readModel(bytes))).toEqual([]);
+    const session = await nativeRuntime.open(
+      { bytes },
+      { device: 'cpu', threads: 1, isolation: 'thread' },
+    );
+    const x = tensor('float32', [1, 2], Float32Array.of(10, 100));
+    const { outputs } = await session.run(new Map([['x', x]]));
+    await session.close();
+    const y = outputs.get('y');
+    const read = y === undefined || y.type === 'string' ? new Uint8Array(0) : y.bytes.slice();
+    expect([...new Float32Array(read.buffer)]).toEqual([310, 420]);
+  });
+
+  it('names what is missing beside the model, and refuses to look elsewhere', async () => {
+    const missing = await failure(write('missing.onnx', withExternalData('none.bin')));
+    expect([missing.code, missing.message]).toEqual([
+      'MODEL_EXTERNAL_DATA',
+      expect.stringContaining('none.bin'),
+    ]);
+    const outside = await failure(write('outside.onnx', withExternalData('../secret.bin')));
+    expect(outside.code).toBe('MODEL_EXTERNAL_DATA');
+  });
+
+  it('tells what is wrong with the file itself', async () => {
+    const cut = await failure(write('cut.onnx', writeModel(model()).subarray(0, 60)));
+    expect([cut.code, cut.message]).toEqual([
+      'MODEL_FILE_INVALID',
+      expect.stringMatching(/^"given.onnx": /),
+    ]);
+    expect((await failure(join(folder, 'absent.onnx'))).code).toBe('FILE_UNREADABLE');
+    expect((await failure(folder)).message).toBe('"given.onnx" cannot be read: it is a folder.');
+  });
+});
