@@ -1,6 +1,6 @@
 /** One row of the management API, and the types that follow from it. */
 import type { z } from 'zod';
-import type { ErrorCode } from './errors.ts';
+import { SkeinError, type ErrorCode } from './errors.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -72,12 +72,18 @@ export function parametersOf(path: string): string[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
 }
 
-/** Puts parameters into a path, percent-encoded. @throws RangeError when one is missing or empty. */
+/**
+ * Puts parameters into a path, percent-encoded.
+ * @throws SkeinError REQUEST_INVALID for a value that no path can carry: every URL parser resolves
+ *   `.` and `..` away, also when they are encoded, and a lone surrogate has no UTF-8.
+ */
 export function fillPath(path: string, params: Readonly<Record<string, string>>): string {
   return path.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = params[name];
-    if (value === undefined || value === '') throw new RangeError(`"${name}" must not be empty.`);
-    // "." and ".." would be resolved away by every URL parser.
-    return /^\.\.?$/.test(value) ? value.replaceAll('.', '%2E') : encodeURIComponent(value);
+    const value = params[name] ?? '';
+    if (value === '') throw new SkeinError('REQUEST_INVALID', `"${name}" must not be empty.`);
+    if (/^\.\.?$/.test(value) || !value.isWellFormed()) {
+      throw new SkeinError('REQUEST_INVALID', `"${name}" must not be ${JSON.stringify(value)}.`);
+    }
+    return encodeURIComponent(value);
   });
 }

@@ -5,11 +5,16 @@ import { route } from './router.ts';
 
 const rows = Object.entries(ENDPOINTS) as [OperationId, Endpoint][];
 
+/** Anything but what a URL cannot carry as one segment. */
+const segment = fc
+  .string({ minLength: 1, unit: 'grapheme' })
+  .filter((text) => text !== '.' && text !== '..');
+
 describe('route', () => {
   it('finds every endpoint again by the path that a client fills in, whatever the values', () => {
     const property = fc.property(
       fc.constantFrom(...rows),
-      fc.array(fc.string({ minLength: 1, unit: 'grapheme' }), { minLength: 2, maxLength: 2 }),
+      fc.array(segment, { minLength: 2, maxLength: 2 }),
       ([id, endpoint], values) => {
         const params = Object.fromEntries(
           parametersOf(endpoint.path).map((name, index) => [name, values[index] ?? 'x']),
@@ -21,6 +26,12 @@ describe('route', () => {
       },
     );
     fc.assert(property, { numRuns: 500 });
+  });
+
+  it('is never reached by names that a URL parser would resolve away', () => {
+    for (const name of ['.', '..', '', '\uD800']) {
+      expect(() => fillPath('/api/v1/deployments/{name}', { name })).toThrow(/"name" must not be/);
+    }
   });
 
   it('never throws, and knows nothing outside the table', () => {
