@@ -71,16 +71,21 @@ export function depthOf(quad: Quad): number {
   return (distance(quad[0], quad[3]) + distance(quad[1], quad[2])) / 2;
 }
 
-/** Moves every side outwards. The quad is taken for the parallelogram that it is. */
-export function grow(quad: Quad, margin: number): Quad {
+/**
+ * Moves every side outwards; the quad is taken for the parallelogram that it is.
+ *
+ * @param along added at both ends of the text.
+ * @param across added above and below it.
+ */
+export function grow(quad: Quad, along: number, across: number): Quad {
   const [length, depth] = [Math.max(1e-6, lengthOf(quad)), Math.max(1e-6, depthOf(quad))];
-  const alongX = ((quad[1].x - quad[0].x) / length) * margin;
-  const alongY = ((quad[1].y - quad[0].y) / length) * margin;
-  const acrossX = ((quad[3].x - quad[0].x) / depth) * margin;
-  const acrossY = ((quad[3].y - quad[0].y) / depth) * margin;
-  const move = ({ x, y }: Point, along: number, across: number): Point => ({
-    x: x + along * alongX + across * acrossX,
-    y: y + along * alongY + across * acrossY,
+  const alongX = ((quad[1].x - quad[0].x) / length) * along;
+  const alongY = ((quad[1].y - quad[0].y) / length) * along;
+  const acrossX = ((quad[3].x - quad[0].x) / depth) * across;
+  const acrossY = ((quad[3].y - quad[0].y) / depth) * across;
+  const move = ({ x, y }: Point, right: number, down: number): Point => ({
+    x: x + right * alongX + down * acrossX,
+    y: y + right * alongY + down * acrossY,
   });
   return [move(quad[0], -1, -1), move(quad[1], 1, -1), move(quad[2], 1, 1), move(quad[3], -1, 1)];
 }

@@ -9,7 +9,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectedLines } from './images/draw.ts';
 import { composition } from './ocr.composition.ts';
-import { bucketWidth } from './recognise.ts';
+import { bucketWidth, narrow } from './recognise.ts';
 import { localContext, type LocalContext } from './testing/local-context.ts';
 
 const images = join(import.meta.dirname, 'images');
@@ -160,6 +160,11 @@ describe('the recogniser', () => {
       );
       expect(worst).toBeLessThan(1e-4);
     }
+  });
+
+  it('may name a full-width form, which is an ordinary one outside of Chinese and Japanese', () => {
+    expect(narrow('（２） A－7！')).toBe('(2) A-7!');
+    expect(narrow('共２件，完！')).toBe('共２件，完！');
   });
 
   it('is given few different widths', () => {

@@ -87,7 +87,7 @@ export const rotatedScan: Scene = {
     { x: 70, y: 280, size: 23, text: 'Repairs take about three weeks.', family: SERIF },
     { x: 70, y: 335, size: 23, text: 'Budget: 48,500 euros', family: SERIF },
     { x: 70, y: 390, size: 23, text: 'Next meeting: Friday at 9:30', family: SERIF },
-    { x: 70, y: 470, size: 23, text: 'Signed, R. Whitfield', family: SERIF },
+    { x: 70, y: 470, size: 23, text: 'Signed, Ruth Bell', family: SERIF },
   ],
   turned: 4,
   noise: 5,
