@@ -9,7 +9,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const main = join(here, '..', 'src', 'main.ts');
+// In the repository the sources are TypeScript; in the published package they are compiled.
+const source = join(here, '..', 'src', 'main.ts');
+const main = existsSync(source) ? source : join(here, '..', 'src', 'main.js');
 
 /** Node from 22.18 on runs TypeScript without a flag, and has node:sqlite. */
 function runsTypeScript() {

@@ -5,7 +5,7 @@ import { commandHelp, optionMeaning, optionSyntax, overview, usageLine } from '.
 import { optionalArgument } from '../option.ts';
 import { didYouMean, usageError } from '../usage.ts';
 
-interface Help {
+export interface Help {
   readonly commands: readonly AnyCommand[];
   readonly topic?: string | undefined;
   /** The same for `--json`. */

@@ -7,7 +7,7 @@ import { renderTensor, tensorJson } from '../output/tensors.ts';
 import { fetchSignature } from '../signature.ts';
 import { readInputs } from '../tensor/given-input.ts';
 
-interface Answer {
+export interface Answer {
   readonly deployment: string;
   readonly version: string | undefined;
   readonly id: string | undefined;

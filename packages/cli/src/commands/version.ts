@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { defineCommand } from '../command.ts';
 
-interface Versions {
+export interface Versions {
   readonly skein: string;
   readonly node: string;
   readonly platform: string;

@@ -167,7 +167,7 @@ function startWorker(plan: WorkerPlan): {
   stop(): void;
   terminate(): Promise<number>;
 } {
-  const worker = new Worker(new URL('load-worker.ts', import.meta.url), { workerData: plan });
+  const worker = new Worker(new URL('./load-worker.ts', import.meta.url), { workerData: plan });
   const ready = Promise.withResolvers<void>();
   const done = Promise.withResolvers<WorkerResult>();
   const progress = { sent: 0, answered: 0, answeredInTime: 0 };
