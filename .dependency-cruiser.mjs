@@ -18,9 +18,10 @@ const surface = readdirSync(new URL('packages', import.meta.url)).flatMap((name)
 const allowed = {
   onnx: [],
   runtime: ['onnx'],
+  train: ['onnx', 'runtime'],
   api: ['onnx'],
-  server: ['onnx', 'runtime', 'api'],
-  cli: ['onnx', 'runtime', 'api', 'server'],
+  server: ['onnx', 'runtime', 'train', 'api'],
+  cli: ['onnx', 'runtime', 'train', 'api', 'server'],
 };
 
 const directions = Object.entries(allowed).map(([from, to]) => ({
