@@ -2,9 +2,10 @@
  * Reads the numbers of a JSON array straight from the request's bytes into typed memory.
  *
  * `JSON.parse` builds an array of boxed doubles that is thrown away at once, and cannot hold 64-bit
- * integers. Reading the digits here takes less than half the time (784 floats: 30 µs instead of 70)
- * and keeps every INT64 and UINT64 exact. It accepts what JSON accepts, plus, for floating point,
- * the strings "NaN", "Infinity" and "-Infinity" of Protocol Buffers' JSON mapping.
+ * integers. Reading the digits here is faster (784 floats with all their digits: 24 µs instead of 30;
+ * with four decimals: 12 instead of 22), leaves no garbage, and keeps every INT64 and UINT64 exact.
+ * It accepts what JSON accepts, plus, for floating point, the strings "NaN", "Infinity" and
+ * "-Infinity" of Protocol Buffers' JSON mapping.
  *
  * Rounding is exact. A decimal below 2⁵³ and a power of ten up to 10²² are both exact doubles, so
  * one multiplication or division rounds once and correctly (Clinger, PLDI 1990). A longer decimal
@@ -36,7 +37,7 @@ const UPPER_E = 0x45;
 const LOWER_T = 0x74;
 const LOWER_F = 0x66;
 
-/** Elements read so far by nesting depth; one reader runs at a time. */
+/** Arrays closed so far by the depth of the array around them; one reader runs at a time. */
 const children = new Int32Array(MAX_RANK + 1);
 /** Doubles on their way into their type. Grows to the largest tensor up to a bound, so that most requests allocate only their result. */
 let scratch = new Float64Array(1024);
@@ -99,6 +100,8 @@ function scan(
   let depth = 1;
   /** Depth that values stand at; 0 until the first one. */
   let leafDepth = 0;
+  /** Where the innermost array began. */
+  let leafStart = 0;
   /** An element must follow (after a comma), as against may follow (after `[`). */
   let required = false;
   children[1] = 0;
@@ -111,6 +114,7 @@ function scan(
       depth++;
       if (depth > shape.length || (leafDepth !== 0 && depth > leafDepth)) throw nesting(reader);
       children[depth] = 0;
+      leafStart = index;
       required = false;
       at++;
       continue;
@@ -151,9 +155,17 @@ function scan(
         if (byte === DOT) {
           const fraction = ++at;
           digit = bytes[at]! - ZERO;
-          while (digit >= 0 && digit <= 9) {
-            mantissa = mantissa * 10 + digit;
+          // Nine digits at a time fit 32-bit integers, whose arithmetic has half the latency. One
+          // unsigned comparison is as good as two; the array's `]` ends the loop at the latest.
+          while (digit >>> 0 <= 9) {
+            const first = at;
+            let block = digit;
             digit = bytes[++at]! - ZERO;
+            while (digit >>> 0 <= 9 && at < first + 9) {
+              block = (Math.imul(block, 10) + digit) | 0;
+              digit = bytes[++at]! - ZERO;
+            }
+            mantissa = mantissa * POWERS_OF_TEN[at - first]! + block;
           }
           exponent = fraction - at;
           if (exponent === 0) throw malformed(reader, at);
@@ -212,7 +224,6 @@ function scan(
         }
         index++;
       }
-      children[depth]!++;
       byte = bytes[at]!;
       while (byte <= SPACE && isSpace(byte)) byte = bytes[++at]!;
     }
@@ -220,7 +231,10 @@ function scan(
     // After an element, or at the end of an empty array.
     while (byte === CLOSE) {
       at++;
-      if (leafDepth > 1 && children[depth] !== shape[depth - 1]) throw nesting(reader);
+      if (leafDepth > 1) {
+        const size = depth === leafDepth ? index - leafStart : children[depth];
+        if (size !== shape[depth - 1]) throw nesting(reader);
+      }
       depth--;
       if (depth === 0) {
         if (leafDepth > 1 && leafDepth !== shape.length) throw nesting(reader);
