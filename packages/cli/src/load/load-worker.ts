@@ -14,12 +14,10 @@ const WARM_CONNECTIONS = 8;
 const PROGRESS_MS = 200;
 
 const plan = workerData as WorkerPlan;
-const abort = new AbortController();
 const start = Promise.withResolvers<void>();
 
 parentPort?.on('message', (message: unknown) => {
   if (message === 'go') start.resolve();
-  if (message === 'stop') abort.abort();
 });
 
 try {
@@ -49,9 +47,9 @@ async function run(): Promise<void> {
         seed: plan.seed,
         share: { part, of: threads },
       });
-      await runOpenLoop(arrivals, sender, tally, plan, abort.signal);
+      await runOpenLoop(arrivals, sender, tally, plan);
     } else if (clients > 0) {
-      await runClosedLoop(clients, sender, tally, plan, abort.signal);
+      await runClosedLoop(clients, sender, tally, plan);
     }
     clearInterval(progress);
     const busyShare = performance.eventLoopUtilization(busyFrom).utilization;

@@ -110,12 +110,14 @@ export async function runLoad(
   given: GivenPlan,
   observe: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal } = {},
 ): Promise<LoadReport> {
+  observe.signal?.throwIfAborted();
   const plan = completePlan(given);
   const workers = Array.from({ length: plan.threads }, (_, part) => startWorker({ ...plan, part }));
-  const stop = (): void => workers.forEach((worker) => worker.stop());
-  observe.signal?.addEventListener('abort', stop);
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(observe.signal?.reason);
+  observe.signal?.addEventListener('abort', abort);
   try {
-    await Promise.all(workers.map((worker) => worker.ready));
+    await Promise.race([Promise.all(workers.map((worker) => worker.ready)), aborted.promise]);
     const startedAt = performance.now();
     const timer = setInterval(() => {
       observe.onProgress?.({
@@ -127,14 +129,14 @@ export async function runLoad(
     }, 250);
     try {
       workers.forEach((worker) => worker.go());
-      const results = await Promise.all(workers.map((worker) => worker.done));
-      observe.signal?.throwIfAborted();
+      const done = Promise.all(workers.map((worker) => worker.done));
+      const results = await Promise.race([done, aborted.promise]);
       return report(plan, results);
     } finally {
       clearInterval(timer);
     }
   } finally {
-    observe.signal?.removeEventListener('abort', stop);
+    observe.signal?.removeEventListener('abort', abort);
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 }
@@ -164,7 +166,6 @@ function startWorker(plan: WorkerPlan): {
   readonly done: Promise<WorkerResult>;
   readonly progress: { sent: number; answered: number; answeredInTime: number };
   go(): void;
-  stop(): void;
   terminate(): Promise<number>;
 } {
   const worker = new Worker(new URL('./load-worker.ts', import.meta.url), { workerData: plan });
@@ -191,7 +192,6 @@ function startWorker(plan: WorkerPlan): {
     done: done.promise,
     progress,
     go: () => worker.postMessage('go', []),
-    stop: () => worker.postMessage('stop', []),
     terminate: () => worker.terminate(),
   };
 }

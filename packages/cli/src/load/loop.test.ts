@@ -69,7 +69,6 @@ class SimulatedServer implements Sender {
   close(): void {}
 }
 
-const never = new AbortController().signal;
 const constant = (rate: number) => createArrivals({ kind: 'constant', rate, seed: 1 });
 
 describe('open loop', () => {
@@ -79,7 +78,7 @@ describe('open loop', () => {
     const server = new SimulatedServer(clock, (at) => (at >= 1000 && at < 2000 ? 2001 - at : 1));
     const tally = new Tally(100);
     const window = { warmupMs: 0, durationMs: 4000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, tally, window, never, clock);
+    const loop = runOpenLoop(constant(100), server, tally, window, clock);
     await clock.runUntilIdle();
     await loop;
 
@@ -107,7 +106,7 @@ describe('open loop', () => {
     const tally = new Tally(100);
     clock.after(1000, () => clock.stall(500));
     const window = { warmupMs: 0, durationMs: 2000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, tally, window, never, clock);
+    const loop = runOpenLoop(constant(100), server, tally, window, clock);
     await clock.runUntilIdle();
     await loop;
 
@@ -124,7 +123,7 @@ describe('open loop', () => {
     const server = new SimulatedServer(clock, () => 1000);
     const tally = new Tally(100);
     const window = { warmupMs: 0, durationMs: 1000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(50), server, tally, window, never, clock);
+    const loop = runOpenLoop(constant(50), server, tally, window, clock);
     await clock.runUntilIdle();
     await loop;
     expect(server.sent).toBe(50);
@@ -138,7 +137,7 @@ describe('open loop', () => {
     const server = new SimulatedServer(clock, () => 1);
     const tally = new Tally(100);
     const window = { warmupMs: 500, durationMs: 1000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, tally, window, never, clock);
+    const loop = runOpenLoop(constant(100), server, tally, window, clock);
     await clock.runUntilIdle();
     await loop;
     expect(server.sent).toBe(150);
@@ -161,7 +160,7 @@ describe('open loop', () => {
     );
     const tally = new Tally(100);
     const window = { warmupMs: 0, durationMs: 300, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, tally, window, never, clock);
+    const loop = runOpenLoop(constant(100), server, tally, window, clock);
     await clock.runUntilIdle();
     await loop;
     const { refused, failed } = tally.data();
@@ -169,18 +168,6 @@ describe('open loop', () => {
     expect(refused).toEqual({ QUEUE_FULL: 10 });
     expect(failed).toEqual({ timeout: 10 });
     expect(tally.refusal().p99Ms).toBeCloseTo(2, 1);
-  });
-
-  it('stops when it is aborted', async () => {
-    const clock = new SimulatedClock();
-    const server = new SimulatedServer(clock, () => 1);
-    const abort = new AbortController();
-    clock.after(100, () => abort.abort());
-    const window = { warmupMs: 0, durationMs: 10_000, timeoutMs: 60_000 };
-    const loop = runOpenLoop(constant(100), server, new Tally(100), window, abort.signal, clock);
-    await clock.runUntilIdle();
-    await loop;
-    expect(server.sent).toBeLessThan(15);
   });
 });
 
@@ -190,7 +177,7 @@ describe('closed loop', () => {
     const server = new SimulatedServer(clock, () => 10);
     const tally = new Tally(1000);
     const window = { warmupMs: 0, durationMs: 1000, timeoutMs: 60_000 };
-    const loop = runClosedLoop(4, server, tally, window, never, clock);
+    const loop = runClosedLoop(4, server, tally, window, clock);
     await clock.runUntilIdle();
     await loop;
     // One worker, 10 ms each: one answer every 10 ms, each after four runs.
@@ -206,7 +193,7 @@ describe('closed loop', () => {
       () => ({ outcome: 'refused', reason: 'x' }),
     );
     const window = { warmupMs: 0, durationMs: 100, timeoutMs: 60_000 };
-    const loop = runClosedLoop(2, server, new Tally(100), window, never, clock);
+    const loop = runClosedLoop(2, server, new Tally(100), window, clock);
     await clock.runUntilIdle();
     await loop;
     expect(server.sent).toBeLessThanOrEqual(202);

@@ -41,7 +41,6 @@ export function runOpenLoop(
   sender: Sender,
   tally: Tally,
   window: LoopWindow,
-  signal: AbortSignal,
   clock: LoadClock = SYSTEM_CLOCK,
 ): Promise<void> {
   const start = clock.now();
@@ -67,12 +66,12 @@ export function runOpenLoop(
     /** Sends whatever is due. Also runs at every answer, which keeps sends close to their times. */
     const pump = (): void => {
       let now = clock.now();
-      while (next <= now && next < end && !signal.aborted) {
+      while (next <= now && next < end) {
         sendOne(next, now);
         next = start + arrivals();
         now = clock.now();
       }
-      if (next < end && !signal.aborted) return;
+      if (next < end) return;
       sending = false;
       if (outstanding === 0) resolve();
     };
@@ -92,7 +91,6 @@ export function runClosedLoop(
   sender: Sender,
   tally: Tally,
   window: LoopWindow,
-  signal: AbortSignal,
   clock: LoadClock = SYSTEM_CLOCK,
 ): Promise<void> {
   const countFrom = clock.now() + window.warmupMs;
@@ -101,7 +99,7 @@ export function runClosedLoop(
     let active = clients;
     const sendOne = (): void => {
       const sentAt = clock.now();
-      if (sentAt >= end || signal.aborted) {
+      if (sentAt >= end) {
         active -= 1;
         if (active === 0) resolve();
         return;
