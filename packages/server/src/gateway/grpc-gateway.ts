@@ -12,6 +12,7 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { boundSenders } from './grpc-bounds.ts';
 import { healthMethods } from './grpc-health.ts';
 import { first } from './grpc-infer.ts';
 import type { GrpcMethod } from './grpc-method.ts';
@@ -50,10 +51,12 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   };
   // It reports every failure to its caller as well; a taken port is no business of the terminal.
   setLogVerbosity(logVerbosity.NONE);
+  const senders = boundSenders(limits, logger);
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,
     'grpc-node.flow_control_window': WINDOW_BYTES,
+    interceptors: [senders.interceptor],
   });
   addMethods(server, [
     ...inferenceMethods(protocol),
@@ -86,6 +89,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
       server.tryShutdown(() => resolve());
     });
     clearTimeout(timer);
+    senders.close();
   }
 
   return {

@@ -1,10 +1,10 @@
 /** Errors as gRPC tells them: a status from the error table, with code and retry time as trailers. */
-import { Metadata, type ServerErrorResponse, type StatusObject } from '@grpc/grpc-js';
+import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { ERRORS, type SkeinError } from '@skein/api';
 import { toSkeinError } from './fault.ts';
 import type { GatewayLogger } from './logger.ts';
 
-export type GrpcError = Partial<StatusObject> & ServerErrorResponse;
+export type GrpcError = StatusObject & Error;
 
 /** @param id the request's id, under which the log holds the details of a fault. */
 export function toGrpcError(thrown: unknown, id: string, logger: GatewayLogger): GrpcError {
