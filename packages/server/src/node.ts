@@ -212,7 +212,9 @@ async function bringUp(
 
 function threadsInUse(views: readonly Deployed[]): number {
   let threads = 0;
-  for (const { settings, targets } of views) {
+  for (const { kind, settings, targets } of views) {
+    // A composition waits for others most of the time, and computes on no thread of theirs.
+    if (kind === 'composition') continue;
     for (const { replicas } of targets) {
       threads += settings.threads * replicas.filter((replica) => replica.state !== 'gone').length;
     }

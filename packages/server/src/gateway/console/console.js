@@ -38,13 +38,13 @@ async function showNode() {
       {
         class: 'pips',
         role: 'img',
-        'aria-label': `${node.coresInUse} of ${node.cores} cores in use`,
+        'aria-label': `${node.coresInUse} threads of replicas on ${node.cores} cores`,
       },
       Array.from({ length: Math.min(node.cores, 32) }, (_, index) =>
         h('i', { 'data-used': index < node.coresInUse }),
       ),
     ),
-    h('small', { class: 'muted' }, `${node.coresInUse} of ${node.cores} cores`),
+    h('small', { class: 'muted' }, `${node.coresInUse} threads, ${node.cores} cores`),
   );
 }
 
