@@ -137,8 +137,8 @@ describe('skein up', () => {
     }
     expect(up.output.stdout.split('\n').length).toBeLessThan(24);
     up.process.kill('SIGINT');
-    // A terminal under npm delivers it twice.
-    up.process.kill('SIGINT');
+    // A terminal under npm delivers two; of one kind they would be merged before they arrive here.
+    up.process.kill('SIGTERM');
     const { code, stderr } = await up.ended;
     expect([code, stderr]).toEqual([0, expect.stringMatching(/^Draining/)]);
   });
