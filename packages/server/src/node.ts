@@ -162,7 +162,7 @@ async function bringUp(
     events: serving.events,
     nodeInfo,
     logger,
-    limits: { bodyTimeoutMs },
+    limits: { bodyTimeoutMs, maxUploadBytes: MAX_MODEL_BYTES },
   });
   const repository = createModelRepository(registry, serving);
   const faces = { inference, access, repository, statistics, version: VERSION, logger };

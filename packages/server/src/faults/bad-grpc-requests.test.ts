@@ -83,7 +83,7 @@ const cases: [string, Infer, ErrorCode, RegExp][] = [
     'too few typed values',
     {
       ...GOOD,
-      inputs: [{ ...X, contents: { fp32Contents: [1, 2] } } as Input],
+      inputs: [{ ...X, contents: { fp32Contents: [1, 2] } }],
       rawInputContents: [],
     },
     'INPUT_DATA',
@@ -93,7 +93,7 @@ const cases: [string, Infer, ErrorCode, RegExp][] = [
     'typed values of another kind',
     {
       ...GOOD,
-      inputs: [{ ...X, contents: { intContents: [1, 2, 3, 4] } } as Input],
+      inputs: [{ ...X, contents: { intContents: [1, 2, 3, 4] } }],
       rawInputContents: [],
     },
     'INPUT_DATA',

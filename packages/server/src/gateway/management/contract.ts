@@ -23,6 +23,8 @@ export interface ManagementOptions {
 export interface ManagementLimits {
   /** Bytes of a JSON body. */
   readonly maxJsonBytes: number;
+  /** Bytes of an uploaded file. */
+  readonly maxUploadBytes: number;
   /** Milliseconds in which a JSON body must be whole, and in which an upload must bring more. */
   readonly bodyTimeoutMs: number;
   /** Event streams open at once. */
@@ -35,6 +37,7 @@ export interface ManagementLimits {
 
 export const MANAGEMENT_LIMITS: ManagementLimits = {
   maxJsonBytes: 1024 * 1024,
+  maxUploadBytes: 2 ** 31,
   bodyTimeoutMs: 30_000,
   maxEventStreams: 64,
   eventTickMs: 1000,

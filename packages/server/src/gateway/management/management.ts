@@ -63,7 +63,7 @@ export function createManagement(options: ManagementOptions): Management {
         endpoint.body === undefined
           ? undefined
           : validate(endpoint.body, await readJson(exchange, jsonLimits), 'body'),
-      content: readUpload(exchange, limits.bodyTimeoutMs),
+      content: readUpload(exchange, limits),
     };
     // The row and the handler have the same key; only the compiler cannot see that they agree.
     const handler = handlers[id] as unknown as Handler<Operation>;

@@ -4,21 +4,31 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Exchange } from '../http-exchange.ts';
+import type { ManagementLimits } from './contract.ts';
 
 /**
- * @param idleMs within which each chunk must follow the one before.
- * @throws SkeinError BODY_TOO_SLOW, CANCELLED, out of the iteration.
+ * A length that is announced is held against `maxUploadBytes` before the first byte is read; what
+ * comes without one is for the consumer to count.
+ *
+ * @throws SkeinError BODY_TOO_LARGE, BODY_TOO_SLOW, CANCELLED, out of the iteration.
  */
 export async function* readUpload(
   { request, response, expectsContinue }: Exchange,
-  idleMs: number,
+  limits: Pick<ManagementLimits, 'bodyTimeoutMs' | 'maxUploadBytes'>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > limits.maxUploadBytes) {
+    throw new SkeinError(
+      'BODY_TOO_LARGE',
+      `The file has ${announced} bytes; the node accepts up to ${limits.maxUploadBytes}.`,
+    );
+  }
   if (expectsContinue) response.writeContinue();
   // Not destroyed when the consumer stops: the answer still has to go out over the same socket.
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
   try {
     for (;;) {
-      const next = await within(chunks.next(), idleMs);
+      const next = await within(chunks.next(), limits.bodyTimeoutMs);
       if (next.done === true) return;
       yield next.value;
     }
