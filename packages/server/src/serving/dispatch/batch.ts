@@ -6,6 +6,13 @@
  */
 import { elementSize, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
 
+/** What matters of a request here. */
+export interface Member {
+  readonly inputs: TensorMap;
+  /** Outputs to return; all when absent or empty. */
+  readonly outputs?: readonly string[] | undefined;
+}
+
 /**
  * @param names of the inputs.
  * @param members inputs that agree on everything but the size of the first dimension.
@@ -13,12 +20,12 @@ import { elementSize, type NumericTensor, type Tensor, type TensorMap } from '@s
  */
 export function joinInputs(
   names: readonly string[],
-  members: readonly TensorMap[],
+  members: readonly Member[],
   rows: number,
 ): Map<string, Tensor> {
   const joined = new Map<string, Tensor>();
   for (const name of names) {
-    const first = members[0]!.get(name)!;
+    const first = members[0]!.inputs.get(name)!;
     const shape = members.length === 1 ? first.shape : [rows, ...first.shape.slice(1)];
     joined.set(name, join(name, first, members, shape));
   }
@@ -28,12 +35,12 @@ export function joinInputs(
 function join(
   name: string,
   first: Tensor,
-  members: readonly TensorMap[],
+  members: readonly Member[],
   shape: readonly number[],
 ): Tensor {
   if (first.type === 'string') {
     const elements = members.flatMap((member) => {
-      const tensor = member.get(name)!;
+      const tensor = member.inputs.get(name)!;
       return tensor.type === 'string' ? tensor.elements : [];
     });
     return { type: 'string', shape, elements };
@@ -44,7 +51,7 @@ function join(
   const bytes = Buffer.allocUnsafeSlow(size);
   let offset = 0;
   for (const member of members) {
-    const part = (member.get(name) as NumericTensor).bytes;
+    const part = (member.inputs.get(name) as NumericTensor).bytes;
     bytes.set(part, offset);
     offset += part.byteLength;
   }
@@ -53,25 +60,33 @@ function join(
   return { type: first.type, shape, bytes };
 }
 
+/** The outputs that all members ask for; undefined for all that there are. */
+export function commonOutputs(members: readonly Member[]): readonly string[] | undefined {
+  const { outputs } = members[0]!;
+  if (outputs === undefined || outputs.length === 0) return undefined;
+  if (members.length === 1) return outputs;
+  const wanted = outputs.join();
+  return members.every((member) => member.outputs?.join() === wanted) ? outputs : undefined;
+}
+
 /** The first output that does not have `rows` rows; undefined when all do. */
 export function unevenOutput(outputs: TensorMap, rows: number): string | undefined {
   for (const [name, { shape }] of outputs) if (shape[0] !== rows) return name;
   return undefined;
 }
 
-/** Rows `from` to `from + count` of every output, as views. Names that are not there are left out. */
-export function rowsOf(
+/** What a member asks for: rows `from` to `from + count` of its outputs, as views. */
+export function outputsOf(
+  member: Member,
   outputs: TensorMap,
   from: number,
   count: number,
-  names: Iterable<string>,
 ): Map<string, Tensor> {
-  const part = new Map<string, Tensor>();
-  for (const name of names) {
-    const tensor = outputs.get(name);
-    if (tensor !== undefined) part.set(name, sliceRows(tensor, from, count));
-  }
-  return part;
+  const names =
+    member.outputs === undefined || member.outputs.length === 0 ? outputs.keys() : member.outputs;
+  const own = new Map<string, Tensor>();
+  for (const name of names) own.set(name, sliceRows(outputs.get(name)!, from, count));
+  return own;
 }
 
 function sliceRows(tensor: Tensor, from: number, count: number): Tensor {

@@ -3,15 +3,15 @@
  *
  *   submit ─▶ check ─▶ offer ─▶ (queue) ─▶ pump ─▶ join ─▶ replica ─▶ split ─▶ answer
  *                        │                   ▲                │
- *                        └─▶ refusal         └── arrival, end of a run, timer
+ *                        └─▶ refusal         └── arrival, end of a run, alarm
  *
  * One promise and one ticket per request, one timer per dispatcher. Arrivals are gathered until the
  * event loop has read what its sockets hold, so that requests which came together run together; the
  * end of a run starts the next one before its answers are handed out, so that the replica does not
  * wait until they are written.
  */
-import { SkeinError, type DeploymentSettings, type ErrorCode } from '@skein/api';
-import type { Signature, TensorMap } from '@skein/onnx';
+import { SkeinError, type DeploymentSettings } from '@skein/api';
+import type { Signature } from '@skein/onnx';
 import { RuntimeFailure, type ModelSource, type RunResult, type Runtime } from '@skein/runtime';
 import type {
   Clock,
@@ -23,14 +23,17 @@ import type {
   TargetSnapshot,
 } from '../contract.ts';
 import { levelOf } from './admission.ts';
-import { joinInputs, rowsOf, unevenOutput } from './batch.ts';
+import { Alarm } from './alarm.ts';
+import { commonOutputs, joinInputs, outputsOf, unevenOutput } from './batch.ts';
 import { LatencyModel } from './latency-model.ts';
+import { cancelled, Pending } from './pending.ts';
 import { explainRefusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import { ReplicaSet } from './replica-set.ts';
 import { requestCheck, type Demand, type RequestCheck } from './request-check.ts';
 import { Scheduler, type Refusal } from './scheduler.ts';
 import { shapesOf, type Shapes } from './synthetic-inputs.ts';
+import { Tally } from './tally.ts';
 import { Ticket } from './ticket.ts';
 import { warm, type Warmth } from './warming.ts';
 
@@ -47,26 +50,15 @@ export interface DispatcherOptions {
   readonly weightOf?: ((tenant: string) => number) | undefined;
 }
 
-/** A request between its acceptance and its answer. */
-interface Pending {
-  readonly request: TargetRequest;
-  readonly demand: Demand;
-  readonly resolve: (answer: InferenceAnswer) => void;
-  readonly reject: (error: SkeinError) => void;
-  /** Replicas that were lost while they ran it. */
-  losses: number;
-  settled: boolean;
-}
-
 type Waiting = Ticket<Pending>;
 
-/** The event loop's timers are this coarse; closer times are met by polling. */
-const TIMER_MS = 1.5;
-const LONGEST_TIMER_MS = 60_000;
 /** The longest run of a batch that is of any use, as a share of the objective. */
 const LONGEST_RUN = 0.5;
 /** What a priority level is worth, as a share of the objective. */
 const LEVEL = 0.5;
+/** No run counts as stuck before this time, in milliseconds, and as a multiple of the objective. */
+const PATIENCE_MS = 60_000;
+const PATIENCE = 3;
 
 /** A version without replicas: `scaleTo` starts them. */
 export function createDispatcher(options: DispatcherOptions): Target {
@@ -82,39 +74,29 @@ class Dispatcher implements Target {
   readonly #check: RequestCheck;
   readonly #inputNames: readonly string[];
   readonly #model = new LatencyModel();
+  readonly #tally: Tally;
+  readonly #alarm: Alarm;
   readonly #scheduler: Scheduler<Pending>;
   readonly #replicas: ReplicaSet;
-
+  /** What each busy replica runs. */
+  readonly #running = new Map<Replica, readonly Waiting[]>();
   readonly #hopeless: Waiting[] = [];
-  #isSoon = false;
-  readonly #pumpNow = (): void => {
-    this.#isSoon = false;
-    this.#pump();
-  };
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt: Instant = Infinity;
-
   #wanted = 0;
   #warmth: Warmth | undefined;
   /** Shapes of a real request, for warming the next replica. */
   #seen: Shapes | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
 
-  readonly #refused: Partial<Record<ErrorCode, number>> = {};
-  #arrivedRequests = 0;
-  #arrivedRows = 0;
-  #answered = 0;
-  #answeredInTime = 0;
-
   constructor(options: DispatcherOptions) {
-    const { settings, signature, clock, runtime, model } = options;
+    const { settings, signature, clock, version } = options;
     const objectiveMs = settings.objective.latencyMs;
-    const { threads, device, isolation } = settings;
     this.#options = options;
-    this.version = options.version;
+    this.version = version;
     this.signature = signature;
     this.#check = requestCheck(signature, settings.finiteOnly);
     this.#inputNames = signature.inputs.map(({ name }) => name);
+    this.#tally = new Tally(options.observer);
+    this.#alarm = new Alarm(clock, () => this.#pump());
     this.#scheduler = new Scheduler({
       maxRows: settings.batching.maxRows,
       maxRequests: settings.maxQueue,
@@ -124,8 +106,13 @@ class Dispatcher implements Target {
     });
     this.#replicas = new ReplicaSet({
       clock,
-      version: options.version,
-      open: () => runtime.open(model, { threads, device, isolation }),
+      version,
+      closesMidRun: settings.isolation === 'process',
+      patienceMs: Math.max(PATIENCE_MS, PATIENCE * objectiveMs),
+      open: () => {
+        const { threads, device, isolation } = settings;
+        return options.runtime.open(options.model, { threads, device, isolation });
+      },
       warm: async (session) => {
         const warmth = await warm(session, {
           signature,
@@ -158,35 +145,29 @@ class Dispatcher implements Target {
     } catch (error) {
       return this.#refuse(request, error as SkeinError, now);
     }
-    this.#arrivedRequests++;
-    this.#arrivedRows += demand.rows;
+    this.#tally.arrive(demand.rows);
     if (request.cancellation?.cancelled === true) {
       return this.#refuse(request, cancelled(request), now);
     }
-
-    let pending!: Pending;
-    const answer = new Promise<InferenceAnswer>((resolve, reject) => {
-      pending = { request, demand, resolve, reject, losses: 0, settled: false };
-    });
+    const pending = new Pending(request, demand, this.#tally);
     const ticket = this.#ticket(pending, false, now);
-    const { servers } = this.#scheduler;
-    if (servers.list.length === 0) servers.expectedAt = this.#replicas.expectedAt();
+    this.#expect();
     const refusal = this.#scheduler.offer(ticket, now);
-    if (refusal !== undefined) {
-      this.#fail(ticket, this.#explain(refusal, ticket, now), now);
-      return answer;
+    if (refusal === undefined) {
+      this.#seen ??= shapesOf(request.inputs);
+      pending.onCancel(() => this.#cancel(ticket));
+      this.#alarm.soon();
+    } else {
+      pending.fail(this.#explain(refusal, ticket, now), now);
     }
-    this.#seen ??= shapesOf(request.inputs);
-    this.#listen(ticket);
-    this.#soon();
-    return answer;
+    return pending.promise;
   }
 
   scaleTo(count: number): void {
     this.#wanted = count;
     // Who waits is served before the last replica goes.
-    const keep = count === 0 && this.#scheduler.queue.requests > 0 ? 1 : 0;
-    this.#replicas.scaleTo(Math.max(count, Math.min(keep, this.#replicas.active)));
+    const keep = this.#scheduler.queue.requests > 0 ? Math.min(1, this.#replicas.active) : 0;
+    this.#replicas.scaleTo(Math.max(count, keep));
   }
 
   whenReady(): Promise<void> {
@@ -203,31 +184,24 @@ class Dispatcher implements Target {
 
   snapshot(): TargetSnapshot {
     const { queue, servers } = this.#scheduler;
-    const now = this.#options.clock.now();
+    const { arrivedRequests, arrivedRows, answered, answeredInTime, refused } = this.#tally;
     return {
       replicas: this.#replicas.snapshot(),
       queuedRequests: queue.requests,
       queuedRows: queue.rows,
       inFlightRows: servers.runningRows,
-      predictedDelayMs: this.#scheduler.delay(now),
-      arrivedRequests: this.#arrivedRequests,
-      arrivedRows: this.#arrivedRows,
-      answered: this.#answered,
-      answeredInTime: this.#answeredInTime,
-      refused: { ...this.#refused },
+      predictedDelayMs: this.#scheduler.delay(this.#options.clock.now()),
+      arrivedRequests,
+      arrivedRows,
+      answered,
+      answeredInTime,
+      refused: { ...refused },
       latencies: this.#model.known(),
       unbatched: this.#warmth?.unbatched,
     };
   }
 
   // The loop.
-
-  /** Pumps when the event loop has read what its sockets hold. */
-  #soon(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    setImmediate(this.#pumpNow);
-  }
 
   /** Gives idle replicas what they should run now, and arranges the next look. */
   #pump(): void {
@@ -236,37 +210,35 @@ class Dispatcher implements Target {
     for (;;) {
       const batch: Waiting[] = [];
       scheduler.next(now, batch, this.#hopeless);
-      if (this.#hopeless.length > 0) this.#giveUp(now);
+      for (const { cargo } of this.#hopeless) cargo.giveUp(now);
+      this.#hopeless.length = 0;
       if (batch.length === 0) break;
       this.#run(scheduler.servers.idlest as Replica, batch, now);
     }
-    this.#wakeAt(scheduler.wakeAt, now);
+    if (scheduler.servers.list.length === 0) this.#strand(now);
+    this.#alarm.at(scheduler.wakeAt);
     if (scheduler.queue.requests === 0) this.#rest();
   }
 
-  #wakeAt(at: Instant, now: Instant): void {
-    if (at === Infinity) return;
-    if (at - now < TIMER_MS) {
-      this.#soon();
-    } else if (at < this.#timerAt) {
-      clearTimeout(this.#timer);
-      this.#timerAt = at;
-      this.#timer = setTimeout(
-        () => {
-          this.#timer = undefined;
-          this.#timerAt = Infinity;
-          this.#pump();
-        },
-        Math.min(at - now, LONGEST_TIMER_MS),
-      );
+  /** Without any replica to wait for, nobody waits for one. */
+  #strand(now: Instant): void {
+    const { queue, verdict } = this.#scheduler;
+    if (queue.requests === 0 || this.#replicas.expectedAt() !== undefined) return;
+    verdict.lateMs = Infinity;
+    for (;;) {
+      const ticket = queue.timeline.first;
+      if (ticket === undefined) return;
+      queue.remove(ticket);
+      if (ticket.cargo.losses > 0) ticket.cargo.lose(now);
+      else ticket.cargo.fail(this.#explain('NO_REPLICA', ticket, now), now);
     }
   }
 
   /** Nobody waits: what was put off for their sake can happen. */
   #rest(): void {
     if (this.#wanted === 0 && this.#replicas.wanted > 0) this.#replicas.scaleTo(0);
-    if (this.#drained === undefined || this.#scheduler.servers.runningRows > 0) return;
-    clearTimeout(this.#timer);
+    if (this.#drained === undefined || this.#running.size > 0) return;
+    this.#alarm.stop();
     void this.#replicas.close().then(this.#drained.resolve);
   }
 
@@ -274,15 +246,17 @@ class Dispatcher implements Target {
     let rows = 0;
     for (const ticket of batch) rows += ticket.rows;
     this.#scheduler.start(replica, batch, rows, now);
-    let running: Promise<RunResult>;
+    this.#running.set(replica, batch);
+    let result: Promise<RunResult>;
     try {
-      const members = batch.map(({ cargo }) => cargo.request.inputs);
-      running = replica.run(joinInputs(this.#inputNames, members, rows), commonOutputs(batch));
+      const requests = batch.map(({ cargo }) => cargo.request);
+      const inputs = joinInputs(this.#inputNames, requests, rows);
+      result = replica.run(inputs, commonOutputs(requests));
     } catch (error) {
-      running = Promise.reject(error);
+      result = Promise.reject(error);
     }
-    running.then(
-      (result) => this.#ran(replica, batch, rows, now, result),
+    result.then(
+      (ran) => this.#ran(replica, batch, rows, now, ran),
       (error: unknown) => this.#broke(replica, batch, error),
     );
   }
@@ -294,6 +268,7 @@ class Dispatcher implements Target {
     startedAt: Instant,
     { outputs, computeMs }: RunResult,
   ): void {
+    if (this.#running.get(replica) !== batch) return;
     const { clock, deployment, observer } = this.#options;
     const now = clock.now();
     batch[0]!.lane.curve.record(rows, now - startedAt, now);
@@ -308,44 +283,44 @@ class Dispatcher implements Target {
     this.#pump();
     if (uneven !== undefined) return;
     let from = 0;
-    for (const ticket of batch) {
-      const { request } = ticket.cargo;
-      const own =
-        batch.length === 1
-          ? outputs
-          : rowsOf(outputs, from, ticket.rows, namesOf(request.outputs, outputs));
-      from += ticket.rows;
-      this.#answer(ticket, own, startedAt, computeMs, rows, now);
+    for (const { cargo, enqueuedAt, rows: count } of batch) {
+      const answer: InferenceAnswer = {
+        version: this.version,
+        outputs: count === rows ? outputs : outputsOf(cargo.request, outputs, from, count),
+        times: { queueMs: startedAt - enqueuedAt, computeMs, batchRows: rows },
+        cached: false,
+      };
+      cargo.answer(answer, now);
+      from += count;
     }
   }
 
-  /** A run has not given a result. */
+  /** A run has not given a result, or its replica is gone. */
   #broke(replica: Replica, batch: readonly Waiting[], error: unknown): void {
+    if (this.#running.get(replica) !== batch) return;
     const now = this.#options.clock.now();
     const failure = error instanceof RuntimeFailure ? error : undefined;
     this.#release(replica, now);
     if (failure?.kind === 'lost') replica.lose(failure);
     for (const ticket of batch) {
+      const { cargo } = ticket;
       if (failure?.kind === 'lost') {
         this.#retry(ticket, now);
       } else if (batch.length > 1) {
         // One of them spoilt it for all: apart, only that one fails.
         this.#again(ticket, now);
       } else if (failure?.kind === 'run') {
-        this.#fail(
-          ticket,
-          new SkeinError('INPUT_REJECTED', failure.message, { cause: error }),
-          now,
-        );
+        cargo.fail(new SkeinError('INPUT_REJECTED', failure.message, { cause: error }), now);
       } else {
-        const message = `Request ${ticket.cargo.request.id} could not be run.`;
-        this.#fail(ticket, new SkeinError('INTERNAL', message, { cause: error }), now);
+        const message = `Request ${cargo.request.id} could not be run.`;
+        cargo.fail(new SkeinError('INTERNAL', message, { cause: error }), now);
       }
     }
     this.#pump();
   }
 
   #release(replica: Replica, now: Instant): void {
+    this.#running.delete(replica);
     this.#scheduler.finish(replica, now);
     replica.runs++;
     replica.settle();
@@ -361,95 +336,37 @@ class Dispatcher implements Target {
       queue.lane(key) ??
       queue.addLane(key, demand.batches && !alone, this.#model.curve(demand.elementsPerRow));
     const tenant = queue.tenant(request.tenant, now);
-    return new Ticket(
-      pending,
-      lane,
-      tenant,
-      demand.rows,
-      request.deadline,
-      levelOf(request.priority),
-    );
-  }
-
-  #listen(ticket: Waiting): void {
-    const { cancellation } = ticket.cargo.request;
-    if (cancellation !== undefined) cancellation.onCancel = () => this.#cancel(ticket);
+    const level = levelOf(request.priority);
+    return new Ticket(pending, lane, tenant, demand.rows, request.deadline, level);
   }
 
   #cancel(ticket: Waiting): void {
-    if (ticket.cargo.settled) return;
+    const { cargo } = ticket;
     if (ticket.isWaiting) this.#scheduler.queue.remove(ticket);
-    this.#fail(ticket, cancelled(ticket.cargo.request), this.#options.clock.now());
+    cargo.fail(cancelled(cargo.request), this.#options.clock.now());
     if (this.#scheduler.queue.requests === 0) this.#rest();
   }
 
   /** Queues a request again, for a run of its own. */
-  #again(ticket: Waiting, now: Instant): void {
-    const pending = ticket.cargo;
-    if (pending.settled) return;
-    const alone = this.#ticket(pending, true, now);
+  #again({ cargo }: Waiting, now: Instant): void {
+    if (cargo.settled) return;
+    const alone = this.#ticket(cargo, true, now);
     this.#scheduler.requeue(alone, now);
-    this.#listen(alone);
+    cargo.onCancel(() => this.#cancel(alone));
   }
 
   /** After its replica was lost: once more, if there is time and a replica. */
   #retry(ticket: Waiting, now: Instant): void {
-    const { servers } = this.#scheduler;
-    ticket.cargo.losses++;
-    if (servers.list.length === 0) servers.expectedAt = this.#replicas.expectedAt();
-    const startsAt = servers.list.length > 0 ? now : (servers.expectedAt ?? Infinity);
-    const finish = startsAt + ticket.lane.curve.p50(ticket.rows, now);
-    if (ticket.cargo.losses > 1 || finish > ticket.deadline) this.#fail(ticket, lost(ticket), now);
+    const { cargo, deadline, lane, rows } = ticket;
+    this.#expect();
+    cargo.losses++;
+    const finish = this.#scheduler.servers.nextFree(now) + lane.curve.p50(rows, now);
+    if (cargo.losses > 1 || finish > deadline) cargo.lose(now);
     else this.#again(ticket, now);
   }
 
-  #giveUp(now: Instant): void {
-    for (const ticket of this.#hopeless) {
-      const { request, losses } = ticket.cargo;
-      const message = `Request ${request.id} cannot be answered before its deadline any more.`;
-      const error = losses > 0 ? lost(ticket) : new SkeinError('DEADLINE_EXCEEDED', message);
-      this.#fail(ticket, error, now);
-    }
-    this.#hopeless.length = 0;
-  }
-
-  #answer(
-    { cargo, enqueuedAt }: Waiting,
-    outputs: TensorMap,
-    startedAt: Instant,
-    computeMs: number,
-    batchRows: number,
-    now: Instant,
-  ): void {
-    if (cargo.settled) return;
-    const { request } = cargo;
-    const answer: InferenceAnswer = {
-      version: this.version,
-      outputs,
-      times: { queueMs: startedAt - enqueuedAt, computeMs, batchRows },
-      cached: false,
-    };
-    cargo.settled = true;
-    if (request.cancellation !== undefined) request.cancellation.onCancel = undefined;
-    this.#answered++;
-    if (now <= request.deadline) this.#answeredInTime++;
-    this.#options.observer.answered(request, answer, now);
-    cargo.resolve(answer);
-  }
-
-  #fail({ cargo }: Waiting, error: SkeinError, now: Instant): void {
-    if (cargo.settled) return;
-    const { request } = cargo;
-    cargo.settled = true;
-    if (request.cancellation !== undefined) request.cancellation.onCancel = undefined;
-    this.#refused[error.code] = (this.#refused[error.code] ?? 0) + 1;
-    this.#options.observer.refused(request, error, now);
-    cargo.reject(error);
-  }
-
   #refuse(request: TargetRequest, error: SkeinError, now: Instant): Promise<never> {
-    this.#refused[error.code] = (this.#refused[error.code] ?? 0) + 1;
-    this.#options.observer.refused(request, error, now);
+    this.#tally.refuse(request, error, now);
     return Promise.reject(error);
   }
 
@@ -470,6 +387,12 @@ class Dispatcher implements Target {
 
   // Replicas.
 
+  /** While there is no replica, requests may wait for the one that is expected. */
+  #expect(): void {
+    const { servers } = this.#scheduler;
+    if (servers.list.length === 0) servers.expectedAt = this.#replicas.expectedAt();
+  }
+
   #adopt(warmth: Warmth): void {
     this.#warmth = warmth;
     this.#scheduler.maxRows = warmth.maxRows;
@@ -477,39 +400,17 @@ class Dispatcher implements Target {
 
   #replicaChanged(replica: Replica): void {
     const { deployment, observer } = this.#options;
-    const { servers } = this.#scheduler;
-    const position = servers.list.indexOf(replica);
-    if (replica.state === 'ready') servers.list.push(replica);
-    else if (position >= 0) servers.list.splice(position, 1);
+    const { list } = this.#scheduler.servers;
+    const position = list.indexOf(replica);
+    if (replica.state === 'ready') list.push(replica);
+    else if (position >= 0) list.splice(position, 1);
     this.#scheduler.serversChanged();
     observer.replicaChanged(deployment, this.version, replica.snapshot());
-    if (replica.state === 'ready') this.#soon();
+    if (replica.state === 'ready' || replica.state === 'gone') this.#alarm.soon();
+    const batch = this.#running.get(replica);
+    if (replica.state === 'gone' && batch !== undefined) {
+      // Not before its replacement is on its way, which its requests may wait for.
+      queueMicrotask(() => this.#broke(replica, batch, replica.failure));
+    }
   }
-}
-
-/** The outputs that a request asks for; naming none means all. */
-function namesOf(asked: readonly string[] | undefined, outputs: TensorMap): Iterable<string> {
-  return asked === undefined || asked.length === 0 ? outputs.keys() : asked;
-}
-
-/** The outputs that all of a batch ask for; undefined for all outputs. */
-function commonOutputs(batch: readonly Waiting[]): readonly string[] | undefined {
-  const { outputs } = batch[0]!.cargo.request;
-  if (outputs === undefined || outputs.length === 0) return undefined;
-  if (batch.length === 1) return outputs;
-  const wanted = outputs.join();
-  const agree = batch.every(({ cargo }) => cargo.request.outputs?.join() === wanted);
-  return agree ? outputs : undefined;
-}
-
-function cancelled({ id }: TargetRequest): SkeinError {
-  return new SkeinError('CANCELLED', `Request ${id} was cancelled.`);
-}
-
-function lost({ cargo }: Waiting): SkeinError {
-  const times = cargo.losses === 1 ? 'once' : `${cargo.losses} times`;
-  return new SkeinError(
-    'REPLICA_LOST',
-    `A replica ended ${times} while it ran request ${cargo.request.id}.`,
-  );
 }

@@ -7,7 +7,7 @@
  * then. A version that could not be loaded even once is failed at the first try.
  */
 import { SkeinError } from '@skein/api';
-import type { RuntimeFailure, Session } from '@skein/runtime';
+import { RuntimeFailure, type Session } from '@skein/runtime';
 import type { Clock, Instant, ReplicaSnapshot } from '../contract.ts';
 import { Replica } from './replica.ts';
 
@@ -19,6 +19,10 @@ const GOOD_SERVICE_MS = 30_000;
 const GOOD_SERVICE_RUNS = 1_000;
 /** How long loading takes, before it has been seen. */
 const LOADING_GUESS_MS = 1_000;
+/** How often runs are looked at that may never end. */
+const WATCH_EVERY_MS = 5_000;
+/** A run that takes this many times what it should at p99 does not end any more. */
+const STUCK_FACTOR = 20;
 /** Lost replicas that a snapshot still shows. */
 const REMEMBERED = 3;
 
@@ -26,6 +30,10 @@ export interface ReplicaSetOptions {
   readonly clock: Clock;
   readonly open: () => Promise<Session>;
   readonly warm: (session: Session) => Promise<void>;
+  /** See `ReplicaOptions`. */
+  readonly closesMidRun: boolean;
+  /** Milliseconds below which no run counts as stuck. */
+  readonly patienceMs: number;
   /** For messages. */
   readonly version: string;
   /** The replica has entered its state; it left `before`. */
@@ -50,6 +58,7 @@ export class ReplicaSet {
   #loadingMs = LOADING_GUESS_MS;
   #pause: NodeJS.Timeout | undefined;
   #pauseEndsAt: Instant = 0;
+  #watch: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: ReplicaSetOptions) {
@@ -112,6 +121,7 @@ export class ReplicaSet {
     this.#closed = true;
     this.wanted = 0;
     clearTimeout(this.#pause);
+    clearInterval(this.#watch);
     this.#pause = undefined;
     this.#stopWaiting(
       new SkeinError('NODE_DRAINING', `Version ${this.#options.version} is being taken away.`),
@@ -130,18 +140,33 @@ export class ReplicaSet {
   }
 
   #start(): void {
-    const { clock, open, warm } = this.#options;
+    const { clock, open, warm, closesMidRun } = this.#options;
     const replica = new Replica({
       id: `${this.#options.version}-${this.#nextId++}`,
       clock,
       open,
       warm,
+      closesMidRun,
       onChange: (changed, before) => this.#changed(changed, before),
     });
     this.#live.push(replica);
+    this.#watch ??= setInterval(() => this.#endStuck(), WATCH_EVERY_MS).unref();
     const ended = replica.ended.then(() => void this.#ending.delete(ended));
     this.#ending.add(ended);
     void replica.start();
+  }
+
+  /** A model may loop for ever: its replica is given up, and replaced like a lost one. */
+  #endStuck(): void {
+    const now = this.#options.clock.now();
+    for (const replica of this.#live.slice()) {
+      if (replica.rows === 0) continue;
+      const expected = replica.freeBy - replica.startedAt;
+      const patience = Math.max(this.#options.patienceMs, STUCK_FACTOR * expected);
+      if (now - replica.startedAt < patience) continue;
+      const seconds = Math.round((now - replica.startedAt) / 1000);
+      replica.lose(new RuntimeFailure('lost', `A run has not ended after ${seconds} s.`));
+    }
   }
 
   /** One that is not up yet, else an idle one, else the newest. */

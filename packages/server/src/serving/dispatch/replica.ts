@@ -12,11 +12,15 @@ import type { TensorMap } from '@skein/onnx';
 import type { Clock, Instant, ReplicaSnapshot } from '../contract.ts';
 import type { Server } from './servers.ts';
 
+const CLOSING_MS = 5_000;
+
 export interface ReplicaOptions {
   readonly id: string;
   readonly clock: Clock;
   readonly open: () => Promise<Session>;
   readonly warm: (session: Session) => Promise<void>;
+  /** Whether a session may be closed while it runs. A thread in native code takes the process along. */
+  readonly closesMidRun: boolean;
   /** Called after every change of state. */
   readonly onChange: (replica: Replica, before: ReplicaSnapshot['state'] | undefined) => void;
 }
@@ -41,6 +45,7 @@ export class Replica implements Server {
   readonly #options: ReplicaOptions;
   readonly #ended = Promise.withResolvers<void>();
   #session: Session | undefined;
+  #run: Promise<unknown> | undefined;
 
   constructor(options: ReplicaOptions) {
     const now = options.clock.now();
@@ -77,7 +82,9 @@ export class Replica implements Server {
 
   /** @throws RuntimeFailure as the session does. */
   run(feeds: TensorMap, outputs: readonly string[] | undefined): Promise<RunResult> {
-    return this.#session!.run(feeds, outputs);
+    const run = this.#session!.run(feeds, outputs);
+    this.#run = run;
+    return run;
   }
 
   /** Takes no new runs; ends when it is idle. */
@@ -123,9 +130,18 @@ export class Replica implements Server {
   #close(): void {
     if (this.state === 'gone') return;
     this.#enter('gone');
-    const closed = this.#session?.close() ?? Promise.resolve();
-    // A worker that cannot be ended cleanly is gone all the same.
-    closed.catch(() => undefined).then(this.#ended.resolve, this.#ended.reject);
+    const close = (): Promise<void> | undefined => this.#session?.close();
+    const closed = this.#options.closesMidRun
+      ? Promise.resolve(close())
+      : Promise.resolve(this.#run).then(close, close);
+    // A worker that cannot be ended, because native code does not return, is left behind.
+    const timer = setTimeout(this.#ended.resolve, CLOSING_MS);
+    timer.unref();
+    const end = (): void => {
+      clearTimeout(timer);
+      this.#ended.resolve();
+    };
+    closed.then(end, end);
   }
 
   #enter(state: ReplicaSnapshot['state']): void {

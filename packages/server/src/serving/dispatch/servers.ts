@@ -46,15 +46,15 @@ export class Servers {
 
   /** Sum of the times at which they become free, at p50 or p99; `now` for an idle one. */
   sumFree(now: Instant, when: 'freeAt' | 'freeBy'): number {
-    if (this.list.length === 0) return Math.max(now, this.expectedAt ?? now);
+    if (this.list.length === 0) return expected(this.expectedAt ?? now, now);
     let sum = 0;
     for (const server of this.list) sum += freeTime(server, when, now);
     return sum;
   }
 
-  /** When the next one should become free. */
+  /** When the next one should become free; Infinity if none is there or on its way. */
   nextFree(now: Instant): Instant {
-    if (this.list.length === 0) return Math.max(now, this.expectedAt ?? now);
+    if (this.list.length === 0) return expected(this.expectedAt ?? Infinity, now);
     let next = Infinity;
     for (const server of this.list) next = Math.min(next, freeTime(server, 'freeAt', now));
     return next;
@@ -62,8 +62,10 @@ export class Servers {
 }
 
 function freeTime(server: Server, when: 'freeAt' | 'freeBy', now: Instant): Instant {
-  if (server.rows === 0) return now;
-  const predicted = server[when];
-  // An overdue run is expected to take as long again as it has been overdue (Lindy's law).
-  return predicted >= now ? predicted : now + (now - predicted);
+  return server.rows === 0 ? now : expected(server[when], now);
+}
+
+/** What is overdue is expected to take as long again as it has been overdue (Lindy's law). */
+function expected(at: Instant, now: Instant): Instant {
+  return at >= now ? at : now + (now - at);
 }

@@ -10,7 +10,7 @@
 import type { Signature, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type Session } from '@skein/runtime';
 import type { Clock } from '../contract.ts';
-import { joinInputs, rowsOf, unevenOutput } from './batch.ts';
+import { joinInputs, outputsOf, unevenOutput, type Member } from './batch.ts';
 import type { LatencyModel } from './latency-model.ts';
 import { isBatchable, requestCheck } from './request-check.ts';
 import { sameOutputs } from './same-outputs.ts';
@@ -102,8 +102,8 @@ async function findDependence(
   shapes: Shapes,
 ): Promise<string | undefined> {
   const names = signature.inputs.map(({ name }) => name);
-  const row = (seed: number): TensorMap => syntheticRequest(signature, shapes, 1, seed);
-  const run = async (members: readonly TensorMap[]): Promise<TensorMap> =>
+  const row = (seed: number): Member => ({ inputs: syntheticRequest(signature, shapes, 1, seed) });
+  const run = async (members: readonly Member[]): Promise<TensorMap> =>
     (await session.run(joinInputs(names, members, members.length))).outputs;
   try {
     const first = await run([row(1)]);
@@ -114,10 +114,9 @@ async function findDependence(
     if (uneven !== undefined) return `Output "${uneven}" does not have one row per row of input.`;
     // A model that rolls dice cannot be compared.
     if (!sameOutputs(first, again)) return undefined;
-    const outputs = [...both.keys()];
     const independent =
-      sameOutputs(first, rowsOf(both, 0, 1, outputs)) &&
-      sameOutputs(second, rowsOf(both, 1, 1, outputs));
+      sameOutputs(first, outputsOf(row(1), both, 0, 1)) &&
+      sameOutputs(second, outputsOf(row(2), both, 1, 1));
     return independent ? undefined : 'A row comes out differently when another row is beside it.';
   } catch (error) {
     if (!(error instanceof RuntimeFailure) || error.kind !== 'run') throw error;

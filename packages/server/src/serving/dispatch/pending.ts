@@ -1,0 +1,71 @@
+/** A request between its arrival and its answer. It is settled once; what comes later is ignored. */
+import { SkeinError } from '@skein/api';
+import type { InferenceAnswer, Instant, TargetRequest } from '../contract.ts';
+import type { Demand } from './request-check.ts';
+import type { Tally } from './tally.ts';
+
+export class Pending {
+  readonly request: TargetRequest;
+  readonly demand: Demand;
+  readonly promise: Promise<InferenceAnswer>;
+  settled = false;
+  /** Replicas that were lost while they ran it. */
+  losses = 0;
+
+  readonly #tally: Tally;
+  #resolve!: (answer: InferenceAnswer) => void;
+  #reject!: (error: SkeinError) => void;
+
+  constructor(request: TargetRequest, demand: Demand, tally: Tally) {
+    this.request = request;
+    this.demand = demand;
+    this.#tally = tally;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Called when the client leaves; replaces what was called before. */
+  onCancel(listener: (() => void) | undefined): void {
+    const { cancellation } = this.request;
+    if (cancellation !== undefined) cancellation.onCancel = listener;
+  }
+
+  answer(answer: InferenceAnswer, now: Instant): void {
+    if (this.#settle()) return;
+    this.#tally.answer(this.request, answer, now);
+    this.#resolve(answer);
+  }
+
+  fail(error: SkeinError, now: Instant): void {
+    if (this.#settle()) return;
+    this.#tally.refuse(this.request, error, now);
+    this.#reject(error);
+  }
+
+  /** Its deadline can not be met any more. */
+  giveUp(now: Instant): void {
+    const message = `Request ${this.request.id} cannot be answered before its deadline any more.`;
+    if (this.losses > 0) this.lose(now);
+    else this.fail(new SkeinError('DEADLINE_EXCEEDED', message), now);
+  }
+
+  lose(now: Instant): void {
+    const times = this.losses === 1 ? 'once' : `${this.losses} times`;
+    const message = `A replica ended ${times} while it ran request ${this.request.id}.`;
+    this.fail(new SkeinError('REPLICA_LOST', message), now);
+  }
+
+  /** @returns whether it was settled before. */
+  #settle(): boolean {
+    if (this.settled) return true;
+    this.settled = true;
+    this.onCancel(undefined);
+    return false;
+  }
+}
+
+export function cancelled({ id }: TargetRequest): SkeinError {
+  return new SkeinError('CANCELLED', `Request ${id} was cancelled.`);
+}

@@ -1,0 +1,222 @@
+/** With a clock and timers that only the test moves. */
+import type { SkeinError } from '@skein/api';
+import { RuntimeFailure, type Session } from '@skein/runtime';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ReplicaSet } from './replica-set.ts';
+
+interface Opening {
+  succeed(): { lose(): void };
+  fail(kind: RuntimeFailure['kind']): void;
+}
+
+let openings: Opening[];
+let closed: number;
+let set: ReplicaSet;
+
+function open(): Promise<Session> {
+  const opening = Promise.withResolvers<Session>();
+  const lost = Promise.withResolvers<RuntimeFailure>();
+  openings.push({
+    succeed: () => {
+      opening.resolve({
+        signature: { inputs: [], outputs: [] },
+        run: () => Promise.reject(new RuntimeFailure('run', 'unused')),
+        lost: lost.promise,
+        close: async () => void closed++,
+      });
+      return { lose: () => lost.resolve(new RuntimeFailure('lost', 'crashed')) };
+    },
+    fail: (kind) => opening.reject(new RuntimeFailure(kind, `no ${kind}`)),
+  });
+  return opening.promise;
+}
+
+function states(): string[] {
+  return set.snapshot().map(({ state }) => state);
+}
+
+/** Lets what has been resolved take effect, after `ms` of time. */
+async function pass(ms = 0): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+  });
+  openings = [];
+  closed = 0;
+  set = new ReplicaSet({
+    clock: performance,
+    open,
+    warm: async () => {},
+    closesMidRun: true,
+    patienceMs: 60_000,
+    version: '1',
+    onChange: () => {},
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('replica set', () => {
+  test('starts as many as are wanted and drains what is too many, those that are not up first', async () => {
+    set.scaleTo(2);
+    expect(states()).toEqual(['loading', 'loading']);
+    openings[0]!.succeed();
+    await pass();
+    expect(states()).toEqual(['ready', 'loading']);
+    set.scaleTo(1);
+    expect(states()).toEqual(['ready', 'draining']);
+    openings[1]!.succeed();
+    await pass();
+    expect(states()).toEqual(['ready']);
+    expect(closed).toBe(1);
+  });
+
+  test('is ready with the first replica', async () => {
+    await expect(set.whenReady()).resolves.toBeUndefined();
+    set.scaleTo(2);
+    let ready = false;
+    const waiting = set.whenReady().then(() => (ready = true));
+    await pass();
+    expect(ready).toBe(false);
+    openings[1]!.succeed();
+    await waiting;
+    expect(ready).toBe(true);
+  });
+
+  test.each([
+    ['load', 'MODEL_LOAD_FAILED'],
+    ['unavailable', 'DEVICE_UNAVAILABLE'],
+  ] as const)(
+    'fails at the first %s failure of a version that never ran, and tries again later',
+    async (kind, code) => {
+      set.scaleTo(1);
+      const ready = set.whenReady().catch((error: SkeinError) => error.code);
+      openings[0]!.fail(kind);
+      expect(await ready).toBe(code);
+      expect(set.snapshot()).toMatchObject([{ state: 'gone', failure: `no ${kind}` }]);
+      expect(set.expectedAt()).toBeUndefined();
+      await expect(set.whenReady()).rejects.toMatchObject({ code });
+      await pass(59_000);
+      expect(openings).toHaveLength(1);
+      await pass(2_000);
+      expect(openings).toHaveLength(2);
+      openings[1]!.succeed();
+      await pass();
+      expect(set.failed).toBeUndefined();
+    },
+  );
+
+  test('replaces a lost replica at once, then after growing pauses, then fails with the reason', async () => {
+    set.scaleTo(1);
+    const pauses: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      const start = performance.now();
+      while (openings.length <= i) await pass(10);
+      pauses.push(performance.now() - start);
+      const session = openings[i]!.succeed();
+      await pass();
+      expect(states()[0]).toBe('ready');
+      session.lose();
+      await pass();
+    }
+    expect(pauses).toEqual([0, 0, 100, 200, 400, 800, 1_600, 3_200]);
+    expect(set.failed?.code).toBe('MODEL_LOAD_FAILED');
+    expect(set.failed?.message).toMatch(/8 tries: crashed/);
+    expect(states()).toEqual(['gone', 'gone', 'gone']);
+  });
+
+  test('forgives after good service', async () => {
+    set.scaleTo(1);
+    for (let i = 0; i < 12; i++) {
+      await pass(10);
+      const session = openings[i]!.succeed();
+      await pass(31_000);
+      session.lose();
+      await pass();
+    }
+    expect(openings).toHaveLength(13);
+    expect(set.failed).toBeUndefined();
+  });
+
+  test('brings several back one by one after failures', async () => {
+    set.scaleTo(3);
+    const sessions = openings.map((opening) => opening.succeed());
+    await pass();
+    for (const session of sessions) session.lose();
+    await pass();
+    while (openings.length < 4) await pass(50);
+    await pass(10_000);
+    expect(openings.length).toBeLessThanOrEqual(5);
+    while (states().filter((state) => state === 'ready').length < 3) {
+      openings.forEach((opening) => opening.succeed());
+      await pass(50);
+    }
+    expect(states().slice(0, 3)).toEqual(['ready', 'ready', 'ready']);
+  });
+
+  test('expects a replica after as long as the last one took', async () => {
+    set.scaleTo(1);
+    expect(set.expectedAt()).toBe(performance.now() + 1_000);
+    await pass(300);
+    const session = openings[0]!.succeed();
+    await pass();
+    expect(set.expectedAt()).toBeUndefined();
+    session.lose();
+    await pass();
+    expect(set.expectedAt()).toBe(performance.now() + 300);
+  });
+
+  test('gives up a replica whose run never ends', async () => {
+    set.scaleTo(1);
+    openings[0]!.succeed();
+    await pass();
+    let replica: { rows: number; startedAt: number; freeBy: number } | undefined;
+    const watched = new ReplicaSet({
+      clock: performance,
+      open,
+      warm: async () => {},
+      closesMidRun: true,
+      patienceMs: 60_000,
+      version: '1',
+      onChange: (changed) => void (replica = changed),
+    });
+    watched.scaleTo(1);
+    openings[1]!.succeed();
+    await pass();
+    Object.assign(replica!, {
+      rows: 1,
+      startedAt: performance.now(),
+      freeBy: performance.now() + 10,
+    });
+    await pass(59_000);
+    expect(watched.snapshot()[0]!.state).toBe('ready');
+    await pass(7_000);
+    expect(watched.snapshot().at(-1)).toMatchObject({
+      state: 'gone',
+      failure: expect.stringMatching(/not ended after 6\d s/),
+    });
+    const ended = watched.close();
+    openings[2]!.succeed();
+    await pass(10_000);
+    await ended;
+  });
+
+  test('closing ends what runs, loads or waits for its turn', async () => {
+    set.scaleTo(2);
+    openings[0]!.succeed();
+    await pass();
+    let done = false;
+    const end = set.close().then(() => (done = true));
+    await pass();
+    expect(done).toBe(false);
+    openings[1]!.succeed();
+    await end;
+    expect(closed).toBe(2);
+    set.scaleTo(5);
+    expect(openings).toHaveLength(2);
+  });
+});
