@@ -1,6 +1,7 @@
 import { AttributeProto_AttributeType as Kind } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
-import { float, floats, GraphBuilder } from './builder.ts';
+import { float, floats } from './attribute.ts';
+import { GraphBuilder } from './builder.ts';
 import { checkModel } from './check.ts';
 import { readModel, writeModel } from './model.ts';
 import { stringTensor, tensor } from './tensor.ts';

@@ -1,11 +1,5 @@
-export {
-  float,
-  floats,
-  GraphBuilder,
-  type Attribute,
-  type ModelOptions,
-  type NodeOptions,
-} from './builder.ts';
+export { float, floats, type Attribute } from './attribute.ts';
+export { GraphBuilder, type ModelOptions, type NodeOptions } from './builder.ts';
 export { checkModel } from './check.ts';
 export { elementTypeName, elementTypeNumber, elementTypeOf } from './element-type.ts';
 export { externalTensors, inlineExternalData, type ExternalTensor } from './external-data.ts';

@@ -1,0 +1,103 @@
+/**
+ * The contract of a gradient rule: what the rule of one operator is given, and what it may emit.
+ *
+ * Reverse mode: a rule receives the gradients of the loss with respect to a node's outputs and
+ * writes nodes that compute those with respect to its inputs, in standard ONNX operators of the
+ * model's own operator set.
+ */
+import type { Attribute } from '../attribute.ts';
+import type { Dimension, ElementType, Tensor } from '../tensor.ts';
+
+/**
+ * Builds the gradient of one operator.
+ *
+ * Returns, for each input of the node, the name of the gradient of the loss with respect to it, in
+ * the shape and type of that input; `undefined` where it is zero, not defined (integers) or not
+ * wanted. A shorter list means that the rest is `undefined`.
+ */
+export type GradientRule = (
+  node: GradientNode,
+  graph: GradientGraph,
+) => readonly (string | undefined)[];
+
+/** A node of the forward graph, on a path from what is trained to the loss. */
+export interface GradientNode {
+  readonly opType: string;
+  readonly name: string;
+  /** `''` for an omitted optional input. */
+  readonly inputs: readonly string[];
+  /** `''` for an omitted optional output. */
+  readonly outputs: readonly string[];
+  /** Gradient of the loss with respect to each output; `undefined` where no path leads to the loss. At least one is given. */
+  readonly outputGradients: readonly (string | undefined)[];
+  has(attribute: string): boolean;
+  /** @throws OnnxError `invalid` when the attribute is missing and there is no default. */
+  attributeInt(attribute: string, absent?: number): number;
+  attributeInts(attribute: string, absent?: readonly number[]): readonly number[];
+  attributeFloat(attribute: string, absent?: number): number;
+  attributeString(attribute: string, absent?: string): string;
+  /** Whether the gradient with respect to input `index` is wanted; work for others is wasted. */
+  wants(index: number): boolean;
+  /** Name of output `index` of the forward node, which is added to the node when it was omitted (such as MaxPool's Indices). */
+  demand(index: number): string;
+}
+
+/** Where a rule writes its nodes. Names in, names out; the same node asked for twice is made once. */
+export interface GradientGraph {
+  /** Operator set of ai.onnx that everything must be written in. */
+  readonly opset: number;
+  /** Adds a node with one output; returns its name. */
+  emit(
+    opType: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, Attribute>>,
+  ): string;
+  /** Adds a node with several outputs; returns their names. */
+  emitAll(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>>,
+    outputs: number,
+  ): readonly string[];
+
+  constant(value: Tensor): string;
+  /** A constant of shape [] in the element type of `like`. */
+  scalar(value: number, like: string): string;
+  /** A constant int64 list, of shape [length]. */
+  ints(values: readonly number[]): string;
+
+  /** @throws OnnxError `unsupported` when inference cannot tell. */
+  typeOf(name: string): ElementType;
+  /**
+   * Sizes and symbols; `undefined` when not even the rank is known. Equal symbols are equal sizes;
+   * there are no `null`s: an unnamed size has a symbol of its own that begins with `?`.
+   */
+  shapeOf(name: string): readonly Exclude<Dimension, null>[] | undefined;
+  /** @throws OnnxError `unsupported` when the rank is not known. */
+  rankOf(name: string): number;
+  /** The value of an initialiser or constant that is not being trained. */
+  constantOf(name: string): Tensor | undefined;
+  /** The value of a small integer tensor (axes, sizes, pads), also where it was computed from static shapes. */
+  intsOf(name: string): readonly number[] | undefined;
+
+  /** The shape of a value as an int64 list: a constant where it is static, else from a `Shape` node. */
+  shapeTensor(name: string): string;
+  /** Zeros in the type and shape of `like`. */
+  zeros(like: string): string;
+  /** Sums a gradient over the axes along which `target` was broadcast; has the shape of `target`. */
+  unbroadcast(gradient: string, target: string): string;
+  /** Gives a value the shape of `like`, which has as many elements. */
+  reshapeLike(value: string, like: string): string;
+  /** Broadcasts a value to the shape of `like`. */
+  expandLike(value: string, like: string): string;
+
+  // Operators whose axes moved from an attribute to an input, in either form. Axes may be negative.
+  reduceSum(value: string, axes: readonly number[], keepDims: boolean): string;
+  reduceMean(value: string, axes: readonly number[], keepDims: boolean): string;
+  reduceMax(value: string, axes: readonly number[], keepDims: boolean): string;
+  squeeze(value: string, axes: readonly number[]): string;
+  unsqueeze(value: string, axes: readonly number[]): string;
+
+  /** Refuses the model: `OnnxError` of kind `unsupported` that names the node. */
+  fail(reason: string): never;
+}
