@@ -1,7 +1,7 @@
-import { deflateSync, crc32 } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decode, MAX_PIXELS, resize, type Raster } from './image.ts';
+import { pngClaiming } from './testing/png-claiming.ts';
 
 const RED = { r: 255, g: 0, b: 0 };
 
@@ -15,29 +15,6 @@ function twoHalves(width = 8, height = 4): Sharp {
 
 function pixel({ width, pixels }: Raster, x: number, y: number): number[] {
   return [...pixels.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
-}
-
-function chunk(type: string, data: Uint8Array): Buffer {
-  const body = Buffer.concat([Buffer.from(type), data]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(data.byteLength);
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32BE(crc32(body));
-  return Buffer.concat([length, body, checksum]);
-}
-
-/** A well-formed PNG of a few bytes that claims any size. */
-function claiming(width: number, height: number): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(Buffer.alloc(64))),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
 }
 
 describe('decode', () => {
@@ -83,7 +60,7 @@ describe('decode', () => {
   });
 
   it('refuses a file that claims 100,000 × 100,000 pixels by its header alone', async () => {
-    await expect(decode(claiming(100_000, 100_000))).rejects.toMatchObject({
+    await expect(decode(pngClaiming(100_000, 100_000))).rejects.toMatchObject({
       code: 'IMAGE_INVALID',
       message: expect.stringContaining('100000 × 100000'),
     });
@@ -92,7 +69,7 @@ describe('decode', () => {
   it('refuses one row more than the limit', async () => {
     const side = Math.floor(Math.sqrt(MAX_PIXELS));
     const rows = Math.floor(MAX_PIXELS / side) + 1;
-    await expect(decode(claiming(side, rows))).rejects.toMatchObject({
+    await expect(decode(pngClaiming(side, rows))).rejects.toMatchObject({
       message: expect.stringContaining(`${MAX_PIXELS}`),
     });
   });
