@@ -5,7 +5,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeploymentSettingsPatch, DeploymentView } from '@skein/api';
+import {
+  SkeinError,
+  type DeploymentSettingsPatch,
+  type DeploymentView,
+  type ErrorBody,
+} from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
 import { writeModel, type Model } from '@skein/onnx';
 import { startCli, type CliOutcome } from '../../../cli/src/testing/cli.ts';
@@ -48,7 +53,10 @@ process.once('exit', () => {
   for (const pid of running) process.kill(pid, 'SIGKILL');
 });
 
-/** Starts a node on free ports and waits until it has brought everything back. Disposing ends it. */
+/**
+ * Starts a node on free ports and waits until it has brought everything back. Disposing ends it.
+ * @throws SkeinError as it says why it does not start.
+ */
 export async function startNodeProcess(options: NodeProcessOptions = {}): Promise<NodeProcess> {
   const folder = options.folder ?? temporaryFolder();
   const up = startCli(
@@ -59,7 +67,7 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
   running.add(pid);
   void up.ended.then(() => running.delete(pid));
   await up.saw(/^\}$/m);
-  const { url, grpcUrl } = JSON.parse(up.output.stdout) as { url: string; grpcUrl: string };
+  const { url, grpcUrl } = readyOrThrow(up.output.stdout);
   const client = createClient({ url, key: options.key });
   const end = async (signal: NodeJS.Signals): Promise<CliOutcome> => {
     up.process.kill(signal);
@@ -94,6 +102,13 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
       if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What it printed is where it answers, or why it does not. */
+function readyOrThrow(stdout: string): { readonly url: string; readonly grpcUrl: string } {
+  const printed = JSON.parse(stdout) as { url: string; grpcUrl: string } | ErrorBody;
+  if ('error' in printed) throw new SkeinError(printed.code, printed.error);
+  return printed;
 }
 
 /** For nodes that come after one another; the caller removes it. */

@@ -1,0 +1,88 @@
+/** A folder or a port that another node has already: the second is told, and the first never notices. */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { mlp } from '@skein/onnx';
+import { startCli } from '../../../cli/src/testing/cli.ts';
+import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
+
+async function expectItServes(node: NodeProcess): Promise<void> {
+  const x = { shape: [1, 4], data: new Float32Array(4) };
+  expect((await node.client.infer('risk', { x })).version).toBe('1');
+}
+
+it('of nodes that start at once on one folder, one has it', async () => {
+  const folder = temporaryFolder();
+  const starts = await Promise.allSettled(
+    Array.from({ length: 3 }, () => startNodeProcess({ folder })),
+  );
+  const up = starts.filter((start) => start.status === 'fulfilled').map(({ value }) => value);
+  const refused = starts.filter((start) => start.status === 'rejected');
+  expect([up.length, refused.length]).toEqual([1, 2]);
+  for (const { reason } of refused) expect(reason).toMatchObject({ code: 'DATA_FOLDER_LOCKED' });
+
+  await using node = up[0]!;
+  await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
+    objective: { latencyMs: 10_000 },
+  });
+  // One that comes later learns where to find it, and changes nothing.
+  await expect(startNodeProcess({ folder })).rejects.toMatchObject({
+    code: 'DATA_FOLDER_LOCKED',
+    message: expect.stringContaining(node.url) as unknown,
+  });
+  const note = JSON.parse(readFileSync(join(folder, '.skein/node.json'), 'utf8')) as unknown;
+  expect(note).toMatchObject({ pid: node.pid, url: node.url });
+  await expectItServes(node);
+
+  await node.kill();
+  await using next = await startNodeProcess({ folder });
+  await expectItServes(next);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it.each(['--port', '--grpc-port'])('%s of another node is refused', async (option) => {
+  await using node = await startNodeProcess();
+  await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
+    objective: { latencyMs: 10_000 },
+  });
+  const grpcPort = node.grpcUrl.split(':')[1]!;
+  const port = option === '--port' ? String(node.port) : grpcPort;
+  const other = option === '--port' ? '--grpc-port' : '--port';
+  const folder = temporaryFolder();
+  const second = startCli(['up', option, port, other, '0', '--log', 'off', '--json'], {
+    cwd: folder,
+  });
+  const { code, stdout } = await second.ended;
+  expect([code, JSON.parse(stdout)]).toEqual([
+    1,
+    expect.objectContaining({
+      code: 'PORT_IN_USE',
+      error: expect.stringContaining(port) as unknown,
+    }),
+  ]);
+  await expectItServes(node);
+  // What the refused one had taken is free again.
+  await using third = await startNodeProcess({ folder });
+  expect(third.url).not.toBe(node.url);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('without a port, the second node takes the next free ones', async () => {
+  const folders = [temporaryFolder(), temporaryFolder()];
+  const nodes = [];
+  for (const cwd of folders) {
+    const node = startCli(['up', '--log', 'off', '--json'], { cwd });
+    await node.saw(/^\}$/m);
+    nodes.push(node);
+  }
+  const at = nodes.map(({ output }) => JSON.parse(output.stdout) as { url: string });
+  try {
+    expect(at[0]!.url).not.toBe(at[1]!.url);
+    for (const { url } of at) expect((await fetch(`${url}/v2/health/ready`)).status).toBe(200);
+  } finally {
+    for (const { process } of nodes) process.kill('SIGTERM');
+    const codes = await Promise.all(nodes.map(async ({ ended }) => (await ended).code));
+    expect(codes).toEqual([0, 0]);
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  }
+});
