@@ -8,7 +8,6 @@ import {
   tensor,
   values,
   writeModel,
-  type Model,
   type NumericTensor,
   type TensorMap,
 } from '@skein/onnx';
@@ -338,7 +337,7 @@ class Puppet {
 
   /** Ends the run of a session, once it has one. */
   async end(session = 0): Promise<number> {
-    await vi.waitFor(() => expect(this.sessions[session]?.run).toBeDefined(), { interval: 1 });
+    await vi.waitUntil(() => this.sessions[session]?.run !== undefined, { interval: 1 });
     const run = this.sessions[session]!.run!;
     delete this.sessions[session]!.run;
     run.resolve({ outputs: new Map(), computeMs: 1 });

@@ -101,15 +101,15 @@ describe('pace', () => {
     expect(curve.p99(1, 100)).toBe(50);
   });
 
-  test('estimates sink while nothing runs, down to the best that was seen, and one run tells the truth', () => {
-    const curve = warmed(() => 10);
-    for (let i = 0; i < 10; i++) curve.record(1, 1_000, i * 1_000);
-    const end = 9_000;
-    expect(curve.p50(1, end)).toBeCloseTo(1_000, 0);
-    expect(curve.p50(1, end + 3_000)).toBeCloseTo(1_000, 0);
-    expect(curve.p50(1, end + 5_500)).toBeLessThan(200);
-    expect(curve.p50(1, end + 60_000)).toBeCloseTo(10, 3);
-    curve.record(1, 10, end + 60_000);
-    expect(curve.p50(1, end + 60_000)).toBeCloseTo(10, 3);
+  test('estimates sink only while they make an idle node refuse, and one run then tells the truth', () => {
+    const curve = warmed(() => 1_000);
+    expect(curve.p50(1, 60_000)).toBe(1_000);
+    curve.refuse(60_000);
+    curve.refuse(60_400);
+    expect(curve.p50(1, 60_500)).toBeCloseTo(500, 6);
+    expect(curve.p99(1, 65_000)).toBeLessThan(2);
+    curve.record(1, 10, 65_000);
+    expect(curve.p50(1, 65_000)).toBeCloseTo(10, 6);
+    expect(curve.p50(32, 90_000)).toBeCloseTo(10, 6);
   });
 });

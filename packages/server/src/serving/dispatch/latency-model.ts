@@ -99,7 +99,7 @@ export class LatencyCurve {
     // The first run of a size says how large it is, not how fast the machine is.
     if (this.#cells[cell] === undefined) return this.seed(rows, ms, now);
     const shape = interpolate(this.#shape, rows);
-    this.#pace.note(ms / shape, shape * this.#pace.level, now);
+    this.#pace.note(ms / shape, now);
     // A cell speaks for its largest row count.
     this.seed(rows, (ms * this.#shape[cell]!) / shape, now);
   }
@@ -116,19 +116,18 @@ export class LatencyCurve {
   /** Median of a run of `rows`; 0 while nothing is known. */
   p50(rows: number, now: Instant): number {
     this.#refresh();
-    const { level, floor } = this.#pace;
-    const estimate = interpolate(this.#shape, rows) * level;
-    const sinking = this.#pace.sinking(estimate, now);
-    return sinking === 1 ? estimate : estimate * Math.max(floor, sinking);
+    const { level } = this.#pace;
+    return interpolate(this.#shape, rows) * level * this.#pace.left(now);
   }
 
   /** What 99 of 100 runs of `rows` stay below; 0 while nothing is known. */
   p99(rows: number, now: Instant): number {
-    this.#refresh();
-    const { level, floor, tail } = this.#pace;
-    const median = interpolate(this.#shape, rows) * level;
-    const sinking = this.#pace.sinking(median, now);
-    return sinking === 1 ? median * tail : median * Math.max(floor, tail * sinking);
+    return this.p50(rows, now) * this.#pace.tail;
+  }
+
+  /** An idle node has refused a request because of these estimates. */
+  refuse(now: Instant): void {
+    this.#pace.refuse(now);
   }
 
   /**

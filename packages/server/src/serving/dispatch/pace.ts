@@ -8,9 +8,8 @@
  * The level is the median of the recent ratios of duration to shape. A short streak of ratios that
  * lie far on one side is a new level at once. A single far one is a stall: it counts as variation.
  *
- * Estimates that are too high refuse work and thereby keep themselves alive. So when nothing has run
- * for a while, they sink towards the best that was ever seen: soon a request is accepted, and its
- * run tells the truth.
+ * Estimates that are too high refuse work and thereby keep themselves alive. So while they make an
+ * idle node refuse requests, they sink: soon one is accepted, and its run tells the truth.
  */
 import type { Instant } from '../contract.ts';
 import { SampleWindow } from './sample-window.ts';
@@ -28,7 +27,7 @@ const MAX_TAIL = 5;
 /** With fewer samples, the largest one and a margin stand for the tail. */
 const FEW_SAMPLES = 16;
 const FEW_SAMPLES_MARGIN = 1.2;
-const SINKS_AFTER_MS = 500;
+/** Estimates halve in this time while an idle node refuses because of them. */
 const HALF_LIFE_MS = 500;
 
 export class Pace {
@@ -37,19 +36,16 @@ export class Pace {
   /** Multiple of the median that 99 of 100 runs stay below. */
   tail = FEW_SAMPLES_MARGIN;
 
-  #best = 1;
   readonly #recent = new SampleWindow(LEVEL_SAMPLES);
   readonly #variation = new SampleWindow(VARIATION_SAMPLES, VARIATION_AGE_MS);
   /** Ratios far on one side, which may become a new level. */
   readonly #streak: number[] = [];
-  #lastRunAt: Instant = Infinity;
+  #refusingSince: Instant = Infinity;
 
-  /**
-   * @param ratio duration of a run over the shape's.
-   * @param expectedMs what the run was expected to take.
-   */
-  note(ratio: number, expectedMs: number, now: Instant): void {
-    const sunken = this.sinking(expectedMs, now) < 1;
+  /** @param ratio duration of a run over the shape's. */
+  note(ratio: number, now: Instant): void {
+    const sunken = this.#refusingSince < now;
+    this.#refusingSince = Infinity;
     const side = this.#sideOf(ratio);
     if (this.#streak.length > 0 && side !== this.#sideOf(this.#streak[0]!)) {
       this.#countAsVariation(now);
@@ -63,21 +59,18 @@ export class Pace {
       if (this.#streak.length >= needed) this.#changeLevel(now);
     }
     this.level = this.#recent.count === 0 ? this.level : this.#recent.quantile(0.5);
-    this.#best = Math.min(this.#best, this.level);
     this.tail = this.#findTail();
-    this.#lastRunAt = now;
   }
 
-  /** Share of an estimate that is left after the silence since the last run; 1 while runs come. */
-  sinking(expectedMs: number, now: Instant): number {
-    // A long run is not a silence.
-    const silence = now - this.#lastRunAt - Math.max(SINKS_AFTER_MS, 4 * expectedMs);
-    return silence > 0 ? 2 ** (-silence / HALF_LIFE_MS) : 1;
+  /** An idle node has refused a request because it expects its run to take too long. */
+  refuse(now: Instant): void {
+    if (this.#refusingSince === Infinity) this.#refusingSince = now;
   }
 
-  /** The lowest that an estimate sinks to, as a share of it. */
-  get floor(): number {
-    return this.#best / this.level;
+  /** What is left of an estimate; 1 unless an idle node refuses. */
+  left(now: Instant): number {
+    const since = this.#refusingSince;
+    return now > since ? 2 ** ((since - now) / HALF_LIFE_MS) : 1;
   }
 
   #changeLevel(now: Instant): void {

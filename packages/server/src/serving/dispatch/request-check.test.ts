@@ -80,7 +80,7 @@ describe('a request', () => {
     [
       'INPUT_DATA',
       'takes 2 strings, but 1',
-      () => check({ image: image([2, 3, 1]), label: { ...labels(1), shape: [2] } as Tensor }),
+      () => check({ image: image([2, 3, 1]), label: { ...labels(1), shape: [2] } }),
     ],
     [
       'OUTPUT_UNKNOWN',

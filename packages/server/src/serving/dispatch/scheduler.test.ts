@@ -281,6 +281,22 @@ describe('runs that vary', () => {
   });
 });
 
+test('warming under a load that has gone since does not refuse for ever', () => {
+  // Warmed at 60 times the cost that runs have: alone, every run would miss the deadline.
+  const random = seededRandom(8);
+  const cost = (rows: number, _lane: string, now: number): number =>
+    (4 + 2 * rows) * (now === 0 ? 60 : 1);
+  const arrivals = poisson(
+    () => random.next(),
+    0.2,
+    10_000,
+    (at) => ({ at: at + 1, budgetMs: 250 }),
+  );
+  const { outcomes } = simulate(arrivals, { cost, objectiveMs: 250 });
+  const later = outcomes.filter(({ arrival }) => arrival.at > 2_000);
+  expect(inTime(later)).toHaveLength(later.length);
+});
+
 describe('closed loops', () => {
   test('one connection never waits for a batch', () => {
     const cost = (rows: number): number => 0.5 + 0.01 * rows;

@@ -97,7 +97,9 @@ export class Scheduler<Cargo> {
     }
     this.#price(ticket, reach, now);
     if (verdict.lateMs > 0) {
-      return servers.list.length === 0 ? 'NO_REPLICA' : 'DEADLINE_UNREACHABLE';
+      if (servers.list.length === 0) return 'NO_REPLICA';
+      if (queue.requests === 0 && servers.runningRows === 0) ticket.lane.curve.refuse(now);
+      return 'DEADLINE_UNREACHABLE';
     }
     ticket.lane.arrivals.note(ticket.rows, now);
     ticket.enqueuedAt = now;
