@@ -178,21 +178,21 @@ async function bringUp(
   const grpc = createGrpcGateway({ ...faces, limits });
 
   started.push(() => serving.drain());
+  // Both at once: while one finishes its last requests, the other must not take new ones.
+  started.push(async () => {
+    management.close();
+    await Promise.all([http.drain(), grpc.drain()]);
+  });
   const at = await http.listen({
     host,
     port: options.port,
     alternatives: options.portIsDefault ? ALTERNATIVES : 0,
-  });
-  started.push(async () => {
-    management.close();
-    await http.drain();
   });
   const grpcAt = await grpc.listen({
     host,
     port: options.grpcPort,
     alternatives: options.grpcPortIsDefault ? ALTERNATIVES : 0,
   });
-  started.push(() => grpc.drain());
   const url = `http://${authority(host, at.port)}`;
   await folder.announce(url);
   await serving.start();
