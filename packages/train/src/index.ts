@@ -1,3 +1,16 @@
+export { type ByteSource } from './data/bytes.ts';
+export { readIdx } from './data/idx.ts';
+export { parseNpy } from './data/npy.ts';
+export { parseNpz } from './data/npz.ts';
+export {
+  columnOf,
+  readCsv,
+  readJsonLines,
+  type Column,
+  type ColumnKind,
+  type CsvTableOptions,
+  type Table,
+} from './data/table.ts';
 export { adagrad, type AdagradOptions } from './optimisers/adagrad.ts';
 export { adam, adamW, type AdamOptions } from './optimisers/adam.ts';
 export type { Clipping } from './optimisers/clip.ts';
@@ -14,3 +27,4 @@ export {
   type Schedule,
   type StepDecayOptions,
 } from './schedules/schedule.ts';
+export { TrainError, type TrainErrorKind } from './train-error.ts';

@@ -30,15 +30,15 @@ export interface UpdateGraph {
   /** The number of this step as a float64 scalar, 1 at the first; only for an optimiser that counts. */
   readonly stepNumber: string;
   /** Adds a node; returns its output's name. */
-  emit(operator: string, ...inputs: string[]): string;
+  readonly emit: (operator: string, ...inputs: string[]) => string;
   /** Adds a reduction over all elements; returns the scalar's name. */
-  reduce(operator: string, input: string): string;
+  readonly reduce: (operator: string, input: string) => string;
   /** A constant scalar. */
-  scalar(value: number): string;
+  readonly scalar: (value: number) => string;
   /** A constant float64 scalar, for what must not be rounded to float32 on the way. */
-  double(value: number): string;
+  readonly double: (value: number) => string;
   /** Converts a float64 scalar to the parameters' type. */
-  narrow(double: string): string;
+  readonly narrow: (double: string) => string;
 }
 
 /** @throws RangeError naming the option, when it is no number in [least, below). */

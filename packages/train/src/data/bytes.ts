@@ -1,0 +1,88 @@
+/** Where data come from: chunks of bytes, as a file stream or a response body gives them. */
+import { TrainError } from '../train-error.ts';
+
+export type ByteSource =
+  | Uint8Array
+  | Iterable<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | ReadableStream<Uint8Array>;
+
+/** The chunks of a source, unpacked when they are gzip, one at a time. */
+export async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> {
+  const chunks = source instanceof Uint8Array ? [source] : source;
+  const iterator = startedWith(chunks as AsyncIterable<Uint8Array>, 2);
+  const first = await iterator.next();
+  if (first.done === true) return;
+  const head = first.value;
+  const rest = (async function* () {
+    yield head;
+    yield* iterator;
+  })();
+  if (head[0] !== 0x1f || head[1] !== 0x8b) yield* rest;
+  else yield* unpacked(rest, 'gzip');
+}
+
+/** All bytes of a source, unpacked when they are gzip. */
+export async function bytesOf(source: ByteSource): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunksOf(source)) {
+    chunks.push(chunk);
+    length += chunk.byteLength;
+  }
+  if (chunks.length === 1) return chunks[0]!;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+/** @throws TrainError `data` when the bytes are damaged or cut off. */
+export async function* unpacked(
+  packed: AsyncIterable<Uint8Array>,
+  format: 'gzip' | 'deflate-raw',
+): AsyncGenerator<Uint8Array> {
+  const chunks = packed[Symbol.asyncIterator]();
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const next = await chunks.next();
+      if (next.done === true) controller.close();
+      else controller.enqueue(next.value as Uint8Array<ArrayBuffer>);
+    },
+    async cancel() {
+      await chunks.return?.();
+    },
+  });
+  const unpacking = stream.pipeThrough(new DecompressionStream(format));
+  try {
+    yield* unpacking;
+  } catch (error) {
+    throw new TrainError(
+      'data',
+      `The ${format === 'gzip' ? 'gzip' : 'ZIP'} data are damaged or cut off.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The same chunks, the first of which has at least `least` bytes if there are as many. */
+async function* startedWith(
+  chunks: AsyncIterable<Uint8Array>,
+  least: number,
+): AsyncGenerator<Uint8Array> {
+  let head: Uint8Array | undefined;
+  for await (const chunk of chunks) {
+    if (head === undefined || head.byteLength >= least) {
+      if (head !== undefined) yield head;
+      head = chunk;
+    } else {
+      head = Uint8Array.of(...head, ...chunk);
+    }
+  }
+  if (head !== undefined) yield head;
+}

@@ -1,0 +1,111 @@
+/**
+ * Records of a CSV text, one at a time, so that a file of any size takes bounded memory.
+ *
+ * RFC 4180: fields may be quoted, `""` is a quote inside one, and a quoted field may hold separators
+ * and line breaks. Lines end with LF or CRLF; empty lines and a byte order mark are skipped.
+ */
+import { TrainError } from '../train-error.ts';
+import { chunksOf, type ByteSource } from './bytes.ts';
+
+export interface CsvRecord {
+  /** Line on which the record begins, counted from 1. */
+  readonly line: number;
+  readonly fields: readonly string[];
+}
+
+export interface CsvOptions {
+  /** One character; default a comma. */
+  readonly separator?: string;
+}
+
+/** @throws TrainError `data` for an unclosed quote, text after one, or bytes that are not UTF-8. */
+export async function* csvRecords(
+  source: ByteSource,
+  { separator = ',' }: CsvOptions = {},
+): AsyncGenerator<CsvRecord> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const parser = csvParser(separator);
+  try {
+    for await (const chunk of chunksOf(source)) {
+      yield* parser.push(decoder.decode(chunk, { stream: true }));
+    }
+    yield* parser.push(decoder.decode());
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new TrainError('data', `Line ${parser.line()} is not UTF-8.`, { cause: error });
+  }
+  yield* parser.end();
+}
+
+type Place = 'start' | 'plain' | 'quoted' | 'closed';
+
+/** A state machine over characters, into which text may be pushed in any pieces. */
+function csvParser(separator: string) {
+  let place: Place = 'start';
+  let field = '';
+  let fields: string[] = [];
+  let quoted = false;
+  let line = 1;
+  let begun = 1;
+
+  const finishField = () => {
+    fields.push(place === 'plain' && field.endsWith('\r') ? field.slice(0, -1) : field);
+    field = '';
+    place = 'start';
+  };
+  /** `undefined` for an empty line. */
+  const takeRecord = (): CsvRecord | undefined => {
+    const empty = fields.length === 1 && fields[0] === '' && !quoted;
+    const record = { line: begun, fields };
+    fields = [];
+    quoted = false;
+    begun = line;
+    return empty ? undefined : record;
+  };
+
+  return {
+    line: () => line,
+    *push(text: string): Generator<CsvRecord> {
+      let from = 0;
+      for (let i = 0; i < text.length; i++) {
+        const char = text[i]!;
+        if (char === '\n') line++;
+        if (place === 'quoted') {
+          if (char !== '"') continue;
+          field += text.slice(from, i);
+          place = 'closed';
+        } else if (char === separator || char === '\n') {
+          if (place === 'plain') field += text.slice(from, i);
+          finishField();
+          if (char === separator) continue;
+          const record = takeRecord();
+          if (record !== undefined) yield record;
+        } else if (char === '"' && place !== 'plain') {
+          // A quote right after a closing one stands for itself.
+          if (place === 'closed') field += '"';
+          place = 'quoted';
+          quoted = true;
+          from = i + 1;
+        } else if (place === 'start') {
+          place = 'plain';
+          from = i;
+        } else if (place === 'closed' && char !== '\r') {
+          throw new TrainError('data', `Line ${line} has text after a closing quote.`);
+        }
+      }
+      if (place === 'plain' || place === 'quoted') field += text.slice(from);
+    },
+    *end(): Generator<CsvRecord> {
+      if (place === 'quoted') {
+        throw new TrainError(
+          'data',
+          `The quote that opens in the record of line ${begun} is never closed.`,
+        );
+      }
+      if (fields.length === 0 && place === 'start') return;
+      finishField();
+      const record = takeRecord();
+      if (record !== undefined) yield record;
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/** Objects of a JSON Lines text, one at a time. Empty lines are skipped. */
+import { TrainError } from '../train-error.ts';
+import { chunksOf, type ByteSource } from './bytes.ts';
+
+export interface JsonRecord {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+/** @throws TrainError `data` for a line that is no JSON object or not UTF-8. */
+export async function* jsonRecords(source: ByteSource): AsyncGenerator<JsonRecord> {
+  let line = 0;
+  for await (const text of linesOf(source, () => line + 1)) {
+    line++;
+    if (text.trim() === '') continue;
+    let record: unknown;
+    try {
+      record = JSON.parse(text);
+    } catch (error) {
+      throw new TrainError('data', `Line ${line} is not JSON.`, { cause: error });
+    }
+    if (typeof record !== 'object' || record === null || Array.isArray(record)) {
+      throw new TrainError('data', `Line ${line} is not a JSON object.`);
+    }
+    yield { line, record: record as Record<string, unknown> };
+  }
+}
+
+async function* linesOf(source: ByteSource, line: () => number): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
+    } catch (error) {
+      throw new TrainError('data', `Line ${line()} is not UTF-8.`, { cause: error });
+    }
+  };
+  let rest = '';
+  for await (const chunk of chunksOf(source)) {
+    const lines = decode(chunk).split('\n');
+    lines[0] = rest + lines[0]!;
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  rest += decode();
+  if (rest !== '') yield rest;
+}

@@ -1,0 +1,91 @@
+/**
+ * NumPy's `.npy`: a header with type, order and shape, then the elements.
+ *
+ * Follows NEP 1, "A Simple File Format for NumPy Arrays", versions 1 to 3. Arrays in Fortran order
+ * and big-endian elements are brought into row-major, little-endian order.
+ */
+import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
+import { TrainError } from '../train-error.ts';
+
+const TYPES: Readonly<Record<string, NumericType>> = {
+  b1: 'bool',
+  i1: 'int8',
+  i2: 'int16',
+  i4: 'int32',
+  i8: 'int64',
+  u1: 'uint8',
+  u2: 'uint16',
+  u4: 'uint32',
+  u8: 'uint64',
+  f2: 'float16',
+  f4: 'float32',
+  f8: 'float64',
+};
+
+/** The array as a tensor; its bytes are a view of those given where order and endianness allow. @throws TrainError `data`. */
+export function parseNpy(bytes: Uint8Array, what = 'The file'): NumericTensor {
+  if (bytes.byteLength < 10 || String.fromCharCode(...bytes.subarray(0, 6)) !== '\x93NUMPY') {
+    throw new TrainError('data', `${what} is not a NumPy array.`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const long = bytes[6]! >= 2;
+  const start = long ? 12 : 10;
+  if (bytes.byteLength < start) throw new TrainError('data', `${what} is cut off in its header.`);
+  const end = start + (long ? view.getUint32(8, true) : view.getUint16(8, true));
+  if (end > bytes.byteLength) throw new TrainError('data', `${what} is cut off in its header.`);
+  const header = new TextDecoder().decode(bytes.subarray(start, end));
+  const descr = /'descr':\s*'([<>|=])([a-z]\d+)'/.exec(header);
+  const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
+  const dims = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
+  const type = TYPES[descr?.[2] ?? ''];
+  if (type === undefined) {
+    const given = /'descr':\s*('[^']*'|\[.*\])/.exec(header)?.[1] ?? header.trim();
+    throw new TrainError(
+      'data',
+      `${what} has elements of type ${given}; only plain numbers can be read.`,
+    );
+  }
+  if (dims === undefined || order === undefined) {
+    throw new TrainError('data', `${what} has a header without shape and order: ${header.trim()}`);
+  }
+  const shape = dims
+    .split(',')
+    .map((size) => size.trim())
+    .filter(Boolean)
+    .map(Number);
+  const size = elementSize(type);
+  const expected = elementCount(shape) * size;
+  const elements = bytes.subarray(end);
+  if (elements.byteLength !== expected) {
+    throw new TrainError(
+      'data',
+      `${what} has the shape (${shape.join(', ')}) and type ${type}, which take ${expected} bytes, but holds ${elements.byteLength}.`,
+    );
+  }
+  const little = descr![1] === '>' && size > 1 ? swapped(elements, size) : elements;
+  const rowMajor = order === 'True' && shape.length > 1 ? transposed(little, shape, size) : little;
+  return { type, shape, bytes: rowMajor };
+}
+
+function swapped(bytes: Uint8Array, size: number): Uint8Array {
+  const result = new Uint8Array(bytes);
+  for (let at = 0; at < result.byteLength; at += size) result.subarray(at, at + size).reverse();
+  return result;
+}
+
+/** From column-major to row-major order: the first index runs fastest in what is read. */
+function transposed(bytes: Uint8Array, shape: readonly number[], size: number): Uint8Array {
+  const result = new Uint8Array(bytes.byteLength);
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
+  const index = shape.map(() => 0);
+  for (let from = 0; from < bytes.byteLength; from += size) {
+    let to = 0;
+    for (let axis = 0; axis < index.length; axis++) to += index[axis]! * strides[axis]!;
+    result.set(bytes.subarray(from, from + size), to * size);
+    for (let axis = 0; axis < index.length; axis++) {
+      if (++index[axis]! < shape[axis]!) break;
+      index[axis] = 0;
+    }
+  }
+  return result;
+}

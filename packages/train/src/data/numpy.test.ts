@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { float16ToNumber, values } from '@skein/onnx';
+import { describe, expect, it } from 'vitest';
+import { parseNpy } from './npy.ts';
+import { parseNpz } from './npz.ts';
+
+interface Described {
+  readonly shape: number[];
+  readonly elements: number[];
+}
+interface Fixture {
+  readonly cases: readonly (Described & { readonly type: string; readonly npy: string })[];
+  readonly archives: readonly {
+    readonly npz: string;
+    readonly a: Described;
+    readonly labels: Described;
+  }[];
+  readonly refused: string;
+}
+
+const fixture = JSON.parse(
+  readFileSync(new URL('fixtures/numpy.json', import.meta.url), 'utf8'),
+) as Fixture;
+const bytesOf = (base64: string) => Uint8Array.from(Buffer.from(base64, 'base64'));
+
+describe('what NumPy saved', () => {
+  it.each(fixture.cases)('an array of $type $shape', ({ type, shape, elements, npy }) => {
+    const array = parseNpy(bytesOf(npy));
+    expect(array.type).toBe(type);
+    expect(array.shape).toEqual(shape);
+    const numbers = Array.from<number | bigint, number>(values(array), Number);
+    expect(type === 'float16' ? numbers.map(float16ToNumber) : numbers).toEqual(elements);
+  });
+
+  it.each(fixture.archives)('an archive', async ({ npz, a, labels }) => {
+    const arrays = await parseNpz(bytesOf(npz));
+    expect([...arrays.keys()]).toEqual(['a', 'labels']);
+    expect(Array.from(values(arrays.get('a')!))).toEqual(a.elements);
+    expect(arrays.get('labels')!.shape).toEqual(labels.shape);
+  });
+});
+
+it('refuses records, other files and whatever is cut off', () => {
+  expect(() => parseNpy(bytesOf(fixture.refused))).toThrow("elements of type [('x', '<i4')");
+  expect(() => parseNpy(new Uint8Array(20))).toThrow('is not a NumPy array');
+  const whole = bytesOf(fixture.cases.at(-1)!.npy);
+  for (let length = 0; length < whole.byteLength; length++) {
+    expect(() => parseNpy(whole.subarray(0, length))).toThrow(
+      length < 10 ? 'not a NumPy array' : length < 128 ? 'cut off' : 'take 192 bytes',
+    );
+  }
+});
+
+it('reads no damaged archive, wherever it is cut off', async () => {
+  const whole = bytesOf(fixture.archives[1]!.npz);
+  for (let length = 0; length < whole.byteLength; length++) {
+    await expect(parseNpz(whole.subarray(0, length))).rejects.toThrow(/ZIP archive/);
+  }
+  const flipped = bytesOf(fixture.archives[1]!.npz);
+  flipped.fill(0xff, 60, 90);
+  await expect(parseNpz(flipped)).rejects.toThrow('ZIP data are damaged');
+});

@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { columnOf, readCsv, readJsonLines, type Column } from './table.ts';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+describe('CSV', () => {
+  it('types columns by their first value', async () => {
+    const table = await readCsv(bytes('age,sex,height\n31,f,1.75\n40,m,1e0\n52,f,-2\n'));
+    expect(table).toEqual({
+      count: 3,
+      columns: [
+        { name: 'age', kind: 'number', values: Float64Array.of(31, 40, 52) },
+        { name: 'sex', kind: 'category', codes: Int32Array.of(0, 1, 0), categories: ['f', 'm'] },
+        { name: 'height', kind: 'number', values: Float64Array.of(1.75, 1, -2) },
+      ],
+    });
+  });
+
+  it('takes names and types that are given', async () => {
+    const options = { names: ['code', 'value'], kinds: { code: 'category' as const } };
+    const table = await readCsv(bytes('7,1\n3,2\n7,3'), options);
+    expect(columnOf(table, 'code')).toMatchObject({ categories: ['7', '3'] });
+    expect(() => columnOf(table, 'cod')).toThrow("There is no column 'cod', only 'code', 'value'.");
+  });
+
+  it.each([
+    ['', 'The table has no rows.'],
+    ['a,b\n', 'The table has no rows.'],
+    ['a,b\n1,2\n1\n', 'Line 3 has 1 fields, but there are 2 columns.'],
+    ['a,b\n1,2\n1,2,3\n', 'Line 3 has 3 fields, but there are 2 columns.'],
+    ['a,b\n1,2\n1,\n', "Line 3: 'b' is '', but the column holds numbers."],
+    ['a,b\n1,2\nx,1\n', "Line 3: 'a' is 'x', but the column holds numbers."],
+    ['a,b\n1,2\nInfinity,1\n', "Line 3: 'a' is 'Infinity', but the column holds numbers."],
+    ['a,b\n1,u\n1,\n', "Line 3: 'b' is empty."],
+    ['a,a\n1,u\n', "Two columns are named 'a'."],
+  ])('refuses %j', async (text, message) => {
+    await expect(readCsv(bytes(text))).rejects.toThrow(message);
+  });
+
+  it('refuses the type of a column that is not there', async () => {
+    const kinds = { c: 'number' as const };
+    await expect(readCsv(bytes('a\n1\n'), { kinds })).rejects.toThrow("no column 'c' whose type");
+  });
+});
+
+describe('JSON Lines', () => {
+  it('reads what was written, with the columns of the first object in any order', async () => {
+    const number = fc.double({ noNaN: true, noDefaultInfinity: true });
+    const row = fc.record({ x: number, ok: fc.boolean(), name: fc.string({ minLength: 1 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 80 }), async (rows) => {
+        const kinds = { name: 'category' as const };
+        const lines = rows.map(({ x, ok, name }, i) =>
+          JSON.stringify(i % 2 === 0 ? { x, ok, name } : { name, ok, x }),
+        );
+        const table = await readJsonLines(bytes(lines.join('\n')), { kinds });
+        const [x, ok, name] = table.columns;
+        expect(Array.from((x as Column & { kind: 'number' }).values)).toEqual(
+          rows.map((each) => JSON.parse(JSON.stringify(each.x)) as number),
+        );
+        expect(Array.from((ok as Column & { kind: 'number' }).values)).toEqual(
+          rows.map((each) => Number(each.ok)),
+        );
+        const { codes, categories } = name as Column & { kind: 'category' };
+        expect(Array.from(codes, (code) => categories[code])).toEqual(
+          rows.map((each) => each.name),
+        );
+      }),
+      { numRuns: 50, seed: 2 },
+    );
+  });
+
+  it.each([
+    ['\n\n', 'The table has no rows.'],
+    ['{"a":1}\n{"a":1', 'Line 2 is not JSON.'],
+    ['{"a":1}\n\n[1]', 'Line 3 is not a JSON object.'],
+    ['{"a":1}\n{}', "Line 2: 'a' is missing."],
+    ['{"a":1}\n{"a":1,"b":2}', "Line 2: 'b' is not in the first record."],
+    ['{"a":1}\n{"a":null}', "Line 2: 'a' is 'null', but the column holds numbers."],
+    ['{"a":"u"}\n{"a":null}', "Line 2: 'a' is null, but must be a text or a number."],
+    ['{"a":[1]}', "Line 1: 'a' is [1], but must be a text or a number."],
+  ])('refuses %j', async (text, message) => {
+    await expect(readJsonLines(bytes(text))).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,16 @@
+/**
+ * `data`: what was read is not what was promised. `model`: the model cannot be trained as asked.
+ * `diverged`: the loss is no number any more. `checkpoint`: a checkpoint is damaged or of another run.
+ */
+export type TrainErrorKind = 'data' | 'model' | 'diverged' | 'checkpoint';
+
+/** What this package throws about what it was given; the message names the offending part. */
+export class TrainError extends Error {
+  override readonly name = 'TrainError';
+  readonly kind: TrainErrorKind;
+
+  constructor(kind: TrainErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
