@@ -8,8 +8,8 @@
  * Reading proves that the file is a whole model of a supported age. Whether its graph makes sense
  * is `checkModel`'s question.
  */
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { ModelProtoSchema, type ModelProto } from 'onnx-buf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { GraphProtoSchema, ModelProtoSchema, type GraphProto, type ModelProto } from 'onnx-buf';
 import { OnnxError } from './onnx-error.ts';
 import { NEWEST_OPSET } from './operators.gen.ts';
 
@@ -154,4 +154,10 @@ function flawOfOutline(bytes: Uint8Array): string | undefined {
 
 function truncated(bytes: Uint8Array, missing: number): string {
   return `The file is truncated after ${bytes.byteLength} bytes: at least ${missing} more belong to it.`;
+}
+
+/** The same model with parts of its graph replaced. Weights are shared, not copied. */
+export function withGraph(model: Model, parts: Partial<GraphProto>): Model {
+  const graph = Object.assign(create(GraphProtoSchema), model.graph, parts);
+  return Object.assign(create(ModelProtoSchema), model, { graph });
 }

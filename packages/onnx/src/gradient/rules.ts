@@ -1,7 +1,10 @@
 /** The gradient rules by operator: an export's name is the operator's ONNX name. */
+import * as arithmetic from './rules/arithmetic.ts';
 import type { GradientRule } from './rule.ts';
 
-const RULES: Readonly<Record<string, GradientRule>> = {};
+const RULES: Readonly<Record<string, GradientRule>> = {
+  ...arithmetic,
+};
 
 /** The rule of an operator of ai.onnx; `undefined` when it has none. */
 export function gradientRule(opType: string): GradientRule | undefined {

@@ -1,0 +1,308 @@
+/**
+ * Reverse-mode differentiation of a graph, as a function from model to model.
+ *
+ * The result computes what the model computed and, as further outputs named `grad:<name>`, the
+ * gradient of a scalar loss with respect to parameters and inputs. It is written in standard
+ * operators, so that it runs wherever the model runs. The nodes of the forward graph are walked once
+ * backwards; each hands the gradients of its outputs to the rule of its operator, and what arrives
+ * at one value from several readers is added up.
+ *
+ * Only what lies between the wanted values and the loss is differentiated: the rest of the graph may
+ * hold anything. If, Loop and Scan in between are refused, and so is what has no rule.
+ *
+ * Griewank and Walther, Evaluating Derivatives (2008), chapter 3.
+ */
+import { create } from '@bufbuild/protobuf';
+import { NodeProtoSchema, type GraphProto, type NodeProto } from 'onnx-buf';
+import { inferenceOf, named, type Inference } from '../infer/inference.ts';
+import { isStatic } from '../infer/size.ts';
+import { withGraph, type Model } from '../model.ts';
+import { NodeView, readsOf, subgraphsOf, titleOf } from '../node-view.ts';
+import { OnnxError } from '../onnx-error.ts';
+import { liveNodes } from '../passes/dead-nodes.ts';
+import { nodeProto, valueInfoProto } from '../protos.ts';
+import { elementCount } from '../tensor.ts';
+import { filled, GraphWriter } from './graph-writer.ts';
+import { gradientRule } from './rules.ts';
+import type { GradientNode } from './rule.ts';
+
+export interface GradientOptions {
+  /** Name of a value with one element. */
+  readonly loss: string;
+  /**
+   * Initialisers to differentiate with respect to. Default: every one of floating-point numbers that
+   * has axes and that the loss depends on; scalars are taken for constants of a formula.
+   */
+  readonly parameters?: readonly string[];
+  /** Inputs, or any other values, to differentiate with respect to. */
+  readonly inputs?: readonly string[];
+  /**
+   * Gradients of the loss that the graph computes already, by the value that they belong to: the
+   * walk starts there instead of at the loss. `withLoss` gives them.
+   */
+  readonly seeds?: Readonly<Record<string, string>>;
+}
+
+/** Name of the output that holds the gradient with respect to a value. */
+export function gradientName(name: string): string {
+  return `grad:${name}`;
+}
+
+/**
+ * The model with the gradients of its loss as further outputs, in the order of `parameters` and then
+ * `inputs`. The given model stays as it is; weights are shared, not copied.
+ *
+ * @throws OnnxError `unsupported` when a node on the way cannot be differentiated, naming it, and
+ *   when the loss does not depend on a value that was asked for; `invalid` when a name is not in the
+ *   model or the loss is not one number.
+ */
+export function gradient(model: Model, options: GradientOptions): Model {
+  const inference = inferenceOf(model);
+  const graph = model.graph!;
+  const wanted = wantedValues(graph, inference, options);
+  const nodes = graph.node.map(ownNode);
+  const activity = activityOf(nodes, wanted, inference);
+  const writer = new GraphWriter(inference, namesOf(graph), new Set(wanted));
+  const sums = new Contributions(writer);
+  for (const [name, seed] of seedsOf(options, inference, writer)) sums.add(name, seed);
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!;
+    const leads = node.output.some((name) => sums.has(name));
+    if (leads && readsOf(node).some((name) => activity.names.has(name))) {
+      differentiate(node, activity.names, sums, writer);
+    }
+  }
+  const explicit = new Set([...(options.parameters ?? []), ...(options.inputs ?? [])]);
+  const results = new Map<string, string>();
+  for (const name of wanted) {
+    if (sums.has(name)) results.set(name, sums.total(name));
+    else if (explicit.has(name)) throw notReached(`'${name}'`, options.loss, activity.stops);
+  }
+  if (results.size === 0) throw notReached('any parameter', options.loss, activity.stops);
+  return assembled(model, nodes, writer, results, inference, options.loss);
+}
+
+function wantedValues(
+  graph: GraphProto,
+  inference: Inference,
+  { loss, parameters, inputs = [] }: GradientOptions,
+): readonly string[] {
+  const weights = graph.initializer.map(({ name }) => name);
+  const chosen =
+    parameters ??
+    weights.filter((name) => isFloat(inference, name) && inference.of(name)?.shape?.length !== 0);
+  for (const name of [loss, ...chosen, ...inputs]) {
+    if (!namesOf(graph).has(name)) {
+      throw new OnnxError('invalid', `The model has no value named '${name}'.`);
+    }
+  }
+  for (const name of [...chosen, ...inputs]) {
+    if (isFloat(inference, name)) continue;
+    const type = inference.of(name)?.type ?? 'unknown';
+    throw new OnnxError(
+      'unsupported',
+      `'${name}' has the element type ${type}, and only floating-point numbers have gradients.`,
+    );
+  }
+  return [...new Set([...chosen, ...inputs])];
+}
+
+function isFloat(inference: Inference, name: string): boolean {
+  const type = inference.of(name)?.type;
+  return type === 'float32' || type === 'float64' || type === 'float16' || type === 'bfloat16';
+}
+
+function namesOf(graph: GraphProto): Set<string> {
+  return new Set([
+    ...graph.input.map(({ name }) => name),
+    ...graph.initializer.map(({ name }) => name),
+    ...graph.node.flatMap(({ output }) => output),
+  ]);
+}
+
+/** A node whose list of outputs can be added to. */
+function ownNode(node: NodeProto): NodeProto {
+  return Object.assign(create(NodeProtoSchema), node, { output: [...node.output] });
+}
+
+interface Activity {
+  /** Values that depend on what is wanted, through floating-point numbers all the way. */
+  readonly names: ReadonlySet<string>;
+  /** Nodes that make something else of such a value: the gradient ends there. */
+  readonly stops: readonly NodeProto[];
+}
+
+function activityOf(
+  nodes: readonly NodeProto[],
+  wanted: readonly string[],
+  inference: Inference,
+): Activity {
+  const names = new Set(wanted);
+  const stops: NodeProto[] = [];
+  for (const node of nodes) {
+    if (!readsOf(node).some((name) => names.has(name))) continue;
+    // Where the type is not known, the rule will tell.
+    const carriers = node.output.filter(
+      (name) => name !== '' && (inference.of(name) === undefined || isFloat(inference, name)),
+    );
+    if (carriers.length === 0) stops.push(node);
+    for (const name of carriers) names.add(name);
+  }
+  return { names, stops };
+}
+
+function seedsOf(
+  { loss, seeds }: GradientOptions,
+  inference: Inference,
+  writer: GraphWriter,
+): readonly (readonly [string, string])[] {
+  if (seeds !== undefined) return Object.entries(seeds);
+  const known = inference.of(loss);
+  if (known === undefined) {
+    throw new OnnxError('unsupported', `The shape of the loss '${loss}' cannot be inferred.`);
+  }
+  const { type, shape } = known;
+  if (!isStatic(shape) || elementCount(shape) !== 1) {
+    const found =
+      shape === undefined
+        ? 'an unknown shape'
+        : `the shape [${shape.map(named).map(String).join(', ')}]`;
+    throw new OnnxError('invalid', `The loss '${loss}' has ${found}, but must be one number.`);
+  }
+  return [[loss, writer.constant(filled(type, shape, 1))]];
+}
+
+function notReached(name: string, loss: string, stops: readonly NodeProto[]): OnnxError {
+  const stop = stops[0];
+  const why =
+    stop === undefined
+      ? ''
+      : ` ${titleOf(stop)} makes something other than floating-point numbers of it, through which there is no gradient.`;
+  return new OnnxError('unsupported', `The loss '${loss}' does not depend on ${name}.${why}`);
+}
+
+/** Gradients on their way to a value, one from each of its readers. */
+class Contributions {
+  readonly #lists = new Map<string, string[]>();
+  readonly #writer: GraphWriter;
+
+  constructor(writer: GraphWriter) {
+    this.#writer = writer;
+  }
+
+  add(name: string, gradient: string): void {
+    const list = this.#lists.get(name);
+    if (list === undefined) this.#lists.set(name, [gradient]);
+    else list.push(gradient);
+  }
+
+  has(name: string): boolean {
+    return this.#lists.has(name);
+  }
+
+  total(name: string): string {
+    const list = this.#lists.get(name)!;
+    if (list.length > 1) {
+      const sum = this.#writer.emit(list.length === 2 ? 'Add' : 'Sum', list);
+      list.splice(0, list.length, sum);
+    }
+    return list[0]!;
+  }
+}
+
+function differentiate(
+  node: NodeProto,
+  active: ReadonlySet<string>,
+  sums: Contributions,
+  writer: GraphWriter,
+): void {
+  writer.subject = titleOf(node);
+  if (subgraphsOf(node).length > 0) {
+    writer.fail(`gradients through ${node.opType} are not supported`);
+  }
+  const standard = node.domain === '' || node.domain === 'ai.onnx';
+  const rule = standard ? gradientRule(node.opType) : undefined;
+  if (rule === undefined) {
+    const what = standard ? node.opType : `${node.domain}:${node.opType}`;
+    writer.fail(`there is no gradient rule for ${what}`);
+  }
+  const outputGradients = node.output.map((name) =>
+    sums.has(name) ? sums.total(name) : undefined,
+  );
+  const results = rule(new ForwardNode(node, outputGradients, active), writer);
+  results.forEach((result, index) => {
+    const name = node.input[index] ?? '';
+    if (result !== undefined && active.has(name)) sums.add(name, result);
+  });
+}
+
+class ForwardNode extends NodeView implements GradientNode {
+  readonly outputGradients: readonly (string | undefined)[];
+  readonly #active: ReadonlySet<string>;
+
+  constructor(
+    proto: NodeProto,
+    outputGradients: readonly (string | undefined)[],
+    active: ReadonlySet<string>,
+  ) {
+    super(proto);
+    this.outputGradients = outputGradients;
+    this.#active = active;
+  }
+
+  wants(index: number): boolean {
+    return this.#active.has(this.inputs[index] ?? '');
+  }
+
+  demand(index: number): string {
+    const { output } = this.proto;
+    while (output.length <= index) output.push('');
+    if (output[index] === '') output[index] = `${output[0]}/output_${index}`;
+    return output[index]!;
+  }
+}
+
+/** Forward nodes, what the rules wrote, and the gradients under their names. */
+function assembled(
+  model: Model,
+  forward: readonly NodeProto[],
+  writer: GraphWriter,
+  results: ReadonlyMap<string, string>,
+  inference: Inference,
+  loss: string,
+): Model {
+  const graph = model.graph!;
+  const outputs = graph.output.map(({ name }) => name);
+  const needed = new Set([...outputs, loss, ...results.values()]);
+  const backward = liveNodes(writer.nodes, needed);
+  const nodes = [...liveNodes(forward, needed), ...backward];
+  const made = new Map(
+    backward.flatMap((node) => node.output.map((name) => [name, node] as const)),
+  );
+  const renamed = new Map<string, string>();
+  for (const [name, result] of results) {
+    const output = gradientName(name);
+    if (made.has(result) && !renamed.has(result)) renamed.set(result, output);
+    else nodes.push(nodeProto('Identity', output, [renamed.get(result) ?? result], [output], {}));
+  }
+  for (const node of backward) {
+    node.input = node.input.map((name) => renamed.get(name) ?? name);
+    node.output = node.output.map((name) => renamed.get(name) ?? name);
+  }
+  const infoOf = (name: string, of: string) => {
+    const known = inference.of(of);
+    return valueInfoProto(name, known?.type ?? 'float32', known?.shape?.map(named));
+  };
+  return withGraph(model, {
+    node: nodes,
+    initializer: [
+      ...graph.initializer,
+      ...writer.initializers.filter(({ name }) => needed.has(name)),
+    ],
+    output: [
+      ...graph.output,
+      ...(outputs.includes(loss) ? [] : [infoOf(loss, loss)]),
+      ...[...results.keys()].map((name) => infoOf(gradientName(name), name)),
+    ],
+  });
+}

@@ -1,0 +1,322 @@
+/**
+ * Where the rules write: nodes and constants after the forward graph, with types and shapes inferred
+ * as they are added, so that a rule can ask about what another has just made.
+ *
+ * Nodes that would do nothing (a product with 1, a transposition to the same order) are not written,
+ * and a node that exists already is not written twice: rules may be naive and the graph stays lean.
+ */
+import type { NodeProto, TensorProto } from 'onnx-buf';
+import type { Attribute } from '../attribute.ts';
+import { elementTypeNumber } from '../element-type.ts';
+import { numberToBfloat16, numberToFloat16 } from '../half.ts';
+import type { Inference } from '../infer/inference.ts';
+import { isStatic, type Size } from '../infer/size.ts';
+import { OnnxError } from '../onnx-error.ts';
+import { nodeProto, tensorProto } from '../protos.ts';
+import { elementCount, tensor, values, type ElementType, type Tensor } from '../tensor.ts';
+import type { GradientGraph } from './rule.ts';
+
+export class GraphWriter implements GradientGraph {
+  readonly nodes: NodeProto[] = [];
+  readonly initializers: TensorProto[] = [];
+  /** Title of the node whose rule is at work, for messages. */
+  subject = '';
+  readonly #inference: Inference;
+  readonly #taken: Set<string>;
+  /** Initialisers that are trained, and so no constants. */
+  readonly #trained: ReadonlySet<string>;
+  /** What was emitted, by what it computes. */
+  readonly #made = new Map<string, readonly string[]>();
+  #count = 0;
+
+  constructor(inference: Inference, taken: Set<string>, trained: ReadonlySet<string>) {
+    this.#inference = inference;
+    this.#taken = taken;
+    this.#trained = trained;
+  }
+
+  get opset(): number {
+    return this.#inference.opset;
+  }
+
+  emit(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): string {
+    return (
+      this.#simplified(opType, inputs, attributes) ??
+      this.emitAll(opType, inputs, attributes, 1)[0]!
+    );
+  }
+
+  emitAll(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>>,
+    outputs: number,
+  ): readonly string[] {
+    const key = JSON.stringify([opType, inputs, attributes, outputs], (_, value: unknown) =>
+      value instanceof Uint8Array ? Array.from(value) : value,
+    );
+    const existing = opType.startsWith('Random') ? undefined : this.#made.get(key);
+    if (existing !== undefined) return existing;
+    const name = this.#unique(opType);
+    const names = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}_${i}`));
+    const node = nodeProto(opType, name, inputs, names, attributes);
+    this.nodes.push(node);
+    this.#inference.addNode(node);
+    this.#made.set(key, names);
+    return names;
+  }
+
+  constant(value: Tensor): string {
+    // Only small constants are worth the key.
+    const small = value.type !== 'string' && value.bytes.byteLength <= 256;
+    const key = small ? `${value.type}[${value.shape}]${Array.from(value.bytes)}` : undefined;
+    const existing = key === undefined ? undefined : this.#made.get(key);
+    if (existing !== undefined) return existing[0]!;
+    const name = this.#unique('constant');
+    this.initializers.push(tensorProto(name, value));
+    this.#inference.addConstant(name, value);
+    if (key !== undefined) this.#made.set(key, [name]);
+    return name;
+  }
+
+  scalar(value: number, like: string): string {
+    return this.constant(filled(this.typeOf(like), [], value));
+  }
+
+  ints(list: readonly number[]): string {
+    return this.constant(tensor('int64', [list.length], BigInt64Array.from(list, BigInt)));
+  }
+
+  typeOf(name: string): ElementType {
+    const type = this.#inference.of(name)?.type;
+    return type ?? this.fail(`the element type of '${name}' cannot be inferred`);
+  }
+
+  shapeOf(name: string): readonly Size[] | undefined {
+    return this.#inference.of(name)?.shape;
+  }
+
+  rankOf(name: string): number {
+    return this.shapeOf(name)?.length ?? this.fail(`the rank of '${name}' cannot be inferred`);
+  }
+
+  constantOf(name: string): Tensor | undefined {
+    return this.#trained.has(name) ? undefined : this.#inference.constantOf(name);
+  }
+
+  intsOf(name: string): readonly number[] | undefined {
+    const elements = this.#inference.of(name)?.elements;
+    return isStatic(elements) ? elements : undefined;
+  }
+
+  shapeTensor(name: string): string {
+    const shape = this.shapeOf(name);
+    return isStatic(shape) ? this.ints(shape) : this.emit('Shape', [name]);
+  }
+
+  zeros(like: string): string {
+    const shape = this.shapeOf(like);
+    const type = this.typeOf(like);
+    if (isStatic(shape) && elementCount(shape) <= 64) return this.constant(filled(type, shape, 0));
+    return this.emit('ConstantOfShape', [this.shapeTensor(like)], { value: filled(type, [1], 0) });
+  }
+
+  unbroadcast(gradient: string, target: string): string {
+    const from = this.shapeOf(gradient);
+    const to = this.shapeOf(target);
+    if (from === undefined || to === undefined) return this.#unbroadcastAtRun(gradient, target);
+    const leading = from.length - to.length;
+    const axes: number[] = [];
+    for (const [axis, size] of from.entries()) {
+      const wanted = axis < leading ? 1 : to[axis - leading]!;
+      if (size === wanted && axis >= leading) continue;
+      // A number above 1 was never broadcast; two different symbols may have been.
+      if (typeof wanted === 'number' && wanted !== 1) continue;
+      if (typeof wanted === 'string') return this.#unbroadcastAtRun(gradient, target);
+      axes.push(axis);
+    }
+    if (axes.length === 0) return gradient;
+    const onlyLeading = axes.every((axis) => axis < leading);
+    const summed = this.reduceSum(gradient, axes, !onlyLeading);
+    return onlyLeading || leading === 0 ? summed : this.reshapeLike(summed, target);
+  }
+
+  /** Compares the shapes while the graph runs. */
+  #unbroadcastAtRun(gradient: string, target: string): string {
+    if (this.opset < 13) {
+      this.fail(
+        `the shapes that are broadcast cannot be inferred; export the model with opset 13 or newer`,
+      );
+    }
+    const shape = this.emit('Shape', [target]);
+    const missing = this.rankOf(gradient) - this.rankOf(target);
+    const padded =
+      missing === 0
+        ? shape
+        : this.emit('Concat', [this.ints(Array.from({ length: missing }, () => 1)), shape], {
+            axis: 0,
+          });
+    const same = this.emit('Equal', [this.emit('Shape', [gradient]), padded]);
+    const differing = this.emit('NonZero', [this.emit('Not', [same])]);
+    const axes = this.emit('Squeeze', [differing, this.ints([0])]);
+    const summed = this.emit('ReduceSum', [gradient, axes], {
+      keepdims: 1,
+      noop_with_empty_axes: 1,
+    });
+    return this.emit('Reshape', [summed, shape]);
+  }
+
+  reshapeLike(value: string, like: string): string {
+    const shape = this.shapeOf(like);
+    const from = this.shapeOf(value);
+    if (shape !== undefined && isSame(from, shape)) return value;
+    const open = shape?.filter((size) => typeof size !== 'number').length;
+    // One open size is told by the others, unless an axis is empty.
+    if (shape !== undefined && open === 1 && !shape.includes(0)) {
+      const sizes = shape.map((size) => (typeof size === 'number' ? size : -1));
+      return this.#reshaped(value, sizes, shape);
+    }
+    return this.emit('Reshape', [value, this.shapeTensor(like)]);
+  }
+
+  /** Reshape to a list with -1; tells inference the symbol in its place. */
+  #reshaped(value: string, sizes: readonly number[], shape: readonly Size[]): string {
+    const result = this.emit('Reshape', [value, this.ints(sizes)]);
+    this.#inference.addKnown(result, { type: this.typeOf(value), shape });
+    return result;
+  }
+
+  expandLike(value: string, like: string): string {
+    const shape = this.shapeOf(like);
+    if (shape !== undefined && isSame(this.shapeOf(value), shape)) return value;
+    const result = this.emit('Expand', [value, this.shapeTensor(like)]);
+    if (shape !== undefined) {
+      this.#inference.addKnown(result, { type: this.typeOf(value), shape });
+    }
+    return result;
+  }
+
+  reduceSum(value: string, axes: readonly number[], keepDims: boolean): string {
+    return this.#reduce('ReduceSum', 13, value, axes, keepDims);
+  }
+
+  reduceMean(value: string, axes: readonly number[], keepDims: boolean): string {
+    return this.#reduce('ReduceMean', 18, value, axes, keepDims);
+  }
+
+  reduceMax(value: string, axes: readonly number[], keepDims: boolean): string {
+    return this.#reduce('ReduceMax', 18, value, axes, keepDims);
+  }
+
+  #reduce(
+    opType: string,
+    asInputSince: number,
+    value: string,
+    axes: readonly number[],
+    keepDims: boolean,
+  ): string {
+    if (axes.length === 0) return value;
+    const keepdims = keepDims ? 1 : 0;
+    return this.opset >= asInputSince
+      ? this.emit(opType, [value, this.ints(axes)], { keepdims })
+      : this.emit(opType, [value], { axes: this.#counted(value, axes), keepdims });
+  }
+
+  squeeze(value: string, axes: readonly number[]): string {
+    if (axes.length === 0) return value;
+    return this.opset >= 13
+      ? this.emit('Squeeze', [value, this.ints(axes)])
+      : this.emit('Squeeze', [value], { axes: this.#counted(value, axes) });
+  }
+
+  unsqueeze(value: string, axes: readonly number[]): string {
+    if (axes.length === 0) return value;
+    return this.opset >= 13
+      ? this.emit('Unsqueeze', [value, this.ints(axes)])
+      : this.emit('Unsqueeze', [value], { axes: this.#counted(value, axes, axes.length) });
+  }
+
+  /** Axes from the front: before opset 11 they could not be negative. */
+  #counted(value: string, axes: readonly number[], added = 0): readonly number[] {
+    if (axes.every((axis) => axis >= 0)) return axes;
+    const rank = this.rankOf(value) + added;
+    return axes.map((axis) => (axis < 0 ? axis + rank : axis));
+  }
+
+  fail(reason: string): never {
+    throw new OnnxError('unsupported', `${this.subject} cannot be differentiated: ${reason}.`);
+  }
+
+  /** The value that such a node would have, where it exists already. */
+  #simplified(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>>,
+  ): string | undefined {
+    const [a = '', b = ''] = inputs;
+    switch (opType) {
+      case 'Identity':
+        return a;
+      case 'Cast':
+        return attributes['to'] === elementTypeNumber(this.typeOf(a)) ? a : undefined;
+      case 'Mul':
+        if (this.#isScalar(b, 1)) return a;
+        return this.#isScalar(a, 1) ? b : undefined;
+      case 'Div':
+        return this.#isScalar(b, 1) ? a : undefined;
+      case 'Transpose':
+        return (attributes['perm'] as readonly number[]).every((axis, i) => axis === i)
+          ? a
+          : undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #isScalar(name: string, wanted: number): boolean {
+    const value = this.constantOf(name);
+    if (value === undefined || value.shape.length > 0) return false;
+    return (value.type === 'float32' || value.type === 'float64') && values(value)[0] === wanted;
+  }
+
+  #unique(opType: string): string {
+    for (;;) {
+      const name = `gradient/${opType}_${this.#count++}`;
+      if (this.#taken.has(name)) continue;
+      this.#taken.add(name);
+      return name;
+    }
+  }
+}
+
+function isSame(a: readonly Size[] | undefined, b: readonly Size[]): boolean {
+  return a?.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/** A small tensor of one repeated value. */
+export function filled(type: ElementType, shape: readonly number[], value: number): Tensor {
+  const count = elementCount(shape);
+  const repeated = Array.from({ length: count }, () => value);
+  switch (type) {
+    case 'float32':
+      return tensor(type, shape, Float32Array.from(repeated));
+    case 'float64':
+      return tensor(type, shape, Float64Array.from(repeated));
+    case 'float16':
+      return tensor(type, shape, Uint16Array.from(repeated, numberToFloat16));
+    case 'bfloat16':
+      return tensor(type, shape, Uint16Array.from(repeated, numberToBfloat16));
+    case 'int64':
+      return tensor(type, shape, BigInt64Array.from(repeated, BigInt));
+    case 'int32':
+      return tensor(type, shape, Int32Array.from(repeated));
+    case 'bool':
+      return tensor(type, shape, Uint8Array.from(repeated));
+    default:
+      throw new OnnxError('unsupported', `Constants of type ${type} are not written.`);
+  }
+}

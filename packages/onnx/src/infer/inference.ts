@@ -1,0 +1,166 @@
+/**
+ * Types and shapes of every value of a graph before it runs, node by node, so that a graph that is
+ * still being written can be asked about. Sizes may be symbols; shapes that the graph computes
+ * (Shape, Gather, Concat, Reshape) are followed through.
+ *
+ * What has no rule, or depends on data, is unknown; that is never an error. What can never run is.
+ */
+import type { NodeProto, ValueInfoProto } from 'onnx-buf';
+import { elementTypeOf } from '../element-type.ts';
+import { opsetOf, type Model } from '../model.ts';
+import { NodeView } from '../node-view.ts';
+import { OnnxError } from '../onnx-error.ts';
+import { tensorOf } from '../protos.ts';
+import type { Dimension, Tensor, TensorSpec } from '../tensor.ts';
+import { inferredOf } from './shape.ts';
+import { inferenceRule } from './rules.ts';
+import type { Inferred, InferenceNode } from './rule.ts';
+import type { Size } from './size.ts';
+
+/**
+ * Element type and shape of every value that could be inferred: inputs, initialisers and what the
+ * nodes make. Symbols and expressions of them (`12*batch`) are kept, sizes without a name are `null`.
+ *
+ * @throws OnnxError `invalid` naming the first node whose inputs can never fit together.
+ */
+export function inferShapes(model: Model): ReadonlyMap<string, TensorSpec> {
+  const inference = inferenceOf(model);
+  const result = new Map<string, TensorSpec>();
+  for (const [name, { type, shape }] of inference.known) {
+    if (shape !== undefined) result.set(name, { name, type, shape: shape.map(named) });
+  }
+  return result;
+}
+
+/** A symbol that only this program knows is no name. */
+export function named(size: Size): Dimension {
+  return typeof size === 'string' && size.includes('?') ? null : size;
+}
+
+export class Inference {
+  readonly opset: number;
+  readonly #known = new Map<string, Inferred>();
+  readonly #constants = new Map<string, Tensor>();
+  /** What the file itself says of values, for operators without a rule. */
+  readonly #stated: ReadonlyMap<string, ValueInfoProto>;
+
+  constructor(opset: number, stated: readonly ValueInfoProto[] = []) {
+    this.opset = opset;
+    this.#stated = new Map(stated.map((each) => [each.name, each]));
+  }
+
+  get known(): ReadonlyMap<string, Inferred> {
+    return this.#known;
+  }
+
+  of(name: string): Inferred | undefined {
+    return this.#known.get(name);
+  }
+
+  constantOf(name: string): Tensor | undefined {
+    return this.#constants.get(name);
+  }
+
+  addInput(info: ValueInfoProto): void {
+    const inferred = statedOf(info);
+    if (inferred !== undefined && !this.#known.has(info.name)) {
+      this.#known.set(info.name, inferred);
+    }
+  }
+
+  addKnown(name: string, inferred: Inferred): void {
+    this.#known.set(name, inferred);
+  }
+
+  addConstant(name: string, value: Tensor): void {
+    this.#constants.set(name, value);
+    this.#known.set(name, inferredOf(value));
+  }
+
+  addNode(proto: NodeProto): void {
+    const inferred = this.#infer(proto);
+    proto.output.forEach((name, index) => {
+      if (name === '') return;
+      const stated = this.#stated.get(name);
+      const result = inferred[index];
+      if (result?.shape !== undefined) this.#known.set(name, result);
+      else if (stated !== undefined) this.addInput(stated);
+      else if (result !== undefined) this.#known.set(name, result);
+    });
+    const value =
+      proto.opType === 'Constant' ? new NodeView(proto).attributeTensor('value') : undefined;
+    if (value !== undefined) this.#constants.set(proto.output[0]!, value);
+  }
+
+  #infer(proto: NodeProto): readonly (Inferred | undefined)[] {
+    if (proto.domain !== '' && proto.domain !== 'ai.onnx') return [];
+    const rule = inferenceRule(proto.opType);
+    if (rule === undefined) return [];
+    if (proto.input.some((name) => name !== '' && !this.#known.has(name))) return [];
+    return rule(new InferredNode(proto, this));
+  }
+}
+
+class InferredNode extends NodeView implements InferenceNode {
+  readonly #inference: Inference;
+
+  constructor(proto: NodeProto, inference: Inference) {
+    super(proto);
+    this.#inference = inference;
+  }
+
+  get opset(): number {
+    return this.#inference.opset;
+  }
+
+  input(index: number): Inferred | undefined {
+    const name = this.inputs[index] ?? '';
+    return name === '' ? undefined : this.#inference.of(name);
+  }
+
+  given(index: number): Inferred {
+    return this.input(index) ?? this.fail(`input ${index} is missing.`);
+  }
+
+  tensor(index: number): Tensor | undefined {
+    return this.#inference.constantOf(this.inputs[index] ?? '');
+  }
+
+  ints(index: number): readonly number[] | undefined {
+    const elements = this.input(index)?.elements;
+    return elements?.every((each) => typeof each === 'number') ? elements : undefined;
+  }
+
+  unknown(axis: number): Size {
+    return `?${this.outputs[0]}:${axis}`;
+  }
+}
+
+/** Infers the whole graph. */
+export function inferenceOf(model: Model): Inference {
+  const graph = model.graph;
+  if (graph === undefined) throw new OnnxError('invalid', 'The model holds no graph.');
+  const inference = new Inference(opsetOf(model) ?? 1, [...graph.valueInfo, ...graph.output]);
+  for (const each of graph.initializer) {
+    const value = tensorOf(each);
+    const type = elementTypeOf(each.dataType);
+    if (value !== undefined) inference.addConstant(each.name, value);
+    else if (type !== undefined)
+      inference.addKnown(each.name, { type, shape: each.dims.map(Number) });
+  }
+  for (const each of graph.input) inference.addInput(each);
+  for (const each of graph.node) inference.addNode(each);
+  return inference;
+}
+
+function statedOf({ name, type }: ValueInfoProto): Inferred | undefined {
+  if (type?.value.case !== 'tensorType') return undefined;
+  const element = elementTypeOf(type.value.value.elemType);
+  if (element === undefined) return undefined;
+  const shape = type.value.value.shape?.dim.map(({ value }, axis) => {
+    if (value.case === 'dimValue' && value.value >= 0n) return Number(value.value);
+    if (value.case === 'dimParam' && value.value !== '') return value.value;
+    return `?${name}:${axis}`;
+  });
+  return { type: element, shape };
+}
