@@ -178,6 +178,8 @@ async function bringUp(
   const grpc = createGrpcGateway({ ...faces, limits });
 
   started.push(() => serving.drain());
+  // Before anybody can ask: a deployment that is still loading is not an unknown one.
+  await serving.recall();
   // Both at once: while one finishes its last requests, the other must not take new ones.
   started.push(async () => {
     management.close();

@@ -32,6 +32,9 @@ export function createChanges(context: ServingContext): Changes {
     if (changing.has(name) || runs.has(name)) {
       throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being changed already.`);
     }
+    if (deployments.get(name)?.recalled !== undefined) {
+      throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being brought back.`);
+    }
     changing.add(name);
     try {
       await change();

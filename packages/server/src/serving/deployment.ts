@@ -38,6 +38,9 @@ export interface DeploymentOptions extends ObserverOptions {
   readonly random: () => number;
 }
 
+/** Loading takes about this long; nobody knows it of this model yet. */
+const RECALL_RETRY_MS = 1000;
+
 export class Deployment {
   readonly name: string;
   readonly kind: 'onnx' | 'composition';
@@ -48,6 +51,8 @@ export class Deployment {
   updatedAt = '';
   /** Why it cannot serve at all; undefined while it can. */
   failure: string | undefined;
+  /** What it will be, while it is brought back after the start of the node. */
+  recalled: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */
   rollout: Rollout | undefined;
   rolloutStartedAt = '';
@@ -152,6 +157,11 @@ export class Deployment {
     if (this.failure !== undefined) {
       return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
     }
+    if (this.#isRecalled(version)) {
+      return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being brought back.`, {
+        retryAfterMs: RECALL_RETRY_MS,
+      });
+    }
     if (version === undefined) {
       return new SkeinError(
         'NO_REPLICA',
@@ -190,6 +200,16 @@ export class Deployment {
     for (const live of this.#split)
       if (main === undefined || live.weight > main.weight) main = live;
     return main;
+  }
+
+  /** Whether faces can be told what it takes and gives. */
+  get isKnown(): boolean {
+    return this.main !== undefined || this.recalled !== undefined;
+  }
+
+  #isRecalled(version: string | undefined): boolean {
+    const { recalled } = this;
+    return recalled !== undefined && (version === undefined || recalled.versions.includes(version));
   }
 
   /** Makes a version reachable by its name, without a share of the traffic. Replaces one of the same name. */
@@ -258,6 +278,7 @@ export class Deployment {
   describe(version?: string): DeployedModel {
     const live = version === undefined ? this.main : this.#live.get(version);
     if (live === undefined) {
+      if (this.#isRecalled(version)) return this.recalled!;
       throw this.#noTarget({ version } as InferenceRequest);
     }
     return (live.model ??= this.#modelOf(live));

@@ -31,6 +31,31 @@ describe('a restart', () => {
     await next.serving.drain();
   });
 
+  it('knows its deployments before they serve, and lets nobody change them meanwhile', async () => {
+    const scene = await openScene();
+    await deployed(scene);
+    await scene.serving.drain();
+    const { serving } = scene.restart();
+    await serving.recall();
+    expect(serving.list()).toMatchObject([{ name: 'risk', versions: ['1'], ready: false }]);
+    expect(serving.view('risk')).toMatchObject({ status: 'starting', targets: [] });
+    for (const version of [undefined, '1']) {
+      expect(await codeOf(serving.infer(request('risk', { version })))).toBe('NO_REPLICA');
+    }
+    expect(await codeOf(serving.infer(request('risk', { version: '9' })))).toBe('VERSION_UNKNOWN');
+    for (const change of [
+      serving.deploy({ name: 'risk', version: '1' }, ACTOR),
+      serving.rollback('risk', 'why not', ACTOR),
+      serving.undeploy('risk', ACTOR),
+    ]) {
+      expect(await codeOf(change)).toBe('ROLLOUT_IN_PROGRESS');
+    }
+    await serving.start();
+    expect(serving.view('risk').status).toBe('ready');
+    await serving.undeploy('risk', ACTOR);
+    await serving.drain();
+  });
+
   it('wakes an idle deployment by a request', async () => {
     const scene = await openScene();
     await deployed(scene);

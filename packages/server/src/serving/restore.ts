@@ -1,26 +1,38 @@
 /**
- * Brings every deployment back when the node starts. A deployment that cannot come back is `failed`
- * with its reason and waits for somebody to deploy a version again; it does not stop the node.
+ * Brings every deployment back when the node starts, in two steps: what there was is known before
+ * the node listens, so that nobody is told that a deployment does not exist; then the versions are
+ * loaded. A deployment that cannot come back is `failed` with its reason and waits for somebody to
+ * deploy a version again; it does not stop the node.
  *
  * Models come before compositions, because a composition is checked against what it calls.
  */
 import type { DeploymentRecord, HistoryEntry, VersionRecord } from '../state/contract.ts';
 import { newDeployment } from './changes.ts';
 import type { ServingContext } from './context.ts';
+import type { DeployedModel } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 import { bringUp, prepare } from './loading.ts';
 import { effectiveSettings } from './settings.ts';
 
-interface Restoration {
+export interface Restoration {
   readonly row: DeploymentRecord;
   readonly deployment: Deployment;
   readonly versions: readonly { readonly record: VersionRecord; readonly weight: number }[];
 }
 
-export async function restoreDeployments(context: ServingContext): Promise<void> {
+/** Finds out what there was; nothing of it serves yet. */
+export async function recallDeployments(context: ServingContext): Promise<Restoration[]> {
   const rows = await context.state.deployments();
   const found = await Promise.all(rows.map((row) => find(context, row)));
   for (const { deployment } of found) context.deployments.set(deployment.name, deployment);
+  return found;
+}
+
+/** Resolves when each of them serves, idles or has failed. */
+export async function restoreDeployments(
+  context: ServingContext,
+  found: readonly Restoration[],
+): Promise<void> {
   await Promise.all(found.map(({ row }) => noteInterruption(context, row)));
   for (const kind of ['onnx', 'composition'] as const) {
     await Promise.all(
@@ -46,12 +58,32 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Res
         weight,
       })),
     );
-    return { row, versions, deployment: open(versions[0]!.record.kind) };
+    const deployment = open(versions[0]!.record.kind);
+    deployment.recalled = recalled(deployment, versions);
+    return { row, versions, deployment };
   } catch (error) {
     const deployment = open('onnx');
     fail(context, deployment, error);
     return { row, versions: [], deployment };
   }
+}
+
+/** What the deployment will be, as faces tell it until then. */
+function recalled(
+  { name, kind, settings }: Deployment,
+  versions: Restoration['versions'],
+): DeployedModel {
+  const { record } = versions.reduce((a, b) => (b.weight > a.weight ? b : a));
+  return {
+    name,
+    kind,
+    version: record.version,
+    versions: versions.map(({ record }) => record.version),
+    signature: record.signature,
+    ready: false,
+    maxBatchRows: 1,
+    objectiveMs: settings.objective.latencyMs,
+  };
 }
 
 async function restore(
@@ -77,6 +109,8 @@ async function restore(
       deployment.remove(live);
       await live.target.drain().catch(() => {});
     }
+  } finally {
+    deployment.recalled = undefined;
   }
 }
 

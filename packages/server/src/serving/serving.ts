@@ -21,7 +21,7 @@ import type { DeploymentControl } from './control.ts';
 import type { Deployment } from './deployment.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { createJournal } from './journal.ts';
-import { restoreDeployments } from './restore.ts';
+import { recallDeployments, restoreDeployments, type Restoration } from './restore.ts';
 import { createScalingLoop } from './scaling-loop.ts';
 import type { ServingLog } from './serving-log.ts';
 import { targetFactory, type MakeTarget } from './target-factory.ts';
@@ -44,7 +44,9 @@ export interface ServingOptions {
 
 export interface Serving extends Inference, DeploymentControl {
   readonly events: EventBus;
-  /** Brings every deployment back from the state; resolves when each one is warm, idle or failed. */
+  /** Learns from the state which deployments there were; from then on they are known, but not ready. */
+  recall(): Promise<unknown>;
+  /** Brings them back; resolves when each one is warm, idle or failed. */
   start(): Promise<void>;
   /** Takes no new requests, finishes the accepted ones and ends every replica. */
   drain(): Promise<void>;
@@ -100,6 +102,15 @@ export function createServing(options: ServingOptions): Serving {
   };
   const view = (name: string): DeploymentView => viewOf(named(name), clock.now());
 
+  /** A change that is acknowledged is in the history as well. */
+  const written = async (change: Promise<void>): Promise<void> => {
+    await change;
+    await journal.settled();
+  };
+
+  let recalled: Promise<Restoration[]> | undefined;
+  const recall = (): Promise<readonly Restoration[]> => (recalled ??= recallDeployments(context));
+
   return {
     events,
     infer,
@@ -107,30 +118,31 @@ export function createServing(options: ServingOptions): Serving {
     list() {
       const models: DeployedModel[] = [];
       for (const deployment of deployments.values()) {
-        if (deployment.main !== undefined) models.push(deployment.describe());
+        if (deployment.isKnown) models.push(deployment.describe());
       }
       return models;
     },
     isReady: (name, version) => deployments.get(name)?.isReady(version) ?? false,
 
     async deploy(request, actor) {
-      await changes.deploy(request, actor);
+      await written(changes.deploy(request, actor));
       return view(request.name);
     },
     async changeSettings(name, settings, actor) {
-      await changes.changeSettings(name, settings, actor);
+      await written(changes.changeSettings(name, settings, actor));
       return view(name);
     },
     async rollback(name, reason, actor) {
-      await changes.rollback(name, reason, actor);
+      await written(changes.rollback(name, reason, actor));
       return view(name);
     },
-    undeploy: changes.undeploy,
+    undeploy: (name, actor) => written(changes.undeploy(name, actor)),
     view,
     views: () => [...deployments.values()].map((deployment) => viewOf(deployment, clock.now())),
 
+    recall,
     async start() {
-      await restoreDeployments(context);
+      await restoreDeployments(context, await recall());
       scaling.start();
     },
     async drain() {

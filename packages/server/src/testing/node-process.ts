@@ -18,6 +18,8 @@ import { startCli, type CliOutcome } from '../../../cli/src/testing/cli.ts';
 export interface NodeProcessOptions {
   /** Holds the data folder `.skein`; default: a new one, which goes with the node. */
   readonly folder?: string;
+  /** HTTP port; default: any free one. */
+  readonly port?: number;
   /** Further arguments of `skein up`. */
   readonly args?: readonly string[];
   /** API key of `client`. */
@@ -60,7 +62,17 @@ process.once('exit', () => {
 export async function startNodeProcess(options: NodeProcessOptions = {}): Promise<NodeProcess> {
   const folder = options.folder ?? temporaryFolder();
   const up = startCli(
-    ['up', '--port', '0', '--grpc-port', '0', '--log', 'json', '--json', ...(options.args ?? [])],
+    [
+      'up',
+      '--port',
+      String(options.port ?? 0),
+      '--grpc-port',
+      '0',
+      '--log',
+      'json',
+      '--json',
+      ...(options.args ?? []),
+    ],
     { cwd: folder },
   );
   const pid = up.process.pid!;
