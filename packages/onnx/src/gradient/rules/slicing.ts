@@ -9,6 +9,9 @@ export interface Range {
   readonly step?: number;
 }
 
+/** Past the end of every axis. */
+const END = 2 ** 31 - 1;
+
 /** What lies in every one of the ranges; axes that none names are whole. */
 export function slice(graph: GradientGraph, value: string, ranges: readonly Range[]): string {
   if (ranges.length === 0) return value;
@@ -48,9 +51,7 @@ export function shapeFrom(
 ): string {
   const sizes = graph.shapeOf(value)?.slice(axis);
   if (sizes?.every((size) => typeof size === 'number')) return graph.ints([...leading, ...sizes]);
-  const rest = slice(graph, graph.shapeTensor(value), [
-    { axis: 0, start: axis, end: graph.rankOf(value) },
-  ]);
+  const rest = slice(graph, graph.shapeTensor(value), [{ axis: 0, start: axis, end: END }]);
   return leading.length === 0
     ? rest
     : graph.emit('Concat', [graph.ints(leading), rest], { axis: 0 });
