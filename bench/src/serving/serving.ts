@@ -86,7 +86,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     await peer.stop();
 
     progress('latency added at one connection');
-    const latency = await measureAddedLatency(node, mlp, quick ? 2 : 5, quick ? 500 : 2000);
+    const latency = await measureAddedLatency(node, mlp, quick ? 2 : 5, 1);
     await node.client.undeploy({ name: mlp.name });
 
     progress('ceiling of the OCR recogniser');
