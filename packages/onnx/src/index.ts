@@ -12,7 +12,14 @@ export {
   type DenseOptions,
   type MlpOptions,
 } from './layers.ts';
-export { NEWEST_IR_VERSION, opsetOf, readModel, writeModel, type Model } from './model.ts';
+export {
+  NEWEST_IR_VERSION,
+  opsetOf,
+  readModel,
+  withGraph,
+  writeModel,
+  type Model,
+} from './model.ts';
 export { NEWEST_OPSET } from './operators.gen.ts';
 export { OnnxError, type OnnxErrorKind } from './onnx-error.ts';
 export { kaiming, seededRandom, xavier, type Random } from './random.ts';
@@ -34,3 +41,7 @@ export {
   type TensorMap,
   type TensorSpec,
 } from './tensor.ts';
+export { gradient, gradientName, type GradientOptions } from './gradient/gradient.ts';
+export { inferShapes } from './infer/inference.ts';
+export { removeDeadNodes } from './passes/dead-nodes.ts';
+export { tensorOf } from './protos.ts';

@@ -14,6 +14,15 @@ export {
 export { adagrad, type AdagradOptions } from './optimisers/adagrad.ts';
 export { adam, adamW, type AdamOptions } from './optimisers/adam.ts';
 export type { Clipping } from './optimisers/clip.ts';
+export {
+  accuracy,
+  confusionMatrix,
+  f1,
+  macroF1,
+  type ConfusionMatrix,
+} from './metrics/classification.ts';
+export { auc } from './metrics/auc.ts';
+export { calibration, type Calibration, type CalibrationBin } from './metrics/calibration.ts';
 export { lion, type LionOptions } from './optimisers/lion.ts';
 export type { Optimiser, UpdateGraph, UpdateRule } from './optimisers/optimiser.ts';
 export { rmsprop, type RmspropOptions } from './optimisers/rmsprop.ts';
@@ -27,4 +36,7 @@ export {
   type Schedule,
   type StepDecayOptions,
 } from './schedules/schedule.ts';
+export { openStep, type StepSession } from './step/step-session.ts';
+export { trainingStep, type TrainingStep, type TrainingStepOptions } from './step/training-step.ts';
+export type { Backend, BackendOptions, OpenGraph, Tensors } from './run/backend.ts';
 export { TrainError, type TrainErrorKind } from './train-error.ts';

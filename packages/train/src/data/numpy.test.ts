@@ -28,14 +28,14 @@ describe('what NumPy saved', () => {
     const array = parseNpy(bytesOf(npy));
     expect(array.type).toBe(type);
     expect(array.shape).toEqual(shape);
-    const numbers = Array.from<number | bigint, number>(values(array), Number);
+    const numbers = Array.from(values(array) as ArrayLike<number | bigint>, Number);
     expect(type === 'float16' ? numbers.map(float16ToNumber) : numbers).toEqual(elements);
   });
 
   it.each(fixture.archives)('an archive', async ({ npz, a, labels }) => {
     const arrays = await parseNpz(bytesOf(npz));
     expect([...arrays.keys()]).toEqual(['a', 'labels']);
-    expect(Array.from(values(arrays.get('a')!))).toEqual(a.elements);
+    expect(Array.from(values(arrays.get('a')!) as Float32Array)).toEqual(a.elements);
     expect(arrays.get('labels')!.shape).toEqual(labels.shape);
   });
 });

@@ -12,6 +12,8 @@ export interface Optimiser {
   readonly slots: readonly string[];
   /** Whether the rule depends on the number of the step, which is then kept as one more tensor. */
   readonly counts: boolean;
+  /** Whether the update is `p − ηg` and nothing else. */
+  readonly linear?: boolean;
   /** Writes what all parameters share, once; the rule writes one parameter's update. */
   begin(graph: UpdateGraph): UpdateRule;
 }

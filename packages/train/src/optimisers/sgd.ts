@@ -25,6 +25,7 @@ export function sgd(options: SgdOptions = {}): Optimiser {
     name: 'sgd',
     slots: momentum === 0 ? [] : ['velocity'],
     counts: false,
+    linear: momentum === 0 && weightDecay === 0,
     begin: (graph) => {
       const { emit } = graph;
       return (parameter, gradient, [velocity]) => {

@@ -7,7 +7,7 @@
  */
 import { elementTypeNumber, tensor, type GraphBuilder } from '@skein/onnx';
 import { clipGradients, type Clipping } from './clip.ts';
-import type { Optimiser, UpdateGraph } from './optimiser.ts';
+import type { Optimiser, UpdateGraph, UpdateRule } from './optimiser.ts';
 
 /** A tensor that a step takes under its name, and returns under `next/` and its name. */
 export interface Kept {
@@ -38,6 +38,12 @@ function stateOf(optimiser: Optimiser, slot: string, parameter: string): string 
   return `${optimiser.name}.${slot}/${parameter}`;
 }
 
+export interface UpdateOptions {
+  readonly clip?: Clipping | undefined;
+  /** The gradients are those times −η already, and the learning rate is an input already; for a linear optimiser. */
+  readonly lean?: boolean;
+}
+
 /**
  * Adds the updates of all parameters to the graph, with its inputs `learning_rate` (a scalar of the
  * parameters' type), the state, and (declared by the caller) the parameters.
@@ -49,7 +55,7 @@ export function emitUpdates(
   graph: GraphBuilder,
   slopes: readonly Slope[],
   optimiser: Optimiser,
-  clipping?: Clipping,
+  { clip, lean = false }: UpdateOptions = {},
 ): readonly Kept[] {
   const type = slopes[0]?.parameter.type ?? 'float32';
   const states: Kept[] = [];
@@ -62,7 +68,7 @@ export function emitUpdates(
     outputs.set(computed, graph.output(nextOf(name), type, shape));
   };
   const writer = updateGraph(graph, type);
-  const rate = graph.input(LEARNING_RATE, type, []);
+  const rate = lean ? LEARNING_RATE : graph.input(LEARNING_RATE, type, []);
   let number = '';
   if (optimiser.counts) {
     keep(STEP, 'float64', []);
@@ -70,9 +76,9 @@ export function emitUpdates(
     returns(number, STEP, 'float64', []);
   }
   const shared: UpdateGraph = { ...writer, learningRate: rate, stepNumber: number };
-  const rule = optimiser.begin(shared);
+  const rule = lean ? sumRule(shared) : optimiser.begin(shared);
   const raw = slopes.map(({ gradient }) => gradient);
-  const gradients = clipping === undefined ? raw : clipGradients(shared, raw, clipping);
+  const gradients = clip === undefined ? raw : clipGradients(shared, raw, clip);
   slopes.forEach(({ parameter }, i) => {
     const { name, shape } = parameter;
     const slots = optimiser.slots.map((slot) => stateOf(optimiser, slot, name));
@@ -83,6 +89,11 @@ export function emitUpdates(
   });
   rename(graph.graph().node, outputs);
   return states;
+}
+
+/** `Sum`, not `Add`: ONNX Runtime takes a sum, but no addition, into the matrix product before it. */
+function sumRule({ emit }: UpdateGraph): UpdateRule {
+  return (parameter, step) => ({ parameter: emit('Sum', step, parameter), state: [] });
 }
 
 /** Gives nodes' outputs the names under which they leave: an `Identity` would copy them. */

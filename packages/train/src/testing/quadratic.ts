@@ -34,7 +34,7 @@ export async function descend(
     const [gradient] = graph.node('Mul', [name, a]);
     return { parameter: { name, type, shape }, gradient };
   });
-  const kept = emitUpdates(graph, slopes, optimiser, clip);
+  const kept = emitUpdates(graph, slopes, optimiser, { clip });
   const session = await InferenceSession.create(writeModel(graph.model()), {
     intraOpNumThreads: 1,
     logSeverityLevel: 4,

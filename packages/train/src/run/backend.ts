@@ -1,0 +1,36 @@
+/**
+ * What training needs of a runtime: one graph, run many times on the thread that calls, into memory
+ * that the caller owns.
+ *
+ * It is not the serving `Runtime`, whose sessions live in worker threads and hand buffers over: a
+ * step of a quarter of a millisecond cannot pay for that, and its weights would be copied each time.
+ */
+import type { Model, NumericTensor } from '@skein/onnx';
+
+export type Tensors = ReadonlyMap<string, NumericTensor>;
+
+export interface Backend {
+  readonly name: 'native' | 'wasm';
+  /** @throws RuntimeFailure `load` when the model cannot be loaded. */
+  open(model: Model, options?: BackendOptions): Promise<OpenGraph>;
+}
+
+export interface BackendOptions {
+  /** Threads that one operator may use; default 1. */
+  readonly threads?: number;
+}
+
+export interface OpenGraph {
+  /**
+   * Runs the graph once and waits for it; one run at a time.
+   *
+   * @param feeds every input. The tensors are kept as they are.
+   * @param into outputs that are written into tensors of the caller, whose shapes they must have.
+   *   None of them may share memory with a feed: the order in which a graph reads and writes is the
+   *   runtime's.
+   * @returns the outputs that `into` does not name, in new memory.
+   * @throws RuntimeFailure `run` when the graph rejects its input.
+   */
+  run(feeds: Tensors, into?: Tensors): Promise<Tensors>;
+  close(): Promise<void>;
+}

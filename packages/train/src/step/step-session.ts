@@ -1,0 +1,131 @@
+/**
+ * A training step that is open on a backend, with the parameters and the optimiser's state it works
+ * on. Both exist twice: a run reads one copy and writes the other, then they change places. Nothing
+ * is copied or allocated, and a run whose loss is no number is undone by not changing places.
+ *
+ * States: *whole* (between batches) → *gathering* (after `accumulate`) → *whole* (after `step`).
+ */
+import { elementCount, elementSize, values, type NumericTensor } from '@skein/onnx';
+import { LEARNING_RATE, nextOf, type Kept } from '../optimisers/updates.ts';
+import type { Backend, BackendOptions, OpenGraph, Tensors } from '../run/backend.ts';
+import { TrainError } from '../train-error.ts';
+import type { TrainingStep } from './training-step.ts';
+
+export interface StepSession {
+  /**
+   * Trains on one batch. When the loss is not finite, parameters and state stay as they were.
+   * @param batch every input in `inputs` of the step.
+   * @returns the loss of the batch, before the update.
+   */
+  step(batch: Tensors, learningRate: number): Promise<number>;
+  /** Adds a batch's gradient to what the next `step` uses; only for a step with `accumulate`. Returns the loss. */
+  accumulate(batch: Tensors): Promise<number>;
+  /** Parameters and state by name, valid until the next run changes them: copy what must stay. */
+  tensors(): Tensors;
+  /** Goes on from other parameters and state. @throws TrainError `checkpoint` when names, types or shapes differ. */
+  load(tensors: Tensors): void;
+  close(): Promise<void>;
+}
+
+export async function openStep(
+  step: TrainingStep,
+  backend: Backend,
+  options: BackendOptions = {},
+): Promise<StepSession> {
+  const graph = await backend.open(step.model, options);
+  const gathering =
+    step.accumulating === undefined ? undefined : await backend.open(step.accumulating, options);
+  return openSession(step, graph, gathering);
+}
+
+function openSession(
+  step: TrainingStep,
+  graph: OpenGraph,
+  gatheringGraph: OpenGraph | undefined,
+): StepSession {
+  const kept = [...step.parameters, ...step.state];
+  const type = step.parameters[0]!.type;
+  const weights = twice(kept);
+  const sums = twice(step.sums);
+  copyInto(weights.now, step.initial);
+  const rate = zeros({ name: LEARNING_RATE, type, shape: [] });
+  const loss = zeros({ name: step.loss, type: step.lossType, shape: [] });
+  const rateValue = values(rate) as Float32Array;
+  const lossValue = values(loss) as Float32Array;
+
+  return {
+    async step(batch, learningRate) {
+      rateValue[0] = learningRate;
+      const feeds = new Map([...batch, ...weights.now, ...sums.now, [LEARNING_RATE, rate]]);
+      await graph.run(feeds, new Map([[step.loss, loss], ...weights.outputs]));
+      if (Number.isFinite(lossValue[0])) weights.swap();
+      for (const sum of sums.now.values()) sum.bytes.fill(0);
+      return lossValue[0]!;
+    },
+    async accumulate(batch) {
+      if (gatheringGraph === undefined) {
+        throw new TrainError('model', 'The step was made without `accumulate`.');
+      }
+      const frozen = step.parameters.map(({ name }) => [name, weights.now.get(name)!] as const);
+      const feeds = new Map([...batch, ...frozen, ...sums.now]);
+      await gatheringGraph.run(feeds, new Map([[step.loss, loss], ...sums.outputs]));
+      sums.swap();
+      return lossValue[0]!;
+    },
+    tensors: () => weights.now,
+    load(tensors) {
+      for (const each of kept) checkFit(each, tensors.get(each.name));
+      copyInto(weights.now, tensors);
+      for (const sum of sums.now.values()) sum.bytes.fill(0);
+    },
+    async close() {
+      await graph.close();
+      await gatheringGraph?.close();
+    },
+  };
+}
+
+interface Twice {
+  readonly now: Map<string, NumericTensor>;
+  /** The other copy, under the outputs' names. */
+  readonly outputs: Map<string, NumericTensor>;
+  swap(): void;
+}
+
+function twice(kept: readonly Kept[]): Twice {
+  const now = new Map(kept.map((each) => [each.name, zeros(each)]));
+  const outputs = new Map(kept.map((each) => [nextOf(each.name), zeros(each)]));
+  return {
+    now,
+    outputs,
+    swap() {
+      for (const { name } of kept) {
+        const old = now.get(name)!;
+        now.set(name, outputs.get(nextOf(name))!);
+        outputs.set(nextOf(name), old);
+      }
+    },
+  };
+}
+
+function zeros({ type, shape }: Kept): NumericTensor {
+  return { type, shape, bytes: new Uint8Array(elementCount(shape) * elementSize(type)) };
+}
+
+function copyInto(target: Tensors, source: Tensors): void {
+  for (const [name, { bytes }] of target) {
+    const given = source.get(name);
+    if (given !== undefined) bytes.set(given.bytes);
+  }
+}
+
+function checkFit({ name, type, shape }: Kept, found: NumericTensor | undefined): void {
+  const wanted = `${type} [${shape.join(', ')}]`;
+  if (found === undefined) {
+    throw new TrainError('checkpoint', `'${name}', ${wanted}, is missing.`);
+  }
+  const given = `${found.type} [${found.shape.join(', ')}]`;
+  if (given !== wanted) {
+    throw new TrainError('checkpoint', `'${name}' is ${given}, but the step has ${wanted}.`);
+  }
+}
