@@ -4,7 +4,6 @@
  */
 import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
 import { convWeightGradient } from './conv-weight.ts';
-import { slice } from './slicing.ts';
 import { extents, kernelOf, spatialSizes, windowOf, type Size, type Window } from './window.ts';
 
 export const ConvTranspose: GradientRule = (node, graph) => {
@@ -23,30 +22,13 @@ export const ConvTranspose: GradientRule = (node, graph) => {
   function inputGradient(): string {
     const { strides, dilations, begins, ends } = window;
     const pads = [...begins, ...ends];
-    const all = graph.emit('Conv', [dy, w], {
+    return graph.emit('Conv', [dy, w], {
       kernel_shape: kernel,
       strides,
       dilations,
       pads,
       group,
     });
-    // Cells that output padding added in a whole stride make windows of their own.
-    const over = node
-      .attributeInts(
-        'output_padding',
-        kernel.map(() => 0),
-      )
-      .some((cells, i) => cells >= strides[i]!);
-    if (!over) return all;
-    return slice(
-      graph,
-      all,
-      sizes.map((size, i) => ({
-        axis: i + 2,
-        start: 0,
-        end: size ?? graph.fail('its output padding needs a fixed input size'),
-      })),
-    );
   }
 };
 
@@ -85,6 +67,6 @@ function transposedWindowOf(
   const small = totals.map((total) => Math.floor(total / 2));
   const large = totals.map((total, i) => total - small[i]!);
   return mode === 'SAME_UPPER'
-    ? { ...window, begins: large, ends: small }
-    : { ...window, begins: small, ends: large };
+    ? { ...window, begins: small, ends: large }
+    : { ...window, begins: large, ends: small };
 }
