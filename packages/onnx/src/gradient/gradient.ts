@@ -229,7 +229,7 @@ function differentiate(
   const outputGradients = node.output.map((name) =>
     sums.has(name) ? sums.total(name) : undefined,
   );
-  const results = rule(new ForwardNode(node, outputGradients, active), writer);
+  const results = rule(new ForwardNode(node, outputGradients, active, writer), writer);
   results.forEach((result, index) => {
     const name = node.input[index] ?? '';
     if (result !== undefined && active.has(name)) sums.add(name, result);
@@ -239,15 +239,18 @@ function differentiate(
 class ForwardNode extends NodeView implements GradientNode {
   readonly outputGradients: readonly (string | undefined)[];
   readonly #active: ReadonlySet<string>;
+  readonly #writer: GraphWriter;
 
   constructor(
     proto: NodeProto,
     outputGradients: readonly (string | undefined)[],
     active: ReadonlySet<string>,
+    writer: GraphWriter,
   ) {
     super(proto);
     this.outputGradients = outputGradients;
     this.#active = active;
+    this.#writer = writer;
   }
 
   wants(index: number): boolean {
@@ -257,7 +260,10 @@ class ForwardNode extends NodeView implements GradientNode {
   demand(index: number): string {
     const { output } = this.proto;
     while (output.length <= index) output.push('');
-    if (output[index] === '') output[index] = `${output[0]}/output_${index}`;
+    if (output[index] === '') {
+      output[index] = `${output[0]}/output_${index}`;
+      this.#writer.inferAgain(this.proto);
+    }
     return output[index]!;
   }
 }

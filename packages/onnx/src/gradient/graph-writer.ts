@@ -70,6 +70,11 @@ export class GraphWriter implements GradientGraph {
     return names;
   }
 
+  /** Learns of outputs that a forward node has been given. */
+  inferAgain(node: NodeProto): void {
+    this.#inference.addNode(node);
+  }
+
   constant(value: Tensor): string {
     // Only small constants are worth the key.
     const small = value.type !== 'string' && value.bytes.byteLength <= 256;
