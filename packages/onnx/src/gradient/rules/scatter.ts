@@ -1,0 +1,42 @@
+/**
+ * ScatterND and ScatterElements write updates over (or add them to) a copy of the data. What was
+ * written over receives no gradient; the updates receive that of the places that they went to.
+ * Indices that name a place twice have no defined result, and so no gradient, unless they add.
+ */
+import type { GradientNode, GradientGraph, GradientRule } from '../rule.ts';
+
+export const ScatterND: GradientRule = (node, graph) => {
+  const indices = node.inputs[1]!;
+  return scattered(
+    node,
+    graph,
+    (dy, zeros) => graph.emit('ScatterND', [dy, indices, zeros]),
+    (dy) => graph.emit('GatherND', [dy, indices]),
+  );
+};
+
+export const ScatterElements: GradientRule = (node, graph) => {
+  const indices = node.inputs[1]!;
+  const axis = node.attributeInt('axis', 0);
+  return scattered(
+    node,
+    graph,
+    (dy, zeros) => graph.emit('ScatterElements', [dy, indices, zeros], { axis }),
+    (dy) => graph.emit('GatherElements', [dy, indices], { axis }),
+  );
+};
+
+function scattered(
+  node: GradientNode,
+  graph: GradientGraph,
+  erase: (dy: string, zeros: string) => string,
+  read: (dy: string) => string,
+): readonly (string | undefined)[] {
+  const dy = node.outputGradients[0]!;
+  const reduction = node.attributeString('reduction', 'none');
+  if (reduction !== 'none' && reduction !== 'add') {
+    return graph.fail(`its reduction is '${reduction}'; only 'none' and 'add' are supported`);
+  }
+  const erased = () => (reduction === 'add' ? dy : erase(dy, graph.zeros(node.inputs[2]!)));
+  return [node.wants(0) ? erased() : undefined, undefined, node.wants(2) ? read(dy) : undefined];
+}
