@@ -1,4 +1,16 @@
 export { type ByteSource } from './data/bytes.ts';
+export { classLabels, dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
+export {
+  encodeRows,
+  fitEncoder,
+  withEncoder,
+  type CategoryFeature,
+  type Encoder,
+  type Feature,
+  type FitOptions,
+  type NumberFeature,
+  type Target,
+} from './data/encoder.ts';
 export { readIdx } from './data/idx.ts';
 export { parseNpy } from './data/npy.ts';
 export { parseNpz } from './data/npz.ts';

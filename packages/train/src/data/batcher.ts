@@ -1,0 +1,70 @@
+/**
+ * Rows of a dataset as batches of one size, in memory that is used again for each.
+ *
+ * The last batch is filled up with copies of its first row, which a mask of zeros takes out of loss
+ * and gradient: every batch has the same shape, so that a session plans its memory once, and every
+ * row counts the same.
+ */
+import type { NumericTensor } from '@skein/onnx';
+import type { Tensors } from '../run/backend.ts';
+import { TrainError } from '../train-error.ts';
+import { copyRow, emptyRows, type Dataset } from './dataset.ts';
+
+export interface Batch {
+  readonly tensors: Tensors;
+  /** Rows that are not padding; they come first. */
+  readonly rows: number;
+}
+
+export interface Batcher {
+  /** Batches in one pass. */
+  readonly count: number;
+  /** Fills the batch's memory; valid until the next call. */
+  fill(order: Uint32Array, index: number): Batch;
+}
+
+export interface BatcherOptions {
+  readonly size: number;
+  /** Inputs to fill. */
+  readonly inputs: readonly string[];
+  /** Input that is 1 for a row and 0 for padding, float32 [size]; without it the rows must come out even. */
+  readonly mask?: string;
+}
+
+/** @throws TrainError `data` when an input is not in the dataset, or the rows do not come out even and there is no mask. */
+export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions): Batcher {
+  if (mask === undefined && dataset.count % size !== 0) {
+    throw new TrainError(
+      'data',
+      `${dataset.count} rows do not come out even in batches of ${size}, and the loss has no mask for padding.`,
+    );
+  }
+  const batch = new Map<string, NumericTensor>();
+  const pairs = inputs.map((name) => {
+    const source = dataset.tensors.get(name);
+    if (source === undefined) {
+      const names = [...dataset.tensors.keys()].map((each) => `'${each}'`).join(', ');
+      throw new TrainError('data', `The dataset has no '${name}', only ${names}.`);
+    }
+    const target = emptyRows(source, size);
+    batch.set(name, target);
+    return [source, target] as const;
+  });
+  const weights = new Float32Array(size);
+  if (mask !== undefined) {
+    batch.set(mask, { type: 'float32', shape: [size], bytes: new Uint8Array(weights.buffer) });
+  }
+  return {
+    count: Math.ceil(dataset.count / size),
+    fill(order, index) {
+      const start = index * size;
+      const rows = Math.min(size, order.length - start);
+      for (const [source, target] of pairs) {
+        for (let i = 0; i < size; i++)
+          copyRow(source, order[start + (i < rows ? i : 0)]!, target, i);
+      }
+      weights.fill(1, 0, rows).fill(0, rows);
+      return { tensors: batch, rows };
+    },
+  };
+}

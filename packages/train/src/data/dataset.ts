@@ -1,0 +1,96 @@
+/** Rows to train or evaluate on: tensors by input name, whose first axis is the row. */
+import { elementCount, elementSize, seededRandom, values, type NumericTensor } from '@skein/onnx';
+import type { Tensors } from '../run/backend.ts';
+import { TrainError } from '../train-error.ts';
+
+export interface Dataset {
+  /** Rows, at least 1. */
+  readonly count: number;
+  readonly tensors: Tensors;
+}
+
+/** @throws TrainError `data` when there are no rows, or tensors differ in how many they have. */
+export function dataset(tensors: Readonly<Record<string, NumericTensor>>): Dataset {
+  const entries = Object.entries(tensors);
+  const count = entries[0]?.[1].shape[0] ?? 0;
+  if (count === 0) throw new TrainError('data', 'The dataset has no rows.');
+  for (const [name, { shape }] of entries) {
+    if (shape[0] !== count) {
+      throw new TrainError(
+        'data',
+        `'${entries[0]![0]}' has ${count} rows, but '${name}' has ${shape[0] ?? 'no axis of'} rows.`,
+      );
+    }
+  }
+  return { count, tensors: new Map(entries) };
+}
+
+/** Rows of a dataset in a given order, copied. */
+export function selectRows(of: Dataset, rows: ArrayLike<number>): Dataset {
+  const count = rows.length;
+  if (count === 0) throw new TrainError('data', 'No rows were selected.');
+  const tensors = new Map<string, NumericTensor>();
+  for (const [name, source] of of.tensors) {
+    const target = emptyRows(source, count);
+    for (let i = 0; i < count; i++) copyRow(source, rows[i]!, target, i);
+    tensors.set(name, target);
+  }
+  return { count, tensors };
+}
+
+/** The numbers 0 … count − 1 in an order that depends on nothing but the seed (Fisher and Yates). */
+export function shuffled(count: number, seed: number): Uint32Array {
+  const random = seededRandom(seed);
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor(random.next() * (i + 1));
+    const kept = order[i]!;
+    order[i] = order[j]!;
+    order[j] = kept;
+  }
+  return order;
+}
+
+/**
+ * Splits row numbers at random, the first part having `share` of them (at least one row in each).
+ * @throws TrainError `data` when there are fewer than two rows.
+ */
+export function splitRows(
+  count: number,
+  { share, seed }: { readonly share: number; readonly seed: number },
+): readonly [first: Uint32Array, second: Uint32Array] {
+  if (count < 2) throw new TrainError('data', `${count} rows cannot be split.`);
+  const order = shuffled(count, seed);
+  const border = Math.min(Math.max(Math.round(count * share), 1), count - 1);
+  return [order.slice(0, border), order.slice(border)];
+}
+
+/**
+ * Class labels as the int64 that losses take.
+ * @throws TrainError `data` for a label outside 0 … classes − 1 or no whole number, naming the row.
+ */
+export function classLabels(labels: NumericTensor, classes: number): NumericTensor {
+  const given = values(labels);
+  const result = new BigInt64Array(given.length);
+  for (let row = 0; row < given.length; row++) {
+    const label = Number(given[row]);
+    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
+      throw new TrainError(
+        'data',
+        `Row ${row} has the label ${label}, which is out of range: there are ${classes} classes, 0 to ${classes - 1}.`,
+      );
+    }
+    result[row] = BigInt(label);
+  }
+  return { type: 'int64', shape: labels.shape, bytes: new Uint8Array(result.buffer) };
+}
+
+export function emptyRows({ type, shape }: NumericTensor, count: number): NumericTensor {
+  const sizes = [count, ...shape.slice(1)];
+  return { type, shape: sizes, bytes: new Uint8Array(elementCount(sizes) * elementSize(type)) };
+}
+
+export function copyRow(from: NumericTensor, row: number, to: NumericTensor, at: number): void {
+  const size = from.bytes.byteLength / from.shape[0]!;
+  to.bytes.set(from.bytes.subarray(row * size, (row + 1) * size), at * size);
+}
