@@ -38,6 +38,12 @@ export interface Session {
   run(feeds: TensorMap, outputs?: readonly string[]): Promise<RunResult>;
   /** Resolves once, when the worker or process ends without `close()` having been called. */
   readonly lost: Promise<RuntimeFailure>;
+  /**
+   * Takes over a result that has arrived but that the event loop has not handed out yet, so that a
+   * caller in the middle of a long turn can give the backend its next run. About a microsecond.
+   * Absent where results cannot be looked for.
+   */
+  readonly poll?: (() => void) | undefined;
   /** Ends the worker or process. Idempotent. */
   close(): Promise<void>;
 }

@@ -10,6 +10,8 @@ export interface Host {
   send(message: Request, moved: ArrayBuffer[]): void;
   /** Called with every answer; set before the first `send`. */
   onReply: (reply: Reply) => void;
+  /** Calls `onReply` with an answer that waits to be handed out, if there is one. */
+  readonly poll?: (() => void) | undefined;
   /** Resolves when the worker has ended for whatever cause, with a sentence that says how. */
   readonly ended: Promise<string>;
   /** Ends the worker; resolves when it has ended. Idempotent. */

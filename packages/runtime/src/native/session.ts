@@ -29,7 +29,7 @@ export async function openSession(host: Host, request: LoadRequest): Promise<Ses
     throw new RuntimeFailure('load', `The model ended its worker while loading. ${reason}`);
   }
   const run = runner(host, line, signature);
-  const session: Session = { signature, run, lost: line.lost, close };
+  const session: Session = { signature, run, lost: line.lost, poll: host.poll, close };
   hosts.set(session, host);
   return session;
 }

@@ -2,13 +2,17 @@
  * A worker thread: the cheapest hand-over, because buffers move. But a crash in native code takes the
  * node along, and ending the thread waits for a run that is going on, which nothing can interrupt.
  */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
 import type { Reply } from './wire.ts';
 
 export function threadHost(): Host {
+  // A channel of our own, because a worker's built-in one cannot be polled.
+  const { port1: port, port2: workerData } = new MessageChannel();
   const worker = new Worker(WORKER_ENTRY, {
     name: 'skein-session',
+    workerData,
+    transferList: [workerData],
     execArgv: [],
     env: workerEnvironment(),
   });
@@ -17,22 +21,29 @@ export function threadHost(): Host {
     worker.once('error', (error) => {
       cause = `The worker thread failed: ${error instanceof Error ? error.message : String(error)}`;
     });
-    worker.once('messageerror', (error) => {
+    port.once('messageerror', (error: Error) => {
       cause = `An answer of the worker thread could not be received: ${error.message}`;
       void worker.terminate();
     });
-    worker.once('exit', (code) => resolve(cause ?? `The worker thread exited with code ${code}.`));
+    worker.once('exit', (code) => {
+      port.close();
+      resolve(cause ?? `The worker thread exited with code ${code}.`);
+    });
   });
   const host: Host = {
     moves: true,
-    send: (message, moved) => worker.postMessage(message, moved),
+    send: (message, moved) => port.postMessage(message, moved),
     onReply: () => undefined,
+    poll() {
+      const waiting = receiveMessageOnPort(port);
+      if (waiting !== undefined) host.onReply(waiting.message as Reply);
+    },
     ended,
     async end() {
       await worker.terminate();
       await ended;
     },
   };
-  worker.on('message', (reply: Reply) => host.onReply(reply));
+  port.on('message', (reply: Reply) => host.onReply(reply));
   return host;
 }

@@ -6,7 +6,7 @@
  *
  * It imports as little as it can: every module is part of a replica's cold start.
  */
-import { parentPort } from 'node:worker_threads';
+import { workerData, type MessagePort } from 'node:worker_threads';
 import type { Signature } from '@skein/onnx';
 import { env, InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { fromOrt, signatureFrom, toOrt } from '../ort-tensor.ts';
@@ -89,13 +89,14 @@ async function serve(
   );
 }
 
-if (parentPort === null) {
+/** Of a thread; a child process has none. */
+const port = workerData as MessagePort | null;
+if (port === null) {
   dieWithParent();
   process.on('message', (message: Request) => {
     void serve(message, undefined, (reply) => process.send!(reply));
   });
 } else {
-  const port = parentPort;
   port.on('message', (message: Request) => {
     const moved: ArrayBuffer[] = [];
     void serve(message, moved, (reply) => port.postMessage(reply, moved));

@@ -2,7 +2,7 @@
  * When the dispatcher looks again: one timer, set to the earliest time that anybody asked for.
  *
  * The event loop's timers are as coarse as a millisecond; a time that is closer is met by looking
- * once per turn of the loop, which also gathers what its sockets hold.
+ * once per turn of the loop.
  */
 import type { Clock, Instant } from '../contract.ts';
 
@@ -21,7 +21,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings when the event loop has read what its sockets hold. */
+  /** Rings in the next turn of the event loop. */
   soon(): void {
     if (this.#isSoon) return;
     this.#isSoon = true;

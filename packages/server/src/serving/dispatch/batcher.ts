@@ -60,6 +60,13 @@ export interface BatchDecision {
 /** A smaller batch for the sake of one that is behind its plan must keep this part of the throughput. */
 const WORTH = 0.8;
 
+/**
+ * A smaller fixed cost is not worth waiting for: while the replica runs the first row, the gateway
+ * reads the next ones anyway, and waiting would only make the two take turns (measured on a model
+ * with 0.3 ms of fixed cost at 16 connections: a quarter less throughput).
+ */
+const LEAST_SAVING_MS = 2;
+
 /** Writes into `decision`. */
 export function decideBatch(view: BatchView, decision: BatchDecision): void {
   const { now, curve, waitingRows, firstRows } = view;
@@ -86,6 +93,7 @@ export function decideBatch(view: BatchView, decision: BatchDecision): void {
   const gap = 1 / view.arrivalsPerMs;
   if ((more + gap) * rows >= cost * (rows + 1)) return;
   const fixed = cost - rows * (more - cost);
+  if (fixed < LEAST_SAVING_MS) return;
   const until = Math.min(
     Math.max(view.firstEnqueuedAt, view.idleSince) + fixed,
     view.firstDeadline - curve.p99(rows + 1, now),

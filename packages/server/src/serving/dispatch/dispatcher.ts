@@ -5,10 +5,9 @@
  *                        │                   ▲                │
  *                        └─▶ refusal         └── arrival, end of a run, alarm
  *
- * One promise and one ticket per request, one timer per dispatcher. Arrivals are gathered until the
- * event loop has read what its sockets hold, so that requests which came together run together; the
- * end of a run starts the next one before its answers are handed out, so that the replica does not
- * wait until they are written.
+ * One promise and one ticket per request, one timer per dispatcher. An idle replica is offered every
+ * arrival at once, and the end of a run starts the next one before its answers are handed out: so
+ * the replica computes while this thread reads and writes, instead of the two taking turns.
  */
 import { SkeinError, type DeploymentSettings } from '@skein/api';
 import type { Signature } from '@skein/onnx';
@@ -24,7 +23,7 @@ import type {
 } from '../contract.ts';
 import { levelOf } from './admission.ts';
 import { Alarm } from './alarm.ts';
-import { commonOutputs, joinInputs, outputsOf, unevenOutput } from './batch.ts';
+import { BatchRun } from './batch-run.ts';
 import { LatencyModel } from './latency-model.ts';
 import { cancelled, Pending } from './pending.ts';
 import { explainRefusal } from './refusal.ts';
@@ -79,7 +78,7 @@ class Dispatcher implements Target {
   readonly #scheduler: Scheduler<Pending>;
   readonly #replicas: ReplicaSet;
   /** What each busy replica runs. */
-  readonly #running = new Map<Replica, readonly Waiting[]>();
+  readonly #running = new Map<Replica, BatchRun>();
   readonly #hopeless: Waiting[] = [];
   #wanted = 0;
   #warmth: Warmth | undefined;
@@ -156,7 +155,14 @@ class Dispatcher implements Target {
     if (refusal === undefined) {
       this.#seen ??= shapesOf(request.inputs);
       pending.onCancel(() => this.#cancel(ticket));
-      this.#alarm.soon();
+      // At once, not at the end of the turn: gathering first makes this thread and the replica take
+      // turns (measured at 16 connections: 30 % less throughput).
+      if (this.#scheduler.servers.idle > 0) {
+        this.#pump();
+      } else {
+        this.#pollOverdue(now);
+        this.#alarm.at(request.deadline);
+      }
     } else {
       pending.fail(this.#explain(refusal, ticket, now), now);
     }
@@ -220,6 +226,16 @@ class Dispatcher implements Target {
     if (scheduler.queue.requests === 0) this.#rest();
   }
 
+  /**
+   * Looks for results that should be there. A turn of the event loop may read sixteen requests, and
+   * a run that ends meanwhile would leave its replica idle until the last of them.
+   */
+  #pollOverdue(now: Instant): void {
+    for (const server of this.#scheduler.servers.list) {
+      if (server.rows > 0 && now >= server.freeAt) (server as Replica).poll();
+    }
+  }
+
   /** Without any replica to wait for, nobody waits for one. */
   #strand(now: Instant): void {
     const { queue, verdict } = this.#scheduler;
@@ -243,70 +259,45 @@ class Dispatcher implements Target {
   }
 
   #run(replica: Replica, batch: readonly Waiting[], now: Instant): void {
-    let rows = 0;
-    for (const ticket of batch) rows += ticket.rows;
-    this.#scheduler.start(replica, batch, rows, now);
-    this.#running.set(replica, batch);
-    let result: Promise<RunResult>;
-    try {
-      const requests = batch.map(({ cargo }) => cargo.request);
-      const inputs = joinInputs(this.#inputNames, requests, rows);
-      result = replica.run(inputs, commonOutputs(requests));
-    } catch (error) {
-      result = Promise.reject(error);
-    }
-    result.then(
-      (ran) => this.#ran(replica, batch, rows, now, ran),
-      (error: unknown) => this.#broke(replica, batch, error),
+    const run = new BatchRun(batch, now);
+    this.#scheduler.start(replica, batch, run.rows, now);
+    this.#running.set(replica, run);
+    run.start(replica, this.#inputNames).then(
+      (result) => this.#ran(replica, run, result),
+      (error: unknown) => this.#broke(replica, run, error),
     );
   }
 
-  #ran(
-    replica: Replica,
-    batch: readonly Waiting[],
-    rows: number,
-    startedAt: Instant,
-    { outputs, computeMs }: RunResult,
-  ): void {
-    if (this.#running.get(replica) !== batch) return;
+  #ran(replica: Replica, run: BatchRun, result: RunResult): void {
+    if (this.#running.get(replica) !== run) return;
     const { clock, deployment, observer } = this.#options;
+    const { tickets, rows, startedAt } = run;
     const now = clock.now();
-    batch[0]!.lane.curve.record(rows, now - startedAt, now);
+    tickets[0]!.lane.curve.record(rows, now - startedAt, now);
     this.#release(replica, now);
-    observer.batchRan(deployment, this.version, rows, computeMs);
-    const uneven = batch.length === 1 ? undefined : unevenOutput(outputs, rows);
+    observer.batchRan(deployment, this.version, rows, result.computeMs);
+    const uneven = run.uneven(result);
     if (uneven !== undefined) {
       const unbatched = `Output "${uneven}" does not have one row per row of input.`;
       this.#adopt({ maxRows: 1, unbatched });
-      for (const ticket of batch) this.#again(ticket, now);
+      for (const ticket of tickets) this.#again(ticket, now);
     }
     this.#pump();
-    if (uneven !== undefined) return;
-    let from = 0;
-    for (const { cargo, enqueuedAt, rows: count } of batch) {
-      const answer: InferenceAnswer = {
-        version: this.version,
-        outputs: count === rows ? outputs : outputsOf(cargo.request, outputs, from, count),
-        times: { queueMs: startedAt - enqueuedAt, computeMs, batchRows: rows },
-        cached: false,
-      };
-      cargo.answer(answer, now);
-      from += count;
-    }
+    if (uneven === undefined) run.answer(this.version, result, now);
   }
 
   /** A run has not given a result, or its replica is gone. */
-  #broke(replica: Replica, batch: readonly Waiting[], error: unknown): void {
-    if (this.#running.get(replica) !== batch) return;
+  #broke(replica: Replica, run: BatchRun, error: unknown): void {
+    if (this.#running.get(replica) !== run) return;
     const now = this.#options.clock.now();
     const failure = error instanceof RuntimeFailure ? error : undefined;
     this.#release(replica, now);
     if (failure?.kind === 'lost') replica.lose(failure);
-    for (const ticket of batch) {
+    for (const ticket of run.tickets) {
       const { cargo } = ticket;
       if (failure?.kind === 'lost') {
         this.#retry(ticket, now);
-      } else if (batch.length > 1) {
+      } else if (run.tickets.length > 1) {
         // One of them spoilt it for all: apart, only that one fails.
         this.#again(ticket, now);
       } else if (failure?.kind === 'run') {
@@ -407,10 +398,10 @@ class Dispatcher implements Target {
     this.#scheduler.serversChanged();
     observer.replicaChanged(deployment, this.version, replica.snapshot());
     if (replica.state === 'ready' || replica.state === 'gone') this.#alarm.soon();
-    const batch = this.#running.get(replica);
-    if (replica.state === 'gone' && batch !== undefined) {
+    const run = this.#running.get(replica);
+    if (replica.state === 'gone' && run !== undefined) {
       // Not before its replacement is on its way, which its requests may wait for.
-      queueMicrotask(() => this.#broke(replica, batch, replica.failure));
+      queueMicrotask(() => this.#broke(replica, run, replica.failure));
     }
   }
 }

@@ -87,6 +87,11 @@ export class Replica implements Server {
     return run;
   }
 
+  /** Looks for the result of a run that should have ended. */
+  poll(): void {
+    this.#session?.poll?.();
+  }
+
   /** Takes no new runs; ends when it is idle. */
   drain(): void {
     if (this.#isEnding()) return;
