@@ -26,6 +26,7 @@
 import type { Instant } from '../contract.ts';
 import { ArrivalRate } from './arrival-rate.ts';
 import type { LatencyCurve } from './latency-model.ts';
+import { comesBefore, Line } from './line.ts';
 import type { Ticket } from './ticket.ts';
 import { Timeline } from './timeline.ts';
 
@@ -62,13 +63,6 @@ export interface Lane<Cargo> {
   requests: number;
   /** Waiting, in milliseconds of one replica. */
   work: number;
-}
-
-/** One tenant's requests in one lane: a binary heap by turn. */
-export interface Line<Cargo> {
-  readonly tenant: Tenant<Cargo>;
-  readonly lane: Lane<Cargo>;
-  readonly heap: Ticket<Cargo>[];
 }
 
 export interface QueueOptions {
@@ -136,23 +130,14 @@ export class DeadlineQueue<Cargo> {
     }
     ticket.turn = ticket.deadline + (ticket.level - MIDDLE_LEVEL) * this.#options.levelMs;
     this.timeline.insert(ticket);
-    const line = (ticket.line ??= lineOf(tenant, lane));
-    ticket.index = line.heap.length;
-    line.heap.push(ticket);
-    siftUp(line.heap, ticket);
+    lineOf(tenant, lane).push(ticket);
     this.#count(ticket, 1);
   }
 
   /** Takes a ticket out, wherever it stands. */
   remove(ticket: Ticket<Cargo>): void {
     this.timeline.remove(ticket);
-    this.leaveLine(ticket);
-  }
-
-  /** The second half of `remove`, for a ticket that has already left the timeline. */
-  leaveLine(ticket: Ticket<Cargo>): void {
-    removeAt(ticket.line!.heap, ticket.index);
-    ticket.index = -1;
+    ticket.line!.remove(ticket);
     this.#count(ticket, -1);
   }
 
@@ -182,9 +167,8 @@ export class DeadlineQueue<Cargo> {
       }
     }
     let next: Ticket<Cargo> | undefined;
-    for (const { heap } of served!.lines) {
-      const head = heap[0];
-      if (head !== undefined && (next === undefined || isBefore(head, next))) next = head;
+    for (const { head } of served!.lines) {
+      if (head !== undefined && (next === undefined || comesBefore(head, next))) next = head;
     }
     return next;
   }
@@ -192,8 +176,7 @@ export class DeadlineQueue<Cargo> {
   /** Whose turn it is within one lane. */
   nextIn(lane: Lane<Cargo>): Ticket<Cargo> | undefined {
     let next: Ticket<Cargo> | undefined;
-    for (const { tenant, heap } of lane.lines) {
-      const head = heap[0];
+    for (const { tenant, head } of lane.lines) {
       if (head === undefined) continue;
       if (next === undefined || tenant.virtualTime < next.tenant.virtualTime) next = head;
     }
@@ -203,8 +186,7 @@ export class DeadlineQueue<Cargo> {
   /** The request of a lane that is due first, among the first ones of its lines. */
   dueIn(lane: Lane<Cargo>): Ticket<Cargo> | undefined {
     let due: Ticket<Cargo> | undefined;
-    for (const { heap } of lane.lines) {
-      const head = heap[0];
+    for (const { head } of lane.lines) {
       if (head !== undefined && (due === undefined || head.deadline < due.deadline)) due = head;
     }
     return due;
@@ -241,7 +223,7 @@ export class DeadlineQueue<Cargo> {
 
 function lineOf<Cargo>(tenant: Tenant<Cargo>, lane: Lane<Cargo>): Line<Cargo> {
   for (const line of lane.lines) if (line.tenant === tenant) return line;
-  const line: Line<Cargo> = { tenant, lane, heap: [] };
+  const line = new Line(tenant, lane);
   lane.lines.push(line);
   tenant.lines.push(line);
   return line;
@@ -250,48 +232,4 @@ function lineOf<Cargo>(tenant: Tenant<Cargo>, lane: Lane<Cargo>): Line<Cargo> {
 function removeFrom<Item>(items: Item[], item: Item): void {
   const index = items.indexOf(item);
   if (index >= 0) items.splice(index, 1);
-}
-
-function isBefore<Cargo>(a: Ticket<Cargo>, b: Ticket<Cargo>): boolean {
-  return a.turn < b.turn || (a.turn === b.turn && a.order < b.order);
-}
-
-function siftUp<Cargo>(heap: Ticket<Cargo>[], ticket: Ticket<Cargo>): void {
-  let { index } = ticket;
-  while (index > 0) {
-    const parent = heap[(index - 1) >> 1]!;
-    if (!isBefore(ticket, parent)) break;
-    heap[index] = parent;
-    const above = parent.index;
-    parent.index = index;
-    index = above;
-  }
-  heap[index] = ticket;
-  ticket.index = index;
-}
-
-function siftDown<Cargo>(heap: Ticket<Cargo>[], ticket: Ticket<Cargo>): void {
-  let { index } = ticket;
-  for (;;) {
-    let child = heap[2 * index + 1];
-    if (child === undefined) break;
-    const right = heap[2 * index + 2];
-    if (right !== undefined && isBefore(right, child)) child = right;
-    if (!isBefore(child, ticket)) break;
-    const below = child.index;
-    heap[index] = child;
-    child.index = index;
-    index = below;
-  }
-  heap[index] = ticket;
-  ticket.index = index;
-}
-
-function removeAt<Cargo>(heap: Ticket<Cargo>[], index: number): void {
-  const last = heap.pop()!;
-  if (last.index === index) return;
-  last.index = index;
-  heap[index] = last;
-  siftUp(heap, last);
-  siftDown(heap, last);
 }

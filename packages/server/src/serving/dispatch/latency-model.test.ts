@@ -6,7 +6,7 @@ import { LatencyModel, type LatencyCurve } from './latency-model.ts';
 function warmed(cost: (rows: number) => number): LatencyCurve {
   const curve = new LatencyModel().curve(100);
   for (let rows = 1; rows <= 32; rows *= 2) {
-    for (let i = 0; i < 3; i++) curve.seed(rows, cost(rows), 0);
+    for (let i = 0; i < 3; i++) curve.seed(rows, cost(rows));
   }
   return curve;
 }
@@ -37,8 +37,8 @@ describe('shape', () => {
 
   test('a new class of row size starts from the nearest one, scaled by the elements', () => {
     const model = new LatencyModel();
-    for (let i = 0; i < 5; i++) model.curve(1_024).seed(1, 10, i);
-    for (let i = 0; i < 5; i++) model.curve(1_000_000).seed(1, 5_000, i);
+    for (let i = 0; i < 5; i++) model.curve(1_024).seed(1, 10);
+    for (let i = 0; i < 5; i++) model.curve(1_000_000).seed(1, 5_000);
     expect(model.curve(2_048).p50(1, 5)).toBeCloseTo(20, 6);
     expect(model.curve(512).p50(1, 5)).toBeCloseTo(5, 6);
   });
@@ -86,6 +86,36 @@ describe('pace', () => {
     expect(curve.p50(32, 4)).toBeCloseTo(68 * 5, 0);
     for (let i = 0; i < 2; i++) curve.record(2, 8, 4 + i);
     expect(curve.p50(32, 6)).toBeCloseTo(68, 0);
+  });
+
+  test('sizes keep their distances while only some of them run, however much those vary', () => {
+    const random = seededRandom(3);
+    const curve = warmed((rows) => 4 + 2 * rows);
+    for (let i = 0; i < 200_000; i++) {
+      const rows = i % 3 === 0 ? 2 : 4;
+      curve.record(rows, (4 + 2 * rows) * Math.exp(random.next() - 0.5), i);
+    }
+    for (const rows of [1, 2, 4, 16, 32]) {
+      expect(curve.p50(rows, 200_000) / (4 + 2 * rows)).toBeGreaterThan(0.8);
+      expect(curve.p50(rows, 200_000) / (4 + 2 * rows)).toBeLessThan(1.25);
+    }
+  });
+
+  test('a size that was warmed under a passing load is corrected by its runs beside others', () => {
+    const curve = warmed((rows) => (rows === 16 ? 5 : 1) * (4 + 2 * rows));
+    for (let i = 0; i < 600; i++) {
+      const rows = i % 10 === 0 ? 16 : 4;
+      curve.record(rows, 4 + 2 * rows, i);
+    }
+    expect(curve.p50(16, 600) / 36).toBeLessThan(1.15);
+    expect(curve.p50(4, 600) / 12).toBeCloseTo(1, 1);
+  });
+
+  test('a size that has not run for long is at most as dear as its rows in smaller runs', () => {
+    const curve = warmed((rows) => (rows >= 8 ? 10 : 1) * (4 + 2 * rows));
+    expect(curve.p50(32, 0)).toBeCloseTo(680, 6);
+    for (let i = 0; i < 300; i++) curve.record(4, 12, i);
+    expect(curve.p50(32, 300)).toBeCloseTo(96, 6);
   });
 
   test('a single stall does not move the median', () => {

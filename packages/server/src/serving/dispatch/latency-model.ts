@@ -2,7 +2,7 @@
  * How long a run takes, by rows and by the size of a row, as learnt from the runs themselves.
  *
  * Each size class (a quarter of an octave of elements per row) has a curve over rows: its shape.
- * The curve keeps samples at every row count up to 8 and at four counts per octave above, and
+ * The curve keeps the cost of every row count up to 8 and of four counts per octave above, and
  * interpolates between those that it has seen. A class that is met for the first time inherits the
  * nearest curve, scaled by the elements. All classes share one pace (`pace.ts`):
  *
@@ -12,13 +12,14 @@
  * request experiences, the thread's wake-up included.
  */
 import type { Instant } from '../contract.ts';
+import { CostCell } from './cost-cell.ts';
 import { Pace } from './pace.ts';
-import { SampleWindow } from './sample-window.ts';
 
 const EXACT_ROWS = 8;
 const CELLS_PER_OCTAVE = 4;
-const SAMPLES_PER_CELL = 32;
 const BUDGETS_PER_OCTAVE = 8;
+/** Of a run, as far as the clock and the event loop can tell. */
+const SHORTEST_MS = 0.001;
 /** A smaller batch is preferred as long as it reaches this share of the best throughput. */
 const GOOD_THROUGHPUT = 0.97;
 
@@ -71,9 +72,8 @@ export class LatencyCurve {
 
   readonly #pace: Pace;
   readonly #onUse: (curve: LatencyCurve) => void;
-  /** Durations divided by the level at their time. */
-  readonly #cells: (SampleWindow | undefined)[] = [];
-  /** Medians per cell, filled in between and around the cells with samples. */
+  readonly #cells: (CostCell | undefined)[] = [];
+  /** Costs at level 1 per cell, filled in between and below the cells with samples. */
   #shape = new Float64Array(0);
   #stale = false;
   /** `efficientRows` by budget class, for one bound of rows; forgotten with every run. */
@@ -95,22 +95,19 @@ export class LatencyCurve {
   /** @param ms from hand-over to result. */
   record(rows: number, ms: number, now: Instant): void {
     this.#refresh();
-    const cell = cellOf(rows);
-    // The first run of a size says how large it is, not how fast the machine is.
-    if (this.#cells[cell] === undefined) return this.seed(rows, ms, now);
-    const shape = interpolate(this.#shape, rows);
-    this.#pace.note(ms / shape, now);
-    // A cell speaks for its largest row count.
-    this.seed(rows, (ms * this.#shape[cell]!) / shape, now);
+    const position = cellOf(rows);
+    // Beyond what is known, a run says how large its size is, not how fast the machine is.
+    if (position >= this.#shape.length) return this.seed(rows, ms);
+    const cell = (this.#cells[position] ??= new CostCell(this.#shape[position]));
+    this.#pace.note(Math.max(ms, SHORTEST_MS), interpolate(this.#shape, rows), cell, now);
+    this.#used();
   }
 
-  /** Learns the shape only: for runs that say nothing about the pace. */
-  seed(rows: number, ms: number, now: Instant): void {
-    const cell = (this.#cells[cellOf(rows)] ??= new SampleWindow(SAMPLES_PER_CELL));
-    cell.record(ms / this.#pace.level, now);
-    this.#stale = true;
-    this.learnt = true;
-    this.#onUse(this);
+  /** Learns from a warming run, which says nothing about the pace. */
+  seed(rows: number, ms: number): void {
+    const cell = (this.#cells[cellOf(rows)] ??= new CostCell());
+    cell.seed(Math.max(ms, SHORTEST_MS) / this.#pace.level);
+    this.#used();
   }
 
   /** Median of a run of `rows`; 0 while nothing is known. */
@@ -156,8 +153,8 @@ export class LatencyCurve {
     this.#refresh();
     const { level, tail } = this.#pace;
     const known: KnownLatency[] = [];
-    this.#cells.forEach((window, cell) => {
-      if (window === undefined) return;
+    this.#cells.forEach((cost, cell) => {
+      if (cost === undefined) return;
       const p50Ms = this.#shape[cell]! * level;
       known.push({ rows: rowsOf(cell), p50Ms, p99Ms: p50Ms * tail });
     });
@@ -182,12 +179,18 @@ export class LatencyCurve {
     return 1;
   }
 
+  #used(): void {
+    this.#stale = true;
+    this.learnt = true;
+    this.#onUse(this);
+  }
+
   #inherit(ancestor: LatencyCurve): void {
     const ratio = 2 ** ((this.sizeClass - ancestor.sizeClass) / CELLS_PER_OCTAVE);
-    ancestor.#cells.forEach((window, cell) => {
-      if (window === undefined) return;
-      const own = new SampleWindow(SAMPLES_PER_CELL);
-      own.record(window.quantile(0.5) * ratio, 0);
+    ancestor.#cells.forEach((known, cell) => {
+      if (known === undefined) return;
+      const own = new CostCell();
+      own.seed(known.ms * ratio);
       this.#cells[cell] = own;
     });
     this.#stale = true;
@@ -199,13 +202,19 @@ export class LatencyCurve {
     this.#goodRows.length = 0;
     const size = this.#cells.length;
     if (this.#shape.length !== size) this.#shape = new Float64Array(size);
-    let known = -1;
+    let last = -1;
     for (let cell = 0; cell < size; cell++) {
-      const window = this.#cells[cell];
-      if (window === undefined) continue;
-      this.#shape[cell] = window.quantile(0.5);
-      this.#fillGap(known, cell);
-      known = cell;
+      const known = this.#cells[cell];
+      if (known === undefined) continue;
+      this.#shape[cell] = known.ms;
+      if (last >= 0 && known.isStale(this.#pace.runs)) {
+        // What has long not been run is tried again if it could be better: at worst, a batch takes
+        // as long as its rows in smaller ones.
+        const apart = (this.#shape[last]! * rowsOf(cell)) / rowsOf(last);
+        this.#shape[cell] = Math.min(known.ms, apart);
+      }
+      this.#fillGap(last, cell);
+      last = cell;
     }
     // Fewer rows never take longer: a larger batch corrects what is too slow below it.
     for (let cell = size - 2; cell >= 0; cell--) {

@@ -12,6 +12,7 @@
  * idle node refuse requests, they sink: soon one is accepted, and its run tells the truth.
  */
 import type { Instant } from '../contract.ts';
+import type { CostCell } from './cost-cell.ts';
 import { SampleWindow } from './sample-window.ts';
 
 const LEVEL_SAMPLES = 31;
@@ -19,9 +20,14 @@ const VARIATION_SAMPLES = 128;
 const VARIATION_AGE_MS = 10_000;
 /** A ratio this far from the level may belong to a new one. Getting slower needs more evidence. */
 const FAR = 1.6;
+/** … and if it is also this far beyond what varies anyway, and more than the scheduler of the machine explains. */
 const BEYOND = 1.1;
+const LOW = 0.03;
+const JITTER_MS = 0.5;
 const FASTER_STREAK = 2;
 const SLOWER_STREAK = 4;
+/** How much more often another size must run to become the one that defines the pace. */
+const CLEARLY = 1.5;
 /** Beyond this, a tail is a stall of the machine, which admission cannot plan for. */
 const MAX_TAIL = 5;
 /** With fewer samples, the largest one and a margin stand for the tail. */
@@ -29,6 +35,12 @@ const FEW_SAMPLES = 16;
 const FEW_SAMPLES_MARGIN = 1.2;
 /** Estimates halve in this time while an idle node refuses because of them. */
 const HALF_LIFE_MS = 500;
+
+interface Run {
+  /** Of its duration to the shape's. */
+  readonly ratio: number;
+  readonly cell: CostCell;
+}
 
 export class Pace {
   /** Multiple of the shape that a run takes now. */
@@ -38,27 +50,38 @@ export class Pace {
 
   readonly #recent = new SampleWindow(LEVEL_SAMPLES);
   readonly #variation = new SampleWindow(VARIATION_SAMPLES, VARIATION_AGE_MS);
-  /** Ratios far on one side, which may become a new level. */
-  readonly #streak: number[] = [];
+  /** The size that runs most: the pace is measured by it. */
+  #reference: CostCell | undefined;
+  /** Runs far on one side, which may become a new level. */
+  readonly #streak: Run[] = [];
+  #streakSide: -1 | 0 | 1 = 0;
   #refusingSince: Instant = Infinity;
 
-  /** @param ratio duration of a run over the shape's. */
-  note(ratio: number, now: Instant): void {
+  /** Runs so far. */
+  runs = 0;
+
+  /**
+   * @param ms that a run took.
+   * @param shapeMs that its size takes at level 1.
+   * @param cell of its size, which learns from it unless the level has changed.
+   */
+  note(ms: number, shapeMs: number, cell: CostCell, now: Instant): void {
+    const run = { ratio: ms / shapeMs, cell };
+    this.runs++;
     const sunken = this.#refusingSince < now;
     this.#refusingSince = Infinity;
-    const side = this.#sideOf(ratio);
-    if (this.#streak.length > 0 && side !== this.#sideOf(this.#streak[0]!)) {
-      this.#countAsVariation(now);
-    }
+    const isJitter = Math.abs(ms - shapeMs * this.level) < JITTER_MS;
+    const side = isJitter ? 0 : this.#sideOf(run.ratio);
+    if (side !== this.#streakSide) this.#endStreak(now);
+    this.#streakSide = side;
     if (side === 0) {
-      this.#variation.record(ratio / this.level, now);
-      this.#recent.record(ratio, now);
+      this.#count(run, now);
     } else {
-      this.#streak.push(ratio);
+      this.#streak.push(run);
       const needed = side > 0 ? SLOWER_STREAK : sunken ? 1 : FASTER_STREAK;
       if (this.#streak.length >= needed) this.#changeLevel(now);
     }
-    this.level = this.#recent.count === 0 ? this.level : this.#recent.quantile(0.5);
+    if (this.#recent.count > 0) this.level = this.#recent.quantile(0.5);
     this.tail = this.#findTail();
   }
 
@@ -75,16 +98,24 @@ export class Pace {
 
   #changeLevel(now: Instant): void {
     this.#recent.clear();
-    for (const ratio of this.#streak) this.#recent.record(ratio, now);
+    for (const { ratio } of this.#streak) this.#recent.record(ratio, now);
     this.#streak.length = 0;
   }
 
-  #countAsVariation(now: Instant): void {
-    for (const ratio of this.#streak) {
-      this.#variation.record(ratio / this.level, now);
-      this.#recent.record(ratio, now);
-    }
+  /** A streak that was too short for a new level was variation. */
+  #endStreak(now: Instant): void {
+    for (const run of this.#streak) this.#count(run, now);
     this.#streak.length = 0;
+  }
+
+  #count({ ratio, cell }: Run, now: Instant): void {
+    const residual = ratio / this.level;
+    this.#variation.record(residual, now);
+    this.#recent.record(ratio, now);
+    cell.count(this.runs);
+    const reference = (this.#reference ??= cell);
+    if (cell.part(this.runs) > CLEARLY * reference.part(this.runs)) this.#reference = cell;
+    if (cell !== this.#reference) cell.learn(residual);
   }
 
   #findTail(): number {
@@ -101,7 +132,7 @@ export class Pace {
   #sideOf(ratio: number): -1 | 0 | 1 {
     const residual = ratio / this.level;
     if (residual > FAR && residual > this.tail * BEYOND) return 1;
-    const usual = this.#variation.count < FEW_SAMPLES ? 1 : this.#variation.quantile(0.01);
+    const usual = this.#variation.count < FEW_SAMPLES ? 1 : this.#variation.quantile(LOW);
     return residual * FAR < 1 && residual * BEYOND < usual ? -1 : 0;
   }
 }

@@ -2,7 +2,7 @@ import { seededRandom, type Random } from '@skein/onnx';
 import { describe, expect, test } from 'vitest';
 import { LatencyModel } from './latency-model.ts';
 import { Scheduler } from './scheduler.ts';
-import { inTime, poisson, simulate, type Arrival, type Outcome } from './simulation.ts';
+import { inTime, poisson, simulate, type Arrival, type Outcome } from './testing/simulation.ts';
 import { Ticket } from './ticket.ts';
 
 const COSTS: Record<string, (rows: number) => number> = {

@@ -5,7 +5,8 @@
  * Intrusive on purpose: a request costs this one object, and leaving any structure needs no search.
  */
 import type { Instant } from '../contract.ts';
-import type { Lane, Line, Tenant } from './deadline-queue.ts';
+import type { Lane, Tenant } from './deadline-queue.ts';
+import type { Line } from './line.ts';
 
 export class Ticket<Cargo = unknown> {
   readonly cargo: Cargo;
@@ -32,7 +33,7 @@ export class Ticket<Cargo = unknown> {
   totalWork = 0;
   latestFree = 0;
 
-  // Its place in its line, see `deadline-queue.ts`.
+  // Its place in its line, see `line.ts`.
   line: Line<Cargo> | undefined = undefined;
   index = -1;
   /** The deadline, moved by the priority level. */

@@ -142,7 +142,7 @@ async function measure(
       const start = clock.now();
       await session.run(inputs);
       took = clock.now() - start;
-      model.curve(elementsPerRow).seed(rows, took, clock.now());
+      model.curve(elementsPerRow).seed(rows, took);
     }
     if (rows >= maxRows || took > longestRunMs || clock.now() > endAt) return;
   }

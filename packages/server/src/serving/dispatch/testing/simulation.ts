@@ -2,11 +2,11 @@
  * A server that exists only in numbers: the real scheduler in front of replicas whose runs take as
  * long as a function says. Tests drive thousands of seeded cases through it in milliseconds.
  */
-import type { Instant } from '../contract.ts';
-import { LatencyModel } from './latency-model.ts';
-import { Scheduler, type Refusal } from './scheduler.ts';
-import type { Server } from './servers.ts';
-import { Ticket } from './ticket.ts';
+import type { Instant } from '../../contract.ts';
+import { LatencyModel } from '../latency-model.ts';
+import { Scheduler, type Refusal } from '../scheduler.ts';
+import type { Server } from '../servers.ts';
+import { Ticket } from '../ticket.ts';
 
 export interface Arrival {
   readonly at: Instant;
@@ -81,7 +81,7 @@ export function simulate(
   if (options.seed !== false) {
     for (const lane of laneNames) {
       for (let rows = 1; rows <= maxRows; rows *= 2) {
-        for (let i = 0; i < 10; i++) curveOf(lane).seed(rows, cost(rows, lane, 0), 0);
+        for (let i = 0; i < 10; i++) curveOf(lane).seed(rows, cost(rows, lane, 0));
       }
     }
   }

@@ -1,0 +1,46 @@
+/** One run of a replica and the requests in it. */
+import type { RunResult } from '@skein/runtime';
+import type { Instant } from '../contract.ts';
+import { commonOutputs, joinInputs, outputsOf, unevenOutput } from './batch.ts';
+import type { Pending } from './pending.ts';
+import type { Replica } from './replica.ts';
+import type { Ticket } from './ticket.ts';
+
+export class BatchRun {
+  readonly tickets: readonly Ticket<Pending>[];
+  readonly rows: number;
+  readonly startedAt: Instant;
+
+  constructor(tickets: readonly Ticket<Pending>[], startedAt: Instant) {
+    this.tickets = tickets;
+    this.startedAt = startedAt;
+    let rows = 0;
+    for (const ticket of tickets) rows += ticket.rows;
+    this.rows = rows;
+  }
+
+  /** @throws RuntimeFailure as the session does; anything else is a fault of ours. */
+  async start(replica: Replica, inputNames: readonly string[]): Promise<RunResult> {
+    const requests = this.tickets.map(({ cargo }) => cargo.request);
+    const inputs = joinInputs(inputNames, requests, this.rows);
+    return replica.run(inputs, commonOutputs(requests));
+  }
+
+  /** The output that keeps the run from being taken apart; undefined when all have a row per row. */
+  uneven({ outputs }: RunResult): string | undefined {
+    return this.tickets.length === 1 ? undefined : unevenOutput(outputs, this.rows);
+  }
+
+  /** Hands every request its part. */
+  answer(version: string, { outputs, computeMs }: RunResult, now: Instant): void {
+    let from = 0;
+    for (const { cargo, enqueuedAt, rows } of this.tickets) {
+      const own =
+        this.tickets.length === 1 ? outputs : outputsOf(cargo.request, outputs, from, rows);
+      const queueMs = this.startedAt - enqueuedAt;
+      const times = { queueMs, computeMs, batchRows: this.rows };
+      cargo.answer({ version, outputs: own, times, cached: false }, now);
+      from += rows;
+    }
+  }
+}

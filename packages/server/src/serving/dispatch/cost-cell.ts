@@ -1,0 +1,58 @@
+/**
+ * What a run of one size costs at level 1, in milliseconds.
+ *
+ * A run says what size and pace cost together, never which of them. So one size, that which runs
+ * most, stays as it is and defines the pace; the others are measured against it when they run. Were
+ * all of them to move, the noise of those that run would slowly carry them away from those that do not.
+ */
+
+/** Runs over which a cell's part of all runs is taken. */
+const MEMORY = 64;
+/** Part of a difference that a run corrects, once there are a few samples. */
+const GAIN = 0.1;
+/** The largest difference that one run can tell. */
+const FAR = 2;
+/** A cell that has not run for so many runs may be wrong by what has changed since. */
+const STALE_AFTER = 256;
+
+export class CostCell {
+  ms: number;
+  samples: number;
+  /** Part of the recent runs, as of run number `#countedAt`. */
+  #part = 0;
+  #countedAt = 0;
+
+  /** @param ms what its neighbours make expect; counts as one sample. */
+  constructor(ms?: number) {
+    this.ms = ms ?? 0;
+    this.samples = ms === undefined ? 0 : 1;
+  }
+
+  /** Warming runs a size a few times: the fastest is the one that nothing disturbed. */
+  seed(ms: number): void {
+    this.ms = this.samples === 0 ? ms : Math.min(this.ms, ms);
+    this.samples++;
+  }
+
+  /** @param run number of the run, over all cells. */
+  count(run: number): void {
+    this.#part = this.part(run) + 1 / MEMORY;
+    this.#countedAt = run;
+    this.samples++;
+  }
+
+  /** This cell's part of the runs lately. */
+  part(run: number): number {
+    return this.#part * (1 - 1 / MEMORY) ** (run - this.#countedAt);
+  }
+
+  /** @param residual of what a run took to what it was expected to take. */
+  learn(residual: number): void {
+    const gain = Math.max(GAIN, 1 / this.samples);
+    this.ms *= Math.min(FAR, Math.max(1 / FAR, residual)) ** gain;
+  }
+
+  isStale(run: number): boolean {
+    return run - this.#countedAt > STALE_AFTER;
+  }
+}

@@ -1,0 +1,78 @@
+/** One tenant's requests in one lane, ordered by turn: a binary heap whose entries know their places. */
+import type { Lane, Tenant } from './deadline-queue.ts';
+import type { Ticket } from './ticket.ts';
+
+export class Line<Cargo> {
+  readonly tenant: Tenant<Cargo>;
+  readonly lane: Lane<Cargo>;
+  readonly #heap: Ticket<Cargo>[] = [];
+
+  constructor(tenant: Tenant<Cargo>, lane: Lane<Cargo>) {
+    this.tenant = tenant;
+    this.lane = lane;
+  }
+
+  /** Whose turn is first. */
+  get head(): Ticket<Cargo> | undefined {
+    return this.#heap[0];
+  }
+
+  push(ticket: Ticket<Cargo>): void {
+    ticket.line = this;
+    ticket.index = this.#heap.length;
+    this.#heap.push(ticket);
+    this.#siftUp(ticket);
+  }
+
+  remove(ticket: Ticket<Cargo>): void {
+    const { index } = ticket;
+    const last = this.#heap.pop()!;
+    ticket.index = -1;
+    if (last === ticket) return;
+    last.index = index;
+    this.#heap[index] = last;
+    this.#siftUp(last);
+    this.#siftDown(last);
+  }
+
+  #siftUp(ticket: Ticket<Cargo>): void {
+    const heap = this.#heap;
+    let { index } = ticket;
+    while (index > 0) {
+      const above = (index - 1) >> 1;
+      const parent = heap[above]!;
+      if (!comesBefore(ticket, parent)) break;
+      heap[index] = parent;
+      parent.index = index;
+      index = above;
+    }
+    heap[index] = ticket;
+    ticket.index = index;
+  }
+
+  #siftDown(ticket: Ticket<Cargo>): void {
+    const heap = this.#heap;
+    let { index } = ticket;
+    for (;;) {
+      let below = 2 * index + 1;
+      let child = heap[below];
+      if (child === undefined) break;
+      const right = heap[below + 1];
+      if (right !== undefined && comesBefore(right, child)) {
+        child = right;
+        below++;
+      }
+      if (!comesBefore(child, ticket)) break;
+      heap[index] = child;
+      child.index = index;
+      index = below;
+    }
+    heap[index] = ticket;
+    ticket.index = index;
+  }
+}
+
+/** Of equal turns, the one that came first. */
+export function comesBefore<Cargo>(a: Ticket<Cargo>, b: Ticket<Cargo>): boolean {
+  return a.turn < b.turn || (a.turn === b.turn && a.order < b.order);
+}
