@@ -1,0 +1,59 @@
+/** A deployment without replicas on a real node: a cold request waits for one if its deadline allows, else it is told. */
+import { rmSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import type { ErrorBody } from '@skein/api';
+import { mlp } from '@skein/onnx';
+import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
+
+const X = { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) };
+const BODY = JSON.stringify({
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
+});
+
+it('cold requests wake it, all of them are answered, and the history says why', async () => {
+  const folder = temporaryFolder();
+  {
+    await using node = await startNodeProcess({ folder });
+    await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
+      objective: { latencyMs: 30_000 },
+      replicas: { min: 0, max: 1 },
+    });
+    expect((await node.stop()).code).toBe(0);
+  }
+  await using node = await startNodeProcess({ folder });
+  const view = () => node.client.getDeployment({ name: 'risk' });
+  expect(await view()).toMatchObject({ status: 'idle', targets: [{ replicas: [] }] });
+  expect((await fetch(`${node.url}/v2/models/risk/ready`)).status).toBe(200);
+
+  const impatient = await cold(node, 50);
+  expect([impatient.status, impatient.body.code]).toEqual([
+    503,
+    expect.stringMatching(/^(NO_REPLICA|DEADLINE_UNREACHABLE)$/),
+  ]);
+  expect(impatient.body.retryAfterMs).toBeGreaterThan(0);
+
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => node.client.infer('risk', { x: X })),
+  );
+  expect(answers.map(({ version }) => version)).toEqual(answers.map(() => '1'));
+  expect(await view()).toMatchObject({ status: 'ready' });
+  const { entries } = await node.client.deploymentHistory({ name: 'risk', kind: 'scaled' });
+  expect(entries[0]).toMatchObject({
+    actor: 'skein',
+    reason: 'a request arrived while there was no replica',
+    details: { from: 0, to: 1 },
+  });
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function cold(
+  { url }: NodeProcess,
+  timeoutMs: number,
+): Promise<{ status: number; body: Partial<ErrorBody> }> {
+  const response = await fetch(`${url}/v2/models/risk/infer`, {
+    method: 'POST',
+    headers: { 'skein-timeout-ms': String(timeoutMs) },
+    body: BODY,
+  });
+  return { status: response.status, body: (await response.json()) as Partial<ErrorBody> };
+}
