@@ -51,14 +51,6 @@ export interface DispatcherOptions {
 
 type Waiting = Ticket<Pending>;
 
-/** The longest run of a batch that is of any use, as a share of the objective. */
-const LONGEST_RUN = 0.5;
-/** What a priority level is worth, as a share of the objective. */
-const LEVEL = 0.5;
-/** No run counts as stuck before this time, in milliseconds, and as a multiple of the objective. */
-const PATIENCE_MS = 60_000;
-const PATIENCE = 3;
-
 /** A version without replicas: `scaleTo` starts them. */
 export function createDispatcher(options: DispatcherOptions): Target {
   return new Dispatcher(options);
@@ -100,14 +92,13 @@ class Dispatcher implements Target {
       maxRows: settings.batching.maxRows,
       maxRequests: settings.maxQueue,
       objectiveMs,
-      levelMs: objectiveMs * LEVEL,
       weightOf: options.weightOf ?? (() => 1),
     });
     this.#replicas = new ReplicaSet({
       clock,
       version,
       closesMidRun: settings.isolation === 'process',
-      patienceMs: Math.max(PATIENCE_MS, PATIENCE * objectiveMs),
+      objectiveMs,
       open: () => {
         const { threads, device, isolation } = settings;
         return options.runtime.open(options.model, { threads, device, isolation });
@@ -118,7 +109,7 @@ class Dispatcher implements Target {
           model: this.#model,
           clock,
           maxRows: settings.batching.maxRows,
-          longestRunMs: objectiveMs * LONGEST_RUN,
+          objectiveMs,
           seen: this.#seen,
           known: this.#warmth,
         });

@@ -51,7 +51,7 @@ beforeEach(() => {
     open,
     warm: async () => {},
     closesMidRun: true,
-    patienceMs: 60_000,
+    objectiveMs: 500,
     version: '1',
     onChange: () => {},
   });
@@ -180,7 +180,7 @@ describe('replica set', () => {
       open,
       warm: async () => {},
       closesMidRun: true,
-      patienceMs: 60_000,
+      objectiveMs: 500,
       version: '1',
       onChange: (changed) => void (replica = changed),
     });

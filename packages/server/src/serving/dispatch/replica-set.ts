@@ -21,8 +21,10 @@ const GOOD_SERVICE_RUNS = 1_000;
 const LOADING_GUESS_MS = 1_000;
 /** How often runs are looked at that may never end. */
 const WATCH_EVERY_MS = 5_000;
-/** A run that takes this many times what it should at p99 does not end any more. */
-const STUCK_FACTOR = 20;
+/** A run does not end any more after all of this: a time, objectives, and what it should take at p99. */
+const STUCK_MS = 60_000;
+const STUCK_OBJECTIVES = 3;
+const STUCK_RUNS = 20;
 /** Lost replicas that a snapshot still shows. */
 const REMEMBERED = 3;
 
@@ -32,8 +34,8 @@ export interface ReplicaSetOptions {
   readonly warm: (session: Session) => Promise<void>;
   /** See `ReplicaOptions`. */
   readonly closesMidRun: boolean;
-  /** Milliseconds below which no run counts as stuck. */
-  readonly patienceMs: number;
+  /** The deployment's objective, in milliseconds. */
+  readonly objectiveMs: number;
   /** For messages. */
   readonly version: string;
   /** The replica has entered its state; it left `before`. */
@@ -158,11 +160,12 @@ export class ReplicaSet {
 
   /** A model may loop for ever: its replica is given up, and replaced like a lost one. */
   #endStuck(): void {
-    const now = this.#options.clock.now();
+    const { clock, objectiveMs } = this.#options;
+    const now = clock.now();
     for (const replica of this.#live.slice()) {
       if (replica.rows === 0) continue;
       const expected = replica.freeBy - replica.startedAt;
-      const patience = Math.max(this.#options.patienceMs, STUCK_FACTOR * expected);
+      const patience = Math.max(STUCK_MS, STUCK_OBJECTIVES * objectiveMs, STUCK_RUNS * expected);
       if (now - replica.startedAt < patience) continue;
       const seconds = Math.round((now - replica.startedAt) / 1000);
       replica.lose(new RuntimeFailure('lost', `A run has not ended after ${seconds} s.`));

@@ -349,7 +349,6 @@ describe('bounds', () => {
         maxRows: 1,
         maxRequests: 10,
         objectiveMs: 500,
-        levelMs: 250,
         weightOf: () => 1,
       });
       scheduler.servers.expectedAt = expectedAt;

@@ -7,7 +7,7 @@
 import type { Instant } from '../contract.ts';
 import { assess, type Backlog, type Candidate, type Verdict } from './admission.ts';
 import { decideBatch, type BatchDecision } from './batcher.ts';
-import { DeadlineQueue, type Lane, type QueueOptions } from './deadline-queue.ts';
+import { DeadlineQueue, type Lane } from './deadline-queue.ts';
 import { Selection } from './selection.ts';
 import { Servers, type Server } from './servers.ts';
 import type { Standing } from './timeline.ts';
@@ -15,7 +15,9 @@ import type { Ticket } from './ticket.ts';
 
 export type Refusal = 'QUEUE_FULL' | 'DEADLINE_UNREACHABLE' | 'NO_REPLICA';
 
-export interface SchedulerOptions extends QueueOptions {
+export interface SchedulerOptions {
+  /** Share of a tenant among those that wait. */
+  readonly weightOf: (tenant: string) => number;
   /** Rows that one run may hold. */
   readonly maxRows: number;
   /** Requests that may wait. */
@@ -28,6 +30,8 @@ export interface SchedulerOptions extends QueueOptions {
 const BATCH_SHARE = 0.5;
 /** Every so many decisions a larger batch is tried where it is safe: what is never run is never learnt. */
 const EXPLORE_EVERY = 16;
+/** What a priority level is worth in deadline, as a part of the objective. */
+const LEVEL = 0.5;
 
 export class Scheduler<Cargo> {
   readonly queue: DeadlineQueue<Cargo>;
@@ -69,9 +73,10 @@ export class Scheduler<Cargo> {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.maxRows = options.maxRows;
-    this.queue = new DeadlineQueue(options);
+    const { weightOf, objectiveMs } = options;
+    this.queue = new DeadlineQueue({ weightOf, levelMs: objectiveMs * LEVEL });
     this.#selection = new Selection(this.queue, this.servers, (lane) =>
-      this.#goodRows(lane, options.objectiveMs),
+      this.#goodRows(lane, objectiveMs),
     );
   }
 

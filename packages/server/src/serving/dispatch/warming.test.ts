@@ -31,7 +31,7 @@ async function warmUp(
     model: latencies,
     clock: performance,
     maxRows: 8,
-    longestRunMs: 1_000,
+    objectiveMs: 2_000,
     seen: undefined,
     known: undefined,
     ...options,
@@ -125,7 +125,7 @@ describe('warming', () => {
   });
 
   test('stops at sizes that are too slow to be of use', async () => {
-    const { latencies } = await warmUp(mlp({ sizes: [8, 4], seed: 1 }), { longestRunMs: 0 });
+    const { latencies } = await warmUp(mlp({ sizes: [8, 4], seed: 1 }), { objectiveMs: 0 });
     expect(latencies.known().map(({ rows }) => rows)).toEqual([1]);
   });
 });

@@ -19,6 +19,8 @@ import { likelyShapes, syntheticRequest, type Shapes } from './synthetic-inputs.
 /** Warming ends after this long, however many sizes are left. */
 const BUDGET_MS = 1_000;
 const RUNS_PER_SIZE = 2;
+/** A size whose run takes more of the objective would never be used, so larger ones are not tried. */
+const LONGEST_RUN = 0.5;
 
 export interface WarmingOptions {
   readonly signature: Signature;
@@ -26,8 +28,8 @@ export interface WarmingOptions {
   readonly clock: Clock;
   /** Rows that one run may hold by the settings. */
   readonly maxRows: number;
-  /** A size whose run takes longer than this would never be used, so larger ones are not tried. */
-  readonly longestRunMs: number;
+  /** The deployment's objective, in milliseconds. */
+  readonly objectiveMs: number;
   /** Shapes of a real request. */
   readonly seen: Shapes | undefined;
   /** What another replica of the version has found out. */
@@ -127,7 +129,7 @@ async function findDependence(
 /** Seeds the latency model with runs of 1, 2, 4, … `maxRows` rows. */
 async function measure(
   session: Session,
-  { signature, model, clock, longestRunMs }: WarmingOptions,
+  { signature, model, clock, objectiveMs }: WarmingOptions,
   shapes: Shapes,
   maxRows: number,
 ): Promise<void> {
@@ -144,6 +146,6 @@ async function measure(
       took = clock.now() - start;
       model.curve(elementsPerRow).seed(rows, took);
     }
-    if (rows >= maxRows || took > longestRunMs || clock.now() > endAt) return;
+    if (rows >= maxRows || took > objectiveMs * LONGEST_RUN || clock.now() > endAt) return;
   }
 }

@@ -69,7 +69,6 @@ export function simulate(
     maxRequests: options.maxRequests ?? 1024,
     objectiveMs,
     weightOf: (tenant) => weights[tenant] ?? 1,
-    levelMs: objectiveMs / 2,
   });
   for (let i = 0; i < replicas; i++) {
     scheduler.servers.list.push({ rows: 0, startedAt: 0, freeAt: 0, freeBy: 0, idleSince: 0 });
