@@ -43,6 +43,8 @@ export async function closedLoop(options: ClosedLoop): Promise<ClosedLoopResult>
     ]);
     const { stdout } = await run('h2load', [
       ...(options.protocol === 'http1' ? ['--h1'] : []),
+      // Long enough for the compiler of either server, and for what a server learns from its runs.
+      '--warm-up-time=1',
       '-D',
       String(options.seconds),
       '-c',

@@ -18,6 +18,8 @@ const STALE_AFTER = 256;
 export class CostCell {
   ms: number;
   samples: number;
+  /** Whether it has never run: what it costs was concluded from other sizes. */
+  isGuess: boolean;
   /** Part of the recent runs, as of run number `#countedAt`. */
   #part = 0;
   #countedAt = 0;
@@ -26,6 +28,7 @@ export class CostCell {
   constructor(ms?: number) {
     this.ms = ms ?? 0;
     this.samples = ms === undefined ? 0 : 1;
+    this.isGuess = ms !== undefined;
   }
 
   /** Warming runs a size a few times: the fastest is the one that nothing disturbed. */
@@ -39,6 +42,7 @@ export class CostCell {
     this.#part = this.part(run) + 1 / MEMORY;
     this.#countedAt = run;
     this.samples++;
+    this.isGuess = false;
   }
 
   /** This cell's part of the runs lately. */

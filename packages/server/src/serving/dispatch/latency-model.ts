@@ -122,6 +122,11 @@ export class LatencyCurve {
     return this.p50(rows, now) * this.#pace.tail;
   }
 
+  /** Whether a run of `rows` has never been seen, not even while warming. */
+  isGuess(rows: number): boolean {
+    return this.#cells[cellOf(rows)]?.isGuess ?? true;
+  }
+
   /** An idle node has refused a request because of these estimates. */
   refuse(now: Instant): void {
     this.#pace.refuse(now);
@@ -189,9 +194,7 @@ export class LatencyCurve {
     const ratio = 2 ** ((this.sizeClass - ancestor.sizeClass) / CELLS_PER_OCTAVE);
     ancestor.#cells.forEach((known, cell) => {
       if (known === undefined) return;
-      const own = new CostCell();
-      own.seed(known.ms * ratio);
-      this.#cells[cell] = own;
+      this.#cells[cell] = new CostCell(known.ms * ratio);
     });
     this.#stale = true;
   }

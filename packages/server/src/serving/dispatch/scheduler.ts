@@ -7,6 +7,7 @@
 import type { Instant } from '../contract.ts';
 import { assess, type Backlog, type Candidate, type Verdict } from './admission.ts';
 import { decideBatch, type BatchDecision } from './batcher.ts';
+import { rowsToTry } from './exploration.ts';
 import { DeadlineQueue, type Lane } from './deadline-queue.ts';
 import { Selection } from './selection.ts';
 import { Servers, type Server } from './servers.ts';
@@ -28,8 +29,6 @@ export interface SchedulerOptions {
 
 /** A batch may take at most this part of the time that its requests have, so that they can wait for the one before. */
 const BATCH_SHARE = 0.5;
-/** Every so many decisions a larger batch is tried where it is safe: what is never run is never learnt. */
-const EXPLORE_EVERY = 16;
 /** What a priority level is worth in deadline, as a part of the objective. */
 const LEVEL = 0.5;
 
@@ -228,7 +227,7 @@ export class Scheduler<Cargo> {
         now,
         curve: lane.curve,
         maxRows: lane.batches ? this.maxRows : 1,
-        goodRows: ++this.#decisions % EXPLORE_EVERY === 0 ? goodRows * 2 : goodRows,
+        goodRows: rowsToTry(goodRows, ++this.#decisions, lane.curve),
         waitingRows: lane.batches ? lane.rows : first.rows,
         firstRows: first.rows,
         firstDeadline: first.deadline,
