@@ -11,8 +11,8 @@ import { opsetOf, type Model } from '../model.ts';
 import { NodeView } from '../node-view.ts';
 import { OnnxError } from '../onnx-error.ts';
 import { tensorOf } from '../protos.ts';
-import type { Dimension, Tensor, TensorSpec } from '../tensor.ts';
-import { inferredOf } from './shape.ts';
+import type { Dimension, NumericTensor, Tensor, TensorSpec } from '../tensor.ts';
+import { inferredOf, LONGEST_LIST } from './shape.ts';
 import { inferenceRule } from './rules.ts';
 import type { Inferred, InferenceNode } from './rule.ts';
 import type { Size } from './size.ts';
@@ -87,9 +87,25 @@ export class Inference {
       else if (stated !== undefined) this.addInput(stated);
       else if (result !== undefined) this.#known.set(name, result);
     });
-    const value =
-      proto.opType === 'Constant' ? new NodeView(proto).attributeTensor('value') : undefined;
+    const value = this.#valueOf(proto);
     if (value !== undefined) this.#constants.set(proto.output[0]!, value);
+  }
+
+  /** Constants, and lists that exporters put together of constants, such as the scales of a Resize. */
+  #valueOf(proto: NodeProto): Tensor | undefined {
+    if (proto.opType === 'Constant') return new NodeView(proto).attributeTensor('value');
+    if (proto.opType !== 'Concat') return undefined;
+    const parts = proto.input.map((name) => this.#constants.get(name));
+    const bytes = [];
+    let length = 0;
+    for (const part of parts) {
+      if (part === undefined || part.type === 'string' || part.shape.length !== 1) return undefined;
+      bytes.push(...part.bytes);
+      length += part.shape[0]!;
+    }
+    if (length > LONGEST_LIST) return undefined;
+    const { type } = parts[0]! as NumericTensor;
+    return { type, shape: [length], bytes: Uint8Array.from(bytes) };
   }
 
   #infer(proto: NodeProto): readonly (Inferred | undefined)[] {

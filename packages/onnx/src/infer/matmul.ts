@@ -42,13 +42,13 @@ export const matmul: Readonly<Record<string, InferenceRule>> = {
       if (shape.length !== term.length) {
         node.fail(`'${term}' of '${equation}' does not fit the shape ${shown(shape)}.`);
       }
-      for (const [axis, letter] of [...term].entries()) {
+      for (const [axis, letter] of Array.from(term).entries()) {
         if (typeof sizes.get(letter) !== 'number') sizes.set(letter, shape[axis]!);
         counts.set(letter, (counts.get(letter) ?? 0) + 1);
       }
     }
     const implicit = [...counts.keys()].filter((letter) => counts.get(letter) === 1).sort();
-    const output = right === undefined ? implicit : [...right];
+    const output = right === undefined ? implicit : Array.from(right);
     return [{ type, shape: output.map((letter) => sizes.get(letter)!) }];
   },
 };

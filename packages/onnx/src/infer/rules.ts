@@ -1,7 +1,13 @@
 /** The inference rules by operator. */
 import { elementwise } from './elementwise.ts';
+import { generation } from './generation.ts';
+import { indexing } from './indexing.ts';
 import { matmul } from './matmul.ts';
+import { recurrent } from './recurrent.ts';
 import { reduction } from './reduction.ts';
+import { normalization } from './normalization.ts';
+import { resizing } from './resize.ts';
+import { windowOperators } from './window.ts';
 import type { InferenceRule } from './rule.ts';
 import { shapeOperators } from './shape.ts';
 
@@ -10,6 +16,12 @@ const RULES: Readonly<Record<string, InferenceRule>> = {
   ...matmul,
   ...reduction,
   ...shapeOperators,
+  ...indexing,
+  ...generation,
+  ...recurrent,
+  ...normalization,
+  ...resizing,
+  ...windowOperators,
 };
 
 /** The rule of an operator of ai.onnx; `undefined` when it has none. */

@@ -1,17 +1,23 @@
 /** Operators that rearrange a tensor, and those that compute shapes. */
 import type { Tensor } from '../tensor.ts';
-import { values } from '../tensor.ts';
+import { elementCount, values } from '../tensor.ts';
 import { broadcast } from './broadcast.ts';
 import { axisOf, shown, type Inferred, type InferenceNode, type InferenceRule } from './rule.ts';
 import { isStatic, plus, product, quotient, sum, type Size } from './size.ts';
 
-const LONGEST_LIST = 256;
+/** Elements of a list beyond which they are not followed. */
+export const LONGEST_LIST = 256;
 
 export const shapeOperators: Readonly<Record<string, InferenceRule>> = {
   Constant: (node) => [constant(node)],
   ConstantOfShape: (node) => {
-    const type = node.attributeTensor('value')?.type ?? 'float32';
-    return [{ type, shape: asShape(node, 0) }];
+    const value = node.attributeTensor('value');
+    const type = value?.type ?? 'float32';
+    const shape = asShape(node, 0);
+    const count = isStatic(shape) ? elementCount(shape) : Infinity;
+    const repeated = value === undefined ? undefined : inferredOf(value).elements?.[0];
+    if (repeated === undefined || count > LONGEST_LIST) return [{ type, shape }];
+    return [{ type, shape, elements: Array.from({ length: count }, () => repeated) }];
   },
   Shape: (node) => {
     const { shape } = node.given(0);
@@ -38,7 +44,7 @@ export const shapeOperators: Readonly<Record<string, InferenceRule>> = {
     return [{ type, shape: [product(shape.slice(0, axis)), product(shape.slice(axis))] }];
   },
   Transpose: (node) => {
-    const { type, shape } = node.given(0);
+    const { type, shape, elements } = node.given(0);
     if (shape === undefined) return [{ type, shape }];
     const perm = node.attributeInts('perm', [...shape.keys()].reverse());
     if (
@@ -47,7 +53,10 @@ export const shapeOperators: Readonly<Record<string, InferenceRule>> = {
     ) {
       node.fail(`[${perm.join(', ')}] is not an order of the axes of ${shown(shape)}.`);
     }
-    return [{ type, shape: perm.map((axis) => shape[axis]!) }];
+    const turned = perm.map((axis) => shape[axis]!);
+    const kept =
+      elements === undefined || !isStatic(shape) ? {} : { elements: moved(elements, shape, perm) };
+    return [{ type, shape: turned, ...kept }];
   },
   Squeeze: (node) => {
     const { type, shape, elements } = node.given(0);
@@ -286,8 +295,9 @@ function slice(node: InferenceNode): ReturnType<InferenceRule> {
   let part = elements;
   for (const { axis, start, end, step } of ranges) {
     if (step === 0) node.fail('a step is 0.');
+    part =
+      part === undefined ? undefined : taken(part, result, shape[axis]!, axis, [start, end, step]);
     result[axis] = slicedSize(node, axis, shape[axis]!, start, end, step);
-    part = part === undefined || shape.length !== 1 ? undefined : taken(part, start, end, step);
   }
   return [{ type, shape: result, ...(part === undefined ? {} : { elements: part }) }];
 }
@@ -310,11 +320,38 @@ function slicedSize(
   return end < 0 ? plus(size, end - start) : node.unknown(axis);
 }
 
-function taken(list: readonly Size[], start: number, end: number, step: number): readonly Size[] {
-  const [from, to] = clamped(list.length, start, end, step);
+/** The elements that a slice along one axis of a row-major list leaves. */
+function taken(
+  list: readonly Size[],
+  shape: readonly Size[],
+  size: Size,
+  axis: number,
+  [start, end, step]: readonly [number, number, number],
+): readonly Size[] | undefined {
+  if (!isStatic(shape) || typeof size !== 'number') return undefined;
+  const [from, to] = clamped(size, start, end, step);
+  const inner = elementCount(shape.slice(axis + 1));
   const result = [];
-  for (let i = from; step > 0 ? i < to : i > to; i += step) result.push(list[i]!);
+  for (let row = 0; row < list.length; row += size * inner) {
+    for (let i = from; step > 0 ? i < to : i > to; i += step) {
+      result.push(...list.slice(row + i * inner, row + (i + 1) * inner));
+    }
+  }
   return result;
+}
+
+/** The elements of a row-major list in another order of the axes. */
+function moved(
+  list: readonly Size[],
+  shape: readonly number[],
+  perm: readonly number[],
+): readonly Size[] {
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
+  return perm.reduceRight<(at: number) => Size[]>(
+    (rest, axis) => (at) =>
+      Array.from({ length: shape[axis]! }, (_, i) => rest(at + i * strides[axis]!)).flat(),
+    (at) => [list[at]!],
+  )(0);
 }
 
 function clamped(size: number, start: number, end: number, step: number): [number, number] {

@@ -35,7 +35,7 @@ export const windowOperators: Readonly<Record<string, InferenceRule>> = {
   },
   MaxPool: (node) => {
     const [pooled] = pool(node);
-    return [pooled, { type: 'int64', shape: pooled!.shape }];
+    return [pooled, { type: 'int64', shape: pooled.shape }];
   },
   AveragePool: pool,
   LpPool: pool,

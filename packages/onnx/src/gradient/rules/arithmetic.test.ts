@@ -25,26 +25,20 @@ function variadic(operator: string, count: number, shift = 0): fc.Arbitrary<Oper
 }
 
 describe('arithmetic', () => {
-  for (const operator of ['Add', 'Sub', 'Mul']) {
-    it(operator, () => checkGradients(variadic(operator, 2)));
-  }
+  it.each(['Add', 'Sub', 'Mul'])('%s', (operator) => checkGradients(variadic(operator, 2)));
   it('Div', () => checkGradients(variadic('Div', 2, 3)));
-  for (const operator of ['Sum', 'Mean', 'Max', 'Min']) {
-    it(operator, () => checkGradients(variadic(operator, 3)));
-  }
-  for (const operator of ['Neg', 'Abs', 'Reciprocal']) {
-    it(operator, () =>
-      checkGradients(
-        shapes().chain((shape) =>
-          fc.record({
-            operator: fc.constant(operator),
-            inputs: fc.tuple(floats(shape, { shift: operator === 'Abs' ? 0 : 3 })),
-            opset: opsets,
-          }),
-        ),
+  it.each(['Sum', 'Mean', 'Max', 'Min'])('%s', (operator) => checkGradients(variadic(operator, 3)));
+  it.each(['Neg', 'Abs', 'Reciprocal'])('%s', (operator) =>
+    checkGradients(
+      shapes().chain((shape) =>
+        fc.record({
+          operator: fc.constant(operator),
+          inputs: fc.tuple(floats(shape, { shift: operator === 'Abs' ? 0 : 3 })),
+          opset: opsets,
+        }),
       ),
-    );
-  }
+    ),
+  );
   it('Pow', () => checkGradients(variadic('Pow', 2, 3).filter(({ opset }) => opset! >= 12)));
   it('Pow with constant exponents', () =>
     checkGradients(
