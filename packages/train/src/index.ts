@@ -1,3 +1,10 @@
+export {
+  loadCheckpoint,
+  saveCheckpoint,
+  type Checkpoint,
+  type CheckpointStore,
+} from './checkpoint/checkpoint.ts';
+export { readTensors, writeTensors, type TensorFile } from './checkpoint/safetensors.ts';
 export { type ByteSource } from './data/bytes.ts';
 export { classLabels, dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
 export {
@@ -49,6 +56,21 @@ export {
   type StepDecayOptions,
 } from './schedules/schedule.ts';
 export { openStep, type StepSession } from './step/step-session.ts';
+export { withTrained } from './step/trained-model.ts';
 export { trainingStep, type TrainingStep, type TrainingStepOptions } from './step/training-step.ts';
 export type { Backend, BackendOptions, OpenGraph, Tensors } from './run/backend.ts';
-export { TrainError, type TrainErrorKind } from './train-error.ts';
+export {
+  classificationReport,
+  openEvaluator,
+  type ClassificationReport,
+  type Evaluator,
+  type EvaluatorOptions,
+} from './trainer/evaluate.ts';
+export {
+  train,
+  type EpochReport,
+  type Progress,
+  type TrainOptions,
+  type TrainResult,
+} from './trainer/trainer.ts';
+export { Diverged, TrainError, type TrainErrorKind } from './train-error.ts';

@@ -1,3 +1,5 @@
+import type { NumericTensor } from '@skein/onnx';
+
 /**
  * `data`: what was read is not what was promised. `model`: the model cannot be trained as asked.
  * `diverged`: the loss is no number any more. `checkpoint`: a checkpoint is damaged or of another run.
@@ -12,5 +14,19 @@ export class TrainError extends Error {
   constructor(kind: TrainErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
     this.kind = kind;
+  }
+}
+
+/** The loss became no number: here is the batch that did it. */
+export class Diverged extends TrainError {
+  /** What the step was given, padding included. */
+  readonly batch: ReadonlyMap<string, NumericTensor>;
+  /** Rows of the dataset that are in it. */
+  readonly rows: Uint32Array;
+
+  constructor(message: string, batch: Diverged['batch'], rows: Uint32Array) {
+    super('diverged', message);
+    this.batch = batch;
+    this.rows = rows;
   }
 }

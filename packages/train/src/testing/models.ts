@@ -1,5 +1,13 @@
 /** Models whose training is known in advance, and numbers to train them on. */
-import { GraphBuilder, tensor, type Model, type NumericTensor } from '@skein/onnx';
+import {
+  GraphBuilder,
+  mlp,
+  seededRandom,
+  tensor,
+  withGraph,
+  type Model,
+  type NumericTensor,
+} from '@skein/onnx';
 
 /** Mean squared error of x·wᵀ + b: inputs `x` [4, 2] and `y` [4, 1]; parameters `w` and `b`; outputs `out` and `loss`. */
 export function linearRegression(): Model {
@@ -31,4 +39,51 @@ export const regressionBatches = [
 
 export function floats(shape: readonly number[], numbers: readonly number[]): NumericTensor {
   return tensor('float32', shape, new Float32Array(numbers));
+}
+
+/**
+ * Masked cross-entropy of a perceptron: inputs `x` [batch, sizes[0]], `labels` int64 [batch], `mask`
+ * [batch]; outputs `y`, the logits, and `loss`.
+ */
+export function classifier(sizes: readonly [number, number, ...number[]], batch: number): Model {
+  const model = mlp({ sizes, seed: 5, batch });
+  const graph = new GraphBuilder('loss');
+  const labels = graph.input('labels', 'int64', [batch]);
+  const mask = graph.input('mask', 'float32', [batch]);
+  const depth = graph.initializer(
+    'depth',
+    tensor('int64', [], BigInt64Array.of(BigInt(sizes.at(-1)!))),
+  );
+  const off = graph.node('Constant', [], { value: floats([2], [0, 1]) }, { name: 'off' })[0];
+  const axes = graph.initializer('axes', tensor('int64', [1], BigInt64Array.of(1n)));
+  const [hot] = graph.node('OneHot', [labels, depth, off]);
+  const [log] = graph.node('LogSoftmax', ['y']);
+  const [own] = graph.node('ReduceSum', [graph.node('Mul', [log, hot])[0], axes], { keepdims: 0 });
+  const [sum] = graph.node('ReduceSum', [graph.node('Mul', [own, mask])[0]], { keepdims: 0 });
+  const [rows] = graph.node('ReduceSum', [mask], { keepdims: 0 });
+  const [loss] = graph.node('Neg', graph.node('Div', [sum, rows]), {}, { outputs: ['loss'] });
+  graph.output(loss, 'float32', []);
+  const [first, second] = [model.graph!, graph.graph()];
+  return withGraph(model, {
+    node: [...first.node, ...second.node],
+    input: [...first.input, ...second.input],
+    output: [...first.output, ...second.output],
+    initializer: [...first.initializer, ...second.initializer],
+  });
+}
+
+/** Two interleaved half circles with seeded noise: `x` [rows, 2] and `labels`. No line separates them. */
+export function moons(count: number, seed: number): Record<'x' | 'labels', NumericTensor> {
+  const random = seededRandom(seed);
+  const x: number[] = [];
+  const labels = new BigInt64Array(count);
+  for (let row = 0; row < count; row++) {
+    const angle = Math.PI * random.next();
+    const upper = row % 2 === 0;
+    const noise = () => 0.2 * (random.next() - 0.5);
+    x.push((upper ? Math.cos(angle) : 1 - Math.cos(angle)) + noise());
+    x.push((upper ? Math.sin(angle) : 0.5 - Math.sin(angle)) + noise());
+    labels[row] = upper ? 0n : 1n;
+  }
+  return { x: floats([count, 2], x), labels: tensor('int64', [count], labels) };
 }

@@ -1,0 +1,47 @@
+/** Where a run stands between two steps: enough to go on as if it had never stopped. */
+import type { Tensors } from '../run/backend.ts';
+import { TrainError } from '../train-error.ts';
+import { readTensors, writeTensors } from './safetensors.ts';
+
+export interface CheckpointStore {
+  /** Replaces what was saved before: whole or not at all. */
+  save(bytes: Uint8Array): Promise<void>;
+  /** What was saved last; `undefined` when nothing was. */
+  load(): Promise<Uint8Array | undefined>;
+}
+
+/** A value that JSON keeps. */
+export interface Checkpoint<Progress> {
+  /** What the run is: a run of another plan cannot go on from here. */
+  readonly plan: Readonly<Record<string, string | number>>;
+  readonly progress: Progress;
+  readonly tensors: Tensors;
+}
+
+export async function saveCheckpoint<Progress>(
+  store: CheckpointStore,
+  { plan, progress, tensors }: Checkpoint<Progress>,
+): Promise<void> {
+  const metadata = { plan: JSON.stringify(plan), progress: JSON.stringify(progress) };
+  await store.save(await writeTensors({ tensors, metadata }));
+}
+
+/** @throws TrainError `checkpoint` when it is damaged, or of another plan, naming what differs. */
+export async function loadCheckpoint<Progress>(
+  store: CheckpointStore,
+  plan: Checkpoint<Progress>['plan'],
+): Promise<Checkpoint<Progress> | undefined> {
+  const bytes = await store.load();
+  if (bytes === undefined) return undefined;
+  const { tensors, metadata } = await readTensors(bytes);
+  const saved = JSON.parse(metadata.plan ?? '{}') as Checkpoint<Progress>['plan'];
+  for (const key of new Set([...Object.keys(plan), ...Object.keys(saved)])) {
+    if (plan[key] !== saved[key]) {
+      throw new TrainError(
+        'checkpoint',
+        `The checkpoint is of another run: its ${key} is ${saved[key]}, not ${plan[key]}.`,
+      );
+    }
+  }
+  return { plan, progress: JSON.parse(metadata.progress ?? 'null') as Progress, tensors };
+}

@@ -1,0 +1,46 @@
+/** A checkpoint in a file, replaced in one piece: a kill at any moment leaves the old one or the new one. */
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { CheckpointStore } from './checkpoint.ts';
+
+/** @param path of the file; its folder must exist. */
+export function fileStore(path: string): CheckpointStore {
+  return {
+    async save(bytes) {
+      const draft = `${path}.${process.pid}.draft`;
+      try {
+        const file = await open(draft, 'w');
+        try {
+          await file.writeFile(bytes);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(draft, path);
+      } catch (error) {
+        await rm(draft, { force: true });
+        throw error;
+      }
+      await syncFolder(dirname(path));
+    },
+    async load() {
+      try {
+        return await readFile(path);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** The new name is on the disk only when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Named tensors and a few words about them as one file, in the safetensors format: the length of a
+ * JSON header in eight bytes, the header, then the tensors' bytes. Other tools read it, and nothing
+ * in it is executed.
+ *
+ * A digest of the tensors' bytes stands in the header, because a file that was cut off or rotted must
+ * not be trained on.
+ *
+ * Follows the format as documented by Hugging Face, safetensors 0.5.
+ */
+import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
+import type { Tensors } from '../run/backend.ts';
+import { TrainError } from '../train-error.ts';
+
+const CODES: Readonly<Record<NumericType, string>> = {
+  bool: 'BOOL',
+  uint8: 'U8',
+  int8: 'I8',
+  int16: 'I16',
+  uint16: 'U16',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int32: 'I32',
+  uint32: 'U32',
+  float32: 'F32',
+  float64: 'F64',
+  int64: 'I64',
+  uint64: 'U64',
+};
+
+export interface TensorFile {
+  readonly tensors: Tensors;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export async function writeTensors({ tensors, metadata }: TensorFile): Promise<Uint8Array> {
+  let end = 0;
+  const layout = [...tensors].map(([name, { type, shape, bytes }]) => {
+    const start = end;
+    end += bytes.byteLength;
+    return [name, { dtype: CODES[type], shape, data_offsets: [start, end] }] as const;
+  });
+  const data = new Uint8Array(end);
+  let at = 0;
+  for (const { bytes } of tensors.values()) {
+    data.set(bytes, at);
+    at += bytes.byteLength;
+  }
+  const __metadata__ = { ...metadata, sha256: await digest(data) };
+  const json = JSON.stringify({ __metadata__, ...Object.fromEntries(layout) });
+  // Spaces bring the tensors to an address that is a multiple of eight.
+  const header = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8));
+  const file = new Uint8Array(8 + header.byteLength + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(header.byteLength), true);
+  file.set(header, 8);
+  file.set(data, 8 + header.byteLength);
+  return file;
+}
+
+/** The tensors are views of the bytes. @throws TrainError `checkpoint` when the file is damaged or something else. */
+export async function readTensors(bytes: Uint8Array): Promise<TensorFile> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = bytes.byteLength < 8 ? Infinity : Number(view.getBigUint64(0, true));
+  if (8 + length > bytes.byteLength) throw damaged();
+  const data = bytes.subarray(8 + length);
+  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  try {
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  } catch (error) {
+    throw damaged(error);
+  }
+  const { __metadata__, ...entries } = header;
+  const { sha256, ...metadata } = (__metadata__ ?? {}) as unknown as Record<string, string>;
+  if (sha256 !== (await digest(data))) throw damaged();
+  const tensors = new Map<string, NumericTensor>();
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [start, end],
+    },
+  ] of Object.entries(entries)) {
+    const type = (Object.keys(CODES) as NumericType[]).find((each) => CODES[each] === dtype);
+    if (type === undefined || end - start !== elementCount(shape) * elementSize(type))
+      throw damaged();
+    tensors.set(name, { type, shape, bytes: data.subarray(start, end) });
+  }
+  return { tensors, metadata };
+}
+
+async function digest(bytes: Uint8Array): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function damaged(cause?: unknown): TrainError {
+  return new TrainError('checkpoint', 'The checkpoint is damaged or cut off.', { cause });
+}

@@ -1,0 +1,203 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mlp } from '@skein/onnx';
+import { describe, expect, it } from 'vitest';
+import { fileStore } from '../checkpoint/file-store.ts';
+import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
+import { dataset } from '../data/dataset.ts';
+import { adam } from '../optimisers/adam.ts';
+import { sgd } from '../optimisers/sgd.ts';
+import { nativeBackend } from '../run/native-backend.ts';
+import type { Tensors } from '../run/backend.ts';
+import { constant, cosine } from '../schedules/schedule.ts';
+import { withTrained } from '../step/trained-model.ts';
+import { trainingStep } from '../step/training-step.ts';
+import { classifier, floats, moons } from '../testing/models.ts';
+import { Diverged } from '../train-error.ts';
+import { classificationReport, openEvaluator } from './evaluate.ts';
+import { train, type Progress, type TrainOptions } from './trainer.ts';
+
+const SIZES = [2, 16, 16, 2] as const;
+const BATCH = 16;
+// 250 rows do not come out even: the last batch of an epoch has 10.
+const data = dataset(moons(250, 1));
+const held = dataset(moons(150, 2));
+const model = classifier([...SIZES], BATCH);
+const step = trainingStep(model, { loss: 'loss', optimiser: adam() });
+const plan: TrainOptions = {
+  backend: nativeBackend,
+  data,
+  batch: BATCH,
+  mask: 'mask',
+  epochs: 30,
+  seed: 9,
+  schedule: cosine({ rate: 0.02, steps: 30 * 16 }),
+};
+const bytesOf = (tensors: Tensors) =>
+  [...tensors].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString('hex')]);
+
+it('trains a perceptron to tell the moons apart, and returns a model to serve', async () => {
+  const { tensors, epochs, stopped } = await train(step, plan);
+  expect(stopped).toBe('done');
+  expect(epochs).toHaveLength(30);
+  expect(epochs.at(-1)!.loss).toBeLessThan(epochs[0]!.loss / 5);
+  const served = withTrained(mlp({ sizes: [...SIZES], seed: 5, batch: BATCH }), tensors);
+  const evaluator = await openEvaluator(
+    served,
+    { parameters: [] },
+    { ...plan, data: held, inputs: ['x'], output: 'y' },
+  );
+  const report = classificationReport(
+    held.tensors.get('labels')!,
+    await evaluator.predict(new Map()),
+  );
+  expect(report.accuracy).toBeGreaterThan(0.97);
+  expect(report.auc).toBeGreaterThan(0.99);
+  await evaluator.close();
+});
+
+it('counts every row the same, padded or not', async () => {
+  const first = { ...plan, epochs: 1, schedule: constant(0), now: () => 0 };
+  const padded = await train(step, first);
+  const whole = trainingStep(classifier([...SIZES], 250), { loss: 'loss', optimiser: adam() });
+  const together = await train(whole, { ...first, batch: 250 });
+  expect(padded.epochs[0]!.loss).toBeCloseTo(together.epochs[0]!.loss, 6);
+});
+
+/** A store that ends the run at its n-th save, after saving, as a kill would. */
+function killingStore(inner: CheckpointStore, saves: number): CheckpointStore {
+  let left = saves;
+  return {
+    load: () => inner.load(),
+    async save(bytes) {
+      await inner.save(bytes);
+      if (--left === 0) throw new Error('killed');
+    },
+  };
+}
+
+it('goes on from a checkpoint with the same bits, in the middle of an epoch or after it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-train-'));
+  const short = { ...plan, epochs: 4, checkpointEvery: 7 };
+  const evaluate = async (tensors: Tensors) => tensors.get('layer0.bias')!.bytes[3]!;
+  const wanted = await train(step, { ...short, evaluate });
+  for (const saves of [1, 3, 6]) {
+    const file = fileStore(join(folder, `${saves}.safetensors`));
+    const killed = train(step, { ...short, evaluate, checkpoints: killingStore(file, saves) });
+    await expect(killed).rejects.toThrow('killed');
+    const resumed = await train(step, { ...short, evaluate, checkpoints: file });
+    expect(bytesOf(resumed.tensors)).toEqual(bytesOf(wanted.tensors));
+    expect(resumed.epochs).toEqual(wanted.epochs);
+  }
+  expect((await readdir(folder)).sort()).toEqual([
+    '1.safetensors',
+    '3.safetensors',
+    '6.safetensors',
+  ]);
+  await rm(folder, { recursive: true });
+});
+
+it('depends on the seed', async () => {
+  const short = { ...plan, epochs: 1 };
+  const [one, same, other] = [
+    await train(step, short),
+    await train(step, short),
+    await train(step, { ...short, seed: 10 }),
+  ];
+  expect(bytesOf(same.tensors)).toEqual(bytesOf(one.tensors));
+  expect(bytesOf(other.tensors)).not.toEqual(bytesOf(one.tensors));
+});
+
+describe('stops', () => {
+  it('when the evaluation no longer improves, with the best epoch’s tensors', async () => {
+    const scores = [3, 2, 4, 2, 5, 1];
+    const seen: string[] = [];
+    const evaluate = async (tensors: Tensors, epoch: number) => {
+      seen.push(Buffer.from(tensors.get('layer0.weight')!.bytes).toString('hex'));
+      return scores[epoch]!;
+    };
+    const { epochs, stopped, tensors } = await train(step, { ...plan, evaluate, patience: 3 });
+    expect(stopped).toBe('no improvement');
+    expect(epochs.map(({ score }) => score)).toEqual([3, 2, 4, 2, 5]);
+    expect(Buffer.from(tensors.get('layer0.weight')!.bytes).toString('hex')).toBe(seen[1]);
+  });
+
+  it('on a signal, and goes on from there', async () => {
+    const saved: Uint8Array[] = [];
+    const memory: CheckpointStore = {
+      save: async (bytes) => void saved.push(bytes),
+      load: async () => saved.at(-1),
+    };
+    const abort = new AbortController();
+    const short = { ...plan, epochs: 2, checkpoints: memory };
+    const stopping = {
+      ...short,
+      signal: abort.signal,
+      onProgress: ({ step }: Progress) => step === 5 && abort.abort(),
+    };
+    const cut = await train(step, {
+      ...stopping,
+      onProgress: (each) => void stopping.onProgress(each),
+    });
+    expect(cut.stopped).toBe('signal');
+    const resumed = await train(step, short);
+    expect(bytesOf(resumed.tensors)).toEqual(
+      bytesOf((await train(step, { ...plan, epochs: 2 })).tensors),
+    );
+  });
+
+  it('when the loss is no number, with the batch and its rows', async () => {
+    const { x, labels } = moons(32, 1);
+    const numbers = Array.from(new Float32Array(x.bytes.buffer));
+    numbers[2 * 20] = NaN;
+    const poisoned = dataset({ x: floats([32, 2], numbers), labels });
+    const failure = await train(step, { ...plan, data: poisoned }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(Diverged);
+    const { message, rows, batch } = failure as Diverged;
+    expect(message).toMatch(
+      /^The loss is NaN at step \d+ \(epoch 0, batch [01], learning rate 0.0/,
+    );
+    expect([...rows]).toContain(20);
+    const at = rows.indexOf(20);
+    expect(new Float32Array(batch.get('x')!.bytes.buffer)[2 * at]).toBeNaN();
+  });
+});
+
+it('tells how long it will take at the pace so far', async () => {
+  let clock = 0;
+  const seen: Progress[] = [];
+  const onProgress = (progress: Progress) => {
+    seen.push(progress);
+    clock += 10;
+  };
+  await train(step, { ...plan, epochs: 2, now: () => clock, onProgress });
+  expect(seen.map(({ step }) => step)).toEqual(Array.from({ length: 32 }, (_, i) => i + 1));
+  expect(seen[1]!.leftMs).toBeCloseTo((10 / 2) * 30);
+  expect(seen.at(-1)!).toMatchObject({ epoch: 1, steps: 32, leftMs: 0 });
+});
+
+it('refuses the checkpoint of another run, or one that is damaged', async () => {
+  let saved: Uint8Array | undefined;
+  const memory: CheckpointStore = {
+    save: async (bytes) => void (saved = bytes),
+    load: async () => saved,
+  };
+  const short = { ...plan, epochs: 1, checkpoints: memory };
+  await train(step, short);
+  await expect(train(step, { ...short, seed: 3 })).rejects.toThrow(
+    'of another run: its seed is 9, not 3.',
+  );
+  const momentum = trainingStep(model, { loss: 'loss', optimiser: sgd({ momentum: 0.9 }) });
+  await expect(train(momentum, short)).rejects.toThrow(
+    "'sgd.velocity/layer0.weight', float32 [16, 2], is missing.",
+  );
+  const whole = saved!;
+  for (const length of [0, 7, 100, whole.byteLength - 1]) {
+    saved = whole.slice(0, length);
+    await expect(train(step, short)).rejects.toThrow('The checkpoint is damaged or cut off.');
+  }
+  saved = whole.slice();
+  saved[whole.byteLength - 5]! ^= 1;
+  await expect(train(step, short)).rejects.toThrow('The checkpoint is damaged or cut off.');
+});

@@ -1,0 +1,203 @@
+/**
+ * The loop over epochs. Everything that happens in it follows from the plan: the order of the rows is
+ * a function of seed and epoch, the learning rate one of the step's number. So a run that was cut off
+ * goes on from its last checkpoint and ends with the same bits as one that was not, on the same kind
+ * of machine.
+ *
+ * What can stop it early: an evaluation that no longer improves, a loss that is no number, a signal.
+ */
+import type { NumericTensor } from '@skein/onnx';
+import { batcher } from '../data/batcher.ts';
+import { shuffled, type Dataset } from '../data/dataset.ts';
+import { loadCheckpoint, saveCheckpoint, type CheckpointStore } from '../checkpoint/checkpoint.ts';
+import type { Backend, Tensors } from '../run/backend.ts';
+import type { Schedule } from '../schedules/schedule.ts';
+import { openStep, type StepSession } from '../step/step-session.ts';
+import type { TrainingStep } from '../step/training-step.ts';
+import { Diverged } from '../train-error.ts';
+
+export interface TrainOptions {
+  readonly backend: Backend;
+  /** Threads that one operator may use; default 1. */
+  readonly threads?: number;
+  readonly data: Dataset;
+  /** Rows per batch, as the step's model has it. */
+  readonly batch: number;
+  /** Input that marks padding with 0; without it the rows must come out even. */
+  readonly mask?: string;
+  readonly epochs: number;
+  /** Of the order of the rows. */
+  readonly seed: number;
+  /** Learning rate by step. */
+  readonly schedule: Schedule;
+  /** A number to be made small, from the parameters after each epoch, such as a validation loss. */
+  readonly evaluate?: (tensors: Tensors, epoch: number) => Promise<number>;
+  /** Epochs without improvement after which to stop; needs `evaluate`. */
+  readonly patience?: number;
+  readonly checkpoints?: CheckpointStore;
+  /** Steps between checkpoints; default: one after each epoch. */
+  readonly checkpointEvery?: number;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+  /** Milliseconds on any clock; default the performance clock. */
+  readonly now?: () => number;
+}
+
+export interface Progress {
+  /** Epoch under way, from 0. */
+  readonly epoch: number;
+  /** Steps done, of `steps` in all. */
+  readonly step: number;
+  readonly steps: number;
+  /** Of the batch just done. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Milliseconds to go at the pace since this process began. */
+  readonly leftMs: number;
+}
+
+export interface EpochReport {
+  /** Mean loss of the rows, each as it was when its turn came. */
+  readonly loss: number;
+  /** What `evaluate` gave. */
+  readonly score?: number;
+}
+
+export interface TrainResult {
+  /** Parameters and state: of the best epoch when there is `evaluate`, else of the last. */
+  readonly tensors: Tensors;
+  readonly epochs: readonly EpochReport[];
+  readonly stopped: 'done' | 'no improvement' | 'signal';
+}
+
+/** What a checkpoint keeps besides the tensors. */
+interface Standing {
+  readonly epochs: readonly EpochReport[];
+  /** Steps done. */
+  readonly step: number;
+  /** Sum of loss times rows in the epoch under way. */
+  readonly lossSum: number;
+  readonly bestEpoch: number;
+}
+
+/** Prefix of the best epoch's tensors in a checkpoint. */
+const BEST = 'best/';
+
+/**
+ * @throws Diverged when a batch's loss is no number; it holds the batch, and the parameters are those
+ *   of before it.
+ * @throws TrainError `checkpoint` when the saved run is another one, `data` when rows and batches do not fit.
+ */
+export async function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {
+  const { backend, threads = 1 } = options;
+  const session = await openStep(step, backend, { threads });
+  try {
+    return await run(step, session, options);
+  } finally {
+    await session.close();
+  }
+}
+
+async function run(
+  step: TrainingStep,
+  session: StepSession,
+  options: TrainOptions,
+): Promise<TrainResult> {
+  const { data, batch, mask, epochs, seed, schedule, signal } = options;
+  const { now = () => performance.now(), checkpoints, evaluate, patience = Infinity } = options;
+  const inputs = step.inputs.map(({ name }) => name).filter((name) => name !== mask);
+  const batches = batcher(data, { size: batch, inputs, ...(mask === undefined ? {} : { mask }) });
+  const steps = batches.count * epochs;
+  const every = options.checkpointEvery ?? batches.count;
+  const plan = { seed, batch, rows: data.count, parameters: step.parameters.length };
+
+  const saved = checkpoints && (await loadCheckpoint<Standing>(checkpoints, plan));
+  let best: Tensors | undefined;
+  if (saved !== undefined) {
+    session.load(saved.tensors);
+    best = withoutPrefix(saved.tensors);
+  }
+  let {
+    step: done,
+    lossSum,
+    bestEpoch,
+  } = saved?.progress ?? { step: 0, lossSum: 0, bestEpoch: -1 };
+  const reports = [...(saved?.progress.epochs ?? [])];
+  const save = async () => {
+    const standing: Standing = { epochs: reports, step: done, lossSum, bestEpoch };
+    const tensors = new Map([...session.tensors(), ...withPrefix(best)]);
+    if (checkpoints !== undefined)
+      await saveCheckpoint(checkpoints, { plan, progress: standing, tensors });
+  };
+  const result = (stopped: TrainResult['stopped']): TrainResult => ({
+    tensors: best ?? copied(session.tensors()),
+    epochs: reports,
+    stopped,
+  });
+
+  const begun = now();
+  const doneBefore = done;
+  let order: Uint32Array = new Uint32Array(0);
+  while (done < steps) {
+    const epoch = Math.floor(done / batches.count);
+    if (epoch - 1 - bestEpoch >= patience && bestEpoch >= 0) return result('no improvement');
+    const index = done % batches.count;
+    if (index === 0 || order.length === 0) order = shuffled(data.count, seedOf(seed, epoch));
+    if (signal?.aborted === true) {
+      await save();
+      return result('signal');
+    }
+    const { tensors, rows } = batches.fill(order, index);
+    const learningRate = schedule(done);
+    const loss = await session.step(tensors, learningRate);
+    if (!Number.isFinite(loss)) {
+      const message = `The loss is ${loss} at step ${done} (epoch ${epoch}, batch ${index}, learning rate ${learningRate}).`;
+      throw new Diverged(
+        message,
+        copied(tensors),
+        order.slice(index * batch, index * batch + rows),
+      );
+    }
+    lossSum += loss * rows;
+    done++;
+    if (index + 1 === batches.count) {
+      const score = await evaluate?.(session.tensors(), epoch);
+      reports.push({ loss: lossSum / data.count, ...(score === undefined ? {} : { score }) });
+      lossSum = 0;
+      const record = reports[bestEpoch]?.score ?? Infinity;
+      if (score !== undefined && score < record) {
+        bestEpoch = epoch;
+        best = copied(session.tensors());
+      }
+    }
+    const leftMs = ((now() - begun) / (done - doneBefore)) * (steps - done);
+    options.onProgress?.({ epoch, step: done, steps, loss, learningRate, leftMs });
+    if (done % every === 0 || done === steps) await save();
+  }
+  return result(epochsWithout(reports, bestEpoch) >= patience ? 'no improvement' : 'done');
+}
+
+function epochsWithout(reports: readonly EpochReport[], bestEpoch: number): number {
+  return bestEpoch < 0 ? 0 : reports.length - 1 - bestEpoch;
+}
+
+/** One seed for each epoch, far from those of neighbouring seeds. */
+function seedOf(seed: number, epoch: number): number {
+  return (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca77)) >>> 0;
+}
+
+function copied(tensors: Tensors): Map<string, NumericTensor> {
+  return new Map(
+    [...tensors].map(([name, each]) => [name, { ...each, bytes: each.bytes.slice() }]),
+  );
+}
+
+function withPrefix(tensors: Tensors | undefined): [string, NumericTensor][] {
+  return [...(tensors ?? [])].map(([name, each]) => [BEST + name, each]);
+}
+
+function withoutPrefix(tensors: Tensors): Tensors | undefined {
+  const found = [...tensors].filter(([name]) => name.startsWith(BEST));
+  if (found.length === 0) return undefined;
+  return new Map(found.map(([name, each]) => [name.slice(BEST.length), each]));
+}
