@@ -29,10 +29,13 @@ function operandGradient(
   const names = [dy, ...node.inputs.filter((_, i) => i !== position)];
   const sizes = graph.shapeOf(target);
   // Of size 1 where others may be longer: summed over instead, which is the same if they are not.
-  const absent = [...term].map(
+  const absent = Array.from(
+    term,
     (letter, axis) => sizes?.[axis] === 1 || !sources.join('').includes(letter),
   );
-  const kept = [...term].filter((_, axis) => !absent[axis]).join('');
+  const kept = Array.from(term)
+    .filter((_, axis) => !absent[axis])
+    .join('');
   const found =
     sources.length === 1 && output === kept
       ? dy
@@ -52,7 +55,7 @@ function explicit(
   const ranks = written.map((term, i) =>
     term.includes('...') ? graph.rankOf(node.inputs[i]!) - (term.length - 3) : 0,
   );
-  const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz']
+  const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
     .filter((letter) => !equation.includes(letter))
     .slice(0, Math.max(...ranks));
   // Ellipses are aligned at their last axes, as in broadcasting.
@@ -62,6 +65,6 @@ function explicit(
   if (right !== undefined) return { terms, output: spelled(right, letters.length) };
   // Without an arrow: the ellipsis, then every index that occurs once, in alphabetical order.
   const all = left.replaceAll(/[.,]/g, '');
-  const once = [...all].filter((letter) => all.indexOf(letter) === all.lastIndexOf(letter));
+  const once = Array.from(all).filter((letter) => all.indexOf(letter) === all.lastIndexOf(letter));
   return { terms, output: letters.join('') + once.sort().join('') };
 }

@@ -44,7 +44,7 @@ describe('Pad', () => {
     ['reflect', 17],
     ['wrap', 19],
   ] as const) {
-    it(mode, () => checkGradients(pad(mode, opset), 30));
+    it(`${mode} border`, () => checkGradients(pad(mode, opset), 30));
   }
   it('named axes', () =>
     checkGradients(
