@@ -45,7 +45,7 @@ it.each([nativeBackend, wasmBackend])('diagnoses tumours on the $name backend', 
   const served = withEncoder(withTrained(mlp({ sizes: SIZES, seed: 0 }), tensors), encoder, 'x');
   const evaluator = await openEvaluator(
     served,
-    { parameters: [] },
+    { parameters: [], statistics: [] },
     { backend, data: held, batch: BATCH, inputs: ['features'], output: 'y' },
   );
   const logits = await evaluator.predict(new Map());

@@ -20,7 +20,7 @@ export interface StepSession {
   step(batch: Tensors, learningRate: number): Promise<number>;
   /** Adds a batch's gradient to what the next `step` uses; only for a step with `accumulate`. Returns the loss. */
   accumulate(batch: Tensors): Promise<number>;
-  /** Parameters and state by name, valid until the next run changes them: copy what must stay. */
+  /** Parameters, statistics and state by name, valid until the next run changes them: copy what must stay. */
   tensors(): Tensors;
   /** Goes on from other parameters and state. @throws TrainError `checkpoint` when names, types or shapes differ. */
   load(tensors: Tensors): void;
@@ -43,7 +43,7 @@ function openSession(
   graph: OpenGraph,
   gatheringGraph: OpenGraph | undefined,
 ): StepSession {
-  const kept = [...step.parameters, ...step.state];
+  const kept = [...step.parameters, ...step.statistics, ...step.state];
   const type = step.parameters[0]!.type;
   const weights = twice(kept);
   const sums = twice(step.sums);
@@ -66,8 +66,10 @@ function openSession(
       if (gatheringGraph === undefined) {
         throw new TrainError('model', 'The step was made without `accumulate`.');
       }
-      const frozen = step.parameters.map(({ name }) => [name, weights.now.get(name)!] as const);
-      const feeds = new Map([...batch, ...frozen, ...sums.now]);
+      const held = [...step.parameters, ...step.statistics].map(
+        ({ name }) => [name, weights.now.get(name)!] as const,
+      );
+      const feeds = new Map([...batch, ...held, ...sums.now]);
       await gatheringGraph.run(feeds, new Map([[step.loss, loss], ...sums.outputs]));
       sums.swap();
       return lossValue[0]!;

@@ -29,6 +29,7 @@ import {
 } from '../optimisers/updates.ts';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
+import { trainingForm } from './training-form.ts';
 
 export interface TrainingStepOptions {
   /** Name of the loss, a value with one element. */
@@ -46,7 +47,7 @@ export interface TrainingStepOptions {
 }
 
 export interface TrainingStep {
-  /** The step. Its outputs are the loss and `next/…` of everything in `parameters` and `state`. */
+  /** The step. Its outputs are the loss and `next/…` of all parameters, statistics and state. */
   readonly model: Model;
   /** Adds a batch's gradients to `sums` instead of updating; only with `accumulate`. */
   readonly accumulating?: Model;
@@ -56,11 +57,13 @@ export interface TrainingStep {
   readonly loss: string;
   readonly lossType: FloatType;
   readonly parameters: readonly Kept[];
+  /** Running statistics of normalisations, which a step changes by the way; not while accumulating. */
+  readonly statistics: readonly Kept[];
   /** What the optimiser keeps, zero before the first step. */
   readonly state: readonly Kept[];
   /** Sums of gradients between the batches of one step; zero before the first and after each step. */
   readonly sums: readonly Kept[];
-  /** The parameters' values in the model that was given. */
+  /** Values of parameters and statistics in the model that was given. */
   readonly initial: Tensors;
 }
 
@@ -72,14 +75,18 @@ export function trainingStep(model: Model, options: TrainingStepOptions): Traini
   const { loss, optimiser, clip, accumulate = 1 } = options;
   requireValue(model, loss);
   const lean = optimiser.linear === true && clip === undefined && accumulate === 1;
-  const open = withFrozenAsInputs(model, options.frozen);
+  const { model: learning, statistics } = trainingForm(model, options.frozen);
+  const open = withFrozenAsInputs(learning, options.frozen, statistics);
   const type = typeOf(open);
   const differentiated = lean ? scaledGradient(open, type, options) : plainGradient(open, options);
-  const initial = reachedValues(model, differentiated);
-  const parameters = [...initial].map(([name, value]) => keptOf(name, value, type));
+  const trained = reachedValues(model, differentiated);
+  const parameters = [...trained].map(([name, value]) => keptOf(name, value, type));
   if (parameters.length === 0)
     throw new TrainError('model', 'The model has nothing left to train.');
-  const bare = withParametersAsInputs(model, differentiated, loss, initial);
+  const carried = [...statistics].map(([name, value]) => keptOf(name, value, type));
+  const initial = new Map([...trained, ...statistics]);
+  const bare = withKeptAsInputs(learning, differentiated, loss, initial);
+  const whole = withStatistics(bare, carried);
   const update = new GraphBuilder('update');
   const gradients = parameters.map(({ name }) => gradientName(name));
   const sums =
@@ -88,12 +95,13 @@ export function trainingStep(model: Model, options: TrainingStepOptions): Traini
   const averaged = accumulate === 1 ? slopes : withMeans(update, slopes, sums, accumulate);
   const state = emitUpdates(update, averaged, optimiser, { clip, lean });
   return {
-    model: joined(bare, update),
+    model: joined(whole, update),
     ...(accumulate === 1 ? {} : { accumulating: joined(bare, gathering(slopes, sums)) }),
     inputs: signatureOf(model).inputs,
     loss,
     lossType: type,
     parameters,
+    statistics: carried,
     state,
     sums,
     initial,
@@ -153,11 +161,15 @@ function typeOf(model: Model): FloatType {
   );
 }
 
-/** Hides the frozen parameters from differentiation: to it, they are inputs like any other. */
-function withFrozenAsInputs(model: Model, frozen: RegExp | undefined): Model {
-  if (frozen === undefined) return model;
+/** Hides from differentiation what is not trained: to it, these are inputs like any other. */
+function withFrozenAsInputs(
+  model: Model,
+  frozen: RegExp | undefined,
+  statistics: ReadonlyMap<string, NumericTensor>,
+): Model {
   const graph = model.graph!;
-  const hidden = graph.initializer.filter(({ name }) => frozen.test(name));
+  const isHidden = (name: string) => statistics.has(name) || (frozen?.test(name) ?? false);
+  const hidden = graph.initializer.filter(({ name }) => isHidden(name));
   const border = new GraphBuilder('frozen');
   for (const each of hidden) {
     border.input(each.name, elementTypeOf(each.dataType) ?? 'float32', each.dims.map(Number));
@@ -194,8 +206,8 @@ function keptOf(name: string, { type, shape }: NumericTensor, common: FloatType)
   );
 }
 
-/** The differentiated graph with nothing but the loss as output, and what is trained as inputs. */
-function withParametersAsInputs(
+/** The differentiated graph with nothing but the loss as output, and what a step changes as inputs. */
+function withKeptAsInputs(
   model: Model,
   differentiated: Model,
   loss: string,
@@ -206,13 +218,21 @@ function withParametersAsInputs(
   const border = new GraphBuilder('parameters');
   for (const [name, { type, shape }] of trained) border.input(name, type, shape);
   const present = new Set(graph.initializer.map(({ name }) => name));
-  const frozen = original.initializer.filter(({ name }) => !present.has(name));
+  const frozen = original.initializer.filter(
+    ({ name }) => !present.has(name) && !trained.has(name),
+  );
   const hidden = new Set([...frozen.map(({ name }) => name), ...trained.keys()]);
   return withGraph(differentiated, {
     initializer: [...graph.initializer.filter(({ name }) => !trained.has(name)), ...frozen],
     input: [...graph.input.filter(({ name }) => !hidden.has(name)), ...border.graph().input],
     output: graph.output.filter(({ name }) => name === loss),
   });
+}
+
+function withStatistics(model: Model, statistics: readonly Kept[]): Model {
+  const border = new GraphBuilder('statistics');
+  for (const { name, type, shape } of statistics) border.output(nextOf(name), type, shape);
+  return withGraph(model, { output: [...model.graph!.output, ...border.graph().output] });
 }
 
 /** Writes `(sum + gradient) / batches` for every parameter. */

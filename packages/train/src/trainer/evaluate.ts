@@ -39,11 +39,12 @@ export interface Evaluator {
 /** Opens the inference graph of a model whose parameters are trained by `step`. */
 export async function openEvaluator(
   model: Model,
-  step: Pick<TrainingStep, 'parameters'>,
+  step: Pick<TrainingStep, 'parameters' | 'statistics'>,
   { backend, threads, data, batch, inputs, output }: EvaluatorOptions,
 ): Promise<Evaluator> {
   const options: BackendOptions = threads === undefined ? {} : { threads };
-  const graph = await backend.open(withParametersAsInputs(model, step.parameters), options);
+  const changing = [...step.parameters, ...step.statistics];
+  const graph = await backend.open(withParametersAsInputs(model, changing), options);
   // The padding's outputs are dropped, so that nobody needs its mask.
   const batches = batcher(data, { size: batch, inputs, mask: PADDING });
   const order = Uint32Array.from({ length: data.count }, (_, i) => i);
@@ -54,7 +55,7 @@ export async function openEvaluator(
         const { tensors: filled, rows } = batches.fill(order, index);
         const feeds = new Map(filled);
         feeds.delete(PADDING);
-        for (const { name } of step.parameters) feeds.set(name, tensors.get(name)!);
+        for (const { name } of changing) feeds.set(name, tensors.get(name)!);
         const result = (await graph.run(feeds)).get(output);
         if (result === undefined) {
           throw new TrainError('model', `The model has no output '${output}'.`);

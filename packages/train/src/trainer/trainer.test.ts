@@ -45,7 +45,7 @@ it('trains a perceptron to tell the moons apart, and returns a model to serve', 
   const served = withTrained(mlp({ sizes: [...SIZES], seed: 5, batch: BATCH }), tensors);
   const evaluator = await openEvaluator(
     served,
-    { parameters: [] },
+    { parameters: [], statistics: [] },
     { ...plan, data: held, inputs: ['x'], output: 'y' },
   );
   const report = classificationReport(
