@@ -98,7 +98,7 @@ describe('BatchNormalization', () => {
   it('stays in its inference form where its scale is frozen', () => {
     const step = trainingStep(normalising(), { loss: 'loss', optimiser: sgd(), frozen: /^scale$/ });
     expect(step.statistics).toEqual([]);
-    expect(step.parameters.map(({ name }) => name)).toContain('bias');
+    expect(step.parameters.map(({ name }) => name)).toEqual(['bias']);
   });
 
   it('is refused where its operator set has no training form', () => {

@@ -21,6 +21,8 @@ export interface TrainingForm {
   readonly model: Model;
   /** Running statistics by name, with their values; the graph makes `next/…` of each. */
   readonly statistics: ReadonlyMap<string, NumericTensor>;
+  /** Statistics that stay as they are, and are no parameters either. */
+  readonly fixed: ReadonlySet<string>;
 }
 
 type Node = NonNullable<Model['graph']>['node'][number];
@@ -29,8 +31,12 @@ type Node = NonNullable<Model['graph']>['node'][number];
 export function trainingForm(model: Model, frozen?: RegExp): TrainingForm {
   const builder = new GraphBuilder('training');
   const statistics = new Map<string, NumericTensor>();
+  const fixed = new Set<string>();
   for (const node of model.graph!.node) {
-    if (node.opType === 'BatchNormalization' && !(frozen?.test(node.input[1]!) ?? false)) {
+    if (node.opType === 'BatchNormalization' && frozen?.test(node.input[1]!) === true) {
+      for (const name of node.input.slice(3, 5)) fixed.add(name);
+      builder.graph().node.push(node);
+    } else if (node.opType === 'BatchNormalization') {
       requireOpset(model, node, 14);
       addNormalization(builder, node, model, statistics);
     } else if (node.opType === 'Dropout') {
@@ -42,7 +48,7 @@ export function trainingForm(model: Model, frozen?: RegExp): TrainingForm {
   }
   const { node, initializer } = builder.graph();
   const initializers = [...model.graph!.initializer, ...initializer];
-  return { model: withGraph(model, { node, initializer: initializers }), statistics };
+  return { model: withGraph(model, { node, initializer: initializers }), statistics, fixed };
 }
 
 function addNormalization(

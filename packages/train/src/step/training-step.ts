@@ -75,8 +75,10 @@ export function trainingStep(model: Model, options: TrainingStepOptions): Traini
   const { loss, optimiser, clip, accumulate = 1 } = options;
   requireValue(model, loss);
   const lean = optimiser.linear === true && clip === undefined && accumulate === 1;
-  const { model: learning, statistics } = trainingForm(model, options.frozen);
-  const open = withFrozenAsInputs(learning, options.frozen, statistics);
+  const { model: learning, statistics, fixed } = trainingForm(model, options.frozen);
+  const still = (name: string) =>
+    statistics.has(name) || fixed.has(name) || options.frozen?.test(name) === true;
+  const open = withFrozenAsInputs(learning, still);
   const type = typeOf(open);
   const differentiated = lean ? scaledGradient(open, type, options) : plainGradient(open, options);
   const trained = reachedValues(model, differentiated);
@@ -162,14 +164,9 @@ function typeOf(model: Model): FloatType {
 }
 
 /** Hides from differentiation what is not trained: to it, these are inputs like any other. */
-function withFrozenAsInputs(
-  model: Model,
-  frozen: RegExp | undefined,
-  statistics: ReadonlyMap<string, NumericTensor>,
-): Model {
+function withFrozenAsInputs(model: Model, still: (name: string) => boolean): Model {
   const graph = model.graph!;
-  const isHidden = (name: string) => statistics.has(name) || (frozen?.test(name) ?? false);
-  const hidden = graph.initializer.filter(({ name }) => isHidden(name));
+  const hidden = graph.initializer.filter(({ name }) => still(name));
   const border = new GraphBuilder('frozen');
   for (const each of hidden) {
     border.input(each.name, elementTypeOf(each.dataType) ?? 'float32', each.dims.map(Number));
