@@ -63,6 +63,12 @@ export class NodeView {
       : new TextDecoder().decode(found.s);
   }
 
+  attributeStrings(attribute: string, absent?: readonly string[]): readonly string[] {
+    const found = this.#find(attribute);
+    if (found === undefined) return this.#absent(attribute, absent);
+    return found.strings.map((each) => new TextDecoder().decode(each));
+  }
+
   attributeTensor(attribute: string): Tensor | undefined {
     const found = this.#find(attribute);
     return found?.t === undefined ? undefined : tensorOf(found.t);

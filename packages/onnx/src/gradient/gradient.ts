@@ -112,7 +112,8 @@ function isFloat(inference: Inference, name: string): boolean {
   return type === 'float32' || type === 'float64' || type === 'float16' || type === 'bfloat16';
 }
 
-function namesOf(graph: GraphProto): Set<string> {
+/** Every name that a graph defines. */
+export function namesOf(graph: GraphProto): Set<string> {
   return new Set([
     ...graph.input.map(({ name }) => name),
     ...graph.initializer.map(({ name }) => name),
@@ -261,7 +262,8 @@ class ForwardNode extends NodeView implements GradientNode {
     const { output } = this.proto;
     while (output.length <= index) output.push('');
     if (output[index] === '') {
-      output[index] = `${output[0]}/output_${index}`;
+      const first = output.find((name) => name !== '')!;
+      output[index] = `${first}/output_${index}`;
       this.#writer.inferAgain(this.proto);
     }
     return output[index]!;

@@ -36,6 +36,7 @@ export interface GradientNode {
   attributeInts(attribute: string, absent?: readonly number[]): readonly number[];
   attributeFloat(attribute: string, absent?: number): number;
   attributeString(attribute: string, absent?: string): string;
+  attributeStrings(attribute: string, absent?: readonly string[]): readonly string[];
   /** Whether the gradient with respect to input `index` is wanted; work for others is wasted. */
   wants(index: number): boolean;
   /** Name of output `index` of the forward node, which is added to the node when it was omitted (such as MaxPool's Indices). */

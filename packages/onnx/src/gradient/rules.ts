@@ -24,6 +24,8 @@ import * as scatter from './rules/scatter.ts';
 import * as einsum from './rules/einsum.ts';
 import * as pad from './rules/pad.ts';
 import * as resize from './rules/resize.ts';
+import * as lstm from './rules/lstm.ts';
+import * as gru from './rules/gru.ts';
 import type { GradientRule } from './rule.ts';
 
 const RULES: Readonly<Record<string, GradientRule>> = {
@@ -52,6 +54,8 @@ const RULES: Readonly<Record<string, GradientRule>> = {
   ...einsum,
   ...pad,
   ...resize,
+  ...lstm,
+  ...gru,
 };
 
 /** The rule of an operator of ai.onnx; `undefined` when it has none. */

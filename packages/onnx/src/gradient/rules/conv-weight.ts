@@ -37,8 +37,8 @@ export function convWeightGradient(
   }
   const steps = spatialSizes(graph, gradient, rank);
   const taps = window.kernel.reduce((product, size) => product * size, 1);
-  // Slices have steps since opset 10.
-  const sliced = group === 1 && taps <= MOST_TAPS && graph.opset >= 10;
+  // Slices have steps since opset 10, and Gemm does without a bias since opset 11.
+  const sliced = group === 1 && taps <= MOST_TAPS && graph.opset >= 11;
   return sliced && steps.every((size) => size !== undefined)
     ? byTap(graph, image, gradient, window, steps, outputs, inputs)
     : byConvolution(graph, image, gradient, window, group, outputs, inputs);
