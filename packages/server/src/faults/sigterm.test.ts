@@ -3,6 +3,7 @@
  * request is counted on both sides: by its client, and by the node in the log line of each answer.
  */
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
@@ -10,9 +11,10 @@ import { afterEach, expect, it } from 'vitest';
 import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { counting } from '../../../runtime/src/testing/models.ts';
+import { Health } from '../gateway/proto/health.gen.ts';
 import { GRPCInferenceService } from '../gateway/proto/inference.gen.ts';
-import { call } from '../testing/grpc-client.ts';
-import { startNodeProcess, type NodeProcess } from '../testing/node-process.ts';
+import { call, codec } from '../testing/grpc-client.ts';
+import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 
 let node: NodeProcess;
 const closers: (() => void)[] = [];
@@ -193,4 +195,83 @@ it('both faces stop taking requests at once, and the queue is worked off', async
   expect(left).toBeGreaterThan(5);
   await Promise.all(queued);
   expect((await ended).code).toBe(0);
+});
+
+it('what only listens does not hold the end: event streams, watches, idle connections', async () => {
+  node = await startNodeProcess();
+  await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
+    objective: { latencyMs: 60_000 },
+  });
+  const events = await fetch(`${node.url}/api/v1/events`);
+  const reader = events.body!.getReader();
+  expect((await reader.read()).done).toBe(false);
+
+  const agent = new Agent({ keepAlive: true });
+  expect(await askOverHttp(agent)).toBe('answered');
+  const silent = connect({ port: node.port, host: '127.0.0.1' });
+  await once(silent, 'connect');
+
+  const client = new Client(node.grpcUrl, credentials.createInsecure());
+  closers.push(
+    () => agent.destroy(),
+    () => silent.destroy(),
+    () => client.close(),
+  );
+  const watched = codec(Health.method.watch);
+  const watch = client.makeServerStreamRequest(
+    watched.path,
+    watched.serialize,
+    watched.deserialize,
+    { service: 'risk' },
+  );
+  watch.on('error', () => {});
+  await once(watch, 'data');
+  const streamed = codec(GRPCInferenceService.method.modelStreamInfer);
+  const stream = client.makeBidiStreamRequest(
+    streamed.path,
+    streamed.serialize,
+    streamed.deserialize,
+  );
+  const status = new Promise((resolve) => {
+    stream.on('error', ({ metadata }: ServiceError) => resolve(metadata.get('skein-code')));
+  });
+  stream.write({
+    modelName: 'risk',
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [1n, 4n] }],
+    rawInputContents: [new Uint8Array(16)],
+  });
+  await once(stream, 'data');
+
+  // Draining gives up after thirty seconds, which this test does not have.
+  expect((await node.stop()).code).toBe(0);
+  expect(await status).toEqual(['NODE_DRAINING']);
+  for (;;) if ((await reader.read()).done) break;
+});
+
+it('a version that is being deployed is up or refused when the node ends, and the node knows which', async () => {
+  const folder = temporaryFolder();
+  let answered: string;
+  {
+    await using first = await startNodeProcess({ folder });
+    node = first;
+    await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }));
+    const deploying = node.deploy('risk', mlp({ sizes: [4, 2000, 2000, 3], seed: 2 })).then(
+      ({ targets }) => targets[0]!.version,
+      ({ code }: { code: string }) => code,
+    );
+    await expect
+      .poll(async () => (await node.client.getDeployment({ name: 'risk' })).rollout?.phase, {
+        interval: 1,
+      })
+      .toBe('warming');
+    expect((await node.stop()).code).toBe(0);
+    answered = await deploying;
+  }
+  node = await startNodeProcess({ folder });
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  const { status, targets } = await node.client.getDeployment({ name: 'risk' });
+  expect(status).toBe('ready');
+  expect([answered, targets[0]!.version]).toEqual(
+    answered === '2' ? ['2', '2'] : [expect.stringMatching(/^[A-Z_]+$/), '1'],
+  );
 });

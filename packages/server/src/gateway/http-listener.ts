@@ -34,6 +34,12 @@ export type HttpHandler = (
 /** How often Node looks for connections whose headers are late; a part of their allowance. */
 const CHECKS_PER_TIMEOUT = 4;
 const SWEEP_MS = 50;
+/**
+ * A connection that has not said anything for so long, in milliseconds, is not waited for while
+ * draining: browsers and proxies open some for later. Once a server closes, Node itself no longer
+ * looks for those whose headers are late.
+ */
+const SILENT_MS = 1000;
 
 export function createHttpListener(
   handle: HttpHandler,
@@ -59,6 +65,12 @@ export function createHttpListener(
     };
   server.on('request', accept(false));
   server.on('checkContinue', accept(true));
+  /** When each open connection was made. */
+  const connections = new Map<Socket, number>();
+  server.on('connection', (socket: Socket) => {
+    connections.set(socket, performance.now());
+    socket.once('close', () => connections.delete(socket));
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     logger.debug({ err: error, remote: socket.remoteAddress }, 'A client broke the HTTP protocol.');
     refuseConnection(error, socket);
@@ -74,7 +86,13 @@ export function createHttpListener(
       server.close(() => resolve());
     });
     // An answer that began before the drain promised to keep its connection; it is idle afterwards.
-    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+      const silentSince = performance.now() - SILENT_MS;
+      for (const [socket, connectedAt] of connections) {
+        if (socket.bytesRead === 0 && connectedAt < silentSince) socket.destroy();
+      }
+    }, SWEEP_MS);
     const timer = setTimeout(() => {
       logger.warn({ afterMs: limits.drainTimeoutMs }, 'Requests still in flight are cut off.');
       server.closeAllConnections();
