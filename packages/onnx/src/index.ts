@@ -45,3 +45,5 @@ export { gradient, gradientName, type GradientOptions } from './gradient/gradien
 export { inferShapes } from './infer/inference.ts';
 export { removeDeadNodes } from './passes/dead-nodes.ts';
 export { tensorOf } from './protos.ts';
+export type { CrossEntropyOptions } from './loss/cross-entropy.ts';
+export { withLoss, type Loss, type LossModel, type LossOptions } from './loss/loss.ts';

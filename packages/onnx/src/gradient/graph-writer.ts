@@ -29,7 +29,16 @@ export class GraphWriter implements GradientGraph {
   readonly #made = new Map<string, readonly string[]>();
   #count = 0;
 
-  constructor(inference: Inference, taken: Set<string>, trained: ReadonlySet<string>) {
+  readonly #prefix: string;
+
+  /** Names begin with `prefix`; `taken` are those of the graph so far. */
+  constructor(
+    inference: Inference,
+    taken: Set<string>,
+    trained: ReadonlySet<string>,
+    prefix = 'gradient',
+  ) {
+    this.#prefix = prefix;
     this.#inference = inference;
     this.#taken = taken;
     this.#trained = trained;
@@ -290,7 +299,7 @@ export class GraphWriter implements GradientGraph {
 
   #unique(opType: string): string {
     for (;;) {
-      const name = `gradient/${opType}_${this.#count++}`;
+      const name = `${this.#prefix}/${opType}_${this.#count++}`;
       if (this.#taken.has(name)) continue;
       this.#taken.add(name);
       return name;
