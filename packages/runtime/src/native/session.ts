@@ -15,6 +15,8 @@ export async function openSession(host: Host, request: LoadRequest): Promise<Ses
   const line = openLine(host);
   const close = async () => {
     line.closed = true;
+    // Ending a thread inside native code can take the whole process along; a child process cannot.
+    if (host.moves) await line.answered;
     await host.end();
   };
   let signature: Signature;
@@ -38,6 +40,8 @@ export async function openSession(host: Host, request: LoadRequest): Promise<Ses
 interface Line {
   closed: boolean;
   readonly lost: Promise<RuntimeFailure>;
+  /** Settles with the open question; resolved while there is none. */
+  answered: Promise<unknown>;
   ask(message: Request, moved: ArrayBuffer[]): Promise<Reply>;
 }
 
@@ -50,8 +54,9 @@ function openLine(host: Host): Line {
     lost: new Promise((resolve) => {
       announce = resolve;
     }),
+    answered: Promise.resolve(),
     ask(message, moved) {
-      return new Promise((resolve, reject) => {
+      const answer = new Promise<Reply>((resolve, reject) => {
         if (end !== undefined) throw end;
         if (waiter !== undefined) throw new RuntimeFailure('run', 'The session is still running.');
         try {
@@ -62,6 +67,8 @@ function openLine(host: Host): Line {
         }
         waiter = { resolve, reject };
       });
+      line.answered = answer.catch(() => undefined);
+      return answer;
     },
   };
   host.onReply = (reply) => {
