@@ -10,6 +10,7 @@ import fc from 'fast-check';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Attribute } from '../../attribute.ts';
 import { GraphBuilder } from '../../builder.ts';
+import { inferShapes } from '../../infer/inference.ts';
 import { writeModel, type Model } from '../../model.ts';
 import { seededRandom } from '../../random.ts';
 import { elementCount, tensor, values, type NumericTensor } from '../../tensor.ts';
@@ -78,9 +79,11 @@ async function checkInDouble(of: OperatorCase, symbolic: boolean): Promise<boole
 }
 
 async function check(of: OperatorCase, precision: Precision, symbolic: boolean): Promise<void> {
-  const forward = await open(modelOf(of, precision, symbolic, []));
+  const model = modelOf(of, precision, symbolic, []);
+  const forward = await open(model);
   const feeds = feedsOf(of, precision);
   const outputs = await forward.run(feeds);
+  expectInferred(model, outputs);
   const seeded = of.seeded ?? Array.from({ length: of.outputs ?? 1 }, (_, i) => i);
   const seeds = seeded.map((index) => {
     const { dims } = outputs[`y${index}`]!;
@@ -135,6 +138,21 @@ async function check(of: OperatorCase, precision: Precision, symbolic: boolean):
   }
   await forward.release();
   await backward.release();
+}
+
+/** Fails when inference knew a size that turned out otherwise. */
+function expectInferred(
+  model: Model,
+  outputs: Readonly<Record<string, Pick<OrtTensor, 'dims'>>>,
+): void {
+  const inferred = inferShapes(model);
+  for (const [name, { dims }] of Object.entries(outputs)) {
+    const shape = inferred.get(name)?.shape ?? dims;
+    const known = shape.map((size, axis) => (typeof size === 'number' ? size : dims[axis]));
+    if (known.join() !== dims.join()) {
+      throw new Error(`${name} was to be [${known.join(', ')}], but is [${dims.join(', ')}].`);
+    }
+  }
 }
 
 function isVariable(input: OperatorInput | undefined): boolean {
