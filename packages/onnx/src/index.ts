@@ -47,3 +47,5 @@ export { removeDeadNodes } from './passes/dead-nodes.ts';
 export { tensorOf } from './protos.ts';
 export type { CrossEntropyOptions } from './loss/cross-entropy.ts';
 export { withLoss, type Loss, type LossModel, type LossOptions } from './loss/loss.ts';
+export { foldConstants } from './passes/fold-constants.ts';
+export { trainableParameters } from './passes/freeze.ts';

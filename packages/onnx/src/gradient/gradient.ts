@@ -24,7 +24,7 @@ import { nodeProto, valueInfoProto } from '../protos.ts';
 import { elementCount } from '../tensor.ts';
 import { filled, GraphWriter } from './graph-writer.ts';
 import { gradientRule } from './rules.ts';
-import type { GradientNode } from './rule.ts';
+import type { GradientNode, GradientRule } from './rule.ts';
 
 export interface GradientOptions {
   /** Name of a value with one element. */
@@ -63,6 +63,7 @@ export function gradient(model: Model, options: GradientOptions): Model {
   const nodes = graph.node.map(ownNode);
   const activity = activityOf(nodes, wanted, inference);
   const writer = new GraphWriter(inference, namesOf(graph), new Set(wanted));
+  requireRules(nodes, activity, [options.loss, ...Object.keys(options.seeds ?? {})], writer);
   const sums = new Contributions(writer);
   for (const [name, seed] of seedsOf(options, inference, writer)) sums.add(name, seed);
   for (let i = nodes.length - 1; i >= 0; i--) {
@@ -182,6 +183,38 @@ function notReached(name: string, loss: string, stops: readonly NodeProto[]): On
   return new OnnxError('unsupported', `The loss '${loss}' does not depend on ${name}.${why}`);
 }
 
+/**
+ * Refuses what cannot be differentiated before anything is written: what follows such a node is not
+ * known well enough for a message that would help.
+ */
+function requireRules(
+  nodes: readonly NodeProto[],
+  { names, stops }: Activity,
+  ends: readonly string[],
+  writer: GraphWriter,
+): void {
+  const onTheWay = liveNodes(nodes, new Set(ends)).filter(
+    (node) => !stops.includes(node) && readsOf(node).some((name) => names.has(name)),
+  );
+  for (const node of onTheWay) {
+    writer.subject = titleOf(node);
+    if (subgraphsOf(node).length > 0) {
+      writer.fail(`gradients through ${node.opType} are not supported`);
+    }
+    if (ruleOf(node) !== undefined) continue;
+    const what = isStandard(node) ? node.opType : `${node.domain}:${node.opType}`;
+    writer.fail(`there is no gradient rule for ${what}`);
+  }
+}
+
+function ruleOf(node: NodeProto): GradientRule | undefined {
+  return isStandard(node) ? gradientRule(node.opType) : undefined;
+}
+
+function isStandard({ domain }: NodeProto): boolean {
+  return domain === '' || domain === 'ai.onnx';
+}
+
 /** Gradients on their way to a value, one from each of its readers. */
 class Contributions {
   readonly #lists = new Map<string, string[]>();
@@ -218,15 +251,7 @@ function differentiate(
   writer: GraphWriter,
 ): void {
   writer.subject = titleOf(node);
-  if (subgraphsOf(node).length > 0) {
-    writer.fail(`gradients through ${node.opType} are not supported`);
-  }
-  const standard = node.domain === '' || node.domain === 'ai.onnx';
-  const rule = standard ? gradientRule(node.opType) : undefined;
-  if (rule === undefined) {
-    const what = standard ? node.opType : `${node.domain}:${node.opType}`;
-    writer.fail(`there is no gradient rule for ${what}`);
-  }
+  const rule = ruleOf(node)!;
   const outputGradients = node.output.map((name) =>
     sums.has(name) ? sums.total(name) : undefined,
   );

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { float, floats } from '../attribute.ts';
+import { GraphBuilder } from '../builder.ts';
+import { checkModel } from '../check.ts';
+import { mlp } from '../layers.ts';
+import { writeModel } from '../model.ts';
+import { tensor } from '../tensor.ts';
+import { ortRun, OrtTensor } from '../testing/ort.ts';
+import { branching } from '../testing/small-models.ts';
+import { removeDeadNodes } from './dead-nodes.ts';
+import { foldConstants } from './fold-constants.ts';
+import { trainableParameters } from './freeze.ts';
+
+const feeds = { x: new OrtTensor('float32', Float32Array.of(1, 2), [2]) };
+
+describe('foldConstants', () => {
+  it('makes initialisers of constants in every notation, and changes no result', async () => {
+    const graph = new GraphBuilder('constants');
+    graph.input('x', 'float32', [2]);
+    const weight = tensor('float32', [2], Float32Array.of(3, 4));
+    const [w] = graph.node('Constant', [], { value: weight }, { outputs: ['w'] });
+    const [b] = graph.node('Constant', [], { value_float: float(0.5) }, { outputs: ['b'] });
+    const [c] = graph.node('Constant', [], { value_floats: floats([1, -1]) }, { outputs: ['c'] });
+    const [shape] = graph.node('Constant', [], { value_ints: [2, 1] }, { outputs: ['shape'] });
+    const [sum] = graph.node('Sum', [graph.node('Mul', ['x', w])[0], b, c]);
+    graph.node('Reshape', [sum, shape], {}, { outputs: ['y'] });
+    graph.output('y', 'float32', [2, 1]);
+    const model = graph.model();
+    const before = writeModel(model);
+    const folded = foldConstants(model);
+    checkModel(folded);
+    expect(writeModel(model)).toEqual(before);
+    expect(folded.graph!.node.map(({ opType }) => opType)).toEqual(['Mul', 'Sum', 'Reshape']);
+    expect(folded.graph!.initializer.map(({ name }) => name)).toEqual(['w', 'b', 'c', 'shape']);
+    expect(await ortRun(folded, feeds)).toEqual({ y: [4.5, 7.5] });
+    expect(trainableParameters(folded)).toEqual(['w', 'c']);
+  });
+
+  it('leaves a constant that is an output', async () => {
+    const graph = new GraphBuilder('constant');
+    graph.node('Constant', [], { value_float: float(2) }, { outputs: ['y'] });
+    graph.output('y', 'float32', []);
+    expect(await ortRun(foldConstants(graph.model()), {})).toEqual({ y: [2] });
+  });
+});
+
+describe('removeDeadNodes', () => {
+  it('leaves out what no output depends on', async () => {
+    const graph = new GraphBuilder('dead');
+    graph.input('x', 'float32', [2]);
+    graph.initializer('used', tensor('float32', [2], Float32Array.of(1, 1)));
+    graph.initializer('unused', tensor('float32', [2], Float32Array.of(1, 1)));
+    graph.node('Exp', graph.node('Mul', ['x', 'unused']));
+    graph.node('Add', ['x', 'used'], {}, { outputs: ['y'] });
+    graph.output('y', 'float32', [2]);
+    const pruned = removeDeadNodes(graph.model());
+    checkModel(pruned);
+    expect(pruned.graph!.node.map(({ opType }) => opType)).toEqual(['Add']);
+    expect(pruned.graph!.initializer.map(({ name }) => name)).toEqual(['used']);
+    expect(await ortRun(pruned, feeds)).toEqual({ y: [2, 3] });
+  });
+
+  it('keeps what only a branch of If reads', () => {
+    const pruned = removeDeadNodes(branching());
+    checkModel(pruned);
+    expect(pruned.graph!.initializer.map(({ name }) => name)).toEqual(['one']);
+  });
+});
+
+describe('trainableParameters', () => {
+  const model = mlp({ sizes: [2, 3, 1], seed: 1 });
+
+  it('leaves out what a pattern matches', () => {
+    expect(trainableParameters(model)).toEqual([
+      'layer0.weight',
+      'layer0.bias',
+      'layer1.weight',
+      'layer1.bias',
+    ]);
+    expect(trainableParameters(model, [/^layer0\./g])).toEqual(['layer1.weight', 'layer1.bias']);
+  });
+
+  it('refuses a pattern that matches nothing, and one that leaves nothing', () => {
+    expect(() => trainableParameters(model, [/encoder/])).toThrow(
+      'No parameter matches /encoder/. There are: layer0.weight, layer0.bias, layer1.weight, layer1.bias.',
+    );
+    expect(() => trainableParameters(model, [/./])).toThrow('nothing to train');
+  });
+});
