@@ -24,8 +24,8 @@ it.each([nativeBackend, wasmBackend])('diagnoses tumours on the $name backend', 
   const [training, test] = splitRows(table.count, { share: 0.75, seed: 1 });
   const encoder = fitEncoder(table, { target: 'diagnosis', rows: training });
   const rows = encodeRows(table, encoder);
-  const model = withEncoder(classifier(SIZES, BATCH), encoder, 'x');
-  const step = trainingStep(model, { loss: 'loss', optimiser: adamW() });
+  const { model, ...graded } = classifier(SIZES, BATCH);
+  const step = trainingStep(withEncoder(model, encoder, 'x'), { ...graded, optimiser: adamW() });
   expect(step.parameters.map(({ name }) => name)).toEqual([
     'layer0.weight',
     'layer0.bias',

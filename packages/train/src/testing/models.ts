@@ -4,7 +4,8 @@ import {
   mlp,
   seededRandom,
   tensor,
-  withGraph,
+  withLoss,
+  type LossModel,
   type Model,
   type NumericTensor,
 } from '@skein/onnx';
@@ -43,32 +44,17 @@ export function floats(shape: readonly number[], numbers: readonly number[]): Nu
 
 /**
  * Masked cross-entropy of a perceptron: inputs `x` [batch, sizes[0]], `labels` int64 [batch], `mask`
- * [batch]; outputs `y`, the logits, and `loss`.
+ * [batch]; output `y`, the logits, besides the loss.
  */
-export function classifier(sizes: readonly [number, number, ...number[]], batch: number): Model {
-  const model = mlp({ sizes, seed: 5, batch });
-  const graph = new GraphBuilder('loss');
-  const labels = graph.input('labels', 'int64', [batch]);
-  const mask = graph.input('mask', 'float32', [batch]);
-  const depth = graph.initializer(
-    'depth',
-    tensor('int64', [], BigInt64Array.of(BigInt(sizes.at(-1)!))),
-  );
-  const off = graph.node('Constant', [], { value: floats([2], [0, 1]) }, { name: 'off' })[0];
-  const axes = graph.initializer('axes', tensor('int64', [1], BigInt64Array.of(1n)));
-  const [hot] = graph.node('OneHot', [labels, depth, off]);
-  const [log] = graph.node('LogSoftmax', ['y']);
-  const [own] = graph.node('ReduceSum', [graph.node('Mul', [log, hot])[0], axes], { keepdims: 0 });
-  const [sum] = graph.node('ReduceSum', [graph.node('Mul', [own, mask])[0]], { keepdims: 0 });
-  const [rows] = graph.node('ReduceSum', [mask], { keepdims: 0 });
-  const [loss] = graph.node('Neg', graph.node('Div', [sum, rows]), {}, { outputs: ['loss'] });
-  graph.output(loss, 'float32', []);
-  const [first, second] = [model.graph!, graph.graph()];
-  return withGraph(model, {
-    node: [...first.node, ...second.node],
-    input: [...first.input, ...second.input],
-    output: [...first.output, ...second.output],
-    initializer: [...first.initializer, ...second.initializer],
+export function classifier(
+  sizes: readonly [number, number, ...number[]],
+  batch: number,
+): LossModel {
+  return withLoss(mlp({ sizes, seed: 5, batch }), {
+    loss: { kind: 'cross-entropy' },
+    target: 'labels',
+    weights: 'sample',
+    weightName: 'mask',
   });
 }
 

@@ -23,8 +23,8 @@ const BATCH = 16;
 // 250 rows do not come out even: the last batch of an epoch has 10.
 const data = dataset(moons(250, 1));
 const held = dataset(moons(150, 2));
-const model = classifier([...SIZES], BATCH);
-const step = trainingStep(model, { loss: 'loss', optimiser: adam() });
+const { model, ...graded } = classifier([...SIZES], BATCH);
+const step = trainingStep(model, { ...graded, optimiser: adam() });
 const plan: TrainOptions = {
   backend: nativeBackend,
   data,
@@ -60,7 +60,8 @@ it('trains a perceptron to tell the moons apart, and returns a model to serve', 
 it('counts every row the same, padded or not', async () => {
   const first = { ...plan, epochs: 1, schedule: constant(0), now: () => 0 };
   const padded = await train(step, first);
-  const whole = trainingStep(classifier([...SIZES], 250), { loss: 'loss', optimiser: adam() });
+  const { model: wide, ...wideLoss } = classifier([...SIZES], 250);
+  const whole = trainingStep(wide, { ...wideLoss, optimiser: adam() });
   const together = await train(whole, { ...first, batch: 250 });
   expect(padded.epochs[0]!.loss).toBeCloseTo(together.epochs[0]!.loss, 6);
 });
@@ -188,7 +189,7 @@ it('refuses the checkpoint of another run, or one that is damaged', async () => 
   await expect(train(step, { ...short, seed: 3 })).rejects.toThrow(
     'of another run: its seed is 9, not 3.',
   );
-  const momentum = trainingStep(model, { loss: 'loss', optimiser: sgd({ momentum: 0.9 }) });
+  const momentum = trainingStep(model, { ...graded, optimiser: sgd({ momentum: 0.9 }) });
   await expect(train(momentum, short)).rejects.toThrow(
     "'sgd.velocity/layer0.weight', float32 [16, 2], is missing.",
   );
