@@ -1,0 +1,168 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../builder.ts';
+import { mlp } from '../layers.ts';
+import { readModel } from '../model.ts';
+import { tensor, type Dimension } from '../tensor.ts';
+import { realModels } from '../testing/real-models.ts';
+import { inferShapes } from './inference.ts';
+import { ceilDivide, floorDivide, plus, product, quotient, sum } from './size.ts';
+
+const int64 = (...list: number[]) =>
+  tensor('int64', [list.length], BigInt64Array.from(list, BigInt));
+
+/** The inferred shape of what `write` makes of x. */
+function shapeOf(sizes: readonly Dimension[], write: (graph: GraphBuilder) => string) {
+  const graph = new GraphBuilder('shapes');
+  graph.input('x', 'float32', sizes);
+  const name = write(graph);
+  return inferShapes(graph.model()).get(name)?.shape;
+}
+
+describe('inferShapes', () => {
+  it('keeps symbols through layers', () => {
+    const shapes = inferShapes(mlp({ sizes: [4, 3, 2], seed: 1 }));
+    expect(shapes.get('y')).toEqual({ name: 'y', type: 'float32', shape: ['batch', 2] });
+  });
+
+  it('follows shapes that the graph computes, as exported models do', () => {
+    const flat = shapeOf(['batch', 3, 4], (graph) => {
+      graph.initializer('zero', tensor('int64', [], BigInt64Array.of(0n)));
+      graph.initializer('axes', int64(0));
+      graph.initializer('rest', int64(-1));
+      const [size] = graph.node('Gather', [graph.node('Shape', ['x'])[0], 'zero'], { axis: 0 });
+      const [list] = graph.node('Concat', [graph.node('Unsqueeze', [size, 'axes'])[0], 'rest'], {
+        axis: 0,
+      });
+      return graph.node('Reshape', ['x', list])[0];
+    });
+    expect(flat).toEqual(['batch', 12]);
+  });
+
+  it('tells sizes that must be equal from those that may be', () => {
+    const added = (a: Dimension, b: Dimension) => {
+      const graph = new GraphBuilder('add');
+      graph.input('a', 'float32', [a]);
+      graph.input('b', 'float32', [b]);
+      const [y] = graph.node('Add', ['a', 'b']);
+      return inferShapes(graph.model()).get(y)!.shape;
+    };
+    expect(added('n', 'n')).toEqual(['n']);
+    expect(added('n', 1)).toEqual(['n']);
+    expect(added('n', 5)).toEqual([5]);
+    expect(added('n', 'm')).toEqual([null]);
+    expect(added(null, null)).toEqual([null]);
+  });
+
+  it('computes with symbols', () => {
+    expect(shapeOf(['n', 2, 3], (graph) => graph.node('Flatten', ['x'], { axis: 2 })[0])).toEqual([
+      '2*n',
+      3,
+    ]);
+    expect(shapeOf(['n', 2], (graph) => graph.node('Concat', ['x', 'x'], { axis: 1 })[0])).toEqual([
+      'n',
+      4,
+    ]);
+  });
+
+  it.each([
+    [
+      'MatMul',
+      [2, 3],
+      [4, 5],
+      "Node 'odd' (MatMul): [2, 3] times [4, 5]: the inner sizes 3 and 4 differ.",
+    ],
+    [
+      'Add',
+      [2, 3],
+      [4],
+      "Node 'odd' (Add): the shapes [2, 3] and [4] cannot be broadcast together.",
+    ],
+    [
+      'Concat',
+      [2, 3],
+      [4, 4],
+      "Node 'odd' (Concat): [2, 3] and [4, 4] cannot be joined along axis 0.",
+    ],
+  ])('refuses a %s that can never run', (operator, a, b, message) => {
+    const graph = new GraphBuilder('odd');
+    graph.input('a', 'float32', a);
+    graph.input('b', 'float32', b);
+    graph.node(operator, ['a', 'b'], operator === 'Concat' ? { axis: 0 } : {}, { name: 'odd' });
+    expect(() => inferShapes(graph.model())).toThrow(message);
+  });
+
+  it.each(realModels)('has a rule for every operator of $name', ({ path }) => {
+    const model = readModel(readFileSync(path));
+    const known = inferShapes(model);
+    const { node, initializer } = model.graph!;
+    const sees = new Set([...known.keys(), ...initializer.map(({ name }) => name), '']);
+    // Where not knowing begins: everything that is read is known, and what is made is not.
+    const gaps = node.filter(
+      ({ input, output }) => input.every((name) => sees.has(name)) && !sees.has(output[0]!),
+    );
+    expect(gaps.map(({ opType }) => opType).filter((opType) => opType !== 'If')).toEqual([]);
+  });
+});
+
+describe('sizes', () => {
+  /** Expressions over n and m beside their value at n = 60, m = 84. */
+  const size = fc.constantFrom<[number | string, number]>(
+    [1, 1],
+    [6, 6],
+    ['n', 60],
+    ['m', 84],
+    ['2*n', 120],
+  );
+  const valueOf = (expression: number | string): number =>
+    typeof expression === 'number' ? expression : evaluate(expression);
+
+  it('mean what they say', () =>
+    fc.assert(
+      fc.property(size, size, fc.integer({ min: -3, max: 3 }), ([a, x], [b, y], n) => {
+        expect(valueOf(product([a, b]))).toBe(x * y);
+        expect(valueOf(plus(plus(product([a, b]), n), -n))).toBe(x * y);
+        expect(valueOf(sum([a, b, n]))).toBe(x + y + n);
+        expect(valueOf(floorDivide(plus(a, n), 2))).toBe(Math.floor((x + n) / 2) + 0);
+        expect(valueOf(ceilDivide(plus(a, n), 2))).toBe(Math.floor((x + n + 1) / 2));
+        expect(quotient([a, b], [b])).toEqual(a);
+      }),
+      { seed: 3 },
+    ));
+});
+
+/** A tiny evaluator with integer division that rounds down. */
+function evaluate(text: string): number {
+  let at = 0;
+  const atom = (): number => {
+    if (text[at] === '(') {
+      at++;
+      const inner = expression();
+      at++;
+      return inner;
+    }
+    const [token] = /^-?\d+|^[nm]/.exec(text.slice(at))!;
+    at += token.length;
+    if (token === 'n') return 60;
+    return token === 'm' ? 84 : Number(token);
+  };
+  const term = (): number => {
+    let value = atom();
+    while (text[at] === '*' || text[at] === '/') {
+      const operator = text[at++];
+      const right = atom();
+      value = operator === '*' ? value * right : Math.floor(value / right);
+    }
+    return value;
+  };
+  const expression = (): number => {
+    let value = term();
+    while (text[at] === '+') {
+      at++;
+      value += term();
+    }
+    return value;
+  };
+  return expression();
+}
