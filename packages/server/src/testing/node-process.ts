@@ -79,7 +79,13 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
   running.add(pid);
   void up.ended.then(() => running.delete(pid));
   await up.saw(/^\}$/m);
-  const { url, grpcUrl } = readyOrThrow(up.output.stdout);
+  const printed = JSON.parse(up.output.stdout) as { url: string; grpcUrl: string } | ErrorBody;
+  if ('error' in printed) {
+    // It says why before it is gone, and until then it holds its folder and its ports.
+    await up.ended;
+    throw new SkeinError(printed.code, printed.error);
+  }
+  const { url, grpcUrl } = printed;
   const client = createClient({ url, key: options.key });
   const end = async (signal: NodeJS.Signals): Promise<CliOutcome> => {
     up.process.kill(signal);
@@ -114,13 +120,6 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
       if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** What it printed is where it answers, or why it does not. */
-function readyOrThrow(stdout: string): { readonly url: string; readonly grpcUrl: string } {
-  const printed = JSON.parse(stdout) as { url: string; grpcUrl: string } | ErrorBody;
-  if ('error' in printed) throw new SkeinError(printed.code, printed.error);
-  return printed;
 }
 
 /** For nodes that come after one another; the caller removes it. */
