@@ -3,13 +3,16 @@
  *
  * Where windows tile the input, these are the cells equal to their window's maximum; cells that tie
  * share the gradient, a subgradient as good as any. Asking MaxPool for its indices instead makes the
- * forward pass six times slower. Windows that overlap are left to the indices, which count over the
- * whole tensor, and a scatter that adds.
+ * forward pass six times slower. Other windows are left to the indices, which count over the whole
+ * tensor, and a scatter that adds.
  */
+import { elementTypeNumber } from '../../element-type.ts';
+import { elementCount, tensor } from '../../tensor.ts';
 import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
 import { slice } from './slicing.ts';
 import { repeat, tilingOf, uncover, type Tiling } from './tile.ts';
-import { extents, spatialSizes, windowOf } from './window.ts';
+import { unslide } from './unslide.ts';
+import { extents, spatialSizes, windowOf, type Window } from './window.ts';
 
 export const MaxPool: GradientRule = (node, graph) => {
   const kernel = node.attributeInts('kernel_shape');
@@ -18,7 +21,9 @@ export const MaxPool: GradientRule = (node, graph) => {
   const tiling = tilingOf(graph, window, x, node.outputs[0]!);
   if (tiling !== undefined) return [byEquality(node, graph, tiling)];
   const overlaps = extents(window).some((extent, i) => extent > window.strides[i]!);
-  return [byIndices(node, graph, overlaps)];
+  return [
+    overlaps && graph.opset < 16 ? byTaps(node, graph, window) : byIndices(node, graph, overlaps),
+  ];
 };
 
 function byEquality(node: GradientNode, graph: GradientGraph, tiling: Tiling): string {
@@ -41,11 +46,6 @@ function byEquality(node: GradientNode, graph: GradientGraph, tiling: Tiling): s
 }
 
 function byIndices(node: GradientNode, graph: GradientGraph, overlaps: boolean): string {
-  if (overlaps && graph.opset < 16) {
-    graph.fail(
-      'its windows overlap, which needs opset 16; export the model with that or a newer one',
-    );
-  }
   if (node.attributeInt('storage_order', 0) !== 0) graph.fail('its indices are column-major');
   const x = node.inputs[0]!;
   const flat = graph.ints([-1]);
@@ -58,4 +58,67 @@ function byIndices(node: GradientNode, graph: GradientGraph, overlaps: boolean):
     overlaps ? { axis: 0, reduction: 'add' } : { axis: 0 },
   );
   return graph.reshapeLike(scattered, x);
+}
+
+/**
+ * Before opset 16 a scatter cannot add. Here each tap of the window has a channel of its own, which
+ * holds the gradients of the windows that took it, and a transposed convolution with one-hot weights
+ * puts them where they belong.
+ */
+function byTaps(node: GradientNode, graph: GradientGraph, window: Window): string {
+  if (node.attributeInt('storage_order', 0) !== 0) graph.fail('its indices are column-major');
+  const [x, y] = [node.inputs[0]!, node.outputs[0]!];
+  const { kernel } = window;
+  const sizes = spatialSizes(graph, x, kernel.length);
+  const steps = spatialSizes(graph, y, kernel.length);
+  const known = [...sizes, ...steps].every((size) => size !== undefined);
+  // Rounding up is inferred wrongly by ONNX Runtime for these operator sets.
+  const roundsUp = node.attributeInt('ceil_mode', 0) === 1;
+  if (!known || roundsUp || graph.opset < 10 || graph.typeOf(x) !== 'float32') {
+    return graph.fail(
+      'its windows overlap, which needs opset 16; export the model with that or a newer one',
+    );
+  }
+  const places = tapPlaces(window, sizes as number[], steps as number[]);
+  const taps = elementCount(kernel);
+  const shape = [1, taps, ...(steps as number[])];
+  const perImage = graph.ints([-1, 1, ...(steps as number[])]);
+  const cells = graph.constant(
+    tensor('int64', [], BigInt64Array.of(BigInt(elementCount(sizes as number[])))),
+  );
+  const taken = graph.emit('Mod', [graph.emit('Reshape', [node.demand(1), perImage]), cells]);
+  const mask = graph.emit('Equal', [taken, graph.constant(tensor('int64', shape, places))]);
+  const gradients = graph.emit('Mul', [
+    graph.emit('Cast', [mask], { to: elementTypeNumber('float32') }),
+    graph.emit('Reshape', [node.outputGradients[0]!, perImage]),
+  ]);
+  const oneHot = Float32Array.from({ length: taps * taps }, (_, i) =>
+    i % (taps + 1) === 0 ? 1 : 0,
+  );
+  const weights = graph.constant(tensor('float32', [taps, 1, ...kernel], oneHot));
+  return graph.reshapeLike(unslide(graph, gradients, weights, window, 1, x), x);
+}
+
+/** The cell of the image that each tap reads in each window, [taps, ...windows]; −1 in the padding. */
+function tapPlaces(
+  { kernel, strides, dilations, begins }: Window,
+  sizes: readonly number[],
+  steps: readonly number[],
+): BigInt64Array {
+  const taps = elementCount(kernel);
+  const windows = elementCount(steps);
+  return BigInt64Array.from({ length: taps * windows }, (_, at) => {
+    let [tap, step] = [Math.floor(at / windows), at % windows];
+    let [place, stride] = [0, 1];
+    for (let i = kernel.length - 1; i >= 0; i--) {
+      const cell =
+        (step % steps[i]!) * strides[i]! - begins[i]! + (tap % kernel[i]!) * dilations[i]!;
+      if (cell < 0 || cell >= sizes[i]!) return -1n;
+      place += cell * stride;
+      stride *= sizes[i]!;
+      step = Math.floor(step / steps[i]!);
+      tap = Math.floor(tap / kernel[i]!);
+    }
+    return BigInt(place);
+  });
 }
