@@ -2,6 +2,8 @@
  * Gather and its relatives read elements by index; their gradients add each gradient to where it was
  * read. Elements that were read twice receive both.
  */
+import { isStatic } from '../../infer/size.ts';
+import { elementCount, tensor } from '../../tensor.ts';
 import type { GradientGraph, GradientRule } from '../rule.ts';
 import { padZeros } from './slicing.ts';
 
@@ -20,25 +22,48 @@ export const Gather: GradientRule = (node, graph) => {
     const after = before.map((_, i) => (i === axis ? size - 1 - at : 0));
     return [padZeros(graph, graph.unsqueeze(dy, [axis]), before, after)];
   }
-  needsAddition(graph);
   const inner = graph.rankOf(indices);
   // Indices first, [...indices, ...before axis, ...after axis], so that each picks a whole row.
   const places = Array.from({ length: inner }, (_, i) => axis + i);
   const others = Array.from({ length: rank - 1 }, (_, i) => (i < axis ? i : i + inner));
   const updates = graph.emit('Transpose', [dy], { perm: [...places, ...others] });
   const front = [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)];
-  const zeros = graph.emit('Transpose', [graph.zeros(x)], { perm: front });
-  const scattered = graph.emit('ScatterND', [zeros, graph.unsqueeze(indices, [-1]), updates], {
-    reduction: 'add',
-  });
+  const added = graph.opset < 16 ? addedByProduct(graph, x, axis, indices, updates) : scattered();
   const back = front.map((_, i) => front.indexOf(i));
-  return [graph.emit('Transpose', [scattered], { perm: back })];
+  return [graph.emit('Transpose', [added], { perm: back })];
+
+  function scattered(): string {
+    const zeros = graph.emit('Transpose', [graph.zeros(x)], { perm: front });
+    return graph.emit('ScatterND', [zeros, graph.unsqueeze(indices, [-1]), updates], {
+      reduction: 'add',
+    });
+  }
 };
+
+/** Before opset 16, a product with one-hot rows: as many multiplications as the axis is long. */
+function addedByProduct(
+  graph: GradientGraph,
+  x: string,
+  axis: number,
+  indices: string,
+  updates: string,
+): string {
+  const sizes = graph.shapeOf(x);
+  if (!isStatic(sizes) || graph.typeOf(x) !== 'float32') return needsAddition(graph);
+  const rest = sizes.filter((_, i) => i !== axis);
+  const depth = graph.constant(tensor('int64', [], BigInt64Array.of(BigInt(sizes[axis]!))));
+  const pair = graph.constant(tensor('float32', [2], Float32Array.of(0, 1)));
+  const flat = graph.emit('Reshape', [indices, graph.ints([-1])]);
+  const places = graph.emit('OneHot', [flat, depth, pair], { axis: 0 }); // [size, count]
+  const rows = graph.emit('Reshape', [updates, graph.ints([-1, elementCount(rest)])]);
+  const sums = graph.emit('MatMul', [places, rows]);
+  return graph.emit('Reshape', [sums, graph.ints([sizes[axis]!, ...rest])]);
+}
 
 /** Y[i, j] = X[indices[i, j], j] for axis 0, and so on. */
 export const GatherElements: GradientRule = (node, graph) => {
   const [x, indices] = node.inputs as [string, string];
-  needsAddition(graph);
+  if (graph.opset < 16) needsAddition(graph);
   return [
     graph.emit('ScatterElements', [graph.zeros(x), indices, node.outputGradients[0]!], {
       axis: node.attributeInt('axis', 0),
@@ -50,7 +75,7 @@ export const GatherElements: GradientRule = (node, graph) => {
 /** Y[...] = X[indices[..., :]]; the first `batch_dims` axes of X and indices go together. */
 export const GatherND: GradientRule = (node, graph) => {
   const [x, indices] = node.inputs as [string, string];
-  needsAddition(graph);
+  if (graph.opset < 16) needsAddition(graph);
   const batch = node.attributeInt('batch_dims', 0);
   const places = batch === 0 ? indices : withBatch(graph, indices, batch);
   return [
@@ -91,9 +116,8 @@ function onlyIndex(graph: GradientGraph, indices: string): number | undefined {
   return graph.intsOf(indices)?.[0];
 }
 
-function needsAddition(graph: GradientGraph): void {
-  if (graph.opset >= 16) return;
-  graph.fail(
+function needsAddition(graph: GradientGraph): never {
+  return graph.fail(
     'adding up what was read twice needs opset 16; export the model with that or a newer one',
   );
 }

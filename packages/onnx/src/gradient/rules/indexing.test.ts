@@ -31,6 +31,16 @@ describe('Gather', () => {
         .map((inputs) => ({ operator: 'Gather', inputs, attributes: { axis } }));
     });
   it('any axis, any shape of indices', () => checkGradients(cases, 40));
+  it('in float32 before opset 16', () =>
+    checkGradients(
+      fc.tuple(cases, fc.constantFrom(11, 13, 15)).map(([of, opset]) => ({
+        ...of,
+        opset,
+        precision: 'float32' as const,
+        symbolic: false,
+      })),
+      30,
+    ));
   it('a single constant index in an old operator set', () =>
     checkGradients(
       fc
