@@ -34,7 +34,8 @@ export function sgd(options: SgdOptions = {}): Optimiser {
           emit('Sub', parameter, emit('Mul', along, graph.learningRate));
         if (velocity === undefined) return { parameter: move(slope), state: [] };
         const mu = graph.scalar(momentum);
-        const next = emit('Add', emit('Mul', velocity, mu), slope);
+        // A sum, unlike an addition, is taken into the matrix product that makes the gradient.
+        const next = emit('Sum', slope, emit('Mul', velocity, mu));
         const along = nesterov ? emit('Add', slope, emit('Mul', next, mu)) : next;
         return { parameter: move(along), state: [next] };
       };

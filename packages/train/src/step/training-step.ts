@@ -74,10 +74,13 @@ export interface TrainingStep {
 export function trainingStep(model: Model, options: TrainingStepOptions): TrainingStep {
   const { loss, optimiser, clip, accumulate = 1 } = options;
   requireValue(model, loss);
+  // Without the flags that let a pattern remember where its last match ended.
+  const frozen =
+    options.frozen && new RegExp(options.frozen, options.frozen.flags.replace(/[gy]/g, ''));
   const lean = optimiser.linear === true && clip === undefined && accumulate === 1;
-  const { model: learning, statistics, fixed } = trainingForm(model, options.frozen);
+  const { model: learning, statistics, fixed } = trainingForm(model, frozen);
   const still = (name: string) =>
-    statistics.has(name) || fixed.has(name) || options.frozen?.test(name) === true;
+    statistics.has(name) || fixed.has(name) || frozen?.test(name) === true;
   const open = withFrozenAsInputs(learning, still);
   const type = typeOf(open);
   const differentiated = lean ? scaledGradient(open, type, options) : plainGradient(open, options);
