@@ -31,7 +31,8 @@ export interface GradientOptions {
   readonly loss: string;
   /**
    * Initialisers to differentiate with respect to. Default: every one of floating-point numbers that
-   * has axes and that the loss depends on; scalars are taken for constants of a formula.
+   * has axes and that the loss depends on; scalars are taken for constants of a formula. Running
+   * statistics of a BatchNormalization are not among them: they are measured, not trained.
    */
   readonly parameters?: readonly string[];
   /** Inputs, or any other values, to differentiate with respect to. */
@@ -88,7 +89,12 @@ function wantedValues(
   inference: Inference,
   { loss, parameters, inputs = [] }: GradientOptions,
 ): readonly string[] {
-  const weights = graph.initializer.map(({ name }) => name);
+  const statistics = new Set(
+    graph.node.flatMap(({ opType, input }) =>
+      opType === 'BatchNormalization' ? input.slice(3, 5) : [],
+    ),
+  );
+  const weights = graph.initializer.map(({ name }) => name).filter((name) => !statistics.has(name));
   const chosen =
     parameters ??
     weights.filter((name) => isFloat(inference, name) && inference.of(name)?.shape?.length !== 0);

@@ -1,26 +1,26 @@
 /** Freezing: which weights are trained, by the pattern of their names. */
-import { inferenceOf } from '../infer/inference.ts';
+import { gradient, gradientName, type GradientOptions } from '../gradient/gradient.ts';
 import type { Model } from '../model.ts';
 import { OnnxError } from '../onnx-error.ts';
 
 /**
- * Names of the initialisers that can be trained, in the graph's order: floating-point numbers with
- * axes (scalars are taken for constants of a formula), without those whose name a pattern matches.
+ * Names of the initialisers that can be trained, in the graph's order, without those whose name a
+ * pattern matches. Those are the ones that the loss has a gradient for: not the running statistics of
+ * a BatchNormalization, the scales of a Resize, or scalars, which are taken for constants of a formula.
  *
+ * @param of what `withLoss` gives, or a model that computes its loss itself.
  * @throws OnnxError `invalid` when a pattern matches none of them, which is more often a typing
- *   error than a wish, or when nothing is left to train.
+ *   error than a wish, or when nothing is left to train; and whatever `gradient` throws.
  */
 export function trainableParameters(
-  model: Model,
+  of: { readonly model: Model } & Pick<GradientOptions, 'loss' | 'seeds'>,
   frozen: readonly RegExp[] = [],
 ): readonly string[] {
-  const inference = inferenceOf(model);
+  const { model, ...options } = of;
+  const outputs = new Set(gradient(model, options).graph!.output.map(({ name }) => name));
   const candidates = model
     .graph!.initializer.map(({ name }) => name)
-    .filter((name) => {
-      const known = inference.of(name);
-      return known !== undefined && /^b?float/.test(known.type) && known.shape?.length !== 0;
-    });
+    .filter((name) => outputs.has(gradientName(name)));
   // A pattern with the flag g would remember where it stopped.
   const patterns = frozen.map(
     ({ source, flags }) => new RegExp(source, flags.replaceAll(/[gy]/g, '')),

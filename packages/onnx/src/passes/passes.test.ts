@@ -3,6 +3,7 @@ import { float, floats } from '../attribute.ts';
 import { GraphBuilder } from '../builder.ts';
 import { checkModel } from '../check.ts';
 import { mlp } from '../layers.ts';
+import { withLoss } from '../loss/loss.ts';
 import { writeModel } from '../model.ts';
 import { tensor } from '../tensor.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
@@ -33,7 +34,8 @@ describe('foldConstants', () => {
     expect(folded.graph!.node.map(({ opType }) => opType)).toEqual(['Mul', 'Sum', 'Reshape']);
     expect(folded.graph!.initializer.map(({ name }) => name)).toEqual(['w', 'b', 'c', 'shape']);
     expect(await ortRun(folded, feeds)).toEqual({ y: [4.5, 7.5] });
-    expect(trainableParameters(folded)).toEqual(['w', 'c']);
+    const squared = { loss: { kind: 'mean-squared' } } as const;
+    expect(trainableParameters(withLoss(folded, squared))).toEqual(['w', 'c']);
   });
 
   it('leaves a constant that is an output', async () => {
@@ -68,7 +70,7 @@ describe('removeDeadNodes', () => {
 });
 
 describe('trainableParameters', () => {
-  const model = mlp({ sizes: [2, 3, 1], seed: 1 });
+  const model = withLoss(mlp({ sizes: [2, 3, 1], seed: 1 }), { loss: { kind: 'huber' } });
 
   it('leaves out what a pattern matches', () => {
     expect(trainableParameters(model)).toEqual([
@@ -78,6 +80,20 @@ describe('trainableParameters', () => {
       'layer1.bias',
     ]);
     expect(trainableParameters(model, [/^layer0\./g])).toEqual(['layer1.weight', 'layer1.bias']);
+  });
+
+  it('leaves out running statistics', () => {
+    const graph = new GraphBuilder('normalised');
+    graph.input('x', 'float32', ['n', 2]);
+    for (const name of ['scale', 'shift', 'mean', 'variance']) {
+      graph.initializer(name, tensor('float32', [2], Float32Array.of(1, 1)));
+    }
+    const inputs = ['x', 'scale', 'shift', 'mean', 'variance'];
+    graph.node('BatchNormalization', inputs, {}, { outputs: ['y'] });
+    graph.output('y', 'float32', ['n', 2]);
+    const of = withLoss(graph.model(), { loss: { kind: 'mean-squared' } });
+    expect(trainableParameters(of)).not.toContain('mean');
+    expect(trainableParameters(of)).not.toContain('variance');
   });
 
   it('refuses a pattern that matches nothing, and one that leaves nothing', () => {
