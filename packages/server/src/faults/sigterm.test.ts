@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, expect, it } from 'vitest';
 import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
@@ -89,7 +89,7 @@ async function askOverGrpc(client: Client): Promise<Outcome> {
   } catch (error) {
     const { code, details, metadata } = error as ServiceError;
     if (metadata.get('skein-code')[0] === 'NODE_DRAINING') return 'NODE_DRAINING';
-    if (code === 14 && details.includes('ECONNREFUSED')) return 'not accepted';
+    if (code === status.UNAVAILABLE && details.includes('ECONNREFUSED')) return 'not accepted';
     return `lost: ${code} ${details}`;
   }
 }

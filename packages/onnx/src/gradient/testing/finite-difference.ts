@@ -168,7 +168,7 @@ function modelOf(
   const graph = new GraphBuilder('case');
   const declared = (shape: readonly number[], index?: number) => {
     const open = typeof of.symbolic === 'object' && index !== undefined;
-    const unknown = symbolic && (!open || (of.symbolic as readonly number[]).includes(index));
+    const unknown = symbolic && (!open || of.symbolic.includes(index));
     return unknown ? shape.map(() => null) : shape;
   };
   const inputs = of.inputs.map((input, i) => {
