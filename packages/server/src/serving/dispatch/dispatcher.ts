@@ -265,6 +265,7 @@ class Dispatcher implements Target {
     const { tickets, rows, startedAt } = run;
     const now = clock.now();
     tickets[0]!.lane.curve.record(rows, now - startedAt, now);
+    replica.runs++;
     this.#release(replica, now);
     observer.batchRan(deployment, this.version, rows, result.computeMs);
     const uneven = run.uneven(result);
@@ -304,7 +305,6 @@ class Dispatcher implements Target {
   #release(replica: Replica, now: Instant): void {
     this.#running.delete(replica);
     this.#scheduler.finish(replica, now);
-    replica.runs++;
     replica.settle();
   }
 

@@ -142,6 +142,30 @@ describe('replica set', () => {
     expect(set.failed).toBeUndefined();
   });
 
+  test('forgives after one run, so that a bad request does not fail the version for the others', async () => {
+    let replica: { runs: number } | undefined;
+    set = new ReplicaSet({
+      clock: performance,
+      open,
+      warm: async () => {},
+      closesMidRun: true,
+      objectiveMs: 500,
+      version: '1',
+      onChange: (changed) => void (replica = changed),
+    });
+    set.scaleTo(1);
+    for (let i = 0; i < 40; i++) {
+      while (openings.length <= i) await pass(50);
+      const session = openings[i]!.succeed();
+      await pass();
+      // It ends two replicas each time, and in between others have come.
+      replica!.runs = i % 2 === 0 ? 1 : 0;
+      session.lose();
+      await pass();
+    }
+    expect(set.failed).toBeUndefined();
+  });
+
   test('brings several back one by one after failures', async () => {
     set.scaleTo(3);
     const sessions = openings.map((opening) => opening.succeed());

@@ -3,8 +3,10 @@
  * replaces what was lost.
  *
  * A replacement starts at once, then after growing pauses. A version whose replicas keep ending
- * without a stretch of good service is failed: it tries again once a minute, and says why until
- * then. A version that could not be loaded even once is failed at the first try.
+ * without having answered anybody is failed: it tries again once a minute, and says why until then.
+ * One answer is enough to go on: a request that ends every replica it meets must not take the
+ * version away from the others. A version that could not be loaded even once is failed at the first
+ * try.
  */
 import { SkeinError } from '@skein/api';
 import { RuntimeFailure, type Session } from '@skein/runtime';
@@ -14,9 +16,8 @@ import { Replica } from './replica.ts';
 const FIRST_PAUSE_MS = 100;
 const MAX_ATTEMPTS = 8;
 const FAILED_PAUSE_MS = 60_000;
-/** A replica that served for this long, or this many runs, was a good one. */
+/** A replica that was ready for this long was a good one, although nobody came. */
 const GOOD_SERVICE_MS = 30_000;
-const GOOD_SERVICE_RUNS = 1_000;
 /** How long loading takes, before it has been seen. */
 const LOADING_GUESS_MS = 1_000;
 /** How often runs are looked at that may never end. */
@@ -54,7 +55,7 @@ export class ReplicaSet {
   readonly #ending = new Set<Promise<void>>();
   readonly #waiters: { resolve: () => void; reject: (error: SkeinError) => void }[] = [];
   #nextId = 1;
-  /** Replicas in a row that ended without good service. */
+  /** Replicas in a row that ended without being of use. */
   #failures = 0;
   #everReady = false;
   #loadingMs = LOADING_GUESS_MS;
@@ -209,7 +210,7 @@ export class ReplicaSet {
   ): void {
     const { clock, version } = this.#options;
     const served = before === 'ready' ? clock.now() - replica.readyAt : 0;
-    const good = served >= GOOD_SERVICE_MS || replica.runs >= GOOD_SERVICE_RUNS;
+    const good = served >= GOOD_SERVICE_MS || replica.runs > 0;
     this.#failures = good ? 1 : this.#failures + 1;
     const hopeless = !this.#everReady && failure.kind !== 'lost';
     if (hopeless || this.#failures >= MAX_ATTEMPTS) {

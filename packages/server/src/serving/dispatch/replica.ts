@@ -29,6 +29,7 @@ export class Replica implements Server {
   readonly id: string;
   state: ReplicaSnapshot['state'] = 'loading';
   since: Instant;
+  /** Runs that have given a result. */
   runs = 0;
   /** Why it is gone, when that was not asked for. */
   failure: RuntimeFailure | undefined;

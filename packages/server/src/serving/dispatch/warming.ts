@@ -126,7 +126,18 @@ async function findDependence(
   }
 }
 
-/** Seeds the latency model with runs of 1, 2, 4, … `maxRows` rows. */
+/** Runs the model; false when it rejects the values, which were made up. */
+async function accepts(session: Session, inputs: TensorMap): Promise<boolean> {
+  try {
+    await session.run(inputs);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RuntimeFailure) || error.kind !== 'run') throw error;
+    return false;
+  }
+}
+
+/** Seeds the latency model with runs of 1, 2, 4, … `maxRows` rows, up to the first that the model rejects. */
 async function measure(
   session: Session,
   { signature, model, clock, objectiveMs }: WarmingOptions,
@@ -142,7 +153,7 @@ async function measure(
       const inputs = syntheticRequest(signature, shapes, batches ? rows : undefined, i);
       const { elementsPerRow } = check(inputs, undefined);
       const start = clock.now();
-      await session.run(inputs);
+      if (!(await accepts(session, inputs))) return;
       took = clock.now() - start;
       model.curve(elementsPerRow).seed(rows, took);
     }
