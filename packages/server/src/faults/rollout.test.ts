@@ -151,6 +151,39 @@ it('a canary that misses the objective is rolled back', async () => {
   await load.stop();
 });
 
+/** y = operator(a, b) in int32; x86 ends a process that divides −2³¹ by −1. */
+function integers(operator: 'Div' | 'Mul'): Model {
+  const graph = new GraphBuilder(operator);
+  graph.input('a', 'int32', ['n']);
+  graph.input('b', 'int32', ['n']);
+  graph.node(operator, ['a', 'b'], {}, { outputs: ['y'] });
+  graph.output('y', 'int32', ['n']);
+  return graph.model();
+}
+
+it.skipIf(process.arch !== 'x64')('a canary that ends its process is rolled back', async () => {
+  await node.deploy('crash', integers('Mul'), { ...LONG, isolation: 'process' });
+  const load = startLoad(4, async () => {
+    const { version } = await node.client.infer('crash', {
+      a: { shape: [1], data: Int32Array.of(-(2 ** 31)) },
+      b: { shape: [1], data: Int32Array.of(-1) },
+    });
+    return version!;
+  });
+  await node.deploy('crash', integers('Div'), undefined, {
+    strategy: 'canary',
+    steps: [20, 100],
+    stepMs: 30_000,
+    minRequests: 3,
+  });
+  expect((await rolledOut('crash')).rollout?.phase).toBe('rolled-back');
+  expect(await reasonOf('crash')).toMatch(/requests failed/);
+  const before = load.of('1');
+  await expect.poll(() => load.of('1')).toBeGreaterThan(before + 50);
+  await load.stop();
+  expect(load.of('REPLICA_LOST')).toBeGreaterThanOrEqual(1);
+});
+
 it('a canary whose inputs have other names is rolled back', async () => {
   const renamed = (): Model => {
     const graph = new GraphBuilder('renamed');
