@@ -33,7 +33,7 @@ function setUp(weights: Record<string, number> = {}) {
     const next = queue.next();
     if (next === undefined) return undefined;
     queue.remove(next);
-    queue.charge(next);
+    queue.charge(next.tenant, next.work);
     return next;
   };
   return { queue, push, serve };

@@ -148,8 +148,12 @@ export class DeadlineQueue<Cargo> {
     this.timeline.reprice(ticket, work);
   }
 
-  /** Books service to the ticket's tenant. */
-  charge({ tenant, work }: Ticket<Cargo>): void {
+  /**
+   * Books service to a tenant when it is given.
+   * @param work in milliseconds of one replica, as estimated now: two tenants that are served in turn
+   *   pay the same, however long ago their requests came.
+   */
+  charge(tenant: Tenant<Cargo>, work: number): void {
     this.#virtualTime = Math.max(this.#virtualTime, tenant.virtualTime);
     tenant.virtualTime += work / tenant.weight;
   }

@@ -149,11 +149,12 @@ export class Scheduler<Cargo> {
   /** Books a run onto an idle replica. */
   start(server: Server, batch: readonly Ticket<Cargo>[], rows: number, now: Instant): void {
     const { curve } = batch[0]!.lane;
+    const takes = curve.p50(rows, now);
     server.rows = rows;
     server.startedAt = now;
-    server.freeAt = now + curve.p50(rows, now);
+    server.freeAt = now + takes;
     server.freeBy = now + curve.p99(rows, now);
-    for (const ticket of batch) this.queue.charge(ticket);
+    for (const ticket of batch) this.queue.charge(ticket.tenant, (takes * ticket.rows) / rows);
   }
 
   /** Books the end of a run. */
