@@ -12,23 +12,25 @@ const MEMORY = 64;
 const GAIN = 0.1;
 /** The largest difference that one run can tell. */
 const FAR = 2;
+/** The first runs of a size are slower than those that follow, and few say little. */
+const RUNS_TO_KNOW = 6;
 /** A cell that has not run for so many runs may be wrong by what has changed since. */
 const STALE_AFTER = 256;
 
 export class CostCell {
   ms: number;
   samples: number;
-  /** Whether it has never run: what it costs was concluded from other sizes. */
-  isGuess: boolean;
+  /** Runs until it is known: what it costs was concluded from other sizes. */
+  #unknownFor: number;
   /** Part of the recent runs, as of run number `#countedAt`. */
   #part = 0;
   #countedAt = 0;
 
-  /** @param ms what its neighbours make expect; counts as one sample. */
+  /** @param ms what its neighbours make expect, until it runs. */
   constructor(ms?: number) {
     this.ms = ms ?? 0;
-    this.samples = ms === undefined ? 0 : 1;
-    this.isGuess = ms !== undefined;
+    this.samples = 0;
+    this.#unknownFor = ms === undefined ? 0 : RUNS_TO_KNOW;
   }
 
   /** Warming runs a size a few times: the fastest is the one that nothing disturbed. */
@@ -37,12 +39,17 @@ export class CostCell {
     this.samples++;
   }
 
+  /** Whether too few runs have been seen to tell what it costs. */
+  get isGuess(): boolean {
+    return this.#unknownFor > 0;
+  }
+
   /** @param run number of the run, over all cells. */
   count(run: number): void {
     this.#part = this.part(run) + 1 / MEMORY;
     this.#countedAt = run;
     this.samples++;
-    this.isGuess = false;
+    if (this.#unknownFor > 0) this.#unknownFor--;
   }
 
   /** This cell's part of the runs lately. */

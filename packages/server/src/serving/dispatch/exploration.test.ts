@@ -17,8 +17,8 @@ describe('rowsToTry', () => {
     expect(tried(8, 65, 128).filter((rows) => rows !== 8)).toEqual([4, 16, 4, 16]);
   });
 
-  it('tries no smaller size whose cost it knows', () => {
-    expect(Math.min(...tried(8, 1, 200, seasoned))).toBe(8);
+  it('tries no size whose cost it knows', () => {
+    expect(new Set(tried(8, 1, 200, seasoned))).toEqual(new Set([8]));
   });
 
   it('never asks for less than one row', () => {

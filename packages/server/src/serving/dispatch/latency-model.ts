@@ -122,7 +122,7 @@ export class LatencyCurve {
     return this.p50(rows, now) * this.#pace.tail;
   }
 
-  /** Whether a run of `rows` has never been seen, not even while warming. */
+  /** Whether too few runs of `rows` have been seen, while warming and since, to tell what they cost. */
   isGuess(rows: number): boolean {
     return this.#cells[cellOf(rows)]?.isGuess ?? true;
   }
