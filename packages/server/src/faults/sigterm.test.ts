@@ -7,21 +7,14 @@ import { rmSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { counting } from '../../../runtime/src/testing/models.ts';
 import { Health } from '../gateway/proto/health.gen.ts';
 import { GRPCInferenceService } from '../gateway/proto/inference.gen.ts';
 import { call, codec } from '../testing/grpc-client.ts';
-import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
-
-let node: NodeProcess;
-const closers: (() => void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) close();
-  await node[Symbol.asyncDispose]();
-});
+import { startNodeProcess, temporaryFolder } from '../testing/node-process.ts';
 
 type Outcome =
   /** 200, or OK. */
@@ -54,10 +47,10 @@ const BODY = JSON.stringify({
 });
 
 /** One request on a connection that is kept, or a new one; both kinds meet a drain. */
-function askOverHttp(agent: Agent | false): Promise<Outcome> {
+function askOverHttp(url: string, agent: Agent | false): Promise<Outcome> {
   return new Promise((resolve) => {
     const outgoing = httpRequest(
-      `${node.url}/v2/models/risk/infer`,
+      `${url}/v2/models/risk/infer`,
       { method: 'POST', agent, headers: { 'content-length': BODY.length } },
       (response) => {
         let text = '';
@@ -103,8 +96,8 @@ async function keepAsking(count: Count, ask: () => Promise<Outcome>): Promise<vo
   }
 }
 
-it('what was accepted is answered, over HTTP and gRPC, and it exits with 0', async () => {
-  node = await startNodeProcess({ args: ['--log-level', 'debug'] });
+it.concurrent('what was accepted is answered, over HTTP and gRPC, and it exits with 0', async () => {
+  await using node = await startNodeProcess({ args: ['--log-level', 'debug'] });
   // Large enough to keep a queue, and an objective that refuses nobody.
   await node.deploy('risk', mlp({ sizes: [4, 1024, 1024, 3], seed: 1 }), {
     objective: { latencyMs: 60_000 },
@@ -112,15 +105,14 @@ it('what was accepted is answered, over HTTP and gRPC, and it exits with 0', asy
   });
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const client = new Client(node.grpcUrl, credentials.createInsecure());
-  closers.push(
-    () => agent.destroy(),
-    () => client.close(),
-  );
+  using ends = new DisposableStack();
+  ends.defer(() => agent.destroy());
+  ends.defer(() => client.close());
   const http = new Count();
   const grpc = new Count();
   const clients = [
-    ...Array.from({ length: 8 }, () => keepAsking(http, () => askOverHttp(agent))),
-    ...Array.from({ length: 4 }, () => keepAsking(http, () => askOverHttp(false))),
+    ...Array.from({ length: 8 }, () => keepAsking(http, () => askOverHttp(node.url, agent))),
+    ...Array.from({ length: 4 }, () => keepAsking(http, () => askOverHttp(node.url, false))),
     ...Array.from({ length: 8 }, () => keepAsking(grpc, () => askOverGrpc(client))),
   ];
   await expect.poll(() => http.of('answered'), { timeout: 20_000 }).toBeGreaterThan(100);
@@ -141,15 +133,16 @@ it('what was accepted is answered, over HTTP and gRPC, and it exits with 0', asy
   expect(grpc.of('not accepted') + grpc.of('NODE_DRAINING')).toBe(8);
 });
 
-it('both faces stop taking requests at once, and the queue is worked off', async () => {
-  node = await startNodeProcess();
+it.concurrent('both faces stop taking requests at once, and the queue is worked off', async () => {
+  await using node = await startNodeProcess();
   await node.deploy('counting', counting(), {
     objective: { latencyMs: 60_000 },
     replicas: { min: 1, max: 1 },
   });
   const client = new Client(node.grpcUrl, credentials.createInsecure());
-  closers.push(() => client.close());
-  const rounds = 300_000n;
+  using ends = new DisposableStack();
+  ends.defer(() => client.close());
+  const rounds = 150_000n;
   let left = 10;
   const queued = Array.from({ length: left }, async (_, index) => {
     const answer = index % 2 === 0 ? countOverHttp() : countOverGrpc();
@@ -197,8 +190,8 @@ it('both faces stop taking requests at once, and the queue is worked off', async
   expect((await ended).code).toBe(0);
 });
 
-it('what only listens does not hold the end: event streams, watches, idle connections', async () => {
-  node = await startNodeProcess();
+it.concurrent('what only listens does not hold the end: event streams, watches, idle connections', async () => {
+  await using node = await startNodeProcess();
   await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
     objective: { latencyMs: 60_000 },
   });
@@ -207,16 +200,15 @@ it('what only listens does not hold the end: event streams, watches, idle connec
   expect((await reader.read()).done).toBe(false);
 
   const agent = new Agent({ keepAlive: true });
-  expect(await askOverHttp(agent)).toBe('answered');
+  expect(await askOverHttp(node.url, agent)).toBe('answered');
   const silent = connect({ port: node.port, host: '127.0.0.1' });
   await once(silent, 'connect');
 
   const client = new Client(node.grpcUrl, credentials.createInsecure());
-  closers.push(
-    () => agent.destroy(),
-    () => silent.destroy(),
-    () => client.close(),
-  );
+  using ends = new DisposableStack();
+  ends.defer(() => agent.destroy());
+  ends.defer(() => silent.destroy());
+  ends.defer(() => client.close());
   const watched = codec(Health.method.watch);
   const watch = client.makeServerStreamRequest(
     watched.path,
@@ -248,12 +240,11 @@ it('what only listens does not hold the end: event streams, watches, idle connec
   for (;;) if ((await reader.read()).done) break;
 });
 
-it('a version that is being deployed is up or refused when the node ends, and the node knows which', async () => {
+it.concurrent('a version that is being deployed is up or refused when the node ends, and the node knows which', async () => {
   const folder = temporaryFolder();
   let answered: string;
   {
-    await using first = await startNodeProcess({ folder });
-    node = first;
+    await using node = await startNodeProcess({ folder });
     await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }));
     const deploying = node.deploy('risk', mlp({ sizes: [4, 2000, 2000, 3], seed: 2 })).then(
       ({ targets }) => targets[0]!.version,
@@ -267,11 +258,11 @@ it('a version that is being deployed is up or refused when the node ends, and th
     expect((await node.stop()).code).toBe(0);
     answered = await deploying;
   }
-  node = await startNodeProcess({ folder });
-  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  await using node = await startNodeProcess({ folder });
   const { status, targets } = await node.client.getDeployment({ name: 'risk' });
   expect(status).toBe('ready');
   expect([answered, targets[0]!.version]).toEqual(
     answered === '2' ? ['2', '2'] : [expect.stringMatching(/^[A-Z_]+$/), '1'],
   );
+  rmSync(folder, { recursive: true, force: true });
 });
