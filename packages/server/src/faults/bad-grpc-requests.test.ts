@@ -18,7 +18,7 @@ let client: Client;
 let expected: Uint8Array;
 beforeAll(async () => {
   node = await startNodeProcess({
-    args: ['--max-body', String(MAX_BODY), '--body-timeout', '1s'],
+    args: ['--max-body', String(MAX_BODY), '--body-timeout', '2s'],
   });
   client = new Client(node.grpcUrl, credentials.createInsecure());
   const model = mlp({ sizes: [4, 8, 3], seed: 1 });
@@ -193,6 +193,6 @@ it('a hundred slow senders are cut off, and hold up nobody', async () => {
   let answered = 0;
   for (; !over; answered++) expect(await good()).toEqual(expected);
   expect(new Set(await cutOff)).toEqual(new Set([String(ERRORS.BODY_TOO_SLOW.grpc)]));
-  expect(answered).toBeGreaterThan(20);
+  expect(answered).toBeGreaterThan(100);
   session.close();
 });

@@ -12,7 +12,7 @@ const MAX_BODY = 256 * 1024;
 let node: NodeProcess;
 let expected: unknown;
 beforeAll(async () => {
-  node = await startNodeProcess({ args: ['--max-body', String(MAX_BODY), '--body-timeout', '1s'] });
+  node = await startNodeProcess({ args: ['--max-body', String(MAX_BODY), '--body-timeout', '2s'] });
   const model = mlp({ sizes: [4, 8, 3], seed: 1 });
   const objective = { latencyMs: 10_000 };
   await node.deploy('risk', model, { objective });
@@ -224,7 +224,7 @@ it('a hundred slow senders are cut off, and hold up nobody', async () => {
   let answered = 0;
   for (; !over; answered++) expect((await good()).outputs).toEqual(expected);
   clearInterval(trickle);
-  expect(answered).toBeGreaterThan(20);
+  expect(answered).toBeGreaterThan(100);
   for (const answer of await cutOff) {
     expect(answer).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ERRORS, type ErrorBody } from '@skein/api';
 import { texts, type OutputOf } from '@skein/api/client';
 import { pngClaiming } from '../../../../examples/ocr/testing/png-claiming.ts';
@@ -66,33 +66,43 @@ const { http, grpc } = ERRORS.IMAGE_INVALID;
 const peakMiB = () =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${node.pid}/status`, 'utf8'))![1]) / 1024;
 
-it.each(cases)('%s is refused, and the next image is read', async (_, file, message) => {
-  const response = await fetch(`${node.url}/v2/models/ocr/infer`, {
-    method: 'POST',
-    headers: {
-      'inference-header-content-length': '0',
-      'skein-timeout-ms': String(TIMEOUT_MS),
-      accept: 'application/json',
-    },
-    body: file as Uint8Array<ArrayBuffer>,
+describe.each(cases)('%s', (_, file, message) => {
+  it('is refused over HTTP, and the next image is read', async () => {
+    const response = await fetch(`${node.url}/v2/models/ocr/infer`, {
+      method: 'POST',
+      headers: {
+        'inference-header-content-length': '0',
+        'skein-timeout-ms': String(TIMEOUT_MS),
+        accept: 'application/json',
+      },
+      body: file as Uint8Array<ArrayBuffer>,
+    });
+    const answer = (await response.json()) as ErrorBody;
+    expect([response.status, answer.code]).toEqual([http, 'IMAGE_INVALID']);
+    expect(answer.error).toMatch(message);
+    await expectItReads();
   });
-  const answer = (await response.json()) as ErrorBody;
-  expect([response.status, answer.code]).toEqual([http, 'IMAGE_INVALID']);
-  expect(answer.error).toMatch(message);
 
-  const request = {
-    modelName: 'ocr',
-    inputs: [
-      { name: 'image', datatype: 'BYTES', shape: [1n], contents: { bytesContents: [file] } },
-    ],
-  };
-  const deadline = new Date(Date.now() + TIMEOUT_MS);
-  const error = await failure(
-    call(client, GRPCInferenceService.method.modelInfer, request, {}, deadline),
-  );
-  expect([error.code, error.metadata.get('skein-code')]).toEqual([grpc, ['IMAGE_INVALID']]);
-  expect(error.details).toMatch(message);
-  await expectItReads();
+  it('is refused over gRPC, and the next image is read', async () => {
+    const request = {
+      modelName: 'ocr',
+      inputs: [
+        { name: 'image', datatype: 'BYTES', shape: [1n], contents: { bytesContents: [file] } },
+      ],
+    };
+    const error = await failure(
+      call(
+        client,
+        GRPCInferenceService.method.modelInfer,
+        request,
+        {},
+        new Date(Date.now() + TIMEOUT_MS),
+      ),
+    );
+    expect([error.code, error.metadata.get('skein-code')]).toEqual([grpc, ['IMAGE_INVALID']]);
+    expect(error.details).toMatch(message);
+    await expectItReads();
+  });
 });
 
 it.skipIf(process.platform !== 'linux')('a claim of 30 GB costs no memory', async () => {

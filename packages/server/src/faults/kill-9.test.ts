@@ -11,7 +11,7 @@ import { mlp, seededRandom, writeModel } from '@skein/onnx';
 import { rawClient } from '../testing/raw-client.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 6;
 /** The longest that a round goes on before the kill. */
 const LONGEST_MS = 400;
 const LONG = { objective: { latencyMs: 60_000 } };
@@ -37,7 +37,7 @@ async function ask(node: NodeProcess): Promise<{ version: string; y: readonly nu
   return { version: version!, y: [...(outputs['y']!.data as Float32Array)] };
 }
 
-it.concurrent('everything that was acknowledged is back', { timeout: 120_000 }, async () => {
+it('everything that was acknowledged is back', { timeout: 120_000 }, async () => {
   const folder = temporaryFolder();
   const random = seededRandom(Date.now());
   const promised: Promised = {
@@ -133,7 +133,7 @@ it.concurrent('everything that was acknowledged is back', { timeout: 120_000 }, 
   rmSync(folder, { recursive: true, force: true });
 });
 
-it.concurrent('an upload and a deployment that were cut off leave nothing half', async () => {
+it('an upload and a deployment that were cut off leave nothing half', async () => {
   const folder = temporaryFolder();
   const artifacts = () => readdirSync(join(folder, '.skein/artifacts'));
   {

@@ -5,7 +5,7 @@ import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { startNodeProcess, temporaryFolder } from '../testing/node-process.ts';
 
-const NAMES = Array.from({ length: 4 }, (_, index) => `risk-${index}`);
+const NAMES = Array.from({ length: 8 }, (_, index) => `risk-${index}`);
 
 it('from the first connection on, a request is answered or told to wait', async () => {
   const folder = temporaryFolder();

@@ -7,14 +7,21 @@ import { rmSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
-import { expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { counting } from '../../../runtime/src/testing/models.ts';
 import { Health } from '../gateway/proto/health.gen.ts';
 import { GRPCInferenceService } from '../gateway/proto/inference.gen.ts';
 import { call, codec } from '../testing/grpc-client.ts';
-import { startNodeProcess, temporaryFolder } from '../testing/node-process.ts';
+import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
+
+let node: NodeProcess;
+const closers: (() => void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) close();
+  await node[Symbol.asyncDispose]();
+});
 
 type Outcome =
   /** 200, or OK. */
@@ -47,10 +54,10 @@ const BODY = JSON.stringify({
 });
 
 /** One request on a connection that is kept, or a new one; both kinds meet a drain. */
-function askOverHttp(url: string, agent: Agent | false): Promise<Outcome> {
+function askOverHttp(agent: Agent | false): Promise<Outcome> {
   return new Promise((resolve) => {
     const outgoing = httpRequest(
-      `${url}/v2/models/risk/infer`,
+      `${node.url}/v2/models/risk/infer`,
       { method: 'POST', agent, headers: { 'content-length': BODY.length } },
       (response) => {
         let text = '';
@@ -96,8 +103,8 @@ async function keepAsking(count: Count, ask: () => Promise<Outcome>): Promise<vo
   }
 }
 
-it.concurrent('what was accepted is answered, over HTTP and gRPC, and it exits with 0', async () => {
-  await using node = await startNodeProcess({ args: ['--log-level', 'debug'] });
+it('what was accepted is answered, over HTTP and gRPC, and it exits with 0', async () => {
+  node = await startNodeProcess({ args: ['--log-level', 'debug'] });
   // Large enough to keep a queue, and an objective that refuses nobody.
   await node.deploy('risk', mlp({ sizes: [4, 1024, 1024, 3], seed: 1 }), {
     objective: { latencyMs: 60_000 },
@@ -105,14 +112,15 @@ it.concurrent('what was accepted is answered, over HTTP and gRPC, and it exits w
   });
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const client = new Client(node.grpcUrl, credentials.createInsecure());
-  using ends = new DisposableStack();
-  ends.defer(() => agent.destroy());
-  ends.defer(() => client.close());
+  closers.push(
+    () => agent.destroy(),
+    () => client.close(),
+  );
   const http = new Count();
   const grpc = new Count();
   const clients = [
-    ...Array.from({ length: 8 }, () => keepAsking(http, () => askOverHttp(node.url, agent))),
-    ...Array.from({ length: 4 }, () => keepAsking(http, () => askOverHttp(node.url, false))),
+    ...Array.from({ length: 8 }, () => keepAsking(http, () => askOverHttp(agent))),
+    ...Array.from({ length: 4 }, () => keepAsking(http, () => askOverHttp(false))),
     ...Array.from({ length: 8 }, () => keepAsking(grpc, () => askOverGrpc(client))),
   ];
   await expect.poll(() => http.of('answered'), { timeout: 20_000 }).toBeGreaterThan(100);
@@ -133,16 +141,15 @@ it.concurrent('what was accepted is answered, over HTTP and gRPC, and it exits w
   expect(grpc.of('not accepted') + grpc.of('NODE_DRAINING')).toBe(8);
 });
 
-it.concurrent('both faces stop taking requests at once, and the queue is worked off', async () => {
-  await using node = await startNodeProcess();
+it('both faces stop taking requests at once, and the queue is worked off', async () => {
+  node = await startNodeProcess();
   await node.deploy('counting', counting(), {
     objective: { latencyMs: 60_000 },
     replicas: { min: 1, max: 1 },
   });
   const client = new Client(node.grpcUrl, credentials.createInsecure());
-  using ends = new DisposableStack();
-  ends.defer(() => client.close());
-  const rounds = 150_000n;
+  closers.push(() => client.close());
+  const rounds = 300_000n;
   let left = 10;
   const queued = Array.from({ length: left }, async (_, index) => {
     const answer = index % 2 === 0 ? countOverHttp() : countOverGrpc();
@@ -190,8 +197,8 @@ it.concurrent('both faces stop taking requests at once, and the queue is worked 
   expect((await ended).code).toBe(0);
 });
 
-it.concurrent('what only listens does not hold the end: event streams, watches, idle connections', async () => {
-  await using node = await startNodeProcess();
+it('what only listens does not hold the end: event streams, watches, idle connections', async () => {
+  node = await startNodeProcess();
   await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
     objective: { latencyMs: 60_000 },
   });
@@ -200,15 +207,16 @@ it.concurrent('what only listens does not hold the end: event streams, watches, 
   expect((await reader.read()).done).toBe(false);
 
   const agent = new Agent({ keepAlive: true });
-  expect(await askOverHttp(node.url, agent)).toBe('answered');
+  expect(await askOverHttp(agent)).toBe('answered');
   const silent = connect({ port: node.port, host: '127.0.0.1' });
   await once(silent, 'connect');
 
   const client = new Client(node.grpcUrl, credentials.createInsecure());
-  using ends = new DisposableStack();
-  ends.defer(() => agent.destroy());
-  ends.defer(() => silent.destroy());
-  ends.defer(() => client.close());
+  closers.push(
+    () => agent.destroy(),
+    () => silent.destroy(),
+    () => client.close(),
+  );
   const watched = codec(Health.method.watch);
   const watch = client.makeServerStreamRequest(
     watched.path,
@@ -240,11 +248,12 @@ it.concurrent('what only listens does not hold the end: event streams, watches, 
   for (;;) if ((await reader.read()).done) break;
 });
 
-it.concurrent('a version that is being deployed is up or refused when the node ends, and the node knows which', async () => {
+it('a version that is being deployed is up or refused when the node ends, and the node knows which', async () => {
   const folder = temporaryFolder();
   let answered: string;
   {
-    await using node = await startNodeProcess({ folder });
+    await using first = await startNodeProcess({ folder });
+    node = first;
     await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }));
     const deploying = node.deploy('risk', mlp({ sizes: [4, 2000, 2000, 3], seed: 2 })).then(
       ({ targets }) => targets[0]!.version,
@@ -258,11 +267,11 @@ it.concurrent('a version that is being deployed is up or refused when the node e
     expect((await node.stop()).code).toBe(0);
     answered = await deploying;
   }
-  await using node = await startNodeProcess({ folder });
+  node = await startNodeProcess({ folder });
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
   const { status, targets } = await node.client.getDeployment({ name: 'risk' });
   expect(status).toBe('ready');
   expect([answered, targets[0]!.version]).toEqual(
     answered === '2' ? ['2', '2'] : [expect.stringMatching(/^[A-Z_]+$/), '1'],
   );
-  rmSync(folder, { recursive: true, force: true });
 });
