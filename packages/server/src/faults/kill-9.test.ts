@@ -12,8 +12,8 @@ import { rawClient } from '../testing/raw-client.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 
 const ROUNDS = 6;
-/** The longest that a round goes on before the kill. */
-const LONGEST_MS = 400;
+/** The longest that a round goes on before the kill, in milliseconds. */
+const LONGEST_MS = 300;
 const LONG = { objective: { latencyMs: 60_000 } };
 
 /** What the node has said, and what it was last asked without having said anything. */
@@ -123,12 +123,18 @@ it('everything that was acknowledged is back', { timeout: 120_000 }, async () =>
       expect(keepAsking(node)).rejects.toMatchObject(gone),
       expect(keepAsking(node)).rejects.toMatchObject(gone),
     ]);
+    // Every second round gets past its first deployment, however slow the machine is.
+    const before = promised.deployed.length;
+    if (round % 2 === 1) {
+      await expect
+        .poll(() => promised.deployed.length, { interval: 1, timeout: 20_000 })
+        .toBeGreaterThan(before);
+    }
     setTimeout(() => void node.kill(), random.next() * LONGEST_MS);
     await work;
   }
   await using last = await startNodeProcess({ folder });
   await check(last);
-  // Not one of them was killed before it did anything.
   expect(promised.deployed.length).toBeGreaterThan(ROUNDS / 2);
   rmSync(folder, { recursive: true, force: true });
 });
