@@ -7,9 +7,8 @@
  * as Protocol Buffers' JSON mapping has it, so that the answer parses everywhere.
  */
 import { datatypeOf, SkeinError } from '@skein/api';
-import { values, type NumericTensor, type Tensor } from '@skein/onnx';
+import { bfloat16ToNumber, values, type NumericTensor, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '../serving/contract.ts';
-import { bfloat16Values } from './bfloat16.ts';
 import type { BinaryChoice } from './infer-request.ts';
 import { bytesOfTensor } from './tensor-bytes.ts';
 
@@ -64,7 +63,7 @@ function jsonNumbers(tensor: NumericTensor): string {
     case 'float16':
       return jsonFloats(new Float16Array(numbers.buffer, numbers.byteOffset, numbers.length));
     case 'bfloat16':
-      return jsonFloats(bfloat16Values(numbers as Uint16Array));
+      return jsonFloats(Float32Array.from(numbers as Uint16Array, bfloat16ToNumber));
     case 'float32':
     case 'float64':
       return jsonFloats(numbers as Float32Array | Float64Array);

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SkeinError } from '@skein/api';
 import { values, type NumericTensor, type NumericType } from '@skein/onnx';
-import { roundToBfloat16 } from './bfloat16.ts';
 import { readNumbers } from './json-numbers.ts';
+import { narrow } from './number-types.ts';
 
 function read(text: string, type: NumericType, shape: readonly number[]): NumericTensor {
   const bytes = Buffer.from(text);
@@ -104,6 +104,8 @@ describe('floats', () => {
   });
 
   test('of 16 bits round to nearest, and to even between two, from the exact value', () => {
+    const rounded = (...from: number[]) =>
+      Array.from(new Uint16Array(narrow('bfloat16', Float64Array.from(from))));
     const at = (bits: number) => new Float32Array(new Uint32Array([bits << 16]).buffer)[0]!;
     fc.assert(
       fc.property(
@@ -117,15 +119,13 @@ describe('floats', () => {
           const place = beside === undefined ? share : 0.5 + beside;
           const value = low + (high - low) * place;
           const up = place > 0.5 || (place === 0.5 && bits % 2 === 1);
-          const [found] = roundToBfloat16(Float64Array.of(sign === 0 ? value : -value));
+          const [found] = rounded(sign === 0 ? value : -value);
           expect(found).toBe(sign | (up ? bits + 1 : bits));
         },
       ),
       { numRuns: 3000 },
     );
-    expect(Array.from(roundToBfloat16(Float64Array.of(NaN, Infinity, -Infinity)))).toEqual([
-      0x7fc0, 0x7f80, 0xff80,
-    ]);
+    expect(rounded(NaN, Infinity, -Infinity)).toEqual([0x7fc0, 0x7f80, 0xff80]);
   });
 
   test('take NaN and the infinities as strings, never bare', () => {

@@ -1,6 +1,5 @@
 /** What numbers of each element type may be, and their memory. */
-import type { NumericType } from '@skein/onnx';
-import { roundToBfloat16 } from './bfloat16.ts';
+import { numberToBfloat16, type NumericType } from '@skein/onnx';
 
 /** What one element may be; the bounds are inclusive. */
 export interface NumberRule {
@@ -49,7 +48,7 @@ export function narrow(
     case 'float16':
       return new Float16Array(from).buffer;
     case 'bfloat16':
-      return roundToBfloat16(from).buffer;
+      return Uint16Array.from(from, numberToBfloat16).buffer;
     case 'int8':
       return new Int8Array(from).buffer;
     case 'int16':

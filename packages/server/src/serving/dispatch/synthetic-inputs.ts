@@ -7,6 +7,7 @@
 import {
   elementCount,
   elementSize,
+  numberToBfloat16,
   seededRandom,
   stringTensor,
   type NumericTensor,
@@ -87,12 +88,8 @@ function write(view: DataView, offset: number, type: NumericType, value: number)
       return view.setFloat64(offset, value, true);
     case 'float16':
       return view.setFloat16(offset, value, true);
-    case 'bfloat16': {
-      // The upper half of a float32.
-      const float = new DataView(new ArrayBuffer(4));
-      float.setFloat32(0, value);
-      return view.setUint16(offset, float.getUint16(0), true);
-    }
+    case 'bfloat16':
+      return view.setUint16(offset, numberToBfloat16(value), true);
     default:
       // Little-endian 0 or 1 of any width: the other bytes stay 0.
       return view.setUint8(offset, bit);
