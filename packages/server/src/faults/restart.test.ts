@@ -1,5 +1,6 @@
 /** A node that is coming back: it is not ready before it is, and knows its deployments from its first answer on. */
-import { rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
@@ -54,5 +55,35 @@ it('from the first connection on, a request is answered or told to wait', async 
   const allowed = new Set(['infer 200 ', 'infer 503 NO_REPLICA']);
   expect([...seen].filter((answer) => !allowed.has(answer))).toEqual([]);
   expect(seen).toContain('infer 200 ');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('a model file that has changed on the disk is not served; the others are, and deploying it again repairs it', async () => {
+  const folder = temporaryFolder();
+  const settings = { objective: { latencyMs: 60_000 } };
+  const good = mlp({ sizes: [4, 8, 3], seed: 1 });
+  const bad = mlp({ sizes: [4, 8, 3], seed: 2 });
+  const x = { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) };
+  let digest: string;
+  {
+    await using node = await startNodeProcess({ folder });
+    await node.deploy('good', good, settings);
+    ({ digest } = (await node.deploy('bad', bad, settings)).targets[0]!);
+  }
+  const file = join(folder, '.skein/artifacts', digest);
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1]! ^= 1;
+  chmodSync(file, 0o600);
+  writeFileSync(file, bytes);
+
+  await using node = await startNodeProcess({ folder });
+  expect(await node.client.getDeployment({ name: 'bad' })).toMatchObject({
+    status: 'failed',
+    reason: expect.stringContaining(digest) as unknown,
+  });
+  await expect(node.client.infer('bad', { x })).rejects.toMatchObject({ code: 'NO_REPLICA' });
+  expect((await node.client.infer('good', { x })).version).toBe('1');
+  expect(await node.deploy('bad', bad)).toMatchObject({ status: 'ready' });
+  expect((await node.client.infer('bad', { x })).version).toBe('1');
   rmSync(folder, { recursive: true, force: true });
 });
