@@ -1,0 +1,280 @@
+/**
+ * Durable work. One `JobStore` contract, two backends: SQLite (embedded) and Redis (a fleet, one
+ * server-side script per transition). One contract test, one model-based property test and one
+ * fault test run over both.
+ *
+ *     blocked ──► ready ──► running ──► succeeded
+ *        │          ▲          │  ├───► failed      it decided so itself: not retryable, deadline,
+ *        │          └──retry───┤  │                 refused, a parent that failed
+ *        │                     │  └───► dead        retries are used up: the dead letters
+ *        └──────► cancelled ◄──┘                    `revive` brings failed, dead, cancelled back
+ *
+ * - `blocked` waits for parents, a time (`notBefore`), or a retry's backoff.
+ * - An attempt is a lease with a fencing token, which grows with every attempt of any job of the
+ *   store. Whatever an attempt writes (log, progress, artifact, outcome) carries its token; once the
+ *   lease is lost or the job was ended by somebody else, the store refuses it (`stale`).
+ * - Time is the store's clock: no worker's clock decides about a lease.
+ * - Every method is one atomic transition; an acknowledged one survives `kill -9` of anybody.
+ */
+import type { Work, WorkResult } from './work.ts';
+
+export type JobState =
+  | 'blocked'
+  | 'ready'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+  | 'dead';
+
+/** Why an attempt, or a job, did not succeed. */
+export type Cause =
+  | 'error'
+  | 'exit-code'
+  | 'signal'
+  | 'out-of-memory'
+  | 'timeout'
+  | 'output-limit'
+  | 'lease-lost'
+  | 'preempted'
+  | 'refused'
+  | 'deadline'
+  | 'parent-failed'
+  | 'cancelled'
+  | 'gang-broken';
+
+export interface RetryPolicy {
+  /** Attempts in all, at least 1. A preempted attempt does not count. */
+  readonly maxAttempts: number;
+  /** Wait before the second attempt, in milliseconds; doubles, with full jitter, up to `maxBackoffMs`. */
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+}
+
+export interface JobSpec {
+  readonly queue: string;
+  readonly tenant: string;
+  /** What people read in a list. */
+  readonly name: string;
+  readonly work: Work;
+  /** Higher runs first within its tenant; each `ageingMs` of waiting counts as one more. */
+  readonly priority: number;
+  readonly resources: { readonly cores: number; readonly memoryBytes: number };
+  /** Labels that a worker must have, all of them (`sandbox:docker`, `gpu`, `site:berlin`). Sorted. */
+  readonly requires: readonly string[];
+  readonly retry: RetryPolicy;
+  /** Ids of jobs that must have succeeded; all must exist. */
+  readonly parents: readonly string[];
+  /** Wall clock of the store, in ms since the epoch: not started before. */
+  readonly notBefore?: number | undefined;
+  /** Wall clock of the store: failed with cause `deadline` when not finished by then. */
+  readonly deadline?: number | undefined;
+  /** The same key in the same tenant and queue returns the job that exists. */
+  readonly idempotencyKey?: string | undefined;
+  /** sha-256 of everything that the result depends on; a kept success with this key is reused. */
+  readonly cacheKey?: string | undefined;
+  /** All members are placed or none; `rank` 0 … size−1, each once. */
+  readonly gang?: { readonly id: string; readonly size: number; readonly rank: number } | undefined;
+  /** The pipeline run, map or submission that it belongs to. */
+  readonly group?: string | undefined;
+  /** How long an ended job is kept, in milliseconds. */
+  readonly retentionMs: number;
+}
+
+export interface Attempt {
+  readonly number: number;
+  readonly token: number;
+  readonly worker: string;
+  readonly startedAt: number;
+  readonly endedAt?: number | undefined;
+  readonly outcome?: 'succeeded' | Cause | undefined;
+  readonly message?: string | undefined;
+  /** What the sandbox accounted: cpuMs, wallMs, peakMemoryBytes, … */
+  readonly usage?: Readonly<Record<string, number>> | undefined;
+}
+
+export interface Job extends JobSpec {
+  readonly id: string;
+  readonly state: JobState;
+  readonly enqueuedAt: number;
+  readonly readyAt?: number | undefined;
+  readonly startedAt?: number | undefined;
+  readonly endedAt?: number | undefined;
+  readonly attempts: readonly Attempt[];
+  /** Why it is not a success, once it has ended or while it waits for a retry. */
+  readonly cause?: Cause | undefined;
+  readonly message?: string | undefined;
+  readonly progress?: { readonly fraction: number; readonly message: string } | undefined;
+  readonly result?: WorkResult | undefined;
+  /** The job whose kept result this one took instead of running. */
+  readonly cachedFrom?: string | undefined;
+  /** Artifact of the last checkpoint. */
+  readonly checkpoint?: string | undefined;
+}
+
+export interface WorkerOffer {
+  readonly worker: string;
+  readonly queues: readonly string[];
+  /** What the worker has left. */
+  readonly free: { readonly cores: number; readonly memoryBytes: number };
+  readonly labels: readonly string[];
+  /** Where the members of a gang find its rank 0. */
+  readonly address?: { readonly host: string; readonly port: number } | undefined;
+  readonly max: number;
+  readonly leaseMs: number;
+}
+
+export interface Claim {
+  readonly job: Job;
+  readonly token: number;
+  readonly attempt: number;
+  /** Present for a gang: where rank 0 listens. */
+  readonly master?: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** What a keeper of leases is told about them. */
+export interface LeaseNews {
+  readonly token: number;
+  /** `kept`; `lost`: stop, write nothing; `cancel`: stop at once; `preempt`: checkpoint, then stop. */
+  readonly state: 'kept' | 'lost' | 'cancel' | 'preempt';
+}
+
+export type Outcome =
+  | { readonly kind: 'succeeded'; readonly result: WorkResult; readonly usage?: Attempt['usage'] }
+  | {
+      readonly kind: 'failed';
+      readonly cause: Cause;
+      readonly message: string;
+      readonly retryable: boolean;
+      readonly usage?: Attempt['usage'];
+    };
+
+export interface TenantSettings {
+  readonly tenant: string;
+  /** Share of the fleet relative to the others. */
+  readonly weight: number;
+  /** Limits; absent: none. */
+  readonly maxRunning?: number | undefined;
+  readonly maxQueued?: number | undefined;
+  readonly jobsPerSecond?: number | undefined;
+}
+
+export interface QueueView {
+  readonly queue: string;
+  /** `paused`: nothing starts. `draining`: nothing is accepted, what waits still starts. */
+  readonly mode: 'open' | 'paused' | 'draining';
+  readonly counts: Readonly<Record<JobState, number>>;
+  /** Since when the oldest ready job waits; ms since the epoch. */
+  readonly oldestReadyAt?: number | undefined;
+}
+
+export interface WorkerView {
+  readonly worker: string;
+  readonly host: string;
+  readonly queues: readonly string[];
+  readonly labels: readonly string[];
+  readonly total: { readonly cores: number; readonly memoryBytes: number };
+  readonly running: number;
+  readonly mode: 'open' | 'draining';
+  readonly seenAt: number;
+  readonly startedAt: number;
+}
+
+export interface Schedule {
+  readonly id: string;
+  /** Five-field cron expression. */
+  readonly cron: string;
+  /** IANA time zone. */
+  readonly timeZone: string;
+  readonly spec: JobSpec;
+  readonly nextAt: number;
+  readonly paused: boolean;
+}
+
+export interface JobEvent {
+  /** Grows by one per event of the store; where a listener goes on after a pause. */
+  readonly sequence: number;
+  readonly at: number;
+  readonly job: string;
+  readonly queue: string;
+  readonly tenant: string;
+  readonly group?: string | undefined;
+  readonly kind: 'state' | 'progress' | 'log' | 'attempt';
+  readonly state: JobState;
+  readonly cause?: Cause | undefined;
+  readonly progress?: Job['progress'];
+}
+
+export interface JobFilter {
+  readonly queue?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly state?: JobState | undefined;
+  readonly group?: string | undefined;
+  readonly limit: number;
+  /** From the last page's `next`. */
+  readonly after?: string | undefined;
+}
+
+export interface JobStore {
+  /**
+   * All or none are accepted; parents and gang members may be in the same call. Ids are assigned
+   * unless given (`id` chosen by the caller must be new).
+   * @throws SkeinError QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED, PARENT_UNKNOWN, REQUEST_INVALID.
+   */
+  enqueue(specs: readonly (JobSpec & { readonly id?: string })[]): Promise<Job[]>;
+  /** Starts as many as fit the offer, fairly between tenants; empty when nothing does. */
+  claim(offer: WorkerOffer): Promise<Claim[]>;
+  /** Resolves when something may have become claimable in these queues, after `waitMs`, or when aborted. */
+  waitForWork(queues: readonly string[], waitMs: number, signal: AbortSignal): Promise<void>;
+  /** Prolongs the leases of a worker and tells what to do about each. */
+  renew(worker: string, tokens: readonly number[], leaseMs: number): Promise<LeaseNews[]>;
+  /** Resolves early news (cancel, preempt) for a worker without waiting for the next renewal. */
+  onNews(worker: string, listener: (news: LeaseNews) => void): Promise<() => Promise<void>>;
+  /** @returns false when the token is stale. */
+  progress(token: number, fraction: number, message: string): Promise<boolean>;
+  /** Appends at `offset` bytes of the attempt's log; a repeated chunk is not stored twice. @returns false when stale. */
+  appendLog(token: number, offset: number, chunk: Uint8Array): Promise<boolean>;
+  saveCheckpoint(token: number, digest: string): Promise<boolean>;
+  /** Ends the attempt; exactly one outcome per token is ever accepted. @returns the job, or undefined when stale. */
+  finish(token: number, outcome: Outcome): Promise<Job | undefined>;
+
+  /** @returns the job; already ended jobs are left as they are. */
+  cancel(id: string, reason: string): Promise<Job | undefined>;
+  /** Asks a running attempt to checkpoint and stop; it goes back to ready. */
+  preempt(id: string): Promise<Job | undefined>;
+  /** Brings an ended, unsuccessful job (and the children that it failed) back with fresh attempts. */
+  revive(id: string): Promise<Job | undefined>;
+  setQueueMode(queue: string, mode: QueueView['mode']): Promise<void>;
+  putTenant(settings: TenantSettings): Promise<void>;
+
+  putSchedule(schedule: Omit<Schedule, 'nextAt'>): Promise<Schedule>;
+  removeSchedule(id: string): Promise<boolean>;
+  schedules(): Promise<Schedule[]>;
+
+  /** Does what time makes due: backoffs, delays, lost leases, deadlines, schedules, retention. @returns when it is next due. */
+  tick(): Promise<number>;
+
+  registerWorker(worker: Omit<WorkerView, 'seenAt' | 'running'>): Promise<void>;
+  removeWorker(worker: string): Promise<void>;
+  workers(): Promise<WorkerView[]>;
+
+  job(id: string): Promise<Job | undefined>;
+  jobs(filter: JobFilter): Promise<{ jobs: Job[]; next?: string | undefined }>;
+  queues(): Promise<QueueView[]>;
+  tenants(): Promise<TenantSettings[]>;
+  /** Bytes of an attempt's log from `offset`, at most `maxBytes`. */
+  log(
+    id: string,
+    attempt: number,
+    offset: number,
+    maxBytes: number,
+  ): Promise<{ chunk: Uint8Array; size: number; ended: boolean }>;
+  /** Events after `sequence` (default: from now on), until aborted; a slow listener loses none that are kept. */
+  events(
+    filter: { job?: string; group?: string; queue?: string; after?: number },
+    signal: AbortSignal,
+  ): AsyncIterable<JobEvent>;
+  /** The store's clock, ms since the epoch. */
+  now(): Promise<number>;
+  close(): Promise<void>;
+}

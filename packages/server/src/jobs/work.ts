@@ -1,0 +1,66 @@
+/**
+ * What a job does: a command in a sandbox, or a trusted TypeScript task in a worker thread. The
+ * store keeps this as opaque JSON; only workers read it.
+ */
+import type { SandboxName } from '../sandbox/contract.ts';
+
+export type Work = CommandWork | TaskWork;
+
+/** Bounds that every command has; what is absent takes the worker's default. */
+export interface WorkLimits {
+  readonly cpuMs?: number | undefined;
+  readonly wallMs?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly pids?: number | undefined;
+  readonly outputBytes?: number | undefined;
+  readonly fileBytes?: number | undefined;
+  readonly diskBytes?: number | undefined;
+  readonly cores?: number | undefined;
+}
+
+export interface CommandWork {
+  readonly kind: 'command';
+  readonly argv: readonly string[];
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Root file system of the sandbox; absent: the driver's base. */
+  readonly image?: string | undefined;
+  /** The driver that must run it; absent: the best one that the worker has for its trust. */
+  readonly sandbox?: SandboxName | undefined;
+  /** Untrusted unless said otherwise; `process` never runs untrusted work. */
+  readonly trusted?: boolean | undefined;
+  /** Artifacts, mounted read-only under the workspace at these relative paths. */
+  readonly inputs: readonly {
+    readonly path: string;
+    readonly digest: string;
+    readonly sizeBytes?: number;
+  }[];
+  /** Workspace paths (files or directories) that become artifacts when the command exits with 0. */
+  readonly outputs: readonly { readonly path: string; readonly optional?: boolean }[];
+  /** Workspace path that is kept as an artifact when the attempt is preempted or fails, and put back at the next. */
+  readonly checkpoint?: string | undefined;
+  /** An artifact fed to stdin. */
+  readonly stdin?: string | undefined;
+  readonly limits: WorkLimits;
+  readonly network?: 'none' | 'host' | { readonly allow: readonly string[] } | undefined;
+}
+
+export interface TaskWork {
+  readonly kind: 'task';
+  /** Name of the task, as `defineTask` gave it. */
+  readonly task: string;
+  /** Absolute path of the module on the worker's machine, or the digest of a bundled module artifact. */
+  readonly module: { readonly path: string } | { readonly digest: string };
+  readonly input: unknown;
+  readonly limits: WorkLimits;
+}
+
+/** What a finished attempt leaves in the job. */
+export interface WorkResult {
+  /** The value that a task returned; for a command its ending. */
+  readonly value: unknown;
+  readonly outputs: readonly {
+    readonly path: string;
+    readonly digest: string;
+    readonly sizeBytes: number;
+  }[];
+}
