@@ -10,13 +10,16 @@ import { nativeRuntime } from '@skein/runtime';
 import { createAccess, type AccessMode } from './access/access.ts';
 import { accessModeFor } from './access/exposure.ts';
 import { openKeyRing } from './access/key-ring.ts';
+import { BodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
 import { createManagement } from './gateway/management/management.ts';
 import { DEFAULT_LIMITS } from './gateway/limits.ts';
 import { createModelRepository } from './gateway/model-repository.ts';
 import { createModelStatistics } from './gateway/model-statistics.ts';
+import { PayloadCodec } from './gateway/payload-codec.ts';
 import { createRegistry } from './registry/registry.ts';
+import { createRuns } from './runs/runs.ts';
 import { describeComposition } from './serving/composition/describe-composition.ts';
 import type { Clock } from './serving/contract.ts';
 import { createServing } from './serving/serving.ts';
@@ -43,6 +46,8 @@ export interface NodeOptions {
   readonly dataFolder: string;
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number;
+  /** Largest sum of the bodies of all requests in flight, in bytes. Default: an eighth of the memory. */
+  readonly maxBodiesInFlightBytes?: number;
   /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
   readonly bodyTimeoutMs?: number;
   readonly log: LogFormat;
@@ -156,6 +161,7 @@ async function bringUp(
   const management = createManagement({
     control: serving,
     registry,
+    runs: createRuns(state, folder.root),
     state,
     access,
     keys: access.keys,
@@ -165,7 +171,13 @@ async function bringUp(
     limits: { bodyTimeoutMs, maxUploadBytes: MAX_MODEL_BYTES },
   });
   const repository = createModelRepository(registry, serving);
-  const faces = { inference, access, repository, statistics, version: VERSION, logger };
+  const codec = new PayloadCodec();
+  started.push(() => codec.close());
+  const bodies = new BodyBudget(
+    options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
+  );
+  const shared = { bodies, codec, version: VERSION, logger };
+  const faces = { inference, access, repository, statistics, ...shared };
   const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs };
   const http = createHttpGateway({
     ...faces,

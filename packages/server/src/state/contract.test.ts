@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DeploymentSettings, type ErrorCode } from '@skein/api';
+import { DeploymentSettings, summaryOf, type ErrorCode } from '@skein/api';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sampleRun } from '../runs/testing/sample-run.ts';
 import type { DeploymentRecord, KeyRecord, State, VersionRecord } from './contract.ts';
 import { RETENTION } from './retention.ts';
 import { openSqliteState } from './sqlite/sqlite-state.ts';
@@ -68,6 +69,30 @@ describe.each(backends)('state on $name', (backend) => {
   afterEach(async () => {
     await state.close();
     await store.destroy();
+  });
+
+  it('keeps runs, newest first, and gives one back as it was', async () => {
+    const first = sampleRun('first', { startedAt: '2026-01-01T00:00:00.000Z' });
+    const second = sampleRun('second', { startedAt: '2026-01-02T00:00:00.000Z', epochs: [] });
+    expect(await state.putRun(second)).toEqual(summaryOf(second));
+    await state.putRun(first);
+    expect(await state.runs({ limit: 10 })).toEqual([second, first].map(summaryOf));
+    expect(await state.runs({ limit: 1 })).toEqual([summaryOf(second)]);
+    expect(await state.run('first')).toEqual(first);
+    expect(await state.run('third')).toBeUndefined();
+    expect(await state.removeRun('first')).toBe(true);
+    expect(await state.removeRun('first')).toBe(false);
+    expect(await state.runs({ limit: 10 })).toHaveLength(1);
+  });
+
+  it('takes the newest report of a run, in whatever order reports arrive', async () => {
+    const early = sampleRun('r', { updatedAt: '2026-01-01T00:00:01.000Z' });
+    const late = sampleRun('r', { updatedAt: '2026-01-01T00:00:02.000Z', status: 'finished' });
+    await state.putRun(late);
+    expect(await state.putRun(early)).toEqual(summaryOf(late));
+    expect(await state.run('r')).toEqual(late);
+    expect(await state.runs({ status: 'running', limit: 9 })).toEqual([]);
+    expect(await state.runs({ status: 'finished', limit: 9 })).toEqual([summaryOf(late)]);
   });
 
   it('numbers the versions of each model from 1 and gives a record back as it was', async () => {

@@ -4,7 +4,7 @@
  * of the backends is remote. Every record is immutable except the current deployment row, which is
  * replaced as a whole under its revision.
  */
-import type { DeploymentSettings, TrafficTarget } from '@skein/api';
+import type { DeploymentSettings, Run, RunStatus, RunSummary, TrafficTarget } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 
 /** ISO 8601 in UTC, wall clock. */
@@ -63,7 +63,7 @@ export interface KeyRecord {
   readonly secretHash: string;
   readonly label: string;
   readonly tenant: string;
-  readonly scopes: readonly ('infer' | 'read' | 'admin')[];
+  readonly scopes: readonly ('infer' | 'read' | 'jobs' | 'admin')[];
   /** Requests per second; absent: unlimited. */
   readonly ratePerSecond?: number | undefined;
   /** Requests that may wait or run at once; absent: unlimited. */
@@ -109,6 +109,13 @@ export interface State {
     kind?: HistoryEntry['kind'];
     limit: number;
   }): Promise<HistoryEntry[]>;
+
+  /** Replaces what was known of the run, unless that is newer by `updatedAt`. Returns what is known now. */
+  putRun(run: Run): Promise<RunSummary>;
+  /** Newest first, by their start. */
+  runs(filter: { status?: RunStatus; limit: number }): Promise<RunSummary[]>;
+  run(id: string): Promise<Run | undefined>;
+  removeRun(id: string): Promise<boolean>;
 
   addKey(key: KeyRecord): Promise<void>;
   keys(): Promise<KeyRecord[]>;

@@ -5,6 +5,7 @@ export const RETENTION = {
   /** History entries over all deployments. */
   history: 100_000,
   audit: 100_000,
+  runs: 10_000,
   /** Earlier rows of one deployment that a rollback can return to. */
   deploymentRevisions: 100,
 } as const;

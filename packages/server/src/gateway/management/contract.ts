@@ -1,16 +1,23 @@
 /** What the management API needs of the node, and what it gives to the HTTP listener. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { NodeView } from '@skein/api';
+import type { NodeView, SandboxView } from '@skein/api';
 import type { Access, Keys } from '../../access/contract.ts';
+import type { JobStore } from '../../jobs/contract.ts';
 import type { Registry } from '../../registry/contract.ts';
+import type { Runs } from '../../runs/runs.ts';
 import type { DeploymentControl } from '../../serving/control.ts';
-import type { State } from '../../state/contract.ts';
+import type { ArtifactStore, State } from '../../state/contract.ts';
 import type { GatewayLogger } from '../logger.ts';
 
 export interface ManagementOptions {
   readonly control: DeploymentControl;
   readonly registry: Registry;
+  readonly runs: Runs;
   readonly state: Pick<State, 'history' | 'audit' | 'addAudit'>;
+  readonly jobs: JobStore;
+  readonly artifacts: ArtifactStore;
+  /** What each sandbox driver enforces on this host. */
+  readonly sandboxes: () => Promise<SandboxView[]>;
   readonly access: Access;
   readonly keys: Keys;
   /** Tells that something happened, so that event streams look at once and not at their next tick. */

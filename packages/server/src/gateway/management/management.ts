@@ -13,14 +13,19 @@ import { requestIdFrom } from '../request-id.ts';
 import { MANAGEMENT_LIMITS, type Management, type ManagementOptions } from './contract.ts';
 import { createEventStreams } from './event-streams.ts';
 import type { Call, Handler, Handlers, Operation } from './handler.ts';
+import { artifactHandlers } from './handlers/artifacts.ts';
 import { deploymentHandlers } from './handlers/deployments.ts';
+import { jobHandlers } from './handlers/jobs.ts';
 import { keyHandlers } from './handlers/keys.ts';
 import { modelHandlers } from './handlers/models.ts';
 import { nodeHandlers } from './handlers/node.ts';
+import { runHandlers } from './handlers/runs.ts';
+import { createJobEventStreams } from './job-event-streams.ts';
 import { readJson } from './json-body.ts';
 import { createPages } from './pages.ts';
 import { readQuery } from './query.ts';
 import { route, type Route } from './router.ts';
+import { sendDownload, type Download } from './download.ts';
 import { readUpload } from './upload.ts';
 
 const PRIVATE = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
@@ -33,10 +38,14 @@ export function createManagement(options: ManagementOptions): Management {
     bodyTimeoutMs: limits.bodyTimeoutMs,
   };
   const streams = createEventStreams(options, limits);
+  const jobStreams = createJobEventStreams(options, limits);
   const pages = createPages(options.nodeInfo);
   const handlers: Handlers = {
     ...deploymentHandlers(options),
     ...modelHandlers(options),
+    ...runHandlers(options),
+    ...jobHandlers(options),
+    ...artifactHandlers(options),
     ...keyHandlers(options),
     ...nodeHandlers(options),
   };
@@ -54,6 +63,12 @@ export function createManagement(options: ManagementOptions): Management {
     };
     if (id === 'streamEvents') {
       await streams.open(exchange.response, lastEventIdOf(exchange.request));
+      return;
+    }
+    if (id === 'streamJobEvents') {
+      const { response, request } = exchange;
+      const filter = (parts.query ?? {}) as Parameters<typeof jobStreams.open>[2];
+      jobStreams.open(response, caller, filter, lastEventIdOf(request));
       return;
     }
     const call = {
@@ -75,6 +90,8 @@ export function createManagement(options: ManagementOptions): Management {
     if (answer === undefined) {
       exchange.response.writeHead(204, [...PRIVATE, 'X-Request-Id', exchange.id]);
       exchange.response.end();
+    } else if (endpoint.download !== undefined) {
+      await sendDownload(exchange, endpoint.download, answer as Download);
     } else {
       const body = JSON.stringify(answer);
       sendText(exchange, endpoint.status, 'application/json', body, PRIVATE);
@@ -149,6 +166,7 @@ export function createManagement(options: ManagementOptions): Management {
     },
     close() {
       streams.close();
+      jobStreams.close();
     },
   };
 }

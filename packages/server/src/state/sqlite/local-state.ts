@@ -5,6 +5,7 @@ import { openDatabase } from './database.ts';
 import { deploymentTable } from './deployments.ts';
 import { historyTable } from './history.ts';
 import { keyTable } from './keys.ts';
+import { runTable } from './runs.ts';
 import { versionTable } from './versions.ts';
 
 /** @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE. */
@@ -14,6 +15,7 @@ export function openLocalState(path: string): State {
     ...versionTable(database),
     ...deploymentTable(database),
     ...historyTable(database),
+    ...runTable(database),
     ...keyTable(database),
     ...auditTable(database),
     async close() {

@@ -74,4 +74,16 @@ export const MIGRATIONS: readonly string[] = [
     remote TEXT NOT NULL
   ) STRICT;
   `,
+  // 2: training runs.
+  `
+  CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    summary TEXT NOT NULL, -- JSON: everything but the epochs, and the last of those
+    epochs TEXT NOT NULL -- JSON
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX runs_by_start ON runs (started_at, id);
+  `,
 ];

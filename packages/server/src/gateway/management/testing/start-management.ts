@@ -13,6 +13,7 @@ import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
 import type { Registry } from '../../../registry/contract.ts';
 import { createRegistry } from '../../../registry/registry.ts';
+import { createRuns } from '../../../runs/runs.ts';
 import { openFileArtifacts } from '../../../state/artifacts/file-artifacts.ts';
 import type { State } from '../../../state/contract.ts';
 import { openSqliteState } from '../../../state/sqlite/sqlite-state.ts';
@@ -55,6 +56,7 @@ export async function startManagement(
   const management = createManagement({
     control,
     registry,
+    runs: createRuns(state, folder),
     state,
     access,
     keys: access.keys,

@@ -1,0 +1,93 @@
+/** Training runs, as whoever trains reports them. */
+import { z } from 'zod';
+import type { Endpoint } from '../endpoint.ts';
+import { Run, RunId, RunStatus, RunSummary } from '../run.ts';
+import { Limit } from './parameters.ts';
+
+const RunParam = z.strictObject({ id: RunId });
+const example = { id: '20260314-risk-3f9c1e' };
+const digest = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
+
+export const RUN_ENDPOINTS = {
+  listRuns: {
+    method: 'GET',
+    path: '/api/v1/runs',
+    group: 'Runs',
+    summary: 'List the training runs, newest first.',
+    scope: 'read',
+    query: z.strictObject({ status: RunStatus.optional(), limit: Limit }),
+    status: 200,
+    response: z.object({ runs: z.array(RunSummary) }),
+    errors: [],
+    example: { query: { status: 'finished' } },
+  },
+  getRun: {
+    method: 'GET',
+    path: '/api/v1/runs/{id}',
+    group: 'Runs',
+    summary: 'Show a run with its epochs, its lineage and its report.',
+    scope: 'read',
+    params: RunParam,
+    status: 200,
+    response: Run,
+    errors: ['RUN_UNKNOWN'],
+    example: { params: example },
+  },
+  putRun: {
+    method: 'PUT',
+    path: '/api/v1/runs/{id}',
+    group: 'Runs',
+    summary: 'Record a run as it stands; the same run again replaces what was known of it.',
+    description:
+      '`skein train` calls this after each epoch. What is older than what the node knows is ignored, so that reports may arrive twice or out of order.',
+    scope: 'admin',
+    params: RunParam,
+    body: z.strictObject({ run: Run }).meta({ id: 'PutRun' }),
+    status: 200,
+    response: RunSummary,
+    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED', 'STORAGE_FULL'],
+    example: {
+      params: example,
+      body: {
+        run: {
+          ...example,
+          name: 'risk',
+          status: 'running',
+          reason: '',
+          task: 'classification',
+          plan: { epochs: 20, batch: 32 },
+          lineage: {
+            data: [{ role: 'training', path: 'train.csv', digest, rows: 455 }],
+            parent: { path: 'mlp:64,32', digest },
+            seed: 42,
+            code: { skein: '0.1.0' },
+            environment: {
+              host: 'ada',
+              platform: 'linux x64',
+              cpu: 'a processor',
+              node: '24.21.0',
+              onnxRuntime: '1.30.0',
+            },
+          },
+          steps: { done: 15, planned: 300 },
+          epochs: [{ epoch: 1, loss: 0.31, learningRate: 0.01, tookMs: 12, metrics: {} }],
+          versions: [],
+          process: { host: 'ada', pid: 4711 },
+          startedAt: '2026-03-14T09:26:53.589Z',
+          updatedAt: '2026-03-14T09:26:54.120Z',
+        },
+      },
+    },
+  },
+  removeRun: {
+    method: 'DELETE',
+    path: '/api/v1/runs/{id}',
+    group: 'Runs',
+    summary: 'Forget a run; the versions that came of it stay.',
+    scope: 'admin',
+    params: RunParam,
+    status: 204,
+    errors: ['RUN_UNKNOWN'],
+    example: { params: example },
+  },
+} as const satisfies Record<string, Endpoint>;

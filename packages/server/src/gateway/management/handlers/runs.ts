@@ -1,0 +1,28 @@
+import { SkeinError } from '@skein/api';
+import type { ManagementOptions } from '../contract.ts';
+import type { Handlers } from '../handler.ts';
+
+export function runHandlers({
+  runs,
+}: Pick<ManagementOptions, 'runs'>): Pick<
+  Handlers,
+  'listRuns' | 'getRun' | 'putRun' | 'removeRun'
+> {
+  return {
+    async listRuns({ query: { status, limit } }) {
+      return { runs: await runs.list({ ...(status === undefined ? {} : { status }), limit }) };
+    },
+    getRun: ({ params }) => runs.get(params.id),
+    async putRun({ params, body: { run } }) {
+      if (run.id === params.id) return runs.put(run);
+      throw new SkeinError(
+        'REQUEST_INVALID',
+        `The run in the body is "${run.id}", but the path names "${params.id}".`,
+      );
+    },
+    async removeRun({ params }) {
+      await runs.remove(params.id);
+      return undefined;
+    },
+  };
+}
