@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: [
       'packages/*/src/**/*.test.ts',
+      'apps/*/src/**/*.test.ts',
       'examples/**/*.test.ts',
       'bench/src/**/*.test.ts',
       'scripts/**/*.test.ts',
