@@ -23,6 +23,7 @@ const CHECKS = {
   'python3-onnxruntime': () => imports('onnxruntime'),
   'python3-prometheus-client': () => imports('prometheus_client'),
   'python3-fastapi': () => imports('fastapi') && imports('uvicorn'),
+  'python3-moto': () => imports('moto') && imports('flask_cors'),
   chromium: () => existsSync('/usr/bin/chromium'),
   docker: () => runs('docker', 'version'),
   redis: () => runs('redis-server', '--version'),

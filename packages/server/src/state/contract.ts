@@ -128,19 +128,43 @@ export interface State {
   close(): Promise<void>;
 }
 
-/** Immutable blobs named by their sha-256. */
+/** Bytes of an artifact: `start` counts from 0, `end` is the first byte that is not wanted. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Immutable blobs named by their sha-256: files in a folder, or objects in a bucket. One contract
+ * test runs over both. Whatever is handed out has been compared with its name.
+ */
 export interface ArtifactStore {
   /**
-   * Stores a stream; nothing is visible until all of it is on disk.
-   * @throws SkeinError STORAGE_FULL, BODY_TOO_LARGE (past `maxBytes`).
+   * Stores a stream; nothing is visible until all of it is kept. Putting an artifact again replaces
+   * what is there, which is how a damaged one heals.
+   * @throws SkeinError STORAGE_FULL, BODY_TOO_LARGE (past `maxBytes`), STORE_UNREACHABLE.
    */
   put(
     content: AsyncIterable<Uint8Array>,
     maxBytes: number,
   ): Promise<{ digest: string; sizeBytes: number }>;
-  /** A local path whose content has been verified against the digest. @throws SkeinError ARTIFACT_CORRUPT. */
+  /** Size in bytes. @throws SkeinError ARTIFACT_UNKNOWN, STORE_UNREACHABLE. */
+  sizeOf(digest: string): Promise<number>;
+  /**
+   * Streams an artifact. The last chunk is held back until the digest of everything before it is
+   * known to be right, so that a reader who got to the end has the artifact; of a range, nothing is
+   * handed out before the whole artifact has been verified.
+   * @throws SkeinError ARTIFACT_CORRUPT (changed or missing), STORE_UNREACHABLE.
+   */
+  read(digest: string, range?: ByteRange): AsyncIterable<Uint8Array>;
+  /**
+   * A local path whose content has been verified against the digest. It stays for an hour after it
+   * was asked for; who has it open or mounted keeps it for longer.
+   * @throws SkeinError ARTIFACT_CORRUPT (changed or missing), STORAGE_FULL, STORE_UNREACHABLE.
+   */
   pathOf(digest: string): Promise<string>;
   remove(digest: string): Promise<void>;
   /** The digests of every artifact, in no order. */
   list(): Promise<string[]>;
+  close(): Promise<void>;
 }

@@ -7,33 +7,53 @@
  * between two steps; an unfinished file has another name, and the next start removes it. Putting an
  * artifact again replaces its file: that is how a damaged one heals.
  *
+ * A folder may be shared by processes (a node and its workers): every step is atomic for the others.
+ *
  * Links are never followed: somebody who can write to the folder must not be able to have the node
  * read, or serve, a file from elsewhere.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  stat,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
-import type { ArtifactStore } from '../contract.ts';
+import type { ArtifactStore, ByteRange } from '../contract.ts';
+import { corrupt, unknown, verified as checked } from './verified-stream.ts';
 
 const INCOMING = '.incoming-';
 const DIGEST = /^[0-9a-f]{64}$/;
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 /** Windows has no O_NOFOLLOW; there `lstat` alone refuses links. */
 const NOFOLLOW = O_NOFOLLOW ?? 0;
+const CHUNK_BYTES = 256 * 1024;
+/** In a shared folder, what has not grown for this long belongs to nobody any more. */
+const ABANDONED_MS = 24 * 3_600_000;
+
+export interface FileArtifactsOptions {
+  /** Whether other processes write to the folder too. Default: the caller holds its lock. */
+  readonly shared?: boolean;
+}
 
 /**
  * Opens the folder, making it when it is not there, and removes what an earlier process left unfinished.
- * The caller holds the data folder's lock, so that nobody else is writing.
  * @throws SkeinError DATA_FOLDER_UNUSABLE.
  */
-export async function openFileArtifacts(folder: string): Promise<ArtifactStore> {
+export async function openFileArtifacts(
+  folder: string,
+  { shared = false }: FileArtifactsOptions = {},
+): Promise<ArtifactStore> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(folder)) {
-      if (name.startsWith(INCOMING)) await unlink(join(folder, name));
-    }
+    await removeUnfinished(folder, shared ? ABANDONED_MS : 0);
   } catch (error) {
     throw new SkeinError(
       'DATA_FOLDER_UNUSABLE',
@@ -43,6 +63,21 @@ export async function openFileArtifacts(folder: string): Promise<ArtifactStore> 
   }
   /** Digests that this process has read and found right, with the stamp of the file it read. */
   const verified = new Map<string, string>();
+
+  async function pathOf(digest: string): Promise<string> {
+    const path = pathIn(folder, digest);
+    const stamp = await lstat(path, { bigint: true }).then(
+      (stats) => (stats.isFile() ? stampOf(stats) : undefined),
+      () => undefined,
+    );
+    if (stamp !== undefined && verified.get(digest) === stamp) return path;
+    verified.delete(digest);
+    const found = await digestOf(path);
+    if (found.digest === undefined) throw corrupt(digest, 'is missing or not a file');
+    if (found.digest !== digest) throw corrupt(digest, 'has changed on the disk');
+    verified.set(digest, found.stamp);
+    return path;
+  }
 
   return {
     async put(content, maxBytes) {
@@ -54,7 +89,8 @@ export async function openFileArtifacts(folder: string): Promise<ArtifactStore> 
       );
       try {
         const written = await receive(file, content, maxBytes);
-        await file.chmod(0o400);
+        // Readable for whatever user a guest runs as; the folder keeps everybody else out.
+        await file.chmod(0o444);
         await file.sync();
         await rename(incoming, join(folder, written.digest));
         await syncFolder(folder);
@@ -69,24 +105,22 @@ export async function openFileArtifacts(folder: string): Promise<ArtifactStore> 
       }
     },
 
-    async pathOf(digest) {
-      const path = pathIn(folder, digest);
-      const stamp = await lstat(path, { bigint: true }).then(
-        (stats) => (stats.isFile() ? stampOf(stats) : undefined),
-        () => undefined,
-      );
-      if (stamp !== undefined && verified.get(digest) === stamp) return path;
-      verified.delete(digest);
-      const found = await digestOf(path);
-      if (found.digest !== digest) {
-        throw new SkeinError(
-          'ARTIFACT_CORRUPT',
-          `Artifact sha256:${digest} ${found.digest === undefined ? 'is missing or not a file' : 'has changed on the disk'}.`,
-        );
-      }
-      verified.set(digest, found.stamp);
-      return path;
+    async sizeOf(digest) {
+      const stats = await lstat(pathIn(folder, digest)).catch(() => undefined);
+      if (!stats?.isFile()) throw unknown(digest);
+      return stats.size;
     },
+
+    async *read(digest, range) {
+      if (range !== undefined) {
+        yield* chunksOf(await pathOf(digest), digest, range);
+        return;
+      }
+      const path = pathIn(folder, digest);
+      yield* checked(chunksOf(path, digest), digest);
+    },
+
+    pathOf,
 
     async remove(digest) {
       verified.delete(digest);
@@ -98,7 +132,45 @@ export async function openFileArtifacts(folder: string): Promise<ArtifactStore> 
     async list() {
       return (await readdir(folder)).filter((name) => DIGEST.test(name));
     },
+
+    close: () => Promise.resolve(),
   };
+}
+
+async function removeUnfinished(folder: string, olderThanMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(INCOMING)) continue;
+    const path = join(folder, name);
+    const stats = await stat(path).catch(() => undefined);
+    if (stats === undefined || Date.now() - stats.mtimeMs < olderThanMs) continue;
+    await unlink(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
+}
+
+/** The bytes as they are on the disk. */
+async function* chunksOf(
+  path: string,
+  digest: string,
+  range: ByteRange = { start: 0, end: Number.MAX_SAFE_INTEGER },
+): AsyncGenerator<Uint8Array> {
+  const file = await open(path, O_RDONLY | NOFOLLOW).catch(() => undefined);
+  if (file === undefined) throw corrupt(digest, 'is missing or not a file');
+  try {
+    if (!(await file.stat()).isFile()) throw corrupt(digest, 'is missing or not a file');
+    let position = range.start;
+    while (position < range.end) {
+      // A new buffer each time: the reader keeps what it is given.
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, range.end - position));
+      const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, position);
+      if (bytesRead === 0) return;
+      position += bytesRead;
+      yield chunk.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 function pathIn(folder: string, digest: string): string {
