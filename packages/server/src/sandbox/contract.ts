@@ -67,7 +67,7 @@ export type Availability =
 export interface Mount {
   /** Absolute path on the host; must not be writable by any guest. */
   readonly source: string;
-  /** Absolute path in the guest. */
+  /** Path in the guest: absolute, or relative to the workspace, whose folders are then made. */
   readonly target: string;
 }
 

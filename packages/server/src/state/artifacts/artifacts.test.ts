@@ -99,11 +99,11 @@ beforeAll(() => {
 });
 afterAll(() => server?.[Symbol.asyncDispose]());
 
-describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', ({ make }) => {
+describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backend) => {
   let place: Place;
   let artifacts: ArtifactStore;
   beforeEach(async () => {
-    place = await make();
+    place = await backend.make();
     artifacts = await place.open();
   });
   afterEach(async () => {
