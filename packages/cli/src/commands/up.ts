@@ -71,6 +71,9 @@ export const up = defineCommand({
     allowOrigin: many('ORIGIN', 'Let pages of this origin call the node from a browser.'),
     cores: integer('N', 'Cores that replicas may use; default: all.', { min: 1, max: 1024 }),
     maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
+    maxBodiesInFlight: bytes(
+      'Largest sum of the bodies of all requests in flight; default: an eighth of the memory.',
+    ),
     bodyTimeout: withDefault(
       duration('Longest time that a request body may take to arrive.', {
         min: 100,
@@ -97,6 +100,9 @@ export const up = defineCommand({
       grpcPortIsDefault: options.grpcPort === undefined,
       dataFolder: folder,
       maxBodyBytes: options.maxBody,
+      ...(options.maxBodiesInFlight === undefined
+        ? {}
+        : { maxBodiesInFlightBytes: options.maxBodiesInFlight }),
       bodyTimeoutMs: options.bodyTimeout,
       ...logOf(options, process.stderr.isTTY),
       access: options.keys,

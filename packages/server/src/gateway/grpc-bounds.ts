@@ -1,63 +1,179 @@
 /**
- * What gRPC's library leaves out about bounds: a time within which the request of a unary call must
- * arrive, and the code of the error table for a message that it finds too large. Streams may wait
- * between their messages for as long as they like.
+ * What gRPC's library leaves out about bounds, for both directions:
  *
- * The interceptor hands the library's own call on with two methods replaced, because the wrapper that
+ * - A request must arrive within a time; of a stream, each message from its first byte on. Between
+ *   its messages a stream may wait for as long as it likes.
+ * - An answer must be taken within the same time.
+ * - What has arrived and is not answered counts for the budget of all bodies.
+ * - A message that the library finds too large gets the code of the error table.
+ *
+ * The interceptor hands the library's own call on with a few methods replaced, because the wrapper that
  * the library offers for this costs a call a tenth of its time. For the same reason there is one timer
- * for all calls: those that are still sending are in the order in which they began.
+ * for all calls.
  */
+import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import {
   status as Status,
   type ServerInterceptingCall,
   type ServerInterceptor,
 } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
+import type { BodyBudget } from './body-budget.ts';
 import { toGrpcError } from './grpc-status.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { GatewayLogger } from './logger.ts';
+import { MessageFramer, PREFIX_BYTES } from './message-framer.ts';
+import { Patience } from './patience.ts';
 
-type Call = Parameters<ServerInterceptor>[1];
+/** The library's call, with what it has and does not declare. */
+type Call = Parameters<ServerInterceptor>[1] & {
+  readonly stream: ServerHttp2Stream;
+  handleDataFrame(bytes: Buffer): void;
+};
 
-/** How often late senders are looked for; a part of their time. */
+/** What happens to one call. Counting throws when it is too much. */
+interface CallEvents {
+  onBytes(bytes: Buffer): void;
+  onRead?(): void;
+  onMessage(message: unknown): void;
+  onRequestEnd(): void;
+  onAnswered(): void;
+  onOver(): void;
+}
+
+/** How often late peers are looked for; a part of their time. */
 const LOOKS_PER_TIMEOUT = 8;
 
-export interface SenderBounds {
+export interface CallBounds {
   readonly interceptor: ServerInterceptor;
   /** Stops looking. */
   close(): void;
 }
 
-export function boundSenders(
+export function boundCalls(
   { bodyTimeoutMs, maxBodyBytes }: Pick<GatewayLimits, 'bodyTimeoutMs' | 'maxBodyBytes'>,
+  bodies: BodyBudget,
   logger: GatewayLogger,
-): SenderBounds {
-  /** Calls whose request has not arrived, with the time at which it is late; the oldest first. */
-  const sending = new Map<Call, number>();
+): CallBounds {
+  const senders = new Patience<Call>(bodyTimeoutMs, (call) => {
+    const message = `The request did not arrive within ${bodyTimeoutMs} ms.`;
+    call.sendStatus(toGrpcError(new SkeinError('BODY_TOO_SLOW', message), '', logger));
+  });
+  const readers = new Patience<Call>(bodyTimeoutMs, (call) => {
+    logger.debug({ afterMs: bodyTimeoutMs }, 'A client does not take its answer.');
+    // Nothing more can be said to it: a status would wait behind the answer.
+    call.stream.close(http2.NGHTTP2_CANCEL);
+  });
   const sweep = setInterval(() => {
     const now = performance.now();
-    for (const [call, lateAt] of sending) {
-      if (now < lateAt) break;
-      sending.delete(call);
-      const message = `The request did not arrive within ${bodyTimeoutMs} ms.`;
-      call.sendStatus(toGrpcError(new SkeinError('BODY_TOO_SLOW', message), '', logger));
-    }
+    senders.sweep(now);
+    readers.sweep(now);
   }, bodyTimeoutMs / LOOKS_PER_TIMEOUT);
   sweep.unref();
 
-  function boundTime(call: Call): void {
-    const start = call.start.bind(call);
+  /** A call whose request is one message. */
+  function unaryEvents(call: Call): CallEvents {
+    const hold = bodies.hold();
+    let arrived = 0;
+    senders.expect(call, performance.now());
+    return {
+      onBytes({ length }) {
+        hold.take(length);
+        arrived += length;
+      },
+      onMessage(message) {
+        // It is larger than what arrived when it was compressed.
+        const rest = Buffer.isBuffer(message) ? message.length - arrived : 0;
+        if (rest > 0) hold.take(rest);
+      },
+      onRequestEnd: () => senders.forget(call),
+      onAnswered: () => {},
+      onOver: () => hold.release(),
+    };
+  }
+
+  /** While the node does not read on, because enough waits already, no sender is late. */
+  function streamEvents(call: Call): CallEvents {
+    const hold = bodies.hold();
+    const framer = new MessageFramer();
+    /** Sizes of messages as they arrived, and as they are held until they are answered. */
+    const arrived: number[] = [];
+    const unanswered: number[] = [];
+    const awaitRest = (): void => {
+      if (framer.partial && !senders.expects(call)) senders.expect(call, performance.now());
+    };
+    return {
+      onBytes(bytes) {
+        hold.take(bytes.length);
+        const before = arrived.length;
+        framer.feed(bytes, arrived);
+        if (arrived.length > before) senders.forget(call);
+        else awaitRest();
+      },
+      onRead: awaitRest,
+      onMessage(message) {
+        senders.forget(call);
+        const size = arrived.shift() ?? 0;
+        const held = Buffer.isBuffer(message) ? message.length + PREFIX_BYTES : size;
+        if (held > size) hold.take(held - size);
+        unanswered.push(Math.max(held, size));
+      },
+      onRequestEnd: () => senders.forget(call),
+      onAnswered: () => hold.give(unanswered.shift() ?? 0),
+      onOver: () => hold.release(),
+    };
+  }
+
+  function watch(call: Call, { onBytes, onRead, ...events }: CallEvents): void {
+    let over = false;
+    const end = (): void => {
+      over = true;
+      senders.forget(call);
+      readers.forget(call);
+      events.onOver();
+    };
+    /** Counting may find that it is too much; then the call ends. */
+    const counted = (count: () => void): boolean => {
+      if (over) return false;
+      try {
+        count();
+        return true;
+      } catch (error) {
+        end();
+        call.sendStatus(toGrpcError(error, '', logger));
+        return false;
+      }
+    };
+    const { start, handleDataFrame, startRead, sendMessage } = call;
+    call.handleDataFrame = (bytes) => {
+      if (counted(() => onBytes(bytes))) handleDataFrame.call(call, bytes);
+    };
+    if (onRead !== undefined) {
+      call.startRead = () => {
+        if (!over) onRead();
+        startRead.call(call);
+      };
+    }
+    call.sendMessage = (message, done) => {
+      if (!over) readers.expect(call, performance.now());
+      sendMessage.call(call, message, () => {
+        readers.forget(call);
+        events.onAnswered();
+        done();
+      });
+    };
     call.start = (listener) => {
-      sending.set(call, performance.now() + bodyTimeoutMs);
-      start({
+      start.call(call, {
         onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
-        onReceiveMessage: (message) => listener.onReceiveMessage(message),
+        onReceiveMessage(message: unknown) {
+          if (counted(() => events.onMessage(message))) listener.onReceiveMessage(message);
+        },
         onReceiveHalfClose() {
-          sending.delete(call);
+          events.onRequestEnd();
           listener.onReceiveHalfClose();
         },
         onCancel() {
-          sending.delete(call);
+          end();
           listener.onCancel();
         },
       });
@@ -66,18 +182,19 @@ export function boundSenders(
 
   /** The library ends a call with too large a message by itself, and knows no codes. */
   function explainSize(call: Call): void {
-    const sendStatus = call.sendStatus.bind(call);
+    const { sendStatus } = call;
     call.sendStatus = (status) => {
       const unexplained = status.code === Status.RESOURCE_EXHAUSTED && !status.metadata;
-      sendStatus(unexplained ? toGrpcError(tooLarge(maxBodyBytes), '', logger) : status);
+      sendStatus.call(call, unexplained ? toGrpcError(tooLarge(maxBodyBytes), '', logger) : status);
     };
   }
 
   return {
-    interceptor: ({ requestStream }, call) => {
+    interceptor: ({ requestStream }, base) => {
+      const call = base as Call;
       explainSize(call);
-      if (!requestStream) boundTime(call);
-      return call as ServerInterceptingCall;
+      watch(call, requestStream ? streamEvents(call) : unaryEvents(call));
+      return call as unknown as ServerInterceptingCall;
     },
     close: () => clearInterval(sweep),
   };

@@ -12,7 +12,8 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { boundSenders } from './grpc-bounds.ts';
+import { BodyBudget, defaultBodyBudget } from './body-budget.ts';
+import { boundCalls } from './grpc-bounds.ts';
 import { healthMethods } from './grpc-health.ts';
 import { first } from './grpc-infer.ts';
 import type { GrpcMethod } from './grpc-method.ts';
@@ -21,11 +22,18 @@ import { reflectionMethods } from './grpc-reflection.ts';
 import { toGrpcError } from './grpc-status.ts';
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
+import { PayloadCodec } from './payload-codec.ts';
 import { authorizeReader } from './protocol-rules.ts';
 import { requestIdFrom } from './request-id.ts';
 
-export interface GrpcGatewayOptions extends Omit<GrpcProtocolOptions, 'closing' | 'isAccepting'> {
+export interface GrpcGatewayOptions extends Omit<
+  GrpcProtocolOptions,
+  'closing' | 'isAccepting' | 'codec'
+> {
   readonly limits?: Partial<GatewayLimits>;
+  /** Shared with the other face. Default: of its own. */
+  readonly bodies?: BodyBudget;
+  readonly codec?: PayloadCodec;
 }
 
 export interface GrpcGateway {
@@ -39,6 +47,9 @@ export interface GrpcGateway {
 
 /** What a sender may have on the way before it waits; the default of 64 KiB stalls on tensors. */
 const WINDOW_BYTES = 1024 * 1024;
+/** How often a connection is asked whether the peer is there, and how long it has to say so. */
+const PING_MS = 60_000;
+const PING_TIMEOUT_MS = 20_000;
 
 export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   const { access, logger } = options;
@@ -46,17 +57,22 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   const closing = new AbortController();
   const protocol: GrpcProtocolOptions = {
     ...options,
+    codec: options.codec ?? new PayloadCodec(),
     closing: closing.signal,
     isAccepting: () => !closing.signal.aborted,
   };
   // It reports every failure to its caller as well; a taken port is no business of the terminal.
   setLogVerbosity(logVerbosity.NONE);
-  const senders = boundSenders(limits, logger);
+  const bodies = options.bodies ?? new BodyBudget(defaultBodyBudget(limits.maxBodyBytes));
+  const bounds = boundCalls(limits, bodies, logger);
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,
     'grpc-node.flow_control_window': WINDOW_BYTES,
-    interceptors: [senders.interceptor],
+    // A peer that is gone without a word holds nothing for ever.
+    'grpc.keepalive_time_ms': PING_MS,
+    'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
+    interceptors: [bounds.interceptor],
   });
   addMethods(server, [
     ...inferenceMethods(protocol),
@@ -89,7 +105,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
       server.tryShutdown(() => resolve());
     });
     clearTimeout(timer);
-    senders.close();
+    bounds.close();
   }
 
   return {

@@ -11,9 +11,9 @@ import { Cancellation, type Inference, type Instant } from '../serving/contract.
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
 import { toSkeinError } from './fault.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
-import { decodeGrpcRequest } from './grpc-request.ts';
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
+import type { PayloadCodec } from './payload-codec.ts';
 import { requestIdFrom } from './request-id.ts';
 import { traceFrom } from './trace-context.ts';
 
@@ -21,6 +21,7 @@ export interface GrpcInferOptions {
   readonly inference: Inference;
   readonly access: Access;
   readonly logger: GatewayLogger;
+  readonly codec: PayloadCodec;
   /** Aborted when the node drains: streams end when what they brought is answered. */
   readonly closing: AbortSignal;
 }
@@ -115,10 +116,11 @@ async function infer(
   callId: string,
   { metadata, reachedAt, timeoutMs }: CallContext,
   cancellation: Cancellation,
-  { inference, access }: GrpcInferOptions,
+  { inference, access, codec }: GrpcInferOptions,
 ): Promise<Buffer> {
   const caller = access.authorize(first(metadata, 'authorization'), 'infer');
   access.enter(caller);
+  const arrivedAt = performance.now();
   try {
     const {
       model,
@@ -128,7 +130,7 @@ async function infer(
       outputs,
       timeoutMs: parameter,
       priority,
-    } = decodeGrpcRequest(message);
+    } = await codec.decodeGrpc(message);
     const { stickyHeader } = inference.describe(model, version);
     const patience = timeoutFromHeader(first(metadata, 'skein-timeout-ms'));
     const answer = await inference.infer({
@@ -137,7 +139,7 @@ async function infer(
       version,
       inputs,
       outputs,
-      arrivedAt: performance.now(),
+      arrivedAt,
       deadline: deadlineFrom(reachedAt, timeoutMs, earlier(patience, parameter)),
       priority,
       tenant: caller.tenant,

@@ -54,6 +54,28 @@ export function decodeGrpcRequest(message: Uint8Array): GrpcRequest {
   }
 }
 
+/** Bytes of tensors in typed lists, which are read value by value. 0 when it is not a message. */
+export function typedBytes(message: Uint8Array): number {
+  let bytes = 0;
+  try {
+    forEachField(message, 5, (input) => {
+      forEachField(input, 5, (contents) => (bytes += contents.length));
+    });
+  } catch {
+    return 0;
+  }
+  return bytes;
+}
+
+function forEachField(message: Uint8Array, number: number, read: (bytes: Uint8Array) => void) {
+  const reader = new BinaryReader(message);
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === number) read(reader.bytes());
+    else reader.skip(wireType, field);
+  }
+}
+
 function readRequest(message: Uint8Array): GrpcRequest {
   const reader = new BinaryReader(message);
   let model = '';

@@ -5,28 +5,42 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { SkeinError } from '@skein/api';
+import type { BodyHold } from './body-budget.ts';
 import type { Exchange } from './http-exchange.ts';
 import type { GatewayLimits } from './limits.ts';
 
 const EMPTY = Buffer.alloc(0);
 const DECOMPRESS = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
+/** What a byte of compressed data can become, at most: deflate's bound. */
+const MAX_EXPANSION = 1032;
+
 /**
- * @throws SkeinError BODY_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED, REQUEST_INVALID when the
+ * @param hold counts the body while it is in flight; the caller gives it back.
+ * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED, REQUEST_INVALID when the
  *   compressed data are corrupt, CANCELLED when the client left.
  */
-export async function readBody(exchange: Exchange, limits: GatewayLimits): Promise<Buffer> {
+export async function readBody(
+  exchange: Exchange,
+  limits: GatewayLimits,
+  hold?: BodyHold,
+): Promise<Buffer> {
   const encoding = exchange.request.headers['content-encoding'];
-  if (encoding === undefined || encoding === 'identity') return receive(exchange, limits);
+  if (encoding === undefined || encoding === 'identity') return receive(exchange, limits, hold);
   if (encoding !== 'gzip' && encoding !== 'deflate') {
     throw new SkeinError(
       'ENCODING_UNSUPPORTED',
       `The body has the Content-Encoding "${encoding}"; gzip, deflate and identity are supported.`,
     );
   }
-  const compressed = await receive(exchange, limits);
+  const compressed = await receive(exchange, limits, hold);
+  // How large it becomes is known only afterwards.
+  const atMost = Math.min(limits.maxBodyBytes, compressed.length * MAX_EXPANSION);
+  hold?.take(atMost);
   try {
-    return await DECOMPRESS[encoding](compressed, { maxOutputLength: limits.maxBodyBytes });
+    const body = await DECOMPRESS[encoding](compressed, { maxOutputLength: limits.maxBodyBytes });
+    hold?.give(atMost - body.length + compressed.length);
+    return body;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
       throw tooLarge(`more than ${limits.maxBodyBytes} bytes once decompressed`, limits);
@@ -37,7 +51,11 @@ export async function readBody(exchange: Exchange, limits: GatewayLimits): Promi
   }
 }
 
-function receive(exchange: Exchange, limits: GatewayLimits): Promise<Buffer> {
+function receive(
+  exchange: Exchange,
+  limits: GatewayLimits,
+  hold: BodyHold | undefined,
+): Promise<Buffer> {
   const { request, response } = exchange;
   const announced = request.headers['content-length'];
   if (announced === undefined && request.headers['transfer-encoding'] === undefined) {
@@ -45,6 +63,12 @@ function receive(exchange: Exchange, limits: GatewayLimits): Promise<Buffer> {
   }
   if (announced !== undefined && Number(announced) > limits.maxBodyBytes) {
     return Promise.reject(tooLarge(`${announced} bytes`, limits));
+  }
+  try {
+    // Before the first byte of it is read, if that can be seen already.
+    if (announced !== undefined) hold?.check(Number(announced));
+  } catch (error) {
+    return Promise.reject(error as SkeinError);
   }
   if (exchange.expectsContinue) response.writeContinue();
 
@@ -76,8 +100,13 @@ function receive(exchange: Exchange, limits: GatewayLimits): Promise<Buffer> {
       size += chunk.length;
       if (size > limits.maxBodyBytes) {
         fail(tooLarge(`more than ${limits.maxBodyBytes} bytes`, limits));
-      } else {
+        return;
+      }
+      try {
+        hold?.take(chunk.length);
         chunks.push(chunk);
+      } catch (error) {
+        fail(error as SkeinError);
       }
     }
     function onEnd(): void {

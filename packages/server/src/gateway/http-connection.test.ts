@@ -11,6 +11,7 @@ import {
   strictLogger,
 } from '../testing/fake-inference.ts';
 import { rawClient, type RawClient } from '../testing/raw-client.ts';
+import { BodyBudget } from './body-budget.ts';
 import { createHttpGateway } from './http-gateway.ts';
 import type { GatewayLimits } from './limits.ts';
 
@@ -22,7 +23,7 @@ afterEach(async () => {
 const BODY = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}';
 const HEAD = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY.length}\r\n`;
 
-async function start(limits: Partial<GatewayLimits> = {}) {
+async function start(limits: Partial<GatewayLimits> = {}, bodies = new BodyBudget(2 ** 30)) {
   const inference = fakeInference(deployedModel('echo'));
   const access = fakeAccess();
   const gateway = createHttpGateway({
@@ -33,6 +34,7 @@ async function start(limits: Partial<GatewayLimits> = {}) {
     version: '0',
     open: true,
     logger: strictLogger,
+    bodies,
     limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...limits },
   });
   const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
@@ -104,6 +106,99 @@ describe('slow clients', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(await client.until(/"data":\[1\]/)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('many bodies at once', () => {
+  const refused = /^HTTP\/1\.1 503 [\s\S]*Retry-After: 1\r\n[\s\S]*BODIES_TOO_LARGE/;
+
+  test('what does not fit is refused before it is sent, until what is there is answered', async () => {
+    const bodies = new BodyBudget(1.5 * BODY.length);
+    const { port, inference } = await start({}, bodies);
+    const { arrived, release } = held(inference);
+    const first = raw(port);
+    first.socket.write(`${HEAD}\r\n${BODY}`);
+    await arrived;
+    const second = raw(port);
+    second.socket.write(`${HEAD}Expect: 100-continue\r\n\r\n`);
+    expect(await second.until(/BODIES_TOO_LARGE/)).toMatch(refused);
+    release();
+    await first.until(/"data":\[1\]/);
+    expect(bodies.heldBytes).toBe(0);
+    const third = raw(port);
+    third.socket.write(`${HEAD}\r\n${BODY}`);
+    expect(await third.until(/"data":\[1\]/)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('who only announces a body keeps nobody out, and who sends too much is refused', async () => {
+    const bodies = new BodyBudget(1.5 * BODY.length);
+    const { port, access } = await start({}, bodies);
+    const silent = raw(port);
+    silent.socket.write(`${HEAD}\r\n`);
+    await expect.poll(() => access.inFlight).toBe(1);
+    const chunked = raw(port);
+    chunked.socket.write(
+      'POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    const half = BODY.slice(0, BODY.length / 2);
+    const chunk = `${half.length.toString(16)}\r\n${half}\r\n`;
+    chunked.socket.write(chunk);
+    await expect.poll(() => bodies.heldBytes).toBe(half.length);
+    chunked.socket.write(chunk + chunk + chunk);
+    expect(await chunked.until(/BODIES_TOO_LARGE/)).toMatch(refused);
+    silent.socket.write(BODY);
+    expect(await silent.until(/"data":\[1\]/)).toMatch(/^HTTP\/1\.1 200 /);
+    await expect.poll(() => bodies.heldBytes).toBe(0);
+  });
+
+  test('a compressed body counts for what it becomes', async () => {
+    const bodies = new BodyBudget(2000);
+    const { port, inference } = await start({}, bodies);
+    const { arrived, release } = held(inference);
+    const long = BODY.replace('[1]}]', `[1]}${' '.repeat(1500)}]`);
+    const send = (text: string) => {
+      const body = gzipSync(text);
+      const client = raw(port);
+      client.socket.write(
+        `${HEAD.replace(/Length: \d+/, `Length: ${body.length}`)}Content-Encoding: gzip\r\n\r\n`,
+      );
+      client.socket.write(body);
+      return client;
+    };
+    const refusal = send(long);
+    // What it may become, by its size, is more than there is.
+    expect(await refusal.until(/BODIES_TOO_LARGE/)).toMatch(refused);
+    expect(bodies.heldBytes).toBe(0);
+    void arrived;
+    release();
+  });
+
+  test('a client that leaves in the middle of its body gives its bytes back', async () => {
+    const bodies = new BodyBudget(2 ** 20);
+    const { port } = await start({}, bodies);
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n{"inp`);
+    await expect.poll(() => bodies.heldBytes).toBe(5);
+    client.socket.destroy();
+    await expect.poll(() => bodies.heldBytes).toBe(0);
+  });
+});
+
+describe('clients that do not read', () => {
+  test('lose their connection, and the request has ended', async () => {
+    const { port, inference, access } = await start({ bodyTimeoutMs: 300 });
+    const large = new Uint8Array(16 * 2 ** 20);
+    inference.answer = () =>
+      new Map([['x', { type: 'uint8', shape: [large.length], bytes: large }]]);
+    const client = raw(port);
+    client.socket.pause();
+    const binary = BODY.replace('{"inputs"', '{"parameters":{"binary_data_output":true},"inputs"');
+    client.socket.write(`${HEAD.replace(/Length: \d+/, `Length: ${binary.length}`)}\r\n${binary}`);
+    // It keeps sending into the void only while the node keeps the connection.
+    const timer = setInterval(() => client.socket.write('GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n'), 20);
+    closers.push(() => clearInterval(timer));
+    await new Promise((resolve) => client.socket.once('error', resolve));
+    expect(access.inFlight).toBe(0);
   });
 });
 

@@ -106,6 +106,22 @@ export function boundUnreadBody({ request }: Exchange): void {
   request.once('close', () => clearTimeout(timer));
 }
 
+/**
+ * To be called when a request is answered: a client that does not take the answer loses the
+ * connection after `timeoutMs` without a byte of progress.
+ */
+export function boundUnreadAnswer({ response }: Exchange, timeoutMs: number): void {
+  const { socket } = response;
+  if (socket === null || response.writableFinished || !response.writableEnded) return;
+  const onTimeout = (): void => void socket.destroy();
+  socket.setTimeout(timeoutMs, onTimeout);
+  const done = (): void => {
+    socket.off('timeout', onTimeout);
+  };
+  response.once('finish', done);
+  response.once('close', done);
+}
+
 /** Node reads the rest of a short body by itself and keeps the connection. */
 function isBodyWorthReading({ request, expectsContinue }: Exchange): boolean {
   if (request.complete) return true;

@@ -5,7 +5,14 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
-import { boundUnreadBody, sendError, sendText, type Exchange } from './http-exchange.ts';
+import { BodyBudget, defaultBodyBudget } from './body-budget.ts';
+import {
+  boundUnreadAnswer,
+  boundUnreadBody,
+  sendError,
+  sendText,
+  type Exchange,
+} from './http-exchange.ts';
 import { createHttpListener, type HttpListener } from './http-listener.ts';
 import {
   isProtocolPath,
@@ -17,6 +24,7 @@ import { toSkeinError } from './fault.ts';
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 import type { GatewayLogger } from './logger.ts';
 import { createOriginPolicy } from './origin-policy.ts';
+import { PayloadCodec } from './payload-codec.ts';
 import { requestIdFrom } from './request-id.ts';
 import { brief } from './tensor-bytes.ts';
 
@@ -31,7 +39,10 @@ export type ManagementHandler = (
   url: URL,
 ) => boolean | Promise<boolean>;
 
-export interface HttpGatewayOptions extends Omit<ProtocolOptions, 'limits' | 'isAccepting'> {
+export interface HttpGatewayOptions extends Omit<
+  ProtocolOptions,
+  'limits' | 'isAccepting' | 'bodies' | 'codec'
+> {
   readonly management?: ManagementHandler;
   /** The text of `GET /metrics`, in the exposition format that `contentType` names. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> };
@@ -40,6 +51,9 @@ export interface HttpGatewayOptions extends Omit<ProtocolOptions, 'limits' | 'is
   /** Origins whose pages may call, such as `https://app.example.com`. */
   readonly allowedOrigins?: readonly string[];
   readonly limits?: Partial<GatewayLimits>;
+  /** Shared with the other face. Default: of its own. */
+  readonly bodies?: BodyBudget;
+  readonly codec?: PayloadCodec;
   readonly logger: GatewayLogger;
 }
 
@@ -53,6 +67,8 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const protocol: ProtocolOptions = {
     ...options,
     limits,
+    bodies: options.bodies ?? new BodyBudget(defaultBodyBudget(limits.maxBodyBytes)),
+    codec: options.codec ?? new PayloadCodec(),
     isAccepting: () => !listener.closing.aborted,
   };
 
@@ -75,7 +91,10 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
     const work = refusal === undefined ? route(exchange, reachedAt) : Promise.reject(refusal);
     void work
       .catch((error: unknown) => answerError(exchange, error))
-      .then(() => boundUnreadBody(exchange));
+      .then(() => {
+        boundUnreadBody(exchange);
+        boundUnreadAnswer(exchange, limits.bodyTimeoutMs);
+      });
   }
 
   async function route(exchange: Exchange, reachedAt: number): Promise<void> {

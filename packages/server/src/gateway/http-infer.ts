@@ -13,12 +13,13 @@ import {
   type Instant,
   type StageTimes,
 } from '../serving/contract.ts';
+import type { BodyBudget } from './body-budget.ts';
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
 import { readBody } from './http-body.ts';
 import type { Exchange } from './http-exchange.ts';
-import { encodeAnswer } from './infer-answer.ts';
-import { decodeInferRequest, type DecodedRequest } from './infer-request.ts';
+import type { EncodedAnswer } from './infer-answer.ts';
 import type { GatewayLimits } from './limits.ts';
+import type { PayloadCodec } from './payload-codec.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { brief } from './tensor-bytes.ts';
 import { traceFrom } from './trace-context.ts';
@@ -27,6 +28,8 @@ export interface HttpInferOptions {
   readonly inference: Inference;
   readonly access: Access;
   readonly limits: GatewayLimits;
+  readonly bodies: BodyBudget;
+  readonly codec: PayloadCodec;
 }
 
 /** Above this, binary outputs are written beside the JSON instead of being copied behind it. */
@@ -40,8 +43,9 @@ export async function inferOverHttp(
   model: string,
   version: string | undefined,
   reachedAt: Instant,
-  { inference, access, limits }: HttpInferOptions,
+  options: HttpInferOptions,
 ): Promise<void> {
+  const { inference, access, limits, codec } = options;
   const { request, response } = exchange;
   const { headers } = request;
   const caller = access.authorize(headers.authorization, 'infer');
@@ -49,24 +53,26 @@ export async function inferOverHttp(
   const timeoutMs = timeoutFromHeader(text(headers['skein-timeout-ms']));
 
   access.enter(caller);
+  const hold = options.bodies.hold();
   const cancellation = new Cancellation();
   response.once('close', () => {
     if (!response.writableFinished) cancellation.cancel();
   });
   try {
-    const body = await readBody(exchange, limits);
+    const body = await readBody(exchange, limits, hold);
+    const arrivedAt = performance.now();
     const jsonLength = jsonLengthFrom(text(headers['inference-header-content-length']), body);
     const decoded =
       jsonLength === 0
         ? decodeRawRequest(body, deployed, headers.accept)
-        : decodeInferRequest(body, jsonLength);
+        : await codec.decodeHttp(body, jsonLength);
     const answer = await inference.infer({
       id: decoded.id ?? exchange.id,
       deployment: model,
       version,
       inputs: decoded.inputs,
       outputs: decoded.outputs,
-      arrivedAt: performance.now(),
+      arrivedAt,
       deadline: deadlineFrom(reachedAt, timeoutMs, decoded.timeoutMs),
       priority: decoded.priority,
       tenant: caller.tenant,
@@ -76,21 +82,22 @@ export async function inferOverHttp(
       trace: traceFrom(text(headers['traceparent']), text(headers['tracestate'])),
       protocol: 'http',
     });
-    sendAnswer(exchange, model, decoded, answer);
+    const { id, outputs, binary } = decoded;
+    const encoded = await codec.encodeHttp(model, id, outputs, binary, answer);
+    sendAnswer(exchange, encoded, answer);
   } finally {
+    hold.release();
     access.leave(caller);
   }
 }
 
 function sendAnswer(
   { response, id, headers }: Exchange,
-  model: string,
-  decoded: DecodedRequest,
-  answer: InferenceAnswer,
+  { json, binary }: EncodedAnswer,
+  { times, cached }: InferenceAnswer,
 ): void {
   if (response.destroyed) return;
-  const { json, binary } = encodeAnswer(model, decoded.id, decoded.outputs, decoded.binary, answer);
-  const timing = serverTiming(answer.times, answer.cached);
+  const timing = serverTiming(times, cached);
   if (binary === undefined) {
     response.writeHead(200, [
       'Content-Type',
@@ -108,7 +115,11 @@ function sendAnswer(
   }
   const length = Buffer.byteLength(json);
   const padding = (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
-  const head = Buffer.from(json + ' '.repeat(padding));
+  const spaces = ' '.repeat(padding);
+  const head =
+    typeof json === 'string'
+      ? Buffer.from(json + spaces)
+      : Buffer.concat([json, Buffer.from(spaces)]);
   const total = binary.reduce((sum, { length }) => sum + length, head.length);
   response.writeHead(200, [
     'Content-Type',

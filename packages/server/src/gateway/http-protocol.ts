@@ -25,6 +25,8 @@ export interface ProtocolOptions extends HttpInferOptions {
 }
 
 const PREFIX = '/v2';
+/** Body of a call that carries no tensors. */
+const MAX_PARAMETERS_BYTES = 1024 * 1024;
 
 /** Whether a path belongs to the protocol. */
 export function isProtocolPath(path: string): boolean {
@@ -123,14 +125,15 @@ function serveNode(exchange: Exchange, path: string, options: ProtocolOptions): 
 async function serveRepository(
   exchange: Exchange,
   segments: readonly string[],
-  { access, repository, limits }: ProtocolOptions,
+  options: ProtocolOptions,
 ): Promise<void> {
+  const { access, repository } = options;
   const [, kind, name, action] = segments;
   const { authorization } = exchange.request.headers;
   if (kind === 'index' && segments.length === 2) {
     requireMethod(exchange, 'POST');
     access.authorize(authorization, 'read');
-    const readyOnly = (await smallBody(exchange, limits))['ready'] === true;
+    const readyOnly = (await smallBody(exchange, options))['ready'] === true;
     const entries = await repository.index();
     sendJson(exchange, 200, readyOnly ? entries.filter(({ state }) => state === 'READY') : entries);
     return;
@@ -139,7 +142,7 @@ async function serveRepository(
   if (!known || (action !== 'load' && action !== 'unload')) throw unknownRoute(exchange);
   requireMethod(exchange, 'POST');
   const { actor } = access.authorize(authorization, 'admin');
-  const { parameters } = await smallBody(exchange, limits);
+  const { parameters } = await smallBody(exchange, options);
   refuseModelConfig(parameters);
   await repository[action](decoded(name), actor);
   sendText(exchange, 200, 'application/json', '');
@@ -148,9 +151,13 @@ async function serveRepository(
 /** The body of a repository call: an object, or nothing. */
 async function smallBody(
   exchange: Exchange,
-  limits: ProtocolOptions['limits'],
+  { limits, bodies }: ProtocolOptions,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const body = await readBody(exchange, limits);
+  const hold = bodies.hold();
+  const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_PARAMETERS_BYTES);
+  const body = await readBody(exchange, { ...limits, maxBodyBytes }, hold).finally(() =>
+    hold.release(),
+  );
   if (body.length === 0) return {};
   let value: unknown;
   try {

@@ -13,7 +13,8 @@ import type { BinaryChoice } from './infer-request.ts';
 import { bytesOfTensor } from './tensor-bytes.ts';
 
 export interface EncodedAnswer {
-  readonly json: string;
+  /** Text, or that text as UTF-8 when it was written in another thread. */
+  readonly json: string | Uint8Array;
   /** Binary outputs in the order of the JSON; absent when there is none. */
   readonly binary: readonly Uint8Array[] | undefined;
 }
@@ -28,7 +29,7 @@ export function encodeAnswer(
   outputs: readonly string[] | undefined,
   choice: BinaryChoice,
   answer: InferenceAnswer,
-): EncodedAnswer {
+): EncodedAnswer & { readonly json: string } {
   let binary: Uint8Array[] | undefined;
   let json = `{"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(answer.version)},`;
   if (id !== undefined) json += `"id":${JSON.stringify(id)},`;

@@ -6,8 +6,9 @@ import type { Clock, Inference } from '../contract.ts';
 import type { ServingLog } from '../serving-log.ts';
 import type { CompositionRun } from './composition-run.ts';
 import type { Slot } from './composition-workers.ts';
-import { toWireError, type FromWorker } from './messages.ts';
-import { pack, unpack } from './tensor-transfer.ts';
+import type { FromWorker } from './messages.ts';
+import { toWireError } from '../wire-error.ts';
+import { pack, unpack } from '../tensor-transfer.ts';
 
 type CallMessage = Extract<FromWorker, { kind: 'call' }>;
 

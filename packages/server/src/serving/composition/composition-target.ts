@@ -28,8 +28,9 @@ import { createRunWindow } from './composition-admission.ts';
 import { callForwarder } from './call-forwarder.ts';
 import { CompositionRun } from './composition-run.ts';
 import { CompositionWorkers, type Slot } from './composition-workers.ts';
-import { fromWireError, type FromWorker } from './messages.ts';
-import { pack, unpack } from './tensor-transfer.ts';
+import type { FromWorker } from './messages.ts';
+import { fromWireError } from '../wire-error.ts';
+import { pack, unpack } from '../tensor-transfer.ts';
 
 export interface CompositionOptions {
   readonly deployment: string;

@@ -7,14 +7,9 @@ import { SkeinError } from '@skein/api/errors';
 import type { TensorMap } from '@skein/onnx';
 import type { Composition, CompositionContext } from '../define-composition.ts';
 import { loadComposition } from './load-composition.ts';
-import {
-  fromWireError,
-  toWireError,
-  type FromWorker,
-  type ToWorker,
-  type WorkerData,
-} from './messages.ts';
-import { pack, unpack, type WireTensors } from './tensor-transfer.ts';
+import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
+import { pack, unpack, type WireTensors } from '../tensor-transfer.ts';
+import { fromWireError, toWireError } from '../wire-error.ts';
 
 interface Call {
   readonly resolve: (outputs: TensorMap) => void;

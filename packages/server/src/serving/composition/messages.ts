@@ -1,7 +1,7 @@
 /** What the node's thread and a composition's worker say to each other. */
-import { ERRORS, SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { Signature } from '@skein/onnx';
-import type { WireTensors } from './tensor-transfer.ts';
+import type { WireTensors } from '../tensor-transfer.ts';
+import type { WireError } from '../wire-error.ts';
 
 export interface WorkerData {
   /** File URL of the composition's module. */
@@ -44,21 +44,3 @@ export type FromWorker =
       readonly inputs: WireTensors;
       readonly outputs: readonly string[] | undefined;
     };
-
-export interface WireError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly retryAfterMs?: number | undefined;
-}
-
-/** @returns undefined when it is not a SkeinError; one of another copy of the package counts too. */
-export function toWireError(error: unknown): WireError | undefined {
-  if (!(error instanceof Error) || error.name !== 'SkeinError') return undefined;
-  const { code, retryAfterMs } = error as Partial<SkeinError>;
-  if (code === undefined || !Object.hasOwn(ERRORS, code)) return undefined;
-  return { code, message: error.message, retryAfterMs };
-}
-
-export function fromWireError({ code, message, retryAfterMs }: WireError): SkeinError {
-  return new SkeinError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
-}

@@ -1,8 +1,9 @@
 /**
- * Tensors between the node's thread and a composition's worker. A buffer that a tensor covers
+ * Tensors between the node's thread and a worker. A buffer that a tensor covers
  * completely can be moved; a view of a larger one is cut out first, because structured clone would
  * send everything behind it. The strings of a tensor cross as one buffer.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { isMarkedAsUntransferable } from 'node:worker_threads';
 import type { NumericTensor, Tensor, TensorMap } from '@skein/onnx';
 
@@ -43,6 +44,28 @@ export function pack(tensors: TensorMap, keep: boolean): Parcel {
     return [name, { type: tensor.type, shape: [...tensor.shape], bytes: movable }] as const;
   });
   return { tensors: packed, transfer: [...transfer] };
+}
+
+/** Strings that are taken apart in one turn of the event loop; a few milliseconds. */
+const STRINGS_PER_TURN = 16_384;
+
+/** As `unpack`, but lets others have their turn while it takes a million strings apart. */
+export async function unpackInTurns(tensors: WireTensors): Promise<Map<string, Tensor>> {
+  const unpacked = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) {
+    if (!('lengths' in tensor)) {
+      unpacked.set(name, tensor);
+      continue;
+    }
+    const elements: Uint8Array[] = [];
+    let offset = 0;
+    for (const length of tensor.lengths) {
+      elements.push(tensor.bytes.subarray(offset, (offset += length)));
+      if (elements.length % STRINGS_PER_TURN === 0) await turn();
+    }
+    unpacked.set(name, { type: 'string', shape: tensor.shape, elements });
+  }
+  return unpacked;
 }
 
 export function unpack(tensors: WireTensors): Map<string, Tensor> {

@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { BodyBudget, defaultBodyBudget } from './body-budget.ts';
+
+test('never holds more than it may, and all of it is given back', () => {
+  const step = fc.record({
+    who: fc.nat({ max: 4 }),
+    does: fc.constantFrom('take' as const, 'give' as const, 'release' as const),
+    bytes: fc.nat({ max: 60 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const budget = new BodyBudget(100);
+      const holds = Array.from({ length: 5 }, () => budget.hold());
+      /** What each holds, by a plain list. */
+      const held = [0, 0, 0, 0, 0];
+      const sum = () => held.reduce((total, bytes) => total + bytes, 0);
+      for (const { who, does, bytes } of steps) {
+        const hold = holds[who]!;
+        if (does === 'take' && sum() + bytes > 100) {
+          expect(() => hold.take(bytes)).toThrow(
+            expect.objectContaining({ code: 'BODIES_TOO_LARGE', retryAfterMs: 1000 }),
+          );
+        } else if (does === 'take') {
+          hold.take(bytes);
+          held[who]! += bytes;
+        } else if (does === 'give') {
+          hold.give(bytes);
+          held[who] = Math.max(0, held[who]! - bytes);
+        } else {
+          hold.release();
+          held[who] = 0;
+        }
+        expect(budget.heldBytes).toBe(sum());
+      }
+      for (const hold of holds) hold.release();
+      expect(budget.heldBytes).toBe(0);
+    }),
+  );
+});
+
+test('the largest body that is allowed has room, however small the machine', () => {
+  expect(defaultBodyBudget(2 ** 50)).toBe(2 ** 50);
+  expect(defaultBodyBudget(1)).toBeGreaterThan(2 ** 20);
+});

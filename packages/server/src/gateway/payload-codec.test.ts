@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Tensor, TensorMap } from '@skein/onnx';
+import { decodeGrpcRequest } from './grpc-request.ts';
+import { encodeAnswer } from './infer-answer.ts';
+import { decodeInferRequest } from './infer-request.ts';
+import { PayloadCodec } from './payload-codec.ts';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { ModelInferRequestSchema } from './proto/inference.gen.ts';
+
+const NUMBERS = 400_000;
+const numbers = Float32Array.from({ length: NUMBERS }, (_, i) => Math.fround(Math.sin(i)));
+const texts = Array.from({ length: 40_000 }, (_, i) => `text ${i} of many, with ünicode`);
+
+const codecs: PayloadCodec[] = [];
+afterEach(async () => {
+  for (const codec of codecs.splice(0)) await codec.close();
+});
+function payloadCodec(): PayloadCodec {
+  const codec = new PayloadCodec();
+  codecs.push(codec);
+  return codec;
+}
+
+function httpBody(data = `[${numbers.join()}]`): Buffer {
+  const inputs = [
+    `{"name":"x","datatype":"FP32","shape":[1,${NUMBERS}],"data":${data}}`,
+    `{"name":"s","datatype":"BYTES","shape":[${texts.length}],"data":${JSON.stringify(texts)}}`,
+  ];
+  return Buffer.from(`{"id":"large","inputs":[${inputs.join()}],"outputs":[{"name":"y"}]}`);
+}
+
+/** Turns of the event loop until a promise settles. */
+async function turnsUntil(promise: unknown): Promise<number> {
+  let turns = 0;
+  let settled = false;
+  const settle = (): void => void (settled = true);
+  Promise.resolve(promise).then(settle, settle);
+  while (!settled) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns++;
+  }
+  return turns;
+}
+
+describe('a large request', () => {
+  test('is read as at once, while the event loop goes on', async () => {
+    const body = httpBody();
+    const expected = decodeInferRequest(body, undefined);
+    const decoding = payloadCodec().decodeHttp(Buffer.concat([body]), undefined);
+    expect(await turnsUntil(decoding)).toBeGreaterThan(50);
+    expect(plain(await decoding)).toEqual(plain(expected));
+  });
+
+  test('keeps its binary part', async () => {
+    const json = Buffer.from(
+      `{"inputs":[{"name":"x","datatype":"FP32","shape":[${NUMBERS}],"parameters":{"binary_data_size":${numbers.byteLength}}}]}`,
+    );
+    const body = Buffer.concat([json, new Uint8Array(numbers.buffer)]);
+    const decoded = await payloadCodec().decodeHttp(body, json.length);
+    expect(bytesOf(decoded.inputs, 'x').equals(new Uint8Array(numbers.buffer))).toBe(true);
+  });
+
+  test('is refused with the same code and place, and the next one is read', async () => {
+    const codec = payloadCodec();
+    const wrong = httpBody(`[${numbers.join()},oops]`);
+    let expected: unknown;
+    try {
+      decodeInferRequest(wrong, undefined);
+    } catch (error) {
+      expected = error;
+    }
+    const refused = codec.decodeHttp(Buffer.concat([wrong]), undefined);
+    const next = codec.decodeHttp(httpBody(), undefined);
+    await expect(refused).rejects.toThrow(expected as Error);
+    await expect(refused).rejects.toMatchObject({ code: 'INPUT_DATA' });
+    expect((await next).id).toBe('large');
+  });
+
+  test('over gRPC is read beside when its values come one by one', async () => {
+    const values = Array.from({ length: NUMBERS }, (_, i) => 1_000_000 + i);
+    const message = Buffer.from(
+      toBinary(
+        ModelInferRequestSchema,
+        create(ModelInferRequestSchema, {
+          modelName: 'm',
+          inputs: [
+            {
+              name: 'x',
+              datatype: 'INT32',
+              shape: [BigInt(NUMBERS)],
+              contents: { intContents: values },
+            },
+          ],
+        }),
+      ),
+    );
+    const expected = decodeGrpcRequest(message);
+    const decoding = payloadCodec().decodeGrpc(Buffer.concat([message]));
+    expect(decoding).toBeInstanceOf(Promise);
+    expect(plain(await decoding)).toEqual(plain(expected));
+  });
+
+  test('that nobody may read any more fails, and the codec starts anew', async () => {
+    const codec = payloadCodec();
+    const decoding = codec.decodeHttp(httpBody(), undefined);
+    await codec.close();
+    await expect(decoding).rejects.toThrow('ended');
+    expect((await codec.decodeHttp(httpBody(), undefined)).id).toBe('large');
+  });
+});
+
+test('a large answer is written as at once, while the event loop goes on', async () => {
+  const answer = (): Parameters<typeof encodeAnswer>[4] => ({
+    version: '3',
+    outputs: new Map<string, Tensor>([
+      ['y', { type: 'float32', shape: [NUMBERS], bytes: new Uint8Array(numbers.slice().buffer) }],
+      ['z', { type: 'uint8', shape: [3], bytes: Uint8Array.of(1, 2, 3) }],
+      ['s', { type: 'string', shape: [1], elements: [Buffer.from('ä')] }],
+    ]),
+    times: { queueMs: 1, computeMs: 2, batchRows: 3 },
+    cached: false,
+  });
+  const choice = { byDefault: false, byOutput: new Map([['z', true]]) };
+  const expected = encodeAnswer('m', 'id', undefined, choice, answer());
+  const encoding = payloadCodec().encodeHttp('m', 'id', undefined, choice, answer());
+  expect(await turnsUntil(encoding)).toBeGreaterThan(50);
+  const { json, binary } = await encoding;
+  expect(Buffer.from(json).toString() === expected.json).toBe(true);
+  expect(binary!.map((bytes) => [...bytes])).toEqual([[1, 2, 3]]);
+});
+
+test('small payloads make no detour', () => {
+  const codec = payloadCodec();
+  const body = '{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[7]}]}';
+  expect(codec.decodeHttp(Buffer.from(body), undefined)).not.toBeInstanceOf(Promise);
+});
+
+function bytesOf(tensors: TensorMap, name: string): Buffer {
+  const tensor = tensors.get(name)!;
+  return Buffer.concat(tensor.type === 'string' ? tensor.elements : [tensor.bytes]);
+}
+
+/** Comparing half a million numbers one by one takes seconds; their digests differ when they do. */
+function plain({ inputs, ...rest }: { readonly inputs: TensorMap }): object {
+  const tensors = [...inputs].map(([name, { type, shape }]) => {
+    const bytes = bytesOf(inputs, name);
+    return [name, type, [...shape], createHash('sha256').update(bytes).digest('hex')];
+  });
+  return { ...rest, tensors };
+}
