@@ -8,9 +8,10 @@
 
 /** Runs over which a cell's part of all runs is taken. */
 const MEMORY = 64;
-/** Part of a difference that a run corrects, once there are a few samples. */
+/** Part of a difference that a run corrects, once there are a few samples; of a size that runs rarely. */
 const GAIN = 0.1;
-/** The largest difference that one run can tell. */
+const RARE_GAIN = 0.5;
+/** The largest slowness that one run can tell: the rest is a stall. Nothing runs fast by accident. */
 const FAR = 2;
 /** The first runs of a size are slower than those that follow, and few say little. */
 const RUNS_TO_KNOW = 6;
@@ -20,6 +21,8 @@ const STALE_AFTER = 256;
 export class CostCell {
   ms: number;
   samples: number;
+  /** When it took what was expected, in milliseconds that all runs of its class had taken by then. */
+  restsSinceMs = 0;
   /** Runs until it is known: what it costs was concluded from other sizes. */
   #unknownFor: number;
   /** Part of the recent runs, as of run number `#countedAt`. */
@@ -52,15 +55,28 @@ export class CostCell {
     if (this.#unknownFor > 0) this.#unknownFor--;
   }
 
+  /**
+   * Books a run. One that took less than expected leaves the better part of the time since the last
+   * one for another: it has cost less, and there is something to learn.
+   * @param busyMs that all runs of its class have taken.
+   */
+  rest(busyMs: number, residual: number): void {
+    this.restsSinceMs += Math.min(1, residual) * (busyMs - this.restsSinceMs);
+  }
+
   /** This cell's part of the runs lately. */
   part(run: number): number {
     return this.#part * (1 - 1 / MEMORY) ** (run - this.#countedAt);
   }
 
-  /** @param residual of what a run took to what it was expected to take. */
-  learn(residual: number): void {
-    const gain = Math.max(GAIN, 1 / this.samples);
-    this.ms *= Math.min(FAR, Math.max(1 / FAR, residual)) ** gain;
+  /**
+   * @param residual of what a run took to what it was expected to take.
+   * @param run number of the run, which has been counted.
+   */
+  learn(residual: number, run: number): void {
+    const lately = this.part(run) * MEMORY;
+    const gain = Math.max(GAIN, 1 / this.samples, Math.min(RARE_GAIN, 1 / lately));
+    this.ms *= Math.min(FAR, residual) ** gain;
   }
 
   isStale(run: number): boolean {

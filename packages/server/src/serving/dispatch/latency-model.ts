@@ -76,6 +76,8 @@ export class LatencyCurve {
   /** Costs at level 1 per cell, filled in between and below the cells with samples. */
   #shape = new Float64Array(0);
   #stale = false;
+  /** Milliseconds that runs of this class have taken. */
+  #busyMs = 0;
   /** `efficientRows` by budget class, for one bound of rows; forgotten with every run. */
   readonly #goodRows: number[] = [];
   #goodFor = 0;
@@ -99,7 +101,10 @@ export class LatencyCurve {
     // Beyond what is known, a run says how large its size is, not how fast the machine is.
     if (position >= this.#shape.length) return this.seed(rows, ms);
     const cell = (this.#cells[position] ??= new CostCell(this.#shape[position]));
-    this.#pace.note(Math.max(ms, SHORTEST_MS), interpolate(this.#shape, rows), cell, now);
+    const shapeMs = interpolate(this.#shape, rows);
+    this.#busyMs += ms;
+    cell.rest(this.#busyMs, ms / (shapeMs * this.#pace.level));
+    this.#pace.note(Math.max(ms, SHORTEST_MS), shapeMs, cell, now);
     this.#used();
   }
 
@@ -125,6 +130,11 @@ export class LatencyCurve {
   /** Whether too few runs of `rows` have been seen, while warming and since, to tell what they cost. */
   isGuess(rows: number): boolean {
     return this.#cells[cellOf(rows)]?.isGuess ?? true;
+  }
+
+  /** Milliseconds that runs of this class have taken since one of this size took what was expected. */
+  restedMs(rows: number): number {
+    return this.#busyMs - (this.#cells[cellOf(rows)]?.restsSinceMs ?? 0);
   }
 
   /** An idle node has refused a request because of these estimates. */

@@ -115,7 +115,7 @@ export class Pace {
     cell.count(this.runs);
     const reference = (this.#reference ??= cell);
     if (cell.part(this.runs) > CLEARLY * reference.part(this.runs)) this.#reference = cell;
-    if (cell !== this.#reference) cell.learn(residual);
+    if (cell !== this.#reference) cell.learn(residual, this.runs);
   }
 
   #findTail(): number {

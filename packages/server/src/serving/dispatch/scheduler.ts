@@ -222,14 +222,28 @@ export class Scheduler<Cargo> {
   #decide(first: Ticket<Cargo>, idle: number, now: Instant): void {
     const { lane } = first;
     const { queue, servers } = this;
-    const goodRows = this.#goodRows(lane, this.#options.objectiveMs);
+    const { objectiveMs } = this.#options;
+    const maxRows = lane.batches ? this.maxRows : 1;
+    const waitingRows = lane.batches ? lane.rows : first.rows;
+    const slackMs = queue.timeline.latestFree - servers.sumFree(now, 'freeAt');
+    const goodRows = rowsToTry(
+      {
+        now,
+        decision: ++this.#decisions,
+        goodRows: this.#goodRows(lane, objectiveMs),
+        mostRows: Math.min(maxRows, Math.ceil(waitingRows / idle)),
+        longestMs: objectiveMs * BATCH_SHARE,
+        slackMs,
+      },
+      lane.curve,
+    );
     decideBatch(
       {
         now,
         curve: lane.curve,
-        maxRows: lane.batches ? this.maxRows : 1,
-        goodRows: rowsToTry(goodRows, ++this.#decisions, lane.curve),
-        waitingRows: lane.batches ? lane.rows : first.rows,
+        maxRows,
+        goodRows,
+        waitingRows,
         firstRows: first.rows,
         firstDeadline: first.deadline,
         firstStartBy: first.startBy,
@@ -238,7 +252,7 @@ export class Scheduler<Cargo> {
         idleSince: servers.idlest!.idleSince,
         othersWait: queue.requests > lane.requests,
         arrivalsPerMs: lane.arrivals.perMs(now),
-        mayIdleUntil: now + queue.timeline.latestFree - servers.sumFree(now, 'freeAt'),
+        mayIdleUntil: now + slackMs,
       },
       this.#decision,
     );
