@@ -33,12 +33,12 @@ type Call = Parameters<ServerInterceptor>[1] & {
 
 /** What happens to one call. Counting throws when it is too much. */
 interface CallEvents {
-  onBytes(bytes: Buffer): void;
-  onRead?(): void;
-  onMessage(message: unknown): void;
-  onRequestEnd(): void;
-  onAnswered(): void;
-  onOver(): void;
+  readonly onBytes: (bytes: Buffer) => void;
+  readonly onRead?: () => void;
+  readonly onMessage: (message: unknown) => void;
+  readonly onRequestEnd: () => void;
+  readonly onAnswered: () => void;
+  readonly onOver: () => void;
 }
 
 /** How often late peers are looked for; a part of their time. */
@@ -144,26 +144,29 @@ export function boundCalls(
         return false;
       }
     };
-    const { start, handleDataFrame, startRead, sendMessage } = call;
+    const start = call.start.bind(call);
+    const handleDataFrame = call.handleDataFrame.bind(call);
+    const startRead = call.startRead.bind(call);
+    const sendMessage = call.sendMessage.bind(call);
     call.handleDataFrame = (bytes) => {
-      if (counted(() => onBytes(bytes))) handleDataFrame.call(call, bytes);
+      if (counted(() => onBytes(bytes))) handleDataFrame(bytes);
     };
     if (onRead !== undefined) {
       call.startRead = () => {
         if (!over) onRead();
-        startRead.call(call);
+        startRead();
       };
     }
     call.sendMessage = (message, done) => {
       if (!over) readers.expect(call, performance.now());
-      sendMessage.call(call, message, () => {
+      sendMessage(message, () => {
         readers.forget(call);
         events.onAnswered();
         done();
       });
     };
     call.start = (listener) => {
-      start.call(call, {
+      start({
         onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
         onReceiveMessage(message: unknown) {
           if (counted(() => events.onMessage(message))) listener.onReceiveMessage(message);
@@ -182,7 +185,7 @@ export function boundCalls(
 
   /** The library ends a call with too large a message by itself, and knows no codes. */
   function explainSize(call: Call): void {
-    const { sendStatus } = call;
+    const sendStatus = call.sendStatus.bind(call);
     call.sendStatus = (status) => {
       const unexplained = status.code === Status.RESOURCE_EXHAUSTED && !status.metadata;
       sendStatus.call(call, unexplained ? toGrpcError(tooLarge(maxBodyBytes), '', logger) : status);

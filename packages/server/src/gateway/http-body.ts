@@ -68,7 +68,7 @@ function receive(
     // Before the first byte of it is read, if that can be seen already.
     if (announced !== undefined) hold?.check(Number(announced));
   } catch (error) {
-    return Promise.reject(error as SkeinError);
+    return Promise.reject(error);
   }
   if (exchange.expectsContinue) response.writeContinue();
 

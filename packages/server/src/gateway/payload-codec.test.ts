@@ -64,15 +64,15 @@ describe('a large request', () => {
   test('is refused with the same code and place, and the next one is read', async () => {
     const codec = payloadCodec();
     const wrong = httpBody(`[${numbers.join()},oops]`);
-    let expected: unknown;
+    let expected: Error | undefined;
     try {
       decodeInferRequest(wrong, undefined);
     } catch (error) {
-      expected = error;
+      expected = error as Error;
     }
     const refused = codec.decodeHttp(Buffer.concat([wrong]), undefined);
     const next = codec.decodeHttp(httpBody(), undefined);
-    await expect(refused).rejects.toThrow(expected as Error);
+    await expect(refused).rejects.toThrow(expected);
     await expect(refused).rejects.toMatchObject({ code: 'INPUT_DATA' });
     expect((await next).id).toBe('large');
   });
