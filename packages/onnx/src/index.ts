@@ -4,14 +4,19 @@ export { checkModel } from './check.ts';
 export { elementTypeName, elementTypeNumber, elementTypeOf } from './element-type.ts';
 export { externalTensors, inlineExternalData, type ExternalTensor } from './external-data.ts';
 export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
-export {
-  conv2d,
-  dense,
-  mlp,
-  type ConvOptions,
-  type DenseOptions,
-  type MlpOptions,
-} from './layers.ts';
+export { activation, type Activation } from './layers/activation.ts';
+export { attention, type AttentionOptions } from './layers/attention.ts';
+export { conv, type ConvOptions } from './layers/conv.ts';
+export { dense, type DenseOptions } from './layers/dense.ts';
+export { embedding, positions } from './layers/embedding.ts';
+export type { Flow, Layer, LayerScope } from './layers/layer.ts';
+export { mlp, type MlpOptions } from './layers/mlp.ts';
+export { batchNorm, layerNorm } from './layers/norm.ts';
+export { averagePool, globalAveragePool, maxPool, type PoolOptions } from './layers/pool.ts';
+export { residual } from './layers/residual.ts';
+export { sequential, type SequentialOptions } from './layers/sequential.ts';
+export { dropout, flatten, reshape } from './layers/shape.ts';
+export { transformerBlock, type TransformerBlockOptions } from './layers/transformer-block.ts';
 export {
   NEWEST_IR_VERSION,
   opsetOf,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../builder.ts';
-import { mlp } from '../layers.ts';
+import { mlp } from '../layers/mlp.ts';
 import { readModel } from '../model.ts';
 import { tensor, type Dimension } from '../tensor.ts';
 import { realModels } from '../testing/real-models.ts';

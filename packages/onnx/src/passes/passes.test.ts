@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { float, floats } from '../attribute.ts';
 import { GraphBuilder } from '../builder.ts';
 import { checkModel } from '../check.ts';
-import { mlp } from '../layers.ts';
+import { mlp } from '../layers/mlp.ts';
 import { withLoss } from '../loss/loss.ts';
 import { writeModel } from '../model.ts';
 import { tensor } from '../tensor.ts';
