@@ -189,7 +189,7 @@ describe('normalisation', () => {
   it('makes each example have no mean and one variance', async () => {
     const { y } = await apply([3, 8], layerNorm());
     for (let row = 0; row < BATCH * 3; row++) {
-      const values = [...y.slice(row * 8, row * 8 + 8)];
+      const values = y.slice(row * 8, row * 8 + 8);
       const mean = values.reduce((a, b) => a + b, 0) / 8;
       expect(mean).toBeCloseTo(0, 5);
       expect(values.reduce((a, b) => a + (b - mean) ** 2, 0) / 8).toBeCloseTo(1, 3);
