@@ -224,8 +224,16 @@ export interface JobStore {
   enqueue(specs: readonly (JobSpec & { readonly id?: string })[]): Promise<Job[]>;
   /** Starts as many as fit the offer, fairly between tenants; empty when nothing does. */
   claim(offer: WorkerOffer): Promise<Claim[]>;
-  /** Resolves when something may have become claimable in these queues, after `waitMs`, or when aborted. */
-  waitForWork(queues: readonly string[], waitMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when something may have become claimable in these queues since the last claim of
+   * `worker` (absent: of anybody in this process), after `waitMs`, or when aborted.
+   */
+  waitForWork(
+    queues: readonly string[],
+    waitMs: number,
+    signal: AbortSignal,
+    worker?: string,
+  ): Promise<void>;
   /** Prolongs the leases of a worker and tells what to do about each. */
   renew(worker: string, tokens: readonly number[], leaseMs: number): Promise<LeaseNews[]>;
   /** Resolves early news (cancel, preempt) for a worker without waiting for the next renewal. */

@@ -30,9 +30,10 @@ const BUSY_TIMEOUT_MS = 2000;
 /**
  * Opens the file, making or migrating it as needed.
  * @param path a file, or ':memory:'.
+ * @param migrations the steps of its schema; `user_version` counts the steps done.
  * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
  */
-export function openDatabase(path: string): Database {
+export function openDatabase(path: string, migrations: readonly string[] = MIGRATIONS): Database {
   let handle: DatabaseSync | undefined;
   try {
     handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
@@ -40,7 +41,7 @@ export function openDatabase(path: string): Database {
     handle.exec(
       'PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL',
     );
-    migrate(handle, path);
+    migrate(handle, path, migrations);
     return transactional(handle, path);
   } catch (error) {
     if (handle?.isOpen) handle.close();
@@ -59,19 +60,19 @@ function identify(handle: DatabaseSync, path: string): void {
   }
 }
 
-function migrate(handle: DatabaseSync, path: string): void {
+function migrate(handle: DatabaseSync, path: string, migrations: readonly string[]): void {
   const done = pragma(handle, 'user_version');
-  if (done > MIGRATIONS.length) {
+  if (done > migrations.length) {
     throw new SkeinError(
       'STATE_TOO_NEW',
-      `${path} has schema ${done}, and this Skein knows schemas up to ${MIGRATIONS.length}.`,
+      `${path} has schema ${done}, and this Skein knows schemas up to ${migrations.length}.`,
     );
   }
-  for (let step = done; step < MIGRATIONS.length; step += 1) {
+  for (let step = done; step < migrations.length; step += 1) {
     handle.exec(
       `BEGIN IMMEDIATE; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${step + 1};`,
     );
-    handle.exec(MIGRATIONS[step] ?? '');
+    handle.exec(migrations[step] ?? '');
     handle.exec('COMMIT');
   }
 }

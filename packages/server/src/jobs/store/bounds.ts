@@ -1,0 +1,20 @@
+/** The constants of the store, one meaning on every backend. */
+
+/** Waiting this long counts as much as one step of priority, in milliseconds. */
+export const AGEING_MS = 30_000;
+/** Candidates looked at per lane before the next lane is tried. */
+export const LOOK_AHEAD = 32;
+/** What is kept of an attempt's log; later bytes are dropped. */
+export const LOG_BYTES = 4 * 2 ** 20;
+/** Events kept for listeners that were away. */
+export const EVENTS_KEPT = 100_000;
+/** How long a gang may hold places while the rest of it is placed; then the next gang has its turn. */
+export const ASSEMBLY_MS = 30_000;
+/** A worker that was silent for this long is no longer listed. */
+export const WORKER_SILENT_MS = 10 * 60_000;
+/** Most transitions that one tick makes, so that it never holds others up for long. */
+export const TICK_BATCH = 500;
+/** Most jobs in one enqueue: one transaction, one message. */
+export const ENQUEUE_BATCH = 10_000;
+/** Stands for the fleet while no worker is registered: what one core goes with. */
+export const DEFAULT_TOTAL = { millicores: 1000, memoryBytes: 4 * 2 ** 30 };

@@ -1,0 +1,36 @@
+/** Listeners by key: a worker's news, a store's events. */
+export interface Listeners<Told> {
+  on(key: string, listener: (told: Told) => void): () => void;
+  /** Resolves with the next thing told, or when aborted. */
+  once(key: string, signal: AbortSignal): Promise<void>;
+  tell(key: string, told: Told): void;
+}
+
+export function listenersOf<Told>(): Listeners<Told> {
+  const listeners = new Map<string, Set<(told: Told) => void>>();
+  function on(key: string, listener: (told: Told) => void): () => void {
+    const here = listeners.get(key) ?? new Set();
+    listeners.set(key, here.add(listener));
+    return () => {
+      here.delete(listener);
+      if (here.size === 0 && listeners.get(key) === here) listeners.delete(key);
+    };
+  }
+  return {
+    on,
+    once: (key, signal) =>
+      new Promise((resolve) => {
+        const done = () => {
+          stop();
+          signal.removeEventListener('abort', done);
+          resolve();
+        };
+        const stop = on(key, done);
+        if (signal.aborted) done();
+        else signal.addEventListener('abort', done, { once: true });
+      }),
+    tell(key, told) {
+      for (const listener of listeners.get(key) ?? []) listener(told);
+    },
+  };
+}

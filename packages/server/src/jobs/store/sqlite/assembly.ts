@@ -1,0 +1,142 @@
+/** Placing gangs: places are reserved offer by offer, and once all are there the gang starts. */
+import type { Claim } from '../../contract.ts';
+import { ASSEMBLY_MS } from '../bounds.ts';
+import { openAttempt } from './attempt.ts';
+import { fits, hasLabels, occupy, type Room } from './room.ts';
+import { gangById, membersOf, memberLeftReady, type GangRow } from './gang.ts';
+import { jobOf, rowBySeq, specOf, type JobRow } from './job-row.ts';
+import type { Turn } from './turn.ts';
+
+/** Members that started on this worker by another worker's offer, and that it has not fetched yet. */
+export function deliverPlaced(turn: Turn, room: Room): void {
+  const { sql } = turn;
+  const placed = sql.all<{ token: number; job: number }>(
+    'SELECT token, job FROM leases WHERE worker = ? AND delivered = 0 ORDER BY token LIMIT ?',
+    room.offer.worker,
+    room.places,
+  );
+  for (const { token, job } of placed) {
+    sql.run('UPDATE leases SET delivered = 1 WHERE token = ?', token);
+    const row = rowBySeq(sql, job);
+    occupy(room, row);
+    room.claims.push(memberClaim(turn, row, token));
+  }
+}
+
+function memberClaim(turn: Turn, row: JobRow, token: number): Claim {
+  const { host, port } = gangById(turn, row.gang ?? 0);
+  return {
+    job: jobOf(turn.sql, row),
+    token,
+    attempt: row.attempts,
+    ...(host !== null && port !== null ? { master: { host, port } } : {}),
+  };
+}
+
+/** Places that this worker keeps for members stay kept, and out of this offer. */
+export function keepReservations({ sql, now }: Turn, room: Room): void {
+  const { worker, leaseMs } = room.offer;
+  const kept = sql.all<JobRow>(
+    'UPDATE jobs SET reserved_until = ? WHERE reserved_by = ? RETURNING *',
+    now + leaseMs,
+    worker,
+  );
+  for (const row of kept) occupy(room, row);
+}
+
+/** Gangs that are being assembled take what they still lack from this offer. */
+export function growAssemblies(turn: Turn, room: Room, queues: readonly string[]): void {
+  for (const queue of queues) {
+    const gang = turn.sql.get<GangRow>(
+      'SELECT * FROM gangs WHERE queue = ? AND assembling_until IS NOT NULL',
+      queue,
+    );
+    if (gang) grow(turn, room, gang);
+  }
+}
+
+/**
+ * Begins to assemble the first gang of a lane whose turn it is, unless another gang of the queue is
+ * being assembled.
+ * @param allowance how many more jobs the tenant may run.
+ * @returns what the gang costs its tenant.
+ */
+export function beginAssembly(
+  turn: Turn,
+  room: Room,
+  lane: { id: number; queue: string },
+  allowance: number,
+): { millicores: number; memoryBytes: number; jobs: number } | undefined {
+  const { sql, now } = turn;
+  const busy = sql.get(
+    'SELECT 1 FROM gangs WHERE queue = ? AND assembling_until IS NOT NULL',
+    lane.queue,
+  );
+  if (busy) return undefined;
+  const gang = sql.get<GangRow>(
+    `SELECT * FROM gangs WHERE lane = ? AND rank IS NOT NULL AND not_before <= ? AND size <= ?
+     ORDER BY rank, id LIMIT 1`,
+    lane.id,
+    now,
+    allowance,
+  );
+  if (!gang) return undefined;
+  const members = membersOf(turn, gang.id);
+  if (!members.some((row) => fits(room, row) && hasLabels(room.offer, specOf(row).requires))) {
+    return undefined;
+  }
+  gang.assembling_until = now + ASSEMBLY_MS;
+  sql.run('UPDATE gangs SET assembling_until = ? WHERE id = ?', gang.assembling_until, gang.id);
+  grow(turn, room, gang);
+  return {
+    millicores: members.reduce((sum, row) => sum + row.millicores, 0),
+    memoryBytes: members.reduce((sum, row) => sum + row.memory_bytes, 0),
+    jobs: members.length,
+  };
+}
+
+function grow(turn: Turn, room: Room, gang: GangRow): void {
+  const { sql, now } = turn;
+  const members = membersOf(turn, gang.id);
+  for (const row of members) {
+    if (row.reserved_by !== null || !fits(room, row)) continue;
+    if (!hasLabels(room.offer, specOf(row).requires)) continue;
+    occupy(room, row);
+    row.reserved_by = room.offer.worker;
+    row.reserved_until = now + room.offer.leaseMs;
+    sql.run(
+      'UPDATE jobs SET reserved_by = ?, reserved_until = ? WHERE seq = ?',
+      row.reserved_by,
+      row.reserved_until,
+      row.seq,
+    );
+    if (row.gang_rank === 0) {
+      const { host, port } = room.offer.address ?? { host: null, port: null };
+      sql.run('UPDATE gangs SET host = ?, port = ? WHERE id = ?', host, port, gang.id);
+    }
+  }
+  if (members.every((row) => row.reserved_by !== null)) start(turn, room, gang, members);
+}
+
+function start(turn: Turn, room: Room, gang: GangRow, members: readonly JobRow[]): void {
+  const { worker } = room.offer;
+  const leaseMs = new Map(
+    members.map((row) => [row.seq, Math.max(1, (row.reserved_until ?? 0) - turn.now)]),
+  );
+  const owners = new Map(members.map((row) => [row.seq, row.reserved_by ?? worker]));
+  memberLeftReady(turn, gang.id);
+  turn.sql.run('UPDATE gangs SET assemblies = 0, not_before = 0 WHERE id = ?', gang.id);
+  const started = members.map((row) => {
+    const owner = owners.get(row.seq) ?? worker;
+    const token = openAttempt(turn, row, {
+      worker: owner,
+      leaseMs: leaseMs.get(row.seq) ?? room.offer.leaseMs,
+      delivered: owner === worker,
+    });
+    return { row, token, owner };
+  });
+  for (const { row, token, owner } of started) {
+    if (owner === worker) room.claims.push(memberClaim(turn, row, token));
+  }
+  turn.heard.queues.add(gang.queue);
+}

@@ -1,0 +1,74 @@
+/** An attempt: a lease on a job, under a token that fences off whoever held it before. */
+import type { Cause } from '../../contract.ts';
+import { saveRow, type JobRow } from './job-row.ts';
+import { move } from './move.ts';
+import type { Turn } from './turn.ts';
+
+/** Starts an attempt. @returns its token. */
+export function openAttempt(
+  turn: Turn,
+  row: JobRow,
+  lease: { worker: string; leaseMs: number; delivered: boolean },
+): number {
+  const { sql, now } = turn;
+  row.attempts += 1;
+  const token = sql.run(
+    'INSERT INTO attempts (job, number, worker, started_at) VALUES (?, ?, ?, ?)',
+    row.seq,
+    row.attempts,
+    lease.worker,
+    now,
+  ).lastId;
+  sql.run(
+    'INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL, ?)',
+    token,
+    row.seq,
+    lease.worker,
+    now + lease.leaseMs,
+    lease.leaseMs,
+    lease.delivered ? 1 : 0,
+  );
+  row.token = token;
+  row.started_at = now;
+  row.rank = null;
+  row.cause = null;
+  row.message = null;
+  row.reserved_by = null;
+  row.reserved_until = null;
+  move(turn, row, 'running', row.state);
+  saveRow(sql, row);
+  return token;
+}
+
+/**
+ * Ends the lease and the attempt of a running job.
+ * @param tell what its worker hears at once; absent when the worker itself ended it.
+ */
+export function closeAttempt(
+  turn: Turn,
+  row: JobRow,
+  outcome: 'succeeded' | Cause,
+  message: string | null,
+  usage: Readonly<Record<string, number>> | undefined,
+  tell?: 'lost' | 'cancel',
+): void {
+  const { sql, now } = turn;
+  const { token } = row;
+  if (token === null) return;
+  const lease = sql.get<{ worker: string }>(
+    'DELETE FROM leases WHERE token = ? RETURNING worker',
+    token,
+  );
+  sql.run(
+    `UPDATE attempts SET ended_at = ?, outcome = ?, message = ?, usage = ?
+     WHERE token = ? AND ended_at IS NULL`,
+    now,
+    outcome,
+    message,
+    usage === undefined ? null : JSON.stringify(usage),
+    token,
+  );
+  row.token = null;
+  if (tell && lease) turn.heard.news.push({ worker: lease.worker, news: { token, state: tell } });
+  turn.heard.queues.add(row.queue); // A place became free, perhaps of a tenant at its limit.
+}

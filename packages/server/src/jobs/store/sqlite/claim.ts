@@ -1,0 +1,182 @@
+/**
+ * Gives a worker what fits its offer: first the gang members that were placed on it, then places
+ * for gangs that are being assembled, then jobs, tenant by tenant in the order of fair share.
+ */
+import type { Claim, WorkerOffer } from '../../contract.ts';
+import { LOOK_AHEAD } from '../bounds.ts';
+import { charge, compareShares, type Resources, type TenantShare } from '../fair-share.ts';
+import { millicores } from '../lane.ts';
+import { beginAssembly, deliverPlaced, growAssemblies, keepReservations } from './assembly.ts';
+import { openAttempt } from './attempt.ts';
+import { jobOf, type JobRow } from './job-row.ts';
+import { fits, hasLabels, occupy, type Room } from './room.ts';
+import { takeCached } from './transition.ts';
+import type { Turn } from './turn.ts';
+import { fleetTotal, seen } from './worker-list.ts';
+
+export function claim(turn: Turn, offer: WorkerOffer): Claim[] {
+  if (!seen(turn, offer.worker)) return [];
+  const room: Room = {
+    offer,
+    millicores: millicores(offer.free.cores),
+    memoryBytes: offer.free.memoryBytes,
+    places: offer.max,
+    claims: [],
+  };
+  const queues = openQueues(turn, offer.queues);
+  deliverPlaced(turn, room);
+  keepReservations(turn, room);
+  growAssemblies(turn, room, queues);
+  if (room.places > 0) fillFairly(turn, room, queues);
+  return room.claims;
+}
+
+function openQueues({ sql }: Turn, queues: readonly string[]): string[] {
+  return queues.filter(
+    (queue) =>
+      sql.get<{ mode: string }>('SELECT mode FROM queues WHERE queue = ?', queue)?.mode !==
+      'paused',
+  );
+}
+
+interface Lane {
+  readonly id: number;
+  readonly queue: string;
+  readonly tenant: string;
+  readonly class: string;
+  readonly requires: string;
+}
+
+interface Contender extends TenantShare {
+  held: Resources;
+  virtualTime: number;
+  running: number;
+  readonly mostRunning: number;
+  /** Lanes that may still have something for this offer. */
+  lanes: Lane[];
+}
+
+function fillFairly(turn: Turn, room: Room, queues: readonly string[]): void {
+  const { sql } = turn;
+  const total = fleetTotal(sql);
+  let contenders = contendersFor(turn, room.offer, queues);
+  let clock =
+    sql.get<{ virtual_time: number }>('SELECT virtual_time FROM clock')?.virtual_time ?? 0;
+  let charged = false;
+  const turns = new Set<Contender>();
+  while (room.places > 0 && contenders.length > 0) {
+    const next = contenders.reduce((a, b) => (compareShares(a, b, total) <= 0 ? a : b));
+    const started = startNext(turn, room, next);
+    if (started) {
+      ({ virtualTime: next.virtualTime, clock } = charge(next, started, total, clock));
+      next.held = {
+        millicores: next.held.millicores + started.millicores,
+        memoryBytes: next.held.memoryBytes + started.memoryBytes,
+      };
+      next.running += started.jobs;
+      turns.add(next);
+      charged = true;
+    }
+    if (next.lanes.length === 0 || next.running >= next.mostRunning) {
+      contenders = contenders.filter((contender) => contender !== next);
+    }
+  }
+  for (const { tenant, virtualTime } of turns) {
+    sql.run('UPDATE tenants SET virtual_time = ? WHERE tenant = ?', virtualTime, tenant);
+  }
+  if (charged) sql.run('UPDATE clock SET virtual_time = ?', clock);
+}
+
+interface TenantRow {
+  readonly weight: number;
+  readonly max_running: number | null;
+  readonly virtual_time: number;
+  readonly running: number;
+  readonly millicores: number;
+  readonly memory_bytes: number;
+}
+
+function contendersFor({ sql }: Turn, offer: WorkerOffer, queues: readonly string[]): Contender[] {
+  const contenders = new Map<string, Contender>();
+  for (const queue of queues) {
+    const lanes = sql.all<Lane>('SELECT * FROM lanes WHERE queue = ? AND ready > 0', queue);
+    for (const lane of lanes) {
+      if (lane.requires !== '[]' && !hasLabels(offer, JSON.parse(lane.requires) as string[])) {
+        continue;
+      }
+      const known = contenders.get(lane.tenant);
+      if (known) {
+        known.lanes.push(lane);
+        continue;
+      }
+      const tenant = sql.get<TenantRow>('SELECT * FROM tenants WHERE tenant = ?', lane.tenant);
+      if (!tenant || tenant.running >= (tenant.max_running ?? Infinity)) continue;
+      contenders.set(lane.tenant, {
+        tenant: lane.tenant,
+        weight: tenant.weight,
+        held: { millicores: tenant.millicores, memoryBytes: tenant.memory_bytes },
+        virtualTime: tenant.virtual_time,
+        running: tenant.running,
+        mostRunning: tenant.max_running ?? Infinity,
+        lanes: [lane],
+      });
+    }
+  }
+  return [...contenders.values()];
+}
+
+type Started = Resources & { readonly jobs: number };
+
+/**
+ * Starts the tenant's best job that fits, or begins to assemble its best gang; drops the lanes that
+ * have nothing for this offer.
+ */
+function startNext(turn: Turn, room: Room, contender: Contender): Started | undefined {
+  let best: { lane: Lane; row: JobRow } | undefined;
+  const useful: Lane[] = [];
+  for (const lane of contender.lanes) {
+    if (lane.class === 'gang') {
+      const gang = beginAssembly(turn, room, lane, contender.mostRunning - contender.running);
+      if (gang) {
+        contender.lanes = contender.lanes.filter((other) => other !== lane);
+        return gang;
+      }
+      continue;
+    }
+    const row = firstFitting(turn, room, lane);
+    if (!row) continue;
+    useful.push(lane);
+    if (!best || order(row, best.row) < 0) best = { lane, row };
+  }
+  contender.lanes = useful;
+  if (!best) return undefined;
+  const { row } = best;
+  if (takeCached(turn, row)) return undefined;
+  occupy(room, row);
+  const token = openAttempt(turn, row, {
+    worker: room.offer.worker,
+    leaseMs: room.offer.leaseMs,
+    delivered: true,
+  });
+  room.claims.push({ job: jobOf(turn.sql, row), token, attempt: row.attempts });
+  return { millicores: row.millicores, memoryBytes: row.memory_bytes, jobs: 1 };
+}
+
+const order = (a: JobRow, b: JobRow): number => (a.rank ?? 0) - (b.rank ?? 0) || a.seq - b.seq;
+
+function firstFitting({ sql }: Turn, room: Room, lane: Lane): JobRow | undefined {
+  const first = sql.get<JobRow>(
+    `SELECT * FROM jobs WHERE lane = ? AND state = 'ready' AND gang IS NULL
+     ORDER BY rank, seq LIMIT 1`,
+    lane.id,
+  );
+  if (!first || fits(room, first)) return first;
+  return sql
+    .all<JobRow>(
+      `SELECT * FROM jobs WHERE lane = ? AND state = 'ready' AND gang IS NULL
+       ORDER BY rank, seq LIMIT ?`,
+      lane.id,
+      LOOK_AHEAD,
+    )
+    .find((row) => fits(room, row));
+}

@@ -1,0 +1,90 @@
+/** What people and schedulers do to jobs from outside: cancel, preempt, revive. */
+import { closeAttempt } from './attempt.ts';
+import { hasEnded, rowById, rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
+import { membersOf } from './gang.ts';
+import { move } from './move.ts';
+import type { Sql } from './sql.ts';
+import { end, settle } from './transition.ts';
+import type { Turn } from './turn.ts';
+
+export function cancel(turn: Turn, id: string, reason: string): JobRow | undefined {
+  const row = rowById(turn.sql, id);
+  if (!row || hasEnded(row.state)) return row;
+  closeAttempt(turn, row, 'cancelled', reason, undefined, 'cancel');
+  end(turn, row, 'cancelled', 'cancelled', reason);
+  return row;
+}
+
+/** The deadline of a job has passed. */
+export function expire(turn: Turn, seq: number): void {
+  const row = rowBySeq(turn.sql, seq);
+  if (hasEnded(row.state)) return;
+  const message = `Its deadline ${new Date(row.deadline ?? 0).toISOString()} passed.`;
+  closeAttempt(turn, row, 'deadline', message, undefined, 'cancel');
+  end(turn, row, 'failed', 'deadline', message);
+}
+
+export function preempt(turn: Turn, id: string): JobRow | undefined {
+  const row = rowById(turn.sql, id);
+  if (row?.state !== 'running' || row.token === null) return row;
+  const { token } = row;
+  const lease = turn.sql.get<{ worker: string }>(
+    "UPDATE leases SET signal = 'preempt' WHERE token = ? RETURNING worker",
+    token,
+  );
+  if (lease) {
+    turn.heard.news.push({ worker: lease.worker, news: { token, state: 'preempt' } });
+  }
+  return row;
+}
+
+/** Whether a parent that did not succeed, or is forgotten, keeps a job from ever starting. */
+function orphaned(sql: Sql, row: JobRow): boolean {
+  return (
+    row.cause === 'parent-failed' &&
+    specOf(row).parents.some((id) => {
+      const parent = rowById(sql, id);
+      return !parent || (hasEnded(parent.state) && parent.state !== 'succeeded');
+    })
+  );
+}
+
+const revivable = ({ state }: JobRow): boolean => hasEnded(state) && state !== 'succeeded';
+
+/** A job that its parents keep from starting stays as it is: its parent is to be revived. */
+export function revive(turn: Turn, id: string): JobRow | undefined {
+  const row = rowById(turn.sql, id);
+  if (!row || !revivable(row)) return row;
+  const whole = row.gang === null ? [row] : membersOf(turn, row.gang).filter(revivable);
+  if (whole.some((member) => orphaned(turn.sql, member))) return row;
+  const back = whole.map((member) => (member.seq === row.seq ? row : member));
+  for (const member of back) bringBack(turn, member);
+  return row;
+}
+
+function bringBack(turn: Turn, row: JobRow): void {
+  const { sql, now } = turn;
+  const { parents, deadline } = specOf(row);
+  row.cause = null;
+  row.message = null;
+  row.ended_at = null;
+  row.started_at = null;
+  row.expires_at = null;
+  row.failures = 0;
+  row.result = null;
+  row.deadline = deadline !== undefined && deadline > now ? deadline : null;
+  row.waits_for = parents.filter((id) => {
+    const parent = rowById(sql, id);
+    return parent !== undefined && parent.state !== 'succeeded';
+  }).length;
+  move(turn, row, 'blocked', row.state);
+  saveRow(sql, row);
+  turn.later.push(() => {
+    const children = sql.all<{ child: number }>('SELECT child FROM edges WHERE parent = ?', row.id);
+    for (const { child } of children) {
+      const failed = rowBySeq(sql, child);
+      if (failed.cause === 'parent-failed') revive(turn, failed.id);
+    }
+    settle(turn, rowBySeq(sql, row.seq));
+  });
+}

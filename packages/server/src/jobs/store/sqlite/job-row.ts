@@ -1,0 +1,139 @@
+/** A job as its row, and as others see it. */
+import type { Attempt, Cause, Job, JobSpec, JobState } from '../../contract.ts';
+import type { Sql } from './sql.ts';
+
+export interface JobRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly spec: string;
+  readonly queue: string;
+  readonly tenant: string;
+  readonly grp: string | null;
+  readonly cache_key: string | null;
+  readonly priority: number;
+  readonly millicores: number;
+  readonly memory_bytes: number;
+  readonly lane: number;
+  readonly gang: number | null;
+  readonly gang_rank: number | null;
+  readonly enqueued_at: number;
+  state: JobState;
+  cause: Cause | null;
+  message: string | null;
+  ready_at: number | null;
+  started_at: number | null;
+  ended_at: number | null;
+  waits_for: number;
+  wait_until: number | null;
+  deadline: number | null;
+  expires_at: number | null;
+  rank: number | null;
+  attempts: number;
+  failures: number;
+  token: number | null;
+  held: number;
+  reserved_by: string | null;
+  reserved_until: number | null;
+  progress: string | null;
+  result: string | null;
+  cached_from: string | null;
+  checkpoint: string | null;
+}
+
+const MUTABLE = [
+  'state',
+  'cause',
+  'message',
+  'ready_at',
+  'started_at',
+  'ended_at',
+  'waits_for',
+  'wait_until',
+  'deadline',
+  'expires_at',
+  'rank',
+  'attempts',
+  'failures',
+  'token',
+  'held',
+  'reserved_by',
+  'reserved_until',
+  'progress',
+  'result',
+  'cached_from',
+  'checkpoint',
+] as const satisfies readonly (keyof JobRow)[];
+
+const UPDATE = `UPDATE jobs SET ${MUTABLE.map((column) => `${column} = ?`).join(', ')} WHERE seq = ?`;
+
+export function saveRow(sql: Sql, row: JobRow): void {
+  sql.run(UPDATE, ...MUTABLE.map((column) => row[column]), row.seq);
+}
+
+export const rowById = (sql: Sql, id: string): JobRow | undefined =>
+  sql.get<JobRow>('SELECT * FROM jobs WHERE id = ?', id);
+
+/** @throws Error when there is none: the caller holds a reference that the store keeps valid. */
+export function rowBySeq(sql: Sql, seq: number): JobRow {
+  const row = sql.get<JobRow>('SELECT * FROM jobs WHERE seq = ?', seq);
+  if (!row) throw new Error(`Row ${seq} of jobs is missing.`);
+  return row;
+}
+
+export const specOf = (row: JobRow): JobSpec => JSON.parse(row.spec) as JobSpec;
+
+export const hasEnded = (state: JobState): boolean =>
+  state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'dead';
+
+interface AttemptRow {
+  readonly token: number;
+  readonly number: number;
+  readonly worker: string;
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly outcome: Attempt['outcome'] | null;
+  readonly message: string | null;
+  readonly usage: string | null;
+}
+
+const present = <T>(value: T | null): T | undefined => value ?? undefined;
+const parsed = <T>(json: string | null): T | undefined =>
+  json === null ? undefined : (JSON.parse(json) as T);
+
+function attemptOf(row: AttemptRow): Attempt {
+  return {
+    number: row.number,
+    token: row.token,
+    worker: row.worker,
+    startedAt: row.started_at,
+    endedAt: present(row.ended_at),
+    outcome: present(row.outcome),
+    message: present(row.message),
+    usage: parsed(row.usage),
+  };
+}
+
+export function jobOf(sql: Sql, row: JobRow): Job {
+  const attempts =
+    row.attempts === 0
+      ? []
+      : sql
+          .all<AttemptRow>('SELECT * FROM attempts WHERE job = ? ORDER BY number', row.seq)
+          .map(attemptOf);
+  return {
+    ...specOf(row),
+    id: row.id,
+    state: row.state,
+    enqueuedAt: row.enqueued_at,
+    readyAt: present(row.ready_at),
+    startedAt: present(row.started_at),
+    endedAt: present(row.ended_at),
+    attempts,
+    cause: present(row.cause),
+    message: present(row.message),
+    progress: parsed(row.progress),
+    result: parsed(row.result),
+    cachedFrom: present(row.cached_from),
+    checkpoint: present(row.checkpoint),
+  };
+}

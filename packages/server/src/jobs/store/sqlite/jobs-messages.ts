@@ -1,0 +1,43 @@
+/** What the node's thread and the thread of the jobs say to each other. */
+import { SkeinError, type ErrorCode } from '@skein/api/errors';
+import type { Call } from './local-jobs.ts';
+import type { Heard } from './turn.ts';
+
+/** Calls that were made in one turn of the event loop. */
+export interface Batch {
+  readonly batch: number;
+  readonly calls: readonly Call[] | 'close';
+}
+
+export type Answer = { readonly value: unknown } | { readonly failure: Failure };
+
+/** Batch 0 tells whether the database could be opened. */
+export interface BatchReply {
+  readonly batch: number;
+  readonly answers: readonly Answer[];
+  readonly heard: Heard;
+}
+
+/** An error as plain data: classes do not survive the way between threads. */
+export interface Failure {
+  readonly code?: ErrorCode;
+  readonly message: string;
+  readonly stack?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+}
+
+export function failureOf(error: unknown): Failure {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { message, stack } = error;
+  if (!(error instanceof SkeinError)) return { message, stack };
+  return { code: error.code, message, stack, retryAfterMs: error.retryAfterMs };
+}
+
+export function errorOf({ code, message, stack, retryAfterMs }: Failure): Error {
+  const error =
+    code === undefined
+      ? new Error(message)
+      : new SkeinError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

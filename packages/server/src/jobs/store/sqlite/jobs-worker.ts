@@ -1,0 +1,51 @@
+/** The thread of the store: batches of calls in, one commit, then the answers and what was heard. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { failureOf, type Batch, type BatchReply } from './jobs-messages.ts';
+import { openLocalJobs, type LocalJobs } from './local-jobs.ts';
+import { nothingHeard } from './turn.ts';
+
+/**
+ * With `synchronous=NORMAL`, `kill -9` loses nothing that was acknowledged, and a power cut what
+ * came after the last checkpoint: about this long, in milliseconds.
+ */
+const CHECKPOINT_MS = 1000;
+
+function serve(port: NonNullable<typeof parentPort>, path: string): void {
+  const send = (reply: BatchReply) => port.postMessage(reply, []);
+  let store: LocalJobs;
+  try {
+    store = openLocalJobs(path);
+  } catch (error) {
+    send({ batch: 0, answers: [{ failure: failureOf(error) }], heard: nothingHeard() });
+    return;
+  }
+  let checkpoint: NodeJS.Timeout | undefined;
+  const save = () => {
+    checkpoint = undefined;
+    try {
+      store.checkpoint();
+    } catch {
+      // A full disk is told to whoever writes next.
+    }
+  };
+  port.on('message', ({ batch, calls }: Batch) => {
+    const heard = nothingHeard();
+    if (calls === 'close') {
+      clearTimeout(checkpoint);
+      store.close();
+      send({ batch, answers: [{ value: undefined }], heard });
+      port.close();
+      return;
+    }
+    const answers = store
+      .run(calls, heard)
+      .map((settled) =>
+        'error' in settled ? { failure: failureOf(settled.error) } : { value: settled.value },
+      );
+    send({ batch, answers, heard });
+    checkpoint ??= setTimeout(save, CHECKPOINT_MS);
+  });
+  send({ batch: 0, answers: [{ value: undefined }], heard: nothingHeard() });
+}
+
+if (parentPort) serve(parentPort, (workerData as { path: string }).path);

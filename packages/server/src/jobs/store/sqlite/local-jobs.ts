@@ -1,0 +1,140 @@
+/**
+ * The store on the thread that calls: every method one transition. Calls that arrive together share
+ * a transaction, each within a savepoint of its own, so that a commit is paid for once and one
+ * call's failure undoes nothing of another's.
+ */
+import { openDatabase } from '../../../state/sqlite/database.ts';
+import { claim } from './claim.ts';
+import { enqueue } from './enqueue.ts';
+import { eventsAfter, lastSequence, type EventFilter } from './event-log.ts';
+import { cancel, preempt, revive } from './intervention.ts';
+import { jobOf, rowById, type JobRow } from './job-row.ts';
+import { appendLog, finish, progress, renew, saveCheckpoint } from './lease.ts';
+import { MIGRATIONS } from './migrations.ts';
+import {
+  putSchedule,
+  putTenant,
+  removeSchedule,
+  schedules,
+  setQueueMode,
+  tenants,
+} from './settings.ts';
+import { sqlOf } from './sql.ts';
+import { nextDue, tick } from './tick.ts';
+import { complete, type Heard, type Turn } from './turn.ts';
+import { job, jobs, log, queues } from './view.ts';
+import { registerWorker, removeWorker, workers } from './worker-list.ts';
+
+const view = (turn: Turn, row: JobRow | undefined) =>
+  row && jobOf(turn.sql, rowById(turn.sql, row.id) ?? row);
+
+/** Runs the transition with its consequences, then shows its job. */
+const shown =
+  <Args extends readonly unknown[]>(
+    transition: (turn: Turn, ...args: Args) => JobRow | undefined,
+  ) =>
+  (turn: Turn, ...args: Args) =>
+    view(
+      turn,
+      complete(turn, () => transition(turn, ...args)),
+    );
+
+const METHODS = {
+  enqueue: (turn: Turn, specs: Parameters<typeof enqueue>[1]) =>
+    complete(turn, () => enqueue(turn, specs)).map((id) => {
+      const row = rowById(turn.sql, id);
+      if (!row) throw new Error(`Job ${id} is missing.`);
+      return jobOf(turn.sql, row);
+    }),
+  claim,
+  renew,
+  progress,
+  appendLog,
+  saveCheckpoint,
+  finish: shown(finish),
+  cancel: shown(cancel),
+  preempt: shown(preempt),
+  revive: shown(revive),
+  setQueueMode,
+  putTenant,
+  putSchedule,
+  removeSchedule,
+  schedules,
+  tick(turn: Turn): number {
+    complete(turn, () => tick(turn));
+    return nextDue(turn);
+  },
+  registerWorker,
+  removeWorker,
+  workers,
+  job,
+  jobs,
+  queues,
+  tenants,
+  log,
+  lastSequence: ({ sql }: Turn) => lastSequence(sql),
+  eventsAfter: ({ sql }: Turn, after: number, filter: EventFilter, limit: number) =>
+    eventsAfter(sql, after, filter, limit),
+  now: ({ now }: Turn) => now,
+} satisfies Record<string, (turn: Turn, ...args: never[]) => unknown>;
+
+export type Method = keyof typeof METHODS;
+type Tail<Args> = Args extends [unknown, ...infer Rest] ? Rest : never;
+export type Arguments<M extends Method> = Tail<Parameters<(typeof METHODS)[M]>>;
+export type Returned<M extends Method> = ReturnType<(typeof METHODS)[M]>;
+
+export interface Call {
+  readonly method: Method;
+  readonly args: readonly unknown[];
+  /** ms since the epoch; absent: now. */
+  readonly now?: number | undefined;
+}
+
+export type Settled = { readonly value: unknown } | { readonly error: unknown };
+
+export interface LocalJobs {
+  /** Runs calls in their order, in one transaction. */
+  run(calls: readonly Call[], heard: Heard): Settled[];
+  /** Moves what is in the write-ahead log into the file and onto the disk. */
+  checkpoint(): void;
+  close(): void;
+}
+
+/**
+ * @param path a file, or ':memory:'.
+ * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
+ */
+export function openLocalJobs(path: string): LocalJobs {
+  const database = openDatabase(path, MIGRATIONS);
+  const sql = sqlOf(database);
+
+  function runOne({ method, args, now }: Call, heard: Heard): Settled {
+    sql.run('SAVEPOINT call');
+    try {
+      const turn: Turn = { sql, now: now ?? Date.now(), random: Math.random, later: [], heard };
+      const run = METHODS[method] as (turn: Turn, ...args: readonly unknown[]) => unknown;
+      const value = complete(turn, () => run(turn, ...args));
+      sql.run('RELEASE call');
+      return { value };
+    } catch (error) {
+      sql.run('ROLLBACK TO call');
+      sql.run('RELEASE call');
+      return { error };
+    }
+  }
+
+  return {
+    run(calls, heard) {
+      try {
+        return database.write('crash', () => calls.map((call) => runOne(call, heard)));
+      } catch (error) {
+        // Nothing was committed: a full disk, or a lock held by another process.
+        return calls.map(() => ({ error }));
+      }
+    },
+    checkpoint() {
+      database.read(() => sql.all('PRAGMA wal_checkpoint(PASSIVE)'));
+    },
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,74 @@
+/** What becomes of a job whose attempt ended without success, and of its gang. */
+import type { Cause } from '../../contract.ts';
+import { backoff } from '../backoff.ts';
+import { closeAttempt } from './attempt.ts';
+import { membersOf } from './gang.ts';
+import { rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
+import { move } from './move.ts';
+import { end, settle } from './transition.ts';
+import type { Turn } from './turn.ts';
+
+/** What becomes of a running job whose attempt has just been closed without success. */
+export function retryOrEnd(
+  turn: Turn,
+  row: JobRow,
+  failure: { cause: Cause; message: string; retryable: boolean },
+): void {
+  const { cause, message, retryable } = failure;
+  const { retry } = specOf(row);
+  if (cause !== 'preempted') row.failures += 1;
+  if (!retryable) {
+    end(turn, row, cause === 'cancelled' ? 'cancelled' : 'failed', cause, message);
+  } else if (row.failures >= retry.maxAttempts) {
+    end(turn, row, 'dead', cause, message);
+  } else {
+    const waitMs = cause === 'preempted' ? 0 : backoff(retry, row.failures, turn.random());
+    if (row.gang !== null) breakGang(turn, row.gang, row.seq, waitMs, cause === 'preempted');
+    again(turn, row, cause, message, waitMs);
+  }
+}
+
+/** Puts a running job back to where it can be claimed again. */
+export function again(
+  turn: Turn,
+  row: JobRow,
+  cause: Cause,
+  message: string | null,
+  waitMs: number,
+): void {
+  row.cause = cause;
+  row.message = message;
+  row.started_at = null;
+  row.token = null;
+  row.held = 0;
+  row.wait_until = waitMs > 0 ? turn.now + waitMs : null;
+  move(turn, row, 'blocked', row.state);
+  saveRow(turn.sql, row);
+  settle(turn, row);
+}
+
+/**
+ * All other members stop and are tried again.
+ * @param blameless whether the attempts of the others do not count either (they never do: a
+ * member is charged for its own failures alone).
+ */
+export function breakGang(
+  turn: Turn,
+  gang: number,
+  first: number,
+  waitMs: number,
+  blameless: boolean,
+): void {
+  const cause: Cause = blameless ? 'preempted' : 'gang-broken';
+  turn.sql.run('UPDATE gangs SET host = NULL, port = NULL WHERE id = ?', gang);
+  for (const member of membersOf(turn, gang)) {
+    if (member.seq === first || member.state !== 'running') continue;
+    turn.later.push(() => {
+      const row = rowBySeq(turn.sql, member.seq);
+      if (row.state !== 'running') return;
+      const message = 'Another member of its gang stopped.';
+      closeAttempt(turn, row, cause, message, undefined, 'lost');
+      again(turn, row, cause, message, waitMs);
+    });
+  }
+}

@@ -1,0 +1,109 @@
+/** Settings that people give: of queues, tenants and schedules. */
+import { SkeinError } from '@skein/api/errors';
+import type { QueueView, Schedule, TenantSettings } from '../../contract.ts';
+import { checkSpecs } from '../check-specs.ts';
+import { nextTime } from '../cron.ts';
+import type { Sql } from './sql.ts';
+import type { Turn } from './turn.ts';
+
+export function setQueueMode({ sql, heard }: Turn, queue: string, mode: QueueView['mode']): void {
+  sql.run(
+    'INSERT INTO queues VALUES (?, ?) ON CONFLICT DO UPDATE SET mode = excluded.mode',
+    queue,
+    mode,
+  );
+  heard.queues.add(queue);
+}
+
+/** @throws SkeinError REQUEST_INVALID. */
+export function putTenant({ sql, heard }: Turn, settings: TenantSettings): void {
+  const { tenant, weight, maxRunning, maxQueued, jobsPerSecond } = settings;
+  if (!(weight > 0)) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `Tenant "${tenant}" has weight ${weight}; it must be above 0.`,
+    );
+  }
+  sql.run(
+    `INSERT INTO tenants (tenant, weight, max_running, max_queued, jobs_per_second)
+     VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET weight = excluded.weight, max_running = excluded.max_running,
+       max_queued = excluded.max_queued, jobs_per_second = excluded.jobs_per_second,
+       bucket_tokens = NULL, bucket_at = NULL`,
+    tenant,
+    weight,
+    maxRunning ?? null,
+    maxQueued ?? null,
+    jobsPerSecond ?? null,
+  );
+  for (const { queue } of sql.all<{ queue: string }>('SELECT queue FROM queues')) {
+    heard.queues.add(queue);
+  }
+}
+
+export function tenants({ sql }: Turn): TenantSettings[] {
+  return sql
+    .all<{
+      tenant: string;
+      weight: number;
+      max_running: number | null;
+      max_queued: number | null;
+      jobs_per_second: number | null;
+    }>('SELECT * FROM tenants ORDER BY tenant')
+    .map((row) => ({
+      tenant: row.tenant,
+      weight: row.weight,
+      maxRunning: row.max_running ?? undefined,
+      maxQueued: row.max_queued ?? undefined,
+      jobsPerSecond: row.jobs_per_second ?? undefined,
+    }));
+}
+
+interface ScheduleRow {
+  readonly id: string;
+  readonly cron: string;
+  readonly time_zone: string;
+  readonly spec: string;
+  readonly next_at: number;
+  readonly paused: number;
+}
+
+const scheduleOf = (row: ScheduleRow): Schedule => ({
+  id: row.id,
+  cron: row.cron,
+  timeZone: row.time_zone,
+  spec: JSON.parse(row.spec) as Schedule['spec'],
+  nextAt: row.next_at,
+  paused: row.paused === 1,
+});
+
+/** @throws SkeinError REQUEST_INVALID. */
+export function putSchedule({ sql, now }: Turn, schedule: Omit<Schedule, 'nextAt'>): Schedule {
+  checkSpecs([schedule.spec]);
+  const kept = { ...schedule, nextAt: nextTime(schedule, now) };
+  sql.run(
+    'INSERT OR REPLACE INTO schedules VALUES (?, ?, ?, ?, ?, ?)',
+    kept.id,
+    kept.cron,
+    kept.timeZone,
+    JSON.stringify(kept.spec),
+    kept.nextAt,
+    kept.paused ? 1 : 0,
+  );
+  return kept;
+}
+
+export const removeSchedule = ({ sql }: Turn, id: string): boolean =>
+  sql.run('DELETE FROM schedules WHERE id = ?', id).changes > 0;
+
+export const schedules = ({ sql }: Turn): Schedule[] =>
+  sql.all<ScheduleRow>('SELECT * FROM schedules ORDER BY id').map(scheduleOf);
+
+export const dueSchedules = (sql: Sql, now: number, limit: number): Schedule[] =>
+  sql
+    .all<ScheduleRow>(
+      'SELECT * FROM schedules WHERE paused = 0 AND next_at <= ? ORDER BY next_at LIMIT ?',
+      now,
+      limit,
+    )
+    .map(scheduleOf);

@@ -1,0 +1,103 @@
+/**
+ * The embedded backend of `JobStore`: one SQLite file, `jobs.db`, in a thread of its own, since a
+ * commit may have to wait for the disk.
+ *
+ * Durability: write-ahead log with `synchronous=NORMAL`. What was acknowledged is with the kernel,
+ * so `kill -9` of any process loses nothing; a power cut may lose about the last second, and never
+ * leaves the file half changed.
+ */
+import { listenersOf } from '../listeners.ts';
+import { wakes } from '../wake.ts';
+import type { JobEvent, JobStore, LeaseNews } from '../../contract.ts';
+import { startJobsThread } from './jobs-thread.ts';
+import type { Method } from './local-jobs.ts';
+
+/** Events that one read brings. */
+const EVENT_PAGE = 500;
+
+const PLAIN = [
+  'enqueue',
+  'renew',
+  'progress',
+  'appendLog',
+  'saveCheckpoint',
+  'finish',
+  'cancel',
+  'preempt',
+  'revive',
+  'setQueueMode',
+  'putTenant',
+  'putSchedule',
+  'removeSchedule',
+  'schedules',
+  'tick',
+  'registerWorker',
+  'workers',
+  'job',
+  'jobs',
+  'queues',
+  'tenants',
+  'log',
+  'now',
+] as const satisfies readonly Method[];
+
+/**
+ * @param path a file, made when it is not there.
+ * @param options.clock for tests: ms since the epoch.
+ * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
+ */
+export async function openSqliteJobs(
+  path: string,
+  options: { readonly clock?: () => number } = {},
+): Promise<JobStore> {
+  const wake = wakes();
+  const news = listenersOf<LeaseNews>();
+  const written = listenersOf<void>();
+  const thread = await startJobsThread(path, options.clock, (heard) => {
+    for (const queue of heard.queues) wake.ring(queue);
+    for (const { worker, news: told } of heard.news) news.tell(worker, told);
+    if (heard.events) written.tell('', undefined);
+  });
+  const plain = Object.fromEntries(
+    PLAIN.map((method) => [
+      method,
+      (...args: readonly unknown[]) => thread.call(method, ...(args as never)),
+    ]),
+  ) as unknown as Pick<JobStore, (typeof PLAIN)[number]>;
+
+  async function* events(
+    { after, ...filter }: Parameters<JobStore['events']>[0],
+    signal: AbortSignal,
+  ): AsyncGenerator<JobEvent> {
+    let next = after ?? (await thread.call('lastSequence'));
+    while (!signal.aborted) {
+      const more = written.once('', signal);
+      const page = await thread.call('eventsAfter', next, filter, EVENT_PAGE);
+      yield* page.events;
+      if (page.next === next) await more;
+      next = page.next;
+    }
+  }
+
+  return {
+    ...plain,
+    claim(offer) {
+      wake.looked(offer.worker, offer.queues);
+      return thread.call('claim', offer);
+    },
+    waitForWork: (queues, waitMs, signal, worker) => wake.wait(worker, queues, waitMs, signal),
+    async onNews(worker, listener) {
+      const stop = news.on(worker, listener);
+      return async () => stop();
+    },
+    removeWorker(worker) {
+      wake.forget(worker);
+      return thread.call('removeWorker', worker);
+    },
+    events,
+    async close() {
+      await thread.close();
+      wake.ringAll();
+    },
+  };
+}

@@ -1,0 +1,147 @@
+/** What time makes due, a bounded number of transitions per call. */
+import { SkeinError } from '@skein/api/errors';
+import type { Schedule } from '../../contract.ts';
+import { TICK_BATCH } from '../bounds.ts';
+import { nextTime } from '../cron.ts';
+import { enqueue } from './enqueue.ts';
+import { trimEvents } from './event-log.ts';
+import { abandonAssembly, type GangRow } from './gang.ts';
+import { expire } from './intervention.ts';
+import { rowBySeq, saveRow } from './job-row.ts';
+import { loseLease } from './lease.ts';
+import { dueSchedules } from './settings.ts';
+import { settle } from './transition.ts';
+import type { Turn } from './turn.ts';
+import { forgetSilent } from './worker-list.ts';
+
+/** How soon the next call is due when nothing is planned, in milliseconds. */
+const IDLE_MS = 60_000;
+
+export function tick(turn: Turn): void {
+  const { sql, now } = turn;
+  mendClock(turn);
+  for (const { seq } of sql.all<{ seq: number }>(
+    'SELECT seq FROM jobs WHERE deadline <= ? ORDER BY deadline LIMIT ?',
+    now,
+    TICK_BATCH,
+  )) {
+    turn.later.push(() => expire(turn, seq));
+  }
+  for (const { token, worker } of sql.all<{ token: number; worker: string }>(
+    'SELECT token, worker FROM leases WHERE until <= ? ORDER BY until LIMIT ?',
+    now,
+    TICK_BATCH,
+  )) {
+    turn.later.push(() => loseLease(turn, token, worker));
+  }
+  for (const { seq } of sql.all<{ seq: number }>(
+    'SELECT seq FROM jobs WHERE wait_until <= ? ORDER BY wait_until LIMIT ?',
+    now,
+    TICK_BATCH,
+  )) {
+    turn.later.push(() => {
+      const row = rowBySeq(sql, seq);
+      if (row.wait_until === null) return;
+      row.wait_until = null;
+      saveRow(sql, row);
+      settle(turn, row);
+    });
+  }
+  for (const gang of sql.all<GangRow>(
+    'SELECT * FROM gangs WHERE assembling_until <= ? LIMIT ?',
+    now,
+    TICK_BATCH,
+  )) {
+    abandonAssembly(turn, gang);
+  }
+  sql.run(
+    'UPDATE jobs SET reserved_by = NULL, reserved_until = NULL WHERE reserved_by IS NOT NULL AND reserved_until <= ?',
+    now,
+  );
+  for (const { queue } of sql.all<{ queue: string }>(
+    'SELECT queue FROM gangs WHERE rank IS NOT NULL AND not_before BETWEEN 1 AND ?',
+    now,
+  )) {
+    turn.heard.queues.add(queue);
+  }
+  for (const schedule of dueSchedules(sql, now, TICK_BATCH)) fire(turn, schedule);
+  forget(turn);
+  forgetSilent(turn);
+  trimEvents(sql);
+}
+
+/** A clock that was set back must not prolong leases by as much. */
+function mendClock({ sql, now }: Turn): void {
+  sql.run('UPDATE leases SET until = ? + duration WHERE until > ? + duration', now, now);
+}
+
+/** Occurrences that nobody was there for are made up for by one. */
+function fire(turn: Turn, schedule: Schedule): void {
+  const { sql, now } = turn;
+  sql.run('UPDATE schedules SET next_at = ? WHERE id = ?', nextTime(schedule, now), schedule.id);
+  sql.run('SAVEPOINT fire');
+  try {
+    enqueue(turn, [schedule.spec]);
+    sql.run('RELEASE fire');
+  } catch (error) {
+    sql.run('ROLLBACK TO fire');
+    sql.run('RELEASE fire');
+    // Refused, as any other enqueue would be: this occurrence is left out.
+    if (!(error instanceof SkeinError)) throw error;
+  }
+}
+
+/** Forgets ended jobs whose retention is over. */
+function forget({ sql, now }: Turn): void {
+  for (const { seq, id, gang } of sql.all<{ seq: number; id: string; gang: number | null }>(
+    'SELECT seq, id, gang FROM jobs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
+    now,
+    TICK_BATCH,
+  )) {
+    sql.run('DELETE FROM logs WHERE token IN (SELECT token FROM attempts WHERE job = ?)', seq);
+    sql.run('DELETE FROM attempts WHERE job = ?', seq);
+    sql.run('DELETE FROM edges WHERE parent = ?', id);
+    forgetEdges(sql, seq);
+    sql.run(
+      'DELETE FROM cache WHERE (tenant, key) = (SELECT tenant, cache_key FROM jobs WHERE seq = ?) AND job = ?',
+      seq,
+      id,
+    );
+    sql.run(
+      'UPDATE counts SET jobs = jobs - 1 WHERE (queue, state) = (SELECT queue, state FROM jobs WHERE seq = ?)',
+      seq,
+    );
+    sql.run('DELETE FROM jobs WHERE seq = ?', seq);
+    if (gang !== null) {
+      sql.run(
+        'DELETE FROM gangs WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE gang = ?)',
+        gang,
+        gang,
+      );
+    }
+  }
+}
+
+function forgetEdges(sql: Turn['sql'], seq: number): void {
+  const spec = sql.get<{ spec: string }>('SELECT spec FROM jobs WHERE seq = ?', seq)?.spec ?? '{}';
+  for (const parent of (JSON.parse(spec) as { parents: string[] }).parents) {
+    sql.run('DELETE FROM edges WHERE parent = ? AND child = ?', parent, seq);
+  }
+}
+
+/** When the next call has something to do; ms since the epoch. */
+export function nextDue({ sql, now }: Turn): number {
+  const due = sql.get<{ at: number | null }>(
+    `SELECT min(at) AS at FROM (
+       SELECT min(deadline) AS at FROM jobs WHERE deadline IS NOT NULL
+       UNION ALL SELECT min(wait_until) FROM jobs WHERE wait_until IS NOT NULL
+       UNION ALL SELECT min(expires_at) FROM jobs WHERE expires_at IS NOT NULL
+       UNION ALL SELECT min(until) FROM leases
+       UNION ALL SELECT min(assembling_until) FROM gangs WHERE assembling_until IS NOT NULL
+       UNION ALL SELECT min(not_before) FROM gangs WHERE rank IS NOT NULL AND not_before > ?
+       UNION ALL SELECT min(reserved_until) FROM jobs WHERE reserved_by IS NOT NULL
+       UNION ALL SELECT min(next_at) FROM schedules WHERE paused = 0)`,
+    now,
+  );
+  return Math.max(now, Math.min(due?.at ?? Infinity, now + IDLE_MS));
+}

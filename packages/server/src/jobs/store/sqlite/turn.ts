@@ -1,0 +1,36 @@
+/**
+ * One call on the store: its transaction, its moment, and what others must hear of once it is
+ * committed.
+ */
+import type { LeaseNews } from '../../contract.ts';
+import type { Sql } from './sql.ts';
+
+export interface Turn {
+  readonly sql: Sql;
+  /** The store's clock, ms since the epoch; the same throughout the call. */
+  readonly now: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Consequences for other jobs, run after the transition that causes them: chains of any length stay flat. */
+  readonly later: (() => void)[];
+  readonly heard: Heard;
+}
+
+/** What the thread of the store tells the one that waits. */
+export interface Heard {
+  /** Queues in which something may have become claimable. */
+  readonly queues: Set<string>;
+  readonly news: { readonly worker: string; readonly news: LeaseNews }[];
+  /** Whether there are new events. */
+  events: boolean;
+}
+
+export const nothingHeard = (): Heard => ({ queues: new Set(), news: [], events: false });
+
+/** Runs a transition with all of its consequences. */
+export function complete<T>(turn: Turn, transition: () => T): T {
+  const result = transition();
+  for (let next = 0; next < turn.later.length; next += 1) turn.later[next]?.();
+  turn.later.length = 0;
+  return result;
+}

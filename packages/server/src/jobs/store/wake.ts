@@ -1,0 +1,74 @@
+/**
+ * Who waits for work, and whether anything came up since they last looked.
+ *
+ * A worker claims, gets nothing, and then waits; what arrives between the two must not be missed.
+ * So a wait compares each queue's count of arrivals with the count at the worker's last claim, and
+ * returns at once when they differ.
+ */
+export interface Wakes {
+  /** Something may have become claimable in the queue. */
+  ring(queue: string): void;
+  ringAll(): void;
+  /** Before a claim of this worker on these queues. */
+  looked(worker: string, queues: readonly string[]): void;
+  forget(worker: string): void;
+  wait(
+    worker: string | undefined,
+    queues: readonly string[],
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+export function wakes(): Wakes {
+  const arrivals = new Map<string, number>();
+  const looks = new Map<string, Map<string, number>>();
+  let lastLook: ReadonlyMap<string, number> = new Map();
+  const waiting = new Map<string, Set<() => void>>();
+  const countOf = (queue: string): number => arrivals.get(queue) ?? 0;
+
+  function ring(queue: string): void {
+    arrivals.set(queue, countOf(queue) + 1);
+    for (const wake of waiting.get(queue) ?? []) wake();
+  }
+  return {
+    ring,
+    ringAll() {
+      const queues = new Set(waiting.keys());
+      for (const look of looks.values()) for (const queue of look.keys()) queues.add(queue);
+      for (const queue of queues) ring(queue);
+    },
+    looked(worker, queues) {
+      lastLook = new Map(queues.map((queue) => [queue, countOf(queue)]));
+      looks.set(worker, new Map(lastLook));
+    },
+    forget(worker) {
+      looks.delete(worker);
+    },
+    wait(worker, queues, waitMs, signal) {
+      const look = (worker === undefined ? undefined : looks.get(worker)) ?? lastLook;
+      if (signal.aborted || queues.some((queue) => countOf(queue) !== (look.get(queue) ?? 0))) {
+        return Promise.resolve();
+      }
+      return new Promise((resolve) => {
+        const wake = () => {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', wake);
+          for (const queue of queues) {
+            const here = waiting.get(queue);
+            here?.delete(wake);
+            if (here?.size === 0) waiting.delete(queue);
+          }
+          resolve();
+        };
+        const timer = setTimeout(wake, waitMs);
+        signal.addEventListener('abort', wake, { once: true });
+        for (const queue of queues) {
+          const here = waiting.get(queue);
+          if (here) here.add(wake);
+          else waiting.set(queue, new Set([wake]));
+        }
+      });
+    },
+  };
+}
