@@ -5,12 +5,12 @@ export {
   type CheckpointStore,
 } from './checkpoint/checkpoint.ts';
 export { readTensors, writeTensors, type TensorFile } from './checkpoint/safetensors.ts';
+export type { ArrayScaling } from './data/array-encoding.ts';
 export { type ByteSource } from './data/bytes.ts';
 export { classLabels, dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
 export {
   encodeRows,
   fitEncoder,
-  withEncoder,
   type CategoryFeature,
   type Encoder,
   type Feature,
@@ -18,17 +18,22 @@ export {
   type NumberFeature,
   type Target,
 } from './data/encoder.ts';
+export { withEncoder } from './data/encoding-graph.ts';
 export { readIdx } from './data/idx.ts';
 export { parseNpy } from './data/npy.ts';
 export { parseNpz } from './data/npz.ts';
+export { readParquet, type RandomAccess } from './data/parquet.ts';
 export {
   columnOf,
+  completeRows,
   readCsv,
   readJsonLines,
+  selectTableRows,
   type Column,
   type ColumnKind,
   type CsvTableOptions,
   type Table,
+  type TableOptions,
 } from './data/table.ts';
 export { adagrad, type AdagradOptions } from './optimisers/adagrad.ts';
 export { adam, adamW, type AdamOptions } from './optimisers/adam.ts';
@@ -41,6 +46,7 @@ export {
   type ConfusionMatrix,
 } from './metrics/classification.ts';
 export { auc } from './metrics/auc.ts';
+export { regressionErrors, type RegressionErrors } from './metrics/regression.ts';
 export { calibration, type Calibration, type CalibrationBin } from './metrics/calibration.ts';
 export { lion, type LionOptions } from './optimisers/lion.ts';
 export type { Optimiser, UpdateGraph, UpdateRule } from './optimisers/optimiser.ts';
@@ -69,8 +75,24 @@ export {
 export {
   train,
   type EpochReport,
+  type Evaluation,
   type Progress,
   type TrainOptions,
   type TrainResult,
 } from './trainer/trainer.ts';
+export { assemble, type NetworkBuilder, type NetworkShape } from './task/assemble.ts';
+export { blueprintOf, type Blueprint } from './task/blueprint.ts';
+export {
+  defineTraining,
+  OPTIMISER_NAMES,
+  SCHEDULE_NAMES,
+  type OptimiserName,
+  type ScheduleName,
+  type Training,
+} from './task/define-training.ts';
+export { problemOf, rowsFor, type Problem } from './task/problem.ts';
+export { metricsOf, taskReport, type TaskReport } from './task/report.ts';
+export type { TaskKind } from './task/task.ts';
+export { trainTask, type TrainedTask, type TrainTaskOptions } from './task/train-task.ts';
+export { rowsOf, type TrainingData } from './task/training-data.ts';
 export { Diverged, TrainError, type TrainErrorKind } from './train-error.ts';

@@ -85,6 +85,37 @@ export function classLabels(labels: NumericTensor, classes: number): NumericTens
   return { type: 'int64', shape: labels.shape, bytes: new Uint8Array(result.buffer) };
 }
 
+/**
+ * Labels as the int64 numbers of their classes.
+ * @param labels as texts; `NaN` where one is missing.
+ * @param what the labels are called, for messages.
+ * @throws TrainError `data` for a label that is none of the classes, naming the row.
+ */
+export function classNumbers(
+  labels: readonly string[],
+  classes: readonly string[],
+  what: string,
+): NumericTensor {
+  const positions = new Map(classes.map((name, position) => [name, BigInt(position)]));
+  const counted = classes.every((name, position) => name === String(position));
+  const result = new BigInt64Array(labels.length);
+  labels.forEach((label, row) => {
+    const position = positions.get(label);
+    if (position !== undefined) {
+      result[row] = position;
+      return;
+    }
+    const flaw =
+      label === 'NaN'
+        ? `Row ${row} has no '${what}' to learn from.`
+        : counted
+          ? `Row ${row} has the label ${label}, which is out of range: there are ${classes.length} classes, 0 to ${classes.length - 1}.`
+          : `Row ${row} has the class '${label}', which is none of ${classes.join(', ')}.`;
+    throw new TrainError('data', flaw);
+  });
+  return { type: 'int64', shape: [labels.length], bytes: new Uint8Array(result.buffer) };
+}
+
 export function emptyRows({ type, shape }: NumericTensor, count: number): NumericTensor {
   const sizes = [count, ...shape.slice(1)];
   return { type, shape: sizes, bytes: new Uint8Array(elementCount(sizes) * elementSize(type)) };

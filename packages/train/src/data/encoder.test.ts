@@ -1,7 +1,8 @@
 import { GraphBuilder, values, type NumericTensor } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
 import { nativeBackend } from '../run/native-backend.ts';
-import { encodeRows, fitEncoder, withEncoder } from './encoder.ts';
+import { encodeRows, fitEncoder } from './encoder.ts';
+import { withEncoder } from './encoding-graph.ts';
 import { readCsv } from './table.ts';
 
 const text = `age,colour,height,city,ill

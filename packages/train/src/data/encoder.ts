@@ -3,28 +3,23 @@
  * 1, categories one-hot.
  *
  * The encoding is fitted on the training rows only, so that nothing of the others leaks into the
- * model, and it is written into the graph, so that whoever serves the model sends raw rows. Its
- * constants are `Constant` nodes, not initialisers, and so are never trained.
+ * model, and `withEncoder` writes it into the graph, so that whoever serves the model sends raw rows.
  */
-import {
-  elementTypeNumber,
-  GraphBuilder,
-  signatureOf,
-  tensor,
-  withGraph,
-  type Model,
-  type NumericTensor,
-} from '@skein/onnx';
+import { tensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
-import { dataset, type Dataset } from './dataset.ts';
-import { columnOf, type Table } from './table.ts';
+import { classNumbers, dataset, type Dataset } from './dataset.ts';
+import { momentsOf } from './moments.ts';
+import { columnOf, type Column, type Table } from './table.ts';
 
 export interface NumberFeature {
   readonly name: string;
   readonly kind: 'number';
+  /** What is subtracted. */
   readonly mean: number;
-  /** Standard deviation; 1 for a column that is constant. */
+  /** What is divided by: the standard deviation; 1 for a column that is constant. */
   readonly deviation: number;
+  /** What stands for a missing value, NaN in a raw row; absent: it is a mistake. */
+  readonly fill?: number;
 }
 
 export interface CategoryFeature {
@@ -49,57 +44,64 @@ export interface Encoder {
 }
 
 export interface FitOptions {
-  /** Column to predict. */
-  readonly target: string;
+  /** Column to predict; by its name alone, a column of texts has classes and one of numbers has numbers. */
+  readonly target: string | Target;
   /** Columns to predict from; default all others. */
   readonly features?: readonly string[];
   /** Rows to fit on: the training rows. */
   readonly rows: ArrayLike<number>;
+  /** `none` leaves numbers as they are; categories are one-hot all the same. Default `standard`. */
+  readonly numbers?: 'standard' | 'none';
+  /** `mean` lets a missing number be the mean, and a missing category none. Default: a mistake. */
+  readonly missing?: 'mean';
 }
 
-/** @throws TrainError `data` for a column that is not there, or no rows to fit on. */
-export function fitEncoder(table: Table, { target, features, rows }: FitOptions): Encoder {
+/**
+ * Classes are in the order of their characters, so that they do not depend on the order of the rows.
+ * @throws TrainError `data` for a column that is not there, or no rows to fit on.
+ */
+export function fitEncoder(table: Table, options: FitOptions): Encoder {
+  const { features, rows } = options;
   if (rows.length === 0) throw new TrainError('data', 'There are no rows to fit the encoding on.');
-  const names = features ?? table.columns.map(({ name }) => name).filter((name) => name !== target);
-  const fitted = names.map((name) => fitFeature(table, name, rows));
-  const predicted = columnOf(table, target);
-  return {
-    features: fitted,
-    target:
-      predicted.kind === 'number'
-        ? { name: target, kind: 'number' }
-        : { name: target, kind: 'category', classes: predicted.categories },
-    width: fitted.reduce(
-      (sum, each) => sum + (each.kind === 'number' ? 1 : each.categories.length),
-      0,
-    ),
-  };
+  const target =
+    typeof options.target === 'string'
+      ? targetOfColumn(columnOf(table, options.target))
+      : options.target;
+  const names =
+    features ?? table.columns.map(({ name }) => name).filter((name) => name !== target.name);
+  if (names.length === 0) {
+    throw new TrainError('data', `There is no column besides '${target.name}' to predict it from.`);
+  }
+  const fitted = names.map((name) => fitFeature(columnOf(table, name), options));
+  const widths = fitted.map((each) => (each.kind === 'number' ? 1 : each.categories.length));
+  return { features: fitted, target, width: widths.reduce((sum, width) => sum + width, 0) };
 }
 
-/** Two passes, because the difference of large sums of squares would lose all digits. */
-function fitFeature(table: Table, name: string, rows: ArrayLike<number>): Feature {
-  const column = columnOf(table, name);
+function targetOfColumn(column: Column): Target {
+  const { name, kind } = column;
+  return kind === 'number' ? { name, kind } : { name, kind, classes: column.categories.toSorted() };
+}
+
+function fitFeature(column: Column, { rows, numbers = 'standard', missing }: FitOptions): Feature {
+  const { name } = column;
   if (column.kind === 'category') {
     const seen = new Set<number>();
     for (let i = 0; i < rows.length; i++) seen.add(column.codes[rows[i]!]!);
-    const categories = column.categories.filter((_, code) => seen.has(code));
-    return { name, kind: 'category', categories };
+    return { name, kind: 'category', categories: column.categories.filter((_, i) => seen.has(i)) };
   }
-  let mean = 0;
-  for (let i = 0; i < rows.length; i++) mean += column.values[rows[i]!]! / rows.length;
-  let variance = 0;
-  for (let i = 0; i < rows.length; i++)
-    variance += (column.values[rows[i]!]! - mean) ** 2 / rows.length;
-  const deviation = Math.sqrt(variance);
-  // Below this a deviation is what rounding made of a constant.
-  const constant = deviation <= Math.abs(mean) * 1e-12;
-  return { name, kind: 'number', mean, deviation: constant ? 1 : deviation };
+  const moments = momentsOf(column.values, rows);
+  if (moments === undefined) {
+    throw new TrainError('data', `Column '${name}' has no value in any training row.`);
+  }
+  const { mean, deviation } = moments;
+  const scale = numbers === 'none' ? { mean: 0, deviation: 1 } : { mean, deviation };
+  return { name, kind: 'number', ...scale, ...(missing === 'mean' ? { fill: mean } : {}) };
 }
 
 /**
  * Raw rows as `features`, float32 [rows, features], a category being its position; and the target as `labels`:
  * int64 [rows] for classes, float32 [rows, 1] for numbers. A category that was not in the training
- * rows gets the next position after the last, and is encoded as all zeros.
+ * rows, or is missing, gets the next position after the last, and is encoded as all zeros.
  *
  * @throws TrainError `data` for a missing column, a column of another type, or a class that the
  *   encoder does not know, naming the row.
@@ -126,117 +128,33 @@ function numbersOf(table: Table, feature: Feature): (row: number) => number {
   if (column.kind === 'number' || feature.kind === 'number') {
     return (row) => (column.kind === 'number' ? column.values[row]! : NaN);
   }
+  const unknown = feature.categories.length;
   const positions = column.categories.map((each) => {
     const position = feature.categories.indexOf(each);
-    return position < 0 ? feature.categories.length : position;
+    return position < 0 ? unknown : position;
   });
-  return (row) => positions[column.codes[row]!]!;
+  return (row) => positions[column.codes[row]!] ?? unknown;
 }
 
 function targetOf(table: Table, target: Target) {
   const column = columnOf(table, target.name);
-  if (target.kind === 'number') {
-    if (column.kind !== 'number') {
-      throw new TrainError(
-        'data',
-        `Column '${target.name}' must hold numbers to be predicted as one.`,
-      );
-    }
-    return tensor('float32', [table.count, 1], Float32Array.from(column.values));
-  }
-  const classOf = (row: number) => {
-    const text =
+  if (target.kind === 'category') {
+    const labels = Array.from({ length: table.count }, (_, row) =>
       column.kind === 'number'
         ? String(column.values[row])
-        : column.categories[column.codes[row]!]!;
-    const position = target.classes.indexOf(text);
-    if (position < 0) {
-      throw new TrainError(
-        'data',
-        `Row ${row} has the class '${text}', which is none of ${target.classes.join(', ')}.`,
-      );
-    }
-    return BigInt(position);
-  };
-  return tensor(
-    'int64',
-    [table.count],
-    BigInt64Array.from({ length: table.count }, (_, row) => classOf(row)),
-  );
-}
-
-/**
- * The model with the encoding before it: it takes `features`, raw rows [batch, features], instead of
- * the encoded ones.
- *
- * @param input name of the model's input, float32 [batch, width].
- * @throws TrainError `model` when the input is not there or of another width.
- */
-export function withEncoder(model: Model, encoder: Encoder, input: string): Model {
-  const spec = signatureOf(model).inputs.find(({ name }) => name === input);
-  if (spec === undefined) throw new TrainError('model', `The model has no input '${input}'.`);
-  const [batch = null, width] = spec.shape;
-  if (spec.type !== 'float32' || spec.shape.length !== 2 || width !== encoder.width) {
+        : (column.categories[column.codes[row]!] ?? 'NaN'),
+    );
+    return classNumbers(labels, target.classes, target.name);
+  }
+  if (column.kind !== 'number') {
     throw new TrainError(
-      'model',
-      `Input '${input}' is ${spec.type} [${spec.shape.join(', ')}], but the encoding makes float32 [batch, ${encoder.width}].`,
+      'data',
+      `Column '${target.name}' must hold numbers to be predicted as one, but holds texts such as '${column.categories[0]}'.`,
     );
   }
-  const builder = new GraphBuilder('encoder');
-  builder.input('features', 'float32', [batch, encoder.features.length]);
-  emitEncoding(builder, encoder, input);
-  const border = builder.graph();
-  const graph = model.graph!;
-  return withGraph(model, {
-    node: [...border.node, ...graph.node],
-    input: [...border.input, ...graph.input.filter(({ name }) => name !== input)],
-  });
-}
-
-function emitEncoding(builder: GraphBuilder, { features }: Encoder, output: string): void {
-  const emit = (operator: string, inputs: readonly string[], attributes = {}, name?: string) => {
-    const outputs = name === undefined ? {} : { outputs: [name] };
-    const label = `encoder/${operator}_${builder.graph().node.length}`;
-    return builder.node(operator, inputs, attributes, { name: label, ...outputs })[0];
-  };
-  const constant = (value: NumericTensor) => emit('Constant', [], { value });
-  const floats = (numbers: readonly number[]) =>
-    constant(tensor('float32', [numbers.length], new Float32Array(numbers)));
-  const blocks: string[] = [];
-  for (let at = 0; at < features.length;) {
-    // Neighbouring numbers are encoded together.
-    const numbers = leadingNumbers(features.slice(at));
-    if (numbers.length > 0) {
-      const columns = Array.from({ length: numbers.length }, (_, i) => BigInt(at + i));
-      const picked =
-        numbers.length === features.length
-          ? 'features'
-          : emit(
-              'Gather',
-              [
-                'features',
-                constant(tensor('int64', [columns.length], BigInt64Array.from(columns))),
-              ],
-              { axis: 1 },
-            );
-      const shifted = emit('Sub', [picked, floats(numbers.map(({ mean }) => mean))]);
-      blocks.push(emit('Div', [shifted, floats(numbers.map(({ deviation }) => deviation))]));
-      at += numbers.length;
-      continue;
-    }
-    const { categories } = features[at] as CategoryFeature;
-    const index = constant(tensor('int64', [], BigInt64Array.of(BigInt(at))));
-    const codes = emit('Cast', [emit('Gather', ['features', index], { axis: 1 })], {
-      to: elementTypeNumber('int64'),
-    });
-    const depth = constant(tensor('int64', [], BigInt64Array.of(BigInt(categories.length))));
-    blocks.push(emit('OneHot', [codes, depth, floats([0, 1])], { axis: -1 }));
-    at++;
+  const missing = column.values.findIndex((value) => Number.isNaN(value));
+  if (missing >= 0) {
+    throw new TrainError('data', `Row ${missing} has no '${target.name}' to learn from.`);
   }
-  emit('Concat', blocks, { axis: 1 }, output);
-}
-
-function leadingNumbers(features: readonly Feature[]): readonly NumberFeature[] {
-  const end = features.findIndex(({ kind }) => kind !== 'number');
-  return (end < 0 ? features : features.slice(0, end)) as readonly NumberFeature[];
+  return tensor('float32', [table.count, 1], Float32Array.from(column.values));
 }

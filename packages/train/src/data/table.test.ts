@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { columnOf, readCsv, readJsonLines, type Column } from './table.ts';
+import {
+  columnOf,
+  completeRows,
+  readCsv,
+  readJsonLines,
+  selectTableRows,
+  type Column,
+} from './table.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -29,10 +36,11 @@ describe('CSV', () => {
     ['a,b\n', 'The table has no rows.'],
     ['a,b\n1,2\n1\n', 'Line 3 has 1 fields, but there are 2 columns.'],
     ['a,b\n1,2\n1,2,3\n', 'Line 3 has 3 fields, but there are 2 columns.'],
-    ['a,b\n1,2\n1,\n', "Line 3: 'b' is '', but the column holds numbers."],
+    ['a,b\n1,2\n1,\n', "Line 3: 'b' is missing."],
+    ['a,b\n1,2\n1,NA\n', "Line 3: 'b' is missing ('NA')."],
     ['a,b\n1,2\nx,1\n', "Line 3: 'a' is 'x', but the column holds numbers."],
     ['a,b\n1,2\nInfinity,1\n', "Line 3: 'a' is 'Infinity', but the column holds numbers."],
-    ['a,b\n1,u\n1,\n', "Line 3: 'b' is empty."],
+    ['a,b\n1,u\n1,\n', "Line 3: 'b' is missing."],
     ['a,a\n1,u\n', "Two columns are named 'a'."],
   ])('refuses %j', async (text, message) => {
     await expect(readCsv(bytes(text))).rejects.toThrow(message);
@@ -41,6 +49,42 @@ describe('CSV', () => {
   it('refuses the type of a column that is not there', async () => {
     const kinds = { c: 'number' as const };
     await expect(readCsv(bytes('a\n1\n'), { kinds })).rejects.toThrow("no column 'c' whose type");
+  });
+});
+
+describe('missing values', () => {
+  const text = 'a,b,c\n,x,?\n1,,2\nNaN,y,n/a\n4,x,8\n';
+
+  it('are kept apart when asked for, and do not decide what a column holds', async () => {
+    const table = await readCsv(bytes(text), { missing: 'keep' });
+    expect(table.columns).toEqual([
+      { name: 'a', kind: 'number', values: Float64Array.of(NaN, 1, NaN, 4) },
+      { name: 'b', kind: 'category', codes: Int32Array.of(0, -1, 1, 0), categories: ['x', 'y'] },
+      { name: 'c', kind: 'number', values: Float64Array.of(NaN, 2, NaN, 8) },
+    ]);
+    expect([...completeRows(table, ['a', 'b'])]).toEqual([3]);
+    expect([...completeRows(table, ['b'])]).toEqual([0, 2, 3]);
+    expect(selectTableRows(table, [3, 1]).columns).toEqual([
+      { name: 'a', kind: 'number', values: Float64Array.of(4, 1) },
+      { name: 'b', kind: 'category', codes: Int32Array.of(0, -1), categories: ['x', 'y'] },
+      { name: 'c', kind: 'number', values: Float64Array.of(8, 2) },
+    ]);
+    expect(() => selectTableRows(table, [])).toThrow('no rows');
+  });
+
+  it('are null or a field that is not there in JSON Lines', async () => {
+    const lines = bytes('{"a":null,"b":1}\n{"a":"u"}\n{"b":2}\n');
+    const table = await readJsonLines(lines, { missing: 'keep' });
+    expect(table.columns).toEqual([
+      { name: 'a', kind: 'category', codes: Int32Array.of(-1, 0, -1), categories: ['u'] },
+      { name: 'b', kind: 'number', values: Float64Array.of(1, NaN, 2) },
+    ]);
+  });
+
+  it('may not be all that a column has', async () => {
+    await expect(readCsv(bytes('a,b\n1,\n2,\n'), { missing: 'keep' })).rejects.toThrow(
+      "Column 'b' has no value in any row.",
+    );
   });
 });
 
@@ -77,8 +121,8 @@ describe('JSON Lines', () => {
     ['{"a":1}\n\n[1]', 'Line 3 is not a JSON object.'],
     ['{"a":1}\n{}', "Line 2: 'a' is missing."],
     ['{"a":1}\n{"a":1,"b":2}', "Line 2: 'b' is not in the first record."],
-    ['{"a":1}\n{"a":null}', "Line 2: 'a' is 'null', but the column holds numbers."],
-    ['{"a":"u"}\n{"a":null}', "Line 2: 'a' is null, but must be a text or a number."],
+    ['{"a":1}\n{"a":null}', "Line 2: 'a' is missing."],
+    ['{"a":"u"}\n{"a":null}', "Line 2: 'a' is missing."],
     ['{"a":[1]}', "Line 1: 'a' is [1], but must be a text or a number."],
   ])('refuses %j', async (text, message) => {
     await expect(readJsonLines(bytes(text))).rejects.toThrow(message);

@@ -31,16 +31,25 @@ export interface TrainOptions {
   /** Learning rate by step. */
   readonly schedule: Schedule;
   /** A number to be made small, from the parameters after each epoch, such as a validation loss. */
-  readonly evaluate?: (tensors: Tensors, epoch: number) => Promise<number>;
+  readonly evaluate?: (tensors: Tensors, epoch: number) => Promise<number | Evaluation>;
   /** Epochs without improvement after which to stop; needs `evaluate`. */
   readonly patience?: number;
   readonly checkpoints?: CheckpointStore;
   /** Steps between checkpoints; default: one after each epoch. */
   readonly checkpointEvery?: number;
   readonly onProgress?: (progress: Progress) => void;
+  /** After each epoch, with what is known of all of them, those before a checkpoint included. */
+  readonly onEpoch?: (epochs: readonly EpochReport[]) => void | Promise<void>;
   readonly signal?: AbortSignal;
   /** Milliseconds on any clock; default the performance clock. */
   readonly now?: () => number;
+}
+
+export interface Evaluation {
+  /** The number to be made small. */
+  readonly score: number;
+  /** What else is worth knowing of the epoch; kept with it. */
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 export interface Progress {
@@ -61,12 +70,17 @@ export interface EpochReport {
   readonly loss: number;
   /** What `evaluate` gave. */
   readonly score?: number;
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 export interface TrainResult {
   /** Parameters and state: of the best epoch when there is `evaluate`, else of the last. */
   readonly tensors: Tensors;
   readonly epochs: readonly EpochReport[];
+  /** The epoch that the tensors are of, from 0, when there is `evaluate`. */
+  readonly bestEpoch?: number;
+  /** Steps done. */
+  readonly steps: number;
   readonly stopped: 'done' | 'no improvement' | 'signal';
 }
 
@@ -132,6 +146,8 @@ async function run(
   const result = (stopped: TrainResult['stopped']): TrainResult => ({
     tensors: best ?? copied(session.tensors()),
     epochs: reports,
+    ...(bestEpoch < 0 ? {} : { bestEpoch }),
+    steps: done,
     stopped,
   });
 
@@ -161,8 +177,10 @@ async function run(
     lossSum += loss * rows;
     done++;
     if (index + 1 === batches.count) {
-      const score = await evaluate?.(session.tensors(), epoch);
-      reports.push({ loss: lossSum / data.count, ...(score === undefined ? {} : { score }) });
+      const found = await evaluate?.(session.tensors(), epoch);
+      const graded = typeof found === 'number' ? { score: found } : found;
+      const score = graded?.score;
+      reports.push({ loss: lossSum / data.count, ...graded });
       lossSum = 0;
       const record = reports[bestEpoch]?.score ?? Infinity;
       if (score !== undefined && score < record) {
@@ -173,6 +191,7 @@ async function run(
     const leftMs = ((now() - begun) / (done - doneBefore)) * (steps - done);
     options.onProgress?.({ epoch, step: done, steps, loss, learningRate, leftMs });
     if (done % every === 0 || done === steps) await save();
+    if (done % batches.count === 0) await options.onEpoch?.(reports);
   }
   return result(epochsWithout(reports, bestEpoch) >= patience ? 'no improvement' : 'done');
 }

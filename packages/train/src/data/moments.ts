@@ -1,0 +1,32 @@
+/**
+ * Mean and standard deviation of some elements, NaN left out; 1 for the deviation of what is constant.
+ * Two passes, because the difference of large sums of squares would lose all digits.
+ * @param width elements of one row.
+ */
+export function momentsOf(
+  elements: ArrayLike<number | bigint>,
+  rows: ArrayLike<number>,
+  width = 1,
+): { readonly mean: number; readonly deviation: number } | undefined {
+  let count = 0;
+  let sum = 0;
+  const visit = (take: (value: number) => void) => {
+    for (let i = 0; i < rows.length; i++) {
+      for (let at = rows[i]! * width; at < (rows[i]! + 1) * width; at++) {
+        const value = Number(elements[at]);
+        if (!Number.isNaN(value)) take(value);
+      }
+    }
+  };
+  visit((value) => {
+    count++;
+    sum += value;
+  });
+  if (count === 0) return undefined;
+  const mean = sum / count;
+  let squares = 0;
+  visit((value) => (squares += (value - mean) ** 2));
+  const deviation = Math.sqrt(squares / count);
+  // Below this a deviation is what rounding made of a constant.
+  return { mean, deviation: deviation <= Math.abs(mean) * 1e-12 ? 1 : deviation };
+}

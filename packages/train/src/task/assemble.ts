@@ -1,0 +1,140 @@
+/**
+ * From a network to the model that is trained and served: encoding of raw rows → network → what
+ * people want to read. All of it stands in one graph before the first step, so that training changes
+ * weights and nothing else.
+ */
+import { elementCount, foldConstants, signatureOf, values, type Model } from '@skein/onnx';
+import { TrainError } from '../train-error.ts';
+import { fitArrayEncoding, withArrayEncoding, type ArrayScaling } from '../data/array-encoding.ts';
+import { fitEncoder, type Encoder } from '../data/encoder.ts';
+import { withEncoder } from '../data/encoding-graph.ts';
+import { momentsOf } from '../data/moments.ts';
+import { columnOf } from '../data/table.ts';
+import { blueprintOf, withBlueprint, type Blueprint } from './blueprint.ts';
+import { withHead, type LabelScale } from './head.ts';
+import { classesFor, outputsFor, outputWidth, suggestedTask, type TaskKind } from './task.ts';
+import { labelFacts, type TrainingData } from './training-data.ts';
+
+/** What a network to be built takes and gives. */
+export interface NetworkShape {
+  /** Numbers of one row after encoding. */
+  readonly inputs: number;
+  /** Shape of one row, where the data are an array; else [inputs]. */
+  readonly row: readonly number[];
+  /** Logits, or predicted numbers. */
+  readonly outputs: number;
+  readonly seed: number;
+}
+
+/** Makes a model with one input [batch, inputs], or [batch, …row], and one output [batch, outputs] of logits or numbers. */
+export type NetworkBuilder = (shape: NetworkShape) => Model;
+
+export interface AssembleOptions {
+  readonly model: Model | NetworkBuilder;
+  readonly data: TrainingData;
+  /** The training rows, on which the encoding is fitted. */
+  readonly rows: ArrayLike<number>;
+  readonly seed: number;
+  /** Default: what labels and model suggest. */
+  readonly task?: TaskKind;
+  /** Default: `standard` for tables, `unit` for bytes, `none` for other arrays. */
+  readonly scaling?: ArrayScaling;
+  /** `mean` lets the model take rows with missing values. */
+  readonly missing?: 'mean';
+}
+
+/**
+ * A model that takes raw rows and remembers its blueprint. One that has a blueprint already is taken
+ * as it is.
+ * @throws TrainError `data`, `model` when data and model do not fit.
+ */
+export function assemble(options: AssembleOptions): Model {
+  const { model, data } = options;
+  const facts = labelFacts(data);
+  if (typeof model === 'function') {
+    const task = options.task ?? suggestedTask(facts, undefined);
+    const outputs = outputsFor(task, facts);
+    const classes = classesFor(task, facts, outputs, 'built');
+    const network = model({ ...inputsOf(options), outputs, seed: options.seed });
+    const headed = withHead(network, { task, classes }, labelScale(options));
+    return withEncoding(headed.model, headed.blueprint, options);
+  }
+  if (blueprintOf(model) !== undefined) return model;
+  const network = foldConstants(model);
+  const [output] = signatureOf(network).outputs;
+  if (output === undefined) throw new TrainError('model', 'The model has no output.');
+  const width = outputWidth(network, output.name);
+  const task = options.task ?? suggestedTask(facts, width);
+  const classes = classesFor(task, facts, width, 'given');
+  return withEncoding(network, { task, classes, prediction: output.name }, options);
+}
+
+function withEncoding(model: Model, blueprint: Blueprint, options: AssembleOptions): Model {
+  const { data, rows } = options;
+  const { inputs } = signatureOf(model);
+  const [input, second] = inputs;
+  if (data.from === 'table') {
+    if (input === undefined || second !== undefined) {
+      const names = inputs.map(({ name }) => name).join(', ');
+      throw new TrainError('model', `A table feeds one input, but the model has ${names}.`);
+    }
+    const table = tableEncoder(options, blueprint);
+    return withBlueprint(withEncoder(model, table, input.name), { ...blueprint, table });
+  }
+  const [only] = data.inputs.values();
+  // Several arrays are the model's inputs by name, as they are.
+  if (data.inputs.size !== 1 || input === undefined || second !== undefined || only === undefined) {
+    return withBlueprint(model, blueprint);
+  }
+  const scaling = options.scaling ?? (only.type === 'uint8' ? 'unit' : 'none');
+  const arrays = fitArrayEncoding(only, { scaling, rows });
+  const asItIs =
+    scaling === 'none' &&
+    input.type === only.type &&
+    input.shape.length === only.shape.length &&
+    input.shape.slice(1).every((size, i) => size === arrays.shape[i]);
+  if (asItIs) return withBlueprint(model, blueprint);
+  return withBlueprint(withArrayEncoding(model, arrays, input.name), { ...blueprint, arrays });
+}
+
+function tableEncoder(
+  { data, rows, missing, scaling = 'standard' }: AssembleOptions,
+  { task, classes }: Pick<Blueprint, 'task' | 'classes'>,
+): Encoder {
+  if (data.from !== 'table') throw new TypeError('Only a table has columns.');
+  if (scaling === 'unit') {
+    throw new TrainError('data', 'The scaling unit is for bytes; a table has standard or none.');
+  }
+  const { table, label: name, features } = data;
+  return fitEncoder(table, {
+    target: task === 'regression' ? { name, kind: 'number' } : { name, kind: 'category', classes },
+    ...(features === undefined ? {} : { features }),
+    rows,
+    numbers: scaling,
+    ...(missing === undefined ? {} : { missing }),
+  });
+}
+
+function inputsOf(options: AssembleOptions): Pick<NetworkShape, 'inputs' | 'row'> {
+  const { data } = options;
+  if (data.from === 'table') {
+    const { width } = tableEncoder(options, { task: 'regression', classes: [] });
+    return { inputs: width, row: [width] };
+  }
+  const [first, second] = data.inputs.values();
+  if (first === undefined || second !== undefined) {
+    throw new TrainError('model', 'A network is built for one array; give a model for several.');
+  }
+  const row = first.shape.slice(1);
+  return { inputs: elementCount(row), row };
+}
+
+function labelScale({ data, rows }: AssembleOptions): LabelScale {
+  const identity = { mean: 0, deviation: 1 };
+  if (data.from === 'arrays') {
+    const width = elementCount(data.labels.shape.slice(1));
+    return momentsOf(values(data.labels), rows, width) ?? identity;
+  }
+  const column = columnOf(data.table, data.label);
+  return column.kind === 'number' ? (momentsOf(column.values, rows) ?? identity) : identity;
+}

@@ -1,0 +1,58 @@
+/**
+ * A model for batches of one size. Exporters leave the first axis open, or fix it to whatever example
+ * they traced; a training step has one size, so that a session plans its memory once.
+ */
+import { GraphBuilder, inferShapes, signatureOf, withGraph, type Model } from '@skein/onnx';
+import { TrainError } from '../train-error.ts';
+
+/**
+ * @throws TrainError `model` when the size is built into the graph, naming the node where it shows.
+ * @throws OnnxError when shapes cannot fit together.
+ */
+export function withBatch(model: Model, size: number): Model {
+  const { inputs, outputs } = signatureOf(model);
+  const open = new GraphBuilder('batch');
+  for (const { name, type, shape } of inputs) {
+    if (shape.length === 0) throw new TrainError('model', `Input '${name}' has no axis of rows.`);
+    open.input(name, type, [size, ...shape.slice(1)]);
+  }
+  const graph = model.graph!;
+  const given = new Set(inputs.map(({ name }) => name));
+  // What the file says of values in between was said for another size.
+  const resized = withGraph(model, {
+    input: [...open.graph().input, ...graph.input.filter(({ name }) => !given.has(name))],
+    valueInfo: [],
+    output: [],
+  });
+  const known = inferShapes(resized);
+  for (const { name, type, shape } of outputs) {
+    const found = known.get(name);
+    const rows = found?.shape[0];
+    if (typeof rows === 'number' && rows !== size && shape.length > 0) {
+      const at = fixedNode(resized, known, rows);
+      throw new TrainError(
+        'model',
+        `The model is built for batches of ${rows}${at === undefined ? '' : `, as node ${at} shows`}. Export it with an open batch axis, or train with batches of ${rows}.`,
+      );
+    }
+    open.output(name, found?.type ?? type, found?.shape ?? [size, ...shape.slice(1)]);
+  }
+  return withGraph(resized, { output: open.graph().output });
+}
+
+/** The first node whose output has the number of rows that the file fixes. */
+function fixedNode(
+  model: Model,
+  known: ReturnType<typeof inferShapes>,
+  rows: number,
+): string | undefined {
+  const weights = new Set(model.graph!.initializer.map(({ name }) => name));
+  const found = model.graph!.node.find(
+    ({ opType, output }) =>
+      opType !== 'Constant' &&
+      !weights.has(output[0]!) &&
+      (known.get(output[0]!)?.shape.length ?? 0) > 1 &&
+      known.get(output[0]!)?.shape[0] === rows,
+  );
+  return found === undefined ? undefined : `'${found.name || found.output[0]}' (${found.opType})`;
+}

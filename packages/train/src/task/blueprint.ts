@@ -1,0 +1,46 @@
+/**
+ * What a model remembers of its training: the encoding of its rows, the names of its classes, and
+ * where its output was compared with labels. It stands in the model's own metadata, so that a trained
+ * model can be trained further, and whoever serves it can tell what its numbers mean.
+ */
+import { withGraph, type Model } from '@skein/onnx';
+import { TrainError } from '../train-error.ts';
+import type { ArrayEncoding } from '../data/array-encoding.ts';
+import type { Encoder } from '../data/encoder.ts';
+import type { LabelScale } from './head.ts';
+import type { TaskKind } from './task.ts';
+
+export interface Blueprint {
+  readonly task: TaskKind;
+  /** Names of the classes, in their order; empty for a regression. */
+  readonly classes: readonly string[];
+  /** How raw rows become what the network takes; absent when they already are. */
+  readonly table?: Encoder;
+  readonly arrays?: ArrayEncoding;
+  /** The value that is compared with the labels. */
+  readonly prediction: string;
+  readonly scale?: LabelScale;
+}
+
+const KEY = 'skein.training';
+
+/** @throws TrainError `model` when what the model remembers is damaged. */
+export function blueprintOf(model: Model): Blueprint | undefined {
+  const text = model.metadataProps.find(({ key }) => key === KEY)?.value;
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Blueprint;
+  } catch (error) {
+    throw new TrainError('model', `The model's metadata '${KEY}' are not JSON.`, { cause: error });
+  }
+}
+
+/** The same model, remembering something else. */
+export function withBlueprint(model: Model, blueprint: Blueprint): Model {
+  const copy = withGraph(model, {});
+  copy.metadataProps = [
+    ...model.metadataProps.filter(({ key }) => key !== KEY),
+    { $typeName: 'onnx.StringStringEntryProto', key: KEY, value: JSON.stringify(blueprint) },
+  ];
+  return copy;
+}

@@ -1,0 +1,82 @@
+/**
+ * A training as a value, for `skein train --config train.config.ts`. It says what the flags of the
+ * command say, and takes what no flag can: a network from a function, an optimiser or a loss with all
+ * of its options.
+ *
+ * ```ts
+ * export const training = defineTraining({
+ *   model: ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, 64, outputs], seed }),
+ *   data: 'train.csv',
+ *   label: 'diagnosis',
+ *   optimiser: adamW({ weightDecay: 0.01 }),
+ * });
+ * ```
+ */
+import type { Loss, Model } from '@skein/onnx';
+import type { ArrayScaling } from '../data/array-encoding.ts';
+import type { Optimiser } from '../optimisers/optimiser.ts';
+import type { NetworkBuilder } from './assemble.ts';
+import type { TaskKind } from './task.ts';
+
+export const OPTIMISER_NAMES = ['adam', 'adamw', 'sgd', 'rmsprop', 'adagrad', 'lion'] as const;
+export type OptimiserName = (typeof OPTIMISER_NAMES)[number];
+
+export const SCHEDULE_NAMES = ['constant', 'cosine', 'step'] as const;
+export type ScheduleName = (typeof SCHEDULE_NAMES)[number];
+
+export interface Training {
+  /** An .onnx file, `mlp:64,32` for a perceptron with these hidden layers, a model, or a function that builds one. */
+  readonly model: string | Model | NetworkBuilder;
+  /** A .csv, .jsonl, .parquet, .npy, .npz or IDX file, or a folder with a folder of images per class. Paths are seen from the configuration file. */
+  readonly data: string;
+  /** Column of a table, or array of an .npz file, to predict. */
+  readonly label?: string;
+  /** File of labels beside an .npy or IDX file. */
+  readonly labels?: string;
+  /** Columns to predict from; default all others. */
+  readonly features?: readonly string[];
+  /** Share of the rows that is only looked at, or a file of such rows; default 0.2. */
+  readonly validation?: number | string;
+  /** File of labels beside a validation file. */
+  readonly validationLabels?: string;
+  /** Default: what labels and model suggest. */
+  readonly task?: TaskKind;
+  readonly loss?: Loss | Loss['kind'];
+  /** Default: `standard` for tables, `unit` for bytes, `none` for other arrays. */
+  readonly scaling?: ArrayScaling;
+  /** What becomes of rows with missing values; default `refuse`. */
+  readonly missing?: 'refuse' | 'drop' | 'mean';
+  /** Default `adam`. */
+  readonly optimiser?: OptimiserName | Optimiser;
+  /** Learning rate; default 0.001, for SGD 0.01, for Lion 0.0001. */
+  readonly rate?: number;
+  /** How the rate changes; default `constant`. */
+  readonly schedule?: ScheduleName;
+  /** Steps over which the rate rises first; default 0. */
+  readonly warmup?: number;
+  readonly momentum?: number;
+  readonly weightDecay?: number;
+  /** Largest norm of all gradients together. */
+  readonly clipNorm?: number;
+  /** Default 20. */
+  readonly epochs?: number;
+  /** Rows per batch; default 32. */
+  readonly batch?: number;
+  /** Of weights, splits and orders; default 42. */
+  readonly seed?: number;
+  /** Names of parameters that stay as they are. */
+  readonly freeze?: RegExp;
+  /** Epochs without improvement after which to stop. */
+  readonly earlyStopping?: number;
+  /** Steps between checkpoints; default: one after each epoch. */
+  readonly checkpointEvery?: number;
+  /** Threads that one operator may use; default 1. */
+  readonly threads?: number;
+  /** What the run is called; default: after the model. */
+  readonly name?: string;
+}
+
+/** Types a training. */
+export function defineTraining(training: Training): Training {
+  return training;
+}

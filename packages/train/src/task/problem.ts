@@ -1,0 +1,187 @@
+/**
+ * An assembled model and data, made ready for training: rows as tensors by the names of the model's
+ * inputs, the loss in the graph, and a report of how the model does on rows.
+ */
+import {
+  GraphBuilder,
+  inferShapes,
+  signatureOf,
+  tensor,
+  trainableParameters,
+  values,
+  withGraph,
+  withLoss,
+  type Loss,
+  type LossModel,
+  type Model,
+  type NumericTensor,
+} from '@skein/onnx';
+import { TrainError } from '../train-error.ts';
+import { classNumbers, dataset, type Dataset } from '../data/dataset.ts';
+import { encodeRows } from '../data/encoder.ts';
+import { withBatch } from './batch-axis.ts';
+import { blueprintOf, type Blueprint } from './blueprint.ts';
+import { lossFor } from './task.ts';
+import type { TrainingData } from './training-data.ts';
+
+/** Inputs that the loss adds to the model; no exporter writes such names. */
+export const LABELS = 'skein/labels';
+export const MASK = 'skein/mask';
+
+export interface Problem {
+  readonly blueprint: Blueprint;
+  readonly loss: Loss;
+  /** For batches of one size, with loss, labels and mask. */
+  readonly graded: LossModel;
+  /** For batches of one size, with the raw prediction as its only output. */
+  readonly predicting: Model;
+  /** Name of the raw prediction: logits, or numbers in the scale of the labels that are compared. */
+  readonly prediction: string;
+}
+
+export interface ProblemOptions {
+  /** Rows per batch. */
+  readonly batch: number;
+  readonly loss?: Loss | Loss['kind'];
+  /** Names of parameters that stay as they are. */
+  readonly frozen?: RegExp;
+}
+
+/**
+ * @param start what `assemble` gives.
+ * @throws TrainError `model` when the loss does not fit the task, or the batch the model.
+ * @throws OnnxError when a node cannot be differentiated, or `frozen` matches no parameter, naming it.
+ */
+export function problemOf(start: Model, options: ProblemOptions): Problem {
+  const blueprint = blueprintOf(start);
+  if (blueprint === undefined) throw new TypeError('The model was not assembled.');
+  const loss = lossFor(blueprint.task, options.loss);
+  const sized = withBatch(start, options.batch);
+  const graded = withLoss(sized, {
+    loss,
+    prediction: blueprint.prediction,
+    target: LABELS,
+    weights: 'sample',
+    weightName: MASK,
+  });
+  if (options.frozen !== undefined) trainableParameters(graded, [options.frozen]);
+  const [prediction] = Object.keys(graded.seeds);
+  return {
+    blueprint,
+    loss,
+    graded,
+    predicting: withOnlyOutput(sized, prediction!),
+    prediction: prediction!,
+  };
+}
+
+function withOnlyOutput(model: Model, name: string): Model {
+  const found = inferShapes(model).get(name);
+  const border = new GraphBuilder('prediction');
+  border.output(name, found?.type ?? 'float32', found?.shape ?? []);
+  return withGraph(model, { output: border.graph().output });
+}
+
+/**
+ * The rows under the names of the model's inputs, and the labels as the loss takes them.
+ * @throws TrainError `data` for rows and labels that the model cannot take, naming the row; every
+ *   label is looked at before training begins.
+ */
+export function rowsFor(start: Model, data: TrainingData): Dataset {
+  const blueprint = blueprintOf(start);
+  if (blueprint === undefined) throw new TypeError('The model was not assembled.');
+  if (data.from === 'table') {
+    if (blueprint.table === undefined) {
+      throw new TrainError('data', 'The model was trained on arrays, and takes no table.');
+    }
+    const target = { ...blueprint.table.target, name: data.label };
+    const { tensors } = encodeRows(data.table, { ...blueprint.table, target });
+    return dataset({
+      features: finite(tensors.get('features')!, blueprint),
+      [LABELS]: compared(tensors.get('labels')!, blueprint),
+    });
+  }
+  const inputs = signatureOf(start).inputs;
+  const [only] = data.inputs.values();
+  const entries = inputs.map(({ name, type, shape }) => {
+    const found = data.inputs.get(name) ?? (inputs.length === 1 ? only : undefined);
+    if (found === undefined) {
+      const names = [...data.inputs.keys()].join(', ');
+      throw new TrainError(
+        'data',
+        `The data have no array '${name}' for the model, only ${names}.`,
+      );
+    }
+    const fits =
+      found.shape.length === shape.length &&
+      shape.every(
+        (size, axis) => axis === 0 || typeof size !== 'number' || size === found.shape[axis],
+      );
+    if (fits && found.type === type) return [name, found] as const;
+    const wanted = shape.slice(1).map((size) => size ?? '?');
+    throw new TrainError(
+      'data',
+      `Rows of '${name}' are ${found.type} [${found.shape.slice(1).join(', ')}], but the model takes ${type} [${wanted.join(', ')}].`,
+    );
+  });
+  const labels = arrayLabels(data, blueprint);
+  return dataset({ ...Object.fromEntries(entries), [LABELS]: compared(labels, blueprint) });
+}
+
+/** A missing value would make every loss NaN, so that it is found here and not there. */
+function finite(features: NumericTensor, { table }: Blueprint): NumericTensor {
+  const columns = table?.features ?? [];
+  const numbers = values(features) as Float32Array;
+  columns.forEach((column, at) => {
+    if (column.kind !== 'number' || column.fill !== undefined) return;
+    for (let i = at; i < numbers.length; i += columns.length) {
+      if (Number.isFinite(numbers[i])) continue;
+      const row = Math.floor(i / columns.length);
+      throw new TrainError('data', `Row ${row} has no '${column.name}'.`);
+    }
+  });
+  return features;
+}
+
+function arrayLabels(
+  { labels, classes: named }: TrainingData & { from: 'arrays' },
+  { task, classes, table }: Blueprint,
+): NumericTensor {
+  if (table !== undefined) {
+    throw new TrainError('data', 'The model was trained on a table, and takes no arrays.');
+  }
+  const numbers = Array.from(values(labels) as ArrayLike<number | bigint>, Number);
+  if (task === 'regression') {
+    const flaw = numbers.findIndex((value) => !Number.isFinite(value));
+    const width = numbers.length / labels.shape[0]!;
+    if (flaw >= 0) {
+      throw new TrainError(
+        'data',
+        `Row ${Math.floor(flaw / width)} has the label ${numbers[flaw]}, which is no number.`,
+      );
+    }
+    return tensor('float32', [labels.shape[0]!, width], Float32Array.from(numbers));
+  }
+  if (numbers.length !== labels.shape[0]) {
+    throw new TrainError(
+      'data',
+      `Labels of classes have one number per row, but these have the shape [${labels.shape.join(', ')}].`,
+    );
+  }
+  // A label may be a position in names of its own, as folders of images give.
+  return classNumbers(
+    numbers.map((label) => named?.[label] ?? String(label)),
+    classes,
+    'label',
+  );
+}
+
+/** Labels as they are compared: a number for a logit, or numbers in the scale of the prediction. */
+function compared(labels: NumericTensor, { task, scale }: Blueprint): NumericTensor {
+  if (task === 'classification') return labels;
+  const numbers = Array.from(values(labels) as ArrayLike<number | bigint>, Number);
+  const count = labels.shape[0]!;
+  const { mean, deviation } = scale ?? { mean: 0, deviation: 1 };
+  const scaled = Float32Array.from(numbers, (value) => (value - mean) / deviation);
+  return tensor('float32', [count, numbers.length / count], scaled);
+}

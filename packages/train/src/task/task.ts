@@ -1,0 +1,122 @@
+/** What a model is to learn: which of its values is compared with which labels by which loss. */
+import { inferShapes, type Dimension, type Loss, type Model } from '@skein/onnx';
+import { TrainError } from '../train-error.ts';
+
+/**
+ * `classification`: one logit per class, labels are class numbers. `binary`: one logit, labels are 0
+ * and 1. `regression`: numbers.
+ */
+export type TaskKind = 'classification' | 'binary' | 'regression';
+
+export interface Task {
+  readonly kind: TaskKind;
+  readonly loss: Loss;
+  /** Names of the classes, in their order; empty for a regression. */
+  readonly classes: readonly string[];
+}
+
+/** What is known of the labels. */
+export type LabelFacts =
+  | { readonly are: 'texts'; readonly classes: readonly string[] }
+  | { readonly are: 'numbers'; readonly distinct: readonly number[]; readonly width: number };
+
+/** More different whole numbers than this are taken for quantities. */
+const MOST_GUESSED_CLASSES = 20;
+
+/**
+ * The task that labels and model suggest. A model's output says most; where there is no model yet,
+ * few whole numbers from 0 on are taken for classes.
+ * @param outputs numbers that the model gives for a row; `undefined` when it is to be built.
+ */
+export function suggestedTask(labels: LabelFacts, outputs: number | undefined): TaskKind {
+  if (labels.are === 'texts') {
+    return outputs === 1 && labels.classes.length === 2 ? 'binary' : 'classification';
+  }
+  if (labels.width > 1) return 'regression';
+  if (outputs !== undefined) return outputs > 1 ? 'classification' : 'regression';
+  const { distinct } = labels;
+  const counted =
+    distinct.length <= MOST_GUESSED_CLASSES && distinct.every((each, i) => each === i);
+  return counted && distinct.length > 1 ? 'classification' : 'regression';
+}
+
+export const DEFAULT_LOSS: Readonly<Record<TaskKind, Loss['kind']>> = {
+  classification: 'cross-entropy',
+  binary: 'binary-cross-entropy',
+  regression: 'mean-squared',
+};
+
+/** Numbers that a network to be built gives for a row. */
+export function outputsFor(task: TaskKind, facts: LabelFacts): number {
+  if (task === 'binary') return 1;
+  if (task === 'regression') return facts.are === 'numbers' ? facts.width : 1;
+  return facts.are === 'texts' ? facts.classes.length : facts.distinct.length;
+}
+
+/**
+ * Names of the classes. To a model that is given, numbers are positions in its output, and need not
+ * all occur; a network that is built tells apart what occurs.
+ * @param width numbers that the model gives for a row.
+ * @throws TrainError `data`, `model` when labels, task and model do not fit.
+ */
+export function classesFor(
+  task: TaskKind,
+  facts: LabelFacts,
+  width: number,
+  model: 'built' | 'given',
+): readonly string[] {
+  if (task === 'regression') {
+    if (facts.are === 'numbers') return [];
+    const some = facts.classes.slice(0, 3).join(', ');
+    throw new TrainError('data', `A regression predicts numbers, but the labels are ${some} ….`);
+  }
+  if (task === 'binary' && width !== 1) {
+    throw new TrainError(
+      'model',
+      `A binary task has one output, but the model gives ${width}: its task is classification.`,
+    );
+  }
+  const wanted = task === 'binary' ? 2 : width;
+  if (facts.are === 'numbers' && model === 'given') {
+    return Array.from({ length: wanted }, (_, i) => String(i));
+  }
+  const found = facts.are === 'texts' ? facts.classes : facts.distinct.map(String);
+  const some = `${found.slice(0, 8).join(', ')}${found.length > 8 ? ', …' : ''}`;
+  if (found.length < 2) {
+    throw new TrainError('data', `All labels are '${some}': there is nothing to tell apart.`);
+  }
+  if (found.length === wanted) return found;
+  throw new TrainError(
+    'data',
+    `The labels have ${found.length} classes (${some}), but the model tells ${wanted} apart.`,
+  );
+}
+
+/** @throws TrainError `model` when the loss is none of the task's. */
+export function lossFor(kind: TaskKind, loss: Loss | Loss['kind'] | undefined): Loss {
+  const chosen = loss ?? DEFAULT_LOSS[kind];
+  const whole: Loss = typeof chosen === 'string' ? { kind: chosen } : chosen;
+  const regression = ['mean-squared', 'mean-absolute', 'huber'].includes(whole.kind);
+  const fits = kind === 'regression' ? regression : whole.kind === DEFAULT_LOSS[kind];
+  if (fits) return whole;
+  throw new TrainError(
+    'model',
+    `The loss ${whole.kind} does not fit the task ${kind}, which has ${kind === 'regression' ? 'mean-squared, mean-absolute or huber' : DEFAULT_LOSS[kind]}.`,
+  );
+}
+
+/**
+ * Shape of the model's output without the batch, [classes] or [numbers].
+ * @throws TrainError `model` when it is not known, or the output has another rank than 2.
+ */
+export function outputWidth(model: Model, output: string): number {
+  const shape: readonly Dimension[] | undefined = inferShapes(model).get(output)?.shape;
+  const width = shape?.[1];
+  if (shape?.length === 2 && typeof width === 'number') return width;
+  const found =
+    shape === undefined ? 'unknown' : `[${shape.map((size) => size ?? '?').join(', ')}]`;
+  throw new TrainError(
+    'model',
+    `Output '${output}' has the shape ${found}, but must be [batch, width] with a fixed width.`,
+  );
+}

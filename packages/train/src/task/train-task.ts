@@ -1,0 +1,103 @@
+/** Trains an assembled model on its problem: step, schedule, evaluation after each epoch, result. */
+import type { Model } from '@skein/onnx';
+import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Clipping } from '../optimisers/clip.ts';
+import type { Optimiser } from '../optimisers/optimiser.ts';
+import type { Backend } from '../run/backend.ts';
+import type { Schedule } from '../schedules/schedule.ts';
+import { withTrained } from '../step/trained-model.ts';
+import { trainingStep } from '../step/training-step.ts';
+import { openEvaluator } from '../trainer/evaluate.ts';
+import { train, type TrainOptions, type TrainResult } from '../trainer/trainer.ts';
+import { LABELS, MASK, type Problem } from './problem.ts';
+import { metricsOf, taskReport, type TaskReport } from './report.ts';
+
+export interface TrainTaskOptions extends Pick<
+  TrainOptions,
+  'epochs' | 'seed' | 'patience' | 'checkpointEvery' | 'onProgress' | 'onEpoch' | 'signal' | 'now'
+> {
+  readonly backend: Backend;
+  readonly threads?: number;
+  readonly training: Dataset;
+  /** Rows that are only looked at; the epoch that does best on them is the result. */
+  readonly validation?: Dataset;
+  /** Rows per batch, as the problem was made for. */
+  readonly batch: number;
+  readonly optimiser: Optimiser;
+  readonly schedule: Schedule;
+  readonly clip?: Clipping;
+  /** As the problem was made with. */
+  readonly frozen?: RegExp;
+  readonly checkpoints?: CheckpointStore;
+}
+
+export interface TrainedTask extends Pick<
+  TrainResult,
+  'epochs' | 'bestEpoch' | 'steps' | 'stopped'
+> {
+  /** The start model with trained weights. */
+  readonly model: Model;
+  /** Of the validation rows. */
+  readonly report?: TaskReport;
+}
+
+/**
+ * @param start what `assemble` gave and the problem was made of.
+ * @throws Diverged when a batch's loss is no number.
+ * @throws TrainError as `train` does.
+ * @throws OnnxError when a node cannot be differentiated, naming it.
+ */
+export async function trainTask(
+  start: Model,
+  problem: Problem,
+  options: TrainTaskOptions,
+): Promise<TrainedTask> {
+  const { backend, threads = 1, training, validation, batch, optimiser, clip, frozen } = options;
+  const { model, loss, seeds } = problem.graded;
+  const step = trainingStep(model, {
+    loss,
+    seeds,
+    optimiser,
+    ...(clip === undefined ? {} : { clip }),
+    ...(frozen === undefined ? {} : { frozen }),
+  });
+  const inputs = step.inputs
+    .map(({ name }) => name)
+    .filter((name) => name !== LABELS && name !== MASK);
+  const evaluator =
+    validation &&
+    (await openEvaluator(problem.predicting, step, {
+      backend,
+      threads,
+      data: validation,
+      batch,
+      inputs,
+      output: problem.prediction,
+    }));
+  const report = async (tensors: TrainResult['tensors']) =>
+    taskReport(problem, validation!, await evaluator!.predict(tensors));
+  try {
+    const result = await train(step, {
+      ...options,
+      data: training,
+      mask: MASK,
+      ...(evaluator === undefined
+        ? {}
+        : {
+            async evaluate(tensors) {
+              const found = await report(tensors);
+              return { score: found.loss, metrics: metricsOf(found) };
+            },
+          }),
+    });
+    const { tensors, ...rest } = result;
+    return {
+      ...rest,
+      model: withTrained(start, tensors),
+      ...(evaluator === undefined ? {} : { report: await report(tensors) }),
+    };
+  } finally {
+    await evaluator?.close();
+  }
+}

@@ -1,0 +1,57 @@
+/** Data as they were read, before it is known which model they meet. */
+import { elementCount, values, type NumericTensor } from '@skein/onnx';
+import { TrainError } from '../train-error.ts';
+import { columnOf, type Table } from '../data/table.ts';
+import type { LabelFacts } from './task.ts';
+
+export type TrainingData =
+  | {
+      readonly from: 'table';
+      readonly table: Table;
+      /** Column to predict. */
+      readonly label: string;
+      /** Columns to predict from; default all others. */
+      readonly features?: readonly string[];
+    }
+  | {
+      readonly from: 'arrays';
+      /** By name; the first axis is the row. With one array, its name does not matter. */
+      readonly inputs: ReadonlyMap<string, NumericTensor>;
+      readonly labels: NumericTensor;
+      /** Names of the classes, where a label is a position in them. */
+      readonly classes?: readonly string[];
+    };
+
+/** @throws TrainError `data` when arrays differ in their rows, or there are none. */
+export function rowsOf(data: TrainingData): number {
+  if (data.from === 'table') return data.table.count;
+  const count = data.labels.shape[0] ?? 0;
+  if (count === 0) throw new TrainError('data', 'There are no labels.');
+  for (const [name, { shape }] of data.inputs) {
+    if (shape[0] === count) continue;
+    throw new TrainError(
+      'data',
+      `There are ${count} labels, but ${shape[0] ?? 'no'} rows of '${name}'.`,
+    );
+  }
+  return count;
+}
+
+/** What is known of the labels before a model is. */
+export function labelFacts(data: TrainingData): LabelFacts {
+  if (data.from === 'table') {
+    const column = columnOf(data.table, data.label);
+    if (column.kind === 'category') return { are: 'texts', classes: column.categories.toSorted() };
+    return { are: 'numbers', distinct: distinctOf(column.values), width: 1 };
+  }
+  if (data.classes !== undefined) return { are: 'texts', classes: data.classes };
+  const { shape } = data.labels;
+  const distinct = distinctOf(values(data.labels));
+  return { are: 'numbers', distinct, width: elementCount(shape.slice(1)) };
+}
+
+function distinctOf(numbers: ArrayLike<number | bigint>): readonly number[] {
+  const found = new Set(Array.from(numbers, Number));
+  found.delete(NaN);
+  return [...found].sort((a, b) => a - b);
+}
