@@ -14,6 +14,7 @@ interface BenchOptions {
 
 const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promise<BenchReport>>> = {
   serving: async () => (await import('./serving/serving.ts')).benchServing,
+  training: async () => (await import('./training/training.ts')).benchTraining,
 };
 
 const { values, positionals } = parseArgs({

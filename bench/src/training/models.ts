@@ -1,0 +1,106 @@
+/** What is trained, here and by the peers: the same networks, batches of noise, plain SGD. */
+import {
+  conv,
+  dense,
+  flatten,
+  maxPool,
+  mlp,
+  seededRandom,
+  sequential,
+  tensor,
+  transformerBlock,
+  withLoss,
+  type Model,
+  type NumericTensor,
+} from '@skein/onnx';
+import { openStep, sgd, trainingStep, type StepSession } from '@skein/train';
+import { nativeBackend } from '@skein/train/native';
+
+export type ModelName = 'mlp' | 'cnn' | 'transformer';
+
+export interface OpenModel {
+  /** One step on the same batch. @returns the loss. */
+  step(): Promise<number>;
+  close(): Promise<void>;
+}
+
+const LEARNING_RATE = 0.01;
+const LENGTH = 64;
+const WIDTH = 128;
+
+/** One thread, batch of a fixed size. */
+export async function openModel(name: ModelName, batch: number): Promise<OpenModel> {
+  const { model, x, target, loss } = parts(name, batch);
+  const step = trainingStep(...withTarget(model, loss));
+  const session: StepSession = await openStep(step, nativeBackend, { threads: 1 });
+  const feeds = new Map([
+    ['x', x],
+    ['target', target],
+  ]);
+  return { step: () => session.step(feeds, LEARNING_RATE), close: () => session.close() };
+}
+
+function withTarget(
+  model: Model,
+  kind: 'cross-entropy' | 'mean-squared',
+): Parameters<typeof trainingStep> {
+  const lossy = withLoss(model, { loss: { kind } });
+  return [lossy.model, { loss: lossy.loss, seeds: lossy.seeds, optimiser: sgd() }];
+}
+
+interface Parts {
+  readonly model: Model;
+  readonly x: NumericTensor;
+  readonly target: NumericTensor;
+  readonly loss: 'cross-entropy' | 'mean-squared';
+}
+
+function parts(name: ModelName, batch: number): Parts {
+  if (name === 'transformer') {
+    const shape = [batch, LENGTH, WIDTH];
+    const model = sequential({
+      input: { shape: [LENGTH, WIDTH] },
+      layers: [transformerBlock({ heads: 4 })],
+      seed: 1,
+      batch,
+    });
+    return { model, x: noise(shape, 2), target: noise(shape, 3), loss: 'mean-squared' };
+  }
+  const model = name === 'mlp' ? mlp({ sizes: [784, 200, 200, 10], seed: 1, batch }) : cnn(batch);
+  const x = noise(name === 'mlp' ? [batch, 784] : [batch, 1, 28, 28], 2);
+  return { model, x, target: labels(batch), loss: 'cross-entropy' };
+}
+
+/** The network for MNIST of McMahan et al., 2017. */
+function cnn(batch: number): Model {
+  return sequential({
+    input: { shape: [1, 28, 28] },
+    layers: [
+      conv({ filters: 32, kernel: 5, activation: 'relu' }),
+      maxPool(),
+      conv({ filters: 64, kernel: 5, activation: 'relu' }),
+      maxPool(),
+      flatten(),
+      dense({ units: 512, activation: 'relu' }),
+      dense({ units: 10 }),
+    ],
+    seed: 1,
+    batch,
+  });
+}
+
+function noise(shape: readonly number[], seed: number): NumericTensor {
+  const random = seededRandom(seed);
+  const count = shape.reduce((all, dimension) => all * dimension, 1);
+  // Uniform with the variance of PyTorch's normal noise.
+  const values = Float32Array.from({ length: count }, () => (random.next() * 2 - 1) * Math.sqrt(3));
+  return tensor('float32', shape, values);
+}
+
+function labels(batch: number): NumericTensor {
+  return tensor(
+    'int64',
+    [batch],
+    BigInt64Array.from({ length: batch }, (_, i) => BigInt(i % 10)),
+  );
+}

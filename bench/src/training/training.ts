@@ -1,0 +1,133 @@
+/**
+ * Training steps beside PyTorch and TensorFlow.js: one thread each, the same networks and batches,
+ * short rounds that alternate so that both meet the same machine, medians over all rounds.
+ */
+import { debianVersion } from '../harness/machine.ts';
+import type { BenchReport, Measure } from '../harness/report.ts';
+import { median } from '../harness/statistics.ts';
+import { openModel, type ModelName, type OpenModel } from './models.ts';
+import { startPyTorch } from './pytorch.ts';
+import { openTfjsMlp } from './tfjs.ts';
+
+interface Comparison {
+  readonly key: string;
+  readonly what: string;
+  readonly model: ModelName;
+  readonly batch: number;
+  readonly bound: number;
+}
+
+const COMPARISONS: readonly Comparison[] = [
+  {
+    key: 'mlp10_vs_torch',
+    what: 'MLP 784-200-200-10, batch 10',
+    model: 'mlp',
+    batch: 10,
+    bound: 2,
+  },
+  { key: 'mlp100_vs_torch', what: '… batch 100', model: 'mlp', batch: 100, bound: 1.5 },
+  { key: 'cnn10_vs_torch', what: 'McMahan’s CNN, batch 10', model: 'cnn', batch: 10, bound: 1 },
+  { key: 'cnn50_vs_torch', what: '… batch 50', model: 'cnn', batch: 50, bound: 1 },
+  {
+    key: 'transformer_vs_torch',
+    what: 'transformer block, d = 128, 4 heads, length 64, batch 16',
+    model: 'transformer',
+    batch: 16,
+    bound: 1,
+  },
+];
+
+const MEASURES: readonly Measure[] = [
+  ...COMPARISONS.map(({ key, what, bound }): Measure => ({
+    key,
+    what: `${what}: PyTorch’s time over ours`,
+    unit: '×',
+    target: { atLeast: bound },
+  })),
+  {
+    key: 'mlp100_vs_tfjs',
+    what: 'MLP, batch 100: TensorFlow.js wasm’s time over ours',
+    unit: '×',
+    target: { atLeast: 15 },
+  },
+];
+
+interface Options {
+  readonly quick: boolean;
+  readonly progress: (line: string) => void;
+}
+
+export async function benchTraining({ quick, progress }: Options): Promise<BenchReport> {
+  const torch = await startPyTorch();
+  const results: Record<string, number> = {};
+  const details: Record<string, unknown> = {};
+  try {
+    for (const { key, what, model, batch } of COMPARISONS) {
+      progress(what);
+      const times = await alternate(
+        { model, batch, rounds: quick ? 5 : 15, roundMs: quick ? 250 : 700 },
+        (steps) => torch.steps(model, batch, steps),
+      );
+      results[key] = times.peerMs / times.oursMs;
+      details[key] = times;
+    }
+    progress('MLP beside TensorFlow.js');
+    const tfjs = await openTfjsMlp(100);
+    const times = await alternate(
+      { model: 'mlp', batch: 100, rounds: 3, roundMs: quick ? 250 : 700 },
+      (steps) => timed(steps, () => tfjs.step()),
+    );
+    results['mlp100_vs_tfjs'] = times.peerMs / times.oursMs;
+    details['mlp100_vs_tfjs'] = times;
+    return {
+      name: 'training',
+      peer: `PyTorch ${torch.version} (BLAS: OpenBLAS ${debianVersion('libopenblas0-pthread')}), TensorFlow.js ${tfjs.version} on WebAssembly`,
+      measures: MEASURES,
+      results,
+      details,
+    };
+  } finally {
+    await torch.stop();
+  }
+}
+
+interface Round {
+  readonly model: ModelName;
+  readonly batch: number;
+  readonly rounds: number;
+  /** About how long one side takes per round. */
+  readonly roundMs: number;
+}
+
+/** Medians of both sides, in milliseconds a step. */
+async function alternate(
+  { model, batch, rounds, roundMs }: Round,
+  peer: (steps: number) => Promise<number[]>,
+): Promise<{ oursMs: number; peerMs: number }> {
+  const open: OpenModel = await openModel(model, batch);
+  try {
+    // The first steps allocate, and tell how long a step takes.
+    const warm = median(await timed(3, () => open.step()));
+    await peer(3);
+    const steps = Math.max(3, Math.min(2000, Math.round(roundMs / warm)));
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      ours.push(...(await timed(steps, () => open.step())));
+      theirs.push(...(await peer(Math.max(3, Math.round(steps / 2)))));
+    }
+    return { oursMs: median(ours), peerMs: median(theirs) };
+  } finally {
+    await open.close();
+  }
+}
+
+async function timed(steps: number, step: () => Promise<unknown>): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < steps; i++) {
+    const begun = performance.now();
+    await step();
+    times.push(performance.now() - begun);
+  }
+  return times;
+}
