@@ -284,6 +284,13 @@ export const ERRORS = {
     meaning: 'The replica ended while it ran the request, and a second try failed too.',
     fix: 'Retry; if it repeats, deploy the version with --isolation process and look at `skein show NAME`.',
   },
+  REQUEST_QUARANTINED: {
+    http: 422,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'Replicas ended twice while they ran a request with these inputs, and nothing else.',
+    fix: 'Do not send these inputs again; run the model on them where it was exported, and deploy a version that survives them.',
+  },
   // Models and deployments.
   MODEL_FILE_INVALID: {
     http: 400,
@@ -514,6 +521,49 @@ export const ERRORS = {
     kind: 'user',
     meaning: 'The checkpoint is damaged, or is of another model or run.',
     fix: 'Start the run anew; check the disk.',
+  },
+  // The judge.
+  PROBLEM_INVALID: {
+    http: 422,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'A problem package breaks its format.',
+    fix: 'Correct the file and the field that the message names; docs/guide/judge.md describes the format.',
+  },
+  PROBLEM_UNSUPPORTED: {
+    http: 422,
+    grpc: GRPC.UNIMPLEMENTED,
+    kind: 'user',
+    meaning: 'A problem package uses a part of the format that the judge does not run.',
+    fix: 'Replace the part that the message names; docs/guide/judge.md lists what is supported.',
+  },
+  PROBLEM_LIMITS: {
+    http: 422,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'A problem asks for limits that cannot be honoured here.',
+    fix: 'Lower the limit that the message names, or judge on a machine and with a sandbox that hold it.',
+  },
+  SUBMISSION_INVALID: {
+    http: 422,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'A submission is empty, too large, badly named, or of no language that the problem takes.',
+    fix: 'Correct what the message names and submit again.',
+  },
+  LANGUAGE_UNAVAILABLE: {
+    http: 422,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The toolchain of the language is not installed in the sandbox.',
+    fix: 'Install the Debian package that the message names in the sandbox’s image, or submit in another language.',
+  },
+  JUDGE_SANDBOX: {
+    http: 503,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'No sandbox that may run untrusted programs is available, so nothing is judged.',
+    fix: 'Install bubblewrap (`sudo npm run provision`) or start Docker; the message says what each driver lacks.',
   },
   // The node.
   STORAGE_FULL: {

@@ -98,11 +98,54 @@ it.skipIf(process.arch !== 'x64')(
         Array.from({ length: 20 }, (_, index) => divide(6 * (index + 1), 3)),
       );
       expect(others).toEqual(Array.from({ length: 20 }, (_, index) => 2 * (index + 1)));
-      expect(await poison).toBe('REPLICA_LOST');
+      // It has ended two replicas; those that come after it are not let in.
+      expect(await poison).toBe(round === 0 ? 'REPLICA_LOST' : 'REQUEST_QUARANTINED');
     }
     const { status, targets } = await node.client.getDeployment({ name: 'division' });
     expect(status).toBe('ready');
-    expect(targets[0]).toMatchObject({ answered: 120, refused: { REPLICA_LOST: 6 } });
+    expect(targets[0]).toMatchObject({
+      answered: 120,
+      refused: { REPLICA_LOST: 1, REQUEST_QUARANTINED: 5 },
+    });
     expect(targets[0]!.replicas.at(-1)!.failure).toContain('SIGFPE');
+  },
+);
+
+it.skipIf(process.arch !== 'x64')(
+  'a version that has met nothing but requests that end it goes on for the others',
+  { timeout: 90_000 },
+  async () => {
+    node = await startNodeProcess();
+    await node.deploy('division', division(), { ...settings, batching: { maxRows: 1 } });
+    const divide = (a: number[], b: number[]) =>
+      node.client.infer('division', {
+        a: { shape: [a.length], data: Int32Array.from(a) },
+        b: { shape: [a.length], data: Int32Array.from(b) },
+      });
+    // Five different ones, each of which ends two replicas: more than the eight that fail a version
+    // whose replicas do not come up.
+    for (let other = 1; other <= 5; other++) {
+      await expect(divide([-(2 ** 31), other], [-1, 1])).rejects.toMatchObject({
+        code: 'REPLICA_LOST',
+      });
+    }
+    const { outputs } = await divide([84], [2]);
+    expect(outputs['y']!.data[0]).toBe(42);
+    for (let other = 1; other <= 5; other++) {
+      await expect(divide([-(2 ** 31), other], [-1, 1])).rejects.toMatchObject({
+        code: 'REQUEST_QUARANTINED',
+      });
+    }
+    const { status, targets } = await node.client.getDeployment({ name: 'division' });
+    expect(status).toBe('ready');
+    expect(targets[0]).toMatchObject({
+      answered: 1,
+      refused: { REPLICA_LOST: 5, REQUEST_QUARANTINED: 5 },
+    });
+    const { entries } = await node.client.deploymentHistory({
+      name: 'division',
+      kind: 'replica-lost',
+    });
+    expect(entries).toHaveLength(10);
   },
 );

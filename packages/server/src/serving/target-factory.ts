@@ -5,6 +5,7 @@ import type { VersionRecord } from '../state/contract.ts';
 import { CompositionTarget } from './composition/composition-target.ts';
 import type { Clock, Inference, ServingObserver, Target } from './contract.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';
+import { quarantinedTarget } from './quarantined-target.ts';
 import type { ServingLog } from './serving-log.ts';
 
 export interface TargetPlan {
@@ -42,15 +43,17 @@ export function targetFactory({ runtime, clock, log, infer }: FactoryOptions): M
         log,
       });
     }
-    return createDispatcher({
-      deployment,
-      version: record.version,
-      signature: record.signature,
-      model: { path },
-      settings,
-      runtime,
-      clock,
-      observer,
-    });
+    return quarantinedTarget(record.version, clock, observer, (told) =>
+      createDispatcher({
+        deployment,
+        version: record.version,
+        signature: record.signature,
+        model: { path },
+        settings,
+        runtime,
+        clock,
+        observer: told,
+      }),
+    );
   };
 }

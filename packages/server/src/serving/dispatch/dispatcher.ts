@@ -288,6 +288,7 @@ class Dispatcher implements Target {
     for (const ticket of run.tickets) {
       const { cargo } = ticket;
       if (failure?.kind === 'lost') {
+        cargo.lostAlone = run.tickets.length === 1;
         this.#retry(ticket, now);
       } else if (run.tickets.length > 1) {
         // One of them spoilt it for all: apart, only that one fails.

@@ -11,6 +11,8 @@ export class Pending {
   settled = false;
   /** Replicas that were lost while they ran it. */
   losses = 0;
+  /** Whether it was the only one in the run that the last of them lost. */
+  lostAlone = false;
 
   readonly #tally: Tally;
   #resolve!: (answer: InferenceAnswer) => void;
@@ -54,7 +56,7 @@ export class Pending {
   lose(now: Instant): void {
     const times = this.losses === 1 ? 'once' : `${this.losses} times`;
     const message = `A replica ended ${times} while it ran request ${this.request.id}.`;
-    this.fail(new SkeinError('REPLICA_LOST', message), now);
+    this.fail(new ReplicaLost(message, this.lostAlone ? this.losses : 0), now);
   }
 
   /** @returns whether it was settled before. */
@@ -63,6 +65,17 @@ export class Pending {
     this.settled = true;
     this.onCancel(undefined);
     return false;
+  }
+}
+
+/** REPLICA_LOST, with what is known about whose fault it was. */
+export class ReplicaLost extends SkeinError {
+  /** Replicas that this request, and no other, can have ended. */
+  readonly ended: number;
+
+  constructor(message: string, ended: number) {
+    super('REPLICA_LOST', message);
+    this.ended = ended;
   }
 }
 

@@ -3,10 +3,10 @@
  * replaces what was lost.
  *
  * A replacement starts at once, then after growing pauses. A version whose replicas keep ending
- * without having answered anybody is failed: it tries again once a minute, and says why until then.
- * One answer is enough to go on: a request that ends every replica it meets must not take the
- * version away from the others. A version that could not be loaded even once is failed at the first
- * try.
+ * without having been of use is failed: it tries again once a minute, and says why until then. A
+ * replica that loaded, warmed and ended in a run does not count for that: requests that end every
+ * replica they meet must not take the version away from the others. A version that could not be
+ * loaded even once is failed at the first try.
  */
 import { SkeinError } from '@skein/api';
 import { RuntimeFailure, type Session } from '@skein/runtime';
@@ -15,6 +15,8 @@ import { Replica } from './replica.ts';
 
 const FIRST_PAUSE_MS = 100;
 const MAX_ATTEMPTS = 8;
+/** Ends in a run let the pause grow up to here only: 800 ms. */
+const MAX_RUN_ENDS = 5;
 const FAILED_PAUSE_MS = 60_000;
 /** A replica that was ready for this long was a good one, although nobody came. */
 const GOOD_SERVICE_MS = 30_000;
@@ -211,7 +213,9 @@ export class ReplicaSet {
     const { clock, version } = this.#options;
     const served = before === 'ready' ? clock.now() - replica.readyAt : 0;
     const good = served >= GOOD_SERVICE_MS || replica.runs > 0;
+    const inRun = before === 'ready' && replica.begun > replica.runs;
     this.#failures = good ? 1 : this.#failures + 1;
+    if (inRun) this.#failures = Math.min(this.#failures, MAX_RUN_ENDS);
     const hopeless = !this.#everReady && failure.kind !== 'lost';
     if (hopeless || this.#failures >= MAX_ATTEMPTS) {
       const code = failure.kind === 'unavailable' ? 'DEVICE_UNAVAILABLE' : 'MODEL_LOAD_FAILED';

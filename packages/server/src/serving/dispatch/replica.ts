@@ -31,6 +31,8 @@ export class Replica implements Server {
   since: Instant;
   /** Runs that have given a result. */
   runs = 0;
+  /** Runs that have begun. */
+  begun = 0;
   /** Why it is gone, when that was not asked for. */
   failure: RuntimeFailure | undefined;
   readyAt: Instant = Infinity;
@@ -83,6 +85,7 @@ export class Replica implements Server {
 
   /** @throws RuntimeFailure as the session does. */
   run(feeds: TensorMap, outputs: readonly string[] | undefined): Promise<RunResult> {
+    this.begun++;
     const run = this.#session!.run(feeds, outputs);
     this.#run = run;
     return run;
