@@ -17,7 +17,7 @@ const LEARNING_RATE = 0.01;
 
 export async function openTfjsMlp(batch: number): Promise<TfjsMlp> {
   const entry = fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm'));
-  setWasmPaths(`${join(dirname(entry), '/')}`);
+  setWasmPaths(join(dirname(entry), '/'));
   setThreadsCount(1);
   await tf.setBackend('wasm');
   await tf.ready();
@@ -25,7 +25,7 @@ export async function openTfjsMlp(batch: number): Promise<TfjsMlp> {
     tf.variable(tf.randomNormal([SIZES[i] ?? 0, units], 0, 0.05)),
   );
   const biases = SIZES.slice(1).map((units) => tf.variable(tf.zeros([units])));
-  const x = tf.randomNormal([batch, SIZES[0]]) as tf.Tensor2D;
+  const x = tf.randomNormal<tf.Rank.R2>([batch, SIZES[0]]);
   const target = tf.oneHot(
     tf.tensor1d(
       Array.from({ length: batch }, (_, i) => i % 10),
@@ -40,7 +40,7 @@ export async function openTfjsMlp(batch: number): Promise<TfjsMlp> {
       y = tf.add(tf.matMul(y as tf.Tensor2D, w as tf.Tensor2D), biases[i] as tf.Tensor);
       if (i + 1 < weights.length) y = tf.relu(y);
     });
-    return tf.losses.softmaxCrossEntropy(target, y) as tf.Scalar;
+    return tf.losses.softmaxCrossEntropy<tf.Tensor, tf.Scalar>(target, y);
   };
   return {
     version: tf.version_core,

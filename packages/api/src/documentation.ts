@@ -68,14 +68,24 @@ export function createDocumentation(origin: string): Documentation {
       pathFields: fields(endpoint.params),
       queryFields: fields(endpoint.query),
       bodyFields: fields(endpoint.body),
-      answer:
-        `${endpoint.status} ${endpoint.events === undefined ? type : `stream of ${type}`}`.trim(),
+      answer: `${endpoint.status} ${successText(endpoint, type)}`.trim(),
       errors: endpoint.errors,
       curl: curlOf(endpoint, origin),
     });
   }
   // Bodies are shown with their operation; what is left are the types that answers are made of.
-  const bodies = new Set(['Deploy', 'ChangeSettings', 'Rollback', 'NewKey', 'ImportComposition']);
+  const bodies = new Set([
+    'Deploy',
+    'ChangeSettings',
+    'Rollback',
+    'NewKey',
+    'ImportComposition',
+    'EnqueueJobs',
+    'CancelJob',
+    'SetQueueMode',
+    'TenantSettings',
+    'NewSchedule',
+  ]);
   const types = Object.entries({ ...collector.components, ...OPEN_INFERENCE_SCHEMAS })
     .filter(([name]) => !bodies.has(name))
     .map(([name, schema]) => ({
@@ -89,6 +99,11 @@ export function createDocumentation(origin: string): Documentation {
     types,
     commonErrors: COMMON_ERRORS,
   };
+}
+
+function successText({ events, download }: Endpoint, type: string): string {
+  if (download !== undefined) return download;
+  return events === undefined ? type : `stream of ${type}`;
 }
 
 /** `{ deployments: Deployment[] }` for an object without a name of its own. */

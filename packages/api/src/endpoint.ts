@@ -8,11 +8,11 @@ export interface Endpoint {
   readonly method: Method;
   /** Parameters in braces, each one whole segment: `/api/v1/deployments/{name}`. */
   readonly path: `/api/v1/${string}`;
-  readonly group: 'Node' | 'Deployments' | 'Models' | 'Keys';
+  readonly group: 'Node' | 'Deployments' | 'Models' | 'Runs' | 'Jobs' | 'Artifacts' | 'Keys';
   /** One sentence. */
   readonly summary: string;
   readonly description?: string;
-  readonly scope: 'read' | 'admin' | 'infer';
+  readonly scope: 'read' | 'jobs' | 'admin' | 'infer';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   /** A JSON body. */
@@ -23,8 +23,12 @@ export interface Endpoint {
   readonly status: 200 | 201 | 204;
   /** The JSON answer; absent with 204. */
   readonly response?: z.ZodType;
+  /** The answer is a raw body that is streamed: its media type. */
+  readonly download?: string;
   /** The answer is a stream of server-sent events of this type instead. */
   readonly events?: z.ZodType;
+  /** How an event is put into the stream, for the documentation. */
+  readonly eventsAre?: string;
   /** Codes beyond those that every endpoint may give (COMMON_ERRORS). */
   readonly errors: readonly ErrorCode[];
   /** A request that works, for the documentation. */
@@ -65,7 +69,9 @@ export type PartOf<E, Part extends 'params' | 'query' | 'body'> =
 /** What the typed client resolves with. */
 export type ResponseOf<E extends Endpoint> = E extends { response: infer S extends z.ZodType }
   ? z.output<S>
-  : undefined;
+  : E extends { download: string }
+    ? ReadableStream<Uint8Array<ArrayBuffer>>
+    : undefined;
 
 /** The parameter names of a path, in its order. */
 export function parametersOf(path: string): string[] {

@@ -7,14 +7,20 @@
  * side by side.
  */
 import type { Endpoint } from './endpoint.ts';
+import { ARTIFACT_ENDPOINTS } from './endpoints/artifacts.ts';
 import { DEPLOYMENT_ENDPOINTS } from './endpoints/deployments.ts';
+import { JOB_ENDPOINTS } from './endpoints/jobs.ts';
 import { KEY_ENDPOINTS } from './endpoints/keys.ts';
 import { MODEL_ENDPOINTS } from './endpoints/models.ts';
 import { NODE_ENDPOINTS } from './endpoints/node.ts';
+import { RUN_ENDPOINTS } from './endpoints/runs.ts';
 
 export const ENDPOINTS = {
   ...DEPLOYMENT_ENDPOINTS,
   ...MODEL_ENDPOINTS,
+  ...RUN_ENDPOINTS,
+  ...JOB_ENDPOINTS,
+  ...ARTIFACT_ENDPOINTS,
   ...NODE_ENDPOINTS,
   ...KEY_ENDPOINTS,
 } as const satisfies Record<string, Endpoint>;

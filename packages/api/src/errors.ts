@@ -464,6 +464,13 @@ export const ERRORS = {
     meaning: 'What the command left at its outputs is larger than it may be.',
     fix: 'Write less, or raise the disk limit of the job.',
   },
+  SANDBOX_LOST: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'fault',
+    meaning: 'The sandbox went away under its work: its daemon stopped, or somebody removed it.',
+    fix: 'Run the work again; if it goes on, look at the log of the Docker daemon.',
+  },
   // Training.
   RUN_UNKNOWN: {
     http: 404,
@@ -548,7 +555,8 @@ export const ERRORS = {
     http: 422,
     grpc: GRPC.INVALID_ARGUMENT,
     kind: 'user',
-    meaning: 'A submission is empty, too large, badly named, or of no language that the problem takes.',
+    meaning:
+      'A submission is empty, too large, badly named, or of no language that the problem takes.',
     fix: 'Correct what the message names and submit again.',
   },
   LANGUAGE_UNAVAILABLE: {

@@ -19,10 +19,28 @@ export {
   type DeploymentSettingsInput,
 } from './deployment.ts';
 export { NodeEvent } from './event.ts';
+export {
+  ArtifactView,
+  AttemptView,
+  JobCause,
+  JobEvent,
+  JobLogView,
+  JobState,
+  JobView,
+  NewJob,
+  QueueMode,
+  QueueView,
+  SandboxView,
+  ScheduleView,
+  TenantView,
+  WorkerView,
+  type NewJobInput,
+} from './job.ts';
 export { CreatedKeyView, KeyView, NewKey } from './key.ts';
 export { ModelView, VersionView } from './model.ts';
 export { NodeView } from './node.ts';
 export { AuditView, HistoryKind, HistoryView } from './record.ts';
+export { Lineage, Run, RunEpoch, RunReport, RunStatus, RunSummary, summaryOf } from './run.ts';
 export { ENDPOINTS, type EndpointOf, type OperationId } from './endpoints.ts';
 export {
   COMMON_ERRORS,

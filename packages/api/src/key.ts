@@ -1,7 +1,7 @@
 /** API keys as the API shows them: never with the secret, except once, in the answer that made it. */
 import { z } from 'zod';
 
-export const ScopeName = z.enum(['infer', 'read', 'admin']);
+export const ScopeName = z.enum(['infer', 'read', 'jobs', 'admin']);
 
 const KeyFields = {
   label: z.string().min(1).max(100).describe('Whose key it is, for people.'),
@@ -12,8 +12,10 @@ const KeyFields = {
   scopes: z
     .array(ScopeName)
     .min(1)
-    .max(3)
-    .describe('`infer`: call models. `read`: see the node. `admin`: change it.'),
+    .max(4)
+    .describe(
+      '`infer`: call models. `jobs`: run isolated jobs of its tenant. `read`: see the node. `admin`: change it.',
+    ),
   ratePerSecond: z
     .number()
     .positive()

@@ -47,6 +47,9 @@ interface ParameterObject {
 const TAGS = [
   { name: 'Deployments', description: 'What takes traffic, how it changes, and what it did.' },
   { name: 'Models', description: 'Immutable versions, stored by digest.' },
+  { name: 'Runs', description: 'Training runs, their metrics and their lineage.' },
+  { name: 'Jobs', description: 'Durable work in isolation, and who does it.' },
+  { name: 'Artifacts', description: 'What jobs read and leave behind, by content.' },
   { name: 'Node', description: 'The node itself.' },
   { name: 'Keys', description: 'Who may call.' },
   { name: 'Inference', description: 'Open Inference Protocol, version 2.' },
@@ -161,10 +164,12 @@ function successOf(endpoint: Endpoint, collector: SchemaCollector): unknown {
   if (endpoint.events !== undefined) {
     const schema = collector.schemaOf(endpoint.events, 'output');
     return {
-      description:
-        'A stream of events: the `event` field is `type`, the `data` field is `data` as JSON.',
+      description: endpoint.eventsAre ?? 'A stream of events.',
       content: { 'text/event-stream': { schema } },
     };
+  }
+  if (endpoint.download !== undefined) {
+    return { description: 'The content.', content: { [endpoint.download]: {} } };
   }
   if (endpoint.response === undefined) return { description: 'Done.' };
   const schema = collector.schemaOf(endpoint.response, 'output');

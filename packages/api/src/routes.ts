@@ -11,7 +11,7 @@ export function renderRoutes(): string {
     .map(([id, endpoint]) => {
       const query = Object.keys(endpoint.query?.shape ?? {});
       const body = endpoint.upload ?? (endpoint.body === undefined ? 'none' : 'json');
-      return `  ${id}: { method: '${endpoint.method}', path: '${endpoint.path}', query: ${JSON.stringify(query)}, body: '${body}' },`;
+      return `  ${id}: { method: '${endpoint.method}', path: '${endpoint.path}', query: ${JSON.stringify(query)}, body: '${body}', answer: '${endpoint.download === undefined ? 'json' : 'stream'}' },`;
     });
   return `// Written from the endpoint table by packages/api/scripts/write-reference.ts; do not edit.
 export interface Route {
@@ -20,6 +20,7 @@ export interface Route {
   readonly query: readonly string[];
   /** \`none\`, \`json\`, or the media type of a raw body. */
   readonly body: string;
+  readonly answer: 'json' | 'stream';
 }
 
 export const ROUTES: Readonly<Record<string, Route>> = {

@@ -29,6 +29,8 @@ export interface Context {
   readonly notes: Notes;
   /** Keeps the command going after its result was printed, until the promise resolves. */
   stay(until: () => Promise<void>): void;
+  /** What must still be done when the command is interrupted; the process waits for it. */
+  onInterrupt(work: () => Promise<void>): void;
   /** Prints text on stdout before the result, as `show --watch` does; nothing in JSON mode. */
   print(text: string): void;
   /** The style of stdout. */

@@ -56,7 +56,10 @@ export function usageLine(command: AnyCommand): string {
   const words = Object.values(command.arguments).map((argument) =>
     argument.required ? argument.placeholder : `[${argument.placeholder}]`,
   );
-  return ['skein', command.name, ...words, '[options]'].join(' ');
+  const rest = Object.values(command.arguments).some((argument) => argument.takesRest);
+  return ['skein', command.name, ...(rest ? ['[options]', '--'] : []), ...words]
+    .concat(rest ? [] : ['[options]'])
+    .join(' ');
 }
 
 /** `-i, --input NAME=VALUE` */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeploymentView } from '@skein/api';
 import { GraphBuilder, tensor, writeModel } from '@skein/onnx';
 import type { BenchResult } from './commands/bench.ts';
-import type { Deployed } from './commands/deploy.ts';
+import type { Deployed } from './deploying.ts';
 import { runCli, startCli, startNodeProcess, type TestNode } from './testing/cli.ts';
 
 /** y = factor · x, for rows of two. */

@@ -32,6 +32,11 @@ export interface Argument<T> {
   readonly required: boolean;
   readonly choices?: readonly string[] | undefined;
   readonly completes: Completes;
+  /**
+   * Takes every word that is left, options included: the command line of another program. `parse`
+   * gets them as one JSON array.
+   */
+  readonly takesRest?: boolean | undefined;
   parse(text: string | undefined): T;
 }
 
@@ -210,6 +215,18 @@ export function optionalArgument(
     completes: 'nothing',
     ...hints,
     parse: (given) => (given === undefined ? undefined : readText(given)),
+  };
+}
+
+/** The command line of another program: from its first word on, nothing is read as an option. */
+export function restArgument(placeholder: string, summary: string): Argument<readonly string[]> {
+  return {
+    summary,
+    placeholder,
+    required: true,
+    completes: 'file',
+    takesRest: true,
+    parse: (given) => JSON.parse(given ?? '[]') as readonly string[],
   };
 }
 

@@ -69,6 +69,10 @@ export function parseArguments(
       break;
     }
     if (!word.startsWith('-') || word === '-') {
+      if (startsRest(positionals.length, specs.arguments)) {
+        positionals.push(...words.slice(index));
+        break;
+      }
       positionals.push(word);
       continue;
     }
@@ -121,17 +125,24 @@ function readPositionals(
   specs: { readonly arguments: ArgumentSpecs },
 ): Record<string, unknown> {
   const entries = Object.entries(specs.arguments);
+  const rest = startsRest(entries.length - 1, specs.arguments);
   const extra = positionals[entries.length];
-  if (extra !== undefined) throw usageError(`Unexpected argument "${extra}".`);
+  if (extra !== undefined && !rest) throw usageError(`Unexpected argument "${extra}".`);
   const values: Record<string, unknown> = {};
   for (const [index, [key, argument]] of entries.entries()) {
-    const text = positionals[index];
+    const words = positionals.slice(index);
+    const text = argument.takesRest && words.length > 0 ? JSON.stringify(words) : words[0];
     if (text === undefined && argument.required) {
       throw usageError(`${argument.placeholder} is missing: ${argument.summary}`);
     }
     values[key] = explained(argument.placeholder, () => argument.parse(text));
   }
   return values;
+}
+
+/** Whether the argument at this place takes all words that are left. */
+function startsRest(place: number, specs: ArgumentSpecs): boolean {
+  return Object.values(specs)[place]?.takesRest === true;
 }
 
 function readOptions(

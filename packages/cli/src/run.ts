@@ -36,6 +36,7 @@ export async function runCommandLine(
     const selected = await select(argv);
     const { command, values } = selected;
     let remain: (() => Promise<void>) | undefined;
+    const onInterrupt: (() => Promise<void>)[] = [];
     const context: Context = {
       cwd: around.cwd,
       env: around.env,
@@ -46,12 +47,19 @@ export async function runCommandLine(
       stay: (until) => {
         remain = until;
       },
+      onInterrupt: (work) => {
+        onInterrupt.push(work);
+      },
       print: (text) => {
         notes.clear();
         if (!json) around.stdout.write(text);
       },
     };
-    const result = await interruptible(command.run(context, values as never), around.signal);
+    const result = await interruptible(
+      command.run(context, values as never),
+      around.signal,
+      onInterrupt,
+    );
     notes.clear();
     const shown = json ? toJson(result) : command.render(result, style);
     if (shown !== '') around.stdout.write(shown.endsWith('\n') ? shown : `${shown}\n`);
@@ -101,14 +109,20 @@ function asksForJson(argv: readonly string[]): boolean {
 class Interrupted extends Error {}
 
 /** Rejects as soon as the signal is aborted, because not every step of a command listens to it. */
-async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function interruptible<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  onInterrupt: readonly (() => Promise<void>)[],
+): Promise<T> {
   const interrupted = Promise.withResolvers<never>();
   const stop = (): void => interrupted.reject(new Interrupted());
   signal.addEventListener('abort', stop);
   try {
     return await Promise.race([work, interrupted.promise]);
   } catch (error) {
-    throw signal.aborted ? new Interrupted() : error;
+    if (!signal.aborted) throw error;
+    for (const last of onInterrupt) await last().catch(() => undefined);
+    throw new Interrupted();
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -10,6 +10,7 @@ import { nativeRuntime } from '@skein/runtime';
 import { createAccess, type AccessMode } from './access/access.ts';
 import { accessModeFor } from './access/exposure.ts';
 import { openKeyRing } from './access/key-ring.ts';
+import { tuneCollector } from './collector.ts';
 import { BodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
@@ -18,6 +19,7 @@ import { DEFAULT_LIMITS } from './gateway/limits.ts';
 import { createModelRepository } from './gateway/model-repository.ts';
 import { createModelStatistics } from './gateway/model-statistics.ts';
 import { PayloadCodec } from './gateway/payload-codec.ts';
+import { openJobPlane } from './jobs/plane.ts';
 import { createRegistry } from './registry/registry.ts';
 import { createRuns } from './runs/runs.ts';
 import { describeComposition } from './serving/composition/describe-composition.ts';
@@ -104,6 +106,7 @@ async function bringUp(
   started: (() => unknown)[],
   stopAll: () => Promise<void>,
 ): Promise<RunningNode> {
+  tuneCollector();
   const startedAt = new Date();
   const cores = options.cores ?? availableParallelism();
   const logger = createLogger(options.log, options.logLevel);
@@ -158,11 +161,22 @@ async function bringUp(
     access: mode,
     draining,
   });
+  const jobs = await openJobPlane({
+    folder: folder.root,
+    drivers: [],
+    queues: ['default'],
+    cores,
+    log: (level, message, details) => logger[level](details ?? {}, message),
+  });
+  started.push(() => jobs.drain());
   const management = createManagement({
     control: serving,
     registry,
     runs: createRuns(state, folder.root),
     state,
+    jobs: jobs.store,
+    artifacts: jobs.artifacts,
+    sandboxes: () => jobs.sandboxes(),
     access,
     keys: access.keys,
     events: serving.events,

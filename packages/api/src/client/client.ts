@@ -8,6 +8,7 @@ import type { RequestOf, ResponseOf } from '../endpoint.ts';
 import type { EndpointOf, OperationId } from '../endpoints.ts';
 import { SkeinError } from '../errors.ts';
 import type { NodeEvent } from '../event.ts';
+import type { JobEvent } from '../job.ts';
 import { readEvents, type EventsOptions } from './events.ts';
 import { pause, retryDelay, type RetryPolicy } from './retry.ts';
 import { ROUTES, type Route } from './routes.gen.ts';
@@ -16,6 +17,7 @@ import { createTransport, type TransportOptions } from './transport.ts';
 
 export { SkeinError, type ErrorCode } from '../errors.ts';
 export type { NodeEvent } from '../event.ts';
+export type { JobEvent } from '../job.ts';
 export type { EventsOptions } from './events.ts';
 export type { RetryPolicy } from './retry.ts';
 export {
@@ -57,7 +59,7 @@ export interface InferAnswer<Outputs = Record<string, OutputTensor>> {
   readonly outputs: Outputs;
 }
 
-type Operation = Exclude<OperationId, 'streamEvents'>;
+type Operation = Exclude<OperationId, 'streamEvents' | 'streamJobEvents'>;
 
 type Method<Request, Response> = unknown extends Request
   ? (request?: Readonly<Record<string, never>>, options?: CallOptions) => Promise<Response>
@@ -83,6 +85,11 @@ export interface Client extends ManagementCalls {
   ): Promise<InferAnswer<Outputs>>;
   /** What happens on the node: first every deployment as it is, then changes and decisions. */
   events(options?: EventsOptions): AsyncGenerator<NodeEvent, void, undefined>;
+  /** What happens to jobs from now on, or after the event whose sequence number is `lastEventId`. */
+  jobEvents(
+    filter?: { readonly job?: string; readonly group?: string; readonly queue?: string },
+    options?: EventsOptions,
+  ): AsyncGenerator<JobEvent, void, undefined>;
 }
 
 /** Bound in milliseconds on the waits between tries of a call without a deadline. */
@@ -121,6 +128,11 @@ export function createClient(options: ClientOptions): Client {
     call: CallOptions = {},
   ): Promise<unknown> {
     const { path, headers, body } = prepare(route, request);
+    if (route.answer === 'stream') {
+      const { signal } = call;
+      const response = await transport.open({ method: route.method, path, headers, body, signal });
+      return response.body ?? new ReadableStream({ start: (empty) => empty.close() });
+    }
     const send = async (timeoutMs: number | undefined): Promise<unknown> => {
       const answer = await transport.send({
         method: route.method,
@@ -185,7 +197,24 @@ export function createClient(options: ClientOptions): Client {
     ]),
   ) as unknown as ManagementCalls;
 
-  return { ...calls, infer, events: (call = {}) => readEvents(transport, call) };
+  return {
+    ...calls,
+    infer,
+    events: (call = {}) =>
+      readEvents(transport, '/api/v1/events', call, ({ type, data }) => {
+        return { type, data: JSON.parse(data) } as NodeEvent;
+      }),
+    jobEvents: (filter = {}, call = {}) =>
+      readEvents(transport, pathOfJobEvents(filter), call, ({ data }) => {
+        return JSON.parse(data) as JobEvent;
+      }),
+  };
+}
+
+function pathOfJobEvents(filter: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+  const query = new URLSearchParams(given as [string, string][]).toString();
+  return query === '' ? '/api/v1/job-events' : `/api/v1/job-events?${query}`;
 }
 
 /** Sorts the fields of a request into path, query and body. */

@@ -1,14 +1,13 @@
-/** The node's events as an async iterator that reconnects where it left off. */
+/** A stream of events as an async iterator that reconnects where it left off. */
 import { SkeinError } from '../errors.ts';
-import type { NodeEvent } from '../event.ts';
-import { createEventStreamReader } from './event-stream.ts';
+import { createEventStreamReader, type ServerSentEvent } from './event-stream.ts';
 import { pause } from './retry.ts';
 import type { Transport } from './transport.ts';
 
 export interface EventsOptions {
   /** Ends the iteration. */
   readonly signal?: AbortSignal | undefined;
-  /** Id of the last history entry seen: decisions after it are sent first. */
+  /** Id of the last event seen: what has been recorded after it is sent first. */
   readonly lastEventId?: string | number | undefined;
   /** Connect again when the stream breaks. Default: true. */
   readonly reconnect?: boolean | undefined;
@@ -19,10 +18,12 @@ export interface EventsOptions {
  * does, or the node refuses for a reason that waiting does not cure.
  * @throws SkeinError as the node refuses.
  */
-export async function* readEvents(
+export async function* readEvents<Event>(
   transport: Transport,
+  path: string,
   options: EventsOptions,
-): AsyncGenerator<NodeEvent, void, undefined> {
+  read: (event: ServerSentEvent) => Event,
+): AsyncGenerator<Event, void, undefined> {
   // Ends the connection also when the consumer leaves its loop.
   const left = new AbortController();
   const signal =
@@ -36,7 +37,7 @@ export async function* readEvents(
       try {
         const response = await transport.open({
           method: 'GET',
-          path: '/api/v1/events',
+          path,
           headers: {
             accept: 'text/event-stream',
             ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
@@ -49,7 +50,7 @@ export async function* readEvents(
         for await (const chunk of decode(response)) {
           for (const event of reader.push(chunk)) {
             lastEventId = event.id ?? lastEventId;
-            yield { type: event.type, data: JSON.parse(event.data) } as NodeEvent;
+            yield read(event);
           }
           waitMs = reader.retryMs ?? waitMs;
         }

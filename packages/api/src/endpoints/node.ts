@@ -28,6 +28,8 @@ export const NODE_ENDPOINTS = {
     scope: 'read',
     status: 200,
     events: NodeEvent,
+    eventsAre:
+      'A stream of events: the `event` field is `type`, the `data` field is `data` as JSON.',
     errors: [],
     example: {},
   },

@@ -1,13 +1,13 @@
 /** `skein deploy`: a model file, or a composition, becomes something that is served. */
 import { extname, basename } from 'node:path';
-import type { DeploymentSettingsPatch, DeploymentView, VersionView } from '@skein/api';
+import type { DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { defineCommand, type Context } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
+import { serveVersion, type Deployed } from '../deploying.ts';
 import { givenFile } from '../file.ts';
 import { openModel } from '../model-file.ts';
 import {
-  argument,
   bytes,
   choice,
   decimal,
@@ -15,6 +15,7 @@ import {
   flag,
   integer,
   many,
+  optionalArgument,
   range,
   text,
 } from '../option.ts';
@@ -24,6 +25,8 @@ import { renderFields } from '../output/table.ts';
 import { formatDuration } from '../output/units.ts';
 import { rolloutOptions, rolloutPlan } from '../rollout-options.ts';
 import { tryLines } from '../sample-request.ts';
+import { lineageMetadata, modelOfRun, recordVersion } from '../train/deploy-run.ts';
+import { findRun } from '../train/find-run.ts';
 import { countingFetch, uploadNotes, type UploadProgress } from '../upload.ts';
 import { usageError } from '../usage.ts';
 
@@ -54,15 +57,6 @@ const settingsOptions = {
   cacheTtl: duration('How long a cached answer may be repeated.', { min: 1, max: 86_400_000 }),
 };
 
-export interface Deployed {
-  readonly version: VersionView;
-  readonly deployment: DeploymentView;
-  /** From the start of the upload until the version is warm. */
-  readonly tookMs: number;
-  /** Commands that call it. */
-  readonly try: readonly string[];
-}
-
 export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Serve an ONNX model or a composition, or roll a new version out.',
@@ -74,11 +68,17 @@ export const deploy = defineCommand({
       command: 'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s',
       does: 'Shift traffic to a new version by steps',
     },
+    { command: 'skein deploy --run last --name risk', does: 'What was trained last' },
     { command: 'skein deploy ocr.composition.ts --name ocr', does: 'A composition of deployments' },
   ],
-  arguments: { file: argument('FILE', 'An .onnx file, or a .ts module.', { completes: 'file' }) },
+  arguments: {
+    file: optionalArgument('FILE', 'An .onnx file, or a .ts module; or --run instead.', {
+      completes: 'file',
+    }),
+  },
   options: {
-    name: text('NAME', 'What it is called; default: the file’s name.'),
+    name: text('NAME', 'What it is called; default: the name of the file or run.'),
+    run: text('RUN', 'Deploy what a training run made; skein runs ls lists them.'),
     ...settingsOptions,
     ...rolloutOptions,
     metadata: many('KEY=TEXT', 'Free text kept with the version.'),
@@ -88,11 +88,11 @@ export const deploy = defineCommand({
     context,
     { file, name: givenName, metadata: givenMetadata, ...options },
   ): Promise<Deployed> {
-    const found = await givenFile(context.cwd, file);
-    const name = givenName ?? nameOf(file);
+    const found = await contentOf(context, file, options);
+    const name = givenName ?? nameOf(found.name);
     const settings = settingsOf(options);
     const plan = rolloutPlan(options);
-    const metadata = metadataOf(givenMetadata);
+    const metadata = { ...found.metadata, ...metadataOf(givenMetadata) };
     const started = performance.now();
 
     let onProgress: UploadProgress = () => undefined;
@@ -101,25 +101,21 @@ export const deploy = defineCommand({
     });
     const call = { signal: context.signal };
     let version: VersionView;
-    if (MODULE_EXTENSIONS.includes(extname(file).toLowerCase())) {
-      version = await client.importComposition({ name, modulePath: found.path, metadata }, call);
+    if ('modulePath' in found) {
+      const { modulePath } = found;
+      version = await client.importComposition({ name, modulePath, metadata }, call);
     } else {
-      const content = await openModel(found.path, file);
-      onProgress = uploadNotes(context.notes, `Uploading ${basename(file)}`);
-      version = await client.importModel({ name, content, metadata }, call);
+      onProgress = uploadNotes(context.notes, `Uploading ${found.name}`);
+      version = await client.importModel({ name, content: found.content, metadata }, call);
       onProgress = () => undefined;
     }
-    const deployment = await whileWarming(context, name, version.version, () =>
-      client.deploy(
-        {
-          name,
-          version: version.version,
-          ...(Object.keys(settings).length === 0 ? {} : { settings }),
-          ...(plan === undefined ? {} : { plan }),
-        },
-        call,
-      ),
-    );
+    const deployment = await serveVersion(context, client, {
+      name,
+      version: version.version,
+      settings,
+      plan,
+    });
+    if (found.run !== undefined) await recordVersion(context, options, found.run, version);
     return {
       version,
       deployment,
@@ -153,26 +149,32 @@ export const deploy = defineCommand({
   },
 });
 
-/** Shows that something is going on while the node loads and warms. */
-async function whileWarming<T>(
+type Content = {
+  /** What it is called when nobody says. */
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly run?: Run;
+} & ({ readonly modulePath: string } | { readonly content: Blob });
+
+/** A module by its path, a model by its bytes, or the model of a run with what it comes from. */
+async function contentOf(
   context: Context,
-  name: string,
-  version: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const started = performance.now();
-  const draw = (): void =>
-    context.notes.progress(
-      `Loading and warming ${name} v${version} … ${formatDuration(performance.now() - started)}`,
-    );
-  draw();
-  const timer = setInterval(draw, 100);
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-    context.notes.clear();
+  file: string | undefined,
+  options: ConnectionChoice & { readonly run: string | undefined },
+): Promise<Content> {
+  if (options.run !== undefined) {
+    if (file !== undefined) throw usageError('FILE and --run exclude each other.');
+    const run = await findRun(context, options, options.run);
+    const content = new Blob([await modelOfRun(context, options, run)]);
+    return { name: run.name, metadata: lineageMetadata(run), run, content };
   }
+  if (file === undefined) throw usageError('FILE is missing: An .onnx file, or a .ts module.');
+  const { path } = await givenFile(context.cwd, file);
+  const name = basename(file);
+  if (MODULE_EXTENSIONS.includes(extname(file).toLowerCase())) {
+    return { name, metadata: {}, modulePath: path };
+  }
+  return { name, metadata: {}, content: await openModel(path, file) };
 }
 
 type SettingsChoice = {

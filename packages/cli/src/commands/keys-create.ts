@@ -6,7 +6,7 @@ import { decimal, integer, many, text, value, withDefault } from '../option.ts';
 import { parseDuration } from '../output/units.ts';
 import { usageError } from '../usage.ts';
 
-const SCOPES = ['infer', 'read', 'admin'] as const;
+const SCOPES = ['infer', 'read', 'jobs', 'admin'] as const;
 type Scope = (typeof SCOPES)[number];
 
 export const keysCreate = defineCommand({

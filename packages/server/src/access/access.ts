@@ -22,7 +22,7 @@ export type AccessMode = 'open' | 'keys';
 const LOCAL: Caller = Object.freeze({
   actor: 'local',
   tenant: 'default',
-  scopes: Object.freeze(['infer', 'read', 'admin'] as const),
+  scopes: Object.freeze(['infer', 'read', 'jobs', 'admin'] as const),
 });
 const MAX_RETRY_MS = 60_000;
 

@@ -1,5 +1,5 @@
 /** Who calls, and what they may do. A face asks once per request and passes the tenant on. */
-export type Scope = 'infer' | 'read' | 'admin';
+export type Scope = 'infer' | 'read' | 'jobs' | 'admin';
 
 export interface Caller {
   /** The key's id, or `local` on an open loopback node. */

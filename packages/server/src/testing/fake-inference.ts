@@ -84,7 +84,7 @@ export function fakeAccess(keys?: Readonly<Record<string, readonly Scope[]>>): F
     inFlight: 0,
     authorize(authorization, scope): Caller {
       if (keys === undefined)
-        return { actor: 'local', tenant: 'default', scopes: ['infer', 'read', 'admin'] };
+        return { actor: 'local', tenant: 'default', scopes: ['infer', 'read', 'jobs', 'admin'] };
       const key = authorization?.replace('Bearer ', '');
       if (key === undefined) throw new SkeinError('KEY_MISSING', 'No key was sent.');
       const scopes = keys[key];

@@ -1,6 +1,7 @@
 /** What an operation gets and gives; its types follow from the endpoint table. */
 import type { EndpointOf, OperationId, PartOf, ResponseOf } from '@skein/api';
 import type { Caller } from '../../access/contract.ts';
+import type { Download } from './download.ts';
 
 export interface Call<Id extends OperationId> {
   readonly caller: Caller;
@@ -14,9 +15,12 @@ export interface Call<Id extends OperationId> {
 /** @throws SkeinError for every refusal. */
 export type Handler<Id extends OperationId> = (
   call: Call<Id>,
-) => Promise<ResponseOf<EndpointOf<Id>>> | ResponseOf<EndpointOf<Id>>;
+) => Promise<AnswerOf<Id>> | AnswerOf<Id>;
 
-/** The operations that answer with one value; an event stream is not one. */
-export type Operation = Exclude<OperationId, 'streamEvents'>;
+type AnswerOf<Id extends OperationId> =
+  EndpointOf<Id> extends { download: string } ? Download : ResponseOf<EndpointOf<Id>>;
+
+/** The operations that answer once; an event stream is not one. */
+export type Operation = Exclude<OperationId, 'streamEvents' | 'streamJobEvents'>;
 
 export type Handlers = { readonly [Id in Operation]: Handler<Id> };

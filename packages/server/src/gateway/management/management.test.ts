@@ -10,6 +10,7 @@ import {
   SkeinError,
   type Client,
   type Endpoint,
+  type EndpointOf,
   type ErrorBody,
   type OperationId,
 } from '@skein/api';
@@ -50,6 +51,8 @@ async function send(
 }
 
 const rows = Object.entries(ENDPOINTS) as [OperationId, Endpoint][];
+const runExample = ENDPOINTS.putRun.example
+  .body as unknown as EndpointOf<'putRun'>['body']['_input'];
 const operations = rows.filter(([, endpoint]) => endpoint.events === undefined);
 
 /** Puts in place what the examples act on, and returns ids that only then are known. */
@@ -63,6 +66,17 @@ async function populate(): Promise<{ id: string; modulePath: string; folder: str
     await client.deploy({ name, version: '2' });
   }
   const { id } = await client.createKey({ label: 'to be revoked' });
+  const work = { kind: 'command' as const, argv: ['true'] };
+  await client.enqueueJobs({
+    jobs: [
+      { id: 'job-1', work },
+      { id: 'job-2', work },
+    ],
+  });
+  await client.cancelJob({ id: 'job-2' });
+  await client.putSchedule({ schedule: 'nightly', cron: '0 3 * * *', job: { work } });
+  await client.uploadArtifact({ content: new Uint8Array() });
+  await client.putRun({ ...ENDPOINTS.putRun.example.params, ...runExample });
   return { id, modulePath, folder };
 }
 
@@ -70,10 +84,11 @@ describe.each(operations)('%s', (id, endpoint) => {
   it('does what its example asks, and answers as its schema says', async () => {
     const made = await populate();
     const { params = {}, query = {}, body, file } = endpoint.example;
-    const filled = { ...params, ...('id' in params ? { id: made.id } : {}) };
+    const filled = { ...params, ...(id === 'revokeKey' ? { id: made.id } : {}) };
     const search = new URLSearchParams(query).toString();
     const path = fillPath(endpoint.path, filled) + (search === '' ? '' : `?${search}`);
     const sent = body && 'modulePath' in body ? { ...body, modulePath: made.modulePath } : body;
+    const [before] = await node.state.audit(1);
     const answer = await send(endpoint.method, path, {
       ...(sent === undefined ? {} : { body: JSON.stringify(sent) }),
       ...(file === undefined ? {} : { body: onnxFile(9) }),
@@ -86,7 +101,7 @@ describe.each(operations)('%s', (id, endpoint) => {
       expect(endpoint.response.parse(answer.body)).toEqual(answer.body);
     }
     const [newest] = await node.state.audit(1);
-    if (endpoint.method === 'GET') expect(newest?.action).toBe('createKey');
+    if (endpoint.method === 'GET') expect(newest).toEqual(before);
     else expect(newest).toMatchObject({ action: id, actor: 'local', outcome: 'ok' });
     expect(node.faults).toEqual([]);
     await rm(made.folder, { recursive: true });

@@ -11,11 +11,13 @@ import { SkeinError, type NodeView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
+import type { JobStore } from '../../../jobs/contract.ts';
+import { openSqliteJobs } from '../../../jobs/store/sqlite/sqlite-jobs.ts';
 import type { Registry } from '../../../registry/contract.ts';
 import { createRegistry } from '../../../registry/registry.ts';
 import { createRuns } from '../../../runs/runs.ts';
 import { openFileArtifacts } from '../../../state/artifacts/file-artifacts.ts';
-import type { State } from '../../../state/contract.ts';
+import type { ArtifactStore, State } from '../../../state/contract.ts';
 import { openSqliteState } from '../../../state/sqlite/sqlite-state.ts';
 import type { ManagementLimits } from '../contract.ts';
 import { createManagement } from '../management.ts';
@@ -27,6 +29,8 @@ export interface TestNode {
   readonly registry: Registry;
   readonly control: FakeControl;
   readonly keys: Keys;
+  readonly jobs: JobStore;
+  readonly artifacts: ArtifactStore;
   /** What was logged as an error. */
   readonly faults: unknown[];
   close(): Promise<void>;
@@ -52,12 +56,17 @@ export async function startManagement(
   const access = await createAccess({ state, mode, clock: performance });
   const listeners = new Set<() => void>();
   const control = createFakeControl(registry, state, () => listeners.forEach((each) => each()));
+  const jobs = await openSqliteJobs(':memory:');
+  const artifacts = await openFileArtifacts(join(folder, 'blobs'));
   const faults: unknown[] = [];
   const management = createManagement({
     control,
     registry,
     runs: createRuns(state, folder),
     state,
+    jobs,
+    artifacts,
+    sandboxes: async () => [],
     access,
     keys: access.keys,
     events: {
@@ -92,6 +101,8 @@ export async function startManagement(
     registry,
     control,
     keys: access.keys,
+    jobs,
+    artifacts,
     faults,
     async close() {
       management.close();
@@ -99,6 +110,7 @@ export async function startManagement(
       await new Promise((resolve) => {
         server.close(resolve);
       });
+      await jobs.close();
       await state.close();
       await rm(folder, { recursive: true, force: true });
     },

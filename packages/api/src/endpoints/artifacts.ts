@@ -1,0 +1,49 @@
+/** Artifacts: what jobs read and leave behind, by content. */
+import { z } from 'zod';
+import type { Endpoint } from '../endpoint.ts';
+import { ArtifactView, Digest } from '../job.ts';
+
+const DigestParam = z.strictObject({ digest: Digest });
+const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+export const ARTIFACT_ENDPOINTS = {
+  uploadArtifact: {
+    method: 'PUT',
+    path: '/api/v1/artifacts',
+    group: 'Artifacts',
+    summary: 'Store a blob; the answer names it by its sha-256.',
+    description: 'Storing the same content again is no error and takes no space.',
+    scope: 'jobs',
+    upload: 'application/octet-stream',
+    status: 201,
+    response: ArtifactView,
+    errors: ['BODY_TOO_LARGE', 'BODY_TOO_SLOW', 'STORAGE_FULL', 'STORE_UNREACHABLE'],
+    example: { file: 'data.csv' },
+  },
+  getArtifact: {
+    method: 'GET',
+    path: '/api/v1/artifacts/{digest}',
+    group: 'Artifacts',
+    summary: 'Tell whether an artifact is there, and its size.',
+    scope: 'jobs',
+    params: DigestParam,
+    status: 200,
+    response: ArtifactView,
+    errors: ['ARTIFACT_UNKNOWN', 'STORE_UNREACHABLE'],
+    example: { params: { digest: EMPTY } },
+  },
+  downloadArtifact: {
+    method: 'GET',
+    path: '/api/v1/artifacts/{digest}/content',
+    group: 'Artifacts',
+    summary: 'Stream the content of an artifact, verified against its digest.',
+    description:
+      'The answer carries the size; one that breaks off was found to be corrupt on the way.',
+    scope: 'jobs',
+    params: DigestParam,
+    status: 200,
+    download: 'application/octet-stream',
+    errors: ['ARTIFACT_UNKNOWN', 'ARTIFACT_CORRUPT', 'STORE_UNREACHABLE'],
+    example: { params: { digest: EMPTY } },
+  },
+} as const satisfies Record<string, Endpoint>;

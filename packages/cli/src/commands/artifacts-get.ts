@@ -1,0 +1,26 @@
+/** `skein artifacts get`: brings an artifact to this machine. */
+import { resolve } from 'node:path';
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { downloadArtifact } from '../jobs/outputs.ts';
+import { argument, text } from '../option.ts';
+import { formatBytes } from '../output/units.ts';
+
+export const artifactsGet = defineCommand({
+  name: 'artifacts get',
+  summary: 'Fetch an artifact by its digest; it is verified on the way.',
+  examples: [{ command: 'skein artifacts get DIGEST --out data.csv', does: 'Into a file' }],
+  arguments: { digest: argument('DIGEST', 'sha-256 in hex.') },
+  options: {
+    out: text('FILE', 'Where to write it; default: the digest.', { completes: 'file' }),
+    ...connectionOptions,
+  },
+  async run(context, { digest, out, ...choice }) {
+    const { client } = await connect(context, choice);
+    const { sizeBytes } = await client.getArtifact({ digest }, { signal: context.signal });
+    const file = resolve(context.cwd, out ?? digest);
+    await downloadArtifact(client, digest, file, context.signal);
+    return { digest, sizeBytes, file };
+  },
+  render: ({ file, sizeBytes }, style) => `${file} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
+});

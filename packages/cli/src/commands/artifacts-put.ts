@@ -1,0 +1,25 @@
+/** `skein artifacts put`: stores a file by its content. */
+import { openAsBlob } from 'node:fs';
+import { basename } from 'node:path';
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { givenFile } from '../file.ts';
+import { argument } from '../option.ts';
+import { formatBytes } from '../output/units.ts';
+import { countingFetch, uploadNotes } from '../upload.ts';
+
+export const artifactsPut = defineCommand({
+  name: 'artifacts put',
+  summary: 'Store a file; its sha-256 is its name.',
+  examples: [{ command: 'skein artifacts put data.csv', does: 'The digest is printed' }],
+  arguments: { file: argument('FILE', 'The file.', { completes: 'file' }) },
+  options: connectionOptions,
+  async run(context, { file, ...choice }) {
+    const { path } = await givenFile(context.cwd, file);
+    const onProgress = uploadNotes(context.notes, `Uploading ${basename(file)}`);
+    const { client } = await connect(context, choice, { fetch: countingFetch(onProgress) });
+    const content = await openAsBlob(path);
+    return client.uploadArtifact({ content }, { signal: context.signal });
+  },
+  render: ({ digest, sizeBytes }, style) => `${digest} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
+});

@@ -1,0 +1,27 @@
+/** `skein jobs cancel`: ends jobs that wait or run. */
+import type { JobView } from '@skein/api';
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { restArgument, text, withDefault } from '../option.ts';
+import { stateText } from '../output/job.ts';
+
+export const jobsCancel = defineCommand({
+  name: 'jobs cancel',
+  summary: 'Cancel jobs; a running attempt is dead within a second.',
+  examples: [{ command: 'skein jobs cancel ID', does: 'Wherever it runs' }],
+  arguments: { ids: restArgument('ID…', 'The jobs.') },
+  options: {
+    reason: withDefault(text('TEXT', 'Why, for the record.'), 'cancelled by hand'),
+    ...connectionOptions,
+  },
+  async run(context, { ids, reason, ...choice }) {
+    const { client } = await connect(context, choice);
+    const jobs: JobView[] = [];
+    for (const id of ids) {
+      jobs.push(await client.cancelJob({ id, reason }, { signal: context.signal }));
+    }
+    return { jobs };
+  },
+  render: ({ jobs }, style) =>
+    jobs.map((job) => `${job.id} ${stateText(job.state, style)}`).join('\n'),
+});

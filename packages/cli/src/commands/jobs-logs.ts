@@ -1,0 +1,40 @@
+/** `skein jobs logs`: what a job printed, or prints. */
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { followJob } from '../jobs/follow.ts';
+import { argument, flag, integer } from '../option.ts';
+import { endText } from '../output/job.ts';
+
+const PIECE_BYTES = 1024 * 1024;
+
+export const jobsLogs = defineCommand({
+  name: 'jobs logs',
+  summary: 'Print what a job wrote to stdout and stderr.',
+  examples: [
+    { command: 'skein jobs logs -f ID', does: 'Follow it to its end' },
+    { command: 'skein jobs logs ID --attempt 1', does: 'An earlier attempt' },
+  ],
+  arguments: { id: argument('ID', 'The job.') },
+  options: {
+    follow: flag('Go on until the job has ended; exits 1 when it fails.', { short: 'f' }),
+    attempt: integer('N', 'Number of the attempt; default: the last.', { min: 1, max: 1000 }),
+    ...connectionOptions,
+  },
+  async run(context, { id, follow, attempt, ...choice }) {
+    const { client } = await connect(context, choice);
+    if (follow) return { job: await followJob(context, client, id) };
+    let text = '';
+    for (let offset = 0; ;) {
+      const piece = await client.readJobLog(
+        { id, offset, maxBytes: PIECE_BYTES, ...(attempt === undefined ? {} : { attempt }) },
+        { signal: context.signal },
+      );
+      if (context.json) text += piece.text;
+      else context.print(piece.text);
+      if (piece.next === offset || piece.next >= piece.sizeBytes) return { text };
+      offset = piece.next;
+    }
+  },
+  render: ({ job }, style) => (job === undefined ? '' : endText(job, style)),
+  exitCode: ({ job }) => (job === undefined || job.state === 'succeeded' ? 0 : 1),
+});

@@ -1,0 +1,18 @@
+/** `skein jobs revive`: brings dead letters back. */
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { argument } from '../option.ts';
+import { stateText } from '../output/job.ts';
+
+export const jobsRevive = defineCommand({
+  name: 'jobs revive',
+  summary: 'Bring a failed, dead or cancelled job back, with the children that it failed.',
+  examples: [{ command: 'skein jobs revive ID', does: 'After its cause is mended' }],
+  arguments: { id: argument('ID', 'The job.') },
+  options: connectionOptions,
+  async run(context, { id, ...choice }) {
+    const { client } = await connect(context, choice);
+    return client.reviveJob({ id }, { signal: context.signal });
+  },
+  render: (job, style) => `${job.id} is ${stateText(job.state, style)} again`,
+});

@@ -1,0 +1,17 @@
+/** `skein queue drain`. */
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { argument } from '../option.ts';
+
+export const queueDrain = defineCommand({
+  name: 'queue drain',
+  summary: 'Accept nothing more into a queue; what waits still runs.',
+  examples: [{ command: 'skein queue drain default', does: 'Before maintenance' }],
+  arguments: { queue: argument('NAME', 'The queue.') },
+  options: connectionOptions,
+  async run(context, { queue, ...choice }) {
+    const { client } = await connect(context, choice);
+    return client.setQueueMode({ queue, mode: 'draining' }, { signal: context.signal });
+  },
+  render: ({ queue, mode }, style) => `${style.bold(queue)} is ${mode}`,
+});

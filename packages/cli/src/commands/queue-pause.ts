@@ -1,0 +1,17 @@
+/** `skein queue pause`. */
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { argument } from '../option.ts';
+
+export const queuePause = defineCommand({
+  name: 'queue pause',
+  summary: 'Start nothing more from a queue; what runs goes on.',
+  examples: [{ command: 'skein queue pause default', does: 'Nothing starts until it is opened' }],
+  arguments: { queue: argument('NAME', 'The queue.') },
+  options: connectionOptions,
+  async run(context, { queue, ...choice }) {
+    const { client } = await connect(context, choice);
+    return client.setQueueMode({ queue, mode: 'paused' }, { signal: context.signal });
+  },
+  render: ({ queue, mode }, style) => `${style.bold(queue)} is ${mode}`,
+});

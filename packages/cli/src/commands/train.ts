@@ -1,0 +1,159 @@
+/** `skein train`: a model learns from rows, on this machine, and becomes a version. */
+import { resolve } from 'node:path';
+import type { DeploymentView, Run, VersionView } from '@skein/api';
+import { fileStore } from '@skein/train/files';
+import { defineCommand, type Context } from '../command.ts';
+import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
+import { serveVersion } from '../deploying.ts';
+import { unwritable } from '../file.ts';
+import { optionalArgument, text } from '../option.ts';
+import { renderReport } from '../output/run.ts';
+import { renderFields } from '../output/table.ts';
+import { formatBytes, formatDuration, formatNumber } from '../output/units.ts';
+import { tryLines } from '../sample-request.ts';
+import { lineageMetadata, recordVersion } from '../train/deploy-run.ts';
+import { findRun } from '../train/find-run.ts';
+import { flagsOf, trainingOptions } from '../train/options.ts';
+import { originOf } from '../train/origin.ts';
+import { resumeRun, startRun, type TrainingOutcome } from '../train/training-run.ts';
+import { usageError } from '../usage.ts';
+
+interface Trained {
+  readonly run: Run;
+  /** Absolute path of the trained model. */
+  readonly model: string;
+  readonly tookMs: number;
+  readonly deployment?: DeploymentView;
+  /** Commands to go on with. */
+  readonly try: readonly string[];
+}
+
+export const train = defineCommand({
+  name: 'train',
+  summary: 'Train an ONNX model, or a network that is built, on rows of a file.',
+  details:
+    'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch that does best on the validation rows is the result. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; a node that runs is told of it, but training needs none. Ctrl-C keeps a checkpoint and says how to go on, which ends with the same bits as a run that was never stopped. A configuration file says the same in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
+  examples: [
+    {
+      command: 'skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk',
+      does: 'Build a network, train it, serve it',
+    },
+    {
+      command: "skein train model.onnx --data images/ --freeze '^features' --lr 1e-4",
+      does: 'Train the last layers of a model on folders of images',
+    },
+    { command: 'skein train --resume last', does: 'Go on with a run that was stopped' },
+  ],
+  arguments: {
+    file: optionalArgument('MODEL', 'An .onnx file to begin with.', { completes: 'file' }),
+  },
+  options: {
+    ...trainingOptions,
+    config: text('FILE', 'A TypeScript file that exports a training.', { completes: 'file' }),
+    resume: text('RUN', 'Go on with a run from its checkpoint, as it was started.'),
+    name: text('NAME', 'What the run is called; default: after the model.'),
+    out: text('FILE', 'Where the trained model is written; default: trained.onnx, or nowhere with --deploy.', {
+      completes: 'file',
+    }),
+    deploy: text('NAME', 'Serve the result under this name.'),
+    ...connectionOptions,
+  },
+  async run(context, { file, config, resume, name, out, deploy, ...options }): Promise<Trained> {
+    const began = performance.now();
+    const flags = flagsOf(options, file, name);
+    // A node that is not there is better missed now than after hours of training.
+    if (deploy !== undefined) await (await connect(context, options)).client.getNode();
+    const work =
+      resume === undefined
+        ? startRun(context, options, await originOf(context.cwd, flags, config))
+        : resumed(context, options, resume, [...Object.keys(flags), ...(config ? ['config'] : [])]);
+    context.onInterrupt(async () => sayHowToGoOn(context, (await work).run));
+    const outcome = await work;
+    outcome.folder.close();
+    const model = await written(context, outcome, out ?? (deploy ? undefined : 'trained.onnx'));
+    const done = { run: outcome.run, model, tookMs: performance.now() - began };
+    if (outcome.model === undefined || context.signal.aborted) return { ...done, try: [] };
+    if (deploy === undefined) {
+      const next = [`skein deploy --run ${outcome.run.id} --name NAME`];
+      return { ...done, try: [`skein runs show ${outcome.run.id}`, ...next] };
+    }
+    return { ...done, ...(await served(context, options, outcome, deploy)) };
+  },
+  render({ run, model, tookMs, deployment, try: lines }, style) {
+    const { result, steps } = run;
+    const best = result?.bestEpoch === undefined ? '' : `, best in epoch ${result.bestEpoch}`;
+    const fields: [string, string][] = [
+      ['run', run.id],
+      ['steps', `${formatNumber(steps.done)}${best}`],
+      ['model', `${model} (${formatBytes(result?.sizeBytes ?? 0)})`],
+    ];
+    const head =
+      deployment === undefined
+        ? `${style.green('✓')} ${style.bold(run.name)} is trained`
+        : `${style.green('✓')} ${style.bold(run.name)} is trained, and served as ${style.bold(deployment.name)} v${deployment.targets.at(-1)?.version ?? '?'}`;
+    return [
+      `${head} ${style.dim(`(${formatDuration(tookMs)})`)}`,
+      renderFields(fields, style).replaceAll(/^/gm, '  '),
+      ...(result?.report === undefined ? [] : ['', renderReport(result.report, style)]),
+      ...(lines.length === 0 ? [] : ['', 'Try:', ...lines.map((line) => `  ${style.cyan(line)}`)]),
+    ].join('\n');
+  },
+});
+
+/** A resumed run keeps what it was started with. */
+async function resumed(
+  context: Context,
+  choice: ConnectionChoice,
+  wanted: string,
+  others: readonly string[],
+): Promise<TrainingOutcome> {
+  if (others.length > 0) {
+    throw usageError(
+      `--resume goes on with what the run was started with; it takes none of ${others.join(', ')}.`,
+    );
+  }
+  return resumeRun(context, choice, (await findRun(context, choice, wanted)).id);
+}
+
+function sayHowToGoOn(context: Context, { id, steps, status }: Run): void {
+  if (status !== 'interrupted') return;
+  context.notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
+  context.notes.line(`  ${context.notes.style.cyan(`skein train --resume ${id}`)}`);
+}
+
+/** The path at which the trained model lies. */
+async function written(
+  context: Context,
+  { folder, model }: TrainingOutcome,
+  out: string | undefined,
+): Promise<string> {
+  if (out === undefined || model === undefined) return folder.file('model.onnx');
+  const path = resolve(context.cwd, out);
+  await fileStore(path)
+    .save(model)
+    .catch((error: unknown) => {
+      throw unwritable(out, error);
+    });
+  return path;
+}
+
+async function served(
+  context: Context,
+  choice: ConnectionChoice,
+  { run, model }: TrainingOutcome,
+  name: string,
+): Promise<Pick<Trained, 'run' | 'deployment' | 'try'>> {
+  const { client, url, key } = await connect(context, choice);
+  const content = new Uint8Array(model ?? []);
+  const version: VersionView = await client.importModel({
+    name,
+    content,
+    metadata: lineageMetadata(run),
+  });
+  const deployment = await serveVersion(context, client, { name, version: version.version });
+  return {
+    run: await recordVersion(context, choice, run, version),
+    deployment,
+    try: tryLines(deployment, url, key !== undefined),
+  };
+}

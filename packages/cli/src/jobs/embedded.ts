@@ -1,0 +1,50 @@
+/**
+ * The node that a job goes to: one that is named or runs on the data folder, or else one that is
+ * started in this process for as long as the job takes. It is the same node either way.
+ */
+import type { Client } from '@skein/api/client';
+import type { Context } from '../command.ts';
+import {
+  connect,
+  dataFolder,
+  explicitUrl,
+  runningNodeUrl,
+  type ConnectionChoice,
+} from '../connection.ts';
+
+export interface JobConnection {
+  readonly client: Client;
+  /** Ends the node if it was started here. */
+  close(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+/** @param mayStart whether a node may be started: not for work that is to outlive this process. */
+export async function connectOrStart(
+  context: Context,
+  choice: ConnectionChoice,
+  mayStart: boolean,
+): Promise<JobConnection> {
+  const folder = dataFolder(context, choice.data);
+  const named = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
+  if (named !== undefined || !mayStart) {
+    const { client } = await connect(context, choice);
+    return { client, close: async () => undefined };
+  }
+  context.notes.progress('No node is running here: starting one for this job …');
+  const { startNode } = await import('@skein/server');
+  const node = await startNode({
+    host: '127.0.0.1',
+    port: 0,
+    portIsDefault: false,
+    grpcPort: 0,
+    grpcPortIsDefault: false,
+    dataFolder: folder,
+    maxBodyBytes: MAX_BODY_BYTES,
+    log: 'off',
+    access: 'auto',
+  });
+  const { client } = await connect(context, { ...choice, server: node.url });
+  return { client, close: () => node.drain() };
+}

@@ -1,0 +1,91 @@
+/** Follows a job to its end: its log as it comes, its progress, and every new attempt. */
+import type { JobView } from '@skein/api';
+import type { Client } from '@skein/api/client';
+import type { Context } from '../command.ts';
+import { bar } from '../output/notes.ts';
+import { formatShare } from '../output/units.ts';
+import { hasEnded } from '../output/job.ts';
+
+const LOG_PIECE_BYTES = 256 * 1024;
+
+/**
+ * Prints the log from its start; resolves with the job as it ended.
+ *
+ * Events only say that there is something to read; what is read comes from offsets, so that nothing
+ * is printed twice or lost when the connection breaks.
+ */
+export async function followJob(context: Context, client: Client, id: string): Promise<JobView> {
+  const leave = new AbortController();
+  const signal = AbortSignal.any([context.signal, leave.signal]);
+  const log = createLogReader(context, client, id);
+  try {
+    // Opened first, so that nothing happens between the look and the stream.
+    const events = client.jobEvents({ job: id }, { signal });
+    const next = events.next();
+    let job = await client.getJob({ id }, { signal });
+    await log.catchUp(job);
+    let pending: Promise<IteratorResult<unknown, unknown>> = next;
+    while (!hasEnded(job.state)) {
+      const { done } = await Promise.race([pending, tick(signal)]);
+      if (done === true) break;
+      if (done === false) pending = events.next();
+      job = await client.getJob({ id }, { signal });
+      await log.catchUp(job);
+      drawProgress(context, job);
+    }
+    pending.catch(() => undefined);
+    context.notes.clear();
+    return job;
+  } finally {
+    leave.abort();
+  }
+}
+
+/** An event stream that has died quietly costs a second, not the end. */
+function tick(signal: AbortSignal): Promise<{ readonly done?: undefined }> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(finish, 1000);
+    signal.addEventListener('abort', finish, { once: true });
+    function finish(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      resolve({});
+    }
+  });
+}
+
+function drawProgress({ notes }: Context, job: JobView): void {
+  if (job.state === 'running' && job.progress !== undefined) {
+    const { fraction, message } = job.progress;
+    notes.progress(`${bar(fraction, 20)} ${formatShare(fraction)} ${message}`);
+  } else if (job.state !== 'running') {
+    notes.progress(
+      `${job.name}: ${job.state}${job.message === undefined ? '' : `, ${job.message}`}`,
+    );
+  }
+}
+
+function createLogReader(context: Context, client: Client, id: string) {
+  let attempt = 1;
+  let offset = 0;
+  return {
+    /** Prints all that there is. */
+    async catchUp(job: JobView): Promise<void> {
+      const last = job.attempts.at(-1)?.number ?? 0;
+      while (attempt <= last) {
+        const piece = await client.readJobLog(
+          { id, attempt, offset, maxBytes: LOG_PIECE_BYTES },
+          { signal: context.signal },
+        );
+        if (piece.text !== '') context.print(piece.text);
+        const grew = piece.next > offset;
+        offset = piece.next;
+        if (grew) continue;
+        if (attempt === last) return;
+        attempt += 1;
+        offset = 0;
+        context.notes.line(context.notes.style.dim(`— attempt ${attempt} —`));
+      }
+    },
+  };
+}

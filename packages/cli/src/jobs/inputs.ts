@@ -1,0 +1,130 @@
+/**
+ * What a command reads: files and folders of this machine, uploaded as artifacts under the paths by
+ * which the command knows them.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, openAsBlob } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import type { Context } from '../command.ts';
+import { formatBytes } from '../output/units.ts';
+import { usageError } from '../usage.ts';
+
+/** Files that one job may take with it. */
+const MAX_FILES = 10_000;
+
+export interface Input {
+  /** Relative, with `/`, as the command sees it. */
+  readonly path: string;
+  readonly digest: string;
+}
+
+interface FoundFile {
+  readonly path: string;
+  readonly file: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * The files that are named, and with `guess` those words of the command line that name a file below
+ * the working directory: `python3 clean.py data.csv` brings both of its files.
+ */
+export async function findInputs(
+  cwd: string,
+  named: readonly string[],
+  argv: readonly string[],
+  guess: boolean,
+): Promise<readonly FoundFile[]> {
+  const found = new Map<string, FoundFile>();
+  for (const name of named) {
+    for (const file of await filesAt(cwd, name)) found.set(file.path, file);
+  }
+  for (const word of guess ? argv : []) {
+    const path = pathBelow(cwd, word);
+    if (path === undefined || isAbsolute(word) || found.has(path)) continue;
+    const file = join(cwd, path);
+    const info = await stat(file).catch(() => undefined);
+    if (info?.isFile() === true) found.set(path, { path, file, sizeBytes: info.size });
+  }
+  if (found.size > MAX_FILES) {
+    throw usageError(`${found.size} files are more than one job can take; pack them first.`);
+  }
+  return [...found.values()];
+}
+
+/** Uploads what the node does not have yet. */
+export async function uploadInputs(
+  context: Context,
+  client: Client,
+  files: readonly FoundFile[],
+): Promise<readonly Input[]> {
+  const call = { signal: context.signal };
+  const inputs: Input[] = [];
+  for (const [index, { path, file, sizeBytes }] of files.entries()) {
+    context.notes.progress(
+      `Uploading ${path} (${formatBytes(sizeBytes)}, ${index + 1} of ${files.length})`,
+    );
+    const digest = await digestOf(file);
+    if (!(await isStored(client, digest, context.signal))) {
+      const content = await openAsBlob(file);
+      const stored = await client.uploadArtifact({ content }, call);
+      if (stored.digest !== digest) {
+        throw new SkeinError('FILE_UNREADABLE', `${path} changed while it was uploaded.`);
+      }
+    }
+    inputs.push({ path, digest });
+  }
+  context.notes.clear();
+  return inputs;
+}
+
+async function isStored(client: Client, digest: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await client.getArtifact({ digest }, { signal });
+    return true;
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === 'ARTIFACT_UNKNOWN') return false;
+    throw error;
+  }
+}
+
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+/** A file, or all files of a folder. */
+async function filesAt(cwd: string, name: string): Promise<FoundFile[]> {
+  const path = pathBelow(cwd, name);
+  if (path === undefined) {
+    throw usageError(`--input ${name}: it must lie below the working directory.`);
+  }
+  const file = join(cwd, path);
+  const info = await stat(file).catch(() => undefined);
+  if (info === undefined) throw new SkeinError('FILE_UNREADABLE', `There is no file ${name}.`);
+  if (!info.isDirectory()) return [{ path, file, sizeBytes: info.size }];
+  const entries = await readdir(file, { recursive: true, withFileTypes: true });
+  return Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry): Promise<FoundFile> => {
+        const full = join(entry.parentPath, entry.name);
+        const { size } = await stat(full);
+        return { path: slashed(relative(cwd, full)), file: full, sizeBytes: size };
+      }),
+  );
+}
+
+/** @returns absent when it is not below the directory. */
+function pathBelow(cwd: string, name: string): string | undefined {
+  const path = relative(cwd, resolve(cwd, name));
+  if (path === '' || path.startsWith('..') || isAbsolute(path)) return undefined;
+  return slashed(path);
+}
+
+function slashed(path: string): string {
+  return path.split(sep).join('/');
+}

@@ -1,0 +1,65 @@
+/** Brings what a job left behind to this machine. */
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import type { Context } from '../command.ts';
+import { formatBytes } from '../output/units.ts';
+
+export interface Output {
+  readonly path: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+/** Writes each output at its path below the folder; a file appears whole or not at all. */
+export async function downloadOutputs(
+  context: Context,
+  client: Client,
+  outputs: readonly Output[],
+  folder: string,
+): Promise<readonly string[]> {
+  const written: string[] = [];
+  for (const output of outputs) {
+    const file = resolve(folder, output.path);
+    const inside = relative(folder, file);
+    if (inside.startsWith('..') || isAbsolute(inside)) {
+      throw new SkeinError(
+        'INTERNAL',
+        `The node names an output outside the folder: ${output.path}`,
+      );
+    }
+    context.notes.progress(`Fetching ${output.path} (${formatBytes(output.sizeBytes)})`);
+    await mkdir(dirname(file), { recursive: true });
+    await downloadArtifact(client, output.digest, file, context.signal);
+    written.push(join(folder, inside));
+  }
+  context.notes.clear();
+  return written;
+}
+
+/** @throws SkeinError ARTIFACT_UNKNOWN, NODE_UNREACHABLE when it breaks off; no part of the file stays. */
+export async function downloadArtifact(
+  client: Client,
+  digest: string,
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const content = await client.downloadArtifact({ digest }, { signal });
+  const part = `${file}.${process.pid}.part`;
+  try {
+    await pipeline(Readable.fromWeb(content as never), createWriteStream(part), { signal });
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    if (signal.aborted) throw error;
+    throw new SkeinError(
+      'NODE_UNREACHABLE',
+      `The artifact ${digest.slice(0, 12)} could not be written to ${file}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,91 @@
+/** Jobs as people read them. */
+import type { JobState, JobView } from '@skein/api';
+import { renderFields } from './table.ts';
+import type { Style } from './style.ts';
+import { formatAge, formatBytes, formatDuration } from './units.ts';
+
+export function hasEnded(state: JobState): boolean {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'dead';
+}
+
+export function stateText(state: JobState, style: Style): string {
+  if (state === 'succeeded') return style.green(state);
+  if (state === 'running') return style.cyan(state);
+  if (state === 'failed' || state === 'dead') return style.red(state);
+  return state === 'cancelled' ? style.yellow(state) : state;
+}
+
+/** `1.25 s`: how long the last attempt took, or has taken so far. */
+export function tookText(job: JobView, now: number): string {
+  const last = job.attempts.at(-1);
+  if (last === undefined) return '–';
+  const end = last.endedAt === undefined ? now : Date.parse(last.endedAt);
+  return formatDuration(Math.max(0, end - Date.parse(last.startedAt)));
+}
+
+/** What the kernel counted: `0.42 s cpu, 61.0 MiB`. */
+export function usageText(usage: Readonly<Record<string, number>> | undefined): string {
+  if (usage === undefined) return '–';
+  const parts: string[] = [];
+  if (usage['cpuMs'] !== undefined) parts.push(`${formatDuration(usage['cpuMs'])} cpu`);
+  if (usage['wallMs'] !== undefined) parts.push(`${formatDuration(usage['wallMs'])} wall`);
+  if (usage['peakMemoryBytes'] !== undefined) {
+    parts.push(`${formatBytes(usage['peakMemoryBytes'])} memory`);
+  }
+  return parts.length === 0 ? '–' : parts.join(', ');
+}
+
+/** One line for the end of a job. */
+export function endText(job: JobView, style: Style): string {
+  const usage = usageText(job.attempts.at(-1)?.usage);
+  const mark = job.state === 'succeeded' ? style.green('✓') : style.red('✗');
+  const cached = job.cachedFrom === undefined ? '' : ` (kept result of ${job.cachedFrom})`;
+  const why = job.message === undefined ? '' : `: ${job.message}`;
+  const cause = job.cause === undefined ? '' : ` (${job.cause})`;
+  return `${mark} ${style.bold(job.name)} ${job.state}${cached}${cause}${why}${usage === '–' ? '' : style.dim(`  ${usage}`)}`;
+}
+
+export function renderJob(job: JobView, style: Style): string {
+  const now = Date.now();
+  const fields: [string, string][] = [
+    ['id', job.id],
+    ['state', stateText(job.state, style)],
+    ['queue', `${job.queue}, tenant ${job.tenant}, priority ${job.priority}`],
+    ['work', workText(job)],
+    ['asks for', `${job.resources.cores} cores, ${formatBytes(job.resources.memoryBytes)}`],
+    ['enqueued', formatAge(job.enqueuedAt, now)],
+  ];
+  if (job.cause !== undefined) fields.push(['cause', job.cause]);
+  if (job.message !== undefined) fields.push(['message', job.message]);
+  if (job.requires.length > 0) fields.push(['requires', job.requires.join(', ')]);
+  if (job.parents.length > 0) fields.push(['after', job.parents.join(', ')]);
+  if (job.notBefore !== undefined && job.attempts.length === 0) {
+    fields.push(['not before', job.notBefore]);
+  }
+  if (job.cachedFrom !== undefined) fields.push(['result of', job.cachedFrom]);
+  for (const attempt of job.attempts) {
+    const outcome = attempt.outcome ?? 'running';
+    const message = attempt.message === undefined ? '' : `: ${attempt.message}`;
+    fields.push([
+      `attempt ${attempt.number}`,
+      `${outcome}${message} on ${attempt.worker}, ${usageText(attempt.usage)}`,
+    ]);
+  }
+  for (const output of job.result?.outputs ?? []) {
+    fields.push([
+      'output',
+      `${output.path} (${formatBytes(output.sizeBytes)}) ${style.dim(output.digest.slice(0, 12))}`,
+    ]);
+  }
+  return `${style.bold(job.name)}\n${renderFields(fields, style)}`;
+}
+
+function workText({ work }: JobView): string {
+  if (work.kind === 'task') return `task ${work.task}`;
+  const sandbox = work.sandbox === undefined ? '' : ` in ${work.sandbox}`;
+  return `${work.argv.map(quoted).join(' ')}${work.trusted ? ' (trusted)' : ''}${sandbox}`;
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word);
+}

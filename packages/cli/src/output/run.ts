@@ -1,0 +1,182 @@
+/** Training runs as text. Pure: the time is a parameter. */
+import type { Run, RunReport, RunSummary } from '@skein/api';
+import { formatMetric, metricTitle } from '../train/progress.ts';
+import type { Style } from './style.ts';
+import { renderFields, renderTable } from './table.ts';
+import { formatAge, formatDuration, formatShare } from './units.ts';
+
+const STATUS_COLOURS = {
+  running: 'cyan',
+  finished: 'green',
+  interrupted: 'yellow',
+  failed: 'red',
+} as const satisfies Record<Run['status'], keyof Style>;
+
+export function runStatus({ status }: Pick<Run, 'status'>, style: Style): string {
+  return style[STATUS_COLOURS[status]](status);
+}
+
+/** The numbers of a run that a list has room for. */
+export function headlineOf({ result, last }: Pick<RunSummary, 'result' | 'last'>): string {
+  const report = result?.report;
+  if (report?.kind === 'classification') {
+    const auc = report.auc === undefined ? '' : `, AUC ${formatMetric(report.auc)}`;
+    return `accuracy ${formatMetric(report.accuracy)}${auc}`;
+  }
+  if (report?.kind === 'regression') {
+    return `RMSE ${formatMetric(report.rmse)}, R² ${formatMetric(report.r2)}`;
+  }
+  return last === undefined ? '' : `loss ${formatMetric(last.loss)}`;
+}
+
+export function versionsOf({ versions }: Pick<Run, 'versions'>): string {
+  return versions.map(({ model, version }) => `${model} v${version}`).join(', ');
+}
+
+export function renderRuns(runs: readonly RunSummary[], style: Style, now: number): string {
+  return renderTable(
+    [
+      { title: 'RUN' },
+      { title: 'STATUS' },
+      { title: 'TASK' },
+      { title: 'EPOCH', align: 'right' },
+      { title: 'RESULT' },
+      { title: 'STARTED' },
+      { title: 'VERSION' },
+    ],
+    runs.map((run) => [
+      style.bold(run.id),
+      runStatus(run, style),
+      run.task,
+      `${run.last?.epoch ?? 0}/${String(run.plan['epochs'] ?? '?')}`,
+      headlineOf(run),
+      formatAge(run.startedAt, now),
+      versionsOf(run),
+    ]),
+    style,
+  );
+}
+
+export function renderReport(report: RunReport, style: Style): string {
+  const rows = `${report.rows.toLocaleString('en')} validation rows`;
+  if (report.kind === 'regression') {
+    const fields: [string, string][] = [
+      ['loss', formatMetric(report.loss)],
+      ['MAE', formatMetric(report.mae)],
+      ['RMSE', formatMetric(report.rmse)],
+      ['R²', formatMetric(report.r2)],
+    ];
+    return `${style.bold('On')} ${rows}\n${renderFields(fields, style)}`;
+  }
+  const { calibration } = report;
+  const fields: [string, string][] = [
+    ['loss', formatMetric(report.loss)],
+    ['accuracy', formatShare(report.accuracy)],
+    ['macro F1', formatMetric(report.macroF1)],
+    ...(report.auc === undefined ? [] : [['AUC', formatMetric(report.auc)] as [string, string]]),
+    [
+      'calibration',
+      `error ${formatMetric(calibration.error)}, Brier ${formatMetric(calibration.brier)}`,
+    ],
+  ];
+  const matrix = confusionTable(report, style);
+  return [
+    `${style.bold('On')} ${rows}`,
+    renderFields(fields, style),
+    ...(matrix === '' ? [] : ['', matrix]),
+  ].join('\n');
+}
+
+/** More classes than this fit no terminal. */
+const WIDEST_MATRIX = 12;
+
+function confusionTable(
+  { confusion, classes }: RunReport & { kind: 'classification' },
+  style: Style,
+): string {
+  if (confusion.length === 0 || confusion.length > WIDEST_MATRIX) return '';
+  return renderTable(
+    [
+      { title: 'TRUE ↓ PREDICTED →' },
+      ...classes.map((name) => ({ title: name, align: 'right' as const })),
+    ],
+    confusion.map((row, i) => [classes[i] ?? String(i), ...row.map(String)]),
+    style,
+  );
+}
+
+export function renderRun(run: Run, style: Style, now: number): string {
+  const { lineage, result, steps } = run;
+  const { code, environment, parent } = lineage;
+  const fields: [string, string][] = [
+    ['started', formatAge(run.startedAt, now)],
+    ['steps', `${steps.done.toLocaleString('en')} of ${steps.planned.toLocaleString('en')}`],
+    ...(result?.bestEpoch === undefined
+      ? []
+      : [['best epoch', String(result.bestEpoch)] as [string, string]]),
+    ...(run.versions.length === 0
+      ? []
+      : [['deployed as', versionsOf(run)] as [string, string]]),
+    ...lineage.data.map(
+      ({ role, path, digest, rows }): [string, string] => [
+        role === 'training' ? 'data' : 'validation',
+        `${path}, ${rows.toLocaleString('en')} rows, sha-256 ${digest.slice(0, 12)}…`,
+      ],
+    ),
+    ['parent', `${parent.path}, sha-256 ${parent.digest.slice(0, 12)}…`],
+    ...(result === undefined
+      ? []
+      : [['result', `sha-256 ${result.digest.slice(0, 12)}…`] as [string, string]]),
+    ['code', `Skein ${code.skein}${code.commit === undefined ? '' : `, commit ${shortCommit(code.commit)}`}`],
+    [
+      'environment',
+      `${environment.cpu}, ${environment.platform}, Node ${environment.node}, ONNX Runtime ${environment.onnxRuntime}`,
+    ],
+    [
+      'plan',
+      Object.entries(run.plan)
+        .map(([key, value]) => `${key} ${String(value)}`)
+        .join(', '),
+    ],
+  ];
+  const reason = run.reason === '' ? '' : style.dim(`  ${run.reason}`);
+  return [
+    `${style.bold(run.id)}  ${runStatus(run, style)}${reason}`,
+    renderFields(fields, style),
+    ...(run.epochs.length === 0 ? [] : [epochTable(run, style)]),
+    ...(result?.report === undefined ? [] : [renderReport(result.report, style)]),
+  ].join('\n\n');
+}
+
+function shortCommit(commit: string): string {
+  return `${commit.slice(0, 10)}${commit.endsWith('+') ? ' with changes' : ''}`;
+}
+
+/** Lines of the table; more are thinned out. */
+const LONGEST_TABLE = 24;
+
+function epochTable({ epochs, result }: Run, style: Style): string {
+  const names = Object.keys(epochs[0]?.metrics ?? {});
+  const every = Math.ceil(epochs.length / LONGEST_TABLE);
+  const shown = epochs.filter(
+    ({ epoch }, i) =>
+      i % every === 0 || i === epochs.length - 1 || epoch === result?.bestEpoch,
+  );
+  return renderTable(
+    [
+      { title: 'EPOCH', align: 'right' },
+      { title: 'LOSS', align: 'right' },
+      ...names.map((name) => ({ title: metricTitle(name).toUpperCase(), align: 'right' as const })),
+      { title: 'RATE', align: 'right' },
+      { title: 'TOOK', align: 'right' },
+    ],
+    shown.map(({ epoch, loss, learningRate, tookMs, metrics }) => [
+      epoch === result?.bestEpoch ? style.green(String(epoch)) : String(epoch),
+      formatMetric(loss),
+      ...names.map((name) => formatMetric(metrics[name])),
+      formatMetric(learningRate),
+      formatDuration(tookMs),
+    ]),
+    style,
+  );
+}

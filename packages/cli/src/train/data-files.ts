@@ -1,0 +1,150 @@
+/** Reads what a person trains on, by the ending of its name. */
+import { createReadStream } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import {
+  columnOf,
+  completeRows,
+  parseNpy,
+  parseNpz,
+  readCsv,
+  readIdx,
+  readJsonLines,
+  readParquet,
+  selectTableRows,
+  TrainError,
+  type RandomAccess,
+  type Table,
+  type TableOptions,
+  type TrainingData,
+} from '@skein/train';
+import { unreadable } from '../file.ts';
+import { usageError } from '../usage.ts';
+import { explaining } from './failure.ts';
+import { readImageFolder, type ImageSize } from './image-folder.ts';
+
+export interface DataChoice {
+  /** Absolute. */
+  readonly path: string;
+  /** As it was given, for messages. */
+  readonly given: string;
+  readonly label?: string | undefined;
+  /** Absolute path of a file of labels. */
+  readonly labels?: string | undefined;
+  readonly features?: readonly string[] | undefined;
+  readonly missing: 'refuse' | 'drop' | 'mean';
+  /** For folders of images. */
+  readonly imageSize: () => ImageSize;
+}
+
+type Format = 'csv' | 'tsv' | 'jsonl' | 'parquet' | 'npy' | 'npz' | 'idx' | 'images';
+
+const ENDINGS: readonly (readonly [RegExp, Format])[] = [
+  [/\.csv(\.gz)?$/i, 'csv'],
+  [/\.tsv(\.gz)?$/i, 'tsv'],
+  [/\.(jsonl|ndjson)(\.gz)?$/i, 'jsonl'],
+  [/\.parquet$/i, 'parquet'],
+  [/\.npy$/i, 'npy'],
+  [/\.npz$/i, 'npz'],
+  [/(idx\d-ubyte|\.idx\d?)(\.gz)?$/i, 'idx'],
+];
+
+/** @throws SkeinError FILE_UNREADABLE, USAGE, TRAINING_DATA_INVALID, naming the file. */
+export async function readTrainingData(choice: DataChoice): Promise<TrainingData> {
+  const format = await formatOf(choice);
+  return explaining(choice.given, async () => {
+    if (format === 'images') return readImageFolder(choice.path, choice.imageSize());
+    if (format === 'npz') return readArchive(choice);
+    if (format === 'npy' || format === 'idx') return readPair(choice, format);
+    return readTable(choice, format);
+  });
+}
+
+async function formatOf({ path, given }: DataChoice): Promise<Format> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw unreadable(given, error);
+  });
+  if (found.isDirectory()) return 'images';
+  const format = ENDINGS.find(([ending]) => ending.test(path))?.[1];
+  if (format !== undefined) return format;
+  throw usageError(
+    `"${given}" is none of .csv, .tsv, .jsonl, .parquet, .npy, .npz, IDX, or a folder of images.`,
+  );
+}
+
+async function readTable(
+  choice: DataChoice,
+  format: 'csv' | 'tsv' | 'jsonl' | 'parquet',
+): Promise<TrainingData> {
+  const { path, label, features, missing } = choice;
+  if (label === undefined) throw usageError('--label COLUMN says which column is to be predicted.');
+  const options: TableOptions = { missing: missing === 'refuse' ? 'refuse' : 'keep' };
+  const whole = await tableOf(path, format, options);
+  columnOf(whole, label);
+  const used = [...(features ?? whole.columns.map(({ name }) => name)), label];
+  const table = missing === 'drop' ? selectTableRows(whole, completeRows(whole, used)) : whole;
+  return { from: 'table', table, label, ...(features === undefined ? {} : { features }) };
+}
+
+async function tableOf(
+  path: string,
+  format: 'csv' | 'tsv' | 'jsonl' | 'parquet',
+  options: TableOptions,
+): Promise<Table> {
+  if (format === 'csv') return readCsv(createReadStream(path), options);
+  if (format === 'tsv') return readCsv(createReadStream(path), { ...options, separator: '\t' });
+  if (format === 'jsonl') return readJsonLines(createReadStream(path), options);
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const access: RandomAccess = {
+      byteLength: size,
+      async slice(start, end = size) {
+        const from = start < 0 ? size + start : start;
+        const bytes = new Uint8Array(Math.max(0, end - from));
+        await file.read(bytes, 0, bytes.byteLength, from);
+        return bytes.buffer;
+      },
+    };
+    return await readParquet(access, options);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readArchive({ path, label }: DataChoice): Promise<TrainingData> {
+  const arrays = new Map(await parseNpz(await readFile(path)));
+  const name = label ?? ['labels', 'y'].find((each) => arrays.has(each));
+  const labels = name === undefined ? undefined : arrays.get(name);
+  if (name === undefined || labels === undefined) {
+    const names = [...arrays.keys()].join(', ');
+    throw new TrainError(
+      'data',
+      `There is no array '${label ?? 'labels'}' of labels, only ${names}; --label names it.`,
+    );
+  }
+  arrays.delete(name);
+  return { from: 'arrays', inputs: arrays, labels };
+}
+
+/** One file of rows and one of labels; the names of the MNIST family tell the second by the first. */
+async function readPair(choice: DataChoice, format: 'npy' | 'idx'): Promise<TrainingData> {
+  const { path } = choice;
+  const sibling = basename(path).replace(/images([-.]idx)3/, 'labels$11');
+  const labels =
+    choice.labels ?? (sibling === basename(path) ? undefined : join(dirname(path), sibling));
+  if (labels === undefined) throw usageError('--labels FILE says where the labels are.');
+  const read = async (file: string) => {
+    const bytes = await readFile(file).catch((error: unknown) => {
+      throw unreadable(file, error);
+    });
+    return format === 'idx' || /idx\d?(-ubyte)?(\.gz)?$/.test(file)
+      ? readIdx(bytes)
+      : parseNpy(bytes, `'${basename(file)}'`);
+  };
+  return {
+    from: 'arrays',
+    inputs: new Map([['features', await read(path)]]),
+    labels: await read(labels),
+  };
+}

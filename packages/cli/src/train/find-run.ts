@@ -1,0 +1,69 @@
+/** Finds runs: those in the data folder and those that a node knows, as one list. */
+import { summaryOf, type Run, type RunSummary } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import { readRuns } from '@skein/server/runs';
+import type { Context } from '../command.ts';
+import {
+  connect,
+  dataFolder,
+  explicitUrl,
+  runningNodeUrl,
+  type ConnectionChoice,
+} from '../connection.ts';
+
+/** A node shows so many at most. */
+const MOST = 1000;
+
+/** Newest first. What lies here is newer than what was reported of it. */
+export async function findRuns(context: Context, choice: ConnectionChoice): Promise<RunSummary[]> {
+  const here = (await readRuns(dataFolder(context, choice.data))).map(summaryOf);
+  const known = new Map((await runsOnNode(context, choice)).map((run) => [run.id, run]));
+  for (const run of here) known.set(run.id, run);
+  return [...known.values()].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+}
+
+async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<RunSummary[]> {
+  const client = await nodeClient(context, choice);
+  if (client === undefined) return [];
+  const { runs } = await client.listRuns({ limit: MOST }, { signal: context.signal });
+  return runs;
+}
+
+async function nodeClient(context: Context, choice: ConnectionChoice) {
+  const url =
+    explicitUrl(context, choice) ?? (await runningNodeUrl(dataFolder(context, choice.data)));
+  return url === undefined
+    ? undefined
+    : (await connect(context, { ...choice, server: url })).client;
+}
+
+/**
+ * @param wanted an id, the beginning of one, a name (its newest run), or `last`.
+ * @throws SkeinError RUN_UNKNOWN.
+ */
+export async function findRun(
+  context: Context,
+  choice: ConnectionChoice,
+  wanted: string,
+): Promise<Run> {
+  const here = matching(await readRuns(dataFolder(context, choice.data)), wanted);
+  if (here !== undefined) return here;
+  const listed = matching(await runsOnNode(context, choice), wanted);
+  const client = listed && (await nodeClient(context, choice));
+  if (listed !== undefined && client !== undefined) {
+    return client.getRun({ id: listed.id }, { signal: context.signal });
+  }
+  throw new SkeinError('RUN_UNKNOWN', `There is no run "${wanted}".`);
+}
+
+function matching<R extends { readonly id: string; readonly name: string }>(
+  runs: readonly R[],
+  wanted: string,
+): R | undefined {
+  if (wanted === 'last') return runs[0];
+  return (
+    runs.find(({ id }) => id === wanted) ??
+    runs.find(({ name }) => name === wanted) ??
+    runs.find(({ id }) => id.startsWith(wanted))
+  );
+}

@@ -1,0 +1,73 @@
+/**
+ * Images in folders, one folder per class: `cats/1.jpg`, `dogs/2.png`. They are decoded, brought to
+ * one size (the smaller side fits, the middle is kept), and become bytes [rows, channels, height,
+ * width], which is how exporters of image models order them.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TrainError, type TrainingData } from '@skein/train';
+
+export interface ImageSize {
+  readonly channels: 1 | 3;
+  readonly height: number;
+  readonly width: number;
+}
+
+const IMAGE = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
+
+/** @throws TrainError `data` for a folder without classes or images, or a file that is no image, naming it. */
+export async function readImageFolder(path: string, size: ImageSize): Promise<TrainingData> {
+  const files: { readonly path: string; readonly label: number }[] = [];
+  const entries = await readdir(path, { withFileTypes: true });
+  const classes = entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name)
+    .sort();
+  for (const [label, name] of classes.entries()) {
+    const images = (await readdir(join(path, name))).filter((file) => IMAGE.test(file)).sort();
+    if (images.length === 0) {
+      throw new TrainError('data', `The folder '${name}' holds no images.`);
+    }
+    files.push(...images.map((file) => ({ path: join(path, name, file), label })));
+  }
+  if (classes.length === 0) {
+    throw new TrainError('data', 'The folder holds no folders; there must be one for each class.');
+  }
+  const { channels, height, width } = size;
+  const pixels = channels * height * width;
+  const bytes = new Uint8Array(files.length * pixels);
+  for (const [row, file] of files.entries()) {
+    bytes.set(await decoded(file.path, size), row * pixels);
+  }
+  const labels = BigInt64Array.from(files, ({ label }) => BigInt(label));
+  return {
+    from: 'arrays',
+    inputs: new Map([
+      ['pixels', { type: 'uint8', shape: [files.length, channels, height, width], bytes }],
+    ]),
+    labels: { type: 'int64', shape: [files.length], bytes: new Uint8Array(labels.buffer) },
+    classes,
+  };
+}
+
+/** From rows of pixels to planes of channels. */
+async function decoded(path: string, { channels, height, width }: ImageSize): Promise<Uint8Array> {
+  const { default: sharp } = await import('sharp');
+  const image = sharp(path).rotate().flatten({ background: '#fff' }).resize(width, height);
+  const pixels = await image
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .raw()
+    .toBuffer()
+    .catch((error: unknown) => {
+      throw new TrainError('data', `'${path}' is no image that can be decoded.`, { cause: error });
+    });
+  const planes = new Uint8Array(channels * height * width);
+  const plane = height * width;
+  const stride = pixels.length / plane;
+  for (let at = 0; at < plane; at++) {
+    for (let channel = 0; channel < channels; channel++) {
+      planes[channel * plane + at] = pixels[at * stride + channel]!;
+    }
+  }
+  return planes;
+}

@@ -1,0 +1,71 @@
+/**
+ * Keeps a run's record: in its folder always, and on a node as far as one is there. Training depends
+ * on the first alone; a node that is away misses nothing, because every report is the whole record.
+ */
+import type { Run } from '@skein/api';
+import type { RunFolder } from '@skein/server/runs';
+import type { Context } from '../command.ts';
+import {
+  connect,
+  dataFolder,
+  explicitUrl,
+  runningNodeUrl,
+  type ConnectionChoice,
+} from '../connection.ts';
+
+export interface Journal {
+  run(): Run;
+  /** Records a change. @throws SkeinError STORAGE_FULL. */
+  update(change: Partial<Run>): Promise<void>;
+}
+
+/** Epochs in a report: a node takes up to 2000. */
+const MOST_EPOCHS = 1000;
+/** Milliseconds that training waits for the node at most. */
+const PATIENCE_MS = 2000;
+
+export function openJournal(
+  context: Context,
+  choice: ConnectionChoice,
+  folder: RunFolder,
+  first: Run,
+): Journal {
+  let run = first;
+  let complained = false;
+  return {
+    run: () => run,
+    async update(change) {
+      run = { ...run, ...change, updatedAt: new Date().toISOString() };
+      await folder.record(run);
+      try {
+        await reportRun(context, choice, run);
+      } catch (error) {
+        if (complained) return;
+        complained = true;
+        const reason = error instanceof Error ? error.message : String(error);
+        context.notes.line(`The node was not told of the run: ${reason}`);
+      }
+    },
+  };
+}
+
+/** Tells a node how the run stands, if one was named or runs on the data folder. */
+export async function reportRun(
+  context: Context,
+  choice: ConnectionChoice,
+  run: Run,
+): Promise<void> {
+  const named = explicitUrl(context, choice);
+  const url = named ?? (await runningNodeUrl(dataFolder(context, choice.data)));
+  if (url === undefined) return;
+  const { client } = await connect(context, { ...choice, server: url });
+  await client.putRun({ id: run.id, run: thinned(run) }, { timeoutMs: PATIENCE_MS });
+}
+
+/** Every n-th epoch of a long run, and its last. */
+export function thinned(run: Run): Run {
+  const every = Math.ceil(run.epochs.length / MOST_EPOCHS);
+  if (every <= 1) return run;
+  const last = run.epochs.length - 1;
+  return { ...run, epochs: run.epochs.filter((_, i) => i % every === 0 || i === last) };
+}

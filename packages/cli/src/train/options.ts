@@ -1,0 +1,100 @@
+/** The options of `skein train` that say what a run follows. */
+import { OPTIMISER_NAMES, SCHEDULE_NAMES } from '@skein/train';
+import { choice, decimal, integer, text, value } from '../option.ts';
+import type { Flags } from './origin.ts';
+import { LOSS_NAMES } from './settings.ts';
+
+const COUNT = { min: 1, max: 1_000_000_000 };
+
+export const trainingOptions = {
+  model: text('NETWORK', 'Build a network instead: mlp:64,32 has two hidden layers, mlp none.'),
+  data: text(
+    'FILE',
+    'Rows to train on: .csv, .tsv, .jsonl, .parquet, .npy, .npz, IDX, or a folder of images per class.',
+    {
+      completes: 'file',
+    },
+  ),
+  label: text('COLUMN', 'Column of a table, or array of an .npz file, to predict.'),
+  labels: text('FILE', 'Labels beside an .npy or IDX file.', { completes: 'file' }),
+  features: value(
+    'COLUMNS',
+    'Columns to predict from, with commas; default: all others.',
+    (given) => given.split(',').map((name) => name.trim()),
+  ),
+  task: choice(
+    ['classification', 'binary', 'regression'],
+    'Default: what labels and model suggest.',
+  ),
+  loss: choice(LOSS_NAMES, 'Default: the task’s.'),
+  optimizer: choice(OPTIMISER_NAMES, 'Default: adam.'),
+  lr: decimal('RATE', 'Learning rate; default: 0.001, for sgd 0.01, for lion 0.0001.', {
+    min: 0,
+    max: 1e6,
+  }),
+  schedule: choice(SCHEDULE_NAMES, 'How the rate changes over the run; default: constant.'),
+  warmup: integer('STEPS', 'Let the rate rise over so many steps first.', COUNT),
+  momentum: decimal('X', 'For sgd and rmsprop.', { min: 0, max: 1 }),
+  weightDecay: decimal('X', 'Draw the weights towards zero.', { min: 0, max: 1e6 }),
+  clipNorm: decimal('X', 'Largest norm of all gradients together.', { min: 1e-12, max: 1e12 }),
+  epochs: integer('N', 'Passes over the rows; default: 20.', { min: 1, max: 1_000_000 }),
+  batch: integer('ROWS', 'Rows of one step; default: 32.', { min: 1, max: 1_000_000 }),
+  seed: integer('N', 'Of weights, split and order; default: 42.', { min: 0, max: 2 ** 32 - 1 }),
+  validation: decimal('SHARE', 'Share of the rows that is only looked at; default: 0.2.', {
+    min: 0,
+    max: 0.999,
+  }),
+  validationData: text('FILE', 'Rows that are only looked at, instead of a share.', {
+    completes: 'file',
+  }),
+  validationLabels: text('FILE', 'Labels beside those.', { completes: 'file' }),
+  scaling: choice(
+    ['standard', 'unit', 'none'],
+    'standard: mean 0 and deviation 1 (tables); unit: bytes to 0–1 (images); stored in the model.',
+  ),
+  missing: choice(
+    ['refuse', 'drop', 'mean'],
+    'Rows with missing values: an error, left out, or the mean, which the model keeps. Default: refuse.',
+  ),
+  imageSize: value(
+    'WxHxC',
+    'Size of images where the model does not tell, such as 32x32x3.',
+    readImageSize,
+  ),
+  freeze: text('PATTERN', 'Regular expression of the names of parameters that stay as they are.'),
+  earlyStopping: integer('EPOCHS', 'Stop after so many without improvement.', COUNT),
+  checkpointEvery: integer('STEPS', 'Steps between checkpoints; default: one each epoch.', COUNT),
+  threads: integer('N', 'Threads that one operator may use; default: 1.', { min: 1, max: 256 }),
+};
+
+export type TrainingChoice = {
+  readonly [K in keyof typeof trainingOptions]: ReturnType<(typeof trainingOptions)[K]['parse']>;
+};
+
+/** The names on the command line, as the settings call them. */
+export function flagsOf(
+  { optimizer, lr, validation, validationData, ...same }: TrainingChoice,
+  file: string | undefined,
+  name: string | undefined,
+): Flags {
+  const renamed = {
+    ...same,
+    model: file ?? same.model,
+    optimiser: optimizer,
+    rate: lr,
+    validation: validationData ?? validation,
+    name,
+  };
+  const given = Object.entries(renamed).filter(([, each]) => each !== undefined);
+  return Object.fromEntries(given) as Flags;
+}
+
+function readImageSize(given: string): NonNullable<Flags['imageSize']> {
+  const match = /^(\d+)x(\d+)(?:x([13]))?$/.exec(given);
+  if (match === null) throw new Error(`"${given}" is not a size such as 32x32x3`);
+  return {
+    width: Number(match[1]),
+    height: Number(match[2]),
+    channels: match[3] === '1' ? 1 : 3,
+  };
+}

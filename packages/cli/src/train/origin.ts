@@ -1,0 +1,102 @@
+/**
+ * Where a run's settings come from: flags, and a configuration file that the flags override. Kept in
+ * the run's folder, so that the run goes on with exactly these.
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { SkeinError } from '@skein/api/errors';
+import type { Training } from '@skein/train';
+import { unreadable } from '../file.ts';
+import { usageError } from '../usage.ts';
+import { digestOfBytes } from './digest.ts';
+
+/** What flags can say: everything but functions. */
+export interface Flags extends Omit<Partial<Training>, 'model' | 'optimiser' | 'loss' | 'freeze'> {
+  readonly model?: string;
+  readonly optimiser?: Training['optimiser'] & string;
+  readonly loss?: Training['loss'] & string;
+  /** A regular expression. */
+  readonly freeze?: string;
+}
+
+export interface Origin {
+  /** The folder that paths in flags are seen from. */
+  readonly cwd: string;
+  readonly flags: Flags;
+  readonly config?: { readonly path: string; readonly digest: string };
+}
+
+export interface ResolvedTraining {
+  readonly training: Training;
+  /** Makes a path of the training absolute. */
+  readonly pathOf: (key: PathKey) => string;
+}
+
+type PathKey = 'model' | 'data' | 'labels' | 'validation' | 'validationLabels';
+
+export async function originOf(
+  cwd: string,
+  flags: Flags,
+  config: string | undefined,
+): Promise<Origin> {
+  if (config === undefined) return { cwd, flags };
+  const path = resolve(cwd, config);
+  return { cwd, flags, config: { path, digest: await digestOfConfig(path) } };
+}
+
+async function digestOfConfig(path: string): Promise<string> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  return digestOfBytes(bytes);
+}
+
+/** @throws SkeinError RUN_CHANGED, USAGE, FILE_UNREADABLE. */
+export async function resolveOrigin({ cwd, flags, config }: Origin): Promise<ResolvedTraining> {
+  const configured = config === undefined ? undefined : await loadConfig(config);
+  const { freeze, ...plain } = flags;
+  const given = Object.fromEntries(Object.entries(plain).filter(([, each]) => each !== undefined));
+  const merged: Partial<Training> = {
+    ...configured,
+    ...(given as Partial<Training>),
+    ...(freeze === undefined ? {} : { freeze: patternOf(freeze) }),
+  };
+  const { model, data } = merged;
+  if (model === undefined) {
+    throw usageError('A model is missing: an .onnx file, or --model mlp:64,32 to build one.');
+  }
+  if (data === undefined) throw usageError('--data FILE is missing.');
+  const training: Training = { ...merged, model, data };
+  return {
+    training,
+    pathOf(key) {
+      const base = key in given || config === undefined ? cwd : dirname(config.path);
+      return resolve(base, String(training[key]));
+    },
+  };
+}
+
+async function loadConfig({ path, digest }: NonNullable<Origin['config']>): Promise<Training> {
+  if ((await digestOfConfig(path)) !== digest) {
+    throw new SkeinError('RUN_CHANGED', `${path} has changed since the run was started.`);
+  }
+  let module: { readonly training?: unknown };
+  try {
+    module = (await import(pathToFileURL(path).href)) as typeof module;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SkeinError('USAGE', `${path} cannot be loaded: ${reason}`, { cause: error });
+  }
+  const { training } = module;
+  if (typeof training === 'object' && training !== null) return training as Training;
+  throw usageError(`${path} exports no "training": export const training = defineTraining({ … }).`);
+}
+
+function patternOf(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw usageError(`--freeze: "${text}" is no regular expression.`);
+  }
+}

@@ -1,0 +1,144 @@
+/** From settings to everything that training takes: model, rows, loss. Nothing is written here. */
+import type { Lineage } from '@skein/api';
+import {
+  assemble,
+  problemOf,
+  rowsFor,
+  rowsOf,
+  selectRows,
+  splitRows,
+  type Dataset,
+  type Problem,
+  type TrainingData,
+} from '@skein/train';
+import type { Model } from '@skein/onnx';
+import { SkeinError } from '@skein/api/errors';
+import { usageError } from '../usage.ts';
+import { readTrainingData } from './data-files.ts';
+import { digestOf } from './digest.ts';
+import { explaining } from './failure.ts';
+import { digestOfModel } from './lineage.ts';
+import { imageSizeOf, openModelSource, type ModelSource } from './model-source.ts';
+import type { ResolvedTraining } from './origin.ts';
+import type { Settings } from './settings.ts';
+
+export interface Prepared {
+  readonly source: Pick<ModelSource, 'name' | 'described'>;
+  readonly start: Model;
+  readonly problem: Problem;
+  readonly training: Dataset;
+  readonly validation?: Dataset;
+  readonly data: Lineage['data'];
+  readonly parent: Lineage['parent'];
+}
+
+/**
+ * @param kept the model that the run started with, when it is resumed.
+ * @throws SkeinError FILE_UNREADABLE, USAGE, TRAINING_DATA_INVALID, TRAINING_MODEL_UNFIT.
+ */
+export async function prepare(
+  { pathOf, training: { model } }: Pick<ResolvedTraining, 'pathOf' | 'training'>,
+  settings: Settings,
+  kept?: { readonly start: Model; readonly lineage: Lineage },
+): Promise<Prepared> {
+  const source = await openModelSource(kept?.start ?? model, () => pathOf('model'));
+  const read = (path: string, given: string, labels: string | undefined) =>
+    readTrainingData({
+      path,
+      given,
+      label: settings.label,
+      labels,
+      features: settings.features,
+      missing: settings.missing,
+      imageSize: () => imageSizeOf(source, settings.imageSize),
+    });
+  const { validation } = settings;
+  const held =
+    typeof validation === 'string'
+      ? await read(
+          pathOf('validation'),
+          validation,
+          settings.validationLabels === undefined ? undefined : pathOf('validationLabels'),
+        )
+      : undefined;
+  const labels = settings.labels === undefined ? undefined : pathOf('labels');
+  const data = await read(pathOf('data'), settings.data, labels);
+  const digests = await Promise.all([
+    digestOf(pathOf('data')),
+    ...(typeof validation === 'string' ? [digestOf(pathOf('validation'))] : []),
+  ]);
+  requireSame(kept?.lineage, digests);
+  return explaining(undefined, async () => {
+    const [rows, others] = split(data, settings);
+    const start =
+      kept?.start ??
+      assemble({
+        model: source.model,
+        data,
+        rows,
+        seed: settings.seed,
+        ...(settings.task === undefined ? {} : { task: settings.task }),
+        ...(settings.scaling === undefined ? {} : { scaling: settings.scaling }),
+        ...(settings.missing === 'mean' ? { missing: 'mean' } : {}),
+      });
+    const problem = problemOf(start, {
+      batch: settings.batch,
+      ...(settings.loss === undefined ? {} : { loss: settings.loss }),
+      ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
+    });
+    const all = rowsFor(start, data);
+    const heldRows = held === undefined ? undefined : rowsFor(start, held);
+    const looked = heldRows ?? (others.length === 0 ? undefined : selectRows(all, others));
+    const digest =
+      typeof model === 'string' && model.endsWith('.onnx')
+        ? await digestOf(pathOf('model'))
+        : digestOfModel(start);
+    return {
+      source,
+      start,
+      problem,
+      training: selectRows(all, rows),
+      ...(looked === undefined ? {} : { validation: looked }),
+      data: [
+        { role: 'training', path: settings.data, digest: digests[0], rows: rowsOf(data) },
+        ...(held === undefined
+          ? []
+          : [
+              {
+                role: 'validation' as const,
+                path: String(validation),
+                digest: digests[1]!,
+                rows: rowsOf(held),
+              },
+            ]),
+      ],
+      parent: kept?.lineage.parent ?? { path: source.described, digest },
+    };
+  });
+}
+
+/** Training rows, and those that are only looked at. */
+function split(
+  data: TrainingData,
+  { validation, seed }: Settings,
+): readonly [Uint32Array, Uint32Array] {
+  const count = rowsOf(data);
+  if (typeof validation === 'string' || validation === 0) {
+    return [Uint32Array.from({ length: count }, (_, row) => row), new Uint32Array(0)];
+  }
+  if (!(validation > 0 && validation < 1)) {
+    throw usageError(`--validation: ${validation} is no share from 0 to below 1.`);
+  }
+  return splitRows(count, { share: 1 - validation, seed });
+}
+
+/** A run that goes on with other rows would end with another model than it promised. */
+function requireSame(lineage: Lineage | undefined, digests: readonly string[]): void {
+  lineage?.data.forEach(({ path, digest }, i) => {
+    if (digests[i] === digest) return;
+    throw new SkeinError(
+      'RUN_CHANGED',
+      `"${path}" has changed since the run was started: its sha-256 is ${digests[i]?.slice(0, 12)}…, not ${digest.slice(0, 12)}….`,
+    );
+  });
+}

@@ -1,0 +1,116 @@
+/**
+ * What a run follows: a training with its defaults filled in. A run keeps its settings, so that it can
+ * be resumed by its name alone.
+ */
+import type { Run } from '@skein/api';
+import type { Loss } from '@skein/onnx';
+import {
+  adagrad,
+  adam,
+  adamW,
+  constant,
+  cosine,
+  lion,
+  rmsprop,
+  sgd,
+  stepDecay,
+  warmUp,
+  type Optimiser,
+  type OptimiserName,
+  type Schedule,
+  type ScheduleName,
+  type Training,
+} from '@skein/train';
+
+/** What is decided when nobody says. */
+const DEFAULTS = {
+  validation: 0.2,
+  missing: 'refuse',
+  optimiser: 'adam',
+  schedule: 'constant',
+  warmup: 0,
+  epochs: 20,
+  batch: 32,
+  seed: 42,
+  threads: 1,
+} as const;
+
+type Defaulted = keyof typeof DEFAULTS;
+export type Settings = Omit<Training, Defaulted> & Required<Pick<Training, Defaulted>>;
+
+export function settingsOf(training: Training): Settings {
+  const given = Object.entries(training).filter(([, value]) => value !== undefined);
+  return { ...DEFAULTS, ...(Object.fromEntries(given) as unknown as Training) };
+}
+
+/** The settings as a run shows them: every choice, in words and numbers. */
+export function planOf(settings: Settings, modelDescribed: string): Run['plan'] {
+  const plan: Record<string, string | number | boolean> = {};
+  for (const [key, value] of Object.entries(settings)) {
+    if (key !== 'name') plan[key] = inWords(value);
+  }
+  plan['model'] = modelDescribed;
+  plan['optimiser'] =
+    typeof settings.optimiser === 'string' ? settings.optimiser : settings.optimiser.name;
+  plan['rate'] = rateOf(settings);
+  return plan;
+}
+
+function inWords(value: unknown): string | number | boolean {
+  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') {
+    return value;
+  }
+  if (value instanceof RegExp) return value.source;
+  if (Array.isArray(value)) return value.join(',');
+  return JSON.stringify(value) ?? String(value);
+}
+
+const RATES: Readonly<Partial<Record<OptimiserName, number>>> = { sgd: 0.01, lion: 0.0001 };
+
+export function rateOf({ rate, optimiser }: Settings): number {
+  return rate ?? RATES[optimiser as OptimiserName] ?? 0.001;
+}
+
+/** @throws RangeError naming the option that is out of its range. */
+export function optimiserOf({ optimiser, momentum, weightDecay }: Settings): Optimiser {
+  if (typeof optimiser !== 'string') return optimiser;
+  const decay = weightDecay === undefined ? {} : { weightDecay };
+  const push = momentum === undefined ? {} : { momentum };
+  switch (optimiser) {
+    case 'sgd':
+      return sgd({ ...push, ...decay });
+    case 'rmsprop':
+      return rmsprop({ ...push, ...decay });
+    case 'adam':
+      return adam(decay);
+    case 'adamw':
+      return adamW(decay);
+    case 'adagrad':
+      return adagrad(decay);
+    case 'lion':
+      return lion(decay);
+  }
+}
+
+/** @param steps of the whole run. @throws RangeError naming the option that is out of its range. */
+export function scheduleOf(settings: Settings, steps: number): Schedule {
+  const { schedule, warmup } = settings;
+  const rate = rateOf(settings);
+  const left = Math.max(1, steps - warmup);
+  const byName: Readonly<Record<ScheduleName, () => Schedule>> = {
+    constant: () => constant(rate),
+    cosine: () => cosine({ rate, steps: left }),
+    step: () => stepDecay({ rate, every: Math.max(1, Math.ceil(left / 3)), factor: 0.1 }),
+  };
+  const main = byName[schedule]();
+  return warmup === 0 ? main : warmUp(warmup, main);
+}
+
+/** Losses that a flag can name. */
+export const LOSS_NAMES = [
+  'cross-entropy',
+  'binary-cross-entropy',
+  'mean-squared',
+  'mean-absolute',
+  'huber',
+] as const satisfies readonly Loss['kind'][];

@@ -1,0 +1,281 @@
+/**
+ * A run from its first file to its last.
+ *
+ *   prepared → running → finished
+ *                    ↘ interrupted (Ctrl-C, kill, full disk) → running, from its checkpoint
+ *                    ↘ failed (the loss is no number)
+ *
+ * Everything that it takes to go on is in the run's folder before the first step.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import type { Run, RunEpoch, RunReport } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import { readModel, writeModel } from '@skein/onnx';
+import { openRunFolder, readRun, type RunFolder } from '@skein/server/runs';
+import {
+  Diverged,
+  trainTask,
+  writeTensors,
+  type EpochReport,
+  type Progress,
+  type TrainedTask,
+  type TaskReport,
+} from '@skein/train';
+import { fileStore } from '@skein/train/files';
+import { nativeBackend } from '@skein/train/native';
+import type { Context } from '../command.ts';
+import { dataFolder, type ConnectionChoice } from '../connection.ts';
+import { digestOfBytes } from './digest.ts';
+import { explained } from './failure.ts';
+import { openJournal, type Journal } from './journal.ts';
+import { codeVersion, environment } from './lineage.ts';
+import { resolveOrigin, type Origin } from './origin.ts';
+import { prepare, type Prepared } from './prepare.ts';
+import { createProgress } from './progress.ts';
+import { optimiserOf, planOf, rateOf, scheduleOf, settingsOf, type Settings } from './settings.ts';
+
+export interface TrainingOutcome {
+  readonly run: Run;
+  readonly folder: RunFolder;
+  /** Absent when the run was interrupted. */
+  readonly model?: Uint8Array;
+}
+
+/** Starts a run and trains until it is finished or the signal aborts. The caller closes the folder. */
+export async function startRun(
+  context: Context,
+  choice: ConnectionChoice,
+  origin: Origin,
+): Promise<TrainingOutcome> {
+  context.notes.progress('Reading data and model …');
+  const resolved = await resolveOrigin(origin);
+  const settings = settingsOf(resolved.training);
+  const prepared = await prepare(resolved, settings);
+  const name = settings.name ?? prepared.source.name;
+  const id = idOf(name, new Date());
+  const folder = await openRunFolder(dataFolder(context, choice.data), id);
+  try {
+    const at = new Date().toISOString();
+    const journal = openJournal(context, choice, folder, {
+      id,
+      name,
+      status: 'running',
+      reason: '',
+      task: prepared.problem.blueprint.task,
+      plan: planOf(settings, prepared.source.described),
+      lineage: {
+        data: prepared.data,
+        parent: prepared.parent,
+        seed: settings.seed,
+        code: await codeVersion(origin.cwd, origin.config?.digest),
+        environment: environment(),
+      },
+      steps: { done: 0, planned: plannedSteps(prepared, settings) },
+      epochs: [],
+      versions: [],
+      process: { host: hostname(), pid: process.pid },
+      startedAt: at,
+      updatedAt: at,
+    });
+    await fileStore(folder.file('plan.json')).save(
+      new TextEncoder().encode(JSON.stringify(origin)),
+    );
+    await fileStore(folder.file('start.onnx')).save(writeModel(prepared.start));
+    await journal.update({});
+    return await trainOn(context, prepared, settings, folder, journal);
+  } catch (error) {
+    folder.close();
+    throw explained(error);
+  }
+}
+
+/** Goes on with a run from its checkpoint. @throws SkeinError RUN_ACTIVE, RUN_CHANGED, RUN_UNFINISHED, CHECKPOINT_INVALID. */
+export async function resumeRun(
+  context: Context,
+  choice: ConnectionChoice,
+  id: string,
+): Promise<TrainingOutcome> {
+  context.notes.progress('Reading data and model …');
+  const folder = await openRunFolder(dataFolder(context, choice.data), id);
+  try {
+    const known = await readRun(folder.path);
+    const plan = await readFile(folder.file('plan.json'), 'utf8').catch(() => undefined);
+    const start = await readFile(folder.file('start.onnx')).catch(() => undefined);
+    if (known === undefined || plan === undefined || start === undefined) {
+      throw new SkeinError('RUN_UNFINISHED', `The files of run ${id} are not in ${folder.path}.`);
+    }
+    const resolved = await resolveOrigin(JSON.parse(plan) as Origin);
+    const settings = settingsOf(resolved.training);
+    const kept = { start: readModel(start), lineage: known.lineage };
+    const prepared = await prepare(resolved, settings, kept);
+    const journal = openJournal(context, choice, folder, known);
+    await journal.update({
+      status: 'running',
+      reason: '',
+      process: { host: hostname(), pid: process.pid },
+    });
+    return await trainOn(context, prepared, settings, folder, journal);
+  } catch (error) {
+    folder.close();
+    throw explained(error);
+  }
+}
+
+/** `20260314-risk-3f9c1e` */
+function idOf(name: string, now: Date): string {
+  const day = now.toISOString().slice(0, 10).replaceAll('-', '');
+  const slug = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')
+    .slice(0, 40);
+  return `${day}-${slug === '' ? 'run' : slug}-${randomBytes(3).toString('hex')}`;
+}
+
+function plannedSteps({ training }: Prepared, { batch, epochs }: Settings): number {
+  return Math.ceil(training.count / batch) * epochs;
+}
+
+async function trainOn(
+  context: Context,
+  prepared: Prepared,
+  settings: Settings,
+  folder: RunFolder,
+  journal: Journal,
+): Promise<TrainingOutcome> {
+  const notes = createProgress(context.notes, settings.epochs);
+  let epochBegan = performance.now();
+  let last: Progress | undefined;
+  const onEpoch = async (epochs: readonly EpochReport[]): Promise<void> => {
+    const now = performance.now();
+    const recorded = epochsOf(epochs, journal.run().epochs, {
+      learningRate: last?.learningRate ?? rateOf(settings),
+      tookMs: now - epochBegan,
+    });
+    epochBegan = now;
+    notes.epoch(recorded.at(-1)!);
+    const steps = { ...journal.run().steps, done: last?.step ?? 0 };
+    await journal.update({ epochs: recorded, steps });
+  };
+  try {
+    const trained = await trainTask(prepared.start, prepared.problem, {
+      backend: nativeBackend,
+      threads: settings.threads,
+      training: prepared.training,
+      ...(prepared.validation === undefined ? {} : { validation: prepared.validation }),
+      batch: settings.batch,
+      optimiser: optimiserOf(settings),
+      schedule: scheduleOf(settings, plannedSteps(prepared, settings)),
+      ...(settings.clipNorm === undefined ? {} : { clip: { norm: settings.clipNorm } }),
+      ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
+      epochs: settings.epochs,
+      seed: settings.seed,
+      ...(settings.earlyStopping === undefined ? {} : { patience: settings.earlyStopping }),
+      ...(settings.checkpointEvery === undefined
+        ? {}
+        : { checkpointEvery: settings.checkpointEvery }),
+      checkpoints: fileStore(folder.file('checkpoint.safetensors')),
+      onProgress(progress) {
+        last = progress;
+        notes.step(progress);
+      },
+      onEpoch,
+      signal: context.signal,
+    });
+    return await conclude(trained, prepared, folder, journal);
+  } catch (error) {
+    throw await recordFailure(error, folder, journal);
+  }
+}
+
+/** What was known of earlier epochs stays; the newest is described. */
+function epochsOf(
+  reports: readonly EpochReport[],
+  known: readonly RunEpoch[],
+  newest: Pick<RunEpoch, 'learningRate' | 'tookMs'>,
+): RunEpoch[] {
+  return reports.map(({ loss, metrics = {} }, i) => {
+    const epoch = i + 1;
+    const before = known.find((each) => each.epoch === epoch);
+    const { learningRate, tookMs } =
+      i === reports.length - 1 ? newest : (before ?? { ...newest, tookMs: 0 });
+    return { epoch, loss, learningRate, tookMs, metrics: { ...metrics } };
+  });
+}
+
+async function conclude(
+  trained: TrainedTask,
+  { problem }: Prepared,
+  folder: RunFolder,
+  journal: Journal,
+): Promise<TrainingOutcome> {
+  const steps = { ...journal.run().steps, done: trained.steps };
+  if (trained.stopped === 'signal') {
+    await journal.update({ status: 'interrupted', reason: 'It was stopped.', steps });
+    return { run: journal.run(), folder };
+  }
+  const model = writeModel(trained.model);
+  await fileStore(folder.file('model.onnx')).save(model);
+  const report = trained.report && viewOf(trained.report, problem.blueprint.classes);
+  await journal.update({
+    status: 'finished',
+    reason:
+      trained.stopped === 'done' ? 'Every epoch is done.' : 'The validation no longer improved.',
+    steps,
+    result: {
+      digest: digestOfBytes(model),
+      sizeBytes: model.byteLength,
+      ...(trained.bestEpoch === undefined ? {} : { bestEpoch: trained.bestEpoch + 1 }),
+      ...(report === undefined ? {} : { report }),
+    },
+  });
+  return { run: journal.run(), folder, model };
+}
+
+/** More classes than this make a matrix that nobody reads. */
+const LARGEST_MATRIX = 100;
+
+function viewOf(report: TaskReport, classes: readonly string[]): RunReport {
+  if (report.kind === 'regression') {
+    return { ...report, r2: Number.isFinite(report.r2) ? report.r2 : null };
+  }
+  const { auc, confusion, calibration, ...rest } = report;
+  const { error, brier, bins } = calibration;
+  return {
+    ...rest,
+    ...(auc === undefined || Number.isNaN(auc) ? {} : { auc }),
+    classes: [...classes],
+    confusion: confusion.length > LARGEST_MATRIX ? [] : confusion.map((row) => [...row]),
+    calibration: { error, brier, bins: bins.map((bin) => ({ ...bin })) },
+  };
+}
+
+async function recordFailure(
+  error: unknown,
+  folder: RunFolder,
+  journal: Journal,
+): Promise<unknown> {
+  let failure = explained(error);
+  let status: Run['status'] = 'interrupted';
+  if (error instanceof Diverged) {
+    status = 'failed';
+    const path = folder.file('batch.safetensors');
+    const rows = { type: 'uint32' as const, shape: [error.rows.length] };
+    const bytes = new Uint8Array(error.rows.buffer, error.rows.byteOffset, error.rows.byteLength);
+    const tensors = new Map([...error.batch, ['skein/rows', { ...rows, bytes }] as const]);
+    await fileStore(path).save(await writeTensors({ tensors, metadata: {} }));
+    failure = new SkeinError(
+      'TRAINING_DIVERGED',
+      `${error.message} The batch is kept in ${path}.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const reason = failure instanceof Error ? failure.message : String(failure);
+  // A full disk has no place for this either; then the record stays as it was.
+  await journal.update({ status, reason: reason.slice(0, 4096) }).catch(() => undefined);
+  return failure;
+}

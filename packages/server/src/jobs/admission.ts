@@ -1,0 +1,79 @@
+/**
+ * From what a caller asks for to what the store keeps: relative times become absolute ones by the
+ * store's clock, the tenant and the trust come from who calls, and work that is asked to be cached
+ * gets the digest of everything that its result depends on.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { SkeinError, type NewJob } from '@skein/api';
+import type { JobSpec } from './contract.ts';
+import type { Work } from './work.ts';
+
+export interface Submitter {
+  readonly tenant: string;
+  /** Whether it may ask for work without isolation, and for code of this machine. */
+  readonly mayTrust: boolean;
+}
+
+/**
+ * @param now the store's clock, in milliseconds since the epoch.
+ * @throws SkeinError SCOPE_MISSING when the work needs trust that the caller does not have.
+ */
+export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec & { id: string } {
+  const work = job.work as Work;
+  if (!submitter.mayTrust) refuseTrust(work, job.name ?? nameOf(work));
+  const { startAfterMs, finishWithinMs, cache, name, id, ...rest } = job;
+  return {
+    ...rest,
+    id: id ?? randomUUID(),
+    name: name ?? nameOf(work),
+    tenant: submitter.tenant,
+    work,
+    requires: [...job.requires].sort(),
+    ...(startAfterMs === undefined ? {} : { notBefore: now + startAfterMs }),
+    ...(finishWithinMs === undefined ? {} : { deadline: now + finishWithinMs }),
+    ...(cache ? { cacheKey: cacheKeyOf(work, submitter.tenant) } : {}),
+  };
+}
+
+function refuseTrust(work: Work, name: string): void {
+  const reason = trustNeeded(work);
+  if (reason === undefined) return;
+  throw new SkeinError(
+    'SCOPE_MISSING',
+    `Job "${name}" ${reason}, which needs an API key with the scope "admin".`,
+  );
+}
+
+function trustNeeded(work: Work): string | undefined {
+  if (work.kind === 'task') return 'runs a task without isolation';
+  if (work.trusted === true) return 'is to be trusted';
+  if (work.sandbox === 'process') return 'asks for the process driver';
+  if (work.network === 'host') return 'asks for the network of the host';
+  return undefined;
+}
+
+function nameOf(work: Work): string {
+  return (work.kind === 'task' ? work.task : work.argv.join(' ')).slice(0, 200);
+}
+
+/**
+ * sha-256 over the work in a canonical form. Limits are left out: they decide whether a result comes
+ * about, not which. The tenant is in it, so that nobody learns from a hit what another one ran.
+ */
+export function cacheKeyOf(work: Work, tenant: string): string {
+  const { limits: _, ...rest } = work;
+  return createHash('sha256')
+    .update(canonicalJson({ tenant, ...rest }))
+    .digest('hex');
+}
+
+/** JSON with sorted keys and without what is undefined. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
+  return `{${entries.join(',')}}`;
+}

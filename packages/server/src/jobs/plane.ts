@@ -1,0 +1,76 @@
+/**
+ * The job plane of a node: the store, the artifacts, the sandboxes of this host, and a worker of its
+ * own. Embedded, all of it is in the data folder; in a fleet the store is a Redis and the artifacts
+ * are in a bucket, which all nodes and workers share.
+ */
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { SandboxView } from '@skein/api';
+import type { SandboxDriver } from '../sandbox/contract.ts';
+import { sandboxView } from '../sandbox/view.ts';
+import { openArtifacts } from '../state/artifacts/open-artifacts.ts';
+import type { ArtifactStore } from '../state/contract.ts';
+import type { JobStore } from './contract.ts';
+import { openSqliteJobs } from './store/sqlite/sqlite-jobs.ts';
+import type { Worker, WorkerLog } from './worker/contract.ts';
+import { startWorker } from './worker/worker.ts';
+
+export interface JobPlaneOptions {
+  /** Holds the store and the artifacts when no others are named. */
+  readonly folder: string;
+  /** `s3://bucket/prefix?endpoint=…`, or a folder: where artifacts are. */
+  readonly blobs?: string | undefined;
+  readonly drivers: readonly SandboxDriver[];
+  /** Queues that the node itself works on; none: other workers do. */
+  readonly queues: readonly string[];
+  readonly cores?: number | undefined;
+  readonly log: WorkerLog;
+}
+
+export interface JobPlane {
+  readonly store: JobStore;
+  readonly artifacts: ArtifactStore;
+  sandboxes(): Promise<SandboxView[]>;
+  /** Lets running attempts end or checkpoint, then closes everything. */
+  drain(): Promise<void>;
+}
+
+/** Share of the machine's memory that jobs may take: serving and the system live here too. */
+const MEMORY_SHARE = 0.75;
+
+/** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
+export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
+  const { folder, drivers, queues, log } = options;
+  const artifacts = await openArtifacts(
+    options.blobs ?? join(folder, 'blobs'),
+    join(folder, 'blob-cache'),
+  );
+  const store = await openSqliteJobs(join(folder, 'jobs.db'));
+  let worker: Worker | undefined;
+  if (queues.length > 0) {
+    worker = await startWorker({
+      store,
+      artifacts,
+      sandboxes: drivers,
+      queues,
+      capacity: {
+        cores: options.cores ?? availableParallelism(),
+        memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
+      },
+      log,
+    }).catch(async (error: unknown) => {
+      await store.close();
+      throw error;
+    });
+  }
+  return {
+    store,
+    artifacts,
+    sandboxes: () => Promise.all(drivers.map(sandboxView)),
+    async drain() {
+      await worker?.drain();
+      await Promise.all(drivers.map((driver) => driver.close()));
+      await store.close();
+    },
+  };
+}

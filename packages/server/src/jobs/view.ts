@@ -1,0 +1,108 @@
+/** Jobs, queues, workers and events as the API shows them: times in ISO 8601, no tokens. */
+import type { AttemptView, JobEvent as JobEventView, JobView } from '@skein/api';
+import type {
+  QueueView as ApiQueueView,
+  ScheduleView,
+  WorkerView as ApiWorkerView,
+} from '@skein/api';
+import type { Attempt, Job, JobEvent, QueueView, Schedule, WorkerView } from './contract.ts';
+
+export function jobView(job: Job): JobView {
+  return defined({
+    id: job.id,
+    queue: job.queue,
+    tenant: job.tenant,
+    name: job.name,
+    work: job.work as JobView['work'],
+    priority: job.priority,
+    resources: job.resources,
+    requires: [...job.requires],
+    retry: job.retry,
+    parents: [...job.parents],
+    gang: job.gang,
+    group: job.group,
+    state: job.state,
+    cause: job.cause,
+    message: job.message,
+    enqueuedAt: iso(job.enqueuedAt),
+    notBefore: isoOr(job.notBefore),
+    deadline: isoOr(job.deadline),
+    startedAt: isoOr(job.startedAt),
+    endedAt: isoOr(job.endedAt),
+    attempts: job.attempts.map(attemptView),
+    progress: job.progress,
+    result: job.result && { value: job.result.value, outputs: [...job.result.outputs] },
+    cachedFrom: job.cachedFrom,
+    checkpoint: job.checkpoint,
+  });
+}
+
+function attemptView(attempt: Attempt): AttemptView {
+  return defined({
+    number: attempt.number,
+    worker: attempt.worker,
+    startedAt: iso(attempt.startedAt),
+    endedAt: isoOr(attempt.endedAt),
+    outcome: attempt.outcome,
+    message: attempt.message,
+    usage: attempt.usage,
+  });
+}
+
+export function queueView(queue: QueueView): ApiQueueView {
+  return defined({
+    queue: queue.queue,
+    mode: queue.mode,
+    counts: queue.counts,
+    oldestReadyAt: isoOr(queue.oldestReadyAt),
+  });
+}
+
+export function workerView(worker: WorkerView): ApiWorkerView {
+  return {
+    ...worker,
+    queues: [...worker.queues],
+    labels: [...worker.labels],
+    startedAt: iso(worker.startedAt),
+    seenAt: iso(worker.seenAt),
+  };
+}
+
+export function scheduleView(schedule: Schedule): ScheduleView {
+  const { id, cron, timeZone, paused, nextAt, spec } = schedule;
+  const { queue, name, tenant } = spec;
+  return { id, cron, timeZone, paused, nextAt: iso(nextAt), queue, name, tenant };
+}
+
+export function jobEventView(event: JobEvent): JobEventView {
+  return defined({
+    sequence: event.sequence,
+    at: iso(event.at),
+    job: event.job,
+    queue: event.queue,
+    tenant: event.tenant,
+    group: event.group,
+    kind: event.kind,
+    state: event.state,
+    cause: event.cause,
+    progress: event.progress,
+  });
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOr(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : iso(ms);
+}
+
+/** The same object without fields that are undefined, as an exact optional type wants it. */
+function defined<T extends object>(value: T): Defined<T> {
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(entries) as Defined<T>;
+}
+
+type Defined<T> = {
+  readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K];
+} & { readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
