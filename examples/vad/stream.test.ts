@@ -1,0 +1,92 @@
+/** The stream over gRPC from another language: Python's grpcio hears what the example hears over HTTP. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@skein/api/client';
+import { startNode, type RunningNode } from '@skein/server';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireComponent } from '../../scripts/testing/components.ts';
+import { deployExample } from './deploy.ts';
+import { speechProbabilities, stepOn, WINDOW_MS } from './model.ts';
+import { segmentsOf, type Segment } from './segments.ts';
+import { readWav } from './wav.ts';
+
+const grpcio = requireComponent('python3-grpcio');
+const recording = join(import.meta.dirname, 'samples/three-sentences.wav');
+const PATIENCE_MS = 30_000;
+
+describe.skipIf(grpcio.skip)('one stream over gRPC', () => {
+  let dataFolder: string;
+  let node: RunningNode;
+
+  beforeAll(async () => {
+    dataFolder = await mkdtemp(join(tmpdir(), 'skein-vad-'));
+    node = await startNode({
+      host: '127.0.0.1',
+      port: 0,
+      portIsDefault: false,
+      grpcPort: 0,
+      grpcPortIsDefault: false,
+      dataFolder,
+      maxBodyBytes: 64 * 2 ** 20,
+      log: 'off',
+      access: 'auto',
+    });
+    await deployExample(createClient({ url: node.url }));
+  }, 60_000);
+
+  afterAll(async () => {
+    await node.drain();
+    await rm(dataFolder, { recursive: true });
+  });
+
+  function stream(...args: string[]): Promise<{ stdout: string; stderr: string }> {
+    const script = join(import.meta.dirname, 'stream.py');
+    return new Promise((resolve) => {
+      execFile('/usr/bin/python3', [script, ...args], (_, stdout, stderr) =>
+        resolve({ stdout, stderr }),
+      );
+    });
+  }
+
+  it('gives the probabilities of the stream over HTTP, and the segments that were placed', async () => {
+    const client = createClient({ url: node.url });
+    const { samples } = readWav(await readFile(recording));
+    const expected: number[] = [];
+    const step = stepOn(client, { timeoutMs: PATIENCE_MS });
+    for await (const probability of speechProbabilities(samples, step)) expected.push(probability);
+
+    const { stdout } = await stream(recording, '--probabilities', '--server', node.grpcUrl);
+    const heard = JSON.parse(stdout) as number[];
+    expect(heard).toHaveLength(expected.length);
+    const distances = heard.map((probability, i) => Math.abs(probability - expected[i]!));
+    expect(Math.max(...distances)).toBeLessThan(1e-6);
+
+    const placed = JSON.parse(
+      await readFile(join(import.meta.dirname, 'samples/expected.json'), 'utf8'),
+    ) as Segment[];
+    const segments: Segment[] = [];
+    for await (const segment of segmentsOf(heard, WINDOW_MS)) segments.push(segment);
+    expect(segments).toHaveLength(placed.length);
+  });
+
+  it('tells when somebody begins and ends to speak', async () => {
+    const { stdout } = await stream(recording, '--server', node.grpcUrl);
+    const lines = stdout.trim().split('\n');
+    expect(lines.map((line) => line.split('  ').at(-1))).toEqual([
+      'begins',
+      'ends',
+      'begins',
+      'ends',
+      'begins',
+      'ends',
+    ]);
+  });
+
+  it('says why it cannot', async () => {
+    expect((await stream(recording, '--server', '127.0.0.1:9')).stderr).toMatch(/^error: /);
+    const readme = join(import.meta.dirname, 'README.md');
+    expect((await stream(readme, '--server', node.grpcUrl)).stderr).toContain('RIFF');
+  });
+});
