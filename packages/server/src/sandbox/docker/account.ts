@@ -1,0 +1,97 @@
+/**
+ * What a command in a container may use and has used: a control group of its own, where the node can
+ * make one, else the container's.
+ *
+ * A container's group is shared by all that ever ran in it, its peak cannot be reset on most kernels,
+ * and `docker update` costs 40 ms. So a node that is root beside its daemon moves the waiting child
+ * into a fresh group: with version 1 beside those of other drivers; with version 2 below the
+ * container's own, whose device rules go on applying there. With a daemon elsewhere the account is
+ * the difference that the supervisor reads from within.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import type { ControlGroup, ControlGroups } from '../cgroup/contract.ts';
+import { V2Group } from '../cgroup/v2.ts';
+import type { SandboxContainer } from './container.ts';
+
+export interface Accounts {
+  /** A fresh group that holds the process with this id in the container. */
+  open(pid: number): Promise<ControlGroup>;
+}
+
+let serial = 0;
+
+/** Undefined where the container's processes cannot be seen or moved by this process. */
+export function accountsOf(
+  container: SandboxContainer,
+  groups: ControlGroups | undefined,
+): Accounts | undefined {
+  if (groups === undefined || !isHere(container)) return undefined;
+  return groups.version === 'v1' ? beside(container, groups) : below(container);
+}
+
+function beside(container: SandboxContainer, groups: ControlGroups): Accounts {
+  return {
+    async open(pid) {
+      const group = await groups.create(`docker-${++serial}`);
+      const found = hostPid(container, pid);
+      for (const folder of groups.folders)
+        writeFileSync(`${folder}/${group.name}/cgroup.procs`, String(found));
+      return group;
+    },
+  };
+}
+
+function below(container: SandboxContainer): Accounts | undefined {
+  const folder = unifiedFolder(container.pid);
+  try {
+    // A group that has groups below it may hold no process itself.
+    mkdirSync(`${folder}/supervisor`, { recursive: true });
+    writeFileSync(`${folder}/supervisor/cgroup.procs`, String(container.pid));
+    writeFileSync(`${folder}/cgroup.subtree_control`, '+memory +pids +cpu');
+  } catch {
+    return undefined;
+  }
+  return {
+    async open(pid) {
+      const name = `command-${++serial}`;
+      await mkdir(`${folder}/${name}`);
+      writeFileSync(`${folder}/${name}/cgroup.procs`, String(hostPid(container, pid)));
+      return new V2Group(name, `${folder}/${name}`, true);
+    },
+  };
+}
+
+/** Whether the daemon's process ids are those of this process: the daemon is on this machine. */
+function isHere({ pid, id }: SandboxContainer): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'latin1').includes(id);
+  } catch {
+    return false;
+  }
+}
+
+/** @throws Error when there is no such child any more. */
+function hostPid({ pid: supervisor }: SandboxContainer, pid: number): number {
+  for (const child of children(supervisor)) {
+    try {
+      const status = readFileSync(`/proc/${child}/status`, 'latin1');
+      if (/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] === String(pid)) return child;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  throw new Error(`the sandbox has no process ${pid} any more`);
+}
+
+function children(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+}
+
+function unifiedFolder(pid: number): string {
+  const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'latin1'))?.[1] ?? '/';
+  return `/sys/fs/cgroup${path}`;
+}

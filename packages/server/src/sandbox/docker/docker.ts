@@ -1,0 +1,208 @@
+/**
+ * The `docker` driver: a hardened container for a session, one forked child of its supervisor for a
+ * command.
+ *
+ * container.ts says how a container is hardened, supervisor/main.py how commands run in it,
+ * account.ts how they are bounded and accounted, pool.ts why most sessions wait for none of this.
+ */
+import { rmdir } from 'node:fs/promises';
+import type Docker from 'dockerode';
+import { SkeinError } from '@skein/api';
+import type { ControlGroups, ControlGroupsHere } from '../cgroup/contract.ts';
+import { openControlGroups } from '../cgroup/open.ts';
+import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
+import { allLimits, refuseUnsupported, type AllLimits } from '../limits.ts';
+import { accountsOf } from './account.ts';
+import { startContainer, type Shape } from './container.ts';
+import { connectEngine, engineError, isLocal } from './engine.ts';
+import { enforcement, refuseMounts } from './enforcement.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { ContainerPool } from './pool.ts';
+import { DockerSession } from './session.ts';
+
+/** Made by deploy/sandbox/base-image.sh. */
+const DEFAULT_IMAGE = 'skein-sandbox:minimal';
+/** What the supervisor and waiting children take of a container, in bytes and in processes. */
+const CONTAINER_BYTES = 96 * 1024 * 1024;
+const CONTAINER_PIDS = 32;
+
+export interface DockerOptions {
+  /** As in DOCKER_HOST; default the environment's. */
+  readonly host?: string | undefined;
+  /** Image of sessions that name none. */
+  readonly image?: string | undefined;
+  /** OCI runtime, such as `runsc`; default the daemon's. */
+  readonly runtime?: string | undefined;
+  /** Containers that wait, for each of the shapes that were asked for lately. Default: 1. */
+  readonly warm?: number | undefined;
+  /** `container`: commands share the account of their container even where each could have its own. */
+  readonly accounting?: 'command' | 'container' | undefined;
+}
+
+export function createDocker(options: DockerOptions = {}): SandboxDriver {
+  return new DockerDriver(options);
+}
+
+class DockerDriver implements SandboxDriver {
+  readonly name = 'docker';
+  readonly #options: DockerOptions;
+  readonly #docker: Docker;
+  readonly #image: string;
+  readonly #pool: ContainerPool;
+  readonly #sessions = new Set<DockerSession>();
+  #groups: Promise<ControlGroupsHere> | undefined;
+  #availability: Promise<Availability> | undefined;
+  #swept: Promise<unknown> | undefined;
+
+  constructor(options: DockerOptions) {
+    this.#options = options;
+    this.#docker = connectEngine(options.host);
+    this.#image = options.image ?? DEFAULT_IMAGE;
+    this.#pool = new ContainerPool({
+      start: (shape) => startContainer(this.#docker, shape),
+      perShape: options.warm ?? 1,
+      shapes: 4,
+    });
+  }
+
+  availability(): Promise<Availability> {
+    this.#availability ??= this.#probe();
+    return this.#availability;
+  }
+
+  async open(options: SessionOptions): Promise<SandboxSession> {
+    const found = await this.availability();
+    if (!found.available)
+      throw new SkeinError(
+        'SANDBOX_UNAVAILABLE',
+        `The docker sandbox is not available: ${found.reason}`,
+      );
+    refuseUnsupported('docker', found.enforcement, options);
+    refuseMounts(options.mounts, isLocal(this.#options.host));
+    return await this.#open(options);
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#sessions].map((session) => session.close()));
+    await this.#pool.close();
+    // The folder of this process, unless another driver has groups in it.
+    const groups = await this.#ownGroups();
+    await Promise.allSettled((groups?.folders ?? []).map((folder) => rmdir(folder)));
+  }
+
+  async #open(options: SessionOptions): Promise<SandboxSession> {
+    await this.#ready();
+    const groups = await this.#ownGroups();
+    const limits = allLimits(options.limits);
+    const shape = this.#shape(options, limits, groups !== undefined);
+    const poolable = shape.mounts.length === 0;
+    const container = poolable
+      ? await this.#pool.take(shape)
+      : await startContainer(this.#docker, shape);
+    const session: DockerSession = new DockerSession(
+      container,
+      limits,
+      accountsOf(container, groups),
+      () => this.#sessions.delete(session),
+    );
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Reaches the daemon, and removes what dead nodes left there, once. */
+  async #ready(): Promise<void> {
+    this.#swept ??= removeLeftovers(this.#docker);
+    try {
+      await this.#swept;
+    } catch (error) {
+      this.#swept = undefined;
+      throw engineError(error, 'list the sandboxes');
+    }
+  }
+
+  async #ownGroups(): Promise<ControlGroups | undefined> {
+    if (this.#options.accounting === 'container' || !isLocal(this.#options.host)) return undefined;
+    this.#groups ??= openControlGroups();
+    return (await this.#groups).groups;
+  }
+
+  #shape(
+    { image, mounts, network }: SessionOptions,
+    limits: AllLimits,
+    ownAccounts: boolean,
+  ): Shape {
+    const disk = Number.isFinite(limits.diskBytes) ? limits.diskBytes : 0;
+    return {
+      image: image ?? this.#image,
+      diskBytes: limits.diskBytes,
+      memoryBytes: CONTAINER_BYTES + roundedUp(limits.memoryBytes + disk),
+      pids: CONTAINER_PIDS + (ownAccounts ? roundedUp(limits.pids) : limits.pids),
+      cores: Math.ceil(limits.cores) + 1,
+      network: network === 'host' ? 'host' : 'none',
+      mounts,
+      runtime: this.#options.runtime,
+    };
+  }
+
+  /** A capability is tried, not assumed: a session is opened, and a command accounted, before anything is claimed. */
+  async #probe(): Promise<Availability> {
+    let version: string;
+    try {
+      version = (await this.#docker.version()).Version;
+    } catch (error) {
+      this.#availability = undefined;
+      return {
+        available: false,
+        reason: engineError(error, 'say its version').message,
+        fix: 'Start Docker (`systemctl start docker`), or set DOCKER_HOST to where it listens.',
+      };
+    }
+    try {
+      const session = await this.#open({ ...PROBE, image: this.#image });
+      const ending = await session.run({
+        argv: ['python3', '-c', 'bytearray(1 << 24)'],
+        workspace: 'read-only',
+      });
+      await session.close();
+      const accounted = ending.usage.cpuMs > 0 && ending.usage.peakMemoryBytes > 1 << 24;
+      if (ending.exitCode !== 0 || !accounted) {
+        return {
+          available: false,
+          reason: `a first command in a container ended with ${JSON.stringify(ending)}`,
+          fix: 'Check the kernel of the Docker host: memory, pids and cpu control groups are needed.',
+        };
+      }
+      const info = (await this.#docker.info()) as { CgroupVersion?: string };
+      const own = (await this.#ownGroups()) !== undefined;
+      return {
+        available: true,
+        version,
+        enforcement: enforcement(info.CgroupVersion === '2' ? 'v2' : 'v1', own),
+      };
+    } catch (error) {
+      this.#availability = undefined;
+      if (!(error instanceof SkeinError)) throw error;
+      return { available: false, reason: error.message, fix: error.row.fix };
+    }
+  }
+}
+
+/** To a power of two, so that sessions with nearly the same limits find each other's containers. */
+function roundedUp(value: number): number {
+  return 2 ** Math.ceil(Math.log2(value));
+}
+
+const MIB = 1024 * 1024;
+const PROBE: SessionOptions = {
+  mounts: [],
+  limits: {
+    wallMs: 20_000,
+    memoryBytes: 256 * MIB,
+    pids: 16,
+    outputBytes: 64 * 1024,
+    fileBytes: MIB,
+    diskBytes: 8 * MIB,
+  },
+  network: 'none',
+  untrusted: true,
+};

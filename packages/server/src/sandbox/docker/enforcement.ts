@@ -1,0 +1,51 @@
+/** What the docker driver enforces, and what it refuses to pretend. */
+import { isAbsolute } from 'node:path';
+import { SkeinError } from '@skein/api';
+import type { Enforcement, Mount } from '../contract.ts';
+
+/** @param own whether each command has a control group of its own. */
+export function enforcement(version: 'v1' | 'v2', own: boolean): Enforcement {
+  const group = `cgroup ${version} of ${own ? 'the command' : 'the container'}`;
+  const held = (by: string): { enforced: true; by: string } => ({ enforced: true, by });
+  return {
+    limits: {
+      cpuMs: held(`${group}, read every 20 to 50 ms; RLIMIT_CPU behind it`),
+      wallMs: held('the supervisor in the container'),
+      memoryBytes: held(
+        `${group}; no swap${own ? '' : '; a peak below that of an earlier command of the session is sampled'}`,
+      ),
+      pids: held(group),
+      outputBytes: held('the supervisor in the container'),
+      fileBytes: held('RLIMIT_FSIZE'),
+      diskBytes: held(
+        'tmpfs: three quarters for the workspace, one eighth each for /tmp and /dev/shm',
+      ),
+      cores: held(`${group}, CFS quota`),
+    },
+    network: {
+      none: true,
+      allowList: false,
+      by: 'a network namespace without interfaces; a list of addresses is not enforced',
+    },
+    untrusted: true,
+    accounting: `cgroup ${version}`,
+  };
+}
+
+/** @param local whether the daemon sees the files of this machine. @throws SkeinError SANDBOX_UNSUPPORTED, REQUEST_INVALID. */
+export function refuseMounts(mounts: readonly Mount[], local: boolean): void {
+  for (const { source, target } of mounts) {
+    if (!isAbsolute(source) || !isAbsolute(target)) {
+      throw new SkeinError(
+        'REQUEST_INVALID',
+        `A mount needs absolute paths, not ${source} and ${target}.`,
+      );
+    }
+    if (!local) {
+      throw new SkeinError(
+        'SANDBOX_UNSUPPORTED',
+        `The Docker daemon is on another machine, which does not have ${source}. Put the files into the session instead.`,
+      );
+    }
+  }
+}

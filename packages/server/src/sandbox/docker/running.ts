@@ -1,0 +1,167 @@
+/**
+ * One command of a session, from the order to its ending.
+ *
+ * States: forked → (in its group) → told what to be → ended. The supervisor stops it for wall time
+ * and output; for cpu time and out of memory it is watched here when it has a group of its own,
+ * else by the supervisor too.
+ */
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ControlGroup } from '../cgroup/contract.ts';
+import type { EndedBy, Ending, RunningCommand } from '../contract.ts';
+import type { AllLimits } from '../limits.ts';
+import type { Ended, Guest, RunSpec } from './supervisor.ts';
+
+/** Longest time between two looks at the counters of a command, in milliseconds. */
+const WATCH_MS = 50;
+/** How long a killed command may take to be reported dead before its container is removed, in milliseconds. */
+const KILL_PATIENCE_MS = 400;
+
+/** A forked child, and the account that it is in. */
+export interface Prepared {
+  readonly guest: Guest;
+  /** Undefined where it shares the account of the container. */
+  readonly group: Promise<ControlGroup | undefined>;
+}
+
+export interface RunOrder {
+  readonly spec: RunSpec;
+  readonly limits: AllLimits;
+  /** Done before the command is told what to be. */
+  readonly before: () => Promise<void>;
+  /** Told before anybody who waits for the ending. */
+  readonly over: () => void;
+  /** Removes the container, when the supervisor does not answer. */
+  readonly giveUp: () => Promise<void>;
+  /** What the loss of the container means to whoever waits for the command. */
+  readonly lost: (reason: unknown) => Error;
+}
+
+export class Running implements RunningCommand {
+  readonly stdin: RunningCommand['stdin'];
+  readonly stdout: RunningCommand['stdout'];
+  readonly stderr: RunningCommand['stderr'];
+  readonly ended: Promise<Ending>;
+  readonly #guest: Guest;
+  readonly #order: RunOrder;
+  #group: ControlGroup | undefined;
+  #cause: EndedBy | undefined;
+  #over = false;
+  #told = false;
+  #killed = false;
+
+  constructor(prepared: Prepared, order: RunOrder, pipe: boolean) {
+    this.#guest = prepared.guest;
+    this.#order = order;
+    this.stdin = pipe ? prepared.guest.stdin : undefined;
+    this.stdout = prepared.guest.stdout;
+    this.stderr = prepared.guest.stderr;
+    this.ended = this.#run(prepared);
+    this.ended.catch(() => undefined);
+  }
+
+  signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGUSR1'): void {
+    if (!this.#over && this.#told) this.#guest.signal(constants.signals[signal]);
+  }
+
+  kill(): Promise<Ending> {
+    if (!this.#killed && !this.#over) {
+      this.#killed = true;
+      this.#cause ??= 'killed';
+      this.#stop();
+      void this.#insist();
+    }
+    return this.ended;
+  }
+
+  async #run({ guest, group }: Prepared): Promise<Ending> {
+    const startedAt = performance.now();
+    try {
+      this.#group = await group;
+      this.#group?.limit(this.#order.limits);
+      await this.#order.before();
+      guest.onExited = () => void this.#sweep();
+      if (this.#killed) guest.kill();
+      guest.go(this.#order.spec);
+      this.#told = true;
+      if (this.#group !== undefined) void this.#watch(this.#group);
+      const ended = await guest.done;
+      this.#over = true;
+      return this.#ending(ended);
+    } catch (error) {
+      this.#over = true;
+      if (this.#killed) return this.#lostAfterKill(performance.now() - startedAt);
+      throw this.#order.lost(error);
+    } finally {
+      this.#over = true;
+      this.#order.over();
+      // A group of a dead command; should it not go now, it goes with the driver.
+      void this.#group?.remove().catch(() => undefined);
+    }
+  }
+
+  #stop(): void {
+    this.#guest.kill();
+    this.#group?.kill();
+  }
+
+  async #insist(): Promise<void> {
+    await Promise.race([
+      this.ended.catch(() => undefined),
+      sleep(KILL_PATIENCE_MS, undefined, { ref: false }),
+    ]);
+    if (!this.#over) await this.#order.giveUp().catch(() => undefined);
+  }
+
+  /** What a command left when it ended beside others. */
+  async #sweep(): Promise<void> {
+    while (this.#group !== undefined && this.#group.processes().length > 0) {
+      this.#group.kill();
+      await sleep(1);
+    }
+    this.#guest.swept();
+  }
+
+  /** Ends the command when its group has used its cpu time, or lost a process for want of memory. */
+  async #watch(group: ControlGroup): Promise<void> {
+    const { cpuMs, cores } = this.#order.limits;
+    for (;;) {
+      const left = (cpuMs - group.cpuMs()) / Math.max(cores, 1);
+      if (group.outOfMemoryKills() > 0) this.#cause ??= 'out-of-memory';
+      else if (left <= 0) this.#cause ??= 'cpu-limit';
+      if (this.#cause !== undefined) return this.#stop();
+      await sleep(Math.min(WATCH_MS, Math.max(2, left)));
+      if (this.#over) return;
+    }
+  }
+
+  #ending(ended: Ended): Ending {
+    const group = this.#group;
+    // The kernel kills for want of memory before anybody here can: it is the first cause.
+    const starved = group !== undefined && group.outOfMemoryKills() > 0;
+    const endedBy = starved ? 'out-of-memory' : (this.#cause ?? ended.endedBy);
+    // What a shell made of the death of its child says nothing about a command that was stopped.
+    const stopped = endedBy !== 'exit' && endedBy !== 'signal';
+    return {
+      endedBy,
+      exitCode: stopped ? null : ended.exitCode,
+      signal: stopped ? 'SIGKILL' : ended.signal === null ? null : signalName(ended.signal),
+      usage: {
+        cpuMs: group?.cpuMs() ?? ended.cpuMs ?? 0,
+        wallMs: ended.wallMs,
+        peakMemoryBytes: group?.peakMemoryBytes() ?? ended.peakMemoryBytes ?? 0,
+        outputBytes: Math.min(ended.outputBytes, this.#order.limits.outputBytes),
+      },
+    };
+  }
+
+  #lostAfterKill(wallMs: number): Ending {
+    const usage = { cpuMs: 0, wallMs, peakMemoryBytes: 0, outputBytes: 0 };
+    return { endedBy: 'killed', exitCode: null, signal: 'SIGKILL', usage };
+  }
+}
+
+function signalName(number: number): string {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return found?.[0] ?? `SIG${number}`;
+}

@@ -1,0 +1,270 @@
+/** A session is one container; a command is one child of its supervisor. */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { SkeinError } from '@skein/api';
+import type {
+  CollectedFile,
+  Command,
+  Ending,
+  RunningCommand,
+  SandboxSession,
+} from '../contract.ts';
+import { tightened, type AllLimits } from '../limits.ts';
+import type { Accounts } from './account.ts';
+import { WORKSPACE, type SandboxContainer } from './container.ts';
+import {
+  decodeFiles,
+  encodeFiles,
+  invalidPath,
+  isInside,
+  tooLarge,
+  type PutFile,
+} from './file-stream.ts';
+import { Running, type Prepared } from './running.ts';
+import type { Ended, Guest, Spec } from './supervisor.ts';
+
+const DEFAULT_ENV = {
+  PATH: '/usr/local/bin:/usr/bin:/bin',
+  HOME: '/tmp',
+  LANG: 'C.UTF-8',
+};
+
+/** Files are ours to move; this only ends what hangs, in milliseconds. */
+const FILES_WALL_MS = 120_000;
+/** Headers of collected files are not counted as their content. */
+const HEADERS_BYTES = 64 * 1024 * 1024;
+/** What the supervisor and a forked child take of a container that commands share, in bytes. */
+const SUPERVISOR_BYTES = 12 * 1024 * 1024;
+
+export class DockerSession implements SandboxSession {
+  readonly workspace = WORKSPACE;
+  readonly #container: SandboxContainer;
+  readonly #limits: AllLimits;
+  /** Undefined where commands share the account of the container. */
+  readonly #accounts: Accounts | undefined;
+  readonly #onClosed: () => void;
+  readonly #running = new Set<Running>();
+  #spare: Prepared | undefined;
+  #broken: Error | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    container: SandboxContainer,
+    limits: AllLimits,
+    accounts: Accounts | undefined,
+    onClosed: () => void,
+  ) {
+    this.#container = container;
+    this.#limits = limits;
+    this.#accounts = accounts;
+    this.#onClosed = onClosed;
+    void container.supervisor.lost.then((reason) => (this.#broken ??= lost(reason)));
+    this.#spare = this.#prepare();
+  }
+
+  async put(files: Iterable<PutFile>): Promise<void> {
+    const guest = this.#fork();
+    guest.go({ work: 'put', ...filesSpec(4096) });
+    const ended = this.#filesEnd(guest);
+    const complaint = text(guest.stderr);
+    guest.stdout.resume();
+    try {
+      await pipeline(Readable.from(encodeFiles(files), { objectMode: false }), guest.stdin);
+    } catch (error) {
+      if (error instanceof SkeinError) {
+        guest.kill();
+        await ended;
+        throw error;
+      }
+      // It has ended early, and says why.
+    }
+    if ((await ended).exitCode !== 0) {
+      throw new SkeinError(
+        'SANDBOX_OUTPUT_TOO_LARGE',
+        `A file could not be put into the workspace: ${await complaint}`,
+      );
+    }
+  }
+
+  start(command: Command): RunningCommand {
+    if (this.#broken !== undefined) throw this.#broken;
+    const shared = this.#accounts === undefined;
+    if (shared && this.#running.size > 0) throw oneAtATime();
+    const limits = this.#tighten(command.limits);
+    const prepared = this.#spare ?? this.#prepare();
+    this.#spare = undefined;
+    const running: Running = new Running(
+      prepared,
+      {
+        spec: {
+          work: 'run',
+          argv: command.argv,
+          env: { ...DEFAULT_ENV, ...command.env },
+          cwd: command.cwd ?? WORKSPACE,
+          writable: command.workspace === 'writable',
+          wallMs: limits.wallMs,
+          cpuMs: limits.cpuMs,
+          outputBytes: limits.outputBytes,
+          fileBytes: limits.fileBytes,
+          stackBytes: limits.memoryBytes,
+          shared,
+        },
+        limits,
+        before: async () => {
+          if (shared) await this.#container.bound(containerBounds(limits));
+        },
+        over: () => this.#over(running),
+        giveUp: () => this.#container.remove(),
+        lost: (reason) => this.#broken ?? lost(reason),
+      },
+      command.stdin === 'pipe',
+    );
+    this.#running.add(running);
+    feed(prepared.guest, command.stdin);
+    void prepared.guest.done
+      .then((ended) => {
+        if (!ended.clean)
+          this.#break(new Error('what a command left in /tmp could not be removed'));
+      })
+      .catch(() => undefined);
+    return running;
+  }
+
+  async run(command: Command): Promise<Ending & { stdout: Uint8Array; stderr: Uint8Array }> {
+    const running = this.start(command);
+    const [ending, stdout, stderr] = await Promise.all([
+      running.ended,
+      bytes(running.stdout),
+      bytes(running.stderr),
+    ]);
+    return { ...ending, stdout, stderr };
+  }
+
+  async *collect(paths: readonly string[], maxBytes: number): AsyncIterable<CollectedFile> {
+    for (const path of paths) if (!isInside(path)) throw invalidPath(path);
+    const guest = this.#fork();
+    guest.stdin.end();
+    guest.go({ work: 'collect', paths, maxBytes, ...filesSpec(maxBytes + HEADERS_BYTES) });
+    const ended = this.#filesEnd(guest);
+    const complaint = text(guest.stderr);
+    try {
+      // A stream that ends early is explained by how the program ended.
+      yield* decodeFiles(guest.stdout, maxBytes);
+      const { exitCode } = await ended;
+      if (exitCode !== 0) throw collectError(exitCode, await complaint, maxBytes);
+    } catch (error) {
+      if (error instanceof SkeinError) throw error;
+      const { exitCode } = await ended;
+      throw exitCode === 0 ? error : collectError(exitCode, await complaint, maxBytes);
+    } finally {
+      guest.kill();
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    this.#broken ??= new SkeinError('SANDBOX_LOST', 'The sandbox session is closed.');
+    for (const running of this.#running) void running.kill();
+    const groups = this.#spare?.group;
+    await Promise.allSettled([...this.#running].map((running) => running.ended));
+    await this.#container.remove();
+    await groups?.then((group) => group?.remove()).catch(() => undefined);
+    this.#onClosed();
+  }
+
+  #over(running: Running): void {
+    this.#running.delete(running);
+    // Made now, the next command finds it waiting in its group.
+    if (this.#running.size === 0 && this.#broken === undefined) this.#spare ??= this.#prepare();
+  }
+
+  /** No further command runs here, for it would find what another one left. */
+  #break(reason: Error): void {
+    this.#broken ??= lost(reason);
+    void this.#container.remove(reason).catch(() => undefined);
+  }
+
+  #prepare(): Prepared {
+    const guest = this.#container.supervisor.fork();
+    const group = guest.forked.then((pid) => this.#accounts?.open(pid));
+    group.catch(() => undefined);
+    return { guest, group };
+  }
+
+  #fork(): Guest {
+    if (this.#broken !== undefined) throw this.#broken;
+    return this.#container.supervisor.fork();
+  }
+
+  async #filesEnd(guest: Guest): Promise<Ended> {
+    try {
+      return await guest.done;
+    } catch (error) {
+      throw this.#broken ?? lost(error);
+    }
+  }
+
+  #tighten(limits: Command['limits']): AllLimits {
+    const tight = tightened(this.#limits, limits);
+    if (tight.diskBytes < this.#limits.diskBytes) {
+      throw new SkeinError(
+        'SANDBOX_UNSUPPORTED',
+        'The docker sandbox bounds the disk of a session, not of one command; open a session with that limit.',
+      );
+    }
+    return tight;
+  }
+}
+
+/** Bounds of a container whose account the command shares with the supervisor. */
+function containerBounds(limits: AllLimits): { memoryBytes: number; pids: number; cores: number } {
+  return {
+    memoryBytes: limits.memoryBytes + SUPERVISOR_BYTES,
+    pids: limits.pids + 1,
+    cores: limits.cores ?? 1,
+  };
+}
+
+function filesSpec(outputBytes: number): Pick<Spec, 'wallMs' | 'outputBytes'> & { shared: false } {
+  return { wallMs: FILES_WALL_MS, outputBytes, shared: false };
+}
+
+function feed(guest: Guest, stdin: Command['stdin']): void {
+  if (stdin === 'pipe') return;
+  if (stdin === undefined) guest.stdin.end();
+  else if (stdin instanceof Uint8Array) guest.stdin.end(stdin);
+  else pipeline(stdin, guest.stdin).catch(() => undefined);
+}
+
+function collectError(exitCode: number | null, complaint: string, maxBytes: number): SkeinError {
+  const path = complaint.trim();
+  if (exitCode === 4) return tooLarge(maxBytes);
+  return new SkeinError(
+    'SANDBOX_OUTPUT_MISSING',
+    `No regular file or directory can be read at ${path}.`,
+  );
+}
+
+function lost(reason: unknown): SkeinError {
+  const text_ = reason instanceof Error ? reason.message : String(reason);
+  return new SkeinError('SANDBOX_LOST', `The sandbox is gone: ${text_}.`, { cause: reason });
+}
+
+function oneAtATime(): SkeinError {
+  return new SkeinError(
+    'SANDBOX_UNSUPPORTED',
+    'Commands of one session can run side by side only where the node is root on the machine of the Docker daemon; open two sessions.',
+  );
+}
+
+async function bytes(stream: Readable): Promise<Buffer> {
+  return Buffer.concat(await stream.toArray());
+}
+
+async function text(stream: Readable): Promise<string> {
+  return (await bytes(stream)).toString();
+}
