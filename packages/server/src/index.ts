@@ -1,4 +1,39 @@
 export { openKeyRing, type KeyRing } from './access/key-ring.ts';
+export type { JobStore } from './jobs/contract.ts';
+export {
+  defineTask,
+  taskWork,
+  type Task,
+  type TaskArtifacts,
+  type TaskContext,
+} from './jobs/tasks/define-task.ts';
+export type {
+  RunningAttempt,
+  SandboxOffer,
+  Worker,
+  WorkerLog,
+  WorkerOptions,
+} from './jobs/worker/contract.ts';
+export { startWorker } from './jobs/worker/worker.ts';
 export { startNode, type NodeOptions, type RunningNode } from './node.ts';
+export { openArtifacts } from './state/artifacts/open-artifacts.ts';
+export type { ArtifactStore } from './state/contract.ts';
 export { openDataFolder, type DataFolder } from './state/data-folder.ts';
 export { openSqliteState } from './state/sqlite/sqlite-state.ts';
+export type {
+  Availability,
+  CollectedFile,
+  Command,
+  EndedBy,
+  Ending,
+  Enforcement,
+  Limits,
+  Mount,
+  NetworkPolicy,
+  RunningCommand,
+  SandboxDriver,
+  SandboxName,
+  SandboxSession,
+  SessionOptions,
+  Usage,
+} from './sandbox/contract.ts';

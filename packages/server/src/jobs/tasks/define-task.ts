@@ -1,0 +1,95 @@
+/**
+ * What the author of a task sees. A task is trusted TypeScript that runs as a job: in a worker
+ * thread of its own, with its input and output checked, and with a context that leads everything it
+ * leaves behind through the attempt's lease.
+ *
+ *     export const count = defineTask({
+ *       name: 'count-lines',
+ *       input: z.object({ digest: z.string() }),
+ *       output: z.object({ lines: z.number() }),
+ *       async run({ digest }, context) { … },
+ *     });
+ */
+import type { z } from 'zod';
+import type { WorkLimits, TaskWork } from '../work.ts';
+
+export interface TaskContext {
+  /** Id of the job. */
+  readonly job: string;
+  /** Counts the attempts of the job from 1. */
+  readonly attempt: number;
+  /**
+   * Aborted when the task should save a checkpoint and stop, which it says by throwing
+   * `signal.reason`; what it returns counts as its result all the same. After the grace period of
+   * the worker, or at once on a cancel, its thread is ended.
+   */
+  readonly signal: AbortSignal;
+  /** @param fraction from 0 to 1. */
+  readonly progress: (fraction: number, message?: string) => void;
+  /** A line in the job's log, where `console` writes too. */
+  readonly log: (line: string) => void;
+  readonly artifacts: TaskArtifacts;
+  readonly checkpoint: {
+    /** What an earlier attempt has saved; undefined when there is nothing. */
+    readonly load: () => Promise<Uint8Array | undefined>;
+    /** Replaces what was saved before; kept as soon as it resolves. */
+    readonly save: (content: Uint8Array) => Promise<void>;
+  };
+}
+
+export interface TaskArtifacts {
+  /** A local, verified copy, which must not be changed. @throws SkeinError ARTIFACT_CORRUPT. */
+  readonly pathOf: (digest: string) => Promise<string>;
+  /** @throws SkeinError ARTIFACT_CORRUPT. */
+  readonly read: (digest: string) => AsyncIterable<Uint8Array>;
+  /**
+   * Stores content.
+   * @param path lists it among the job's outputs under this name.
+   * @throws SkeinError STORAGE_FULL.
+   */
+  readonly put: (
+    content: Uint8Array | AsyncIterable<Uint8Array>,
+    path?: string,
+  ) => Promise<{ digest: string; sizeBytes: number }>;
+}
+
+export interface Task<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
+  readonly kind: 'skein.task';
+  /** Unique within its module. */
+  readonly name: string;
+  readonly input: I;
+  /** What `run` returns must be JSON, of at most a megabyte; larger things are artifacts. */
+  readonly output: O;
+  /**
+   * Does the work. Whatever it throws fails the attempt, which is then tried again as the job's
+   * retry policy says; a SkeinError that says that the request must change ends the job.
+   */
+  run(input: z.output<I>, context: TaskContext): Promise<z.input<O>> | z.input<O>;
+}
+
+/** Types a task; a module exports the result under any name. */
+export function defineTask<I extends z.ZodType, O extends z.ZodType>(
+  task: Omit<Task<I, O>, 'kind'>,
+): Task<I, O> {
+  return { ...task, kind: 'skein.task' };
+}
+
+/**
+ * The work of a job that runs a task.
+ * @param module absolute path of the module that exports it, `import.meta.filename` of there, or the
+ * digest of the artifact that it was bundled into.
+ */
+export function taskWork<I extends z.ZodType, O extends z.ZodType>(
+  task: Task<I, O>,
+  module: string | { readonly digest: string },
+  input: z.input<I>,
+  limits: WorkLimits = {},
+): TaskWork {
+  return {
+    kind: 'task',
+    task: task.name,
+    module: typeof module === 'string' ? { path: module } : module,
+    input,
+    limits,
+  };
+}

@@ -1,0 +1,63 @@
+/** What the thread of a task and its supervisor say to each other. */
+import { ERRORS, SkeinError, type ErrorCode } from '@skein/api/errors';
+
+export interface TaskThreadData {
+  readonly modulePath: string;
+  readonly task: string;
+  readonly input: unknown;
+  readonly job: string;
+  readonly attempt: number;
+  /** Digest of what an earlier attempt has saved. */
+  readonly checkpoint: string | undefined;
+  /** A folder of the attempt's own, where content waits to be stored. */
+  readonly folder: string;
+}
+
+/** What a task asks of its supervisor. */
+export type TaskRequest =
+  | { readonly ask: 'path'; readonly digest: string }
+  | { readonly ask: 'put'; readonly file: string; readonly path: string | undefined }
+  | { readonly ask: 'checkpoint'; readonly file: string };
+
+export interface Stored {
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+export interface WireFailure {
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+}
+
+export type FromThread =
+  | { readonly kind: 'progress'; readonly fraction: number; readonly message: string }
+  | { readonly kind: 'request'; readonly id: number; readonly request: TaskRequest }
+  | TaskEnd;
+
+/** The last thing that a thread says. */
+export type TaskEnd =
+  /** JSON of the output. */
+  | { readonly kind: 'done'; readonly json: string }
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      readonly retryable: boolean;
+      /** Whether the task had been asked to stop. */
+      readonly stopped: boolean;
+    };
+
+export type ToThread =
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: string | Stored | boolean }
+  | { readonly kind: 'refusal'; readonly id: number; readonly failure: WireFailure };
+
+export function toWireFailure(thrown: unknown): WireFailure {
+  return {
+    code: thrown instanceof SkeinError ? thrown.code : undefined,
+    message: thrown instanceof Error ? thrown.message : String(thrown),
+  };
+}
+
+export function fromWireFailure({ code, message }: WireFailure): Error {
+  return code !== undefined && code in ERRORS ? new SkeinError(code, message) : new Error(message);
+}

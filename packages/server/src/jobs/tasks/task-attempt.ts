@@ -1,0 +1,170 @@
+/**
+ * One attempt of a task: its thread under the limits that a thread can hold, which are the time on
+ * the clock, cpu time, and the memory of the JavaScript heap. Buffers outside the heap are not
+ * counted: a task is trusted code.
+ */
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Outcome } from '../contract.ts';
+import { refuseStale, whileHeld, type AttemptTools } from '../worker/attempt-tools.ts';
+import { DEFAULT_LIMITS } from '../worker/limits.ts';
+import { refusal } from '../worker/outcome.ts';
+import type { TaskWork, WorkResult } from '../work.ts';
+import type { Stored, TaskRequest } from './messages.ts';
+import { startTaskThread, type TaskThread, type ThreadEnding } from './task-thread.ts';
+
+type Failure = Extract<Outcome, { kind: 'failed' }>;
+
+const MIB = 2 ** 20;
+/** How often cpu time is looked at, in milliseconds. */
+const LOOK_EVERY_MS = 200;
+/** The longest that a timer can be set for. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * @param folder for the attempt alone; made and removed here.
+ * @throws StaleAttempt when the lease ended; SkeinError ARTIFACT_CORRUPT for a bundled module.
+ */
+export async function attemptTask(
+  work: TaskWork,
+  folder: string,
+  tools: AttemptTools,
+): Promise<Outcome> {
+  const { claim, lease, log, progress } = tools;
+  if (!tools.trusts) return refusal('This worker runs no tasks: they are trusted work.');
+  const memoryBytes = work.limits.memoryBytes ?? claim.job.resources.memoryBytes;
+  const heapMib = Math.max(8, Math.floor(memoryBytes / MIB));
+  const outputs: WorkResult['outputs'][number][] = [];
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    const modulePath = await moduleOf(work, folder, tools);
+    refuseStale(lease);
+    const startedAt = performance.now();
+    const thread = startTaskThread({
+      heapMib,
+      data: {
+        modulePath,
+        task: work.task,
+        input: work.input,
+        job: claim.job.id,
+        attempt: claim.attempt,
+        checkpoint: claim.job.checkpoint,
+        folder,
+      },
+      onProgress: (told) => progress.report(told),
+      onRequest: (request) => perform(request, outputs, tools),
+    });
+    const copy = async (stream: Readable): Promise<void> => {
+      for await (const chunk of stream) await log.write(chunk as Uint8Array);
+    };
+    const reading = Promise.all([copy(thread.stdout), copy(thread.stderr)]);
+    const { ending, cpuMs, overrun } = await watch(thread, work, tools);
+    await reading;
+    refuseStale(lease);
+
+    const usage = { wallMs: performance.now() - startedAt, cpuMs };
+    if (ending.said?.kind === 'done') {
+      const value: unknown = JSON.parse(ending.said.json);
+      return { kind: 'succeeded', result: { value, outputs }, usage };
+    }
+    const preempted = lease.preempted.aborted && overrun === undefined && !ending.outOfMemory;
+    return { ...failureOf(work, ending, overrun, preempted, heapMib), usage };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function moduleOf(
+  { module }: TaskWork,
+  folder: string,
+  { artifacts }: AttemptTools,
+): Promise<string> {
+  if ('path' in module) return module.path;
+  const path = join(folder, 'module.mjs');
+  await copyFile(await artifacts.pathOf(module.digest), path);
+  return path;
+}
+
+/** Does what the task asks for, under its lease. */
+async function perform(
+  request: TaskRequest,
+  outputs: WorkResult['outputs'][number][],
+  { artifacts, lease, saveCheckpoint }: AttemptTools,
+): Promise<string | Stored> {
+  if (request.ask === 'path') return artifacts.pathOf(request.digest);
+  const content = whileHeld(lease, createReadStream(request.file) as AsyncIterable<Uint8Array>);
+  const stored = await artifacts.put(content, Number.POSITIVE_INFINITY);
+  if (request.ask === 'put') {
+    if (request.path !== undefined) outputs.push({ path: request.path, ...stored });
+    return stored;
+  }
+  if (!(await saveCheckpoint(stored.digest))) refuseStale(lease);
+  return stored.digest;
+}
+
+/** Ends the thread when its lease or a limit says so. @returns when it is gone. */
+async function watch(
+  thread: TaskThread,
+  { limits, task }: TaskWork,
+  { lease, graceMs }: AttemptTools,
+): Promise<{ ending: ThreadEnding; cpuMs: number; overrun: string | undefined }> {
+  const { cpuMs: mostCpuMs = Number.POSITIVE_INFINITY, wallMs = DEFAULT_LIMITS.wallMs } = limits;
+  let cpuMs = 0;
+  let overrun: string | undefined;
+  let killer: NodeJS.Timeout | undefined;
+  const over = (what: string): void => {
+    overrun ??= `Task "${task}" ${what}.`;
+    thread.kill();
+  };
+  const stop = (): void => {
+    thread.stop();
+    killer = setTimeout(thread.kill, graceMs);
+  };
+  const look = async (): Promise<void> => {
+    cpuMs = await thread.cpuMs().catch(() => cpuMs);
+    if (cpuMs > mostCpuMs) over(`used its ${mostCpuMs} ms of cpu time`);
+  };
+  lease.ended.addEventListener('abort', thread.kill, { once: true });
+  lease.preempted.addEventListener('abort', stop, { once: true });
+  if (lease.ended.aborted) thread.kill();
+  else if (lease.preempted.aborted) stop();
+  const wall = setTimeout(
+    () => over(`ran for its ${wallMs} ms`),
+    Math.min(wallMs, LONGEST_TIMER_MS),
+  );
+  const looking = setInterval(() => void look(), LOOK_EVERY_MS);
+  try {
+    const ending = await thread.ended;
+    return { ending, cpuMs, overrun };
+  } finally {
+    clearTimeout(killer);
+    clearTimeout(wall);
+    clearInterval(looking);
+    lease.ended.removeEventListener('abort', thread.kill);
+    lease.preempted.removeEventListener('abort', stop);
+  }
+}
+
+function failureOf(
+  { task }: TaskWork,
+  { said, crash, exitCode, outOfMemory }: ThreadEnding,
+  overrun: string | undefined,
+  preempted: boolean,
+  heapMib: number,
+): Failure {
+  const failed = (cause: Failure['cause'], message: string, retryable = true): Failure => ({
+    kind: 'failed',
+    cause,
+    message,
+    retryable,
+  });
+  if (overrun !== undefined) return failed('timeout', overrun);
+  if (outOfMemory) {
+    return failed('out-of-memory', `Task "${task}" needed more than its ${heapMib} MiB of heap.`);
+  }
+  if (preempted) return failed('preempted', 'Preempted; what it saved last is its checkpoint.');
+  if (said?.kind === 'failed') return failed('error', said.message, said.retryable);
+  return failed('error', crash ?? `Task "${task}" ended its thread with exit code ${exitCode}.`);
+}

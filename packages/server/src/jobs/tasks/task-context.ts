@@ -1,0 +1,70 @@
+/** A task's context, in its thread: small things are messages, content goes through files. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { TaskContext } from './define-task.ts';
+import type { Stored, TaskRequest, TaskThreadData } from './messages.ts';
+
+export interface TaskPort {
+  ask(request: TaskRequest): Promise<string | Stored | boolean>;
+  progress(fraction: number, message: string): void;
+}
+
+export function createTaskContext(
+  data: TaskThreadData,
+  port: TaskPort,
+  signal: AbortSignal,
+): TaskContext {
+  let files = 0;
+  let saved = data.checkpoint;
+
+  /** Content takes the way over the disk, so that a large one neither fills a queue nor the heap. */
+  async function throughFile<T>(
+    content: Uint8Array | AsyncIterable<Uint8Array>,
+    use: (file: string) => Promise<T>,
+  ): Promise<T> {
+    const file = join(data.folder, `content-${++files}`);
+    try {
+      const source = content instanceof Uint8Array ? [content] : content;
+      await pipeline(Readable.from(source, { objectMode: false }), createWriteStream(file));
+      return await use(file);
+    } finally {
+      await unlink(file).catch(() => undefined);
+    }
+  }
+
+  const pathOf = async (digest: string): Promise<string> =>
+    (await port.ask({ ask: 'path', digest })) as string;
+
+  return {
+    job: data.job,
+    attempt: data.attempt,
+    signal,
+    progress: (fraction, message = '') => port.progress(fraction, message),
+    log: (line) => void process.stdout.write(`${line}\n`),
+    artifacts: {
+      pathOf,
+      async *read(digest) {
+        yield* createReadStream(await pathOf(digest)) as AsyncIterable<Uint8Array>;
+      },
+      put: (content, path) =>
+        throughFile(
+          content,
+          async (file) => (await port.ask({ ask: 'put', file, path })) as Stored,
+        ),
+    },
+    checkpoint: {
+      async load() {
+        return saved === undefined ? undefined : readFile(await pathOf(saved));
+      },
+      async save(content) {
+        saved = await throughFile(
+          content,
+          async (file) => (await port.ask({ ask: 'checkpoint', file })) as string,
+        );
+      },
+    },
+  };
+}

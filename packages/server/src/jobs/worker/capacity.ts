@@ -1,0 +1,33 @@
+/** What a worker has left. Fractions of cores are kept exact enough that everything given comes back. */
+import type { JobSpec, WorkerOffer } from '../contract.ts';
+
+export interface Capacity {
+  readonly total: WorkerOffer['free'];
+  free(): WorkerOffer['free'];
+  /** @returns gives it back; idempotent. */
+  take(resources: JobSpec['resources']): () => void;
+}
+
+/** Cores are counted in thousandths, so that a tenth taken ten times is one core and no less. */
+const MILLI = 1000;
+
+export function createCapacity(total: WorkerOffer['free']): Capacity {
+  let milliCores = Math.round(total.cores * MILLI);
+  let memoryBytes = total.memoryBytes;
+  return {
+    total,
+    free: () => ({ cores: Math.max(0, milliCores) / MILLI, memoryBytes: Math.max(0, memoryBytes) }),
+    take(resources) {
+      const taken = Math.round(resources.cores * MILLI);
+      milliCores -= taken;
+      memoryBytes -= resources.memoryBytes;
+      let given = false;
+      return () => {
+        if (given) return;
+        given = true;
+        milliCores += taken;
+        memoryBytes += resources.memoryBytes;
+      };
+    },
+  };
+}

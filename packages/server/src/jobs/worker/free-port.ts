@@ -1,0 +1,18 @@
+/**
+ * A port that a gang's rank 0 can listen on. It is free when it is offered and not kept: the program
+ * that gets it takes it itself, and fails, as it would anywhere, when somebody was faster.
+ */
+import { createServer, type AddressInfo } from 'node:net';
+
+export async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => {
+    server.close(closed);
+  });
+  return port;
+}

@@ -1,0 +1,26 @@
+/** What a worker finds on its machine that work may ask for. */
+import { access } from 'node:fs/promises';
+import type { SandboxOffer } from './contract.ts';
+
+/** Device files whose presence means an accelerator with a driver. */
+const ACCELERATORS = { cuda: '/dev/nvidiactl', rocm: '/dev/kfd' } as const;
+
+/** @param given by the operator. @returns all of them, sorted, each once. */
+export async function labelsOf(
+  given: readonly string[],
+  sandboxes: readonly SandboxOffer[],
+  tasks: readonly string[],
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const [name, device] of Object.entries(ACCELERATORS)) {
+    const present = await access(device).then(
+      () => true,
+      () => false,
+    );
+    if (present) found.push(`accelerator:${name}`);
+  }
+  for (const { name, availability } of sandboxes) {
+    if (availability.available) found.push(`sandbox:${name}`);
+  }
+  return [...new Set([...given, ...found, ...tasks.map((task) => `task:${task}`)])].sort();
+}

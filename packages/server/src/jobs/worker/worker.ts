@@ -1,0 +1,203 @@
+/**
+ * A worker: claims what fits, runs it elsewhere (sandboxes, threads), tells how it ended. This
+ * process is the supervisor. It never runs work itself, so that its beat, which keeps the leases,
+ * never waits for any; and what it has started dies with it.
+ *
+ *   claim loop ──► attempt ──► report          beat: renew leases, hear cancel and preempt
+ *        ▲  capacity taken …  given back       clock: do what time makes due in the store
+ */
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Claim } from '../contract.ts';
+import { LOG_BYTES } from '../store/bounds.ts';
+import { namesOfTasks } from '../tasks/names-of-tasks.ts';
+import { reportOutcome, runAttempt, type Workshop } from './attempt.ts';
+import { createCapacity } from './capacity.ts';
+import { startClock } from './clock.ts';
+import type { RunningAttempt, SandboxOffer, Worker, WorkerOptions } from './contract.ts';
+import { freePort } from './free-port.ts';
+import { labelsOf } from './labels.ts';
+import { keepLeases, type Lease } from './lease.ts';
+import { isOutage } from './persist.ts';
+import { openScratch } from './scratch.ts';
+
+export const WORKER_DEFAULTS = {
+  leaseMs: 30_000,
+  graceMs: 10_000,
+  // With room for the notice that the rest is missing.
+  maxLogBytes: LOG_BYTES - 1024,
+};
+
+/** Claims in one go. */
+const MAX_CLAIMS = 16;
+/** The longest wait for work; what was missed is found then. */
+const WAIT_MS = 2000;
+const AFTER_AN_OUTAGE_MS = 500;
+/** A store forgets a worker that was away for long, so it is told again now and then. */
+const REGISTER_EVERY_MS = 60_000;
+
+/**
+ * Starts to claim and run work, until it is drained.
+ * @throws SkeinError STORE_UNREACHABLE; Error for a module of `taskModules` that cannot be loaded.
+ */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const { store, artifacts, queues, log } = options;
+  const { leaseMs = WORKER_DEFAULTS.leaseMs, graceMs = WORKER_DEFAULTS.graceMs } = options;
+  const { trusts = true, host = '127.0.0.1', taskModules = [] } = options;
+  const id = options.name ?? `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+
+  const sandboxes: SandboxOffer[] = await Promise.all(
+    options.sandboxes.map(async (driver) => ({
+      name: driver.name,
+      availability: await driver.availability(),
+    })),
+  );
+  const tasks = await Promise.all(taskModules.map(namesOfTasks));
+  const labels = await labelsOf(options.labels ?? [], sandboxes, tasks.flat());
+  const capacity = createCapacity(options.capacity);
+  const folder = await openScratch();
+  const registration = {
+    worker: id,
+    host: hostname(),
+    queues,
+    labels,
+    total: capacity.total,
+    startedAt: Date.now(),
+  };
+  await store.registerWorker({ ...registration, mode: 'open' });
+  let registeredAt = performance.now();
+  const leases = await keepLeases({
+    store,
+    worker: id,
+    leaseMs,
+    now: () => performance.now(),
+    log,
+  });
+  const clock = startClock(store, log);
+
+  const running = new Map<number, { claim: Claim; lease: Lease; done: Promise<void> }>();
+  const draining = new AbortController();
+  const closing = new AbortController();
+  /** Replaced whenever capacity was given back. */
+  let freed = new AbortController();
+  const shop: Workshop = {
+    store,
+    artifacts,
+    drivers: options.sandboxes,
+    sandboxes,
+    trusts,
+    graceMs,
+    maxLogBytes: options.maxLogBytes ?? WORKER_DEFAULTS.maxLogBytes,
+    folder,
+    log,
+    closing: closing.signal,
+  };
+
+  function start(claim: Claim, claimedAt: number): void {
+    const lease = leases.hold(claim.token, claimedAt);
+    const giveBack = capacity.take(claim.job.resources);
+    const attempt = async (): Promise<void> => {
+      const outcome = await runAttempt(claim, lease, shop);
+      giveBack();
+      freed.abort();
+      if (outcome !== undefined) await reportOutcome(claim, outcome, shop);
+      lease.release();
+      running.delete(claim.token);
+    };
+    running.set(claim.token, { claim, lease, done: attempt() });
+  }
+
+  async function claimWork(): Promise<void> {
+    let port = await freePort(host);
+    while (!draining.signal.aborted) {
+      freed = new AbortController();
+      const wake = AbortSignal.any([draining.signal, freed.signal]);
+      try {
+        const free = capacity.free();
+        if (free.cores === 0 || free.memoryBytes === 0) {
+          await aborted(wake);
+          continue;
+        }
+        const claimedAt = performance.now();
+        if (claimedAt - registeredAt > REGISTER_EVERY_MS) {
+          await store.registerWorker({ ...registration, mode: 'open' });
+          registeredAt = claimedAt;
+        }
+        const claims = await store.claim({
+          worker: id,
+          queues,
+          free,
+          labels,
+          address: { host, port },
+          max: MAX_CLAIMS,
+          leaseMs,
+        });
+        for (const claim of claims) start(claim, claimedAt);
+        if (claims.some(({ job }) => job.gang !== undefined)) port = await freePort(host);
+        if (claims.length === 0) await store.waitForWork(queues, WAIT_MS, wake, id);
+      } catch (error) {
+        if (draining.signal.aborted) break;
+        if (!isOutage(error)) log('error', 'Claiming failed.', { err: error });
+        await sleep(AFTER_AN_OUTAGE_MS, undefined, { signal: draining.signal }).catch(
+          () => undefined,
+        );
+      }
+    }
+  }
+
+  const claiming = claimWork();
+  log('info', 'Worker is open.', { worker: id, queues, labels, ...capacity.total });
+
+  async function drain(withinMs: number): Promise<void> {
+    draining.abort();
+    await claiming;
+    log('info', 'Worker is draining.', { worker: id, running: running.size });
+    await store.registerWorker({ ...registration, mode: 'draining' }).catch(() => undefined);
+    await settled(withinMs);
+    for (const { lease } of running.values()) lease.preempt();
+    // What does not stop when asked to is killed after the grace period of its own.
+    await settled(2 * graceMs + leaseMs);
+    closing.abort();
+    await Promise.all([...running.values()].map(({ done }) => done));
+    await clock.stop();
+    await leases.close();
+    await store.removeWorker(id).catch(() => undefined);
+    await rm(folder, { recursive: true, force: true });
+    log('info', 'Worker has stopped.', { worker: id });
+  }
+
+  async function settled(withinMs: number): Promise<void> {
+    const late = new AbortController();
+    const all = Promise.all([...running.values()].map(({ done }) => done));
+    const waiting = sleep(withinMs, undefined, { signal: late.signal }).catch(() => undefined);
+    await Promise.race([all, waiting]);
+    late.abort();
+  }
+
+  let drained: Promise<void> | undefined;
+  return {
+    id,
+    queues,
+    labels,
+    capacity: capacity.total,
+    sandboxes,
+    running: () => [...running.values()].map(({ claim }) => shown(claim)),
+    drain(withinMs = graceMs) {
+      drained ??= drain(withinMs);
+      return drained;
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function shown({ job, attempt, token }: Claim): RunningAttempt {
+  return { job: job.id, name: job.name, attempt, token };
+}
