@@ -49,7 +49,10 @@ export const runsCompare = defineCommand({
     return [
       differences.length === 0
         ? 'Both were made of the same, in the same way.'
-        : table('DIFFERS', differences.map(({ name, a, b }) => [name, text_(a), text_(b), ''])),
+        : table(
+            'DIFFERS',
+            differences.map(({ name, a, b }) => [name, shown(a), shown(b), '']),
+          ),
       table(
         'METRIC',
         metrics.map(({ name, a, b, better }) => [
@@ -64,8 +67,10 @@ export const runsCompare = defineCommand({
   },
 });
 
-function text_(value: string | number | boolean | undefined): string {
-  return value === undefined ? '–' : String(value);
+function shown(value: string | number | boolean | undefined): string {
+  if (value === undefined) return '–';
+  // A digest is told from another by its beginning.
+  return /^[0-9a-f]{64}$/.test(String(value)) ? `${String(value).slice(0, 12)}…` : String(value);
 }
 
 function mark(value: string, better: boolean, style: Style): string {

@@ -52,15 +52,27 @@ export const train = defineCommand({
     config: text('FILE', 'A TypeScript file that exports a training.', { completes: 'file' }),
     resume: text('RUN', 'Go on with a run from its checkpoint, as it was started.'),
     name: text('NAME', 'What the run is called; default: after the model.'),
-    out: text('FILE', 'Where the trained model is written; default: trained.onnx, or nowhere with --deploy.', {
-      completes: 'file',
-    }),
+    out: text(
+      'FILE',
+      'Where the trained model is written; default: trained.onnx, or nowhere with --deploy.',
+      {
+        completes: 'file',
+      },
+    ),
     deploy: text('NAME', 'Serve the result under this name.'),
-    ...connectionOptions,
+    server: connectionOptions.server,
+    key: connectionOptions.key,
+    dataFolder: text('FOLDER', 'Where runs are kept (or SKEIN_DATA; default .skein).', {
+      completes: 'folder',
+    }),
   },
-  async run(context, { file, config, resume, name, out, deploy, ...options }): Promise<Trained> {
+  async run(
+    context,
+    { file, config, resume, name, out, deploy, server, key, dataFolder, ...choices },
+  ): Promise<Trained> {
     const began = performance.now();
-    const flags = flagsOf(options, file, name);
+    const options: ConnectionChoice = { server, key, data: dataFolder };
+    const flags = flagsOf(choices, file, name);
     // A node that is not there is better missed now than after hours of training.
     if (deploy !== undefined) await (await connect(context, options)).client.getNode();
     const work =

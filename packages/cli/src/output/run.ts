@@ -114,20 +114,19 @@ export function renderRun(run: Run, style: Style, now: number): string {
     ...(result?.bestEpoch === undefined
       ? []
       : [['best epoch', String(result.bestEpoch)] as [string, string]]),
-    ...(run.versions.length === 0
-      ? []
-      : [['deployed as', versionsOf(run)] as [string, string]]),
-    ...lineage.data.map(
-      ({ role, path, digest, rows }): [string, string] => [
-        role === 'training' ? 'data' : 'validation',
-        `${path}, ${rows.toLocaleString('en')} rows, sha-256 ${digest.slice(0, 12)}…`,
-      ],
-    ),
+    ...(run.versions.length === 0 ? [] : [['deployed as', versionsOf(run)] as [string, string]]),
+    ...lineage.data.map(({ role, path, digest, rows }): [string, string] => [
+      role === 'training' ? 'data' : 'validation',
+      `${path}, ${rows.toLocaleString('en')} rows, sha-256 ${digest.slice(0, 12)}…`,
+    ]),
     ['parent', `${parent.path}, sha-256 ${parent.digest.slice(0, 12)}…`],
     ...(result === undefined
       ? []
       : [['result', `sha-256 ${result.digest.slice(0, 12)}…`] as [string, string]]),
-    ['code', `Skein ${code.skein}${code.commit === undefined ? '' : `, commit ${shortCommit(code.commit)}`}`],
+    [
+      'code',
+      `Skein ${code.skein}${code.commit === undefined ? '' : `, commit ${shortCommit(code.commit)}`}`,
+    ],
     [
       'environment',
       `${environment.cpu}, ${environment.platform}, Node ${environment.node}, ONNX Runtime ${environment.onnxRuntime}`,
@@ -159,8 +158,7 @@ function epochTable({ epochs, result }: Run, style: Style): string {
   const names = Object.keys(epochs[0]?.metrics ?? {});
   const every = Math.ceil(epochs.length / LONGEST_TABLE);
   const shown = epochs.filter(
-    ({ epoch }, i) =>
-      i % every === 0 || i === epochs.length - 1 || epoch === result?.bestEpoch,
+    ({ epoch }, i) => i % every === 0 || i === epochs.length - 1 || epoch === result?.bestEpoch,
   );
   return renderTable(
     [

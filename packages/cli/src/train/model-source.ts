@@ -59,8 +59,8 @@ export async function openModelSource(
 
 function perceptron(hidden: readonly number[]): NetworkBuilder {
   return ({ inputs, outputs, seed }) => {
-    const [first = outputs, ...others] = [...hidden, outputs];
-    return mlp({ sizes: [inputs, first, ...others], seed });
+    const [first, ...others] = [...hidden, outputs];
+    return mlp({ sizes: [inputs, first ?? outputs, ...others], seed });
   };
 }
 

@@ -71,22 +71,26 @@ export type TrainingChoice = {
   readonly [K in keyof typeof trainingOptions]: ReturnType<(typeof trainingOptions)[K]['parse']>;
 };
 
-/** The names on the command line, as the settings call them. */
+/** The options by the names that settings have for them; `undefined` for what has the same name. */
+const RENAMED: Readonly<Partial<Record<keyof TrainingChoice, keyof Flags>>> = {
+  optimizer: 'optimiser',
+  lr: 'rate',
+  validationData: 'validation',
+};
+
+/** What was given on the command line, as settings call it. */
 export function flagsOf(
-  { optimizer, lr, validation, validationData, ...same }: TrainingChoice,
+  choice: TrainingChoice,
   file: string | undefined,
   name: string | undefined,
 ): Flags {
-  const renamed = {
-    ...same,
-    model: file ?? same.model,
-    optimiser: optimizer,
-    rate: lr,
-    validation: validationData ?? validation,
-    name,
-  };
-  const given = Object.entries(renamed).filter(([, each]) => each !== undefined);
-  return Object.fromEntries(given) as Flags;
+  const flags: Record<string, unknown> = {};
+  for (const key of Object.keys(trainingOptions) as (keyof TrainingChoice)[]) {
+    if (choice[key] !== undefined) flags[RENAMED[key] ?? key] = choice[key];
+  }
+  if (file !== undefined) flags['model'] = file;
+  if (name !== undefined) flags['name'] = name;
+  return flags;
 }
 
 function readImageSize(given: string): NonNullable<Flags['imageSize']> {

@@ -72,7 +72,8 @@ export async function resolveOrigin({ cwd, flags, config }: Origin): Promise<Res
     training,
     pathOf(key) {
       const base = key in given || config === undefined ? cwd : dirname(config.path);
-      return resolve(base, String(training[key]));
+      const path = training[key];
+      return resolve(base, typeof path === 'string' ? path : '');
     },
   };
 }

@@ -252,25 +252,30 @@ function viewOf(report: TaskReport, classes: readonly string[]): RunReport {
   };
 }
 
+/** Makes a record of what went wrong; returns it as a person should read it. */
 async function recordFailure(
-  error: unknown,
+  failed: unknown,
   folder: RunFolder,
   journal: Journal,
 ): Promise<unknown> {
-  let failure = explained(error);
+  let failure = explained(failed);
   let status: Run['status'] = 'interrupted';
-  if (error instanceof Diverged) {
+  if (failed instanceof Diverged) {
     status = 'failed';
     const path = folder.file('batch.safetensors');
-    const rows = { type: 'uint32' as const, shape: [error.rows.length] };
-    const bytes = new Uint8Array(error.rows.buffer, error.rows.byteOffset, error.rows.byteLength);
-    const tensors = new Map([...error.batch, ['skein/rows', { ...rows, bytes }] as const]);
+    const rows = { type: 'uint32' as const, shape: [failed.rows.length] };
+    const bytes = new Uint8Array(
+      failed.rows.buffer,
+      failed.rows.byteOffset,
+      failed.rows.byteLength,
+    );
+    const tensors = new Map([...failed.batch, ['skein/rows', { ...rows, bytes }] as const]);
     await fileStore(path).save(await writeTensors({ tensors, metadata: {} }));
     failure = new SkeinError(
       'TRAINING_DIVERGED',
-      `${error.message} The batch is kept in ${path}.`,
+      `${failed.message} The batch is kept in ${path}.`,
       {
-        cause: error,
+        cause: failed,
       },
     );
   }

@@ -146,7 +146,7 @@ function absence(value: unknown): string {
 }
 
 function given(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : String(JSON.stringify(value));
+  return typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
 }
 
 export function flaw(line: number, column: string, what: string): TrainError {

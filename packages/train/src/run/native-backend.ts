@@ -12,6 +12,9 @@ const FATAL = 4;
 const carried = carrier(OrtTensor);
 const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
 
+/** Version of ONNX Runtime, for whoever wants to know what a run was computed with. */
+export const onnxRuntimeVersion: string = env.versions.node ?? env.versions.common;
+
 export const nativeBackend: Backend = {
   name: 'native',
   async open(model: Model, { threads = 1 }: BackendOptions = {}): Promise<OpenGraph> {

@@ -39,6 +39,12 @@ export interface Training {
   readonly validation?: number | string;
   /** File of labels beside a validation file. */
   readonly validationLabels?: string;
+  /** Size of images, where the model does not tell. */
+  readonly imageSize?: {
+    readonly channels: 1 | 3;
+    readonly height: number;
+    readonly width: number;
+  };
   /** Default: what labels and model suggest. */
   readonly task?: TaskKind;
   readonly loss?: Loss | Loss['kind'];

@@ -1,0 +1,185 @@
+/**
+ * Draws loss above and metrics below over the epochs of one run, or of a few side by side. One file
+ * without scripts or fonts, for light and dark pages.
+ */
+import type { Run } from '@skein/api';
+import { axisOf, type Axis } from './axis.ts';
+import { formatMetric, metricTitle } from './progress.ts';
+
+const WIDTH = 880;
+const LEFT = 76;
+const RIGHT = 168;
+const LOSS = { top: 92, bottom: 320 };
+const METRIC = { top: 372, bottom: 552 };
+const HEIGHT = 606;
+
+const CSS = `
+svg{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;--bg:#fff;--ink:#1c2430;--soft:#68707d;--grid:#e8eaee;--c0:#12508f;--c1:#c2571a;--c2:#2a7d5f;--c3:#7a4fa3}
+@media(prefers-color-scheme:dark){svg{--bg:#11161d;--ink:#e8ebf0;--soft:#949dab;--grid:#242c37;--c0:#7cbcf5;--c1:#f2a065;--c2:#5fd0a5;--c3:#c4a1ec}}
+.bg{fill:var(--bg)}.title{font-size:17px;font-weight:600;fill:var(--ink)}.soft{fill:var(--soft)}.axis{fill:var(--soft);font-size:12px}.grid{stroke:var(--grid);fill:none}
+.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.dashed{stroke-dasharray:2 5}.best{stroke:var(--soft);stroke-dasharray:3 4;fill:none}
+.s0{stroke:var(--c0)}.s1{stroke:var(--c1)}.s2{stroke:var(--c2)}.s3{stroke:var(--c3)}.t0{fill:var(--c0)}.t1{fill:var(--c1)}.t2{fill:var(--c2)}.t3{fill:var(--c3)}`;
+
+interface Series {
+  readonly label: string;
+  readonly colour: number;
+  readonly dashed: boolean;
+  readonly points: readonly { readonly epoch: number; readonly value: number }[];
+}
+
+/** Metrics that are shares, of which more is better: they have one axis. */
+const SHARES = ['accuracy', 'macroF1', 'auc', 'r2'];
+
+/** @param runs at least one; more than four share colours. */
+export function trainingCurves(runs: readonly Run[]): string {
+  const title = runs.map(({ name }) => name).join(' and ');
+  const subtitle = runs.map(({ id, task }) => `${id}, ${task}`).join('  ·  ');
+  const losses = runs.flatMap((run, i) => lossSeries(run, i, runs.length > 1));
+  const metrics = runs.flatMap((run, i) => metricSeries(run, i, runs.length > 1));
+  const last = Math.max(1, ...runs.flatMap(({ epochs }) => epochs.map(({ epoch }) => epoch)));
+  const x = (epoch: number): number =>
+    LEFT + ((epoch - 1) / Math.max(1, last - 1)) * (WIDTH - LEFT - RIGHT);
+  const height = metrics.length === 0 ? HEIGHT - (METRIC.bottom - LOSS.bottom) : HEIGHT;
+  const bottom = metrics.length === 0 ? LOSS.bottom : METRIC.bottom;
+  const parts = [
+    text(LEFT, 34, 'title', title),
+    text(LEFT, 56, 'soft', subtitle),
+    ...panel('loss', losses, LOSS, x, true),
+    ...(metrics.length === 0 ? [] : panel('on validation rows', metrics, METRIC, x, false)),
+    ...epochAxis(last, x, bottom),
+    ...(runs.length === 1 ? bestEpoch(runs[0]!, x, bottom) : []),
+    text((LEFT + WIDTH - RIGHT) / 2, bottom + 42, 'axis', 'epoch', 'middle'),
+  ];
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escape(`Training of ${title}. ${subtitle}`)}">
+<style>${CSS}</style>
+<rect class="bg" width="${WIDTH}" height="${height}" rx="10"/>
+${parts.join('\n')}
+</svg>
+`;
+}
+
+function lossSeries({ epochs, name }: Run, index: number, many: boolean): Series[] {
+  const training = epochs.map(({ epoch, loss }) => ({ epoch, value: loss }));
+  const held = epochs.flatMap(({ epoch, metrics: { validationLoss: value } }) =>
+    value === undefined ? [] : [{ epoch, value }],
+  );
+  const named = (what: string) => (many ? `${name}, ${what}` : what);
+  return [
+    { label: named('training'), colour: index, dashed: many || held.length > 0, points: training },
+    {
+      label: named('validation'),
+      colour: many ? index : index + 1,
+      dashed: false,
+      points: held,
+    },
+  ].filter(({ points }) => points.length > 0);
+}
+
+function metricSeries({ epochs, name }: Run, index: number, many: boolean): Series[] {
+  const found = SHARES.filter((metric) => epochs.some(({ metrics }) => metric in metrics));
+  // Beside one another, runs are compared by one number.
+  return (many ? found.slice(0, 1) : found).map((metric, i) => ({
+    label: many ? `${name}, ${metricTitle(metric)}` : metricTitle(metric),
+    colour: many ? index : i,
+    dashed: false,
+    points: epochs.flatMap(({ epoch, metrics: { [metric]: value } }) =>
+      value === undefined ? [] : [{ epoch, value }],
+    ),
+  }));
+}
+
+function panel(
+  title: string,
+  series: readonly Series[],
+  { top, bottom }: { top: number; bottom: number },
+  x: (epoch: number) => number,
+  mayBeLogarithmic: boolean,
+): string[] {
+  const values = series.flatMap(({ points }) => points.map(({ value }) => value));
+  const axis: Axis = axisOf(values, mayBeLogarithmic);
+  const y = (value: number): number => bottom - axis.place(value) * (bottom - top);
+  const labels = series.map((each) => ({ ...each, at: y(each.points.at(-1)?.value ?? 0) }));
+  return [
+    text(LEFT, top - 12, 'axis', axis.logarithmic ? `${title}, logarithmic` : title),
+    ...axis.ticks.flatMap((tick) => [
+      `<path class="grid" d="M${LEFT} ${px(y(tick))}H${WIDTH - RIGHT}"/>`,
+      text(LEFT - 10, y(tick) + 4, 'axis', shortNumber(tick), 'end'),
+    ]),
+    ...series.map((each) => line(each, x, y)),
+    ...spread(labels).map(({ at, label, colour, points }) =>
+      text(
+        WIDTH - RIGHT + 10,
+        at + 4,
+        `t${colour % 4}`,
+        `${label} ${formatMetric(points.at(-1)?.value)}`,
+      ),
+    ),
+  ];
+}
+
+function line(
+  { points, colour, dashed }: Series,
+  x: (epoch: number) => number,
+  y: (value: number) => number,
+): string {
+  const css = `s${colour % 4}`;
+  const [only, second] = points;
+  if (only !== undefined && second === undefined) {
+    return `<circle class="${css}" fill="none" stroke-width="2" cx="${px(x(only.epoch))}" cy="${px(y(only.value))}" r="3"/>`;
+  }
+  const path = points.map(({ epoch, value }) => `${px(x(epoch))} ${px(y(value))}`).join('L');
+  return `<path class="line ${css}${dashed ? ' dashed' : ''}" d="M${path}"/>`;
+}
+
+function epochAxis(last: number, x: (epoch: number) => number, bottom: number): string[] {
+  const step = Math.max(
+    1,
+    [1, 2, 5, 10, 20, 25, 50, 100].find((each) => last / each <= 10) ?? Math.ceil(last / 10),
+  );
+  const ticks = [];
+  for (let epoch = step === 1 ? 1 : step; epoch <= last; epoch += step) ticks.push(epoch);
+  return ticks.map((epoch) => text(x(epoch), bottom + 20, 'axis', String(epoch), 'middle'));
+}
+
+/** Where the result comes from. */
+function bestEpoch(run: Run, x: (epoch: number) => number, bottom: number): string[] {
+  const best = run.result?.bestEpoch;
+  if (best === undefined) return [];
+  const at = x(best);
+  const anchor = at > (LEFT + WIDTH - RIGHT) / 2 ? 'end' : 'start';
+  return [
+    `<path class="best" d="M${px(at)} ${LOSS.top}V${bottom}"/>`,
+    text(at + (anchor === 'end' ? -6 : 6), LOSS.top + 12, 'axis', `best: epoch ${best}`, anchor),
+  ];
+}
+
+/** Moves labels apart that would cover one another. */
+function spread<T extends { at: number }>(labels: readonly T[]): T[] {
+  const sorted = labels.toSorted((a, b) => a.at - b.at).map((label) => ({ ...label }));
+  sorted.forEach((label, i) => {
+    const above = sorted[i - 1];
+    if (above !== undefined) label.at = Math.max(label.at, above.at + 16);
+  });
+  return sorted;
+}
+
+function shortNumber(value: number): string {
+  return value === 0 ? '0' : String(Number(value.toPrecision(3)));
+}
+
+function text(x: number, y: number, css: string, content: string, anchor = 'start'): string {
+  const side = anchor === 'start' ? '' : ` text-anchor="${anchor}"`;
+  return `<text class="${css}" x="${px(x)}" y="${px(y)}"${side}>${escape(content)}</text>`;
+}
+
+function px(value: number): string {
+  return String(Math.round(value * 10) / 10);
+}
+
+function escape(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
