@@ -1,0 +1,121 @@
+/**
+ * A sandbox driver with what judging needs to know about it: that it holds the limits that verdicts
+ * rest on, which toolchains its guests find, and what is mounted for them.
+ *
+ * Trade-off: toolchains are probed once per sandbox, not per submission; an image that loses one
+ * later shows as a compile error.
+ */
+import { SkeinError } from '@skein/api';
+import type { Enforcement, Limits, Mount, SandboxDriver, SandboxSession } from '@skein/server';
+import { GUEST_GO_CACHE } from '../languages/go.ts';
+import { GUEST_NODE, type Language } from '../languages/language.ts';
+import { LANGUAGES } from '../languages/languages.ts';
+
+export type Toolchain =
+  | { readonly available: true; readonly version: string }
+  | { readonly available: false; readonly debianPackage: string };
+
+export interface JudgeSandbox {
+  readonly driver: SandboxDriver;
+  readonly enforcement: Enforcement;
+  /** By language code. */
+  readonly toolchains: ReadonlyMap<string, Toolchain>;
+  /** Whether guests can raise their stack limit (prlimit of util-linux). */
+  readonly bigStacks: boolean;
+  readonly goCache: string | undefined;
+  open(limits: Limits): Promise<SandboxSession>;
+}
+
+export interface JudgeSandboxOptions {
+  /** Root file system of guests; default: the driver's. */
+  readonly image?: string | undefined;
+  /** Folder of the host with a prepared Go build cache. */
+  readonly goCache?: string | undefined;
+}
+
+/** Verdicts mean nothing unless these are enforced. */
+const NEEDED = ['cpuMs', 'wallMs', 'memoryBytes', 'pids', 'outputBytes'] as const;
+
+const PROBE_LIMITS: Limits = {
+  wallMs: 60_000,
+  memoryBytes: 2 ** 30,
+  pids: 128,
+  outputBytes: 2 ** 16,
+  fileBytes: 2 ** 24,
+  diskBytes: 2 ** 26,
+};
+
+/**
+ * @throws SkeinError JUDGE_SANDBOX when the driver may not run untrusted programs, or does not hold
+ * what verdicts rest on; the message says what is missing.
+ */
+export async function openJudgeSandbox(
+  driver: SandboxDriver,
+  { image, goCache }: JudgeSandboxOptions = {},
+): Promise<JudgeSandbox> {
+  const availability = await driver.availability();
+  if (!availability.available) {
+    throw new SkeinError(
+      'JUDGE_SANDBOX',
+      `${driver.name}: ${availability.reason} To change that: ${availability.fix}`,
+    );
+  }
+  const { enforcement } = availability;
+  if (!enforcement.untrusted) {
+    throw new SkeinError(
+      'JUDGE_SANDBOX',
+      `${driver.name} does not isolate programs that nobody trusts, so it judges nothing.`,
+    );
+  }
+  const lacking = NEEDED.filter((limit) => !enforcement.limits[limit].enforced);
+  if (lacking.length > 0 || !enforcement.network.none) {
+    const why = lacking.map((limit) => `${limit} (${enforcement.limits[limit].by})`);
+    if (!enforcement.network.none) why.push(`network (${enforcement.network.by})`);
+    throw new SkeinError('JUDGE_SANDBOX', `${driver.name} does not enforce ${why.join(', ')}.`);
+  }
+  const mounts: Mount[] = [{ source: process.execPath, target: GUEST_NODE }];
+  if (goCache !== undefined) mounts.push({ source: goCache, target: GUEST_GO_CACHE });
+  const open = (limits: Limits): Promise<SandboxSession> =>
+    driver.open({ image, mounts, limits, network: 'none', untrusted: true });
+
+  const session = await open(PROBE_LIMITS);
+  try {
+    const toolchains = new Map<string, Toolchain>();
+    for (const language of LANGUAGES) toolchains.set(language.code, await probe(session, language));
+    const bigStacks = (await exitOf(session, ['prlimit', '--stack=67108864:', 'true'])) === 0;
+    return { driver, enforcement, toolchains, bigStacks, goCache, open };
+  } finally {
+    await session.close();
+  }
+}
+
+async function probe(session: SandboxSession, { toolchain }: Language): Promise<Toolchain> {
+  const result = await session
+    .run({ argv: toolchain.probe, workspace: 'read-only' })
+    .catch(() => undefined);
+  if (result?.exitCode !== 0) return { available: false, debianPackage: toolchain.debianPackage };
+  const [version = ''] = new TextDecoder().decode(result.stdout).trim().split('\n');
+  return { available: true, version };
+}
+
+async function exitOf(session: SandboxSession, argv: readonly string[]): Promise<number | null> {
+  const result = await session.run({ argv, workspace: 'read-only' }).catch(() => undefined);
+  return result?.exitCode ?? null;
+}
+
+/** The first driver that judging can rest on. @throws SkeinError JUDGE_SANDBOX that explains each. */
+export async function chooseJudgeSandbox(
+  drivers: readonly SandboxDriver[],
+  options: JudgeSandboxOptions = {},
+): Promise<JudgeSandbox> {
+  const reasons: string[] = [];
+  for (const driver of drivers) {
+    try {
+      return await openJudgeSandbox(driver, options);
+    } catch (error) {
+      if (!(error instanceof SkeinError)) throw error;
+      reasons.push(error.message);
+    }
+  }
+  throw new SkeinError('JUDGE_SANDBOX', reasons.join(' ') || 'No sandbox driver is configured.');
+}

@@ -1,0 +1,287 @@
+/**
+ * Judges one submission: compiles it, runs its tests in the order and to the extent that the groups'
+ * rules ask for, and tells each step as an event; the last event is the verdict.
+ *
+ * The submission and the validator each have a session for the whole judging. A generator is pulled:
+ * whoever stops listening stops the judging, and the sessions are closed on every way out.
+ */
+import { SkeinError } from '@skein/api';
+import { gradeGroup } from '../grading/grade-group.ts';
+import { isSettled, scoreCase } from '../grading/rules.ts';
+import {
+  casesOf,
+  type Problem,
+  type StaticCase,
+  type TestCase,
+  type TestGroup,
+  testsOf,
+} from '../package/problem.ts';
+import { openOutputValidator } from '../validation/validator-room.ts';
+import { type Built, buildProgram, isFailure, resolveLanguage } from './build.ts';
+import type { GroupResult, JudgeEvent, Judgement, TestResult } from './events.ts';
+import { JudgeFault } from './judge-fault.ts';
+import type { JudgeSandbox } from './judge-sandbox.ts';
+import { runLimits, solutionSession } from './limits.ts';
+import { largestUsage, runTest, type TestRig } from './run-test.ts';
+import { runAnswer } from './run-answer.ts';
+import { runStatic } from './run-static.ts';
+import { SolutionRoom } from './solution-room.ts';
+import { checkLanguage, checkSubmission, type Submission, withIncludes } from './submission.ts';
+import type { Outcome, Verdict } from './verdict.ts';
+
+export interface JudgeOptions {
+  /** Cpu time that every run may take; required where the package leaves it to be inferred. */
+  readonly timeMs?: number | undefined;
+  /**
+   * Cpu time after which a run is stopped, where that is to be later than its limit, so that what a
+   * slow program needs is known.
+   */
+  readonly stopMs?: number | undefined;
+  /** Run every test, even when the verdict is settled; for checking packages. */
+  readonly everyTest?: boolean | undefined;
+  /** Ends the judging; the generator then throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws SkeinError SUBMISSION_INVALID, LANGUAGE_UNAVAILABLE, PROBLEM_LIMITS, and the sandbox's. */
+export async function* judge(
+  submission: Submission,
+  problem: Problem,
+  sandbox: JudgeSandbox,
+  options: JudgeOptions = {},
+): AsyncGenerator<JudgeEvent, Judgement> {
+  checkSubmission(submission, problem);
+  const timeMs = options.timeMs ?? problem.limits.timeMs;
+  if (timeMs === undefined) {
+    throw new SkeinError(
+      'PROBLEM_LIMITS',
+      `${problem.shortName} gives no time limit; infer it from its example submissions first.`,
+    );
+  }
+  const judging = new Judging(submission, problem, sandbox, timeMs, options);
+  const abort = (): void => void judging.close();
+  options.signal?.addEventListener('abort', abort);
+  try {
+    options.signal?.throwIfAborted();
+    return yield* judging.run();
+  } catch (error) {
+    // Whatever broke when the sessions were closed under it, the cause is the signal.
+    options.signal?.throwIfAborted();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
+    await judging.close();
+  }
+}
+
+class Judging {
+  readonly #submission: Submission;
+  readonly #problem: Problem;
+  readonly #sandbox: JudgeSandbox;
+  readonly #timeMs: number;
+  readonly #options: JudgeOptions;
+  readonly #closers: (() => Promise<void>)[] = [];
+  readonly #tests: TestResult[] = [];
+  readonly #groups = new Map<string, GroupResult>();
+  readonly #total: number;
+  #index = 0;
+  #language: string | undefined;
+  #compileOutput = '';
+
+  constructor(
+    submission: Submission,
+    problem: Problem,
+    sandbox: JudgeSandbox,
+    timeMs: number,
+    options: JudgeOptions,
+  ) {
+    this.#submission = submission;
+    this.#problem = problem;
+    this.#sandbox = sandbox;
+    this.#timeMs = timeMs;
+    this.#options = options;
+    this.#total = [...casesOf(problem.tests)].length;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#closers.splice(0).map((close) => close()));
+  }
+
+  async *run(): AsyncGenerator<JudgeEvent, Judgement> {
+    let outcome: Outcome;
+    try {
+      const runCase = this.#problem.type.submitAnswer
+        ? await this.#answers()
+        : yield* this.#program();
+      if ('verdict' in runCase) outcome = runCase;
+      else outcome = this.#overall(yield* this.#group(this.#problem.tests, runCase.run));
+    } catch (error) {
+      if (!(error instanceof JudgeFault)) throw error;
+      outcome = { verdict: 'JE', reason: error.message };
+    }
+    const judgement = this.#judgement(outcome);
+    yield { type: 'verdict', judgement };
+    return judgement;
+  }
+
+  /** Compiles; what comes back runs one case. */
+  async *#program(): AsyncGenerator<JudgeEvent, RunCase | Outcome> {
+    const problem = this.#problem;
+    const sandbox = this.#sandbox;
+    const language = resolveLanguage(this.#submission, sandbox);
+    if ('failed' in language) {
+      const code = language.language === undefined ? 'SUBMISSION_INVALID' : 'LANGUAGE_UNAVAILABLE';
+      throw new SkeinError(code, `The submission is not judged: ${language.failed}.`);
+    }
+    checkLanguage(language.code, problem);
+    this.#language = language.code;
+    yield { type: 'compiling', language: language.code };
+
+    const limits = runLimits(problem, this.#timeMs, this.#options.stopMs);
+    const sessionLimits = solutionSession(problem, limits);
+    const session = await sandbox.open(sessionLimits);
+    this.#closers.push(() => session.close());
+    const files = withIncludes(this.#submission.files, language.code, problem);
+    const source = { files, language: language.code, entryPoint: this.#submission.entryPoint };
+    const built = await buildProgram(session, source, '', sandbox, {
+      wallMs: problem.limits.compilationMs,
+      memoryBytes: problem.limits.compilationMemoryBytes,
+    });
+    if (isFailure(built)) {
+      this.#compileOutput = built.failed;
+      return { verdict: 'CE', reason: built.failed.split('\n')[0] ?? '' };
+    }
+    this.#compileOutput = built.output;
+    const usage = built.ending?.usage;
+    yield {
+      type: 'compiled',
+      output: built.output,
+      usage: {
+        cpuMs: usage?.cpuMs ?? 0,
+        wallMs: usage?.wallMs ?? 0,
+        memoryBytes: usage?.peakMemoryBytes ?? 0,
+      },
+    };
+    const validator = await openOutputValidator(problem, sandbox, files, limits);
+    this.#closers.push(() => validator.close());
+    const room = new SolutionRoom({ problem, sandbox, session, sessionLimits, limits, built });
+    const rig: TestRig = { problem, room, validator, limits };
+    return { run: (item) => this.#runCase(item, rig, built, files) };
+  }
+
+  #runCase(
+    item: TestCase | StaticCase,
+    rig: TestRig,
+    built: Built,
+    files: Submission['files'],
+  ): Promise<TestResult> {
+    return item.kind === 'test'
+      ? runTest(rig, item)
+      : runStatic(item, this.#problem, this.#sandbox, files, built, rig.limits);
+  }
+
+  async #answers(): Promise<RunCase> {
+    const problem = this.#problem;
+    const limits = runLimits(problem, this.#timeMs, this.#options.stopMs);
+    const { files } = this.#submission;
+    const validator = await openOutputValidator(problem, this.#sandbox, files, limits);
+    this.#closers.push(() => validator.close());
+    const tests = testsOf(problem.tests);
+    return {
+      run: async (item) => {
+        if (item.kind === 'static') throw new JudgeFault('submit-answer has no static validation');
+        return runAnswer(item, tests, files, validator, problem);
+      },
+    };
+  }
+
+  async *#group(group: TestGroup, run: RunCase['run']): AsyncGenerator<JudgeEvent, GroupResult> {
+    const results: (TestResult | GroupResult)[] = [];
+    const skipped = this.#missingRequirement(group) !== undefined;
+    for (const child of skipped ? [] : group.children) {
+      const result =
+        child.kind === 'group'
+          ? yield* this.#group(child, run)
+          : yield* this.#case(group, child, run);
+      results.push(result);
+      if (this.#options.everyTest !== true && isSettled(group, result, this.#problem)) break;
+    }
+    const graded = skipped
+      ? skippedGroup(group, this.#problem)
+      : await gradeGroup(group, results, this.#problem, this.#sandbox);
+    this.#groups.set(group.name, graded);
+    if (group.name !== '') yield { type: 'group', result: graded };
+    return graded;
+  }
+
+  #missingRequirement(group: TestGroup): string | undefined {
+    if (group.rules.version !== '2025-09') return undefined;
+    return group.rules.requirePass.find((name) => this.#groups.get(name)?.verdict !== 'AC');
+  }
+
+  async *#case(
+    group: TestGroup,
+    item: TestCase | StaticCase,
+    run: RunCase['run'],
+  ): AsyncGenerator<JudgeEvent, TestResult> {
+    const index = this.#index++;
+    const at = { index, total: this.#total };
+    yield { type: 'test-started', name: item.name, ...at };
+    const raw = await run(item).catch((error: unknown) => {
+      if (!(error instanceof JudgeFault)) throw error;
+      throw new JudgeFault(`${item.name}: ${error.message}`);
+    });
+    const result = { ...raw, score: scoreCase(group, item, raw, this.#problem) };
+    this.#tests.push(result);
+    yield { type: 'test', result, ...at };
+    return result;
+  }
+
+  #overall(root: GroupResult): Outcome {
+    const failing = this.#tests.find((test) => test.verdict !== 'AC');
+    if (root.verdict === 'AC')
+      return { verdict: 'AC', reason: 'every test that counts is accepted' };
+    const same = this.#tests.find((test) => test.verdict === root.verdict) ?? failing;
+    return {
+      verdict: root.verdict,
+      reason: same === undefined ? '' : `${same.name}: ${same.reason}`,
+    };
+  }
+
+  #judgement(outcome: Outcome): Judgement {
+    const { type, version } = this.#problem;
+    const root = this.#groups.get(version === 'legacy' ? '' : 'secret');
+    const failed: Verdict[] = ['JE', 'CE'];
+    const scored = type.scoring && !failed.includes(outcome.verdict);
+    return {
+      ...outcome,
+      failingTest: this.#tests.find((test) => test.verdict !== 'AC')?.name,
+      score: scored ? (root?.score ?? 0) : undefined,
+      maxScore: type.scoring ? root?.maxScore : undefined,
+      language: this.#language,
+      usage: largestUsage(this.#tests.map((test) => test.usage)),
+      compileOutput: this.#compileOutput,
+      tests: this.#tests,
+      groups: [...this.#groups.values()].filter((group) => group.name !== ''),
+    };
+  }
+}
+
+interface RunCase {
+  readonly run: (item: TestCase | StaticCase) => Promise<TestResult>;
+}
+
+/** A group that was not run counts as failed, with no points. */
+function skippedGroup(group: TestGroup, problem: Problem): GroupResult {
+  return {
+    kind: 'group',
+    name: group.name,
+    verdict: 'WA',
+    score: problem.type.scoring ? 0 : undefined,
+    maxScore:
+      group.rules.version === '2025-09' && Number.isFinite(group.rules.maxScore)
+        ? group.rules.maxScore
+        : undefined,
+    skipped: true,
+  };
+}

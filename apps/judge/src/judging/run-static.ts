@@ -1,0 +1,53 @@
+/** A judgement over the submission's sources, by the package's static validator. */
+import type { Problem, ProgramFile, StaticCase } from '../package/problem.ts';
+import { CustomValidation } from '../validation/custom-output-validator.ts';
+import { openRoom } from '../validation/validator-room.ts';
+import type { Built } from './build.ts';
+import type { TestResult } from './events.ts';
+import { JudgeFault } from './judge-fault.ts';
+import type { JudgeSandbox } from './judge-sandbox.ts';
+import { validatorLimits } from './limits.ts';
+import type { RunLimits } from './verdict.ts';
+
+const FEEDBACK = 'feedback/static';
+
+/** @throws JudgeFault. */
+export async function runStatic(
+  item: StaticCase,
+  problem: Problem,
+  sandbox: JudgeSandbox,
+  files: readonly ProgramFile[],
+  built: Built,
+  limits: RunLimits,
+): Promise<TestResult> {
+  const { staticValidator } = problem;
+  if (staticValidator === undefined) throw new JudgeFault('the package has no static validator');
+  const room = await openRoom(staticValidator, problem, sandbox, files, limits);
+  try {
+    await room.session.put([{ path: `${FEEDBACK}/.judge`, content: new Uint8Array() }]);
+    const validation = await new CustomValidation(
+      room.session,
+      room.program,
+      problem,
+      validatorLimits(problem, limits),
+      FEEDBACK,
+      item.args,
+    ).inspect(built.language, built.entry);
+    return {
+      kind: 'test',
+      name: item.name,
+      verdict: validation.accepted ? 'AC' : 'WA',
+      reason: `${validation.accepted ? 'accepted' : 'rejected'} by the static validator`,
+      usage: { cpuMs: 0, wallMs: 0, memoryBytes: 0 },
+      passes: 0,
+      validatorScore: validation.score,
+      score: undefined,
+      judgeMessage: validation.judgeMessage,
+      teamMessage: validation.teamMessage,
+      feedback: undefined,
+      hint: undefined,
+    };
+  } finally {
+    await room.session.close();
+  }
+}

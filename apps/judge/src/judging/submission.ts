@@ -1,0 +1,78 @@
+/** What a contestant hands in, and the checks before anything is built. */
+import { SkeinError } from '@skein/api';
+import type { Problem, ProgramFile, TestCase } from '../package/problem.ts';
+
+/** A program, or, for submit-answer problems, answer files named after their tests. */
+export interface Submission {
+  readonly files: readonly ProgramFile[];
+  /** Code of the language; default: by the files' extensions. */
+  readonly language?: string | undefined;
+  readonly entryPoint?: string | undefined;
+}
+
+const NAME = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}$/;
+const MAX_FILES = 128;
+
+/** @throws SkeinError SUBMISSION_INVALID that names the file or the limit. */
+export function checkSubmission(submission: Submission, problem: Problem): void {
+  const refuse = (what: string): SkeinError => new SkeinError('SUBMISSION_INVALID', what);
+  const { files } = submission;
+  if (files.length === 0) throw refuse('The submission holds no file.');
+  if (files.length > MAX_FILES) {
+    throw refuse(`The submission holds ${files.length} files; ${MAX_FILES} is the most.`);
+  }
+  const bytes = files.reduce((sum, file) => sum + file.content.byteLength, 0);
+  const { codeBytes, outputBytes } = problem.limits;
+  const most = problem.type.submitAnswer ? outputBytes : codeBytes;
+  if (bytes > most) {
+    throw refuse(`The submission has ${bytes} bytes; ${problem.shortName} takes ${most}.`);
+  }
+  const seen = new Set<string>();
+  for (const { path } of files) {
+    if (!path.split('/').every((part) => NAME.test(part)) || path.split('/').length > 8) {
+      throw refuse(
+        `The file name "${path.slice(0, 100)}" is not made of letters, digits, ".", "-" and "_".`,
+      );
+    }
+    if (seen.has(path)) throw refuse(`The file "${path}" comes twice.`);
+    seen.add(path);
+  }
+}
+
+/** @throws SkeinError SUBMISSION_INVALID. */
+export function checkLanguage(language: string, problem: Problem): void {
+  if (problem.languages === 'all' || problem.languages.includes(language)) return;
+  throw new SkeinError(
+    'SUBMISSION_INVALID',
+    `${problem.shortName} takes ${problem.languages.join(', ')}, not ${language}.`,
+  );
+}
+
+/**
+ * The answer to a test: `secret/group1/03.out` (or `.ans`), with or without its leading folders as
+ * long as one test alone can be meant.
+ */
+export function answerTo(
+  test: TestCase,
+  tests: readonly TestCase[],
+  files: readonly ProgramFile[],
+): Uint8Array | undefined {
+  for (let name = test.name; ; name = name.slice(name.indexOf('/') + 1)) {
+    const meant = tests.filter((other) => other.name === name || other.name.endsWith(`/${name}`));
+    if (meant.length > 1) return undefined;
+    const file = files.find(({ path }) => path === `${name}.out` || path === `${name}.ans`);
+    if (file !== undefined) return file.content;
+    if (!name.includes('/')) return undefined;
+  }
+}
+
+/** The files that the problem adds for the language; they win over the submission's own. */
+export function withIncludes(
+  files: readonly ProgramFile[],
+  language: string,
+  problem: Problem,
+): readonly ProgramFile[] {
+  const included = problem.includes.get(language) ?? problem.includes.get('default') ?? [];
+  const names = new Set(included.map((file) => file.path));
+  return [...files.filter((file) => !names.has(file.path)), ...included];
+}

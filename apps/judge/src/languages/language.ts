@@ -1,0 +1,80 @@
+/**
+ * A programming language as data: which files are its own, how its sources become a program, and how
+ * the program is run. One small file per language; nothing else in the judge knows a language.
+ */
+import type { ProgramFile } from '../package/problem.ts';
+
+/** Where a program lies in the guest while it is built or run. */
+export interface Place {
+  /** Absolute path of the folder with the program's files; also the working folder of a build. */
+  readonly folder: string;
+  /** The file or class that the program starts at. */
+  readonly entry: string;
+  /** The language's files, relative to the folder. */
+  readonly sources: readonly string[];
+  readonly memoryBytes: number;
+  /** Stack that the process has, in bytes; undefined: whatever the guest gives. */
+  readonly stackBytes: number | undefined;
+}
+
+export interface Entry {
+  readonly entry: string;
+  /** The files to build, when some must be named differently. */
+  readonly files?: readonly ProgramFile[];
+}
+
+export interface Language {
+  /** The format's code: `cpp`. */
+  readonly code: string;
+  readonly name: string;
+  readonly extensions: readonly string[];
+  readonly toolchain: {
+    /** Prints a version and exits with 0 where the toolchain is installed. */
+    readonly probe: readonly string[];
+    readonly debianPackage: string;
+  };
+  /** Where to start, or why it cannot be told. */
+  entry(files: readonly ProgramFile[], given: string | undefined): Entry | { problem: string };
+  /** Exits with 0 when the program was built. */
+  readonly compile?: (place: Place) => readonly string[];
+  readonly run: (place: Place) => readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Processes and threads that one program of the language may have at once. */
+  readonly pids: number;
+}
+
+/** The project's own Node as guests see it: JavaScript and TypeScript need nothing installed. */
+export const GUEST_NODE = '/opt/skein/node';
+
+/** Compiled languages start wherever `main` is. */
+export function anyEntry(extensions: readonly string[]): Language['entry'] {
+  return (files, given) => {
+    const [first] = files.filter((file) => hasExtension(file.path, extensions));
+    return first === undefined
+      ? { problem: `there is no ${extensions.join(' or ')} file` }
+      : { entry: given ?? first.path };
+  };
+}
+
+/** Interpreted languages start at the only file, or at the one that the format names. */
+export function mainFileEntry(
+  extensions: readonly string[],
+  mains: readonly string[],
+): Language['entry'] {
+  return (files, given) => {
+    const sources = files.map((file) => file.path).filter((path) => hasExtension(path, extensions));
+    if (given !== undefined) {
+      return sources.includes(given)
+        ? { entry: given }
+        : { problem: `the entry point ${given} is not among the files` };
+    }
+    const main = sources.length === 1 ? sources[0] : sources.find((path) => mains.includes(path));
+    return main === undefined
+      ? { problem: `of several files one must be named ${mains.join(' or ')}` }
+      : { entry: main };
+  };
+}
+
+export function hasExtension(path: string, extensions: readonly string[]): boolean {
+  return extensions.some((extension) => path.endsWith(extension));
+}

@@ -1,0 +1,46 @@
+/** The languages that the judge speaks, and how a program's language is told from its files. */
+import type { ProgramFile } from '../package/problem.ts';
+import { c } from './c.ts';
+import { cpp } from './cpp.ts';
+import { go } from './go.ts';
+import { java } from './java.ts';
+import { javascript } from './javascript.ts';
+import { hasExtension, type Language } from './language.ts';
+import { python3 } from './python3.ts';
+import { rust } from './rust.ts';
+import { typescript } from './typescript.ts';
+
+export const LANGUAGES: readonly Language[] = [
+  c,
+  cpp,
+  python3,
+  javascript,
+  typescript,
+  java,
+  rust,
+  go,
+];
+
+export function languageOf(code: string): Language | undefined {
+  return LANGUAGES.find((language) => language.code === code);
+}
+
+/** The one language that the files' extensions speak of, or why there is none. */
+export function detectLanguage(files: readonly ProgramFile[]): Language | { problem: string } {
+  const found = LANGUAGES.filter((language) =>
+    files.some((file) => hasExtension(file.path, language.extensions)),
+  );
+  const [only] = found;
+  if (only === undefined) {
+    const names = files.map((file) => file.path).slice(0, 5);
+    return { problem: `no language is known by the files ${names.join(', ')}` };
+  }
+  if (found.length > 1) {
+    // C headers and sources may stand beside C++.
+    if (found.every(({ code }) => code === 'c' || code === 'cpp')) return cpp;
+    return {
+      problem: `the files are of several languages: ${found.map((one) => one.name).join(', ')}`,
+    };
+  }
+  return only;
+}

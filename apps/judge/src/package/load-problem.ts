@@ -1,0 +1,161 @@
+/** Reads a problem package from its folder: the one way from files to a `Problem`. */
+import { SkeinError } from '@skein/api';
+import { z } from 'zod';
+import { readExamples } from './examples.ts';
+import { invalid } from './invalid.ts';
+import type { Metadata } from './metadata.ts';
+import { readMetadata2025 } from './metadata-2025.ts';
+import { readMetadataLegacy } from './metadata-legacy.ts';
+import { openPackageFolder, type PackageFolder } from './package-folder.ts';
+import { casesOf, type Problem, type Program, type Statement, testsOf } from './problem.ts';
+import { readIncludes, readPrograms, readSingleProgram } from './programs.ts';
+import { readTestData2025, readValidatorCases } from './test-data-2025.ts';
+import { readTestDataLegacy } from './test-data-legacy.ts';
+import { parseYaml } from './yaml.ts';
+
+const VERSIONS = new Set(['2025-09', 'legacy', 'legacy-icpc']);
+
+/**
+ * @param path folder of the package.
+ * @throws SkeinError PROBLEM_INVALID with the file and the field, PROBLEM_UNSUPPORTED.
+ */
+export async function loadProblem(path: string): Promise<Problem> {
+  const folder = await openPackageFolder(path);
+  const metadata = await readMetadata(folder);
+  const statements = readStatements(folder, metadata);
+  const current = metadata.version === '2025-09';
+  const { constants } = metadata;
+
+  const inputValidators = [
+    ...(await readPrograms(folder, 'input_validators', constants)),
+    ...(current ? [] : await readPrograms(folder, 'input_format_validators', constants)),
+  ];
+  const viva = inputValidators.find((program) => program.name.endsWith('.viva'));
+  if (viva !== undefined) {
+    throw new SkeinError('PROBLEM_UNSUPPORTED', `${viva.name}: VIVA files are not run here.`);
+  }
+  const outputValidator = await readSingleProgram(
+    folder,
+    current ? 'output_validator' : 'output_validators',
+    constants,
+  );
+  const staticValidator = current
+    ? await readSingleProgram(folder, 'static_validator', constants)
+    : undefined;
+  const tests = current
+    ? await readTestData2025(folder, metadata, staticValidator !== undefined)
+    : await readTestDataLegacy(folder, metadata);
+  const { examples, warnings } = await readExamples(folder, metadata);
+
+  const problem: Problem = {
+    ...metadata,
+    folder: folder.root,
+    shortName: folder.shortName,
+    statements,
+    attachments: folder.under('attachments').map((entry) => entry.path),
+    includes: await readIncludes(folder, constants),
+    tests,
+    validatorCases: current ? await readValidatorCases(folder, metadata) : [],
+    inputValidators,
+    outputValidator: metadata.customValidation === false ? undefined : outputValidator,
+    staticValidator,
+    grader: current ? undefined : await readSingleProgram(folder, 'graders', constants),
+    examples,
+    warnings: [...metadata.warnings, ...warnings, ...ignoredFiles(folder)],
+  };
+  checkTogether(problem);
+  return problem;
+}
+
+async function readMetadata(folder: PackageFolder): Promise<Metadata> {
+  const text = await folder.readText('problem.yaml');
+  const { problem_format_version: version = 'legacy' } = parseYaml(
+    'problem.yaml',
+    text,
+    z.looseObject({ problem_format_version: z.string().optional() }),
+  );
+  if (!VERSIONS.has(version)) {
+    throw new SkeinError(
+      'PROBLEM_UNSUPPORTED',
+      `problem.yaml: problem_format_version: ${version} is none of ${[...VERSIONS].join(', ')}.`,
+    );
+  }
+  return version === '2025-09'
+    ? readMetadata2025(text)
+    : readMetadataLegacy(text, folder.shortName);
+}
+
+function readStatements(folder: PackageFolder, metadata: Metadata): Statement[] {
+  const current = metadata.version === '2025-09';
+  const at = current ? 'statement' : 'problem_statement';
+  const pattern = /^problem(?:\.([a-z]{2,3}(?:-[A-Z]{2})?))?\.(md|tex|pdf)$/;
+  const statements = folder.under(at).flatMap((entry): Statement[] => {
+    const match = pattern.exec(entry.path.slice(at.length + 1));
+    if (match === null) return [];
+    const [, language = 'en', format] = match;
+    return [{ language, format: format as Statement['format'], path: entry.path }];
+  });
+  if (statements.length === 0) throw invalid(at, 'there is no problem.<language>.(md|tex|pdf)');
+  if (current) {
+    const named = Object.keys(metadata.names);
+    const missing = statements.find((statement) => !named.includes(statement.language));
+    if (missing !== undefined) {
+      throw invalid('problem.yaml', `name: none for the language of ${missing.path}`);
+    }
+    const extra = named.find((language) => !statements.some((one) => one.language === language));
+    if (extra !== undefined) {
+      throw invalid('problem.yaml', `name.${extra}: there is no statement in this language`);
+    }
+  }
+  return statements;
+}
+
+function ignoredFiles(folder: PackageFolder): string[] {
+  return folder.ignored.map((path) => `${path}: the format ignores files of this name.`);
+}
+
+/** What no single file shows. */
+function checkTogether(problem: Problem): void {
+  const { type } = problem;
+  const needs = (what: string, program: Program | undefined): void => {
+    if (program === undefined) {
+      const at = problem.version === 'legacy' ? 'output_validators' : 'output_validator';
+      throw invalid(at, `${what} needs an output validator of its own`);
+    }
+  };
+  if (type.interactive) needs('an interactive problem', problem.outputValidator);
+  if (type.multiPass) needs('a multi-pass problem', problem.outputValidator);
+  if (type.submitAnswer && problem.staticValidator !== undefined) {
+    throw invalid('static_validator', 'submit-answer problems have no static validator');
+  }
+  if (problem.version === 'legacy') return checkLegacy(problem);
+  const names = new Map<string, 'pass-fail' | 'other'>();
+  const groups = [problem.tests, ...problem.tests.children.filter((one) => one.kind === 'group')];
+  for (const group of groups.flatMap((one) => [one, ...one.children])) {
+    if (group.kind !== 'group' || group.rules.version !== '2025-09') continue;
+    names.set(group.name, group.rules.aggregation === 'pass-fail' ? 'pass-fail' : 'other');
+    for (const required of group.rules.requirePass) {
+      const aggregation = names.get(required);
+      const file = `data/${group.name}/test_group.yaml`;
+      if (aggregation === undefined) throw invalid(file, `require_pass: no group ${required}`);
+      if (aggregation !== 'pass-fail') {
+        throw invalid(file, `require_pass: ${required} has no pass-fail aggregation`);
+      }
+    }
+  }
+  const seen = new Set<string>();
+  for (const { name } of casesOf(problem.tests)) {
+    if (seen.has(name)) throw invalid(`data/${name}`, 'two tests have this name');
+    seen.add(name);
+  }
+}
+
+function checkLegacy(problem: Problem): void {
+  const custom = (group: Problem['tests']): boolean =>
+    (group.rules.version === 'legacy' && group.rules.grading === 'custom') ||
+    group.children.some((child) => child.kind === 'group' && custom(child));
+  if (custom(problem.tests) && problem.grader === undefined) {
+    throw invalid('graders', 'a group has grading: custom, but there is no grader');
+  }
+  if (testsOf(problem.tests).length === 0) throw invalid('data/secret', 'it holds no test case');
+}

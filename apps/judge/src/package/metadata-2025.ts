@@ -1,0 +1,165 @@
+/** `problem.yaml` of format version 2025-09. Unknown keys are errors, as the format asks. */
+import { z } from 'zod';
+import { invalid } from './invalid.ts';
+import { DEFAULT_LIMITS, KIB, LICENSES, type Metadata, MIB } from './metadata.ts';
+import { parseYaml } from './yaml.ts';
+
+const TYPES = ['pass-fail', 'scoring', 'multi-pass', 'interactive', 'submit-answer'] as const;
+const INCOMPATIBLE: readonly (readonly [string, string])[] = [
+  ['pass-fail', 'scoring'],
+  ['multi-pass', 'submit-answer'],
+  ['interactive', 'submit-answer'],
+];
+
+const oneOrMore = <Item extends z.ZodType>(item: Item) =>
+  z.union([item.transform((one) => [one]), z.array(item).nonempty()]);
+
+const Person = z.union([
+  z.string().min(1),
+  z.strictObject({
+    name: z.string().min(1),
+    email: z.string().optional(),
+    orcid: z.string().optional(),
+    kattis: z.string().optional(),
+  }),
+]);
+const Persons = oneOrMore(Person);
+
+const Credits = z.union([
+  z.string().min(1),
+  z.strictObject({
+    authors: Persons.optional(),
+    contributors: Persons.optional(),
+    testers: Persons.optional(),
+    translators: z.record(z.string(), Persons).optional(),
+    packagers: Persons.optional(),
+    acknowledgements: Persons.optional(),
+  }),
+]);
+
+const Source = z.union([
+  z.string().min(1),
+  z.strictObject({ name: z.string().min(1), url: z.string().optional() }),
+]);
+
+const count = (fallback: number) => z.int().positive().default(fallback);
+const factor = (fallback: number) => z.number().min(1).default(fallback);
+
+const Limits = z.strictObject({
+  time_multipliers: z
+    .strictObject({ ac_to_time_limit: factor(2), time_limit_to_tle: factor(1.5) })
+    .prefault({}),
+  time_limit: z.number().positive().optional(),
+  time_resolution: z.number().positive().default(1),
+  memory: count(DEFAULT_LIMITS.memory),
+  output: count(DEFAULT_LIMITS.output),
+  code: count(DEFAULT_LIMITS.code),
+  compilation_time: count(DEFAULT_LIMITS.compilation_time),
+  compilation_memory: count(DEFAULT_LIMITS.compilation_memory),
+  validation_time: count(DEFAULT_LIMITS.validation_time),
+  validation_memory: count(DEFAULT_LIMITS.validation_memory),
+  validation_output: count(DEFAULT_LIMITS.validation_output),
+  validation_passes: z.int().min(2).optional(),
+});
+
+const ProblemYaml = z.strictObject({
+  problem_format_version: z.literal('2025-09'),
+  type: oneOrMore(z.enum(TYPES)).default(['pass-fail']),
+  name: z.union([
+    z
+      .string()
+      .min(1)
+      .transform((en): Record<string, string> => ({ en })),
+    z.record(z.string(), z.string().min(1)),
+  ]),
+  uuid: z.string().min(1),
+  version: z.union([z.string(), z.number()]).optional(),
+  credits: Credits.optional(),
+  source: oneOrMore(Source).optional(),
+  license: z.enum(LICENSES).default('unknown'),
+  rights_owner: z.string().min(1).optional(),
+  embargo_until: z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?$/, 'must be YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ')
+    .optional(),
+  limits: Limits.prefault({}),
+  keywords: z.array(z.string()).default([]),
+  languages: z
+    .union([z.literal('all'), oneOrMore(z.string().min(1))])
+    .default('all')
+    .transform((value) => (value.length === 1 && value[0] === 'all' ? ('all' as const) : value)),
+  allow_file_writing: z.boolean().default(false),
+  constants: z
+    .record(
+      z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'a constant’s name has letters, digits and _'),
+      z.union([z.string(), z.number()]),
+    )
+    .default({}),
+});
+
+/** @throws SkeinError PROBLEM_INVALID. */
+export function readMetadata2025(text: string): Metadata {
+  const file = 'problem.yaml';
+  const yaml = parseYaml(file, text, ProblemYaml);
+  const types = new Set<string>(yaml.type);
+  if (types.size !== yaml.type.length) throw invalid(file, 'type: a value comes twice');
+  for (const [one, other] of INCOMPATIBLE) {
+    if (types.has(one) && types.has(other)) {
+      throw invalid(file, `type: ${one} and ${other} exclude each other`);
+    }
+  }
+  const multiPass = types.has('multi-pass');
+  if (yaml.limits.validation_passes !== undefined && !multiPass) {
+    throw invalid(file, 'limits.validation_passes: only for multi-pass problems');
+  }
+  if (yaml.license === 'public domain' && yaml.rights_owner !== undefined) {
+    throw invalid(file, 'rights_owner: a problem in the public domain has none');
+  }
+  const warnings: string[] = [];
+  const owned = yaml.license !== 'unknown' && yaml.license !== 'public domain';
+  if (owned && (yaml.rights_owner ?? yaml.credits ?? yaml.source) === undefined) {
+    throw invalid(file, `rights_owner: required when the license is ${yaml.license}`);
+  }
+  if (yaml.license === 'unknown') {
+    warnings.push('problem.yaml: no license, which means that nobody may use the problem.');
+  }
+  const { limits } = yaml;
+  return {
+    version: '2025-09',
+    names: yaml.name,
+    uuid: yaml.uuid,
+    license: yaml.license,
+    keywords: yaml.keywords,
+    embargoUntil: yaml.embargo_until,
+    type: {
+      scoring: types.has('scoring'),
+      interactive: types.has('interactive'),
+      multiPass,
+      submitAnswer: types.has('submit-answer'),
+    },
+    limits: {
+      timeMs: limits.time_limit === undefined ? undefined : limits.time_limit * 1000,
+      multipliers: {
+        acToTimeLimit: limits.time_multipliers.ac_to_time_limit,
+        timeLimitToTle: limits.time_multipliers.time_limit_to_tle,
+      },
+      timeResolutionMs: limits.time_resolution * 1000,
+      memoryBytes: limits.memory * MIB,
+      outputBytes: limits.output * MIB,
+      codeBytes: limits.code * KIB,
+      compilationMs: limits.compilation_time * 1000,
+      compilationMemoryBytes: limits.compilation_memory * MIB,
+      validationMs: limits.validation_time * 1000,
+      validationMemoryBytes: limits.validation_memory * MIB,
+      validationOutputBytes: limits.validation_output * MIB,
+      validationPasses: multiPass ? (limits.validation_passes ?? 2) : 1,
+    },
+    languages: yaml.languages,
+    allowFileWriting: yaml.allow_file_writing,
+    constants: new Map(Object.entries(yaml.constants).map(([name, value]) => [name, `${value}`])),
+    objective: 'max',
+    customValidation: undefined,
+    validatorFlags: [],
+    warnings,
+  };
+}

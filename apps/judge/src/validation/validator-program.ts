@@ -1,0 +1,117 @@
+/**
+ * Builds the programs of a package (validators, graders): by their `build` and `run` scripts, or by
+ * their language. Each is built once per sandbox and kept in memory, ready to be put into a session.
+ */
+import type { SandboxSession } from '@skein/server';
+import { type Built, buildProgram, compileLimits, isFailure, putBelow } from '../judging/build.ts';
+import { collectFiles } from '../judging/collect.ts';
+import { JudgeFault } from '../judging/judge-fault.ts';
+import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
+import type { Problem, Program, ProgramFile } from '../package/problem.ts';
+
+/** A program of a package, built: files to put below a folder, and how to run them there. */
+export interface ValidatorProgram extends Pick<Built, 'argv' | 'env'> {
+  readonly files: readonly ProgramFile[];
+}
+
+const FOLDER = 'program';
+const MAX_BUILT_BYTES = 256 * 2 ** 20;
+
+const cache = new WeakMap<JudgeSandbox, WeakMap<Program, Promise<ValidatorProgram>>>();
+
+/** @throws JudgeFault with the compiler's messages. */
+export function packageProgram(
+  program: Program,
+  problem: Problem,
+  sandbox: JudgeSandbox,
+): Promise<ValidatorProgram> {
+  const programs = cache.get(sandbox) ?? new WeakMap<Program, Promise<ValidatorProgram>>();
+  cache.set(sandbox, programs);
+  const known = programs.get(program);
+  if (known !== undefined) return known;
+  const building = build(program, problem, sandbox);
+  programs.set(program, building);
+  // What failed once may succeed later: a sandbox that was unreachable is not the program's fault.
+  building.catch(() => programs.delete(program));
+  return building;
+}
+
+async function build(
+  program: Program,
+  problem: Problem,
+  sandbox: JudgeSandbox,
+): Promise<ValidatorProgram> {
+  const { compilationMs, compilationMemoryBytes } = problem.limits;
+  const session = await sandbox.open({
+    wallMs: compilationMs,
+    memoryBytes: compilationMemoryBytes,
+    pids: 256,
+    outputBytes: 2 ** 20,
+    fileBytes: MAX_BUILT_BYTES,
+    diskBytes: MAX_BUILT_BYTES,
+  });
+  try {
+    const run = await buildIn(session, program, problem, sandbox);
+    const built = await collectFiles(session, [FOLDER], MAX_BUILT_BYTES);
+    const files = [...built].map(([path, content]) => ({
+      path: path.slice(FOLDER.length + 1),
+      content,
+      // Modes do not come out of a guest.
+      executable: true,
+    }));
+    return { ...run, files };
+  } finally {
+    await session.close();
+  }
+}
+
+async function buildIn(
+  session: SandboxSession,
+  program: Program,
+  problem: Problem,
+  sandbox: JudgeSandbox,
+): Promise<Pick<Built, 'argv' | 'env'>> {
+  const folder = FOLDER;
+  const limits = {
+    wallMs: problem.limits.compilationMs,
+    memoryBytes: problem.limits.compilationMemoryBytes,
+  };
+  const names = new Set(program.files.map((file) => file.path));
+  if (!names.has('build') && !names.has('run')) {
+    const [only] = program.files;
+    if (program.files.length === 1 && only?.path.endsWith('.ctd') === true) {
+      await putBelow(session, folder, program.files);
+      return checktestdata(only.path);
+    }
+    const built = await buildProgram(session, program, folder, sandbox, limits);
+    if (isFailure(built)) throw new JudgeFault(`${program.name} does not build: ${built.failed}`);
+    return built;
+  }
+  // Archives made on other systems lose the mode of the two scripts.
+  const files = program.files.map((file) =>
+    file.path === 'build' || file.path === 'run' ? { ...file, executable: true } : file,
+  );
+  await putBelow(session, folder, files);
+  const root = `${session.workspace}/${folder}`;
+  if (names.has('build')) {
+    const result = await session.run({
+      argv: [`${root}/build`],
+      cwd: root,
+      workspace: 'writable',
+      limits: compileLimits(limits),
+    });
+    if (result.endedBy !== 'exit' || result.exitCode !== 0) {
+      const message = new TextDecoder().decode(result.stderr).slice(0, 4096);
+      throw new JudgeFault(
+        `${program.name}/build ended with ${result.exitCode ?? result.signal}: ${message}`,
+      );
+    }
+  }
+  return { argv: (at) => [`${at}/run`], env: {} };
+}
+
+/** Checktestdata says yes with 0, where a validator says 42. */
+function checktestdata(script: string): Pick<Built, 'argv' | 'env'> {
+  const translate = 'checktestdata "$0"; case $? in 0) exit 42;; 1) exit 43;; *) exit 1;; esac';
+  return { argv: (at) => ['sh', '-c', translate, `${at}/${script}`], env: {} };
+}
