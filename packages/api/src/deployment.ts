@@ -167,14 +167,16 @@ export const RolloutPlan = z
       .number()
       .min(0)
       .describe(
-        'Largest |difference| between the outputs of the old and the new version that a shadow tolerates.',
+        'Largest |difference| between the outputs of the old and the new version that is tolerated. A canary that has one copies up to 10 % of the old version’s requests to compare them.',
       )
       .optional(),
     maxErrorShare: z
       .number()
       .min(0)
       .max(1)
-      .describe('Roll back when the new version’s error share exceeds this.')
+      .describe(
+        'Roll back when the share of the new version’s errors, or of its answers with NaN or infinity, exceeds this.',
+      )
       .default(0.01),
   })
   .meta({ id: 'RolloutPlan' });
@@ -221,7 +223,7 @@ export const RolloutView = z
     startedAt: z.string(),
     comparison: z
       .object({ compared: z.int(), differing: z.int(), maxDifference: z.number() })
-      .describe('What a shadow has seen so far.')
+      .describe('What was compared so far.')
       .optional(),
   })
   .meta({ id: 'Rollout' });

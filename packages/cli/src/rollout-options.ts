@@ -18,10 +18,14 @@ export const rolloutOptions = {
     max: 1_000_000_000,
   }),
   sticky: text('HEADER', 'Keep callers on one version by a hash of this request header.'),
-  tolerance: decimal('X', 'Largest difference of outputs that a shadow tolerates.', {
-    min: 0,
-    max: Number.MAX_VALUE,
-  }),
+  tolerance: decimal(
+    'X',
+    'Largest difference of outputs that is tolerated; a canary compares only with one.',
+    {
+      min: 0,
+      max: Number.MAX_VALUE,
+    },
+  ),
   maxErrorShare: decimal('SHARE', 'Roll back above this share of errors (default 0.01).', {
     min: 0,
     max: 1,

@@ -208,6 +208,30 @@ it('a canary whose inputs have other names is rolled back', async () => {
   expect([...load.outcomes.keys()].toSorted()).toEqual(['1', 'INPUT_UNKNOWN']);
 });
 
+it('a canary that answers NaN is rolled back, though every request succeeds', async () => {
+  const elementwise = (operator: 'Abs' | 'Log'): Model => {
+    const graph = new GraphBuilder(operator);
+    const x = graph.input('x', 'float32', ['n', 4]);
+    graph.node(operator, [x], {}, { outputs: ['y'] });
+    graph.output('y', 'float32', ['n', 4]);
+    return graph.model();
+  };
+  await node.deploy('wrong', elementwise('Abs'), LONG);
+  const load = startLoad(4, async () => {
+    return (await node.client.infer('wrong', { x: X })).version!;
+  });
+  await node.deploy('wrong', elementwise('Log'), undefined, {
+    strategy: 'canary',
+    steps: [20, 100],
+    stepMs: 30_000,
+    minRequests: 10,
+  });
+  expect((await rolledOut('wrong')).rollout?.phase).toBe('rolled-back');
+  expect(await reasonOf('wrong')).toMatch(/were answered with NaN/);
+  await load.stop();
+  expect([...load.outcomes.keys()].toSorted()).toEqual(['1', '2']);
+});
+
 it('a shadow that answers differently is rolled back, and nobody has met it', async () => {
   await node.deploy('shadow', mlp({ sizes: [4, 64, 3], seed: 1 }), LONG);
   const load = startLoad(4, async () => {

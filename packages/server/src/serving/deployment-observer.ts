@@ -15,6 +15,7 @@ import type {
 } from './contract.ts';
 import type { EventBus } from './events.ts';
 import type { Journal } from './journal.ts';
+import type { OutputWatch } from './output-watch.ts';
 import { createRecentWindow, type RecentWindow } from './recent-window.ts';
 import { isShadow } from './shadow.ts';
 
@@ -31,6 +32,8 @@ export class DeploymentObserver implements ServingObserver {
   readonly #options: ObserverOptions;
   readonly #recent: RecentWindow;
   readonly #replicaListeners = new Set<() => void>();
+  /** Looks at every answer while a rollout wants to know. */
+  watch: OutputWatch | undefined;
 
   constructor(options: ObserverOptions) {
     this.#options = options;
@@ -38,6 +41,7 @@ export class DeploymentObserver implements ServingObserver {
   }
 
   answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void {
+    this.watch?.note(answer.version, answer.outputs);
     if (isShadow(request)) return;
     const latencyMs = finishedAt - request.arrivedAt;
     this.#recent.answered(latencyMs, finishedAt <= request.deadline, finishedAt);

@@ -135,7 +135,7 @@ export class Deployment {
   }
 
   #submit(live: LiveTarget, request: TargetRequest): Promise<InferenceAnswer> {
-    const copy = this.shadow?.copyOf(request);
+    const copy = this.shadow?.copyOf(request, live.target);
     const answer = live.target.submit(request);
     if (copy !== undefined) void this.shadow!.compare(copy, answer);
     return answer;

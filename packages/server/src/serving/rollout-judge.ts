@@ -1,7 +1,7 @@
 /**
  * Judges a new version by what it and the old one did during the same time.
  *
- * A share of errors or of late answers speaks against the version when it exceeds both what the
+ * A share of errors, of late or of odd answers speaks against the version when it exceeds both what the
  * plan or the objective allows and what the old version shows: a caller that sends rubbish, or a
  * machine that is busy with something else, hits both alike. With few requests a share says little,
  * so it must also be improbable (1 %, one-sided binomial test) to count as bad; a share that exceeds
@@ -17,6 +17,8 @@ export interface Counts {
   readonly errors: number;
   /** Answered after their deadline, or refused for load. */
   readonly late: number;
+  /** Answered with NaN, infinity, or outputs of another type or rank than the old version's. */
+  readonly odd: number;
 }
 
 /** What a shadow has seen; outputs that have no number between them differ by `Number.MAX_VALUE`. */
@@ -73,6 +75,12 @@ export function judge(step: Evidence, plan: RolloutPlan, quantile: number): Verd
       allowed: 1 - quantile,
       old: comparable ? stable.late / stable.requests : 0,
     },
+    {
+      what: 'were answered with NaN, infinity or another kind of output',
+      count: candidate.odd,
+      allowed: plan.maxErrorShare,
+      old: comparable ? stable.odd / stable.requests : 0,
+    },
   ];
   let doubt: Verdict | undefined;
   for (const { what, count, allowed, old } of questions) {
@@ -96,7 +104,7 @@ export function judge(step: Evidence, plan: RolloutPlan, quantile: number): Verd
   );
 }
 
-/** Sorts a target's counters into what a verdict is about. */
+/** Sorts a target's counters into what a verdict is about; what is odd about its answers they do not tell. */
 export function countsOf({ answered, answeredInTime, refused }: TargetSnapshot): Counts {
   let errors = 0;
   let shed = 0;
@@ -106,7 +114,12 @@ export function countsOf({ answered, answeredInTime, refused }: TargetSnapshot):
     if (kind === 'load' && code !== 'REPLICA_LOST') shed += refused[code]!;
     else errors += refused[code]!;
   }
-  return { requests: answered + errors + shed, errors, late: answered - answeredInTime + shed };
+  return {
+    requests: answered + errors + shed,
+    errors,
+    late: answered - answeredInTime + shed,
+    odd: 0,
+  };
 }
 
 export function addCounts(a: Counts, b: Counts): Counts {
@@ -114,6 +127,7 @@ export function addCounts(a: Counts, b: Counts): Counts {
     requests: a.requests + b.requests,
     errors: a.errors + b.errors,
     late: a.late + b.late,
+    odd: a.odd + b.odd,
   };
 }
 
@@ -122,6 +136,7 @@ export function countsSince(now: Counts, then: Counts): Counts {
     requests: now.requests - then.requests,
     errors: now.errors - then.errors,
     late: now.late - then.late,
+    odd: now.odd - then.odd,
   };
 }
 

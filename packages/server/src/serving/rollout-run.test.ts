@@ -136,6 +136,51 @@ describe('a canary', () => {
     expect(scene.targets[1]!.drained).toBe(true);
   });
 
+  it('rolls itself back when the new version answers NaN', async () => {
+    const scene = await openScene();
+    await deployed(scene);
+    await scene.version('risk', { respond: async () => constant(Number.NaN) });
+    await scene.serving.deploy({ name: 'risk', version: '2', plan: canary }, ACTOR);
+    const back = await trafficUntil(scene, 'rolled-back');
+    expect(back.reason).toMatch(/version 2: \d+ of \d+ requests were answered with NaN, infinity/);
+  });
+
+  it('takes over when it answers NaN as the old version does', async () => {
+    const scene = await openScene();
+    for (const version of ['1', '2']) {
+      await scene.version('risk', { respond: async () => constant(Number.NaN) });
+      await scene.serving.deploy({ name: 'risk', version, plan: canary }, ACTOR);
+    }
+    await trafficUntil(scene, 'rollout-finished');
+    expect(scene.serving.view('risk').targets.map(({ version }) => version)).toEqual(['2']);
+  });
+
+  it('rolls itself back when the new version answers in another type or rank', async () => {
+    const scene = await openScene();
+    await deployed(scene);
+    await scene.version('risk', {
+      respond: async () => new Map([['y', tensor('float32', [1], Float32Array.of(0))]]),
+    });
+    await scene.serving.deploy({ name: 'risk', version: '2', plan: canary }, ACTOR);
+    expect((await trafficUntil(scene, 'rolled-back')).reason).toContain('another kind of output');
+  });
+
+  it('with a tolerance compares too, and never with itself', async () => {
+    const scene = await openScene();
+    await deployed(scene);
+    await scene.version('risk', { respond: async () => constant(1.5) });
+    const compared = { ...canary, tolerance: 0.1, stepMs: 60_000, minRequests: 1000 };
+    await scene.serving.deploy({ name: 'risk', version: '2', plan: compared }, ACTOR);
+    const back = await trafficUntil(scene, 'rolled-back');
+    expect(back.reason).toMatch(/outputs differ by up to 0.5, more than the tolerance of 0.1/);
+    const { comparison } = scene.serving.view('risk').rollout!;
+    expect(comparison).toMatchObject({ maxDifference: 0.5 });
+    // Every comparison is between the two.
+    expect(comparison!.differing).toBe(comparison!.compared);
+    // A tenth of what the old version answers, at most; the rest of its requests are not copied.
+    expect(comparison!.compared).toBeLessThan(scene.targets[0]!.requests.length / 2);
+  });
+
   it('keeps a caller on one version by its key', async () => {
     const scene = await openScene();
     await deployed(scene);

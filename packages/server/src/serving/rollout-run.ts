@@ -19,6 +19,7 @@ import {
   retire,
   takeOver,
 } from './loading.ts';
+import { OutputWatch } from './output-watch.ts';
 import { addCounts, countsOf, type Counts, type Evidence } from './rollout-judge.ts';
 import {
   advance,
@@ -120,7 +121,11 @@ export class RolloutRun {
     // A canary grows with its share; what takes over at once must be as large as its predecessor.
     const replicas = plan.strategy === 'immediate' ? this.#replicas : 1;
     await bringUp(this.#context, this.#deployment, live, replicas);
-    if (plan.strategy === 'shadow' && !isOver(this.#rollout)) {
+    if (isOver(this.#rollout)) return;
+    if (plan.strategy !== 'immediate') {
+      this.#deployment.observer.watch = new OutputWatch(this.#record.version);
+    }
+    if (plan.strategy === 'shadow' || plan.tolerance !== undefined) {
       this.#deployment.shadow = createShadow(live.target, plan.tolerance, this.#context.random);
     }
   }
@@ -166,7 +171,6 @@ export class RolloutRun {
     const candidate = this.#candidate!;
     if (next.plan.strategy === 'shadow') {
       this.#become(next);
-      this.#deployment.shadow = undefined;
       void retire(this.#context, this.#deployment, candidate);
     } else {
       try {
@@ -184,7 +188,6 @@ export class RolloutRun {
 
   #rollBack(next: Rollout, actor: string): void {
     this.#become(next);
-    this.#deployment.shadow = undefined;
     this.#route();
     if (this.#candidate !== undefined)
       void retire(this.#context, this.#deployment, this.#candidate);
@@ -201,6 +204,8 @@ export class RolloutRun {
 
   #end(): void {
     clearInterval(this.#timer);
+    this.#deployment.shadow = undefined;
+    this.#deployment.observer.watch = undefined;
     this.#resolveOver();
     for (const live of this.#stable) live.floor = 0;
     this.#context.runs.delete(this.#deployment.name);
@@ -219,10 +224,14 @@ export class RolloutRun {
   }
 
   #evidence(): Evidence {
-    let stable: Counts = { requests: 0, errors: 0, late: 0 };
+    const { watch } = this.#deployment.observer;
+    let stable: Counts = { requests: 0, errors: 0, late: 0, odd: watch?.stableOdd ?? 0 };
     for (const live of this.#stable) stable = addCounts(stable, countsOf(live.target.snapshot()));
     return {
-      candidate: countsOf(this.#candidate!.target.snapshot()),
+      candidate: {
+        ...countsOf(this.#candidate!.target.snapshot()),
+        odd: watch?.candidateOdd ?? 0,
+      },
       stable,
       comparison: this.#deployment.shadow?.comparison,
     };

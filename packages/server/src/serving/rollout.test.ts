@@ -17,7 +17,12 @@ const plan = (more: Partial<RolloutPlan> = {}): RolloutPlan => ({
   ...RolloutPlan.parse({}),
   ...more,
 });
-const counts = (requests: number, errors = 0, late = 0): Counts => ({ requests, errors, late });
+const counts = (requests: number, errors = 0, late = 0, odd = 0): Counts => ({
+  requests,
+  errors,
+  late,
+  odd,
+});
 const begin = (of: RolloutPlan): Rollout =>
   beginRollout(of, [{ version: '1', weight: 100 }], '2', 0.99, 0);
 const warmed: RolloutEvent = {
@@ -163,6 +168,7 @@ describe('every rollout', () => {
     requests: fc.nat(50),
     errors: fc.nat(3),
     late: fc.nat(3),
+    odd: fc.nat(2),
     stable: fc.nat(100),
     difference: fc.double({ min: 0, max: 1, noNaN: true }),
   });

@@ -37,7 +37,7 @@ export type RolloutEvent =
   | { readonly kind: 'failed'; readonly reason: string };
 
 const PATIENCE = 10;
-const NOTHING: Counts = { requests: 0, errors: 0, late: 0 };
+const NOTHING: Counts = { requests: 0, errors: 0, late: 0, odd: 0 };
 
 /** Brings the steps of a plan into the form that the machine runs: rising, and a canary's ends with 100. */
 export function normalisePlan(plan: RolloutPlan): RolloutPlan {
@@ -152,9 +152,18 @@ export function shareOf({ plan, phase, step }: Rollout): number {
   return phase === 'finished' && plan.strategy !== 'shadow' ? 100 : 0;
 }
 
-/** Share of traffic, 0 to 1, that is copied to the new version now. */
+/** A canary's copies may cost the new version at most this part of the old one's traffic. */
+const MAX_CANARY_COPIES = 0.1;
+
+/**
+ * Share of the old version's traffic, 0 to 1, that is copied to the new one now. A canary with a
+ * tolerance compares too: about as many requests as it answers, up to a bound.
+ */
 export function copiedShareOf({ plan, phase, step }: Rollout): number {
-  return phase === 'comparing' ? plan.steps[step]! / 100 : 0;
+  const share = plan.steps[step]! / 100;
+  if (phase === 'comparing') return share;
+  if (phase !== 'shifting' || plan.tolerance === undefined) return 0;
+  return Math.min(share, MAX_CANARY_COPIES);
 }
 
 /** The split now, in percent, without empty entries; the new version first, as a sticky split needs it. */

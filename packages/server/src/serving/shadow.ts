@@ -1,6 +1,6 @@
 /**
- * Copies a share of the requests to a version that answers nobody, and compares its outputs with the
- * answers that were given. The answer never waits for it: the copy is made before the request leaves,
+ * Copies a share of the requests to a version that does not answer them, and compares its outputs with
+ * the answers that were given. The answer never waits for it: the copy is made before the request leaves,
  * and everything after happens when the answer is already on its way.
  *
  * Copies that wait are bounded, so that a slow version cannot fill the memory; a request that comes
@@ -26,8 +26,11 @@ export function isShadow(request: InferenceRequest): boolean {
 export interface Shadow {
   /** Share of the requests that is copied, 0 to 1. */
   share: number;
-  /** Copies the request, if it is one of the share, before it is submitted. */
-  copyOf(request: TargetRequest): ShadowRequest | undefined;
+  /**
+   * Copies the request, if it is one of the share, before it is submitted.
+   * @param answering the target that it goes to; the shadow is not compared with itself.
+   */
+  copyOf(request: TargetRequest, answering: Target): ShadowRequest | undefined;
   /** Sends a copy off, and compares its outputs with those of `answer` when both are there. Never rejects. */
   compare(copy: ShadowRequest, answer: Promise<InferenceAnswer>): Promise<void>;
   readonly comparison: Comparison;
@@ -51,8 +54,8 @@ export function createShadow(
 
   return {
     share: 0,
-    copyOf(request) {
-      if (random() >= this.share) return undefined;
+    copyOf(request, answering) {
+      if (answering === target || random() >= this.share) return undefined;
       if (waiting >= MAX_WAITING) {
         skipped++;
         return undefined;
