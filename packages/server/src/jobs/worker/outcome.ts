@@ -54,6 +54,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'SANDBOX_UNSUPPORTED',
   'SANDBOX_IMAGE_UNKNOWN',
   'ARTIFACT_UNKNOWN',
+  'REQUEST_INVALID',
 ]);
 
 /** What was thrown around the work: by a driver, the artifacts, or a fault of ours. */

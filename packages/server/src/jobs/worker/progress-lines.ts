@@ -65,6 +65,7 @@ function couldBeProgress(line: Buffer): boolean {
 }
 
 function parse(line: Buffer): Progress | undefined {
+  if (line.byteLength > MAX_LINE_BYTES) return undefined;
   const [, fraction, message = ''] = LINE.exec(line.toString()) ?? [];
   if (fraction === undefined) return undefined;
   return { fraction: Math.min(1, Number(fraction)), message };

@@ -72,7 +72,7 @@ export function log(
   maxBytes: number,
 ): { chunk: Uint8Array; size: number; ended: boolean } {
   const found = sql.get<{ token: number; ended_at: number | null }>(
-    `SELECT token, attempts.ended_at FROM attempts JOIN jobs ON jobs.seq = attempts.job
+    `SELECT attempts.token, attempts.ended_at FROM attempts JOIN jobs ON jobs.seq = attempts.job
      WHERE jobs.id = ? AND number = ?`,
     id,
     attempt,
