@@ -1,0 +1,29 @@
+# The holder of a session: a mount name space of its own, with the session's disk and what it shows.
+#
+# Everything that a session mounts is mounted here and nowhere else, so it is gone as soon as the
+# holder is, however the node ended: the holder ends when its stdin does.
+#
+# $1: an empty folder, over which the holder mounts. $2, $3: bytes and files of the disk.
+# $4: who owns the disk. Then source and number of each file or folder to show, in pairs.
+set -e
+folder=$1 size=$2 files=$3 owner=$4
+shift 4
+cd "$folder"
+mount -t tmpfs -o "size=16m,mode=0711,nosuid,nodev" skein "$folder"
+cd "$folder"
+mkdir disk etc show
+chmod 0755 etc
+mount -t tmpfs -o "size=$size,nr_inodes=$files,mode=0700,uid=$owner,gid=$owner,nosuid,nodev" skein "$folder/disk"
+mkdir disk/workspace disk/tmp
+chown "$owner:$owner" disk/workspace disk/tmp
+printf 'root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n' > etc/passwd
+printf 'root:x:0:\nnogroup:x:65534:\n' > etc/group
+printf '127.0.0.1 localhost\n::1 localhost\n' > etc/hosts
+printf 'passwd: files\ngroup: files\nhosts: files\n' > etc/nsswitch.conf
+while [ $# -gt 0 ]; do
+  if [ -d "$1" ]; then mkdir "show/$2"; else : > "show/$2"; fi
+  mount --bind -- "$1" "show/$2"
+  shift 2
+done
+echo held
+exec cat > /dev/null

@@ -1,0 +1,76 @@
+/** The holder of a session's mounts: see holder.sh. Nothing of them is seen by the rest of the host. */
+import { fileURLToPath } from 'node:url';
+import { SkeinError } from '@skein/api';
+import type { Slot } from '../launcher/slot.ts';
+
+const SCRIPT = fileURLToPath(new URL('holder.sh', import.meta.url));
+/** What any file costs the kernel besides its content; one inode per so many bytes of the disk. */
+const BYTES_PER_INODE = 4096;
+
+export interface HolderOptions {
+  /** An empty folder of the driver, over which the holder mounts. */
+  readonly folder: string;
+  readonly diskBytes: number;
+  /** Whether this process is root; otherwise the holder makes a user name space first. */
+  readonly root: boolean;
+  /** Who owns the disk, as a user id of the holder's user name space. */
+  readonly owner: number;
+  /** What to show: a path of the host, and its name under `show/`. */
+  readonly shown: readonly { readonly source: string; readonly name: string }[];
+}
+
+export interface Holder {
+  /** Words before a program that make it run in the holder's name spaces, as the owner. */
+  readonly enter: readonly string[];
+  /** Lets everything go. */
+  close(): Promise<void>;
+}
+
+/** @throws SkeinError SANDBOX_UNSUPPORTED when something cannot be mounted. */
+export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> {
+  const { folder, diskBytes, root, owner, shown } = options;
+  const files = Math.min(Math.max(Math.ceil(diskBytes / BYTES_PER_INODE), 256), 1_000_000);
+  const unshare = root ? [] : ['--user', '--map-root-user'];
+  slot.stdout.setEncoding('utf8');
+  slot.stderr.setEncoding('utf8');
+  const said = once(slot.stdout);
+  const complaint = once(slot.stderr);
+  slot.release({
+    argv: [
+      'unshare',
+      ...unshare,
+      '--mount',
+      '--propagation',
+      'private',
+      '/bin/sh',
+      SCRIPT,
+      folder,
+      String(diskBytes),
+      String(files),
+      String(owner),
+      ...shown.flatMap(({ source, name }) => [source, name]),
+    ],
+    rlimits: { fileBytes: Infinity, stackBytes: 8 << 20, cpuSeconds: Infinity, openFiles: 64 },
+  });
+  if ((await said) !== 'held\n') {
+    const why = (await complaint).trim();
+    await slot.remove();
+    throw new SkeinError('SANDBOX_UNSUPPORTED', `The session’s files cannot be mounted: ${why}`);
+  }
+  const ns = `/proc/${slot.pid}/ns`;
+  return {
+    enter: root
+      ? ['nsenter', `--mount=${ns}/mnt`, '--setuid', String(owner), '--setgid', String(owner)]
+      : ['nsenter', `--user=${ns}/user`, `--mount=${ns}/mnt`, '--preserve-credentials'],
+    close: () => slot.remove(),
+  };
+}
+
+/** The first that a stream says, or nothing when it ends. */
+async function once(stream: NodeJS.ReadableStream): Promise<string> {
+  return await new Promise((resolve) => {
+    stream.once('data', (text: string) => resolve(text));
+    stream.once('close', () => resolve(''));
+    stream.once('end', () => resolve(''));
+  });
+}

@@ -1,0 +1,257 @@
+/**
+ * A session of the bubblewrap driver: a holder with the session's disk, and for every command a
+ * fresh set of name spaces over it.
+ */
+import { Buffer } from 'node:buffer';
+import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { SkeinError } from '@skein/api';
+import type {
+  Command,
+  CollectedFile,
+  RunningCommand,
+  SandboxSession,
+  SessionOptions,
+} from '../contract.ts';
+import { collectFiles } from '../archive/collect.ts';
+import { archiveOf } from '../archive/write.ts';
+import type { Launcher } from '../launcher/launcher.ts';
+import type { Slot } from '../launcher/slot.ts';
+import { allLimits, tightened, type AllLimits } from '../limits.ts';
+import { runToEnd, startCommand, type Launch } from '../command.ts';
+import type { Holder } from './holder.ts';
+
+/** Guest paths. */
+const WORKSPACE = '/workspace';
+const ENVIRONMENT = {
+  PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
+  HOME: '/tmp',
+  LANG: 'C.UTF-8',
+};
+
+/** bubblewrap's monitor and its process 1, which are in the group of the command. */
+const OWN_PROCESSES = 2;
+const OPEN_FILES = 1024;
+/** Of programs of ours that look after the workspace. */
+const TRUSTED_WALL_MS = 120_000;
+
+export interface SessionParts {
+  readonly launcher: Launcher;
+  readonly holder: Holder;
+  readonly options: SessionOptions;
+  /** The driver's folder, where the holder's mounts are. */
+  readonly folder: string;
+  /** Options for a guest's root, and for that of our own programs. */
+  readonly guestRoot: readonly string[];
+  readonly trustedRoot: readonly string[];
+  /** Who the guest is, on the host; undefined when it is whoever this process is. */
+  readonly uid: number | undefined;
+  readonly onClose: () => void;
+}
+
+export function createSession(parts: SessionParts): SandboxSession {
+  const { launcher, holder, options, folder, uid } = parts;
+  const sessionLimits = allLimits(options.limits);
+  const running = new Set<RunningCommand>();
+  let closing: Promise<void> | undefined;
+
+  function start(
+    command: Command,
+    limits: AllLimits,
+    root: readonly string[],
+    capabilities: readonly string[],
+  ): RunningCommand {
+    if (closing !== undefined) throw new Error('the session is closed');
+    const bwrap = [
+      ...isolation(options),
+      ...capabilities.flatMap((name) => ['--cap-add', name]),
+      ...root,
+      ...disk(command, `${folder}/disk`, limits),
+      ...environment(command),
+      '--chdir',
+      command.cwd ?? WORKSPACE,
+    ];
+    const launch = async (): Promise<Launch> => {
+      const slot = await launcher.take();
+      slot.group?.limit({ ...limits, pids: limits.pids + OWN_PROCESSES });
+      return {
+        slot,
+        release: {
+          argv: [...holder.enter, 'bwrap', '--args', '4', '--', ...command.argv],
+          options: Buffer.from(bwrap.map((option) => `${option}\0`).join('')),
+          rlimits: {
+            fileBytes: limits.fileBytes,
+            stackBytes: limits.memoryBytes,
+            // A second more: the group's count decides, this holds when nobody looks.
+            cpuSeconds: limits.cpuMs / 1000 + 1,
+            openFiles: OPEN_FILES,
+          },
+          uid,
+        },
+        status: () => statusOf(slot),
+        program: () => programIn(slot),
+      };
+    };
+    const started = startCommand(command, limits, launch);
+    running.add(started);
+    const forget = (): void => void running.delete(started);
+    started.ended.then(forget, forget);
+    return started;
+  }
+
+  /** Runs a program of ours in a sandbox over the workspace, as its owner but held up by no mode of a file. */
+  function trusted(
+    argv: readonly string[],
+    workspace: Command['workspace'],
+    stdin?: Uint8Array,
+  ): RunningCommand {
+    const limits = {
+      ...sessionLimits,
+      cpuMs: Infinity,
+      wallMs: TRUSTED_WALL_MS,
+      outputBytes: Infinity,
+      memoryBytes: 256 << 20,
+      pids: 16,
+      fileBytes: Infinity,
+    };
+    return start(
+      { argv, workspace, cwd: WORKSPACE, ...(stdin === undefined ? {} : { stdin }) },
+      limits,
+      parts.trustedRoot,
+      ['CAP_DAC_OVERRIDE', 'CAP_FOWNER'],
+    );
+  }
+
+  async function killAll(): Promise<void> {
+    await Promise.allSettled([...running].map((command) => command.kill()));
+  }
+
+  return {
+    workspace: WORKSPACE,
+    async put(files) {
+      const archive = archiveOf(files);
+      const writer = trusted(
+        ['tar', '--extract', '--file=-', '--preserve-permissions', '--no-same-owner'],
+        'writable',
+        archive,
+      );
+      const { exitCode, stderr, endedBy } = await runToEnd(writer, 65536);
+      if (exitCode === 0) return;
+      const why = new TextDecoder().decode(stderr).trim();
+      throw new SkeinError(
+        /No space left/.test(why) ? 'SANDBOX_UNSUPPORTED' : 'REQUEST_INVALID',
+        `The files cannot be put into the workspace: ${why || endedBy}`,
+      );
+    },
+    start: (command) =>
+      start(command, tightened(sessionLimits, command.limits), parts.guestRoot, []),
+    async run(command) {
+      return await runToEnd(
+        this.start(command),
+        tightened(sessionLimits, command.limits).outputBytes,
+      );
+    },
+    async *collect(paths, maxBytes): AsyncGenerator<CollectedFile> {
+      await killAll();
+      yield* collectFiles(paths, maxBytes, (argv) => trusted(argv, 'read-only'));
+    },
+    async close() {
+      closing ??= killAll().then(async () => {
+        await holder.close();
+        parts.onClose();
+      });
+      await closing;
+    },
+  };
+}
+
+function isolation({ network }: SessionOptions): string[] {
+  return [
+    '--unshare-user',
+    '--unshare-ipc',
+    '--unshare-pid',
+    '--unshare-uts',
+    '--unshare-cgroup',
+    ...(network === 'none' ? ['--unshare-net'] : []),
+    '--uid',
+    '65534',
+    '--gid',
+    '65534',
+    '--hostname',
+    'sandbox',
+    '--die-with-parent',
+    '--cap-drop',
+    'ALL',
+    '--clearenv',
+    '--json-status-fd',
+    '3',
+    '--seccomp',
+    '5',
+  ];
+}
+
+/** The workspace and /tmp. Commands that may write share a /tmp on the session's disk; others get a clean one. */
+function disk({ workspace }: Command, at: string, { diskBytes }: AllLimits): string[] {
+  const own =
+    workspace === 'writable'
+      ? ['--bind', `${at}/workspace`, WORKSPACE, '--bind', `${at}/tmp`, '/tmp']
+      : [
+          '--ro-bind',
+          `${at}/workspace`,
+          WORKSPACE,
+          '--perms',
+          '0700',
+          '--size',
+          String(diskBytes),
+          '--tmpfs',
+          '/tmp',
+        ];
+  return [...own, '--remount-ro', '/'];
+}
+
+function environment({ env }: Command): string[] {
+  return Object.entries({ ...ENVIRONMENT, ...env }).flatMap(([name, value]) => [
+    '--setenv',
+    name,
+    value,
+  ]);
+}
+
+/** Reads what bubblewrap says until the command is dead. @throws Error when it could not make the sandbox. */
+async function statusOf(slot: Slot): Promise<number> {
+  const complaint = firstOf(slot.stderr);
+  let status: number | undefined;
+  for (let line = await slot.status.next(); line !== undefined; line = await slot.status.next()) {
+    const said = JSON.parse(line) as { 'exit-code'?: number };
+    status ??= said['exit-code'];
+  }
+  if (status !== undefined) return status;
+  // Either the monitor itself was killed, or the program never ran.
+  const own = await slot.exitStatus();
+  if (own > 128) return own;
+  const said = complaint();
+  // What a shell says of a program that it does not find, or may not execute.
+  if (/^bwrap: execvp .*: No such file/.test(said)) return 127;
+  if (said.startsWith('bwrap: execvp ')) return 126;
+  throw new Error(`bubblewrap made no sandbox: ${said.trim() || `status ${own}`}`);
+}
+
+/** The beginning of a stream that somebody else reads. */
+function firstOf(stream: Readable): () => string {
+  let text = '';
+  stream.on('data', (chunk: Buffer) => {
+    if (text.length < 1000) text += chunk.toString('latin1');
+  });
+  return () => text;
+}
+
+/** The program is process 2 of its name space: 1 is bubblewrap's. */
+function programIn({ group }: Slot): number | undefined {
+  return group?.processes().find((pid) => {
+    try {
+      return /^NSpid:.*\t2$/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,74 @@
+/** What control groups of both versions have in common: a folder, its processes, its removal. */
+import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ownerIsAlive } from '../owner.ts';
+
+/** Processes in the group at `folder`; none when it is gone. */
+export function processesOf(folder: string): number[] {
+  try {
+    return readFileSync(`${folder}/cgroup.procs`, 'latin1')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Kills every process of the group, one by one. */
+export function killProcesses(folder: string): void {
+  for (const pid of processesOf(folder)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It is gone already.
+    }
+  }
+}
+
+/** Removes the group; kills again and waits as long as something in it is still dying. */
+export async function removeGroup(folder: string, kill: () => void): Promise<void> {
+  for (let waited = 0; ; waited++) {
+    try {
+      return await rmdir(folder);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT') return;
+      if (code !== 'EBUSY' || waited > 2000) throw error;
+    }
+    kill();
+    await sleep(Math.min(1 + waited, 10));
+  }
+}
+
+/**
+ * Removes what killed nodes left in `parent`: kills what still runs there, then the groups. Takes
+ * no time where nothing is left; what cannot be removed now is left to the next start.
+ */
+export async function removeStaleGroups(parent: string): Promise<void> {
+  for (const owner of folders(parent)) {
+    if (ownerIsAlive(owner)) continue;
+    const stale = `${parent}/${owner}`;
+    for (const name of folders(stale)) {
+      const folder = `${stale}/${name}`;
+      await removeGroup(folder, () => killProcesses(folder)).catch(() => undefined);
+    }
+    try {
+      rmdirSync(stale);
+    } catch {
+      // Another node removes it at this moment, or something in it does not die.
+    }
+  }
+}
+
+/** Names of the groups in a group. */
+export function folders(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Control groups, version 2: one hierarchy, which systemd delegates to users in part.
+ * Follows Documentation/admin-guide/cgroup-v2.rst of the kernel.
+ *
+ * A group that hands controllers to its children may hold no processes itself. Where the node is
+ * inside the only group that is writable, it moves what is there into a leaf beside its own groups.
+ */
+import { accessSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import type { ControlGroup, ControlGroups, ControlGroupsHere } from './contract.ts';
+import {
+  killProcesses,
+  folders,
+  processesOf,
+  removeGroup,
+  removeStaleGroups,
+} from './group-folder.ts';
+import { ownGroup } from './mounts.ts';
+import { ownedName } from '../owner.ts';
+
+const PERIOD_US = 100_000;
+const REQUIRED = ['memory', 'pids'] as const;
+
+/** @param cgroup the text of /proc/self/cgroup. */
+export async function openV2(mount: string, cgroup: string): Promise<ControlGroupsHere> {
+  // Opened before in this process, the node is in its leaf already.
+  const own =
+    mount +
+    ownGroup(cgroup, '')
+      .replace(/^\/$/, '')
+      .replace(/\/skein-node$/, '');
+  for (const parent of new Set([mount, own])) {
+    const top = `${parent}/skein`;
+    try {
+      mkdirSync(top, { recursive: true });
+      accessSync(`${top}/cgroup.procs`, 2);
+      // A process can be moved only by who may write to what the old and the new group share.
+      accessSync(`${parent}/cgroup.procs`, 2);
+      delegate(parent, parent === own);
+      delegate(top, false);
+      const base = `${top}/${ownedName()}`;
+      mkdirSync(base, { recursive: true });
+      delegate(base, false);
+      await removeStaleGroups(top);
+      return { groups: new V2Groups(base) };
+    } catch {
+      try {
+        rmdirSync(top);
+      } catch {
+        // It was never made, or another node uses it.
+      }
+    }
+  }
+  return {
+    groups: undefined,
+    reason: `no control group under ${mount} is delegated to this process with ${REQUIRED.join(' and ')}`,
+    fix: 'Start it with: systemd-run --user --scope -p Delegate=yes COMMAND (or run it as root).',
+  };
+}
+
+/** Hands the controllers of a group to its children. @throws when it has no such controllers. */
+function delegate(folder: string, moveProcesses: boolean): void {
+  const missing = [...REQUIRED, 'cpu'].filter(
+    (controller) => !list(folder, 'subtree_control').includes(controller),
+  );
+  if (missing.length === 0) return;
+  const offered = list(folder, 'controllers');
+  for (const controller of REQUIRED) {
+    if (!offered.includes(controller)) throw new Error(`${folder} has no ${controller} controller`);
+  }
+  const wanted = missing.filter((controller) => offered.includes(controller));
+  const enable = () =>
+    writeFileSync(
+      `${folder}/cgroup.subtree_control`,
+      wanted.map((controller) => `+${controller}`).join(' '),
+    );
+  try {
+    enable();
+  } catch (error) {
+    if (!moveProcesses || (error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    const leaf = `${folder}/skein-node`;
+    mkdirSync(leaf, { recursive: true });
+    for (const pid of processesOf(folder)) writeFileSync(`${leaf}/cgroup.procs`, String(pid));
+    enable();
+  }
+}
+
+function list(folder: string, file: 'controllers' | 'subtree_control'): string[] {
+  return readFileSync(`${folder}/cgroup.${file}`, 'latin1').trim().split(' ');
+}
+
+class V2Groups implements ControlGroups {
+  readonly version = 'v2';
+  readonly folders: readonly string[];
+  readonly limitsSwap = true;
+  readonly limitsCores: boolean;
+  readonly #base: string;
+
+  constructor(base: string) {
+    this.#base = base;
+    this.folders = [base];
+    this.limitsCores = list(base, 'subtree_control').includes('cpu');
+  }
+
+  async create(name: string): Promise<ControlGroup> {
+    const folder = `${this.#base}/${name}`;
+    await mkdir(folder);
+    return new V2Group(name, folder, this.limitsCores);
+  }
+
+  async close(): Promise<void> {
+    for (const name of folders(this.#base)) {
+      const folder = `${this.#base}/${name}`;
+      await removeGroup(folder, () => killProcesses(folder));
+    }
+    await removeGroup(this.#base, () => undefined);
+  }
+}
+
+/** A group of version 2. Exported so that its reading of the kernel's files can be tested anywhere. */
+export class V2Group implements ControlGroup {
+  readonly name: string;
+  readonly #folder: string;
+  readonly #limitsCores: boolean;
+
+  constructor(name: string, folder: string, limitsCores: boolean) {
+    this.name = name;
+    this.#folder = folder;
+    this.#limitsCores = limitsCores;
+  }
+
+  limit(limits: { memoryBytes: number; pids: number; cores?: number | undefined }): void {
+    if (Number.isFinite(limits.memoryBytes)) {
+      this.#write('memory.max', String(limits.memoryBytes));
+      if (existsSync(`${this.#folder}/memory.swap.max`)) this.#write('memory.swap.max', '0');
+      // One process without memory is the end of the command: nothing half dead goes on.
+      this.#write('memory.oom.group', '1');
+    }
+    if (Number.isFinite(limits.pids)) this.#write('pids.max', String(limits.pids));
+    if (this.#limitsCores && Number.isFinite(limits.cores)) {
+      this.#write('cpu.max', `${Math.round((limits.cores ?? 1) * PERIOD_US)} ${PERIOD_US}`);
+    }
+  }
+
+  cpuMs(): number {
+    return this.#field('cpu.stat', 'usage_usec') / 1000;
+  }
+
+  peakMemoryBytes(): number {
+    // memory.peak is there since Linux 5.19.
+    if (!existsSync(`${this.#folder}/memory.peak`)) return Number(this.#read('memory.current'));
+    return Number(this.#read('memory.peak'));
+  }
+
+  outOfMemoryKills(): number {
+    return this.#field('memory.events', 'oom_kill');
+  }
+
+  processes(): number[] {
+    return processesOf(this.#folder);
+  }
+
+  kill(): void {
+    try {
+      this.#write('cgroup.kill', '1');
+    } catch {
+      // Before Linux 5.14.
+      killProcesses(this.#folder);
+    }
+  }
+
+  async remove(): Promise<void> {
+    await removeGroup(this.#folder, () => this.kill());
+  }
+
+  #read(file: string): string {
+    return readFileSync(`${this.#folder}/${file}`, 'latin1');
+  }
+
+  #field(file: string, name: string): number {
+    for (const line of this.#read(file).split('\n')) {
+      const [key, value] = line.split(' ');
+      if (key === name) return Number(value);
+    }
+    return 0;
+  }
+
+  #write(file: string, value: string): void {
+    writeFileSync(`${this.#folder}/${file}`, value);
+  }
+}

@@ -1,0 +1,121 @@
+/** A command from its start to its end, for the drivers that launch processes of the host. */
+import { PassThrough, Readable, pipeline, type Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SkeinError } from '@skein/api';
+import type { Command, Ending, RunningCommand } from './contract.ts';
+import type { Release, Slot } from './launcher/slot.ts';
+import type { AllLimits } from './limits.ts';
+import { Supervision } from './supervision.ts';
+
+/** A command on its way: the parked process, and what it becomes. */
+export interface Launch {
+  readonly slot: Slot;
+  readonly release: Release;
+  /** The program ended with this status, as a shell has it. @throws Error when there was no program. */
+  status(): Promise<number>;
+  /** Process id of the program on the host, if it can be told. */
+  program(): number | undefined;
+}
+
+/** @param launch takes a slot. @throws SkeinError REQUEST_INVALID. */
+export function startCommand(
+  command: Command,
+  limits: AllLimits,
+  launch: () => Promise<Launch>,
+): RunningCommand {
+  checkWords(command);
+  const supervision = new Supervision(limits);
+  const stdin = command.stdin === 'pipe' ? new PassThrough() : undefined;
+  stdin?.on('error', () => undefined);
+  let launched: Launch | undefined;
+
+  const run = async (): Promise<Ending> => {
+    launched = await launch();
+    const { slot, release } = launched;
+    try {
+      supervision.begin(slot);
+      slot.release(release);
+      feed(slot.stdin, stdin ?? command.stdin);
+      const status = await launched.status();
+      await emptied(slot);
+      return await supervision.finish(status);
+    } finally {
+      supervision.dispose();
+      stdin?.destroy();
+      slot.remove().catch(() => undefined);
+    }
+  };
+  const ended = run();
+  ended.catch(() => {
+    supervision.stdout.finish();
+    supervision.stderr.finish();
+  });
+  return {
+    stdin,
+    stdout: supervision.stdout,
+    stderr: supervision.stderr,
+    ended,
+    signal(signal) {
+      const program = launched?.program();
+      if (program !== undefined) process.kill(program, signal);
+    },
+    async kill() {
+      supervision.stop('killed');
+      return await ended;
+    },
+  };
+}
+
+/** Runs to the end and keeps at most `keepBytes` of each stream. */
+export async function runToEnd(
+  command: RunningCommand,
+  keepBytes: number,
+): Promise<Ending & { stdout: Uint8Array; stderr: Uint8Array }> {
+  const [ending, stdout, stderr] = await Promise.all([
+    command.ended,
+    keep(command.stdout, keepBytes),
+    keep(command.stderr, keepBytes),
+  ]);
+  return { ...ending, stdout, stderr };
+}
+
+/** An argument or a variable cannot hold NUL, nor a variable's name `=`. */
+function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
+  const refuse = (why: string): never => {
+    throw new SkeinError('REQUEST_INVALID', `The command cannot be started: ${why}`);
+  };
+  if (argv.length === 0 || argv[0] === '') refuse('argv names no program');
+  for (const word of [...argv, ...Object.values(env), cwd]) {
+    if (word.includes('\0')) refuse(`${JSON.stringify(word)} has a NUL character`);
+  }
+  for (const name of Object.keys(env)) {
+    if (name === '' || /[=\0]/.test(name))
+      refuse(`${JSON.stringify(name)} is no name of a variable`);
+  }
+  if (!cwd.startsWith('/')) refuse(`cwd is ${JSON.stringify(cwd)}; it must be absolute`);
+}
+
+function feed(into: Writable, from: Uint8Array | Readable | undefined | 'pipe'): void {
+  if (from instanceof Readable) {
+    // A program may close its stdin early: that ends the feeding and is no error.
+    pipeline(from, into, () => undefined);
+  } else into.end(typeof from === 'string' ? undefined : from);
+}
+
+/** The monitor is gone, but where it was killed itself, its guests may still be dying. */
+async function emptied(slot: Slot): Promise<void> {
+  for (let waited = 0; (slot.group?.processes().length ?? 0) > 0; waited++) {
+    slot.kill();
+    await sleep(Math.min(1 + waited, 10));
+  }
+}
+
+async function keep(stream: Readable, bytes: number): Promise<Uint8Array> {
+  const kept: Buffer[] = [];
+  let room = bytes;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    if (room > 0) kept.push(chunk.subarray(0, room));
+    room -= chunk.length;
+  }
+  return Buffer.concat(kept);
+}

@@ -1,0 +1,25 @@
+/** The folder of a driver outside of its data, for what lives as long as the process: named by its owner. */
+import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { ownerIsAlive, ownedName } from './owner.ts';
+
+/** Makes it, and removes those of processes that are gone. */
+export async function makeRunFolder(): Promise<string> {
+  const uid = process.getuid?.() ?? 0;
+  const base =
+    uid === 0
+      ? '/run/skein-sandbox'
+      : `${process.env['XDG_RUNTIME_DIR'] ?? tmpdir()}/skein-sandbox-${uid}`;
+  mkdirSync(base, { recursive: true, mode: 0o711 });
+  // Somebody else may have made it, in a folder where everybody may.
+  const stat = lstatSync(base);
+  if (!stat.isDirectory() || stat.uid !== uid)
+    throw new Error(`${base} is not a folder of this user`);
+  for (const name of readdirSync(base)) {
+    if (!ownerIsAlive(name)) await rm(`${base}/${name}`, { recursive: true, force: true });
+  }
+  const folder = `${base}/${ownedName()}`;
+  mkdirSync(folder, { mode: 0o711 });
+  return folder;
+}
