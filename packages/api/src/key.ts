@@ -28,6 +28,14 @@ const KeyFields = {
     .max(1_000_000)
     .describe('Requests that may wait or run at once; absent: unlimited.')
     .optional(),
+  weight: z
+    .number()
+    .min(0.01)
+    .max(1000)
+    .describe(
+      'Share of its tenant when several ask for more than there is: at 3 three times as much as at 1. Of several keys of a tenant the largest counts; absent: 1.',
+    )
+    .optional(),
 };
 
 export const NewKey = z

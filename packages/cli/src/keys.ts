@@ -20,6 +20,7 @@ export interface ShownKey {
   readonly scopes: readonly string[];
   readonly ratePerSecond?: number | undefined;
   readonly maxConcurrent?: number | undefined;
+  readonly weight?: number | undefined;
   readonly createdAt: string;
   readonly expiresAt?: string | undefined;
   readonly revokedAt?: string | undefined;

@@ -140,6 +140,7 @@ async function bringUp(
     cores,
     observer: combineObservers([metrics.observer, statistics, accessLog(logger)]),
     log: (message, details) => logger.warn(details, message),
+    weightOf: access.weightOf,
   });
   const tracing = await startTracing({
     endpoint: options.otlpEndpoint,

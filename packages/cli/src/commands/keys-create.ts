@@ -20,6 +20,10 @@ export const keysCreate = defineCommand({
       command: 'skein keys create --label shop --tenant shop --rate 50 --expires 90d',
       does: 'A key that only calls models',
     },
+    {
+      command: 'skein keys create --tenant ward --weight 3',
+      does: 'Three times the share of a tenant without a weight',
+    },
   ],
   arguments: {},
   options: {
@@ -28,10 +32,14 @@ export const keysCreate = defineCommand({
     tenant: withDefault(text('NAME', 'Whom share and quota are counted for.'), 'default'),
     rate: decimal('N', 'Requests per second that the key may send.', { min: 0.001, max: 1e6 }),
     maxConcurrent: integer('N', 'Requests that may wait or run at once.', { min: 1, max: 1e6 }),
+    weight: decimal('N', 'Share of its tenant beside other tenants; default 1.', {
+      min: 0.01,
+      max: 1000,
+    }),
     expires: value('WHEN', 'After a time such as 90d, or at an ISO 8601 time.', readExpiry),
     ...connectionOptions,
   },
-  async run(context, { scope, label, tenant, rate, maxConcurrent, expires, ...choice }) {
+  async run(context, { scope, label, tenant, rate, maxConcurrent, weight, expires, ...choice }) {
     const scopes = readScopes(scope);
     const store = await openKeyStore(context, choice);
     try {
@@ -41,6 +49,7 @@ export const keysCreate = defineCommand({
         scopes,
         ...(rate === undefined ? {} : { ratePerSecond: rate }),
         ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
+        ...(weight === undefined ? {} : { weight }),
         ...(expires === undefined ? {} : { expiresAt: expires }),
       });
       return { place: store.place, ...key };

@@ -174,6 +174,37 @@ describe('keys', () => {
   });
 });
 
+describe('a tenant’s weight', () => {
+  it('is the largest of its valid keys, and 1 without any', async () => {
+    const access = await open();
+    const { keys } = access;
+    expect(access.weightOf('ward')).toBe(1);
+    await keys.create(newKey({ weight: 0.5 }));
+    expect(access.weightOf('ward')).toBe(0.5);
+    const large = await keys.create(newKey({ weight: 4 }));
+    await keys.create(newKey({ weight: 3, expiresAt: '2026-07-01T00:00:00Z' }));
+    await keys.create(newKey({ weight: 9, tenant: 'other' }));
+    expect(access.weightOf('ward')).toBe(4);
+    await keys.revoke(large.key.id);
+    expect(access.weightOf('ward')).toBe(3);
+    wall = Date.parse('2026-07-02T00:00:00Z');
+    expect(access.weightOf('ward')).toBe(0.5);
+    await keys.create(newKey());
+    expect(access.weightOf('ward')).toBe(1);
+    expect(access.weightOf('other')).toBe(9);
+  });
+
+  it('is known after a restart, and must be above 0', async () => {
+    await (await open()).keys.create(newKey({ weight: 2.5 }));
+    const access = await open();
+    expect(access.weightOf('ward')).toBe(2.5);
+    expect(await access.keys.list()).toMatchObject([{ weight: 2.5 }]);
+    await expect(access.keys.create(newKey({ weight: 0 }))).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+  });
+});
+
 describe('limits', () => {
   it('refuses a key that is too fast, and says exactly when to come back', async () => {
     const access = await open();

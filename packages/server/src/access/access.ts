@@ -10,7 +10,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { SkeinError } from '@skein/api/errors';
 import type { Clock } from '../serving/contract.ts';
 import type { State } from '../state/contract.ts';
-import type { Access, Caller, Keys, Scope } from './contract.ts';
+import type { Access, Caller, Keys, Scope, WeightOf } from './contract.ts';
 import { openKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
 import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
 import { bearerOf, hashToken, idOfToken } from './token.ts';
@@ -35,16 +35,23 @@ export async function createAccess(options: {
   mode: AccessMode;
   clock: Clock;
   wallNow?: () => number;
-}): Promise<Access & { readonly mode: AccessMode; readonly keys: Keys }> {
+}): Promise<
+  Access & { readonly mode: AccessMode; readonly keys: Keys; readonly weightOf: WeightOf }
+> {
   const { state, mode, clock, wallNow = Date.now } = options;
   const keys = await openKeyRing(state);
   if (mode === 'open') {
-    return { mode, keys, authorize: () => LOCAL, enter() {}, leave() {} };
+    return { mode, keys, weightOf: () => 1, authorize: () => LOCAL, enter() {}, leave() {} };
   }
   const loads = new Map<string, TenantLoad>();
   return {
     mode,
     keys,
+
+    weightOf(tenant) {
+      const weights = keys.validOf(tenant, wallNow()).map(({ weight = 1 }) => weight);
+      return weights.length === 0 ? 1 : Math.max(...weights);
+    },
 
     authorize(authorization, scope) {
       const key = identify(keys, authorization);

@@ -20,6 +20,9 @@ export interface Access {
   leave(caller: Caller): void;
 }
 
+/** How much of what is short a tenant gets, in proportion to the others; 1 where nothing else was said. */
+export type WeightOf = (tenant: string) => number;
+
 export interface NewKey {
   /** What a person calls it. */
   readonly label: string;
@@ -29,6 +32,8 @@ export interface NewKey {
   readonly ratePerSecond?: number | undefined;
   /** Requests that the tenant may have waiting or running when this key asks; absent: unlimited. */
   readonly maxConcurrent?: number | undefined;
+  /** Share of the tenant beside others, see `WeightOf`; of several valid keys the largest counts. */
+  readonly weight?: number | undefined;
   /** ISO 8601; absent: never. */
   readonly expiresAt?: string | undefined;
 }

@@ -13,6 +13,8 @@ export interface HeldKey {
   readonly caller: Caller;
   readonly hash: Buffer;
   readonly bucket: TokenBucket | undefined;
+  /** Absent: 1. */
+  readonly weight: number | undefined;
   /** Infinity: unlimited. */
   readonly maxConcurrent: number;
   /** Milliseconds since 1970; Infinity: never. */
@@ -22,6 +24,8 @@ export interface HeldKey {
 
 export interface KeyRing extends Keys {
   find(id: string): HeldKey | undefined;
+  /** The keys of a tenant that are valid at a time, in milliseconds since 1970. */
+  validOf(tenant: string, wallNow: number): HeldKey[];
 }
 
 export async function openKeyRing(
@@ -32,6 +36,11 @@ export async function openKeyRing(
 
   return {
     find: (id) => held.get(id),
+    validOf: (tenant, wallNow) =>
+      [...held.values()].filter(
+        ({ caller, revoked, expiresAt }) =>
+          caller.tenant === tenant && !revoked && wallNow < expiresAt,
+      ),
 
     async create(key) {
       const { id, token, hash } = issueToken();
@@ -65,6 +74,7 @@ function hold(record: KeyRecord): HeldKey {
     caller: Object.freeze({ actor: record.id, tenant: record.tenant, scopes: record.scopes }),
     hash: Buffer.from(record.secretHash, 'hex'),
     bucket: record.ratePerSecond === undefined ? undefined : tokenBucket(record.ratePerSecond),
+    weight: record.weight,
     maxConcurrent: record.maxConcurrent ?? Infinity,
     expiresAt: record.expiresAt === undefined ? Infinity : Date.parse(record.expiresAt),
     revoked: record.revokedAt !== undefined,
@@ -74,7 +84,7 @@ function hold(record: KeyRecord): HeldKey {
 /** The schemas of the API check this too; a limit that fails open deserves a second look. */
 function checked(key: NewKey): NewKey {
   const bad = (message: string) => new SkeinError('REQUEST_INVALID', message);
-  const { label, tenant, scopes, ratePerSecond, maxConcurrent, expiresAt } = key;
+  const { label, tenant, scopes, ratePerSecond, maxConcurrent, weight, expiresAt } = key;
   if (tenant === '') throw bad('A key needs a tenant.');
   if (scopes.length === 0) throw bad('A key needs at least one scope.');
   if (ratePerSecond !== undefined && !(ratePerSecond > 0)) {
@@ -82,6 +92,9 @@ function checked(key: NewKey): NewKey {
   }
   if (maxConcurrent !== undefined && !(maxConcurrent >= 1)) {
     throw bad(`maxConcurrent must be at least 1, not ${maxConcurrent}.`);
+  }
+  if (weight !== undefined && !(weight > 0)) {
+    throw bad(`weight must be above 0, not ${weight}.`);
   }
   if (expiresAt !== undefined && Number.isNaN(Date.parse(expiresAt))) {
     throw bad(`expiresAt must be an ISO 8601 time, not "${expiresAt}".`);
@@ -92,6 +105,7 @@ function checked(key: NewKey): NewKey {
     scopes: [...new Set(scopes)],
     ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
     ...(maxConcurrent === undefined ? {} : { maxConcurrent: Math.floor(maxConcurrent) }),
+    ...(weight === undefined ? {} : { weight }),
     ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
   };
 }

@@ -47,7 +47,7 @@ interface Tenant {
 
 async function tenant(
   name: string,
-  limits: { ratePerSecond?: number; maxConcurrent?: number } = {},
+  limits: { ratePerSecond?: number; maxConcurrent?: number; weight?: number } = {},
 ): Promise<Tenant> {
   const { secret } = await node.client.createKey({ label: name, tenant: name, ...limits });
   const client = createClient({ url: node.url, key: secret });
@@ -198,4 +198,18 @@ it('two tenants that both ask for more than there is get about the same', async 
   // By the number of their requests it would be a tenth.
   expect(share).toBeGreaterThan(0.35);
   expect(share).toBeLessThan(0.65);
+});
+
+it('of two tenants that both ask for more than there is, one with three times the weight gets about three times as much', async () => {
+  const light = await tenant('light');
+  const heavy = await tenant('heavy', { weight: 3 });
+  const lightLoad = startLoad(30, () => light.work());
+  const heavyLoad = startLoad(30, () => heavy.work());
+  await expect.poll(() => heavyLoad.total(), { timeout: 20_000 }).toBeGreaterThan(60);
+  const [lightly, heavily] = [lightLoad.total(), heavyLoad.total()];
+  await expect.poll(() => heavyLoad.total(), { timeout: 30_000 }).toBeGreaterThan(heavily + 120);
+  const ratio = (heavyLoad.total() - heavily) / (lightLoad.total() - lightly);
+  await Promise.all([lightLoad.stop(), heavyLoad.stop()]);
+  expect(ratio).toBeGreaterThan(2);
+  expect(ratio).toBeLessThan(4.5);
 });

@@ -4,6 +4,7 @@
  */
 import { SkeinError, type DeploymentView } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
+import type { WeightOf } from '../access/contract.ts';
 import type { Registry } from '../registry/contract.ts';
 import type { State } from '../state/contract.ts';
 import { createChanges } from './changes.ts';
@@ -38,6 +39,8 @@ export interface ServingOptions {
   /** Default: the dispatcher for ONNX versions, a worker for compositions. */
   readonly makeTarget?: MakeTarget | undefined;
   readonly log?: ServingLog | undefined;
+  /** Shares of tenants; equal when absent. */
+  readonly weightOf?: WeightOf | undefined;
   /** In [0, 1); for the traffic split and the shadow's sample. */
   readonly random?: (() => number) | undefined;
 }
@@ -55,6 +58,7 @@ export interface Serving extends Inference, DeploymentControl {
 export function createServing(options: ServingOptions): Serving {
   const { state, registry, clock, observer, cores } = options;
   const log: ServingLog = options.log ?? (() => {});
+  const weightOf = options.weightOf ?? (() => 1);
   const events = createEventBus();
   const journal = createJournal(state, events, log);
   const deployments = new Map<string, Deployment>();
@@ -82,7 +86,8 @@ export function createServing(options: ServingOptions): Serving {
     observer,
     cores,
     makeTarget:
-      options.makeTarget ?? targetFactory({ runtime: options.runtime, clock, log, infer }),
+      options.makeTarget ??
+      targetFactory({ runtime: options.runtime, clock, log, weightOf, infer }),
     random: options.random ?? Math.random,
     events,
     journal,

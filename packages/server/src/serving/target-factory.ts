@@ -1,6 +1,7 @@
 /** Makes the target of a version; injected, so that policies can be tested without a runtime. */
 import type { DeploymentSettings } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
+import type { WeightOf } from '../access/contract.ts';
 import type { VersionRecord } from '../state/contract.ts';
 import { CompositionTarget } from './composition/composition-target.ts';
 import type { Clock, Inference, ServingObserver, Target } from './contract.ts';
@@ -24,11 +25,18 @@ export interface FactoryOptions {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly log: ServingLog;
+  readonly weightOf: WeightOf;
   /** Where the calls of compositions go. */
   readonly infer: Inference['infer'];
 }
 
-export function targetFactory({ runtime, clock, log, infer }: FactoryOptions): MakeTarget {
+export function targetFactory({
+  runtime,
+  clock,
+  log,
+  weightOf,
+  infer,
+}: FactoryOptions): MakeTarget {
   return ({ deployment, record, path, settings, observer }) => {
     if (record.kind === 'composition') {
       return new CompositionTarget({
@@ -53,6 +61,7 @@ export function targetFactory({ runtime, clock, log, infer }: FactoryOptions): M
         runtime,
         clock,
         observer: told,
+        weightOf,
       }),
     );
   };

@@ -53,6 +53,7 @@ const key: KeyRecord = {
   scopes: ['infer', 'read'],
   ratePerSecond: 2.5,
   maxConcurrent: 4,
+  weight: 2.5,
   createdAt: '2026-01-01T00:00:00.000Z',
   expiresAt: '2027-01-01T00:00:00.000Z',
 };

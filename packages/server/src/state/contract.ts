@@ -68,6 +68,8 @@ export interface KeyRecord {
   readonly ratePerSecond?: number | undefined;
   /** Requests that may wait or run at once; absent: unlimited. */
   readonly maxConcurrent?: number | undefined;
+  /** Share of its tenant beside others; absent: 1. */
+  readonly weight?: number | undefined;
   readonly createdAt: Timestamp;
   readonly expiresAt?: Timestamp | undefined;
   readonly revokedAt?: Timestamp | undefined;

@@ -113,6 +113,24 @@ describe('deadline queue', () => {
     expect(waited).toBeLessThanOrEqual(4 * LEVEL_MS + 1);
   });
 
+  test('a weight that changes while its tenant asks on counts within seconds', () => {
+    const weights: Record<string, number> = {};
+    const { push, serve } = setUp(weights);
+    const servedOf = (tenant: string, from: number): number => {
+      let served = 0;
+      for (let now = from; now < from + 4_000; now++) {
+        push(now + 500, 'a', '', 3, now);
+        push(now + 500, 'b', '', 3, now);
+        if (serve()!.tenant.name === tenant) served++;
+      }
+      return served / 4_000;
+    };
+    expect(servedOf('b', 0)).toBeCloseTo(0.5, 2);
+    weights['b'] = 3;
+    servedOf('b', 10_000);
+    expect(servedOf('b', 20_000)).toBeCloseTo(0.75, 2);
+  });
+
   test('a tenant leaves room for others only after another was seen', () => {
     const { queue } = setUp({ b: 3 });
     const a = queue.tenant('a', 0);

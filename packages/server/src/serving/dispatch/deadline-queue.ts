@@ -23,6 +23,7 @@
  * Enqueueing and leaving cost O(log n) in requests; finding a turn is linear in the tenants and
  * lanes that wait, which are few.
  */
+import type { WeightOf } from '../../access/contract.ts';
 import type { Instant } from '../contract.ts';
 import { ArrivalRate } from './arrival-rate.ts';
 import type { LatencyCurve } from './latency-model.ts';
@@ -34,7 +35,8 @@ import { Timeline } from './timeline.ts';
 const REACH = 4;
 /** A tenant leaves room for others while another was seen within this time. */
 const TENANT_MEMORY_MS = 60_000;
-const PRUNE_EVERY_MS = 5_000;
+/** How often tenants are forgotten, and their weights looked up again. */
+const REVIEW_EVERY_MS = 5_000;
 /** Lanes that may be kept while they are empty. */
 const SPARE_LANES = 256;
 /** The level that moves nothing. */
@@ -42,7 +44,8 @@ export const MIDDLE_LEVEL = 3;
 
 export interface Tenant<Cargo> {
   readonly name: string;
-  readonly weight: number;
+  /** Its share beside others; looked up again every few seconds. */
+  weight: number;
   /** Service received, in milliseconds of one replica per weight. */
   virtualTime: number;
   requests: number;
@@ -67,7 +70,7 @@ export interface Lane<Cargo> {
 
 export interface QueueOptions {
   /** Share of a tenant among those that wait. */
-  readonly weightOf: (tenant: string) => number;
+  readonly weightOf: WeightOf;
   /** How much later a deadline one priority level is worth, in milliseconds. */
   readonly levelMs: number;
 }
@@ -82,7 +85,7 @@ export class DeadlineQueue<Cargo> {
   readonly #lanes = new Map<string, Lane<Cargo>>();
   /** Virtual time of the tenant that was served last. */
   #virtualTime = 0;
-  #prunedAt: Instant = 0;
+  #reviewedAt: Instant = 0;
 
   constructor(options: QueueOptions) {
     this.#options = options;
@@ -90,7 +93,7 @@ export class DeadlineQueue<Cargo> {
 
   /** The tenant of this name, marked as seen. */
   tenant(name: string, now: Instant): Tenant<Cargo> {
-    if (now - this.#prunedAt > PRUNE_EVERY_MS) this.#prune(now);
+    if (now - this.#reviewedAt > REVIEW_EVERY_MS) this.#review(now);
     let tenant = this.#tenants.get(name);
     if (tenant === undefined) {
       const weight = this.#options.weightOf(name);
@@ -207,9 +210,10 @@ export class DeadlineQueue<Cargo> {
     lane.work = lane.requests === 0 ? 0 : lane.work + sign * work;
   }
 
-  #prune(now: Instant): void {
-    this.#prunedAt = now;
+  #review(now: Instant): void {
+    this.#reviewedAt = now;
     for (const tenant of this.#tenants.values()) {
+      tenant.weight = this.#options.weightOf(tenant.name);
       if (tenant.requests > 0 || now - tenant.lastSeenAt < TENANT_MEMORY_MS) continue;
       this.#tenants.delete(tenant.name);
       for (const line of tenant.lines) removeFrom(line.lane.lines, line);

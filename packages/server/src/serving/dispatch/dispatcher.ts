@@ -12,6 +12,7 @@
 import { SkeinError, type DeploymentSettings } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import { RuntimeFailure, type ModelSource, type RunResult, type Runtime } from '@skein/runtime';
+import type { WeightOf } from '../../access/contract.ts';
 import type {
   Clock,
   InferenceAnswer,
@@ -46,7 +47,7 @@ export interface DispatcherOptions {
   readonly clock: Clock;
   readonly observer: ServingObserver;
   /** Share of a tenant among those that wait; equal shares when absent. */
-  readonly weightOf?: ((tenant: string) => number) | undefined;
+  readonly weightOf?: WeightOf | undefined;
 }
 
 type Waiting = Ticket<Pending>;

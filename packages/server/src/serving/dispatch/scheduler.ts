@@ -4,6 +4,7 @@
  *
  *   offer ──▶ admission ──▶ queue ──▶ selection + batcher ──▶ next ──▶ start … finish
  */
+import type { WeightOf } from '../../access/contract.ts';
 import type { Instant } from '../contract.ts';
 import { assess, type Backlog, type Candidate, type Verdict } from './admission.ts';
 import { decideBatch, type BatchDecision } from './batcher.ts';
@@ -18,7 +19,7 @@ export type Refusal = 'QUEUE_FULL' | 'DEADLINE_UNREACHABLE' | 'NO_REPLICA';
 
 export interface SchedulerOptions {
   /** Share of a tenant among those that wait. */
-  readonly weightOf: (tenant: string) => number;
+  readonly weightOf: WeightOf;
   /** Rows that one run may hold. */
   readonly maxRows: number;
   /** Requests that may wait. */

@@ -12,12 +12,13 @@ interface Row {
   readonly created_at: string;
   readonly expires_at: string | null;
   readonly revoked_at: string | null;
+  readonly weight: number | null;
 }
 
 export function keyTable(database: Database): Pick<State, 'addKey' | 'keys' | 'revokeKey'> {
   const insert = database.prepare(
     `INSERT INTO api_keys VALUES
-     (:id, :hash, :label, :tenant, :scopes, :rate, :concurrent, :created, :expires, :revoked)`,
+     (:id, :hash, :label, :tenant, :scopes, :rate, :concurrent, :created, :expires, :revoked, :weight)`,
   );
   const all = database.prepare('SELECT * FROM api_keys ORDER BY rowid');
   const revoke = database.prepare(
@@ -38,6 +39,7 @@ export function keyTable(database: Database): Pick<State, 'addKey' | 'keys' | 'r
           created: key.createdAt,
           expires: key.expiresAt ?? null,
           revoked: key.revokedAt ?? null,
+          weight: key.weight ?? null,
         }),
       );
     },
@@ -59,6 +61,7 @@ function record(row: Row): KeyRecord {
     scopes: JSON.parse(row.scopes) as KeyRecord['scopes'],
     ...(row.rate_per_second === null ? {} : { ratePerSecond: row.rate_per_second }),
     ...(row.max_concurrent === null ? {} : { maxConcurrent: row.max_concurrent }),
+    ...(row.weight === null ? {} : { weight: row.weight }),
     createdAt: row.created_at,
     ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
     ...(row.revoked_at === null ? {} : { revokedAt: row.revoked_at }),

@@ -86,4 +86,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX runs_by_start ON runs (started_at, id);
   `,
+  // 3: shares of tenants.
+  `
+  ALTER TABLE api_keys ADD COLUMN weight REAL;
+  `,
 ];
