@@ -28,7 +28,7 @@ export interface CommandWork {
   readonly sandbox?: SandboxName | undefined;
   /** Untrusted unless said otherwise; `process` never runs untrusted work. */
   readonly trusted?: boolean | undefined;
-  /** Artifacts, mounted read-only under the workspace at these relative paths. */
+  /** Artifacts that the command finds at these relative paths of its workspace: links to what is mounted read-only. */
   readonly inputs: readonly {
     readonly path: string;
     readonly digest: string;

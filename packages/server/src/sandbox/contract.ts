@@ -67,7 +67,7 @@ export type Availability =
 export interface Mount {
   /** Absolute path on the host; must not be writable by any guest. */
   readonly source: string;
-  /** Path in the guest: absolute, or relative to the workspace, whose folders are then made. */
+  /** Absolute path in the guest. */
   readonly target: string;
 }
 
