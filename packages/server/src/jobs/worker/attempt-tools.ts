@@ -1,6 +1,6 @@
 /** What work, of either kind, is given of its worker: everything in it writes under the attempt's token. */
 import type { ArtifactStore } from '../../state/contract.ts';
-import type { Claim } from '../contract.ts';
+import type { Claim, JobStore } from '../contract.ts';
 import type { SandboxOffer, WorkerLog } from './contract.ts';
 import type { Lease } from './lease.ts';
 import type { LogWriter } from './log-writer.ts';
@@ -9,6 +9,7 @@ import type { ProgressReporter } from './progress-reporter.ts';
 export interface AttemptTools {
   readonly claim: Claim;
   readonly lease: Lease;
+  readonly store: JobStore;
   readonly artifacts: ArtifactStore;
   readonly log: LogWriter;
   readonly progress: ProgressReporter;

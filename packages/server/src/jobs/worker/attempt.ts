@@ -61,6 +61,7 @@ export async function runAttempt(
   const tools: AttemptTools = {
     claim,
     lease: held,
+    store,
     artifacts: shop.artifacts,
     log,
     progress,

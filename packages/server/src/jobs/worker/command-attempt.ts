@@ -17,6 +17,7 @@ import type { CommandWork } from '../work.ts';
 import { refuseStale, type AttemptTools } from './attempt-tools.ts';
 import { keepCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import { chooseSandbox, networkOf } from './choose-sandbox.ts';
+import { mountInputs, withRoomForLinks } from './inputs.ts';
 import { createLastWords } from './last-words.ts';
 import { limitsOf } from './limits.ts';
 import { failureOf, refusal } from './outcome.ts';
@@ -39,21 +40,17 @@ export async function attemptCommand(
   const trusted = work.trusted === true;
   const limits = limitsOf(work.limits, claim.job.resources, enforcement, trusted);
 
-  const mounts = await Promise.all(
-    work.inputs.map(async ({ path, digest }) => ({
-      source: await artifacts.pathOf(digest),
-      target: path,
-    })),
-  );
+  const inputs = await mountInputs(work.inputs, driver.name, artifacts);
   refuseStale(lease);
   const session = await driver.open({
     image: work.image,
-    mounts,
-    limits,
+    mounts: inputs.mounts,
+    limits: work.inputs.length === 0 ? limits : withRoomForLinks(limits),
     network: networkOf(work, trusted, enforcement.network.none),
     untrusted: !trusted,
   });
   try {
+    await inputs.link(session);
     if (claim.job.checkpoint !== undefined && work.checkpoint !== undefined) {
       await restoreCheckpoint(session, claim.job.checkpoint, tools);
     }
@@ -63,6 +60,7 @@ export async function attemptCommand(
       argv: work.argv,
       env: { ...work.env, ...gangEnvironment(claim) },
       workspace: 'writable',
+      limits,
       ...(work.stdin === undefined
         ? {}
         : { stdin: Readable.from(artifacts.read(work.stdin), { objectMode: false }) }),

@@ -50,6 +50,9 @@ export interface WorkerFixture extends AsyncDisposable {
   readonly artifacts: ArtifactStore;
   start(changes?: Partial<WorkerOptions>): Promise<Worker>;
   enqueue(work: JobSpec['work'], changes?: Partial<JobSpec>): Promise<Job>;
+  enqueueAll(
+    jobs: readonly { work: JobSpec['work']; changes?: Partial<JobSpec> }[],
+  ): Promise<Job[]>;
   /** Resolves when the job is as asked; its events are followed, so nothing is missed. */
   until(id: string, condition: (job: Job) => boolean): Promise<Job>;
   ended(id: string): Promise<Job>;
@@ -93,6 +96,7 @@ export async function workerFixture(
       const [job] = await store.enqueue([jobSpec(work, changes)]);
       return job!;
     },
+    enqueueAll: (specs) => store.enqueue(specs.map(({ work, changes }) => jobSpec(work, changes))),
     async until(id, condition) {
       const stop = new AbortController();
       try {
