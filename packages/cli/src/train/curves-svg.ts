@@ -34,8 +34,9 @@ const SHARES = ['accuracy', 'macroF1', 'auc', 'r2'];
 export function trainingCurves(runs: readonly Run[]): string {
   const title = runs.map(({ name }) => name).join(' and ');
   const subtitle = runs.map(({ id, task }) => `${id}, ${task}`).join('  ·  ');
-  const losses = runs.flatMap((run, i) => lossSeries(run, i, runs.length > 1));
-  const metrics = runs.flatMap((run, i) => metricSeries(run, i, runs.length > 1));
+  const names = shortNames(runs);
+  const losses = runs.flatMap((run, i) => lossSeries(run, i, names[i]));
+  const metrics = runs.flatMap((run, i) => metricSeries(run, i, names[i]));
   const last = Math.max(1, ...runs.flatMap(({ epochs }) => epochs.map(({ epoch }) => epoch)));
   const x = (epoch: number): number =>
     LEFT + ((epoch - 1) / Math.max(1, last - 1)) * (WIDTH - LEFT - RIGHT);
@@ -58,7 +59,15 @@ ${parts.join('\n')}
 `;
 }
 
-function lossSeries({ epochs, name }: Run, index: number, many: boolean): Series[] {
+/** What tells runs apart beside their lines; one alone needs nothing. */
+function shortNames(runs: readonly Run[]): readonly (string | undefined)[] {
+  if (runs.length === 1) return [undefined];
+  const same = new Set(runs.map(({ name }) => name)).size < runs.length;
+  return runs.map(({ id, name }) => (same ? id.slice(-6) : name.slice(0, 10)));
+}
+
+function lossSeries({ epochs }: Run, index: number, name: string | undefined): Series[] {
+  const many = name !== undefined;
   const training = epochs.map(({ epoch, loss }) => ({ epoch, value: loss }));
   const held = epochs.flatMap(({ epoch, metrics: { validationLoss: value } }) =>
     value === undefined ? [] : [{ epoch, value }],
@@ -75,7 +84,8 @@ function lossSeries({ epochs, name }: Run, index: number, many: boolean): Series
   ].filter(({ points }) => points.length > 0);
 }
 
-function metricSeries({ epochs, name }: Run, index: number, many: boolean): Series[] {
+function metricSeries({ epochs }: Run, index: number, name: string | undefined): Series[] {
+  const many = name !== undefined;
   const found = SHARES.filter((metric) => epochs.some(({ metrics }) => metric in metrics));
   // Beside one another, runs are compared by one number.
   return (many ? found.slice(0, 1) : found).map((metric, i) => ({
