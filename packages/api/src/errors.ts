@@ -407,6 +407,13 @@ export const ERRORS = {
     meaning: 'The tenant has as many jobs queued as it may have.',
     fix: 'Wait until some have ended, or raise `maxQueued` of the tenant.',
   },
+  STEP_FAILED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'A step of a pipeline did not succeed.',
+    fix: '`skein jobs logs JOB` shows why; mend it, then `skein pipeline resume RUN`.',
+  },
   SCHEDULE_UNKNOWN: {
     http: 404,
     grpc: GRPC.NOT_FOUND,

@@ -43,6 +43,7 @@ const INFER_ERRORS = [
   'HEADER_LENGTH_INVALID',
   'BODY_TOO_LARGE',
   'BODY_TOO_SLOW',
+  'BODIES_TOO_LARGE',
   'INPUT_UNKNOWN',
   'INPUT_MISSING',
   'INPUT_SHAPE',
@@ -50,6 +51,7 @@ const INFER_ERRORS = [
   'INPUT_DATA',
   'INPUT_NOT_FINITE',
   'INPUT_REJECTED',
+  'REQUEST_QUARANTINED',
   'OUTPUT_UNKNOWN',
   'MODEL_UNKNOWN',
   'VERSION_UNKNOWN',
@@ -153,6 +155,14 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
   },
   {
     method: 'get',
+    path: '/v2/models/{model}/versions/{version}/stats',
+    operationId: 'versionStatistics',
+    summary: 'Counts and durations of one version.',
+    response: 'Statistics',
+    errors: UNKNOWN,
+  },
+  {
+    method: 'get',
     path: '/v2/models/stats',
     operationId: 'allStatistics',
     summary: 'Counts and durations of every deployment.',
@@ -210,6 +220,25 @@ const tensor = (dimension: JsonSchema, properties: Record<string, JsonSchema>): 
     'datatype',
   ]);
 
+const duration = ref('StatisticDuration');
+/** Skein hands tensors over as they came, so there is nothing to measure before and after a run. */
+const nothing: JsonSchema = {
+  ...object({ count: { type: 'integer' }, ns: { type: 'integer', const: 0 } }, ['count', 'ns']),
+  description: 'Always 0: tensors are handed to the model as they came.',
+};
+const COMPUTE_STATISTICS = {
+  compute_input: nothing,
+  compute_infer: duration,
+  compute_output: nothing,
+};
+const INFERENCE_STATISTICS = {
+  success: duration,
+  fail: duration,
+  queue: duration,
+  ...COMPUTE_STATISTICS,
+  cache_hit: duration,
+};
+
 export const OPEN_INFERENCE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   ServerMetadata: object({ name: text, version: text, extensions: texts }, [
     'name',
@@ -230,10 +259,39 @@ export const OPEN_INFERENCE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     },
     ['name', 'platform', 'inputs', 'outputs'],
   ),
-  Statistics: object(
-    { model_stats: { type: 'array', items: { type: 'object', description: 'As in Triton.' } } },
-    ['model_stats'],
+  Statistics: object({ model_stats: { type: 'array', items: ref('ModelStatistics') } }, [
+    'model_stats',
+  ]),
+  ModelStatistics: object(
+    {
+      name: text,
+      version: text,
+      last_inference: { type: 'integer', description: 'Milliseconds since 1970; 0: never.' },
+      inference_count: { type: 'integer', description: 'Rows.' },
+      execution_count: { type: 'integer', description: 'Runs of the model.' },
+      inference_stats: object(INFERENCE_STATISTICS, Object.keys(INFERENCE_STATISTICS)),
+      batch_stats: {
+        type: 'array',
+        items: object({ batch_size: { type: 'integer' }, ...COMPUTE_STATISTICS }, [
+          'batch_size',
+          ...Object.keys(COMPUTE_STATISTICS),
+        ]),
+      },
+    },
+    [
+      'name',
+      'version',
+      'last_inference',
+      'inference_count',
+      'execution_count',
+      'inference_stats',
+      'batch_stats',
+    ],
   ),
+  StatisticDuration: object({ count: { type: 'integer' }, ns: { type: 'integer' } }, [
+    'count',
+    'ns',
+  ]),
   RepositoryIndex: {
     type: 'array',
     items: object(

@@ -19,11 +19,14 @@ import { DEFAULT_LIMITS } from './gateway/limits.ts';
 import { createModelRepository } from './gateway/model-repository.ts';
 import { createModelStatistics } from './gateway/model-statistics.ts';
 import { PayloadCodec } from './gateway/payload-codec.ts';
+import { recordRefusedLogins } from './gateway/refused-logins.ts';
 import { openJobPlane } from './jobs/plane.ts';
 import { createRegistry } from './registry/registry.ts';
 import { createRuns } from './runs/runs.ts';
 import { describeComposition } from './serving/composition/describe-composition.ts';
 import type { Clock } from './serving/contract.ts';
+import { createBubblewrap } from './sandbox/bubblewrap/bubblewrap.ts';
+import { createProcessSandbox } from './sandbox/process/process.ts';
 import { createServing } from './serving/serving.ts';
 import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
 import { openDataFolder } from './state/data-folder.ts';
@@ -128,6 +131,8 @@ async function bringUp(
   const keys = await (await openKeyRing(state)).list();
   const mode = accessModeFor([host], options.access === 'required', keys, Date.now());
   const access = await createAccess({ state, mode, clock });
+  const logins = recordRefusedLogins({ access, keys: access.keys, state, logger });
+  started.push(() => logins.close());
 
   const statistics = createModelStatistics();
   const metrics = createMetrics({ clock, version: VERSION, views: () => serving.views() });
@@ -164,7 +169,7 @@ async function bringUp(
   });
   const jobs = await openJobPlane({
     folder: folder.root,
-    drivers: [],
+    drivers: [createBubblewrap(), createProcessSandbox()],
     queues: ['default'],
     cores,
     log: (level, message, details) => logger[level](details ?? {}, message),
@@ -178,7 +183,7 @@ async function bringUp(
     jobs: jobs.store,
     artifacts: jobs.artifacts,
     sandboxes: () => jobs.sandboxes(),
-    access,
+    access: logins,
     keys: access.keys,
     events: serving.events,
     nodeInfo,
@@ -192,7 +197,8 @@ async function bringUp(
     options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
   );
   const shared = { bodies, codec, version: VERSION, logger };
-  const faces = { inference, access, repository, statistics, ...shared };
+  const refused = metrics.refused;
+  const faces = { inference, access: logins, repository, statistics, refused, ...shared };
   const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs };
   const http = createHttpGateway({
     ...faces,

@@ -12,6 +12,9 @@
  */
 import type { z } from 'zod';
 import type { WorkLimits, TaskWork } from '../work.ts';
+import type { TaskJobs } from './task-jobs.ts';
+
+export type { TaskJob } from './task-jobs.ts';
 
 export interface TaskContext {
   /** Id of the job. */
@@ -29,6 +32,8 @@ export interface TaskContext {
   /** A line in the job's log, where `console` writes too. */
   readonly log: (line: string) => void;
   readonly artifacts: TaskArtifacts;
+  /** Further jobs, in the group of this one. */
+  readonly jobs: TaskJobs;
   readonly checkpoint: {
     /** What an earlier attempt has saved; undefined when there is nothing. */
     readonly load: () => Promise<Uint8Array | undefined>;

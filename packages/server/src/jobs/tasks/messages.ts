@@ -1,5 +1,7 @@
 /** What the thread of a task and its supervisor say to each other. */
+import type { NewJobInput } from '@skein/api';
 import { ERRORS, SkeinError, type ErrorCode } from '@skein/api/errors';
+import type { TaskJob } from './task-jobs.ts';
 
 export interface TaskThreadData {
   readonly modulePath: string;
@@ -17,7 +19,13 @@ export interface TaskThreadData {
 export type TaskRequest =
   | { readonly ask: 'path'; readonly digest: string }
   | { readonly ask: 'put'; readonly file: string; readonly path: string | undefined }
-  | { readonly ask: 'checkpoint'; readonly file: string };
+  | { readonly ask: 'checkpoint'; readonly file: string }
+  | { readonly ask: 'enqueue'; readonly jobs: readonly NewJobInput[] }
+  | { readonly ask: 'wait'; readonly ids: readonly string[] }
+  | { readonly ask: 'revive'; readonly ids: readonly string[] }
+  | { readonly ask: 'cancel'; readonly ids: readonly string[]; readonly reason: string };
+
+export type TaskAnswer = string | Stored | boolean | readonly TaskJob[];
 
 export interface Stored {
   readonly digest: string;
@@ -48,7 +56,7 @@ export type TaskEnd =
 
 export type ToThread =
   | { readonly kind: 'stop' }
-  | { readonly kind: 'answer'; readonly id: number; readonly value: string | Stored | boolean }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: TaskAnswer }
   | { readonly kind: 'refusal'; readonly id: number; readonly failure: WireFailure };
 
 export function toWireFailure(thrown: unknown): WireFailure {

@@ -12,7 +12,8 @@ import { refuseStale, whileHeld, type AttemptTools } from '../worker/attempt-too
 import { DEFAULT_LIMITS } from '../worker/limits.ts';
 import { refusal } from '../worker/outcome.ts';
 import type { TaskWork, WorkResult } from '../work.ts';
-import type { Stored, TaskRequest } from './messages.ts';
+import type { TaskAnswer, TaskRequest } from './messages.ts';
+import { createTaskJobs, type TaskJobs } from './task-jobs.ts';
 import { startTaskThread, type TaskThread, type ThreadEnding } from './task-thread.ts';
 
 type Failure = Extract<Outcome, { kind: 'failed' }>;
@@ -37,6 +38,12 @@ export async function attemptTask(
   const memoryBytes = work.limits.memoryBytes ?? claim.job.resources.memoryBytes;
   const heapMib = Math.max(8, Math.floor(memoryBytes / MIB));
   const outputs: WorkResult['outputs'][number][] = [];
+  const leaving = new AbortController();
+  const jobs = createTaskJobs(
+    tools.store,
+    claim.job,
+    AbortSignal.any([lease.ended, leaving.signal]),
+  );
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
     const modulePath = await moduleOf(work, folder, tools);
@@ -54,7 +61,7 @@ export async function attemptTask(
         folder,
       },
       onProgress: (told) => progress.report(told),
-      onRequest: (request) => perform(request, outputs, tools),
+      onRequest: (request) => perform(request, outputs, jobs, tools),
     });
     const copy = async (stream: Readable): Promise<void> => {
       for await (const chunk of stream) await log.write(chunk as Uint8Array);
@@ -72,6 +79,7 @@ export async function attemptTask(
     const preempted = lease.preempted.aborted && overrun === undefined && !ending.outOfMemory;
     return { ...failureOf(work, ending, overrun, preempted, heapMib), usage };
   } finally {
+    leaving.abort();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -91,9 +99,38 @@ async function moduleOf(
 async function perform(
   request: TaskRequest,
   outputs: WorkResult['outputs'][number][],
+  jobs: TaskJobs,
   { artifacts, lease, saveCheckpoint }: AttemptTools,
-): Promise<string | Stored> {
-  if (request.ask === 'path') return artifacts.pathOf(request.digest);
+): Promise<TaskAnswer> {
+  refuseStale(lease);
+  switch (request.ask) {
+    case 'path':
+      return artifacts.pathOf(request.digest);
+    case 'enqueue':
+      return jobs.enqueue(request.jobs);
+    case 'wait':
+      return jobs.waitForAny(request.ids);
+    case 'revive':
+      await jobs.revive(request.ids);
+      return true;
+    case 'cancel':
+      await jobs.cancel(request.ids, request.reason);
+      return true;
+    default:
+      return keep(request, outputs, { artifacts, lease, saveCheckpoint });
+  }
+}
+
+/** Stores content, and remembers it where the job does. */
+async function keep(
+  request: Extract<TaskRequest, { file: string }>,
+  outputs: WorkResult['outputs'][number][],
+  {
+    artifacts,
+    lease,
+    saveCheckpoint,
+  }: Pick<AttemptTools, 'artifacts' | 'lease' | 'saveCheckpoint'>,
+): Promise<TaskAnswer> {
   const content = whileHeld(lease, createReadStream(request.file) as AsyncIterable<Uint8Array>);
   const stored = await artifacts.put(content, Number.POSITIVE_INFINITY);
   if (request.ask === 'put') {

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { TaskContext } from './define-task.ts';
-import type { Stored, TaskRequest, TaskThreadData } from './messages.ts';
+import type { Stored, TaskAnswer, TaskRequest, TaskThreadData } from './messages.ts';
+import type { TaskJob } from './task-jobs.ts';
 
 export interface TaskPort {
-  ask(request: TaskRequest): Promise<string | Stored | boolean>;
+  ask(request: TaskRequest): Promise<TaskAnswer>;
   progress(fraction: number, message: string): void;
 }
 
@@ -54,6 +55,12 @@ export function createTaskContext(
           content,
           async (file) => (await port.ask({ ask: 'put', file, path })) as Stored,
         ),
+    },
+    jobs: {
+      enqueue: async (jobs) => (await port.ask({ ask: 'enqueue', jobs })) as readonly TaskJob[],
+      waitForAny: async (ids) => (await port.ask({ ask: 'wait', ids })) as readonly TaskJob[],
+      revive: async (ids) => void (await port.ask({ ask: 'revive', ids })),
+      cancel: async (ids, reason) => void (await port.ask({ ask: 'cancel', ids, reason })),
     },
     checkpoint: {
       async load() {

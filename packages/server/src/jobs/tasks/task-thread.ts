@@ -5,7 +5,7 @@ import { workerEnvironment } from '../../worker-environment.ts';
 import {
   toWireFailure,
   type FromThread,
-  type Stored,
+  type TaskAnswer,
   type TaskEnd,
   type TaskRequest,
   type TaskThreadData,
@@ -38,7 +38,7 @@ export interface TaskThreadOptions {
   readonly heapMib: number;
   readonly onProgress: (progress: { readonly fraction: number; readonly message: string }) => void;
   /** @throws what the task is to see. */
-  readonly onRequest: (request: TaskRequest) => Promise<string | Stored | boolean>;
+  readonly onRequest: (request: TaskRequest) => Promise<TaskAnswer>;
 }
 
 const ENTRY = new URL('task-worker.ts', import.meta.url);

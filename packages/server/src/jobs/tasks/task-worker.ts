@@ -6,7 +6,7 @@ import { loadTask } from './load-task.ts';
 import {
   fromWireFailure,
   type FromThread,
-  type Stored,
+  type TaskAnswer,
   type TaskThreadData,
   type ToThread,
 } from './messages.ts';
@@ -17,7 +17,7 @@ const MAX_OUTPUT_CHARACTERS = 2 ** 20;
 const port = parentPort!;
 const data = workerData as TaskThreadData;
 const stopping = new AbortController();
-const waiting = new Map<number, PromiseWithResolvers<string | Stored | boolean>>();
+const waiting = new Map<number, PromiseWithResolvers<TaskAnswer>>();
 let lastId = 0;
 
 const post = (message: FromThread): void => port.postMessage(message);
@@ -40,7 +40,7 @@ const context = createTaskContext(
   data,
   {
     ask(request) {
-      const asked = Promise.withResolvers<string | Stored | boolean>();
+      const asked = Promise.withResolvers<TaskAnswer>();
       waiting.set(++lastId, asked);
       post({ kind: 'request', id: lastId, request });
       return asked.promise;

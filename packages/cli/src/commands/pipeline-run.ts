@@ -1,0 +1,97 @@
+/** `skein pipeline run`: runs a pipeline of steps, each of which is a job. */
+import { SkeinError } from '@skein/api/errors';
+import { defineCommand } from '../command.ts';
+import { connectionOptions } from '../connection.ts';
+import { readGivenFile } from '../file.ts';
+import { connectOrStart } from '../jobs/embedded.ts';
+import { drawPipeline, followPipeline, loadPipeline, pipelineRunOf } from '../jobs/pipeline.ts';
+import { argument, flag, text, withDefault } from '../option.ts';
+import { hasEnded } from '../output/job.ts';
+import { renderPipelineRun } from '../output/pipeline.ts';
+import { usageError } from '../usage.ts';
+
+/** The conductor only waits; it must not take the place of a step. */
+const CONDUCTOR = { cores: 0.05, memoryBytes: 128 * 2 ** 20 };
+
+export const pipelineRun = defineCommand({
+  name: 'pipeline run',
+  summary: 'Run a pipeline: its steps are jobs, side by side where they can be.',
+  details:
+    'The module exports a pipeline, made with definePipeline of @skein/server/pipeline. The run is a job itself and survives the death of any process. Ctrl-C cancels it; --detach leaves it to the node. A step whose work and inputs have not changed takes its kept result.',
+  examples: [
+    { command: `skein pipeline run report.ts --input '{"file":"data.csv"}'`, does: 'Run it' },
+    { command: 'skein pipeline run report.ts --svg run.svg', does: 'With a picture of the run' },
+  ],
+  arguments: { file: argument('FILE', 'A .ts or .js module.', { completes: 'file' }) },
+  options: {
+    pipeline: text('NAME', 'Which one, when the module has several.'),
+    input: text('JSON', 'Input of the pipeline, or @FILE.json. Default {}.'),
+    queue: withDefault(text('NAME', 'Queue of the run and of its steps.'), 'default'),
+    svg: text('FILE', 'Write a picture of the run.', { completes: 'file' }),
+    detach: flag('Print the id of the run and leave.'),
+    ...connectionOptions,
+  },
+  async run(context, { file, detach, queue, svg, input, ...options }) {
+    const pipeline = await loadPipeline(context.cwd, file, options.pipeline);
+    const given = await inputOf(context.cwd, input ?? '{}');
+    const checked = pipeline.input.safeParse(given);
+    if (!checked.success) {
+      const [issue] = checked.error.issues;
+      throw usageError(`--input: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}.`);
+    }
+    const connection = await connectOrStart(context, options, !detach);
+    const { client } = connection;
+    let run: string | undefined;
+    context.onInterrupt(async () => {
+      if (run !== undefined && !detach) {
+        await client.cancelJob({ id: run, reason: 'interrupted by the one who started it' });
+      }
+      await connection.close();
+    });
+    try {
+      const { jobs } = await client.enqueueJobs({
+        jobs: [
+          {
+            queue,
+            name: pipeline.name,
+            work: {
+              kind: 'task',
+              task: pipeline.name,
+              module: { path: pipeline.module },
+              input: given,
+            },
+            resources: CONDUCTOR,
+            // It may outlive many nodes; a failed step is never tried again by it.
+            retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
+          },
+        ],
+      });
+      run = jobs[0]?.id;
+      if (run === undefined) throw new SkeinError('INTERNAL', 'The node accepted no job.');
+      const found = detach
+        ? await pipelineRunOf(context, client, run)
+        : await followPipeline(context, client, run);
+      const drawn =
+        svg === undefined ? {} : { svg: await drawPipeline(context.cwd, svg, pipeline, found) };
+      return { ...found, ...drawn };
+    } finally {
+      await connection.close();
+    }
+  },
+  render: (found, style) =>
+    hasEnded(found.run.state)
+      ? renderPipelineRun(found, style)
+      : `${found.run.id}\n${style.dim(`Look at it: skein pipeline show ${found.run.id}`)}`,
+  exitCode: ({ run }) => (hasEnded(run.state) && run.state !== 'succeeded' ? 1 : 0),
+});
+
+async function inputOf(cwd: string, given: string): Promise<unknown> {
+  const json = given.startsWith('@')
+    ? new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)))
+    : given;
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw usageError(`--input is not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+}

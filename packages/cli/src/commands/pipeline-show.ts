@@ -1,0 +1,19 @@
+/** `skein pipeline show`: how a run of a pipeline goes, or went. */
+import { defineCommand } from '../command.ts';
+import { connect, connectionOptions } from '../connection.ts';
+import { followPipeline, pipelineRunOf } from '../jobs/pipeline.ts';
+import { argument, flag } from '../option.ts';
+import { renderPipelineRun } from '../output/pipeline.ts';
+
+export const pipelineShow = defineCommand({
+  name: 'pipeline show',
+  summary: 'Show how a run of a pipeline goes, step by step.',
+  examples: [{ command: 'skein pipeline show RUN --watch', does: 'Until it has ended' }],
+  arguments: { run: argument('RUN', 'Id of the run.') },
+  options: { watch: flag('Wait until it has ended.'), ...connectionOptions },
+  async run(context, { run, watch, ...choice }) {
+    const { client } = await connect(context, choice);
+    return watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run);
+  },
+  render: renderPipelineRun,
+});

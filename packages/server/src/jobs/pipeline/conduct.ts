@@ -1,0 +1,132 @@
+/**
+ * Conducts a run: starts every step whose values are there, waits, and goes on until all have ended
+ * or one has failed.
+ *
+ * It keeps nothing of its own. The jobs of a step have idempotency keys made of the run and the
+ * step, so a conductor that starts anew gets the jobs that exist, ended ones with their results; a
+ * job that had failed before is brought back, which is how a run is resumed from its failed step.
+ */
+import { SkeinError, type NewJobInput } from '@skein/api';
+import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
+import { resolve, type Source } from './handle.ts';
+import type { Pipeline, Step } from './define-pipeline.ts';
+
+const DEFAULT_RESOURCES = { cores: 1, memoryBytes: 512 * 2 ** 20 };
+
+interface Started {
+  readonly step: Step;
+  readonly jobs: readonly string[];
+}
+
+/** @throws Error naming the step whose job has not succeeded. */
+export async function conduct(
+  pipeline: Pipeline,
+  input: unknown,
+  context: TaskContext,
+): Promise<unknown> {
+  const values = new Map<string, unknown>();
+  const started = new Map<string, Started>();
+  const ended = new Map<string, TaskJob>();
+
+  const valueOf =
+    (element?: unknown) =>
+    (source: Source): unknown => {
+      if (source.kind === 'input') return input;
+      return source.kind === 'step' ? values.get(source.step) : element;
+    };
+
+  async function start(step: Step): Promise<void> {
+    const elements = step.over === undefined ? [undefined] : resolve(step.over, valueOf());
+    if (!Array.isArray(elements)) {
+      throw new Error(`Step "${step.name}" is to run over a list, but gets ${typeof elements}.`);
+    }
+    const single = step.over === undefined;
+    const specs = elements.map((element, index) =>
+      jobOf(pipeline, step, valueOf(element), {
+        name: single ? step.name : `${step.name} ${index + 1}/${elements.length}`,
+        key: single ? step.name : `${step.name}/${index}`,
+      }),
+    );
+    const jobs = specs.length === 0 ? [] : await context.jobs.enqueue(specs);
+    // They had failed before this attempt of the conductor began.
+    const failed = jobs.filter(({ state }) => isFailure(state)).map(({ id }) => id);
+    await context.jobs.revive(failed);
+    started.set(step.name, { step, jobs: jobs.map(({ id }) => id) });
+    if (jobs.length === 0) values.set(step.name, []);
+  }
+
+  /** Takes the values of steps whose jobs have all succeeded. */
+  function settle(): void {
+    for (const [name, { step, jobs }] of started) {
+      if (values.has(name)) continue;
+      const results = jobs.map((id) => ended.get(id));
+      const failure = results.find((job) => job !== undefined && isFailure(job.state));
+      if (failure !== undefined) throw new StepFailure(step, failure);
+      if (results.includes(undefined)) continue;
+      const all = results.map((job) => step.work.valueOf(job!.result!));
+      values.set(name, step.over === undefined ? all[0] : all);
+    }
+  }
+
+  try {
+    for (;;) {
+      const due = pipeline.steps.filter(
+        ({ name, after }) => !started.has(name) && after.every((each) => values.has(each)),
+      );
+      for (const step of due) await start(step);
+      const open = [...started.values()].flatMap(({ jobs }) => jobs).filter((id) => !ended.has(id));
+      if (open.length === 0 && values.size === pipeline.steps.length) break;
+      if (open.length > 0) {
+        for (const job of await context.jobs.waitForAny(open)) ended.set(job.id, job);
+      }
+      settle();
+      context.progress(
+        values.size / pipeline.steps.length,
+        `${values.size} of ${pipeline.steps.length} steps`,
+      );
+    }
+  } catch (error) {
+    // What still runs of a run that has failed would only be thrown away.
+    if (error instanceof StepFailure) {
+      const open = [...started.values()].flatMap(({ jobs }) => jobs).filter((id) => !ended.has(id));
+      await context.jobs.cancel(open, `the run failed at step "${error.step}"`);
+    }
+    throw error;
+  }
+  return resolve(pipeline.returns, valueOf());
+}
+
+/** Not to be tried again by itself: the step has used up its attempts. */
+class StepFailure extends SkeinError {
+  readonly step: string;
+
+  constructor(step: Step, { id, cause, message }: TaskJob) {
+    super(
+      'STEP_FAILED',
+      `Step "${step.name}" did not succeed (${cause ?? 'error'}): ${message ?? 'no reason was given'} Its job is ${id}.`,
+    );
+    this.step = step.name;
+  }
+}
+
+function isFailure(state: TaskJob['state']): boolean {
+  return state === 'failed' || state === 'dead' || state === 'cancelled';
+}
+
+function jobOf(
+  { module }: Pipeline,
+  { work, options }: Step,
+  valueOf: (source: Source) => unknown,
+  { name, key }: { name: string; key: string },
+): NewJobInput {
+  const { resources = DEFAULT_RESOURCES, limits = {}, attempts = 3, requires = [] } = options;
+  return {
+    name,
+    work: work.work({ valueOf, module, limits }) as NewJobInput['work'],
+    resources,
+    requires: [...requires],
+    retry: { maxAttempts: attempts, backoffMs: 1000, maxBackoffMs: 60_000 },
+    cache: options.cache ?? true,
+    idempotencyKey: key,
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * Pipelines: steps that are jobs, with what they return flowing into what others are given.
+ *
+ *     export const report = definePipeline({
+ *       name: 'report',
+ *       module: import.meta.filename,
+ *       input: z.object({ file: z.string() }),
+ *       steps({ input, step, each }) {
+ *         const parts = step('split', run(split, { file: input.file }));
+ *         const counts = each('count', parts.shards, (shard) => run(count, { digest: shard }));
+ *         return step('sum', run(sum, { counts }));
+ *       },
+ *     });
+ *
+ * A pipeline is a task too: the job that runs it starts the jobs of its steps and waits for them.
+ * When it dies it is tried again like any other, finds the steps that have ended, and goes on; a run
+ * that failed is resumed from its failed step the same way.
+ */
+import type { z } from 'zod';
+import type { Task } from '../tasks/define-task.ts';
+import type { WorkLimits } from '../work.ts';
+import { conduct } from './conduct.ts';
+import { handle, sourcesIn, type Given, type Handle } from './handle.ts';
+import type { StepWork } from './step-work.ts';
+
+export interface StepOptions {
+  /** Default: those of `skein run`. */
+  readonly resources?: { readonly cores: number; readonly memoryBytes: number };
+  readonly limits?: WorkLimits;
+  /** Attempts in all. Default 3. */
+  readonly attempts?: number;
+  /** Labels that the worker must have. */
+  readonly requires?: readonly string[];
+  /** Take the kept result of the same work over the same inputs. Default true. */
+  readonly cache?: boolean;
+}
+
+export interface Step {
+  readonly name: string;
+  readonly work: StepWork<unknown>;
+  /** The list that it is run over, once per element. */
+  readonly over: Given<readonly unknown[]> | undefined;
+  /** Steps whose values it needs, in the order of their definition. */
+  readonly after: readonly string[];
+  readonly options: StepOptions;
+}
+
+export interface StepBuilder<Input> {
+  readonly input: Handle<Input>;
+  /** One job. @returns what it will return. */
+  step<Output>(name: string, work: StepWork<Output>, options?: StepOptions): Handle<Output>;
+  /** One job per element of a list, side by side. @returns what they will return, in the list's order. */
+  each<Element, Output>(
+    name: string,
+    list: Given<readonly Element[]>,
+    work: (element: Handle<Element>) => StepWork<Output>,
+    options?: StepOptions,
+  ): Handle<Output[]>;
+}
+
+export interface Pipeline<
+  I extends z.ZodType = z.ZodType,
+  O extends z.ZodType = z.ZodType,
+> extends Task<I, O> {
+  readonly steps: readonly Step[];
+  /** What the run returns. */
+  readonly returns: Given<unknown>;
+  /** Absolute path of the module that exports the pipeline and its tasks. */
+  readonly module: string;
+}
+
+export interface PipelineDefinition<I extends z.ZodType, O extends z.ZodType> {
+  readonly name: string;
+  /** `import.meta.filename` of the module that exports the pipeline and its tasks. */
+  readonly module: string;
+  readonly input: I;
+  /** What the run returns, checked. */
+  readonly output: O;
+  steps(builder: StepBuilder<z.output<I>>): Given<z.input<O>>;
+}
+
+/** @throws Error when two steps have one name. */
+export function definePipeline<I extends z.ZodType, O extends z.ZodType>(
+  definition: PipelineDefinition<I, O>,
+): Pipeline<I, O> {
+  const steps: Step[] = [];
+  const add = (step: Omit<Step, 'after'>): void => {
+    if (steps.some(({ name }) => name === step.name)) {
+      throw new Error(`Pipeline "${definition.name}" has two steps called "${step.name}".`);
+    }
+    const needed = new Set(
+      sourcesIn([step.work.given, step.over]).flatMap((source) =>
+        source.kind === 'step' ? [source.step] : [],
+      ),
+    );
+    const after = steps.map(({ name }) => name).filter((name) => needed.has(name));
+    steps.push({ ...step, after });
+  };
+  const returned = definition.steps({
+    input: handle({ kind: 'input' }),
+    step(name, work, options = {}) {
+      add({ name, work, over: undefined, options });
+      return handle({ kind: 'step', step: name });
+    },
+    each(name, over, work, options = {}) {
+      add({ name, work: work(handle({ kind: 'element', of: name })), over, options });
+      return handle({ kind: 'step', step: name });
+    },
+  });
+  const { name, module, input, output } = definition;
+  const pipeline: Pipeline<I, O> = {
+    kind: 'skein.task',
+    name,
+    module,
+    input,
+    output,
+    steps,
+    returns: returned,
+    run: (given, context) => conduct(pipeline, given, context) as Promise<z.input<O>>,
+  };
+  return pipeline;
+}
+
+export function isPipeline(value: unknown): value is Pipeline {
+  const { kind, steps } = (value ?? {}) as Partial<Pipeline>;
+  return kind === 'skein.task' && Array.isArray(steps);
+}
+
+export { command, run } from './step-work.ts';
