@@ -79,18 +79,31 @@ export async function runToEnd(
   return { ...ending, stdout, stderr };
 }
 
-/** An argument or a variable cannot hold NUL, nor a variable's name `=`. */
+/** What the kernel takes for one argument, with its NUL; and what all may come to here. */
+const ARGUMENT_BYTES = 131_072;
+const ARGUMENTS_BYTES = 1 << 20;
+
+/** Refuses what no program could be started with. @throws SkeinError REQUEST_INVALID. */
 function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
   const refuse = (why: string): never => {
     throw new SkeinError('REQUEST_INVALID', `The command cannot be started: ${why}`);
   };
   if (argv.length === 0 || argv[0] === '') refuse('argv names no program');
-  for (const word of [...argv, ...Object.values(env), cwd]) {
-    if (word.includes('\0')) refuse(`${JSON.stringify(word)} has a NUL character`);
+  let bytes = 0;
+  for (const word of [...argv, ...Object.entries(env).map((pair) => pair.join('=')), cwd]) {
+    const length = Buffer.byteLength(word) + 1;
+    const shown = JSON.stringify(word.length > 100 ? `${word.slice(0, 100)}…` : word);
+    if (word.includes('\0')) refuse(`${shown} has a NUL character`);
+    if (length > ARGUMENT_BYTES) refuse(`${shown} is longer than ${ARGUMENT_BYTES} bytes`);
+    bytes += length;
+  }
+  if (bytes > ARGUMENTS_BYTES) {
+    refuse(`argv and env have ${bytes} bytes together; at most ${ARGUMENTS_BYTES} are possible`);
   }
   for (const name of Object.keys(env)) {
-    if (name === '' || /[=\0]/.test(name))
+    if (name === '' || name.includes('=')) {
       refuse(`${JSON.stringify(name)} is no name of a variable`);
+    }
   }
   if (!cwd.startsWith('/')) refuse(`cwd is ${JSON.stringify(cwd)}; it must be absolute`);
 }

@@ -28,6 +28,7 @@ import { makeRunFolder } from '../run-folder.ts';
 import { hold } from './holder.ts';
 import { hostRoot, imageRoot, kernelOptions } from './root.ts';
 import { createSession } from './session.ts';
+import { copySettings } from './settings.ts';
 
 export interface BubblewrapOptions {
   /** How many launched processes wait for a command. */
@@ -64,6 +65,7 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
     const seccomp = `${folder}/seccomp`;
     writeFileSync(seccomp, seccompFilter(process.arch === 'arm64' ? 'arm64' : 'x64'));
     mkdirSync(`${folder}/mounts`, { mode: 0o711 });
+    copySettings(`${folder}/etc`);
     const launcher = startLauncher({ groups: here.groups, seccomp, parked: warm });
     const enforcement = enforcementOf(here, 'bubblewrap');
     return { groups: here.groups, launcher, folder, enforcement };
@@ -113,10 +115,10 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
     });
     const { diskBytes, memoryBytes } = options.limits;
     const kernel = kernelOptions(Math.min(diskBytes, memoryBytes));
-    const trustedRoot = [...hostRoot(`${mounts}/etc`), ...kernel];
+    const trustedRoot = [...hostRoot(`${folder}/etc`), ...kernel];
     const guestRoot = [
       ...(rootImage === undefined
-        ? hostRoot(`${mounts}/etc`)
+        ? hostRoot(`${folder}/etc`)
         : imageRoot(rootImage, `${mounts}/show/image`)),
       ...kernel,
       ...shown.flatMap(({ name, target }) => ['--ro-bind', `${mounts}/show/${name}`, target]),

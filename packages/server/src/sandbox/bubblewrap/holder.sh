@@ -11,15 +11,10 @@ shift 4
 cd "$folder"
 mount -t tmpfs -o "size=16m,mode=0711,nosuid,nodev" skein "$folder"
 cd "$folder"
-mkdir disk etc show
-chmod 0755 etc
+mkdir disk show
 mount -t tmpfs -o "size=$size,nr_inodes=$files,mode=0700,uid=$owner,gid=$owner,nosuid,nodev" skein "$folder/disk"
 mkdir disk/workspace disk/tmp
 chown "$owner:$owner" disk/workspace disk/tmp
-printf 'root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n' > etc/passwd
-printf 'root:x:0:\nnogroup:x:65534:\n' > etc/group
-printf '127.0.0.1 localhost\n::1 localhost\n' > etc/hosts
-printf 'passwd: files\ngroup: files\nhosts: files\n' > etc/nsswitch.conf
 while [ $# -gt 0 ]; do
   if [ -d "$1" ]; then mkdir "show/$2"; else : > "show/$2"; fi
   mount --bind -- "$1" "show/$2"

@@ -2,56 +2,54 @@
  * What a guest sees: a root directory of bubblewrap's own, into which parts of a root file system
  * are bound read-only, and nothing of the host besides.
  */
-import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
 
 /** Top folders of a root file system that hold programs; a guest sees no other of the host. */
 const PROGRAMS = ['usr', 'bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 
-/** What programs need of the host's /etc; there are secrets beside it. */
-const SETTINGS =
-  /^(alternatives|ca-certificates|fonts|gai\.conf|gitconfig|inputrc|java.*|jvm.*|ld\.so\..*|locale.*|localtime|magic|mime\.types|node.*|openmpi|perl|profile|protocols|python.*|services|ssl|terminfo|timezone)$/;
-
-/** Inside /etc/ssl, where keys lie too. */
-const CERTIFICATES = ['ssl/certs', 'ssl/openssl.cnf'];
-
 /** Folders of an image in whose place a guest gets its own. */
 const OWN = new Set(['dev', 'proc', 'run', 'sys', 'tmp', 'workspace']);
 
-/** Of /proc: what tells of the host or of other guests, or does something to it. Masked where it is there. */
-const MASKED_FILES = [
-  'keys',
-  'key-users',
-  'timer_list',
-  'sched_debug',
+/** Of /proc: what tells of the whole machine; the list of container engines. */
+const MASKED = [
+  'acpi',
+  'asound',
+  'interrupts',
   'kallsyms',
   'kcore',
+  'key-users',
+  'keys',
   'latency_stats',
-  'config.gz',
-  'interrupts',
+  'sched_debug',
+  'scsi',
+  'timer_list',
+  'timer_stats',
 ];
-const MASKED_FOLDERS = ['acpi', 'asound', 'driver', 'fs', 'scsi'];
 
-/** Options of bubblewrap that show the host's programs. @param etc a folder with passwd, group and the like. */
+/** Options of bubblewrap that show the host's programs. @param etc a folder that becomes /etc. */
 export function hostRoot(etc: string): string[] {
-  const options = PROGRAMS.flatMap((name) => show('/', name));
-  for (const name of entries('/etc')) {
-    if (name === 'ssl') options.push(...CERTIFICATES.flatMap((path) => show('/etc/', path)));
-    else if (SETTINGS.test(name)) options.push(...show('/etc/', name));
-  }
-  for (const name of ['passwd', 'group', 'hosts', 'nsswitch.conf']) {
-    options.push('--ro-bind', `${etc}/${name}`, `/etc/${name}`);
-  }
-  return options;
+  return [
+    ...PROGRAMS.flatMap((name) => show(`/${name}`, `/${name}`, name)),
+    '--ro-bind',
+    etc,
+    '/etc',
+  ];
 }
 
 /**
  * Options of bubblewrap that show a root file system.
  * @param image the directory that holds it.
  * @param seenAt where bubblewrap finds the same directory.
+ * @throws SkeinError SANDBOX_IMAGE_UNKNOWN.
  */
 export function imageRoot(image: string, seenAt: string): string[] {
-  const names = entries(image);
+  let names: string[] = [];
+  try {
+    names = readdirSync(image);
+  } catch {
+    // Said below.
+  }
   if (!names.includes('bin') && !names.includes('usr')) {
     throw new SkeinError(
       'SANDBOX_IMAGE_UNKNOWN',
@@ -60,61 +58,32 @@ export function imageRoot(image: string, seenAt: string): string[] {
   }
   return names
     .filter((name) => !OWN.has(name))
-    .flatMap((name) => {
-      const link = linkAt(`${image}/${name}`);
-      return link === undefined
-        ? ['--ro-bind', `${seenAt}/${name}`, `/${name}`]
-        : ['--symlink', link, `/${name}`];
-    });
+    .flatMap((name) => show(`${image}/${name}`, `${seenAt}/${name}`, name));
 }
 
-/** Shows a path of the host: a link as a link, anything else read-only, nothing where there is nothing. */
-function show(base: string, name: string): string[] {
-  const path = base + name;
-  const link = linkAt(path);
-  if (link !== undefined) return ['--symlink', link, path];
-  return exists(path) ? ['--ro-bind', path, path] : [];
-}
-
-/** Options for /proc and /dev of the guest. @param shmBytes size of /dev/shm. */
+/** Options for the guest's own /proc and /dev. @param shmBytes size of /dev/shm, in bytes. */
 export function kernelOptions(shmBytes: number): string[] {
-  const options = ['--proc', '/proc'];
-  for (const name of MASKED_FILES) {
-    if (exists(`/proc/${name}`)) options.push('--ro-bind', '/dev/null', `/proc/${name}`);
-  }
-  for (const name of MASKED_FOLDERS) {
-    if (exists(`/proc/${name}`))
-      options.push('--tmpfs', `/proc/${name}`, '--remount-ro', `/proc/${name}`);
-  }
-  options.push(
-    '--dev',
-    '/dev',
-    '--size',
-    String(shmBytes),
-    '--tmpfs',
-    '/dev/shm',
-    '--remount-ro',
-    '/dev',
-  );
-  return options;
+  return [
+    ...['--proc', '/proc', ...MASKED.flatMap(mask)],
+    ...['--dev', '/dev', '--size', String(shmBytes), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
+  ];
 }
 
-function entries(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+/** Shows a link as a link, anything else read-only, nothing where there is nothing. */
+function show(path: string, seenAt: string, name: string): string[] {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  return stat.isSymbolicLink()
+    ? ['--symlink', readlinkSync(path), `/${name}`]
+    : ['--ro-bind', seenAt, `/${name}`];
 }
 
-function linkAt(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+/** Only what others than root could read; each mask costs every command its share of a millisecond. */
+function mask(name: string): string[] {
+  const path = `/proc/${name}`;
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || (stat.mode & 0o004) === 0) return [];
+  return stat.isDirectory()
+    ? ['--tmpfs', path, '--remount-ro', path]
+    : ['--ro-bind', '/dev/null', path];
 }

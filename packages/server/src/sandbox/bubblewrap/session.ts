@@ -34,6 +34,8 @@ const OWN_PROCESSES = 2;
 const OPEN_FILES = 1024;
 /** Of programs of ours that look after the workspace. */
 const TRUSTED_WALL_MS = 120_000;
+/** Besides what they put on the disk. */
+const TRUSTED_MEMORY_BYTES = 256 << 20;
 
 export interface SessionParts {
   readonly launcher: Launcher;
@@ -110,7 +112,7 @@ export function createSession(parts: SessionParts): SandboxSession {
       cpuMs: Infinity,
       wallMs: TRUSTED_WALL_MS,
       outputBytes: Infinity,
-      memoryBytes: 256 << 20,
+      memoryBytes: TRUSTED_MEMORY_BYTES + sessionLimits.diskBytes,
       pids: 16,
       fileBytes: Infinity,
     };
