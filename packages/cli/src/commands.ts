@@ -35,6 +35,7 @@ const LOADERS = {
   'queue drain': async () => (await import('./commands/queue-drain.ts')).queueDrain,
   'queue open': async () => (await import('./commands/queue-open.ts')).queueOpen,
   'queue tenant': async () => (await import('./commands/queue-tenant.ts')).queueTenant,
+  worker: async () => (await import('./commands/worker.ts')).worker,
   'artifacts put': async () => (await import('./commands/artifacts-put.ts')).artifactsPut,
   'artifacts get': async () => (await import('./commands/artifacts-get.ts')).artifactsGet,
   train: async () => (await import('./commands/train.ts')).train,

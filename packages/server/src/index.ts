@@ -14,6 +14,7 @@ export type {
   WorkerLog,
   WorkerOptions,
 } from './jobs/worker/contract.ts';
+export { startFleetWorker, type FleetWorkerOptions } from './jobs/worker/fleet-worker.ts';
 export { startWorker } from './jobs/worker/worker.ts';
 export { startNode, type NodeOptions, type RunningNode } from './node.ts';
 export { openArtifacts } from './state/artifacts/open-artifacts.ts';
@@ -37,3 +38,5 @@ export type {
   SessionOptions,
   Usage,
 } from './sandbox/contract.ts';
+export { createBubblewrap } from './sandbox/bubblewrap/bubblewrap.ts';
+export { createDocker } from './sandbox/docker/docker.ts';

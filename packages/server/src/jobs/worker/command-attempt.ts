@@ -81,7 +81,9 @@ export async function attemptCommand(
     const failure = failureOf(ending, work.argv[0]!, limits, lastWords.text());
     if (failure !== undefined) {
       await keep(session, work, limits.diskBytes, tools);
-      return failure;
+      // It would do the same again, says who asked; a lost worker is another matter.
+      const final = work.retryFailure === false;
+      return final ? { ...failure, retryable: false } : failure;
     }
     const outputs = await collectOutputs(session, work.outputs, limits.diskBytes, tools);
     const { exitCode, usage } = ending;
