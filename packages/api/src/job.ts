@@ -139,6 +139,10 @@ const CommandWork = z.strictObject({
     .max(1000)
     .describe('Files and folders that are kept as artifacts when the command succeeds.')
     .default([]),
+  retryFailure: z
+    .boolean()
+    .describe('Whether a command that fails by itself is tried again; a lost worker always is.')
+    .default(true),
   checkpoint: WorkspacePath.describe(
     'Path that is kept when an attempt is preempted or fails, and put back at the next one.',
   ).optional(),

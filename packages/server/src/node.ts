@@ -26,6 +26,7 @@ import { createRuns } from './runs/runs.ts';
 import { describeComposition } from './serving/composition/describe-composition.ts';
 import type { Clock } from './serving/contract.ts';
 import { createBubblewrap } from './sandbox/bubblewrap/bubblewrap.ts';
+import { createDocker } from './sandbox/docker/docker.ts';
 import { createProcessSandbox } from './sandbox/process/process.ts';
 import { createServing } from './serving/serving.ts';
 import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
@@ -169,7 +170,7 @@ async function bringUp(
   });
   const jobs = await openJobPlane({
     folder: folder.root,
-    drivers: [createBubblewrap(), createProcessSandbox()],
+    drivers: [createBubblewrap(), createDocker(), createProcessSandbox()],
     queues: ['default'],
     cores,
     log: (level, message, details) => logger[level](details ?? {}, message),

@@ -1,7 +1,8 @@
 /** `skein artifacts get`: brings an artifact to this machine. */
 import { resolve } from 'node:path';
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { downloadArtifact } from '../jobs/outputs.ts';
 import { argument, text } from '../option.ts';
 import { formatBytes } from '../output/units.ts';
@@ -16,11 +17,12 @@ export const artifactsGet = defineCommand({
     ...connectionOptions,
   },
   async run(context, { digest, out, ...choice }) {
-    const { client } = await connect(context, choice);
-    const { sizeBytes } = await client.getArtifact({ digest }, { signal: context.signal });
-    const file = resolve(context.cwd, out ?? digest);
-    await downloadArtifact(client, digest, file, context.signal);
-    return { digest, sizeBytes, file };
+    return withJobs(context, choice, async (client) => {
+      const { sizeBytes } = await client.getArtifact({ digest }, { signal: context.signal });
+      const file = resolve(context.cwd, out ?? digest);
+      await downloadArtifact(client, digest, file, context.signal);
+      return { digest, sizeBytes, file };
+    });
   },
   render: ({ file, sizeBytes }, style) => `${file} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
 });

@@ -1,6 +1,7 @@
 /** `skein jobs logs`: what a job printed, or prints. */
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { followJob } from '../jobs/follow.ts';
 import { argument, flag, integer } from '../option.ts';
 import { endText } from '../output/job.ts';
@@ -21,20 +22,21 @@ export const jobsLogs = defineCommand({
     ...connectionOptions,
   },
   async run(context, { id, follow, attempt, ...choice }) {
-    const { client } = await connect(context, choice);
-    if (follow) return { job: await followJob(context, client, id) };
-    let text = '';
-    for (let offset = 0; ;) {
-      const piece = await client.readJobLog(
-        { id, offset, maxBytes: PIECE_BYTES, ...(attempt === undefined ? {} : { attempt }) },
-        { signal: context.signal },
-      );
-      if (context.json) text += piece.text;
-      else context.print(piece.text);
-      if (piece.next === offset || piece.next >= piece.sizeBytes) return { text };
-      offset = piece.next;
-    }
+    return withJobs(context, choice, async (client) => {
+      if (follow) return { job: await followJob(context, client, id) };
+      let text = '';
+      for (let offset = 0; ;) {
+        const piece = await client.readJobLog(
+          { id, offset, maxBytes: PIECE_BYTES, ...(attempt === undefined ? {} : { attempt }) },
+          { signal: context.signal },
+        );
+        if (context.json) text += piece.text;
+        else context.print(piece.text);
+        if (piece.next === offset || piece.next >= piece.sizeBytes) return { text };
+        offset = piece.next;
+      }
+    });
   },
-  render: ({ job }, style) => (job === undefined ? '' : endText(job, style)),
-  exitCode: ({ job }) => (job === undefined || job.state === 'succeeded' ? 0 : 1),
+  render: (found, style) => ('job' in found ? endText(found.job, style) : ''),
+  exitCode: (found) => (!('job' in found) || found.job.state === 'succeeded' ? 0 : 1),
 });

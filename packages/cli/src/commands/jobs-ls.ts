@@ -1,7 +1,8 @@
 /** `skein jobs ls`: the jobs and what became of them. */
 import { JobState } from '@skein/api';
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { choice, integer, text, withDefault } from '../option.ts';
 import { stateText, tookText } from '../output/job.ts';
 import { renderTable } from '../output/table.ts';
@@ -25,17 +26,18 @@ export const jobsLs = defineCommand({
     ...connectionOptions,
   },
   async run(context, { state, queue, group, tenant, limit, after, ...connection }) {
-    const { client } = await connect(context, connection);
-    return client.listJobs(
-      {
-        limit,
-        ...(state === undefined ? {} : { state }),
-        ...(queue === undefined ? {} : { queue }),
-        ...(group === undefined ? {} : { group }),
-        ...(tenant === undefined ? {} : { tenant }),
-        ...(after === undefined ? {} : { after }),
-      },
-      { signal: context.signal },
+    return withJobs(context, connection, (client) =>
+      client.listJobs(
+        {
+          limit,
+          ...(state === undefined ? {} : { state }),
+          ...(queue === undefined ? {} : { queue }),
+          ...(group === undefined ? {} : { group }),
+          ...(tenant === undefined ? {} : { tenant }),
+          ...(after === undefined ? {} : { after }),
+        },
+        { signal: context.signal },
+      ),
     );
   },
   render({ jobs, next }, style) {

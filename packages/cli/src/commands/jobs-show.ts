@@ -1,6 +1,7 @@
 /** `skein jobs show`: one job with every attempt. */
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { argument } from '../option.ts';
 import { renderJob } from '../output/job.ts';
 
@@ -11,8 +12,7 @@ export const jobsShow = defineCommand({
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    const { client } = await connect(context, choice);
-    return client.getJob({ id }, { signal: context.signal });
+    return withJobs(context, choice, (client) => client.getJob({ id }, { signal: context.signal }));
   },
   render: renderJob,
 });

@@ -1,6 +1,7 @@
 /** `skein pipeline show`: how a run of a pipeline goes, or went. */
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { followPipeline, pipelineRunOf } from '../jobs/pipeline.ts';
 import { argument, flag } from '../option.ts';
 import { renderPipelineRun } from '../output/pipeline.ts';
@@ -12,8 +13,9 @@ export const pipelineShow = defineCommand({
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: { watch: flag('Wait until it has ended.'), ...connectionOptions },
   async run(context, { run, watch, ...choice }) {
-    const { client } = await connect(context, choice);
-    return watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run);
+    return withJobs(context, choice, (client) =>
+      watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
+    );
   },
   render: renderPipelineRun,
 });

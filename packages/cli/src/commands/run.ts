@@ -23,6 +23,9 @@ import {
 import { endText } from '../output/job.ts';
 import { usageError } from '../usage.ts';
 
+/** Workers that may be lost under a command that is not to be tried again. */
+const LOST_WORKERS = 3;
+
 export interface RunOutcome {
   readonly job: JobView;
   /** Files that were brought back. */
@@ -33,7 +36,7 @@ export const run = defineCommand({
   name: 'run',
   summary: 'Run a command in isolation, with its limits enforced and its usage accounted.',
   details:
-    'The files that the command line names are taken along; --input adds others, --output says what to bring back. The job survives the death of any process: it is retried as often as --attempts allows. Ctrl-C cancels it; --detach leaves it to the node. Without a running node, one is started for this job. Exits 1 when the job does not succeed.',
+    'The files that the command line names are taken along; --input adds others, --output says what to bring back. The job survives the death of any process: a lost worker costs another attempt, a command that fails is tried again only with --attempts. Ctrl-C cancels it; --detach leaves it to the node. Without a running node, one is started for this job. Exits 1 when the job does not succeed.',
   examples: [
     { command: 'skein run -- python3 clean.py data.csv', does: 'The files come along' },
     {
@@ -62,7 +65,10 @@ export const run = defineCommand({
     sandbox: choice(['docker', 'bubblewrap', 'process'], 'Default: the best that the worker has.'),
     image: text('IMAGE', 'Root file system of the sandbox.'),
     trusted: flag('The command may run without isolation.'),
-    attempts: withDefault(integer('N', 'Attempts in all.', { min: 1, max: 1000 }), '3'),
+    attempts: integer('N', 'Try again when the command fails, up to N attempts in all.', {
+      min: 1,
+      max: 1000,
+    }),
     after: many('JOB', 'Start when this job has succeeded.'),
     require: many('LABEL', 'Label that the worker must have.'),
     checkpoint: text('PATH', 'Path that is kept when the job is preempted, and put back.'),
@@ -96,6 +102,7 @@ export const run = defineCommand({
           inputs: [...inputs],
           outputs: options.output.map((path) => ({ path })),
           trusted: options.trusted,
+          retryFailure: options.attempts !== undefined,
           network: options.network,
           ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
           ...(options.image === undefined ? {} : { image: options.image }),
@@ -105,7 +112,11 @@ export const run = defineCommand({
         resources: { cores: options.cores, memoryBytes: options.memory },
         requires: [...options.require],
         parents: [...options.after],
-        retry: { maxAttempts: options.attempts, backoffMs: 1000, maxBackoffMs: 300_000 },
+        retry: {
+          maxAttempts: options.attempts ?? LOST_WORKERS,
+          backoffMs: 1000,
+          maxBackoffMs: 300_000,
+        },
         cache: options.cache,
       });
       if (options.detach) return { job: running, fetched: [] };

@@ -2,6 +2,8 @@
  * The node that a job goes to: one that is named or runs on the data folder, or else one that is
  * started in this process for as long as the job takes. It is the same node either way.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Client } from '@skein/api/client';
 import type { Context } from '../command.ts';
 import {
@@ -20,19 +22,23 @@ export interface JobConnection {
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-/** @param mayStart whether a node may be started: not for work that is to outlive this process. */
+/**
+ * @param mayStart whether a node may be started: not for work that is to outlive this process, and
+ * with `kept` only on a folder that has kept jobs.
+ */
 export async function connectOrStart(
   context: Context,
   choice: ConnectionChoice,
-  mayStart: boolean,
+  mayStart: boolean | 'kept',
 ): Promise<JobConnection> {
   const folder = dataFolder(context, choice.data);
   const named = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
-  if (named !== undefined || !mayStart) {
+  const starts = mayStart === 'kept' ? existsSync(join(folder, 'jobs.db')) : mayStart;
+  if (named !== undefined || !starts) {
     const { client } = await connect(context, choice);
     return { client, close: async () => undefined };
   }
-  context.notes.progress('No node is running here: starting one for this job …');
+  context.notes.progress('No node is running here: starting one …');
   const { startNode } = await import('@skein/server');
   const node = await startNode({
     host: '127.0.0.1',
@@ -47,4 +53,19 @@ export async function connectOrStart(
   });
   const { client } = await connect(context, { ...choice, server: node.url });
   return { client, close: () => node.drain() };
+}
+
+/** Looks at jobs that are kept, also when no node is running on their folder. */
+export async function withJobs<T>(
+  context: Context,
+  choice: ConnectionChoice,
+  look: (client: Client) => Promise<T>,
+): Promise<T> {
+  const connection = await connectOrStart(context, choice, 'kept');
+  context.onInterrupt(() => connection.close());
+  try {
+    return await look(connection.client);
+  } finally {
+    await connection.close();
+  }
 }

@@ -46,29 +46,32 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     join(folder, 'blob-cache'),
   );
   const store = await openSqliteJobs(join(folder, 'jobs.db'));
-  let worker: Worker | undefined;
-  if (queues.length > 0) {
-    worker = await startWorker({
-      store,
-      artifacts,
-      sandboxes: drivers,
-      queues,
-      capacity: {
-        cores: options.cores ?? availableParallelism(),
-        memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
-      },
-      log,
-    }).catch(async (error: unknown) => {
-      await store.close();
-      throw error;
-    });
-  }
+  // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
+  const worker: Promise<Worker | undefined> =
+    queues.length === 0
+      ? Promise.resolve(undefined)
+      : startWorker({
+          store,
+          artifacts,
+          sandboxes: drivers,
+          queues,
+          capacity: {
+            cores: options.cores ?? availableParallelism(),
+            memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
+          },
+          log,
+        }).catch((error: unknown) => {
+          log('error', 'The worker of this node could not start; jobs wait for others.', {
+            err: error,
+          });
+          return undefined;
+        });
   return {
     store,
     artifacts,
     sandboxes: () => Promise.all(drivers.map(sandboxView)),
     async drain() {
-      await worker?.drain();
+      await (await worker)?.drain();
       await Promise.all(drivers.map((driver) => driver.close()));
       await store.close();
     },

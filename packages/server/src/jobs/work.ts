@@ -36,6 +36,8 @@ export interface CommandWork {
   }[];
   /** Workspace paths (files or directories) that become artifacts when the command exits with 0. */
   readonly outputs: readonly { readonly path: string; readonly optional?: boolean }[];
+  /** Whether a command that fails by itself is tried again; a lost worker always is. Default: true. */
+  readonly retryFailure?: boolean | undefined;
   /** Workspace path that is kept as an artifact when the attempt is preempted or fails, and put back at the next. */
   readonly checkpoint?: string | undefined;
   /** An artifact fed to stdin. */
