@@ -18,3 +18,5 @@ export const TICK_BATCH = 500;
 export const ENQUEUE_BATCH = 10_000;
 /** Stands for the fleet while no worker is registered: what one core goes with. */
 export const DEFAULT_TOTAL = { millicores: 1000, memoryBytes: 4 * 2 ** 30 };
+/** How soon a tick is due when nothing is planned, in milliseconds. */
+export const IDLE_MS = 60_000;

@@ -5,7 +5,7 @@ import { checkSpecs } from '../check-specs.ts';
 import { newJobId } from '../job-id.ts';
 import { laneClass, laneRank, millicores } from '../lane.ts';
 import { takeTokens } from '../rate-limit.ts';
-import { hasEnded, rowById, rowBySeq, type JobRow } from './job-row.ts';
+import { hasEnded, rowById, rowBySeq } from './job-row.ts';
 import { move } from './move.ts';
 import type { Sql } from './sql.ts';
 import { end, settle } from './transition.ts';

@@ -97,8 +97,7 @@ interface AttemptRow {
 }
 
 const present = <T>(value: T | null): T | undefined => value ?? undefined;
-const parsed = <T>(json: string | null): T | undefined =>
-  json === null ? undefined : (JSON.parse(json) as T);
+const parsed = (json: string | null): unknown => (json === null ? undefined : JSON.parse(json));
 
 function attemptOf(row: AttemptRow): Attempt {
   return {
@@ -109,7 +108,7 @@ function attemptOf(row: AttemptRow): Attempt {
     endedAt: present(row.ended_at),
     outcome: present(row.outcome),
     message: present(row.message),
-    usage: parsed(row.usage),
+    usage: parsed(row.usage) as Attempt['usage'],
   };
 }
 
@@ -131,8 +130,8 @@ export function jobOf(sql: Sql, row: JobRow): Job {
     attempts,
     cause: present(row.cause),
     message: present(row.message),
-    progress: parsed(row.progress),
-    result: parsed(row.result),
+    progress: parsed(row.progress) as Job['progress'],
+    result: parsed(row.result) as Job['result'],
     cachedFrom: present(row.cached_from),
     checkpoint: present(row.checkpoint),
   };

@@ -1,4 +1,7 @@
-/** Statements, prepared once each; the SQL stands where it is used. */
+/**
+ * Statements, prepared once each; the SQL stands where it is used, and so does the type of its rows.
+ */
+/* oxlint-disable typescript/no-unnecessary-type-parameters -- a row's type is the caller's to say */
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Database } from '../../../state/sqlite/database.ts';
 

@@ -1,7 +1,7 @@
 /** What time makes due, a bounded number of transitions per call. */
 import { SkeinError } from '@skein/api/errors';
 import type { Schedule } from '../../contract.ts';
-import { TICK_BATCH } from '../bounds.ts';
+import { IDLE_MS, TICK_BATCH } from '../bounds.ts';
 import { nextTime } from '../cron.ts';
 import { enqueue } from './enqueue.ts';
 import { trimEvents } from './event-log.ts';
@@ -13,9 +13,6 @@ import { dueSchedules } from './settings.ts';
 import { settle } from './transition.ts';
 import type { Turn } from './turn.ts';
 import { forgetSilent } from './worker-list.ts';
-
-/** How soon the next call is due when nothing is planned, in milliseconds. */
-const IDLE_MS = 60_000;
 
 export function tick(turn: Turn): void {
   const { sql, now } = turn;

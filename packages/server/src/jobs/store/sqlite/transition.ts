@@ -3,7 +3,7 @@ import type { Cause } from '../../contract.ts';
 import { laneRank } from '../lane.ts';
 import { closeAttempt } from './attempt.ts';
 import { memberBecameReady, memberLeftReady } from './gang.ts';
-import { hasEnded, rowById, rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
+import { hasEnded, rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import type { Turn } from './turn.ts';
 

@@ -77,8 +77,10 @@ export function log(
     id,
     attempt,
   );
-  if (!found)
-    return { chunk: new Uint8Array(), size: 0, ended: rowById(sql, id)?.ended_at != null };
+  if (!found) {
+    const ended = typeof rowById(sql, id)?.ended_at === 'number';
+    return { chunk: new Uint8Array(), size: 0, ended };
+  }
   const parts: Uint8Array[] = [];
   let left = maxBytes;
   const chunks = sql.all<{ offset: number; chunk: Uint8Array }>(

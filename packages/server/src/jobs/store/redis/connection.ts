@@ -1,0 +1,173 @@
+/**
+ * Running scripts on a Redis that may go away.
+ *
+ * A call waits a moment for a connection that is coming back, and is sent again when the connection
+ * was lost under it: every script gives the same answer to the same call sent twice. After
+ * `PATIENCE_MS` it fails with STORE_UNREACHABLE, which is worth retrying; nothing was lost.
+ *
+ * Calls of one turn of the event loop share a round trip.
+ */
+import { SkeinError } from '@skein/api/errors';
+import { Redis, type RedisOptions } from 'ioredis';
+import { loadScripts, type ScriptName } from './script-source.ts';
+
+/** How long a call waits for Redis in all, in milliseconds. */
+const PATIENCE_MS = 3000;
+/** How long one answer may take before the connection counts as dead. */
+const ANSWER_MS = 10_000;
+const RECONNECT_MS = 200;
+
+export interface Connection {
+  /**
+   * @param again made anew for each try: a call sent a second time may have to say so.
+   * @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL.
+   */
+  run(
+    name: ScriptName,
+    args: (again: boolean) => readonly (string | number | Buffer)[],
+  ): Promise<unknown>;
+  /** The answer with its strings as bytes. */
+  runBytes(name: ScriptName, args: readonly (string | number | Buffer)[]): Promise<unknown>;
+  /** Commands without a script. */
+  readonly redis: Redis;
+  /** A connection of its own, for subscriptions and blocking reads. */
+  another(): Redis;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly name: ScriptName;
+  readonly args: readonly (string | number | Buffer)[];
+  readonly bytes: boolean;
+  readonly answer: PromiseWithResolvers<unknown>;
+}
+
+const isReply = (error: unknown): error is Error =>
+  error instanceof Error && error.name === 'ReplyError';
+/** Replies of a server that is starting, failing over, or of which the script cache was emptied. */
+const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|BUSY)/;
+
+export function connect(url: string, prefix: string): Connection {
+  const scripts = loadScripts();
+  const options: RedisOptions = {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: null,
+    retryStrategy: () => RECONNECT_MS,
+    connectTimeout: ANSWER_MS,
+  };
+  const open = (more: RedisOptions = {}) => {
+    const redis = new Redis(url, { ...options, ...more, replyMapping: 'legacy' });
+    // Told to whoever calls; an event without a listener would end the process.
+    redis.on('error', () => {});
+    return redis;
+  };
+  const redis = open({ commandTimeout: ANSWER_MS });
+  const others: Redis[] = [];
+  let waiting: Waiting[] = [];
+  let closed = false;
+
+  async function flush(): Promise<void> {
+    const calls = waiting;
+    waiting = [];
+    const pipeline = redis.pipeline();
+    for (const { name, args, bytes } of calls) {
+      const { sha1 } = scripts[name];
+      if (bytes) pipeline.callBuffer('EVALSHA', sha1, 1, prefix, ...args);
+      else pipeline.call('EVALSHA', sha1, 1, prefix, ...args);
+    }
+    try {
+      const replies = (await pipeline.exec()) ?? [];
+      for (const [index, call] of calls.entries()) {
+        const [error, value] = replies[index] ?? [new Error('No answer.'), undefined];
+        if (error) call.answer.reject(error);
+        else call.answer.resolve(value);
+      }
+    } catch (error) {
+      for (const { answer } of calls) answer.reject(error);
+    }
+  }
+
+  function send(name: ScriptName, args: Waiting['args'], bytes: boolean): Promise<unknown> {
+    const answer = Promise.withResolvers<unknown>();
+    if (waiting.length === 0) setImmediate(() => void flush());
+    waiting.push({ name, args, bytes, answer });
+    return answer.promise;
+  }
+
+  async function insist(
+    name: ScriptName,
+    args: (again: boolean) => Waiting['args'],
+    bytes: boolean,
+  ): Promise<unknown> {
+    const until = Date.now() + PATIENCE_MS;
+    for (let tries = 0; ; tries += 1) {
+      if (closed) throw new Error('The store of jobs has been closed.');
+      try {
+        await ready(redis, until);
+        return await send(name, args(tries > 0), bytes);
+      } catch (error) {
+        if (isReply(error) && error.message.startsWith('NOSCRIPT')) {
+          await redis.script('LOAD', scripts[name].source).catch(() => {});
+          continue;
+        }
+        if (isReply(error) && /^(OOM|MISCONF)/.test(error.message)) {
+          throw new SkeinError('STORAGE_FULL', `Redis takes no more: ${error.message}`, {
+            cause: error,
+          });
+        }
+        if (isReply(error) && !PASSING.test(error.message)) throw error;
+        if (Date.now() >= until) {
+          throw new SkeinError('STORE_UNREACHABLE', `Redis at ${where(url)} does not answer.`, {
+            cause: error,
+            retryAfterMs: 1000,
+          });
+        }
+      }
+    }
+  }
+
+  return {
+    redis,
+    run: (name, args) => insist(name, args, false),
+    runBytes: (name, args) => insist(name, () => args, true),
+    another() {
+      const other = open({ enableOfflineQueue: true });
+      others.push(other);
+      return other;
+    },
+    async close() {
+      closed = true;
+      for (const other of others) other.disconnect();
+      redis.disconnect();
+    },
+  };
+}
+
+/** The address without its password. */
+function where(url: string): string {
+  try {
+    return new URL(url).host;
+  } catch {
+    return url;
+  }
+}
+
+/** Resolves when the connection can be used; rejects at the time given. */
+function ready(redis: Redis, until: number): Promise<void> {
+  if (redis.status === 'ready') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(
+      () => {
+        redis.off('ready', done);
+        reject(new Error('There is no connection.'));
+      },
+      Math.max(0, until - Date.now()),
+    );
+    redis.once('ready', done);
+  });
+}

@@ -1,0 +1,337 @@
+/**
+ * The fleet's backend of `JobStore`: a Redis with its append-only file on.
+ *
+ * Every transition is one server-side script, so it is atomic; all keys share one hash tag, so it
+ * works in a cluster; time is the server's, so no worker's clock decides about a lease. With
+ * `appendfsync always` an acknowledged transition survives `kill -9` of Redis and a power cut; with
+ * `everysec`, which Redis has by default, `kill -9` loses nothing either, and a power cut about a
+ * second.
+ */
+import { randomUUID } from 'node:crypto';
+import { SkeinError, type ErrorCode } from '@skein/api/errors';
+import type {
+  Claim,
+  Job,
+  JobState,
+  JobStore,
+  LeaseNews,
+  Outcome,
+  QueueView,
+} from '../../contract.ts';
+import { checkSpecs } from '../check-specs.ts';
+import { nextTime } from '../cron.ts';
+import { millicores } from '../lane.ts';
+import { listenersOf } from '../listeners.ts';
+import { wakes } from '../wake.ts';
+import { connect } from './connection.ts';
+import { eventStream } from './event-stream.ts';
+import { jobOf, type JobView } from './job-view.ts';
+import { fireDue } from './schedule-due.ts';
+import { specArguments } from './spec-arguments.ts';
+import type { ScriptName } from './script-source.ts';
+
+export interface RedisJobsOptions {
+  /** Stores of different namespaces share a Redis without seeing each other. */
+  readonly namespace: string;
+  /** For tests: ms since the epoch. */
+  readonly clock?: () => number;
+}
+
+type Argument = string | number | Buffer;
+
+/** @throws SkeinError STORE_UNREACHABLE. */
+export async function openRedisJobs(
+  url: string,
+  { namespace, clock }: RedisJobsOptions,
+): Promise<JobStore> {
+  const prefix = `skein:{${namespace}}:`;
+  const connection = connect(url, prefix);
+  const wake = wakes();
+  const news = listenersOf<LeaseNews>();
+  const events = eventStream(connection, `${prefix}events`);
+  /** Jobs of the tokens that this process holds: to recognise an answer that was lost. */
+  const claimed = new Map<number, string>();
+
+  const opening = (): readonly number[] | [string, number] =>
+    [clock?.() ?? '', Math.floor(Math.random() * 2 ** 31)] as [string, number];
+  const run = (name: ScriptName, ...args: readonly Argument[]): Promise<unknown> =>
+    connection.run(name, () => [...opening(), ...args]);
+  const runJob = async (
+    name: ScriptName,
+    ...args: readonly Argument[]
+  ): Promise<Job | undefined> => {
+    const found = (await run(name, ...args)) as JobView | 0;
+    return found === 0 ? undefined : jobOf(found);
+  };
+
+  const subscriber = connection.another();
+  subscriber.on('message', (channel: string, message: string) => {
+    if (channel === `${prefix}work`) {
+      wake.ring(message);
+      return;
+    }
+    const [, token, state, worker] = /^(\d+) (\w+) (.*)$/s.exec(message) ?? [];
+    news.tell(worker ?? '', { token: Number(token), state: state as LeaseNews['state'] });
+  });
+  // What was published while the connection was away has been missed.
+  subscriber.on('ready', () => wake.ringAll());
+
+  try {
+    await run('now');
+    await subscriber.subscribe(`${prefix}work`, `${prefix}news`);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+
+  return {
+    async enqueue(specs) {
+      checkSpecs(specs);
+      const now = clock?.() ?? Date.now();
+      const jobs = specs.flatMap((spec) => specArguments(spec, now));
+      const answer = (await connection.run('enqueue', (again) => [
+        ...opening(),
+        specs.length,
+        again ? 1 : 0,
+        ...jobs,
+      ])) as JobView[] | Refusal;
+      throwRefusal(answer);
+      return (answer as JobView[]).map(jobOf);
+    },
+
+    async claim(offer) {
+      wake.looked(offer.worker, offer.queues);
+      const call = randomUUID();
+      const found = (await run(
+        'claim',
+        offer.worker,
+        offer.leaseMs,
+        millicores(offer.free.cores),
+        offer.free.memoryBytes,
+        offer.max,
+        offer.address?.host ?? '',
+        offer.address?.port ?? '',
+        call,
+        offer.queues.length,
+        ...offer.queues,
+        ...offer.labels,
+      )) as [token: string, attempt: number, host: string, port: string, job: JobView][];
+      return found.map(([token, attempt, host, port, view]): Claim => {
+        const job = jobOf(view);
+        claimed.set(Number(token), job.id);
+        return {
+          job,
+          token: Number(token),
+          attempt,
+          ...(host === '' ? {} : { master: { host, port: Number(port) } }),
+        };
+      });
+    },
+
+    waitForWork: (queues, waitMs, signal, worker) => wake.wait(worker, queues, waitMs, signal),
+
+    async renew(worker, tokens, leaseMs) {
+      const told = (await run('renew', worker, leaseMs, ...tokens)) as LeaseNews['state'][];
+      return tokens.map((token, index) => {
+        const state = told[index] ?? 'lost';
+        if (state === 'lost') claimed.delete(token);
+        return { token, state };
+      });
+    },
+
+    async onNews(worker, listener) {
+      const stop = news.on(worker, listener);
+      return async () => stop();
+    },
+
+    async progress(token, fraction, message) {
+      const progress = { fraction: Math.min(1, Math.max(0, fraction)), message };
+      return (await run('progress', token, JSON.stringify(progress))) === 1;
+    },
+
+    async appendLog(token, offset, chunk) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const answer = await run('append-log', token, offset, bytes);
+      if (Array.isArray(answer)) {
+        throw new SkeinError(
+          'REQUEST_INVALID',
+          `A chunk of the log of job ${String(answer[1])} begins at ${offset}, and ${String(answer[2])} bytes are there.`,
+        );
+      }
+      return answer === 1;
+    },
+
+    saveCheckpoint: async (token, digest) => (await run('save-checkpoint', token, digest)) === 1,
+
+    async finish(token, outcome) {
+      const [view] = (await connection.run('finish', (again) => [
+        ...opening(),
+        ...outcomeArguments(token, outcome),
+        again ? (claimed.get(token) ?? '') : '',
+      ])) as (JobView | 0)[];
+      claimed.delete(token);
+      return view === undefined || view === 0 ? undefined : jobOf(view);
+    },
+
+    cancel: (id, reason) => runJob('cancel', id, reason),
+    preempt: (id) => runJob('preempt', id),
+    revive: (id) => runJob('revive', id),
+
+    async setQueueMode(queue, mode) {
+      await run('set-queue-mode', queue, mode);
+    },
+
+    async putTenant({ tenant, weight, maxRunning, maxQueued, jobsPerSecond }) {
+      if (!(weight > 0)) {
+        throw new SkeinError(
+          'REQUEST_INVALID',
+          `Tenant "${tenant}" has weight ${weight}; it must be above 0.`,
+        );
+      }
+      await run(
+        'put-tenant',
+        tenant,
+        weight,
+        maxRunning ?? '',
+        maxQueued ?? '',
+        jobsPerSecond ?? '',
+      );
+    },
+
+    async putSchedule(schedule) {
+      checkSpecs([schedule.spec]);
+      const nextAt = nextTime(schedule, Number(await run('now')));
+      await run(
+        'put-schedule',
+        schedule.id,
+        JSON.stringify(schedule),
+        nextAt,
+        schedule.paused ? 1 : 0,
+      );
+      return { ...schedule, nextAt };
+    },
+    removeSchedule: async (id) => (await run('remove-schedule', id)) === 1,
+    async schedules() {
+      const found = (await run('schedules')) as [schedule: string, nextAt: string][];
+      return found
+        .map(([json, nextAt]) => ({ ...JSON.parse(json), nextAt: Number(nextAt) }))
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
+    },
+
+    async tick() {
+      await fireDue(connection, opening);
+      return Number(await run('tick'));
+    },
+
+    async registerWorker(worker) {
+      await run(
+        'register-worker',
+        worker.worker,
+        JSON.stringify(worker),
+        millicores(worker.total.cores),
+        worker.total.memoryBytes,
+        worker.mode,
+      );
+    },
+    async removeWorker(worker) {
+      wake.forget(worker);
+      await run('remove-worker', worker);
+    },
+    async workers() {
+      const found = (await run('workers')) as [worker: string, seenAt: string, running: number][];
+      return found
+        .map(([json, seenAt, running]) => ({
+          ...JSON.parse(json),
+          seenAt: Number(seenAt),
+          running,
+        }))
+        .sort((a, b) => (a.worker < b.worker ? -1 : 1));
+    },
+
+    job: (id) => runJob('job', id),
+
+    async jobs(filter) {
+      const { after } = filter;
+      if (after !== undefined && !Number.isSafeInteger(Number(after))) {
+        throw new SkeinError('REQUEST_INVALID', `"${after}" is not the end of a page.`);
+      }
+      const [next, ...views] = (await run(
+        'jobs',
+        filter.queue ?? '',
+        filter.tenant ?? '',
+        filter.state ?? '',
+        filter.group ?? '',
+        filter.limit,
+        after ?? '',
+      )) as [string, ...JobView[]];
+      return { jobs: views.map(jobOf), ...(next === '' ? {} : { next }) };
+    },
+
+    async queues() {
+      const found = (await run('queues')) as [string, QueueView['mode'], string, ...number[]][];
+      return found
+        .map(([queue, mode, oldest, ...counts]): QueueView => ({
+          queue,
+          mode,
+          counts: Object.fromEntries(
+            STATES.map((state, index) => [state, counts[index] ?? 0]),
+          ) as Record<JobState, number>,
+          oldestReadyAt: oldest === '' ? undefined : Number(oldest),
+        }))
+        .sort((a, b) => (a.queue < b.queue ? -1 : 1));
+    },
+
+    async tenants() {
+      const found = (await run('tenants')) as [string, ...(string | null)[]][];
+      const limit = (value: string | null | undefined) =>
+        value === null || value === undefined ? undefined : Number(value);
+      return found
+        .map(([tenant, weight, maxRunning, maxQueued, rate]) => ({
+          tenant,
+          weight: Number(weight),
+          maxRunning: limit(maxRunning),
+          maxQueued: limit(maxQueued),
+          jobsPerSecond: limit(rate),
+        }))
+        .sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
+    },
+
+    async log(id, attempt, offset, maxBytes) {
+      const [chunk, size, ended] = (await connection.runBytes('log', [
+        ...opening(),
+        id,
+        attempt,
+        offset,
+        maxBytes,
+      ])) as [Buffer, number, number];
+      return { chunk, size, ended: ended === 1 };
+    },
+
+    events: (filter, signal) => events.read(filter, signal),
+    now: async () => Number(await run('now')),
+
+    async close() {
+      events.close();
+      await connection.close();
+      wake.ringAll();
+    },
+  };
+}
+
+/** In the order of `scripts/queues.lua`. */
+const STATES = ['blocked', 'ready', 'running', 'succeeded', 'failed', 'cancelled', 'dead'] as const;
+
+type Refusal = ['refused', code: ErrorCode, message: string, retryAfterMs: number];
+
+function throwRefusal(answer: unknown): void {
+  if (!Array.isArray(answer) || answer[0] !== 'refused') return;
+  const [, code, message, retryAfterMs] = answer as Refusal;
+  throw new SkeinError(code, message, retryAfterMs > 0 ? { retryAfterMs } : {});
+}
+
+function outcomeArguments(token: number, outcome: Outcome): Argument[] {
+  const usage = outcome.usage === undefined ? '' : JSON.stringify(outcome.usage);
+  return outcome.kind === 'succeeded'
+    ? [token, 'succeeded', JSON.stringify(outcome.result), 0, usage]
+    : [token, outcome.cause, outcome.message, outcome.retryable ? 1 : 0, usage];
+}

@@ -1,0 +1,22 @@
+/** Fires the schedules that are due: of all nodes that try, one succeeds. */
+import type { Schedule } from '../../contract.ts';
+import { nextTime } from '../cron.ts';
+import type { Connection } from './connection.ts';
+import { specArguments } from './spec-arguments.ts';
+
+/** Occurrences that nobody was there for are made up for by one; a refused one is left out. */
+export async function fireDue(
+  connection: Connection,
+  opening: () => readonly (string | number)[],
+): Promise<void> {
+  const [now, ...due] = (await connection.run('due-schedules', opening)) as [
+    string,
+    ...[id: string, at: string, schedule: string][],
+  ];
+  for (const [id, at, json] of due) {
+    const schedule = JSON.parse(json) as Schedule;
+    const next = nextTime(schedule, Number(now));
+    const job = specArguments(schedule.spec, Number(now));
+    await connection.run('fire-schedule', () => [...opening(), id, at, next, ...job]);
+  }
+}

@@ -1,0 +1,15 @@
+-- Accepts jobs: all of a call or none.
+-- include: turn job event move attempt gang transition enqueue
+-- ARGV[3] how many, [4] 1 when the call was sent before and its answer lost, then what shared/enqueue.lua says.
+-- @returns views of the jobs, or {'refused', code, message, retryAfterMs}.
+local jobs = readJobs(5, tonumber(ARGV[3]))
+local ids, refused
+if ARGV[4] == '1' then ids = accepted(jobs) end
+if not ids then
+  ids, refused = enqueue(jobs)
+  if not ids then return refused end
+  complete()
+end
+local views = {}
+for index, id in ipairs(ids) do views[index] = view(id) end
+return views

@@ -1,0 +1,4 @@
+-- The store's clock.
+-- include: turn
+-- @returns ms since the epoch.
+return int(now)

@@ -1,0 +1,107 @@
+-- Placing gangs: places are reserved offer by offer, and once all are there the gang starts.
+
+local function memberClaim(job, token)
+  local host, port = unpack(call('HMGET', gangKey(job.gang), 'host', 'port'))
+  return { int(token), tonumber(job.n), host or '', port or '', job.id }
+end
+
+-- Members that started on this worker by another worker's offer, and that it has not fetched yet.
+local function deliverPlaced(room)
+  local key = P .. 'placed:' .. room.worker
+  while room.places > 0 do
+    local token = call('LPOP', key)
+    if not token then return end
+    local job = leased(token)
+    if job then
+      occupy(room, job)
+      room.claims[#room.claims + 1] = memberClaim(job, tonumber(token))
+    end
+  end
+end
+
+-- Places that this worker keeps for members stay kept, and out of this offer.
+local function keepReservations(room)
+  for _, key in ipairs(call('HVALS', P .. 'assembling')) do
+    local gang = loadGang(key)
+    for rank = 0, gang.size - 1 do
+      if gang['r' .. rank] == room.worker then
+        call('HSET', gangKey(key), 'u' .. rank, int(now + room.leaseMs))
+        occupy(room, load(gang['m' .. rank]))
+      end
+    end
+  end
+end
+
+local function start(room, gang, members)
+  memberLeftReady(gang.key)
+  call('HDEL', gangKey(gang.key), 'asm', 'nb')
+  for _, job in ipairs(members) do
+    local owner = job.owner
+    local token = openAttempt(job, owner, job.leaseMs)
+    if owner == room.worker then
+      room.claims[#room.claims + 1] = memberClaim(job, token)
+    else
+      call('RPUSH', P .. 'placed:' .. owner, int(token))
+    end
+  end
+  ring(gang.q)
+end
+
+local function grow(room, gang)
+  local members = membersOf(gang)
+  local missing = 0
+  for _, job in ipairs(members) do
+    local owner = gang['r' .. job.gr]
+    if owner then
+      job.owner = owner
+      job.leaseMs = math.max(1, tonumber(gang['u' .. job.gr]) - now)
+    elseif fits(room, job) and hasLabels(room, table.concat(specOf(job).requires, ',')) then
+      occupy(room, job)
+      job.owner, job.leaseMs = room.worker, room.leaseMs
+      call('HSET', gangKey(gang.key), 'r' .. job.gr, room.worker, 'u' .. job.gr, int(now + room.leaseMs))
+      if tonumber(job.gr) == 0 then
+        if room.host ~= '' then
+          call('HSET', gangKey(gang.key), 'host', room.host, 'port', room.port)
+        else
+          call('HDEL', gangKey(gang.key), 'host', 'port')
+        end
+      end
+    else
+      missing = missing + 1
+    end
+  end
+  if missing == 0 then start(room, gang, members) end
+end
+
+-- Gangs that are being assembled take what they still lack from this offer.
+local function growAssemblies(room, queues)
+  for _, queue in ipairs(queues) do
+    local key = call('HGET', P .. 'assembling', queue)
+    if key then grow(room, loadGang(key)) end
+  end
+end
+
+-- Begins to assemble the first gang of a lane whose turn it is, unless another gang of the queue is
+-- being assembled. @returns what the gang costs its tenant: millicores, memory, jobs.
+local function beginAssembly(room, lane, allowance)
+  if call('HEXISTS', P .. 'assembling', lane.queue) == 1 then return nil end
+  for _, key in ipairs(call('ZRANGE', lane.key, 0, LOOK_AHEAD - 1)) do
+    local gang = loadGang(key)
+    if tonumber(gang.nb or 0) <= now and gang.size <= allowance then
+      local members = membersOf(gang)
+      local some = false
+      local mc, mem = 0, 0
+      for _, job in ipairs(members) do
+        mc, mem = mc + tonumber(job.mc), mem + tonumber(job.mem)
+        some = some or (fits(room, job) and hasLabels(room, table.concat(specOf(job).requires, ',')))
+      end
+      if not some then return nil end
+      call('HSET', gangKey(key), 'until', int(now + ASSEMBLY_MS))
+      call('ZADD', P .. 'assemblies', int(now + ASSEMBLY_MS), key)
+      call('HSET', P .. 'assembling', lane.queue, key)
+      grow(room, gang)
+      return mc, mem, gang.size
+    end
+  end
+  return nil
+end

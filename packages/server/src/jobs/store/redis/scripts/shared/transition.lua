@@ -1,0 +1,78 @@
+-- How a job becomes ready and how it ends, with what follows for its children and its gang.
+local function parentEnded(child, parent, succeeded) end
+local function endGang(key, first, state) end
+
+-- Ends the job for good (until it is revived).
+local function finishJob(job, state, cause, message)
+  local from = job.st
+  job.cause = cause
+  move(job, state)
+  local expires = now + tonumber(job.ret)
+  set(job, 'st', state, 'fin', int(now))
+  call('ZADD', P .. 'expiries', int(expires), job.id)
+  if cause then set(job, 'cause', cause, 'msg', message) else clear(job, 'cause', 'msg') end
+  if job.wu then
+    clear(job, 'wu')
+    call('ZREM', P .. 'waiting', job.id)
+  end
+  if job.dl then
+    clear(job, 'dl')
+    call('ZREM', P .. 'deadlines', job.id)
+  end
+  if job.key and state == 'succeeded' then call('HSET', P .. 'cache:' .. job.t, job.key, job.id) end
+  if job.gang then
+    clear(job, 'held')
+    if from == 'ready' then memberLeftReady(job.gang) end
+    if state ~= 'succeeded' then endGang(job.gang, job.id, state) end
+  end
+  for _, child in ipairs(call('SMEMBERS', P .. 'children:' .. job.id)) do
+    later[#later + 1] = function() parentEnded(child, job.id, state == 'succeeded') end
+  end
+end
+
+-- Takes a kept success with the same content key instead of running. @returns whether it did.
+local function takeCached(job)
+  if not job.key or job.gang then return false end
+  local kept = call('HGET', P .. 'cache:' .. job.t, job.key)
+  local result = kept and call('HGET', jobKey(kept), 'res')
+  if not result then return false end
+  set(job, 'res', result, 'from', kept)
+  finishJob(job, 'succeeded')
+  return true
+end
+
+-- A job that waits for nothing any more becomes ready, or takes the result of its like.
+local function settle(job)
+  if job.st ~= 'blocked' or job.wu or tonumber(job.wf or 0) > 0 then return end
+  if takeCached(job) then return end
+  job.rdy = int(now)
+  move(job, 'ready')
+  set(job, 'st', 'ready', 'rdy', job.rdy)
+  if job.gang then memberBecameReady(job.gang) else ring(job.q) end
+end
+
+parentEnded = function(child, parent, succeeded)
+  local job = load(child)
+  if not job or job.st ~= 'blocked' then return end
+  if succeeded then
+    set(job, 'wf', int(tonumber(job.wf) - 1))
+    settle(job)
+  else
+    finishJob(job, 'failed', 'parent-failed', 'Its parent ' .. parent .. ' did not succeed.')
+  end
+end
+
+-- The other members of a gang end as the first did that could not go on.
+endGang = function(key, first, state)
+  for _, member in ipairs(membersOf(loadGang(key))) do
+    if member.id ~= first and not ENDED[member.st] then
+      later[#later + 1] = function()
+        local job = load(member.id)
+        if ENDED[job.st] then return end
+        local message = 'Member ' .. first .. ' of its gang ended as ' .. state .. '.'
+        if job.st == 'running' then closeAttempt(job, 'gang-broken', message, nil, 'cancel') end
+        finishJob(job, state, 'gang-broken', message)
+      end
+    end
+  end
+end

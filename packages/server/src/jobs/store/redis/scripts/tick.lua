@@ -1,0 +1,101 @@
+-- What time makes due, a bounded number of transitions per call; schedules have their own script.
+-- include: turn job event move attempt gang transition retry intervention worker
+-- @returns when it is next due, ms since the epoch.
+local function due(key)
+  return call('ZRANGEBYSCORE', P .. key, '-inf', int(now), 'LIMIT', 0, TICK_BATCH)
+end
+
+-- A clock that was set back must not prolong leases by as much.
+for _, token in ipairs(call('ZREVRANGE', P .. 'leases', 0, TICK_BATCH - 1)) do
+  local id = call('HGET', P .. 'tokens', token)
+  local duration = tonumber(call('HGET', jobKey(id), 'dur'))
+  if tonumber(call('ZSCORE', P .. 'leases', token)) <= now + duration then break end
+  call('ZADD', P .. 'leases', int(now + duration), token)
+end
+
+for _, id in ipairs(due('deadlines')) do
+  local job = load(id)
+  if not ENDED[job.st] then
+    stopJob(job, 'failed', 'deadline', 'Its deadline passed.')
+  end
+end
+complete()
+
+for _, token in ipairs(due('leases')) do
+  later[#later + 1] = function()
+    local job = leased(token)
+    if not job then return end
+    local message = 'Worker ' .. job.w .. ' did not renew its lease.'
+    closeAttempt(job, 'lease-lost', message, nil, 'lost')
+    retryOrEnd(job, 'lease-lost', message, true)
+  end
+end
+for _, id in ipairs(due('waiting')) do
+  later[#later + 1] = function()
+    local job = load(id)
+    if not job.wu then return end
+    clear(job, 'wu')
+    call('ZREM', P .. 'waiting', id)
+    settle(job)
+  end
+end
+
+for _, key in ipairs(due('assemblies')) do abandonAssembly(key) end
+local assembling = call('HVALS', P .. 'assembling')
+local firstUntil
+for _, key in ipairs(assembling) do
+  local gang = loadGang(key)
+  for rank = 0, gang.size - 1 do
+    local kept = tonumber(gang['u' .. rank])
+    if kept and kept <= now then
+      call('HDEL', gangKey(key), 'r' .. rank, 'u' .. rank)
+    elseif kept and (not firstUntil or kept < firstUntil) then
+      firstUntil = kept
+    end
+  end
+end
+for _, key in ipairs(due('pauses')) do
+  call('ZREM', P .. 'pauses', key)
+  ring(loadGang(key).q)
+end
+
+-- Forgets ended jobs whose retention is over.
+local function forget(id)
+  local job = load(id)
+  for number = 1, tonumber(job.n or 0) do call('DEL', P .. 'log:' .. number .. ':' .. id) end
+  for _, parent in ipairs(parentsOf(job)) do call('SREM', P .. 'children:' .. parent, id) end
+  if job.idem and call('HGET', P .. 'idempotency', job.idem) == id then
+    call('HDEL', P .. 'idempotency', job.idem)
+  end
+  if job.key and call('HGET', P .. 'cache:' .. job.t, job.key) == id then
+    call('HDEL', P .. 'cache:' .. job.t, job.key)
+  end
+  if job.gang then
+    call('HDEL', gangKey(job.gang), 'm' .. job.gr)
+    local left = false
+    for _, field in ipairs(call('HKEYS', gangKey(job.gang))) do left = left or string.sub(field, 1, 1) == 'm' end
+    if not left then call('DEL', gangKey(job.gang)) end
+  end
+  call('ZREM', stateKey(job.q, job.st), id)
+  call('ZREM', P .. 'jobs', id)
+  call('ZREM', P .. 'tenant-jobs:' .. job.t, id)
+  if job.grp then call('ZREM', P .. 'group:' .. job.grp, id) end
+  call('ZREM', P .. 'expiries', id)
+  call('DEL', jobKey(id), P .. 'spec:' .. id, P .. 'children:' .. id)
+end
+for _, id in ipairs(due('expiries')) do forget(id) end
+
+for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'seen', '-inf', int(now - WORKER_SILENT_MS))) do
+  forgetWorker(worker)
+end
+complete()
+
+local nextDue = now + IDLE_MS
+local function consider(at)
+  if at and at < nextDue then nextDue = at end
+end
+for _, key in ipairs({ 'deadlines', 'leases', 'waiting', 'assemblies', 'pauses', 'expiries', 'schedules:due' }) do
+  consider(tonumber(call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')[2]))
+end
+consider(firstUntil)
+return int(math.max(now, nextDue))

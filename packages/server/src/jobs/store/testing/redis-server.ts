@@ -1,0 +1,83 @@
+/** A Redis of one's own for a test: on a free port of loopback, with its append-only file. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface TestRedis {
+  readonly url: string;
+  readonly folder: string;
+  /** Ends it at once, as `kill -9` does. What it had written stays. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and files; resolves when it answers. */
+  start(): Promise<void>;
+  pid(): number;
+  /** Ends it and removes its files. */
+  destroy(): Promise<void>;
+}
+
+export interface TestRedisOptions {
+  /** `always`: every answer is on the disk; `no`: the kernel decides, which is enough for `kill -9`. */
+  readonly fsync?: 'always' | 'everysec' | 'no';
+  /** Where its files are; made when absent. */
+  readonly folder?: string;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'skein-redis-')));
+  const port = await freePort();
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const server = spawn(
+      'redis-server',
+      [
+        `--port ${port} --bind 127.0.0.1 --appendonly yes --appendfsync ${options.fsync ?? 'no'}`,
+        `--dir ${folder} --save`,
+      ]
+        .join(' ')
+        .split(' ')
+        .concat(''),
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    child = server;
+    let said = '';
+    await new Promise<void>((resolve, reject) => {
+      server.stdout.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.includes('Ready to accept connections')) resolve();
+      });
+      server.once('exit', () => reject(new Error(`redis-server ended: ${said}`)));
+    });
+    server.stdout.removeAllListeners('data').resume();
+  }
+  async function kill(): Promise<void> {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+  await start();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    folder,
+    start,
+    kill,
+    pid: () => child?.pid ?? 0,
+    async destroy() {
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
