@@ -79,7 +79,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     ...healthMethods(protocol),
     ...reflectionMethods((call) => {
       try {
-        authorizeReader(access, first(call.metadata, 'authorization'));
+        authorizeReader(access, first(call.metadata, 'authorization'), call);
         return true;
       } catch (error) {
         const id = requestIdFrom(first(call.metadata, 'x-request-id'));

@@ -6,7 +6,7 @@
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
-import type { Access } from '../access/contract.ts';
+import type { Caller } from '../access/contract.ts';
 import { Cancellation, type Inference, type Instant } from '../serving/contract.ts';
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
 import { toSkeinError } from './fault.ts';
@@ -14,12 +14,16 @@ import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
 import type { PayloadCodec } from './payload-codec.ts';
+import type { FaceAccess, Peer } from './refused-logins.ts';
+import { tellRefusal, type RefusalListener } from './refusals.ts';
 import { requestIdFrom } from './request-id.ts';
 import { traceFrom } from './trace-context.ts';
 
 export interface GrpcInferOptions {
   readonly inference: Inference;
-  readonly access: Access;
+  readonly access: FaceAccess;
+  /** Told of requests that are refused before the serving plane has seen them. */
+  readonly refused?: RefusalListener | undefined;
   readonly logger: GatewayLogger;
   readonly codec: PayloadCodec;
   /** Aborted when the node drains: streams end when what they brought is answered. */
@@ -32,6 +36,7 @@ const MAX_STREAMED = 64;
 /** A call as both kinds of method see it. */
 interface CallContext {
   readonly metadata: Metadata;
+  readonly peer: Peer;
   readonly reachedAt: Instant;
   /** What `grpc-timeout` leaves, in milliseconds from `reachedAt`. */
   readonly timeoutMs: number | undefined;
@@ -61,7 +66,7 @@ export function modelStreamInfer(options: GrpcInferOptions) {
     let ended = false;
 
     try {
-      access.authorize(first(call.metadata, 'authorization'), 'infer');
+      access.authorize(first(call.metadata, 'authorization'), 'infer', call);
     } catch (error) {
       call.emit('error', toGrpcError(error, id, logger));
       return;
@@ -114,14 +119,19 @@ export function modelStreamInfer(options: GrpcInferOptions) {
 async function infer(
   message: Buffer,
   callId: string,
-  { metadata, reachedAt, timeoutMs }: CallContext,
+  { metadata, peer, reachedAt, timeoutMs }: CallContext,
   cancellation: Cancellation,
-  { inference, access, codec }: GrpcInferOptions,
+  { inference, access, codec, refused }: GrpcInferOptions,
 ): Promise<Buffer> {
-  const caller = access.authorize(first(metadata, 'authorization'), 'infer');
-  access.enter(caller);
-  const arrivedAt = performance.now();
+  let name = '';
+  let isKnown = false;
+  let isHandedOn = false;
+  let entered: Caller | undefined;
   try {
+    const caller = access.authorize(first(metadata, 'authorization'), 'infer', peer);
+    access.enter(caller);
+    entered = caller;
+    const arrivedAt = performance.now();
     const {
       model,
       version,
@@ -131,8 +141,11 @@ async function infer(
       timeoutMs: parameter,
       priority,
     } = await codec.decodeGrpc(message);
+    name = model;
     const { stickyHeader } = inference.describe(model, version);
+    isKnown = true;
     const patience = timeoutFromHeader(first(metadata, 'skein-timeout-ms'));
+    isHandedOn = true;
     const answer = await inference.infer({
       id: id === '' ? callId : id,
       deployment: model,
@@ -149,17 +162,21 @@ async function infer(
       protocol: 'grpc',
     });
     return buffer(encodeGrpcAnswer(model, id, outputs, answer));
+  } catch (error) {
+    if (!isHandedOn) tellRefusal(refused, name, isKnown, error);
+    throw error;
   } finally {
-    access.leave(caller);
+    if (entered !== undefined) access.leave(entered);
   }
 }
 
 function contextOf(
-  call: Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline'>,
+  call: Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline' | 'getPeer'>,
 ): CallContext {
   const deadline = Number(call.getDeadline());
   return {
     metadata: call.metadata,
+    peer: call,
     reachedAt: performance.now(),
     timeoutMs: Number.isFinite(deadline) ? deadline - Date.now() : undefined,
   };

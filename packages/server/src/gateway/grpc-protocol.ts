@@ -20,7 +20,8 @@ export interface GrpcProtocolOptions extends GrpcInferOptions {
 export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMethod[] {
   const { inference, access, repository, statistics, logger } = options;
   const { method } = GRPCInferenceService;
-  const reader = (metadata: Metadata) => authorizeReader(access, first(metadata, 'authorization'));
+  const reader = (metadata: Metadata) =>
+    authorizeReader(access, first(metadata, 'authorization'), undefined);
   const caller = (metadata: Metadata, scope: 'read' | 'admin') =>
     access.authorize(first(metadata, 'authorization'), scope);
 

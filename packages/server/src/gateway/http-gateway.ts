@@ -114,7 +114,7 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
     }
     if (path === '/metrics' && metrics !== undefined) {
       if (request.method !== 'GET') throw new MethodNotAllowed(request.method ?? '', url, 'GET');
-      access.authorize(request.headers.authorization, 'read');
+      access.authorize(request.headers.authorization, 'read', request.socket);
       sendText(exchange, 200, metrics.contentType, await metrics.text());
       return;
     }

@@ -5,9 +5,10 @@
  * Who may not call, and what does not exist, is refused before the body is read.
  */
 import { SkeinError } from '@skein/api';
-import type { Access } from '../access/contract.ts';
+import type { Caller } from '../access/contract.ts';
 import {
   Cancellation,
+  type DeployedModel,
   type Inference,
   type InferenceAnswer,
   type Instant,
@@ -21,12 +22,16 @@ import type { EncodedAnswer } from './infer-answer.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import { decodeRawRequest } from './raw-request.ts';
+import type { FaceAccess } from './refused-logins.ts';
+import { tellRefusal, type RefusalListener } from './refusals.ts';
 import { brief } from './tensor-bytes.ts';
 import { traceFrom } from './trace-context.ts';
 
 export interface HttpInferOptions {
   readonly inference: Inference;
-  readonly access: Access;
+  readonly access: FaceAccess;
+  /** Told of requests that are refused before the serving plane has seen them. */
+  readonly refused?: RefusalListener | undefined;
   readonly limits: GatewayLimits;
   readonly bodies: BodyBudget;
   readonly codec: PayloadCodec;
@@ -48,17 +53,20 @@ export async function inferOverHttp(
   const { inference, access, limits, codec } = options;
   const { request, response } = exchange;
   const { headers } = request;
-  const caller = access.authorize(headers.authorization, 'infer');
-  const deployed = inference.describe(model, version);
-  const timeoutMs = timeoutFromHeader(text(headers['skein-timeout-ms']));
-
-  access.enter(caller);
   const hold = options.bodies.hold();
   const cancellation = new Cancellation();
   response.once('close', () => {
     if (!response.writableFinished) cancellation.cancel();
   });
+  let deployed: DeployedModel | undefined;
+  let entered: Caller | undefined;
+  let isHandedOn = false;
   try {
+    const caller = access.authorize(headers.authorization, 'infer', request.socket);
+    deployed = inference.describe(model, version);
+    const timeoutMs = timeoutFromHeader(text(headers['skein-timeout-ms']));
+    access.enter(caller);
+    entered = caller;
     const body = await readBody(exchange, limits, hold);
     const arrivedAt = performance.now();
     const jsonLength = jsonLengthFrom(text(headers['inference-header-content-length']), body);
@@ -66,6 +74,7 @@ export async function inferOverHttp(
       jsonLength === 0
         ? decodeRawRequest(body, deployed, headers.accept)
         : await codec.decodeHttp(body, jsonLength);
+    isHandedOn = true;
     const answer = await inference.infer({
       id: decoded.id ?? exchange.id,
       deployment: model,
@@ -85,9 +94,12 @@ export async function inferOverHttp(
     const { id, outputs, binary } = decoded;
     const encoded = await codec.encodeHttp(model, id, outputs, binary, answer);
     sendAnswer(exchange, encoded, answer);
+  } catch (error) {
+    if (!isHandedOn) tellRefusal(options.refused, model, deployed !== undefined, error);
+    throw error;
   } finally {
     hold.release();
-    access.leave(caller);
+    if (entered !== undefined) access.leave(entered);
   }
 }
 

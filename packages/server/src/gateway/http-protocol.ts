@@ -79,7 +79,7 @@ async function serveModel(
       return;
     case undefined:
       requireMethod(exchange, 'GET');
-      authorizeReader(access, exchange.request.headers.authorization);
+      authorizeReader(access, exchange.request.headers.authorization, exchange.request.socket);
       sendJson(exchange, 200, metadataOf(inference.describe(model, version)));
       return;
     case 'ready': {
@@ -132,7 +132,7 @@ async function serveRepository(
   const { authorization } = exchange.request.headers;
   if (kind === 'index' && segments.length === 2) {
     requireMethod(exchange, 'POST');
-    access.authorize(authorization, 'read');
+    access.authorize(authorization, 'read', exchange.request.socket);
     const readyOnly = (await smallBody(exchange, options))['ready'] === true;
     const entries = await repository.index();
     sendJson(exchange, 200, readyOnly ? entries.filter(({ state }) => state === 'READY') : entries);
@@ -141,7 +141,7 @@ async function serveRepository(
   const known = kind === 'models' && name !== undefined && segments.length === 4;
   if (!known || (action !== 'load' && action !== 'unload')) throw unknownRoute(exchange);
   requireMethod(exchange, 'POST');
-  const { actor } = access.authorize(authorization, 'admin');
+  const { actor } = access.authorize(authorization, 'admin', exchange.request.socket);
   const { parameters } = await smallBody(exchange, options);
   refuseModelConfig(parameters);
   await repository[action](decoded(name), actor);
@@ -179,7 +179,7 @@ function sendStatistics(
   { access, inference, statistics }: ProtocolOptions,
 ): void {
   requireMethod(exchange, 'GET');
-  access.authorize(exchange.request.headers.authorization, 'read');
+  access.authorize(exchange.request.headers.authorization, 'read', exchange.request.socket);
   if (model !== undefined) inference.describe(model, version);
   sendJson(exchange, 200, { model_stats: statistics.read(model, version).map(statisticsView) });
 }

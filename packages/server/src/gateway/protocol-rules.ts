@@ -1,7 +1,8 @@
 /** Rules of the protocol that hold over HTTP and gRPC alike. */
 import { SkeinError } from '@skein/api';
-import type { Access, Caller } from '../access/contract.ts';
+import type { Caller } from '../access/contract.ts';
 import type { Inference } from '../serving/contract.ts';
+import type { FaceAccess, Peer } from './refused-logins.ts';
 import { brief } from './tensor-bytes.ts';
 
 /** The protocol asks for every model to be ready. */
@@ -16,12 +17,17 @@ export function isNodeReady(node: {
  * Whoever may infer may also see what to send; whoever may read, too.
  * @throws SkeinError KEY_MISSING, KEY_INVALID, SCOPE_MISSING, RATE_LIMITED.
  */
-export function authorizeReader(access: Access, authorization: string | undefined): Caller {
+export function authorizeReader(
+  access: FaceAccess,
+  authorization: string | undefined,
+  from: Peer | undefined,
+): Caller {
   try {
-    return access.authorize(authorization, 'infer');
+    // A key that may only read is no refused login.
+    return (access.unrecorded ?? access).authorize(authorization, 'infer');
   } catch (error) {
-    if (!(error instanceof SkeinError) || error.code !== 'SCOPE_MISSING') throw error;
-    return access.authorize(authorization, 'read');
+    if (!(error instanceof SkeinError) || error.code === 'RATE_LIMITED') throw error;
+    return access.authorize(authorization, 'read', from);
   }
 }
 

@@ -1,13 +1,14 @@
 /** What the management API needs of the node, and what it gives to the HTTP listener. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NodeView, SandboxView } from '@skein/api';
-import type { Access, Keys } from '../../access/contract.ts';
+import type { Keys } from '../../access/contract.ts';
 import type { JobStore } from '../../jobs/contract.ts';
 import type { Registry } from '../../registry/contract.ts';
 import type { Runs } from '../../runs/runs.ts';
 import type { DeploymentControl } from '../../serving/control.ts';
 import type { ArtifactStore, State } from '../../state/contract.ts';
 import type { GatewayLogger } from '../logger.ts';
+import type { FaceAccess } from '../refused-logins.ts';
 
 export interface ManagementOptions {
   readonly control: DeploymentControl;
@@ -18,7 +19,7 @@ export interface ManagementOptions {
   readonly artifacts: ArtifactStore;
   /** What each sandbox driver enforces on this host. */
   readonly sandboxes: () => Promise<SandboxView[]>;
-  readonly access: Access;
+  readonly access: FaceAccess;
   readonly keys: Keys;
   /** Tells that something happened, so that event streams look at once and not at their next tick. */
   readonly events: { subscribe(listener: () => void): () => void };

@@ -55,7 +55,11 @@ export function createManagement(options: ManagementOptions): Management {
     url: URL,
     { id, endpoint, params }: Route & { kind: 'endpoint' },
   ): Promise<void> {
-    const caller = options.access.authorize(exchange.request.headers.authorization, endpoint.scope);
+    const caller = options.access.authorize(
+      exchange.request.headers.authorization,
+      endpoint.scope,
+      exchange.request.socket,
+    );
     const query = readQuery(url.searchParams);
     const parts = {
       params: endpoint.params === undefined ? undefined : validate(endpoint.params, params, 'path'),

@@ -7,7 +7,7 @@
  * limit is counted under its code, and not against the objective.
  */
 import { ERRORS, type DeploymentView, type ErrorCode } from '@skein/api';
-import type { Clock, ServingObserver } from '../../serving/contract.ts';
+import type { Clock, Instant, ServingObserver } from '../../serving/contract.ts';
 import { CONTENT_TYPE, createExposition } from './exposition.ts';
 import { observe } from './histogram.ts';
 import { count } from './objective-window.ts';
@@ -17,6 +17,8 @@ import { createServingSeries, OTHER } from './serving-series.ts';
 
 export interface Metrics {
   readonly observer: ServingObserver;
+  /** Counts a request that was refused before the serving plane saw it, under a deployment if it named one. */
+  refused(deployment: string | undefined, code: ErrorCode): void;
   readonly contentType: string;
   /** The page for `/metrics`. */
   render(): string;
@@ -34,6 +36,13 @@ export interface MetricsOptions {
 export function createMetrics({ clock, views, version }: MetricsOptions): Metrics {
   const series = createServingSeries();
   const ofProcess = createProcessMetrics(version);
+
+  function refuse(name: string, code: ErrorCode, at: Instant): void {
+    const deployment = series.deployment(name);
+    deployment.refused.set(code, (deployment.refused.get(code) ?? 0) + 1);
+    if (isOwed(code)) count(deployment.objective, false, at);
+    deployment.lastSeen = at;
+  }
 
   const observer: ServingObserver = {
     answered(request, answer, finishedAt) {
@@ -55,12 +64,7 @@ export function createMetrics({ clock, views, version }: MetricsOptions): Metric
     },
 
     refused(request, error, at) {
-      const deployment = series.deployment(
-        error.code === 'MODEL_UNKNOWN' ? OTHER : request.deployment,
-      );
-      deployment.refused.set(error.code, (deployment.refused.get(error.code) ?? 0) + 1);
-      if (isOwed(error.code)) count(deployment.objective, false, at);
-      deployment.lastSeen = at;
+      refuse(error.code === 'MODEL_UNKNOWN' ? OTHER : request.deployment, error.code, at);
     },
 
     batchRan(deployment, version, rows) {
@@ -75,6 +79,7 @@ export function createMetrics({ clock, views, version }: MetricsOptions): Metric
 
   return {
     observer,
+    refused: (deployment, code) => refuse(deployment ?? OTHER, code, clock.now()),
     contentType: CONTENT_TYPE,
     render() {
       const now = clock.now();

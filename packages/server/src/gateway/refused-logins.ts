@@ -1,0 +1,125 @@
+/**
+ * Puts refused logins into the audit trail: who was turned away, where from, why and how often.
+ *
+ * The first of a kind is written within a second, and then once a minute while it goes on. A trail
+ * that anybody can fill would push out what it is for, so a minute has at most ten rows of them; what
+ * does not fit is counted together. The key that was sent is never written, only the id of one that
+ * the node knows.
+ */
+import { SkeinError, type ErrorCode } from '@skein/api';
+import { bearerOf, idOfToken } from '../access/token.ts';
+import type { Access, Caller, Keys, Scope } from '../access/contract.ts';
+import type { State } from '../state/contract.ts';
+import type { GatewayLogger } from './logger.ts';
+
+/** Where a call comes from, as the servers of both faces know it. */
+export type Peer = { readonly remoteAddress?: string | undefined } | { getPeer(): string };
+
+/** `Access` for the faces, which know where a call comes from. */
+export interface FaceAccess extends Access {
+  authorize(authorization: string | undefined, scope: Scope, from?: Peer): Caller;
+  /** For a first try, after which another scope is tried. */
+  readonly unrecorded?: Access;
+}
+
+export interface RefusedLoginsOptions {
+  readonly access: Access;
+  readonly keys: Pick<Keys, 'list'>;
+  readonly state: Pick<State, 'addAudit'>;
+  readonly logger: GatewayLogger;
+  /** Milliseconds until what came is written, and until the next is. Default: 1 s and 60 s. */
+  readonly firstMs?: number;
+  readonly nextMs?: number;
+}
+
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['KEY_MISSING', 'KEY_INVALID', 'SCOPE_MISSING']);
+const MAX_ROWS = 10;
+const OTHERS = '(others)';
+
+interface Kind {
+  readonly id: string | undefined;
+  readonly scope: string;
+  readonly code: string;
+  readonly remote: string;
+  count: number;
+}
+
+/** The access check with its refusals recorded. */
+export function recordRefusedLogins(
+  options: RefusedLoginsOptions,
+): FaceAccess & { close(): Promise<void> } {
+  const { access, logger, firstMs = 1000, nextMs = 60_000 } = options;
+  let kinds = new Map<string, Kind>();
+  let timer: NodeJS.Timeout | undefined;
+  let written = Promise.resolve();
+  let lastAt = -Infinity;
+
+  function note(code: ErrorCode, authorization: string | undefined, scope: Scope, from?: Peer) {
+    const token = authorization === undefined ? undefined : bearerOf(authorization);
+    const id = token === undefined ? undefined : idOfToken(token);
+    const remote = remoteOf(from);
+    const key = `${code} ${id} ${scope} ${remote}`;
+    let kind = kinds.get(key);
+    if (kind === undefined) {
+      const fits = kinds.size < MAX_ROWS;
+      kind = fits ? { id, scope, code, remote, count: 0 } : kinds.get(OTHERS);
+      kind ??= { id: undefined, scope: OTHERS, code: OTHERS, remote: OTHERS, count: 0 };
+      kinds.set(fits ? key : OTHERS, kind);
+    }
+    kind.count++;
+    timer ??= setTimeout(write, Math.max(firstMs, lastAt + nextMs - performance.now())).unref();
+  }
+
+  function write(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    lastAt = performance.now();
+    const rows = [...kinds.values()];
+    kinds = new Map();
+    written = written
+      .then(() => record(rows))
+      .catch((error: unknown) => {
+        logger.error({ err: error }, 'Refused logins could not be written to the audit trail.');
+      });
+  }
+
+  async function record(rows: readonly Kind[]): Promise<void> {
+    if (rows.length === 0) return;
+    const known = new Set((await options.keys.list()).map(({ id }) => id));
+    for (const { id, scope, code, remote, count } of rows) {
+      await options.state.addAudit({
+        actor: id !== undefined && known.has(id) ? id : 'unknown',
+        action: 'login',
+        subject: count === 1 ? scope : `${scope} ×${count}`,
+        outcome: code,
+        remote,
+      });
+    }
+  }
+
+  return {
+    unrecorded: access,
+    authorize(authorization, scope, from) {
+      try {
+        return access.authorize(authorization, scope);
+      } catch (error) {
+        if (error instanceof SkeinError && REFUSALS.has(error.code)) {
+          note(error.code, authorization, scope, from);
+        }
+        throw error;
+      }
+    },
+    enter: (caller) => access.enter(caller),
+    leave: (caller) => access.leave(caller),
+    /** Writes what has come. */
+    close() {
+      write();
+      return written;
+    },
+  };
+}
+
+function remoteOf(from: Peer | undefined): string {
+  if (from === undefined) return 'unknown';
+  return 'getPeer' in from ? from.getPeer() : (from.remoteAddress ?? 'unknown');
+}
