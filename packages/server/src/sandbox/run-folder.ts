@@ -10,7 +10,7 @@ export async function makeRunFolder(): Promise<string> {
   const base =
     uid === 0
       ? '/run/skein-sandbox'
-      : `${process.env['XDG_RUNTIME_DIR'] ?? tmpdir()}/skein-sandbox-${uid}`;
+      : `${process.env['XDG_RUNTIME_DIR'] || tmpdir()}/skein-sandbox-${uid}`;
   mkdirSync(base, { recursive: true, mode: 0o711 });
   // Somebody else may have made it, in a folder where everybody may.
   const stat = lstatSync(base);

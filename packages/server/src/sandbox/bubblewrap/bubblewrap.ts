@@ -66,7 +66,12 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
     writeFileSync(seccomp, seccompFilter(process.arch === 'arm64' ? 'arm64' : 'x64'));
     mkdirSync(`${folder}/mounts`, { mode: 0o711 });
     copySettings(`${folder}/etc`);
-    const launcher = startLauncher({ groups: here.groups, seccomp, parked: warm });
+    const launcher = startLauncher({
+      groups: here.groups,
+      seccomp,
+      within: ownNamespaces(root),
+      parked: warm,
+    });
     const enforcement = enforcementOf(here, 'bubblewrap');
     return { groups: here.groups, launcher, folder, enforcement };
   };
@@ -126,8 +131,7 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
     const holder = await hold(await launcher.take(), {
       folder: mounts,
       diskBytes,
-      root,
-      owner: uid ?? 0,
+      owner: uid,
       shown: [...shown, ...(rootImage === undefined ? [] : [{ source: rootImage, name: 'image' }])],
     });
     const session = createSession({
@@ -144,6 +148,22 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
     return session;
   }
   return driver;
+}
+
+/** The launcher is process 1 of its own name space; without root, in a user name space where it is root. */
+function ownNamespaces(root: boolean): string[] {
+  const user = root ? [] : ['--user', '--map-root-user'];
+  return [
+    'unshare',
+    ...user,
+    '--mount',
+    '--propagation',
+    'slave',
+    '--pid',
+    '--mount-proc',
+    '--fork',
+    '--kill-child=KILL',
+  ];
 }
 
 /** A mount must not hide what the driver itself mounts. @throws SkeinError REQUEST_INVALID. */

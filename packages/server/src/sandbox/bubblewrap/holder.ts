@@ -11,10 +11,8 @@ export interface HolderOptions {
   /** An empty folder of the driver, over which the holder mounts. */
   readonly folder: string;
   readonly diskBytes: number;
-  /** Whether this process is root; otherwise the holder makes a user name space first. */
-  readonly root: boolean;
-  /** Who owns the disk, as a user id of the holder's user name space. */
-  readonly owner: number;
+  /** Who owns the disk; undefined when that is the launcher's user. */
+  readonly owner: number | undefined;
   /** What to show: a path of the host, and its name under `show/`. */
   readonly shown: readonly { readonly source: string; readonly name: string }[];
 }
@@ -28,9 +26,8 @@ export interface Holder {
 
 /** @throws SkeinError SANDBOX_UNSUPPORTED when something cannot be mounted. */
 export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> {
-  const { folder, diskBytes, root, owner, shown } = options;
+  const { folder, diskBytes, owner, shown } = options;
   const files = Math.min(Math.max(Math.ceil(diskBytes / BYTES_PER_INODE), 256), 1_000_000);
-  const unshare = root ? [] : ['--user', '--map-root-user'];
   slot.stdout.setEncoding('utf8');
   slot.stderr.setEncoding('utf8');
   const said = once(slot.stdout);
@@ -38,7 +35,6 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
   slot.release({
     argv: [
       'unshare',
-      ...unshare,
       '--mount',
       '--propagation',
       'private',
@@ -47,7 +43,7 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
       folder,
       String(diskBytes),
       String(files),
-      String(owner),
+      String(owner ?? 0),
       ...shown.flatMap(({ source, name }) => [source, name]),
     ],
     rlimits: { fileBytes: Infinity, stackBytes: 8 << 20, cpuSeconds: Infinity, openFiles: 64 },
@@ -57,11 +53,9 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
     await slot.remove();
     throw new SkeinError('SANDBOX_UNSUPPORTED', `The session’s files cannot be mounted: ${why}`);
   }
-  const ns = `/proc/${slot.pid}/ns`;
+  const user = owner === undefined ? [] : ['--setuid', String(owner), '--setgid', String(owner)];
   return {
-    enter: root
-      ? ['nsenter', `--mount=${ns}/mnt`, '--setuid', String(owner), '--setgid', String(owner)]
-      : ['nsenter', `--user=${ns}/user`, `--mount=${ns}/mnt`, '--preserve-credentials'],
+    enter: ['nsenter', `--mount=/proc/${slot.pid}/ns/mnt`, ...user],
     close: () => slot.remove(),
   };
 }

@@ -64,8 +64,17 @@ export function imageRoot(image: string, seenAt: string): string[] {
 /** Options for the guest's own /proc and /dev. @param shmBytes size of /dev/shm, in bytes. */
 export function kernelOptions(shmBytes: number): string[] {
   return [
-    ...['--proc', '/proc', ...MASKED.flatMap(mask)],
-    ...['--dev', '/dev', '--size', String(shmBytes), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
+    '--proc',
+    '/proc',
+    ...MASKED.flatMap(mask),
+    '--dev',
+    '/dev',
+    '--size',
+    String(shmBytes),
+    '--tmpfs',
+    '/dev/shm',
+    '--remount-ro',
+    '/dev',
   ];
 }
 

@@ -5,9 +5,12 @@
 # its subshell has joined its control groups (up to 20 ms on version 1, where the kernel waits for
 # every processor) and has its pipes, and waits for its release. Then it becomes the command by exec.
 #
+# For bubblewrap it is process 1 of a name space of its own: everything dies with it, and what its
+# commands leave behind it reaps, also where the machine's process 1 does not.
+#
 # $1: folders of control groups; a slot joins the group of its name in each. $2: the seccomp program.
 # stdin:  `park NAME` | `reap NAME PID`. Its end is the end of all that was launched.
-# stdout: `forked NAME PID`, `parked NAME`, `failed NAME`, `ended NAME STATUS`.
+# stdout: `forked NAME PID`, `parked NAME`, `failed NAME`, `ended NAME STATUS`; PID in its name space.
 #
 # While it is parked, a slot's descriptors are: 0, what the node says (the release); 1 and 2, the
 # launcher's; 3, what the slot says to the node; 4, 6 and 8, its stdin, stdout and stderr to be; 5,
@@ -86,5 +89,5 @@ while read -r verb name pid; do
       ;;
   esac
 done
-# This process, what is parked, and the monitors of what runs, which take it along.
+# What is parked, and the monitors of what runs, which take it along.
 kill -s KILL 0

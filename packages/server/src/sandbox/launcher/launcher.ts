@@ -7,13 +7,15 @@
  */
 import type { ControlGroup, ControlGroups } from '../cgroup/contract.ts';
 import { openPipes, type Pipes } from './pipes.ts';
-import { startShell, type Shell } from './shell.ts';
+import { startShell, type Parked, type Shell } from './shell.ts';
 import { releaseLines, type Slot } from './slot.ts';
 
 export interface LauncherOptions {
   readonly groups: ControlGroups | undefined;
   /** The file that every command finds open at descriptor 5. */
   readonly seccomp: string;
+  /** Words before the shell's, which put it into name spaces. */
+  readonly within?: readonly string[];
   /** How many slots wait. */
   readonly parked: number;
 }
@@ -25,9 +27,10 @@ export interface Launcher {
   close(): Promise<void>;
 }
 
-export function startLauncher({ groups, seccomp, parked }: LauncherOptions): Launcher {
+export function startLauncher({ groups, seccomp, within = [], parked }: LauncherOptions): Launcher {
   const slots = new Set<Slot>();
-  let shell = startShell(groups?.folders ?? [], seccomp);
+  const start = (): Shell => startShell({ folders: groups?.folders ?? [], seccomp, within });
+  let shell = start();
   let waiting: Promise<Slot>[] = [];
   let count = 0;
   let closed = false;
@@ -38,8 +41,8 @@ export function startLauncher({ groups, seccomp, parked }: LauncherOptions): Lau
     const name = String(++count);
     const group = await groups?.create(name);
     try {
-      const pid = await mother.park(name);
-      const slot = assemble(name, pid, mother, group, () => slots.delete(slot));
+      const process = await mother.park(name);
+      const slot = assemble(name, process, mother, group, () => slots.delete(slot));
       slots.add(slot);
       return slot;
     } catch (error) {
@@ -58,7 +61,7 @@ export function startLauncher({ groups, seccomp, parked }: LauncherOptions): Lau
   }
 
   function restart(): void {
-    shell = startShell(groups?.folders ?? [], seccomp);
+    shell = start();
     waiting = [];
     for (const slot of slots) slot.remove().catch(() => undefined);
   }
@@ -82,19 +85,19 @@ export function startLauncher({ groups, seccomp, parked }: LauncherOptions): Lau
 
 function assemble(
   name: string,
-  pid: number,
+  { pid, hostPid }: Parked,
   shell: Shell,
   group: ControlGroup | undefined,
   onRemove: () => void,
 ): Slot {
-  const pipes: Pipes = openPipes(pid);
+  const pipes: Pipes = openPipes(hostPid);
   let status: Promise<number> | undefined;
   let removed: Promise<void> | undefined;
-  const exitStatus = (): Promise<number> => (status ??= shell.reap(name, pid));
+  const exitStatus = (): Promise<number> => (status ??= shell.reap(name));
   const kill = (): void => {
     group?.kill();
     // Until it is reaped, the process id is its own.
-    if (status === undefined && !shell.gone) process.kill(pid, 'SIGKILL');
+    if (status === undefined && !shell.gone) process.kill(hostPid, 'SIGKILL');
   };
   const remove = async (): Promise<void> => {
     kill();
@@ -106,6 +109,7 @@ function assemble(
   return {
     name,
     pid,
+    hostPid,
     group,
     stdin: pipes.stdin,
     stdout: pipes.stdout,

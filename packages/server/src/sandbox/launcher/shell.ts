@@ -1,5 +1,6 @@
 /** The shell of a launcher: runs launcher.sh, and understands what it says. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readLines, type Lines } from './lines.ts';
 
@@ -10,12 +11,19 @@ const COMPLAINTS = 5;
 export interface Shell {
   /** Whether it has ended, and with it all that it launched. */
   readonly gone: boolean;
-  /** Forks a process that joins the control groups named like the slot. Resolves with its process id. */
-  park(name: string): Promise<number>;
-  /** Waits for a process that is ending. Resolves with its exit status; its process id is free then. */
-  reap(name: string, pid: number): Promise<number>;
+  /** Forks a process that joins the control groups named like the slot. */
+  park(name: string): Promise<Parked>;
+  /** Waits for the slot's process, which is ending. Resolves with its exit status; its process id is free then. */
+  reap(name: string): Promise<number>;
   /** Kills all that was launched. */
   close(): Promise<void>;
+}
+
+/** The process ids of a parked process. */
+export interface Parked {
+  readonly hostPid: number;
+  /** In the launcher's name space. */
+  readonly pid: number;
 }
 
 /** What the shell says about one slot. */
@@ -25,10 +33,19 @@ interface News {
   readonly ended: PromiseWithResolvers<number>;
 }
 
-/** @param folders of control groups. @param seccomp the file that what is launched has open at 5. */
-export function startShell(folders: readonly string[], seccomp: string): Shell {
+export interface ShellOptions {
+  /** Folders of control groups. */
+  readonly folders: readonly string[];
+  /** The file that what is launched finds open at descriptor 5. */
+  readonly seccomp: string;
+  /** Words before the shell's: `unshare` with its options, or nothing. */
+  readonly within: readonly string[];
+}
+
+export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
+  const [program = '', ...args] = [...within, '/bin/sh', SCRIPT, folders.join(' '), seccomp];
   // A session of its own: a guest cannot reach the terminal of the node, nor does Ctrl-C reach guests.
-  const child = spawn('/bin/sh', [SCRIPT, folders.join(' '), seccomp], {
+  const child = spawn(program, args, {
     detached: true,
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -75,12 +92,12 @@ export function startShell(folders: readonly string[], seccomp: string): Shell {
       news.set(name, slot);
       child.stdin.write(`park ${name}\n`);
       const [pid] = await Promise.all([slot.forked.promise, slot.parked.promise]);
-      return pid;
+      return { pid, hostPid: findHostPid(child.pid ?? 0, pid) };
     },
-    async reap(name, pid) {
+    async reap(name) {
       const slot = news.get(name);
       if (slot === undefined) throw said('the launcher has ended');
-      child.stdin.write(`reap ${name} ${pid}\n`);
+      child.stdin.write(`reap ${name} ${await slot.forked.promise}\n`);
       const status = await slot.ended.promise;
       news.delete(name);
       return status;
@@ -90,6 +107,35 @@ export function startShell(folders: readonly string[], seccomp: string): Shell {
       await end;
     },
   };
+}
+
+/**
+ * The process that has the id `pid` in its innermost name space, among the children of `ancestor`
+ * and theirs. @throws Error when there is none.
+ */
+function findHostPid(ancestor: number, pid: number): number {
+  for (let parents = [ancestor]; parents.length > 0; parents = parents.flatMap(childrenOf)) {
+    const found = parents.flatMap(childrenOf).find((child) => innerPid(child) === pid);
+    if (found !== undefined) return found;
+  }
+  throw new Error(`the launcher’s process ${pid} is gone`);
+}
+
+function childrenOf(pid: number): number[] {
+  return readProc(`${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+}
+
+function innerPid(pid: number): number {
+  return Number(/^NSpid:.*\t(\d+)$/m.exec(readProc(`${pid}/status`))?.[1]);
+}
+
+/** Nothing, where the process is gone. */
+function readProc(path: string): string {
+  try {
+    return readFileSync(`/proc/${path}`, 'latin1');
+  } catch {
+    return '';
+  }
 }
 
 function expectNews(): News {

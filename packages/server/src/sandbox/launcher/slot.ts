@@ -27,8 +27,9 @@ export interface Rlimits {
 }
 
 export interface Slot {
-  /** Process id on the host, from the fork to the exit of the program. */
+  /** Process id, from the fork to the exit of the program: in the launcher's name space, and on the host. */
   readonly pid: number;
+  readonly hostPid: number;
   readonly name: string;
   /** Undefined where no control groups can be had. */
   readonly group: ControlGroup | undefined;

@@ -240,16 +240,16 @@ async function statusOf(slot: Slot): Promise<number> {
 /** The whole process group; and what left it, where a control group knows it. */
 function kill(slot: Slot): void {
   try {
-    process.kill(-slot.pid, 'SIGKILL');
+    process.kill(-slot.hostPid, 'SIGKILL');
   } catch {
     // It is gone, or not yet a group of its own.
   }
   slot.kill();
 }
 
-function programOf({ pid }: Slot): number | undefined {
+function programOf({ hostPid }: Slot): number | undefined {
   try {
-    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ');
+    const [child] = readFileSync(`/proc/${hostPid}/task/${hostPid}/children`, 'latin1').split(' ');
     return child === undefined || child === '' ? undefined : Number(child);
   } catch {
     return undefined;
