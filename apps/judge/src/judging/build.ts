@@ -65,7 +65,7 @@ export function resolveLanguage(source: Source, sandbox: JudgeSandbox): Language
 }
 
 /**
- * Puts the files below `folder` of the workspace (`''`: the workspace itself) and compiles them.
+ * Puts the files below `folder` of the workspace and compiles them there.
  * What the author did wrong comes back as a failure; only faults of the sandbox are thrown.
  */
 export async function buildProgram(
@@ -82,7 +82,7 @@ export async function buildProgram(
   const files = start.files ?? source.files;
   await putBelow(session, folder, files);
 
-  const root = folder === '' ? session.workspace : `${session.workspace}/${folder}`;
+  const root = `${session.workspace}/${folder}`;
   const env = {
     ...language.env,
     ...(sandbox.goCache !== undefined && language.code === 'go' ? GO_CACHE : {}),
@@ -130,8 +130,7 @@ export async function putBelow(
   folder: string,
   files: readonly ProgramFile[],
 ): Promise<void> {
-  const prefix = folder === '' ? '' : `${folder}/`;
-  await session.put(files.map((file) => ({ ...file, path: `${prefix}${file.path}` })));
+  await session.put(files.map((file) => ({ ...file, path: `${folder}/${file.path}` })));
 }
 
 export function compileLimits(limits: BuildLimits): Partial<Limits> {

@@ -25,7 +25,7 @@ import { runLimits, solutionSession } from './limits.ts';
 import { largestUsage, runTest, type TestRig } from './run-test.ts';
 import { runAnswer } from './run-answer.ts';
 import { runStatic } from './run-static.ts';
-import { SolutionRoom } from './solution-room.ts';
+import { SOLUTION_FOLDER, SolutionRoom } from './solution-room.ts';
 import { checkLanguage, checkSubmission, type Submission, withIncludes } from './submission.ts';
 import type { Outcome, Verdict } from './verdict.ts';
 
@@ -143,7 +143,7 @@ class Judging {
     this.#closers.push(() => session.close());
     const files = withIncludes(this.#submission.files, language.code, problem);
     const source = { files, language: language.code, entryPoint: this.#submission.entryPoint };
-    const built = await buildProgram(session, source, '', sandbox, {
+    const built = await buildProgram(session, source, SOLUTION_FOLDER, sandbox, {
       wallMs: problem.limits.compilationMs,
       memoryBytes: problem.limits.compilationMemoryBytes,
     });

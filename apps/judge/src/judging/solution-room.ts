@@ -8,12 +8,14 @@
  */
 import type { Limits, RunningCommand, SandboxSession } from '@skein/server';
 import type { Problem, ProgramFile } from '../package/problem.ts';
-import type { Built } from './build.ts';
+import { type Built, putBelow } from './build.ts';
 import { collectFiles } from './collect.ts';
 import type { JudgeSandbox } from './judge-sandbox.ts';
 import { commandLimits } from './limits.ts';
 import type { RunLimits } from './verdict.ts';
 
+/** Folder of the workspace with what was submitted and built; where it runs. */
+export const SOLUTION_FOLDER = 'program';
 /** What was built may be this large in all. */
 const MAX_BUILT_BYTES = 256 * 2 ** 20;
 
@@ -58,9 +60,11 @@ export class SolutionRoom {
     const { allowFileWriting, type } = this.#problem;
     const alone = allowFileWriting || type.multiPass || request.files.length > 0;
     const session = alone ? await this.#freshSession(request.files) : this.#session;
+    const root = `${session.workspace}/${SOLUTION_FOLDER}`;
     const running = session.start({
-      argv: [...this.#built.argv(session.workspace, this.#limits.memoryBytes), ...request.args],
+      argv: [...this.#built.argv(root, this.#limits.memoryBytes), ...request.args],
       env: this.#built.env,
+      cwd: root,
       workspace: allowFileWriting ? 'writable' : 'read-only',
       limits: commandLimits(this.#limits, this.#built.pids),
       stdin: request.stdin,
@@ -73,7 +77,7 @@ export class SolutionRoom {
     const session = await this.#sandbox.open(this.#sessionLimits);
     try {
       await session.put(this.#copy);
-      if (files.length > 0) await session.put(files);
+      if (files.length > 0) await putBelow(session, SOLUTION_FOLDER, files);
       return session;
     } catch (error) {
       await session.close();
@@ -82,7 +86,7 @@ export class SolutionRoom {
   }
 
   async #copyBuilt(): Promise<ProgramFile[]> {
-    const files = await collectFiles(this.#session, ['.'], MAX_BUILT_BYTES);
+    const files = await collectFiles(this.#session, [SOLUTION_FOLDER], MAX_BUILT_BYTES);
     // Modes do not come out of a guest; a script that is executable does no harm.
     return [...files].map(([path, content]) => ({ path, content, executable: true }));
   }

@@ -32,7 +32,7 @@ const submissionKeys = {
   ...requirementKeys,
   language: z.string().optional(),
   entrypoint: z.string().optional(),
-  authors: z.unknown(),
+  authors: z.unknown().optional(),
   model_solution: z.boolean().optional(),
 };
 /** Every key that is not the submission's own is a pattern of tests. */

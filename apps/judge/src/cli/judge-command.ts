@@ -1,0 +1,77 @@
+/** `skein-judge judge PACKAGE FILE...`: one submission, test by test. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { SkeinError } from '@skein/api';
+import type { JudgeEvent } from '../judging/events.ts';
+import { judge } from '../judging/judge.ts';
+import { machineCeilings, refuseDishonourable } from '../judging/limits.ts';
+import { mebibytes, seconds, VERDICT_NAMES } from '../judging/verdict.ts';
+import type { ProgramFile } from '../package/problem.ts';
+import { timeLimitOf } from '../verify/verify.ts';
+import { withPackage } from './open-package.ts';
+import type { CommandOptions, Terminal } from './run.ts';
+import { withSandbox } from './sandboxes.ts';
+
+export async function runJudge(
+  operands: readonly string[],
+  options: CommandOptions,
+  { stdout, signal }: Terminal,
+): Promise<number> {
+  const [path, ...names] = operands;
+  if (path === undefined || names.length === 0) {
+    throw new SkeinError(
+      'SUBMISSION_INVALID',
+      'judge: name a problem package and the files to judge.',
+    );
+  }
+  const files = await Promise.all(names.map(readSubmitted));
+  return withSandbox(options, (sandbox) =>
+    withPackage(path, async (problem) => {
+      refuseDishonourable(problem, machineCeilings());
+      const timeMs = await timeLimitOf(problem, sandbox, { signal });
+      const submission = { files, language: options.language };
+      const events = judge(submission, problem, sandbox, { timeMs, signal });
+      for (;;) {
+        const step = await events.next();
+        if (step.done === true) return step.value.verdict === 'AC' ? 0 : 1;
+        stdout.write(options.json ? `${JSON.stringify(step.value)}\n` : lineOf(step.value));
+      }
+    }),
+  );
+}
+
+async function readSubmitted(path: string): Promise<ProgramFile> {
+  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new SkeinError('SUBMISSION_INVALID', `${path} cannot be read: ${error.code}.`);
+  });
+  return { path: basename(path), content: new Uint8Array(content), executable: false };
+}
+
+function lineOf(event: JudgeEvent): string {
+  switch (event.type) {
+    case 'compiling':
+      return `compiling (${event.language})\n`;
+    case 'compiled':
+      return event.output === '' ? '' : `${event.output}\n`;
+    case 'test-started':
+      return '';
+    case 'test': {
+      const { name, verdict, reason, usage, score } = event.result;
+      const points = score === undefined ? '' : `, ${Number(score.toFixed(2))} points`;
+      const numbers = `${seconds(usage.cpuMs)}, ${mebibytes(usage.memoryBytes)} MiB${points}`;
+      return `${verdict.padEnd(3)} ${name} (${numbers})${verdict === 'AC' ? '' : `: ${reason}`}\n`;
+    }
+    case 'group': {
+      const { name, score, maxScore, skipped } = event.result;
+      if (score === undefined) return '';
+      const most = maxScore === undefined ? '' : ` of ${maxScore}`;
+      return `    ${name}: ${Number(score.toFixed(2))}${most} points${skipped ? ' (not run)' : ''}\n`;
+    }
+    case 'verdict': {
+      const { verdict, reason, score, compileOutput } = event.judgement;
+      const points = score === undefined ? '' : `, ${Number(score.toFixed(2))} points`;
+      const output = verdict === 'CE' ? `${compileOutput}\n` : '';
+      return `${output}${VERDICT_NAMES[verdict]}${points}${reason === '' ? '' : `: ${reason}`}\n`;
+    }
+  }
+}

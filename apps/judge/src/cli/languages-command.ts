@@ -1,0 +1,31 @@
+/** `skein-judge languages`: every language, and what is missing for those that cannot be judged. */
+import { LANGUAGES } from '../languages/languages.ts';
+import type { CommandOptions, Terminal } from './run.ts';
+import { withSandbox } from './sandboxes.ts';
+
+export async function runLanguages(
+  _operands: readonly string[],
+  options: CommandOptions,
+  { stdout }: Terminal,
+): Promise<number> {
+  return withSandbox(options, async (sandbox) => {
+    const rows = LANGUAGES.map(({ code, name, extensions }) => {
+      const toolchain = sandbox.toolchains.get(code);
+      return { code, name, extensions, ...(toolchain ?? { available: false }) };
+    });
+    if (options.json) {
+      stdout.write(`${JSON.stringify({ driver: sandbox.driver.name, languages: rows })}\n`);
+      return 0;
+    }
+    stdout.write(`sandbox: ${sandbox.driver.name}\n`);
+    for (const { code, name } of rows) {
+      const toolchain = sandbox.toolchains.get(code);
+      const state =
+        toolchain?.available === true
+          ? toolchain.version
+          : `missing: install ${toolchain?.debianPackage ?? name} in the sandbox’s image`;
+      stdout.write(`${code.padEnd(12)} ${name.padEnd(12)} ${state}\n`);
+    }
+    return 0;
+  });
+}

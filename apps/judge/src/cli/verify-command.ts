@@ -1,0 +1,89 @@
+/** `skein-judge verify PACKAGE...`: a line per finding as it is found, and a summary. */
+import { SkeinError } from '@skein/api';
+import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
+import { machineCeilings, refuseDishonourable } from '../judging/limits.ts';
+import { mebibytes, seconds } from '../judging/verdict.ts';
+import type { Problem } from '../package/problem.ts';
+import type { CheckReport, ExampleReport, VerifyEvent, VerifyReport } from '../verify/report.ts';
+import { verify } from '../verify/verify.ts';
+import { withPackage } from './open-package.ts';
+import type { CommandOptions, Terminal } from './run.ts';
+import { withSandbox } from './sandboxes.ts';
+
+export async function runVerify(
+  paths: readonly string[],
+  options: CommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  if (paths.length === 0) {
+    throw new SkeinError('PROBLEM_INVALID', 'verify: name at least one problem package.');
+  }
+  return withSandbox(options, async (sandbox) => {
+    let ok = true;
+    for (const path of paths) {
+      const report = await withPackage(path, (problem) =>
+        verifyOne(problem, sandbox, options, terminal),
+      );
+      ok &&= report.ok;
+    }
+    return ok ? 0 : 1;
+  });
+}
+
+async function verifyOne(
+  problem: Problem,
+  sandbox: JudgeSandbox,
+  { json }: CommandOptions,
+  { stdout, signal }: Terminal,
+): Promise<VerifyReport> {
+  refuseDishonourable(problem, machineCeilings());
+  if (!json) stdout.write(`${problem.shortName}\n`);
+  const events = verify(problem, sandbox, { signal });
+  for (;;) {
+    const step = await events.next();
+    if (step.done === true) return step.value;
+    stdout.write(json ? `${JSON.stringify(step.value)}\n` : lineOf(step.value));
+  }
+}
+
+function lineOf(event: VerifyEvent): string {
+  switch (event.type) {
+    case 'input':
+      return event.check.ok ? '' : failed('input', event.check);
+    case 'output':
+      return event.check.ok ? '' : failed('output', event.check);
+    case 'example-started':
+      return '';
+    case 'time-limit':
+      return `  time limit ${seconds(event.ms)}${event.inferred ? ' (from the examples)' : ''}\n`;
+    case 'example':
+      return exampleLine(event.report);
+    case 'report':
+      return summary(event.report);
+  }
+}
+
+function failed(what: string, check: CheckReport): string {
+  return `  FAIL ${what} ${check.name}: ${check.message}\n`;
+}
+
+function exampleLine(report: ExampleReport): string {
+  if (report.notRun) return `  skip ${report.name}: ${report.reason}\n`;
+  const mark = report.problems.length === 0 ? 'ok  ' : 'FAIL';
+  const score = report.score === undefined ? '' : ` ${Number(report.score.toFixed(2))} points,`;
+  const numbers = `${seconds(report.cpuMs)}, ${mebibytes(report.memoryBytes)} MiB`;
+  const at = report.failingTest === undefined ? '' : ` at ${report.failingTest}`;
+  const head = `  ${mark} ${report.name}: ${report.verdict ?? 'not judged'}${at},${score} ${numbers}\n`;
+  return head + report.problems.map((problem) => `         ${problem}\n`).join('');
+}
+
+function summary(report: VerifyReport): string {
+  const good = report.inputs.filter((check) => check.ok).length;
+  const lines = [
+    `  ${good} of ${report.inputs.length} inputs are as the input validators want them\n`,
+    ...report.problems.map((problem) => `  FAIL ${problem}\n`),
+    ...report.warnings.map((warning) => `  warning: ${warning}\n`),
+    `  ${report.ok ? 'The package is in order.' : 'The package is not in order.'}\n`,
+  ];
+  return lines.join('');
+}

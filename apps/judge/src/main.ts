@@ -1,0 +1,24 @@
+/** The entry of the `skein-judge` command. */
+import { enableCompileCache } from 'node:module';
+
+enableCompileCache();
+const { runCommandLine } = await import('./cli/run.ts');
+
+const abort = new AbortController();
+// The first signal ends the work and closes the sandboxes; a second one ends the process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (abort.signal.aborted) process.exit(130);
+    abort.abort();
+  });
+}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+});
+
+const { stdout, stderr } = process;
+process.exitCode = await runCommandLine(process.argv.slice(2), {
+  stdout,
+  stderr,
+  signal: abort.signal,
+});
