@@ -52,6 +52,8 @@ const commands = [
   'docs/guide/compositions.md',
   'docs/guide/operating.md',
   'examples/ocr/README.md',
+  'docs/guide/training.md',
+  'examples/wdbc/README.md',
 ].flatMap(commandsOf);
 const isSkipped = ({ line }: Command): boolean => SKIPPED.some(([pattern]) => pattern.test(line));
 
@@ -130,7 +132,9 @@ describe('the commands of the documentation', () => {
     ({ line }) => {
       const here = line
         .replaceAll('http://127.0.0.1:4700', node.url)
-        .replaceAll(/\bmodel(-v2)?\.onnx/g, (file) => join(folder, file))
+        .replaceAll(/\b(model(-v2)?\.onnx|trained\.onnx|curves\.svg)/g, (file) =>
+          join(folder, file),
+        )
         .replaceAll(
           'mean.composition.ts',
           join(root, 'examples/ocr/mean.composition.test-copy.ts'),

@@ -62,16 +62,16 @@ export const train = defineCommand({
     deploy: text('NAME', 'Serve the result under this name.'),
     server: connectionOptions.server,
     key: connectionOptions.key,
-    dataFolder: text('FOLDER', 'Where runs are kept (or SKEIN_DATA; default .skein).', {
+    folder: text('FOLDER', 'Where runs are kept (or SKEIN_DATA; default .skein).', {
       completes: 'folder',
     }),
   },
   async run(
     context,
-    { file, config, resume, name, out, deploy, server, key, dataFolder, ...choices },
+    { file, config, resume, name, out, deploy, server, key, folder, ...choices },
   ): Promise<Trained> {
     const began = performance.now();
-    const options: ConnectionChoice = { server, key, data: dataFolder };
+    const options: ConnectionChoice = { server, key, data: folder };
     const flags = flagsOf(choices, file, name);
     // A node that is not there is better missed now than after hours of training.
     if (deploy !== undefined) await (await connect(context, options)).client.getNode();
