@@ -6,29 +6,17 @@
  * can be held then depends on the control group that is delegated to the user.
  */
 import { spawnSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { normalize } from 'node:path/posix';
+import { mkdirSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
-import type { ControlGroups } from '../cgroup/contract.ts';
-import { openControlGroups } from '../cgroup/open.ts';
-import type {
-  Availability,
-  Enforcement,
-  SandboxDriver,
-  SandboxSession,
-  SessionOptions,
-} from '../contract.ts';
+import type { Availability, Enforcement, SandboxDriver, SandboxSession } from '../contract.ts';
 import { enforcementOf } from '../enforcement.ts';
-import { startLauncher, type Launcher } from '../launcher/launcher.ts';
+import { openLaunchHost, type LaunchHost } from '../launch-host.ts';
 import { refuseUnsupported } from '../limits.ts';
+import { probe, PROBE_LIMITS } from '../probe.ts';
 import { seccompFilter } from '../seccomp/filter.ts';
-import { makeRunFolder } from '../run-folder.ts';
-import { hold } from './holder.ts';
-import { hostRoot, imageRoot, kernelOptions } from './root.ts';
-import { createSession } from './session.ts';
+import { openSession } from './open-session.ts';
 import { copySettings } from './settings.ts';
+import { explainFailure, missingProgram, type Unavailable } from './unavailable.ts';
 
 export interface BubblewrapOptions {
   /** How many launched processes wait for a command. */
@@ -37,177 +25,81 @@ export interface BubblewrapOptions {
   readonly image?: string | undefined;
 }
 
-/** What a driver has, once it was found to be available. */
-interface Running {
-  readonly groups: ControlGroups | undefined;
-  readonly launcher: Launcher;
-  readonly folder: string;
+/** The driver once it was tried. */
+interface Opened {
+  readonly available: true;
+  readonly version: string;
   readonly enforcement: Enforcement;
+  readonly host: LaunchHost;
 }
 
-/** User ids that nobody has: above those of containers, below 2³¹. One by chance for each session. */
-const FIRST_UID = 1_880_000_000;
-const LAST_UID = 2_147_000_000;
+const ROOT = process.getuid?.() === 0;
 
 export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): SandboxDriver {
-  const root = process.getuid?.() === 0;
   const sessions = new Set<SandboxSession>();
-  let running: Promise<Running | Extract<Availability, { available: false }>> | undefined;
-  let version = '';
+  let opened: Promise<Opened | Unavailable> | undefined;
   let closed = false;
 
-  const start = async (): Promise<Running | Extract<Availability, { available: false }>> => {
+  async function open(): Promise<Opened | Unavailable> {
     const missing = missingProgram();
     if (missing !== undefined) return missing;
-    version = spawnSync('bwrap', ['--version'], { encoding: 'utf8' }).stdout.trim();
-    const here = await openControlGroups();
-    const folder = await makeRunFolder();
-    const seccomp = `${folder}/seccomp`;
-    writeFileSync(seccomp, seccompFilter(process.arch === 'arm64' ? 'arm64' : 'x64'));
-    mkdirSync(`${folder}/mounts`, { mode: 0o711 });
-    copySettings(`${folder}/etc`);
-    const launcher = startLauncher({
-      groups: here.groups,
-      seccomp,
-      within: ownNamespaces(root),
+    const host = await openLaunchHost({
+      within: ownNamespaces(),
+      seccomp: seccompFilter(process.arch === 'arm64' ? 'arm64' : 'x64'),
       parked: warm,
     });
-    const enforcement = enforcementOf(here, 'bubblewrap');
-    return { groups: here.groups, launcher, folder, enforcement };
-  };
+    try {
+      mkdirSync(`${host.folder}/mounts`, { mode: 0o711 });
+      copySettings(`${host.folder}/etc`);
+      const limits = PROBE_LIMITS;
+      const trial = await openSession(host, {
+        mounts: [],
+        limits,
+        network: 'none',
+        untrusted: true,
+      });
+      const enforcement = await probe(trial, enforcementOf(host.groups, 'bubblewrap'));
+      await trial.close();
+      const version = spawnSync('bwrap', ['--version'], { encoding: 'utf8' }).stdout.trim();
+      return { available: true, version, enforcement, host };
+    } catch (error) {
+      await host.close();
+      return explainFailure(error instanceof Error ? error.message : String(error));
+    }
+  }
 
-  const driver: SandboxDriver = {
+  return {
     name: 'bubblewrap',
-    async availability() {
-      const state = await (running ??= start());
-      return 'reason' in state
-        ? state
-        : { available: true, version, enforcement: state.enforcement };
+    async availability(): Promise<Availability> {
+      const state = await (opened ??= open());
+      if (!state.available) return state;
+      const { available, version, enforcement } = state;
+      return { available, version, enforcement };
     },
     async open(options) {
-      if (closed) throw new SkeinError('SANDBOX_UNAVAILABLE', 'The driver bubblewrap is closed.');
-      const state = await (running ??= start());
-      if ('reason' in state) {
-        throw new SkeinError(
-          'SANDBOX_UNAVAILABLE',
-          `The driver bubblewrap cannot be used here: ${state.reason}. ${state.fix}`,
-        );
+      const state = closed ? undefined : await (opened ??= open());
+      if (state?.available !== true) {
+        const why = state === undefined ? 'it is closed' : `${state.reason}. ${state.fix}`;
+        throw new SkeinError('SANDBOX_UNAVAILABLE', `The driver bubblewrap cannot be used: ${why}`);
       }
       refuseUnsupported('bubblewrap', state.enforcement, options);
-      return await openSession(state, options);
+      const chosen = { ...options, image: options.image ?? image };
+      const session = await openSession(state.host, chosen, () => sessions.delete(session));
+      sessions.add(session);
+      return session;
     },
     async close() {
       closed = true;
       await Promise.allSettled([...sessions].map((session) => session.close()));
-      const state = await running;
-      if (state === undefined || 'reason' in state) return;
-      await state.launcher.close();
-      await state.groups?.close();
-      await rm(state.folder, { recursive: true, force: true });
+      const state = await opened;
+      if (state?.available === true) await state.host.close();
     },
   };
-
-  async function openSession(
-    { launcher, folder }: Running,
-    options: SessionOptions,
-  ): Promise<SandboxSession> {
-    const uid = root ? randomInt(FIRST_UID, LAST_UID) : undefined;
-    const mounts = `${folder}/mounts`;
-    const rootImage = options.image ?? image;
-    const shown = options.mounts.map(({ source, target }, index) => {
-      checkMount(source, target);
-      return { source, target, name: String(index) };
-    });
-    const { diskBytes, memoryBytes } = options.limits;
-    const kernel = kernelOptions(Math.min(diskBytes, memoryBytes));
-    const trustedRoot = [...hostRoot(`${folder}/etc`), ...kernel];
-    const guestRoot = [
-      ...(rootImage === undefined
-        ? hostRoot(`${folder}/etc`)
-        : imageRoot(rootImage, `${mounts}/show/image`)),
-      ...kernel,
-      ...shown.flatMap(({ name, target }) => ['--ro-bind', `${mounts}/show/${name}`, target]),
-    ];
-    const holder = await hold(await launcher.take(), {
-      folder: mounts,
-      diskBytes,
-      owner: uid,
-      shown: [...shown, ...(rootImage === undefined ? [] : [{ source: rootImage, name: 'image' }])],
-    });
-    const session = createSession({
-      launcher,
-      holder,
-      options,
-      folder: mounts,
-      guestRoot,
-      trustedRoot,
-      uid,
-      onClose: () => void sessions.delete(session),
-    });
-    sessions.add(session);
-    return session;
-  }
-  return driver;
 }
 
 /** The launcher is process 1 of its own name space; without root, in a user name space where it is root. */
-function ownNamespaces(root: boolean): string[] {
-  const user = root ? [] : ['--user', '--map-root-user'];
-  return [
-    'unshare',
-    ...user,
-    '--mount',
-    '--propagation',
-    'slave',
-    '--pid',
-    '--mount-proc',
-    '--fork',
-    '--kill-child=KILL',
-  ];
-}
-
-/** A mount must not hide what the driver itself mounts. @throws SkeinError REQUEST_INVALID. */
-function checkMount(source: string, target: string): void {
-  for (const path of [source, target]) {
-    if (
-      !path.startsWith('/') ||
-      path.includes('\0') ||
-      (path !== '/' && normalize(path) !== path)
-    ) {
-      throw new SkeinError(
-        'REQUEST_INVALID',
-        `${JSON.stringify(path)} is not an absolute, normalised path for a mount`,
-      );
-    }
-  }
-  if (/^\/(proc|dev|sys|workspace)?(\/|$)/.test(target) && target.split('/').length <= 2) {
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `Nothing can be mounted at ${target}; choose a folder of its own`,
-    );
-  }
-}
-
-function missingProgram(): Extract<Availability, { available: false }> | undefined {
-  if (process.platform !== 'linux') {
-    return {
-      available: false,
-      reason: `${process.platform} has no name spaces`,
-      fix: 'Use Docker there.',
-    };
-  }
-  for (const [program, debian] of [
-    ['bwrap', 'bubblewrap'],
-    ['unshare', 'util-linux'],
-    ['nsenter', 'util-linux'],
-    ['tar', 'tar'],
-  ] as const) {
-    if (spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0) continue;
-    return {
-      available: false,
-      reason: `${program} is not installed`,
-      fix: `Install it: sudo apt-get install ${debian}`,
-    };
-  }
-  return undefined;
+function ownNamespaces(): string[] {
+  const user = ROOT ? [] : ['--user', '--map-root-user'];
+  const mounts = ['--mount', '--propagation', 'slave'];
+  return ['unshare', ...user, ...mounts, '--pid', '--mount-proc', '--fork', '--kill-child=KILL'];
 }

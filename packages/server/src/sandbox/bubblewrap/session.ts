@@ -9,15 +9,15 @@ import { SkeinError } from '@skein/api';
 import type {
   Command,
   CollectedFile,
+  NetworkPolicy,
   RunningCommand,
   SandboxSession,
-  SessionOptions,
 } from '../contract.ts';
 import { collectFiles } from '../archive/collect.ts';
 import { archiveOf } from '../archive/write.ts';
 import type { Launcher } from '../launcher/launcher.ts';
 import type { Slot } from '../launcher/slot.ts';
-import { allLimits, tightened, type AllLimits } from '../limits.ts';
+import { tightened, type AllLimits } from '../limits.ts';
 import { runToEnd, startCommand, type Launch } from '../command.ts';
 import type { Holder } from './holder.ts';
 
@@ -40,9 +40,10 @@ const TRUSTED_MEMORY_BYTES = 256 << 20;
 export interface SessionParts {
   readonly launcher: Launcher;
   readonly holder: Holder;
-  readonly options: SessionOptions;
-  /** The driver's folder, where the holder's mounts are. */
-  readonly folder: string;
+  readonly limits: AllLimits;
+  readonly network: NetworkPolicy;
+  /** The folder in which the holder's mounts are. */
+  readonly held: string;
   /** Options for a guest's root, and for that of our own programs. */
   readonly guestRoot: readonly string[];
   readonly trustedRoot: readonly string[];
@@ -52,8 +53,7 @@ export interface SessionParts {
 }
 
 export function createSession(parts: SessionParts): SandboxSession {
-  const { launcher, holder, options, folder, uid } = parts;
-  const sessionLimits = allLimits(options.limits);
+  const { launcher, holder, limits: sessionLimits, held, uid } = parts;
   const running = new Set<RunningCommand>();
   let closing: Promise<void> | undefined;
 
@@ -65,10 +65,10 @@ export function createSession(parts: SessionParts): SandboxSession {
   ): RunningCommand {
     if (closing !== undefined) throw new Error('the session is closed');
     const bwrap = [
-      ...isolation(options),
+      ...isolation(parts.network),
       ...capabilities.flatMap((name) => ['--cap-add', name]),
       ...root,
-      ...disk(command, `${folder}/disk`, limits),
+      ...disk(command, `${held}/disk`, limits),
       ...environment(command),
       '--chdir',
       command.cwd ?? WORKSPACE,
@@ -167,7 +167,7 @@ export function createSession(parts: SessionParts): SandboxSession {
   };
 }
 
-function isolation({ network }: SessionOptions): string[] {
+function isolation(network: NetworkPolicy): string[] {
   return [
     '--unshare-user',
     '--unshare-ipc',

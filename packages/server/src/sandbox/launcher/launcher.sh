@@ -25,6 +25,10 @@ seccomp=$2
 newline='
 '
 
+limit() {
+  [ "$2" = unlimited ] || ulimit "$1" "$2"
+}
+
 slot() {
   for group in $groups; do
     echo 0 > "$group/$1/cgroup.procs" || return 1
@@ -71,7 +75,7 @@ slot() {
     count=$((count - 1))
   done
   ulimit -c 0
-  ulimit -f "$file_blocks" && ulimit -s "$stack" && ulimit -t "$cpu" && ulimit -n "$files" || return 1
+  limit -f "$file_blocks" && limit -s "$stack" && limit -t "$cpu" && limit -n "$files" || return 1
   exec 7<&0 <&4 >&6 2>&8
   exec 4<&7 6>&- 7<&- 8>&-
   exec "$@"

@@ -95,9 +95,9 @@ function assemble(
   let removed: Promise<void> | undefined;
   const exitStatus = (): Promise<number> => (status ??= shell.reap(name));
   const kill = (): void => {
-    group?.kill();
-    // Until it is reaped, the process id is its own.
-    if (status === undefined && !shell.gone) process.kill(hostPid, 'SIGKILL');
+    // Its process id may be somebody else's soon after it ended; its group never is.
+    if (group !== undefined) group.kill();
+    else if (!pipes.status.ended) tryKill(hostPid);
   };
   const remove = async (): Promise<void> => {
     kill();
@@ -124,4 +124,12 @@ function assemble(
     kill,
     remove: () => (removed ??= remove()),
   };
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
 }

@@ -2,6 +2,8 @@
 import type { Readable } from 'node:stream';
 
 export interface Lines {
+  /** Whether nothing more comes. */
+  readonly ended: boolean;
   /** The next line without its end; undefined when the stream has ended. */
   next(): Promise<string | undefined>;
 }
@@ -25,6 +27,9 @@ export function readLines(stream: Readable): Lines {
   stream.on('close', finish);
   stream.on('error', finish);
   return {
+    get ended() {
+      return ended;
+    },
     async next() {
       while (lines.length === 0 && !ended) {
         await new Promise<void>((resolve) => {

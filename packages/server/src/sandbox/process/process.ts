@@ -5,39 +5,37 @@
  * groups can limit and count is limited and counted, and every process of a command is killed with
  * it; without control groups, those of its process group.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { release } from 'node:os';
 import { SkeinError } from '@skein/api';
 import { collectFiles } from '../archive/collect.ts';
 import { archiveOf } from '../archive/write.ts';
-import type { ControlGroups } from '../cgroup/contract.ts';
-import { openControlGroups } from '../cgroup/open.ts';
 import { runToEnd, startCommand, type Launch } from '../command.ts';
 import type {
   Availability,
   Command,
   CollectedFile,
   Enforcement,
+  Limits,
   RunningCommand,
   SandboxDriver,
   SandboxSession,
   SessionOptions,
 } from '../contract.ts';
 import { enforcementOf } from '../enforcement.ts';
-import { startLauncher, type Launcher } from '../launcher/launcher.ts';
+import { openLaunchHost, type LaunchHost } from '../launch-host.ts';
 import type { Slot } from '../launcher/slot.ts';
 import { allLimits, refuseUnsupported, tightened, type AllLimits } from '../limits.ts';
-import { makeRunFolder } from '../run-folder.ts';
+import { probe, PROBE_LIMITS } from '../probe.ts';
 
 export interface ProcessOptions {
   /** How many launched processes wait for a command. */
   readonly warm?: number;
 }
 
-interface Running {
-  readonly groups: ControlGroups | undefined;
-  readonly launcher: Launcher;
-  readonly folder: string;
+interface Opened {
+  readonly host: LaunchHost;
   readonly enforcement: Enforcement;
 }
 
@@ -51,60 +49,43 @@ exec 7>&2 2> /dev/null
 ( exec "$@" 2>&7 3>&- 4<&- 5<&- 7>&- )
 echo "exit $?" >&3`;
 
-/** Not enforced, so not to be asked for. */
-const OPEN_FILES = 1024;
-
 export function createProcessSandbox({ warm = 1 }: ProcessOptions = {}): SandboxDriver {
   const sessions = new Set<SandboxSession>();
-  let running: Promise<Running> | undefined;
+  let opened: Promise<Opened> | undefined;
   let count = 0;
   let closed = false;
 
-  const start = async (): Promise<Running> => {
-    const here = await openControlGroups();
-    const folder = await makeRunFolder();
-    const nothing = `${folder}/none`;
-    writeFileSync(nothing, '');
-    const launcher = startLauncher({ groups: here.groups, seccomp: nothing, parked: warm });
-    return { groups: here.groups, launcher, folder, enforcement: enforcementOf(here, 'process') };
-  };
+  async function open(): Promise<Opened> {
+    const host = await openLaunchHost({ within: [], seccomp: new Uint8Array(), parked: warm });
+    const trial = openSession(host, '0', PROBE_LIMITS);
+    const enforcement = await probe(trial, enforcementOf(host.groups, 'process'));
+    await trial.close();
+    return { host, enforcement };
+  }
 
   return {
     name: 'process',
     async availability(): Promise<Availability> {
-      if (process.platform === 'win32') {
-        return {
-          available: false,
-          reason: 'Windows has no process groups',
-          fix: 'Use Docker there.',
-        };
+      if (process.platform !== 'linux') {
+        return { available: false, reason: 'The driver needs /proc of Linux', fix: 'Use Docker.' };
       }
-      const { enforcement } = await (running ??= start());
-      return { available: true, version: process.platform, enforcement };
+      const { enforcement } = await (opened ??= open());
+      return { available: true, version: release(), enforcement };
     },
     async open(options) {
       if (closed) throw new SkeinError('SANDBOX_UNAVAILABLE', 'The driver process is closed.');
-      const state = await (running ??= start());
-      refuseUnsupported('process', state.enforcement, options);
+      const { host, enforcement } = await (opened ??= open());
+      refuseUnsupported('process', enforcement, options);
       refuseRoot(options);
-      const workspace = `${state.folder}/${++count}`;
-      mkdirSync(workspace, { mode: 0o700 });
-      const session = createSession(
-        state.launcher,
-        workspace,
-        options,
-        () => void sessions.delete(session),
-      );
+      const name = String(++count);
+      const session = openSession(host, name, options.limits, () => sessions.delete(session));
       sessions.add(session);
       return session;
     },
     async close() {
       closed = true;
       await Promise.allSettled([...sessions].map((session) => session.close()));
-      const state = await running;
-      await state?.launcher.close();
-      await state?.groups?.close();
-      if (state !== undefined) await rm(state.folder, { recursive: true, force: true });
+      await (await opened)?.host.close();
     },
   };
 }
@@ -124,13 +105,15 @@ function refuseRoot({ image, mounts }: SessionOptions): void {
   );
 }
 
-function createSession(
-  launcher: Launcher,
-  workspace: string,
-  options: SessionOptions,
-  onClose: () => void,
+function openSession(
+  { launcher, folder }: LaunchHost,
+  name: string,
+  limits: Limits,
+  onClose: () => void = () => undefined,
 ): SandboxSession {
-  const sessionLimits = allLimits(options.limits);
+  const workspace = `${folder}/${name}`;
+  mkdirSync(workspace, { mode: 0o700 });
+  const sessionLimits = allLimits(limits);
   const running = new Set<RunningCommand>();
   let closing: Promise<void> | undefined;
 
@@ -162,9 +145,9 @@ function createSession(
           ],
           rlimits: {
             fileBytes: limits.fileBytes,
-            stackBytes: 8 << 20,
+            stackBytes: Infinity,
             cpuSeconds: limits.cpuMs / 1000 + 1,
-            openFiles: OPEN_FILES,
+            openFiles: Infinity,
           },
         },
         status: () => statusOf(slot),

@@ -1,0 +1,78 @@
+/** Opens a session: checks what it shows, chooses its user, and has its files held. */
+import { randomInt } from 'node:crypto';
+import { totalmem } from 'node:os';
+import { normalize } from 'node:path/posix';
+import { SkeinError } from '@skein/api';
+import type { Mount, SandboxSession, SessionOptions } from '../contract.ts';
+import type { LaunchHost } from '../launch-host.ts';
+import { allLimits } from '../limits.ts';
+import { hold } from './holder.ts';
+import { hostRoot, imageRoot, kernelOptions } from './root.ts';
+import { createSession } from './session.ts';
+
+/** User ids that nobody has: above those of containers, below 2³¹. One by chance for each session. */
+const FIRST_UID = 1_880_000_000;
+const LAST_UID = 2_147_000_000;
+
+const ROOT = process.getuid?.() === 0;
+
+/** @throws SkeinError REQUEST_INVALID, SANDBOX_IMAGE_UNKNOWN, SANDBOX_UNSUPPORTED. */
+export async function openSession(
+  { launcher, folder }: LaunchHost,
+  options: SessionOptions,
+  onClose: () => void = () => undefined,
+): Promise<SandboxSession> {
+  const { image, mounts } = options;
+  mounts.forEach(checkMount);
+  const asked = allLimits(options.limits);
+  // A tmpfs without a bound is a bound of the machine.
+  const limits = { ...asked, diskBytes: Math.min(asked.diskBytes, totalmem()) };
+  const held = `${folder}/mounts`;
+  const kernel = kernelOptions(Math.min(limits.diskBytes, limits.memoryBytes));
+  const trustedRoot = [...hostRoot(`${folder}/etc`), ...kernel];
+  const programs =
+    image === undefined ? hostRoot(`${folder}/etc`) : imageRoot(image, `${held}/show/image`);
+  const shown = mounts.map(({ source }, index) => ({ source, name: String(index) }));
+  const guestRoot = [
+    ...programs,
+    ...kernel,
+    ...mounts.flatMap(({ target }, index) => ['--ro-bind', `${held}/show/${index}`, target]),
+  ];
+  const uid = ROOT ? randomInt(FIRST_UID, LAST_UID) : undefined;
+  const holder = await hold(await launcher.take(), {
+    folder: held,
+    diskBytes: limits.diskBytes,
+    owner: uid,
+    shown: image === undefined ? shown : [...shown, { source: image, name: 'image' }],
+  });
+  const { network } = options;
+  return createSession({
+    launcher,
+    holder,
+    limits,
+    network,
+    held,
+    guestRoot,
+    trustedRoot,
+    uid,
+    onClose,
+  });
+}
+
+/** What the driver itself puts in place is not covered. @throws SkeinError REQUEST_INVALID. */
+function checkMount({ source, target }: Mount): void {
+  for (const path of [source, target]) {
+    if (!path.startsWith('/') || path.includes('\0') || normalize(path) !== path) {
+      throw new SkeinError(
+        'REQUEST_INVALID',
+        `${JSON.stringify(path)} is not an absolute, normalised path for a mount`,
+      );
+    }
+  }
+  if (/^\/((proc|dev|sys|tmp|workspace)(\/|$)|$)/.test(target)) {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `Nothing can be mounted at ${target}, which is the sandbox’s own; choose another folder`,
+    );
+  }
+}
