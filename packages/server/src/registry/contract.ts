@@ -13,7 +13,8 @@ export interface Registry {
     metadata: Record<string, string>,
   ): Promise<VersionRecord>;
   /**
-   * Records a composition module that lies on this machine; its digest is that of the module's file.
+   * Records a composition module that lies on this machine; its digest covers the module and the
+   * files that it imports by relative paths.
    * @throws SkeinError COMPOSITION_INVALID, FILE_UNREADABLE.
    */
   importComposition(

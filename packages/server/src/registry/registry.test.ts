@@ -25,7 +25,11 @@ async function open(root: string): Promise<ReturnType<typeof createRegistry>> {
       if (!(await readFile(path, 'utf8')).includes('composition')) {
         throw new SkeinError('COMPOSITION_INVALID', `${path} exports no composition.`);
       }
-      return { signature: { inputs: [], outputs: [] }, calls: ['detect', 'recognise'] };
+      return {
+        signature: { inputs: [], outputs: [] },
+        calls: ['detect', 'recognise'],
+        files: [path],
+      };
     },
   });
 }

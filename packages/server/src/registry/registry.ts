@@ -3,20 +3,21 @@
  * and what a crash leaves between two steps is an artifact without a version, which `removeOrphans`
  * takes away.
  */
-import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Name, SkeinError } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import type { ArtifactStore, State, VersionRecord } from '../state/contract.ts';
 import type { Registry } from './contract.ts';
 import { inspectFile } from './inspector.ts';
+import { digestOfModules, importsOf } from './module-files.ts';
 import { createSweeper } from './sweeper.ts';
 
 export interface CompositionDescription {
   readonly signature: Signature;
   /** Names of the deployments that it calls. */
   readonly calls: readonly string[];
+  /** Absolute paths of the files that it is made of, its own among them. */
+  readonly files: readonly string[];
 }
 
 export interface RegistryOptions {
@@ -32,9 +33,6 @@ export interface RegistryOptions {
   /** Imports the module outside this thread and reads what it exports. @throws SkeinError COMPOSITION_INVALID. */
   readonly describeComposition: (modulePath: string) => Promise<CompositionDescription>;
 }
-
-/** A module is code, not weights; something larger is a mistake. */
-const MAX_MODULE_BYTES = 16 * 1024 * 1024;
 
 export function createRegistry(options: RegistryOptions): Registry & {
   /** Removes artifacts that no version refers to, as a crash during an import leaves them. */
@@ -88,15 +86,24 @@ export function createRegistry(options: RegistryOptions): Registry & {
     async importComposition(model, modulePath, metadata) {
       checkName(model);
       const path = resolve(modulePath);
-      const { digest, sizeBytes } = await digestOfModule(path);
-      const { signature, calls } = await describeComposition(path);
+      // Before a thread is started for it: that there is something to read.
+      await digestOfModules(path, []);
+      const { signature, calls, files } = await describeComposition(path);
+      const imports = importsOf(path, files);
+      // It says what is looked at when the version is loaded; nobody else may.
+      const { imports: _, ...others } = metadata;
+      const { digest, sizeBytes } = await digestOfModules(path, imports);
       return state.addVersion({
         model,
         kind: 'composition',
         digest,
         sizeBytes,
         signature,
-        metadata: { ...(calls.length === 0 ? {} : { calls: calls.join(', ') }), ...metadata },
+        metadata: {
+          ...(calls.length === 0 ? {} : { calls: calls.join(', ') }),
+          ...others,
+          ...(imports.length === 0 ? {} : { imports: JSON.stringify(imports) }),
+        },
         modulePath: path,
       });
     },
@@ -106,11 +113,13 @@ export function createRegistry(options: RegistryOptions): Registry & {
 
     async pathOf(version) {
       if (version.modulePath === undefined) return artifacts.pathOf(version.digest);
-      const { digest } = await digestOfModule(version.modulePath);
+      const imports = recordedImports(version);
+      const { digest } = await digestOfModules(version.modulePath, imports);
       if (digest === version.digest) return version.modulePath;
+      const what = [version.modulePath, ...imports].join(' or ');
       throw new SkeinError(
         'COMPOSITION_INVALID',
-        `${version.modulePath} has changed since it became version ${version.version} of "${version.model}". Deploy it again as a new version.`,
+        `${what} has changed since it became version ${version.version} of "${version.model}". Deploy it again as a new version.`,
       );
     },
 
@@ -140,25 +149,8 @@ function checkName(model: string): void {
   }
 }
 
-async function digestOfModule(path: string): Promise<{ digest: string; sizeBytes: number }> {
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_MODULE_BYTES) {
-      throw new SkeinError('COMPOSITION_INVALID', `${path} has ${size} bytes; that is no module.`);
-    }
-    const bytes = await readFile(path);
-    return {
-      digest: createHash('sha256').update(bytes).digest('hex'),
-      sizeBytes: bytes.byteLength,
-    };
-  } catch (error) {
-    if (error instanceof SkeinError) throw error;
-    throw new SkeinError(
-      'FILE_UNREADABLE',
-      `${path} cannot be read: ${(error as Error).message}.`,
-      {
-        cause: error,
-      },
-    );
-  }
+/** As the version remembers them. */
+function recordedImports({ metadata }: VersionRecord): readonly string[] {
+  const { imports } = metadata;
+  return imports === undefined ? [] : (JSON.parse(imports) as string[]);
 }

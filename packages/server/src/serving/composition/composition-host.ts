@@ -15,6 +15,8 @@ const GRACE_MS = 5_000;
 export interface CompositionInterface {
   readonly signature: Signature;
   readonly calls: readonly string[];
+  /** File URLs of what it is made of, its own module among them. */
+  readonly modules: readonly string[];
 }
 
 export interface HostOptions {

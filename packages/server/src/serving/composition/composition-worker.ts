@@ -7,6 +7,7 @@ import { SkeinError } from '@skein/api/errors';
 import type { TensorMap } from '@skein/onnx';
 import type { Composition, CompositionContext } from '../define-composition.ts';
 import { loadComposition } from './load-composition.ts';
+import { noteLocalModules } from './local-modules.ts';
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import { pack, unpack, type WireTensors } from '../tensor-transfer.ts';
 import { fromWireError, toWireError } from '../wire-error.ts';
@@ -123,7 +124,9 @@ function describe(thrown: unknown): string {
 
 try {
   const { moduleUrl, warm } = workerData as WorkerData;
+  const modules = noteLocalModules(moduleUrl);
   const composition = await loadComposition(moduleUrl);
+  modules.stop();
   if (warm) await composition.warm?.();
   port.on('message', (message: ToWorker) => receive(composition, message));
   const { inputs, outputs, calls } = composition;
@@ -132,7 +135,7 @@ try {
     signature: { inputs: typeof inputs; outputs: typeof outputs };
     calls: string[];
   };
-  post({ kind: 'ready', ...plain });
+  post({ kind: 'ready', ...plain, modules: [...modules.urls] });
 } catch (error) {
   post({ kind: 'invalid', message: error instanceof Error ? error.message : String(error) });
 }

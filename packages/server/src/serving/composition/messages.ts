@@ -23,7 +23,13 @@ export type ToWorker =
   | { readonly kind: 'refusal'; readonly call: number; readonly error: WireError };
 
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly signature: Signature; readonly calls: readonly string[] }
+  | {
+      readonly kind: 'ready';
+      readonly signature: Signature;
+      readonly calls: readonly string[];
+      /** File URLs of what it is made of, its own module among them. */
+      readonly modules: readonly string[];
+    }
   | { readonly kind: 'invalid'; readonly message: string }
   | { readonly kind: 'done'; readonly run: number; readonly outputs: WireTensors }
   | {

@@ -49,7 +49,7 @@ export async function startManagement(
       if (!(await readFile(path, 'utf8')).includes('defineComposition')) {
         throw new SkeinError('COMPOSITION_INVALID', `${path} exports no composition.`);
       }
-      return { signature: { inputs: [], outputs: [] }, calls: [] };
+      return { signature: { inputs: [], outputs: [] }, calls: [], files: [path] };
     },
   });
   const mode = options.access ?? 'open';
