@@ -1,0 +1,7 @@
+# Closes its standard streams and goes on.
+# expect: wall-limit cpu-limit
+import os, time
+for descriptor in range(3):
+    os.close(descriptor)
+while True:
+    time.sleep(100)
