@@ -26,6 +26,9 @@ const CHECKS = {
   'python3-moto': () => imports('moto') && imports('flask_cors'),
   chromium: () => existsSync('/usr/bin/chromium'),
   docker: () => runs('docker', 'version'),
+  'sandbox-image': () => runs('docker', 'image', 'inspect', 'skein-sandbox:minimal'),
+  'judge-image': () => runs('docker', 'image', 'inspect', 'skein-sandbox:judge'),
+  gcc: () => runs('gcc', '--version'),
   redis: () => runs('redis-server', '--version'),
   bubblewrap: () => runs('bwrap', '--version'),
   h2load: () => runs('h2load', '--version'),
@@ -33,10 +36,19 @@ const CHECKS = {
 
 export type Component = keyof typeof CHECKS;
 
+const PROVISION = '`npm run provision` installs it on Debian and Ubuntu';
+
+/** What provides a component that is no package. */
+const FIXES: Partial<Record<Component, string>> = {
+  'sandbox-image':
+    '`bash deploy/sandbox/base-image.sh minimal` builds it, as root, where Docker runs',
+  'judge-image': '`bash deploy/sandbox/base-image.sh judge` builds it, as root, where Docker runs',
+};
+
 /** Whether tests that need the component must be skipped here, and why. */
 export function requireComponent(name: Component): { skip: boolean; reason: string } {
   if (CHECKS[name]()) return { skip: false, reason: '' };
-  const reason = `${name} is not available here; \`npm run provision\` installs it on Debian and Ubuntu.`;
+  const reason = `${name} is not available here; ${FIXES[name] ?? PROVISION}.`;
   if (process.env['SKEIN_FORBID_SKIPS'] === '1') throw new Error(reason);
   process.stderr.write(`skipped: ${reason}\n`);
   return { skip: true, reason };
