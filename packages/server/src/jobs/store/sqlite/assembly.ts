@@ -11,12 +11,13 @@ import type { Turn } from './turn.ts';
 export function deliverPlaced(turn: Turn, room: Room): void {
   const { sql } = turn;
   const placed = sql.all<{ token: number; job: number }>(
-    'SELECT token, job FROM leases WHERE worker = ? AND delivered = 0 ORDER BY token LIMIT ?',
+    `SELECT token, job FROM attempts
+     WHERE worker = ? AND lease_until IS NOT NULL AND delivered = 0 ORDER BY token LIMIT ?`,
     room.offer.worker,
     room.places,
   );
   for (const { token, job } of placed) {
-    sql.run('UPDATE leases SET delivered = 1 WHERE token = ?', token);
+    sql.run('UPDATE attempts SET delivered = 1 WHERE token = ?', token);
     const row = rowBySeq(sql, job);
     occupy(room, row);
     room.claims.push(memberClaim(turn, row, token));

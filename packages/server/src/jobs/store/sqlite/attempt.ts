@@ -1,6 +1,6 @@
 /** An attempt: a lease on a job, under a token that fences off whoever held it before. */
 import type { Cause } from '../../contract.ts';
-import { saveRow, type JobRow } from './job-row.ts';
+import { saveStarted, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import type { Turn } from './turn.ts';
 
@@ -13,21 +13,16 @@ export function openAttempt(
   const { sql, now } = turn;
   row.attempts += 1;
   const token = sql.run(
-    'INSERT INTO attempts (job, number, worker, started_at) VALUES (?, ?, ?, ?)',
+    `INSERT INTO attempts (job, number, worker, started_at, lease_until, lease_ms, delivered)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
     row.seq,
     row.attempts,
     lease.worker,
     now,
-  ).lastId;
-  sql.run(
-    'INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL, ?)',
-    token,
-    row.seq,
-    lease.worker,
     now + lease.leaseMs,
     lease.leaseMs,
     lease.delivered ? 1 : 0,
-  );
+  ).lastId;
   row.token = token;
   row.started_at = now;
   row.rank = null;
@@ -36,7 +31,7 @@ export function openAttempt(
   row.reserved_by = null;
   row.reserved_until = null;
   move(turn, row, 'running', row.state);
-  saveRow(sql, row);
+  saveStarted(sql, row);
   return token;
 }
 
@@ -55,13 +50,10 @@ export function closeAttempt(
   const { sql, now } = turn;
   const { token } = row;
   if (token === null) return;
-  const lease = sql.get<{ worker: string }>(
-    'DELETE FROM leases WHERE token = ? RETURNING worker',
-    token,
-  );
-  sql.run(
-    `UPDATE attempts SET ended_at = ?, outcome = ?, message = ?, usage = ?
-     WHERE token = ? AND ended_at IS NULL`,
+  const attempt = sql.get<{ worker: string }>(
+    `UPDATE attempts SET lease_until = NULL, signal = NULL, ended_at = ?, outcome = ?, message = ?,
+       usage = ?
+     WHERE token = ? AND lease_until IS NOT NULL RETURNING worker`,
     now,
     outcome,
     message,
@@ -69,6 +61,7 @@ export function closeAttempt(
     token,
   );
   row.token = null;
-  if (tell && lease) turn.heard.news.push({ worker: lease.worker, news: { token, state: tell } });
+  if (tell && attempt)
+    turn.heard.news.push({ worker: attempt.worker, news: { token, state: tell } });
   turn.heard.queues.add(row.queue); // A place became free, perhaps of a tenant at its limit.
 }

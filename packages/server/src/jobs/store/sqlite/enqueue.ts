@@ -5,7 +5,7 @@ import { checkSpecs } from '../check-specs.ts';
 import { newJobId } from '../job-id.ts';
 import { laneClass, laneRank, millicores } from '../lane.ts';
 import { takeTokens } from '../rate-limit.ts';
-import { hasEnded, rowById, rowBySeq } from './job-row.ts';
+import { hasEnded, insertRow, rowById, rowBySeq, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import type { Sql } from './sql.ts';
 import { end, settle } from './transition.ts';
@@ -13,8 +13,11 @@ import type { Turn } from './turn.ts';
 
 type Given = JobSpec & { readonly id?: string };
 
-/** @returns the ids, in the order of the specs. */
-export function enqueue(turn: Turn, specs: readonly Given[]): string[] {
+/**
+ * @returns in the order of the specs the new rows that are as they will be, and the ids of jobs that
+ * are older or have consequences yet to come.
+ */
+export function enqueue(turn: Turn, specs: readonly Given[]): (JobRow | string)[] {
   checkSpecs(specs);
   const known = findRepeated(turn.sql, specs);
   const fresh = specs
@@ -44,8 +47,12 @@ export function enqueue(turn: Turn, specs: readonly Given[]): string[] {
     },
   }));
   checkCycles(accepted, batch);
-  for (const { id, spec } of accepted) insert(turn, id, spec, batch);
-  return ids.map((id) => id ?? '');
+  const made = new Map<string, JobRow>();
+  for (const { id, spec } of accepted) {
+    const row = insert(turn, id, spec, batch);
+    if (row.state === 'ready') made.set(id, row);
+  }
+  return ids.map((id = '') => made.get(id) ?? id);
 }
 
 /** @returns per index of a repeated spec: the id of the job that exists, or the earlier index of this call. */
@@ -78,7 +85,7 @@ interface Limits {
 }
 
 /** @throws SkeinError QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED. */
-function admit({ sql, now }: Turn, specs: readonly Given[]): void {
+function admit({ sql, now, unwritten }: Turn, specs: readonly Given[]): void {
   for (const queue of new Set(specs.map((spec) => spec.queue))) {
     sql.run('INSERT OR IGNORE INTO queues (queue) VALUES (?)', queue);
     const mode = sql.get<{ mode: string }>('SELECT mode FROM queues WHERE queue = ?', queue)?.mode;
@@ -90,7 +97,8 @@ function admit({ sql, now }: Turn, specs: readonly Given[]): void {
     sql.run('INSERT OR IGNORE INTO tenants (tenant) VALUES (?)', tenant);
     const limits = sql.get<Limits>('SELECT * FROM tenants WHERE tenant = ?', tenant);
     if (!limits) continue;
-    const { max_queued: most, jobs_per_second: rate, queued } = limits;
+    const { max_queued: most, jobs_per_second: rate } = limits;
+    const queued = limits.queued + (unwritten.tenants.get(tenant)?.queued ?? 0);
     if (most !== null && queued + theirs.length > most) {
       throw new SkeinError(
         'TENANT_QUOTA',
@@ -154,7 +162,7 @@ function checkCycles(
   );
 }
 
-function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>): void {
+function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>): JobRow {
   const { sql, now } = turn;
   const { id: _, ...kept } = spec;
   let waitsFor = 0;
@@ -183,34 +191,46 @@ function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>)
   const waitUntil = spec.notBefore !== undefined && spec.notBefore > now ? spec.notBefore : null;
   const simple =
     waitsFor === 0 && waitUntil === null && gang === null && spec.cacheKey === undefined;
-  const seq = sql.run(
-    `INSERT INTO jobs (id, spec, queue, tenant, grp, idempotency_key, cache_key, priority, millicores,
-       memory_bytes, lane, gang, gang_rank, state, enqueued_at, ready_at, waits_for, wait_until,
-       deadline, rank, attempts, failures)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
+  const unsaved: Omit<JobRow, 'seq'> = {
     id,
-    JSON.stringify(kept),
-    spec.queue,
-    spec.tenant,
-    spec.group ?? null,
-    spec.idempotencyKey ?? null,
-    spec.cacheKey ?? null,
-    spec.priority,
-    millicores(spec.resources.cores),
-    spec.resources.memoryBytes,
+    spec: JSON.stringify(kept),
+    queue: spec.queue,
+    tenant: spec.tenant,
+    grp: spec.group ?? null,
+    idempotency_key: spec.idempotencyKey ?? null,
+    cache_key: spec.cacheKey ?? null,
+    priority: spec.priority,
+    millicores: millicores(spec.resources.cores),
+    memory_bytes: spec.resources.memoryBytes,
     lane,
     gang,
-    spec.gang?.rank ?? null,
-    simple ? 'ready' : 'blocked',
-    now,
-    simple ? now : null,
-    waitsFor,
-    waitUntil,
-    spec.deadline ?? null,
-    simple ? laneRank(spec.priority, now) : null,
-  ).lastId;
+    gang_rank: spec.gang?.rank ?? null,
+    enqueued_at: now,
+    state: simple ? 'ready' : 'blocked',
+    cause: null,
+    message: null,
+    ready_at: simple ? now : null,
+    started_at: null,
+    ended_at: null,
+    waits_for: waitsFor,
+    wait_until: waitUntil,
+    deadline: spec.deadline ?? null,
+    expires_at: null,
+    rank: simple ? laneRank(spec.priority, now) : null,
+    attempts: 0,
+    failures: 0,
+    token: null,
+    held: 0,
+    reserved_by: null,
+    reserved_until: null,
+    progress: null,
+    result: null,
+    cached_from: null,
+    checkpoint: null,
+  };
+  const row: JobRow = { ...unsaved, seq: insertRow(sql, unsaved) };
+  const { seq } = row;
   for (const parent of spec.parents) sql.run('INSERT INTO edges VALUES (?, ?)', parent, seq);
-  const row = rowBySeq(sql, seq);
   move(turn, row, row.state, undefined);
   if (simple) {
     turn.heard.queues.add(spec.queue);
@@ -223,6 +243,7 @@ function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>)
       } else settle(turn, row);
     });
   }
+  return row;
 }
 
 function laneOf(sql: Sql, spec: JobSpec): number {

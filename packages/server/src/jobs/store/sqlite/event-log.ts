@@ -34,7 +34,7 @@ export interface EventFilter {
 }
 
 export const lastSequence = (sql: Sql): number =>
-  sql.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")?.seq ?? 0;
+  sql.get<{ last: number | null }>('SELECT max(sequence) AS last FROM events')?.last ?? 0;
 
 /** @returns matching events, oldest first, and where to read on: past those that did not match. */
 export function eventsAfter(

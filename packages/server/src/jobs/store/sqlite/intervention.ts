@@ -29,7 +29,8 @@ export function preempt(turn: Turn, id: string): JobRow | undefined {
   if (row?.state !== 'running' || row.token === null) return row;
   const { token } = row;
   const lease = turn.sql.get<{ worker: string }>(
-    "UPDATE leases SET signal = 'preempt' WHERE token = ? RETURNING worker",
+    `UPDATE attempts SET signal = 'preempt' WHERE token = ? AND lease_until IS NOT NULL
+     RETURNING worker`,
     token,
   );
   if (lease) {

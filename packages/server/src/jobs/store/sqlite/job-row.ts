@@ -9,6 +9,7 @@ export interface JobRow {
   readonly queue: string;
   readonly tenant: string;
   readonly grp: string | null;
+  readonly idempotency_key: string | null;
   readonly cache_key: string | null;
   readonly priority: number;
   readonly millicores: number;
@@ -64,11 +65,75 @@ const MUTABLE = [
   'checkpoint',
 ] as const satisfies readonly (keyof JobRow)[];
 
-const UPDATE = `UPDATE jobs SET ${MUTABLE.map((column) => `${column} = ?`).join(', ')} WHERE seq = ?`;
+type Mutable = (typeof MUTABLE)[number];
 
-export function saveRow(sql: Sql, row: JobRow): void {
-  sql.run(UPDATE, ...MUTABLE.map((column) => row[column]), row.seq);
+/** A statement that writes these columns of a row. */
+function saving(columns: readonly Mutable[]): (sql: Sql, row: JobRow) => void {
+  const update = `UPDATE jobs SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE seq = ?`;
+  return (sql, row) => {
+    sql.run(update, ...columns.map((column) => row[column]), row.seq);
+  };
 }
+
+export const saveRow = saving(MUTABLE);
+/** What the start of an attempt changes. */
+export const saveStarted = saving([
+  'state',
+  'cause',
+  'message',
+  'started_at',
+  'rank',
+  'attempts',
+  'token',
+  'reserved_by',
+  'reserved_until',
+]);
+/** What the success of a job changes. */
+export const saveSucceeded = saving([
+  'state',
+  'cause',
+  'message',
+  'ended_at',
+  'wait_until',
+  'deadline',
+  'expires_at',
+  'rank',
+  'token',
+  'held',
+  'result',
+  'cached_from',
+]);
+
+const INSERTED = [
+  'id',
+  'spec',
+  'queue',
+  'tenant',
+  'grp',
+  'idempotency_key',
+  'cache_key',
+  'priority',
+  'millicores',
+  'memory_bytes',
+  'lane',
+  'gang',
+  'gang_rank',
+  'enqueued_at',
+  'state',
+  'ready_at',
+  'waits_for',
+  'wait_until',
+  'deadline',
+  'rank',
+  'attempts',
+  'failures',
+] as const satisfies readonly (keyof JobRow)[];
+
+const INSERT = `INSERT INTO jobs (${INSERTED.join(', ')}) VALUES (${INSERTED.map(() => '?').join(', ')})`;
+
+/** @returns its number. */
+export const insertRow = (sql: Sql, row: Omit<JobRow, 'seq'>): number =>
+  sql.run(INSERT, ...INSERTED.map((column) => row[column])).lastId;
 
 export const rowById = (sql: Sql, id: string): JobRow | undefined =>
   sql.get<JobRow>('SELECT * FROM jobs WHERE id = ?', id);
@@ -80,7 +145,14 @@ export function rowBySeq(sql: Sql, seq: number): JobRow {
   return row;
 }
 
-export const specOf = (row: JobRow): JobSpec => JSON.parse(row.spec) as JobSpec;
+const specs = new WeakMap<JobRow, JobSpec>();
+
+/** Parsed once per row that was read. */
+export function specOf(row: JobRow): JobSpec {
+  let spec = specs.get(row);
+  if (!spec) specs.set(row, (spec = JSON.parse(row.spec) as JobSpec));
+  return spec;
+}
 
 export const hasEnded = (state: JobState): boolean =>
   state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'dead';

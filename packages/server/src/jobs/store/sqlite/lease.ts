@@ -5,7 +5,7 @@ import { LOG_BYTES } from '../bounds.ts';
 import { closeAttempt } from './attempt.ts';
 import { addEvent } from './event-log.ts';
 import { membersOf } from './gang.ts';
-import { rowBySeq, saveRow, type JobRow } from './job-row.ts';
+import { saveRow, type JobRow } from './job-row.ts';
 import { retryOrEnd } from './retry.ts';
 import type { Sql } from './sql.ts';
 import { end } from './transition.ts';
@@ -21,7 +21,8 @@ export function renew(
   seen(turn, worker);
   return tokens.map((token): LeaseNews => {
     const kept = turn.sql.get<{ signal: 'preempt' | null }>(
-      `UPDATE leases SET until = ?, duration = ? WHERE token = ? AND worker = ? RETURNING signal`,
+      `UPDATE attempts SET lease_until = ?, lease_ms = ?
+       WHERE token = ? AND worker = ? AND lease_until IS NOT NULL RETURNING signal`,
       turn.now + leaseMs,
       leaseMs,
       token,
@@ -31,10 +32,12 @@ export function renew(
   });
 }
 
-function leased(sql: Sql, token: number): JobRow | undefined {
-  const lease = sql.get<{ job: number }>('SELECT job FROM leases WHERE token = ?', token);
-  return lease && rowBySeq(sql, lease.job);
-}
+const leased = (sql: Sql, token: number): JobRow | undefined =>
+  sql.get<JobRow>(
+    `SELECT jobs.* FROM attempts JOIN jobs ON jobs.seq = attempts.job
+     WHERE attempts.token = ? AND lease_until IS NOT NULL`,
+    token,
+  );
 
 export function progress(turn: Turn, token: number, fraction: number, message: string): boolean {
   const row = leased(turn.sql, token);

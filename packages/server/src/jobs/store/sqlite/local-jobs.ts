@@ -3,6 +3,7 @@
  * a transaction, each within a savepoint of its own, so that a commit is paid for once and one
  * call's failure undoes nothing of another's.
  */
+import type { Outcome } from '../../contract.ts';
 import { openDatabase } from '../../../state/sqlite/database.ts';
 import { claim } from './claim.ts';
 import { enqueue } from './enqueue.ts';
@@ -20,30 +21,27 @@ import {
   tenants,
 } from './settings.ts';
 import { sqlOf } from './sql.ts';
+import { addTally, emptyTally, writeTally, type Tally } from './tally.ts';
 import { nextDue, tick } from './tick.ts';
 import { complete, type Heard, type Turn } from './turn.ts';
 import { job, jobs, log, queues } from './view.ts';
 import { registerWorker, removeWorker, workers } from './worker-list.ts';
 
-const view = (turn: Turn, row: JobRow | undefined) =>
-  row && jobOf(turn.sql, rowById(turn.sql, row.id) ?? row);
-
-/** Runs the transition with its consequences, then shows its job. */
+/** Runs the transition with its consequences, then shows its job as these have left it. */
 const shown =
   <Args extends readonly unknown[]>(
     transition: (turn: Turn, ...args: Args) => JobRow | undefined,
   ) =>
-  (turn: Turn, ...args: Args) =>
-    view(
-      turn,
-      complete(turn, () => transition(turn, ...args)),
-    );
+  (turn: Turn, ...args: Args) => {
+    const row = complete(turn, () => transition(turn, ...args));
+    return row && jobOf(turn.sql, rowById(turn.sql, row.id) ?? row);
+  };
 
 const METHODS = {
   enqueue: (turn: Turn, specs: Parameters<typeof enqueue>[1]) =>
-    complete(turn, () => enqueue(turn, specs)).map((id) => {
-      const row = rowById(turn.sql, id);
-      if (!row) throw new Error(`Job ${id} is missing.`);
+    complete(turn, () => enqueue(turn, specs)).map((made) => {
+      const row = typeof made === 'string' ? rowById(turn.sql, made) : made;
+      if (!row) throw new Error(`Job ${String(made)} is missing.`);
       return jobOf(turn.sql, row);
     }),
   claim,
@@ -51,7 +49,11 @@ const METHODS = {
   progress,
   appendLog,
   saveCheckpoint,
-  finish: shown(finish),
+  finish(turn: Turn, token: number, outcome: Outcome) {
+    const row = complete(turn, () => finish(turn, token, outcome));
+    if (row?.gang === null) return jobOf(turn.sql, row);
+    return row && jobOf(turn.sql, rowById(turn.sql, row.id) ?? row);
+  },
   cancel: shown(cancel),
   preempt: shown(preempt),
   revive: shown(revive),
@@ -77,6 +79,17 @@ const METHODS = {
     eventsAfter(sql, after, filter, limit),
   now: ({ now }: Turn) => now,
 } satisfies Record<string, (turn: Turn, ...args: never[]) => unknown>;
+
+/** Methods that read no counts, or know what is not yet written of them. */
+const COUNTS_UNREAD: ReadonlySet<Method> = new Set<Method>([
+  'enqueue',
+  'finish',
+  'renew',
+  'progress',
+  'appendLog',
+  'saveCheckpoint',
+  'job',
+]);
 
 export type Method = keyof typeof METHODS;
 type Tail<Args> = Args extends [unknown, ...infer Rest] ? Rest : never;
@@ -108,13 +121,24 @@ export function openLocalJobs(path: string): LocalJobs {
   const database = openDatabase(path, MIGRATIONS);
   const sql = sqlOf(database);
 
-  function runOne({ method, args, now }: Call, heard: Heard): Settled {
+  function runOne({ method, args, now }: Call, heard: Heard, unwritten: Tally): Settled {
+    if (!COUNTS_UNREAD.has(method)) writeTally(sql, unwritten);
+    const tally = emptyTally();
+    const turn: Turn = {
+      sql,
+      now: now ?? Date.now(),
+      random: Math.random,
+      later: [],
+      heard,
+      tally,
+      unwritten,
+    };
     sql.run('SAVEPOINT call');
     try {
-      const turn: Turn = { sql, now: now ?? Date.now(), random: Math.random, later: [], heard };
       const run = METHODS[method] as (turn: Turn, ...args: readonly unknown[]) => unknown;
       const value = complete(turn, () => run(turn, ...args));
       sql.run('RELEASE call');
+      addTally(unwritten, tally);
       return { value };
     } catch (error) {
       sql.run('ROLLBACK TO call');
@@ -126,7 +150,12 @@ export function openLocalJobs(path: string): LocalJobs {
   return {
     run(calls, heard) {
       try {
-        return database.write('crash', () => calls.map((call) => runOne(call, heard)));
+        return database.write('crash', () => {
+          const unwritten = emptyTally();
+          const settled = calls.map((call) => runOne(call, heard, unwritten));
+          writeTally(sql, unwritten);
+          return settled;
+        });
       } catch (error) {
         // Nothing was committed: a full disk, or a lock held by another process.
         return calls.map(() => ({ error }));

@@ -7,7 +7,7 @@
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE jobs (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, -- order of enqueueing
+    seq INTEGER PRIMARY KEY, -- order of enqueueing
     id TEXT NOT NULL UNIQUE,
     spec TEXT NOT NULL, -- JSON of JobSpec
     queue TEXT NOT NULL,
@@ -73,21 +73,16 @@ export const MIGRATIONS: readonly string[] = [
     ended_at INTEGER,
     outcome TEXT,
     message TEXT,
-    usage TEXT -- JSON
-  ) STRICT;
-  CREATE INDEX attempts_by_job ON attempts (job, number);
-
-  CREATE TABLE leases (
-    token INTEGER PRIMARY KEY,
-    job INTEGER NOT NULL,
-    worker TEXT NOT NULL,
-    until INTEGER NOT NULL,
-    duration INTEGER NOT NULL,
+    usage TEXT, -- JSON
+    lease_until INTEGER, -- while it runs
+    lease_ms INTEGER NOT NULL,
     signal TEXT, -- 'preempt'
     delivered INTEGER NOT NULL -- 0: a gang member whose worker has not fetched it
   ) STRICT;
-  CREATE INDEX leases_by_time ON leases (until);
-  CREATE INDEX leases_by_worker ON leases (worker, delivered);
+  CREATE INDEX attempts_by_job ON attempts (job, number);
+  CREATE INDEX leases_by_time ON attempts (lease_until) WHERE lease_until IS NOT NULL;
+  CREATE INDEX leases_undelivered ON attempts (worker)
+    WHERE lease_until IS NOT NULL AND delivered = 0;
 
   CREATE TABLE lanes (
     id INTEGER PRIMARY KEY,
@@ -182,7 +177,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX schedules_by_time ON schedules (next_at) WHERE paused = 0;
 
   CREATE TABLE events (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    sequence INTEGER PRIMARY KEY, -- the newest is never removed, so it only grows
     at INTEGER NOT NULL,
     job TEXT NOT NULL,
     queue TEXT NOT NULL,

@@ -25,7 +25,7 @@ export function tick(turn: Turn): void {
     turn.later.push(() => expire(turn, seq));
   }
   for (const { token, worker } of sql.all<{ token: number; worker: string }>(
-    'SELECT token, worker FROM leases WHERE until <= ? ORDER BY until LIMIT ?',
+    'SELECT token, worker FROM attempts WHERE lease_until <= ? ORDER BY lease_until LIMIT ?',
     now,
     TICK_BATCH,
   )) {
@@ -69,7 +69,12 @@ export function tick(turn: Turn): void {
 
 /** A clock that was set back must not prolong leases by as much. */
 function mendClock({ sql, now }: Turn): void {
-  sql.run('UPDATE leases SET until = ? + duration WHERE until > ? + duration', now, now);
+  sql.run(
+    `UPDATE attempts SET lease_until = ? + lease_ms
+     WHERE lease_until IS NOT NULL AND lease_until > ? + lease_ms`,
+    now,
+    now,
+  );
 }
 
 /** Occurrences that nobody was there for are made up for by one. */
@@ -133,7 +138,7 @@ export function nextDue({ sql, now }: Turn): number {
        SELECT min(deadline) AS at FROM jobs WHERE deadline IS NOT NULL
        UNION ALL SELECT min(wait_until) FROM jobs WHERE wait_until IS NOT NULL
        UNION ALL SELECT min(expires_at) FROM jobs WHERE expires_at IS NOT NULL
-       UNION ALL SELECT min(until) FROM leases
+       UNION ALL SELECT min(lease_until) FROM attempts WHERE lease_until IS NOT NULL
        UNION ALL SELECT min(assembling_until) FROM gangs WHERE assembling_until IS NOT NULL
        UNION ALL SELECT min(not_before) FROM gangs WHERE rank IS NOT NULL AND not_before > ?
        UNION ALL SELECT min(reserved_until) FROM jobs WHERE reserved_by IS NOT NULL

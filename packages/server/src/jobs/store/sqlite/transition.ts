@@ -3,7 +3,7 @@ import type { Cause } from '../../contract.ts';
 import { laneRank } from '../lane.ts';
 import { closeAttempt } from './attempt.ts';
 import { memberBecameReady, memberLeftReady } from './gang.ts';
-import { hasEnded, rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
+import { hasEnded, rowBySeq, saveRow, saveSucceeded, specOf, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import type { Turn } from './turn.ts';
 
@@ -57,7 +57,7 @@ export function end(
   row.reserved_by = null;
   row.reserved_until = null;
   move(turn, row, state, from);
-  saveRow(sql, row);
+  (state === 'succeeded' ? saveSucceeded : saveRow)(sql, row);
   if (state === 'succeeded' && row.cache_key !== null) {
     sql.run('INSERT OR REPLACE INTO cache VALUES (?, ?, ?)', row.tenant, row.cache_key, row.id);
   }

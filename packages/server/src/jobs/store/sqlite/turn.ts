@@ -4,6 +4,7 @@
  */
 import type { LeaseNews } from '../../contract.ts';
 import type { Sql } from './sql.ts';
+import type { Tally } from './tally.ts';
 
 export interface Turn {
   readonly sql: Sql;
@@ -14,6 +15,10 @@ export interface Turn {
   /** Consequences for other jobs, run after the transition that causes them: chains of any length stay flat. */
   readonly later: (() => void)[];
   readonly heard: Heard;
+  /** What the call itself has counted. */
+  readonly tally: Tally;
+  /** What earlier calls of the same transaction have counted, not yet in the tables. */
+  readonly unwritten: Tally;
 }
 
 /** What the thread of the store tells the one that waits. */

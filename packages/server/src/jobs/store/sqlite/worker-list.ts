@@ -54,7 +54,7 @@ export function workers({ sql }: Turn): WorkerView[] {
     total: { cores: row.millicores / 1000, memoryBytes: row.memory_bytes },
     running:
       sql.get<{ leases: number }>(
-        'SELECT count(*) AS leases FROM leases WHERE worker = ?',
+        'SELECT count(*) AS leases FROM attempts WHERE lease_until IS NOT NULL AND worker = ?',
         row.worker,
       )?.leases ?? 0,
     mode: row.mode,
