@@ -8,13 +8,6 @@ import { TrainError } from '../train-error.ts';
  */
 export type TaskKind = 'classification' | 'binary' | 'regression';
 
-export interface Task {
-  readonly kind: TaskKind;
-  readonly loss: Loss;
-  /** Names of the classes, in their order; empty for a regression. */
-  readonly classes: readonly string[];
-}
-
 /** What is known of the labels. */
 export type LabelFacts =
   | { readonly are: 'texts'; readonly classes: readonly string[] }

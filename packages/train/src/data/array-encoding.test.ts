@@ -1,0 +1,54 @@
+import { GraphBuilder, tensor, values, type NumericTensor } from '@skein/onnx';
+import { describe, expect, it } from 'vitest';
+import { nativeBackend } from '../run/native-backend.ts';
+import { fitArrayEncoding, withArrayEncoding } from './array-encoding.ts';
+
+const pixels = tensor(
+  'uint8',
+  [3, 2, 2],
+  Uint8Array.of(0, 51, 102, 153, 204, 255, 0, 0, 9, 9, 9, 9),
+);
+
+function identity(...shape: (number | string)[]) {
+  const graph = new GraphBuilder('identity');
+  const [y] = graph.node('Identity', [graph.input('image', 'float32', shape)]);
+  graph.output(y, 'float32', shape);
+  return graph.model();
+}
+
+async function encoded(model: ReturnType<typeof identity>, name: string, given: NumericTensor) {
+  const graph = await nativeBackend.open(model);
+  const [result] = (await graph.run(new Map([[name, given]]))).values();
+  await graph.close();
+  return result!;
+}
+
+describe('an array’s encoding', () => {
+  it('brings bytes into 0 to 1 and into the shape of the model', async () => {
+    const encoding = fitArrayEncoding(pixels, { scaling: 'unit', rows: [0] });
+    const model = withArrayEncoding(identity('batch', 1, 2, 2), encoding, 'image');
+    const { shape, ...result } = await encoded(model, 'pixels', pixels);
+    expect(shape).toEqual([3, 1, 2, 2]);
+    const [a, b, c, d] = values(result as NumericTensor) as Float32Array;
+    expect([a, b, c, d]).toEqual([0, 0.2, 0.4, 0.6].map((each) => expect.closeTo(each, 6)));
+  });
+
+  it('is fitted on the training rows only', async () => {
+    const encoding = fitArrayEncoding(pixels, { scaling: 'standard', rows: [0, 1] });
+    // Of 0, 51, 102, 153, 204, 255, 0, 0.
+    expect(encoding.shift).toBeCloseTo(95.625, 9);
+    const model = withArrayEncoding(identity('batch', 4), encoding, 'image');
+    const result = values(await encoded(model, 'pixels', pixels)) as Float32Array;
+    const first = Array.from(result.subarray(0, 8));
+    expect(first.reduce((sum, each) => sum + each, 0)).toBeCloseTo(0, 5);
+    expect(first.reduce((sum, each) => sum + each ** 2, 0) / 8).toBeCloseTo(1, 5);
+  });
+
+  it('refuses rows that the model cannot take', () => {
+    const encoding = fitArrayEncoding(pixels, { scaling: 'none', rows: [0] });
+    expect(() => withArrayEncoding(identity('batch', 5), encoding, 'image')).toThrow(
+      "Input 'image' is float32 [batch, 5], but a row of the data has the shape [2, 2], 4 elements.",
+    );
+    expect(() => withArrayEncoding(identity('batch', 4), encoding, 'x')).toThrow("no input 'x'");
+  });
+});
