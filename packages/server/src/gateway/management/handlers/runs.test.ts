@@ -1,0 +1,46 @@
+import { createClient, summaryOf, type Client } from '@skein/api';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sampleRun } from '../../../runs/testing/sample-run.ts';
+import { startManagement, type TestNode } from '../testing/start-management.ts';
+
+let node: TestNode;
+let client: Client;
+beforeAll(async () => {
+  node = await startManagement();
+  client = createClient({ url: node.url });
+});
+afterAll(() => node.close());
+
+it('runs are reported, listed, shown and forgotten over the API', async () => {
+  const run = sampleRun('20260314-risk-3f9c1e');
+  expect(await client.putRun({ id: run.id, run })).toEqual(summaryOf(run));
+  const finished = { ...run, status: 'finished' as const, updatedAt: '2026-03-14T10:00:00.000Z' };
+  await client.putRun({ id: run.id, run: finished });
+  expect(await client.putRun({ id: run.id, run })).toEqual(summaryOf(finished));
+  expect(await client.listRuns()).toEqual({ runs: [summaryOf(finished)] });
+  expect(await client.listRuns({ status: 'running' })).toEqual({ runs: [] });
+  expect(await client.getRun({ id: run.id })).toEqual(finished);
+  await client.removeRun({ id: run.id });
+  await expect(client.getRun({ id: run.id })).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
+  await expect(client.removeRun({ id: run.id })).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
+  const actions = (await node.state.audit(9)).map(({ action, outcome }) => `${action} ${outcome}`);
+  expect(actions).toEqual([
+    'removeRun RUN_UNKNOWN',
+    'removeRun ok',
+    ...Array<string>(3).fill('putRun ok'),
+  ]);
+});
+
+it('a run under another name than its own, or with a digest that is none, is refused', async () => {
+  const run = sampleRun('a');
+  await expect(client.putRun({ id: 'b', run })).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+    message: 'The run in the body is "a", but the path names "b".',
+  });
+  const parent = { path: 'x', digest: 'no digest' };
+  const wrong = { ...run, lineage: { ...run.lineage, parent } };
+  await expect(client.putRun({ id: 'a', run: wrong })).rejects.toThrow(/sha-256/);
+  await expect(client.getRun({ id: 'Not an id' })).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+  });
+});
