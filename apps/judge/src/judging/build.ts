@@ -1,5 +1,6 @@
 /** Turns a program's files into something that runs, inside a sandbox session. */
 import type { Ending, Limits, SandboxSession } from '@skein/server';
+import { GUEST_GO_CACHE } from '../languages/go.ts';
 import type { Language, Place } from '../languages/language.ts';
 import { hasExtension } from '../languages/language.ts';
 import { detectLanguage, languageOf } from '../languages/languages.ts';
@@ -123,7 +124,7 @@ export async function buildProgram(
   };
 }
 
-const GO_CACHE = { GOCACHE: '/opt/skein/go-cache' };
+const GO_CACHE = { GOCACHE: GUEST_GO_CACHE };
 
 export async function putBelow(
   session: SandboxSession,

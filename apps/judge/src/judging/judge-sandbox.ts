@@ -10,6 +10,7 @@ import type { Enforcement, Limits, Mount, SandboxDriver, SandboxSession } from '
 import { GUEST_GO_CACHE } from '../languages/go.ts';
 import { GUEST_NODE, type Language } from '../languages/language.ts';
 import { LANGUAGES } from '../languages/languages.ts';
+import { prepareGoCache } from './go-cache.ts';
 
 export type Toolchain =
   | { readonly available: true; readonly version: string }
@@ -22,6 +23,7 @@ export interface JudgeSandbox {
   readonly toolchains: ReadonlyMap<string, Toolchain>;
   /** Whether guests can raise their stack limit (prlimit of util-linux). */
   readonly bigStacks: boolean;
+  /** Folder of the host with Go's compiled standard library. */
   readonly goCache: string | undefined;
   open(limits: Limits): Promise<SandboxSession>;
 }
@@ -29,8 +31,8 @@ export interface JudgeSandbox {
 export interface JudgeSandboxOptions {
   /** Root file system of guests; default: the driver's. */
   readonly image?: string | undefined;
-  /** Folder of the host with a prepared Go build cache. */
-  readonly goCache?: string | undefined;
+  /** Folder of the host in which prepared caches of toolchains are kept; default: none are. */
+  readonly cacheFolder?: string | undefined;
 }
 
 /** Verdicts mean nothing unless these are enforced. */
@@ -51,7 +53,7 @@ const PROBE_LIMITS: Limits = {
  */
 export async function openJudgeSandbox(
   driver: SandboxDriver,
-  { image, goCache }: JudgeSandboxOptions = {},
+  options: JudgeSandboxOptions = {},
 ): Promise<JudgeSandbox> {
   const availability = await driver.availability();
   if (!availability.available) {
@@ -73,8 +75,8 @@ export async function openJudgeSandbox(
     if (!enforcement.network.none) why.push(`network (${enforcement.network.by})`);
     throw new SkeinError('JUDGE_SANDBOX', `${driver.name} does not enforce ${why.join(', ')}.`);
   }
+  const { image } = options;
   const mounts: Mount[] = [{ source: process.execPath, target: GUEST_NODE }];
-  if (goCache !== undefined) mounts.push({ source: goCache, target: GUEST_GO_CACHE });
   const open = (limits: Limits): Promise<SandboxSession> =>
     driver.open({ image, mounts, limits, network: 'none', untrusted: true });
 
@@ -83,6 +85,10 @@ export async function openJudgeSandbox(
     const toolchains = new Map<string, Toolchain>();
     for (const language of LANGUAGES) toolchains.set(language.code, await probe(session, language));
     const bigStacks = (await exitOf(session, ['prlimit', '--stack=67108864:', 'true'])) === 0;
+    const go = toolchains.get('go');
+    const goCache =
+      go?.available === true ? await prepareGoCache(driver, options, go.version) : undefined;
+    if (goCache !== undefined) mounts.push({ source: goCache, target: GUEST_GO_CACHE });
     return { driver, enforcement, toolchains, bigStacks, goCache, open };
   } finally {
     await session.close();

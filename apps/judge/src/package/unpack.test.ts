@@ -1,0 +1,85 @@
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ZipFile } from 'yazl';
+import { MINIMAL } from '../testing/package-folder.ts';
+import { loadProblem } from './load-problem.ts';
+import { unpackPackage } from './unpack.ts';
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'skein-unpack-'));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+async function archive(files: Readonly<Record<string, string>>, mode = 0o100644): Promise<string> {
+  const zip = new ZipFile();
+  for (const [name, content] of Object.entries(files)) {
+    zip.addBuffer(Buffer.from(content), name, { mode });
+  }
+  zip.end();
+  const path = join(folder(), 'echo.zip');
+  await pipeline(zip.outputStream, createWriteStream(path));
+  return path;
+}
+
+/** The same archive with a name that no honest tool writes; the lengths must be equal. */
+function renamed(path: string, from: string, to: string): string {
+  const bytes = readFileSync(path).toString('latin1').replaceAll(from, to);
+  writeFileSync(path, Buffer.from(bytes, 'latin1'));
+  return path;
+}
+
+const minimal = Object.fromEntries(
+  Object.entries(MINIMAL).map(([name, content]) => [`echo/${name}`, content ?? '']),
+);
+
+describe('an archive', () => {
+  it('becomes a folder that can be loaded', async () => {
+    const problem = await loadProblem(await unpackPackage(await archive(minimal), folder()));
+    expect(problem.shortName).toBe('echo');
+  });
+
+  it('may hold the files themselves', async () => {
+    const flat = Object.fromEntries(Object.entries(MINIMAL).map(([k, v]) => [k, v ?? '']));
+    const problem = await loadProblem(await unpackPackage(await archive(flat), folder()));
+    expect(problem.shortName).toBe('echo');
+  });
+
+  it.each(['../../../x', '/etc/xpwned', String.raw`..\..\..\x`])(
+    'cannot write to %s',
+    async (name) => {
+      const honest = 'a'.repeat(name.length);
+      const path = renamed(await archive({ ...minimal, [honest]: 'x' }), honest, name);
+      await expect(unpackPackage(path, folder())).rejects.toMatchObject({
+        code: 'PROBLEM_INVALID',
+      });
+    },
+  );
+
+  it('holds no links', async () => {
+    const path = await archive({ 'echo/problem.yaml': '/etc/passwd' }, 0o120777);
+    await expect(unpackPackage(path, folder())).rejects.toThrow(/links and special files/);
+  });
+
+  it('unpacks to no more than it may', async () => {
+    const path = await archive({ 'echo/problem.yaml': '0'.repeat(1_000_000) });
+    const bounds = { maxBytes: 100_000, maxFiles: 10 };
+    await expect(unpackPackage(path, folder(), bounds)).rejects.toThrow(/more than 100000 bytes/);
+  });
+
+  it('holds no more files than it may', async () => {
+    const bounds = { maxBytes: 2 ** 20, maxFiles: 3 };
+    await expect(unpackPackage(await archive(minimal), folder(), bounds)).rejects.toThrow(
+      /3 files/,
+    );
+  });
+
+  it('that is none is refused', async () => {
+    const path = join(folder(), 'echo.zip');
+    writeFileSync(path, 'PK no');
+    await expect(unpackPackage(path, folder())).rejects.toThrow(/no zip archive/);
+  });
+});

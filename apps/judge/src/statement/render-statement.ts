@@ -1,0 +1,68 @@
+/**
+ * A problem statement for a page: Markdown becomes HTML that carries no script, LaTeX stays text, PDF
+ * stays a file.
+ *
+ * HTML inside the Markdown is shown, not obeyed; links go to http, https and mailto only; images come
+ * from the package alone, through the address that the caller gives; formulas become MathML.
+ */
+import { footnote } from '@mdit/plugin-footnote';
+import { tex } from '@mdit/plugin-tex';
+import MarkdownIt from 'markdown-it';
+import temml from 'temml';
+import { substitute } from '../package/constants.ts';
+import { openPackageFolder } from '../package/package-folder.ts';
+import type { Problem, Statement } from '../package/problem.ts';
+
+export type RenderedStatement =
+  | { readonly format: 'html'; readonly html: string }
+  | { readonly format: 'tex'; readonly text: string }
+  /** Path in the package. */
+  | { readonly format: 'pdf'; readonly path: string };
+
+/** Makes the address under which a page finds a file of the package. */
+export type AssetAddress = (path: string) => string;
+
+const IMAGE = /\.(?:png|jpe?g|svg)$/i;
+/** Samples are shown below the statement; these say where else a setter wants them. */
+const SAMPLE_MARKS = /^\s*\{\{(?:nextsample|remainingsamples)\}\}\s*$/gm;
+
+export async function renderStatement(
+  problem: Problem,
+  statement: Statement,
+  asset: AssetAddress,
+): Promise<RenderedStatement> {
+  if (statement.format === 'pdf') return { format: 'pdf', path: statement.path };
+  const folder = await openPackageFolder(problem.folder);
+  const text = await folder.readText(statement.path);
+  if (statement.format === 'tex') return { format: 'tex', text };
+  const at = statement.path.slice(0, statement.path.lastIndexOf('/'));
+  const markdown = substitute(text.replaceAll(SAMPLE_MARKS, ''), problem.constants);
+  const source = (name: string): string | undefined => {
+    const path = `${at}/${name}`;
+    return IMAGE.test(name) && folder.has(path) ? asset(path) : undefined;
+  };
+  return { format: 'html', html: renderMarkdown(markdown, source) };
+}
+
+/** @param imageSource address of an image that the text names; undefined: it is not shown. */
+export function renderMarkdown(
+  markdown: string,
+  imageSource: (name: string) => string | undefined,
+): string {
+  const parser = new MarkdownIt({ html: false, linkify: false, typographer: true });
+  parser.use(footnote);
+  parser.use(tex, { render: renderFormula });
+  const defaultImage = parser.renderer.rules.image;
+  parser.renderer.rules.image = (tokens, index, options, env, self) => {
+    const token = tokens[index];
+    const source = token === undefined ? undefined : imageSource(token.attrGet('src') ?? '');
+    if (token === undefined || source === undefined || defaultImage === undefined) return '';
+    token.attrSet('src', source);
+    return defaultImage(tokens, index, options, env, self);
+  };
+  return parser.render(markdown);
+}
+
+function renderFormula(formula: string, displayMode: boolean): string {
+  return temml.renderToString(formula, { displayMode, throwOnError: false, trust: false });
+}
