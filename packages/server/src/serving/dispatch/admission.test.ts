@@ -8,6 +8,7 @@ const IDLE: Backlog = {
   freeAt: 1_000,
   workBefore: 0,
   latestFreeBehind: Infinity,
+  caution: 0,
 };
 const CANDIDATE: Candidate = {
   startBy: 1_100,
@@ -29,6 +30,13 @@ describe('admission', () => {
       expect(judge({}, { level, startBy: 1_000 })).toEqual({ lateMs: 0, reason: undefined });
     }
     expect(judge({}, { startBy: 999 })).toEqual({ lateMs: 1, reason: 'alone' });
+  });
+
+  test('caution shortens what a backlog may fill, and refuses nobody on an idle node', () => {
+    expect(judge({ workBefore: 87 }).lateMs).toBeLessThanOrEqual(0);
+    expect(judge({ workBefore: 71, caution: 0.2 }).lateMs).toBeGreaterThan(0);
+    expect(judge({ workBefore: 70, caution: 0.2 }).lateMs).toBeLessThanOrEqual(0);
+    expect(judge({ caution: 0.3 }, { startBy: 1_000 }).lateMs).toBe(0);
   });
 
   test('less urgent levels leave room for more urgent ones', () => {

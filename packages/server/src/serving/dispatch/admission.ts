@@ -36,6 +36,8 @@ export interface Backlog {
   workBefore: number;
   /** Latest Σ freeAt for those due after it. */
   latestFreeBehind: number;
+  /** Part of the time that stays free in any case, see `caution.ts`. */
+  caution: number;
 }
 
 export interface Candidate {
@@ -69,7 +71,7 @@ export function assess(backlog: Backlog, candidate: Candidate, verdict: Verdict)
     verdict.reason = 'alone';
     return;
   }
-  const fill = FILL[candidate.level - 1] ?? 1;
+  const fill = (FILL[candidate.level - 1] ?? 1) * (1 - backlog.caution);
   // Waiting helps as fast as the backlog drains: one millisecond of work per replica and millisecond.
   const own = (freeAt + backlog.workBefore) / replicas - now - fill * left;
   const others = (freeAt + work - backlog.latestFreeBehind) / replicas;

@@ -267,7 +267,7 @@ class Dispatcher implements Target {
     const now = clock.now();
     tickets[0]!.lane.curve.record(rows, now - startedAt, now);
     replica.runs++;
-    this.#release(replica, now);
+    this.#release(replica, tickets, now);
     observer.batchRan(deployment, this.version, rows, result.computeMs);
     const uneven = run.uneven(result);
     if (uneven !== undefined) {
@@ -284,7 +284,7 @@ class Dispatcher implements Target {
     if (this.#running.get(replica) !== run) return;
     const now = this.#options.clock.now();
     const failure = error instanceof RuntimeFailure ? error : undefined;
-    this.#release(replica, now);
+    this.#release(replica, [], now);
     if (failure?.kind === 'lost') replica.lose(failure);
     for (const ticket of run.tickets) {
       const { cargo } = ticket;
@@ -304,9 +304,9 @@ class Dispatcher implements Target {
     this.#pump();
   }
 
-  #release(replica: Replica, now: Instant): void {
+  #release(replica: Replica, answered: readonly Waiting[], now: Instant): void {
     this.#running.delete(replica);
-    this.#scheduler.finish(replica, now);
+    this.#scheduler.finish(replica, answered, now);
     replica.settle();
   }
 

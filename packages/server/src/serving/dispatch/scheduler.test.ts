@@ -358,7 +358,7 @@ describe('bounds', () => {
       return [refusal, Math.round(scheduler.verdict.lateMs)];
     };
     expect(offer(undefined, 1_000)).toEqual(['NO_REPLICA', Infinity]);
-    expect(offer(500, 400)).toEqual(['NO_REPLICA', 150]);
+    expect(offer(500, 400)).toEqual(['NO_REPLICA', 185]);
     expect(offer(500, 1_000)[0]).toBeUndefined();
   });
 });

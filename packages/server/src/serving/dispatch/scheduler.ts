@@ -7,6 +7,7 @@
 import type { WeightOf } from '../../access/contract.ts';
 import type { Instant } from '../contract.ts';
 import { assess, type Backlog, type Candidate, type Verdict } from './admission.ts';
+import { Caution } from './caution.ts';
 import { decideBatch, type BatchDecision } from './batcher.ts';
 import { rowsToTry } from './exploration.ts';
 import { DeadlineQueue, type Lane } from './deadline-queue.ts';
@@ -44,6 +45,7 @@ export class Scheduler<Cargo> {
 
   readonly #options: SchedulerOptions;
   readonly #selection: Selection<Cargo>;
+  readonly #caution = new Caution();
   readonly #decision: BatchDecision = {
     rows: 0,
     giveUp: false,
@@ -60,6 +62,7 @@ export class Scheduler<Cargo> {
     freeAt: 0,
     workBefore: 0,
     latestFreeBehind: Infinity,
+    caution: 0,
   };
   readonly #candidate: Candidate = {
     startBy: 0,
@@ -158,8 +161,14 @@ export class Scheduler<Cargo> {
     for (const ticket of batch) this.queue.charge(ticket.tenant, (takes * ticket.rows) / rows);
   }
 
-  /** Books the end of a run. */
-  finish(server: Server, now: Instant): void {
+  /**
+   * Books the end of a run.
+   * @param batch that has been answered by it; empty when the run has failed.
+   */
+  finish(server: Server, batch: readonly Ticket<Cargo>[], now: Instant): void {
+    for (const { deadline, enqueuedAt } of batch) {
+      this.#caution.note((deadline - now) / (deadline - enqueuedAt));
+    }
     server.rows = 0;
     server.freeAt = now;
     server.freeBy = now;
@@ -179,6 +188,7 @@ export class Scheduler<Cargo> {
     backlog.freeAt = this.servers.sumFree(now, 'freeBy');
     backlog.workBefore = standing.workBefore;
     backlog.latestFreeBehind = standing.latestFreeBehind;
+    backlog.caution = this.#caution.share;
 
     // It ends when the batch does that its deadline allows. Behind rows of its own lane it costs
     // only what it adds to their run; anywhere else it may have to run alone.

@@ -152,7 +152,7 @@ export function simulate(
   const finish = (run: Run): void => {
     runs.splice(runs.indexOf(run), 1);
     run.batch[0]!.lane.curve.record(run.rows, now - run.server.startedAt, now);
-    scheduler.finish(run.server, now);
+    scheduler.finish(run.server, run.batch, now);
     for (const { cargo } of run.batch) {
       cargo.state = 'answered';
       cargo.finishedAt = now;
