@@ -32,12 +32,16 @@ export interface Workshop {
   readonly closing: AbortSignal;
 }
 
-/** Does the work. Never rejects. @returns its outcome; undefined when it is nobody's business any more. */
-export async function runAttempt(
-  claim: Claim,
-  lease: Lease,
-  shop: Workshop,
-): Promise<Outcome | undefined> {
+/** Work that has ended, and what the store does not know of it yet. */
+export interface EndedWork {
+  /** Absent when it is nobody's business any more. */
+  readonly outcome: Outcome | undefined;
+  /** Brings the rest of the log and the progress to the store, for as long as the lease lives. */
+  readonly flush: () => Promise<void>;
+}
+
+/** Does the work. Never rejects. */
+export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Promise<EndedWork> {
   const { store, log: note } = shop;
   const { job, token } = claim;
   const details = { job: job.id, name: job.name, attempt: claim.attempt, token };
@@ -76,6 +80,11 @@ export async function runAttempt(
     note,
   };
 
+  const flush = async (): Promise<void> => {
+    await log.end();
+    await progress.end();
+  };
+
   note('info', 'Attempt started.', details);
   let outcome: Outcome;
   try {
@@ -88,15 +97,14 @@ export async function runAttempt(
   } catch (error) {
     if (ended.aborted) {
       note('info', 'Attempt stopped.', { ...details, why: String(ended.reason) });
-      return ended.reason === ('cancel' satisfies LeaseEnd) ? CANCELLED : undefined;
+      const cancelled = ended.reason === ('cancel' satisfies LeaseEnd);
+      return { outcome: cancelled ? CANCELLED : undefined, flush };
     }
     if (!(error instanceof StaleAttempt))
       note('warn', 'Attempt failed.', { ...details, err: error });
     outcome = failureFrom(error);
   }
-  await log.end();
-  await progress.end();
-  return outcome;
+  return { outcome, flush };
 }
 
 const CANCELLED: Outcome = {
@@ -112,9 +120,12 @@ const CANCELLED: Outcome = {
  */
 export async function reportOutcome(
   { job, token, attempt }: Claim,
-  outcome: Outcome,
+  { outcome, flush }: EndedWork,
   { store, log, closing }: Pick<Workshop, 'store' | 'log' | 'closing'>,
 ): Promise<void> {
+  // Before the outcome, which makes the token stale.
+  await flush();
+  if (outcome === undefined) return;
   const details = {
     job: job.id,
     name: job.name,

@@ -50,6 +50,8 @@ export interface RunningAttempt {
   readonly name: string;
   readonly attempt: number;
   readonly token: number;
+  /** `telling`: the work has ended, and the store is told how. */
+  readonly phase: 'working' | 'telling';
 }
 
 export interface Worker {

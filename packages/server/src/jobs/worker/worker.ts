@@ -38,6 +38,13 @@ const AFTER_AN_OUTAGE_MS = 500;
 /** A store forgets a worker that was away for long, so it is told again now and then. */
 const REGISTER_EVERY_MS = 60_000;
 
+interface Running {
+  readonly claim: Claim;
+  readonly lease: Lease;
+  phase: RunningAttempt['phase'];
+  done: Promise<void>;
+}
+
 /**
  * Starts to claim and run work, until it is drained.
  * @throws SkeinError STORE_UNREACHABLE; Error for a module of `taskModules` that cannot be loaded.
@@ -77,7 +84,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   });
   const clock = startClock(store, log);
 
-  const running = new Map<number, { claim: Claim; lease: Lease; done: Promise<void> }>();
+  const running = new Map<number, Running>();
   const draining = new AbortController();
   const closing = new AbortController();
   /** Replaced whenever capacity was given back. */
@@ -98,15 +105,18 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   function start(claim: Claim, claimedAt: number): void {
     const lease = leases.hold(claim.token, claimedAt);
     const giveBack = capacity.take(claim.job.resources);
-    const attempt = async (): Promise<void> => {
-      const outcome = await runAttempt(claim, lease, shop);
+    const attempt: Running = { claim, lease, phase: 'working', done: Promise.resolve() };
+    const run = async (): Promise<void> => {
+      const ended = await runAttempt(claim, lease, shop);
       giveBack();
       freed.abort();
-      if (outcome !== undefined) await reportOutcome(claim, outcome, shop);
+      attempt.phase = 'telling';
+      await reportOutcome(claim, ended, shop);
       lease.release();
       running.delete(claim.token);
     };
-    running.set(claim.token, { claim, lease, done: attempt() });
+    running.set(claim.token, attempt);
+    attempt.done = run();
   }
 
   async function claimWork(): Promise<void> {
@@ -183,7 +193,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     labels,
     capacity: capacity.total,
     sandboxes,
-    running: () => [...running.values()].map(({ claim }) => shown(claim)),
+    running: () => [...running.values()].map(shown),
     drain(withinMs = graceMs) {
       drained ??= drain(withinMs);
       return drained;
@@ -198,6 +208,6 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function shown({ job, attempt, token }: Claim): RunningAttempt {
-  return { job: job.id, name: job.name, attempt, token };
+function shown({ claim: { job, attempt, token }, phase }: Running): RunningAttempt {
+  return { job: job.id, name: job.name, attempt, token, phase };
 }
