@@ -247,9 +247,9 @@ export class Guest {
     const stream = new Readable({
       highWaterMark: WINDOW_BYTES,
       read: () => {
-        // Acknowledged in halves of the window: one small frame for many reads.
+        // Called whenever the reader made room, so that a full window is always opened again.
         const taken = unread - stream.readableLength;
-        if (taken < WINDOW_BYTES / 2) return;
+        if (taken <= 0) return;
         unread -= taken;
         const payload = Buffer.alloc(5);
         payload.writeUInt8(which, 0);

@@ -4,8 +4,7 @@
  *
  *     // expect: out-of-memory held     one of these endings; `held` is an exit with 0: every attempt
  *                                       of the program failed; `exit N` is an exit with N
- *     // then: put a; collect b !       what the host does next in its workspace; `!`: must be refused
- *     // needs: gcc                     a program of the guest's root file system
+ *     // after: put a; collect b !      what the host does next in its workspace; `!`: must be refused
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -33,8 +32,7 @@ export interface HostileProgram {
   readonly what: string;
   /** Endings that are right, as `endedBy`, `held` or `exit N`. */
   readonly expect: readonly string[];
-  readonly then: readonly HostAction[];
-  readonly needs: string | undefined;
+  readonly after: readonly HostAction[];
   readonly limits: Partial<Limits>;
   /** The file that is put into the workspace, and how it is run. */
   readonly content: Uint8Array;
@@ -73,8 +71,7 @@ function readProgram(file: string, built: string): HostileProgram {
       .map(([, line]) => line)
       .join(' '),
     expect,
-    then: (field('then') ?? '').split(';').filter(Boolean).map(readAction),
-    needs: field('needs'),
+    after: (field('after') ?? '').split(';').filter(Boolean).map(readAction),
     limits: timeLimits(expect),
     ...(extname(file) === '.c'
       ? { content: compile(file, built), argv: ['./program'] }
@@ -91,7 +88,7 @@ function readHeader(source: string): [key: string, value: string][] {
   for (const line of source.split('\n')) {
     const text = /^(?:\/\/|#) (.*)$/.exec(line)?.[1];
     if (text === undefined) break;
-    const [, key, value] = /^(expect|then|needs): (.*)$/.exec(text) ?? [];
+    const [, key, value] = /^(expect|after): (.*)$/.exec(text) ?? [];
     pairs.push(key === undefined ? ['', text] : [key, value ?? '']);
   }
   return pairs;

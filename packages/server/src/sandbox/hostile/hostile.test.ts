@@ -100,7 +100,7 @@ describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ create }) => {
         .soft(program.expect, `${describeEnding(ending)} ${said}`)
         .toContain(nameOf(ending, program));
       expect.soft(ending.usage.peakMemoryBytes).toBeLessThanOrEqual(LIMITS.memoryBytes);
-      for (const action of program.then) await act(session, action, canaries.mark);
+      for (const action of program.after) await act(session, action, canaries.mark);
       expect.soft(await cleanSlate(session)).toBe(slate);
       await inside(session, ['sh', '-c', SWEEP], 'writable');
       expect.soft(canaries.damage()).toEqual([]);

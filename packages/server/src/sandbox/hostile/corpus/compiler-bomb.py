@@ -1,6 +1,5 @@
 # Few lines that a compiler works on for ever, or turns into gigabytes.
 # expect: held out-of-memory cpu-limit wall-limit signal
-# needs: gcc
 import subprocess
 bombs = {
     'output.c': 'int main[-1u]={1};',

@@ -1,6 +1,6 @@
 // Dies with much memory, and asks for a core of it.
 // expect: signal
-// then: collect core !
+// after: collect core !
 #include "hostile.h"
 #include <sys/prctl.h>
 int main(void) {

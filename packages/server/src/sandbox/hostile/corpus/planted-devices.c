@@ -1,6 +1,6 @@
 // Devices and sockets.
 // expect: held
-// then: collect socket !; collect device !; collect tree
+// after: collect socket !; collect device !; collect tree
 #include "hostile.h"
 #include <sys/sysmacros.h>
 #include <sys/un.h>

@@ -1,6 +1,6 @@
 # FIFOs where the host reads and writes: who opens one waits for ever.
 # expect: held
-# then: put out.txt; collect fifo !; collect tree
+# after: put out.txt; collect fifo !; collect tree
 mkfifo out.txt fifo
 mkdir tree
 mkfifo tree/fifo

@@ -1,6 +1,6 @@
 # The same below a directory that is collected as a whole.
 # expect: held
-# then: collect tree
+# after: collect tree
 mkdir -p tree/inner
 echo fine > tree/inner/fine
 ln -s "$CANARY_FILE" tree/link

@@ -1,6 +1,6 @@
 # Symbolic links where the host writes and reads next.
 # expect: held
-# then: put out.txt; put dir/in.txt !; put loop/in.txt !; collect out.txt; collect dir !; collect loop !
+# after: put out.txt; put dir/in.txt !; put loop/in.txt !; collect out.txt; collect dir !; collect loop !
 ln -sf "$CANARY_FILE" out.txt
 ln -sfn "$(dirname "$CANARY_FILE")" dir
 ln -sfn loop loop

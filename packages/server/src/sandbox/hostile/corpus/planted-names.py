@@ -1,6 +1,6 @@
 # Names that mean something to a shell, a terminal or a parser.
 # expect: held
-# then: collect tree
+# after: collect tree
 import os
 os.mkdir('tree')
 for name in (b'-rf', b'--help', b'a\nb', b'\x1b[2J', b'$(reboot)', b'\\..\\..\\x', b'%2e%2e%2f', b'x' * 255, b'"', b"'", b' ', b'\xff\xfe'):

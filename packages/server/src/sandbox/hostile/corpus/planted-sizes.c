@@ -1,6 +1,6 @@
 // Files that are larger than what they hold, to be read for a long time.
 // expect: held
-// then: collect large !; collect many !
+// after: collect large !; collect many !
 #include "hostile.h"
 int main(void) {
   int file = open("large", O_CREAT | O_WRONLY, 0600);
