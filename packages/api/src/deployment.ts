@@ -27,6 +27,14 @@ export const ReplicaBounds = z
       .describe('0 lets an idle deployment give back its memory.')
       .default(1),
     max: z.int().min(1).max(256),
+    idleMs: z
+      .int()
+      .min(1000)
+      .max(86_400_000)
+      .describe(
+        'With a minimum of 0: time without a request after which the last replica goes. Default: 60000.',
+      )
+      .optional(),
   })
   .refine((bounds) => bounds.min <= bounds.max, 'min must not exceed max');
 
@@ -97,6 +105,7 @@ export const DeploymentSettingsPatch = z
       .strictObject({
         min: ReplicaBounds.shape.min.unwrap().optional(),
         max: ReplicaBounds.shape.max.optional(),
+        idleMs: ReplicaBounds.shape.idleMs,
       })
       .describe('Bounds of the autoscaler; null: from 1 to as many as the cores carry.')
       .nullish(),

@@ -42,6 +42,10 @@ const settingsOptions = {
     max: 0.999_999,
   }),
   replicas: range('N|MIN..MAX', 'Bounds of the autoscaler; a minimum of 0 scales to zero.'),
+  idle: duration('Time without a request after which a minimum of 0 holds (default 60s).', {
+    min: 1000,
+    max: 86_400_000,
+  }),
   threads: integer('N', 'Threads of each replica.', { min: 1, max: 256 }),
   oversubscribe: flag('Let threads × replicas exceed the cores.'),
   maxBatch: integer('ROWS', 'Rows that may be run together; 1 turns batching off.', {
@@ -195,7 +199,14 @@ function settingsOf(given: SettingsChoice): DeploymentSettingsPatch {
   };
   return {
     ...(Object.keys(objective).length === 0 ? {} : { objective }),
-    ...(given.replicas === undefined ? {} : { replicas: given.replicas }),
+    ...(given.replicas === undefined && given.idle === undefined
+      ? {}
+      : {
+          replicas: {
+            ...given.replicas,
+            ...(given.idle === undefined ? {} : { idleMs: Math.round(given.idle) }),
+          },
+        }),
     ...(given.threads === undefined ? {} : { threads: given.threads }),
     ...(given.oversubscribe ? { oversubscribe: true } : {}),
     ...(given.maxBatch === undefined ? {} : { batching: { maxRows: given.maxBatch } }),

@@ -1,8 +1,9 @@
 /** A deployment without replicas on a real node: a cold request waits for one if its deadline allows, else it is told. */
 import { rmSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type { ErrorBody } from '@skein/api';
+import type { ErrorBody, NodeEvent } from '@skein/api';
 import { mlp } from '@skein/onnx';
+import { replicaProcessesOf } from '../testing/replica-processes.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 
 const X = { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) };
@@ -45,6 +46,55 @@ it('cold requests wake it, all of them are answered, and the history says why', 
   });
   rmSync(folder, { recursive: true, force: true });
 });
+
+it(
+  'an idle one gives its process back, and the next request brings it up again',
+  { timeout: 60_000 },
+  async () => {
+    await using node = await startNodeProcess();
+    await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
+      objective: { latencyMs: 30_000 },
+      replicas: { min: 0, max: 1, idleMs: 1000 },
+      isolation: 'process',
+    });
+    const stop = new AbortController();
+    // From the first entry of the history on.
+    const events = node.client.events({ signal: stop.signal, lastEventId: 0 });
+    for (let round = 0; round < 2; round++) {
+      await node.client.infer('risk', { x: X });
+      const { data } = await next(
+        events,
+        (event) =>
+          event.type === 'history' &&
+          event.data.kind === 'scaled' &&
+          event.data.details['to'] === 0,
+      );
+      expect(data).toMatchObject({
+        actor: 'skein',
+        reason: expect.stringMatching(/^no request for \d+ s$/) as string,
+      });
+      await expect
+        .poll(() => node.client.getDeployment({ name: 'risk' }), { timeout: 10_000 })
+        .toMatchObject({ status: 'idle', targets: [{ replicas: [] }] });
+      if (process.platform === 'linux')
+        await expect.poll(() => replicaProcessesOf(node.pid)).toEqual([]);
+    }
+    stop.abort();
+    const { entries } = await node.client.deploymentHistory({ name: 'risk', kind: 'scaled' });
+    expect(entries.map(({ details }) => details['to'])).toEqual([0, 1, 0]);
+  },
+);
+
+async function next(
+  events: AsyncGenerator<NodeEvent, void, undefined>,
+  matches: (event: NodeEvent) => boolean,
+): Promise<NodeEvent> {
+  for (;;) {
+    const { value } = await events.next();
+    if (value === undefined) throw new Error('The events ended.');
+    if (matches(value)) return value;
+  }
+}
 
 async function cold(
   { url }: NodeProcess,

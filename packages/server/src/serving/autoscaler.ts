@@ -51,6 +51,8 @@ export interface ScalingLimits {
   readonly min: number;
   readonly max: number;
   readonly objectiveMs: number;
+  /** Time without a request after which a version may go to 0 replicas. */
+  readonly idleMs?: number | undefined;
 }
 
 /** What the autoscaler remembers of a version between two decisions. */
@@ -137,14 +139,14 @@ export function decideReplicas(
 function down(
   memory: ScalingMemory,
   signals: ScalingSignals,
-  { min }: ScalingLimits,
+  { min, idleMs: patienceMs = IDLE_MS }: ScalingLimits,
   current: number,
   now: Instant,
   busy: boolean,
   settle: (replicas: number, reason: string) => ScalingDecision,
 ): ScalingDecision {
   const idleMs = now - memory.lastTrafficAt;
-  if (min === 0 && !busy && idleMs >= IDLE_MS) {
+  if (min === 0 && !busy && idleMs >= patienceMs) {
     return settle(0, `no request for ${Math.round(idleMs / 1000)} s`);
   }
   const quietSince = Math.max(memory.lastUpAt, memory.lastDownAt, memory.lastPressureAt);

@@ -61,7 +61,12 @@ function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
   const decision = decideReplicas(
     live.scaling,
     signals,
-    { min, max: Math.max(bounds.max, live.floor), objectiveMs: settings.objective.latencyMs },
+    {
+      min,
+      max: Math.max(bounds.max, live.floor),
+      objectiveMs: settings.objective.latencyMs,
+      idleMs: bounds.idleMs,
+    },
     live.wanted,
     now,
   );

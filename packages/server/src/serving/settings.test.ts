@@ -40,6 +40,12 @@ describe('the settings of a deployment', () => {
     });
     const first = mergeSettings(undefined, { replicas: { min: 2, max: 3 } }, 4).settings;
     expect(mergeSettings(first, { replicas: { max: 4 } }, 4).replicas).toEqual({ min: 2, max: 4 });
+    const idle = mergeSettings(first, { replicas: { min: 0, idleMs: 5000 } }, 4).settings;
+    expect(mergeSettings(idle, { replicas: { max: 2 } }, 4).replicas).toEqual({
+      min: 0,
+      max: 2,
+      idleMs: 5000,
+    });
   });
 
   it('return to the defaults with null', () => {

@@ -8,7 +8,7 @@ import { DeploymentSettings, SkeinError, type DeploymentSettingsPatch } from '@s
 /** Settings with the replica bounds filled in for this machine. */
 export interface EffectiveSettings {
   readonly settings: DeploymentSettings;
-  readonly replicas: { readonly min: number; readonly max: number };
+  readonly replicas: NonNullable<DeploymentSettings['replicas']>;
 }
 
 /**
@@ -34,9 +34,10 @@ export function mergeSettings(
   // Bounds that only name `min` or `max` are completed before they are checked.
   const threads = typeof merged['threads'] === 'number' ? merged['threads'] : 1;
   if (isRecord(merged['replicas'])) {
-    const { min, max } = merged['replicas'] as { min?: number; max?: number };
+    const { min, max, ...others } = merged['replicas'] as { min?: number; max?: number };
     const carried = replicasCarried(cores, threads);
     merged['replicas'] = {
+      ...others,
       min: min ?? Math.min(1, max ?? 1),
       max: max ?? Math.max(min ?? 1, carried),
     };

@@ -15,8 +15,8 @@ import { Replica } from './replica.ts';
 
 const FIRST_PAUSE_MS = 100;
 const MAX_ATTEMPTS = 8;
-/** Ends in a run let the pause grow up to here only: 800 ms. */
-const MAX_RUN_ENDS = 5;
+/** Ends in a run let the pause grow up to here only: 400 ms. */
+const MAX_RUN_ENDS = 4;
 const FAILED_PAUSE_MS = 60_000;
 /** A replica that was ready for this long was a good one, although nobody came. */
 const GOOD_SERVICE_MS = 30_000;

@@ -1,0 +1,15 @@
+/** The child processes of a node that hold a replica; a node has others, such as those of its sandboxes. */
+import { readFileSync } from 'node:fs';
+import { childrenOf } from '../../../runtime/src/testing/processes.ts';
+
+/** @returns their process ids. Linux only. */
+export function replicaProcessesOf(node: number): number[] {
+  return childrenOf(node).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('/runtime/src/native/');
+    } catch {
+      // It has ended meanwhile.
+      return false;
+    }
+  });
+}
