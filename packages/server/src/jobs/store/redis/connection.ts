@@ -9,7 +9,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { Redis, type RedisOptions } from 'ioredis';
-import { loadScripts, type ScriptName } from './script-source.ts';
+import { loadLibrary, type ScriptName } from './script-source.ts';
 
 /** How long a call waits for Redis in all, in milliseconds. */
 const PATIENCE_MS = 3000;
@@ -44,11 +44,11 @@ interface Waiting {
 
 const isReply = (error: unknown): error is Error =>
   error instanceof Error && error.name === 'ReplyError';
-/** Replies of a server that is starting, failing over, or of which the script cache was emptied. */
-const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|BUSY)/;
+/** Replies of a server that is starting or failing over. */
+const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)/;
 
 export function connect(url: string, prefix: string): Connection {
-  const scripts = loadScripts();
+  const library = loadLibrary();
   const options: RedisOptions = {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -67,14 +67,28 @@ export function connect(url: string, prefix: string): Connection {
   let waiting: Waiting[] = [];
   let closed = false;
 
+  let loading: Promise<unknown> | undefined;
+  /** Loads the library, which a server that is new, or was emptied, does not have. */
+  function loadOnce(): Promise<unknown> {
+    loading ??= redis
+      .function('LOAD', 'REPLACE', library.source)
+      .catch((error: unknown) => {
+        if (isReply(error)) throw error;
+      })
+      .finally(() => {
+        loading = undefined;
+      });
+    return loading;
+  }
+
   async function flush(): Promise<void> {
     const calls = waiting;
     waiting = [];
     const pipeline = redis.pipeline();
     for (const { name, args, bytes } of calls) {
-      const { sha1 } = scripts[name];
-      if (bytes) pipeline.callBuffer('EVALSHA', sha1, 1, prefix, ...args);
-      else pipeline.call('EVALSHA', sha1, 1, prefix, ...args);
+      const script = library.nameOf(name);
+      if (bytes) pipeline.callBuffer('FCALL', script, 1, prefix, ...args);
+      else pipeline.call('FCALL', script, 1, prefix, ...args);
     }
     try {
       const replies = (await pipeline.exec()) ?? [];
@@ -107,8 +121,8 @@ export function connect(url: string, prefix: string): Connection {
         await ready(redis, until);
         return await send(name, args(tries > 0), bytes);
       } catch (error) {
-        if (isReply(error) && error.message.startsWith('NOSCRIPT')) {
-          await redis.script('LOAD', scripts[name].source).catch(() => {});
+        if (isReply(error) && error.message.includes('Function not found')) {
+          await loadOnce();
           continue;
         }
         if (isReply(error) && /^(OOM|MISCONF)/.test(error.message)) {

@@ -1,7 +1,8 @@
 /**
  * The server-side scripts: one file per transition in `scripts/`, and what they share in
- * `scripts/shared/`. Redis has no modules, so a script's text is the constants, the shared files
- * that its header names (`-- include: turn job …`, in the order of their dependencies), and itself.
+ * `scripts/shared/`. They become one library of Redis functions (Redis 7 and later), which is
+ * compiled once: as separate EVAL scripts each call would define again all that it shares, which
+ * costs more than most transitions do.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -56,26 +57,43 @@ export const SCRIPT_NAMES = [
 
 export type ScriptName = (typeof SCRIPT_NAMES)[number];
 
-export interface Script {
+/** In the order of their dependencies. */
+const SHARED = [
+  'turn',
+  'job',
+  'event',
+  'move',
+  'attempt',
+  'gang',
+  'transition',
+  'retry',
+  'intervention',
+  'worker',
+  'room',
+  'assembly',
+  'enqueue',
+] as const;
+
+export interface Library {
+  /** What FUNCTION LOAD takes. */
   readonly source: string;
-  readonly sha1: string;
+  /** The name of a script's function. */
+  readonly nameOf: (script: ScriptName) => string;
 }
 
 const read = (path: string): string => readFileSync(new URL(path, FOLDER), 'utf8');
 
-/** @throws Error when a script does not say what it includes. */
-function assemble(name: ScriptName): Script {
-  const own = read(`${name}.lua`);
-  const includes = /^-- include: (.+)$/m.exec(own)?.[1]?.split(' ');
-  if (!includes) throw new Error(`${name}.lua names no includes.`);
-  const shared = includes.map((include) => read(`shared/${include}.lua`));
-  const source = [CONSTANTS, ...shared, own].join('\n');
-  return { source, sha1: createHash('sha1').update(source).digest('hex') };
-}
-
-export function loadScripts(): Readonly<Record<ScriptName, Script>> {
-  return Object.fromEntries(SCRIPT_NAMES.map((name) => [name, assemble(name)])) as Record<
-    ScriptName,
-    Script
-  >;
+/** Names carry the digest of the text, so that nodes of different versions share a Redis in peace. */
+export function loadLibrary(): Library {
+  const shared = SHARED.map((name) => read(`shared/${name}.lua`)).join('\n');
+  const scripts = SCRIPT_NAMES.map((name) => [name, read(`${name}.lua`)] as const);
+  const text = [CONSTANTS, shared, ...scripts.flat()].join('\n');
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const nameOf = (script: ScriptName) => `skein_${digest}_${script.replaceAll('-', '_')}`;
+  const functions = scripts.map(
+    ([name, body]) =>
+      `redis.register_function('${nameOf(name)}', function(keys, arguments)\nbegin(keys, arguments)\n${body}\nend)`,
+  );
+  const source = [`#!lua name=skein_${digest}`, CONSTANTS, shared, ...functions].join('\n');
+  return { source, nameOf };
 }

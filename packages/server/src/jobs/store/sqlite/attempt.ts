@@ -1,6 +1,6 @@
 /** An attempt: a lease on a job, under a token that fences off whoever held it before. */
 import type { Cause } from '../../contract.ts';
-import { saveStarted, type JobRow } from './job-row.ts';
+import { noteAttempt, saveStarted, type AttemptRow, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import type { Turn } from './turn.ts';
 
@@ -23,6 +23,16 @@ export function openAttempt(
     lease.leaseMs,
     lease.delivered ? 1 : 0,
   ).lastId;
+  noteAttempt(row, {
+    token,
+    number: row.attempts,
+    worker: lease.worker,
+    started_at: now,
+    ended_at: null,
+    outcome: null,
+    message: null,
+    usage: null,
+  });
   row.token = token;
   row.started_at = now;
   row.rank = null;
@@ -50,10 +60,10 @@ export function closeAttempt(
   const { sql, now } = turn;
   const { token } = row;
   if (token === null) return;
-  const attempt = sql.get<{ worker: string }>(
+  const attempt = sql.get<AttemptRow>(
     `UPDATE attempts SET lease_until = NULL, signal = NULL, ended_at = ?, outcome = ?, message = ?,
        usage = ?
-     WHERE token = ? AND lease_until IS NOT NULL RETURNING worker`,
+     WHERE token = ? AND lease_until IS NOT NULL RETURNING *`,
     now,
     outcome,
     message,
@@ -61,6 +71,7 @@ export function closeAttempt(
     token,
   );
   row.token = null;
+  if (attempt) noteAttempt(row, attempt);
   if (tell && attempt)
     turn.heard.news.push({ worker: attempt.worker, news: { token, state: tell } });
   turn.heard.queues.add(row.queue); // A place became free, perhaps of a tenant at its limit.

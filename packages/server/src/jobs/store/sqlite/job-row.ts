@@ -157,7 +157,7 @@ export function specOf(row: JobRow): JobSpec {
 export const hasEnded = (state: JobState): boolean =>
   state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'dead';
 
-interface AttemptRow {
+export interface AttemptRow {
   readonly token: number;
   readonly number: number;
   readonly worker: string;
@@ -184,13 +184,23 @@ function attemptOf(row: AttemptRow): Attempt {
   };
 }
 
+const onlyAttempt = new WeakMap<JobRow, AttemptRow>();
+
+/** Spares the query for a job that is at its first attempt, which most never go beyond. */
+export function noteAttempt(row: JobRow, attempt: AttemptRow): void {
+  if (row.attempts === 1) onlyAttempt.set(row, attempt);
+}
+
+function attemptsOf(sql: Sql, row: JobRow): Attempt[] {
+  if (row.attempts === 0) return [];
+  const only = onlyAttempt.get(row);
+  if (only) return [attemptOf(only)];
+  return sql
+    .all<AttemptRow>('SELECT * FROM attempts WHERE job = ? ORDER BY number', row.seq)
+    .map(attemptOf);
+}
+
 export function jobOf(sql: Sql, row: JobRow): Job {
-  const attempts =
-    row.attempts === 0
-      ? []
-      : sql
-          .all<AttemptRow>('SELECT * FROM attempts WHERE job = ? ORDER BY number', row.seq)
-          .map(attemptOf);
   return {
     ...specOf(row),
     id: row.id,
@@ -199,7 +209,7 @@ export function jobOf(sql: Sql, row: JobRow): Job {
     readyAt: present(row.ready_at),
     startedAt: present(row.started_at),
     endedAt: present(row.ended_at),
-    attempts,
+    attempts: attemptsOf(sql, row),
     cause: present(row.cause),
     message: present(row.message),
     progress: parsed(row.progress) as Job['progress'],

@@ -18,8 +18,8 @@ export const MIGRATIONS: readonly string[] = [
     priority REAL NOT NULL,
     millicores INTEGER NOT NULL,
     memory_bytes INTEGER NOT NULL,
-    lane INTEGER NOT NULL REFERENCES lanes (id),
-    gang INTEGER REFERENCES gangs (id),
+    lane INTEGER NOT NULL, -- id in lanes
+    gang INTEGER, -- id in gangs
     gang_rank INTEGER,
 
     state TEXT NOT NULL,

@@ -1,5 +1,4 @@
 -- Appends to the log of an attempt; a repeated chunk is not stored twice.
--- include: turn job event move attempt
 -- ARGV[3] token, [4] offset in bytes, [5] chunk.
 -- @returns 1, 0 when the token is stale, or {'gap', id, size} when bytes before the chunk are missing.
 local job = leased(ARGV[3])

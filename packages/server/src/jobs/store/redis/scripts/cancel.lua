@@ -1,5 +1,4 @@
 -- Ends a job that has not ended; its worker hears of it at once.
--- include: turn job event move attempt gang transition intervention
 -- ARGV[3] id, [4] reason. @returns the view of the job, or 0.
 local job = load(ARGV[3])
 if not job then return 0 end

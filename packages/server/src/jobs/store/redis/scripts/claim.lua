@@ -1,6 +1,5 @@
 -- Gives a worker what fits its offer: first the gang members that were placed on it, then places
 -- for gangs that are being assembled, then jobs, tenant by tenant in the order of fair share.
--- include: turn job event move attempt gang transition worker room assembly
 -- ARGV[3] worker, [4] leaseMs, [5] millicores, [6] memory, [7] most claims, [8] host, [9] port,
 -- [10] a name of this call, by which it is known when it is sent again because its answer was lost,
 -- [11] number of queues, the queues, then the labels.

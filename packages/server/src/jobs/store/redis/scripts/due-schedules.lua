@@ -1,5 +1,4 @@
 -- The schedules that are due, for the client to work out their next times.
--- include: turn
 -- @returns the time, then per schedule {id, due at, JSON}.
 local due = { int(now) }
 local flat = call('ZRANGEBYSCORE', P .. 'schedules:due', '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, TICK_BATCH)

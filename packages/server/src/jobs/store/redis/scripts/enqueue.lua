@@ -1,5 +1,4 @@
 -- Accepts jobs: all of a call or none.
--- include: turn job event move attempt gang transition enqueue
 -- ARGV[3] how many, [4] 1 when the call was sent before and its answer lost, then what shared/enqueue.lua says.
 -- @returns views of the jobs, or {'refused', code, message, retryAfterMs}.
 local jobs = readJobs(5, tonumber(ARGV[3]))

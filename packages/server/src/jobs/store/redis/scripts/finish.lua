@@ -1,5 +1,4 @@
 -- Ends attempts; each token has exactly one outcome.
--- include: turn job event move attempt gang transition retry
 -- Per attempt 6 values from ARGV[3]: token, 'succeeded' or cause, result as JSON or message,
 -- retryable (1 or 0), usage as JSON or '', and, when the call was sent before and its answer lost,
 -- the id of the job, else ''.

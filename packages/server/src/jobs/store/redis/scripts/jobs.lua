@@ -1,5 +1,4 @@
 -- A page of jobs, newest first, from the narrowest index that the filter has.
--- include: turn job event move
 -- ARGV[3] queue, [4] tenant, [5] state, [6] group ('' for any), [7] limit, [8] before which number or ''.
 -- @returns the number to go on from or '', then views.
 local queue, tenant, state, group, limit = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])

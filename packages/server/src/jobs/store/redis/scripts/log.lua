@@ -1,5 +1,4 @@
 -- Bytes of an attempt's log.
--- include: turn job
 -- ARGV[3] id, [4] attempt, [5] offset, [6] most bytes. @returns {chunk, size, ended (1 or 0)}.
 local key = P .. 'log:' .. ARGV[4] .. ':' .. ARGV[3]
 local offset = tonumber(ARGV[5])

@@ -1,4 +1,3 @@
 -- The store's clock.
--- include: turn
 -- @returns ms since the epoch.
 return int(now)

@@ -1,5 +1,4 @@
 -- Asks a running attempt to checkpoint and stop.
--- include: turn job
 -- ARGV[3] id. @returns the view of the job, or 0.
 local job = load(ARGV[3])
 if not job then return 0 end

@@ -1,5 +1,4 @@
 -- Notes how far an attempt is.
--- include: turn job event move attempt
 -- ARGV[3] token, [4] progress as JSON. @returns 1, or 0 when the token is stale.
 local job = leased(ARGV[3])
 if not job then return 0 end

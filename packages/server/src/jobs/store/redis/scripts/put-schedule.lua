@@ -1,5 +1,4 @@
 -- Makes or replaces a schedule.
--- include: turn
 -- ARGV[3] id, [4] schedule as JSON, [5] when it is next due, [6] paused (1 or 0).
 call('HSET', P .. 'schedules', ARGV[3], ARGV[4])
 call('HSET', P .. 'schedules:next', ARGV[3], ARGV[5])

@@ -1,5 +1,4 @@
 -- Sets the weight and the limits of a tenant; '' is no limit.
--- include: turn
 -- ARGV[3] tenant, [4] weight, [5] maxRunning, [6] maxQueued, [7] jobs per second.
 local key = P .. 'tenant:' .. ARGV[3]
 call('SADD', P .. 'tenants', ARGV[3])

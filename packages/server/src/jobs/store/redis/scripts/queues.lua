@@ -1,5 +1,4 @@
 -- All queues.
--- include: turn job event move
 -- @returns per queue {name, mode, oldest ready at or '', blocked, ready, running, succeeded, failed, cancelled, dead}.
 local found = {}
 local flat = call('HGETALL', P .. 'queues')

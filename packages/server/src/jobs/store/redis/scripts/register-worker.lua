@@ -1,5 +1,4 @@
 -- Announces a worker, or changes what it announced.
--- include: turn worker
 -- ARGV[3] worker, [4] its view as JSON, [5] millicores, [6] memory, [7] mode.
 forgetWorker(ARGV[3])
 call('HSET', P .. 'workers', ARGV[3], ARGV[4])

@@ -1,5 +1,4 @@
 -- Removes a schedule.
--- include: turn
 -- ARGV[3] id. @returns 1, or 0 when there was none.
 call('ZREM', P .. 'schedules:due', ARGV[3])
 call('HDEL', P .. 'schedules:next', ARGV[3])

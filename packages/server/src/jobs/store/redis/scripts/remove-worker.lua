@@ -1,5 +1,4 @@
 -- Removes a worker. Its leases run out by themselves; the places that it kept for gangs go back.
--- include: turn job gang worker
 -- ARGV[3] worker.
 forgetWorker(ARGV[3])
 call('DEL', P .. 'placed:' .. ARGV[3])

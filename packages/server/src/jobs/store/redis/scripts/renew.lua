@@ -1,5 +1,4 @@
 -- Prolongs the leases of a worker.
--- include: turn worker
 -- ARGV[3] worker, [4] leaseMs, then the tokens.
 -- @returns per token 'kept', 'preempt' or 'lost'.
 seen(ARGV[3])

@@ -1,5 +1,4 @@
 -- Notes the artifact of the last checkpoint.
--- include: turn job event move attempt
 -- ARGV[3] token, [4] digest. @returns 1, or 0 when the token is stale.
 local job = leased(ARGV[3])
 if not job then return 0 end

@@ -1,5 +1,4 @@
 -- All schedules.
--- include: turn
 -- @returns per schedule {JSON, next at}.
 local found = {}
 local flat = call('HGETALL', P .. 'schedules')

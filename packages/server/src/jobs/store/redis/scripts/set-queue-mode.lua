@@ -1,5 +1,4 @@
 -- Opens, pauses or drains a queue.
--- include: turn
 -- ARGV[3] queue, [4] mode.
 call('HSET', P .. 'queues', ARGV[3], ARGV[4])
 ring(ARGV[3])

@@ -1,5 +1,4 @@
 -- All tenants.
--- include: turn
 -- @returns per tenant {name, weight, maxRunning, maxQueued, jobs per second}; false where there is no limit.
 local found = {}
 for _, tenant in ipairs(call('SMEMBERS', P .. 'tenants')) do

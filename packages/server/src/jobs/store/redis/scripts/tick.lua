@@ -1,5 +1,4 @@
 -- What time makes due, a bounded number of transitions per call; schedules have their own script.
--- include: turn job event move attempt gang transition retry intervention worker
 -- @returns when it is next due, ms since the epoch.
 local function due(key)
   return call('ZRANGEBYSCORE', P .. key, '-inf', int(now), 'LIMIT', 0, TICK_BATCH)

@@ -1,5 +1,4 @@
 -- The workers that have announced themselves.
--- include: turn job
 -- @returns per worker {JSON, seen at, running}.
 local running = {}
 for _, id in ipairs(call('HVALS', P .. 'tokens')) do

@@ -1,20 +1,24 @@
 -- One call on the store: its moment, its counters, and what others must hear of once it is done.
--- Every script begins with: KEYS[1] prefix of all keys, with the hash tag that keeps them on one
--- node; ARGV[1] the time in ms of a test, or '' for the server's; ARGV[2] a random seed.
-local P = KEYS[1]
-local call = redis.call
-local now = tonumber(ARGV[1])
-if not now then
-  local time = call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
-math.randomseed(tonumber(ARGV[2]))
+-- Every call has KEYS[1], the prefix of all keys, with the hash tag that keeps them on one node;
+-- ARGV[1], the time in ms of a test, or '' for the server's; ARGV[2], a random seed.
+local P, ARGV, now
+local call
+local counters -- name -> last number given
+local tenantDeltas -- tenant -> field -> change
+local rung -- queues in which something may have become claimable
+local news -- {worker, token, state}
+local later -- consequences for other jobs: chains of any length stay flat
 
-local counters = {} -- name -> last number given
-local tenantDeltas = {} -- tenant -> field -> change
-local rung = {} -- queues in which something may have become claimable
-local news = {} -- {worker, token, state}
-local later = {} -- consequences for other jobs: chains of any length stay flat
+local function begin(keys, arguments)
+  P, ARGV, call = keys[1], arguments, redis.call
+  now = tonumber(ARGV[1])
+  if not now then
+    local time = call('TIME')
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  math.randomseed(tonumber(ARGV[2]))
+  counters, tenantDeltas, rung, news, later = {}, {}, {}, {}, {}
+end
 
 local function int(number) return string.format('%.0f', number) end
 
