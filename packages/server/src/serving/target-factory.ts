@@ -44,6 +44,8 @@ export function targetFactory({
         record,
         modulePath: path,
         maxQueue: settings.maxQueue,
+        objectiveMs: settings.objective.latencyMs,
+        weightOf,
         finiteOnly: settings.finiteOnly,
         clock,
         observer,

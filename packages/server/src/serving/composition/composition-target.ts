@@ -3,7 +3,7 @@
  * because they mostly await their calls; the calls come back here and go on as inference requests
  * with the deadline, the trace, the tenant and the priority of the request that they belong to.
  *
- *   submit → admission → queue, by deadline → worker ⇄ calls → answer
+ *   submit → admission → queue, by share and deadline → worker ⇄ calls → answer
  *
  * The inputs of a request are copied into the worker, because a request whose worker crashes is
  * tried once more. Calls, their outputs and the answer are moved.
@@ -11,6 +11,7 @@
 import { pathToFileURL } from 'node:url';
 import { SkeinError } from '@skein/api';
 import type { Signature, Tensor } from '@skein/onnx';
+import type { WeightOf } from '../../access/contract.ts';
 import type { VersionRecord } from '../../state/contract.ts';
 import type {
   Clock,
@@ -26,6 +27,7 @@ import { requestCheck, type RequestCheck } from '../dispatch/request-check.ts';
 import type { ServingLog } from '../serving-log.ts';
 import { createRunWindow } from './composition-admission.ts';
 import { callForwarder } from './call-forwarder.ts';
+import { CompositionQueue } from './composition-queue.ts';
 import { CompositionRun } from './composition-run.ts';
 import { CompositionWorkers, type Slot } from './composition-workers.ts';
 import type { FromWorker } from './messages.ts';
@@ -39,6 +41,9 @@ export interface CompositionOptions {
   readonly modulePath: string;
   /** Requests that may wait for a worker. */
   readonly maxQueue: number;
+  readonly objectiveMs: number;
+  /** Shares of tenants. */
+  readonly weightOf: WeightOf;
   /** Refuses NaN and infinity. */
   readonly finiteOnly: boolean;
   readonly clock: Clock;
@@ -67,8 +72,7 @@ export class CompositionTarget implements Target {
   readonly #workers: CompositionWorkers;
   readonly #forward: ReturnType<typeof callForwarder>;
   readonly #window = createRunWindow();
-  /** By deadline, the earliest last. */
-  readonly #queue: CompositionRun[] = [];
+  readonly #queue: CompositionQueue;
   readonly #refused: Record<string, number> = {};
   #lastRun = 0;
   #inFlight = 0;
@@ -86,6 +90,8 @@ export class CompositionTarget implements Target {
   constructor(options: CompositionOptions) {
     const { deployment, record, clock, observer } = options;
     this.#options = options;
+    const { maxQueue: maxRequests, objectiveMs, weightOf } = options;
+    this.#queue = new CompositionQueue({ maxRequests, objectiveMs, weightOf });
     this.#forward = callForwarder(options);
     this.version = record.version;
     this.signature = record.signature ?? EMPTY;
@@ -130,7 +136,7 @@ export class CompositionTarget implements Target {
           ),
         () => this.#giveUp(run, 'CANCELLED', 'The client cancelled the request.'),
       );
-      this.#enqueue(run);
+      this.#queue.push(run, this.#options.clock.now());
       this.#pump();
     });
   }
@@ -194,14 +200,14 @@ export class CompositionTarget implements Target {
     if (deadline <= now) {
       return new SkeinError('DEADLINE_EXCEEDED', 'The deadline had passed when the request came.');
     }
-    if (this.#queue.length >= this.#options.maxQueue) {
-      return new SkeinError(
-        'QUEUE_FULL',
-        `${this.#queue.length} requests wait, which is the bound.`,
-        {
-          retryAfterMs: Math.ceil(this.#window.predictMs(this.#inSystem, now)),
-        },
-      );
+    const own = this.#queue.full(request.tenant, now);
+    if (own !== undefined) {
+      const all = this.#queue.length;
+      const whose = own < all ? `${own} of the ${all}` : `${all}`;
+      const why = own < all ? "are this tenant's, which is its share" : 'wait, which is the bound';
+      return new SkeinError('QUEUE_FULL', `${whose} requests ${why}.`, {
+        retryAfterMs: Math.ceil(this.#window.predictMs(this.#inSystem, now)),
+      });
     }
     const late = now + this.#window.predictMs(this.#inSystem, now) - deadline;
     if (late > 0) {
@@ -228,18 +234,13 @@ export class CompositionTarget implements Target {
 
   // The queue.
 
-  #enqueue(run: CompositionRun): void {
-    const { deadline } = run.request;
-    let i = this.#queue.length;
-    while (i > 0 && this.#queue[i - 1]!.request.deadline <= deadline) i--;
-    this.#queue.splice(i, 0, run);
-  }
-
   #pump(): void {
-    while (this.#queue.length > 0) {
-      const slot = this.#workers.idlest(PER_WORKER, this.#queue.at(-1)!.losses > 0);
+    for (;;) {
+      const { first } = this.#queue;
+      if (first === undefined) break;
+      const slot = this.#workers.idlest(PER_WORKER, first.losses > 0);
       if (slot === undefined) return;
-      this.#start(this.#queue.pop()!, slot);
+      this.#start(this.#queue.shift()!, slot);
     }
     if (this.#inSystem === 0) this.#onEmpty?.();
   }
@@ -343,9 +344,7 @@ export class CompositionTarget implements Target {
 
   /** The deadline has passed or the client has left. */
   #giveUp(run: CompositionRun, code: 'DEADLINE_EXCEEDED' | 'CANCELLED', message: string): void {
-    const waiting = this.#queue.indexOf(run);
-    if (waiting >= 0) this.#queue.splice(waiting, 1);
-    else this.#workers.holderOf(run.id)?.host.cancel(run.id);
+    if (!this.#queue.remove(run)) this.#workers.holderOf(run.id)?.host.cancel(run.id);
     if (code === 'DEADLINE_EXCEEDED') this.#noteUnfinished(run, this.#options.clock.now());
     this.#fail(run, new SkeinError(code, message));
     this.#pump();
@@ -360,7 +359,7 @@ export class CompositionTarget implements Target {
     for (const run of runs) {
       if (run.settled) continue;
       run.cancelCalls();
-      if (++run.losses === 1) this.#enqueue(run);
+      if (++run.losses === 1) this.#queue.push(run, this.#options.clock.now());
       else {
         this.#fail(
           run,

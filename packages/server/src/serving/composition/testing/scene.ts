@@ -67,6 +67,8 @@ export async function openScene(infer: Infer = arithmetic): Promise<Scene> {
     record,
     modulePath,
     maxQueue: 64,
+    objectiveMs: 1000,
+    weightOf: (tenant) => (tenant === 'large' ? 3 : 1),
     finiteOnly: true,
     clock,
     observer,
