@@ -53,7 +53,7 @@ export function parseArguments(
   specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
 ): Parsed {
   // Before anything is judged: who asks for help may have got the rest wrong.
-  if (asksForHelp(words)) return { values: {}, help: true };
+  if (asksForHelp(words, specs)) return { values: {}, help: true };
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
   const keysByFlag = new Map<string, string>();
@@ -103,10 +103,34 @@ export function parseArguments(
   };
 }
 
-function asksForHelp(words: readonly string[]): boolean {
-  const end = words.indexOf('--');
-  const options = end < 0 ? words : words.slice(0, end);
-  return options.includes('--help') || options.includes('-h');
+function asksForHelp(
+  words: readonly string[],
+  specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
+): boolean {
+  const own = ownWords(words, specs);
+  return own.includes('--help') || own.includes('-h');
+}
+
+/** The words that are for us: before `--`, and before the command line of another program. */
+function ownWords(
+  words: readonly string[],
+  specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
+): readonly string[] {
+  const takesValue = new Set(
+    Object.entries<Option<unknown>>(specs.options)
+      .filter(([, option]) => option.placeholder !== undefined)
+      .flatMap(([key, { short }]) => [`--${optionName(key)}`, `-${short ?? ''}`]),
+  );
+  let places = 0;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (word === '--') return words.slice(0, index);
+    if (takesValue.has(word)) index += 1;
+    else if (!word.startsWith('-') && startsRest(places++, specs.arguments)) {
+      return words.slice(0, index);
+    }
+  }
+  return words;
 }
 
 function withoutValue(name: string, inline: string | undefined): string {

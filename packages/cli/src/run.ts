@@ -29,12 +29,14 @@ export async function runCommandLine(
   argv: readonly string[],
   around: Surroundings,
 ): Promise<number> {
-  const json = asksForJson(argv);
+  let json = asksForJson(argv);
   const notes = createNotes(around.stderr, around.env);
   const style = styleOf(around.stdout, around.env);
   try {
     const selected = await select(argv);
     const { command, values } = selected;
+    // What follows the command of another program is for that.
+    json = values['json'] === true;
     let remain: (() => Promise<void>) | undefined;
     const onInterrupt: (() => Promise<void>)[] = [];
     const context: Context = {

@@ -9,7 +9,7 @@ import { unwritable } from '../file.ts';
 import { optionalArgument, text } from '../option.ts';
 import { renderReport } from '../output/run.ts';
 import { renderFields } from '../output/table.ts';
-import { formatBytes, formatDuration, formatNumber } from '../output/units.ts';
+import { formatBytes, formatDuration } from '../output/units.ts';
 import { tryLines } from '../sample-request.ts';
 import { lineageMetadata, recordVersion } from '../train/deploy-run.ts';
 import { findRun } from '../train/find-run.ts';
@@ -96,7 +96,7 @@ export const train = defineCommand({
     const best = result?.bestEpoch === undefined ? '' : `, best in epoch ${result.bestEpoch}`;
     const fields: [string, string][] = [
       ['run', run.id],
-      ['steps', `${formatNumber(steps.done)}${best}`],
+      ['steps', `${steps.done.toLocaleString('en')}${best}`],
       ['model', `${model} (${formatBytes(result?.sizeBytes ?? 0)})`],
     ];
     const head =

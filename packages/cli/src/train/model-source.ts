@@ -4,7 +4,6 @@ import { basename, dirname, extname, join } from 'node:path';
 import {
   externalTensors,
   inlineExternalData,
-  mlp,
   readModel,
   signatureOf,
   type Model,
@@ -14,6 +13,7 @@ import { unreadable } from '../file.ts';
 import { usageError } from '../usage.ts';
 import { explaining } from './failure.ts';
 import type { ImageSize } from './image-folder.ts';
+import { networkOf } from './networks.ts';
 
 export interface ModelSource {
   readonly model: Model | NetworkBuilder;
@@ -33,14 +33,13 @@ export async function openModelSource(
 ): Promise<ModelSource> {
   if (typeof model === 'function') return { model, name: 'model', described: 'a function' };
   if (typeof model !== 'string') return { model, name: 'model', described: 'a value' };
-  const layers = /^mlp(?::(\d+(?:,\d+)*))?$/.exec(model);
-  if (layers !== null) {
-    const hidden = layers[1]?.split(',').map(Number) ?? [];
-    return { model: perceptron(hidden), name: 'mlp', described: model };
+  const built = networkOf(model);
+  if (built !== undefined) {
+    return { model: built, name: model.replace(/:.*/, ''), described: model };
   }
   if (extname(model).toLowerCase() !== '.onnx') {
     throw usageError(
-      `"${model}" is neither an .onnx file nor a network to build, such as mlp:64,32 or mlp.`,
+      `"${model}" is neither an .onnx file nor a network to build, such as mlp:64,32 or cnn:16,32.`,
     );
   }
   const path = resolvePath(model);
@@ -55,13 +54,6 @@ export async function openModelSource(
     return parsed;
   });
   return { model: read, name: basename(model, extname(model)), described: model };
-}
-
-function perceptron(hidden: readonly number[]): NetworkBuilder {
-  return ({ inputs, outputs, seed }) => {
-    const [first, ...others] = [...hidden, outputs];
-    return mlp({ sizes: [inputs, first ?? outputs, ...others], seed });
-  };
 }
 
 /** The size of images that a model takes: [batch, channels, height, width]. */

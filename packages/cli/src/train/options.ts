@@ -7,7 +7,10 @@ import { LOSS_NAMES } from './settings.ts';
 const COUNT = { min: 1, max: 1_000_000_000 };
 
 export const trainingOptions = {
-  model: text('NETWORK', 'Build a network instead: mlp:64,32 has two hidden layers, mlp none.'),
+  model: text(
+    'NETWORK',
+    'Build a network instead: mlp:64,32 has two hidden layers, mlp none, cnn:16,32 two convolutions.',
+  ),
   data: text(
     'FILE',
     'Rows to train on: .csv, .tsv, .jsonl, .parquet, .npy, .npz, IDX, or a folder of images per class.',

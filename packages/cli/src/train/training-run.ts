@@ -3,11 +3,12 @@
  *
  *   prepared → running → finished
  *                    ↘ interrupted (Ctrl-C, kill, full disk) → running, from its checkpoint
- *                    ↘ failed (the loss is no number)
+ *                    ↘ failed (the loss is no number, or there is no step that could be run)
  *
  * Everything that it takes to go on is in the run's folder before the first step.
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Run, RunEpoch, RunReport } from '@skein/api';
@@ -28,13 +29,15 @@ import { nativeBackend } from '@skein/train/native';
 import type { Context } from '../command.ts';
 import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { digestOfBytes } from './digest.ts';
-import { explained } from './failure.ts';
+import { explained, explaining } from './failure.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { createProgress } from './progress.ts';
 import { optimiserOf, planOf, rateOf, scheduleOf, settingsOf, type Settings } from './settings.ts';
+
+const CHECKPOINT = 'checkpoint.safetensors';
 
 export interface TrainingOutcome {
   readonly run: Run;
@@ -53,6 +56,11 @@ export async function startRun(
   const resolved = await resolveOrigin(origin);
   const settings = settingsOf(resolved.training);
   const prepared = await prepare(resolved, settings);
+  // What is out of its range is refused before anything is written.
+  await explaining(undefined, () => {
+    optimiserOf(settings);
+    scheduleOf(settings, plannedSteps(prepared, settings));
+  });
   const name = settings.name ?? prepared.source.name;
   const id = idOf(name, new Date());
   const folder = await openRunFolder(dataFolder(context, choice.data), id);
@@ -176,7 +184,7 @@ async function trainOn(
       ...(settings.checkpointEvery === undefined
         ? {}
         : { checkpointEvery: settings.checkpointEvery }),
-      checkpoints: fileStore(folder.file('checkpoint.safetensors')),
+      checkpoints: fileStore(folder.file(CHECKPOINT)),
       onProgress(progress) {
         last = progress;
         notes.step(progress);
@@ -259,7 +267,7 @@ async function recordFailure(
   journal: Journal,
 ): Promise<unknown> {
   let failure = explained(failed);
-  let status: Run['status'] = 'interrupted';
+  let status: Run['status'] = existsSync(folder.file(CHECKPOINT)) ? 'interrupted' : 'failed';
   if (failed instanceof Diverged) {
     status = 'failed';
     const path = folder.file('batch.safetensors');
