@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll } from 'vitest';
 
 export type Files = Readonly<Record<string, string | undefined>>;
 
@@ -32,10 +32,16 @@ export const MINIMAL_LEGACY: Files = {
   'submissions/accepted/echo.py': 'print(input())\n',
 };
 
-/** `undefined` leaves a file out. The folder goes with the test. */
+// Not with the test: of tests that run side by side, the runner cannot tell which one made it.
+const made: string[] = [];
+afterAll(() => {
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** `undefined` leaves a file out. The folder goes when the file's tests are done. */
 export function packageFolder(files: Files, base: Files = MINIMAL): string {
   const parent = mkdtempSync(join(tmpdir(), 'skein-package-'));
-  onTestFinished(() => rmSync(parent, { recursive: true, force: true }));
+  made.push(parent);
   const folder = join(parent, 'echo');
   for (const [path, content] of Object.entries({ ...base, ...files })) {
     if (content === undefined) continue;
