@@ -144,7 +144,11 @@ export class Supervisor {
       return this.end(error as Error);
     }
     for (const frame of frames) {
-      if (frame.kind === 'ready') this.#ready.resolve();
+      if (frame.kind === 'ready') {
+        // An order to nobody: it says that there is a node.
+        this.#send('swept', 0);
+        this.#ready.resolve();
+      }
       const guest = this.#guests.get(frame.command);
       if (frame.kind === 'done') this.#guests.delete(frame.command);
       guest?.handle(frame);
@@ -244,18 +248,19 @@ export class Guest {
 
   #output(which: 0 | 1): Readable {
     let unread = 0;
+    const acknowledge = (): void => {
+      const taken = unread - stream.readableLength;
+      if (taken <= 0) return;
+      unread -= taken;
+      const payload = Buffer.alloc(5);
+      payload.writeUInt8(which, 0);
+      payload.writeUInt32BE(taken, 1);
+      this.#send('ack', this.number, payload);
+    };
     const stream = new Readable({
       highWaterMark: WINDOW_BYTES,
-      read: () => {
-        // Called whenever the reader made room, so that a full window is always opened again.
-        const taken = unread - stream.readableLength;
-        if (taken <= 0) return;
-        unread -= taken;
-        const payload = Buffer.alloc(5);
-        payload.writeUInt8(which, 0);
-        payload.writeUInt32BE(taken, 1);
-        this.#send('ack', this.number, payload);
-      },
+      // Called before the reader takes what made room for this call, hence the tick.
+      read: () => process.nextTick(acknowledge),
     });
     const push = stream.push.bind(stream);
     stream.push = (chunk: Buffer | null): boolean => {

@@ -29,6 +29,7 @@ import sys
 import time
 
 HEADER = struct.Struct('>IBI')  # length of the payload, kind, command
+GREETING_S = 30
 TICK_MS = 20  # how often the counters of a shared container are looked at
 
 PREPARE, GO, STDIN, STDIN_END, ACK, KILL, SIGNAL, SWEPT = b'PGIEAKTS'
@@ -78,6 +79,7 @@ class Supervisor:
         chunk = os.read(0, 1 << 18)
         if not chunk:
             os._exit(0)  # the node is gone; the kernel ends the rest
+        signal.alarm(0)
         self.inbox += chunk
         at = 0
         while len(self.inbox) - at >= HEADER.size:
@@ -273,6 +275,8 @@ class Supervisor:
     # The loop.
 
     def run(self):
+        # A node that died between making and starting this container says nothing, not even goodbye.
+        signal.alarm(GREETING_S)
         self.send(READY)
         while True:
             for descriptor, _ in self.poll.poll(self.patience()):
