@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api';
 import type { CollectedFile, RunningCommand } from '../contract.ts';
 import { readArchive, ArchiveError } from './read.ts';
-import { checkPath } from './write.ts';
+import { checkPath, parentsOf } from './write.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -77,12 +77,6 @@ function tarCommand(paths: readonly string[], parents: ReadonlySet<string>): str
     '--recursion',
     ...paths.map(named),
   ];
-}
-
-/** `a/b/c` → `a`, `a/b`. */
-function parentsOf(path: string): string[] {
-  const segments = path.split('/');
-  return segments.slice(1).map((_, index) => segments.slice(0, index + 1).join('/'));
 }
 
 /** The path of an entry; undefined for a name that no caller could use: not UTF-8, or not inside. */

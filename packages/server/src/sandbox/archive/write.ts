@@ -1,5 +1,5 @@
 /**
- * Writes a tar archive in memory, for a trusted program in a sandbox to unpack: regular files only.
+ * Writes a tar archive in memory, for a trusted program in a sandbox to unpack: regular files and their folders.
  * The format is POSIX ustar, with a pax header where a path does not fit into it.
  */
 import { Buffer } from 'node:buffer';
@@ -19,16 +19,23 @@ export interface FileToPut {
 /** @throws SkeinError REQUEST_INVALID for a path that leaves the workspace. */
 export function archiveOf(files: Iterable<FileToPut>): Uint8Array {
   const parts: Uint8Array[] = [];
-  for (const { path, content, executable = false } of files) {
-    checkPath(path);
+  const folders = new Set<string>();
+  const entry = (path: string, size: number, mode: number, type: string): void => {
     const name = Buffer.from(path);
     if (name.length > NAME_BYTES) {
       const record = paxRecord('path', name);
       parts.push(header(Buffer.from('pax'), record.length, 0o644, 'x'), padded(record));
     }
-    parts.push(
-      header(name.subarray(0, NAME_BYTES), content.length, executable ? 0o755 : 0o644, '0'),
-    );
+    parts.push(header(name.subarray(0, NAME_BYTES), size, mode, type));
+  };
+  for (const { path, content, executable = false } of files) {
+    checkPath(path);
+    for (const folder of parentsOf(path)) {
+      // Named, so that a link in its place is replaced instead of followed.
+      if (!folders.has(folder)) entry(`${folder}/`, 0, 0o755, '5');
+      folders.add(folder);
+    }
+    entry(path, content.length, executable ? 0o755 : 0o644, '0');
     parts.push(padded(content));
   }
   parts.push(new Uint8Array(2 * BLOCK));
@@ -47,6 +54,12 @@ export function checkPath(path: string): void {
       `${JSON.stringify(path)} is not a path inside the workspace: relative, without empty parts, "." or ".."`,
     );
   }
+}
+
+/** `a/b/c` → `a`, `a/b`. */
+export function parentsOf(path: string): string[] {
+  const segments = path.split('/');
+  return segments.slice(1).map((_, index) => segments.slice(0, index + 1).join('/'));
 }
 
 /** `LENGTH KEY=VALUE\n`, where the length counts itself. */

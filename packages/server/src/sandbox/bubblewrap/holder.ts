@@ -1,4 +1,5 @@
 /** The holder of a session's mounts: see holder.sh. Nothing of them is seen by the rest of the host. */
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { SkeinError } from '@skein/api';
 import type { Slot } from '../launcher/slot.ts';
@@ -29,9 +30,8 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
   const { folder, diskBytes, owner, shown } = options;
   const files = Math.min(Math.max(Math.ceil(diskBytes / BYTES_PER_INODE), 256), 1_000_000);
   slot.stdout.setEncoding('utf8');
-  slot.stderr.setEncoding('utf8');
   const said = once(slot.stdout);
-  const complaint = once(slot.stderr);
+  const complaint = text(slot.stderr);
   slot.release({
     argv: [
       'unshare',

@@ -5,7 +5,6 @@
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { SkeinError } from '@skein/api';
 import type {
   Command,
   CollectedFile,
@@ -14,7 +13,7 @@ import type {
   SandboxSession,
 } from '../contract.ts';
 import { collectFiles } from '../archive/collect.ts';
-import { archiveOf } from '../archive/write.ts';
+import { putFiles } from '../archive/put.ts';
 import type { Launcher } from '../launcher/launcher.ts';
 import type { Slot } from '../launcher/slot.ts';
 import { tightened, type AllLimits } from '../limits.ts';
@@ -101,6 +100,10 @@ export function createSession(parts: SessionParts): SandboxSession {
     return started;
   }
 
+  function guest(command: Command): RunningCommand {
+    return start(command, tightened(sessionLimits, command.limits), parts.guestRoot, []);
+  }
+
   /** Runs a program of ours in a sandbox over the workspace, as its owner but held up by no mode of a file. */
   function trusted(
     argv: readonly string[],
@@ -131,27 +134,11 @@ export function createSession(parts: SessionParts): SandboxSession {
   return {
     workspace: WORKSPACE,
     async put(files) {
-      const archive = archiveOf(files);
-      const writer = trusted(
-        ['tar', '--extract', '--file=-', '--preserve-permissions', '--no-same-owner'],
-        'writable',
-        archive,
-      );
-      const { exitCode, stderr, endedBy } = await runToEnd(writer, 65536);
-      if (exitCode === 0) return;
-      const why = new TextDecoder().decode(stderr).trim();
-      throw new SkeinError(
-        /No space left/.test(why) ? 'SANDBOX_UNSUPPORTED' : 'REQUEST_INVALID',
-        `The files cannot be put into the workspace: ${why || endedBy}`,
-      );
+      await putFiles(files, (argv, stdin) => trusted(argv, 'writable', stdin));
     },
-    start: (command) =>
-      start(command, tightened(sessionLimits, command.limits), parts.guestRoot, []),
+    start: guest,
     async run(command) {
-      return await runToEnd(
-        this.start(command),
-        tightened(sessionLimits, command.limits).outputBytes,
-      );
+      return await runToEnd(guest(command), sessionLimits.outputBytes);
     },
     async *collect(paths, maxBytes): AsyncGenerator<CollectedFile> {
       await killAll();

@@ -1,6 +1,6 @@
 /** The shell of a launcher: runs launcher.sh, and understands what it says. */
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readLines, type Lines } from './lines.ts';
 
@@ -43,13 +43,15 @@ export interface ShellOptions {
 }
 
 export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
-  const [program = '', ...args] = [...within, '/bin/sh', SCRIPT, folders.join(' '), seccomp];
+  const words = [...within, '/bin/sh', SCRIPT, folders.join(' '), seccomp];
+  const nothing = openSync('/dev/null', 'r');
   // A session of its own: a guest cannot reach the terminal of the node, nor does Ctrl-C reach guests.
-  const child = spawn(program, args, {
+  const child = spawn('/usr/bin/env', words, {
     detached: true,
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+    stdio: ['pipe', 'pipe', 'pipe', ...coverInherited(nothing)],
+  }) as ChildProcessWithoutNullStreams;
+  closeSync(nothing);
   const complaints: string[] = [];
   const news = new Map<string, News>();
   let gone = false;
@@ -107,6 +109,25 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
       await end;
     },
   };
+}
+
+/** O_CLOEXEC among the flags in /proc/PID/fdinfo. */
+const CLOSE_ON_EXEC = 0o2000000;
+
+/**
+ * What of this process's descriptors a child would inherit, replaced by `nothing`, as `stdio` from 3
+ * on. Node marks its own to be closed, but not those that it was started with, nor those of libraries.
+ */
+function coverInherited(nothing: number): ('ignore' | number)[] {
+  const inherited = readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => {
+      const flags = /^flags:\s*(\d+)$/m.exec(readProc(`self/fdinfo/${fd}`))?.[1];
+      return fd > 2 && flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
+    });
+  const stdio: ('ignore' | number)[] = [];
+  for (const fd of inherited) stdio[fd - 3] = nothing;
+  return Array.from(stdio, (each) => each ?? 'ignore');
 }
 
 /**

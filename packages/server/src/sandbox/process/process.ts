@@ -10,7 +10,7 @@ import { rm } from 'node:fs/promises';
 import { release } from 'node:os';
 import { SkeinError } from '@skein/api';
 import { collectFiles } from '../archive/collect.ts';
-import { archiveOf } from '../archive/write.ts';
+import { putFiles } from '../archive/put.ts';
 import { runToEnd, startCommand, type Launch } from '../command.ts';
 import type {
   Availability,
@@ -168,16 +168,7 @@ function openSession(
   return {
     workspace,
     async put(files) {
-      const argv = ['tar', '--extract', '--file=-', '--preserve-permissions', '--no-same-owner'];
-      const { exitCode, stderr } = await runToEnd(
-        start({ argv, workspace: 'writable', stdin: archiveOf(files) }, own),
-        65536,
-      );
-      if (exitCode !== 0)
-        throw new SkeinError(
-          'REQUEST_INVALID',
-          `The files cannot be put into the workspace: ${new TextDecoder().decode(stderr).trim()}`,
-        );
+      await putFiles(files, (argv, stdin) => start({ argv, workspace: 'writable', stdin }, own));
     },
     start(command) {
       if (command.workspace === 'read-only') {
