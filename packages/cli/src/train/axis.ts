@@ -3,7 +3,7 @@ export interface Axis {
   readonly logarithmic: boolean;
   readonly ticks: readonly number[];
   /** From 0 at the lowest tick to 1 at the highest. */
-  place(value: number): number;
+  readonly place: (value: number) => number;
 }
 
 const DECADE = 10;
@@ -17,7 +17,9 @@ export function axisOf(values: readonly number[], mayBeLogarithmic: boolean): Ax
 }
 
 function linearAxis(low: number, high: number): Axis {
-  const span = high - low || Math.abs(high) || 1;
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  // What is as good as constant is shown from a little below to a little above.
+  const span = high - low > size * 1e-9 ? high - low : size > Number.MIN_VALUE * 2 ** 52 ? size : 1;
   const power = 10 ** Math.floor(Math.log10(span / 4));
   const step = power * ([1, 2, 2.5, 5, 10].find((factor) => span / (factor * power) <= 5) ?? 10);
   const first = Math.floor(low / step + 1e-9);

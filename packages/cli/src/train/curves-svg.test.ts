@@ -9,7 +9,11 @@ function run(name: string, epochs: number, metrics: (i: number) => Record<string
   return sampleRun(`20260314-${name.toLowerCase().replaceAll(/\W+/g, '-')}`, {
     name,
     epochs: Array.from({ length: epochs }, (_, i) => ({
-      ...{ epoch: i + 1, loss: 1 / (i + 1), learningRate: 0.1, tookMs: 5, metrics: metrics(i) },
+      epoch: i + 1,
+      loss: 1 / (i + 1),
+      learningRate: 0.1,
+      tookMs: 5,
+      metrics: metrics(i),
     })),
   });
 }

@@ -52,7 +52,9 @@ describe('tables', () => {
     const all = await read('people.parquet', { label: 'ill', missing: 'drop' });
     expect(all.from === 'table' && all.table.count).toBe(5);
     const few = await read('people.parquet', {
-      ...{ label: 'ill', missing: 'drop', features: ['visits', 'age'] },
+      label: 'ill',
+      missing: 'drop',
+      features: ['visits', 'age'],
     });
     expect(few.from === 'table' && few.table.count).toBe(6);
   });

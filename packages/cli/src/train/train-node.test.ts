@@ -60,8 +60,21 @@ function weight(model: Model, name: string): Buffer {
 describe('a table', () => {
   it('becomes a deployment that answers raw rows, and the run knows its version', async () => {
     const { run, deployment } = await node.json<Trained>(
-      ...['train', '--model', 'mlp:16', '--data', 'wdbc.csv', '--label', 'diagnosis'],
-      ...['--lr', '0.01', '--epochs', '6', '--name', 'tumours', '--deploy', 'risk'],
+      'train',
+      '--model',
+      'mlp:16',
+      '--data',
+      'wdbc.csv',
+      '--label',
+      'diagnosis',
+      '--lr',
+      '0.01',
+      '--epochs',
+      '6',
+      '--name',
+      'tumours',
+      '--deploy',
+      'risk',
     );
     expect(run.versions).toMatchObject([{ model: 'risk', version: '1' }]);
     expect(deployment).toMatchObject({ name: 'risk', status: 'ready' });
@@ -96,8 +109,18 @@ describe('a table', () => {
     await node.run('train', '--model', 'mlp', '--data', 'wdbc.csv', '--label', 'diagnosis');
     const parent = join(node.folder, '.skein/runs', before!.id, 'model.onnx');
     const { run } = await node.json<Trained>(
-      ...['train', parent, '--data', 'wdbc.csv', '--label', 'diagnosis', '--name', 'further'],
-      ...['--epochs', '1', '--lr', '0.0001'],
+      'train',
+      parent,
+      '--data',
+      'wdbc.csv',
+      '--label',
+      'diagnosis',
+      '--name',
+      'further',
+      '--epochs',
+      '1',
+      '--lr',
+      '0.0001',
     );
     expect(run.lineage.parent.digest).toBe(before!.result!.digest);
     await node.json('deploy', '--run', 'further', '--name', 'risk');
@@ -119,8 +142,20 @@ describe('a model from PyTorch', () => {
     await writeFile(file('train-images-idx3-ubyte'), idx([240, 12, 12], images));
     await writeFile(file('train-labels-idx1-ubyte'), idx([240], labels));
     const { run, model } = await node.json<Trained>(
-      ...['train', 'stripes.onnx', '--data', 'train-images-idx3-ubyte', '--epochs', '8'],
-      ...['--freeze', 'Conv|fc1', '--lr', '0.01', '--deploy', 'stripes', '--out', 'tuned.onnx'],
+      'train',
+      'stripes.onnx',
+      '--data',
+      'train-images-idx3-ubyte',
+      '--epochs',
+      '8',
+      '--freeze',
+      'Conv|fc1',
+      '--lr',
+      '0.01',
+      '--deploy',
+      'stripes',
+      '--out',
+      'tuned.onnx',
     );
     expect(run.task).toBe('classification');
     const { report } = run.result!;
@@ -152,7 +187,11 @@ describe('a model from PyTorch', () => {
     await writeFile(join(node.folder, 'bad-images.idx3'), idx([24, 12, 12], images));
     await writeFile(join(node.folder, 'bad-labels.idx1'), idx([24], labels));
     const { stdout } = await node.run(
-      ...['train', 'stripes.onnx', '--data', 'bad-images.idx3', '--json'],
+      'train',
+      'stripes.onnx',
+      '--data',
+      'bad-images.idx3',
+      '--json',
     );
     expect(JSON.parse(stdout)).toMatchObject({
       code: 'TRAINING_DATA_INVALID',

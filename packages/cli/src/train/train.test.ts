@@ -113,7 +113,10 @@ describe('a run', () => {
     expect(svg).toMatch(/^<svg .*role="img"/);
     expect(svg).toContain('val');
     const { comparison } = await json<{ comparison: { differences: { name: string }[] } }>(
-      ...['runs', 'compare', 'first', 'other'],
+      'runs',
+      'compare',
+      'first',
+      'other',
     );
     expect(comparison.differences.map(({ name }) => name)).toEqual(['seed', 'parent digest']);
     expect(await failure('runs', 'show', 'nothing')).toMatchObject({
@@ -124,8 +127,20 @@ describe('a run', () => {
 
   it('goes on from its result, with the encoding that it has', async () => {
     const more = await json<Trained>(
-      ...['train', 'trained.onnx', '--data', 'wdbc.csv', '--label', 'diagnosis'],
-      ...['--epochs', '2', '--lr', '0.0001', '--name', 'more', '--out', 'more.onnx'],
+      'train',
+      'trained.onnx',
+      '--data',
+      'wdbc.csv',
+      '--label',
+      'diagnosis',
+      '--epochs',
+      '2',
+      '--lr',
+      '0.0001',
+      '--name',
+      'more',
+      '--out',
+      'more.onnx',
     );
     expect(more.run.lineage.parent).toEqual({
       path: 'trained.onnx',
@@ -281,8 +296,21 @@ describe('what cannot be trained is refused before the first step', () => {
 describe('tasks', () => {
   it('a regression in the unit of its labels', async () => {
     const { run } = await json<Trained>(
-      ...['train', '--model', 'mlp:16', '--data', 'points.csv', '--label', 'sum', '--lr', '0.03'],
-      ...['--features', 'a,b', '--epochs', '40', '--schedule', 'cosine'],
+      'train',
+      '--model',
+      'mlp:16',
+      '--data',
+      'points.csv',
+      '--label',
+      'sum',
+      '--lr',
+      '0.03',
+      '--features',
+      'a,b',
+      '--epochs',
+      '40',
+      '--schedule',
+      'cosine',
     );
     expect(run.task).toBe('regression');
     const { report } = run.result!;
@@ -295,8 +323,21 @@ describe('tasks', () => {
 
   it('a binary one, with one probability', async () => {
     const { run, model } = await json<Trained>(
-      ...['train', '--model', 'mlp:8', '--data', 'points.csv', '--label', 'side', '--lr', '0.03'],
-      ...['--task', 'binary', '--features', 'a,b,colour', '--epochs', '20'],
+      'train',
+      '--model',
+      'mlp:8',
+      '--data',
+      'points.csv',
+      '--label',
+      'side',
+      '--lr',
+      '0.03',
+      '--task',
+      'binary',
+      '--features',
+      'a,b,colour',
+      '--epochs',
+      '20',
     );
     expect(run.result?.report).toMatchObject({ classes: ['left', 'right'] });
     const { outputs } = signatureOf(readModel(await readFile(model)));
@@ -322,7 +363,13 @@ describe('tasks', () => {
     }
     const args = ['train', '--model', 'cnn:4', '--data', 'images', '--batch', '8'];
     const { run, model } = await json<Trained>(
-      ...[...args, '--image-size', '16x16x1', '--epochs', '20', '--lr', '0.02'],
+      ...args,
+      '--image-size',
+      '16x16x1',
+      '--epochs',
+      '20',
+      '--lr',
+      '0.02',
     );
     expect(run.result?.report).toMatchObject({ classes: ['columns', 'rows'], accuracy: 1 });
     expect(signatureOf(readModel(await readFile(model))).inputs).toEqual([
@@ -347,7 +394,11 @@ describe('tasks', () => {
     expect(run).toMatchObject({ name: 'configured', status: 'finished' });
     expect(run.epochs).toHaveLength(3);
     expect(run.plan).toMatchObject({
-      ...{ optimiser: 'adamw', rate: 0.02, epochs: 3, freeze: 'layer0.bias', features: 'a,b' },
+      optimiser: 'adamw',
+      rate: 0.02,
+      epochs: 3,
+      freeze: 'layer0.bias',
+      features: 'a,b',
     });
     expect(run.lineage.code.config).toMatch(/^[0-9a-f]{64}$/);
     await writeFile(join(folder, 'empty.config.ts'), 'export const other = 1;');

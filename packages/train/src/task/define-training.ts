@@ -25,7 +25,7 @@ export const SCHEDULE_NAMES = ['constant', 'cosine', 'step'] as const;
 export type ScheduleName = (typeof SCHEDULE_NAMES)[number];
 
 export interface Training {
-  /** An .onnx file, `mlp:64,32` for a perceptron with these hidden layers, a model, or a function that builds one. */
+  /** An .onnx file, `mlp:64,32` or `cnn:16,32` for a network to be built, a model, or a function that builds one. */
   readonly model: string | Model | NetworkBuilder;
   /** A .csv, .jsonl, .parquet, .npy, .npz or IDX file, or a folder with a folder of images per class. Paths are seen from the configuration file. */
   readonly data: string;

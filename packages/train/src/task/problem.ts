@@ -64,7 +64,8 @@ export function problemOf(start: Model, options: ProblemOptions): Problem {
     weights: 'sample',
     weightName: MASK,
   });
-  if (options.frozen !== undefined) trainableParameters(graded, [options.frozen]);
+  // Whether there is a gradient is better known now than after everything has been set up.
+  trainableParameters(graded, options.frozen === undefined ? [] : [options.frozen]);
   const [prediction] = Object.keys(graded.seeds);
   return {
     blueprint,

@@ -208,9 +208,7 @@ describe('from arrays', () => {
     ],
   ])('are refused for %s', async (_, change, message) => {
     const model = mlp({ sizes: [4, 2], seed: 1 });
-    await expect(trained({ model, data: { ...data, ...change } as TrainingData })).rejects.toThrow(
-      message,
-    );
+    await expect(trained({ model, data: { ...data, ...change } })).rejects.toThrow(message);
   });
 });
 
