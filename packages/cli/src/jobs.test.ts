@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '@skein/api';
+import type { RunOutcome } from './commands/run.ts';
 import { runCli, startCli, startNodeProcess, type TestNode } from './testing/cli.ts';
 
 /** Trusted, so that the tests do not depend on what sandboxes this machine has. */
@@ -16,13 +17,19 @@ beforeAll(async () => {
 });
 afterAll(() => node.stop());
 
-const json = <T>(text: string): T => JSON.parse(text) as T;
-
 describe('skein run', () => {
   it('takes the files along that the command names, and brings back what is asked for', async () => {
     const { code, stdout, stderr } = await node.run(
-      ...['run', ...TRUSTED, '--output', 'sorted.csv', '--name', 'sort it', '--'],
-      ...['sh', '-c', 'echo sorting >&2; sort data.csv > sorted.csv; ls', 'sh', 'data.csv'],
+      'run',
+      ...TRUSTED,
+      '--output=sorted.csv',
+      '--name=sort it',
+      '--',
+      'sh',
+      '-c',
+      'echo sorting >&2; sort data.csv > sorted.csv; ls',
+      'sh',
+      'data.csv',
     );
     expect(stderr).toBe('');
     expect(code).toBe(0);
@@ -34,7 +41,7 @@ describe('skein run', () => {
   it('exits with 1 and says why when the command fails, and does not try it again unasked', async () => {
     const { code, stdout } = await node.run('run', '--json', ...TRUSTED, 'sh', '-c', 'exit 7');
     expect(code).toBe(1);
-    const { job } = json<{ job: JobView }>(stdout);
+    const { job } = JSON.parse(stdout) as RunOutcome;
     expect(job).toMatchObject({ state: 'failed', cause: 'exit-code' });
     expect(job.message).toContain('7');
     expect(job.attempts).toHaveLength(1);
@@ -53,7 +60,7 @@ describe('skein run', () => {
     run.process.kill('SIGINT');
     expect((await run.ended).code).toBe(130);
     const { stdout } = await node.run('jobs', 'ls', '--json', '--limit', '1');
-    const [job] = json<{ jobs: JobView[] }>(stdout).jobs;
+    const [job] = (JSON.parse(stdout) as { jobs: JobView[] }).jobs;
     expect(job?.cause ?? job?.state).toBe('cancelled');
   });
 
@@ -70,7 +77,7 @@ describe('skein run', () => {
 describe('skein jobs', () => {
   it('lists, shows and follows a job that was left to the node', async () => {
     const left = await node.run('run', '--detach', '--json', ...TRUSTED, 'echo', 'from afar');
-    const { id } = json<{ job: JobView }>(left.stdout).job;
+    const { id } = (JSON.parse(left.stdout) as RunOutcome).job;
     const followed = await node.run('jobs', 'logs', '-f', id);
     expect(followed).toMatchObject({ code: 0, stderr: '' });
     expect(followed.stdout).toContain('from afar');
@@ -79,19 +86,17 @@ describe('skein jobs', () => {
     expect(shown.stdout).toMatch(/attempt 1\s+succeeded/);
     expect(shown.stdout).toContain('echo from afar');
     const again = await node.run('jobs', 'retry', '--json', id);
-    expect(json<JobView>(again.stdout).id).not.toBe(id);
+    expect((JSON.parse(again.stdout) as JobView).id).not.toBe(id);
     expect((await node.run('jobs', 'show', 'nobody')).stderr).toContain('JOB_UNKNOWN');
     expect((await node.run('jobs', 'revive', id)).stderr).toContain('JOB_NOT_ENDED');
   });
 
   it('waits in a paused queue until it is opened, or cancelled', async () => {
     await node.run('queue', 'pause', 'nightly');
-    const left = await node.run(
-      ...['run', '--detach', '--json', '--queue', 'nightly', ...TRUSTED, 'true'],
-    );
-    const { id } = json<{ job: JobView }>(left.stdout).job;
+    const left = await node.run('run', '--detach', '--json', '--queue=nightly', ...TRUSTED, 'true');
+    const { job } = JSON.parse(left.stdout) as RunOutcome;
     expect((await node.run('queue', 'ls')).stdout).toMatch(/nightly\s+paused/);
-    const cancelled = await node.run('jobs', 'cancel', id);
+    const cancelled = await node.run('jobs', 'cancel', job.id);
     expect(cancelled.stdout).toContain('cancelled');
     expect((await node.run('queue', 'open', 'nightly')).stdout).toContain('nightly is open');
     expect((await node.run('queue', 'drain', 'nightly')).code).toBe(0);
@@ -106,7 +111,7 @@ describe('skein jobs', () => {
 describe('skein artifacts', () => {
   it('stores a file by its content and brings it back', async () => {
     const { stdout } = await node.run('artifacts', 'put', '--json', 'data.csv');
-    const { digest } = json<{ digest: string }>(stdout);
+    const { digest } = JSON.parse(stdout) as { digest: string };
     const got = await node.run('artifacts', 'get', digest, '--out', 'copy.csv');
     expect(got.code).toBe(0);
     expect(readFileSync(join(node.folder, 'copy.csv'), 'utf8')).toBe('b\na\n');

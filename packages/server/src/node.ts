@@ -65,8 +65,16 @@ export interface NodeOptions {
   readonly allowedOrigins?: readonly string[];
   /** OTLP/HTTP endpoint for traces; absent: the environment decides. */
   readonly otlpEndpoint?: string;
-  /** Cores that replicas may use. Default: all. */
+  /** Cores that replicas may use, and jobs beside them. Default: all. */
   readonly cores?: number;
+  /** `redis://…`: jobs are in a Redis that a fleet shares. Default: in the data folder. */
+  readonly redis?: string | undefined;
+  /** `s3://…`, or a folder that all members see: where artifacts of jobs are. Default: the data folder. */
+  readonly blobs?: string | undefined;
+  /** Jobs of different namespaces share a Redis without seeing each other. */
+  readonly namespace?: string | undefined;
+  /** Queues that the node works on itself; none: other workers do. Default: `default`. */
+  readonly queues?: readonly string[];
 }
 
 export interface RunningNode {
@@ -171,7 +179,10 @@ async function bringUp(
   const jobs = await openJobPlane({
     folder: folder.root,
     drivers: [createBubblewrap(), createDocker(), createProcessSandbox()],
-    queues: ['default'],
+    queues: options.queues ?? ['default'],
+    redis: options.redis,
+    blobs: options.blobs,
+    namespace: options.namespace,
     cores,
     log: (level, message, details) => logger[level](details ?? {}, message),
   });

@@ -50,6 +50,10 @@ export const up = defineCommand({
   examples: [
     { command: 'skein up --example ocr', does: 'With the example that reads text in images' },
     { command: 'skein up --host 0.0.0.0 --log json', does: 'For others, with keys' },
+    {
+      command: 'skein up --redis redis://10.0.0.5 --blobs s3://team/skein --queues none',
+      does: 'A member of a fleet that leaves jobs to workers',
+    },
   ],
   arguments: {},
   options: {
@@ -86,6 +90,13 @@ export const up = defineCommand({
       'Default: json; on a terminal pretty, and there only warnings and errors.',
     ),
     logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
+    redis: text('URL', 'Redis that holds the jobs of a fleet (or SKEIN_REDIS).'),
+    blobs: text('PLACE', 'Bucket (s3://…) or shared folder of artifacts (or SKEIN_BLOBS).'),
+    namespace: text('NAME', 'Jobs of other namespaces in the same Redis are not seen.'),
+    queues: text(
+      'LIST',
+      'Queues whose jobs this node runs itself, with commas; "none" leaves all to workers. Default: default.',
+    ),
     otlp: text('URL', 'Send OpenTelemetry traces to this OTLP/HTTP endpoint.'),
   },
   async run(context, options): Promise<UpResult> {
@@ -107,6 +118,7 @@ export const up = defineCommand({
       ...logOf(options, process.stderr.isTTY),
       access: options.keys,
       allowedOrigins: options.allowOrigin,
+      ...fleetOf(context, options),
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
       ...(options.cores === undefined ? {} : { cores: options.cores }),
     });
@@ -135,6 +147,31 @@ export const up = defineCommand({
   },
   render: renderUp,
 });
+
+function fleetOf(
+  { env }: Context,
+  given: {
+    readonly redis: string | undefined;
+    readonly blobs: string | undefined;
+    readonly namespace: string | undefined;
+    readonly queues: string | undefined;
+  },
+): Pick<NodeOptions, 'redis' | 'blobs' | 'namespace' | 'queues'> {
+  const redis = given.redis ?? env['SKEIN_REDIS'];
+  const blobs = given.blobs ?? env['SKEIN_BLOBS'];
+  if (redis !== undefined && blobs === undefined) {
+    throw usageError(
+      '--redis needs --blobs PLACE: what jobs read and leave behind must be where every worker sees it.',
+    );
+  }
+  const { namespace, queues = 'default' } = given;
+  return {
+    redis,
+    blobs,
+    namespace,
+    queues: queues === 'none' ? [] : queues.split(',').map((name) => name.trim()),
+  };
+}
 
 /** A person who starts a node wants to read its addresses, not that every replica is ready. */
 function logOf(

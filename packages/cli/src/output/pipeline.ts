@@ -21,7 +21,7 @@ export function renderPipelineRun({ run, steps }: PipelineRun, style: Style): st
     ...(steps.length === 0 ? [] : [table]),
     ...(run.state === 'succeeded' ? [`${style.dim('returned')} ${JSON.stringify(value)}`] : []),
     ...(run.state === 'failed' || run.state === 'dead'
-      ? [`${run.message ?? ''}`, style.dim(`Mend it, then: skein pipeline resume ${run.id}`)]
+      ? [run.message ?? '', style.dim(`Mend it, then: skein pipeline resume ${run.id}`)]
       : []),
   ].join('\n');
 }

@@ -11,13 +11,17 @@ import { sandboxView } from '../sandbox/view.ts';
 import { openArtifacts } from '../state/artifacts/open-artifacts.ts';
 import type { ArtifactStore } from '../state/contract.ts';
 import type { JobStore } from './contract.ts';
-import { openSqliteJobs } from './store/sqlite/sqlite-jobs.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
+import { FLEET_NAMESPACE } from './worker/fleet-worker.ts';
 import { startWorker } from './worker/worker.ts';
 
 export interface JobPlaneOptions {
   /** Holds the store and the artifacts when no others are named. */
   readonly folder: string;
+  /** `redis://…` or `rediss://…`: the store that a fleet shares. */
+  readonly redis?: string | undefined;
+  /** Jobs of different namespaces share a Redis without seeing each other. */
+  readonly namespace?: string | undefined;
   /** `s3://bucket/prefix?endpoint=…`, or a folder: where artifacts are. */
   readonly blobs?: string | undefined;
   readonly drivers: readonly SandboxDriver[];
@@ -45,7 +49,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     options.blobs ?? join(folder, 'blobs'),
     join(folder, 'blob-cache'),
   );
-  const store = await openSqliteJobs(join(folder, 'jobs.db'));
+  const store = await openStore(options);
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
   const worker: Promise<Worker | undefined> =
     queues.length === 0
@@ -74,6 +78,17 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
       await (await worker)?.drain();
       await Promise.all(drivers.map((driver) => driver.close()));
       await store.close();
+      await artifacts.close();
     },
   };
+}
+
+/** Each client is loaded when it is used: most nodes need one of the two. */
+async function openStore({ folder, redis, namespace }: JobPlaneOptions): Promise<JobStore> {
+  if (redis === undefined) {
+    const { openSqliteJobs } = await import('./store/sqlite/sqlite-jobs.ts');
+    return openSqliteJobs(join(folder, 'jobs.db'));
+  }
+  const { openRedisJobs } = await import('./store/redis/redis-jobs.ts');
+  return openRedisJobs(redis, { namespace: namespace ?? FLEET_NAMESPACE });
 }
