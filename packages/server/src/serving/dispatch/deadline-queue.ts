@@ -151,6 +151,13 @@ export class DeadlineQueue<Cargo> {
     this.timeline.reprice(ticket, work);
   }
 
+  /** Everything that waits costs `ratio` times what was thought. */
+  scale(ratio: number): void {
+    this.timeline.scale(ratio);
+    for (const tenant of this.#tenants.values()) tenant.work *= ratio;
+    for (const lane of this.#lanes.values()) lane.work *= ratio;
+  }
+
   /**
    * Books service to a tenant when it is given.
    * @param work in milliseconds of one replica, as estimated now: two tenants that are served in turn

@@ -108,6 +108,11 @@ export class LatencyCurve {
     this.#used();
   }
 
+  /** What estimates are multiples of: it follows the pace of the machine, and is the same for all classes. */
+  get level(): number {
+    return this.#pace.level;
+  }
+
   /** Learns from a warming run, which says nothing about the pace. */
   seed(rows: number, ms: number): void {
     const cell = (this.#cells[cellOf(rows)] ??= new CostCell());

@@ -78,7 +78,9 @@ export class Pace {
       this.#count(run, now);
     } else {
       this.#streak.push(run);
-      const needed = side > 0 ? SLOWER_STREAK : sunken ? 1 : FASTER_STREAK;
+      // The first run of all is better evidence than warming, whose data were made up.
+      const isFirst = this.#variation.count === 0;
+      const needed = isFirst ? 1 : side > 0 ? SLOWER_STREAK : sunken ? 1 : FASTER_STREAK;
       if (this.#streak.length >= needed) this.#changeLevel(now);
     }
     if (this.#recent.count > 0) this.level = this.#recent.quantile(0.5);

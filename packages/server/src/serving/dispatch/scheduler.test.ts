@@ -297,6 +297,30 @@ test('warming under a load that has gone since does not refuse for ever', () => 
   expect(inTime(later)).toHaveLength(later.length);
 });
 
+test.each([10, 50, 100])(
+  'a first burst whose data cost %i times what warming made expect is not promised too much',
+  (factor) => {
+    let promised = 0;
+    let kept = 0;
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const random = seededRandom(seed);
+      const cost = (rows: number, _lane: string, now: number): number =>
+        (0.2 + 0.2 * rows) * (now === 0 ? 1 : factor);
+      const arrivals = poisson(
+        () => random.next(),
+        (3 * 8) / (1.8 * factor),
+        1_000,
+        (at) => ({ at: at + 1, budgetMs: OBJECTIVE_MS }),
+      );
+      const { outcomes } = simulate(arrivals, { cost, objectiveMs: OBJECTIVE_MS });
+      kept += inTime(outcomes).length;
+      promised += outcomes.filter(({ state }) => state !== 'refused').length;
+    }
+    expect(promised - kept).toBe(0);
+    expect(kept / 5 / 1_250 / (8 / (1.8 * factor))).toBeGreaterThan(0.65);
+  },
+);
+
 describe('closed loops', () => {
   test('one connection never waits for a batch', () => {
     const cost = (rows: number): number => 0.5 + 0.01 * rows;

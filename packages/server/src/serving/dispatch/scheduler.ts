@@ -31,6 +31,8 @@ export interface SchedulerOptions {
 
 /** A batch may take at most this part of the time that its requests have, so that they can wait for the one before. */
 const BATCH_SHARE = 0.5;
+/** Those who wait are booked anew when the pace has changed by this factor. */
+const NEW_PACE = 1.25;
 /** What a priority level is worth in deadline, as a part of the objective. */
 const LEVEL = 0.5;
 
@@ -72,6 +74,8 @@ export class Scheduler<Cargo> {
     tenantReach: Infinity,
   };
   #decisions = 0;
+  /** Level of the estimates by which those who wait are booked. */
+  #bookedLevel = 1;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -93,6 +97,7 @@ export class Scheduler<Cargo> {
     const { servers, queue, verdict } = this;
     const { tenant } = ticket;
     verdict.reason = undefined;
+    this.#rebook(ticket.lane);
     if (servers.list.length === 0 && servers.expectedAt === undefined) {
       verdict.lateMs = Infinity;
       return 'NO_REPLICA';
@@ -137,6 +142,7 @@ export class Scheduler<Cargo> {
     const { queue } = this;
     const { timeline } = queue;
     this.wakeAt = Infinity;
+    if (timeline.first !== undefined) this.#rebook(timeline.first.lane);
     for (;;) {
       const due = timeline.first;
       if (due === undefined || hopeEnds(due, now) >= now) break;
@@ -173,6 +179,17 @@ export class Scheduler<Cargo> {
     server.freeAt = now;
     server.freeBy = now;
     server.idleSince = now;
+  }
+
+  /**
+   * Those who wait were booked at what runs took when they came. When runs turn out to take much
+   * longer, or shorter, newcomers are measured against what the others cost now.
+   */
+  #rebook({ curve: { level } }: Lane<Cargo>): void {
+    const ratio = level / this.#bookedLevel;
+    if (ratio < NEW_PACE && ratio > 1 / NEW_PACE) return;
+    this.#bookedLevel = level;
+    if (this.queue.requests > 0) this.queue.scale(ratio);
   }
 
   /** Works out what the ticket costs and when it must start, writes that into it, and judges it. */

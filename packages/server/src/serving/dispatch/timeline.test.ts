@@ -64,6 +64,7 @@ const operation = fc.oneof(
       count: fc.integer({ min: 1, max: 4 }),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('scale' as const) }) },
 );
 
 describe('timeline', () => {
@@ -72,6 +73,7 @@ describe('timeline', () => {
       fc.property(fc.array(operation, { maxLength: 120 }), fc.nat(45), (operations, probe) => {
         const timeline = new Timeline<number>();
         const oracle = new Oracle();
+        let scales = 0;
         for (const step of operations) {
           const { list } = oracle;
           if (step.kind === 'insert') {
@@ -81,6 +83,14 @@ describe('timeline', () => {
           } else if (step.kind === 'replicas') {
             timeline.setReplicas(step.count);
             oracle.replicas = step.count;
+          } else if (step.kind === 'scale') {
+            // Few times, so that sums stay whole numbers.
+            if (scales++ > 10) continue;
+            const before = list.map(({ deadline, startBy, work }) => [deadline - startBy, work]);
+            timeline.scale(2);
+            list.forEach(({ deadline, startBy, work }, i) => {
+              expect([deadline - startBy, work]).toEqual(before[i]!.map((ms) => 2 * ms));
+            });
           } else if (list.length > 0) {
             const entry = list[step.at % list.length]!;
             if (step.kind === 'remove') {

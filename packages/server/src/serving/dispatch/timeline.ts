@@ -83,6 +83,11 @@ export class Timeline<Cargo> {
     this.#refreshPath(this.#root, ticket);
   }
 
+  /** Everything takes `ratio` times as long as was thought, runs at p99 too; costs O(n). */
+  scale(ratio: number): void {
+    this.#scaleAll(this.#root, ratio);
+  }
+
   /** Where a request with this deadline would stand; writes into `standing`. */
   standing(deadline: Instant, standing: Standing<Cargo>): void {
     let node = this.#root;
@@ -200,6 +205,15 @@ export class Timeline<Cargo> {
     if (node === undefined) return;
     this.#updateAll(node.left);
     this.#updateAll(node.right);
+    this.#update(node);
+  }
+
+  #scaleAll(node: Ticket<Cargo> | undefined, ratio: number): void {
+    if (node === undefined) return;
+    node.work *= ratio;
+    node.startBy = node.deadline - (node.deadline - node.startBy) * ratio;
+    this.#scaleAll(node.left, ratio);
+    this.#scaleAll(node.right, ratio);
     this.#update(node);
   }
 
