@@ -1,7 +1,7 @@
 /** A folder or a port that another node has already: the second is told, and the first never notices. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mlp } from '@skein/onnx';
 import { startCli } from '../../../cli/src/testing/cli.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
@@ -40,13 +40,20 @@ it('of nodes that start at once on one folder, one has it', async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it.each(['--port', '--grpc-port'])('%s of another node is refused', async (option) => {
-  await using node = await startNodeProcess();
-  await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
+/** A node that has its ports; started once for those who want them too. */
+const shared = startNodeProcess();
+beforeAll(async () => {
+  await (
+    await shared
+  ).deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
     objective: { latencyMs: 10_000 },
   });
-  const grpcPort = node.grpcUrl.split(':')[1]!;
-  const port = option === '--port' ? String(node.port) : grpcPort;
+});
+afterAll(() => shared[Symbol.asyncDispose]());
+
+it.each(['--port', '--grpc-port'])('%s of another node is refused', async (option) => {
+  const grpcPort = shared.grpcUrl.split(':')[1]!;
+  const port = option === '--port' ? String(shared.port) : grpcPort;
   const other = option === '--port' ? '--grpc-port' : '--port';
   const folder = temporaryFolder();
   const second = startCli(['up', option, port, other, '0', '--log', 'off', '--json'], {
@@ -60,10 +67,10 @@ it.each(['--port', '--grpc-port'])('%s of another node is refused', async (optio
       error: expect.stringContaining(port) as unknown,
     }),
   ]);
-  await expectItServes(node);
+  await expectItServes(shared);
   // What the refused one had taken is free again.
   await using third = await startNodeProcess({ folder });
-  expect(third.url).not.toBe(node.url);
+  expect(third.url).not.toBe(shared.url);
   rmSync(folder, { recursive: true, force: true });
 });
 
