@@ -38,6 +38,7 @@ export interface Ceiling {
   readonly servedRowsPerSecond: number;
 }
 
+/** Takes the two in turn and compares them round by round: what slows the machine hits both alike. */
 export async function measureCeiling(
   node: SkeinNode,
   model: BenchModel,
@@ -59,10 +60,9 @@ export async function measureCeiling(
     });
     served.push(result.requestsPerSecond);
   }
-  const [bareRowsPerSecond, servedRowsPerSecond] = [median(bare), median(served)];
   return {
-    fraction: servedRowsPerSecond / bareRowsPerSecond,
-    bareRowsPerSecond,
-    servedRowsPerSecond,
+    fraction: median(served.map((rate, round) => rate / (bare[round] ?? Number.NaN))),
+    bareRowsPerSecond: median(bare),
+    servedRowsPerSecond: median(served),
   };
 }
