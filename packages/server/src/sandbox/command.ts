@@ -84,7 +84,7 @@ const ARGUMENT_BYTES = 131_072;
 const ARGUMENTS_BYTES = 1 << 20;
 
 /** Refuses what no program could be started with. @throws SkeinError REQUEST_INVALID. */
-function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
+export function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
   const refuse = (why: string): never => {
     throw new SkeinError('REQUEST_INVALID', `The command cannot be started: ${why}`);
   };

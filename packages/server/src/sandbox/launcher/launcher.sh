@@ -2,8 +2,8 @@
 #
 # Forking is done here because a fork copies the page tables of its parent: a node with 500 MB of
 # heap stops for 50 ms per spawn, this shell for 0.3 ms. A command is *parked* before it is known:
-# its subshell has joined its control groups (up to 20 ms on version 1, where the kernel waits for
-# every processor) and has its pipes, and waits for its release. Then it becomes the command by exec.
+# its subshell has joined its control groups and has its pipes, and waits for its release. Then it
+# becomes the command by exec.
 #
 # For bubblewrap it is process 1 of a name space of its own: everything dies with it, and what its
 # commands leave behind it reaps, also where the machine's process 1 does not.
@@ -31,7 +31,10 @@ limit() {
 
 slot() {
   for group in $groups; do
-    echo 0 > "$group/$1/cgroup.procs" || return 1
+    # A thread that moves itself, as version 1 allows, holds up no other fork of the machine; a
+    # process that moves waits until every processor has seen it.
+    if [ -e "$group/$1/tasks" ]; then file=tasks; else file=cgroup.procs; fi
+    echo 0 > "$group/$1/$file" || return 1
   done
   # A small here-document is an anonymous pipe, which can be opened again from either side.
   exec 4<<-pipe

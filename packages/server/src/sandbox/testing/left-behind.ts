@@ -1,0 +1,25 @@
+/** A node that is about to be killed: opens the driver in argv, runs something in it, and says so. */
+import { createBubblewrap } from '../bubblewrap/bubblewrap.ts';
+import { createProcessSandbox } from '../process/process.ts';
+
+const [driver, mark = ''] = process.argv.slice(2);
+const trusted = driver === 'process';
+const sandbox = trusted ? createProcessSandbox() : createBubblewrap();
+const session = await sandbox.open({
+  mounts: [],
+  limits: {
+    wallMs: 600_000,
+    memoryBytes: 1 << 26,
+    pids: 20,
+    outputBytes: 1000,
+    fileBytes: 1000,
+    diskBytes: trusted ? Infinity : 1 << 20,
+  },
+  network: trusted ? 'host' : 'none',
+  untrusted: !trusted,
+});
+const command = session.start({
+  argv: ['sh', '-c', `setsid sleep ${mark} & echo running; sleep ${mark}`],
+  workspace: 'writable',
+});
+command.stdout.on('data', (said: Buffer) => process.stdout.write(said));
