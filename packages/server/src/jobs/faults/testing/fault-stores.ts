@@ -52,4 +52,4 @@ function place(
 }
 
 /** Kills in each test of kills; SKEIN_FAULT_ROUNDS=200 for all. */
-export const ROUNDS = Number(process.env['SKEIN_FAULT_ROUNDS'] ?? 3);
+export const ROUNDS = Number(process.env['SKEIN_FAULT_ROUNDS'] ?? 2);
