@@ -25,8 +25,15 @@ export async function findRuns(context: Context, choice: ConnectionChoice): Prom
 async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<RunSummary[]> {
   const client = await nodeClient(context, choice);
   if (client === undefined) return [];
-  const { runs } = await client.listRuns({ limit: MOST }, { signal: context.signal });
-  return runs;
+  try {
+    const { runs } = await client.listRuns({ limit: MOST }, { signal: context.signal });
+    return runs;
+  } catch (error) {
+    // What lies here is worth showing also while a node that nobody named does not answer.
+    if (explicitUrl(context, choice) !== undefined || !(error instanceof SkeinError)) throw error;
+    context.notes.line(`The node was not asked for its runs: ${error.message}`);
+    return [];
+  }
 }
 
 async function nodeClient(context: Context, choice: ConnectionChoice) {

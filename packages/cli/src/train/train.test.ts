@@ -170,7 +170,11 @@ describe('a run', () => {
       const { runs } = await json<{ runs: RunSummary[] }>('runs', 'ls', '--status', 'interrupted');
       expect(runs.map(({ name }) => name)).toEqual(['killed']);
       expect(runs[0]!.last!.epoch).toBeLessThan(150);
-      const resumed = await json<Trained>('train', '--resume', 'killed', '--out', 'killed.onnx');
+      const again = await cli('train', '--resume', 'killed', '--out', 'killed.onnx', '--json');
+      // It goes on where it was, and does not start anew.
+      expect(again.stderr).toMatch(/^ +150 /m);
+      expect(again.stderr).not.toMatch(/^ +9 /m);
+      const resumed = JSON.parse(again.stdout) as Trained;
       expect(resumed.run.status).toBe('finished');
       expect(learnt(resumed)).toEqual(learnt(whole));
       expect(resumed.run.result?.digest).toBe(whole.run.result?.digest);
