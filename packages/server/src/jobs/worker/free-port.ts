@@ -4,11 +4,16 @@
  */
 import { createServer, type AddressInfo } from 'node:net';
 
+/** @param host as others reach this machine; where that is no address of its own, any will do. */
 export async function freePort(host: string): Promise<number> {
+  return probe(host).catch(() => probe(undefined));
+}
+
+async function probe(host: string | undefined): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, host, resolve);
+    server.listen({ port: 0, host }, resolve);
   });
   const { port } = server.address() as AddressInfo;
   await new Promise((closed) => {

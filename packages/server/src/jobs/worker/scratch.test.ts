@@ -1,0 +1,26 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { freePort } from './free-port.ts';
+import { openScratch } from './scratch.ts';
+
+it('removes the folders of workers that are gone, and no others', async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'skein-scratch-'));
+  const { pid: gone } = spawnSync('true');
+  for (const name of [`skein-worker-${gone}-abc`, 'skein-worker-x', 'somebody-else']) {
+    await mkdir(join(parent, name));
+    await writeFile(join(parent, name, 'file'), '');
+  }
+  const first = await openScratch(parent);
+  const second = await openScratch(parent);
+  expect((await readdir(parent)).toSorted()).toEqual(
+    [basename(first), basename(second), 'skein-worker-x', 'somebody-else'].toSorted(),
+  );
+  await rm(parent, { recursive: true });
+});
+
+it.each(['127.0.0.1', 'worker.elsewhere.invalid'])('finds a port to offer as %s', async (host) => {
+  expect(await freePort(host)).toBeGreaterThan(0);
+});
