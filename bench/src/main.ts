@@ -13,6 +13,7 @@ interface BenchOptions {
 }
 
 const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promise<BenchReport>>> = {
+  jobs: async () => (await import('./jobs/jobs.ts')).benchJobs,
   serving: async () => (await import('./serving/serving.ts')).benchServing,
   training: async () => (await import('./training/training.ts')).benchTraining,
 };

@@ -1,5 +1,7 @@
 export { openKeyRing, type KeyRing } from './access/key-ring.ts';
 export type { JobStore } from './jobs/contract.ts';
+export { openRedisJobs } from './jobs/store/redis/redis-jobs.ts';
+export { openSqliteJobs } from './jobs/store/sqlite/sqlite-jobs.ts';
 export {
   defineTask,
   taskWork,

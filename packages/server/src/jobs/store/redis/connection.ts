@@ -52,7 +52,8 @@ export function connect(url: string, prefix: string): Connection {
   const options: RedisOptions = {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: null,
+    // A lost connection fails the calls that were under way; `insist` sends them again.
+    maxRetriesPerRequest: 0,
     retryStrategy: () => RECONNECT_MS,
     connectTimeout: ANSWER_MS,
   };

@@ -22,7 +22,7 @@ import {
 } from './settings.ts';
 import { sqlOf } from './sql.ts';
 import { addTally, emptyTally, writeTally, type Tally } from './tally.ts';
-import { nextDue, tick } from './tick.ts';
+import { forget, nextDue, tick } from './tick.ts';
 import { complete, type Heard, type Turn } from './turn.ts';
 import { job, jobs, log, queues } from './view.ts';
 import { registerWorker, removeWorker, workers } from './worker-list.ts';
@@ -64,6 +64,9 @@ const METHODS = {
   schedules,
   tick(turn: Turn): number {
     complete(turn, () => tick(turn));
+    // What has just ended may be due already; its counts have to be in the table to be taken back.
+    writeTally(turn.sql, turn.tally);
+    forget(turn);
     return nextDue(turn);
   },
   registerWorker,

@@ -62,7 +62,6 @@ export function tick(turn: Turn): void {
     turn.heard.queues.add(queue);
   }
   for (const schedule of dueSchedules(sql, now, TICK_BATCH)) fire(turn, schedule);
-  forget(turn);
   forgetSilent(turn);
   trimEvents(sql);
 }
@@ -94,7 +93,7 @@ function fire(turn: Turn, schedule: Schedule): void {
 }
 
 /** Forgets ended jobs whose retention is over. */
-function forget({ sql, now }: Turn): void {
+export function forget({ sql, now }: Turn): void {
   for (const { seq, id, gang } of sql.all<{ seq: number; id: string; gang: number | null }>(
     'SELECT seq, id, gang FROM jobs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
     now,
