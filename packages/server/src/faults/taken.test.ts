@@ -41,11 +41,10 @@ it('of nodes that start at once on one folder, one has it', async () => {
 });
 
 /** A node that has its ports; started once for those who want them too. */
-const shared = startNodeProcess();
+let shared: NodeProcess;
 beforeAll(async () => {
-  await (
-    await shared
-  ).deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
+  shared = await startNodeProcess();
+  await shared.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
     objective: { latencyMs: 10_000 },
   });
 });
