@@ -60,17 +60,17 @@ export async function* decodeFiles(
     if (length > MAX_HEADER_BYTES) throw new Error('the header of a collected file is too long');
     const { path, size } = readHeader(await bytes.exactly(length));
     budget -= size;
-    if (budget < 0) throw tooLarge(maxBytes);
+    if (budget < 0) throw tooLarge(maxBytes, path, size);
     const content = bytes.some(size);
     yield { path, sizeBytes: size, content };
     for await (const rest of content) void rest;
   }
 }
 
-export function tooLarge(maxBytes: number): SkeinError {
+function tooLarge(maxBytes: number, path: string, size: number): SkeinError {
   return new SkeinError(
     'SANDBOX_OUTPUT_TOO_LARGE',
-    `The outputs are larger than ${maxBytes} bytes.`,
+    `The outputs are larger than ${maxBytes} bytes; ${JSON.stringify(path)} with its ${size} bytes no longer fits`,
   );
 }
 

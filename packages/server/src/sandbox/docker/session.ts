@@ -9,22 +9,16 @@ import type {
   RunningCommand,
   SandboxSession,
 } from '../contract.ts';
+import { checkWords, runToEnd } from '../command.ts';
 import { tightened, type AllLimits } from '../limits.ts';
 import type { Accounts } from './account.ts';
 import { WORKSPACE, type SandboxContainer } from './container.ts';
-import {
-  decodeFiles,
-  encodeFiles,
-  invalidPath,
-  isInside,
-  tooLarge,
-  type PutFile,
-} from './file-stream.ts';
+import { decodeFiles, encodeFiles, invalidPath, isInside, type PutFile } from './file-stream.ts';
 import { Running, type Prepared } from './running.ts';
 import type { Ended, Guest, Spec } from './supervisor.ts';
 
 const DEFAULT_ENV = {
-  PATH: '/usr/local/bin:/usr/bin:/bin',
+  PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
   HOME: '/tmp',
   LANG: 'C.UTF-8',
 };
@@ -79,15 +73,14 @@ export class DockerSession implements SandboxSession {
       // It has ended early, and says why.
     }
     if ((await ended).exitCode !== 0) {
-      throw new SkeinError(
-        'SANDBOX_OUTPUT_TOO_LARGE',
-        `A file could not be put into the workspace: ${await complaint}`,
-      );
+      const why = (await complaint).trim();
+      throw new SkeinError('REQUEST_INVALID', `The files cannot be put into the workspace: ${why}`);
     }
   }
 
   start(command: Command): RunningCommand {
     if (this.#broken !== undefined) throw this.#broken;
+    checkWords(command);
     const shared = this.#accounts === undefined;
     if (shared && this.#running.size > 0) throw oneAtATime();
     const limits = this.#tighten(command.limits);
@@ -131,31 +124,23 @@ export class DockerSession implements SandboxSession {
   }
 
   async run(command: Command): Promise<Ending & { stdout: Uint8Array; stderr: Uint8Array }> {
-    const running = this.start(command);
-    const [ending, stdout, stderr] = await Promise.all([
-      running.ended,
-      bytes(running.stdout),
-      bytes(running.stderr),
-    ]);
-    return { ...ending, stdout, stderr };
+    return await runToEnd(this.start(command), this.#limits.outputBytes);
   }
 
   async *collect(paths: readonly string[], maxBytes: number): AsyncIterable<CollectedFile> {
     for (const path of paths) if (!isInside(path)) throw invalidPath(path);
+    await Promise.allSettled([...this.#running].map((running) => running.kill()));
     const guest = this.#fork();
     guest.stdin.end();
-    guest.go({ work: 'collect', paths, maxBytes, ...filesSpec(maxBytes + HEADERS_BYTES) });
+    guest.go({ work: 'collect', paths, ...filesSpec(maxBytes + HEADERS_BYTES) });
     const ended = this.#filesEnd(guest);
     const complaint = text(guest.stderr);
     try {
-      // A stream that ends early is explained by how the program ended.
       yield* decodeFiles(guest.stdout, maxBytes);
       const { exitCode } = await ended;
-      if (exitCode !== 0) throw collectError(exitCode, await complaint, maxBytes);
-    } catch (error) {
-      if (error instanceof SkeinError) throw error;
-      const { exitCode } = await ended;
-      throw exitCode === 0 ? error : collectError(exitCode, await complaint, maxBytes);
+      if (exitCode !== 0) throw new Error(`the workspace cannot be read: ${await complaint}`);
+      const missing = JSON.parse(await complaint) as string[];
+      if (missing.length > 0) throw outputMissing(missing);
     } finally {
       guest.kill();
     }
@@ -240,18 +225,17 @@ function feed(guest: Guest, stdin: Command['stdin']): void {
   else pipeline(stdin, guest.stdin).catch(() => undefined);
 }
 
-function collectError(exitCode: number | null, complaint: string, maxBytes: number): SkeinError {
-  const path = complaint.trim();
-  if (exitCode === 4) return tooLarge(maxBytes);
+function outputMissing(paths: readonly string[]): SkeinError {
+  const names = paths.map((path) => JSON.stringify(path)).join(', ');
   return new SkeinError(
     'SANDBOX_OUTPUT_MISSING',
-    `No regular file or directory can be read at ${path}.`,
+    `The command left no regular file or directory at ${names}`,
   );
 }
 
 function lost(reason: unknown): SkeinError {
-  const text_ = reason instanceof Error ? reason.message : String(reason);
-  return new SkeinError('SANDBOX_LOST', `The sandbox is gone: ${text_}.`, { cause: reason });
+  const why = reason instanceof Error ? reason.message : String(reason);
+  return new SkeinError('SANDBOX_LOST', `The sandbox is gone: ${why}.`, { cause: reason });
 }
 
 function oneAtATime(): SkeinError {
@@ -261,10 +245,6 @@ function oneAtATime(): SkeinError {
   );
 }
 
-async function bytes(stream: Readable): Promise<Buffer> {
-  return Buffer.concat(await stream.toArray());
-}
-
 async function text(stream: Readable): Promise<string> {
-  return (await bytes(stream)).toString();
+  return Buffer.concat(await stream.toArray()).toString();
 }

@@ -49,11 +49,7 @@ interface FilesSpec {
 export type Spec =
   | RunSpec
   | (FilesSpec & { readonly work: 'put' })
-  | (FilesSpec & {
-      readonly work: 'collect';
-      readonly paths: readonly string[];
-      readonly maxBytes: number;
-    });
+  | (FilesSpec & { readonly work: 'collect'; readonly paths: readonly string[] });
 
 /** How it ended, as the supervisor saw it. */
 export interface Ended {

@@ -143,10 +143,10 @@ function sharedMemory(): string[] {
     .map((line) => `System V ${line.trim()}`);
 }
 
-/** Mount points of the host, to be compared. */
+/** Mounts of this project on the host, to be compared; those of a container go with it. */
 export function mounts(): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .map((line) => line.split(' ')[4] ?? '')
+    .filter((line) => line.includes('skein'))
     .toSorted();
 }

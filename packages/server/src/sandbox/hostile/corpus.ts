@@ -4,7 +4,8 @@
  *
  *     // expect: out-of-memory held     one of these endings; `held` is an exit with 0: every attempt
  *                                       of the program failed; `exit N` is an exit with N
- *     // after: put a; collect b !      what the host does next in its workspace; `!`: must be refused
+ *     // after: put a; collect b !      what the host does next in its workspace; `!`: must be refused,
+ *                                     `?`: may be
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -43,7 +44,8 @@ export interface HostileProgram {
 export interface HostAction {
   readonly kind: 'put' | 'collect';
   readonly path: string;
-  readonly refused: boolean;
+  /** Undefined where either is right, as long as nothing comes to harm. */
+  readonly refused: boolean | undefined;
 }
 
 /** Reads the corpus and compiles what is C, into static programs that run in any root. */
@@ -103,7 +105,7 @@ function readAction(text: string): HostAction {
   const [kind, path, mark] = text.trim().split(' ');
   if ((kind !== 'put' && kind !== 'collect') || path === undefined)
     throw new Error(`no action: ${text}`);
-  return { kind, path, refused: mark === '!' };
+  return { kind, path, refused: mark === '?' ? undefined : mark === '!' };
 }
 
 /** A program that is to reach a limit of time shall reach it soon. */

@@ -4,7 +4,6 @@ import ctypes
 import errno
 import os
 import resource
-import signal
 
 # Users of guests: the author may change the workspace, the reader may not.
 AUTHOR, READER = 58001, 58002
@@ -72,11 +71,9 @@ def aside(work, user):
     """Runs a short piece of work as a guest user and waits for it."""
     pid = os.fork()
     if pid == 0:
-        status = 1
         try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
             drop_bounding_set()
-            status = work(user)
+            work(user)
         finally:
-            os._exit(status)
-    return os.waitpid(pid, 0)[1] == 0
+            os._exit(0)
+    os.waitpid(pid, 0)

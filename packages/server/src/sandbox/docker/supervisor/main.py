@@ -254,10 +254,8 @@ class Supervisor:
         if command.begun is None:
             os.close(command.gate)
         del self.commands[command.number]
-        clean = True
         ran = command.spec is not None and command.spec['work'] == 'run'
-        if ran and not self.commands and any(os.listdir(root) for root in SCRATCH):
-            clean = aside(tidy, command.spec['user'])
+        clean = self.commands or not ran or self.tidy()
         command.end('signal' if os.WIFSIGNALED(command.status) else 'exit')
         ending = {
             'endedBy': command.cause,
@@ -265,12 +263,20 @@ class Supervisor:
             'signal': os.WTERMSIG(command.status) if os.WIFSIGNALED(command.status) else None,
             'wallMs': command.wall_ms,
             'outputBytes': command.output,
-            'clean': clean,
+            'clean': bool(clean),
         }
         if ran and command.spec['shared']:
             ending['cpuMs'] = command.cpu_ms()
             ending['peakMemoryBytes'] = command.peak_bytes()
         self.send(DONE, command.number, json.dumps(ending).encode())
+
+    def tidy(self):
+        """Empties /tmp and /dev/shm. Users may have left things in directories of each other."""
+        for user in (READER, AUTHOR) * 3:
+            if not any(os.listdir(root) for root in SCRATCH):
+                return True
+            aside(tidy, user)
+        return not any(os.listdir(root) for root in SCRATCH)
 
     # The loop.
 

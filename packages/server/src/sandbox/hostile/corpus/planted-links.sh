@@ -1,6 +1,6 @@
 # Symbolic links where the host writes and reads next.
 # expect: held
-# after: put out.txt; put dir/in.txt !; put loop/in.txt !; collect out.txt; collect dir !; collect loop !
+# after: collect dir !; collect loop !; collect out.txt !; put out.txt; put dir/in.txt; put loop/in.txt; collect dir; collect out.txt
 ln -sf "$CANARY_FILE" out.txt
 ln -sfn "$(dirname "$CANARY_FILE")" dir
 ln -sfn loop loop
