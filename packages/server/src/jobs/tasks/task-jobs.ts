@@ -1,0 +1,138 @@
+/**
+ * The jobs of a task: what a task enqueues belongs to the group of its own job, under the same
+ * tenant, and what it waits for is told by the store's events. This side is the supervisor's; the
+ * task asks over messages.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NewJob, validate, type NewJobInput } from '@skein/api';
+import { specOf } from '../admission.ts';
+import type { Job, JobState, JobStore } from '../contract.ts';
+
+/** What a task is told of a job. */
+export type TaskJob = Pick<Job, 'id' | 'state' | 'cause' | 'message' | 'result'>;
+
+export interface TaskJobs {
+  /**
+   * Enqueues jobs, all or none. A job with an idempotency key that this group has is not made again:
+   * the job that exists is returned, with its result if it has ended.
+   */
+  readonly enqueue: (jobs: readonly NewJobInput[]) => Promise<readonly TaskJob[]>;
+  /** Resolves with those of the jobs that have ended, as soon as there is one. */
+  readonly waitForAny: (ids: readonly string[]) => Promise<readonly TaskJob[]>;
+  /** Brings jobs that ended without success back. */
+  readonly revive: (ids: readonly string[]) => Promise<void>;
+  readonly cancel: (ids: readonly string[], reason: string) => Promise<void>;
+}
+
+const ENDED: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'dead']);
+const PAGE = 500;
+const AFTER_AN_OUTAGE_MS = 500;
+
+/** @param signal ends the waiting. */
+export function createTaskJobs(store: JobStore, own: Job, signal: AbortSignal): TaskJobs {
+  const group = own.group ?? own.id;
+  let watch: GroupWatch | undefined;
+  return {
+    async enqueue(jobs) {
+      const now = await store.now();
+      const submitter = { tenant: own.tenant, mayTrust: true };
+      const specs = jobs.map((given) => {
+        const job = validate(NewJob, given, 'job');
+        const spec = specOf({ ...job, queue: given.queue ?? own.queue }, submitter, now);
+        const key = job.idempotencyKey;
+        return {
+          ...spec,
+          group,
+          ...(key === undefined ? {} : { idempotencyKey: `${group}/${key}` }),
+        };
+      });
+      return (await store.enqueue(specs)).map(viewOf);
+    },
+    async waitForAny(ids) {
+      watch ??= watchGroup(store, group, signal);
+      const ended = await watch.endedOf(ids);
+      const jobs = await Promise.all(ended.map((id) => store.job(id)));
+      return jobs.filter((job) => job !== undefined).map(viewOf);
+    },
+    async revive(ids) {
+      for (const id of ids) {
+        await store.revive(id);
+        watch?.forget(id);
+      }
+    },
+    async cancel(ids, reason) {
+      for (const id of ids) await store.cancel(id, reason);
+    },
+  };
+}
+
+interface GroupWatch {
+  /** Waits until one of them has ended. */
+  endedOf(ids: readonly string[]): Promise<string[]>;
+  forget(id: string): void;
+}
+
+/** Keeps the set of ended jobs of a group by events, which cost nothing per waiting job. */
+function watchGroup(store: JobStore, group: string, signal: AbortSignal): GroupWatch {
+  const ended = new Set<string>();
+  let changed = Promise.withResolvers<void>();
+  const note = (id: string, state: JobState): void => {
+    if (!ENDED.has(state)) return void ended.delete(id);
+    ended.add(id);
+    changed.resolve();
+    changed = Promise.withResolvers();
+  };
+
+  async function follow(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        // The stream is open before the look, so that no end falls between them.
+        const events = store.events({ group }, signal)[Symbol.asyncIterator]();
+        let next = events.next();
+        await lookAtAll();
+        for (let event = await next; event.done !== true; event = await next) {
+          next = events.next();
+          note(event.value.job, event.value.state);
+        }
+      } catch {
+        // The store is away: what was missed is found by the look of the next round.
+      }
+      await sleep(AFTER_AN_OUTAGE_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async function lookAtAll(): Promise<void> {
+    for (let after: string | undefined; ;) {
+      const page = await store.jobs({ group, limit: PAGE, after });
+      for (const { id, state } of page.jobs) if (ENDED.has(state)) note(id, state);
+      if (page.next === undefined) return;
+      after = page.next;
+    }
+  }
+
+  void follow();
+  return {
+    async endedOf(ids) {
+      const aborted = Promise.withResolvers<never>();
+      const stop = (): void => aborted.reject(signal.reason);
+      signal.addEventListener('abort', stop, { once: true });
+      aborted.promise.catch(() => undefined);
+      try {
+        for (;;) {
+          signal.throwIfAborted();
+          const { promise } = changed;
+          const found = ids.filter((id) => ended.has(id));
+          if (found.length > 0) return found;
+          await Promise.race([promise, aborted.promise]);
+        }
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    },
+    forget: (id) => void ended.delete(id),
+  };
+}
+
+function viewOf({ id, state, cause, message, result }: Job): TaskJob {
+  return { id, state, cause, message, result };
+}
