@@ -6,6 +6,7 @@ export {
   type ExampleSubmission,
   type Problem,
   type ProgramFile,
+  type Statement,
   type TestCase,
   testsOf,
 } from './package/problem.ts';
@@ -31,3 +32,9 @@ export { checkSubmission, type Submission } from './judging/submission.ts';
 export { type Verdict, VERDICT_NAMES } from './judging/verdict.ts';
 export type { ExampleReport, VerifyEvent, VerifyReport } from './verify/report.ts';
 export { timeLimitOf, verify } from './verify/verify.ts';
+export {
+  type AssetAddress,
+  type RenderedStatement,
+  renderStatement,
+} from './statement/render-statement.ts';
+export { type Sample, samplesOf } from './statement/samples.ts';

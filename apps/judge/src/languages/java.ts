@@ -17,10 +17,14 @@ export const java: Language = {
   code: 'java',
   name: 'Java',
   extensions,
-  toolchain: { probe: ['javac', '-version'], debianPackage: 'default-jdk-headless' },
+  toolchain: {
+    probe: ['javac', '-J-Xlog:disable', '-version'],
+    debianPackage: 'default-jdk-headless',
+  },
   entry: javaEntry,
   compile: ({ sources }) => [
     'javac',
+    '-J-Xlog:disable',
     '-J-XX:+UseSerialGC',
     '-J-XX:TieredStopAtLevel=1',
     '-encoding',
@@ -32,6 +36,8 @@ export const java: Language = {
   ],
   run: ({ folder, entry, memoryBytes, stackBytes }) => [
     'java',
+    // Its warnings would go to stdout, among the answers.
+    '-Xlog:disable',
     '-XX:+UseSerialGC',
     '-Xshare:auto',
     // The rest is for the virtual machine itself.

@@ -8,7 +8,7 @@
  */
 import { constants } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join, relative, resolve, sep } from 'node:path';
+import { basename, join, resolve, sep } from 'node:path';
 import { invalid } from './invalid.ts';
 
 const NAME = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}$/;
@@ -110,9 +110,4 @@ export async function openPackageFolder(folder: string): Promise<PackageFolder> 
       }
     },
   };
-}
-
-/** The path of a file relative to a folder that contains it. */
-export function pathBelow(folder: string, path: string): string {
-  return relative(folder, path).split(sep).join('/');
 }
