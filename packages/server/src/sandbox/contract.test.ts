@@ -348,10 +348,12 @@ describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ name, create, opt
       await sh(
         'mkdir out; echo real > out/file; ln out/file out/hard; ln -s /etc/passwd out/link; ln -s /etc out/folder; mkfifo out/fifo; ln -s out alias',
       );
-      expect([...(await collected(['out'])).entries()].toSorted()).toEqual([
-        ['out/file', 'real\n'],
-        ['out/hard', 'real\n'],
-      ]);
+      expect(Object.fromEntries(await collected(['out']))).toEqual(
+        Object.fromEntries([
+          ['out/file', 'real\n'],
+          ['out/hard', 'real\n'],
+        ]),
+      );
       for (const path of ['out/link', 'out/fifo', 'alias', 'alias/file', 'out/folder/passwd']) {
         await expect(collected([path]), path).rejects.toMatchObject({
           code: 'SANDBOX_OUTPUT_MISSING',

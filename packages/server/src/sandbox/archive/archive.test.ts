@@ -149,7 +149,7 @@ describe('an archive that is read', () => {
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
         const changed = Buffer.from(whole);
         for (const { at, byte } of changes) changed[at] = byte;
-        await readOrRefuse(changed);
+        expect(await readOrRefuse(changed)).toBe(true);
       }),
       { numRuns: 400 },
     );
@@ -170,7 +170,7 @@ describe('an archive that is read', () => {
           block.fill(' ', 148, 156);
           const sum = block.reduce((total, byte) => total + byte, 0);
           block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-          await readOrRefuse(Buffer.concat([block, rest]));
+          expect(await readOrRefuse(Buffer.concat([block, rest]))).toBe(true);
         },
       ),
       { numRuns: 400 },
@@ -204,13 +204,14 @@ describe('an archive that is read', () => {
   });
 });
 
-async function readOrRefuse(bytes: Uint8Array): Promise<void> {
+/** Whether it is read into contents that it can hold, or refused with the error of the reader. */
+async function readOrRefuse(bytes: Uint8Array): Promise<boolean> {
   try {
-    for (const { type, content } of await read(bytes)) {
-      expect(content.length).toBeLessThanOrEqual(bytes.length);
-      if (type !== '0') expect(content).toBe('');
-    }
+    const entries = await read(bytes);
+    return entries.every(
+      ({ type, content }) => content.length <= (type === '0' ? bytes.length : 0),
+    );
   } catch (error) {
-    expect(error).toBeInstanceOf(ArchiveError);
+    return error instanceof ArchiveError;
   }
 }

@@ -78,7 +78,15 @@ export function createSession(parts: SessionParts): SandboxSession {
       return {
         slot,
         release: {
-          argv: [...holder.enter, 'bwrap', '--args', '4', '--', ...command.argv],
+          argv: [
+            ...holder.enter,
+            'bwrap',
+            ...closingOptions(slot.covered),
+            '--args',
+            '4',
+            '--',
+            ...command.argv,
+          ],
           options: Buffer.from(bwrap.map((option) => `${option}\0`).join('')),
           rlimits: {
             fileBytes: limits.fileBytes,
@@ -152,6 +160,11 @@ export function createSession(parts: SessionParts): SandboxSession {
       await closing;
     },
   };
+}
+
+/** bubblewrap closes what it has read options from, and these have none. */
+function closingOptions(descriptors: readonly number[]): string[] {
+  return descriptors.flatMap((fd) => ['--args', String(fd)]);
 }
 
 function isolation(network: NetworkPolicy): string[] {

@@ -110,6 +110,7 @@ function assemble(
     name,
     pid,
     hostPid,
+    covered: shell.covered,
     group,
     stdin: pipes.stdin,
     stdout: pipes.stdout,

@@ -9,6 +9,8 @@ const SCRIPT = fileURLToPath(new URL('launcher.sh', import.meta.url));
 const COMPLAINTS = 5;
 
 export interface Shell {
+  /** Descriptors that what it launches has besides its own: open, but with nothing behind them. */
+  readonly covered: readonly number[];
   /** Whether it has ended, and with it all that it launched. */
   readonly gone: boolean;
   /** Forks a process that joins the control groups named like the slot. */
@@ -44,12 +46,13 @@ export interface ShellOptions {
 
 export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
   const words = [...within, '/bin/sh', SCRIPT, folders.join(' '), seccomp];
+  const covered = inheritedDescriptors();
   const nothing = openSync('/dev/null', 'r');
   // A session of its own: a guest cannot reach the terminal of the node, nor does Ctrl-C reach guests.
   const child = spawn('/usr/bin/env', words, {
     detached: true,
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' },
-    stdio: ['pipe', 'pipe', 'pipe', ...coverInherited(nothing)],
+    stdio: ['pipe', 'pipe', 'pipe', ...stdioFrom3(covered, nothing)],
   }) as ChildProcessWithoutNullStreams;
   closeSync(nothing);
   const complaints: string[] = [];
@@ -85,6 +88,7 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
   });
 
   return {
+    covered,
     get gone() {
       return gone;
     },
@@ -115,19 +119,22 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
 const CLOSE_ON_EXEC = 0o2000000;
 
 /**
- * What of this process's descriptors a child would inherit, replaced by `nothing`, as `stdio` from 3
- * on. Node marks its own to be closed, but not those that it was started with, nor those of libraries.
+ * Which of this process's descriptors a child would inherit. Node marks its own to be closed, but
+ * not those that it was started with, nor those of libraries.
  */
-function coverInherited(nothing: number): ('ignore' | number)[] {
-  const inherited = readdirSync('/proc/self/fd')
+function inheritedDescriptors(): number[] {
+  return readdirSync('/proc/self/fd')
     .map(Number)
     .filter((fd) => {
       const flags = /^flags:\s*(\d+)$/m.exec(readProc(`self/fdinfo/${fd}`))?.[1];
       return fd > 2 && flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
     });
-  const stdio: ('ignore' | number)[] = [];
-  for (const fd of inherited) stdio[fd - 3] = nothing;
-  return Array.from(stdio, (each) => each ?? 'ignore');
+}
+
+/** The `stdio` of a child from its third descriptor on, in which these are replaced. */
+function stdioFrom3(descriptors: readonly number[], by: number): ('ignore' | number)[] {
+  const length = Math.max(2, ...descriptors) - 2;
+  return Array.from({ length }, (_, index) => (descriptors.includes(index + 3) ? by : 'ignore'));
 }
 
 /**

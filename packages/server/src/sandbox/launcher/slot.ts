@@ -31,6 +31,8 @@ export interface Slot {
   readonly pid: number;
   readonly hostPid: number;
   readonly name: string;
+  /** Descriptors besides its own, with nothing behind them, that the program should close. */
+  readonly covered: readonly number[];
   /** Undefined where no control groups can be had. */
   readonly group: ControlGroup | undefined;
   readonly stdin: Writable;
