@@ -14,7 +14,7 @@ import { findRun } from '../train/find-run.ts';
 import { formatMetric } from '../train/progress.ts';
 import { RUN_ARGUMENT } from './runs-show.ts';
 
-interface Compared {
+export interface Compared {
   readonly runs: readonly [Run, Run];
   readonly comparison: Comparison;
   readonly svg?: string;

@@ -18,7 +18,7 @@ import { originOf } from '../train/origin.ts';
 import { resumeRun, startRun, type TrainingOutcome } from '../train/training-run.ts';
 import { usageError } from '../usage.ts';
 
-interface Trained {
+export interface Trained {
   readonly run: Run;
   /** Absolute path of the trained model. */
   readonly model: string;

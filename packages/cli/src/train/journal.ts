@@ -19,7 +19,7 @@ export interface Journal {
   update(change: Partial<Run>): Promise<void>;
 }
 
-/** Epochs in a report: a node takes up to 2000. */
+/** Epochs in a record: the schema has up to 2000. */
 const MOST_EPOCHS = 1000;
 /** Milliseconds that training waits for the node at most. */
 const PATIENCE_MS = 2000;
@@ -36,7 +36,7 @@ export function openJournal(
     run: () => run,
     async update(change) {
       run = { ...run, ...change, updatedAt: new Date().toISOString() };
-      await folder.record(run);
+      await folder.record(thinned(run));
       try {
         await reportRun(context, choice, run);
       } catch (error) {

@@ -47,13 +47,20 @@ export function settingsOf(training: Training): Settings {
 export function planOf(settings: Settings, modelDescribed: string): Run['plan'] {
   const plan: Record<string, string | number | boolean> = {};
   for (const [key, value] of Object.entries(settings)) {
-    if (key !== 'name') plan[key] = inWords(value);
+    if (key !== 'name') plan[key] = shortened(inWords(value));
   }
-  plan['model'] = modelDescribed;
+  plan['model'] = shortened(modelDescribed);
   plan['optimiser'] =
     typeof settings.optimiser === 'string' ? settings.optimiser : settings.optimiser.name;
   plan['rate'] = rateOf(settings);
   return plan;
+}
+
+/** Characters that a record has room for. */
+const LONGEST = 4096;
+
+function shortened<T extends string | number | boolean>(value: T): T | string {
+  return typeof value === 'string' ? value.slice(0, LONGEST) : value;
 }
 
 function inWords(value: unknown): string | number | boolean {

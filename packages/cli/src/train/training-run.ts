@@ -61,7 +61,7 @@ export async function startRun(
     optimiserOf(settings);
     scheduleOf(settings, plannedSteps(prepared, settings));
   });
-  const name = settings.name ?? prepared.source.name;
+  const name = (settings.name ?? prepared.source.name).slice(0, 128);
   const id = idOf(name, new Date());
   const folder = await openRunFolder(dataFolder(context, choice.data), id);
   try {
@@ -244,6 +244,8 @@ async function conclude(
 
 /** More classes than this make a matrix that nobody reads. */
 const LARGEST_MATRIX = 100;
+/** Names that a record has room for. */
+const MOST_CLASSES = 10_000;
 
 function viewOf(report: TaskReport, classes: readonly string[]): RunReport {
   if (report.kind === 'regression') {
@@ -254,7 +256,7 @@ function viewOf(report: TaskReport, classes: readonly string[]): RunReport {
   return {
     ...rest,
     ...(auc === undefined || Number.isNaN(auc) ? {} : { auc }),
-    classes: [...classes],
+    classes: classes.slice(0, MOST_CLASSES).map((each) => each.slice(0, 256)),
     confusion: confusion.length > LARGEST_MATRIX ? [] : confusion.map((row) => [...row]),
     calibration: { error, brier, bins: bins.map((bin) => ({ ...bin })) },
   };
