@@ -4,6 +4,14 @@ import type { Attempt, Cause, Job, JobSpec, JobState } from '../../contract.ts';
 /** Id, the fields of the hash in a row, the spec. */
 export type JobView = readonly [id: string, fields: readonly string[], spec: string];
 
+/** A new job that waits for nothing: the caller knows the rest. */
+export type ReadyView = readonly [id: string, now: string];
+
+export function readyJob([id, now]: ReadyView, given: JobSpec & { readonly id?: string }): Job {
+  const at = Number(now);
+  return { ...given, id, state: 'ready', enqueuedAt: at, readyAt: at, attempts: [] };
+}
+
 type Fields = Readonly<Record<string, string | undefined>>;
 
 const number = (value: string | undefined): number | undefined =>

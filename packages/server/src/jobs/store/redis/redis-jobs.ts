@@ -25,7 +25,8 @@ import { listenersOf } from '../listeners.ts';
 import { wakes } from '../wake.ts';
 import { connect } from './connection.ts';
 import { eventStream } from './event-stream.ts';
-import { jobOf, type JobView } from './job-view.ts';
+import { gather } from './gather.ts';
+import { jobOf, readyJob, type JobView, type ReadyView } from './job-view.ts';
 import { fireDue } from './schedule-due.ts';
 import { specArguments } from './spec-arguments.ts';
 import type { ScriptName } from './script-source.ts';
@@ -64,6 +65,17 @@ export async function openRedisJobs(
     return found === 0 ? undefined : jobOf(found);
   };
 
+  const finishOne = gather(
+    async (ended: readonly { token: number; outcome: Outcome }[]) =>
+      (await connection.run('finish', (again) => [
+        ...opening(),
+        ...ended.flatMap(({ token, outcome }) => [
+          ...outcomeArguments(token, outcome),
+          again ? (claimed.get(token) ?? '') : '',
+        ]),
+      ])) as (JobView | 0)[],
+  );
+
   const subscriber = connection.another();
   subscriber.on('message', (channel: string, message: string) => {
     if (channel === `${prefix}work`) {
@@ -94,9 +106,12 @@ export async function openRedisJobs(
         specs.length,
         again ? 1 : 0,
         ...jobs,
-      ])) as JobView[] | Refusal;
+      ])) as (JobView | ReadyView)[] | Refusal;
       throwRefusal(answer);
-      return (answer as JobView[]).map(jobOf);
+      return (answer as (JobView | ReadyView)[]).map((view, index) => {
+        const spec = specs[index];
+        return view.length === 2 && spec ? readyJob(view, spec) : jobOf(view as JobView);
+      });
     },
 
     async claim(offer) {
@@ -164,13 +179,9 @@ export async function openRedisJobs(
     saveCheckpoint: async (token, digest) => (await run('save-checkpoint', token, digest)) === 1,
 
     async finish(token, outcome) {
-      const [view] = (await connection.run('finish', (again) => [
-        ...opening(),
-        ...outcomeArguments(token, outcome),
-        again ? (claimed.get(token) ?? '') : '',
-      ])) as (JobView | 0)[];
+      const view = await finishOne({ token, outcome });
       claimed.delete(token);
-      return view === undefined || view === 0 ? undefined : jobOf(view);
+      return view === 0 ? undefined : jobOf(view);
     },
 
     cancel: (id, reason) => runJob('cancel', id, reason),

@@ -41,7 +41,7 @@ const METHODS = {
   enqueue: (turn: Turn, specs: Parameters<typeof enqueue>[1]) =>
     complete(turn, () => enqueue(turn, specs)).map((made) => {
       const row = typeof made === 'string' ? rowById(turn.sql, made) : made;
-      if (!row) throw new Error(`Job ${String(made)} is missing.`);
+      if (!row) throw new Error('A job that was just accepted is missing.');
       return jobOf(turn.sql, row);
     }),
   claim,

@@ -117,7 +117,7 @@ local function startNext(contender)
   if takeCached(job) then return nil end
   occupy(room, job)
   local token = openAttempt(job, room.worker, room.leaseMs)
-  room.claims[#room.claims + 1] = { int(token), tonumber(job.n), '', '', job.id }
+  room.claims[#room.claims + 1] = { int(token), tonumber(job.n), '', '', job }
   return tonumber(job.mc), tonumber(job.mem), 1
 end
 
@@ -171,5 +171,8 @@ if #tokens > 1 then
   call('RPUSH', lastClaim, unpack(tokens))
   call('PEXPIRE', lastClaim, 60000)
 end
-for _, claim in ipairs(room.claims) do claim[5] = view(claim[5]) end
+for _, claim in ipairs(room.claims) do
+  local job = claim[5]
+  claim[5] = type(job) == 'table' and viewOf(job) or view(job)
+end
 return room.claims

@@ -25,13 +25,12 @@ local function finishOne(token, outcome, content, retryable, usage, id)
     retryOrEnd(job, outcome, content, retryable == '1')
     return job.id
   end
-  closeAttempt(job, outcome, nil, usage)
+  closeAttempt(job, outcome, nil, usage, nil, content)
   if not job.gang then
-    set(job, 'res', content)
     finishJob(job, 'succeeded')
-    return job.id
+    return job.id, job
   end
-  set(job, 'res', content, 'held', 1)
+  set(job, 'held', 1)
   local members = membersOf(loadGang(job.gang))
   for _, member in ipairs(members) do
     if not member.held then return job.id end
@@ -42,9 +41,18 @@ end
 
 local ended = {}
 for index = 3, #ARGV, 6 do
-  ended[#ended + 1] = finishOne(ARGV[index], ARGV[index + 1], ARGV[index + 2], ARGV[index + 3], ARGV[index + 4],
+  local id, job = finishOne(ARGV[index], ARGV[index + 1], ARGV[index + 2], ARGV[index + 3], ARGV[index + 4],
     ARGV[index + 5])
+  ended[#ended + 1] = job or id
 end
 complete()
-for index, id in ipairs(ended) do ended[index] = id and view(id) or 0 end
+for index, job in ipairs(ended) do
+  if not job then
+    ended[index] = 0
+  elseif type(job) == 'table' then
+    ended[index] = viewOf(job)
+  else
+    ended[index] = view(job)
+  end
+end
 return ended

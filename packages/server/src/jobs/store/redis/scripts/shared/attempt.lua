@@ -12,18 +12,32 @@ local function openAttempt(job, worker, leaseMs)
 end
 
 -- @param tell what its worker hears at once; nil when the worker itself ended it.
-local function closeAttempt(job, outcome, message, usage, tell)
+-- @param result what a success leaves.
+local function closeAttempt(job, outcome, message, usage, tell, result)
   local token = job.tok
   if not token then return end
   call('ZREM', P .. 'leases', token)
   call('HDEL', P .. 'tokens', token)
-  set(job, 'e' .. job.n, int(now) .. ' ' .. outcome)
-  if message then set(job, 'm' .. job.n, message) end
-  if usage and usage ~= '' then set(job, 'u' .. job.n, usage) end
+  local fields = { 'e' .. job.n, int(now) .. ' ' .. outcome }
+  if message then
+    fields[3], fields[4] = 'm' .. job.n, message
+  end
+  if usage and usage ~= '' then
+    fields[#fields + 1] = 'u' .. job.n
+    fields[#fields + 1] = usage
+  end
+  if result then
+    fields[#fields + 1] = 'res'
+    fields[#fields + 1] = result
+  end
+  set(job, unpack(fields))
   if tell then news[#news + 1] = { job.w, tonumber(token), tell } end
   clear(job, 'tok', 'w', 'dur', 'sig')
   -- A place became free of a tenant at its limit.
-  if call('HEXISTS', P .. 'tenant:' .. job.t, 'maxRunning') == 1 then ring(job.q) end
+  if limited[job.t] == nil then
+    limited[job.t] = call('HEXISTS', P .. 'tenant:' .. job.t, 'maxRunning') == 1
+  end
+  if limited[job.t] then ring(job.q) end
 end
 
 -- The running job that a token is the lease of; nil when it is stale.

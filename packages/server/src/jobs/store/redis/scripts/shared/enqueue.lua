@@ -206,8 +206,12 @@ local function insert(given)
     also('gr', given.gr)
     call('HSET', gangKey(given.gangName), 'q', job.q, 't', job.t, 'size', given.gangSize, 'm' .. given.gr, job.id)
   end
-  for _, parent in ipairs(given.parents) do call('SADD', P .. 'children:' .. parent, job.id) end
+  for _, parent in ipairs(given.parents) do
+    call('SADD', P .. 'children:' .. parent, job.id)
+    call('HSET', jobKey(parent), 'kids', 1)
+  end
   local simple = given.wf == 0 and not job.wu and not job.gang and not job.key
+  given.simple = simple and not given.par
   if simple then
     also('rdy', int(now))
     ring(job.q)

@@ -7,6 +7,7 @@
 --   tok, w, dur, sig  token, worker, length and signal of the lease
 --   aN, eN, mN, uN  attempt N: its start, end, message and usage
 --   gang, gr  gang and rank in it        held  succeeded before the rest of its gang
+--   kids  whether others wait for it
 --   idem  idempotency key                par  parents, where they are not as in the spec
 --   key  content key     prog, res, from, cp  progress, result, cachedFrom, checkpoint
 local function jobKey(id) return P .. 'job:' .. id end
@@ -40,6 +41,21 @@ local function parentsOf(job) return job.par and cjson.decode(job.par) or specOf
 
 -- What the client makes a Job of.
 local function view(id) return { id, call('HGETALL', jobKey(id)), call('GET', P .. 'spec:' .. id) } end
+
+-- What a script keeps with a job that is no field of it.
+local PASSING = { id = true, rank = true, place = true, owner = true, leaseMs = true }
+
+-- The same of a job that the script has at hand, as it was written.
+local function viewOf(job)
+  local flat = {}
+  for field, value in pairs(job) do
+    if not PASSING[field] then
+      flat[#flat + 1] = field
+      flat[#flat + 1] = value
+    end
+  end
+  return { job.id, flat, call('GET', P .. 'spec:' .. job.id) }
+end
 
 local ENDED = { succeeded = true, failed = true, cancelled = true, dead = true }
 

@@ -10,7 +10,7 @@ end
 local function leaveLane(job)
   local lane = laneKey(job)
   call('ZREM', lane, placeOf(job))
-  if call('EXISTS', lane) == 0 then call('SREM', P .. 'lanes:' .. job.q, laneMember(job)) end
+  if not emptied[lane] then emptied[lane] = { P .. 'lanes:' .. job.q, laneMember(job) } end
 end
 
 -- rdy must be set before a job becomes ready. The caller writes what else changes.

@@ -25,7 +25,8 @@ local function finishJob(job, state, cause, message)
     if from == 'ready' then memberLeftReady(job.gang) end
     if state ~= 'succeeded' then endGang(job.gang, job.id, state) end
   end
-  for _, child in ipairs(call('SMEMBERS', P .. 'children:' .. job.id)) do
+  local children = job.kids and call('SMEMBERS', P .. 'children:' .. job.id) or {}
+  for _, child in ipairs(children) do
     later[#later + 1] = function() parentEnded(child, job.id, state == 'succeeded') end
   end
 end

@@ -7,6 +7,8 @@ local counters -- name -> last number given
 local tenantDeltas -- tenant -> field -> change
 local rung -- queues in which something may have become claimable
 local news -- {worker, token, state}
+local emptied -- key of a lane from which something was taken -> {set of lanes, member}
+local limited -- tenant -> whether it has a limit of running jobs
 local later -- consequences for other jobs: chains of any length stay flat
 
 local function begin(keys, arguments)
@@ -18,6 +20,7 @@ local function begin(keys, arguments)
   end
   math.randomseed(tonumber(ARGV[2]))
   counters, tenantDeltas, rung, news, later = {}, {}, {}, {}, {}
+  emptied, limited = {}, {}
 end
 
 local function int(number) return string.format('%.0f', number) end
@@ -51,6 +54,10 @@ local function complete()
     index = index + 1
   end
   later = {}
+  for lane, entry in pairs(emptied) do
+    if call('EXISTS', lane) == 0 then call('SREM', entry[1], entry[2]) end
+  end
+  emptied = {}
   for name, last in pairs(counters) do call('HSET', P .. 'counters', name, int(last)) end
   for tenant, deltas in pairs(tenantDeltas) do
     for field, by in pairs(deltas) do
