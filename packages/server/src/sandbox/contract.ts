@@ -19,6 +19,7 @@ import type { Readable, Writable } from 'node:stream';
 
 export type SandboxName = 'docker' | 'bubblewrap' | 'process';
 
+/** `Infinity` asks for no limit: the only way to run where a driver does not enforce one. */
 export interface Limits {
   /** User plus system time of all processes of the command, in milliseconds. */
   readonly cpuMs?: number | undefined;
