@@ -2,7 +2,15 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { workerEnvironment } from '../../../worker-environment.ts';
-import { errorOf, type Answer, type Batch, type BatchReply } from './jobs-messages.ts';
+import {
+  errorOf,
+  hasBytes,
+  pack,
+  unpack,
+  type Answer,
+  type Batch,
+  type BatchReply,
+} from './jobs-messages.ts';
 import type { Arguments, Call, Method, Returned } from './local-jobs.ts';
 import type { Heard } from './turn.ts';
 
@@ -41,7 +49,7 @@ export async function startJobsThread(
     // While nothing is asked, the thread keeps no process alive.
     if (pending.size === 0) worker.unref();
     onHeard(heard);
-    for (const [index, answer] of answers.entries()) settle(asked[index], answer);
+    for (const [index, answer] of unpack(answers).entries()) settle(asked[index], answer);
   });
   const fail = (error: Error) => {
     for (const asked of pending.values()) for (const { reject } of asked) reject(error);
@@ -59,7 +67,7 @@ export async function startJobsThread(
   }
   function flush(): void {
     if (calls.length === 0) return;
-    send(calls, waiting);
+    send(pack(calls, hasBytes(calls)), waiting);
     calls = [];
     waiting = [];
   }

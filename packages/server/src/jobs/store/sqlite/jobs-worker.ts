@@ -1,6 +1,6 @@
 /** The thread of the store: batches of calls in, one commit, then the answers and what was heard. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { failureOf, type Batch, type BatchReply } from './jobs-messages.ts';
+import { failureOf, hasBytes, pack, unpack, type Batch, type BatchReply } from './jobs-messages.ts';
 import { openLocalJobs, type LocalJobs } from './local-jobs.ts';
 import { nothingHeard } from './turn.ts';
 
@@ -16,7 +16,11 @@ function serve(port: NonNullable<typeof parentPort>, path: string): void {
   try {
     store = openLocalJobs(path);
   } catch (error) {
-    send({ batch: 0, answers: [{ failure: failureOf(error) }], heard: nothingHeard() });
+    send({
+      batch: 0,
+      answers: pack([{ failure: failureOf(error) }], false),
+      heard: nothingHeard(),
+    });
     return;
   }
   let checkpoint: NodeJS.Timeout | undefined;
@@ -33,19 +37,20 @@ function serve(port: NonNullable<typeof parentPort>, path: string): void {
     if (calls === 'close') {
       clearTimeout(checkpoint);
       store.close();
-      send({ batch, answers: [{ value: undefined }], heard });
+      send({ batch, answers: pack([{}], false), heard });
       port.close();
       return;
     }
+    const asked = unpack(calls);
     const answers = store
-      .run(calls, heard)
+      .run(asked, heard)
       .map((settled) =>
         'error' in settled ? { failure: failureOf(settled.error) } : { value: settled.value },
       );
-    send({ batch, answers, heard });
+    send({ batch, answers: pack(answers, hasBytes(asked)), heard });
     checkpoint ??= setTimeout(save, CHECKPOINT_MS);
   });
-  send({ batch: 0, answers: [{ value: undefined }], heard: nothingHeard() });
+  send({ batch: 0, answers: pack([{}], false), heard: nothingHeard() });
 }
 
 if (parentPort) serve(parentPort, (workerData as { path: string }).path);
