@@ -1,0 +1,98 @@
+import { createWriteStream, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ZipFile } from 'yazl';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { packageFolder } from '../testing/package-folder.ts';
+import { runCommandLine } from './run.ts';
+
+const TIMEOUT = 120_000;
+
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const code = await runCommandLine(args, {
+    stdout: { write: (text) => (out += text) },
+    stderr: { write: (text) => (err += text) },
+    signal: new AbortController().signal,
+  });
+  return { code, out, err };
+}
+
+async function zipped(folder: string): Promise<string> {
+  const zip = new ZipFile();
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (statSync(join(folder, name)).isFile()) zip.addFile(join(folder, name), `echo/${name}`);
+  }
+  zip.end();
+  const made = mkdtempSync(join(tmpdir(), 'skein-zip-'));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  const path = join(made, 'echo.kpp');
+  await pipeline(zip.outputStream, createWriteStream(path));
+  return path;
+}
+
+describe('skein-judge', () => {
+  it('explains itself', async () => {
+    expect(await run('--help')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Exit codes'),
+    });
+    expect(await run()).toMatchObject({ code: 2, err: expect.stringContaining('Usage') });
+    expect(await run('bless')).toMatchObject({ code: 2, err: expect.stringContaining('bless') });
+    expect(await run('verify', '--loud')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--loud'),
+    });
+  });
+
+  it('judges nothing with a driver for trusted work', async () => {
+    const answer = await run('verify', '--driver', 'process', packageFolder({}));
+    expect(answer).toMatchObject({ code: 2, err: expect.stringContaining('no driver process') });
+  });
+});
+
+describe.skipIf(requireComponent('bubblewrap').skip)('skein-judge in bubblewrap', () => {
+  const bubblewrap = ['--driver', 'bubblewrap'];
+
+  it(
+    'verifies an archive, and exits with 0 when it is in order',
+    async () => {
+      const answer = await run('verify', ...bubblewrap, '--json', await zipped(packageFolder({})));
+      expect(answer.err).toBe('');
+      const events = answer.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { type: string });
+      expect(events.at(-1)).toMatchObject({
+        type: 'report',
+        report: { problem: 'echo', ok: true },
+      });
+      expect(answer.code).toBe(0);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'exits with 1 when a package is not in order, and says why',
+    async () => {
+      const folder = packageFolder({ 'submissions/accepted/echo.py': 'print(0)\n' });
+      const answer = await run('verify', ...bubblewrap, folder);
+      expect(answer).toMatchObject({ code: 1, err: '' });
+      expect(answer.out).toContain('FAIL accepted/echo.py: WA at sample/1');
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'exits with 2 when there is no package to judge',
+    async () => {
+      const answer = await run('verify', ...bubblewrap, packageFolder({ 'problem.yaml': 'a: [' }));
+      expect(answer).toMatchObject({ code: 2, err: expect.stringContaining('PROBLEM_INVALID') });
+      expect(await run('verify', ...bubblewrap, '/nowhere')).toMatchObject({ code: 2 });
+    },
+    TIMEOUT,
+  );
+});
