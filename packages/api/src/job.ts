@@ -157,6 +157,9 @@ const TaskWork = z.strictObject({
   module: z.union([
     z.strictObject({ path: z.string().startsWith('/').max(4096) }),
     z.strictObject({ digest: Digest }),
+    z
+      .strictObject({ offered: z.literal(true) })
+      .describe('Any worker that was started with such a task; require its label `task:NAME`.'),
   ]),
   input: z.unknown(),
   limits: WorkLimits.default({}),

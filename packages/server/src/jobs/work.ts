@@ -50,11 +50,19 @@ export interface TaskWork {
   readonly kind: 'task';
   /** Name of the task, as `defineTask` gave it. */
   readonly task: string;
-  /** Absolute path of the module on the worker's machine, or the digest of a bundled module artifact. */
-  readonly module: { readonly path: string } | { readonly digest: string };
+  readonly module: TaskModule;
   readonly input: unknown;
   readonly limits: WorkLimits;
 }
+
+/**
+ * Where the task is: an absolute path on the worker's machine, the artifact that it was bundled
+ * into, or whichever module the worker offers it from, wherever that lies on its machine.
+ */
+export type TaskModule =
+  | { readonly path: string }
+  | { readonly digest: string }
+  | { readonly offered: true };
 
 /** What a finished attempt leaves in the job. */
 export interface WorkResult {

@@ -11,7 +11,7 @@
  *     });
  */
 import type { z } from 'zod';
-import type { WorkLimits, TaskWork } from '../work.ts';
+import type { TaskModule, TaskWork, WorkLimits } from '../work.ts';
 import type { TaskJobs } from './task-jobs.ts';
 
 export type { TaskJob } from './task-jobs.ts';
@@ -81,12 +81,13 @@ export function defineTask<I extends z.ZodType, O extends z.ZodType>(
 
 /**
  * The work of a job that runs a task.
- * @param module absolute path of the module that exports it, `import.meta.filename` of there, or the
- * digest of the artifact that it was bundled into.
+ * @param module absolute path of the module that exports it, `import.meta.filename` of there; the
+ * digest of the artifact that it was bundled into; or `offered`, for any worker that was started
+ * with such a module, which the job then requires by the label `task:NAME`.
  */
 export function taskWork<I extends z.ZodType, O extends z.ZodType>(
   task: Task<I, O>,
-  module: string | { readonly digest: string },
+  module: string | TaskModule,
   input: z.input<I>,
   limits: WorkLimits = {},
 ): TaskWork {

@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { SkeinError } from '@skein/api/errors';
 import type { Outcome } from '../contract.ts';
 import { refuseStale, whileHeld, type AttemptTools } from '../worker/attempt-tools.ts';
 import { DEFAULT_LIMITS } from '../worker/limits.ts';
@@ -84,12 +85,21 @@ export async function attemptTask(
   }
 }
 
+/** @throws SkeinError REQUEST_INVALID when the worker offers no such task. */
 async function moduleOf(
-  { module }: TaskWork,
+  { module, task }: TaskWork,
   folder: string,
-  { artifacts }: AttemptTools,
+  { artifacts, offeredTasks }: AttemptTools,
 ): Promise<string> {
   if ('path' in module) return module.path;
+  if ('offered' in module) {
+    const offered = offeredTasks.get(task);
+    if (offered !== undefined) return offered;
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `This worker offers no task "${task}"; the job should require the label task:${task}.`,
+    );
+  }
   const path = join(folder, 'module.mjs');
   await copyFile(await artifacts.pathOf(module.digest), path);
   return path;

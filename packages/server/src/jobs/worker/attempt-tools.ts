@@ -17,6 +17,8 @@ export interface AttemptTools {
   readonly saveCheckpoint: (digest: string) => Promise<boolean>;
   readonly sandboxes: readonly SandboxOffer[];
   readonly trusts: boolean;
+  /** Paths of the modules that the worker was started with, by the names of their tasks. */
+  readonly offeredTasks: ReadonlyMap<string, string>;
   readonly graceMs: number;
   /** For the operator of the worker, not for the job. */
   readonly note: WorkerLog;

@@ -23,6 +23,7 @@ export interface Workshop {
   readonly drivers: readonly SandboxDriver[];
   readonly sandboxes: readonly SandboxOffer[];
   readonly trusts: boolean;
+  readonly offeredTasks: ReadonlyMap<string, string>;
   readonly graceMs: number;
   readonly maxLogBytes: number;
   /** Folder for the attempts' own. */
@@ -76,6 +77,7 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
     },
     sandboxes: shop.sandboxes,
     trusts: shop.trusts,
+    offeredTasks: shop.offeredTasks,
     graceMs: shop.graceMs,
     note,
   };

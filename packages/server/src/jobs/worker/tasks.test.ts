@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { taskWork } from '../tasks/define-task.ts';
 import { namesOfTasks } from '../tasks/names-of-tasks.ts';
 import * as tasks from './testing/test-tasks.ts';
 import {
@@ -114,6 +115,19 @@ describe('a task', () => {
       limits: {},
     });
     expect(job.result?.value).toEqual([1, 'from afar']);
+  });
+
+  it('runs wherever a worker offers it, and nowhere else', async () => {
+    const work = taskWork(tasks.add, { offered: true }, { a: 1, b: 2 });
+    await jobs.start({ name: 'without', queues: ['other'] });
+    expect(await jobs.run(work, { queue: 'other' })).toMatchObject({
+      state: 'failed',
+      cause: 'refused',
+      message: expect.stringContaining('task:add'),
+    });
+    await jobs.start({ name: 'with', taskModules: [TEST_TASKS] });
+    const job = await jobs.run(work, { requires: ['task:add'] });
+    expect(job.result?.value).toEqual({ sum: 3 });
   });
 
   it('that nobody exports is refused with the names that there are', async () => {

@@ -61,8 +61,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       availability: await driver.availability(),
     })),
   );
-  const tasks = await Promise.all(taskModules.map(namesOfTasks));
-  const labels = await labelsOf(options.labels ?? [], sandboxes, tasks.flat());
+  const offeredTasks = new Map<string, string>();
+  for (const path of taskModules) {
+    for (const task of await namesOfTasks(path)) offeredTasks.set(task, path);
+  }
+  const labels = await labelsOf(options.labels ?? [], sandboxes, [...offeredTasks.keys()]);
   const capacity = createCapacity(options.capacity);
   const folder = await openScratch();
   const registration = {
@@ -95,6 +98,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     drivers: options.sandboxes,
     sandboxes,
     trusts,
+    offeredTasks,
     graceMs,
     maxLogBytes: options.maxLogBytes ?? WORKER_DEFAULTS.maxLogBytes,
     folder,
