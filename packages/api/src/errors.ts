@@ -414,6 +414,13 @@ export const ERRORS = {
     meaning: 'A step of a pipeline did not succeed.',
     fix: '`skein jobs logs JOB` shows why; mend it, then `skein pipeline resume RUN`.',
   },
+  SQL_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'DuckDB cannot run the statement over the data.',
+    fix: 'Correct what the message names; the rows of a shard are in the view `shard`, those of a group in `part`.',
+  },
   SCHEDULE_UNKNOWN: {
     http: 404,
     grpc: GRPC.NOT_FOUND,

@@ -1,0 +1,24 @@
+/** A data set: shards of one format, by their content. Its manifest is an artifact like any other. */
+import { z } from 'zod';
+
+export const DataFormat = z.enum(['csv', 'jsonl', 'parquet']);
+export type DataFormat = z.infer<typeof DataFormat>;
+
+/** DuckDB types by column. */
+export const Columns = z.record(z.string(), z.string());
+
+export const Piece = z.object({
+  /** sha-256 of the artifact, in hex. */
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  sizeBytes: z.int().min(0),
+});
+export type Piece = z.infer<typeof Piece>;
+
+export const DataSet = z.object({
+  format: DataFormat,
+  /** Of CSV: the same types for all shards, whatever each looks like alone. */
+  columns: Columns.optional(),
+  /** In order: what was before is before. CSV shards all have the header. */
+  shards: z.array(Piece),
+});
+export type DataSet = z.infer<typeof DataSet>;

@@ -1,0 +1,44 @@
+/** Enqueues jobs and waits for all of them, for tasks that conduct others. */
+import { SkeinError, type NewJobInput } from '@skein/api';
+import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
+
+/** Jobs of one call to the store. */
+const CHUNK = 500;
+
+/**
+ * @param onEnded called as jobs end, with how many have.
+ * @returns the jobs in the order in which they were given.
+ * @throws SkeinError STEP_FAILED for the first one that does not succeed; the others are cancelled.
+ */
+export async function runAll(
+  { jobs }: Pick<TaskContext, 'jobs'>,
+  given: readonly NewJobInput[],
+  onEnded: (count: number) => void,
+): Promise<TaskJob[]> {
+  const enqueued: TaskJob[] = [];
+  for (let at = 0; at < given.length; at += CHUNK) {
+    enqueued.push(...(await jobs.enqueue(given.slice(at, at + CHUNK))));
+  }
+  // They had failed before this attempt of the conductor began.
+  await jobs.revive(enqueued.filter(hasFailed).map(({ id }) => id));
+  const ended = new Map<string, TaskJob>();
+  const open = new Set(enqueued.map(({ id }) => id));
+  while (open.size > 0) {
+    for (const job of await jobs.waitForAny([...open])) {
+      open.delete(job.id);
+      ended.set(job.id, job);
+      if (!hasFailed(job)) continue;
+      await jobs.cancel([...open], `another one of them, ${job.id}, did not succeed`);
+      throw new SkeinError(
+        'STEP_FAILED',
+        `Job ${job.id} did not succeed (${job.cause ?? 'error'}): ${job.message ?? 'no reason was given'}`,
+      );
+    }
+    onEnded(ended.size);
+  }
+  return enqueued.map(({ id }) => ended.get(id)!);
+}
+
+function hasFailed({ state }: TaskJob): boolean {
+  return state === 'failed' || state === 'dead' || state === 'cancelled';
+}
