@@ -1,5 +1,6 @@
 export { openKeyRing, type KeyRing } from './access/key-ring.ts';
-export type { JobStore } from './jobs/contract.ts';
+export { bearerOf, hashToken, idOfToken, issueToken } from './access/token.ts';
+export type { Job, JobEvent, JobSpec, JobStore } from './jobs/contract.ts';
 export { openRedisJobs } from './jobs/store/redis/redis-jobs.ts';
 export { openSqliteJobs } from './jobs/store/sqlite/sqlite-jobs.ts';
 export {
@@ -22,6 +23,7 @@ export { startNode, type NodeOptions, type RunningNode } from './node.ts';
 export { openArtifacts } from './state/artifacts/open-artifacts.ts';
 export type { ArtifactStore } from './state/contract.ts';
 export { openDataFolder, type DataFolder } from './state/data-folder.ts';
+export { openDatabase, type Database } from './state/sqlite/database.ts';
 export { openSqliteState } from './state/sqlite/sqlite-state.ts';
 export type {
   Availability,
@@ -40,5 +42,6 @@ export type {
   SessionOptions,
   Usage,
 } from './sandbox/contract.ts';
+export { createLogger, type LogFormat } from './telemetry/log.ts';
 export { createBubblewrap } from './sandbox/bubblewrap/bubblewrap.ts';
 export { createDocker } from './sandbox/docker/docker.ts';
