@@ -1,7 +1,7 @@
 /**
  * One sandbox container: how it is hardened, and how it starts and goes.
  *
- * Process 1 is the supervisor. It keeps three capabilities and uses them only to give up more: to
+ * Process 1 is the supervisor. It keeps four capabilities and uses them only to give up more: to
  * become another user (SETUID, SETGID), to empty the bounding set of what it runs (SETPCAP), and to
  * kill it (KILL). A guest has none, in any set, and no new privileges.
  *

@@ -1,11 +1,10 @@
 /**
  * The system calls that a guest may make: an allow-list, narrower than Docker's own.
  *
- * Docker's default profile lets an unprivileged guest reach keyrings' cousins, io_uring on some
- * versions, System V memory that outlives its maker, message queues and rarely used socket families.
- * No compiler, interpreter or ordinary program needs them, and each has been a way out of a
- * container before. A call that is not in the list fails with ENOSYS, for which the C library has a
- * fallback; a call that must not be tried (`ptrace`, `mount`) fails the same way.
+ * Docker's default profile also lets an unprivileged guest make System V memory that outlives its
+ * maker, message queues, and sockets of rarely used families, and allows `userfaultfd` or `io_uring`
+ * on some versions. No compiler or interpreter needs them, and several have been ways out of a
+ * container. A call that is not in the list fails with ENOSYS, for which the C library has a fallback.
  *
  * Names are those of libseccomp; ones that an architecture lacks are skipped by the runtime.
  */
@@ -51,8 +50,8 @@ eventfd eventfd2 getpeername getrandom getsockname getsockopt listen pipe pipe2 
 ppoll_time64 pselect6 pselect6_time64 recv recvfrom recvmmsg recvmsg select _newselect send sendmmsg
 sendmsg sendto setsockopt shutdown socketpair`;
 
-/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (which lists the interfaces). Not AF_ALG, AF_VSOCK, AF_PACKET. */
-const SOCKET_FAMILIES = [1, 2, 10, 16];
+/** AF_UNIX, AF_INET, AF_INET6. Not AF_ALG, AF_VSOCK, AF_PACKET, AF_NETLINK. */
+const SOCKET_FAMILIES = [1, 2, 10];
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: no new namespace in here. */
 const CLONE_NAMESPACES = 0x7e020000;
