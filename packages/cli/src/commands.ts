@@ -30,6 +30,7 @@ const LOADERS = {
   'pipeline show': async () => (await import('./commands/pipeline-show.ts')).pipelineShow,
   'pipeline resume': async () => (await import('./commands/pipeline-resume.ts')).pipelineResume,
   'pipeline graph': async () => (await import('./commands/pipeline-graph.ts')).pipelineGraph,
+  map: async () => (await import('./commands/map.ts')).map,
   'queue ls': async () => (await import('./commands/queue-ls.ts')).queueLs,
   'queue pause': async () => (await import('./commands/queue-pause.ts')).queuePause,
   'queue drain': async () => (await import('./commands/queue-drain.ts')).queueDrain,

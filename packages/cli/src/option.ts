@@ -230,6 +230,18 @@ export function restArgument(placeholder: string, summary: string): Argument<rea
   };
 }
 
+/** The same, when it may be left out. */
+export function optionalRest(
+  placeholder: string,
+  summary: string,
+): Argument<readonly string[] | undefined> {
+  return {
+    ...restArgument(placeholder, summary),
+    required: false,
+    parse: (given) => (given === undefined ? undefined : (JSON.parse(given) as readonly string[])),
+  };
+}
+
 export function choiceArgument<const C extends string>(
   placeholder: string,
   choices: readonly C[],

@@ -110,7 +110,7 @@ async function withFiles<T>(
     const reachable = [...files, ...targets].map(quoted).join(', ');
     const run = async (sql: string): Promise<number> => {
       try {
-        return Number((await connection.run(sql)).rowsChanged);
+        return (await connection.run(sql)).rowsChanged;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         throw new SkeinError('SQL_INVALID', `DuckDB refuses the statement: ${reason}`, {

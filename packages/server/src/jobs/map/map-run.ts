@@ -60,6 +60,9 @@ const MapInput = z.object({
 type MapInput = z.output<typeof MapInput>;
 type Stage = (what: string) => (ended: number) => void;
 
+/** Absolute path of this module, where workers find the task. */
+export const MAP_TASKS = import.meta.filename;
+
 /** The task that conducts a map. */
 export const mapRun = defineTask({
   name: 'skein-map',

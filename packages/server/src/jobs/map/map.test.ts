@@ -92,17 +92,21 @@ describe('a map', () => {
     expect(job.message).toContain('network');
   });
 
-  it('says what is wrong with a statement, and reaches no file of the machine', { timeout: 60_000 }, async () => {
-    const wrong = await run({ work: { kind: 'sql', sql: 'SELECT nothing FROM shard' } });
-    expect(wrong).toMatchObject({ state: 'failed' });
-    expect(wrong.message).toMatch(/nothing/);
-    const secret = join(jobs.folder, 'secret.csv');
-    await writeFile(secret, 'a\n1\n');
-    const sql = `SELECT * FROM read_csv('${secret}')`;
-    const outside = await run({ work: { kind: 'sql', sql } });
-    expect(outside).toMatchObject({ state: 'failed' });
-    expect(outside.message).toContain('Permission');
-  });
+  it(
+    'says what is wrong with a statement, and reaches no file of the machine',
+    { timeout: 60_000 },
+    async () => {
+      const wrong = await run({ work: { kind: 'sql', sql: 'SELECT nothing FROM shard' } });
+      expect(wrong).toMatchObject({ state: 'failed' });
+      expect(wrong.message).toMatch(/nothing/);
+      const secret = join(jobs.folder, 'secret.csv');
+      await writeFile(secret, 'a\n1\n');
+      const sql = `SELECT * FROM read_csv('${secret}')`;
+      const outside = await run({ work: { kind: 'sql', sql } });
+      expect(outside).toMatchObject({ state: 'failed' });
+      expect(outside.message).toContain('Permission');
+    },
+  );
 });
 
 describe('a statement', () => {

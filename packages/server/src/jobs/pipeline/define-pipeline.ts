@@ -48,14 +48,18 @@ export interface Step {
 export interface StepBuilder<Input> {
   readonly input: Handle<Input>;
   /** One job. @returns what it will return. */
-  step<Output>(name: string, work: StepWork<Output>, options?: StepOptions): Handle<Output>;
+  readonly step: <Output>(
+    name: string,
+    work: StepWork<Output>,
+    options?: StepOptions,
+  ) => Handle<Output>;
   /** One job per element of a list, side by side. @returns what they will return, in the list's order. */
-  each<Element, Output>(
+  readonly each: <Element, Output>(
     name: string,
     list: Given<readonly Element[]>,
     work: (element: Handle<Element>) => StepWork<Output>,
     options?: StepOptions,
-  ): Handle<Output[]>;
+  ) => Handle<Output[]>;
 }
 
 export interface Pipeline<

@@ -77,7 +77,7 @@ export function resolve<T>(given: Given<T>, valueOf: (source: Source) => unknown
     return path.reduce<unknown>((value, key) => fieldOf(value, key, source), valueOf(source)) as T;
   }
   if (Array.isArray(given)) return given.map((each) => resolve(each, valueOf)) as T;
-  if (typeof given !== 'object' || given === null) return given as T;
+  if (typeof given !== 'object' || given === null) return given;
   return Object.fromEntries(
     Object.entries(given).map(([key, each]) => [key, resolve(each, valueOf)]),
   ) as T;

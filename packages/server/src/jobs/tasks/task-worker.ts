@@ -87,7 +87,7 @@ try {
 } catch (thrown) {
   const stopped = stopping.signal.aborted;
   // Where it went wrong is for the log; the message is what people see in a list.
-  if (thrown instanceof Error && !(thrown instanceof Wrong) && !stopped) {
+  if (thrown instanceof Error && !isFinal(thrown) && !stopped) {
     process.stderr.write(`${thrown.stack}\n`);
   }
   const message = thrown instanceof Error ? thrown.message : String(thrown);

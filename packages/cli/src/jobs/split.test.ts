@@ -1,0 +1,53 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { cutIntoShards } from './split.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'skein-split-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = join(folder, 'table');
+
+const cell = fc.stringMatching(/^[a-z,"\n]{0,6}$/).map((text) => `"${text.replaceAll('"', '""')}"`);
+const row = fc.tuple(cell, cell).map((cells) => `${cells.join(',')}\n`);
+
+describe('cutIntoShards', () => {
+  it('loses nothing, keeps rows whole, and reaches the size that is asked for', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 60 }),
+        async (rows, bytes) => {
+          const header = '"a\n","b"\n';
+          writeFileSync(file, header + rows.join(''));
+          const cut = await cutIntoShards(file, bytes, { header: true, quotes: true });
+          const content = readFileSync(file);
+          const texts = cut.slices.map(({ start, end }) => content.subarray(start, end).toString());
+          expect(content.subarray(0, cut.header.end).toString()).toBe(header);
+          expect(texts.join('')).toBe(rows.join(''));
+          const left = [...rows];
+          for (const [index, text] of texts.entries()) {
+            let taken = '';
+            while (taken.length < text.length) taken += left.shift() ?? '';
+            expect(taken).toBe(text);
+            if (index + 1 < texts.length) expect(text.length).toBeGreaterThanOrEqual(bytes);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('takes the last row also without its line end, and no shard of an empty table', async () => {
+    writeFileSync(file, '{"a":1}\n{"a":"\\"\\n"}');
+    const options = { header: false, quotes: false };
+    expect((await cutIntoShards(file, 1, options)).slices).toEqual([
+      { start: 0, end: 8 },
+      { start: 8, end: 20 },
+    ]);
+    writeFileSync(file, 'a,b\n');
+    const empty = await cutIntoShards(file, 1, { header: true, quotes: true });
+    expect(empty).toEqual({ header: { start: 0, end: 4 }, slices: [] });
+  });
+});
