@@ -4,7 +4,7 @@
 #   base-image.sh PROFILE --to DIR    leaves it in DIR, a root for bubblewrap
 # PROFILE is `minimal` (Python 3 and coreutils) or `judge` (C, C++, Python 3, JavaScript, TypeScript,
 # Java, Rust, Go). Needs root and debootstrap. Nothing is done when the result is there already;
-# SKEIN_REBUILD=1 makes it anew. minimal: about 20 seconds and 180 MB; judge: 2 minutes and 1.7 GB.
+# SKEIN_REBUILD=1 makes it anew. minimal: about 20 seconds and 150 MB; judge: 2 minutes and 1.6 GB.
 set -euo pipefail
 
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
