@@ -1,4 +1,4 @@
-import { SkeinError, type JobLogView, type SandboxView } from '@skein/api';
+import { SkeinError, type JobLogView } from '@skein/api';
 import type { Caller } from '../../../access/contract.ts';
 import { specOf } from '../../../jobs/admission.ts';
 import type { Job, JobStore } from '../../../jobs/contract.ts';
@@ -183,5 +183,3 @@ function completeUtf8(chunk: Uint8Array): number {
   }
   return chunk.byteLength;
 }
-
-export type SandboxViews = () => Promise<SandboxView[]>;
