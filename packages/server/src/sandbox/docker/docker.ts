@@ -53,6 +53,7 @@ class DockerDriver implements SandboxDriver {
   #groups: Promise<ControlGroupsHere> | undefined;
   #availability: Promise<Availability> | undefined;
   #swept: Promise<unknown> | undefined;
+  #closed = false;
 
   constructor(options: DockerOptions) {
     this.#options = options;
@@ -83,6 +84,7 @@ class DockerDriver implements SandboxDriver {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.allSettled([...this.#sessions].map((session) => session.close()));
     await this.#pool.close();
     // The folder of this process, unless another driver has groups in it.
@@ -91,6 +93,7 @@ class DockerDriver implements SandboxDriver {
   }
 
   async #open(options: SessionOptions): Promise<SandboxSession> {
+    if (this.#closed) throw new SkeinError('SANDBOX_UNAVAILABLE', 'The driver docker is closed.');
     await this.#ready();
     const groups = await this.#ownGroups();
     const limits = allLimits(options.limits);
@@ -99,6 +102,10 @@ class DockerDriver implements SandboxDriver {
     const container = poolable
       ? await this.#pool.take(shape)
       : await startContainer(this.#docker, shape);
+    if (this.#closed) {
+      await container.remove();
+      throw new SkeinError('SANDBOX_UNAVAILABLE', 'The driver docker is closed.');
+    }
     const session: DockerSession = new DockerSession(
       container,
       limits,
