@@ -51,6 +51,11 @@ export interface LossModel {
   readonly loss: string;
   /** Gradients that the graph computes already, for `gradient()`. */
   readonly seeds: Readonly<Record<string, string>>;
+  /**
+   * Name of the scalar that the loss was divided by, Σ wᵢ: how much this batch counts beside others.
+   * Losses of the parts of a batch, each times its weight, add up to the loss of the whole times its.
+   */
+  readonly weight: string;
 }
 
 /**
@@ -111,7 +116,7 @@ export function withLoss(model: Model, options: LossOptions): LossModel {
   const context: LossContext = { writer, prediction, shape, target };
   const terms = termsOf(context, loss);
   const weight = weights === undefined ? undefined : weightName;
-  const [total, slopes] = averaged(context, terms, elements, weight);
+  const [total, slopes, divisor] = averaged(context, terms, elements, weight);
   return {
     model: withGraph(model, {
       node: [...graph.node, ...writer.nodes],
@@ -121,6 +126,7 @@ export function withLoss(model: Model, options: LossOptions): LossModel {
     }),
     loss: total,
     seeds: { [prediction]: slopes },
+    weight: divisor,
   };
 }
 

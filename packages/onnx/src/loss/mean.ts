@@ -4,18 +4,18 @@ import type { GraphWriter } from '../gradient/graph-writer.ts';
 import type { Size } from '../infer/size.ts';
 import type { LossContext, Terms } from './terms.ts';
 
-/** The loss and its gradient by the prediction, weighted and divided. */
+/** The loss and its gradient by the prediction, weighted and divided, and what they were divided by. */
 export function averaged(
   { writer, prediction, shape, target }: LossContext,
   { terms, slopes, counts, classAxis }: Terms,
   elements: readonly Size[],
   weight: string | undefined,
-): readonly [loss: string, gradient: string] {
+): readonly [loss: string, gradient: string, divisor: string] {
   const sumOf = (name: string) => writer.emit('ReduceSum', [name], { keepdims: 0 });
   if (weight === undefined && counts === undefined) {
     const divisor = countOf(writer, prediction, target, elements, shape);
     const divided = (name: string) => writer.emit('Div', [name, divisor]);
-    return [divided(sumOf(terms)), divided(slopes)];
+    return [divided(sumOf(terms)), divided(slopes), divisor];
   }
   let share = counts;
   let factor: string | undefined;
@@ -43,7 +43,7 @@ export function averaged(
     factor === undefined
       ? writer.emit('Div', [slopes, divisor])
       : writer.emit('Mul', [slopes, writer.emit('Div', [factor, divisor])]);
-  return [writer.emit('Div', [sumOf(weighted(terms)), divisor]), gradient];
+  return [writer.emit('Div', [sumOf(weighted(terms)), divisor]), gradient, divisor];
 }
 
 /** How many targets there are, in the type of the prediction. */
