@@ -24,14 +24,17 @@ export function createRuns(
   state: Pick<State, 'putRun' | 'runs' | 'run' | 'removeRun'>,
   dataFolder: string,
 ): Runs {
-  /** When each record was last changed, as far as it has been adopted. */
-  const adopted = new Map<string, number>();
+  /**
+   * The mark of each record as it was adopted. Time alone is no mark: two changes may fall into one
+   * tick of the file system’s clock, but each is a file of its own that takes the place of the last.
+   */
+  const adopted = new Map<string, string>();
 
   async function adopt(): Promise<void> {
     for (const id of await readdir(join(dataFolder, 'runs')).catch(() => [])) {
       const path = runPath(dataFolder, id);
       const changed = await stat(join(path, 'run.json')).then(
-        ({ mtimeMs }) => mtimeMs,
+        ({ mtimeMs, ino, size }) => `${mtimeMs} ${ino} ${size}`,
         () => undefined,
       );
       if (changed === undefined || adopted.get(id) === changed) continue;
