@@ -18,6 +18,8 @@ packages=(
   python3-prometheus-client                                   # a metrics parser in another language
   python3-fastapi uvicorn python3-onnxruntime python3-numpy   # the peer of the serving benchmark
   python3-torch libopenblas0-pthread                          # the peer of the training benchmark; its BLAS decides how fast it is
+  python3-onnx                                                # what torch.onnx.export needs
+  libonnx-testdata dataset-fashion-mnist                      # models and operator cases to read, pictures to train on
   nghttp2-client wrk                                          # h2load and wrk, the closed-loop generators
   docker.io docker-cli debootstrap                            # the container image and its test
   bubblewrap redis-server
