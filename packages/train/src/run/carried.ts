@@ -1,5 +1,5 @@
 /** Tensors as ONNX Runtime's JavaScript API carries them, without a copy. */
-import { RuntimeFailure } from '@skein/runtime';
+import { RuntimeFailure } from '@skein/runtime/contract';
 import { values, type NumericTensor, type NumericType } from '@skein/onnx/tensor';
 import type { Tensor as OrtTensor } from 'onnxruntime-common';
 
