@@ -25,9 +25,6 @@ import { createRegistry } from './registry/registry.ts';
 import { createRuns } from './runs/runs.ts';
 import { describeComposition } from './serving/composition/describe-composition.ts';
 import type { Clock } from './serving/contract.ts';
-import { createBubblewrap } from './sandbox/bubblewrap/bubblewrap.ts';
-import { createDocker } from './sandbox/docker/docker.ts';
-import { createProcessSandbox } from './sandbox/process/process.ts';
 import { createServing } from './serving/serving.ts';
 import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
 import { openDataFolder } from './state/data-folder.ts';
@@ -126,6 +123,18 @@ async function bringUp(
 
   const folder = await openDataFolder(options.dataFolder);
   started.push(() => folder.close());
+  // Beside everything else: its store is a thread that takes its time to start.
+  const opening = openJobPlane({
+    folder: folder.root,
+    queues: options.queues ?? ['default'],
+    redis: options.redis,
+    blobs: options.blobs,
+    namespace: options.namespace,
+    cores,
+    log: (level, message, details) => logger[level](details ?? {}, message),
+  });
+  opening.catch(() => {});
+  started.push(async () => (await opening.catch(() => undefined))?.drain());
   const state = await openSqliteState(folder.databasePath);
   started.push(() => state.close());
   const artifacts = await openFileArtifacts(folder.artifactsPath);
@@ -176,17 +185,7 @@ async function bringUp(
     access: mode,
     draining,
   });
-  const jobs = await openJobPlane({
-    folder: folder.root,
-    drivers: [createBubblewrap(), createDocker(), createProcessSandbox()],
-    queues: options.queues ?? ['default'],
-    redis: options.redis,
-    blobs: options.blobs,
-    namespace: options.namespace,
-    cores,
-    log: (level, message, details) => logger[level](details ?? {}, message),
-  });
-  started.push(() => jobs.drain());
+  const jobs = await opening;
   const management = createManagement({
     control: serving,
     registry,

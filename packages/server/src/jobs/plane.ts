@@ -10,9 +10,10 @@ import type { SandboxDriver } from '../sandbox/contract.ts';
 import { sandboxView } from '../sandbox/view.ts';
 import { openArtifacts } from '../state/artifacts/open-artifacts.ts';
 import type { ArtifactStore } from '../state/contract.ts';
+import { sweepArtifacts } from './artifact-sweeper.ts';
 import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
-import { FLEET_NAMESPACE } from './worker/fleet-worker.ts';
+import { FLEET_NAMESPACE } from './fleet.ts';
 import { startWorker } from './worker/worker.ts';
 
 export interface JobPlaneOptions {
@@ -24,7 +25,6 @@ export interface JobPlaneOptions {
   readonly namespace?: string | undefined;
   /** `s3://bucket/prefix?endpoint=…`, or a folder: where artifacts are. */
   readonly blobs?: string | undefined;
-  readonly drivers: readonly SandboxDriver[];
   /** Queues that the node itself works on; none: other workers do. */
   readonly queues: readonly string[];
   readonly cores?: number | undefined;
@@ -44,43 +44,60 @@ const MEMORY_SHARE = 0.75;
 
 /** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
-  const { folder, drivers, queues, log } = options;
+  const { folder, queues, log } = options;
   const artifacts = await openArtifacts(
     options.blobs ?? join(folder, 'blobs'),
     join(folder, 'blob-cache'),
   );
   const store = await openStore(options);
+  const stopSweeping =
+    options.redis === undefined ? sweepArtifacts(store, artifacts, log) : () => {};
+  let loaded: Promise<readonly SandboxDriver[]> | undefined;
+  const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers());
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
   const worker: Promise<Worker | undefined> =
     queues.length === 0
       ? Promise.resolve(undefined)
-      : startWorker({
-          store,
-          artifacts,
-          sandboxes: drivers,
-          queues,
-          capacity: {
-            cores: options.cores ?? availableParallelism(),
-            memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
-          },
-          log,
-        }).catch((error: unknown) => {
-          log('error', 'The worker of this node could not start; jobs wait for others.', {
-            err: error,
+      : drivers()
+          .then((sandboxes) =>
+            startWorker({
+              store,
+              artifacts,
+              sandboxes,
+              queues,
+              capacity: {
+                cores: options.cores ?? availableParallelism(),
+                memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
+              },
+              log,
+            }),
+          )
+          .catch((error: unknown) => {
+            log('error', 'The worker of this node could not start; jobs wait for others.', {
+              err: error,
+            });
+            return undefined;
           });
-          return undefined;
-        });
   return {
     store,
     artifacts,
-    sandboxes: () => Promise.all(drivers.map(sandboxView)),
+    sandboxes: async () => Promise.all((await drivers()).map(sandboxView)),
     async drain() {
+      stopSweeping();
       await (await worker)?.drain();
-      await Promise.all(drivers.map((driver) => driver.close()));
+      if (loaded !== undefined) {
+        await Promise.all((await loaded).map((driver) => driver.close()));
+      }
       await store.close();
       await artifacts.close();
     },
   };
+}
+
+/** Loaded when a node that serves is up already: the client of Docker alone is a hundred modules. */
+async function loadDrivers(): Promise<readonly SandboxDriver[]> {
+  const { everyDriver } = await import('../sandbox/sandboxes.ts');
+  return everyDriver();
 }
 
 /** Each client is loaded when it is used: most nodes need one of the two. */

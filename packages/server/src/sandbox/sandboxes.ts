@@ -18,7 +18,7 @@ export interface Sandboxes {
 }
 
 /** All of this project, in the order of preference: what starts fastest first, what isolates nothing last. */
-function everyDriver(): SandboxDriver[] {
+export function everyDriver(): SandboxDriver[] {
   return [createBubblewrap(), createDocker(), createProcessSandbox()];
 }
 

@@ -6,6 +6,7 @@ import { createDocker } from '../../sandbox/docker/docker.ts';
 import type { SandboxDriver } from '../../sandbox/contract.ts';
 import { createProcessSandbox } from '../../sandbox/process/process.ts';
 import { openArtifacts } from '../../state/artifacts/open-artifacts.ts';
+import { FLEET_NAMESPACE } from '../fleet.ts';
 import { createLogger, type LogFormat, type LogLevel } from '../../telemetry/log.ts';
 import type { Worker, WorkerOptions } from './contract.ts';
 import { startWorker } from './worker.ts';
@@ -30,8 +31,6 @@ export interface FleetWorkerOptions extends Pick<
   readonly logLevel?: LogLevel | undefined;
 }
 
-/** What nodes and workers use that name no other. */
-export const FLEET_NAMESPACE = 'fleet';
 /** Share of the machine's memory that jobs may take: the system lives here too. */
 const MEMORY_SHARE = 0.75;
 
