@@ -12,6 +12,8 @@ export const EVENTS_KEPT = 100_000;
 export const ASSEMBLY_MS = 30_000;
 /** A worker that was silent for this long is no longer listed. */
 export const WORKER_SILENT_MS = 10 * 60_000;
+/** How long a worker that missed the news can still learn that its job was cancelled, in milliseconds. */
+export const CANCELLED_KEPT_MS = 10 * 60_000;
 /** Most transitions that one tick makes, so that it never holds others up for long. */
 export const TICK_BATCH = 500;
 /** Most jobs in one enqueue: one transaction, one message. */

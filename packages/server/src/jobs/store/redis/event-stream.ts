@@ -3,7 +3,8 @@ import type { JobEvent } from '../../contract.ts';
 import { listenersOf } from '../listeners.ts';
 import type { Connection } from './connection.ts';
 
-const PAGE = 500;
+/** Entries that one read brings; an entry has the events of one call. */
+const PAGE = 50;
 const BLOCK_MS = 5000;
 const RETRY_MS = 200;
 
@@ -17,22 +18,36 @@ export interface EventStream {
   close(): void;
 }
 
-function eventOf([id, flat]: Entry): JobEvent {
-  const fields: Record<string, string> = {};
-  for (let index = 0; index < flat.length; index += 2) {
-    fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+/** Strings of one event in an entry; see `scripts/shared/event.lua`. */
+const EACH = 6;
+
+function* eventsOf([id, flat]: Entry): Generator<JobEvent> {
+  const [, at, ...strings] = flat;
+  const first = sequenceOf(id) - strings.length / EACH + 1;
+  for (let from = 0; from < strings.length; from += EACH) {
+    const [what = '', job = '', queue = '', tenant = '', why = '', progress = ''] = strings.slice(
+      from,
+      from + EACH,
+    );
+    const [kind, state] = what.split(':');
+    const colon = why.indexOf(':');
+    const cause = why.slice(0, colon);
+    const group = why.slice(colon + 1);
+    yield {
+      sequence: first + from / EACH,
+      at: Number(at),
+      job,
+      queue,
+      tenant,
+      kind: kind as JobEvent['kind'],
+      state: state as JobEvent['state'],
+      ...(group === '' ? {} : { group: group.slice(1) }),
+      ...(cause === '' ? {} : { cause: cause as NonNullable<JobEvent['cause']> }),
+      ...(progress === ''
+        ? {}
+        : { progress: JSON.parse(progress) as NonNullable<JobEvent['progress']> }),
+    };
   }
-  const { at, group, cause, progress, ...rest } = fields;
-  return {
-    ...(rest as unknown as Pick<JobEvent, 'job' | 'queue' | 'tenant' | 'kind' | 'state'>),
-    sequence: sequenceOf(id),
-    at: Number(at),
-    ...(group === undefined ? {} : { group }),
-    ...(cause === undefined ? {} : { cause: cause as NonNullable<JobEvent['cause']> }),
-    ...(progress === undefined
-      ? {}
-      : { progress: JSON.parse(progress) as NonNullable<JobEvent['progress']> }),
-  };
 }
 
 const sequenceOf = (id: string): number => Number(id.slice(0, id.indexOf('-')));
@@ -89,8 +104,8 @@ export function eventStream(connection: Connection, key: string): EventStream {
             'COUNT',
             PAGE,
           )) as Entry[];
-          for (const entry of page) {
-            const event = eventOf(entry);
+          for (const event of page.flatMap((entry) => [...eventsOf(entry)])) {
+            if (event.sequence <= next) continue;
             next = event.sequence;
             if (filter.job !== undefined && event.job !== filter.job) continue;
             if (filter.group !== undefined && event.group !== filter.group) continue;

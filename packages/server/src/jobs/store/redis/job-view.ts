@@ -1,27 +1,37 @@
 /** A job as a script returns it (`view` in `scripts/shared/job.lua`), made a `Job`. */
 import type { Attempt, Cause, Job, JobSpec, JobState } from '../../contract.ts';
 
-/** Id, the fields of the hash in a row, the spec. */
-export type JobView = readonly [id: string, fields: readonly string[], spec: string];
+/** The fields of the job and its spec, each an object as JSON. */
+export type JobView = readonly [fields: string, spec: string];
 
-/** A new job that waits for nothing: the caller knows the rest. */
-export type ReadyView = readonly [id: string, now: string];
+/** A new job that waits for nothing: its id and the time; the caller knows the rest. */
+export type ReadyView = string;
 
-export function readyJob([id, now]: ReadyView, given: JobSpec & { readonly id?: string }): Job {
-  const at = Number(now);
-  return { ...given, id, state: 'ready', enqueuedAt: at, readyAt: at, attempts: [] };
+export function readyJob(view: ReadyView, given: JobSpec & { readonly id?: string }): Job {
+  const space = view.lastIndexOf(' ');
+  const at = Number(view.slice(space + 1));
+  return {
+    ...given,
+    id: view.slice(0, space),
+    state: 'ready',
+    enqueuedAt: at,
+    readyAt: at,
+    attempts: [],
+  };
 }
 
-type Fields = Readonly<Record<string, string | undefined>>;
+type Fields = Readonly<Record<string, string | number | undefined>>;
 
-const number = (value: string | undefined): number | undefined =>
+const number = (value: string | number | undefined): number | undefined =>
   value === undefined ? undefined : Number(value);
 
 /** `aN` is "token time worker", `eN` is "time outcome". */
 function attemptOf(fields: Fields, index: number): Attempt {
-  const [, token, startedAt, worker] = /^(\d+) (\d+) (.*)$/s.exec(fields[`a${index}`] ?? '') ?? [];
-  const [, endedAt, outcome] = /^(\d+) (.*)$/.exec(fields[`e${index}`] ?? '') ?? [];
-  const usage = fields[`u${index}`];
+  const text = (kind: string): string | undefined =>
+    fields[`${kind}${index}`] as string | undefined;
+  const [, token, startedAt, worker] = /^(\d+) (\d+) (.*)$/s.exec(text('a') ?? '') ?? [];
+  const [, endedAt, outcome] = /^(\d+) (.*)$/.exec(text('e') ?? '') ?? [];
+  const usage = text('u');
   return {
     number: index,
     token: Number(token),
@@ -29,23 +39,25 @@ function attemptOf(fields: Fields, index: number): Attempt {
     startedAt: Number(startedAt),
     endedAt: number(endedAt),
     outcome: outcome as Attempt['outcome'],
-    message: fields[`m${index}`],
+    message: text('m'),
     usage: usage === undefined ? undefined : (JSON.parse(usage) as Attempt['usage']),
   };
 }
 
-export function jobOf([id, flat, json]: JobView): Job {
-  const fields: Record<string, string> = {};
-  for (let index = 0; index < flat.length; index += 2) {
-    fields[flat[index] ?? ''] = flat[index + 1] ?? '';
-  }
-  const spec = JSON.parse(json) as JobSpec;
-  const { par, prog, res } = fields;
+/** The fields that are read as they are. */
+type Named = Readonly<
+  Partial<Record<'par' | 'prog' | 'res' | 'st' | 'cause' | 'msg' | 'from' | 'cp' | 'id', string>>
+>;
+
+/** @param spec the spec that the caller has already; else from the view. */
+export function jobOf([json, specJson]: JobView, spec?: JobSpec): Job {
+  const fields = JSON.parse(json) as Fields;
+  const { id, st, par, prog, res, cause, msg, from, cp } = fields as Named;
   return {
-    ...spec,
+    ...(spec ?? (JSON.parse(specJson) as JobSpec)),
     ...(par === undefined ? {} : { parents: JSON.parse(par) as string[] }),
-    id,
-    state: fields['st'] as JobState,
+    id: id ?? '',
+    state: st as JobState,
     enqueuedAt: Number(fields['enq']),
     readyAt: number(fields['rdy']),
     startedAt: number(fields['sta']),
@@ -53,11 +65,11 @@ export function jobOf([id, flat, json]: JobView): Job {
     attempts: Array.from({ length: Number(fields['n'] ?? 0) }, (_, index) =>
       attemptOf(fields, index + 1),
     ),
-    cause: fields['cause'] as Cause | undefined,
-    message: fields['msg'],
+    cause: cause as Cause | undefined,
+    message: msg,
     progress: prog === undefined ? undefined : (JSON.parse(prog) as Job['progress']),
     result: res === undefined ? undefined : (JSON.parse(res) as Job['result']),
-    cachedFrom: fields['from'],
-    checkpoint: fields['cp'],
+    cachedFrom: from,
+    checkpoint: cp,
   };
 }

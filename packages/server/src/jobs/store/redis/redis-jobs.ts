@@ -50,8 +50,8 @@ export async function openRedisJobs(
   const wake = wakes();
   const news = listenersOf<LeaseNews>();
   const events = eventStream(connection, `${prefix}events`);
-  /** Jobs of the tokens that this process holds: to recognise an answer that was lost. */
-  const claimed = new Map<number, string>();
+  /** Jobs of the tokens that this process holds: their specs need not come again. */
+  const claimed = new Map<number, Job>();
 
   const opening = (): readonly number[] | [string, number] =>
     [clock?.() ?? '', Math.floor(Math.random() * 2 ** 31)] as [string, number];
@@ -69,11 +69,11 @@ export async function openRedisJobs(
     async (ended: readonly { token: number; outcome: Outcome }[]) =>
       (await connection.run('finish', (again) => [
         ...opening(),
-        ...ended.flatMap(({ token, outcome }) => [
-          ...outcomeArguments(token, outcome),
-          again ? (claimed.get(token) ?? '') : '',
-        ]),
-      ])) as (JobView | 0)[],
+        ...ended.flatMap(({ token, outcome }) => {
+          const job = claimed.get(token);
+          return [...outcomeArguments(token, outcome), job ? 1 : 0, again ? (job?.id ?? '') : ''];
+        }),
+      ])) as (JobView | string | 0)[],
   );
 
   const subscriber = connection.another();
@@ -110,7 +110,7 @@ export async function openRedisJobs(
       throwRefusal(answer);
       return (answer as (JobView | ReadyView)[]).map((view, index) => {
         const spec = specs[index];
-        return view.length === 2 && spec ? readyJob(view, spec) : jobOf(view as JobView);
+        return typeof view === 'string' && spec ? readyJob(view, spec) : jobOf(view as JobView);
       });
     },
 
@@ -133,7 +133,7 @@ export async function openRedisJobs(
       )) as [token: string, attempt: number, host: string, port: string, job: JobView][];
       return found.map(([token, attempt, host, port, view]): Claim => {
         const job = jobOf(view);
-        claimed.set(Number(token), job.id);
+        claimed.set(Number(token), job);
         return {
           job,
           token: Number(token),
@@ -179,9 +179,11 @@ export async function openRedisJobs(
     saveCheckpoint: async (token, digest) => (await run('save-checkpoint', token, digest)) === 1,
 
     async finish(token, outcome) {
+      const spec = claimed.get(token);
       const view = await finishOne({ token, outcome });
       claimed.delete(token);
-      return view === 0 ? undefined : jobOf(view);
+      if (view === 0) return undefined;
+      return typeof view === 'string' ? jobOf([view, ''], spec) : jobOf(view);
     },
 
     cancel: (id, reason) => runJob('cancel', id, reason),
@@ -275,7 +277,7 @@ export async function openRedisJobs(
         filter.limit,
         after ?? '',
       )) as [string, ...JobView[]];
-      return { jobs: views.map(jobOf), ...(next === '' ? {} : { next }) };
+      return { jobs: views.map((view) => jobOf(view)), ...(next === '' ? {} : { next }) };
     },
 
     async queues() {

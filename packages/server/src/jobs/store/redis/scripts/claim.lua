@@ -12,7 +12,7 @@ if before[1] == ARGV[10] then
   for index = 2, #before do
     local job = leased(before[index])
     if job then
-      local claim = job.gang and memberClaim(job, tonumber(before[index])) or { before[index], tonumber(job.n), '', '' }
+      local claim = job.gang and memberClaim(job, before[index]) or { before[index], tonumber(job.n), '', '' }
       claim[5] = view(job.id)
       claims[#claims + 1] = claim
     end
@@ -32,6 +32,18 @@ local room = {
   places = tonumber(ARGV[7]), host = ARGV[8], port = ARGV[9], labels = labels, claims = {},
 }
 
+-- Reads on in a lane, as far as this offer may take.
+local function readLane(lane)
+  local page = math.min(LOOK_AHEAD, room.places)
+  local flat = call('ZRANGE', lane.key, lane.read, lane.read + page - 1, 'WITHSCORES')
+  lane.places, lane.next = flat, 1
+  lane.read = lane.read + #flat / 2
+  local ids = {}
+  for at = 1, #flat, 2 do ids[#ids + 1] = idAt(flat[at]) end
+  preload(ids)
+  return flat[1]
+end
+
 -- What is left of a lane for this offer: its first job that fits. The room only shrinks, so what
 -- does not fit now will not later.
 local function head(lane)
@@ -41,15 +53,10 @@ local function head(lane)
     lane.skipped = lane.skipped + 1
   end
   while lane.skipped < LOOK_AHEAD do
-    local place = lane.places[lane.next]
-    if not place then
-      lane.places = call('ZRANGE', lane.key, lane.skipped, lane.skipped + LOOK_AHEAD - 1, 'WITHSCORES')
-      lane.next = 1
-      place = lane.places[1]
-      if not place then return nil end
-    end
+    local place = lane.places[lane.next] or readLane(lane)
+    if not place then return nil end
     local job = load(idAt(place))
-    job.rank, job.place = tonumber(lane.places[lane.next + 1]), place
+    lane.rank, lane.place = tonumber(lane.places[lane.next + 1]), place
     lane.next = lane.next + 2
     if fits(room, job) then
       lane.head = job
@@ -80,7 +87,7 @@ local function contenders()
           if contender.running < contender.most then list[#list + 1] = contender end
         end
         contender.lanes[#contender.lanes + 1] = {
-          queue = queue, class = class, key = P .. 'lane:' .. pair(queue, member), places = {}, next = 1, skipped = 0,
+          queue = queue, class = class, key = P .. 'lane:' .. pair(queue, member), places = {}, next = 1, read = 0, skipped = 0,
         }
       end
     end
@@ -104,7 +111,7 @@ local function startNext(contender)
       local job = head(lane)
       if job then
         useful[#useful + 1] = lane
-        if not best or job.rank < best.head.rank or (job.rank == best.head.rank and job.place < best.head.place) then
+        if not best or lane.rank < best.rank or (lane.rank == best.rank and lane.place < best.place) then
           best = lane
         end
       end
@@ -117,7 +124,7 @@ local function startNext(contender)
   if takeCached(job) then return nil end
   occupy(room, job)
   local token = openAttempt(job, room.worker, room.leaseMs)
-  room.claims[#room.claims + 1] = { int(token), tonumber(job.n), '', '', job }
+  room.claims[#room.claims + 1] = { token, tonumber(job.n), '', '', job.id }
   return tonumber(job.mc), tonumber(job.mem), 1
 end
 
@@ -171,8 +178,8 @@ if #tokens > 1 then
   call('RPUSH', lastClaim, unpack(tokens))
   call('PEXPIRE', lastClaim, 60000)
 end
-for _, claim in ipairs(room.claims) do
-  local job = claim[5]
-  claim[5] = type(job) == 'table' and viewOf(job) or view(job)
-end
+local keys = {}
+for index, claim in ipairs(room.claims) do keys[index] = specKey(claim[5]) end
+local specs = #keys > 0 and call('MGET', unpack(keys)) or {}
+for index, claim in ipairs(room.claims) do claim[5] = { written[claim[5]], specs[index] } end
 return room.claims

@@ -1,6 +1,6 @@
 -- Accepts jobs: all of a call or none.
 -- ARGV[3] how many, [4] 1 when the call was sent before and its answer lost, then what shared/enqueue.lua says.
--- @returns views of the jobs (of a new one that waits for nothing only {id, time}), or {'refused', code, message, retryAfterMs}.
+-- @returns views of the jobs (of a new one that waits for nothing only 'id time'), or {'refused', code, message, retryAfterMs}.
 local jobs = readJobs(5, tonumber(ARGV[3]))
 local ids, refused
 if ARGV[4] == '1' then ids = accepted(jobs) end
@@ -12,6 +12,6 @@ end
 local views = {}
 for index, id in ipairs(ids) do
   local job = jobs[index]
-  views[index] = job.simple and job.id == id and { id, int(now) } or view(id)
+  views[index] = job.simple and job.id == id and id .. ' ' .. int(now) or view(id)
 end
 return views

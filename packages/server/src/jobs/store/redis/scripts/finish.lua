@@ -1,20 +1,22 @@
 -- Ends attempts; each token has exactly one outcome.
--- Per attempt 6 values from ARGV[3]: token, 'succeeded' or cause, result as JSON or message,
--- retryable (1 or 0), usage as JSON or '', and, when the call was sent before and its answer lost,
--- the id of the job, else ''.
--- @returns per attempt the view of its job, or 0 when the token is stale.
+-- Per attempt 7 values from ARGV[3]: token, 'succeeded' or cause, result as JSON or message,
+-- retryable (1 or 0), usage as JSON or '', whether the caller has the spec (1 or 0), and, when the
+-- call was sent before and its answer lost, the id of the job, else ''.
+-- @returns per attempt its job as JSON where the caller has the spec, else the view of its job; 0
+-- when the token is stale.
+local EACH = 7
 
 -- Whether the outcome of this token is the one that was sent before.
 local function finishedBefore(token, outcome, id)
   local job = id ~= '' and load(id)
-  if not job then return false end
+  if not job then return nil end
   for number = 1, tonumber(job.n or 0) do
     if string.match(job['a' .. number], '^%d+') == token then
       local ended = job['e' .. number]
       return ended and string.match(ended, ' (.*)$') == outcome and id
     end
   end
-  return false
+  return nil
 end
 
 local function finishOne(token, outcome, content, retryable, usage, id)
@@ -25,10 +27,11 @@ local function finishOne(token, outcome, content, retryable, usage, id)
     retryOrEnd(job, outcome, content, retryable == '1')
     return job.id
   end
-  closeAttempt(job, outcome, nil, usage, nil, content)
+  closeAttempt(job, outcome, nil, usage)
+  set(job, 'res', content)
   if not job.gang then
     finishJob(job, 'succeeded')
-    return job.id, job
+    return job.id
   end
   set(job, 'held', 1)
   local members = membersOf(loadGang(job.gang))
@@ -39,20 +42,20 @@ local function finishOne(token, outcome, content, retryable, usage, id)
   return job.id
 end
 
+local tokens = {}
+for index = 3, #ARGV, EACH do tokens[#tokens + 1] = ARGV[index] end
+preloadLeased(tokens)
 local ended = {}
-for index = 3, #ARGV, 6 do
-  local id, job = finishOne(ARGV[index], ARGV[index + 1], ARGV[index + 2], ARGV[index + 3], ARGV[index + 4],
-    ARGV[index + 5])
-  ended[#ended + 1] = job or id
+for index = 3, #ARGV, EACH do
+  ended[#ended + 1] = finishOne(ARGV[index], ARGV[index + 1], ARGV[index + 2], ARGV[index + 3], ARGV[index + 4],
+    ARGV[index + 6]) or false
 end
 complete()
-for index, job in ipairs(ended) do
-  if not job then
+for index, id in ipairs(ended) do
+  if not id then
     ended[index] = 0
-  elseif type(job) == 'table' then
-    ended[index] = viewOf(job)
   else
-    ended[index] = view(job)
+    ended[index] = ARGV[3 + (index - 1) * EACH + 5] == '1' and written[id] or view(id)
   end
 end
 return ended

@@ -1,4 +1,4 @@
 -- One job.
 -- ARGV[3] id. @returns the view of the job, or 0.
-if call('EXISTS', jobKey(ARGV[3])) == 0 then return 0 end
+if not load(ARGV[3]) then return 0 end
 return view(ARGV[3])

@@ -11,14 +11,18 @@ local page = { '' }
 local last = ''
 local offset = 0
 while true do
+  loaded, written = {}, {}
   local flat = call('ZREVRANGEBYSCORE', index, before, '-inf', 'WITHSCORES', 'LIMIT', offset, 100)
   if #flat == 0 then return page end
   offset = offset + 100
+  local ids = {}
+  for at = 1, #flat, 2 do ids[#ids + 1] = flat[at] end
+  preload(ids)
   for at = 1, #flat, 2 do
     local id = flat[at]
-    local q, t, st, grp = unpack(call('HMGET', jobKey(id), 'q', 't', 'st', 'grp'))
-    if (queue == '' or q == queue) and (tenant == '' or t == tenant) and (state == '' or st == state)
-      and (group == '' or grp == group) then
+    local job = load(id)
+    if (queue == '' or job.q == queue) and (tenant == '' or job.t == tenant) and (state == '' or job.st == state)
+      and (group == '' or job.grp == group) then
       if #page > limit then
         page[1] = last
         return page

@@ -1,18 +1,19 @@
 -- Prolongs the leases of a worker.
 -- ARGV[3] worker, [4] leaseMs, then the tokens.
--- @returns per token 'kept', 'preempt' or 'lost'.
+-- @returns per token 'kept', 'preempt', 'cancel' or 'lost'.
 seen(ARGV[3])
+local tokens = { unpack(ARGV, 5) }
+preloadLeased(tokens)
 local told = {}
-for index = 5, #ARGV do
-  local id = call('HGET', P .. 'tokens', ARGV[index])
-  local worker, signal
-  if id then worker, signal = unpack(call('HMGET', P .. 'job:' .. id, 'w', 'sig')) end
-  if worker == ARGV[3] then
-    call('ZADD', P .. 'leases', 'XX', int(now + tonumber(ARGV[4])), ARGV[index])
-    call('HSET', P .. 'job:' .. id, 'dur', ARGV[4])
-    told[#told + 1] = signal or 'kept'
+for index, token in ipairs(tokens) do
+  local job = leased(token)
+  if job and job.w == ARGV[3] then
+    setIndex(P .. 'leases', token, int(now + tonumber(ARGV[4])))
+    if job.dur ~= ARGV[4] then set(job, 'dur', ARGV[4]) end
+    told[index] = job.sig or 'kept'
   else
-    told[#told + 1] = 'lost'
+    told[index] = call('EXISTS', P .. 'cancelled:' .. token) == 1 and 'cancel' or 'lost'
   end
 end
+complete()
 return told

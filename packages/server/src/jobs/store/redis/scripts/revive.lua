@@ -6,8 +6,8 @@ local function revivable(job) return ENDED[job.st] and job.st ~= 'succeeded' end
 local function orphaned(job)
   if job.cause ~= 'parent-failed' then return false end
   for _, parent in ipairs(parentsOf(job)) do
-    local state = call('HGET', jobKey(parent), 'st')
-    if not state or (ENDED[state] and state ~= 'succeeded') then return true end
+    local there = load(parent)
+    if not there or (ENDED[there.st] and there.st ~= 'succeeded') then return true end
   end
   return false
 end
@@ -16,20 +16,20 @@ local revive
 
 local function bringBack(job)
   clear(job, 'cause', 'msg', 'fin', 'sta', 'fails', 'res')
-  call('ZREM', P .. 'expiries', job.id)
+  setIndex(P .. 'expiries', job.id, false)
   local spec = specOf(job)
   local deadline = tonumber(spec.deadline)
   if deadline and deadline > now then
     set(job, 'dl', int(deadline))
-    call('ZADD', P .. 'deadlines', int(deadline), job.id)
+    setIndex(P .. 'deadlines', job.id, int(deadline))
   end
   local open = 0
   for _, parent in ipairs(parentsOf(job)) do
-    local state = call('HGET', jobKey(parent), 'st')
-    if state and state ~= 'succeeded' then open = open + 1 end
+    local there = load(parent)
+    if there and there.st ~= 'succeeded' then open = open + 1 end
   end
   move(job, 'blocked')
-  set(job, 'st', 'blocked', 'wf', open)
+  set(job, 'wf', open)
   later[#later + 1] = function()
     for _, child in ipairs(call('SMEMBERS', P .. 'children:' .. job.id)) do
       local failed = load(child)

@@ -3,4 +3,5 @@
 local job = leased(ARGV[3])
 if not job then return 0 end
 set(job, 'cp', ARGV[4])
+complete()
 return 1

@@ -7,7 +7,7 @@ end
 -- A clock that was set back must not prolong leases by as much.
 for _, token in ipairs(call('ZREVRANGE', P .. 'leases', 0, TICK_BATCH - 1)) do
   local id = call('HGET', P .. 'tokens', token)
-  local duration = tonumber(call('HGET', jobKey(id), 'dur'))
+  local duration = tonumber(load(id).dur)
   if tonumber(call('ZSCORE', P .. 'leases', token)) <= now + duration then break end
   call('ZADD', P .. 'leases', int(now + duration), token)
 end
@@ -20,7 +20,9 @@ for _, id in ipairs(due('deadlines')) do
 end
 complete()
 
-for _, token in ipairs(due('leases')) do
+local silent = due('leases')
+preloadLeased(silent)
+for _, token in ipairs(silent) do
   later[#later + 1] = function()
     local job = leased(token)
     if not job then return end
@@ -34,7 +36,7 @@ for _, id in ipairs(due('waiting')) do
     local job = load(id)
     if not job.wu then return end
     clear(job, 'wu')
-    call('ZREM', P .. 'waiting', id)
+    setIndex(P .. 'waiting', id, false)
     settle(job)
   end
 end
@@ -64,10 +66,10 @@ local function forget(id)
   for number = 1, tonumber(job.n or 0) do call('DEL', P .. 'log:' .. number .. ':' .. id) end
   for _, parent in ipairs(parentsOf(job)) do call('SREM', P .. 'children:' .. parent, id) end
   if job.idem and call('HGET', P .. 'idempotency', job.idem) == id then
-    call('HDEL', P .. 'idempotency', job.idem)
+    setField(P .. 'idempotency', job.idem, false)
   end
   if job.key and call('HGET', P .. 'cache:' .. job.t, job.key) == id then
-    call('HDEL', P .. 'cache:' .. job.t, job.key)
+    setField(P .. 'cache:' .. job.t, job.key, false)
   end
   if job.gang then
     call('HDEL', gangKey(job.gang), 'm' .. job.gr)
@@ -75,14 +77,18 @@ local function forget(id)
     for _, field in ipairs(call('HKEYS', gangKey(job.gang))) do left = left or string.sub(field, 1, 1) == 'm' end
     if not left then call('DEL', gangKey(job.gang)) end
   end
-  call('ZREM', stateKey(job.q, job.st), id)
-  call('ZREM', P .. 'jobs', id)
-  call('ZREM', P .. 'tenant-jobs:' .. job.t, id)
-  if job.grp then call('ZREM', P .. 'group:' .. job.grp, id) end
-  call('ZREM', P .. 'expiries', id)
-  call('DEL', jobKey(id), P .. 'spec:' .. id, P .. 'children:' .. id)
+  setIndex(stateKey(job.q, job.st), id, false)
+  setIndex(P .. 'jobs', id, false)
+  setIndex(P .. 'tenant-jobs:' .. job.t, id, false)
+  if job.grp then setIndex(P .. 'group:' .. job.grp, id, false) end
+  setIndex(P .. 'expiries', id, false)
+  call('DEL', jobKey(id), specKey(id), P .. 'children:' .. id)
+  loaded[id], changed[id] = false, nil
 end
-for _, id in ipairs(due('expiries')) do forget(id) end
+complete()
+local expired = due('expiries')
+preload(expired)
+for _, id in ipairs(expired) do forget(id) end
 
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'seen', '-inf', int(now - WORKER_SILENT_MS))) do
   forgetWorker(worker)

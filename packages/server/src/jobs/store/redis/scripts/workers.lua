@@ -1,9 +1,11 @@
 -- The workers that have announced themselves.
 -- @returns per worker {JSON, seen at, running}.
 local running = {}
-for _, id in ipairs(call('HVALS', P .. 'tokens')) do
-  local worker = call('HGET', jobKey(id), 'w')
-  if worker then running[worker] = (running[worker] or 0) + 1 end
+local ids = call('HVALS', P .. 'tokens')
+preload(ids)
+for _, id in ipairs(ids) do
+  local job = load(id)
+  if job and job.w then running[job.w] = (running[job.w] or 0) + 1 end
 end
 local found = {}
 local flat = call('HGETALL', P .. 'workers')

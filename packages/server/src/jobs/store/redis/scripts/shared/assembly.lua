@@ -2,7 +2,7 @@
 
 local function memberClaim(job, token)
   local host, port = unpack(call('HMGET', gangKey(job.gang), 'host', 'port'))
-  return { int(token), tonumber(job.n), host or '', port or '', job.id }
+  return { token, tonumber(job.n), host or '', port or '', job.id }
 end
 
 -- Members that started on this worker by another worker's offer, and that it has not fetched yet.
@@ -14,7 +14,7 @@ local function deliverPlaced(room)
     local job = leased(token)
     if job then
       occupy(room, job)
-      room.claims[#room.claims + 1] = memberClaim(job, tonumber(token))
+      room.claims[#room.claims + 1] = memberClaim(job, token)
     end
   end
 end
@@ -32,16 +32,17 @@ local function keepReservations(room)
   end
 end
 
-local function start(room, gang, members)
+-- @param places rank -> {worker, leaseMs}.
+local function start(room, gang, members, places)
   memberLeftReady(gang.key)
   call('HDEL', gangKey(gang.key), 'asm', 'nb')
   for _, job in ipairs(members) do
-    local owner = job.owner
-    local token = openAttempt(job, owner, job.leaseMs)
+    local owner, leaseMs = unpack(places[tonumber(job.gr)])
+    local token = openAttempt(job, owner, leaseMs)
     if owner == room.worker then
       room.claims[#room.claims + 1] = memberClaim(job, token)
     else
-      call('RPUSH', P .. 'placed:' .. owner, int(token))
+      call('RPUSH', P .. 'placed:' .. owner, token)
     end
   end
   ring(gang.q)
@@ -50,16 +51,17 @@ end
 local function grow(room, gang)
   local members = membersOf(gang)
   local missing = 0
+  local places = {}
   for _, job in ipairs(members) do
-    local owner = gang['r' .. job.gr]
+    local rank = tonumber(job.gr)
+    local owner = gang['r' .. rank]
     if owner then
-      job.owner = owner
-      job.leaseMs = math.max(1, tonumber(gang['u' .. job.gr]) - now)
+      places[rank] = { owner, math.max(1, tonumber(gang['u' .. rank]) - now) }
     elseif fits(room, job) and hasLabels(room, table.concat(specOf(job).requires, ',')) then
       occupy(room, job)
-      job.owner, job.leaseMs = room.worker, room.leaseMs
-      call('HSET', gangKey(gang.key), 'r' .. job.gr, room.worker, 'u' .. job.gr, int(now + room.leaseMs))
-      if tonumber(job.gr) == 0 then
+      places[rank] = { room.worker, room.leaseMs }
+      call('HSET', gangKey(gang.key), 'r' .. rank, room.worker, 'u' .. rank, int(now + room.leaseMs))
+      if rank == 0 then
         if room.host ~= '' then
           call('HSET', gangKey(gang.key), 'host', room.host, 'port', room.port)
         else
@@ -70,7 +72,7 @@ local function grow(room, gang)
       missing = missing + 1
     end
   end
-  if missing == 0 then start(room, gang, members) end
+  if missing == 0 then start(room, gang, members, places) end
 end
 
 -- Gangs that are being assembled take what they still lack from this offer.

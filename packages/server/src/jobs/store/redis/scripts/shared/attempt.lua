@@ -1,37 +1,29 @@
 -- An attempt: a lease on a job, under a token that fences off whoever held it before.
 local function openAttempt(job, worker, leaseMs)
-  local token = nextNumber('token')
+  local token = int(nextNumber('token'))
   local number = tonumber(job.n or 0) + 1
   clear(job, 'cause', 'msg', 'sig', 'held')
   move(job, 'running')
-  set(job, 'st', 'running', 'n', number, 'tok', int(token), 'w', worker, 'dur', leaseMs,
-    'sta', int(now), 'a' .. number, int(token) .. ' ' .. int(now) .. ' ' .. worker)
-  call('ZADD', P .. 'leases', int(now + leaseMs), int(token))
-  call('HSET', P .. 'tokens', int(token), job.id)
+  set(job, 'n', number, 'tok', token, 'w', worker, 'dur', leaseMs, 'sta', int(now),
+    'a' .. number, token .. ' ' .. int(now) .. ' ' .. worker)
+  setIndex(P .. 'leases', token, int(now + leaseMs))
+  setField(P .. 'tokens', token, job.id)
   return token
 end
 
 -- @param tell what its worker hears at once; nil when the worker itself ended it.
--- @param result what a success leaves.
-local function closeAttempt(job, outcome, message, usage, tell, result)
+local function closeAttempt(job, outcome, message, usage, tell)
   local token = job.tok
   if not token then return end
-  call('ZREM', P .. 'leases', token)
-  call('HDEL', P .. 'tokens', token)
-  local fields = { 'e' .. job.n, int(now) .. ' ' .. outcome }
-  if message then
-    fields[3], fields[4] = 'm' .. job.n, message
+  setIndex(P .. 'leases', token, false)
+  setField(P .. 'tokens', token, false)
+  set(job, 'e' .. job.n, int(now) .. ' ' .. outcome, 'm' .. job.n, message)
+  if usage and usage ~= '' then set(job, 'u' .. job.n, usage) end
+  if tell then
+    news[#news + 1] = { job.w, tonumber(token), tell }
+    -- For a worker that misses the news and asks what became of its lease.
+    if tell == 'cancel' then call('SET', P .. 'cancelled:' .. token, 1, 'PX', CANCELLED_KEPT_MS) end
   end
-  if usage and usage ~= '' then
-    fields[#fields + 1] = 'u' .. job.n
-    fields[#fields + 1] = usage
-  end
-  if result then
-    fields[#fields + 1] = 'res'
-    fields[#fields + 1] = result
-  end
-  set(job, unpack(fields))
-  if tell then news[#news + 1] = { job.w, tonumber(token), tell } end
   clear(job, 'tok', 'w', 'dur', 'sig')
   -- A place became free of a tenant at its limit.
   if limited[job.t] == nil then
@@ -40,8 +32,21 @@ local function closeAttempt(job, outcome, message, usage, tell, result)
   if limited[job.t] then ring(job.q) end
 end
 
+-- Reads the jobs of many tokens at once, for `leased` to find.
+local function preloadLeased(tokens)
+  if #tokens == 0 then return end
+  local ids = {}
+  for index, id in ipairs(call('HMGET', P .. 'tokens', unpack(tokens))) do
+    owners[tokens[index]] = id
+    if id then ids[#ids + 1] = id end
+  end
+  preload(ids)
+end
+
 -- The running job that a token is the lease of; nil when it is stale.
 local function leased(token)
-  local id = call('HGET', P .. 'tokens', token)
-  return id and load(id)
+  local id = owners[token]
+  if id == nil then id = call('HGET', P .. 'tokens', token) end
+  local job = id and load(id)
+  return job and job.tok == token and job or nil
 end

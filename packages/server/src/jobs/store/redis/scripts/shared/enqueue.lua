@@ -130,7 +130,8 @@ local function resolve(jobs)
           batch[parent].childrenHere = batch[parent].childrenHere or {}
           table.insert(batch[parent].childrenHere, job)
         else
-          local state = call('HGET', jobKey(parent), 'st')
+          local there = load(parent)
+          local state = there and there.st
           if not state then
             return refuse('PARENT_UNKNOWN', 'Job "' .. job.name .. '" names the parent ' .. parent
               .. ', which does not exist.')
@@ -174,56 +175,45 @@ end
 local function insert(given)
   local job = {
     id = given.id, q = given.q, t = given.t, class = given.class, pr = given.pr, mc = given.mc,
-    mem = given.mem, ret = given.ret, seq = int(nextNumber('job')),
+    mem = given.mem, ret = given.ret, enq = int(now), seq = int(nextNumber('job')),
   }
-  local fields = {
-    'seq', job.seq, 'q', job.q, 't', job.t, 'class', job.class, 'pr', job.pr, 'mc', job.mc, 'mem', job.mem,
-    'ret', job.ret, 'enq', int(now),
-  }
-  local function also(field, value)
-    job[field] = value
-    fields[#fields + 1] = field
-    fields[#fields + 1] = value
-  end
-  if given.grp ~= '' then also('grp', given.grp) end
-  if given.key ~= '' then also('key', given.key) end
+  loaded[job.id] = job
+  if given.grp ~= '' then job.grp = given.grp end
+  if given.key ~= '' then job.key = given.key end
   if given.idemKey then
-    also('idem', given.idemKey)
-    call('HSET', P .. 'idempotency', given.idemKey, job.id)
+    job.idem = given.idemKey
+    setField(P .. 'idempotency', given.idemKey, job.id)
   end
-  if given.wf > 0 then also('wf', given.wf) end
-  if given.par then also('par', cjson.encode(given.parents)) end
+  if given.wf > 0 then job.wf = given.wf end
+  if given.par then job.par = cjson.encode(given.parents) end
+  if given.childrenHere then job.kids = 1 end
   if given.deadline ~= '' then
-    also('dl', given.deadline)
-    call('ZADD', P .. 'deadlines', given.deadline, job.id)
+    job.dl = given.deadline
+    setIndex(P .. 'deadlines', job.id, given.deadline)
   end
   if given.notBefore and given.notBefore > now then
-    also('wu', int(given.notBefore))
-    call('ZADD', P .. 'waiting', int(given.notBefore), job.id)
+    job.wu = int(given.notBefore)
+    setIndex(P .. 'waiting', job.id, job.wu)
   end
   if given.gangName then
-    also('gang', given.gangName)
-    also('gr', given.gr)
+    job.gang, job.gr = given.gangName, given.gr
     call('HSET', gangKey(given.gangName), 'q', job.q, 't', job.t, 'size', given.gangSize, 'm' .. given.gr, job.id)
   end
   for _, parent in ipairs(given.parents) do
     call('SADD', P .. 'children:' .. parent, job.id)
-    call('HSET', jobKey(parent), 'kids', 1)
+    local there = loaded[parent]
+    if there then set(there, 'kids', 1) end
   end
   local simple = given.wf == 0 and not job.wu and not job.gang and not job.key
   given.simple = simple and not given.par
   if simple then
-    also('rdy', int(now))
+    job.rdy = job.enq
     ring(job.q)
   end
   move(job, simple and 'ready' or 'blocked')
-  fields[#fields + 1] = 'st'
-  fields[#fields + 1] = job.st
-  call('HSET', jobKey(job.id), unpack(fields))
-  call('SET', P .. 'spec:' .. job.id, given.spec)
-  call('ZADD', P .. 'jobs', job.seq, job.id)
-  call('ZADD', P .. 'tenant-jobs:' .. job.t, job.seq, job.id)
-  if job.grp then call('ZADD', P .. 'group:' .. job.grp, job.seq, job.id) end
+  setIndex(P .. 'jobs', job.id, job.seq)
+  setIndex(P .. 'tenant-jobs:' .. job.t, job.id, job.seq)
+  if job.grp then setIndex(P .. 'group:' .. job.grp, job.id, job.seq) end
   if simple then return end
   later[#later + 1] = function()
     local row = load(job.id)
@@ -246,7 +236,15 @@ local function enqueue(jobs)
   sound, refused = checkGangs(fresh)
   if not sound then return nil, refused end
   commit()
-  for _, job in ipairs(fresh) do insert(job) end
+  local specs = {}
+  for _, job in ipairs(fresh) do
+    insert(job)
+    specs[#specs + 1] = specKey(job.id)
+    specs[#specs + 1] = job.spec
+  end
+  for from = 1, #specs, MOST_ARGUMENTS do
+    call('MSET', unpack(specs, from, math.min(from + MOST_ARGUMENTS - 1, #specs)))
+  end
   local ids = {}
   for index, job in ipairs(jobs) do ids[index] = job.id end
   return ids

@@ -1,17 +1,11 @@
--- Events: a stream whose ids are the sequence, bounded by EVENTS_KEPT.
+-- Events: a stream with one entry per call and moment, whose id is the sequence of its last event;
+-- the last EVENTS_KEPT are kept. An event is three fields:
+--   kind:state -> id of the job      queue -> tenant      cause:group -> progress as JSON
+-- where the group has 'g' before it, and is '' when there is none.
 local function addEvent(job, kind)
-  local fields = { 'at', int(now), 'job', job.id, 'queue', job.q, 'tenant', job.t, 'kind', kind, 'state', job.st }
-  if job.grp then
-    fields[#fields + 1] = 'group'
-    fields[#fields + 1] = job.grp
-  end
-  if job.cause then
-    fields[#fields + 1] = 'cause'
-    fields[#fields + 1] = job.cause
-  end
-  if kind == 'progress' then
-    fields[#fields + 1] = 'progress'
-    fields[#fields + 1] = job.prog
-  end
-  call('XADD', P .. 'events', 'MAXLEN', '~', EVENTS_KEPT, int(nextNumber('event')) .. '-0', unpack(fields))
+  local size = #events
+  events[size + 1], events[size + 2] = kind .. ':' .. job.st, job.id
+  events[size + 3], events[size + 4] = job.q, job.t
+  events[size + 5] = (job.cause or '') .. ':' .. (job.grp and 'g' .. job.grp or '')
+  events[size + 6] = kind == 'progress' and job.prog or ''
 end

@@ -1,5 +1,5 @@
--- A job: the hash job:ID (small values, so that Redis keeps it compact) and the string spec:ID.
---   seq  number of its enqueueing        st   state             cause, msg
+-- A job: the string job:ID, an object as JSON, and the string spec:ID, which never changes.
+--   id   seq number of its enqueueing    st   state             cause, msg
 --   q, t, grp  queue, tenant, group      wf   parents to wait for
 --   class  what it needs (its lane)      wu   blocked until     dl  deadline
 --   pr, mc, mem  priority, millicores, memory in bytes          ret retention in ms
@@ -10,51 +10,60 @@
 --   kids  whether others wait for it
 --   idem  idempotency key                par  parents, where they are not as in the spec
 --   key  content key     prog, res, from, cp  progress, result, cachedFrom, checkpoint
+-- Numbers that may have more than 14 digits are strings, since cjson writes no more.
 local function jobKey(id) return P .. 'job:' .. id end
+local function specKey(id) return P .. 'spec:' .. id end
 
+-- The same table for the same job throughout a call.
 local function load(id)
-  local flat = call('HGETALL', jobKey(id))
-  if #flat == 0 then return nil end
-  local job = { id = id }
-  for index = 1, #flat, 2 do job[flat[index]] = flat[index + 1] end
-  return job
+  local job = loaded[id]
+  if job == nil then
+    local json = call('GET', jobKey(id))
+    job = json and cjson.decode(json)
+    loaded[id], written[id] = job, json
+  end
+  return job or nil
+end
+
+-- Reads many jobs at once, for `load` to find.
+local function preload(ids)
+  local wanted, keys = {}, {}
+  for _, id in ipairs(ids) do
+    if loaded[id] == nil then
+      wanted[#wanted + 1] = id
+      keys[#keys + 1] = jobKey(id)
+    end
+  end
+  for from = 1, #keys, MOST_ARGUMENTS do
+    local found = call('MGET', unpack(keys, from, math.min(from + MOST_ARGUMENTS - 1, #keys)))
+    for index, json in ipairs(found) do
+      local id = wanted[from + index - 1]
+      loaded[id], written[id] = json and cjson.decode(json), json
+    end
+  end
 end
 
 local function set(job, ...)
-  local given = { ... }
-  for index = 1, #given, 2 do job[given[index]] = given[index + 1] end
-  call('HSET', jobKey(job.id), ...)
+  for index = 1, select('#', ...), 2 do
+    local field, value = select(index, ...)
+    job[field] = value
+  end
+  changed[job.id] = true
 end
 
 local function clear(job, ...)
-  local present = {}
-  for _, field in ipairs({ ... }) do
-    if job[field] then present[#present + 1] = field end
-    job[field] = nil
-  end
-  if #present > 0 then call('HDEL', jobKey(job.id), unpack(present)) end
+  for index = 1, select('#', ...) do job[select(index, ...)] = nil end
+  changed[job.id] = true
 end
 
-local function specOf(job) return cjson.decode(call('GET', P .. 'spec:' .. job.id)) end
+local function specOf(job) return cjson.decode(call('GET', specKey(job.id))) end
 
 local function parentsOf(job) return job.par and cjson.decode(job.par) or specOf(job).parents end
 
--- What the client makes a Job of.
-local function view(id) return { id, call('HGETALL', jobKey(id)), call('GET', P .. 'spec:' .. id) } end
-
--- What a script keeps with a job that is no field of it.
-local PASSING = { id = true, rank = true, place = true, owner = true, leaseMs = true }
-
--- The same of a job that the script has at hand, as it was written.
-local function viewOf(job)
-  local flat = {}
-  for field, value in pairs(job) do
-    if not PASSING[field] then
-      flat[#flat + 1] = field
-      flat[#flat + 1] = value
-    end
-  end
-  return { job.id, flat, call('GET', P .. 'spec:' .. job.id) }
+-- What the client makes a Job of: the job as it was written, and its spec.
+local function view(id)
+  load(id)
+  return { written[id], call('GET', specKey(id)) }
 end
 
 local ENDED = { succeeded = true, failed = true, cancelled = true, dead = true }

@@ -3,32 +3,35 @@
 local function stateKey(queue, state) return P .. 'state:' .. pair(queue, state) end
 
 local function enterLane(job)
-  call('ZADD', laneKey(job), int(rankOf(job)), placeOf(job))
+  local lane = laneKey(job)
+  setIndex(lane, placeOf(job), int(rankOf(job)))
+  if entered[lane] then return end
+  entered[lane] = true
   call('SADD', P .. 'lanes:' .. job.q, laneMember(job))
 end
 
 local function leaveLane(job)
   local lane = laneKey(job)
-  call('ZREM', lane, placeOf(job))
+  setIndex(lane, placeOf(job), false)
   if not emptied[lane] then emptied[lane] = { P .. 'lanes:' .. job.q, laneMember(job) } end
 end
 
--- rdy must be set before a job becomes ready. The caller writes what else changes.
+-- rdy must be set before a job becomes ready.
 local function move(job, to)
   local from = job.st
   local queued, running = 0, 0
   if from then
-    call('ZREM', stateKey(job.q, from), job.id)
+    setIndex(stateKey(job.q, from), job.id, false)
     if from == 'ready' then
-      call('ZREM', P .. 'ready:' .. job.q, job.id)
+      setIndex(P .. 'ready:' .. job.q, job.id, false)
       if not job.gang then leaveLane(job) end
     end
     if from == 'ready' or from == 'blocked' then queued = -1 end
     if from == 'running' then running = -1 end
   end
-  call('ZADD', stateKey(job.q, to), job.seq, job.id)
+  setIndex(stateKey(job.q, to), job.id, job.seq)
   if to == 'ready' then
-    call('ZADD', P .. 'ready:' .. job.q, job.rdy, job.id)
+    setIndex(P .. 'ready:' .. job.q, job.id, job.rdy)
     if not job.gang then enterLane(job) end
   end
   if to == 'ready' or to == 'blocked' then queued = queued + 1 end
@@ -37,6 +40,6 @@ local function move(job, to)
   changeTenant(job.t, 'running', running)
   changeTenant(job.t, 'mc', running * tonumber(job.mc))
   changeTenant(job.t, 'mem', running * tonumber(job.mem))
-  job.st = to
+  set(job, 'st', to)
   addEvent(job, 'state')
 end

@@ -4,11 +4,11 @@
 local function again(job, cause, message, waitMs)
   job.cause = cause
   move(job, 'blocked')
-  set(job, 'st', 'blocked', 'cause', cause, 'msg', message or '')
+  set(job, 'msg', message or '')
   clear(job, 'sta', 'held')
   if waitMs > 0 then
     set(job, 'wu', int(now + waitMs))
-    call('ZADD', P .. 'waiting', int(now + waitMs), job.id)
+    setIndex(P .. 'waiting', job.id, int(now + waitMs))
   end
   settle(job)
 end

@@ -7,17 +7,15 @@ local function finishJob(job, state, cause, message)
   local from = job.st
   job.cause = cause
   move(job, state)
-  local expires = now + tonumber(job.ret)
-  set(job, 'st', state, 'fin', int(now))
-  call('ZADD', P .. 'expiries', int(expires), job.id)
-  if cause then set(job, 'cause', cause, 'msg', message) else clear(job, 'cause', 'msg') end
+  set(job, 'fin', int(now), 'msg', message)
+  setIndex(P .. 'expiries', job.id, int(now + tonumber(job.ret)))
   if job.wu then
     clear(job, 'wu')
-    call('ZREM', P .. 'waiting', job.id)
+    setIndex(P .. 'waiting', job.id, false)
   end
   if job.dl then
     clear(job, 'dl')
-    call('ZREM', P .. 'deadlines', job.id)
+    setIndex(P .. 'deadlines', job.id, false)
   end
   if job.key and state == 'succeeded' then call('HSET', P .. 'cache:' .. job.t, job.key, job.id) end
   if job.gang then
@@ -34,10 +32,10 @@ end
 -- Takes a kept success with the same content key instead of running. @returns whether it did.
 local function takeCached(job)
   if not job.key or job.gang then return false end
-  local kept = call('HGET', P .. 'cache:' .. job.t, job.key)
-  local result = kept and call('HGET', jobKey(kept), 'res')
-  if not result then return false end
-  set(job, 'res', result, 'from', kept)
+  local id = call('HGET', P .. 'cache:' .. job.t, job.key)
+  local kept = id and load(id)
+  if not (kept and kept.res) then return false end
+  set(job, 'res', kept.res, 'from', id)
   finishJob(job, 'succeeded')
   return true
 end
@@ -48,7 +46,6 @@ local function settle(job)
   if takeCached(job) then return end
   job.rdy = int(now)
   move(job, 'ready')
-  set(job, 'st', 'ready', 'rdy', job.rdy)
   if job.gang then memberBecameReady(job.gang) else ring(job.q) end
 end
 

@@ -1,12 +1,24 @@
--- One call on the store: its moment, its counters, and what others must hear of once it is done.
+-- One call on the store: its moment, what it changes, and what others must hear of once it is done.
 -- Every call has KEYS[1], the prefix of all keys, with the hash tag that keeps them on one node;
 -- ARGV[1], the time in ms of a test, or '' for the server's; ARGV[2], a random seed.
+--
+-- A command costs more than the change it makes. So changes of jobs and of their indexes gather in
+-- memory, and `complete` writes them in a few commands, however many jobs the call is about. What
+-- is read of an index before that is as it was when the call began.
 local P, ARGV, now
 local call
 local counters -- name -> last number given
 local tenantDeltas -- tenant -> field -> change
+local indexes -- key of a sorted set -> member -> score, or false: taken out
+local hashes -- key of a hash -> field -> value, or false: taken out
+local loaded -- id -> the job as the call has left it so far, or false: there is none
+local changed -- ids of jobs to be written
+local written -- id -> the job as JSON
+local owners -- token -> id of its job, or false
+local events -- what one entry of the event log takes, flat
 local rung -- queues in which something may have become claimable
 local news -- {worker, token, state}
+local entered -- keys of lanes to which something was added
 local emptied -- key of a lane from which something was taken -> {set of lanes, member}
 local limited -- tenant -> whether it has a limit of running jobs
 local later -- consequences for other jobs: chains of any length stay flat
@@ -20,13 +32,38 @@ local function begin(keys, arguments)
   end
   math.randomseed(tonumber(ARGV[2]))
   counters, tenantDeltas, rung, news, later = {}, {}, {}, {}, {}
-  emptied, limited = {}, {}
+  indexes, hashes, loaded, changed, written, owners, events = {}, {}, {}, {}, {}, {}, {}
+  entered, emptied, limited = {}, {}, {}
 end
 
 local function int(number) return string.format('%.0f', number) end
 
 -- Two names in one key, without any character being special.
 local function pair(a, b) return #a .. ':' .. a .. b end
+
+-- Most arguments of one command: what Lua's stack holds with room to spare.
+local MOST_ARGUMENTS = 3000
+
+-- Calls a command that takes any number of arguments, at least one.
+local function callAll(command, key, arguments)
+  for from = 1, #arguments, MOST_ARGUMENTS do
+    call(command, key, unpack(arguments, from, math.min(from + MOST_ARGUMENTS - 1, #arguments)))
+  end
+end
+
+local function change(all, key, name, value)
+  local here = all[key]
+  if not here then
+    here = {}
+    all[key] = here
+  end
+  here[name] = value
+end
+
+-- @param score false takes the member out.
+local function setIndex(key, member, score) change(indexes, key, member, score) end
+-- @param value false takes the field out.
+local function setField(key, field, value) change(hashes, key, field, value) end
 
 local function nextNumber(name)
   local last = counters[name] or tonumber(call('HGET', P .. 'counters', name) or 0)
@@ -46,7 +83,75 @@ end
 
 local function ring(queue) rung[queue] = true end
 
--- Runs the consequences, then writes what was only counted so far.
+local function writeJobs()
+  local flat, size = {}, 0
+  for id in pairs(changed) do
+    local json = cjson.encode(loaded[id])
+    written[id] = json
+    flat[size + 1], flat[size + 2] = P .. 'job:' .. id, json
+    size = size + 2
+    if size >= MOST_ARGUMENTS then
+      call('MSET', unpack(flat))
+      flat, size = {}, 0
+    end
+  end
+  if size > 0 then call('MSET', unpack(flat)) end
+  changed = {}
+end
+
+local function writeIndexes()
+  for key, members in pairs(indexes) do
+    local added, removed = {}, {}
+    for member, score in pairs(members) do
+      if score then
+        added[#added + 1] = score
+        added[#added + 1] = member
+      else
+        removed[#removed + 1] = member
+      end
+    end
+    callAll('ZADD', key, added)
+    callAll('ZREM', key, removed)
+  end
+  indexes = {}
+  for key, fields in pairs(hashes) do
+    local set, removed = {}, {}
+    for field, value in pairs(fields) do
+      if value then
+        set[#set + 1] = field
+        set[#set + 1] = value
+      else
+        removed[#removed + 1] = field
+      end
+    end
+    callAll('HSET', key, set)
+    callAll('HDEL', key, removed)
+  end
+  hashes = {}
+  for lane, entry in pairs(emptied) do
+    if call('EXISTS', lane) == 0 then call('SREM', entry[1], entry[2]) end
+  end
+  entered, emptied = {}, {}
+end
+
+-- Entries of at most MOST_ARGUMENTS; the id of an entry is the sequence of its last event.
+local function writeEvents()
+  local each = 6
+  local count = #events / each
+  if count == 0 then return end
+  local most = math.floor(MOST_ARGUMENTS / each)
+  local last = nextNumber('event') - 1
+  for from = 0, count - 1, most do
+    local here = math.min(most, count - from)
+    last = last + here
+    call('XADD', P .. 'events', 'MINID', '~', int(math.max(0, last - EVENTS_KEPT)), int(last) .. '-0', 'at', int(now),
+      unpack(events, from * each + 1, (from + here) * each))
+  end
+  counters.event = last
+  events = {}
+end
+
+-- Runs the consequences, then writes what was only gathered so far.
 local function complete()
   local index = 1
   while later[index] do
@@ -54,18 +159,21 @@ local function complete()
     index = index + 1
   end
   later = {}
-  for lane, entry in pairs(emptied) do
-    if call('EXISTS', lane) == 0 then call('SREM', entry[1], entry[2]) end
-  end
-  emptied = {}
+  writeJobs()
+  writeIndexes()
+  writeEvents()
   for name, last in pairs(counters) do call('HSET', P .. 'counters', name, int(last)) end
+  counters = {}
   for tenant, deltas in pairs(tenantDeltas) do
     for field, by in pairs(deltas) do
       if by ~= 0 then call('HINCRBY', P .. 'tenant:' .. tenant, field, int(by)) end
     end
   end
+  tenantDeltas = {}
   for queue in pairs(rung) do call('PUBLISH', P .. 'work', queue) end
+  rung = {}
   for _, told in ipairs(news) do
     call('PUBLISH', P .. 'news', int(told[2]) .. ' ' .. told[3] .. ' ' .. told[1])
   end
+  news = {}
 end
