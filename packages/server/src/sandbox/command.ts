@@ -17,6 +17,9 @@ export interface Launch {
   program(): number | undefined;
 }
 
+/** What a shell says of a process that SIGKILL has ended. */
+const KILLED_STATUS = 128 + 9;
+
 /** @param launch takes a slot. @throws SkeinError REQUEST_INVALID. */
 export function startCommand(
   command: Command,
@@ -36,7 +39,11 @@ export function startCommand(
       supervision.begin(slot);
       slot.release(release);
       feed(slot.stdin, stdin ?? command.stdin);
-      const status = await launched.status();
+      const status = await launched.status().catch((error: unknown) => {
+        // One that is killed while its sandbox is being made leaves a complaint, which is no fault.
+        if (supervision.stopped) return KILLED_STATUS;
+        throw error;
+      });
       await emptied(slot);
       return await supervision.finish(status);
     } finally {

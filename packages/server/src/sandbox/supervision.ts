@@ -57,6 +57,11 @@ export class Supervision {
     this.#limits = limits;
   }
 
+  /** Whether something has ended it, or will as soon as it begins. */
+  get stopped(): boolean {
+    return this.#cause !== undefined;
+  }
+
   /** The command runs from now on. */
   begin(supervised: Supervised): void {
     this.#supervised = supervised;
