@@ -2,11 +2,24 @@
 import { addDecision } from './decisions.js';
 import { remove, sample, update, views } from './deployments.js';
 import { byId, h } from './dom.js';
-import { call, follow, storeKey } from './feed.js';
+import { call, follow } from './feed.js';
 import { duration, percent, perSecond } from './format.js';
+import { showJob } from './jobs/job.js';
+import { showJobs } from './jobs/jobs.js';
+import { showQueues } from './jobs/queues.js';
+import { askForKey } from './key.js';
 import { openReader, reads } from './reader.js';
+import { isServing, openRouter } from './router.js';
+import { showComparison } from './runs/compare.js';
+import { showRun } from './runs/run.js';
+import { showRuns } from './runs/runs.js';
 
-const STATES = { live: 'Live', lost: 'Reconnecting', connecting: 'Connecting' };
+const STATES = {
+  live: 'Live',
+  lost: 'Reconnecting',
+  connecting: 'Connecting',
+  limited: 'Jobs only',
+};
 
 function totals() {
   const all = views().map((view) => view.last);
@@ -48,25 +61,6 @@ async function showNode() {
   );
 }
 
-/** Resolves when a person has entered a key. */
-async function askForKey(error) {
-  byId('key-message').textContent = error.message;
-  const dialog = byId('key-dialog');
-  if (!dialog.open) dialog.showModal();
-  await new Promise((resolve) => {
-    byId('key-form').addEventListener(
-      'submit',
-      (event) => {
-        event.preventDefault();
-        storeKey(byId('key').value.trim());
-        dialog.close();
-        resolve();
-      },
-      { once: true },
-    );
-  });
-}
-
 async function onceLive() {
   const { entries } = await (await call('/api/v1/history?limit=60')).json();
   for (const entry of entries) addDecision(entry);
@@ -81,11 +75,43 @@ setInterval(() => {
 }, 1000);
 setInterval(() => void showNode().catch(() => {}), 5000);
 
-void follow({
+openRouter({
+  jobs: {
+    title: 'Jobs',
+    show: (root, route, signal) =>
+      (route.parts.length === 0 ? showJobs : showJob)(root, route, signal),
+  },
+  queues: { title: 'Queues', show: showQueues },
+  runs: {
+    title: 'Runs',
+    show: (root, route, signal) =>
+      [showRuns, showRun, showComparison][Math.min(route.parts.length, 2)](root, route, signal),
+  },
+});
+
+/** A key for jobs alone is good for their views; only the serving view needs another. */
+async function locked(error) {
+  while (error.status === 403 && !isServing()) {
+    showState('limited');
+    await new Promise((resolve) => {
+      for (const change of ['hashchange', 'skein-key']) {
+        addEventListener(change, resolve, { once: true });
+      }
+    });
+    if (!isServing()) return;
+  }
+  await askForKey(error);
+}
+
+function showState(state) {
+  const pill = byId('connection');
+  pill.dataset.state = state;
+  pill.textContent = STATES[state];
+}
+
+void follow('/api/v1/events', {
   state(state) {
-    const pill = byId('connection');
-    pill.dataset.state = state;
-    pill.textContent = STATES[state];
+    showState(state);
     if (state === 'live') void onceLive().catch(() => {});
   },
   event(type, data) {
@@ -94,5 +120,5 @@ void follow({
     else if (type === 'history') addDecision(data);
     byId('reader').hidden = !views().some(reads);
   },
-  locked: askForKey,
+  locked,
 });

@@ -6,8 +6,10 @@ export function storedKey() {
   return sessionStorage.getItem(KEY);
 }
 
+/** What is shown is asked for again: another key sees other things. */
 export function storeKey(key) {
   sessionStorage.setItem(KEY, key);
+  dispatchEvent(new Event('skein-key'));
 }
 
 export class Refused extends Error {
@@ -30,17 +32,28 @@ export async function call(path, init = {}) {
   throw new Refused(response.status, await response.json().catch(() => ({})));
 }
 
+/** @returns the body of the answer, read as JSON. @throws Refused */
+export async function ask(path, init) {
+  return (await call(path, init)).json();
+}
+
+/** @throws Refused */
+export function send(method, path, body) {
+  const json = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  return ask(path, { method, ...(body === undefined ? {} : json) });
+}
+
 /**
- * Follows the node's events for ever, reconnecting where it left off.
+ * Follows a stream of events until aborted, reconnecting where it left off.
  * @param listen.event called with type and data. @param listen.state `live` or `lost`.
  * @param listen.locked resolves when another key may be tried.
  */
-export async function follow(listen) {
+export async function follow(path, listen, signal = new AbortController().signal) {
   let lastEventId;
-  for (;;) {
+  while (!signal.aborted) {
     try {
       const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
-      const response = await call('/api/v1/events', { headers });
+      const response = await call(path, { headers, signal });
       listen.state('live');
       for await (const block of blocks(response.body)) {
         const fields = Object.fromEntries(
@@ -54,6 +67,7 @@ export async function follow(listen) {
       }
       listen.state('lost');
     } catch (error) {
+      if (signal.aborted) return;
       listen.state('lost');
       if (error.status === 401 || error.status === 403) {
         await listen.locked(error);

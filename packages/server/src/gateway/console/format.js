@@ -35,3 +35,42 @@ export function clock(iso) {
     ? time
     : `${at.toLocaleDateString()} ${time}`;
 }
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+export function bytes(count) {
+  const unit = Math.min(Math.floor(Math.log2(Math.max(count, 1)) / 10), UNITS.length - 1);
+  const value = count / 1024 ** unit;
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+export function cores(count) {
+  return `${count} core${count === 1 ? '' : 's'}`;
+}
+
+/** A length of time of work, which may be a millisecond or a month. */
+export function took(ms) {
+  if (ms < 60_000) return milliseconds(ms);
+  if (ms >= 3_600_000) return duration(ms);
+  return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`;
+}
+
+export function ago(iso, now = Date.now()) {
+  const ms = now - Date.parse(iso);
+  return ms < 1000 ? 'just now' : `${duration(ms)} ago`;
+}
+
+/** Four digits tell two runs apart; more are noise. */
+export function metric(value) {
+  if (value === null || value === undefined) return '–';
+  if (Number.isInteger(value)) return value.toLocaleString('en');
+  const size = Math.abs(value);
+  return size >= 1e5 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+}
+
+/** `validationLoss` as `validation loss`; `macroF1` as `macro F1`. */
+export function spaced(name) {
+  return name
+    .replaceAll(/([a-z])([A-Z])(?=[a-z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`)
+    .replaceAll(/([a-z])([A-Z])/g, '$1 $2');
+}
