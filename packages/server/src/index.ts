@@ -43,5 +43,7 @@ export type {
   Usage,
 } from './sandbox/contract.ts';
 export { createLogger, type LogFormat } from './telemetry/log.ts';
+export { describeSandboxes, type SandboxDescription } from './sandbox/describe-sandboxes.ts';
+export { openSandboxes, type Sandboxes } from './sandbox/sandboxes.ts';
 export { createBubblewrap } from './sandbox/bubblewrap/bubblewrap.ts';
 export { createDocker } from './sandbox/docker/docker.ts';

@@ -45,10 +45,11 @@ export const doctor = defineCommand({
 });
 
 async function loadChecks(): Promise<readonly Check[]> {
-  const [machine, onnxRuntime, components] = await Promise.all([
+  const [machine, onnxRuntime, components, sandboxes] = await Promise.all([
     import('../doctor/machine.ts'),
     import('../doctor/onnx-runtime.ts'),
     import('../doctor/components.ts'),
+    import('../doctor/sandboxes.ts'),
   ]);
   return [
     machine.checkNode,
@@ -62,6 +63,7 @@ async function loadChecks(): Promise<readonly Check[]> {
     components.checkRedis,
     components.checkDocker,
     components.checkBubblewrap,
+    sandboxes.checkSandboxes,
     components.checkChromium,
   ];
 }

@@ -1,0 +1,25 @@
+/** Which sandboxes can run work that nobody trusts here, after trying what each holds. */
+import { describeSandboxes, openSandboxes } from '@skein/server';
+import { missing, ok, type Check } from './check.ts';
+
+export const checkSandboxes: Check = async () => {
+  const sandboxes = openSandboxes();
+  try {
+    const found = await describeSandboxes(sandboxes);
+    const fit = found.filter(({ untrusted }) => untrusted);
+    if (fit.length > 0) {
+      const list = fit.map(({ name, summary }) => `${name}: ${summary}`).join('; ');
+      return ok('Sandboxes', false, list);
+    }
+    const lacks = found
+      .filter(({ name }) => name !== 'process')
+      .flatMap(({ name, missing: pieces }) => pieces.map((piece) => ({ name, ...piece })));
+    return missing(
+      'Sandboxes',
+      `none here for untrusted work. ${lacks.map(({ name, what }) => `${name}: ${what}`).join('; ')}`,
+      lacks[0]?.fix ?? 'sudo npm run provision',
+    );
+  } finally {
+    await sandboxes.close();
+  }
+};
