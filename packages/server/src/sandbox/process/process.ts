@@ -69,8 +69,13 @@ export function createProcessSandbox({ warm = 1 }: ProcessOptions = {}): Sandbox
       if (process.platform !== 'linux') {
         return { available: false, reason: 'The driver needs /proc of Linux', fix: 'Use Docker.' };
       }
-      const { enforcement } = await (opened ??= open());
-      return { available: true, version: release(), enforcement };
+      try {
+        const { enforcement } = await (opened ??= open());
+        return { available: true, version: release(), enforcement };
+      } catch (error) {
+        const reason = `Its launcher cannot run a program: ${error instanceof Error ? error.message : String(error)}`;
+        return { available: false, reason, fix: 'Put sh, env and coreutils on the PATH.' };
+      }
     },
     async open(options) {
       if (closed) throw new SkeinError('SANDBOX_UNAVAILABLE', 'The driver process is closed.');
@@ -85,7 +90,11 @@ export function createProcessSandbox({ warm = 1 }: ProcessOptions = {}): Sandbox
     async close() {
       closed = true;
       await Promise.allSettled([...sessions].map((session) => session.close()));
-      await (await opened)?.host.close();
+      const host = await opened?.then(
+        (found) => found.host,
+        () => undefined,
+      );
+      await host?.close();
     },
   };
 }
