@@ -70,13 +70,14 @@ describe('gradient', () => {
     const forward = whole.graph!.node.length;
     const backward = gradient(whole, { loss, seeds }).graph!.node.slice(forward);
     expect(backward.map(({ opType }) => opType).sort()).toEqual([
+      'Cast',
       'Gemm',
       'Gemm',
       'Gemm',
+      'Greater',
       'Mul',
       'ReduceSum',
       'ReduceSum',
-      'Sign',
     ]);
   });
 

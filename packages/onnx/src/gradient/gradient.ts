@@ -23,6 +23,7 @@ import { liveNodes } from '../passes/dead-nodes.ts';
 import { nodeProto, valueInfoProto } from '../protos.ts';
 import { elementCount } from '../tensor.ts';
 import { filled, GraphWriter } from './graph-writer.ts';
+import { reluAfterPool } from './relu-after-pool.ts';
 import { gradientRule } from './rules.ts';
 import type { GradientNode, GradientRule } from './rule.ts';
 
@@ -57,14 +58,19 @@ export function gradientName(name: string): string {
  *   when the loss does not depend on a value that was asked for; `invalid` when a name is not in the
  *   model or the loss is not one number.
  */
-export function gradient(model: Model, options: GradientOptions): Model {
+export function gradient(given: Model, options: GradientOptions): Model {
+  const { loss, parameters = [], inputs = [], seeds = {} } = options;
+  const model = reluAfterPool(
+    given,
+    new Set([loss, ...parameters, ...inputs, ...Object.keys(seeds)]),
+  );
   const inference = inferenceOf(model);
   const graph = model.graph!;
   const wanted = wantedValues(graph, inference, options);
   const nodes = graph.node.map(ownNode);
   const activity = activityOf(nodes, wanted, inference);
   const writer = new GraphWriter(inference, namesOf(graph), new Set(wanted));
-  requireRules(nodes, activity, [options.loss, ...Object.keys(options.seeds ?? {})], writer);
+  requireRules(nodes, activity, [loss, ...Object.keys(seeds)], writer);
   const sums = new Contributions(writer);
   for (const [name, seed] of seedsOf(options, inference, writer)) sums.add(name, seed);
   for (let i = nodes.length - 1; i >= 0; i--) {
@@ -74,14 +80,14 @@ export function gradient(model: Model, options: GradientOptions): Model {
       differentiate(node, activity.names, sums, writer);
     }
   }
-  const explicit = new Set([...(options.parameters ?? []), ...(options.inputs ?? [])]);
+  const explicit = new Set([...parameters, ...inputs]);
   const results = new Map<string, string>();
   for (const name of wanted) {
     if (sums.has(name)) results.set(name, sums.total(name));
-    else if (explicit.has(name)) throw notReached(`'${name}'`, options.loss, activity.stops);
+    else if (explicit.has(name)) throw notReached(`'${name}'`, loss, activity.stops);
   }
-  if (results.size === 0) throw notReached('any parameter', options.loss, activity.stops);
-  return assembled(model, nodes, writer, results, inference, options.loss);
+  if (results.size === 0) throw notReached('any parameter', loss, activity.stops);
+  return assembled(model, nodes, writer, results, inference, loss);
 }
 
 function wantedValues(
