@@ -56,16 +56,29 @@ const runExample = ENDPOINTS.putRun.example
 const operations = rows.filter(([, endpoint]) => endpoint.events === undefined);
 
 /** Puts in place what the examples act on, and returns ids that only then are known. */
-async function populate(): Promise<{ id: string; modulePath: string; folder: string }> {
+async function populate(
+  group: Endpoint['group'],
+): Promise<{ id: string; modulePath: string; folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-module-'));
   const modulePath = join(folder, 'ocr.ts');
   await writeFile(modulePath, 'export const composition = defineComposition({});');
+  const { id } = await client.createKey({ label: 'to be revoked' });
+  if (group === 'Jobs' || group === 'Artifacts') await populateJobs();
+  else if (group === 'Runs') {
+    await client.putRun({ ...ENDPOINTS.putRun.example.params, ...runExample });
+  } else if (group !== 'Keys') await populateModels();
+  return { id, modulePath, folder };
+}
+
+async function populateModels(): Promise<void> {
   for (const name of ['risk', 'ocr']) {
     for (const seed of [1, 2, 3]) await client.importModel({ name, content: onnxFile(seed) });
     await client.deploy({ name, version: '3' });
     await client.deploy({ name, version: '2' });
   }
-  const { id } = await client.createKey({ label: 'to be revoked' });
+}
+
+async function populateJobs(): Promise<void> {
   const work = { kind: 'command' as const, argv: ['true'] };
   await client.enqueueJobs({
     jobs: [
@@ -76,13 +89,11 @@ async function populate(): Promise<{ id: string; modulePath: string; folder: str
   await client.cancelJob({ id: 'job-2' });
   await client.putSchedule({ schedule: 'nightly', cron: '0 3 * * *', job: { work } });
   await client.uploadArtifact({ content: new Uint8Array() });
-  await client.putRun({ ...ENDPOINTS.putRun.example.params, ...runExample });
-  return { id, modulePath, folder };
 }
 
 describe.each(operations)('%s', (id, endpoint) => {
   it('does what its example asks, and answers as its schema says', async () => {
-    const made = await populate();
+    const made = await populate(endpoint.group);
     const { params = {}, query = {}, body, file } = endpoint.example;
     const filled = { ...params, ...(id === 'revokeKey' ? { id: made.id } : {}) };
     const search = new URLSearchParams(query).toString();
