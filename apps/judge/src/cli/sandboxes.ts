@@ -1,8 +1,7 @@
 /** The sandbox of a command: the driver that was asked for, or the first that works here. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { createBubblewrap, createDocker, type SandboxDriver } from '@skein/server';
+import { judgeCacheFolder } from '../judging/cache-folder.ts';
 import { chooseJudgeSandbox, type JudgeSandbox } from '../judging/judge-sandbox.ts';
 import type { CommandOptions } from './run.ts';
 
@@ -10,12 +9,6 @@ const DRIVERS: Readonly<Record<string, () => SandboxDriver>> = {
   bubblewrap: () => createBubblewrap(),
   docker: () => createDocker(),
 };
-
-/** Caches are worth keeping from run to run, and nothing is lost when they are deleted. */
-export function judgeCacheFolder(): string {
-  const base = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return join(base, 'skein-judge');
-}
 
 /** Runs the work with a sandbox, and closes its driver on every way out. */
 export async function withSandbox<Result>(

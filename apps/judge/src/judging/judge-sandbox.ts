@@ -28,6 +28,9 @@ export interface JudgeSandbox {
   open(limits: Limits): Promise<SandboxSession>;
 }
 
+/** What was found out about a sandbox: plain data, for other threads of the process. */
+export type JudgeSandboxFacts = Omit<JudgeSandbox, 'driver' | 'open'>;
+
 export interface JudgeSandboxOptions {
   /** Root file system of guests; default: the driver's. */
   readonly image?: string | undefined;
@@ -75,12 +78,8 @@ export async function openJudgeSandbox(
     if (!enforcement.network.none) why.push(`network (${enforcement.network.by})`);
     throw new SkeinError('JUDGE_SANDBOX', `${driver.name} does not enforce ${why.join(', ')}.`);
   }
-  const { image } = options;
-  const mounts: Mount[] = [{ source: process.execPath, target: GUEST_NODE }];
-  const open = (limits: Limits): Promise<SandboxSession> =>
-    driver.open({ image, mounts, limits, network: 'none', untrusted: true });
-
-  const session = await open(PROBE_LIMITS);
+  const nothing = { enforcement, toolchains: new Map(), bigStacks: false, goCache: undefined };
+  const session = await resumeJudgeSandbox(driver, nothing, options).open(PROBE_LIMITS);
   try {
     const toolchains = new Map<string, Toolchain>();
     for (const language of LANGUAGES) toolchains.set(language.code, await probe(session, language));
@@ -88,11 +87,26 @@ export async function openJudgeSandbox(
     const go = toolchains.get('go');
     const goCache =
       go?.available === true ? await prepareGoCache(driver, options, go.version) : undefined;
-    if (goCache !== undefined) mounts.push({ source: goCache, target: GUEST_GO_CACHE });
-    return { driver, enforcement, toolchains, bigStacks, goCache, open };
+    const facts = { enforcement, toolchains, bigStacks, goCache };
+    return resumeJudgeSandbox(driver, facts, options);
   } finally {
     await session.close();
   }
+}
+
+/** The sandbox that `facts` were found out about, by this driver or another one of its kind. */
+export function resumeJudgeSandbox(
+  driver: SandboxDriver,
+  facts: JudgeSandboxFacts,
+  { image }: Pick<JudgeSandboxOptions, 'image'> = {},
+): JudgeSandbox {
+  const mounts: Mount[] = [{ source: process.execPath, target: GUEST_NODE }];
+  if (facts.goCache !== undefined) mounts.push({ source: facts.goCache, target: GUEST_GO_CACHE });
+  return {
+    ...facts,
+    driver,
+    open: (limits) => driver.open({ image, mounts, limits, network: 'none', untrusted: true }),
+  };
 }
 
 async function probe(session: SandboxSession, { toolchain }: Language): Promise<Toolchain> {

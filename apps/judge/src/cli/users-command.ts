@@ -1,0 +1,61 @@
+/** `skein-judge users`: who may hand in, by the data folder of a judge, whether it runs or not. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SkeinError } from '@skein/api';
+import { type Accounts, openAccounts } from '../service/accounts.ts';
+import { openJudgeDatabase } from '../service/schema.ts';
+import { userView } from '../service/views.ts';
+import type { CommandOptions, Terminal } from './run.ts';
+import { DATA_FOLDER } from './service-options.ts';
+
+export async function runUsers(
+  [verb, name, ...rest]: readonly string[],
+  options: CommandOptions,
+  { stdout }: Terminal,
+): Promise<number> {
+  const folder = options.data ?? DATA_FOLDER;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const database = openJudgeDatabase(join(folder, 'judge.db'));
+  try {
+    if (rest.length > 0) throw new SkeinError('USAGE', `users ${verb} takes no ${rest[0]}.`);
+    stdout.write(perform(openAccounts(database, Date.now), verb, name, options));
+    return 0;
+  } finally {
+    database.close();
+  }
+}
+
+function perform(
+  accounts: Accounts,
+  verb: string | undefined,
+  name: string | undefined,
+  { admin, json }: CommandOptions,
+): string {
+  const issued = (key: string): string =>
+    json
+      ? `${JSON.stringify({ user: name, key })}\n`
+      : `The key of ${name}; it is shown only now:\n  ${key}\n`;
+  if (verb === 'ls' || verb === undefined) return listed(accounts, json);
+  if (name !== undefined) {
+    if (verb === 'add') return issued(accounts.add(name, admin));
+    if (verb === 'key') return issued(accounts.addKey(name));
+    if (verb === 'revoke') {
+      accounts.revokeKey(name);
+      return json ? `${JSON.stringify({ revoked: name })}\n` : `Key ${name} is revoked.\n`;
+    }
+  }
+  throw new SkeinError(
+    'USAGE',
+    'users ls; users add NAME [--admin]; users key NAME; users revoke KEY-ID.',
+  );
+}
+
+function listed(accounts: Accounts, json: boolean): string {
+  const users = accounts.list().map(userView);
+  if (json) return `${JSON.stringify({ users })}\n`;
+  const lines = users.map(({ name, admin, keys }) => {
+    const valid = keys.filter((key) => key.revokedAt === undefined).map(({ id }) => id);
+    return `${name.padEnd(24)} ${admin ? 'admin' : '     '}  ${valid.join(' ') || 'no valid key'}`;
+  });
+  return lines.length === 0 ? 'Nobody yet: skein-judge users add NAME\n' : `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,49 @@
+/** `skein-judge worker`: judges what a fleet's services took in, until Ctrl-C. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { SkeinError } from '@skein/api';
+import { openArtifacts, openRedisJobs } from '@skein/server';
+import { startJudgeWorker } from '../service/judge-worker.ts';
+import type { CommandOptions, Terminal } from './run.ts';
+import { driverOf, fleetOf, integer, logOf, secondsOf, untilAborted } from './service-options.ts';
+
+export async function runWorker(
+  operands: readonly string[],
+  options: CommandOptions,
+  { stdout, stderr, signal }: Terminal,
+): Promise<number> {
+  if (operands.length > 0) throw new SkeinError('USAGE', `worker takes no ${operands[0]}.`);
+  const fleet = fleetOf(options);
+  if (fleet === undefined) {
+    throw new SkeinError('USAGE', 'A worker joins a fleet: --redis URL and --blobs PLACE.');
+  }
+  const { workers } = options;
+  const cache = join(homedir(), '.cache', 'skein', 'artifacts');
+  const artifacts = await openArtifacts(fleet.blobs, cache);
+  const store = await openRedisJobs(fleet.redis, { namespace: fleet.namespace });
+  try {
+    const worker = await startJudgeWorker({
+      store,
+      artifacts,
+      parallel: integer('workers', workers, 1, 1024),
+      driver: driverOf(options),
+      image: options.image,
+      name: options.name,
+      leaseMs: secondsOf('lease', options.lease),
+      graceMs: secondsOf('grace', options.grace),
+      log: logOf(options, stderr.isTTY === true),
+    });
+    const { id, labels, capacity } = worker;
+    stdout.write(
+      options.json
+        ? `${JSON.stringify({ worker: id, pid: process.pid, labels, parallel: capacity.cores })}\n`
+        : `Worker ${id}: ${capacity.cores} at once, ${labels.join(', ')}\n`,
+    );
+    await untilAborted(signal);
+    await worker.drain();
+  } finally {
+    await store.close();
+    await artifacts.close();
+  }
+  return 0;
+}

@@ -1,0 +1,99 @@
+/**
+ * The sandbox of this machine that judges, found once per process and handed to the threads of its
+ * attempts as plain data: what guests find is probed in a quarter of a second, and a submission
+ * should not wait for that.
+ *
+ * Only bubblewrap and Docker are looked at: nothing here can run a program without isolation.
+ */
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { createBubblewrap, createDocker, type SandboxDriver } from '@skein/server';
+import { judgeCacheFolder } from '../judging/cache-folder.ts';
+import {
+  chooseJudgeSandbox,
+  type JudgeSandbox,
+  type JudgeSandboxFacts,
+  resumeJudgeSandbox,
+} from '../judging/judge-sandbox.ts';
+
+const DRIVERS = {
+  bubblewrap: () => createBubblewrap(),
+  docker: () => createDocker(),
+} as const;
+
+export type JudgeDriver = keyof typeof DRIVERS;
+export const JUDGE_DRIVERS = Object.keys(DRIVERS) as readonly JudgeDriver[];
+
+export interface GuestOptions {
+  /** Default: the first that works here. */
+  readonly driver?: JudgeDriver | undefined;
+  /** Root file system of guests; default: the driver's. */
+  readonly image?: string | undefined;
+  /** Default: the user's cache. */
+  readonly cacheFolder?: string | undefined;
+}
+
+/** What threads are told. */
+interface Known {
+  readonly driver: JudgeDriver;
+  readonly image: string | undefined;
+  readonly cacheFolder: string;
+  readonly facts: JudgeSandboxFacts;
+}
+
+export interface Guests {
+  readonly sandbox: JudgeSandbox;
+  readonly cacheFolder: string;
+  close(): Promise<void>;
+}
+
+const KEY = 'skein-judge:guests';
+
+/**
+ * Tries the drivers out, and tells the threads that this process starts from now on.
+ * @throws SkeinError JUDGE_SANDBOX that says what each driver lacks.
+ */
+export async function prepareGuests(options: GuestOptions = {}): Promise<JudgeSandboxFacts> {
+  const guests = await findGuests(options);
+  try {
+    const { sandbox, cacheFolder } = guests;
+    const { enforcement, toolchains, bigStacks, goCache } = sandbox;
+    const facts: JudgeSandboxFacts = { enforcement, toolchains, bigStacks, goCache };
+    const driver = sandbox.driver.name as JudgeDriver;
+    setEnvironmentData(KEY, { driver, image: options.image, cacheFolder, facts });
+    return facts;
+  } finally {
+    await guests.close();
+  }
+}
+
+/** The sandbox of an attempt. @throws SkeinError JUDGE_SANDBOX. */
+export async function openGuests(): Promise<Guests> {
+  const known = getEnvironmentData(KEY) as unknown as Known | undefined;
+  // A worker that knows nothing of judging but the name of this task.
+  if (known === undefined) return findGuests({});
+  const driver = DRIVERS[known.driver]();
+  return {
+    sandbox: resumeJudgeSandbox(driver, known.facts, { image: known.image }),
+    cacheFolder: known.cacheFolder,
+    close: () => driver.close(),
+  };
+}
+
+async function findGuests(options: GuestOptions): Promise<Guests> {
+  const { image, cacheFolder = judgeCacheFolder() } = options;
+  const names = options.driver === undefined ? JUDGE_DRIVERS : [options.driver];
+  const drivers: SandboxDriver[] = names.map((name) => DRIVERS[name]());
+  const close = async (): Promise<void> => {
+    await Promise.all(drivers.map((driver) => driver.close()));
+  };
+  try {
+    return {
+      sandbox: await chooseJudgeSandbox(drivers, { image, cacheFolder }),
+      cacheFolder,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * What the judge does for its users, whoever asks: the API and the tests call the same things. Every
+ * answer is for one caller, and shows what that one may see.
+ */
+import { SkeinError } from '@skein/api';
+import type { ArtifactStore } from '@skein/server';
+import { languageOf } from '../languages/languages.ts';
+import { checkLanguage, checkSubmission } from '../judging/submission.ts';
+import type { ProgramFile } from '../package/problem.ts';
+import type { User } from './accounts.ts';
+import type { NewSubmission, SubmissionSummary, SubmissionView } from './api.ts';
+import type { Availability } from './availability.ts';
+import { putArtifact, readArtifact } from './bytes.ts';
+import type { Catalog, PublishedProblem } from './catalog.ts';
+import type { Follower } from './follower.ts';
+import { languageOfFiles } from './judging-job.ts';
+import type { Live, LiveListener } from './live.ts';
+import { decodeSource, encodeSource, MAX_SOURCE_ARTIFACT } from './source-files.ts';
+import type { SubmissionFilter, SubmissionRow, Submissions } from './submissions.ts';
+import type { TimeLimits } from './time-limits.ts';
+import { submissionView, summaryView } from './views.ts';
+
+export interface ServiceLimits {
+  readonly submissionsPerMinute: number;
+  /** Submissions of one user that are not judged yet, at most. */
+  readonly waitingPerUser: number;
+  /** Body of a request. */
+  readonly bodyBytes: number;
+}
+
+export const SERVICE_LIMITS: ServiceLimits = {
+  submissionsPerMinute: 10,
+  waitingPerUser: 20,
+  bodyBytes: 16 * 2 ** 20,
+};
+
+export interface JudgeServiceOptions {
+  readonly catalog: Catalog;
+  readonly submissions: Submissions;
+  readonly timeLimits: TimeLimits;
+  readonly artifacts: ArtifactStore;
+  readonly live: Live;
+  readonly follower: Pick<Follower, 'notice'>;
+  readonly availability: () => Promise<Availability>;
+  /** Whether workers may join later: then what nobody can judge now waits for them. */
+  readonly waitsForWorkers: boolean;
+  readonly limits: ServiceLimits;
+  readonly now: () => number;
+}
+
+export interface JudgeService {
+  /** @throws SkeinError PROBLEM_UNKNOWN. */
+  problem(id: string, caller: User | undefined): PublishedProblem;
+  problems(caller: User | undefined): PublishedProblem[];
+  /**
+   * @throws SkeinError PROBLEM_UNKNOWN, SUBMISSION_INVALID, LANGUAGE_UNAVAILABLE, JUDGE_SANDBOX,
+   * PROBLEM_NOT_READY, RATE_LIMITED.
+   */
+  submit(user: User, given: NewSubmission): Promise<SubmissionSummary>;
+  /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. */
+  submission(id: number, caller: User): Promise<SubmissionView>;
+  source(id: number, caller: User): Promise<ProgramFile[]>;
+  /** Newest first: one's own, or for admins anybody's. @throws SkeinError SCOPE_MISSING. */
+  history(filter: SubmissionFilter, caller: User): SubmissionSummary[];
+  /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. @returns stops listening. */
+  listen(id: number, caller: User, listener: LiveListener): () => void;
+  /** @throws SkeinError SUBMISSION_UNKNOWN, SUBMISSION_UNFINISHED, PROBLEM_UNKNOWN, PROBLEM_NOT_READY. */
+  rejudge(id: number, admin: User): Promise<SubmissionSummary>;
+  /** Every judged submission to a problem. @throws SkeinError PROBLEM_UNKNOWN, PROBLEM_NOT_READY. */
+  rejudgeAll(problem: string, admin: User): { submissions: number[]; skipped: number };
+}
+
+const MINUTE_MS = 60_000;
+
+export function createJudgeService(options: JudgeServiceOptions): JudgeService {
+  const { catalog, submissions, timeLimits, artifacts, live, follower, availability } = options;
+  const { limits, now } = options;
+
+  const shown = ({ problem }: PublishedProblem, caller: User | undefined): boolean =>
+    caller?.admin === true ||
+    problem.embargoUntil === undefined ||
+    now() >= Date.parse(problem.embargoUntil);
+
+  function problem(id: string, caller: User | undefined): PublishedProblem {
+    const found = catalog.problems.get(id);
+    if (found !== undefined && shown(found, caller)) return found;
+    throw new SkeinError('PROBLEM_UNKNOWN', `There is no problem "${id.slice(0, 100)}".`);
+  }
+
+  function rowOf(id: number, caller: User): SubmissionRow {
+    const row = submissions.find(id);
+    if (row === undefined) {
+      throw new SkeinError('SUBMISSION_UNKNOWN', `There is no submission ${id}.`);
+    }
+    if (row.user !== caller.name && !caller.admin) {
+      throw new SkeinError(
+        'SCOPE_MISSING',
+        `Submission ${id} is somebody else’s; only its author and admins may see it.`,
+      );
+    }
+    return row;
+  }
+
+  function refuseTooMany(user: User): void {
+    const waiting = submissions.openOf(user.name);
+    if (waiting >= limits.waitingPerUser) {
+      throw new SkeinError(
+        'RATE_LIMITED',
+        `${waiting} submissions of ${user.name} are not judged yet; that is the most there may be.`,
+        { retryAfterMs: 5000 },
+      );
+    }
+    const nth = submissions.nthNewest(user.name, limits.submissionsPerMinute);
+    const wait = nth === undefined ? 0 : nth + MINUTE_MS - now();
+    if (wait > 0) {
+      throw new SkeinError(
+        'RATE_LIMITED',
+        `${user.name} has handed in ${limits.submissionsPerMinute} submissions within a minute; that is the most there may be.`,
+        { retryAfterMs: wait },
+      );
+    }
+  }
+
+  async function refuseUnjudgeable(language: string | undefined): Promise<void> {
+    if (options.waitsForWorkers) return;
+    const { reason, languages } = await availability();
+    if (reason !== undefined) throw new SkeinError('JUDGE_SANDBOX', reason);
+    const known = languages.find(({ code }) => code === language);
+    if (known?.available === false) {
+      throw new SkeinError(
+        'LANGUAGE_UNAVAILABLE',
+        `${known.name} cannot be judged here: ${known.reason}.`,
+      );
+    }
+  }
+
+  const summary = (row: SubmissionRow): SubmissionSummary => summaryView(row, live.stateOf(row.id));
+
+  return {
+    problem,
+    problems: (caller) =>
+      [...catalog.problems.values()].filter((published) => shown(published, caller)),
+
+    async submit(user, given) {
+      const published = problem(given.problem, user);
+      const files = filesOf(given);
+      const submission = { files, language: given.language, entryPoint: given.entryPoint };
+      checkSubmission(submission, published.problem);
+      let language: string | undefined;
+      if (!published.problem.type.submitAnswer) {
+        language = languageOfFiles(files, given.language);
+        if (language === undefined || languageOf(language) === undefined) {
+          throw new SkeinError(
+            'SUBMISSION_INVALID',
+            language === undefined
+              ? 'No language is known by the names of the files; name one as `language`.'
+              : `There is no language "${language}".`,
+          );
+        }
+        checkLanguage(language, published.problem);
+      }
+      timeLimits.of(published);
+      await refuseUnjudgeable(language);
+      refuseTooMany(user);
+      const source = await putArtifact(artifacts, encodeSource(files));
+      // Others of the same user may have come in meanwhile; from here to the row nothing waits.
+      refuseTooMany(user);
+      const id = submissions.add({
+        user: user.name,
+        problem: published.problem.shortName,
+        language,
+        entryPoint: given.entryPoint,
+        source,
+        sourceBytes: files.reduce((sum, { content }) => sum + content.byteLength, 0),
+        package: published.digest,
+      });
+      follower.notice(id);
+      return summary(rowOf(id, user));
+    },
+
+    async submission(id, caller) {
+      const row = rowOf(id, caller);
+      const tests = row.judgedAt === undefined ? [] : submissions.testsOf(id, row.judging);
+      const state = live.stateOf(id);
+      const view = submissionView(
+        row,
+        tests,
+        submissions.earlier(id, row.judging),
+        state,
+        caller.admin,
+      );
+      if (view.state !== 'waiting' || view.note !== undefined) return view;
+      const note = waitingNote(row, await availability());
+      return note === undefined ? view : { ...view, note };
+    },
+
+    async source(id, caller) {
+      const { source } = rowOf(id, caller);
+      return decodeSource(await readArtifact(artifacts, source, MAX_SOURCE_ARTIFACT));
+    },
+
+    history(filter, caller) {
+      if (!caller.admin && filter.user !== undefined && filter.user !== caller.name) {
+        throw new SkeinError('SCOPE_MISSING', 'Only admins may list the submissions of others.');
+      }
+      const user = caller.admin ? filter.user : caller.name;
+      return submissions.list({ ...filter, user }).map(summary);
+    },
+
+    listen(id, caller, listener) {
+      rowOf(id, caller);
+      return live.listen(id, listener);
+    },
+
+    async rejudge(id, admin) {
+      const row = rowOf(id, admin);
+      const published = problem(row.problem, admin);
+      timeLimits.of(published);
+      if (!submissions.reopen(id, admin.name, published.digest)) {
+        throw new SkeinError('SUBMISSION_UNFINISHED', `Submission ${id} is being judged.`);
+      }
+      follower.notice(id);
+      return summary(rowOf(id, admin));
+    },
+
+    rejudgeAll(id, admin) {
+      const published = problem(id, admin);
+      timeLimits.of(published);
+      const judged = submissions.judgedOf(id);
+      const reopened = judged.filter((one) =>
+        submissions.reopen(one, admin.name, published.digest),
+      );
+      for (const one of reopened) follower.notice(one);
+      return { submissions: reopened, skipped: judged.length - reopened.length };
+    },
+  };
+}
+
+/** @throws SkeinError SUBMISSION_INVALID. */
+function filesOf({ source, files, language }: NewSubmission): ProgramFile[] {
+  if ((source === undefined) === (files === undefined)) {
+    throw new SkeinError('SUBMISSION_INVALID', 'Send either `source` or `files`.');
+  }
+  if (source !== undefined) {
+    const [extension] = languageOf(language ?? '')?.extensions ?? [];
+    if (extension === undefined) {
+      throw new SkeinError(
+        'SUBMISSION_INVALID',
+        language === undefined
+          ? '`source` needs a `language`.'
+          : `There is no language "${language}".`,
+      );
+    }
+    const name = language === 'java' ? 'Main' : 'main';
+    return [{ path: `${name}${extension}`, content: Buffer.from(source), executable: false }];
+  }
+  return (files ?? []).map(({ path, content, base64 }) => {
+    if ((content === undefined) === (base64 === undefined)) {
+      throw new SkeinError('SUBMISSION_INVALID', `${path}: send either \`content\` or \`base64\`.`);
+    }
+    const bytes =
+      content === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(content);
+    return { path, content: new Uint8Array(bytes), executable: false };
+  });
+}
+
+/** Why nobody has taken it yet, where that can be told. */
+function waitingNote(
+  { language }: SubmissionRow,
+  { reason, languages }: Availability,
+): string | undefined {
+  if (reason !== undefined) return reason;
+  const known = languages.find(({ code }) => code === language);
+  if (known?.available !== false) return undefined;
+  return `It waits for a worker that has ${known.name}: ${known.reason}.`;
+}

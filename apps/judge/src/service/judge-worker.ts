@@ -1,0 +1,71 @@
+/**
+ * A worker that judges: the job plane's worker with the judge's tasks, and with labels for what its
+ * guests find, so that a submission in Rust goes where there is a Rust compiler.
+ */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import {
+  type ArtifactStore,
+  type JobStore,
+  startWorker,
+  type Worker,
+  type WorkerLog,
+} from '@skein/server';
+import { judgeCacheFolder } from '../judging/cache-folder.ts';
+import type { JudgeSandboxFacts } from '../judging/judge-sandbox.ts';
+import { machineCeilings } from '../judging/limits.ts';
+import { type GuestOptions, prepareGuests } from './guests.ts';
+import { JUDGE_TASKS } from './judge-tasks.ts';
+import { removeUnusedPackages } from './package-cache.ts';
+
+/** Where submissions wait. */
+export const JUDGE_QUEUE = 'judge';
+
+export const LANGUAGE_LABEL = 'language:';
+
+export interface JudgeWorkerOptions extends GuestOptions {
+  readonly store: JobStore;
+  readonly artifacts: ArtifactStore;
+  /** Submissions that are judged at once. Default: one per core, but one. */
+  readonly parallel?: number | undefined;
+  readonly name?: string | undefined;
+  readonly leaseMs?: number | undefined;
+  readonly graceMs?: number | undefined;
+  readonly log: WorkerLog;
+}
+
+export interface JudgeWorker extends Worker {
+  readonly facts: JudgeSandboxFacts;
+}
+
+/** @throws SkeinError JUDGE_SANDBOX when nothing here may run untrusted programs; STORE_UNREACHABLE. */
+export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<JudgeWorker> {
+  const { store, artifacts, log } = options;
+  const facts = await prepareGuests(options);
+  const cacheFolder = options.cacheFolder ?? judgeCacheFolder();
+  await removeUnusedPackages(join(cacheFolder, 'packages'), Date.now());
+  const languages = [...facts.toolchains].filter(([, toolchain]) => toolchain.available);
+  const worker = await startWorker({
+    store,
+    artifacts,
+    // Its tasks open their own; a command that somebody puts into the queue is refused.
+    sandboxes: [],
+    queues: [JUDGE_QUEUE],
+    capacity: {
+      cores: options.parallel ?? defaultParallel(),
+      memoryBytes: machineCeilings().memoryBytes,
+    },
+    labels: languages.map(([code]) => LANGUAGE_LABEL + code),
+    taskModules: [JUDGE_TASKS],
+    name: options.name,
+    leaseMs: options.leaseMs,
+    graceMs: options.graceMs,
+    log,
+  });
+  return { ...worker, facts };
+}
+
+/** Times are measured best where something is left for the rest of the machine. */
+function defaultParallel(): number {
+  return Math.max(1, availableParallelism() - 1);
+}

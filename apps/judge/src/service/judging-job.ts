@@ -1,0 +1,80 @@
+/** From a submission to the job that judges it. */
+import { type JobSpec, taskWork } from '@skein/server';
+import { detectLanguage } from '../languages/languages.ts';
+import { machineCeilings, runLimits, validatorLimits } from '../judging/limits.ts';
+import { casesOf, type Problem, type ProgramFile } from '../package/problem.ts';
+import { judgeSubmission } from './judge-tasks.ts';
+import { JUDGE_QUEUE, LANGUAGE_LABEL } from './judge-worker.ts';
+import type { SubmissionRow } from './submissions.ts';
+
+/** Workers that may be lost under one submission. */
+const ATTEMPTS = 5;
+const RETENTION_MS = 24 * 3_600_000;
+const MOST_WALL_MS = 24 * 3_600_000;
+const MARGIN_MS = 60_000;
+
+/** @param service tells the jobs of several services in one store apart. */
+export function judgingJob(
+  submission: SubmissionRow,
+  problem: Problem,
+  timeMs: number,
+  service: string,
+): JobSpec {
+  const { id, judging, source, language, entryPoint } = submission;
+  const input = {
+    package: { digest: submission.package, shortName: problem.shortName },
+    source,
+    timeMs,
+    ...(language === undefined ? {} : { language }),
+    ...(entryPoint === undefined ? {} : { entryPoint }),
+  };
+  const requires = [`task:${judgeSubmission.name}`];
+  if (language !== undefined && !problem.type.submitAnswer) {
+    requires.push(LANGUAGE_LABEL + language);
+  }
+  return {
+    queue: JUDGE_QUEUE,
+    tenant: submission.user,
+    name: `${problem.shortName} by ${submission.user}, submission ${id}`,
+    work: taskWork(judgeSubmission, { offered: true }, input, {
+      wallMs: longestMs(problem, timeMs),
+    }),
+    // Judging again waits for what people are waiting for.
+    priority: judging === 1 ? 0 : -10,
+    resources: { cores: 1, memoryBytes: memoryOf(problem) },
+    requires: requires.sort(),
+    retry: { maxAttempts: ATTEMPTS, backoffMs: 200, maxBackoffMs: 10_000 },
+    parents: [],
+    group: `${service}-${id}`,
+    idempotencyKey: `${service}/${id}/${judging}`,
+    retentionMs: RETENTION_MS,
+  };
+}
+
+/** What a solution may use; its validator needs little beside it. */
+export function memoryOf({ limits }: Problem): number {
+  return Math.min(
+    Math.max(limits.memoryBytes, limits.compilationMemoryBytes),
+    machineCeilings().memoryBytes,
+  );
+}
+
+/** Longer than every test taking all the time it has. */
+function longestMs(problem: Problem, timeMs: number): number {
+  const run = runLimits(problem, timeMs);
+  const { wallMs: validation = 0 } = validatorLimits(problem, run);
+  const tests = [...casesOf(problem.tests)].length;
+  const passes = problem.type.multiPass ? problem.limits.validationPasses : 1;
+  const all = problem.limits.compilationMs * 2 + tests * passes * (run.wallMs + validation);
+  return Math.min(all + MARGIN_MS, MOST_WALL_MS);
+}
+
+/** The language that will be judged, where it can be told without building. */
+export function languageOfFiles(
+  files: readonly ProgramFile[],
+  given: string | undefined,
+): string | undefined {
+  if (given !== undefined) return given;
+  const detected = detectLanguage(files);
+  return 'problem' in detected ? undefined : detected.code;
+}

@@ -1,0 +1,63 @@
+/** One row of the API: what it takes, who may call it, what it gives. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { z } from 'zod';
+import type { User } from './accounts.ts';
+
+export type Access = 'anyone' | 'user' | 'admin';
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+export interface Call<Parameters, Body> {
+  readonly parameters: Parameters;
+  readonly body: Body;
+  readonly exchange: Exchange;
+}
+
+/** What a handler gives that writes the answer itself. */
+export const ANSWERED = Symbol('answered');
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** With `{name}` for a segment, and `{name+}` for all that are left. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: Access;
+  /** Of the path and the query, as strings come. */
+  readonly parameters: z.ZodObject;
+  readonly body: z.ZodType | undefined;
+  readonly status: number;
+  /** Of the JSON that it answers; or the media type of something else. */
+  readonly answer: z.ZodType | string;
+  readonly handle: (
+    call: Call<Record<string, unknown>, unknown>,
+    user: User | undefined,
+  ) => unknown;
+}
+
+interface RouteOptions<P extends z.ZodObject, B extends z.ZodType, A extends Access> {
+  readonly access: A;
+  readonly summary: string;
+  readonly parameters: P;
+  readonly body?: B;
+  readonly status?: number;
+  readonly answer: z.ZodType | string;
+  /** @returns the answer, or ANSWERED. */
+  readonly handle: (
+    call: Call<z.output<P>, z.output<B>>,
+    user: A extends 'anyone' ? User | undefined : User,
+  ) => unknown;
+}
+
+/** @param at method and path: `GET /api/v1/problems/{problem}`. */
+export function route<
+  P extends z.ZodObject,
+  A extends Access,
+  B extends z.ZodType = z.ZodUndefined,
+>(at: `${Route['method']} /${string}`, options: RouteOptions<P, B, A>): Route {
+  const [method, path] = at.split(' ') as [Route['method'], string];
+  const { status = 200, body, handle } = options;
+  return { ...options, method, path, status, body, handle: handle as Route['handle'] };
+}

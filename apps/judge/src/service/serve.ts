@@ -1,0 +1,251 @@
+/**
+ * A judge: its problems, users and submissions in a data folder, its jobs and artifacts there too or
+ * in what a fleet shares, its API and page over HTTP. Everything that it does not find in the folder
+ * it finds in the fleet: it can be killed at any moment, and goes on where it was.
+ *
+ *     page, API ─► service ─► database            (what was accepted)
+ *                     └─► follower ─► jobs ─► workers ─► judgements ─► database
+ */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { SkeinError } from '@skein/api';
+import {
+  type ArtifactStore,
+  type Database,
+  type JobStore,
+  openArtifacts,
+  openDataFolder,
+  openRedisJobs,
+  openSqliteJobs,
+  type WorkerLog,
+} from '@skein/server';
+import { judgePages } from '../web/pages.ts';
+import { openAccounts } from './accounts.ts';
+import { watchAvailability } from './availability.ts';
+import { openCatalog, type BrokenPackage } from './catalog.ts';
+import { createEventStreams } from './events-stream.ts';
+import { startFollower } from './follower.ts';
+import type { GuestOptions } from './guests.ts';
+import { createHttpServer } from './http-server.ts';
+import { createJudgeService, SERVICE_LIMITS, type ServiceLimits } from './judge-service.ts';
+import { type JudgeWorker, startJudgeWorker } from './judge-worker.ts';
+import { createLive } from './live.ts';
+import { openApiOf } from './openapi.ts';
+import { judgeRoutes } from './routes.ts';
+import { openJudgeDatabase } from './schema.ts';
+import { openSubmissions } from './submissions.ts';
+import { openTimeLimits } from './time-limits.ts';
+
+export interface ServeOptions extends GuestOptions {
+  /** Folder of problem packages. */
+  readonly problems: string;
+  /** Everything that the judge keeps. */
+  readonly dataFolder: string;
+  /** Join a fleet: its jobs and its artifacts. Both or none. */
+  readonly fleet?:
+    | { readonly redis: string; readonly blobs: string; readonly namespace: string }
+    | undefined;
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Submissions that are judged at once in this process; `none`: others do. Default: one per core, but one. */
+  readonly parallel?: number | 'none' | undefined;
+  readonly limits?: Partial<ServiceLimits> | undefined;
+  /** Ms since the epoch: when penalties begin. */
+  readonly startedAt?: number | undefined;
+  readonly log: WorkerLog;
+}
+
+export interface RunningJudge {
+  readonly url: string;
+  readonly problems: readonly string[];
+  readonly broken: readonly BrokenPackage[];
+  /** The worker of this process. */
+  readonly worker: JudgeWorker | undefined;
+  /** Why there is none, where there should be one. */
+  readonly missing: string | undefined;
+  /** A key for the user `admin`, who was made because there was nobody. */
+  readonly adminKey: string | undefined;
+  /** Takes nothing new, lets what runs end or go back, and closes. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, STORE_UNREACHABLE, PORT_IN_USE,
+ * PROBLEM_INVALID (no such folder).
+ */
+export async function serveJudge(options: ServeOptions): Promise<RunningJudge> {
+  const started: (() => unknown)[] = [];
+  let closed: Promise<void> | undefined;
+  const closeAll = async (): Promise<void> => {
+    for (const close of started.splice(0).reverse()) await close();
+  };
+  try {
+    const running = await bringUp(options, (close) => started.push(close));
+    return { ...running, close: () => (closed ??= closeAll()) };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function bringUp(
+  options: ServeOptions,
+  onClose: (close: () => unknown) => void,
+): Promise<Omit<RunningJudge, 'close'>> {
+  const { log, fleet } = options;
+  const limits: ServiceLimits = { ...SERVICE_LIMITS, ...options.limits };
+  const folder = await openDataFolder(options.dataFolder);
+  onClose(() => folder.close());
+  const database = openJudgeDatabase(join(folder.root, 'judge.db'));
+  onClose(() => database.close());
+  const { store, artifacts } = await openPlane(options, folder.root);
+  onClose(async () => {
+    await store.close();
+    await artifacts.close();
+  });
+  const accounts = openAccounts(database, Date.now);
+  const adminKey = accounts.list().length === 0 ? accounts.add('admin', true) : undefined;
+  const submissions = openSubmissions(database, Date.now);
+  const catalog = await openCatalog({
+    folder: options.problems,
+    unpackedFolder: join(folder.root, 'unpacked'),
+    artifacts,
+    database,
+  });
+  for (const { name, reason } of catalog.broken) {
+    log('warn', 'A problem package is left out.', { package: name, reason });
+  }
+
+  const { worker, missing } = await startOwnWorker(options, store, artifacts);
+  onClose(() => worker?.drain());
+  const live = createLive();
+  const timeLimits = openTimeLimits(database, store);
+  const follower = startFollower({
+    store,
+    artifacts,
+    submissions,
+    catalog,
+    timeLimits,
+    live,
+    service: serviceName(database),
+    log,
+  });
+  onClose(() => follower.close());
+  const availability = watchAvailability(store, missing);
+  const service = createJudgeService({
+    catalog,
+    submissions,
+    timeLimits,
+    artifacts,
+    live,
+    follower,
+    availability,
+    waitsForWorkers: fleet !== undefined,
+    limits,
+    now: Date.now,
+  });
+  const streams = createEventStreams(service);
+  const routes = judgeRoutes({
+    service,
+    accounts,
+    submissions,
+    catalog,
+    timeLimits,
+    availability,
+    streams,
+    limits,
+    startedAt: options.startedAt,
+  });
+  const server = createHttpServer({
+    routes,
+    accounts,
+    pages: judgePages(openApiOf(routes)),
+    maxBodyBytes: limits.bodyBytes,
+    log,
+  });
+  const url = await listen(server, options.host, options.port);
+  onClose(async () => {
+    streams.close();
+    server.closeIdleConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  await folder.announce(url);
+  return {
+    url,
+    problems: [...catalog.problems.keys()],
+    broken: catalog.broken,
+    worker,
+    missing,
+    adminKey,
+  };
+}
+
+async function openPlane(
+  { fleet }: ServeOptions,
+  root: string,
+): Promise<{ store: JobStore; artifacts: ArtifactStore }> {
+  const artifacts = await openArtifacts(
+    fleet?.blobs ?? join(root, 'blobs'),
+    join(homedir(), '.cache', 'skein', 'artifacts'),
+  );
+  try {
+    const store =
+      fleet === undefined
+        ? await openSqliteJobs(join(root, 'jobs.db'))
+        : await openRedisJobs(fleet.redis, { namespace: fleet.namespace });
+    return { store, artifacts };
+  } catch (error) {
+    await artifacts.close();
+    throw error;
+  }
+}
+
+/** A judge without a sandbox starts all the same: it explains, and judges nothing. */
+async function startOwnWorker(
+  options: ServeOptions,
+  store: JobStore,
+  artifacts: ArtifactStore,
+): Promise<{ worker: JudgeWorker | undefined; missing: string | undefined }> {
+  const { parallel } = options;
+  if (parallel === 'none') return { worker: undefined, missing: undefined };
+  try {
+    return {
+      worker: await startJudgeWorker({ ...options, parallel, store, artifacts }),
+      missing: undefined,
+    };
+  } catch (error) {
+    if (!(error instanceof SkeinError) || error.code !== 'JUDGE_SANDBOX') throw error;
+    const missing = `Nothing is judged by this process. ${error.message} ${error.row.fix}`;
+    options.log('warn', missing);
+    return { worker: undefined, missing };
+  }
+}
+
+/** Made once per data folder. */
+function serviceName(database: Database): string {
+  const made = database.prepare(
+    'INSERT INTO service (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  );
+  const named = database.prepare('SELECT value FROM service WHERE key = ?');
+  return database.write('power-cut', () => {
+    made.run('name', `judge-${randomUUID()}`);
+    return named.get('name')?.['value'] as string;
+  });
+}
+
+/** @throws SkeinError PORT_IN_USE, or the error of the system. */
+async function listen(server: Server, host: string, port: number): Promise<string> {
+  server.listen({ host, port });
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error;
+    throw new SkeinError('PORT_IN_USE', `Port ${port} on ${host} is taken.`);
+  });
+  const address = server.address() as AddressInfo;
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${name}:${address.port}`;
+}

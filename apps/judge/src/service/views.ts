@@ -1,0 +1,117 @@
+/** Rows as the API shows them, and to whom. */
+import type { z } from 'zod';
+import type { Standings } from './standings.ts';
+import type {
+  StandingsView,
+  SubmissionSummary,
+  SubmissionView,
+  TestView,
+  UserView,
+} from './api.ts';
+import type { UserView as UserRow } from './accounts.ts';
+import type { LiveState } from './live.ts';
+import type { EarlierJudging, SubmissionRow } from './submissions.ts';
+import type { TestRecord } from './wire.ts';
+
+const FOR_JUDGES = 'The problem misbehaved; its judges can see how.';
+
+export function summaryView(row: SubmissionRow, live: LiveState): SubmissionSummary {
+  const state: SubmissionSummary['state'] = row.judgedAt === undefined ? live.phase : 'judged';
+  return defined({
+    id: row.id,
+    problem: row.problem,
+    user: row.user,
+    language: row.language,
+    submittedAt: iso(row.submittedAt),
+    sourceBytes: row.sourceBytes,
+    state,
+    judging: row.judging,
+    judgedAt: row.judgedAt === undefined ? undefined : iso(row.judgedAt),
+    verdict: row.verdict,
+    score: row.score,
+    maxScore: row.maxScore,
+    failingTest: row.failingTest,
+    cpuMs: row.cpuMs,
+    wallMs: row.wallMs,
+    memoryBytes: row.memoryBytes,
+  });
+}
+
+/** @param admin whether what is for judges may be shown. */
+export function submissionView(
+  row: SubmissionRow,
+  tests: readonly TestRecord[],
+  earlier: readonly EarlierJudging[],
+  live: LiveState,
+  admin: boolean,
+): SubmissionView {
+  const judged = row.judgedAt !== undefined;
+  const shown = judged ? tests : live.tests.filter((test) => test !== undefined);
+  return defined({
+    ...summaryView(row, live),
+    reason: row.verdict === 'JE' && !admin ? FOR_JUDGES : row.reason,
+    note: judged ? undefined : live.note,
+    compileOutput: row.compileOutput === '' ? undefined : row.compileOutput,
+    tests: shown.map((test) => testView(test, admin)),
+    groups: [...(judged ? row.groups : live.groups)],
+    total: judged ? undefined : live.total,
+    current: judged ? undefined : live.current,
+    attempt: judged ? row.attempts : live.attempt || undefined,
+    worker: admin && !judged ? live.worker : undefined,
+    earlier: earlier.map(({ number, verdict, score, judgedAt }) =>
+      defined({ judging: number, verdict, score, judgedAt: iso(judgedAt) }),
+    ),
+  });
+}
+
+export function testView(test: TestRecord, admin: boolean): TestView {
+  const { usage, judgeMessage, ...rest } = test;
+  return defined({
+    ...rest,
+    reason: test.verdict === 'JE' && !admin ? FOR_JUDGES : test.reason,
+    ...usage,
+    judgeMessage: admin ? judgeMessage : undefined,
+  });
+}
+
+export function userView({ name, admin, createdAt, keys }: UserRow): z.infer<typeof UserView> {
+  return {
+    name,
+    admin,
+    createdAt: iso(createdAt),
+    keys: keys.map((key) =>
+      defined({
+        id: key.id,
+        createdAt: iso(key.createdAt),
+        revokedAt: key.revokedAt === undefined ? undefined : iso(key.revokedAt),
+      }),
+    ),
+  };
+}
+
+export function standingsView(
+  { passFail, scores }: Standings,
+  problems: z.infer<typeof StandingsView>['problems'],
+  startedAt: number | undefined,
+): z.infer<typeof StandingsView> {
+  return defined({
+    startedAt: startedAt === undefined ? undefined : iso(startedAt),
+    problems,
+    passFail: passFail.map((row) => ({ ...row, cells: row.cells.map(defined) })),
+    scores: scores.map((row) => ({ ...row, cells: row.cells.map(defined) })),
+  });
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The same object without fields that are undefined, as an exact optional type wants it. */
+export function defined<T extends object>(value: T): Defined<T> {
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(entries) as Defined<T>;
+}
+
+type Defined<T> = {
+  [K in keyof T as undefined extends T[K] ? never : K]: T[K];
+} & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };

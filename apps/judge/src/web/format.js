@@ -1,0 +1,63 @@
+/** Numbers and times as people read them. */
+
+export const VERDICTS = {
+  AC: 'Accepted',
+  WA: 'Wrong answer',
+  TLE: 'Time limit exceeded',
+  MLE: 'Memory limit exceeded',
+  RTE: 'Run-time error',
+  CE: 'Compile error',
+  OLE: 'Output limit exceeded',
+  JE: 'Judge error',
+};
+
+export const LANGUAGES = {
+  c: 'C',
+  cpp: 'C++',
+  python3: 'Python 3',
+  javascript: 'JavaScript',
+  typescript: 'TypeScript',
+  java: 'Java',
+  rust: 'Rust',
+  go: 'Go',
+};
+
+export function time(ms) {
+  if (ms === undefined) return '';
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
+
+export function memory(bytes) {
+  if (bytes === undefined) return '';
+  const mebibytes = bytes / 2 ** 20;
+  return `${mebibytes < 10 ? mebibytes.toFixed(1) : Math.round(mebibytes)} MiB`;
+}
+
+export function size(bytes) {
+  return bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KiB`;
+}
+
+export function points(score) {
+  return score === undefined ? '' : String(Number(score.toFixed(2)));
+}
+
+export function verdictText({ verdict, state, score, maxScore }) {
+  if (state !== 'judged') return { waiting: 'Waiting', compiling: 'Compiling' }[state] ?? 'Running';
+  if (score === undefined) return VERDICTS[verdict];
+  return `${points(score)}${maxScore === undefined ? '' : ` of ${points(maxScore)}`} points`;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+
+export function moment(iso) {
+  return clock.format(new Date(iso));
+}
+
+export function ago(iso) {
+  const seconds = Math.min(0, (Date.parse(iso) - Date.now()) / 1000);
+  if (seconds > -60) return 'just now';
+  if (seconds > -3600) return relative.format(Math.ceil(seconds / 60), 'minute');
+  if (seconds > -86_400) return relative.format(Math.ceil(seconds / 3600), 'hour');
+  return relative.format(Math.ceil(seconds / 86_400), 'day');
+}
