@@ -10,10 +10,11 @@ import {
   tensor,
   transformerBlock,
   withLoss,
+  type LossModel,
   type Model,
   type NumericTensor,
 } from '@skein/onnx';
-import { openStep, sgd, trainingStep, type StepSession } from '@skein/train';
+import { openStep, sgd, trainingStep, type Optimiser, type StepSession } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 
 export type ModelName = 'mlp' | 'cnn' | 'transformer';
@@ -30,22 +31,25 @@ const WIDTH = 128;
 
 /** One thread, batch of a fixed size. */
 export async function openModel(name: ModelName, batch: number): Promise<OpenModel> {
-  const { model, x, target, loss } = parts(name, batch);
-  const step = trainingStep(...withTarget(model, loss));
-  const session: StepSession = await openStep(step, nativeBackend, { threads: 1 });
-  const feeds = new Map([
-    ['x', x],
-    ['target', target],
-  ]);
+  const { model, options, rows } = gradedModel(name, batch);
+  const session: StepSession = await openStep(trainingStep(model, options), nativeBackend, {
+    threads: 1,
+  });
+  const feeds = new Map(Object.entries(rows));
   return { step: () => session.step(feeds, LEARNING_RATE), close: () => session.close() };
 }
 
-function withTarget(
-  model: Model,
-  kind: 'cross-entropy' | 'mean-squared',
-): Parameters<typeof trainingStep> {
-  const lossy = withLoss(model, { loss: { kind } });
-  return [lossy.model, { loss: lossy.loss, seeds: lossy.seeds, optimiser: sgd() }];
+interface Graded {
+  readonly model: Model;
+  readonly options: Omit<LossModel, 'model'> & { readonly optimiser: Optimiser };
+  readonly rows: { readonly x: NumericTensor; readonly target: NumericTensor };
+}
+
+/** A network with its loss, how it is trained, and one batch. */
+export function gradedModel(name: ModelName, batch: number): Graded {
+  const { model, x, target, loss } = parts(name, batch);
+  const { model: graded, ...rest } = withLoss(model, { loss: { kind: loss } });
+  return { model: graded, options: { ...rest, optimiser: sgd() }, rows: { x, target } };
 }
 
 interface Parts {

@@ -5,6 +5,7 @@
 import { debianVersion } from '../harness/machine.ts';
 import type { BenchReport, Measure } from '../harness/report.ts';
 import { median } from '../harness/statistics.ts';
+import { DATA_PARALLEL, measureDataParallel } from './data-parallel.ts';
 import { openModel, type ModelName, type OpenModel } from './models.ts';
 import { startPyTorch } from './pytorch.ts';
 import { openTfjsMlp } from './tfjs.ts';
@@ -50,6 +51,7 @@ const MEASURES: readonly Measure[] = [
     unit: '×',
     target: { atLeast: 15 },
   },
+  DATA_PARALLEL,
 ];
 
 interface Options {
@@ -79,6 +81,10 @@ export async function benchTraining({ quick, progress }: Options): Promise<Bench
     );
     results['mlp100_vs_tfjs'] = times.peerMs / times.oursMs;
     details['mlp100_vs_tfjs'] = times;
+    progress('Two workers beside one');
+    const workers = await measureDataParallel({ quick });
+    results[DATA_PARALLEL.key] = workers.oneMs / workers.twoMs;
+    details[DATA_PARALLEL.key] = workers;
     return {
       name: 'training',
       peer: `PyTorch ${torch.version} (BLAS: OpenBLAS ${debianVersion('libopenblas0-pthread')}), TensorFlow.js ${tfjs.version} on WebAssembly`,

@@ -536,6 +536,13 @@ export const ERRORS = {
     meaning: 'The loss became NaN or infinite, so training stopped.',
     fix: 'Look at the batch that the message names, lower --lr, or add --clip-norm 1.',
   },
+  TRAINING_RANK_LOST: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'user',
+    meaning: 'A worker of a training in parallel never arrived, went away or stopped answering.',
+    fix: 'Look at that worker; then go on from the last checkpoint with skein train --resume last.',
+  },
   CHECKPOINT_INVALID: {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,

@@ -3,8 +3,9 @@ import type { NumericTensor } from '@skein/onnx';
 /**
  * `data`: what was read is not what was promised. `model`: the model cannot be trained as asked.
  * `diverged`: the loss is no number any more. `checkpoint`: a checkpoint is damaged or of another run.
+ * `rank`: a worker of a training in parallel is not there.
  */
-export type TrainErrorKind = 'data' | 'model' | 'diverged' | 'checkpoint';
+export type TrainErrorKind = 'data' | 'model' | 'diverged' | 'checkpoint' | 'rank';
 
 /** What this package throws about what it was given; the message names the offending part. */
 export class TrainError extends Error {

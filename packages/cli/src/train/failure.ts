@@ -9,6 +9,7 @@ const TRAINING: Readonly<Record<TrainErrorKind, ErrorCode>> = {
   model: 'TRAINING_MODEL_UNFIT',
   diverged: 'TRAINING_DIVERGED',
   checkpoint: 'CHECKPOINT_INVALID',
+  rank: 'TRAINING_RANK_LOST',
 };
 const ONNX: Readonly<Record<OnnxErrorKind, ErrorCode>> = {
   invalid: 'TRAINING_MODEL_UNFIT',

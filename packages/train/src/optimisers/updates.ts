@@ -34,8 +34,8 @@ export function nextOf(name: string): string {
 }
 
 /** Name of a parameter's state. */
-function stateOf(optimiser: Optimiser, slot: string, parameter: string): string {
-  return `${optimiser.name}.${slot}/${parameter}`;
+export function stateOf(optimiser: string, slot: string, parameter: string): string {
+  return `${optimiser}.${slot}/${parameter}`;
 }
 
 export interface UpdateOptions {
@@ -81,7 +81,7 @@ export function emitUpdates(
   const gradients = clip === undefined ? raw : clipGradients(shared, raw, clip);
   slopes.forEach(({ parameter }, i) => {
     const { name, shape } = parameter;
-    const slots = optimiser.slots.map((slot) => stateOf(optimiser, slot, name));
+    const slots = optimiser.slots.map((slot) => stateOf(optimiser.name, slot, name));
     for (const slot of slots) keep(slot, type, shape);
     const updated = rule(name, gradients[i]!, slots);
     returns(updated.parameter, name, type, shape);

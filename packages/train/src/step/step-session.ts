@@ -15,9 +15,10 @@ export interface StepSession {
   /**
    * Trains on one batch. When the loss is not finite, parameters and state stay as they were.
    * @param batch every input in `inputs` of the step.
+   * @param at number of the step in the run; where several ranks train, they must know it.
    * @returns the loss of the batch, before the update.
    */
-  step(batch: Tensors, learningRate: number): Promise<number>;
+  step(batch: Tensors, learningRate: number, at?: number): Promise<number>;
   /** Adds a batch's gradient to what the next `step` uses; only for a step with `accumulate`. Returns the loss. */
   accumulate(batch: Tensors): Promise<number>;
   /** Parameters, statistics and state by name, valid until the next run changes them: copy what must stay. */
@@ -76,7 +77,7 @@ function openSession(
     },
     tensors: () => weights.now,
     load(tensors) {
-      for (const each of kept) checkFit(each, tensors.get(each.name));
+      for (const each of kept) requireFit(each, tensors.get(each.name));
       copyInto(weights.now, tensors);
       for (const sum of sums.now.values()) sum.bytes.fill(0);
     },
@@ -121,7 +122,8 @@ function copyInto(target: Tensors, source: Tensors): void {
   }
 }
 
-function checkFit({ name, type, shape }: Kept, found: NumericTensor | undefined): void {
+/** @throws TrainError `checkpoint` when name, type or shape differ. */
+export function requireFit({ name, type, shape }: Kept, found: NumericTensor | undefined): void {
   const wanted = `${type} [${shape.join(', ')}]`;
   if (found === undefined) {
     throw new TrainError('checkpoint', `'${name}', ${wanted}, is missing.`);

@@ -8,16 +8,19 @@
  */
 import type { NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
-import { shuffled, type Dataset } from '../data/dataset.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { loadCheckpoint, saveCheckpoint, type CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { Schedule } from '../schedules/schedule.ts';
 import { openStep, type StepSession } from '../step/step-session.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { Diverged } from '../train-error.ts';
+import { orderOfEpoch } from './order.ts';
 
 export interface TrainOptions {
   readonly backend: Backend;
+  /** Opens what takes the steps, such as several workers; default: the step alone, on the backend. */
+  readonly open?: () => Promise<StepSession>;
   /** Threads that one operator may use; default 1. */
   readonly threads?: number;
   readonly data: Dataset;
@@ -104,7 +107,7 @@ const BEST = 'best/';
  */
 export async function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {
   const { backend, threads = 1 } = options;
-  const session = await openStep(step, backend, { threads });
+  const session = await (options.open?.() ?? openStep(step, backend, { threads }));
   try {
     return await run(step, session, options);
   } finally {
@@ -158,14 +161,14 @@ async function run(
     const epoch = Math.floor(done / batches.count);
     if (epoch - 1 - bestEpoch >= patience && bestEpoch >= 0) return result('no improvement');
     const index = done % batches.count;
-    if (index === 0 || order.length === 0) order = shuffled(data.count, seedOf(seed, epoch));
+    if (index === 0 || order.length === 0) order = orderOfEpoch(data.count, seed, epoch);
     if (signal?.aborted === true) {
       await save();
       return result('signal');
     }
     const { tensors, rows } = batches.fill(order, index);
     const learningRate = schedule(done);
-    const loss = await session.step(tensors, learningRate);
+    const loss = await session.step(tensors, learningRate, done);
     if (!Number.isFinite(loss)) {
       const message = `The loss is ${loss} at step ${done} (epoch ${epoch}, batch ${index}, learning rate ${learningRate}).`;
       throw new Diverged(
@@ -198,11 +201,6 @@ async function run(
 
 function epochsWithout(reports: readonly EpochReport[], bestEpoch: number): number {
   return bestEpoch < 0 ? 0 : reports.length - 1 - bestEpoch;
-}
-
-/** One seed for each epoch, far from those of neighbouring seeds. */
-function seedOf(seed: number, epoch: number): number {
-  return (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca77)) >>> 0;
 }
 
 function copied(tensors: Tensors): Map<string, NumericTensor> {

@@ -1,0 +1,162 @@
+/**
+ * The two roles in a training on several ranks. The *leader*, rank 0, runs the loop over epochs: it
+ * decides learning rates, evaluates, keeps checkpoints, stops. To that loop the group is a step session
+ * like any other. A *follower* computes the gradient of its part of each batch until the leader stops;
+ * which rows that are follows from the seed, so that nothing but sums ever travels.
+ */
+import { batcher } from '../data/batcher.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Backend, Tensors } from '../run/backend.ts';
+import type { StepSession } from '../step/step-session.ts';
+import { TrainError } from '../train-error.ts';
+import { orderOfEpoch } from '../trainer/order.ts';
+import { batchPart } from './batch-part.ts';
+import { RankLost, type Collective } from './collective.ts';
+import { compressedExchange, type Compression } from './compression/exchange.ts';
+import { localTraining, type LocalTraining } from './local-training.ts';
+import { fill } from './numbers.ts';
+import type { RankPlan } from './rank-plan.ts';
+import { openReplica, type Replica } from './replica.ts';
+import { plainExchange, synchronous, type Stepper } from './stepper.ts';
+
+/** The rows that every rank can read, and how they are dealt; the same on all ranks. */
+export interface Dealing {
+  readonly data: Dataset;
+  /** Rows per batch, of all ranks together. */
+  readonly batch: number;
+  /** Input that marks padding with 0; without it the rows must come out even. */
+  readonly mask?: string | undefined;
+  /** Of the order of the rows, and of dropout. */
+  readonly seed: number;
+}
+
+export interface GroupOptions {
+  readonly backend: Backend;
+  /** Threads that one operator of one rank may use; default 1. */
+  readonly threads?: number;
+  /** Steps on one's own between exchanges, for slow links; default: exchange gradients every step. */
+  readonly local?: LocalTraining | undefined;
+  /** What is left out of an exchange; default: nothing. */
+  readonly compression?: Compression | undefined;
+  /** Steps between checkpoints, at which local training exchanges too. */
+  readonly checkpointEvery?: number | undefined;
+}
+
+interface Member {
+  readonly replica: Replica;
+  readonly stepper: Stepper;
+  readonly part: (batch: Tensors) => Tensors;
+}
+
+async function openMember(
+  collective: Collective,
+  plan: RankPlan,
+  dealing: Dealing,
+  options: GroupOptions,
+): Promise<Member> {
+  const { rank, size } = collective;
+  const { batch, mask, data } = dealing;
+  const { local, compression, checkpointEvery, ...rest } = options;
+  const part = batchPart({ rank, size, batch, mask, inputs: plan.inputs });
+  const replica = await openReplica(plan, collective, { ...rest, alone: local !== undefined });
+  const exchange =
+    compression === undefined
+      ? plainExchange(collective, replica)
+      : compressedExchange(collective, replica, compression);
+  const stepper =
+    local === undefined
+      ? synchronous(replica, exchange)
+      : localTraining(replica, exchange, {
+          ...local,
+          meetEvery: [Math.ceil(data.count / batch), ...(checkpointEvery ? [checkpointEvery] : [])],
+        });
+  return { replica, stepper, part };
+}
+
+export interface LeadOptions extends GroupOptions {
+  /** Parameters and statistics to begin with. */
+  readonly initial: Tensors;
+}
+
+/** Opens the leader's side: what `train` takes steps with. `close` ends the followers' work too. */
+export async function lead(
+  collective: Collective,
+  plan: RankPlan,
+  dealing: Dealing,
+  { initial, ...options }: LeadOptions,
+): Promise<StepSession> {
+  const { replica, stepper, part } = await openMember(collective, plan, dealing, options);
+  fill(replica.tensors(), initial);
+  let begun = false;
+  let lost: RankLost | undefined;
+  const together = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof RankLost) lost = error;
+      throw error;
+    }
+  };
+  return {
+    step: (batch, learningRate, at) =>
+      together(async () => {
+        if (at === undefined) throw new TypeError('A step of several ranks needs its number.');
+        if (!begun) await stepper.begin(at, { learningRate });
+        begun = true;
+        return (await stepper.step(part(batch), { learningRate }, at)).loss;
+      }),
+    accumulate: () => {
+      throw new TrainError('model', 'Several workers do not accumulate: make the batch larger.');
+    },
+    tensors: () => stepper.tensors(),
+    load(tensors) {
+      if (begun)
+        throw new TypeError('A group of ranks goes on from a checkpoint at its start only.');
+      stepper.load(tensors);
+    },
+    async close() {
+      try {
+        if (lost === undefined) {
+          if (!begun) await stepper.begin(0, { learningRate: 0 });
+          await stepper.stop();
+        }
+      } finally {
+        await collective.close(lost);
+        await replica.close();
+      }
+    },
+  };
+}
+
+/** Works until the leader stops. @throws RankLost when a rank is gone. */
+export async function follow(
+  collective: Collective,
+  plan: RankPlan,
+  dealing: Dealing,
+  options: GroupOptions,
+): Promise<void> {
+  const { replica, stepper, part } = await openMember(collective, plan, dealing, options);
+  let lost: RankLost | undefined;
+  try {
+    const { data, batch, mask, seed } = dealing;
+    const inputs = plan.inputs.map(({ name }) => name).filter((name) => name !== mask);
+    const batches = batcher(data, { size: batch, inputs, ...(mask === undefined ? {} : { mask }) });
+    const order = { learningRate: 0 };
+    let epoch = -1;
+    let rows: Uint32Array = new Uint32Array(0);
+    for (let at = await stepper.begin(0, order); ; at++) {
+      const now = Math.floor(at / batches.count);
+      if (now !== epoch) rows = orderOfEpoch(data.count, seed, now);
+      epoch = now;
+      const { tensors } = batches.fill(rows, at % batches.count);
+      const { stopped } = await stepper.step(part(tensors), order, at);
+      if (stopped) return;
+    }
+  } catch (error) {
+    if (error instanceof RankLost) lost = error;
+    throw error;
+  } finally {
+    await collective.close(lost);
+    await replica.close();
+  }
+}

@@ -1,0 +1,58 @@
+/** All that a rank must know to compute: graphs as bytes and names, so that it can be sent to a thread. */
+import { writeModel, type TensorSpec } from '@skein/onnx';
+import { requireRange } from '../optimisers/optimiser.ts';
+import type { FloatType, Kept } from '../optimisers/updates.ts';
+import { flatUpdate } from './flat-update.ts';
+import type { GradientStep } from './gradient-step.ts';
+import { lengthOf } from './numbers.ts';
+
+export interface RankPlan {
+  /** The gradient graph, an ONNX file. */
+  readonly gradient: Uint8Array;
+  /** The update graph for the range of numbers that this rank updates; absent when that is empty. */
+  readonly update?: Uint8Array;
+  readonly type: FloatType;
+  readonly inputs: readonly TensorSpec[];
+  readonly parameters: readonly Kept[];
+  readonly statistics: readonly Kept[];
+  /** Names of what the optimiser keeps of each number, such as `adam.mean`. */
+  readonly slots: readonly string[];
+  /** Whether the optimiser counts steps. */
+  readonly counts: boolean;
+  readonly clipNorm?: number;
+  /** Of dropout: each rank has its own. */
+  readonly seed: number;
+}
+
+/**
+ * @param part numbers that the rank updates.
+ * @throws TrainError `model` when the optimiser looks at more than one number at a time.
+ * @throws RangeError when clipping or an option of the optimiser is out of its range.
+ */
+export function rankPlan(
+  step: GradientStep,
+  { part, rank, seed }: { readonly part: number; readonly rank: number; readonly seed: number },
+): RankPlan {
+  const { optimiser, clip, lossType: type, parameters, statistics, inputs } = step;
+  const clipNorm = clip && 'norm' in clip ? clip.norm : undefined;
+  if (clipNorm !== undefined) requireRange('clip', clipNorm, Number.MIN_VALUE, Infinity);
+  const clipValue = clip && 'value' in clip ? clip.value : undefined;
+  const { model } = flatUpdate({ optimiser, type, length: Math.max(part, 1), clipValue });
+  return {
+    gradient: writeModel(step.gradient),
+    ...(part === 0 ? {} : { update: writeModel(model) }),
+    type,
+    inputs,
+    parameters,
+    statistics,
+    slots: optimiser.slots.map((slot) => `${optimiser.name}.${slot}`),
+    counts: optimiser.counts,
+    ...(clipNorm === undefined ? {} : { clipNorm }),
+    seed: (Math.imul(seed, 0x9e3779b1) ^ Math.imul(rank + 1, 0x85ebca77)) >>> 0,
+  };
+}
+
+/** Numbers that are trained, in all. */
+export function trainedNumbers({ parameters }: Pick<GradientStep, 'parameters'>): number {
+  return lengthOf(parameters);
+}

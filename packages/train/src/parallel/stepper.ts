@@ -1,0 +1,73 @@
+/**
+ * How ranks step together. Each calls `step` with its part of the same batch; the learning rate and the
+ * decision to stop are the leader's.
+ */
+import type { Kept } from '../optimisers/updates.ts';
+import type { Tensors } from '../run/backend.ts';
+import type { Collective } from './collective.ts';
+import type { Numbers } from './numbers.ts';
+import { HEAD, type Replica } from './replica.ts';
+
+export interface Stepper {
+  /** Takes over what rank 0 has; returns the number of the first step. */
+  begin(step: number, order: Order): Promise<number>;
+  /** @param at number of the step, from 0. */
+  step(batch: Tensors, order: Order, at: number): Promise<Outcome>;
+  /** Ends the training of all ranks; called by the leader instead of a step. */
+  stop(): Promise<void>;
+  tensors(): Tensors;
+  load(tensors: Tensors): void;
+  /** What it keeps besides parameters, statistics and the optimiser's state. */
+  readonly extra: readonly Kept[];
+}
+
+export interface Order {
+  /** 0 for whoever does not decide. */
+  readonly learningRate: number;
+}
+
+export interface Outcome {
+  /** Mean of the rows of all ranks, as the parameters were before the step; the same on every rank. */
+  readonly loss: number;
+  /** The leader has ended the training; nothing was changed. */
+  readonly stopped: boolean;
+}
+
+/** Brings the numbers of all ranks together: what `own` adds up to. */
+export type Exchange = (own: Numbers) => Promise<Numbers>;
+
+export function plainExchange(collective: Collective, { sums }: Replica): Exchange {
+  return async (own) => {
+    await collective.sum(own, sums);
+    return sums;
+  };
+}
+
+/** Every step is one of the whole batch: the same as one rank would take, but for rounding. */
+export function synchronous(replica: Replica, exchange: Exchange): Stepper {
+  const { own } = replica;
+  const together = async (learningRate: number, stop: number): Promise<Numbers> => {
+    own[HEAD.rate] = learningRate;
+    own[HEAD.stop] = stop;
+    return exchange(own);
+  };
+  return {
+    extra: [],
+    begin: (step) => replica.begin(step),
+    async step(batch, { learningRate }) {
+      await replica.gradient(batch);
+      const sums = await together(learningRate, 0);
+      if (sums[HEAD.stop]! > 0) return { loss: NaN, stopped: true };
+      const loss = sums[HEAD.loss]! / sums[HEAD.weight]!;
+      // All ranks see the same loss, so that all refuse the same step.
+      if (Number.isFinite(loss)) await replica.update(sums, sums[HEAD.rate]!);
+      return { loss, stopped: false };
+    },
+    async stop() {
+      own.fill(0);
+      await together(0, 1);
+    },
+    tensors: () => replica.tensors(),
+    load: (tensors) => replica.load(tensors),
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * Training on several threads of one process. The thread that calls is the leader and computes too; each
+ * other rank is a worker thread. What all need lies in shared memory: rows, parameters, the optimiser's
+ * state, and the gradients of each rank.
+ */
+import { Worker } from 'node:worker_threads';
+import { nativeBackend } from '../../run/native-backend.ts';
+import type { StepSession } from '../../step/step-session.ts';
+import { TrainError } from '../../train-error.ts';
+import { rowsPerRank } from '../batch-part.ts';
+import { RankLost } from '../collective.ts';
+import type { GradientStep } from '../gradient-step.ts';
+import { lead, type Dealing, type GroupOptions } from '../group.ts';
+import { rankPlan, trainedNumbers } from '../rank-plan.ts';
+import { sharedCollective, sharedMemory } from './shared-collective.ts';
+import { sharedDataset } from './shared-dataset.ts';
+import type { ThreadRank } from './thread-rank.ts';
+
+export interface ThreadsOptions extends Dealing, Omit<GroupOptions, 'backend'> {
+  /** Ranks in all, the calling thread included. */
+  readonly workers: number;
+  /** Milliseconds after which a thread that does not arrive is given up; default 10 minutes. */
+  readonly timeoutMs?: number;
+}
+
+/** Evaluation and checkpoints are the leader's, and the others wait for it. */
+const PATIENCE_MS = 600_000;
+
+/**
+ * Opens a step session that computes on all threads; the native backend alone can.
+ *
+ * @param step made of a model for `rowsPerRank(batch, workers)` rows.
+ * @throws TrainError `model` when it is for another number of rows, `data` when rows do not come out even.
+ */
+export async function openThreads(
+  step: GradientStep,
+  options: ThreadsOptions,
+): Promise<StepSession> {
+  const { workers: size, timeoutMs = PATIENCE_MS, data, batch, mask, seed, ...rest } = options;
+  requireRows(step, rowsPerRank(batch, size));
+  const memory = sharedMemory(size);
+  const dealing: Dealing = { data: sharedDataset(data), batch, mask, seed };
+  const collective = sharedCollective(memory, { rank: 0, size, timeoutMs });
+  const planOf = (rank: number) => {
+    const length = trainedNumbers(step);
+    const [from, to] =
+      rest.local === undefined
+        ? sharedCollective(memory, { rank, size, timeoutMs }).part(length)
+        : [0, length];
+    return rankPlan(step, { part: to - from, rank, seed });
+  };
+  // The leader makes all memory, so it comes first.
+  const session = await lead(collective, planOf(0), dealing, {
+    ...rest,
+    backend: nativeBackend,
+    initial: step.initial,
+  });
+  const reasons = new Map<number, Error>();
+  const threads = Array.from({ length: size - 1 }, (_, i) => {
+    const rank = i + 1;
+    const data: ThreadRank = {
+      memory,
+      place: { rank, size, timeoutMs },
+      plan: planOf(rank),
+      dealing,
+      options: rest,
+    };
+    const thread = new Worker(ENTRY, { workerData: data, name: `rank ${rank}` });
+    const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+    thread.on('error', (error) => reasons.set(rank, error as Error));
+    thread.once('exit', (code) => {
+      if (code !== 0) collective.breakFor(rank);
+    });
+    return { thread, ended };
+  });
+  return {
+    ...session,
+    async step(parts, learningRate, at) {
+      try {
+        return await session.step(parts, learningRate, at);
+      } catch (error) {
+        throw explained(error, reasons);
+      }
+    },
+    async close() {
+      try {
+        await session.close();
+      } finally {
+        await Promise.all(threads.map(({ ended }) => ended));
+      }
+    },
+  };
+}
+
+const ENTRY = new URL('./thread-rank.ts', import.meta.url);
+
+/** Says why a thread has stopped, where it said so. */
+function explained(error: unknown, reasons: ReadonlyMap<number, Error>): unknown {
+  if (!(error instanceof RankLost)) return error;
+  const reason = reasons.get(error.rank);
+  if (reason === undefined) return error;
+  return new RankLost(error.rank, `has stopped: ${reason.message}`, { cause: reason });
+}
+
+export function requireRows({ inputs }: Pick<GradientStep, 'inputs'>, rows: number): void {
+  for (const { name, shape } of inputs) {
+    const found = shape[0];
+    if (typeof found === 'number' && found !== rows) {
+      throw new TrainError(
+        'model',
+        `Input '${name}' takes ${found} rows, but each worker is given ${rows} of a batch.`,
+      );
+    }
+  }
+}
