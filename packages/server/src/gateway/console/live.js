@@ -12,8 +12,8 @@ export function keepFresh(load, { everyMs, gapMs = 1000, signal, failed }) {
   let wanted = false;
 
   async function run() {
-    clearTimeout(timer);
     if (signal.aborted || busy) return;
+    clearTimeout(timer);
     if (document.hidden) {
       wanted = true;
       return;

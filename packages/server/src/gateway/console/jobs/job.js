@@ -12,6 +12,9 @@ import { hasEnded, stateChip, tookMs, toneOf } from './state.js';
 /** A result is shown to be looked at; more than this is for programs. */
 const RESULT_CHARACTERS = 20_000;
 
+/** Endings that are nobody's failure; of all others the work is to blame. */
+const OUTCOMES = { succeeded: 'good', preempted: 'warn', 'lease-lost': 'warn', cancelled: 'warn' };
+
 export function showJob(root, { parts: [id] }, signal) {
   const path = `/api/v1/jobs/${encodeURIComponent(id)}`;
   const problem = trouble();
@@ -201,7 +204,7 @@ function attemptsOf({ attempts }) {
   if (attempts.length === 0) return [];
   const titles = ['Attempt', 'Outcome', 'Worker', 'Started', 'Took', 'CPU', 'Peak memory'];
   const row = ({ number, outcome, message, worker, startedAt, endedAt, usage = {} }) => {
-    const tone = outcome === undefined ? 'accent' : outcome === 'succeeded' ? 'good' : 'bad';
+    const tone = outcome === undefined ? 'accent' : (OUTCOMES[outcome] ?? 'bad');
     const end = endedAt === undefined ? Date.now() : Date.parse(endedAt);
     return h(
       'tr',

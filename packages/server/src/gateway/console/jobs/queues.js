@@ -154,7 +154,7 @@ function workerRow({ worker, host, queues, labels, total, running, mode, seenAt 
       h('small', { class: 'id' }, host),
     ),
     h('td', null, queues.join(', ')),
-    h('td', null, String(running)),
+    h('td', { 'data-count': 'running' }, String(running)),
     h('td', null, `${cores(total.cores)}, ${bytes(total.memoryBytes)}`),
     h(
       'td',

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SkeinError, type NodeView } from '@skein/api';
+import { SkeinError, type NodeView, type SandboxView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
@@ -37,7 +37,11 @@ export interface TestNode {
 }
 
 export async function startManagement(
-  options: { access?: AccessMode; limits?: Partial<ManagementLimits> } = {},
+  options: {
+    access?: AccessMode;
+    limits?: Partial<ManagementLimits>;
+    sandboxes?: readonly SandboxView[];
+  } = {},
 ): Promise<TestNode> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-management-'));
   const state = await openSqliteState(':memory:');
@@ -66,7 +70,7 @@ export async function startManagement(
     state,
     jobs,
     artifacts,
-    sandboxes: async () => [],
+    sandboxes: async () => [...(options.sandboxes ?? [])],
     access,
     keys: access.keys,
     events: {
