@@ -1,6 +1,6 @@
 /** An attempt: a lease on a job, under a token that fences off whoever held it before. */
 import type { Cause } from '../../contract.ts';
-import { noteAttempt, saveStarted, type AttemptRow, type JobRow } from './job-row.ts';
+import { currentAttempt, noteAttempt, saveStarted, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import type { Turn } from './turn.ts';
 
@@ -60,19 +60,28 @@ export function closeAttempt(
   const { sql, now } = turn;
   const { token } = row;
   if (token === null) return;
-  const attempt = sql.get<AttemptRow>(
-    `UPDATE attempts SET lease_until = NULL, signal = NULL, ended_at = ?, outcome = ?, message = ?,
-       usage = ?
-     WHERE token = ? AND lease_until IS NOT NULL RETURNING *`,
-    now,
-    outcome,
-    message,
-    usage === undefined ? null : JSON.stringify(usage),
-    token,
-  );
+  const open = currentAttempt(sql, row);
   row.token = null;
-  if (attempt) noteAttempt(row, attempt);
-  if (tell && attempt)
-    turn.heard.news.push({ worker: attempt.worker, news: { token, state: tell } });
+  if (open) {
+    const end = {
+      ended_at: now,
+      outcome,
+      message,
+      usage: usage === undefined ? null : JSON.stringify(usage),
+    };
+    sql.run(
+      `UPDATE attempts SET lease_until = NULL, signal = ?, ended_at = ?, outcome = ?, message = ?,
+         usage = ?
+       WHERE token = ?`,
+      tell === 'cancel' ? 'cancel' : null,
+      end.ended_at,
+      end.outcome,
+      end.message,
+      end.usage,
+      token,
+    );
+    noteAttempt(row, { ...open, ...end });
+    if (tell) turn.heard.news.push({ worker: open.worker, news: { token, state: tell } });
+  }
   turn.heard.queues.add(row.queue); // A place became free, perhaps of a tenant at its limit.
 }

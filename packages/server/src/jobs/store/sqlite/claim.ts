@@ -45,6 +45,10 @@ interface Lane {
   readonly tenant: string;
   readonly class: string;
   readonly requires: string;
+  /** Candidates read and not yet taken or passed over, best first. */
+  page?: JobRow[];
+  /** Candidates passed over, since they do not fit. */
+  passed?: number;
 }
 
 interface Contender extends TenantShare {
@@ -150,7 +154,8 @@ function startNext(turn: Turn, room: Room, contender: Contender): Started | unde
   }
   contender.lanes = useful;
   if (!best) return undefined;
-  const { row } = best;
+  const { row, lane } = best;
+  lane.page?.shift();
   if (takeCached(turn, row)) return undefined;
   occupy(room, row);
   const token = openAttempt(turn, row, {
@@ -164,19 +169,25 @@ function startNext(turn: Turn, room: Room, contender: Contender): Started | unde
 
 const order = (a: JobRow, b: JobRow): number => (a.rank ?? 0) - (b.rank ?? 0) || a.seq - b.seq;
 
+/** The room only shrinks, so what does not fit now will not later. */
 function firstFitting({ sql }: Turn, room: Room, lane: Lane): JobRow | undefined {
-  const first = sql.get<JobRow>(
-    `SELECT * FROM jobs WHERE lane = ? AND state = 'ready' AND gang IS NULL
-     ORDER BY rank, seq LIMIT 1`,
-    lane.id,
-  );
-  if (!first || fits(room, first)) return first;
-  return sql
-    .all<JobRow>(
-      `SELECT * FROM jobs WHERE lane = ? AND state = 'ready' AND gang IS NULL
-       ORDER BY rank, seq LIMIT ?`,
-      lane.id,
-      LOOK_AHEAD,
-    )
-    .find((row) => fits(room, row));
+  lane.page ??= [];
+  lane.passed ??= 0;
+  while (lane.passed < LOOK_AHEAD) {
+    if (lane.page.length === 0) {
+      // What was taken is no longer ready; what was passed over still is.
+      lane.page = sql.all<JobRow>(
+        `SELECT * FROM jobs WHERE lane = ? AND state = 'ready' AND gang IS NULL
+         ORDER BY rank, seq LIMIT ? OFFSET ?`,
+        lane.id,
+        Math.min(LOOK_AHEAD, room.places),
+        lane.passed,
+      );
+    }
+    const [first] = lane.page;
+    if (!first || fits(room, first)) return first;
+    lane.page.shift();
+    lane.passed += 1;
+  }
+  return undefined;
 }

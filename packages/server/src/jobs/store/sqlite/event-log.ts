@@ -1,30 +1,44 @@
-/** Events with growing numbers, and listeners that read on from one. */
+/**
+ * Events with growing numbers, and listeners that read on from one. The events of a transaction are
+ * one row: three rows for every job would cost as much as the job.
+ */
 import type { JobEvent } from '../../contract.ts';
 import { EVENTS_KEPT } from '../bounds.ts';
 import type { JobRow } from './job-row.ts';
 import type { Sql } from './sql.ts';
 import type { Turn } from './turn.ts';
 
+export type UnnumberedEvent = Omit<JobEvent, 'sequence'>;
+
 export function addEvent(turn: Turn, row: JobRow, kind: JobEvent['kind']): void {
-  turn.sql.run(
-    `INSERT INTO events (at, job, queue, tenant, grp, kind, state, cause, progress)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    turn.now,
-    row.id,
-    row.queue,
-    row.tenant,
-    row.grp,
+  turn.tally.events.push({
+    at: turn.now,
+    job: row.id,
+    queue: row.queue,
+    tenant: row.tenant,
+    group: row.grp ?? undefined,
     kind,
-    row.state,
-    row.cause,
-    kind === 'progress' ? row.progress : null,
-  );
+    state: row.state,
+    cause: row.cause ?? undefined,
+    progress:
+      kind === 'progress' && row.progress !== null
+        ? (JSON.parse(row.progress) as JobEvent['progress'])
+        : undefined,
+  });
   turn.heard.events = true;
 }
 
-interface EventRow extends Omit<JobEvent, 'progress' | 'group'> {
-  readonly grp: string | null;
-  readonly progress: string | null;
+/** Most events in a row. */
+const PAGE = 500;
+
+export function writeEvents(sql: Sql, events: readonly UnnumberedEvent[]): void {
+  if (events.length === 0) return;
+  let last = lastSequence(sql);
+  for (let from = 0; from < events.length; from += PAGE) {
+    const page = events.slice(from, from + PAGE);
+    last += page.length;
+    sql.run('INSERT INTO events VALUES (?, ?)', last, JSON.stringify(page));
+  }
 }
 
 export interface EventFilter {
@@ -34,36 +48,35 @@ export interface EventFilter {
 }
 
 export const lastSequence = (sql: Sql): number =>
-  sql.get<{ last: number | null }>('SELECT max(sequence) AS last FROM events')?.last ?? 0;
+  sql.get<{ last: number | null }>('SELECT max(last) AS last FROM events')?.last ?? 0;
 
 /** @returns matching events, oldest first, and where to read on: past those that did not match. */
 export function eventsAfter(
   sql: Sql,
   after: number,
   filter: EventFilter,
-  limit: number,
+  rows: number,
 ): { events: JobEvent[]; next: number } {
-  const rows = sql.all<EventRow>(
-    'SELECT * FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?',
+  const found = sql.all<{ last: number; events: string }>(
+    'SELECT * FROM events WHERE last > ? ORDER BY last LIMIT ?',
     after,
-    limit,
+    rows,
   );
-  const events = rows
+  const events = found
+    .flatMap(({ last, events: json }) => {
+      const here = JSON.parse(json) as UnnumberedEvent[];
+      return here.map((event, index) => ({ ...event, sequence: last - here.length + index + 1 }));
+    })
     .filter(
-      (row) =>
-        (filter.job === undefined || row.job === filter.job) &&
-        (filter.group === undefined || row.grp === filter.group) &&
-        (filter.queue === undefined || row.queue === filter.queue),
-    )
-    .map(({ grp, progress, cause, ...row }): JobEvent => ({
-      ...row,
-      ...(grp === null ? {} : { group: grp }),
-      ...(cause ? { cause } : {}),
-      ...(progress === null ? {} : { progress: JSON.parse(progress) as JobEvent['progress'] }),
-    }));
-  return { events, next: rows.at(-1)?.sequence ?? after };
+      ({ sequence, job, group, queue }) =>
+        sequence > after &&
+        (filter.job === undefined || job === filter.job) &&
+        (filter.group === undefined || group === filter.group) &&
+        (filter.queue === undefined || queue === filter.queue),
+    );
+  return { events, next: found.at(-1)?.last ?? after };
 }
 
 export function trimEvents(sql: Sql): void {
-  sql.run('DELETE FROM events WHERE sequence <= ?', lastSequence(sql) - EVENTS_KEPT);
+  sql.run('DELETE FROM events WHERE last <= ?', lastSequence(sql) - EVENTS_KEPT);
 }

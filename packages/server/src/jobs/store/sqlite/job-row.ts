@@ -184,16 +184,27 @@ function attemptOf(row: AttemptRow): Attempt {
   };
 }
 
-const onlyAttempt = new WeakMap<JobRow, AttemptRow>();
+/** The attempt that a job is at, where the caller has read or made it. */
+const current = new WeakMap<JobRow, AttemptRow>();
 
-/** Spares the query for a job that is at its first attempt, which most never go beyond. */
+/** Spares a query for the attempt; for a job at its first, which most never go beyond, the only one. */
 export function noteAttempt(row: JobRow, attempt: AttemptRow): void {
-  if (row.attempts === 1) onlyAttempt.set(row, attempt);
+  current.set(row, attempt);
+}
+
+/** The attempt whose lease the job has. */
+export function currentAttempt(sql: Sql, row: JobRow): AttemptRow | undefined {
+  const noted = current.get(row);
+  if (noted?.token === row.token) return noted;
+  return sql.get<AttemptRow>(
+    'SELECT * FROM attempts WHERE token = ? AND lease_until IS NOT NULL',
+    row.token,
+  );
 }
 
 function attemptsOf(sql: Sql, row: JobRow): Attempt[] {
   if (row.attempts === 0) return [];
-  const only = onlyAttempt.get(row);
+  const only = row.attempts === 1 ? current.get(row) : undefined;
   if (only) return [attemptOf(only)];
   return sql
     .all<AttemptRow>('SELECT * FROM attempts WHERE job = ? ORDER BY number', row.seq)

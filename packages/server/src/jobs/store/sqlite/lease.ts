@@ -5,7 +5,7 @@ import { LOG_BYTES } from '../bounds.ts';
 import { closeAttempt } from './attempt.ts';
 import { addEvent } from './event-log.ts';
 import { membersOf } from './gang.ts';
-import { saveRow, type JobRow } from './job-row.ts';
+import { noteAttempt, saveRow, type JobRow } from './job-row.ts';
 import { retryOrEnd } from './retry.ts';
 import type { Sql } from './sql.ts';
 import { end } from './transition.ts';
@@ -28,16 +28,36 @@ export function renew(
       token,
       worker,
     );
-    return { token, state: kept ? (kept.signal ?? 'kept') : 'lost' };
+    if (kept) return { token, state: kept.signal ?? 'kept' };
+    const cancelled = turn.sql.get(
+      "SELECT 1 FROM attempts WHERE token = ? AND signal = 'cancel'",
+      token,
+    );
+    return { token, state: cancelled ? 'cancel' : 'lost' };
   });
 }
 
-const leased = (sql: Sql, token: number): JobRow | undefined =>
-  sql.get<JobRow>(
-    `SELECT jobs.* FROM attempts JOIN jobs ON jobs.seq = attempts.job
+function leased(sql: Sql, token: number): JobRow | undefined {
+  const row = sql.get<JobRow & { number: number; worker: string }>(
+    `SELECT jobs.*, attempts.number, attempts.worker
+     FROM attempts JOIN jobs ON jobs.seq = attempts.job
      WHERE attempts.token = ? AND lease_until IS NOT NULL`,
     token,
   );
+  if (!row) return undefined;
+  const { number, worker } = row;
+  noteAttempt(row, {
+    token,
+    number,
+    worker,
+    started_at: row.started_at ?? 0,
+    ended_at: null,
+    outcome: null,
+    message: null,
+    usage: null,
+  });
+  return row;
+}
 
 export function progress(turn: Turn, token: number, fraction: number, message: string): boolean {
   const row = leased(turn.sql, token);

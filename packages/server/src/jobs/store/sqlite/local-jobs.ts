@@ -1,7 +1,8 @@
 /**
  * The store on the thread that calls: every method one transition. Calls that arrive together share
- * a transaction, each within a savepoint of its own, so that a commit is paid for once and one
- * call's failure undoes nothing of another's.
+ * a transaction, so that a commit is paid for once, and one call's failure undoes nothing of
+ * another's: what may be refused has a savepoint of its own, and when anything else fails, the
+ * transaction is begun again with savepoints for all.
  */
 import type { Outcome } from '../../contract.ts';
 import { openDatabase } from '../../../state/sqlite/database.ts';
@@ -23,7 +24,7 @@ import {
 import { sqlOf } from './sql.ts';
 import { addTally, emptyTally, writeTally, type Tally } from './tally.ts';
 import { forget, nextDue, tick } from './tick.ts';
-import { complete, type Heard, type Turn } from './turn.ts';
+import { complete, hear, nothingHeard, type Heard, type Turn } from './turn.ts';
 import { job, jobs, log, queues } from './view.ts';
 import { registerWorker, removeWorker, workers } from './worker-list.ts';
 
@@ -83,6 +84,16 @@ const METHODS = {
   now: ({ now }: Turn) => now,
 } satisfies Record<string, (turn: Turn, ...args: never[]) => unknown>;
 
+/** Methods that refuse nothing once they have begun to change something. */
+const NEVER_REFUSED: ReadonlySet<Method> = new Set<Method>([
+  'claim',
+  'finish',
+  'renew',
+  'progress',
+  'saveCheckpoint',
+  'job',
+]);
+
 /** Methods that read no counts, or know what is not yet written of them. */
 const COUNTS_UNREAD: ReadonlySet<Method> = new Set<Method>([
   'enqueue',
@@ -108,6 +119,11 @@ export interface Call {
 
 export type Settled = { readonly value: unknown } | { readonly error: unknown };
 
+/** Pages of the file kept in memory, in KiB. */
+const CACHE_KIB = 32_768;
+/** Most of the write-ahead log before a commit has to move it into the file: 32 MiB. */
+const WAL_PAGES = 8192;
+
 export interface LocalJobs {
   /** Runs calls in their order, in one transaction. */
   run(calls: readonly Call[], heard: Heard): Settled[];
@@ -123,8 +139,16 @@ export interface LocalJobs {
 export function openLocalJobs(path: string): LocalJobs {
   const database = openDatabase(path, MIGRATIONS);
   const sql = sqlOf(database);
+  sql.all(`PRAGMA cache_size = -${CACHE_KIB}`);
+  // The checkpoints of the thread come first, unless it has more to do than it can.
+  sql.all(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
 
-  function runOne({ method, args, now }: Call, heard: Heard, unwritten: Tally): Settled {
+  function runOne(
+    { method, args, now }: Call,
+    heard: Heard,
+    unwritten: Tally,
+    guarded: boolean,
+  ): Settled {
     if (!COUNTS_UNREAD.has(method)) writeTally(sql, unwritten);
     const tally = emptyTally();
     const turn: Turn = {
@@ -136,9 +160,14 @@ export function openLocalJobs(path: string): LocalJobs {
       tally,
       unwritten,
     };
+    const run = METHODS[method] as (turn: Turn, ...args: readonly unknown[]) => unknown;
+    if (!guarded && NEVER_REFUSED.has(method)) {
+      const value = complete(turn, () => run(turn, ...args));
+      addTally(unwritten, tally);
+      return { value };
+    }
     sql.run('SAVEPOINT call');
     try {
-      const run = METHODS[method] as (turn: Turn, ...args: readonly unknown[]) => unknown;
       const value = complete(turn, () => run(turn, ...args));
       sql.run('RELEASE call');
       addTally(unwritten, tally);
@@ -150,17 +179,29 @@ export function openLocalJobs(path: string): LocalJobs {
     }
   }
 
+  function runAll(calls: readonly Call[], heard: Heard, guarded: boolean): Settled[] {
+    const here = nothingHeard();
+    const settled = database.write('crash', () => {
+      const unwritten = emptyTally();
+      const answers = calls.map((call) => runOne(call, here, unwritten, guarded));
+      writeTally(sql, unwritten);
+      return answers;
+    });
+    hear(heard, here);
+    return settled;
+  }
+
   return {
     run(calls, heard) {
       try {
-        return database.write('crash', () => {
-          const unwritten = emptyTally();
-          const settled = calls.map((call) => runOne(call, heard, unwritten));
-          writeTally(sql, unwritten);
-          return settled;
-        });
+        return runAll(calls, heard, false);
+      } catch {
+        // Nothing was committed.
+      }
+      try {
+        return runAll(calls, heard, true);
       } catch (error) {
-        // Nothing was committed: a full disk, or a lock held by another process.
+        // A full disk, or a lock held by another process.
         return calls.map(() => ({ error }));
       }
     },

@@ -76,7 +76,7 @@ export const MIGRATIONS: readonly string[] = [
     usage TEXT, -- JSON
     lease_until INTEGER, -- while it runs
     lease_ms INTEGER NOT NULL,
-    signal TEXT, -- 'preempt'
+    signal TEXT, -- 'preempt' while it runs, 'cancel' once it was cancelled
     delivered INTEGER NOT NULL -- 0: a gang member whose worker has not fetched it
   ) STRICT;
   CREATE INDEX attempts_by_job ON attempts (job, number);
@@ -177,16 +177,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX schedules_by_time ON schedules (next_at) WHERE paused = 0;
 
   CREATE TABLE events (
-    sequence INTEGER PRIMARY KEY, -- the newest is never removed, so it only grows
-    at INTEGER NOT NULL,
-    job TEXT NOT NULL,
-    queue TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    grp TEXT,
-    kind TEXT NOT NULL,
-    state TEXT NOT NULL,
-    cause TEXT,
-    progress TEXT -- JSON
+    last INTEGER PRIMARY KEY, -- sequence of the last; the newest row is never removed, so it only grows
+    events TEXT NOT NULL -- JSON: those of one transaction, in their order
   ) STRICT;
 
   CREATE TABLE clock (virtual_time REAL NOT NULL) STRICT;

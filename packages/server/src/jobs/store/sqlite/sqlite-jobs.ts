@@ -12,8 +12,8 @@ import type { JobEvent, JobStore, LeaseNews } from '../../contract.ts';
 import { startJobsThread } from './jobs-thread.ts';
 import type { Method } from './local-jobs.ts';
 
-/** Events that one read brings. */
-const EVENT_PAGE = 500;
+/** Rows of events that one read brings; each has those of one transaction. */
+const EVENT_PAGE = 50;
 
 const PLAIN = [
   'enqueue',

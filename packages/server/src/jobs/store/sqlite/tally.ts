@@ -1,9 +1,11 @@
 /**
- * Counts that every transition changes: jobs per queue and state, what a tenant has queued and
- * running, ready jobs per lane. They are added up in memory and written once per transaction, or
- * before somebody reads them, since a row that every call rewrites is most of what a call costs.
+ * What every transition adds to: events, and the counts of jobs per queue and state, of what a
+ * tenant has queued and running, of ready jobs per lane. It is gathered in memory and written once
+ * per transaction, or before somebody reads it, since a row that every call rewrites is most of what
+ * a call costs.
  */
 import type { JobState } from '../../contract.ts';
+import { writeEvents, type UnnumberedEvent } from './event-log.ts';
 import type { JobRow } from './job-row.ts';
 import type { Sql } from './sql.ts';
 
@@ -18,12 +20,14 @@ export interface Tally {
   readonly counts: Map<string, Map<JobState, number>>;
   readonly tenants: Map<string, TenantChange>;
   readonly lanes: Map<number, number>;
+  readonly events: UnnumberedEvent[];
 }
 
 export const emptyTally = (): Tally => ({
   counts: new Map(),
   tenants: new Map(),
   lanes: new Map(),
+  events: [],
 });
 
 const waits = (state: JobState | undefined): boolean => state === 'blocked' || state === 'ready';
@@ -80,10 +84,12 @@ export function addTally(batch: Tally, call: Tally): void {
   }
   for (const [tenant, by] of call.tenants) addTenant(batch, tenant, by);
   for (const [lane, by] of call.lanes) addLane(batch, lane, by);
+  for (const event of call.events) batch.events.push(event);
 }
 
-/** Writes the counts into their tables, and empties the tally. */
+/** Writes it into its tables, and empties it. */
 export function writeTally(sql: Sql, tally: Tally): void {
+  writeEvents(sql, tally.events);
   for (const [queue, counts] of tally.counts) {
     for (const [state, by] of counts) {
       if (by === 0) continue;
@@ -112,4 +118,5 @@ export function writeTally(sql: Sql, tally: Tally): void {
   tally.counts.clear();
   tally.tenants.clear();
   tally.lanes.clear();
+  tally.events.length = 0;
 }

@@ -32,6 +32,13 @@ export interface Heard {
 
 export const nothingHeard = (): Heard => ({ queues: new Set(), news: [], events: false });
 
+/** Adds what a committed transaction has to tell. */
+export function hear(heard: Heard, more: Heard): void {
+  for (const queue of more.queues) heard.queues.add(queue);
+  heard.news.push(...more.news);
+  heard.events ||= more.events;
+}
+
 /** Runs a transition with all of its consequences. */
 export function complete<T>(turn: Turn, transition: () => T): T {
   const result = transition();
