@@ -2,9 +2,10 @@
 import type { BenchReport } from '../harness/report.ts';
 import { debianVersion } from '../harness/machine.ts';
 import type { RowGroup, RowOptions } from './rows.ts';
+import { SANDBOX_ROWS } from './sandbox-rows.ts';
 import { STORE_ROWS } from './store-rows.ts';
 
-const GROUPS: readonly RowGroup[] = [STORE_ROWS];
+const GROUPS: readonly RowGroup[] = [STORE_ROWS, SANDBOX_ROWS];
 
 export async function benchJobs(options: RowOptions): Promise<BenchReport> {
   const results: Record<string, number> = {};

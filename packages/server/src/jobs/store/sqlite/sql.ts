@@ -16,7 +16,7 @@ export interface Sql {
 
 interface Prepared {
   readonly statement: StatementSync;
-  rowOf(values: readonly SQLOutputValue[]): unknown;
+  readonly rowOf: (values: readonly SQLOutputValue[]) => unknown;
 }
 
 function prepare(database: Database, sql: string): Prepared {
@@ -29,7 +29,7 @@ function prepare(database: Database, sql: string): Prepared {
   ) as Record<string, SQLOutputValue>;
   return {
     statement,
-    rowOf(values) {
+    rowOf: (values) => {
       const row = { ...empty };
       for (let index = 0; index < names.length; index += 1) {
         row[names[index] ?? ''] = values[index] ?? null;
