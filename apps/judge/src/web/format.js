@@ -28,7 +28,7 @@ export function time(ms) {
 }
 
 export function memory(bytes) {
-  if (bytes === undefined) return '';
+  if (bytes === undefined || bytes === 0) return '';
   const mebibytes = bytes / 2 ** 20;
   return `${mebibytes < 10 ? mebibytes.toFixed(1) : Math.round(mebibytes)} MiB`;
 }

@@ -41,6 +41,8 @@ async function navigate(focus) {
     else link.removeAttribute('aria-current');
   }
   const main = byId('main');
+  // What is still shown belongs to another address.
+  main.inert = true;
   try {
     const view = found === undefined ? nothing() : await found.open();
     if (own.signal.aborted) return;
@@ -51,6 +53,7 @@ async function navigate(focus) {
     document.title = 'Judge';
     replace(main, refusal(error));
   }
+  main.inert = false;
   if (focus) {
     main.focus({ preventScroll: true });
     scrollTo(0, 0);

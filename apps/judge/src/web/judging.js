@@ -90,12 +90,12 @@ function headline(view, linked) {
     h(
       'p',
       { class: 'facts muted' },
-      linked ? h('a', { href: `#/submissions/${id}` }, name) : name,
-      fact(h('a', { href: `#/problems/${encodeURIComponent(problem)}` }, problem)),
-      fact(user),
+      fact(linked ? h('a', { href: `#/submissions/${id}` }, name) : name),
+      // Where it was just handed in, these go without saying.
+      linked ? null : fact(h('a', { href: `#/problems/${encodeURIComponent(problem)}` }, problem)),
+      linked ? null : fact(user),
       language === undefined ? null : fact(LANGUAGES[language] ?? language),
-      cpuMs === undefined ? null : fact(`${time(cpuMs)} cpu`),
-      memoryBytes === undefined ? null : fact(memory(memoryBytes)),
+      memoryBytes ? [fact(`${time(cpuMs)} cpu`), fact(memory(memoryBytes))] : null,
       fact(h('time', { datetime: submittedAt, title: moment(submittedAt) }, ago(submittedAt))),
     ),
   );

@@ -62,7 +62,7 @@ function board(title, problems, totals, rows, totalsOf, cell) {
             {},
             h('th', { scope: 'col' }, 'Rank'),
             h('th', { scope: 'col' }, 'Who'),
-            totals.map((name) => h('th', { scope: 'col' }, name)),
+            totals.map((name) => h('th', { scope: 'col', class: 'number' }, name)),
             problems.map(({ id, name }) =>
               h(
                 'th',

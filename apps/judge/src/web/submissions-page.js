@@ -6,6 +6,7 @@ import { createJudging } from './judging.js';
 import { askForKey, signedIn } from './session.js';
 
 const LOOK_AGAIN_MS = 3000;
+const NUMBERS = new Set(['Cpu', 'Memory']);
 
 export async function submissionsPage(query, signal) {
   const user = signedIn();
@@ -77,7 +78,9 @@ export async function submissionsPage(query, signal) {
                   {},
                   columns
                     .filter((name) => name !== null)
-                    .map((name) => h('th', { scope: 'col' }, name)),
+                    .map((name) =>
+                      h('th', { scope: 'col', class: NUMBERS.has(name) ? 'number' : null }, name),
+                    ),
                 ),
               ),
               body,
@@ -138,7 +141,7 @@ function rowOf(row, viewer) {
     viewer.admin ? h('td', {}, user) : null,
     h('td', {}, LANGUAGES[language] ?? language ?? ''),
     h('td', {}, h('span', { class: 'chip', 'data-verdict': verdict }, verdictText(row))),
-    h('td', { class: 'number' }, time(cpuMs)),
+    h('td', { class: 'number' }, memoryBytes ? time(cpuMs) : ''),
     h('td', { class: 'number' }, memory(memoryBytes)),
     h(
       'td',
