@@ -1,0 +1,20 @@
+/** Trains on all 60,000 pictures, and is judged by the 10,000 that were made for it. */
+import { adamW, defineTraining } from '@skein/train';
+import { garmentNetwork } from './network.ts';
+
+/** Where Debian's package dataset-fashion-mnist puts them. */
+const FOLDER = '/usr/share/datasets/fashion-mnist';
+
+export const training = defineTraining({
+  model: ({ outputs, seed }) => garmentNetwork(outputs, seed),
+  // The labels lie beside the pictures, in files called alike.
+  data: `${FOLDER}/train-images-idx3-ubyte.gz`,
+  validation: `${FOLDER}/t10k-images-idx3-ubyte.gz`,
+  optimiser: adamW({ weightDecay: 0.01 }),
+  rate: 0.002,
+  schedule: 'cosine',
+  warmup: 200,
+  batch: 64,
+  epochs: 5,
+  name: 'garments',
+});
