@@ -75,9 +75,9 @@ describe('gradient', () => {
       'Gemm',
       'Gemm',
       'Greater',
+      'MatMul',
+      'MatMul',
       'Mul',
-      'ReduceSum',
-      'ReduceSum',
     ]);
   });
 

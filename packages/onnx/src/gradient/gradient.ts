@@ -23,6 +23,8 @@ import { liveNodes } from '../passes/dead-nodes.ts';
 import { nodeProto, valueInfoProto } from '../protos.ts';
 import { elementCount } from '../tensor.ts';
 import { filled, GraphWriter } from './graph-writer.ts';
+import { joinedParts } from './joined-parts.ts';
+import { narrowProducts } from './narrow-products.ts';
 import { reluAfterPool } from './relu-after-pool.ts';
 import { gradientRule } from './rules.ts';
 import type { GradientNode, GradientRule } from './rule.ts';
@@ -87,7 +89,8 @@ export function gradient(given: Model, options: GradientOptions): Model {
     else if (explicit.has(name)) throw notReached(`'${name}'`, loss, activity.stops);
   }
   if (results.size === 0) throw notReached('any parameter', loss, activity.stops);
-  return assembled(model, nodes, writer, results, inference, loss);
+  const forward = narrowProducts(nodes, new Set(wanted), writer);
+  return assembled(model, forward, writer, results, inference, loss);
 }
 
 function wantedValues(
@@ -249,7 +252,9 @@ class Contributions {
   total(name: string): string {
     const list = this.#lists.get(name)!;
     if (list.length > 1) {
-      const sum = this.#writer.emit(list.length === 2 ? 'Add' : 'Sum', list);
+      const sum =
+        joinedParts(list, this.#writer) ??
+        this.#writer.emit(list.length === 2 ? 'Add' : 'Sum', list);
       list.splice(0, list.length, sum);
     }
     return list[0]!;

@@ -70,7 +70,7 @@ export class GraphWriter implements GradientGraph {
     );
     const existing = opType.startsWith('Random') ? undefined : this.#made.get(key);
     if (existing !== undefined) return existing;
-    const name = this.#unique(opType);
+    const name = this.unique(opType);
     const names = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}_${i}`));
     const node = nodeProto(opType, name, inputs, names, attributes);
     this.nodes.push(node);
@@ -90,7 +90,7 @@ export class GraphWriter implements GradientGraph {
     const key = small ? `${value.type}[${value.shape}]${Array.from(value.bytes)}` : undefined;
     const existing = key === undefined ? undefined : this.#made.get(key);
     if (existing !== undefined) return existing[0]!;
-    const name = this.#unique('constant');
+    const name = this.unique('constant');
     this.initializers.push(tensorProto(name, value));
     this.#inference.addConstant(name, value);
     if (key !== undefined) this.#made.set(key, [name]);
@@ -297,7 +297,8 @@ export class GraphWriter implements GradientGraph {
     return (value.type === 'float32' || value.type === 'float64') && values(value)[0] === wanted;
   }
 
-  #unique(opType: string): string {
+  /** A name that no other value of the graph has. */
+  unique(opType: string): string {
     for (;;) {
       const name = `${this.#prefix}/${opType}_${this.#count++}`;
       if (this.#taken.has(name)) continue;
