@@ -372,10 +372,10 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
 
   it('finds every route that it links to, and scales every curve into its frame', async () => {
     await open('#/');
-    const texts = fc.sample(fc.string({ unit: 'binary', minLength: 1 }), 300);
+    const texts = fc.sample(fc.string({ unit: 'binary', minLength: 1 }), 100);
     const values = fc.sample(
       fc.array(fc.double({ min: -1e12, max: 1e12, noNaN: true }), { minLength: 1, maxLength: 9 }),
-      300,
+      200,
     );
     const wrong = await page.evaluate(`(async () => {
       const { linkTo, routeOf } = await import('/console/router.js');

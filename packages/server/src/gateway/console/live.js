@@ -3,23 +3,20 @@ import { follow } from './feed.js';
 
 /**
  * Loads at once, when poked, and every `everyMs`; never twice at a time, never in a tab that nobody
- * sees, and after a load that took long not before ten times as long has passed.
- * @returns what pokes it.
+ * sees, and after a load that took long not before three times as long has passed.
+ * @returns what pokes it; `true`: a person has done something and wants to see it without a rest.
  */
 export function keepFresh(load, { everyMs, gapMs = 1000, signal, failed }) {
   let timer;
-  let busy = false;
+  let state = 'idle';
   let wanted = false;
 
   async function run() {
-    if (signal.aborted || busy) return;
+    if (signal.aborted || state !== 'idle') return;
     clearTimeout(timer);
-    if (document.hidden) {
-      wanted = true;
-      return;
-    }
-    busy = true;
-    wanted = false;
+    wanted = document.hidden;
+    if (wanted) return;
+    state = 'loading';
     const begun = performance.now();
     try {
       await load();
@@ -27,9 +24,10 @@ export function keepFresh(load, { everyMs, gapMs = 1000, signal, failed }) {
     } catch (error) {
       if (!signal.aborted) failed(error);
     }
-    const rest = Math.max(gapMs, 10 * (performance.now() - begun));
+    state = 'resting';
+    const rest = Math.max(gapMs, 3 * (performance.now() - begun));
     timer = setTimeout(() => {
-      busy = false;
+      state = 'idle';
       if (wanted) void run();
       else timer = setTimeout(run, Math.max(everyMs - rest, 0));
     }, rest);
@@ -38,8 +36,9 @@ export function keepFresh(load, { everyMs, gapMs = 1000, signal, failed }) {
   document.addEventListener('visibilitychange', () => wanted && void run(), { signal });
   signal.addEventListener('abort', () => clearTimeout(timer));
   void run();
-  return () => {
+  return (now = false) => {
     wanted = true;
+    if (now && state === 'resting') state = 'idle';
     void run();
   };
 }

@@ -80,7 +80,7 @@ export function showJob(root, { parts: [id] }, signal) {
     });
     if (reason === undefined) return;
     await send('POST', `${path}/cancel`, { reason: reason || 'asked for in the console' });
-    poke();
+    poke(true);
   }
 
   async function revive({ name }) {
@@ -89,7 +89,7 @@ export function showJob(root, { parts: [id] }, signal) {
       return;
     }
     await send('POST', `${path}/revive`);
-    poke();
+    poke(true);
   }
 
   function read(attempt, job, chosen = false) {

@@ -81,7 +81,7 @@ export function showJobs(root, route, signal) {
 
   function older() {
     limit = Math.min(limit + 2 * PAGE, MOST);
-    poke();
+    poke(true);
   }
 
   async function load() {
@@ -151,7 +151,7 @@ export function showJobs(root, route, signal) {
   return (next) => {
     setQuery(next.query);
     limit = PAGE;
-    poke();
+    poke(true);
   };
 }
 

@@ -119,7 +119,7 @@ export function showQueues(root, _route, signal) {
       if ((await confirmed({ title, text, action })) === undefined) return;
     }
     await send('PUT', `/api/v1/queues/${encodeURIComponent(queue)}/mode`, { mode });
-    poke();
+    poke(true);
   }
 
   const poke = keepFresh(load, { everyMs: 10_000, gapMs: 1000, signal, failed: problem.show });

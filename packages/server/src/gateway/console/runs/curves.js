@@ -115,7 +115,9 @@ function legend(lines) {
 export function niceScale(values) {
   const low = Math.min(...values);
   const high = Math.max(...values);
-  const span = high - low || Math.abs(high) || 1;
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  // A difference that is too small to be drawn is none.
+  const span = Math.max(high - low, size * 1e-9, 1e-200);
   const rough = span / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough);
