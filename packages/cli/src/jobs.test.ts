@@ -38,6 +38,15 @@ describe('skein run', () => {
     expect(readFileSync(join(node.folder, 'sorted.csv'), 'utf8')).toBe('a\nb\n');
   });
 
+  it('does not take what it is to write along from the last time', async () => {
+    for (const text of ['first', 'second']) {
+      const command = ['sh', '-c', `echo ${text} > "$1"`, 'sh', 'written.txt'];
+      const { code } = await node.run('run', ...TRUSTED, '--output=written.txt', '--', ...command);
+      expect(code).toBe(0);
+    }
+    expect(readFileSync(join(node.folder, 'written.txt'), 'utf8')).toBe('second\n');
+  });
+
   it('exits with 1 and says why when the command fails, and does not try it again unasked', async () => {
     const { code, stdout } = await node.run('run', '--json', ...TRUSTED, 'sh', '-c', 'exit 7');
     expect(code).toBe(1);

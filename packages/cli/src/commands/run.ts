@@ -77,7 +77,12 @@ export const run = defineCommand({
     ...connectionOptions,
   },
   async run(context, { command, ...options }): Promise<RunOutcome> {
-    const files = await findInputs(context.cwd, options.input, command, !options.noGuess);
+    const files = await findInputs(
+      context.cwd,
+      options.input,
+      command,
+      !options.noGuess && { without: options.output },
+    );
     const connection = await connectOrStart(context, options, !options.detach);
     let running: JobView | undefined;
     context.onInterrupt(async () => {

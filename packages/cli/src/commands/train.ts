@@ -13,6 +13,8 @@ import { formatBytes, formatDuration } from '../output/units.ts';
 import { tryLines } from '../sample-request.ts';
 import { lineageMetadata, recordVersion } from '../train/deploy-run.ts';
 import { findRun } from '../train/find-run.ts';
+import { followRun } from '../train/follow.ts';
+import { gangOf } from '../train/group.ts';
 import { flagsOf, trainingOptions } from '../train/options.ts';
 import { originOf } from '../train/origin.ts';
 import { resumeRun, startRun, type TrainingOutcome } from '../train/training-run.ts';
@@ -28,6 +30,13 @@ export interface Trained {
   readonly try: readonly string[];
 }
 
+/** What there is to say of a member of a gang that is not its leader. */
+interface Followed {
+  readonly rank: number;
+  readonly size: number;
+  readonly tookMs: number;
+}
+
 export const train = defineCommand({
   name: 'train',
   summary: 'Train an ONNX model, or a network that is built, on rows of a file.',
@@ -41,6 +50,10 @@ export const train = defineCommand({
     {
       command: "skein train model.onnx --data images/ --freeze '^features' --lr 1e-4",
       does: 'Train the last layers of a model on folders of images',
+    },
+    {
+      command: 'skein train --model cnn:16,32 --data images/ --workers 4',
+      does: 'Share every batch among four threads',
     },
     { command: 'skein train --resume last', does: 'Go on with a run that was stopped' },
   ],
@@ -69,10 +82,20 @@ export const train = defineCommand({
   async run(
     context,
     { file, config, resume, name, out, deploy, server, key, folder, ...choices },
-  ): Promise<Trained> {
+  ): Promise<Trained | Followed> {
     const began = performance.now();
     const options: ConnectionChoice = { server, key, data: folder };
     const flags = flagsOf(choices, file, name);
+    const gang = await gangOf(context.env);
+    if (gang !== undefined && gang.rank > 0) {
+      if (resume !== undefined) {
+        throw usageError(
+          '--resume is for rank 0, which keeps the run; give the other ranks what it was started with.',
+        );
+      }
+      await followRun(context, gang, await originOf(context.cwd, flags, config));
+      return { rank: gang.rank, size: gang.size, tookMs: performance.now() - began };
+    }
     // A node that is not there is better missed now than after hours of training.
     if (deploy !== undefined) await (await connect(context, options)).client.getNode();
     const work =
@@ -91,7 +114,12 @@ export const train = defineCommand({
     }
     return { ...done, ...(await served(context, options, outcome, deploy)) };
   },
-  render({ run, model, tookMs, deployment, try: lines }, style) {
+  render(outcome, style) {
+    if ('rank' in outcome) {
+      const { rank, size } = outcome;
+      return `${style.green('✓')} rank ${rank} of ${size} has done its part ${style.dim(`(${formatDuration(outcome.tookMs)})`)}`;
+    }
+    const { run, model, tookMs, deployment, try: lines } = outcome;
     const { result, steps } = run;
     const best = result?.bestEpoch === undefined ? '' : `, best in epoch ${result.bestEpoch}`;
     const fields: [string, string][] = [

@@ -29,21 +29,23 @@ interface FoundFile {
 
 /**
  * The files that are named, and with `guess` those words of the command line that name a file below
- * the working directory: `python3 clean.py data.csv` brings both of its files.
+ * the working directory: `python3 clean.py data.csv` brings both of its files. What is to be written
+ * is not read, even if it is there from the last time.
  */
 export async function findInputs(
   cwd: string,
   named: readonly string[],
   argv: readonly string[],
-  guess: boolean,
+  guess: { readonly without: readonly string[] } | false,
 ): Promise<readonly FoundFile[]> {
   const found = new Map<string, FoundFile>();
   for (const name of named) {
     for (const file of await filesAt(cwd, name)) found.set(file.path, file);
   }
-  for (const word of guess ? argv : []) {
+  const outputs = new Set(guess === false ? [] : guess.without.map((name) => pathBelow(cwd, name)));
+  for (const word of guess === false ? [] : argv) {
     const path = pathBelow(cwd, word);
-    if (path === undefined || isAbsolute(word) || found.has(path)) continue;
+    if (path === undefined || isAbsolute(word) || found.has(path) || outputs.has(path)) continue;
     const file = join(cwd, path);
     const info = await stat(file).catch(() => undefined);
     if (info?.isFile() === true) found.set(path, { path, file, sizeBytes: info.size });

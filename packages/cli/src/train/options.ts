@@ -68,6 +68,16 @@ export const trainingOptions = {
   earlyStopping: integer('EPOCHS', 'Stop after so many without improvement.', COUNT),
   checkpointEvery: integer('STEPS', 'Steps between checkpoints; default: one each epoch.', COUNT),
   threads: integer('N', 'Threads that one operator may use; default: 1.', { min: 1, max: 256 }),
+  workers: integer(
+    'N',
+    'Threads that share every batch; default: 1. A gang has its RANK instead.',
+    {
+      min: 1,
+      max: 256,
+    },
+  ),
+  localSteps: integer('H', 'Steps each worker takes by itself between exchanges (DiLoCo).', COUNT),
+  compress: text('FORM', 'What workers exchange: 8-bit, or top-k:0.01; the rest is sent later.'),
 };
 
 export type TrainingChoice = {

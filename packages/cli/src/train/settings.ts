@@ -33,6 +33,7 @@ const DEFAULTS = {
   batch: 32,
   seed: 42,
   threads: 1,
+  workers: 1,
 } as const;
 
 type Defaulted = keyof typeof DEFAULTS;

@@ -30,6 +30,7 @@ import type { Context } from '../command.ts';
 import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { digestOfBytes } from './digest.ts';
 import { explained, explaining } from './failure.ts';
+import { inCompany } from './group.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
@@ -168,30 +169,33 @@ async function trainOn(
     await journal.update({ epochs: recorded, steps });
   };
   try {
-    const trained = await trainTask(prepared.start, prepared.problem, {
-      backend: nativeBackend,
-      threads: settings.threads,
-      training: prepared.training,
-      ...(prepared.validation === undefined ? {} : { validation: prepared.validation }),
-      batch: settings.batch,
-      optimiser: optimiserOf(settings),
-      schedule: scheduleOf(settings, plannedSteps(prepared, settings)),
-      ...(settings.clipNorm === undefined ? {} : { clip: { norm: settings.clipNorm } }),
-      ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
-      epochs: settings.epochs,
-      seed: settings.seed,
-      ...(settings.earlyStopping === undefined ? {} : { patience: settings.earlyStopping }),
-      ...(settings.checkpointEvery === undefined
-        ? {}
-        : { checkpointEvery: settings.checkpointEvery }),
-      checkpoints: fileStore(folder.file(CHECKPOINT)),
-      onProgress(progress) {
-        last = progress;
-        notes.step(progress);
-      },
-      onEpoch,
-      signal: context.signal,
-    });
+    const trained = await inCompany(context, prepared, settings, (group) =>
+      trainTask(prepared.start, prepared.problem, {
+        ...(group === undefined ? {} : { group }),
+        backend: nativeBackend,
+        threads: settings.threads,
+        training: prepared.training,
+        ...(prepared.validation === undefined ? {} : { validation: prepared.validation }),
+        batch: settings.batch,
+        optimiser: optimiserOf(settings),
+        schedule: scheduleOf(settings, plannedSteps(prepared, settings)),
+        ...(settings.clipNorm === undefined ? {} : { clip: { norm: settings.clipNorm } }),
+        ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
+        epochs: settings.epochs,
+        seed: settings.seed,
+        ...(settings.earlyStopping === undefined ? {} : { patience: settings.earlyStopping }),
+        ...(settings.checkpointEvery === undefined
+          ? {}
+          : { checkpointEvery: settings.checkpointEvery }),
+        checkpoints: fileStore(folder.file(CHECKPOINT)),
+        onProgress(progress) {
+          last = progress;
+          notes.step(progress);
+        },
+        onEpoch,
+        signal: context.signal,
+      }),
+    );
     return await conclude(trained, prepared, folder, journal);
   } catch (error) {
     throw await recordFailure(error, folder, journal);
