@@ -22,6 +22,8 @@ export function checkSpecs(specs: readonly (JobSpec & { readonly id?: string })[
       refuse(`Job "${name}" has retry.maxAttempts ${retry.maxAttempts}; it must be at least 1.`);
     }
     if (!Number.isFinite(spec.priority)) refuse(`Job "${name}" has priority ${spec.priority}.`);
+    const label = spec.requires.find((each) => each.includes(','));
+    if (label !== undefined) refuse(`Job "${name}" requires "${label}": a label has no comma.`);
     if (gang && !(gang.rank >= 0 && gang.rank < gang.size)) {
       refuse(`Job "${name}" has rank ${gang.rank} in a gang of ${gang.size}.`);
     }

@@ -179,6 +179,10 @@ describe.each(BACKENDS)('a store of jobs in $name', ({ skip, ...backend }) => {
       );
     });
 
+    it('refuses a label with a comma, which no worker could offer', async () => {
+      await expect(enqueueOne(store, { requires: ['gpu', 'a,b'] })).rejects.toThrow(/"a,b"/);
+    });
+
     it('holds a tenant to what it may have queued, and counts what waits for anything', async () => {
       await store.putTenant({ tenant: 't', weight: 1, maxQueued: 2 });
       await enqueueOne(store, { notBefore: now + 1e6 });
@@ -399,6 +403,9 @@ describe.each(BACKENDS)('a store of jobs in $name', ({ skip, ...backend }) => {
         });
       }
       expect(await told.promise).toEqual({ token, state: 'cancel' });
+      // Whoever missed the news hears it with the next renewal, and nobody else does.
+      expect(await store.renew('w', [token], 1000)).toEqual([{ token, state: 'cancel' }]);
+      expect(await store.renew('other', [token], 1000)).toEqual([{ token, state: 'lost' }]);
       expect(await store.finish(token, success())).toBeUndefined();
       expect(await store.cancel(running, 'twice')).toMatchObject({ message: 'by hand' });
       expect(await store.cancel('nobody', '')).toBeUndefined();
@@ -888,6 +895,20 @@ describe.each(BACKENDS)('a store of jobs in $name', ({ skip, ...backend }) => {
         if (sequence === 6) stop.abort();
       }
       expect(rest).toEqual([5, 6]);
+    });
+
+    it('tells the events of a large call, also from the middle of it', async () => {
+      const jobs = await store.enqueue(Array.from({ length: 1200 }, () => job()));
+      const heard: JobEvent[] = [];
+      const stop = new AbortController();
+      for await (const event of store.events({ after: 700 }, stop.signal)) {
+        heard.push(event);
+        if (event.sequence === 1200) stop.abort();
+      }
+      expect(heard.map(({ sequence }) => sequence)).toEqual(
+        Array.from({ length: 500 }, (_, index) => 701 + index),
+      );
+      expect(heard.map((event) => event.job)).toEqual(jobs.slice(700).map(({ id }) => id));
     });
   });
 

@@ -39,6 +39,8 @@ class Model {
   now = START;
   readonly jobs = new Map<string, ModelJob>();
   readonly tokens: number[] = [];
+  /** Tokens of attempts that somebody else ended: whose they were. */
+  readonly cancelled = new Map<number, { id: string; worker: string }>();
   readonly limits = new Map<string, number>();
   readonly modes = new Map<string, string>();
   made = 0;
@@ -100,6 +102,9 @@ class Model {
   }
 
   end(each: ModelJob, state: JobState, cause?: string): void {
+    if (each.token !== undefined && (cause === 'cancelled' || cause === 'deadline')) {
+      this.cancelled.set(each.token, { id: each.id, worker: each.worker });
+    }
     each.state = state;
     each.cause = cause;
     each.token = undefined;
@@ -325,7 +330,9 @@ const renew = fc
       const each = model.byToken(token);
       const [news] = await store.renew(worker, [token], LEASE_MS);
       const kept = each?.worker === worker;
-      assert.equal(news?.state, kept ? 'kept' : 'lost');
+      const cancelled = model.cancelled.get(token);
+      const stopped = cancelled?.worker === worker && model.jobs.has(cancelled.id);
+      assert.equal(news?.state, kept ? 'kept' : stopped ? 'cancel' : 'lost');
       if (kept && each) each.leaseUntil = model.now + LEASE_MS;
     }),
   );

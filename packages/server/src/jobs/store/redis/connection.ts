@@ -64,6 +64,7 @@ export function connect(url: string, prefix: string): Connection {
     return redis;
   };
   const redis = open({ commandTimeout: ANSWER_MS });
+  const ready = readiness(redis);
   const others: Redis[] = [];
   let waiting: Waiting[] = [];
   let closed = false;
@@ -119,7 +120,7 @@ export function connect(url: string, prefix: string): Connection {
     for (let tries = 0; ; tries += 1) {
       if (closed) throw new Error('The store of jobs has been closed.');
       try {
-        await ready(redis, until);
+        await ready(until);
         return await send(name, args(tries > 0), bytes);
       } catch (error) {
         if (isReply(error) && error.message.includes('Function not found')) {
@@ -168,21 +169,28 @@ function where(url: string): string {
   }
 }
 
-/** Resolves when the connection can be used; rejects at the time given. */
-function ready(redis: Redis, until: number): Promise<void> {
-  if (redis.status === 'ready') return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const done = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(
-      () => {
-        redis.off('ready', done);
-        reject(new Error('There is no connection.'));
-      },
-      Math.max(0, until - Date.now()),
-    );
-    redis.once('ready', done);
+/** Resolves when the connection can be used; rejects at the time given. Any number may wait. */
+function readiness(redis: Redis): (until: number) => Promise<void> {
+  const waiting = new Set<() => void>();
+  redis.on('ready', () => {
+    for (const done of waiting) done();
+    waiting.clear();
   });
+  return (until) => {
+    if (redis.status === 'ready') return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(
+        () => {
+          waiting.delete(done);
+          reject(new Error('There is no connection.'));
+        },
+        Math.max(0, until - Date.now()),
+      );
+      waiting.add(done);
+    });
+  };
 }

@@ -1,10 +1,10 @@
 /** Placing gangs: places are reserved offer by offer, and once all are there the gang starts. */
-import type { Claim } from '../../contract.ts';
 import { ASSEMBLY_MS } from '../bounds.ts';
 import { openAttempt } from './attempt.ts';
 import { fits, hasLabels, occupy, type Room } from './room.ts';
 import { gangById, membersOf, memberLeftReady, type GangRow } from './gang.ts';
-import { jobOf, rowBySeq, specOf, type JobRow } from './job-row.ts';
+import { rowBySeq, specOf, viewOf, type JobRow } from './job-row.ts';
+import type { ClaimView } from './job-view.ts';
 import type { Turn } from './turn.ts';
 
 /** Members that started on this worker by another worker's offer, and that it has not fetched yet. */
@@ -24,10 +24,10 @@ export function deliverPlaced(turn: Turn, room: Room): void {
   }
 }
 
-function memberClaim(turn: Turn, row: JobRow, token: number): Claim {
+function memberClaim(turn: Turn, row: JobRow, token: number): ClaimView {
   const { host, port } = gangById(turn, row.gang ?? 0);
   return {
-    job: jobOf(turn.sql, row),
+    job: viewOf(turn.sql, row),
     token,
     attempt: row.attempts,
     ...(host !== null && port !== null ? { master: { host, port } } : {}),

@@ -2,19 +2,20 @@
  * Gives a worker what fits its offer: first the gang members that were placed on it, then places
  * for gangs that are being assembled, then jobs, tenant by tenant in the order of fair share.
  */
-import type { Claim, WorkerOffer } from '../../contract.ts';
+import type { WorkerOffer } from '../../contract.ts';
 import { LOOK_AHEAD } from '../bounds.ts';
 import { charge, compareShares, type Resources, type TenantShare } from '../fair-share.ts';
 import { millicores } from '../lane.ts';
 import { beginAssembly, deliverPlaced, growAssemblies, keepReservations } from './assembly.ts';
 import { openAttempt } from './attempt.ts';
-import { jobOf, type JobRow } from './job-row.ts';
+import { viewOf, type JobRow } from './job-row.ts';
+import type { ClaimView } from './job-view.ts';
 import { fits, hasLabels, occupy, type Room } from './room.ts';
 import { takeCached } from './transition.ts';
 import type { Turn } from './turn.ts';
 import { fleetTotal, seen } from './worker-list.ts';
 
-export function claim(turn: Turn, offer: WorkerOffer): Claim[] {
+export function claim(turn: Turn, offer: WorkerOffer): ClaimView[] {
   if (!seen(turn, offer.worker)) return [];
   const room: Room = {
     offer,
@@ -163,7 +164,7 @@ function startNext(turn: Turn, room: Room, contender: Contender): Started | unde
     leaseMs: room.offer.leaseMs,
     delivered: true,
   });
-  room.claims.push({ job: jobOf(turn.sql, row), token, attempt: row.attempts });
+  room.claims.push({ job: viewOf(turn.sql, row), token, attempt: row.attempts });
   return { millicores: row.millicores, memoryBytes: row.memory_bytes, jobs: 1 };
 }
 

@@ -14,8 +14,8 @@ import type { Turn } from './turn.ts';
 type Given = JobSpec & { readonly id?: string };
 
 /**
- * @returns in the order of the specs the new rows that are as they will be, and the ids of jobs that
- * are older or have consequences yet to come.
+ * @returns in the order of the specs the new rows that are as they will be, with specs as they were
+ * given, and the ids of jobs that are older or have consequences yet to come.
  */
 export function enqueue(turn: Turn, specs: readonly Given[]): (JobRow | string)[] {
   checkSpecs(specs);
@@ -50,7 +50,7 @@ export function enqueue(turn: Turn, specs: readonly Given[]): (JobRow | string)[
   const made = new Map<string, JobRow>();
   for (const { id, spec } of accepted) {
     const row = insert(turn, id, spec, batch);
-    if (row.state === 'ready') made.set(id, row);
+    if (row.state === 'ready' && spec.parents.length === 0) made.set(id, row);
   }
   return ids.map((id = '') => made.get(id) ?? id);
 }
@@ -206,6 +206,7 @@ function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>)
     gang,
     gang_rank: spec.gang?.rank ?? null,
     enqueued_at: now,
+    retention_ms: spec.retentionMs,
     state: simple ? 'ready' : 'blocked',
     cause: null,
     message: null,

@@ -1,5 +1,6 @@
 /** A job as its row, and as others see it. */
 import type { Attempt, Cause, Job, JobSpec, JobState } from '../../contract.ts';
+import type { JobView } from './job-view.ts';
 import type { Sql } from './sql.ts';
 
 export interface JobRow {
@@ -18,6 +19,7 @@ export interface JobRow {
   readonly gang: number | null;
   readonly gang_rank: number | null;
   readonly enqueued_at: number;
+  readonly retention_ms: number;
   state: JobState;
   cause: Cause | null;
   message: string | null;
@@ -119,6 +121,7 @@ const INSERTED = [
   'gang',
   'gang_rank',
   'enqueued_at',
+  'retention_ms',
   'state',
   'ready_at',
   'waits_for',
@@ -211,9 +214,9 @@ function attemptsOf(sql: Sql, row: JobRow): Attempt[] {
     .map(attemptOf);
 }
 
-export function jobOf(sql: Sql, row: JobRow): Job {
+export function viewOf(sql: Sql, row: JobRow): JobView {
   return {
-    ...specOf(row),
+    spec: row.spec,
     id: row.id,
     state: row.state,
     enqueuedAt: row.enqueued_at,

@@ -30,8 +30,9 @@ export function renew(
     );
     if (kept) return { token, state: kept.signal ?? 'kept' };
     const cancelled = turn.sql.get(
-      "SELECT 1 FROM attempts WHERE token = ? AND signal = 'cancel'",
+      "SELECT 1 FROM attempts WHERE token = ? AND worker = ? AND signal = 'cancel'",
       token,
+      worker,
     );
     return { token, state: cancelled ? 'cancel' : 'lost' };
   });

@@ -10,7 +10,7 @@ import { claim } from './claim.ts';
 import { enqueue } from './enqueue.ts';
 import { eventsAfter, lastSequence, type EventFilter } from './event-log.ts';
 import { cancel, preempt, revive } from './intervention.ts';
-import { jobOf, rowById, type JobRow } from './job-row.ts';
+import { rowById, viewOf, type JobRow } from './job-row.ts';
 import { appendLog, finish, progress, renew, saveCheckpoint } from './lease.ts';
 import { MIGRATIONS } from './migrations.ts';
 import {
@@ -35,15 +35,19 @@ const shown =
   ) =>
   (turn: Turn, ...args: Args) => {
     const row = complete(turn, () => transition(turn, ...args));
-    return row && jobOf(turn.sql, rowById(turn.sql, row.id) ?? row);
+    return row && viewOf(turn.sql, rowById(turn.sql, row.id) ?? row);
   };
 
 const METHODS = {
   enqueue: (turn: Turn, specs: Parameters<typeof enqueue>[1]) =>
     complete(turn, () => enqueue(turn, specs)).map((made) => {
-      const row = typeof made === 'string' ? rowById(turn.sql, made) : made;
+      if (typeof made !== 'string') {
+        const { spec: _, ...view } = viewOf(turn.sql, made);
+        return view;
+      }
+      const row = rowById(turn.sql, made);
       if (!row) throw new Error('A job that was just accepted is missing.');
-      return jobOf(turn.sql, row);
+      return viewOf(turn.sql, row);
     }),
   claim,
   renew,
@@ -52,8 +56,8 @@ const METHODS = {
   saveCheckpoint,
   finish(turn: Turn, token: number, outcome: Outcome) {
     const row = complete(turn, () => finish(turn, token, outcome));
-    if (row?.gang === null) return jobOf(turn.sql, row);
-    return row && jobOf(turn.sql, rowById(turn.sql, row.id) ?? row);
+    if (row?.gang === null) return viewOf(turn.sql, row);
+    return row && viewOf(turn.sql, rowById(turn.sql, row.id) ?? row);
   },
   cancel: shown(cancel),
   preempt: shown(preempt),

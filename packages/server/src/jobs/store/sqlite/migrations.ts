@@ -26,6 +26,7 @@ export const MIGRATIONS: readonly string[] = [
     cause TEXT,
     message TEXT,
     enqueued_at INTEGER NOT NULL,
+    retention_ms INTEGER NOT NULL,
     ready_at INTEGER,
     started_at INTEGER,
     ended_at INTEGER,

@@ -1,13 +1,14 @@
 /** What is left of a worker's offer while it is being filled. */
-import type { Claim, WorkerOffer } from '../../contract.ts';
+import type { WorkerOffer } from '../../contract.ts';
 import type { JobRow } from './job-row.ts';
+import type { ClaimView } from './job-view.ts';
 
 export interface Room {
   readonly offer: WorkerOffer;
   millicores: number;
   memoryBytes: number;
   places: number;
-  readonly claims: Claim[];
+  readonly claims: ClaimView[];
 }
 
 export const fits = (room: Room, needs: Pick<JobRow, 'millicores' | 'memory_bytes'>): boolean =>

@@ -9,22 +9,19 @@
 import { listenersOf } from '../listeners.ts';
 import { wakes } from '../wake.ts';
 import type { JobEvent, JobStore, LeaseNews } from '../../contract.ts';
+import { jobOfView, type JobView } from './job-view.ts';
 import { startJobsThread } from './jobs-thread.ts';
 import type { Method } from './local-jobs.ts';
 
 /** Rows of events that one read brings; each has those of one transaction. */
 const EVENT_PAGE = 50;
 
+/** What goes over to the thread and back as it is. */
 const PLAIN = [
-  'enqueue',
   'renew',
   'progress',
   'appendLog',
   'saveCheckpoint',
-  'finish',
-  'cancel',
-  'preempt',
-  'revive',
   'setQueueMode',
   'putTenant',
   'putSchedule',
@@ -33,8 +30,6 @@ const PLAIN = [
   'tick',
   'registerWorker',
   'workers',
-  'job',
-  'jobs',
   'queues',
   'tenants',
   'log',
@@ -65,6 +60,8 @@ export async function openSqliteJobs(
     ]),
   ) as unknown as Pick<JobStore, (typeof PLAIN)[number]>;
 
+  const job = (view: JobView | undefined) => view && jobOfView(view);
+
   async function* events(
     { after, ...filter }: Parameters<JobStore['events']>[0],
     signal: AbortSignal,
@@ -81,9 +78,23 @@ export async function openSqliteJobs(
 
   return {
     ...plain,
-    claim(offer) {
+    async enqueue(specs) {
+      const views = await thread.call('enqueue', specs);
+      return views.map((view, index) => jobOfView(view, specs[index]));
+    },
+    async claim(offer) {
       wake.looked(offer.worker, offer.queues);
-      return thread.call('claim', offer);
+      const claims = await thread.call('claim', offer);
+      return claims.map((claim) => ({ ...claim, job: jobOfView(claim.job) }));
+    },
+    finish: async (token, outcome) => job(await thread.call('finish', token, outcome)),
+    cancel: async (id, reason) => job(await thread.call('cancel', id, reason)),
+    preempt: async (id) => job(await thread.call('preempt', id)),
+    revive: async (id) => job(await thread.call('revive', id)),
+    job: async (id) => job(await thread.call('job', id)),
+    async jobs(filter) {
+      const { jobs, next } = await thread.call('jobs', filter);
+      return { jobs: jobs.map((view) => jobOfView(view)), ...(next === undefined ? {} : { next }) };
     },
     waitForWork: (queues, waitMs, signal, worker) => wake.wait(worker, queues, waitMs, signal),
     async onNews(worker, listener) {

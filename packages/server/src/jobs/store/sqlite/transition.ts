@@ -3,7 +3,7 @@ import type { Cause } from '../../contract.ts';
 import { laneRank } from '../lane.ts';
 import { closeAttempt } from './attempt.ts';
 import { memberBecameReady, memberLeftReady } from './gang.ts';
-import { hasEnded, rowBySeq, saveRow, saveSucceeded, specOf, type JobRow } from './job-row.ts';
+import { hasEnded, rowBySeq, saveRow, saveSucceeded, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import type { Turn } from './turn.ts';
 
@@ -48,7 +48,7 @@ export function end(
   row.cause = cause;
   row.message = message;
   row.ended_at = now;
-  row.expires_at = now + specOf(row).retentionMs;
+  row.expires_at = now + row.retention_ms;
   row.wait_until = null;
   row.deadline = null;
   row.rank = null;

@@ -1,17 +1,21 @@
 /** What people see: jobs, queues, logs. */
 import { SkeinError } from '@skein/api/errors';
-import type { Job, JobFilter, JobState, QueueView } from '../../contract.ts';
-import { jobOf, rowById, type JobRow } from './job-row.ts';
+import type { JobFilter, JobState, QueueView } from '../../contract.ts';
+import { rowById, viewOf, type JobRow } from './job-row.ts';
+import type { JobView } from './job-view.ts';
 import { logSize } from './lease.ts';
 import type { Turn } from './turn.ts';
 
-export function job({ sql }: Turn, id: string): Job | undefined {
+export function job({ sql }: Turn, id: string): JobView | undefined {
   const row = rowById(sql, id);
-  return row && jobOf(sql, row);
+  return row && viewOf(sql, row);
 }
 
 /** Newest first. @throws SkeinError REQUEST_INVALID when `after` is not from a page. */
-export function jobs({ sql }: Turn, filter: JobFilter): { jobs: Job[]; next?: string | undefined } {
+export function jobs(
+  { sql }: Turn,
+  filter: JobFilter,
+): { jobs: JobView[]; next?: string | undefined } {
   const wanted: [string, string | number][] = [];
   if (filter.group !== undefined) wanted.push(['grp = ?', filter.group]);
   if (filter.queue !== undefined) wanted.push(['queue = ?', filter.queue]);
@@ -32,7 +36,7 @@ export function jobs({ sql }: Turn, filter: JobFilter): { jobs: Job[]; next?: st
   );
   const page = rows.slice(0, filter.limit);
   return {
-    jobs: page.map((row) => jobOf(sql, row)),
+    jobs: page.map((row) => viewOf(sql, row)),
     ...(rows.length > filter.limit ? { next: String(page.at(-1)?.seq) } : {}),
   };
 }

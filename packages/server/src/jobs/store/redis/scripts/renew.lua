@@ -12,7 +12,7 @@ for index, token in ipairs(tokens) do
     if job.dur ~= ARGV[4] then set(job, 'dur', ARGV[4]) end
     told[index] = job.sig or 'kept'
   else
-    told[index] = call('EXISTS', P .. 'cancelled:' .. token) == 1 and 'cancel' or 'lost'
+    told[index] = call('GET', P .. 'cancelled:' .. token) == ARGV[3] and 'cancel' or 'lost'
   end
 end
 complete()

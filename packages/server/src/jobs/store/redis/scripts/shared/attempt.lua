@@ -22,7 +22,7 @@ local function closeAttempt(job, outcome, message, usage, tell)
   if tell then
     news[#news + 1] = { job.w, tonumber(token), tell }
     -- For a worker that misses the news and asks what became of its lease.
-    if tell == 'cancel' then call('SET', P .. 'cancelled:' .. token, 1, 'PX', CANCELLED_KEPT_MS) end
+    if tell == 'cancel' then call('SET', P .. 'cancelled:' .. token, job.w, 'PX', CANCELLED_KEPT_MS) end
   end
   clear(job, 'tok', 'w', 'dur', 'sig')
   -- A place became free of a tenant at its limit.
