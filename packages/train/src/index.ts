@@ -74,6 +74,7 @@ export {
 } from './trainer/evaluate.ts';
 export {
   train,
+  trainIn,
   type EpochReport,
   type Evaluation,
   type Progress,
@@ -90,9 +91,14 @@ export {
   type ScheduleName,
   type Training,
 } from './task/define-training.ts';
-export { problemOf, rowsFor, type Problem } from './task/problem.ts';
+export { MASK, problemOf, rowsFor, type Problem } from './task/problem.ts';
 export { metricsOf, taskReport, type TaskReport } from './task/report.ts';
 export type { TaskKind } from './task/task.ts';
-export { trainTask, type TrainedTask, type TrainTaskOptions } from './task/train-task.ts';
+export {
+  trainTask,
+  type TaskGroup,
+  type TrainedTask,
+  type TrainTaskOptions,
+} from './task/train-task.ts';
 export { rowsOf, type TrainingData } from './task/training-data.ts';
 export { Diverged, TrainError, type TrainErrorKind } from './train-error.ts';

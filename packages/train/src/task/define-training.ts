@@ -78,6 +78,12 @@ export interface Training {
   readonly checkpointEvery?: number;
   /** Threads that one operator may use; default 1. */
   readonly threads?: number;
+  /** Threads that train together, each on its part of every batch; default 1. */
+  readonly workers?: number;
+  /** Steps that each worker takes on its own between two exchanges, for slow links (DiLoCo); default: exchange every step. */
+  readonly localSteps?: number;
+  /** What workers leave out of an exchange, to be sent later: `8-bit`, or `top-k:0.01` for a hundredth. */
+  readonly compress?: string;
   /** What the run is called; default: after the model. */
   readonly name?: string;
 }

@@ -1,15 +1,17 @@
 /** Trains an assembled model on its problem: step, schedule, evaluation after each epoch, result. */
-import type { Model } from '@skein/onnx';
+import type { LossModel, Model } from '@skein/onnx';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Clipping } from '../optimisers/clip.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
 import type { Backend } from '../run/backend.ts';
 import type { Schedule } from '../schedules/schedule.ts';
+import { gradientStep, type GradientStep } from '../parallel/gradient-step.ts';
+import { openStep, type StepSession } from '../step/step-session.ts';
 import { withTrained } from '../step/trained-model.ts';
 import { trainingStep } from '../step/training-step.ts';
 import { openEvaluator } from '../trainer/evaluate.ts';
-import { train, type TrainOptions, type TrainResult } from '../trainer/trainer.ts';
+import { trainIn, type TrainOptions, type TrainResult } from '../trainer/trainer.ts';
 import { LABELS, MASK, type Problem } from './problem.ts';
 import { metricsOf, taskReport, type TaskReport } from './report.ts';
 
@@ -30,6 +32,14 @@ export interface TrainTaskOptions extends Pick<
   /** As the problem was made with. */
   readonly frozen?: RegExp;
   readonly checkpoints?: CheckpointStore;
+  /** Several ranks that take the steps together; default: this thread alone. */
+  readonly group?: TaskGroup;
+}
+
+export interface TaskGroup {
+  /** The loss of the part of a batch that one rank takes: of a problem for `rowsPerRank` rows. */
+  readonly graded: LossModel;
+  open(step: GradientStep): Promise<StepSession>;
 }
 
 export interface TrainedTask extends Pick<
@@ -54,14 +64,17 @@ export async function trainTask(
   options: TrainTaskOptions,
 ): Promise<TrainedTask> {
   const { backend, threads = 1, training, validation, batch, optimiser, clip, frozen } = options;
-  const { model, loss, seeds } = problem.graded;
-  const step = trainingStep(model, {
-    loss,
-    seeds,
+  const { group, ...others } = options;
+  const { model, ...loss } = group?.graded ?? problem.graded;
+  const how = {
+    ...loss,
     optimiser,
     ...(clip === undefined ? {} : { clip }),
     ...(frozen === undefined ? {} : { frozen }),
-  });
+  };
+  const step = group === undefined ? trainingStep(model, how) : gradientStep(model, how);
+  const open = () =>
+    'gradient' in step ? group!.open(step) : openStep(step, backend, { threads });
   const inputs = step.inputs
     .map(({ name }) => name)
     .filter((name) => name !== LABELS && name !== MASK);
@@ -78,8 +91,8 @@ export async function trainTask(
   const report = async (tensors: TrainResult['tensors']) =>
     taskReport(problem, validation!, await evaluator!.predict(tensors));
   try {
-    const result = await train(step, {
-      ...options,
+    const result = await trainIn(step, open, {
+      ...others,
       data: training,
       mask: MASK,
       ...(evaluator === undefined

@@ -19,8 +19,6 @@ import { orderOfEpoch } from './order.ts';
 
 export interface TrainOptions {
   readonly backend: Backend;
-  /** Opens what takes the steps, such as several workers; default: the step alone, on the backend. */
-  readonly open?: () => Promise<StepSession>;
   /** Threads that one operator may use; default 1. */
   readonly threads?: number;
   readonly data: Dataset;
@@ -105,9 +103,24 @@ const BEST = 'best/';
  *   of before it.
  * @throws TrainError `checkpoint` when the saved run is another one, `data` when rows and batches do not fit.
  */
-export async function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {
+export function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {
   const { backend, threads = 1 } = options;
-  const session = await (options.open?.() ?? openStep(step, backend, { threads }));
+  return trainIn(step, () => openStep(step, backend, { threads }), options);
+}
+
+/** What the loop must know of a step. */
+export type StepShape = Pick<TrainingStep, 'inputs' | 'parameters'>;
+
+/**
+ * The same, with steps that are taken elsewhere, such as on several ranks.
+ * @param open what takes the steps; it is closed at the end.
+ */
+export async function trainIn(
+  step: StepShape,
+  open: () => Promise<StepSession>,
+  options: TrainOptions,
+): Promise<TrainResult> {
+  const session = await open();
   try {
     return await run(step, session, options);
   } finally {
@@ -116,7 +129,7 @@ export async function train(step: TrainingStep, options: TrainOptions): Promise<
 }
 
 async function run(
-  step: TrainingStep,
+  step: StepShape,
   session: StepSession,
   options: TrainOptions,
 ): Promise<TrainResult> {

@@ -6,12 +6,10 @@
 import { Worker } from 'node:worker_threads';
 import { nativeBackend } from '../../run/native-backend.ts';
 import type { StepSession } from '../../step/step-session.ts';
-import { TrainError } from '../../train-error.ts';
-import { rowsPerRank } from '../batch-part.ts';
-import { RankLost } from '../collective.ts';
+import { RankLost, share } from '../collective.ts';
 import type { GradientStep } from '../gradient-step.ts';
 import { lead, type Dealing, type GroupOptions } from '../group.ts';
-import { rankPlan, trainedNumbers } from '../rank-plan.ts';
+import { planFor } from '../ranks.ts';
 import { sharedCollective, sharedMemory } from './shared-collective.ts';
 import { sharedDataset } from './shared-dataset.ts';
 import type { ThreadRank } from './thread-rank.ts';
@@ -36,19 +34,15 @@ export async function openThreads(
   step: GradientStep,
   options: ThreadsOptions,
 ): Promise<StepSession> {
-  const { workers: size, timeoutMs = PATIENCE_MS, data, batch, mask, seed, ...rest } = options;
-  requireRows(step, rowsPerRank(batch, size));
+  const { workers: size, timeoutMs = PATIENCE_MS, data, batch, mask, seed } = options;
+  // By name, because all of it is sent to threads.
+  const { threads: inner = 1, local, compression, checkpointEvery } = options;
+  const rest = { threads: inner, local, compression, checkpointEvery };
   const memory = sharedMemory(size);
   const dealing: Dealing = { data: sharedDataset(data), batch, mask, seed };
   const collective = sharedCollective(memory, { rank: 0, size, timeoutMs });
-  const planOf = (rank: number) => {
-    const length = trainedNumbers(step);
-    const [from, to] =
-      rest.local === undefined
-        ? sharedCollective(memory, { rank, size, timeoutMs }).part(length)
-        : [0, length];
-    return rankPlan(step, { part: to - from, rank, seed });
-  };
+  const planOf = (rank: number) =>
+    planFor({ rank, size, part: (length) => share(length, rank, size) }, step, dealing, rest);
   // The leader makes all memory, so it comes first.
   const session = await lead(collective, planOf(0), dealing, {
     ...rest,
@@ -100,16 +94,4 @@ function explained(error: unknown, reasons: ReadonlyMap<number, Error>): unknown
   const reason = reasons.get(error.rank);
   if (reason === undefined) return error;
   return new RankLost(error.rank, `has stopped: ${reason.message}`, { cause: reason });
-}
-
-export function requireRows({ inputs }: Pick<GradientStep, 'inputs'>, rows: number): void {
-  for (const { name, shape } of inputs) {
-    const found = shape[0];
-    if (typeof found === 'number' && found !== rows) {
-      throw new TrainError(
-        'model',
-        `Input '${name}' takes ${found} rows, but each worker is given ${rows} of a batch.`,
-      );
-    }
-  }
 }

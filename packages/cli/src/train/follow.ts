@@ -1,0 +1,22 @@
+/** `skein train` as a member of a gang that is not its leader: it computes, and keeps nothing. */
+import type { Context } from '../command.ts';
+import { explained } from './failure.ts';
+import { followGang, type Gang } from './group.ts';
+import { resolveOrigin, type Origin } from './origin.ts';
+import { prepare } from './prepare.ts';
+import { settingsOf } from './settings.ts';
+
+export async function followRun(
+  { notes }: Pick<Context, 'notes'>,
+  gang: Gang,
+  origin: Origin,
+): Promise<void> {
+  try {
+    notes.progress('Reading data and model …');
+    const resolved = await resolveOrigin(origin);
+    const settings = settingsOf(resolved.training);
+    await followGang(notes, gang, await prepare(resolved, settings), settings);
+  } catch (error) {
+    throw explained(error);
+  }
+}

@@ -1,0 +1,61 @@
+/** One process as a rank: leading or following in a collective that has met. */
+import type { StepSession } from '../step/step-session.ts';
+import { TrainError } from '../train-error.ts';
+import { rowsPerRank } from './batch-part.ts';
+import type { Collective } from './collective.ts';
+import type { GradientStep } from './gradient-step.ts';
+import { follow, lead, type Dealing, type GroupOptions } from './group.ts';
+import { rankPlan, trainedNumbers, type RankPlan } from './rank-plan.ts';
+
+export interface RankOptions extends Dealing, GroupOptions {}
+
+/**
+ * Opens the step session of rank 0, for `train`; its `close` ends the work of all.
+ *
+ * @param step made of a model for `rowsPerRank(batch, collective.size)` rows.
+ * @throws TrainError `model` when it is for another number of rows, `data` when rows do not come out even.
+ */
+export function leadRanks(
+  collective: Collective,
+  step: GradientStep,
+  { data, batch, mask, seed, ...options }: RankOptions,
+): Promise<StepSession> {
+  const dealing: Dealing = { data, batch, mask, seed };
+  const plan = planFor(collective, step, dealing, options);
+  return lead(collective, plan, dealing, { ...options, initial: step.initial });
+}
+
+/** Works as any other rank until the leader stops. @throws RankLost when a rank is gone. */
+export function followRanks(
+  collective: Collective,
+  step: GradientStep,
+  { data, batch, mask, seed, ...options }: RankOptions,
+): Promise<void> {
+  const dealing: Dealing = { data, batch, mask, seed };
+  return follow(collective, planFor(collective, step, dealing, options), dealing, options);
+}
+
+/** @throws TrainError as `leadRanks` does. */
+export function planFor(
+  { rank, size, part }: Pick<Collective, 'rank' | 'size' | 'part'>,
+  step: GradientStep,
+  { batch, seed }: Pick<Dealing, 'batch' | 'seed'>,
+  { local }: Pick<GroupOptions, 'local'>,
+): RankPlan {
+  requireRows(step, rowsPerRank(batch, size));
+  const length = trainedNumbers(step);
+  const [from, to] = local === undefined ? part(length) : [0, length];
+  return rankPlan(step, { part: to - from, rank, seed });
+}
+
+function requireRows({ inputs }: Pick<GradientStep, 'inputs'>, rows: number): void {
+  for (const { name, shape } of inputs) {
+    const found = shape[0];
+    if (typeof found === 'number' && found !== rows) {
+      throw new TrainError(
+        'model',
+        `Input '${name}' takes ${found} rows, but each worker is given ${rows} of a batch.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * How ranks find each other. Rank 0 listens where everybody knows; the others call it, say where they
+ * can be called, and are told their place in the ring. Then each calls the next.
+ *
+ * The variables are those of torch.distributed and of Skein's gangs of jobs: MASTER_ADDR, MASTER_PORT,
+ * RANK, WORLD_SIZE.
+ */
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { RankLost, type Collective } from '../collective.ts';
+import { PlanDiffers, type Credentials } from './handshake.ts';
+import { answerRank, callRank, type Link } from './link.ts';
+import { ringCollective } from './ring-collective.ts';
+
+export interface Meeting extends Credentials {
+  /** Where rank 0 listens. */
+  readonly host: string;
+  readonly port: number;
+  /** Number that this process was started with. */
+  readonly rank: number;
+  /** Ranks that are expected. */
+  readonly size: number;
+  /** Milliseconds to wait for ranks to arrive; default 60 000. */
+  readonly arrivalMs?: number;
+  /** With how many to begin when the others have not arrived in time; default all. */
+  readonly least?: number;
+  /** Milliseconds after which a rank that sends nothing is given up; default 5 minutes, so that the leader can evaluate. */
+  readonly timeoutMs?: number;
+}
+
+interface Place {
+  readonly rank: number;
+  readonly size: number;
+  readonly next: Address;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+const ARRIVAL_MS = 60_000;
+const PATIENCE_MS = 300_000;
+/** Milliseconds between two calls to someone who does not answer yet. */
+const AGAIN_MS = 100;
+/** Tag of what is said before the ring turns. */
+const MEETING = 0xffffffff;
+
+/**
+ * Meets the other ranks. When fewer come than expected, but at least `least`, their numbers close up.
+ * @throws RankLost naming who has not arrived.
+ */
+export async function meet(meeting: Meeting): Promise<Collective> {
+  const { rank, size, timeoutMs = PATIENCE_MS } = meeting;
+  if (size === 1) return ringCollective({ rank: 0, size: 1, timeoutMs });
+  const until = performance.now() + (meeting.arrivalMs ?? ARRIVAL_MS);
+  const { callers, place } = rank === 0 ? await seat(meeting, until) : await ask(meeting, until);
+  try {
+    if (place.size === 1) return ringCollective({ rank: 0, size: 1, timeoutMs });
+    const after = until + AFTER_MS;
+    const following = (place.rank + 1) % place.size;
+    const [next, previous] = await Promise.all([
+      reach(place.next, { purpose: 'ring', rank: place.rank }, following, meeting, after),
+      callers.take('ring', (place.rank + place.size - 1) % place.size, after),
+    ]);
+    return ringCollective({ ...place, links: { next, previous }, timeoutMs });
+  } finally {
+    callers.close();
+  }
+}
+
+interface Seated {
+  readonly callers: Callers;
+  readonly place: Place;
+}
+
+/** Milliseconds more for the ring to close once everybody has a place. */
+const AFTER_MS = 15_000;
+
+/** Rank 0: waits for all, and gives everyone a place. */
+async function seat(meeting: Meeting, until: number): Promise<Seated> {
+  const { size, least = size } = meeting;
+  const callers = await listen(meeting, meeting);
+  const arrived = new Map<number, { link: Link; port: number }>();
+  while (arrived.size < size - 1) {
+    const link = await callers.next('place', until);
+    if (link === undefined) break;
+    const port = await portOf(link);
+    // A process that was started again takes the place of the one before it.
+    if (port !== undefined && link.peer > 0 && link.peer < size) {
+      arrived.get(link.peer)?.link.close();
+      arrived.set(link.peer, { link, port });
+    }
+  }
+  if (arrived.size + 1 < least) {
+    const missing = Array.from({ length: size - 1 }, (_, i) => i + 1).filter(
+      (each) => !arrived.has(each),
+    );
+    for (const { link } of arrived.values()) link.close(missing[0]);
+    callers.close();
+    throw new RankLost(missing[0]!, `has not arrived${andOthers(missing)}${callers.complaint()}.`);
+  }
+  const seated = [...arrived].sort(([a], [b]) => a - b).map(([, each]) => each);
+  const addresses = seated.map(({ link, port }) => ({ host: link.host, port }));
+  seated.forEach(({ link }, i) => {
+    const place: Place = {
+      rank: i + 1,
+      size: seated.length + 1,
+      next: addresses[i + 1] ?? { host: '', port: meeting.port },
+    };
+    link.send(MEETING, new TextEncoder().encode(JSON.stringify(place)));
+    link.close();
+  });
+  const next = addresses[0] ?? { host: '', port: 0 };
+  return { callers, place: { rank: 0, size: seated.length + 1, next } };
+}
+
+function andOthers(missing: readonly number[]): string {
+  return missing.length === 1 ? '' : `, nor have ranks ${missing.slice(1).join(', ')}`;
+}
+
+/** Any other rank: asks rank 0 for its place, and is reached where it reaches that. */
+async function ask(meeting: Meeting, until: number): Promise<Seated> {
+  const link = await reach(meeting, { purpose: 'place', rank: meeting.rank }, 0, meeting, until);
+  const callers = await listen(meeting, { host: link.localHost, port: 0 });
+  try {
+    link.send(MEETING, new Uint8Array(Uint32Array.of(callers.port).buffer));
+    const data = await link.receive(MEETING, Math.max(1, until - performance.now() + AFTER_MS));
+    const { rank, size, next } = JSON.parse(new TextDecoder().decode(data)) as Place;
+    // Only this rank knows by which address it reaches the leader.
+    return { callers, place: { rank, size, next: next.host === '' ? meeting : next } };
+  } catch (error) {
+    callers.close();
+    throw error;
+  } finally {
+    link.close();
+  }
+}
+
+/** Milliseconds for a rank that has called to say more. */
+const PROMPT_MS = 10_000;
+
+async function portOf(link: Link): Promise<number | undefined> {
+  const data = await link.receive(MEETING, PROMPT_MS).catch(() => new Uint8Array(0));
+  const port = data.byteLength === 4 ? new DataView(data.buffer).getUint32(0, true) : 0;
+  return port > 0 && port < 65_536 ? port : undefined;
+}
+
+/** Calls until there is an answer. */
+async function reach(
+  { host, port }: Address,
+  hello: Parameters<typeof callRank>[1],
+  peer: number,
+  credentials: Credentials,
+  until: number,
+): Promise<Link> {
+  for (;;) {
+    try {
+      return await callRank({ host, port }, hello, peer, credentials);
+    } catch (error) {
+      if (performance.now() >= until) {
+        const reason = (error as Error).message;
+        throw new RankLost(peer, `cannot be reached at ${host}:${port}: ${reason}.`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+}
+
+interface Callers {
+  readonly port: number;
+  /** Whoever calls next for this purpose; `undefined` when nobody does in time. */
+  next(purpose: Link['purpose'], until: number): Promise<Link | undefined>;
+  /** One rank. @throws RankLost when it does not call in time. */
+  take(purpose: Link['purpose'], rank: number, until: number): Promise<Link>;
+  /** Why somebody was turned away, if anybody was. */
+  complaint(): string;
+  close(): void;
+}
+
+async function listen(credentials: Credentials, { host, port }: Address): Promise<Callers> {
+  const waiting: Link[] = [];
+  let complaint = '';
+  let wake = () => {};
+  const server: Server = createServer((socket) => {
+    answerRank(socket, credentials).then(
+      (link) => {
+        waiting.push(link);
+        wake();
+      },
+      (error: unknown) => {
+        if (error instanceof PlanDiffers) complaint = `: ${error.message}`;
+      },
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, resolve);
+  });
+  const wanted = async (matches: (link: Link) => boolean, until: number) => {
+    for (;;) {
+      const position = waiting.findIndex(matches);
+      if (position >= 0) return waiting.splice(position, 1)[0]!;
+      const left = until - performance.now();
+      if (left <= 0) return undefined;
+      const timer = setTimeout(() => wake(), left);
+      await new Promise<void>((resolve) => (wake = resolve));
+      clearTimeout(timer);
+    }
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    next: (purpose, until) => wanted((link) => link.purpose === purpose, until),
+    async take(purpose, rank, until) {
+      const link = await wanted((each) => each.purpose === purpose && each.peer === rank, until);
+      if (link === undefined) throw new RankLost(rank, `has not arrived${complaint}.`);
+      return link;
+    },
+    complaint: () => complaint,
+    close() {
+      server.close();
+      for (const link of waiting) link.close();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * Ranks that are processes, on one machine or several, each linked to the next:
+ *
+ *   rank 0 → rank 1 → … → rank n−1 → rank 0
+ *
+ * A sum goes round twice. The numbers are cut into as many pieces as there are ranks; on the first
+ * round each piece gathers the ranks' numbers one after the other, on the second the finished pieces
+ * are handed on. Every rank sends 2(n−1)/n of the numbers, however many ranks there are, which is the
+ * least that is possible: Patarasuk and Yuan, "Bandwidth Optimal All-reduce Algorithms for Clusters of
+ * Workstations" (2009).
+ *
+ * Long arrays are cut into buckets, which go round one behind the other: while one is added up, others
+ * are on the wire. A piece is added up in the order of the ring from the rank with its number on, so
+ * that the bits depend on nothing but the number of ranks.
+ */
+import type { FloatType } from '../../optimisers/updates.ts';
+import { share, type Collective, type RankLost } from '../collective.ts';
+import { bytesOf, bytesPerNumber, numbersIn, typeOfNumbers, type Numbers } from '../numbers.ts';
+import { MOST_DATA } from './frame.ts';
+import type { Link } from './link.ts';
+
+export interface RingPlace {
+  readonly rank: number;
+  readonly size: number;
+  /** To the rank after this one, and from the one before it; absent when there is no other. */
+  readonly links?: { readonly next: Link; readonly previous: Link } | undefined;
+  /** Milliseconds after which a rank that sends nothing is given up. */
+  readonly timeoutMs: number;
+}
+
+export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Collective {
+  let operations = 0;
+  const modulo = (index: number) => ((index % size) + size) % size;
+  const memory = (type: FloatType, length: number) =>
+    numbersIn(type, new ArrayBuffer(length * bytesPerNumber(type)), length);
+
+  async function reduceRound(own: Numbers, into: Numbers): Promise<void> {
+    if (links === undefined) {
+      into.set(own);
+      return;
+    }
+    const { next, previous } = links;
+    const tag = operations++;
+    const buckets = bucketsOf(into, size);
+    const pieceOf = (numbers: Numbers, [from, to]: Range, piece: number) => {
+      const [start, end] = share(to - from, modulo(piece), size);
+      return numbers.subarray(from + start, from + end);
+    };
+    for (const bucket of buckets) next.send(tag, bytesOf(pieceOf(own, bucket, rank)));
+    const rounds = 2 * (size - 1);
+    for (let round = 0; round < rounds; round++) {
+      for (const bucket of buckets) {
+        const piece = rank - round - 1;
+        const target = pieceOf(into, bucket, piece);
+        const received = numbersOf(await previous.receive(tag, timeoutMs), target);
+        if (round < size - 1) addTo(target, pieceOf(own, bucket, piece), received);
+        else target.set(received);
+        if (round + 1 < rounds) next.send(tag, bytesOf(target));
+      }
+    }
+  }
+
+  async function gatherRound(own: Numbers, used: number): Promise<readonly Numbers[]> {
+    const all: Numbers[] = Array.from({ length: size });
+    all[rank] = own.slice(0, used);
+    if (links === undefined) return all;
+    const { next, previous } = links;
+    const tag = operations++;
+    for (let round = 0; round < size - 1; round++) {
+      const given = all[modulo(rank - round)]!;
+      next.send(tag, new Uint8Array(Uint32Array.of(given.length).buffer));
+      for (const [from, to] of bucketsOf(given, 1)) {
+        next.send(tag, bytesOf(given.subarray(from, to)));
+      }
+      const size = await previous.receive(tag, timeoutMs);
+      const count = size.byteLength === 4 ? new DataView(size.buffer).getUint32(0, true) : Infinity;
+      // Nobody gathers more than all have room for.
+      if (count > own.length) throw previous.wrong();
+      const taken = memory(typeOfNumbers(own), count);
+      for (const [from, to] of bucketsOf(taken, 1)) {
+        const part = taken.subarray(from, to);
+        part.set(numbersOf(await previous.receive(tag, timeoutMs), part));
+      }
+      all[modulo(rank - round - 1)] = taken;
+    }
+    return all;
+  }
+
+  function numbersOf(data: Uint8Array, like: Numbers): Numbers {
+    if (data.byteLength !== like.byteLength) throw links!.previous.wrong();
+    return numbersIn(typeOfNumbers(like), data.buffer, like.length);
+  }
+
+  return {
+    rank,
+    size,
+    own: memory,
+    common: memory,
+    part: (length) => [0, length],
+    sum: reduceRound,
+    publish: async () => undefined,
+    gather: gatherRound,
+    async close(lost?: RankLost) {
+      links?.next.close(lost?.rank);
+      links?.previous.close(lost?.rank);
+    },
+  };
+}
+
+type Range = readonly [from: number, to: number];
+
+/** Ranges of which every piece fits into a frame; at least one, so that everybody sends something. */
+function bucketsOf(numbers: Numbers, pieces: number): readonly Range[] {
+  const most = (MOST_DATA / numbers.BYTES_PER_ELEMENT) * pieces;
+  const count = Math.max(1, Math.ceil(numbers.length / most));
+  return Array.from({ length: count }, (_, i) => share(numbers.length, i, count));
+}
+
+function addTo(target: Numbers, own: Numbers, received: Numbers): void {
+  for (let i = 0; i < target.length; i++) target[i] = received[i]! + own[i]!;
+}
