@@ -6,7 +6,7 @@
  * Only bubblewrap and Docker are looked at: nothing here can run a program without isolation.
  */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
-import { createBubblewrap, createDocker, type SandboxDriver } from '@skein/server';
+import type { SandboxDriver } from '@skein/server';
 import { judgeCacheFolder } from '../judging/cache-folder.ts';
 import {
   chooseJudgeSandbox,
@@ -15,9 +15,10 @@ import {
   resumeJudgeSandbox,
 } from '../judging/judge-sandbox.ts';
 
+/** Loaded when they are used: every submission has a thread that loads its own. */
 const DRIVERS = {
-  bubblewrap: () => createBubblewrap(),
-  docker: () => createDocker(),
+  bubblewrap: async () => (await import('@skein/server/bubblewrap')).createBubblewrap(),
+  docker: async () => (await import('@skein/server/docker')).createDocker(),
 } as const;
 
 export type JudgeDriver = keyof typeof DRIVERS;
@@ -71,7 +72,7 @@ export async function openGuests(): Promise<Guests> {
   const known = getEnvironmentData(KEY) as unknown as Known | undefined;
   // A worker that knows nothing of judging but the name of this task.
   if (known === undefined) return findGuests({});
-  const driver = DRIVERS[known.driver]();
+  const driver = await DRIVERS[known.driver]();
   return {
     sandbox: resumeJudgeSandbox(driver, known.facts, { image: known.image }),
     cacheFolder: known.cacheFolder,
@@ -82,7 +83,7 @@ export async function openGuests(): Promise<Guests> {
 async function findGuests(options: GuestOptions): Promise<Guests> {
   const { image, cacheFolder = judgeCacheFolder() } = options;
   const names = options.driver === undefined ? JUDGE_DRIVERS : [options.driver];
-  const drivers: SandboxDriver[] = names.map((name) => DRIVERS[name]());
+  const drivers: SandboxDriver[] = await Promise.all(names.map((name) => DRIVERS[name]()));
   const close = async (): Promise<void> => {
     await Promise.all(drivers.map((driver) => driver.close()));
   };

@@ -1,10 +1,14 @@
 /** A judge over problems of a test's own, and a client of it that shows whatever comes back. */
+import { enableCompileCache } from 'node:module';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SubmissionSummary, SubmissionView } from '../service/api.ts';
 import { type RunningJudge, serveJudge, type ServeOptions } from '../service/serve.ts';
 import { type Files, packageFolder } from './package-folder.ts';
+
+// As the command does: each submission has a thread of its own, which loads what it needs anew.
+enableCompileCache();
 
 /** Reads a number and prints it: right for the minimal package. */
 export const ECHO = 'print(input())\n';

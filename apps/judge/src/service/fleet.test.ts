@@ -1,0 +1,185 @@
+/**
+ * A service, workers in other processes, and a Redis between them: what is typed into the page gets
+ * its verdict from a worker elsewhere, and a worker that is killed costs an attempt, not a verdict.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import {
+  startRedis,
+  type TestRedis,
+} from '../../../../packages/server/src/jobs/store/testing/redis-server.ts';
+import { caller, ECHO, serving, type Serving } from '../testing/serving.ts';
+import { startWorkerProcess } from '../testing/worker-process.ts';
+
+const TIMEOUT = 120_000;
+const HOSTILE = '<img src=x onerror=alert(1)>';
+const PROBLEMS = {
+  echo: {
+    'problem.yaml': `problem_format_version: 2025-09\nname: "Echo ${HOSTILE}"\nuuid: e\nlicense: cc0\nrights_owner: Us\nlimits:\n  time_limit: 5\n  memory: 256\n`,
+  },
+};
+/** Busy for half a second in every test. */
+const SLOW = `import time
+while time.process_time() < 0.5: pass
+print(input())
+`;
+
+const lacking = (['redis', 'bubblewrap', 'chromium'] as const).some(
+  (name) => requireComponent(name).skip,
+);
+
+describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
+  let folder: string;
+  let redis: TestRedis;
+  let serve: Serving;
+  let fleet: { redis: string; blobs: string; namespace: string };
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'skein-judge-fleet-'));
+    redis = await startRedis();
+    fleet = { redis: redis.url, blobs: join(folder, 'blobs'), namespace: 'fleet' };
+    const dataFolder = join(folder, 'data');
+    serve = await serving(PROBLEMS, { fleet, parallel: 'none', dataFolder });
+  }, TIMEOUT);
+  afterAll(async () => {
+    await serve?.[Symbol.asyncDispose]();
+    await redis?.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  describe('in Chromium', () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await chromium.launch({
+        executablePath: '/usr/bin/chromium',
+        args: [
+          '--headless',
+          '--no-sandbox',
+          '--disable-gpu',
+          '--no-first-run',
+          '--disable-background-networking',
+          '--disable-component-update',
+          '--disable-sync',
+        ],
+      });
+    });
+    afterAll(() => browser?.close());
+
+    /** Whatever the page complains about, or asks of anybody else, is in the list. */
+    async function open(): Promise<{ page: Page; complaints: string[] }> {
+      const page = await browser.newPage();
+      const complaints: string[] = [];
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('dialog', (dialog) => {
+        complaints.push(`dialog: ${dialog.message()}`);
+        void dialog.dismiss();
+      });
+      page.on('console', (message) => {
+        if (message.type() === 'error' || message.type() === 'warning') {
+          complaints.push(message.text());
+        }
+      });
+      page.on('request', (request) => {
+        if (!request.url().startsWith(serve.url)) complaints.push(`asked for ${request.url()}`);
+      });
+      page.setDefaultTimeout(TIMEOUT);
+      await page.goto(serve.url);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByLabel('API key').fill(serve.admin.key ?? '');
+      await page.getByLabel('API key').press('Enter');
+      await page.getByRole('button', { name: 'Sign out' }).waitFor();
+      return { page, complaints };
+    }
+
+    it(
+      'gives what is typed its live verdict',
+      async () => {
+        const { page, complaints } = await open();
+        expect(await page.getByRole('status').first().textContent()).toContain('No worker');
+        await page.getByRole('link', { name: 'Echo' }).click();
+        await page.getByRole('heading', { level: 1, name: `Echo ${HOSTILE}` }).waitFor();
+
+        await page.getByLabel('Language').selectOption('python3');
+        await page.getByLabel('Program').focus();
+        await page.keyboard.type('if True:\nprint(input())');
+        // Enter has kept the indentation that the colon asks for.
+        expect(await page.getByLabel('Program').inputValue()).toBe('if True:\n    print(input())');
+        await page.keyboard.press('Control+Enter');
+        const judging = page.getByRole('region', { name: /^Submission/ });
+        await judging.getByText('No worker has joined').waitFor();
+
+        await using worker = await startWorkerProcess('elsewhere', fleet);
+        await judging.getByRole('button', { name: /^sample\/1: Accepted/ }).waitFor();
+        await judging.getByText('Accepted', { exact: true }).first().waitFor();
+        expect(await judging.getAttribute('data-verdict')).toBe('AC');
+        expect(await judging.getByRole('listitem').count()).toBe(3);
+        expect(worker.log()).toContain('"outcome":"succeeded"');
+
+        await judging.getByRole('button', { name: /^secret\/2/ }).click();
+        await judging.getByText('Cpu time').waitFor();
+        await page.getByRole('link', { name: 'Standings' }).click();
+        await page.getByRole('row', { name: /admin/ }).getByText('+').waitFor();
+        expect(await page.locator('img[src="x"]').count()).toBe(0);
+        expect(complaints).toEqual([]);
+        await page.close();
+      },
+      TIMEOUT,
+    );
+  });
+
+  it(
+    'gives a submission exactly one verdict when its worker is killed in the middle',
+    async () => {
+      await using first = await startWorkerProcess('first', fleet);
+      const { id } = await serve.admin.submit('echo', SLOW);
+      const events = serve.admin.events(id);
+      // The second test runs: one result is in, and more are to come.
+      await vi.waitUntil(
+        async () => {
+          const view = await serve.admin.get<{ tests: unknown[]; state: string }>(
+            `submissions/${id}`,
+          );
+          return view.state === 'running' && view.tests.length > 0;
+        },
+        { timeout: TIMEOUT, interval: 30 },
+      );
+      await first.kill();
+      expect(first.log()).not.toContain('Attempt ended');
+      await using second = await startWorkerProcess('second', fleet);
+
+      const told = await events;
+      expect(told.filter(({ event }) => event === 'judged')).toHaveLength(1);
+      expect(told.at(-1)).toMatchObject({
+        event: 'judged',
+        data: { verdict: 'AC', attempt: 2, judging: 1, tests: { length: 3 } },
+      });
+      expect(told.some(({ data }) => String(data['note']).includes('attempt 2'))).toBe(true);
+      expect(second.log()).toContain('"outcome":"succeeded"');
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'finds the verdicts of what was handed in before it was stopped',
+    async () => {
+      const submitted = await serve.admin.submit('echo', ECHO);
+      await serve.judge.close();
+      // Judged while nobody listens.
+      await using worker = await startWorkerProcess('third', fleet);
+      await vi.waitUntil(() => worker.log().includes('Attempt ended'), { timeout: TIMEOUT });
+      await using again = await serving(PROBLEMS, {
+        fleet,
+        parallel: 'none',
+        dataFolder: join(folder, 'data'),
+      });
+      expect(again.judge.adminKey).toBeUndefined();
+      const admin = caller(again.url, serve.admin.key);
+      expect(await admin.verdict(submitted.id)).toMatchObject({ verdict: 'AC', attempt: 1 });
+    },
+    TIMEOUT,
+  );
+});
