@@ -5,9 +5,9 @@ import { sameAsInput, type InferenceNode, type InferenceRule } from './rule.ts';
 import { plus, product, quotient, type Size } from './size.ts';
 
 const UNARY =
-  'Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Ceil Celu Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish Hardmax Identity LeakyRelu Log LogSoftmax LpNormalization LRN Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu CumSum MeanVarianceNormalization Trilu';
+  'Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Ceil Celu Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish Hardmax Identity LeakyRelu Log LogSoftmax LpNormalization LRN Mish Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu CumSum MeanVarianceNormalization Trilu ReverseSequence';
 const ARITHMETIC =
-  'Add Sub Mul Div Mod Pow Min Max Sum Mean PRelu BitShift BitwiseAnd BitwiseOr BitwiseXor';
+  'Add Sub Mul Div Mod Pow Min Max Sum Mean BitShift BitwiseAnd BitwiseOr BitwiseXor';
 const LOGICAL = 'And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual';
 
 export const elementwise: Readonly<Record<string, InferenceRule>> = {
@@ -15,6 +15,15 @@ export const elementwise: Readonly<Record<string, InferenceRule>> = {
   ...byName(ARITHMETIC, arithmetic),
   ...byName(LOGICAL, (node) => [{ type: 'bool', shape: shapesOf(node) }]),
   Identity: (node) => [node.given(0)],
+  Neg: (node) => {
+    const { type, shape, elements } = node.given(0);
+    const known = elements?.every((each) => typeof each === 'number') === true;
+    return [{ type, shape, ...(known ? { elements: elements.map((each) => -each) } : {}) }];
+  },
+  // Before version 7, one slope belonged to one channel, which is no broadcast.
+  PRelu: (node) => (node.opset < 7 ? sameAsInput(node) : arithmetic(node)),
+  StringConcat: (node) => [{ type: 'string', shape: shapesOf(node) }],
+  RegexFullMatch: (node) => [{ type: 'bool', shape: node.given(0).shape }],
   IsNaN: (node) => [{ type: 'bool', shape: node.given(0).shape }],
   IsInf: (node) => [{ type: 'bool', shape: node.given(0).shape }],
   Where: (node) => [{ type: node.given(1).type, shape: shapesOf(node) }],

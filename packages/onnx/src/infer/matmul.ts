@@ -5,17 +5,8 @@ import type { Size } from './size.ts';
 
 export const matmul: Readonly<Record<string, InferenceRule>> = {
   MatMul: (node) => {
-    const { type, shape: a } = node.given(0);
-    const b = node.given(1).shape;
-    if (a === undefined || b === undefined) return [{ type, shape: undefined }];
-    if (a.length === 0 || b.length === 0) node.fail('a factor is a scalar.');
-    const left = a.length === 1 ? [1, a[0]!] : a;
-    const right = b.length === 1 ? [b[0]!, 1] : b;
-    agree(node, left.at(-1)!, right.at(-2)!, a, b);
-    const batch = broadcast(node, [left.slice(0, -2), right.slice(0, -2)])!;
-    const rows = a.length === 1 ? [] : [left.at(-2)!];
-    const columns = b.length === 1 ? [] : [right.at(-1)!];
-    return [{ type, shape: [...batch, ...rows, ...columns] }];
+    const { type, shape } = node.given(0);
+    return [{ type, shape: matrixProduct(node, shape, node.given(1).shape) }];
   },
   Gemm: (node) => {
     const { type, shape: a } = node.given(0);
@@ -52,6 +43,23 @@ export const matmul: Readonly<Record<string, InferenceRule>> = {
     return [{ type, shape: output.map((letter) => sizes.get(letter)!) }];
   },
 };
+
+/** The shape of a · b as NumPy has it: matrices in the last two axes, batches before them. */
+export function matrixProduct(
+  node: InferenceNode,
+  a: readonly Size[] | undefined,
+  b: readonly Size[] | undefined,
+): readonly Size[] | undefined {
+  if (a === undefined || b === undefined) return undefined;
+  if (a.length === 0 || b.length === 0) node.fail('a factor is a scalar.');
+  const left = a.length === 1 ? [1, a[0]!] : a;
+  const right = b.length === 1 ? [b[0]!, 1] : b;
+  agree(node, left.at(-1)!, right.at(-2)!, a, b);
+  const batch = broadcast(node, [left.slice(0, -2), right.slice(0, -2)])!;
+  const rows = a.length === 1 ? [] : [left.at(-2)!];
+  const columns = b.length === 1 ? [] : [right.at(-1)!];
+  return [...batch, ...rows, ...columns];
+}
 
 function agree(
   node: InferenceNode,

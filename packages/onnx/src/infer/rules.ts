@@ -2,7 +2,9 @@
 import { elementwise } from './elementwise.ts';
 import { generation } from './generation.ts';
 import { indexing } from './indexing.ts';
+import { losses } from './losses.ts';
 import { matmul } from './matmul.ts';
+import { quantization } from './quantization.ts';
 import { recurrent } from './recurrent.ts';
 import { reduction } from './reduction.ts';
 import { normalization } from './normalization.ts';
@@ -22,6 +24,8 @@ const RULES: Readonly<Record<string, InferenceRule>> = {
   ...normalization,
   ...resizing,
   ...windowOperators,
+  ...quantization,
+  ...losses,
 };
 
 /** The rule of an operator of ai.onnx; `undefined` when it has none. */

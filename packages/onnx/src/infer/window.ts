@@ -11,20 +11,7 @@ const globalPool: InferenceRule = (node) => {
 export const windowOperators: Readonly<Record<string, InferenceRule>> = {
   Conv: (node) => {
     const { type, shape } = node.given(0);
-    const weights = node.given(1).shape;
-    if (shape === undefined || weights === undefined) return [{ type, shape: undefined }];
-    if (shape.length !== weights.length || shape.length < 3) {
-      node.fail(`weights of ${shown(weights)} do not fit ${shown(shape)}.`);
-    }
-    const [channels, inputs] = [shape[1]!, weights[1]!];
-    const group = node.attributeInt('group', 1);
-    if (typeof channels === 'number' && typeof inputs === 'number' && channels !== inputs * group) {
-      node.fail(
-        `its ${channels} channels are not the ${inputs * group} that weights of ${shown(weights)} read in ${group} group${group === 1 ? '' : 's'}.`,
-      );
-    }
-    const sizes = slid(node, shape.slice(2), weights.slice(2), false);
-    return [{ type, shape: [shape[0]!, weights[0]!, ...sizes] }];
+    return [{ type, shape: convolved(node, shape, node.given(1).shape) }];
   },
   ConvTranspose: (node) => {
     const { type, shape } = node.given(0);
@@ -43,6 +30,26 @@ export const windowOperators: Readonly<Record<string, InferenceRule>> = {
   GlobalMaxPool: globalPool,
   GlobalLpPool: globalPool,
 };
+
+/** The shape of a convolution: x [batch, channels, …], weights [filters, channels ÷ groups, …]. */
+export function convolved(
+  node: InferenceNode,
+  shape: readonly Size[] | undefined,
+  weights: readonly Size[] | undefined,
+): readonly Size[] | undefined {
+  if (shape === undefined || weights === undefined) return undefined;
+  if (shape.length !== weights.length || shape.length < 3) {
+    node.fail(`weights of ${shown(weights)} do not fit ${shown(shape)}.`);
+  }
+  const [channels, inputs] = [shape[1]!, weights[1]!];
+  const group = node.attributeInt('group', 1);
+  if (typeof channels === 'number' && typeof inputs === 'number' && channels !== inputs * group) {
+    node.fail(
+      `its ${channels} channels are not the ${inputs * group} that weights of ${shown(weights)} read in ${group} group${group === 1 ? '' : 's'}.`,
+    );
+  }
+  return [shape[0]!, weights[0]!, ...slid(node, shape.slice(2), weights.slice(2), false)];
+}
 
 function pool(node: InferenceNode): readonly [Inferred] {
   const { type, shape } = node.given(0);

@@ -1,0 +1,110 @@
+/**
+ * What the ONNX project tests implementations with: whole models, and about 1,400 cases of single
+ * operators, all of which must be read, checked and written again byte for byte. What is inferred of
+ * their outputs may be incomplete but never differs from what the files say.
+ */
+import type { ValueInfoProto } from 'onnx-buf';
+import { describe, expect, it } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { checkModel } from '../check.ts';
+import { elementTypeOf } from '../element-type.ts';
+import { inferShapes } from '../infer/inference.ts';
+import { readModel, withGraph, writeModel, type Model } from '../model.ts';
+import type { TensorSpec } from '../tensor.ts';
+import { casesOf, type Case } from './testing/cases.ts';
+
+/** Longer inputs are data; these may be axes, sizes or scales, which exporters have as constants. */
+const LONGEST_CONSTANT = 16;
+
+/**
+ * The model without what it says of its outputs and values between, so that all must be inferred, and
+ * with small inputs as constants: the cases pass axes and sizes as inputs, which no real model does.
+ */
+function bare(model: Model, each: Case): Model {
+  const graph = model.graph!;
+  const constants = graph.input.flatMap(({ name, type }, index) => {
+    const given = each.input(index);
+    const isSmall =
+      given !== undefined &&
+      given.dims.every((size) => size <= LONGEST_CONSTANT) &&
+      given.dims.length < 2;
+    const fits = type?.value.case === 'tensorType' && type.value.value.elemType === given?.dataType;
+    return isSmall && fits ? [{ ...given, name }] : [];
+  });
+  return withGraph(model, {
+    initializer: [...graph.initializer, ...constants],
+    output: graph.output.map(({ name, $typeName }) => ({ name, $typeName }) as ValueInfoProto),
+    valueInfo: [],
+  });
+}
+
+type Verdict = 'complete' | 'incomplete' | 'no tensor' | `${string} is not ${string}`;
+
+/** Compares what was inferred of an output with what the file says of it. */
+function verdict(found: TensorSpec | undefined, { type }: ValueInfoProto): Verdict {
+  if (type?.value.case !== 'tensorType') return 'no tensor';
+  const { elemType, shape } = type.value.value;
+  if (found === undefined) return 'incomplete';
+  const stated = shape?.dim.map(({ value }) =>
+    value.case === 'dimValue' ? Number(value.value) : null,
+  );
+  const shown = `${found.type} [${found.shape.join(', ')}]`;
+  const wanted = `${elementTypeOf(elemType)} [${stated?.join(', ')}]`;
+  const differs =
+    found.type !== elementTypeOf(elemType) ||
+    (stated !== undefined &&
+      (found.shape.length !== stated.length ||
+        stated.some(
+          (size, axis) =>
+            typeof size === 'number' &&
+            typeof found.shape[axis] === 'number' &&
+            size !== found.shape[axis],
+        )));
+  if (differs) return `${shown} is not ${wanted}`;
+  const isWhole = stated?.every(
+    (size, axis) => size === null || typeof found.shape[axis] === 'number',
+  );
+  return isWhole === false ? 'incomplete' : 'complete';
+}
+
+function verdicts(each: Case): Verdict[] {
+  const model = readModel(each.bytes);
+  const inferred = inferShapes(bare(model, each));
+  return model.graph!.output.map((output) => verdict(inferred.get(output.name), output));
+}
+
+const data = requireComponent('libonnx-testdata');
+
+/**
+ * Cases, and of how many of them every output is inferred. The rest is strings, eight-bit floats,
+ * loops, sequences, preview operators, and sizes that depend on data.
+ */
+const FAMILIES = [
+  { family: 'light', cases: 9, inferred: 9 },
+  { family: 'node', cases: 1288, inferred: 1052 },
+  { family: 'pytorch-converted', cases: 82, inferred: 82 },
+  { family: 'pytorch-operator', cases: 35, inferred: 35 },
+  { family: 'simple', cases: 23, inferred: 7 },
+];
+
+describe.skipIf(data.skip).each(FAMILIES)('$family', ({ family, cases, inferred }) => {
+  const all = data.skip ? [] : casesOf(`${family}/**/*.onnx`);
+
+  it('is read, checked, and written again byte for byte', () => {
+    expect(all.length).toBeGreaterThanOrEqual(cases);
+    const changed = all.filter(({ bytes }) => {
+      const model = readModel(bytes);
+      checkModel(model);
+      return Buffer.compare(writeModel(model), bytes) !== 0;
+    });
+    expect(changed.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('is never inferred to be what it is not', () => {
+    const found = all.map((each) => ({ name: each.name, verdicts: verdicts(each) }));
+    const wrong = found.filter((each) => each.verdicts.some((said) => said.includes('is not')));
+    expect(wrong).toEqual([]);
+    const complete = found.filter((each) => each.verdicts.every((said) => said === 'complete'));
+    expect(complete.length).toBeGreaterThanOrEqual(inferred);
+  });
+});
