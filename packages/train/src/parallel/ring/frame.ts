@@ -70,7 +70,7 @@ export function frameReader(key: Uint8Array): (bytes: Uint8Array) => Frame[] {
         kind: view.readUInt32LE(4),
         tag: view.readUInt32LE(8),
         // A copy lies where numbers can be read in place.
-        data: Uint8Array.prototype.slice.call(signed, 4 + HEAD),
+        data: new Uint8Array(signed.subarray(4 + HEAD)),
       });
       parts = end === held ? [] : [all.subarray(end)];
       held -= end;

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import type { CheckpointStore } from '../../checkpoint/checkpoint.ts';
+import { trainIn, type Progress } from '../../trainer/trainer.ts';
+import type { RankLost } from '../collective.ts';
+import { leadRanks } from '../ranks.ts';
+import { moonsPlan, moonsStep } from '../testing/moons.ts';
+import { meetingOf } from '../testing/ring.ts';
+import { elastic } from './elastic.ts';
+
+const FOLLOWER = fileURLToPath(new URL('../testing/moons-follower.ts', import.meta.url));
+const EVERY = 5;
+
+function inMemory(): CheckpointStore {
+  let saved: Uint8Array | undefined;
+  return {
+    load: async () => saved,
+    save: async (bytes) => void (saved = bytes.slice()),
+  };
+}
+
+it('goes on from the last checkpoint when a worker is killed', async () => {
+  const meeting = { ...(await meetingOf(2)), rank: 0 };
+  const child = spawn(process.execPath, [FOLLOWER, String(meeting.port), '1', '2'], {
+    stdio: 'ignore',
+  });
+  const steps: number[] = [];
+  const sizes: number[] = [];
+  const losses: RankLost[] = [];
+  const onProgress = ({ step }: Progress) => {
+    steps.push(step);
+    // Three steps after a checkpoint.
+    if (step === 4 * EVERY + 3 && sizes.length === 1) child.kill('SIGKILL');
+  };
+  const checkpoints = inMemory();
+  const result = await elastic(
+    meeting,
+    (collective) => {
+      sizes.push(collective.size);
+      const step = moonsStep(collective.size);
+      const options = { ...moonsPlan, checkpoints, checkpointEvery: EVERY, onProgress };
+      return trainIn(step, () => leadRanks(collective, step, moonsPlan), options);
+    },
+    { regroupMs: 200, onLost: (lost) => losses.push(lost) },
+  );
+  expect(sizes).toEqual([2, 1]);
+  expect(losses).toMatchObject([{ rank: 1 }]);
+  // Whatever was done since the last checkpoint is done again, and nothing else.
+  const cut = steps.findIndex((step, i) => i > 0 && step <= steps[i - 1]!);
+  expect(steps[cut]! - 1).toBe(Math.floor(steps[cut - 1]! / EVERY) * EVERY);
+  expect(steps[cut]! - 1).toBeGreaterThanOrEqual(4 * EVERY);
+  expect(result.stopped).toBe('done');
+  expect(result.epochs).toHaveLength(moonsPlan.epochs);
+  expect(result.epochs.at(-1)!.loss).toBeLessThan(0.1);
+}, 60_000);

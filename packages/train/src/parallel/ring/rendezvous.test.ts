@@ -1,0 +1,113 @@
+import { connect } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { expect, it } from 'vitest';
+import type { Collective } from '../collective.ts';
+import { meetingOf } from '../testing/ring.ts';
+import { meet } from './rendezvous.ts';
+
+/** Rank 0 listens by now, or will soon. */
+async function connected(port: number) {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const open = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    });
+    if (open) return socket;
+  }
+}
+
+const closed = (collectives: readonly Collective[]) =>
+  Promise.all(collectives.map((each) => each.close()));
+
+it('names the ranks that never arrive', async () => {
+  const meeting = { ...(await meetingOf(4)), arrivalMs: 300, timeoutMs: 60_000 };
+  const [first, second] = await Promise.allSettled(
+    [0, 2].map((rank) => meet({ ...meeting, rank })),
+  );
+  expect(first).toMatchObject({
+    status: 'rejected',
+    reason: { kind: 'rank', rank: 1, message: 'Rank 1 has not arrived, nor have ranks 3.' },
+  });
+  expect(second).toMatchObject({ status: 'rejected', reason: { rank: 1 } });
+});
+
+it('names a leader that cannot be reached', async () => {
+  const meeting = { ...(await meetingOf(2)), arrivalMs: 200, rank: 1 };
+  await expect(meet(meeting)).rejects.toThrow(
+    `Rank 0 cannot be reached at 127.0.0.1:${meeting.port}: `,
+  );
+});
+
+it('names the rank that falls silent, to all of them', async () => {
+  const meeting = { ...(await meetingOf(3)), timeoutMs: 300 };
+  const ranks = await Promise.all([0, 1, 2].map((rank) => meet({ ...meeting, rank })));
+  const own = ranks.map((rank) => rank.own('float32', 10));
+  const results = await Promise.allSettled(
+    [0, 1].map(async (r) => {
+      const rank = ranks[r]!;
+      try {
+        await rank.sum(own[r]!, rank.common('float32', 10));
+      } catch (error) {
+        await rank.close(error as never);
+        throw error;
+      }
+    }),
+  );
+  expect(results).toMatchObject([
+    { reason: { rank: 2, message: 'Rank 2 has not answered for 0.3 s.' } },
+    { reason: { rank: expect.any(Number) } },
+  ]);
+  await closed(ranks);
+});
+
+it('turns away who does not know the secret, or trains something else', async () => {
+  const meeting = { ...(await meetingOf(2)), arrivalMs: 800 };
+  const stranger = { ...meeting, rank: 1, secret: randomBytes(16), arrivalMs: 300 };
+  const [leader, other] = await Promise.allSettled([meet({ ...meeting, rank: 0 }), meet(stranger)]);
+  expect(leader).toMatchObject({ reason: { rank: 1, message: 'Rank 1 has not arrived.' } });
+  expect(other).toMatchObject({
+    reason: { message: expect.stringContaining('it does not know the secret') },
+  });
+  const next = { ...(await meetingOf(2)), arrivalMs: 800 };
+  const [asked] = await Promise.allSettled([
+    meet({ ...next, rank: 0 }),
+    meet({ ...next, rank: 1, plan: 'another', arrivalMs: 300 }),
+  ]);
+  expect(asked).toMatchObject({
+    reason: { message: 'Rank 1 has not arrived: rank 1 trains something else.' },
+  });
+});
+
+it('meets in spite of strangers that send noise, nothing, or half of a hello', async () => {
+  const meeting = await meetingOf(2);
+  const leader = meet({ ...meeting, rank: 0 });
+  const noise = [
+    randomBytes(64),
+    randomBytes(100_000),
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    Buffer.alloc(0),
+  ];
+  const strangers = await Promise.all(
+    noise.map(async (bytes) => {
+      const socket = await connected(meeting.port);
+      socket.on('error', () => undefined).resume();
+      socket.write(bytes);
+      return socket;
+    }),
+  );
+  const ranks = await Promise.all([leader, meet({ ...meeting, rank: 1 })]);
+  const sums = await Promise.all(
+    ranks.map(async (rank) => {
+      const own = rank.own('float32', 3).fill(rank.rank + 1);
+      const into = rank.common('float32', 3);
+      await rank.sum(own, into);
+      return [...into];
+    }),
+  );
+  expect(sums).toEqual([
+    [3, 3, 3],
+    [3, 3, 3],
+  ]);
+  await closed(ranks);
+  for (const socket of strangers) socket.destroy();
+});
