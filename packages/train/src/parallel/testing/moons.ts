@@ -1,6 +1,7 @@
 /** A small training for several ranks: two moons, which a perceptron learns to tell apart. */
 import { dataset } from '../../data/dataset.ts';
 import { adam } from '../../optimisers/adam.ts';
+import type { Optimiser } from '../../optimisers/optimiser.ts';
 import { nativeBackend } from '../../run/native-backend.ts';
 import { constant } from '../../schedules/schedule.ts';
 import { classifier, moons } from '../../testing/models.ts';
@@ -19,7 +20,7 @@ export const moonsPlan: TrainOptions = {
 };
 
 /** For a number of ranks. */
-export function moonsStep(ranks: number): GradientStep {
+export function moonsStep(ranks: number, optimiser: Optimiser = adam()): GradientStep {
   const { model, ...loss } = classifier([2, 16, 16, 2], rowsPerRank(moonsPlan.batch, ranks));
-  return gradientStep(model, { ...loss, optimiser: adam() });
+  return gradientStep(model, { ...loss, optimiser });
 }
