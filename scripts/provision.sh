@@ -23,6 +23,7 @@ packages=(
   nghttp2-client wrk                                          # h2load and wrk, the closed-loop generators
   docker.io docker-cli debootstrap                            # the container image and its test
   bubblewrap redis-server
+  python3-rq                                                  # a peer of the jobs benchmark
   gcc g++ libc6-dev default-jdk-headless rustc golang-go      # the languages that the judge speaks
   gcc libc6-dev                                               # the hostile programs in C
   python3-moto python3-flask-cors                             # a bucket for the tests

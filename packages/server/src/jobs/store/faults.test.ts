@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
@@ -228,6 +229,40 @@ describe('a Redis that is away', () => {
       expect(await store.renew('w', [token], 600_000)).toEqual([{ token, state: 'kept' }]);
       expect(await store.finish(token, success(7))).toMatchObject({ id, state: 'succeeded' });
       expect((await store.jobs({ limit: 10 })).jobs).toHaveLength(1);
+    },
+  );
+
+  // SKEIN_FULL=1: it takes the minute.
+  it.skipIf(redis.skip || process.env['SKEIN_FULL'] !== '1')(
+    'for a minute loses no job and lets no holder of an old lease write',
+    { timeout: 180_000 },
+    async () => {
+      const server = await startRedis();
+      disposals.push(() => server.destroy());
+      const store = await openRedisJobs(server.url, { namespace: 'minute' });
+      disposals.push(() => store.close());
+      const retry = { maxAttempts: 2, backoffMs: 0, maxBackoffMs: 0 };
+      const made = await store.enqueue(Array.from({ length: 100 }, () => job({ retry })));
+      const claims = await store.claim(offer({ max: 50, leaseMs: 30_000 }));
+      await server.kill();
+      await sleep(60_000);
+      await server.start();
+      await expect
+        .poll(
+          () =>
+            store.tick().then(
+              () => true,
+              () => false,
+            ),
+          { timeout: 30_000 },
+        )
+        .toBe(true);
+      for (const { token } of claims) expect(await store.finish(token, success())).toBeUndefined();
+      const again = await store.claim(offer({ max: 200, leaseMs: 60_000 }));
+      expect(again.map((claim) => claim.job.id).sort()).toEqual(made.map(({ id }) => id).sort());
+      for (const { token } of again) {
+        expect(await store.finish(token, success())).toMatchObject({ state: 'succeeded' });
+      }
     },
   );
 
