@@ -208,7 +208,7 @@ async function bringUp(
     options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
   );
   const shared = { bodies, codec, version: VERSION, logger };
-  const refused = metrics.refused;
+  const { refused } = metrics;
   const faces = { inference, access: logins, repository, statistics, refused, ...shared };
   const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs };
   const http = createHttpGateway({

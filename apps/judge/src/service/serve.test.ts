@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { type Caller, ECHO, serving, type Serving } from '../testing/serving.ts';
-import type { SubmissionSummary, SubmissionView } from './api.ts';
+import type { SubmissionSummary } from './api.ts';
 import { StandingsView, SubmissionView as SubmissionSchema } from './api.ts';
 
 const TIMEOUT = 90_000;
@@ -107,7 +107,7 @@ describe.skipIf(requireComponent('bubblewrap').skip)('a judge', () => {
         ),
       ]);
       expect(seen).toEqual(new Set(['sample/1', 'secret/1', 'secret/2']));
-      const view = SubmissionSchema.strict().parse(events.at(-1)?.data) as SubmissionView;
+      const view = SubmissionSchema.strict().parse(events.at(-1)?.data);
       expect(view).toMatchObject({ verdict: 'AC', state: 'judged', attempt: 1 });
       expect(view.tests.map(({ name, verdict }) => [name, verdict])).toEqual([
         ['sample/1', 'AC'],
@@ -207,7 +207,7 @@ describe.skipIf(requireComponent('bubblewrap').skip)('a judge', () => {
       expect(status).toBe(202);
       expect(body).toEqual({ submissions: [first, second], skipped: 0 });
       expect(await serve.admin.verdict(second!)).toMatchObject({ verdict: 'WA', judging: 2 });
-      expect(await bob.get(`submissions/${id}`)).toMatchObject({ judging: 3, verdict: 'AC' });
+      expect(await bob.verdict(id)).toMatchObject({ judging: 3, verdict: 'AC' });
     },
     TIMEOUT,
   );
@@ -306,7 +306,9 @@ it.skipIf(requireComponent('bubblewrap').skip)(
     const answers = await Promise.all(
       Array.from({ length: 5 }, () => dave.call('POST', 'submissions', given)),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 429, 429, 429]);
+    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([
+      201, 201, 429, 429, 429,
+    ]);
     const refused = answers.find(({ status }) => status === 429);
     const retryAfter = Number(refused?.headers.get('retry-after'));
     expect(retryAfter).toBeGreaterThan(30);

@@ -18,7 +18,7 @@ import { createServingSeries, OTHER } from './serving-series.ts';
 export interface Metrics {
   readonly observer: ServingObserver;
   /** Counts a request that was refused before the serving plane saw it, under a deployment if it named one. */
-  refused(deployment: string | undefined, code: ErrorCode): void;
+  refused: (deployment: string | undefined, code: ErrorCode) => void;
   readonly contentType: string;
   /** The page for `/metrics`. */
   render(): string;
