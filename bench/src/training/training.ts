@@ -6,6 +6,7 @@ import { debianVersion } from '../harness/machine.ts';
 import type { BenchReport, Measure } from '../harness/report.ts';
 import { median } from '../harness/statistics.ts';
 import { DATA_PARALLEL, measureDataParallel } from './data-parallel.ts';
+import { FASHION, measureFashion } from './fashion.ts';
 import { openModel, type ModelName, type OpenModel } from './models.ts';
 import { startPyTorch } from './pytorch.ts';
 import { openTfjsMlp } from './tfjs.ts';
@@ -52,6 +53,7 @@ const MEASURES: readonly Measure[] = [
     target: { atLeast: 15 },
   },
   DATA_PARALLEL,
+  FASHION,
 ];
 
 interface Options {
@@ -85,6 +87,12 @@ export async function benchTraining({ quick, progress }: Options): Promise<Bench
     const workers = await measureDataParallel({ quick });
     results[DATA_PARALLEL.key] = workers.oneMs / workers.twoMs;
     details[DATA_PARALLEL.key] = workers;
+    if (!quick) {
+      progress('Fashion-MNIST, five epochs (some minutes)');
+      const garments = await measureFashion();
+      results[FASHION.key] = garments.accuracy;
+      details[FASHION.key] = garments;
+    }
     return {
       name: 'training',
       peer: `PyTorch ${torch.version} (BLAS: OpenBLAS ${debianVersion('libopenblas0-pthread')}), TensorFlow.js ${tfjs.version} on WebAssembly`,
