@@ -37,9 +37,8 @@ const MAX_STREAMED = 64;
 interface CallContext {
   readonly metadata: Metadata;
   readonly peer: Peer;
-  readonly reachedAt: Instant;
-  /** What `grpc-timeout` leaves, in milliseconds from `reachedAt`. */
-  readonly timeoutMs: number | undefined;
+  /** What `grpc-timeout` says: of the whole call, so of a stream's last message as of its first. */
+  readonly deadline: Instant | undefined;
 }
 
 export function modelInfer(options: GrpcInferOptions) {
@@ -119,7 +118,7 @@ export function modelStreamInfer(options: GrpcInferOptions) {
 async function infer(
   message: Buffer,
   callId: string,
-  { metadata, peer, reachedAt, timeoutMs }: CallContext,
+  { metadata, peer, deadline }: CallContext,
   cancellation: Cancellation,
   { inference, access, codec, refused }: GrpcInferOptions,
 ): Promise<Buffer> {
@@ -127,11 +126,12 @@ async function infer(
   let isKnown = false;
   let isHandedOn = false;
   let entered: Caller | undefined;
+  // What a client says of one request counts from that request, not from the stream that brought it.
+  const arrivedAt = performance.now();
   try {
     const caller = access.authorize(first(metadata, 'authorization'), 'infer', peer);
     access.enter(caller);
     entered = caller;
-    const arrivedAt = performance.now();
     const {
       model,
       version,
@@ -153,7 +153,7 @@ async function infer(
       inputs,
       outputs,
       arrivedAt,
-      deadline: deadlineFrom(reachedAt, timeoutMs, earlier(patience, parameter)),
+      deadline: earlier(deadline, deadlineFrom(arrivedAt, patience, parameter)),
       priority,
       tenant: caller.tenant,
       stickyKey: stickyHeader === undefined ? undefined : first(metadata, stickyHeader),
@@ -177,8 +177,7 @@ function contextOf(
   return {
     metadata: call.metadata,
     peer: call,
-    reachedAt: performance.now(),
-    timeoutMs: Number.isFinite(deadline) ? deadline - Date.now() : undefined,
+    deadline: Number.isFinite(deadline) ? performance.now() + deadline - Date.now() : undefined,
   };
 }
 

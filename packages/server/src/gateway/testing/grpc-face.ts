@@ -1,0 +1,52 @@
+/** The gRPC face over a serving plane in memory, with a client; both end with the test. */
+import { Client, credentials } from '@grpc/grpc-js';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { onTestFinished } from 'vitest';
+import {
+  deployedModel,
+  fakeAccess,
+  fakeInference,
+  strictLogger,
+} from '../../testing/fake-inference.ts';
+import { createGrpcGateway, type GrpcGatewayOptions } from '../grpc-gateway.ts';
+import type { ModelInferRequestSchema } from '../proto/inference.gen.ts';
+
+export async function startGrpcFace(overrides: Partial<GrpcGatewayOptions> = {}) {
+  const inference = fakeInference(deployedModel('echo', { versions: ['1', '2'] }));
+  const access = fakeAccess();
+  const calls: string[] = [];
+  const gateway = createGrpcGateway({
+    inference,
+    access,
+    repository: {
+      index: async () => [
+        { name: 'echo', version: '1', state: 'READY', reason: '' },
+        { name: 'echo', version: '2', state: 'UNAVAILABLE', reason: 'unloaded' },
+      ],
+      load: async (model, actor) => void calls.push(`load ${model} ${actor}`),
+      unload: async (model, actor) => void calls.push(`unload ${model} ${actor}`),
+    },
+    statistics: { read: () => [] },
+    version: '9.9.9',
+    logger: strictLogger,
+    ...overrides,
+    limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...overrides.limits },
+  });
+  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  onTestFinished(async () => {
+    client.close();
+    await gateway.drain();
+  });
+  return { gateway, inference, access, calls, client, port };
+}
+type InferInit = Exclude<MessageInitShape<typeof ModelInferRequestSchema>, { $typeName: string }>;
+
+/** A request of the deployment `echo`. */
+export function floats(...list: number[]): InferInit {
+  return {
+    modelName: 'echo',
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [BigInt(list.length)] }],
+    rawInputContents: [new Uint8Array(new Float32Array(list).buffer)],
+  };
+}
