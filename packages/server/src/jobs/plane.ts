@@ -45,13 +45,17 @@ const MEMORY_SHARE = 0.75;
 /** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
   const { folder, queues, log } = options;
-  const artifacts = await openArtifacts(
+  const stored = await openArtifacts(
     options.blobs ?? join(folder, 'blobs'),
     join(folder, 'blob-cache'),
   );
   const store = await openStore(options);
-  const stopSweeping =
-    options.redis === undefined ? sweepArtifacts(store, artifacts, log) : () => {};
+  // A place that was named may hold what others need, jobs of other nodes or anything else.
+  const sweeping =
+    options.redis === undefined && options.blobs === undefined
+      ? sweepArtifacts(store, stored, log)
+      : undefined;
+  const artifacts = sweeping?.artifacts ?? stored;
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
   const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers());
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
@@ -83,7 +87,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     artifacts,
     sandboxes: async () => Promise.all((await drivers()).map(sandboxView)),
     async drain() {
-      stopSweeping();
+      sweeping?.stop();
       await (await worker)?.drain();
       if (loaded !== undefined) {
         await Promise.all((await loaded).map((driver) => driver.close()));
