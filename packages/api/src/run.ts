@@ -69,7 +69,7 @@ export const RunReport = z
 export type RunReport = z.infer<typeof RunReport>;
 
 const DataSource = z.strictObject({
-  role: z.enum(['training', 'validation']),
+  role: z.enum(['training', 'labels', 'validation', 'validationLabels']),
   path: Text.describe('As it was given.'),
   digest: Digest.describe('sha-256 of the file, or of the names and contents of a folder.'),
   rows: z.int().describe('Rows used; those that were dropped are not counted.'),

@@ -105,6 +105,13 @@ function confusionTable(
   );
 }
 
+const ROLES: Readonly<Record<Run['lineage']['data'][number]['role'], string>> = {
+  training: 'data',
+  labels: 'labels',
+  validation: 'validation',
+  validationLabels: 'validation labels',
+};
+
 export function renderRun(run: Run, style: Style, now: number): string {
   const { lineage, result, steps } = run;
   const { code, environment, parent } = lineage;
@@ -116,7 +123,7 @@ export function renderRun(run: Run, style: Style, now: number): string {
       : [['best epoch', String(result.bestEpoch)] as [string, string]]),
     ...(run.versions.length === 0 ? [] : [['deployed as', versionsOf(run)] as [string, string]]),
     ...lineage.data.map(({ role, path, digest, rows }): [string, string] => [
-      role === 'training' ? 'data' : 'validation',
+      ROLES[role],
       `${path}, ${rows.toLocaleString('en')} rows, sha-256 ${digest.slice(0, 12)}…`,
     ]),
     ['parent', `${parent.path}, sha-256 ${parent.digest.slice(0, 12)}…`],

@@ -8,6 +8,7 @@ import type { TrainingData } from '@skein/train';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readTrainingData, type DataChoice } from './data-files.ts';
+import { npy } from './testing/npy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-data-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -128,20 +129,6 @@ it('says which endings it knows, and what is not there', async () => {
   await expect(read('data.xlsx')).rejects.toMatchObject({ code: 'USAGE' });
   await expect(read('none.csv')).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
 });
-
-/** A float32 array in NumPy's format. */
-function npy(shape: readonly number[], numbers: readonly number[]): Buffer {
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},), }\n`;
-  const length = Buffer.alloc(2);
-  length.writeUInt16LE(text.length);
-  const elements = Buffer.from(Float32Array.from(numbers).buffer);
-  return Buffer.concat([
-    Buffer.from('\x93NUMPY\x01\0', 'latin1'),
-    length,
-    Buffer.from(text),
-    elements,
-  ]);
-}
 
 /** A ZIP archive of stored entries. */
 function npz(arrays: Readonly<Record<string, Buffer>>): Buffer {

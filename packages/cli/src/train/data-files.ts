@@ -49,6 +49,17 @@ const ENDINGS: readonly (readonly [RegExp, Format])[] = [
   [/(idx\d-ubyte|\.idx\d?)(\.gz)?$/i, 'idx'],
 ];
 
+/**
+ * The file of labels beside a file of rows: the one that is given, or the one that names of the MNIST
+ * family tell. @returns `undefined` where the labels are with the rows.
+ */
+export function labelsFileOf(path: string, given: string | undefined): string | undefined {
+  if (!/\.npy$|(idx\d-ubyte|\.idx\d?)(\.gz)?$/i.test(path)) return undefined;
+  if (given !== undefined) return given;
+  const sibling = basename(path).replace(/images([-.]idx)3/, 'labels$11');
+  return sibling === basename(path) ? undefined : join(dirname(path), sibling);
+}
+
 /** @throws SkeinError FILE_UNREADABLE, USAGE, TRAINING_DATA_INVALID, naming the file. */
 export async function readTrainingData(choice: DataChoice): Promise<TrainingData> {
   const format = await formatOf(choice);
@@ -127,12 +138,10 @@ async function readArchive({ path, label }: DataChoice): Promise<TrainingData> {
   return { from: 'arrays', inputs: arrays, labels };
 }
 
-/** One file of rows and one of labels; the names of the MNIST family tell the second by the first. */
+/** One file of rows and one of labels. */
 async function readPair(choice: DataChoice, format: 'npy' | 'idx'): Promise<TrainingData> {
   const { path } = choice;
-  const sibling = basename(path).replace(/images([-.]idx)3/, 'labels$11');
-  const labels =
-    choice.labels ?? (sibling === basename(path) ? undefined : join(dirname(path), sibling));
+  const labels = labelsFileOf(path, choice.labels);
   if (labels === undefined) throw usageError('--labels FILE says where the labels are.');
   const read = async (file: string) => {
     const bytes = await readFile(file).catch((error: unknown) => {

@@ -1,9 +1,4 @@
-/**
- * Who takes the steps of a training: this thread, several threads, or the ranks of a gang. A gang is
- * what MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE say, as jobs and torchrun set them; its members
- * prove to each other that they know a secret.
- */
-import { readFile } from 'node:fs/promises';
+/** Who takes the steps of a training: this thread, several threads, or the ranks of a gang. */
 import { MASK, problemOf, type TaskGroup } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 import {
@@ -15,54 +10,38 @@ import {
   rowsPerRank,
   type Collective,
   type Compression,
-  type Meeting,
   type RankOptions,
 } from '@skein/train/parallel';
 import type { Context } from '../command.ts';
 import { usageError } from '../usage.ts';
+import type { Gang } from './gang.ts';
 import type { Prepared } from './prepare.ts';
 import { optimiserOf, planOf, type Settings } from './settings.ts';
 
-const LEAST_SECRET = 16;
-
-export type Gang = Omit<Meeting, 'plan'>;
-
-/** @returns `undefined` when the environment names no gang. @throws SkeinError USAGE. */
-export async function gangOf(env: Context['env']): Promise<Gang | undefined> {
-  const size = Number(env['WORLD_SIZE'] ?? '1');
-  if (size === 1) return undefined;
-  const rank = Number(env['RANK'] ?? '');
-  const port = Number(env['MASTER_PORT'] ?? '');
-  const host = env['MASTER_ADDR'] ?? '';
-  const whole = (value: number, least: number, below: number) =>
-    Number.isInteger(value) && value >= least && value < below;
-  if (!whole(size, 2, 65_536) || !whole(rank, 0, size) || !whole(port, 1, 65_536) || host === '') {
-    throw usageError(
-      `A gang needs MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE, but they are "${host}", "${env['MASTER_PORT'] ?? ''}", "${env['RANK'] ?? ''}" and "${env['WORLD_SIZE'] ?? ''}".`,
-    );
-  }
-  const secret = await secretOf(env);
-  return { host, port, rank, size, secret };
-}
-
-async function secretOf(env: Context['env']): Promise<Uint8Array> {
-  const path = env['SKEIN_GROUP_SECRET_FILE'];
-  const text = path === undefined ? env['SKEIN_GROUP_SECRET'] : await readFile(path, 'utf8');
-  const secret = new TextEncoder().encode(text?.trim() ?? '');
-  if (secret.byteLength >= LEAST_SECRET) return secret;
+/**
+ * What the settings ask of several workers must make sense before anything is written.
+ * @param several whether others share the work, in this process or in a gang.
+ * @throws SkeinError USAGE.
+ */
+export function requireCompany({ localSteps, compress }: Settings, several: boolean): void {
+  if (compress !== undefined) compressionOf(compress);
+  const [flag] = [
+    ...(localSteps === undefined ? [] : ['--local-steps']),
+    ...(compress === undefined ? [] : ['--compress']),
+  ];
+  if (several || flag === undefined) return;
   throw usageError(
-    `The members of a gang prove that they belong to it: give all of them the same SKEIN_GROUP_SECRET, or SKEIN_GROUP_SECRET_FILE, of at least ${LEAST_SECRET} characters.`,
+    `${flag} is about what workers exchange, and there is one worker: give --workers N or start a gang, or leave ${flag} away.`,
   );
 }
 
 /** Trains with whoever is to take the steps; again, from the checkpoint, when a member of a gang is lost. */
 export async function inCompany<T>(
-  { env, notes }: Pick<Context, 'env' | 'notes'>,
-  prepared: Prepared,
-  settings: Settings,
+  { notes }: Pick<Context, 'notes'>,
+  gang: Gang | undefined,
+  { prepared, settings }: { readonly prepared: Prepared; readonly settings: Settings },
   train: (group: TaskGroup | undefined) => Promise<T>,
 ): Promise<T> {
-  const gang = await gangOf(env);
   const options = rankOptions(prepared, settings);
   if (gang === undefined) {
     const { workers } = settings;
@@ -101,6 +80,7 @@ export async function followGang(
     });
     return followRanks(collective, step, rankOptions(prepared, settings));
   };
+  notes.line(`Rank ${gang.rank} calls rank 0 at ${gang.host}:${gang.port} …`);
   await elastic({ ...gang, plan: planText(prepared, settings) }, work, {
     onLost: (lost) => notes.line(lost.message),
   });
@@ -138,11 +118,24 @@ function compressionOf(text: string): Compression {
   );
 }
 
-/** What all members must agree on: settings and rows, not where they lie. */
-function planText({ data, source, training }: Prepared, settings: Settings): string {
-  const { data: _path, validation: _other, ...plan } = planOf(settings, source.described);
+/** What concerns one member alone, and paths: rows and model are named by their digests. */
+const OWN = [
+  'model',
+  'data',
+  'labels',
+  'validation',
+  'validationLabels',
+  'workers',
+  'threads',
+] as const satisfies readonly (keyof Settings)[];
+
+/** What all members must agree on, whether one begins, or goes on with what another began. */
+function planText({ data, parent, source, training }: Prepared, settings: Settings): string {
+  const plan: Record<string, unknown> = { ...planOf(settings, source.described) };
+  for (const key of OWN) delete plan[key];
   return JSON.stringify([
     plan,
+    parent.digest,
     data.map(({ role, digest, rows }) => [role, digest, rows]),
     training.count,
   ]);

@@ -12,9 +12,9 @@ import {
   type TrainingData,
 } from '@skein/train';
 import type { Model } from '@skein/onnx';
-import { SkeinError } from '@skein/api/errors';
 import { usageError } from '../usage.ts';
 import { readTrainingData } from './data-files.ts';
+import { dataSources, requireSame } from './data-sources.ts';
 import { digestOf } from './digest.ts';
 import { explaining } from './failure.ts';
 import { digestOfModel } from './lineage.ts';
@@ -63,11 +63,8 @@ export async function prepare(
       : undefined;
   const labels = settings.labels === undefined ? undefined : pathOf('labels');
   const data = await read(pathOf('data'), settings.data, labels);
-  const digests = await Promise.all([
-    digestOf(pathOf('data')),
-    ...(typeof validation === 'string' ? [digestOf(pathOf('validation'))] : []),
-  ]);
-  requireSame(kept?.lineage, digests);
+  const sources = await dataSources({ pathOf }, settings);
+  if (kept !== undefined) requireSame(kept.lineage.data, sources);
   return explaining(undefined, async () => {
     const [rows, others] = split(data, settings);
     const start =
@@ -99,19 +96,10 @@ export async function prepare(
       problem,
       training: selectRows(all, rows),
       ...(looked === undefined ? {} : { validation: looked }),
-      data: [
-        { role: 'training', path: settings.data, digest: digests[0], rows: rowsOf(data) },
-        ...(held === undefined
-          ? []
-          : [
-              {
-                role: 'validation' as const,
-                path: String(validation),
-                digest: digests[1]!,
-                rows: rowsOf(held),
-              },
-            ]),
-      ],
+      data: sources.map((file) => ({
+        ...file,
+        rows: rowsOf(/^validation/.test(file.role) ? held! : data),
+      })),
       parent: kept?.lineage.parent ?? { path: source.described, digest },
     };
   });
@@ -130,15 +118,4 @@ function split(
     throw usageError(`--validation: ${validation} is no share from 0 to below 1.`);
   }
   return splitRows(count, { share: 1 - validation, seed });
-}
-
-/** A run that goes on with other rows would end with another model than it promised. */
-function requireSame(lineage: Lineage | undefined, digests: readonly string[]): void {
-  lineage?.data.forEach(({ path, digest }, i) => {
-    if (digests[i] === digest) return;
-    throw new SkeinError(
-      'RUN_CHANGED',
-      `"${path}" has changed since the run was started: its sha-256 is ${digests[i]?.slice(0, 12)}…, not ${digest.slice(0, 12)}….`,
-    );
-  });
 }

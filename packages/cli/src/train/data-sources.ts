@@ -1,0 +1,61 @@
+/**
+ * The files that rows and labels come from, and their digests: what the lineage of a run tells, what a
+ * resumed run must find again, and what the members of a gang must agree on.
+ */
+import { basename } from 'node:path';
+import type { Lineage } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import { labelsFileOf } from './data-files.ts';
+import { digestOf } from './digest.ts';
+import type { ResolvedTraining } from './origin.ts';
+import type { Settings } from './settings.ts';
+
+type Source = Lineage['data'][number];
+export type SourceFile = Omit<Source, 'rows'>;
+
+/** @throws SkeinError FILE_UNREADABLE. */
+export async function dataSources(
+  { pathOf }: Pick<ResolvedTraining, 'pathOf'>,
+  settings: Pick<Settings, 'data' | 'labels' | 'validation' | 'validationLabels'>,
+): Promise<readonly SourceFile[]> {
+  const { data, labels, validation, validationLabels } = settings;
+  const filesOf = (rows: 'data' | 'validation', beside: 'labels' | 'validationLabels') => {
+    const [given, givenLabels] =
+      rows === 'data' ? [data, labels] : [String(validation), validationLabels];
+    const path = pathOf(rows);
+    const found = labelsFileOf(path, givenLabels === undefined ? undefined : pathOf(beside));
+    const role: Source['role'] = rows === 'data' ? 'training' : rows;
+    return [
+      { role, given, path },
+      ...(found === undefined
+        ? []
+        : [{ role: beside, given: givenLabels ?? basename(found), path: found }]),
+    ];
+  };
+  const files = [
+    ...filesOf('data', 'labels'),
+    ...(typeof validation === 'string' ? filesOf('validation', 'validationLabels') : []),
+  ];
+  return Promise.all(
+    files.map(async ({ role, given, path }) => ({
+      role,
+      path: given,
+      digest: await digestOf(path),
+    })),
+  );
+}
+
+/**
+ * A run that goes on with other rows or labels would end with another model than it promised.
+ * @throws SkeinError RUN_CHANGED, naming the file.
+ */
+export function requireSame(before: Lineage['data'], now: readonly SourceFile[]): void {
+  for (const { role, path, digest } of before) {
+    const found = now.find((each) => each.role === role)?.digest;
+    if (found === digest) continue;
+    throw new SkeinError(
+      'RUN_CHANGED',
+      `"${path}" has changed since the run was started: its sha-256 is ${found?.slice(0, 12)}…, not ${digest.slice(0, 12)}….`,
+    );
+  }
+}
