@@ -34,9 +34,8 @@ beforeAll(async () => {
 });
 
 const digest = async (name: string) => digestOfBytes(await readFile(file(name)));
-const args = (labels: string) => [
-  ...['train', '--model', 'mlp:4', '--data', 'x.npy', '--labels', labels],
-];
+const TRAIN = ['train', '--model', 'mlp:4', '--data', 'x.npy', '--labels'];
+const args = (labels: string) => [...TRAIN, labels];
 
 it('are in the lineage of a run, and a resumed run must find them again', async () => {
   await copyFile(file('y.npy'), file('labels.npy'));

@@ -98,7 +98,7 @@ export async function prepare(
       ...(looked === undefined ? {} : { validation: looked }),
       data: sources.map((file) => ({
         ...file,
-        rows: rowsOf(/^validation/.test(file.role) ? held! : data),
+        rows: rowsOf(file.role.startsWith('validation') ? held! : data),
       })),
       parent: kept?.lineage.parent ?? { path: source.described, digest },
     };
