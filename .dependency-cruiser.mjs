@@ -1,5 +1,5 @@
 // The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
-//   onnx ← runtime ← train ← server,   api ← { server, edge, console, cli, apps, examples }
+//   onnx ← runtime ← train ← server,   api ← { server, edge, console, cli, apps, examples },   console ← server
 const packages = '^packages/([^/]+)/';
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -20,7 +20,8 @@ const allowed = {
   runtime: ['onnx'],
   train: ['onnx', 'runtime'],
   api: ['onnx'],
-  server: ['onnx', 'runtime', 'train', 'api'],
+  console: ['api'],
+  server: ['onnx', 'runtime', 'train', 'api', 'console'],
   cli: ['onnx', 'runtime', 'train', 'api', 'server'],
 };
 

@@ -4,8 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { SkeinError, validate, type Endpoint, type OperationId } from '@skein/api';
+import { serveConsole } from '@skein/console';
 import type { Caller } from '../../access/contract.ts';
-import { serveConsole } from '../console/static.ts';
 import { toSkeinError } from '../fault.ts';
 import { sendError, sendText, type Exchange } from '../http-exchange.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';

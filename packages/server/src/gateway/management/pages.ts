@@ -1,9 +1,8 @@
 /** The pages that describe the API: `/openapi.json` for programs, `/docs` for people. */
 import { createHash } from 'node:crypto';
 import { createOpenApiDocument, type NodeView } from '@skein/api';
-import { STYLES } from '../console/static.ts';
+import { STYLES, type Page } from '@skein/console';
 import { renderDocsPage } from './docs-page.ts';
-import type { Page } from './page.ts';
 
 export interface Pages {
   find(path: string): Page | undefined;

@@ -8,10 +8,10 @@ import type { SandboxView } from '@skein/api';
 import fc from 'fast-check';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { requireComponent } from '../../../../../scripts/testing/components.ts';
-import type { Claim, JobSpec } from '../../jobs/contract.ts';
-import { sampleRun } from '../../runs/testing/sample-run.ts';
-import { startManagement, type TestNode } from '../management/testing/start-management.ts';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import type { Claim, JobSpec } from '../jobs/contract.ts';
+import { sampleRun } from '../runs/testing/sample-run.ts';
+import { startManagement, type TestNode } from './management/testing/start-management.ts';
 
 const HOSTILE = '"><img src=x onerror="document.title=1"></script><b>';
 

@@ -3,12 +3,21 @@
  * own node; what it shows is put into the document as text, never as markup.
  */
 import { readFileSync } from 'node:fs';
-import type { Page } from '../management/page.ts';
+
+/** A text that a browser asks for by its path. */
+export interface Page {
+  /** Media type. */
+  readonly type: string;
+  readonly body: string;
+  /** Name and value in turn. */
+  readonly headers: readonly string[];
+}
 
 const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 
 const theme = read('./theme.css');
 
+/** Style sheets for pages that the node renders itself. */
 export const STYLES = { docs: `${theme}\n${read('./docs.css')}` } as const;
 
 const CONSOLE_POLICY = [
@@ -84,6 +93,7 @@ const PAGES: ReadonlyMap<string, Page> = new Map([
   ...FILES.map((name) => [`/console/${name}`, page(name)] as const),
 ]);
 
+/** @param path of the URL, without its query. */
 export function serveConsole(path: string): Page | undefined {
   return PAGES.get(path);
 }
