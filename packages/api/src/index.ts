@@ -19,23 +19,19 @@ export {
   type DeploymentSettingsInput,
 } from './deployment.ts';
 export { NodeEvent } from './event.ts';
+export { ArtifactView } from './artifact.ts';
+export { JobCause, JobState } from './job-state.ts';
 export {
-  ArtifactView,
   AttemptView,
-  JobCause,
   JobEvent,
   JobLogView,
-  JobState,
   JobView,
   NewJob,
-  QueueMode,
-  QueueView,
-  SandboxView,
   ScheduleView,
-  TenantView,
-  WorkerView,
   type NewJobInput,
 } from './job.ts';
+export { QueueMode, QueueView, TenantView } from './queue.ts';
+export { SandboxView, WorkerView } from './worker.ts';
 export { CreatedKeyView, KeyView, NewKey } from './key.ts';
 export { ModelView, VersionView } from './model.ts';
 export { NodeView } from './node.ts';

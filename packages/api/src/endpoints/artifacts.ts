@@ -1,7 +1,7 @@
 /** Artifacts: what jobs read and leave behind, by content. */
 import { z } from 'zod';
 import type { Endpoint } from '../endpoint.ts';
-import { ArtifactView, Digest } from '../job.ts';
+import { ArtifactView, Digest } from '../artifact.ts';
 
 const DigestParam = z.strictObject({ digest: Digest });
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';

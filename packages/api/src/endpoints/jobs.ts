@@ -1,22 +1,10 @@
 /** Jobs: durable work, its queues, schedules, tenants, and the workers that do it. */
 import { z } from 'zod';
 import type { Endpoint } from '../endpoint.ts';
-import {
-  JobEvent,
-  JobId,
-  JobLogView,
-  JobState,
-  JobView,
-  NewJob,
-  QueueMode,
-  QueueName,
-  QueueView,
-  SandboxView,
-  ScheduleView,
-  TenantName,
-  TenantView,
-  WorkerView,
-} from '../job.ts';
+import { JobState } from '../job-state.ts';
+import { JobEvent, JobId, JobLogView, JobView, NewJob, ScheduleView } from '../job.ts';
+import { QueueMode, QueueName, QueueView, TenantName, TenantView } from '../queue.ts';
+import { SandboxView, WorkerView } from '../worker.ts';
 import { Limit } from './parameters.ts';
 
 const JobParam = z.strictObject({ id: JobId });

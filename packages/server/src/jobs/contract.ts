@@ -199,7 +199,7 @@ export interface JobEvent {
   readonly queue: string;
   readonly tenant: string;
   readonly group?: string | undefined;
-  readonly kind: 'state' | 'progress' | 'log' | 'attempt';
+  readonly kind: 'state' | 'progress' | 'log';
   readonly state: JobState;
   readonly cause?: Cause | undefined;
   readonly progress?: Job['progress'];

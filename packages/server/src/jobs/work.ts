@@ -29,11 +29,7 @@ export interface CommandWork {
   /** Untrusted unless said otherwise; `process` never runs untrusted work. */
   readonly trusted?: boolean | undefined;
   /** Artifacts that the command finds at these relative paths of its workspace: links to what is mounted read-only. */
-  readonly inputs: readonly {
-    readonly path: string;
-    readonly digest: string;
-    readonly sizeBytes?: number;
-  }[];
+  readonly inputs: readonly { readonly path: string; readonly digest: string }[];
   /** Workspace paths (files or directories) that become artifacts when the command exits with 0. */
   readonly outputs: readonly { readonly path: string; readonly optional?: boolean }[];
   /** Whether a command that fails by itself is tried again; a lost worker always is. Default: true. */

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { SkeinError } from '@skein/api';
 import type { Availability, SandboxDriver, SandboxName } from './contract.ts';
 import { describeSandboxes } from './describe-sandboxes.ts';
 import { enforcementOf } from './enforcement.ts';
@@ -26,16 +25,6 @@ const weak = driver('bubblewrap', {
   version: '1',
   enforcement: enforcementOf(nothing, 'bubblewrap'),
 });
-const strong = driver('bubblewrap', {
-  available: true,
-  version: '1',
-  enforcement: { ...enforcementOf(nothing, 'bubblewrap'), untrusted: true },
-});
-const plain = driver('process', {
-  available: true,
-  version: '1',
-  enforcement: enforcementOf(nothing, 'process'),
-});
 
 test('what is missing is described with what provides it', async () => {
   const [docker, bubblewrap] = await describeSandboxes(openSandboxes([absent, weak]));
@@ -53,18 +42,4 @@ test('what is missing is described with what provides it', async () => {
     what: 'memoryBytes: no group is delegated',
     fix: 'delegate one',
   });
-});
-
-test('untrusted work goes to the first driver that holds it', async () => {
-  expect(await openSandboxes([absent, plain, strong]).best({ untrusted: true })).toBe(strong);
-  expect(await openSandboxes([absent, plain, strong]).best({ untrusted: false })).toBe(plain);
-});
-
-test('without one it is refused, with what is missing for each', async () => {
-  const refused = openSandboxes([absent, weak, plain]).best({ untrusted: true });
-  await expect(refused).rejects.toBeInstanceOf(SkeinError);
-  await expect(refused).rejects.toThrow(
-    /docker: no daemon \(start it\); bubblewrap: no group is delegated \(delegate one\); process: isolates nothing/,
-  );
-  expect(() => openSandboxes([plain]).driver('docker')).toThrow(/no driver docker/);
 });

@@ -1,0 +1,30 @@
+/** Where a job is, and why it is not a success. */
+import { z } from 'zod';
+
+export const JobState = z.enum([
+  'blocked',
+  'ready',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'dead',
+]);
+export type JobState = z.infer<typeof JobState>;
+
+export const JobCause = z.enum([
+  'error',
+  'exit-code',
+  'signal',
+  'out-of-memory',
+  'timeout',
+  'output-limit',
+  'lease-lost',
+  'preempted',
+  'refused',
+  'deadline',
+  'parent-failed',
+  'cancelled',
+  'gang-broken',
+]);
+export type JobCause = z.infer<typeof JobCause>;

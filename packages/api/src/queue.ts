@@ -1,0 +1,38 @@
+/** Queues, and the tenants that share them. */
+import { z } from 'zod';
+import { JobState } from './job-state.ts';
+
+export const QueueName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be 1–63 of a–z, 0–9, ".", "_" and "-"')
+  .describe('A queue; it exists as soon as something is put in it.');
+
+export const TenantName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/)
+  .describe('Shares and quotas are counted per tenant.');
+
+export const QueueMode = z
+  .enum(['open', 'paused', 'draining'])
+  .describe('`paused`: nothing starts. `draining`: nothing is accepted, what waits still starts.');
+
+export const QueueView = z
+  .object({
+    queue: QueueName,
+    mode: QueueMode,
+    counts: z.record(JobState, z.int().min(0)),
+    oldestReadyAt: z.string().describe('Since when the oldest ready job waits.').optional(),
+  })
+  .meta({ id: 'Queue' });
+export type QueueView = z.infer<typeof QueueView>;
+
+export const TenantView = z
+  .strictObject({
+    tenant: TenantName,
+    weight: z.number().positive().max(1_000_000).describe('Share relative to the others.'),
+    maxRunning: z.int().min(0).max(1_000_000).optional(),
+    maxQueued: z.int().min(0).max(100_000_000).optional(),
+    jobsPerSecond: z.number().positive().max(1_000_000).optional(),
+  })
+  .meta({ id: 'Tenant' });
+export type TenantView = z.infer<typeof TenantView>;

@@ -1,0 +1,111 @@
+/** What a job does: a command in a sandbox, or a task in TypeScript. */
+import { z } from 'zod';
+import { Digest } from './artifact.ts';
+
+export const MIB = 1024 * 1024;
+/** Longest length of time that anything of a job may have, in milliseconds: ten years. */
+export const FOREVER_MS = 3650 * 24 * 3_600_000;
+
+/** Relative, normalised, inside the workspace: nothing that could lead out of it. */
+const WorkspacePath = z
+  .string()
+  .min(1)
+  .max(512)
+  .refine(
+    (path) =>
+      !path.includes('\0') &&
+      !path.startsWith('/') &&
+      path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
+    'must be a relative path without ".", ".." and empty parts',
+  );
+
+const WorkLimits = z
+  .strictObject({
+    cpuMs: z.int().min(1).max(FOREVER_MS).describe('User plus system time of all processes.'),
+    wallMs: z.int().min(1).max(FOREVER_MS).describe('Time on the clock. Default: one hour.'),
+    memoryBytes: z
+      .int()
+      .min(MIB)
+      .max(2 ** 50)
+      .describe('Memory of all processes together. Default: what `resources` asks for.'),
+    pids: z.int().min(1).max(1_000_000).describe('Processes and threads at once. Default: 64.'),
+    outputBytes: z
+      .int()
+      .min(0)
+      .max(2 ** 40)
+      .describe('stdout plus stderr. Default: 64 MiB.'),
+    fileBytes: z
+      .int()
+      .min(0)
+      .max(2 ** 50)
+      .describe('Largest single file. Default: 1 GiB.'),
+    diskBytes: z
+      .int()
+      .min(0)
+      .max(2 ** 50)
+      .describe('Workspace and /tmp. Default: 1 GiB.'),
+    cores: z.number().positive().max(4096).describe('Default: what `resources` asks for.'),
+  })
+  .partial();
+
+const NetworkPolicy = z
+  .union([
+    z.enum(['none', 'host']),
+    z.strictObject({ allow: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/)).max(100) }),
+  ])
+  .describe('`none`, `host` (trusted work only), or the only `host:port` that can be reached.');
+
+const CommandWork = z.strictObject({
+  kind: z.literal('command'),
+  argv: z
+    .array(z.string().max(131_072))
+    .min(1)
+    .max(1000)
+    .describe('The program and its arguments; nothing passes through a shell.'),
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(131_072)).optional(),
+  image: z.string().min(1).max(255).describe('Root file system of the sandbox.').optional(),
+  sandbox: z
+    .enum(['docker', 'bubblewrap', 'process'])
+    .describe('The driver; absent: the best one that the worker has.')
+    .optional(),
+  trusted: z
+    .boolean()
+    .describe('Only trusted work may run without isolation or with the network of the host.')
+    .default(false),
+  inputs: z
+    .array(z.strictObject({ path: WorkspacePath, digest: Digest }))
+    .max(10_000)
+    .describe('Artifacts that the command finds at these paths, read-only.')
+    .default([]),
+  outputs: z
+    .array(z.strictObject({ path: WorkspacePath, optional: z.boolean().default(false) }))
+    .max(1000)
+    .describe('Files and folders that are kept as artifacts when the command succeeds.')
+    .default([]),
+  retryFailure: z
+    .boolean()
+    .describe('Whether a command that fails by itself is tried again; a lost worker always is.')
+    .default(true),
+  checkpoint: WorkspacePath.describe(
+    'Path that is kept when an attempt is preempted or fails, and put back at the next one.',
+  ).optional(),
+  stdin: Digest.describe('An artifact that is fed to stdin.').optional(),
+  limits: WorkLimits.default({}),
+  network: NetworkPolicy.default('none'),
+});
+
+const TaskWork = z.strictObject({
+  kind: z.literal('task'),
+  task: z.string().min(1).max(200).describe('Name of the task, as `defineTask` gave it.'),
+  module: z.union([
+    z.strictObject({ path: z.string().startsWith('/').max(4096) }),
+    z.strictObject({ digest: Digest }),
+    z
+      .strictObject({ offered: z.literal(true) })
+      .describe('Any worker that was started with such a task; require its label `task:NAME`.'),
+  ]),
+  input: z.unknown(),
+  limits: WorkLimits.default({}),
+});
+
+export const Work = z.discriminatedUnion('kind', [CommandWork, TaskWork]);
