@@ -78,7 +78,8 @@ function settingsFor(cores: number): {
   const network = (name: string, path: string, settings: DeploymentSettingsPatch) => ({
     name,
     path,
-    settings: { objective, batching, ...settings },
+    // Together they have more threads than there are cores, and take turns: see above.
+    settings: { objective, batching, oversubscribe: true, ...settings },
   });
   return {
     networks: [

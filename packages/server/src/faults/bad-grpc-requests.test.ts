@@ -23,9 +23,9 @@ beforeAll(async () => {
   client = new Client(node.grpcUrl, credentials.createInsecure());
   const model = mlp({ sizes: [4, 8, 3], seed: 1 });
   const objective = { latencyMs: 10_000 };
-  await node.deploy('risk', model, { objective });
-  await node.deploy('strict', model, { objective, finiteOnly: true });
-  await node.deploy('arithmetic', arithmetic(), { objective });
+  await node.deploy('risk', model, { objective, oversubscribe: true });
+  await node.deploy('strict', model, { objective, oversubscribe: true, finiteOnly: true });
+  await node.deploy('arithmetic', arithmetic(), { objective, oversubscribe: true });
   expected = await good();
 });
 afterAll(async () => {

@@ -9,7 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => node[Symbol.asyncDispose]());
 
-const LONG = { objective: { latencyMs: 30_000 } };
+/** One node serves the deployments of all cases, more than it has cores. */
+const LONG = { objective: { latencyMs: 30_000 }, oversubscribe: true };
 
 async function ask(name: string, first: number): Promise<{ version: string; y: number[] }> {
   const x = { shape: [1, 4], data: Float32Array.of(first, -2, 3, -4) };

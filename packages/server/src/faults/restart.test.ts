@@ -16,7 +16,7 @@ it('from the first connection on, a request is answered or told to wait', async 
     await using node = await startNodeProcess({ folder });
     port = node.port;
     for (const name of NAMES) {
-      await node.deploy(name, model, { objective: { latencyMs: 60_000 } });
+      await node.deploy(name, model, { objective: { latencyMs: 60_000 }, oversubscribe: true });
     }
   }
   const url = `http://127.0.0.1:${port}`;

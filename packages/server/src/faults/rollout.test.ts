@@ -11,7 +11,8 @@ beforeAll(async () => {
 });
 afterAll(() => node[Symbol.asyncDispose]());
 
-const LONG = { objective: { latencyMs: 30_000 } };
+/** One node serves the deployments of all cases, more than it has cores. */
+const LONG = { objective: { latencyMs: 30_000 }, oversubscribe: true };
 const X = { shape: [1, 4], data: Float32Array.of(1, -2, 3, -4) };
 
 /** Resolves with the deployment when its rollout is over. */
@@ -128,7 +129,7 @@ function idle(isSlow: boolean): Model {
 }
 
 it('a canary that misses the objective is rolled back', async () => {
-  await node.deploy('idle', idle(false), { objective: { latencyMs: 200 } });
+  await node.deploy('idle', idle(false), { ...LONG, objective: { latencyMs: 200 } });
   const load = startLoad(4, async () => {
     const { version } = await node.client.infer('idle', {
       // For the new version, more time than the objective has.

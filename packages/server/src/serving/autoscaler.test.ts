@@ -8,6 +8,7 @@ import {
   type ScalingLimits,
   type ScalingSignals,
 } from './autoscaler.ts';
+import type { ScalingCause } from './contract.ts';
 
 interface Trace {
   /** Rows that arrive in second `t`. */
@@ -25,6 +26,7 @@ interface Step {
   readonly replicas: number;
   readonly delayMs: number;
   readonly shed: number;
+  readonly cause: ScalingCause;
   readonly reason: string;
 }
 
@@ -69,7 +71,7 @@ function simulate({
       } else starting = [];
       replicas = decision.replicas;
     }
-    steps.push({ t, replicas, delayMs, shed, reason: decision.reason });
+    steps.push({ t, replicas, delayMs, shed, cause: decision.cause, reason: decision.reason });
   }
   return steps;
 }
@@ -86,6 +88,13 @@ const turns = (steps: readonly Step[]): number => {
   }
   return count;
 };
+
+/** What every change of the number of replicas came from. */
+const causes = (steps: readonly Step[]): string[] =>
+  steps.flatMap(({ replicas, cause }, i) => {
+    const before = steps[i - 1]?.replicas ?? replicas;
+    return replicas === before ? [] : [`${replicas > before ? 'up' : 'down'} ${cause}`];
+  });
 
 /** Numerical Recipes' generator: a seeded trace is the same on every machine. */
 const randomFrom = (seed: number) => (): number => {
@@ -121,6 +130,10 @@ describe('the autoscaler', () => {
     expect(steps.slice(32, 80).every(({ shed }) => shed === 0)).toBe(true);
     expect(at(105)).toBe(at(80));
     expect(at(160)).toBe(1);
+    expect(new Set(causes(steps).filter((each) => each.startsWith('down')))).toEqual(
+      new Set(['down quiet']),
+    );
+    expect(steps[99]!.cause).toBe('steady');
   });
 
   it('says why, with the numbers', () => {
@@ -131,6 +144,7 @@ describe('the autoscaler', () => {
       capacity: 100,
     });
     const grown = steps.find(({ replicas }, i) => replicas > (steps[i - 1]?.replicas ?? 1));
+    expect(['demand', 'pressure']).toContain(grown!.cause);
     expect(grown!.reason).toMatch(
       /a request would wait \d+ ms|rows\/s arrive and one replica carries 100 rows\/s/,
     );
@@ -158,8 +172,26 @@ describe('the autoscaler', () => {
     expect(at(65)).toBe(1);
     expect(at(75)).toBe(0);
     expect(steps[74]!.reason).toContain('no request');
+    expect(causes(steps)).toEqual(['down idle', 'up woken']);
     expect(at(149)).toBe(0);
     expect(at(150)).toBe(1);
+  });
+
+  it('names the bounds when they have moved', () => {
+    const quiet: ScalingSignals = {
+      rowsPerSecond: 0,
+      shedPerSecond: 0,
+      predictedDelayMs: 0,
+      queued: 0,
+      running: 0,
+      capacity: 100,
+      ready: 3,
+    };
+    const decide = (bounds: ScalingLimits) =>
+      decideReplicas(startScaling(0), quiet, bounds, 3, 1000);
+    expect(decide(limits(4, 8))).toMatchObject({ replicas: 4, cause: 'bounds' });
+    expect(decide(limits(1, 2))).toMatchObject({ replicas: 2, cause: 'bounds' });
+    expect(decide(limits(3, 3))).toMatchObject({ replicas: 3, cause: 'steady' });
   });
 
   it('keeps its minimum without requests', () => {

@@ -17,7 +17,7 @@
  * The signals are those of Knative's autoscaler (a stable and a panic window), with predicted delay
  * in the place of concurrency.
  */
-import type { Instant } from './contract.ts';
+import type { Instant, ScalingCause } from './contract.ts';
 
 const UP_LOAD = 0.8;
 const DOWN_LOAD = 0.6;
@@ -68,11 +68,15 @@ export interface ScalingMemory {
 
 export interface ScalingDecision {
   readonly replicas: number;
+  /** What decided; `steady` when nothing asks for a change. */
+  readonly cause: ScalingCause;
   /** In words, with the numbers that decided. */
   readonly reason: string;
   /** With what was seen now; `stepped` adds what was then done. */
   readonly memory: ScalingMemory;
 }
+
+type Settle = (replicas: number, cause: ScalingCause, reason: string) => ScalingDecision;
 
 export function startScaling(now: Instant): ScalingMemory {
   return {
@@ -100,17 +104,18 @@ export function decideReplicas(
   const busy = signals.rowsPerSecond > 0 || signals.queued > 0 || signals.running > 0;
   const pressure = pressureOf(signals, limits);
   const remembered = remember(memory, signals, now, busy, pressure !== undefined);
-  const settle = (replicas: number, reason: string): ScalingDecision => ({
+  const settle: Settle = (replicas, cause, reason) => ({
     replicas,
+    cause,
     reason,
     memory: remembered,
   });
 
-  if (current < min) return settle(min, `the bounds ask for at least ${min}`);
-  if (current > max) return settle(max, `the bounds allow at most ${max}`);
+  if (current < min) return settle(min, 'bounds', `the bounds ask for at least ${min}`);
+  if (current > max) return settle(max, 'bounds', `the bounds allow at most ${max}`);
   if (current === 0) {
-    if (!busy) return settle(0, 'idle: no requests');
-    return settle(Math.max(1, min), 'a request arrived while there was no replica');
+    if (!busy) return settle(0, 'idle', 'idle: no requests');
+    return settle(Math.max(1, min), 'woken', 'a request arrived while there was no replica');
   }
 
   const demand = meanDemand(remembered, now);
@@ -119,19 +124,29 @@ export function decideReplicas(
     const wanted = Math.min(max, needed);
     return settle(
       wanted,
+      'demand',
       `${rate(demand)} rows/s arrive and one replica carries ${rate(signals.capacity)} rows/s, ` +
         `which needs ${needed} at ${UP_LOAD * 100} % load${needed > max ? `, of which the bounds allow ${max}` : ''}`,
     );
   }
   if (pressure !== undefined) {
-    if (current >= max) return settle(current, `${pressure}, but the bounds allow at most ${max}`);
+    if (current >= max)
+      return settle(current, 'pressure', `${pressure}, but the bounds allow at most ${max}`);
     if (signals.ready < current) {
-      return settle(current, `${pressure}; ${current - signals.ready} more replicas are starting`);
+      return settle(
+        current,
+        'pressure',
+        `${pressure}; ${current - signals.ready} more replicas are starting`,
+      );
     }
     if (now - memory.lastUpAt < UP_PAUSE_MS) {
-      return settle(current, `${pressure}; the newest replica has not taken effect yet`);
+      return settle(
+        current,
+        'pressure',
+        `${pressure}; the newest replica has not taken effect yet`,
+      );
     }
-    return settle(current + 1, pressure);
+    return settle(current + 1, 'pressure', pressure);
   }
   return down(remembered, signals, limits, current, now, busy, settle);
 }
@@ -143,28 +158,33 @@ function down(
   current: number,
   now: Instant,
   busy: boolean,
-  settle: (replicas: number, reason: string) => ScalingDecision,
+  settle: Settle,
 ): ScalingDecision {
   const idleMs = now - memory.lastTrafficAt;
   if (min === 0 && !busy && idleMs >= patienceMs) {
-    return settle(0, `no request for ${Math.round(idleMs / 1000)} s`);
+    return settle(0, 'idle', `no request for ${Math.round(idleMs / 1000)} s`);
   }
   const quietSince = Math.max(memory.lastUpAt, memory.lastDownAt, memory.lastPressureAt);
   if (current > Math.max(1, min) && now - quietSince >= memory.holdMs) {
     const peak = peakDemand(memory, now);
     const enough = Math.max(1, min, replicasFor(peak, signals.capacity, DOWN_LOAD));
     if (signals.capacity === 0 && peak > 0) {
-      return settle(current - 1, `nothing has waited for ${Math.round(memory.holdMs / 1000)} s`);
+      return settle(
+        current - 1,
+        'quiet',
+        `nothing has waited for ${Math.round(memory.holdMs / 1000)} s`,
+      );
     }
     if (enough < current) {
       return settle(
         enough,
+        'quiet',
         `at most ${rate(peak)} rows/s arrived in ${Math.round(memory.holdMs / 1000)} s, ` +
           `which ${enough} ${enough === 1 ? 'replica carries' : 'replicas carry'} at ${DOWN_LOAD * 100} % load`,
       );
     }
   }
-  return settle(current, `${rate(meanDemand(memory, now))} rows/s are carried`);
+  return settle(current, 'steady', `${rate(meanDemand(memory, now))} rows/s are carried`);
 }
 
 /** Why requests wait too long now; undefined when they do not. */

@@ -6,6 +6,7 @@ import { RolloutPlan, SkeinError } from '@skein/api';
 import type { DeploymentRecord } from '../state/contract.ts';
 import { callersOf } from './composition/call-graph.ts';
 import type { ServingContext } from './context.ts';
+import { checkLeastThreads, type CoreClaim } from './core-claims.ts';
 import type { DeploymentControl, DeployRequest } from './control.ts';
 import { Deployment } from './deployment.ts';
 import type { LiveTarget } from './live-target.ts';
@@ -27,6 +28,8 @@ export type Changes = {
 export function createChanges(context: ServingContext): Changes {
   const { state, registry, cores, deployments, runs, journal } = context;
   const changing = new Set<string>();
+  /** What deployments will ask of the cores once their changes are done. */
+  const claims = new Map<string, CoreClaim>();
 
   const exclusively = async (name: string, change: () => Promise<void>): Promise<void> => {
     if (changing.has(name) || runs.has(name)) {
@@ -40,7 +43,24 @@ export function createChanges(context: ServingContext): Changes {
       await change();
     } finally {
       changing.delete(name);
+      claims.delete(name);
     }
+  };
+
+  /** Takes its part of the cores for the rest of a change. @throws SkeinError DEPLOYMENT_INVALID. */
+  const claim = (name: string, asked: CoreClaim): void => {
+    const holding = new Map<string, CoreClaim>();
+    for (const deployment of deployments.values()) {
+      const { kind, effective, failure } = deployment;
+      if (failure !== undefined) continue;
+      const coming = runs.get(deployment.name)?.settings;
+      holding.set(deployment.name, { kind, settings: coming ?? effective });
+    }
+    for (const [other, coming] of claims) holding.set(other, coming);
+    const before = holding.get(name);
+    holding.delete(name);
+    checkLeastThreads(name, asked, before, holding, cores);
+    claims.set(name, asked);
   };
 
   const existing = (name: string): Deployment => {
@@ -59,6 +79,7 @@ export function createChanges(context: ServingContext): Changes {
     const failed = deployments.get(name);
     const effective = mergeSettings(failed?.settings, settings, cores);
     const record = await registry.version(name, version);
+    claim(name, { kind: record.kind, settings: effective });
     const deployment = newDeployment(context, name, record.kind, effective);
     deployment.revision = failed?.revision ?? 0;
     deployments.set(name, deployment);
@@ -135,6 +156,7 @@ export function createChanges(context: ServingContext): Changes {
     const record = await registry.version(request.name, request.version);
     if (deployment.live.has(record.version)) {
       if (changedKeys(deployment.settings, effective.settings).length === 0) return;
+      claim(request.name, { kind: deployment.kind, settings: effective });
       return applySettings(deployment, effective, actor);
     }
     if (record.kind !== deployment.kind) {
@@ -143,6 +165,7 @@ export function createChanges(context: ServingContext): Changes {
         `Deployment "${request.name}" is of kind ${deployment.kind}, but version ${record.version} is of kind ${record.kind}.`,
       );
     }
+    claim(request.name, { kind: record.kind, settings: effective });
     const plan = request.plan ?? RolloutPlan.parse({});
     await new RolloutRun({ context, deployment, record, plan, settings: effective, actor }).warm();
   };
@@ -185,6 +208,7 @@ export function createChanges(context: ServingContext): Changes {
         }
         const effective = mergeSettings(deployment.settings, settings, cores);
         if (changedKeys(deployment.settings, effective.settings).length === 0) return;
+        claim(name, { kind: deployment.kind, settings: effective });
         await applySettings(deployment, effective, actor);
       }),
     async rollback(name, reason, actor) {

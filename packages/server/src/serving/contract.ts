@@ -167,4 +167,27 @@ export interface ServingObserver {
   refused(request: InferenceRequest, error: SkeinError, at: Instant): void;
   batchRan(deployment: string, version: string, rows: number, computeMs: number): void;
   replicaChanged(deployment: string, version: string, replica: ReplicaSnapshot): void;
+  /** Of the plane itself; no target tells it. */
+  scaled?(step: ScalingStep): void;
+}
+
+/** What made a version get more replicas or fewer: see `autoscaler.ts`; `cores`: others need them. */
+export type ScalingCause =
+  | 'bounds'
+  | 'woken'
+  | 'demand'
+  | 'pressure'
+  | 'idle'
+  | 'quiet'
+  | 'steady'
+  | 'cores';
+
+/** A scaling decision that changed something. */
+export interface ScalingStep {
+  readonly deployment: string;
+  readonly version: string;
+  /** Replicas asked for before and after. */
+  readonly from: number;
+  readonly to: number;
+  readonly cause: ScalingCause;
 }

@@ -3,13 +3,15 @@
  * exceed them: a thread that waits for a core makes every run late, not only its own.
  *
  * In this order, each only while cores are left:
- * 1. everybody gets its minimum, even beyond the cores: a promise of the settings;
+ * 1. everybody gets its minimum, even beyond the cores: a promise of the settings, which
+ *    `core-claims.ts` has held against the cores before it was made;
  * 2. everybody gets what it wants, up to an equal share of the cores;
  * 3. replicas that run and are still wanted stay, so that two busy versions do not take turns;
  * 4. the rest goes to whoever has the smallest part of what it wants.
  *
- * A version that may oversubscribe gets all that it wants and takes no share. While a rollout loads
- * a version beside the old one, the incoming replicas are part of its minimum.
+ * A version that may oversubscribe gets all that it wants and takes no share. Minimums exceed the
+ * cores while a rollout loads a version beside the old one, whose replicas are part of its minimum,
+ * and where a request woke a version of which the least is none: it keeps one.
  */
 export interface Claim {
   readonly id: string;

@@ -10,6 +10,7 @@ import type {
   InferenceRequest,
   Instant,
   ReplicaSnapshot,
+  ScalingStep,
   ServingObserver,
   TargetRequest,
 } from './contract.ts';
@@ -75,6 +76,10 @@ export class DeploymentObserver implements ServingObserver {
       });
     }
     for (const listener of this.#replicaListeners) listener();
+  }
+
+  scaled(step: ScalingStep): void {
+    this.#options.observer.scaled?.(step);
   }
 
   /** Calls back after each change of a replica's state. @returns ends it. */

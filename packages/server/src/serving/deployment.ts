@@ -11,12 +11,14 @@
  * Its last minute is kept by the observer of its targets, which costs no promise more.
  */
 import { SkeinError } from '@skein/api';
+import type { ScalingSignals } from './autoscaler.ts';
 import type {
   Clock,
   DeployedModel,
   InferenceAnswer,
   InferenceRequest,
   Instant,
+  ScalingStep,
   TargetRequest,
   TraceContext,
 } from './contract.ts';
@@ -143,14 +145,25 @@ export class Deployment {
 
   #wake(live: LiveTarget): void {
     live.reason = 'a request arrived while there was no replica';
+    this.noteScaling(live, { from: 0, to: 1, cause: 'woken' });
+    scale(live, 1);
+  }
+
+  /** Records a step with the reason that the version has now, and with what was seen. */
+  noteScaling(
+    { record, reason }: LiveTarget,
+    step: Omit<ScalingStep, 'deployment' | 'version'>,
+    signals?: ScalingSignals,
+  ): void {
+    const { version } = record;
+    this.observer.scaled({ deployment: this.name, version, ...step });
     this.#journal.record({
       deployment: this.name,
       kind: 'scaled',
-      reason: live.reason,
-      details: { version: live.record.version, from: 0, to: 1 },
+      reason,
+      details: { version, ...step, ...signals },
       actor: 'skein',
     });
-    scale(live, 1);
   }
 
   #noTarget({ version }: InferenceRequest): SkeinError {
@@ -249,6 +262,10 @@ export class Deployment {
 
   get bounds(): EffectiveSettings['replicas'] {
     return this.#effective.replicas;
+  }
+
+  get effective(): EffectiveSettings {
+    return this.#effective;
   }
 
   applySettings(effective: EffectiveSettings): void {

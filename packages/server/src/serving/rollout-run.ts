@@ -50,7 +50,8 @@ export class RolloutRun {
   readonly #context: ServingContext;
   readonly #deployment: Deployment;
   readonly #record: VersionRecord;
-  readonly #settings: EffectiveSettings;
+  /** Settings that hold once the version has taken over. */
+  readonly settings: EffectiveSettings;
   readonly #stable: readonly LiveTarget[];
   readonly #replicas: number;
   #rollout: Rollout;
@@ -66,7 +67,7 @@ export class RolloutRun {
     this.#context = context;
     this.#deployment = deployment;
     this.#record = record;
-    this.#settings = settings;
+    this.settings = settings;
     this.#stable = deployment.split;
     this.#replicas = replicasInUse(deployment);
     this.#rollout = beginRollout(
@@ -114,7 +115,7 @@ export class RolloutRun {
 
   async #load(): Promise<void> {
     const { plan } = this.#rollout;
-    const live = await prepare(this.#context, this.#deployment, this.#record, this.#settings);
+    const live = await prepare(this.#context, this.#deployment, this.#record, this.settings);
     if (isOver(this.#rollout)) return void live.target.drain();
     this.#candidate = live;
     this.#deployment.add(live);
@@ -174,7 +175,7 @@ export class RolloutRun {
       void retire(this.#context, this.#deployment, candidate);
     } else {
       try {
-        await takeOver(this.#context, this.#deployment, candidate, this.#settings);
+        await takeOver(this.#context, this.#deployment, candidate, this.settings);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#rollBack({ ...next, phase: 'rolled-back', reason }, actor);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SkeinError } from '@skein/api';
 import type { ServingContext } from './context.ts';
+import type { ServingObserver } from './contract.ts';
 import { Deployment } from './deployment.ts';
 import { createEventBus, type ServingEvent } from './events.ts';
 import { createJournal } from './journal.ts';
@@ -22,7 +23,15 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
   const journal = createJournal(state, events, () => {});
   const deployments = new Map<string, Deployment>();
   const targets: Record<string, ScriptedTarget> = {};
-  const observer = { answered() {}, refused() {}, batchRan() {}, replicaChanged() {} };
+  const steps: string[] = [];
+  const observer: ServingObserver = {
+    answered() {},
+    refused() {},
+    batchRan() {},
+    replicaChanged() {},
+    scaled: ({ deployment, version, from, to, cause }) =>
+      void steps.push(`${deployment}/${version} ${from}→${to} ${cause}`),
+  };
   const random = Math.random;
   for (const [name, script] of Object.entries(scripts)) {
     const settings = mergeSettings(undefined, { replicas: { min, max: cores } }, cores);
@@ -67,6 +76,8 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
   return {
     targets,
     seen,
+    /** What telemetry was told. */
+    steps,
     state,
     journal,
     deployments,
@@ -93,7 +104,7 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
 // A scripted replica carries 100 rows per second.
 describe('the scaling loop', () => {
   it('scales by what a target reports, and writes each step down with its reason', async () => {
-    const { seconds, wanted, targets, seen, state, journal } = await stage(8, { risk: {} });
+    const { seconds, wanted, targets, seen, steps, state, journal } = await stage(8, { risk: {} });
     await seconds(8, { risk: 300 });
     expect(wanted()).toEqual({ risk: 4 });
     expect(targets['risk']!.scales.at(-1)).toBe(4);
@@ -101,8 +112,10 @@ describe('the scaling loop', () => {
     const history = await state.history({ deployment: 'risk', kind: 'scaled', limit: 10 });
     expect(history[0]).toMatchObject({
       actor: 'skein',
-      details: { version: '1', to: 4, capacity: 100 },
+      details: { version: '1', to: 4, cause: 'demand', capacity: 100 },
     });
+    expect(steps.at(-1)).toMatch(/^risk\/1 \d→4 demand$/);
+    expect(steps).toHaveLength(history.length);
     expect(history[0]!.reason).toMatch(
       /^\d+ rows\/s arrive and one replica carries 100 rows\/s, which needs 4/,
     );
@@ -124,14 +137,19 @@ describe('the scaling loop', () => {
   });
 
   it('gives the cores of a deployment that became quiet to the busy one', async () => {
-    const { seconds, wanted } = await stage(4, { a: {}, b: {} });
+    const { seconds, wanted, steps } = await stage(4, { a: {}, b: {} });
     await seconds(10, { a: 900, b: 900 });
     await seconds(60, { a: 900 });
     expect(wanted()).toEqual({ a: 3, b: 1 });
+    // One that comes back takes its share from the other, whatever that one has to do.
+    await seconds(10, { a: 900, b: 900 });
+    expect(wanted()).toEqual({ a: 2, b: 2 });
+    expect(steps.at(-1)).toMatch(/^b\/1 1→2 (demand|pressure)$/);
+    expect(steps).toContain('a/1 3→2 cores');
   });
 
   it('scales to zero when idle, and the next request wakes it at once', async () => {
-    const { seconds, wanted, deployments, state, journal } = await stage(4, { risk: {} }, 0);
+    const { seconds, wanted, steps, deployments, state, journal } = await stage(4, { risk: {} }, 0);
     await seconds(70);
     expect(wanted()).toEqual({ risk: 0 });
     expect(deployments.get('risk')!.isReady()).toBe(true);
@@ -143,6 +161,7 @@ describe('the scaling loop', () => {
     );
     expect(reasons[0]).toContain('a request arrived');
     expect(reasons[1]).toContain('no request for');
+    expect(steps).toEqual(['risk/1 1→0 idle', 'risk/1 0→1 woken']);
   });
 
   it('leaves one replica to whoever was woken on a full node', async () => {

@@ -5,7 +5,7 @@
 import { ERRORS, type ErrorCode } from '@skein/api';
 import { decideReplicas, stepped, type ScalingSignals } from './autoscaler.ts';
 import type { ServingContext } from './context.ts';
-import type { Instant, TargetSnapshot } from './contract.ts';
+import type { Instant, ScalingCause, TargetSnapshot } from './contract.ts';
 import { divideCores, type Claim } from './core-budget.ts';
 import type { Deployment } from './deployment.ts';
 import { readyReplicas, scale, type LiveTarget } from './live-target.ts';
@@ -22,6 +22,7 @@ export interface ScalingLoop {
 interface Wish extends Claim {
   readonly deployment: Deployment;
   readonly live: LiveTarget;
+  readonly cause: ScalingCause;
   readonly reason: string;
   readonly signals: ScalingSignals;
 }
@@ -75,6 +76,7 @@ function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
     id: `${deployment.name}/${live.record.version}`,
     deployment,
     live,
+    cause: decision.cause,
     reason: decision.reason,
     signals,
     threads: settings.threads,
@@ -82,7 +84,8 @@ function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
     min: decision.replicas > 0 ? Math.max(1, min) : min,
     wanted: decision.replicas,
     current: live.wanted,
-    oversubscribe: settings.oversubscribe,
+    // A composition computes on the threads of what it calls.
+    oversubscribe: settings.oversubscribe || live.record.kind === 'composition',
   };
 }
 
@@ -97,13 +100,8 @@ function carryOut(context: ServingContext, wish: Wish, replicas: number, now: In
   if (replicas === before) return;
   live.scaling = stepped(live.scaling, before, replicas, now);
   scale(live, replicas);
-  context.journal.record({
-    deployment: deployment.name,
-    kind: 'scaled',
-    reason,
-    details: { version: live.record.version, from: before, to: replicas, ...signals },
-    actor: 'skein',
-  });
+  const cause = replicas < Math.min(before, wanted) ? 'cores' : wish.cause;
+  deployment.noteScaling(live, { from: before, to: replicas, cause }, signals);
 }
 
 /** Rates since the last decision; a version that is seen for the first time has none. */

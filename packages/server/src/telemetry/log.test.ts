@@ -198,6 +198,7 @@ describe('combined observers', () => {
       refused: () => void told.push(`${name} refused`),
       batchRan: () => void told.push(`${name} batchRan`),
       replicaChanged: () => void told.push(`${name} replicaChanged`),
+      scaled: () => void told.push(`${name} scaled`),
     });
     const all = combineObservers([observer('a'), observer('b')]);
     const replica = { id: 'a', busy: false, since: 0, runs: 7, state: 'ready' as const };
@@ -205,8 +206,9 @@ describe('combined observers', () => {
     all.refused(request, new SkeinError('QUEUE_FULL', ''), 1);
     all.batchRan('risk', '1', 1, 1);
     all.replicaChanged('risk', '1', replica);
+    all.scaled!({ deployment: 'risk', version: '1', from: 1, to: 2, cause: 'demand' });
     expect(told).toEqual(
-      ['answered', 'refused', 'batchRan', 'replicaChanged'].flatMap((what) => [
+      ['answered', 'refused', 'batchRan', 'replicaChanged', 'scaled'].flatMap((what) => [
         `a ${what}`,
         `b ${what}`,
       ]),

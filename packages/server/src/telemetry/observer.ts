@@ -18,5 +18,8 @@ export function combineObservers(observers: readonly ServingObserver[]): Serving
     replicaChanged(deployment, version, replica) {
       for (const observer of observers) observer.replicaChanged(deployment, version, replica);
     },
+    scaled(step) {
+      for (const observer of observers) observer.scaled?.(step);
+    },
   };
 }

@@ -3,7 +3,7 @@ import { DeploymentSettings, SkeinError, type DeploymentView, type ErrorCode } f
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
-import type { InferenceAnswer, TargetRequest } from '../../serving/contract.ts';
+import type { InferenceAnswer, ScalingCause, TargetRequest } from '../../serving/contract.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 
 const prometheus = requireComponent('python3-prometheus-client');
@@ -159,6 +159,25 @@ describe('what a request counts as', () => {
     metrics.observer.replicaChanged('risk', '1', { ...replica, state: 'gone' });
     metrics.observer.replicaChanged('risk', '1', { ...replica, state: 'gone', failure: 'abort' });
     expect(sample('skein_replica_failures_total{deployment="risk",version="1"}')).toBe(1);
+  });
+
+  it('counts what the autoscaler did, by direction and cause', () => {
+    const step = (from: number, to: number, cause: ScalingCause, version = '1') =>
+      metrics.observer.scaled!({ deployment: 'risk', version, from, to, cause });
+    step(1, 3, 'demand');
+    step(3, 4, 'pressure');
+    step(1, 2, 'demand');
+    step(4, 2, 'quiet');
+    step(0, 1, 'woken', '2');
+    const counted = (version: string, direction: string, cause: string) =>
+      sample(
+        `skein_scaling_decisions_total{deployment="risk",version="${version}",direction="${direction}",cause="${cause}"}`,
+      );
+    expect(counted('1', 'up', 'demand')).toBe(2);
+    expect(counted('1', 'up', 'pressure')).toBe(1);
+    expect(counted('1', 'down', 'quiet')).toBe(1);
+    expect(counted('2', 'up', 'woken')).toBe(1);
+    expect(counted('1', 'up', 'woken')).toBeUndefined();
   });
 
   it('shows queues, replicas and goodput as they are now', () => {

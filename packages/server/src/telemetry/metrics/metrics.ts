@@ -75,6 +75,12 @@ export function createMetrics({ clock, views, version }: MetricsOptions): Metric
       if (replica.state !== 'gone' || replica.failure === undefined) return;
       series.version(series.deployment(deployment), version).replicaFailures += 1;
     },
+
+    scaled({ deployment, version, from, to, cause }) {
+      const { scalings } = series.version(series.deployment(deployment), version);
+      const kind = `${to > from ? 'up' : 'down'} ${cause}` as const;
+      scalings.set(kind, (scalings.get(kind) ?? 0) + 1);
+    },
   };
 
   return {

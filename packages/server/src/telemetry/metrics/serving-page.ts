@@ -95,6 +95,17 @@ export function exposeDeployments(
   for (const { labels, refused } of deployments) {
     for (const [code, count] of refused) into.sample(`${labels},${labelled({ code })}`, count);
   }
+  into.family(
+    'skein_scaling_decisions_total',
+    'counter',
+    'Changes of the number of replicas, by direction and cause.',
+  );
+  for (const { labels, scalings } of versions) {
+    for (const [kind, count] of scalings) {
+      const [direction = '', cause = ''] = kind.split(' ');
+      into.sample(`${labels},${labelled({ direction, cause })}`, count);
+    }
+  }
   for (const [name, help, value, unit] of HISTOGRAMS) {
     into.family(name, 'histogram', help);
     for (const version of versions) expose(value(version), version.labels, unit, into);

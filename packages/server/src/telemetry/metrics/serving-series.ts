@@ -7,7 +7,7 @@
  * for an hour and are no longer deployed are forgotten.
  */
 import type { ErrorCode } from '@skein/api';
-import type { Instant } from '../../serving/contract.ts';
+import type { Instant, ScalingCause } from '../../serving/contract.ts';
 import { labelled } from './exposition.ts';
 import { histogram, type Histogram } from './histogram.ts';
 import { objectiveWindow, type ObjectiveWindow } from './objective-window.ts';
@@ -37,6 +37,8 @@ export interface VersionSeries {
   inTime: number;
   cached: number;
   replicaFailures: number;
+  /** Steps of the autoscaler, by direction and cause. */
+  readonly scalings: Map<`${'up' | 'down'} ${ScalingCause}`, number>;
   lastSeen: Instant;
 }
 
@@ -124,6 +126,7 @@ function versionSeries(deployment: string, version: string): VersionSeries {
     inTime: 0,
     cached: 0,
     replicaFailures: 0,
+    scalings: new Map(),
     lastSeen: 0,
   };
 }
