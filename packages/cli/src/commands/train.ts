@@ -6,7 +6,7 @@ import { defineCommand, type Context } from '../command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
 import { serveVersion } from '../deploying.ts';
 import { unwritable } from '../file.ts';
-import { optionalArgument, text } from '../option.ts';
+import { duration, optionalArgument, text } from '../option.ts';
 import { renderReport } from '../output/run.ts';
 import { renderFields } from '../output/table.ts';
 import { formatBytes, formatDuration } from '../output/units.ts';
@@ -14,10 +14,10 @@ import { tryLines } from '../sample-request.ts';
 import { lineageMetadata, recordVersion } from '../train/deploy-run.ts';
 import { findRun } from '../train/find-run.ts';
 import { followRun } from '../train/follow.ts';
-import { gangOf } from '../train/group.ts';
+import { gangOf } from '../train/gang.ts';
 import { flagsOf, trainingOptions } from '../train/options.ts';
-import { originOf } from '../train/origin.ts';
-import { resumeRun, startRun, type TrainingOutcome } from '../train/training-run.ts';
+import { originOf, type Flags } from '../train/origin.ts';
+import { resumeRun, startRun, type Place, type TrainingOutcome } from '../train/training-run.ts';
 import { usageError } from '../usage.ts';
 
 export interface Trained {
@@ -63,7 +63,14 @@ export const train = defineCommand({
   options: {
     ...trainingOptions,
     config: text('FILE', 'A TypeScript file that exports a training.', { completes: 'file' }),
-    resume: text('RUN', 'Go on with a run from its checkpoint, as it was started.'),
+    resume: text(
+      'RUN',
+      'Go on with a run from its checkpoint, as it was started; --workers may differ.',
+    ),
+    arrival: duration('Time that the ranks of a gang wait for each other; default: 1m.', {
+      min: 1,
+      max: 86_400_000,
+    }),
     name: text('NAME', 'What the run is called; default: after the model.'),
     out: text(
       'FILE',
@@ -81,12 +88,12 @@ export const train = defineCommand({
   },
   async run(
     context,
-    { file, config, resume, name, out, deploy, server, key, folder, ...choices },
+    { file, config, resume, arrival, name, out, deploy, server, key, folder, ...choices },
   ): Promise<Trained | Followed> {
     const began = performance.now();
     const options: ConnectionChoice = { server, key, data: folder };
     const flags = flagsOf(choices, file, name);
-    const gang = await gangOf(context.env);
+    const gang = await gangOf(context.env, arrival);
     if (gang !== undefined && gang.rank > 0) {
       if (resume !== undefined) {
         throw usageError(
@@ -100,8 +107,14 @@ export const train = defineCommand({
     if (deploy !== undefined) await (await connect(context, options)).client.getNode();
     const work =
       resume === undefined
-        ? startRun(context, options, await originOf(context.cwd, flags, config))
-        : resumed(context, options, resume, [...Object.keys(flags), ...(config ? ['config'] : [])]);
+        ? startRun(context, options, await originOf(context.cwd, flags, config), { gang })
+        : resumed(
+            context,
+            options,
+            resume,
+            config === undefined ? flags : { ...flags, config },
+            gang,
+          );
     context.onInterrupt(async () => sayHowToGoOn(context, (await work).run));
     const outcome = await work;
     outcome.folder.close();
@@ -140,19 +153,21 @@ export const train = defineCommand({
   },
 });
 
-/** A resumed run keeps what it was started with. */
+/** A resumed run keeps what it was started with; who takes its steps may differ. */
 async function resumed(
   context: Context,
   choice: ConnectionChoice,
   wanted: string,
-  others: readonly string[],
+  { workers, ...others }: Flags & { readonly config?: string },
+  gang: Place['gang'],
 ): Promise<TrainingOutcome> {
-  if (others.length > 0) {
+  const names = Object.keys(others);
+  if (names.length > 0) {
     throw usageError(
-      `--resume goes on with what the run was started with; it takes none of ${others.join(', ')}.`,
+      `--resume goes on with what the run was started with; it takes --workers, but none of ${names.join(', ')}.`,
     );
   }
-  return resumeRun(context, choice, (await findRun(context, choice, wanted)).id);
+  return resumeRun(context, choice, (await findRun(context, choice, wanted)).id, { gang, workers });
 }
 
 function sayHowToGoOn(context: Context, { id, steps, status }: Run): void {

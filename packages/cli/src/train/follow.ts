@@ -1,7 +1,8 @@
 /** `skein train` as a member of a gang that is not its leader: it computes, and keeps nothing. */
 import type { Context } from '../command.ts';
 import { explained } from './failure.ts';
-import { followGang, type Gang } from './group.ts';
+import type { Gang } from './gang.ts';
+import { followGang, requireCompany } from './group.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
 import { prepare } from './prepare.ts';
 import { settingsOf } from './settings.ts';
@@ -15,6 +16,7 @@ export async function followRun(
     notes.progress('Reading data and model …');
     const resolved = await resolveOrigin(origin);
     const settings = settingsOf(resolved.training);
+    requireCompany(settings, true);
     await followGang(notes, gang, await prepare(resolved, settings), settings);
   } catch (error) {
     throw explained(error);

@@ -30,7 +30,8 @@ import type { Context } from '../command.ts';
 import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { digestOfBytes } from './digest.ts';
 import { explained, explaining } from './failure.ts';
-import { inCompany } from './group.ts';
+import type { Gang } from './gang.ts';
+import { inCompany, requireCompany } from './group.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
@@ -47,15 +48,24 @@ export interface TrainingOutcome {
   readonly model?: Uint8Array;
 }
 
+/** What is said anew each time that a run is started or goes on: where it trains, not what. */
+export interface Place {
+  readonly gang?: Gang | undefined;
+  /** Threads instead of those that the run was started with. */
+  readonly workers?: number | undefined;
+}
+
 /** Starts a run and trains until it is finished or the signal aborts. The caller closes the folder. */
 export async function startRun(
   context: Context,
   choice: ConnectionChoice,
   origin: Origin,
+  { gang }: Pick<Place, 'gang'> = {},
 ): Promise<TrainingOutcome> {
   context.notes.progress('Reading data and model …');
   const resolved = await resolveOrigin(origin);
   const settings = settingsOf(resolved.training);
+  requireCompany(settings, gang !== undefined || settings.workers > 1);
   const prepared = await prepare(resolved, settings);
   // What is out of its range is refused before anything is written.
   await explaining(undefined, () => {
@@ -93,7 +103,7 @@ export async function startRun(
     );
     await fileStore(folder.file('start.onnx')).save(writeModel(prepared.start));
     await journal.update({});
-    return await trainOn(context, prepared, settings, folder, journal);
+    return await trainOn(context, { prepared, settings, gang }, folder, journal);
   } catch (error) {
     folder.close();
     throw explained(error);
@@ -105,6 +115,7 @@ export async function resumeRun(
   context: Context,
   choice: ConnectionChoice,
   id: string,
+  { gang, workers }: Place = {},
 ): Promise<TrainingOutcome> {
   context.notes.progress('Reading data and model …');
   const folder = await openRunFolder(dataFolder(context, choice.data), id);
@@ -116,16 +127,21 @@ export async function resumeRun(
       throw new SkeinError('RUN_UNFINISHED', `The files of run ${id} are not in ${folder.path}.`);
     }
     const resolved = await resolveOrigin(JSON.parse(plan) as Origin);
-    const settings = settingsOf(resolved.training);
+    const settings = settingsOf({
+      ...resolved.training,
+      ...(workers === undefined ? {} : { workers }),
+    });
+    requireCompany(settings, gang !== undefined || settings.workers > 1);
     const kept = { start: readModel(start), lineage: known.lineage };
     const prepared = await prepare(resolved, settings, kept);
     const journal = openJournal(context, choice, folder, known);
     await journal.update({
       status: 'running',
       reason: '',
+      plan: { ...known.plan, workers: settings.workers },
       process: { host: hostname(), pid: process.pid },
     });
-    return await trainOn(context, prepared, settings, folder, journal);
+    return await trainOn(context, { prepared, settings, gang }, folder, journal);
   } catch (error) {
     folder.close();
     throw explained(error);
@@ -147,10 +163,15 @@ function plannedSteps({ training }: Prepared, { batch, epochs }: Settings): numb
   return Math.ceil(training.count / batch) * epochs;
 }
 
+interface Work {
+  readonly prepared: Prepared;
+  readonly settings: Settings;
+  readonly gang: Gang | undefined;
+}
+
 async function trainOn(
   context: Context,
-  prepared: Prepared,
-  settings: Settings,
+  { prepared, settings, gang }: Work,
   folder: RunFolder,
   journal: Journal,
 ): Promise<TrainingOutcome> {
@@ -169,7 +190,7 @@ async function trainOn(
     await journal.update({ epochs: recorded, steps });
   };
   try {
-    const trained = await inCompany(context, prepared, settings, (group) =>
+    const trained = await inCompany(context, gang, { prepared, settings }, (group) =>
       trainTask(prepared.start, prepared.problem, {
         ...(group === undefined ? {} : { group }),
         backend: nativeBackend,

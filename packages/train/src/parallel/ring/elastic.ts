@@ -7,11 +7,13 @@
  *      ↑         ↓ a rank is lost
  *      └─────────┘
  *
- * The leader is the one that cannot be lost: it has the checkpoint. When it dies, the others give up, and
- * whoever restarts the gang goes on from there.
+ * The leader is the one that cannot be lost: it has the checkpoint. It may take long to notice that
+ * somebody is gone, because it may be evaluating, so the others call it for as long as they would wait
+ * for a message of it. When it is not back by then, they give up, and whoever restarts the gang goes on
+ * from there.
  */
 import { RankLost, type Collective } from '../collective.ts';
-import { meet, type Meeting } from './rendezvous.ts';
+import { meet, PATIENCE_MS, type Meeting } from './rendezvous.ts';
 
 export interface Elasticity {
   /** Milliseconds that the leader waits for ranks when they meet again; default 10 000. */
@@ -33,6 +35,8 @@ export async function elastic<T>(
   work: (collective: Collective) => Promise<T>,
   { regroupMs = REGROUP_MS, least = 1, onLost }: Elasticity = {},
 ): Promise<T> {
+  const { rank, timeoutMs = PATIENCE_MS } = meeting;
+  const again = rank === 0 ? { arrivalMs: regroupMs, least } : { arrivalMs: timeoutMs };
   let plan = meeting;
   for (;;) {
     const collective = await meet(plan);
@@ -41,7 +45,7 @@ export async function elastic<T>(
     } catch (error) {
       if (!(error instanceof RankLost)) throw error;
       onLost?.(error);
-      plan = { ...meeting, arrivalMs: regroupMs, least };
+      plan = { ...meeting, ...again };
     }
   }
 }

@@ -10,7 +10,8 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-export const KIND = { data: 1, lost: 2 } as const;
+/** `lost`: the rank in the tag is gone. `waiting`: this rank is there, and waits for the one before it. */
+export const KIND = { data: 1, lost: 2, waiting: 3 } as const;
 
 export interface Frame {
   readonly kind: number;

@@ -24,7 +24,13 @@ export interface Link {
   /** Address that the other side sees. */
   readonly localHost: string;
   send(tag: number, data: Uint8Array): void;
-  /** The data of the next frame. @throws RankLost when there is none within the time, or a wrong one. */
+  /** Tells the other side that what it waits for has to wait for somebody else. */
+  sendWaiting(): void;
+  /**
+   * The data of the next frame. The time is twice as long for one that waits itself: whoever it waits
+   * for is to be named, not it.
+   * @throws RankLost when there is none within the time, or a wrong one.
+   */
   receive(tag: number, timeoutMs: number): Promise<Uint8Array>;
   /** What to throw when the other side sent what it should not have. */
   wrong(): RankLost;
@@ -129,6 +135,8 @@ function openLink(socket: Socket, { peer, purpose, keys, rest }: Opened): Link {
   let unread = 0;
   let lost: RankLost | undefined;
   let wake = () => {};
+  /** Whether the other side has said that it waits, since its last data. */
+  let waits = false;
   const lose = (what: string, rank = peer) => {
     lost ??= new RankLost(rank, what);
     wake();
@@ -138,6 +146,8 @@ function openLink(socket: Socket, { peer, purpose, keys, rest }: Opened): Link {
     if (lost !== undefined) return;
     try {
       for (const frame of read(bytes)) {
+        waits = frame.kind === KIND.waiting;
+        if (waits) continue;
         if (frame.kind === KIND.lost) lose(`is gone, says rank ${peer}.`, frame.tag);
         frames.push(frame);
         unread += frame.data.byteLength;
@@ -165,17 +175,27 @@ function openLink(socket: Socket, { peer, purpose, keys, rest }: Opened): Link {
     send(tag, data) {
       if (!socket.destroyed) socket.write(write({ kind: KIND.data, tag, data }));
     },
+    sendWaiting() {
+      if (!socket.destroyed) {
+        socket.write(write({ kind: KIND.waiting, tag: 0, data: new Uint8Array(0) }));
+      }
+    },
     async receive(tag, timeoutMs) {
       let late = false;
       let timer: NodeJS.Timeout | undefined;
+      const wait = (once: () => void) => setTimeout(once, timeoutMs);
+      const end = () => {
+        late = true;
+        wake();
+      };
       try {
         while (frames.length === 0) {
           if (lost !== undefined) throw lost;
           if (late) throw new RankLost(peer, `has not answered for ${timeoutMs / 1000} s.`);
-          timer ??= setTimeout(() => {
-            late = true;
-            wake();
-          }, timeoutMs);
+          timer ??= wait(() => {
+            if (waits) timer = wait(end);
+            else end();
+          });
           await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {

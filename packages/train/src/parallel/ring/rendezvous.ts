@@ -39,7 +39,8 @@ interface Address {
 }
 
 const ARRIVAL_MS = 60_000;
-const PATIENCE_MS = 300_000;
+/** Milliseconds in which a leader may evaluate. */
+export const PATIENCE_MS = 300_000;
 /** Milliseconds between two calls to someone who does not answer yet. */
 const AGAIN_MS = 100;
 /** Tag of what is said before the ring turns. */

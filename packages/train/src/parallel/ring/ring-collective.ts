@@ -19,11 +19,16 @@ import { bytesOf, bytesPerNumber, numbersIn, typeOfNumbers, type Numbers } from 
 import { MOST_DATA } from './frame.ts';
 import type { Link } from './link.ts';
 
+interface Links {
+  readonly next: Link;
+  readonly previous: Link;
+}
+
 export interface RingPlace {
   readonly rank: number;
   readonly size: number;
   /** To the rank after this one, and from the one before it; absent when there is no other. */
-  readonly links?: { readonly next: Link; readonly previous: Link } | undefined;
+  readonly links?: Links | undefined;
   /** Milliseconds after which a rank that sends nothing is given up. */
   readonly timeoutMs: number;
 }
@@ -34,12 +39,22 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
   const memory = (type: FloatType, length: number) =>
     numbersIn(type, new ArrayBuffer(length * bytesPerNumber(type)), length);
 
+  /** The next frame of the rank before this one; the one after it is told when that takes long. */
+  async function receive({ next, previous }: Links, tag: number): Promise<Uint8Array> {
+    const timer = setTimeout(() => next.sendWaiting(), timeoutMs / 2);
+    try {
+      return await previous.receive(tag, timeoutMs);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async function reduceRound(own: Numbers, into: Numbers): Promise<void> {
     if (links === undefined) {
       into.set(own);
       return;
     }
-    const { next, previous } = links;
+    const { next } = links;
     const tag = operations++;
     const buckets = bucketsOf(into, size);
     const pieceOf = (numbers: Numbers, [from, to]: Range, piece: number) => {
@@ -52,7 +67,7 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
       for (const bucket of buckets) {
         const piece = rank - round - 1;
         const target = pieceOf(into, bucket, piece);
-        const received = numbersOf(await previous.receive(tag, timeoutMs), target);
+        const received = numbersOf(await receive(links, tag), target);
         if (round < size - 1) addTo(target, pieceOf(own, bucket, piece), received);
         else target.set(received);
         if (round + 1 < rounds) next.send(tag, bytesOf(target));
@@ -72,14 +87,14 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
       for (const [from, to] of bucketsOf(given, 1)) {
         next.send(tag, bytesOf(given.subarray(from, to)));
       }
-      const size = await previous.receive(tag, timeoutMs);
+      const size = await receive(links, tag);
       const count = size.byteLength === 4 ? new DataView(size.buffer).getUint32(0, true) : Infinity;
       // Nobody gathers more than all have room for.
       if (count > own.length) throw previous.wrong();
       const taken = memory(typeOfNumbers(own), count);
       for (const [from, to] of bucketsOf(taken, 1)) {
         const part = taken.subarray(from, to);
-        part.set(numbersOf(await previous.receive(tag, timeoutMs), part));
+        part.set(numbersOf(await receive(links, tag), part));
       }
       all[modulo(rank - round - 1)] = taken;
     }

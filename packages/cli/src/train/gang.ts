@@ -1,0 +1,50 @@
+/**
+ * The gang that this process is a member of: what MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE say, as
+ * jobs and torchrun set them, and the secret by which its members know each other.
+ */
+import { readFile } from 'node:fs/promises';
+import type { Meeting } from '@skein/train/parallel';
+import type { Context } from '../command.ts';
+import { unreadable } from '../file.ts';
+import { usageError } from '../usage.ts';
+
+const LEAST_SECRET = 16;
+
+export type Gang = Omit<Meeting, 'plan'>;
+
+/**
+ * @param arrivalMs to wait for the others; default: as long as `meet` does.
+ * @returns `undefined` when the environment names no gang.
+ * @throws SkeinError USAGE, FILE_UNREADABLE.
+ */
+export async function gangOf(env: Context['env'], arrivalMs?: number): Promise<Gang | undefined> {
+  const size = Number(env['WORLD_SIZE'] ?? '1');
+  if (size === 1) return undefined;
+  const rank = Number(env['RANK'] ?? '');
+  const port = Number(env['MASTER_PORT'] ?? '');
+  const host = env['MASTER_ADDR'] ?? '';
+  const whole = (value: number, least: number, below: number) =>
+    Number.isInteger(value) && value >= least && value < below;
+  if (!whole(size, 2, 65_536) || !whole(rank, 0, size) || !whole(port, 1, 65_536) || host === '') {
+    throw usageError(
+      `A gang needs MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE, but they are "${host}", "${env['MASTER_PORT'] ?? ''}", "${env['RANK'] ?? ''}" and "${env['WORLD_SIZE'] ?? ''}".`,
+    );
+  }
+  const secret = await secretOf(env);
+  return { host, port, rank, size, secret, ...(arrivalMs === undefined ? {} : { arrivalMs }) };
+}
+
+async function secretOf(env: Context['env']): Promise<Uint8Array> {
+  const path = env['SKEIN_GROUP_SECRET_FILE'];
+  const text =
+    path === undefined
+      ? env['SKEIN_GROUP_SECRET']
+      : await readFile(path, 'utf8').catch((error: unknown) => {
+          throw unreadable(path, error);
+        });
+  const secret = new TextEncoder().encode(text?.trim() ?? '');
+  if (secret.byteLength >= LEAST_SECRET) return secret;
+  throw usageError(
+    `The members of a gang prove that they belong to it: give all of them the same SKEIN_GROUP_SECRET, or SKEIN_GROUP_SECRET_FILE, of at least ${LEAST_SECRET} characters.`,
+  );
+}
