@@ -23,7 +23,7 @@ export async function runLanguages(
       const state =
         toolchain?.available === true
           ? toolchain.version
-          : `missing: install ${toolchain?.debianPackage ?? name} in the sandbox’s image`;
+          : `no toolchain: Debian package ${toolchain?.debianPackage ?? name}`;
       stdout.write(`${code.padEnd(12)} ${name.padEnd(12)} ${state}\n`);
     }
     return 0;

@@ -50,7 +50,10 @@ describe('skein-judge', () => {
 
   it('judges nothing with a driver for trusted work', async () => {
     const answer = await run('verify', '--driver', 'process', packageFolder({}));
-    expect(answer).toMatchObject({ code: 2, err: expect.stringContaining('no driver process') });
+    expect(answer).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/--driver process.*\[USAGE\]/),
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 /** What the commands of the service are told on the command line, read and checked. */
 import { SkeinError } from '@skein/api';
 import { createLogger, type WorkerLog } from '@skein/server';
-import { JUDGE_DRIVERS, type JudgeDriver } from '../service/guests.ts';
+import { JUDGE_DRIVERS, type JudgeDriver } from '../judging/drivers.ts';
 import type { CommandOptions } from './run.ts';
 
 export interface Fleet {
@@ -27,7 +27,7 @@ export function fleetOf({ redis, blobs, namespace }: CommandOptions): Fleet | un
 }
 
 /** @throws SkeinError USAGE. */
-export function driverOf({ driver }: CommandOptions): JudgeDriver | undefined {
+export function driverOf({ driver }: Pick<CommandOptions, 'driver'>): JudgeDriver | undefined {
   const known = JUDGE_DRIVERS.find((name) => name === driver);
   if (driver === undefined || known !== undefined) return known;
   throw new SkeinError(

@@ -59,8 +59,8 @@ export function resolveLanguage(source: Source, sandbox: JudgeSandbox): Language
   if ('problem' in found) return { failed: found.problem, language: undefined };
   const toolchain = sandbox.toolchains.get(found.code);
   if (toolchain?.available !== true) {
-    const fix = `install ${toolchain?.debianPackage ?? found.name} in the sandbox’s image`;
-    return { failed: `${found.name} cannot be run here: ${fix}`, language: found.code };
+    const lacking = `the sandbox has no toolchain for it (Debian package ${toolchain?.debianPackage ?? found.name})`;
+    return { failed: `${found.name} cannot be run here: ${lacking}`, language: found.code };
   }
   return found;
 }

@@ -10,6 +10,7 @@ import type { Enforcement, Limits, Mount, SandboxDriver, SandboxSession } from '
 import { GUEST_GO_CACHE } from '../languages/go.ts';
 import { GUEST_NODE, type Language } from '../languages/language.ts';
 import { LANGUAGES } from '../languages/languages.ts';
+import { imageFix } from './drivers.ts';
 import { prepareGoCache } from './go-cache.ts';
 
 export type Toolchain =
@@ -60,10 +61,7 @@ export async function openJudgeSandbox(
 ): Promise<JudgeSandbox> {
   const availability = await driver.availability();
   if (!availability.available) {
-    throw new SkeinError(
-      'JUDGE_SANDBOX',
-      `${driver.name}: ${availability.reason} To change that: ${availability.fix}`,
-    );
+    throw unavailable(driver, options, availability.reason, availability.fix);
   }
   const { enforcement } = availability;
   if (!enforcement.untrusted) {
@@ -79,7 +77,12 @@ export async function openJudgeSandbox(
     throw new SkeinError('JUDGE_SANDBOX', `${driver.name} does not enforce ${why.join(', ')}.`);
   }
   const nothing = { enforcement, toolchains: new Map(), bigStacks: false, goCache: undefined };
-  const session = await resumeJudgeSandbox(driver, nothing, options).open(PROBE_LIMITS);
+  const session = await resumeJudgeSandbox(driver, nothing, options)
+    .open(PROBE_LIMITS)
+    .catch((error: unknown) => {
+      if (!(error instanceof SkeinError)) throw error;
+      throw unavailable(driver, options, error.message, error.row.fix);
+    });
   try {
     const toolchains = new Map<string, Toolchain>();
     for (const language of LANGUAGES) toolchains.set(language.code, await probe(session, language));
@@ -92,6 +95,24 @@ export async function openJudgeSandbox(
   } finally {
     await session.close();
   }
+}
+
+function unavailable(
+  { name }: SandboxDriver,
+  { image }: JudgeSandboxOptions,
+  reason: string,
+  fix: string,
+): SkeinError {
+  const change = imageFix(name, image, reason) ?? fix;
+  return new SkeinError(
+    'JUDGE_SANDBOX',
+    `${name}: ${sentence(reason)} To change that: ${sentence(change)}`,
+  );
+}
+
+/** What drivers say becomes part of a longer message. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** The sandbox that `facts` were found out about, by this driver or another one of its kind. */

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { loadProblem } from '../package/load-problem.ts';
-import { judgeSandboxes } from '../testing/judge-sandboxes.ts';
+import { describeOverSandboxes } from '../testing/judge-sandboxes.ts';
 import { type Files, MINIMAL, packageFolder } from '../testing/package-folder.ts';
 import type { Judgement } from './events.ts';
 import { judge } from './judge.ts';
@@ -47,7 +47,7 @@ for folder, folders, names in os.walk("/"):
 print("answer:", found)
 `;
 
-describe.concurrent.each(judgeSandboxes())('judging in $name', ({ open }) => {
+describeOverSandboxes('judging in', (open) => {
   it.each<[string, string, string, string, RegExp]>([
     ['a right program', 'main.py', 'print(input())', 'AC', /accepted/],
     ['a wrong program', 'main.py', 'print(0)', 'WA', /sample\/1/],

@@ -1,8 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { createProcessSandbox } from '../../../../packages/server/src/sandbox/process/process.ts';
 import { loadProblem } from '../package/load-problem.ts';
 import type { Problem } from '../package/problem.ts';
 import { MINIMAL, packageFolder } from '../testing/package-folder.ts';
+import { createJudgeDriver } from './drivers.ts';
 import { chooseJudgeSandbox } from './judge-sandbox.ts';
 import { refuseDishonourable } from './limits.ts';
 import { answerTo, checkLanguage, checkSubmission, withIncludes } from './submission.ts';
@@ -21,6 +23,33 @@ describe('nothing is judged', () => {
     await expect(chooseJudgeSandbox([driver])).rejects.toMatchObject(refused);
     await expect(chooseJudgeSandbox([])).rejects.toMatchObject({ code: 'JUDGE_SANDBOX' });
   });
+
+  it.skipIf(requireComponent('docker').skip)(
+    'without the image of its guests, and what builds it is told',
+    async () => {
+      const image = 'skein-sandbox:nowhere';
+      const driver = await createJudgeDriver('docker', image);
+      onTestFinished(() => driver.close());
+      await expect(chooseJudgeSandbox([driver], { image })).rejects.toMatchObject({
+        code: 'JUDGE_SANDBOX',
+        message: expect.stringMatching(
+          /^docker: .* no image skein-sandbox:nowhere\. .*base-image\.sh judge skein-sandbox:nowhere`/,
+        ),
+      });
+    },
+  );
+
+  it.skipIf(requireComponent('bubblewrap').skip)(
+    'in a folder that holds no root file system, and what fills it is told',
+    async () => {
+      const driver = await createJudgeDriver('bubblewrap');
+      onTestFinished(() => driver.close());
+      await expect(chooseJudgeSandbox([driver], { image: '/nowhere' })).rejects.toMatchObject({
+        code: 'JUDGE_SANDBOX',
+        message: expect.stringContaining('base-image.sh judge --to /nowhere`'),
+      });
+    },
+  );
 
   it('under limits that this machine cannot hold', async () => {
     const problem = await loadProblem(packageFolder({}));

@@ -5,13 +5,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import {
   startRedis,
   type TestRedis,
 } from '../../../../packages/server/src/jobs/store/testing/redis-server.ts';
+import { launchBrowser, openPage } from '../testing/browser.ts';
+import { judgeDrivers } from '../testing/judge-sandboxes.ts';
 import { caller, ECHO, serving, type Serving } from '../testing/serving.ts';
 import { startWorkerProcess } from '../testing/worker-process.ts';
 
@@ -54,51 +56,15 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
   describe('in Chromium', () => {
     let browser: Browser;
     beforeAll(async () => {
-      browser = await chromium.launch({
-        executablePath: '/usr/bin/chromium',
-        args: [
-          '--headless',
-          '--no-sandbox',
-          '--disable-gpu',
-          '--no-first-run',
-          '--disable-background-networking',
-          '--disable-component-update',
-          '--disable-sync',
-        ],
-      });
+      browser = await launchBrowser();
     });
     afterAll(() => browser?.close());
-
-    /** Whatever the page complains about, or asks of anybody else, is in the list. */
-    async function open(): Promise<{ page: Page; complaints: string[] }> {
-      const page = await browser.newPage();
-      const complaints: string[] = [];
-      page.on('pageerror', (error) => complaints.push(error.message));
-      page.on('dialog', (dialog) => {
-        complaints.push(`dialog: ${dialog.message()}`);
-        void dialog.dismiss();
-      });
-      page.on('console', (message) => {
-        if (message.type() === 'error' || message.type() === 'warning') {
-          complaints.push(message.text());
-        }
-      });
-      page.on('request', (request) => {
-        if (!request.url().startsWith(serve.url)) complaints.push(`asked for ${request.url()}`);
-      });
-      page.setDefaultTimeout(TIMEOUT);
-      await page.goto(serve.url);
-      await page.getByRole('button', { name: 'Sign in' }).click();
-      await page.getByLabel('API key').fill(serve.admin.key ?? '');
-      await page.getByLabel('API key').press('Enter');
-      await page.getByRole('button', { name: 'Sign out' }).waitFor();
-      return { page, complaints };
-    }
 
     it(
       'gives what is typed its live verdict',
       async () => {
-        const { page, complaints } = await open();
+        await using opened = await openPage(browser, serve.url, serve.admin.key, TIMEOUT);
+        const { page, complaints } = opened;
         expect(await page.getByRole('status').first().textContent()).toContain('No worker');
         await page.getByRole('link', { name: 'Echo' }).click();
         await page.getByRole('heading', { level: 1, name: `Echo ${HOSTILE}` }).waitFor();
@@ -125,16 +91,15 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
         await page.getByRole('row', { name: /admin/ }).getByText('+').waitFor();
         expect(await page.locator('img[src="x"]').count()).toBe(0);
         expect(complaints).toEqual([]);
-        await page.close();
       },
       TIMEOUT,
     );
   });
 
-  it(
-    'gives a submission exactly one verdict when its worker is killed in the middle',
-    async () => {
-      await using first = await startWorkerProcess('first', fleet);
+  it.each(judgeDrivers())(
+    'gives a submission exactly one verdict when its worker is killed in the middle, with %s',
+    async (driver) => {
+      await using first = await startWorkerProcess('first', fleet, driver);
       const { id } = await serve.admin.submit('echo', SLOW);
       const events = serve.admin.events(id);
       // The second test runs: one result is in, and more are to come.
@@ -149,7 +114,7 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
       );
       await first.kill();
       expect(first.log()).not.toContain('Attempt ended');
-      await using second = await startWorkerProcess('second', fleet);
+      await using second = await startWorkerProcess('second', fleet, driver);
 
       const told = await events;
       expect(told.filter(({ event }) => event === 'judged')).toHaveLength(1);

@@ -2,12 +2,11 @@
  * The sandbox of this machine that judges, found once per process and handed to the threads of its
  * attempts as plain data: what guests find is probed in a quarter of a second, and a submission
  * should not wait for that.
- *
- * Only bubblewrap and Docker are looked at: nothing here can run a program without isolation.
  */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import type { SandboxDriver } from '@skein/server';
 import { judgeCacheFolder } from '../judging/cache-folder.ts';
+import { createJudgeDriver, JUDGE_DRIVERS, type JudgeDriver } from '../judging/drivers.ts';
 import {
   chooseJudgeSandbox,
   type JudgeSandbox,
@@ -15,19 +14,10 @@ import {
   resumeJudgeSandbox,
 } from '../judging/judge-sandbox.ts';
 
-/** Loaded when they are used: every submission has a thread that loads its own. */
-const DRIVERS = {
-  bubblewrap: async () => (await import('@skein/server/bubblewrap')).createBubblewrap(),
-  docker: async () => (await import('@skein/server/docker')).createDocker(),
-} as const;
-
-export type JudgeDriver = keyof typeof DRIVERS;
-export const JUDGE_DRIVERS = Object.keys(DRIVERS) as readonly JudgeDriver[];
-
 export interface GuestOptions {
   /** Default: the first that works here. */
   readonly driver?: JudgeDriver | undefined;
-  /** Root file system of guests; default: the driver's. */
+  /** Root file system of guests; default: the judge's image, or for bubblewrap the host's programs. */
   readonly image?: string | undefined;
   /** Default: the user's cache. */
   readonly cacheFolder?: string | undefined;
@@ -72,7 +62,7 @@ export async function openGuests(): Promise<Guests> {
   const known = getEnvironmentData(KEY) as unknown as Known | undefined;
   // A worker that knows nothing of judging but the name of this task.
   if (known === undefined) return findGuests({});
-  const driver = await DRIVERS[known.driver]();
+  const driver = await createJudgeDriver(known.driver, known.image);
   return {
     sandbox: resumeJudgeSandbox(driver, known.facts, { image: known.image }),
     cacheFolder: known.cacheFolder,
@@ -80,10 +70,13 @@ export async function openGuests(): Promise<Guests> {
   };
 }
 
-async function findGuests(options: GuestOptions): Promise<Guests> {
+/** @throws SkeinError JUDGE_SANDBOX that says what each driver lacks. */
+export async function findGuests(options: GuestOptions): Promise<Guests> {
   const { image, cacheFolder = judgeCacheFolder() } = options;
   const names = options.driver === undefined ? JUDGE_DRIVERS : [options.driver];
-  const drivers: SandboxDriver[] = await Promise.all(names.map((name) => DRIVERS[name]()));
+  const drivers: SandboxDriver[] = await Promise.all(
+    names.map((name) => createJudgeDriver(name, image)),
+  );
   const close = async (): Promise<void> => {
     await Promise.all(drivers.map((driver) => driver.close()));
   };

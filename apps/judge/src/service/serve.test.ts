@@ -1,8 +1,9 @@
 /** The judge over HTTP, with its own worker and real sandboxes. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { describeOverDrivers } from '../testing/judge-sandboxes.ts';
 import { type Caller, ECHO, serving, type Serving } from '../testing/serving.ts';
 import type { SubmissionSummary } from './api.ts';
 import { StandingsView, SubmissionView as SubmissionSchema } from './api.ts';
@@ -30,13 +31,13 @@ const PROBLEMS = {
   broken: { 'problem.yaml': 'problem_format_version: 2025-09\nname: Broken\n' },
 } as const;
 
-describe.skipIf(requireComponent('bubblewrap').skip)('a judge', () => {
+describeOverDrivers('a judge with', (driver) => {
   let serve: Serving;
   let alice: Caller;
   let bob: Caller;
 
   beforeAll(async () => {
-    serve = await serving(PROBLEMS, { driver: 'bubblewrap' });
+    serve = await serving(PROBLEMS, { driver });
     alice = await serve.user('alice');
     bob = await serve.user('bob');
   }, TIMEOUT);

@@ -1,36 +1,46 @@
 /** The sandboxes of this machine that may run untrusted programs, for suites that run over each. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { createBubblewrap, createDocker, type SandboxDriver } from '@skein/server';
-import { afterAll } from 'vitest';
-import { requireComponent } from '../../../../scripts/testing/components.ts';
+import type { SandboxDriver } from '@skein/server';
+import { afterAll, describe } from 'vitest';
+import { type Component, requireComponent } from '../../../../scripts/testing/components.ts';
+import { judgeCacheFolder } from '../judging/cache-folder.ts';
+import { createJudgeDriver, JUDGE_DRIVERS, type JudgeDriver } from '../judging/drivers.ts';
 import { type JudgeSandbox, openJudgeSandbox } from '../judging/judge-sandbox.ts';
 
-/** An image with the toolchains; without it a Docker here is of no use to the judge. */
-const DOCKER_IMAGE = process.env['SKEIN_JUDGE_IMAGE'];
+const NEEDED: Readonly<Record<JudgeDriver, Component>> = {
+  bubblewrap: 'bubblewrap',
+  docker: 'judge-image',
+};
 
-interface Candidate {
-  readonly name: string;
-  readonly create: () => SandboxDriver;
-  readonly image?: string;
+/** The drivers that can be used here; for each that cannot the reason is told. */
+export function judgeDrivers(): JudgeDriver[] {
+  return JUDGE_DRIVERS.filter((name) => !requireComponent(NEEDED[name]).skip);
 }
 
-/** One row per driver, for `describe.each`; a row that cannot be used here is left out with its reason. */
-export function judgeSandboxes(): { name: string; open: () => Promise<JudgeSandbox> }[] {
-  const candidates: Candidate[] = [];
-  if (!requireComponent('bubblewrap').skip) {
-    candidates.push({ name: 'bubblewrap', create: () => createBubblewrap() });
+/** A suite over every driver; with one that cannot be used here it is reported as skipped. */
+export function describeOverDrivers(title: string, suite: (driver: JudgeDriver) => void): void {
+  const usable = judgeDrivers();
+  for (const name of JUDGE_DRIVERS) {
+    describe(`${title} ${name}`, { skip: !usable.includes(name) }, () => {
+      suite(name);
+    });
   }
-  if (DOCKER_IMAGE !== undefined) {
-    candidates.push({ name: 'docker', create: () => createDocker(), image: DOCKER_IMAGE });
-  }
-  return candidates.map(({ name, create, image }) => {
+}
+
+/** The same with a sandbox of the driver, whose tests run side by side. */
+export function describeOverSandboxes(
+  title: string,
+  suite: (open: () => Promise<JudgeSandbox>) => void,
+): void {
+  describeOverDrivers(title, (name) => {
     let driver: SandboxDriver | undefined;
     let sandbox: Promise<JudgeSandbox> | undefined;
+    const prepare = async (): Promise<JudgeSandbox> => {
+      driver = await createJudgeDriver(name);
+      return openJudgeSandbox(driver, { cacheFolder: judgeCacheFolder() });
+    };
     afterAll(async () => driver?.close());
-    const cacheFolder = join(homedir(), '.cache', 'skein-judge');
-    const open = (): Promise<JudgeSandbox> =>
-      (sandbox ??= openJudgeSandbox((driver ??= create()), { image, cacheFolder }));
-    return { name, open };
+    describe('side by side', { concurrent: true }, () => {
+      suite(() => (sandbox ??= prepare()));
+    });
   });
 }

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { JudgeDriver } from '../judging/drivers.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
@@ -24,8 +25,9 @@ process.once('exit', () => {
 export async function startWorkerProcess(
   name: string,
   { redis, blobs }: { readonly redis: string; readonly blobs: string },
+  driver: JudgeDriver = 'bubblewrap',
 ): Promise<WorkerProcess> {
-  const args = ['--redis', redis, '--blobs', blobs, '--driver', 'bubblewrap', '--workers', '1'];
+  const args = ['--redis', redis, '--blobs', blobs, '--driver', driver, '--workers', '1'];
   const child = spawn(
     process.execPath,
     [MAIN, 'worker', ...args, '--name', name, '--lease', '2', '--log', 'json', '--json'],

@@ -1,15 +1,15 @@
 /** Our own packages, each verified as a setter would, over every sandbox that judges here. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { loadProblem } from '../package/load-problem.ts';
-import { judgeSandboxes } from '../testing/judge-sandboxes.ts';
+import { describeOverSandboxes } from '../testing/judge-sandboxes.ts';
 import { MINIMAL, MINIMAL_LEGACY, packageFolder } from '../testing/package-folder.ts';
 import type { VerifyReport } from './report.ts';
 import { timeLimitOf, verify } from './verify.ts';
 
 const PROBLEMS = join(import.meta.dirname, '../../problems');
-const TIMEOUT = 300_000;
+const TIMEOUT = 600_000;
 
 async function report(
   folder: string,
@@ -22,7 +22,7 @@ async function report(
   }
 }
 
-describe.concurrent.each(judgeSandboxes())('verifying in $name', ({ open }) => {
+describeOverSandboxes('verifying in', (open) => {
   it.each(readdirSync(PROBLEMS))(
     'finds our package %s in order',
     async (name) => {
