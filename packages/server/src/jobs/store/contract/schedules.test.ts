@@ -1,0 +1,60 @@
+/** Jobs by the clock. */
+import { expect, it } from 'vitest';
+import { code, overEveryStore } from '../testing/every-store.ts';
+import { job } from '../testing/fixtures.ts';
+
+overEveryStore('schedules', (at) => {
+  const schedule = {
+    id: 'nightly',
+    cron: '30 2 * * *',
+    timeZone: 'Europe/Berlin',
+    spec: job({ name: 'nightly' }),
+    paused: false,
+  };
+
+  it('fires at the local time, once, also across the change to summer time', async () => {
+    const { nextAt } = await at.store.putSchedule(schedule);
+    expect(new Date(nextAt).toISOString()).toBe('2026-03-02T01:30:00.000Z');
+    const other = await at.another();
+    at.now = nextAt - 1;
+    await Promise.all([at.store.tick(), other.tick()]);
+    expect(await at.ids()).toEqual([]);
+    at.now = nextAt;
+    await Promise.all([at.store.tick(), other.tick(), at.store.tick(), other.tick()]);
+    expect(await at.ids({ leaseMs: 1e10 })).toHaveLength(1);
+    at.now = Date.UTC(2026, 2, 30, 12);
+    await at.store.tick();
+    expect(await at.ids()).toHaveLength(1);
+    expect(new Date((await at.store.schedules())[0]?.nextAt ?? 0).toISOString()).toBe(
+      '2026-03-31T00:30:00.000Z',
+    );
+    await other.close();
+  });
+
+  it('does not fire while paused, or once removed', async () => {
+    await at.store.putSchedule({ ...schedule, paused: true });
+    await at.pass(3 * 86_400_000);
+    expect(await at.store.schedules()).toMatchObject([{ id: 'nightly', paused: true }]);
+    expect(await at.store.removeSchedule('nightly')).toBe(true);
+    expect(await at.store.removeSchedule('nightly')).toBe(false);
+    await at.pass(86_400_000);
+    expect(await at.ids()).toEqual([]);
+  });
+
+  it('refuses what is not a schedule', async () => {
+    for (const wrong of [{ cron: 'often' }, { timeZone: 'Mars/Olympus' }, { cron: '0 0 30 2 *' }]) {
+      await expect(at.store.putSchedule({ ...schedule, ...wrong })).rejects.toEqual(
+        code('REQUEST_INVALID'),
+      );
+    }
+  });
+
+  it('goes on when an occurrence is refused', async () => {
+    await at.store.putSchedule({ ...schedule, cron: '* * * * *' });
+    await at.store.setQueueMode('q', 'draining');
+    await at.pass(60_000);
+    await at.store.setQueueMode('q', 'open');
+    await at.pass(60_000);
+    expect(await at.ids()).toHaveLength(1);
+  });
+});

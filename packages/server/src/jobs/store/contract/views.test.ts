@@ -1,0 +1,144 @@
+/** What people see: lists, counts, events. */
+import { expect, it } from 'vitest';
+import type { JobEvent } from '../../contract.ts';
+import { code, overEveryStore } from '../testing/every-store.ts';
+import { claimOne, enqueueOne, job, success } from '../testing/fixtures.ts';
+
+overEveryStore('what people see', (at) => {
+  it('lists jobs newest first, by page and filter', async () => {
+    const made = await at.store.enqueue(
+      Array.from({ length: 25 }, (_, index) =>
+        job({
+          tenant: index % 2 ? 'odd' : 'even',
+          queue: index % 3 ? 'q' : 'q3',
+          ...(index % 5 ? {} : { group: 'g' }),
+        }),
+      ),
+    );
+    const all = made.map((each) => each.id).reverse();
+    const seen: string[] = [];
+    for (let after: string | undefined; ;) {
+      const page = await at.store.jobs({ limit: 10, after });
+      seen.push(...page.jobs.map((each) => each.id));
+      after = page.next;
+      if (after === undefined) break;
+    }
+    expect(seen).toEqual(all);
+    const only = async (filter: object) =>
+      (await at.store.jobs({ limit: 100, ...filter })).jobs.length;
+    expect(await only({ tenant: 'odd' })).toBe(12);
+    expect(await only({ queue: 'q3' })).toBe(9);
+    expect(await only({ group: 'g' })).toBe(5);
+    expect(await only({ queue: 'q3', tenant: 'odd', state: 'ready', group: 'g' })).toBe(1);
+    expect(await only({ state: 'running' })).toBe(0);
+    await expect(at.store.jobs({ limit: 1, after: 'x' })).rejects.toEqual(code('REQUEST_INVALID'));
+  });
+
+  it('counts queues', async () => {
+    await at.store.enqueue([job(), job(), job({ notBefore: at.now + 1e6 })]);
+    at.now += 10;
+    await enqueueOne(at.store);
+    const { token } = await claimOne(at.store);
+    await at.store.finish(token, success());
+    await claimOne(at.store);
+    expect(await at.store.queues()).toEqual([
+      {
+        queue: 'q',
+        mode: 'open',
+        counts: {
+          blocked: 1,
+          ready: 1,
+          running: 1,
+          succeeded: 1,
+          failed: 0,
+          cancelled: 0,
+          dead: 0,
+        },
+        oldestReadyAt: at.now,
+      },
+    ]);
+  });
+
+  it('knows its workers and tenants', async () => {
+    const worker = {
+      worker: 'w',
+      host: 'h',
+      queues: ['q'],
+      labels: ['l'],
+      total: { cores: 2, memoryBytes: 5 },
+      mode: 'open' as const,
+      startedAt: at.now,
+    };
+    await at.store.registerWorker(worker);
+    await enqueueOne(at.store);
+    at.now += 10;
+    await claimOne(at.store);
+    expect(await at.store.workers()).toEqual([{ ...worker, running: 1, seenAt: at.now }]);
+    await at.store.registerWorker({ ...worker, mode: 'draining' });
+    await enqueueOne(at.store);
+    expect(await at.ids()).toEqual([]);
+    await at.store.removeWorker('w');
+    expect(await at.store.workers()).toEqual([]);
+    await at.store.putTenant({ tenant: 'a', weight: 0.5, maxRunning: 3 });
+    expect(await at.store.tenants()).toMatchObject([
+      { tenant: 'a', weight: 0.5, maxRunning: 3 },
+      { tenant: 't', weight: 1 },
+    ]);
+  });
+
+  it('tells events in order, from where a listener left off', async () => {
+    const aborted = new AbortController();
+    const live: JobEvent[] = [];
+    const done = Promise.withResolvers<void>();
+    const listening = (async () => {
+      for await (const event of at.store.events({ queue: 'q', after: 0 }, aborted.signal)) {
+        live.push(event);
+        if (event.state === 'succeeded') done.resolve();
+      }
+    })();
+    await enqueueOne(at.store, { queue: 'other' });
+    const id = await enqueueOne(at.store, { group: 'g' });
+    const { token } = await claimOne(at.store);
+    await at.store.progress(token, 0.5, 'half');
+    await at.store.appendLog(token, 0, Buffer.from('x'));
+    await at.store.finish(token, success());
+    await done.promise;
+    aborted.abort();
+    await listening;
+    expect(live.map(({ kind, state }) => `${kind} ${state}`)).toEqual([
+      'state ready',
+      'state running',
+      'progress running',
+      'log running',
+      'state succeeded',
+    ]);
+    expect(live.map(({ sequence }) => sequence)).toEqual([2, 3, 4, 5, 6]);
+    expect(live[2]).toMatchObject({
+      job: id,
+      group: 'g',
+      tenant: 't',
+      progress: { fraction: 0.5, message: 'half' },
+    });
+    const rest: number[] = [];
+    const stop = new AbortController();
+    for await (const { sequence } of at.store.events({ job: id, after: 4 }, stop.signal)) {
+      rest.push(sequence);
+      if (sequence === 6) stop.abort();
+    }
+    expect(rest).toEqual([5, 6]);
+  });
+
+  it('tells the events of a large call, also from the middle of it', async () => {
+    const jobs = await at.store.enqueue(Array.from({ length: 1200 }, () => job()));
+    const heard: JobEvent[] = [];
+    const stop = new AbortController();
+    for await (const event of at.store.events({ after: 700 }, stop.signal)) {
+      heard.push(event);
+      if (event.sequence === 1200) stop.abort();
+    }
+    expect(heard.map(({ sequence }) => sequence)).toEqual(
+      Array.from({ length: 500 }, (_, index) => 701 + index),
+    );
+    expect(heard.map((event) => event.job)).toEqual(jobs.slice(700).map(({ id }) => id));
+  });
+});
