@@ -35,7 +35,7 @@ export interface GradientStepOptions extends GradientChoice {
 
 export interface GradientStep extends Pick<
   TrainingStep,
-  'inputs' | 'loss' | 'lossType' | 'parameters' | 'statistics' | 'state' | 'initial'
+  'inputs' | 'loss' | 'lossType' | 'parameters' | 'statistics' | 'state' | 'dropouts' | 'initial'
 > {
   /** Inputs: a part of a batch, parameters, statistics. Outputs: `sum/…` of loss, weight, statistics, gradients. */
   readonly gradient: Model;

@@ -103,7 +103,7 @@ export function localTraining(
       return first;
     },
     async step(batch, { learningRate }, at) {
-      await replica.gradient(batch);
+      await replica.gradient(batch, at);
       const loss = own[HEAD.loss]! / own[HEAD.weight]!;
       lossSum += own[HEAD.loss]!;
       weight += own[HEAD.weight]!;

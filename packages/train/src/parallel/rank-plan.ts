@@ -20,7 +20,8 @@ export interface RankPlan {
   /** Whether the optimiser counts steps. */
   readonly counts: boolean;
   readonly clipNorm?: number;
-  /** Of dropout: each rank has its own. */
+  readonly dropouts: number;
+  /** Of what they drop: each rank has its own. */
   readonly seed: number;
 }
 
@@ -33,7 +34,7 @@ export function rankPlan(
   step: GradientStep,
   { part, rank, seed }: { readonly part: number; readonly rank: number; readonly seed: number },
 ): RankPlan {
-  const { optimiser, clip, lossType: type, parameters, statistics, inputs } = step;
+  const { optimiser, clip, lossType: type, parameters, statistics, inputs, dropouts } = step;
   const clipNorm = clip && 'norm' in clip ? clip.norm : undefined;
   if (clipNorm !== undefined) requireRange('clip', clipNorm, Number.MIN_VALUE, Infinity);
   const clipValue = clip && 'value' in clip ? clip.value : undefined;
@@ -48,6 +49,7 @@ export function rankPlan(
     slots: optimiser.slots.map((slot) => `${optimiser.name}.${slot}`),
     counts: optimiser.counts,
     ...(clipNorm === undefined ? {} : { clipNorm }),
+    dropouts,
     seed: (Math.imul(seed, 0x9e3779b1) ^ Math.imul(rank + 1, 0x85ebca77)) >>> 0,
   };
 }

@@ -8,13 +8,13 @@
 import { gradientName, readModel, type NumericTensor } from '@skein/onnx';
 import { LEARNING_RATE, nextOf, STEP, type Kept } from '../optimisers/updates.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
+import { dropoutKeys } from '../step/dropout-keys.ts';
 import { requireFit } from '../step/step-session.ts';
 import type { Collective } from './collective.ts';
 import { FLAT, SHARE, SUMS } from './flat-update.ts';
 import { LOSS_SUM, statisticSumOf, WEIGHT_SUM } from './gradient-step.ts';
 import { fill, lengthOf, numbersIn, tensorOver, viewsOf, type Numbers } from './numbers.ts';
 import type { RankPlan } from './rank-plan.ts';
-import { seededDropout } from './seeded-dropout.ts';
 
 /** What stands before the statistics and the gradients in the numbers of a step. */
 export const HEAD = { loss: 0, weight: 1, rate: 2, stop: 3, length: 4 } as const;
@@ -35,8 +35,8 @@ export interface Replica {
   statistics(): Numbers;
   /** Adds up what all ranks have in `own`. */
   share(): Promise<Numbers>;
-  /** Fills `own` with what the rows give, except for rate and stop. */
-  gradient(batch: Tensors): Promise<void>;
+  /** Fills `own` with what the rows give in the step of this number, except for rate and stop. */
+  gradient(batch: Tensors, at: number): Promise<void>;
   /** Moves the parameters along the gradients in these numbers, and takes their statistics. */
   update(numbers: Numbers, learningRate: number): Promise<void>;
   /** Everything that training changes, by name; views that the next step changes. */
@@ -94,7 +94,8 @@ export async function openReplica(
   const givenViews = viewsOf(statistics, given);
   let now = 0;
 
-  const graph = await backend.open(seededDropout(readModel(plan.gradient), plan.seed), { threads });
+  const graph = await backend.open(readModel(plan.gradient), { threads });
+  const keys = dropoutKeys(plan.dropouts, plan.seed);
   const updating = plan.update && (await backend.open(readModel(plan.update), { threads }));
 
   const body = own.subarray(HEAD.length);
@@ -140,9 +141,10 @@ export async function openReplica(
       await collective.sum(own, sums);
       return sums;
     },
-    async gradient(batch) {
+    async gradient(batch, at) {
       given.set(statistic);
-      await graph.run(new Map([...batch, ...views[now]!, ...givenViews]), into);
+      const feeds = new Map([...batch, ...views[now]!, ...givenViews, ...keys(at)]);
+      await graph.run(feeds, into);
     },
     async update(numbers, learningRate) {
       const weight = numbers[HEAD.weight]!;

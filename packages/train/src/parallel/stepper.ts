@@ -54,8 +54,8 @@ export function synchronous(replica: Replica, exchange: Exchange): Stepper {
   return {
     extra: [],
     begin: (step) => replica.begin(step),
-    async step(batch, { learningRate }) {
-      await replica.gradient(batch);
+    async step(batch, { learningRate }, at) {
+      await replica.gradient(batch, at);
       const sums = await together(learningRate, 0);
       if (sums[HEAD.stop]! > 0) return { loss: NaN, stopped: true };
       const loss = sums[HEAD.loss]! / sums[HEAD.weight]!;

@@ -35,6 +35,8 @@ export interface Differentiated {
   readonly parameters: readonly Kept[];
   /** Running statistics of normalisations. */
   readonly statistics: readonly Kept[];
+  /** Dropouts, whose keys are an input of the graph where there are any. */
+  readonly dropouts: number;
   /** Values of parameters and statistics in the model that was given. */
   readonly initial: Tensors;
 }
@@ -53,7 +55,7 @@ export function differentiated(
   // Without the flags that let a pattern remember where its last match ended.
   const frozen =
     options.frozen && new RegExp(options.frozen, options.frozen.flags.replace(/[gy]/g, ''));
-  const { model: learning, statistics, fixed } = trainingForm(model, frozen);
+  const { model: learning, statistics, fixed, dropouts } = trainingForm(model, frozen);
   const still = (name: string) =>
     statistics.has(name) || fixed.has(name) || frozen?.test(name) === true;
   const open = withFrozenAsInputs(learning, still);
@@ -69,6 +71,7 @@ export function differentiated(
     type,
     parameters,
     statistics: [...statistics].map(([name, value]) => keptOf(name, value, type)),
+    dropouts,
     initial,
   };
 }

@@ -9,18 +9,21 @@ import { elementCount, elementSize, values, type NumericTensor } from '@skein/on
 import { LEARNING_RATE, nextOf, type Kept } from '../optimisers/updates.ts';
 import type { Backend, BackendOptions, OpenGraph, Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
+import { dropoutKeys } from './dropout-keys.ts';
 import type { TrainingStep } from './training-step.ts';
 
 export interface StepSession {
   /**
    * Trains on one batch. When the loss is not finite, parameters and state stay as they were.
    * @param batch every input in `inputs` of the step.
-   * @param at number of the step in the run; where several ranks train, they must know it.
+   * @param at number of the step in the run, from 0: with the seed it decides what Dropout drops, so a
+   *   run that goes on from a checkpoint must tell it, and several ranks must know it; default: steps of
+   *   this session so far.
    * @returns the loss of the batch, before the update.
    */
   step(batch: Tensors, learningRate: number, at?: number): Promise<number>;
-  /** Adds a batch's gradient to what the next `step` uses; only for a step with `accumulate`. Returns the loss. */
-  accumulate(batch: Tensors): Promise<number>;
+  /** Adds a batch's gradient to what the next `step` uses; only for a step with `accumulate`. Returns the loss. `at` as in `step`. */
+  accumulate(batch: Tensors, at?: number): Promise<number>;
   /** Parameters, statistics and state by name, valid until the next run changes them: copy what must stay. */
   tensors(): Tensors;
   /** Goes on from other parameters and state. @throws TrainError `checkpoint` when names, types or shapes differ. */
@@ -28,21 +31,27 @@ export interface StepSession {
   close(): Promise<void>;
 }
 
+export interface StepOptions extends BackendOptions {
+  /** Of what Dropout drops; default 0. */
+  readonly seed?: number;
+}
+
 export async function openStep(
   step: TrainingStep,
   backend: Backend,
-  options: BackendOptions = {},
+  { seed = 0, ...options }: StepOptions = {},
 ): Promise<StepSession> {
   const graph = await backend.open(step.model, options);
   const gathering =
     step.accumulating === undefined ? undefined : await backend.open(step.accumulating, options);
-  return openSession(step, graph, gathering);
+  return openSession(step, graph, gathering, seed);
 }
 
 function openSession(
   step: TrainingStep,
   graph: OpenGraph,
   gatheringGraph: OpenGraph | undefined,
+  seed: number,
 ): StepSession {
   const kept = [...step.parameters, ...step.statistics, ...step.state];
   const type = step.parameters[0]!.type;
@@ -53,24 +62,37 @@ function openSession(
   const loss = zeros({ name: step.loss, type: step.lossType, shape: [] });
   const rateValue = values(rate) as Float32Array;
   const lossValue = values(loss) as Float32Array;
+  const keys = dropoutKeys(step.dropouts, seed);
+  let taken = 0;
+  /** Batches that were gathered for the step to come. */
+  let gathered = 0;
 
   return {
-    async step(batch, learningRate) {
+    async step(batch, learningRate, at = taken) {
       rateValue[0] = learningRate;
-      const feeds = new Map([...batch, ...weights.now, ...sums.now, [LEARNING_RATE, rate]]);
+      const feeds = new Map([
+        ...batch,
+        ...weights.now,
+        ...sums.now,
+        ...keys(at, gathered),
+        [LEARNING_RATE, rate],
+      ]);
+      taken = at + 1;
+      gathered = 0;
       await graph.run(feeds, new Map([[step.loss, loss], ...weights.outputs]));
       if (Number.isFinite(lossValue[0])) weights.swap();
       for (const sum of sums.now.values()) sum.bytes.fill(0);
       return lossValue[0]!;
     },
-    async accumulate(batch) {
+    async accumulate(batch, at = taken) {
       if (gatheringGraph === undefined) {
         throw new TrainError('model', 'The step was made without `accumulate`.');
       }
       const held = [...step.parameters, ...step.statistics].map(
         ({ name }) => [name, weights.now.get(name)!] as const,
       );
-      const feeds = new Map([...batch, ...held, ...sums.now]);
+      const feeds = new Map([...batch, ...held, ...sums.now, ...keys(at, gathered)]);
+      gathered++;
       await gatheringGraph.run(feeds, new Map([[step.loss, loss], ...sums.outputs]));
       sums.swap();
       return lossValue[0]!;
@@ -80,6 +102,7 @@ function openSession(
       for (const each of kept) requireFit(each, tensors.get(each.name));
       copyInto(weights.now, tensors);
       for (const sum of sums.now.values()) sum.bytes.fill(0);
+      gathered = 0;
     },
     async close() {
       await graph.close();

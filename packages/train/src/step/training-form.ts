@@ -3,12 +3,11 @@
  * running ones for later, Dropout drops. Exporters write the form for inference.
  *
  * A BatchNormalization whose scale is frozen stays as it is: its statistics belong to its weights.
- * The running variance is that of the population, as ONNX defines it.
  */
 import {
   GraphBuilder,
+  inferShapes,
   opsetOf,
-  tensor,
   tensorOf,
   withGraph,
   type Model,
@@ -16,6 +15,9 @@ import {
 } from '@skein/onnx';
 import { nextOf } from '../optimisers/updates.ts';
 import { TrainError } from '../train-error.ts';
+import { addDropout, DROPOUT_KEYS, KEYS_OF_ONE } from './dropout.ts';
+import { addNormalization } from './normalization.ts';
+import { partWriter, titleOf, type Node } from './part-writer.ts';
 
 export interface TrainingForm {
   readonly model: Model;
@@ -23,87 +25,82 @@ export interface TrainingForm {
   readonly statistics: ReadonlyMap<string, NumericTensor>;
   /** Statistics that stay as they are, and are no parameters either. */
   readonly fixed: ReadonlySet<string>;
+  /** Dropouts; where there are any, their keys are an input. */
+  readonly dropouts: number;
 }
 
-type Node = NonNullable<Model['graph']>['node'][number];
+/** Operator set since which BatchNormalization has a training form of its own. */
+const TRAINING_MODE = 14;
 
-/** @throws TrainError `model` when the operator set is too old for a training form, naming the node. */
+/** @throws TrainError `model` when a node has no training form, naming it. */
 export function trainingForm(model: Model, frozen?: RegExp): TrainingForm {
   const builder = new GraphBuilder('training');
+  const opset = opsetOf(model) ?? 1;
   const statistics = new Map<string, NumericTensor>();
   const fixed = new Set<string>();
+  let shapes: ReturnType<typeof inferShapes> | undefined;
+  const known = (name: string) => (shapes ??= inferShapes(model)).get(name);
+  let dropouts = 0;
   for (const node of model.graph!.node) {
     if (node.opType === 'BatchNormalization' && frozen?.test(node.input[1]!) === true) {
       for (const name of node.input.slice(3, 5)) fixed.add(name);
       builder.graph().node.push(node);
     } else if (node.opType === 'BatchNormalization') {
-      requireOpset(model, node, 14);
-      addNormalization(builder, node, model, statistics);
+      for (const [name, value] of statisticsOf(model, node, statistics))
+        statistics.set(name, value);
+      if (opset >= TRAINING_MODE) normalizeInTraining(builder, node);
+      else addNormalization(partWriter(builder, node), node, known(node.input[0]!));
     } else if (node.opType === 'Dropout') {
-      requireOpset(model, node, 12);
-      addDropout(builder, node);
+      const data = known(node.input[0]!);
+      const position = dropouts++;
+      addDropout(partWriter(builder, node), node, { model, opset, position, data });
     } else {
       builder.graph().node.push(node);
     }
   }
-  const { node, initializer } = builder.graph();
-  const initializers = [...model.graph!.initializer, ...initializer];
-  return { model: withGraph(model, { node, initializer: initializers }), statistics, fixed };
+  // As outputs, so that differentiation leaves them alive.
+  for (const [name, { type, shape }] of statistics) builder.output(nextOf(name), type, shape);
+  if (dropouts > 0) builder.input(DROPOUT_KEYS, 'uint32', [KEYS_OF_ONE * dropouts]);
+  const { node, initializer, input, output } = builder.graph();
+  const graph = model.graph!;
+  return {
+    model: withGraph(model, {
+      node,
+      initializer: [...graph.initializer, ...initializer],
+      input: [...graph.input, ...input],
+      output: [...graph.output, ...output],
+    }),
+    statistics,
+    fixed,
+    dropouts,
+  };
 }
 
-function addNormalization(
-  builder: GraphBuilder,
-  node: Node,
+function statisticsOf(
   model: Model,
-  statistics: Map<string, NumericTensor>,
-): void {
-  const running = node.input.slice(3, 5);
-  for (const name of running) {
+  node: Node,
+  others: ReadonlyMap<string, NumericTensor>,
+): readonly (readonly [string, NumericTensor])[] {
+  return node.input.slice(3, 5).map((name) => {
     const stored = model.graph!.initializer.find((each) => each.name === name);
     const value = stored && tensorOf(stored);
-    if (value === undefined || value.type === 'string' || statistics.has(name)) {
+    if (value === undefined || value.type === 'string' || others.has(name)) {
       throw new TrainError(
         'model',
         `${titleOf(node)} cannot be trained: '${name}' is not a statistic of its own.`,
       );
     }
-    statistics.set(name, value);
-  }
-  copy(builder, node, node.input, [node.output[0]!, ...running.map(nextOf)], { training_mode: 1 });
+    return [name, value] as const;
+  });
 }
 
-function addDropout(builder: GraphBuilder, node: Node): void {
-  const training = `training/${node.name || node.output[0]!}`;
-  builder.initializer(training, tensor('bool', [], Uint8Array.of(1)));
-  const inputs = [node.input[0]!, node.input[1] ?? '', training];
-  copy(builder, node, inputs, node.output, {});
-}
-
-/** The node with other inputs, outputs and further attributes. */
-function copy(
-  builder: GraphBuilder,
-  node: Node,
-  inputs: readonly string[],
-  outputs: readonly string[],
-  attributes: Readonly<Record<string, number>>,
-): void {
-  builder.node(node.opType, inputs, attributes, { outputs, name: node.name });
-  const kept = node.attribute.filter(({ name }) => !(name in attributes));
+function normalizeInTraining(builder: GraphBuilder, node: Node): void {
+  const outputs = [node.output[0]!, ...node.input.slice(3, 5).map(nextOf)];
+  const { opType, input, name } = node;
+  builder.node(opType, input, { training_mode: 1 }, { outputs, name });
+  const kept = node.attribute.filter((each) => each.name !== 'training_mode');
   builder
     .graph()
     .node.at(-1)!
     .attribute.push(...kept);
-}
-
-function requireOpset(model: Model, node: Node, least: number): void {
-  const opset = opsetOf(model) ?? 1;
-  if (opset >= least) return;
-  throw new TrainError(
-    'model',
-    `${titleOf(node)} has no training form in opset ${opset}; export the model with opset ${least} or newer.`,
-  );
-}
-
-function titleOf({ name, opType, output }: Node): string {
-  return `Node '${name || output[0]}' (${opType})`;
 }

@@ -56,6 +56,8 @@ export interface TrainingStep {
   readonly state: readonly Kept[];
   /** Sums of gradients between the batches of one step; zero before the first and after each step. */
   readonly sums: readonly Kept[];
+  /** Dropouts in the model; a step session feeds the keys that decide what they drop. */
+  readonly dropouts: number;
   /** Values of parameters and statistics in the model that was given. */
   readonly initial: Tensors;
 }
@@ -72,6 +74,7 @@ export function trainingStep(model: Model, options: TrainingStepOptions): Traini
     type,
     parameters,
     statistics,
+    dropouts,
     initial,
   } = differentiated(model, options, (open, type) =>
     lean ? scaledGradient(open, type, options, minusRate(type)) : plainGradient(open, options),
@@ -94,6 +97,7 @@ export function trainingStep(model: Model, options: TrainingStepOptions): Traini
     statistics,
     state,
     sums,
+    dropouts,
     initial,
   };
 }

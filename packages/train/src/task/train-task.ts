@@ -74,7 +74,9 @@ export async function trainTask(
   };
   const step = group === undefined ? trainingStep(model, how) : gradientStep(model, how);
   const open = () =>
-    'gradient' in step ? group!.open(step) : openStep(step, backend, { threads });
+    'gradient' in step
+      ? group!.open(step)
+      : openStep(step, backend, { threads, seed: options.seed });
   const inputs = step.inputs
     .map(({ name }) => name)
     .filter((name) => name !== LABELS && name !== MASK);

@@ -1,8 +1,8 @@
 /**
  * The loop over epochs. Everything that happens in it follows from the plan: the order of the rows is
- * a function of seed and epoch, the learning rate one of the step's number. So a run that was cut off
- * goes on from its last checkpoint and ends with the same bits as one that was not, on the same kind
- * of machine.
+ * a function of seed and epoch, the learning rate one of the step's number, and what Dropout drops one
+ * of seed and step. So a run that was cut off goes on from its last checkpoint and ends with the same
+ * bits as one that was not, on the same kind of machine.
  *
  * What can stop it early: an evaluation that no longer improves, a loss that is no number, a signal.
  */
@@ -27,7 +27,7 @@ export interface TrainOptions {
   /** Input that marks padding with 0; without it the rows must come out even. */
   readonly mask?: string;
   readonly epochs: number;
-  /** Of the order of the rows. */
+  /** Of the order of the rows, and of what Dropout drops. */
   readonly seed: number;
   /** Learning rate by step. */
   readonly schedule: Schedule;
@@ -104,8 +104,8 @@ const BEST = 'best/';
  * @throws TrainError `checkpoint` when the saved run is another one, `data` when rows and batches do not fit.
  */
 export function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {
-  const { backend, threads = 1 } = options;
-  return trainIn(step, () => openStep(step, backend, { threads }), options);
+  const { backend, threads = 1, seed } = options;
+  return trainIn(step, () => openStep(step, backend, { threads, seed }), options);
 }
 
 /** What the loop must know of a step. */
