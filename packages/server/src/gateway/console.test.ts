@@ -214,11 +214,11 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     const mode = async (): Promise<string | undefined> => (await node.jobs.queues())[0]?.mode;
     await queue.getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
-    await queue.getByText('paused').waitFor();
+    await queue.getByText('paused', { exact: true }).waitFor();
     expect(await mode()).toBe('paused');
     await queue.getByRole('button', { name: 'Drain' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Drain' }).click();
-    await queue.getByText('draining').waitFor();
+    await queue.getByText('draining', { exact: true }).waitFor();
     expect(await mode()).toBe('draining');
     await queue.getByRole('button', { name: 'Open' }).click();
     await queue.getByText('open', { exact: true }).waitFor();

@@ -51,6 +51,8 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
   // A session of its own: a guest cannot reach the terminal of the node, nor does Ctrl-C reach guests.
   const child = spawn('/usr/bin/env', words, {
     detached: true,
+    // It may outlive the node by a moment, and must keep nobody's disk busy until then.
+    cwd: '/',
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' },
     stdio: ['pipe', 'pipe', 'pipe', ...stdioFrom3(covered, nothing)],
   }) as ChildProcessWithoutNullStreams;
