@@ -2,6 +2,7 @@
  * Tries what a driver is about to claim, with programs that break the limit: what is not held here
  * is not claimed, whatever the files of the kernel say. Takes a few hundred milliseconds, once.
  */
+import { Buffer } from 'node:buffer';
 import type { Ending, Enforcement, Limits, SandboxSession } from './contract.ts';
 
 const MEBIBYTE = 1 << 20;
@@ -20,51 +21,114 @@ export const PROBE_LIMITS: Limits = {
 const MEMORY_BOMB = 'head -c 100000000 /dev/zero | tail';
 /** Needs two processes more than it may have. */
 const CROWD = 'for i in 1 2 3 4; do sleep 9 & done';
+const BUSY = 'while :; do :; done';
 const BUSY_MS = 30;
-
-type Tried = 'memoryBytes' | 'pids' | 'cpuMs' | 'fileBytes' | 'diskBytes';
+/** Fails by its size, and so before the disk is full of something else. */
+const LARGE_FILE = 'head -c 9000 /dev/zero > f';
+/** Twice the disk, in files that are small enough each. */
+const FULL_DISK =
+  'i=0; while head -c 900000 /dev/zero > d$i; do i=$((i+1)); [ $i -lt 9 ] || exit 0; done; exit 1';
+const SLEEP_MS = 50;
+const FEW_BYTES = 1000;
+const FEW_CORES = 0.2;
+const BUSY_WALL_MS = 150;
+/** A quota is for a period of 100 ms, of which the last may have just begun; and a sandbox is made first. */
+const CORES_SLACK_MS = 45;
 
 /**
- * Takes back what is not held. @param session with PROBE_LIMITS, opened without asking what is held.
- * @throws Error when nothing at all can be run, with what the driver said.
+ * A network of one's own has no route, and nobody's sockets: also a machine without a network has
+ * those of its services. Where there is no IPv6, there is no such file.
  */
-export async function probe(session: SandboxSession, claimed: Enforcement): Promise<Enforcement> {
-  const shell = async (script: string, limits: Partial<Limits> = {}): Promise<Ending> =>
+const CUT_OFF =
+  '[ -z "$(tail -n +2 /proc/net/route)" ] && ! grep -qv " lo$" /proc/net/ipv6_route 2>&- && [ "$(cat /proc/net/tcp /proc/net/unix | wc -l)" -eq 2 ]';
+const RIGHTS = 'grep -E "^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status';
+const NO_RIGHTS = /^(Cap\w+:\t0+\n){5}NoNewPrivs:\t1\nSeccomp:\t2\n$/;
+
+type Tries = Readonly<Partial<Record<keyof Limits, () => Promise<boolean>>>>;
+
+/**
+ * Takes back what is not held.
+ * @param session with PROBE_LIMITS, opened without asking what is held.
+ * @param atOnce whether commands can run side by side in it.
+ * @throws Error when nothing can be run, with what the driver said, or when a guest has rights.
+ */
+export async function probe(
+  session: SandboxSession,
+  claimed: Enforcement,
+  atOnce = true,
+): Promise<Enforcement> {
+  const run = async (script: string, limits: Partial<Limits> = {}) =>
     await session.run({ argv: ['sh', '-c', script], workspace: 'writable', limits });
-  const { exitCode, endedBy, stderr } = await session.run({
-    argv: ['true'],
-    workspace: 'writable',
-  });
-  if (exitCode !== 0) {
-    throw new Error(`${endedBy} ${exitCode}: ${new TextDecoder().decode(stderr).trim()}`);
+  const endsBy = async (endedBy: Ending['endedBy'], script: string, limits: Partial<Limits> = {}) =>
+    (await run(script, limits)).endedBy === endedBy;
+
+  const first = await run(RIGHTS);
+  const rights = Buffer.from(first.stdout).toString();
+  if (first.exitCode !== 0) {
+    const said = Buffer.from(first.stderr).toString().trim();
+    throw new Error(`${first.endedBy} ${first.exitCode}: ${said}`);
   }
-  const tries: Record<Tried, () => Promise<boolean>> = {
-    memoryBytes: async () => (await shell(MEMORY_BOMB)).endedBy === 'out-of-memory',
-    pids: async () => (await shell(CROWD, { pids: 3 })).exitCode !== 0,
-    cpuMs: async () =>
-      (await shell('while :; do :; done', { cpuMs: BUSY_MS })).endedBy === 'cpu-limit',
-    fileBytes: async () =>
-      (await shell('head -c 9000 /dev/zero > f', { fileBytes: 4096 })).exitCode !== 0,
-    diskBytes: async () =>
-      (
-        await shell(
-          'i=0; while head -c 900000 /dev/zero > d$i; do i=$((i+1)); [ $i -lt 9 ] || exit 0; done; exit 1',
-        )
-      ).exitCode === 1,
+  if (claimed.untrusted && !NO_RIGHTS.test(rights)) {
+    throw new Error(`a guest is left with rights: ${rights.trim().replaceAll(/\s+/g, ' ')}`);
+  }
+
+  let accounted = false;
+  const tries: Tries = {
+    memoryBytes: async () => {
+      const { endedBy, usage } = await run(MEMORY_BOMB);
+      accounted = usage.cpuMs > 0 && usage.peakMemoryBytes > PROBE_LIMITS.memoryBytes / 2;
+      return endedBy === 'out-of-memory';
+    },
+    pids: async () => (await run(CROWD, { pids: 3 })).exitCode !== 0,
+    cpuMs: async () => await endsBy('cpu-limit', BUSY, { cpuMs: BUSY_MS }),
+    wallMs: async () => await endsBy('wall-limit', 'sleep 9', { wallMs: SLEEP_MS }),
+    outputBytes: async () => await endsBy('output-limit', 'yes', { outputBytes: FEW_BYTES }),
+    fileBytes: async () => (await run(LARGE_FILE, { fileBytes: 4096 })).exitCode !== 0,
+    // On a busy machine this says nothing; but there, nobody gets more than their share.
+    cores: async () => {
+      const limits = { cores: FEW_CORES, wallMs: BUSY_WALL_MS };
+      const { usage } = await run(`${BUSY} & ${BUSY}`, limits);
+      return usage.cpuMs <= FEW_CORES * usage.wallMs + CORES_SLACK_MS;
+    },
   };
   const limits = { ...claimed.limits };
-  await Promise.all(
-    (Object.keys(tries) as Tried[]).map(async (name) => {
-      if (!limits[name].enforced || (await tries[name]())) return;
-      limits[name] = {
-        enforced: false,
-        by: `${limits[name].by} was tried, and did not hold`,
-        fix: 'Use Docker; and please report it with the version of your kernel.',
-      };
-    }),
+  const attempt = async (name: keyof Limits, holds: () => Promise<boolean>): Promise<void> => {
+    if (limits[name].enforced && !(await holds())) limits[name] = notHeld(limits[name].by);
+  };
+  const attempts = Object.entries(tries).map(
+    ([name, holds]) =>
+      async () =>
+        await attempt(name as keyof Limits, holds),
   );
+  if (atOnce) await Promise.all(attempts.map(async (each) => await each()));
+  else for (const each of attempts) await each();
+  // By itself: on a full disk, other programs would fail for another reason than theirs.
+  await attempt('diskBytes', async () => (await run(FULL_DISK)).exitCode === 1);
+
+  const { network } = claimed;
+  const cutOff = network.none && (await run(CUT_OFF)).exitCode === 0;
   const held = (['memoryBytes', 'pids', 'cpuMs', 'fileBytes', 'diskBytes'] as const).every(
     (name) => limits[name].enforced,
   );
-  return { ...claimed, limits, untrusted: claimed.untrusted && held };
+  return {
+    limits,
+    network:
+      cutOff === network.none
+        ? network
+        : {
+            ...network,
+            none: false,
+            by: `${network.by} was tried, and a guest sees the network of the host`,
+          },
+    untrusted: claimed.untrusted && held && cutOff,
+    accounting: accounted ? claimed.accounting : 'none',
+  };
+}
+
+function notHeld(by: string): Enforcement['limits']['cpuMs'] {
+  return {
+    enforced: false,
+    by: `${by} was tried, and did not hold`,
+    fix: 'Use another driver; and please report it with the version of your kernel.',
+  };
 }

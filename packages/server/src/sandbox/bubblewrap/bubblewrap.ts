@@ -13,6 +13,7 @@ import { enforcementOf } from '../enforcement.ts';
 import { openLaunchHost, type LaunchHost } from '../launch-host.ts';
 import { refuseUnsupported } from '../limits.ts';
 import { probe, PROBE_LIMITS } from '../probe.ts';
+import { remembered } from '../remembered.ts';
 import { seccompFilter } from '../seccomp/filter.ts';
 import { openSession } from './open-session.ts';
 import { copySettings } from './settings.ts';
@@ -51,15 +52,7 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
     try {
       mkdirSync(`${host.folder}/mounts`, { mode: 0o711 });
       copySettings(`${host.folder}/etc`);
-      const limits = PROBE_LIMITS;
-      const trial = await openSession(host, {
-        mounts: [],
-        limits,
-        network: 'none',
-        untrusted: true,
-      });
-      const enforcement = await probe(trial, enforcementOf(host.groups, 'bubblewrap'));
-      await trial.close();
+      const enforcement = await remembered('bubblewrap', async () => await tried(host));
       const version = spawnSync('bwrap', ['--version'], { encoding: 'utf8' }).stdout.trim();
       return { available: true, version, enforcement, host };
     } catch (error) {
@@ -95,6 +88,19 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
       if (state?.available === true) await state.host.close();
     },
   };
+}
+
+/** What is held here. @throws Error when no sandbox can be made. */
+async function tried(host: LaunchHost): Promise<Enforcement> {
+  const session = await openSession(host, {
+    mounts: [],
+    limits: PROBE_LIMITS,
+    network: 'none',
+    untrusted: true,
+  });
+  const enforcement = await probe(session, enforcementOf(host.groups, 'bubblewrap'));
+  await session.close();
+  return enforcement;
 }
 
 /** The launcher is process 1 of its own name space; without root, in a user name space where it is root. */

@@ -62,10 +62,14 @@ function below(container: SandboxContainer): Accounts | undefined {
   };
 }
 
-/** Whether the daemon's process ids are those of this process: the daemon is on this machine. */
+/**
+ * Whether the daemon's process ids are those of this process: the daemon is on this machine, and its
+ * runtime lets processes of a container be processes of the host, not of a kernel of its own.
+ */
 function isHere({ pid, id }: SandboxContainer): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cgroup`, 'latin1').includes(id);
+    const isSupervisor = readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('python3\0');
+    return isSupervisor && readFileSync(`/proc/${pid}/cgroup`, 'latin1').includes(id);
   } catch {
     return false;
   }

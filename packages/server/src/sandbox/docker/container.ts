@@ -92,7 +92,9 @@ async function removeContainer(container: Docker.Container): Promise<void> {
 export async function startContainer(docker: Docker, shape: Shape): Promise<SandboxContainer> {
   let container: Docker.Container;
   try {
-    container = await docker.createContainer(configuration(shape));
+    // Otherwise the client says all of it twice, the first time in the address.
+    const order: object = { _query: {}, _body: configuration(shape) };
+    container = await docker.createContainer(order);
   } catch (error) {
     throw statusOf(error) === 404
       ? imageUnknown(shape.image)
@@ -212,7 +214,7 @@ function bounds({
   };
 }
 
-function imageUnknown(image: string): SkeinError {
+export function imageUnknown(image: string): SkeinError {
   return new SkeinError('SANDBOX_IMAGE_UNKNOWN', `The Docker daemon has no image ${image}.`);
 }
 

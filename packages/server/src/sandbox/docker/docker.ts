@@ -13,9 +13,10 @@ import { openControlGroups } from '../cgroup/open.ts';
 import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
 import { allLimits, refuseUnsupported, type AllLimits } from '../limits.ts';
 import { accountsOf } from './account.ts';
-import { startContainer, type Shape } from './container.ts';
+import { findAvailability } from './availability.ts';
+import { startContainer, type SandboxContainer, type Shape } from './container.ts';
 import { connectEngine, engineError, isLocal } from './engine.ts';
-import { enforcement, refuseMounts } from './enforcement.ts';
+import { refuseMounts } from './enforcement.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { ContainerPool } from './pool.ts';
 import { DockerSession } from './session.ts';
@@ -31,7 +32,7 @@ export interface DockerOptions {
   readonly host?: string | undefined;
   /** Image of sessions that name none. */
   readonly image?: string | undefined;
-  /** OCI runtime, such as `runsc`; default the daemon's. */
+  /** OCI runtime of the daemon's, such as `runsc`; default SKEIN_DOCKER_RUNTIME, else the daemon's own. */
   readonly runtime?: string | undefined;
   /** Containers that wait, for each of the shapes that were asked for lately. Default: 1. */
   readonly warm?: number | undefined;
@@ -48,6 +49,7 @@ class DockerDriver implements SandboxDriver {
   readonly #options: DockerOptions;
   readonly #docker: Docker;
   readonly #image: string;
+  readonly #runtime: string | undefined;
   readonly #pool: ContainerPool;
   readonly #sessions = new Set<DockerSession>();
   #groups: Promise<ControlGroupsHere> | undefined;
@@ -59,6 +61,7 @@ class DockerDriver implements SandboxDriver {
     this.#options = options;
     this.#docker = connectEngine(options.host);
     this.#image = options.image ?? DEFAULT_IMAGE;
+    this.#runtime = options.runtime ?? (process.env['SKEIN_DOCKER_RUNTIME'] || undefined);
     this.#pool = new ContainerPool({
       start: (shape) => startContainer(this.#docker, shape),
       perShape: options.warm ?? 1,
@@ -67,7 +70,7 @@ class DockerDriver implements SandboxDriver {
   }
 
   availability(): Promise<Availability> {
-    this.#availability ??= this.#probe();
+    this.#availability ??= this.#find();
     return this.#availability;
   }
 
@@ -80,7 +83,7 @@ class DockerDriver implements SandboxDriver {
       );
     refuseUnsupported('docker', found.enforcement, options);
     refuseMounts(options.mounts, isLocal(this.#options.host));
-    return await this.#open(options);
+    return await this.#open(options, (shape) => this.#pool.take(shape));
   }
 
   async close(): Promise<void> {
@@ -92,19 +95,34 @@ class DockerDriver implements SandboxDriver {
     await Promise.allSettled((groups?.folders ?? []).map((folder) => rmdir(folder)));
   }
 
-  async #open(options: SessionOptions): Promise<SandboxSession> {
-    if (this.#closed) throw new SkeinError('SANDBOX_UNAVAILABLE', 'The driver docker is closed.');
+  async #find(): Promise<Availability> {
+    const { here, again } = await findAvailability({
+      docker: this.#docker,
+      host: this.#options.host ?? process.env['DOCKER_HOST'] ?? '',
+      image: this.#image,
+      runtime: this.#runtime,
+      ownAccounts: (await this.#ownGroups()) !== undefined,
+      open: (options) => this.#open(options, (shape) => startContainer(this.#docker, shape)),
+    });
+    if (again) this.#availability = undefined;
+    // What fails now, the first session tries again.
+    if (here.available) await this.#ready().catch(() => undefined);
+    return here;
+  }
+
+  /** @param start makes a container, or has one. */
+  async #open(
+    options: SessionOptions,
+    start: (shape: Shape) => Promise<SandboxContainer>,
+  ): Promise<DockerSession> {
+    if (this.#closed) throw closed();
     await this.#ready();
     const groups = await this.#ownGroups();
     const limits = allLimits(options.limits);
-    const shape = this.#shape(options, limits, groups !== undefined);
-    const poolable = shape.mounts.length === 0;
-    const container = poolable
-      ? await this.#pool.take(shape)
-      : await startContainer(this.#docker, shape);
+    const container = await start(this.#shape(options, limits, groups !== undefined));
     if (this.#closed) {
       await container.remove();
-      throw new SkeinError('SANDBOX_UNAVAILABLE', 'The driver docker is closed.');
+      throw closed();
     }
     const session: DockerSession = new DockerSession(
       container,
@@ -147,50 +165,8 @@ class DockerDriver implements SandboxDriver {
       cores: Math.ceil(limits.cores) + 1,
       network: network === 'host' ? 'host' : 'none',
       mounts,
-      runtime: this.#options.runtime,
+      runtime: this.#runtime,
     };
-  }
-
-  /** A capability is tried, not assumed: a session is opened, and a command accounted, before anything is claimed. */
-  async #probe(): Promise<Availability> {
-    let version: string;
-    try {
-      version = (await this.#docker.version()).Version;
-    } catch (error) {
-      this.#availability = undefined;
-      return {
-        available: false,
-        reason: engineError(error, 'say its version').message,
-        fix: 'Start Docker (`systemctl start docker`), or set DOCKER_HOST to where it listens.',
-      };
-    }
-    try {
-      const session = await this.#open({ ...PROBE, image: this.#image });
-      const ending = await session.run({
-        argv: ['python3', '-c', 'bytearray(1 << 24)'],
-        workspace: 'read-only',
-      });
-      await session.close();
-      const accounted = ending.usage.cpuMs > 0 && ending.usage.peakMemoryBytes > 1 << 24;
-      if (ending.exitCode !== 0 || !accounted) {
-        return {
-          available: false,
-          reason: `a first command in a container ended with ${JSON.stringify(ending)}`,
-          fix: 'Check the kernel of the Docker host: memory, pids and cpu control groups are needed.',
-        };
-      }
-      const info = (await this.#docker.info()) as { CgroupVersion?: string };
-      const own = (await this.#ownGroups()) !== undefined;
-      return {
-        available: true,
-        version,
-        enforcement: enforcement(info.CgroupVersion === '2' ? 'v2' : 'v1', own),
-      };
-    } catch (error) {
-      this.#availability = undefined;
-      if (!(error instanceof SkeinError)) throw error;
-      return { available: false, reason: error.message, fix: error.row.fix };
-    }
   }
 }
 
@@ -199,17 +175,6 @@ function roundedUp(value: number): number {
   return 2 ** Math.ceil(Math.log2(value));
 }
 
-const MIB = 1024 * 1024;
-const PROBE: SessionOptions = {
-  mounts: [],
-  limits: {
-    wallMs: 20_000,
-    memoryBytes: 256 * MIB,
-    pids: 16,
-    outputBytes: 64 * 1024,
-    fileBytes: MIB,
-    diskBytes: 8 * MIB,
-  },
-  network: 'none',
-  untrusted: true,
-};
+function closed(): SkeinError {
+  return new SkeinError('SANDBOX_UNAVAILABLE', 'The driver docker is closed.');
+}

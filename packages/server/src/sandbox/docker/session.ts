@@ -56,6 +56,11 @@ export class DockerSession implements SandboxSession {
     this.#spare = this.#prepare();
   }
 
+  /** Whether commands may run side by side: each has an account of its own. */
+  get runsSideBySide(): boolean {
+    return this.#accounts !== undefined;
+  }
+
   async put(files: Iterable<PutFile>): Promise<void> {
     const guest = this.#fork();
     guest.go({ work: 'put', ...filesSpec(4096) });

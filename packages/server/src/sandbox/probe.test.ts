@@ -1,0 +1,115 @@
+/** What a trial concludes from what happened; drivers are tried by real programs in their own tests. */
+import { Buffer } from 'node:buffer';
+import { describe, expect, test } from 'vitest';
+import type { Command, Ending, Enforcement, SandboxSession } from './contract.ts';
+import { enforcementOf } from './enforcement.ts';
+import { probe } from './probe.ts';
+
+const MIB = 1 << 20;
+const GUEST = `${['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'].map((set) => `Cap${set}:\t0000000000000000\n`).join('')}NoNewPrivs:\t1\nSeccomp:\t2\n`;
+
+type Answer = Partial<Ending['usage']> & { endedBy?: Ending['endedBy']; exitCode?: number };
+/** In which words a program is told from the others, and how it ends where its limit holds. */
+const HELD = {
+  memoryBytes: ['| tail', { endedBy: 'out-of-memory', cpuMs: 20, peakMemoryBytes: 30 * MIB }],
+  pids: ['sleep 9 & done', { exitCode: 2 }],
+  cpuMs: ['while :; do :; done', { endedBy: 'cpu-limit' }],
+  wallMs: ['sleep 9', { endedBy: 'wall-limit' }],
+  outputBytes: ['yes', { endedBy: 'output-limit' }],
+  fileBytes: ['head -c 9000 ', { exitCode: 153 }],
+  diskBytes: ['> d$i', { exitCode: 1 }],
+  cores: ['while :; do :; done & while', { cpuMs: 30, wallMs: 160 }],
+} as const satisfies Record<string, readonly [string, Answer]>;
+type Name = keyof typeof HELD;
+
+const GROUPS = { version: 'v2', limitsCores: true } as unknown as NonNullable<
+  Parameters<typeof enforcementOf>[0]['groups']
+>;
+const CLAIMED = enforcementOf({ groups: GROUPS }, 'bubblewrap');
+
+/** A session in which the limits hold, but for the answers that are given. */
+function session(
+  answers: Partial<Record<Name | 'network', Answer>> = {},
+  rights = GUEST,
+): Pick<SandboxSession, 'run'> {
+  // The longest words first: one program may have those of another in it.
+  const order = (Object.keys(HELD) as Name[]).toSorted(
+    (a, b) => HELD[b][0].length - HELD[a][0].length,
+  );
+  return {
+    async run({ argv }: Command) {
+      const script = argv[2] ?? '';
+      const name = script.includes('/proc/net')
+        ? 'network'
+        : order.find((each) => script.includes(HELD[each][0]));
+      const held = name === undefined || name === 'network' ? {} : HELD[name][1];
+      const answer: Answer = { ...held, ...(name === undefined ? {} : answers[name]) };
+      const { endedBy = 'exit', exitCode = 0, ...usage } = answer;
+      return await Promise.resolve({
+        endedBy,
+        exitCode,
+        signal: null,
+        usage: { cpuMs: 1, wallMs: 1, peakMemoryBytes: MIB, outputBytes: 0, ...usage },
+        stdout: Buffer.from(script.includes('/proc/self/status') ? rights : ''),
+        stderr: Buffer.alloc(0),
+      });
+    },
+  };
+}
+
+async function tried(...how: Parameters<typeof session>): Promise<Enforcement> {
+  return await probe(session(...how) as SandboxSession, CLAIMED);
+}
+
+describe('a trial', () => {
+  test('in which everything holds takes nothing back', async () => {
+    expect(await tried()).toEqual(CLAIMED);
+    expect(await probe(session() as SandboxSession, CLAIMED, false)).toEqual(CLAIMED);
+  });
+
+  test.each([
+    ['memoryBytes', { endedBy: 'exit' }],
+    ['pids', { exitCode: 0 }],
+    ['cpuMs', { endedBy: 'wall-limit' }],
+    ['wallMs', { endedBy: 'exit' }],
+    ['outputBytes', { endedBy: 'exit' }],
+    ['fileBytes', { exitCode: 0 }],
+    ['diskBytes', { exitCode: 0 }],
+    ['cores', { cpuMs: 250, wallMs: 160 }],
+  ] as const)('takes back %s alone', async (name, answer) => {
+    const { limits } = await tried({ [name]: answer });
+    const taken = Object.entries(limits).filter(([, { enforced }]) => !enforced);
+    expect(taken.map(([each]) => each)).toEqual([name]);
+    expect(limits[name].fix).toBeDefined();
+  });
+
+  test('claims nothing that was not claimed, and tries it neither', async () => {
+    const none = { groups: undefined, reason: 'no group', fix: 'delegate one' } as const;
+    const claimed = enforcementOf(none, 'process');
+    // Everything "holds", and still: no limit that the driver did not claim.
+    const { limits, accounting } = await probe(session() as SandboxSession, claimed);
+    expect(limits).toEqual(claimed.limits);
+    expect(accounting).toBe('none');
+  });
+
+  test('says that nothing is accounted where counters stand still', async () => {
+    const { accounting } = await tried({
+      memoryBytes: { endedBy: 'out-of-memory', cpuMs: 20, peakMemoryBytes: 0 },
+    });
+    expect(accounting).toBe('none');
+  });
+
+  test('holds nothing untrusted where a guest sees a network', async () => {
+    const { network, untrusted } = await tried({ network: { exitCode: 1 } });
+    expect([network.none, untrusted]).toEqual([false, false]);
+    expect(network.by).toContain('a guest sees the network of the host');
+  });
+
+  test.each([
+    ['a capability', GUEST.replace('Eff:\t0', 'Eff:\t8')],
+    ['new privileges', GUEST.replace('Privs:\t1', 'Privs:\t0')],
+    ['no filter', GUEST.replace('Seccomp:\t2', 'Seccomp:\t0')],
+  ])('that leaves a guest %s is no sandbox', async (_what, rights) => {
+    await expect(tried({}, rights)).rejects.toThrow(/a guest is left with rights/);
+  });
+});
