@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openSqliteState } from '@skein/server';
 import { COMMAND_NAMES } from './commands.ts';
 import { runCli, startCli } from './testing/cli.ts';
 
@@ -220,6 +221,19 @@ describe('skein up', () => {
     expect((await run('keys', 'revoke', 'nobody', '--data', 'four')).stderr).toContain(
       '(KEY_UNKNOWN)',
     );
+
+    // With or without a node, who made and revoked keys is in the audit trail.
+    const state = await openSqliteState(join(cwd, 'four/state.sqlite'));
+    const trail = await state.audit(100);
+    await state.close();
+    const rows = trail
+      .filter(({ action }) => action !== 'login')
+      .map(({ actor, action, subject, outcome }) => [action, subject, outcome, actor].join(' '));
+    expect(rows.toReversed()).toEqual([
+      `createKey ${id} ok local`,
+      `revokeKey ${id} ok ${id}`,
+      'revokeKey nobody KEY_UNKNOWN local',
+    ]);
   });
 });
 

@@ -57,18 +57,25 @@ async function online(context: Context, choice: ConnectionChoice): Promise<KeySt
 }
 
 async function offline(folder: string): Promise<KeyStore> {
-  const { openDataFolder, openKeyRing, openSqliteState } = await import('@skein/server');
+  const { auditTrail, openDataFolder, openKeyRing, openSqliteState } =
+    await import('@skein/server');
   const held = await openDataFolder(folder);
   const state = await openSqliteState(held.databasePath);
   const keys = await openKeyRing(state);
+  // As the node would have written it. The secret of a key that the trail lacks is not shown.
+  const audit = auditTrail(state, (error) => {
+    throw error;
+  });
+  const by = { actor: 'local', remote: 'data folder' };
   return {
     place: folder,
-    async create(key) {
-      const { key: view, secret } = await keys.create(key);
-      return { ...view, secret };
-    },
+    create: (key) =>
+      audit({ ...by, action: 'createKey', subject: (made) => made?.id ?? '' }, async () => {
+        const { key: view, secret } = await keys.create(key);
+        return { ...view, secret };
+      }),
     list: () => keys.list(),
-    revoke: (id) => keys.revoke(id),
+    revoke: (id) => audit({ ...by, action: 'revokeKey', subject: () => id }, () => keys.revoke(id)),
     async close() {
       await state.close();
       await held.close();

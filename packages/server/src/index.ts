@@ -1,3 +1,4 @@
+export { auditTrail } from './access/audit-trail.ts';
 export { openKeyRing, type KeyRing } from './access/key-ring.ts';
 export { bearerOf, hashToken, idOfToken, issueToken } from './access/token.ts';
 export type { Job, JobEvent, JobSpec, JobStore } from './jobs/contract.ts';

@@ -11,6 +11,7 @@ import { createAccess, type AccessMode } from './access/access.ts';
 import { accessModeFor } from './access/exposure.ts';
 import { openKeyRing } from './access/key-ring.ts';
 import { tuneCollector } from './collector.ts';
+import { auditInto } from './gateway/audit.ts';
 import { BodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
@@ -201,7 +202,7 @@ async function bringUp(
     logger,
     limits: { bodyTimeoutMs, maxUploadBytes: MAX_MODEL_BYTES },
   });
-  const repository = createModelRepository(registry, serving);
+  const repository = createModelRepository(registry, serving, auditInto(state, logger));
   const codec = new PayloadCodec();
   started.push(() => codec.close());
   const bodies = new BodyBudget(

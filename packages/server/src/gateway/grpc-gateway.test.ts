@@ -11,7 +11,9 @@ import { call, codec, failure } from '../testing/grpc-client.ts';
 import { createGrpcGateway } from './grpc-gateway.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from './proto/health.gen.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
+import { remoteOf } from './peer.ts';
 import { ServerReflection } from './proto/reflection.gen.ts';
+import type { FaceAccess } from './refused-logins.ts';
 import { floats, startGrpcFace } from './testing/grpc-face.ts';
 
 const { method } = GRPCInferenceService;
@@ -65,7 +67,10 @@ describe('the rest of the service', () => {
     ]);
     await call(client, method.repositoryModelLoad, { modelName: 'echo' });
     await call(client, method.repositoryModelUnload, { modelName: 'echo' });
-    expect(calls).toEqual(['load echo local', 'unload echo local']);
+    expect(calls).toEqual([
+      expect.stringMatching(/^load echo local 127\.0\.0\.1:\d+$/),
+      expect.stringMatching(/^unload echo local 127\.0\.0\.1:\d+$/),
+    ]);
     const config = { parameterChoice: { case: 'stringParam' as const, value: '{}' } };
     expect(
       (
@@ -101,6 +106,30 @@ describe('the rest of the service', () => {
         .code,
     ).toBe(7);
     await call(client, method.repositoryModelLoad, { modelName: 'echo' }, as('a'));
+  });
+
+  test('whoever is refused is told from where', async () => {
+    const access = fakeAccess({ r: ['read'] });
+    const from: string[] = [];
+    const told: FaceAccess = {
+      ...access,
+      unrecorded: access,
+      authorize(authorization, scope, peer) {
+        from.push(remoteOf(peer));
+        return access.authorize(authorization, scope);
+      },
+    };
+    const { client } = await startGrpcFace({ access: told });
+    const refused: Promise<unknown>[] = [
+      call(client, method.modelMetadata, { name: 'echo' }),
+      call(client, method.modelStatistics, {}),
+      call(client, method.repositoryIndex, {}),
+      call(client, method.repositoryModelLoad, { modelName: 'echo' }),
+      call(client, method.repositoryModelUnload, { modelName: 'echo' }),
+      call(client, method.modelInfer, floats(1)),
+    ];
+    for (const each of refused) expect((await failure(each)).code).toBe(16);
+    expect(from).toEqual(refused.map(() => expect.stringMatching(/^127\.0\.0\.1:\d+$/)));
   });
 
   test('an unknown method is UNIMPLEMENTED', async () => {

@@ -14,7 +14,8 @@ import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
 import type { PayloadCodec } from './payload-codec.ts';
-import type { FaceAccess, Peer } from './refused-logins.ts';
+import type { Peer } from './peer.ts';
+import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';
 import { requestIdFrom } from './request-id.ts';
 import { traceFrom } from './trace-context.ts';

@@ -1,5 +1,10 @@
 /** Methods of generated services as gRPC's library takes them. */
-import type { handleUnaryCall, Metadata, MethodDefinition, UntypedHandleCall } from '@grpc/grpc-js';
+import type {
+  handleUnaryCall,
+  MethodDefinition,
+  ServerUnaryCall,
+  UntypedHandleCall,
+} from '@grpc/grpc-js';
 import {
   create,
   fromBinary,
@@ -25,20 +30,23 @@ export function pathOf(method: DescMethod, service: string = method.parent.typeN
   return `/${service}/${method.name}`;
 }
 
+/** Who calls, and what they sent along. */
+export type UnaryCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer'>;
+
 /** A method whose messages the generated code reads and writes. */
 export function unary<Input extends DescMessage, Output extends DescMessage>(
   method: DescMethod & { readonly input: Input; readonly output: Output },
   logger: GatewayLogger,
   answer: (
     request: MessageShape<Input>,
-    metadata: Metadata,
+    call: UnaryCall,
   ) => MessageInitShape<Output> | Promise<MessageInitShape<Output>>,
 ): GrpcMethod {
   const handler: handleUnaryCall<MessageShape<Input>, MessageInitShape<Output>> = (
     call,
     respond,
   ) => {
-    const run = async (): Promise<MessageInitShape<Output>> => answer(call.request, call.metadata);
+    const run = async (): Promise<MessageInitShape<Output>> => answer(call.request, call);
     run().then(
       (response) => respond(null, response),
       (error: unknown) => {

@@ -1,9 +1,9 @@
 /** `inference.GRPCInferenceService`: what is not inference. */
-import type { Metadata } from '@grpc/grpc-js';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
 import { modelInfer, modelStreamInfer, first, type GrpcInferOptions } from './grpc-infer.ts';
-import { rawDefinition, unary, type GrpcMethod } from './grpc-method.ts';
+import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from './grpc-method.ts';
+import { remoteOf } from './peer.ts';
 import { authorizeReader, isNodeReady, refuseModelConfig } from './protocol-rules.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from './model-metadata.ts';
 import type { ModelRepository } from './model-repository.ts';
@@ -20,10 +20,10 @@ export interface GrpcProtocolOptions extends GrpcInferOptions {
 export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMethod[] {
   const { inference, access, repository, statistics, logger } = options;
   const { method } = GRPCInferenceService;
-  const reader = (metadata: Metadata) =>
-    authorizeReader(access, first(metadata, 'authorization'), undefined);
-  const caller = (metadata: Metadata, scope: 'read' | 'admin') =>
-    access.authorize(first(metadata, 'authorization'), scope);
+  const reader = (call: UnaryCall) =>
+    authorizeReader(access, first(call.metadata, 'authorization'), call);
+  const caller = (call: UnaryCall, scope: 'read' | 'admin') =>
+    access.authorize(first(call.metadata, 'authorization'), scope, call);
 
   return [
     [rawDefinition(method.modelInfer), modelInfer(options)],
@@ -39,8 +39,8 @@ export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMet
       version: options.version,
       extensions: [...EXTENSIONS],
     })),
-    unary(method.modelMetadata, logger, ({ name, version }, metadata) => {
-      reader(metadata);
+    unary(method.modelMetadata, logger, ({ name, version }, call) => {
+      reader(call);
       const model = metadataOf(inference.describe(name, named(version)));
       return {
         name: model.name,
@@ -50,25 +50,25 @@ export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMet
         outputs: model.outputs.map(tensorView),
       };
     }),
-    unary(method.modelStatistics, logger, ({ name, version }, metadata) => {
-      caller(metadata, 'read');
+    unary(method.modelStatistics, logger, ({ name, version }, call) => {
+      caller(call, 'read');
       if (name !== '') inference.describe(name, named(version));
       return { modelStats: statistics.read(named(name), named(version)).map(statisticsView) };
     }),
-    unary(method.repositoryIndex, logger, async ({ ready }, metadata) => {
-      caller(metadata, 'read');
+    unary(method.repositoryIndex, logger, async ({ ready }, call) => {
+      caller(call, 'read');
       const entries = await repository.index();
       return { models: ready ? entries.filter(({ state }) => state === 'READY') : [...entries] };
     }),
-    unary(method.repositoryModelLoad, logger, async ({ modelName, parameters }, metadata) => {
-      const { actor } = caller(metadata, 'admin');
+    unary(method.repositoryModelLoad, logger, async ({ modelName, parameters }, call) => {
+      const { actor } = caller(call, 'admin');
       refuseModelConfig(parameters);
-      await repository.load(modelName, actor);
+      await repository.load(modelName, { actor, remote: remoteOf(call) });
       return {};
     }),
-    unary(method.repositoryModelUnload, logger, async ({ modelName }, metadata) => {
-      const { actor } = caller(metadata, 'admin');
-      await repository.unload(modelName, actor);
+    unary(method.repositoryModelUnload, logger, async ({ modelName }, call) => {
+      const { actor } = caller(call, 'admin');
+      await repository.unload(modelName, { actor, remote: remoteOf(call) });
       return {};
     }),
   ];

@@ -12,6 +12,7 @@ import { inferOverHttp, type HttpInferOptions } from './http-infer.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from './model-metadata.ts';
 import type { ModelRepository } from './model-repository.ts';
 import type { DurationStatistic, ModelStatistics, StatisticsSource } from './model-statistics.ts';
+import { remoteOf } from './peer.ts';
 import { authorizeReader, isNodeReady, refuseModelConfig } from './protocol-rules.ts';
 import { brief } from './tensor-bytes.ts';
 
@@ -141,10 +142,13 @@ async function serveRepository(
   const known = kind === 'models' && name !== undefined && segments.length === 4;
   if (!known || (action !== 'load' && action !== 'unload')) throw unknownRoute(exchange);
   requireMethod(exchange, 'POST');
-  const { actor } = access.authorize(authorization, 'admin', exchange.request.socket);
+  const { socket } = exchange.request;
+  const { actor } = access.authorize(authorization, 'admin', socket);
+  // Asked now: a caller that has left by the end of a load has no address any more.
+  const remote = remoteOf(socket);
   const { parameters } = await smallBody(exchange, options);
   refuseModelConfig(parameters);
-  await repository[action](decoded(name), actor);
+  await repository[action](decoded(name), { actor, remote });
   sendText(exchange, 200, 'application/json', '');
 }
 

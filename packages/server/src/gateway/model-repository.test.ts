@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DeploymentView } from '@skein/api';
+import { auditTrail } from '../access/audit-trail.ts';
 import type { DeployRequest } from '../serving/control.ts';
 import type { VersionRecord } from '../state/contract.ts';
 import { createModelRepository } from './model-repository.ts';
@@ -49,7 +50,15 @@ function repository(versions: VersionRecord[], views: DeploymentView[]) {
     versions: async (model?: string) =>
       versions.filter((version) => model === undefined || version.model === model),
   };
-  return { calls, repository: createModelRepository(registry, control) };
+  const rows: string[] = [];
+  const audit = auditTrail(
+    {
+      addAudit: async ({ actor, action, subject, outcome, remote }) =>
+        void rows.push([actor, action, subject, outcome, remote].join(' ')),
+    },
+    () => {},
+  );
+  return { calls, rows, repository: createModelRepository(registry, control, audit) };
 }
 
 test('every stored version is listed with what its replicas say', async () => {
@@ -72,15 +81,22 @@ test('every stored version is listed with what its replicas say', async () => {
 });
 
 test('loading deploys the newest version by number, unloading undeploys', async () => {
-  const { calls, repository: models } = repository(
-    [stored('a', '9'), stored('a', '10'), stored('a', '2')],
-    [],
-  );
-  await models.load('a', 'ann');
-  await models.unload('a', 'ann');
+  const {
+    calls,
+    rows,
+    repository: models,
+  } = repository([stored('a', '9'), stored('a', '10'), stored('a', '2')], []);
+  const ann = { actor: 'ann', remote: '10.0.0.7' };
+  await models.load('a', ann);
+  await models.unload('a', ann);
   expect(calls).toEqual([
     [{ name: 'a', version: '10' }, 'ann'],
     ['a', 'ann'],
   ]);
-  await expect(models.load('none', 'ann')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+  await expect(models.load('none', ann)).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+  expect(rows).toEqual([
+    'ann repositoryModelLoad a ok 10.0.0.7',
+    'ann repositoryModelUnload a ok 10.0.0.7',
+    'ann repositoryModelLoad none MODEL_UNKNOWN 10.0.0.7',
+  ]);
 });

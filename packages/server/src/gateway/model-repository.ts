@@ -4,6 +4,7 @@
  * the newest version out.
  */
 import { SkeinError } from '@skein/api';
+import type { Actor, Audit } from '../access/audit-trail.ts';
 import type { Registry } from '../registry/contract.ts';
 import type { DeploymentControl } from '../serving/control.ts';
 
@@ -19,15 +20,27 @@ export interface ModelRepository {
   /** Every stored version, by model and version. */
   index(): Promise<readonly RepositoryEntry[]>;
   /** Resolves when the model is loaded and warm. @throws SkeinError as `DeploymentControl.deploy` does. */
-  load(model: string, actor: string): Promise<void>;
+  load(model: string, by: Actor): Promise<void>;
   /** Resolves when the model is drained. @throws SkeinError as `DeploymentControl.undeploy` does. */
-  unload(model: string, actor: string): Promise<void>;
+  unload(model: string, by: Actor): Promise<void>;
 }
 
 export function createModelRepository(
   registry: Pick<Registry, 'versions'>,
   control: Pick<DeploymentControl, 'deploy' | 'undeploy' | 'views'>,
+  audit: Audit,
 ): ModelRepository {
+  const deployNewest = async (model: string, actor: string): Promise<void> => {
+    const versions = await registry.versions(model);
+    const newest = versions
+      .toSorted((one, other) => Number(one.version) - Number(other.version))
+      .at(-1);
+    if (newest === undefined) {
+      throw new SkeinError('MODEL_UNKNOWN', `No version of model "${model}" is stored.`);
+    }
+    await control.deploy({ name: model, version: newest.version }, actor);
+  };
+
   return {
     async index() {
       const versions = await registry.versions();
@@ -39,20 +52,14 @@ export function createModelRepository(
       }));
     },
 
-    async load(model, actor) {
-      const versions = await registry.versions(model);
-      const newest = versions
-        .toSorted((one, other) => Number(one.version) - Number(other.version))
-        .at(-1);
-      if (newest === undefined) {
-        throw new SkeinError('MODEL_UNKNOWN', `No version of model "${model}" is stored.`);
-      }
-      await control.deploy({ name: model, version: newest.version }, actor);
-    },
-
-    async unload(model, actor) {
-      await control.undeploy(model, actor);
-    },
+    load: (model, by) =>
+      audit({ ...by, action: 'repositoryModelLoad', subject: () => model }, () =>
+        deployNewest(model, by.actor),
+      ),
+    unload: (model, by) =>
+      audit({ ...by, action: 'repositoryModelUnload', subject: () => model }, () =>
+        control.undeploy(model, by.actor),
+      ),
   };
 }
 

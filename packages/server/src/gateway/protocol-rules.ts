@@ -2,7 +2,8 @@
 import { SkeinError } from '@skein/api';
 import type { Caller } from '../access/contract.ts';
 import type { Inference } from '../serving/contract.ts';
-import type { FaceAccess, Peer } from './refused-logins.ts';
+import type { Peer } from './peer.ts';
+import type { FaceAccess } from './refused-logins.ts';
 import { brief } from './tensor-bytes.ts';
 
 /** The protocol asks for every model to be ready. */

@@ -11,9 +11,7 @@ import { bearerOf, idOfToken } from '../access/token.ts';
 import type { Access, Caller, Keys, Scope } from '../access/contract.ts';
 import type { State } from '../state/contract.ts';
 import type { GatewayLogger } from './logger.ts';
-
-/** Where a call comes from, as the servers of both faces know it. */
-export type Peer = { readonly remoteAddress?: string | undefined } | { getPeer(): string };
+import { remoteOf, type Peer } from './peer.ts';
 
 /** `Access` for the faces, which know where a call comes from. */
 export interface FaceAccess extends Access {
@@ -117,9 +115,4 @@ export function recordRefusedLogins(
       return written;
     },
   };
-}
-
-function remoteOf(from: Peer | undefined): string {
-  if (from === undefined) return 'unknown';
-  return 'getPeer' in from ? from.getPeer() : (from.remoteAddress ?? 'unknown');
 }

@@ -3,12 +3,13 @@
  * request against its schema, runs the handler, and writes down who changed what.
  */
 import type { IncomingMessage } from 'node:http';
-import { SkeinError, validate, type Endpoint, type OperationId } from '@skein/api';
+import { SkeinError, validate, type Endpoint } from '@skein/api';
 import { serveConsole } from '@skein/console';
-import type { Caller } from '../../access/contract.ts';
+import { auditInto } from '../audit.ts';
 import { toSkeinError } from '../fault.ts';
 import { sendError, sendText, type Exchange } from '../http-exchange.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
+import { remoteOf } from '../peer.ts';
 import { requestIdFrom } from '../request-id.ts';
 import { MANAGEMENT_LIMITS, type Management, type ManagementOptions } from './contract.ts';
 import { createEventStreams } from './event-streams.ts';
@@ -40,6 +41,7 @@ export function createManagement(options: ManagementOptions): Management {
   const streams = createEventStreams(options, limits);
   const jobStreams = createJobEventStreams(options, limits);
   const pages = createPages(options.nodeInfo);
+  const audit = auditInto(options.state, options.logger);
   const handlers: Handlers = {
     ...deploymentHandlers(options),
     ...modelHandlers(options),
@@ -60,6 +62,7 @@ export function createManagement(options: ManagementOptions): Management {
       endpoint.scope,
       exchange.request.socket,
     );
+    const remote = remoteOf(exchange.request.socket);
     const query = readQuery(url.searchParams);
     const parts = {
       params: endpoint.params === undefined ? undefined : validate(endpoint.params, params, 'path'),
@@ -90,7 +93,7 @@ export function createManagement(options: ManagementOptions): Management {
     const answer =
       endpoint.method === 'GET'
         ? await run()
-        : await audited(run, { id, caller, call, remote: remoteOf(exchange.request) });
+        : await audit({ actor: caller.actor, action: id, remote, subject: subjectOf(call) }, run);
     if (answer === undefined) {
       exchange.response.writeHead(204, [...PRIVATE, 'X-Request-Id', exchange.id]);
       exchange.response.end();
@@ -99,33 +102,6 @@ export function createManagement(options: ManagementOptions): Management {
     } else {
       const body = JSON.stringify(answer);
       sendText(exchange, endpoint.status, 'application/json', body, PRIVATE);
-    }
-  }
-
-  /** Runs a change and records it, whether it succeeds or not. Bodies stay out of the record. */
-  async function audited<T>(
-    run: () => Promise<T>,
-    change: { id: OperationId; caller: Caller; call: Parts; remote: string },
-  ): Promise<T> {
-    let outcome = 'ok';
-    let answer: T | undefined;
-    try {
-      return (answer = await run());
-    } catch (error) {
-      outcome = error instanceof SkeinError ? error.code : 'INTERNAL';
-      throw error;
-    } finally {
-      const entry = {
-        actor: change.caller.actor,
-        action: change.id,
-        subject: subjectOf(change.call, answer),
-        outcome,
-        remote: change.remote,
-      };
-      await options.state.addAudit(entry).catch((error: unknown) => {
-        // The change has happened; losing it would be worse than losing its record, so say it loudly.
-        options.logger.error({ err: error, audit: entry }, 'The audit trail could not be written.');
-      });
     }
   }
 
@@ -188,20 +164,18 @@ function checkQuery(endpoint: Endpoint, query: Readonly<Record<string, unknown>>
 }
 
 /** An id or name out of the path, else out of the body or the answer: `risk`, `risk/2`. */
-function subjectOf({ params, body }: Parts, answer: unknown): string {
-  const path = Object.values((params ?? {}) as Record<string, unknown>);
-  if (path.length > 0) return path.join('/');
-  const named = { ...(answer as object | undefined), ...(body as object | undefined) };
-  const { name, id } = named as { name?: string; id?: string };
-  return name ?? id ?? '';
+function subjectOf({ params, body }: Parts): (answer: unknown) => string {
+  return (answer) => {
+    const path = Object.values((params ?? {}) as Record<string, unknown>);
+    if (path.length > 0) return path.join('/');
+    const named = { ...(answer as object | undefined), ...(body as object | undefined) };
+    const { name, id } = named as { name?: string; id?: string };
+    return name ?? id ?? '';
+  };
 }
 
 function wrongMethod(method: string, path: string): SkeinError {
   return new SkeinError('METHOD_NOT_ALLOWED', `${path} does not take ${method}.`);
-}
-
-function remoteOf(request: IncomingMessage): string {
-  return request.socket.remoteAddress ?? 'unknown';
 }
 
 function lastEventIdOf(request: IncomingMessage): string | undefined {

@@ -1,0 +1,42 @@
+/**
+ * Writes down who changed what, whether it succeeded or not. What a change was made of stays out of
+ * the record: bodies hold what nobody should find in a log.
+ */
+import { SkeinError } from '@skein/api/errors';
+import type { AuditEntry, State } from '../state/contract.ts';
+
+/** Who makes a change: a key's id or `local`, and from where. */
+export interface Actor {
+  readonly actor: string;
+  readonly remote: string;
+}
+
+export interface Change<T> extends Actor {
+  readonly action: string;
+  /** What it acts on, such as `risk/2`; the answer is absent when it failed. */
+  readonly subject: (answer: T | undefined) => string;
+}
+
+/** Runs a change and records it. Resolves, or throws, as the change does. */
+export type Audit = <T>(change: Change<T>, run: () => Promise<T>) => Promise<T>;
+
+/** @param unwritten told when the change has happened, but its record could not be written. */
+export function auditTrail(
+  state: Pick<State, 'addAudit'>,
+  unwritten: (error: unknown, entry: Omit<AuditEntry, 'id' | 'at'>) => void,
+): Audit {
+  return async (change, run) => {
+    let outcome = 'ok';
+    let answer: Awaited<ReturnType<typeof run>> | undefined;
+    try {
+      return (answer = await run());
+    } catch (error) {
+      outcome = error instanceof SkeinError ? error.code : 'INTERNAL';
+      throw error;
+    } finally {
+      const { actor, action, remote } = change;
+      const entry = { actor, action, subject: change.subject(answer), outcome, remote };
+      await state.addAudit(entry).catch((error: unknown) => unwritten(error, entry));
+    }
+  };
+}

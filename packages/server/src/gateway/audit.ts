@@ -1,0 +1,11 @@
+/** The audit trail of a node's faces. */
+import { auditTrail, type Audit } from '../access/audit-trail.ts';
+import type { State } from '../state/contract.ts';
+import type { GatewayLogger } from './logger.ts';
+
+/** The change has happened; losing it would be worse than losing its record, so that is said loudly. */
+export function auditInto(state: Pick<State, 'addAudit'>, logger: GatewayLogger): Audit {
+  return auditTrail(state, (error, entry) =>
+    logger.error({ err: error, audit: entry }, 'The audit trail could not be written.'),
+  );
+}

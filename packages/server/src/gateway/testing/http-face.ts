@@ -1,0 +1,105 @@
+/** The HTTP face over a serving plane in memory, and raw requests to it; it ends with the test. */
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { onTestFinished } from 'vitest';
+import type { Signature } from '@skein/onnx';
+import {
+  deployedModel,
+  fakeAccess,
+  fakeInference,
+  strictLogger,
+} from '../../testing/fake-inference.ts';
+import { createHttpGateway, type HttpGatewayOptions } from '../http-gateway.ts';
+
+const two: Signature = {
+  inputs: [
+    { name: 'a', type: 'float32', shape: ['batch', 2] },
+    { name: 'b', type: 'string', shape: ['batch'] },
+  ],
+  outputs: [{ name: 'y', type: 'float32', shape: ['batch', 2] }],
+};
+
+export async function startHttpFace(overrides: Partial<HttpGatewayOptions> = {}) {
+  const inference = fakeInference(
+    deployedModel('echo', { versions: ['1', '2'] }),
+    deployedModel('two', { signature: two, kind: 'composition' }),
+  );
+  const access = fakeAccess();
+  const calls: string[] = [];
+  const options: HttpGatewayOptions = {
+    inference,
+    access,
+    repository: {
+      index: async () => [
+        { name: 'echo', version: '1', state: 'READY', reason: '' },
+        { name: 'echo', version: '2', state: 'UNAVAILABLE', reason: 'unloaded' },
+      ],
+      load: async (model, by) => void calls.push(`load ${model} ${by.actor} ${by.remote}`),
+      unload: async (model, by) => void calls.push(`unload ${model} ${by.actor} ${by.remote}`),
+    },
+    statistics: { read: () => [] },
+    version: '9.9.9',
+    open: true,
+    logger: strictLogger,
+    ...overrides,
+    limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...overrides.limits },
+  };
+  const gateway = createHttpGateway(options);
+  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  onTestFinished(() => gateway.drain());
+  return { gateway, inference, access, calls, port, url: `http://127.0.0.1:${port}` };
+}
+/** fetch, but with every header as it is sent. */
+export function send(
+  port: number,
+  path: string,
+  {
+    method = 'GET',
+    headers = {},
+    body,
+  }: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {},
+): Promise<{
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  text: string;
+  json: unknown;
+}> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(
+      { host: '127.0.0.1', port, path, method, headers, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const whole = Buffer.concat(chunks);
+          const text = whole.toString();
+          let json: unknown;
+          try {
+            json = JSON.parse(text);
+          } catch {
+            json = undefined;
+          }
+          resolve({
+            status: response.statusCode!,
+            headers: response.headers,
+            body: whole,
+            text,
+            json,
+          });
+        });
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+/** Path of the deployment that gives back what it gets, and a request for it. */
+export const INFER = '/v2/models/echo/infer';
+export const ONE = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2.5]}]}';
+export const post = (body: string | Buffer, headers: Record<string, string> = {}) => ({
+  method: 'POST',
+  body,
+  headers,
+});
