@@ -13,13 +13,15 @@ import type { ArtifactStore } from '../../state/contract.ts';
 import type { Job, JobSpec, JobState, JobStore } from '../contract.ts';
 import { taskWork } from '../tasks/define-task.ts';
 import { command, jobSpec } from '../worker/testing/worker-fixture.ts';
-import { FAULT_STORES, ROUNDS } from './testing/fault-stores.ts';
+import { roundsOf, SEED } from './testing/fault-size.ts';
+import { FAULT_STORES } from './testing/fault-stores.ts';
 import { poison, signs } from './testing/fault-tasks.ts';
 import { openStore } from './testing/worker-main.ts';
 import { startWorkerProcess, type WorkerProcess } from './testing/worker-process.ts';
 
 const TASKS = join(import.meta.dirname, 'testing/fault-tasks.ts');
 const ENDED: readonly JobState[] = ['succeeded', 'failed', 'cancelled', 'dead'];
+const ROUNDS = roundsOf(2);
 const LEASE_MS = 1500;
 const retry = { maxAttempts: 1000, backoffMs: 10, maxBackoffMs: 100 };
 const resources = { cores: 1, memoryBytes: 2 ** 27 };
@@ -85,12 +87,12 @@ async function checkSigned(
   return job;
 }
 
-describe.each(FAULT_STORES)('kill -9 over $name', (faults) => {
+describe.each(FAULT_STORES)(`kill -9 over $name, seed ${SEED}`, (faults) => {
   const limit = { timeout: 60_000 + ROUNDS * 10_000 };
   it('loses no job, commits no output twice, mixes no attempts', limit, async () => {
     await using place = await faults.open();
     const { store: at, blobs } = place;
-    const random = seededRandom(Date.now());
+    const random = seededRandom(SEED);
     const start = () =>
       startWorkerProcess({ store: at, blobs, leaseMs: LEASE_MS, isolated: false });
     const workers = await Promise.all(Array.from({ length: faults.workers }, start));

@@ -4,17 +4,20 @@ import { describe, expect, it } from 'vitest';
 import { openRedisJobs } from '../store/redis/redis-jobs.ts';
 import { taskWork } from '../tasks/define-task.ts';
 import { workerFixture } from '../worker/testing/worker-fixture.ts';
-import { FAULT_STORES, ROUNDS } from './testing/fault-stores.ts';
+import { FULL } from './testing/fault-size.ts';
+import { FAULT_STORES } from './testing/fault-stores.ts';
 import { naps } from './testing/fault-tasks.ts';
 
 const TASKS = join(import.meta.dirname, 'testing/fault-tasks.ts');
 const napping = (ms: number) => taskWork(naps, TASKS, { ms });
+const ROUNDS = FULL ? 20 : 1;
 const long = { timeout: 30_000 };
 
 describe.each(FAULT_STORES.filter(({ name }) => name === 'Redis'))(
   'an outage of $name',
   (faults) => {
-    it('shorter than a lease costs no attempt and no outcome', { timeout: 120_000 }, async () => {
+    const limit = { timeout: 60_000 + ROUNDS * 30_000 };
+    it('shorter than a lease costs no attempt and no outcome', limit, async () => {
       await using place = await faults.open();
       const redis = place.redis!;
       const store = await openRedisJobs(redis.url, { namespace: 'faults' });
@@ -23,7 +26,7 @@ describe.each(FAULT_STORES.filter(({ name }) => name === 'Redis'))(
       const stateOf = async (id: string) => (await store.job(id).catch(() => undefined))?.state;
       const phases = () => worker.running().map(({ phase }) => phase);
 
-      for (let round = 0; round < Math.ceil(ROUNDS / 3); round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         const before = await jobs.run(napping(0));
         // One ends in the middle of the outage, the other outlasts it.
         const short = await jobs.enqueue(napping(1000));

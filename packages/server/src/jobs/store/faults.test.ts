@@ -1,6 +1,6 @@
 /**
  * What the stores promise when something breaks: the process that uses the store, the Redis server,
- * the connection, the disk. `SKEIN_FAULT_ROUNDS=200` is the full proof; a few rounds are the default.
+ * the connection, the disk. SKEIN_FULL=1 is the full proof; a few rounds are the default.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,12 +14,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { mountTinyDisk, tinyDisk } from '../../testing/tiny-disk.ts';
 import type { JobStore } from '../contract.ts';
+import { FULL, roundsOf, SEED } from '../faults/testing/fault-size.ts';
 import { openRedisJobs } from './redis/redis-jobs.ts';
 import { openSqliteJobs } from './sqlite/sqlite-jobs.ts';
 import { claimOne, enqueueOne, job, offer, success } from './testing/fixtures.ts';
 import { startRedis } from './testing/redis-server.ts';
 
-const ROUNDS = Number(process.env['SKEIN_FAULT_ROUNDS'] ?? 6);
+const ROUNDS = roundsOf(6);
 const redis = requireComponent('redis');
 
 const disposals: (() => Promise<unknown>)[] = [];
@@ -117,9 +118,9 @@ async function expectDone(store: JobStore, told: Told): Promise<void> {
   throw new Error('Some jobs never became ready again.');
 }
 
-const moments = fc.sample(fc.integer({ min: 5, max: 300 }), { numRuns: ROUNDS, seed: 11 });
+const moments = fc.sample(fc.integer({ min: 5, max: 300 }), { numRuns: ROUNDS, seed: SEED });
 
-describe('kill -9', () => {
+describe(`kill -9, seed ${SEED}`, () => {
   it(
     'of the process that uses SQLite loses nothing that was acknowledged',
     { timeout: 60_000 + ROUNDS * 5000 },
@@ -232,8 +233,8 @@ describe('a Redis that is away', () => {
     },
   );
 
-  // SKEIN_FULL=1: it takes the minute.
-  it.skipIf(redis.skip || process.env['SKEIN_FULL'] !== '1')(
+  // It takes the minute.
+  it.skipIf(redis.skip || !FULL)(
     'for a minute loses no job and lets no holder of an old lease write',
     { timeout: 180_000 },
     async () => {

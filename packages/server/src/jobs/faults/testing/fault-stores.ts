@@ -50,6 +50,3 @@ function place(
     },
   };
 }
-
-/** Kills in each test of kills; SKEIN_FAULT_ROUNDS=200 for all. */
-export const ROUNDS = Number(process.env['SKEIN_FAULT_ROUNDS'] ?? 2);

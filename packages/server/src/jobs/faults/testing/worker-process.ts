@@ -26,9 +26,17 @@ process.once('exit', () => {
   for (const kill of living) kill();
 });
 
-export async function startWorkerProcess(options: WorkerMainOptions): Promise<WorkerProcess> {
+/**
+ * @param heapMib bound of each heap of the process, that of the store's thread too; the young
+ * generation is small then, so that what is garbage does not count for long.
+ */
+export async function startWorkerProcess(
+  options: WorkerMainOptions,
+  heapMib?: number,
+): Promise<WorkerProcess> {
   const child = fork(join(import.meta.dirname, 'worker-main.ts'), [JSON.stringify(options)], {
-    execArgv: [],
+    execArgv:
+      heapMib === undefined ? [] : [`--max-old-space-size=${heapMib}`, '--max-semi-space-size=2'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
   });
