@@ -1,7 +1,7 @@
 """Writes the gradients that PyTorch computes, as the oracle of ours: fixtures/gradients/*.onnx.
 
-Every case is two ONNX files. `<case>.onnx` is what PyTorch exports: a module whose output is a
-scalar loss. `<case>.expected.onnx` holds, as initialisers, the inputs (`input:<name>`), the loss and
+Every case is two ONNX files. `<case>.onnx` is what PyTorch exports, or one node written by hand
+(single_operators.py): a module whose output is a scalar loss. `<case>.expected.onnx` holds, as initialisers, the inputs (`input:<name>`), the loss and
 the gradient of every parameter (`gradient:<name>`) and of every floating-point input.
 
     nice -n 19 /usr/bin/python3 packages/onnx/scripts/make-gradient-fixtures.py
@@ -19,6 +19,8 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
+
+import single_operators
 
 FOLDER = pathlib.Path(__file__).parent.parent / "fixtures" / "gradients"
 
@@ -325,7 +327,8 @@ def models():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(20260101)
-    for folder in ("operators", "models"):
+    for folder in ("operators", "models", "single"):
         (FOLDER / folder).mkdir(parents=True, exist_ok=True)
     operators()
     models()
+    single_operators.make(FOLDER / "single", save_tensors)

@@ -1,6 +1,6 @@
 /**
- * PyTorch as the oracle: models that it exported, and the loss and gradients that it computed for
- * them (scripts/make-gradient-fixtures.py). Every parameter and every input to 1e-4, relative to the
+ * PyTorch as the oracle: models that it exported and single nodes, and the loss and gradients that it
+ * computed for them (scripts/make-gradient-fixtures.py). Every parameter and every input to 1e-4, relative to the
  * largest gradient of its tensor.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -59,12 +59,37 @@ function differences(found: OrtTensor, expected: NumericTensor, title: string): 
   );
 }
 
-describe.each(['operators', 'models'])('%s', (kind) => {
-  const cases = readdirSync(join(FOLDER, kind))
+function casesOf(kind: string): readonly string[] {
+  return readdirSync(join(FOLDER, kind))
     .filter((file) => file.endsWith('.expected.onnx'))
     .map((file) => file.replace('.expected.onnx', ''));
+}
 
-  it.each(cases)('%s', async (name) => {
+/** What a gradient is promised for, and thus compared with PyTorch's on its own. */
+const PROMISED = `
+  Add Sub Mul Div Neg Abs Pow Sqrt Exp Log Sin Cos Erf Tanh Sigmoid Relu LeakyRelu Elu Selu Gelu Softplus
+  HardSigmoid HardSwish Clip Min Max Where Cast Identity MatMul Gemm Einsum Conv ConvTranspose MaxPool
+  AveragePool GlobalAveragePool GlobalMaxPool BatchNormalization InstanceNormalization LayerNormalization
+  GroupNormalization Dropout Softmax LogSoftmax ReduceSum ReduceMean ReduceMax ReduceMin ReduceLogSumExp
+  ReduceL2 Reshape Flatten Transpose Squeeze Unsqueeze Concat Split Slice Pad Expand Tile Gather
+  GatherElements GatherND ScatterND Resize LSTM GRU`
+  .trim()
+  .split(/\s+/);
+
+it('has a case of its own for every operator that is promised', () => {
+  const found = new Set(
+    ['single', 'operators'].flatMap((kind) =>
+      casesOf(kind).flatMap((name) => {
+        const { node } = readModel(readFileSync(join(FOLDER, kind, `${name}.onnx`))).graph!;
+        return node.map(({ opType }) => opType);
+      }),
+    ),
+  );
+  expect(PROMISED.filter((operator) => !found.has(operator))).toEqual([]);
+});
+
+describe.each(['single', 'operators', 'models'])('%s', (kind) => {
+  it.each(casesOf(kind))('%s', async (name) => {
     const model = readModel(readFileSync(join(FOLDER, kind, `${name}.onnx`)));
     const expected = expectedOf(join(FOLDER, kind, `${name}.expected.onnx`));
     const given = new Set(signatureOf(model).inputs.map((input) => input.name));
