@@ -52,13 +52,34 @@ describe('a large request', () => {
     expect(plain(await decoding)).toEqual(plain(expected));
   });
 
-  test('keeps its binary part', async () => {
+  /** One tensor behind a JSON part of at least so many bytes. */
+  function binaryBody(jsonBytes: number): { body: Buffer; jsonLength: number } {
     const json = Buffer.from(
-      `{"inputs":[{"name":"x","datatype":"FP32","shape":[${NUMBERS}],"parameters":{"binary_data_size":${numbers.byteLength}}}]}`,
+      `{"inputs":[{"name":"x","datatype":"FP32","shape":[${NUMBERS}],"parameters":{"binary_data_size":${numbers.byteLength}}}]}`.padEnd(
+        jsonBytes,
+      ),
     );
-    const body = Buffer.concat([json, new Uint8Array(numbers.buffer)]);
-    const decoded = await payloadCodec().decodeHttp(body, json.length);
-    expect(bytesOf(decoded.inputs, 'x').equals(new Uint8Array(numbers.buffer))).toBe(true);
+    return {
+      body: Buffer.concat([json, new Uint8Array(numbers.buffer)]),
+      jsonLength: json.length,
+    };
+  }
+
+  test('keeps its binary part', async () => {
+    const { body, jsonLength } = binaryBody(2 ** 21);
+    const decoding = payloadCodec().decodeHttp(body, jsonLength);
+    expect(decoding).toBeInstanceOf(Promise);
+    const { inputs } = await decoding;
+    expect(bytesOf(inputs, 'x').equals(new Uint8Array(numbers.buffer))).toBe(true);
+  });
+
+  test('that is binary but for its names makes no detour, and is not copied', () => {
+    const { body, jsonLength } = binaryBody(0);
+    expect(body.length).toBeGreaterThan(2 ** 20);
+    const decoded = payloadCodec().decodeHttp(body, jsonLength);
+    if (decoded instanceof Promise) throw new Error('It went through the thread.');
+    const x = decoded.inputs.get('x')!;
+    expect(x.type !== 'string' && x.bytes.buffer).toBe(body.buffer);
   });
 
   test('is refused with the same code and place, and the next one is read', async () => {

@@ -36,7 +36,9 @@ export class PayloadCodec {
     body: Buffer,
     jsonLength: number | undefined,
   ): DecodedRequest | Promise<DecodedRequest> {
-    if (body.length <= SMALL_BYTES) return decodeInferRequest(body, jsonLength);
+    // Binary tensors are views on the body, whatever their size.
+    const isSmall = (jsonLength ?? body.length) <= SMALL_BYTES;
+    if (isSmall) return decodeInferRequest(body, jsonLength);
     const own = owned(body);
     return this.#decode<DecodedRequest>({ kind: 'http', body: own, jsonLength }, own);
   }
