@@ -45,9 +45,10 @@ export const doctor = defineCommand({
 });
 
 async function loadChecks(): Promise<readonly Check[]> {
-  const [machine, onnxRuntime, components, sandboxes] = await Promise.all([
+  const [machine, onnxRuntime, redis, components, sandboxes] = await Promise.all([
     import('../doctor/machine.ts'),
     import('../doctor/onnx-runtime.ts'),
+    import('../doctor/redis.ts'),
     import('../doctor/components.ts'),
     import('../doctor/sandboxes.ts'),
   ]);
@@ -60,7 +61,7 @@ async function loadChecks(): Promise<readonly Check[]> {
     machine.checkGrpcPort,
     onnxRuntime.checkOnnxRuntime,
     onnxRuntime.checkCuda,
-    components.checkRedis,
+    redis.checkRedis,
     components.checkDocker,
     components.checkBubblewrap,
     sandboxes.checkSandboxes,

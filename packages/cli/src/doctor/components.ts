@@ -1,45 +1,7 @@
-/** Programs beside Skein that parts of it can use: Redis, Docker, bubblewrap, Chromium. */
+/** Programs beside Skein that parts of it can use: Docker, bubblewrap, Chromium. */
 import { existsSync } from 'node:fs';
-import { connect } from 'node:net';
 import { broken, firstLine, missing, ok, tryProgram, type Check } from './check.ts';
 import { asRoot, installCommand, thisSystem } from './system.ts';
-
-export const checkRedis: Check = async ({ env }) => {
-  const url = new URL(env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
-  const port = Number(url.port === '' ? 6379 : url.port);
-  const greeting = await pingRedis(url.hostname, port);
-  if (greeting === '+PONG') return ok('Redis', false, `answers at ${url.hostname}:${port}`);
-  if (greeting?.startsWith('-NOAUTH'))
-    return ok('Redis', false, `at ${url.hostname}:${port}, with a password`);
-  const program = await tryProgram('redis-server', ['--version']);
-  if (program.absent) {
-    return missing(
-      'Redis',
-      'not installed; only a fleet needs it',
-      installCommand('redis', thisSystem()),
-    );
-  }
-  return missing(
-    'Redis',
-    `installed (${/v=([\d.]+)/.exec(program.stdout)?.[1] ?? 'version unknown'}), but none answers at ${url.hostname}:${port}`,
-    'redis-server --appendonly yes --daemonize yes',
-  );
-};
-
-/** The first line of the answer to PING; absent when nothing answers. */
-function pingRedis(host: string, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1000 });
-    const end = (answer: string | undefined): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => socket.write('PING\r\n'));
-    socket.once('data', (data: Buffer) => end(firstLine(data.toString())));
-    socket.once('error', () => end(undefined));
-    socket.once('timeout', () => end(undefined));
-  });
-}
 
 export const checkDocker: Check = async () => {
   const docker = await tryProgram('docker', ['version', '--format', '{{.Server.Version}}']);

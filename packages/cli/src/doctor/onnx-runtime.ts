@@ -1,7 +1,7 @@
 /** ONNX Runtime: whether it loads a graph and computes it rightly, on the CPU and with CUDA. */
 import { GraphBuilder, tensor, values, writeModel } from '@skein/onnx';
-import { nativeRuntime, RuntimeFailure } from '@skein/runtime';
-import { broken, firstLine, missing, ok, tryProgram, type Check } from './check.ts';
+import { describeDevices, nativeRuntime, RuntimeFailure, type DeviceReport } from '@skein/runtime';
+import { broken, firstLine, missing, ok, tryProgram, type Check, type Finding } from './check.ts';
 
 /** y = x + x, for two numbers. */
 function doubling(): Uint8Array {
@@ -46,29 +46,42 @@ export const checkOnnxRuntime: Check = async () => {
 };
 
 export const checkCuda: Check = async () => {
-  const driver = await tryProgram('nvidia-smi', [
-    '--query-gpu=name,memory.total',
-    '--format=csv,noheader',
-  ]);
-  if (driver.absent || driver.code !== 0) {
-    const detail = driver.absent
-      ? 'no NVIDIA driver (nvidia-smi) here'
-      : firstLine(driver.stderr || driver.stdout);
-    return missing('CUDA', detail, 'Not needed on a CPU; with an NVIDIA card, install its driver');
-  }
-  const card = firstLine(driver.stdout);
+  const report = describeDevices().find(({ device }) => device === 'cuda')!;
+  return findCuda(report, cardName, () => runDoubling('cuda'));
+};
+
+/**
+ * What is there for CUDA, by what the runtime says of its pieces; when it has them all, by a run.
+ *
+ * @param card the name of the card, asked only when it is used.
+ */
+export async function findCuda(
+  { available, detail, fix }: DeviceReport,
+  card: () => Promise<string>,
+  run: () => Promise<unknown>,
+): Promise<Finding> {
+  if (!available) return missing('CUDA', detail, fix ?? 'Nothing to do: a CPU serves without it');
+  const name = await card();
   try {
-    await runDoubling('cuda');
-    return ok('CUDA', false, card);
+    await run();
+    return ok('CUDA', false, name);
   } catch (error) {
     return broken(
       'CUDA',
       false,
-      `${card}, but ${reasonOf(error)}`,
-      'node node_modules/onnxruntime-node/script/install.js (fetches ONNX Runtime’s CUDA provider)',
+      `${name}, but ${reasonOf(error)}`,
+      'Install CUDA 12 and cuDNN 9 where the dynamic linker finds them: `ldconfig -p | grep -E "libcudart.so.12|libcudnn.so.9"` must name both',
     );
   }
-};
+}
+
+async function cardName(): Promise<string> {
+  const driver = await tryProgram('nvidia-smi', [
+    '--query-gpu=name,memory.total',
+    '--format=csv,noheader',
+  ]);
+  return driver.code === 0 ? firstLine(driver.stdout) : 'a card that nvidia-smi does not name';
+}
 
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
