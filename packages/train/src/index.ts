@@ -6,6 +6,7 @@ export {
 } from './checkpoint/checkpoint.ts';
 export { readTensors, writeTensors, type TensorFile } from './checkpoint/safetensors.ts';
 export type { ArrayScaling } from './data/array-encoding.ts';
+export { inMemory } from './data/array-rows.ts';
 export { type ByteSource } from './data/bytes.ts';
 export { classLabels, dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
 export {
@@ -19,9 +20,10 @@ export {
   type Target,
 } from './data/encoder.ts';
 export { withEncoder } from './data/encoding-graph.ts';
+export { isStored, type RowStore, type StoredRows } from './data/stored.ts';
 export { readIdx } from './data/idx.ts';
-export { parseNpy } from './data/npy.ts';
-export { parseNpz } from './data/npz.ts';
+export { parseNpy, storedNpy } from './data/npy.ts';
+export { parseNpz, storedNpz } from './data/npz.ts';
 export { readParquet, type RandomAccess } from './data/parquet.ts';
 export {
   columnOf,

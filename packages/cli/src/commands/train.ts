@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { DeploymentView, Run, VersionView } from '@skein/api';
 import { fileStore } from '@skein/train/files';
 import { defineCommand, type Context } from '../command.ts';
-import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
+import { connect, connectionOptions, dataFolder, type ConnectionChoice } from '../connection.ts';
 import { serveVersion } from '../deploying.ts';
 import { unwritable } from '../file.ts';
 import { duration, optionalArgument, text } from '../option.ts';
@@ -100,7 +100,8 @@ export const train = defineCommand({
           '--resume is for rank 0, which keeps the run; give the other ranks what it was started with.',
         );
       }
-      await followRun(context, gang, await originOf(context.cwd, flags, config));
+      const scratch = dataFolder(context, folder);
+      await followRun(context, gang, await originOf(context.cwd, flags, config), scratch);
       return { rank: gang.rank, size: gang.size, tookMs: performance.now() - began };
     }
     // A node that is not there is better missed now than after hours of training.

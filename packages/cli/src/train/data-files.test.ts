@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { values } from '@skein/onnx';
 import type { TrainingData } from '@skein/train';
+import { openRowStore } from '@skein/train/row-store';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readTrainingData, type DataChoice } from './data-files.ts';
-import { npy } from './testing/npy.ts';
+import { npy, npz } from './testing/npy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-data-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const store = openRowStore(join(folder, 'stored'), 1 << 20);
+afterAll(() => store.close());
 
 function read(given: string, more: Partial<DataChoice> = {}): Promise<TrainingData> {
   return readTrainingData({
@@ -19,6 +23,7 @@ function read(given: string, more: Partial<DataChoice> = {}): Promise<TrainingDa
     given,
     missing: 'refuse',
     imageSize: () => ({ channels: 3, height: 2, width: 3 }),
+    store,
     ...more,
   });
 }
@@ -104,10 +109,12 @@ describe('folders of images', () => {
     if (data.from !== 'arrays') throw new Error('no arrays');
     expect(data.classes).toEqual(['grass', 'sky']);
     expect([...(values(data.labels) as BigInt64Array)]).toEqual([0n, 1n]);
-    const { type, shape, bytes } = data.inputs.get('pixels')!;
-    expect({ type, shape }).toEqual({ type: 'uint8', shape: [2, 3, 2, 3] });
     const plane = (value: number) => Array.from({ length: 6 }, () => value);
-    expect([...bytes]).toEqual([0, 255, 0, 0x10, 0x20, 0x30].flatMap(plane));
+    expect(data.inputs.get('pixels')).toEqual({
+      type: 'uint8',
+      shape: [2, 3, 2, 3],
+      bytes: Uint8Array.from([0, 255, 0, 0x10, 0x20, 0x30].flatMap(plane)),
+    });
     const grey = await read('images', {
       imageSize: () => ({ channels: 1, height: 1, width: 1 }),
     });
@@ -129,30 +136,3 @@ it('says which endings it knows, and what is not there', async () => {
   await expect(read('data.xlsx')).rejects.toMatchObject({ code: 'USAGE' });
   await expect(read('none.csv')).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
 });
-
-/** A ZIP archive of stored entries. */
-function npz(arrays: Readonly<Record<string, Buffer>>): Buffer {
-  const parts: Buffer[] = [];
-  const directory: Buffer[] = [];
-  let at = 0;
-  for (const [array, content] of Object.entries(arrays)) {
-    const name = Buffer.from(`${array}.npy`);
-    const local = Buffer.alloc(30);
-    local.writeUInt32LE(0x04034b50);
-    local.writeUInt16LE(name.length, 26);
-    const entry = Buffer.alloc(46);
-    entry.writeUInt32LE(0x02014b50);
-    entry.writeUInt32LE(content.length, 20);
-    entry.writeUInt32LE(content.length, 24);
-    entry.writeUInt16LE(name.length, 28);
-    entry.writeUInt32LE(at, 42);
-    parts.push(local, name, content);
-    directory.push(entry, name);
-    at += local.length + name.length + content.length;
-  }
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50);
-  end.writeUInt16LE(Object.keys(arrays).length, 10);
-  end.writeUInt32LE(at, 16);
-  return Buffer.concat([...parts, ...directory, end]);
-}

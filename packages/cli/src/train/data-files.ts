@@ -5,19 +5,25 @@ import { basename, dirname, join } from 'node:path';
 import {
   columnOf,
   completeRows,
+  inMemory,
+  isStored,
   parseNpy,
-  parseNpz,
   readCsv,
   readIdx,
   readJsonLines,
   readParquet,
   selectTableRows,
+  storedNpy,
+  storedNpz,
   TrainError,
   type RandomAccess,
+  type StoredRows,
   type Table,
   type TableOptions,
   type TrainingData,
 } from '@skein/train';
+import type { FileStore } from '@skein/train/row-store';
+import type { NumericTensor } from '@skein/onnx';
 import { unreadable } from '../file.ts';
 import { usageError } from '../usage.ts';
 import { explaining } from './failure.ts';
@@ -35,6 +41,8 @@ export interface DataChoice {
   readonly missing: 'refuse' | 'drop' | 'mean';
   /** For folders of images. */
   readonly imageSize: () => ImageSize;
+  /** Takes rows that are more than fit into memory. */
+  readonly store: FileStore;
 }
 
 type Format = 'csv' | 'tsv' | 'jsonl' | 'parquet' | 'npy' | 'npz' | 'idx' | 'images';
@@ -64,7 +72,9 @@ export function labelsFileOf(path: string, given: string | undefined): string | 
 export async function readTrainingData(choice: DataChoice): Promise<TrainingData> {
   const format = await formatOf(choice);
   return explaining(choice.given, async () => {
-    if (format === 'images') return readImageFolder(choice.path, choice.imageSize());
+    if (format === 'images') {
+      return readImageFolder(choice.path, choice.imageSize(), choice.store);
+    }
     if (format === 'npz') return readArchive(choice);
     if (format === 'npy' || format === 'idx') return readPair(choice, format);
     return readTable(choice, format);
@@ -87,9 +97,9 @@ async function readTable(
   choice: DataChoice,
   format: 'csv' | 'tsv' | 'jsonl' | 'parquet',
 ): Promise<TrainingData> {
-  const { path, label, features, missing } = choice;
+  const { path, label, features, missing, store } = choice;
   if (label === undefined) throw usageError('--label COLUMN says which column is to be predicted.');
-  const options: TableOptions = { missing: missing === 'refuse' ? 'refuse' : 'keep' };
+  const options: TableOptions = { missing: missing === 'refuse' ? 'refuse' : 'keep', store };
   const whole = await tableOf(path, format, options);
   columnOf(whole, label);
   const used = [...(features ?? whole.columns.map(({ name }) => name)), label];
@@ -123,8 +133,8 @@ async function tableOf(
   }
 }
 
-async function readArchive({ path, label }: DataChoice): Promise<TrainingData> {
-  const arrays = new Map(await parseNpz(await readFile(path)));
+async function readArchive({ path, label, store }: DataChoice): Promise<TrainingData> {
+  const arrays = new Map(await storedNpz(store.open(path), store));
   const name = label ?? ['labels', 'y'].find((each) => arrays.has(each));
   const labels = name === undefined ? undefined : arrays.get(name);
   if (name === undefined || labels === undefined) {
@@ -135,25 +145,34 @@ async function readArchive({ path, label }: DataChoice): Promise<TrainingData> {
     );
   }
   arrays.delete(name);
-  return { from: 'arrays', inputs: arrays, labels };
+  return { from: 'arrays', inputs: arrays, labels: loaded(labels) };
 }
 
 /** One file of rows and one of labels. */
 async function readPair(choice: DataChoice, format: 'npy' | 'idx'): Promise<TrainingData> {
-  const { path } = choice;
+  const { path, store } = choice;
   const labels = labelsFileOf(path, choice.labels);
   if (labels === undefined) throw usageError('--labels FILE says where the labels are.');
   const read = async (file: string) => {
-    const bytes = await readFile(file).catch((error: unknown) => {
+    const found = await stat(file).catch((error: unknown) => {
       throw unreadable(file, error);
     });
-    return format === 'idx' || /idx\d?(-ubyte)?(\.gz)?$/.test(file)
-      ? readIdx(bytes)
-      : parseNpy(bytes, `'${basename(file)}'`);
+    if (format === 'idx' || /idx\d?(-ubyte)?(\.gz)?$/.test(file)) {
+      return readIdx(createReadStream(file), store);
+    }
+    const what = `'${basename(file)}'`;
+    return found.size > store.limit
+      ? storedNpy(store.open(file), { store, what })
+      : parseNpy(await readFile(file), what);
   };
   return {
     from: 'arrays',
     inputs: new Map([['features', await read(path)]]),
-    labels: await read(labels),
+    labels: loaded(await read(labels)),
   };
+}
+
+/** Labels are in memory, whatever becomes of the rows. */
+function loaded(labels: NumericTensor | StoredRows): NumericTensor {
+  return isStored(labels) ? inMemory(labels) : labels;
 }

@@ -125,6 +125,7 @@ const OWN = [
   'labels',
   'validation',
   'validationLabels',
+  'memory',
   'workers',
   'threads',
 ] as const satisfies readonly (keyof Settings)[];

@@ -5,7 +5,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TrainError, type TrainingData } from '@skein/train';
+import { TrainError, type RowStore, type TrainingData } from '@skein/train';
 
 export interface ImageSize {
   readonly channels: 1 | 3;
@@ -16,8 +16,12 @@ export interface ImageSize {
 const IMAGE = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
 /** @throws TrainError `data` for a folder without classes or images, or a file that is no image, naming it. */
-export async function readImageFolder(path: string, size: ImageSize): Promise<TrainingData> {
-  const files: { readonly path: string; readonly label: number }[] = [];
+export async function readImageFolder(
+  path: string,
+  size: ImageSize,
+  store: RowStore,
+): Promise<TrainingData> {
+  const files: ImageFile[] = [];
   const entries = await readdir(path, { withFileTypes: true });
   const classes = entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
@@ -35,19 +39,36 @@ export async function readImageFolder(path: string, size: ImageSize): Promise<Tr
   }
   const { channels, height, width } = size;
   const pixels = channels * height * width;
-  const bytes = new Uint8Array(files.length * pixels);
-  for (const [row, file] of files.entries()) {
-    bytes.set(await decoded(file.path, size), row * pixels);
-  }
+  const rows = { type: 'uint8', shape: [files.length, channels, height, width] } as const;
+  const images =
+    files.length * pixels > store.limit
+      ? { ...rows, start: 0, bytes: await storedImages(files, size, store) }
+      : { ...rows, bytes: await decodedImages(files, size) };
   const labels = BigInt64Array.from(files, ({ label }) => BigInt(label));
   return {
     from: 'arrays',
-    inputs: new Map([
-      ['pixels', { type: 'uint8', shape: [files.length, channels, height, width], bytes }],
-    ]),
+    inputs: new Map([['pixels', images]]),
     labels: { type: 'int64', shape: [files.length], bytes: new Uint8Array(labels.buffer) },
     classes,
   };
+}
+
+interface ImageFile {
+  readonly path: string;
+  readonly label: number;
+}
+
+async function decodedImages(files: readonly ImageFile[], size: ImageSize): Promise<Uint8Array> {
+  const pixels = size.channels * size.height * size.width;
+  const bytes = new Uint8Array(files.length * pixels);
+  for (const [row, { path }] of files.entries()) bytes.set(await decoded(path, size), row * pixels);
+  return bytes;
+}
+
+async function storedImages(files: readonly ImageFile[], size: ImageSize, store: RowStore) {
+  const writer = store.create();
+  for (const { path } of files) writer.append(await decoded(path, size));
+  return writer.finish();
 }
 
 /** From rows of pixels to planes of channels. */

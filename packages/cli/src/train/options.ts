@@ -1,6 +1,6 @@
 /** The options of `skein train` that say what a run follows. */
 import { OPTIMISER_NAMES, SCHEDULE_NAMES } from '@skein/train';
-import { choice, decimal, integer, text, value } from '../option.ts';
+import { bytes, choice, decimal, integer, text, value } from '../option.ts';
 import type { Flags } from './origin.ts';
 import { LOSS_NAMES } from './settings.ts';
 
@@ -68,6 +68,7 @@ export const trainingOptions = {
   earlyStopping: integer('EPOCHS', 'Stop after so many without improvement.', COUNT),
   checkpointEvery: integer('STEPS', 'Steps between checkpoints; default: one each epoch.', COUNT),
   threads: integer('N', 'Threads that one operator may use; default: 1.', { min: 1, max: 256 }),
+  memory: bytes('Rows that take more are kept in a file, not in memory; default: 256MiB.'),
   workers: integer(
     'N',
     'Threads that share every batch; default: 1. A gang has its RANK instead.',

@@ -11,6 +11,7 @@ import {
   type Problem,
   type TrainingData,
 } from '@skein/train';
+import { openRowStore } from '@skein/train/row-store';
 import type { Model } from '@skein/onnx';
 import { usageError } from '../usage.ts';
 import { readTrainingData } from './data-files.ts';
@@ -33,15 +34,18 @@ export interface Prepared {
 }
 
 /**
+ * @param scratch a folder for files of rows that are more than fit into memory.
  * @param kept the model that the run started with, when it is resumed.
  * @throws SkeinError FILE_UNREADABLE, USAGE, TRAINING_DATA_INVALID, TRAINING_MODEL_UNFIT.
  */
 export async function prepare(
   { pathOf, training: { model } }: Pick<ResolvedTraining, 'pathOf' | 'training'>,
   settings: Settings,
+  scratch: string,
   kept?: { readonly start: Model; readonly lineage: Lineage },
 ): Promise<Prepared> {
   const source = await openModelSource(kept?.start ?? model, () => pathOf('model'));
+  const store = openRowStore(scratch, settings.memory);
   const read = (path: string, given: string, labels: string | undefined) =>
     readTrainingData({
       path,
@@ -51,6 +55,7 @@ export async function prepare(
       features: settings.features,
       missing: settings.missing,
       imageSize: () => imageSizeOf(source, settings.imageSize),
+      store,
     });
   const { validation } = settings;
   const held =

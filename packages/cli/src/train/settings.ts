@@ -34,6 +34,7 @@ const DEFAULTS = {
   seed: 42,
   threads: 1,
   workers: 1,
+  memory: 256 * 2 ** 20,
 } as const;
 
 type Defaulted = keyof typeof DEFAULTS;

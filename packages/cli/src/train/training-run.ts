@@ -66,7 +66,7 @@ export async function startRun(
   const resolved = await resolveOrigin(origin);
   const settings = settingsOf(resolved.training);
   requireCompany(settings, gang !== undefined || settings.workers > 1);
-  const prepared = await prepare(resolved, settings);
+  const prepared = await prepare(resolved, settings, dataFolder(context, choice.data));
   // What is out of its range is refused before anything is written.
   await explaining(undefined, () => {
     optimiserOf(settings);
@@ -133,7 +133,8 @@ export async function resumeRun(
     });
     requireCompany(settings, gang !== undefined || settings.workers > 1);
     const kept = { start: readModel(start), lineage: known.lineage };
-    const prepared = await prepare(resolved, settings, kept);
+    const scratch = dataFolder(context, choice.data);
+    const prepared = await prepare(resolved, settings, scratch, kept);
     const journal = openJournal(context, choice, folder, known);
     await journal.update({
       status: 'running',

@@ -15,7 +15,8 @@ import {
   type NumericType,
 } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
-import { momentsOf } from './moments.ts';
+import { ascending, momentsOf } from './moments.ts';
+import { isStored, storedNumbers, type StoredRows } from './stored.ts';
 
 export interface ArrayEncoding {
   /** Name that the encoded model's input has. */
@@ -37,7 +38,7 @@ export type ArrayScaling = 'unit' | 'standard' | 'none';
 
 /** @param rows to fit on: the training rows. */
 export function fitArrayEncoding(
-  array: NumericTensor,
+  array: NumericTensor | StoredRows,
   { scaling, rows }: { readonly scaling: ArrayScaling; readonly rows: ArrayLike<number> },
 ): ArrayEncoding {
   const { type, shape } = array;
@@ -45,7 +46,8 @@ export function fitArrayEncoding(
   if (scaling === 'none') return { ...own, shift: 0, scale: 1 };
   if (scaling === 'unit') return { ...own, shift: 0, scale: 255 };
   const width = elementCount(own.shape);
-  const { mean = 0, deviation = 1 } = momentsOf(values(array), rows, width) ?? {};
+  const elements = isStored(array) ? storedNumbers(array) : values(array);
+  const { mean = 0, deviation = 1 } = momentsOf(elements, ascending(rows), width) ?? {};
   return { ...own, shift: mean, scale: deviation };
 }
 

@@ -9,6 +9,7 @@ import type { NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
 import { copyRow, emptyRows, type Dataset } from './dataset.ts';
+import { bytesPerRow, isStored, readStoredRow, type StoredRows } from './stored.ts';
 
 export interface Batch {
   readonly tensors: Tensors;
@@ -41,14 +42,15 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
   }
   const batch = new Map<string, NumericTensor>();
   const pairs = inputs.map((name) => {
-    const source = dataset.tensors.get(name);
+    const source = dataset.tensors.get(name) ?? dataset.stored?.get(name);
     if (source === undefined) {
-      const names = [...dataset.tensors.keys()].map((each) => `'${each}'`).join(', ');
+      const known = [...dataset.tensors.keys(), ...(dataset.stored?.keys() ?? [])];
+      const names = known.map((each) => `'${each}'`).join(', ');
       throw new TrainError('data', `The dataset has no '${name}', only ${names}.`);
     }
     const target = emptyRows(source, size);
     batch.set(name, target);
-    return [source, target] as const;
+    return [rowCopier(source), target] as const;
   });
   const weights = new Float32Array(size);
   if (mask !== undefined) {
@@ -59,12 +61,20 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
     fill(order, index) {
       const start = index * size;
       const rows = Math.min(size, order.length - start);
-      for (const [source, target] of pairs) {
-        for (let i = 0; i < size; i++)
-          copyRow(source, order[start + (i < rows ? i : 0)]!, target, i);
+      for (const [copy, target] of pairs) {
+        for (let i = 0; i < size; i++) copy(order[start + (i < rows ? i : 0)]!, target, i);
       }
       weights.fill(1, 0, rows).fill(0, rows);
       return { tensors: batch, rows };
     },
   };
+}
+
+type RowCopier = (row: number, into: NumericTensor, at: number) => void;
+
+function rowCopier(source: NumericTensor | StoredRows): RowCopier {
+  if (!isStored(source)) return (row, into, at) => copyRow(source, row, into, at);
+  const size = bytesPerRow(source);
+  return (row, into, at) =>
+    readStoredRow(source, row, into.bytes.subarray(at * size, (at + 1) * size));
 }

@@ -1,5 +1,6 @@
 /** Where data come from: chunks of bytes, as a file stream or a response body gives them. */
 import { TrainError } from '../train-error.ts';
+import type { RowStore, RowWriter, StoredBytes } from './stored.ts';
 
 export type ByteSource =
   | Uint8Array
@@ -30,6 +31,10 @@ export async function bytesOf(source: ByteSource): Promise<Uint8Array> {
     chunks.push(chunk);
     length += chunk.byteLength;
   }
+  return joined(chunks, length);
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   if (chunks.length === 1) return chunks[0]!;
   const whole = new Uint8Array(length);
   let at = 0;
@@ -38,6 +43,25 @@ export async function bytesOf(source: ByteSource): Promise<Uint8Array> {
     at += chunk.byteLength;
   }
   return whole;
+}
+
+/** All bytes of a source, unpacked when they are gzip: in memory up to the store's limit, else in the store. */
+export async function collected(
+  source: ByteSource,
+  store: RowStore,
+): Promise<Uint8Array | StoredBytes> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  let writer: RowWriter | undefined;
+  for await (const chunk of chunksOf(source)) {
+    length += chunk.byteLength;
+    if (writer === undefined) chunks.push(chunk);
+    else writer.append(chunk);
+    if (writer !== undefined || length <= store.limit) continue;
+    writer = store.create();
+    for (const each of chunks.splice(0)) writer.append(each);
+  }
+  return writer?.finish() ?? joined(chunks, length);
 }
 
 /** @throws TrainError `data` when the bytes are damaged or cut off. */

@@ -1,17 +1,21 @@
-/** Rows to train or evaluate on: tensors by input name, whose first axis is the row. */
+/** Rows to train or evaluate on: tensors by input name, whose first axis is the row; in memory or stored. */
 import { elementCount, elementSize, seededRandom, values, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
+import { isStored, selectStoredRows, type StoredRows } from './stored.ts';
 
 export interface Dataset {
   /** Rows, at least 1. */
   readonly count: number;
+  /** What is in memory. */
   readonly tensors: Tensors;
+  /** What is in files; absent: nothing. */
+  readonly stored?: ReadonlyMap<string, StoredRows>;
 }
 
 /** @throws TrainError `data` when there are no rows, or tensors differ in how many they have. */
-export function dataset(tensors: Readonly<Record<string, NumericTensor>>): Dataset {
-  const entries = Object.entries(tensors);
+export function dataset(rows: Readonly<Record<string, NumericTensor | StoredRows>>): Dataset {
+  const entries = Object.entries(rows);
   const count = entries[0]?.[1].shape[0] ?? 0;
   if (count === 0) throw new TrainError('data', 'The dataset has no rows.');
   for (const [name, { shape }] of entries) {
@@ -22,10 +26,16 @@ export function dataset(tensors: Readonly<Record<string, NumericTensor>>): Datas
       );
     }
   }
-  return { count, tensors: new Map(entries) };
+  const tensors = new Map<string, NumericTensor>();
+  const stored = new Map<string, StoredRows>();
+  for (const [name, each] of entries) {
+    if (isStored(each)) stored.set(name, each);
+    else tensors.set(name, each);
+  }
+  return { count, tensors, ...(stored.size === 0 ? {} : { stored }) };
 }
 
-/** Rows of a dataset in a given order, copied. */
+/** Rows of a dataset in a given order, copied; of stored ones only their numbers. */
 export function selectRows(of: Dataset, rows: ArrayLike<number>): Dataset {
   const count = rows.length;
   if (count === 0) throw new TrainError('data', 'No rows were selected.');
@@ -35,7 +45,11 @@ export function selectRows(of: Dataset, rows: ArrayLike<number>): Dataset {
     for (let i = 0; i < count; i++) copyRow(source, rows[i]!, target, i);
     tensors.set(name, target);
   }
-  return { count, tensors };
+  if (of.stored === undefined) return { count, tensors };
+  const stored = [...of.stored].map(
+    ([name, each]) => [name, selectStoredRows(each, rows)] as const,
+  );
+  return { count, tensors, stored: new Map(stored) };
 }
 
 /** The numbers 0 … count − 1 in an order that depends on nothing but the seed (Fisher and Yates). */
@@ -87,23 +101,25 @@ export function classLabels(labels: NumericTensor, classes: number): NumericTens
 
 /**
  * Labels as the int64 numbers of their classes.
- * @param labels as texts; `NaN` where one is missing.
+ * @param labelOf a row's label as text; `NaN` where one is missing.
  * @param what the labels are called, for messages.
  * @throws TrainError `data` for a label that is none of the classes, naming the row.
  */
 export function classNumbers(
-  labels: readonly string[],
+  count: number,
+  labelOf: (row: number) => string,
   classes: readonly string[],
   what: string,
 ): NumericTensor {
   const positions = new Map(classes.map((name, position) => [name, BigInt(position)]));
   const counted = classes.every((name, position) => name === String(position));
-  const result = new BigInt64Array(labels.length);
-  labels.forEach((label, row) => {
+  const result = new BigInt64Array(count);
+  for (let row = 0; row < count; row++) {
+    const label = labelOf(row);
     const position = positions.get(label);
     if (position !== undefined) {
       result[row] = position;
-      return;
+      continue;
     }
     const flaw =
       label === 'NaN'
@@ -112,11 +128,14 @@ export function classNumbers(
           ? `Row ${row} has the label ${label}, which is out of range: there are ${classes.length} classes, 0 to ${classes.length - 1}.`
           : `Row ${row} has the class '${label}', which is none of ${classes.join(', ')}.`;
     throw new TrainError('data', flaw);
-  });
-  return { type: 'int64', shape: [labels.length], bytes: new Uint8Array(result.buffer) };
+  }
+  return { type: 'int64', shape: [count], bytes: new Uint8Array(result.buffer) };
 }
 
-export function emptyRows({ type, shape }: NumericTensor, count: number): NumericTensor {
+export function emptyRows(
+  { type, shape }: Pick<NumericTensor, 'type' | 'shape'>,
+  count: number,
+): NumericTensor {
   const sizes = [count, ...shape.slice(1)];
   return { type, shape: sizes, bytes: new Uint8Array(elementCount(sizes) * elementSize(type)) };
 }

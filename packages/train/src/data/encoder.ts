@@ -8,8 +8,9 @@
 import { tensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import { classNumbers, dataset, type Dataset } from './dataset.ts';
-import { momentsOf } from './moments.ts';
-import { columnOf, type Column, type Table } from './table.ts';
+import { ascending, momentsOf } from './moments.ts';
+import type { RowStore, StoredRows } from './stored.ts';
+import { blockOf, columnOf, type Column, type Table } from './table.ts';
 
 export interface NumberFeature {
   readonly name: string;
@@ -72,7 +73,8 @@ export function fitEncoder(table: Table, options: FitOptions): Encoder {
   if (names.length === 0) {
     throw new TrainError('data', `There is no column besides '${target.name}' to predict it from.`);
   }
-  const fitted = names.map((name) => fitFeature(columnOf(table, name), options));
+  const sorted = { ...options, rows: ascending(rows) };
+  const fitted = names.map((name) => fitFeature(columnOf(table, name), sorted));
   const widths = fitted.map((each) => (each.kind === 'number' ? 1 : each.categories.length));
   return { features: fitted, target, width: widths.reduce((sum, width) => sum + width, 0) };
 }
@@ -85,9 +87,10 @@ function targetOfColumn(column: Column): Target {
 function fitFeature(column: Column, { rows, numbers = 'standard', missing }: FitOptions): Feature {
   const { name } = column;
   if (column.kind === 'category') {
+    const { codes, categories } = column;
     const seen = new Set<number>();
-    for (let i = 0; i < rows.length; i++) seen.add(column.codes[rows[i]!]!);
-    return { name, kind: 'category', categories: column.categories.filter((_, i) => seen.has(i)) };
+    for (let i = 0; i < rows.length; i++) seen.add(codes[rows[i]!]!);
+    return { name, kind: 'category', categories: categories.filter((_, i) => seen.has(i)) };
   }
   const moments = momentsOf(column.values, rows);
   if (moments === undefined) {
@@ -98,26 +101,55 @@ function fitFeature(column: Column, { rows, numbers = 'standard', missing }: Fit
   return { name, kind: 'number', ...scale, ...(missing === 'mean' ? { fill: mean } : {}) };
 }
 
+/** Looks at encoded rows before they are used: [rows, features], the first of which has that number. */
+export type BlockCheck = (block: Float32Array, firstRow: number) => void;
+
 /**
  * Raw rows as `features`, float32 [rows, features], a category being its position; and the target as `labels`:
  * int64 [rows] for classes, float32 [rows, 1] for numbers. A category that was not in the training
- * rows, or is missing, gets the next position after the last, and is encoded as all zeros.
+ * rows, or is missing, gets the next position after the last, and is encoded as all zeros. The rows of
+ * a table that is not in memory are stored where it is.
  *
  * @throws TrainError `data` for a missing column, a column of another type, or a class that the
  *   encoder does not know, naming the row.
  */
-export function encodeRows(table: Table, encoder: Encoder): Dataset {
+export function encodeRows(table: Table, encoder: Encoder, check?: BlockCheck): Dataset {
   const { features, target } = encoder;
-  const x = new Float32Array(table.count * features.length);
-  features.forEach((feature, position) => {
-    const numbers = numbersOf(table, feature);
-    for (let row = 0; row < table.count; row++) x[row * features.length + position] = numbers(row);
-  });
-  const shape = [table.count, features.length];
-  return dataset({ features: tensor('float32', shape, x), labels: targetOf(table, target) });
+  const labels = targetOf(table, target);
+  const fillers = features.map((feature, at) => columnFiller(table, feature, at, features.length));
+  const { count, store } = table;
+  const shape = [count, features.length];
+  const encoded = (from: number, to: number) => {
+    const block = new Float32Array((to - from) * features.length);
+    for (const fill of fillers) fill(block, from, to);
+    check?.(block, from);
+    return block;
+  };
+  if (store !== undefined) {
+    return dataset({ features: storedFeatures(shape, encoded, store), labels });
+  }
+  return dataset({ features: tensor('float32', shape, encoded(0, count)), labels });
 }
 
-function numbersOf(table: Table, feature: Feature): (row: number) => number {
+/** Bytes that are encoded at once. */
+const BLOCK = 1 << 22;
+
+function storedFeatures(
+  shape: readonly number[],
+  encoded: (from: number, to: number) => Float32Array,
+  store: RowStore,
+): StoredRows {
+  const [count = 0, width = 0] = shape;
+  const rows = Math.max(1, Math.floor(BLOCK / 4 / width));
+  const writer = store.create();
+  for (let from = 0; from < count; from += rows) {
+    writer.append(new Uint8Array(encoded(from, Math.min(from + rows, count)).buffer));
+  }
+  return { type: 'float32', shape, bytes: writer.finish(), start: 0 };
+}
+
+/** Writes one column of some rows into a block of all columns. */
+function columnFiller(table: Table, feature: Feature, at: number, width: number) {
   const column = columnOf(table, feature.name);
   if (column.kind !== feature.kind) {
     throw new TrainError(
@@ -125,36 +157,54 @@ function numbersOf(table: Table, feature: Feature): (row: number) => number {
       `Column '${feature.name}' holds ${column.kind === 'number' ? 'numbers' : 'categories'}, but held ${feature.kind === 'number' ? 'numbers' : 'categories'} when the encoding was fitted.`,
     );
   }
-  if (column.kind === 'number' || feature.kind === 'number') {
-    return (row) => (column.kind === 'number' ? column.values[row]! : NaN);
-  }
+  const numberOf = column.kind === 'category' ? positionsIn(column, feature) : undefined;
+  return (block: Float32Array, from: number, to: number) => {
+    const numbers = blockOf(column, from, to);
+    for (let i = 0; i < numbers.length; i++) {
+      const number = numbers[i]!;
+      block[i * width + at] = numberOf === undefined ? number : numberOf(number);
+    }
+  };
+}
+
+/** From a table's own codes to positions in the categories that the encoding was fitted with. */
+function positionsIn(
+  { categories }: Extract<Column, { kind: 'category' }>,
+  feature: Feature,
+): (code: number) => number {
+  if (feature.kind !== 'category') throw new TypeError('The feature has no categories.');
   const unknown = feature.categories.length;
-  const positions = column.categories.map((each) => {
-    const position = feature.categories.indexOf(each);
-    return position < 0 ? unknown : position;
-  });
-  return (row) => positions[column.codes[row]!] ?? unknown;
+  const known = new Map(feature.categories.map((name, position) => [name, position]));
+  const positions = categories.map((each) => known.get(each) ?? unknown);
+  return (code) => positions[code] ?? unknown;
 }
 
 function targetOf(table: Table, target: Target) {
   const column = columnOf(table, target.name);
-  if (target.kind === 'category') {
-    const labels = Array.from({ length: table.count }, (_, row) =>
-      column.kind === 'number'
-        ? String(column.values[row])
-        : (column.categories[column.codes[row]!] ?? 'NaN'),
-    );
-    return classNumbers(labels, target.classes, target.name);
-  }
+  if (target.kind === 'category') return classesOf(table, column, target);
   if (column.kind !== 'number') {
     throw new TrainError(
       'data',
       `Column '${target.name}' must hold numbers to be predicted as one, but holds texts such as '${column.categories[0]}'.`,
     );
   }
-  const missing = column.values.findIndex((value) => Number.isNaN(value));
+  const { values } = column;
+  const missing = values.findIndex((value) => Number.isNaN(value));
   if (missing >= 0) {
     throw new TrainError('data', `Row ${missing} has no '${target.name}' to learn from.`);
   }
-  return tensor('float32', [table.count, 1], Float32Array.from(column.values));
+  return tensor('float32', [table.count, 1], new Float32Array(values));
+}
+
+function classesOf(
+  { count }: Table,
+  column: Column,
+  { classes, name }: Extract<Target, { kind: 'category' }>,
+) {
+  if (column.kind === 'number') {
+    const { values } = column;
+    return classNumbers(count, (row) => String(values[row]), classes, name);
+  }
+  const { codes, categories } = column;
+  return classNumbers(count, (row) => categories[codes[row]!] ?? 'NaN', classes, name);
 }

@@ -4,9 +4,11 @@
  *
  * Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits", file format.
  */
-import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
+import { elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
-import { bytesOf, type ByteSource } from './bytes.ts';
+import { requireElements, rowsOfArray, swapped, type ArrayLayout } from './array-rows.ts';
+import { bytesOf, collected, type ByteSource } from './bytes.ts';
+import type { RowStore, StoredRows } from './stored.ts';
 
 const TYPES: Readonly<Record<number, NumericType>> = {
   0x08: 'uint8',
@@ -17,9 +19,39 @@ const TYPES: Readonly<Record<number, NumericType>> = {
   0x0e: 'float64',
 };
 
-/** @throws TrainError `data` when the file is something else, or has more or fewer elements than its sizes say. */
-export async function readIdx(source: ByteSource): Promise<NumericTensor> {
-  const bytes = await bytesOf(source);
+/**
+ * @param store takes what is larger than memory; default: the array is in memory whatever its size.
+ * @throws TrainError `data` when the file is something else, or has more or fewer elements than its sizes say.
+ */
+export async function readIdx(source: ByteSource): Promise<NumericTensor>;
+export async function readIdx(
+  source: ByteSource,
+  store: RowStore,
+): Promise<NumericTensor | StoredRows>;
+export async function readIdx(
+  source: ByteSource,
+  store?: RowStore,
+): Promise<NumericTensor | StoredRows> {
+  const bytes = store === undefined ? await bytesOf(source) : await collected(source, store);
+  if (!(bytes instanceof Uint8Array)) {
+    const head = new Uint8Array(Math.min(HEADER, bytes.byteLength));
+    bytes.read(0, head);
+    const layout = idxLayout(head);
+    return rowsOfArray(bytes, layout, { end: bytes.byteLength, store: store!, what: WHAT });
+  }
+  const layout = idxLayout(bytes);
+  const { type, shape, start } = layout;
+  const elements = bytes.subarray(start);
+  requireElements(layout, elements.byteLength, WHAT);
+  const size = elementSize(type);
+  return { type, shape, bytes: size === 1 ? elements : swapped(elements, size) };
+}
+
+const WHAT = 'The IDX file';
+/** Bytes of the longest header: 255 axes. */
+const HEADER = 4 + 4 * 255;
+
+function idxLayout(bytes: Uint8Array): ArrayLayout {
   const type = TYPES[bytes[2] ?? 0];
   const rank = bytes[3] ?? 0;
   const start = 4 + 4 * rank;
@@ -28,17 +60,5 @@ export async function readIdx(source: ByteSource): Promise<NumericTensor> {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
-  const size = elementSize(type);
-  const expected = elementCount(shape) * size;
-  const elements = bytes.subarray(start);
-  if (elements.byteLength !== expected) {
-    throw new TrainError(
-      'data',
-      `The IDX file has the shape [${shape.join(', ')}] and type ${type}, which take ${expected} bytes, but holds ${elements.byteLength}.`,
-    );
-  }
-  if (size === 1) return { type, shape, bytes: elements };
-  const little = elements.slice();
-  for (let at = 0; at < little.byteLength; at += size) little.subarray(at, at + size).reverse();
-  return { type, shape, bytes: little };
+  return { type, shape, start, bigEndian: true, columnMajor: false };
 }

@@ -1,10 +1,13 @@
 /**
  * Mean and standard deviation of some elements, NaN left out; 1 for the deviation of what is constant.
  * Two passes, because the difference of large sums of squares would lose all digits.
+ *
+ * Sums are taken in the order of the rows, so that the same order gives the same bits wherever they lie.
+ * @param elements all of them, or those of one row.
  * @param width elements of one row.
  */
 export function momentsOf(
-  elements: ArrayLike<number | bigint>,
+  elements: ArrayLike<number | bigint> | ((row: number) => ArrayLike<number | bigint>),
   rows: ArrayLike<number>,
   width = 1,
 ): { readonly mean: number; readonly deviation: number } | undefined {
@@ -12,8 +15,11 @@ export function momentsOf(
   let sum = 0;
   const visit = (take: (value: number) => void) => {
     for (let i = 0; i < rows.length; i++) {
-      for (let at = rows[i]! * width; at < (rows[i]! + 1) * width; at++) {
-        const value = Number(elements[at]);
+      const row = rows[i]!;
+      const [of, from] =
+        typeof elements === 'function' ? [elements(row), 0] : [elements, row * width];
+      for (let at = from; at < from + width; at++) {
+        const value = Number(of[at]);
         if (!Number.isNaN(value)) take(value);
       }
     }
@@ -29,4 +35,9 @@ export function momentsOf(
   const deviation = Math.sqrt(squares / count);
   // Below this a deviation is what rounding made of a constant.
   return { mean, deviation: deviation <= Math.abs(mean) * 1e-12 ? 1 : deviation };
+}
+
+/** Row numbers as a file is read best. */
+export function ascending(rows: ArrayLike<number>): Uint32Array {
+  return Uint32Array.from(rows).sort();
 }

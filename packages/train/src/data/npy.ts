@@ -6,6 +6,8 @@
  */
 import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
+import { requireElements, rowsOfArray, swapped, type ArrayLayout } from './array-rows.ts';
+import type { RowStore, StoredBytes, StoredRows } from './stored.ts';
 
 const TYPES: Readonly<Record<string, NumericType>> = {
   b1: 'bool',
@@ -24,6 +26,39 @@ const TYPES: Readonly<Record<string, NumericType>> = {
 
 /** The array as a tensor; its bytes are a view of those given where order and endianness allow. @throws TrainError `data`. */
 export function parseNpy(bytes: Uint8Array, what = 'The file'): NumericTensor {
+  const layout = npyLayout(bytes, what);
+  const { type, shape, start, bigEndian, columnMajor } = layout;
+  const elements = bytes.subarray(start);
+  requireElements(layout, elements.byteLength, what);
+  const size = elementSize(type);
+  const little = bigEndian && size > 1 ? swapped(elements, size) : elements;
+  const rowMajor = columnMajor && shape.length > 1 ? transposed(little, shape, size) : little;
+  return { type, shape, bytes: rowMajor };
+}
+
+/** Bytes that hold any header: its length is a number of 16 bits, but for more columns than rows have. */
+const HEADER = 1 << 16;
+
+/** The array where it lies, between two places of a file. @throws TrainError `data`. */
+export function storedNpy(
+  source: StoredBytes,
+  { from = 0, end = source.byteLength, store, what = 'The file' }: StoredNpyOptions,
+): StoredRows {
+  const head = new Uint8Array(Math.min(HEADER, end - from));
+  source.read(from, head);
+  const layout = npyLayout(head, what);
+  return rowsOfArray(source, { ...layout, start: from + layout.start }, { end, store, what });
+}
+
+export interface StoredNpyOptions {
+  readonly from?: number;
+  readonly end?: number;
+  /** For elements that are not in our order. */
+  readonly store: RowStore;
+  readonly what?: string;
+}
+
+function npyLayout(bytes: Uint8Array, what: string): ArrayLayout {
   if (bytes.byteLength < 10 || String.fromCharCode(...bytes.subarray(0, 6)) !== '\x93NUMPY') {
     throw new TrainError('data', `${what} is not a NumPy array.`);
   }
@@ -53,24 +88,7 @@ export function parseNpy(bytes: Uint8Array, what = 'The file'): NumericTensor {
     .map((size) => size.trim())
     .filter(Boolean)
     .map(Number);
-  const size = elementSize(type);
-  const expected = elementCount(shape) * size;
-  const elements = bytes.subarray(end);
-  if (elements.byteLength !== expected) {
-    throw new TrainError(
-      'data',
-      `${what} has the shape (${shape.join(', ')}) and type ${type}, which take ${expected} bytes, but holds ${elements.byteLength}.`,
-    );
-  }
-  const little = descr![1] === '>' && size > 1 ? swapped(elements, size) : elements;
-  const rowMajor = order === 'True' && shape.length > 1 ? transposed(little, shape, size) : little;
-  return { type, shape, bytes: rowMajor };
-}
-
-function swapped(bytes: Uint8Array, size: number): Uint8Array {
-  const result = new Uint8Array(bytes);
-  for (let at = 0; at < result.byteLength; at += size) result.subarray(at, at + size).reverse();
-  return result;
+  return { type, shape, start: end, bigEndian: descr![1] === '>', columnMajor: order === 'True' };
 }
 
 /** From column-major to row-major order: the first index runs fastest in what is read. */

@@ -5,8 +5,9 @@
  */
 import type { NumericTensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
-import { unpacked } from './bytes.ts';
-import { parseNpy } from './npy.ts';
+import { bytesOf, unpacked } from './bytes.ts';
+import { parseNpy, storedNpy } from './npy.ts';
+import type { RowStore, StoredBytes, StoredRows } from './stored.ts';
 
 const END = 0x06054b50;
 const END_64_LOCATOR = 0x07064b50;
@@ -15,15 +16,133 @@ const FULL = 0xffffffff;
 
 /** The arrays by name. @throws TrainError `data` when the archive or an array in it is damaged. */
 export async function parseNpz(bytes: Uint8Array): Promise<ReadonlyMap<string, NumericTensor>> {
+  const archive: Archive = {
+    byteLength: bytes.byteLength,
+    slice: (from, to) => bytes.subarray(from, to),
+  };
   const arrays = new Map<string, NumericTensor>();
+  for (const { name, packed, at, size } of arraysIn(archive)) {
+    const whole = bytes.subarray(at, at + size);
+    const what = `Array '${name}'`;
+    arrays.set(name, parseNpy(packed ? await bytesOf(inflated(whole)) : whole, what));
+  }
+  return arrays;
+}
+
+/**
+ * The same of an archive in a file. What is packed is unpacked into the store, what is not stays where it
+ * is; arrays that fit into memory are read.
+ */
+export async function storedNpz(
+  source: StoredBytes,
+  store: RowStore,
+): Promise<ReadonlyMap<string, NumericTensor | StoredRows>> {
+  const slice = (from: number, to: number) => {
+    const bytes = new Uint8Array(Math.max(0, Math.min(to, source.byteLength) - from));
+    source.read(from, bytes);
+    return bytes;
+  };
+  const arrays = new Map<string, NumericTensor | StoredRows>();
+  let room = store.limit;
+  for (const { name, packed, at, size, unpacked } of arraysIn({ ...source, slice })) {
+    const what = `Array '${name}'`;
+    const end = at + size;
+    if (unpacked <= room) {
+      room -= unpacked;
+      const whole = slice(at, end);
+      arrays.set(name, parseNpy(packed ? await bytesOf(inflated(whole)) : whole, what));
+    } else if (packed) {
+      const writer = store.create();
+      for await (const chunk of inflated(chunks(slice, at, end))) writer.append(chunk);
+      arrays.set(name, storedNpy(writer.finish(), { store, what }));
+    } else arrays.set(name, storedNpy(source, { from: at, end, store, what }));
+  }
+  return arrays;
+}
+
+async function* inflated(packed: Uint8Array | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const parts = packed instanceof Uint8Array ? [packed] : packed;
+  yield* unpacked(
+    (async function* () {
+      yield* parts;
+    })(),
+    'deflate-raw',
+  );
+}
+
+/** Bytes that are read at once. */
+const CHUNK = 1 << 20;
+
+function* chunks(slice: Archive['slice'], from: number, to: number): Generator<Uint8Array> {
+  for (let at = from; at < to; at += CHUNK) yield slice(at, Math.min(at + CHUNK, to));
+}
+
+interface Archive {
+  readonly byteLength: number;
+  readonly slice: (from: number, to: number) => Uint8Array;
+}
+
+interface Entry {
+  /** Without `.npy`. */
+  readonly name: string;
+  /** Whether it is deflated. */
+  readonly packed: boolean;
+  /** Where its bytes begin, and how many there are. */
+  readonly at: number;
+  readonly size: number;
+  /** Bytes of the array. */
+  readonly unpacked: number;
+}
+
+function arraysIn(archive: Archive): readonly Entry[] {
   let entries: readonly Entry[];
   try {
-    entries = directory(bytes);
+    entries = directory(archive);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new TrainError('data', 'The ZIP archive is damaged.', { cause: error });
   }
-  for (const { name, method, packed } of entries) {
+  if (entries.length === 0) throw new TrainError('data', 'The archive holds no arrays.');
+  return entries;
+}
+
+const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+  new DataView(buffer, byteOffset, byteLength);
+
+/** Bytes at the end of an archive in which its directory is told: a record, a comment, a locator. */
+const TAIL = 22 + 0xffff + 20;
+
+function directory({ byteLength, slice }: Archive): readonly Entry[] {
+  const before = Math.max(0, byteLength - TAIL);
+  const tail = viewOf(slice(before, byteLength));
+  let end = tail.byteLength - 22;
+  // A comment of up to 64 KiB may follow the record.
+  while (end >= 0 && tail.getUint32(end, true) !== END) end--;
+  if (end < 0) throw new TrainError('data', 'The file is not a ZIP archive, or is cut off.');
+  let count = tail.getUint16(end + 10, true);
+  let from = tail.getUint32(end + 16, true);
+  if (end >= 20 && tail.getUint32(end - 20, true) === END_64_LOCATOR) {
+    const record = number64(tail, end - 20 + 8);
+    const wide = viewOf(slice(record, record + 56));
+    count = number64(wide, 32);
+    from = number64(wide, 48);
+  }
+  const view = viewOf(slice(from, before + end));
+  const entries: Entry[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (view.getUint32(at, true) !== ENTRY) throw new RangeError('no entry here');
+    const nameLength = view.getUint16(at + 28, true);
+    const extraLength = view.getUint16(at + 30, true);
+    const commentLength = view.getUint16(at + 32, true);
+    const { size, unpacked, offset } = extent(view, at, at + 46 + nameLength, extraLength);
+    const local = viewOf(slice(offset, offset + 30));
+    const begin = offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);
+    if (begin + size > byteLength) throw new RangeError('cut off');
+    const nameBytes = slice(from + at + 46, from + at + 46 + nameLength);
+    const name = new TextDecoder().decode(nameBytes);
+    const method = view.getUint16(at + 10, true);
+    at += 46 + nameLength + extraLength + commentLength;
     if (!name.endsWith('.npy')) continue;
     const array = name.slice(0, -4);
     if (method !== 0 && method !== 8) {
@@ -32,80 +151,32 @@ export async function parseNpz(bytes: Uint8Array): Promise<ReadonlyMap<string, N
         `Array '${array}' is packed with method ${method}, not deflate.`,
       );
     }
-    const whole = method === 0 ? packed : await inflated(packed);
-    arrays.set(array, parseNpy(whole, `Array '${array}'`));
-  }
-  if (arrays.size === 0) throw new TrainError('data', 'The archive holds no arrays.');
-  return arrays;
-}
-
-async function inflated(packed: Uint8Array): Promise<Uint8Array> {
-  const one = (async function* () {
-    yield packed;
-  })();
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of unpacked(one, 'deflate-raw')) chunks.push(chunk);
-  return new Uint8Array(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
-}
-
-interface Entry {
-  readonly name: string;
-  /** 0: stored, 8: deflate. */
-  readonly method: number;
-  readonly packed: Uint8Array;
-}
-
-function directory(bytes: Uint8Array): readonly Entry[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let end = bytes.byteLength - 22;
-  // A comment of up to 64 KiB may follow the record.
-  while (end >= 0 && view.getUint32(end, true) !== END) end--;
-  if (end < 0) throw new TrainError('data', 'The file is not a ZIP archive, or is cut off.');
-  let count = view.getUint16(end + 10, true);
-  let at = view.getUint32(end + 16, true);
-  if (end >= 20 && view.getUint32(end - 20, true) === END_64_LOCATOR) {
-    const record = number64(view, end - 20 + 8);
-    count = number64(view, record + 32);
-    at = number64(view, record + 48);
-  }
-  const entries: Entry[] = [];
-  for (let i = 0; i < count; i++) {
-    if (view.getUint32(at, true) !== ENTRY) throw new RangeError('no entry here');
-    const nameLength = view.getUint16(at + 28, true);
-    const extraLength = view.getUint16(at + 30, true);
-    const commentLength = view.getUint16(at + 32, true);
-    const [size, offset] = extent(view, at, at + 46 + nameLength, extraLength);
-    const from =
-      offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
-    if (from + size > bytes.byteLength) throw new RangeError('cut off');
-    entries.push({
-      name: new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength)),
-      method: view.getUint16(at + 10, true),
-      packed: bytes.subarray(from, from + size),
-    });
-    at += 46 + nameLength + extraLength + commentLength;
+    entries.push({ name: array, packed: method === 8, at: begin, size, unpacked });
   }
   return entries;
 }
 
-/** Packed size and place of an entry; what does not fit 32 bits stands in the ZIP64 field, in this order. */
-function extent(view: DataView, at: number, extra: number, length: number): [number, number] {
+/** Sizes and place of an entry; what does not fit 32 bits stands in the ZIP64 field, in this order. */
+function extent(
+  view: DataView,
+  at: number,
+  extra: number,
+  length: number,
+): { readonly size: number; readonly unpacked: number; readonly offset: number } {
   let size = view.getUint32(at + 20, true);
+  let unpacked = view.getUint32(at + 24, true);
   let offset = view.getUint32(at + 42, true);
-  const wide = view.getUint32(at + 24, true) === FULL;
   for (let field = extra; field + 4 <= extra + length;) {
-    const fieldLength = view.getUint16(field + 2, true);
     if (view.getUint16(field, true) === 1) {
-      let next = field + 4 + (wide ? 8 : 0);
-      if (size === FULL) {
-        size = number64(view, next);
-        next += 8;
-      }
-      if (offset === FULL) offset = number64(view, next);
+      let next = field + 4;
+      const wide = () => number64(view, (next += 8) - 8);
+      if (unpacked === FULL) unpacked = wide();
+      if (size === FULL) size = wide();
+      if (offset === FULL) offset = wide();
     }
-    field += 4 + fieldLength;
+    field += 4 + view.getUint16(field + 2, true);
   }
-  return [size, offset];
+  return { size, unpacked, offset };
 }
 
 function number64(view: DataView, at: number): number {

@@ -3,7 +3,15 @@
  * that does not fit is an error that names line and column.
  */
 import { TrainError } from '../train-error.ts';
-import type { Column, ColumnKind, Table, TableOptions } from './table.ts';
+import { columnSink, type NumberColumn } from './columns.ts';
+import {
+  categoryColumn,
+  numberColumn,
+  type Column,
+  type ColumnKind,
+  type Table,
+  type TableOptions,
+} from './table.ts';
 
 export interface TableBuilder {
   /** @param line for messages, counted from 1. */
@@ -13,7 +21,7 @@ export interface TableBuilder {
 
 export function tableBuilder(
   names: readonly string[],
-  { kinds = {}, missing = 'refuse' }: TableOptions,
+  { kinds = {}, missing = 'refuse', store }: TableOptions,
 ): TableBuilder {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new TrainError('data', `Two columns are named '${twice}'.`);
@@ -24,6 +32,8 @@ export function tableBuilder(
   const columns: (ColumnBuilder | undefined)[] = names.map((name) =>
     kinds[name] === undefined ? undefined : columnBuilder(name, kinds[name]),
   );
+  const sink = columnSink(names.length, store);
+  const row = new Float64Array(names.length);
   let count = 0;
   return {
     add(line, values) {
@@ -33,71 +43,56 @@ export function tableBuilder(
           `Line ${line} has ${values.length} fields, but there are ${names.length} columns.`,
         );
       }
-      values.forEach((value, i) => {
-        const absent = missing === 'keep' && isMissing(value);
-        if (columns[i] === undefined) {
-          // What the column holds is told by the first value that is there.
-          if (absent) return;
-          const kind = asNumber(value) === undefined ? 'category' : 'number';
-          columns[i] = columnBuilder(names[i]!, kind);
-        }
-        const column = columns[i];
-        while (column.length() < count) column.skip();
-        if (absent) column.skip();
-        else column.add(line, value);
-      });
+      for (let i = 0; i < values.length; i++) {
+        const value = values[i];
+        row[i] = NaN;
+        if (missing === 'keep' && isMissing(value)) continue;
+        // What the column holds is told by the first value that is there.
+        columns[i] ??= columnBuilder(
+          names[i]!,
+          asNumber(value) === undefined ? 'category' : 'number',
+        );
+        row[i] = columns[i]!.numberOf(line, value);
+      }
+      sink.push(row);
       count++;
     },
     finish() {
       if (count === 0) throw new TrainError('data', 'The table has no rows.');
-      const finished = columns.map((column, i) => {
-        if (column === undefined) {
-          throw new TrainError('data', `Column '${names[i]}' has no value in any row.`);
-        }
-        while (column.length() < count) column.skip();
-        return column.finish();
-      });
-      return { count, columns: finished };
+      const empty = columns.findIndex((column) => column === undefined);
+      if (empty >= 0) {
+        throw new TrainError('data', `Column '${names[empty]}' has no value in any row.`);
+      }
+      const found = sink.finish();
+      const finished = columns.map((column, i) =>
+        column!.finish(found.columns[i]!, count, found.stored),
+      );
+      return { count, columns: finished, ...(found.stored ? { store: store! } : {}) };
     },
   };
 }
 
 interface ColumnBuilder {
-  add(line: number, value: unknown): void;
-  /** Leaves the next row's value out. */
-  skip(): void;
-  length(): number;
-  finish(): Column;
+  /** The value as a number: of a text its code. */
+  numberOf(line: number, value: unknown): number;
+  finish(numbers: NumberColumn, count: number, stored: boolean): Column;
 }
 
 function columnBuilder(name: string, kind: ColumnKind): ColumnBuilder {
-  let length = 0;
   if (kind === 'number') {
-    let values = new Float64Array(64);
-    const push = (number: number) => {
-      if (length === values.length) values = grown(values, new Float64Array(length * 2));
-      values[length++] = number;
-    };
     return {
-      add(line, value) {
+      numberOf(line, value) {
         const number = asNumber(value);
-        if (number !== undefined) return push(number);
+        if (number !== undefined) return number;
         if (isMissing(value)) throw flaw(line, name, absence(value));
         throw flaw(line, name, `is ${given(value)}, but the column holds numbers`);
       },
-      skip: () => push(NaN),
-      length: () => length,
-      finish: () => ({ name, kind, values: values.slice(0, length) }),
+      finish: (numbers, count, stored) => numberColumn(name, numbers, count, stored),
     };
   }
-  let codes = new Int32Array(64);
   const known = new Map<string, number>();
-  const push = (code: number) => {
-    if (length === codes.length) codes = grown(codes, new Int32Array(length * 2));
-    codes[length++] = code;
-  };
   return {
-    add(line, value) {
+    numberOf(line, value) {
       if (value === null || value === undefined || value === '') {
         throw flaw(line, name, absence(value));
       }
@@ -108,17 +103,11 @@ function columnBuilder(name: string, kind: ColumnKind): ColumnBuilder {
       const text = String(value);
       let code = known.get(text);
       if (code === undefined) known.set(text, (code = known.size));
-      push(code);
+      return code;
     },
-    skip: () => push(-1),
-    length: () => length,
-    finish: () => ({ name, kind, codes: codes.slice(0, length), categories: [...known.keys()] }),
+    finish: (numbers, count, stored) =>
+      categoryColumn({ name, categories: [...known.keys()] }, numbers, count, stored),
   };
-}
-
-function grown<A extends Float64Array | Int32Array>(old: A, larger: A): A {
-  larger.set(old);
-  return larger;
 }
 
 /** `undefined` for what is no finite number; `Number('')` would be 0. */

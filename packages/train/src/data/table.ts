@@ -1,38 +1,48 @@
 /**
- * A table with typed columns, in memory: numbers as float64, text as codes into its categories. That
- * is the compact form; the text that it is read from is streamed and never whole in memory.
+ * A table with typed columns: numbers as float64, text as codes into its categories. The text that it
+ * is read from is streamed and never whole in memory; nor are the columns, where there is a store for
+ * what is larger than memory. Then a column is read anew each time that somebody looks at it.
  *
  * A column's type is declared, or decided by its first value. A later value that does not fit is an
  * error that names the line, rather than a silent change of what the column means.
  */
 import { TrainError } from '../train-error.ts';
 import type { ByteSource } from './bytes.ts';
+import { storedColumns, type NumberColumn } from './columns.ts';
 import { csvRecords, type CsvOptions } from './csv.ts';
 import { jsonRecords } from './jsonl.ts';
+import type { RowStore } from './stored.ts';
 import { flaw, tableBuilder, type TableBuilder } from './table-builder.ts';
 
 export type ColumnKind = 'number' | 'category';
 
-export type Column =
-  | {
-      readonly name: string;
-      readonly kind: 'number';
-      /** NaN where a value is missing, if those are kept. */
-      readonly values: Float64Array;
-    }
-  | {
-      readonly name: string;
-      readonly kind: 'category';
-      /** Positions in `categories`; −1 where a value is missing, if those are kept. */
-      readonly codes: Int32Array;
-      /** In the order in which they first occurred. */
-      readonly categories: readonly string[];
-    };
+export type Column = NumericColumn | CategoryColumn;
+
+interface NumericColumn {
+  readonly name: string;
+  readonly kind: 'number';
+  /** NaN where a value is missing, if those are kept. */
+  readonly values: Float64Array;
+  /** Rows `from` up to, without, `to`, where not all are in memory. */
+  readonly block?: (from: number, to: number) => Float64Array;
+}
+
+interface CategoryColumn {
+  readonly name: string;
+  readonly kind: 'category';
+  /** Positions in `categories`; −1 where a value is missing, if those are kept. */
+  readonly codes: Int32Array;
+  readonly block?: (from: number, to: number) => Int32Array;
+  /** In the order in which they first occurred. */
+  readonly categories: readonly string[];
+}
 
 export interface Table {
   /** Rows, at least 1. */
   readonly count: number;
   readonly columns: readonly Column[];
+  /** Where the columns lie, and what is made of them shall lie; absent: in memory. */
+  readonly store?: RowStore;
 }
 
 export interface TableOptions {
@@ -40,6 +50,8 @@ export interface TableOptions {
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
   /** `keep`: an empty field, `NA`, `NaN`, `null` or `?` is a missing value, not a mistake. Default `refuse`. */
   readonly missing?: 'refuse' | 'keep';
+  /** For a table that is larger than memory; default: it is in memory whatever its size. */
+  readonly store?: RowStore;
 }
 
 export interface CsvTableOptions extends CsvOptions, TableOptions {
@@ -83,6 +95,8 @@ export async function readJsonLines(
 /** Some rows of a table, in the order given. */
 export function selectTableRows(table: Table, rows: ArrayLike<number>): Table {
   if (rows.length === 0) throw new TrainError('data', 'The table has no rows.');
+  const { store } = table;
+  if (store !== undefined) return selectStored(table, rows, store);
   const columns = table.columns.map((column): Column => {
     if (column.kind === 'number') {
       return { ...column, values: Float64Array.from(rows, (row) => column.values[row]!) };
@@ -92,14 +106,98 @@ export function selectTableRows(table: Table, rows: ArrayLike<number>): Table {
   return { count: rows.length, columns };
 }
 
+/** Rows that are read at once. */
+const BLOCK = 4096;
+
+/** Fast where rows ascend: then each block is read once. */
+function selectStored(table: Table, rows: ArrayLike<number>, store: RowStore): Table {
+  const sink = storedColumns(table.columns.length, store);
+  const numbers = new Float64Array(table.columns.length);
+  let from = -1;
+  let blocks: readonly (Float64Array | Int32Array)[] = [];
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    if (from < 0 || row < from || row >= from + BLOCK) {
+      from = row;
+      const to = Math.min(from + BLOCK, table.count);
+      blocks = table.columns.map((column) => blockOf(column, from, to));
+    }
+    blocks.forEach((block, at) => {
+      const number = block[row - from]!;
+      numbers[at] = block instanceof Int32Array && number < 0 ? NaN : number;
+    });
+    sink.push(numbers);
+  }
+  const { columns } = sink.finish();
+  return {
+    count: rows.length,
+    store,
+    columns: table.columns.map((column, at) =>
+      column.kind === 'number'
+        ? numberColumn(column.name, columns[at]!, rows.length, true)
+        : categoryColumn(column, columns[at]!, rows.length, true),
+    ),
+  };
+}
+
+/** A column of what was read: in memory, or read anew each time. */
+export function numberColumn(
+  name: string,
+  numbers: NumberColumn,
+  count: number,
+  stored: boolean,
+): Column {
+  if (!stored) return { name, kind: 'number', values: numbers.read(0, count) };
+  const block = (from: number, to: number) => numbers.read(from, to);
+  return {
+    name,
+    kind: 'number',
+    block,
+    get values() {
+      return block(0, count);
+    },
+  };
+}
+
+export function categoryColumn(
+  { name, categories }: Pick<CategoryColumn, 'name' | 'categories'>,
+  numbers: NumberColumn,
+  count: number,
+  stored: boolean,
+): Column {
+  const block = (from: number, to: number) =>
+    Int32Array.from(numbers.read(from, to), (code) => (Number.isNaN(code) ? -1 : code));
+  if (!stored) return { name, kind: 'category', codes: block(0, count), categories };
+  return {
+    name,
+    kind: 'category',
+    block,
+    categories,
+    get codes() {
+      return block(0, count);
+    },
+  };
+}
+
+/** A few rows of a column, without the others. */
+export function blockOf(column: Column, from: number, to: number): Float64Array | Int32Array {
+  if (column.block !== undefined) return column.block(from, to);
+  return (column.kind === 'number' ? column.values : column.codes).subarray(from, to);
+}
+
 /** The rows in which none of the columns has a missing value. */
 export function completeRows(table: Table, names: readonly string[]): Uint32Array {
-  const columns = names.map((name) => columnOf(table, name));
-  const rows = Uint32Array.from({ length: table.count }, (_, row) => row);
-  return rows.filter((row) =>
-    columns.every((column) =>
-      column.kind === 'number' ? !Number.isNaN(column.values[row]) : column.codes[row]! >= 0,
-    ),
+  const incomplete = new Uint8Array(table.count);
+  for (const name of names) {
+    const column = columnOf(table, name);
+    const numbers = column.kind === 'number' ? column.values : column.codes;
+    for (let row = 0; row < table.count; row++) {
+      const number = numbers[row]!;
+      if (column.kind === 'number' ? Number.isNaN(number) : number < 0) incomplete[row] = 1;
+    }
+  }
+  return Uint32Array.from({ length: table.count }, (_, row) => row).filter(
+    (row) => incomplete[row] === 0,
   );
 }
 

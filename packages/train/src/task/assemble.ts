@@ -8,7 +8,7 @@ import { TrainError } from '../train-error.ts';
 import { fitArrayEncoding, withArrayEncoding, type ArrayScaling } from '../data/array-encoding.ts';
 import { fitEncoder, type Encoder } from '../data/encoder.ts';
 import { withEncoder } from '../data/encoding-graph.ts';
-import { momentsOf } from '../data/moments.ts';
+import { ascending, momentsOf } from '../data/moments.ts';
 import { columnOf } from '../data/table.ts';
 import { blueprintOf, withBlueprint, type Blueprint } from './blueprint.ts';
 import { withHead, type LabelScale } from './head.ts';
@@ -129,7 +129,8 @@ function inputsOf(options: AssembleOptions): Pick<NetworkShape, 'inputs' | 'row'
   return { inputs: elementCount(row), row };
 }
 
-function labelScale({ data, rows }: AssembleOptions): LabelScale {
+function labelScale({ data, rows: given }: AssembleOptions): LabelScale {
+  const rows = ascending(given);
   const identity = { mean: 0, deviation: 1 };
   if (data.from === 'arrays') {
     const width = elementCount(data.labels.shape.slice(1));

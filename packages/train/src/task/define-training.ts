@@ -78,6 +78,8 @@ export interface Training {
   readonly checkpointEvery?: number;
   /** Threads that one operator may use; default 1. */
   readonly threads?: number;
+  /** Bytes of rows that may be in memory; more are kept in a file of the data folder. Default 256 MiB. */
+  readonly memory?: number;
   /** Threads that train together, each on its part of every batch; default 1. */
   readonly workers?: number;
   /** Steps that each worker takes on its own between two exchanges, for slow links (DiLoCo); default: exchange every step. */

@@ -18,7 +18,7 @@ import {
 } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import { classNumbers, dataset, type Dataset } from '../data/dataset.ts';
-import { encodeRows } from '../data/encoder.ts';
+import { encodeRows, type BlockCheck, type Encoder } from '../data/encoder.ts';
 import { withBatch } from './batch-axis.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
 import { lossFor } from './task.ts';
@@ -96,9 +96,10 @@ export function rowsFor(start: Model, data: TrainingData): Dataset {
       throw new TrainError('data', 'The model was trained on arrays, and takes no table.');
     }
     const target = { ...blueprint.table.target, name: data.label };
-    const { tensors } = encodeRows(data.table, { ...blueprint.table, target });
+    const encoder = { ...blueprint.table, target };
+    const { tensors, stored } = encodeRows(data.table, encoder, finite(encoder));
     return dataset({
-      features: finite(tensors.get('features')!, blueprint),
+      features: (tensors.get('features') ?? stored?.get('features'))!,
       [LABELS]: compared(tensors.get('labels')!, blueprint),
     });
   }
@@ -130,18 +131,17 @@ export function rowsFor(start: Model, data: TrainingData): Dataset {
 }
 
 /** A missing value would make every loss NaN, so that it is found here and not there. */
-function finite(features: NumericTensor, { table }: Blueprint): NumericTensor {
-  const columns = table?.features ?? [];
-  const numbers = values(features) as Float32Array;
-  columns.forEach((column, at) => {
-    if (column.kind !== 'number' || column.fill !== undefined) return;
-    for (let i = at; i < numbers.length; i += columns.length) {
-      if (Number.isFinite(numbers[i])) continue;
-      const row = Math.floor(i / columns.length);
-      throw new TrainError('data', `Row ${row} has no '${column.name}'.`);
-    }
-  });
-  return features;
+function finite({ features }: Encoder): BlockCheck {
+  return (numbers, firstRow) => {
+    features.forEach((column, at) => {
+      if (column.kind !== 'number' || column.fill !== undefined) return;
+      for (let i = at; i < numbers.length; i += features.length) {
+        if (Number.isFinite(numbers[i])) continue;
+        const row = firstRow + Math.floor(i / features.length);
+        throw new TrainError('data', `Row ${row} has no '${column.name}'.`);
+      }
+    });
+  };
 }
 
 function arrayLabels(
@@ -151,17 +151,18 @@ function arrayLabels(
   if (table !== undefined) {
     throw new TrainError('data', 'The model was trained on a table, and takes no arrays.');
   }
-  const numbers = Array.from(values(labels) as ArrayLike<number | bigint>, Number);
+  const numbers = values(labels) as ArrayLike<number | bigint>;
   if (task === 'regression') {
-    const flaw = numbers.findIndex((value) => !Number.isFinite(value));
-    const width = numbers.length / labels.shape[0]!;
+    const found = Float32Array.from(numbers, Number);
+    const width = found.length / labels.shape[0]!;
+    const flaw = found.findIndex((value) => !Number.isFinite(value));
     if (flaw >= 0) {
       throw new TrainError(
         'data',
         `Row ${Math.floor(flaw / width)} has the label ${numbers[flaw]}, which is no number.`,
       );
     }
-    return tensor('float32', [labels.shape[0]!, width], Float32Array.from(numbers));
+    return tensor('float32', [labels.shape[0]!, width], found);
   }
   if (numbers.length !== labels.shape[0]) {
     throw new TrainError(
@@ -170,19 +171,19 @@ function arrayLabels(
     );
   }
   // A label may be a position in names of its own, as folders of images give.
-  return classNumbers(
-    numbers.map((label) => named?.[label] ?? String(label)),
-    classes,
-    'label',
-  );
+  const nameOf = (row: number) => {
+    const label = Number(numbers[row]);
+    return named?.[label] ?? String(label);
+  };
+  return classNumbers(numbers.length, nameOf, classes, 'label');
 }
 
 /** Labels as they are compared: a number for a logit, or numbers in the scale of the prediction. */
 function compared(labels: NumericTensor, { task, scale }: Blueprint): NumericTensor {
   if (task === 'classification') return labels;
-  const numbers = Array.from(values(labels) as ArrayLike<number | bigint>, Number);
+  const numbers = values(labels) as ArrayLike<number | bigint>;
   const count = labels.shape[0]!;
   const { mean, deviation } = scale ?? { mean: 0, deviation: 1 };
-  const scaled = Float32Array.from(numbers, (value) => (value - mean) / deviation);
+  const scaled = Float32Array.from(numbers, (value) => (Number(value) - mean) / deviation);
   return tensor('float32', [count, numbers.length / count], scaled);
 }

@@ -1,6 +1,7 @@
 /** Data as they were read, before it is known which model they meet. */
 import { elementCount, values, type NumericTensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
+import type { StoredRows } from '../data/stored.ts';
 import { columnOf, type Table } from '../data/table.ts';
 import type { LabelFacts } from './task.ts';
 
@@ -16,7 +17,7 @@ export type TrainingData =
   | {
       readonly from: 'arrays';
       /** By name; the first axis is the row. With one array, its name does not matter. */
-      readonly inputs: ReadonlyMap<string, NumericTensor>;
+      readonly inputs: ReadonlyMap<string, NumericTensor | StoredRows>;
       readonly labels: NumericTensor;
       /** Names of the classes, where a label is a position in them. */
       readonly classes?: readonly string[];
@@ -50,8 +51,14 @@ export function labelFacts(data: TrainingData): LabelFacts {
   return { are: 'numbers', distinct, width: elementCount(shape.slice(1)) };
 }
 
+/** More different labels than this are no classes, whatever the task. */
+const MOST_DISTINCT = 1_000_000;
+
 function distinctOf(numbers: ArrayLike<number | bigint>): readonly number[] {
-  const found = new Set(Array.from(numbers, Number));
+  const found = new Set<number>();
+  for (let i = 0; i < numbers.length && found.size < MOST_DISTINCT; i++) {
+    found.add(Number(numbers[i]));
+  }
   found.delete(NaN);
   return [...found].sort((a, b) => a - b);
 }

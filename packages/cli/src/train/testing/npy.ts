@@ -1,3 +1,5 @@
+/** NumPy's files, written byte by byte. */
+
 /** A float32 array in NumPy's format. */
 export function npy(shape: readonly number[], numbers: ArrayLike<number>): Buffer {
   const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},), }\n`;
@@ -10,4 +12,31 @@ export function npy(shape: readonly number[], numbers: ArrayLike<number>): Buffe
     Buffer.from(text),
     elements,
   ]);
+}
+
+/** A ZIP archive of stored entries. */
+export function npz(arrays: Readonly<Record<string, Buffer>>): Buffer {
+  const parts: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let at = 0;
+  for (const [array, content] of Object.entries(arrays)) {
+    const name = Buffer.from(`${array}.npy`);
+    const local = Buffer.alloc(30);
+    local.writeUInt32LE(0x04034b50);
+    local.writeUInt16LE(name.length, 26);
+    const entry = Buffer.alloc(46);
+    entry.writeUInt32LE(0x02014b50);
+    entry.writeUInt32LE(content.length, 20);
+    entry.writeUInt32LE(content.length, 24);
+    entry.writeUInt16LE(name.length, 28);
+    entry.writeUInt32LE(at, 42);
+    parts.push(local, name, content);
+    directory.push(entry, name);
+    at += local.length + name.length + content.length;
+  }
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50);
+  end.writeUInt16LE(Object.keys(arrays).length, 10);
+  end.writeUInt32LE(at, 16);
+  return Buffer.concat([...parts, ...directory, end]);
 }

@@ -1,13 +1,49 @@
-/** Rows in memory that all threads can read. */
+/** Rows that all threads can read: in memory that they share, or in files that their process has open. */
+import type { NumericTensor } from '@skein/onnx';
 import type { Dataset } from '../../data/dataset.ts';
+import { bytesIn } from '../../data/file-rows.ts';
+import type { StoredRows } from '../../data/stored.ts';
 
-/** The same rows, copied once unless they lie in shared memory already. */
-export function sharedDataset({ count, tensors }: Dataset): Dataset {
-  const shared = [...tensors].map(([name, { type, shape, bytes }]) => {
-    if (bytes.buffer instanceof SharedArrayBuffer) return [name, { type, shape, bytes }] as const;
-    const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
-    copy.set(bytes);
-    return [name, { type, shape, bytes: copy }] as const;
+/** A dataset as it can be sent to a thread. */
+export interface SharedDataset {
+  readonly count: number;
+  readonly tensors: ReadonlyMap<string, NumericTensor>;
+  readonly files: ReadonlyMap<string, SharedFile>;
+}
+
+type SharedFile = Omit<StoredRows, 'bytes'> & {
+  readonly descriptor: number;
+  readonly byteLength: number;
+};
+
+/** The same rows; what is in memory is copied once unless it is shared already. */
+export function sharedDataset({ count, tensors, stored = new Map() }: Dataset): SharedDataset {
+  const shared = [...tensors].map(
+    ([name, each]) => [name, { ...each, bytes: sharedBytes(each.bytes) }] as const,
+  );
+  const files = [...stored].map(([name, { bytes, rows, ...rest }]) => {
+    const { descriptor, byteLength } = bytes;
+    const selected = rows && { rows: new Uint32Array(sharedBytes(bytesOfRows(rows)).buffer) };
+    return [name, { ...rest, ...selected, descriptor, byteLength }] as const;
   });
-  return { count, tensors: new Map(shared) };
+  return { count, tensors: new Map(shared), files: new Map(files) };
+}
+
+/** What a thread makes of it. */
+export function openedDataset({ count, tensors, files }: SharedDataset): Dataset {
+  const stored = [...files].map(([name, { descriptor, byteLength, ...rest }]) => {
+    return [name, { ...rest, bytes: bytesIn(descriptor, byteLength) }] as const;
+  });
+  return { count, tensors, ...(stored.length === 0 ? {} : { stored: new Map(stored) }) };
+}
+
+function sharedBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
+  copy.set(bytes);
+  return copy;
+}
+
+function bytesOfRows({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

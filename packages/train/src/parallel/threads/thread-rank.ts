@@ -8,12 +8,13 @@ import {
   type SharedCollectiveOptions,
   type SharedMemory,
 } from './shared-collective.ts';
+import { openedDataset, type SharedDataset } from './shared-dataset.ts';
 
 export interface ThreadRank {
   readonly memory: SharedMemory;
   readonly place: SharedCollectiveOptions;
   readonly plan: RankPlan;
-  readonly dealing: Dealing;
+  readonly dealing: Omit<Dealing, 'data'> & { readonly data: SharedDataset };
   readonly options: Omit<GroupOptions, 'backend'>;
 }
 
@@ -22,10 +23,16 @@ const { memory, place, plan, dealing, options } = workerData as ThreadRank;
 const port = parentPort!;
 port.on('message', () => undefined);
 try {
-  await follow(sharedCollective(memory, place), plan, dealing, {
-    ...options,
-    backend: nativeBackend,
-  });
+  const data = openedDataset(dealing.data);
+  await follow(
+    sharedCollective(memory, place),
+    plan,
+    { ...dealing, data },
+    {
+      ...options,
+      backend: nativeBackend,
+    },
+  );
 } finally {
   port.close();
 }

@@ -39,7 +39,8 @@ export async function openThreads(
   const { threads: inner = 1, local, compression, checkpointEvery } = options;
   const rest = { threads: inner, local, compression, checkpointEvery };
   const memory = sharedMemory(size);
-  const dealing: Dealing = { data: sharedDataset(data), batch, mask, seed };
+  const shared = sharedDataset(data);
+  const dealing: Dealing = { data, batch, mask, seed };
   const collective = sharedCollective(memory, { rank: 0, size, timeoutMs });
   const planOf = (rank: number) =>
     planFor({ rank, size, part: (length) => share(length, rank, size) }, step, dealing, rest);
@@ -56,7 +57,7 @@ export async function openThreads(
       memory,
       place: { rank, size, timeoutMs },
       plan: planOf(rank),
-      dealing,
+      dealing: { batch, mask, seed, data: shared },
       options: rest,
     };
     const thread = new Worker(ENTRY, { workerData: data, name: `rank ${rank}` });

@@ -1,0 +1,110 @@
+/**
+ * The numbers of a table's columns while its rows are read: in memory, or, once they are more than may
+ * be there, in a file of groups of rows. In a group each column lies in one piece:
+ *
+ *   │ column 0, rows 0 … n−1 │ column 1, rows 0 … n−1 │ … ‖ column 0, rows n … 2n−1 │ …
+ *
+ * so that a column is read without the others, and a few rows of all of them with few reads.
+ */
+import type { RowStore } from './stored.ts';
+
+/** A column of numbers: of a category its code; NaN where a value is missing. */
+export interface NumberColumn {
+  /** Rows `from` up to, without, `to`. */
+  read(from: number, to: number): Float64Array;
+}
+
+export interface ColumnSink {
+  /** @param row one number for each column; copied. */
+  push(row: Float64Array): void;
+  /** The columns; `stored` tells that they are not in memory. */
+  finish(): { readonly columns: readonly NumberColumn[]; readonly stored: boolean };
+}
+
+/** Bytes of a group: large enough to be read fast, small enough to be nothing beside the rest. */
+const GROUP = 1 << 20;
+
+/** Keeps rows in memory up to the store's limit, then in the store. */
+export function columnSink(width: number, store: RowStore | undefined): ColumnSink {
+  let memory: ReturnType<typeof inMemory> | undefined = inMemory(width);
+  let stored: ColumnSink | undefined;
+  return {
+    push(row) {
+      if (stored !== undefined) return stored.push(row);
+      memory!.push(row);
+      if (store === undefined || memory!.count() * width * 8 <= store.limit) return;
+      stored = storedColumns(width, store);
+      memory!.replay(stored);
+      memory = undefined;
+    },
+    finish: () => (stored ?? memory!).finish(),
+  };
+}
+
+function inMemory(width: number) {
+  let count = 0;
+  let columns = Array.from({ length: width }, () => new Float64Array(64));
+  const numbers = (at: number) => columns[at]!.subarray(0, count);
+  return {
+    count: () => count,
+    push(row: Float64Array) {
+      if (count === columns[0]?.length) {
+        columns = columns.map((column) => {
+          const larger = new Float64Array(count * 2);
+          larger.set(column);
+          return larger;
+        });
+      }
+      for (let at = 0; at < width; at++) columns[at]![count] = row[at]!;
+      count++;
+    },
+    replay(into: ColumnSink) {
+      const row = new Float64Array(width);
+      for (let i = 0; i < count; i++) {
+        for (let at = 0; at < width; at++) row[at] = columns[at]![i]!;
+        into.push(row);
+      }
+    },
+    finish: () => ({
+      stored: false,
+      columns: columns.map((_, at) => {
+        const own = numbers(at).slice();
+        return { read: (from: number, to: number) => own.subarray(from, to) };
+      }),
+    }),
+  };
+}
+
+export function storedColumns(width: number, store: RowStore): ColumnSink {
+  const rows = Math.max(1, Math.floor(GROUP / 8 / Math.max(width, 1)));
+  const writer = store.create();
+  const group = new Float64Array(rows * width);
+  let filled = 0;
+  return {
+    push(row) {
+      for (let at = 0; at < width; at++) group[at * rows + filled] = row[at]!;
+      if (++filled < rows) return;
+      writer.append(new Uint8Array(group.buffer));
+      filled = 0;
+    },
+    finish() {
+      // The last group has its full length too, so that every number's place is known.
+      if (filled > 0) writer.append(new Uint8Array(group.buffer));
+      const bytes = writer.finish();
+      const columns = Array.from({ length: width }, (_, at) => ({
+        read(from: number, to: number) {
+          const numbers = new Float64Array(to - from);
+          for (let row = from; row < to;) {
+            const within = row % rows;
+            const count = Math.min(rows - within, to - row);
+            const place = ((row - within) * width + at * rows + within) * 8;
+            bytes.read(place, new Uint8Array(numbers.buffer, (row - from) * 8, count * 8));
+            row += count;
+          }
+          return numbers;
+        },
+      }));
+      return { stored: true, columns };
+    },
+  };
+}

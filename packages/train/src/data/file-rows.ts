@@ -1,0 +1,96 @@
+/**
+ * Files for rows. A file of ours has no name: it is removed from its folder as soon as it is open, so
+ * that the disk is given back when the process ends, however it ends.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { TrainError } from '../train-error.ts';
+import type { RowStore, RowWriter, StoredBytes } from './stored.ts';
+
+export interface FileStore extends RowStore {
+  /** A file of somebody else, to be read where it lies. */
+  open(path: string): StoredBytes;
+  /** Closes all files; what was stored can no longer be read. */
+  close(): void;
+}
+
+/** Bytes that are written at once. */
+const WRITTEN = 1 << 20;
+
+/** @param folder on the disk that rows may take; made when the first file is. */
+export function openRowStore(folder: string, limit: number): FileStore {
+  const descriptors: number[] = [];
+  return {
+    limit,
+    create() {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const path = join(folder, `rows-${process.pid}-${randomBytes(4).toString('hex')}`);
+      const descriptor = openSync(path, 'wx+', 0o600);
+      descriptors.push(descriptor);
+      unlinkSync(path);
+      return writerTo(descriptor);
+    },
+    open(path) {
+      const descriptor = openSync(path, 'r');
+      descriptors.push(descriptor);
+      return bytesIn(descriptor, fstatSync(descriptor).size);
+    },
+    close() {
+      for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
+    },
+  };
+}
+
+/** What lies in a file that this process has open. */
+export function bytesIn(descriptor: number, byteLength: number): StoredBytes {
+  return {
+    descriptor,
+    byteLength,
+    read(at, into) {
+      for (let done = 0; done < into.byteLength;) {
+        const read = readSync(descriptor, into, done, into.byteLength - done, at + done);
+        if (read === 0) {
+          throw new TrainError('data', 'The file of rows has become shorter while it was read.');
+        }
+        done += read;
+      }
+    },
+  };
+}
+
+function writerTo(descriptor: number): RowWriter {
+  const buffer = new Uint8Array(WRITTEN);
+  let used = 0;
+  let written = 0;
+  const write = (bytes: Uint8Array) => {
+    for (let done = 0; done < bytes.byteLength;) {
+      done += writeSync(descriptor, bytes, done, bytes.byteLength - done, written + done);
+    }
+    written += bytes.byteLength;
+  };
+  const flush = () => {
+    write(buffer.subarray(0, used));
+    used = 0;
+  };
+  return {
+    append(bytes) {
+      if (used + bytes.byteLength > WRITTEN) flush();
+      if (bytes.byteLength > WRITTEN) return write(bytes);
+      buffer.set(bytes, used);
+      used += bytes.byteLength;
+    },
+    finish() {
+      flush();
+      return bytesIn(descriptor, written);
+    },
+  };
+}

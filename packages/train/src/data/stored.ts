@@ -1,0 +1,69 @@
+/**
+ * Rows that lie in a file instead of in memory, for data that are larger than that. A row has a fixed
+ * size, so that any row is one positioned read away; the operating system's page cache is the cache.
+ * What stays in memory is a few numbers for each row: its label, its place in the order.
+ *
+ * Only interfaces and arithmetic are here; `file-rows.ts` has the files.
+ */
+import { elementCount, elementSize, values, type NumericTensor } from '@skein/onnx';
+import type { NumericType } from '@skein/onnx';
+
+export interface StoredBytes {
+  readonly byteLength: number;
+  /** The file, by which another thread of this process reads the same. */
+  readonly descriptor: number;
+  /** Fills the memory with what lies at a position. */
+  read(at: number, into: Uint8Array): void;
+}
+
+export interface StoredRows {
+  readonly type: NumericType;
+  /** The first axis is the row. */
+  readonly shape: readonly number[];
+  readonly bytes: StoredBytes;
+  /** Where row 0 of the file begins. */
+  readonly start: number;
+  /** Row i of these is row `rows[i]` of the file; absent: they are all of them, in their order. */
+  readonly rows?: Uint32Array;
+}
+
+export interface RowStore {
+  /** Bytes of rows that may be in memory; what is larger goes into files. */
+  readonly limit: number;
+  create(): RowWriter;
+}
+
+export interface RowWriter {
+  append(bytes: Uint8Array): void;
+  /** Nothing is appended after that. */
+  finish(): StoredBytes;
+}
+
+export function isStored(rows: NumericTensor | StoredRows): rows is StoredRows {
+  return 'start' in rows;
+}
+
+export function bytesPerRow({ type, shape }: Pick<StoredRows, 'type' | 'shape'>): number {
+  return elementCount(shape.slice(1)) * elementSize(type);
+}
+
+export function readStoredRow(from: StoredRows, row: number, into: Uint8Array): void {
+  from.bytes.read(from.start + (from.rows?.[row] ?? row) * bytesPerRow(from), into);
+}
+
+/** Some of the rows, in the order given; nothing is copied but their numbers. */
+export function selectStoredRows(of: StoredRows, rows: ArrayLike<number>): StoredRows {
+  const own = of.rows;
+  const selected = Uint32Array.from(rows, (row) => own?.[row] ?? row);
+  return { ...of, shape: [selected.length, ...of.shape.slice(1)], rows: selected };
+}
+
+/** Reads one row after the other as numbers, in memory that is used again for each. */
+export function storedNumbers(of: StoredRows): (row: number) => ArrayLike<number | bigint> {
+  const bytes = new Uint8Array(bytesPerRow(of));
+  const numbers = values({ type: of.type, shape: of.shape.slice(1), bytes });
+  return (row) => {
+    readStoredRow(of, row, bytes);
+    return numbers;
+  };
+}
