@@ -126,19 +126,111 @@ describe('gradient', () => {
         "Node 'odd' (Inverse) cannot be differentiated: there is no gradient rule for com.microsoft:Inverse.",
       ));
 
-    it('control flow, also when it takes the value from around it', () => {
-      const branch = (operator: string) => {
-        const body = new GraphBuilder(operator);
-        body.node(operator, ['w'], {}, { outputs: [`${operator}_y`] });
-        body.output(`${operator}_y`, 'float32', [2]);
-        return { graph: body };
+    describe('control flow', () => {
+      const body = (name: string, write: (graph: GraphBuilder) => void) => {
+        const graph = new GraphBuilder(name);
+        write(graph);
+        return { graph };
       };
-      const of = model((graph) => {
-        graph.input('flag', 'bool', []);
-        const attributes = { then_branch: branch('Exp'), else_branch: branch('Neg') };
-        return sum(graph, graph.node('If', ['flag'], attributes, { name: 'choice' })[0]);
+      const of = {
+        // It takes the value from around it.
+        If: model((graph) => {
+          const branch = (operator: string) =>
+            body(operator, (inner) => {
+              inner.node(operator, ['w'], {}, { outputs: [`${operator}_y`] });
+              inner.output(`${operator}_y`, 'float32', [2]);
+            });
+          graph.input('flag', 'bool', []);
+          const attributes = { then_branch: branch('Exp'), else_branch: branch('Neg') };
+          return sum(graph, graph.node('If', ['flag'], attributes, { name: 'flow' })[0]);
+        }),
+        Loop: model((graph) => {
+          const attributes = {
+            body: body('loop', (inner) => {
+              inner.input('i', 'int64', []);
+              inner.input('going', 'bool', []);
+              inner.input('v', 'float32', [2]);
+              inner.node('Identity', ['going'], {}, { outputs: ['on'] });
+              inner.node('Mul', ['v', 'w'], {}, { outputs: ['next_v'] });
+              inner.output('on', 'bool', []);
+              inner.output('next_v', 'float32', [2]);
+            }),
+          };
+          const times = graph.initializer('n', tensor('int64', [], BigInt64Array.of(3n)));
+          return sum(graph, graph.node('Loop', [times, '', 'x'], attributes, { name: 'flow' })[0]);
+        }),
+        Scan: model((graph) => {
+          const attributes = {
+            num_scan_inputs: 1,
+            body: body('scan', (inner) => {
+              inner.input('total', 'float32', []);
+              inner.input('each', 'float32', []);
+              inner.node('Add', ['total', 'each'], {}, { outputs: ['next_total'] });
+              inner.output('next_total', 'float32', []);
+            }),
+          };
+          const zero = graph.initializer('zero', tensor('float32', [], Float32Array.of(0)));
+          return sum(graph, graph.node('Scan', [zero, 'w'], attributes, { name: 'flow' })[0]);
+        }),
+      };
+      it.each(Object.entries(of))('%s', (operator, refused) =>
+        expectRefusal(
+          refused,
+          `Node 'flow' (${operator}) cannot be differentiated: gradients through ${operator} are not supported.`,
+        ),
+      );
+    });
+
+    describe('models of integers', () => {
+      const scaled = (graph: GraphBuilder, whole: string) => {
+        const scale = graph.initializer('scale', tensor('float32', [], Float32Array.of(0.1)));
+        const [float] = graph.node('Cast', [whole], { to: 1 });
+        return sum(graph, graph.node('Mul', [float, scale])[0]);
+      };
+      const weights = (graph: GraphBuilder) =>
+        graph.initializer('q', tensor('int8', [2, 2], Int8Array.of(1, 2, 3, 4)));
+      const refusal = (node: string) =>
+        `The loss 'loss' does not depend on any parameter. ${node} makes something other than floating-point numbers, through which there is no gradient.`;
+
+      it('that take integers', () => {
+        const graph = new GraphBuilder('integers');
+        graph.input('x', 'int8', [1, 2]);
+        const [y] = graph.node('MatMulInteger', ['x', weights(graph)], {}, { name: 'product' });
+        graph.output(scaled(graph, y), 'float32', []);
+        expectRefusal(graph.model(), refusal("Node 'product' (MatMulInteger)"));
       });
-      expectRefusal(of, "Node 'choice' (If) cannot be differentiated");
+
+      it('that make integers of floats', () => {
+        const graph = new GraphBuilder('quantised');
+        graph.input('x', 'float32', ['batch', 2]);
+        // What the shape is made of is no obstacle, and is not named.
+        const [shape] = graph.node('Shape', ['x'], {}, { name: 'shape' });
+        const [q, , zero] = graph.node(
+          'DynamicQuantizeLinear',
+          [graph.node('Reshape', ['x', shape])[0]],
+          {},
+          { name: 'quantise', outputs: 3 },
+        );
+        const inputs = [q, weights(graph), zero!];
+        const [y] = graph.node('MatMulInteger', inputs, {}, { name: 'product' });
+        graph.output(scaled(graph, y), 'float32', []);
+        expectRefusal(graph.model(), refusal("Node 'quantise' (DynamicQuantizeLinear)"));
+      });
+
+      it('behind weights of floats', () =>
+        expectRefusal(
+          model((graph) => {
+            const [product] = graph.node('Mul', ['x', 'w']);
+            const [q] = graph.node(
+              'DynamicQuantizeLinear',
+              [product],
+              {},
+              { name: 'quantise', outputs: 3 },
+            );
+            return sum(graph, graph.node('Cast', [q], { to: 1 }, { name: 'back' })[0]);
+          }),
+          "Node 'quantise' (DynamicQuantizeLinear) cannot be differentiated: there is no gradient rule for DynamicQuantizeLinear.",
+        ));
     });
 
     it('integers on the only way', () =>

@@ -84,11 +84,19 @@ export function gradient(given: Model, options: GradientOptions): Model {
   }
   const explicit = new Set([...parameters, ...inputs]);
   const results = new Map<string, string>();
+  const notReached = (name: string) => {
+    const stop = firstStop(nodes, activity, [loss, ...Object.keys(seeds)], graph, inference);
+    const why =
+      stop === undefined
+        ? ''
+        : ` ${titleOf(stop)} makes something other than floating-point numbers, through which there is no gradient.`;
+    return new OnnxError('unsupported', `The loss '${loss}' does not depend on ${name}.${why}`);
+  };
   for (const name of wanted) {
     if (sums.has(name)) results.set(name, sums.total(name));
-    else if (explicit.has(name)) throw notReached(`'${name}'`, loss, activity.stops);
+    else if (explicit.has(name)) throw notReached(`'${name}'`);
   }
-  if (results.size === 0) throw notReached('any parameter', loss, activity.stops);
+  if (results.size === 0) throw notReached('any parameter');
   const forward = narrowProducts(nodes, new Set(wanted), writer);
   return assembled(model, forward, writer, results, inference, loss);
 }
@@ -189,13 +197,29 @@ function seedsOf(
   return [[loss, writer.constant(filled(type, shape, 1))]];
 }
 
-function notReached(name: string, loss: string, stops: readonly NodeProto[]): OnnxError {
-  const stop = stops[0];
-  const why =
-    stop === undefined
-      ? ''
-      : ` ${titleOf(stop)} makes something other than floating-point numbers of it, through which there is no gradient.`;
-  return new OnnxError('unsupported', `The loss '${loss}' does not depend on ${name}.${why}`);
+/**
+ * The node at which gradients end on the way to the loss: one that makes integers of what is wanted, or,
+ * where nothing wanted is upstream of it, of numbers that a model of integers holds.
+ */
+function firstStop(
+  nodes: readonly NodeProto[],
+  { stops }: Activity,
+  ends: readonly string[],
+  graph: GraphProto,
+  inference: Inference,
+): NodeProto | undefined {
+  const onTheWay = liveNodes(nodes, new Set(ends));
+  const asksForSize = ({ opType }: NodeProto) => opType === 'Shape' || opType === 'Size';
+  const reached = stops.find((node) => onTheWay.includes(node) && !asksForSize(node));
+  if (reached !== undefined) return reached;
+  const stored = new Set(graph.initializer.map(({ name }) => name));
+  const isData = (name: string) =>
+    isFloat(inference, name) || (stored.has(name) && (inference.of(name)?.shape?.length ?? 0) > 1);
+  const isInteger = (name: string) => /^u?int/.test(inference.of(name)?.type ?? '');
+  return onTheWay.find(
+    (node) =>
+      !asksForSize(node) && node.output.slice(0, 1).some(isInteger) && node.input.some(isData),
+  );
 }
 
 /**

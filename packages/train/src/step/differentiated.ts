@@ -59,7 +59,15 @@ export function differentiated(
   const still = (name: string) =>
     statistics.has(name) || fixed.has(name) || frozen?.test(name) === true;
   const open = withFrozenAsInputs(learning, still);
+  // A model of integers has nothing to train either, but differentiation says which node is why.
+  if (typeOf(model) === undefined) plainGradient(open, options);
   const type = typeOf(open);
+  if (type === undefined) {
+    throw new TrainError(
+      'model',
+      'The model has no weights of float32 or float64 that could be trained.',
+    );
+  }
   const result = differentiate(open, type);
   const trained = reachedValues(model, result);
   const parameters = [...trained].map(([name, value]) => keptOf(name, value, type));
@@ -117,15 +125,12 @@ function requireValue(model: Model, name: string): void {
 }
 
 /** The element type of what may be trained. */
-function typeOf(model: Model): FloatType {
+function typeOf(model: Model): FloatType | undefined {
   for (const each of model.graph!.initializer) {
     const type = elementTypeOf(each.dataType);
     if (each.dims.length > 0 && (type === 'float32' || type === 'float64')) return type;
   }
-  throw new TrainError(
-    'model',
-    'The model has no weights of float32 or float64 that could be trained.',
-  );
+  return undefined;
 }
 
 /** Hides from differentiation what is not trained: to it, these are inputs like any other. */

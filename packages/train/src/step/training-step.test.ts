@@ -1,4 +1,4 @@
-import { values, type NumericTensor } from '@skein/onnx';
+import { GraphBuilder, tensor, values, withLoss, type NumericTensor } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
 import { adam } from '../optimisers/adam.ts';
 import type { Clipping } from '../optimisers/clip.ts';
@@ -164,6 +164,19 @@ it('goes on from tensors that fit, and refuses others by name', async () => {
   start.delete('sgd.velocity/b');
   expect(() => session.load(start)).toThrow("'sgd.velocity/b', float32 [1], is missing.");
   await session.close();
+});
+
+it('names the node that makes a model one of integers', () => {
+  const graph = new GraphBuilder('integers');
+  graph.input('x', 'int8', [1, 2]);
+  const q = graph.initializer('q', tensor('int8', [2, 2], Int8Array.of(1, 2, 3, 4)));
+  const [product] = graph.node('MatMulInteger', ['x', q], {}, { name: 'product' });
+  const [y] = graph.node('Cast', [product], { to: 1 }, { outputs: ['y'] });
+  graph.output(y, 'float32', [1, 2]);
+  const { model, ...loss } = withLoss(graph.model(), { loss: { kind: 'cross-entropy' } });
+  expect(() => trainingStep(model, { ...loss, optimiser: sgd() })).toThrow(
+    /does not depend on any parameter\. Node 'product' \(MatMulInteger\) makes something other/,
+  );
 });
 
 it('says why a model cannot be trained', () => {
