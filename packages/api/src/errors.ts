@@ -386,6 +386,13 @@ export const ERRORS = {
     meaning: 'The job has not ended without success, so there is nothing to revive.',
     fix: 'Cancel it first, or enqueue it again with `skein jobs retry`.',
   },
+  JOB_IN_GANG: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The job is a member of a gang: a new one alone would wait for the others for ever.',
+    fix: 'Bring it back with `skein jobs revive`, which starts the members together, or enqueue the whole gang again.',
+  },
   PARENT_UNKNOWN: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
@@ -421,6 +428,13 @@ export const ERRORS = {
     meaning: 'DuckDB cannot run the statement over the data.',
     fix: 'Correct what the message names; the rows of a shard are in the view `shard`, those of a group in `part`.',
   },
+  MEMORY_SHORT: {
+    http: 400,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'user',
+    meaning: 'A job has too little memory for its statement over the data.',
+    fix: 'Give each job more with `--memory`, or less to hold with a smaller `--shard` or more `--partitions`.',
+  },
   SCHEDULE_UNKNOWN: {
     http: 404,
     grpc: GRPC.NOT_FOUND,
@@ -434,6 +448,13 @@ export const ERRORS = {
     kind: 'load',
     meaning: 'The store of jobs or artifacts does not answer.',
     fix: 'Check that Redis, or the bucket, is up and reachable from this machine; then try again.',
+  },
+  STORE_TOO_OLD: {
+    http: 500,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The Redis of the jobs lacks what their scripts need.',
+    fix: 'Use Redis 7 or later, or a server that has its FUNCTION and FCALL.',
   },
   ARTIFACT_UNKNOWN: {
     http: 404,
@@ -641,8 +662,8 @@ export const ERRORS = {
     http: 507,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
-    meaning: 'The disk is full; nothing was changed.',
-    fix: 'Free space in the data folder, then try again.',
+    meaning: 'The disk is full, or the memory that Redis may use; nothing was changed.',
+    fix: 'Free space in the data folder, or for Redis where it keeps its files or with a larger maxmemory; then try again.',
   },
   ARTIFACT_CORRUPT: {
     http: 500,

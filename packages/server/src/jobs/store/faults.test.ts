@@ -45,7 +45,16 @@ const user = (open: string) => `
   import { openSqliteJobs } from '${import.meta.dirname}/sqlite/sqlite-jobs.ts';
   import { job, offer, success } from '${import.meta.dirname}/testing/fixtures.ts';
   const store = await ${open};
-  const tell = (line) => writeSync(1, JSON.stringify(line) + '\\n');
+  const tell = (line) => {
+    for (;;) {
+      try {
+        return writeSync(1, JSON.stringify(line) + '\\n');
+      } catch (error) {
+        // The reader is behind, and a pipe takes a short line whole or not at all.
+        if (error.code !== 'EAGAIN') throw error;
+      }
+    }
+  };
   const retry = { maxAttempts: 1000, backoffMs: 0, maxBackoffMs: 0 };
   for (let turn = 0; ; turn += 1) {
     const made = await store.enqueue([job({ retry }), job({ retry })]);

@@ -20,7 +20,7 @@ const RECONNECT_MS = 200;
 export interface Connection {
   /**
    * @param again made anew for each try: a call sent a second time may have to say so.
-   * @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL.
+   * @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STORE_TOO_OLD.
    */
   run(
     name: ScriptName,
@@ -127,6 +127,9 @@ export function connect(url: string, prefix: string): Connection {
           await loadOnce();
           continue;
         }
+        if (isReply(error) && error.message.startsWith('ERR unknown command')) {
+          throw await tooOld(redis, where(url), error);
+        }
         if (isReply(error) && /^(OOM|MISCONF)/.test(error.message)) {
           throw new SkeinError('STORAGE_FULL', `Redis takes no more: ${error.message}`, {
             cause: error,
@@ -158,6 +161,16 @@ export function connect(url: string, prefix: string): Connection {
       redis.disconnect();
     },
   };
+}
+
+async function tooOld(redis: Redis, at: string, cause: Error): Promise<SkeinError> {
+  const about = await redis.info('server').catch(() => '');
+  const version = /^redis_version:(.*?)\r?$/m.exec(about)?.[1] ?? 'of an unknown version';
+  return new SkeinError(
+    'STORE_TOO_OLD',
+    `Redis at ${at} is ${version} and knows no functions: ${cause.message}`,
+    { cause },
+  );
 }
 
 /** The address without its password. */

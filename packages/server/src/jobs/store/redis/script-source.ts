@@ -26,37 +26,44 @@ const CONSTANTS = Object.entries({
   .map(([name, value]) => `local ${name} = ${value}`)
   .join('\n');
 
-export const SCRIPT_NAMES = [
-  'append-log',
-  'cancel',
-  'claim',
-  'due-schedules',
-  'enqueue',
-  'finish',
-  'fire-schedule',
-  'job',
-  'jobs',
-  'log',
-  'now',
-  'preempt',
-  'progress',
-  'put-schedule',
-  'put-tenant',
-  'queues',
-  'register-worker',
-  'remove-schedule',
-  'remove-worker',
-  'renew',
-  'revive',
-  'save-checkpoint',
-  'schedules',
-  'set-queue-mode',
-  'tenants',
-  'tick',
-  'workers',
-] as const;
+/**
+ * What each script may still do on a Redis that is full. `reads`: also when its disk is full.
+ * `frees`: also when its memory is, since without it nothing would ever end and be forgotten.
+ * `grows`: neither.
+ */
+const SCRIPTS = {
+  'append-log': 'grows',
+  cancel: 'frees',
+  claim: 'frees',
+  'due-schedules': 'reads',
+  enqueue: 'grows',
+  finish: 'frees',
+  'fire-schedule': 'grows',
+  job: 'reads',
+  jobs: 'reads',
+  log: 'reads',
+  now: 'reads',
+  preempt: 'frees',
+  progress: 'frees',
+  'put-schedule': 'grows',
+  'put-tenant': 'grows',
+  queues: 'reads',
+  'register-worker': 'frees',
+  'remove-schedule': 'frees',
+  'remove-worker': 'frees',
+  renew: 'frees',
+  revive: 'grows',
+  'save-checkpoint': 'frees',
+  schedules: 'reads',
+  'set-queue-mode': 'frees',
+  tenants: 'reads',
+  tick: 'frees',
+  workers: 'reads',
+} as const;
 
-export type ScriptName = (typeof SCRIPT_NAMES)[number];
+export type ScriptName = keyof typeof SCRIPTS;
+
+const FLAGS = { reads: "'no-writes'", frees: "'allow-oom'", grows: '' } as const;
 
 /** In the order of their dependencies. */
 const SHARED = [
@@ -87,13 +94,15 @@ const read = (path: string): string => readFileSync(new URL(path, FOLDER), 'utf8
 /** Names carry the digest of the text, so that nodes of different versions share a Redis in peace. */
 export function loadLibrary(): Library {
   const shared = SHARED.map((name) => read(`shared/${name}.lua`)).join('\n');
-  const scripts = SCRIPT_NAMES.map((name) => [name, read(`${name}.lua`)] as const);
+  const scripts = (Object.keys(SCRIPTS) as ScriptName[]).map(
+    (name) => [name, read(`${name}.lua`), FLAGS[SCRIPTS[name]]] as const,
+  );
   const text = [CONSTANTS, shared, ...scripts.flat()].join('\n');
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 12);
   const nameOf = (script: ScriptName) => `skein_${digest}_${script.replaceAll('-', '_')}`;
   const functions = scripts.map(
-    ([name, body]) =>
-      `redis.register_function('${nameOf(name)}', function(keys, arguments)\nbegin(keys, arguments)\n${body}\nend)`,
+    ([name, body, flags]) =>
+      `redis.register_function{function_name='${nameOf(name)}', flags={${flags}}, callback=function(keys, arguments)\nbegin(keys, arguments)\n${body}\nend}`,
   );
   const source = [`#!lua name=skein_${digest}`, CONSTANTS, shared, ...functions].join('\n');
   return { source, nameOf };

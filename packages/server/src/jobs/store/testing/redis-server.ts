@@ -23,6 +23,8 @@ export interface TestRedisOptions {
   readonly fsync?: 'always' | 'everysec' | 'no';
   /** Where its files are; made when absent. */
   readonly folder?: string;
+  /** Further settings, as `--NAME VALUE …`. */
+  readonly settings?: readonly string[];
 }
 
 async function freePort(): Promise<number> {
@@ -43,12 +45,13 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
     const server = spawn(
       'redis-server',
       [
-        `--port ${port} --bind 127.0.0.1 --appendonly yes --appendfsync ${options.fsync ?? 'no'}`,
-        `--dir ${folder} --save`,
-      ]
-        .join(' ')
-        .split(' ')
-        .concat(''),
+        ...`--port ${port} --bind 127.0.0.1 --dir ${folder} --appendonly yes`.split(' '),
+        '--appendfsync',
+        options.fsync ?? 'no',
+        '--save',
+        '',
+        ...(options.settings ?? []),
+      ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     child = server;
