@@ -223,6 +223,8 @@ async function runExample(
 
 /** Tries of the sample request: a node that has just started on a busy machine may refuse the first. */
 const SAMPLE_TRIES = 4;
+/** Of the last try: what is shown then is late, and says so, but it is the answer. */
+const PATIENCE_MS = 30_000;
 
 /** The same request as the example's `curl` line: the file as the one raw input, JSON back. */
 async function sendSample(
@@ -239,6 +241,7 @@ async function sendSample(
       headers: {
         'inference-header-content-length': '0',
         accept: 'application/json',
+        ...(tries === SAMPLE_TRIES ? { 'skein-timeout-ms': String(PATIENCE_MS) } : {}),
         ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
       },
       body,
@@ -263,7 +266,9 @@ async function deployed(
 ): Promise<UpResult['deployments']> {
   if (node.access === 'keys' && key === undefined) return [];
   const { deployments } = await client.listDeployments();
-  return deployments.map(({ name, status }) => ({ name, status }));
+  return deployments
+    .map(({ name, status }) => ({ name, status }))
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 function nextCommand(context: Context, example: ExampleRun | undefined): string {

@@ -1,11 +1,14 @@
-/** What `skein up` shows when the node is ready: at most a screen. */
+/**
+ * What `skein up` shows when the node is ready. With the example it takes 20 rows of 80 columns, so
+ * that a terminal of 24 holds it below the four that `npm start` writes first.
+ */
 import type { UpResult } from '../commands/up.ts';
 import type { Style } from './style.ts';
 import { renderFields } from './table.ts';
 import { formatDuration } from './units.ts';
 
 /** Lines of an example's answer; the rest is counted. */
-const SHOWN_LINES = 6;
+const SHOWN_LINES = 3;
 
 export function renderUp(result: UpResult, style: Style): string {
   const { url, grpcUrl, example, deployments } = result;
@@ -15,8 +18,7 @@ export function renderUp(result: UpResult, style: Style): string {
     indent(
       renderFields(
         [
-          ['API', style.cyan(url)],
-          ['gRPC', style.cyan(grpcUrl)],
+          ['API', `${style.cyan(url)}, gRPC at ${style.cyan(grpcUrl)}`],
           ['Console', style.cyan(`${url}/`)],
           ['Docs', style.cyan(`${url}/docs`)],
           ['Metrics', style.cyan(`${url}/metrics`)],
@@ -41,7 +43,7 @@ export function renderUp(result: UpResult, style: Style): string {
       ].join('\n'),
     );
   }
-  parts.push(`Next:\n  ${style.cyan(result.next)}`, style.dim('Ctrl-C drains and stops.'));
+  parts.push(`Next: ${style.cyan(result.next)}\n${style.dim('Ctrl-C drains and stops.')}`);
   return `${parts.join('\n\n')}\n`;
 }
 

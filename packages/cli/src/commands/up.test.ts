@@ -1,0 +1,113 @@
+/** The first thing that anybody sees of Skein: everything that it says must be so. */
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { displayWidth } from '../output/style.ts';
+import { startCli, type CliProcess } from '../testing/cli.ts';
+
+const ROOT = join(import.meta.dirname, '../../../..');
+const MAIN = join(import.meta.dirname, '../main.ts');
+const COLUMNS = 80;
+/** A terminal of 24 rows, without the four that npm writes before it. */
+const ROWS = 20;
+/**
+ * A machine that is busy with other tests cannot read a picture within the objective, and says so.
+ * Then the line is typed again, at last with more patience than the objective has.
+ */
+const BUSY = /DEADLINE|retryAfterMs/;
+const TRIES = 4;
+const PATIENCE = `curl -H 'Skein-Timeout-Ms: 60000' `;
+
+describe('skein up --example ocr', { timeout: 120_000 }, () => {
+  let folder: string;
+  let up: CliProcess;
+  let screen: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'skein-up-'));
+    const options = ['--port', '0', '--grpc-port', '0', '--data', join(folder, 'data')];
+    up = startCli(['up', '--example', 'ocr', '--log', 'off', ...options], {
+      cwd: ROOT,
+      // As `npm start` does.
+      env: { npm_command: 'start' },
+    });
+    await up.saw(/Ctrl-C drains and stops/);
+    screen = up.output.stdout;
+  }, 120_000);
+  afterAll(() => {
+    up.process.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Runs a line of the screen as a person would, in a shell, from the repository's root. */
+  async function type(line: string): Promise<SpawnSyncReturns<string>> {
+    const bin = join(folder, 'bin');
+    mkdirSync(bin, { recursive: true });
+    // `npx skein` of somebody who has this checkout.
+    writeFileSync(join(bin, 'npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${MAIN} "$@"\n`, {
+      mode: 0o755,
+    });
+    const PATH = `${bin}${delimiter}${process.env['PATH']}`;
+    const env = { ...process.env, PATH, SKEIN_DATA: join(folder, 'data') };
+    for (let tries = 1; ; tries++) {
+      const typed = tries === TRIES ? line.replace(/^curl /, PATIENCE) : line;
+      const done = spawnSync('sh', ['-ec', typed], { cwd: ROOT, encoding: 'utf8', env });
+      if (tries === TRIES || !BUSY.test(done.stdout + done.stderr)) return done;
+      await setTimeout(1000);
+    }
+  }
+
+  it('fits a terminal, with room for what npm says first', () => {
+    const rows = screen
+      .trimEnd()
+      .split('\n')
+      .reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / COLUMNS)), 0);
+    expect(rows).toBeLessThanOrEqual(ROWS);
+  });
+
+  it('names addresses that answer', async () => {
+    const urls = screen.match(/http:\/\/127\.0\.0\.1:\d+(\/(docs|metrics)?)?(?=,|\n)/g) ?? [];
+    expect(urls).toHaveLength(4);
+    for (const url of urls) {
+      const { status, headers } = await fetch(url, { headers: { accept: 'text/html' } });
+      expect([url, status < 500, headers.get('content-type')]).toEqual([
+        url,
+        true,
+        expect.any(String),
+      ]);
+    }
+    expect(screen).toMatch(/gRPC at 127\.0\.0\.1:\d+\n/);
+    expect(screen).toMatch(/Serves +ocr, ocr-detect, ocr-orient, ocr-recognise\n/);
+  });
+
+  it('prints a curl line that works, and what it answers', async () => {
+    const curl = /^ +(curl .*)$/m.exec(screen)?.[1];
+    expect(curl).toBeDefined();
+    const { status, stdout } = await type(curl!);
+    expect(status).toBe(0);
+    const { outputs } = JSON.parse(stdout) as { outputs: { name: string; data: string[] }[] };
+    const lines = outputs.find(({ name }) => name === 'text')!.data;
+    const shown = [...screen.matchAll(/^ +│ (.*)$/gm)].map(([, line]) => line!);
+    const more = /^… and (\d+) more lines$/.exec(shown.pop() ?? '')?.[1];
+    expect(shown.length).toBeGreaterThan(0);
+    expect(shown).toEqual(lines.slice(0, shown.length));
+    expect(Number(more)).toBe(lines.length - shown.length);
+  });
+
+  it('prints a next command that works', async () => {
+    const next = /^Next: (.*)$/m.exec(screen)?.[1];
+    expect(next).toMatch(/^npx skein infer ocr /);
+    const { status, stdout, stderr } = await type(next!);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout.trim()).not.toBe('');
+  });
+
+  // The last one: it ends the node.
+  it('drains at Ctrl-C and exits 0', async () => {
+    up.process.kill('SIGINT');
+    expect((await up.ended).code).toBe(0);
+  });
+});
