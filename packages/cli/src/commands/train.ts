@@ -6,18 +6,18 @@ import { defineCommand, type Context } from '../command.ts';
 import { connect, connectionOptions, dataFolder, type ConnectionChoice } from '../connection.ts';
 import { serveVersion } from '../deploying.ts';
 import { unwritable } from '../file.ts';
-import { duration, optionalArgument, text } from '../option.ts';
+import { duration, flag, integer, optionalArgument, text } from '../option.ts';
 import { renderReport } from '../output/run.ts';
 import { renderFields } from '../output/table.ts';
 import { formatBytes, formatDuration } from '../output/units.ts';
 import { tryLines } from '../sample-request.ts';
+import { begin, requireOneWay } from '../train/begin.ts';
 import { lineageMetadata, recordVersion } from '../train/deploy-run.ts';
-import { findRun } from '../train/find-run.ts';
 import { followRun } from '../train/follow.ts';
 import { gangOf } from '../train/gang.ts';
 import { flagsOf, trainingOptions } from '../train/options.ts';
-import { originOf, type Flags } from '../train/origin.ts';
-import { resumeRun, startRun, type Place, type TrainingOutcome } from '../train/training-run.ts';
+import { originOf } from '../train/origin.ts';
+import type { TrainingOutcome } from '../train/training-run.ts';
 import { usageError } from '../usage.ts';
 
 export interface Trained {
@@ -31,7 +31,7 @@ export interface Trained {
 }
 
 /** What there is to say of a member of a gang that is not its leader. */
-interface Followed {
+export interface Followed {
   readonly rank: number;
   readonly size: number;
   readonly tookMs: number;
@@ -55,6 +55,10 @@ export const train = defineCommand({
       command: 'skein train --model cnn:16,32 --data images/ --workers 4',
       does: 'Share every batch among four threads',
     },
+    {
+      command: 'skein train --model mlp:64 --data rows.parquet --label y --gang 4 --server URL',
+      does: 'Train on four workers of a fleet, as a gang of jobs',
+    },
     { command: 'skein train --resume last', does: 'Go on with a run that was stopped' },
   ],
   arguments: {
@@ -67,6 +71,13 @@ export const train = defineCommand({
       'RUN',
       'Go on with a run from its checkpoint, as it was started; --workers may differ.',
     ),
+    retried: flag(
+      'Go on with the newest run of the folder, or start it: for a job, whose command is tried again.',
+    ),
+    gang: integer('N', 'Train on N ranks that are jobs of the node, started together.', {
+      min: 2,
+      max: 1024,
+    }),
     arrival: duration('Time that the ranks of a gang wait for each other; default: 1m.', {
       min: 1,
       max: 86_400_000,
@@ -88,12 +99,28 @@ export const train = defineCommand({
   },
   async run(
     context,
-    { file, config, resume, arrival, name, out, deploy, server, key, folder, ...choices },
+    {
+      file,
+      config,
+      resume,
+      retried,
+      gang: ranks,
+      arrival,
+      name,
+      out,
+      deploy,
+      server,
+      key,
+      folder,
+      ...choices
+    },
   ): Promise<Trained | Followed> {
     const began = performance.now();
     const options: ConnectionChoice = { server, key, data: folder };
     const flags = flagsOf(choices, file, name);
     const gang = await gangOf(context.env, arrival);
+    const given = { resume, retried, ranks };
+    requireOneWay({ ...given, member: gang, workers: flags.workers });
     if (gang !== undefined && gang.rank > 0) {
       if (resume !== undefined) {
         throw usageError(
@@ -101,21 +128,13 @@ export const train = defineCommand({
         );
       }
       const scratch = dataFolder(context, folder);
-      await followRun(context, gang, await originOf(context.cwd, flags, config), scratch);
+      const origin = await originOf(context.cwd, flags, config);
+      await followRun(context, gang, origin, scratch, retried ? scratch : undefined);
       return { rank: gang.rank, size: gang.size, tookMs: performance.now() - began };
     }
     // A node that is not there is better missed now than after hours of training.
     if (deploy !== undefined) await (await connect(context, options)).client.getNode();
-    const work =
-      resume === undefined
-        ? startRun(context, options, await originOf(context.cwd, flags, config), { gang })
-        : resumed(
-            context,
-            options,
-            resume,
-            config === undefined ? flags : { ...flags, config },
-            gang,
-          );
+    const work = begin(context, options, { ...given, member: gang, flags, config });
     context.onInterrupt(async () => sayHowToGoOn(context, (await work).run));
     const outcome = await work;
     outcome.folder.close();
@@ -153,23 +172,6 @@ export const train = defineCommand({
     ].join('\n');
   },
 });
-
-/** A resumed run keeps what it was started with; who takes its steps may differ. */
-async function resumed(
-  context: Context,
-  choice: ConnectionChoice,
-  wanted: string,
-  { workers, ...others }: Flags & { readonly config?: string },
-  gang: Place['gang'],
-): Promise<TrainingOutcome> {
-  const names = Object.keys(others);
-  if (names.length > 0) {
-    throw usageError(
-      `--resume goes on with what the run was started with; it takes --workers, but none of ${names.join(', ')}.`,
-    );
-  }
-  return resumeRun(context, choice, (await findRun(context, choice, wanted)).id, { gang, workers });
-}
 
 function sayHowToGoOn(context: Context, { id, steps, status }: Run): void {
   if (status !== 'interrupted') return;

@@ -14,7 +14,8 @@ export async function digestOf(path: string): Promise<string> {
   }
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   const files = entries
-    .filter((entry) => entry.isFile())
+    // Inputs of a job are links.
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map(({ parentPath, name }) => join(parentPath, name))
     .sort();
   for (const file of files) {

@@ -7,10 +7,17 @@ import type { Meeting } from '@skein/train/parallel';
 import type { Context } from '../command.ts';
 import { unreadable } from '../file.ts';
 import { usageError } from '../usage.ts';
+import type { Keeper } from './gang-jobs/keeper.ts';
 
 const LEAST_SECRET = 16;
 
-export type Gang = Omit<Meeting, 'plan'>;
+export interface Gang extends Omit<Meeting, 'plan'> {
+  /**
+   * Keeps copies of the run where a gang is tried again as a whole. Then its members end when one is
+   * lost; else they go on without it.
+   */
+  readonly keeper?: Keeper;
+}
 
 /**
  * @param arrivalMs to wait for the others; default: as long as `meet` does.

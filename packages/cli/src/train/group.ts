@@ -6,6 +6,7 @@ import {
   followRanks,
   gradientStep,
   leadRanks,
+  meet,
   openThreads,
   rowsPerRank,
   type Collective,
@@ -51,15 +52,16 @@ export async function inCompany<T>(
     return train({ graded, open: (step) => openThreads(step, { ...options, workers }) });
   }
   notes.line(`Waiting for ${gang.size} workers at ${gang.host}:${gang.port} …`);
-  return elastic(
-    { ...gang, plan: planText(prepared, settings) },
-    (collective) => {
-      notes.line(`Training on ${collective.size} of ${gang.size} workers.`);
-      const { graded } = problemFor(prepared, settings, collective.size);
-      return train({ graded, open: (step) => leadRanks(collective, step, options) });
-    },
-    { onLost: (lost) => notes.line(`${lost.message} Going on from the last checkpoint.`) },
-  );
+  const work = (collective: Collective) => {
+    notes.line(`Training on ${collective.size} of ${gang.size} workers.`);
+    const { graded } = problemFor(prepared, settings, collective.size);
+    return train({ graded, open: (step) => leadRanks(collective, step, options) });
+  };
+  const meeting = { ...gang, plan: planText(prepared, settings) };
+  if (gang.keeper !== undefined) return work(await meet(meeting));
+  return elastic(meeting, work, {
+    onLost: (lost) => notes.line(`${lost.message} Going on from the last checkpoint.`),
+  });
 }
 
 /** Works as a member of a gang that is not its leader, until that is done. */
@@ -81,9 +83,9 @@ export async function followGang(
     return followRanks(collective, step, rankOptions(prepared, settings));
   };
   notes.line(`Rank ${gang.rank} calls rank 0 at ${gang.host}:${gang.port} …`);
-  await elastic({ ...gang, plan: planText(prepared, settings) }, work, {
-    onLost: (lost) => notes.line(lost.message),
-  });
+  const meeting = { ...gang, plan: planText(prepared, settings) };
+  if (gang.keeper !== undefined) await work(await meet(meeting));
+  else await elastic(meeting, work, { onLost: (lost) => notes.line(lost.message) });
 }
 
 function problemFor({ start }: Prepared, settings: Settings, size: number) {

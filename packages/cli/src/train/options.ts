@@ -92,6 +92,11 @@ const RENAMED: Readonly<Partial<Record<keyof TrainingChoice, keyof Flags>>> = {
   validationData: 'validation',
 };
 
+/** Every option beside the setting that it is of. */
+export const FLAG_NAMES: readonly (readonly [keyof TrainingChoice, keyof Flags])[] = (
+  Object.keys(trainingOptions) as (keyof TrainingChoice)[]
+).map((key) => [key, RENAMED[key] ?? (key as keyof Flags)]);
+
 /** What was given on the command line, as settings call it. */
 export function flagsOf(
   choice: TrainingChoice,
@@ -99,8 +104,8 @@ export function flagsOf(
   name: string | undefined,
 ): Flags {
   const flags: Record<string, unknown> = {};
-  for (const key of Object.keys(trainingOptions) as (keyof TrainingChoice)[]) {
-    if (choice[key] !== undefined) flags[RENAMED[key] ?? key] = choice[key];
+  for (const [key, flag] of FLAG_NAMES) {
+    if (choice[key] !== undefined) flags[flag] = choice[key];
   }
   if (file !== undefined) flags['model'] = file;
   if (name !== undefined) flags['name'] = name;

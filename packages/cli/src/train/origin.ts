@@ -2,8 +2,10 @@
  * Where a run's settings come from: flags, and a configuration file that the flags override. Kept in
  * the run's folder, so that the run goes on with exactly these.
  */
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { copyFile, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { registerHooks } from 'node:module';
+import { tmpdir } from 'node:os';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SkeinError } from '@skein/api/errors';
 import type { Training } from '@skein/train';
@@ -84,7 +86,7 @@ async function loadConfig({ path, digest }: NonNullable<Origin['config']>): Prom
   }
   let module: { readonly training?: unknown };
   try {
-    module = (await import(pathToFileURL(path).href)) as typeof module;
+    module = await importConfig(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SkeinError('USAGE', `${path} cannot be loaded: ${reason}`, { cause: error });
@@ -92,6 +94,35 @@ async function loadConfig({ path, digest }: NonNullable<Origin['config']>): Prom
   const { training } = module;
   if (typeof training === 'object' && training !== null) return training as Training;
   throw usageError(`${path} exports no "training": export const training = defineTraining({ … }).`);
+}
+
+/** What a configuration imports of Skein is found also where nothing is installed. */
+async function importConfig(path: string): Promise<{ readonly training?: unknown }> {
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        if (!specifier.startsWith('@skein/')) throw error;
+        return next(specifier, { ...context, parentURL: import.meta.url });
+      }
+    },
+  });
+  try {
+    if (extname(await realpath(path)) === extname(path)) {
+      return (await import(pathToFileURL(path).href)) as object;
+    }
+    // Inputs of a job are links to files named by their digests, which no ending tells to be TypeScript.
+    const folder = await mkdtemp(join(tmpdir(), 'skein-config-'));
+    try {
+      await copyFile(path, join(folder, basename(path)));
+      return (await import(pathToFileURL(join(folder, basename(path))).href)) as object;
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  } finally {
+    hooks.deregister();
+  }
 }
 
 function patternOf(text: string): RegExp {

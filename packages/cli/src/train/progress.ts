@@ -13,6 +13,9 @@ export interface ProgressNotes {
 const DRAWN_EVERY = 50;
 const WIDTH = 11;
 
+/** Milliseconds between two reports to who runs this as a job. */
+const REPORTED_EVERY = 500;
+
 /** Columns that a metric's name is shortened to. */
 const TITLES: Readonly<Record<string, string>> = {
   validationLoss: 'val. loss',
@@ -71,6 +74,25 @@ export function createProgress(
           formatMetric(learningRate),
           formatDuration(tookMs),
         ]),
+      );
+    },
+  };
+}
+
+/** Lines that a job's worker takes for its progress. */
+export function createJobProgress(
+  notes: Pick<Notes, 'line'>,
+  epochs: number,
+  now: () => number = () => performance.now(),
+): Pick<ProgressNotes, 'step'> {
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  return {
+    step({ epoch, step, steps, loss }) {
+      const at = now();
+      if (step < steps && at - reportedAt < REPORTED_EVERY) return;
+      reportedAt = at;
+      notes.line(
+        `::progress ${(step / steps).toFixed(4)} epoch ${epoch + 1} of ${epochs}, loss ${formatMetric(loss)}`,
       );
     },
   };

@@ -19,6 +19,7 @@ import {
   Diverged,
   trainTask,
   writeTensors,
+  type CheckpointStore,
   type EpochReport,
   type Progress,
   type TrainedTask,
@@ -36,7 +37,7 @@ import { openJournal, type Journal } from './journal.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
 import { prepare, type Prepared } from './prepare.ts';
-import { createProgress } from './progress.ts';
+import { createJobProgress, createProgress } from './progress.ts';
 import { optimiserOf, planOf, rateOf, scheduleOf, settingsOf, type Settings } from './settings.ts';
 
 const CHECKPOINT = 'checkpoint.safetensors';
@@ -53,6 +54,13 @@ export interface Place {
   readonly gang?: Gang | undefined;
   /** Threads instead of those that the run was started with. */
   readonly workers?: number | undefined;
+  /** Whether the command is tried again as a whole, such as a job is. */
+  readonly retried?: boolean | undefined;
+}
+
+/** Where the settings come from, when they are given again and not those that the run has kept. */
+interface GivenAgain {
+  readonly origin?: Origin | undefined;
 }
 
 /** Starts a run and trains until it is finished or the signal aborts. The caller closes the folder. */
@@ -60,7 +68,7 @@ export async function startRun(
   context: Context,
   choice: ConnectionChoice,
   origin: Origin,
-  { gang }: Pick<Place, 'gang'> = {},
+  { gang, retried }: Omit<Place, 'workers'> = {},
 ): Promise<TrainingOutcome> {
   context.notes.progress('Reading data and model …');
   const resolved = await resolveOrigin(origin);
@@ -98,12 +106,10 @@ export async function startRun(
       startedAt: at,
       updatedAt: at,
     });
-    await fileStore(folder.file('plan.json')).save(
-      new TextEncoder().encode(JSON.stringify(origin)),
-    );
+    await saveOrigin(folder, origin);
     await fileStore(folder.file('start.onnx')).save(writeModel(prepared.start));
     await journal.update({});
-    return await trainOn(context, { prepared, settings, gang }, folder, journal);
+    return await trainOn(context, { prepared, settings, gang, retried }, folder, journal);
   } catch (error) {
     folder.close();
     throw explained(error);
@@ -115,7 +121,7 @@ export async function resumeRun(
   context: Context,
   choice: ConnectionChoice,
   id: string,
-  { gang, workers }: Place = {},
+  { gang, workers, retried, origin }: Place & GivenAgain = {},
 ): Promise<TrainingOutcome> {
   context.notes.progress('Reading data and model …');
   const folder = await openRunFolder(dataFolder(context, choice.data), id);
@@ -126,7 +132,7 @@ export async function resumeRun(
     if (known === undefined || plan === undefined || start === undefined) {
       throw new SkeinError('RUN_UNFINISHED', `The files of run ${id} are not in ${folder.path}.`);
     }
-    const resolved = await resolveOrigin(JSON.parse(plan) as Origin);
+    const resolved = await resolveOrigin(origin ?? (JSON.parse(plan) as Origin));
     const settings = settingsOf({
       ...resolved.training,
       ...(workers === undefined ? {} : { workers }),
@@ -135,6 +141,10 @@ export async function resumeRun(
     const kept = { start: readModel(start), lineage: known.lineage };
     const scratch = dataFolder(context, choice.data);
     const prepared = await prepare(resolved, settings, scratch, kept);
+    if (origin !== undefined) {
+      requireSamePlan(known, planOf(settings, prepared.source.described));
+      await saveOrigin(folder, origin);
+    }
     const journal = openJournal(context, choice, folder, known);
     await journal.update({
       status: 'running',
@@ -142,10 +152,27 @@ export async function resumeRun(
       plan: { ...known.plan, workers: settings.workers },
       process: { host: hostname(), pid: process.pid },
     });
-    return await trainOn(context, { prepared, settings, gang }, folder, journal);
+    return await trainOn(context, { prepared, settings, gang, retried }, folder, journal);
   } catch (error) {
     folder.close();
     throw explained(error);
+  }
+}
+
+async function saveOrigin(folder: RunFolder, origin: Origin): Promise<void> {
+  await fileStore(folder.file('plan.json')).save(new TextEncoder().encode(JSON.stringify(origin)));
+}
+
+/** Settings that may change while a run goes on. */
+const FREE = new Set(['model', 'workers', 'threads', 'memory']);
+
+function requireSamePlan({ id, plan }: Run, given: Run['plan']): void {
+  for (const key of new Set([...Object.keys(plan), ...Object.keys(given)])) {
+    if (FREE.has(key) || plan[key] === given[key]) continue;
+    throw new SkeinError(
+      'RUN_CHANGED',
+      `Run ${id} was started with the ${key} ${plan[key] ?? 'of nobody'}, not ${given[key] ?? 'none'}.`,
+    );
   }
 }
 
@@ -164,19 +191,27 @@ function plannedSteps({ training }: Prepared, { batch, epochs }: Settings): numb
   return Math.ceil(training.count / batch) * epochs;
 }
 
-interface Work {
+interface Work extends Pick<Place, 'gang' | 'retried'> {
   readonly prepared: Prepared;
   readonly settings: Settings;
-  readonly gang: Gang | undefined;
 }
 
 async function trainOn(
   context: Context,
-  { prepared, settings, gang }: Work,
+  { prepared, settings, gang, retried = false }: Work,
   folder: RunFolder,
   journal: Journal,
 ): Promise<TrainingOutcome> {
   const notes = createProgress(context.notes, settings.epochs);
+  const job = retried ? createJobProgress(context.notes, settings.epochs) : undefined;
+  const store = fileStore(folder.file(CHECKPOINT));
+  const checkpoints: CheckpointStore = {
+    ...store,
+    async save(bytes) {
+      await store.save(bytes);
+      await gang?.keeper?.give(folder);
+    },
+  };
   let epochBegan = performance.now();
   let last: Progress | undefined;
   const onEpoch = async (epochs: readonly EpochReport[]): Promise<void> => {
@@ -209,10 +244,11 @@ async function trainOn(
         ...(settings.checkpointEvery === undefined
           ? {}
           : { checkpointEvery: settings.checkpointEvery }),
-        checkpoints: fileStore(folder.file(CHECKPOINT)),
+        checkpoints,
         onProgress(progress) {
           last = progress;
           notes.step(progress);
+          job?.step(progress);
         },
         onEpoch,
         signal: context.signal,

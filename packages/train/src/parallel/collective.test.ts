@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Collective } from './collective.ts';
+import { gatherBytes } from './gather-bytes.ts';
 import type { Numbers } from './numbers.ts';
 import { ringOf } from './testing/ring.ts';
 import { sharedCollective, sharedMemory } from './threads/shared-collective.ts';
@@ -73,6 +74,40 @@ describe.each(Object.entries(kinds))('%s', (_, open) => {
       }),
     );
     for (const each of found) expect(each).toEqual(rows);
+    await Promise.all(ranks.map((rank) => rank.close()));
+  });
+
+  it('sums more numbers than fit into one message', async () => {
+    // A bucket of two ranks holds 2 × 2¹⁸ numbers: three buckets, of which the last is shorter.
+    const length = 2 * 2 * 2 ** 18 + 77;
+    const ranks = await open(2);
+    const rows = [0, 1].map((rank) => numbers(length, rank));
+    const found = await Promise.all(
+      ranks.map(async (rank) => {
+        const own = rank.own('float32', length);
+        const into = rank.common('float32', length);
+        own.set(rows[rank.rank]!);
+        await rank.sum(own, into);
+        return into;
+      }),
+    );
+    const wanted = rows[0]!.map((each, i) => each + rows[1]![i]!);
+    for (const each of found)
+      expect(Buffer.from(each.buffer).equals(Buffer.from(wanted.buffer))).toBe(true);
+    await Promise.all(ranks.map((rank) => rank.close()));
+  });
+
+  it('hands bytes round as they are, whatever numbers they would be', async () => {
+    const ranks = await open(3);
+    const given = [
+      Uint8Array.from({ length: 70_001 }, (_, i) => (i * 31) % 256),
+      new Uint8Array(0),
+      // Signalling and quiet NaNs, as floats of 4 bytes.
+      Uint8Array.of(1, 0, 128, 127, 0, 0, 192, 255, 5),
+    ];
+    const found = await Promise.all(ranks.map((rank) => gatherBytes(rank, given[rank.rank]!)));
+    for (const each of found)
+      expect(each.map((bytes) => [...bytes])).toEqual(given.map((bytes) => [...bytes]));
     await Promise.all(ranks.map((rank) => rank.close()));
   });
 

@@ -1,0 +1,81 @@
+/**
+ * What a training takes with it to other machines: the files that it names, under paths of a workspace,
+ * and the words of the command that finds them there.
+ */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { externalTensors, readModel } from '@skein/onnx';
+import { explaining } from '../failure.ts';
+import { labelsFileOf } from '../data-files.ts';
+import type { Flags, Origin, ResolvedTraining } from '../origin.ts';
+import { unreadable } from '../../file.ts';
+import { isModelFile, wordsOf } from './words.ts';
+
+export interface CargoFile {
+  /** In the workspace, with `/`. */
+  readonly path: string;
+  /** Here; absolute. */
+  readonly file: string;
+  readonly sizeBytes: number;
+}
+
+export interface Cargo {
+  readonly files: readonly CargoFile[];
+  /** Arguments and options of `skein train` in the workspace. */
+  readonly words: readonly string[];
+}
+
+/** @throws SkeinError FILE_UNREADABLE, TRAINING_MODEL_UNFIT, MODEL_EXTERNAL_DATA. */
+export async function cargoOf(
+  { flags, config }: Origin,
+  { training, pathOf }: ResolvedTraining,
+): Promise<Cargo> {
+  const files: CargoFile[] = [];
+  const take = async (folder: string, file: string): Promise<string> => {
+    const path = `${folder}/${basename(file)}`;
+    files.push(...(await filesAt(path, file)));
+    return path;
+  };
+  const moved: { -readonly [K in keyof Flags]: Flags[K] } = { ...flags };
+  const { model, labels, validation, validationLabels } = training;
+  if (typeof model === 'string' && isModelFile(model)) {
+    moved.model = await take('model', pathOf('model'));
+    for (const location of await locationsOf(pathOf('model'), model)) {
+      files.push(...(await filesAt(`model/${location}`, join(dirname(pathOf('model')), location))));
+    }
+  }
+  moved.data = await take('data', pathOf('data'));
+  const beside = labelsFileOf(pathOf('data'), labels === undefined ? undefined : pathOf('labels'));
+  if (beside !== undefined) moved.labels = await take('labels', beside);
+  if (typeof validation === 'string') {
+    moved.validation = await take('validation', pathOf('validation'));
+    const others = labelsFileOf(
+      pathOf('validation'),
+      validationLabels === undefined ? undefined : pathOf('validationLabels'),
+    );
+    if (others !== undefined) moved.validationLabels = await take('validation-labels', others);
+  }
+  const words = wordsOf(moved);
+  if (config !== undefined) words.push(`--config=${await take('config', config.path)}`);
+  return { files, words };
+}
+
+/** Files in which a model keeps its weights, relative to its folder. */
+async function locationsOf(path: string, given: string): Promise<readonly string[]> {
+  const bytes = await readFile(path);
+  return explaining(given, () => [
+    ...new Set(externalTensors(readModel(bytes)).map(({ location }) => location)),
+  ]);
+}
+
+/** A file, or all files of a folder. */
+async function filesAt(path: string, file: string): Promise<CargoFile[]> {
+  const info = await stat(file).catch((error: unknown) => {
+    throw unreadable(file, error);
+  });
+  if (!info.isDirectory()) return [{ path, file, sizeBytes: info.size }];
+  const names = (await readdir(file)).sort();
+  return (
+    await Promise.all(names.map((name) => filesAt(`${path}/${name}`, join(file, name))))
+  ).flat();
+}

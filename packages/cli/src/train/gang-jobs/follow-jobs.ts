@@ -1,0 +1,54 @@
+/** Follows the ranks of a training to their end: the progress of rank 0, and whatever ends an attempt. */
+import type { JobView } from '@skein/api';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import type { Context } from '../../command.ts';
+import { bar } from '../../output/notes.ts';
+
+/** Bytes of a log that say what went wrong. */
+const LAST_WORDS = 2000;
+
+/**
+ * @returns rank 0 as it has succeeded.
+ * @throws SkeinError TRAINING_RANK_LOST when a rank fails for good, with the end of its log.
+ */
+export async function followGangJobs(
+  { notes, signal }: Pick<Context, 'notes' | 'signal'>,
+  client: Client,
+  ranks: readonly JobView[],
+): Promise<JobView> {
+  const leave = new AbortController();
+  const events = client.jobEvents(
+    { group: ranks[0]!.group! },
+    { signal: AbortSignal.any([signal, leave.signal]), lastEventId: 0 },
+  );
+  const rankOf = new Map(ranks.map((job) => [job.id, job.gang!.rank]));
+  const open = new Set(rankOf.keys());
+  try {
+    for await (const { job, kind, state, cause, progress } of events) {
+      const rank = rankOf.get(job);
+      if (rank === undefined) continue;
+      if (kind === 'progress' && rank === 0 && progress !== undefined) {
+        notes.step(`${bar(progress.fraction, 20)} ${progress.message}`);
+      }
+      if (kind !== 'state') continue;
+      if (cause !== undefined) notes.line(`Rank ${rank} is ${state}: ${cause}.`);
+      if (state === 'failed' || state === 'dead' || state === 'cancelled') {
+        throw new SkeinError('TRAINING_RANK_LOST', await wordsOf(client, job, rank));
+      }
+      if (state === 'succeeded') open.delete(job);
+      if (open.size === 0) break;
+    }
+    signal.throwIfAborted();
+    return await client.getJob({ id: ranks[0]!.id });
+  } finally {
+    leave.abort();
+    notes.clear();
+  }
+}
+
+async function wordsOf(client: Client, id: string, rank: number): Promise<string> {
+  const [job, log] = await Promise.all([client.getJob({ id }), client.readJobLog({ id })]);
+  const said = log.text.slice(-LAST_WORDS).trim();
+  return `Rank ${rank} has failed for good, ${job.message ?? job.state}.${said === '' ? '' : `\n${said}`}`;
+}

@@ -1,0 +1,185 @@
+/**
+ * A training as a gang of jobs: files and settings are put on the node, every rank is a job, and what
+ * rank 0 made becomes a run of this folder, as if it had been trained here.
+ *
+ * The ranks start together or not at all. When one is lost, the node tries all of them again, and they
+ * go on from the last checkpoint of which one of them has kept a copy.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { Run, type JobView } from '@skein/api';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import { openRunFolder } from '@skein/server/runs';
+import { fileStore } from '@skein/train/files';
+import type { Context } from '../../command.ts';
+import { dataFolder, type ConnectionChoice } from '../../connection.ts';
+import { connectOrStart } from '../../jobs/embedded.ts';
+import { uploadInputs } from '../../jobs/inputs.ts';
+import { downloadArtifact } from '../../jobs/outputs.ts';
+import { reportRun } from '../journal.ts';
+import { codeVersion } from '../lineage.ts';
+import { requireCompany } from '../group.ts';
+import { resolveOrigin, type Origin } from '../origin.ts';
+import { prepare, type Prepared } from '../prepare.ts';
+import { optimiserOf, planOf, scheduleOf, settingsOf, type Settings } from '../settings.ts';
+import { explaining } from '../failure.ts';
+import type { TrainingOutcome } from '../training-run.ts';
+import { cargoOf, type Cargo } from './cargo.ts';
+import { followGangJobs } from './follow-jobs.ts';
+
+const MEMORY_BYTES = 2 ** 30;
+const DAY_MS = 86_400_000;
+/** A training may take long; the default of jobs is an hour. */
+const LONGEST_MS = 30 * DAY_MS;
+/** Attempts of a member that are its own failures, not those of others. */
+const ATTEMPTS = 5;
+/** Where a member has its run. */
+const KEPT = 'kept';
+const SECRET = 'secret';
+
+/** @throws SkeinError as `startRun` does; TRAINING_RANK_LOST when a rank fails for good. */
+export async function trainAsGang(
+  context: Context,
+  choice: ConnectionChoice,
+  origin: Origin,
+  ranks: number,
+): Promise<TrainingOutcome> {
+  context.notes.progress('Reading data and model …');
+  const resolved = await resolveOrigin(origin);
+  const settings = settingsOf(resolved.training);
+  requireCompany(settings, true);
+  // What cannot be trained is better refused here than by a job.
+  const prepared = await prepare(resolved, settings, dataFolder(context, choice.data));
+  await explaining(undefined, () => {
+    optimiserOf(settings);
+    scheduleOf(settings, 1);
+  });
+  const cargo = await cargoOf(origin, resolved);
+  const connection = await connectOrStart(context, choice, true);
+  let jobs: readonly JobView[] = [];
+  const leave = async () => {
+    const reason = 'interrupted by the one who started it';
+    await Promise.all(jobs.map(({ id }) => connection.client.cancelJob({ id, reason })));
+  };
+  context.onInterrupt(async () => {
+    await leave();
+    await connection.close();
+  });
+  try {
+    jobs = await enqueue(context, connection.client, cargo, { ranks, settings, prepared });
+    context.notes.line(`Accepted as ${jobs.map(({ id }) => id).join(', ')}.`);
+    const leader = await followGangJobs(context, connection.client, jobs);
+    return await broughtHome(context, choice, connection.client, leader, {
+      origin,
+      ranks,
+      settings,
+      prepared,
+    });
+  } finally {
+    await connection.close();
+  }
+}
+
+interface GangTraining {
+  readonly ranks: number;
+  readonly settings: Settings;
+  readonly prepared: Prepared;
+}
+
+async function enqueue(
+  context: Context,
+  client: Client,
+  { files, words }: Cargo,
+  { ranks, settings, prepared }: GangTraining,
+): Promise<readonly JobView[]> {
+  const inputs = await uploadInputs(context, client, files);
+  const content = new TextEncoder().encode(randomBytes(32).toString('hex'));
+  const secret = await client.uploadArtifact({ content });
+  const id = `train-${randomUUID()}`;
+  const name = settings.name ?? prepared.source.name;
+  const argv = [
+    // The same command as this one: workers on other machines have Skein at the same place.
+    process.execPath,
+    process.argv[1] ?? '',
+    'train',
+    ...words,
+    ...(settings.name === undefined ? [`--name=${name}`] : []),
+    '--retried',
+    `--folder=${KEPT}`,
+  ];
+  const { jobs } = await client.enqueueJobs({
+    jobs: Array.from({ length: ranks }, (_, rank) => ({
+      name: `train ${name}, rank ${rank} of ${ranks}`,
+      group: id,
+      gang: { id, size: ranks, rank },
+      resources: { cores: settings.threads, memoryBytes: MEMORY_BYTES },
+      retry: { maxAttempts: ATTEMPTS, backoffMs: 200, maxBackoffMs: 10_000 },
+      work: {
+        kind: 'command' as const,
+        argv,
+        env: { SKEIN_GROUP_SECRET_FILE: SECRET },
+        // The ranks talk over the network of the host, which only trusted work may.
+        trusted: true,
+        sandbox: 'process' as const,
+        network: 'host' as const,
+        limits: { wallMs: LONGEST_MS },
+        inputs: [...inputs, { path: SECRET, digest: secret.digest }],
+        outputs: rank === 0 ? [{ path: `${KEPT}/runs` }] : [],
+        checkpoint: `${KEPT}/runs`,
+      },
+    })),
+  });
+  return jobs;
+}
+
+const RUN_FILE = new RegExp(
+  String.raw`^${KEPT}/runs/([^/]+)/(run\.json|start\.onnx|checkpoint\.safetensors|model\.onnx)$`,
+);
+
+/** The run that rank 0 made, in the folder of runs here: with the names that things have here. */
+async function broughtHome(
+  context: Context,
+  choice: ConnectionChoice,
+  client: Client,
+  leader: JobView,
+  { origin, ranks, settings, prepared }: GangTraining & { readonly origin: Origin },
+): Promise<TrainingOutcome> {
+  const found = (leader.result?.outputs ?? []).flatMap(({ path, digest }) => {
+    const [, id, name] = RUN_FILE.exec(path) ?? [];
+    return id === undefined || name === undefined ? [] : [{ id, name, digest }];
+  });
+  const id = found.find(({ name }) => name === 'model.onnx')?.id;
+  if (id === undefined) {
+    throw new SkeinError('RUN_UNFINISHED', `Job ${leader.id} has left no trained model.`);
+  }
+  const folder = await openRunFolder(dataFolder(context, choice.data), id);
+  try {
+    for (const { name, digest, id: of } of found) {
+      if (of === id) await downloadArtifact(client, digest, folder.file(name), context.signal);
+    }
+    await fileStore(folder.file('plan.json')).save(
+      new TextEncoder().encode(JSON.stringify(origin)),
+    );
+    const made = Run.parse(JSON.parse(await readFile(folder.file('run.json'), 'utf8')));
+    const run: Run = {
+      ...made,
+      plan: { ...planOf(settings, prepared.source.described), gang: ranks },
+      lineage: {
+        ...made.lineage,
+        data: prepared.data,
+        parent: prepared.parent,
+        code: await codeVersion(origin.cwd, origin.config?.digest),
+      },
+      process: { host: hostname(), pid: process.pid },
+    };
+    await folder.record(run);
+    await reportRun(context, choice, run).catch(() => undefined);
+    const model = new Uint8Array(await readFile(folder.file('model.onnx')));
+    return { run, folder, model };
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Copies of the leader's run with every member of a gang of jobs. A job that fails gets its files back
+ * at its next attempt, and one that is stopped because another has failed does not: so whoever fails
+ * first must have the run, and at the start whoever has come furthest gives it to the leader.
+ *
+ * It is a ring of its own beside the one that trains, so that a copy is taken whenever one comes.
+ */
+import { gatherBytes, meet, RankLost, type Collective, type Meeting } from '@skein/train/parallel';
+import { keptRun, packRun, unpackRun } from './kept-run.ts';
+
+export interface Keeper {
+  /** Gives everyone a copy of the run in this folder; for the leader. */
+  give(run: { readonly id: string; readonly path: string }): Promise<void>;
+  /** Takes copies until the leader ends. */
+  take(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Longer than any time between two checkpoints. */
+const FOREVER_MS = 2 ** 31 - 1;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Meets the others, and brings the run that has come furthest to the leader's folder.
+ * @throws RankLost naming who has not arrived.
+ */
+export async function openKeeper(gang: Omit<Meeting, 'plan'>, dataFolder: string): Promise<Keeper> {
+  const collective = await meet({ ...gang, plan: 'copies of a run', timeoutMs: FOREVER_MS });
+  await bringFurthest(collective, dataFolder);
+  return {
+    async give({ id, path }) {
+      const run = await packRun(path, id);
+      await gatherBytes(collective, run?.bytes ?? NOTHING);
+    },
+    async take() {
+      try {
+        for (;;) {
+          const [leaders = NOTHING] = await gatherBytes(collective, NOTHING);
+          if (leaders.byteLength > 0) await unpackRun(dataFolder, leaders);
+        }
+      } catch (error) {
+        // The leader is done, or whoever trains will notice the loss too.
+        if (!(error instanceof RankLost)) throw error;
+        await collective.close(error);
+      }
+    },
+    close: () => collective.close(),
+  };
+}
+
+async function bringFurthest(collective: Collective, dataFolder: string): Promise<void> {
+  const own = await keptRun(dataFolder);
+  const steps = collective.own('float64', 1);
+  steps[0] = own?.steps ?? -1;
+  const all = (await collective.gather(steps, 1)).map(([each = -1]) => each);
+  // The first of those that have come furthest, so that the leader keeps what it has.
+  const furthest = all.indexOf(Math.max(...all));
+  if (furthest === 0) return;
+  const { rank } = collective;
+  const given = await gatherBytes(collective, rank === furthest ? own!.bytes : NOTHING);
+  if (rank === 0) await unpackRun(dataFolder, given[furthest]!);
+}

@@ -1,0 +1,27 @@
+/** Bytes of any kind and length among ranks, such as a checkpoint that somebody else keeps too. */
+import type { Collective } from './collective.ts';
+import { bytesOf } from './numbers.ts';
+
+const PER_NUMBER = 4;
+
+/**
+ * Gives everyone what each has; all ranks call it.
+ * @throws RankLost when a rank is gone.
+ */
+export async function gatherBytes(
+  collective: Collective,
+  given: Uint8Array,
+): Promise<readonly Uint8Array[]> {
+  const { rank } = collective;
+  const length = collective.own('float64', 1);
+  length[0] = given.byteLength;
+  const lengths = (await collective.gather(length, 1)).map(([each = 0]) => each);
+  const numbersFor = (bytes: number) => Math.ceil(bytes / PER_NUMBER);
+  // Copies between arrays of one type keep every bit, also of what is no number.
+  const own = collective.own('float32', Math.max(...lengths.map(numbersFor)));
+  bytesOf(own).set(given);
+  const all = await collective.gather(own, numbersFor(given.byteLength));
+  return all.map((numbers, r) =>
+    r === rank ? given : bytesOf(numbers).subarray(0, lengths[r]).slice(),
+  );
+}
