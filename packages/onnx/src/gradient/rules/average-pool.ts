@@ -1,13 +1,14 @@
 /**
  * AveragePool: Y[p] = Σ_k X[p·stride − begin + k·dilation] / count(p), so that each input receives
- * dY / count from every window that read it. `count` leaves padding out unless `count_include_pad`.
+ * dY / count from every window that read it (LeCun et al., 1998; Dumoulin and Visin, 2016, §4).
+ * `count` leaves padding out unless `count_include_pad`.
  */
 import { elementCount, tensor } from '../../tensor.ts';
 import type { GradientGraph, GradientRule } from '../rule.ts';
-import { shapeFrom } from './slicing.ts';
-import { repeat, tilingOf, uncover } from './tile.ts';
-import { unslide } from './unslide.ts';
-import { extents, spatialSizes, windowOf, type Size, type Window } from './window.ts';
+import { shapeFrom } from '../shared/slicing.ts';
+import { repeat, tilingOf, uncover } from '../shared/tiling.ts';
+import { unslide } from '../shared/unslide.ts';
+import { extents, spatialSizes, windowOf, type Size, type Window } from '../shared/window.ts';
 
 export const AveragePool: GradientRule = (node, graph) => {
   const x = node.inputs[0]!;

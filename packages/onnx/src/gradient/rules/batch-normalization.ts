@@ -1,12 +1,13 @@
 /**
- * BatchNormalization: Y = scale · (X − mean) / √(variance + ε) + bias, per channel.
+ * BatchNormalization: Y = scale · (X − mean) / √(variance + ε) + bias, per channel (Ioffe and Szegedy,
+ * 2015, §3).
  *
  * In training form the statistics are those of the batch, and the gradient passes through them; the
  * running statistics are outputs that nothing is differentiated through. In inference form mean and
  * variance are inputs, and the rule is that of an affine map per channel.
  */
 import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
-import { inverseOf, moments, perChannel, spatialAxes } from './normalise.ts';
+import { inverseOf, moments, perChannel, spatialAxes } from '../shared/normalise.ts';
 
 const EPSILON = 1e-5;
 

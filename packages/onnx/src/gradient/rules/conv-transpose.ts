@@ -1,10 +1,18 @@
 /**
  * ConvTranspose is the transpose of Conv, so that its gradients are those of Conv with the roles of
- * input and output exchanged: dX is a convolution of dY with the same weights [in, out, ...kernel].
+ * input and output exchanged: dX is a convolution of dY with the same weights [in, out, ...kernel]
+ * (Dumoulin and Visin, 2016, §4).
  */
 import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
-import { convWeightGradient } from './conv-weight.ts';
-import { extents, kernelOf, spatialSizes, windowOf, type Size, type Window } from './window.ts';
+import { convWeightGradient } from '../shared/conv-weight.ts';
+import {
+  extents,
+  kernelOf,
+  spatialSizes,
+  windowOf,
+  type Size,
+  type Window,
+} from '../shared/window.ts';
 
 export const ConvTranspose: GradientRule = (node, graph) => {
   const [x, w] = node.inputs as [string, string];

@@ -2,12 +2,13 @@
  * Conv: Y[n, o, p] = B[o] + Σ_{c, k} W[o, c, k] · X[n, c, p·stride − begin + k·dilation].
  *
  * The gradient with respect to X spreads dY through the same weights (`unslide`), that with respect
- * to W correlates X with dY (`convWeightGradient`), that with respect to B sums dY.
+ * to W correlates X with dY (`convWeightGradient`), that with respect to B sums dY (LeCun et al.,
+ * 1998; Dumoulin and Visin, 2016, §4).
  */
 import type { GradientRule } from '../rule.ts';
-import { convWeightGradient } from './conv-weight.ts';
-import { unslide } from './unslide.ts';
-import { kernelOf, spatialSizes, windowOf } from './window.ts';
+import { convWeightGradient } from '../shared/conv-weight.ts';
+import { unslide } from '../shared/unslide.ts';
+import { kernelOf, spatialSizes, windowOf } from '../shared/window.ts';
 
 export const Conv: GradientRule = (node, graph) => {
   const [x, w] = node.inputs as [string, string];

@@ -1,6 +1,6 @@
 /**
  * Dropout: Y = X · mask / (1 − ratio) while training, else Y = X. The mask is the one that the
- * forward node drew.
+ * forward node drew (Srivastava et al., 2014).
  */
 import { elementTypeNumber } from '../../element-type.ts';
 import { values } from '../../tensor.ts';

@@ -1,7 +1,8 @@
 /**
  * Einsum: Y[out] = Σ Π inputs, so that the gradient of one input is the Einsum of dY with the others:
  * `ij,jk->ik` gives dA = Einsum(`ik,jk->ij`)(dY, B). An index that only that input has was summed
- * over, and every element along it receives the same gradient.
+ * over, and every element along it receives the same gradient. That is the product rule of a sum of
+ * products (Giles, Collected Matrix Derivative Results, 2008, §2.2, has the cases of matrices).
  */
 import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
 

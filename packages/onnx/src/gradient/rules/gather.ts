@@ -1,13 +1,13 @@
 /**
- * Gather and its relatives read elements by index; their gradients add each gradient to where it was
- * read. Elements that were read twice receive both.
+ * Y = X[..., indices, ...] along one axis: an embedding when that is the first. The transpose of
+ * reading is adding to where it was read; elements that were read twice receive both.
  */
 import { isStatic } from '../../infer/size.ts';
 import { elementCount, tensor } from '../../tensor.ts';
 import type { GradientGraph, GradientRule } from '../rule.ts';
-import { padZeros } from './slicing.ts';
+import { needsAddition } from '../shared/needs-addition.ts';
+import { padZeros } from '../shared/slicing.ts';
 
-/** Y = X[..., indices, ...] along one axis: an embedding when that is the first. */
 export const Gather: GradientRule = (node, graph) => {
   const [x, indices] = node.inputs as [string, string];
   const dy = node.outputGradients[0]!;
@@ -60,64 +60,8 @@ function addedByProduct(
   return graph.emit('Reshape', [sums, graph.ints([sizes[axis]!, ...rest])]);
 }
 
-/** Y[i, j] = X[indices[i, j], j] for axis 0, and so on. */
-export const GatherElements: GradientRule = (node, graph) => {
-  const [x, indices] = node.inputs as [string, string];
-  if (graph.opset < 16) needsAddition(graph);
-  return [
-    graph.emit('ScatterElements', [graph.zeros(x), indices, node.outputGradients[0]!], {
-      axis: node.attributeInt('axis', 0),
-      reduction: 'add',
-    }),
-  ];
-};
-
-/** Y[...] = X[indices[..., :]]; the first `batch_dims` axes of X and indices go together. */
-export const GatherND: GradientRule = (node, graph) => {
-  const [x, indices] = node.inputs as [string, string];
-  if (graph.opset < 16) needsAddition(graph);
-  const batch = node.attributeInt('batch_dims', 0);
-  const places = batch === 0 ? indices : withBatch(graph, indices, batch);
-  return [
-    graph.emit('ScatterND', [graph.zeros(x), places, node.outputGradients[0]!], {
-      reduction: 'add',
-    }),
-  ];
-};
-
-/** Indices that say the place in the batch too, as ScatterND has no batch of its own. */
-function withBatch(graph: GradientGraph, indices: string, batch: number): string {
-  const rank = graph.rankOf(indices);
-  // [..., 1]: one index of the batch for every index tuple.
-  const shape = graph.emit('Concat', [firstSizes(graph, indices, rank - 1), graph.ints([1])], {
-    axis: 0,
-  });
-  const along = Array.from({ length: batch }, (_, axis) => {
-    const size = graph.squeeze(
-      graph.emit('Slice', [graph.shapeTensor(indices), graph.ints([axis]), graph.ints([axis + 1])]),
-      [0],
-    );
-    const zero = graph.squeeze(graph.ints([0]), [0]);
-    const one = graph.squeeze(graph.ints([1]), [0]);
-    const range = graph.emit('Range', [zero, size, one]);
-    const places = Array.from({ length: rank }, (_, i) => (i === axis ? -1 : 1));
-    return graph.emit('Expand', [graph.emit('Reshape', [range, graph.ints(places)]), shape]);
-  });
-  return graph.emit('Concat', [...along, indices], { axis: rank - 1 });
-}
-
-function firstSizes(graph: GradientGraph, value: string, count: number): string {
-  return graph.emit('Slice', [graph.shapeTensor(value), graph.ints([0]), graph.ints([count])]);
-}
-
 /** The one index that a constant of shape [] holds. */
 function onlyIndex(graph: GradientGraph, indices: string): number | undefined {
   if (graph.rankOf(indices) !== 0) return undefined;
   return graph.intsOf(indices)?.[0];
-}
-
-function needsAddition(graph: GradientGraph): never {
-  return graph.fail(
-    'adding up what was read twice needs opset 16; export the model with that or a newer one',
-  );
 }

@@ -1,9 +1,10 @@
 /**
  * GroupNormalization: x̂ normalised over groups of channels and the spatial axes, then an affine map
- * per channel; per group before opset 21.
+ * per channel; per group before opset 21 (Wu and He, 2018). Its gradient is that of every normalisation,
+ * `normalise.ts`.
  */
 import type { GradientRule } from '../rule.ts';
-import { moments, normalisedGradient, perChannel, spatialAxes } from './normalise.ts';
+import { moments, normalisedGradient, perChannel, spatialAxes } from '../shared/normalise.ts';
 
 export const GroupNormalization: GradientRule = (node, graph) => {
   const [x, scale] = node.inputs as [string, string];

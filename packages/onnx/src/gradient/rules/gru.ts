@@ -12,7 +12,7 @@ import {
   recurrentGradient,
   type Direction,
   type DirectionGradients,
-} from './recurrent.ts';
+} from '../shared/recurrent.ts';
 
 export const GRU: GradientRule = (node, graph) =>
   recurrentGradient(node, graph, ['Sigmoid', 'Tanh'], (direction) =>

@@ -1,6 +1,9 @@
-/** InstanceNormalization: Y = scale · x̂ + bias per channel, x̂ normalised over the spatial axes. */
+/**
+ * InstanceNormalization: Y = scale · x̂ + bias per channel, x̂ normalised over the spatial axes (Ulyanov,
+ * Vedaldi and Lempitsky, 2016); its gradient is that of every normalisation, `normalise.ts`.
+ */
 import type { GradientRule } from '../rule.ts';
-import { moments, normalisedGradient, perChannel, spatialAxes } from './normalise.ts';
+import { moments, normalisedGradient, perChannel, spatialAxes } from '../shared/normalise.ts';
 
 export const InstanceNormalization: GradientRule = (node, graph) => {
   const [x, scale] = node.inputs as [string, string];

@@ -1,11 +1,12 @@
 /**
- * LayerNormalization: Y = scale · x̂ + bias, x̂ normalised over the axes from `axis` on.
+ * LayerNormalization: Y = scale · x̂ + bias, x̂ normalised over the axes from `axis` on (Ba, Kiros
+ * and Hinton, 2016); its gradient is that of every normalisation, `normalise.ts`.
  *
  * The node itself gives mean and 1 / √(variance + ε), so that they are not computed again; always as
  * float32, so that wider inputs compute their own.
  */
 import type { GradientRule } from '../rule.ts';
-import { moments, normalisedGradient } from './normalise.ts';
+import { moments, normalisedGradient } from '../shared/normalise.ts';
 
 export const LayerNormalization: GradientRule = (node, graph) => {
   const [x, scale, bias] = node.inputs as [string, string, string | undefined];

@@ -12,8 +12,8 @@ import {
   recurrentGradient,
   type Direction,
   type DirectionGradients,
-} from './recurrent.ts';
-import { slice } from './slicing.ts';
+} from '../shared/recurrent.ts';
+import { slice } from '../shared/slicing.ts';
 
 export const LSTM: GradientRule = (node, graph) =>
   recurrentGradient(node, graph, ['Sigmoid', 'Tanh', 'Tanh'], (direction, index) =>

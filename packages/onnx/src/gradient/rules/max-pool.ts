@@ -1,5 +1,5 @@
 /**
- * MaxPool: the gradient goes to the cell that each window took.
+ * MaxPool: the gradient goes to the cell that each window took (Scherer, Müller and Behnke, 2010).
  *
  * Where windows tile the input, these are the cells equal to their window's maximum; cells that tie
  * share the gradient, a subgradient as good as any. Asking MaxPool for its indices instead makes the
@@ -9,10 +9,10 @@
 import { elementTypeNumber } from '../../element-type.ts';
 import { elementCount, tensor } from '../../tensor.ts';
 import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
-import { slice } from './slicing.ts';
-import { repeat, tilingOf, uncover, type Tiling } from './tile.ts';
-import { unslide } from './unslide.ts';
-import { extents, spatialSizes, windowOf, type Window } from './window.ts';
+import { slice } from '../shared/slicing.ts';
+import { repeat, tilingOf, uncover, type Tiling } from '../shared/tiling.ts';
+import { unslide } from '../shared/unslide.ts';
+import { extents, spatialSizes, windowOf, type Window } from '../shared/window.ts';
 
 export const MaxPool: GradientRule = (node, graph) => {
   const kernel = node.attributeInts('kernel_shape');

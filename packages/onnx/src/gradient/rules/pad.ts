@@ -1,10 +1,11 @@
 /**
  * Pad. With a constant border the gradient is that of the middle: padding by the negative widths.
  * The other modes copy cells of the input to the border, which add their gradients to the original.
+ * Either is the transpose of a linear map.
  */
 import type { GradientNode, GradientGraph, GradientRule } from '../rule.ts';
-import { transposedMap, type AxisMatrix } from './axis-map.ts';
-import { padZeros } from './slicing.ts';
+import { transposedMap, type AxisMatrix } from '../shared/axis-map.ts';
+import { padZeros } from '../shared/slicing.ts';
 
 export const Pad: GradientRule = (node, graph) => {
   const x = node.inputs[0]!;

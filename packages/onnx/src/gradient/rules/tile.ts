@@ -1,61 +1,29 @@
-/**
- * Windows that tile their input: as wide as their strides, without padding. Every input then belongs
- * to at most one window, and spreading a value over its window is a nearest-neighbour Resize, which
- * ONNX Runtime does several times faster than a transposed convolution, Expand or a scatter.
- */
-import { tensor } from '../../tensor.ts';
-import type { GradientGraph } from '../rule.ts';
-import { padZeros } from './slicing.ts';
-import { spatialSizes, type Size, type Window } from './window.ts';
+/** As Expand: with an axis of its own for the copies of each axis, they are summed over. */
+import type { GradientRule } from '../rule.ts';
 
-export interface Tiling {
-  readonly kernel: readonly number[];
-  /** Sizes of the input, per spatial axis. */
-  readonly sizes: readonly number[];
-  /** How much of each axis windows reach. */
-  readonly covered: readonly number[];
-}
-
-/** The tiling that a window makes of `input`; `undefined` when it makes none, or none that Resize can follow. */
-export function tilingOf(
-  graph: GradientGraph,
-  window: Window,
-  input: string,
-  output: string,
-): Tiling | undefined {
-  const { kernel, strides, dilations, begins, ends } = window;
-  const isTile = kernel.every(
-    (taps, i) => taps === strides[i] && dilations[i] === 1 && begins[i] === 0 && ends[i] === 0,
-  );
-  // Resize takes one or two spatial axes; ONNX Runtime has no other element type of AveragePool.
-  if (!isTile || graph.opset < 11 || kernel.length > 2 || graph.typeOf(input) !== 'float32') {
-    return undefined;
+export const Tile: GradientRule = (node, graph) => {
+  const [x, g] = [node.inputs[0]!, node.outputGradients[0]!];
+  const repeats = graph.intsOf(node.inputs[1]!);
+  const rank = graph.rankOf(x);
+  const shape = graph.shapeOf(x)!;
+  if (repeats !== undefined && shape.every((size) => typeof size === 'number')) {
+    const repeated = repeats.map((count, axis) => ({ count, size: shape[axis]! }));
+    const sizes = repeated.flatMap(({ count, size }) => (count === 1 ? [size] : [count, size]));
+    const axes: number[] = [];
+    let at = 0;
+    for (const { count } of repeated) {
+      if (count === 1) at += 1;
+      else {
+        axes.push(at);
+        at += 2;
+      }
+    }
+    return [graph.reduceSum(graph.emit('Reshape', [g, graph.ints(sizes)]), axes, false)];
   }
-  const sizes = spatialSizes(graph, input, kernel.length);
-  const steps = spatialSizes(graph, output, kernel.length);
-  if (!isKnown(sizes) || !isKnown(steps)) return undefined;
-  const covered = kernel.map((taps, i) => taps * steps[i]!);
-  return covered.every((cells, i) => cells <= sizes[i]!) ? { kernel, sizes, covered } : undefined;
-}
-
-/** Repeats each value over its window: [batch, channels, ...windows] → [batch, channels, ...covered]. */
-export function repeat(graph: GradientGraph, value: string, { kernel }: Tiling): string {
-  const scales = tensor('float32', [kernel.length + 2], Float32Array.of(1, 1, ...kernel));
-  // The region of interest, which only a crop reads, could be left out since opset 13.
-  const region = graph.opset < 13 ? graph.constant(tensor('float32', [0], Float32Array.of())) : '';
-  return graph.emit('Resize', [value, region, graph.constant(scales)], {
-    mode: 'nearest',
-    coordinate_transformation_mode: 'asymmetric',
-    nearest_mode: 'floor',
-  });
-}
-
-/** Zeros where no window reached: [batch, channels, ...covered] → [batch, channels, ...sizes]. */
-export function uncover(graph: GradientGraph, value: string, tiling: Tiling): string {
-  const behind = tiling.sizes.map((size, i) => size - tiling.covered[i]!);
-  return padZeros(graph, value, [0, 0, ...behind.map(() => 0)], [0, 0, ...behind]);
-}
-
-function isKnown(sizes: readonly Size[]): sizes is readonly number[] {
-  return sizes.every((size) => size !== undefined);
-}
+  // [repeats, sizes] read column by column: repeat, size, repeat, size, …
+  const rows = [node.inputs[1]!, graph.shapeTensor(x)].map((list) => graph.unsqueeze(list, [1]));
+  const pairs = graph.emit('Concat', rows, { axis: 1 });
+  const interleaved = graph.emit('Reshape', [g, graph.emit('Reshape', [pairs, graph.ints([-1])])]);
+  const copies = Array.from({ length: rank }, (_, axis) => 2 * axis);
+  return [graph.reduceSum(interleaved, copies, false)];
+};

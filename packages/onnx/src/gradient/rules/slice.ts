@@ -1,51 +1,12 @@
-/** Operators that join parts and take parts out: Concat, Split, Slice. */
+/**
+ * The gradient in its place, and zeros around it: the transpose of cutting out; one axis after the
+ * other.
+ */
 import { tensor } from '../../tensor.ts';
-import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
 import { filled } from '../graph-writer.ts';
+import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
+import { counted, sizeOf } from '../shared/slicing.ts';
 
-/** Each part gets its stretch of the gradient. */
-export const Concat: GradientRule = (node, graph) => {
-  const g = node.outputGradients[0]!;
-  const rank = graph.rankOf(node.inputs[0]!);
-  const axis = counted(node.attributeInt('axis'), rank);
-  if (node.inputs.length === 1) return [g];
-  const sizes = node.inputs.map((name) => graph.shapeOf(name)?.[axis]);
-  const known = sizes.every((size) => typeof size === 'number');
-  if (known && graph.opset < 13) {
-    return graph.emitAll('Split', [g], { axis, split: sizes }, sizes.length);
-  }
-  const list = known
-    ? graph.ints(sizes)
-    : graph.emit(
-        'Concat',
-        node.inputs.map((name) => sizeOf(graph, name, axis)),
-        { axis: 0 },
-      );
-  if (graph.opset < 13)
-    graph.fail('the sizes of its parts cannot be inferred; export with opset 13');
-  return graph.emitAll('Split', [g, list], { axis }, node.inputs.length);
-};
-
-/** The gradients of the parts, joined; zeros for a part that is not used. */
-export const Split: GradientRule = (node, graph) => {
-  const rank = graph.rankOf(node.inputs[0]!);
-  const axis = counted(node.attributeInt('axis', 0), rank);
-  const parts = node.outputs.map((name, index) => node.outputGradients[index] ?? graph.zeros(name));
-  return [parts.length === 1 ? parts[0]! : graph.emit('Concat', parts, { axis })];
-};
-
-interface Range {
-  readonly axis: number;
-  /** Names of int64 lists of one element. */
-  readonly start: string;
-  readonly end: string;
-  readonly step: string;
-  readonly known:
-    | { readonly start: number; readonly end: number; readonly step: number }
-    | undefined;
-}
-
-/** The gradient in its place, and zeros around it; one axis after the other. */
 export const Slice: GradientRule = (node, graph) => {
   const x = node.inputs[0]!;
   const ranges = rangesOf(node, graph);
@@ -62,6 +23,17 @@ export const Slice: GradientRule = (node, graph) => {
   for (const range of ranges.toReversed()) g = scattered(graph, g, x, range);
   return [g];
 };
+
+interface Range {
+  readonly axis: number;
+  /** Names of int64 lists of one element. */
+  readonly start: string;
+  readonly end: string;
+  readonly step: string;
+  readonly known:
+    | { readonly start: number; readonly end: number; readonly step: number }
+    | undefined;
+}
 
 function rangesOf(node: GradientNode, graph: GradientGraph): readonly Range[] {
   const rank = graph.rankOf(node.inputs[0]!);
@@ -164,17 +136,4 @@ function scattered(graph: GradientGraph, g: string, x: string, range: Range): st
     value: filled(graph.typeOf(g), [1], 0),
   });
   return graph.emit('ScatterElements', [zeros, positions, g], { axis });
-}
-
-/** The size of one axis, as a list of one element. */
-function sizeOf(graph: GradientGraph, name: string, axis: number): string {
-  const size = graph.shapeOf(name)?.[axis];
-  if (typeof size === 'number') return graph.ints([size]);
-  const shape = graph.emit('Shape', [name]);
-  return graph.emit('Slice', [shape, graph.ints([axis]), graph.ints([axis + 1])]);
-}
-
-/** A position that may be counted from the end. */
-function counted(at: number, size: number): number {
-  return at < 0 ? at + size : at;
 }

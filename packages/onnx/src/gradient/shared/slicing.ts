@@ -56,3 +56,16 @@ export function shapeFrom(
     ? rest
     : graph.emit('Concat', [graph.ints(leading), rest], { axis: 0 });
 }
+
+/** The size of one axis, as a list of one element. */
+export function sizeOf(graph: GradientGraph, name: string, axis: number): string {
+  const size = graph.shapeOf(name)?.[axis];
+  if (typeof size === 'number') return graph.ints([size]);
+  const shape = graph.emit('Shape', [name]);
+  return graph.emit('Slice', [shape, graph.ints([axis]), graph.ints([axis + 1])]);
+}
+
+/** A position that may be counted from the end. */
+export function counted(at: number, size: number): number {
+  return at < 0 ? at + size : at;
+}

@@ -1,32 +1,9 @@
-/** Operators that pass some elements on and hold others back. */
-import { elementTypeNumber } from '../../element-type.ts';
+/**
+ * dy where min ≤ x ≤ max, borders included as in PyTorch; a bound gets the gradients of the elements
+ * that it replaced. Bounds are attributes before opset 11.
+ */
 import type { GradientGraph, GradientNode, GradientRule } from '../rule.ts';
 
-/** dy as it is. */
-export const Identity: GradientRule = (node) => [node.outputGradients[0]];
-
-/** dy in the type of x; the engine stops at integers. */
-export const Cast: GradientRule = (node, graph) => [
-  graph.emit('Cast', [node.outputGradients[0]!], {
-    to: elementTypeNumber(graph.typeOf(node.inputs[0]!)),
-  }),
-];
-
-/** The gradient goes to the side that was chosen. */
-export const Where: GradientRule = (node, graph) => {
-  const [condition, g] = [node.inputs[0]!, node.outputGradients[0]!];
-  const zero = graph.scalar(0, g);
-  const side = (index: number, yes: string, no: string) =>
-    node.wants(index)
-      ? graph.unbroadcast(graph.emit('Where', [condition, yes, no]), node.inputs[index]!)
-      : undefined;
-  return [undefined, side(1, g, zero), side(2, zero, g)];
-};
-
-/**
- * dy where min ≤ x ≤ max; a bound gets the gradients of the elements that it replaced. Bounds are
- * attributes before opset 11.
- */
 export const Clip: GradientRule = (node, graph) => {
   const [x, g] = [node.inputs[0]!, node.outputGradients[0]!];
   const zero = graph.scalar(0, x);

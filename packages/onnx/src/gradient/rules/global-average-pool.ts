@@ -1,25 +1,16 @@
-/** Pooling over all spatial axes. */
-import { elementCount } from '../../tensor.ts';
+/**
+ * The mean over all spatial axes (Lin, Chen and Yan, 2014) hands every cell the same share of its
+ * gradient.
+ */
 import { elementTypeNumber } from '../../element-type.ts';
+import { elementCount } from '../../tensor.ts';
 import type { GradientGraph, GradientRule } from '../rule.ts';
-import { spatialSizes } from './window.ts';
+import { spatialSizes } from '../shared/window.ts';
 
-/** The mean hands every cell the same share of its gradient. */
 export const GlobalAveragePool: GradientRule = (node, graph) => {
   const x = node.inputs[0]!;
   const dy = node.outputGradients[0]!;
   return [graph.expandLike(graph.emit('Div', [dy, cellCount(graph, x, dy)]), x)];
-};
-
-/** The maximum hands its gradient to the cell that it came from; cells that tie share it. */
-export const GlobalMaxPool: GradientRule = (node, graph) => {
-  const x = node.inputs[0]!;
-  const dy = node.outputGradients[0]!;
-  const taken = graph.emit('Equal', [x, node.outputs[0]!]);
-  const mask = graph.emit('Cast', [taken], { to: elementTypeNumber(graph.typeOf(x)) });
-  const axes = Array.from({ length: graph.rankOf(x) - 2 }, (_, i) => i + 2);
-  const ties = graph.reduceSum(mask, axes, true);
-  return [graph.emit('Mul', [mask, graph.emit('Div', [dy, ties])])];
 };
 
 /** How many cells of `whole` each value of `part` stands for. */

@@ -1,0 +1,16 @@
+/**
+ * The maximum over all spatial axes hands its gradient to the cell that it came from; cells that tie
+ * share it, a subgradient as good as any.
+ */
+import { elementTypeNumber } from '../../element-type.ts';
+import type { GradientRule } from '../rule.ts';
+
+export const GlobalMaxPool: GradientRule = (node, graph) => {
+  const x = node.inputs[0]!;
+  const dy = node.outputGradients[0]!;
+  const taken = graph.emit('Equal', [x, node.outputs[0]!]);
+  const mask = graph.emit('Cast', [taken], { to: elementTypeNumber(graph.typeOf(x)) });
+  const axes = Array.from({ length: graph.rankOf(x) - 2 }, (_, i) => i + 2);
+  const ties = graph.reduceSum(mask, axes, true);
+  return [graph.emit('Mul', [mask, graph.emit('Div', [dy, ties])])];
+};

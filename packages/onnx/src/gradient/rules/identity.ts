@@ -1,0 +1,4 @@
+/** dy as it is. */
+import type { GradientRule } from '../rule.ts';
+
+export const Identity: GradientRule = (node) => [node.outputGradients[0]];

@@ -1,0 +1,23 @@
+/**
+ * What ScatterND and ScatterElements have in common: they write updates over (or add them to) a copy
+ * of the data. What was written over receives no gradient; the updates receive that of the places
+ * that they went to.
+ *
+ * Indices that name a place twice have no defined result, and so no gradient, unless they add.
+ */
+import type { GradientGraph, GradientNode } from '../rule.ts';
+
+export function scattered(
+  node: GradientNode,
+  graph: GradientGraph,
+  erase: (dy: string, zeros: string) => string,
+  read: (dy: string) => string,
+): readonly (string | undefined)[] {
+  const dy = node.outputGradients[0]!;
+  const reduction = node.attributeString('reduction', 'none');
+  if (reduction !== 'none' && reduction !== 'add') {
+    return graph.fail(`its reduction is '${reduction}'; only 'none' and 'add' are supported`);
+  }
+  const erased = () => (reduction === 'add' ? dy : erase(dy, graph.zeros(node.inputs[2]!)));
+  return [node.wants(0) ? erased() : undefined, undefined, node.wants(2) ? read(dy) : undefined];
+}
