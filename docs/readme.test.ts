@@ -63,6 +63,7 @@ const commands = [
   'docs/guide/training.md',
   'examples/wdbc/README.md',
   'examples/sales/README.md',
+  'examples/fine-tuning/README.md',
 ].flatMap(commandsOf);
 const isSkipped = ({ line }: Command): boolean => SKIPPED.some(([pattern]) => pattern.test(line));
 
