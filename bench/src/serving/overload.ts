@@ -8,22 +8,25 @@
 import { runLoad, type LoadReport } from '@skein/cli';
 import type { Body } from './models.ts';
 
-interface OverloadTarget {
+export interface OverloadTarget {
   readonly port: number;
   readonly path: string;
   readonly body: Body;
+  readonly objectiveMs: number;
 }
 
 export interface Overload {
   readonly goodputFraction: number;
   /** p99 latency of answered requests over the objective. */
   readonly admittedP99Ratio: number;
+  /** NaN when nothing was refused: then nothing is known of refusals. */
   readonly shedP99Ms: number;
   readonly capacityPerSecond: number;
   readonly goodputPerSecond: number;
   readonly generatorFellBehind: boolean;
 }
 
+/** Of the recogniser. */
 export const OBJECTIVE_MS = 250;
 
 export async function measureOverload(
@@ -44,13 +47,23 @@ export async function measureOverload(
     durationMs: seconds * 1000,
     warmupMs: 1000,
     timeoutMs: 10_000,
-    objectiveMs: OBJECTIVE_MS,
+    objectiveMs: target.objectiveMs,
     seed: 3,
   });
+  return overloadOf(report, capacityPerSecond);
+}
+
+export function overloadOf(
+  report: Pick<
+    LoadReport,
+    'goodputPerSecond' | 'latency' | 'refusal' | 'objectiveMs' | 'generator'
+  >,
+  capacityPerSecond: number,
+): Overload {
   return {
     goodputFraction: report.goodputPerSecond / capacityPerSecond,
-    admittedP99Ratio: (report.latency.p99Ms ?? Number.POSITIVE_INFINITY) / OBJECTIVE_MS,
-    shedP99Ms: report.refusal.p99Ms ?? 0,
+    admittedP99Ratio: (report.latency.p99Ms ?? Number.POSITIVE_INFINITY) / report.objectiveMs,
+    shedP99Ms: report.refusal.p99Ms ?? Number.NaN,
     capacityPerSecond,
     goodputPerSecond: report.goodputPerSecond,
     generatorFellBehind: report.generator.fellBehind,

@@ -7,57 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { closedLoop } from '../harness/h2load.ts';
 import { debianVersion } from '../harness/machine.ts';
-import type { BenchReport, Measure } from '../harness/report.ts';
+import type { BenchReport } from '../harness/report.ts';
 import { measureAddedLatency } from './added-latency.ts';
 import { measureCeiling } from './ceiling.ts';
 import { measureColdStart } from './cold-start.ts';
+import { SERVING_MEASURES } from './measures.ts';
 import { binaryBody, mlpModel, peerBody, recogniserModel } from './models.ts';
+import { measureOcrOverload } from './ocr-overload.ts';
 import { measureOverload, OBJECTIVE_MS } from './overload.ts';
 import { measureRollout, otherVersion } from './rollout.ts';
 import { deploy, launchPeer, launchSkein } from './servers.ts';
 import { measureThroughput } from './throughput.ts';
-
-const atLeast = (key: string, what: string, bound: number, unit = '×'): Measure => ({
-  key,
-  what,
-  unit,
-  target: { atLeast: bound },
-});
-const atMost = (key: string, what: string, bound: number, unit: string): Measure => ({
-  key,
-  what,
-  unit,
-  target: { atMost: bound },
-});
-
-const MEASURES: readonly Measure[] = [
-  atLeast('http_json_vs_fastapi', 'requests/s, MLP, 16 connections: JSON over FastAPI’s JSON', 5),
-  atLeast('http_binary_vs_fastapi', '… binary over FastAPI’s JSON', 7),
-  atLeast('grpc_vs_fastapi', '… gRPC over FastAPI’s JSON', 3),
-  atMost('added_p50_ms', 'p50 added over a bare session.run, one connection, binary', 0.3, ' ms'),
-  atLeast(
-    'ceiling_fraction',
-    'OCR recogniser: throughput over bare batched run on the same thread',
-    0.9,
-    '',
-  ),
-  atLeast(
-    'overload_goodput_fraction',
-    'at 3× capacity, objective 250 ms: goodput over capacity',
-    0.9,
-    '',
-  ),
-  atMost('overload_admitted_p99_ratio', '… p99 of admitted over the objective', 1, ''),
-  atMost('overload_shed_p99_ms', '… p99 of a refusal', 25, ' ms'),
-  {
-    key: 'fastapi_overload_goodput_fraction',
-    what: '… FastAPI’s goodput over its capacity',
-    unit: '',
-    target: null,
-  },
-  atMost('rollout_p99_ratio', 'p99 while a version is swapped over steady p99', 1.5, '×'),
-  atMost('cold_start_ms', 'process start to ready with one model', 1500, ' ms'),
-];
 
 interface Options {
   readonly quick: boolean;
@@ -86,7 +46,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     await peer.stop();
 
     progress('latency added at one connection');
-    const latency = await measureAddedLatency(node, mlp, quick ? 2 : 5, 1);
+    const latency = await measureAddedLatency(node, mlp, quick ? 1 : 5, 1);
     await node.client.undeploy({ name: mlp.name });
 
     progress('ceiling of the OCR recogniser');
@@ -101,9 +61,9 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     });
     const path = `/v2/models/${recogniser.name}/infer`;
     const overload = await measureOverload(
-      { port: node.port, path, body: binaryBody(recogniser) },
+      { port: node.port, path, body: binaryBody(recogniser), objectiveMs: OBJECTIVE_MS },
       ceiling.servedRowsPerSecond,
-      quick ? 3 : 15,
+      quick ? 2.5 : 15,
     );
 
     progress('swapping a version under load');
@@ -112,8 +72,12 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
       recogniser,
       otherVersion(recogniser),
       ceiling.servedRowsPerSecond / 2,
-      quick ? 2.5 : 10,
+      quick ? 2 : 10,
     );
+    await node.client.undeploy({ name: recogniser.name });
+
+    progress('the OCR example at three times its capacity');
+    const ocrOverload = await measureOcrOverload(node, quick ? 4 : 30);
     await node.stop();
 
     progress('the peer under the same overload');
@@ -129,15 +93,20 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
       protocol: 'http1',
     });
     const peerOverload = await measureOverload(
-      { port: Number(new URL(slowPeer.url).port), path: '/bytes', body },
+      {
+        port: Number(new URL(slowPeer.url).port),
+        path: '/bytes',
+        body,
+        objectiveMs: OBJECTIVE_MS,
+      },
       peerCapacity.requestsPerSecond,
-      quick ? 3 : 15,
+      quick ? 2.5 : 15,
     );
 
     return {
       name: 'serving',
       peer: `FastAPI ${debianVersion('python3-fastapi')}, uvicorn ${debianVersion('python3-uvicorn')}, ONNX Runtime ${debianVersion('python3-onnxruntime')}`,
-      measures: MEASURES,
+      measures: SERVING_MEASURES,
       results: {
         http_json_vs_fastapi: throughput.json / throughput.peerJson,
         http_binary_vs_fastapi: throughput.binary / throughput.peerJson,
@@ -148,10 +117,12 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
         overload_admitted_p99_ratio: overload.admittedP99Ratio,
         overload_shed_p99_ms: overload.shedP99Ms,
         fastapi_overload_goodput_fraction: peerOverload.goodputFraction,
+        ocr_overload_goodput_fraction: ocrOverload.goodputFraction,
+        ocr_overload_admitted_p99_ratio: ocrOverload.admittedP99Ratio,
         rollout_p99_ratio: rollout.p99Ratio,
         cold_start_ms: coldStartMs,
       },
-      details: { throughput, latency, ceiling, overload, peerOverload, rollout },
+      details: { throughput, latency, ceiling, overload, peerOverload, ocrOverload, rollout },
     };
   } finally {
     for (const stop of stops) await stop();

@@ -1,0 +1,50 @@
+/**
+ * The promise of the front page, on what it is made for: whole invoices to the OCR example, three
+ * times as many as it can read.
+ *
+ * One request is 26 runs of three networks through a composition, and what is refused in the middle
+ * has cost something already. So this says more than the recogniser alone does. The settings are
+ * those that `npm start` deploys.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runLoad } from '@skein/cli';
+import { deployExample, sample } from '../../../examples/ocr/deploy.ts';
+import { measureOverload, type Overload, type OverloadTarget } from './overload.ts';
+import type { SkeinNode } from './servers.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const NAME = 'ocr';
+/** Enough to keep every core at work, few enough to be answered within `PATIENCE_MS`. */
+const CLIENTS = 6;
+const PATIENCE_MS = 30_000;
+
+/** @param seconds of the measured overload; its capacity is measured for half as long. */
+export async function measureOcrOverload(node: SkeinNode, seconds: number): Promise<Overload> {
+  await deployExample(node.client);
+  const { settings } = await node.client.getDeployment({ name: NAME });
+  const raw = { 'inference-header-content-length': '0' };
+  const target: OverloadTarget = {
+    port: node.port,
+    path: `/v2/models/${NAME}/infer`,
+    body: { bytes: await readFile(join(root, sample.image)), headers: raw },
+    objectiveMs: settings.objective.latencyMs,
+  };
+  const saturated = await runLoad({
+    target: {
+      protocol: 'http',
+      host: '127.0.0.1',
+      port: target.port,
+      path: target.path,
+      // A closed loop of this many waits for longer than the objective allows.
+      headers: { ...raw, 'skein-timeout-ms': String(PATIENCE_MS) },
+      bodies: [target.body.bytes],
+    },
+    mode: { kind: 'closed', clients: CLIENTS },
+    durationMs: seconds * 500,
+    warmupMs: 1000,
+    timeoutMs: PATIENCE_MS,
+    objectiveMs: PATIENCE_MS,
+  });
+  return measureOverload(target, saturated.answeredPerSecond, seconds);
+}

@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Tensor } from 'onnxruntime-node';
+import { expect, it, onTestFinished } from 'vitest';
+import { bareSession } from './added-latency.ts';
+import { mlpModel } from './models.ts';
+import { otherVersion } from './rollout.ts';
+
+it('swaps to a model that answers differently, for the same inputs', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-bench-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const model = mlpModel(folder, 1);
+  const path = join(folder, 'other.onnx');
+  writeFileSync(path, otherVersion(model));
+  const answers: number[][] = [];
+  for (const each of [model.path, path]) {
+    const session = await bareSession({ ...model, path: each });
+    const outputs = await session.run({
+      [model.input]: new Tensor('float32', model.row, model.shape),
+    });
+    answers.push(Array.from(Object.values(outputs)[0]!.data as Float32Array));
+    await session.release();
+  }
+  expect(answers[0]).toHaveLength(10);
+  expect(answers[1]).toHaveLength(10);
+  expect(answers[1]).not.toEqual(answers[0]);
+});
