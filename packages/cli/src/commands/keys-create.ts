@@ -27,7 +27,7 @@ export const keysCreate = defineCommand({
   ],
   arguments: {},
   options: {
-    scope: many('SCOPE', 'infer, read or admin; default infer.', { choices: SCOPES }),
+    scope: many('SCOPE', 'infer, read, jobs or admin; default infer.', { choices: SCOPES }),
     label: withDefault(text('TEXT', 'Whose key it is.'), 'made by skein keys create'),
     tenant: withDefault(text('NAME', 'Whom share and quota are counted for.'), 'default'),
     rate: decimal('N', 'Requests per second that the key may send.', { min: 0.001, max: 1e6 }),

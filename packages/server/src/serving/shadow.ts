@@ -4,7 +4,7 @@
  * and everything after happens when the answer is already on its way.
  *
  * Copies that wait are bounded, so that a slow version cannot fill the memory; a request that comes
- * beyond the bound is not copied and is counted as skipped.
+ * beyond the bound is not copied.
  */
 import type { InferenceAnswer, InferenceRequest, Target, TargetRequest } from './contract.ts';
 import { Cancellation } from './contract.ts';
@@ -34,7 +34,6 @@ export interface Shadow {
   /** Sends a copy off, and compares its outputs with those of `answer` when both are there. Never rejects. */
   compare(copy: ShadowRequest, answer: Promise<InferenceAnswer>): Promise<void>;
   readonly comparison: Comparison;
-  readonly skipped: number;
 }
 
 /**
@@ -47,7 +46,6 @@ export function createShadow(
   random: () => number,
 ): Shadow {
   let waiting = 0;
-  let skipped = 0;
   let compared = 0;
   let differing = 0;
   let maxDifference = 0;
@@ -56,10 +54,7 @@ export function createShadow(
     share: 0,
     copyOf(request, answering) {
       if (answering === target || random() >= this.share) return undefined;
-      if (waiting >= MAX_WAITING) {
-        skipped++;
-        return undefined;
-      }
+      if (waiting >= MAX_WAITING) return undefined;
       return {
         ...request,
         version: target.version,
@@ -84,9 +79,6 @@ export function createShadow(
     },
     get comparison() {
       return { compared, differing, maxDifference };
-    },
-    get skipped() {
-      return skipped;
     },
   };
 }

@@ -58,11 +58,6 @@ export class CompositionWorkers {
     return this.#wanted;
   }
 
-  /** The last reason for which a worker could not be started or was lost. */
-  get lastFailure(): string | undefined {
-    return this.#failures.at(-1)?.failure;
-  }
-
   scaleTo(count: number): void {
     this.#wanted = count;
     if (count === 0) clearTimeout(this.#restart);
