@@ -17,7 +17,7 @@ import type { Context } from '../command.ts';
 import { usageError } from '../usage.ts';
 import type { Gang } from './gang.ts';
 import type { Prepared } from './prepare.ts';
-import { optimiserOf, planOf, type Settings } from './settings.ts';
+import { clipOf, optimiserOf, planOf, rowsPerStep, type Settings } from './settings.ts';
 
 /**
  * What the settings ask of several workers must make sense before anything is written.
@@ -74,10 +74,11 @@ export async function followGang(
   const work = (collective: Collective) => {
     notes.line(`Rank ${collective.rank} of ${collective.size} is at work.`);
     const { model, ...loss } = problemFor(prepared, settings, collective.size).graded;
+    const clip = clipOf(settings);
     const step = gradientStep(model, {
       ...loss,
       optimiser: optimiserOf(settings),
-      ...(settings.clipNorm === undefined ? {} : { clip: { norm: settings.clipNorm } }),
+      ...(clip === undefined ? {} : { clip }),
       ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
     });
     return followRanks(collective, step, rankOptions(prepared, settings));
@@ -90,18 +91,19 @@ export async function followGang(
 
 function problemFor({ start }: Prepared, settings: Settings, size: number) {
   return problemOf(start, {
-    batch: rowsPerRank(settings.batch, size),
+    batch: rowsPerRank(rowsPerStep(settings), size, settings.accumulate),
     ...(settings.loss === undefined ? {} : { loss: settings.loss }),
     ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
   });
 }
 
 function rankOptions({ training }: Prepared, settings: Settings): RankOptions {
-  const { batch, seed, threads, localSteps, compress, checkpointEvery } = settings;
+  const { accumulate, seed, threads, localSteps, compress, checkpointEvery } = settings;
   return {
     backend: nativeBackend,
     data: training,
-    batch,
+    batch: rowsPerStep(settings),
+    accumulate,
     seed,
     threads,
     mask: MASK,

@@ -40,8 +40,20 @@ export const trainingOptions = {
   momentum: decimal('X', 'For sgd and rmsprop.', { min: 0, max: 1 }),
   weightDecay: decimal('X', 'Draw the weights towards zero.', { min: 0, max: 1e6 }),
   clipNorm: decimal('X', 'Largest norm of all gradients together.', { min: 1e-12, max: 1e12 }),
+  clipValue: decimal('X', 'Largest magnitude of a number of a gradient.', {
+    min: 1e-12,
+    max: 1e12,
+  }),
   epochs: integer('N', 'Passes over the rows; default: 20.', { min: 1, max: 1_000_000 }),
-  batch: integer('ROWS', 'Rows of one step; default: 32.', { min: 1, max: 1_000_000 }),
+  batch: integer('ROWS', 'Rows of one step, or of one run of it; default: 32.', {
+    min: 1,
+    max: 1_000_000,
+  }),
+  accumulate: integer(
+    'N',
+    'Runs whose gradients make one step, of N times --batch rows in the memory of one; default: 1.',
+    { min: 1, max: 1_000_000 },
+  ),
   seed: integer('N', 'Of weights, split and order; default: 42.', { min: 0, max: 2 ** 32 - 1 }),
   validation: decimal('SHARE', 'Share of the rows that is only looked at; default: 0.2.', {
     min: 0,

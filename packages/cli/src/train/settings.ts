@@ -15,12 +15,14 @@ import {
   sgd,
   stepDecay,
   warmUp,
+  type Clipping,
   type Optimiser,
   type OptimiserName,
   type Schedule,
   type ScheduleName,
   type Training,
 } from '@skein/train';
+import { usageError } from '../usage.ts';
 
 /** What is decided when nobody says. */
 const DEFAULTS = {
@@ -31,6 +33,7 @@ const DEFAULTS = {
   warmup: 0,
   epochs: 20,
   batch: 32,
+  accumulate: 1,
   seed: 42,
   threads: 1,
   workers: 1,
@@ -99,6 +102,20 @@ export function optimiserOf({ optimiser, momentum, weightDecay }: Settings): Opt
     case 'lion':
       return lion(decay);
   }
+}
+
+/** @throws SkeinError USAGE when there are two bounds. */
+export function clipOf({ clipNorm, clipValue }: Settings): Clipping | undefined {
+  if (clipNorm !== undefined && clipValue !== undefined) {
+    throw usageError('Gradients are clipped by --clip-norm or by --clip-value, not by both.');
+  }
+  if (clipNorm !== undefined) return { norm: clipNorm };
+  return clipValue === undefined ? undefined : { value: clipValue };
+}
+
+/** Rows of one step. */
+export function rowsPerStep({ batch, accumulate }: Settings): number {
+  return batch * accumulate;
 }
 
 /** @param steps of the whole run. @throws RangeError naming the option that is out of its range. */

@@ -38,7 +38,16 @@ import { codeVersion, environment } from './lineage.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { createJobProgress, createProgress } from './progress.ts';
-import { optimiserOf, planOf, rateOf, scheduleOf, settingsOf, type Settings } from './settings.ts';
+import {
+  clipOf,
+  optimiserOf,
+  planOf,
+  rateOf,
+  rowsPerStep,
+  scheduleOf,
+  settingsOf,
+  type Settings,
+} from './settings.ts';
 
 const CHECKPOINT = 'checkpoint.safetensors';
 
@@ -79,6 +88,7 @@ export async function startRun(
   await explaining(undefined, () => {
     optimiserOf(settings);
     scheduleOf(settings, plannedSteps(prepared, settings));
+    clipOf(settings);
   });
   const name = (settings.name ?? prepared.source.name).slice(0, 128);
   const id = idOf(name, new Date());
@@ -187,8 +197,8 @@ function idOf(name: string, now: Date): string {
   return `${day}-${slug === '' ? 'run' : slug}-${randomBytes(3).toString('hex')}`;
 }
 
-function plannedSteps({ training }: Prepared, { batch, epochs }: Settings): number {
-  return Math.ceil(training.count / batch) * epochs;
+function plannedSteps({ training }: Prepared, settings: Settings): number {
+  return Math.ceil(training.count / rowsPerStep(settings)) * settings.epochs;
 }
 
 interface Work extends Pick<Place, 'gang' | 'retried'> {
@@ -202,6 +212,7 @@ async function trainOn(
   folder: RunFolder,
   journal: Journal,
 ): Promise<TrainingOutcome> {
+  const clip = clipOf(settings);
   const notes = createProgress(context.notes, settings.epochs);
   const job = retried ? createJobProgress(context.notes, settings.epochs) : undefined;
   const store = fileStore(folder.file(CHECKPOINT));
@@ -234,9 +245,10 @@ async function trainOn(
         training: prepared.training,
         ...(prepared.validation === undefined ? {} : { validation: prepared.validation }),
         batch: settings.batch,
+        accumulate: settings.accumulate,
         optimiser: optimiserOf(settings),
         schedule: scheduleOf(settings, plannedSteps(prepared, settings)),
-        ...(settings.clipNorm === undefined ? {} : { clip: { norm: settings.clipNorm } }),
+        ...(clip === undefined ? {} : { clip }),
         ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
         epochs: settings.epochs,
         seed: settings.seed,

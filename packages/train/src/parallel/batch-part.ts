@@ -4,9 +4,12 @@ import { emptyRows } from '../data/dataset.ts';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
 
-/** Rows that a rank takes of each batch; the last rank may have fewer, and padding. */
-export function rowsPerRank(batch: number, size: number): number {
-  return Math.ceil(batch / size);
+/**
+ * Rows of one run, when ranks share a batch; the last rank may have fewer, and padding.
+ * @param runs in which each rank takes its rows, one after the other.
+ */
+export function rowsPerRank(batch: number, size: number, runs = 1): number {
+  return Math.ceil(batch / (size * runs));
 }
 
 export interface BatchPartOptions {

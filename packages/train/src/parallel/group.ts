@@ -22,8 +22,10 @@ import { plainExchange, synchronous, type Stepper } from './stepper.ts';
 /** The rows that every rank can read, and how they are dealt; the same on all ranks. */
 export interface Dealing {
   readonly data: Dataset;
-  /** Rows per batch, of all ranks together. */
+  /** Rows per step, of all ranks together. */
   readonly batch: number;
+  /** Runs in which a rank takes its rows, and adds up their gradients; default 1. */
+  readonly accumulate?: number | undefined;
   /** Input that marks padding with 0; without it the rows must come out even. */
   readonly mask?: string | undefined;
   /** Of the order of the rows, and of dropout. */
@@ -45,7 +47,7 @@ export interface GroupOptions {
 interface Member {
   readonly replica: Replica;
   readonly stepper: Stepper;
-  readonly part: (batch: Tensors) => Tensors;
+  readonly parts: (batch: Tensors) => readonly Tensors[];
 }
 
 async function openMember(
@@ -55,9 +57,18 @@ async function openMember(
   options: GroupOptions,
 ): Promise<Member> {
   const { rank, size } = collective;
-  const { batch, mask, data } = dealing;
+  const { batch, mask, data, accumulate = 1 } = dealing;
   const { local, compression, checkpointEvery, ...rest } = options;
-  const part = batchPart({ rank, size, batch, mask, inputs: plan.inputs });
+  // To have several runs is to be several ranks, one after the other.
+  const runs = Array.from({ length: accumulate }, (_, run) =>
+    batchPart({
+      rank: rank * accumulate + run,
+      size: size * accumulate,
+      batch,
+      mask,
+      inputs: plan.inputs,
+    }),
+  );
   const replica = await openReplica(plan, collective, { ...rest, alone: local !== undefined });
   const exchange =
     compression === undefined
@@ -70,7 +81,7 @@ async function openMember(
           ...local,
           meetEvery: [Math.ceil(data.count / batch), ...(checkpointEvery ? [checkpointEvery] : [])],
         });
-  return { replica, stepper, part };
+  return { replica, stepper, parts: (batch) => runs.map((part) => part(batch)) };
 }
 
 export interface LeadOptions extends GroupOptions {
@@ -85,7 +96,7 @@ export async function lead(
   dealing: Dealing,
   { initial, ...options }: LeadOptions,
 ): Promise<StepSession> {
-  const { replica, stepper, part } = await openMember(collective, plan, dealing, options);
+  const { replica, stepper, parts } = await openMember(collective, plan, dealing, options);
   fill(replica.tensors(), initial);
   let begun = false;
   let lost: RankLost | undefined;
@@ -103,10 +114,13 @@ export async function lead(
         if (at === undefined) throw new TypeError('A step of several ranks needs its number.');
         if (!begun) await stepper.begin(at, { learningRate });
         begun = true;
-        return (await stepper.step(part(batch), { learningRate }, at)).loss;
+        return (await stepper.step(parts(batch), { learningRate }, at)).loss;
       }),
     accumulate: () => {
-      throw new TrainError('model', 'Several workers do not accumulate: make the batch larger.');
+      throw new TrainError(
+        'model',
+        'Ranks take a batch in several runs by themselves, when they are opened with `accumulate`.',
+      );
     },
     tensors: () => stepper.tensors(),
     load(tensors) {
@@ -135,7 +149,7 @@ export async function follow(
   dealing: Dealing,
   options: GroupOptions,
 ): Promise<void> {
-  const { replica, stepper, part } = await openMember(collective, plan, dealing, options);
+  const { replica, stepper, parts } = await openMember(collective, plan, dealing, options);
   let lost: RankLost | undefined;
   try {
     const { data, batch, mask, seed } = dealing;
@@ -149,7 +163,7 @@ export async function follow(
       if (now !== epoch) rows = orderOfEpoch(data.count, seed, now);
       epoch = now;
       const { tensors } = batches.fill(rows, at % batches.count);
-      const { stopped } = await stepper.step(part(tensors), order, at);
+      const { stopped } = await stepper.step(parts(tensors), order, at);
       if (stopped) return;
     }
   } catch (error) {

@@ -1,3 +1,4 @@
+export { alone } from './alone.ts';
 export { rowsPerRank } from './batch-part.ts';
 export { RankLost, type Collective } from './collective.ts';
 export type { Compression } from './compression/exchange.ts';

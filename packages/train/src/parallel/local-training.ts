@@ -102,8 +102,8 @@ export function localTraining(
       start.set(replica.parameters());
       return first;
     },
-    async step(batch, { learningRate }, at) {
-      await replica.gradient(batch, at);
+    async step(parts, { learningRate }, at) {
+      await replica.gradient(parts, at);
       const loss = own[HEAD.loss]! / own[HEAD.weight]!;
       lossSum += own[HEAD.loss]!;
       weight += own[HEAD.weight]!;

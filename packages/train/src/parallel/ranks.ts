@@ -12,15 +12,15 @@ export interface RankOptions extends Dealing, GroupOptions {}
 /**
  * Opens the step session of rank 0, for `train`; its `close` ends the work of all.
  *
- * @param step made of a model for `rowsPerRank(batch, collective.size)` rows.
+ * @param step made of a model for `rowsPerRank(batch, collective.size, accumulate)` rows.
  * @throws TrainError `model` when it is for another number of rows, `data` when rows do not come out even.
  */
 export function leadRanks(
   collective: Collective,
   step: GradientStep,
-  { data, batch, mask, seed, ...options }: RankOptions,
+  { data, batch, accumulate, mask, seed, ...options }: RankOptions,
 ): Promise<StepSession> {
-  const dealing: Dealing = { data, batch, mask, seed };
+  const dealing: Dealing = { data, batch, accumulate, mask, seed };
   const plan = planFor(collective, step, dealing, options);
   return lead(collective, plan, dealing, { ...options, initial: step.initial });
 }
@@ -29,9 +29,9 @@ export function leadRanks(
 export function followRanks(
   collective: Collective,
   step: GradientStep,
-  { data, batch, mask, seed, ...options }: RankOptions,
+  { data, batch, accumulate, mask, seed, ...options }: RankOptions,
 ): Promise<void> {
-  const dealing: Dealing = { data, batch, mask, seed };
+  const dealing: Dealing = { data, batch, accumulate, mask, seed };
   return follow(collective, planFor(collective, step, dealing, options), dealing, options);
 }
 
@@ -39,10 +39,10 @@ export function followRanks(
 export function planFor(
   { rank, size, part }: Pick<Collective, 'rank' | 'size' | 'part'>,
   step: GradientStep,
-  { batch, seed }: Pick<Dealing, 'batch' | 'seed'>,
+  { batch, accumulate, seed }: Pick<Dealing, 'batch' | 'accumulate' | 'seed'>,
   { local }: Pick<GroupOptions, 'local'>,
 ): RankPlan {
-  requireRows(step, rowsPerRank(batch, size));
+  requireRows(step, rowsPerRank(batch, size, accumulate));
   const length = trainedNumbers(step);
   const [from, to] = local === undefined ? part(length) : [0, length];
   return rankPlan(step, { part: to - from, rank, seed });
@@ -54,7 +54,7 @@ function requireRows({ inputs }: Pick<GradientStep, 'inputs'>, rows: number): vo
     if (typeof found === 'number' && found !== rows) {
       throw new TrainError(
         'model',
-        `Input '${name}' takes ${found} rows, but each worker is given ${rows} of a batch.`,
+        `Input '${name}' takes ${found} rows, but each run is given ${rows} of a batch.`,
       );
     }
   }

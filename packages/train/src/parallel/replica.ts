@@ -35,8 +35,11 @@ export interface Replica {
   statistics(): Numbers;
   /** Adds up what all ranks have in `own`. */
   share(): Promise<Numbers>;
-  /** Fills `own` with what the rows give in the step of this number, except for rate and stop. */
-  gradient(batch: Tensors, at: number): Promise<void>;
+  /**
+   * Fills `own` with what the rows give in the step of this number, except for rate and stop; they come
+   * in parts, each of which is a run.
+   */
+  gradient(parts: readonly Tensors[], at: number): Promise<void>;
   /** Moves the parameters along the gradients in these numbers, and takes their statistics. */
   update(numbers: Numbers, learningRate: number): Promise<void>;
   /** Everything that training changes, by name; views that the next step changes. */
@@ -141,10 +144,17 @@ export async function openReplica(
       await collective.sum(own, sums);
       return sums;
     },
-    async gradient(batch, at) {
-      given.set(statistic);
-      const feeds = new Map([...batch, ...views[now]!, ...givenViews, ...keys(at)]);
-      await graph.run(feeds, into);
+    async gradient(parts, at) {
+      let total: Numbers | undefined;
+      for (const [i, batch] of parts.entries()) {
+        given.set(statistic);
+        const feeds = new Map([...batch, ...views[now]!, ...givenViews, ...keys(at, i)]);
+        await graph.run(feeds, into);
+        if (parts.length === 1) return;
+        if (total === undefined) total = own.slice();
+        else addTo(total, own);
+      }
+      own.set(total!);
     },
     async update(numbers, learningRate) {
       const weight = numbers[HEAD.weight]!;
@@ -216,6 +226,10 @@ function digits(value: number): [low: number, high: number] {
 
 function number(low: number, high: number): number {
   return low + high * BASE;
+}
+
+function addTo(total: Numbers, more: Numbers): void {
+  for (let i = 0; i < total.length; i++) total[i] = total[i]! + more[i]!;
 }
 
 /** The factor that brings the norm of the mean gradient to the bound; see `clipGradients`. */

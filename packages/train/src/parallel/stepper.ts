@@ -1,5 +1,5 @@
 /**
- * How ranks step together. Each calls `step` with its part of the same batch; the learning rate and the
+ * How ranks step together. Each calls `step` with its parts of the same batch; the learning rate and the
  * decision to stop are the leader's.
  */
 import type { Kept } from '../optimisers/updates.ts';
@@ -12,7 +12,7 @@ export interface Stepper {
   /** Takes over what rank 0 has; returns the number of the first step. */
   begin(step: number, order: Order): Promise<number>;
   /** @param at number of the step, from 0. */
-  step(batch: Tensors, order: Order, at: number): Promise<Outcome>;
+  step(parts: readonly Tensors[], order: Order, at: number): Promise<Outcome>;
   /** Ends the training of all ranks; called by the leader instead of a step. */
   stop(): Promise<void>;
   tensors(): Tensors;
@@ -54,8 +54,8 @@ export function synchronous(replica: Replica, exchange: Exchange): Stepper {
   return {
     extra: [],
     begin: (step) => replica.begin(step),
-    async step(batch, { learningRate }, at) {
-      await replica.gradient(batch, at);
+    async step(parts, { learningRate }, at) {
+      await replica.gradient(parts, at);
       const sums = await together(learningRate, 0);
       if (sums[HEAD.stop]! > 0) return { loss: NaN, stopped: true };
       const loss = sums[HEAD.loss]! / sums[HEAD.weight]!;

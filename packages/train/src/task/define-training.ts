@@ -64,10 +64,14 @@ export interface Training {
   readonly weightDecay?: number;
   /** Largest norm of all gradients together. */
   readonly clipNorm?: number;
+  /** Largest magnitude of every number of a gradient; not with `clipNorm`. */
+  readonly clipValue?: number;
   /** Default 20. */
   readonly epochs?: number;
   /** Rows per batch; default 32. */
   readonly batch?: number;
+  /** Batches that are run one after the other for one step, which then is of so many times the rows; default 1. */
+  readonly accumulate?: number;
   /** Of weights, splits and orders; default 42. */
   readonly seed?: number;
   /** Names of parameters that stay as they are. */

@@ -6,9 +6,13 @@ import type { Clipping } from '../optimisers/clip.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
 import type { Backend } from '../run/backend.ts';
 import type { Schedule } from '../schedules/schedule.ts';
+import { alone } from '../parallel/alone.ts';
+import { leadRanks } from '../parallel/ranks.ts';
 import { gradientStep, type GradientStep } from '../parallel/gradient-step.ts';
 import { openStep, type StepSession } from '../step/step-session.ts';
 import { withTrained } from '../step/trained-model.ts';
+import { withRawColumns } from '../data/raw-columns.ts';
+import { blueprintOf } from './blueprint.ts';
 import { trainingStep } from '../step/training-step.ts';
 import { openEvaluator } from '../trainer/evaluate.ts';
 import { trainIn, type TrainOptions, type TrainResult } from '../trainer/trainer.ts';
@@ -17,7 +21,15 @@ import { metricsOf, taskReport, type TaskReport } from './report.ts';
 
 export interface TrainTaskOptions extends Pick<
   TrainOptions,
-  'epochs' | 'seed' | 'patience' | 'checkpointEvery' | 'onProgress' | 'onEpoch' | 'signal' | 'now'
+  | 'accumulate'
+  | 'epochs'
+  | 'seed'
+  | 'patience'
+  | 'checkpointEvery'
+  | 'onProgress'
+  | 'onEpoch'
+  | 'signal'
+  | 'now'
 > {
   readonly backend: Backend;
   readonly threads?: number;
@@ -37,7 +49,8 @@ export interface TrainTaskOptions extends Pick<
 }
 
 export interface TaskGroup {
-  /** The loss of the part of a batch that one rank takes: of a problem for `rowsPerRank` rows. */
+  /** The loss of the part of a batch that one rank takes: of a problem for
+   * `rowsPerRank` rows. */
   readonly graded: LossModel;
   open(step: GradientStep): Promise<StepSession>;
 }
@@ -46,10 +59,34 @@ export interface TrainedTask extends Pick<
   TrainResult,
   'epochs' | 'bestEpoch' | 'steps' | 'stopped'
 > {
-  /** The start model with trained weights. */
+  /** The start model with trained weights; columns of a table that has texts are its inputs. */
   readonly model: Model;
   /** Of the validation rows. */
   readonly report?: TaskReport;
+}
+
+/**
+ * A step of several runs, one after the other: as ranks do it, because there every row counts the same
+ * in the last step of an epoch too, which has fewer.
+ */
+function gathering(
+  { graded }: Problem,
+  { accumulate = 1, backend, batch, threads, training, seed }: TrainTaskOptions,
+): TaskGroup | undefined {
+  if (accumulate === 1) return undefined;
+  return {
+    graded,
+    open: (step) =>
+      leadRanks(alone(), step, {
+        backend,
+        ...(threads === undefined ? {} : { threads }),
+        data: training,
+        batch: batch * accumulate,
+        accumulate,
+        mask: MASK,
+        seed,
+      }),
+  };
 }
 
 /**
@@ -64,7 +101,7 @@ export async function trainTask(
   options: TrainTaskOptions,
 ): Promise<TrainedTask> {
   const { backend, threads = 1, training, validation, batch, optimiser, clip, frozen } = options;
-  const { group, ...others } = options;
+  const { group = gathering(problem, options), ...others } = options;
   const { model, ...loss } = group?.graded ?? problem.graded;
   const how = {
     ...loss,
@@ -109,10 +146,15 @@ export async function trainTask(
     const { tensors, ...rest } = result;
     return {
       ...rest,
-      model: withTrained(start, tensors),
+      model: served(withTrained(start, tensors)),
       ...(evaluator === undefined ? {} : { report: await report(tensors) }),
     };
   } finally {
     await evaluator?.close();
   }
+}
+
+function served(model: Model): Model {
+  const table = blueprintOf(model)?.table;
+  return table === undefined ? model : withRawColumns(model, table);
 }

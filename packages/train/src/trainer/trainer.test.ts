@@ -66,6 +66,35 @@ it('counts every row the same, padded or not', async () => {
   expect(padded.epochs[0]!.loss).toBeCloseTo(together.epochs[0]!.loss, 6);
 });
 
+it('takes a step of several batches as one of all of their rows, also after a kill', async () => {
+  const even = dataset(moons(256, 1));
+  const short = { ...plan, data: even, epochs: 3, schedule: constant(0.02), checkpointEvery: 5 };
+  const { model: wide, ...wideLoss } = classifier([...SIZES], 4 * BATCH);
+  const wanted = await train(trainingStep(wide, { ...wideLoss, optimiser: adam() }), {
+    ...short,
+    batch: 4 * BATCH,
+  });
+  const four = trainingStep(model, { ...graded, optimiser: adam(), accumulate: 4 });
+  const found = await train(four, { ...short, accumulate: 4 });
+  expect(found.steps).toBe(3 * 4);
+  found.epochs.forEach(({ loss }, i) => expect(loss).toBeCloseTo(wanted.epochs[i]!.loss, 5));
+  let saved: Uint8Array | undefined;
+  const memory: CheckpointStore = {
+    load: async () => saved,
+    save: async (bytes) => void (saved = bytes),
+  };
+  const killed = train(four, { ...short, accumulate: 4, checkpoints: killingStore(memory, 1) });
+  await expect(killed).rejects.toThrow('killed');
+  const resumed = await train(four, { ...short, accumulate: 4, checkpoints: memory });
+  expect(bytesOf(resumed.tensors)).toEqual(bytesOf(found.tensors));
+  await expect(train(four, { ...short, checkpoints: memory, accumulate: 2 })).rejects.toThrow(
+    'of another run: its accumulate is 4, not 2.',
+  );
+  await expect(train(four, { ...short, data, accumulate: 4 })).rejects.toThrow(
+    '250 rows do not come out even in steps of 4 batches of 16.',
+  );
+});
+
 /** A store that ends the run at its n-th save, after saving, as a kill would. */
 function killingStore(inner: CheckpointStore, saves: number): CheckpointStore {
   let left = saves;

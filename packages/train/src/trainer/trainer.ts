@@ -15,6 +15,7 @@ import type { Schedule } from '../schedules/schedule.ts';
 import { openStep, type StepSession } from '../step/step-session.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { Diverged } from '../train-error.ts';
+import { accumulated } from './accumulated.ts';
 import { orderOfEpoch } from './order.ts';
 
 export interface TrainOptions {
@@ -24,6 +25,8 @@ export interface TrainOptions {
   readonly data: Dataset;
   /** Rows per batch, as the step's model has it. */
   readonly batch: number;
+  /** Batches whose gradients make one step, as the step was made with; default 1. */
+  readonly accumulate?: number;
   /** Input that marks padding with 0; without it the rows must come out even. */
   readonly mask?: string;
   readonly epochs: number;
@@ -104,8 +107,12 @@ const BEST = 'best/';
  * @throws TrainError `checkpoint` when the saved run is another one, `data` when rows and batches do not fit.
  */
 export function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {
-  const { backend, threads = 1, seed } = options;
-  return trainIn(step, () => openStep(step, backend, { threads, seed }), options);
+  const { backend, threads = 1, seed, accumulate = 1 } = options;
+  const open = async () => {
+    const session = await openStep(step, backend, { threads, seed });
+    return accumulate === 1 ? session : accumulated(session, step, { ...options, accumulate });
+  };
+  return trainIn(step, open, options);
 }
 
 /** What the loop must know of a step. */
@@ -133,13 +140,20 @@ async function run(
   session: StepSession,
   options: TrainOptions,
 ): Promise<TrainResult> {
-  const { data, batch, mask, epochs, seed, schedule, signal } = options;
+  const { data, mask, epochs, seed, schedule, signal, accumulate = 1 } = options;
+  const batch = options.batch * accumulate;
   const { now = () => performance.now(), checkpoints, evaluate, patience = Infinity } = options;
   const inputs = step.inputs.map(({ name }) => name).filter((name) => name !== mask);
   const batches = batcher(data, { size: batch, inputs, ...(mask === undefined ? {} : { mask }) });
   const steps = batches.count * epochs;
   const every = options.checkpointEvery ?? batches.count;
-  const plan = { seed, batch, rows: data.count, parameters: step.parameters.length };
+  const plan = {
+    seed,
+    batch: options.batch,
+    ...(accumulate === 1 ? {} : { accumulate }),
+    rows: data.count,
+    parameters: step.parameters.length,
+  };
 
   const saved = checkpoints && (await loadCheckpoint<Standing>(checkpoints, plan));
   let best: Tensors | undefined;

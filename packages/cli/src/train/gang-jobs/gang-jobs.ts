@@ -23,7 +23,7 @@ import { codeVersion } from '../lineage.ts';
 import { requireCompany } from '../group.ts';
 import { resolveOrigin, type Origin } from '../origin.ts';
 import { prepare, type Prepared } from '../prepare.ts';
-import { optimiserOf, planOf, scheduleOf, settingsOf, type Settings } from '../settings.ts';
+import { clipOf, optimiserOf, planOf, scheduleOf, settingsOf, type Settings } from '../settings.ts';
 import { explaining } from '../failure.ts';
 import type { TrainingOutcome } from '../training-run.ts';
 import { cargoOf, type Cargo } from './cargo.ts';
@@ -55,6 +55,7 @@ export async function trainAsGang(
   await explaining(undefined, () => {
     optimiserOf(settings);
     scheduleOf(settings, 1);
+    clipOf(settings);
   });
   const cargo = await cargoOf(origin, resolved);
   const connection = await connectOrStart(context, choice, true);

@@ -46,6 +46,8 @@ const flags: fc.Arbitrary<Flags> = fc.record(
     momentum: share,
     weightDecay: share,
     clipNorm: share,
+    clipValue: share,
+    accumulate: count,
     epochs: count,
     batch: count,
     seed: count,

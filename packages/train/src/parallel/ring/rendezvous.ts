@@ -6,6 +6,7 @@
  * RANK, WORLD_SIZE.
  */
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { alone } from '../alone.ts';
 import { RankLost, type Collective } from '../collective.ts';
 import { PlanDiffers, type Credentials } from './handshake.ts';
 import { answerRank, callRank, type Link } from './link.ts';
@@ -52,11 +53,11 @@ const MEETING = 0xffffffff;
  */
 export async function meet(meeting: Meeting): Promise<Collective> {
   const { rank, size, timeoutMs = PATIENCE_MS } = meeting;
-  if (size === 1) return ringCollective({ rank: 0, size: 1, timeoutMs });
+  if (size === 1) return alone();
   const until = performance.now() + (meeting.arrivalMs ?? ARRIVAL_MS);
   const { callers, place } = rank === 0 ? await seat(meeting, until) : await ask(meeting, until);
   try {
-    if (place.size === 1) return ringCollective({ rank: 0, size: 1, timeoutMs });
+    if (place.size === 1) return alone();
     const after = until + AFTER_MS;
     const following = (place.rank + 1) % place.size;
     const [next, previous] = await Promise.all([

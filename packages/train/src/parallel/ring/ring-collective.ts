@@ -27,8 +27,8 @@ interface Links {
 export interface RingPlace {
   readonly rank: number;
   readonly size: number;
-  /** To the rank after this one, and from the one before it; absent when there is no other. */
-  readonly links?: Links | undefined;
+  /** To the rank after this one, and from the one before it. */
+  readonly links: Links;
   /** Milliseconds after which a rank that sends nothing is given up. */
   readonly timeoutMs: number;
 }
@@ -50,10 +50,6 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
   }
 
   async function reduceRound(own: Numbers, into: Numbers): Promise<void> {
-    if (links === undefined) {
-      into.set(own);
-      return;
-    }
     const { next } = links;
     const tag = operations++;
     const buckets = bucketsOf(into, size);
@@ -78,7 +74,6 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
   async function gatherRound(own: Numbers, used: number): Promise<readonly Numbers[]> {
     const all: Numbers[] = Array.from({ length: size });
     all[rank] = own.slice(0, used);
-    if (links === undefined) return all;
     const { next, previous } = links;
     const tag = operations++;
     for (let round = 0; round < size - 1; round++) {
@@ -102,7 +97,7 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
   }
 
   function numbersOf(data: Uint8Array, like: Numbers): Numbers {
-    if (data.byteLength !== like.byteLength) throw links!.previous.wrong();
+    if (data.byteLength !== like.byteLength) throw links.previous.wrong();
     return numbersIn(typeOfNumbers(like), data.buffer, like.length);
   }
 
@@ -116,8 +111,8 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
     publish: async () => undefined,
     gather: gatherRound,
     async close(lost?: RankLost) {
-      links?.next.close(lost?.rank);
-      links?.previous.close(lost?.rank);
+      links.next.close(lost?.rank);
+      links.previous.close(lost?.rank);
     },
   };
 }

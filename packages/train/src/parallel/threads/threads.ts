@@ -27,20 +27,20 @@ const PATIENCE_MS = 600_000;
 /**
  * Opens a step session that computes on all threads; the native backend alone can.
  *
- * @param step made of a model for `rowsPerRank(batch, workers)` rows.
+ * @param step made of a model for `rowsPerRank(batch, workers, accumulate)` rows.
  * @throws TrainError `model` when it is for another number of rows, `data` when rows do not come out even.
  */
 export async function openThreads(
   step: GradientStep,
   options: ThreadsOptions,
 ): Promise<StepSession> {
-  const { workers: size, timeoutMs = PATIENCE_MS, data, batch, mask, seed } = options;
+  const { workers: size, timeoutMs = PATIENCE_MS, data, batch, accumulate, mask, seed } = options;
   // By name, because all of it is sent to threads.
   const { threads: inner = 1, local, compression, checkpointEvery } = options;
   const rest = { threads: inner, local, compression, checkpointEvery };
   const memory = sharedMemory(size);
   const shared = sharedDataset(data);
-  const dealing: Dealing = { data, batch, mask, seed };
+  const dealing: Dealing = { data, batch, accumulate, mask, seed };
   const collective = sharedCollective(memory, { rank: 0, size, timeoutMs });
   const planOf = (rank: number) =>
     planFor({ rank, size, part: (length) => share(length, rank, size) }, step, dealing, rest);
@@ -57,7 +57,7 @@ export async function openThreads(
       memory,
       place: { rank, size, timeoutMs },
       plan: planOf(rank),
-      dealing: { batch, mask, seed, data: shared },
+      dealing: { batch, accumulate, mask, seed, data: shared },
       options: rest,
     };
     const thread = new Worker(ENTRY, { workerData: data, name: `rank ${rank}` });

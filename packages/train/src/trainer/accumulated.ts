@@ -1,0 +1,45 @@
+/** A step session whose batches are taken in several runs: gradients are gathered, and one update is made. */
+import type { Dataset } from '../data/dataset.ts';
+import { batchPart } from '../parallel/batch-part.ts';
+import type { StepSession } from '../step/step-session.ts';
+import type { TrainingStep } from '../step/training-step.ts';
+import { TrainError } from '../train-error.ts';
+
+export interface AccumulatedOptions {
+  readonly data: Pick<Dataset, 'count'>;
+  /** Rows of a run. */
+  readonly batch: number;
+  /** Runs of a step, as it was made with. */
+  readonly accumulate: number;
+  readonly mask?: string;
+}
+
+/**
+ * The runs of a step count the same in its mean, so that all of them must be full.
+ * @throws TrainError `data` when the rows do not come out even.
+ */
+export function accumulated(
+  session: StepSession,
+  { inputs }: Pick<TrainingStep, 'inputs'>,
+  { data, batch, accumulate, mask }: AccumulatedOptions,
+): StepSession {
+  const rows = batch * accumulate;
+  if (data.count % rows !== 0) {
+    throw new TrainError(
+      'data',
+      `${data.count} rows do not come out even in steps of ${accumulate} batches of ${batch}.`,
+    );
+  }
+  const parts = Array.from({ length: accumulate }, (_, rank) =>
+    batchPart({ rank, size: accumulate, batch: rows, inputs, mask }),
+  );
+  const last = parts.at(-1)!;
+  return {
+    ...session,
+    async step(all, learningRate, at) {
+      let sum = 0;
+      for (const part of parts.slice(0, -1)) sum += await session.accumulate(part(all), at);
+      return (sum + (await session.step(last(all), learningRate, at))) / accumulate;
+    },
+  };
+}
