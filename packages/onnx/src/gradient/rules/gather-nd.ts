@@ -2,20 +2,33 @@
  * Y[...] = X[indices[..., :]]; the first `batch_dims` axes of X and indices go together. The
  * transpose of reading is adding to where it was read; elements that were read twice receive both.
  */
+import { elementCount } from '../../tensor.ts';
 import type { GradientGraph, GradientRule } from '../rule.ts';
-import { needsAddition } from '../shared/needs-addition.ts';
+import { ADDING_SCATTER, fixedSizes, rowsAdded } from '../shared/one-hot.ts';
 
 export const GatherND: GradientRule = (node, graph) => {
   const [x, indices] = node.inputs as [string, string];
-  if (graph.opset < 16) needsAddition(graph);
   const batch = node.attributeInt('batch_dims', 0);
   const places = batch === 0 ? indices : withBatch(graph, indices, batch);
-  return [
-    graph.emit('ScatterND', [graph.zeros(x), places, node.outputGradients[0]!], {
-      reduction: 'add',
-    }),
-  ];
+  const dy = node.outputGradients[0]!;
+  if (graph.opset < ADDING_SCATTER) return [summed(graph, x, places, dy)];
+  return [graph.emit('ScatterND', [graph.zeros(x), places, dy], { reduction: 'add' })];
 };
+
+/** The sum over what was read, with one number for each index tuple. */
+function summed(graph: GradientGraph, x: string, places: string, dy: string): string {
+  const sizes = fixedSizes(graph, x);
+  const depth = graph.shapeOf(places)?.at(-1);
+  if (typeof depth !== 'number') return graph.fail('how many axes it indexes is not fixed');
+  const [indexed, row] = [sizes.slice(0, depth), sizes.slice(depth)];
+  const strides = indexed.map((_, axis) => elementCount(indexed.slice(axis + 1)));
+  const negative = graph.emit('Less', [places, graph.ints([0])]);
+  const fromEnd = graph.emit('Add', [places, graph.ints(indexed)]);
+  const counted = graph.emit('Where', [negative, fromEnd, places]);
+  const steps = graph.emit('Mul', [counted, graph.ints(strides)]);
+  const at = graph.reduceSum(steps, [graph.rankOf(places) - 1], false);
+  return graph.reshapeLike(rowsAdded(graph, at, dy, elementCount(indexed), row), x);
+}
 
 /** Indices that say the place in the batch too, as ScatterND has no batch of its own. */
 function withBatch(graph: GradientGraph, indices: string, batch: number): string {

@@ -2,10 +2,8 @@
  * Y = X[..., indices, ...] along one axis: an embedding when that is the first. The transpose of
  * reading is adding to where it was read; elements that were read twice receive both.
  */
-import { isStatic } from '../../infer/size.ts';
-import { elementCount, tensor } from '../../tensor.ts';
 import type { GradientGraph, GradientRule } from '../rule.ts';
-import { needsAddition } from '../shared/needs-addition.ts';
+import { ADDING_SCATTER, fixedSizes, rowsAdded } from '../shared/one-hot.ts';
 import { padZeros } from '../shared/slicing.ts';
 
 export const Gather: GradientRule = (node, graph) => {
@@ -28,9 +26,15 @@ export const Gather: GradientRule = (node, graph) => {
   const others = Array.from({ length: rank - 1 }, (_, i) => (i < axis ? i : i + inner));
   const updates = graph.emit('Transpose', [dy], { perm: [...places, ...others] });
   const front = [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)];
-  const added = graph.opset < 16 ? addedByProduct(graph, x, axis, indices, updates) : scattered();
+  const added = graph.opset < ADDING_SCATTER ? summed() : scattered();
   const back = front.map((_, i) => front.indexOf(i));
   return [graph.emit('Transpose', [added], { perm: back })];
+
+  function summed(): string {
+    const sizes = fixedSizes(graph, x);
+    const row = sizes.filter((_, i) => i !== axis);
+    return rowsAdded(graph, indices, updates, sizes[axis]!, row);
+  }
 
   function scattered(): string {
     const zeros = graph.emit('Transpose', [graph.zeros(x)], { perm: front });
@@ -39,26 +43,6 @@ export const Gather: GradientRule = (node, graph) => {
     });
   }
 };
-
-/** Before opset 16, a product with one-hot rows: as many multiplications as the axis is long. */
-function addedByProduct(
-  graph: GradientGraph,
-  x: string,
-  axis: number,
-  indices: string,
-  updates: string,
-): string {
-  const sizes = graph.shapeOf(x);
-  if (!isStatic(sizes) || graph.typeOf(x) !== 'float32') return needsAddition(graph);
-  const rest = sizes.filter((_, i) => i !== axis);
-  const depth = graph.constant(tensor('int64', [], BigInt64Array.of(BigInt(sizes[axis]!))));
-  const pair = graph.constant(tensor('float32', [2], Float32Array.of(0, 1)));
-  const flat = graph.emit('Reshape', [indices, graph.ints([-1])]);
-  const places = graph.emit('OneHot', [flat, depth, pair], { axis: 0 }); // [size, count]
-  const rows = graph.emit('Reshape', [updates, graph.ints([-1, elementCount(rest)])]);
-  const sums = graph.emit('MatMul', [places, rows]);
-  return graph.emit('Reshape', [sums, graph.ints([sizes[axis]!, ...rest])]);
-}
 
 /** The one index that a constant of shape [] holds. */
 function onlyIndex(graph: GradientGraph, indices: string): number | undefined {

@@ -8,7 +8,8 @@ import type { GradientRule } from '../rule.ts';
 export const GlobalMaxPool: GradientRule = (node, graph) => {
   const x = node.inputs[0]!;
   const dy = node.outputGradients[0]!;
-  const taken = graph.emit('Equal', [x, node.outputs[0]!]);
+  // No cell is beyond the maximum; and before opset 11 floats could not be compared by Equal.
+  const taken = graph.emit('Not', [graph.emit('Less', [x, node.outputs[0]!])]);
   const mask = graph.emit('Cast', [taken], { to: elementTypeNumber(graph.typeOf(x)) });
   const axes = Array.from({ length: graph.rankOf(x) - 2 }, (_, i) => i + 2);
   const ties = graph.reduceSum(mask, axes, true);

@@ -63,19 +63,28 @@ describe('Gather', () => {
     ));
 });
 
+/** Before opset 16 a scatter cannot add, and the sizes must be known. */
+const opsets = fc.constantFrom(12, 13, 15, 17, 21);
+
 describe('GatherElements and ScatterElements', () => {
   it('GatherElements', () =>
     checkGradients(
       fc
-        .tuple(shapes(1, 2), fc.integer({ min: 1, max: 4 }), fc.nat(1), role)
-        .chain(([shape, length, at, as]) => {
+        .tuple(shapes(1, 2), fc.integer({ min: 1, max: 4 }), fc.nat(1), role, opsets)
+        .chain(([shape, length, at, as, opset]) => {
           const axis = at % shape.length;
           const inner = shape.with(axis, length);
-          return fc
-            .tuple(floats(shape), indices(inner, shape[axis]!, as))
-            .map((inputs) => ({ operator: 'GatherElements', inputs, attributes: { axis } }));
+          // The indices may be shorter than the data along other axes.
+          const whole = shape.map((size, i) => (i === axis ? size : size + (length % 2)));
+          return fc.tuple(floats(whole), indices(inner, shape[axis]!, as)).map((inputs) => ({
+            operator: 'GatherElements',
+            inputs,
+            attributes: { axis },
+            opset,
+            symbolic: opset >= 16,
+          }));
         }),
-      20,
+      40,
     ));
   it('ScatterElements', () =>
     checkGradients(
@@ -100,8 +109,8 @@ describe('GatherND and ScatterND', () => {
   it('GatherND', () =>
     checkGradients(
       fc
-        .tuple(shapes(2, 3), fc.nat(2), fc.nat(2), shapes(0, 1), role)
-        .chain(([shape, batchAt, depthAt, inner, as]) => {
+        .tuple(shapes(2, 3), fc.nat(2), fc.nat(2), shapes(0, 1), role, opsets)
+        .chain(([shape, batchAt, depthAt, inner, as, opset]) => {
           const batch = batchAt % shape.length;
           const depth = 1 + (depthAt % (shape.length - batch));
           const tuples = [...shape.slice(0, batch), ...inner, depth];
@@ -110,9 +119,11 @@ describe('GatherND and ScatterND', () => {
             operator: 'GatherND',
             inputs,
             attributes: { batch_dims: batch },
+            opset,
+            symbolic: opset >= 16,
           }));
         }),
-      40,
+      60,
     ));
   it('ScatterND', () =>
     checkGradients(

@@ -74,7 +74,7 @@ function byTaps(node: GradientNode, graph: GradientGraph, window: Window): strin
   const known = [...sizes, ...steps].every((size) => size !== undefined);
   // Rounding up is inferred wrongly by ONNX Runtime for these operator sets.
   const roundsUp = node.attributeInt('ceil_mode', 0) === 1;
-  if (!known || roundsUp || graph.opset < 10 || graph.typeOf(x) !== 'float32') {
+  if (!known || roundsUp || graph.typeOf(x) !== 'float32') {
     return graph.fail(
       'its windows overlap, which needs opset 16; export the model with that or a newer one',
     );
@@ -86,7 +86,7 @@ function byTaps(node: GradientNode, graph: GradientGraph, window: Window): strin
   const cells = graph.constant(
     tensor('int64', [], BigInt64Array.of(BigInt(elementCount(sizes as number[])))),
   );
-  const taken = graph.emit('Mod', [graph.emit('Reshape', [node.demand(1), perImage]), cells]);
+  const taken = remainder(graph, graph.emit('Reshape', [node.demand(1), perImage]), cells);
   const mask = graph.emit('Equal', [taken, graph.constant(tensor('int64', shape, places))]);
   const gradients = graph.emit('Mul', [
     graph.emit('Cast', [mask], { to: elementTypeNumber('float32') }),
@@ -97,6 +97,12 @@ function byTaps(node: GradientNode, graph: GradientGraph, window: Window): strin
   );
   const weights = graph.constant(tensor('float32', [taps, 1, ...kernel], oneHot));
   return graph.reshapeLike(unslide(graph, gradients, weights, window, 1, x), x);
+}
+
+/** `Mod` of what is not negative, which came with opset 10. */
+function remainder(graph: GradientGraph, value: string, by: string): string {
+  const whole = graph.emit('Mul', [graph.emit('Div', [value, by]), by]);
+  return graph.emit('Sub', [value, whole]);
 }
 
 /** The cell of the image that each tap reads in each window, [taps, ...windows]; −1 in the padding. */

@@ -12,11 +12,7 @@ export const Pow: GradientRule = (node, graph) => [
   operand(node, graph, 1, (g) => {
     const [x, e] = [node.inputs[0]!, node.inputs[1]!];
     const zero = graph.scalar(0, x);
-    const logarithm = graph.emit('Where', [
-      graph.emit('Equal', [x, zero]),
-      zero,
-      graph.emit('Log', [x]),
-    ]);
+    const logarithm = graph.emit('Where', [isZero(graph, x), zero, graph.emit('Log', [x])]);
     const product = graph.emit('Mul', [node.outputs[0]!, logarithm]);
     return graph.emit('Cast', [graph.emit('Mul', [g, product])], {
       to: elementTypeNumber(graph.typeOf(e)),
@@ -46,6 +42,12 @@ function slope(node: GradientNode, graph: GradientGraph): string {
   const exponent = graph.emit('Cast', [e], { to: elementTypeNumber(graph.typeOf(x)) });
   const reduced = graph.emit('Sub', [exponent, graph.scalar(1, x)]);
   const power = graph.emit('Mul', [exponent, graph.emit('Pow', [x, reduced])]);
-  const zero = graph.scalar(0, x);
-  return graph.emit('Where', [graph.emit('Equal', [exponent, zero]), zero, power]);
+  return graph.emit('Where', [isZero(graph, exponent), graph.scalar(0, x), power]);
+}
+
+/** Before opset 11 floats could not be compared by Equal. */
+function isZero(graph: GradientGraph, x: string): string {
+  return graph.opset < 11
+    ? graph.emit('Not', [graph.emit('Cast', [x], { to: elementTypeNumber('bool') })])
+    : graph.emit('Equal', [x, graph.scalar(0, x)]);
 }
