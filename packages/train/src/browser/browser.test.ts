@@ -1,18 +1,25 @@
 /**
  * One artifact, three places: a training step takes the same steps in the native library, in
- * WebAssembly in Node, and in WebAssembly in a page of Chromium.
+ * WebAssembly in Node, and in WebAssembly in a page of Chromium, whether its model was built here or
+ * exported from PyTorch.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   batchNorm,
   conv,
   dense,
+  dropout,
   flatten,
   maxPool,
+  readModel,
   sequential,
   values,
   withLoss,
   writeModel,
   type Layer,
+  type LossModel,
+  type Model,
 } from '@skein/onnx';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -22,6 +29,7 @@ import type { Optimiser } from '../optimisers/optimiser.ts';
 import { sgd } from '../optimisers/sgd.ts';
 import { nativeBackend } from '../run/native-backend.ts';
 import { wasmBackend } from '../run/wasm-backend.ts';
+import type { GradientChoice } from '../step/differentiated.ts';
 import { trainingStep } from '../step/training-step.ts';
 import { servePage, type PageServer } from './testing/page-server.ts';
 import { takeSteps, type Plan, type Taken } from './testing/take-steps.ts';
@@ -35,43 +43,61 @@ interface Artifact {
 }
 
 function artifact(
-  shape: readonly number[],
-  layers: readonly Layer[],
+  graded: Pick<LossModel, 'model'> & GradientChoice,
   optimiser: Optimiser,
   rate: number,
+  classes = CLASSES,
 ): Artifact {
-  const network = sequential({ input: { shape }, layers, seed: 3, batch: 16 });
-  const graded = withLoss(network, { loss: { kind: 'cross-entropy' } });
   const { model, initial, ...plan } = trainingStep(graded.model, { ...graded, optimiser });
   const weights = Object.fromEntries(
     [...initial].map(([name, each]) => [name, Array.from(values(each), Number)]),
   );
-  return {
-    model: writeModel(model),
-    plan: { ...plan, weights, classes: CLASSES, steps: STEPS, rate },
-  };
+  return { model: writeModel(model), plan: { ...plan, weights, classes, steps: STEPS, rate } };
+}
+
+/** A network of the builder's, with its loss. */
+function built(shape: readonly number[], layers: readonly Layer[]): LossModel {
+  const network = sequential({ input: { shape }, layers, seed: 3, batch: 16 });
+  return withLoss(network, { loss: { kind: 'cross-entropy' } });
+}
+
+/** What PyTorch exported, with its loss: packages/onnx/scripts/make-gradient-fixtures.py. */
+function exported(name: string): { readonly model: Model; readonly loss: string } {
+  const path = `../../../onnx/fixtures/gradients/models/${name}.onnx`;
+  return { model: readModel(readFileSync(join(import.meta.dirname, path))), loss: 'loss' };
 }
 
 const ARTIFACTS: Readonly<Record<string, Artifact>> = {
   perceptron: artifact(
-    [24],
-    [dense({ units: 32, activation: 'relu' }), dense({ units: CLASSES })],
+    built([24], [dense({ units: 32, activation: 'relu' }), dense({ units: CLASSES })]),
+    adamW(),
+    0.01,
+  ),
+  'perceptron that drops': artifact(
+    built(
+      [24],
+      [dense({ units: 32, activation: 'relu' }), dropout(0.3), dense({ units: CLASSES })],
+    ),
     adamW(),
     0.01,
   ),
   convolutions: artifact(
-    [1, 12, 12],
-    [
-      conv({ filters: 6, kernel: 3, bias: false }),
-      batchNorm(),
-      maxPool(),
-      conv({ filters: 8, kernel: 3, stride: 2, activation: 'relu' }),
-      flatten(),
-      dense({ units: CLASSES }),
-    ],
+    built(
+      [1, 12, 12],
+      [
+        conv({ filters: 6, kernel: 3, bias: false }),
+        batchNorm(),
+        maxPool(),
+        conv({ filters: 8, kernel: 3, stride: 2, activation: 'relu' }),
+        flatten(),
+        dense({ units: CLASSES }),
+      ],
+    ),
     sgd({ momentum: 0.9 }),
     0.05,
   ),
+  'LeNet of PyTorch': artifact(exported('lenet'), adamW(), 0.005),
+  'transformer of PyTorch': artifact(exported('transformer'), sgd({ momentum: 0.9 }), 0.05, 4),
 };
 
 /** The largest difference, relative to the largest number of its tensor. */

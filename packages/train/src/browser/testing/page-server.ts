@@ -43,8 +43,8 @@ const PAGE = `<!doctype html>
   import { takeSteps } from '/packages/train/src/browser/testing/take-steps.ts';
   globalThis.train = async (name) => {
     const [artifact, plan] = await Promise.all([
-      fetch('/artifacts/' + name + '.onnx').then((answer) => answer.bytes()),
-      fetch('/artifacts/' + name + '.json').then((answer) => answer.json()),
+      fetch('/artifacts/' + encodeURIComponent(name) + '.onnx').then((answer) => answer.bytes()),
+      fetch('/artifacts/' + encodeURIComponent(name) + '.json').then((answer) => answer.json()),
     ]);
     return takeSteps(wasmBackend, artifact, plan);
   };
@@ -73,7 +73,7 @@ export async function servePage(
 
   async function contentOf(path: string): Promise<Uint8Array | string> {
     if (path === '/') return PAGE;
-    const artifact = artifacts.get(path.replace('/artifacts/', ''));
+    const artifact = artifacts.get(decodeURIComponent(path.replace('/artifacts/', '')));
     if (artifact !== undefined) return artifact;
     const file = join(ROOT, path);
     return extname(file) === '.ts'

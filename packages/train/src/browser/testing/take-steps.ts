@@ -55,31 +55,27 @@ export async function takeSteps(
   return { losses, tensors: Object.fromEntries(numbers) as Taken['tensors'] };
 }
 
-/** Numbers in [−1, 1) and classes by chance, the same on every machine. */
+/**
+ * Numbers in [−1, 1) and classes by chance, the same on every machine; `targets` are the probabilities of
+ * classes, all of it on one.
+ */
 function batchOf(inputs: readonly TensorSpec[], classes: number, random: Random): Tensors {
+  const anyClass = () => Math.floor(random.next() * classes);
   return new Map<string, NumericTensor>(
     inputs.map(({ name, type, shape }) => {
       const sizes = shape as number[];
       const count = elementCount(sizes);
-      return type === 'int64'
-        ? [
-            name,
-            tensor(
-              'int64',
-              sizes,
-              BigInt64Array.from({ length: count }, () =>
-                BigInt(Math.floor(random.next() * classes)),
-              ),
-            ),
-          ]
-        : [
-            name,
-            tensor(
-              'float32',
-              sizes,
-              Float32Array.from({ length: count }, () => 2 * random.next() - 1),
-            ),
-          ];
+      if (type === 'int64') {
+        const labels = BigInt64Array.from({ length: count }, () => BigInt(anyClass()));
+        return [name, tensor('int64', sizes, labels)];
+      }
+      const numbers = new Float32Array(count);
+      if (name === 'targets') {
+        for (let row = 0; row < count; row += classes) numbers[row + anyClass()] = 1;
+      } else {
+        for (let i = 0; i < count; i++) numbers[i] = 2 * random.next() - 1;
+      }
+      return [name, tensor('float32', sizes, numbers)];
     }),
   );
 }
