@@ -9,6 +9,7 @@ import { fitArrayEncoding, withArrayEncoding, type ArrayScaling } from '../data/
 import { fitEncoder, type Encoder } from '../data/encoder.ts';
 import { withEncoder } from '../data/encoding-graph.ts';
 import { ascending, momentsOf } from '../data/moments.ts';
+import { withoutRawColumns } from '../data/raw-columns.ts';
 import { columnOf } from '../data/table.ts';
 import { blueprintOf, withBlueprint, type Blueprint } from './blueprint.ts';
 import { withHead, type LabelScale } from './head.ts';
@@ -44,8 +45,8 @@ export interface AssembleOptions {
 }
 
 /**
- * A model that takes raw rows and remembers its blueprint. One that has a blueprint already is taken
- * as it is.
+ * A model that takes raw rows, a category being its position, and remembers its blueprint. One that has
+ * a blueprint already is taken as it is.
  * @throws TrainError `data`, `model` when data and model do not fit.
  */
 export function assemble(options: AssembleOptions): Model {
@@ -59,7 +60,10 @@ export function assemble(options: AssembleOptions): Model {
     const headed = withHead(network, { task, classes }, labelScale(options));
     return withEncoding(headed.model, headed.blueprint, options);
   }
-  if (blueprintOf(model) !== undefined) return model;
+  const known = blueprintOf(model);
+  if (known !== undefined) {
+    return known.table === undefined ? model : withoutRawColumns(model, known.table);
+  }
   const network = foldConstants(model);
   const [output] = signatureOf(network).outputs;
   if (output === undefined) throw new TrainError('model', 'The model has no output.');

@@ -2,15 +2,14 @@
 import {
   GraphBuilder,
   mlp,
-  readModel,
   seededRandom,
   signatureOf,
   tensor,
   values,
   writeModel,
   type Model,
-  type NumericTensor,
 } from '@skein/onnx';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { selectRows, splitRows } from '../data/dataset.ts';
 import { readCsv } from '../data/table.ts';
@@ -68,26 +67,37 @@ async function trained(
   });
 }
 
-/** The first output for rows as anyone would send them. */
-async function answer(model: Model, rows: NumericTensor): Promise<number[]> {
-  const read = readModel(writeModel(model));
-  const graph = await nativeBackend.open(read);
-  const { inputs, outputs } = signatureOf(read);
-  const results = await graph.run(new Map([[inputs[0]!.name, rows]]));
-  await graph.close();
-  return Array.from(values(results.get(outputs[0]!.name)!) as Float32Array);
+/** The first output for rows as anyone would send them: what stands in the columns a, b and colour. */
+async function answer(
+  model: Model,
+  rows: readonly (readonly [a: number, b: number, colour: string])[],
+): Promise<number[]> {
+  const session = await InferenceSession.create(writeModel(model));
+  const numbers = (at: 0 | 1) =>
+    new Tensor(
+      'float32',
+      Float32Array.from(rows, (row) => row[at]),
+      [rows.length],
+    );
+  const colour = new Tensor(
+    'string',
+    rows.map((row) => row[2]),
+    [rows.length],
+  );
+  const results = await session.run({ a: numbers(0), b: numbers(1), colour });
+  await session.release();
+  return Array.from(results[session.outputNames[0]!]!.data as Float32Array);
 }
-
-const rows = (...numbers: number[]) =>
-  tensor('float32', [numbers.length / 3, 3], Float32Array.from(numbers));
 
 describe('from a table', () => {
   it('a regression answers in the unit of its labels', async () => {
     const { model, report } = await trained({ model: network, data: await table('y') });
     expect(report).toMatchObject({ kind: 'regression' });
     expect(report?.kind === 'regression' && report.rmse).toBeLessThan(8);
-    // Red is the first category.
-    const [red, blue] = await answer(model, rows(1, 0.5, 0, -1, 0, 1));
+    const [red, blue] = await answer(model, [
+      [1, 0.5, 'red'],
+      [-1, 0, 'blue'],
+    ]);
     expect(red).toBeCloseTo(500 + 40 - 15 + 100, -1.5);
     expect(blue).toBeCloseTo(460, -1.5);
   });
@@ -96,7 +106,7 @@ describe('from a table', () => {
     const { model, report } = await trained({ model: network, data: await table('side') });
     expect(blueprintOf(model)).toMatchObject({ task: 'classification', classes: ['0', '1'] });
     expect(report?.kind === 'classification' && report.accuracy).toBeGreaterThan(0.9);
-    const [p0, p1] = await answer(model, rows(2, -1, 0));
+    const [p0, p1] = await answer(model, [[2, -1, 'red']]);
     expect(p0! + p1!).toBeCloseTo(1, 5);
     expect(p1).toBeGreaterThan(0.9);
   });
@@ -105,7 +115,10 @@ describe('from a table', () => {
     const data = await table('side');
     const { model, report } = await trained({ model: network, data, task: 'binary' });
     expect(report).toMatchObject({ kind: 'classification' });
-    const [high, low] = await answer(model, rows(2, -1, 0, -2, 1, 1));
+    const [high, low] = await answer(model, [
+      [2, -1, 'red'],
+      [-2, 1, 'blue'],
+    ]);
     expect(high).toBeGreaterThan(0.9);
     expect(low).toBeLessThan(0.1);
   });
@@ -116,10 +129,11 @@ describe('from a table', () => {
     const { model } = await trained({ model: network, data, missing: 'mean' }, { epochs: 3 });
     const mean = blueprintOf(model)!.table!.features[0]!;
     const filled = mean.kind === 'number' ? mean.fill! : NaN;
-    const [absent, given, unknown] = await answer(
-      model,
-      rows(NaN, 0.3, 1, filled, 0.3, 1, filled, 0.3, NaN),
-    );
+    const [absent, given, unknown] = await answer(model, [
+      [NaN, 0.3, 'blue'],
+      [filled, 0.3, 'blue'],
+      [filled, 0.3, 'violet'],
+    ]);
     expect(absent).toBeCloseTo(given!, 4);
     expect(Number.isFinite(unknown)).toBe(true);
   });

@@ -1,0 +1,108 @@
+/**
+ * The columns of a table as the inputs of a model, so that whoever is served sends what stands in the
+ * table: a number for a number and a text for a text, under the names of their columns.
+ *
+ *   age   float32 [batch] ─ Unsqueeze ──────────────────┐
+ *   city  string  [batch] ─ LabelEncoder ─ Unsqueeze ───┤ Concat ─ features [batch, columns] → encoding
+ *
+ * Steps of a training take `features`, in which a category is its position: nothing is looked up twice.
+ * LabelEncoder is of ai.onnx.ml, the ONNX standard's own set of operators beside ai.onnx; it gives a text
+ * that was not in the training rows the position after the last, which the encoding makes all zeros.
+ */
+import {
+  float,
+  floats,
+  GraphBuilder,
+  signatureOf,
+  tensor,
+  withGraph,
+  type Model,
+} from '@skein/onnx';
+import type { Encoder, Feature } from './encoder.ts';
+
+const FEATURES = 'features';
+/** Names of the nodes that are put before the encoding; no exporter writes such. */
+const PREFIX = 'columns/';
+const ML = { domain: 'ai.onnx.ml', version: 2n };
+
+/**
+ * The model that takes the columns by their names instead of `features`. One that knows no texts takes
+ * `features` still: a row is a list of numbers then.
+ */
+export function withRawColumns(model: Model, { features }: Encoder): Model {
+  const given = signatureOf(model).inputs.find(({ name }) => name === FEATURES);
+  if (given === undefined || features.every(({ kind }) => kind === 'number')) return model;
+  const graph = model.graph!;
+  const [batch = null] = given.shape;
+  const taken = new Set([
+    ...graph.node.flatMap(({ output }) => output),
+    ...graph.initializer.map(({ name }) => name),
+    FEATURES,
+  ]);
+  const border = new GraphBuilder('columns');
+  const emit = (operator: string, inputs: readonly string[], attributes = {}, options = {}) => {
+    const name = `${PREFIX}${operator}_${border.graph().node.length}`;
+    return border.node(operator, inputs, attributes, { name, ...options })[0];
+  };
+  const axis = emit('Constant', [], { value: tensor('int64', [1], BigInt64Array.of(1n)) });
+  const columns = features.map((feature) => {
+    const name = freeName(feature.name, taken);
+    border.input(name, feature.kind === 'number' ? 'float32' : 'string', [batch]);
+    const numbers =
+      feature.kind === 'number' ? name : emitPositions(emit, name, feature.categories);
+    return emit('Unsqueeze', [numbers, axis]);
+  });
+  emit('Concat', columns, { axis: 1 }, { outputs: [FEATURES] });
+  const { node, input } = border.graph();
+  const wide = withGraph(model, {
+    node: [...node, ...graph.node],
+    input: [...input, ...graph.input.filter(({ name }) => name !== FEATURES)],
+  });
+  wide.opsetImport = [
+    ...model.opsetImport.filter(({ domain }) => domain !== ML.domain),
+    { ...model.opsetImport[0]!, ...ML },
+  ];
+  return wide;
+}
+
+type Emit = (
+  operator: string,
+  inputs: readonly string[],
+  attributes: object,
+  options: object,
+) => string;
+
+function emitPositions(emit: Emit, name: string, categories: readonly string[]): string {
+  const attributes = {
+    keys_strings: categories,
+    values_floats: floats(categories.map((_, position) => position)),
+    default_float: float(categories.length),
+  };
+  return emit('LabelEncoder', [name], attributes, { domain: ML.domain });
+}
+
+/** The same model taking `features` again, for further training. */
+export function withoutRawColumns(model: Model, { features }: Encoder): Model {
+  const graph = model.graph!;
+  const border = graph.node.filter(({ name }) => name.startsWith(PREFIX));
+  if (border.length === 0) return model;
+  const read = new Set(border.flatMap(({ input }) => input));
+  const { inputs } = signatureOf(model);
+  const [batch = null] = inputs.find(({ name }) => read.has(name))?.shape ?? [];
+  const inner = new GraphBuilder('features');
+  inner.input(FEATURES, 'float32', [batch, features.length]);
+  const narrow = withGraph(model, {
+    node: graph.node.filter((node) => !border.includes(node)),
+    input: [...inner.graph().input, ...graph.input.filter(({ name }) => !read.has(name))],
+  });
+  narrow.opsetImport = model.opsetImport.filter(({ domain }) => domain !== ML.domain);
+  return narrow;
+}
+
+/** A column may be called like something in the network. */
+function freeName(name: Feature['name'], taken: Set<string>): string {
+  let free = name;
+  while (taken.has(free)) free = `${free}_column`;
+  taken.add(free);
+  return free;
+}
