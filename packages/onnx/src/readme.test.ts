@@ -1,0 +1,40 @@
+/** Runs the sample of the package's README as it stands there. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import * as onnx from './index.ts';
+import { differentiableOperators } from './gradient/rules.ts';
+
+const folder = join(import.meta.dirname, '..');
+const text = readFileSync(join(folder, 'README.md'), 'utf8');
+
+it('prints the outputs of the network, the loss and the gradients', () => {
+  const [, sample] = /```ts\n([\s\S]*?)```/.exec(text)!;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module-typescript', '--eval', sample!],
+    { cwd: folder, encoding: 'utf8' },
+  );
+  expect(stderr).toBe('');
+  expect(stdout.trim().split('\n')).toEqual([
+    'y float32 [batch, 10]',
+    expect.stringMatching(/^loss\S* float32 \[\]$/),
+    'grad:1.weight float32 [4]',
+    'grad:1.bias float32 [4]',
+    'grad:4.weight float32 [10, 64]',
+    'grad:4.bias float32 [10]',
+  ]);
+});
+
+it('names nothing that is not there', () => {
+  const table = text.slice(text.indexOf('| to …'), text.indexOf('Whatever is wrong'));
+  const names = [...table.matchAll(/`([a-z]\w+)`/g)].map(([, name]) => name!);
+  const apart = new Set(['batch']);
+  expect(names.filter((name) => !(name in onnx) && !apart.has(name))).toEqual([]);
+  expect(names.length).toBeGreaterThan(30);
+});
+
+it('counts the operators that can be differentiated', () => {
+  expect(text).toContain(`[${differentiableOperators.length} operators]`);
+});
