@@ -8,6 +8,7 @@ export { readTensors, writeTensors, type TensorFile } from './checkpoint/safeten
 export type { ArrayScaling } from './data/array-encoding.ts';
 export { inMemory } from './data/array-rows.ts';
 export { type ByteSource } from './data/bytes.ts';
+export type { Column, ColumnKind } from './data/column.ts';
 export { classLabels, dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
 export {
   encodeRows,
@@ -31,8 +32,6 @@ export {
   readCsv,
   readJsonLines,
   selectTableRows,
-  type Column,
-  type ColumnKind,
   type CsvTableOptions,
   type Table,
   type TableOptions,
@@ -102,5 +101,7 @@ export {
   type TrainedTask,
   type TrainTaskOptions,
 } from './task/train-task.ts';
+export { isSoft } from './task/labels.ts';
+export { withRowWeights } from './task/row-weights.ts';
 export { rowsOf, type TrainingData } from './task/training-data.ts';
 export { Diverged, TrainError, type TrainErrorKind } from './train-error.ts';

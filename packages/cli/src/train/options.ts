@@ -20,6 +20,10 @@ export const trainingOptions = {
   ),
   label: text('COLUMN', 'Column of a table, or array of an .npz file, to predict.'),
   labels: text('FILE', 'Labels beside an .npy or IDX file.', { completes: 'file' }),
+  weights: text(
+    'COLUMN',
+    'Column, or array, that says how much each row counts in the loss; metrics count all the same.',
+  ),
   features: value(
     'COLUMNS',
     'Columns to predict from, with commas; default: all others.',

@@ -2,11 +2,13 @@
 import type { Lineage } from '@skein/api';
 import {
   assemble,
+  isSoft,
   problemOf,
   rowsFor,
   rowsOf,
   selectRows,
   splitRows,
+  withRowWeights,
   type Dataset,
   type Problem,
   type TrainingData,
@@ -67,10 +69,11 @@ export async function prepare(
         )
       : undefined;
   const labels = settings.labels === undefined ? undefined : pathOf('labels');
-  const data = await read(pathOf('data'), settings.data, labels);
+  const bare = await read(pathOf('data'), settings.data, labels);
   const sources = await dataSources({ pathOf }, settings);
   if (kept !== undefined) requireSame(kept.lineage.data, sources);
   return explaining(undefined, async () => {
+    const data = settings.weights === undefined ? bare : withRowWeights(bare, settings.weights);
     const [rows, others] = split(data, settings);
     const start =
       kept?.start ??
@@ -82,14 +85,18 @@ export async function prepare(
         ...(settings.task === undefined ? {} : { task: settings.task }),
         ...(settings.scaling === undefined ? {} : { scaling: settings.scaling }),
         ...(settings.missing === 'mean' ? { missing: 'mean' } : {}),
+        soft: isSoft(settings.loss),
       });
     const problem = problemOf(start, {
       batch: settings.batch,
       ...(settings.loss === undefined ? {} : { loss: settings.loss }),
       ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
     });
-    const all = rowsFor(start, data);
-    const heldRows = held === undefined ? undefined : rowsFor(start, held);
+    const all = rowsFor(start, data, problem.loss);
+    const heldRows =
+      held === undefined
+        ? undefined
+        : rowsFor(start, withoutWeights(held, settings.weights), problem.loss);
     const looked = heldRows ?? (others.length === 0 ? undefined : selectRows(all, others));
     const digest =
       typeof model === 'string' && model.endsWith('.onnx')
@@ -108,6 +115,12 @@ export async function prepare(
       parent: kept?.lineage.parent ?? { path: source.described, digest },
     };
   });
+}
+
+/** Rows that are only looked at all count the same. */
+function withoutWeights(held: TrainingData, name: string | undefined): TrainingData {
+  if (name === undefined || held.from === 'table') return held;
+  return { ...held, inputs: new Map([...held.inputs].filter(([each]) => each !== name)) };
 }
 
 /** Training rows, and those that are only looked at. */

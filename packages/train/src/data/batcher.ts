@@ -5,7 +5,7 @@
  * and gradient: every batch has the same shape, so that a session plans its memory once, and every
  * row counts the same.
  */
-import type { NumericTensor } from '@skein/onnx';
+import { values, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
 import { copyRow, emptyRows, type Dataset } from './dataset.ts';
@@ -15,11 +15,15 @@ export interface Batch {
   readonly tensors: Tensors;
   /** Rows that are not padding; they come first. */
   readonly rows: number;
+  /** How much they count together. */
+  readonly weight: number;
 }
 
 export interface Batcher {
   /** Batches in one pass. */
   readonly count: number;
+  /** How much all rows count together. */
+  readonly weight: number;
   /** Fills the batch's memory; valid until the next call. */
   fill(order: Uint32Array, index: number): Batch;
 }
@@ -28,7 +32,9 @@ export interface BatcherOptions {
   readonly size: number;
   /** Inputs to fill. */
   readonly inputs: readonly string[];
-  /** Input that is 1 for a row and 0 for padding, float32 [size]; without it the rows must come out even. */
+  /**
+   * Input that is 1 for a row, or what the dataset has under this name, and 0 for padding, float32 [size];
+   * without it the rows must come out even. */
   readonly mask?: string;
 }
 
@@ -52,12 +58,15 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
     batch.set(name, target);
     return [rowCopier(source), target] as const;
   });
+  const own = mask === undefined ? undefined : dataset.tensors.get(mask);
+  const rowWeights = own && (values(own) as Float32Array);
   const weights = new Float32Array(size);
   if (mask !== undefined) {
     batch.set(mask, { type: 'float32', shape: [size], bytes: new Uint8Array(weights.buffer) });
   }
   return {
     count: Math.ceil(dataset.count / size),
+    weight: rowWeights?.reduce((sum, each) => sum + each, 0) ?? dataset.count,
     fill(order, index) {
       const start = index * size;
       const rows = Math.min(size, order.length - start);
@@ -65,7 +74,10 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
         for (let i = 0; i < size; i++) copy(order[start + (i < rows ? i : 0)]!, target, i);
       }
       weights.fill(1, 0, rows).fill(0, rows);
-      return { tensors: batch, rows };
+      if (rowWeights === undefined) return { tensors: batch, rows, weight: rows };
+      let weight = 0;
+      for (let i = 0; i < rows; i++) weight += weights[i] = rowWeights[order[start + i]!]!;
+      return { tensors: batch, rows, weight };
     },
   };
 }

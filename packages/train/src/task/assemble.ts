@@ -13,7 +13,14 @@ import { withoutRawColumns } from '../data/raw-columns.ts';
 import { columnOf } from '../data/table.ts';
 import { blueprintOf, withBlueprint, type Blueprint } from './blueprint.ts';
 import { withHead, type LabelScale } from './head.ts';
-import { classesFor, outputsFor, outputWidth, suggestedTask, type TaskKind } from './task.ts';
+import {
+  classesFor,
+  givenTask,
+  outputRow,
+  outputsFor,
+  suggestedTask,
+  type TaskKind,
+} from './task.ts';
 import { labelFacts, type TrainingData } from './training-data.ts';
 
 /** What a network to be built takes and gives. */
@@ -40,6 +47,8 @@ export interface AssembleOptions {
   readonly task?: TaskKind;
   /** Default: `standard` for tables, `unit` for bytes, `none` for other arrays. */
   readonly scaling?: ArrayScaling;
+  /** Whether the labels are shares of classes, [rows, classes]. */
+  readonly soft?: boolean;
   /** `mean` lets the model take rows with missing values. */
   readonly missing?: 'mean';
 }
@@ -51,7 +60,7 @@ export interface AssembleOptions {
  */
 export function assemble(options: AssembleOptions): Model {
   const { model, data } = options;
-  const facts = labelFacts(data);
+  const facts = labelFacts(data, options.soft);
   if (typeof model === 'function') {
     const task = options.task ?? suggestedTask(facts, undefined);
     const outputs = outputsFor(task, facts);
@@ -67,10 +76,10 @@ export function assemble(options: AssembleOptions): Model {
   const network = foldConstants(model);
   const [output] = signatureOf(network).outputs;
   if (output === undefined) throw new TrainError('model', 'The model has no output.');
-  const width = outputWidth(network, output.name);
-  const task = options.task ?? suggestedTask(facts, width);
+  const { task, width, axis } = givenTask(outputRow(network, output.name), facts, options.task);
   const classes = classesFor(task, facts, width, 'given');
-  return withEncoding(network, { task, classes, prediction: output.name }, options);
+  const placed = axis === undefined ? {} : { axis };
+  return withEncoding(network, { task, classes, prediction: output.name, ...placed }, options);
 }
 
 function withEncoding(model: Model, blueprint: Blueprint, options: AssembleOptions): Model {

@@ -19,6 +19,8 @@ export interface Blueprint {
   readonly arrays?: ArrayEncoding;
   /** The value that is compared with the labels. */
   readonly prediction: string;
+  /** Axis of the classes in it; default: 1, behind the batch. */
+  readonly axis?: number;
   readonly scale?: LabelScale;
 }
 

@@ -33,6 +33,8 @@ export interface Training {
   readonly label?: string;
   /** File of labels beside an .npy or IDX file. */
   readonly labels?: string;
+  /** Column, or array of an .npz file, that says how much each row counts in the loss; default: all the same. */
+  readonly weights?: string;
   /** Columns to predict from; default all others. */
   readonly features?: readonly string[];
   /** Share of the rows that is only looked at, or a file of such rows; default 0.2. */

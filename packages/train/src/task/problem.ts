@@ -17,11 +17,12 @@ import {
   type NumericTensor,
 } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
-import { classNumbers, dataset, type Dataset } from '../data/dataset.ts';
+import { dataset, type Dataset } from '../data/dataset.ts';
 import { encodeRows, type BlockCheck, type Encoder } from '../data/encoder.ts';
 import { withBatch } from './batch-axis.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
-import { lossFor } from './task.ts';
+import { arrayLabels } from './labels.ts';
+import { lossFor, outputRow } from './task.ts';
 import type { TrainingData } from './training-data.ts';
 
 /** Inputs that the loss adds to the model; no exporter writes such names. */
@@ -55,7 +56,7 @@ export interface ProblemOptions {
 export function problemOf(start: Model, options: ProblemOptions): Problem {
   const blueprint = blueprintOf(start);
   if (blueprint === undefined) throw new TypeError('The model was not assembled.');
-  const loss = lossFor(blueprint.task, options.loss);
+  const loss = lossFor(blueprint.task, options.loss, blueprint.axis);
   const sized = withBatch(start, options.batch);
   const graded = withLoss(sized, {
     loss,
@@ -87,8 +88,9 @@ function withOnlyOutput(model: Model, name: string): Model {
  * The rows under the names of the model's inputs, and the labels as the loss takes them.
  * @throws TrainError `data` for rows and labels that the model cannot take, naming the row; every
  *   label is looked at before training begins.
+ * @param loss that compares them, as `problemOf` has it; default: the task's.
  */
-export function rowsFor(start: Model, data: TrainingData): Dataset {
+export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset {
   const blueprint = blueprintOf(start);
   if (blueprint === undefined) throw new TypeError('The model was not assembled.');
   if (data.from === 'table') {
@@ -100,7 +102,8 @@ export function rowsFor(start: Model, data: TrainingData): Dataset {
     const { tensors, stored } = encodeRows(data.table, encoder, finite(encoder));
     return dataset({
       features: (tensors.get('features') ?? stored?.get('features'))!,
-      [LABELS]: compared(tensors.get('labels')!, blueprint),
+      [LABELS]: compared(tensors.get('labels')!, blueprint, predictionRow(start, blueprint)),
+      ...weightsOf(data),
     });
   }
   const inputs = signatureOf(start).inputs;
@@ -126,8 +129,13 @@ export function rowsFor(start: Model, data: TrainingData): Dataset {
       `Rows of '${name}' are ${found.type} [${found.shape.slice(1).join(', ')}], but the model takes ${type} [${wanted.join(', ')}].`,
     );
   });
-  const labels = arrayLabels(data, blueprint);
-  return dataset({ ...Object.fromEntries(entries), [LABELS]: compared(labels, blueprint) });
+  const row = predictionRow(start, blueprint);
+  const labels = arrayLabels(data, blueprint, { loss, row });
+  return dataset({
+    ...Object.fromEntries(entries),
+    [LABELS]: compared(labels, blueprint, row),
+    ...weightsOf(data),
+  });
 }
 
 /** A missing value would make every loss NaN, so that it is found here and not there. */
@@ -144,46 +152,25 @@ function finite({ features }: Encoder): BlockCheck {
   };
 }
 
-function arrayLabels(
-  { labels, classes: named }: TrainingData & { from: 'arrays' },
-  { task, classes, table }: Blueprint,
-): NumericTensor {
-  if (table !== undefined) {
-    throw new TrainError('data', 'The model was trained on a table, and takes no arrays.');
-  }
-  const numbers = values(labels) as ArrayLike<number | bigint>;
-  if (task === 'regression') {
-    const found = Float32Array.from(numbers, Number);
-    const width = found.length / labels.shape[0]!;
-    const flaw = found.findIndex((value) => !Number.isFinite(value));
-    if (flaw >= 0) {
-      throw new TrainError(
-        'data',
-        `Row ${Math.floor(flaw / width)} has the label ${numbers[flaw]}, which is no number.`,
-      );
-    }
-    return tensor('float32', [labels.shape[0]!, width], found);
-  }
-  if (numbers.length !== labels.shape[0]) {
-    throw new TrainError(
-      'data',
-      `Labels of classes have one number per row, but these have the shape [${labels.shape.join(', ')}].`,
-    );
-  }
-  // A label may be a position in names of its own, as folders of images give.
-  const nameOf = (row: number) => {
-    const label = Number(numbers[row]);
-    return named?.[label] ?? String(label);
-  };
-  return classNumbers(numbers.length, nameOf, classes, 'label');
+/** What the batches' mask begins with, where rows do not count the same. */
+function weightsOf({ weights }: TrainingData): Readonly<Record<string, NumericTensor>> {
+  return weights === undefined ? {} : { [MASK]: tensor('float32', [weights.length], weights) };
+}
+
+/** Shape of what is predicted for a row. */
+function predictionRow(start: Model, { prediction }: Blueprint): readonly number[] {
+  return outputRow(start, prediction);
 }
 
 /** Labels as they are compared: a number for a logit, or numbers in the scale of the prediction. */
-function compared(labels: NumericTensor, { task, scale }: Blueprint): NumericTensor {
+function compared(
+  labels: NumericTensor,
+  { task, scale }: Blueprint,
+  row: readonly number[],
+): NumericTensor {
   if (task === 'classification') return labels;
   const numbers = values(labels) as ArrayLike<number | bigint>;
-  const count = labels.shape[0]!;
   const { mean, deviation } = scale ?? { mean: 0, deviation: 1 };
   const scaled = Float32Array.from(numbers, (value) => (Number(value) - mean) / deviation);
-  return tensor('float32', [count, numbers.length / count], scaled);
+  return tensor('float32', [labels.shape[0]!, ...row], scaled);
 }

@@ -1,5 +1,5 @@
 /** How a model does on rows with labels, whatever its task. */
-import { values, type NumericTensor } from '@skein/onnx';
+import { tensor, values, type NumericTensor } from '@skein/onnx';
 import { regressionErrors, type RegressionErrors } from '../metrics/regression.ts';
 import { classificationReport, type ClassificationReport } from '../trainer/evaluate.ts';
 import type { Blueprint } from './blueprint.ts';
@@ -25,12 +25,17 @@ export function taskReport(
 ): TaskReport {
   const labels = tensors.get(LABELS)!;
   if (blueprint.task === 'classification') {
-    return { kind: 'classification', rows: count, ...classificationReport(labels, predicted) };
+    const logits = byPlace(predicted, labels, blueprint);
+    const report =
+      labels.type === 'int64'
+        ? classificationReport(...counted(labels, logits, loss))
+        : softReport(labels, logits);
+    return { kind: 'classification', rows: count, ...report };
   }
   if (blueprint.task === 'binary') {
     // One logit against none is two classes.
-    const logits = new Float32Array(count * 2);
-    predicted.forEach((logit, row) => (logits[row * 2 + 1] = logit));
+    const logits = new Float32Array(predicted.length * 2);
+    predicted.forEach((logit, place) => (logits[place * 2 + 1] = logit));
     const classes = { ...labels, ...whole(labels) };
     return { kind: 'classification', rows: count, ...classificationReport(classes, logits) };
   }
@@ -58,6 +63,69 @@ export function metricsOf(report: TaskReport): Readonly<Record<string, number>> 
       : { validationLoss, mae: report.mae, rmse: report.rmse, r2: report.r2 };
   const numbers = Object.entries(found).filter(([, value]) => Number.isFinite(value));
   return Object.fromEntries(numbers) as Record<string, number>;
+}
+
+/** Logits [places, classes], where each place of a row has its own: [rows, classes, …] otherwise. */
+function byPlace(
+  logits: Float32Array,
+  { shape: [rows = 0, ...places] }: NumericTensor,
+  { axis = 1, classes }: Pick<Blueprint, 'axis' | 'classes'>,
+): Float32Array {
+  const width = classes.length;
+  const size = logits.length / (rows * width);
+  if (places.length === 0 || axis !== 1 || size === 1) return logits;
+  const turned = new Float32Array(logits.length);
+  for (let row = 0; row < rows; row++) {
+    const start = row * width * size;
+    for (let each = 0; each < width; each++) {
+      for (let place = 0; place < size; place++) {
+        turned[start + place * width + each] = logits[start + each * size + place]!;
+      }
+    }
+  }
+  return turned;
+}
+
+/** Labels and logits without what the loss ignores. */
+function counted(
+  labels: NumericTensor,
+  logits: Float32Array,
+  loss: Problem['loss'],
+): readonly [NumericTensor, Float32Array] {
+  const ignored = loss.kind === 'cross-entropy' ? loss.ignoreIndex : undefined;
+  if (ignored === undefined) return [labels, logits];
+  const truth = values(labels) as BigInt64Array;
+  const width = logits.length / truth.length;
+  const kept = [...truth.keys()].filter((place) => Number(truth[place]) !== ignored);
+  const rest = new Float32Array(kept.length * width);
+  kept.forEach((place, i) =>
+    rest.set(logits.subarray(place * width, (place + 1) * width), i * width),
+  );
+  return [
+    tensor(
+      'int64',
+      [kept.length],
+      BigInt64Array.from(kept, (place) => truth[place]!),
+    ),
+    rest,
+  ];
+}
+
+/** Against shares of classes: the class with the largest share is the true one, the loss is that of all. */
+function softReport(labels: NumericTensor, logits: Float32Array): ClassificationReport {
+  const shares = values(labels) as Float32Array;
+  const [rows = 0, width = 1] = labels.shape;
+  const truth = new BigInt64Array(rows);
+  let loss = 0;
+  for (let row = 0; row < rows; row++) {
+    const own = shares.subarray(row * width, (row + 1) * width);
+    const scores = logits.subarray(row * width, (row + 1) * width);
+    truth[row] = BigInt(own.indexOf(Math.max(...own)));
+    const largest = Math.max(...scores);
+    const sum = scores.reduce((all, score) => all + Math.exp(score - largest), 0);
+    own.forEach((share, i) => (loss += (share * (largest + Math.log(sum) - scores[i]!)) / rows));
+  }
+  return { ...classificationReport(tensor('int64', [rows], truth), logits), loss };
 }
 
 function whole(labels: NumericTensor): Pick<NumericTensor, 'type' | 'shape' | 'bytes'> {

@@ -11,7 +11,13 @@ export type TaskKind = 'classification' | 'binary' | 'regression';
 /** What is known of the labels. */
 export type LabelFacts =
   | { readonly are: 'texts'; readonly classes: readonly string[] }
-  | { readonly are: 'numbers'; readonly distinct: readonly number[]; readonly width: number };
+  | {
+      readonly are: 'numbers';
+      readonly distinct: readonly number[];
+      /** Numbers of a row, and their shape. */
+      readonly width: number;
+      readonly row?: readonly number[];
+    };
 
 /** More different whole numbers than this are taken for quantities. */
 const MOST_GUESSED_CLASSES = 20;
@@ -85,13 +91,23 @@ export function classesFor(
   );
 }
 
-/** @throws TrainError `model` when the loss is none of the task's. */
-export function lossFor(kind: TaskKind, loss: Loss | Loss['kind'] | undefined): Loss {
+/**
+ * @param axis of the classes, when it is not that behind the batch.
+ * @throws TrainError `model` when the loss is none of the task's.
+ */
+export function lossFor(
+  kind: TaskKind,
+  loss: Loss | Loss['kind'] | undefined,
+  axis?: number,
+): Loss {
   const chosen = loss ?? DEFAULT_LOSS[kind];
   const whole: Loss = typeof chosen === 'string' ? { kind: chosen } : chosen;
   const regression = ['mean-squared', 'mean-absolute', 'huber'].includes(whole.kind);
   const fits = kind === 'regression' ? regression : whole.kind === DEFAULT_LOSS[kind];
-  if (fits) return whole;
+  if (fits) {
+    const placed = whole.kind === 'cross-entropy' && axis !== undefined;
+    return placed ? { axis, ...whole } : whole;
+  }
   throw new TrainError(
     'model',
     `The loss ${whole.kind} does not fit the task ${kind}, which has ${kind === 'regression' ? 'mean-squared, mean-absolute or huber' : DEFAULT_LOSS[kind]}.`,
@@ -99,17 +115,58 @@ export function lossFor(kind: TaskKind, loss: Loss | Loss['kind'] | undefined): 
 }
 
 /**
- * Shape of the model's output without the batch, [classes] or [numbers].
- * @throws TrainError `model` when it is not known, or the output has another rank than 2.
+ * Shape of a row of the model's output: [classes] or [numbers]; [classes, …] or [numbers, …] where each
+ * place of a row has its own.
+ * @throws TrainError `model` when it is not known, or has no axis besides the batch.
  */
-export function outputWidth(model: Model, output: string): number {
+export function outputRow(model: Model, output: string): readonly number[] {
   const shape: readonly Dimension[] | undefined = inferShapes(model).get(output)?.shape;
-  const width = shape?.[1];
-  if (shape?.length === 2 && typeof width === 'number') return width;
+  const row = shape?.slice(1) ?? [];
+  if (row.length > 0 && row.every((size) => typeof size === 'number')) return row;
   const found =
     shape === undefined ? 'unknown' : `[${shape.map((size) => size ?? '?').join(', ')}]`;
   throw new TrainError(
     'model',
-    `Output '${output}' has the shape ${found}, but must be [batch, width] with a fixed width.`,
+    `Output '${output}' has the shape ${found}, but must be [batch, …] with fixed sizes.`,
+  );
+}
+
+/** What a model that is given is to learn. */
+export interface GivenTask {
+  readonly task: TaskKind;
+  /** Numbers that it gives for a row, or for a place of a row: classes, if it tells them apart. */
+  readonly width: number;
+  /** Axis of the classes, when it is not that behind the batch. */
+  readonly axis?: number;
+}
+
+/**
+ * @param row of the model's output.
+ * @param wanted the task, when it was said.
+ * @throws TrainError `data` when labels fit no task for such an output.
+ */
+export function givenTask(
+  row: readonly number[],
+  facts: LabelFacts,
+  wanted: TaskKind | undefined,
+): GivenTask {
+  const [first = 1] = row;
+  if (row.length === 1) return { task: wanted ?? suggestedTask(facts, first), width: first };
+  const labels = facts.are === 'numbers' ? (facts.row ?? []) : [];
+  const same = (other: readonly number[]) =>
+    other.length === labels.length && other.every((size, i) => size === labels[i]);
+  // Images have their classes in front, as PyTorch has them, and texts behind.
+  const axis = [1, row.length].find((each) => same(row.toSpliced(each - 1, 1)));
+  const task = wanted ?? (axis === undefined ? 'regression' : 'classification');
+  if (task === 'classification' && axis !== undefined) {
+    return { task, width: row[axis - 1]!, ...(axis === 1 ? {} : { axis: -1 }) };
+  }
+  const size = (shape: readonly number[]) => shape.reduce((all, each) => all * each, 1);
+  if (task !== 'classification' && size(labels) === size(row)) {
+    return { task, width: task === 'binary' ? 1 : size(row) };
+  }
+  throw new TrainError(
+    'data',
+    `Labels of the shape [rows${labels.map((each) => `, ${each}`).join('')}] do not fit an output of [batch, ${row.join(', ')}]: a regression has labels of that shape, a classification the same without the axis of classes, which is the first or the last.`,
   );
 }

@@ -13,6 +13,8 @@ export type TrainingData =
       readonly label: string;
       /** Columns to predict from; default all others. */
       readonly features?: readonly string[];
+      /** How much each row counts in the loss; absent: all the same. */
+      readonly weights?: Float32Array<ArrayBuffer>;
     }
   | {
       readonly from: 'arrays';
@@ -21,6 +23,7 @@ export type TrainingData =
       readonly labels: NumericTensor;
       /** Names of the classes, where a label is a position in them. */
       readonly classes?: readonly string[];
+      readonly weights?: Float32Array<ArrayBuffer>;
     };
 
 /** @throws TrainError `data` when arrays differ in their rows, or there are none. */
@@ -38,8 +41,12 @@ export function rowsOf(data: TrainingData): number {
   return count;
 }
 
-/** What is known of the labels before a model is. */
-export function labelFacts(data: TrainingData): LabelFacts {
+/**
+ * What is known of the labels before a model is.
+ * @param soft whether they are shares of classes.
+ */
+export function labelFacts(data: TrainingData, soft = false): LabelFacts {
+  if (soft) return { are: 'texts', classes: positions(data) };
   if (data.from === 'table') {
     const column = columnOf(data.table, data.label);
     if (column.kind === 'category') return { are: 'texts', classes: column.categories.toSorted() };
@@ -48,7 +55,18 @@ export function labelFacts(data: TrainingData): LabelFacts {
   if (data.classes !== undefined) return { are: 'texts', classes: data.classes };
   const { shape } = data.labels;
   const distinct = distinctOf(values(data.labels));
-  return { are: 'numbers', distinct, width: elementCount(shape.slice(1)) };
+  const row = shape.slice(1);
+  return { are: 'numbers', distinct, width: elementCount(row), row };
+}
+
+/** The classes of which the labels are shares. */
+function positions(data: TrainingData): readonly string[] {
+  const [, classes] = data.from === 'table' ? [] : data.labels.shape;
+  if (classes !== undefined) return Array.from({ length: classes }, (_, i) => String(i));
+  throw new TrainError(
+    'data',
+    'Labels that are shares of classes are an array [rows, classes] of an .npz or .npy file.',
+  );
 }
 
 /** More different labels than this are no classes, whatever the task. */

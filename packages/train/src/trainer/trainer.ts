@@ -27,7 +27,10 @@ export interface TrainOptions {
   readonly batch: number;
   /** Batches whose gradients make one step, as the step was made with; default 1. */
   readonly accumulate?: number;
-  /** Input that marks padding with 0; without it the rows must come out even. */
+  /**
+   * Input that marks padding with 0; without it the rows must come out even. What the dataset has under
+   * this name is how much each row counts.
+   */
   readonly mask?: string;
   readonly epochs: number;
   /** Of the order of the rows, and of what Dropout drops. */
@@ -93,7 +96,7 @@ interface Standing {
   readonly epochs: readonly EpochReport[];
   /** Steps done. */
   readonly step: number;
-  /** Sum of loss times rows in the epoch under way. */
+  /** Sum of loss times the weight of its rows in the epoch under way. */
   readonly lossSum: number;
   readonly bestEpoch: number;
 }
@@ -193,7 +196,7 @@ async function run(
       await save();
       return result('signal');
     }
-    const { tensors, rows } = batches.fill(order, index);
+    const { tensors, rows, weight } = batches.fill(order, index);
     const learningRate = schedule(done);
     const loss = await session.step(tensors, learningRate, done);
     if (!Number.isFinite(loss)) {
@@ -204,13 +207,13 @@ async function run(
         order.slice(index * batch, index * batch + rows),
       );
     }
-    lossSum += loss * rows;
+    lossSum += loss * weight;
     done++;
     if (index + 1 === batches.count) {
       const found = await evaluate?.(session.tensors(), epoch);
       const graded = typeof found === 'number' ? { score: found } : found;
       const score = graded?.score;
-      reports.push({ loss: lossSum / data.count, ...graded });
+      reports.push({ loss: lossSum / batches.weight, ...graded });
       lossSum = 0;
       const record = reports[bestEpoch]?.score ?? Infinity;
       if (score !== undefined && score < record) {

@@ -28,6 +28,7 @@ const flags: fc.Arbitrary<Flags> = fc.record(
     data: text,
     label: text,
     labels: text,
+    weights: text,
     features: fc.array(fc.stringMatching(/^[a-z]{1,5}$/), { minLength: 1, maxLength: 4 }),
     validation: fc.oneof(share, text),
     validationLabels: text,

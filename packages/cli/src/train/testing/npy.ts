@@ -1,11 +1,15 @@
 /** NumPy's files, written byte by byte. */
 
-/** A float32 array in NumPy's format. */
-export function npy(shape: readonly number[], numbers: ArrayLike<number>): Buffer {
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},), }\n`;
+/** An array in NumPy's format: int64 of whole numbers without bound, else float32. */
+export function npy(
+  shape: readonly number[],
+  numbers: ArrayLike<number> | BigInt64Array<ArrayBuffer>,
+): Buffer {
+  const whole = numbers instanceof BigInt64Array;
+  const text = `{'descr': '${whole ? '<i8' : '<f4'}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }\n`;
   const length = Buffer.alloc(2);
   length.writeUInt16LE(text.length);
-  const elements = Buffer.from(Float32Array.from(numbers).buffer);
+  const elements = Buffer.from((whole ? numbers : Float32Array.from(numbers)).buffer);
   return Buffer.concat([
     Buffer.from('\x93NUMPY\x01\0', 'latin1'),
     length,

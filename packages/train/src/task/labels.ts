@@ -1,0 +1,119 @@
+/**
+ * Labels as a loss takes them: numbers of classes, shares of classes, or numbers in the scale of the
+ * prediction; for a row as a whole, or for each of its places (pixels, tokens).
+ */
+import { elementCount, tensor, values, type Loss, type NumericTensor } from '@skein/onnx';
+import { classNumbers } from '../data/dataset.ts';
+import { TrainError } from '../train-error.ts';
+import type { Blueprint } from './blueprint.ts';
+import type { TrainingData } from './training-data.ts';
+
+/** How far the shares of a row may be from 1 in all. */
+const ROUNDING = 1e-3;
+
+/** Whether a loss compares with shares of classes instead of a class. */
+export function isSoft(loss: Loss | Loss['kind'] | undefined): boolean {
+  return (
+    typeof loss === 'object' && loss.kind === 'cross-entropy' && loss.targets === 'probabilities'
+  );
+}
+
+/**
+ * @param row shape of the prediction for a row, [classes] or [classes, …] or whatever is predicted.
+ * @throws TrainError `data` for labels that are none, naming the row.
+ */
+export function arrayLabels(
+  { labels, classes: named }: TrainingData & { from: 'arrays' },
+  { task, classes, table, axis = 1 }: Blueprint,
+  { loss, row }: { readonly loss: Loss | undefined; readonly row: readonly number[] },
+): NumericTensor {
+  if (table !== undefined) {
+    throw new TrainError('data', 'The model was trained on a table, and takes no arrays.');
+  }
+  const count = labels.shape[0]!;
+  if (task !== 'classification' || isSoft(loss)) {
+    const numbers = finite(labels);
+    if (task === 'classification') return shares(tensor('float32', labels.shape, numbers), row);
+    if (task === 'regression') requireSize(labels, elementCount(row), row);
+    return tensor('float32', [count, ...labels.shape.slice(1)], numbers);
+  }
+  const places = row.toSpliced(axis < 0 ? row.length + axis : axis - 1, 1);
+  requireSize(labels, elementCount(places), places);
+  const numbers = values(labels) as ArrayLike<number | bigint>;
+  const ignored = loss?.kind === 'cross-entropy' ? loss.ignoreIndex : undefined;
+  if (ignored !== undefined || places.length > 0) {
+    return placeLabels(labels, numbers, { classes: classes.length, ignored, places });
+  }
+  // A label may be a position in names of its own, as folders of images give.
+  const nameOf = (index: number) => {
+    const label = Number(numbers[index]);
+    return named?.[label] ?? String(label);
+  };
+  return classNumbers(numbers.length, nameOf, classes, 'label');
+}
+
+function requireSize(labels: NumericTensor, wanted: number, shape: readonly number[]): void {
+  const [count = 0, ...rest] = labels.shape;
+  if (elementCount(rest) === wanted) return;
+  const fitting = wanted === 1 ? 'one number per row' : `[rows, ${shape.join(', ')}]`;
+  throw new TrainError(
+    'data',
+    `The labels have the shape [${[count, ...rest].join(', ')}], but the model needs ${fitting}.`,
+  );
+}
+
+function finite(labels: NumericTensor): Float32Array<ArrayBuffer> {
+  const found = Float32Array.from(values(labels) as ArrayLike<number | bigint>, Number);
+  const flaw = found.findIndex((value) => !Number.isFinite(value));
+  if (flaw < 0) return found;
+  const width = found.length / labels.shape[0]!;
+  throw new TrainError(
+    'data',
+    `Row ${Math.floor(flaw / width)} has the label ${found[flaw]}, which is no number.`,
+  );
+}
+
+/** Shares of classes, [rows, classes], that are 1 together. */
+function shares(labels: NumericTensor, row: readonly number[]): NumericTensor {
+  requireSize(labels, elementCount(row), row);
+  const numbers = values(labels) as Float32Array;
+  const width = elementCount(row);
+  for (let start = 0; start < numbers.length; start += width) {
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += numbers[start + i]! < 0 ? NaN : numbers[start + i]!;
+    if (Math.abs(sum - 1) <= ROUNDING) continue;
+    throw new TrainError(
+      'data',
+      `Row ${start / width} has shares of classes that are not from 0 to 1 and 1 together: ${numbers.slice(start, start + Math.min(width, 8)).join(', ')}.`,
+    );
+  }
+  return labels;
+}
+
+/** A class for each place of a row. */
+function placeLabels(
+  { shape: [count = 0] }: NumericTensor,
+  numbers: ArrayLike<number | bigint>,
+  {
+    classes,
+    ignored,
+    places,
+  }: {
+    readonly classes: number;
+    readonly ignored: number | undefined;
+    readonly places: readonly number[];
+  },
+): NumericTensor {
+  const result = new BigInt64Array(numbers.length);
+  for (let i = 0; i < numbers.length; i++) {
+    const label = Number(numbers[i]);
+    if (label !== ignored && !(Number.isInteger(label) && label >= 0 && label < classes)) {
+      throw new TrainError(
+        'data',
+        `Row ${Math.floor(i / (numbers.length / count))} has the label ${label}, which is out of range: there are ${classes} classes, 0 to ${classes - 1}.`,
+      );
+    }
+    result[i] = BigInt(label);
+  }
+  return tensor('int64', [count, ...places], result);
+}
