@@ -148,8 +148,9 @@ class Judging {
       memoryBytes: problem.limits.compilationMemoryBytes,
     });
     if (isFailure(built)) {
-      this.#compileOutput = built.failed;
-      return { verdict: 'CE', reason: built.failed.split('\n')[0] ?? '' };
+      const [reason = '', ...said] = built.failed.split('\n');
+      this.#compileOutput = said.join('\n') || reason;
+      return { verdict: 'CE', reason };
     }
     this.#compileOutput = built.output;
     const usage = built.ending?.usage;

@@ -3,7 +3,17 @@ import { type Language, mainFileEntry } from './language.ts';
 const extensions = ['.py', '.py3'];
 
 /** Finds syntax errors before the first test, without leaving anything behind. */
-const CHECK = 'import sys\nfor f in sys.argv[1:]: compile(open(f, "rb").read(), f, "exec")';
+const CHECK = `
+import sys, traceback
+status = 0
+for name in sys.argv[1:]:
+    try:
+        compile(open(name, "rb").read(), name, "exec")
+    except Exception as error:
+        status = 1
+        sys.stderr.writelines(traceback.format_exception_only(error))
+sys.exit(status)
+`;
 
 export const python3: Language = {
   code: 'python3',

@@ -16,7 +16,7 @@ import type { JudgeService } from './judge-service.ts';
 import type { LiveMessage } from './live.ts';
 import { testView } from './views.ts';
 
-const HEARTBEAT_MS = 15_000;
+export const HEARTBEAT_MS = 15_000;
 /** What waits in a socket before its reader counts as slow. */
 const BACKLOG_BYTES = 256 * 1024;
 
@@ -27,7 +27,9 @@ export interface EventStreams {
   close(): void;
 }
 
-export function createEventStreams(service: JudgeService): EventStreams {
+export function createEventStreams(
+  service: Pick<JudgeService, 'submission' | 'listen'>,
+): EventStreams {
   const open = new Set<ServerResponse>();
 
   return {
@@ -72,7 +74,10 @@ export function createEventStreams(service: JudgeService): EventStreams {
       };
 
       const stop = service.listen(id, caller, hear);
-      const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
+      const heartbeat = setInterval(() => {
+        // A verdict may wait for its reader long after it was written.
+        if (!response.writableEnded) response.write(': still here\n\n');
+      }, HEARTBEAT_MS);
       response.on('drain', () => {
         if (behind) catchUp();
       });

@@ -1,5 +1,7 @@
 /** The judge over HTTP, with its own worker and real sandboxes. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -338,6 +340,19 @@ it('starts without a sandbox, explains itself, and judges nothing', async () => 
   });
   expect(refused).toMatchObject({ status: 503, body: { code: 'JUDGE_SANDBOX' } });
   expect(await serve.nobody.get('problems/echo')).toMatchObject({ name: 'Echo' });
+});
+
+it('stops while somebody is in the middle of a request', async () => {
+  await using serve = await serving({ echo: {} }, { parallel: 'none' });
+  const half = connect(Number(new URL(serve.url).port), '127.0.0.1');
+  onTestFinished(() => void half.destroy());
+  half.on('error', () => undefined);
+  const head = `POST /api/v1/submissions HTTP/1.1\r\nHost: judge\r\nAuthorization: Bearer ${serve.admin.key}\r\n`;
+  half.write(`${head}Expect: 100-continue\r\nContent-Length: 9\r\n\r\n`);
+  // Told to go on, it never does.
+  await once(half, 'data');
+  await serve.judge.close();
+  await expect(fetch(serve.url)).rejects.toThrow('fetch failed');
 });
 
 it('starts with no problems, and not without their folder', async () => {

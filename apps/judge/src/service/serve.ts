@@ -40,6 +40,9 @@ import { openJudgeDatabase } from './schema.ts';
 import { openSubmissions } from './submissions.ts';
 import { openTimeLimits } from './time-limits.ts';
 
+/** What requests that are under way when the judge stops may take, in ms. */
+const CLOSE_MS = 2000;
+
 export interface ServeOptions extends GuestOptions {
   /** Folder of problem packages. */
   readonly problems: string;
@@ -171,8 +174,12 @@ async function bringUp(
   const url = await listen(server, options.host, options.port);
   onClose(async () => {
     streams.close();
+    const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
-    await new Promise((resolve) => server.close(resolve));
+    // Whoever neither finishes a request nor reads an answer would keep the judge from stopping.
+    const patience = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+    await closed;
+    clearTimeout(patience);
   });
   await folder.announce(url);
   return {

@@ -25,6 +25,13 @@ describe('a Markdown statement', () => {
     expect(renderMarkdown('$\\frac{$', none)).toContain('p>');
   });
 
+  it('keeps brackets and commas with the formula in them', () => {
+    const html = renderMarkdown('for ($1 \\le n$), and\n\n$$x$$', none);
+    expect(html).toMatch(
+      /^<p>for <span class="unbroken">\(<math>[^]*<\/math>\),<\/span> and<\/p>\n<math display="block"/,
+    );
+  });
+
   it('shows images of the package alone', () => {
     const image = (name: string) => (name === 'map.png' ? '/assets/map.png' : undefined);
     expect(renderMarkdown('![a](map.png)', image)).toContain('src="/assets/map.png"');

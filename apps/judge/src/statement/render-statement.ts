@@ -26,6 +26,9 @@ const IMAGE = /\.(?:png|jpe?g|svg)$/i;
 /** Samples are shown below the statement; these say where else a setter wants them. */
 const SAMPLE_MARKS = /^\s*\{\{(?:nextsample|remainingsamples)\}\}\s*$/gm;
 
+/** A formula in a line, with the brackets and commas that may not stand alone on the next line. */
+const FORMULA = /[([]?<math(?![^>]* display="block")[^]*?<\/math>[\])]?[.,;:!?]?/g;
+
 export async function renderStatement(
   problem: Problem,
   statement: Statement,
@@ -60,7 +63,7 @@ export function renderMarkdown(
     token.attrSet('src', source);
     return defaultImage(tokens, index, options, env, self);
   };
-  return parser.render(markdown);
+  return parser.render(markdown).replaceAll(FORMULA, '<span class="unbroken">$&</span>');
 }
 
 function renderFormula(formula: string, displayMode: boolean): string {

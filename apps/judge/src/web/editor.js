@@ -24,6 +24,7 @@ export function createEditor(changed) {
     autocorrect: 'off',
     wrap: 'off',
     'aria-label': 'Program',
+    placeholder: 'Write a program, or open a file.',
     'aria-describedby': 'editor-hint',
   });
   let leaving = false;

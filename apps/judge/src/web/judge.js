@@ -67,8 +67,10 @@ function nothing() {
   };
 }
 
-function refusal({ message, fix }) {
-  return h('div', { class: 'refusal' }, h('strong', {}, message), fix ? h('span', {}, fix) : null);
+/** The fix is for callers of the API; who looks for what is not there wants the way back. */
+function refusal({ message, status, fix }) {
+  const way = status === 404 ? h('a', { href: '#/' }, 'All problems') : fix;
+  return h('div', { class: 'refusal' }, h('strong', {}, message), way ? h('span', {}, way) : null);
 }
 
 /** A judge that cannot judge says so on every page. */

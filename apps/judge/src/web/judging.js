@@ -106,10 +106,10 @@ function fact(...content) {
 }
 
 function note(view, lost) {
-  const { state, reason, note: why, failingTest, verdict } = view;
+  const { state, reason, note: why, failingTest, verdict, compileOutput: said } = view;
   if (lost) return h('p', { class: 'note' }, 'The connection broke; trying again …');
   if (state !== 'judged') return why === undefined ? null : h('p', { class: 'note' }, why);
-  if (verdict === 'AC' || verdict === 'CE' || reason === undefined || reason === '') return null;
+  if (verdict === 'AC' || reason === undefined || reason === '' || reason === said) return null;
   const at = failingTest === undefined || reason.startsWith(failingTest) ? '' : `${failingTest}: `;
   return h('p', { class: 'note' }, at, reason);
 }

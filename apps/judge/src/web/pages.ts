@@ -35,6 +35,8 @@ const TYPES: Readonly<Record<string, string>> = {
 const FILES = [
   'theme.css',
   'judge.css',
+  'problem.css',
+  'tables.css',
   'statement.css',
   'verdict.css',
   'logo.svg',

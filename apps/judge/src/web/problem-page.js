@@ -40,7 +40,7 @@ function preferred(statements) {
   return navigator.languages.map((tag) => tag.split('-')[0]).find((tag) => known.includes(tag));
 }
 
-function heading({ name, types, timeMs, memoryBytes, tests, statements }, show) {
+function heading({ id, name, types, timeMs, memoryBytes, tests, statements }, show) {
   const facts = [
     ...types,
     timeMs === undefined ? undefined : time(timeMs),
@@ -62,6 +62,17 @@ function heading({ name, types, timeMs, memoryBytes, tests, statements }, show) 
             ),
           )
         : null,
+      signedIn() === undefined
+        ? null
+        : h(
+            'span',
+            { class: 'fact' },
+            h(
+              'a',
+              { href: `#/submissions?problem=${encodeURIComponent(id)}` },
+              signedIn().admin ? 'submissions' : 'your submissions',
+            ),
+          ),
     ),
   ];
 }

@@ -60,13 +60,13 @@ function board(title, problems, totals, rows, totalsOf, cell) {
           h(
             'tr',
             {},
-            h('th', { scope: 'col' }, 'Rank'),
+            h('th', { scope: 'col', class: 'rank' }, 'Rank'),
             h('th', { scope: 'col' }, 'Who'),
-            totals.map((name) => h('th', { scope: 'col', class: 'number' }, name)),
+            totals.map((name) => h('th', { scope: 'col', class: 'total' }, name)),
             problems.map(({ id, name }) =>
               h(
                 'th',
-                { scope: 'col' },
+                { scope: 'col', class: 'cell' },
                 h('a', { href: `#/problems/${encodeURIComponent(id)}`, title: name }, id),
               ),
             ),
@@ -79,10 +79,10 @@ function board(title, problems, totals, rows, totalsOf, cell) {
             h(
               'tr',
               { class: row.user === me ? 'me' : null },
-              h('td', { class: 'number' }, String(row.rank)),
+              h('td', { class: 'rank' }, String(row.rank)),
               h('th', { scope: 'row' }, row.user),
               totalsOf(row).map((total) =>
-                h('td', { class: 'number' }, h('strong', {}, String(total))),
+                h('td', { class: 'total' }, h('strong', {}, String(total))),
               ),
               row.cells.map(cell),
             ),

@@ -50,8 +50,8 @@ export async function submissionsPage(query, signal) {
     '',
     'Problem',
     user.admin ? 'Who' : null,
-    'Language',
     'Verdict',
+    'Language',
     'Cpu',
     'Memory',
     'When',
@@ -95,7 +95,10 @@ function filtered(problem, user, reload) {
   const said = h('span', { role: 'status' });
   const rejudge = async () => {
     const { submissions, skipped } = await post(`problems/${encodeURIComponent(problem)}/rejudge`);
-    said.textContent = `${submissions.length} are judged again${skipped === 0 ? '' : `, ${skipped} are being judged already`}.`;
+    const again = submissions.length === 1 ? '1 is' : `${submissions.length} are`;
+    const already =
+      skipped === 0 ? '' : `, ${skipped === 1 ? '1 is' : `${skipped} are`} being judged already`;
+    said.textContent = `${again} judged again${already}.`;
     reload();
   };
   return h(
@@ -139,8 +142,8 @@ function rowOf(row, viewer) {
       ),
     ),
     viewer.admin ? h('td', {}, user) : null,
-    h('td', {}, LANGUAGES[language] ?? language ?? ''),
     h('td', {}, h('span', { class: 'chip', 'data-verdict': verdict }, verdictText(row))),
+    h('td', {}, LANGUAGES[language] ?? language ?? ''),
     h('td', { class: 'number' }, memoryBytes ? time(cpuMs) : ''),
     h('td', { class: 'number' }, memory(memoryBytes)),
     h(

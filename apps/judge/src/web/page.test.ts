@@ -1,0 +1,221 @@
+/**
+ * The page in a real Chromium, over a judge that judges: what was handed in, judging it again, and
+ * programs, answers and outputs that would like to be markup.
+ */
+import { type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import type { SubmissionView } from '../service/api.ts';
+import { launchBrowser, openPage } from '../testing/browser.ts';
+import { judgeDrivers } from '../testing/judge-sandboxes.ts';
+import { type Caller, ECHO, serving, type Serving } from '../testing/serving.ts';
+
+const TIMEOUT = 120_000;
+const HOSTILE = '<img src=x onerror=alert(1)>';
+const yaml = (name: string, more = ''): string =>
+  `problem_format_version: 2025-09\nname: "${name}"\nuuid: u${name.length}\nlicense: cc0\nrights_owner: Us\n${more}limits:\n  time_limit: 2\n  memory: 256\n`;
+const PROBLEMS = {
+  echo: {},
+  other: { 'problem.yaml': yaml('Other') },
+  hostile: {
+    'problem.yaml': yaml(HOSTILE),
+    'data/secret/test_group.yaml': 'full_feedback: true\n',
+  },
+  answers: {
+    'problem.yaml': yaml('Answers', 'type: [pass-fail, submit-answer]\n'),
+    'submissions/accepted/echo.py': undefined,
+    'submissions/accepted/all/sample/1.out': '1\n',
+    'submissions/accepted/all/secret/1.out': '2\n',
+    'submissions/accepted/all/secret/2.out': '3\n',
+  },
+};
+
+const [driver] = judgeDrivers();
+
+describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the page', () => {
+  let serve: Serving;
+  let alice: Caller;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    serve = await serving(PROBLEMS, { driver, limits: { submissionsPerMinute: 100 } });
+    alice = await serve.user('alice');
+    browser = await launchBrowser();
+  }, TIMEOUT);
+  afterAll(async () => {
+    await browser?.close();
+    await serve?.[Symbol.asyncDispose]();
+  });
+
+  async function judged(source: string, problem = 'echo'): Promise<number> {
+    const { id } = await alice.submit(problem, source);
+    await alice.verdict(id);
+    return id;
+  }
+
+  const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name });
+  const judging = (page: Page) => page.getByRole('region', { name: /^Submission/ });
+
+  it(
+    'lists what one has handed in, and leads from there to a program and its tests',
+    async () => {
+      const right = await judged(ECHO);
+      const wrong = await judged('print(0)\n');
+      await judged(ECHO, 'other');
+      await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
+      const { page, complaints } = opened;
+      await page.getByRole('link', { name: 'Submissions' }).click();
+      await heading(page, 'Your submissions').waitFor();
+      const rows = page.locator('tbody tr');
+      expect(await rows.locator('td:first-child').allTextContents()).toEqual(
+        [right + 2, wrong, right].map(String),
+      );
+      await page.getByRole('row', { name: new RegExp(`^${wrong} echo.*Wrong answer`) }).waitFor();
+
+      await rows.nth(1).hover();
+      await rows.nth(1).getByRole('link', { name: 'Only those to echo' }).click();
+      await page.getByText('To echo.').waitFor();
+      expect(await rows.count()).toBe(2);
+      // For admins alone.
+      expect(await page.getByRole('button', { name: 'Judge all again' }).count()).toBe(0);
+
+      await page.getByRole('link', { name: String(wrong), exact: true }).click();
+      await heading(page, `Submission ${wrong}`).waitFor();
+      expect(await page.locator('.source pre').textContent()).toBe('print(0)\n');
+      await judging(page)
+        .getByRole('button', { name: /^sample\/1: Wrong answer/ })
+        .click();
+      await judging(page).getByText('Cpu time').waitFor();
+      expect(await page.getByRole('button', { name: 'Judge again' }).count()).toBe(0);
+      expect(complaints).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'judges one submission again, live, and keeps what was before',
+    async () => {
+      const id = await judged('print(0)\n');
+      await using opened = await openPage(browser, serve.url, serve.admin.key, TIMEOUT);
+      const { page, complaints } = opened;
+      await page.goto(`${serve.url}/#/submissions/${id}`);
+      await judging(page).getByText('Wrong answer', { exact: true }).first().waitFor();
+      await page.getByRole('button', { name: 'Judge again' }).click();
+      await judging(page).getByText('Judged before: WA').waitFor();
+      // The button is gone while it is judged, and comes back with the verdict.
+      await page.getByRole('button', { name: 'Judge again' }).waitFor();
+      expect(await judging(page).getAttribute('data-verdict')).toBe('WA');
+      expect(await serve.admin.get<SubmissionView>(`submissions/${id}`)).toMatchObject({
+        judging: 2,
+        verdict: 'WA',
+        earlier: [{ judging: 1, verdict: 'WA' }],
+      });
+      expect(complaints).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'judges all to a problem again',
+    async () => {
+      const ids = [await judged(ECHO, 'other'), await judged('print(0)\n', 'other')];
+      await using opened = await openPage(browser, serve.url, serve.admin.key, TIMEOUT);
+      const { page, complaints } = opened;
+      await page.getByRole('link', { name: 'Other' }).click();
+      await page.getByRole('link', { name: 'submissions', exact: true }).click();
+      const rows = page.locator('tbody tr');
+      await rows.first().waitFor();
+      const count = await rows.count();
+      await page.getByRole('button', { name: 'Judge all again' }).click();
+      await page.getByText(`${count} are judged again.`).waitFor();
+      const unfinished = page.getByRole('row', { name: /Waiting|Compiling|Running/ }).first();
+      await unfinished.waitFor();
+      for (const id of ids) {
+        expect(await serve.admin.verdict(id)).toMatchObject({ judging: 2 });
+      }
+      // The list looks again by itself until the last of them is judged.
+      await unfinished.waitFor({ state: 'detached' });
+      await page.getByRole('row', { name: new RegExp(`^${ids[0]} .*Accepted`) }).waitFor();
+      await page.getByRole('row', { name: new RegExp(`^${ids[1]} .*Wrong answer`) }).waitFor();
+      expect(complaints).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'shows markup in names, programs, messages and outputs as the text that it is',
+    async () => {
+      await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
+      const { page, complaints } = opened;
+      await page.getByRole('link', { name: HOSTILE }).click();
+      await heading(page, HOSTILE).waitFor();
+      await page.getByLabel('Language').selectOption('python3');
+
+      // In what a compiler says, by way of the keyboard.
+      await page.getByLabel('Program').focus();
+      await page.keyboard.insertText(`${HOSTILE}\n`);
+      await page.getByRole('button', { name: 'Submit' }).click();
+      await judging(page).first().getByText('Compile error', { exact: true }).first().waitFor();
+      const said = await judging(page).first().locator('.compiler pre').textContent();
+      expect(said).toContain(`File "main.py", line 1\n    ${HOSTILE}`);
+      // Not how the judge looks for errors.
+      expect(said).not.toContain('Traceback');
+
+      // In what a program writes, by way of a file with such a name.
+      const source = `x = input()\nprint(x if x == "1" else ${JSON.stringify(HOSTILE)})\n`;
+      await page.locator('#file').setInputFiles({
+        name: `${HOSTILE}.py`,
+        mimeType: 'text/x-python',
+        buffer: Buffer.from(source),
+      });
+      await page.waitForFunction(
+        (text) => document.querySelector<HTMLTextAreaElement>('#source')?.value === text,
+        source,
+      );
+      await page.getByRole('button', { name: 'Submit' }).click();
+      await judging(page)
+        .first()
+        .getByRole('button', { name: /^secret\/1: Wrong answer/ })
+        .click();
+      const output = judging(page).first().locator('figure', { hasText: 'Your output' });
+      expect(await output.locator('pre').textContent()).toBe(`${HOSTILE}\n`);
+      await judging(page)
+        .first()
+        .getByRole('link', { name: /^Submission/ })
+        .click();
+      await page.locator('.source pre').waitFor();
+      expect(await page.locator('.source pre').textContent()).toBe(source);
+
+      // In a refusal.
+      await page.goto(`${serve.url}/#/problems/answers`);
+      await page.locator('#file').setInputFiles({
+        name: `${HOSTILE}.out`,
+        mimeType: 'text/plain',
+        buffer: Buffer.from('1\n'),
+      });
+      await page.getByRole('button', { name: 'Submit' }).click();
+      await page.getByRole('alert').getByText(HOSTILE).waitFor();
+
+      expect(await page.locator('img[src="x"]').count()).toBe(0);
+      // The one refusal is seen on the console too; nothing else is.
+      expect(complaints.filter((text) => !/status of 422/.test(text))).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'leads back from what is not there',
+    async () => {
+      await using opened = await openPage(browser, serve.url, undefined, TIMEOUT);
+      const { page, complaints } = opened;
+      await page.goto(`${serve.url}/#/problems/none`);
+      await page.getByText('There is no problem "none".').waitFor();
+      await page.getByRole('link', { name: 'All problems' }).click();
+      await heading(page, 'Problems').waitFor();
+      await page.getByRole('link', { name: 'Submissions' }).click();
+      await page.getByText('Programs are shown to their authors.').waitFor();
+      expect(complaints.filter((text) => !/status of 404/.test(text))).toEqual([]);
+    },
+    TIMEOUT,
+  );
+});
