@@ -10,7 +10,8 @@ import { TrainError } from '../train-error.ts';
 import { classNumbers, dataset, type Dataset } from './dataset.ts';
 import { ascending, momentsOf } from './moments.ts';
 import type { RowStore, StoredRows } from './stored.ts';
-import { blockOf, columnOf, type Column, type Table } from './table.ts';
+import { blockOf, type Column } from './column.ts';
+import { columnOf, type Table } from './table.ts';
 
 export interface NumberFeature {
   readonly name: string;

@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { fitArrayEncoding } from './array-encoding.ts';
 import { inMemory } from './array-rows.ts';
 import { batcher } from './batcher.ts';
-import { columnSink } from './columns.ts';
+import { columnSink } from './column-sink.ts';
 import { dataset, selectRows } from './dataset.ts';
 import { encodeRows, fitEncoder } from './encoder.ts';
 import { openRowStore } from './file-rows.ts';

@@ -3,15 +3,9 @@
  * that does not fit is an error that names line and column.
  */
 import { TrainError } from '../train-error.ts';
-import { columnSink, type NumberColumn } from './columns.ts';
-import {
-  categoryColumn,
-  numberColumn,
-  type Column,
-  type ColumnKind,
-  type Table,
-  type TableOptions,
-} from './table.ts';
+import { categoryColumn, numberColumn, type Column, type ColumnKind } from './column.ts';
+import { columnSink, type NumberColumn } from './column-sink.ts';
+import type { Table, TableOptions } from './table.ts';
 
 export interface TableBuilder {
   /** @param line for messages, counted from 1. */

@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  columnOf,
-  completeRows,
-  readCsv,
-  readJsonLines,
-  selectTableRows,
-  type Column,
-} from './table.ts';
+import { columnOf, completeRows, readCsv, readJsonLines, selectTableRows } from './table.ts';
+import type { Column } from './column.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
