@@ -15,8 +15,8 @@ describe('caution', () => {
     for (let i = 0; i < 3; i++) caution.note(-0.1);
     expect(caution.share).toBeCloseTo(0.16, 9);
     for (let i = 0; i < 100; i++) caution.note(0.01);
-    expect(caution.share).toBe(0.3);
-    for (let i = 0; i < 1_600; i++) caution.note(0.5);
+    expect(caution.share).toBe(0.5);
+    for (let i = 0; i < 2_600; i++) caution.note(0.5);
     expect(caution.share).toBe(0);
   });
 

@@ -17,7 +17,7 @@ const CLOSE = 0.05;
 const QUANTILE = 0.99;
 /** By how much a close answer shortens what may be filled. */
 const STEP = 0.02;
-const MOST = 0.3;
+const MOST = 0.5;
 /** Of a deployment that has not answered anybody: what it knows, it knows from warming. */
 const FIRST = 0.1;
 

@@ -127,8 +127,20 @@ describe('pace', () => {
 
   test('a tail beyond what admission can plan for is capped', () => {
     const curve = warmed(() => 10);
-    for (let i = 0; i < 100; i++) curve.record(1, i % 10 === 0 ? 500 : 10, i);
-    expect(curve.p99(1, 100)).toBe(50);
+    for (let i = 0; i < 200; i++) curve.record(1, i % 25 === 0 ? 500 : 10, i);
+    expect(curve.p99(1, 200)).toBe(50);
+  });
+
+  test('a tail that is the model’s way is planned for, up to a dozen times the median', () => {
+    for (const [factor, planned] of [
+      [10, 100],
+      [50, 120],
+    ] as const) {
+      const curve = warmed(() => 10);
+      for (let i = 0; i < 100; i++) curve.record(1, i % 10 === 0 ? 10 * factor : 10, i);
+      expect(curve.p50(1, 100)).toBeCloseTo(10, 6);
+      expect(curve.p99(1, 100)).toBeCloseTo(planned, 6);
+    }
   });
 
   test('estimates sink only while they make an idle node refuse, and one run then tells the truth', () => {

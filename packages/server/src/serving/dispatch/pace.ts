@@ -28,8 +28,11 @@ const FASTER_STREAK = 2;
 const SLOWER_STREAK = 4;
 /** How much more often another size must run to become the one that defines the pace. */
 const CLEARLY = 1.5;
-/** Beyond this, a tail is a stall of the machine, which admission cannot plan for. */
+/** Beyond this, a tail of few runs is a stall of the machine, which admission cannot plan for. */
 const MAX_TAIL = 5;
+/** Where one run in twenty is beyond it, that is the model's way, and planned for up to here. */
+const REGULAR = 0.95;
+const MAX_REGULAR_TAIL = 12;
 /** With fewer samples, the largest one and a margin stand for the tail. */
 const FEW_SAMPLES = 16;
 const FEW_SAMPLES_MARGIN = 1.2;
@@ -127,7 +130,8 @@ export class Pace {
       count < FEW_SAMPLES
         ? this.#variation.largest * FEW_SAMPLES_MARGIN
         : this.#variation.quantile(0.99);
-    return Math.min(MAX_TAIL, Math.max(1, tail));
+    const isRegular = count >= FEW_SAMPLES && this.#variation.quantile(REGULAR) > MAX_TAIL;
+    return Math.min(isRegular ? MAX_REGULAR_TAIL : MAX_TAIL, Math.max(1, tail));
   }
 
   /** 1 or -1 when a ratio is further from the level than runs usually are, above or below. */

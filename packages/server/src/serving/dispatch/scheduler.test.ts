@@ -261,6 +261,41 @@ describe('runs that vary', () => {
     },
   );
 
+  // A model with a loop in it, a branch, or a garbage collector: nothing in the request tells which.
+  test.each([
+    ['dear rows', COSTS['dear rows']!, 0.95, 0.08],
+    ['rows that cost as much alone', (rows: number) => 4 * rows, 0.9, 0.08],
+    ['cheap rows', COSTS['cheap rows']!, 0.9, 0.01],
+    // Where a batch is slow, all of its rows are: larger ones would break more promises at once.
+    ['an even mix', COSTS['an even mix']!, 0.7, 0.12],
+  ])(
+    'tenfold in one run of ten, with %s, keep nearly all promises at three times the capacity',
+    (_name, base, least, mostBroken) => {
+      const durationMs = 6_000;
+      const seeds = [1, 2, 3, 4];
+      // Of batches whose slow runs still fit; a run takes 1.9 times as long as most do on average.
+      const capacity = capacityOf((rows) => 5 * base(rows), OBJECTIVE_MS) * (5 / 1.9);
+      let good = 0;
+      let broken = 0;
+      for (const seed of seeds) {
+        const random = seededRandom(seed);
+        const cost = (rows: number): number => base(rows) * (random.next() < 0.1 ? 10 : 1);
+        const arrivals = poisson(
+          () => random.next(),
+          3 * capacity,
+          durationMs,
+          (at) => ({ at, budgetMs: OBJECTIVE_MS }),
+        );
+        const { outcomes } = simulate(arrivals, { cost, objectiveMs: OBJECTIVE_MS });
+        const kept = inTime(outcomes).length;
+        good += kept;
+        broken += outcomes.filter(({ state }) => state !== 'refused').length - kept;
+      }
+      expect(good / seeds.length / durationMs / capacity).toBeGreaterThan(least);
+      expect(broken / (good + broken)).toBeLessThan(mostBroken);
+    },
+  );
+
   test.each([
     ['stall of a second', (now: number) => (now > 2_000 && now < 2_030 ? 1_000 : 0), 1, 3_500],
     ['stretch of fivefold cost', () => 0, 5, 6_000],
