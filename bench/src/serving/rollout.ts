@@ -62,7 +62,10 @@ const FACTOR = 1.001;
 export function otherVersion(model: BenchModel): Uint8Array<ArrayBuffer> {
   const other = readModel(modelBytes(model));
   const FLOAT = elementTypeNumber('float32');
-  const weights = other.graph?.initializer
+  const { initializer = [], node = [] } = other.graph ?? {};
+  // Some exporters write weights as nodes that give a constant.
+  const constants = node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => t ?? []));
+  const weights = [...initializer, ...constants]
     .filter(({ dataType, rawData }) => dataType === FLOAT && rawData.byteLength > 0)
     .toSorted((one, next) => next.rawData.byteLength - one.rawData.byteLength)[0];
   if (weights === undefined) throw new Error(`${model.name} has no weights that could be others.`);
