@@ -1,6 +1,6 @@
 /** A checkpoint in a file, replaced in one piece: a kill at any moment leaves the old one or the new one. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { CheckpointStore } from './checkpoint.ts';
 
 /** @param path of the file; its folder must exist. */
@@ -24,6 +24,7 @@ export function fileStore(path: string): CheckpointStore {
       await syncFolder(dirname(path));
     },
     async load() {
+      await removeDrafts(path);
       try {
         return await readFile(path);
       } catch (error) {
@@ -32,6 +33,20 @@ export function fileStore(path: string): CheckpointStore {
       }
     },
   };
+}
+
+/**
+ * What a process left that was killed while it saved. One that saves here now has a draft of its own, and
+ * whoever loads while another saves must keep them apart, as a run's lock does.
+ */
+async function removeDrafts(path: string): Promise<void> {
+  const names = await readdir(dirname(path)).catch(() => []);
+  const [start, own] = [`${basename(path)}.`, `${basename(path)}.${process.pid}.draft`];
+  const left = names.filter(
+    (name) =>
+      name.startsWith(start) && /^\d+\.draft$/.test(name.slice(start.length)) && name !== own,
+  );
+  await Promise.all(left.map((name) => rm(join(dirname(path), name), { force: true })));
 }
 
 /** The new name is on the disk only when its folder is. */

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { CheckpointStore } from '../../checkpoint/checkpoint.ts';
 import { trainIn, type Progress } from '../../trainer/trainer.ts';
-import type { RankLost } from '../collective.ts';
+import { RankLost } from '../collective.ts';
 import { leadRanks } from '../ranks.ts';
 import { moonsPlan, moonsStep } from '../testing/moons.ts';
 import { meetingOf } from '../testing/ring.ts';
@@ -19,6 +20,67 @@ function inMemory(): CheckpointStore {
     save: async (bytes) => void (saved = bytes.slice()),
   };
 }
+
+it('goes on with two of three, whose numbers close up', async () => {
+  const meeting = { ...(await meetingOf(3)), rank: 0 };
+  const start = (rank: number) =>
+    spawn(process.execPath, [FOLLOWER, String(meeting.port), String(rank), '3'], {
+      stdio: 'ignore',
+    });
+  const [first, second] = [start(1), start(2)];
+  const left = new Promise<number | null>((resolve) => second.once('exit', resolve));
+  const sizes: number[] = [];
+  const onProgress = ({ step }: Progress) => {
+    if (step === 4 * EVERY + 3 && sizes.length === 1) first.kill('SIGKILL');
+  };
+  const checkpoints = inMemory();
+  const result = await elastic(
+    meeting,
+    (collective) => {
+      sizes.push(collective.size);
+      const step = moonsStep(collective.size);
+      const options = { ...moonsPlan, checkpoints, checkpointEvery: EVERY, onProgress };
+      return trainIn(step, () => leadRanks(collective, step, moonsPlan), options);
+    },
+    { regroupMs: 2000 },
+  );
+  expect(sizes).toEqual([3, 2]);
+  expect(result.epochs).toHaveLength(moonsPlan.epochs);
+  expect(result.epochs.at(-1)!.loss).toBeLessThan(0.1);
+  // The one that is left has worked to the end.
+  expect(await left).toBe(0);
+}, 60_000);
+
+it('lets the others call for as long as the leader may be evaluating', async () => {
+  const meeting = await meetingOf(2);
+  const lost = new RankLost(1, 'is gone.');
+  let calls = 0;
+  /** Where nobody answers yet: two calls are more than one who gives up at once would make. */
+  const evaluating = () =>
+    new Promise<void>((resolve) => {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined).destroy();
+        if (++calls === 2) server.close(() => resolve());
+      }).listen(meeting.port, meeting.host);
+    });
+  const times = [0, 0];
+  const leading = elastic({ ...meeting, rank: 0 }, async (collective) => {
+    if (times[0]!++ > 0) return collective.size;
+    await collective.close();
+    await evaluating();
+    throw lost;
+  });
+  const following = elastic(
+    { ...meeting, rank: 1 },
+    async (collective) => {
+      if (times[1]!++ > 0) return collective.size;
+      await collective.sum(collective.own('float32', 1), collective.common('float32', 1));
+      return 0;
+    },
+    { regroupMs: 1 },
+  );
+  expect(await Promise.all([leading, following])).toEqual([2, 2]);
+}, 60_000);
 
 it('goes on from the last checkpoint when a worker is killed', async () => {
   const meeting = { ...(await meetingOf(2)), rank: 0 };
