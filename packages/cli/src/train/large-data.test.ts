@@ -38,8 +38,6 @@ describe('the model is the same to the bit', () => {
     await digest(...args),
     await digest(...args, '--memory', '1B'),
   ];
-  const mlp = ['--model', 'mlp:6'];
-
   beforeAll(async () => {
     const { x, y } = numbers(150, 4);
     await writeFile(file('x.npy'), npy([150, 2, 2], x));
@@ -61,29 +59,19 @@ describe('the model is the same to the bit', () => {
     await writeFile(file('labels-idx1-ubyte.gz'), idx([150], y));
   });
 
-  it('of a table, with missing values and a held-out file', async () => {
-    const table = [...mlp, '--data', 't.csv', '--label', 'ill', '--missing'];
-    const [mean, storedMean] = await digests(...table, 'mean', '--validation-data', 't.csv');
-    expect(storedMean).toBe(mean);
-    const [drop, storedDrop] = await digests(...table, 'drop');
-    expect(storedDrop).toBe(drop);
-    expect(drop).not.toBe(mean);
-    const numbers = [...mlp, '--data', 't.csv', '--label', 'b', '--missing', 'drop'];
-    const [regression, storedRegression] = await digests(...numbers);
-    expect(storedRegression).toBe(regression);
-  });
-
-  it('of arrays', async () => {
-    const pair = ['--data', 'x.npy', '--labels', 'y.npy'];
-    for (const args of [
-      [...pair, '--scaling', 'standard'],
-      [...pair, '--workers', '2'],
-      ['--data', 'a.npz'],
-      ['--data', 'images-idx3-ubyte.gz'],
-    ]) {
-      const [inMemory, stored] = await digests(...mlp, ...args);
-      expect(stored, args.join(' ')).toBe(inMemory);
-    }
+  const pair = ['--data', 'x.npy', '--labels', 'y.npy'];
+  const table = ['--data', 't.csv', '--label'];
+  it.each<[string, readonly string[]]>([
+    ['a table with gaps', [...table, 'ill', '--missing', 'mean', '--validation-data', 't.csv']],
+    ['a table without its gaps', [...table, 'ill', '--missing', 'drop']],
+    ['a table of numbers to predict', [...table, 'b', '--missing', 'drop']],
+    ['a pair of arrays', [...pair, '--scaling', 'standard']],
+    ['a pair of arrays, on two threads', [...pair, '--workers', '2']],
+    ['an archive', ['--data', 'a.npz']],
+    ['a packed file of the MNIST family', ['--data', 'images-idx3-ubyte.gz']],
+  ])('of %s', async (_, args) => {
+    const [inMemory, stored] = await digests('--model', 'mlp:6', ...args);
+    expect(stored).toBe(inMemory);
   });
 
   it('of images', async () => {
@@ -171,7 +159,7 @@ describe.runIf(process.platform === 'linux')('memory is bounded', () => {
     const names = Array.from({ length: 60 }, (_, i) => `c${i}`);
     out.write(`${names.join(',')},city,side\n`);
     const random = seededRandom(1);
-    const count = 100_000;
+    const count = 200_000;
     for (let row = 0; row < count; row++) {
       const cells = names.map((_, i) => ((row * 31 + i * 17) % 1009) / 100);
       const city = ['Berlin', 'Paris', 'Oslo'][row % 3]!;
@@ -184,6 +172,6 @@ describe.runIf(process.platform === 'linux')('memory is bounded', () => {
     const large = (count * 61 * (8 + 4 + 4)) / MIB;
     const table = ['--model', 'mlp', '--data', 'large.csv', '--label', 'side'];
     const peak = await peakOf(...table, '--memory', '8MiB');
-    expect(peak - least).toBeLessThan(large / 2);
+    expect(peak - least).toBeLessThan(large / 3);
   }, 120_000);
 });

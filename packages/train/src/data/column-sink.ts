@@ -10,8 +10,11 @@ import type { RowStore } from './stored.ts';
 
 /** A column of numbers: of a category its code; NaN where a value is missing. */
 export interface NumberColumn {
-  /** Rows `from` up to, without, `to`. */
-  read(from: number, to: number): Float64Array;
+  /**
+   * Rows `from` up to, without, `to`.
+   * @param into memory that may be used for them; default: memory of their own.
+   */
+  read(from: number, to: number, into?: Float64Array): Float64Array;
 }
 
 export interface ColumnSink {
@@ -92,13 +95,14 @@ export function storedColumns(width: number, store: RowStore): ColumnSink {
       if (filled > 0) writer.append(new Uint8Array(group.buffer));
       const bytes = writer.finish();
       const columns = Array.from({ length: width }, (_, at) => ({
-        read(from: number, to: number) {
-          const numbers = new Float64Array(to - from);
+        read(from: number, to: number, into = new Float64Array(to - from)) {
+          const numbers = into.subarray(0, to - from);
           for (let row = from; row < to;) {
             const within = row % rows;
             const count = Math.min(rows - within, to - row);
             const place = ((row - within) * width + at * rows + within) * 8;
-            bytes.read(place, new Uint8Array(numbers.buffer, (row - from) * 8, count * 8));
+            const part = numbers.subarray(row - from, row - from + count);
+            bytes.read(place, new Uint8Array(part.buffer, part.byteOffset, count * 8));
             row += count;
           }
           return numbers;

@@ -10,7 +10,7 @@ interface NumericColumn {
   readonly kind: 'number';
   /** NaN where a value is missing, if those are kept. */
   readonly values: Float64Array;
-  /** Rows `from` up to, without, `to`, where not all are in memory. */
+  /** Rows `from` up to, without, `to`, at most `BLOCK_ROWS`, in memory that is used again for the next; absent: all are in memory. */
   readonly block?: (from: number, to: number) => Float64Array;
 }
 
@@ -24,6 +24,9 @@ interface CategoryColumn {
   readonly categories: readonly string[];
 }
 
+/** Rows of a column that are looked at together. */
+export const BLOCK_ROWS = 4096;
+
 /** A column of what was read: in memory, or read anew each time. */
 export function numberColumn(
   name: string,
@@ -32,13 +35,13 @@ export function numberColumn(
   stored: boolean,
 ): Column {
   if (!stored) return { name, kind: 'number', values: numbers.read(0, count) };
-  const block = (from: number, to: number) => numbers.read(from, to);
+  const memory = new Float64Array(Math.min(count, BLOCK_ROWS));
   return {
     name,
     kind: 'number',
-    block,
+    block: (from, to) => numbers.read(from, to, memory),
     get values() {
-      return block(0, count);
+      return numbers.read(0, count);
     },
   };
 }
@@ -49,22 +52,45 @@ export function categoryColumn(
   count: number,
   stored: boolean,
 ): Column {
-  const block = (from: number, to: number) =>
-    Int32Array.from(numbers.read(from, to), (code) => (Number.isNaN(code) ? -1 : code));
-  if (!stored) return { name, kind: 'category', codes: block(0, count), categories };
+  const codesOf = (read: Float64Array, into: Int32Array) => {
+    for (let i = 0; i < read.length; i++) into[i] = Number.isNaN(read[i]) ? -1 : read[i]!;
+    return into.subarray(0, read.length);
+  };
+  const all = () => codesOf(numbers.read(0, count), new Int32Array(count));
+  if (!stored) return { name, kind: 'category', codes: all(), categories };
+  const memory = new Float64Array(Math.min(count, BLOCK_ROWS));
+  const codes = new Int32Array(memory.length);
   return {
     name,
     kind: 'category',
-    block,
+    block: (from, to) => codesOf(numbers.read(from, to, memory), codes),
     categories,
     get codes() {
-      return block(0, count);
+      return all();
     },
   };
 }
 
-/** A few rows of a column, without the others. */
+/** A few rows of a column, without the others; of one that is not in memory, until the next few are asked for. */
 export function blockOf(column: Column, from: number, to: number): Float64Array | Int32Array {
   if (column.block !== undefined) return column.block(from, to);
   return (column.kind === 'number' ? column.values : column.codes).subarray(from, to);
+}
+
+/** One row of a column after the other; fast where rows ascend. */
+export function numbersOf(column: Column, count: number): (row: number) => number {
+  if (column.block === undefined) {
+    const whole = column.kind === 'number' ? column.values : column.codes;
+    return (row) => whole[row]!;
+  }
+  const { block } = column;
+  let from = 0;
+  let numbers: Float64Array | Int32Array = new Int32Array(0);
+  return (row) => {
+    if (row < from || row >= from + numbers.length) {
+      from = row;
+      numbers = block(from, Math.min(from + BLOCK_ROWS, count));
+    }
+    return numbers[row - from]!;
+  };
 }

@@ -10,7 +10,7 @@ import { TrainError } from '../train-error.ts';
 import { classNumbers, dataset, type Dataset } from './dataset.ts';
 import { ascending, momentsOf } from './moments.ts';
 import type { RowStore, StoredRows } from './stored.ts';
-import { blockOf, type Column } from './column.ts';
+import { BLOCK_ROWS, blockOf, numbersOf, type Column } from './column.ts';
 import { columnOf, type Table } from './table.ts';
 
 export interface NumberFeature {
@@ -75,7 +75,7 @@ export function fitEncoder(table: Table, options: FitOptions): Encoder {
     throw new TrainError('data', `There is no column besides '${target.name}' to predict it from.`);
   }
   const sorted = { ...options, rows: ascending(rows) };
-  const fitted = names.map((name) => fitFeature(columnOf(table, name), sorted));
+  const fitted = names.map((name) => fitFeature(columnOf(table, name), table.count, sorted));
   const widths = fitted.map((each) => (each.kind === 'number' ? 1 : each.categories.length));
   return { features: fitted, target, width: widths.reduce((sum, width) => sum + width, 0) };
 }
@@ -85,21 +85,36 @@ function targetOfColumn(column: Column): Target {
   return kind === 'number' ? { name, kind } : { name, kind, classes: column.categories.toSorted() };
 }
 
-function fitFeature(column: Column, { rows, numbers = 'standard', missing }: FitOptions): Feature {
+function fitFeature(
+  column: Column,
+  count: number,
+  { rows, numbers = 'standard', missing }: FitOptions,
+): Feature {
   const { name } = column;
   if (column.kind === 'category') {
-    const { codes, categories } = column;
+    const codeOf = numbersOf(column, count);
     const seen = new Set<number>();
-    for (let i = 0; i < rows.length; i++) seen.add(codes[rows[i]!]!);
-    return { name, kind: 'category', categories: categories.filter((_, i) => seen.has(i)) };
+    for (let i = 0; i < rows.length; i++) seen.add(codeOf(rows[i]!));
+    return { name, kind: 'category', categories: column.categories.filter((_, i) => seen.has(i)) };
   }
-  const moments = momentsOf(column.values, rows);
+  const elements = column.block === undefined ? column.values : singly(column, count);
+  const moments = momentsOf(elements, rows);
   if (moments === undefined) {
     throw new TrainError('data', `Column '${name}' has no value in any training row.`);
   }
   const { mean, deviation } = moments;
   const scale = numbers === 'none' ? { mean: 0, deviation: 1 } : { mean, deviation };
   return { name, kind: 'number', ...scale, ...(missing === 'mean' ? { fill: mean } : {}) };
+}
+
+/** Each row as a list of one number, in memory that is used again for the next. */
+function singly(column: Column, count: number): (row: number) => Float64Array {
+  const numberOf = numbersOf(column, count);
+  const one = new Float64Array(1);
+  return (row) => {
+    one[0] = numberOf(row);
+    return one;
+  };
 }
 
 /** Looks at encoded rows before they are used: [rows, features], the first of which has that number. */
@@ -120,8 +135,8 @@ export function encodeRows(table: Table, encoder: Encoder, check?: BlockCheck): 
   const fillers = features.map((feature, at) => columnFiller(table, feature, at, features.length));
   const { count, store } = table;
   const shape = [count, features.length];
-  const encoded = (from: number, to: number) => {
-    const block = new Float32Array((to - from) * features.length);
+  const encoded = (from: number, to: number, memory: Float32Array<ArrayBuffer>) => {
+    const block = memory.subarray(0, (to - from) * features.length);
     for (const fill of fillers) fill(block, from, to);
     check?.(block, from);
     return block;
@@ -129,22 +144,21 @@ export function encodeRows(table: Table, encoder: Encoder, check?: BlockCheck): 
   if (store !== undefined) {
     return dataset({ features: storedFeatures(shape, encoded, store), labels });
   }
-  return dataset({ features: tensor('float32', shape, encoded(0, count)), labels });
+  const whole = new Float32Array(count * features.length);
+  return dataset({ features: tensor('float32', shape, encoded(0, count, whole)), labels });
 }
-
-/** Bytes that are encoded at once. */
-const BLOCK = 1 << 22;
 
 function storedFeatures(
   shape: readonly number[],
-  encoded: (from: number, to: number) => Float32Array,
+  encoded: (from: number, to: number, memory: Float32Array<ArrayBuffer>) => Float32Array,
   store: RowStore,
 ): StoredRows {
   const [count = 0, width = 0] = shape;
-  const rows = Math.max(1, Math.floor(BLOCK / 4 / width));
+  const memory = new Float32Array(BLOCK_ROWS * width);
   const writer = store.create();
-  for (let from = 0; from < count; from += rows) {
-    writer.append(new Uint8Array(encoded(from, Math.min(from + rows, count)).buffer));
+  for (let from = 0; from < count; from += BLOCK_ROWS) {
+    const { byteLength } = encoded(from, Math.min(from + BLOCK_ROWS, count), memory);
+    writer.append(new Uint8Array(memory.buffer, 0, byteLength));
   }
   return { type: 'float32', shape, bytes: writer.finish(), start: 0 };
 }

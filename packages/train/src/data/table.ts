@@ -8,7 +8,15 @@
  */
 import { TrainError } from '../train-error.ts';
 import type { ByteSource } from './bytes.ts';
-import { blockOf, categoryColumn, numberColumn, type Column, type ColumnKind } from './column.ts';
+import {
+  BLOCK_ROWS,
+  blockOf,
+  categoryColumn,
+  numberColumn,
+  numbersOf,
+  type Column,
+  type ColumnKind,
+} from './column.ts';
 import { storedColumns } from './column-sink.ts';
 import { csvRecords, type CsvOptions } from './csv.ts';
 import { jsonRecords } from './jsonl.ts';
@@ -84,9 +92,6 @@ export function selectTableRows(table: Table, rows: ArrayLike<number>): Table {
   return { count: rows.length, columns };
 }
 
-/** Rows that are read at once. */
-const BLOCK = 4096;
-
 /** Fast where rows ascend: then each block is read once. */
 function selectStored(table: Table, rows: ArrayLike<number>, store: RowStore): Table {
   const sink = storedColumns(table.columns.length, store);
@@ -95,9 +100,9 @@ function selectStored(table: Table, rows: ArrayLike<number>, store: RowStore): T
   let blocks: readonly (Float64Array | Int32Array)[] = [];
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
-    if (from < 0 || row < from || row >= from + BLOCK) {
+    if (from < 0 || row < from || row >= from + BLOCK_ROWS) {
       from = row;
-      const to = Math.min(from + BLOCK, table.count);
+      const to = Math.min(from + BLOCK_ROWS, table.count);
       blocks = table.columns.map((column) => blockOf(column, from, to));
     }
     blocks.forEach((block, at) => {
@@ -123,9 +128,9 @@ export function completeRows(table: Table, names: readonly string[]): Uint32Arra
   const incomplete = new Uint8Array(table.count);
   for (const name of names) {
     const column = columnOf(table, name);
-    const numbers = column.kind === 'number' ? column.values : column.codes;
+    const numberOf = numbersOf(column, table.count);
     for (let row = 0; row < table.count; row++) {
-      const number = numbers[row]!;
+      const number = numberOf(row);
       if (column.kind === 'number' ? Number.isNaN(number) : number < 0) incomplete[row] = 1;
     }
   }
