@@ -1,5 +1,5 @@
 /** Jobs from the command line, on a real node: in a folder of files, as a person would use them. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -171,44 +171,6 @@ describe('skein pipeline', () => {
     expect(wrong.stderr).toContain('--input: text');
     writeFileSync(join(node.folder, 'empty.ts'), 'export const nothing = 1;');
     expect((await node.run('pipeline', 'graph', 'empty.ts')).stderr).toContain('definePipeline');
-  });
-});
-
-describe('skein map', () => {
-  const total = 'SELECT name, sum(n)::BIGINT AS total FROM part GROUP BY name ORDER BY name';
-
-  it('cuts a table, brings rows of a key together and writes what comes out', async () => {
-    const rows = Array.from({ length: 3000 }, (_, i) => `"name, ${i % 3}\n",${i}`);
-    writeFileSync(join(node.folder, 'table.csv'), `name,n\n${rows.join('\n')}\n`);
-    const ran = await node.run(
-      ...'map --data table.csv --shard 16KiB --by name --partitions 2 --out totals'.split(' '),
-      '--memory=128MiB',
-      '--reduce',
-      total,
-    );
-    expect(ran).toMatchObject({ code: 0, stderr: '' });
-    const parts = [0, 1].map((part) => {
-      const file = join(node.folder, `totals/part-0000${part}.csv`);
-      return existsSync(file) ? readFileSync(file, 'utf8').replace('name,total\n', '') : '';
-    });
-    const sums = [0, 1, 2].map((rest) => `"name, ${rest}\n",${(1000 * (2 * rest + 2997)) / 2}\n`);
-    for (const sum of sums) expect(parts.join('')).toContain(sum);
-  });
-
-  it('says what is wrong with a statement, or with the command line', async () => {
-    const wrong = await node.run('map', '--data', 'data.csv', '--sql', 'SELECT nope FROM shard');
-    expect(wrong.code).toBe(1);
-    expect(wrong.stdout).toContain('nope');
-    for (const [words, message] of [
-      ['map --sql x', '--data FILE is missing'],
-      ['map --data data.csv', 'Say what to do'],
-      ['map --data data.csv --by b', 'go together'],
-      ['map --data data.csv -- cat {in}', '{in} and {out}'],
-      ['map --data data.txt --sql x', 'must end with .csv'],
-    ] as const) {
-      const { code, stderr } = await node.run(...words.split(' '));
-      expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
-    }
   });
 });
 

@@ -6,6 +6,12 @@ import { ERRORS, SkeinError, type ErrorBody, type ErrorCode } from '../errors.ts
 /** Longest delay in milliseconds that a timer can have. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/**
+ * A request that may be sent again by itself, after a redirect or to log in, is a copy that keeps all
+ * of its body: an upload would take as much memory as it has bytes.
+ */
+const UNREPEATED = { redirect: 'error', window: null } as const;
+
 export interface Exchange {
   readonly method: string;
   /** Path and query, percent-encoded. */
@@ -93,6 +99,7 @@ export function createTransport(options: TransportOptions): Transport {
       headers: { ...authorization, ...headers },
       body: body ?? null,
       signal: signal ?? null,
+      ...(body instanceof Blob ? UNREPEATED : {}),
     });
     if (response.ok) return response;
     throw await errorOf(response, base);

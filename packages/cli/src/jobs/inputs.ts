@@ -82,7 +82,11 @@ export async function uploadInputs(
   return inputs;
 }
 
-async function isStored(client: Client, digest: string, signal: AbortSignal): Promise<boolean> {
+export async function isStored(
+  client: Client,
+  digest: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
     await client.getArtifact({ digest }, { signal });
     return true;

@@ -22,3 +22,20 @@ export const DataSet = z.object({
   shards: z.array(Piece),
 });
 export type DataSet = z.infer<typeof DataSet>;
+
+/** The name of a manifest, among the outputs of a map and in a folder. */
+export const MANIFEST = 'data-set.json';
+
+/** A manifest in a folder, with the shards as files beside it. */
+export const LocalDataSet = DataSet.extend({
+  shards: z.array(
+    Piece.extend({
+      /** A plain name: a manifest from elsewhere must not lead out of its folder. */
+      file: z
+        .string()
+        .regex(/^[^/\\]+$/)
+        .optional(),
+    }),
+  ),
+});
+export type LocalDataSet = z.infer<typeof LocalDataSet>;

@@ -1,64 +1,67 @@
 /**
  * DuckDB in a process of its own for each piece of work: what it does natively can neither bring a
- * worker down nor stay behind when its task is ended, and its memory goes back to the system.
+ * worker down nor stay behind when its task is ended, its memory goes back to the system, and how
+ * much it took is known.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { SkeinError, type ErrorCode } from '@skein/api';
+import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { DataFormat } from './data-set.ts';
-import type { Query } from './duckdb-queries.ts';
+import type { Query, RowGroup } from './duckdb-queries.ts';
+import type { Files } from './duckdb-session.ts';
 
-export type DuckDbWork =
-  | { readonly kind: 'describe'; readonly query: Omit<Query, 'sql'> }
-  | {
-      readonly kind: 'query';
-      readonly query: Query;
-      readonly target: string;
-      readonly format: DataFormat;
-    }
-  | {
-      readonly kind: 'partition';
-      readonly query: Omit<Query, 'sql'>;
-      readonly by: { readonly columns: readonly string[]; readonly partitions: number };
-      readonly folder: string;
-    };
-
-export interface DuckDbResult {
-  readonly files?: readonly (string | null)[];
-  readonly columns?: Readonly<Record<string, string>>;
+/** What can be asked, by name: what is given, and what comes back. */
+interface Questions {
+  query: [{ query: Query; target: string; format: DataFormat }, null];
+  partition: [
+    { files: Files; by: { columns: readonly string[]; partitions: number }; folder: string },
+    readonly (string | null)[],
+  ];
+  columns: [{ files: Files }, Readonly<Record<string, string>>];
+  rowGroups: [{ files: Files }, readonly RowGroup[]];
+  rows: [{ files: Files; range: { from: number; to: number }; target: string }, null];
 }
+
+export type DuckDbWork = {
+  [Name in keyof Questions]: { readonly ask: Name; readonly given: Questions[Name][0] };
+}[keyof Questions];
 
 export type DuckDbEnd =
-  | { readonly kind: 'done'; readonly result: DuckDbResult }
+  | {
+      readonly kind: 'done';
+      readonly value: unknown;
+      /** The most that its process held at once. */
+      readonly peakBytes: number;
+    }
   | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string };
 
-const ENTRY = fileURLToPath(new URL('duckdb-worker.ts', import.meta.url));
-
-/** Runs a statement and writes its rows. @throws SkeinError SQL_INVALID with what DuckDB says. */
-export async function query(given: Query, target: string, format: DataFormat): Promise<void> {
-  await perform({ kind: 'query', query: given, target, format });
+export interface Answer<Name extends keyof Questions> {
+  readonly value: Questions[Name][1];
+  readonly peakBytes: number;
 }
 
-/** The files of the partitions, in their order; null where one has no rows. @throws SkeinError SQL_INVALID. */
-export async function partition(
-  given: Omit<Query, 'sql'>,
-  by: { readonly columns: readonly string[]; readonly partitions: number },
-  folder: string,
-): Promise<readonly (string | null)[]> {
-  const { files = [] } = await perform({ kind: 'partition', query: given, by, folder });
-  return files;
-}
+const ENTRY = fileURLToPath(new URL('./duckdb-worker.ts', import.meta.url));
 
-/** Types by column that fit CSV files, as far as their beginnings tell. @throws SkeinError SQL_INVALID. */
-export async function columnsOf(
-  given: Omit<Query, 'sql'>,
-): Promise<Readonly<Record<string, string>>> {
-  const { columns = {} } = await perform({ kind: 'describe', query: given });
-  return columns;
-}
+/**
+ * glibc keeps what was freed for the thread that freed it, in pieces that nobody else can use; large
+ * blocks that are mapped and unmapped go back to the system.
+ */
+const ALLOCATOR = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '65536',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
 
-async function perform(work: DuckDbWork): Promise<DuckDbResult> {
-  const child = fork(ENTRY, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
+/** @throws SkeinError SQL_INVALID with what DuckDB says, MEMORY_SHORT. */
+export async function ask<Name extends keyof Questions>(
+  name: Name,
+  given: Questions[Name][0],
+): Promise<Answer<Name>> {
+  const child = fork(ENTRY, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: [],
+    env: { ...process.env, ...ALLOCATOR },
+  });
   const end = await new Promise<DuckDbEnd>((resolve, reject) => {
     let said: DuckDbEnd | undefined;
     child.on('message', (message: DuckDbEnd) => {
@@ -69,8 +72,10 @@ async function perform(work: DuckDbWork): Promise<DuckDbResult> {
       if (said !== undefined) resolve(said);
       else reject(new Error(`The process of DuckDB ended with ${signal ?? `exit code ${code}`}.`));
     });
-    child.send(work);
+    child.send({ ask: name, given });
   });
-  if (end.kind === 'done') return end.result;
+  if (end.kind === 'done') {
+    return { value: end.value as Questions[Name][1], peakBytes: end.peakBytes };
+  }
   throw end.code === undefined ? new Error(end.message) : new SkeinError(end.code, end.message);
 }

@@ -1,21 +1,25 @@
 /** Maps over a real store, real workers and real DuckDB, against plain loops. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { createProcessSandbox } from '../../sandbox/process/process.ts';
+import { requireComponent } from '../../../../../scripts/testing/components.ts';
+import { createBubblewrap } from '../../sandbox/bubblewrap/bubblewrap.ts';
 import type { Job } from '../contract.ts';
 import { taskWork } from '../tasks/define-task.ts';
 import { workerFixture, type WorkerFixture } from '../worker/testing/worker-fixture.ts';
 import { DataSet, type Piece } from './data-set.ts';
-import * as duckdb from './duckdb.ts';
 import { mapRun } from './map-run.ts';
+
+const bubblewrap = requireComponent('bubblewrap');
 
 let jobs: WorkerFixture;
 beforeEach(async () => {
-  jobs = await workerFixture({ sandboxes: [createProcessSandbox()] });
+  jobs = await workerFixture({ sandboxes: [createBubblewrap()] });
   await jobs.start();
 });
 afterEach(() => jobs[Symbol.asyncDispose]());
@@ -27,25 +31,40 @@ async function stored(content: string): Promise<Piece> {
   return jobs.artifacts.put(Readable.from([Buffer.from(content)]), Number.POSITIVE_INFINITY);
 }
 
-async function run(input: Partial<z.input<typeof mapRun.input>>): Promise<Job> {
+type Input = Partial<z.input<typeof mapRun.input>>;
+
+async function enqueue(input: Input): Promise<Job> {
   const shards = await Promise.all(SHARDS.map(stored));
   const given = {
     dataSet: { format: 'csv' as const, shards },
     format: 'csv' as const,
-    resources: { cores: 0.5, memoryBytes: 128 * MIB },
+    resources: { cores: 0.5, memoryBytes: 320 * MIB },
     attempts: 1,
     ...input,
   };
-  return jobs.run(taskWork(mapRun, join(import.meta.dirname, 'map-run.ts'), given), {
+  return jobs.enqueue(taskWork(mapRun, { offered: true }, given), {
     resources: { cores: 0.05, memoryBytes: 64 * MIB },
   });
+}
+
+async function run(input: Input): Promise<Job> {
+  return jobs.ended((await enqueue(input)).id);
+}
+
+/** Processes of DuckDB that this one has started. */
+function statements(): string[] {
+  const found = spawnSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], {
+    encoding: 'utf8',
+  });
+  return found.stdout.split('\n').filter((line) => line.includes('duckdb-worker'));
 }
 
 /** The rows of what came out, without headers. */
 async function rowsOf(job: Job): Promise<string[]> {
   expect(job.message).toBeUndefined();
   expect(job).toMatchObject({ state: 'succeeded' });
-  const { shards } = DataSet.parse(job.result?.value);
+  const { manifest } = mapRun.output.parse(job.result?.value);
+  const { shards } = DataSet.parse(JSON.parse(await text(jobs.artifacts.read(manifest))));
   const contents = await Promise.all(shards.map(({ digest }) => text(jobs.artifacts.read(digest))));
   return contents.flatMap((content) => content.trim().split('\n').slice(1));
 }
@@ -79,17 +98,23 @@ describe('a map', () => {
     expect((await rowsOf(all)).sort()).toEqual(['bern,4', 'oslo,2', 'rome,11']);
   });
 
-  it('runs a command over each shard', async () => {
-    const job = await run({
-      work: {
-        kind: 'command',
-        argv: ['sh', '-c', 'tr a-z A-Z < "$1" > "$2"', 'sh', '{in}', '{out}'],
-        trusted: true,
-      },
-    });
-    // The network is not to be had without trust in it, so this machine’s driver refuses.
-    expect(job).toMatchObject({ state: 'failed' });
-    expect(job.message).toContain('network');
+  it.skipIf(bubblewrap.skip)('runs a command over each shard, in isolation', async () => {
+    const script =
+      'head -n 1 "$1" > "$2"; tail -n +2 "$1" | tr a-z A-Z >> "$2"; test ! -e "$3" || echo seen,1 >> "$2"';
+    // A file of this machine that a command without isolation would see.
+    const secret = join(jobs.folder, 'secret.csv');
+    await writeFile(secret, '');
+    const argv = ['sh', '-c', script, 'sh', '{in}', '{out}', secret];
+    const job = await run({ work: { kind: 'command', argv } });
+    expect(await rowsOf(job)).toEqual(['ROME,1', 'OSLO,2', 'ROME,10', 'BERN,4']);
+    const { jobs: all } = await jobs.store.jobs({ group: job.id, limit: 10 });
+    expect(all.map(({ name }) => name).sort()).toEqual(['map 1/3', 'map 2/3', 'map 3/3']);
+  });
+
+  it.skipIf(bubblewrap.skip)('ends with the command that fails', { timeout: 60_000 }, async () => {
+    const argv = ['sh', '-c', 'grep -q bern "$1" && exit 3; cp "$1" "$2"', 'sh', '{in}', '{out}'];
+    const job = await run({ work: { kind: 'command', argv } });
+    expect(job).toMatchObject({ state: 'failed', message: expect.stringContaining('exit-code') });
   });
 
   it(
@@ -107,27 +132,28 @@ describe('a map', () => {
       expect(outside.message).toContain('Permission');
     },
   );
-});
 
-describe('a statement', () => {
-  it('passes over more data than it may have memory', { timeout: 60_000 }, async () => {
-    const file = join(jobs.folder, 'large.csv');
-    const lines = Array.from(
-      { length: 200_000 },
-      (_, i) => `${(i * 7919) % 200_000},${'x'.repeat(500)}${i}`,
+  it('that is cancelled leaves no process and no file behind', { timeout: 60_000 }, async () => {
+    const endless =
+      'SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range = -b.range - 1';
+    const conductor = await enqueue({ work: { kind: 'sql', sql: endless } });
+    await expect.poll(statements, { timeout: 30_000 }).not.toEqual([]);
+    const { jobs: all } = await jobs.store.jobs({ group: conductor.id, limit: 10 });
+    for (const { id } of [conductor, ...all]) await jobs.store.cancel(id, 'enough');
+    for (const { id } of [conductor, ...all]) await jobs.ended(id);
+    await expect.poll(statements, { timeout: 10_000 }).toEqual([]);
+    const scratch = (await readdir(tmpdir())).filter((name) =>
+      name.startsWith(`skein-worker-${process.pid}-`),
     );
-    await writeFile(file, `key,text\n${lines.join('\n')}\n`);
-    const target = join(jobs.folder, 'sorted.csv');
-    const memoryBytes = 96 * MIB;
-    const query = { files: [file], format: 'csv' as const, view: 'shard' as const, memoryBytes };
-    await duckdb.query(
-      { ...query, threads: 1, sql: 'SELECT * FROM shard ORDER BY key' },
-      target,
-      'csv',
-    );
-    const counted = join(jobs.folder, 'count.csv');
-    const sql = 'SELECT count(*) AS n, sum(key) AS s FROM shard';
-    await duckdb.query({ ...query, files: [target], threads: 1, sql }, counted, 'csv');
-    expect(await readFile(counted, 'utf8')).toBe('n,s\n200000,19999900000\n');
+    expect(scratch).toHaveLength(1);
+    const attempts = () => readdir(join(tmpdir(), scratch[0] ?? ''));
+    await expect.poll(attempts, { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('is refused with less memory than DuckDB needs, before anything is done', async () => {
+    const resources = { cores: 0.5, memoryBytes: 128 * MIB };
+    const job = await run({ work: { kind: 'sql', sql: 'SELECT 1' }, resources });
+    expect(job).toMatchObject({ state: 'failed', message: expect.stringContaining('320 MiB') });
+    expect((await jobs.store.jobs({ group: job.id, limit: 1 })).jobs).toEqual([]);
   });
 });

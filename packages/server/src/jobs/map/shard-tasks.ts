@@ -1,95 +1,114 @@
 /** What is done to one shard, or to one partition, as tasks: each a statement in DuckDB. */
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { defineTask, type TaskContext } from '../tasks/define-task.ts';
 import { Columns, DataFormat, Piece } from './data-set.ts';
 import * as duckdb from './duckdb.ts';
+import type { Query } from './duckdb-queries.ts';
+import type { Files } from './duckdb-session.ts';
+import { boundsOf } from './memory.ts';
 
-/** Absolute path of this module, where workers find these tasks. */
-export const SHARD_TASKS = import.meta.filename;
+const MIB = 2 ** 20;
 
-const bounds = {
-  /** DuckDB spills what does not fit. */
-  memoryBytes: z.int(),
-  threads: z.number(),
-};
+/** Of the job, for DuckDB and all that is around it. */
+const Resources = z.object({ cores: z.number().positive(), memoryBytes: z.int() });
+
+const Shard = z.object({
+  digest: z.string(),
+  format: DataFormat,
+  columns: Columns.optional(),
+  resources: Resources,
+});
+
+/** Looks at the beginnings of some shards of CSV for the types of their columns. */
+export const describe = defineTask({
+  name: 'skein-map-describe',
+  input: z.object({ digests: z.array(z.string()), resources: Resources }),
+  output: Columns,
+  async run({ digests, resources }, context) {
+    const files = await filesOf(context, digests, { format: 'csv', view: 'shard', resources });
+    return note(context, await duckdb.ask('columns', { files }));
+  },
+});
 
 /** Runs a statement over the view `shard`. */
 export const mapSql = defineTask({
   name: 'skein-map-sql',
-  input: z.object({
-    digest: z.string(),
-    format: DataFormat,
-    columns: Columns.optional(),
-    to: DataFormat,
-    sql: z.string(),
-    ...bounds,
-  }),
+  input: Shard.extend({ to: DataFormat, sql: z.string() }),
   output: Piece,
-  run: ({ digest, to, ...query }, context) =>
-    inFolder(async (folder) => {
-      const target = join(folder, `out.${to}`);
-      const files = [await context.artifacts.pathOf(digest)];
-      await duckdb.query({ ...query, files, view: 'shard' }, target, to);
-      return put(context, target);
-    }),
+  async run({ digest, to, sql, ...shard }, context) {
+    const files = await filesOf(context, [digest], { ...shard, view: 'shard' });
+    return rowsOf(context, { ...files, sql }, to);
+  },
 });
 
 /** Sorts the rows of a shard into partitions by a hash of their keys; null for one without rows. */
 export const partition = defineTask({
   name: 'skein-map-partition',
-  input: z.object({
-    digest: z.string(),
-    format: DataFormat,
-    columns: Columns.optional(),
-    by: z.array(z.string()),
-    partitions: z.int(),
-    ...bounds,
-  }),
+  input: Shard.extend({ by: z.array(z.string()), partitions: z.int() }),
   output: z.array(Piece.nullable()),
-  run: ({ digest, by, partitions, ...query }, context) =>
-    inFolder(async (folder) => {
-      const files = [await context.artifacts.pathOf(digest)];
-      const whole = { ...query, files, view: 'shard' as const };
-      const found = await duckdb.partition(whole, { columns: by, partitions }, folder);
-      const pieces: (Piece | null)[] = [];
-      for (const file of found) pieces.push(file === null ? null : await put(context, file));
-      return pieces;
-    }),
+  async run({ digest, by: columns, partitions, ...shard }, context) {
+    const files = await filesOf(context, [digest], { ...shard, view: 'shard' });
+    const by = { columns, partitions };
+    const { folder } = context;
+    const found = note(context, await duckdb.ask('partition', { files, by, folder }));
+    const pieces: (Piece | null)[] = [];
+    for (const file of found) pieces.push(file === null ? null : await put(context, file));
+    return pieces;
+  },
 });
 
 /** Runs a statement over the view `part`: the pieces of one partition from all shards. */
 export const reduce = defineTask({
   name: 'skein-map-reduce',
-  input: z.object({ digests: z.array(z.string()), to: DataFormat, sql: z.string(), ...bounds }),
+  input: z.object({
+    digests: z.array(z.string()),
+    to: DataFormat,
+    sql: z.string(),
+    resources: Resources,
+  }),
   /** Null when no shard had rows for it. */
   output: Piece.nullable(),
-  async run({ digests, to, ...query }, context) {
+  async run({ digests, to, sql, resources }, context) {
     if (digests.length === 0) return null;
-    return inFolder(async (folder) => {
-      const target = join(folder, `out.${to}`);
-      const files = await Promise.all(digests.map((digest) => context.artifacts.pathOf(digest)));
-      await duckdb.query({ ...query, files, format: 'parquet', view: 'part' }, target, to);
-      return put(context, target);
-    });
+    const shape = { format: 'parquet', view: 'part', resources } as const;
+    return rowsOf(context, { ...(await filesOf(context, digests, shape)), sql }, to);
   },
 });
+
+async function filesOf(
+  { artifacts, folder }: TaskContext,
+  digests: readonly string[],
+  {
+    resources,
+    ...shape
+  }: Pick<Files, 'format' | 'columns' | 'view'> & { resources: z.output<typeof Resources> },
+): Promise<Files> {
+  const files = await Promise.all(digests.map((digest) => artifacts.pathOf(digest)));
+  return { ...shape, files, bounds: boundsOf(resources), scratch: folder };
+}
+
+/** Stores the rows of a statement. */
+async function rowsOf(context: TaskContext, query: Query, to: DataFormat): Promise<Piece> {
+  const target = join(context.folder, `out.${to}`);
+  note(context, await duckdb.ask('query', { query, target, format: to }));
+  return put(context, target);
+}
+
+/** Says in the job's log what the work took. */
+function note<T>(
+  { log }: TaskContext,
+  { value, peakBytes }: { readonly value: T; readonly peakBytes: number },
+): T {
+  log(`DuckDB took at most ${Math.ceil(peakBytes / MIB)} MiB of memory.`);
+  return value;
+}
 
 async function put(context: TaskContext, file: string): Promise<Piece> {
   const { size } = await stat(file);
   const content = createReadStream(file) as AsyncIterable<Uint8Array>;
   const { digest } = await context.artifacts.put(content);
   return { digest, sizeBytes: size };
-}
-
-async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'skein-map-'));
-  try {
-    return await use(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

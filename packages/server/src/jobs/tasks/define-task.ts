@@ -32,6 +32,8 @@ export interface TaskContext {
   /** A line in the job's log, where `console` writes too. */
   readonly log: (line: string) => void;
   readonly artifacts: TaskArtifacts;
+  /** Of this attempt alone, on the disk of the worker; removed with it, however it ends. */
+  readonly folder: string;
   /** Further jobs, in the group of this one. */
   readonly jobs: TaskJobs;
   readonly checkpoint: {

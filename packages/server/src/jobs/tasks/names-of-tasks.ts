@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { workerEnvironment } from '../../worker-environment.ts';
 
-const ENTRY = new URL('names-worker.ts', import.meta.url);
+const ENTRY = new URL('./names-worker.ts', import.meta.url);
 
 /** @throws Error that names the module and says why it cannot be imported. */
 export function namesOfTasks(modulePath: string): Promise<string[]> {

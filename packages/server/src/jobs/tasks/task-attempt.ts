@@ -81,7 +81,8 @@ export async function attemptTask(
     return { ...failureOf(work, ending, overrun, preempted, heapMib), usage };
   } finally {
     leaving.abort();
-    await rm(folder, { recursive: true, force: true });
+    // A process that the task has left behind may still write while it learns that it is alone.
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

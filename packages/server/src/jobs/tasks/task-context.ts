@@ -43,6 +43,7 @@ export function createTaskContext(
     job: data.job,
     attempt: data.attempt,
     signal,
+    folder: data.folder,
     progress: (fraction, message = '') => port.progress(fraction, message),
     log: (line) => void process.stdout.write(`${line}\n`),
     artifacts: {

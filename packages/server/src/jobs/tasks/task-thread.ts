@@ -41,7 +41,7 @@ export interface TaskThreadOptions {
   readonly onRequest: (request: TaskRequest) => Promise<TaskAnswer>;
 }
 
-const ENTRY = new URL('task-worker.ts', import.meta.url);
+const ENTRY = new URL('./task-worker.ts', import.meta.url);
 
 export function startTaskThread(options: TaskThreadOptions): TaskThread {
   const { data, heapMib, onProgress, onRequest } = options;

@@ -29,7 +29,7 @@ export interface WorkerOptions {
    * for what nobody trusts says no. Default: true.
    */
   readonly trusts?: boolean | undefined;
-  /** Modules on this machine whose tasks it offers as `task:NAME`; absolute paths. */
+  /** Modules on this machine whose tasks it offers as `task:NAME`, besides those of maps; absolute paths. */
   readonly taskModules?: readonly string[] | undefined;
   /** How long a lease lasts without renewal, in milliseconds. Default: 30 s. */
   readonly leaseMs?: number | undefined;

@@ -11,6 +11,7 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim } from '../contract.ts';
+import { MAP_LABEL, MAP_TASKS } from '../map/offered-tasks.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
 import { namesOfTasks } from '../tasks/names-of-tasks.ts';
 import { reportOutcome, runAttempt, type Workshop } from './attempt.ts';
@@ -61,11 +62,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       availability: await driver.availability(),
     })),
   );
-  const offeredTasks = new Map<string, string>();
+  const given = new Map<string, string>();
   for (const path of taskModules) {
-    for (const task of await namesOfTasks(path)) offeredTasks.set(task, path);
+    for (const task of await namesOfTasks(path)) given.set(task, path);
   }
-  const labels = await labelsOf(options.labels ?? [], sandboxes, [...offeredTasks.keys()]);
+  const offeredTasks = new Map([...(trusts ? MAP_TASKS : []), ...given]);
+  const own = [...(options.labels ?? []), ...(trusts ? [MAP_LABEL] : [])];
+  const labels = await labelsOf(own, sandboxes, [...given.keys()]);
   const capacity = createCapacity(options.capacity);
   const folder = await openScratch();
   const registration = {

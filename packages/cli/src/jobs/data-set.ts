@@ -1,0 +1,199 @@
+/**
+ * Data sets as the command line sees them: tables that are cut into shards and stored, the manifest
+ * of shards that are, and a folder of shards with its manifest.
+ */
+import { openAsBlob } from 'node:fs';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, extname, join, resolve } from 'node:path';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/server/data-set';
+import type { Context } from '../command.ts';
+import { readGivenFile } from '../file.ts';
+import { formatBytes } from '../output/units.ts';
+import { usageError } from '../usage.ts';
+import { isStored } from './inputs.ts';
+import { downloadArtifact } from './outputs.ts';
+import { cutIntoShards } from './split.ts';
+
+const FORMATS: readonly DataFormat[] = ['csv', 'jsonl', 'parquet'];
+
+export interface Cutting {
+  readonly shardBytes: number;
+  /** What cutting Parquet may use. */
+  readonly resources: { readonly cores: number; readonly memoryBytes: number };
+  /** DuckDB types of CSV columns, as `NAME=TYPE`. */
+  readonly columns: readonly string[];
+}
+
+/** Uploads tables in shards; a manifest names shards that are stored already, or lie beside it. */
+export async function uploadDataSet(
+  context: Context,
+  client: Client,
+  files: readonly string[],
+  cutting: Cutting,
+): Promise<DataSet> {
+  const columns = columnsOf(cutting.columns);
+  const [first = ''] = files;
+  if (files.some((file) => extname(file) === '.json')) {
+    if (files.length > 1) throw usageError('--data takes one manifest, or tables.');
+    const { columns: before, ...dataSet } = await uploadManifest(context, client, first);
+    const known = { ...before, ...columns };
+    return { ...dataSet, ...(Object.keys(known).length === 0 ? {} : { columns: known }) };
+  }
+  const formats = new Set(files.map(formatOf));
+  const [format, other] = formats;
+  if (format === undefined || other !== undefined) {
+    throw usageError(
+      `All files of --data must have one format, not ${[...formats].join(' and ')}.`,
+    );
+  }
+  const shards: Piece[] = [];
+  for (const file of files) {
+    const path = resolve(context.cwd, file);
+    const info = await stat(path).catch(() => undefined);
+    if (info?.isFile() !== true) {
+      throw new SkeinError('FILE_UNREADABLE', `There is no file ${file}.`);
+    }
+    const cut = format === 'parquet' ? cutTable(path, cutting) : cutText(path, format, cutting);
+    for await (const { content, index, count } of cut) {
+      context.notes.progress(
+        `Uploading ${file}: shard ${index + 1} of ${count} (${formatBytes(content.size)})`,
+      );
+      shards.push(await client.uploadArtifact({ content }, { signal: context.signal }));
+    }
+  }
+  context.notes.clear();
+  return { format, shards, ...(cutting.columns.length === 0 ? {} : { columns }) };
+}
+
+interface Cut {
+  readonly content: Blob;
+  readonly index: number;
+  readonly count: number;
+}
+
+/** Slices of a file of lines, each with the header. */
+async function* cutText(
+  path: string,
+  format: DataFormat,
+  { shardBytes }: Cutting,
+): AsyncGenerator<Cut> {
+  const blob = await openAsBlob(path);
+  const csv = format === 'csv';
+  const cut = await cutIntoShards(path, shardBytes, { header: csv, quotes: csv });
+  const header = blob.slice(cut.header.start, cut.header.end);
+  for (const [index, { start, end }] of cut.slices.entries()) {
+    const content = new Blob([header, blob.slice(start, end)]);
+    yield { content, index, count: cut.slices.length };
+  }
+}
+
+async function* cutTable(path: string, { shardBytes, resources }: Cutting): AsyncGenerator<Cut> {
+  // Loaded here: other formats are cut without DuckDB.
+  const { cutParquet } = await import('@skein/server/cut-parquet');
+  const scratch = await mkdtemp(join(tmpdir(), 'skein-cut-'));
+  try {
+    for await (const { file, ...place } of cutParquet(path, shardBytes, { resources, scratch })) {
+      yield { content: await openAsBlob(file), ...place };
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function formatOf(file: string): DataFormat {
+  const extension = extname(file).slice(1).toLowerCase().replace('ndjson', 'jsonl');
+  const format = FORMATS.find((known) => known === extension);
+  if (format !== undefined) return format;
+  const endings = FORMATS.map((each) => `.${each}`).join(', ');
+  throw usageError(`--data ${file}: the name must end with ${endings}, or .json for a manifest.`);
+}
+
+function columnsOf(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((entry) => {
+      const equals = entry.lastIndexOf('=');
+      if (equals < 1) throw usageError(`--column: "${entry}" is not NAME=TYPE.`);
+      return [entry.slice(0, equals), entry.slice(equals + 1)];
+    }),
+  );
+}
+
+/** Uploads those shards that the node does not have, from the files that lie beside the manifest. */
+async function uploadManifest(context: Context, client: Client, file: string): Promise<DataSet> {
+  const { shards, ...dataSet } = await readManifest(context.cwd, file);
+  const folder = dirname(resolve(context.cwd, file));
+  const pieces: Piece[] = [];
+  for (const [index, { file: name, digest, sizeBytes }] of shards.entries()) {
+    context.notes.progress(`Looking for shard ${index + 1} of ${shards.length}`);
+    pieces.push({ digest, sizeBytes });
+    if (await isStored(client, digest, context.signal)) continue;
+    const path = name === undefined ? undefined : resolve(folder, name);
+    const lies = path !== undefined && (await stat(path).catch(() => undefined))?.isFile() === true;
+    if (!lies) {
+      throw new SkeinError(
+        'ARTIFACT_UNKNOWN',
+        `${file}: shard ${index + 1} (${digest.slice(0, 12)}) is neither stored nor beside the manifest.`,
+      );
+    }
+    const content = await openAsBlob(path);
+    const stored = await client.uploadArtifact({ content }, { signal: context.signal });
+    if (stored.digest !== digest) {
+      throw new SkeinError('FILE_UNREADABLE', `${path} is not what ${file} says that it is.`);
+    }
+  }
+  context.notes.clear();
+  return { ...dataSet, shards: pieces };
+}
+
+async function readManifest(cwd: string, file: string): Promise<LocalDataSet> {
+  const content = new TextDecoder().decode(await readGivenFile(cwd, file));
+  // Loaded here: the schema brings its library.
+  const { LocalDataSet: schema } = await import('@skein/server/data-set');
+  const { success, data, error } = schema.safeParse(parsed(content));
+  if (success) return data;
+  const [issue] = error.issues;
+  throw usageError(
+    `--data ${file} is no manifest of a data set: ${issue?.path.join('.') || 'all of it'}: ${issue?.message ?? ''}`,
+  );
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes the shards and their manifest. @returns the files, the manifest first. */
+export async function downloadDataSet(
+  context: Context,
+  client: Client,
+  manifest: string,
+  folder: string,
+): Promise<string[]> {
+  const { DataSet: schema, MANIFEST } = await import('@skein/server/data-set');
+  const target = resolve(context.cwd, folder);
+  await mkdir(target, { recursive: true });
+  const list = join(target, MANIFEST);
+  await downloadArtifact(client, manifest, list, context.signal);
+  const dataSet = schema.parse(
+    JSON.parse(new TextDecoder().decode(await readGivenFile(context.cwd, list))),
+  );
+  const shards: LocalDataSet['shards'] = [];
+  for (const [index, shard] of dataSet.shards.entries()) {
+    const file = `part-${String(index).padStart(5, '0')}.${dataSet.format}`;
+    context.notes.progress(
+      `Fetching shard ${index + 1} of ${dataSet.shards.length} (${formatBytes(shard.sizeBytes)})`,
+    );
+    await downloadArtifact(client, shard.digest, join(target, file), context.signal);
+    shards.push({ ...shard, file });
+  }
+  const local: LocalDataSet = { ...dataSet, shards };
+  await writeFile(list, `${JSON.stringify(local, undefined, 2)}\n`);
+  context.notes.clear();
+  return [list, ...shards.map(({ file = '' }) => join(target, file))];
+}

@@ -1,0 +1,56 @@
+/** What `skein map` does to each shard: a statement, a task, or a command with the files that it needs. */
+import { resolve } from 'node:path';
+import type { Client } from '@skein/api/client';
+import type { Context } from '../command.ts';
+import { readGivenFile } from '../file.ts';
+import { usageError } from '../usage.ts';
+import { findInputs, uploadInputs } from './inputs.ts';
+
+/** @returns nothing when shards are to go on as they are. */
+export async function workOf(
+  context: Context,
+  client: Client,
+  command: readonly string[] | undefined,
+  options: {
+    readonly sql: string | undefined;
+    readonly task: string | undefined;
+    readonly module: string | undefined;
+    readonly input: readonly string[];
+    readonly image: string | undefined;
+    readonly trusted: boolean;
+    readonly network: 'none' | 'host';
+  },
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { sql, task, module, image, trusted, network } = options;
+  if (sql !== undefined) return { kind: 'sql', sql: await statement(context.cwd, sql) };
+  if (task !== undefined) {
+    return {
+      kind: 'task',
+      task,
+      ...(module === undefined ? {} : { module: resolve(context.cwd, module) }),
+    };
+  }
+  if (command === undefined) return undefined;
+  if (
+    !command.some((word) => word.includes('{in}')) ||
+    !command.some((word) => word.includes('{out}'))
+  ) {
+    throw usageError('The command needs {in} and {out}, which stand for the files of a shard.');
+  }
+  const files = await findInputs(context.cwd, options.input, command, { without: [] });
+  const inputs = await uploadInputs(context, client, files);
+  return {
+    kind: 'command',
+    argv: command,
+    inputs,
+    trusted,
+    network,
+    ...(image === undefined ? {} : { image }),
+  };
+}
+
+/** `@FILE` is what the file says. */
+export async function statement(cwd: string, given: string): Promise<string> {
+  if (!given.startsWith('@')) return given;
+  return new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)));
+}

@@ -1,0 +1,99 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cutParquet, cutRows } from './cut-parquet.ts';
+import { LEAST_MEMORY_BYTES } from './memory.ts';
+import { readParquet, writeParquet } from './testing/parquet.ts';
+
+const group = fc.record({
+  rows: fc.integer({ min: 1, max: 50 }),
+  sizeBytes: fc.integer({ min: 1, max: 400 }),
+});
+
+describe('cutRows', () => {
+  it('has every row once, in order, and cuts a group only when it is twice too large', () => {
+    fc.assert(
+      fc.property(
+        fc.array(group, { maxLength: 20 }),
+        fc.integer({ min: 1, max: 300 }),
+        (groups, pieceBytes) => {
+          const ranges = cutRows(groups, pieceBytes);
+          let at = 0;
+          for (const { from, to } of ranges) {
+            expect(from).toBe(at);
+            expect(to).toBeGreaterThan(from);
+            at = to;
+          }
+          const cuts = new Set(ranges.map(({ to }) => to));
+          let start = 0;
+          for (const { rows, sizeBytes } of groups) {
+            const inside = [...cuts].filter((cut) => cut > start && cut < start + rows);
+            if (sizeBytes < 2 * pieceBytes) expect(inside).toEqual([]);
+            else expect(cuts.has(start + rows)).toBe(true);
+            start += rows;
+          }
+          expect(at).toBe(start);
+        },
+      ),
+    );
+  });
+
+  it('gathers small groups until they are large enough, and parts large ones evenly', () => {
+    const small = { rows: 10, sizeBytes: 40 };
+    const large = { rows: 90, sizeBytes: 300 };
+    expect(cutRows([small, small, small, small, large, small], 100)).toEqual([
+      { from: 0, to: 30 },
+      { from: 30, to: 40 },
+      { from: 40, to: 70 },
+      { from: 70, to: 100 },
+      { from: 100, to: 130 },
+      { from: 130, to: 140 },
+    ]);
+  });
+});
+
+describe('cutParquet', () => {
+  const rows = Array.from({ length: 10_000 }, (_, i) => ({
+    i,
+    text: `row ${(i * 7919) % 10_000}`,
+  }));
+  let folder: string;
+  let file: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'skein-cut-'));
+    const from = join(folder, 'rows.jsonl');
+    await writeFile(from, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    file = join(folder, 'rows.parquet');
+    await writeParquet(file, { from, rowGroupRows: 2048 });
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const options = () => ({
+    resources: { cores: 1, memoryBytes: LEAST_MEMORY_BYTES },
+    scratch: folder,
+  });
+
+  it('makes files of the size, of which there is one at a time', { timeout: 30_000 }, async () => {
+    const { size } = await stat(file);
+    const found: unknown[] = [];
+    let before: string | undefined;
+    let pieces = 0;
+    for await (const piece of cutParquet(file, size / 4, options())) {
+      if (before !== undefined) await expect(stat(before)).rejects.toThrow('ENOENT');
+      found.push(...(await readParquet(piece.file)));
+      expect(piece.index).toBe(pieces++);
+      expect(piece.count).toBeGreaterThan(2);
+      before = piece.file;
+    }
+    // 64-bit integers come as text.
+    expect(found).toEqual(rows.map(({ i, text }) => ({ i: String(i), text })));
+  });
+
+  it('leaves a file that is small enough as it is', async () => {
+    const pieces: unknown[] = [];
+    for await (const piece of cutParquet(file, 2 ** 30, options())) pieces.push(piece);
+    expect(pieces).toEqual([{ file, index: 0, count: 1 }]);
+  });
+});

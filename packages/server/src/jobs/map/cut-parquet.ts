@@ -1,0 +1,77 @@
+/**
+ * Cuts a Parquet file into smaller ones, between its row groups where they are small enough, else
+ * between rows: what a row group holds is compressed together, so each piece is written anew.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as duckdb from './duckdb.ts';
+import type { RowGroup } from './duckdb-queries.ts';
+import { boundsOf } from './memory.ts';
+
+/** Rows of a file, from the first to before the last. */
+export interface RowRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface ParquetPiece {
+  /** There until the next piece is asked for. */
+  readonly file: string;
+  readonly index: number;
+  readonly count: number;
+}
+
+/**
+ * The file itself when it is not larger than one piece.
+ * @param options.resources what DuckDB may use.
+ * @param options.scratch a folder with room for one piece; whoever made it removes it.
+ * @throws SkeinError SQL_INVALID for what is no Parquet file, MEMORY_SHORT.
+ */
+export async function* cutParquet(
+  file: string,
+  pieceBytes: number,
+  options: {
+    readonly resources: { readonly cores: number; readonly memoryBytes: number };
+    readonly scratch: string;
+  },
+): AsyncGenerator<ParquetPiece> {
+  const { resources, scratch } = options;
+  const bounds = boundsOf(resources);
+  const files = { files: [file], format: 'parquet', view: 'shard', bounds, scratch } as const;
+  const { value: groups } = await duckdb.ask('rowGroups', { files });
+  const ranges = cutRows(groups, pieceBytes);
+  const count = Math.max(1, ranges.length);
+  if (count === 1) return void (yield { file, index: 0, count });
+  for (const [index, range] of ranges.entries()) {
+    const target = join(scratch, `rows-${index}.parquet`);
+    await duckdb.ask('rows', { files, range, target });
+    yield { file: target, index, count };
+    await rm(target, { force: true });
+  }
+}
+
+/** Ranges of about the size, in order, that have every row once. */
+export function cutRows(groups: readonly RowGroup[], pieceBytes: number): RowRange[] {
+  const ranges: RowRange[] = [];
+  let at = 0;
+  let from = 0;
+  let held = 0;
+  const close = (to: number): void => {
+    if (to > from) ranges.push({ from, to });
+    from = to;
+    held = 0;
+  };
+  for (const { rows, sizeBytes } of groups) {
+    const parts = Math.floor(sizeBytes / pieceBytes);
+    if (parts < 2) {
+      held += sizeBytes;
+      if (held >= pieceBytes) close(at + rows);
+    } else {
+      close(at);
+      for (let part = 1; part <= parts; part++) close(at + Math.round((rows * part) / parts));
+    }
+    at += rows;
+  }
+  close(at);
+  return ranges;
+}

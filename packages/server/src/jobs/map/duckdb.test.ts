@@ -1,0 +1,90 @@
+/** DuckDB in its process: what it keeps in order, what bounds it, and what is left when nobody waits for it. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as duckdb from './duckdb.ts';
+import type { Files } from './duckdb-session.ts';
+import { boundsOf, LEAST_MEMORY_BYTES } from './memory.ts';
+
+const MIB = 2 ** 20;
+const TIMEOUT = 60_000;
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-duckdb-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function table(format: Files['format'], rows: readonly string[]): Promise<Files> {
+  const file = join(folder, `table.${format}`);
+  await writeFile(file, rows.map((row) => `${row}\n`).join(''));
+  const bounds = boundsOf({ cores: 1, memoryBytes: LEAST_MEMORY_BYTES });
+  return { files: [file], format, view: 'shard', bounds, scratch: folder };
+}
+
+async function rowsOf(files: Files, sql: string): Promise<string[]> {
+  const target = join(folder, 'out.csv');
+  await duckdb.ask('query', { query: { ...files, sql }, target, format: 'csv' });
+  return (await readFile(target, 'utf8')).trim().split('\n').slice(1);
+}
+
+describe('boundsOf', () => {
+  it('leaves room beside what DuckDB counts, and enough for each thread', () => {
+    expect(boundsOf({ cores: 0.5, memoryBytes: 320 * MIB })).toEqual({
+      processBytes: 320 * MIB,
+      memoryBytes: 128 * MIB,
+      threads: 1,
+    });
+    expect(boundsOf({ cores: 8, memoryBytes: 600 * MIB }).threads).toBe(3);
+    expect(boundsOf({ cores: 2, memoryBytes: 4096 * MIB }).threads).toBe(2);
+    expect(() => boundsOf({ cores: 1, memoryBytes: 319 * MIB })).toThrow('at least 320 MiB');
+  });
+});
+
+describe('a statement', () => {
+  it.each(['csv', 'jsonl'] as const)(
+    'gets the rows of %s in their order',
+    async (format) => {
+      const ids = Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 300_000);
+      const rows = ids.map((id) => (format === 'csv' ? String(id) : JSON.stringify({ id })));
+      const files = await table(format, format === 'csv' ? ['id', ...rows] : rows);
+      expect(await rowsOf(files, 'FROM shard')).toEqual(ids.map(String));
+    },
+    TIMEOUT,
+  );
+
+  it('sorts more JSON than it may have memory', { timeout: TIMEOUT }, async () => {
+    const count = 600_000;
+    const pad = 'x'.repeat(300);
+    const rows = Array.from({ length: count }, (_, i) =>
+      JSON.stringify({ id: (i * 7919) % count, pad }),
+    );
+    const files = await table('jsonl', rows);
+    expect(rows.length * (rows[0]?.length ?? 0)).toBeGreaterThan(files.bounds.memoryBytes);
+    const sorted = await rowsOf(files, 'FROM shard ORDER BY id');
+    const ids = sorted.map((row) => row.replace(/,.*/, ''));
+    expect(ids).toEqual(Array.from({ length: count }, (_, i) => String(i)));
+  });
+
+  it('says that memory is short when what it must hold is more', { timeout: TIMEOUT }, async () => {
+    const rows = Array.from({ length: 400_000 }, (_, i) => `${'x'.repeat(500)}${i}`);
+    const files = await table('csv', ['text', ...rows]);
+    await expect(rowsOf(files, 'SELECT string_agg(text) FROM shard')).rejects.toMatchObject({
+      code: 'MEMORY_SHORT',
+      message: expect.stringMatching(/^DuckDB cannot hold the rows: .*Out of Memory Error.*$/),
+    });
+  });
+
+  it('is ended when its process takes more than the job has', async () => {
+    const files = await table('csv', ['id', '1']);
+    // Node alone takes more.
+    const bounds = { ...files.bounds, processBytes: 16 * MIB };
+    const endless =
+      'SELECT count(*) FROM range(1000000000000) a, range(1000000) b WHERE a.range = -b.range';
+    await expect(rowsOf({ ...files, bounds }, endless)).rejects.toMatchObject({
+      code: 'MEMORY_SHORT',
+      message: expect.stringContaining('16 MiB of its job'),
+    });
+  });
+});

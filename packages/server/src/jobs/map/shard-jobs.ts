@@ -1,0 +1,127 @@
+/** The jobs of a map, as values: what is enqueued for each shard and for each partition. */
+import type { NewJobInput } from '@skein/api';
+import type { TaskModule } from '../work.ts';
+import type { DataFormat, DataSet } from './data-set.ts';
+import type { MapInput, MapWork } from './map-input.ts';
+import { MAP_LABEL } from './offered-tasks.ts';
+import { describe, mapSql, partition, reduce } from './shard-tasks.ts';
+
+type Group = NonNullable<MapInput['group']>;
+
+/** Shards whose beginnings are looked at for the types of their columns. */
+const LOOKED_AT = 8;
+
+/** Looks for the types of columns of CSV. */
+export function describeJob({ shards }: DataSet, input: MapInput): NewJobInput {
+  const step = Math.max(1, Math.floor(shards.length / LOOKED_AT));
+  const chosen = shards.filter((_, index) => index % step === 0).slice(0, LOOKED_AT);
+  const digests = chosen.map(({ digest }) => digest);
+  return taskJob(frameOf(input, 'describe', 0, 1), input, describe.name, { digests });
+}
+
+/** @param to the format that the work is to write. */
+export function mapJobs(
+  { format, columns, shards }: DataSet,
+  work: MapWork,
+  to: DataFormat,
+  input: MapInput,
+): NewJobInput[] {
+  return shards.map(({ digest }, index) => {
+    const frame = frameOf(input, 'map', index, shards.length);
+    switch (work.kind) {
+      case 'sql':
+        return taskJob(frame, input, mapSql.name, { digest, format, columns, to, sql: work.sql });
+      case 'command':
+        return { ...frame, work: commandOf(work, digest, `in.${format}`, `out.${to}`) };
+      case 'task': {
+        const given = { digest, format };
+        if (work.module === undefined) return offered(frame, `task:${work.task}`, work.task, given);
+        return { ...frame, work: taskOf(work.task, { path: work.module }, given) };
+      }
+    }
+  });
+}
+
+export function partitionJobs(
+  { format, columns, shards }: DataSet,
+  { by, partitions }: Group,
+  input: MapInput,
+): NewJobInput[] {
+  return shards.map(({ digest }, index) =>
+    taskJob(frameOf(input, 'partition', index, shards.length), input, partition.name, {
+      digest,
+      format,
+      columns,
+      by,
+      partitions,
+    }),
+  );
+}
+
+/** @param digests pieces of each partition. */
+export function reduceJobs(
+  digests: readonly (readonly string[])[],
+  { sql }: Group,
+  input: MapInput,
+): NewJobInput[] {
+  return digests.map((pieces, index) =>
+    taskJob(frameOf(input, 'reduce', index, digests.length), input, reduce.name, {
+      digests: pieces,
+      sql,
+      to: input.format,
+    }),
+  );
+}
+
+type Frame = Omit<NewJobInput, 'work'>;
+
+/** The idempotency key is the place in the map: a conductor that starts anew finds its jobs again. */
+function frameOf(
+  { resources, attempts }: MapInput,
+  stage: string,
+  index: number,
+  count: number,
+): Frame {
+  return {
+    name: `${stage} ${index + 1}/${count}`,
+    resources,
+    retry: { maxAttempts: attempts, backoffMs: 1000, maxBackoffMs: 60_000 },
+    cache: true,
+    idempotencyKey: `${stage}/${index}`,
+  };
+}
+
+function taskJob(
+  frame: Frame,
+  { resources }: MapInput,
+  task: string,
+  given: Readonly<Record<string, unknown>>,
+): NewJobInput {
+  return offered(frame, MAP_LABEL, task, { ...given, resources });
+}
+
+/** Any worker with the label may do it, wherever the task's module lies there. */
+function offered(frame: Frame, label: string, task: string, input: unknown): NewJobInput {
+  return { ...frame, requires: [label], work: taskOf(task, { offered: true }, input) };
+}
+
+function taskOf(task: string, module: TaskModule, input: unknown): NewJobInput['work'] {
+  return { kind: 'task', task, module, input };
+}
+
+function commandOf(
+  { argv, inputs, image, trusted, network }: Extract<MapWork, { kind: 'command' }>,
+  digest: string,
+  from: string,
+  to: string,
+): NewJobInput['work'] {
+  return {
+    kind: 'command',
+    argv: argv.map((word) => word.replaceAll('{in}', from).replaceAll('{out}', to)),
+    inputs: [{ path: from, digest }, ...inputs],
+    outputs: [{ path: to }],
+    trusted,
+    network,
+    ...(image === undefined ? {} : { image }),
+  };
+}
