@@ -39,7 +39,11 @@ export interface Limits {
   readonly cores?: number | undefined;
 }
 
-/** `none`, or the only addresses that can be reached (`host:port`), where the driver can enforce it. */
+/**
+ * `none`, or the only addresses that can be reached (`host:port`), where the driver can enforce it:
+ * over a proxy at HTTP_PROXY, beside which there is no way out. An address that is not public has to
+ * be listed itself, and is for trusted work.
+ */
 export type NetworkPolicy = 'none' | { readonly allow: readonly string[] } | 'host';
 
 /** What a driver holds on this host. A capability is tried once before it is claimed, never assumed. */
@@ -79,6 +83,8 @@ export interface SessionOptions {
   /** The bounds of every command in the session; a command may only tighten them. */
   readonly limits: Limits;
   readonly network: NetworkPolicy;
+  /** Told, in words for a reader, what a list of addresses kept a guest from. */
+  readonly report?: ((what: string) => void) | undefined;
   /** Whether what runs is untrusted. `process` refuses such a session. */
   readonly untrusted: boolean;
 }

@@ -5,6 +5,8 @@ import type { Enforcement } from './contract.ts';
 export function enforcementOf(
   here: ControlGroupsHere,
   driver: 'bubblewrap' | 'process',
+  /** Why no list of addresses can be held; undefined where one can. */
+  noList?: string,
 ): Enforcement {
   const { groups } = here;
   const yes = (by: string) => ({ enforced: true, by });
@@ -45,13 +47,20 @@ export function enforcementOf(
     },
     network: {
       none: driver === 'bubblewrap',
-      allowList: false,
+      allowList: driver === 'bubblewrap' && noList === undefined,
       by:
         driver === 'bubblewrap'
-          ? 'a network name space without any interface'
+          ? `a network name space without any interface; ${listBy(noList)}`
           : 'the driver process uses the host’s network',
     },
     untrusted: driver === 'bubblewrap' && groups !== undefined,
     accounting: groups === undefined ? 'none' : `cgroup ${groups.version}`,
   };
+}
+
+/** Who holds a list of addresses. @param noList why nobody does. */
+export function listBy(noList: string | undefined): string {
+  return noList === undefined
+    ? 'a list of addresses by a proxy of the node, beside which there is no way out'
+    : `a list of addresses is not held: ${noList}`;
 }

@@ -1,6 +1,7 @@
 /** The limits of a command: what a session allows, tightened; and whether a driver can hold them. */
 import { SkeinError } from '@skein/api';
 import type { Enforcement, Limits, SandboxName, SessionOptions } from './contract.ts';
+import { isLocalTarget, readEntry } from './network/allow-list.ts';
 
 const NAMES = [
   'cpuMs',
@@ -77,8 +78,16 @@ function refuseNetwork(
     throw new SkeinError('SANDBOX_UNSUPPORTED', `The driver ${driver} ${what}: ${network.by}.`);
   };
   if (options.network === 'none' && !network.none) refuse('cannot cut off the network here');
-  if (typeof options.network === 'object' && !network.allowList)
-    refuse('cannot enforce a list of addresses here');
+  if (typeof options.network === 'object') {
+    if (!network.allowList) refuse('cannot enforce a list of addresses here');
+    const local = options.network.allow.find((entry) => isLocalTarget(readEntry(entry)));
+    if (options.untrusted && local !== undefined) {
+      throw new SkeinError(
+        'SANDBOX_UNSUPPORTED',
+        `${local} is no public address: untrusted work reaches none but those.`,
+      );
+    }
+  }
   if (options.network === 'host' && options.untrusted)
     refuse('gives the host’s network to trusted work only');
 }

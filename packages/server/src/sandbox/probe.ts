@@ -3,6 +3,7 @@
  * is not claimed, whatever the files of the kernel say. Takes a few hundred milliseconds, once.
  */
 import { Buffer } from 'node:buffer';
+import { PROXY_PORT } from './network/listen-inside.ts';
 import type { Ending, Enforcement, Limits, SandboxSession } from './contract.ts';
 
 const MEBIBYTE = 1 << 20;
@@ -35,12 +36,15 @@ const BUSY_WALL_MS = 150;
 /** A quota is for a period of 100 ms, of which the last may have just begun; and a sandbox is made first. */
 const CORES_SLACK_MS = 45;
 
+/** 127.0.0.1 and the port, as the kernel lists sockets. */
+const PROXY = `0100007F:${PROXY_PORT.toString(16).toUpperCase().padStart(4, '0')}`;
 /**
  * A network of one's own has no route, and nobody's sockets: also a machine without a network has
  * those of its services. Where there is no IPv6, there is no such file.
  */
-const CUT_OFF =
-  '[ -z "$(tail -n +2 /proc/net/route)" ] && ! grep -qv " lo$" /proc/net/ipv6_route 2>&- && [ "$(cat /proc/net/tcp /proc/net/unix | wc -l)" -eq 2 ]';
+const CUT_OFF = `[ -z "$(tail -n +2 /proc/net/route)" ] && ! grep -qv " lo$" /proc/net/ipv6_route 2>&- && [ "$(cat /proc/net/tcp /proc/net/unix | grep -vc ${PROXY})" -eq 2 ]`;
+/** What a list of addresses is held by listens in the guest's own network. */
+const PROXY_LISTENS = `grep -q "${PROXY} 00000000:0000 0A " /proc/net/tcp`;
 const RIGHTS = 'grep -E "^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status';
 const NO_RIGHTS = /^(Cap\w+:\t0+\n){5}NoNewPrivs:\t1\nSeccomp:\t2\n$/;
 
@@ -105,24 +109,29 @@ export async function probe(
   // By itself: on a full disk, other programs would fail for another reason than theirs.
   await attempt('diskBytes', async () => (await run(FULL_DISK)).exitCode === 1);
 
-  const { network } = claimed;
-  const cutOff = network.none && (await run(CUT_OFF)).exitCode === 0;
+  const network = await tryNetwork(claimed.network, async (script) => {
+    return (await run(script)).exitCode === 0;
+  });
   const held = (['memoryBytes', 'pids', 'cpuMs', 'fileBytes', 'diskBytes'] as const).every(
     (name) => limits[name].enforced,
   );
   return {
     limits,
-    network:
-      cutOff === network.none
-        ? network
-        : {
-            ...network,
-            none: false,
-            by: `${network.by} was tried, and a guest sees the network of the host`,
-          },
-    untrusted: claimed.untrusted && held && cutOff,
+    network,
+    untrusted: claimed.untrusted && held && network.none,
     accounting: accounted ? claimed.accounting : 'none',
   };
+}
+
+async function tryNetwork(
+  claimed: Enforcement['network'],
+  succeeds: (script: string) => Promise<boolean>,
+): Promise<Enforcement['network']> {
+  const none = claimed.none && (await succeeds(CUT_OFF));
+  const allowList = none && claimed.allowList && (await succeeds(PROXY_LISTENS));
+  if (none === claimed.none && allowList === claimed.allowList) return claimed;
+  const found = none ? 'a guest does not find its proxy' : 'a guest sees the network of the host';
+  return { none, allowList, by: `${claimed.by} was tried, and ${found}` };
 }
 
 function notHeld(by: string): Enforcement['limits']['cpuMs'] {

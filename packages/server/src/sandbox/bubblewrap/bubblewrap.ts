@@ -12,6 +12,7 @@ import type { Availability, Enforcement, SandboxDriver, SandboxSession } from '.
 import { enforcementOf } from '../enforcement.ts';
 import { openLaunchHost, type LaunchHost } from '../launch-host.ts';
 import { refuseUnsupported } from '../limits.ts';
+import { openTrial } from '../network/trial.ts';
 import { probe, PROBE_LIMITS } from '../probe.ts';
 import { remembered } from '../remembered.ts';
 import { seccompFilter } from '../seccomp/filter.ts';
@@ -92,13 +93,10 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
 
 /** What is held here. @throws Error when no sandbox can be made. */
 async function tried(host: LaunchHost): Promise<Enforcement> {
-  const session = await openSession(host, {
-    mounts: [],
-    limits: PROBE_LIMITS,
-    network: 'none',
-    untrusted: true,
-  });
-  const enforcement = await probe(session, enforcementOf(host.groups, 'bubblewrap'));
+  const { session, noList } = await openTrial((network) =>
+    openSession(host, { mounts: [], limits: PROBE_LIMITS, network, untrusted: true }),
+  );
+  const enforcement = await probe(session, enforcementOf(host.groups, 'bubblewrap', noList));
   await session.close();
   return enforcement;
 }

@@ -30,7 +30,7 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
   const { folder, diskBytes, owner, shown } = options;
   const files = Math.min(Math.max(Math.ceil(diskBytes / BYTES_PER_INODE), 256), 1_000_000);
   slot.stdout.setEncoding('utf8');
-  const said = once(slot.stdout);
+  const said = firstSaid(slot.stdout);
   const complaint = text(slot.stderr);
   slot.release({
     argv: [
@@ -61,7 +61,7 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
 }
 
 /** The first that a stream says, or nothing when it ends. */
-async function once(stream: NodeJS.ReadableStream): Promise<string> {
+export async function firstSaid(stream: NodeJS.ReadableStream): Promise<string> {
   return await new Promise((resolve) => {
     stream.once('data', (text: string) => resolve(text));
     stream.once('close', () => resolve(''));

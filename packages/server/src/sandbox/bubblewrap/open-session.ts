@@ -6,7 +6,9 @@ import { SkeinError } from '@skein/api';
 import type { Mount, SandboxSession, SessionOptions } from '../contract.ts';
 import type { LaunchHost } from '../launch-host.ts';
 import { allLimits } from '../limits.ts';
+import { openGate } from '../network/gate.ts';
 import { hold } from './holder.ts';
+import { holdNetwork, type HeldNetwork } from './network.ts';
 import { hostRoot, imageRoot, kernelOptions } from './root.ts';
 import { createSession } from './session.ts';
 
@@ -39,24 +41,37 @@ export async function openSession(
     ...mounts.flatMap(({ target }, index) => ['--ro-bind', `${held}/show/${index}`, target]),
   ];
   const uid = ROOT ? randomInt(FIRST_UID, LAST_UID) : undefined;
+  const { network, report = () => undefined } = options;
   const holder = await hold(await launcher.take(), {
     folder: held,
     diskBytes: limits.diskBytes,
     owner: uid,
     shown: image === undefined ? shown : [...shown, { source: image, name: 'image' }],
   });
-  const { network } = options;
-  return createSession({
-    launcher,
-    holder,
-    limits,
-    network,
-    held,
-    guestRoot,
-    trustedRoot,
-    uid,
-    onClose,
-  });
+  const common = { launcher, limits, network, held, guestRoot, trustedRoot, uid };
+  if (typeof network === 'string') {
+    return createSession({ ...common, holder, environment: {}, onClose });
+  }
+  let inside: HeldNetwork | undefined;
+  try {
+    inside = await holdNetwork(await launcher.take());
+    const { pid, enter } = inside;
+    const gate = await openGate({ policy: network, pid, owned: !ROOT, report });
+    const [nsenter = '', ...words] = holder.enter;
+    return createSession({
+      ...common,
+      holder: { ...holder, enter: [nsenter, enter, ...words] },
+      environment: gate.environment,
+      onClose() {
+        gate.close();
+        void inside?.close().catch(() => undefined);
+        onClose();
+      },
+    });
+  } catch (error) {
+    await Promise.allSettled([inside?.close(), holder.close()]);
+    throw error;
+  }
 }
 
 /** What the driver itself puts in place is not covered. @throws SkeinError REQUEST_INVALID. */

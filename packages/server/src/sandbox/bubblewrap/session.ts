@@ -41,6 +41,8 @@ export interface SessionParts {
   readonly holder: Holder;
   readonly limits: AllLimits;
   readonly network: NetworkPolicy;
+  /** What commands find in their environment besides the usual. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The folder in which the holder's mounts are. */
   readonly held: string;
   /** Options for a guest's root, and for that of our own programs. */
@@ -68,7 +70,7 @@ export function createSession(parts: SessionParts): SandboxSession {
       ...capabilities.flatMap((name) => ['--cap-add', name]),
       ...root,
       ...disk(command, `${held}/disk`, limits),
-      ...environment(command),
+      ...environment({ ...ENVIRONMENT, ...parts.environment, ...command.env }),
       '--chdir',
       command.cwd ?? WORKSPACE,
     ];
@@ -163,7 +165,7 @@ export function createSession(parts: SessionParts): SandboxSession {
 }
 
 /** bubblewrap closes what it has read options from, and these have none. */
-function closingOptions(descriptors: readonly number[]): string[] {
+export function closingOptions(descriptors: readonly number[]): string[] {
   return descriptors.flatMap((fd) => ['--args', String(fd)]);
 }
 
@@ -211,12 +213,8 @@ function disk({ workspace }: Command, at: string, { diskBytes }: AllLimits): str
   return [...own, '--remount-ro', '/'];
 }
 
-function environment({ env }: Command): string[] {
-  return Object.entries({ ...ENVIRONMENT, ...env }).flatMap(([name, value]) => [
-    '--setenv',
-    name,
-    value,
-  ]);
+function environment(variables: Readonly<Record<string, string>>): string[] {
+  return Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]);
 }
 
 /** Reads what bubblewrap says until the command is dead. @throws Error when it could not make the sandbox. */

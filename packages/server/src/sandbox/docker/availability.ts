@@ -2,6 +2,7 @@
 import type Docker from 'dockerode';
 import { SkeinError } from '@skein/api';
 import type { Availability, Enforcement, SessionOptions } from '../contract.ts';
+import { openTrial } from '../network/trial.ts';
 import { probe, PROBE_LIMITS } from '../probe.ts';
 import { remembered } from '../remembered.ts';
 import { askDaemon, digestOf, type Daemon } from './daemon.ts';
@@ -31,6 +32,9 @@ const FIX_KERNEL =
   'Check the kernel of the Docker host: memory, pids and cpu control groups are needed.';
 const FIX_SECURITY =
   'Check that the Docker daemon applies security options (seccomp, no-new-privileges), or use another runtime.';
+
+/** Why the node cannot listen in the network of a container. */
+export const NOT_BESIDE = 'the node is not root on the machine of the Docker daemon';
 
 /** What cannot be had, `again`: but may be later, so that it is asked again. */
 export type Found = { readonly here: Availability; readonly again: boolean };
@@ -68,16 +72,13 @@ async function tried(
   const digest = await digestOf(docker, image);
   const key = ['docker', host, id, version, digest, runtime, ownAccounts].join(' ');
   return await remembered(key, async () => {
-    const session = await open({
-      image,
-      mounts: [],
-      limits: PROBE_LIMITS,
-      network: 'none',
-      untrusted: true,
-    });
+    const { session, noList } = await openTrial(
+      (network) => open({ image, mounts: [], limits: PROBE_LIMITS, network, untrusted: true }),
+      ownAccounts ? undefined : NOT_BESIDE,
+    );
     try {
       const { runsSideBySide } = session;
-      return await probe(session, enforcement(groups, runsSideBySide), runsSideBySide);
+      return await probe(session, enforcement(groups, runsSideBySide, noList), runsSideBySide);
     } finally {
       await session.close();
     }

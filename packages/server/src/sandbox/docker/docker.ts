@@ -12,8 +12,9 @@ import type { ControlGroups, ControlGroupsHere } from '../cgroup/contract.ts';
 import { openControlGroups } from '../cgroup/open.ts';
 import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
 import { allLimits, refuseUnsupported, type AllLimits } from '../limits.ts';
-import { accountsOf } from './account.ts';
-import { findAvailability } from './availability.ts';
+import { openGate, type Gate } from '../network/gate.ts';
+import { accountsOf, type Accounts } from './account.ts';
+import { findAvailability, NOT_BESIDE } from './availability.ts';
 import { startContainer, type SandboxContainer, type Shape } from './container.ts';
 import { connectEngine, engineError, isLocal } from './engine.ts';
 import { refuseMounts } from './enforcement.ts';
@@ -120,18 +121,18 @@ class DockerDriver implements SandboxDriver {
     const groups = await this.#ownGroups();
     const limits = allLimits(options.limits);
     const container = await start(this.#shape(options, limits, groups !== undefined));
-    if (this.#closed) {
+    try {
+      if (this.#closed) throw closed();
+      const accounts = accountsOf(container, groups);
+      const gate = await gateOf(container, accounts, options);
+      const onClosed = (): void => void this.#sessions.delete(session);
+      const session = new DockerSession({ container, limits, accounts, gate, onClosed });
+      this.#sessions.add(session);
+      return session;
+    } catch (error) {
       await container.remove();
-      throw closed();
+      throw error;
     }
-    const session: DockerSession = new DockerSession(
-      container,
-      limits,
-      accountsOf(container, groups),
-      () => this.#sessions.delete(session),
-    );
-    this.#sessions.add(session);
-    return session;
   }
 
   /** Reaches the daemon, and removes what dead nodes left there, once. */
@@ -173,6 +174,18 @@ class DockerDriver implements SandboxDriver {
 /** To a power of two, so that sessions with nearly the same limits find each other's containers. */
 function roundedUp(value: number): number {
   return 2 ** Math.ceil(Math.log2(value));
+}
+
+/** The way out of a container, for a list of addresses. @throws SkeinError SANDBOX_UNSUPPORTED. */
+async function gateOf(
+  { pid }: SandboxContainer,
+  accounts: Accounts | undefined,
+  { network, report = () => undefined }: SessionOptions,
+): Promise<Gate | undefined> {
+  if (typeof network === 'string') return undefined;
+  // What can be seen and moved can be entered.
+  if (accounts === undefined) throw new SkeinError('SANDBOX_UNSUPPORTED', NOT_BESIDE);
+  return await openGate({ policy: network, pid, owned: false, report });
 }
 
 function closed(): SkeinError {

@@ -2,9 +2,17 @@
 import { isAbsolute } from 'node:path';
 import { SkeinError } from '@skein/api';
 import type { Enforcement, Mount } from '../contract.ts';
+import { listBy } from '../enforcement.ts';
 
-/** @param own whether each command has a control group of its own. */
-export function enforcement(version: 'v1' | 'v2', own: boolean): Enforcement {
+/**
+ * @param own whether each command has a control group of its own.
+ * @param noList why no list of addresses can be held; undefined where one can.
+ */
+export function enforcement(
+  version: 'v1' | 'v2',
+  own: boolean,
+  noList: string | undefined,
+): Enforcement {
   const group = `cgroup ${version} of ${own ? 'the command' : 'the container'}`;
   const held = (by: string): { enforced: true; by: string } => ({ enforced: true, by });
   return {
@@ -24,8 +32,8 @@ export function enforcement(version: 'v1' | 'v2', own: boolean): Enforcement {
     },
     network: {
       none: true,
-      allowList: false,
-      by: 'a network namespace without interfaces; a list of addresses is not enforced',
+      allowList: noList === undefined,
+      by: `a network namespace without interfaces; ${listBy(noList)}`,
     },
     untrusted: true,
     accounting: `cgroup ${version}`,

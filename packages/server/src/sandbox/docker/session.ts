@@ -11,6 +11,7 @@ import type {
 } from '../contract.ts';
 import { checkWords, runToEnd } from '../command.ts';
 import { tightened, type AllLimits } from '../limits.ts';
+import type { Gate } from '../network/gate.ts';
 import type { Accounts } from './account.ts';
 import { WORKSPACE, type SandboxContainer } from './container.ts';
 import { decodeFiles, encodeFiles, invalidPath, isInside, type PutFile } from './file-stream.ts';
@@ -30,27 +31,34 @@ const HEADERS_BYTES = 64 * 1024 * 1024;
 /** What the supervisor and a forked child take of a container that commands share, in bytes. */
 const SUPERVISOR_BYTES = 12 * 1024 * 1024;
 
+export interface SessionParts {
+  readonly container: SandboxContainer;
+  readonly limits: AllLimits;
+  /** Undefined where commands share the account of the container. */
+  readonly accounts: Accounts | undefined;
+  /** The way out, where there is one. */
+  readonly gate: Gate | undefined;
+  readonly onClosed: () => void;
+}
+
 export class DockerSession implements SandboxSession {
   readonly workspace = WORKSPACE;
   readonly #container: SandboxContainer;
   readonly #limits: AllLimits;
   /** Undefined where commands share the account of the container. */
   readonly #accounts: Accounts | undefined;
+  readonly #gate: Gate | undefined;
   readonly #onClosed: () => void;
   readonly #running = new Set<Running>();
   #spare: Prepared | undefined;
   #broken: Error | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(
-    container: SandboxContainer,
-    limits: AllLimits,
-    accounts: Accounts | undefined,
-    onClosed: () => void,
-  ) {
+  constructor({ container, limits, accounts, gate, onClosed }: SessionParts) {
     this.#container = container;
     this.#limits = limits;
     this.#accounts = accounts;
+    this.#gate = gate;
     this.#onClosed = onClosed;
     void container.supervisor.lost.then((reason) => (this.#broken ??= lost(reason)));
     this.#spare = this.#prepare();
@@ -97,7 +105,7 @@ export class DockerSession implements SandboxSession {
         spec: {
           work: 'run',
           argv: command.argv,
-          env: { ...DEFAULT_ENV, ...command.env },
+          env: { ...DEFAULT_ENV, ...this.#gate?.environment, ...command.env },
           cwd: command.cwd ?? WORKSPACE,
           writable: command.workspace === 'writable',
           wallMs: limits.wallMs,
@@ -158,6 +166,7 @@ export class DockerSession implements SandboxSession {
 
   async #end(): Promise<void> {
     this.#broken ??= new SkeinError('SANDBOX_LOST', 'The sandbox session is closed.');
+    this.#gate?.close();
     for (const running of this.#running) void running.kill();
     const groups = this.#spare?.group;
     await Promise.allSettled([...this.#running].map((running) => running.ended));

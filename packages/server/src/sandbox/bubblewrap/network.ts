@@ -1,0 +1,45 @@
+/**
+ * The network of a session that has a list of addresses: a name space that its commands share, with
+ * nothing but loopback, held by a process of ours. Without a list, each command gets a fresh one.
+ *
+ * bubblewrap makes it, because bubblewrap brings its loopback up without a program for that.
+ */
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import type { Slot } from '../launcher/slot.ts';
+import { firstSaid } from './holder.ts';
+import { closingOptions } from './session.ts';
+
+const NETWORK = ['--unshare-net', '--dev-bind', '/', '/', '--json-status-fd', '3', '--'];
+const HOLD = 'echo held; exec cat > /dev/null';
+
+export interface HeldNetwork {
+  /** A process in it, by its id on the host. */
+  readonly pid: number;
+  /** The option of `nsenter` that leads into it. */
+  readonly enter: string;
+  close(): Promise<void>;
+}
+
+/** @throws Error when bubblewrap cannot make it. */
+export async function holdNetwork(slot: Slot): Promise<HeldNetwork> {
+  slot.stdout.setEncoding('utf8');
+  const said = firstSaid(slot.stdout);
+  const complaint = text(slot.stderr);
+  slot.release({
+    argv: ['bwrap', ...closingOptions(slot.covered), ...NETWORK, '/bin/sh', '-c', HOLD],
+    rlimits: { fileBytes: Infinity, stackBytes: 8 << 20, cpuSeconds: Infinity, openFiles: 64 },
+  });
+  if ((await said) !== 'held\n') {
+    await slot.remove();
+    throw new Error(`no network can be made for a session: ${(await complaint).trim()}`);
+  }
+  const status = JSON.parse((await slot.status.next()) ?? '{}') as { 'child-pid'?: number };
+  const { hostPid } = slot;
+  const [child] = readFileSync(`/proc/${hostPid}/task/${hostPid}/children`, 'latin1').split(' ');
+  return {
+    pid: Number(child),
+    enter: `--net=/proc/${status['child-pid']}/ns/net`,
+    close: () => slot.remove(),
+  };
+}

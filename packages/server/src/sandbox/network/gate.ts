@@ -1,0 +1,42 @@
+/** The way out of a session whose network has none: a proxy at the guest's loopback, for a list of addresses. */
+import type { NetworkPolicy } from '../contract.ts';
+import { AllowList, isLocalTarget, readEntry } from './allow-list.ts';
+import { listenInside, PROXY_HOST, PROXY_PORT } from './listen-inside.ts';
+import { Proxy } from './proxy.ts';
+
+export interface Gate {
+  /** What tells programs of the proxy. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Ends every connection. */
+  close(): void;
+}
+
+export interface GateOptions {
+  readonly policy: Extract<NetworkPolicy, object>;
+  /** A process in the network of the guests. */
+  readonly pid: number;
+  /** Whether this process owns that network without being root. */
+  readonly owned: boolean;
+  readonly report: (what: string) => void;
+}
+
+/** @throws SkeinError REQUEST_INVALID; Error when nothing can listen inside. */
+export async function openGate({ policy, pid, owned, report }: GateOptions): Promise<Gate> {
+  const proxy = new Proxy({ allow: new AllowList(policy.allow), report });
+  const server = await listenInside(pid, owned);
+  server.on('connection', (client) => proxy.serve(client));
+  void proxy.ended.then(() => server.close());
+  return {
+    environment: environmentOf(policy.allow),
+    close: () => proxy.close(),
+  };
+}
+
+/** Programs read some of these; what is on the guest's own loopback is not asked of the proxy. */
+function environmentOf(allow: readonly string[]): Readonly<Record<string, string>> {
+  const proxy = `http://${PROXY_HOST}:${PROXY_PORT}`;
+  const own = allow.some((entry) => isLocalTarget(readEntry(entry)))
+    ? {}
+    : { NO_PROXY: 'localhost,127.0.0.1', no_proxy: 'localhost,127.0.0.1' };
+  return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, http_proxy: proxy, https_proxy: proxy, ...own };
+}

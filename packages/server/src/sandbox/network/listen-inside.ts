@@ -1,0 +1,51 @@
+/**
+ * A server of this process that listens in the network of another one.
+ *
+ * A socket belongs to the network name space in which it was made, whoever holds it. So a small
+ * process is started in there, listens, and passes the listening socket over; then it is gone. No
+ * relay stays inside, nothing has to be mounted, and a guest finds no program of ours to attack.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Server } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const LISTENER = fileURLToPath(import.meta.resolve('./listener.ts'));
+
+/** Where guests find their proxy. */
+export const PROXY_HOST = '127.0.0.1';
+export const PROXY_PORT = 3128;
+
+/**
+ * @param pid a process of this machine, in the network.
+ * @param owned whether that lies in a user name space that this process, without being root, owns.
+ * @throws Error that says what is missing.
+ */
+export async function listenInside(pid: number, owned: boolean): Promise<Server> {
+  const at = `/proc/${pid}/ns`;
+  const user = owned ? [`--user=${at}/user`, '--preserve-credentials'] : [];
+  const words = [
+    ...user,
+    `--net=${at}/net`,
+    process.execPath,
+    LISTENER,
+    PROXY_HOST,
+    `${PROXY_PORT}`,
+  ];
+  const child = spawn('nsenter', words, {
+    env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const said = text(child.stderr!);
+  let server: Server | undefined;
+  let failed: string | undefined;
+  child.once('message', (word: string, handle) => {
+    if (handle instanceof Server) server = handle;
+    else failed = word;
+  });
+  // As long as it lives, it would take connections too.
+  await once(child, 'close');
+  if (server !== undefined) return server;
+  throw new Error(`nothing can listen in the network of a guest: ${failed ?? (await said).trim()}`);
+}

@@ -1,0 +1,197 @@
+/** The proxy over real sockets, beside a guest that does as it likes. Names are resolved by the test. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AllowList } from './allow-list.ts';
+import { Proxy, type ProxyOptions } from './proxy.ts';
+
+let upstream: Server;
+let upstreamPort: number;
+/** What the listed server was sent, connection by connection. */
+let received: Promise<string>[];
+const closers: (() => void)[] = [];
+
+async function listening(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closers.push(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+beforeEach(async () => {
+  received = [];
+  upstream = createServer((socket) => {
+    socket.on('error', () => undefined);
+    received.push(text(socket).catch(() => 'broken'));
+    socket.write('hello ');
+    socket.once('data', () => socket.end('and goodbye'));
+  });
+  upstreamPort = await listening(upstream);
+});
+afterEach(() => {
+  for (const close of closers.splice(0).toReversed()) close();
+});
+
+interface Gate {
+  readonly proxy: Proxy;
+  readonly reports: string[];
+  /** A connection of a guest. */
+  readonly dial: () => Socket;
+  /** All that the proxy answers to these bytes. */
+  readonly ask: (bytes: string) => Promise<string>;
+}
+
+async function gate(allow: readonly string[], options: Partial<ProxyOptions> = {}): Promise<Gate> {
+  const reports: string[] = [];
+  const proxy = new Proxy({
+    allow: new AllowList(allow),
+    report: (what) => reports.push(what),
+    ...options,
+  });
+  const server = createServer((client) => proxy.serve(client));
+  const port = await listening(server);
+  closers.push(() => proxy.close());
+  const dial = (): Socket => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    return socket;
+  };
+  return {
+    proxy,
+    reports,
+    dial,
+    async ask(bytes) {
+      const socket = dial();
+      socket.write(bytes);
+      return await text(socket).catch(() => 'broken');
+    },
+  };
+}
+
+const tunnel = (at: string, then = ''): string => `CONNECT ${at} HTTP/1.1\r\n\r\n${then}`;
+
+describe('a proxy', () => {
+  test('joins both ends, and passes on what came with the request', async () => {
+    const at = `127.0.0.1:${upstreamPort}`;
+    const { ask, reports } = await gate([at]);
+    expect(await ask(tunnel(at, 'mine'))).toBe(
+      'HTTP/1.1 200 Connection established\r\n\r\nhello and goodbye',
+    );
+    expect(await Promise.all(received)).toEqual(['mine']);
+    expect(reports).toEqual([]);
+  });
+
+  test('compares names as they are written, but for their case', async () => {
+    const { ask } = await gate([`LocalHost:${upstreamPort}`], {
+      lookup: async () => await Promise.resolve(['127.0.0.1']),
+    });
+    expect(await ask(tunnel(`LOCALHOST:${upstreamPort}`, 'x'))).toContain('goodbye');
+    for (const host of ['localhost.', '127.0.0.1', '127.1', 'localhost%00', '2130706433']) {
+      expect(await ask(tunnel(`${host}:${upstreamPort}`)), host).toMatch(/^HTTP\/1\.1 403 /);
+    }
+    expect(received).toHaveLength(1);
+  });
+
+  test('follows no name to an address that is not public, whatever it answered before', async () => {
+    const answers = [['127.0.0.1'], ['::1', '10.0.0.1'], ['169.254.169.254'], []];
+    let asked = 0;
+    const at = `rebound.example:${upstreamPort}`;
+    const { ask, reports } = await gate([at], {
+      lookup: async () => await Promise.resolve(answers[asked++] ?? []),
+    });
+    for (const [index] of answers.entries()) {
+      expect(await ask(tunnel(at)), String(index)).toMatch(/^HTTP\/1\.1 403 /);
+    }
+    expect(reports[0]).toContain('resolves to no public address (127.0.0.1)');
+    expect(received).toEqual([]);
+  });
+
+  test('resolves a name once for a connection', async () => {
+    let asked = 0;
+    const { ask } = await gate([`localhost:${upstreamPort}`], {
+      lookup: async () => await Promise.resolve(asked++ === 0 ? ['127.0.0.1'] : ['127.0.0.2']),
+    });
+    expect(await ask(tunnel(`localhost:${upstreamPort}`, 'x'))).toContain('goodbye');
+    expect(asked).toBe(1);
+  });
+
+  test('says what it could not resolve or reach', async () => {
+    const gone = createServer();
+    const port = await listening(gone);
+    await new Promise((resolve) => gone.close(resolve));
+    const { ask } = await gate([`127.0.0.1:${port}`, 'nowhere.example:1'], {
+      lookup: async (host) =>
+        host === '127.0.0.1'
+          ? await Promise.resolve([host])
+          : await Promise.reject(new Error('no such name')),
+    });
+    expect(await ask(tunnel(`127.0.0.1:${port}`))).toMatch(/^HTTP\/1\.1 502 .*ECONNREFUSED/s);
+    expect(await ask(tunnel('nowhere.example:1'))).toMatch(/^HTTP\/1\.1 502 .*no such name/s);
+  });
+
+  test('answers what is no request to it', async () => {
+    const { ask } = await gate([]);
+    for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\r\n\r\n', '\0\xff\r\n\r\n']) {
+      expect(await ask(bytes), JSON.stringify(bytes)).toMatch(/^HTTP\/1\.1 400 /);
+    }
+    expect(await ask('x'.repeat(20_000))).toMatch(/^HTTP\/1\.1 400 .*too long/s);
+  });
+});
+
+describe('a guest', () => {
+  test('that says nothing is hung up on', async () => {
+    const { dial } = await gate([], { bounds: { headMs: 20 } });
+    const socket = dial();
+    expect(await text(socket)).toBe('');
+  });
+
+  test('has so many connections at once', async () => {
+    const { ask, dial } = await gate([], { bounds: { connectionsAtOnce: 2 } });
+    const waiting = [dial(), dial()];
+    await Promise.all(waiting.map((socket) => once(socket, 'connect')));
+    await expect.poll(() => ask(tunnel('a:1'))).toMatch(/^HTTP\/1\.1 503 /);
+    for (const socket of waiting) socket.destroy();
+    await expect.poll(() => ask(tunnel('a:1'))).toMatch(/^HTTP\/1\.1 403 /);
+  });
+
+  test('has so many bytes in a session, in both directions together', async () => {
+    const at = `127.0.0.1:${upstreamPort}`;
+    const { ask, proxy, reports } = await gate([at], { bounds: { bytes: 10_000 } });
+    expect(await ask(tunnel(at, 'few'))).toContain('goodbye');
+    const flood = await ask(tunnel(at, 'x'.repeat(20_000)));
+    expect(flood).not.toContain('goodbye');
+    await proxy.ended;
+    expect(reports).toEqual(['The network is closed to this session: more than 10000 bytes.']);
+    expect(await ask(tunnel(at, 'few'))).not.toContain('HTTP');
+  });
+
+  test('that is refused and refused is served no more, and told of a few times only', async () => {
+    const { ask, proxy, reports } = await gate([], { bounds: { refusals: 50 } });
+    for (let count = 0; count < 50; count++) await ask(tunnel('a:1'));
+    await proxy.ended;
+    expect(reports).toHaveLength(21);
+    expect(reports.at(-1)).toBe('The network is closed to this session: 50 refusals.');
+  });
+
+  test('cannot connect for ever', async () => {
+    const { ask, proxy, reports } = await gate([], { bounds: { connections: 3 } });
+    for (let count = 0; count < 3; count++) {
+      expect(await ask(tunnel('a:1'))).toMatch(/^HTTP\/1\.1 403 /);
+    }
+    expect(await ask(tunnel('a:1'))).not.toContain('HTTP');
+    await proxy.ended;
+    expect(reports.at(-1)).toContain('more than 3 connections');
+  });
+
+  test('that goes away takes its connection along', async () => {
+    const at = `127.0.0.1:${upstreamPort}`;
+    const { dial } = await gate([at]);
+    const socket = dial();
+    socket.write(tunnel(at));
+    await once(socket, 'data');
+    socket.destroy();
+    await expect.poll(() => received.length).toBe(1);
+    await received[0];
+  });
+});

@@ -1,0 +1,252 @@
+/**
+ * A proxy for the guests of one session: an HTTP proxy that connects to listed addresses only. It is
+ * the only way out of a sandbox whose network has no other, so a guest that ignores it gets nowhere.
+ *
+ * A name is resolved here, once for each connection, and what is connected to is the address that was
+ * checked: a name that answers differently the next time gains nothing. What flows through a tunnel
+ * is not looked at; a listed server that serves other names too serves them to the guest as well.
+ *
+ * Everything that a guest can make happen is bounded: the bytes, the connections at once and in all,
+ * the refusals, and the time that a connection may do nothing. A guest that is refused too often is
+ * served no more, or it would keep the node busy with refusing.
+ */
+import { Buffer } from 'node:buffer';
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { nameOf, isLocalTarget, type AllowList, type Target } from './allow-list.ts';
+import { isPublicAddress } from './address.ts';
+import { readProxyRequest } from './request-head.ts';
+
+export interface ProxyOptions {
+  readonly allow: AllowList;
+  /** Told of each refusal, in words for a reader. */
+  readonly report: (what: string) => void;
+  /** All addresses of a name. Default: the system's resolver. */
+  readonly lookup?: (host: string) => Promise<readonly string[]>;
+  readonly bounds?: Partial<ProxyBounds>;
+}
+
+export interface ProxyBounds {
+  /** Of one session, in both directions together. */
+  readonly bytes: number;
+  readonly connectionsAtOnce: number;
+  readonly connections: number;
+  readonly refusals: number;
+  /** Of the head of a request. */
+  readonly headBytes: number;
+  /** Longest time for the head of a request, for a connection to be made, and without a byte, in milliseconds. */
+  readonly headMs: number;
+  readonly connectMs: number;
+  readonly idleMs: number;
+}
+
+const BOUNDS: ProxyBounds = {
+  bytes: 4 * 2 ** 30,
+  connectionsAtOnce: 64,
+  connections: 50_000,
+  refusals: 1000,
+  headBytes: 16 * 1024,
+  headMs: 10_000,
+  connectMs: 15_000,
+  idleMs: 300_000,
+};
+/** Refusals that are told; the others are counted. */
+const TOLD = 20;
+const SHOWN_CHARACTERS = 200;
+/** For a guest to read why it was refused, in milliseconds. */
+const FAREWELL_MS = 1000;
+
+const REASONS = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+} as const;
+type Status = keyof typeof REASONS;
+
+/** Why a connection is not made; the message is for the guest as well as for the log. */
+class Refusal extends Error {
+  readonly status: Status;
+
+  constructor(status: Status, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export class Proxy {
+  /** Resolves when no further connection is served. */
+  readonly ended: Promise<void>;
+  readonly #options: ProxyOptions;
+  readonly #bounds: ProxyBounds;
+  readonly #clients = new Set<Socket>();
+  readonly #end: () => void;
+  #connections = 0;
+  #refusals = 0;
+  #bytes = 0;
+  #stopped = false;
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.#bounds = { ...BOUNDS, ...options.bounds };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.#end = resolve;
+  }
+
+  /** Takes a connection of a guest. */
+  serve(client: Socket): void {
+    if (this.#stopped) return void client.destroy();
+    this.#clients.add(client);
+    client.once('close', () => this.#clients.delete(client));
+    client.on('error', () => client.destroy());
+    this.#connections += 1;
+    if (this.#connections > this.#bounds.connections) {
+      return this.#stop(`more than ${this.#bounds.connections} connections`);
+    }
+    if (this.#clients.size > this.#bounds.connectionsAtOnce) {
+      return this.#refuse(client, new Refusal(503, 'too many connections at once'));
+    }
+    this.#answer(client).catch((error: unknown) => {
+      if (error instanceof Refusal) this.#refuse(client, error);
+      else client.destroy();
+    });
+  }
+
+  close(): void {
+    this.#end();
+    for (const client of this.#clients) client.destroy();
+  }
+
+  async #answer(client: Socket): Promise<void> {
+    const { text, rest } = await readHead(client, this.#bounds);
+    const request = readProxyRequest(text);
+    if (request === undefined) throw new Refusal(400, 'this proxy takes CONNECT and http:// only');
+    const server = await this.#reach(request.target);
+    if (client.destroyed) {
+      server.destroy();
+      return;
+    }
+    this.#join(client, server);
+    if (request.kind === 'tunnel') client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+    else server.write(request.head);
+    this.#count(rest.length);
+    if (!client.destroyed) server.write(rest);
+  }
+
+  /** A connection to a listed address. @throws Refusal. */
+  async #reach(target: Target): Promise<Socket> {
+    const name = shown(target);
+    if (!this.#options.allow.includes(target)) {
+      throw new Refusal(403, `${name} is not on the list of addresses`);
+    }
+    let last = 'it has no address';
+    for (const address of await this.#addresses(target)) {
+      try {
+        return await dial(address, target.port, this.#bounds.connectMs);
+      } catch (error) {
+        last = (error as Error).message;
+      }
+    }
+    throw new Refusal(502, `${name} cannot be reached: ${last}`);
+  }
+
+  /** What may be connected to. @throws Refusal. */
+  async #addresses(target: Target): Promise<readonly string[]> {
+    const { lookup = lookupAll } = this.#options;
+    const found = await lookup(target.host).catch((error: unknown) => {
+      throw new Refusal(502, `${shown(target)} cannot be resolved: ${(error as Error).message}`);
+    });
+    // It is listed as what it is.
+    if (isLocalTarget(target)) return found;
+    const reachable = found.filter(isPublicAddress);
+    if (reachable.length > 0) return reachable;
+    throw new Refusal(403, `${shown(target)} resolves to no public address (${found.join(', ')})`);
+  }
+
+  #join(client: Socket, server: Socket): void {
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      from.setTimeout(this.#bounds.idleMs, () => from.destroy());
+      from.on('data', (chunk: Buffer) => this.#count(chunk.length));
+      from.on('error', () => to.destroy());
+      from.once('close', () => to.destroy());
+      from.pipe(to);
+    }
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > this.#bounds.bytes) this.#stop(`more than ${this.#bounds.bytes} bytes`);
+  }
+
+  #refuse(client: Socket, { status, message }: Refusal): void {
+    this.#refusals += 1;
+    if (this.#refusals <= TOLD) this.#options.report(`A connection was refused: ${message}.`);
+    const body = `${message}\n`;
+    client.end(
+      `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+    // What the guest still sends is nobody's, and must not keep the connection.
+    client.setTimeout(FAREWELL_MS, () => client.destroy());
+    client.resume();
+    if (this.#refusals >= this.#bounds.refusals) this.#stop(`${this.#refusals} refusals`);
+  }
+
+  /** The guest has had what one session may have. */
+  #stop(why: string): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#options.report(`The network is closed to this session: ${why}.`);
+    this.close();
+  }
+}
+
+/** The lines of a request, and what came after them. @throws Refusal; Error when the guest is gone. */
+async function readHead(
+  client: Socket,
+  { headBytes, headMs }: ProxyBounds,
+): Promise<{ text: string; rest: Buffer }> {
+  const timer = setTimeout(() => client.destroy(), headMs);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of client.iterator({ destroyOnReturn: false })) {
+      chunks.push(chunk as Buffer);
+      length += (chunk as Buffer).length;
+      const head = Buffer.concat(chunks);
+      const end = head.indexOf('\r\n\r\n');
+      if (end >= 0 && end <= headBytes) {
+        return { text: head.toString('latin1', 0, end), rest: head.subarray(end + 4) };
+      }
+      if (length > headBytes) throw new Refusal(400, 'the head of a request is too long');
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  throw new Error('the guest has gone');
+}
+
+/** @param address in numbers, so that nothing is resolved here. */
+async function dial(address: string, port: number, patienceMs: number): Promise<Socket> {
+  const socket = connect({ host: address, port });
+  const timer = setTimeout(() => socket.destroy(new Error('it did not answer')), patienceMs);
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function lookupAll(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}
+
+/** The guest chose it, so it may be anything. */
+function shown(target: Target): string {
+  return JSON.stringify(nameOf(target).slice(0, SHOWN_CHARACTERS));
+}
