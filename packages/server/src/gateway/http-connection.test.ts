@@ -1,81 +1,23 @@
-/** What reaches the node over raw sockets: slow, broken, greedy and leaving clients, and a drain. */
-import { Agent, request as httpRequest } from 'node:http';
+/** What reaches the node over raw sockets: slow, broken, greedy and leaving clients. */
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, test } from 'vitest';
-import type { TensorMap } from '@skein/onnx';
-import type { InferenceRequest } from '../serving/contract.ts';
-import {
-  deployedModel,
-  fakeAccess,
-  fakeInference,
-  strictLogger,
-} from '../testing/fake-inference.ts';
-import { rawClient, type RawClient } from '../testing/raw-client.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { BodyBudget } from './body-budget.ts';
-import { createHttpGateway } from './http-gateway.ts';
-import type { GatewayLimits } from './limits.ts';
-
-const closers: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
-});
-
-const BODY = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}';
-const HEAD = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY.length}\r\n`;
-
-async function start(limits: Partial<GatewayLimits> = {}, bodies = new BodyBudget(2 ** 30)) {
-  const inference = fakeInference(deployedModel('echo'));
-  const access = fakeAccess();
-  const gateway = createHttpGateway({
-    inference,
-    access,
-    repository: { index: async () => [], load: async () => {}, unload: async () => {} },
-    statistics: { read: () => [] },
-    version: '0',
-    open: true,
-    logger: strictLogger,
-    bodies,
-    limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...limits },
-  });
-  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
-  closers.push(() => gateway.drain());
-  return { gateway, inference, access, port };
-}
-
-function raw(port: number): RawClient {
-  const client = rawClient(port);
-  closers.push(() => void client.socket.destroy());
-  return client;
-}
-
-/** An answer that waits until the test lets it go. */
-function held(inference: {
-  answer: (request: InferenceRequest) => TensorMap | Promise<TensorMap>;
-}) {
-  const arrived = Promise.withResolvers<InferenceRequest>();
-  const release = Promise.withResolvers<void>();
-  inference.answer = async (request) => {
-    arrived.resolve(request);
-    await release.promise;
-    return request.inputs;
-  };
-  return { arrived: arrived.promise, release: () => release.resolve() };
-}
+import { BODY, HEAD, held, raw, startSocketFace } from './testing/http-sockets.ts';
 
 describe('slow clients', () => {
   test('headers that trickle are cut off with 408', async () => {
-    const { port } = await start({ headersTimeoutMs: 200 });
+    const { port } = await startSocketFace({ headersTimeoutMs: 200 });
     const client = raw(port);
     client.socket.write('POST /v2/models/echo/infer HTTP/1.1\r\nHost: loc');
     expect(await client.closed).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
   });
 
   test('a body that trickles is cut off with 408, and its place is given back', async () => {
-    const { port, access } = await start({ bodyTimeoutMs: 150 });
+    const { port, access } = await startSocketFace({ bodyTimeoutMs: 150 });
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n{"inp`);
     const timer = setInterval(() => client.socket.write(' '), 20);
-    closers.push(() => clearInterval(timer));
+    onTestFinished(() => clearInterval(timer));
     expect(await client.until(/BODY_TOO_SLOW/)).toMatch(/^HTTP\/1\.1 408 /);
     clearInterval(timer);
     await client.closed;
@@ -83,21 +25,21 @@ describe('slow clients', () => {
   });
 
   test('a body that never begins is cut off too', async () => {
-    const { port } = await start({ bodyTimeoutMs: 100 });
+    const { port } = await startSocketFace({ bodyTimeoutMs: 100 });
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n`);
     expect(await client.closed).toMatch(/^HTTP\/1\.1 408 /);
   });
 
   test('a body that a refused request still owes does not hold the connection', async () => {
-    const { port } = await start();
+    const { port } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`${HEAD.replace('echo', 'none')}\r\n{`);
     expect(await client.closed).toMatch(/^HTTP\/1\.1 404 /);
   });
 
   test('a body in many pieces within the time is fine', async () => {
-    const { port } = await start();
+    const { port } = await startSocketFace();
     const client = raw(port);
     client.socket.setNoDelay(true);
     client.socket.write(`${HEAD}\r\n`);
@@ -114,7 +56,7 @@ describe('many bodies at once', () => {
 
   test('what does not fit is refused before it is sent, until what is there is answered', async () => {
     const bodies = new BodyBudget(1.5 * BODY.length);
-    const { port, inference } = await start({}, bodies);
+    const { port, inference } = await startSocketFace({}, bodies);
     const { arrived, release } = held(inference);
     const first = raw(port);
     first.socket.write(`${HEAD}\r\n${BODY}`);
@@ -132,7 +74,7 @@ describe('many bodies at once', () => {
 
   test('who only announces a body keeps nobody out, and who sends too much is refused', async () => {
     const bodies = new BodyBudget(1.5 * BODY.length);
-    const { port, access } = await start({}, bodies);
+    const { port, access } = await startSocketFace({}, bodies);
     const silent = raw(port);
     silent.socket.write(`${HEAD}\r\n`);
     await expect.poll(() => access.inFlight).toBe(1);
@@ -153,7 +95,7 @@ describe('many bodies at once', () => {
 
   test('a compressed body counts for what it becomes', async () => {
     const bodies = new BodyBudget(2000);
-    const { port, inference } = await start({}, bodies);
+    const { port, inference } = await startSocketFace({}, bodies);
     const { arrived, release } = held(inference);
     const long = BODY.replace('[1]}]', `[1]}${' '.repeat(1500)}]`);
     const send = (text: string) => {
@@ -175,7 +117,7 @@ describe('many bodies at once', () => {
 
   test('a client that leaves in the middle of its body gives its bytes back', async () => {
     const bodies = new BodyBudget(2 ** 20);
-    const { port } = await start({}, bodies);
+    const { port } = await startSocketFace({}, bodies);
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n{"inp`);
     await expect.poll(() => bodies.heldBytes).toBe(5);
@@ -186,7 +128,7 @@ describe('many bodies at once', () => {
 
 describe('clients that do not read', () => {
   test('lose their connection, and the request has ended', async () => {
-    const { port, inference, access } = await start({ bodyTimeoutMs: 300 });
+    const { port, inference, access } = await startSocketFace({ bodyTimeoutMs: 300 });
     const large = new Uint8Array(16 * 2 ** 20);
     inference.answer = () =>
       new Map([['x', { type: 'uint8', shape: [large.length], bytes: large }]]);
@@ -196,7 +138,7 @@ describe('clients that do not read', () => {
     client.socket.write(`${HEAD.replace(/Length: \d+/, `Length: ${binary.length}`)}\r\n${binary}`);
     // It keeps sending into the void only while the node keeps the connection.
     const timer = setInterval(() => client.socket.write('GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n'), 20);
-    closers.push(() => clearInterval(timer));
+    onTestFinished(() => clearInterval(timer));
     await new Promise((resolve) => client.socket.once('error', resolve));
     expect(access.inFlight).toBe(0);
   });
@@ -216,14 +158,14 @@ describe('broken clients', () => {
       'POST /v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     ],
   ])('%s is 400', async (_, text) => {
-    const { port } = await start();
+    const { port } = await startSocketFace();
     const client = raw(port);
     client.socket.write(Buffer.from(text, 'latin1'));
     expect(await client.closed).toMatch(/^HTTP\/1\.1 400 [\s\S]*REQUEST_INVALID/);
   });
 
   test('broken chunks are 400 and give the place back', async () => {
-    const { port, access } = await start();
+    const { port, access } = await startSocketFace();
     const client = raw(port);
     client.socket.write(
       'POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
@@ -233,7 +175,7 @@ describe('broken clients', () => {
   });
 
   test('endless headers are 431', async () => {
-    const { port } = await start();
+    const { port } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`GET /v2 HTTP/1.1\r\nX: ${'a'.repeat(20_000)}`);
     expect(await client.closed).toMatch(/^HTTP\/1\.1 431 [\s\S]*HEADERS_TOO_LARGE/);
@@ -242,7 +184,7 @@ describe('broken clients', () => {
 
 describe('greedy clients', () => {
   test('a length over the limit is 413 before the body is read', async () => {
-    const { port } = await start({ maxBodyBytes: 1000 });
+    const { port } = await startSocketFace({ maxBodyBytes: 1000 });
     const client = raw(port);
     client.socket.write(
       'POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n{',
@@ -254,21 +196,21 @@ describe('greedy clients', () => {
   });
 
   test('chunks over the limit are 413 while they still come, and the client can read it', async () => {
-    const { port } = await start({ maxBodyBytes: 100_000 });
+    const { port } = await startSocketFace({ maxBodyBytes: 100_000 });
     const client = raw(port);
     client.socket.write(
       'POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n',
     );
     const chunk = `${(65_536).toString(16)}\r\n${'x'.repeat(65_536)}\r\n`;
     const sending = setInterval(() => client.socket.write(chunk), 1);
-    closers.push(() => clearInterval(sending));
+    onTestFinished(() => clearInterval(sending));
     expect(await client.until(/BODY_TOO_LARGE/)).toMatch(/^HTTP\/1\.1 413 /);
     clearInterval(sending);
     await client.closed;
   });
 
   test('a compressed bomb is 413', async () => {
-    const { port } = await start({ maxBodyBytes: 100_000 });
+    const { port } = await startSocketFace({ maxBodyBytes: 100_000 });
     const bomb = gzipSync(Buffer.alloc(50_000_000, 0x20));
     expect(bomb.length).toBeLessThan(100_000);
     const client = raw(port);
@@ -280,7 +222,7 @@ describe('greedy clients', () => {
   });
 
   test('a short refused body keeps the connection', async () => {
-    const { port } = await start();
+    const { port } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`${HEAD.replace('echo', 'none')}\r\n${BODY}${HEAD}\r\n${BODY}`);
     const both = await client.until(/"data":\[1\]/);
@@ -290,7 +232,7 @@ describe('greedy clients', () => {
 
 describe('100-continue', () => {
   test('is answered before the body comes', async () => {
-    const { port } = await start();
+    const { port } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`${HEAD}Expect: 100-continue\r\n\r\n`);
     expect(await client.until(/\r\n\r\n/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
@@ -299,7 +241,7 @@ describe('100-continue', () => {
   });
 
   test('is not answered when the request is refused anyway', async () => {
-    const { port } = await start({ maxBodyBytes: 10 });
+    const { port } = await startSocketFace({ maxBodyBytes: 10 });
     const client = raw(port);
     client.socket.write(`${HEAD}Expect: 100-continue\r\n\r\n`);
     expect(await client.closed).toMatch(/^HTTP\/1\.1 413 /);
@@ -311,7 +253,7 @@ describe('100-continue', () => {
 
 describe('leaving clients', () => {
   test('a disconnect cancels the request and gives the place back', async () => {
-    const { port, inference, access } = await start();
+    const { port, inference, access } = await startSocketFace();
     const { arrived, release } = held(inference);
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n${BODY}`);
@@ -327,7 +269,7 @@ describe('leaving clients', () => {
   });
 
   test('a disconnect in the middle of the body reaches nobody', async () => {
-    const { port, inference, access } = await start();
+    const { port, inference, access } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n{"in`);
     await expect.poll(() => access.inFlight).toBe(1);
@@ -337,98 +279,12 @@ describe('leaving clients', () => {
   });
 
   test('a finished request is not cancelled', async () => {
-    const { port, inference } = await start();
+    const { port, inference } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n${BODY}`);
     await client.until(/"data":\[1\]/);
     client.socket.destroy();
     await client.closed;
     expect(inference.requests[0]!.cancellation!.cancelled).toBe(false);
-  });
-});
-
-describe('draining', () => {
-  test('finishes what is in flight, then closes its connection', async () => {
-    const { port, inference, gateway } = await start();
-    const { arrived, release } = held(inference);
-    const client = raw(port);
-    client.socket.write(`${HEAD}\r\n${BODY}`);
-    await arrived;
-    const drained = gateway.drain();
-    await expect(Promise.race([drained, Promise.resolve('waiting')])).resolves.toBe('waiting');
-    release();
-    expect(await client.closed).toMatch(/^HTTP\/1\.1 200 [\s\S]*"data":\[1\]/);
-    await drained;
-  });
-
-  test('closes idle connections at once, and nobody gets in', async () => {
-    const { port, gateway } = await start();
-    const client = raw(port);
-    client.socket.write('GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await client.until(/"ready":true/);
-    await gateway.drain();
-    await client.closed;
-    const late = raw(port);
-    expect(await late.closed).toBe('');
-  });
-
-  test('tells that it is not ready while it still answers', async () => {
-    const { port, gateway } = await start({ drainGraceMs: 300 });
-    const client = raw(port);
-    client.socket.write('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await client.until(/"live":true/);
-    const drained = gateway.drain();
-    client.socket.write('GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    const text = await client.closed;
-    expect(text).toMatch(/HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*"ready":false/i);
-    await drained;
-  });
-
-  test('cuts off what does not finish', async () => {
-    const { port, inference, gateway } = await start({ drainTimeoutMs: 100 });
-    const { arrived } = held(inference);
-    const client = raw(port);
-    client.socket.write(`${HEAD}\r\n${BODY}`);
-    await arrived;
-    await gateway.drain();
-    expect(await client.closed).toBe('');
-  });
-
-  test('answers every request that it took, of clients that keep coming', async () => {
-    const { port, gateway, inference } = await start({ drainGraceMs: 200 });
-    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-    closers.push(() => agent.destroy());
-    let answered = 0;
-    const ask = () =>
-      new Promise<boolean>((resolve) => {
-        const outgoing = httpRequest(
-          { host: '127.0.0.1', port, path: '/v2/models/echo/infer', method: 'POST', agent },
-          (response) => {
-            response.resume();
-            response.on('end', () => {
-              answered++;
-              resolve(response.statusCode === 200);
-            });
-          },
-        );
-        // The node stopped listening. On a connection that it had answered before, this is a loss.
-        outgoing.on('error', () => resolve(outgoing.reusedSocket));
-        outgoing.end(BODY);
-      });
-    let losses = 0;
-    const worker = async () => {
-      for (;;) {
-        const before = answered;
-        if (!(await ask())) return;
-        if (answered === before) losses++;
-      }
-    };
-    const workers = Array.from({ length: 8 }, worker);
-    await expect.poll(() => answered).toBeGreaterThan(50);
-    const drained = gateway.drain();
-    await Promise.all(workers);
-    await drained;
-    expect(losses).toBe(0);
-    expect(answered).toBe(inference.requests.length);
   });
 });

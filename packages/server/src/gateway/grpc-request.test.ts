@@ -1,101 +1,22 @@
-/** The hand-written wire code against the generated one. */
-import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+/** The hand-written wire code against the generated one: what a node reads. */
+import { fromBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { datatypeOf, SkeinError } from '@skein/api';
-import { elementCount, elementSize, values, type NumericType, type Tensor } from '@skein/onnx';
-import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
+import { SkeinError } from '@skein/api';
+import { values } from '@skein/onnx';
 import { decodeGrpcRequest } from './grpc-request.ts';
-import {
-  ModelInferRequestSchema,
-  ModelInferResponseSchema,
-  ModelStreamInferResponseSchema,
-} from './proto/inference.gen.ts';
+import { ModelInferRequestSchema } from './proto/inference.gen.ts';
 import { bytesOfTensor } from './tensor-bytes.ts';
-
-const NUMERIC: readonly NumericType[] = [
-  'bool',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'float16',
-  'bfloat16',
-  'float32',
-  'float64',
-];
-const shape = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 });
-const numeric = fc.tuple(fc.constantFrom(...NUMERIC), shape).chain(([type, sizes]) => {
-  const length = elementCount(sizes) * elementSize(type);
-  return fc.uint8Array({ minLength: length, maxLength: length }).map((bytes): Tensor => ({
-    type,
-    shape: sizes,
-    bytes: type === 'bool' ? bytes.map((byte) => byte & 1) : bytes,
-  }));
-});
-const strings = shape.chain((sizes) =>
-  fc
-    .array(fc.uint8Array({ maxLength: 9 }), {
-      minLength: elementCount(sizes),
-      maxLength: elementCount(sizes),
-    })
-    .map((elements): Tensor => ({ type: 'string', shape: sizes, elements })),
-);
-const named = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.oneof(numeric, strings), {
-  minKeys: 1,
-  maxKeys: 4,
-  noNullPrototype: true,
-});
-
-type Init<T> = Exclude<T, { $typeName: string } | undefined>;
-type Request = Init<MessageInitShape<typeof ModelInferRequestSchema>>;
-type Input = Init<NonNullable<Request['inputs']>[number]>;
-type Contents = Init<Input['contents']>;
-
-function typedContents(tensor: Tensor): Contents {
-  if (tensor.type === 'string') return { bytesContents: [...tensor.elements] };
-  const list = Array.from(values(tensor) as ArrayLike<number>);
-  switch (tensor.type) {
-    case 'bool':
-      return { boolContents: list.map(Boolean) };
-    case 'int8':
-    case 'int16':
-    case 'int32':
-      return { intContents: list };
-    case 'int64':
-      return { int64Contents: list as unknown as bigint[] };
-    case 'uint64':
-      return { uint64Contents: list as unknown as bigint[] };
-    case 'float32':
-      return { fp32Contents: list };
-    case 'float64':
-      return { fp64Contents: list };
-    default:
-      return { uintContents: list };
-  }
-}
-
-function head(name: string, tensor: Tensor): Input {
-  return { name, datatype: datatypeOf(tensor.type), shape: tensor.shape.map(BigInt) };
-}
-
-function encode(request: Request): Uint8Array {
-  return toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, request));
-}
-
-function plain(tensors: Iterable<readonly [string, Tensor]>): unknown {
-  return Array.from(tensors, ([name, tensor]) => [
-    name,
-    tensor.type,
-    [...tensor.shape],
-    Buffer.from(bytesOfTensor(tensor)).toString('hex'),
-  ]);
-}
+import {
+  encode,
+  head,
+  named,
+  plain,
+  typedContents,
+  type Input,
+  type Request,
+} from './testing/grpc-tensors.ts';
 
 describe('requests', () => {
   test('raw contents are what the generated code wrote, without a copy', () => {
@@ -394,42 +315,3 @@ function understood(message: Uint8Array) {
     return undefined;
   }
 }
-
-describe('answers', () => {
-  test('are what the generated code reads', () => {
-    fc.assert(
-      fc.property(named, fc.string(), (outputs, id) => {
-        const message = encodeGrpcAnswer('model', id, undefined, {
-          version: '3',
-          outputs: new Map(Object.entries(outputs)),
-          times: { queueMs: 0, computeMs: 0, batchRows: 1 },
-          cached: false,
-        });
-        const {
-          modelName,
-          modelVersion,
-          id: gotId,
-          outputs: heads,
-          rawOutputContents,
-        } = fromBinary(ModelInferResponseSchema, message);
-        expect([modelName, modelVersion, gotId]).toEqual(['model', '3', id]);
-        expect(heads.map(({ name, datatype, shape }) => ({ name, datatype, shape }))).toEqual(
-          Object.entries(outputs).map(([name, tensor]) => head(name, tensor)),
-        );
-        expect(rawOutputContents.map((bytes) => Buffer.from(bytes))).toEqual(
-          Object.values(outputs).map((tensor) => Buffer.from(bytesOfTensor(tensor))),
-        );
-        const streamed = fromBinary(ModelStreamInferResponseSchema, encodeStreamAnswer(message));
-        expect(streamed.errorMessage).toBe('');
-        expect(streamed.inferResponse?.outputs).toHaveLength(heads.length);
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  test('an error of a stream is its message', () => {
-    expect(fromBinary(ModelStreamInferResponseSchema, encodeStreamError('no'))).toMatchObject({
-      errorMessage: 'no',
-    });
-  });
-});

@@ -1,0 +1,59 @@
+/** The HTTP face behind raw sockets; both end with the test. */
+import { onTestFinished } from 'vitest';
+import type { TensorMap } from '@skein/onnx';
+import type { InferenceRequest } from '../../serving/contract.ts';
+import {
+  deployedModel,
+  fakeAccess,
+  fakeInference,
+  strictLogger,
+} from '../../testing/fake-inference.ts';
+import { rawClient, type RawClient } from '../../testing/raw-client.ts';
+import { BodyBudget } from '../body-budget.ts';
+import { createHttpGateway } from '../http-gateway.ts';
+import type { GatewayLimits } from '../limits.ts';
+
+export const BODY = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}';
+export const HEAD = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY.length}\r\n`;
+
+export async function startSocketFace(
+  limits: Partial<GatewayLimits> = {},
+  bodies = new BodyBudget(2 ** 30),
+) {
+  const inference = fakeInference(deployedModel('echo'));
+  const access = fakeAccess();
+  const gateway = createHttpGateway({
+    inference,
+    access,
+    repository: { index: async () => [], load: async () => {}, unload: async () => {} },
+    statistics: { read: () => [] },
+    version: '0',
+    open: true,
+    logger: strictLogger,
+    bodies,
+    limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...limits },
+  });
+  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  onTestFinished(() => gateway.drain());
+  return { gateway, inference, access, port };
+}
+
+export function raw(port: number): RawClient {
+  const client = rawClient(port);
+  onTestFinished(() => void client.socket.destroy());
+  return client;
+}
+
+/** An answer that waits until the test lets it go. */
+export function held(inference: {
+  answer: (request: InferenceRequest) => TensorMap | Promise<TensorMap>;
+}) {
+  const arrived = Promise.withResolvers<InferenceRequest>();
+  const release = Promise.withResolvers<void>();
+  inference.answer = async (request) => {
+    arrived.resolve(request);
+    await release.promise;
+    return request.inputs;
+  };
+  return { arrived: arrived.promise, release: () => release.resolve() };
+}

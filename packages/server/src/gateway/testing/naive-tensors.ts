@@ -1,0 +1,147 @@
+/** Random tensors, and the protocol's JSON as a naive client writes it: the oracle of the codec. */
+import fc from 'fast-check';
+import { datatypeOf } from '@skein/api';
+import { elementCount, elementSize, values, type NumericType, type Tensor } from '@skein/onnx';
+
+const NUMERIC: readonly NumericType[] = [
+  'bool',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'float16',
+  'bfloat16',
+  'float32',
+  'float64',
+];
+const shape = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 });
+
+/** Any bits for any type; booleans are 0 and 1, and JSON keeps only one NaN. */
+const numeric = fc.tuple(fc.constantFrom(...NUMERIC), shape).chain(([type, sizes]) =>
+  fc
+    .uint8Array({
+      minLength: elementCount(sizes) * elementSize(type),
+      maxLength: elementCount(sizes) * elementSize(type),
+    })
+    .map((bytes): Tensor => ({
+      type,
+      shape: sizes,
+      bytes: type === 'bool' ? bytes.map((byte) => byte & 1) : canonicalNaN(type, bytes),
+    })),
+);
+const strings = shape.chain((sizes) =>
+  fc
+    .array(fc.string({ unit: 'grapheme' }), {
+      minLength: elementCount(sizes),
+      maxLength: elementCount(sizes),
+    })
+    .map((texts): Tensor => ({
+      type: 'string',
+      shape: sizes,
+      elements: texts.map((text) => Buffer.from(text)),
+    })),
+);
+/** Tensors by name, with whether a request and an answer write them as binary. */
+export const named = fc.dictionary(
+  fc.string({ unit: 'grapheme' }),
+  fc.tuple(fc.oneof(numeric, strings), fc.boolean(), fc.boolean()),
+  { minKeys: 1, maxKeys: 4, noNullPrototype: true },
+);
+
+function canonicalNaN(type: NumericType, bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  if (type === 'float32') {
+    const floats = new Float32Array(copy.buffer);
+    floats.forEach((value, index) => {
+      if (Number.isNaN(value)) floats[index] = NaN;
+    });
+  } else if (type === 'float64') {
+    const floats = new Float64Array(copy.buffer);
+    floats.forEach((value, index) => {
+      if (Number.isNaN(value)) floats[index] = NaN;
+    });
+  } else if (type === 'float16') {
+    const floats = new Float16Array(copy.buffer);
+    floats.forEach((value, index) => {
+      if (Number.isNaN(value)) floats[index] = NaN;
+    });
+  } else if (type === 'bfloat16') {
+    const bits = new Uint16Array(copy.buffer);
+    bits.forEach((value, index) => {
+      if ((value & 0x7fff) > 0x7f80) bits[index] = 0x7fc0;
+    });
+  }
+  return copy;
+}
+
+/** ES2026's way to write a number that JSON.stringify would round. */
+const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+
+/** What a naive client writes for a tensor. */
+function naiveData(tensor: Tensor): unknown[] {
+  if (tensor.type === 'string')
+    return tensor.elements.map((bytes) => Buffer.from(bytes).toString());
+  const numbers: ArrayLike<number | bigint> =
+    tensor.type === 'float16'
+      ? new Float16Array(tensor.bytes.slice().buffer)
+      : tensor.type === 'bfloat16'
+        ? new Float32Array(
+            Uint32Array.from(new Uint16Array(tensor.bytes.slice().buffer), (bits) => bits << 16)
+              .buffer,
+          )
+        : values(tensor);
+  return Array.from(numbers, (value) => {
+    if (tensor.type === 'bool') return value === 1;
+    if (typeof value === 'bigint') return rawJSON(String(value));
+    if (Object.is(value, -0)) return rawJSON('-0');
+    return Number.isFinite(value) ? value : String(value);
+  });
+}
+
+/** Writes a request as the protocol describes it, with some inputs binary. */
+export function naiveRequest(
+  inputs: Readonly<Record<string, readonly [Tensor, boolean, boolean]>>,
+  extra: object = {},
+): { body: Buffer; jsonLength: number } {
+  const binary: Uint8Array[] = [];
+  const json = Buffer.from(
+    JSON.stringify({
+      ...extra,
+      inputs: Object.entries(inputs).map(([name, [tensor, isBinary]]) => {
+        const head = { name, shape: tensor.shape, datatype: datatypeOf(tensor.type) };
+        if (!isBinary) return { ...head, data: naiveData(tensor) };
+        const bytes = naiveBytes(tensor);
+        binary.push(bytes);
+        return { ...head, parameters: { binary_data_size: bytes.length } };
+      }),
+    }),
+  );
+  return { body: Buffer.concat([json, ...binary]), jsonLength: json.length };
+}
+
+function naiveBytes(tensor: Tensor): Uint8Array {
+  if (tensor.type !== 'string') return tensor.bytes;
+  return Buffer.concat(
+    tensor.elements.flatMap((element) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(element.length);
+      return [length, element];
+    }),
+  );
+}
+
+/** Tensors as plain values that `toEqual` compares. */
+export function plain(tensors: Iterable<readonly [string, Tensor]>): unknown {
+  return Array.from(tensors, ([name, tensor]) => [
+    name,
+    tensor.type,
+    [...tensor.shape],
+    tensor.type === 'string'
+      ? tensor.elements.map((bytes) => Buffer.from(bytes).toString('hex'))
+      : Buffer.from(tensor.bytes).toString('hex'),
+  ]);
+}
