@@ -87,7 +87,7 @@ const CommandWork = z.strictObject({
     .describe('Whether a command that fails by itself is tried again; a lost worker always is.')
     .default(true),
   checkpoint: WorkspacePath.describe(
-    'Path that is kept when an attempt is preempted or fails, and put back at the next one.',
+    'Path that is kept whenever the command writes a line `::checkpoint` to stderr, and when an attempt is preempted or fails; it is put back at the next one.',
   ).optional(),
   stdin: Digest.describe('An artifact that is fed to stdin.').optional(),
   limits: WorkLimits.default({}),

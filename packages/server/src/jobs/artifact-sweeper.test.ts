@@ -141,12 +141,19 @@ it('follows names from one artifact to the next, over the boundaries of what is 
   expect(await stored()).toEqual(new Set([...shards, manifest, index, other, text]));
 });
 
-it('leaves what an attempt may have stored until the attempt has ended', async () => {
+it('leaves what a task may have stored until it has ended', async () => {
   const before = await put('before');
   const sweep = sweeping();
   await sweep.look();
   now += 1;
-  await store.enqueue([jobSpec(command(['true']))]);
+  const task = {
+    kind: 'task',
+    task: 't',
+    module: { path: '/t.ts' },
+    input: {},
+    limits: {},
+  } as const;
+  await store.enqueue([jobSpec(task)]);
   const { token } = await start();
   const kept = await put('kept');
   const dropped = await put('dropped');
@@ -156,6 +163,19 @@ it('leaves what an attempt may have stored until the attempt has ended', async (
   await store.finish(token, { kind: 'succeeded', result: { value: kept, outputs: [] } });
   expect(await sweep.look()).toEqual([dropped]);
   expect(await stored()).toEqual(new Set([kept]));
+});
+
+it('removes the checkpoints that a running command has replaced', async () => {
+  await store.enqueue([jobSpec(command(['true'], { checkpoint: 'state' }))]);
+  const { token } = await start();
+  const [first, second] = [await put('first'), await put('second')];
+  const sweep = sweeping();
+  await store.saveCheckpoint(token, first);
+  await sweep.look();
+  await store.saveCheckpoint(token, second);
+  await sweep.look();
+  now += DAY_MS;
+  expect(await sweep.look()).toEqual([first]);
 });
 
 it('goes on where a named artifact is gone or damaged, and stops where the store is not readable', async () => {

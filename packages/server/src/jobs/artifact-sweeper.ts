@@ -7,8 +7,8 @@
  * so that a checkpoint's listing keeps its files.
  *
  * An artifact goes only when it was unnamed at every look for a day, because what has just been
- * stored is named a moment later, or, by an attempt that stores first and returns at its end, when
- * that has ended. It is for the store that is a node's own: where others store too, this node cannot
+ * stored is named a moment later; and while a task runs that had begun before, since what a task has
+ * stored may be named by nothing until it returns. It is for the store that is a node's own: where others store too, this node cannot
  * see what they still need.
  */
 import type { ArtifactStore } from '../state/contract.ts';
@@ -80,7 +80,7 @@ export function createSweep(
       for (const digest of stored) {
         if (named.has(digest) || spared.has(digest)) continue;
         const since = unnamed.get(digest) ?? at;
-        // What came after an attempt began may be its own, to be named by its outcome.
+        // What came after it began may be its own, to be named by its outcome.
         if (at - since < UNNAMED_FOR_MS || runningSince <= since) {
           still.set(digest, since);
           continue;
@@ -101,7 +101,7 @@ export function createSweep(
 
 interface Roots {
   readonly roots: ReadonlySet<string>;
-  /** When the oldest attempt that still runs began; Infinity: none runs. */
+  /** When the oldest attempt of a task that still runs began; Infinity: none runs. */
   readonly runningSince: number;
 }
 
@@ -122,8 +122,10 @@ async function lookAtJobs(store: Jobs): Promise<Roots> {
   }
 }
 
-function startOf({ state, startedAt }: Job): number {
-  return state === 'running' ? (startedAt ?? 0) : Number.POSITIVE_INFINITY;
+/** A command stores its outputs when it has ended, and the checkpoints that it replaces are nobody's. */
+function startOf({ state, work, startedAt }: Job): number {
+  if (state !== 'running' || work.kind !== 'task') return Number.POSITIVE_INFINITY;
+  return startedAt ?? 0;
 }
 
 /** The roots and everything that what is stored of them names. */

@@ -34,7 +34,7 @@ export interface CommandWork {
   readonly outputs: readonly { readonly path: string; readonly optional?: boolean }[];
   /** Whether a command that fails by itself is tried again; a lost worker always is. Default: true. */
   readonly retryFailure?: boolean | undefined;
-  /** Workspace path that is kept as an artifact when the attempt is preempted or fails, and put back at the next. */
+  /** Workspace path that is kept as an artifact when the command says so, is preempted or fails, and put back at the next attempt. */
   readonly checkpoint?: string | undefined;
   /** An artifact fed to stdin. */
   readonly stdin?: string | undefined;

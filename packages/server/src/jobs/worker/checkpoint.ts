@@ -23,13 +23,17 @@ export async function keepCheckpoint(
   tools: Pick<AttemptTools, 'artifacts' | 'lease'>,
 ): Promise<string | undefined> {
   const files = await collectOutputs(session, [{ path, optional: true }], maxBytes, tools);
-  if (files.length === 0) return undefined;
+  return files.length === 0 ? undefined : keepListing(files, tools);
+}
+
+/** @returns the digest of the listing. */
+export async function keepListing(
+  files: z.input<typeof Listing>['files'],
+  { artifacts }: Pick<AttemptTools, 'artifacts'>,
+): Promise<string> {
   const listing: z.input<typeof Listing> = { kind: 'skein.checkpoint', files };
-  const { digest } = await tools.artifacts.put(
-    oneChunk(Buffer.from(JSON.stringify(listing))),
-    MAX_LISTING_BYTES,
-  );
-  return digest;
+  const content = oneChunk(Buffer.from(JSON.stringify(listing)));
+  return (await artifacts.put(content, MAX_LISTING_BYTES)).digest;
 }
 
 /** Puts the files back where they were. They pass through memory one at a time. */

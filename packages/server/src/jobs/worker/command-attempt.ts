@@ -3,11 +3,13 @@
  * what it leaves behind as artifacts.
  *
  *   choose → mount inputs → open → restore checkpoint → run ─┬─► collect outputs
- *                                                            └─► keep checkpoint (preempted, failed)
+ *                                                   │        └─► keep checkpoint (preempted, failed)
+ *                                                   └─► keep checkpoint, when it says so
  */
 import { Readable } from 'node:stream';
 import type {
   Ending,
+  Limits,
   RunningCommand,
   SandboxDriver,
   SandboxSession,
@@ -15,14 +17,15 @@ import type {
 import type { Claim, Outcome } from '../contract.ts';
 import type { CommandWork } from '../work.ts';
 import { refuseStale, type AttemptTools } from './attempt-tools.ts';
+import { collectBeside, keepCheckpoints, withRoomForReading } from './checkpoint-keeper.ts';
 import { keepCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import { chooseSandbox, networkOf } from './choose-sandbox.ts';
+import { readGuestLines } from './guest-lines.ts';
 import { mountInputs, withRoomForLinks } from './inputs.ts';
 import { createLastWords } from './last-words.ts';
 import { limitsOf } from './limits.ts';
 import { failureOf, refusal } from './outcome.ts';
 import { collectOutputs } from './outputs.ts';
-import { createProgressFilter } from './progress-lines.ts';
 
 /** @throws StaleAttempt when the lease ended; SkeinError of the driver and the artifacts. */
 export async function attemptCommand(
@@ -45,7 +48,7 @@ export async function attemptCommand(
   const session = await driver.open({
     image: work.image,
     mounts: inputs.mounts,
-    limits: work.inputs.length === 0 ? limits : withRoomForLinks(limits),
+    limits: sessionLimits(work, limits),
     network: networkOf(work, trusted, enforcement.network.none),
     untrusted: !trusted,
   });
@@ -65,7 +68,17 @@ export async function attemptCommand(
         ? {}
         : { stdin: Readable.from(artifacts.read(work.stdin), { objectMode: false }) }),
     });
-    const ending = await watch(running, tools, lastWords.hear);
+    const keeper =
+      work.checkpoint === undefined
+        ? undefined
+        : keepCheckpoints({
+            path: work.checkpoint,
+            maxBytes: limits.diskBytes,
+            collect: collectBeside(session),
+            tools,
+          });
+    const watching = watch(running, tools, lastWords.hear, () => keeper?.said());
+    const ending = await watching.finally(async () => keeper?.stop());
     refuseStale(lease);
 
     if (lease.preempted.aborted) {
@@ -93,11 +106,18 @@ export async function attemptCommand(
   }
 }
 
+/** What runs beside the command, or before it, may need more than the command may have. */
+function sessionLimits(work: CommandWork, limits: Limits): Limits {
+  if (work.checkpoint !== undefined) return withRoomForReading(limits);
+  return work.inputs.length === 0 ? limits : withRoomForLinks(limits);
+}
+
 /** Reads what it writes, stops it when the lease says so; resolves when all of it is dead and read. */
 async function watch(
   running: RunningCommand,
   { lease, log, progress, graceMs }: AttemptTools,
   hear: (chunk: Uint8Array) => void,
+  onCheckpoint: () => void,
 ): Promise<Ending> {
   let killer: NodeJS.Timeout | undefined;
   const kill = (): void => {
@@ -112,17 +132,17 @@ async function watch(
   if (lease.ended.aborted) kill();
   else if (lease.preempted.aborted) stop();
 
-  const filter = createProgressFilter(progress.report);
+  const lines = readGuestLines({ onProgress: progress.report, onCheckpoint });
   const out = async (): Promise<void> => {
     for await (const chunk of running.stdout) await log.write(chunk as Uint8Array);
   };
   const errors = async (): Promise<void> => {
     for await (const chunk of running.stderr) {
-      const rest = filter.pass(chunk as Uint8Array);
+      const rest = lines.pass(chunk as Uint8Array);
       hear(rest);
       await log.write(rest);
     }
-    await log.write(filter.flush());
+    await log.write(lines.flush());
   };
   try {
     const [ending] = await Promise.all([running.ended, out(), errors()]);

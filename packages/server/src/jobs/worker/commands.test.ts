@@ -7,6 +7,7 @@ import { createBubblewrap } from '../../sandbox/bubblewrap/bubblewrap.ts';
 import { createDocker } from '../../sandbox/docker/docker.ts';
 import type { SandboxDriver } from '../../sandbox/contract.ts';
 import { createProcessSandbox } from '../../sandbox/process/process.ts';
+import { restoreCheckpoint } from './checkpoint.ts';
 import { command, workerFixture, type WorkerFixture } from './testing/worker-fixture.ts';
 
 const MIB = 2 ** 20;
@@ -179,6 +180,30 @@ describe.each(cases.filter(({ skip }) => !skip))(
         retry: { maxAttempts: 3, backoffMs: 0, maxBackoffMs: 0 },
       });
       expect(job.attempts.map(({ outcome }) => outcome)).toEqual(['exit-code', 'succeeded']);
+    });
+
+    it('has its checkpoint kept while it runs, when it says that it is complete', async () => {
+      await jobs.start();
+      // More than it may write itself.
+      const script = `
+      mkdir next && echo 7 > next/n && head -c 300000 /dev/zero > next/weights && mv next state
+      echo before >&2; echo ::checkpoint >&2; echo after >&2
+      sleep 60`;
+      const { id } = await jobs.enqueue(
+        command(shell(script), { ...trust, checkpoint: 'state', limits: { outputBytes: 1000 } }),
+      );
+      const checkpoint = async () => (await jobs.store.job(id))?.checkpoint;
+      await expect.poll(checkpoint, { timeout: 15_000 }).toBeDefined();
+      expect(await jobs.store.job(id)).toMatchObject({ state: 'running' });
+      const files = new Map<string, string>();
+      const put = async (given: Iterable<{ path: string; content: Uint8Array }>) => {
+        for (const { path, content } of given) files.set(path, Buffer.from(content).toString());
+      };
+      await restoreCheckpoint({ put }, (await checkpoint())!, jobs);
+      expect(files.get('state/n')).toBe('7\n');
+      expect(files.get('state/weights')).toHaveLength(300_000);
+      await expect.poll(() => jobs.logOf(id), { timeout: 10_000 }).toBe('before\nafter\n');
+      await jobs.store.cancel(id, '');
     });
 
     it('is handed back by a worker that drains, and finishes on another', async () => {

@@ -4,6 +4,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import type { SandboxSession } from '../../sandbox/contract.ts';
+import type { ArtifactStore } from '../../state/contract.ts';
 import type { WorkResult } from '../work.ts';
 import { refuseStale, whileHeld, type AttemptTools } from './attempt-tools.ts';
 
@@ -25,7 +26,7 @@ export async function collectOutputs(
   session: Pick<SandboxSession, 'collect'>,
   wanted: readonly WantedPath[],
   maxBytes: number,
-  { artifacts, lease }: Pick<AttemptTools, 'artifacts' | 'lease'>,
+  { artifacts, lease }: Pick<AttemptTools, 'lease'> & { artifacts: Pick<ArtifactStore, 'put'> },
 ): Promise<Output[]> {
   const outputs: Output[] = [];
   let leftBytes = maxBytes;

@@ -1,7 +1,7 @@
 /** Progress on its way to the store: the latest counts, and a program that tells it too often costs nothing. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOutage } from './persist.ts';
-import type { Progress } from './progress-lines.ts';
+import type { Progress } from './guest-lines.ts';
 
 export interface ProgressReporter {
   readonly report: (progress: Progress) => void;

@@ -1,33 +1,44 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createProgressFilter, type Progress } from './progress-lines.ts';
+import { readGuestLines, type Progress } from './guest-lines.ts';
+
+type Told = Progress | 'checkpoint';
 
 /** The same, line by line over all of the text: slow, and obviously right. */
-function byLines(text: string): { log: string; told: Progress[] } {
-  const told: Progress[] = [];
+function byLines(text: string): { log: string; told: Told[] } {
+  const told: Told[] = [];
   const kept = text.split(/(?<=\n)/).filter((line) => {
+    if (line.length > 1024) return true;
+    if (line.startsWith('::checkpoint') && line.slice(12).trim() === '') {
+      told.push('checkpoint');
+      return false;
+    }
     const match = /^::progress +(\d*\.?\d+)(?: +(.*?))?\s*$/.exec(line);
-    if (match === null || line.length > 1024) return true;
+    if (match === null) return true;
     told.push({ fraction: Math.min(1, Number(match[1])), message: match[2] ?? '' });
     return false;
   });
   return { log: kept.join(''), told };
 }
 
-function filtered(chunks: readonly string[]): { log: string; told: Progress[] } {
-  const told: Progress[] = [];
-  const filter = createProgressFilter((progress) => told.push(progress));
-  const passed = chunks.map((chunk) => filter.pass(Buffer.from(chunk)));
-  return { log: Buffer.concat([...passed, filter.flush()]).toString(), told };
+function filtered(chunks: readonly string[]): { log: string; told: Told[] } {
+  const told: Told[] = [];
+  const lines = readGuestLines({
+    onProgress: (progress) => told.push(progress),
+    onCheckpoint: () => told.push('checkpoint'),
+  });
+  const passed = chunks.map((chunk) => lines.pass(Buffer.from(chunk)));
+  return { log: Buffer.concat([...passed, lines.flush()]).toString(), told };
 }
 
-describe('progress lines', () => {
+describe('lines of a guest', () => {
   it('are taken out of the log', () => {
-    const text = 'loading\n::progress 0.25 epoch 1 of 4\n::progress 1\nsaved\n';
+    const text = 'loading\n::progress 0.25 epoch 1 of 4\n::checkpoint\n::progress 1\nsaved\n';
     expect(filtered([text])).toEqual({
       log: 'loading\nsaved\n',
       told: [
         { fraction: 0.25, message: 'epoch 1 of 4' },
+        'checkpoint',
         { fraction: 1, message: '' },
       ],
     });
@@ -41,6 +52,11 @@ describe('progress lines', () => {
       '::progress half\n',
       '::progressive 0.5\n',
       ' ::progress 0.5\n',
+      '::checkpoint\n',
+      '::checkpoint \r\n',
+      '::checkpoints\n',
+      '::checkpoint now\n',
+      `::checkpoint${' '.repeat(2000)}\n`,
       'x::progress 0.5\n',
       '::pro\n',
       '\n',
@@ -68,7 +84,7 @@ describe('progress lines', () => {
   });
 
   it('hold nothing back that cannot be one', () => {
-    const filter = createProgressFilter(() => undefined);
+    const filter = readGuestLines({ onProgress: () => undefined, onCheckpoint: () => undefined });
     expect(filter.pass(Buffer.from('Password: ')).toString()).toBe('Password: ');
     expect(filter.pass(Buffer.from('::progress 0.5\n')).toString()).toBe('::progress 0.5\n');
   });
