@@ -43,4 +43,16 @@ describe.skipIf(tinyDisk.skip)(`a full disk ${tinyDisk.reason}`, () => {
     expect(resumed.run.status).toBe('finished');
     expect(resumed.run.result?.digest).toBe(whole.run.result?.digest);
   });
+
+  it('refuses rows that fit neither into memory nor onto it, and takes no room after that', async () => {
+    using disk = mountTinyDisk('size=256k');
+    const cwd = disk.folder;
+    const args = ['train', '--model', 'mlp', '--data', WDBC, '--label', 'diagnosis', '--json'];
+    const { code, stdout } = await runCli([...args, '--memory', '1B'], { cwd });
+    expect({ code, error: JSON.parse(stdout) as unknown }).toMatchObject({
+      code: 1,
+      error: { code: 'STORAGE_FULL' },
+    });
+    await writeFile(join(cwd, 'others'), Buffer.alloc(200 * 1024));
+  });
 });
