@@ -1,12 +1,14 @@
 /**
  * What `GET /api/v1/events` sends. A stream opens with one `deployment` event for every deployment,
- * so a reader never needs a second call for the state it starts from; then it tells what changes.
+ * so a reader never needs a second call for the state it starts from, and with one `run` event for every
+ * training run that is under way; then it tells what changes.
  * Only `history` events carry an id, the history entry's own, which is durable: a reader that
  * reconnects with it misses no decision, even across a restart of the node.
  */
 import { z } from 'zod';
 import { DeploymentView } from './deployment.ts';
 import { HistoryView } from './record.ts';
+import { RunSummary } from './run.ts';
 
 export const NodeEvent = z
   .discriminatedUnion('type', [
@@ -17,6 +19,12 @@ export const NodeEvent = z
     z.object({
       type: z.literal('undeployed'),
       data: z.object({ name: z.string() }).describe('The deployment is gone.'),
+    }),
+    z.object({
+      type: z.literal('run'),
+      data: RunSummary.describe(
+        'A training run that is under way or has just ended, as it is now: its newest epoch, and its newest step; sent at most once a second.',
+      ),
     }),
     z.object({
       type: z.literal('history'),

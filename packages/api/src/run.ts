@@ -117,6 +117,10 @@ export const Run = z
       .describe('Every choice that the run follows.'),
     lineage: Lineage,
     steps: z.strictObject({ done: z.int(), planned: z.int() }),
+    newest: z
+      .strictObject({ step: z.int().min(1), loss: z.number(), learningRate: z.number() })
+      .describe('A step of late, while it runs; reported about once a second.')
+      .optional(),
     epochs: z.array(RunEpoch).max(2000).describe('Oldest first; thinned out beyond 2000.'),
     result: z
       .strictObject({

@@ -118,6 +118,7 @@ void follow('/api/v1/events', {
     if (type === 'deployment') update(data);
     else if (type === 'undeployed') remove(data.name);
     else if (type === 'history') addDecision(data);
+    else if (type === 'run') dispatchEvent(new CustomEvent('skein-run', { detail: data }));
     byId('reader').hidden = !views().some(reads);
   },
   locked,

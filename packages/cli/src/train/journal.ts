@@ -17,10 +17,14 @@ export interface Journal {
   run(): Run;
   /** Records a change. @throws SkeinError STORAGE_FULL. */
   update(change: Partial<Run>): Promise<void>;
+  /** Records a step, at most about once a second; training does not wait for it. */
+  step(newest: NonNullable<Run['newest']>): void;
 }
 
 /** Epochs in a record: the schema has up to 2000. */
 const MOST_EPOCHS = 1000;
+/** Milliseconds between two records of steps. */
+const STEPS_EVERY_MS = 1000;
 /** Milliseconds that training waits for the node at most. */
 const PATIENCE_MS = 2000;
 
@@ -32,19 +36,42 @@ export function openJournal(
 ): Journal {
   let run = first;
   let complained = false;
+  /** One record is written at a time. */
+  let writing: Promise<void> | undefined;
+  let recordedAt = performance.now();
+
+  async function write(): Promise<void> {
+    recordedAt = performance.now();
+    const written = run;
+    await folder.record(thinned(written));
+    try {
+      await reportRun(context, choice, written);
+    } catch (error) {
+      if (complained) return;
+      complained = true;
+      const reason = error instanceof Error ? error.message : String(error);
+      context.notes.line(`The node was not told of the run: ${reason}`);
+    }
+  }
+
   return {
     run: () => run,
     async update(change) {
-      run = { ...run, ...change, updatedAt: new Date().toISOString() };
-      await folder.record(thinned(run));
-      try {
-        await reportRun(context, choice, run);
-      } catch (error) {
-        if (complained) return;
-        complained = true;
-        const reason = error instanceof Error ? error.message : String(error);
-        context.notes.line(`The node was not told of the run: ${reason}`);
-      }
+      // A step of late is of no use to one that has ended.
+      const { newest, ...rest } = { ...run, ...change };
+      const kept = rest.status === 'running' && newest !== undefined ? { newest } : {};
+      run = { ...rest, ...kept, updatedAt: new Date().toISOString() };
+      await writing;
+      await write();
+    },
+    step(newest) {
+      const steps = { ...run.steps, done: newest.step };
+      run = { ...run, newest, steps, updatedAt: new Date().toISOString() };
+      if (writing !== undefined || performance.now() - recordedAt < STEPS_EVERY_MS) return;
+      // What the disk has no room for, the next epoch says.
+      writing = write()
+        .catch(() => undefined)
+        .finally(() => (writing = undefined));
     },
   };
 }

@@ -260,6 +260,8 @@ async function trainOn(
         onProgress(progress) {
           last = progress;
           notes.step(progress);
+          const { step, loss, learningRate } = progress;
+          journal.step({ step, loss, learningRate });
           job?.step(progress);
         },
         onEpoch,

@@ -25,9 +25,11 @@ export function showRun(root, { parts: [id] }, signal) {
     ),
   );
   let seen;
+  let stale = false;
 
   async function load() {
-    if (seen !== undefined && seen.status !== 'running') return;
+    if (!stale && seen !== undefined && seen.status !== 'running') return;
+    stale = false;
     const run = await ask(`/api/v1/runs/${encodeURIComponent(id)}`);
     if (signal.aborted || seen?.updatedAt === run.updatedAt) return;
     seen = run;
@@ -43,7 +45,13 @@ export function showRun(root, { parts: [id] }, signal) {
     );
   }
 
-  keepFresh(load, { everyMs: 3000, gapMs: 1000, signal, failed: problem.show });
+  const poke = keepFresh(load, { everyMs: 30_000, gapMs: 500, signal, failed: problem.show });
+  const heard = ({ detail }) => {
+    if (detail.id !== id || detail.updatedAt === seen?.updatedAt) return;
+    stale = true;
+    poke();
+  };
+  addEventListener('skein-run', heard, { signal });
 }
 
 function card(title, content) {
@@ -59,6 +67,7 @@ function runFacts(run) {
     ['Id', h('code', null, run.id)],
     ['Task', run.task],
     ['Steps', `${steps.done.toLocaleString('en')} of ${steps.planned.toLocaleString('en')}`],
+    ['Loss of late', run.newest && metric(run.newest.loss)],
     ['Best epoch', result?.bestEpoch && String(result.bestEpoch)],
     ['In epochs', took(total)],
     ['Model', result && [short(result.digest), ` ${bytes(result.sizeBytes)}`]],

@@ -110,7 +110,8 @@ export function showRuns(root, _route, signal) {
     return { row: h('tr', { 'data-id': id }, head, cells, h('td', null, box)), head, cells, box };
   }
 
-  keepFresh(load, { everyMs: 5000, gapMs: 1000, signal, failed: problem.show });
+  const poke = keepFresh(load, { everyMs: 30_000, gapMs: 1000, signal, failed: problem.show });
+  addEventListener('skein-run', () => poke(), { signal });
 }
 
 function draw(entry, run) {

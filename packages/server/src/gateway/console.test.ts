@@ -263,6 +263,12 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     expect(await chart.getAttribute('aria-label')).toBe(
       'loss over epochs: loss from 0.3 to 0.15 in epoch 2',
     );
+    // The page is told of a step; by itself it would ask in half a minute.
+    const newest = { step: 17, loss: 0.123, learningRate: 0.01 };
+    const updatedAt = '2026-03-14T10:00:00.000Z';
+    const now = { name: HOSTILE, process: elsewhere, plan: { rate: 0.01 }, newest, updatedAt };
+    await put(sampleRun('first', now));
+    await page.getByText('0.123', { exact: true }).waitFor({ timeout: 15_000 });
     await page.goBack();
     await page.getByLabel('Compare first').check();
     await page.getByLabel('Compare second').check();

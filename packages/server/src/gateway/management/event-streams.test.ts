@@ -1,7 +1,8 @@
 /** The event stream over real HTTP, read by the client. */
 import { request, type IncomingMessage } from 'node:http';
-import { createClient, type Client, type NodeEvent } from '@skein/api';
+import { createClient, type Client, type NodeEvent, type Run } from '@skein/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sampleRun } from '../../runs/testing/sample-run.ts';
 import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
 
 let node: TestNode;
@@ -58,6 +59,26 @@ describe('an event stream', () => {
     expect(changed).toMatchObject({ data: { name: 'risk', settings: { maxQueue: 7 } } });
     await client.undeploy({ name: 'ocr' });
     await until(stream, (event) => event.type === 'undeployed' && event.data.name === 'ocr');
+  });
+
+  it('opens with the runs that are under way, and tells each step, epoch and end of them', async () => {
+    const told = (id: string, change: Partial<Run>) =>
+      client.putRun({ id, run: sampleRun(id, change) });
+    const at = (second: number) => `2026-03-14T10:00:0${second}.000Z`;
+    await told('over', { status: 'finished', updatedAt: at(0) });
+    await told('under-way', { updatedAt: at(0) });
+    const stream = client.events({ signal: abort.signal });
+    const isRun = (event: NodeEvent) => event.type === 'run';
+    const next = async () => (await until(stream, isRun)).at(-1);
+    expect(await next()).toMatchObject({ data: { id: 'under-way', last: { epoch: 2 } } });
+    const newest = { step: 17, loss: 0.125, learningRate: 0.01 };
+    await told('under-way', { newest, updatedAt: at(1) });
+    expect(await next()).toMatchObject({ data: { id: 'under-way', newest } });
+    await told('under-way', { status: 'finished', updatedAt: at(2) });
+    expect(await next()).toMatchObject({ data: { id: 'under-way', status: 'finished' } });
+    // One that began and ended between two looks is news all the same.
+    await told('short', { status: 'failed', updatedAt: at(3) });
+    expect(await next()).toMatchObject({ data: { id: 'short', status: 'failed' } });
   });
 
   it('sends a deployment again only when something about it is different', async () => {

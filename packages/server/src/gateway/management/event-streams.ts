@@ -1,5 +1,6 @@
 /**
- * Server-sent events: the deployments as they are, and every decision with its reason.
+ * Server-sent events: the deployments as they are, the training runs that are under way, and every
+ * decision with its reason.
  *
  * There is no queue per reader. A reader has a position, which is the last history entry it got and
  * the last snapshot of each deployment it was sent, and each look at the node writes what differs
@@ -20,11 +21,22 @@ interface Reader {
   lastId: number;
   /** Snapshots by deployment, as last written. */
   readonly snapshots: Map<string, string>;
+  /** Runs by id, as last written; those that had ended when the stream was opened are not. */
+  readonly runs: Map<string, string>;
   lastWriteAt: number;
+  /** Until the first look was written. */
+  opening: boolean;
+}
+
+interface Seen {
+  readonly id: string;
+  readonly running: boolean;
+  readonly text: string;
 }
 
 interface Look {
   readonly snapshots: ReadonlyMap<string, string>;
+  readonly runs: readonly Seen[];
   /** Oldest first. */
   readonly history: readonly HistoryEntry[];
 }
@@ -41,6 +53,8 @@ export interface EventStreams {
 
 /** History entries of one look; a reader that is further behind catches up over several. */
 const HISTORY_STEP = 1000;
+/** The newest runs, among which are those that are under way. */
+const RUNS_SEEN = 50;
 /** Milliseconds by which looks that were asked for are put off, so that a burst costs one. */
 const SETTLE_MS = 100;
 
@@ -48,9 +62,10 @@ export function createEventStreams(
   {
     control,
     state,
+    runs,
     events,
     logger,
-  }: Pick<ManagementOptions, 'control' | 'state' | 'events' | 'logger'>,
+  }: Pick<ManagementOptions, 'control' | 'state' | 'runs' | 'events' | 'logger'>,
   limits: ManagementLimits,
 ): EventStreams {
   const readers = new Set<Reader>();
@@ -89,7 +104,13 @@ export function createEventStreams(
       control.views().map((view) => [view.name, JSON.stringify(view)] as const),
     );
     const newest = await state.history({ limit: 50 });
-    return { snapshots, history: newest.reverse() };
+    const known = await runs.list({ limit: RUNS_SEEN });
+    const seen = known.map((run) => ({
+      id: run.id,
+      running: run.status === 'running',
+      text: JSON.stringify(run),
+    }));
+    return { snapshots, runs: seen, history: newest.reverse() };
   }
 
   async function write(reader: Reader, look: Look): Promise<void> {
@@ -106,6 +127,16 @@ export function createEventStreams(
       reader.snapshots.delete(name);
       text += `event: undeployed\ndata: ${JSON.stringify({ name })}\n\n`;
     }
+    for (const { id, running, text: run } of look.runs) {
+      const before = reader.runs.get(id);
+      if (before === run) continue;
+      reader.runs.set(id, run);
+      // What had ended before anybody looked is no news.
+      if (before !== undefined || running || !reader.opening) {
+        text += `event: run\ndata: ${run}\n\n`;
+      }
+    }
+    reader.opening = false;
     for (const entry of await historyAfter(reader.lastId, look.history)) {
       reader.lastId = entry.id;
       text += `id: ${entry.id}\nevent: history\ndata: ${JSON.stringify(entry)}\n\n`;
@@ -143,7 +174,14 @@ export function createEventStreams(
       // An id from another data folder would silence the stream until history caught up with it.
       const asked = lastEventId !== undefined && /^\d{1,15}$/.test(lastEventId);
       const lastId = asked ? Math.min(Number(lastEventId), newest) : newest;
-      const reader: Reader = { response, lastId, snapshots: new Map(), lastWriteAt: 0 };
+      const reader: Reader = {
+        response,
+        lastId,
+        snapshots: new Map(),
+        runs: new Map(),
+        lastWriteAt: 0,
+        opening: true,
+      };
       response.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',

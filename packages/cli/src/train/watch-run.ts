@@ -1,0 +1,84 @@
+/** A run as it goes on: from the events of a node that knows it, or from its folder where there is none. */
+import type { RunSummary } from '@skein/api';
+import { readRun, runPath } from '@skein/server/runs';
+import type { Context } from '../command.ts';
+import {
+  connect,
+  dataFolder,
+  explicitUrl,
+  runningNodeUrl,
+  type ConnectionChoice,
+} from '../connection.ts';
+import { pause } from '../pause.ts';
+import { formatMetric, metricTitle } from './progress.ts';
+
+/** Milliseconds between two looks at a folder. */
+const LOOK_EVERY_MS = 1000;
+
+/** Tells of each epoch and step until the run is no longer running, or the command is interrupted. */
+export async function watchRun(
+  context: Context,
+  choice: ConnectionChoice,
+  id: string,
+): Promise<void> {
+  const { notes } = context;
+  const leave = new AbortController();
+  const signal = AbortSignal.any([context.signal, leave.signal]);
+  let told = 0;
+  try {
+    for await (const { status, steps, newest, last } of changes(context, choice, id, signal)) {
+      if (last !== undefined && last.epoch > told) {
+        told = last.epoch;
+        const metrics = Object.entries(last.metrics).map(
+          ([name, value]) => `${metricTitle(name)} ${formatMetric(value)}`,
+        );
+        notes.line(
+          [`epoch ${last.epoch}`, `loss ${formatMetric(last.loss)}`, ...metrics].join(', '),
+        );
+      }
+      if (status !== 'running') return;
+      if (newest !== undefined) {
+        notes.progress(
+          `step ${newest.step} of ${steps.planned}, loss ${formatMetric(newest.loss)}`,
+        );
+      }
+    }
+  } finally {
+    leave.abort();
+    notes.clear();
+  }
+}
+
+async function* changes(
+  context: Context,
+  choice: ConnectionChoice,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<Pick<RunSummary, 'status' | 'steps' | 'newest' | 'last'>> {
+  const folder = dataFolder(context, choice.data);
+  const url = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
+  if (url !== undefined) {
+    const { client } = await connect(context, { ...choice, server: url });
+    const events = client.events({ signal });
+    const next = events.next();
+    // Listening before looking, so that it cannot end in between.
+    const { epochs, ...known } = await client.getRun({ id }, { signal });
+    const last = epochs.at(-1);
+    yield { ...known, ...(last === undefined ? {} : { last }) };
+    for (let each = await next; each.done !== true; each = await events.next()) {
+      if (each.value.type === 'run' && each.value.data.id === id) yield each.value.data;
+    }
+    return;
+  }
+  let seen = '';
+  while (!signal.aborted) {
+    const run = await readRun(runPath(folder, id));
+    if (run === undefined) return;
+    if (run.updatedAt !== seen || run.status !== 'running') {
+      const last = run.epochs.at(-1);
+      yield { ...run, ...(last === undefined ? {} : { last }) };
+    }
+    seen = run.updatedAt;
+    await pause(LOOK_EVERY_MS, signal);
+  }
+}
