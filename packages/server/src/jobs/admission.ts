@@ -59,6 +59,9 @@ function nameOf(work: Work): string {
 /**
  * sha-256 over the work in a canonical form. Limits are left out: they decide whether a result comes
  * about, not which. The tenant is in it, so that nobody learns from a hit what another one ran.
+ *
+ * An image counts by its name, and the programs of a sandbox without one do not count: which of them
+ * will run it is known to the worker that claims it, and the key is needed before.
  */
 export function cacheKeyOf(work: Work, tenant: string): string {
   const { limits: _, ...rest } = work;

@@ -77,8 +77,12 @@ export async function attemptCommand(
             collect: collectBeside(session),
             tools,
           });
-    const watching = watch(running, tools, lastWords.hear, () => keeper?.said());
-    const ending = await watching.finally(async () => keeper?.stop());
+    let ending: Ending;
+    try {
+      ending = await watch(running, tools, lastWords.hear, () => keeper?.said());
+    } finally {
+      await keeper?.stop();
+    }
     refuseStale(lease);
 
     if (lease.preempted.aborted) {

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { NewJob, validate, type NewJobInput } from '@skein/api';
+import { cacheKeyOf, specOf } from './admission.ts';
+import type { Work } from './work.ts';
+import { command } from './worker/testing/worker-fixture.ts';
+
+const digest = 'a'.repeat(64);
+const other = 'b'.repeat(64);
+const work = command(['sort', 'in'], {
+  inputs: [{ path: 'in', digest }],
+  outputs: [{ path: 'out' }],
+  env: { LANG: 'C', TZ: 'UTC' },
+  image: 'tools:1',
+});
+const task = {
+  kind: 'task',
+  task: 't',
+  module: { path: '/t.ts' },
+  input: { n: 1 },
+  limits: {},
+} as const;
+
+describe('the same work', () => {
+  const same: readonly [string, Work][] = [
+    ['limits', { ...work, limits: { memoryBytes: 2 ** 30, wallMs: 5 } }],
+    ['the order of fields', { ...work, env: { TZ: 'UTC', LANG: 'C' } }],
+    ['what is absent', { ...work, stdin: undefined }],
+  ];
+  it.each(same)('has one key whatever %s', (_, changed) => {
+    expect(cacheKeyOf(changed, 't')).toBe(cacheKeyOf(work, 't'));
+  });
+
+  const different: readonly [string, Work][] = [
+    ['words', { ...work, argv: ['sort', '-r', 'in'] }],
+    ['the content of an input', { ...work, inputs: [{ path: 'in', digest: other }] }],
+    ['the path of an input', { ...work, inputs: [{ path: 'into', digest }] }],
+    ['outputs', { ...work, outputs: [] }],
+    ['a variable', { ...work, env: { ...work.env, TOOLS: '2' } }],
+    ['the name of the image', { ...work, image: 'tools:2' }],
+    ['having no image', { ...work, image: undefined }],
+    ['the network', { ...work, network: { allow: ['a:80'] } }],
+    ['stdin', { ...work, stdin: other }],
+  ];
+  it.each(different)('is told from one that differs in %s', (_, changed) => {
+    expect(cacheKeyOf(changed, 't')).not.toBe(cacheKeyOf(work, 't'));
+  });
+
+  it('is nobody else’s', () => {
+    expect(cacheKeyOf(work, 'other')).not.toBe(cacheKeyOf(work, 't'));
+  });
+
+  it('of a task is known by its input, and its module by path or content', () => {
+    const keys = [
+      task,
+      { ...task, input: { n: 2 } },
+      { ...task, module: { path: '/other.ts' } },
+      { ...task, module: { digest } },
+      { ...task, module: { digest: other } },
+    ].map((each) => cacheKeyOf(each, 't'));
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
+describe('a job that is accepted', () => {
+  const accept = (job: NewJobInput, mayTrust = false) =>
+    specOf(validate(NewJob, job, 'job'), { tenant: 't', mayTrust }, 1000);
+  const plain = { kind: 'command' as const, argv: ['true'] };
+
+  it('has the tenant of who sent it, absolute times, and a key only when it asks for one', () => {
+    const spec = accept({ work: plain, startAfterMs: 5, finishWithinMs: 70, requires: ['b', 'a'] });
+    expect(spec).toMatchObject({
+      name: 'true',
+      tenant: 't',
+      notBefore: 1005,
+      deadline: 1070,
+      requires: ['a', 'b'],
+    });
+    expect(spec.cacheKey).toBeUndefined();
+    expect(accept({ work: plain, cache: true }).cacheKey).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  const trusting: readonly [string, NewJobInput['work']][] = [
+    ['runs a task without isolation', task],
+    ['is to be trusted', { ...plain, trusted: true }],
+    ['asks for the process driver', { ...plain, sandbox: 'process' }],
+    ['asks for the network of the host', { ...plain, network: 'host' }],
+  ];
+  it.each(trusting)('must be of somebody who may be trusted when it %s', (why, asked) => {
+    expect(() => accept({ work: asked })).toThrow(why);
+    expect(accept({ work: asked }, true).tenant).toBe('t');
+  });
+});
