@@ -9,6 +9,8 @@ const DATA = join(import.meta.dirname, 'data');
 const DIGITS = 10;
 /** A digit is told from a few hundred bytes, so many fit into one request. */
 const ROWS = 100;
+/** Nobody waits for one of these answers, so they may take longer than the deployment promises. */
+const PATIENCE_MS = 20_000;
 
 export interface Accuracy {
   /** Right, of the pictures of each digit. */
@@ -36,7 +38,11 @@ export async function accuracyOf(client: Client, name: string): Promise<Accuracy
             type: 'float32' as const,
             data: Float32Array.from(pixels, (byte) => byte / 255),
           };
-    const { outputs } = await client.infer(name, { [input.name]: tensor });
+    const { outputs } = await client.infer(
+      name,
+      { [input.name]: tensor },
+      { timeoutMs: PATIENCE_MS },
+    );
     const logits = outputs['logits']!.data as Float32Array;
     rows.forEach((digit, row) => {
       const scores = logits.subarray(row * DIGITS, (row + 1) * DIGITS);
