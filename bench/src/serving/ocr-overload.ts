@@ -46,5 +46,8 @@ export async function measureOcrOverload(node: SkeinNode, seconds: number): Prom
     timeoutMs: PATIENCE_MS,
     objectiveMs: PATIENCE_MS,
   });
+  if (saturated.answered === 0) {
+    throw new Error('The OCR example read no invoice in time: the machine does something else.');
+  }
   return measureOverload(target, saturated.answeredPerSecond, seconds);
 }
