@@ -16,7 +16,8 @@ packages=(
   chromium fonts-dejavu-core                                  # browser tests
   python3 python3-grpcio python3-grpc-tools                   # a gRPC client in another language
   python3-prometheus-client                                   # a metrics parser in another language
-  python3-fastapi uvicorn python3-onnxruntime python3-numpy   # the peer of the serving benchmark
+  python3-fastapi uvicorn python3-uvloop python3-httptools    # the peer of the serving benchmark
+  python3-onnxruntime python3-numpy                           # … and its runtime
   python3-torch libopenblas0-pthread                          # the peer of the training benchmark; its BLAS decides how fast it is
   python3-onnx                                                # what torch.onnx.export needs
   libonnx-testdata dataset-fashion-mnist                      # models and operator cases to read, pictures to train on
@@ -24,8 +25,7 @@ packages=(
   docker.io docker-cli debootstrap                            # the container image and its test
   bubblewrap redis-server
   python3-rq                                                  # a peer of the jobs benchmark
-  gcc g++ libc6-dev default-jdk-headless rustc golang-go      # the languages that the judge speaks
-  gcc libc6-dev                                               # the hostile programs in C
+  gcc g++ libc6-dev default-jdk-headless rustc golang-go      # the languages that the judge speaks; the hostile programs in C
   python3-moto python3-flask-cors                             # a bucket for the tests
   bash-completion
 )
