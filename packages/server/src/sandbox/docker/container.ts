@@ -13,6 +13,7 @@ import type Docker from 'dockerode';
 import { SkeinError } from '@skein/api';
 import type { Mount } from '../contract.ts';
 import { engineError, statusOf } from './engine.ts';
+import { INPUTS, INPUTS_BYTES } from './inputs.ts';
 import { ownerLabels } from './leftovers.ts';
 import { seccompProfile } from './seccomp.ts';
 import { Supervisor, supervisorSource } from './supervisor.ts';
@@ -20,6 +21,12 @@ import { Supervisor, supervisorSource } from './supervisor.ts';
 export const WORKSPACE = '/workspace';
 /** The user of commands that may change the workspace; the same number is in guest.py. */
 const AUTHOR = 58001;
+
+/** A mount of the host's own file or directory. */
+export interface BoundMount extends Mount {
+  /** Which one it was: another may take its name while a container waits. */
+  readonly identity: string;
+}
 
 /** What has to be decided before a container is made; containers of one shape are interchangeable. */
 export interface Shape {
@@ -30,7 +37,7 @@ export interface Shape {
   readonly pids: number;
   readonly cores: number;
   readonly network: 'none' | 'host';
-  readonly mounts: readonly Mount[];
+  readonly mounts: readonly BoundMount[];
   /** OCI runtime, such as `runsc`; default the daemon's. */
   readonly runtime: string | undefined;
 }
@@ -148,7 +155,7 @@ function configuration(shape: Shape): Docker.ContainerCreateOptions {
   };
   return {
     Image: shape.image,
-    Cmd: ['python3', '-I', '-S', '-c', supervisorSource(), WORKSPACE],
+    Cmd: ['python3', '-I', '-S', '-c', supervisorSource(), WORKSPACE, INPUTS],
     Entrypoint: [],
     Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
     User: '0:0',
@@ -175,6 +182,8 @@ function configuration(shape: Shape): Docker.ContainerCreateOptions {
       Tmpfs: {
         [WORKSPACE]: `rw,exec,nosuid,nodev,mode=0755,uid=${AUTHOR},gid=${AUTHOR},${share(3 / 4)}`,
         '/tmp': `rw,exec,nosuid,nodev,mode=1777,${share(1 / 8)}`,
+        // Of process 1 alone; what is written there is the guest's to read.
+        [INPUTS]: `rw,exec,nosuid,nodev,mode=0755,size=${INPUTS_BYTES},nr_inodes=1024`,
         '/dev/shm': `rw,noexec,nosuid,nodev,mode=1777,${share(1 / 8)}`,
       },
       Mounts: shape.mounts.map((mount) => ({

@@ -17,7 +17,7 @@ import { accountsOf, type Accounts } from './account.ts';
 import { findAvailability, NOT_BESIDE } from './availability.ts';
 import { startContainer, type SandboxContainer, type Shape } from './container.ts';
 import { connectEngine, engineError, isLocal } from './engine.ts';
-import { refuseMounts } from './enforcement.ts';
+import { INPUTS_BYTES, readInputs, type Inputs } from './inputs.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { ContainerPool } from './pool.ts';
 import { DockerSession } from './session.ts';
@@ -83,7 +83,6 @@ class DockerDriver implements SandboxDriver {
         `The docker sandbox is not available: ${found.reason}`,
       );
     refuseUnsupported('docker', found.enforcement, options);
-    refuseMounts(options.mounts, isLocal(this.#options.host));
     return await this.#open(options, (shape) => this.#pool.take(shape));
   }
 
@@ -120,17 +119,20 @@ class DockerDriver implements SandboxDriver {
     await this.#ready();
     const groups = await this.#ownGroups();
     const limits = allLimits(options.limits);
-    const container = await start(this.#shape(options, limits, groups !== undefined));
+    const inputs = await readInputs(options.mounts, isLocal(this.#options.host));
+    const container = await start(this.#shape(options, inputs, limits, groups !== undefined));
+    let session: DockerSession | undefined;
     try {
       if (this.#closed) throw closed();
       const accounts = accountsOf(container, groups);
       const gate = await gateOf(container, accounts, options);
-      const onClosed = (): void => void this.#sessions.delete(session);
-      const session = new DockerSession({ container, limits, accounts, gate, onClosed });
+      const onClosed = (): void => void (session && this.#sessions.delete(session));
+      session = new DockerSession({ container, limits, accounts, gate, onClosed });
       this.#sessions.add(session);
+      await session.provide(inputs.written);
       return session;
     } catch (error) {
-      await container.remove();
+      await (session === undefined ? container.remove() : session.close());
       throw error;
     }
   }
@@ -153,7 +155,8 @@ class DockerDriver implements SandboxDriver {
   }
 
   #shape(
-    { image, mounts, network }: SessionOptions,
+    { image, network }: SessionOptions,
+    { bound }: Inputs,
     limits: AllLimits,
     ownAccounts: boolean,
   ): Shape {
@@ -161,11 +164,11 @@ class DockerDriver implements SandboxDriver {
     return {
       image: image ?? this.#image,
       diskBytes: limits.diskBytes,
-      memoryBytes: CONTAINER_BYTES + roundedUp(limits.memoryBytes + disk),
+      memoryBytes: CONTAINER_BYTES + INPUTS_BYTES + roundedUp(limits.memoryBytes + disk),
       pids: CONTAINER_PIDS + (ownAccounts ? roundedUp(limits.pids) : limits.pids),
       cores: Math.ceil(limits.cores) + 1,
       network: network === 'host' ? 'host' : 'none',
-      mounts,
+      mounts: bound,
       runtime: this.#runtime,
     };
   }

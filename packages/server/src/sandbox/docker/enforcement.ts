@@ -1,7 +1,5 @@
-/** What the docker driver enforces, and what it refuses to pretend. */
-import { isAbsolute } from 'node:path';
-import { SkeinError } from '@skein/api';
-import type { Enforcement, Mount } from '../contract.ts';
+/** What the docker driver is about to claim. */
+import type { Enforcement } from '../contract.ts';
 import { listBy } from '../enforcement.ts';
 
 /**
@@ -38,22 +36,4 @@ export function enforcement(
     untrusted: true,
     accounting: `cgroup ${version}`,
   };
-}
-
-/** @param local whether the daemon sees the files of this machine. @throws SkeinError SANDBOX_UNSUPPORTED, REQUEST_INVALID. */
-export function refuseMounts(mounts: readonly Mount[], local: boolean): void {
-  for (const { source, target } of mounts) {
-    if (!isAbsolute(source) || !isAbsolute(target)) {
-      throw new SkeinError(
-        'REQUEST_INVALID',
-        `A mount needs absolute paths, not ${source} and ${target}.`,
-      );
-    }
-    if (!local) {
-      throw new SkeinError(
-        'SANDBOX_UNSUPPORTED',
-        `The Docker daemon is on another machine, which does not have ${source}. Put the files into the session instead.`,
-      );
-    }
-  }
 }

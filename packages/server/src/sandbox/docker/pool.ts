@@ -4,7 +4,8 @@
  * next; one of the same shape is started in its place.
  *
  * The trade: a waiting container costs about 12 MB and no processor time; a shape that was not asked
- * for lately gives way to one that is.
+ * for lately gives way to one that is. A shape that binds files of the host is mostly asked for once;
+ * for one that keeps being asked for, containers wait as for any other.
  */
 import type { SandboxContainer, Shape } from './container.ts';
 
@@ -16,10 +17,17 @@ export interface PoolOptions {
   readonly shapes: number;
 }
 
+/** How often a shape that binds files has to be asked for before containers wait for it. */
+const OFTEN = 3;
+/** Shapes that bind files and of which is known how often they were asked for. */
+const KNOWN = 64;
+
 export class ContainerPool {
   readonly #options: PoolOptions;
   /** By shape, the one asked for last at the end. */
   readonly #waiting = new Map<string, Promise<SandboxContainer>[]>();
+  /** How often each shape that binds files was asked for, the one asked for last at the end. */
+  readonly #asked = new Map<string, number>();
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -29,6 +37,8 @@ export class ContainerPool {
   /** A started container, which is the caller's to remove. */
   async take(shape: Shape): Promise<SandboxContainer> {
     const key = JSON.stringify(shape);
+    if (shape.mounts.length > 0 && !this.#isAskedOften(key))
+      return await this.#options.start(shape);
     const waiting = this.#waiting.get(key) ?? [];
     this.#waiting.delete(key);
     this.#waiting.set(key, waiting);
@@ -45,6 +55,14 @@ export class ContainerPool {
     const all = [...this.#waiting.values()].flat();
     this.#waiting.clear();
     await Promise.all(all.map(removeWhenStarted));
+  }
+
+  #isAskedOften(key: string): boolean {
+    const times = (this.#asked.get(key) ?? 0) + 1;
+    this.#asked.delete(key);
+    this.#asked.set(key, times);
+    if (this.#asked.size > KNOWN) this.#asked.delete(this.#asked.keys().next().value ?? '');
+    return times >= OFTEN;
   }
 
   async #healthy(started: Promise<SandboxContainer>, shape: Shape): Promise<SandboxContainer> {

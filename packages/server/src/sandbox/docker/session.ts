@@ -51,6 +51,7 @@ export class DockerSession implements SandboxSession {
   readonly #onClosed: () => void;
   readonly #running = new Set<Running>();
   #spare: Prepared | undefined;
+  #providedBytes = 0;
   #broken: Error | undefined;
   #closed: Promise<void> | undefined;
 
@@ -70,25 +71,14 @@ export class DockerSession implements SandboxSession {
   }
 
   async put(files: Iterable<PutFile>): Promise<void> {
-    const guest = this.#fork();
-    guest.go({ work: 'put', ...filesSpec(4096) });
-    const ended = this.#filesEnd(guest);
-    const complaint = text(guest.stderr);
-    guest.stdout.resume();
-    try {
-      await pipeline(Readable.from(encodeFiles(files), { objectMode: false }), guest.stdin);
-    } catch (error) {
-      if (error instanceof SkeinError) {
-        guest.kill();
-        await ended;
-        throw error;
-      }
-      // It has ended early, and says why.
-    }
-    if ((await ended).exitCode !== 0) {
-      const why = (await complaint).trim();
-      throw new SkeinError('REQUEST_INVALID', `The files cannot be put into the workspace: ${why}`);
-    }
+    await this.#receive('put', files);
+  }
+
+  /** Writes files where a guest can only read them; before the first command. */
+  async provide(files: readonly PutFile[]): Promise<void> {
+    if (files.length === 0) return;
+    this.#providedBytes = files.reduce((sum, { content }) => sum + content.length, 0);
+    await this.#receive('provide', files);
   }
 
   start(command: Command): RunningCommand {
@@ -117,7 +107,7 @@ export class DockerSession implements SandboxSession {
         },
         limits,
         before: async () => {
-          if (shared) await this.#container.bound(containerBounds(limits));
+          if (shared) await this.#container.bound(containerBounds(limits, this.#providedBytes));
         },
         over: () => this.#over(running),
         giveUp: () => this.#container.remove(),
@@ -194,6 +184,28 @@ export class DockerSession implements SandboxSession {
     return { guest, group };
   }
 
+  async #receive(work: 'put' | 'provide', files: Iterable<PutFile>): Promise<void> {
+    const guest = this.#fork();
+    guest.go({ work, ...filesSpec(4096) });
+    const ended = this.#filesEnd(guest);
+    const complaint = text(guest.stderr);
+    guest.stdout.resume();
+    try {
+      await pipeline(Readable.from(encodeFiles(files), { objectMode: false }), guest.stdin);
+    } catch (error) {
+      if (error instanceof SkeinError) {
+        guest.kill();
+        await ended;
+        throw error;
+      }
+      // It has ended early, and says why.
+    }
+    if ((await ended).exitCode !== 0) {
+      const why = (await complaint).trim();
+      throw new SkeinError('REQUEST_INVALID', `The files cannot be put into the sandbox: ${why}`);
+    }
+  }
+
   #fork(): Guest {
     if (this.#broken !== undefined) throw this.#broken;
     return this.#container.supervisor.fork();
@@ -220,9 +232,12 @@ export class DockerSession implements SandboxSession {
 }
 
 /** Bounds of a container whose account the command shares with the supervisor. */
-function containerBounds(limits: AllLimits): { memoryBytes: number; pids: number; cores: number } {
+function containerBounds(
+  limits: AllLimits,
+  providedBytes: number,
+): { memoryBytes: number; pids: number; cores: number } {
   return {
-    memoryBytes: limits.memoryBytes + SUPERVISOR_BYTES,
+    memoryBytes: limits.memoryBytes + SUPERVISOR_BYTES + providedBytes,
     pids: limits.pids + 1,
     cores: limits.cores ?? 1,
   };

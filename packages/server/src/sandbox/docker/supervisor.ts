@@ -48,7 +48,7 @@ interface FilesSpec {
 
 export type Spec =
   | RunSpec
-  | (FilesSpec & { readonly work: 'put' })
+  | (FilesSpec & { readonly work: 'put' | 'provide' })
   | (FilesSpec & { readonly work: 'collect'; readonly paths: readonly string[] });
 
 /** How it ended, as the supervisor saw it. */

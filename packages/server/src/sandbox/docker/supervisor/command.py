@@ -55,7 +55,7 @@ class Command:
                 for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
                     signal.signal(number, signal.SIG_DFL)
                 spec = json.loads(spec)
-                status = {'run': execute, 'put': put, 'collect': collect}[spec['work']](spec)
+                status = WORK[spec['work']](spec)
             except BaseException as error:
                 os.write(2, f'{type(error).__name__}: {error}\n'.encode(errors='surrogateescape'))
             finally:

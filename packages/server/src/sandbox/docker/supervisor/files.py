@@ -33,9 +33,9 @@ def open_at(name, flags, at):
         return os.open(name, flags, dir_fd=at)
 
 
-def descend(parts, make=False):
-    """A descriptor of a directory below the workspace. @param make: also what is missing on the way."""
-    at = os.open(WORKSPACE, DIRECTORY)
+def descend(root, parts, make=False):
+    """A descriptor of a directory below the root. @param make: also what is missing on the way."""
+    at = os.open(root, DIRECTORY)
     for part in parts:
         if make:
             if stat.S_ISLNK(mode_at(part, at)):
@@ -49,22 +49,32 @@ def descend(parts, make=False):
 
 
 def put(spec):
-    """In the child: takes files from stdin, each [length of header][header as JSON][content]."""
+    """In the child: takes files from stdin, into the workspace."""
     become(AUTHOR)
+    return unpack(WORKSPACE)
+
+
+def provide(spec):
+    """In the child, as root and before there is a guest: takes files to where no guest can write."""
+    return unpack(INPUTS)
+
+
+def unpack(root):
+    """Files, each [length of header][header as JSON][content]."""
     os.umask(0o022)
     source = os.fdopen(0, 'rb')
     while head := source.read(4):
         entry = json.loads(source.read(int.from_bytes(head, 'big')))
         try:
-            receive(entry, source)
+            receive(root, entry, source)
         except OSError as error:
             return refuse(f"{entry['path']}: {error.strerror}", 1)
     return 0
 
 
-def receive(entry, source):
+def receive(root, entry, source):
     *parents, name = entry['path'].split('/')
-    directory = descend(parents, make=True)
+    directory = descend(root, parents, make=True)
     if mode_at(name, directory) != 0:
         os.unlink(name, dir_fd=directory)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -88,7 +98,7 @@ def collect(spec):
         for path in spec['paths']:
             *parents, name = path.split('/')
             try:
-                directory = descend(parents)
+                directory = descend(WORKSPACE, parents)
                 found = send_tree(out, directory, name, path, DEPTH)
                 os.close(directory)
             except (OSError, UnicodeError):

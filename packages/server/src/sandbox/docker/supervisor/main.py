@@ -325,8 +325,9 @@ class Supervisor:
         return soonest
 
 
-WORKSPACE = sys.argv[1]
+WORKSPACE, INPUTS = sys.argv[1:]
 COUNTERS = Counters()
+WORK = {'run': execute, 'put': put, 'provide': provide, 'collect': collect}
 gc.freeze()
 gc.disable()
 signal.pthread_sigmask(signal.SIG_SETMASK, [])
