@@ -143,6 +143,8 @@ export const JobView = z
     deadline: z.string().optional(),
     startedAt: z.string().optional(),
     endedAt: z.string().optional(),
+    cache: z.boolean().describe('Whether it takes a kept result, and keeps its own for others.'),
+    retentionMs: z.int().min(0).describe('How long it is kept after its end.'),
     attempts: z.array(AttemptView),
     progress: Progress.optional(),
     result: z

@@ -47,7 +47,7 @@ export interface Command<
   O extends OptionSpecs = OptionSpecs,
   R = unknown,
 > {
-  /** One word, or two for a command of a group: `keys create`. */
+  /** One word, or more for a command of a group: `keys create`, `queue schedule put`. */
   readonly name: string;
   readonly summary: string;
   /** Paragraphs for help and the reference page, as plain text. */

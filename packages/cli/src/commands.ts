@@ -25,6 +25,7 @@ const LOADERS = {
   'jobs logs': async () => (await import('./commands/jobs-logs.ts')).jobsLogs,
   'jobs cancel': async () => (await import('./commands/jobs-cancel.ts')).jobsCancel,
   'jobs retry': async () => (await import('./commands/jobs-retry.ts')).jobsRetry,
+  'jobs preempt': async () => (await import('./commands/jobs-preempt.ts')).jobsPreempt,
   'jobs revive': async () => (await import('./commands/jobs-revive.ts')).jobsRevive,
   'pipeline run': async () => (await import('./commands/pipeline-run.ts')).pipelineRun,
   'pipeline show': async () => (await import('./commands/pipeline-show.ts')).pipelineShow,
@@ -36,6 +37,12 @@ const LOADERS = {
   'queue drain': async () => (await import('./commands/queue-drain.ts')).queueDrain,
   'queue open': async () => (await import('./commands/queue-open.ts')).queueOpen,
   'queue tenant': async () => (await import('./commands/queue-tenant.ts')).queueTenant,
+  'queue schedule ls': async () =>
+    (await import('./commands/queue-schedule-ls.ts')).queueScheduleLs,
+  'queue schedule put': async () =>
+    (await import('./commands/queue-schedule-put.ts')).queueSchedulePut,
+  'queue schedule rm': async () =>
+    (await import('./commands/queue-schedule-rm.ts')).queueScheduleRm,
   worker: async () => (await import('./commands/worker.ts')).worker,
   'artifacts put': async () => (await import('./commands/artifacts-put.ts')).artifactsPut,
   'artifacts get': async () => (await import('./commands/artifacts-get.ts')).artifactsGet,

@@ -34,16 +34,20 @@ function complete(...words: string[]): string[] {
 }
 
 describe('the bash script', () => {
-  it('offers the commands, and the second words of groups', () => {
+  it('offers the commands, and the further words of groups', () => {
     const first = new Set(COMMAND_NAMES.map((name) => name.split(' ')[0] ?? ''));
     expect(complete('')).toEqual([...first]);
     expect(complete('ro')).toEqual(['rollout', 'rollback']);
     expect(complete('keys', '')).toEqual(['create', 'ls', 'revoke']);
+    expect(complete('queue', 's')).toEqual(['schedule']);
+    expect(complete('queue', 'schedule', '')).toEqual(['ls', 'put', 'rm']);
   });
 
   it('offers the options of the command', () => {
     expect(complete('deploy', '--fin')).toEqual(['--finite-only']);
     expect(complete('keys', 'create', '--sc')).toEqual(['--scope']);
+    expect(complete('queue', 'schedule', 'put', 'nightly', '--cr')).toEqual(['--cron']);
+    expect(complete('queue', 'ls', '--cr')).toEqual([]);
     expect(complete('ls', '--')).toContain('--json');
   });
 

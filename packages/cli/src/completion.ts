@@ -31,47 +31,43 @@ function flagsOf(command: AnyCommand): string[] {
   return [...own, ...Object.keys(COMMON_OPTIONS).map((name) => `--${name}`)];
 }
 
-/** First words, each once, and the second words of groups. */
-function words(commands: readonly AnyCommand[]): {
-  first: string[];
-  groups: Map<string, string[]>;
-} {
-  const groups = new Map<string, string[]>();
-  const first = new Set<string>();
+/** What may follow the words of a group, each once; what comes first follows no words. */
+function words(commands: readonly AnyCommand[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, Set<string>>();
   for (const { name } of commands) {
-    const [head = '', tail] = name.split(' ');
-    first.add(head);
-    if (tail !== undefined) groups.set(head, [...(groups.get(head) ?? []), tail]);
+    const path = name.split(' ');
+    for (const [index, word] of path.entries()) {
+      const before = path.slice(0, index).join(' ');
+      groups.set(before, (groups.get(before) ?? new Set()).add(word));
+    }
   }
-  return { first: [...first], groups };
+  return new Map([...groups].map(([before, next]) => [before, [...next]]));
 }
 
 function bashScript(commands: readonly AnyCommand[]): string {
-  const { first, groups } = words(commands);
-  const groupCases = [...groups].map(
-    ([head, tails]) => `    ${head}) words="${tails.join(' ')}"; wanted=2 ;;`,
+  const groupCases = [...words(commands)].map(
+    ([before, next]) => `      "${before}") words="${next.join(' ')}" ;;`,
   );
   const commandCases = commands.map((command) => bashCommandCase(command));
   return `# bash completion for skein. Install: skein completion bash > ~/.local/share/bash-completion/completions/skein
 _skein_deployments() { ${DEPLOYMENTS}; }
 _skein() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
-  local command="\${COMP_WORDS[1]}" words="" wanted=1 kind="" flags=""
+  local command="" words="" place=1 kind="" flags=""
   COMPREPLY=()
-  case "$command" in
+  while :; do
+    words=""
+    case "$command" in
 ${groupCases.join('\n')}
-  esac
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${first.join(' ')}" -- "$current"))
-    return
-  fi
-  if [ "$wanted" -eq 2 ]; then
-    if [ "$COMP_CWORD" -eq 2 ]; then
+    esac
+    if [ -z "$words" ]; then break; fi
+    if [ "$COMP_CWORD" -eq "$place" ]; then
       COMPREPLY=($(compgen -W "$words" -- "$current"))
       return
     fi
-    command="$command \${COMP_WORDS[2]}"
-  fi
+    command="\${command:+$command }\${COMP_WORDS[place]}"
+    place=$((place + 1))
+  done
   case "$command" in
 ${commandCases.join('\n')}
   esac
@@ -117,16 +113,13 @@ function bashKind(of: Pick<Option<unknown>, 'choices' | 'completes'>): string {
 }
 
 function zshScript(commands: readonly AnyCommand[]): string {
-  const { first, groups } = words(commands);
   const summaryOf = new Map(commands.map((command) => [command.name, command.summary]));
-  const described = first.map((word) =>
-    zshQuote(`${word}:${summaryOf.get(word) ?? `manage ${word}`}`),
-  );
-  const groupCases = [...groups].map(([head, tails]) => {
-    const items = tails.map((tail) =>
-      zshQuote(`${tail}:${summaryOf.get(`${head} ${tail}`) ?? ''}`),
-    );
-    return `    ${head}) group=(${items.join(' ')}) ;;`;
+  const groupCases = [...words(commands)].map(([before, next]) => {
+    const items = next.map((word) => {
+      const name = before === '' ? word : `${before} ${word}`;
+      return zshQuote(`${word}:${summaryOf.get(name) ?? `manage ${word}`}`);
+    });
+    return `      ${zshQuote(before)}) group=(${items.join(' ')}) ;;`;
   });
   const commandCases = commands.map((command) => {
     const specs = [
@@ -144,19 +137,18 @@ function zshScript(commands: readonly AnyCommand[]): string {
 # zsh completion for skein. Install: skein completion zsh > "\${fpath[1]}/_skein"
 _skein_deployments() { local -a names; names=(\${(f)"$(${DEPLOYMENTS})"}); compadd -a names; }
 _skein() {
-  local command="$words[2]"
-  local -a commands group
-  commands=(${described.join(' ')})
-  if (( CURRENT == 2 )); then _describe command commands; return; fi
-  case "$command" in
+  local command=""
+  local -a group
+  while true; do
+    group=()
+    case "$command" in
 ${groupCases.join('\n')}
-  esac
-  if (( $#group )); then
-    if (( CURRENT == 3 )); then _describe command group; return; fi
-    command="$command $words[3]"
+    esac
+    if (( ! $#group )); then break; fi
+    if (( CURRENT == 2 )); then _describe command group; return; fi
+    command="\${command:+$command }$words[2]"
     shift words; (( CURRENT-- ))
-  fi
-  shift words; (( CURRENT-- ))
+  done
   case "$command" in
 ${commandCases.join('\n')}
   esac
@@ -192,29 +184,27 @@ function zshQuote(text: string): string {
 }
 
 function fishScript(commands: readonly AnyCommand[]): string {
-  const { first, groups } = words(commands);
   const summaryOf = new Map(commands.map((command) => [command.name, command.summary]));
   const lines = [
     '# fish completion for skein. Install: skein completion fish > ~/.config/fish/completions/skein.fish',
     `function __skein_deployments; ${DEPLOYMENTS}; end`,
     'complete -c skein -f',
-    ...first.map(
-      (word) =>
-        `complete -c skein -n __fish_use_subcommand -a ${word} -d ${fishQuote(summaryOf.get(word) ?? `manage ${word}`)}`,
-    ),
   ];
-  for (const [head, tails] of groups) {
-    for (const tail of tails) {
-      lines.push(
-        `complete -c skein -n '__fish_seen_subcommand_from ${head}; and not __fish_seen_subcommand_from ${tails.join(' ')}' -a ${tail} -d ${fishQuote(summaryOf.get(`${head} ${tail}`) ?? '')}`,
-      );
+  for (const [before, next] of words(commands)) {
+    const here =
+      before === ''
+        ? '__fish_use_subcommand'
+        : fishQuote(
+            [...before.split(' ').map(fishSeen), `not ${fishSeen(next.join(' '))}`].join('; and '),
+          );
+    for (const word of next) {
+      const name = before === '' ? word : `${before} ${word}`;
+      const summary = summaryOf.get(name) ?? `manage ${word}`;
+      lines.push(`complete -c skein -n ${here} -a ${word} -d ${fishQuote(summary)}`);
     }
   }
   for (const command of commands) {
-    const seen = command.name
-      .split(' ')
-      .map((word) => `__fish_seen_subcommand_from ${word}`)
-      .join('; and ');
+    const seen = command.name.split(' ').map(fishSeen).join('; and ');
     const start = `complete -c skein -n '${seen}'`;
     for (const [key, option] of Object.entries(command.options)) {
       const short = option.short === undefined ? '' : ` -s ${option.short}`;
@@ -230,6 +220,10 @@ function fishScript(commands: readonly AnyCommand[]): string {
     }
   }
   return `${lines.join('\n')}\n`;
+}
+
+function fishSeen(words: string): string {
+  return `__fish_seen_subcommand_from ${words}`;
 }
 
 function fishAction(of: Pick<Option<unknown>, 'choices' | 'completes'>): string {

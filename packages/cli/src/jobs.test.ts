@@ -1,9 +1,11 @@
 /** Jobs from the command line, on a real node: in a folder of files, as a person would use them. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JobView } from '@skein/api';
+import type { JobView, ScheduleView } from '@skein/api';
+import { createClient } from '@skein/api/client';
 import type { RunOutcome } from './commands/run.ts';
 import { runCli, startCli, startNodeProcess, type TestNode } from './testing/cli.ts';
 
@@ -16,6 +18,9 @@ beforeAll(async () => {
   writeFileSync(join(node.folder, 'data.csv'), 'b\na\n');
 });
 afterAll(() => node.stop());
+
+const client = () => createClient({ url: node.url });
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe('skein run', () => {
   it('takes the files along that the command names, and brings back what is asked for', async () => {
@@ -117,6 +122,150 @@ describe('skein jobs', () => {
   });
 });
 
+describe('skein jobs retry', () => {
+  async function enqueued(job: object): Promise<string> {
+    const { jobs } = await client().enqueueJobs({
+      // A label that no worker has: it waits.
+      jobs: [{ work: { kind: 'command', argv: ['true'] }, requires: ['nowhere'], ...job }],
+    });
+    return jobs[0]?.id ?? '';
+  }
+
+  it('asks for the same again: group, cache, retention, and as much time', async () => {
+    const id = await enqueued({
+      name: 'again',
+      priority: 3,
+      group: 'g1',
+      cache: true,
+      retentionMs: 12_345_000,
+      finishWithinMs: 600_000,
+    });
+    await node.run('jobs', 'cancel', id);
+    const first = await node.json<JobView>('jobs', 'show', id);
+    const again = await node.json<JobView>('jobs', 'retry', id);
+    expect(again).toMatchObject({
+      state: 'ready',
+      name: 'again',
+      priority: 3,
+      group: 'g1',
+      cache: true,
+      retentionMs: 12_345_000,
+      requires: ['nowhere'],
+      work: first.work,
+    });
+    const timeOf = ({ deadline = '', enqueuedAt }: JobView) =>
+      Date.parse(deadline) - Date.parse(enqueuedAt);
+    // As long as the first one had, but for the moment between two looks at the clock.
+    expect(timeOf(first)).toBeCloseTo(600_000, -3);
+    expect(timeOf(again)).toBeCloseTo(600_000, -3);
+  });
+
+  it('does what has succeeded once more, instead of finding that it has', async () => {
+    const command = ['sh', '-c', 'echo once more'];
+    const ran = await node.run('run', '--cache', '--json', ...TRUSTED, '--', ...command);
+    const { job } = JSON.parse(ran.stdout) as RunOutcome;
+    expect(job).toMatchObject({ state: 'succeeded', cache: true });
+    const again = await node.json<JobView>('jobs', 'retry', job.id);
+    expect(again).toMatchObject({ cache: false });
+    const { stdout } = await node.run('jobs', 'logs', '-f', again.id);
+    expect(stdout).toContain('once more');
+  });
+
+  it('refuses a member of a gang, which would wait for ever', async () => {
+    const members = [0, 1].map((rank) => ({ gang: { id: 'band', size: 2, rank } }));
+    const { jobs } = await client().enqueueJobs({
+      jobs: members.map((member) => ({
+        ...member,
+        work: { kind: 'command', argv: ['true'], trusted: true, network: 'host' },
+        requires: ['nowhere'],
+      })),
+    });
+    const refused = await node.run('jobs', 'retry', jobs[1]?.id ?? '');
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('one of the 2 members of the gang band');
+    expect(refused.stderr).toContain('JOB_IN_GANG');
+  });
+});
+
+it('skein jobs preempt has a command save what it has, and go on from there', async () => {
+  const script = `if [ -e state ]; then cat state; exit; fi
+    trap 'echo kept > state; exit 1' TERM; echo begun; while :; do sleep 0.1; done`;
+  const words = ['run', '--detach', '--checkpoint=state', '--json', ...TRUSTED, 'sh', '-c', script];
+  const { job } = JSON.parse((await node.run(...words)).stdout) as RunOutcome;
+  const following = startCli(['jobs', 'logs', '-f', job.id], { cwd: node.folder });
+  await following.saw(/begun/);
+  expect((await node.run('jobs', 'preempt', job.id)).stdout).toContain('asked to save');
+  const { code, stdout } = await following.ended;
+  expect([code, stdout]).toEqual([0, expect.stringContaining('kept')]);
+  const { attempts } = await node.json<JobView>('jobs', 'show', job.id);
+  expect(attempts.map(({ outcome }) => outcome)).toEqual(['preempted', 'succeeded']);
+}, 60_000);
+
+describe('skein queue schedule', () => {
+  const list = async () =>
+    (await node.json<{ schedules: ScheduleView[] }>('queue', 'schedule', 'ls')).schedules;
+
+  it('puts a command, with the options of run and its files', async () => {
+    expect((await node.run('queue', 'schedule', 'ls')).stdout).toContain('There are no schedules');
+    const put = await node.run(
+      ...'queue schedule put nightly --time-zone Europe/Berlin --queue reports'.split(' '),
+      '--cron=0 3 * * 1-5',
+      ...'--name report -- cat data.csv'.split(' '),
+    );
+    expect(put).toMatchObject({ code: 0, stderr: '' });
+    expect(put.stdout).toMatch(/^nightly enqueues report next at \d{4}-/);
+    const [schedule] = await list();
+    expect(schedule).toMatchObject({
+      id: 'nightly',
+      cron: '0 3 * * 1-5',
+      timeZone: 'Europe/Berlin',
+      queue: 'reports',
+      name: 'report',
+      paused: false,
+    });
+    const hour = new Intl.DateTimeFormat('en', {
+      timeZone: 'Europe/Berlin',
+      hour: 'numeric',
+      hourCycle: 'h23',
+    });
+    expect(hour.format(Date.parse(schedule?.nextAt ?? ''))).toBe('03');
+    // The file went along.
+    const stored = await node.run('artifacts', 'get', digestOf('b\na\n'), '--out', 'stored.csv');
+    expect(stored.code).toBe(0);
+  });
+
+  it('puts any job as JSON in its place, and removes it', async () => {
+    const job = { name: 'from a file', work: { kind: 'command', argv: ['date'] } };
+    writeFileSync(join(node.folder, 'job.json'), JSON.stringify(job));
+    const put = await node.run(
+      ...'queue schedule put nightly --paused --job @job.json'.split(' '),
+      '--cron=*/5 * * * *',
+    );
+    expect(put.stdout).toContain('once it is not paused');
+    expect(await list()).toMatchObject([
+      { id: 'nightly', cron: '*/5 * * * *', timeZone: 'UTC', name: 'from a file', paused: true },
+    ]);
+    expect((await node.run('queue', 'schedule', 'ls')).stdout).toMatch(/nightly.*paused/);
+    expect((await node.run('queue', 'schedule', 'rm', 'nightly')).stdout).toContain('is removed');
+    expect(await list()).toEqual([]);
+    const gone = await node.run('queue', 'schedule', 'rm', 'nightly');
+    expect(gone.stderr).toContain('SCHEDULE_UNKNOWN');
+  });
+
+  it.each([
+    [['--', 'date'], 2, '--cron CRON is missing'],
+    [['--cron=0 3 * * *'], 2, 'either a command or --job'],
+    [['--cron=0 3 * * *', '--job={}', '--', 'date'], 2, 'either a command or --job'],
+    [['--cron=0 3 * * *', '--job={'], 2, '--job is not JSON'],
+    [['--cron=0 3 * * *', '--job={}'], 1, 'work'],
+    [['--cron=61 3 * * *', '--', 'date'], 1, '61'],
+    [['--cron=0 3 * * *', '--time-zone=Mars/Olympus', '--', 'date'], 1, 'Mars/Olympus'],
+  ] as const)('says what is wrong with %j', async (words, code, message) => {
+    const put = await node.run('queue', 'schedule', 'put', 'wrong', ...words);
+    expect([put.code, put.stderr]).toEqual([code, expect.stringContaining(message)]);
+  });
+});
+
 describe('skein artifacts', () => {
   it('stores a file by its content and brings it back', async () => {
     const { stdout } = await node.run('artifacts', 'put', '--json', 'data.csv');
@@ -174,15 +323,68 @@ describe('skein pipeline', () => {
   });
 });
 
-it('a job runs without a node, and can be looked at afterwards', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-alone-'));
-  try {
-    const ran = await runCli(['run', ...TRUSTED, 'echo', 'alone'], { cwd: folder });
-    expect(ran).toMatchObject({ code: 0 });
+describe('without a node', () => {
+  let folder: string;
+  const run = (...words: string[]) => runCli(words, { cwd: folder });
+  const json = async <T>(...words: string[]): Promise<T> =>
+    JSON.parse((await run(...words, '--json')).stdout) as T;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'skein-alone-'));
+    writeFileSync(join(folder, 'data.csv'), 'b\na\n');
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('nothing is looked at where there has been no job', async () => {
+    for (const words of [
+      ['jobs', 'ls'],
+      ['queue', 'ls'],
+      ['artifacts', 'put', 'data.csv'],
+    ]) {
+      expect(await run(...words)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('NODE_UNREACHABLE'),
+      });
+    }
+  });
+
+  it('a job runs, and can be looked at and run again afterwards', { timeout: 60_000 }, async () => {
+    const words = ['run', '--queue', 'own', ...TRUSTED, '--', 'sh', '-c', 'echo alone; exit 3'];
+    const ran = await run(...words);
+    expect(ran).toMatchObject({ code: 1 });
     expect(ran.stdout).toContain('alone');
-    const listed = await runCli(['jobs', 'ls'], { cwd: folder });
-    expect(listed.stdout).toContain('echo alone');
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+    const { jobs } = await json<{ jobs: JobView[] }>('jobs', 'ls');
+    expect(jobs).toMatchObject([{ state: 'failed', queue: 'own' }]);
+    const [{ id } = { id: '' }] = jobs;
+    expect((await run('jobs', 'revive', id)).stdout).toContain('is ready again');
+    const again = await json<JobView>('jobs', 'retry', id);
+    // Who only looks or orders works on nothing.
+    expect(await json<JobView>('jobs', 'show', id)).toMatchObject({ state: 'ready' });
+    expect(await json<JobView>('jobs', 'show', again.id)).toMatchObject({ state: 'ready' });
+    expect((await run('jobs', 'preempt', id)).stdout).toContain('nothing to stop');
+    expect((await run('jobs', 'cancel', id, again.id)).stdout).toMatch(/cancelled\n.*cancelled/);
+  });
+
+  it('a job that waits is run for who follows it', { timeout: 60_000 }, async () => {
+    const { stdout } = await run('run', '--json', ...TRUSTED, 'echo', 'followed');
+    const { job } = JSON.parse(stdout) as RunOutcome;
+    const { id } = await json<JobView>('jobs', 'retry', job.id);
+    const followed = await run('jobs', 'logs', '-f', id);
+    expect(followed).toMatchObject({ code: 0, stdout: expect.stringContaining('followed') });
+  });
+
+  it('queues, schedules and artifacts are kept', { timeout: 60_000 }, async () => {
+    await run('queue', 'pause', 'nightly');
+    await run('queue', 'tenant', 'students', '--weight', '2');
+    expect((await run('queue', 'ls')).stdout).toMatch(/nightly\s+paused/);
+    expect((await run('queue', 'drain', 'nightly')).stdout).toContain('draining');
+    expect((await run('queue', 'open', 'nightly')).stdout).toContain('open');
+    await run('queue', 'schedule', 'put', 'often', '--cron=* * * * *', '--', 'cat', 'data.csv');
+    expect((await run('queue', 'schedule', 'ls')).stdout).toContain('often');
+    expect((await run('queue', 'schedule', 'rm', 'often')).code).toBe(0);
+    writeFileSync(join(folder, 'other.csv'), 'c\n');
+    const { digest } = await json<{ digest: string }>('artifacts', 'put', 'other.csv');
+    expect(digest).toBe(digestOf('c\n'));
+    expect((await run('artifacts', 'get', digest, '--out', 'copy.csv')).code).toBe(0);
+    expect(readFileSync(join(folder, 'copy.csv'), 'utf8')).toBe('c\n');
+  });
 });

@@ -108,16 +108,24 @@ describe('parseArguments', () => {
 });
 
 describe('selectCommand', () => {
-  it('finds commands of one and of two words', () => {
+  it('finds commands of one, two and three words', () => {
     expect(selectCommand(['ls', '--json'])).toEqual({ name: 'ls', rest: ['--json'] });
+    expect(selectCommand(['queue', 'schedule', 'rm', 'ls'])).toEqual({
+      name: 'queue schedule rm',
+      rest: ['ls'],
+    });
     expect(selectCommand(['--json', 'keys', 'create', 'x'])).toEqual({
       name: 'keys create',
       rest: ['--json', 'x'],
     });
   });
 
-  it('knows the first word of a group, and no command at all', () => {
+  it('knows a group, and no command at all', () => {
     expect(selectCommand(['keys'])).toEqual({ group: 'keys', rest: [] });
+    expect(selectCommand(['queue', 'schedule', '--json'])).toEqual({
+      group: 'queue schedule',
+      rest: ['--json'],
+    });
     expect(selectCommand(['--help'])).toEqual({ rest: ['--help'] });
   });
 
@@ -127,6 +135,9 @@ describe('selectCommand', () => {
     );
     expect(() => selectCommand(['keys', 'lst'])).toThrow(
       /has no command "lst". Did you mean "ls"\?/,
+    );
+    expect(() => selectCommand(['queue', 'schedule', 'puts'])).toThrow(
+      '"skein queue schedule" has no command "puts". Did you mean "put"? It has: ls, put, rm.',
     );
     expect(() => selectCommand(['frobnicate'])).toThrow(/^There is no command "frobnicate".$/);
   });

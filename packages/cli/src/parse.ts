@@ -8,9 +8,9 @@ import type { Option } from './option.ts';
 import { didYouMean, usageError } from './usage.ts';
 
 export interface Selection {
-  /** Absent: no command was named, or only the first word of a group (`keys`). */
+  /** Absent: no command was named, or only a group (`keys`, `queue schedule`). */
   readonly name?: CommandName | undefined;
-  /** The first word of a group that was named without its second. */
+  /** A group that was named without the word that follows. */
   readonly group?: string | undefined;
   readonly rest: readonly string[];
 }
@@ -26,22 +26,32 @@ export function selectCommand(argv: readonly string[]): Selection {
   if (start < 0) return { rest: argv };
   const before = argv.slice(0, start);
   const first = argv[start] ?? '';
-  const second = argv[start + 1] ?? '';
-  const two = findName(`${first} ${second}`);
-  if (two !== undefined) return { name: two, rest: [...before, ...argv.slice(start + 2)] };
-  const one = findName(first);
-  if (one !== undefined) return { name: one, rest: [...before, ...argv.slice(start + 1)] };
-  const group = COMMAND_NAMES.filter((name) => name.startsWith(`${first} `));
-  if (group.length > 0) {
-    if (second === '' || second.startsWith('-')) {
-      return { group: first, rest: [...before, ...argv.slice(start + 1)] };
+  let name = first;
+  for (let next = start + 1; ; next++) {
+    const known = wordsOf(name);
+    const word = argv[next] ?? '';
+    if (known.includes(word)) {
+      name = `${name} ${word}`;
+      continue;
     }
-    const known = group.map((name) => name.slice(first.length + 1));
+    const rest = [...before, ...argv.slice(next)];
+    const found = findName(name);
+    if (found !== undefined) return { name: found, rest };
+    if (known.length === 0) {
+      throw usageError(`There is no command "${first}".${didYouMean(first, COMMAND_NAMES)}`);
+    }
+    if (word === '' || word.startsWith('-')) return { group: name, rest };
     throw usageError(
-      `"skein ${first}" has no command "${second}".${didYouMean(second, known)} It has: ${known.join(', ')}.`,
+      `"skein ${name}" has no command "${word}".${didYouMean(word, known)} It has: ${known.join(', ')}.`,
     );
   }
-  throw usageError(`There is no command "${first}".${didYouMean(first, COMMAND_NAMES)}`);
+}
+
+/** The words that may follow those of a group; none when it is no group. */
+function wordsOf(group: string): readonly string[] {
+  const start = `${group} `;
+  const inside = COMMAND_NAMES.filter((name) => name.startsWith(start));
+  return [...new Set(inside.map((name) => name.slice(start.length).split(' ')[0] ?? ''))];
 }
 
 /**

@@ -2,8 +2,9 @@
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
 import { givenFile } from '../file.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { argument } from '../option.ts';
 import { formatBytes } from '../output/units.ts';
 import { countingFetch, uploadNotes } from '../upload.ts';
@@ -17,9 +18,13 @@ export const artifactsPut = defineCommand({
   async run(context, { file, ...choice }) {
     const { path } = await givenFile(context.cwd, file);
     const onProgress = uploadNotes(context.notes, `Uploading ${basename(file)}`);
-    const { client } = await connect(context, choice, { fetch: countingFetch(onProgress) });
     const content = await openAsBlob(path);
-    return client.uploadArtifact({ content }, { signal: context.signal });
+    return withJobs(
+      context,
+      choice,
+      (client) => client.uploadArtifact({ content }, { signal: context.signal }),
+      { fetch: countingFetch(onProgress) },
+    );
   },
   render: ({ digest, sizeBytes }, style) => `${digest} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
 });

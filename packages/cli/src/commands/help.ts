@@ -19,11 +19,12 @@ export const help = defineCommand({
   arguments: {
     topic: optionalArgument('COMMAND', 'The command, or the first word of a group such as keys.'),
     second: optionalArgument('WORD', 'The second word of a command such as keys create.'),
+    third: optionalArgument('WORD', 'The third word of a command such as queue schedule put.'),
   },
   options: {},
-  async run(_context, { topic, second }): Promise<Help> {
+  async run(_context, { topic, second, third }): Promise<Help> {
     if (topic === undefined) return describe(await loadCommands(), undefined);
-    const wanted = second === undefined ? topic : `${topic} ${second}`;
+    const wanted = [topic, second, third].filter((word) => word !== undefined).join(' ');
     const names = COMMAND_NAMES.filter((name) => name === wanted || name.startsWith(`${wanted} `));
     if (names.length === 0) {
       throw usageError(`There is no command "${wanted}".${didYouMean(wanted, COMMAND_NAMES)}`);

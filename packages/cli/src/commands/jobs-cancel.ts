@@ -1,7 +1,8 @@
 /** `skein jobs cancel`: ends jobs that wait or run. */
 import type { JobView } from '@skein/api';
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { restArgument, text, withDefault } from '../option.ts';
 import { stateText } from '../output/job.ts';
 
@@ -15,12 +16,13 @@ export const jobsCancel = defineCommand({
     ...connectionOptions,
   },
   async run(context, { ids, reason, ...choice }) {
-    const { client } = await connect(context, choice);
-    const jobs: JobView[] = [];
-    for (const id of ids) {
-      jobs.push(await client.cancelJob({ id, reason }, { signal: context.signal }));
-    }
-    return { jobs };
+    return withJobs(context, choice, async (client) => {
+      const jobs: JobView[] = [];
+      for (const id of ids) {
+        jobs.push(await client.cancelJob({ id, reason }, { signal: context.signal }));
+      }
+      return { jobs };
+    });
   },
   render: ({ jobs }, style) =>
     jobs.map((job) => `${job.id} ${stateText(job.state, style)}`).join('\n'),

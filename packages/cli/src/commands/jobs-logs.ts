@@ -22,8 +22,15 @@ export const jobsLogs = defineCommand({
     ...connectionOptions,
   },
   async run(context, { id, follow, attempt, ...choice }) {
+    if (follow) {
+      // Who waits for the end has it go on.
+      const queues = ['default'];
+      const job = await withJobs(context, choice, (client) => followJob(context, client, id), {
+        queues,
+      });
+      return { job };
+    }
     return withJobs(context, choice, async (client) => {
-      if (follow) return { job: await followJob(context, client, id) };
       let text = '';
       for (let offset = 0; ;) {
         const piece = await client.readJobLog(

@@ -1,6 +1,7 @@
 /** `skein jobs revive`: brings dead letters back. */
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { argument } from '../option.ts';
 import { stateText } from '../output/job.ts';
 
@@ -11,8 +12,9 @@ export const jobsRevive = defineCommand({
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    const { client } = await connect(context, choice);
-    return client.reviveJob({ id }, { signal: context.signal });
+    return withJobs(context, choice, (client) =>
+      client.reviveJob({ id }, { signal: context.signal }),
+    );
   },
   render: (job, style) => `${job.id} is ${stateText(job.state, style)} again`,
 });

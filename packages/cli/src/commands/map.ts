@@ -117,6 +117,7 @@ export const map = defineCommand({
       context,
       { server: options.server, key: options.key, data: options.folder },
       true,
+      { queues: [options.queue] },
     );
     const { client } = connection;
     let running: JobView | undefined;

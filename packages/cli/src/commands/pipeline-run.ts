@@ -39,7 +39,7 @@ export const pipelineRun = defineCommand({
       const [issue] = checked.error.issues;
       throw usageError(`--input: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}.`);
     }
-    const connection = await connectOrStart(context, options, !detach);
+    const connection = await connectOrStart(context, options, !detach, { queues: [queue] });
     const { client } = connection;
     let run: string | undefined;
     context.onInterrupt(async () => {

@@ -13,8 +13,13 @@ export const pipelineShow = defineCommand({
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: { watch: flag('Wait until it has ended.'), ...connectionOptions },
   async run(context, { run, watch, ...choice }) {
-    return withJobs(context, choice, (client) =>
-      watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
+    return withJobs(
+      context,
+      choice,
+      (client) =>
+        watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
+      // Who waits for the end has it go on.
+      watch ? { queues: ['default'] } : {},
     );
   },
   render: renderPipelineRun,

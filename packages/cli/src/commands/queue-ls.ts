@@ -1,6 +1,7 @@
 /** `skein queue ls`: the queues, what waits in them, and who works on them. */
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { renderTable } from '../output/table.ts';
 import { formatAge, formatBytes } from '../output/units.ts';
 
@@ -11,13 +12,14 @@ export const queueLs = defineCommand({
   arguments: {},
   options: connectionOptions,
   async run(context, choice) {
-    const { client } = await connect(context, choice);
     const call = { signal: context.signal };
-    const [{ queues }, { workers }] = await Promise.all([
-      client.listQueues(undefined, call),
-      client.listWorkers(undefined, call),
-    ]);
-    return { queues, workers };
+    return withJobs(context, choice, async (client) => {
+      const [{ queues }, { workers }] = await Promise.all([
+        client.listQueues(undefined, call),
+        client.listWorkers(undefined, call),
+      ]);
+      return { queues, workers };
+    });
   },
   render({ queues, workers }, style) {
     const now = Date.now();

@@ -1,6 +1,7 @@
 /** `skein queue open`. */
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { argument } from '../option.ts';
 
 export const queueOpen = defineCommand({
@@ -10,8 +11,9 @@ export const queueOpen = defineCommand({
   arguments: { queue: argument('NAME', 'The queue.') },
   options: connectionOptions,
   async run(context, { queue, ...choice }) {
-    const { client } = await connect(context, choice);
-    return client.setQueueMode({ queue, mode: 'open' }, { signal: context.signal });
+    return withJobs(context, choice, (client) =>
+      client.setQueueMode({ queue, mode: 'open' }, { signal: context.signal }),
+    );
   },
   render: ({ queue, mode }, style) => `${style.bold(queue)} is ${mode}`,
 });

@@ -1,6 +1,7 @@
 /** `skein queue tenant`: the share and the quotas of a tenant. */
 import { defineCommand } from '../command.ts';
-import { connect, connectionOptions } from '../connection.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
 import { argument, decimal, integer, withDefault } from '../option.ts';
 
 export const queueTenant = defineCommand({
@@ -23,16 +24,17 @@ export const queueTenant = defineCommand({
     ...connectionOptions,
   },
   async run(context, { tenant, weight, maxRunning, maxQueued, rate, ...choice }) {
-    const { client } = await connect(context, choice);
-    return client.putTenant(
-      {
-        tenant,
-        weight,
-        ...(maxRunning === undefined ? {} : { maxRunning }),
-        ...(maxQueued === undefined ? {} : { maxQueued }),
-        ...(rate === undefined ? {} : { jobsPerSecond: rate }),
-      },
-      { signal: context.signal },
+    return withJobs(context, choice, (client) =>
+      client.putTenant(
+        {
+          tenant,
+          weight,
+          ...(maxRunning === undefined ? {} : { maxRunning }),
+          ...(maxQueued === undefined ? {} : { maxQueued }),
+          ...(rate === undefined ? {} : { jobsPerSecond: rate }),
+        },
+        { signal: context.signal },
+      ),
     );
   },
   render: ({ tenant, weight, maxRunning, maxQueued, jobsPerSecond }, style) =>

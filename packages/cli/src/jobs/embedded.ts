@@ -22,6 +22,12 @@ export interface JobConnection {
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
+interface StartOptions {
+  /** Queues that a node that is started here works on. Default: `default`. */
+  readonly queues?: readonly string[];
+  readonly fetch?: typeof globalThis.fetch;
+}
+
 /**
  * @param mayStart whether a node may be started: not for work that is to outlive this process, and
  * with `kept` only on a folder that has kept jobs.
@@ -30,12 +36,13 @@ export async function connectOrStart(
   context: Context,
   choice: ConnectionChoice,
   mayStart: boolean | 'kept',
+  { queues, ...options }: StartOptions = {},
 ): Promise<JobConnection> {
   const folder = dataFolder(context, choice.data);
   const named = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
   const starts = mayStart === 'kept' ? existsSync(join(folder, 'jobs.db')) : mayStart;
   if (named !== undefined || !starts) {
-    const { client } = await connect(context, choice);
+    const { client } = await connect(context, choice, options);
     return { client, close: async () => undefined };
   }
   context.notes.progress('No node is running here: starting one …');
@@ -50,21 +57,26 @@ export async function connectOrStart(
     maxBodyBytes: MAX_BODY_BYTES,
     log: 'off',
     access: 'auto',
+    ...(queues === undefined ? {} : { queues }),
   });
-  const { client } = await connect(context, { ...choice, server: node.url });
+  const { client } = await connect(context, { ...choice, server: node.url }, options);
   return { client, close: () => node.drain() };
 }
 
-/** Looks at jobs that are kept, also when no node is running on their folder. */
+/**
+ * Looks at what is kept, or changes it, also when no node is running on its folder. A node that is
+ * started for that works on nothing, unless `queues` says so: it ends in a moment.
+ */
 export async function withJobs<T>(
   context: Context,
   choice: ConnectionChoice,
-  look: (client: Client) => Promise<T>,
+  use: (client: Client) => Promise<T>,
+  { queues = [], ...options }: StartOptions = {},
 ): Promise<T> {
-  const connection = await connectOrStart(context, choice, 'kept');
+  const connection = await connectOrStart(context, choice, 'kept', { queues, ...options });
   context.onInterrupt(() => connection.close());
   try {
-    return await look(connection.client);
+    return await use(connection.client);
   } finally {
     await connection.close();
   }

@@ -29,6 +29,8 @@ export function jobView(job: Job): JobView {
     deadline: isoOr(job.deadline),
     startedAt: isoOr(job.startedAt),
     endedAt: isoOr(job.endedAt),
+    cache: job.cacheKey !== undefined,
+    retentionMs: job.retentionMs,
     attempts: job.attempts.map(attemptView),
     progress: job.progress,
     result: job.result && { value: job.result.value, outputs: [...job.result.outputs] },

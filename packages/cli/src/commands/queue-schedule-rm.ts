@@ -1,0 +1,20 @@
+/** `skein queue schedule rm`. */
+import { defineCommand } from '../command.ts';
+import { connectionOptions } from '../connection.ts';
+import { withJobs } from '../jobs/embedded.ts';
+import { argument } from '../option.ts';
+
+export const queueScheduleRm = defineCommand({
+  name: 'queue schedule rm',
+  summary: 'Remove a schedule; jobs that it has made stay.',
+  examples: [{ command: 'skein queue schedule rm nightly', does: 'Nothing more comes of it' }],
+  arguments: { schedule: argument('NAME', 'The schedule.') },
+  options: connectionOptions,
+  async run(context, { schedule, ...choice }) {
+    return withJobs(context, choice, async (client) => {
+      await client.removeSchedule({ schedule }, { signal: context.signal });
+      return { schedule };
+    });
+  },
+  render: ({ schedule }, style) => `${style.bold(schedule)} is removed`,
+});

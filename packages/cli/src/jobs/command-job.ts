@@ -1,0 +1,120 @@
+/** The job that runs a command, from the options that say how: `skein run` and schedules have the same. */
+import type { NewJobInput } from '@skein/api';
+import type { Client } from '@skein/api/client';
+import type { Context, OptionValues } from '../command.ts';
+import {
+  bytes,
+  choice,
+  decimal,
+  duration,
+  flag,
+  integer,
+  many,
+  text,
+  withDefault,
+} from '../option.ts';
+import { usageError } from '../usage.ts';
+import { findInputs, uploadInputs } from './inputs.ts';
+
+/** Workers that may be lost under a command that is not to be tried again. */
+const LOST_WORKERS = 3;
+
+export const commandOptions = {
+  input: many('PATH', 'File or folder to take along.', { completes: 'file' }),
+  output: many('PATH', 'File or folder to bring back when the command succeeds.'),
+  noGuess: flag('Take only the files of --input along.'),
+  name: text('TEXT', 'What the job is called in lists.'),
+  queue: withDefault(text('NAME', 'Queue.'), 'default'),
+  priority: withDefault(integer('N', 'Higher starts first.', { min: -1000, max: 1000 }), '0'),
+  env: many('NAME=VALUE', 'Environment of the command.'),
+  cores: withDefault(decimal('N', 'Cores.', { min: 0.01, max: 4096 }), '1'),
+  memory: withDefault(bytes('Memory of all processes together.'), '512MiB'),
+  cpuTime: duration('Time on the processor, of all processes.', { min: 1, max: 3.15e11 }),
+  timeout: duration('Time on the clock.', { min: 1, max: 3.15e11 }),
+  pids: integer('N', 'Processes and threads at once.', { min: 1, max: 1_000_000 }),
+  disk: bytes('What it may write.'),
+  maxOutput: bytes('What it may print.'),
+  network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
+  sandbox: choice(['docker', 'bubblewrap', 'process'], 'Default: the best that the worker has.'),
+  image: text('IMAGE', 'Root file system of the sandbox.'),
+  trusted: flag('The command may run without isolation.'),
+  attempts: integer('N', 'Try again when the command fails, up to N attempts in all.', {
+    min: 1,
+    max: 1000,
+  }),
+  require: many('LABEL', 'Label that the worker must have.'),
+  checkpoint: text('PATH', 'Path that is kept when the job is preempted, and put back.'),
+  cache: flag('Take the kept result of the same command over the same inputs.'),
+};
+
+type CommandOptions = OptionValues<typeof commandOptions>;
+
+/** Looks for the files that the command takes along, before anybody is asked for anything. */
+export function inputsOf(context: Context, command: readonly string[], options: CommandOptions) {
+  const guess = !options.noGuess && { without: options.output };
+  return findInputs(context.cwd, options.input, command, guess);
+}
+
+/** Uploads the files and makes the job; nothing is enqueued. */
+export async function commandJob(
+  context: Context,
+  client: Client,
+  command: readonly string[],
+  options: CommandOptions,
+  files: Awaited<ReturnType<typeof inputsOf>>,
+): Promise<NewJobInput> {
+  const inputs = await uploadInputs(context, client, files);
+  return {
+    queue: options.queue,
+    priority: options.priority,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    work: {
+      kind: 'command',
+      argv: [...command],
+      env: environmentOf(options.env),
+      inputs: [...inputs],
+      outputs: options.output.map((path) => ({ path })),
+      trusted: options.trusted,
+      retryFailure: options.attempts !== undefined,
+      network: options.network,
+      ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
+      ...(options.image === undefined ? {} : { image: options.image }),
+      ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
+      limits: limitsOf(options),
+    },
+    resources: { cores: options.cores, memoryBytes: options.memory },
+    requires: [...options.require],
+    retry: {
+      maxAttempts: options.attempts ?? LOST_WORKERS,
+      backoffMs: 1000,
+      maxBackoffMs: 300_000,
+    },
+    cache: options.cache,
+  };
+}
+
+function environmentOf(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((entry) => {
+      const equals = entry.indexOf('=');
+      if (equals < 1) throw usageError(`--env: "${entry}" is not NAME=VALUE.`);
+      return [entry.slice(0, equals), entry.slice(equals + 1)];
+    }),
+  );
+}
+
+function limitsOf(given: {
+  readonly cpuTime: number | undefined;
+  readonly timeout: number | undefined;
+  readonly pids: number | undefined;
+  readonly disk: number | undefined;
+  readonly maxOutput: number | undefined;
+}) {
+  return {
+    ...(given.cpuTime === undefined ? {} : { cpuMs: given.cpuTime }),
+    ...(given.timeout === undefined ? {} : { wallMs: given.timeout }),
+    ...(given.pids === undefined ? {} : { pids: given.pids }),
+    ...(given.disk === undefined ? {} : { diskBytes: given.disk }),
+    ...(given.maxOutput === undefined ? {} : { outputBytes: given.maxOutput }),
+  };
+}
