@@ -26,6 +26,12 @@ export function meets(measure: Measure, value: number): boolean {
     : value <= measure.target.atMost;
 }
 
+/** Nothing where nothing is promised, or nothing was measured: a short run leaves rows out. */
+function verdict(measure: Measure, value: number | undefined): string {
+  if (measure.target === null || value === undefined) return '';
+  return meets(measure, value) ? 'yes' : 'NO';
+}
+
 function show(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
@@ -41,9 +47,8 @@ export function renderTable(report: BenchReport, machine: Machine): string {
   const rows = report.measures.map((measure) => {
     const value = report.results[measure.key];
     const measured = value === undefined ? 'not measured' : `${show(value)}${measure.unit}`;
-    const verdict =
-      measure.target === null ? '' : value !== undefined && meets(measure, value) ? 'yes' : 'NO';
-    return [measure.what, `\`${measure.key}\``, measured, bound(measure), verdict];
+    const kept = verdict(measure, value);
+    return [measure.what, `\`${measure.key}\``, measured, bound(measure), kept];
   });
   const header = ['what', 'key', 'measured', 'promised', 'kept'];
   const widths = header.map((title, column) =>
