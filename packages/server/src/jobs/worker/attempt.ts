@@ -51,16 +51,21 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
   const ended = AbortSignal.any([lease.ended, stale.signal]);
   const held: Lease = { ...lease, ended };
   const onStale = (): void => stale.abort('lost' satisfies LeaseEnd);
+  // Work that has ended is told for as long as the store takes it: a lease that may be lost ends work.
+  const givenUp = new AbortController();
+  const giveUp = (): void => givenUp.abort();
+  ended.addEventListener('abort', giveUp, { once: true });
+  const writing = AbortSignal.any([givenUp.signal, stale.signal, shop.closing]);
 
   const log = createLogWriter({
     append: (offset, chunk) => store.appendLog(token, offset, chunk),
     maxBytes: shop.maxLogBytes,
-    signal: ended,
+    signal: writing,
     onStale,
   });
   const progress = createProgressReporter({
     tell: ({ fraction, message }) => store.progress(token, fraction, message),
-    signal: ended,
+    signal: writing,
     onStale,
   });
   const tools: AttemptTools = {
@@ -106,6 +111,7 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
       note('warn', 'Attempt failed.', { ...details, err: error });
     outcome = failureFrom(error);
   }
+  ended.removeEventListener('abort', giveUp);
   return { outcome, flush };
 }
 
