@@ -10,7 +10,8 @@ import { checkPath, parentsOf } from './write.ts';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * @param start runs a program of ours over the workspace, in its folder, while no guest runs.
+ * @param start runs a program over the workspace, in its folder: one of ours while no guest runs, or one
+ *   with the rights of the guest beside it.
  * @throws SkeinError SANDBOX_OUTPUT_MISSING after what was there, SANDBOX_OUTPUT_TOO_LARGE.
  */
 export async function* collectFiles(
