@@ -53,6 +53,10 @@ export function startTaskThread(options: TaskThreadOptions): TaskThread {
     stdout: true,
     stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: heapMib },
+    // Else Node closes, when the thread ends, every number that `fs.open` gave out in it, although a
+    // socket may own it (a sandbox opens its guests' pipes so), have closed it long since, and the
+    // number be another thread's by now. A task that is killed between open and close leaks instead.
+    trackUnmanagedFds: false,
   });
   const send = (message: ToThread): void => thread.postMessage(message, []);
   let said: TaskEnd | undefined;

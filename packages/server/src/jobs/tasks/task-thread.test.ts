@@ -1,0 +1,41 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { startTaskThread } from './task-thread.ts';
+
+const MODULE = join(import.meta.dirname, 'testing/descriptor-task.ts');
+
+it('closes no descriptor that is another thread’s by now', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-thread-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const pipe = join(folder, 'pipe');
+  expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+  const closed = Promise.withResolvers<number>();
+  const thread = startTaskThread({
+    data: {
+      modulePath: MODULE,
+      task: 'gives-descriptor-away',
+      input: { pipe },
+      job: 'job',
+      attempt: 1,
+      checkpoint: undefined,
+      folder,
+    },
+    heapMib: 64,
+    onProgress: ({ message }) => closed.resolve(Number(message)),
+    onRequest: () => Promise.reject(new Error('nothing is asked')),
+  });
+  const number = await closed.promise;
+  // The lowest number that is free is given next: sooner or later the one that the task had.
+  const ours: number[] = [];
+  while (ours.at(-1) !== number && ours.length < 1000) ours.push(openSync('/dev/null', 'r'));
+  expect(ours.at(-1)).toBe(number);
+  thread.stop();
+  await thread.ended;
+  for (const fd of ours) {
+    expect(fstatSync(fd).isCharacterDevice()).toBe(true);
+    closeSync(fd);
+  }
+});
