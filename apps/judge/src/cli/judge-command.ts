@@ -5,7 +5,7 @@ import { SkeinError } from '@skein/api';
 import type { JudgeEvent } from '../judging/events.ts';
 import { judge } from '../judging/judge.ts';
 import { machineCeilings, refuseDishonourable } from '../judging/limits.ts';
-import { mebibytes, seconds, VERDICT_NAMES } from '../judging/verdict.ts';
+import { usageWords, VERDICT_NAMES } from '../judging/verdict.ts';
 import type { ProgramFile } from '../package/problem.ts';
 import { timeLimitOf } from '../verify/verify.ts';
 import { withPackage } from './open-package.ts';
@@ -57,9 +57,10 @@ function lineOf(event: JudgeEvent): string {
       return '';
     case 'test': {
       const { name, verdict, reason, usage, score } = event.result;
-      const points = score === undefined ? '' : `, ${Number(score.toFixed(2))} points`;
-      const numbers = `${seconds(usage.cpuMs)}, ${mebibytes(usage.memoryBytes)} MiB${points}`;
-      return `${verdict.padEnd(3)} ${name} (${numbers})${verdict === 'AC' ? '' : `: ${reason}`}\n`;
+      const points = score === undefined ? [] : [`${Number(score.toFixed(2))} points`];
+      const facts = [...usageWords(usage), ...points].join(', ');
+      const numbers = facts === '' ? '' : ` (${facts})`;
+      return `${verdict.padEnd(3)} ${name}${numbers}${verdict === 'AC' ? '' : `: ${reason}`}\n`;
     }
     case 'group': {
       const { name, score, maxScore, skipped } = event.result;

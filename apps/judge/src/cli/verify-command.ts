@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api';
 import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import { machineCeilings, refuseDishonourable } from '../judging/limits.ts';
-import { mebibytes, seconds } from '../judging/verdict.ts';
+import { seconds, usageWords } from '../judging/verdict.ts';
 import type { Problem } from '../package/problem.ts';
 import type { CheckReport, ExampleReport, VerifyEvent, VerifyReport } from '../verify/report.ts';
 import { verify } from '../verify/verify.ts';
@@ -70,10 +70,13 @@ function failed(what: string, check: CheckReport): string {
 function exampleLine(report: ExampleReport): string {
   if (report.notRun) return `  skip ${report.name}: ${report.reason}\n`;
   const mark = report.problems.length === 0 ? 'ok  ' : 'FAIL';
-  const score = report.score === undefined ? '' : ` ${Number(report.score.toFixed(2))} points,`;
-  const numbers = `${seconds(report.cpuMs)}, ${mebibytes(report.memoryBytes)} MiB`;
   const at = report.failingTest === undefined ? '' : ` at ${report.failingTest}`;
-  const head = `  ${mark} ${report.name}: ${report.verdict ?? 'not judged'}${at},${score} ${numbers}\n`;
+  const facts = [
+    `${report.verdict ?? 'not judged'}${at}`,
+    ...(report.score === undefined ? [] : [`${Number(report.score.toFixed(2))} points`]),
+    ...usageWords(report),
+  ];
+  const head = `  ${mark} ${report.name}: ${facts.join(', ')}\n`;
   return head + report.problems.map((problem) => `         ${problem}\n`).join('');
 }
 

@@ -166,6 +166,8 @@ function messageOf(stdout: Uint8Array, stderr: Uint8Array, root: string): string
   const text = new TextDecoder()
     .decode(Buffer.concat([stderr, stdout]))
     .replaceAll(root, '')
-    .trim();
+    // Spaces at the beginning align what follows.
+    .replace(/^\n+/, '')
+    .trimEnd();
   return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}\n…` : text;
 }

@@ -72,6 +72,17 @@ export function failureOf(ending: Ending, limits: RunLimits): Outcome | undefine
   return undefined;
 }
 
+/** What was used, in words; none where nothing ran, as with answers that were computed elsewhere. */
+export function usageWords({
+  cpuMs,
+  memoryBytes,
+}: {
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+}): string[] {
+  return memoryBytes === 0 ? [] : [seconds(cpuMs), `${mebibytes(memoryBytes)} MiB`];
+}
+
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(ms < 1000 ? 3 : 2)} s`;
 }

@@ -15,7 +15,7 @@ import {
 import { launchBrowser, openPage } from '../testing/browser.ts';
 import { judgeDrivers } from '../testing/judge-sandboxes.ts';
 import { caller, ECHO, serving, type Serving } from '../testing/serving.ts';
-import { startWorkerProcess } from '../testing/worker-process.ts';
+import { startWorkerProcess } from '../testing/judge-process.ts';
 
 const TIMEOUT = 120_000;
 const HOSTILE = '<img src=x onerror=alert(1)>';

@@ -40,6 +40,11 @@ import { openJudgeDatabase } from './schema.ts';
 import { openSubmissions } from './submissions.ts';
 import { openTimeLimits } from './time-limits.ts';
 
+/**
+ * After a judge that was killed has started again, what it was judging waits for the end of a lease.
+ * Nobody but its own worker holds one, so no network has to be waited out.
+ */
+const EMBEDDED_LEASE_MS = 10_000;
 /** What requests that are under way when the judge stops may take, in ms. */
 const CLOSE_MS = 2000;
 
@@ -218,11 +223,17 @@ async function startOwnWorker(
   store: JobStore,
   artifacts: ArtifactStore,
 ): Promise<{ worker: JudgeWorker | undefined; missing: string | undefined }> {
-  const { parallel } = options;
+  const { parallel, fleet } = options;
   if (parallel === 'none') return { worker: undefined, missing: undefined };
   try {
     return {
-      worker: await startJudgeWorker({ ...options, parallel, store, artifacts }),
+      worker: await startJudgeWorker({
+        ...options,
+        parallel,
+        store,
+        artifacts,
+        leaseMs: fleet === undefined ? EMBEDDED_LEASE_MS : undefined,
+      }),
       missing: undefined,
     };
   } catch (error) {

@@ -140,8 +140,13 @@ function grid({ tests, total, state }, chosen, choose) {
     { class: tests.length + pending > SPACIOUS ? 'tests dense' : 'tests', 'aria-label': 'Tests' },
     tests.map((test) => {
       const { name, verdict, cpuMs, memoryBytes, score } = test;
-      const said = `${name}: ${VERDICTS[verdict]}, ${time(cpuMs)}, ${memory(memoryBytes)}`;
-      const label = score === undefined ? said : `${said}, ${points(score)} points`;
+      const facts = [
+        `${name}: ${VERDICTS[verdict]}`,
+        // Answers that were computed elsewhere used nothing here.
+        ...(memoryBytes ? [time(cpuMs), memory(memoryBytes)] : []),
+        ...(score === undefined ? [] : [`${points(score)} points`]),
+      ];
+      const label = facts.join(', ');
       return h(
         'li',
         {},
@@ -184,8 +189,8 @@ function details(test) {
       'dl',
       {},
       row('Why', reason),
-      row('Cpu time', time(cpuMs)),
-      row('Wall time', time(wallMs)),
+      row('Cpu time', memoryBytes ? time(cpuMs) : ''),
+      row('Wall time', memoryBytes ? time(wallMs) : ''),
       row('Memory', memory(memoryBytes)),
       row('Passes', passes > 1 ? String(passes) : ''),
       row('Points', points(score)),

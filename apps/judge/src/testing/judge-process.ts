@@ -1,4 +1,4 @@
-/** `skein-judge worker` in a process of its own, to be killed. */
+/** The service and its workers in processes of their own, to be killed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -6,9 +6,9 @@ import type { JudgeDriver } from '../judging/drivers.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-export interface WorkerProcess extends AsyncDisposable {
-  readonly name: string;
-  readonly pid: number;
+export interface JudgeProcess extends AsyncDisposable {
+  /** What the command says once it is open. */
+  readonly said: Readonly<Record<string, unknown>>;
   /** Its log so far, one JSON object per line. */
   log(): string;
   /** SIGKILL; resolves when it is gone. */
@@ -21,28 +21,31 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Resolves when it is open for work. */
-export async function startWorkerProcess(
+/** `skein-judge worker`. Resolves when it is open for work. */
+export function startWorkerProcess(
   name: string,
   { redis, blobs }: { readonly redis: string; readonly blobs: string },
   driver: JudgeDriver = 'bubblewrap',
-): Promise<WorkerProcess> {
+): Promise<JudgeProcess> {
   const args = ['--redis', redis, '--blobs', blobs, '--driver', driver, '--workers', '1'];
-  const child = spawn(
-    process.execPath,
-    [MAIN, 'worker', ...args, '--name', name, '--lease', '2', '--log', 'json', '--json'],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  return startJudgeProcess(['worker', ...args, '--name', name, '--lease', '2']);
+}
+
+/** `skein-judge` with these arguments. Resolves when it is open. */
+export async function startJudgeProcess(args: readonly string[]): Promise<JudgeProcess> {
+  const child = spawn(process.execPath, [MAIN, ...args, '--log', 'json', '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   running.add(child);
   child.once('exit', () => running.delete(child));
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  const opened = once(child.stdout, 'data');
+  const opened = once(child.stdout, 'data') as Promise<[Buffer]>;
   const gone = once(child, 'exit');
-  await Promise.race([
+  const [line] = await Promise.race([
     opened,
-    gone.then(() => {
-      throw new Error(`The worker ended before it was open: ${log}`);
+    gone.then((): never => {
+      throw new Error(`${args[0]} ended before it was open: ${log}`);
     }),
   ]);
 
@@ -53,8 +56,7 @@ export async function startWorkerProcess(
     }
   }
   return {
-    name,
-    pid: child.pid ?? 0,
+    said: JSON.parse(line.toString()) as JudgeProcess['said'],
     log: () => log,
     kill: () => end('SIGKILL'),
     [Symbol.asyncDispose]: () => end('SIGTERM'),
