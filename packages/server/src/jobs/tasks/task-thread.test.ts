@@ -11,7 +11,7 @@ it('closes no descriptor that is another thread’s by now', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'skein-thread-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const pipe = join(folder, 'pipe');
-  expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+  expect(spawnSync('/usr/bin/mkfifo', [pipe]).status).toBe(0);
   const closed = Promise.withResolvers<number>();
   const thread = startTaskThread({
     data: {
