@@ -26,6 +26,7 @@ export async function listenInside(pid: number, owned: boolean): Promise<Server>
   const at = `/proc/${pid}/ns`;
   const user = owned ? [`--user=${at}/user`, '--preserve-credentials'] : [];
   const words = [
+    'nsenter',
     ...user,
     `--net=${at}/net`,
     process.execPath,
@@ -33,7 +34,7 @@ export async function listenInside(pid: number, owned: boolean): Promise<Server>
     PROXY_HOST,
     `${PROXY_PORT}`,
   ];
-  const child = spawn('nsenter', words, {
+  const child = spawn('/usr/bin/env', words, {
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
