@@ -225,7 +225,9 @@ function groups(those) {
         'li',
         {},
         h('span', {}, name),
-        h('span', { class: 'chip', 'data-verdict': verdict }, skipped ? 'not run' : verdict),
+        skipped
+          ? h('span', { class: 'chip' }, 'not run')
+          : h('span', { class: 'chip', 'data-verdict': verdict }, verdict),
         h('strong', {}, points(score), maxScore === undefined ? '' : ` of ${points(maxScore)}`),
       ),
     ),
