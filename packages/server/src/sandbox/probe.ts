@@ -10,7 +10,7 @@ const MEBIBYTE = 1 << 20;
 
 /** Limits of the session in which is tried. */
 export const PROBE_LIMITS: Limits = {
-  wallMs: 20_000,
+  wallMs: 60_000,
   memoryBytes: 32 * MEBIBYTE,
   pids: 16,
   outputBytes: 64 * 1024,
