@@ -132,7 +132,7 @@ describe('skein up', () => {
   it('says where it is, serves, drains at the first Ctrl-C and exits 0', async () => {
     const up = startCli(['up', ...ports, '--data', 'one'], { cwd });
     await up.saw(/Ctrl-C drains/);
-    const url = /API +(http:\S+)/.exec(up.output.stdout)?.[1] ?? '';
+    const url = /API +(http:[^\s,]+)/.exec(up.output.stdout)?.[1] ?? '';
     for (const path of ['/v2/health/live', '/docs', '/metrics', '/']) {
       expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
     }
