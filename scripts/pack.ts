@@ -54,7 +54,7 @@ function build(name: string): string {
       { types: file.replace(/\.ts$/, '.d.ts'), default: toJs(file) },
     ]),
   );
-  const assets = globSync('{src,bin}/**/*.{html,css,js,svg,proto,sql,py,sh,lua,c}', { cwd: source });
+  const assets = globSync('{src,bin}/**/*.{html,css,js,svg,proto,sql,py,sh,lua}', { cwd: source });
   for (const asset of assets) {
     mkdirSync(dirname(join(target, asset)), { recursive: true });
     cpSync(join(source, asset), join(target, asset));

@@ -21,7 +21,7 @@ export interface Input {
   readonly digest: string;
 }
 
-interface FoundFile {
+export interface FoundFile {
   readonly path: string;
   readonly file: string;
   readonly sizeBytes: number;

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../contract.ts';
-import { forEachDriver, processesWith, saying } from './harness.ts';
+import { forEachDriver, processesWith, saying } from '../testing/every-driver.ts';
 
 forEachDriver((here) => {
   const { sh } = here;

@@ -1,6 +1,6 @@
 /** Every limit, tried by a program that breaks it, with every driver that claims it. */
 import { describe, expect, test } from 'vitest';
-import { forEachDriver, LIMITS, MEBIBYTE } from './harness.ts';
+import { forEachDriver, LIMITS, MEBIBYTE } from '../testing/every-driver.ts';
 
 forEachDriver((here) => {
   const { sh, isolates } = here;

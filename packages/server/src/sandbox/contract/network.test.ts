@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SandboxSession } from '../contract.ts';
-import { forEachDriver } from './harness.ts';
+import { forEachDriver } from '../testing/every-driver.ts';
 
 /** Asks for each URL in argv, and prints its status or the error's kind. */
 const FETCH = `

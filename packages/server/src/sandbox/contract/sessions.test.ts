@@ -1,7 +1,7 @@
 /** Sessions: beside each other, after their end, and refused where they cannot be held. */
 import { expect, test } from 'vitest';
 import type { SandboxSession, SessionOptions } from '../contract.ts';
-import { forEachDriver, LIMITS, processesWith, saying } from './harness.ts';
+import { forEachDriver, LIMITS, processesWith, saying } from '../testing/every-driver.ts';
 
 forEachDriver((here) => {
   const { options, isolates } = here;

@@ -1,7 +1,7 @@
 /** What goes into a workspace and comes out of it, whatever a guest left there. */
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
-import { forEachDriver, MEBIBYTE, saying } from './harness.ts';
+import { forEachDriver, MEBIBYTE, saying } from '../testing/every-driver.ts';
 
 forEachDriver((here) => {
   const { sh, collected, isolates } = here;
