@@ -18,7 +18,8 @@ export function enforcement(
       cpuMs: held(`${group}, read every 20 to 50 ms; RLIMIT_CPU behind it`),
       wallMs: held('the supervisor in the container'),
       memoryBytes: held(
-        `${group}; no swap${own ? '' : '; a peak below that of an earlier command of the session is sampled'}`,
+        // Whether without swap, the trial shows: where there is some, a bomb goes on in it.
+        `${group}${own ? '' : '; a peak below that of an earlier command of the session is sampled'}`,
       ),
       pids: held(group),
       outputBytes: held('the supervisor in the container'),
