@@ -51,7 +51,8 @@ export async function withFiles<T>(
   // Loaded here: the library is large, and few processes need it.
   const { DuckDBInstance } = await import('@duckdb/node-api');
   const spill = join(scratch, 'spilled');
-  await mkdir(spill, { recursive: true });
+  // Not with its parents: a folder that has been removed belongs to work that is over.
+  await mkdir(spill);
   const alone = bounds.threads === 1;
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: `${Math.floor(bounds.memoryBytes / 2 ** 20)}MiB`,
