@@ -11,7 +11,7 @@ import { Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-const LISTENER = fileURLToPath(import.meta.resolve('./listener.ts'));
+const LISTENER = fileURLToPath(new URL('./listener.ts', import.meta.url));
 
 /** Where guests find their proxy. */
 export const PROXY_HOST = '127.0.0.1';
