@@ -13,6 +13,8 @@ export default defineConfig({
     ],
     // Native sessions live in worker threads of their own; forks keep a crashed one from taking the runner along.
     pool: 'forks',
+    // V8 frees WebAssembly code that threads share twice, and aborts; see packages/cli/src/main.ts.
+    execArgv: ['--no-wasm-code-gc'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

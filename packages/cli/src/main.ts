@@ -1,6 +1,10 @@
 /** The entry of the `skein` command: caches compiled code between starts, then hands over. */
 import { enableCompileCache } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 
+// Threads that load TypeScript at once share WebAssembly code that V8 frees twice, about once in a
+// thousand times (ThreadIsolation::UnregisterWasmAllocation aborts); it is a few kilobytes to keep.
+setFlagsFromString('--no-wasm-code-gc');
 enableCompileCache();
 const { runProcess } = await import('./process.ts');
 await runProcess();
