@@ -49,7 +49,12 @@ export function openPipes(pid: number): Pipes {
     status: readLines(open(PARKED.status, 'read')),
     control: open(PARKED.control, 'write'),
     giveTo(uid) {
-      for (const fd of [PARKED.stdin, PARKED.stdout, PARKED.stderr]) chownSync(at(fd), uid, uid);
+      try {
+        for (const fd of [PARKED.stdin, PARKED.stdout, PARKED.stderr]) chownSync(at(fd), uid, uid);
+      } catch (error) {
+        // Killed meanwhile, so nobody opens them any more; its status tells that it has ended.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
     },
   };
 }
