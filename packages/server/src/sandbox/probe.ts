@@ -1,6 +1,6 @@
 /**
  * Tries what a driver is about to claim, with programs that break the limit: what is not held here
- * is not claimed, whatever the files of the kernel say. Takes a few hundred milliseconds, once.
+ * is not claimed, whatever the files of the kernel say. Takes half a second, once.
  */
 import { Buffer } from 'node:buffer';
 import { PROXY_PORT } from './network/listen-inside.ts';

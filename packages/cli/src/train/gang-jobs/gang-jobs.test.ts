@@ -92,7 +92,8 @@ it.each([1, 0])(
       [...WORK, ...GANG, '--lr', '0.003', '--epochs', '150', '--name', name, '--json'],
       { cwd: node.folder },
     );
-    await training.saw(/epoch (1[0-9]|[2-9][0-9]) of 150/);
+    // Ranks copy the run beside the training, so the copy may be some epochs behind what was told.
+    await training.saw(/epoch [2-9][0-9] of 150/);
     expect(await killRank(rank)).toBe(1);
     const { code, stdout, stderr } = await training.ended;
     if (code !== 0) throw new Error(`ended with ${code}: ${stderr}${stdout}`);
