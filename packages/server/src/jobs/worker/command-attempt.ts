@@ -33,7 +33,7 @@ export async function attemptCommand(
   drivers: readonly SandboxDriver[],
   tools: AttemptTools,
 ): Promise<Outcome> {
-  const { claim, lease, artifacts, sandboxes, trusts } = tools;
+  const { claim, lease, log, artifacts, sandboxes, trusts } = tools;
   const choice = chooseSandbox(work, sandboxes, trusts);
   if ('refused' in choice) return refusal(choice.refused);
   const driver = drivers.find(({ name }) => name === choice.chosen)!;
@@ -50,6 +50,7 @@ export async function attemptCommand(
     mounts: inputs.mounts,
     limits: sessionLimits(work, limits),
     network: networkOf(work, trusted, enforcement.network.none),
+    report: (what) => void log.write(Buffer.from(`${what}\n`)),
     untrusted: !trusted,
   });
   try {

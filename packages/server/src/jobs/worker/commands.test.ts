@@ -95,6 +95,23 @@ describe.each(cases.filter(({ skip }) => !skip))(
       expect(job.attempts[0]!.usage!['peakMemoryBytes']).toBeGreaterThan(0);
     });
 
+    it.skipIf(trust.trusted)(
+      'is told in its log what a list of addresses kept it from',
+      async () => {
+        await jobs.start();
+        const asks =
+          "import socket; proxy = socket.create_connection(('127.0.0.1', 3128)); " +
+          "proxy.sendall(b'CONNECT not.listed.example:443 HTTP/1.1\\r\\n\\r\\n'); proxy.recv(4096)";
+        const work = command(['python3', '-c', asks], {
+          ...trust,
+          network: { allow: ['listed.example:443'] },
+        });
+        const job = await jobs.run(work);
+        expect(job).toMatchObject({ state: 'succeeded' });
+        expect(await jobs.logOf(job.id)).toContain('not.listed.example:443');
+      },
+    );
+
     it.each([
       ['exit 3', {}, { cause: 'exit-code', message: expect.stringContaining('exited with 3') }],
       [
