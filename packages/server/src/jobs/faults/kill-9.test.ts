@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '@skein/onnx';
+import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { openFileArtifacts } from '../../state/artifacts/file-artifacts.ts';
 import type { ArtifactStore } from '../../state/contract.ts';
 import type { Job, JobSpec, JobState, JobStore } from '../contract.ts';
@@ -149,10 +150,19 @@ describe.each(FAULT_STORES)(`kill -9 over $name, seed ${SEED}`, (faults) => {
 });
 
 describe('the work of a supervisor that was killed', () => {
-  it.each([
-    ['dies with it in isolation', true],
-    ['dies at the latest when the next one starts, without isolation', false],
-  ])('%s', { timeout: 90_000 }, async (_, isolated) => {
+  const cases = [
+    {
+      name: 'dies with it in isolation',
+      isolated: true,
+      skip: requireComponent('bubblewrap').skip,
+    },
+    {
+      name: 'dies at the latest when the next one starts, without isolation',
+      isolated: false,
+      skip: false,
+    },
+  ];
+  it.each(cases.filter(({ skip }) => !skip))('$name', { timeout: 90_000 }, async ({ isolated }) => {
     await using place = await FAULT_STORES[0]!.open();
     const options = { store: place.store, blobs: place.blobs, leaseMs: LEASE_MS, isolated };
     const mark = `${process.pid}.${Math.floor(Math.random() * 1e9)}`;
