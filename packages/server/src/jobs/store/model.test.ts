@@ -76,6 +76,8 @@ class Model {
 
   /** Lets everything happen that follows, until nothing changes any more. */
   settle(): void {
+    // A time that has come stays come, though the clock be set back before it afterwards.
+    for (const each of this.jobs.values()) if (each.waitUntil <= this.now) each.waitUntil = 0;
     for (let changed = true; changed;) {
       changed = false;
       for (const each of this.jobs.values()) {
@@ -93,7 +95,6 @@ class Model {
           parents.every((parent) => !parent || parent.state === 'succeeded')
         ) {
           each.state = 'ready';
-          each.waitUntil = 0;
           each.readyAt = this.now;
           changed = true;
         }
