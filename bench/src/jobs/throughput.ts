@@ -4,40 +4,38 @@ import { DONE, noop, roomFor } from './noop.ts';
 
 /** Jobs in flight; what BullMQ's `concurrency` is. */
 const IN_FLIGHT = 100;
+const WORKERS = 2;
 
 /**
- * Enqueues in calls of 100 while a worker claims and completes one by one, 100 in flight.
+ * Enqueues in calls of 100 while two workers claim and complete, 100 in flight in all.
+ * @param worker the store as workers have it opened; the producer's own where it is the same process.
  * @returns jobs per second, from the first enqueue to the last completion.
  */
-export async function storeThroughput(store: JobStore, jobs: number): Promise<number> {
+export async function storeThroughput(
+  producer: JobStore,
+  worker: JobStore,
+  jobs: number,
+): Promise<number> {
   const begun = performance.now();
   const never = new AbortController().signal;
-  const enqueueing = (async () => {
+  let left = jobs;
+  async function enqueue(): Promise<void> {
     for (let made = 0; made < jobs; made += IN_FLIGHT) {
-      await store.enqueue(Array.from({ length: Math.min(IN_FLIGHT, jobs - made) }, () => noop()));
-    }
-  })();
-  let done = 0;
-  let inFlight = 0;
-  const finishing = new Set<Promise<unknown>>();
-  while (done + inFlight < jobs) {
-    const claims = await store.claim(roomFor(IN_FLIGHT - inFlight));
-    inFlight += claims.length;
-    for (const { token } of claims) {
-      const finished = store.finish(token, DONE).then(() => {
-        inFlight -= 1;
-        done += 1;
-        finishing.delete(finished);
-      });
-      finishing.add(finished);
-    }
-    if (claims.length === 0 && finishing.size === 0) {
-      await store.waitForWork(['bench'], 1000, never, 'bench');
-    } else {
-      // A worker asks again when some of its places are free, not for each.
-      while (finishing.size > IN_FLIGHT / 2) await Promise.race(finishing);
+      const count = Math.min(IN_FLIGHT, jobs - made);
+      await producer.enqueue(Array.from({ length: count }, () => noop()));
     }
   }
-  await Promise.all([...finishing, enqueueing]);
+  async function work(name: string): Promise<void> {
+    while (left > 0) {
+      const claims = await worker.claim(roomFor(IN_FLIGHT / WORKERS, name));
+      await Promise.all(claims.map(({ token }) => worker.finish(token, DONE)));
+      left -= claims.length;
+      if (claims.length === 0 && left > 0) await worker.waitForWork(['bench'], 20, never, name);
+    }
+  }
+  await Promise.all([
+    enqueue(),
+    ...Array.from({ length: WORKERS }, (_, index) => work(`bench-${index}`)),
+  ]);
   return jobs / ((performance.now() - begun) / 1000);
 }

@@ -243,8 +243,8 @@ export interface JobStore {
   /** Appends at `offset` bytes of the attempt's log; a repeated chunk is not stored twice. @returns false when stale. */
   appendLog(token: number, offset: number, chunk: Uint8Array): Promise<boolean>;
   saveCheckpoint(token: number, digest: string): Promise<boolean>;
-  /** Ends the attempt; exactly one outcome per token is ever accepted. @returns the job, or undefined when stale. */
-  finish(token: number, outcome: Outcome): Promise<Job | undefined>;
+  /** Ends the attempt; exactly one outcome per token is ever accepted. @returns the state of the job, or undefined when stale. */
+  finish(token: number, outcome: Outcome): Promise<JobState | undefined>;
 
   /** @returns the job; already ended jobs are left as they are. */
   cancel(id: string, reason: string): Promise<Job | undefined>;

@@ -231,7 +231,7 @@ describe('a Redis that is away', () => {
       disposals.push(() => server.destroy());
       const store = await openRedisJobs(server.url, { namespace: 'away' });
       disposals.push(() => store.close());
-      const id = await enqueueOne(store);
+      await enqueueOne(store);
       const { token } = await claimOne(store, { leaseMs: 600_000 });
       await server.kill();
       const unreachable = { code: 'STORE_UNREACHABLE', retryAfterMs: expect.any(Number) };
@@ -244,7 +244,7 @@ describe('a Redis that is away', () => {
       await server.start();
       await waiting;
       expect(await store.renew('w', [token], 600_000)).toEqual([{ token, state: 'kept' }]);
-      expect(await store.finish(token, success(7))).toMatchObject({ id, state: 'succeeded' });
+      expect(await store.finish(token, success(7))).toBe('succeeded');
       expect((await store.jobs({ limit: 10 })).jobs).toHaveLength(1);
     },
   );
@@ -280,7 +280,7 @@ describe('a Redis that is away', () => {
       const again = await store.claim(offer({ free, max: 200, leaseMs: 60_000 }));
       expect(again.map((claim) => claim.job.id).sort()).toEqual(made.map(({ id }) => id).sort());
       for (const { token } of again) {
-        expect(await store.finish(token, success())).toMatchObject({ state: 'succeeded' });
+        expect(await store.finish(token, success())).toBe('succeeded');
       }
     },
   );

@@ -143,13 +143,13 @@ export async function reportOutcome(
   };
   try {
     const answered = await persist(
-      async () => ({ job: await store.finish(token, outcome) }),
+      async () => ({ state: await store.finish(token, outcome) }),
       closing,
     );
     if (answered === undefined)
       log('warn', 'The outcome was not told: the store is away.', details);
-    else if (answered.job === undefined) log('info', 'Attempt was stale at its end.', details);
-    else log('info', 'Attempt ended.', { ...details, state: answered.job.state });
+    else if (answered.state === undefined) log('info', 'Attempt was stale at its end.', details);
+    else log('info', 'Attempt ended.', { ...details, state: answered.state });
   } catch (error) {
     log('error', 'The store refused an outcome.', { ...details, err: error });
   }

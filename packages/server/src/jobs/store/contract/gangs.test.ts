@@ -19,12 +19,8 @@ overEveryStore('gangs', (at) => {
     expect(second).toMatchObject([{ job: { gang: { rank: 1 } }, master: address }]);
     const first = await at.store.claim(offer({ ...one, worker: 'w1', address }));
     expect(first).toMatchObject([{ job: { gang: { rank: 0 } }, master: address }]);
-    expect(await at.store.finish(first[0]?.token ?? 0, success())).toMatchObject({
-      state: 'running',
-    });
-    expect(await at.store.finish(second[0]?.token ?? 0, success())).toMatchObject({
-      state: 'succeeded',
-    });
+    expect(await at.store.finish(first[0]?.token ?? 0, success())).toBe('running');
+    expect(await at.store.finish(second[0]?.token ?? 0, success())).toBe('succeeded');
     expect(await at.state(first[0]?.job.id ?? '')).toBe('succeeded');
   });
 

@@ -39,13 +39,10 @@ overEveryStore('interventions', (at) => {
     expect(await told.promise).toEqual({ token, state: 'preempt' });
     expect(await at.store.renew('w', [token], 1000)).toEqual([{ token, state: 'preempt' }]);
     expect(await at.store.saveCheckpoint(token, 'c0ffee')).toBe(true);
-    expect(await at.store.finish(token, failure({ cause: 'preempted' }))).toMatchObject({
-      state: 'ready',
-      checkpoint: 'c0ffee',
-    });
+    expect(await at.store.finish(token, failure({ cause: 'preempted' }))).toBe('ready');
     const again = await claimOne(at.store);
     expect(again.job.checkpoint).toBe('c0ffee');
-    expect(await at.store.finish(again.token, success())).toMatchObject({ state: 'succeeded' });
+    expect(await at.store.finish(again.token, success())).toBe('succeeded');
     await stop();
   });
 });

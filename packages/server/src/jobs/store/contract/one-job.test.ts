@@ -22,8 +22,9 @@ overEveryStore('one job', (at) => {
     });
     at.now += 7;
     const usage = { cpuMs: 3 };
-    const ended = await at.store.finish(claim.token, { ...success({ x: ['ü'] }), usage });
-    expect(ended).toMatchObject({
+    const outcome = { ...success({ x: ['ü'] }), usage };
+    expect(await at.store.finish(claim.token, outcome)).toBe('succeeded');
+    expect(await at.store.job(made?.id ?? '')).toMatchObject({
       ...spec,
       state: 'succeeded',
       endedAt: at.now,
@@ -40,13 +41,12 @@ overEveryStore('one job', (at) => {
         },
       ],
     });
-    expect(await at.store.job(made?.id ?? '')).toEqual(ended);
   });
 
   it('accepts one outcome per token', async () => {
     await enqueueOne(at.store);
     const { token } = await claimOne(at.store);
-    expect(await at.store.finish(token, success(1))).toMatchObject({ state: 'succeeded' });
+    expect(await at.store.finish(token, success(1))).toBe('succeeded');
     expect(await at.store.finish(token, success(2))).toBeUndefined();
     expect(await at.store.finish(token, failure())).toBeUndefined();
     expect(await at.store.progress(token, 1, '')).toBe(false);

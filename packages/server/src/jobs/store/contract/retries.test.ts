@@ -9,9 +9,9 @@ overEveryStore('retries', (at) => {
       retry: { maxAttempts: 2, backoffMs: 0, maxBackoffMs: 0 },
     });
     let { token } = await claimOne(at.store);
-    expect(
-      await at.store.finish(token, failure({ cause: 'out-of-memory', message: 'too big' })),
-    ).toMatchObject({
+    const first = failure({ cause: 'out-of-memory', message: 'too big' });
+    expect(await at.store.finish(token, first)).toBe('ready');
+    expect(await at.store.job(id)).toMatchObject({
       state: 'ready',
       cause: 'out-of-memory',
       message: 'too big',
@@ -38,7 +38,7 @@ overEveryStore('retries', (at) => {
       for (const bound of [1000, 2000, 3000]) {
         const { token } = await claimOne(at.store);
         const failed = await at.store.finish(token, failure());
-        if (failed?.state === 'blocked') {
+        if (failed === 'blocked') {
           const due = await at.store.tick();
           expect(due - at.now).toBeLessThan(bound);
           if (bound === 3000) waits.push(due - at.now);
@@ -79,7 +79,7 @@ overEveryStore('retries', (at) => {
       { token: second.token, state: 'lost' },
     ]);
     expect(await at.store.appendLog(token, 0, Buffer.from('late'))).toBe(false);
-    expect(await at.store.finish(second.token, success())).toMatchObject({ state: 'succeeded' });
+    expect(await at.store.finish(second.token, success())).toBe('succeeded');
   });
 
   it('does not prolong leases when the clock is set back', async () => {

@@ -5,7 +5,8 @@
  * was lost under it: every script gives the same answer to the same call sent twice. After
  * `PATIENCE_MS` it fails with STORE_UNREACHABLE, which is worth retrying; nothing was lost.
  *
- * Calls of one turn of the event loop share a round trip.
+ * The first call of a turn of the event loop goes at once, so that Redis works while this process
+ * does; the rest of the turn's calls share a round trip.
  */
 import { SkeinError } from '@skein/api/errors';
 import { Redis, type RedisOptions } from 'ioredis';
@@ -66,7 +67,8 @@ export function connect(url: string, prefix: string): Connection {
   const redis = open({ commandTimeout: ANSWER_MS });
   const ready = readiness(redis);
   const others: Redis[] = [];
-  let waiting: Waiting[] = [];
+  /** Calls of this turn but its first, which has gone; undefined before that. */
+  let waiting: Waiting[] | undefined;
   let closed = false;
 
   let loading: Promise<unknown> | undefined;
@@ -83,9 +85,8 @@ export function connect(url: string, prefix: string): Connection {
     return loading;
   }
 
-  async function flush(): Promise<void> {
-    const calls = waiting;
-    waiting = [];
+  async function sendAll(calls: readonly Waiting[]): Promise<void> {
+    if (calls.length === 0) return;
     const pipeline = redis.pipeline();
     for (const { name, args, bytes } of calls) {
       const script = library.nameOf(name);
@@ -106,8 +107,18 @@ export function connect(url: string, prefix: string): Connection {
 
   function send(name: ScriptName, args: Waiting['args'], bytes: boolean): Promise<unknown> {
     const answer = Promise.withResolvers<unknown>();
-    if (waiting.length === 0) setImmediate(() => void flush());
-    waiting.push({ name, args, bytes, answer });
+    const call = { name, args, bytes, answer };
+    if (waiting) {
+      waiting.push(call);
+    } else {
+      const rest: Waiting[] = [];
+      waiting = rest;
+      setImmediate(() => {
+        waiting = undefined;
+        void sendAll(rest);
+      });
+      void sendAll([call]);
+    }
     return answer.promise;
   }
 

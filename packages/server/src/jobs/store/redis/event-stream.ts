@@ -18,35 +18,36 @@ export interface EventStream {
   close(): void;
 }
 
-/** Strings of one event in an entry; see `scripts/shared/event.lua`. */
-const EACH = 6;
+/** Neighbouring events that differ by their job alone; see `scripts/shared/event.lua`. */
+interface Run {
+  readonly kind: JobEvent['kind'];
+  readonly state: JobEvent['state'];
+  readonly queue: string;
+  readonly tenant: string;
+  readonly cause?: NonNullable<JobEvent['cause']>;
+  readonly group?: string;
+  /** As JSON. */
+  readonly progress?: string;
+  readonly jobs: readonly string[];
+}
 
-function* eventsOf([id, flat]: Entry): Generator<JobEvent> {
-  const [, at, ...strings] = flat;
-  const first = sequenceOf(id) - strings.length / EACH + 1;
-  for (let from = 0; from < strings.length; from += EACH) {
-    const [what = '', job = '', queue = '', tenant = '', why = '', progress = ''] = strings.slice(
-      from,
-      from + EACH,
-    );
-    const [kind, state] = what.split(':');
-    const colon = why.indexOf(':');
-    const cause = why.slice(0, colon);
-    const group = why.slice(colon + 1);
-    yield {
-      sequence: first + from / EACH,
-      at: Number(at),
-      job,
-      queue,
-      tenant,
-      kind: kind as JobEvent['kind'],
-      state: state as JobEvent['state'],
-      ...(group === '' ? {} : { group: group.slice(1) }),
-      ...(cause === '' ? {} : { cause: cause as NonNullable<JobEvent['cause']> }),
-      ...(progress === ''
-        ? {}
-        : { progress: JSON.parse(progress) as NonNullable<JobEvent['progress']> }),
-    };
+function* eventsOf([id, [, at, , json = '[]']]: Entry): Generator<JobEvent> {
+  const runs = JSON.parse(json) as Run[];
+  const count = runs.reduce((sum, { jobs }) => sum + jobs.length, 0);
+  let sequence = sequenceOf(id) - count;
+  for (const { jobs, progress, ...what } of runs) {
+    for (const job of jobs) {
+      sequence += 1;
+      yield {
+        sequence,
+        at: Number(at),
+        job,
+        ...what,
+        ...(progress === undefined
+          ? {}
+          : { progress: JSON.parse(progress) as NonNullable<JobEvent['progress']> }),
+      };
+    }
   }
 }
 

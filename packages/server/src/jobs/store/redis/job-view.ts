@@ -49,12 +49,11 @@ type Named = Readonly<
   Partial<Record<'par' | 'prog' | 'res' | 'st' | 'cause' | 'msg' | 'from' | 'cp' | 'id', string>>
 >;
 
-/** @param spec the spec that the caller has already; else from the view. */
-export function jobOf([json, specJson]: JobView, spec?: JobSpec): Job {
+export function jobOf([json, specJson]: JobView): Job {
   const fields = JSON.parse(json) as Fields;
   const { id, st, par, prog, res, cause, msg, from, cp } = fields as Named;
   return {
-    ...(spec ?? (JSON.parse(specJson) as JobSpec)),
+    ...(JSON.parse(specJson) as JobSpec),
     ...(par === undefined ? {} : { parents: JSON.parse(par) as string[] }),
     id: id ?? '',
     state: st as JobState,

@@ -50,8 +50,8 @@ export async function openRedisJobs(
   const wake = wakes();
   const news = listenersOf<LeaseNews>();
   const events = eventStream(connection, `${prefix}events`);
-  /** Jobs of the tokens that this process holds: their specs need not come again. */
-  const claimed = new Map<number, Job>();
+  /** The ids of the jobs whose tokens this process holds. */
+  const claimed = new Map<number, string>();
 
   const opening = (): readonly number[] | [string, number] =>
     [clock?.() ?? '', Math.floor(Math.random() * 2 ** 31)] as [string, number];
@@ -69,11 +69,11 @@ export async function openRedisJobs(
     async (ended: readonly { token: number; outcome: Outcome }[]) =>
       (await connection.run('finish', (again) => [
         ...opening(),
-        ...ended.flatMap(({ token, outcome }) => {
-          const job = claimed.get(token);
-          return [...outcomeArguments(token, outcome), job ? 1 : 0, again ? (job?.id ?? '') : ''];
-        }),
-      ])) as (JobView | string | 0)[],
+        ...ended.flatMap(({ token, outcome }) => [
+          ...outcomeArguments(token, outcome),
+          again ? (claimed.get(token) ?? '') : '',
+        ]),
+      ])) as (JobState | 0)[],
   );
 
   const subscriber = connection.another();
@@ -133,7 +133,7 @@ export async function openRedisJobs(
       )) as [token: string, attempt: number, host: string, port: string, job: JobView][];
       return found.map(([token, attempt, host, port, view]): Claim => {
         const job = jobOf(view);
-        claimed.set(Number(token), job);
+        claimed.set(Number(token), job.id);
         return {
           job,
           token: Number(token),
@@ -179,11 +179,9 @@ export async function openRedisJobs(
     saveCheckpoint: async (token, digest) => (await run('save-checkpoint', token, digest)) === 1,
 
     async finish(token, outcome) {
-      const spec = claimed.get(token);
-      const view = await finishOne({ token, outcome });
+      const state = await finishOne({ token, outcome });
       claimed.delete(token);
-      if (view === 0) return undefined;
-      return typeof view === 'string' ? jobOf([view, ''], spec) : jobOf(view);
+      return state === 0 ? undefined : state;
     },
 
     cancel: (id, reason) => runJob('cancel', id, reason),

@@ -4,7 +4,7 @@
  * another's: what may be refused has a savepoint of its own, and when anything else fails, the
  * transaction is begun again with savepoints for all.
  */
-import type { Outcome } from '../../contract.ts';
+import type { JobState, Outcome } from '../../contract.ts';
 import { openDatabase } from '../../../state/sqlite/database.ts';
 import { claim } from './claim.ts';
 import { enqueue } from './enqueue.ts';
@@ -54,10 +54,9 @@ const METHODS = {
   progress,
   appendLog,
   saveCheckpoint,
-  finish(turn: Turn, token: number, outcome: Outcome) {
+  finish(turn: Turn, token: number, outcome: Outcome): JobState | undefined {
     const row = complete(turn, () => finish(turn, token, outcome));
-    if (row?.gang === null) return viewOf(turn.sql, row);
-    return row && viewOf(turn.sql, rowById(turn.sql, row.id) ?? row);
+    return (row?.gang ? (rowById(turn.sql, row.id) ?? row) : row)?.state;
   },
   cancel: shown(cancel),
   preempt: shown(preempt),

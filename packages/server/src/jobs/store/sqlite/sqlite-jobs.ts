@@ -22,6 +22,7 @@ const PLAIN = [
   'progress',
   'appendLog',
   'saveCheckpoint',
+  'finish',
   'setQueueMode',
   'putTenant',
   'putSchedule',
@@ -87,7 +88,6 @@ export async function openSqliteJobs(
       const claims = await thread.call('claim', offer);
       return claims.map((claim) => ({ ...claim, job: jobOfView(claim.job) }));
     },
-    finish: async (token, outcome) => job(await thread.call('finish', token, outcome)),
     cancel: async (id, reason) => job(await thread.call('cancel', id, reason)),
     preempt: async (id) => job(await thread.call('preempt', id)),
     revive: async (id) => job(await thread.call('revive', id)),

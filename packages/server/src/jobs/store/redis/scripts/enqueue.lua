@@ -12,6 +12,6 @@ end
 local views = {}
 for index, id in ipairs(ids) do
   local job = jobs[index]
-  views[index] = job.simple and job.id == id and id .. ' ' .. int(now) or view(id)
+  views[index] = job.simple and job.id == id and id .. ' ' .. moment or view(id)
 end
 return views

@@ -1,10 +1,9 @@
 -- Ends attempts; each token has exactly one outcome.
--- Per attempt 7 values from ARGV[3]: token, 'succeeded' or cause, result as JSON or message,
--- retryable (1 or 0), usage as JSON or '', whether the caller has the spec (1 or 0), and, when the
--- call was sent before and its answer lost, the id of the job, else ''.
--- @returns per attempt its job as JSON where the caller has the spec, else the view of its job; 0
--- when the token is stale.
-local EACH = 7
+-- Per attempt 6 values from ARGV[3]: token, 'succeeded' or cause, result as JSON or message,
+-- retryable (1 or 0), usage as JSON or '', and, when the call was sent before and its answer lost,
+-- the id of the job, else ''.
+-- @returns per attempt the state of its job, 0 when the token is stale.
+local EACH = 6
 
 -- Whether the outcome of this token is the one that was sent before.
 local function finishedBefore(token, outcome, id)
@@ -48,14 +47,8 @@ preloadLeased(tokens)
 local ended = {}
 for index = 3, #ARGV, EACH do
   ended[#ended + 1] = finishOne(ARGV[index], ARGV[index + 1], ARGV[index + 2], ARGV[index + 3], ARGV[index + 4],
-    ARGV[index + 6]) or false
+    ARGV[index + 5]) or false
 end
 complete()
-for index, id in ipairs(ended) do
-  if not id then
-    ended[index] = 0
-  else
-    ended[index] = ARGV[3 + (index - 1) * EACH + 5] == '1' and written[id] or view(id)
-  end
-end
+for index, id in ipairs(ended) do ended[index] = id and load(id).st or 0 end
 return ended

@@ -1,3 +1,3 @@
 -- The store's clock.
 -- @returns ms since the epoch.
-return int(now)
+return moment

@@ -1,7 +1,7 @@
 -- What time makes due, a bounded number of transitions per call; schedules have their own script.
 -- @returns when it is next due, ms since the epoch.
 local function due(key)
-  return call('ZRANGEBYSCORE', P .. key, '-inf', int(now), 'LIMIT', 0, TICK_BATCH)
+  return call('ZRANGEBYSCORE', P .. key, '-inf', moment, 'LIMIT', 0, TICK_BATCH)
 end
 
 -- A clock that was set back must not prolong leases by as much.

@@ -1,11 +1,11 @@
 -- An attempt: a lease on a job, under a token that fences off whoever held it before.
 local function openAttempt(job, worker, leaseMs)
   local token = int(nextNumber('token'))
-  local number = tonumber(job.n or 0) + 1
-  clear(job, 'cause', 'msg', 'sig', 'held')
+  local number = int(tonumber(job.n or 0) + 1)
+  job.cause, job.msg, job.sig, job.held = nil, nil, nil, nil
   move(job, 'running')
-  set(job, 'n', number, 'tok', token, 'w', worker, 'dur', leaseMs, 'sta', int(now),
-    'a' .. number, token .. ' ' .. int(now) .. ' ' .. worker)
+  job.n, job.tok, job.w, job.dur, job.sta = number, token, worker, int(leaseMs), moment
+  job['a' .. number] = token .. ' ' .. moment .. ' ' .. worker
   setIndex(P .. 'leases', token, int(now + leaseMs))
   setField(P .. 'tokens', token, job.id)
   return token
@@ -17,14 +17,15 @@ local function closeAttempt(job, outcome, message, usage, tell)
   if not token then return end
   setIndex(P .. 'leases', token, false)
   setField(P .. 'tokens', token, false)
-  set(job, 'e' .. job.n, int(now) .. ' ' .. outcome, 'm' .. job.n, message)
-  if usage and usage ~= '' then set(job, 'u' .. job.n, usage) end
+  job['e' .. job.n], job['m' .. job.n] = moment .. ' ' .. outcome, message
+  if usage and usage ~= '' then job['u' .. job.n] = usage end
   if tell then
     news[#news + 1] = { job.w, tonumber(token), tell }
     -- For a worker that misses the news and asks what became of its lease.
     if tell == 'cancel' then call('SET', P .. 'cancelled:' .. token, job.w, 'PX', CANCELLED_KEPT_MS) end
   end
-  clear(job, 'tok', 'w', 'dur', 'sig')
+  job.tok, job.w, job.dur, job.sig = nil, nil, nil, nil
+  changed[job.id] = true
   -- A place became free of a tenant at its limit.
   if limited[job.t] == nil then
     limited[job.t] = call('HEXISTS', P .. 'tenant:' .. job.t, 'maxRunning') == 1

@@ -6,6 +6,8 @@
 -- @returns ids, or {code, message, retryAfterMs}.
 local function refuse(code, message, retryAfterMs) return nil, { 'refused', code, message, retryAfterMs or 0 } end
 
+local NONE = {}
+
 local function readJobs(from, count)
   local jobs, at = {}, from
   for index = 1, count do
@@ -13,9 +15,10 @@ local function readJobs(from, count)
       given = ARGV[at], made = ARGV[at + 1], spec = ARGV[at + 2], name = ARGV[at + 3], q = ARGV[at + 4],
       t = ARGV[at + 5], class = ARGV[at + 6], pr = ARGV[at + 7], mc = ARGV[at + 8], mem = ARGV[at + 9],
       ret = ARGV[at + 10], grp = ARGV[at + 11], idem = ARGV[at + 12], key = ARGV[at + 13],
-      notBefore = tonumber(ARGV[at + 14]), deadline = ARGV[at + 15], gang = ARGV[at + 16], parents = {},
+      notBefore = tonumber(ARGV[at + 14]), deadline = ARGV[at + 15], gang = ARGV[at + 16], parents = NONE,
     }
     local parents = tonumber(ARGV[at + 17])
+    if parents > 0 then job.parents = {} end
     for parent = 1, parents do job.parents[parent] = ARGV[at + 17 + parent] end
     at = at + 18 + parents
     jobs[index] = job
@@ -62,7 +65,7 @@ local function admit(jobs)
     for tenant in pairs(tenants) do
       if call('SADD', P .. 'tenants', tenant) == 1 then call('HSETNX', P .. 'tenant:' .. tenant, 'weight', 1) end
       if buckets[tenant] then
-        call('HSET', P .. 'tenant:' .. tenant, 'tokens', string.format('%.17g', buckets[tenant]), 'tokensAt', int(now))
+        call('HSET', P .. 'tenant:' .. tenant, 'tokens', string.format('%.17g', buckets[tenant]), 'tokensAt', moment)
       end
     end
   end
@@ -95,6 +98,64 @@ local function checkGangs(jobs)
   return true
 end
 
+-- Replaces the parents of a job by their ids, each once, and counts those that it waits for.
+-- @returns an error, or true.
+local function resolveParents(job, alias, batch)
+  local seen, parents = {}, {}
+  for _, name in ipairs(job.parents) do
+    local parent = alias[name] or name
+    if not seen[parent] then
+      seen[parent] = true
+      parents[#parents + 1] = parent
+      if parent ~= name then job.par = true end
+      if batch[parent] then
+        job.wf = job.wf + 1
+        batch[parent].childrenHere = batch[parent].childrenHere or {}
+        table.insert(batch[parent].childrenHere, job)
+      else
+        local there = load(parent)
+        local state = there and there.st
+        if not state then
+          return refuse('PARENT_UNKNOWN', 'Job "' .. job.name .. '" names the parent ' .. parent
+            .. ', which does not exist.')
+        end
+        if state ~= 'succeeded' then
+          job.wf = job.wf + 1
+          if ENDED[state] then job.failedParent = parent end
+        end
+      end
+    end
+  end
+  job.parents = parents
+  return true
+end
+
+-- @returns an error when jobs of the call wait for each other in a circle, or true.
+local function checkCircles(fresh, batch)
+  local open, free = {}, {}
+  for _, job in ipairs(fresh) do
+    open[job.id] = 0
+    for _, parent in ipairs(job.parents) do
+      if batch[parent] then open[job.id] = open[job.id] + 1 end
+    end
+    if open[job.id] == 0 then free[#free + 1] = job end
+  end
+  local index = 1
+  while free[index] do
+    for _, child in ipairs(free[index].childrenHere or NONE) do
+      open[child.id] = open[child.id] - 1
+      if open[child.id] == 0 then free[#free + 1] = child end
+    end
+    index = index + 1
+  end
+  if #free == #fresh then return true end
+  for _, job in ipairs(fresh) do
+    if open[job.id] > 0 then
+      return refuse('REQUEST_INVALID', 'Job "' .. job.name .. '" waits for itself in a circle of parents.')
+    end
+  end
+end
+
 -- @returns an error, or the jobs in the call that are new.
 local function resolve(jobs)
   local known, fresh, alias, batch = {}, {}, {}, {}
@@ -113,61 +174,21 @@ local function resolve(jobs)
       batch[job.id] = job
     end
   end
+  local anyParents = false
   for _, job in ipairs(fresh) do
     if job.given ~= '' and call('EXISTS', jobKey(job.id)) == 1 then
       return refuse('REQUEST_INVALID', 'The id "' .. job.id .. '" belongs to another job.')
     end
-    local seen, parents = {}, {}
     job.wf = 0
-    for _, name in ipairs(job.parents) do
-      local parent = alias[name] or name
-      if not seen[parent] then
-        seen[parent] = true
-        parents[#parents + 1] = parent
-        if parent ~= name then job.par = true end
-        if batch[parent] then
-          job.wf = job.wf + 1
-          batch[parent].childrenHere = batch[parent].childrenHere or {}
-          table.insert(batch[parent].childrenHere, job)
-        else
-          local there = load(parent)
-          local state = there and there.st
-          if not state then
-            return refuse('PARENT_UNKNOWN', 'Job "' .. job.name .. '" names the parent ' .. parent
-              .. ', which does not exist.')
-          end
-          if state ~= 'succeeded' then
-            job.wf = job.wf + 1
-            if ENDED[state] then job.failedParent = parent end
-          end
-        end
-      end
+    if job.parents ~= NONE then
+      anyParents = true
+      local sound, refused = resolveParents(job, alias, batch)
+      if not sound then return nil, refused end
     end
-    job.parents = parents
   end
-  -- Jobs of the call that wait for each other in a circle.
-  local open, free = {}, {}
-  for _, job in ipairs(fresh) do
-    open[job.id] = 0
-    for _, parent in ipairs(job.parents) do
-      if batch[parent] then open[job.id] = open[job.id] + 1 end
-    end
-    if open[job.id] == 0 then free[#free + 1] = job end
-  end
-  local index = 1
-  while free[index] do
-    for _, child in ipairs(free[index].childrenHere or {}) do
-      open[child.id] = open[child.id] - 1
-      if open[child.id] == 0 then free[#free + 1] = child end
-    end
-    index = index + 1
-  end
-  if #free < #fresh then
-    for _, job in ipairs(fresh) do
-      if open[job.id] > 0 then
-        return refuse('REQUEST_INVALID', 'Job "' .. job.name .. '" waits for itself in a circle of parents.')
-      end
-    end
+  if anyParents then
+    local sound, refused = checkCircles(fresh, batch)
+    if not sound then return nil, refused end
   end
   return fresh
 end
@@ -175,7 +196,7 @@ end
 local function insert(given)
   local job = {
     id = given.id, q = given.q, t = given.t, class = given.class, pr = given.pr, mc = given.mc,
-    mem = given.mem, ret = given.ret, enq = int(now), seq = int(nextNumber('job')),
+    mem = given.mem, ret = given.ret, enq = moment, seq = int(nextNumber('job')),
   }
   loaded[job.id] = job
   if given.grp ~= '' then job.grp = given.grp end

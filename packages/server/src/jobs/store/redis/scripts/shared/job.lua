@@ -66,6 +66,9 @@ local function view(id)
   return { written[id], call('GET', specKey(id)) }
 end
 
+local STATES = {
+  blocked = true, ready = true, running = true, succeeded = true, failed = true, cancelled = true, dead = true,
+}
 local ENDED = { succeeded = true, failed = true, cancelled = true, dead = true }
 
 local function laneMember(job) return pair(job.t, job.class) end

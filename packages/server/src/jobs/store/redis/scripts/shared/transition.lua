@@ -7,7 +7,7 @@ local function finishJob(job, state, cause, message)
   local from = job.st
   job.cause = cause
   move(job, state)
-  set(job, 'fin', int(now), 'msg', message)
+  job.fin, job.msg = moment, message
   setIndex(P .. 'expiries', job.id, int(now + tonumber(job.ret)))
   if job.wu then
     clear(job, 'wu')
@@ -44,7 +44,7 @@ end
 local function settle(job)
   if job.st ~= 'blocked' or job.wu or tonumber(job.wf or 0) > 0 then return end
   if takeCached(job) then return end
-  job.rdy = int(now)
+  job.rdy = moment
   move(job, 'ready')
   if job.gang then memberBecameReady(job.gang) else ring(job.q) end
 end

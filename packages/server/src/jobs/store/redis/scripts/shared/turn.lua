@@ -6,6 +6,7 @@
 -- memory, and `complete` writes them in a few commands, however many jobs the call is about. What
 -- is read of an index before that is as it was when the call began.
 local P, ARGV, now
+local moment -- now, as text
 local call
 local counters -- name -> last number given
 local tenantDeltas -- tenant -> field -> change
@@ -15,13 +16,20 @@ local loaded -- id -> the job as the call has left it so far, or false: there is
 local changed -- ids of jobs to be written
 local written -- id -> the job as JSON
 local owners -- token -> id of its job, or false
-local events -- what one entry of the event log takes, flat
+local events, eventCount -- runs of events for one entry of the event log, and how many they are
 local rung -- queues in which something may have become claimable
 local news -- {worker, token, state}
 local entered -- keys of lanes to which something was added
 local emptied -- key of a lane from which something was taken -> {set of lanes, member}
+local keysOf -- queue -> the keys that belong to it, as they are asked for
 local limited -- tenant -> whether it has a limit of running jobs
 local later -- consequences for other jobs: chains of any length stay flat
+
+-- `%d` is many times as fast as `%.0f`, and right where a number is exact.
+local function int(number)
+  if number < 1e15 and number > -1e15 then return string.format('%d', number) end
+  return string.format('%.0f', number)
+end
 
 local function begin(keys, arguments)
   P, ARGV, call = keys[1], arguments, redis.call
@@ -30,13 +38,13 @@ local function begin(keys, arguments)
     local time = call('TIME')
     now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
+  moment = int(now)
   math.randomseed(tonumber(ARGV[2]))
   counters, tenantDeltas, rung, news, later = {}, {}, {}, {}, {}
-  indexes, hashes, loaded, changed, written, owners, events = {}, {}, {}, {}, {}, {}, {}
-  entered, emptied, limited = {}, {}, {}
+  indexes, hashes, loaded, changed, written, owners = {}, {}, {}, {}, {}, {}
+  events, eventCount = {}, 0
+  entered, emptied, limited, keysOf = {}, {}, {}, {}
 end
-
-local function int(number) return string.format('%.0f', number) end
 
 -- Two names in one key, without any character being special.
 local function pair(a, b) return #a .. ':' .. a .. b end
@@ -134,21 +142,14 @@ local function writeIndexes()
   entered, emptied = {}, {}
 end
 
--- Entries of at most MOST_ARGUMENTS; the id of an entry is the sequence of its last event.
+-- The id of an entry is the sequence of its last event.
 local function writeEvents()
-  local each = 6
-  local count = #events / each
-  if count == 0 then return end
-  local most = math.floor(MOST_ARGUMENTS / each)
-  local last = nextNumber('event') - 1
-  for from = 0, count - 1, most do
-    local here = math.min(most, count - from)
-    last = last + here
-    call('XADD', P .. 'events', 'MINID', '~', int(math.max(0, last - EVENTS_KEPT)), int(last) .. '-0', 'at', int(now),
-      unpack(events, from * each + 1, (from + here) * each))
-  end
+  if eventCount == 0 then return end
+  local last = nextNumber('event') + eventCount - 1
   counters.event = last
-  events = {}
+  call('XADD', P .. 'events', 'MINID', '~', int(math.max(0, last - EVENTS_KEPT)), int(last) .. '-0', 'at', moment,
+    'events', cjson.encode(events))
+  events, eventCount = {}, 0
 end
 
 -- Runs the consequences, then writes what was only gathered so far.

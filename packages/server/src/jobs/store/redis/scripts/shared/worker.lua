@@ -2,7 +2,7 @@
 
 -- Notes a sign of life. @returns false for a worker that is to take nothing more.
 local function seen(worker)
-  call('ZADD', P .. 'seen', 'XX', int(now), worker)
+  call('ZADD', P .. 'seen', 'XX', moment, worker)
   return call('HGET', P .. 'draining', worker) == false
 end
 
