@@ -21,8 +21,9 @@ async function sqliteThroughput(jobs: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-bench-jobs-'));
   const store = await openSqliteJobs(join(folder, 'jobs.db'));
   try {
-    await storeThroughput(store, store, jobs / 4); // compiles
-    return await storeThroughput(store, store, jobs);
+    const node = { producer: store, worker: store };
+    await storeThroughput(node, 1, jobs / 4); // compiles
+    return await storeThroughput(node, 1, jobs);
   } finally {
     await store.close();
     await rm(folder, { recursive: true });
@@ -75,10 +76,11 @@ export const STORE_ROWS: RowGroup = {
       progress('Redis beside BullMQ, three times in turn');
       const ours: number[] = [];
       const theirs: number[] = [];
-      await storeThroughput(producer, consumer, jobs / 4);
+      const fleet = { producer, worker: consumer };
+      await storeThroughput(fleet, 2, jobs / 4);
       await bullmqThroughput(redis.port, jobs / 4);
       for (let round = 0; round < 3; round += 1) {
-        ours.push(await storeThroughput(producer, consumer, jobs));
+        ours.push(await storeThroughput(fleet, 2, jobs));
         theirs.push(await bullmqThroughput(redis.port, jobs));
       }
       progress('RQ');
