@@ -3,6 +3,7 @@
  * machine. Prints ratios; asserts nothing (exit 1 only when a measurement could not be taken).
  */
 import { parseArgs } from 'node:util';
+import { restartWithHugePages } from '@skein/train/huge-pages';
 import { describeMachine } from './harness/machine.ts';
 import { renderTable, type BenchReport } from './harness/report.ts';
 
@@ -33,6 +34,9 @@ if (load === undefined) {
   );
   process.exit(2);
 }
+
+// As `skein train` does.
+if (name === 'training') restartWithHugePages();
 
 const begun = performance.now();
 const bench = await load();

@@ -29,7 +29,8 @@ export async function storeThroughput(
       const claims = await store.worker.claim(roomFor(IN_FLIGHT / workers, name));
       await Promise.all(claims.map(({ token }) => store.worker.finish(token, DONE)));
       left -= claims.length;
-      if (claims.length === 0 && left > 0) await store.worker.waitForWork(['bench'], 20, never, name);
+      if (claims.length === 0 && left > 0)
+        await store.worker.waitForWork(['bench'], 20, never, name);
     }
   }
   await Promise.all([

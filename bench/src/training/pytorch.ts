@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { withoutHugePages } from '@skein/train/huge-pages';
 import type { ModelName } from './models.ts';
 
 export interface PyTorch {
@@ -18,7 +19,13 @@ const SCRIPT = join(import.meta.dirname, '../../peers/pytorch/steps.py');
 export async function startPyTorch(): Promise<PyTorch> {
   const child = spawn('/usr/bin/python3', [SCRIPT], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' },
+    // As whoever runs PyTorch has it; see the README for what huge pages do for it.
+    env: {
+      ...withoutHugePages(process.env),
+      OMP_NUM_THREADS: '1',
+      OPENBLAS_NUM_THREADS: '1',
+      MKL_NUM_THREADS: '1',
+    },
   });
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => {

@@ -6,5 +6,9 @@ import { setFlagsFromString } from 'node:v8';
 // thousand times (ThreadIsolation::UnregisterWasmAllocation aborts); it is a few kilobytes to keep.
 setFlagsFromString('--no-wasm-code-gc');
 enableCompileCache();
+if (process.argv[2] === 'train') {
+  const { restartWithHugePages } = await import('@skein/train/huge-pages');
+  restartWithHugePages();
+}
 const { runProcess } = await import('./process.ts');
 await runProcess();

@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { withoutHugePages } from './huge-pages.ts';
+
+const run = promisify(execFile);
+const MODULE = new URL('./huge-pages.ts', import.meta.url).href;
+const TOLD = 'glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1';
+const PROGRAM = `
+const { restartWithHugePages } = await import(${JSON.stringify(MODULE)});
+restartWithHugePages();
+console.log(JSON.stringify([process.env.GLIBC_TUNABLES ?? '', process.argv.slice(2), process.pid]));
+`;
+
+async function restarted(tunables?: string): Promise<[string, string[], number, number]> {
+  const { GLIBC_TUNABLES: _, ...rest } = process.env;
+  const env = tunables === undefined ? rest : { ...rest, GLIBC_TUNABLES: tunables };
+  const args = ['--input-type=module', '--eval', PROGRAM, 'a', 'b c'];
+  const child = run(process.execPath, args, { env });
+  const { stdout } = await child;
+  const [told, given, pid] = JSON.parse(stdout) as [string, string[], number];
+  return [told, given, pid, child.child.pid ?? 0];
+}
+
+describe.skipIf(process.platform !== 'linux')('a process that asks for huge pages', () => {
+  it('starts anew once, under its own id and with its own arguments', async () => {
+    const [told, given, pid, begun] = await restarted();
+    expect(told).toBe(TOLD);
+    expect(given).toEqual(expect.arrayContaining(['b c']));
+    expect(pid).toBe(begun);
+  });
+
+  it('keeps what it was told besides, and what somebody has decided', async () => {
+    const [kept] = await restarted('glibc.malloc.check=0');
+    expect(kept).toBe(`glibc.malloc.check=0:${TOLD}`);
+    const [decided] = await restarted('glibc.malloc.hugetlb=0');
+    expect(decided).toBe('glibc.malloc.hugetlb=0');
+    expect(withoutHugePages({ A: '1', GLIBC_TUNABLES: kept })).toEqual({
+      A: '1',
+      GLIBC_TUNABLES: 'glibc.malloc.check=0',
+    });
+    expect(withoutHugePages({ GLIBC_TUNABLES: TOLD })).toEqual({});
+  });
+});
