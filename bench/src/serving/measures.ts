@@ -35,7 +35,7 @@ export const SERVING_MEASURES: readonly Measure[] = [
   atMost('overload_shed_p99_ms', '… p99 of a refusal', 25, ' ms'),
   {
     key: 'fastapi_overload_goodput_fraction',
-    what: '… FastAPI’s goodput over its capacity',
+    what: '… FastAPI’s goodput over its capacity (full run only)',
     unit: '',
     target: null,
   },

@@ -7,14 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { closedLoop } from '../harness/h2load.ts';
 import { debianVersion } from '../harness/machine.ts';
+import type { ServerProcess } from '../harness/process.ts';
 import type { BenchReport } from '../harness/report.ts';
 import { measureAddedLatency } from './added-latency.ts';
 import { measureCeiling } from './ceiling.ts';
 import { measureColdStart } from './cold-start.ts';
 import { SERVING_MEASURES } from './measures.ts';
-import { binaryBody, mlpModel, peerBody, recogniserModel } from './models.ts';
+import { binaryBody, mlpModel, peerBody, recogniserModel, type Body } from './models.ts';
 import { measureOcrOverload } from './ocr-overload.ts';
-import { measureOverload, OBJECTIVE_MS } from './overload.ts';
+import { measureOverload, OBJECTIVE_MS, type Overload } from './overload.ts';
 import { measureRollout, otherVersion } from './rollout.ts';
 import { deploy, launchPeer, launchSkein } from './servers.ts';
 import { measureThroughput } from './throughput.ts';
@@ -32,17 +33,22 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     const recogniser = recogniserModel();
 
     progress('cold start');
-    const coldStartMs = await measureColdStart(join(folder, 'cold'), mlp, quick ? 2 : 5);
+    const coldStartMs = await measureColdStart(join(folder, 'cold'), mlp, quick ? 1 : 5);
 
     progress('starting the node and the peer');
-    const node = await launchSkein(join(folder, 'node'));
-    stops.push(node.stop);
+    const stoppable = async <T extends { stop(): Promise<void> }>(launch: Promise<T>) => {
+      const launched = await launch;
+      stops.push(launched.stop);
+      return launched;
+    };
+    const [node, peer] = await Promise.all([
+      stoppable(launchSkein(join(folder, 'node'))),
+      stoppable(launchPeer(mlp, false)),
+    ]);
     await deploy(node, mlp, { objective: { latencyMs: 500, quantile: 0.99 } });
-    const peer = await launchPeer(mlp, false);
-    stops.push(peer.stop);
 
     progress('throughput at 16 connections: FastAPI, JSON, binary, gRPC');
-    const throughput = await measureThroughput(node, peer, mlp, quick ? 1 : 3, quick ? 2 : 5);
+    const throughput = await measureThroughput(node, peer, mlp, quick ? 1 : 3, quick ? 1 : 5);
     await peer.stop();
 
     progress('latency added at one connection');
@@ -52,7 +58,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     progress('ceiling of the OCR recogniser');
     // Saturation needs a backlog, which the objective of the overload would refuse.
     await deploy(node, recogniser, { objective: { latencyMs: 10_000 } });
-    const ceiling = await measureCeiling(node, recogniser, quick ? 1 : 3, quick ? 2 : 5);
+    const ceiling = await measureCeiling(node, recogniser, quick ? 1 : 3, quick ? 1 : 5);
 
     progress('overload at three times the capacity');
     await node.client.changeSettings({
@@ -63,7 +69,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     const overload = await measureOverload(
       { port: node.port, path, body: binaryBody(recogniser), objectiveMs: OBJECTIVE_MS },
       ceiling.servedRowsPerSecond,
-      quick ? 2.5 : 15,
+      quick ? 2 : 15,
     );
 
     progress('swapping a version under load');
@@ -77,31 +83,15 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     await node.client.undeploy({ name: recogniser.name });
 
     progress('the OCR example at three times its capacity');
-    const ocrOverload = await measureOcrOverload(node, quick ? 4 : 30);
+    const ocrOverload = await measureOcrOverload(node, quick ? 3 : 30);
     await node.stop();
 
-    progress('the peer under the same overload');
-    const slowPeer = await launchPeer(recogniser, true);
-    stops.push(slowPeer.stop);
-    const body = peerBody(recogniser);
-    const peerCapacity = await closedLoop({
-      url: `${slowPeer.url}/bytes`,
-      body: body.bytes,
-      headers: body.headers,
-      connections: 8,
-      seconds: quick ? 2 : 5,
-      protocol: 'http1',
-    });
-    const peerOverload = await measureOverload(
-      {
-        port: Number(new URL(slowPeer.url).port),
-        path: '/bytes',
-        body,
-        objectiveMs: OBJECTIVE_MS,
-      },
-      peerCapacity.requestsPerSecond,
-      quick ? 2.5 : 15,
-    );
+    let peerOverload: Overload | undefined;
+    if (!quick) {
+      progress('the peer under the same overload');
+      const slowPeer = await stoppable(launchPeer(recogniser, true));
+      peerOverload = await overloadPeer(slowPeer, peerBody(recogniser));
+    }
 
     return {
       name: 'serving',
@@ -116,7 +106,9 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
         overload_goodput_fraction: overload.goodputFraction,
         overload_admitted_p99_ratio: overload.admittedP99Ratio,
         overload_shed_p99_ms: overload.shedP99Ms,
-        fastapi_overload_goodput_fraction: peerOverload.goodputFraction,
+        ...(peerOverload && {
+          fastapi_overload_goodput_fraction: peerOverload.goodputFraction,
+        }),
         ocr_overload_goodput_fraction: ocrOverload.goodputFraction,
         ocr_overload_admitted_p99_ratio: ocrOverload.admittedP99Ratio,
         rollout_p99_ratio: rollout.p99Ratio,
@@ -128,4 +120,23 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     for (const stop of stops) await stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Its capacity in a closed loop, then three times as much. */
+async function overloadPeer({ url }: ServerProcess, body: Body): Promise<Overload> {
+  const { requestsPerSecond } = await closedLoop({
+    url: `${url}/bytes`,
+    body: body.bytes,
+    headers: body.headers,
+    connections: 8,
+    seconds: 5,
+    protocol: 'http1',
+  });
+  const target = {
+    port: Number(new URL(url).port),
+    path: '/bytes',
+    body,
+    objectiveMs: OBJECTIVE_MS,
+  };
+  return measureOverload(target, requestsPerSecond, 15);
 }
