@@ -38,7 +38,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     progress('starting the node and the peer');
     const stoppable = async <T extends { stop(): Promise<void> }>(launch: Promise<T>) => {
       const launched = await launch;
-      stops.push(launched.stop);
+      stops.push(() => launched.stop());
       return launched;
     };
     const [node, peer] = await Promise.all([

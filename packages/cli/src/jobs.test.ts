@@ -66,6 +66,22 @@ describe('skein run', () => {
     expect(stdout).toContain('--json --help -x');
   });
 
+  it('lets a command reach the addresses that are listed, and says what is no address', async () => {
+    const words = ['run', '--json', '--detach', '--require=nowhere'];
+    const listed = ['--allow=pypi.org:443', '--allow=10.0.0.7:80'];
+    const { job } = await node.json<RunOutcome>(...words, ...listed, '--', 'true');
+    const { jobs } = await client().listJobs({ state: 'ready' });
+    expect(jobs.find(({ id }) => id === job.id)?.work).toMatchObject({
+      network: { allow: ['pypi.org:443', '10.0.0.7:80'] },
+    });
+    await client().cancelJob({ id: job.id });
+    const wrong = await node.run('run', '--allow=https://pypi.org', '--', 'true');
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toContain('"https://pypi.org" is not HOST:PORT, such as pypi.org:443.');
+    const both = await node.run('run', ...TRUSTED, '--allow=a:1', '--', 'true');
+    expect(both.stderr).toContain('with --network host everything is reached');
+  });
+
   it('cancels the job when it is interrupted', async () => {
     const run = startCli(['run', ...TRUSTED, '--', 'sh', '-c', 'echo begun; exec sleep 600'], {
       cwd: node.folder,

@@ -35,6 +35,7 @@ export const commandOptions = {
   disk: bytes('What it may write.'),
   maxOutput: bytes('What it may print.'),
   network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
+  allow: many('HOST:PORT', 'Let it reach this address, and no other, through a proxy.'),
   sandbox: choice(['docker', 'bubblewrap', 'process'], 'Default: the best that the worker has.'),
   image: text('IMAGE', 'Root file system of the sandbox.'),
   trusted: flag('The command may run without isolation.'),
@@ -43,7 +44,10 @@ export const commandOptions = {
     max: 1000,
   }),
   require: many('LABEL', 'Label that the worker must have.'),
-  checkpoint: text('PATH', 'Path that is kept when the job is preempted, and put back.'),
+  checkpoint: text(
+    'PATH',
+    'Path that is kept when the job is preempted or prints ::checkpoint, and put back.',
+  ),
   cache: flag('Take the kept result of the same command over the same inputs.'),
 };
 
@@ -76,7 +80,7 @@ export async function commandJob(
       outputs: options.output.map((path) => ({ path })),
       trusted: options.trusted,
       retryFailure: options.attempts !== undefined,
-      network: options.network,
+      network: networkOf(options),
       ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
       ...(options.image === undefined ? {} : { image: options.image }),
       ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
@@ -101,6 +105,17 @@ function environmentOf(given: readonly string[]): Record<string, string> {
       return [entry.slice(0, equals), entry.slice(equals + 1)];
     }),
   );
+}
+
+function networkOf({ network, allow }: Pick<CommandOptions, 'network' | 'allow'>) {
+  if (allow.length === 0) return network;
+  if (network === 'host') throw usageError('--allow: with --network host everything is reached.');
+  for (const entry of allow) {
+    if (!/^[^\s:]+:\d{1,5}$/.test(entry)) {
+      throw usageError(`--allow: "${entry}" is not HOST:PORT, such as pypi.org:443.`);
+    }
+  }
+  return { allow: [...allow] };
 }
 
 function limitsOf(given: {
