@@ -69,7 +69,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
     const overload = await measureOverload(
       { port: node.port, path, body: binaryBody(recogniser), objectiveMs: OBJECTIVE_MS },
       ceiling.servedRowsPerSecond,
-      quick ? 2 : 15,
+      quick ? 1.5 : 15,
     );
 
     progress('swapping a version under load');
@@ -78,7 +78,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
       recogniser,
       otherVersion(recogniser),
       ceiling.servedRowsPerSecond / 2,
-      quick ? 2 : 10,
+      quick ? 1.5 : 10,
     );
     await node.client.undeploy({ name: recogniser.name });
 
