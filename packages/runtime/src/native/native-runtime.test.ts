@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Session } from '../contract.ts';
@@ -100,6 +101,17 @@ describe('a worker in a thread', () => {
     const crashed = crashSession(session);
     await expect(running).rejects.toMatchObject({ kind: 'lost' });
     await crashed;
+  });
+
+  it('may end anywhere in a run, and takes nobody along', { timeout: 60_000 }, async () => {
+    for (let round = 0; round < 40; round++) {
+      const session = await open(counting(), 'thread');
+      const running = session.run(rounds(4000)).catch((error: { kind: string }) => error.kind);
+      await delay(round / 4);
+      await crashSession(session);
+      const outcome = await running;
+      if (typeof outcome === 'string') expect(outcome).toBe('lost');
+    }
   });
 });
 

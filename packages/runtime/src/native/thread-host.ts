@@ -1,10 +1,11 @@
 /**
  * A worker thread: the cheapest hand-over, because buffers move. But a crash in native code takes the
- * node along, and ending the thread waits for a run that is going on, which nothing can interrupt.
+ * node along, and ending the thread waits for a run that is going on, which nothing can interrupt. It
+ * is asked to end, and never terminated: native code that comes back to a thread that was aborts the node.
  */
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
-import type { Reply } from './wire.ts';
+import type { Reply, Request } from './wire.ts';
 
 export function threadHost(): Host {
   // A channel of our own, because a worker's built-in one cannot be polled.
@@ -17,13 +18,17 @@ export function threadHost(): Host {
     env: workerEnvironment(),
   });
   let cause: string | undefined;
+  let ending = false;
+  const receive = (reply: Reply) => {
+    if (!ending) host.onReply(reply);
+  };
   const ended = new Promise<string>((resolve) => {
     worker.once('error', (error) => {
       cause = `The worker thread failed: ${error instanceof Error ? error.message : String(error)}`;
     });
     port.once('messageerror', (error: Error) => {
       cause = `An answer of the worker thread could not be received: ${error.message}`;
-      void worker.terminate();
+      void host.end();
     });
     worker.once('exit', (code) => {
       port.close();
@@ -36,14 +41,15 @@ export function threadHost(): Host {
     onReply: () => undefined,
     poll() {
       const waiting = receiveMessageOnPort(port);
-      if (waiting !== undefined) host.onReply(waiting.message as Reply);
+      if (waiting !== undefined) receive(waiting.message as Reply);
     },
     ended,
     async end() {
-      await worker.terminate();
+      if (!ending) port.postMessage('end' satisfies Request);
+      ending = true;
       await ended;
     },
   };
-  port.on('message', (reply: Reply) => host.onReply(reply));
+  port.on('message', receive);
   return host;
 }

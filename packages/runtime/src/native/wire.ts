@@ -37,7 +37,8 @@ export type RunReply =
   | { readonly outputs: readonly WireTensor[]; readonly computeMs: number }
   | { readonly reason: string };
 
-export type Request = LoadRequest | RunRequest;
+/** `end`: of a thread, which comes to it after the run that is going on. */
+export type Request = LoadRequest | RunRequest | 'end';
 export type Reply = LoadReply | RunReply;
 
 /**

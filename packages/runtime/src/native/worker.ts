@@ -98,6 +98,7 @@ if (port === null) {
   });
 } else {
   port.on('message', (message: Request) => {
+    if (message === 'end') process.exit();
     const moved: ArrayBuffer[] = [];
     void serve(message, moved, (reply) => port.postMessage(reply, moved));
   });
