@@ -57,12 +57,17 @@ function openSession(
   const type = step.parameters[0]!.type;
   const weights = twice(kept);
   const sums = twice(step.sums);
-  copyInto(weights.now, step.initial);
+  copyInto(weights.now(), step.initial);
   const rate = zeros({ name: LEARNING_RATE, type, shape: [] });
   const loss = zeros({ name: step.loss, type: step.lossType, shape: [] });
   const rateValue = values(rate) as Float32Array;
   const lossValue = values(loss) as Float32Array;
   const keys = dropoutKeys(step.dropouts, seed);
+  /** What a run reads and writes when one copy is current, and when the other is. */
+  const runs = weights.turns.map(({ now, outputs }) => ({
+    feeds: new Map([...now, [LEARNING_RATE, rate]]),
+    into: new Map([[step.loss, loss], ...outputs]),
+  }));
   let taken = 0;
   /** Batches that were gathered for the step to come. */
   let gathered = 0;
@@ -70,18 +75,19 @@ function openSession(
   return {
     async step(batch, learningRate, at = taken) {
       rateValue[0] = learningRate;
-      const feeds = new Map([
-        ...batch,
-        ...weights.now,
-        ...sums.now,
-        ...keys(at, gathered),
-        [LEARNING_RATE, rate],
-      ]);
+      const { feeds, into } = runs[weights.turn()]!;
+      for (const { name } of step.inputs) {
+        const given = batch.get(name);
+        if (given === undefined) feeds.delete(name);
+        else feeds.set(name, given);
+      }
+      for (const [name, sum] of sums.now()) feeds.set(name, sum);
+      for (const [name, key] of keys(at, gathered)) feeds.set(name, key);
       taken = at + 1;
       gathered = 0;
-      await graph.run(feeds, new Map([[step.loss, loss], ...weights.outputs]));
+      await graph.run(feeds, into);
       if (Number.isFinite(lossValue[0])) weights.swap();
-      for (const sum of sums.now.values()) sum.bytes.fill(0);
+      for (const sum of sums.now().values()) sum.bytes.fill(0);
       return lossValue[0]!;
     },
     async accumulate(batch, at = taken) {
@@ -89,19 +95,19 @@ function openSession(
         throw new TrainError('model', 'The step was made without `accumulate`.');
       }
       const held = [...step.parameters, ...step.statistics].map(
-        ({ name }) => [name, weights.now.get(name)!] as const,
+        ({ name }) => [name, weights.now().get(name)!] as const,
       );
-      const feeds = new Map([...batch, ...held, ...sums.now, ...keys(at, gathered)]);
+      const feeds = new Map([...batch, ...held, ...sums.now(), ...keys(at, gathered)]);
       gathered++;
-      await gatheringGraph.run(feeds, new Map([[step.loss, loss], ...sums.outputs]));
+      await gatheringGraph.run(feeds, new Map([[step.loss, loss], ...sums.outputs()]));
       sums.swap();
       return lossValue[0]!;
     },
-    tensors: () => weights.now,
+    tensors: () => weights.now(),
     load(tensors) {
       for (const each of kept) requireFit(each, tensors.get(each.name));
-      copyInto(weights.now, tensors);
-      for (const sum of sums.now.values()) sum.bytes.fill(0);
+      copyInto(weights.now(), tensors);
+      for (const sum of sums.now().values()) sum.bytes.fill(0);
       gathered = 0;
     },
     async close() {
@@ -111,25 +117,33 @@ function openSession(
   };
 }
 
+/** Tensors that exist twice: one copy is read while the other is written. */
 interface Twice {
-  readonly now: Map<string, NumericTensor>;
-  /** The other copy, under the outputs' names. */
-  readonly outputs: Map<string, NumericTensor>;
+  /** By the copy that is current: its tensors, and the other copy under the outputs' names. */
+  readonly turns: readonly {
+    readonly now: ReadonlyMap<string, NumericTensor>;
+    readonly outputs: ReadonlyMap<string, NumericTensor>;
+  }[];
+  turn(): number;
+  now(): ReadonlyMap<string, NumericTensor>;
+  outputs(): ReadonlyMap<string, NumericTensor>;
   swap(): void;
 }
 
 function twice(kept: readonly Kept[]): Twice {
-  const now = new Map(kept.map((each) => [each.name, zeros(each)]));
-  const outputs = new Map(kept.map((each) => [nextOf(each.name), zeros(each)]));
+  const copies = [kept.map(zeros), kept.map(zeros)];
+  const turns = [0, 1].map((turn) => ({
+    now: new Map(kept.map(({ name }, i) => [name, copies[turn]![i]!])),
+    outputs: new Map(kept.map(({ name }, i) => [nextOf(name), copies[1 - turn]![i]!])),
+  }));
+  let current = 0;
   return {
-    now,
-    outputs,
+    turns,
+    turn: () => current,
+    now: () => turns[current]!.now,
+    outputs: () => turns[current]!.outputs,
     swap() {
-      for (const { name } of kept) {
-        const old = now.get(name)!;
-        now.set(name, outputs.get(nextOf(name))!);
-        outputs.set(nextOf(name), old);
-      }
+      current = 1 - current;
     },
   };
 }
