@@ -249,6 +249,20 @@ describe('a Redis that is away', () => {
     },
   );
 
+  // What is rejected with nobody to hear of it fails the run.
+  it.skipIf(redis.skip)('can be closed while it is coming back', { timeout: 60_000 }, async () => {
+    const server = await startRedis();
+    disposals.push(() => server.destroy());
+    for (let round = 0; round < 8; round++) {
+      const store = await openRedisJobs(server.url, { namespace: 'back' });
+      await server.kill();
+      await server.start();
+      await store.now();
+      await store.close();
+      await expect(store.now()).rejects.toThrow('closed');
+    }
+  });
+
   // It takes the minute.
   it.skipIf(redis.skip || !FULL)(
     'for a minute loses no job and lets no holder of an old lease write',

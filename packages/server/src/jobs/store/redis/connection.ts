@@ -53,6 +53,8 @@ export function connect(url: string, prefix: string): Connection {
   const options: RedisOptions = {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // ioredis waits for no answer to that: closed in the middle of it, it would end the process.
+    autoResubscribe: false,
     // A lost connection fails the calls that were under way; `insist` sends them again.
     maxRetriesPerRequest: 0,
     retryStrategy: () => RECONNECT_MS,

@@ -85,12 +85,20 @@ export async function openRedisJobs(
     const [, token, state, worker] = /^(\d+) (\w+) (.*)$/s.exec(message) ?? [];
     news.tell(worker ?? '', { token: Number(token), state: state as LeaseNews['state'] });
   });
-  // What was published while the connection was away has been missed.
-  subscriber.on('ready', () => wake.ringAll());
+  const subscribe = () => subscriber.subscribe(`${prefix}work`, `${prefix}news`);
+  // What was published while the connection was away has been missed. One that fails is away again.
+  subscriber.on(
+    'ready',
+    () =>
+      void subscribe().then(
+        () => wake.ringAll(),
+        () => undefined,
+      ),
+  );
 
   try {
     await run('now');
-    await subscriber.subscribe(`${prefix}work`, `${prefix}news`);
+    await subscribe();
   } catch (error) {
     await connection.close();
     throw error;
