@@ -42,7 +42,7 @@ export async function measureOcrOverload(node: SkeinNode, seconds: number): Prom
     },
     mode: { kind: 'closed', clients: CLIENTS },
     durationMs: seconds * 500,
-    warmupMs: 1000,
+    warmupMs: Math.min(1000, seconds * 250),
     timeoutMs: PATIENCE_MS,
     objectiveMs: PATIENCE_MS,
   });

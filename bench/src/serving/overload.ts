@@ -45,7 +45,7 @@ export async function measureOverload(
     },
     mode: { kind: 'open', arrivals: 'poisson', rate: 3 * capacityPerSecond },
     durationMs: seconds * 1000,
-    warmupMs: 1000,
+    warmupMs: Math.min(1000, seconds * 250),
     timeoutMs: 10_000,
     objectiveMs: target.objectiveMs,
     seed: 3,
