@@ -19,7 +19,7 @@ const SCRIPT = join(import.meta.dirname, '../../peers/pytorch/steps.py');
 export async function startPyTorch(): Promise<PyTorch> {
   const child = spawn('/usr/bin/python3', [SCRIPT], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // As whoever runs PyTorch has it; see the README for what huge pages do for it.
+    // As whoever runs PyTorch has it; bench/README.md says what huge pages do for it.
     env: {
       ...withoutHugePages(process.env),
       OMP_NUM_THREADS: '1',

@@ -15,7 +15,7 @@ export async function openSession(host: Host, request: LoadRequest): Promise<Ses
   const line = openLine(host);
   const close = async () => {
     line.closed = true;
-    // Ending a thread inside native code can take the whole process along; a child process cannot.
+    // A thread ends after its run in any case, so what that gives is not thrown away; a child is killed.
     if (host.moves) await line.answered;
     await host.end();
   };

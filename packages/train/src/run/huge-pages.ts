@@ -3,7 +3,7 @@
  *
  * A step allocates and frees megabytes of activations, and with pages of 4 KiB the processor waits
  * for their addresses: with 2 MiB, McMahan's CNN at a batch of 50 takes 62 ms instead of 75 ms, a
- * transformer block 16.9 ms instead of 19.3 ms. Linux hands them out to whoever asks, by default;
+ * transformer block 16.9 ms instead of 19.3 ms. Where Linux gives them to whoever asks (`madvise`),
  * glibc asks when it is told to before a process starts (glibc 2.35, `glibc.malloc.hugetlb`). It
  * does so for one heap, so that all threads have to share that: two ranks then take 77 ms for a step
  * that takes them 90 ms with heaps of their own.

@@ -87,14 +87,12 @@ export async function openRedisJobs(
   });
   const subscribe = () => subscriber.subscribe(`${prefix}work`, `${prefix}news`);
   // What was published while the connection was away has been missed. One that fails is away again.
-  subscriber.on(
-    'ready',
-    () =>
-      void subscribe().then(
-        () => wake.ringAll(),
-        () => undefined,
-      ),
-  );
+  subscriber.on('ready', () => {
+    subscribe().then(
+      () => wake.ringAll(),
+      () => undefined,
+    );
+  });
 
   try {
     await run('now');
