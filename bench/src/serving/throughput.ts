@@ -67,7 +67,12 @@ export async function measureThroughput(
   };
   for (let round = 0; round < rounds; round += 1) {
     for (const key of ['peerJson', 'json', 'binary', 'grpc'] as const) {
-      rates[key].push((await runs[key]()).requestsPerSecond);
+      try {
+        rates[key].push((await runs[key]()).requestsPerSecond);
+      } catch (error) {
+        const told = JSON.stringify(await refusals(node, model));
+        throw new Error(`The node’s own count of what it refused: ${told}`, { cause: error });
+      }
     }
   }
   await checkGrpcAnswers(node, model, rates.grpc);
@@ -79,6 +84,13 @@ export async function measureThroughput(
   };
 }
 
+/** Requests that the node has refused, by code; of those that left, h2load's end accounts for some. */
+async function refusals(node: SkeinNode, model: BenchModel): Promise<Record<string, number>> {
+  const view = await node.client.getDeployment({ name: model.name });
+  const refused = view.targets.flatMap((target) => Object.entries(target.refused));
+  return Object.fromEntries(refused.filter(([code, count]) => count > 0 && code !== 'CANCELLED'));
+}
+
 /** h2load sees only HTTP statuses, which gRPC errors do not touch; the node's own counters tell. */
 async function checkGrpcAnswers(
   node: SkeinNode,
@@ -86,13 +98,10 @@ async function checkGrpcAnswers(
   rates: readonly number[],
 ): Promise<void> {
   if (rates.length === 0) return;
-  const view = await node.client.getDeployment({ name: model.name });
-  const refused = view.targets
-    .flatMap((target) => Object.entries(target.refused))
-    .filter(([code, count]) => count > 0 && code !== 'CANCELLED');
-  if (refused.length > 0) {
+  const refused = await refusals(node, model);
+  if (Object.keys(refused).length > 0) {
     throw new Error(
-      `The node refused requests of the throughput run: ${JSON.stringify(Object.fromEntries(refused))}`,
+      `The node refused requests of the throughput run: ${JSON.stringify(refused)}`,
     );
   }
 }

@@ -23,7 +23,7 @@ export interface Database {
 }
 
 /** "skei" as the four bytes at offset 68 of the file: this database is one of ours. */
-const APPLICATION_ID = 0x736b6569;
+export const APPLICATION_ID = 0x736b6569;
 /** How long to wait for a lock of another process, such as a backup that reads the file. */
 const BUSY_TIMEOUT_MS = 2000;
 

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { JobEvent } from '../../contract.ts';
 import { code, overEveryStore } from '../testing/every-store.ts';
-import { claimOne, enqueueOne, job, success } from '../testing/fixtures.ts';
+import { claimOne, enqueueOne, job, offer, success } from '../testing/fixtures.ts';
 
 overEveryStore('what people see', (at) => {
   it('lists jobs newest first, by page and filter', async () => {
@@ -32,6 +32,41 @@ overEveryStore('what people see', (at) => {
     expect(await only({ queue: 'q3', tenant: 'odd', state: 'ready', group: 'g' })).toBe(1);
     expect(await only({ state: 'running' })).toBe(0);
     await expect(at.store.jobs({ limit: 1, after: 'x' })).rejects.toEqual(code('REQUEST_INVALID'));
+  });
+
+  it('lists the jobs of one state, of a queue and of all', async () => {
+    const gang = { gang: { id: 'g', size: 2, rank: 0 }, requires: ['gang'] };
+    const [first, second] = await at.store.enqueue([
+      job(gang),
+      job({ ...gang, gang: { ...gang.gang, rank: 1 } }),
+    ]);
+    const members = await at.store.claim(offer({ labels: ['gang'] }));
+    expect(members).toHaveLength(2);
+    // Its success counts when all have succeeded: until then it runs, without a lease.
+    await at.store.finish(members[0]?.token ?? 0, success());
+    const done = await enqueueOne(at.store);
+    await at.store.finish((await claimOne(at.store)).token, success());
+    const cancelled = await enqueueOne(at.store);
+    await at.store.cancel(cancelled, 'not needed');
+    const running = await enqueueOne(at.store);
+    await claimOne(at.store);
+    const blocked = await enqueueOne(at.store, { notBefore: at.now + 1e6 });
+    const ready = await enqueueOne(at.store);
+    const elsewhere = await enqueueOne(at.store, { queue: 'r' });
+    const listed = async (filter: object) =>
+      (await at.store.jobs({ limit: 100, ...filter })).jobs.map(({ id }) => id);
+    for (const [state, expected] of Object.entries({
+      ready: [ready],
+      blocked: [blocked],
+      running: [running, second?.id, first?.id],
+      succeeded: [done],
+      cancelled: [cancelled],
+      failed: [],
+    })) {
+      expect(await listed({ state, queue: 'q' }), state).toEqual(expected);
+      const everywhere = state === 'ready' ? [elsewhere, ...expected] : expected;
+      expect(await listed({ state }), state).toEqual(everywhere);
+    }
   });
 
   it('counts queues', async () => {

@@ -83,7 +83,7 @@ export function beginAssembly(
   );
   if (!gang) return undefined;
   const members = membersOf(turn, gang.id);
-  if (!members.some((row) => fits(room, row) && hasLabels(room.offer, specOf(row).requires))) {
+  if (!members.some((row) => fits(room, row) && hasLabels(room.offer, specOf(sql, row).requires))) {
     return undefined;
   }
   gang.assembling_until = now + ASSEMBLY_MS;
@@ -101,7 +101,7 @@ function grow(turn: Turn, room: Room, gang: GangRow): void {
   const members = membersOf(turn, gang.id);
   for (const row of members) {
     if (row.reserved_by !== null || !fits(room, row)) continue;
-    if (!hasLabels(room.offer, specOf(row).requires)) continue;
+    if (!hasLabels(room.offer, specOf(sql, row).requires)) continue;
     occupy(room, row);
     row.reserved_by = room.offer.worker;
     row.reserved_until = now + room.offer.leaseMs;

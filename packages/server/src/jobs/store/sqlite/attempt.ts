@@ -1,6 +1,6 @@
 /** An attempt: a lease on a job, under a token that fences off whoever held it before. */
 import type { Cause } from '../../contract.ts';
-import { currentAttempt, noteAttempt, saveStarted, type JobRow } from './job-row.ts';
+import { currentAttempt, saveStarted, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import type { Turn } from './turn.ts';
 
@@ -23,7 +23,7 @@ export function openAttempt(
     lease.leaseMs,
     lease.delivered ? 1 : 0,
   ).lastId;
-  noteAttempt(row, {
+  row.attempt = {
     token,
     number: row.attempts,
     worker: lease.worker,
@@ -32,7 +32,7 @@ export function openAttempt(
     outcome: null,
     message: null,
     usage: null,
-  });
+  };
   row.token = token;
   row.started_at = now;
   row.rank = null;
@@ -80,7 +80,7 @@ export function closeAttempt(
       end.usage,
       token,
     );
-    noteAttempt(row, { ...open, ...end });
+    row.attempt = { ...open, ...end };
     if (tell) turn.heard.news.push({ worker: open.worker, news: { token, state: tell } });
   }
   turn.heard.queues.add(row.queue); // A place became free, perhaps of a tenant at its limit.

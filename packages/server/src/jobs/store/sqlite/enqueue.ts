@@ -48,8 +48,9 @@ export function enqueue(turn: Turn, specs: readonly Given[]): (JobRow | string)[
   }));
   checkCycles(accepted, batch);
   const made = new Map<string, JobRow>();
+  const lanes: Lanes = new Map();
   for (const { id, spec } of accepted) {
-    const row = insert(turn, id, spec, batch);
+    const row = insert(turn, id, spec, batch, lanes);
     if (row.state === 'ready' && spec.parents.length === 0) made.set(id, row);
   }
   return ids.map((id = '') => made.get(id) ?? id);
@@ -162,7 +163,13 @@ function checkCycles(
   );
 }
 
-function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>): JobRow {
+function insert(
+  turn: Turn,
+  id: string,
+  spec: Given,
+  batch: ReadonlySet<string>,
+  lanes: Lanes,
+): JobRow {
   const { sql, now } = turn;
   const { id: _, ...kept } = spec;
   let waitsFor = 0;
@@ -186,14 +193,13 @@ function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>)
   if (spec.id !== undefined && rowById(sql, id)) {
     throw new SkeinError('REQUEST_INVALID', `The id "${id}" belongs to another job.`);
   }
-  const lane = laneOf(sql, spec);
+  const lane = laneOf(sql, spec, lanes);
   const gang = spec.gang ? joinGang(sql, spec, spec.gang, lane) : null;
   const waitUntil = spec.notBefore !== undefined && spec.notBefore > now ? spec.notBefore : null;
   const simple =
     waitsFor === 0 && waitUntil === null && gang === null && spec.cacheKey === undefined;
   const unsaved: Omit<JobRow, 'seq'> = {
     id,
-    spec: JSON.stringify(kept),
     queue: spec.queue,
     tenant: spec.tenant,
     grp: spec.group ?? null,
@@ -229,7 +235,7 @@ function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>)
     cached_from: null,
     checkpoint: null,
   };
-  const row: JobRow = { ...unsaved, seq: insertRow(sql, unsaved) };
+  const row = insertRow(sql, unsaved, kept);
   const { seq } = row;
   for (const parent of spec.parents) sql.run('INSERT INTO edges VALUES (?, ?)', parent, seq);
   move(turn, row, row.state, undefined);
@@ -247,23 +253,34 @@ function insert(turn: Turn, id: string, spec: Given, batch: ReadonlySet<string>)
   return row;
 }
 
-function laneOf(sql: Sql, spec: JobSpec): number {
+/** Lanes that the call has met: most of its jobs share one. */
+type Lanes = Map<string, number>;
+
+function laneOf(sql: Sql, spec: JobSpec, lanes: Lanes): number {
   const name = laneClass(spec);
-  const found = sql.get<{ id: number }>(
-    'SELECT id FROM lanes WHERE queue = ? AND tenant = ? AND class = ?',
-    spec.queue,
-    spec.tenant,
-    name,
-  );
-  if (found) return found.id;
-  return sql.run(
+  const key = JSON.stringify([spec.queue, spec.tenant, name]);
+  let lane = lanes.get(key);
+  if (lane === undefined) {
+    lane =
+      sql.get<{ id: number }>(
+        'SELECT id FROM lanes WHERE queue = ? AND tenant = ? AND class = ?',
+        spec.queue,
+        spec.tenant,
+        name,
+      )?.id ?? newLane(sql, spec, name);
+    lanes.set(key, lane);
+  }
+  return lane;
+}
+
+const newLane = (sql: Sql, spec: JobSpec, name: string): number =>
+  sql.run(
     'INSERT INTO lanes (queue, tenant, class, requires, ready) VALUES (?, ?, ?, ?, 0)',
     spec.queue,
     spec.tenant,
     name,
     JSON.stringify(spec.gang ? [] : spec.requires),
   ).lastId;
-}
 
 function joinGang(
   sql: Sql,

@@ -43,7 +43,7 @@ export function preempt(turn: Turn, id: string): JobRow | undefined {
 function orphaned(sql: Sql, row: JobRow): boolean {
   return (
     row.cause === 'parent-failed' &&
-    specOf(row).parents.some((id) => {
+    specOf(sql, row).parents.some((id) => {
       const parent = rowById(sql, id);
       return !parent || (hasEnded(parent.state) && parent.state !== 'succeeded');
     })
@@ -65,7 +65,7 @@ export function revive(turn: Turn, id: string): JobRow | undefined {
 
 function bringBack(turn: Turn, row: JobRow): void {
   const { sql, now } = turn;
-  const { parents, deadline } = specOf(row);
+  const { parents, deadline } = specOf(sql, row);
   row.cause = null;
   row.message = null;
   row.ended_at = null;

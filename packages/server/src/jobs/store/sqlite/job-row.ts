@@ -6,7 +6,6 @@ import type { Sql } from './sql.ts';
 export interface JobRow {
   readonly seq: number;
   readonly id: string;
-  readonly spec: string;
   readonly queue: string;
   readonly tenant: string;
   readonly grp: string | null;
@@ -41,6 +40,10 @@ export interface JobRow {
   result: string | null;
   cached_from: string | null;
   checkpoint: string | null;
+  /** JSON of its JobSpec, once it was read: it stands in a table of its own. */
+  spec?: string | undefined;
+  /** The attempt that it is at, where the caller has read or made it. */
+  attempt?: AttemptRow;
 }
 
 const MUTABLE = [
@@ -108,7 +111,6 @@ export const saveSucceeded = saving([
 
 const INSERTED = [
   'id',
-  'spec',
   'queue',
   'tenant',
   'grp',
@@ -134,9 +136,13 @@ const INSERTED = [
 
 const INSERT = `INSERT INTO jobs (${INSERTED.join(', ')}) VALUES (${INSERTED.map(() => '?').join(', ')})`;
 
-/** @returns its number. */
-export const insertRow = (sql: Sql, row: Omit<JobRow, 'seq'>): number =>
-  sql.run(INSERT, ...INSERTED.map((column) => row[column])).lastId;
+/** @returns the row with its number. */
+export function insertRow(sql: Sql, unsaved: Omit<JobRow, 'seq'>, spec: JobSpec): JobRow {
+  const { lastId: seq } = sql.run(INSERT, ...INSERTED.map((column) => unsaved[column]));
+  const json = JSON.stringify(spec);
+  sql.run('INSERT INTO specs VALUES (?, ?)', seq, json);
+  return { ...unsaved, seq, spec: json };
+}
 
 export const rowById = (sql: Sql, id: string): JobRow | undefined =>
   sql.get<JobRow>('SELECT * FROM jobs WHERE id = ?', id);
@@ -148,14 +154,13 @@ export function rowBySeq(sql: Sql, seq: number): JobRow {
   return row;
 }
 
-const specs = new WeakMap<JobRow, JobSpec>();
-
-/** Parsed once per row that was read. */
-export function specOf(row: JobRow): JobSpec {
-  let spec = specs.get(row);
-  if (!spec) specs.set(row, (spec = JSON.parse(row.spec) as JobSpec));
-  return spec;
+function specText(sql: Sql, row: JobRow): string {
+  row.spec ??= sql.get<{ spec: string }>('SELECT spec FROM specs WHERE seq = ?', row.seq)?.spec;
+  if (row.spec === undefined) throw new Error(`The spec of job ${row.id} is missing.`);
+  return row.spec;
 }
+
+export const specOf = (sql: Sql, row: JobRow): JobSpec => JSON.parse(specText(sql, row)) as JobSpec;
 
 export const hasEnded = (state: JobState): boolean =>
   state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'dead';
@@ -187,18 +192,9 @@ function attemptOf(row: AttemptRow): Attempt {
   };
 }
 
-/** The attempt that a job is at, where the caller has read or made it. */
-const current = new WeakMap<JobRow, AttemptRow>();
-
-/** Spares a query for the attempt; for a job at its first, which most never go beyond, the only one. */
-export function noteAttempt(row: JobRow, attempt: AttemptRow): void {
-  current.set(row, attempt);
-}
-
 /** The attempt whose lease the job has. */
 export function currentAttempt(sql: Sql, row: JobRow): AttemptRow | undefined {
-  const noted = current.get(row);
-  if (noted?.token === row.token) return noted;
+  if (row.attempt && row.attempt.token === row.token) return row.attempt;
   return sql.get<AttemptRow>(
     'SELECT * FROM attempts WHERE token = ? AND lease_until IS NOT NULL',
     row.token,
@@ -207,8 +203,8 @@ export function currentAttempt(sql: Sql, row: JobRow): AttemptRow | undefined {
 
 function attemptsOf(sql: Sql, row: JobRow): Attempt[] {
   if (row.attempts === 0) return [];
-  const only = row.attempts === 1 ? current.get(row) : undefined;
-  if (only) return [attemptOf(only)];
+  // Most jobs never go beyond their first, which spares a query.
+  if (row.attempts === 1 && row.attempt) return [attemptOf(row.attempt)];
   return sql
     .all<AttemptRow>('SELECT * FROM attempts WHERE job = ? ORDER BY number', row.seq)
     .map(attemptOf);
@@ -216,7 +212,7 @@ function attemptsOf(sql: Sql, row: JobRow): Attempt[] {
 
 export function viewOf(sql: Sql, row: JobRow): JobView {
   return {
-    spec: row.spec,
+    spec: specText(sql, row),
     id: row.id,
     state: row.state,
     enqueuedAt: row.enqueued_at,

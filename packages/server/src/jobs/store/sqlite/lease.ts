@@ -5,7 +5,7 @@ import { LOG_BYTES } from '../bounds.ts';
 import { closeAttempt } from './attempt.ts';
 import { addEvent } from './event-log.ts';
 import { membersOf } from './gang.ts';
-import { noteAttempt, saveRow, type JobRow } from './job-row.ts';
+import { saveRow, type JobRow } from './job-row.ts';
 import { retryOrEnd } from './retry.ts';
 import type { Sql } from './sql.ts';
 import { end } from './transition.ts';
@@ -47,7 +47,7 @@ function leased(sql: Sql, token: number): JobRow | undefined {
   );
   if (!row) return undefined;
   const { number, worker } = row;
-  noteAttempt(row, {
+  row.attempt = {
     token,
     number,
     worker,
@@ -56,7 +56,7 @@ function leased(sql: Sql, token: number): JobRow | undefined {
     outcome: null,
     message: null,
     usage: null,
-  });
+  };
   return row;
 }
 

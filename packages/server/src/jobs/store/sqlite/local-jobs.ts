@@ -123,7 +123,7 @@ export interface Call {
 export type Settled = { readonly value: unknown } | { readonly error: unknown };
 
 /** Pages of the file kept in memory, in KiB. */
-const CACHE_KIB = 32_768;
+const CACHE_KIB = 4096;
 /** Most of the write-ahead log before a commit has to move it into the file: 32 MiB. */
 const WAL_PAGES = 8192;
 

@@ -185,4 +185,18 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE clock (virtual_time REAL NOT NULL) STRICT;
   INSERT INTO clock VALUES (0);
   `,
+  // Most of a row was its spec, which every change of a state wrote again; and every change moved the
+  // job in an index over all states, of which only those of ended and blocked jobs are looked for.
+  `
+  CREATE TABLE specs (
+    seq INTEGER PRIMARY KEY, -- of the job
+    spec TEXT NOT NULL -- JSON of JobSpec
+  ) STRICT;
+  INSERT INTO specs SELECT seq, spec FROM jobs;
+  ALTER TABLE jobs DROP COLUMN spec;
+  DROP INDEX jobs_by_state;
+  CREATE INDEX jobs_ended ON jobs (queue, state) WHERE ended_at IS NOT NULL;
+  CREATE INDEX jobs_blocked ON jobs (queue) WHERE state = 'blocked';
+  CREATE INDEX jobs_held ON jobs (gang) WHERE held = 1;
+  `,
 ];

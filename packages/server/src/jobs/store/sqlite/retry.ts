@@ -15,7 +15,7 @@ export function retryOrEnd(
   failure: { cause: Cause; message: string; retryable: boolean },
 ): void {
   const { cause, message, retryable } = failure;
-  const { retry } = specOf(row);
+  const { retry } = specOf(turn.sql, row);
   if (cause !== 'preempted') row.failures += 1;
   if (!retryable) {
     end(turn, row, cause === 'cancelled' ? 'cancelled' : 'failed', cause, message);

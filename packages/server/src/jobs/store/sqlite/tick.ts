@@ -112,6 +112,7 @@ export function forget({ sql, now }: Turn): void {
       'UPDATE counts SET jobs = jobs - 1 WHERE (queue, state) = (SELECT queue, state FROM jobs WHERE seq = ?)',
       seq,
     );
+    sql.run('DELETE FROM specs WHERE seq = ?', seq);
     sql.run('DELETE FROM jobs WHERE seq = ?', seq);
     if (gang !== null) {
       sql.run(
@@ -124,7 +125,7 @@ export function forget({ sql, now }: Turn): void {
 }
 
 function forgetEdges(sql: Turn['sql'], seq: number): void {
-  const spec = sql.get<{ spec: string }>('SELECT spec FROM jobs WHERE seq = ?', seq)?.spec ?? '{}';
+  const spec = sql.get<{ spec: string }>('SELECT spec FROM specs WHERE seq = ?', seq)?.spec ?? '{}';
   for (const parent of (JSON.parse(spec) as { parents: string[] }).parents) {
     sql.run('DELETE FROM edges WHERE parent = ? AND child = ?', parent, seq);
   }

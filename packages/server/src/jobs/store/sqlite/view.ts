@@ -1,7 +1,7 @@
 /** What people see: jobs, queues, logs. */
 import { SkeinError } from '@skein/api/errors';
 import type { JobFilter, JobState, QueueView } from '../../contract.ts';
-import { rowById, viewOf, type JobRow } from './job-row.ts';
+import { hasEnded, rowById, viewOf, type JobRow } from './job-row.ts';
 import type { JobView } from './job-view.ts';
 import { logSize } from './lease.ts';
 import type { Turn } from './turn.ts';
@@ -11,27 +11,46 @@ export function job({ sql }: Turn, id: string): JobView | undefined {
   return row && viewOf(sql, row);
 }
 
+/** What a state implies that an index holds: no index holds all jobs of all states. */
+function indexed(state: JobState): string | undefined {
+  if (hasEnded(state)) return 'ended_at IS NOT NULL';
+  if (state !== 'running') return undefined; // ready and blocked have an index of their own
+  return `seq IN (SELECT job FROM attempts WHERE lease_until IS NOT NULL
+    UNION ALL SELECT seq FROM jobs WHERE held = 1)`;
+}
+
 /** Newest first. @throws SkeinError REQUEST_INVALID when `after` is not from a page. */
 export function jobs(
   { sql }: Turn,
   filter: JobFilter,
 ): { jobs: JobView[]; next?: string | undefined } {
-  const wanted: [string, string | number][] = [];
-  if (filter.group !== undefined) wanted.push(['grp = ?', filter.group]);
-  if (filter.queue !== undefined) wanted.push(['queue = ?', filter.queue]);
-  if (filter.state !== undefined) wanted.push(['state = ?', filter.state]);
-  if (filter.tenant !== undefined) wanted.push(['tenant = ?', filter.tenant]);
+  const terms: string[] = [];
+  const values: (string | number)[] = [];
+  const want = (term: string, value: string | number): void => {
+    terms.push(term);
+    values.push(value);
+  };
+  if (filter.group !== undefined) want('grp = ?', filter.group);
+  if (filter.queue !== undefined) want('queue = ?', filter.queue);
+  if (filter.tenant !== undefined) want('tenant = ?', filter.tenant);
+  if (filter.state !== undefined) {
+    want('state = ?', filter.state);
+    const implied = indexed(filter.state);
+    if (implied !== undefined) terms.push(implied);
+  }
   if (filter.after !== undefined) {
     const before = Number(filter.after);
     if (!Number.isSafeInteger(before)) {
       throw new SkeinError('REQUEST_INVALID', `"${filter.after}" is not the end of a page.`);
     }
-    wanted.push(['seq < ?', before]);
+    want('seq < ?', before);
   }
-  const where = wanted.length === 0 ? '' : `WHERE ${wanted.map(([term]) => term).join(' AND ')}`;
+  const where = terms.length === 0 ? '' : `WHERE ${terms.join(' AND ')}`;
+  // Where an index is not in this order, it is their numbers that are sorted, not whole jobs.
   const rows = sql.all<JobRow>(
-    `SELECT * FROM jobs ${where} ORDER BY seq DESC LIMIT ?`,
-    ...wanted.map(([, value]) => value),
+    `SELECT * FROM jobs
+     WHERE seq IN (SELECT seq FROM jobs ${where} ORDER BY seq DESC LIMIT ?) ORDER BY seq DESC`,
+    ...values,
     filter.limit + 1,
   );
   const page = rows.slice(0, filter.limit);
