@@ -8,6 +8,10 @@
  * The level is the median of the recent ratios of duration to shape. A short streak of ratios that
  * lie far on one side is a new level at once. A single far one is a stall: it counts as variation.
  *
+ * Variation is told in multiples of the level at its time, so where stalls come and go it has been
+ * counted twice once they are the level. Therefore no estimate goes far beyond what runs have really
+ * taken lately: a node that took 50 ms at worst must not expect 250 and refuse.
+ *
  * Estimates that are too high refuse work and thereby keep themselves alive. So while they make an
  * idle node refuse requests, they sink: soon one is accepted, and its run tells the truth.
  */
@@ -33,6 +37,8 @@ const MAX_TAIL = 5;
 /** Where one run in twenty is beyond it, that is the model's way, and planned for up to here. */
 const REGULAR = 0.95;
 const MAX_REGULAR_TAIL = 12;
+/** What runs are expected to take at p99 is at most this much more than what they took lately. */
+const BEYOND_SEEN = 1.2;
 /** With fewer samples, the largest one and a margin stand for the tail. */
 const FEW_SAMPLES = 16;
 const FEW_SAMPLES_MARGIN = 1.2;
@@ -53,6 +59,8 @@ export class Pace {
 
   readonly #recent = new SampleWindow(LEVEL_SAMPLES);
   readonly #variation = new SampleWindow(VARIATION_SAMPLES, VARIATION_AGE_MS);
+  /** Ratios of all runs lately, whatever the level was. */
+  readonly #seen = new SampleWindow(VARIATION_SAMPLES, VARIATION_AGE_MS);
   /** The size that runs most: the pace is measured by it. */
   #reference: CostCell | undefined;
   /** Runs far on one side, which may become a new level. */
@@ -71,6 +79,7 @@ export class Pace {
   note(ms: number, shapeMs: number, cell: CostCell, now: Instant): void {
     const run = { ratio: ms / shapeMs, cell };
     this.runs++;
+    this.#seen.record(run.ratio, now);
     const sunken = this.#refusingSince < now;
     this.#refusingSince = Infinity;
     const isJitter = Math.abs(ms - shapeMs * this.level) < JITTER_MS;
@@ -131,7 +140,9 @@ export class Pace {
         ? this.#variation.largest * FEW_SAMPLES_MARGIN
         : this.#variation.quantile(0.99);
     const isRegular = count >= FEW_SAMPLES && this.#variation.quantile(REGULAR) > MAX_TAIL;
-    return Math.min(isRegular ? MAX_REGULAR_TAIL : MAX_TAIL, Math.max(1, tail));
+    const most = isRegular ? MAX_REGULAR_TAIL : MAX_TAIL;
+    const seen = (this.#seen.quantile(0.99) / this.level) * BEYOND_SEEN;
+    return Math.max(1, Math.min(most, tail, seen));
   }
 
   /** 1 or -1 when a ratio is further from the level than runs usually are, above or below. */
