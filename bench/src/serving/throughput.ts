@@ -100,8 +100,6 @@ async function checkGrpcAnswers(
   if (rates.length === 0) return;
   const refused = await refusals(node, model);
   if (Object.keys(refused).length > 0) {
-    throw new Error(
-      `The node refused requests of the throughput run: ${JSON.stringify(refused)}`,
-    );
+    throw new Error(`The node refused requests of the throughput run: ${JSON.stringify(refused)}`);
   }
 }

@@ -9,6 +9,7 @@ import { DATA_PARALLEL, measureDataParallel } from './data-parallel.ts';
 import { FASHION, measureFashion } from './fashion.ts';
 import { openModel, type ModelName, type OpenModel } from './models.ts';
 import { startPyTorch } from './pytorch.ts';
+import { measureOverlap, OVERLAP } from './overlap.ts';
 import { openTfjsMlp } from './tfjs.ts';
 
 interface Comparison {
@@ -53,6 +54,7 @@ const MEASURES: readonly Measure[] = [
     target: { atLeast: 15 },
   },
   DATA_PARALLEL,
+  OVERLAP,
   FASHION,
 ];
 
@@ -87,6 +89,10 @@ export async function benchTraining({ quick, progress }: Options): Promise<Bench
     const workers = await measureDataParallel({ quick });
     results[DATA_PARALLEL.key] = workers.oneMs / workers.twoMs;
     details[DATA_PARALLEL.key] = workers;
+    progress('Gradients on their way while others are computed');
+    const links = await measureOverlap({ quick });
+    results[OVERLAP.key] = links.afterMs / links.meanwhileMs;
+    details[OVERLAP.key] = links;
     if (!quick) {
       progress('Fashion-MNIST, five epochs (some minutes)');
       const garments = await measureFashion();

@@ -54,3 +54,4 @@ export type { CrossEntropyOptions } from './loss/cross-entropy.ts';
 export { withLoss, type Loss, type LossModel, type LossOptions } from './loss/loss.ts';
 export { foldConstants } from './passes/fold-constants.ts';
 export { trainableParameters } from './passes/freeze.ts';
+export { inStages } from './passes/stages.ts';

@@ -14,6 +14,8 @@ export interface Collective {
   readonly rank: number;
   /** Ranks in all. */
   readonly size: number;
+  /** Whether sums take long enough to be worth beginning with a part; its memory is shared then. */
+  readonly overlaps: boolean;
   /** Memory for this rank's own numbers, zero at first. */
   own(type: FloatType, length: number): Numbers;
   /** Memory that ranks which share memory have only one of; the others have one each. Zero at first. */
@@ -27,6 +29,7 @@ export interface Collective {
    * Adds up the numbers of all ranks.
    * @param own what `own` gave; unchanged.
    * @param into what `common` gave, of the same type and length: the sums, until the next `sum` into it.
+   *   Where sums overlap, both may be parts of that.
    */
   sum(own: Numbers, into: Numbers): Promise<void>;
   /** Waits until every rank has written its part of common memory. */

@@ -17,7 +17,8 @@ import { localTraining, type LocalTraining } from './local-training.ts';
 import { fill } from './numbers.ts';
 import type { RankPlan } from './rank-plan.ts';
 import { openReplica, type Replica } from './replica.ts';
-import { plainExchange, synchronous, type Stepper } from './stepper.ts';
+import { overlappedExchange } from './overlap/overlapped-exchange.ts';
+import { plainExchange, synchronous, type Exchange, type Stepper } from './stepper.ts';
 
 /** The rows that every rank can read, and how they are dealt; the same on all ranks. */
 export interface Dealing {
@@ -40,6 +41,11 @@ export interface GroupOptions {
   readonly local?: LocalTraining | undefined;
   /** What is left out of an exchange; default: nothing. */
   readonly compression?: Compression | undefined;
+  /**
+   * Bytes of gradients that go on their way together, over links that carry some while others are
+   * still computed; default 2 MiB. Infinity: all at once, after the last.
+   */
+  readonly bucketBytes?: number | undefined;
   /** Steps between checkpoints, at which local training exchanges too. */
   readonly checkpointEvery?: number | undefined;
 }
@@ -58,7 +64,7 @@ async function openMember(
 ): Promise<Member> {
   const { rank, size } = collective;
   const { batch, mask, data, accumulate = 1 } = dealing;
-  const { local, compression, checkpointEvery, ...rest } = options;
+  const { local, compression, checkpointEvery, bucketBytes: _, ...rest } = options;
   // To have several runs is to be several ranks, one after the other.
   const runs = Array.from({ length: accumulate }, (_, run) =>
     batchPart({
@@ -70,10 +76,7 @@ async function openMember(
     }),
   );
   const replica = await openReplica(plan, collective, { ...rest, alone: local !== undefined });
-  const exchange =
-    compression === undefined
-      ? plainExchange(collective, replica)
-      : compressedExchange(collective, replica, compression);
+  const exchange = exchangeOf(collective, replica, compression);
   const stepper =
     local === undefined
       ? synchronous(replica, exchange)
@@ -82,6 +85,17 @@ async function openMember(
           meetEvery: [Math.ceil(data.count / batch), ...(checkpointEvery ? [checkpointEvery] : [])],
         });
   return { replica, stepper, parts: (batch) => runs.map((part) => part(batch)) };
+}
+
+function exchangeOf(
+  collective: Collective,
+  replica: Replica,
+  compression: Compression | undefined,
+): Exchange {
+  if (compression !== undefined) return compressedExchange(collective, replica, compression);
+  const { stages } = replica.plan;
+  if (stages !== undefined) return overlappedExchange(collective, replica, stages);
+  return plainExchange(collective, replica);
 }
 
 export interface LeadOptions extends GroupOptions {

@@ -72,7 +72,7 @@ export function localTraining(
     for (let i = 0; i < length; i++) own[gradientsAt + i] = (start[i]! - parameters[i]!) * weight;
     lossSum = 0;
     weight = 0;
-    return exchange(own);
+    return exchange.finish(own);
   }
 
   function takeOver(sums: Numbers): void {

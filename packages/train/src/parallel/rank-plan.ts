@@ -5,10 +5,13 @@ import type { FloatType, Kept } from '../optimisers/updates.ts';
 import { flatUpdate } from './flat-update.ts';
 import type { GradientStep } from './gradient-step.ts';
 import { lengthOf } from './numbers.ts';
+import type { Stage } from './overlap/stage-plan.ts';
 
 export interface RankPlan {
   /** The gradient graph, an ONNX file. */
   readonly gradient: Uint8Array;
+  /** The same in stages, where what they make is exchanged one by one. */
+  readonly stages?: readonly Stage[];
   /** The update graph for the range of numbers that this rank updates; absent when that is empty. */
   readonly update?: Uint8Array;
   readonly type: FloatType;
@@ -25,14 +28,21 @@ export interface RankPlan {
   readonly seed: number;
 }
 
+export interface RankPlanOptions {
+  /** Numbers that the rank updates. */
+  readonly part: number;
+  readonly rank: number;
+  readonly seed: number;
+  readonly stages?: readonly Stage[];
+}
+
 /**
- * @param part numbers that the rank updates.
  * @throws TrainError `model` when the optimiser looks at more than one number at a time.
  * @throws RangeError when clipping or an option of the optimiser is out of its range.
  */
 export function rankPlan(
   step: GradientStep,
-  { part, rank, seed }: { readonly part: number; readonly rank: number; readonly seed: number },
+  { part, rank, seed, stages = [] }: RankPlanOptions,
 ): RankPlan {
   const { optimiser, clip, lossType: type, parameters, statistics, inputs, dropouts } = step;
   const clipNorm = clip && 'norm' in clip ? clip.norm : undefined;
@@ -41,6 +51,7 @@ export function rankPlan(
   const { model } = flatUpdate({ optimiser, type, length: Math.max(part, 1), clipValue });
   return {
     gradient: writeModel(step.gradient),
+    ...(stages.length === 0 ? {} : { stages }),
     ...(part === 0 ? {} : { update: writeModel(model) }),
     type,
     inputs,

@@ -5,6 +5,7 @@ import { rowsPerRank } from './batch-part.ts';
 import type { Collective } from './collective.ts';
 import type { GradientStep } from './gradient-step.ts';
 import { follow, lead, type Dealing, type GroupOptions } from './group.ts';
+import { stagesOf } from './overlap/stage-plan.ts';
 import { rankPlan, trainedNumbers, type RankPlan } from './rank-plan.ts';
 
 export interface RankOptions extends Dealing, GroupOptions {}
@@ -37,15 +38,17 @@ export function followRanks(
 
 /** @throws TrainError as `leadRanks` does. */
 export function planFor(
-  { rank, size, part }: Pick<Collective, 'rank' | 'size' | 'part'>,
+  { rank, size, part, overlaps }: Pick<Collective, 'rank' | 'size' | 'part' | 'overlaps'>,
   step: GradientStep,
   { batch, accumulate, seed }: Pick<Dealing, 'batch' | 'accumulate' | 'seed'>,
-  { local }: Pick<GroupOptions, 'local'>,
+  { local, compression, backend, bucketBytes }: Omit<GroupOptions, 'threads'>,
 ): RankPlan {
   requireRows(step, rowsPerRank(batch, size, accumulate));
   const length = trainedNumbers(step);
   const [from, to] = local === undefined ? part(length) : [0, length];
-  return rankPlan(step, { part: to - from, rank, seed });
+  const whole = !overlaps || local !== undefined || compression !== undefined;
+  const stages = whole || backend.name !== 'native' ? [] : stagesOf(step, bucketBytes);
+  return rankPlan(step, { part: to - from, rank, seed, stages });
 }
 
 function requireRows({ inputs }: Pick<GradientStep, 'inputs'>, rows: number): void {

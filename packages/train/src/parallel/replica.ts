@@ -14,6 +14,7 @@ import type { Collective } from './collective.ts';
 import { FLAT, SHARE, SUMS } from './flat-update.ts';
 import { LOSS_SUM, statisticSumOf, WEIGHT_SUM } from './gradient-step.ts';
 import { fill, lengthOf, numbersIn, tensorOver, viewsOf, type Numbers } from './numbers.ts';
+import { openStages } from './overlap/stage-thread.ts';
 import type { RankPlan } from './rank-plan.ts';
 
 /** What stands before the statistics and the gradients in the numbers of a step. */
@@ -38,8 +39,13 @@ export interface Replica {
   /**
    * Fills `own` with what the rows give in the step of this number, except for rate and stop; they come
    * in parts, each of which is a run.
+   * @param final is told, after each stage of the graph but the last, which numbers will not change.
    */
-  gradient(parts: readonly Tensors[], at: number): Promise<void>;
+  gradient(
+    parts: readonly Tensors[],
+    at: number,
+    final?: (from: number, to: number) => void,
+  ): Promise<void>;
   /** Moves the parameters along the gradients in these numbers, and takes their statistics. */
   update(numbers: Numbers, learningRate: number): Promise<void>;
   /** Everything that training changes, by name; views that the next step changes. */
@@ -97,7 +103,14 @@ export async function openReplica(
   const givenViews = viewsOf(statistics, given);
   let now = 0;
 
-  const graph = await backend.open(readModel(plan.gradient), { threads });
+  const { stages } = plan;
+  const staged =
+    stages &&
+    (await openStages(
+      stages.map(({ graph }) => graph),
+      threads,
+    ));
+  const whole = staged ? undefined : await backend.open(readModel(plan.gradient), { threads });
   const keys = dropoutKeys(plan.dropouts, plan.seed);
   const updating = plan.update && (await backend.open(readModel(plan.update), { threads }));
 
@@ -144,12 +157,17 @@ export async function openReplica(
       await collective.sum(own, sums);
       return sums;
     },
-    async gradient(parts, at) {
+    async gradient(parts, at, final) {
       let total: Numbers | undefined;
       for (const [i, batch] of parts.entries()) {
         given.set(statistic);
         const feeds = new Map([...batch, ...views[now]!, ...givenViews, ...keys(at, i)]);
-        await graph.run(feeds, into);
+        await whole?.run(feeds, into);
+        await staged?.run(feeds, into, (stage) => {
+          const { from, to } = stages![stage]!;
+          // What several runs add up to is final after the last one; the last stage ends the run itself.
+          if (parts.length === 1 && stage < stages!.length - 1) final?.(from, to);
+        });
         if (parts.length === 1) return;
         if (total === undefined) total = own.slice();
         else addTo(total, own);
@@ -211,7 +229,8 @@ export async function openReplica(
       return begun;
     },
     async close() {
-      await graph.close();
+      await whole?.close();
+      await staged?.close();
       await updating?.close();
     },
   };

@@ -33,13 +33,20 @@ export interface Outcome {
   readonly stopped: boolean;
 }
 
-/** Brings the numbers of all ranks together: what `own` adds up to. */
-export type Exchange = (own: Numbers) => Promise<Numbers>;
+/** Brings the numbers of all ranks together. */
+export interface Exchange {
+  /** Numbers of `own` from one to another are final, while the rest is still computed. */
+  readonly begin?: (from: number, to: number) => void;
+  /** What the numbers of all ranks add up to. */
+  readonly finish: (own: Numbers) => Promise<Numbers>;
+}
 
 export function plainExchange(collective: Collective, { sums }: Replica): Exchange {
-  return async (own) => {
-    await collective.sum(own, sums);
-    return sums;
+  return {
+    async finish(own) {
+      await collective.sum(own, sums);
+      return sums;
+    },
   };
 }
 
@@ -49,13 +56,13 @@ export function synchronous(replica: Replica, exchange: Exchange): Stepper {
   const together = async (learningRate: number, stop: number): Promise<Numbers> => {
     own[HEAD.rate] = learningRate;
     own[HEAD.stop] = stop;
-    return exchange(own);
+    return exchange.finish(own);
   };
   return {
     extra: [],
     begin: (step) => replica.begin(step),
     async step(parts, { learningRate }, at) {
-      await replica.gradient(parts, at);
+      await replica.gradient(parts, at, exchange.begin);
       const sums = await together(learningRate, 0);
       if (sums[HEAD.stop]! > 0) return { loss: NaN, stopped: true };
       const loss = sums[HEAD.loss]! / sums[HEAD.weight]!;

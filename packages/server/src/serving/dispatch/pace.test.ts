@@ -32,9 +32,7 @@ function withStalls(seed: number) {
 test('stalls that come and go refuse nobody whom they do not make late', () => {
   for (let seed = 0; seed < 40; seed += 1) {
     const { outcomes } = withStalls(seed);
-    const longest = Math.max(
-      ...outcomes.map(({ arrival, finishedAt }) => finishedAt - arrival.at),
-    );
+    const longest = Math.max(...outcomes.map(({ arrival, finishedAt }) => finishedAt - arrival.at));
     expect(longest).toBeLessThan(OBJECTIVE_MS / 2);
     expect(outcomes.filter(({ state }) => state !== 'answered')).toEqual([]);
   }

@@ -48,7 +48,7 @@ export function compressedExchange(
   const total = new Float64Array(length);
   const array = type === 'float64' ? Float64Array : Float32Array;
   const sums: Numbers = new array(gradientsAt + length);
-  return async (own) => {
+  async function finish(own: Numbers): Promise<Numbers> {
     head.set(own.subarray(0, gradientsAt));
     if (!errorFeedback) waiting.fill(0);
     for (let i = 0; i < length; i++) waiting[i]! += own[gradientsAt + i]!;
@@ -62,5 +62,6 @@ export function compressedExchange(
     }
     sums.set(total, gradientsAt);
     return sums;
-  };
+  }
+  return { finish };
 }

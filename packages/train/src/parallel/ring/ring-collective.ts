@@ -37,7 +37,7 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
   let operations = 0;
   const modulo = (index: number) => ((index % size) + size) % size;
   const memory = (type: FloatType, length: number) =>
-    numbersIn(type, new ArrayBuffer(length * bytesPerNumber(type)), length);
+    numbersIn(type, new SharedArrayBuffer(length * bytesPerNumber(type)), length);
 
   /** The next frame of the rank before this one; the one after it is told when that takes long. */
   async function receive({ next, previous }: Links, tag: number): Promise<Uint8Array> {
@@ -104,6 +104,7 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
   return {
     rank,
     size,
+    overlaps: true,
     own: memory,
     common: memory,
     part: (length) => [0, length],

@@ -43,7 +43,12 @@ export async function openThreads(
   const dealing: Dealing = { data, batch, accumulate, mask, seed };
   const collective = sharedCollective(memory, { rank: 0, size, timeoutMs });
   const planOf = (rank: number) =>
-    planFor({ rank, size, part: (length) => share(length, rank, size) }, step, dealing, rest);
+    planFor(
+      { rank, size, overlaps: false, part: (length) => share(length, rank, size) },
+      step,
+      dealing,
+      { ...rest, backend: nativeBackend },
+    );
   // The leader makes all memory, so it comes first.
   const session = await lead(collective, planOf(0), dealing, {
     ...rest,

@@ -1,0 +1,71 @@
+/**
+ * Where a gradient graph is cut so that gradients can travel while others are still computed.
+ *
+ * Backward, the parameters of the last layers come first, and they are the last in the numbers of a
+ * step. So the numbers are cut from their end into *buckets* of some size, and each stage makes those
+ * of one; head and statistics go with the last. That is how PyTorch's DistributedDataParallel does it:
+ * Li et al., "PyTorch Distributed: Experiences on Accelerating Data Parallel Training" (VLDB 2020), §3.2.
+ */
+import { gradientName, inStages, OnnxError, writeModel, type Model } from '@skein/onnx';
+import type { GradientStep } from '../gradient-step.ts';
+import { bytesPerNumber, lengthOf } from '../numbers.ts';
+import { HEAD } from '../replica.ts';
+
+/** A part of the gradient graph, and the numbers of a step that are final once it has run. */
+export interface Stage {
+  /** An ONNX file. */
+  readonly graph: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Gradients that are worth a stage of their own: on a link of 1 Gbit/s they take 17 ms. */
+export const BUCKET_BYTES = 2 << 20;
+
+/** @returns in the order in which they run; none when all gradients fit into one bucket. */
+export function stagesOf(
+  { gradient, parameters, statistics, lossType: type }: GradientStep,
+  bucketBytes: number = BUCKET_BYTES,
+): readonly Stage[] {
+  const gradientsAt = HEAD.length + lengthOf(statistics);
+  const least = bucketBytes / bytesPerNumber(type);
+  const buckets: { from: number; to: number; outputs: string[] }[] = [];
+  let at = gradientsAt + lengthOf(parameters);
+  for (const each of parameters.toReversed()) {
+    let bucket = buckets.at(-1);
+    if (bucket === undefined || bucket.to - bucket.from >= least) {
+      bucket = { from: at, to: at, outputs: [] };
+      buckets.push(bucket);
+    }
+    at -= lengthOf([each]);
+    bucket.from = at;
+    bucket.outputs.push(gradientName(each.name));
+  }
+  const last = buckets.at(-1);
+  if (last === undefined || buckets.length === 1) return [];
+  const gradients = new Set(buckets.flatMap(({ outputs }) => outputs));
+  const others = gradient.graph!.output.filter(({ name }) => !gradients.has(name));
+  last.from = 0;
+  last.outputs.push(...others.map(({ name }) => name));
+  const graphs = cut(
+    gradient,
+    buckets.map(({ outputs }) => outputs),
+  );
+  // A stage without nodes: everything that it would make, an earlier one needed.
+  if (graphs.some(({ graph }) => graph!.node.length === 0)) return [];
+  return graphs.map((graph, i) => ({
+    graph: writeModel(graph),
+    from: buckets[i]!.from,
+    to: buckets[i]!.to,
+  }));
+}
+
+/** None when there is a value of which it is not known what it is: then the graph stays whole. */
+function cut(model: Model, groups: readonly (readonly string[])[]): readonly Model[] {
+  try {
+    return inStages(model, groups);
+  } catch (error) {
+    if (error instanceof OnnxError && error.kind === 'unsupported') return [];
+    throw error;
+  }
+}

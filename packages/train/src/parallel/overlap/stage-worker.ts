@@ -1,0 +1,97 @@
+/** The thread of a staged gradient graph: feeds in, outputs into shared memory, a word after each stage. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { elementCount, elementSize, readModel, signatureOf, type NumericTensor } from '@skein/onnx';
+import { RuntimeFailure } from '@skein/runtime/contract';
+import type { OpenGraph, Tensors } from '../../run/backend.ts';
+import { nativeBackend } from '../../run/native-backend.ts';
+
+export interface StageThreadData {
+  readonly stages: readonly Uint8Array[];
+  readonly threads: number;
+}
+
+export interface StageRun {
+  readonly feeds: Tensors;
+  readonly into: Tensors;
+}
+
+/** Stage −1: all are open. */
+export type StageReply =
+  | { readonly stage: number }
+  | { readonly failure: { readonly kind: RuntimeFailure['kind']; readonly message: string } };
+
+interface OpenStage {
+  readonly graph: OpenGraph;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** What goes on to later stages, in memory that is used again for each run. */
+  readonly kept: ReadonlyMap<string, NumericTensor>;
+}
+
+async function openStage(bytes: Uint8Array, threads: number): Promise<OpenStage> {
+  const model = readModel(bytes);
+  const { inputs, outputs } = signatureOf(model);
+  const kept = new Map<string, NumericTensor>();
+  for (const { name, type, shape } of outputs) {
+    if (type === 'string' || !shape.every((size) => typeof size === 'number')) continue;
+    const length = elementCount(shape) * elementSize(type);
+    kept.set(name, { type, shape, bytes: new Uint8Array(length) });
+  }
+  const named = (each: { readonly name: string }): string => each.name;
+  return {
+    graph: await nativeBackend.open(model, { threads }),
+    inputs: inputs.map(named),
+    outputs: outputs.map(named),
+    kept,
+  };
+}
+
+/** Runs one stage; adds what it hands on to `values`. */
+async function runStage(
+  { graph, inputs, outputs, kept }: OpenStage,
+  values: Map<string, NumericTensor>,
+  into: Tensors,
+): Promise<void> {
+  const feeds = new Map(inputs.map((name) => [name, values.get(name)!]));
+  const targets = new Map<string, NumericTensor>();
+  for (const name of outputs) {
+    const target = into.get(name) ?? kept.get(name);
+    if (target !== undefined) targets.set(name, target);
+  }
+  const fresh = await graph.run(feeds, targets);
+  for (const [name, value] of [...targets, ...fresh]) values.set(name, value);
+}
+
+async function serve(
+  port: NonNullable<typeof parentPort>,
+  { stages, threads }: StageThreadData,
+): Promise<void> {
+  const reply = (what: StageReply): void => port.postMessage(what, []);
+  const fail = (error: unknown): void => {
+    const kind = error instanceof RuntimeFailure ? error.kind : 'run';
+    reply({ failure: { kind, message: error instanceof Error ? error.message : String(error) } });
+  };
+  const open: OpenStage[] = [];
+  async function run({ feeds, into }: StageRun): Promise<void> {
+    const values = new Map(feeds);
+    for (const [stage, each] of open.entries()) {
+      await runStage(each, values, into);
+      reply({ stage });
+    }
+  }
+  port.on('message', (message: StageRun | 'close') => {
+    if (message === 'close') {
+      void Promise.all(open.map(({ graph }) => graph.close())).finally(() => port.close());
+    } else {
+      run(message).catch(fail);
+    }
+  });
+  try {
+    for (const bytes of stages) open.push(await openStage(bytes, threads));
+    reply({ stage: -1 });
+  } catch (error) {
+    fail(error);
+  }
+}
+
+if (parentPort) await serve(parentPort, workerData as StageThreadData);
