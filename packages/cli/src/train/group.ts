@@ -98,7 +98,7 @@ function problemFor({ start }: Prepared, settings: Settings, size: number) {
 }
 
 function rankOptions({ training }: Prepared, settings: Settings): RankOptions {
-  const { accumulate, seed, threads, localSteps, compress, checkpointEvery } = settings;
+  const { accumulate, seed, threads, localSteps, compress, bucket, checkpointEvery } = settings;
   return {
     backend: nativeBackend,
     data: training,
@@ -109,6 +109,7 @@ function rankOptions({ training }: Prepared, settings: Settings): RankOptions {
     mask: MASK,
     ...(localSteps === undefined ? {} : { local: { steps: localSteps } }),
     ...(compress === undefined ? {} : { compression: compressionOf(compress) }),
+    ...(bucket === undefined ? {} : { bucketBytes: bucket }),
     ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
   };
 }

@@ -94,6 +94,9 @@ export const trainingOptions = {
     },
   ),
   localSteps: integer('H', 'Steps each worker takes by itself between exchanges (DiLoCo).', COUNT),
+  bucket: bytes(
+    'Gradients that members of a gang send together, while others are computed; default: 2MiB between machines, all at once within one.',
+  ),
   compress: text('FORM', 'What workers exchange: 8-bit, or top-k:0.01; the rest is sent later.'),
 };
 

@@ -135,9 +135,12 @@ describe('processes of a gang', () => {
     whole = await trained([...LONG, '--name', 'alone']);
   });
 
-  it('find what one process finds, and end together', async () => {
+  it.each([
+    ['find what one process finds, and end together', []],
+    ['send gradients while they compute others, and find the same', ['--bucket', '1KiB']],
+  ])('%s', async (_, flags) => {
     const start = await openGang();
-    const ranks = [0, 1].map((rank) => start(rank, [...LONG, '--name', 'gang']));
+    const ranks = [0, 1].map((rank) => start(rank, [...LONG, '--name', 'gang', ...flags]));
     const [leader, follower] = await Promise.all(ranks.map(({ ended }) => ended));
     expectClose(outcome(leader!), whole, 1e-3);
     expect(JSON.parse(follower!.stdout)).toMatchObject({ rank: 1, size: 2 });

@@ -8,7 +8,7 @@ export function alone(): Collective {
   return {
     rank: 0,
     size: 1,
-    overlaps: false,
+    overlap: 'none',
     own: memory,
     common: memory,
     part: (length) => [0, length],

@@ -14,8 +14,11 @@ export interface Collective {
   readonly rank: number;
   /** Ranks in all. */
   readonly size: number;
-  /** Whether sums take long enough to be worth beginning with a part; its memory is shared then. */
-  readonly overlaps: boolean;
+  /**
+   * Whether parts of the numbers may be summed while others are computed, in which case memory is
+   * shared; and whether that is worth it, as it is between machines.
+   */
+  readonly overlap: 'none' | 'possible' | 'worthwhile';
   /** Memory for this rank's own numbers, zero at first. */
   own(type: FloatType, length: number): Numbers;
   /** Memory that ranks which share memory have only one of; the others have one each. Zero at first. */
@@ -29,7 +32,7 @@ export interface Collective {
    * Adds up the numbers of all ranks.
    * @param own what `own` gave; unchanged.
    * @param into what `common` gave, of the same type and length: the sums, until the next `sum` into it.
-   *   Where sums overlap, both may be parts of that.
+   *   Where an overlap is possible, both may be parts of that.
    */
   sum(own: Numbers, into: Numbers): Promise<void>;
   /** Waits until every rank has written its part of common memory. */

@@ -42,8 +42,8 @@ export interface GroupOptions {
   /** What is left out of an exchange; default: nothing. */
   readonly compression?: Compression | undefined;
   /**
-   * Bytes of gradients that go on their way together, over links that carry some while others are
-   * still computed; default 2 MiB. Infinity: all at once, after the last.
+   * Bytes of gradients that go round a ring together, while others are still computed; default: 2 MiB
+   * between machines, all at once within one. Infinity: all at once.
    */
   readonly bucketBytes?: number | undefined;
   /** Steps between checkpoints, at which local training exchanges too. */

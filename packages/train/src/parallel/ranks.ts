@@ -5,7 +5,7 @@ import { rowsPerRank } from './batch-part.ts';
 import type { Collective } from './collective.ts';
 import type { GradientStep } from './gradient-step.ts';
 import { follow, lead, type Dealing, type GroupOptions } from './group.ts';
-import { stagesOf } from './overlap/stage-plan.ts';
+import { BUCKET_BYTES, stagesOf } from './overlap/stage-plan.ts';
 import { rankPlan, trainedNumbers, type RankPlan } from './rank-plan.ts';
 
 export interface RankOptions extends Dealing, GroupOptions {}
@@ -38,7 +38,7 @@ export function followRanks(
 
 /** @throws TrainError as `leadRanks` does. */
 export function planFor(
-  { rank, size, part, overlaps }: Pick<Collective, 'rank' | 'size' | 'part' | 'overlaps'>,
+  { rank, size, part, overlap }: Pick<Collective, 'rank' | 'size' | 'part' | 'overlap'>,
   step: GradientStep,
   { batch, accumulate, seed }: Pick<Dealing, 'batch' | 'accumulate' | 'seed'>,
   { local, compression, backend, bucketBytes }: Omit<GroupOptions, 'threads'>,
@@ -46,8 +46,9 @@ export function planFor(
   requireRows(step, rowsPerRank(batch, size, accumulate));
   const length = trainedNumbers(step);
   const [from, to] = local === undefined ? part(length) : [0, length];
-  const whole = !overlaps || local !== undefined || compression !== undefined;
-  const stages = whole || backend.name !== 'native' ? [] : stagesOf(step, bucketBytes);
+  const whole = overlap === 'none' || local !== undefined || compression !== undefined;
+  const bucket = bucketBytes ?? (overlap === 'worthwhile' ? BUCKET_BYTES : Infinity);
+  const stages = whole || backend.name !== 'native' ? [] : stagesOf(step, bucket);
   return rankPlan(step, { part: to - from, rank, seed, stages });
 }
 

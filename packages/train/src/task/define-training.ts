@@ -92,6 +92,11 @@ export interface Training {
   readonly localSteps?: number;
   /** What workers leave out of an exchange, to be sent later: `8-bit`, or `top-k:0.01` for a hundredth. */
   readonly compress?: string;
+  /**
+   * Bytes of gradients that members of a gang send together, while others are computed; default: 2 MiB
+   * between machines, all at once within one.
+   */
+  readonly bucket?: number;
   /** What the run is called; default: after the model. */
   readonly name?: string;
 }

@@ -25,7 +25,7 @@ import { openReplica } from '../replica.ts';
 import { moonsPlan, moonsStep } from '../testing/moons.ts';
 import { ringOf } from '../testing/ring.ts';
 import { overlappedExchange } from './overlapped-exchange.ts';
-import { stagesOf } from './stage-plan.ts';
+import { BUCKET_BYTES, stagesOf } from './stage-plan.ts';
 
 /** With running statistics, which come about in the forward pass, and dropout. */
 function convolutional(batch: number): GradientStep {
@@ -104,7 +104,7 @@ describe('stages', () => {
       if (i > 0) expect(to).toBe(stages[i - 1]!.from);
     }
     expect(stages.at(-1)!.from).toBe(0);
-    expect(stagesOf(moonsStep(2))).toEqual([]);
+    expect(stagesOf(moonsStep(2), BUCKET_BYTES)).toEqual([]);
   });
 });
 

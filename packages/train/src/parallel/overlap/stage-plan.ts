@@ -25,7 +25,7 @@ export const BUCKET_BYTES = 2 << 20;
 /** @returns in the order in which they run; none when all gradients fit into one bucket. */
 export function stagesOf(
   { gradient, parameters, statistics, lossType: type }: GradientStep,
-  bucketBytes: number = BUCKET_BYTES,
+  bucketBytes: number,
 ): readonly Stage[] {
   const gradientsAt = HEAD.length + lengthOf(statistics);
   const least = bucketBytes / bytesPerNumber(type);

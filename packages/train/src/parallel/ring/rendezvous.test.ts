@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Collective } from '../collective.ts';
@@ -18,6 +19,19 @@ async function connected(port: number) {
 
 const closed = (collectives: readonly Collective[]) =>
   Promise.all(collectives.map((each) => each.close()));
+
+it('tells all ranks the same about where they are', async () => {
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((each) => each?.family === 'IPv4' && !each.internal);
+  const hosts = { '127.0.0.1': 'possible', ...(outside && { [outside.address]: 'worthwhile' }) };
+  for (const [host, overlap] of Object.entries(hosts)) {
+    const meeting = { ...(await meetingOf(3)), host };
+    const ranks = await Promise.all([0, 1, 2].map((rank) => meet({ ...meeting, rank })));
+    expect(ranks).toMatchObject(ranks.map(() => ({ overlap })));
+    await closed(ranks);
+  }
+});
 
 it('names the ranks that never arrive', async () => {
   const meeting = { ...(await meetingOf(4)), arrivalMs: 300, timeoutMs: 60_000 };

@@ -31,6 +31,8 @@ export interface Meeting extends Credentials {
 interface Place {
   readonly rank: number;
   readonly size: number;
+  /** Whether a rank is on another machine than the leader; all ranks have to know the same. */
+  readonly apart: boolean;
   readonly next: Address;
 }
 
@@ -102,19 +104,23 @@ async function seat(meeting: Meeting, until: number): Promise<Seated> {
     throw new RankLost(missing[0]!, `has not arrived${andOthers(missing)}${callers.complaint()}.`);
   }
   const seated = [...arrived].sort(([a], [b]) => a - b).map(([, each]) => each);
+  const apart = seated.some(({ link }) => !isLoopback(link.host));
   const addresses = seated.map(({ link, port }) => ({ host: link.host, port }));
   seated.forEach(({ link }, i) => {
     const place: Place = {
       rank: i + 1,
       size: seated.length + 1,
+      apart,
       next: addresses[i + 1] ?? { host: '', port: meeting.port },
     };
     link.send(MEETING, new TextEncoder().encode(JSON.stringify(place)));
     link.close();
   });
   const next = addresses[0] ?? { host: '', port: 0 };
-  return { callers, place: { rank: 0, size: seated.length + 1, next } };
+  return { callers, place: { rank: 0, size: seated.length + 1, apart, next } };
 }
+
+const isLoopback = (address: string): boolean => /^(::ffff:)?127\.|^::1$/u.test(address);
 
 function andOthers(missing: readonly number[]): string {
   return missing.length === 1 ? '' : `, nor have ranks ${missing.slice(1).join(', ')}`;
@@ -127,9 +133,9 @@ async function ask(meeting: Meeting, until: number): Promise<Seated> {
   try {
     link.send(MEETING, new Uint8Array(Uint32Array.of(callers.port).buffer));
     const data = await link.receive(MEETING, Math.max(1, until - performance.now() + AFTER_MS));
-    const { rank, size, next } = JSON.parse(new TextDecoder().decode(data)) as Place;
+    const place = JSON.parse(new TextDecoder().decode(data)) as Place;
     // Only this rank knows by which address it reaches the leader.
-    return { callers, place: { rank, size, next: next.host === '' ? meeting : next } };
+    return { callers, place: { ...place, next: place.next.host === '' ? meeting : place.next } };
   } catch (error) {
     callers.close();
     throw error;

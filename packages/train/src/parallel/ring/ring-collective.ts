@@ -27,13 +27,15 @@ interface Links {
 export interface RingPlace {
   readonly rank: number;
   readonly size: number;
+  /** Whether a rank is on another machine than the leader. */
+  readonly apart: boolean;
   /** To the rank after this one, and from the one before it. */
   readonly links: Links;
   /** Milliseconds after which a rank that sends nothing is given up. */
   readonly timeoutMs: number;
 }
 
-export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Collective {
+export function ringCollective({ rank, size, apart, links, timeoutMs }: RingPlace): Collective {
   let operations = 0;
   const modulo = (index: number) => ((index % size) + size) % size;
   const memory = (type: FloatType, length: number) =>
@@ -104,7 +106,7 @@ export function ringCollective({ rank, size, links, timeoutMs }: RingPlace): Col
   return {
     rank,
     size,
-    overlaps: true,
+    overlap: apart ? 'worthwhile' : 'possible',
     own: memory,
     common: memory,
     part: (length) => [0, length],

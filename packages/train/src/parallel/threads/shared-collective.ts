@@ -60,7 +60,7 @@ export function sharedCollective(
   return {
     rank,
     size,
-    overlaps: false,
+    overlap: 'none',
     own(type: FloatType, length: number) {
       const all = Array.from({ length: size }, () =>
         numbersIn(type, block(length * bytesPerNumber(type)), length),

@@ -44,7 +44,7 @@ export async function openThreads(
   const collective = sharedCollective(memory, { rank: 0, size, timeoutMs });
   const planOf = (rank: number) =>
     planFor(
-      { rank, size, overlaps: false, part: (length) => share(length, rank, size) },
+      { rank, size, overlap: 'none', part: (length) => share(length, rank, size) },
       step,
       dealing,
       { ...rest, backend: nativeBackend },
