@@ -1,9 +1,10 @@
 /** What people see: jobs, queues, logs. */
 import { SkeinError } from '@skein/api/errors';
 import type { JobFilter, JobState, QueueView } from '../../contract.ts';
-import { hasEnded, rowById, viewOf, type JobRow } from './job-row.ts';
+import { hasEnded, rowById, rowBySeq, viewOf } from './job-row.ts';
 import type { JobView } from './job-view.ts';
 import { logSize } from './lease.ts';
+import type { Sql } from './sql.ts';
 import type { Turn } from './turn.ts';
 
 export function job({ sql }: Turn, id: string): JobView | undefined {
@@ -19,44 +20,51 @@ function indexed(state: JobState): string | undefined {
     UNION ALL SELECT seq FROM jobs WHERE held = 1)`;
 }
 
+/** Numbers of matching jobs, newest first. */
+function numbers(sql: Sql, filter: JobFilter, before: number | undefined): number[] {
+  const { group, queue, tenant, state } = filter;
+  const equal = { grp: group, queue, tenant, state };
+  const wanted = Object.entries(equal).filter(([, value]) => value !== undefined);
+  const terms = wanted.map(([column]) => `${column} = ?`);
+  const implied = state && indexed(state);
+  if (implied !== undefined) terms.push(implied);
+  if (before !== undefined) terms.push('seq < ?');
+  const where = terms.length === 0 ? '' : `WHERE ${terms.join(' AND ')}`;
+  return sql
+    .all<{ seq: number }>(
+      `SELECT seq FROM jobs ${where} ORDER BY seq DESC LIMIT ?`,
+      ...wanted.map(([, value]) => value!),
+      ...(before === undefined ? [] : [before]),
+      filter.limit + 1,
+    )
+    .map(({ seq }) => seq);
+}
+
+/** The same over all queues: what holds the jobs of a state holds them by queue. */
+function numbersOfState(sql: Sql, filter: JobFilter, before: number | undefined): number[] {
+  return sql
+    .all<{ queue: string }>('SELECT queue FROM queues')
+    .flatMap(({ queue }) => numbers(sql, { ...filter, queue }, before))
+    .toSorted((a, b) => b - a)
+    .slice(0, filter.limit + 1);
+}
+
 /** Newest first. @throws SkeinError REQUEST_INVALID when `after` is not from a page. */
 export function jobs(
   { sql }: Turn,
   filter: JobFilter,
 ): { jobs: JobView[]; next?: string | undefined } {
-  const terms: string[] = [];
-  const values: (string | number)[] = [];
-  const want = (term: string, value: string | number): void => {
-    terms.push(term);
-    values.push(value);
-  };
-  if (filter.group !== undefined) want('grp = ?', filter.group);
-  if (filter.queue !== undefined) want('queue = ?', filter.queue);
-  if (filter.tenant !== undefined) want('tenant = ?', filter.tenant);
-  if (filter.state !== undefined) {
-    want('state = ?', filter.state);
-    const implied = indexed(filter.state);
-    if (implied !== undefined) terms.push(implied);
+  const before = filter.after === undefined ? undefined : Number(filter.after);
+  if (before !== undefined && !Number.isSafeInteger(before)) {
+    throw new SkeinError('REQUEST_INVALID', `"${filter.after}" is not the end of a page.`);
   }
-  if (filter.after !== undefined) {
-    const before = Number(filter.after);
-    if (!Number.isSafeInteger(before)) {
-      throw new SkeinError('REQUEST_INVALID', `"${filter.after}" is not the end of a page.`);
-    }
-    want('seq < ?', before);
-  }
-  const where = terms.length === 0 ? '' : `WHERE ${terms.join(' AND ')}`;
-  // Where an index is not in this order, it is their numbers that are sorted, not whole jobs.
-  const rows = sql.all<JobRow>(
-    `SELECT * FROM jobs
-     WHERE seq IN (SELECT seq FROM jobs ${where} ORDER BY seq DESC LIMIT ?) ORDER BY seq DESC`,
-    ...values,
-    filter.limit + 1,
-  );
-  const page = rows.slice(0, filter.limit);
+  const { state, queue, group } = filter;
+  const byQueue = state !== undefined && queue === undefined && group === undefined;
+  const found = (byQueue ? numbersOfState : numbers)(sql, filter, before);
+  const page = found.slice(0, filter.limit);
   return {
-    jobs: page.map((row) => viewOf(sql, row)),
-    ...(rows.length > filter.limit ? { next: String(page.at(-1)?.seq) } : {}),
+    jobs: page.map((seq) => viewOf(sql, rowBySeq(sql, seq))),
+    ...(found.length > filter.limit ? { next: String(page.at(-1)) } : {}),
   };
 }
 
