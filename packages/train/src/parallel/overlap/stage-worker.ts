@@ -1,6 +1,13 @@
 /** The thread of a staged gradient graph: feeds in, outputs into shared memory, a word after each stage. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { elementCount, elementSize, readModel, signatureOf, type NumericTensor } from '@skein/onnx';
+import {
+  elementCount,
+  elementSize,
+  readModel,
+  signatureOf,
+  type NumericTensor,
+  type TensorSpec,
+} from '@skein/onnx';
 import { RuntimeFailure } from '@skein/runtime/contract';
 import type { OpenGraph, Tensors } from '../../run/backend.ts';
 import { nativeBackend } from '../../run/native-backend.ts';
@@ -23,27 +30,34 @@ export type StageReply =
 interface OpenStage {
   readonly graph: OpenGraph;
   readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
+  readonly outputs: readonly TensorSpec[];
   /** What goes on to later stages, in memory that is used again for each run. */
-  readonly kept: ReadonlyMap<string, NumericTensor>;
+  readonly kept: Map<string, NumericTensor>;
 }
 
 async function openStage(bytes: Uint8Array, threads: number): Promise<OpenStage> {
   const model = readModel(bytes);
   const { inputs, outputs } = signatureOf(model);
-  const kept = new Map<string, NumericTensor>();
-  for (const { name, type, shape } of outputs) {
-    if (type === 'string' || !shape.every((size) => typeof size === 'number')) continue;
-    const length = elementCount(shape) * elementSize(type);
-    kept.set(name, { type, shape, bytes: new Uint8Array(length) });
-  }
-  const named = (each: { readonly name: string }): string => each.name;
   return {
     graph: await nativeBackend.open(model, { threads }),
-    inputs: inputs.map(named),
-    outputs: outputs.map(named),
-    kept,
+    inputs: inputs.map(({ name }) => name),
+    outputs,
+    kept: new Map(),
   };
+}
+
+/** Memory for a value between stages; none where its size is not known before. */
+function keptFor(
+  { name, type, shape }: TensorSpec,
+  kept: OpenStage['kept'],
+): NumericTensor | undefined {
+  const found = kept.get(name);
+  if (found !== undefined || type === 'string') return found;
+  if (!shape.every((size) => typeof size === 'number')) return undefined;
+  const bytes = new Uint8Array(elementCount(shape) * elementSize(type));
+  const made: NumericTensor = { type, shape, bytes };
+  kept.set(name, made);
+  return made;
 }
 
 /** Runs one stage; adds what it hands on to `values`. */
@@ -54,9 +68,9 @@ async function runStage(
 ): Promise<void> {
   const feeds = new Map(inputs.map((name) => [name, values.get(name)!]));
   const targets = new Map<string, NumericTensor>();
-  for (const name of outputs) {
-    const target = into.get(name) ?? kept.get(name);
-    if (target !== undefined) targets.set(name, target);
+  for (const each of outputs) {
+    const target = into.get(each.name) ?? keptFor(each, kept);
+    if (target !== undefined) targets.set(each.name, target);
   }
   const fresh = await graph.run(feeds, targets);
   for (const [name, value] of [...targets, ...fresh]) values.set(name, value);
