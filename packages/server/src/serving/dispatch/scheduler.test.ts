@@ -2,33 +2,14 @@ import { seededRandom, type Random } from '@skein/onnx';
 import { describe, expect, test } from 'vitest';
 import { LatencyModel } from './latency-model.ts';
 import { Scheduler } from './scheduler.ts';
+import { capacityOf, COSTS } from './testing/costs.ts';
 import { inTime, poisson, simulate, type Arrival, type Outcome } from './testing/simulation.ts';
 import { Ticket } from './ticket.ts';
 
-const COSTS: Record<string, (rows: number) => number> = {
-  'cheap rows': (rows) => 0.3 + 0.03 * rows,
-  'an even mix': (rows) => 4 + 2 * rows,
-  'dear rows': (rows) => 8 * rows,
-  'a high fixed cost': (rows) => 40 + rows,
-};
 const OBJECTIVE_MS = 250;
-
-/** The best rows per millisecond of batches that fit twice into the objective. */
-function capacityOf(cost: (rows: number) => number, objectiveMs: number, maxRows = 32): number {
-  let best = 1 / cost(1);
-  for (let rows = 1; rows <= maxRows; rows++) {
-    if (2 * cost(rows) <= objectiveMs) best = Math.max(best, rows / cost(rows));
-  }
-  return best;
-}
 
 function pick<Item>(random: Random, items: readonly Item[]): Item {
   return items[Math.floor(random.next() * items.length)]!;
-}
-
-/** Share of the answers and refusals between two times that a predicate holds for. */
-function during(outcomes: readonly Outcome[], from: number, to: number): Outcome[] {
-  return outcomes.filter(({ finishedAt }) => finishedAt >= from && finishedAt < to);
 }
 
 describe.each(Object.entries(COSTS))('with %s', (_name, cost) => {
@@ -224,137 +205,6 @@ describe('fairness', () => {
     expect(outcomes.filter(({ state }) => state === 'hopeless').length).toBeLessThan(5);
   });
 });
-
-describe('runs that vary', () => {
-  const gauss = (random: Random): number =>
-    Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
-
-  test.each([
-    ['10 % and a stall now and then', 0.1, 0.005, 0.95, 0.03],
-    ['20 %', 0.2, 0, 0.93, 0.02],
-    ['30 %', 0.3, 0, 0.85, 0.04],
-  ])(
-    'by %s still give goodput at three times the capacity',
-    (_name, spread, stalls, least, mostBroken) => {
-      let good = 0;
-      let broken = 0;
-      const durationMs = 6_000;
-      const seeds = [1, 2, 3, 4];
-      for (const seed of seeds) {
-        const random = seededRandom(seed);
-        const cost = (rows: number): number =>
-          (4 + 2 * rows) * Math.exp(spread * gauss(random)) * (random.next() < stalls ? 4 : 1);
-        const arrivals = poisson(
-          () => random.next(),
-          (3 * 24) / 52,
-          durationMs,
-          (at) => ({ at, budgetMs: OBJECTIVE_MS }),
-        );
-        const { outcomes } = simulate(arrivals, { cost, objectiveMs: OBJECTIVE_MS });
-        const kept = inTime(outcomes).length;
-        good += kept;
-        broken += outcomes.filter(({ state }) => state !== 'refused').length - kept;
-      }
-      const mean = Math.exp(spread ** 2 / 2) * (1 + 3 * stalls);
-      expect((good * mean) / seeds.length / durationMs / (24 / 52)).toBeGreaterThan(least);
-      expect(broken / (good + broken)).toBeLessThan(mostBroken);
-    },
-  );
-
-  // A model with a loop in it, a branch, or a garbage collector: nothing in the request tells which.
-  test.each([
-    ['dear rows', COSTS['dear rows']!, 0.95, 0.08],
-    ['rows that cost as much alone', (rows: number) => 4 * rows, 0.9, 0.08],
-    ['cheap rows', COSTS['cheap rows']!, 0.9, 0.01],
-    // Where a batch is slow, all of its rows are: larger ones would break more promises at once.
-    ['an even mix', COSTS['an even mix']!, 0.7, 0.12],
-  ])(
-    'tenfold in one run of ten, with %s, keep nearly all promises at three times the capacity',
-    (_name, base, least, mostBroken) => {
-      const durationMs = 6_000;
-      const seeds = [1, 2, 3, 4];
-      // Of batches whose slow runs still fit; a run takes 1.9 times as long as most do on average.
-      const capacity = capacityOf((rows) => 5 * base(rows), OBJECTIVE_MS) * (5 / 1.9);
-      let good = 0;
-      let broken = 0;
-      for (const seed of seeds) {
-        const random = seededRandom(seed);
-        const cost = (rows: number): number => base(rows) * (random.next() < 0.1 ? 10 : 1);
-        const arrivals = poisson(
-          () => random.next(),
-          3 * capacity,
-          durationMs,
-          (at) => ({ at, budgetMs: OBJECTIVE_MS }),
-        );
-        const { outcomes } = simulate(arrivals, { cost, objectiveMs: OBJECTIVE_MS });
-        const kept = inTime(outcomes).length;
-        good += kept;
-        broken += outcomes.filter(({ state }) => state !== 'refused').length - kept;
-      }
-      expect(good / seeds.length / durationMs / capacity).toBeGreaterThan(least);
-      expect(broken / (good + broken)).toBeLessThan(mostBroken);
-    },
-  );
-
-  test.each([
-    ['stall of a second', (now: number) => (now > 2_000 && now < 2_030 ? 1_000 : 0), 1, 3_500],
-    ['stretch of fivefold cost', () => 0, 5, 6_000],
-    ['stretch of fortyfold cost', () => 0, 40, 8_000],
-  ])('by a %s recover soon', (_name, extra, factor, from) => {
-    const random = seededRandom(6);
-    const cost = (rows: number, _lane: string, now: number): number =>
-      (4 + 2 * rows) * (now > 2_000 && now < 5_000 ? factor : 1) + extra(now);
-    const arrivals = poisson(
-      () => random.next(),
-      (3 * 24) / 52,
-      10_000,
-      (at) => ({ at, budgetMs: OBJECTIVE_MS }),
-    );
-    const { outcomes } = simulate(arrivals, { cost, objectiveMs: OBJECTIVE_MS });
-    const good = inTime(during(outcomes, from, 10_000)).length;
-    expect(good / (10_000 - from) / (24 / 52)).toBeGreaterThan(0.8);
-  });
-});
-
-test('warming under a load that has gone since does not refuse for ever', () => {
-  // Warmed at 60 times the cost that runs have: alone, every run would miss the deadline.
-  const random = seededRandom(8);
-  const cost = (rows: number, _lane: string, now: number): number =>
-    (4 + 2 * rows) * (now === 0 ? 60 : 1);
-  const arrivals = poisson(
-    () => random.next(),
-    0.2,
-    10_000,
-    (at) => ({ at: at + 1, budgetMs: 250 }),
-  );
-  const { outcomes } = simulate(arrivals, { cost, objectiveMs: 250 });
-  const later = outcomes.filter(({ arrival }) => arrival.at > 2_000);
-  expect(inTime(later)).toHaveLength(later.length);
-});
-
-test.each([10, 50, 100])(
-  'a first burst whose data cost %i times what warming made expect is not promised too much',
-  (factor) => {
-    let promised = 0;
-    let kept = 0;
-    for (const seed of [1, 2, 3, 4, 5]) {
-      const random = seededRandom(seed);
-      const cost = (rows: number, _lane: string, now: number): number =>
-        (0.2 + 0.2 * rows) * (now === 0 ? 1 : factor);
-      const arrivals = poisson(
-        () => random.next(),
-        (3 * 8) / (1.8 * factor),
-        1_000,
-        (at) => ({ at: at + 1, budgetMs: OBJECTIVE_MS }),
-      );
-      const { outcomes } = simulate(arrivals, { cost, objectiveMs: OBJECTIVE_MS });
-      kept += inTime(outcomes).length;
-      promised += outcomes.filter(({ state }) => state !== 'refused').length;
-    }
-    expect(promised - kept).toBe(0);
-    expect(kept / 5 / 1_250 / (8 / (1.8 * factor))).toBeGreaterThan(0.65);
-  },
-);
 
 describe('closed loops', () => {
   test('one connection never waits for a batch', () => {
