@@ -15,7 +15,9 @@ export default defineConfig({
     pool: 'forks',
     // V8 frees WebAssembly code that threads share twice, and aborts; see packages/cli/src/main.ts.
     execArgv: ['--no-wasm-code-gc'],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // For a machine that is slow or busy: whoever waits for something waits for it, not for a time.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
   },
 });
