@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { LatencyModel } from './latency-model.ts';
 import { Scheduler } from './scheduler.ts';
 import { capacityOf, COSTS } from './testing/costs.ts';
-import { inTime, poisson, simulate, type Arrival, type Outcome } from './testing/simulation.ts';
+import { inTime, poisson, simulate, type Arrival } from './testing/simulation.ts';
 import { Ticket } from './ticket.ts';
 
 const OBJECTIVE_MS = 250;

@@ -7,6 +7,7 @@ export const COSTS: Record<string, (rows: number) => number> = {
   'dear rows': (rows) => 8 * rows,
   'a high fixed cost': (rows) => 40 + rows,
 };
+
 /** The best rows per millisecond of batches that fit twice into the objective. */
 export function capacityOf(
   cost: (rows: number) => number,
