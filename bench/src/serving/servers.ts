@@ -1,20 +1,11 @@
 /** The two servers of the comparison, each in a process of its own, on the same models. */
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api';
+import { freePort } from '../harness/free-port.ts';
 import { launch, type ServerProcess } from '../harness/process.ts';
 import { modelBytes, type BenchModel } from './models.ts';
 
 const root = join(import.meta.dirname, '../../..');
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === 'string') throw new Error('No port is free.');
-  return address.port;
-}
 
 export interface SkeinNode extends ServerProcess {
   readonly port: number;

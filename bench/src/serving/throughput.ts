@@ -84,7 +84,7 @@ export async function measureThroughput(
   };
 }
 
-/** Requests that the node has refused, by code; of those that left, h2load's end accounts for some. */
+/** Requests that the node has refused, by code. Those that left are h2load's, which stops in the middle of some. */
 async function refusals(node: SkeinNode, model: BenchModel): Promise<Record<string, number>> {
   const view = await node.client.getDeployment({ name: model.name });
   const refused = view.targets.flatMap((target) => Object.entries(target.refused));

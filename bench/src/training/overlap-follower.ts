@@ -1,7 +1,7 @@
-/** Rank 1 of the ring: `overlap-follower.ts PORT BUCKET_BYTES`. */
+/** Rank 1 of the ring: `overlap-follower.ts PORT after|meanwhile`. */
 import { followRanks } from '@skein/train/parallel';
-import { limitedRing, overlapWork } from './overlap-ring.ts';
+import { limitedRing, overlapWork, type Sending } from './overlap-ring.ts';
 
-const [port, bucketBytes] = process.argv.slice(2).map(Number);
-const { step, dealing } = overlapWork(bucketBytes ?? Infinity);
-await followRanks(await limitedRing(port ?? 0, 1), step, dealing);
+const [port, sending] = process.argv.slice(2);
+const { step, dealing } = overlapWork(sending as Sending);
+await followRanks(await limitedRing(Number(port), 1), step, dealing);

@@ -1,33 +1,33 @@
 /** A ring of two processes over loopback, held back to what a link of some speed carries. */
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dataset } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 import { gradientStep, meet, rowsPerRank, type Collective } from '@skein/train/parallel';
 import { gradedModel } from './models.ts';
 
-export const BATCH = 100;
+const BATCH = 100;
 const RANKS = 2;
 /** 1 Gbit/s. */
 const BYTES_PER_MS = 125_000;
 
+/** When gradients are sent: after all are there, or in the buckets that are the default between machines. */
+export type Sending = 'after' | 'meanwhile';
+
 /** What both ranks compute, and how. */
-export function overlapWork(bucketBytes: number) {
+export function overlapWork(sending: Sending) {
   const { model, options } = gradedModel('cnn', rowsPerRank(BATCH, RANKS));
   const { rows } = gradedModel('cnn', BATCH);
   return {
     rows,
     step: gradientStep(model, options),
-    dealing: { data: dataset(rows), batch: BATCH, seed: 1, backend: nativeBackend, bucketBytes },
+    dealing: {
+      data: dataset(rows),
+      batch: BATCH,
+      seed: 1,
+      backend: nativeBackend,
+      ...(sending === 'after' ? { bucketBytes: Infinity } : {}),
+    },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A sum takes at least as long as its bytes would on the link; of two ranks, each sends all of them. */
@@ -43,6 +43,7 @@ export async function limitedRing(port: number, rank: number): Promise<Collectiv
   });
   return {
     ...ring,
+    overlap: 'worthwhile',
     async sum(own, into) {
       await Promise.all([ring.sum(own, into), sleep(into.byteLength / BYTES_PER_MS)]);
     },

@@ -8,9 +8,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { StepSession } from '@skein/train';
 import { leadRanks } from '@skein/train/parallel';
+import { freePort } from '../harness/free-port.ts';
 import type { Measure } from '../harness/report.ts';
 import { median } from '../harness/statistics.ts';
-import { freePort, limitedRing, overlapWork } from './overlap-ring.ts';
+import { limitedRing, overlapWork, type Sending } from './overlap-ring.ts';
 
 export const OVERLAP: Measure = {
   key: 'overlap_speedup',
@@ -21,7 +22,6 @@ export const OVERLAP: Measure = {
 
 const FOLLOWER = fileURLToPath(new URL('./overlap-follower.ts', import.meta.url));
 const LEARNING_RATE = 0.01;
-const BUCKET_BYTES = 2 << 20;
 
 export interface OverlapTimes {
   readonly afterMs: number;
@@ -33,13 +33,13 @@ interface Ring {
   close(): Promise<void>;
 }
 
-async function openRing(bucketBytes: number): Promise<Ring> {
+async function openRing(sending: Sending): Promise<Ring> {
   const port = await freePort();
-  const follower = spawn(process.execPath, [FOLLOWER, String(port), String(bucketBytes)], {
+  const follower = spawn(process.execPath, [FOLLOWER, String(port), sending], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const ended = once(follower, 'exit');
-  const { step, rows, dealing } = overlapWork(bucketBytes);
+  const { step, rows, dealing } = overlapWork(sending);
   const session: StepSession = await leadRanks(await limitedRing(port, 0), step, dealing);
   const batch = new Map(Object.entries(rows));
   let at = 0;
@@ -54,7 +54,7 @@ async function openRing(bucketBytes: number): Promise<Ring> {
 
 /** Medians of both, in milliseconds a step; the rounds alternate. */
 export async function measureOverlap({ quick }: { quick: boolean }): Promise<OverlapTimes> {
-  const rings = [await openRing(Infinity), await openRing(BUCKET_BYTES)];
+  const rings = [await openRing('after'), await openRing('meanwhile')];
   const times = rings.map((): number[] => []);
   try {
     for (const ring of rings) for (let i = 0; i < 3; i += 1) await ring.step();

@@ -24,15 +24,28 @@ import { clipOf, optimiserOf, planOf, rowsPerStep, type Settings } from './setti
  * @param several whether others share the work, in this process or in a gang.
  * @throws SkeinError USAGE.
  */
-export function requireCompany({ localSteps, compress }: Settings, several: boolean): void {
+export function requireCompany({ localSteps, compress, bucket }: Settings, several: boolean): void {
   if (compress !== undefined) compressionOf(compress);
   const [flag] = [
     ...(localSteps === undefined ? [] : ['--local-steps']),
     ...(compress === undefined ? [] : ['--compress']),
   ];
+  if (bucket !== undefined && flag !== undefined) {
+    throw usageError(
+      `--bucket sends gradients in parts, and with ${flag} they go at once: leave one of them away.`,
+    );
+  }
   if (several || flag === undefined) return;
   throw usageError(
     `${flag} is about what workers exchange, and there is one worker: give --workers N or start a gang, or leave ${flag} away.`,
+  );
+}
+
+/** A run that begins with --bucket begins in a gang; anybody may go on with it. @throws SkeinError USAGE. */
+export function requireGang({ bucket }: Settings, gang: Gang | undefined): void {
+  if (bucket === undefined || gang !== undefined) return;
+  throw usageError(
+    '--bucket is about what the members of a gang send to each other: start a gang, or leave it away.',
   );
 }
 

@@ -159,7 +159,7 @@ describe.runIf(process.platform === 'linux')('memory is bounded', () => {
     const names = Array.from({ length: 60 }, (_, i) => `c${i}`);
     out.write(`${names.join(',')},city,side\n`);
     const random = seededRandom(1);
-    const count = 300_000;
+    const count = 200_000;
     for (let row = 0; row < count; row++) {
       const cells = names.map((_, i) => ((row * 31 + i * 17) % 1009) / 100);
       const city = ['Berlin', 'Paris', 'Oslo'][row % 3]!;
@@ -172,7 +172,6 @@ describe.runIf(process.platform === 'linux')('memory is bounded', () => {
     const large = (count * 61 * (8 + 4 + 4)) / MIB;
     const table = ['--model', 'mlp', '--data', 'large.csv', '--label', 'side'];
     const peak = await peakOf(...table, '--memory', '8MiB');
-    // Records are garbage at once, and on a slow machine it lies about for longer.
-    expect(peak - least).toBeLessThan(large / 2);
+    expect(peak - least).toBeLessThan(large / 3);
   }, 120_000);
 });

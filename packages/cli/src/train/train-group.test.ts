@@ -78,6 +78,11 @@ describe('threads of one process', () => {
     [['--compress', '8-bit'], /--compress is about what workers exchange/],
     [['--compress', '9-bit', '--workers', '2'], /"9-bit" is neither 8-bit nor top-k/],
     [['--compress', 'top-k:1.5', '--workers', '2'], /"top-k:1.5" is neither/],
+    [['--bucket', '1MiB', '--workers', '2'], /--bucket is about .* members of a gang/],
+    [
+      ['--bucket', '1MiB', '--compress', '8-bit', '--workers', '2'],
+      /with --compress they go at once/,
+    ],
   ])('%s is refused before anything is written', async (words, message) => {
     const before = await runsKept();
     const { code, stdout } = await runCli([...SHORT, ...words, '--json'], { cwd: folder });

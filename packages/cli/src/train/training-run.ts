@@ -32,7 +32,7 @@ import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { digestOfBytes } from './digest.ts';
 import { explained, explaining } from './failure.ts';
 import type { Gang } from './gang.ts';
-import { inCompany, requireCompany } from './group.ts';
+import { inCompany, requireCompany, requireGang } from './group.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
@@ -83,6 +83,7 @@ export async function startRun(
   const resolved = await resolveOrigin(origin);
   const settings = settingsOf(resolved.training);
   requireCompany(settings, gang !== undefined || settings.workers > 1);
+  requireGang(settings, gang);
   const prepared = await prepare(resolved, settings, dataFolder(context, choice.data));
   // What is out of its range is refused before anything is written.
   await explaining(undefined, () => {

@@ -94,7 +94,7 @@ function exchangeOf(
 ): Exchange {
   if (compression !== undefined) return compressedExchange(collective, replica, compression);
   const { stages } = replica.plan;
-  if (stages !== undefined) return overlappedExchange(collective, replica, stages);
+  if (stages.length > 1) return overlappedExchange(collective, replica, stages);
   return plainExchange(collective, replica);
 }
 

@@ -8,10 +8,8 @@ import { lengthOf } from './numbers.ts';
 import type { Stage } from './overlap/stage-plan.ts';
 
 export interface RankPlan {
-  /** The gradient graph, an ONNX file. */
-  readonly gradient: Uint8Array;
-  /** The same in stages, where what they make is exchanged one by one. */
-  readonly stages?: readonly Stage[];
+  /** The gradient graph: one stage, or several that are exchanged one by one. */
+  readonly stages: readonly Stage[];
   /** The update graph for the range of numbers that this rank updates; absent when that is empty. */
   readonly update?: Uint8Array;
   readonly type: FloatType;
@@ -33,7 +31,8 @@ export interface RankPlanOptions {
   readonly part: number;
   readonly rank: number;
   readonly seed: number;
-  readonly stages?: readonly Stage[];
+  /** Of the step, see `stagesOf`. */
+  readonly stages: readonly Stage[];
 }
 
 /**
@@ -42,7 +41,7 @@ export interface RankPlanOptions {
  */
 export function rankPlan(
   step: GradientStep,
-  { part, rank, seed, stages = [] }: RankPlanOptions,
+  { part, rank, seed, stages }: RankPlanOptions,
 ): RankPlan {
   const { optimiser, clip, lossType: type, parameters, statistics, inputs, dropouts } = step;
   const clipNorm = clip && 'norm' in clip ? clip.norm : undefined;
@@ -50,8 +49,7 @@ export function rankPlan(
   const clipValue = clip && 'value' in clip ? clip.value : undefined;
   const { model } = flatUpdate({ optimiser, type, length: Math.max(part, 1), clipValue });
   return {
-    gradient: writeModel(step.gradient),
-    ...(stages.length === 0 ? {} : { stages }),
+    stages,
     ...(part === 0 ? {} : { update: writeModel(model) }),
     type,
     inputs,

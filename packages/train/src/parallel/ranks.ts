@@ -46,9 +46,13 @@ export function planFor(
   requireRows(step, rowsPerRank(batch, size, accumulate));
   const length = trainedNumbers(step);
   const [from, to] = local === undefined ? part(length) : [0, length];
-  const whole = overlap === 'none' || local !== undefined || compression !== undefined;
+  const atOnce =
+    overlap === 'none' ||
+    local !== undefined ||
+    compression !== undefined ||
+    backend.name !== 'native';
   const bucket = bucketBytes ?? (overlap === 'worthwhile' ? BUCKET_BYTES : Infinity);
-  const stages = whole || backend.name !== 'native' ? [] : stagesOf(step, bucket);
+  const stages = stagesOf(step, atOnce ? Infinity : bucket);
   return rankPlan(step, { part: to - from, rank, seed, stages });
 }
 

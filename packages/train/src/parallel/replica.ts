@@ -104,13 +104,10 @@ export async function openReplica(
   let now = 0;
 
   const { stages } = plan;
-  const staged =
-    stages &&
-    (await openStages(
-      stages.map(({ graph }) => graph),
-      threads,
-    ));
-  const whole = staged ? undefined : await backend.open(readModel(plan.gradient), { threads });
+  const graphs = stages.map(({ graph }) => graph);
+  // One stage runs on this thread, which has nothing else to do meanwhile.
+  const staged = stages.length > 1 ? await openStages(graphs, threads) : undefined;
+  const whole = staged ? undefined : await backend.open(readModel(graphs[0]!), { threads });
   const keys = dropoutKeys(plan.dropouts, plan.seed);
   const updating = plan.update && (await backend.open(readModel(plan.update), { threads }));
 
@@ -164,9 +161,9 @@ export async function openReplica(
         const feeds = new Map([...batch, ...views[now]!, ...givenViews, ...keys(at, i)]);
         await whole?.run(feeds, into);
         await staged?.run(feeds, into, (stage) => {
-          const { from, to } = stages![stage]!;
+          const { from, to } = stages[stage]!;
           // What several runs add up to is final after the last one; the last stage ends the run itself.
-          if (parts.length === 1 && stage < stages!.length - 1) final?.(from, to);
+          if (parts.length === 1 && stage < stages.length - 1) final?.(from, to);
         });
         if (parts.length === 1) return;
         if (total === undefined) total = own.slice();

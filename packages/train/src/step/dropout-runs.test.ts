@@ -137,7 +137,7 @@ it('two workers have different keys in the same step', () => {
   const rank = (position: number) => {
     const { model, ...loss } = graded(1);
     const step = gradientStep(model, { ...loss, optimiser: sgd() });
-    return rankPlan(step, { part: 1, rank: position, seed: 3 }).seed;
+    return rankPlan(step, { part: 1, rank: position, seed: 3, stages: [] }).seed;
   };
   const keys = [0, 1].map((each) => values([...dropoutKeys(2, rank(each))(0).values()][0]!));
   expect(keys[0]).not.toEqual(keys[1]);

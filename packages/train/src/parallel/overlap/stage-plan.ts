@@ -22,7 +22,10 @@ export interface Stage {
 /** Gradients that are worth a stage of their own: on a link of 1 Gbit/s they take 17 ms. */
 export const BUCKET_BYTES = 2 << 20;
 
-/** @returns in the order in which they run; none when all gradients fit into one bucket. */
+/**
+ * @param bucketBytes of gradients per stage; Infinity: one stage.
+ * @returns in the order in which they run.
+ */
 export function stagesOf(
   { gradient, parameters, statistics, lossType: type }: GradientStep,
   bucketBytes: number,
@@ -41,8 +44,9 @@ export function stagesOf(
     bucket.from = at;
     bucket.outputs.push(gradientName(each.name));
   }
+  const whole = [{ graph: writeModel(gradient), from: 0, to: gradientsAt + lengthOf(parameters) }];
   const last = buckets.at(-1);
-  if (last === undefined || buckets.length === 1) return [];
+  if (last === undefined || buckets.length === 1) return whole;
   const gradients = new Set(buckets.flatMap(({ outputs }) => outputs));
   const others = gradient.graph!.output.filter(({ name }) => !gradients.has(name));
   last.from = 0;
@@ -52,7 +56,7 @@ export function stagesOf(
     buckets.map(({ outputs }) => outputs),
   );
   // A stage without nodes: everything that it would make, an earlier one needed.
-  if (graphs.some(({ graph }) => graph!.node.length === 0)) return [];
+  if (graphs.length === 0 || graphs.some(({ graph }) => graph!.node.length === 0)) return whole;
   return graphs.map((graph, i) => ({
     graph: writeModel(graph),
     from: buckets[i]!.from,
