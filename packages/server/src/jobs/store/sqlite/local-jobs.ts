@@ -122,7 +122,10 @@ export interface Call {
 
 export type Settled = { readonly value: unknown } | { readonly error: unknown };
 
-/** Pages of the file kept in memory, in KiB. */
+/**
+ * Pages of the file kept in memory, in KiB. Few, because SQLite looks through all of them at a commit
+ * after it has numbered a page anew, which it nearly always has.
+ */
 const CACHE_KIB = 4096;
 /** Most of the write-ahead log before a commit has to move it into the file: 32 MiB. */
 const WAL_PAGES = 8192;

@@ -40,7 +40,7 @@ function numbers(sql: Sql, filter: JobFilter, before: number | undefined): numbe
     .map(({ seq }) => seq);
 }
 
-/** The same over all queues: what holds the jobs of a state holds them by queue. */
+/** The same over all queues: what holds the jobs of a state holds them by queue, unless they run. */
 function numbersOfState(sql: Sql, filter: JobFilter, before: number | undefined): number[] {
   return sql
     .all<{ queue: string }>('SELECT queue FROM queues')
@@ -59,7 +59,8 @@ export function jobs(
     throw new SkeinError('REQUEST_INVALID', `"${filter.after}" is not the end of a page.`);
   }
   const { state, queue, group } = filter;
-  const byQueue = state !== undefined && queue === undefined && group === undefined;
+  const byQueue =
+    state !== undefined && state !== 'running' && queue === undefined && group === undefined;
   const found = (byQueue ? numbersOfState : numbers)(sql, filter, before);
   const page = found.slice(0, filter.limit);
   return {
