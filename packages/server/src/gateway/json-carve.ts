@@ -9,7 +9,8 @@
 import { SkeinError } from '@skein/api';
 
 export interface CarvedJson {
-  readonly value: unknown;
+  /** The JSON without its arrays. */
+  readonly text: string;
   /** Start and end of each carved array in the bytes, brackets included. */
   readonly arrays: readonly CarvedArray[];
 }
@@ -36,7 +37,7 @@ const DATA_DEPTH = 3;
 
 /**
  * @param end where the JSON ends in `bytes`; binary tensors may follow.
- * @throws SkeinError BODY_NOT_JSON.
+ * @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID when there is more besides the arrays than a request needs.
  */
 export function carve(bytes: Buffer, end: number): CarvedJson {
   const arrays: CarvedArray[] = [];
@@ -94,8 +95,16 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
       `The request has more than ${MAX_ENVELOPE} bytes of JSON besides the data of its inputs.`,
     );
   }
+  return { text: text + bytes.toString('utf8', copied, end), arrays };
+}
+
+/**
+ * The value of what was carved out of `bytes`.
+ * @throws SkeinError BODY_NOT_JSON.
+ */
+export function parseCarved({ text }: CarvedJson, bytes: Buffer, end: number): unknown {
   try {
-    return { value: JSON.parse(text + bytes.toString('utf8', copied, end)), arrays };
+    return JSON.parse(text);
   } catch (error) {
     throw notJson(bytes, end, error);
   }

@@ -95,6 +95,8 @@ function scan(
   const rule = NUMBER_RULES[type];
   const { min, max, integer, single } = rule;
   const words = wide === undefined ? undefined : new Uint32Array(wide.buffer);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const lastWord = bytes.byteLength - 4;
   let at = reader.start + 1;
   let index = 0;
   let depth = 1;
@@ -154,18 +156,17 @@ function scan(
         }
         if (byte === DOT) {
           const fraction = ++at;
+          while (at <= lastWord) {
+            const word = view.getInt32(at, true);
+            if (!areDigits(word)) break;
+            mantissa = mantissa * 10_000 + fourDigits(word);
+            at += 4;
+          }
           digit = bytes[at]! - ZERO;
-          // Nine digits at a time fit 32-bit integers, whose arithmetic has half the latency. One
-          // unsigned comparison is as good as two; the array's `]` ends the loop at the latest.
+          // One unsigned comparison is as good as two; the array's `]` ends the loop at the latest.
           while (digit >>> 0 <= 9) {
-            const first = at;
-            let block = digit;
+            mantissa = mantissa * 10 + digit;
             digit = bytes[++at]! - ZERO;
-            while (digit >>> 0 <= 9 && at < first + 9) {
-              block = (Math.imul(block, 10) + digit) | 0;
-              digit = bytes[++at]! - ZERO;
-            }
-            mantissa = mantissa * POWERS_OF_TEN[at - first]! + block;
           }
           exponent = fraction - at;
           if (exponent === 0) throw malformed(reader, at);
@@ -249,6 +250,17 @@ function scan(
     at++;
     required = true;
   }
+}
+
+/** Whether the four bytes of a little-endian word are ASCII digits: 0x30 to 0x39. */
+function areDigits(word: number): boolean {
+  return (word & 0xf0f0f0f0) === 0x30303030 && ((word + 0x06060606) & 0xf0f0f0f0) === 0x30303030;
+}
+
+/** Four ASCII digits as a number: neighbours are joined by one multiplication each time. */
+function fourDigits(word: number): number {
+  const pairs = (Math.imul(word & 0x0f0f0f0f, 10 * 0x100 + 1) >>> 8) & 0x00ff00ff;
+  return Math.imul(pairs, 100 * 0x10000 + 1) >>> 16;
 }
 
 function isSpace(byte: number): boolean {
