@@ -24,7 +24,7 @@ export async function measureThroughput(
 ): Promise<Throughput> {
   const path = `/v2/models/${model.name}/infer`;
   const [json, binary, grpc] = [jsonBody(model), binaryBody(model), grpcBody(model)];
-  const common = { connections: CONNECTIONS, seconds } as const;
+  const common = { connections: CONNECTIONS, seconds, yields: true } as const;
   const runs = {
     json: () =>
       closedLoop({

@@ -7,8 +7,8 @@ export interface Exchange {
   readonly response: ServerResponse;
   /** Goes out as X-Request-Id and into the log. */
   readonly id: string;
-  /** Name and value in turn, on every answer: CORS. */
-  readonly headers: readonly string[];
+  /** Name and value in turn, on every answer: CORS. Empty until the origin policy has let it pass. */
+  headers: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
 }

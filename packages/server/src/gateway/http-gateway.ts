@@ -80,36 +80,37 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
     const reachedAt = performance.now();
     const sentId = request.headers['x-request-id'];
     const id = requestIdFrom(typeof sentId === 'string' ? sentId : undefined);
-    let headers: readonly string[] = [];
-    let refusal: unknown;
-    try {
-      headers = origins.admit(request);
-    } catch (error) {
-      refusal = error;
-    }
-    const exchange: Exchange = { request, response, id, headers, expectsContinue };
-    const work = refusal === undefined ? route(exchange, reachedAt) : Promise.reject(refusal);
-    void work
-      .catch((error: unknown) => answerError(exchange, error))
-      .then(() => {
-        boundUnreadBody(exchange);
-        boundUnreadAnswer(exchange, limits.bodyTimeoutMs);
-      });
+    const exchange: Exchange = { request, response, id, headers: [], expectsContinue };
+    const boundRest = (): void => {
+      boundUnreadBody(exchange);
+      boundUnreadAnswer(exchange, limits.bodyTimeoutMs);
+    };
+    route(exchange, reachedAt).then(boundRest, (error: unknown) => {
+      answerError(exchange, error);
+      boundRest();
+    });
   }
 
-  async function route(exchange: Exchange, reachedAt: number): Promise<void> {
-    const { request, response, id, headers } = exchange;
-    const url = request.url ?? '/';
-    const query = url.indexOf('?');
-    const path = query === -1 ? url : url.slice(0, query);
+  /** Without a promise of its own: whatever lies between a request and its answer is paid by all. */
+  function route(exchange: Exchange, reachedAt: number): Promise<void> {
+    try {
+      const { request } = exchange;
+      exchange.headers = origins.admit(request);
+      const path = pathOf(request);
+      const isPreflight = request.method === 'OPTIONS' && exchange.headers.length > 0;
+      if (isPreflight || !isProtocolPath(path)) return serveOther(exchange, path, isPreflight);
+      return serveProtocol(exchange, path, reachedAt, protocol) ?? Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
 
-    if (request.method === 'OPTIONS' && headers.length > 0) {
+  async function serveOther(exchange: Exchange, path: string, isPreflight: boolean): Promise<void> {
+    const { request, response, id, headers } = exchange;
+    const { url = '/' } = request;
+    if (isPreflight) {
       response.writeHead(204, [...headers, ...origins.preflight(request)]);
       response.end();
-      return;
-    }
-    if (isProtocolPath(path)) {
-      await serveProtocol(exchange, path, reachedAt, protocol);
       return;
     }
     if (path === '/metrics' && metrics !== undefined) {
@@ -139,6 +140,12 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   }
 
   return listener;
+}
+
+/** Of the URL, without the query. */
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
 }
 
 function urlOf(url: string): URL {

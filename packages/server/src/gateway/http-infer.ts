@@ -41,6 +41,7 @@ export interface HttpInferOptions {
 const COPY_BYTES = 16 * 1024;
 /** Binary data begins at a multiple of this, so that a client may look at it without a copy. */
 const ALIGNMENT = 8;
+const SPACES = Array.from({ length: ALIGNMENT }, (_, count) => ' '.repeat(count));
 
 /** @param reachedAt when the headers had arrived. @throws SkeinError for every refusal and failure. */
 export async function inferOverHttp(
@@ -126,20 +127,17 @@ function sendAnswer(
     return;
   }
   const length = Buffer.byteLength(json);
-  const padding = (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
-  const spaces = ' '.repeat(padding);
-  const head =
-    typeof json === 'string'
-      ? Buffer.from(json + spaces)
-      : Buffer.concat([json, Buffer.from(spaces)]);
-  const total = binary.reduce((sum, { length }) => sum + length, head.length);
+  const spaces = SPACES[(ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT]!;
+  const headLength = length + spaces.length;
+  let total = headLength;
+  for (const bytes of binary) total += bytes.length;
   response.writeHead(200, [
     'Content-Type',
     'application/octet-stream',
     'Content-Length',
     String(total),
     'Inference-Header-Content-Length',
-    String(head.length),
+    String(headLength),
     'X-Request-Id',
     id,
     'Server-Timing',
@@ -148,13 +146,22 @@ function sendAnswer(
   ]);
   if (total <= COPY_BYTES) {
     // A string goes out together with the headers, a buffer in a second piece beside them.
-    response.end(Buffer.concat([head, ...binary], total).toString('latin1'), 'latin1');
+    const isAscii = typeof json === 'string' && json.length === length;
+    let text = (isAscii ? json : latin1(Buffer.from(json))) + spaces;
+    for (const bytes of binary) text += latin1(bytes);
+    response.end(text, 'latin1');
     return;
   }
   response.cork();
-  response.write(head);
+  response.write(json);
+  if (spaces !== '') response.write(spaces);
   for (const bytes of binary) response.write(bytes);
   response.end();
+}
+
+/** The bytes as a string of one character each. */
+function latin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }
 
 /** @returns bytes of JSON; 0 for a raw request; absent without the header. */

@@ -34,13 +34,16 @@ export function isProtocolPath(path: string): boolean {
   return path.startsWith('/v2/') || path === PREFIX;
 }
 
-/** @throws SkeinError for every refusal and failure. */
-export async function serveProtocol(
+/**
+ * @returns when the answer has been handed over; undefined when it was already.
+ * @throws SkeinError for every refusal and failure, at once or as a rejection.
+ */
+export function serveProtocol(
   exchange: Exchange,
   path: string,
   reachedAt: Instant,
   options: ProtocolOptions,
-): Promise<void> {
+): Promise<void> | undefined {
   const segments = path.slice(PREFIX.length + 1).split('/');
   if (segments.at(-1) === '') segments.pop();
   const [area, name = ''] = segments;
@@ -48,36 +51,34 @@ export async function serveProtocol(
   if (area === 'models' && segments.length > 1) {
     if (name === 'stats' && segments.length === 2) {
       sendStatistics(exchange, undefined, undefined, options);
-      return;
+      return undefined;
     }
     const versioned = segments[2] === 'versions' && segments.length > 3;
     const action = segments[versioned ? 4 : 2];
     if (segments.length > (versioned ? 5 : 3)) throw unknownRoute(exchange);
     const version = versioned ? decoded(segments[3]!) : undefined;
-    await serveModel(exchange, decoded(name), version, action, reachedAt, options);
-    return;
+    const model = decoded(name);
+    if (action === 'infer') {
+      requireMethod(exchange, 'POST');
+      return inferOverHttp(exchange, model, version, reachedAt, options);
+    }
+    serveModel(exchange, model, version, action, options);
+    return undefined;
   }
-  if (area === 'repository') {
-    await serveRepository(exchange, segments, options);
-    return;
-  }
+  if (area === 'repository') return serveRepository(exchange, segments, options);
   serveNode(exchange, segments.join('/'), options);
+  return undefined;
 }
 
-async function serveModel(
+function serveModel(
   exchange: Exchange,
   model: string,
   version: string | undefined,
   action: string | undefined,
-  reachedAt: Instant,
   options: ProtocolOptions,
-): Promise<void> {
+): void {
   const { inference, access } = options;
   switch (action) {
-    case 'infer':
-      requireMethod(exchange, 'POST');
-      await inferOverHttp(exchange, model, version, reachedAt, options);
-      return;
     case undefined:
       requireMethod(exchange, 'GET');
       authorizeReader(access, exchange.request.headers.authorization, exchange.request.socket);
