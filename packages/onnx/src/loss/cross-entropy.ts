@@ -38,6 +38,10 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
       `${classWeights.length} class weights do not fit the ${classes} classes of '${prediction}'.`,
     );
   }
+  const plain = labelSmoothing === 0 && classWeights === undefined;
+  const ignores = targets === 'indices' && options.ignoreIndex !== undefined;
+  const isOne = plain && !ignores && targets === 'indices';
+  if (isOne && writer.typeOf(prediction) === 'float32') return sparse(context, axis, classes);
   // A constant with one number per class, beside the axes of the prediction.
   const perClass = (numbers: readonly number[], type: 'int64' | 'like') => {
     const sizes = [classes, ...shape.slice(axis + 1).map(() => 1)];
@@ -60,26 +64,39 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
     });
     counted = counts(context, options, q, axis, classWeights && perClass(classWeights, 'like'));
   }
-  const plain = labelSmoothing === 0 && classWeights === undefined;
   if (labelSmoothing !== 0) {
     const kept = writer.emit('Mul', [q, writer.scalar(1 - labelSmoothing, prediction)]);
     q = writer.emit('Add', [kept, writer.scalar(labelSmoothing / classes, prediction)]);
   }
   if (classWeights !== undefined) q = writer.emit('Mul', [q, perClass(classWeights, 'like')]);
-  const ignores = targets === 'indices' && options.ignoreIndex !== undefined;
   if (ignores) {
     // Without this, smoothing would make something of what is ignored.
     q = writer.emit('Mul', [q, writer.unsqueeze(maskOf(context, options.ignoreIndex), [axis])]);
   }
   const logarithms = writer.emit('LogSoftmax', [prediction], { axis });
   const share = writer.emit('Exp', [logarithms]);
-  const isOne = plain && !ignores && targets === 'indices';
   const whole = isOne ? share : writer.emit('Mul', [share, writer.reduceSum(q, [axis], true)]);
   return {
     terms: writer.emit('Neg', [writer.emit('Mul', [q, logarithms])]),
     slopes: writer.emit('Sub', [whole, q]),
     classAxis: axis,
     ...(counted === undefined ? {} : { counts: counted }),
+  };
+}
+
+/**
+ * Indices of which each is one target, in as few nodes as there can be: a small network spends much of
+ * its step on the number of its nodes. ONNX Runtime's OneHot has no float64.
+ */
+function sparse({ writer, prediction, target }: LossContext, axis: number, classes: number): Terms {
+  // Whole numbers, because a list of floats would be taken for something to train.
+  const values = writer.emit('Cast', [writer.ints([0, -1])], { to: elementTypeNumber('float32') });
+  const minus = writer.emit('OneHot', [target, writer.ints([classes]), values], { axis });
+  const logarithms = writer.emit('LogSoftmax', [prediction], { axis });
+  return {
+    terms: writer.emit('Mul', [minus, logarithms]),
+    slopes: writer.emit('Add', [writer.emit('Exp', [logarithms]), minus]),
+    classAxis: axis,
   };
 }
 
