@@ -26,6 +26,39 @@ describe('requests', () => {
     expect(found.type !== 'string' && found.bytes.buffer).toBe(body.buffer);
   });
 
+  test('of one envelope have numbers of their own', () => {
+    const request = (data: string) =>
+      Buffer.from(`{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[${data}]}]}`);
+    const read = (body: Buffer, jsonLength?: number) =>
+      decodeInferRequest(body, jsonLength).inputs.get('x');
+    const numbers = (...values: number[]) =>
+      expect.objectContaining({ bytes: new Uint8Array(Float32Array.from(values).buffer) });
+
+    expect(read(request('1,2'))).toEqual(numbers(1, 2));
+    expect(read(request('3,4'))).toEqual(numbers(3, 4));
+    expect(() => read(request('5'))).toThrow(/takes 2 values/);
+    // What is left of a body without its arrays is no body that has been seen before.
+    const left = Buffer.from('{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[0]}]}');
+    const one = Buffer.from('{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[7]}]}');
+    expect(read(one)).toEqual(numbers(7));
+    expect(read(left, left.length)).toEqual(numbers(0));
+    expect(read(left, left.length)).toEqual(numbers(0));
+  });
+
+  test('binary tensors of one envelope are views on their own bodies', () => {
+    const bodies = [1, 2].map((value) =>
+      naiveRequest({
+        x: [{ type: 'uint8', shape: [1], bytes: Uint8Array.of(value) }, true, false],
+      }),
+    );
+    const found = bodies.map(({ body, jsonLength }) =>
+      decodeInferRequest(body, jsonLength).inputs.get('x'),
+    );
+    expect(found).toEqual(
+      [1, 2].map((value) => expect.objectContaining({ bytes: Uint8Array.of(value) })),
+    );
+  });
+
   test('garbage gives a coded error of the request, or is understood', () => {
     const codes = new Set([
       'BODY_NOT_JSON',
