@@ -160,11 +160,14 @@ it('an upload and a deployment that were cut off leave nothing half', async () =
     const deploying = expect(node.client.deploy({ name: 'risk', version })).rejects.toMatchObject({
       code: 'NODE_UNREACHABLE',
     });
+    // Once it is written down that the rollout has begun; before, there is nothing to take back.
     await expect
-      .poll(async () => (await node.client.getDeployment({ name: 'risk' })).rollout?.phase, {
+      .poll(() => node.client.deploymentHistory({ name: 'risk', kind: 'rollout-started' }), {
         interval: 1,
       })
-      .toBe('warming');
+      .toMatchObject({ entries: [{}] });
+    const { rollout } = await node.client.getDeployment({ name: 'risk' });
+    expect(rollout?.phase).toBe('warming');
     expect(artifacts()).toHaveLength(3);
     await node.kill();
     await deploying;

@@ -2,8 +2,8 @@
  * Reads the numbers of a JSON array straight from the request's bytes into typed memory.
  *
  * `JSON.parse` builds an array of boxed doubles that is thrown away at once, and cannot hold 64-bit
- * integers. Reading the digits here is faster (784 floats with all their digits: 24 µs instead of 30;
- * with four decimals: 12 instead of 22), leaves no garbage, and keeps every INT64 and UINT64 exact.
+ * integers. Reading the digits here is faster (784 floats with all their digits: 11 µs instead of 20;
+ * with four decimals: 8 instead of 18), leaves no garbage, and keeps every INT64 and UINT64 exact.
  * It accepts what JSON accepts, plus, for floating point, the strings "NaN", "Infinity" and
  * "-Infinity" of Protocol Buffers' JSON mapping.
  *
