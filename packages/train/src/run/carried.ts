@@ -21,6 +21,9 @@ export function carrier(Class: TensorClass): (name: string, tensor: NumericTenso
       throw new RuntimeFailure('run', `'${name}' is ${type}, which cannot be trained with.`);
     }
     const carried = new Class(type, values(tensor), shape);
+    // Getters of the class, which native code would call in every run.
+    const { data, location } = carried;
+    Object.defineProperties(carried, { data: { value: data }, location: { value: location } });
     made.set(tensor, carried);
     return carried;
   };
