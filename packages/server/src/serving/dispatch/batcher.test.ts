@@ -21,6 +21,7 @@ function decide(view: Partial<BatchView>): BatchDecision {
     curve: AFFINE,
     maxRows: 64,
     goodRows: 32,
+    worthRows: 32,
     waitingRows: 1,
     firstRows: 1,
     firstDeadline: 10_000,

@@ -28,8 +28,10 @@ export interface BatchView {
   curve: LatencyCurve;
   /** Rows that one run may hold. */
   maxRows: number;
-  /** Rows that are worth running together, see `LatencyCurve.efficientRows`. */
+  /** Rows that are best run together of those that wait, see `LatencyCurve.batchRowsOf`. */
   goodRows: number;
+  /** Rows that are worth waiting for, see `LatencyCurve.efficientRows`. */
+  worthRows: number;
   /** Rows that wait in the lane, the first request's included. */
   waitingRows: number;
   firstRows: number;
@@ -86,7 +88,7 @@ export function decideBatch(view: BatchView, decision: BatchDecision): void {
     decision.giveUp = rows * curve.p50(full, now) < WORTH * full * curve.p50(rows, now);
   }
   if (view.idle > 1 || view.othersWait || rows !== waitingRows) return;
-  if (rows >= Math.min(view.goodRows, view.maxRows) || view.arrivalsPerMs === 0) return;
+  if (rows >= Math.min(view.worthRows, view.maxRows) || view.arrivalsPerMs === 0) return;
 
   const cost = curve.p50(rows, now);
   const more = curve.p50(rows + 1, now);

@@ -66,6 +66,13 @@ describe('efficient rows', () => {
     expect(rows / cost(rows)).toBeGreaterThanOrEqual((0.97 * 16) / cost(16));
     expect(rows).toBeLessThanOrEqual(16);
   });
+
+  test('of few rows are those that are best without the promise of many', () => {
+    const curve = warmed((rows) => (rows <= 8 ? 12 * rows : rows < 32 ? 20 * rows : 10 * rows));
+    expect(curve.efficientRows(32, 10_000)).toBe(32);
+    expect(curve.batchRowsOf(15)).toBeLessThanOrEqual(8);
+    expect(warmed((rows) => 10 + rows).batchRowsOf(15)).toBe(15);
+  });
 });
 
 describe('pace', () => {

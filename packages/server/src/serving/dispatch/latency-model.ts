@@ -81,6 +81,8 @@ export class LatencyCurve {
   /** `efficientRows` by budget class, for one bound of rows; forgotten with every run. */
   readonly #goodRows: number[] = [];
   #goodFor = 0;
+  /** `batchRowsOf` by rows, likewise. */
+  readonly #batchRows: number[] = [];
 
   constructor(
     pace: Pace,
@@ -168,6 +170,15 @@ export class LatencyCurve {
     return rows;
   }
 
+  /**
+   * The size of the batches in which so many rows are run soonest: all in one, unless smaller ones gain
+   * something. What larger ones promise does not help while there are not so many rows.
+   */
+  batchRowsOf(rows: number): number {
+    this.#refresh();
+    return (this.#batchRows[rows] ??= this.#findBatchRows(rows));
+  }
+
   /** The row counts that have been run, with their estimates. */
   known(): KnownLatency[] {
     this.#refresh();
@@ -199,6 +210,20 @@ export class LatencyCurve {
     return 1;
   }
 
+  #findBatchRows(rows: number): number {
+    const took = (size: number): number => {
+      const rest = rows % size;
+      const last = rest === 0 ? 0 : interpolate(this.#shape, rest);
+      return Math.floor(rows / size) * interpolate(this.#shape, size) + last;
+    };
+    const smaller: number[] = [];
+    for (let cell = 0; rowsOf(cell) < rows; cell++) smaller.push(rowsOf(cell));
+    const best = Math.min(...smaller.map(took));
+    const whole = took(rows);
+    if (!(best < whole * GOOD_THROUGHPUT)) return rows;
+    return smaller.find((size) => took(size) * GOOD_THROUGHPUT <= best) ?? rows;
+  }
+
   #used(): void {
     this.#stale = true;
     this.learnt = true;
@@ -218,6 +243,7 @@ export class LatencyCurve {
     if (!this.#stale) return;
     this.#stale = false;
     this.#goodRows.length = 0;
+    this.#batchRows.length = 0;
     const size = this.#cells.length;
     if (this.#shape.length !== size) this.#shape = new Float64Array(size);
     let last = -1;

@@ -218,6 +218,22 @@ describe('closed loops', () => {
     for (const { arrival, startedAt } of outcomes) expect(startedAt).toBe(arrival.at);
   });
 
+  test('sixteen connections do not run as thirty-two would best', () => {
+    // Fast again from 32 rows on, which sixteen connections never have.
+    const cost = (rows: number): number =>
+      rows <= 8 ? 12 * rows : rows < 32 ? 96 + 19 * (rows - 8) : 10 * rows;
+    const again = ({ finishedAt }: { finishedAt: number }): Arrival | undefined =>
+      finishedAt < 20_000 ? { at: finishedAt, budgetMs: 10_000 } : undefined;
+    const { outcomes, runs } = simulate(
+      Array.from({ length: 16 }, () => ({ at: 0, budgetMs: 10_000 })),
+      { cost, objectiveMs: 10_000, onEnd: again },
+    );
+    expect(
+      Math.max(...outcomes.map(({ finishedAt }) => finishedAt)) / outcomes.length,
+    ).toBeLessThan(12.6);
+    expect(runs.filter((rows) => rows > 8).length).toBeLessThan(runs.length / 20);
+  });
+
   test('sixteen connections share runs, and none waits longer than a run and its fixed cost', () => {
     const cost = (rows: number): number => 0.4 + 0.02 * rows;
     let left = 8_000;

@@ -82,8 +82,8 @@ export class Scheduler<Cargo> {
     this.maxRows = options.maxRows;
     const { weightOf, objectiveMs } = options;
     this.queue = new DeadlineQueue({ weightOf, levelMs: objectiveMs * LEVEL });
-    this.#selection = new Selection(this.queue, this.servers, (lane) =>
-      this.#goodRows(lane, objectiveMs),
+    this.#selection = new Selection(this.queue, this.servers, (lane, rows) =>
+      bestRows(lane, rows, this.#goodRows(lane, objectiveMs)),
     );
   }
 
@@ -254,12 +254,14 @@ export class Scheduler<Cargo> {
     const maxRows = lane.batches ? this.maxRows : 1;
     const waitingRows = lane.batches ? lane.rows : first.rows;
     const slackMs = queue.timeline.latestFree - servers.sumFree(now, 'freeAt');
+    const worthRows = this.#goodRows(lane, objectiveMs);
+    const mostRows = Math.min(maxRows, Math.ceil(waitingRows / idle));
     const goodRows = rowsToTry(
       {
         now,
         decision: ++this.#decisions,
-        goodRows: this.#goodRows(lane, objectiveMs),
-        mostRows: Math.min(maxRows, Math.ceil(waitingRows / idle)),
+        goodRows: bestRows(lane, mostRows, worthRows),
+        mostRows,
         longestMs: objectiveMs * BATCH_SHARE,
         slackMs,
       },
@@ -271,6 +273,7 @@ export class Scheduler<Cargo> {
         curve: lane.curve,
         maxRows,
         goodRows,
+        worthRows,
         waitingRows,
         firstRows: first.rows,
         firstDeadline: first.deadline,
@@ -285,6 +288,11 @@ export class Scheduler<Cargo> {
       this.#decision,
     );
   }
+}
+
+/** Rows of a lane that are best run together while `rows` wait, where `worthRows` are if there are enough. */
+function bestRows<Cargo>({ curve }: Lane<Cargo>, rows: number, worthRows: number): number {
+  return rows < worthRows ? curve.batchRowsOf(rows) : worthRows;
 }
 
 /** Until when a request may still be answered in time, if all goes as usual. */

@@ -17,16 +17,16 @@ const SEARCH = 4;
 export class Selection<Cargo> {
   readonly #queue: DeadlineQueue<Cargo>;
   readonly #servers: Servers;
-  readonly #goodRows: (lane: Lane<Cargo>) => number;
+  readonly #goodRows: (lane: Lane<Cargo>, rows: number) => number;
   readonly #due: Ticket<Cargo>[] = [];
   /** Whether the first member was chosen by turn. */
   #turns = false;
 
-  /** @param goodRows rows of a lane that are worth running together. */
+  /** @param goodRows how many rows of a lane are best run together while so many wait. */
   constructor(
     queue: DeadlineQueue<Cargo>,
     servers: Servers,
-    goodRows: (lane: Lane<Cargo>) => number,
+    goodRows: (lane: Lane<Cargo>, rows: number) => number,
   ) {
     this.#queue = queue;
     this.#servers = servers;
@@ -99,7 +99,7 @@ export class Selection<Cargo> {
   #debt(lane: Lane<Cargo>, rows: number, work: number, now: Instant): number {
     const left = lane.rows - rows;
     if (left === 0) return 0;
-    const good = this.#goodRows(lane);
+    const good = this.#goodRows(lane, left);
     const rest = left % good;
     let cost = Math.floor(left / good) * lane.curve.p50(good, now);
     if (rest > 0) cost += lane.curve.p50(rest, now);
