@@ -2,7 +2,8 @@
  * Decides how many rows a free replica runs now, or how long it still waits for more.
  *
  * A batch is as large as is good for throughput (beyond that it only delays those behind it) and as
- * its first member's deadline allows; idle replicas share what waits between them.
+ * its first member's deadline allows; idle replicas share what waits between them. How large is good
+ * depends on how many wait: a size that is worth waiting for decides nothing before so many are there.
  *
  * When runs took longer than predicted, the first request may be behind its plan. It then gets a
  * smaller batch too, but only while that is efficient: with more than a full batch waiting, small
