@@ -9,7 +9,7 @@ import { tensor } from '../tensor.ts';
 import type { LossContext, Terms } from './terms.ts';
 
 export interface CrossEntropyOptions {
-  /** What the targets are; default `indices`, int64 without the axis of classes. */
+  /** What the targets are; default `indices`, int64 from 0 on, without the axis of classes. */
   readonly targets?: 'indices' | 'probabilities';
   /** Axis of the classes; default 1, as in PyTorch. Language models have −1. */
   readonly axis?: number;

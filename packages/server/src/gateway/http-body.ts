@@ -122,6 +122,8 @@ function receive(
       settled = true;
       clearTimeout(timer);
       resolve(whole ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
+      // The listeners stay as long as the request: the pieces must not, beside the whole.
+      chunks.length = 0;
     });
     request.on('close', onClose);
     request.on('error', onClose);

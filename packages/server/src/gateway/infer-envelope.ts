@@ -33,9 +33,8 @@ export interface InputEnvelope {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
-  /** `'binary'`: so many bytes behind the JSON. `'json'`: the carved array with that index. */
-  readonly from: 'binary' | 'json';
-  readonly size: number;
+  /** So many bytes behind the JSON, or the carved array with that index. */
+  readonly data: { readonly bytes: number } | { readonly array: number };
 }
 
 /** Whether an output goes out as binary data. */
@@ -138,7 +137,7 @@ function readInput(input: Fields): InputEnvelope {
   if (size === undefined) {
     // Every list has been carved out; its index stands in its place.
     const index = Array.isArray(data) ? (data[0] as unknown) : undefined;
-    if (typeof index === 'number') return { name, type, shape, from: 'json', size: index };
+    if (typeof index === 'number') return { name, type, shape, data: { array: index } };
     throw new SkeinError(
       'REQUEST_INVALID',
       `The data of input "${name}" must be a list, but it is ${brief(data)}.`,
@@ -156,7 +155,7 @@ function readInput(input: Fields): InputEnvelope {
       `binary_data_size of input "${name}" must be a number of bytes, but it is ${brief(size)}.`,
     );
   }
-  return { name, type, shape, from: 'binary', size: size as number };
+  return { name, type, shape, data: { bytes: size as number } };
 }
 
 function readOutputs(outputs: unknown): {

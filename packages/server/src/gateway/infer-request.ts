@@ -40,9 +40,9 @@ function readTensors(
   let arraysRead = 0;
 
   for (const input of envelope.inputs) {
-    const { name, type, shape } = input;
-    if (input.from === 'json') {
-      tensors.set(name, readArray(input, arrays[input.size]!, body));
+    const { name, type, shape, data } = input;
+    if ('array' in data) {
+      tensors.set(name, readArray(input, arrays[data.array]!, body));
       arraysRead++;
       continue;
     }
@@ -52,11 +52,11 @@ function readTensors(
         `Input "${name}" is binary, but the header Inference-Header-Content-Length is missing.`,
       );
     }
-    const end = binaryAt + input.size;
+    const end = binaryAt + data.bytes;
     if (end > body.length) {
       throw new SkeinError(
         'INPUT_DATA',
-        `Input "${name}" claims ${input.size} bytes of binary data, but ${body.length - binaryAt} are left in the body.`,
+        `Input "${name}" claims ${data.bytes} bytes of binary data, but ${body.length - binaryAt} are left in the body.`,
       );
     }
     tensors.set(name, tensorFromBytes(type, shape, body.subarray(binaryAt, end), name));
