@@ -12,7 +12,7 @@ import { accessModeFor } from './access/exposure.ts';
 import { openKeyRing } from './access/key-ring.ts';
 import { tuneCollector } from './collector.ts';
 import { auditInto } from './gateway/audit.ts';
-import { BodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
+import { bodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
 import { createManagement } from './gateway/management/management.ts';
@@ -205,8 +205,9 @@ async function bringUp(
   const repository = createModelRepository(registry, serving, auditInto(state, logger));
   const codec = new PayloadCodec();
   started.push(() => codec.close());
-  const bodies = new BodyBudget(
+  const bodies = bodyBudget(
     options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
+    access.shareOf,
   );
   const shared = { bodies, codec, version: VERSION, logger };
   const { refused } = metrics;

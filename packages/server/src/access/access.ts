@@ -12,6 +12,7 @@ import type { Clock } from '../serving/contract.ts';
 import type { State } from '../state/contract.ts';
 import type { Access, Caller, Keys, Scope, WeightOf } from './contract.ts';
 import { openKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
+import type { ShareOf } from './shared-budget.ts';
 import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
 import { bearerOf, hashToken, idOfToken } from './token.ts';
 import { take } from './token-bucket.ts';
@@ -25,6 +26,16 @@ const LOCAL: Caller = Object.freeze({
   scopes: Object.freeze(['infer', 'read', 'jobs', 'admin'] as const),
 });
 const MAX_RETRY_MS = 60_000;
+/** How long the weight of a tenant is remembered; a key may expire in between. */
+const WEIGHT_MS = 1000;
+
+interface KnownWeight {
+  readonly weight: number;
+  /** Of the key ring, when it was computed. */
+  readonly changes: number;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+}
 
 /**
  * @param wallNow milliseconds since 1970, for the expiry of keys.
@@ -36,21 +47,43 @@ export async function createAccess(options: {
   clock: Clock;
   wallNow?: () => number;
 }): Promise<
-  Access & { readonly mode: AccessMode; readonly keys: Keys; readonly weightOf: WeightOf }
+  Access & {
+    readonly mode: AccessMode;
+    readonly keys: Keys;
+    readonly weightOf: WeightOf;
+    /** What a tenant may hold of a resource that all tenants share. */
+    readonly shareOf: ShareOf;
+  }
 > {
   const { state, mode, clock, wallNow = Date.now } = options;
   const keys = await openKeyRing(state);
   if (mode === 'open') {
-    return { mode, keys, weightOf: () => 1, authorize: () => LOCAL, enter() {}, leave() {} };
+    const open = { weightOf: () => 1, shareOf: () => 1, authorize: () => LOCAL };
+    return { mode, keys, ...open, enter() {}, leave() {} };
   }
   const loads = new Map<string, TenantLoad>();
+  const weights = new Map<string, KnownWeight>();
+
+  function weightOf(tenant: string): number {
+    const now = wallNow();
+    const known = weights.get(tenant);
+    if (known?.changes === keys.changes && now < known.until) return known.weight;
+    const valid = keys.validOf(tenant, now);
+    const weight = valid.length === 0 ? 1 : Math.max(...valid.map(({ weight = 1 }) => weight));
+    // Only tenants with a key are remembered: their number is the operator's.
+    if (valid.length > 0) {
+      weights.set(tenant, { weight, changes: keys.changes, until: now + WEIGHT_MS });
+    }
+    return weight;
+  }
+
   return {
     mode,
     keys,
-
-    weightOf(tenant) {
-      const weights = keys.validOf(tenant, wallNow()).map(({ weight = 1 }) => weight);
-      return weights.length === 0 ? 1 : Math.max(...weights);
+    weightOf,
+    shareOf(tenant) {
+      const weight = weightOf(tenant);
+      return weight / (1 + weight);
     },
 
     authorize(authorization, scope) {

@@ -23,6 +23,8 @@ export interface HeldKey {
 }
 
 export interface KeyRing extends Keys {
+  /** Counts the keys created and revoked, for what is computed from all keys and remembered. */
+  readonly changes: number;
   find(id: string): HeldKey | undefined;
   /** The keys of a tenant that are valid at a time, in milliseconds since 1970. */
   validOf(tenant: string, wallNow: number): HeldKey[];
@@ -33,8 +35,12 @@ export async function openKeyRing(
 ): Promise<KeyRing> {
   const held = new Map<string, HeldKey>();
   for (const record of await state.keys()) held.set(record.id, hold(record));
+  let changes = 0;
 
   return {
+    get changes() {
+      return changes;
+    },
     find: (id) => held.get(id),
     validOf: (tenant, wallNow) =>
       [...held.values()].filter(
@@ -52,6 +58,7 @@ export async function openKeyRing(
       };
       await state.addKey(record);
       held.set(id, hold(record));
+      changes += 1;
       return { key: viewOf(record), secret: token };
     },
 
@@ -65,6 +72,7 @@ export async function openKeyRing(
       }
       const key = held.get(id);
       if (key) key.revoked = true;
+      changes += 1;
     },
   };
 }

@@ -3,75 +3,39 @@
  * has its own limit, but a hundred of the largest would still take gigabytes.
  *
  * A body counts from its first byte until its request is answered, because its tensors are views on
- * it. Only bytes that have arrived count: whoever announces a large body and sends nothing keeps
- * nobody else out.
+ * it. Only bytes that have arrived count: a request that announces a large body and sends nothing
+ * refuses no other request.
  */
 import { totalmem } from 'node:os';
 import { SkeinError } from '@skein/api';
+import { SharedBudget, type ShareOf } from '../access/shared-budget.ts';
 
 /** Tensors made of JSON take up to four times the memory of their text, beside the text. */
 const SHARE_OF_MEMORY = 1 / 8;
+/** A tenant may hold half of the budget, and one body of the largest size must fit into that. */
+const LARGEST_BODIES = 2;
 /** When to come back: bodies of this size are mostly answered, or given up, within it. */
 const RETRY_MS = 1000;
 
-export class BodyBudget {
-  /** Bytes that may be in flight. */
-  readonly maxBytes: number;
-  /** Bytes in flight now. */
-  heldBytes = 0;
-
-  constructor(maxBytes: number) {
-    this.maxBytes = maxBytes;
-  }
-
-  hold(): BodyHold {
-    return new BodyHold(this);
-  }
+/** @param maxBytes of all tenants together. @param shareOf default: one tenant may hold it all. */
+export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
+  return new SharedBudget({
+    name: 'bodies',
+    unit: 'bytes',
+    max: maxBytes,
+    ...(shareOf === undefined ? {} : { shareOf }),
+    refuse: ({ amount, heldByTenant, tenantLimit, held, max }) =>
+      new SkeinError(
+        'BODIES_TOO_LARGE',
+        `Bodies of ${held} bytes are in flight, ${heldByTenant} of them this tenant's, and ${amount} more would be over the ${tenantLimit} that it may hold of the node's ${max}.`,
+        { retryAfterMs: RETRY_MS },
+      ),
+  });
 }
 
-/** What one request, or one stream of requests, holds of the budget. */
-export class BodyHold {
-  readonly #budget: BodyBudget;
-  #bytes = 0;
-
-  constructor(budget: BodyBudget) {
-    this.#budget = budget;
-  }
-
-  /** Counts bytes that have arrived. @throws SkeinError BODIES_TOO_LARGE; they are not counted then. */
-  take(bytes: number): void {
-    this.check(bytes);
-    this.#bytes += bytes;
-    this.#budget.heldBytes += bytes;
-  }
-
-  /** Whether so many bytes would find room now; for what has been announced. @throws SkeinError BODIES_TOO_LARGE. */
-  check(bytes: number): void {
-    const { heldBytes, maxBytes } = this.#budget;
-    if (heldBytes + bytes <= maxBytes) return;
-    throw new SkeinError(
-      'BODIES_TOO_LARGE',
-      `Bodies of ${heldBytes} bytes are in flight, and ${bytes} more would be over the ${maxBytes} that the node holds at once.`,
-      { retryAfterMs: RETRY_MS },
-    );
-  }
-
-  /** Gives back a part, at most what is held. */
-  give(bytes: number): void {
-    const given = Math.min(bytes, this.#bytes);
-    this.#bytes -= given;
-    this.#budget.heldBytes -= given;
-  }
-
-  /** Gives back everything. */
-  release(): void {
-    this.give(this.#bytes);
-  }
-}
-
-/** A part of the memory that this process may use, but at least one body of the largest size. */
+/** A part of the memory that this process may use, but at least two bodies of the largest size. */
 export function defaultBodyBudget(maxBodyBytes: number): number {
   const constrained = process.constrainedMemory();
   const memory = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  return Math.max(maxBodyBytes, Math.floor(memory * SHARE_OF_MEMORY));
+  return Math.max(LARGEST_BODIES * maxBodyBytes, Math.floor(memory * SHARE_OF_MEMORY));
 }

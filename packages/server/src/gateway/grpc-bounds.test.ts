@@ -11,7 +11,7 @@ import {
   strictLogger,
 } from '../testing/fake-inference.ts';
 import { call, codec, failure } from '../testing/grpc-client.ts';
-import { BodyBudget } from './body-budget.ts';
+import { bodyBudget } from './body-budget.ts';
 import { createGrpcGateway, type GrpcGatewayOptions } from './grpc-gateway.ts';
 import { MessageFramer } from './message-framer.ts';
 import { GRPCInferenceService, type ModelInferRequestSchema } from './proto/inference.gen.ts';
@@ -141,13 +141,13 @@ describe('peers that stall', () => {
   test.each(['ModelInfer', 'ModelStreamInfer'] as const)(
     'a client of %s that does not take its answer loses the call',
     async (rpc) => {
-      const bodies = new BodyBudget(2 ** 30);
+      const bodies = bodyBudget(2 ** 30);
       const { port } = await start({ bodies, limits: { bodyTimeoutMs: 200 } });
       const { stream, closed } = rawStream(port, rpc, 1024);
       stream.pause();
       stream.end(framed(floats(...Array.from({ length: 10_000 }, () => 1))));
       expect(await closed).toBe(constants.NGHTTP2_CANCEL);
-      await expect.poll(() => bodies.heldBytes).toBe(0);
+      await expect.poll(() => bodies.held).toBe(0);
     },
   );
 });
@@ -155,7 +155,7 @@ describe('peers that stall', () => {
 describe('many bodies at once', () => {
   test('are bounded together; a unary call over it is refused with its code', async () => {
     const message = framed(floats(1, 2, 3, 4));
-    const bodies = new BodyBudget(1.5 * message.length);
+    const bodies = bodyBudget(1.5 * message.length);
     const { client, inference } = await start({ bodies });
     const arrived = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();
@@ -166,20 +166,20 @@ describe('many bodies at once', () => {
     };
     const first = call(client, method.modelInfer, floats(1, 2, 3, 4));
     await arrived.promise;
-    expect(bodies.heldBytes).toBe(message.length);
+    expect(bodies.held).toBe(message.length);
     const refused = await failure(call(client, method.modelInfer, floats(1, 2, 3, 4)));
     expect(refused.code).toBe(8);
     expect(refused.metadata.get('skein-code')).toEqual(['BODIES_TOO_LARGE']);
     expect(refused.metadata.get('retry-after-ms')).toEqual(['1000']);
     release.resolve();
     await first;
-    await expect.poll(() => bodies.heldBytes).toBe(0);
+    await expect.poll(() => bodies.held).toBe(0);
     await call(client, method.modelInfer, floats(1, 2, 3, 4));
   });
 
   test('a stream holds its messages until they are answered, and ends when they are too much', async () => {
     const message = framed(floats(1, 2, 3, 4));
-    const bodies = new BodyBudget(3.5 * message.length);
+    const bodies = bodyBudget(3.5 * message.length);
     const { port, inference } = await start({ bodies });
     const patient = rawStream(port, 'ModelStreamInfer');
     const answers = collect(patient.stream);
@@ -187,14 +187,14 @@ describe('many bodies at once', () => {
       patient.stream.write(message);
       await expect.poll(answers).toBe(sent);
     }
-    await expect.poll(() => bodies.heldBytes).toBe(0);
+    await expect.poll(() => bodies.held).toBe(0);
     inference.answer = () => new Promise(() => {});
     for (let i = 0; i < 4; i++) patient.stream.write(message);
     expect(await patient.status).toMatchObject({
       'grpc-status': '8',
       'skein-code': 'BODIES_TOO_LARGE',
     });
-    await expect.poll(() => bodies.heldBytes).toBe(0);
+    await expect.poll(() => bodies.held).toBe(0);
   });
 
   test('a compressed message counts for what it becomes', async () => {
@@ -205,7 +205,7 @@ describe('many bodies at once', () => {
     const prefix = Buffer.alloc(5);
     prefix.writeUInt8(1, 0);
     prefix.writeUInt32BE(compressed.length, 1);
-    const bodies = new BodyBudget(message.length / 2);
+    const bodies = bodyBudget(message.length / 2);
     const { port } = await start({ bodies });
     const { stream, status } = rawStream(port, 'ModelInfer', undefined, 'gzip');
     stream.resume();

@@ -18,7 +18,7 @@ import {
   type ServerInterceptor,
 } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
-import type { BodyBudget } from './body-budget.ts';
+import type { SharedBudget } from '../access/shared-budget.ts';
 import { toGrpcError } from './grpc-status.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { GatewayLogger } from './logger.ts';
@@ -52,7 +52,7 @@ export interface CallBounds {
 
 export function boundCalls(
   { bodyTimeoutMs, maxBodyBytes }: Pick<GatewayLimits, 'bodyTimeoutMs' | 'maxBodyBytes'>,
-  bodies: BodyBudget,
+  bodies: SharedBudget,
   logger: GatewayLogger,
 ): CallBounds {
   const senders = new Patience<Call>(bodyTimeoutMs, (call) => {
@@ -73,7 +73,7 @@ export function boundCalls(
 
   /** A call whose request is one message. */
   function unaryEvents(call: Call): CallEvents {
-    const hold = bodies.hold();
+    const hold = bodies.hold('');
     let arrived = 0;
     senders.expect(call, performance.now());
     return {
@@ -94,7 +94,7 @@ export function boundCalls(
 
   /** While the node does not read on, because enough waits already, no sender is late. */
   function streamEvents(call: Call): CallEvents {
-    const hold = bodies.hold();
+    const hold = bodies.hold('');
     const framer = new MessageFramer();
     /** Sizes of messages as they arrived, and as they are held until they are answered. */
     const arrived: number[] = [];

@@ -12,7 +12,8 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { BodyBudget, defaultBodyBudget } from './body-budget.ts';
+import type { SharedBudget } from '../access/shared-budget.ts';
+import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
 import { boundCalls } from './grpc-bounds.ts';
 import { healthMethods } from './grpc-health.ts';
 import { first } from './grpc-infer.ts';
@@ -32,7 +33,7 @@ export interface GrpcGatewayOptions extends Omit<
 > {
   readonly limits?: Partial<GatewayLimits>;
   /** Shared with the other face. Default: of its own. */
-  readonly bodies?: BodyBudget;
+  readonly bodies?: SharedBudget;
   readonly codec?: PayloadCodec;
 }
 
@@ -63,7 +64,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   };
   // It reports every failure to its caller as well; a taken port is no business of the terminal.
   setLogVerbosity(logVerbosity.NONE);
-  const bodies = options.bodies ?? new BodyBudget(defaultBodyBudget(limits.maxBodyBytes));
+  const bodies = options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes));
   const bounds = boundCalls(limits, bodies, logger);
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxBodyBytes,

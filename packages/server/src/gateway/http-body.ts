@@ -5,7 +5,7 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { SkeinError } from '@skein/api';
-import type { BodyHold } from './body-budget.ts';
+import type { BudgetHold } from '../access/shared-budget.ts';
 import type { Exchange } from './http-exchange.ts';
 import type { GatewayLimits } from './limits.ts';
 
@@ -25,7 +25,7 @@ const MAX_EXPANSION = 1032;
 export async function readBody(
   exchange: Exchange,
   limits: GatewayLimits,
-  hold?: BodyHold,
+  hold?: BudgetHold,
 ): Promise<Buffer> {
   const encoding = exchange.request.headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return receive(exchange, limits, hold);
@@ -56,7 +56,7 @@ export async function readBody(
 function receive(
   exchange: Exchange,
   limits: GatewayLimits,
-  hold: BodyHold | undefined,
+  hold: BudgetHold | undefined,
 ): Promise<Buffer> {
   const { request, response } = exchange;
   const announced = request.headers['content-length'];

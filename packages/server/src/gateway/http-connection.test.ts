@@ -1,7 +1,7 @@
 /** What reaches the node over raw sockets: slow, broken, greedy and leaving clients. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { BodyBudget } from './body-budget.ts';
+import { bodyBudget } from './body-budget.ts';
 import { BODY, HEAD, held, raw, startSocketFace } from './testing/http-sockets.ts';
 
 describe('slow clients', () => {
@@ -55,7 +55,7 @@ describe('many bodies at once', () => {
   const refused = /^HTTP\/1\.1 503 [\s\S]*Retry-After: 1\r\n[\s\S]*BODIES_TOO_LARGE/;
 
   test('what does not fit is refused before it is sent, until what is there is answered', async () => {
-    const bodies = new BodyBudget(1.5 * BODY.length);
+    const bodies = bodyBudget(1.5 * BODY.length);
     const { port, inference } = await startSocketFace({}, bodies);
     const { arrived, release } = held(inference);
     const first = raw(port);
@@ -66,14 +66,14 @@ describe('many bodies at once', () => {
     expect(await second.until(/BODIES_TOO_LARGE/)).toMatch(refused);
     release();
     await first.until(/"data":\[1\]/);
-    expect(bodies.heldBytes).toBe(0);
+    expect(bodies.held).toBe(0);
     const third = raw(port);
     third.socket.write(`${HEAD}\r\n${BODY}`);
     expect(await third.until(/"data":\[1\]/)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   test('who only announces a body keeps nobody out, and who sends too much is refused', async () => {
-    const bodies = new BodyBudget(1.5 * BODY.length);
+    const bodies = bodyBudget(1.5 * BODY.length);
     const { port, access } = await startSocketFace({}, bodies);
     const silent = raw(port);
     silent.socket.write(`${HEAD}\r\n`);
@@ -85,16 +85,16 @@ describe('many bodies at once', () => {
     const half = BODY.slice(0, BODY.length / 2);
     const chunk = `${half.length.toString(16)}\r\n${half}\r\n`;
     chunked.socket.write(chunk);
-    await expect.poll(() => bodies.heldBytes).toBe(half.length);
+    await expect.poll(() => bodies.held).toBe(half.length);
     chunked.socket.write(chunk + chunk + chunk);
     expect(await chunked.until(/BODIES_TOO_LARGE/)).toMatch(refused);
     silent.socket.write(BODY);
     expect(await silent.until(/"data":\[1\]/)).toMatch(/^HTTP\/1\.1 200 /);
-    await expect.poll(() => bodies.heldBytes).toBe(0);
+    await expect.poll(() => bodies.held).toBe(0);
   });
 
   test('a compressed body counts for what it becomes', async () => {
-    const bodies = new BodyBudget(2000);
+    const bodies = bodyBudget(2000);
     const { port, inference } = await startSocketFace({}, bodies);
     const { arrived, release } = held(inference);
     const long = BODY.replace('[1]}]', `[1]}${' '.repeat(1500)}]`);
@@ -110,19 +110,19 @@ describe('many bodies at once', () => {
     const refusal = send(long);
     // What it may become, by its size, is more than there is.
     expect(await refusal.until(/BODIES_TOO_LARGE/)).toMatch(refused);
-    expect(bodies.heldBytes).toBe(0);
+    expect(bodies.held).toBe(0);
     void arrived;
     release();
   });
 
   test('a client that leaves in the middle of its body gives its bytes back', async () => {
-    const bodies = new BodyBudget(2 ** 20);
+    const bodies = bodyBudget(2 ** 20);
     const { port } = await startSocketFace({}, bodies);
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n{"inp`);
-    await expect.poll(() => bodies.heldBytes).toBe(5);
+    await expect.poll(() => bodies.held).toBe(5);
     client.socket.destroy();
-    await expect.poll(() => bodies.heldBytes).toBe(0);
+    await expect.poll(() => bodies.held).toBe(0);
   });
 });
 

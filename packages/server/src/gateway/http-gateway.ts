@@ -5,7 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
-import { BodyBudget, defaultBodyBudget } from './body-budget.ts';
+import type { SharedBudget } from '../access/shared-budget.ts';
+import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
 import {
   boundUnreadAnswer,
   boundUnreadBody,
@@ -52,7 +53,7 @@ export interface HttpGatewayOptions extends Omit<
   readonly allowedOrigins?: readonly string[];
   readonly limits?: Partial<GatewayLimits>;
   /** Shared with the other face. Default: of its own. */
-  readonly bodies?: BodyBudget;
+  readonly bodies?: SharedBudget;
   readonly codec?: PayloadCodec;
   readonly logger: GatewayLogger;
 }
@@ -67,7 +68,7 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const protocol: ProtocolOptions = {
     ...options,
     limits,
-    bodies: options.bodies ?? new BodyBudget(defaultBodyBudget(limits.maxBodyBytes)),
+    bodies: options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes)),
     codec: options.codec ?? new PayloadCodec(),
     isAccepting: () => !listener.closing.aborted,
   };

@@ -14,7 +14,7 @@ import {
   type Instant,
   type StageTimes,
 } from '../serving/contract.ts';
-import type { BodyBudget } from './body-budget.ts';
+import type { BudgetHold, SharedBudget } from '../access/shared-budget.ts';
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
 import { readBody } from './http-body.ts';
 import type { Exchange } from './http-exchange.ts';
@@ -33,7 +33,7 @@ export interface HttpInferOptions {
   /** Told of requests that are refused before the serving plane has seen them. */
   readonly refused?: RefusalListener | undefined;
   readonly limits: GatewayLimits;
-  readonly bodies: BodyBudget;
+  readonly bodies: SharedBudget;
   readonly codec: PayloadCodec;
 }
 
@@ -54,7 +54,7 @@ export async function inferOverHttp(
   const { inference, access, limits, codec } = options;
   const { request, response } = exchange;
   const { headers } = request;
-  const hold = options.bodies.hold();
+  let hold: BudgetHold | undefined;
   const cancellation = new Cancellation();
   response.once('close', () => {
     if (!response.writableFinished) cancellation.cancel();
@@ -68,6 +68,7 @@ export async function inferOverHttp(
     const timeoutMs = timeoutFromHeader(text(headers['skein-timeout-ms']));
     access.enter(caller);
     entered = caller;
+    hold = options.bodies.hold(caller.tenant);
     const body = await readBody(exchange, limits, hold);
     const arrivedAt = performance.now();
     const jsonLength = jsonLengthFrom(text(headers['inference-header-content-length']), body);
@@ -99,7 +100,7 @@ export async function inferOverHttp(
     if (!isHandedOn) tellRefusal(options.refused, model, deployed !== undefined, error);
     throw error;
   } finally {
-    hold.release();
+    hold?.release();
     if (entered !== undefined) access.leave(entered);
   }
 }

@@ -134,8 +134,8 @@ async function serveRepository(
   const { authorization } = exchange.request.headers;
   if (kind === 'index' && segments.length === 2) {
     requireMethod(exchange, 'POST');
-    access.authorize(authorization, 'read', exchange.request.socket);
-    const readyOnly = (await smallBody(exchange, options))['ready'] === true;
+    const { tenant } = access.authorize(authorization, 'read', exchange.request.socket);
+    const readyOnly = (await smallBody(exchange, tenant, options))['ready'] === true;
     const entries = await repository.index();
     sendJson(exchange, 200, readyOnly ? entries.filter(({ state }) => state === 'READY') : entries);
     return;
@@ -144,10 +144,10 @@ async function serveRepository(
   if (!known || (action !== 'load' && action !== 'unload')) throw unknownRoute(exchange);
   requireMethod(exchange, 'POST');
   const { socket } = exchange.request;
-  const { actor } = access.authorize(authorization, 'admin', socket);
+  const { actor, tenant } = access.authorize(authorization, 'admin', socket);
   // Asked now: a caller that has left by the end of a load has no address any more.
   const remote = remoteOf(socket);
-  const { parameters } = await smallBody(exchange, options);
+  const { parameters } = await smallBody(exchange, tenant, options);
   refuseModelConfig(parameters);
   await repository[action](decoded(name), { actor, remote });
   sendText(exchange, 200, 'application/json', '');
@@ -156,9 +156,10 @@ async function serveRepository(
 /** The body of a repository call: an object, or nothing. */
 async function smallBody(
   exchange: Exchange,
+  tenant: string,
   { limits, bodies }: ProtocolOptions,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const hold = bodies.hold();
+  const hold = bodies.hold(tenant);
   const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_PARAMETERS_BYTES);
   const body = await readBody(exchange, { ...limits, maxBodyBytes }, hold).finally(() =>
     hold.release(),

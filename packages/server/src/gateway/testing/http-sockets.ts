@@ -9,7 +9,7 @@ import {
   strictLogger,
 } from '../../testing/fake-inference.ts';
 import { rawClient, type RawClient } from '../../testing/raw-client.ts';
-import { BodyBudget } from '../body-budget.ts';
+import { bodyBudget } from '../body-budget.ts';
 import { createHttpGateway } from '../http-gateway.ts';
 import type { GatewayLimits } from '../limits.ts';
 
@@ -18,7 +18,7 @@ export const HEAD = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nC
 
 export async function startSocketFace(
   limits: Partial<GatewayLimits> = {},
-  bodies = new BodyBudget(2 ** 30),
+  bodies = bodyBudget(2 ** 30),
 ) {
   const inference = fakeInference(deployedModel('echo'));
   const access = fakeAccess();
