@@ -11,6 +11,18 @@ const stamp = join(root, 'node_modules', '.package-lock.json');
 const lock = join(root, 'package-lock.json');
 const node = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
 
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const recentEnough = major > 22 || (major === 22 && minor >= 18);
+// The platforms of optionalDependencies in package.json: Node 24 comes with the project there.
+const bringsNode = ['linux-x64', 'linux-arm64', 'win32-x64'];
+const platform = `${process.platform}-${process.arch}`;
+if (!recentEnough && !bringsNode.includes(platform)) {
+  process.stderr.write(
+    `No Node 24 for ${platform} comes with the project, and this is Node ${process.versions.node}. Fix: install Node 24 or newer and run the command again.\n`,
+  );
+  process.exit(1);
+}
+
 const installed = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs;
 if (!installed) {
   process.stderr.write('Installing dependencies (once, about 20 seconds) …\n');
@@ -28,11 +40,9 @@ if (!installed) {
   }
 }
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const recentEnough = major > 22 || (major === 22 && minor >= 18);
 if (!existsSync(node) && !recentEnough) {
   process.stderr.write(
-    `No Node 24 for ${process.platform}-${process.arch} comes with the project, and this is Node ${process.versions.node}. Fix: install Node 24 or newer and run the command again.\n`,
+    `The project's own Node 24 was not installed (npm was told to omit optional dependencies?). Fix: run npm ci --ignore-scripts --include=optional, then run the command again.\n`,
   );
   process.exit(1);
 }

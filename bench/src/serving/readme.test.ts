@@ -1,11 +1,11 @@
-/** The front page shows exactly what is measured, under the names and bounds that the code has. */
+/** The tables of bench/README.md show exactly what is measured, under the names and bounds that the code has. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SERVING_MEASURES } from './measures.ts';
 
-it('the table of the README has the rows of the comparison', () => {
-  const text = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+it('the table has the rows of the comparison', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
   const table = /<!-- bench:serving -->([\s\S]*?)<!-- \/bench:serving -->/.exec(text)?.[1] ?? '';
   const rows = [...table.matchAll(/^\| ([^|]+?) +\| `(\w+)` +\|[^|]*\|([^|]*)\|/gm)].map(
     ([, what, key, bound]) => [what, key, bound!.trim()],
