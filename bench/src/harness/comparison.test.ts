@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { compare } from './comparison.ts';
+import type { Measure } from './report.ts';
+
+const row = (key: string, target: Measure['target']): Measure => ({
+  key,
+  what: key,
+  unit: '',
+  target,
+});
+const MEASURES = [
+  row('rate', { atLeast: 1 }),
+  row('delay', { atMost: 1 }),
+  row('shown', null),
+  row('absent', { atLeast: 1 }),
+];
+
+it('is above 1 where the new figure is better, whichever way better is', () => {
+  const { rows, geometricMean } = compare(MEASURES, [
+    { old: { rate: 100, delay: 10, shown: 1 }, new: { rate: 200, delay: 20, shown: 5 } },
+  ]);
+  expect(rows).toEqual([
+    { key: 'rate', gain: 2, least: 2, most: 2 },
+    { key: 'delay', gain: 0.5, least: 0.5, most: 0.5 },
+  ]);
+  expect(geometricMean).toBeCloseTo(1);
+});
+
+it('takes the median of the pairs, not the ratio of medians', () => {
+  const pairs = [
+    { old: { rate: 100 }, new: { rate: 110 } },
+    { old: { rate: 10 }, new: { rate: 9 } },
+    { old: { rate: 1000 }, new: { rate: 1050 } },
+  ];
+  expect(compare(MEASURES, pairs).rows[0]).toMatchObject({ gain: 1.05, least: 0.9, most: 1.1 });
+});
+
+it('leaves out what a round did not measure', () => {
+  expect(compare(MEASURES, [{ old: { rate: 0 }, new: { rate: 1 } }]).rows).toEqual([]);
+});
