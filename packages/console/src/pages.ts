@@ -1,8 +1,12 @@
 /**
- * The console's files, read once. The page may load nothing but these and may talk to nobody but its
- * own node; what it shows is put into the document as text, never as markup.
+ * The console's files. The page may load nothing but these and may talk to no server but its own
+ * node; what it shows is put into the document as text, never as markup.
+ *
+ * From source, the page is bundled when it is first asked for; an installed package has the bundle.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 
 /** A text that a browser asks for by its path. */
 export interface Page {
@@ -13,12 +17,8 @@ export interface Page {
   readonly headers: readonly string[];
 }
 
-const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
-
-const theme = read('./theme.css');
-
-/** Style sheets for pages that the node renders itself. */
-export const STYLES = { docs: `${theme}\n${read('./docs.css')}` } as const;
+/** Written by `npm run packages`. */
+const BUNDLE = new URL('./bundle/', import.meta.url);
 
 const CONSOLE_POLICY = [
   'Content-Security-Policy',
@@ -41,59 +41,57 @@ const CONSOLE_POLICY = [
   'no-cache',
 ];
 
-const TYPES = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-} as const;
+const page = (type: string, body: string): Page => ({ type, body, headers: CONSOLE_POLICY });
 
-function page(name: string, body = read(`./${name}`)): Page {
-  const extension = name.slice(name.lastIndexOf('.') + 1) as keyof typeof TYPES;
-  return { type: TYPES[extension], body, headers: CONSOLE_POLICY };
+const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+
+/** The style sheet of the reference at `/docs`, which the node renders itself. */
+export function docsStyle(): string {
+  const bundled = new URL('docs.css', BUNDLE);
+  if (existsSync(bundled)) return readFileSync(bundled, 'utf8');
+  const theme = fileURLToPath(import.meta.resolve('@skein/ui/theme.css'));
+  return `${readFileSync(theme, 'utf8')}\n${read('./styles/docs.css')}`;
 }
 
-const FILES = [
-  'console.css',
-  'deployments.css',
-  'reader.css',
-  'views.css',
-  'confirm.js',
-  'console.js',
-  'deployments.js',
-  'decisions.js',
-  'dom.js',
-  'feed.js',
-  'format.js',
-  'key.js',
-  'live.js',
-  'parts.js',
-  'reader.js',
-  'router.js',
-  'sparkline.js',
-  'jobs/jobs.css',
-  'jobs/job.js',
-  'jobs/jobs.js',
-  'jobs/log.js',
-  'jobs/queues.js',
-  'jobs/sandboxes.js',
-  'jobs/state.js',
-  'runs/runs.css',
-  'runs/compare.js',
-  'runs/curves.js',
-  'runs/run.js',
-  'runs/runs.js',
-];
+interface Bundled {
+  readonly script: string;
+  readonly style: string;
+}
 
-const PAGES: ReadonlyMap<string, Page> = new Map([
-  ['/', page('index.html')],
-  ['/favicon.ico', page('logo.svg')],
-  ['/console/logo.svg', page('logo.svg')],
-  ['/console/theme.css', page('theme.css', theme)],
-  ...FILES.map((name) => [`/console/${name}`, page(name)] as const),
-]);
+let bundled: Promise<Bundled> | undefined;
 
-/** @param path of the URL, without its query. */
-export function serveConsole(path: string): Page | undefined {
-  return PAGES.get(path);
+async function bundle(): Promise<Bundled> {
+  if (existsSync(BUNDLE)) {
+    const [script, style] = await Promise.all(
+      ['console.js', 'console.css'].map((name) => readFile(new URL(name, BUNDLE), 'utf8')),
+    );
+    return { script: script ?? '', style: style ?? '' };
+  }
+  const { bundlePage } = await import('@skein/ui/bundle');
+  return bundlePage(new URL('./main.tsx', import.meta.url));
+}
+
+const FILES: Readonly<Record<string, () => Promise<Page> | Page>> = {
+  '/': () => page('text/html; charset=utf-8', read('./index.html')),
+  '/favicon.ico': () => page('image/svg+xml', read('./logo.svg')),
+  '/console/logo.svg': () => page('image/svg+xml', read('./logo.svg')),
+  '/console/console.js': async () => {
+    const { script } = await (bundled ??= bundle());
+    return page('text/javascript; charset=utf-8', script);
+  },
+  '/console/console.css': async () => {
+    const { style } = await (bundled ??= bundle());
+    return page('text/css; charset=utf-8', style);
+  },
+};
+
+const pages = new Map<string, Promise<Page> | Page>();
+
+/** @param path of the URL, without its query. @returns absent where the console has no such file. */
+export function serveConsole(path: string): Promise<Page> | Page | undefined {
+  const known = pages.get(path);
+  if (known !== undefined || !Object.hasOwn(FILES, path)) return known;
+  const made = FILES[path]!();
+  pages.set(path, made);
+  return made;
 }

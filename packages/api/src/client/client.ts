@@ -18,7 +18,7 @@ import { createTransport, type TransportOptions } from './transport.ts';
 export { SkeinError, type ErrorCode } from '../errors.ts';
 export type { NodeEvent } from '../event.ts';
 export type { JobEvent } from '../job.ts';
-export type { EventsOptions } from './events.ts';
+export { readEventStream, type EventsOptions } from './events.ts';
 export type { RetryPolicy } from './retry.ts';
 export {
   texts,

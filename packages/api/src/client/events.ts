@@ -71,6 +71,14 @@ export async function* readEvents<Event>(
   }
 }
 
+/** The events of an answer, until it ends. */
+export async function* readEventStream(
+  response: Response,
+): AsyncGenerator<ServerSentEvent, void, undefined> {
+  const reader = createEventStreamReader();
+  for await (const chunk of decode(response)) yield* reader.push(chunk);
+}
+
 async function* decode(response: Response): AsyncGenerator<string, void, undefined> {
   if (response.body === null) return;
   // Safari has no async iteration over a stream, hence the reader.

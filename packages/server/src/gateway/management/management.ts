@@ -108,7 +108,9 @@ export function createManagement(options: ManagementOptions): Management {
   return {
     async handle(request, response, url) {
       const isApi = url.pathname.startsWith('/api/');
-      const page = isApi ? undefined : (pages.find(url.pathname) ?? serveConsole(url.pathname));
+      const page = isApi
+        ? undefined
+        : (pages.find(url.pathname) ?? (await serveConsole(url.pathname)));
       if (!isApi && page === undefined) return false;
       const exchange: Exchange = {
         request,

@@ -1,7 +1,7 @@
 /** The pages that describe the API: `/openapi.json` for programs, `/docs` for people. */
 import { createHash } from 'node:crypto';
 import { createOpenApiDocument, type NodeView } from '@skein/api';
-import { STYLES, type Page } from '@skein/console';
+import { docsStyle, type Page } from '@skein/console';
 import { renderDocsPage } from './docs-page.ts';
 
 export interface Pages {
@@ -20,7 +20,7 @@ export function createPages(nodeInfo: () => NodeView): Pages {
     }),
     '/docs': () => {
       const { version, ports } = nodeInfo();
-      const body = renderDocsPage(version, `http://127.0.0.1:${ports.http}`, STYLES.docs);
+      const body = renderDocsPage(version, `http://127.0.0.1:${ports.http}`, docsStyle());
       const style = /<style>([\s\S]*?)<\/style>/.exec(body)?.[1] ?? '';
       const hash = createHash('sha256').update(style).digest('base64');
       return {

@@ -1,0 +1,143 @@
+/** The frame of every view: the header with what the node is and does, and the view that is open. */
+import { Confirmation, currentRoute, duration, useFresh, useStore, type Route } from '@skein/ui';
+import type { ComponentType } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { Job } from './jobs/job.tsx';
+import { Jobs } from './jobs/jobs.tsx';
+import { Queues } from './jobs/queues.tsx';
+import { KeyDialog } from './key-dialog.tsx';
+import { connection, node, session } from './node.ts';
+import { Comparison } from './runs/compare.tsx';
+import { Run } from './runs/run.tsx';
+import { Runs } from './runs/runs.tsx';
+import { Playground } from './serving/playground.tsx';
+import { Serving } from './serving/serving.tsx';
+
+/** Of one view: the address that it shows, and whether the person came to it from another one. */
+export interface ViewProps {
+  readonly route: Route;
+  readonly focus: boolean;
+}
+
+interface View {
+  readonly title: string;
+  readonly of: (route: Route) => ComponentType<ViewProps>;
+}
+
+const VIEWS: Readonly<Record<string, View>> = {
+  '': { title: 'Serving', of: () => Serving },
+  try: { title: 'Playground', of: () => Playground },
+  jobs: { title: 'Jobs', of: ({ parts }) => (parts.length === 0 ? Jobs : Job) },
+  queues: { title: 'Queues', of: () => Queues },
+  runs: {
+    title: 'Runs',
+    of: ({ parts }) => [Runs, Run, Comparison][Math.min(parts.length, 2)] ?? Runs,
+  },
+};
+
+const STATES = {
+  live: 'Live',
+  lost: 'Reconnecting',
+  connecting: 'Connecting',
+  limited: 'Jobs only',
+} as const;
+
+export function App() {
+  const route = useStore(currentRoute());
+  const key = useStore(session.key);
+  const name = Object.hasOwn(VIEWS, route.name) ? route.name : '';
+  const view = VIEWS[name]!;
+  const address = JSON.stringify([name, route.parts]);
+  const first = useRef(address);
+  const moved = first.current !== address;
+  useEffect(() => {
+    document.title = name === '' ? 'Skein' : `${view.title} – Skein`;
+    if (moved) scrollTo(0, 0);
+    first.current = '';
+  }, [address]);
+  const Shown = view.of(route);
+  return (
+    <>
+      <Header view={name} />
+      <main>
+        <div class="view" id={name === '' ? 'serving' : 'other'}>
+          <Shown key={`${address} ${key ?? ''}`} route={route} focus={moved} />
+        </div>
+      </main>
+      <Confirmation />
+      <KeyDialog />
+    </>
+  );
+}
+
+function Header({ view }: { readonly view: string }) {
+  const state = useStore(connection);
+  return (
+    <header>
+      <a class="brand" href="#/">
+        <Logo />
+        <span>Skein</span>
+      </a>
+      <nav class="views" aria-label="Views" id="views">
+        {Object.entries(VIEWS).map(([name, { title }]) => (
+          <a href={`#/${name}`} aria-current={name === view ? 'page' : undefined}>
+            {title}
+          </a>
+        ))}
+      </nav>
+      <span class="pill" id="connection" role="status" data-state={state}>
+        {STATES[state]}
+      </span>
+      {state === 'live' ? <NodeFacts /> : null}
+      <nav aria-label="Node">
+        <a href="/docs">API</a>
+        <a href="/openapi.json">OpenAPI</a>
+        <a href="/metrics">Metrics</a>
+      </nav>
+    </header>
+  );
+}
+
+function NodeFacts() {
+  const { value } = useFresh(() => node().getNode(), { everyMs: 5000 }, '');
+  if (value === undefined) return null;
+  const { version, uptimeMs, access, draining, coresInUse, cores } = value;
+  const keys = access === 'open' ? 'open on this machine' : 'keys required';
+  return (
+    <>
+      <span class="muted" id="node">
+        {`${version}, up ${duration(uptimeMs)}, ${keys}${draining ? ', draining' : ''}`}
+      </span>
+      <span class="cores" id="cores">
+        <span
+          class="pips"
+          role="img"
+          aria-label={`${coresInUse} threads of replicas on ${cores} cores`}
+        >
+          {Array.from({ length: Math.min(cores, 32) }, (_, index) => (
+            <i data-used={index < coresInUse ? '' : undefined} />
+          ))}
+        </span>
+        <small class="muted">{`${coresInUse} threads, ${cores} cores`}</small>
+      </span>
+    </>
+  );
+}
+
+function Logo() {
+  return (
+    <svg class="logo" viewBox="0 0 32 32" width="28" height="28" aria-hidden="true">
+      <g
+        fill="none"
+        stroke="currentColor"
+        stroke-width="2.4"
+        stroke-linecap="round"
+        stroke-linejoin="round"
+      >
+        <path d="M12 8q3 0 4 3 1-3 4-3" />
+        <path d="M4 16q3 0 4 3 1-3 4-3" />
+        <path d="M20 16q3 0 4 3 1-3 4-3" />
+      </g>
+    </svg>
+  );
+}

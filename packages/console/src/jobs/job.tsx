@@ -1,0 +1,367 @@
+/** One job: what it is, how its attempts went, what it printed and left behind. */
+import type { AttemptView, JobView } from '@skein/api';
+import type { JobEvent } from '@skein/api/client';
+import {
+  ActionButton,
+  ago,
+  bytes,
+  Chip,
+  clock,
+  confirmed,
+  cores,
+  Facts,
+  Heading,
+  linkTo,
+  percent,
+  Progress,
+  Table,
+  took,
+  Trouble,
+  useEvents,
+  useFresh,
+  type Tone,
+} from '@skein/ui';
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import type { ViewProps } from '../app.tsx';
+import { askForKey } from '../key-dialog.tsx';
+import { node, session } from '../node.ts';
+import { Log } from './log.tsx';
+import { hasEnded, StateChip, tookMs, toneOf } from './state.tsx';
+
+/** A result is shown to be looked at; more than this is for programs. */
+const RESULT_CHARACTERS = 20_000;
+const PARENTS = 20;
+const COMMAND_CHARACTERS = 2000;
+
+/** Endings that the work is not to blame for, and success; all others are `bad`. */
+const OUTCOMES: Readonly<Record<string, Tone>> = {
+  succeeded: 'good',
+  preempted: 'warn',
+  'lease-lost': 'warn',
+  cancelled: 'warn',
+};
+
+export function Job({ route: { parts }, focus }: ViewProps) {
+  const id = parts[0] ?? '';
+  const [failure, setFailure] = useState<unknown>();
+  const [nudge, setNudge] = useState(0);
+  const {
+    value: job,
+    error,
+    poke,
+  } = useFresh(
+    async (signal) => {
+      const loaded = await node().getJob({ id }, { signal });
+      setFailure(undefined);
+      return loaded;
+    },
+    { everyMs: 15_000, gapMs: 500 },
+    id,
+  );
+  useEvents(session, `/api/v1/job-events?${new URLSearchParams({ job: id })}`, {
+    connected() {
+      poke();
+      setNudge((count) => count + 1);
+    },
+    event(_, data) {
+      const { kind } = data as JobEvent;
+      if (kind !== 'log') poke();
+      if (kind !== 'progress') setNudge((count) => count + 1);
+    },
+  });
+  return (
+    <>
+      <section>
+        <p class="back">
+          <a href={linkTo('jobs')}>All jobs</a>
+        </p>
+        <div class="head">
+          <Heading focus={focus}>{job?.name ?? ''}</Heading>
+          <span role="status">
+            {job === undefined ? null : <StateChip state={job.state} cause={job.cause} />}
+          </span>
+          <span class="actions">
+            {job === undefined ? null : <Actions job={job} changed={poke} failed={setFailure} />}
+          </span>
+        </div>
+        <Trouble error={failure ?? error} onKey={(refusal) => void askForKey(refusal)} />
+        {job === undefined ? null : <About job={job} />}
+      </section>
+      {job === undefined ? null : (
+        <>
+          <Outputs job={job} failed={setFailure} />
+          <Attempts of={job.attempts} />
+          <Logs job={job} nudge={nudge} failed={setFailure} />
+        </>
+      )}
+    </>
+  );
+}
+
+interface Changing {
+  readonly job: JobView;
+  readonly changed: (now: boolean) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+function Actions({ job, changed, failed }: Changing) {
+  const { id, name, state } = job;
+  async function cancel(): Promise<void> {
+    const reason = await confirmed({
+      title: 'Cancel this job?',
+      text: `${name}: what runs is stopped within a second, and what it has not stored is lost.`,
+      action: 'Cancel the job',
+      reason: 'Reason, for the record',
+    });
+    if (reason === undefined) return;
+    await node().cancelJob({ id, reason: reason || 'asked for in the console' });
+    changed(true);
+  }
+  async function revive(): Promise<void> {
+    const text = `${name} is tried again from its last checkpoint, with fresh attempts, and so are the jobs that failed because of it.`;
+    const answer = await confirmed({ title: 'Revive this job?', text, action: 'Revive' });
+    if (answer === undefined) return;
+    await node().reviveJob({ id });
+    changed(true);
+  }
+  if (state === 'succeeded') return null;
+  return (
+    <ActionButton action={hasEnded(job) ? revive : cancel} failed={failed} tone="danger">
+      {hasEnded(job) ? 'Revive' : 'Cancel'}
+    </ActionButton>
+  );
+}
+
+function About({ job }: { readonly job: JobView }) {
+  const { work, resources, gang, progress, group, parents, message, state } = job;
+  const time = tookMs(job);
+  const link = (id: string) => <a href={linkTo('jobs', [id])}>{id}</a>;
+  const after = parents.slice(0, PARENTS).map((id, index) => (
+    <span>
+      {index === 0 ? '' : ', '}
+      {link(id)}
+    </span>
+  ));
+  const groupLink =
+    group === undefined ? undefined : <a href={linkTo('jobs', [], { group })}>{group}</a>;
+  const code = (text: string) => <code>{text}</code>;
+  return (
+    <div class="panel about">
+      {message === undefined ? null : (
+        <p class="why" data-tone={toneOf(state)}>
+          {message}
+        </p>
+      )}
+      {progress === undefined || state !== 'running' ? null : (
+        <p class="at">
+          <Progress fraction={progress.fraction} label="Progress" />
+          {` ${percent(progress.fraction)} ${progress.message}`}
+        </p>
+      )}
+      <Facts
+        of={[
+          ['Id', code(job.id)],
+          ['Command', work.kind === 'command' ? code(shell(work.argv)) : undefined],
+          ['Task', work.kind === 'task' ? code(work.task) : undefined],
+          ['Sandbox', sandboxOf(work)],
+          ['Queue', <a href={linkTo('jobs', [], { queue: job.queue })}>{job.queue}</a>],
+          ['Tenant', job.tenant],
+          ['Group', groupLink],
+          ['After', after.length > 0 ? after : undefined],
+          ['Gang', gang && `${gang.id}, rank ${gang.rank} of ${gang.size}`],
+          ['Needs', `${cores(resources.cores)}, ${bytes(resources.memoryBytes)}`],
+          ['Requires', job.requires.join(', ')],
+          ['Limits', limitsOf(work.limits)],
+          ['Priority', job.priority === 0 ? undefined : String(job.priority)],
+          ['Attempts', `${job.attempts.length} of ${job.retry.maxAttempts}`],
+          ['Enqueued', `${clock(job.enqueuedAt)}, ${ago(job.enqueuedAt)}`],
+          ['Not before', job.notBefore && clock(job.notBefore)],
+          ['To finish by', job.deadline && clock(job.deadline)],
+          ['Took', time === undefined ? undefined : took(time)],
+          ['Result of', job.cachedFrom && link(job.cachedFrom)],
+          ['Checkpoint', job.checkpoint && code(`${job.checkpoint.slice(0, 12)}…`)],
+        ]}
+      />
+    </div>
+  );
+}
+
+function sandboxOf(work: JobView['work']): string {
+  if (work.kind === 'task') return 'trusted, in a thread';
+  const image = work.image === undefined ? '' : `, image ${work.image}`;
+  const network = typeof work.network === 'object' ? work.network.allow.join(', ') : work.network;
+  return `${work.sandbox ?? 'the best of the worker'}${work.trusted ? ', trusted' : ''}${image}, network: ${network}`;
+}
+
+function limitsOf(limits: JobView['work']['limits']): string {
+  const shown = Object.entries(limits).map(([name, value]) => {
+    if (name.endsWith('Ms')) return `${name.slice(0, -2)} ${took(Number(value))}`;
+    if (name.endsWith('Bytes')) return `${name.slice(0, -5)} ${bytes(Number(value))}`;
+    return `${name} ${value}`;
+  });
+  return shown.join(', ');
+}
+
+/** As a person would type it; only to be read. */
+function shell(argv: readonly string[]): string {
+  const quoted = (word: string): string =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  const text = argv.map(quoted).join(' ');
+  return text.length > COMMAND_CHARACTERS ? `${text.slice(0, COMMAND_CHARACTERS)}…` : text;
+}
+
+const TITLES = ['Attempt', 'Outcome', 'Worker', 'Started', 'Took', 'CPU', 'Peak memory'];
+
+function Attempts({ of }: { readonly of: readonly AttemptView[] }) {
+  if (of.length === 0) return null;
+  return (
+    <section>
+      <h3>Attempts</h3>
+      <Table titles={TITLES}>
+        <tbody>
+          {of.toReversed().map((attempt) => (
+            <AttemptRow key={attempt.number} {...attempt} />
+          ))}
+        </tbody>
+      </Table>
+    </section>
+  );
+}
+
+function AttemptRow({
+  number,
+  outcome,
+  message,
+  worker,
+  startedAt,
+  endedAt,
+  usage = {},
+}: AttemptView) {
+  const tone = outcome === undefined ? 'accent' : (OUTCOMES[outcome] ?? 'bad');
+  const end = endedAt === undefined ? Date.now() : Date.parse(endedAt);
+  const { cpuMs, peakMemoryBytes } = usage;
+  return (
+    <tr>
+      <th scope="row">{number}</th>
+      <td>
+        <Chip tone={tone}>{outcome ?? 'running'}</Chip>
+        {message === undefined ? null : <small class="note">{message}</small>}
+      </td>
+      <td>{worker}</td>
+      <td>{clock(startedAt)}</td>
+      <td>{took(Math.max(end - Date.parse(startedAt), 0))}</td>
+      <td>{cpuMs === undefined ? '–' : took(cpuMs)}</td>
+      <td>{peakMemoryBytes === undefined ? '–' : bytes(peakMemoryBytes)}</td>
+    </tr>
+  );
+}
+
+function Outputs({
+  job: { result, work },
+  failed,
+}: {
+  readonly job: JobView;
+  readonly failed: (error: unknown) => void;
+}) {
+  if (result === undefined) return null;
+  const value = JSON.stringify(result.value, null, 2) ?? '';
+  const isShown = work.kind === 'task' && value !== '' && value !== 'null';
+  if (result.outputs.length === 0 && !isShown) return null;
+  return (
+    <section>
+      <h3>Result</h3>
+      {result.outputs.length === 0 ? null : (
+        <ul class="panel outputs">
+          {result.outputs.map((output) => (
+            <li key={output.path}>
+              <Download {...output} failed={failed} />
+              <small>{`${bytes(output.sizeBytes)}, sha-256 ${output.digest.slice(0, 12)}…`}</small>
+            </li>
+          ))}
+        </ul>
+      )}
+      {isShown ? (
+        <pre class="log" tabIndex={0}>
+          {value.slice(0, RESULT_CHARACTERS) + (value.length > RESULT_CHARACTERS ? '…' : '')}
+        </pre>
+      ) : null}
+    </section>
+  );
+}
+
+/** Where the node asks for no key the browser streams to the disk; else the page must fetch. */
+function Download({
+  path,
+  digest,
+  failed,
+}: {
+  readonly path: string;
+  readonly digest: string;
+  readonly failed: (error: unknown) => void;
+}) {
+  const href = `/api/v1/artifacts/${digest}/content`;
+  const name = path.split('/').at(-1) ?? path;
+  if (session.key.value === undefined) {
+    return (
+      <a href={href} download={name}>
+        {path}
+      </a>
+    );
+  }
+  async function fetched(): Promise<void> {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(await (await session.open(href)).blob());
+    link.download = name;
+    link.click();
+    // The browser has taken hold of it by then.
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+  return (
+    <ActionButton action={fetched} failed={failed}>
+      {path}
+    </ActionButton>
+  );
+}
+
+/** The log of the last attempt, or of the one that a person chose. */
+function Logs({
+  job: { id, attempts },
+  nudge,
+  failed,
+}: {
+  readonly job: JobView;
+  readonly nudge: number;
+  readonly failed: (error: unknown) => void;
+}) {
+  const [chosen, setChosen] = useState<number>();
+  const last = attempts.at(-1)?.number;
+  if (last === undefined) return null;
+  const attempt = chosen ?? last;
+  let choice: ComponentChildren = null;
+  if (attempts.length > 1) {
+    choice = (
+      <select
+        aria-label="Attempt"
+        value={attempt}
+        onChange={({ currentTarget }) => {
+          const number = Number(currentTarget.value);
+          setChosen(number === last ? undefined : number);
+        }}
+      >
+        {attempts.map(({ number }) => (
+          <option value={number}>{`attempt ${number}`}</option>
+        ))}
+      </select>
+    );
+  }
+  return (
+    <section>
+      <div class="head">
+        <h3>Log</h3>
+        {choice}
+      </div>
+      <Log key={attempt} id={id} attempt={attempt} nudge={nudge} failed={failed} />
+    </section>
+  );
+}

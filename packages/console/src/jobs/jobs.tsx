@@ -1,0 +1,190 @@
+/** The jobs, newest first: what waits, runs and has ended, as it happens. */
+import type { JobView } from '@skein/api';
+import type { JobEvent } from '@skein/api/client';
+import {
+  ago,
+  Empty,
+  Heading,
+  linkTo,
+  Moment,
+  percent,
+  Progress,
+  Table,
+  took,
+  Trouble,
+  useClock,
+  useEvents,
+  useFresh,
+} from '@skein/ui';
+import { useEffect, useState } from 'preact/hooks';
+import type { ViewProps } from '../app.tsx';
+import { askForKey } from '../key-dialog.tsx';
+import { node, session } from '../node.ts';
+import { Graph } from './graph.tsx';
+import { StateChip, STATES, tookMs } from './state.tsx';
+
+const PAGE = 50;
+const MOST = 1000;
+
+type Filter = Readonly<Record<string, string>>;
+type Told = Pick<JobEvent, 'state' | 'cause' | 'progress'>;
+
+export function Jobs({ route: { query }, focus }: ViewProps) {
+  const [limit, setLimit] = useState(PAGE);
+  /** What events told of jobs since they were loaded. */
+  const [told, setTold] = useState<ReadonlyMap<string, Told>>(new Map());
+  const identity = JSON.stringify([query, limit]);
+  const { value, error, poke } = useFresh(
+    async (signal) => {
+      const asked = { ...query, limit } as Parameters<ReturnType<typeof node>['listJobs']>[0];
+      const { jobs, next } = await node().listJobs(asked, { signal });
+      const { queues } = await node()
+        .listQueues({}, { signal })
+        .catch(() => ({ queues: [] }));
+      setTold(new Map());
+      return { jobs, next, queues };
+    },
+    { everyMs: 15_000 },
+    identity,
+  );
+  useEffect(() => setLimit(PAGE), [JSON.stringify(query)]);
+  useEvents(session, '/api/v1/job-events', {
+    connected: () => poke(),
+    event(_, data) {
+      const { job, kind, state, cause, progress } = data as JobEvent;
+      setTold((before) => {
+        const known = progress ?? before.get(job)?.progress;
+        const next: Told = {
+          state,
+          ...(cause === undefined ? {} : { cause }),
+          ...(known === undefined ? {} : { progress: known }),
+        };
+        return new Map(before).set(job, next);
+      });
+      if (kind === 'state') poke();
+    },
+  });
+  const jobs = value?.jobs.map((job) => ({ ...job, ...told.get(job.id) }));
+  const isFiltered = Object.values(query).some((text) => text !== '');
+  return (
+    <section>
+      <Heading focus={focus}>Jobs</Heading>
+      <Filters query={query} queues={value?.queues.map(({ queue }) => queue) ?? []} />
+      {query['group'] === undefined ? null : (
+        <p class="group">
+          <span class="muted">Of the group </span>
+          {`${query['group']} `}
+          <a href={linkTo('jobs', [], { ...query, group: '' })}>Show all</a>
+        </p>
+      )}
+      <Trouble error={error} onKey={(refusal) => void askForKey(refusal)} />
+      {query['group'] === undefined || jobs === undefined ? null : <Graph jobs={jobs} />}
+      {jobs === undefined || jobs.length === 0 ? null : <List jobs={jobs} />}
+      {jobs?.length === 0 ? (
+        isFiltered ? (
+          <Empty>There are no such jobs.</Empty>
+        ) : (
+          <Empty command="skein run -- echo hello">There are no jobs yet.</Empty>
+        )
+      ) : null}
+      <button
+        type="button"
+        class="act"
+        hidden={value?.next === undefined || limit === MOST}
+        onClick={() => setLimit(Math.min(limit + 2 * PAGE, MOST))}
+      >
+        Older
+      </button>
+    </section>
+  );
+}
+
+function Filters({
+  query,
+  queues,
+}: {
+  readonly query: Filter;
+  readonly queues: readonly string[];
+}) {
+  const change = (next: Filter): void => {
+    location.replace(linkTo('jobs', [], { ...query, ...next }));
+  };
+  return (
+    <form class="filters" onSubmit={(event) => event.preventDefault()}>
+      <label>
+        State
+        <select
+          value={query['state'] ?? ''}
+          onChange={({ currentTarget }) => change({ state: currentTarget.value })}
+        >
+          <option value="">every state</option>
+          {STATES.map((state) => (
+            <option value={state}>{state}</option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Queue
+        <input
+          type="search"
+          placeholder="every queue"
+          list="queue-names"
+          size={16}
+          value={query['queue'] ?? ''}
+          onChange={({ currentTarget }) => change({ queue: currentTarget.value.trim() })}
+        />
+        <datalist id="queue-names">
+          {queues.map((queue) => (
+            <option value={queue} />
+          ))}
+        </datalist>
+      </label>
+    </form>
+  );
+}
+
+const TITLES = ['Job', 'State', 'Queue', 'Attempts', 'Took', 'Enqueued'];
+
+function List({ jobs }: { readonly jobs: readonly JobView[] }) {
+  useClock(1000);
+  return (
+    <Table titles={TITLES} kind="list jobs">
+      <tbody>
+        {jobs.map((job) => (
+          <Row key={job.id} job={job} />
+        ))}
+      </tbody>
+    </Table>
+  );
+}
+
+function Row({ job }: { readonly job: JobView }) {
+  const { id, name, queue, state, attempts, retry, enqueuedAt, message } = job;
+  const progress = state === 'running' ? job.progress : undefined;
+  const time = tookMs(job);
+  return (
+    <tr data-id={id} data-state={state}>
+      <th scope="row">
+        <a href={linkTo('jobs', [id])}>{name}</a>
+        <small class="id">{id}</small>
+        <small class="note">
+          {progress === undefined
+            ? (message ?? '')
+            : `${percent(progress.fraction)} ${progress.message}`}
+        </small>
+      </th>
+      <td>
+        <StateChip state={state} cause={job.cause} />
+        {progress === undefined ? null : (
+          <Progress fraction={progress.fraction} label={progress.message} />
+        )}
+      </td>
+      <td>{queue}</td>
+      <td>{attempts.length === 0 ? '–' : `${attempts.length} of ${retry.maxAttempts}`}</td>
+      <td>{time === undefined ? '–' : took(time)}</td>
+      <td>
+        <Moment at={enqueuedAt}>{ago(enqueuedAt)}</Moment>
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,47 @@
+/** How the state of a job looks. */
+import type { JobView } from '@skein/api';
+import { Chip, type Tone } from '@skein/ui';
+
+export const STATES = [
+  'blocked',
+  'ready',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'dead',
+] as const satisfies readonly JobView['state'][];
+
+const TONES: Readonly<Record<JobView['state'], Tone>> = {
+  blocked: 'plain',
+  ready: 'plain',
+  running: 'accent',
+  succeeded: 'good',
+  failed: 'bad',
+  dead: 'bad',
+  cancelled: 'warn',
+};
+
+export function toneOf(state: JobView['state']): Tone {
+  return TONES[state];
+}
+
+export function StateChip({ state, cause }: Pick<JobView, 'state' | 'cause'>) {
+  const why = cause === undefined || cause === state ? '' : `, ${cause.replaceAll('-', ' ')}`;
+  return <Chip tone={toneOf(state)}>{`${state}${why}`}</Chip>;
+}
+
+export function hasEnded({ state }: Pick<JobView, 'state'>): boolean {
+  return ['succeeded', 'failed', 'cancelled', 'dead'].includes(state);
+}
+
+/** Milliseconds from its first start to its end, or to now; undefined before. */
+export function tookMs(
+  { startedAt, endedAt, state }: Pick<JobView, 'startedAt' | 'endedAt' | 'state'>,
+  now = Date.now(),
+): number | undefined {
+  if (startedAt === undefined) return undefined;
+  if (endedAt === undefined && state !== 'running') return undefined;
+  const end = endedAt === undefined ? now : Date.parse(endedAt);
+  return Math.max(end - Date.parse(startedAt), 0);
+}

@@ -1,0 +1,86 @@
+/** The node that serves this page: calls with the key of this tab, and what its events tell. */
+import { createClient, type Client, type NodeEvent } from '@skein/api/client';
+import type { DeploymentView, HistoryView, RunSummary } from '@skein/api';
+import { openSession, Store } from '@skein/ui';
+
+export const session = openSession('skein-key');
+
+let made: { readonly key: string | undefined; readonly client: Client } | undefined;
+
+/** Calls of the management API. */
+export function node(): Client {
+  const key = session.key.value;
+  if (made === undefined || made.key !== key) {
+    made = { key, client: createClient({ url: location.origin, key }) };
+  }
+  return made.client;
+}
+
+/** A second of one deployment. */
+export interface Sample {
+  readonly p99Ms: number | null;
+  readonly requestsPerSecond: number;
+  /** Refusals so far, by code. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+export interface Deployed {
+  readonly view: DeploymentView;
+  /** Oldest first, one a second, of the last minute. */
+  readonly samples: readonly Sample[];
+}
+
+/** `limited`: the key may see jobs and nothing else. */
+export type Connection = 'connecting' | 'live' | 'lost' | 'limited';
+
+export const connection = new Store<Connection>('connecting');
+/** By name, in the order of names. */
+export const deployments = new Store<ReadonlyMap<string, Deployed>>(new Map());
+/** Newest first. */
+export const decisions = new Store<readonly HistoryView[]>([]);
+/** The training run that last moved. */
+export const movedRun = new Store<RunSummary | undefined>(undefined);
+
+/** Seconds of samples that are kept. */
+export const SAMPLES = 60;
+const DECISIONS = 500;
+
+export function hear({ type, data }: NodeEvent): void {
+  if (type === 'deployment') {
+    const samples = deployments.value.get(data.name)?.samples ?? [];
+    const next = new Map(deployments.value).set(data.name, { view: data, samples });
+    deployments.set(new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1))));
+  } else if (type === 'undeployed') {
+    const next = new Map(deployments.value);
+    next.delete(data.name);
+    deployments.set(next);
+  } else if (type === 'history') addDecisions([data]);
+  else if (type === 'run') movedRun.set(data);
+}
+
+export function addDecisions(entries: readonly HistoryView[]): void {
+  const byId = new Map([...decisions.value, ...entries].map((entry) => [entry.id, entry]));
+  decisions.set([...byId.values()].sort((a, b) => b.id - a.id).slice(0, DECISIONS));
+}
+
+/** Takes a sample of every deployment, so that lines move on also when nothing is sent. */
+export function takeSamples(): void {
+  if (deployments.value.size === 0) return;
+  const next = [...deployments.value].map(([name, { view, samples }]) => {
+    const sample: Sample = {
+      p99Ms: view.last.p99Ms,
+      requestsPerSecond: view.last.requestsPerSecond,
+      refused: refusedBy(view),
+    };
+    return [name, { view, samples: [...samples, sample].slice(-SAMPLES) }] as const;
+  });
+  deployments.set(new Map(next));
+}
+
+function refusedBy({ targets }: DeploymentView): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { refused } of targets) {
+    for (const [code, count] of Object.entries(refused)) sums[code] = (sums[code] ?? 0) + count;
+  }
+  return sums;
+}

@@ -1,0 +1,215 @@
+/** Tries any deployment: a form made from its signature, its answer, and the code that does the same. */
+import type { DeploymentView } from '@skein/api';
+import { texts, type InferAnswer, type InputTensor, type OutputTensor } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import { Empty, Heading, linkTo, milliseconds, useStore } from '@skein/ui';
+import { useState } from 'preact/hooks';
+import type { ViewProps } from '../app.tsx';
+import { deployments, node } from '../node.ts';
+import {
+  canSend,
+  curlOf,
+  initialInput,
+  tensorOf,
+  typeScriptOf,
+  type Fill,
+  type Sent,
+  type Spec,
+  type TypedInput,
+} from './tensor-input.ts';
+import './playground.css';
+
+/** Elements of an output that are shown. */
+const SHOWN = 100;
+
+export function Playground({ route, focus }: ViewProps) {
+  const all = [...useStore(deployments).values()].map(({ view }) => view);
+  const [wanted] = route.parts;
+  const view =
+    all.find(({ name }) => name === wanted) ?? (wanted === undefined ? all[0] : undefined);
+  return (
+    <section>
+      <div class="head">
+        <Heading focus={focus}>Playground</Heading>
+        {all.length === 0 ? null : (
+          <select
+            aria-label="Deployment"
+            value={view?.name ?? ''}
+            onChange={({ currentTarget }) => {
+              location.hash = linkTo('try', [currentTarget.value]);
+            }}
+          >
+            {view === undefined ? <option value="">{wanted ?? ''}</option> : null}
+            {all.map(({ name }) => (
+              <option value={name}>{name}</option>
+            ))}
+          </select>
+        )}
+      </div>
+      {view === undefined ? (
+        <Empty command="skein deploy model.onnx --name risk">
+          {wanted === undefined ? 'Nothing is deployed yet.' : `Nothing is deployed as ${wanted}.`}
+        </Empty>
+      ) : (
+        <Form key={view.name} view={view} />
+      )}
+    </section>
+  );
+}
+
+type Outcome =
+  | { readonly answer: InferAnswer; readonly tookMs: number; readonly sent: readonly Sent[] }
+  | { readonly failure: string };
+
+function Form({ view: { name, signature } }: { readonly view: DeploymentView }) {
+  const [inputs, setInputs] = useState(() => signature.inputs.map(initialInput));
+  const [outcome, setOutcome] = useState<Outcome>();
+  const [busy, setBusy] = useState(false);
+  const unsendable = signature.inputs.find((spec) => !canSend(spec));
+
+  async function send(): Promise<void> {
+    setBusy(true);
+    try {
+      const sent = signature.inputs.map((spec, index) => {
+        const typed = inputs[index]!;
+        return { spec, fill: typed.fill, tensor: tensorOf(spec, typed) };
+      });
+      const begun = performance.now();
+      const tensors = Object.fromEntries(
+        sent.map(({ spec, tensor }) => [spec.name, tensor as InputTensor]),
+      );
+      const answer = await node().infer(name, tensors);
+      setOutcome({ answer, tookMs: performance.now() - begun, sent });
+    } catch (error) {
+      const fix = error instanceof SkeinError ? ` ${error.row.fix}` : '';
+      setOutcome({ failure: `${(error as Error).message}${fix}` });
+    }
+    setBusy(false);
+  }
+
+  if (unsendable !== undefined) {
+    return (
+      <Empty>{`The input ${unsendable.name} is of the type ${unsendable.type}, which a page cannot send.`}</Empty>
+    );
+  }
+  return (
+    <>
+      <form
+        class="panel playground"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void send();
+        }}
+      >
+        {signature.inputs.map((spec, index) => (
+          <Input
+            key={spec.name}
+            spec={spec}
+            typed={inputs[index]!}
+            change={(next) => setInputs(inputs.with(index, { ...inputs[index]!, ...next }))}
+          />
+        ))}
+        <button type="submit" class="act" disabled={busy}>
+          Send
+        </button>
+      </form>
+      <div role="status">{outcome === undefined ? null : <Result of={outcome} name={name} />}</div>
+    </>
+  );
+}
+
+const FILLS: Readonly<Record<Fill, string>> = {
+  values: 'these values',
+  zeros: 'zeros',
+  random: 'random from 0 to 1',
+};
+
+function Input({
+  spec,
+  typed,
+  change,
+}: {
+  readonly spec: Spec;
+  readonly typed: TypedInput;
+  readonly change: (next: Partial<TypedInput>) => void;
+}) {
+  const declared = spec.shape.map((size) => size ?? '?').join(', ');
+  return (
+    <fieldset>
+      <legend>
+        {spec.name} <small>{`${spec.type} [${declared}]`}</small>
+      </legend>
+      <label>
+        Shape
+        <input
+          type="text"
+          value={typed.shape}
+          onInput={({ currentTarget }) => change({ shape: currentTarget.value })}
+        />
+      </label>
+      {spec.type === 'string' ? null : (
+        <label>
+          Fill with
+          <select
+            value={typed.fill}
+            onChange={({ currentTarget }) => change({ fill: currentTarget.value as Fill })}
+          >
+            {Object.entries(FILLS).map(([fill, text]) => (
+              <option value={fill}>{text}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      {typed.fill === 'values' ? (
+        <label class="wide">
+          {`Values of ${spec.name}, as JSON`}
+          <textarea
+            rows={3}
+            spellcheck={false}
+            value={typed.values}
+            onInput={({ currentTarget }) => change({ values: currentTarget.value })}
+          />
+        </label>
+      ) : null}
+    </fieldset>
+  );
+}
+
+function Result({ of, name }: { readonly of: Outcome; readonly name: string }) {
+  if ('failure' in of) return <p class="trouble">{of.failure}</p>;
+  const { answer, tookMs, sent } = of;
+  const version = answer.version === undefined ? '' : `version ${answer.version}, `;
+  return (
+    <>
+      <h3>{`Answer of ${version}after ${milliseconds(tookMs)}`}</h3>
+      <div class="panel card outputs-of">
+        {Object.entries(answer.outputs).map(([output, tensor]) => (
+          <figure>
+            <figcaption>
+              <strong>{output}</strong>{' '}
+              <small>{`${tensor.type} [${tensor.shape.join(', ')}]`}</small>
+            </figcaption>
+            <pre tabIndex={0}>{elementsOf(tensor)}</pre>
+          </figure>
+        ))}
+      </div>
+      <h3>The same from a terminal</h3>
+      <pre class="log" tabIndex={0}>
+        {curlOf(location.origin, name, sent)}
+      </pre>
+      <h3>The same in TypeScript</h3>
+      <pre class="log" tabIndex={0}>
+        {typeScriptOf(location.origin, name, sent)}
+      </pre>
+    </>
+  );
+}
+
+function elementsOf(tensor: OutputTensor): string {
+  const elements =
+    tensor.type === 'string'
+      ? texts(tensor).map((text) => JSON.stringify(text))
+      : Array.from(tensor.data as ArrayLike<number | bigint>, String);
+  const rest = elements.length > SHOWN ? `, … ${elements.length - SHOWN} more` : '';
+  return `${elements.slice(0, SHOWN).join(', ')}${rest}`;
+}

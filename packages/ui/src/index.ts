@@ -1,0 +1,34 @@
+export { Chart, ChartNumbers, alignedData, type ChartLine, type ChartProps } from './chart.tsx';
+export { Confirmation, confirmed, Modal, type Question } from './dialog.tsx';
+export { follow, useEvents, type Listener } from './follow.ts';
+export {
+  ago,
+  bytes,
+  clock,
+  cores,
+  duration,
+  metric,
+  milliseconds,
+  percent,
+  perSecond,
+  spaced,
+  took,
+  words,
+} from './format.ts';
+export { useClock, useFresh, type Freshness, type Loaded, type Poke } from './fresh.ts';
+export {
+  ActionButton,
+  Chip,
+  Empty,
+  Facts,
+  Heading,
+  Moment,
+  Progress,
+  Table,
+  Trouble,
+  type Fact,
+  type Tone,
+} from './parts.tsx';
+export { currentRoute, linkTo, routeOf, type Route } from './route.ts';
+export { isAboutKey, openSession, type Session } from './session.ts';
+export { Store, useStore } from './store.ts';

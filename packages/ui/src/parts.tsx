@@ -1,0 +1,188 @@
+/** What many views are made of. A text only ever becomes text, so none of it can be injected into. */
+import { SkeinError } from '@skein/api/errors';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { isAboutKey } from './session.ts';
+
+export type Tone = 'good' | 'warn' | 'bad' | 'accent' | 'plain' | 'danger';
+
+interface WithChildren {
+  readonly children?: ComponentChildren;
+}
+
+/** The heading of a view, which takes the focus when the address leads to it. */
+export function Heading({ children, focus }: WithChildren & { readonly focus?: boolean }) {
+  const element = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (focus === true) element.current?.focus({ preventScroll: true });
+  }, [focus]);
+  return (
+    <h2 ref={element} tabIndex={-1}>
+      {children}
+    </h2>
+  );
+}
+
+export function Chip({
+  tone,
+  title,
+  children,
+}: WithChildren & { readonly tone: Tone; readonly title?: string | undefined }) {
+  return (
+    <span class="chip" data-tone={tone} title={title}>
+      {children}
+    </span>
+  );
+}
+
+export type Fact = readonly [term: string, value: ComponentChildren];
+
+/** Terms and their values; a term without a value is left out. */
+export function Facts({ of }: { readonly of: readonly Fact[] }) {
+  const shown = of.filter(([, value]) => value !== undefined && value !== '' && value !== null);
+  return (
+    <dl class="facts">
+      {shown.map(([term, value]) => (
+        <>
+          <dt>{term}</dt>
+          <dd>{value}</dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+/** A bar of what is done. @param fraction from 0 to 1. */
+export function Progress({
+  fraction,
+  label,
+}: {
+  readonly fraction: number;
+  readonly label: string;
+}) {
+  return (
+    <span
+      class="progress"
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(fraction * 100)}
+    >
+      <i style={{ width: `${(fraction * 100).toFixed(1)}%` }} />
+    </span>
+  );
+}
+
+/** A panel with a table that scrolls by itself where the page is narrow. */
+export function Table({
+  titles,
+  kind = 'list',
+  hidden,
+  children,
+}: WithChildren & {
+  readonly titles: readonly ComponentChildren[];
+  readonly kind?: string;
+  readonly hidden?: boolean;
+}) {
+  return (
+    <div class="panel scroll" hidden={hidden}>
+      <table class={kind}>
+        <thead>
+          <tr>
+            {titles.map((title) => (
+              <th scope="col">{title}</th>
+            ))}
+          </tr>
+        </thead>
+        {children}
+      </table>
+    </div>
+  );
+}
+
+/** Says that there is nothing, and the command that changes it. */
+export function Empty({ command, children }: WithChildren & { readonly command?: string }) {
+  return (
+    <div class="panel empty">
+      <p>{children}</p>
+      {command === undefined ? null : (
+        <pre>
+          <code>{command}</code>
+        </pre>
+      )}
+    </div>
+  );
+}
+
+/** Says what went wrong. @param onKey offers to enter another key where that may help. */
+export function Trouble({
+  error,
+  onKey,
+}: {
+  readonly error: unknown;
+  readonly onKey?: (error: SkeinError) => void;
+}) {
+  return (
+    <div class="trouble" role="alert" hidden={error === undefined}>
+      {error === undefined ? null : <p>{explain(error)}</p>}
+      {onKey !== undefined && isAboutKey(error) ? (
+        <button type="button" onClick={() => onKey(error)}>
+          Use another key
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof SkeinError)) return 'The page has a fault; reload it.';
+  if (error.code === 'NODE_UNREACHABLE') return 'The server does not answer; trying again.';
+  return `${error.message} ${error.row.fix}`;
+}
+
+/** A button that cannot be pressed again before its action has ended. */
+export function ActionButton({
+  action,
+  failed,
+  tone,
+  hidden,
+  children,
+}: WithChildren & {
+  readonly action: () => Promise<unknown>;
+  readonly failed: (error: unknown) => void;
+  readonly tone?: Tone;
+  readonly hidden?: boolean;
+}) {
+  const [busy, setBusy] = useState(false);
+  const press = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      await action();
+    } catch (error) {
+      failed(error);
+    }
+    setBusy(false);
+  };
+  return (
+    <button
+      type="button"
+      class="act"
+      data-tone={tone}
+      disabled={busy}
+      hidden={hidden}
+      onClick={() => void press()}
+    >
+      {children}
+    </button>
+  );
+}
+
+/** A time, in words that grow old and as the exact moment. */
+export function Moment({ at, children }: WithChildren & { readonly at: string }) {
+  return (
+    <time dateTime={at} title={at}>
+      {children}
+    </time>
+  );
+}

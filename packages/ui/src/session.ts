@@ -1,0 +1,53 @@
+/** The API key of a page, kept in the browser, and the calls that are made with it. */
+import { SkeinError, type ErrorBody } from '@skein/api/errors';
+import { Store } from './store.ts';
+
+export interface Session {
+  /** Undefined where no key was entered. */
+  readonly key: Store<string | undefined>;
+  /** @param remember whether the key outlives this tab. */
+  enter(key: string, remember?: boolean): void;
+  leave(): void;
+  /** Resolves with an answer whose body has not been read. @throws SkeinError. */
+  open(path: string, init?: RequestInit): Promise<Response>;
+}
+
+/** @param name of the key in the browser's storage. */
+export function openSession(name: string): Session {
+  const stored = sessionStorage.getItem(name) ?? localStorage.getItem(name) ?? undefined;
+  const key = new Store(stored);
+  return {
+    key,
+    enter(entered, remember = false) {
+      (remember ? localStorage : sessionStorage).setItem(name, entered);
+      key.set(entered);
+    },
+    leave() {
+      sessionStorage.removeItem(name);
+      localStorage.removeItem(name);
+      key.set(undefined);
+    },
+    async open(path, init = {}) {
+      const headers = new Headers(init.headers);
+      if (key.value !== undefined) headers.set('authorization', `Bearer ${key.value}`);
+      let response: Response;
+      try {
+        response = await fetch(path, { ...init, headers });
+      } catch (error) {
+        throw new SkeinError('NODE_UNREACHABLE', 'The server does not answer.', { cause: error });
+      }
+      if (response.ok) return response;
+      const body = (await response.json().catch(() => ({}))) as Partial<ErrorBody>;
+      throw new SkeinError(
+        body.code ?? 'INTERNAL',
+        body.error ?? `The server answered ${response.status}.`,
+        body.retryAfterMs === undefined ? {} : { retryAfterMs: body.retryAfterMs },
+      );
+    },
+  };
+}
+
+/** Whether another key may help. */
+export function isAboutKey(error: unknown): error is SkeinError {
+  return error instanceof SkeinError && [401, 403].includes(error.row.http);
+}

@@ -1,0 +1,39 @@
+/** A value outside of the components that some of them show. */
+import { useEffect, useReducer } from 'preact/hooks';
+
+export class Store<Value> {
+  #value: Value;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(value: Value) {
+    this.#value = value;
+  }
+
+  get value(): Value {
+    return this.#value;
+  }
+
+  set(value: Value): void {
+    if (Object.is(value, this.#value)) return;
+    this.#value = value;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** @returns what ends the subscription. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+}
+
+/** The value now; the component is drawn again when it changes. */
+export function useStore<Value>(store: Store<Value>): Value {
+  const [, redraw] = useReducer<number, undefined>((count) => count + 1, 0);
+  useEffect(() => {
+    const before = store.value;
+    const end = store.subscribe(() => redraw(undefined));
+    if (!Object.is(before, store.value)) redraw(undefined);
+    return end;
+  }, [store]);
+  return store.value;
+}
