@@ -91,7 +91,6 @@ function Header({ view }: { readonly view: string }) {
       {state === 'live' ? <NodeFacts /> : null}
       <nav aria-label="Node">
         <a href="/docs">API</a>
-        <a href="/openapi.json">OpenAPI</a>
         <a href="/metrics">Metrics</a>
       </nav>
     </header>

@@ -8,12 +8,15 @@
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot, { type AlignedData, type Axis, type Options, type Series } from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import './chart.css';
 import { metric } from './format.ts';
+
+export type ChartColour = 'first' | 'second' | 'bad';
 
 export interface ChartLine {
   readonly label: string;
-  /** Which of the theme's colours of lines; lines that belong together share one. */
-  readonly colour: 0 | 1;
+  /** Lines that belong together share one. */
+  readonly colour: ChartColour;
   readonly dashed?: boolean;
   /** `[x, y]`, ascending in x; null leaves a gap. */
   readonly points: readonly (readonly [x: number, y: number | null])[];
@@ -35,7 +38,7 @@ export interface ChartProps {
   readonly xRange?: readonly [from: number, to: number] | undefined;
 }
 
-const COLOURS = ['--accent', '--warn'];
+const COLOURS = { first: '--accent', second: '--warn', bad: '--bad' } as const;
 
 /** All x in ascending order, and each line's y at each of them; undefined where it has none. */
 export function alignedData(lines: readonly ChartLine[], bound?: number): AlignedData {
@@ -120,7 +123,7 @@ function optionsOf({ lines, bound, mark, height, size, xRange }: ChartProps, par
     values,
   });
   const series: Series[] = lines.map(({ label, colour, dashed }) => {
-    const stroke = colourOf(COLOURS[colour] ?? '--accent');
+    const stroke = colourOf(COLOURS[colour]);
     return {
       label,
       stroke,
@@ -152,7 +155,13 @@ function optionsOf({ lines, bound, mark, height, size, xRange }: ChartProps, par
       },
     },
     axes: [
-      axis((_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : '')), 40),
+      {
+        ...axis(
+          (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : '')),
+          40,
+        ),
+        size: 28,
+      },
       { ...axis((_, ticks) => ticks.map((tick) => metric(tick)), 34), size: 58 },
     ],
     series: [{}, ...series, ...level],

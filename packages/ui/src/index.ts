@@ -1,4 +1,11 @@
-export { Chart, ChartNumbers, alignedData, type ChartLine, type ChartProps } from './chart.tsx';
+export {
+  Chart,
+  ChartNumbers,
+  alignedData,
+  type ChartColour,
+  type ChartLine,
+  type ChartProps,
+} from './chart.tsx';
 export { Confirmation, confirmed, Modal, type Question } from './dialog.tsx';
 export { follow, useEvents, type Listener } from './follow.ts';
 export {
@@ -30,5 +37,5 @@ export {
   type Tone,
 } from './parts.tsx';
 export { currentRoute, linkTo, routeOf, type Route } from './route.ts';
-export { isAboutKey, openSession, type Session } from './session.ts';
+export { fixOf, isAboutKey, openSession, type Session } from './session.ts';
 export { Store, useStore } from './store.ts';

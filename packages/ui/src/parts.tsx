@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { isAboutKey } from './session.ts';
+import { fixOf, isAboutKey } from './session.ts';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'accent' | 'plain' | 'danger';
 
@@ -138,7 +138,7 @@ export function Trouble({
 function explain(error: unknown): string {
   if (!(error instanceof SkeinError)) return 'The page has a fault; reload it.';
   if (error.code === 'NODE_UNREACHABLE') return 'The server does not answer; trying again.';
-  return `${error.message} ${error.row.fix}`;
+  return `${error.message} ${fixOf(error)}`;
 }
 
 /** A button that cannot be pressed again before its action has ended. */

@@ -12,6 +12,25 @@ export interface Session {
   open(path: string, init?: RequestInit): Promise<Response>;
 }
 
+/** A refusal with the fix that the server sent, which may be more to the point than the table's. */
+class Refused extends SkeinError {
+  readonly fix: string;
+
+  constructor(status: number, body: Partial<ErrorBody>) {
+    super(
+      body.code ?? 'INTERNAL',
+      body.error ?? `The server answered ${status}.`,
+      body.retryAfterMs === undefined ? {} : { retryAfterMs: body.retryAfterMs },
+    );
+    this.fix = body.fix ?? this.row.fix;
+  }
+}
+
+/** What to do about an error. */
+export function fixOf(error: SkeinError): string {
+  return error instanceof Refused ? error.fix : error.row.fix;
+}
+
 /** @param name of the key in the browser's storage. */
 export function openSession(name: string): Session {
   const stored = sessionStorage.getItem(name) ?? localStorage.getItem(name) ?? undefined;
@@ -37,12 +56,7 @@ export function openSession(name: string): Session {
         throw new SkeinError('NODE_UNREACHABLE', 'The server does not answer.', { cause: error });
       }
       if (response.ok) return response;
-      const body = (await response.json().catch(() => ({}))) as Partial<ErrorBody>;
-      throw new SkeinError(
-        body.code ?? 'INTERNAL',
-        body.error ?? `The server answered ${response.status}.`,
-        body.retryAfterMs === undefined ? {} : { retryAfterMs: body.retryAfterMs },
-      );
+      throw new Refused(response.status, await response.json().catch(() => ({})));
     },
   };
 }

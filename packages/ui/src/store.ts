@@ -29,11 +29,11 @@ export class Store<Value> {
 /** The value now; the component is drawn again when it changes. */
 export function useStore<Value>(store: Store<Value>): Value {
   const [, redraw] = useReducer<number, undefined>((count) => count + 1, 0);
+  const drawn = store.value;
   useEffect(() => {
-    const before = store.value;
-    const end = store.subscribe(() => redraw(undefined));
-    if (!Object.is(before, store.value)) redraw(undefined);
-    return end;
+    // The effect runs after the browser has painted, and the value may have changed in between.
+    if (!Object.is(drawn, store.value)) redraw(undefined);
+    return store.subscribe(() => redraw(undefined));
   }, [store]);
-  return store.value;
+  return drawn;
 }

@@ -73,7 +73,7 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
         await page.getByLabel('Program').focus();
         await page.keyboard.type('if True:\nprint(input())');
         // Enter has kept the indentation that the colon asks for.
-        expect(await page.getByLabel('Program').inputValue()).toBe('if True:\n    print(input())');
+        expect(await page.getByLabel('Program').innerText()).toBe('if True:\n    print(input())');
         await page.keyboard.press('Control+Enter');
         const judging = page.getByRole('region', { name: /^Submission/ });
         await judging.getByText('No worker has joined').waitFor();

@@ -172,7 +172,7 @@ async function bringUp(
   const server = createHttpServer({
     routes,
     accounts,
-    pages: judgePages(openApiOf(routes)),
+    pages: await judgePages(openApiOf(routes)),
     maxBodyBytes: limits.bodyBytes,
     log,
   });

@@ -168,10 +168,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
         mimeType: 'text/x-python',
         buffer: Buffer.from(source),
       });
-      await page.waitForFunction(
-        (text) => document.querySelector<HTMLTextAreaElement>('#source')?.value === text,
-        source,
-      );
+      await expect.poll(() => page.getByLabel('Program').innerText()).toBe(source);
       await page.getByRole('button', { name: 'Submit' }).click();
       await judging(page)
         .first()

@@ -1,6 +1,7 @@
 /** How the state of a job looks. */
 import type { JobView } from '@skein/api';
 import { Chip, type Tone } from '@skein/ui';
+import './jobs.css';
 
 export const STATES = [
   'blocked',

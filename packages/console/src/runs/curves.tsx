@@ -44,7 +44,7 @@ function lineOf(
   const label = [compared ? id : '', compared && alone ? '' : spaced(name)];
   return {
     label: label.filter((part) => part !== '').join(', '),
-    colour: index === 0 ? 0 : 1,
+    colour: index === 0 ? 'first' : 'second',
     dashed: name === 'validationLoss',
     points: epochs.flatMap(({ epoch, loss, metrics }) => {
       const value = name === 'loss' ? loss : metrics[name];
@@ -63,7 +63,10 @@ export function Curves({ runs }: { readonly runs: readonly Trained[] }) {
             <strong>{title}</strong>
             <span class="legend">
               {lines.map(({ label, colour, dashed, points }) => (
-                <span data-run={colour} data-dashed={dashed === true ? '' : undefined}>
+                <span
+                  data-run={colour === 'first' ? 0 : 1}
+                  data-dashed={dashed === true ? '' : undefined}
+                >
                   <i aria-hidden="true" />
                   {`${label} ${metric(points.at(-1)?.[1])}`}
                 </span>

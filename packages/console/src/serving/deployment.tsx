@@ -1,6 +1,15 @@
 /** The rows of one deployment: how it does against its objective, and its details when opened. */
 import type { DeploymentView } from '@skein/api';
-import { Chart, linkTo, milliseconds, percent, perSecond, words, type ChartLine } from '@skein/ui';
+import {
+  Chart,
+  linkTo,
+  milliseconds,
+  percent,
+  perSecond,
+  words,
+  type ChartColour,
+  type ChartLine,
+} from '@skein/ui';
 import { useState } from 'preact/hooks';
 import { SAMPLES, type Deployed, type Sample } from '../node.ts';
 import { RecentDecisions } from './decisions.tsx';
@@ -44,6 +53,7 @@ export function Deployment({ view, samples }: Deployed) {
           <Sparkline
             of={samples.map(({ p99Ms }) => p99Ms)}
             bound={objective.latencyMs}
+            colour={over ? 'bad' : 'first'}
             label={`p99 latency over the last ${SAMPLES} seconds; the dashed line is the objective`}
           />
           <div class="figures">
@@ -91,15 +101,17 @@ function Sparkline({
   of,
   bound,
   label,
+  colour = 'first',
 }: {
   readonly of: readonly (number | null)[];
   readonly bound?: number;
   readonly label: string;
+  readonly colour?: ChartColour;
 }) {
   const offset = SAMPLES - of.length;
   const line: ChartLine = {
     label,
-    colour: 0,
+    colour,
     points: of.map((value, index) => [offset + index, value] as const),
   };
   return (

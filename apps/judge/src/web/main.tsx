@@ -1,0 +1,26 @@
+/** The judge's page. */
+import '@skein/ui/theme.css';
+import './base.css';
+import './judge.css';
+import './problem.css';
+import './tables.css';
+import './statement.css';
+import './verdict.css';
+import { isAboutKey } from '@skein/ui';
+import { render } from 'preact';
+import { App } from './app.tsx';
+import { get, me, session } from './judge-api.ts';
+
+/** Looks up whose the stored key is; a key that is not valid any more is forgotten. */
+async function signInAgain(): Promise<void> {
+  if (session.key.value === undefined) return;
+  try {
+    me.set(await get('me'));
+  } catch (error) {
+    if (isAboutKey(error)) session.leave();
+  }
+}
+
+await signInAgain();
+const root = document.querySelector('#page');
+if (root !== null) render(<App />, root);

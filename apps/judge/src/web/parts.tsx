@@ -1,0 +1,48 @@
+/** What every page of the judge has. */
+import { SkeinError } from '@skein/api/errors';
+import { fixOf } from '@skein/ui';
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+
+/** A page under its title, which the window has too. */
+export function Titled({
+  title,
+  children,
+}: {
+  readonly title: string;
+  readonly children?: ComponentChildren;
+}) {
+  useEffect(() => {
+    document.title = `${title} · Judge`;
+  }, [title]);
+  return <>{children}</>;
+}
+
+/** The fix is for callers of the API; a person who looks for what is not there wants the way back. */
+export function Refusal({ error }: { readonly error: SkeinError }) {
+  return (
+    <div class="refusal" role="alert">
+      <strong>{error.message}</strong>
+      {error.row.http === 404 ? <a href="#/">All problems</a> : <span>{fixOf(error)}</span>}
+    </div>
+  );
+}
+
+/** A page whose content is loaded: what went wrong where that failed, nothing before it is there. */
+export function Loading<Value>({
+  value,
+  error,
+  children,
+}: {
+  readonly value: Value | undefined;
+  readonly error: unknown;
+  readonly children: (value: Value) => ComponentChildren;
+}) {
+  if (value !== undefined) return <>{children(value)}</>;
+  if (error === undefined) return <p class="muted">Loading …</p>;
+  return error instanceof SkeinError ? (
+    <Refusal error={error} />
+  ) : (
+    <p class="refusal">The page has a fault; reload it.</p>
+  );
+}
