@@ -62,7 +62,11 @@ const THEME = EditorView.theme({
   '.cm-placeholder': { color: 'var(--muted)' },
 });
 
-/** @param changed called with the text at every change that a person makes. */
+/**
+ * @param text what the editor begins with; from then on the text is its own. Give it another key to
+ * begin with another text.
+ * @param changed called with the text at every change that a person makes.
+ */
 export function Editor({
   language,
   text,
@@ -125,12 +129,6 @@ export function Editor({
   useEffect(() => {
     view.current?.dispatch({ effects: speech.current.reconfigure(highlightingOf(language)) });
   }, [language]);
-
-  useEffect(() => {
-    const { current } = view;
-    if (current === undefined || current.state.doc.toString() === text) return;
-    current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: text } });
-  }, [text]);
 
   return (
     <div class="editor">

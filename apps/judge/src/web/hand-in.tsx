@@ -111,6 +111,8 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
   const draftOf = (code: string): string => `skein-judge-draft ${id} ${code}`;
   const [language, setLanguage] = useState(() => firstLanguage(languages));
   const [text, setText] = useState(() => sessionStorage.getItem(draftOf(language)) ?? '');
+  /** Counts the texts that the editor began with. */
+  const [revision, setRevision] = useState(0);
   const bytes = new TextEncoder().encode(text).length;
 
   function change(next: string, code = language): void {
@@ -121,6 +123,7 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
     localStorage.setItem(LANGUAGE, code);
     setLanguage(code);
     setText(sessionStorage.getItem(draftOf(code)) ?? '');
+    setRevision((count) => count + 1);
   }
   async function open([file]: readonly File[]): Promise<void> {
     if (file === undefined) return;
@@ -130,6 +133,7 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
     const content = await file.text();
     if (known !== undefined) setLanguage(known.code);
     change(content, known?.code);
+    setRevision((count) => count + 1);
   }
   return (
     <Frame
@@ -156,7 +160,7 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
               {`${size(bytes)} of ${size(codeBytes)}`}
             </span>
           </p>
-          <Editor language={language} text={text} changed={change} />
+          <Editor key={revision} language={language} text={text} changed={change} />
         </>
       }
       buttons={

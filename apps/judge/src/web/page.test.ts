@@ -168,7 +168,9 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
         mimeType: 'text/x-python',
         buffer: Buffer.from(source),
       });
-      await expect.poll(() => page.getByLabel('Program').innerText()).toBe(source);
+      await expect
+        .poll(async () => (await page.getByLabel('Program').innerText()).trimEnd())
+        .toBe(source.trimEnd());
       await page.getByRole('button', { name: 'Submit' }).click();
       await judging(page)
         .first()
