@@ -20,7 +20,8 @@ const allowed = {
   runtime: ['onnx'],
   train: ['onnx', 'runtime'],
   api: ['onnx'],
-  console: ['api'],
+  ui: ['api'],
+  console: ['api', 'ui'],
   server: ['onnx', 'runtime', 'train', 'api', 'console'],
   cli: ['onnx', 'runtime', 'train', 'api', 'server'],
 };
@@ -62,7 +63,14 @@ export default {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: ['\\.test\\.ts$', '(^|/)scripts/', 'worker', '\\.gen\\.', 'contract\\.ts$'],
+        pathNot: [
+          '\\.test\\.ts$',
+          '(^|/)scripts/',
+          'worker',
+          '\\.gen\\.',
+          '\\.d\\.ts$',
+          'contract\\.ts$',
+        ],
       },
       to: {},
     },
@@ -75,7 +83,7 @@ export default {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default'],
-      extensions: ['.ts', '.js', '.mjs'],
+      extensions: ['.ts', '.tsx', '.js', '.mjs'],
     },
     extraExtensionsToScan: ['.mjs'],
   },

@@ -21,6 +21,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { docsStyle } from '@skein/console';
+import { bundlePage } from '@skein/ui/bundle';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
@@ -43,7 +46,22 @@ function rewriteWorkerUrls(file: string): void {
   if (rewritten !== text) writeFileSync(file, rewritten);
 }
 
-function build(name: string): string {
+/** A package with a page carries it as a bundle, so that it needs no bundler where it is installed. */
+async function bundlePages(source: string, target: string): Promise<void> {
+  const entry = join(source, 'src/main.tsx');
+  if (!existsSync(entry)) return;
+  const { script, style } = await bundlePage(pathToFileURL(entry));
+  for (const file of globSync('src/**/*.{js,d.ts,css}', { cwd: target })) {
+    if (!/^src\/pages\.(js|d\.ts)$/.test(file)) rmSync(join(target, file));
+  }
+  const bundle = join(target, 'src/bundle');
+  mkdirSync(bundle, { recursive: true });
+  writeFileSync(join(bundle, 'console.js'), script);
+  writeFileSync(join(bundle, 'console.css'), style);
+  writeFileSync(join(bundle, 'docs.css'), docsStyle());
+}
+
+async function build(name: string): Promise<string> {
   const source = join(root, 'packages', name);
   const target = join(dist, name);
   const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as Manifest;
@@ -51,7 +69,7 @@ function build(name: string): string {
   const exports = Object.fromEntries(
     Object.entries(manifest.exports).map(([path, file]) => [
       path,
-      { types: file.replace(/\.ts$/, '.d.ts'), default: toJs(file) },
+      file.endsWith('.ts') ? { types: file.replace(/\.ts$/, '.d.ts'), default: toJs(file) } : file,
     ]),
   );
   const assets = globSync('{src,bin}/**/*.{html,css,js,svg,proto,sql,py,sh,lua}', { cwd: source });
@@ -60,6 +78,7 @@ function build(name: string): string {
     cpSync(join(source, asset), join(target, asset));
   }
   for (const file of globSync('**/*.js', { cwd: target })) rewriteWorkerUrls(join(target, file));
+  await bundlePages(source, target);
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'));
   writeFileSync(
     join(target, 'package.json'),
@@ -83,7 +102,10 @@ function loadInstalled(names: readonly string[]): void {
       const { exports } = JSON.parse(
         readFileSync(join(dist, name, 'package.json'), 'utf8'),
       ) as Manifest;
-      specifiers.push(...Object.keys(exports).map((path) => join('@skein', name, path)));
+      // Components are for a bundler, which reads their style sheets.
+      if (name !== 'ui') {
+        specifiers.push(...Object.keys(exports).map((path) => join('@skein', name, path)));
+      }
     }
     const code = specifiers
       .map((specifier) => `await import(${JSON.stringify(specifier)});`)
@@ -127,7 +149,7 @@ execFileSync(
   },
 );
 const names = readdirSync(join(root, 'packages'));
-const folders = names.map(build);
+const folders = await Promise.all(names.map(build));
 if (process.argv.includes('--check')) {
   const problems = await check(folders);
   loadInstalled(names);

@@ -1,8 +1,10 @@
 /** The typed client and the console against a running node, from Node and from a real browser. */
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createClient, SkeinError, type Client } from '@skein/api';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -176,6 +178,29 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.locator('#decisions').getByText(reason).waitFor();
     expect(await page.locator('#decisions img').count()).toBe(0);
     expect(await page.title()).toBe('Skein');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('the playground asks any deployment, and shows lines that do the same', async () => {
+    const { page, problems } = await open('/#/try/risk');
+    await page.getByLabel('Values of x, as JSON').fill('[1, 2, 3, "four"]');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('x: "four" is not a number.').waitFor();
+    await page.getByLabel('Values of x, as JSON').fill('[[1, 2, 3, 4]]');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('heading', { name: /^Answer of version/ }).waitFor();
+    const shown = await page.locator('.outputs-of pre').first().textContent();
+    const answer = await client.infer('risk', {
+      x: { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) },
+    });
+    expect(shown).toBe([...(answer.outputs['y']?.data ?? [])].join(', '));
+    const [line = ''] = await page.locator('pre.log').allTextContents();
+    const { stdout } = await promisify(execFile)('bash', ['-c', line]);
+    const said = JSON.parse(stdout) as {
+      outputs: { data: number[] }[];
+    };
+    expect(said.outputs[0]?.data.join(', ')).toBe(shown);
     expect(problems).toEqual([]);
     await page.close();
   });
