@@ -21,7 +21,7 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
 tar -c --exclude=node_modules --exclude=dist --exclude='*.test.ts' \
-  package.json package-lock.json LICENSE packages examples | tar -x -C "$stage"
+  package.json package-lock.json LICENSE packages examples deploy/container/healthcheck.ts | tar -x -C "$stage"
 
 # Production dependencies only, and of ONNX Runtime only this platform's library.
 npm ls --omit=dev --all --parseable |

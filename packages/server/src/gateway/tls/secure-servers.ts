@@ -1,0 +1,55 @@
+/**
+ * Servers that speak TLS with a certificate that may change while they run.
+ *
+ * A client certificate admits a connection and names no caller: who calls is said by the API key, so
+ * that rights, quotas and the audit trail have one source. A connection whose handshake takes too long
+ * or fails, such as one that speaks plain HTTP, is closed.
+ */
+import { ServerCredentials } from '@grpc/grpc-js';
+import type { Server, ServerOptions } from 'node:http';
+import { createServer } from 'node:https';
+import type { TLSSocket, TlsOptions } from 'node:tls';
+import type { GatewayLogger } from '../logger.ts';
+import type { Certificates } from './certificates.ts';
+
+/** For the handshake of a connection, in milliseconds: two round trips and a signature. */
+export const HANDSHAKE_TIMEOUT_MS = 5000;
+
+function optionsOf({ current, mutual }: Certificates): TlsOptions {
+  return {
+    ...current.context,
+    requestCert: mutual,
+    rejectUnauthorized: mutual,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  };
+}
+
+/** An HTTP/1.1 server over TLS. */
+export function createSecureHttpServer(
+  options: ServerOptions,
+  certificates: Certificates,
+  logger: Pick<GatewayLogger, 'debug'>,
+): Server {
+  const server = createServer({ ...options, ...optionsOf(certificates) });
+  // Node hands a failed handshake on as a client's error, and its answer in plain text would follow.
+  server.removeAllListeners('tlsClientError');
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    logger.debug({ err: error }, 'A TLS handshake failed.');
+    socket.destroy();
+  });
+  const stop = certificates.onChange((context) => server.setSecureContext(context));
+  server.once('close', stop);
+  return server;
+}
+
+/** For `bindAsync` of gRPC's library, which gives each new context to its server. */
+export class SecureGrpcCredentials extends ServerCredentials {
+  constructor(certificates: Certificates) {
+    super(optionsOf(certificates), certificates.current.context);
+    certificates.onChange((context) => this.updateSecureContextOptions(context));
+  }
+
+  override _equals(other: ServerCredentials): boolean {
+    return other === this;
+  }
+}
