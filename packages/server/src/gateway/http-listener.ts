@@ -69,7 +69,7 @@ export function createHttpListener(
   const server =
     certificates === undefined
       ? createServer(options)
-      : createSecureHttpServer(options, certificates, logger);
+      : createSecureHttpServer(options, certificates);
   const accept =
     (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
       if (closing.signal.aborted) response.shouldKeepAlive = false;

@@ -8,8 +8,7 @@
 import { ServerCredentials } from '@grpc/grpc-js';
 import type { Server, ServerOptions } from 'node:http';
 import { createServer } from 'node:https';
-import type { TLSSocket, TlsOptions } from 'node:tls';
-import type { GatewayLogger } from '../logger.ts';
+import type { TlsOptions, TLSSocket } from 'node:tls';
 import type { Certificates } from './certificates.ts';
 
 /** For the handshake of a connection, in milliseconds: two round trips and a signature. */
@@ -25,18 +24,10 @@ function optionsOf({ current, mutual }: Certificates): TlsOptions {
 }
 
 /** An HTTP/1.1 server over TLS. */
-export function createSecureHttpServer(
-  options: ServerOptions,
-  certificates: Certificates,
-  logger: Pick<GatewayLogger, 'debug'>,
-): Server {
+export function createSecureHttpServer(options: ServerOptions, certificates: Certificates): Server {
   const server = createServer({ ...options, ...optionsOf(certificates) });
-  // Node hands a failed handshake on as a client's error, and its answer in plain text would follow.
-  server.removeAllListeners('tlsClientError');
-  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    logger.debug({ err: error }, 'A TLS handshake failed.');
-    socket.destroy();
-  });
+  // Node leaves the connection to whom it tells; an answer could not be sent, so it would stay open.
+  server.on('tlsClientError', (_error: Error, socket: TLSSocket) => void socket.destroy());
   const stop = certificates.onChange((context) => server.setSecureContext(context));
   server.once('close', stop);
   return server;
