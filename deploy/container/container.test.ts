@@ -16,7 +16,6 @@ const docker = requireComponent('docker');
 const id = randomUUID().slice(0, 8);
 const image = `skein-test-${id}`;
 const volume = `skein-test-${id}`;
-const base = 'skein-base';
 
 const dockerRun = async (...args: string[]): Promise<string> =>
   (await run('docker', args, { maxBuffer: 2 ** 24 })).stdout.trim();
@@ -40,15 +39,25 @@ describe.skipIf(docker.skip)('the container image', () => {
 
   beforeAll(async () => {
     const here = import.meta.dirname;
-    const exists = await dockerRun('images', '-q', base);
-    if (exists === '') await run(join(here, 'base-image.sh'), [base], { maxBuffer: 2 ** 24 });
-    await run(join(here, 'build.sh'), ['--base', base, '--tag', image], { maxBuffer: 2 ** 24 });
+    await run(join(here, 'build.sh'), ['--tag', image], { maxBuffer: 2 ** 24 });
   }, 300_000);
 
   afterAll(async () => {
     if (container !== '') await dockerRun('rm', '-f', container);
     await dockerRun('volume', 'rm', '-f', volume);
     await dockerRun('rmi', '-f', image);
+  }, 60_000);
+
+  it('brings NOTICE and the bill of materials', async () => {
+    const read = (file: string): Promise<string> =>
+      dockerRun('run', '--rm', '--entrypoint', 'cat', image, `/opt/skein/${file}`);
+    expect(await read('NOTICE')).toContain('onnxruntime-node');
+    expect(JSON.parse(await read('skein.cdx.json'))).toMatchObject({ bomFormat: 'CycloneDX' });
+  }, 60_000);
+
+  it('is not built on a base that is only a tag', async () => {
+    const build = run(join(import.meta.dirname, 'build.sh'), ['--base', 'debian:13', '--tag', 'x']);
+    await expect(build).rejects.toThrow(/is not pinned/);
   }, 60_000);
 
   it('refuses to listen beyond loopback without a key, and says how to make one', async () => {
