@@ -51,6 +51,9 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
     const deployed = await node.run(...words('deploy m.onnx --name m --objective 5s'));
     expect([deployed.code, deployed.stderr]).toEqual([0, '']);
     expect((await node.run(...words('infer m -i x=[1,2,3,4]'))).code).toBe(0);
+    // What the environment says of other nodes does not matter here.
+    const env = { SKEIN_CA: files.key };
+    expect((await runCli(['ls'], { cwd: node.folder, env })).code).toBe(0);
     const shown = await node.json<{ deployment: DeploymentView }>('show', 'm');
     expect(shown.deployment.status).toBe('ready');
   });

@@ -36,24 +36,23 @@ export interface Trust {
 }
 
 /**
- * @param pinned the certificate that the node has noted, heeded unless a CA is named.
+ * @param pinned the certificate that the node has noted, heeded unless --ca names an authority.
  * @returns absent when the platform's defaults do.
  * @throws SkeinError FILE_UNREADABLE; USAGE for a certificate without its key.
  */
 export async function readTrust(
-  context: Pick<Context, 'cwd' | 'env'>,
+  { cwd, env }: Pick<Context, 'cwd' | 'env'>,
   choice: TrustChoice,
   pinned: string | undefined,
 ): Promise<Trust | undefined> {
-  const read = async (given: string | undefined, variable: string): Promise<string | undefined> => {
-    const path = given ?? context.env[variable];
+  const read = async (path: string | undefined): Promise<string | undefined> => {
     if (path === undefined || path === '') return undefined;
-    return (await readGivenFile(context.cwd, path)).toString();
+    return (await readGivenFile(cwd, path)).toString();
   };
   const [ca, cert, key] = await Promise.all([
-    read(choice.ca, 'SKEIN_CA'),
-    read(choice.cert, 'SKEIN_CERT'),
-    read(choice.certKey, 'SKEIN_CERT_KEY'),
+    read(choice.ca ?? (pinned === undefined ? env['SKEIN_CA'] : undefined)),
+    read(choice.cert ?? env['SKEIN_CERT']),
+    read(choice.certKey ?? env['SKEIN_CERT_KEY']),
   ]);
   if ((cert === undefined) !== (key === undefined)) {
     throw usageError('--cert and --cert-key belong together: give both.');

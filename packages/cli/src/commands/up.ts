@@ -5,7 +5,13 @@ import type { Client } from '@skein/api/client';
 import type { ErrorBody } from '@skein/api/errors';
 import { startNode, type NodeOptions, type RunningNode } from '@skein/server';
 import { defineCommand, type Context } from '../command.ts';
-import { connect, dataFolder, dataOption, type Connection } from '../connection.ts';
+import {
+  connect,
+  dataFolder,
+  dataOption,
+  type Connection,
+  type ConnectionChoice,
+} from '../connection.ts';
 import { curlFrom, exampleFile, EXAMPLES, loadExample, pathFrom, type Sample } from '../example.ts';
 import { bytes, choice, duration, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
@@ -97,7 +103,6 @@ export const up = defineCommand({
     tlsClientCa: text('FILE', 'Admit only clients with a certificate of these authorities.', {
       completes: 'file',
     }),
-    ca: trustOptions.ca,
     cert: trustOptions.cert,
     certKey: trustOptions.certKey,
     log: choice(
@@ -295,10 +300,11 @@ async function sendSample(
 async function connectTo(
   context: Context,
   { url, access }: RunningNode,
-  options: TrustChoice & { readonly data: string | undefined; readonly tlsClientCa?: unknown },
+  options: Pick<TrustChoice, 'cert' | 'certKey'> &
+    Pick<ConnectionChoice, 'data'> & { readonly tlsClientCa: string | undefined },
 ): Promise<Connection | undefined> {
   const key = context.env['SKEIN_KEY'];
-  const connection = await connect(context, { ...options, server: url, key });
+  const connection = await connect(context, { ...options, server: url, key, ca: undefined });
   const admitted = options.tlsClientCa === undefined || connection.trust?.cert !== undefined;
   return admitted && (access === 'open' || key !== undefined) ? connection : undefined;
 }

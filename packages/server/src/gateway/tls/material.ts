@@ -2,7 +2,7 @@
  * A certificate chain, its private key and the authorities of clients, as the files hold them, checked
  * before a server gets to see them: what cannot be served is refused with the reason.
  */
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { SkeinError } from '@skein/api';
@@ -93,6 +93,8 @@ export function checkTls(contents: TlsContents, now: number): TlsMaterial {
     key: contents.key,
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,
+    // A client of TLS 1.2 could ask for one handshake after the other on one connection.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(authorities === undefined ? {} : { ca: authorities }),
   };
   attempt('The certificate cannot be served', () => createSecureContext(context));

@@ -66,6 +66,11 @@ describe.skipIf(openssl.skip)('TLS', () => {
       ).rejects.toThrow(/handshake failure/);
       const plain = await handshake(port, { ...alpn, maxVersion: 'TLSv1.2' });
       expect(plain.getProtocol()).toBe('TLSv1.2');
+      const again = new Promise<Error | null>((resolve) => {
+        plain.once('error', resolve);
+        plain.renegotiate({}, resolve);
+      });
+      expect((await again)?.message).toMatch(/no renegotiation/i);
       expect((await handshake(port, alpn)).getProtocol()).toBe('TLSv1.3');
     }
   });
