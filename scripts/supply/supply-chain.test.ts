@@ -15,7 +15,7 @@ const packages = productionPackages(lock);
 describe('the lock file', () => {
   it('has a hash of every package, and names no registry', () => {
     const unchecked = installed(lock).filter(
-      ([, { integrity = '' }]) => !/^sha512-/.test(integrity),
+      ([, { integrity = '' }]) => !integrity.startsWith('sha512-'),
     );
     expect(unchecked).toEqual([]);
     const resolved = [...lock.values()].flatMap((entry) => entry.resolved ?? []);
