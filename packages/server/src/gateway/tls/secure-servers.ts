@@ -11,8 +11,8 @@ import { createServer } from 'node:https';
 import type { TlsOptions, TLSSocket } from 'node:tls';
 import type { Certificates } from './certificates.ts';
 
-/** For the handshake of a connection, in milliseconds: two round trips and a signature. */
-export const HANDSHAKE_TIMEOUT_MS = 5000;
+/** For the handshake of a connection, in milliseconds: as long as the headers of a request may take. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 function optionsOf({ current, mutual }: Certificates): TlsOptions {
   return {

@@ -94,7 +94,7 @@ describe.skipIf(openssl.skip)('TLS', () => {
     expect(await live()).toBe(true);
   });
 
-  test('closes handshakes that never end', { timeout: 20_000 }, async () => {
+  test('closes handshakes that never end', { timeout: 30_000 }, async () => {
     const { http, grpc } = await startSecureFaces();
     const sockets = [http.port, grpc.port].map((port) => connectPlainly(port, '127.0.0.1'));
     await Promise.all(
