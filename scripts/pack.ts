@@ -2,8 +2,8 @@
  * Builds the publishable packages under `dist/`, because Node runs TypeScript from the source tree
  * but refuses to inside `node_modules`.
  *
- * One `tsc` emits every package; this script adds the assets and a package.json that points at the
- * JavaScript. `--check` then holds each package against publint and loads it from an installed
+ * One `tsc` emits every package; this script adds the assets, a NOTICE of what the package needs, and a
+ * package.json that points at the JavaScript and asks npm for provenance. `--check` then holds each package against publint and loads it from an installed
  * layout, in a folder that has no source.
  */
 import { execFileSync } from 'node:child_process';
@@ -26,9 +26,12 @@ import { docsStyle } from '@skein/console';
 import { bundlePage } from '@skein/ui/bundle';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { closureOf, readLockFile } from './supply/lock-file.ts';
+import { noticeOf } from './supply/notice.ts';
 
 const root = dirname(import.meta.dirname);
 const dist = join(root, 'dist');
+const lock = readLockFile(root);
 
 interface Manifest {
   name: string;
@@ -38,6 +41,14 @@ interface Manifest {
 }
 
 const toJs = (path: string): string => path.replace(/\.ts$/, '.js');
+
+/** npm holds provenance against it. Known where packages are published from; absent elsewhere. */
+function repositoryOf(name: string): object {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = process.env;
+  if (server === undefined || repository === undefined) return {};
+  const url = `git+${server}/${repository}.git`;
+  return { repository: { type: 'git', url, directory: `packages/${name}` } };
+}
 
 /** Worker entries are named by URL, which the compiler does not rewrite. */
 function rewriteWorkerUrls(file: string): void {
@@ -81,9 +92,18 @@ async function build(name: string): Promise<string> {
   await bundlePages(source, target);
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'));
   writeFileSync(
-    join(target, 'package.json'),
-    `${JSON.stringify({ ...published, exports, files: ['src', 'bin', 'LICENSE'], engines: { node: '>=22.18' } }, null, 2)}\n`,
+    join(target, 'NOTICE'),
+    noticeOf(manifest.name, closureOf(lock, `packages/${name}`)),
   );
+  const packed = {
+    ...published,
+    ...repositoryOf(name),
+    exports,
+    files: ['src', 'bin', 'LICENSE', 'NOTICE'],
+    engines: { node: '>=22.18' },
+    publishConfig: { access: 'public', provenance: true },
+  };
+  writeFileSync(join(target, 'package.json'), `${JSON.stringify(packed, null, 2)}\n`);
   return target;
 }
 

@@ -21,6 +21,7 @@ packages=(
   python3-torch libopenblas0-pthread                          # the peer of the training benchmark; its BLAS decides how fast it is
   python3-onnx                                                # what torch.onnx.export needs
   libonnx-testdata dataset-fashion-mnist                      # models and operator cases to read, pictures to train on
+  openssl curl                                                # certificates for the tests, and a client in another language
   nghttp2-client wrk                                          # h2load and wrk, the closed-loop generators
   docker.io docker-cli debootstrap                            # the container image and its test
   bubblewrap redis-server

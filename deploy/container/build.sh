@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Builds the image of a Skein node: deploy/container/build.sh [--tag NAME] [--base IMAGE]
 #
-# Stages the sources with the production dependencies that are already installed, then runs
-# `docker build` there. Needs Docker and an installed tree (`npm ci`), and no network beyond the
-# base image; without an image registry make one with deploy/container/base-image.sh.
+# Stages the sources with the production dependencies that are already installed, NOTICE and the bill of
+# materials, then runs `docker build` there. Needs Docker and an installed tree (`npm ci`). The base is
+# made by deploy/container/base-image.sh, from Debian's signed archive, unless --base names another: one
+# that the engine has, or one of a registry with its digest (NAME@sha256:…).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 tag=skein
-base=debian:13-slim
+base=skein-base
 while [ $# -gt 0 ]; do
   case $1 in
     --tag) tag=${2:?--tag needs a name}; shift 2 ;;
@@ -17,17 +18,31 @@ while [ $# -gt 0 ]; do
   esac
 done
 
+if ! docker image inspect "$base" >/dev/null 2>&1; then
+  case $base in
+    skein-base) bash deploy/container/base-image.sh skein-base >/dev/null ;;
+    *@sha256:*) ;;
+    *)
+      echo "build.sh: $base is not pinned: a tag may be something else tomorrow. Pull it, look at it, and name" >&2
+      echo "  what \`docker image inspect -f '{{index .RepoDigests 0}}' $base\` prints" >&2
+      exit 2
+      ;;
+  esac
+fi
+
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
 tar -c --exclude=node_modules --exclude=dist --exclude='*.test.ts' \
-  package.json package-lock.json LICENSE packages examples | tar -x -C "$stage"
+  package.json package-lock.json LICENSE NOTICE packages examples deploy/container/healthcheck.ts | tar -x -C "$stage"
 
 # Production dependencies only, and of ONNX Runtime only this platform's library.
 npm ls --omit=dev --all --parseable |
   sed -n "s|^$PWD/\(.*node_modules/.*\)|\1|p" |
   tar -c --exclude='*/napi-v6/darwin' --exclude='*/napi-v6/win32' -T - |
   tar -x -C "$stage"
+node_modules/.bin/node scripts/sbom.ts >/dev/null
+cp dist/skein.cdx.json "$stage/"
 mkdir -p "$stage/node_modules/.bin"
 cp -a node_modules/.bin/node "$stage/node_modules/.bin/"
 

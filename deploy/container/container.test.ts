@@ -1,11 +1,14 @@
 /** Builds the image and runs a node from it, hardened, as a person would on a server. */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createAuthority } from '../../packages/server/src/gateway/tls/testing/authority.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
 
 const run = promisify(execFile);
@@ -13,10 +16,11 @@ const docker = requireComponent('docker');
 const id = randomUUID().slice(0, 8);
 const image = `skein-test-${id}`;
 const volume = `skein-test-${id}`;
-const base = 'skein-base';
 
 const dockerRun = async (...args: string[]): Promise<string> =>
   (await run('docker', args, { maxBuffer: 2 ** 24 })).stdout.trim();
+
+const words = (line: string): string[] => line.split(' ');
 
 const HARDENED = [
   '--read-only',
@@ -35,15 +39,25 @@ describe.skipIf(docker.skip)('the container image', () => {
 
   beforeAll(async () => {
     const here = import.meta.dirname;
-    const exists = await dockerRun('images', '-q', base);
-    if (exists === '') await run(join(here, 'base-image.sh'), [base], { maxBuffer: 2 ** 24 });
-    await run(join(here, 'build.sh'), ['--base', base, '--tag', image], { maxBuffer: 2 ** 24 });
+    await run(join(here, 'build.sh'), ['--tag', image], { maxBuffer: 2 ** 24 });
   }, 300_000);
 
   afterAll(async () => {
     if (container !== '') await dockerRun('rm', '-f', container);
     await dockerRun('volume', 'rm', '-f', volume);
     await dockerRun('rmi', '-f', image);
+  }, 60_000);
+
+  it('brings NOTICE and the bill of materials', async () => {
+    const read = (file: string): Promise<string> =>
+      dockerRun('run', '--rm', '--entrypoint', 'cat', image, `/opt/skein/${file}`);
+    expect(await read('NOTICE')).toContain('onnxruntime-node');
+    expect(JSON.parse(await read('skein.cdx.json'))).toMatchObject({ bomFormat: 'CycloneDX' });
+  }, 60_000);
+
+  it('is not built on a base that is only a tag', async () => {
+    const build = run(join(import.meta.dirname, 'build.sh'), ['--base', 'debian:13', '--tag', 'x']);
+    await expect(build).rejects.toThrow(/is not pinned/);
   }, 60_000);
 
   it('refuses to listen beyond loopback without a key, and says how to make one', async () => {
@@ -91,8 +105,35 @@ describe.skipIf(docker.skip)('the container image', () => {
     expect(answer?.shape).toEqual([1, 3]);
     expect([...(answer?.data ?? [])].every((value) => Number.isFinite(value))).toBe(true);
     await expect(fetch(`${url}/api/v1/deployments`).then((r) => r.status)).resolves.toBe(401);
+    await expectHealthy();
 
     await dockerRun('stop', '-t', '20', container);
     await expect(dockerRun('inspect', '-f', '{{.State.ExitCode}}', container)).resolves.toBe('0');
+    await dockerRun('rm', container);
   }, 120_000);
+
+  it('knows that it is ready over mutual TLS too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'skein-container-tls-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const authority = createAuthority(folder, 'ca');
+    authority.issue('node');
+    await run('chmod', ['-R', 'a+rX', folder]);
+    container = await dockerRun(
+      ...words(`run -d -v ${folder}:/tls:ro -e SKEIN_CERT=/tls/ca-node.pem`),
+      ...words('-e SKEIN_CERT_KEY=/tls/ca-node.key'),
+      ...HARDENED,
+      ...words(`${image} up --host 0.0.0.0 --tls-client-ca /tls/ca.pem`),
+      ...words('--tls-cert /tls/ca-node.pem --tls-key /tls/ca-node.key'),
+    );
+    await expectHealthy();
+  }, 120_000);
+
+  /** By the check that the image brings. */
+  const expectHealthy = (): Promise<void> =>
+    expect
+      .poll(() => dockerRun('inspect', '-f', '{{.State.Health.Status}}', container), {
+        timeout: 60_000,
+        interval: 500,
+      })
+      .toBe('healthy');
 });

@@ -35,6 +35,8 @@ const CHECKS = {
   redis: () => runs('redis-server', '--version'),
   bubblewrap: () => runs('bwrap', '--version'),
   h2load: () => runs('h2load', '--version'),
+  openssl: () => runs('openssl', 'version'),
+  curl: () => runs('curl', '--version'),
 } as const;
 
 export type Component = keyof typeof CHECKS;

@@ -714,6 +714,13 @@ export const ERRORS = {
     meaning: 'The node would listen beyond loopback without any API key.',
     fix: 'Create a key first: `skein keys create --scope admin`.',
   },
+  TLS_INVALID: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The certificate, its private key or the CA of clients cannot be served.',
+    fix: 'Give PEM files: --tls-cert with the chain, the node’s own certificate first and none of them expired; --tls-key with its key, without a passphrase; --tls-client-ca with the authorities.',
+  },
   // The command line.
   USAGE: {
     http: 400,
@@ -735,6 +742,14 @@ export const ERRORS = {
     kind: 'load',
     meaning: 'No node answers at the address.',
     fix: 'Start one with `skein up`, or point --server at it.',
+  },
+  TLS_FAILED: {
+    http: 502,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'user',
+    meaning:
+      'No TLS connection to the node came about: its certificate is not trusted, it wants one of the caller, or one of the two does not speak TLS.',
+    fix: 'Name the CA of its certificate with --ca FILE (or SKEIN_CA), and, where it asks for one, the own certificate with --cert and --cert-key; the reason is in the message.',
   },
   INTERNAL: {
     http: 500,

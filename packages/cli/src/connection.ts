@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import type { Context } from './command.ts';
 import { text } from './option.ts';
+import { readTrust, trustingFetch, trustOptions, type Trust, type TrustChoice } from './trust.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4700';
 
@@ -23,34 +24,56 @@ export const connectionOptions = {
   ),
   key: text('KEY', 'API key, where the node asks for one (or SKEIN_KEY).'),
   data: dataOption,
+  ...trustOptions,
 };
 
-export interface ConnectionChoice {
+/** Where a command was called. */
+export type Place = Pick<Context, 'cwd' | 'env'>;
+
+export interface ConnectionChoice extends TrustChoice {
   readonly server: string | undefined;
   readonly key: string | undefined;
   readonly data: string | undefined;
 }
 
+/** Puts something between a client and the network, such as a counter of bytes. */
+export type FetchWrapper = (fetch: typeof globalThis.fetch) => typeof globalThis.fetch;
+
 export interface Connection {
   readonly client: Client;
   readonly url: string;
   readonly key: string | undefined;
+  readonly trust: Trust | undefined;
+  /** Speaks to the node with that trust. */
+  readonly fetch: typeof globalThis.fetch;
 }
 
 export async function connect(
-  context: Context,
+  context: Place,
   choice: ConnectionChoice,
-  options: { readonly fetch?: typeof globalThis.fetch } = {},
+  wrapFetch: FetchWrapper = (fetch) => fetch,
 ): Promise<Connection> {
   const { createClient } = await import('@skein/api/client');
   const url = await nodeUrl(context, choice);
   const key = choice.key ?? fromEnvironment(context, 'SKEIN_KEY');
-  return { client: createClient({ url, key, ...options }), url, key };
+  const trust = await readTrust(context, choice, await notedCertificate(context, choice, url));
+  const fetch = wrapFetch(await trustingFetch(trust));
+  return { client: createClient({ url, key, fetch }), url, key, trust, fetch };
+}
+
+/** Of the node on the data folder, if that is the one at `url`. */
+async function notedCertificate(
+  context: Place,
+  { data }: Pick<ConnectionChoice, 'data'>,
+  url: string,
+): Promise<string | undefined> {
+  const note = url.startsWith('https:') ? await noteOf(dataFolder(context, data)) : undefined;
+  return note?.url === url ? note.certificate : undefined;
 }
 
 /** The node's address: as given, from the environment, as recorded by the running node, or the default. */
 export async function nodeUrl(
-  context: Context,
+  context: Place,
   choice: Pick<ConnectionChoice, 'server' | 'data'>,
 ): Promise<string> {
   return (
@@ -62,14 +85,14 @@ export async function nodeUrl(
 
 /** The address that the person named, if they did. */
 export function explicitUrl(
-  context: Context,
+  context: Place,
   choice: Pick<ConnectionChoice, 'server'>,
 ): string | undefined {
   return choice.server ?? fromEnvironment(context, 'SKEIN_URL');
 }
 
 /** The absolute path of the data folder. */
-export function dataFolder(context: Context, given: string | undefined): string {
+export function dataFolder(context: Place, given: string | undefined): string {
   return resolve(context.cwd, given ?? fromEnvironment(context, 'SKEIN_DATA') ?? '.skein');
 }
 
@@ -78,13 +101,18 @@ export function dataFolder(context: Context, given: string | undefined): string 
  * absent when none runs, even if one ended without tidying up.
  */
 export async function runningNodeUrl(folder: string): Promise<string | undefined> {
+  return (await noteOf(folder))?.url;
+}
+
+async function noteOf(
+  folder: string,
+): Promise<{ readonly url: string; readonly certificate: string | undefined } | undefined> {
   try {
-    const note = JSON.parse(await readFile(join(folder, 'node.json'), 'utf8')) as {
-      readonly pid?: unknown;
-      readonly url?: unknown;
-    };
-    if (typeof note.url !== 'string' || typeof note.pid !== 'number') return undefined;
-    return isAlive(note.pid) ? note.url : undefined;
+    const { pid, url, certificate } = JSON.parse(
+      await readFile(join(folder, 'node.json'), 'utf8'),
+    ) as { readonly pid?: unknown; readonly url?: unknown; readonly certificate?: unknown };
+    if (typeof url !== 'string' || typeof pid !== 'number' || !isAlive(pid)) return undefined;
+    return { url, certificate: typeof certificate === 'string' ? certificate : undefined };
   } catch {
     return undefined;
   }
@@ -100,7 +128,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function fromEnvironment(context: Context, name: string): string | undefined {
+function fromEnvironment(context: Place, name: string): string | undefined {
   const given = context.env[name];
   return given === undefined || given === '' ? undefined : given;
 }

@@ -3,6 +3,7 @@
  * may only infer is enough.
  */
 import { elementTypeOf } from '@skein/api';
+import { connectionError } from '@skein/api/client';
 import { ERRORS, SkeinError, type ErrorBody } from '@skein/api/errors';
 import type { Signature, TensorSpec } from '@skein/onnx';
 import type { Connection } from './connection.ts';
@@ -15,7 +16,7 @@ interface TensorMetadata {
 
 /** @throws SkeinError MODEL_UNKNOWN, VERSION_UNKNOWN, KEY_MISSING, NODE_UNREACHABLE, … */
 export async function fetchSignature(
-  { url, key }: Pick<Connection, 'url' | 'key'>,
+  { url, key, fetch }: Pick<Connection, 'url' | 'key' | 'fetch'>,
   name: string,
   version: string | undefined,
   signal: AbortSignal,
@@ -25,7 +26,7 @@ export async function fetchSignature(
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const response = await fetch(address, { headers, signal }).catch((error: unknown) => {
     if (signal.aborted) throw error;
-    throw new SkeinError('NODE_UNREACHABLE', `No node answers at ${url}.`, { cause: error });
+    throw connectionError(url, error);
   });
   const body: unknown = await response.json().catch(() => undefined);
   if (!response.ok) throw errorOf(body, url, response.status);

@@ -11,11 +11,14 @@ export type UploadProgress = (sentBytes: number, totalBytes: number) => void;
  * A `fetch` that reports how much of a Blob body the network has taken. Bodies of other kinds are
  * passed through.
  */
-export function countingFetch(onProgress: UploadProgress): typeof globalThis.fetch {
+export function countingFetch(
+  onProgress: UploadProgress,
+  send = globalThis.fetch,
+): typeof globalThis.fetch {
   return (input, init) => {
     const body = init?.body;
-    if (!(body instanceof Blob)) return fetch(input, init);
-    return fetch(input, {
+    if (!(body instanceof Blob)) return send(input, init);
+    return send(input, {
       ...init,
       body: inPieces(body, onProgress),
       duplex: 'half',

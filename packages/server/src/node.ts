@@ -30,6 +30,8 @@ import { createServing } from './serving/serving.ts';
 import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
 import { openDataFolder } from './state/data-folder.ts';
 import { openSqliteState } from './state/sqlite/sqlite-state.ts';
+import { openCertificates } from './gateway/tls/certificates.ts';
+import type { TlsFiles } from './gateway/tls/material.ts';
 import { accessLog } from './telemetry/access-log.ts';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics/metrics.ts';
@@ -57,6 +59,8 @@ export interface NodeOptions {
   readonly log: LogFormat;
   /** Least weight of what is logged; default `info`. */
   readonly logLevel?: LogLevel;
+  /** Both faces speak TLS with these; absent: plain text. */
+  readonly tls?: TlsFiles | undefined;
   /** `auto`: open on loopback, keys elsewhere. `required`: keys everywhere. */
   readonly access: 'auto' | 'required';
   /** Origins whose pages may call the node from a browser. */
@@ -95,7 +99,8 @@ const clock: Clock = { now: () => performance.now() };
  * Starts a node and brings back every deployment that it had; resolves when each of them is ready,
  * idle or failed.
  *
- * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED, STORAGE_FULL.
+ * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED, STORAGE_FULL,
+ * TLS_INVALID, FILE_UNREADABLE.
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   /** What has been started, to be ended in the opposite order. */
@@ -122,6 +127,8 @@ async function bringUp(
   const logger = createLogger(options.log, options.logLevel);
   const { host, bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
 
+  const certificates = options.tls && (await openCertificates(options.tls, logger));
+  started.push(() => certificates?.close());
   const folder = await openDataFolder(options.dataFolder);
   started.push(() => folder.close());
   // Beside everything else: its store is a thread that takes its time to start.
@@ -154,7 +161,12 @@ async function bringUp(
   started.push(() => logins.close());
 
   const statistics = createModelStatistics();
-  const metrics = createMetrics({ clock, version: VERSION, views: () => serving.views() });
+  const metrics = createMetrics({
+    clock,
+    version: VERSION,
+    views: () => serving.views(),
+    expose: (page) => certificates?.expose(page),
+  });
   started.push(() => metrics.close());
   const serving = createServing({
     state,
@@ -209,7 +221,7 @@ async function bringUp(
     options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
     access.shareOf,
   );
-  const shared = { bodies, codec, version: VERSION, logger };
+  const shared = { bodies, codec, certificates, version: VERSION, logger };
   const { refused } = metrics;
   const faces = { inference, access: logins, repository, statistics, refused, ...shared };
   const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs };
@@ -241,8 +253,14 @@ async function bringUp(
     port: options.grpcPort,
     alternatives: options.grpcPortIsDefault ? ALTERNATIVES : 0,
   });
-  const url = `http://${authority(host, at.port)}`;
-  await folder.announce(url);
+  const url = `${certificates === undefined ? 'http' : 'https'}://${authority(host, at.port)}`;
+  await folder.announce(url, certificates?.current.certificate);
+  const unannounced = certificates?.onChange(() => {
+    folder.announce(url, certificates.current.certificate).catch((error: unknown) => {
+      logger.warn({ err: error }, 'Commands on the data folder do not know the new certificate.');
+    });
+  });
+  started.push(() => unannounced?.());
   await serving.start();
 
   let drained: Promise<void> | undefined;

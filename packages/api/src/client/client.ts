@@ -20,6 +20,7 @@ export type { NodeEvent } from '../event.ts';
 export type { JobEvent } from '../job.ts';
 export { readEventStream, type EventsOptions } from './events.ts';
 export type { RetryPolicy } from './retry.ts';
+export { connectionError } from './transport.ts';
 export {
   texts,
   type InputOf,

@@ -82,11 +82,10 @@ export function createTransport(options: TransportOptions): Transport {
     } catch (error) {
       // A fetch that is aborted rejects with the reason, which for a deadline is already one.
       if (error instanceof SkeinError) throw error;
-      const [code, message] =
-        request.signal?.aborted === true
-          ? (['CANCELLED', 'The call was cancelled.'] as const)
-          : (['NODE_UNREACHABLE', `No node answers at ${base}${reasonOf(error)}.`] as const);
-      throw new SkeinError(code, message, { cause: error });
+      if (request.signal?.aborted === true) {
+        throw new SkeinError('CANCELLED', 'The call was cancelled.', { cause: error });
+      }
+      throw connectionError(base, error);
     }
   }
 
@@ -127,11 +126,27 @@ function baseOf(url: string | URL): string {
   return text;
 }
 
-/** What the platform says about a failed connection; browsers say nothing. */
-function reasonOf(error: unknown): string {
+/**
+ * What a failed `fetch` means, by what the platform says about the connection; browsers say nothing.
+ * @param url of the node.
+ */
+export function connectionError(url: string, error: unknown): SkeinError {
   const cause = error instanceof Error ? error.cause : undefined;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' ? ` (${code})` : '';
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const reason = code === '' ? '' : ` (${code})`;
+  if (/CERT|TLS|SSL|ISSUER|SIGNATURE/.test(code)) {
+    return new SkeinError('TLS_FAILED', `The TLS connection to ${url} failed${reason}.`, {
+      cause: error,
+    });
+  }
+  // In TLS 1.3 a client has finished its handshake when the server finds its certificate missing.
+  const closed = url.startsWith('https:') && /SOCKET|ECONNRESET|EPIPE/.test(code);
+  const hint = closed
+    ? '; a node that asks for a client certificate closes connections without'
+    : '';
+  return new SkeinError('NODE_UNREACHABLE', `No node answers at ${url}${reason}${hint}.`, {
+    cause: error,
+  });
 }
 
 async function errorOf(response: Response, base: string): Promise<SkeinError> {

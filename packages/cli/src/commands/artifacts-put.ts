@@ -23,7 +23,7 @@ export const artifactsPut = defineCommand({
       context,
       choice,
       (client) => client.uploadArtifact({ content }, { signal: context.signal }),
-      { fetch: countingFetch(onProgress) },
+      { wrapFetch: (fetch) => countingFetch(onProgress, fetch) },
     );
   },
   render: ({ digest, sizeBytes }, style) => `${digest} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,

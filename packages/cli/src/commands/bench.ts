@@ -185,7 +185,7 @@ async function promiseOf(
 
 async function makeTarget(
   context: Context,
-  { client, url, key }: Connection,
+  { client, url, key, trust }: Connection,
   given: {
     readonly name: string;
     readonly protocol: Protocol;
@@ -197,8 +197,7 @@ async function makeTarget(
   const deadline =
     given.objective === undefined ? undefined : String(Math.max(1, Math.round(given.objective)));
   const { hostname, port, protocol: scheme } = new URL(url);
-  if (scheme !== 'http:')
-    throw usageError(`skein bench speaks plain HTTP, but the node is at ${url}.`);
+  const tls = scheme === 'https:' ? { tls: trust ?? {} } : {};
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   const authorization: Record<string, string> =
     key === undefined ? {} : { authorization: `Bearer ${key}` };
@@ -206,6 +205,7 @@ async function makeTarget(
     const { ports } = await client.getNode(undefined, { signal: context.signal });
     if (ports.grpc === null) throw usageError('The node has no gRPC port.');
     return {
+      ...tls,
       protocol: 'grpc',
       host,
       port: ports.grpc,
@@ -219,9 +219,10 @@ async function makeTarget(
   }
   const bodies = inputs.map(protocol === 'json' ? jsonBody : binaryBody);
   return {
+    ...tls,
     protocol: 'http',
     host,
-    port: port === '' ? 80 : Number(port),
+    port: port === '' ? (scheme === 'https:' ? 443 : 80) : Number(port),
     path: `/v2/models/${encodeURIComponent(name)}/infer`,
     // The header's length depends on the shapes alone, which are those of the first.
     headers: {

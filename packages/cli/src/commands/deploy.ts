@@ -100,9 +100,9 @@ export const deploy = defineCommand({
     const started = performance.now();
 
     let onProgress: UploadProgress = () => undefined;
-    const { client, url, key } = await connect(context, options, {
-      fetch: countingFetch((sent, total) => onProgress(sent, total)),
-    });
+    const { client, url, key } = await connect(context, options, (fetch) =>
+      countingFetch((sent, total) => onProgress(sent, total), fetch),
+    );
     const call = { signal: context.signal };
     let version: VersionView;
     if ('modulePath' in found) {

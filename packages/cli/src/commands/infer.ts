@@ -6,6 +6,7 @@ import { argument, duration, integer, many, text } from '../option.ts';
 import { renderTensor, tensorJson } from '../output/tensors.ts';
 import { fetchSignature } from '../signature.ts';
 import { readInputs } from '../tensor/given-input.ts';
+import { trustOptions } from '../trust.ts';
 
 export interface Answer {
   readonly deployment: string;
@@ -45,15 +46,12 @@ export const infer = defineCommand({
     priority: integer('N', '1 is the most urgent.', { min: 0, max: 1_000_000 }),
     server: connectionOptions.server,
     key: connectionOptions.key,
+    ...trustOptions,
     folder: { ...connectionOptions.data },
   },
   async run(context, given): Promise<Answer> {
     const { name, version, timeout, priority, output } = given;
-    const connection = await connect(context, {
-      server: given.server,
-      key: given.key,
-      data: given.folder,
-    });
+    const connection = await connect(context, { ...given, data: given.folder });
     const signature = await fetchSignature(connection, name, version, context.signal);
     const inputs = await readInputs(given, signature, context.cwd);
     const startedAt = performance.now();

@@ -21,6 +21,7 @@ import {
 } from '../option.ts';
 import { endText, hasEnded } from '../output/job.ts';
 import { formatBytes } from '../output/units.ts';
+import { trustOptions } from '../trust.ts';
 import { usageError } from '../usage.ts';
 
 const FORMATS = ['csv', 'jsonl', 'parquet'] as const;
@@ -99,6 +100,7 @@ export const map = defineCommand({
     network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
     server: connectionOptions.server,
     key: connectionOptions.key,
+    ...trustOptions,
     folder: { ...connectionOptions.data },
   },
   async run(context, { command, ...options }): Promise<MapOutcome> {
@@ -113,12 +115,9 @@ export const map = defineCommand({
     if (kinds.length === 0 && !grouped) {
       throw usageError('Say what to do: --sql, --task, a command, or --by with --reduce.');
     }
-    const connection = await connectOrStart(
-      context,
-      { server: options.server, key: options.key, data: options.folder },
-      true,
-      { queues: [options.queue] },
-    );
+    const connection = await connectOrStart(context, { ...options, data: options.folder }, true, {
+      queues: [options.queue],
+    });
     const { client } = connection;
     let running: JobView | undefined;
     context.onInterrupt(async () => {

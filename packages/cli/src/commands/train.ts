@@ -18,6 +18,7 @@ import { gangOf } from '../train/gang.ts';
 import { flagsOf, trainingOptions } from '../train/options.ts';
 import { originOf } from '../train/origin.ts';
 import type { TrainingOutcome } from '../train/training-run.ts';
+import { trustOptions } from '../trust.ts';
 import { usageError } from '../usage.ts';
 
 export interface Trained {
@@ -93,6 +94,7 @@ export const train = defineCommand({
     deploy: text('NAME', 'Serve the result under this name.'),
     server: connectionOptions.server,
     key: connectionOptions.key,
+    ...trustOptions,
     folder: text('FOLDER', 'Where runs are kept (or SKEIN_DATA; default .skein).', {
       completes: 'folder',
     }),
@@ -112,11 +114,14 @@ export const train = defineCommand({
       server,
       key,
       folder,
+      ca,
+      cert,
+      certKey,
       ...choices
     },
   ): Promise<Trained | Followed> {
     const began = performance.now();
-    const options: ConnectionChoice = { server, key, data: folder };
+    const options: ConnectionChoice = { server, key, ca, cert, certKey, data: folder };
     const flags = flagsOf(choices, file, name);
     const gang = await gangOf(context.env, arrival);
     const given = { resume, retried, ranks };

@@ -1,14 +1,22 @@
 /** `skein up`: a node on this machine, until Ctrl-C. */
 import { readFile } from 'node:fs/promises';
-import { createClient, type Client } from '@skein/api/client';
+import { resolve } from 'node:path';
+import type { Client } from '@skein/api/client';
 import type { ErrorBody } from '@skein/api/errors';
 import { startNode, type NodeOptions, type RunningNode } from '@skein/server';
 import { defineCommand, type Context } from '../command.ts';
-import { dataFolder, dataOption } from '../connection.ts';
+import {
+  connect,
+  dataFolder,
+  dataOption,
+  type Connection,
+  type ConnectionChoice,
+} from '../connection.ts';
 import { curlFrom, exampleFile, EXAMPLES, loadExample, pathFrom, type Sample } from '../example.ts';
 import { bytes, choice, duration, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
 import { pause } from '../pause.ts';
+import { trustOptions, type TrustChoice } from '../trust.ts';
 import { usageError } from '../usage.ts';
 
 type LogFormat = NodeOptions['log'];
@@ -49,7 +57,10 @@ export const up = defineCommand({
     'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create. The first Ctrl-C answers what was accepted and exits 0; a second one exits at once.',
   examples: [
     { command: 'skein up --example ocr', does: 'With the example that reads text in images' },
-    { command: 'skein up --host 0.0.0.0 --log json', does: 'For others, with keys' },
+    {
+      command: 'skein up --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem',
+      does: 'For other machines, with keys, over TLS',
+    },
     {
       command: 'skein up --redis redis://10.0.0.5 --blobs s3://team/skein --queues none',
       does: 'A member of a fleet that leaves jobs to workers',
@@ -85,6 +96,15 @@ export const up = defineCommand({
       }),
       '30s',
     ),
+    tlsCert: text('FILE', 'Speak TLS with this certificate chain, in PEM; read again on change.', {
+      completes: 'file',
+    }),
+    tlsKey: text('FILE', 'Private key of --tls-cert.', { completes: 'file' }),
+    tlsClientCa: text('FILE', 'Admit only clients with a certificate of these authorities.', {
+      completes: 'file',
+    }),
+    cert: trustOptions.cert,
+    certKey: trustOptions.certKey,
     log: choice(
       ['pretty', 'json', 'off'],
       'Default: json; on a terminal pretty, and there only warnings and errors.',
@@ -101,7 +121,6 @@ export const up = defineCommand({
   },
   async run(context, options): Promise<UpResult> {
     const folder = dataFolder(context, options.data);
-    const key = context.env['SKEIN_KEY'];
     context.notes.progress('Starting …');
     const node = await startNode({
       host: options.host,
@@ -116,6 +135,7 @@ export const up = defineCommand({
         : { maxBodiesInFlightBytes: options.maxBodiesInFlight }),
       bodyTimeoutMs: options.bodyTimeout,
       ...logOf(options, process.stderr.isTTY),
+      tls: tlsOf(context, options),
       access: options.keys,
       allowedOrigins: options.allowOrigin,
       ...fleetOf(context, options),
@@ -124,11 +144,11 @@ export const up = defineCommand({
     });
     context.stay(() => drainWhenAsked(context, node));
     try {
-      const client = createClient({ url: node.url, key });
+      const connection = await connectTo(context, node, options);
       const example =
         options.example === undefined
           ? undefined
-          : await runExample(context, client, node, options.example, key);
+          : await runExample(context, connection, options.example);
       return {
         url: node.url,
         grpcUrl: node.grpcUrl,
@@ -136,7 +156,7 @@ export const up = defineCommand({
         dataFolder: folder,
         pid: process.pid,
         readyMs: performance.now(),
-        deployments: await deployed(client, node, key),
+        deployments: connection === undefined ? [] : await deployed(connection.client),
         ...(example === undefined ? {} : { example }),
         next: nextCommand(context, example),
       };
@@ -147,6 +167,26 @@ export const up = defineCommand({
   },
   render: renderUp,
 });
+
+function tlsOf(
+  { cwd }: Context,
+  given: {
+    readonly tlsCert: string | undefined;
+    readonly tlsKey: string | undefined;
+    readonly tlsClientCa: string | undefined;
+  },
+): NodeOptions['tls'] {
+  const { tlsCert, tlsKey, tlsClientCa } = given;
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw usageError('TLS needs both --tls-cert FILE and --tls-key FILE.');
+  }
+  return {
+    certificate: resolve(cwd, tlsCert),
+    key: resolve(cwd, tlsKey),
+    clientAuthorities: tlsClientCa === undefined ? undefined : resolve(cwd, tlsClientCa),
+  };
+}
 
 function fleetOf(
   { env }: Context,
@@ -197,27 +237,25 @@ async function drainWhenAsked(context: Context, node: RunningNode): Promise<void
 /** Deploys the example, then sends its own `curl` line and reads the answer as a person would. */
 async function runExample(
   context: Context,
-  client: Client,
-  node: RunningNode,
+  connection: Connection | undefined,
   name: (typeof EXAMPLES)[number],
-  key: string | undefined,
 ): Promise<ExampleRun> {
-  if (node.access === 'keys' && key === undefined) {
+  if (connection === undefined) {
     throw usageError(
-      'The node requires API keys, so --example needs one with the scopes admin, read and infer in SKEIN_KEY.',
+      '--example calls the node, which requires an API key with the scopes admin, read and infer in SKEIN_KEY, or a client certificate with --cert and --cert-key.',
     );
   }
   const example = await loadExample(name);
-  await example.deployExample(client, {
+  await example.deployExample(connection.client, {
     onProgress: (line) => context.notes.step(`${name}: ${line}`),
   });
   const { sample } = example;
   if (sample === undefined) return { name };
   context.notes.step(`${name}: asking it`);
   const startedAt = performance.now();
-  const answer = await sendSample(context, sample, node.url, name, key);
+  const answer = await sendSample(context, sample, connection, name);
   const tookMs = performance.now() - startedAt;
-  const curl = curlFrom(context.cwd, sample, node.url);
+  const curl = curlFrom(context.cwd, sample, connection.url);
   return { name, request: { curl, answer, tookMs } };
 }
 
@@ -230,9 +268,8 @@ const PATIENCE_MS = 30_000;
 async function sendSample(
   context: Context,
   sample: Sample,
-  url: string,
+  { url, key, fetch }: Connection,
   name: string,
-  key: string | undefined,
 ): Promise<string[]> {
   const body = await readFile(exampleFile(sample.image));
   for (let tries = 1; ; tries++) {
@@ -259,12 +296,20 @@ async function sendSample(
   }
 }
 
-async function deployed(
-  client: Client,
-  node: RunningNode,
-  key: string | undefined,
-): Promise<UpResult['deployments']> {
-  if (node.access === 'keys' && key === undefined) return [];
+/** Absent when the node asks for a key or a certificate that this command was not given. */
+async function connectTo(
+  context: Context,
+  { url, access }: RunningNode,
+  options: Pick<TrustChoice, 'cert' | 'certKey'> &
+    Pick<ConnectionChoice, 'data'> & { readonly tlsClientCa: string | undefined },
+): Promise<Connection | undefined> {
+  const key = context.env['SKEIN_KEY'];
+  const connection = await connect(context, { ...options, server: url, key, ca: undefined });
+  const admitted = options.tlsClientCa === undefined || connection.trust?.cert !== undefined;
+  return admitted && (access === 'open' || key !== undefined) ? connection : undefined;
+}
+
+async function deployed(client: Client): Promise<UpResult['deployments']> {
   const { deployments } = await client.listDeployments();
   return deployments
     .map(({ name, status }) => ({ name, status }))

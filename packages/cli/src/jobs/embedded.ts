@@ -12,6 +12,7 @@ import {
   explicitUrl,
   runningNodeUrl,
   type ConnectionChoice,
+  type FetchWrapper,
 } from '../connection.ts';
 
 export interface JobConnection {
@@ -25,7 +26,7 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
 interface StartOptions {
   /** Queues that a node that is started here works on. Default: `default`. */
   readonly queues?: readonly string[];
-  readonly fetch?: typeof globalThis.fetch;
+  readonly wrapFetch?: FetchWrapper;
 }
 
 /**
@@ -36,13 +37,13 @@ export async function connectOrStart(
   context: Context,
   choice: ConnectionChoice,
   mayStart: boolean | 'kept',
-  { queues, ...options }: StartOptions = {},
+  { queues, wrapFetch }: StartOptions = {},
 ): Promise<JobConnection> {
   const folder = dataFolder(context, choice.data);
   const named = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
   const starts = mayStart === 'kept' ? existsSync(join(folder, 'jobs.db')) : mayStart;
   if (named !== undefined || !starts) {
-    const { client } = await connect(context, choice, options);
+    const { client } = await connect(context, choice, wrapFetch);
     return { client, close: async () => undefined };
   }
   context.notes.progress('No node is running here: starting one …');
@@ -59,7 +60,7 @@ export async function connectOrStart(
     access: 'auto',
     ...(queues === undefined ? {} : { queues }),
   });
-  const { client } = await connect(context, { ...choice, server: node.url }, options);
+  const { client } = await connect(context, { ...choice, server: node.url }, wrapFetch);
   return { client, close: () => node.drain() };
 }
 

@@ -5,6 +5,7 @@
  * (PROTOCOL-HTTP2.md of grpc: frame header, `te: trailers`, `grpc-status`.)
  */
 import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import { connectOptions } from '../trust.ts';
 import { ANSWERED, type LoadTarget, type Sender, type WireAnswer } from './target.ts';
 
 /** google.rpc.Code values that mean "not now". */
@@ -26,11 +27,16 @@ export function createGrpcSender(
   callsPerConnection = SHARED_CONNECTION_CALLS,
 ): Sender {
   const frames = target.bodies.map(frame);
+  const host = target.host.includes(':') ? `[${target.host}]` : target.host;
+  const authority = `${host}:${target.port}`;
   const channels: Channel[] = [];
   let next = 0;
 
   const open = (): Channel => {
-    const session = connect(`http://${target.host}:${target.port}`);
+    const session = connect(
+      `${target.tls === undefined ? 'http' : 'https'}://${authority}`,
+      target.tls === undefined ? {} : connectOptions(target.tls),
+    );
     const channel: Channel = { session, calls: 0, lost: false };
     const lose = (): void => {
       channel.lost = true;

@@ -4,7 +4,9 @@
  * open than the load needs. `node:http` would cost several times as much per request, on a
  * machine that the server shares.
  */
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
+import { connectOptions } from '../trust.ts';
 import { ResponseReader, type ResponseEnd } from './http-response.ts';
 import { ANSWERED, type LoadTarget, type Sender, type WireAnswer } from './target.ts';
 
@@ -29,7 +31,7 @@ class Connection {
     onAnswer: (connection: Connection, end: ResponseEnd) => void,
     onLost: (connection: Connection, error: Error) => void,
   ) {
-    this.socket = connect({ host: target.host, port: target.port, noDelay: true });
+    this.socket = open(target);
     const reader = new ResponseReader((end) => onAnswer(this, end));
     let failure: Error | undefined;
     this.socket.on('data', (chunk: Buffer) => {
@@ -46,11 +48,23 @@ class Connection {
       if (!reader.ended()) onLost(this, failure ?? new Error('the server closed the connection'));
     });
     this.opened = new Promise((resolve, reject) => {
-      this.socket.once('connect', resolve);
+      this.socket.once(target.tls === undefined ? 'connect' : 'secureConnect', resolve);
       this.socket.once('close', () => reject(failure ?? new Error('closed')));
     });
     this.opened.catch(() => undefined);
   }
+}
+
+function open({ host, port, tls }: LoadTarget): Socket {
+  if (tls === undefined) return connect({ host, port, noDelay: true });
+  const socket = connectSecurely({
+    ...connectOptions(tls),
+    host,
+    port,
+    // An address is no server name.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+  });
+  return socket.setNoDelay(true);
 }
 
 export function createHttpSender(target: LoadTarget, maxConnections: number): Sender {

@@ -1,9 +1,12 @@
 /** What is sent, and where. A plain value: it crosses into the worker that sends. */
+import type { Trust } from '../trust.ts';
 
 export interface LoadTarget {
   readonly protocol: 'http' | 'grpc';
   readonly host: string;
   readonly port: number;
+  /** Over TLS, and what is trusted there; absent: plain text. */
+  readonly tls?: Trust;
   /** `/v2/models/risk/infer`, or for gRPC `/inference.GRPCInferenceService/ModelInfer`. */
   readonly path: string;
   /** Beside host, content-length and connection, which are always sent. Lower case. */

@@ -26,6 +26,8 @@ import { listenOnFreePort, type ListenAddress, type ListenOptions } from './list
 import { PayloadCodec } from './payload-codec.ts';
 import { authorizeReader } from './protocol-rules.ts';
 import { requestIdFrom } from './request-id.ts';
+import type { Certificates } from './tls/certificates.ts';
+import { SecureGrpcCredentials } from './tls/secure-servers.ts';
 
 export interface GrpcGatewayOptions extends Omit<
   GrpcProtocolOptions,
@@ -35,6 +37,8 @@ export interface GrpcGatewayOptions extends Omit<
   /** Shared with the other face. Default: of its own. */
   readonly bodies?: SharedBudget;
   readonly codec?: PayloadCodec;
+  /** Speaks TLS with these. Default: HTTP/2 in plain text. */
+  readonly certificates?: Certificates | undefined;
 }
 
 export interface GrpcGateway {
@@ -53,7 +57,7 @@ const PING_MS = 60_000;
 const PING_TIMEOUT_MS = 20_000;
 
 export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
-  const { access, logger } = options;
+  const { access, logger, certificates } = options;
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const closing = new AbortController();
   const protocol: GrpcProtocolOptions = {
@@ -116,18 +120,18 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
 
     async listen(options) {
       const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+      const credentials =
+        certificates === undefined
+          ? ServerCredentials.createInsecure()
+          : new SecureGrpcCredentials(certificates);
       address = await listenOnFreePort(
         options,
         (port) =>
           new Promise((resolve, reject) => {
-            server.bindAsync(
-              `${host}:${port}`,
-              ServerCredentials.createInsecure(),
-              (error, bound) => {
-                if (error === null) resolve(bound);
-                else reject(error);
-              },
-            );
+            server.bindAsync(`${host}:${port}`, credentials, (error, bound) => {
+              if (error === null) resolve(bound);
+              else reject(error);
+            });
           }),
       );
       return address;

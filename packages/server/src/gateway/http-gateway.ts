@@ -28,6 +28,7 @@ import { createOriginPolicy } from './origin-policy.ts';
 import { PayloadCodec } from './payload-codec.ts';
 import { requestIdFrom } from './request-id.ts';
 import { brief } from './tensor-bytes.ts';
+import type { Certificates } from './tls/certificates.ts';
 
 /**
  * Takes a request that is not the protocol's, and resolves with `false` when it is not the
@@ -56,6 +57,8 @@ export interface HttpGatewayOptions extends Omit<
   readonly bodies?: SharedBudget;
   readonly codec?: PayloadCodec;
   readonly logger: GatewayLogger;
+  /** Speaks TLS with these. Default: plain HTTP. */
+  readonly certificates?: Certificates | undefined;
 }
 
 export type HttpGateway = HttpListener;
@@ -63,8 +66,9 @@ export type HttpGateway = HttpListener;
 export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const { access, management, metrics, logger } = options;
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
-  const origins = createOriginPolicy(options.open, options.allowedOrigins ?? []);
-  const listener = createHttpListener(handle, limits, logger);
+  const scheme = options.certificates === undefined ? 'http' : 'https';
+  const origins = createOriginPolicy(options.open, options.allowedOrigins ?? [], scheme);
+  const listener = createHttpListener(handle, limits, logger, options.certificates);
   const protocol: ProtocolOptions = {
     ...options,
     limits,

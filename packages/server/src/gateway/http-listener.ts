@@ -6,13 +6,20 @@
  * those whose next request is already on the wire. Then it stops accepting, closes what is idle,
  * waits for what is in flight, and after a bound cuts the rest.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, SkeinError } from '@skein/api';
 import type { GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
 import type { GatewayLogger } from './logger.ts';
+import type { Certificates } from './tls/certificates.ts';
+import { createSecureHttpServer } from './tls/secure-servers.ts';
 
 export interface HttpListener {
   /** @throws SkeinError PORT_IN_USE. */
@@ -45,19 +52,24 @@ export function createHttpListener(
   handle: HttpHandler,
   limits: GatewayLimits,
   logger: GatewayLogger,
+  certificates?: Certificates,
 ): HttpListener {
   const closing = new AbortController();
   let address: ListenAddress | undefined;
   let drained: Promise<void> | undefined;
 
-  const server = createServer({
+  const options: ServerOptions = {
     headersTimeout: limits.headersTimeoutMs,
     // Bodies have their own timer, because uploads of models may take longer than inference.
     requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / CHECKS_PER_TIMEOUT),
     noDelay: true,
-  });
+  };
+  const server =
+    certificates === undefined
+      ? createServer(options)
+      : createSecureHttpServer(options, certificates);
   const accept =
     (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
       if (closing.signal.aborted) response.shouldKeepAlive = false;
@@ -67,10 +79,13 @@ export function createHttpListener(
   server.on('checkContinue', accept(true));
   /** When each open connection was made. */
   const connections = new Map<Socket, number>();
-  server.on('connection', (socket: Socket) => {
+  const follow = (socket: Socket): void => {
     connections.set(socket, performance.now());
     socket.once('close', () => connections.delete(socket));
-  });
+  };
+  server.on('connection', follow);
+  // Over TLS the socket above has told its handshake; what the client says in it is counted here.
+  server.on('secureConnection', follow);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     logger.debug({ err: error, remote: socket.remoteAddress }, 'A client broke the HTTP protocol.');
     refuseConnection(error, socket);

@@ -30,8 +30,13 @@ const PREFLIGHT_SECONDS = 600;
 /**
  * @param open whether the node asks for no keys.
  * @param allowedOrigins such as `https://app.example.com`.
+ * @param scheme of the node's own pages.
  */
-export function createOriginPolicy(open: boolean, allowedOrigins: readonly string[]): OriginPolicy {
+export function createOriginPolicy(
+  open: boolean,
+  allowedOrigins: readonly string[],
+  scheme: 'http' | 'https' = 'http',
+): OriginPolicy {
   const allowed = new Set(allowedOrigins);
   const allowedHosts = new Set(allowedOrigins.map((origin) => new URL(origin).host));
   /** The last Host that passed; clients hardly ever send another. */
@@ -64,7 +69,7 @@ export function createOriginPolicy(open: boolean, allowedOrigins: readonly strin
           'Origin',
         ];
       }
-      if (!open || origin === `http://${host}`) return NONE;
+      if (!open || origin === `${scheme}://${host}`) return NONE;
       throw new SkeinError(
         'ORIGIN_FORBIDDEN',
         `A page of ${origin} called a node that is open without keys.`,

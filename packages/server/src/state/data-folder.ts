@@ -20,8 +20,11 @@ export interface DataFolder {
   readonly root: string;
   readonly databasePath: string;
   readonly artifactsPath: string;
-  /** Notes where this node answers, for whoever finds the folder taken. @throws SkeinError STORAGE_FULL. */
-  announce(url: string): Promise<void>;
+  /**
+   * Notes where this node answers and with which certificate, for commands that find the folder taken.
+   * @throws SkeinError STORAGE_FULL.
+   */
+  announce(url: string, certificate?: string): Promise<void>;
   /** Gives the folder back. Idempotent. */
   close(): Promise<void>;
 }
@@ -30,6 +33,8 @@ export interface NodeNote {
   readonly pid: number;
   /** Absent while the node is starting. */
   readonly url?: string;
+  /** PEM that it answers with; absent without TLS. */
+  readonly certificate?: string | undefined;
 }
 
 /** Keeps the handles from the garbage collector, which would close them and so give up the lock. */
@@ -61,8 +66,8 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     root,
     databasePath: join(root, 'state.sqlite'),
     artifactsPath,
-    async announce(url) {
-      await writeNote(root, { pid: process.pid, url }).catch((error: unknown) => {
+    async announce(url, certificate) {
+      await writeNote(root, { pid: process.pid, url, certificate }).catch((error: unknown) => {
         throw translated(error, root);
       });
     },

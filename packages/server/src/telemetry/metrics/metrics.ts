@@ -8,7 +8,7 @@
  */
 import { ERRORS, type DeploymentView, type ErrorCode } from '@skein/api';
 import type { Clock, Instant, ServingObserver } from '../../serving/contract.ts';
-import { CONTENT_TYPE, createExposition } from './exposition.ts';
+import { CONTENT_TYPE, createExposition, type Exposition } from './exposition.ts';
 import { observe } from './histogram.ts';
 import { count } from './objective-window.ts';
 import { createProcessMetrics } from './process-metrics.ts';
@@ -31,9 +31,11 @@ export interface MetricsOptions {
   readonly views: () => readonly DeploymentView[];
   /** Of Skein. */
   readonly version: string;
+  /** Adds families of other parts of the node to each page. */
+  readonly expose?: (into: Exposition) => void;
 }
 
-export function createMetrics({ clock, views, version }: MetricsOptions): Metrics {
+export function createMetrics({ clock, views, version, expose }: MetricsOptions): Metrics {
   const series = createServingSeries();
   const ofProcess = createProcessMetrics(version);
 
@@ -102,6 +104,7 @@ export function createMetrics({ clock, views, version }: MetricsOptions): Metric
       const page = createExposition();
       exposeDeployments(series, current, now, page);
       ofProcess.expose(page);
+      expose?.(page);
       return page.text();
     },
     close: () => ofProcess.close(),

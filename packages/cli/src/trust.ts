@@ -1,0 +1,89 @@
+/**
+ * How a command speaks TLS to a node: which authority it trusts, and which certificate it presents
+ * where the node asks for one. A node on this machine notes its own certificate in the data folder;
+ * then exactly that one is trusted, whatever name it was made for.
+ */
+import { X509Certificate } from 'node:crypto';
+import type { ConnectionOptions, SecureContextOptions } from 'node:tls';
+import type { Context } from './command.ts';
+import { readGivenFile } from './file.ts';
+import { text } from './option.ts';
+import { usageError } from './usage.ts';
+
+export const trustOptions = {
+  ca: text('FILE', 'CA of the node’s certificate, in PEM (or SKEIN_CA; default: the system’s).', {
+    completes: 'file',
+  }),
+  cert: text('FILE', 'Certificate to present, for mutual TLS (or SKEIN_CERT).', {
+    completes: 'file',
+  }),
+  certKey: text('FILE', 'Private key of --cert (or SKEIN_CERT_KEY).', { completes: 'file' }),
+};
+
+export interface TrustChoice {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly certKey: string | undefined;
+}
+
+/** PEM texts; a plain value that may cross into a worker. */
+export interface Trust {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The only certificate that the node may answer with. */
+  readonly pinned?: string | undefined;
+}
+
+/**
+ * @param pinned the certificate that the node has noted, heeded unless --ca names an authority.
+ * @returns absent when the platform's defaults do.
+ * @throws SkeinError FILE_UNREADABLE; USAGE for a certificate without its key.
+ */
+export async function readTrust(
+  { cwd, env }: Pick<Context, 'cwd' | 'env'>,
+  choice: TrustChoice,
+  pinned: string | undefined,
+): Promise<Trust | undefined> {
+  const read = async (path: string | undefined): Promise<string | undefined> => {
+    if (path === undefined || path === '') return undefined;
+    return (await readGivenFile(cwd, path)).toString();
+  };
+  const [ca, cert, key] = await Promise.all([
+    read(choice.ca ?? (pinned === undefined ? env['SKEIN_CA'] : undefined)),
+    read(choice.cert ?? env['SKEIN_CERT']),
+    read(choice.certKey ?? env['SKEIN_CERT_KEY']),
+  ]);
+  if ((cert === undefined) !== (key === undefined)) {
+    throw usageError('--cert and --cert-key belong together: give both.');
+  }
+  if ((ca ?? cert ?? pinned) === undefined) return undefined;
+  return { ...(ca === undefined ? { pinned } : { ca }), cert, key };
+}
+
+/** The same for Node's `tls.connect`, without where to. */
+export function connectOptions({
+  pinned,
+  ...named
+}: Trust): SecureContextOptions & Pick<ConnectionOptions, 'checkServerIdentity'> {
+  if (pinned === undefined) return named;
+  const { raw } = new X509Certificate(pinned);
+  return {
+    ...named,
+    ca: pinned,
+    // It may be signed by an authority that this machine does not know.
+    allowPartialTrustChain: true,
+    checkServerIdentity: (_host, presented) =>
+      raw.equals(presented.raw) ? undefined : new Error('the node has another certificate'),
+  };
+}
+
+/** A `fetch` that trusts and presents what was chosen; the platform's own where that does. */
+export async function trustingFetch(trust: Trust | undefined): Promise<typeof globalThis.fetch> {
+  if (trust === undefined) return globalThis.fetch;
+  // Node's own fetch takes no certificates; this is the same code as a package.
+  const { Agent, fetch } = await import('undici');
+  const dispatcher = new Agent({ connect: connectOptions(trust) });
+  const through = (input: string, init?: object) => fetch(input, { ...init, dispatcher });
+  return through as unknown as typeof globalThis.fetch;
+}

@@ -1,0 +1,91 @@
+/** What `package-lock.json` says is installed, and which of it runs outside development. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface LockEntry {
+  readonly version?: string;
+  readonly integrity?: string;
+  readonly resolved?: string;
+  readonly license?: string;
+  readonly link?: boolean;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** By path: `packages/api`, `node_modules/zod`, `node_modules/a/node_modules/b`; the root is ''. */
+export type LockFile = ReadonlyMap<string, LockEntry>;
+
+export interface LockedPackage {
+  readonly path: string;
+  readonly name: string;
+  readonly version: string;
+  /** SPDX expression; absent when the package states none that npm understands. */
+  readonly license: string | undefined;
+  /** Of the archive that npm checks: `sha512-…` in base64. */
+  readonly integrity: string;
+  readonly optional: boolean;
+  /** Paths of what it depends on. */
+  readonly needs: readonly string[];
+}
+
+const INSTALLED = 'node_modules/';
+
+/** Read from the root of the repository. */
+export function readLockFile(root: string): LockFile {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, LockEntry>>;
+  };
+  return new Map(Object.entries(packages));
+}
+
+/** Every package from a registry, development or not. */
+export function installed(lock: LockFile): [path: string, entry: LockEntry][] {
+  return [...lock].filter(([path, { link }]) => path.includes(INSTALLED) && link !== true);
+}
+
+/** What a user of Skein gets from others, ordered by name and version. */
+export function productionPackages(lock: LockFile): LockedPackage[] {
+  return installed(lock)
+    .filter(([, { dev }]) => dev !== true)
+    .map(([path, entry]) => locked(lock, path, entry))
+    .sort(byName);
+}
+
+/** The same for one package of Skein alone, such as `packages/onnx`, without those of Skein. */
+export function closureOf(lock: LockFile, workspace: string): LockedPackage[] {
+  const seen = new Set<string>();
+  const waiting = [workspace];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    waiting.push(...needsOf(lock, path));
+  }
+  return productionPackages(lock).filter(({ path }) => seen.has(path));
+}
+
+/** Paths of what a package depends on, as Node finds them: from the innermost folder outwards. */
+export function needsOf(lock: LockFile, path: string): string[] {
+  const { dependencies = {}, optionalDependencies = {} } = lock.get(path) ?? {};
+  return Object.keys({ ...dependencies, ...optionalDependencies }).flatMap((name) => {
+    for (let folder = path; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/')))) {
+      const found = folder === '' ? INSTALLED + name : `${folder}/${INSTALLED}${name}`;
+      const entry = lock.get(found);
+      if (entry !== undefined) return [entry.link === true ? (entry.resolved ?? found) : found];
+      // An optional dependency for another platform may be left out.
+      if (folder === '') return [];
+    }
+  });
+}
+
+function locked(lock: LockFile, path: string, entry: LockEntry): LockedPackage {
+  const name = path.slice(path.lastIndexOf(INSTALLED) + INSTALLED.length);
+  const { version = '', license, integrity = '', optional = false } = entry;
+  return { path, name, version, license, integrity, optional, needs: needsOf(lock, path) };
+}
+
+function byName(a: LockedPackage, b: LockedPackage): number {
+  const [one, other] = [`${a.name} ${a.version} ${a.path}`, `${b.name} ${b.version} ${b.path}`];
+  return one < other ? -1 : 1;
+}
