@@ -22,3 +22,9 @@ export const ENQUEUE_BATCH = 10_000;
 export const DEFAULT_TOTAL = { millicores: 1000, memoryBytes: 4 * 2 ** 30 };
 /** How soon a tick is due when nothing is planned, in milliseconds. */
 export const IDLE_MS = 60_000;
+/**
+ * What a caller below `admin` may submit where the operator has set nothing for its tenant: a map
+ * over a large data set, in calls of a thousand, fits; a loop that submits without end does not. The
+ * rate is a thirtieth of what the embedded store accepts.
+ */
+export const DEFAULT_QUOTA = { maxQueued: 10_000, jobsPerSecond: 1000 };

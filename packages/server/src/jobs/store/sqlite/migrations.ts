@@ -199,4 +199,20 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX jobs_blocked ON jobs (queue) WHERE state = 'blocked';
   CREATE INDEX jobs_held ON jobs (gang) WHERE held = 1;
   `,
+  // What jobs name today is what their tenants hold; the sizes of inputs are not known.
+  `
+  CREATE TABLE holdings (
+    tenant TEXT NOT NULL,
+    digest TEXT NOT NULL, -- of an artifact
+    size_bytes INTEGER NOT NULL,
+    PRIMARY KEY (tenant, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX holdings_by_digest ON holdings (digest);
+  INSERT OR IGNORE INTO holdings
+    SELECT tenant, json_extract(value, '$.digest'), json_extract(value, '$.sizeBytes')
+    FROM jobs, json_each(jobs.result, '$.outputs') WHERE result IS NOT NULL;
+  INSERT OR IGNORE INTO holdings
+    SELECT tenant, json_extract(value, '$.digest'), 0
+    FROM jobs JOIN specs USING (seq), json_each(specs.spec, '$.work.inputs');
+  `,
 ];
