@@ -21,8 +21,16 @@ export async function tightenFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes the file where it is missing. SQLite gives its `-wal` and `-shm` files the same mode. */
+/**
+ * Makes the file where it is missing. SQLite gives its `-wal` and `-shm` files the same mode.
+ *
+ * A file that exists is not opened: to close it would give up every lock that this process has on it.
+ */
 export function makePrivateFile(path: string): void {
-  closeSync(openSync(path, 'a', FILE_MODE));
-  chmodSync(path, FILE_MODE);
+  try {
+    closeSync(openSync(path, 'ax', FILE_MODE));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    chmodSync(path, FILE_MODE);
+  }
 }

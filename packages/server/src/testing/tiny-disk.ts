@@ -1,6 +1,6 @@
 /** A real file system of a few hundred kilobytes, for tests of what happens when the disk is full. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,4 +25,15 @@ export function mountTinyDisk(options: string): Disposable & { readonly folder: 
       if (unmounted.status !== 0) throw new Error(`umount failed: ${unmounted.stderr.toString()}`);
     },
   };
+}
+
+/** Takes what is left of a disk, to the last page, into a file. */
+export function fillDisk(path: string): void {
+  for (const bytes of [65_536, 4096, 1]) {
+    try {
+      for (;;) writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' });
+    } catch {
+      // Full for pieces of this size.
+    }
+  }
 }

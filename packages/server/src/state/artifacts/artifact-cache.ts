@@ -9,7 +9,7 @@ import { openFileArtifacts } from './file-artifacts.ts';
 
 export interface ArtifactCache {
   /** Everything but the bound and the order. */
-  readonly files: Pick<ArtifactStore, 'put' | 'pathOf' | 'read' | 'close'>;
+  readonly files: Pick<ArtifactStore, 'put' | 'pathOf' | 'read'>;
   has(digest: string): Promise<boolean>;
   /** Notes a use, and makes room. */
   used(digest: string): Promise<void>;

@@ -65,11 +65,13 @@ export async function openFileArtifacts(
       { cause: error },
     );
   }
-  const sweeping = shared
-    ? setInterval(() => {
-        void removeUnfinished(folder, ABANDONED_MS).catch(() => undefined);
-      }, LOOK_FOR_ABANDONED_MS).unref()
-    : undefined;
+  let lookedAt = performance.now();
+  /** What processes that were killed have left is removed by those that write here. */
+  async function lookForAbandoned(): Promise<void> {
+    if (!shared || performance.now() - lookedAt < LOOK_FOR_ABANDONED_MS) return;
+    lookedAt = performance.now();
+    await removeUnfinished(folder, ABANDONED_MS).catch(() => undefined);
+  }
   /** Digests that this process has read and found right, with the stamp of the file it read. */
   const verified = new Map<string, string>();
 
@@ -90,6 +92,7 @@ export async function openFileArtifacts(
 
   return {
     async put(content, maxBytes) {
+      await lookForAbandoned();
       const incoming = join(folder, INCOMING + randomBytes(12).toString('hex'));
       const file = await open(incoming, O_CREAT | O_EXCL | O_WRONLY | NOFOLLOW, 0o600).catch(
         (error: unknown) => {
@@ -142,9 +145,7 @@ export async function openFileArtifacts(
       return (await readdir(folder)).filter((name) => DIGEST.test(name));
     },
 
-    async close() {
-      clearInterval(sweeping);
-    },
+    close: () => Promise.resolve(),
   };
 }
 
