@@ -85,6 +85,12 @@ export const up = defineCommand({
       }),
       '30s',
     ),
+    keepFree: bytes(
+      'What uploads and jobs leave free of the disk; default: 1GiB, and at most a tenth of it.',
+    ),
+    maxArtifacts: bytes(
+      'Most bytes of artifacts that all tenants hold together; default: half of the disk.',
+    ),
     log: choice(
       ['pretty', 'json', 'off'],
       'Default: json; on a terminal pretty, and there only warnings and errors.',
@@ -115,6 +121,8 @@ export const up = defineCommand({
         ? {}
         : { maxBodiesInFlightBytes: options.maxBodiesInFlight }),
       bodyTimeoutMs: options.bodyTimeout,
+      keptFreeBytes: options.keepFree,
+      maxArtifactsBytes: options.maxArtifacts,
       ...logOf(options, process.stderr.isTTY),
       access: options.keys,
       allowedOrigins: options.allowOrigin,

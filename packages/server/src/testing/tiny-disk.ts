@@ -1,8 +1,8 @@
 /** A real file system of a few hundred kilobytes, for tests of what happens when the disk is full. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Mounting needs root; elsewhere the tests say why they are skipped. */
 export const tinyDisk: { skip: boolean; reason: string } =
@@ -27,13 +27,17 @@ export function mountTinyDisk(options: string): Disposable & { readonly folder: 
   };
 }
 
-/** Takes what is left of a disk, to the last page, into a file. */
-export function fillDisk(path: string): void {
-  for (const bytes of [65_536, 4096, 1]) {
+/** Writes into a file until not one block is free, beside a node that may take the last of them itself. */
+export function fillDisk(file: string): void {
+  const bytesFree = (): number => {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize;
+  };
+  for (let free = bytesFree(); free > 0; free = bytesFree()) {
     try {
-      for (;;) writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' });
-    } catch {
-      // Full for pieces of this size.
+      writeFileSync(file, Buffer.alloc(Math.min(free, 2 ** 20)), { flag: 'a' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
     }
   }
 }
