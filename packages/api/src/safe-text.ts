@@ -7,8 +7,9 @@
  * and OSC, and the marks that change the direction of text ("Trojan Source", CVE-2021-42574).
  */
 
-// eslint-disable-next-line no-control-regex
-const OBEYED = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+const OBEYED =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 const BREAKS = /[\t\n]/g;
 // eslint-disable-next-line no-control-regex
 const COLOUR = /\u001B\[(?:[12]|22|3[1-69])m/;

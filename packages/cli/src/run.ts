@@ -66,9 +66,7 @@ export async function runCommandLine(
     notes.clear();
     const shown = json ? toJson(result) : command.render(result, style);
     if (shown !== '') {
-      around.stdout.write(
-        shownOn(around.stdout, shown.endsWith('\n') ? shown : `${shown}\n`),
-      );
+      around.stdout.write(shownOn(around.stdout, shown.endsWith('\n') ? shown : `${shown}\n`));
     }
     await remain?.();
     return command.exitCode?.(result) ?? EXIT.ok;

@@ -8,12 +8,15 @@ import { runCli, type CliOutcome } from './testing/cli.ts';
 const MAIN = join(import.meta.dirname, 'main.ts');
 const PYTHON = '/usr/bin/python3';
 /** Runs what follows on a terminal of its own, and copies what that is told. */
-const ON_A_TERMINAL = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+const ON_A_TERMINAL =
+  'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
 /** Clipboard, title, clear, one-byte CSI, and a change of direction. */
 const HOSTILE = '\u001B]52;c;aGk=\u0007\u001B]0;owned\u0007\u001B[2J\u009B31mred\u202Egnp.exe';
 /** As `printf` writes it. */
-const PRINTF = [...Buffer.from(HOSTILE)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+const PRINTF = [...Buffer.from(HOSTILE)]
+  .map((byte) => `\\${byte.toString(8).padStart(3, '0')}`)
+  .join('');
 
 let folder: string;
 beforeEach(() => {
@@ -32,6 +35,7 @@ const trusted = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
 /** What is left of a terminal's input without Skein's own colours and the line that it rewrites. */
 function obeyed(text: string): string[] {
+  // eslint-disable-next-line no-control-regex
   const rest = text.replaceAll(/\u001B\[(?:[12]|22|3[1-69])m|\r\u001B\[K|\r\n/g, '');
   // eslint-disable-next-line no-control-regex
   return rest.match(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g) ?? [];
@@ -39,7 +43,16 @@ function obeyed(text: string): string[] {
 
 it('shows what a job prints, is called and fails with as text', { timeout: 60_000 }, async () => {
   const script = `printf '${PRINTF}'; printf '${PRINTF}' >&2; exit 3`;
-  const ran = await onTerminal('run', ...trusted, '--name', `job${HOSTILE}`, '--', '/bin/sh', '-c', script);
+  const ran = await onTerminal(
+    'run',
+    ...trusted,
+    '--name',
+    `job${HOSTILE}`,
+    '--',
+    '/bin/sh',
+    '-c',
+    script,
+  );
   expect(ran.code).toBe(1);
   expect(ran.stdout).toContain('\\u001b]52;c;aGk=\\u0007');
   expect(obeyed(ran.stdout)).toEqual([]);

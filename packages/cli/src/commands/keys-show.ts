@@ -43,7 +43,11 @@ function renderKey(key: KeyDetails, style: Style): string {
   const amount = (value: number, unit: 'bytes' | 'count'): string =>
     unit === 'bytes' ? formatBytes(value) : String(value);
   const table = renderTable(
-    [{ title: 'TENANT HOLDS' }, { title: 'NOW', align: 'right' }, { title: 'LIMIT', align: 'right' }],
+    [
+      { title: 'TENANT HOLDS' },
+      { title: 'NOW', align: 'right' },
+      { title: 'LIMIT', align: 'right' },
+    ],
     usage.map(({ name, unit, held, limit }) => [
       name,
       amount(held, unit),

@@ -58,12 +58,7 @@ export const run = defineCommand({
       const job = await commandJob(context, client, command, options, files);
       running = await enqueue(client, { ...job, parents: [...options.after] });
       if (options.detach) return { job: running, fetched: [] };
-      const ended = await followJob(
-        context,
-        client,
-        running.id,
-        options.raw ? 'raw' : 'guest',
-      );
+      const ended = await followJob(context, client, running.id, options.raw ? 'raw' : 'guest');
       const outputs = ended.result?.outputs ?? [];
       return { job: ended, fetched: await downloadOutputs(context, client, outputs, context.cwd) };
     } finally {
@@ -73,7 +68,10 @@ export const run = defineCommand({
   render: ({ job, fetched }, style) =>
     job.endedAt === undefined
       ? `${job.id}\n${style.dim(`Follow it: skein jobs logs -f ${job.id}`)}`
-      : [endText(job, style), ...fetched.map((file) => style.dim(`  wrote ${nameText(file)}`))].join('\n'),
+      : [
+          endText(job, style),
+          ...fetched.map((file) => style.dim(`  wrote ${nameText(file)}`)),
+        ].join('\n'),
   exitCode: ({ job }) => (job.endedAt === undefined || job.state === 'succeeded' ? 0 : 1),
 });
 

@@ -76,12 +76,7 @@ function drawProgress({ notes }: Context, job: JobView): void {
   }
 }
 
-function createLogReader(
-  context: Context,
-  client: Client,
-  id: string,
-  output: 'guest' | 'raw',
-) {
+function createLogReader(context: Context, client: Client, id: string, output: 'guest' | 'raw') {
   let attempt = 1;
   let offset = 0;
   return {

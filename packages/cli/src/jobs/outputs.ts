@@ -57,10 +57,12 @@ export async function downloadArtifact(
   const part = join(dirname(file), `.skein-${process.pid}-${randomBytes(6).toString('hex')}.part`);
   try {
     await pipeline(Readable.fromWeb(content as never), createWriteStream(part), { signal });
-    await rename(part, file);
+    await rename(part, file).catch((error: unknown) => {
+      throw unwritable(file, error);
+    });
   } catch (error) {
     await rm(part, { force: true });
-    if (signal.aborted) throw error;
+    if (signal.aborted || error instanceof SkeinError) throw error;
     // What the disk refuses has a code and a call; what the network breaks off has not.
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw unwritable(file, error);
     throw new SkeinError(

@@ -97,7 +97,10 @@ describe.skipIf(tinyDisk.skip)('a node whose disk is full', () => {
       const upload = () => mallory.uploadArtifact({ content: randomBytes(2 ** 22) });
       const job = { work: { kind: 'command' as const, argv: ['true'] } };
       for (let error: unknown; error === undefined;) {
-        error = await upload().then(() => undefined, (thrown: unknown) => thrown);
+        error = await upload().then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
         if (error !== undefined) expect(error).toMatchObject(full);
       }
       // What callers may not take is still there; what other programs take is not.

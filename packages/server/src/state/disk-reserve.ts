@@ -74,7 +74,8 @@ const MANAGEMENT = [
 
 /** The same state, whose management changes are tried again with the reserve released. */
 export function withReserve(state: State, reserve: Pick<DiskReserve, 'release'>): State {
-  const retried = (change: (...args: readonly unknown[]) => Promise<unknown>) =>
+  const retried =
+    (change: (...args: readonly unknown[]) => Promise<unknown>) =>
     async (...args: readonly unknown[]): Promise<unknown> => {
       try {
         return await change(...args);
@@ -85,7 +86,10 @@ export function withReserve(state: State, reserve: Pick<DiskReserve, 'release'>)
       }
     };
   const changes = Object.fromEntries(
-    MANAGEMENT.map((name) => [name, retried(state[name] as (...args: readonly unknown[]) => Promise<unknown>)]),
+    MANAGEMENT.map((name) => [
+      name,
+      retried(state[name] as (...args: readonly unknown[]) => Promise<unknown>),
+    ]),
   ) as Pick<State, (typeof MANAGEMENT)[number]>;
   return { ...state, ...changes };
 }

@@ -63,7 +63,10 @@ it('a job of another tenant is as unknown as one that does not exist', async () 
       () => enqueue(mallory, { parents: [id] }),
     ];
     for (const ask of asks) {
-      await expect(ask()).rejects.toMatchObject({ ...unknown, message: `There is no job "${id}".` });
+      await expect(ask()).rejects.toMatchObject({
+        ...unknown,
+        message: `There is no job "${id}".`,
+      });
     }
   }
 });

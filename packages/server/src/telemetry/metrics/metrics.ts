@@ -37,12 +37,7 @@ export interface MetricsOptions {
   readonly budgets?: readonly SharedBudget[];
 }
 
-export function createMetrics({
-  clock,
-  views,
-  version,
-  budgets = [],
-}: MetricsOptions): Metrics {
+export function createMetrics({ clock, views, version, budgets = [] }: MetricsOptions): Metrics {
   const series = createServingSeries();
   const ofProcess = createProcessMetrics(version);
 

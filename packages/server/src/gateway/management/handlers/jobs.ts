@@ -77,8 +77,7 @@ export function jobHandlers({
       return { jobs: (await jobs.enqueue(stored, quota)).map((job) => shown(caller, job)) };
     },
 
-    getJob: async ({ caller, params }) =>
-      shown(caller, await visibleJob(jobs, caller, params.id)),
+    getJob: async ({ caller, params }) => shown(caller, await visibleJob(jobs, caller, params.id)),
 
     async readJobLog({ caller, params, query }) {
       const job = await visibleJob(jobs, caller, params.id);
