@@ -6,6 +6,8 @@ export const AGEING_MS = 30_000;
 export const LOOK_AHEAD = 32;
 /** What is kept of an attempt's log; later bytes are dropped. */
 export const LOG_BYTES = 4 * 2 ** 20;
+/** What is kept of all logs of a tenant: sixty-four of the largest. Those that ended first go first. */
+export const TENANT_LOG_BYTES = 64 * LOG_BYTES;
 /** Events kept for listeners that were away. */
 export const EVENTS_KEPT = 100_000;
 /** How long a gang may hold places while the rest of it is placed; then the next gang has its turn. */

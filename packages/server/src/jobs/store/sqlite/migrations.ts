@@ -215,4 +215,20 @@ export const MIGRATIONS: readonly string[] = [
     SELECT tenant, json_extract(value, '$.digest'), 0
     FROM jobs JOIN specs USING (seq), json_each(specs.spec, '$.work.inputs');
   `,
+  // How much of the logs is whose.
+  `
+  CREATE TABLE log_sizes (
+    tenant TEXT NOT NULL,
+    token INTEGER NOT NULL, -- of the attempt
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (tenant, token)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO log_sizes
+    SELECT jobs.tenant, attempts.token, sum(length(logs.chunk))
+    FROM logs JOIN attempts USING (token) JOIN jobs ON jobs.seq = attempts.job
+    GROUP BY jobs.tenant, attempts.token;
+  ALTER TABLE tenants ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE tenants SET log_bytes =
+    coalesce((SELECT sum(bytes) FROM log_sizes WHERE log_sizes.tenant = tenants.tenant), 0);
+  `,
 ];
