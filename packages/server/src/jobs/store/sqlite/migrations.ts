@@ -214,6 +214,9 @@ export const MIGRATIONS: readonly string[] = [
   INSERT OR IGNORE INTO holdings
     SELECT tenant, json_extract(value, '$.digest'), 0
     FROM jobs JOIN specs USING (seq), json_each(specs.spec, '$.work.inputs');
+  INSERT OR IGNORE INTO holdings
+    SELECT tenant, json_extract(spec, '$.work.stdin'), 0
+    FROM jobs JOIN specs USING (seq) WHERE json_extract(spec, '$.work.stdin') IS NOT NULL;
   `,
   // How much of the logs is whose.
   `
