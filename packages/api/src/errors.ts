@@ -190,6 +190,21 @@ export const ERRORS = {
     meaning: 'There is no API key with this id.',
     fix: '`skein keys ls` lists the keys.',
   },
+  KEYS_TOO_MANY: {
+    http: 409,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'user',
+    meaning: 'The node holds as many API keys as it keeps, revoked ones too.',
+    fix: 'Use a key for many calls, not one each; `skein keys ls` lists those that are there.',
+  },
+  REVOCATION_NOT_DURABLE: {
+    http: 507,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning:
+      'The key is revoked and refused from now on, but that could not be written: a restart before it is would bring the key back.',
+    fix: 'Free space in the data folder. The node tries again by itself; `skein keys show ID` says when it is durable, and revoking again tries at once.',
+  },
   // Access.
   KEY_MISSING: {
     http: 401,
@@ -413,6 +428,13 @@ export const ERRORS = {
     kind: 'load',
     meaning: 'The tenant has as many jobs queued as it may have.',
     fix: 'Wait until some have ended, or raise `maxQueued` of the tenant.',
+  },
+  ARTIFACT_QUOTA: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning: 'The tenant holds as many bytes of artifacts as it may.',
+    fix: 'Wait until jobs that name them are forgotten, a day after which they go too; or start the node with a larger --max-artifacts.',
   },
   STEP_FAILED: {
     http: 409,
@@ -662,7 +684,8 @@ export const ERRORS = {
     http: 507,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
-    meaning: 'The disk is full, or the memory that Redis may use; nothing was changed.',
+    meaning:
+      'The disk is as full as callers may make it, or the memory that Redis may use; nothing was changed.',
     fix: 'Free space in the data folder, or for Redis where it keeps its files or with a larger maxmemory; then try again.',
   },
   ARTIFACT_CORRUPT: {

@@ -32,7 +32,7 @@ export {
 } from './job.ts';
 export { QueueMode, QueueView, TenantView } from './queue.ts';
 export { SandboxView, WorkerView } from './worker.ts';
-export { CreatedKeyView, KeyView, NewKey } from './key.ts';
+export { BudgetUsageView, CreatedKeyView, KeyDetailsView, KeyView, NewKey } from './key.ts';
 export { ModelView, VersionView } from './model.ts';
 export { NodeView } from './node.ts';
 export { AuditView, HistoryKind, HistoryView } from './record.ts';

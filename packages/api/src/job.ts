@@ -11,10 +11,12 @@ import { FOREVER_MS, MIB, Work } from './work.ts';
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
+/** A name that a caller has chosen, with the tenant before it where `admin` sees it, is longer. */
 export const JobId = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$/)
   .describe('Id of the job.');
+const ChosenJobId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/);
 
 const Label = z
   .string()
@@ -72,7 +74,9 @@ export const NewJob = z
     parents: JobFields.parents.default([]),
     gang: JobFields.gang.optional(),
     group: JobFields.group.optional(),
-    id: JobId.describe('Chosen by the caller; must be new. Default: one is made.').optional(),
+    id: ChosenJobId.describe(
+      'Chosen by the caller; must be new in its tenant. Default: one is made.',
+    ).optional(),
     startAfterMs: z
       .int()
       .min(0)

@@ -1,10 +1,16 @@
 /** API keys as the API shows them: never with the secret, except once, in the answer that made it. */
 import { z } from 'zod';
+import { safeLine } from './safe-text.ts';
 
 export const ScopeName = z.enum(['infer', 'read', 'jobs', 'admin']);
 
 const KeyFields = {
-  label: z.string().min(1).max(100).describe('Whose key it is, for people.'),
+  label: z
+    .string()
+    .min(1)
+    .max(100)
+    .refine((label) => safeLine(label) === label, 'must have no control characters')
+    .describe('Whose key it is, for people.'),
   tenant: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/)
@@ -68,3 +74,25 @@ export const CreatedKeyView = KeyView.extend({
     .describe('The key itself, shown this once. Send it as `Authorization: Bearer …`.'),
 }).meta({ id: 'CreatedKey' });
 export type CreatedKeyView = z.infer<typeof CreatedKeyView>;
+
+export const BudgetUsageView = z
+  .object({
+    name: z.string().describe('Such as `bodies`, `artifacts` or `queued_jobs`.'),
+    unit: z.enum(['bytes', 'count']),
+    held: z.number().min(0).describe('By the tenant of the key, over all of its keys.'),
+    limit: z
+      .number()
+      .min(0)
+      .describe('What the tenant may hold now; it moves with what other tenants hold.')
+      .optional(),
+  })
+  .meta({ id: 'BudgetUsage' });
+export type BudgetUsageView = z.infer<typeof BudgetUsageView>;
+
+export const KeyDetailsView = KeyView.extend({
+  durable: z
+    .boolean()
+    .describe('Whether a restart would show the same; false after a revocation on a full disk.'),
+  usage: z.array(BudgetUsageView),
+}).meta({ id: 'KeyDetails' });
+export type KeyDetailsView = z.infer<typeof KeyDetailsView>;

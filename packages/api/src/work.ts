@@ -6,11 +6,19 @@ export const MIB = 1024 * 1024;
 /** Longest length of time that anything of a job may have, in milliseconds: ten years. */
 export const FOREVER_MS = 3650 * 24 * 3_600_000;
 
+/** Longest name of a file on every file system in use, in bytes of UTF-8. */
+const NAME_BYTES = 255;
+const utf8 = new TextEncoder();
+
 /** Relative, normalised, inside the workspace: nothing that could lead out of it. */
 const WorkspacePath = z
   .string()
   .min(1)
   .max(512)
+  .refine(
+    (path) => path.split('/').every((part) => utf8.encode(part).byteLength <= NAME_BYTES),
+    `must have no part of more than ${NAME_BYTES} bytes`,
+  )
   .refine(
     (path) =>
       !path.includes('\0') &&
@@ -62,7 +70,10 @@ const CommandWork = z.strictObject({
     .min(1)
     .max(1000)
     .describe('The program and its arguments; nothing passes through a shell.'),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(131_072)).optional(),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/), z.string().max(131_072))
+    .refine((env) => Object.keys(env).length <= 1000, 'must have at most 1000 variables')
+    .optional(),
   image: z.string().min(1).max(255).describe('Root file system of the sandbox.').optional(),
   sandbox: z
     .enum(['docker', 'bubblewrap', 'process'])

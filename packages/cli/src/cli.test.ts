@@ -210,6 +210,11 @@ describe('skein up', () => {
     const keys = await run('keys', 'ls', ...key);
     expect(keys.stdout).toContain(id);
     expect(keys.stdout).not.toContain(secret);
+    const shown = await run('keys', 'show', id ?? '', ...key);
+    expect(shown.stdout).toMatch(/^state +(valid|until \S+)$/m);
+    expect(shown.stdout).toMatch(/^bodies +0 B +\S+ [KMG]iB$/m);
+    expect(shown.stdout).toMatch(/^artifacts +0 B +\S+ [KMG]iB$/m);
+    expect(shown.stdout).toMatch(/^queued_jobs +0 /m);
     expect((await run('keys', 'revoke', id ?? '', ...key)).code).toBe(0);
     const revoked = await run('ls', ...key);
     expect([revoked.code, revoked.stderr]).toEqual([1, expect.stringContaining('(KEY_INVALID)')]);

@@ -5,6 +5,7 @@
  */
 import type { Notes } from './output/notes.ts';
 import type { Style } from './output/style.ts';
+import type { TextKind } from './output/terminal.ts';
 import type { Argument, Option } from './option.ts';
 
 export type ArgumentSpecs = Readonly<Record<string, Argument<unknown>>>;
@@ -32,7 +33,7 @@ export interface Context {
   /** What must still be done when the command is interrupted; the process waits for it. */
   onInterrupt(work: () => Promise<void>): void;
   /** Prints text on stdout before the result, as `show --watch` does; nothing in JSON mode. */
-  print(text: string): void;
+  print(text: string, kind?: TextKind): void;
   /** The style of stdout. */
   readonly style: Style;
 }

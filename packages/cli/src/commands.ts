@@ -54,6 +54,7 @@ const LOADERS = {
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   'keys create': async () => (await import('./commands/keys-create.ts')).keysCreate,
   'keys ls': async () => (await import('./commands/keys-ls.ts')).keysLs,
+  'keys show': async () => (await import('./commands/keys-show.ts')).keysShow,
   'keys revoke': async () => (await import('./commands/keys-revoke.ts')).keysRevoke,
   'client generate': async () => (await import('./commands/client-generate.ts')).clientGenerate,
   completion: async () => (await import('./commands/completion.ts')).completion,

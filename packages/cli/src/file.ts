@@ -54,5 +54,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOSPC: 'the disk is full',
   EROFS: 'the disk is read-only',
+  ENAMETOOLONG: 'its name is too long',
   ENOTDIR: 'a part of the path is not a folder',
 };

@@ -2,7 +2,7 @@
  * API keys, over a node or straight in its data folder. The first key must be made before a node
  * may listen beyond this machine, so no node can be asked for it.
  */
-import type { NewKey } from '@skein/api';
+import type { BudgetUsageView, NewKey } from '@skein/api';
 import type { Context } from './command.ts';
 import {
   connect,
@@ -26,11 +26,19 @@ export interface ShownKey {
   readonly revokedAt?: string | undefined;
 }
 
+/** One key, and what its tenant holds, which only a node knows. */
+export interface KeyDetails extends ShownKey {
+  /** Whether a restart would show the same. */
+  readonly durable: boolean;
+  readonly usage?: readonly BudgetUsageView[];
+}
+
 export interface KeyStore {
   /** Where the keys are: the node's URL, or the data folder. */
   readonly place: string;
   create(key: NewKey): Promise<ShownKey & { readonly secret: string }>;
   list(): Promise<readonly ShownKey[]>;
+  show(id: string): Promise<KeyDetails>;
   revoke(id: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -49,6 +57,7 @@ async function online(context: Context, choice: ConnectionChoice): Promise<KeySt
     place: url,
     create: (key) => client.createKey(key, call),
     list: async () => (await client.listKeys(undefined, call)).keys,
+    show: (id) => client.getKey({ id }, call),
     revoke: async (id) => {
       await client.revokeKey({ id }, call);
     },
@@ -57,10 +66,10 @@ async function online(context: Context, choice: ConnectionChoice): Promise<KeySt
 }
 
 async function offline(folder: string): Promise<KeyStore> {
-  const { auditTrail, openDataFolder, openKeyRing, openSqliteState } =
+  const { auditTrail, openDataFolder, openKeyRing, openSqliteState, withReserve } =
     await import('@skein/server');
   const held = await openDataFolder(folder);
-  const state = await openSqliteState(held.databasePath);
+  const state = withReserve(await openSqliteState(held.databasePath), held.reserve);
   const keys = await openKeyRing(state);
   // As the node would have written it. The secret of a key that the trail lacks is not shown.
   const audit = auditTrail(state, (error) => {
@@ -75,10 +84,19 @@ async function offline(folder: string): Promise<KeyStore> {
         return { ...view, secret };
       }),
     list: () => keys.list(),
+    show: (id) => keys.show(id),
     revoke: (id) => audit({ ...by, action: 'revokeKey', subject: () => id }, () => keys.revoke(id)),
     async close() {
+      await keys.close();
       await state.close();
       await held.close();
     },
   };
+}
+
+/** `valid`, `revoked`, `expired` or `until 2030-01-31`. */
+export function keyStateText(key: Pick<ShownKey, 'revokedAt' | 'expiresAt'>, now: number): string {
+  if (key.revokedAt !== undefined) return 'revoked';
+  if (key.expiresAt === undefined) return 'valid';
+  return Date.parse(key.expiresAt) <= now ? 'expired' : `until ${key.expiresAt.slice(0, 10)}`;
 }

@@ -9,6 +9,7 @@ import { describeError, renderError } from './output/error.ts';
 import { toJson } from './output/json.ts';
 import { createNotes, type NotesStream } from './output/notes.ts';
 import { styleOf } from './output/style.ts';
+import { shownOn } from './output/terminal.ts';
 import { flag } from './option.ts';
 import { parseArguments, selectCommand } from './parse.ts';
 
@@ -52,9 +53,9 @@ export async function runCommandLine(
       onInterrupt: (work) => {
         onInterrupt.push(work);
       },
-      print: (text) => {
+      print: (text, kind) => {
         notes.clear();
-        if (!json) around.stdout.write(text);
+        if (!json) around.stdout.write(shownOn(around.stdout, text, kind));
       },
     };
     const result = await interruptible(
@@ -64,15 +65,17 @@ export async function runCommandLine(
     );
     notes.clear();
     const shown = json ? toJson(result) : command.render(result, style);
-    if (shown !== '') around.stdout.write(shown.endsWith('\n') ? shown : `${shown}\n`);
+    if (shown !== '') {
+      around.stdout.write(shownOn(around.stdout, shown.endsWith('\n') ? shown : `${shown}\n`));
+    }
     await remain?.();
     return command.exitCode?.(result) ?? EXIT.ok;
   } catch (error) {
     notes.clear();
     if (error instanceof Interrupted) return EXIT.interrupted;
     const body: ErrorBody = describeError(error, around.env);
-    if (json) around.stdout.write(`${toJson(body)}\n`);
-    else around.stderr.write(`${renderError(body, notes.style)}\n`);
+    if (json) around.stdout.write(`${shownOn(around.stdout, toJson(body))}\n`);
+    else around.stderr.write(`${shownOn(around.stderr, renderError(body, notes.style))}\n`);
     return error instanceof SkeinError && error.code === 'USAGE' ? EXIT.usage : EXIT.failure;
   }
 }

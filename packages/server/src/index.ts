@@ -24,6 +24,7 @@ export { startNode, type NodeOptions, type RunningNode } from './node.ts';
 export { openArtifacts } from './state/artifacts/open-artifacts.ts';
 export type { ArtifactStore } from './state/contract.ts';
 export { openDataFolder, type DataFolder } from './state/data-folder.ts';
+export { withReserve } from './state/disk-reserve.ts';
 export { openDatabase, type Database } from './state/sqlite/database.ts';
 export { openSqliteState } from './state/sqlite/sqlite-state.ts';
 export type {

@@ -10,6 +10,7 @@ import { nativeRuntime } from '@skein/runtime';
 import { createAccess, type AccessMode } from './access/access.ts';
 import { accessModeFor } from './access/exposure.ts';
 import { openKeyRing } from './access/key-ring.ts';
+import type { SharedBudget, ShareOf } from './access/shared-budget.ts';
 import { tuneCollector } from './collector.ts';
 import { auditInto } from './gateway/audit.ts';
 import { bodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
@@ -29,6 +30,8 @@ import type { Clock } from './serving/contract.ts';
 import { createServing } from './serving/serving.ts';
 import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
 import { openDataFolder } from './state/data-folder.ts';
+import { withReserve } from './state/disk-reserve.ts';
+import { createDiskRoom } from './state/disk-room.ts';
 import { openSqliteState } from './state/sqlite/sqlite-state.ts';
 import { openCertificates } from './gateway/tls/certificates.ts';
 import type { TlsFiles } from './gateway/tls/material.ts';
@@ -75,6 +78,10 @@ export interface NodeOptions {
   readonly blobs?: string | undefined;
   /** Jobs of different namespaces share a Redis without seeing each other. */
   readonly namespace?: string | undefined;
+  /** Most bytes of artifacts that tenants hold together. Default: half of the disk; a bucket has no bound. */
+  readonly maxArtifactsBytes?: number | undefined;
+  /** What uploads and jobs leave free of the disk, in bytes. Default: 1 GiB, and at most a tenth of it. */
+  readonly keptFreeBytes?: number | undefined;
   /** Queues that the node works on itself; none: other workers do. Default: `default`. */
   readonly queues?: readonly string[];
 }
@@ -131,6 +138,8 @@ async function bringUp(
   started.push(() => certificates?.close());
   const folder = await openDataFolder(options.dataFolder);
   started.push(() => folder.close());
+  /** As soon as the keys are read; no caller comes before. */
+  let shareOf: ShareOf = () => 1;
   // Beside everything else: its store is a thread that takes its time to start.
   const opening = openJobPlane({
     folder: folder.root,
@@ -139,13 +148,17 @@ async function bringUp(
     blobs: options.blobs,
     namespace: options.namespace,
     cores,
+    keptFreeBytes: options.keptFreeBytes,
+    maxArtifactsBytes: options.maxArtifactsBytes,
+    shareOf: (tenant) => shareOf(tenant),
     log: (level, message, details) => logger[level](details ?? {}, message),
   });
   opening.catch(() => {});
   started.push(async () => (await opening.catch(() => undefined))?.drain());
-  const state = await openSqliteState(folder.databasePath);
+  const state = withReserve(await openSqliteState(folder.databasePath), folder.reserve);
   started.push(() => state.close());
-  const artifacts = await openFileArtifacts(folder.artifactsPath);
+  const room = createDiskRoom({ folder: folder.root, keptFreeBytes: options.keptFreeBytes });
+  const artifacts = await openFileArtifacts(folder.artifactsPath, { room });
   const registry = createRegistry({
     state,
     artifacts,
@@ -157,14 +170,24 @@ async function bringUp(
   const keys = await (await openKeyRing(state)).list();
   const mode = accessModeFor([host], options.access === 'required', keys, Date.now());
   const access = await createAccess({ state, mode, clock });
+  shareOf = access.shareOf;
+  // A revocation that could not be written is tried a last time.
+  started.push(() => access.keys.close());
   const logins = recordRefusedLogins({ access, keys: access.keys, state, logger });
   started.push(() => logins.close());
 
   const statistics = createModelStatistics();
+  const bodies = bodyBudget(
+    options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
+    access.shareOf,
+  );
+  /** What tenants share, as management and the metrics show it. */
+  const budgets: SharedBudget[] = [bodies];
   const metrics = createMetrics({
     clock,
     version: VERSION,
     views: () => serving.views(),
+    budgets,
     expose: (page) => certificates?.expose(page),
   });
   started.push(() => metrics.close());
@@ -199,6 +222,7 @@ async function bringUp(
     draining,
   });
   const jobs = await opening;
+  budgets.push(jobs.artifactBytes);
   const management = createManagement({
     control: serving,
     registry,
@@ -206,6 +230,8 @@ async function bringUp(
     state,
     jobs: jobs.store,
     artifacts: jobs.artifacts,
+    holdings: jobs.holdings,
+    budgets,
     sandboxes: () => jobs.sandboxes(),
     access: logins,
     keys: access.keys,
@@ -217,10 +243,6 @@ async function bringUp(
   const repository = createModelRepository(registry, serving, auditInto(state, logger));
   const codec = new PayloadCodec();
   started.push(() => codec.close());
-  const bodies = bodyBudget(
-    options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
-    access.shareOf,
-  );
   const shared = { bodies, codec, certificates, version: VERSION, logger };
   const { refused } = metrics;
   const faces = { inference, access: logins, repository, statistics, refused, ...shared };

@@ -35,6 +35,32 @@ async function zipped(folder: string): Promise<string> {
 }
 
 describe('skein-judge', () => {
+  it('lets nothing that it is given be obeyed by a terminal', async () => {
+    const hostile = 'a\u001B]52;c;x\u0007\u009B2J';
+    const told = async (isTTY: boolean): Promise<string> => {
+      let text = '';
+      const stream = { isTTY, write: (more: string) => (text += more) };
+      const terminal = {
+        stdout: stream,
+        stderr: stream,
+        signal: new AbortController().signal,
+      };
+      await runCommandLine([hostile], terminal);
+      await runCommandLine(['say'], terminal, {
+        say: async (_operands, _options, { stdout }) => {
+          stdout.write(hostile);
+          return 0;
+        },
+      });
+      return text;
+    };
+    const shown = await told(true);
+    // eslint-disable-next-line no-control-regex
+    expect(shown).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/);
+    expect(shown).toContain('a\\u001b]52;c;x\\u0007\\u009b2J');
+    expect(await told(false)).toContain(hostile);
+  });
+
   it('explains itself', async () => {
     expect(await run('--help')).toMatchObject({
       code: 0,

@@ -8,12 +8,13 @@
  */
 import { parseArgs } from 'node:util';
 import { SkeinError } from '@skein/api';
+import { safeText } from '@skein/api/safe-text';
 import { runJudge } from './judge-command.ts';
 import { runLanguages } from './languages-command.ts';
 import { runVerify } from './verify-command.ts';
 
 export interface Terminal {
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly signal: AbortSignal;
 }
@@ -114,9 +115,10 @@ Exit codes: 0 all is well; 1 something is not as it must be; 2 nothing could be 
 
 export async function runCommandLine(
   args: readonly string[],
-  terminal: Terminal,
+  given: Terminal,
   commands: Readonly<Record<string, Command>> = COMMANDS,
 ): Promise<number> {
+  const terminal = harmless(given);
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -164,6 +166,16 @@ export async function runCommandLine(
     terminal.stderr.write(describe(error));
     return 2;
   }
+}
+
+/** What submissions and packages say reaches a terminal as text only; a file gets it as it came. */
+function harmless({ stdout, stderr, signal }: Terminal): Terminal {
+  return { stdout: written(stdout), stderr: written(stderr), signal };
+}
+
+function written(stream: Terminal['stdout']): Terminal['stdout'] {
+  if (stream.isTTY !== true) return stream;
+  return { isTTY: true, write: (text) => stream.write(safeText(text)) };
 }
 
 function describe(error: unknown): string {

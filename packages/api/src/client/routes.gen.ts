@@ -51,5 +51,6 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   listAudit: { method: 'GET', path: '/api/v1/audit', query: ["limit"], body: 'none', answer: 'json' },
   listKeys: { method: 'GET', path: '/api/v1/keys', query: [], body: 'none', answer: 'json' },
   createKey: { method: 'POST', path: '/api/v1/keys', query: [], body: 'json', answer: 'json' },
+  getKey: { method: 'GET', path: '/api/v1/keys/{id}', query: [], body: 'none', answer: 'json' },
   revokeKey: { method: 'DELETE', path: '/api/v1/keys/{id}', query: [], body: 'none', answer: 'json' },
 };

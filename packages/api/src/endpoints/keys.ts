@@ -1,7 +1,9 @@
 /** API keys. */
 import { z } from 'zod';
 import type { Endpoint } from '../endpoint.ts';
-import { CreatedKeyView, KeyView, NewKey } from '../key.ts';
+import { CreatedKeyView, KeyDetailsView, KeyView, NewKey } from '../key.ts';
+
+const KeyParam = z.strictObject({ id: z.string().min(1).max(100).describe('Id of the key.') });
 
 export const KEY_ENDPOINTS = {
   listKeys: {
@@ -24,18 +26,38 @@ export const KEY_ENDPOINTS = {
     body: NewKey,
     status: 201,
     response: CreatedKeyView,
-    errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED'],
+    errors: [
+      'BODY_NOT_JSON',
+      'BODY_TOO_LARGE',
+      'ENCODING_UNSUPPORTED',
+      'STORAGE_FULL',
+      'KEYS_TOO_MANY',
+    ],
     example: { body: { label: 'web shop', tenant: 'shop', scopes: ['infer'], ratePerSecond: 50 } },
+  },
+  getKey: {
+    method: 'GET',
+    path: '/api/v1/keys/{id}',
+    group: 'Keys',
+    summary: 'Show one API key, and what its tenant holds of what tenants share.',
+    scope: 'admin',
+    params: KeyParam,
+    status: 200,
+    response: KeyDetailsView,
+    errors: ['KEY_UNKNOWN'],
+    example: { params: { id: '3f9c1e07ab52' } },
   },
   revokeKey: {
     method: 'DELETE',
     path: '/api/v1/keys/{id}',
     group: 'Keys',
     summary: 'Revoke an API key; it stops working at once.',
+    description:
+      'Also when the disk is full: then the answer is `REVOCATION_NOT_DURABLE`, the key is refused all the same, and the node writes the revocation as soon as it can.',
     scope: 'admin',
-    params: z.strictObject({ id: z.string().min(1).max(100).describe('Id of the key.') }),
+    params: KeyParam,
     status: 204,
-    errors: ['KEY_UNKNOWN'],
+    errors: ['KEY_UNKNOWN', 'REVOCATION_NOT_DURABLE'],
     example: { params: { id: '3f9c1e07ab52' } },
   },
 } as const satisfies Record<string, Endpoint>;

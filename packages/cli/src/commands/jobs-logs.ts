@@ -2,7 +2,7 @@
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';
-import { followJob } from '../jobs/follow.ts';
+import { followJob, rawOption } from '../jobs/follow.ts';
 import { argument, flag, integer } from '../option.ts';
 import { endText } from '../output/job.ts';
 
@@ -19,15 +19,20 @@ export const jobsLogs = defineCommand({
   options: {
     follow: flag('Go on until the job has ended; exits 1 when it fails.', { short: 'f' }),
     attempt: integer('N', 'Number of the attempt; default: the last.', { min: 1, max: 1000 }),
+    raw: rawOption,
     ...connectionOptions,
   },
-  async run(context, { id, follow, attempt, ...choice }) {
+  async run(context, { id, follow, attempt, raw, ...choice }) {
+    const output = raw ? 'raw' : 'guest';
     if (follow) {
       // Who waits for the end has it go on.
       const queues = ['default'];
-      const job = await withJobs(context, choice, (client) => followJob(context, client, id), {
-        queues,
-      });
+      const job = await withJobs(
+        context,
+        choice,
+        (client) => followJob(context, client, id, output),
+        { queues },
+      );
       return { job };
     }
     return withJobs(context, choice, async (client) => {
@@ -38,7 +43,7 @@ export const jobsLogs = defineCommand({
           { signal: context.signal },
         );
         if (context.json) text += piece.text;
-        else context.print(piece.text);
+        else context.print(piece.text, output);
         if (piece.next === offset || piece.next >= piece.sizeBytes) return { text };
         offset = piece.next;
       }

@@ -1,7 +1,7 @@
 /** `skein keys ls`: the API keys, without their secrets. */
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
-import { openKeyStore } from '../keys.ts';
+import { keyStateText, openKeyStore } from '../keys.ts';
 import { renderTable } from '../output/table.ts';
 import { formatAge, formatRate } from '../output/units.ts';
 
@@ -35,7 +35,7 @@ export const keysLs = defineCommand({
       ],
       keys.map((key) => [
         key.id,
-        stateOf(key, now),
+        keyStateText(key, now),
         key.scopes.join(','),
         key.tenant,
         String(key.weight ?? 1),
@@ -47,12 +47,3 @@ export const keysLs = defineCommand({
     );
   },
 });
-
-function stateOf(
-  key: { readonly revokedAt?: string | undefined; readonly expiresAt?: string | undefined },
-  now: number,
-): string {
-  if (key.revokedAt !== undefined) return 'revoked';
-  if (key.expiresAt === undefined) return 'valid';
-  return Date.parse(key.expiresAt) <= now ? 'expired' : `until ${key.expiresAt.slice(0, 10)}`;
-}

@@ -6,10 +6,11 @@ import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { commandJob, commandOptions, inputsOf } from '../jobs/command-job.ts';
 import { connectOrStart } from '../jobs/embedded.ts';
-import { followJob } from '../jobs/follow.ts';
+import { followJob, rawOption } from '../jobs/follow.ts';
 import { downloadOutputs } from '../jobs/outputs.ts';
 import { flag, many, restArgument } from '../option.ts';
 import { endText } from '../output/job.ts';
+import { nameText } from '../output/terminal.ts';
 
 export interface RunOutcome {
   readonly job: JobView;
@@ -35,6 +36,7 @@ export const run = defineCommand({
     ...commandOptions,
     after: many('JOB', 'Start when this job has succeeded.'),
     detach: flag('Print the id and leave.'),
+    raw: rawOption,
     ...connectionOptions,
   },
   async run(context, { command, ...options }): Promise<RunOutcome> {
@@ -56,7 +58,7 @@ export const run = defineCommand({
       const job = await commandJob(context, client, command, options, files);
       running = await enqueue(client, { ...job, parents: [...options.after] });
       if (options.detach) return { job: running, fetched: [] };
-      const ended = await followJob(context, client, running.id);
+      const ended = await followJob(context, client, running.id, options.raw ? 'raw' : 'guest');
       const outputs = ended.result?.outputs ?? [];
       return { job: ended, fetched: await downloadOutputs(context, client, outputs, context.cwd) };
     } finally {
@@ -66,7 +68,10 @@ export const run = defineCommand({
   render: ({ job, fetched }, style) =>
     job.endedAt === undefined
       ? `${job.id}\n${style.dim(`Follow it: skein jobs logs -f ${job.id}`)}`
-      : [endText(job, style), ...fetched.map((file) => style.dim(`  wrote ${file}`))].join('\n'),
+      : [
+          endText(job, style),
+          ...fetched.map((file) => style.dim(`  wrote ${nameText(file)}`)),
+        ].join('\n'),
   exitCode: ({ job }) => (job.endedAt === undefined || job.state === 'succeeded' ? 0 : 1),
 });
 

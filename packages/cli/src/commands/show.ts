@@ -46,7 +46,8 @@ async function redrawForever(
   for (;;) {
     const details = await load(context, connection, name, history);
     const screen = renderDeployment(details, context.style, Date.now());
-    context.print(`${CLEAR_SCREEN}${screen}\n`);
+    context.print(CLEAR_SCREEN, 'raw');
+    context.print(`${screen}\n`);
     await pause(REDRAW_MS, context.signal);
   }
 }

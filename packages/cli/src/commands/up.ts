@@ -105,6 +105,12 @@ export const up = defineCommand({
     }),
     cert: trustOptions.cert,
     certKey: trustOptions.certKey,
+    keepFree: bytes(
+      'What uploads and jobs leave free of the disk; default: 1GiB, and at most a tenth of it.',
+    ),
+    maxArtifacts: bytes(
+      'Most bytes of artifacts that all tenants hold together; default: half of the disk.',
+    ),
     log: choice(
       ['pretty', 'json', 'off'],
       'Default: json; on a terminal pretty, and there only warnings and errors.',
@@ -134,6 +140,8 @@ export const up = defineCommand({
         ? {}
         : { maxBodiesInFlightBytes: options.maxBodiesInFlight }),
       bodyTimeoutMs: options.bodyTimeout,
+      keptFreeBytes: options.keepFree,
+      maxArtifactsBytes: options.maxArtifacts,
       ...logOf(options, process.stderr.isTTY),
       tls: tlsOf(context, options),
       access: options.keys,

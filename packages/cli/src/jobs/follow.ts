@@ -2,22 +2,33 @@
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import type { Context } from '../command.ts';
+import { flag } from '../option.ts';
 import { bar } from '../output/notes.ts';
 import { formatShare } from '../output/units.ts';
 import { hasEnded } from '../output/job.ts';
+
+export const rawOption = flag(
+  'Let what the job prints reach the terminal as it is, escape sequences too.',
+);
 
 const LOG_PIECE_BYTES = 256 * 1024;
 
 /**
  * Prints the log from its start; resolves with the job as it ended.
+ * @param output `raw`: the terminal may be told anything.
  *
  * Events only say that there is something to read; what is read comes from offsets, so that nothing
  * is printed twice or lost when the connection breaks.
  */
-export async function followJob(context: Context, client: Client, id: string): Promise<JobView> {
+export async function followJob(
+  context: Context,
+  client: Client,
+  id: string,
+  output: 'guest' | 'raw' = 'guest',
+): Promise<JobView> {
   const leave = new AbortController();
   const signal = AbortSignal.any([context.signal, leave.signal]);
-  const log = createLogReader(context, client, id);
+  const log = createLogReader(context, client, id, output);
   try {
     // Opened first, so that nothing happens between the look and the stream.
     const events = client.jobEvents({ job: id }, { signal });
@@ -65,7 +76,7 @@ function drawProgress({ notes }: Context, job: JobView): void {
   }
 }
 
-function createLogReader(context: Context, client: Client, id: string) {
+function createLogReader(context: Context, client: Client, id: string, output: 'guest' | 'raw') {
   let attempt = 1;
   let offset = 0;
   return {
@@ -77,7 +88,7 @@ function createLogReader(context: Context, client: Client, id: string) {
           { id, attempt, offset, maxBytes: LOG_PIECE_BYTES },
           { signal: context.signal },
         );
-        if (piece.text !== '') context.print(piece.text);
+        if (piece.text !== '') context.print(piece.text, output);
         const grew = piece.next > offset;
         offset = piece.next;
         if (grew) continue;

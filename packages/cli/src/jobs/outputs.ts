@@ -1,4 +1,5 @@
 /** Brings what a job left behind to this machine. */
+import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
@@ -7,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import type { Context } from '../command.ts';
+import { unwritable } from '../file.ts';
 import { formatBytes } from '../output/units.ts';
 
 export interface Output {
@@ -27,13 +29,12 @@ export async function downloadOutputs(
     const file = resolve(folder, output.path);
     const inside = relative(folder, file);
     if (inside.startsWith('..') || isAbsolute(inside)) {
-      throw new SkeinError(
-        'INTERNAL',
-        `The node names an output outside the folder: ${output.path}`,
-      );
+      throw unwritable(output.path, new Error('it lies outside the folder'));
     }
     context.notes.progress(`Fetching ${output.path} (${formatBytes(output.sizeBytes)})`);
-    await mkdir(dirname(file), { recursive: true });
+    await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => {
+      throw unwritable(output.path, error);
+    });
     await downloadArtifact(client, output.digest, file, context.signal);
     written.push(join(folder, inside));
   }
@@ -41,7 +42,10 @@ export async function downloadOutputs(
   return written;
 }
 
-/** @throws SkeinError ARTIFACT_UNKNOWN, NODE_UNREACHABLE when it breaks off; no part of the file stays. */
+/**
+ * @throws SkeinError ARTIFACT_UNKNOWN, FILE_UNREADABLE, NODE_UNREACHABLE when it breaks off; no part
+ * of the file stays.
+ */
 export async function downloadArtifact(
   client: Client,
   digest: string,
@@ -49,16 +53,21 @@ export async function downloadArtifact(
   signal: AbortSignal,
 ): Promise<void> {
   const content = await client.downloadArtifact({ digest }, { signal });
-  const part = `${file}.${process.pid}.part`;
+  // Not made of the file's own name, which may be as long as a name can be.
+  const part = join(dirname(file), `.skein-${process.pid}-${randomBytes(6).toString('hex')}.part`);
   try {
     await pipeline(Readable.fromWeb(content as never), createWriteStream(part), { signal });
-    await rename(part, file);
+    await rename(part, file).catch((error: unknown) => {
+      throw unwritable(file, error);
+    });
   } catch (error) {
     await rm(part, { force: true });
-    if (signal.aborted) throw error;
+    if (signal.aborted || error instanceof SkeinError) throw error;
+    // What the disk refuses has a code and a call; what the network breaks off has not.
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw unwritable(file, error);
     throw new SkeinError(
       'NODE_UNREACHABLE',
-      `The artifact ${digest.slice(0, 12)} could not be written to ${file}: ${error instanceof Error ? error.message : String(error)}`,
+      `The artifact ${digest.slice(0, 12)} could not be fetched: ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     );
   }

@@ -2,6 +2,7 @@
 import type { JobState, JobView } from '@skein/api';
 import { renderFields } from './table.ts';
 import type { Style } from './style.ts';
+import { nameText } from './terminal.ts';
 import { formatAge, formatBytes, formatDuration } from './units.ts';
 
 export function hasEnded(state: JobState): boolean {
@@ -42,7 +43,7 @@ export function endText(job: JobView, style: Style): string {
   const cached = job.cachedFrom === undefined ? '' : ` (kept result of ${job.cachedFrom})`;
   const why = job.message === undefined ? '' : `: ${job.message}`;
   const cause = job.cause === undefined ? '' : ` (${job.cause})`;
-  return `${mark} ${style.bold(job.name)} ${job.state}${cached}${cause}${why}${usage === '–' ? '' : style.dim(`  ${usage}`)}`;
+  return `${mark} ${style.bold(nameText(job.name))} ${job.state}${cached}${cause}${why}${usage === '–' ? '' : style.dim(`  ${usage}`)}`;
 }
 
 export function renderJob(job: JobView, style: Style): string {
@@ -74,10 +75,10 @@ export function renderJob(job: JobView, style: Style): string {
   for (const output of job.result?.outputs ?? []) {
     fields.push([
       'output',
-      `${output.path} (${formatBytes(output.sizeBytes)}) ${style.dim(output.digest.slice(0, 12))}`,
+      `${nameText(output.path)} (${formatBytes(output.sizeBytes)}) ${style.dim(output.digest.slice(0, 12))}`,
     ]);
   }
-  return `${style.bold(job.name)}\n${renderFields(fields, style)}`;
+  return `${style.bold(nameText(job.name))}\n${renderFields(fields, style)}`;
 }
 
 function workText({ work }: JobView): string {

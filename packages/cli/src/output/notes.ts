@@ -4,6 +4,7 @@
  * log wants no animation.
  */
 import { displayWidth, styleOf, type Style } from './style.ts';
+import { oneLine, shownOn } from './terminal.ts';
 
 export interface Notes {
   readonly style: Style;
@@ -36,10 +37,11 @@ export function createNotes(
   };
   const line = (text: string): void => {
     clear();
-    stream.write(`${text}\n`);
+    stream.write(`${shownOn(stream, text)}\n`);
   };
-  const progress = (text: string): void => {
+  const progress = (given: string): void => {
     if (!rewrites) return;
+    const text = oneLine(given);
     const width = style.width - 1;
     stream.write(`\r\u001B[K${displayWidth(text) <= width ? text : text.slice(0, width)}`);
     shown = true;

@@ -15,6 +15,19 @@ export function renderTable(
   rows: readonly (readonly string[])[],
   style: Style,
 ): string {
+  return tableOf(
+    columns,
+    // A cell with a line break would look like another row.
+    rows.map((row) => row.map((cell) => cell.replaceAll(/\r?\n/g, '\\n'))),
+    style,
+  );
+}
+
+function tableOf(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  style: Style,
+): string {
   const widths = columns.map((column, index) =>
     Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(row[index] ?? ''))),
   );
@@ -45,8 +58,15 @@ export function renderFields(fields: readonly (readonly [string, string])[], sty
     .join('\n');
 }
 
-/** Breaks a text at spaces so that no line is wider than the terminal. */
+/** Breaks a text at spaces so that no line is wider than the terminal; its own breaks stay. */
 export function wrap(text: string, width: number, indent = ''): string {
+  return text
+    .split('\n')
+    .map((line) => wrapLine(line, width, indent))
+    .join(`\n${indent}`);
+}
+
+function wrapLine(text: string, width: number, indent: string): string {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

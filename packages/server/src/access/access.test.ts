@@ -142,6 +142,15 @@ describe('who may call', () => {
     expect(refusal(() => access.authorize(`Bearer ${secret}`, 'infer'))?.code).toBe('KEY_INVALID');
   });
 
+  it('stays expired when the clock is set back', async () => {
+    const access = await open();
+    const expiresAt = new Date(wall + 1000).toISOString();
+    const { secret } = await access.keys.create(newKey({ expiresAt }));
+    now += 2000;
+    wall -= 3_600_000;
+    expect(refusal(() => access.authorize(`Bearer ${secret}`, 'infer'))?.code).toBe('KEY_INVALID');
+  });
+
   it('survives a restart', async () => {
     const { secret } = await (await open()).keys.create(newKey());
     expect((await open()).authorize(`Bearer ${secret}`, 'infer').tenant).toBe('ward');
@@ -165,6 +174,8 @@ describe('keys', () => {
     { ratePerSecond: Number.NaN },
     { maxConcurrent: 0 },
     { expiresAt: 'tomorrow' },
+    { label: 'a\u001B]0;title\u0007' },
+    { label: 'two\nlines' },
   ])('refuse %j instead of failing open', async (changes) => {
     const access = await open();
     await expect(access.keys.create(newKey(changes))).rejects.toMatchObject({

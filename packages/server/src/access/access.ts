@@ -10,7 +10,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { SkeinError } from '@skein/api/errors';
 import type { Clock } from '../serving/contract.ts';
 import type { State } from '../state/contract.ts';
-import type { Access, Caller, Keys, Scope, WeightOf } from './contract.ts';
+import type { Access, Caller, Scope, WeightOf } from './contract.ts';
 import { openKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
 import type { ShareOf } from './shared-budget.ts';
 import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
@@ -49,7 +49,7 @@ export async function createAccess(options: {
 }): Promise<
   Access & {
     readonly mode: AccessMode;
-    readonly keys: Keys;
+    readonly keys: KeyRing;
     readonly weightOf: WeightOf;
     /** What a tenant may hold of a resource that all tenants share. */
     readonly shareOf: ShareOf;
@@ -62,10 +62,13 @@ export async function createAccess(options: {
     return { mode, keys, ...open, enter() {}, leave() {} };
   }
   const loads = new Map<string, TenantLoad>();
+  // A clock that is set back must not bring expired keys back; one that is set forward ends them.
+  const openedAt = wallNow() - clock.now();
+  const time = (): number => Math.max(wallNow(), openedAt + clock.now());
   const weights = new Map<string, KnownWeight>();
 
   function weightOf(tenant: string): number {
-    const now = wallNow();
+    const now = time();
     const known = weights.get(tenant);
     if (known?.changes === keys.changes && now < known.until) return known.weight;
     const valid = keys.validOf(tenant, now);
@@ -89,7 +92,7 @@ export async function createAccess(options: {
     authorize(authorization, scope) {
       const key = identify(keys, authorization);
       if (key.revoked) throw invalid('has been revoked', key);
-      if (wallNow() >= key.expiresAt) throw invalid('has expired', key);
+      if (time() >= key.expiresAt) throw invalid('has expired', key);
       if (!allows(key.caller.scopes, scope)) {
         throw new SkeinError(
           'SCOPE_MISSING',

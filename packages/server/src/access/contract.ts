@@ -47,10 +47,16 @@ export interface KeyView extends NewKey {
 
 /** API keys as a person manages them. A change takes effect on the next request. */
 export interface Keys {
-  /** @returns the key and its secret, which is shown this once and stored nowhere. @throws SkeinError STORAGE_FULL. */
+  /** @returns the key and its secret, which is shown this once and stored nowhere. @throws SkeinError STORAGE_FULL, KEYS_TOO_MANY. */
   create(key: NewKey): Promise<{ key: KeyView; secret: string }>;
   /** Every key, revoked and expired ones too, oldest first. */
   list(): Promise<KeyView[]>;
-  /** Revokes a key; again is no error. @throws SkeinError KEY_UNKNOWN. */
+  /** One key, and whether a restart would show the same of it. @throws SkeinError KEY_UNKNOWN. */
+  show(id: string): Promise<KeyView & { readonly durable: boolean }>;
+  /**
+   * Revokes a key; again is no error. It is refused from the next request on in any case, also when
+   * that cannot be written.
+   * @throws SkeinError KEY_UNKNOWN, REVOCATION_NOT_DURABLE.
+   */
   revoke(id: string): Promise<void>;
 }

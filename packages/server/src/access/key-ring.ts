@@ -1,10 +1,15 @@
 /**
- * The keys in memory, by id. Every change goes to the state first and then here, in the same turn:
- * what `revoke` has acknowledged is refused from the next request on.
+ * The keys in memory, by id: what the faces ask, and what is listed.
+ *
+ * A new key goes to the state first, because a key that a restart forgets is of no use. A revocation
+ * goes the other way: memory first, so that the next request is refused although the disk is full or
+ * the store is lost, and then to the state until it is durable (`revocations.ts`).
  */
 import type { KeyRecord, State } from '../state/contract.ts';
 import { SkeinError } from '@skein/api/errors';
+import { safeLine } from '@skein/api/safe-text';
 import type { Caller, Keys, KeyView, NewKey } from './contract.ts';
+import { createRevocations } from './revocations.ts';
 import { issueToken } from './token.ts';
 import { tokenBucket, type TokenBucket } from './token-bucket.ts';
 
@@ -28,13 +33,24 @@ export interface KeyRing extends Keys {
   find(id: string): HeldKey | undefined;
   /** The keys of a tenant that are valid at a time, in milliseconds since 1970. */
   validOf(tenant: string, wallNow: number): HeldKey[];
+  /** Writes what is not durable yet, if it can be. */
+  close(): Promise<void>;
 }
+
+/** Every key is in memory, and every change of a tenant's weight looks at all of them. */
+const MAX_KEYS = 100_000;
 
 export async function openKeyRing(
   state: Pick<State, 'addKey' | 'keys' | 'revokeKey'>,
 ): Promise<KeyRing> {
   const held = new Map<string, HeldKey>();
-  for (const record of await state.keys()) held.set(record.id, hold(record));
+  const records = new Map<string, KeyRecord>();
+  const keep = (record: KeyRecord): void => {
+    held.set(record.id, hold(record));
+    records.set(record.id, record);
+  };
+  for (const record of await state.keys()) keep(record);
+  const revocations = createRevocations(state);
   let changes = 0;
 
   return {
@@ -49,6 +65,9 @@ export async function openKeyRing(
       ),
 
     async create(key) {
+      if (held.size >= MAX_KEYS) {
+        throw new SkeinError('KEYS_TOO_MANY', `The node has ${held.size} API keys already.`);
+      }
       const { id, token, hash } = issueToken();
       const record: KeyRecord = {
         id,
@@ -57,24 +76,36 @@ export async function openKeyRing(
         createdAt: new Date().toISOString(),
       };
       await state.addKey(record);
-      held.set(id, hold(record));
+      keep(record);
       changes += 1;
       return { key: viewOf(record), secret: token };
     },
 
-    async list() {
-      return (await state.keys()).map(viewOf);
+    list: async () => [...records.values()].map(viewOf),
+
+    async show(id) {
+      const record = records.get(id);
+      if (record === undefined) throw unknown(id);
+      return { ...viewOf(record), durable: !revocations.unwritten.has(id) };
     },
 
     async revoke(id) {
-      if (!(await state.revokeKey(id, new Date().toISOString()))) {
-        throw new SkeinError('KEY_UNKNOWN', `There is no API key "${id}".`);
-      }
+      const record = records.get(id);
       const key = held.get(id);
-      if (key) key.revoked = true;
+      if (record === undefined || key === undefined) throw unknown(id);
+      const { revokedAt = new Date().toISOString() } = record;
+      records.set(id, { ...record, revokedAt });
+      key.revoked = true;
       changes += 1;
+      await revocations.write(id, revokedAt);
     },
+
+    close: () => revocations.close(),
   };
+}
+
+function unknown(id: string): SkeinError {
+  return new SkeinError('KEY_UNKNOWN', `There is no API key "${id}".`);
 }
 
 function hold(record: KeyRecord): HeldKey {
@@ -94,6 +125,8 @@ function checked(key: NewKey): NewKey {
   const bad = (message: string) => new SkeinError('REQUEST_INVALID', message);
   const { label, tenant, scopes, ratePerSecond, maxConcurrent, weight, expiresAt } = key;
   if (tenant === '') throw bad('A key needs a tenant.');
+  // A label is shown to operators, who must be able to believe what they see.
+  if (safeLine(label) !== label) throw bad('A label has no control characters.');
   if (scopes.length === 0) throw bad('A key needs at least one scope.');
   if (ratePerSecond !== undefined && !(ratePerSecond > 0)) {
     throw bad(`ratePerSecond must be above 0, not ${ratePerSecond}.`);

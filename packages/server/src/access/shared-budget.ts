@@ -105,6 +105,11 @@ export class SharedBudget {
   /** @throws the error of the budget; nothing is taken then. */
   take(tenant: string, amount: number): void {
     this.check(tenant, amount);
+    this.restore(tenant, amount);
+  }
+
+  /** Counts what is held already, such as before a restart, whatever the limit is now. */
+  restore(tenant: string, amount: number): void {
     this.held += amount;
     this.#byTenant.set(tenant, this.heldBy(tenant) + amount);
   }

@@ -1,10 +1,13 @@
 /** A real node on a real disk that fills up: nothing half stored, nothing forgotten, and it goes on. */
-import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createClient } from '@skein/api/client';
 import { mlp, writeModel, type Model } from '@skein/onnx';
+import { runCli } from '../../../cli/src/testing/cli.ts';
 import { startNodeProcess } from '../testing/node-process.ts';
-import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
+import { fillDisk, mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 
 const small = (seed: number): Model => mlp({ sizes: [4, 8, 3], seed });
 /** 16 MiB. */
@@ -39,16 +42,19 @@ describe.skipIf(tinyDisk.skip)('a node whose disk is full', () => {
       expect(await versions()).toEqual(['1']);
       expect(await ask()).toBe('1');
 
-      fillUp(disk.folder, ballast);
+      fillDisk(ballast);
       await expect(upload(small(2))).rejects.toMatchObject(full);
-      await expect(client.createKey({ label: 'k' })).rejects.toMatchObject(full);
+      // The operator has a reserve, and when that is used up it is full for the operator, too.
+      await client.createKey({ label: 'k' });
+      fillDisk(ballast);
+      await expect(client.createKey({ label: 'l' })).rejects.toMatchObject(full);
       await expect(
         client.changeSettings({ name: 'risk', settings: { maxQueue: 7 } }),
       ).rejects.toMatchObject(full);
       expect(artifacts()).toEqual(stored);
       expect(await versions()).toEqual(['1']);
       expect((await client.getDeployment({ name: 'risk' })).settings.maxQueue).toBe(1024);
-      expect((await client.listKeys()).keys).toEqual([]);
+      expect((await client.listKeys()).keys).toMatchObject([{ label: 'k' }]);
       for (let i = 0; i < 100; i++) expect(await ask()).toBe('1');
 
       rmSync(ballast);
@@ -56,7 +62,7 @@ describe.skipIf(tinyDisk.skip)('a node whose disk is full', () => {
       expect(targets.map(({ version }) => version)).toEqual(['2']);
       expect(await ask()).toBe('2');
 
-      fillUp(disk.folder, ballast);
+      fillDisk(ballast);
       expect((await node.stop()).code).toBe(0);
     }
     rmSync(ballast);
@@ -67,24 +73,59 @@ describe.skipIf(tinyDisk.skip)('a node whose disk is full', () => {
     expect(entries.map(({ kind }) => kind)).toContain('rollout-finished');
   });
 
+  it('refuses a key from the moment that it is revoked, though that key has filled the disk', async () => {
+    using disk = mountTinyDisk('size=64m');
+    const made = await runCli(['keys', 'create', '--scope', 'admin', '--json'], {
+      cwd: disk.folder,
+    });
+    const { secret: admin } = JSON.parse(made.stdout) as { secret: string };
+    const options = {
+      folder: disk.folder,
+      key: admin,
+      args: ['--keys', 'required', '--max-artifacts', '1GiB'],
+    };
+    let secret: string;
+    {
+      await using node = await startNodeProcess(options);
+      const created = await node.client.createKey({
+        label: 'k',
+        tenant: 'mallory',
+        scopes: ['jobs'],
+      });
+      ({ secret } = created);
+      const mallory = createClient({ url: node.url, key: secret });
+      const upload = () => mallory.uploadArtifact({ content: randomBytes(2 ** 22) });
+      const job = { work: { kind: 'command' as const, argv: ['true'] } };
+      for (let error: unknown; error === undefined;) {
+        error = await upload().then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        if (error !== undefined) expect(error).toMatchObject(full);
+      }
+      // What callers may not take is still there; what other programs take is not.
+      expect(bytesFree(disk.folder)).toBeGreaterThan(2 * 2 ** 20);
+      fillDisk(join(disk.folder, 'ballast'));
+      await expect(mallory.enqueueJobs({ jobs: [job] })).rejects.toMatchObject(full);
+
+      await node.client.revokeKey({ id: created.id });
+      await expect(upload()).rejects.toMatchObject({ code: 'KEY_INVALID' });
+      await expect(mallory.listJobs()).rejects.toMatchObject({ code: 'KEY_INVALID' });
+      expect(await node.client.getKey({ id: created.id })).toMatchObject({ durable: true });
+      await node.kill();
+    }
+    await using again = await startNodeProcess(options);
+    const mallory = createClient({ url: again.url, key: secret });
+    await expect(mallory.listJobs()).rejects.toMatchObject({ code: 'KEY_INVALID' });
+  }, 60_000);
+
   it('does not start on a disk without room, and says why', async () => {
     using disk = mountTinyDisk('size=64k');
-    fillUp(disk.folder, join(disk.folder, 'ballast'));
+    fillDisk(join(disk.folder, 'ballast'));
     await expect(startNodeProcess({ folder: disk.folder })).rejects.toMatchObject(full);
     expect(existsSync(join(disk.folder, '.skein/node.json'))).toBe(false);
   });
 });
-
-/** Writes until not one block is free, beside a node that may take the last of them itself. */
-function fillUp(folder: string, file: string): void {
-  for (let free = bytesFree(folder); free > 0; free = bytesFree(folder)) {
-    try {
-      writeFileSync(file, Buffer.alloc(free), { flag: 'a' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    }
-  }
-}
 
 function bytesFree(folder: string): number {
   const { bavail, bsize } = statfsSync(folder);

@@ -159,6 +159,26 @@ export interface TenantSettings {
   readonly jobsPerSecond?: number | undefined;
 }
 
+/** What a tenant may have when its settings say nothing else. */
+export interface SubmissionQuota {
+  readonly maxQueued: number;
+  readonly jobsPerSecond: number;
+}
+
+/** What a tenant has in the store now. */
+export interface TenantLoad {
+  /** Jobs that wait for anything. */
+  readonly queued: number;
+  readonly running: number;
+  /** By its settings; absent: no limit is set. */
+  readonly maxQueued?: number | undefined;
+}
+
+export interface HeldBytes {
+  readonly tenant: string;
+  readonly bytes: number;
+}
+
 export interface QueueView {
   readonly queue: string;
   /** `paused`: nothing starts. `draining`: nothing is accepted, what waits still starts. */
@@ -219,9 +239,13 @@ export interface JobStore {
   /**
    * All or none are accepted; parents and gang members may be in the same call. Ids are assigned
    * unless given (`id` chosen by the caller must be new).
+   * @param quota of tenants whose settings name no limit. Default: none.
    * @throws SkeinError QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED, PARENT_UNKNOWN, REQUEST_INVALID.
    */
-  enqueue(specs: readonly (JobSpec & { readonly id?: string })[]): Promise<Job[]>;
+  enqueue(
+    specs: readonly (JobSpec & { readonly id?: string })[],
+    quota?: SubmissionQuota,
+  ): Promise<Job[]>;
   /** Starts as many as fit the offer, fairly between tenants; empty when nothing does. */
   claim(offer: WorkerOffer): Promise<Claim[]>;
   /**
@@ -254,6 +278,17 @@ export interface JobStore {
   revive(id: string): Promise<Job | undefined>;
   setQueueMode(queue: string, mode: QueueView['mode']): Promise<void>;
   putTenant(settings: TenantSettings): Promise<void>;
+
+  tenantLoad(tenant: string): Promise<TenantLoad>;
+
+  /** Notes that a tenant has uploaded an artifact, or that its job left it behind. @returns false when it was noted before. */
+  holdArtifact(tenant: string, digest: string, sizeBytes: number): Promise<boolean>;
+  /** Those of the artifacts that the tenant does not hold. */
+  lackedArtifacts(tenant: string, digests: readonly string[]): Promise<string[]>;
+  /** The sum of what each tenant holds. */
+  heldArtifacts(): Promise<HeldBytes[]>;
+  /** Forgets an artifact that is gone. @returns the tenants that held it, with its size. */
+  dropArtifact(digest: string): Promise<HeldBytes[]>;
 
   putSchedule(schedule: Omit<Schedule, 'nextAt'>): Promise<Schedule>;
   removeSchedule(id: string): Promise<boolean>;

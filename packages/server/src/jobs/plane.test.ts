@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -31,6 +31,14 @@ async function sweeps(places: Pick<JobPlaneOptions, 'redis' | 'blobs'>): Promise
 it('removes artifacts from its own folder only', async () => {
   expect(await sweeps({})).toBe(1);
   expect(await sweeps({ blobs: join(folder, 'shared') })).toBe(0);
+});
+
+it('removes at once what uploads of an earlier process have left in its own folder', async () => {
+  await mkdir(join(folder, 'blobs'));
+  await writeFile(join(folder, 'blobs', '.incoming-0123'), 'half of it');
+  const plane = await openJobPlane({ folder, queues: [], log: () => undefined });
+  expect(await readdir(join(folder, 'blobs'))).toEqual([]);
+  await plane.drain();
 });
 
 it.skipIf(redis.skip)('removes nothing in a fleet', async () => {

@@ -3,17 +3,22 @@
  * own. Embedded, all of it is in the data folder; in a fleet the store is a Redis and the artifacts
  * are in a bucket, which all nodes and workers share.
  */
+import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { SandboxView } from '@skein/api';
+import type { SharedBudget, ShareOf } from '../access/shared-budget.ts';
 import type { SandboxDriver } from '../sandbox/contract.ts';
 import { sandboxView } from '../sandbox/view.ts';
 import { openArtifacts } from '../state/artifacts/open-artifacts.ts';
 import type { ArtifactStore } from '../state/contract.ts';
+import { createDiskRoom } from '../state/disk-room.ts';
+import { artifactBudget, createHoldings, type ArtifactHoldings } from './artifact-holdings.ts';
 import { sweepArtifacts } from './artifact-sweeper.ts';
 import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
 import { FLEET_NAMESPACE } from './fleet.ts';
+import { keepRoom } from './store/keep-room.ts';
 import { startWorker } from './worker/worker.ts';
 
 export interface JobPlaneOptions {
@@ -28,12 +33,21 @@ export interface JobPlaneOptions {
   /** Queues that the node itself works on; none: other workers do. */
   readonly queues: readonly string[];
   readonly cores?: number | undefined;
+  /** Most bytes of artifacts that tenants hold together. Default: half of the disk; a bucket has no bound. */
+  readonly maxArtifactsBytes?: number | undefined;
+  /** What a tenant may hold of them. Default: all. */
+  readonly shareOf?: ShareOf | undefined;
+  /** What jobs and artifacts leave free of each disk, in bytes. Default: see `createDiskRoom`. */
+  readonly keptFreeBytes?: number | undefined;
   readonly log: WorkerLog;
 }
 
 export interface JobPlane {
   readonly store: JobStore;
   readonly artifacts: ArtifactStore;
+  readonly holdings: ArtifactHoldings;
+  /** The bytes of artifacts that each tenant holds. */
+  readonly artifactBytes: SharedBudget;
   sandboxes(): Promise<SandboxView[]>;
   /** Lets running attempts end or checkpoint, then closes everything. */
   drain(): Promise<void>;
@@ -44,18 +58,36 @@ const MEMORY_SHARE = 0.75;
 
 /** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
-  const { folder, queues, log } = options;
+  const { folder, queues, keptFreeBytes, log } = options;
   const stored = await openArtifacts(
     options.blobs ?? join(folder, 'blobs'),
     join(folder, 'blob-cache'),
+    // The node's own folder is under its lock: what an earlier process left in it goes at once.
+    { keptFreeBytes, exclusive: options.blobs === undefined },
   );
   const store = await openStore(options);
+  const budget = artifactBudget(
+    options.maxArtifactsBytes ?? (await defaultMaxArtifacts(options)),
+    options.shareOf,
+  );
+  for (const { tenant, bytes } of await store.heldArtifacts()) budget.restore(tenant, bytes);
   // A place that was named may hold what others need, jobs of other nodes or anything else.
   const sweeping =
     options.redis === undefined && options.blobs === undefined
-      ? sweepArtifacts(store, stored, log)
+      ? sweepArtifacts(
+          store,
+          {
+            ...stored,
+            async remove(digest) {
+              await stored.remove(digest);
+              await holdings.drop(digest);
+            },
+          },
+          log,
+        )
       : undefined;
   const artifacts = sweeping?.artifacts ?? stored;
+  const holdings = createHoldings({ store, artifacts, budget });
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
   const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers());
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
@@ -67,6 +99,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
             startWorker({
               store,
               artifacts,
+              holdings,
               sandboxes,
               queues,
               capacity: {
@@ -85,6 +118,8 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   return {
     store,
     artifacts,
+    holdings,
+    artifactBytes: budget,
     sandboxes: async () => Promise.all((await drivers()).map(sandboxView)),
     async drain() {
       sweeping?.stop();
@@ -98,6 +133,13 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   };
 }
 
+/** A bucket grows with its bill; a disk is shared with everything else on it. */
+async function defaultMaxArtifacts({ folder, blobs = folder }: JobPlaneOptions): Promise<number> {
+  if (blobs.startsWith('s3:')) return Infinity;
+  const { blocks, bsize } = await statfs(blobs);
+  return Math.floor((blocks * bsize) / 2);
+}
+
 /** Loaded when a node that serves is up already: the client of Docker alone is a hundred modules. */
 async function loadDrivers(): Promise<readonly SandboxDriver[]> {
   const { everyDriver } = await import('../sandbox/sandboxes.ts');
@@ -105,10 +147,12 @@ async function loadDrivers(): Promise<readonly SandboxDriver[]> {
 }
 
 /** Each client is loaded when it is used: most nodes need one of the two. */
-async function openStore({ folder, redis, namespace }: JobPlaneOptions): Promise<JobStore> {
+async function openStore(options: JobPlaneOptions): Promise<JobStore> {
+  const { folder, redis, namespace, keptFreeBytes } = options;
   if (redis === undefined) {
     const { openSqliteJobs } = await import('./store/sqlite/sqlite-jobs.ts');
-    return openSqliteJobs(join(folder, 'jobs.db'));
+    const store = await openSqliteJobs(join(folder, 'jobs.db'));
+    return keepRoom(store, createDiskRoom({ folder, keptFreeBytes }));
   }
   const { openRedisJobs } = await import('./store/redis/redis-jobs.ts');
   return openRedisJobs(redis, { namespace: namespace ?? FLEET_NAMESPACE });

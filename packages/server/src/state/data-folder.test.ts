@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import { nodeOn, openDataFolder } from './data-folder.ts';
+import { openDatabase } from './sqlite/database.ts';
 
 let parent: string;
 let path: string;
@@ -48,7 +49,8 @@ describe('the data folder', () => {
   it('is made with its layout, kept out of repositories, and given back', async () => {
     const folder = await openDataFolder(path);
     expect(folder.databasePath).toBe(join(path, 'state.sqlite'));
-    expect((await readdir(path)).sort()).toEqual(['.gitignore', 'artifacts', 'lock', 'node.json']);
+    const layout = ['.gitignore', 'artifacts', 'lock', 'node.json', 'reserve'];
+    expect((await readdir(path)).sort()).toEqual(layout);
     expect(await readFile(join(path, '.gitignore'), 'utf8')).toBe('*\n');
     expect(await nodeOn(path)).toEqual({ pid: process.pid });
     await folder.announce('http://127.0.0.1:1');
@@ -57,6 +59,31 @@ describe('the data folder', () => {
     await folder.close();
     expect(await nodeOn(path)).toBeUndefined();
     await (await openDataFolder(path)).close();
+  });
+
+  it('is for its owner alone, also where the umask or an older version left it open', async () => {
+    const before = process.umask(0);
+    try {
+      await mkdir(join(path, 'blobs'), { recursive: true, mode: 0o777 });
+      await writeFile(join(path, 'jobs.db'), '', { mode: 0o666 });
+      const folder = await openDataFolder(path);
+      openDatabase(folder.databasePath).close();
+      const database = openDatabase(join(path, 'jobs.db'));
+      database.write('crash', () => undefined);
+      const modes = await Promise.all(
+        ['.', ...(await readdir(path))].map(async (name) => {
+          const { mode } = await stat(join(path, name));
+          return [name, (mode & 0o777).toString(8)];
+        }),
+      );
+      database.close();
+      await folder.close();
+      const folders = new Set(['.', 'artifacts', 'blobs']);
+      expect(modes).toEqual(modes.map(([name]) => [name, folders.has(name!) ? '700' : '600']));
+      expect(modes.map(([name]) => name)).toContain('jobs.db-wal');
+    } finally {
+      process.umask(before);
+    }
   });
 
   it('is refused to a second node, by the pid and url of the first', async () => {

@@ -1,10 +1,12 @@
 /**
- * The folder that a node keeps everything in, and the lock that makes it the only one there.
+ * The folder that a node keeps everything in, and the lock that makes it the only one there. Only
+ * the user that the node runs as may look into it.
  *
  *   state.sqlite   versions, deployments, keys, history
  *   artifacts/     model files by digest
  *   node.json      who holds the folder: pid and url
  *   lock           an SQLite file under an exclusive transaction for as long as the node lives
+ *   reserve        room for management on a full disk
  *
  * The lock is the kernel's, taken through SQLite because Node has no file locks of its own: it goes
  * when the process goes, even by `kill -9`, and two nodes that start at once cannot both have it.
@@ -14,12 +16,16 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api/errors';
+import { openDiskReserve, type DiskReserve } from './disk-reserve.ts';
+import { FOLDER_MODE, makePrivateFile, tightenFolder } from './private-files.ts';
 
 export interface DataFolder {
   /** Absolute. */
   readonly root: string;
   readonly databasePath: string;
   readonly artifactsPath: string;
+  /** Emptied when management finds the disk full, see `withReserve`. */
+  readonly reserve: Pick<DiskReserve, 'release'>;
   /**
    * Notes where this node answers and with which certificate, for commands that find the folder taken.
    * @throws SkeinError STORAGE_FULL.
@@ -49,23 +55,33 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   const root = resolve(path);
   const artifactsPath = join(root, 'artifacts');
   let lock: DatabaseSync | undefined;
+  let reserve: DiskReserve | undefined;
   try {
-    await mkdir(artifactsPath, { recursive: true, mode: 0o700 });
+    await mkdir(artifactsPath, { recursive: true, mode: FOLDER_MODE });
     lock = takeLock(root);
     if (lock === undefined) throw await lockedBy(root);
     held.add(lock);
-    // Model files and databases have no place in a repository.
-    await writeFile(join(root, '.gitignore'), '*\n');
-    await writeNote(root, { pid: process.pid });
+    await tightenFolder(root);
+    reserve = await openDiskReserve(root);
+    try {
+      await writeNotes(root);
+    } catch (error) {
+      // A node must be able to come back on the disk that was filled under it.
+      if (!(await reserve.release())) throw error;
+      await writeNotes(root);
+    }
   } catch (error) {
+    reserve?.close();
     if (lock) release(lock);
     throw translated(error, root);
   }
   const taken = lock;
+  const kept = reserve;
   return {
     root,
     databasePath: join(root, 'state.sqlite'),
     artifactsPath,
+    reserve: kept,
     async announce(url, certificate) {
       await writeNote(root, { pid: process.pid, url, certificate }).catch((error: unknown) => {
         throw translated(error, root);
@@ -73,6 +89,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     },
     async close() {
       if (!held.has(taken)) return;
+      kept.close();
       await rm(join(root, 'node.json'), { force: true });
       release(taken);
     },
@@ -93,7 +110,9 @@ export async function nodeOn(path: string): Promise<NodeNote | undefined> {
 }
 
 function takeLock(root: string): DatabaseSync | undefined {
-  const handle = new DatabaseSync(join(root, 'lock'), { timeout: 0 });
+  const path = join(root, 'lock');
+  makePrivateFile(path);
+  const handle = new DatabaseSync(path, { timeout: 0 });
   try {
     handle.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return handle;
@@ -117,6 +136,12 @@ async function lockedBy(root: string): Promise<SkeinError> {
     'DATA_FOLDER_LOCKED',
     `The data folder ${root} is in use by ${who}${where}.`,
   );
+}
+
+async function writeNotes(root: string): Promise<void> {
+  // Model files and databases have no place in a repository.
+  await writeFile(join(root, '.gitignore'), '*\n', { mode: 0o600 });
+  await writeNote(root, { pid: process.pid });
 }
 
 /** Renamed into place, so that a reader never sees half of it. */

@@ -55,6 +55,14 @@ describe('the log', () => {
       /^\[\d\d:\d\d:\d\d\] INFO: Replica a is ready\. \{"deployment":"risk"\}\n$/,
     );
     written = '';
+    // What jobs and callers are called, and say, is text: it must not set the title or add a line.
+    const name = 'a\u001B]0;x\u0007\u009B2J\u202E';
+    logger('pretty').warn({ name, [name]: { err: new Error(name).message } }, `${name}\nINFO: ok`);
+    // eslint-disable-next-line no-control-regex
+    expect(written).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E]/);
+    expect(written).toContain('a\\u001b]0;x\\u0007\\u009b2J\\u202e\\nINFO: ok');
+    expect(written.match(/\n/g)).toHaveLength(1);
+    written = '';
     logger('off').error({}, 'nothing');
     expect(written).toBe('');
   });

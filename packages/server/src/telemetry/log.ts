@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import type { PrettyOptions } from 'pino-pretty';
+import { safeLine, safeText } from '@skein/api/safe-text';
 import { redacted, withoutKeys } from './redaction.ts';
 
 export type LogFormat = 'pretty' | 'json' | 'off';
@@ -49,5 +50,18 @@ function readable(destination: DestinationStream): DestinationStream {
     translateTime: 'SYS:HH:MM:ss',
     singleLine: true,
   });
-  return { write: (line) => destination.write(readable(line)) };
+  return { write: (line) => destination.write(readable(harmless(line))) };
+}
+
+/** A line whose texts, such as names and messages of jobs, no terminal obeys. Stacks keep their lines. */
+function harmless(line: string): string {
+  return JSON.stringify(
+    JSON.parse(line, (key, value: unknown) => {
+      if (typeof value === 'string') return key === 'stack' ? safeText(value) : safeLine(value);
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+      return Object.fromEntries(
+        Object.entries(value).map(([name, field]) => [safeLine(name), field as unknown]),
+      );
+    }),
+  );
 }

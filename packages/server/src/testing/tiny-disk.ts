@@ -1,8 +1,8 @@
 /** A real file system of a few hundred kilobytes, for tests of what happens when the disk is full. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Mounting needs root; elsewhere the tests say why they are skipped. */
 export const tinyDisk: { skip: boolean; reason: string } =
@@ -25,4 +25,19 @@ export function mountTinyDisk(options: string): Disposable & { readonly folder: 
       if (unmounted.status !== 0) throw new Error(`umount failed: ${unmounted.stderr.toString()}`);
     },
   };
+}
+
+/** Writes into a file until not one block is free, beside a node that may take the last of them itself. */
+export function fillDisk(file: string): void {
+  const bytesFree = (): number => {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize;
+  };
+  for (let free = bytesFree(); free > 0; free = bytesFree()) {
+    try {
+      writeFileSync(file, Buffer.alloc(Math.min(free, 2 ** 20)), { flag: 'a' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
 }

@@ -2,6 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NodeView, SandboxView } from '@skein/api';
 import type { Keys } from '../../access/contract.ts';
+import type { SharedBudget } from '../../access/shared-budget.ts';
+import type { ArtifactHoldings } from '../../jobs/artifact-holdings.ts';
 import type { JobStore } from '../../jobs/contract.ts';
 import type { Registry } from '../../registry/contract.ts';
 import type { Runs } from '../../runs/runs.ts';
@@ -17,6 +19,9 @@ export interface ManagementOptions {
   readonly state: Pick<State, 'history' | 'audit' | 'addAudit'>;
   readonly jobs: JobStore;
   readonly artifacts: ArtifactStore;
+  readonly holdings: ArtifactHoldings;
+  /** What tenants share, for `getKey`. */
+  readonly budgets: readonly SharedBudget[];
   /** What each sandbox driver enforces on this host. */
   readonly sandboxes: () => Promise<SandboxView[]>;
   readonly access: FaceAccess;

@@ -11,6 +11,7 @@ import type { JobStore } from '../../jobs/contract.ts';
 import { jobEventView } from '../../jobs/view.ts';
 import type { GatewayLogger } from '../logger.ts';
 import type { ManagementLimits } from './contract.ts';
+import { shownName } from './job-names.ts';
 
 export interface JobEventStreams {
   /**
@@ -42,7 +43,8 @@ export function createJobEventStreams(
     const seesAll = caller.scopes.includes('admin');
     for await (const event of jobs.events(filter, signal)) {
       if (!seesAll && event.tenant !== caller.tenant) continue;
-      const text = `id: ${event.sequence}\nevent: job\ndata: ${JSON.stringify(jobEventView(event))}\n\n`;
+      const view = { ...jobEventView(event), job: shownName(caller, event.job) };
+      const text = `id: ${event.sequence}\nevent: job\ndata: ${JSON.stringify(view)}\n\n`;
       if (!response.write(text)) await once(response, 'drain', { signal });
     }
   }

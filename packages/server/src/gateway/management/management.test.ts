@@ -95,7 +95,7 @@ describe.each(operations)('%s', (id, endpoint) => {
   it('does what its example asks, and answers as its schema says', async () => {
     const made = await populate(endpoint.group);
     const { params = {}, query = {}, body, file } = endpoint.example;
-    const filled = { ...params, ...(id === 'revokeKey' ? { id: made.id } : {}) };
+    const filled = { ...params, ...(id === 'revokeKey' || id === 'getKey' ? { id: made.id } : {}) };
     const search = new URLSearchParams(query).toString();
     const path = fillPath(endpoint.path, filled) + (search === '' ? '' : `?${search}`);
     const sent = body && 'modulePath' in body ? { ...body, modulePath: made.modulePath } : body;

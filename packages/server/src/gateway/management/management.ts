@@ -22,6 +22,7 @@ import { modelHandlers } from './handlers/models.ts';
 import { nodeHandlers } from './handlers/node.ts';
 import { runHandlers } from './handlers/runs.ts';
 import { createJobEventStreams } from './job-event-streams.ts';
+import { storedId } from './job-names.ts';
 import { readJson } from './json-body.ts';
 import { createPages } from './pages.ts';
 import { readQuery } from './query.ts';
@@ -75,7 +76,8 @@ export function createManagement(options: ManagementOptions): Management {
     if (id === 'streamJobEvents') {
       const { response, request } = exchange;
       const filter = (parts.query ?? {}) as Parameters<typeof jobStreams.open>[2];
-      jobStreams.open(response, caller, filter, lastEventIdOf(request));
+      const job = filter.job && (await storedId(options.jobs, caller, filter.job));
+      jobStreams.open(response, caller, { ...filter, job }, lastEventIdOf(request));
       return;
     }
     const call = {

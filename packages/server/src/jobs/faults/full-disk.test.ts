@@ -1,10 +1,10 @@
 /** Disks that are full: of the artifacts, and of the store. */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createProcessSandbox } from '../../sandbox/process/process.ts';
 import { openFileArtifacts } from '../../state/artifacts/file-artifacts.ts';
-import { mountTinyDisk, tinyDisk } from '../../testing/tiny-disk.ts';
+import { fillDisk, mountTinyDisk, tinyDisk } from '../../testing/tiny-disk.ts';
 import { openSqliteJobs } from '../store/sqlite/sqlite-jobs.ts';
 import { taskWork } from '../tasks/define-task.ts';
 import { command, workerFixture } from '../worker/testing/worker-fixture.ts';
@@ -44,7 +44,7 @@ describe.skipIf(tinyDisk.skip)(`on a full disk ${tinyDisk.reason}`, () => {
     const worker = await jobs.start({ leaseMs: 60_000 });
     const job = await jobs.enqueue(taskWork(naps, TASKS, { ms: 1000 }));
     await expect.poll(() => worker.running().length, long).toBe(1);
-    fill(filler);
+    fillDisk(filler);
     await expect.poll(() => worker.running()[0]?.phase, long).toBe('telling');
     // As long as the disk is full, nobody is told anything.
     expect(await jobs.store.job(job.id)).toMatchObject({ state: 'running' });
@@ -55,14 +55,3 @@ describe.skipIf(tinyDisk.skip)(`on a full disk ${tinyDisk.reason}`, () => {
     expect(await jobs.logOf(job.id)).toBe('attempt 1\n');
   });
 });
-
-/** Takes what is left, to the last page. */
-function fill(path: string): void {
-  for (const bytes of [65_536, 4096, 1]) {
-    try {
-      for (;;) writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' });
-    } catch {
-      // Full for pieces of this size.
-    }
-  }
-}

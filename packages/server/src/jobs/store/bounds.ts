@@ -6,6 +6,8 @@ export const AGEING_MS = 30_000;
 export const LOOK_AHEAD = 32;
 /** What is kept of an attempt's log; later bytes are dropped. */
 export const LOG_BYTES = 4 * 2 ** 20;
+/** What is kept of all logs of a tenant: sixty-four of the largest. Those that ended first go first. */
+export const TENANT_LOG_BYTES = 64 * LOG_BYTES;
 /** Events kept for listeners that were away. */
 export const EVENTS_KEPT = 100_000;
 /** How long a gang may hold places while the rest of it is placed; then the next gang has its turn. */
@@ -22,3 +24,9 @@ export const ENQUEUE_BATCH = 10_000;
 export const DEFAULT_TOTAL = { millicores: 1000, memoryBytes: 4 * 2 ** 30 };
 /** How soon a tick is due when nothing is planned, in milliseconds. */
 export const IDLE_MS = 60_000;
+/**
+ * What a caller below `admin` may submit where the operator has set nothing for its tenant: a map
+ * over a large data set, in calls of a thousand, fits; a loop that submits without end does not. The
+ * rate is a thirtieth of what the embedded store accepts.
+ */
+export const DEFAULT_QUOTA = { maxQueued: 10_000, jobsPerSecond: 1000 };

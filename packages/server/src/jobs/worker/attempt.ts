@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import type { SandboxDriver } from '../../sandbox/contract.ts';
-import type { ArtifactStore } from '../../state/contract.ts';
+import type { ArtifactHoldings } from '../artifact-holdings.ts';
 import type { Claim, JobStore, Outcome } from '../contract.ts';
 import { attemptTask } from '../tasks/task-attempt.ts';
 import { refuseStale, StaleAttempt, type AttemptTools } from './attempt-tools.ts';
@@ -19,7 +19,7 @@ import { createProgressReporter } from './progress-reporter.ts';
 /** What all attempts of a worker share. */
 export interface Workshop {
   readonly store: JobStore;
-  readonly artifacts: ArtifactStore;
+  readonly holdings: Pick<ArtifactHoldings, 'of'>;
   readonly drivers: readonly SandboxDriver[];
   readonly sandboxes: readonly SandboxOffer[];
   readonly trusts: boolean;
@@ -72,7 +72,7 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
     claim,
     lease: held,
     store,
-    artifacts: shop.artifacts,
+    artifacts: shop.holdings.of(job.tenant),
     log,
     progress,
     async saveCheckpoint(digest) {

@@ -1,6 +1,7 @@
 /** What a worker is given, and what it shows of itself. */
 import type { ArtifactStore } from '../../state/contract.ts';
 import type { Availability, SandboxDriver, SandboxName } from '../../sandbox/contract.ts';
+import type { ArtifactHoldings } from '../artifact-holdings.ts';
 import type { JobStore } from '../contract.ts';
 
 /** Takes what an operator should know; never payloads. */
@@ -13,6 +14,8 @@ export type WorkerLog = (
 export interface WorkerOptions {
   readonly store: JobStore;
   readonly artifacts: ArtifactStore;
+  /** What notes, and bounds, what each tenant's jobs leave behind. Default: notes it in the store. */
+  readonly holdings?: Pick<ArtifactHoldings, 'of'> | undefined;
   /** The worker asks each what it holds here, and offers those that are available. */
   readonly sandboxes: readonly SandboxDriver[];
   readonly queues: readonly string[];

@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createHoldings } from '../artifact-holdings.ts';
 import type { Claim } from '../contract.ts';
 import { MAP_LABEL, MAP_TASKS } from '../map/offered-tasks.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
@@ -97,7 +98,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   let freed = new AbortController();
   const shop: Workshop = {
     store,
-    artifacts,
+    holdings: options.holdings ?? createHoldings({ store, artifacts }),
     drivers: options.sandboxes,
     sandboxes,
     trusts,

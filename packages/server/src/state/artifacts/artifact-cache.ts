@@ -4,6 +4,7 @@
  * be about to be opened or mounted.
  */
 import type { ArtifactStore } from '../contract.ts';
+import type { DiskRoom } from '../disk-room.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
 
 export interface ArtifactCache {
@@ -17,6 +18,7 @@ export interface ArtifactCache {
 
 export interface CacheOptions {
   readonly folder: string;
+  readonly room?: DiskRoom | undefined;
   /** Bound of all copies together, in bytes. */
   readonly maxBytes: number;
   /** How long after its use a copy stays in any case, in milliseconds. Default: an hour. */
@@ -33,7 +35,7 @@ interface Copy {
 /** @throws SkeinError DATA_FOLDER_UNUSABLE. */
 export async function openArtifactCache(options: CacheOptions): Promise<ArtifactCache> {
   const { keepMs = 3_600_000, now = () => performance.now() } = options;
-  const files = await openFileArtifacts(options.folder, { shared: true });
+  const files = await openFileArtifacts(options.folder, { shared: true, room: options.room });
   /** In the order of their last use, the oldest first. */
   const copies = new Map<string, Copy>();
   let totalBytes = 0;

@@ -27,6 +27,7 @@ import {
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore, ByteRange } from '../contract.ts';
+import type { DiskRoom } from '../disk-room.ts';
 import { corrupt, unknown, verified as checked } from './verified-stream.ts';
 
 const INCOMING = '.incoming-';
@@ -35,12 +36,15 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 /** Windows has no O_NOFOLLOW; there `lstat` alone refuses links. */
 const NOFOLLOW = O_NOFOLLOW ?? 0;
 const CHUNK_BYTES = 256 * 1024;
-/** In a shared folder, what has not grown for this long belongs to nobody any more. */
-const ABANDONED_MS = 24 * 3_600_000;
+/** In a shared folder, a file that has not grown for this long was left by a process that is gone. */
+const ABANDONED_MS = 15 * 60_000;
+const LOOK_FOR_ABANDONED_MS = 5 * 60_000;
 
 export interface FileArtifactsOptions {
   /** Whether other processes write to the folder too. Default: the caller holds its lock. */
   readonly shared?: boolean;
+  /** Refuses what would take room that is kept for others. Default: takes what the disk has. */
+  readonly room?: DiskRoom | undefined;
 }
 
 /**
@@ -49,7 +53,7 @@ export interface FileArtifactsOptions {
  */
 export async function openFileArtifacts(
   folder: string,
-  { shared = false }: FileArtifactsOptions = {},
+  { shared = false, room }: FileArtifactsOptions = {},
 ): Promise<ArtifactStore> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -60,6 +64,13 @@ export async function openFileArtifacts(
       `The artifact folder ${folder} cannot be used: ${(error as Error).message}.`,
       { cause: error },
     );
+  }
+  let lookedAt = performance.now();
+  /** What processes that were killed have left is removed by those that write here. */
+  async function lookForAbandoned(): Promise<void> {
+    if (!shared || performance.now() - lookedAt < LOOK_FOR_ABANDONED_MS) return;
+    lookedAt = performance.now();
+    await removeUnfinished(folder, ABANDONED_MS).catch(() => undefined);
   }
   /** Digests that this process has read and found right, with the stamp of the file it read. */
   const verified = new Map<string, string>();
@@ -81,6 +92,7 @@ export async function openFileArtifacts(
 
   return {
     async put(content, maxBytes) {
+      await lookForAbandoned();
       const incoming = join(folder, INCOMING + randomBytes(12).toString('hex'));
       const file = await open(incoming, O_CREAT | O_EXCL | O_WRONLY | NOFOLLOW, 0o600).catch(
         (error: unknown) => {
@@ -88,7 +100,7 @@ export async function openFileArtifacts(
         },
       );
       try {
-        const written = await receive(file, content, maxBytes);
+        const written = await receive(file, content, maxBytes, room);
         // Readable for whatever user a guest runs as; the folder keeps everybody else out.
         await file.chmod(0o444);
         await file.sync();
@@ -182,6 +194,7 @@ async function receive(
   file: FileHandle,
   content: AsyncIterable<Uint8Array>,
   maxBytes: number,
+  room: DiskRoom | undefined,
 ): Promise<{ digest: string; sizeBytes: number }> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
@@ -190,6 +203,7 @@ async function receive(
     if (sizeBytes > maxBytes) {
       throw new SkeinError('BODY_TOO_LARGE', `The file is larger than ${maxBytes} bytes.`);
     }
+    await room?.take(chunk.byteLength);
     hash.update(chunk);
     for (let offset = 0; offset < chunk.byteLength;) {
       offset += (await file.write(chunk, offset)).bytesWritten;

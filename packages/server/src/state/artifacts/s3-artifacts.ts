@@ -13,6 +13,7 @@ import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '../contract.ts';
+import type { DiskRoom } from '../disk-room.ts';
 import { openArtifactCache } from './artifact-cache.ts';
 import { parseS3Address } from './s3-address.ts';
 import { corrupt, unknown, verified } from './verified-stream.ts';
@@ -22,6 +23,8 @@ export interface S3ArtifactsOptions {
   readonly url: string;
   /** Holds local copies; made when it is not there. */
   readonly cacheFolder: string;
+  /** Refuses copies that would take room that is kept for others. */
+  readonly room?: DiskRoom | undefined;
   /** Bound of the local copies, in bytes. Default: 10 GiB. */
   readonly cacheBytes?: number;
   /** Size of a part of a large upload, in bytes, at least 5 MiB. Default: 16 MiB. */
@@ -39,6 +42,7 @@ export async function openS3Artifacts(options: S3ArtifactsOptions): Promise<Arti
   const { Upload } = await import('@aws-sdk/lib-storage');
   const cache = await openArtifactCache({
     folder: options.cacheFolder,
+    room: options.room,
     maxBytes: options.cacheBytes ?? 10 * GIB,
   });
   const client: S3Client = new s3.S3Client({

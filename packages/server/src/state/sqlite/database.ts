@@ -8,6 +8,7 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api/errors';
+import { makePrivateFile } from '../private-files.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 /** `power-cut`: synced to the disk before it is acknowledged. `crash`: handed to the kernel. */
@@ -27,6 +28,9 @@ export const APPLICATION_ID = 0x736b6569;
 /** How long to wait for a lock of another process, such as a backup that reads the file. */
 const BUSY_TIMEOUT_MS = 2000;
 
+/** A log that a burst has made longer is cut back to this, in bytes, once it is in the file. */
+const WAL_KEPT_BYTES = 64 * 2 ** 20;
+
 /**
  * Opens the file, making or migrating it as needed.
  * @param path a file, or ':memory:'.
@@ -36,10 +40,12 @@ const BUSY_TIMEOUT_MS = 2000;
 export function openDatabase(path: string, migrations: readonly string[] = MIGRATIONS): Database {
   let handle: DatabaseSync | undefined;
   try {
+    if (path !== ':memory:') makePrivateFile(path);
     handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     identify(handle, path);
     handle.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL',
+      `PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;
+       PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`,
     );
     migrate(handle, path, migrations);
     return transactional(handle, path);
@@ -126,10 +132,21 @@ function translated(error: unknown, path: string): unknown {
       cause: error,
     });
   }
+  const options = { cause: error };
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new SkeinError('STORAGE_FULL', `The disk under ${path} is full.`, options);
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOENT') {
+    return new SkeinError(
+      'DATA_FOLDER_UNUSABLE',
+      `${path} cannot be opened for writing: ${message}.`,
+      options,
+    );
+  }
   if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) {
     return error;
   }
-  const options = { cause: error };
   if (error.errcode === IOERR_SHMSIZE) {
     return new SkeinError('STORAGE_FULL', `The disk under ${path} is full.`, options);
   }

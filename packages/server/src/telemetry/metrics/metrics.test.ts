@@ -3,6 +3,7 @@ import { DeploymentSettings, SkeinError, type DeploymentView, type ErrorCode } f
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
+import { SharedBudget } from '../../access/shared-budget.ts';
 import type { InferenceAnswer, ScalingCause, TargetRequest } from '../../serving/contract.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 
@@ -303,4 +304,29 @@ print(json.dumps({f.name: [f.type, [[s.labels, s.value] for s in f.samples if s.
     const labels = parse(metrics.render())['nv_inference_exec_count']?.[1].map(([each]) => each);
     expect(labels).toContainEqual({ model: 'back\\slash "quote"\nline', version: '1' });
   });
+});
+
+it('tells what tenants hold and may hold, the largest by name and the rest as one', () => {
+  const budget = new SharedBudget({
+    name: 'bodies',
+    unit: 'bytes',
+    max: 10_000,
+    shareOf: () => 1 / 2,
+    refuse: () => new SkeinError('BODIES_TOO_LARGE', ''),
+  });
+  const made = createMetrics({
+    clock: { now: () => 0 },
+    views: () => [],
+    version: '1.2.3',
+    budgets: [budget],
+  });
+  budget.take('ward', 1000);
+  for (let count = 0; count < 60; count += 1) budget.take(`t${count}`, 10);
+  const page = made.render();
+  made.close();
+  expect(page).toContain('skein_budget_max{budget="bodies"} 10000\n');
+  expect(page).toContain('skein_budget_held{budget="bodies",tenant="ward"} 1000\n');
+  expect(page).toContain('skein_budget_limit{budget="bodies",tenant="ward"} 4700\n');
+  expect(page).toContain('skein_budget_held{budget="bodies",tenant="(others)"} 110\n');
+  expect(page.match(/skein_budget_held\{/g)).toHaveLength(51);
 });

@@ -7,7 +7,9 @@
  * limit is counted under its code, and not against the objective.
  */
 import { ERRORS, type DeploymentView, type ErrorCode } from '@skein/api';
+import type { SharedBudget } from '../../access/shared-budget.ts';
 import type { Clock, Instant, ServingObserver } from '../../serving/contract.ts';
+import { exposeBudgets } from './budget-page.ts';
 import { CONTENT_TYPE, createExposition, type Exposition } from './exposition.ts';
 import { observe } from './histogram.ts';
 import { count } from './objective-window.ts';
@@ -31,11 +33,19 @@ export interface MetricsOptions {
   readonly views: () => readonly DeploymentView[];
   /** Of Skein. */
   readonly version: string;
+  /** What tenants share. Default: nothing. */
+  readonly budgets?: readonly SharedBudget[];
   /** Adds families of other parts of the node to each page. */
   readonly expose?: (into: Exposition) => void;
 }
 
-export function createMetrics({ clock, views, version, expose }: MetricsOptions): Metrics {
+export function createMetrics({
+  clock,
+  views,
+  version,
+  budgets = [],
+  expose,
+}: MetricsOptions): Metrics {
   const series = createServingSeries();
   const ofProcess = createProcessMetrics(version);
 
@@ -103,6 +113,7 @@ export function createMetrics({ clock, views, version, expose }: MetricsOptions)
       );
       const page = createExposition();
       exposeDeployments(series, current, now, page);
+      exposeBudgets(budgets, page);
       ofProcess.expose(page);
       expose?.(page);
       return page.text();

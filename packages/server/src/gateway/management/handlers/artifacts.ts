@@ -1,22 +1,32 @@
+import type { Caller } from '../../../access/contract.ts';
 import type { ManagementOptions } from '../contract.ts';
 import type { Handlers } from '../handler.ts';
+import { seesAll } from '../job-names.ts';
 
 type Artifacts = Pick<Handlers, 'uploadArtifact' | 'getArtifact' | 'downloadArtifact'>;
 
-/** What is uploaded may be as large as the limit of the listener allows. */
+/**
+ * What is uploaded may be as large as the limit of the listener allows. A tenant reads what it has
+ * uploaded and what its jobs have left behind; anything else does not exist for it.
+ */
 export function artifactHandlers({
   artifacts,
+  holdings,
   limits,
-}: Pick<ManagementOptions, 'artifacts' | 'limits'>): Artifacts {
+}: Pick<ManagementOptions, 'artifacts' | 'holdings' | 'limits'>): Artifacts {
   const maxBytes = limits?.maxUploadBytes ?? 2 ** 31;
+  async function sizeFor(caller: Caller, digest: string): Promise<number> {
+    if (!seesAll(caller)) await holdings.requireHeld(caller.tenant, [digest]);
+    return artifacts.sizeOf(digest);
+  }
   return {
-    uploadArtifact: ({ content }) => artifacts.put(content, maxBytes),
-    getArtifact: async ({ params: { digest } }) => ({
+    uploadArtifact: ({ caller, content }) => holdings.of(caller.tenant).put(content, maxBytes),
+    getArtifact: async ({ caller, params: { digest } }) => ({
       digest,
-      sizeBytes: await artifacts.sizeOf(digest),
+      sizeBytes: await sizeFor(caller, digest),
     }),
-    async downloadArtifact({ params: { digest } }) {
-      const sizeBytes = await artifacts.sizeOf(digest);
+    async downloadArtifact({ caller, params: { digest } }) {
+      const sizeBytes = await sizeFor(caller, digest);
       return { sizeBytes, content: artifacts.read(digest) };
     },
   };

@@ -1,10 +1,12 @@
-import { SkeinError, type JobLogView } from '@skein/api';
+import { SkeinError, type JobLogView, type JobView } from '@skein/api';
 import type { Caller } from '../../../access/contract.ts';
 import { specOf } from '../../../jobs/admission.ts';
-import type { Job, JobStore } from '../../../jobs/contract.ts';
+import type { Job, JobSpec } from '../../../jobs/contract.ts';
+import { DEFAULT_QUOTA } from '../../../jobs/store/bounds.ts';
 import { jobView, queueView, scheduleView, workerView } from '../../../jobs/view.ts';
 import type { ManagementOptions } from '../contract.ts';
 import type { Handlers } from '../handler.ts';
+import { knownJob, seesAll, visibleJob, withShownNames, withStoredNames } from '../job-names.ts';
 
 type Jobs = Pick<
   Handlers,
@@ -26,39 +28,59 @@ type Jobs = Pick<
   | 'removeSchedule'
 >;
 
+/** A job may have a megabyte of arguments: a page of a list ends after so many bytes of JSON. */
+const LIST_BYTES = 4 * 2 ** 20;
+/** Jobs that are read at once. */
+const LIST_PIECE = 20;
 const ENDED = new Set(['succeeded', 'failed', 'cancelled', 'dead']);
 const REVIVABLE = new Set(['failed', 'cancelled', 'dead']);
 
 export function jobHandlers({
   jobs,
+  holdings,
   sandboxes,
-}: Pick<ManagementOptions, 'jobs' | 'sandboxes'>): Jobs {
+}: Pick<ManagementOptions, 'jobs' | 'holdings' | 'sandboxes'>): Jobs {
   return {
     async listJobs({ caller, query }) {
-      const { tenant = ownTenant(caller), ...filter } = query;
+      const { tenant = ownTenant(caller), limit, ...filter } = query;
       if (!seesAll(caller) && tenant !== caller.tenant) return { jobs: [] };
-      const page = await jobs.jobs({ ...filter, tenant });
-      return {
-        jobs: page.jobs.map(jobView),
-        ...(page.next === undefined ? {} : { next: page.next }),
-      };
+      const found: JobView[] = [];
+      let bytes = 0;
+      for (let { after } = filter; ;) {
+        const page = await jobs.jobs({
+          ...filter,
+          tenant,
+          after,
+          limit: Math.min(LIST_PIECE, limit - found.length),
+        });
+        for (const job of page.jobs) {
+          const view = shown(caller, job);
+          found.push(view);
+          bytes += JSON.stringify(view).length;
+        }
+        after = page.next;
+        if (after === undefined) return { jobs: found };
+        if (found.length >= limit || bytes > LIST_BYTES) return { jobs: found, next: after };
+      }
     },
 
     async enqueueJobs({ caller, body }) {
       const now = await jobs.now();
       const submitter = submitterOf(caller);
       const specs = body.jobs.map((job) => specOf(job, submitter, now));
-      const own = new Set(specs.map((spec) => spec.id));
-      const parents = new Set(specs.flatMap((spec) => spec.parents));
-      // A parent of another tenant is as unknown as one that does not exist.
-      for (const parent of parents) if (!own.has(parent)) await visible(jobs, caller, parent);
-      return { jobs: (await jobs.enqueue(specs)).map(jobView) };
+      const chosen = new Set(body.jobs.flatMap(({ id }) => id ?? []));
+      const stored = await withStoredNames(jobs, caller, specs, chosen);
+      if (!seesAll(caller)) {
+        await holdings.requireHeld(caller.tenant, specs.flatMap(artifactsOf));
+      }
+      const quota = seesAll(caller) ? undefined : DEFAULT_QUOTA;
+      return { jobs: (await jobs.enqueue(stored, quota)).map((job) => shown(caller, job)) };
     },
 
-    getJob: async ({ caller, params }) => jobView(await visible(jobs, caller, params.id)),
+    getJob: async ({ caller, params }) => shown(caller, await visibleJob(jobs, caller, params.id)),
 
     async readJobLog({ caller, params, query }) {
-      const job = await visible(jobs, caller, params.id);
+      const job = await visibleJob(jobs, caller, params.id);
       const attempt = query.attempt ?? job.attempts.at(-1)?.number ?? 0;
       if (attempt === 0) {
         return { attempt, text: '', next: 0, sizeBytes: 0, ended: ENDED.has(job.state) };
@@ -68,21 +90,21 @@ export function jobHandlers({
     },
 
     async cancelJob({ caller, params, body }) {
-      await visible(jobs, caller, params.id);
-      return jobView(known(await jobs.cancel(params.id, body.reason), params.id));
+      const { id } = await visibleJob(jobs, caller, params.id);
+      return shown(caller, knownJob(await jobs.cancel(id, body.reason), params.id));
     },
 
     async reviveJob({ caller, params }) {
-      const job = await visible(jobs, caller, params.id);
+      const job = await visibleJob(jobs, caller, params.id);
       if (!REVIVABLE.has(job.state)) {
-        throw new SkeinError('JOB_NOT_ENDED', `Job ${job.id} is ${job.state}.`);
+        throw new SkeinError('JOB_NOT_ENDED', `Job ${params.id} is ${job.state}.`);
       }
-      return jobView(known(await jobs.revive(params.id), params.id));
+      return shown(caller, knownJob(await jobs.revive(job.id), params.id));
     },
 
     async preemptJob({ caller, params }) {
-      await visible(jobs, caller, params.id);
-      return jobView(known(await jobs.preempt(params.id), params.id));
+      const { id } = await visibleJob(jobs, caller, params.id);
+      return shown(caller, knownJob(await jobs.preempt(id), params.id));
     },
 
     listQueues: async () => ({ queues: (await jobs.queues()).map(queueView) }),
@@ -130,10 +152,6 @@ const NO_JOBS = {
   dead: 0,
 };
 
-function seesAll(caller: Caller): boolean {
-  return caller.scopes.includes('admin');
-}
-
 function ownTenant(caller: Caller): string | undefined {
   return seesAll(caller) ? undefined : caller.tenant;
 }
@@ -142,16 +160,15 @@ function submitterOf(caller: Caller) {
   return { tenant: caller.tenant, mayTrust: seesAll(caller) };
 }
 
-/** @throws SkeinError JOB_UNKNOWN also for a job of another tenant. */
-async function visible(jobs: JobStore, caller: Caller, id: string): Promise<Job> {
-  const job = await jobs.job(id);
-  const hidden = job !== undefined && !seesAll(caller) && job.tenant !== caller.tenant;
-  return known(hidden ? undefined : job, id);
+/** What a job reads. Only `admin` may submit tasks, whose inputs may be anything. */
+function artifactsOf({ work }: JobSpec): string[] {
+  if (work.kind === 'task') return [];
+  const { inputs, stdin } = work;
+  return [...inputs.map(({ digest }) => digest), ...(stdin === undefined ? [] : [stdin])];
 }
 
-function known(job: Job | undefined, id: string): Job {
-  if (job !== undefined) return job;
-  throw new SkeinError('JOB_UNKNOWN', `There is no job "${id}".`);
+function shown(caller: Caller, job: Job): JobView {
+  return withShownNames(caller, jobView(job));
 }
 
 /** Cuts before a character whose rest is still to come, so that pieces can be joined. */

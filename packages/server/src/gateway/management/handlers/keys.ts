@@ -1,16 +1,34 @@
-import type { KeyView } from '@skein/api';
+import type { BudgetUsageView, KeyView } from '@skein/api';
 import type { KeyView as HeldKeyView } from '../../../access/contract.ts';
+import { DEFAULT_QUOTA } from '../../../jobs/store/bounds.ts';
 import type { ManagementOptions } from '../contract.ts';
 import type { Handlers } from '../handler.ts';
 
+type Keys = Pick<Handlers, 'listKeys' | 'createKey' | 'getKey' | 'revokeKey'>;
+
 export function keyHandlers({
   keys,
-}: Pick<ManagementOptions, 'keys'>): Pick<Handlers, 'listKeys' | 'createKey' | 'revokeKey'> {
+  jobs,
+  budgets,
+}: Pick<ManagementOptions, 'keys' | 'jobs' | 'budgets'>): Keys {
+  async function usageOf({ tenant, scopes }: HeldKeyView): Promise<BudgetUsageView[]> {
+    const { queued, maxQueued } = await jobs.tenantLoad(tenant);
+    const limit = maxQueued ?? (scopes.includes('admin') ? Infinity : DEFAULT_QUOTA.maxQueued);
+    const usage = budgets.map((budget) => budget.usageOf(tenant));
+    return [...usage, { name: 'queued_jobs', unit: 'count' as const, held: queued, limit }].map(
+      // JSON has no infinity: a limit that is left out is none.
+      ({ limit: most, ...rest }) => (most === Infinity ? rest : { ...rest, limit: most }),
+    );
+  }
   return {
     listKeys: async () => ({ keys: (await keys.list()).map(viewOf) }),
     async createKey({ body }) {
       const { key, secret } = await keys.create(body);
       return { ...viewOf(key), secret };
+    },
+    async getKey({ params }) {
+      const { durable, ...key } = await keys.show(params.id);
+      return { ...viewOf(key), durable, usage: await usageOf(key) };
     },
     async revokeKey({ params }) {
       await keys.revoke(params.id);

@@ -11,6 +11,7 @@ import { SkeinError, type NodeView, type SandboxView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
+import { artifactBudget, createHoldings } from '../../../jobs/artifact-holdings.ts';
 import type { JobStore } from '../../../jobs/contract.ts';
 import { openSqliteJobs } from '../../../jobs/store/sqlite/sqlite-jobs.ts';
 import type { Registry } from '../../../registry/contract.ts';
@@ -41,6 +42,7 @@ export async function startManagement(
     access?: AccessMode;
     limits?: Partial<ManagementLimits>;
     sandboxes?: readonly SandboxView[];
+    maxArtifactsBytes?: number;
   } = {},
 ): Promise<TestNode> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-management-'));
@@ -62,6 +64,7 @@ export async function startManagement(
   const control = createFakeControl(registry, state, () => listeners.forEach((each) => each()));
   const jobs = await openSqliteJobs(':memory:');
   const artifacts = await openFileArtifacts(join(folder, 'blobs'));
+  const budget = artifactBudget(options.maxArtifactsBytes ?? Infinity, access.shareOf);
   const faults: unknown[] = [];
   const management = createManagement({
     control,
@@ -70,6 +73,8 @@ export async function startManagement(
     state,
     jobs,
     artifacts,
+    holdings: createHoldings({ store: jobs, artifacts, budget }),
+    budgets: [budget],
     sandboxes: async () => [...(options.sandboxes ?? [])],
     access,
     keys: access.keys,

@@ -64,6 +64,29 @@ overEveryStore('accepting', (at) => {
     await enqueueOne(at.store);
   });
 
+  it('holds a tenant without settings to the quota of the call, and one with settings to those', async () => {
+    const quota = { maxQueued: 3, jobsPerSecond: 1000 };
+    await at.store.enqueue([job(), job()], quota);
+    await expect(at.store.enqueue([job(), job()], quota)).rejects.toEqual(code('TENANT_QUOTA'));
+    expect(await at.store.tenantLoad('t')).toMatchObject({ queued: 2, running: 0 });
+    // Nothing of the refused call is there, and a call without a quota is not held to it.
+    await at.store.enqueue([job(), job()]);
+    await at.store.putTenant({ tenant: 't', weight: 1, maxQueued: 6 });
+    await at.store.enqueue([job(), job()], quota);
+    await expect(at.store.enqueue([job()], quota)).rejects.toEqual(code('TENANT_QUOTA'));
+    expect(await at.store.tenantLoad('t')).toMatchObject({ queued: 6, maxQueued: 6 });
+    await claimOne(at.store);
+    expect(await at.store.tenantLoad('t')).toMatchObject({ queued: 5, running: 1 });
+    expect(await at.store.tenantLoad('unknown')).toMatchObject({ queued: 0, running: 0 });
+
+    const slow = { maxQueued: 100, jobsPerSecond: 2 };
+    const other = job({ tenant: 'other' });
+    await at.store.enqueue([other, other], slow);
+    await expect(at.store.enqueue([other], slow)).rejects.toEqual(code('RATE_LIMITED'));
+    at.now += 500;
+    await at.store.enqueue([other], slow);
+  });
+
   it('refuses for a draining queue, and starts what waits in it', async () => {
     const id = await enqueueOne(at.store);
     await at.store.setQueueMode('q', 'draining');

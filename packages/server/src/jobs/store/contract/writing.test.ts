@@ -1,6 +1,6 @@
 /** What an attempt writes: its log, its progress. */
 import { expect, it } from 'vitest';
-import { LOG_BYTES } from '../bounds.ts';
+import { LOG_BYTES, TENANT_LOG_BYTES } from '../bounds.ts';
 import { code, overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, success } from '../testing/fixtures.ts';
 
@@ -30,6 +30,39 @@ overEveryStore('what an attempt writes', (at) => {
     const { size, ended } = await at.store.log(id, 1, 0, 0);
     expect({ size, ended }).toEqual({ size: LOG_BYTES, ended: true });
   });
+
+  it(
+    'keeps a bound of all logs of a tenant; what ended first goes first',
+    { timeout: 120_000 },
+    async () => {
+      const chunk = new Uint8Array(LOG_BYTES).fill(7);
+      const ids: string[] = [];
+      const write = async (tenant: string, ends: boolean): Promise<void> => {
+        ids.push(await enqueueOne(at.store, { tenant }));
+        const { token } = await claimOne(at.store);
+        await at.store.appendLog(token, 0, chunk);
+        if (ends) await at.store.finish(token, success());
+      };
+      const sizes = () =>
+        Promise.all(ids.map(async (id) => (await at.store.log(id, 1, 0, 0)).size / LOG_BYTES));
+      await write('other', true);
+      // Still written, so it is never cut short by others of its tenant.
+      await write('t', false);
+      const fit = TENANT_LOG_BYTES / LOG_BYTES;
+      for (let count = 1; count < fit; count++) await write('t', true);
+      expect(await sizes()).toEqual(ids.map(() => 1));
+      await write('t', true);
+      expect((await sizes()).slice(0, 5)).toEqual([1, 1, 0, 1, 1]);
+      // What is forgotten with its job makes room again: of two more, the first would go otherwise.
+      await at.store.cancel(ids[1]!, 'enough');
+      at.now += 2 * 3_600_000;
+      await at.store.tick();
+      expect(new Set(await sizes())).toEqual(new Set([0]));
+      ids.length = 0;
+      for (let count = 0; count < 2; count++) await write('t', true);
+      expect(await sizes()).toEqual([1, 1]);
+    },
+  );
 
   it('shows progress', async () => {
     const id = await enqueueOne(at.store);

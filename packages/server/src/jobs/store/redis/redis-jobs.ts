@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type {
   Claim,
+  HeldBytes,
   Job,
   JobState,
   JobStore,
@@ -103,7 +104,7 @@ export async function openRedisJobs(
   }
 
   return {
-    async enqueue(specs) {
+    async enqueue(specs, quota) {
       checkSpecs(specs);
       const now = clock?.() ?? Date.now();
       const jobs = specs.flatMap((spec) => specArguments(spec, now));
@@ -111,6 +112,8 @@ export async function openRedisJobs(
         ...opening(),
         specs.length,
         again ? 1 : 0,
+        quota?.maxQueued ?? '',
+        quota?.jobsPerSecond ?? '',
         ...jobs,
       ])) as (JobView | ReadyView)[] | Refusal;
       throwRefusal(answer);
@@ -214,6 +217,23 @@ export async function openRedisJobs(
         jobsPerSecond ?? '',
       );
     },
+
+    async tenantLoad(tenant) {
+      const found = (await run('tenant-load', tenant)) as (string | null)[];
+      const [queued, running, maxQueued] = found.map((value) => value && Number(value));
+      return {
+        queued: Number(queued),
+        running: Number(running),
+        maxQueued: typeof maxQueued === 'number' ? maxQueued : undefined,
+      };
+    },
+
+    holdArtifact: async (tenant, digest, sizeBytes) =>
+      (await run('hold-artifact', tenant, digest, sizeBytes)) === 1,
+    lackedArtifacts: async (tenant, digests) =>
+      (await run('lacked-artifacts', tenant, ...digests)) as string[],
+    heldArtifacts: async () => heldBytes((await run('held-artifacts')) as string[]),
+    dropArtifact: async (digest) => heldBytes((await run('drop-artifact', digest)) as string[]),
 
     async putSchedule(schedule) {
       checkSpecs([schedule.spec]);
@@ -337,6 +357,15 @@ export async function openRedisJobs(
 
 /** In the order of `scripts/queues.lua`. */
 const STATES = ['blocked', 'ready', 'running', 'succeeded', 'failed', 'cancelled', 'dead'] as const;
+
+/** From pairs of a tenant and bytes. */
+function heldBytes(pairs: readonly string[]): HeldBytes[] {
+  const held: HeldBytes[] = [];
+  for (let at = 0; at < pairs.length; at += 2) {
+    held.push({ tenant: pairs[at] ?? '', bytes: Number(pairs[at + 1]) });
+  }
+  return held.sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
+}
 
 type Refusal = ['refused', code: ErrorCode, message: string, retryAfterMs: number];
 

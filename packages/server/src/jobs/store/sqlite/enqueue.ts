@@ -1,6 +1,6 @@
 /** Accepts jobs: all of a call or none. */
 import { SkeinError } from '@skein/api/errors';
-import type { JobSpec } from '../../contract.ts';
+import type { JobSpec, SubmissionQuota } from '../../contract.ts';
 import { checkSpecs } from '../check-specs.ts';
 import { newJobId } from '../job-id.ts';
 import { laneClass, laneRank, millicores } from '../lane.ts';
@@ -17,7 +17,11 @@ type Given = JobSpec & { readonly id?: string };
  * @returns in the order of the specs the new rows that are as they will be, with specs as they were
  * given, and the ids of jobs that are older or have consequences yet to come.
  */
-export function enqueue(turn: Turn, specs: readonly Given[]): (JobRow | string)[] {
+export function enqueue(
+  turn: Turn,
+  specs: readonly Given[],
+  quota?: SubmissionQuota,
+): (JobRow | string)[] {
   checkSpecs(specs);
   const known = findRepeated(turn.sql, specs);
   const fresh = specs
@@ -26,6 +30,7 @@ export function enqueue(turn: Turn, specs: readonly Given[]): (JobRow | string)[
   admit(
     turn,
     fresh.map(({ spec }) => spec),
+    quota,
   );
   // A spec that repeats an earlier one stands for the job that exists, also as a parent.
   const ids = specs.map((spec, index) => {
@@ -86,7 +91,11 @@ interface Limits {
 }
 
 /** @throws SkeinError QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED. */
-function admit({ sql, now, unwritten }: Turn, specs: readonly Given[]): void {
+function admit(
+  { sql, now, unwritten }: Turn,
+  specs: readonly Given[],
+  quota: SubmissionQuota | undefined,
+): void {
   for (const queue of new Set(specs.map((spec) => spec.queue))) {
     sql.run('INSERT OR IGNORE INTO queues (queue) VALUES (?)', queue);
     const mode = sql.get<{ mode: string }>('SELECT mode FROM queues WHERE queue = ?', queue)?.mode;
@@ -98,7 +107,8 @@ function admit({ sql, now, unwritten }: Turn, specs: readonly Given[]): void {
     sql.run('INSERT OR IGNORE INTO tenants (tenant) VALUES (?)', tenant);
     const limits = sql.get<Limits>('SELECT * FROM tenants WHERE tenant = ?', tenant);
     if (!limits) continue;
-    const { max_queued: most, jobs_per_second: rate } = limits;
+    const most = limits.max_queued ?? quota?.maxQueued ?? null;
+    const rate = limits.jobs_per_second ?? quota?.jobsPerSecond ?? null;
     const queued = limits.queued + (unwritten.tenants.get(tenant)?.queued ?? 0);
     if (most !== null && queued + theirs.length > most) {
       throw new SkeinError(

@@ -6,6 +6,7 @@ import { closeAttempt } from './attempt.ts';
 import { addEvent } from './event-log.ts';
 import { membersOf } from './gang.ts';
 import { saveRow, type JobRow } from './job-row.ts';
+import { countLog } from './kept-logs.ts';
 import { retryOrEnd } from './retry.ts';
 import type { Sql } from './sql.ts';
 import { end } from './transition.ts';
@@ -97,6 +98,7 @@ export function appendLog(turn: Turn, token: number, offset: number, chunk: Uint
   const fresh = chunk.subarray(size - offset, LOG_BYTES - offset);
   if (fresh.length === 0) return true;
   turn.sql.run('INSERT INTO logs VALUES (?, ?, ?)', token, size, fresh);
+  countLog(turn.sql, row.tenant, token, fresh.length);
   addEvent(turn, row, 'log');
   return true;
 }

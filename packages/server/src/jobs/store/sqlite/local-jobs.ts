@@ -4,11 +4,12 @@
  * another's: what may be refused has a savepoint of its own, and when anything else fails, the
  * transaction is begun again with savepoints for all.
  */
-import type { JobState, Outcome } from '../../contract.ts';
+import type { JobState, Outcome, SubmissionQuota } from '../../contract.ts';
 import { openDatabase } from '../../../state/sqlite/database.ts';
 import { claim } from './claim.ts';
 import { enqueue } from './enqueue.ts';
 import { eventsAfter, lastSequence, type EventFilter } from './event-log.ts';
+import { dropArtifact, heldArtifacts, holdArtifact, lackedArtifacts } from './holdings.ts';
 import { cancel, preempt, revive } from './intervention.ts';
 import { rowById, viewOf, type JobRow } from './job-row.ts';
 import { appendLog, finish, progress, renew, saveCheckpoint } from './lease.ts';
@@ -19,6 +20,7 @@ import {
   removeSchedule,
   schedules,
   setQueueMode,
+  tenantLoad,
   tenants,
 } from './settings.ts';
 import { sqlOf } from './sql.ts';
@@ -39,8 +41,8 @@ const shown =
   };
 
 const METHODS = {
-  enqueue: (turn: Turn, specs: Parameters<typeof enqueue>[1]) =>
-    complete(turn, () => enqueue(turn, specs)).map((made) => {
+  enqueue: (turn: Turn, specs: Parameters<typeof enqueue>[1], quota?: SubmissionQuota) =>
+    complete(turn, () => enqueue(turn, specs, quota)).map((made) => {
       if (typeof made !== 'string') {
         const { spec: _, ...view } = viewOf(turn.sql, made);
         return view;
@@ -63,6 +65,11 @@ const METHODS = {
   revive: shown(revive),
   setQueueMode,
   putTenant,
+  tenantLoad,
+  holdArtifact,
+  lackedArtifacts,
+  heldArtifacts,
+  dropArtifact,
   putSchedule,
   removeSchedule,
   schedules,

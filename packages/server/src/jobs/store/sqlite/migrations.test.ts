@@ -26,6 +26,16 @@ it('opens a file of the first schema: its jobs are there, and go on', async () =
   );
   insert.run('waits', JSON.stringify(spec), 'ready', 1, null, 1);
   insert.run('broke', JSON.stringify(spec), 'failed', null, Date.now(), null);
+  const [input, stdin, output] = ['a', 'b', 'c'].map((digit) => digit.repeat(64));
+  const work = { kind: 'command', argv: ['true'], inputs: [{ path: 'x', digest: input }], stdin };
+  insert.run('done', JSON.stringify({ ...spec, work }), 'succeeded', null, Date.now(), null);
+  const outputs = [{ path: 'y', digest: output, sizeBytes: 10 }];
+  old.prepare("UPDATE jobs SET result = ? WHERE id = 'done'").run(JSON.stringify({ outputs }));
+  old.exec(
+    `INSERT INTO attempts (token, job, number, worker, started_at, ended_at, lease_ms, delivered)
+       SELECT 1, seq, 1, 'w', 1, 2, 1, 1 FROM jobs WHERE id = 'done';
+     INSERT INTO logs VALUES (1, 0, x'0102'), (1, 2, x'03');`,
+  );
   old.close();
 
   const store = await openSqliteJobs(path);
@@ -36,8 +46,15 @@ it('opens a file of the first schema: its jobs are there, and go on', async () =
     expect(claim.job).toMatchObject({ ...spec, id: 'waits' });
     await store.finish(claim.token, success());
     expect(await store.job('waits')).toMatchObject({ state: 'succeeded' });
+    // What its jobs name is its tenant's, and so are their logs.
+    expect(await store.lackedArtifacts('t', [input!, stdin!, output!])).toEqual([]);
+    expect(await store.heldArtifacts()).toEqual([{ tenant: 't', bytes: 10 }]);
+    expect(await store.log('done', 1, 0, 10)).toMatchObject({ size: 3 });
   } finally {
     await store.close();
+    const after = new DatabaseSync(path);
+    expect({ ...after.prepare('SELECT log_bytes FROM tenants').get() }).toEqual({ log_bytes: 3 });
+    after.close();
     await rm(folder, { recursive: true });
   }
 });

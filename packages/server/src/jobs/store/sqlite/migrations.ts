@@ -199,4 +199,39 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX jobs_blocked ON jobs (queue) WHERE state = 'blocked';
   CREATE INDEX jobs_held ON jobs (gang) WHERE held = 1;
   `,
+  // What jobs name today is what their tenants hold; the sizes of inputs are not known.
+  `
+  CREATE TABLE holdings (
+    tenant TEXT NOT NULL,
+    digest TEXT NOT NULL, -- of an artifact
+    size_bytes INTEGER NOT NULL,
+    PRIMARY KEY (tenant, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX holdings_by_digest ON holdings (digest);
+  INSERT OR IGNORE INTO holdings
+    SELECT tenant, json_extract(value, '$.digest'), json_extract(value, '$.sizeBytes')
+    FROM jobs, json_each(jobs.result, '$.outputs') WHERE result IS NOT NULL;
+  INSERT OR IGNORE INTO holdings
+    SELECT tenant, json_extract(value, '$.digest'), 0
+    FROM jobs JOIN specs USING (seq), json_each(specs.spec, '$.work.inputs');
+  INSERT OR IGNORE INTO holdings
+    SELECT tenant, json_extract(spec, '$.work.stdin'), 0
+    FROM jobs JOIN specs USING (seq) WHERE json_extract(spec, '$.work.stdin') IS NOT NULL;
+  `,
+  // How much of the logs is whose.
+  `
+  CREATE TABLE log_sizes (
+    tenant TEXT NOT NULL,
+    token INTEGER NOT NULL, -- of the attempt
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (tenant, token)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO log_sizes
+    SELECT jobs.tenant, attempts.token, sum(length(logs.chunk))
+    FROM logs JOIN attempts USING (token) JOIN jobs ON jobs.seq = attempts.job
+    GROUP BY jobs.tenant, attempts.token;
+  ALTER TABLE tenants ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE tenants SET log_bytes =
+    coalesce((SELECT sum(bytes) FROM log_sizes WHERE log_sizes.tenant = tenants.tenant), 0);
+  `,
 ];

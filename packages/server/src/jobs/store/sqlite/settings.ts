@@ -1,6 +1,6 @@
 /** Settings that people give: of queues, tenants and schedules. */
 import { SkeinError } from '@skein/api/errors';
-import type { QueueView, Schedule, TenantSettings } from '../../contract.ts';
+import type { QueueView, Schedule, TenantLoad, TenantSettings } from '../../contract.ts';
 import { checkSpecs } from '../check-specs.ts';
 import { nextTime } from '../cron.ts';
 import type { Sql } from './sql.ts';
@@ -57,6 +57,18 @@ export function tenants({ sql }: Turn): TenantSettings[] {
       maxQueued: row.max_queued ?? undefined,
       jobsPerSecond: row.jobs_per_second ?? undefined,
     }));
+}
+
+export function tenantLoad({ sql }: Turn, tenant: string): TenantLoad {
+  const row = sql.get<{ queued: number; running: number; max_queued: number | null }>(
+    'SELECT queued, running, max_queued FROM tenants WHERE tenant = ?',
+    tenant,
+  );
+  return {
+    queued: row?.queued ?? 0,
+    running: row?.running ?? 0,
+    maxQueued: row?.max_queued ?? undefined,
+  };
 }
 
 interface ScheduleRow {

@@ -25,6 +25,11 @@ const PLAIN = [
   'finish',
   'setQueueMode',
   'putTenant',
+  'tenantLoad',
+  'holdArtifact',
+  'lackedArtifacts',
+  'heldArtifacts',
+  'dropArtifact',
   'putSchedule',
   'removeSchedule',
   'schedules',
@@ -79,8 +84,8 @@ export async function openSqliteJobs(
 
   return {
     ...plain,
-    async enqueue(specs) {
-      const views = await thread.call('enqueue', specs);
+    async enqueue(specs, quota) {
+      const views = await thread.call('enqueue', specs, quota);
       return views.map((view, index) => jobOfView(view, specs[index]));
     },
     async claim(offer) {

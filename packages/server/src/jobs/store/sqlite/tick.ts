@@ -8,6 +8,7 @@ import { trimEvents } from './event-log.ts';
 import { abandonAssembly, type GangRow } from './gang.ts';
 import { expire } from './intervention.ts';
 import { rowBySeq, saveRow } from './job-row.ts';
+import { forgetLogs } from './kept-logs.ts';
 import { loseLease } from './lease.ts';
 import { dueSchedules } from './settings.ts';
 import { settle } from './transition.ts';
@@ -94,12 +95,17 @@ function fire(turn: Turn, schedule: Schedule): void {
 
 /** Forgets ended jobs whose retention is over. */
 export function forget({ sql, now }: Turn): void {
-  for (const { seq, id, gang } of sql.all<{ seq: number; id: string; gang: number | null }>(
-    'SELECT seq, id, gang FROM jobs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
+  for (const { seq, id, tenant, gang } of sql.all<{
+    seq: number;
+    id: string;
+    tenant: string;
+    gang: number | null;
+  }>(
+    'SELECT seq, id, tenant, gang FROM jobs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
     now,
     TICK_BATCH,
   )) {
-    sql.run('DELETE FROM logs WHERE token IN (SELECT token FROM attempts WHERE job = ?)', seq);
+    forgetLogs(sql, tenant, seq);
     sql.run('DELETE FROM attempts WHERE job = ?', seq);
     sql.run('DELETE FROM edges WHERE parent = ?', id);
     forgetEdges(sql, seq);

@@ -11,6 +11,7 @@ if offset > size then return { 'gap', job.id, size } end
 local fresh = string.sub(ARGV[5], size - offset + 1, LOG_BYTES - offset)
 if #fresh == 0 then return 1 end
 call('APPEND', key, fresh)
+countLog(job, ARGV[3], #fresh)
 addEvent(job, 'log')
 complete()
 return 1

@@ -65,7 +65,8 @@ local function forget(id)
   local job = load(id)
   for number = 1, tonumber(job.n or 0) do
     local token = string.match(job['a' .. number], '^%d+')
-    call('DEL', P .. 'log:' .. number .. ':' .. id, P .. 'cancelled:' .. token)
+    forgetLog(job.t, int(number), id)
+    call('DEL', P .. 'cancelled:' .. token)
   end
   for _, parent in ipairs(parentsOf(job)) do call('SREM', P .. 'children:' .. parent, id) end
   if job.idem and call('HGET', P .. 'idempotency', job.idem) == id then

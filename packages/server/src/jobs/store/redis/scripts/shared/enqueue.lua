@@ -26,8 +26,9 @@ local function readJobs(from, count)
   return jobs
 end
 
+-- mostQueued and jobsPerSecond hold for tenants whose settings name no limit; nil is no limit.
 -- @throws nothing: @returns an error when the tenants or queues do not take so many.
-local function admit(jobs)
+local function admit(jobs, mostQueued, jobsPerSecond)
   local queues, tenants = {}, {}
   for _, job in ipairs(jobs) do
     queues[job.q] = true
@@ -41,7 +42,9 @@ local function admit(jobs)
   local buckets = {}
   for tenant, count in pairs(tenants) do
     local limits = call('HMGET', P .. 'tenant:' .. tenant, 'maxQueued', 'rate', 'queued', 'tokens', 'tokensAt')
-    local most, rate, queued = tonumber(limits[1]), tonumber(limits[2]), tonumber(limits[3] or 0)
+    local most = tonumber(limits[1]) or mostQueued
+    local rate = tonumber(limits[2]) or jobsPerSecond
+    local queued = tonumber(limits[3] or 0)
     if most and queued + count > most then
       return refuse('TENANT_QUOTA', 'Tenant "' .. tenant .. '" has ' .. queued .. ' jobs queued and may have '
         .. most .. '; ' .. count .. ' more were sent.')
@@ -247,11 +250,11 @@ local function insert(given)
   end
 end
 
-local function enqueue(jobs)
+local function enqueue(jobs, mostQueued, jobsPerSecond)
   local fresh, refused = resolve(jobs)
   if not fresh then return nil, refused end
   local commit
-  commit, refused = admit(fresh)
+  commit, refused = admit(fresh, mostQueued, jobsPerSecond)
   if not commit then return nil, refused end
   local sound
   sound, refused = checkGangs(fresh)

@@ -1,0 +1,41 @@
+/**
+ * Text of others on its way to a terminal: names, messages and output of jobs may hold escape
+ * sequences that set the clipboard or the title, hide what follows, or write over what was there.
+ *
+ * What a terminal would obey is written out instead, as JSON writes it (`\u001b`), so that a JSON
+ * document stays one. That is: control characters of both sets, among them ESC and the one-byte CSI
+ * and OSC, and the marks that change the direction of text ("Trojan Source", CVE-2021-42574).
+ */
+
+const OBEYED =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+const BREAKS = /[\t\n]/g;
+// eslint-disable-next-line no-control-regex
+const COLOUR = /\u001B\[(?:[12]|22|3[1-69])m/;
+
+/** Keeps line feeds and tabs. A carriage return, which would write over its line, ends it. */
+export function safeText(text: string): string {
+  return text.replaceAll(/\r\n?/g, '\n').replace(OBEYED, written);
+}
+
+/** Keeps to one line: for what stands in one, such as a name, a cell of a table or a log message. */
+export function safeLine(text: string): string {
+  return text.replace(OBEYED, written).replace(BREAKS, written);
+}
+
+/** As `safeText`, with the colours that Skein itself gives to text. */
+export function safeColouredText(text: string): string {
+  if (!COLOUR.test(text)) return safeText(text);
+  // With the group, every second part is a colour.
+  return text
+    .split(new RegExp(`(${COLOUR.source})`))
+    .map((part, index) => (index % 2 === 1 ? part : safeText(part)))
+    .join('');
+}
+
+function written(character: string): string {
+  if (character === '\n') return '\\n';
+  if (character === '\t') return '\\t';
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

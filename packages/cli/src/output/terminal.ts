@@ -1,0 +1,24 @@
+/**
+ * The terminal of the person who runs a command, which obeys what is written to it. All that the
+ * command prints passes here; what comes from jobs, models and nodes is made harmless on the way.
+ * Files and pipes get every byte as it came.
+ */
+import { safeColouredText, safeLine, safeText } from '@skein/api/safe-text';
+import type { NotesStream } from './notes.ts';
+
+/** `own`: Skein's, in its colours. `guest`: all of it from a job. `raw`: as it is. */
+export type TextKind = 'own' | 'guest' | 'raw';
+
+/** A text as it may be written to a stream. */
+export function shownOn(stream: NotesStream, text: string, kind: TextKind = 'own'): string {
+  if (stream.isTTY !== true || kind === 'raw') return text;
+  return kind === 'guest' ? safeText(text) : safeColouredText(text);
+}
+
+/** For the line that is rewritten in place: it must not grow to two. */
+export function oneLine(text: string): string {
+  return safeColouredText(text).replaceAll('\n', ' ');
+}
+
+/** What a job or a file calls itself, inside a line of Skein's. */
+export const nameText = safeLine;

@@ -1,0 +1,77 @@
+/** Hostile text of jobs on a real pseudo-terminal: none of it may get there as what a terminal obeys. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { runCli, type CliOutcome } from './testing/cli.ts';
+
+const MAIN = join(import.meta.dirname, 'main.ts');
+const PYTHON = '/usr/bin/python3';
+/** Runs what follows on a terminal of its own, and copies what that is told. */
+const ON_A_TERMINAL =
+  'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+
+/** Clipboard, title, clear, one-byte CSI, and a change of direction. */
+const HOSTILE = '\u001B]52;c;aGk=\u0007\u001B]0;owned\u0007\u001B[2J\u009B31mred\u202Egnp.exe';
+/** As `printf` writes it. */
+const PRINTF = [...Buffer.from(HOSTILE)]
+  .map((byte) => `\\${byte.toString(8).padStart(3, '0')}`)
+  .join('');
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'skein-terminal-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const onTerminal = (...args: string[]): Promise<CliOutcome> =>
+  runCli(args, {
+    cwd: folder,
+    env: { TERM: 'xterm' },
+    program: [PYTHON, '-c', ON_A_TERMINAL, process.execPath, MAIN],
+  });
+const piped = (...args: string[]): Promise<CliOutcome> => runCli(args, { cwd: folder });
+const trusted = ['--trusted', '--sandbox', 'process', '--network', 'host'];
+
+/** What is left of a terminal's input without Skein's own colours and the line that it rewrites. */
+function obeyed(text: string): string[] {
+  // eslint-disable-next-line no-control-regex
+  const rest = text.replaceAll(/\u001B\[(?:[12]|22|3[1-69])m|\r\u001B\[K|\r\n/g, '');
+  // eslint-disable-next-line no-control-regex
+  return rest.match(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g) ?? [];
+}
+
+it('shows what a job prints, is called and fails with as text', { timeout: 60_000 }, async () => {
+  const script = `printf '${PRINTF}'; printf '${PRINTF}' >&2; exit 3`;
+  const ran = await onTerminal(
+    'run',
+    ...trusted,
+    '--name',
+    `job${HOSTILE}`,
+    '--',
+    '/bin/sh',
+    '-c',
+    script,
+  );
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toContain('\\u001b]52;c;aGk=\\u0007');
+  expect(obeyed(ran.stdout)).toEqual([]);
+  const { jobs } = JSON.parse((await piped('jobs', 'ls', '--json')).stdout) as {
+    jobs: { id: string }[];
+  };
+  const { id } = jobs[0]!;
+  for (const command of [['ls'], ['show', id], ['logs', id], ['show', id, '--json']]) {
+    const shown = await onTerminal('jobs', ...command);
+    expect(shown.stdout).toContain('\\u001b]0;owned\\u0007');
+    expect(obeyed(shown.stdout)).toEqual([]);
+  }
+  // A person who wants the bytes gets them, and so does a file.
+  expect((await onTerminal('jobs', 'logs', id, '--raw')).stdout).toContain(HOSTILE);
+  expect((await piped('jobs', 'logs', id)).stdout).toContain(HOSTILE);
+});
+
+it('says an error about hostile words without obeying them', { timeout: 30_000 }, async () => {
+  const failed = await onTerminal('jobs', 'show', `no${HOSTILE}`);
+  expect(failed.code).toBe(1);
+  expect(obeyed(failed.stdout)).toEqual([]);
+});

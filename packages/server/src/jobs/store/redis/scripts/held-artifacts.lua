@@ -1,0 +1,3 @@
+-- How much each tenant holds.
+-- @returns tenant, bytes, tenant, bytes, …
+return call('HGETALL', P .. 'held-bytes')

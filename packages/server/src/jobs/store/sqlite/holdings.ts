@@ -1,0 +1,33 @@
+/** Which tenant holds which artifacts: what it has uploaded, and what its jobs have left behind. */
+import type { HeldBytes } from '../../contract.ts';
+import type { Turn } from './turn.ts';
+
+export const holdArtifact = (
+  { sql }: Turn,
+  tenant: string,
+  digest: string,
+  sizeBytes: number,
+): boolean =>
+  sql.run('INSERT OR IGNORE INTO holdings VALUES (?, ?, ?)', tenant, digest, sizeBytes).changes > 0;
+
+export const lackedArtifacts = (
+  { sql }: Turn,
+  tenant: string,
+  digests: readonly string[],
+): string[] =>
+  digests.filter(
+    (digest) =>
+      sql.get('SELECT 1 FROM holdings WHERE tenant = ? AND digest = ?', tenant, digest) ===
+      undefined,
+  );
+
+export const heldArtifacts = ({ sql }: Turn): HeldBytes[] =>
+  sql.all<HeldBytes>(
+    'SELECT tenant, sum(size_bytes) AS bytes FROM holdings GROUP BY tenant ORDER BY tenant',
+  );
+
+export const dropArtifact = ({ sql }: Turn, digest: string): HeldBytes[] =>
+  sql.all<HeldBytes>(
+    'DELETE FROM holdings WHERE digest = ? RETURNING tenant, size_bytes AS bytes',
+    digest,
+  );

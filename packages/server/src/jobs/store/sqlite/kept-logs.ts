@@ -1,0 +1,60 @@
+/** What is kept of the logs of a tenant: a bound on their bytes, over all of its jobs. */
+import { TENANT_LOG_BYTES } from '../bounds.ts';
+import type { Sql } from './sql.ts';
+
+/** Logs looked at in one go. */
+const PAGE = 50;
+
+/** Counts what an attempt has written, and forgets the logs that ended first while there are too many. */
+export function countLog(sql: Sql, tenant: string, token: number, bytes: number): void {
+  sql.run(
+    `INSERT INTO log_sizes VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes`,
+    tenant,
+    token,
+    bytes,
+  );
+  let held = addBytes(sql, tenant, bytes);
+  while (held > TENANT_LOG_BYTES) {
+    const oldest = sql.all<{ token: number; bytes: number }>(
+      `SELECT token, bytes FROM log_sizes JOIN attempts USING (token)
+       WHERE tenant = ? AND ended_at IS NOT NULL ORDER BY token LIMIT ?`,
+      tenant,
+      PAGE,
+    );
+    // All that is left is being written, which a bound of each holds.
+    if (oldest.length === 0) return;
+    for (const log of oldest) {
+      held = forgetLog(sql, tenant, log.token, log.bytes);
+      if (held <= TENANT_LOG_BYTES) return;
+    }
+  }
+}
+
+/** Forgets the logs of all attempts of a job. */
+export function forgetLogs(sql: Sql, tenant: string, job: number): void {
+  for (const { token, bytes } of sql.all<{ token: number; bytes: number }>(
+    `SELECT token, bytes FROM log_sizes
+     WHERE tenant = ? AND token IN (SELECT token FROM attempts WHERE job = ?)`,
+    tenant,
+    job,
+  )) {
+    forgetLog(sql, tenant, token, bytes);
+  }
+}
+
+function forgetLog(sql: Sql, tenant: string, token: number, bytes: number): number {
+  sql.run('DELETE FROM logs WHERE token = ?', token);
+  sql.run('DELETE FROM log_sizes WHERE tenant = ? AND token = ?', tenant, token);
+  return addBytes(sql, tenant, -bytes);
+}
+
+/** @returns what the tenant has then. */
+function addBytes(sql: Sql, tenant: string, by: number): number {
+  const row = sql.get<{ log_bytes: number }>(
+    'UPDATE tenants SET log_bytes = log_bytes + ? WHERE tenant = ? RETURNING log_bytes',
+    by,
+    tenant,
+  );
+  return row?.log_bytes ?? 0;
+}
