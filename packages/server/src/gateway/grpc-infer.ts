@@ -11,10 +11,10 @@ import { Cancellation, type Inference, type Instant } from '../serving/contract.
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
 import { toSkeinError } from './fault.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
+import { callerOf, first } from './grpc-rules.ts';
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
 import type { PayloadCodec } from './payload-codec.ts';
-import type { Peer } from './peer.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';
 import { requestIdFrom } from './request-id.ts';
@@ -37,7 +37,6 @@ const MAX_STREAMED = 64;
 /** A call as both kinds of method see it. */
 interface CallContext {
   readonly metadata: Metadata;
-  readonly peer: Peer;
   /** What `grpc-timeout` says: of the whole call, so of a stream's last message as of its first. */
   readonly deadline: Instant | undefined;
 }
@@ -48,7 +47,8 @@ export function modelInfer(options: GrpcInferOptions) {
     const id = requestIdFrom(first(call.metadata, 'x-request-id'));
     const cancellation = new Cancellation();
     call.on('cancelled', () => cancellation.cancel());
-    infer(call.request, id, context, cancellation, options).then(
+    const known = (): Caller => callerOf(call.metadata);
+    infer(call.request, id, context, known, cancellation, options).then(
       (bytes) => respond(null, bytes),
       (error: unknown) => respond(toGrpcError(error, id, options.logger)),
     );
@@ -58,6 +58,9 @@ export function modelInfer(options: GrpcInferOptions) {
 export function modelStreamInfer(options: GrpcInferOptions) {
   return (call: ServerDuplexStream<Buffer, Buffer>): void => {
     const { access, closing, logger } = options;
+    /** Each message counts as a request of the key. */
+    const authorize = (): Caller =>
+      access.authorize(first(call.metadata, 'authorization'), 'infer', call);
     const context = contextOf(call);
     const id = requestIdFrom(first(call.metadata, 'x-request-id'));
     const running = new Set<Cancellation>();
@@ -65,19 +68,12 @@ export function modelStreamInfer(options: GrpcInferOptions) {
     let waiting = 0;
     let ended = false;
 
-    try {
-      access.authorize(first(call.metadata, 'authorization'), 'infer', call);
-    } catch (error) {
-      call.emit('error', toGrpcError(error, id, logger));
-      return;
-    }
-
     call.on('data', (message: Buffer) => {
       if (ended) return;
       const cancellation = new Cancellation();
       running.add(cancellation);
       if (++waiting === MAX_STREAMED) call.pause();
-      const answer = infer(message, id, context, cancellation, options).then(
+      const answer = infer(message, id, context, authorize, cancellation, options).then(
         encodeStreamAnswer,
         (error: unknown) => encodeStreamError(sentenceOf(toSkeinError(error, id, logger))),
       );
@@ -119,7 +115,8 @@ export function modelStreamInfer(options: GrpcInferOptions) {
 async function infer(
   message: Buffer,
   callId: string,
-  { metadata, peer, deadline }: CallContext,
+  { metadata, deadline }: CallContext,
+  authorize: () => Caller,
   cancellation: Cancellation,
   { inference, access, codec, refused }: GrpcInferOptions,
 ): Promise<Buffer> {
@@ -130,7 +127,7 @@ async function infer(
   // What a client says of one request counts from that request, not from the stream that brought it.
   const arrivedAt = performance.now();
   try {
-    const caller = access.authorize(first(metadata, 'authorization'), 'infer', peer);
+    const caller = authorize();
     access.enter(caller);
     entered = caller;
     const {
@@ -172,12 +169,11 @@ async function infer(
 }
 
 function contextOf(
-  call: Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline' | 'getPeer'>,
+  call: Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline'>,
 ): CallContext {
   const deadline = Number(call.getDeadline());
   return {
     metadata: call.metadata,
-    peer: call,
     deadline: Number.isFinite(deadline) ? performance.now() + deadline - Date.now() : undefined,
   };
 }
@@ -192,10 +188,6 @@ async function write(call: ServerDuplexStream<Buffer, Buffer>, bytes: Buffer): P
     };
     for (const event of ['drain', 'cancelled', 'close']) call.on(event, done);
   });
-}
-
-export function first(metadata: Metadata, name: string): string | undefined {
-  return metadata.get(name)[0]?.toString();
 }
 
 function earlier(one: number | undefined, other: number | undefined): number | undefined {
