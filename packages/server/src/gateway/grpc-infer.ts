@@ -11,13 +11,14 @@ import { Cancellation, type Inference, type Instant } from '../serving/contract.
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
 import { toSkeinError } from './fault.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
-import { callerOf, first } from './grpc-rules.ts';
+import { admittedCall, callerOf, first } from './grpc-rules.ts';
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';
 import { requestIdFrom } from './request-id.ts';
+import { bytesHeld } from './tensor-bytes.ts';
 import { traceFrom } from './trace-context.ts';
 
 export interface GrpcInferOptions {
@@ -124,6 +125,9 @@ async function infer(
   let isKnown = false;
   let isHandedOn = false;
   let entered: Caller | undefined;
+  const admitted = admittedCall(metadata);
+  const size = message.length;
+  let extra = 0;
   // What a client says of one request counts from that request, not from the stream that brought it.
   const arrivedAt = performance.now();
   try {
@@ -139,6 +143,10 @@ async function infer(
       timeoutMs: parameter,
       priority,
     } = await codec.decodeGrpc(message);
+    // What tensors hold beyond the message: objects of strings, integers that were varints.
+    const beyond = Math.max(0, bytesHeld(inputs) - size);
+    admitted.take(beyond);
+    extra = beyond;
     name = model;
     const { stickyHeader } = inference.describe(model, version);
     isKnown = true;
@@ -165,6 +173,7 @@ async function infer(
     throw error;
   } finally {
     if (entered !== undefined) access.leave(entered);
+    admitted.give(extra);
   }
 }
 
