@@ -28,6 +28,7 @@ import { toGrpcError } from './grpc-status.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { GatewayLogger } from './logger.ts';
 import { MessageReader, PREFIX_BYTES } from './message-framer.ts';
+import { MessagePieces } from './message-pieces.ts';
 import { Patience } from './patience.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';
@@ -38,6 +39,8 @@ type Call = Parameters<ServerInterceptor>[1] & {
   readonly metadata: Metadata;
   readonly metadataSent: boolean;
   readonly receivedHalfClose: boolean;
+  checkCancelled(): boolean;
+  maybeSendMetadata(): void;
   decoder: { write(bytes: Buffer): Buffer[] };
   handleDataFrame(bytes: Buffer): void;
   decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
@@ -255,11 +258,13 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     }
     call.sendMessage = (message, done) => {
       if (!over) readers.expect(call, performance.now());
-      sendMessage(message, () => {
+      const taken = (): void => {
         readers.forget(call);
         events.onAnswered();
         done();
-      });
+      };
+      if (message instanceof MessagePieces) sendPieces(call, message, taken);
+      else sendMessage(message, taken);
     };
     call.sendStatus = (status) => {
       sendStatus(status);
@@ -307,6 +312,16 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     },
     close: () => clearInterval(sweep),
   };
+}
+
+/** As the library sends a message, but without a copy of it. */
+function sendPieces(call: Call, message: MessagePieces, taken: () => void): void {
+  if (call.checkCancelled()) return;
+  call.maybeSendMetadata();
+  // The library ends a call whose stream fails.
+  message.writeTo(call.stream, (error) => {
+    if (error === undefined || error === null) taken();
+  });
 }
 
 /** Bytes that a message holds. */

@@ -28,7 +28,7 @@ import { streamBudget } from './stream-budget.ts';
 
 export interface GrpcGatewayOptions extends Omit<
   GrpcProtocolOptions,
-  'closing' | 'isAccepting' | 'codec'
+  'closing' | 'isAccepting' | 'codec' | 'maxBodyBytes'
 > {
   readonly limits?: Partial<GatewayLimits & GrpcLimits>;
   /** Shared with the other face. Default: of its own. */
@@ -58,6 +58,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   const protocol: GrpcProtocolOptions = {
     ...options,
     codec: options.codec ?? new PayloadCodec(),
+    maxBodyBytes: limits.maxBodyBytes,
     closing: closing.signal,
     isAccepting: () => !closing.signal.aborted,
   };

@@ -14,6 +14,7 @@ import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-
 import { admittedCall, callerOf, first } from './grpc-rules.ts';
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
+import { MessagePieces } from './message-pieces.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';
@@ -28,9 +29,13 @@ export interface GrpcInferOptions {
   readonly refused?: RefusalListener | undefined;
   readonly logger: GatewayLogger;
   readonly codec: PayloadCodec;
+  /** Largest message, and what its values may take once they are read. */
+  readonly maxBodyBytes: number;
   /** Aborted when the node drains: streams end when what they brought is answered. */
   readonly closing: AbortSignal;
 }
+
+type InferStream = ServerDuplexStream<Buffer, Buffer | MessagePieces>;
 
 /** Requests of one stream that run at once. */
 const MAX_STREAMED = 64;
@@ -43,7 +48,10 @@ interface CallContext {
 }
 
 export function modelInfer(options: GrpcInferOptions) {
-  return (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): void => {
+  return (
+    call: ServerUnaryCall<Buffer, Buffer | MessagePieces>,
+    respond: sendUnaryData<Buffer | MessagePieces>,
+  ): void => {
     const context = contextOf(call);
     const id = requestIdFrom(first(call.metadata, 'x-request-id'));
     const cancellation = new Cancellation();
@@ -57,7 +65,7 @@ export function modelInfer(options: GrpcInferOptions) {
 }
 
 export function modelStreamInfer(options: GrpcInferOptions) {
-  return (call: ServerDuplexStream<Buffer, Buffer>): void => {
+  return (call: InferStream): void => {
     const { access, closing, logger } = options;
     /** Each message counts as a request of the key. */
     const authorize = (): Caller =>
@@ -96,11 +104,12 @@ export function modelStreamInfer(options: GrpcInferOptions) {
 
     async function deliver(
       previous: Promise<void>,
-      answer: Promise<Uint8Array>,
+      answer: Promise<Uint8Array | MessagePieces>,
       cancellation: Cancellation,
     ): Promise<void> {
       await previous;
-      await write(call, buffer(await answer));
+      const message = await answer;
+      await write(call, message instanceof Uint8Array ? buffer(message) : message);
       running.delete(cancellation);
       if (waiting-- === MAX_STREAMED) call.resume();
     }
@@ -119,8 +128,8 @@ async function infer(
   { metadata, deadline }: CallContext,
   authorize: () => Caller,
   cancellation: Cancellation,
-  { inference, access, codec, refused }: GrpcInferOptions,
-): Promise<Buffer> {
+  { inference, access, codec, maxBodyBytes, refused }: GrpcInferOptions,
+): Promise<Buffer | MessagePieces> {
   let name = '';
   let isKnown = false;
   let isHandedOn = false;
@@ -142,7 +151,7 @@ async function infer(
       outputs,
       timeoutMs: parameter,
       priority,
-    } = await codec.decodeGrpc(message);
+    } = await codec.decodeGrpc(message, maxBodyBytes);
     // What tensors hold beyond the message: objects of strings, integers that were varints.
     const beyond = Math.max(0, bytesHeld(inputs) - size);
     admitted.take(beyond);
@@ -167,7 +176,8 @@ async function infer(
       trace: traceFrom(first(metadata, 'traceparent'), first(metadata, 'tracestate')),
       protocol: 'grpc',
     });
-    return buffer(encodeGrpcAnswer(model, id, outputs, answer));
+    const encoded = encodeGrpcAnswer(model, id, outputs, answer);
+    return encoded instanceof Uint8Array ? buffer(encoded) : await encoded;
   } catch (error) {
     if (!isHandedOn) tellRefusal(refused, name, isKnown, error);
     throw error;
@@ -178,7 +188,7 @@ async function infer(
 }
 
 function contextOf(
-  call: Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline'>,
+  call: Pick<ServerUnaryCall<Buffer, unknown>, 'metadata' | 'getDeadline'>,
 ): CallContext {
   const deadline = Number(call.getDeadline());
   return {
@@ -188,8 +198,8 @@ function contextOf(
 }
 
 /** Resolves when the stream takes more, or when it is over. */
-async function write(call: ServerDuplexStream<Buffer, Buffer>, bytes: Buffer): Promise<void> {
-  if (call.cancelled || call.destroyed || call.write(bytes)) return;
+async function write(call: InferStream, message: Buffer | MessagePieces): Promise<void> {
+  if (call.cancelled || call.destroyed || call.write(message)) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {
       for (const event of ['drain', 'cancelled', 'close']) call.off(event, done);

@@ -5,7 +5,7 @@
  */
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import type { Tensor } from '@skein/onnx';
+import { elementCount, elementSize, type Tensor } from '@skein/onnx';
 import { elementTypeFor } from './datatypes.ts';
 import { tensorFromContents } from './grpc-contents.ts';
 import {
@@ -39,8 +39,11 @@ const MAX_TEXT = 4096;
 const QUICK_FIELDS = 8192;
 const QUICK_STRINGS = 16_384;
 const QUICK_BYTES = 1 << 18;
-/** The datatype of strings as it lies on the wire. */
+/** Bools that are looked at while one string is made. */
+const BOOLS_PER_STRING = 64;
+/** Datatypes as they lie on the wire. */
 const STRINGS = Buffer.from('BYTES');
+const BOOLS = Buffer.from('BOOL');
 
 type Parameters = Record<string, boolean | number | string>;
 
@@ -52,10 +55,16 @@ interface WireInput {
   readonly contents: Uint8Array[];
 }
 
-/** @throws SkeinError REQUEST_INVALID, INPUT_DATATYPE, INPUT_SHAPE, INPUT_DATA. */
-export function decodeGrpcRequest(message: Uint8Array): GrpcRequest {
+/**
+ * @param maxTensorBytes what typed lists may become together: a byte on the wire can be an int64.
+ * @throws SkeinError REQUEST_INVALID, BODY_TOO_LARGE, INPUT_DATATYPE, INPUT_SHAPE, INPUT_DATA.
+ */
+export function decodeGrpcRequest(
+  message: Uint8Array,
+  maxTensorBytes: number = Infinity,
+): GrpcRequest {
   try {
-    return readRequest(message);
+    return readRequest(message, maxTensorBytes);
   } catch (error) {
     if (error instanceof SkeinError) throw error;
     throw new SkeinError('REQUEST_INVALID', 'The message is not a ModelInferRequest.', {
@@ -85,13 +94,15 @@ export function isQuickToRead(message: Uint8Array): boolean {
   };
   const walkInput = (input: Uint8Array): void => {
     let elements = Infinity;
-    let isStrings = false;
+    let datatype: Uint8Array | undefined;
     walk(input, (field, content) => {
       slowBytes += content.length;
-      if (field === 2) isStrings = content.length === STRINGS.length && STRINGS.equals(content);
+      if (field === 2) datatype = content;
       if (field === 3) elements = packedProduct(content);
     });
-    if (isStrings) strings += elements;
+    if (datatype === undefined) return;
+    if (STRINGS.equals(datatype)) strings += elements;
+    else if (BOOLS.equals(datatype)) strings += elements / BOOLS_PER_STRING;
   };
   try {
     walk(message, (field, content) => {
@@ -101,7 +112,7 @@ export function isQuickToRead(message: Uint8Array): boolean {
   } catch {
     return false;
   }
-  // Strings are taken apart even when they are raw.
+  // Strings are taken apart, and bools are looked at, even when they are raw.
   return slowBytes <= QUICK_BYTES && strings <= QUICK_STRINGS;
 }
 
@@ -156,7 +167,7 @@ class FieldReader extends BinaryReader {
   }
 }
 
-function readRequest(message: Uint8Array): GrpcRequest {
+function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
   const reader = new FieldReader(message);
   let model = '';
   let version = '';
@@ -199,14 +210,19 @@ function readRequest(message: Uint8Array): GrpcRequest {
     model,
     version: version === '' ? undefined : version,
     id,
-    inputs: tensorsOf(inputs, raw),
+    inputs: tensorsOf(inputs, raw, maxTensorBytes),
     outputs: outputs.length === 0 ? undefined : outputs,
     timeoutMs: timeoutFrom(parameters['timeout']),
     priority: priorityFrom(parameters['priority']),
   };
 }
 
-function tensorsOf(inputs: readonly WireInput[], raw: readonly Uint8Array[]): Map<string, Tensor> {
+function tensorsOf(
+  inputs: readonly WireInput[],
+  raw: readonly Uint8Array[],
+  maxTensorBytes: number,
+): Map<string, Tensor> {
+  let left = maxTensorBytes;
   if (inputs.length === 0) throw new SkeinError('REQUEST_INVALID', 'The request has no inputs.');
   if (raw.length > 0 && raw.length !== inputs.length) {
     throw new SkeinError(
@@ -224,6 +240,13 @@ function tensorsOf(inputs: readonly WireInput[], raw: readonly Uint8Array[]): Ma
     checkedShape(shape, name);
     const bytes = raw[index];
     if (bytes === undefined) {
+      if (type !== 'string') left -= elementCount(shape) * elementSize(type);
+      if (left < 0) {
+        throw new SkeinError(
+          'BODY_TOO_LARGE',
+          `The values of the request take more than ${maxTensorBytes} bytes, which is what the node accepts.`,
+        );
+      }
       tensors.set(name, tensorFromContents(type, shape, contents, name));
     } else if (contents.length === 0) {
       tensors.set(name, tensorFromBytes(type, shape, bytes, name));

@@ -46,12 +46,12 @@ export class PayloadCodec {
   }
 
   /** As `decodeGrpcRequest`, which throws the same; the message belongs to the codec from here on. */
-  decodeGrpc(message: Buffer): GrpcRequest | Promise<GrpcRequest> {
+  decodeGrpc(message: Buffer, maxTensorBytes?: number): GrpcRequest | Promise<GrpcRequest> {
     if (message.length <= SMALL_MESSAGE_BYTES || isQuickToRead(message)) {
-      return decodeGrpcRequest(message);
+      return decodeGrpcRequest(message, maxTensorBytes);
     }
     const own = owned(message);
-    return this.#decode<GrpcRequest>({ kind: 'grpc', message: own }, own);
+    return this.#decode<GrpcRequest>({ kind: 'grpc', message: own, maxTensorBytes }, own);
   }
 
   /** As `encodeAnswer`, which throws the same; the answer belongs to the codec from here on. */

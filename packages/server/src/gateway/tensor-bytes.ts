@@ -11,8 +11,11 @@ import { decodeElements, encodeElements } from './bytes-elements.ts';
 
 /** ONNX Runtime allows more, but no model has them, and it bounds what a hostile shape can cost. */
 export const MAX_RANK = 32;
-/** Each element of a string tensor costs an object, however short it is. */
-const MAX_STRINGS = 1 << 20;
+/**
+ * Each element of a string tensor costs an object, however short it is, and is touched one by one on
+ * its way to the model and back: ten milliseconds each time for so many.
+ */
+const MAX_STRINGS = 1 << 17;
 
 /** @throws SkeinError INPUT_SHAPE unless every size is a whole number from 0 on. */
 export function checkedShape(shape: unknown, input: string): readonly number[] {
