@@ -1,5 +1,5 @@
 /** Frames and messages of gRPC by hand, and sessions that send what no client would. */
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { once } from 'node:events';
 import type { Target } from './attack.ts';
 
@@ -7,6 +7,8 @@ export const SERVER_LIVE = '/inference.GRPCInferenceService/ServerLive';
 export const SERVER_METADATA = '/inference.GRPCInferenceService/ServerMetadata';
 export const MODEL_INFER = '/inference.GRPCInferenceService/ModelInfer';
 export const WATCH = '/grpc.health.v1.Health/Watch';
+
+const SESSION_MEGABYTES = 4096;
 
 export function frame(message: Uint8Array, compressed = false): Buffer {
   const prefix = Buffer.alloc(5);
@@ -32,7 +34,13 @@ export function openSession(
   { host, grpcPort }: Target,
   initialWindowSize = 65_535,
 ): ClientHttp2Session {
-  const session = connect(`http://${host}:${grpcPort}`, { settings: { initialWindowSize } });
+  const session = connect(`http://${host}:${grpcPort}`, {
+    settings: { initialWindowSize },
+    // Otherwise this side refuses the answers: what it has to send takes more than the default.
+    maxSessionMemory: SESSION_MEGABYTES,
+  });
+  // One listener for each of its calls.
+  session.setMaxListeners(0);
   session.on('error', () => {});
   return session;
 }
@@ -62,14 +70,22 @@ export async function request(
 ): Promise<string | undefined> {
   const stream = openCall(session, path, headers);
   let status: string | undefined;
-  const look = (received: Record<string, unknown>): void => {
-    if ('grpc-status' in received) status = String(received['grpc-status']);
-  };
-  stream.on('response', look);
-  stream.on('trailers', look);
-  stream.resume();
-  stream.end(body);
-  if (!stream.closed) await once(stream, 'close').catch(() => {});
+  await new Promise<void>((resolve) => {
+    const look = (received: Record<string, unknown>): void => {
+      if (!('grpc-status' in received)) return;
+      status = String(received['grpc-status']);
+      // An early answer: what is left of the request is not sent.
+      if (!stream.writableFinished) stream.close(constants.NGHTTP2_CANCEL);
+      resolve();
+    };
+    stream.on('response', look);
+    stream.on('trailers', look);
+    stream.on('close', resolve);
+    session.once('close', resolve);
+    stream.on('close', () => session.off('close', resolve));
+    stream.resume();
+    stream.end(body);
+  });
   return status;
 }
 
