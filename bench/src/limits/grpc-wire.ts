@@ -8,7 +8,8 @@ export const SERVER_METADATA = '/inference.GRPCInferenceService/ServerMetadata';
 export const MODEL_INFER = '/inference.GRPCInferenceService/ModelInfer';
 export const WATCH = '/grpc.health.v1.Health/Watch';
 
-const SESSION_MEGABYTES = 4096;
+/** No bound: Node does not give back what a cancelled call had still to send. */
+const SESSION_MEGABYTES = 1_000_000_000;
 
 export function frame(message: Uint8Array, compressed = false): Buffer {
   const prefix = Buffer.alloc(5);
@@ -36,7 +37,6 @@ export function openSession(
 ): ClientHttp2Session {
   const session = connect(`http://${host}:${grpcPort}`, {
     settings: { initialWindowSize },
-    // Otherwise this side refuses the answers: what it has to send takes more than the default.
     maxSessionMemory: SESSION_MEGABYTES,
   });
   // One listener for each of its calls.

@@ -27,6 +27,8 @@ const SAMPLE_MS = 100;
 /** After it has started, until its memory is that of an idle node. */
 const SETTLE_MS = 3000;
 const CANARY_TIMEOUT_MS = 10_000;
+/** Until an attack has closed what it holds. */
+const END_MS = 5000;
 const MIB = 1024 * 1024;
 
 const SUMMARY: readonly Measure[] = [
@@ -110,7 +112,7 @@ async function measureAttack(
     canaryMs = Math.max(canaryMs, await canary(node));
     await sleep(SAMPLE_MS);
   }
-  await attacking;
+  await Promise.race([attacking, sleep(END_MS)]);
   if (!(await node.alive())) throw new Error(`The node did not survive "${attack.name}".`);
   return { overIdleMib: (peak - idle) / MIB, canaryMs };
 }

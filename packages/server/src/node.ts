@@ -13,6 +13,7 @@ import { openKeyRing } from './access/key-ring.ts';
 import { tuneCollector } from './collector.ts';
 import { auditInto } from './gateway/audit.ts';
 import { bodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
+import { grpcBudgets } from './gateway/grpc-budgets.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { GRPC_LIMITS } from './gateway/grpc-limits.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
@@ -22,7 +23,6 @@ import { createModelRepository } from './gateway/model-repository.ts';
 import { createModelStatistics } from './gateway/model-statistics.ts';
 import { PayloadCodec } from './gateway/payload-codec.ts';
 import { recordRefusedLogins } from './gateway/refused-logins.ts';
-import { streamBudget } from './gateway/stream-budget.ts';
 import { openJobPlane } from './jobs/plane.ts';
 import { createRegistry } from './registry/registry.ts';
 import { createRuns } from './runs/runs.ts';
@@ -223,8 +223,8 @@ async function bringUp(
     management: (request, response, url) => management.handle(request, response, url),
     metrics: { contentType: metrics.contentType, text: () => Promise.resolve(metrics.render()) },
   });
-  const streams = streamBudget(GRPC_LIMITS.maxStreams, access.shareOf);
-  const grpc = createGrpcGateway({ ...faces, limits, streams });
+  const budgets = grpcBudgets(GRPC_LIMITS, access.shareOf);
+  const grpc = createGrpcGateway({ ...faces, limits, budgets });
 
   started.push(() => serving.drain());
   // Before anybody can ask: a deployment that is still loading is not an unknown one.

@@ -301,7 +301,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
         const caller = authorizeCall(access, rule.needs, call.metadata, call);
         if (caller !== undefined) {
           const connection = connections.of(call.stream);
-          if (connection !== undefined) connections.know(connection);
+          if (connection !== undefined) connections.know(connection, caller.tenant);
         }
         watch(call, requestStream || responseStream, rule, caller);
       } catch (error) {

@@ -15,6 +15,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
+import type { SharedBudget } from '../access/shared-budget.ts';
 import type { GrpcLimits } from './grpc-limits.ts';
 import { Patience } from './patience.ts';
 
@@ -31,8 +32,9 @@ const LOOKS_PER_TIMEOUT = 8;
 
 export interface Connection {
   readonly socket: Socket;
-  readonly name: string;
   session: ServerHttp2Session | undefined;
+  /** Of the first valid key on it; absent: a stranger's. */
+  tenant: string | undefined;
   /** Streams that are open without a key. */
   keylessStreams: number;
 }
@@ -40,8 +42,8 @@ export interface Connection {
 export interface ConnectionBounds {
   /** What carries a call; absent once it is gone. */
   of(stream: ServerHttp2Stream): Connection | undefined;
-  /** A call on it had a valid key. */
-  know(connection: Connection): void;
+  /** A call of the tenant came on it. @throws SkeinError QUOTA_EXCEEDED when the tenant has too many. */
+  know(connection: Connection, tenant: string): void;
   /** Stops looking. */
   close(): void;
 }
@@ -52,11 +54,16 @@ interface ServerInternals {
   createHttp2Server(credentials: unknown): Http2Server;
 }
 
-/** Takes effect for the ports that are bound afterwards. @param prefaceMs time until HTTP/2 is spoken. */
+/**
+ * Takes effect for the ports that are bound afterwards.
+ * @param prefaceMs time until HTTP/2 is spoken.
+ * @param budget of connections that carried a valid key.
+ */
 export function boundConnections(
   server: Server,
   prefaceMs: number,
-  limits: Pick<GrpcLimits, 'maxConnections' | 'maxConcurrentStreams' | 'maxMetadataBytes'>,
+  limits: Pick<GrpcLimits, 'maxStrangers' | 'maxConcurrentStreams' | 'maxMetadataBytes'>,
+  budget: SharedBudget,
 ): ConnectionBounds {
   const open = new Map<string, Connection>();
   const bySession = new WeakMap<object, Connection>();
@@ -67,38 +74,35 @@ export function boundConnections(
   sweep.unref();
 
   function accept(socket: Socket): void {
-    if (open.size >= limits.maxConnections && !makeRoom()) {
-      // Once HTTP/2 has taken it; `begin` does not know it then.
-      setImmediate(() => socket.destroy());
-      return;
-    }
+    if (strangers.size >= limits.maxStrangers) displaceOldest();
     const name = nameOf(socket);
-    const connection: Connection = { socket, name, session: undefined, keylessStreams: 0 };
+    const connection: Connection = {
+      socket,
+      session: undefined,
+      tenant: undefined,
+      keylessStreams: 0,
+    };
     open.set(name, connection);
     strangers.add(connection);
     silent.expect(connection, performance.now());
     socket.once('close', () => {
       if (open.get(name) === connection) open.delete(name);
-      strangers.delete(connection);
+      if (connection.tenant === undefined) strangers.delete(connection);
+      else budget.give(connection.tenant, 1);
       silent.forget(connection);
     });
   }
 
-  function makeRoom(): boolean {
+  function displaceOldest(): void {
     const [oldest] = strangers;
-    if (oldest === undefined) return false;
+    if (oldest === undefined) return;
     strangers.delete(oldest);
-    open.delete(oldest.name);
     dismiss(oldest);
-    return true;
   }
 
   function begin(session: ServerHttp2Session): void {
     const connection = open.get(nameOf(session.socket));
-    if (connection === undefined) {
-      session.destroy(undefined, http2.NGHTTP2_ENHANCE_YOUR_CALM);
-      return;
-    }
+    if (connection === undefined) return;
     connection.session = session;
     bySession.set(session, connection);
     let frames = 0;
@@ -145,7 +149,12 @@ export function boundConnections(
 
   return {
     of: ({ session }) => (session === undefined ? undefined : bySession.get(session)),
-    know: (connection) => void strangers.delete(connection),
+    know(connection, tenant) {
+      if (connection.tenant !== undefined || connection.socket.destroyed) return;
+      budget.take(tenant, 1);
+      connection.tenant = tenant;
+      strangers.delete(connection);
+    },
     close: () => clearInterval(sweep),
   };
 }

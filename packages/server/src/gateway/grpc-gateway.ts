@@ -15,6 +15,7 @@ import {
 import type { SharedBudget } from '../access/shared-budget.ts';
 import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
 import { boundCalls } from './grpc-bounds.ts';
+import { grpcBudgets, type GrpcBudgets } from './grpc-budgets.ts';
 import { boundConnections } from './grpc-connections.ts';
 import { healthMethods } from './grpc-health.ts';
 import { GRPC_LIMITS, type GrpcLimits } from './grpc-limits.ts';
@@ -24,7 +25,6 @@ import { reflectionMethods } from './grpc-reflection.ts';
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
 import { PayloadCodec } from './payload-codec.ts';
-import { streamBudget } from './stream-budget.ts';
 
 export interface GrpcGatewayOptions extends Omit<
   GrpcProtocolOptions,
@@ -33,8 +33,8 @@ export interface GrpcGatewayOptions extends Omit<
   readonly limits?: Partial<GatewayLimits & GrpcLimits>;
   /** Shared with the other face. Default: of its own. */
   readonly bodies?: SharedBudget;
-  /** Streaming calls that are open. Default: of its own, without shares. */
-  readonly streams?: SharedBudget;
+  /** Default: without shares. */
+  readonly budgets?: GrpcBudgets;
   readonly codec?: PayloadCodec;
 }
 
@@ -65,7 +65,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   // It reports every failure to its caller as well; a taken port is no business of the terminal.
   setLogVerbosity(logVerbosity.NONE);
   const bodies = options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes));
-  const streams = options.streams ?? streamBudget(limits.maxStreams);
+  const budgets = options.budgets ?? grpcBudgets(limits);
   const server = new Server({
     // Of what arrives, the interceptor says how much.
     'grpc.max_receive_message_length': -1,
@@ -84,14 +84,19 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     ...reflectionMethods(logger),
   ];
   addMethods(server, methods);
-  const connections = boundConnections(server, limits.headersTimeoutMs, limits);
+  const connections = boundConnections(
+    server,
+    limits.headersTimeoutMs,
+    limits,
+    budgets.connections,
+  );
   const bounds = boundCalls({
     limits,
     rules: new Map(methods.map(([{ path }, , rule]) => [path, rule])),
     access,
     connections,
     bodies,
-    streams,
+    streams: budgets.streams,
     refused: options.refused,
     logger,
   });

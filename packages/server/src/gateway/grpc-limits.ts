@@ -1,6 +1,8 @@
 /** What the gRPC face allows beside the limits of both faces. Each is a count unless it says bytes. */
 export interface GrpcLimits {
-  /** Connections of the face. Above it, the oldest that never showed a valid key makes room. */
+  /** Connections that never carried a valid key; above it, the oldest makes room. */
+  readonly maxStrangers: number;
+  /** Connections that did, shared between the tenants. */
   readonly maxConnections: number;
   /** Calls that one connection may have open. */
   readonly maxConcurrentStreams: number;
@@ -20,7 +22,8 @@ export interface GrpcLimits {
 
 /** A stream takes about 8 KiB while it is open, a connection about 60 KiB. */
 export const GRPC_LIMITS: GrpcLimits = {
-  maxConnections: 512,
+  maxStrangers: 512,
+  maxConnections: 8192,
   maxConcurrentStreams: 256,
   maxStreams: 2048,
   maxKeylessStreams: 16,

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAccess } from '../access/access.ts';
-import { streamBudget } from './stream-budget.ts';
+import { grpcBudgets } from './grpc-budgets.ts';
+import { GRPC_LIMITS } from './grpc-limits.ts';
 import { codec } from '../testing/grpc-client.ts';
 import { openSqliteState } from '../state/sqlite/sqlite-state.ts';
 import type { State } from '../state/contract.ts';
@@ -36,8 +37,9 @@ async function start(expiresInMs?: number) {
       ? {}
       : { expiresAt: new Date(Date.now() + expiresInMs).toISOString() }),
   });
-  const streams = streamBudget(10);
-  const face = await startGrpcFace({ access, streams });
+  const budgets = grpcBudgets(GRPC_LIMITS);
+  const { streams } = budgets;
+  const face = await startGrpcFace({ access, budgets });
   const open = (path: string) => {
     const opened = rawCall(rawSession(face.port), path, { authorization: `Bearer ${secret}` });
     opened.stream.resume();

@@ -8,7 +8,7 @@ import { fakeAccess } from '../testing/fake-inference.ts';
 import { call } from '../testing/grpc-client.ts';
 import { bodyBudget } from './body-budget.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
-import { streamBudget } from './stream-budget.ts';
+import { grpcBudgets } from './grpc-budgets.ts';
 import { startGrpcFace } from './testing/grpc-face.ts';
 import { framed, rawCall, rawSession, repeated } from './testing/raw-grpc.ts';
 
@@ -150,8 +150,9 @@ describe('health watches', () => {
   });
 
   test('of all connections leave a place to tenants', async () => {
-    const streams = streamBudget(4, () => 1 / 2);
-    const { port } = await startGrpcFace({ streams, access: fakeAccess(keys) });
+    const budgets = grpcBudgets({ maxConnections: 10, maxStreams: 4 }, () => 1 / 2);
+    const { streams } = budgets;
+    const { port } = await startGrpcFace({ budgets, access: fakeAccess(keys) });
     const open = (path: string, headers: Record<string, string> = {}) => {
       const { stream, status } = rawCall(rawSession(port), path, headers);
       stream.resume();
@@ -184,20 +185,20 @@ describe('connections', () => {
     const half = silentSocket(port);
     half.write('PRI * HTTP/2.0\r\n');
     const session = rawSession(port);
-    await Promise.all([once(silent, 'close'), once(half, 'close')]);
+    await Promise.all([gone(silent), gone(half)]);
     expect(session.destroyed).toBe(false);
   });
 
   test('that are idle are closed', async () => {
     const { port } = await startGrpcFace({ limits: { keepAliveTimeoutMs: 200 } });
     const session = rawSession(port);
-    await once(session, 'close');
+    await gone(session);
   });
 
   test('of strangers give way to new ones; those with a key stay', async () => {
     const { port, client } = await startGrpcFace({
       access: fakeAccess(keys),
-      limits: { maxConnections: 3 },
+      limits: { maxStrangers: 3 },
     });
     const as = { authorization: 'Bearer r' };
     const { modelMetadata } = GRPCInferenceService.method;
@@ -205,13 +206,32 @@ describe('connections', () => {
     const oldest = rawSession(port);
     await once(oldest, 'remoteSettings');
     const others = Array.from({ length: 5 }, () => silentSocket(port));
-    await once(oldest, 'close');
-    await Promise.all(others.slice(0, 3).map((socket) => once(socket, 'close')));
+    await gone(oldest);
+    await Promise.all(others.slice(0, 3).map((socket) => gone(socket)));
     const { stream, status } = rawCall(rawSession(port), `${SERVICE}/ServerLive`);
     stream.resume();
     stream.end(framed(Buffer.alloc(0)));
     expect(await status).toMatchObject({ 'grpc-status': '0' });
     expect((await call(client, modelMetadata, { name: 'echo' }, as)).name).toBe('echo');
+  });
+
+  test('of one tenant leave some to the others', async () => {
+    const budgets = grpcBudgets({ maxConnections: 4, maxStreams: 10 }, () => 1 / 2);
+    const { port } = await startGrpcFace({ budgets, access: fakeAccess(keys) });
+    const ask = (key: string) => {
+      const path = `${SERVICE}/RepositoryIndex`;
+      const { stream, status } = rawCall(rawSession(port), path, {
+        authorization: `Bearer ${key}`,
+      });
+      stream.resume();
+      stream.end(framed(Buffer.alloc(0)));
+      return status;
+    };
+    expect(await ask('r')).toMatchObject({ 'grpc-status': '0' });
+    expect(await ask('r')).toMatchObject({ 'grpc-status': '0' });
+    expect(await ask('r')).toMatchObject({ 'skein-code': 'QUOTA_EXCEEDED' });
+    expect(budgets.connections.heldBy('tenant-r')).toBe(2);
+    expect(budgets.connections.limitOf('tenant-other')).toBe(1);
   });
 
   test('have few calls open, and metadata of a bounded size', async () => {
@@ -223,7 +243,7 @@ describe('connections', () => {
     const { stream } = rawCall(session, `${SERVICE}/ServerLive`, large);
     const answered = vi.fn();
     stream.on('response', (headers) => answered(headers['grpc-status']));
-    await once(stream, 'close').catch(() => {});
+    await gone(stream);
     expect(answered).not.toHaveBeenCalledWith(0);
   });
 
@@ -233,7 +253,7 @@ describe('connections', () => {
   ])('that flood with %s frames are closed', async (_, frame) => {
     const { port } = await startGrpcFace();
     const socket = silentSocket(port);
-    const closed = once(socket, 'close');
+    const closed = gone(socket);
     socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
     const many = Buffer.concat(Array.from({ length: 5000 }, () => frame));
@@ -245,7 +265,7 @@ describe('connections', () => {
   test('that reset calls as fast as they open them are closed', async () => {
     const { port } = await startGrpcFace();
     const session = rawSession(port);
-    const closed = new Promise((resolve) => session.once('close', resolve));
+    const closed = gone(session);
     const flood = setInterval(() => {
       for (let count = 0; count < 200 && !session.destroyed; count++) {
         rawCall(session, `${SERVICE}/ServerLive`).stream.close();
@@ -255,3 +275,10 @@ describe('connections', () => {
     clearInterval(flood);
   });
 });
+
+/** Resolves when it is closed, in whatever way. */
+function gone(connection: NodeJS.EventEmitter): Promise<void> {
+  return new Promise((resolve) => {
+    connection.once('close', () => resolve());
+  });
+}
