@@ -108,9 +108,9 @@ function flood(name: string, first: Buffer, bytes: Buffer): Attack {
   return raw(name, async (socket, until) => {
     socket.write(first);
     while (!socket.destroyed && !until.aborted) {
-      if (!socket.write(much)) {
-        await Promise.race([once(socket, 'drain'), once(socket, 'close'), sleep(200)]);
-      }
+      // Called when the node has taken it, or with why it did not.
+      const taken = new Promise((resolve) => socket.write(much, resolve));
+      await Promise.race([taken, sleep(200)]);
     }
   });
 }
@@ -122,7 +122,10 @@ function connections(name: string, greet: (socket: Socket) => void): Attack {
     async run({ grpcPort, host }: Target, until) {
       const open = new Set<Socket>();
       await inLoops(20, until, async () => {
-        if (open.size >= CONNECTIONS) return void (await sleep(20));
+        if (open.size >= CONNECTIONS) {
+          await sleep(20);
+          return;
+        }
         const socket = connect(grpcPort, host);
         open.add(socket);
         socket.on('error', () => {});

@@ -133,7 +133,7 @@ export async function measureGrpcRequests(
 async function deploy(node: NodeUnderAttack, name: string, type: ElementType): Promise<void> {
   const graph = new GraphBuilder(name);
   const [y] = graph.node('Identity', [graph.input('x', type, ['n'])]);
-  graph.output(y!, type, ['n']);
+  graph.output(y, type, ['n']);
   const content = writeModel(graph.model()) as Uint8Array<ArrayBuffer>;
   const { version } = await node.client.importModel({ name, content });
   await node.client.deploy({

@@ -75,6 +75,7 @@ export async function benchLimits({ quick, progress }: Options): Promise<BenchRe
       record(`canary_${index}`, 'its canary', ' ms', canaryMs);
       results['memory_over_idle_mib'] = Math.max(results['memory_over_idle_mib'] ?? 0, overIdleMib);
       results['canary_ms'] = Math.max(results['canary_ms'] ?? 0, canaryMs);
+      progress(`  ${overIdleMib.toFixed(0)} MiB over idle, canary ${canaryMs.toFixed(0)} ms`);
       await node.stop();
     }
     progress('requests with a key');

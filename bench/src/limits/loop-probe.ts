@@ -35,6 +35,8 @@ if (portFile !== undefined && isMainThread) {
   const server = createServer((_, response) => {
     const reading: LoopReading = { blockedMs, rssBytes: process.memoryUsage.rss() };
     blockedMs = 0;
+    // A connection that is kept may be closed while the next question is on its way.
+    response.setHeader('connection', 'close');
     response.end(JSON.stringify(reading));
   });
   server.listen(0, '127.0.0.1', () => {

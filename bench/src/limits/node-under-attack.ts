@@ -30,8 +30,16 @@ export interface NodeUnderAttack {
 export async function startNodeUnderAttack(folder: string): Promise<NodeUnderAttack> {
   const data = join(folder, 'data');
   const created = await run(process.execPath, [
-    ...[cli, 'keys', 'create', '--scope', 'infer', '--scope', 'admin'],
-    ...['--data', data, '--json'],
+    cli,
+    'keys',
+    'create',
+    '--scope',
+    'infer',
+    '--scope',
+    'admin',
+    '--data',
+    data,
+    '--json',
   ]);
   const { secret } = JSON.parse(created.stdout) as { secret: string };
   const [httpPort, grpcPort] = [await freePort(), await freePort()];
@@ -40,9 +48,20 @@ export async function startNodeUnderAttack(folder: string): Promise<NodeUnderAtt
   const node = await launch({
     command: process.execPath,
     args: [
-      ...['--import', join(import.meta.dirname, 'loop-probe.ts'), cli, 'up', '--keys', 'required'],
-      ...['--port', String(httpPort), '--grpc-port', String(grpcPort), '--data', data],
-      ...['--log', 'off'],
+      '--import',
+      join(import.meta.dirname, 'loop-probe.ts'),
+      cli,
+      'up',
+      '--keys',
+      'required',
+      '--port',
+      String(httpPort),
+      '--grpc-port',
+      String(grpcPort),
+      '--data',
+      data,
+      '--log',
+      'off',
     ],
     env: { SKEIN_BENCH_LOOP_PROBE: portFile },
     url,

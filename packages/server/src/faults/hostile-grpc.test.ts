@@ -26,7 +26,7 @@ beforeAll(async () => {
   node = await startNodeProcess({ folder, args: ['--keys', 'required'], key: secret });
   const graph = new GraphBuilder('echo');
   const [y] = graph.node('Identity', [graph.input('x', 'int64', ['n'])]);
-  graph.output(y!, 'int64', ['n']);
+  graph.output(y, 'int64', ['n']);
   await node.deploy('echo', graph.model(), { objective: { latencyMs: 60_000 } });
   session = connect(`http://${node.grpcUrl}`);
   session.on('error', () => {});

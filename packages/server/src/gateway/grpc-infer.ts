@@ -14,7 +14,7 @@ import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-
 import { admittedCall, callerOf, first } from './grpc-rules.ts';
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
-import { MessagePieces } from './message-pieces.ts';
+import type { MessagePieces } from './message-pieces.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';

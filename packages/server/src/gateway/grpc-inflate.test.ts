@@ -13,25 +13,25 @@ describe('a compressed message', () => {
     ['gzip', gzipSync],
     ['deflate', deflateSync],
   ])('is inflated from %s', async (encoding, compress) => {
-    const { inflate } = createInflater();
+    const inflater = createInflater();
     for (const bytes of [Buffer.from('abc'), Buffer.alloc(0), zeros]) {
-      expect(bytes.equals(await inflate(compress(bytes), encoding, limits))).toBe(true);
+      expect(bytes.equals(await inflater.inflate(compress(bytes), encoding, limits))).toBe(true);
     }
   });
 
   test('is given up at its limit, and at what its tenant may hold, while it grows', async () => {
-    const { inflate } = createInflater();
+    const inflater = createInflater();
     let taken = 0;
     const take = (bytes: number) => {
       taken += bytes;
       if (taken > 3 * 2 ** 20) throw new SkeinError('BODIES_TOO_LARGE', 'Too much.');
     };
-    await expect(inflate(bomb, 'gzip', { ...limits, take })).rejects.toMatchObject({
+    await expect(inflater.inflate(bomb, 'gzip', { ...limits, take })).rejects.toMatchObject({
       code: 'BODIES_TOO_LARGE',
     });
     taken = 0;
     await expect(
-      inflate(bomb, 'gzip', { ...limits, maxBytes: 2 ** 20, take }),
+      inflater.inflate(bomb, 'gzip', { ...limits, maxBytes: 2 ** 20, take }),
     ).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
     // It stopped there: not all of the eight megabytes were counted.
     expect(taken).toBeLessThanOrEqual(2 ** 20);
@@ -47,7 +47,7 @@ describe('a compressed message', () => {
   );
 
   test('is one of few at once, and tenants take turns', async () => {
-    const { inflate } = createInflater();
+    const inflater = createInflater();
     const ended: string[] = [];
     const open = new Set<string>();
     let most = 0;
@@ -57,7 +57,7 @@ describe('a compressed message', () => {
         open.add(name);
         most = Math.max(most, open.size);
       };
-      return inflate(bomb, 'gzip', { ...limits, tenant, take }).then(() => {
+      return inflater.inflate(bomb, 'gzip', { ...limits, tenant, take }).then(() => {
         open.delete(name);
         ended.push(name);
       });

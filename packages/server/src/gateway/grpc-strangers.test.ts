@@ -193,6 +193,7 @@ describe('connections', () => {
     const { port } = await startGrpcFace({ limits: { keepAliveTimeoutMs: 200 } });
     const session = rawSession(port);
     await gone(session);
+    expect(session.destroyed).toBe(true);
   });
 
   test('of strangers give way to new ones; those with a key stay', async () => {
@@ -260,6 +261,7 @@ describe('connections', () => {
     const flood = setInterval(() => socket.write(many), 20);
     await closed;
     clearInterval(flood);
+    expect(socket.destroyed).toBe(true);
   });
 
   test('that reset calls as fast as they open them are closed', async () => {
@@ -273,6 +275,7 @@ describe('connections', () => {
     }, 5);
     await closed;
     clearInterval(flood);
+    expect(session.destroyed).toBe(true);
   });
 });
 
