@@ -22,13 +22,13 @@ export interface GrpcLimits {
 
 /** A stream takes about 8 KiB while it is open, a connection about 60 KiB. */
 export const GRPC_LIMITS: GrpcLimits = {
-  maxStrangers: 512,
+  maxStrangers: 128,
   maxConnections: 8192,
   maxConcurrentStreams: 256,
   maxStreams: 2048,
   maxKeylessStreams: 16,
-  maxKeylessCalls: 256,
-  maxKeylessBytes: 8 * 1024 * 1024,
+  maxKeylessCalls: 128,
+  maxKeylessBytes: 4 * 1024 * 1024,
   maxControlBytes: 64 * 1024,
   maxMetadataBytes: 16 * 1024,
 };
