@@ -14,7 +14,9 @@ import type { SharedBudget, ShareOf } from './access/shared-budget.ts';
 import { tuneCollector } from './collector.ts';
 import { auditInto } from './gateway/audit.ts';
 import { bodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
+import { grpcBudgets } from './gateway/grpc-budgets.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
+import { GRPC_LIMITS } from './gateway/grpc-limits.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
 import { createManagement } from './gateway/management/management.ts';
 import { DEFAULT_LIMITS } from './gateway/limits.ts';
@@ -182,7 +184,8 @@ async function bringUp(
     access.shareOf,
   );
   /** What tenants share, as management and the metrics show it. */
-  const budgets: SharedBudget[] = [bodies];
+  const rpcs = grpcBudgets(GRPC_LIMITS, access.shareOf);
+  const budgets: SharedBudget[] = [bodies, rpcs.connections, rpcs.streams];
   const metrics = createMetrics({
     clock,
     version: VERSION,
@@ -255,7 +258,7 @@ async function bringUp(
     management: (request, response, url) => management.handle(request, response, url),
     metrics: { contentType: metrics.contentType, text: () => Promise.resolve(metrics.render()) },
   });
-  const grpc = createGrpcGateway({ ...faces, limits });
+  const grpc = createGrpcGateway({ ...faces, limits, budgets: rpcs });
 
   started.push(() => serving.drain());
   // Before anybody can ask: a deployment that is still loading is not an unknown one.

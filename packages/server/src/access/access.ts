@@ -12,6 +12,7 @@ import type { Clock } from '../serving/contract.ts';
 import type { State } from '../state/contract.ts';
 import type { Access, Caller, Scope, WeightOf } from './contract.ts';
 import { openKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
+import { watchKeys } from './key-watch.ts';
 import type { ShareOf } from './shared-budget.ts';
 import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
 import { bearerOf, hashToken, idOfToken } from './token.ts';
@@ -56,15 +57,16 @@ export async function createAccess(options: {
   }
 > {
   const { state, mode, clock, wallNow = Date.now } = options;
-  const keys = await openKeyRing(state);
-  if (mode === 'open') {
-    const open = { weightOf: () => 1, shareOf: () => 1, authorize: () => LOCAL };
-    return { mode, keys, ...open, enter() {}, leave() {} };
-  }
-  const loads = new Map<string, TenantLoad>();
   // A clock that is set back must not bring expired keys back; one that is set forward ends them.
   const openedAt = wallNow() - clock.now();
   const time = (): number => Math.max(wallNow(), openedAt + clock.now());
+  const watches = watchKeys((key) => endOf(key, time()));
+  const keys = await openKeyRing(state, (key) => watches.look(key));
+  if (mode === 'open') {
+    const open = { weightOf: () => 1, shareOf: () => 1, authorize: () => LOCAL };
+    return { mode, keys, ...open, enter() {}, leave() {}, watch: () => () => {} };
+  }
+  const loads = new Map<string, TenantLoad>();
   const weights = new Map<string, KnownWeight>();
 
   function weightOf(tenant: string): number {
@@ -91,8 +93,8 @@ export async function createAccess(options: {
 
     authorize(authorization, scope) {
       const key = identify(keys, authorization);
-      if (key.revoked) throw invalid('has been revoked', key);
-      if (time() >= key.expiresAt) throw invalid('has expired', key);
+      const ended = endOf(key, time());
+      if (ended !== undefined) throw ended;
       if (!allows(key.caller.scopes, scope)) {
         throw new SkeinError(
           'SCOPE_MISSING',
@@ -131,6 +133,11 @@ export async function createAccess(options: {
       const load = loads.get(caller.tenant);
       if (load !== undefined && load.inFlight > 0) depart(load, clock.now());
     },
+
+    watch(caller, onEnd) {
+      const key = keys.find(caller.actor);
+      return key === undefined ? () => {} : watches.watch(key, onEnd);
+    },
   };
 }
 
@@ -152,6 +159,12 @@ function identify(keys: KeyRing, authorization: string | undefined): HeldKey {
     throw new SkeinError('KEY_INVALID', 'The API key is not one of this node.');
   }
   return key;
+}
+
+/** Why a key of this node may no longer be used. */
+function endOf(key: HeldKey, wallNow: number): SkeinError | undefined {
+  if (key.revoked) return invalid('has been revoked', key);
+  return wallNow >= key.expiresAt ? invalid('has expired', key) : undefined;
 }
 
 function invalid(what: string, key: HeldKey): SkeinError {

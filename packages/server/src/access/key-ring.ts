@@ -40,8 +40,10 @@ export interface KeyRing extends Keys {
 /** Every key is in memory, and every change of a tenant's weight looks at all of them. */
 const MAX_KEYS = 100_000;
 
+/** @param onRevoked told of a key in the same turn in which it is refused from. */
 export async function openKeyRing(
   state: Pick<State, 'addKey' | 'keys' | 'revokeKey'>,
+  onRevoked: (key: HeldKey) => void = () => {},
 ): Promise<KeyRing> {
   const held = new Map<string, HeldKey>();
   const records = new Map<string, KeyRecord>();
@@ -97,6 +99,8 @@ export async function openKeyRing(
       records.set(id, { ...record, revokedAt });
       key.revoked = true;
       changes += 1;
+      // Before the write: what is open with the key ends although the disk may be full.
+      onRevoked(key);
       await revocations.write(id, revokedAt);
     },
 

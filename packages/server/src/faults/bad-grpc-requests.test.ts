@@ -87,7 +87,7 @@ const cases: [string, Infer, ErrorCode, RegExp][] = [
       rawInputContents: [],
     },
     'INPUT_DATA',
-    /2/,
+    /fewer values/,
   ],
   [
     'typed values of another kind',

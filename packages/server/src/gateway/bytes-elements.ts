@@ -2,6 +2,7 @@
  * Byte strings on the wire: each element is its length as a little-endian 32-bit integer, then its
  * bytes. Decoding gives views on what was received, never copies.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 
 const LENGTH_BYTES = 4;
@@ -44,4 +45,41 @@ export function encodeElements(elements: readonly Uint8Array[]): Buffer {
     at += element.length;
   }
   return bytes;
+}
+
+/** What is encoded in one turn of the event loop: a few milliseconds. */
+const ELEMENTS_PER_TURN = 16_384;
+const BYTES_PER_TURN = 4 * 1024 * 1024;
+/** Elements that stay where they are. */
+const LARGE_BYTES = 256 * 1024;
+
+/** As `encodeElements`, in pieces, and lets the event loop turn between them. */
+export async function encodeElementsInTurns(
+  elements: readonly Uint8Array[],
+): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  let from = 0;
+  let bytes = 0;
+  const encodeUntil = (to: number): void => {
+    if (to > from) pieces.push(encodeElements(elements.slice(from, to)));
+    from = to;
+    bytes = 0;
+  };
+  for (const [index, element] of elements.entries()) {
+    if (element.length > LARGE_BYTES) {
+      encodeUntil(index);
+      const length = Buffer.allocUnsafe(LENGTH_BYTES);
+      length.writeUInt32LE(element.length);
+      pieces.push(length, element);
+      from = index + 1;
+    } else if (index - from === ELEMENTS_PER_TURN || bytes + element.length > BYTES_PER_TURN) {
+      encodeUntil(index);
+      bytes = element.length;
+      await turn();
+    } else {
+      bytes += element.length;
+    }
+  }
+  encodeUntil(elements.length);
+  return pieces;
 }

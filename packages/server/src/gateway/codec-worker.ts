@@ -12,7 +12,11 @@ export type CodecJob =
       readonly body: Uint8Array;
       readonly jsonLength: number | undefined;
     }
-  | { readonly kind: 'grpc'; readonly message: Uint8Array }
+  | {
+      readonly kind: 'grpc';
+      readonly message: Uint8Array;
+      readonly maxTensorBytes: number | undefined;
+    }
   | {
       readonly kind: 'answer';
       readonly model: string;
@@ -47,7 +51,7 @@ function work(job: CodecJob): Parcel {
   const request =
     job.kind === 'http'
       ? decodeInferRequest(bufferOf(job.body), job.jsonLength)
-      : decodeGrpcRequest(job.message);
+      : decodeGrpcRequest(job.message, job.maxTensorBytes);
   const { tensors, transfer } = pack(request.inputs, false);
   return { reply: { request: { ...request, inputs: tensors } }, transfer };
 }

@@ -1,17 +1,19 @@
 /** The hand-written wire code against the generated one: what a node writes. */
 import { fromBinary } from '@bufbuild/protobuf';
+import type { Tensor } from '@skein/onnx';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
 import { ModelInferResponseSchema, ModelStreamInferResponseSchema } from './proto/inference.gen.ts';
+import { MessagePieces } from './message-pieces.ts';
 import { bytesOfTensor } from './tensor-bytes.ts';
 import { head, named } from './testing/grpc-tensors.ts';
 
 describe('answers', () => {
-  test('are what the generated code reads', () => {
+  test('are what the generated code reads', () =>
     fc.assert(
-      fc.property(named, fc.string(), (outputs, id) => {
-        const message = encodeGrpcAnswer('model', id, undefined, {
+      fc.asyncProperty(named, fc.string(), async (outputs, id) => {
+        const encoded = await encodeGrpcAnswer('model', id, undefined, {
           version: '3',
           outputs: new Map(Object.entries(outputs)),
           times: { queueMs: 0, computeMs: 0, batchRows: 1 },
@@ -23,7 +25,7 @@ describe('answers', () => {
           id: gotId,
           outputs: heads,
           rawOutputContents,
-        } = fromBinary(ModelInferResponseSchema, message);
+        } = fromBinary(ModelInferResponseSchema, bytesOf(encoded));
         expect([modelName, modelVersion, gotId]).toEqual(['model', '3', id]);
         expect(heads.map(({ name, datatype, shape }) => ({ name, datatype, shape }))).toEqual(
           Object.entries(outputs).map(([name, tensor]) => head(name, tensor)),
@@ -31,12 +33,42 @@ describe('answers', () => {
         expect(rawOutputContents.map((bytes) => Buffer.from(bytes))).toEqual(
           Object.values(outputs).map((tensor) => Buffer.from(bytesOfTensor(tensor))),
         );
-        const streamed = fromBinary(ModelStreamInferResponseSchema, encodeStreamAnswer(message));
+        const streamed = fromBinary(
+          ModelStreamInferResponseSchema,
+          bytesOf(encodeStreamAnswer(encoded)),
+        );
         expect(streamed.errorMessage).toBe('');
         expect(streamed.inferResponse?.outputs).toHaveLength(heads.length);
       }),
       { numRuns: 300 },
-    );
+    ));
+
+  test('that are large are sent in pieces, tensors as they are', async () => {
+    const floats = new Uint8Array(400_000).fill(7);
+    const elements = Array.from({ length: 40_000 }, (_, index) => Buffer.from(String(index)));
+    const long = [new Uint8Array(5_000_000).fill(1), new Uint8Array(), new Uint8Array(3).fill(2)];
+    const outputs = new Map<string, Tensor>([
+      ['floats', { type: 'float32', shape: [100_000], bytes: floats }],
+      ['texts', { type: 'string', shape: [40_000], elements }],
+      ['long', { type: 'string', shape: [3], elements: long }],
+      ['none', { type: 'string', shape: [0], elements: [] }],
+    ]);
+    const times = { queueMs: 0, computeMs: 0, batchRows: 1 };
+    const answer = { version: '3', outputs, times, cached: false };
+    const encoded = await encodeGrpcAnswer('model', 'a', undefined, answer);
+    if (encoded instanceof Uint8Array) throw new Error('It was put together.');
+    expect(encoded.pieces).toContain(floats);
+    for (const message of [encoded, encodeStreamAnswer(encoded)] as const) {
+      const bytes = bytesOf(message);
+      const read =
+        message === encoded
+          ? fromBinary(ModelInferResponseSchema, bytes)
+          : fromBinary(ModelStreamInferResponseSchema, bytes).inferResponse!;
+      expect(read.rawOutputContents.map((content) => Buffer.from(content))).toEqual(
+        [...outputs.values()].map((tensor) => Buffer.from(bytesOfTensor(tensor))),
+      );
+      expect(read.outputs.map(({ name }) => name)).toEqual([...outputs.keys()]);
+    }
   });
 
   test('an error of a stream is its message', () => {
@@ -45,3 +77,7 @@ describe('answers', () => {
     });
   });
 });
+
+function bytesOf(message: Uint8Array | MessagePieces): Uint8Array {
+  return message instanceof MessagePieces ? Buffer.concat(message.pieces) : message;
+}

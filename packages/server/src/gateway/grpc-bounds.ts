@@ -1,48 +1,75 @@
 /**
- * What gRPC's library leaves out about bounds, for both directions:
+ * What a call may cost, decided in this order: who calls, from its metadata; what it may take, from
+ * its tenant's budget, as it arrives and as it is decompressed; only then is it decoded. The library of
+ * gRPC bounds none of this:
  *
+ * - A call without the key that it needs is answered from its headers, and its data are not read.
  * - A request must arrive within a time; of a stream, each message from its first byte on. Between
  *   its messages a stream may wait for as long as it likes.
  * - An answer must be taken within the same time.
- * - What has arrived and is not answered counts for the budget of all bodies.
- * - A message that the library finds too large gets the code of the error table.
+ * - What has arrived and is not answered counts for the budget of all bodies, inflated.
+ * - Calls without a key are few and small. A stream ends when its key does.
  *
  * The interceptor hands the library's own call on with a few methods replaced, because the wrapper that
  * the library offers for this costs a call a tenth of its time. For the same reason there is one timer
  * for all calls.
  */
 import { constants as http2, type ServerHttp2Stream } from 'node:http2';
-import {
-  status as Status,
-  type ServerInterceptingCall,
-  type ServerInterceptor,
-} from '@grpc/grpc-js';
+import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
-import type { SharedBudget } from '../access/shared-budget.ts';
+import type { Caller } from '../access/contract.ts';
+import type { BudgetHold, SharedBudget } from '../access/shared-budget.ts';
+import { bodyBudget } from './body-budget.ts';
+import { stopAnswered, type ConnectionBounds } from './grpc-connections.ts';
+import { ACCEPTED_ENCODINGS, createInflater } from './grpc-inflate.ts';
+import type { GrpcLimits } from './grpc-limits.ts';
+import { admit, authorizeCall, type CallRule } from './grpc-rules.ts';
 import { toGrpcError } from './grpc-status.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { GatewayLogger } from './logger.ts';
-import { MessageFramer, PREFIX_BYTES } from './message-framer.ts';
+import { MessageReader, PREFIX_BYTES } from './message-framer.ts';
+import { MessagePieces } from './message-pieces.ts';
 import { Patience } from './patience.ts';
+import type { FaceAccess } from './refused-logins.ts';
+import { tellRefusal, type RefusalListener } from './refusals.ts';
 
 /** The library's call, with what it has and does not declare. */
 type Call = Parameters<ServerInterceptor>[1] & {
   readonly stream: ServerHttp2Stream;
+  readonly metadata: Metadata;
+  readonly metadataSent: boolean;
+  readonly receivedHalfClose: boolean;
+  checkCancelled(): boolean;
+  maybeSendMetadata(): void;
+  decoder: { write(bytes: Buffer): Buffer[] };
   handleDataFrame(bytes: Buffer): void;
+  decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
 };
 
-/** What happens to one call. Counting throws when it is too much. */
+/** When the bytes of a call are expected, and when they are let go. */
 interface CallEvents {
-  readonly onBytes: (bytes: Buffer) => void;
+  readonly onBytes: () => void;
   readonly onRead?: () => void;
-  readonly onMessage: (message: unknown) => void;
-  readonly onRequestEnd: () => void;
+  readonly onMessage: () => void;
   readonly onAnswered: () => void;
-  readonly onOver: () => void;
 }
 
 /** How often late peers are looked for; a part of their time. */
 const LOOKS_PER_TIMEOUT = 8;
+/** When a stream may find a place: some of those that are open have ended. */
+const RETRY_MS = 5000;
+
+export interface BoundsOptions {
+  readonly limits: Pick<GatewayLimits, 'bodyTimeoutMs' | 'maxBodyBytes'> & GrpcLimits;
+  /** By path. */
+  readonly rules: ReadonlyMap<string, CallRule>;
+  readonly access: FaceAccess;
+  readonly connections: ConnectionBounds;
+  readonly bodies: SharedBudget;
+  readonly streams: SharedBudget;
+  readonly refused?: RefusalListener | undefined;
+  readonly logger: GatewayLogger;
+}
 
 export interface CallBounds {
   readonly interceptor: ServerInterceptor;
@@ -50,11 +77,15 @@ export interface CallBounds {
   close(): void;
 }
 
-export function boundCalls(
-  { bodyTimeoutMs, maxBodyBytes }: Pick<GatewayLimits, 'bodyTimeoutMs' | 'maxBodyBytes'>,
-  bodies: SharedBudget,
-  logger: GatewayLogger,
-): CallBounds {
+export function boundCalls(options: BoundsOptions): CallBounds {
+  const { rules, access, connections, bodies, streams, refused, logger } = options;
+  const { bodyTimeoutMs, maxBodyBytes, maxKeylessCalls, maxKeylessStreams } = options.limits;
+  const maxControlBytes = Math.min(options.limits.maxControlBytes, maxBodyBytes);
+  const keylessBodies = bodyBudget(options.limits.maxKeylessBytes);
+  /** Unary calls without a key, oldest first. */
+  const keyless = new Map<Call, (error: SkeinError) => void>();
+  const inflater = createInflater();
+
   const senders = new Patience<Call>(bodyTimeoutMs, (call) => {
     const message = `The request did not arrive within ${bodyTimeoutMs} ms.`;
     call.sendStatus(toGrpcError(new SkeinError('BODY_TOO_SLOW', message), '', logger));
@@ -71,87 +102,155 @@ export function boundCalls(
   }, bodyTimeoutMs / LOOKS_PER_TIMEOUT);
   sweep.unref();
 
+  /** What one stream holds of the streams of the node and of its connection. @throws SkeinError QUOTA_EXCEEDED. */
+  function holdStream(call: Call, caller: Caller | undefined): () => void {
+    const tenant = caller?.tenant ?? '';
+    const connection = caller === undefined ? connections.of(call.stream) : undefined;
+    if (connection !== undefined && connection.keylessStreams >= maxKeylessStreams) {
+      throw new SkeinError(
+        'QUOTA_EXCEEDED',
+        `The connection has ${maxKeylessStreams} streams open that need no key, which is as many as it may have.`,
+        { retryAfterMs: RETRY_MS },
+      );
+    }
+    streams.take(tenant, 1);
+    if (connection !== undefined) connection.keylessStreams++;
+    return () => {
+      streams.give(tenant, 1);
+      if (connection !== undefined) connection.keylessStreams--;
+    };
+  }
+
+  /** A call without a key makes room for the next one: an honest one is answered long before. */
+  function displaceKeyless(): void {
+    const [oldest] = keyless;
+    if (oldest === undefined || keyless.size < maxKeylessCalls) return;
+    const [call, end] = oldest;
+    keyless.delete(call);
+    if (call.metadataSent) {
+      // Its answer waits for the client to take it, and a status would wait behind it.
+      call.stream.close(http2.NGHTTP2_CANCEL);
+      return;
+    }
+    end(
+      new SkeinError(
+        'QUOTA_EXCEEDED',
+        `${maxKeylessCalls} newer calls without a key are open, which is as many as the node keeps.`,
+        { retryAfterMs: RETRY_MS },
+      ),
+    );
+  }
+
   /** A call whose request is one message. */
   function unaryEvents(call: Call): CallEvents {
-    const hold = bodies.hold('');
-    let arrived = 0;
     senders.expect(call, performance.now());
-    return {
-      onBytes({ length }) {
-        hold.take(length);
-        arrived += length;
-      },
-      onMessage(message) {
-        // It is larger than what arrived when it was compressed.
-        const rest = Buffer.isBuffer(message) ? message.length - arrived : 0;
-        if (rest > 0) hold.take(rest);
-      },
-      onRequestEnd: () => senders.forget(call),
-      onAnswered: () => {},
-      onOver: () => hold.release(),
-    };
+    return { onBytes: () => {}, onMessage: () => {}, onAnswered: () => {} };
   }
 
   /** While the node does not read on, because enough waits already, no sender is late. */
-  function streamEvents(call: Call): CallEvents {
-    const hold = bodies.hold('');
-    const framer = new MessageFramer();
-    /** Sizes of messages as they arrived, and as they are held until they are answered. */
-    const arrived: number[] = [];
+  function streamEvents(
+    call: Call,
+    hold: BudgetHold,
+    reader: MessageReader,
+    unread: Size[],
+  ): CallEvents {
+    /** Bytes of messages that are held until they are answered. */
     const unanswered: number[] = [];
     const awaitRest = (): void => {
-      if (framer.partial && !senders.expects(call)) senders.expect(call, performance.now());
+      if (reader.partial && !senders.expects(call)) senders.expect(call, performance.now());
     };
     return {
-      onBytes(bytes) {
-        hold.take(bytes.length);
-        const before = arrived.length;
-        framer.feed(bytes, arrived);
-        if (arrived.length > before) senders.forget(call);
+      onBytes() {
+        if (unread.length > 0) senders.forget(call);
         else awaitRest();
       },
       onRead: awaitRest,
-      onMessage(message) {
+      onMessage() {
         senders.forget(call);
-        const size = arrived.shift() ?? 0;
-        const held = Buffer.isBuffer(message) ? message.length + PREFIX_BYTES : size;
-        if (held > size) hold.take(held - size);
-        unanswered.push(Math.max(held, size));
+        unanswered.push(unread.shift()?.held ?? 0);
       },
-      onRequestEnd: () => senders.forget(call),
       onAnswered: () => hold.give(unanswered.shift() ?? 0),
-      onOver: () => hold.release(),
     };
   }
 
-  function watch(call: Call, { onBytes, onRead, ...events }: CallEvents): void {
+  function watch(call: Call, isStream: boolean, rule: CallRule, caller: Caller | undefined): void {
+    const tenant = caller?.tenant ?? '';
+    const maxBytes = rule.tensors ? maxBodyBytes : maxControlBytes;
+    const hold = (caller === undefined ? keylessBodies : bodies).hold(tenant);
+    const reader = new MessageReader(maxBytes);
+    /** Messages that have arrived and are not handed on, in their order. */
+    const unread: Size[] = [];
+    const leaving: (() => void)[] = [];
     let over = false;
     const end = (): void => {
+      if (over) return;
       over = true;
       senders.forget(call);
       readers.forget(call);
-      events.onOver();
+      hold.release();
+      for (const leave of leaving) leave();
     };
-    /** Counting may find that it is too much; then the call ends. */
-    const counted = (count: () => void): boolean => {
-      if (over) return false;
-      try {
-        count();
-        return true;
-      } catch (error) {
-        end();
-        call.sendStatus(toGrpcError(error, '', logger));
-        return false;
+    const refuse = (error: unknown): void => {
+      end();
+      const status = toGrpcError(error, '', logger);
+      if (error instanceof SkeinError && error.code === 'ENCODING_UNSUPPORTED') {
+        status.metadata.set('grpc-accept-encoding', ACCEPTED_ENCODINGS);
       }
+      call.sendStatus(status);
     };
+    const take = (bytes: number): void => {
+      if (over) throw new SkeinError('CANCELLED', 'The call is over.');
+      hold.take(bytes);
+    };
+    if (isStream) {
+      leaving.push(holdStream(call, caller));
+      if (caller !== undefined) leaving.push(access.watch(caller, refuse));
+    } else if (caller === undefined) {
+      displaceKeyless();
+      keyless.set(call, refuse);
+      leaving.push(() => keyless.delete(call));
+    }
+    admit(call.metadata, { caller, take, give: (bytes) => hold.give(bytes) });
+    const events = isStream ? streamEvents(call, hold, reader, unread) : unaryEvents(call);
+
     const start = call.start.bind(call);
     const handleDataFrame = call.handleDataFrame.bind(call);
     const startRead = call.startRead.bind(call);
     const sendMessage = call.sendMessage.bind(call);
+    const sendStatus = call.sendStatus.bind(call);
+    let messages: Buffer[] = [];
+    call.decoder = { write: () => messages };
     call.handleDataFrame = (bytes) => {
-      if (counted(() => onBytes(bytes))) handleDataFrame(bytes);
+      if (over) return;
+      try {
+        hold.take(bytes.length);
+        messages = reader.write(bytes);
+      } catch (error) {
+        refuse(error);
+        return;
+      }
+      handleDataFrame(bytes);
+      events.onBytes();
     };
-    if (onRead !== undefined) {
+    call.decompressMessage = (message, encoding) => {
+      const size = { held: message.length };
+      unread.push(size);
+      if (message[0] !== 1) return message.subarray(PREFIX_BYTES);
+      const compressed = message.subarray(PREFIX_BYTES);
+      return inflater.inflate(compressed, encoding, { tenant, maxBytes, take }).then(
+        (inflated) => {
+          hold.give(message.length);
+          size.held = inflated.length;
+          return inflated;
+        },
+        (error: unknown) => {
+          if (!over) refuse(error);
+          throw error;
+        },
+      );
+    };
+    if (events.onRead !== undefined) {
+      const { onRead } = events;
       call.startRead = () => {
         if (!over) onRead();
         startRead();
@@ -159,20 +258,30 @@ export function boundCalls(
     }
     call.sendMessage = (message, done) => {
       if (!over) readers.expect(call, performance.now());
-      sendMessage(message, () => {
+      const taken = (): void => {
         readers.forget(call);
         events.onAnswered();
         done();
-      });
+      };
+      if (message instanceof MessagePieces) sendPieces(call, message, taken);
+      else sendMessage(message, taken);
+    };
+    call.sendStatus = (status) => {
+      sendStatus(status);
+      stopReceiving(call);
+      // What is still to be sent before the status must be taken in time, too.
+      if (call.stream.writableLength > 0) readers.expect(call, performance.now());
     };
     call.start = (listener) => {
       start({
         onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
         onReceiveMessage(message: unknown) {
-          if (counted(() => events.onMessage(message))) listener.onReceiveMessage(message);
+          if (over) return;
+          events.onMessage();
+          listener.onReceiveMessage(message);
         },
         onReceiveHalfClose() {
-          events.onRequestEnd();
+          senders.forget(call);
           listener.onReceiveHalfClose();
         },
         onCancel() {
@@ -183,29 +292,48 @@ export function boundCalls(
     };
   }
 
-  /** The library ends a call with too large a message by itself, and knows no codes. */
-  function explainSize(call: Call): void {
-    const sendStatus = call.sendStatus.bind(call);
-    call.sendStatus = (status) => {
-      const unexplained = status.code === Status.RESOURCE_EXHAUSTED && !status.metadata;
-      sendStatus.call(call, unexplained ? toGrpcError(tooLarge(maxBodyBytes), '', logger) : status);
-    };
-  }
-
   return {
-    interceptor: ({ requestStream }, base) => {
+    interceptor: ({ path, requestStream, responseStream }, base) => {
       const call = base as Call;
-      explainSize(call);
-      watch(call, requestStream ? streamEvents(call) : unaryEvents(call));
+      const rule = rules.get(path);
+      try {
+        if (rule === undefined) throw new Error(`The method ${path} has no rule.`);
+        const caller = authorizeCall(access, rule.needs, call.metadata, call);
+        if (caller !== undefined) {
+          const connection = connections.of(call.stream);
+          if (connection !== undefined) connections.know(connection, caller.tenant);
+        }
+        watch(call, requestStream || responseStream, rule, caller);
+      } catch (error) {
+        if (rule?.tensors) tellRefusal(refused, '', false, error);
+        call.sendStatus(toGrpcError(error, '', logger));
+      }
       return call as unknown as ServerInterceptingCall;
     },
     close: () => clearInterval(sweep),
   };
 }
 
-function tooLarge(bytes: number): SkeinError {
-  return new SkeinError(
-    'BODY_TOO_LARGE',
-    `The message is larger than ${bytes} bytes, which is what the node accepts.`,
-  );
+/** As the library sends a message, but without a copy of it. */
+function sendPieces(call: Call, message: MessagePieces, taken: () => void): void {
+  if (call.checkCancelled()) return;
+  call.maybeSendMetadata();
+  // The library ends a call whose stream fails.
+  message.writeTo(call.stream, (error) => {
+    if (error === undefined || error === null) taken();
+  });
+}
+
+/** Bytes that a message holds. */
+interface Size {
+  held: number;
+}
+
+/** After a status, the rest of the request would be read only to be thrown away. */
+function stopReceiving(call: Call): void {
+  if (call.receivedHalfClose) return;
+  const { stream } = call;
+  if (stream.writableEnded && !call.metadataSent) stopAnswered(stream);
+  // The library sends the status as trailers then; they go first.
+  else stream.once('wantTrailers', () => setImmediate(stopAnswered, stream));
 }

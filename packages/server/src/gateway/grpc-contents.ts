@@ -63,7 +63,7 @@ export function tensorFromContents(
       return tensorFromBytes(
         type,
         shape,
-        readFixed(contents, field, elementSize(type), input),
+        readFixed(contents, field, elementSize(type), shape, input),
         input,
       );
     default:
@@ -75,17 +75,32 @@ export function tensorFromContents(
   }
 }
 
-/** Calls `read` for every occurrence of the field. @throws SkeinError when another list is filled. */
+/** Lists of no values that a sender may put between those of its values. */
+const MAX_EMPTY = 4096;
+
+/**
+ * Calls `read` for every occurrence of the field.
+ * @param count values that there may be, one in each occurrence.
+ * @throws SkeinError when another list is filled.
+ */
 function forEachOf(
   contents: readonly Uint8Array[],
   field: ContentsField,
+  count: number,
   input: string,
   read: (reader: BinaryReader, wireType: WireType) => void,
 ): void {
+  let left = count + MAX_EMPTY;
   for (const message of contents) {
     const reader = new BinaryReader(message);
     while (reader.pos < reader.len) {
       const [number, wireType] = reader.tag();
+      if (--left < 0 || wireType === WireType.StartGroup) {
+        throw new SkeinError(
+          'INPUT_DATA',
+          `Input "${input}" has more fields in its contents than values.`,
+        );
+      }
       if (number === field.number) {
         read(reader, wireType);
       } else if (number <= BYTES.number) {
@@ -100,21 +115,39 @@ function forEachOf(
   }
 }
 
+/** A view on the only list, as senders pack them; otherwise the values, one list after the other. */
 function readFixed(
   contents: readonly Uint8Array[],
   field: ContentsField,
   size: number,
+  shape: readonly number[],
   input: string,
 ): Uint8Array {
-  const chunks: Uint8Array[] = [];
-  forEachOf(contents, field, input, (reader, wireType) => {
-    chunks.push(
+  const count = elementCount(shape);
+  if (count * size > bytesIn(contents)) throw miscounted(input, shape, 'fewer');
+  let whole: Uint8Array | undefined;
+  let sink: Uint8Array | undefined;
+  let at = 0;
+  forEachOf(contents, field, count, input, (reader, wireType) => {
+    const values =
       wireType === WireType.LengthDelimited
         ? reader.bytes()
-        : reader.skip(wireType).subarray(0, size),
-    );
+        : reader.skip(wireType).subarray(0, size);
+    if (at + values.length > count * size) throw miscounted(input, shape, 'more');
+    if (values.length === count * size) {
+      whole = values;
+    } else if (values.length > 0) {
+      sink ??= new Uint8Array(count * size);
+      sink.set(values, at);
+    }
+    at += values.length;
   });
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  if (at < count * size) throw miscounted(input, shape, 'fewer');
+  return whole ?? sink ?? new Uint8Array();
+}
+
+function bytesIn(contents: readonly Uint8Array[]): number {
+  return contents.reduce((sum, { length }) => sum + length, 0);
 }
 
 function readStrings(
@@ -125,7 +158,7 @@ function readStrings(
 ): Uint8Array[] {
   const count = checkElementCount(elementCount(shape), input);
   const elements: Uint8Array[] = [];
-  forEachOf(contents, field, input, (reader) => {
+  forEachOf(contents, field, count, input, (reader) => {
     if (elements.length === count) throw miscounted(input, shape, 'more');
     elements.push(plainBytes(reader.bytes()));
   });
@@ -154,12 +187,12 @@ function readVarints(
 ): Uint8Array {
   const count = elementCount(shape);
   // A byte per element at least: a shape that claims more is refused before memory is taken for it.
-  if (count > contents.reduce((sum, { length }) => sum + length, 0)) {
+  if (count > bytesIn(contents)) {
     throw miscounted(input, shape, 'fewer');
   }
   let index = 0;
   const readAll = (readOne: (reader: BinaryReader, index: number) => void): void => {
-    forEachOf(contents, field, input, (reader, wireType) => {
+    forEachOf(contents, field, count, input, (reader, wireType) => {
       const end =
         wireType === WireType.LengthDelimited ? reader.uint32() + reader.pos : reader.pos + 1;
       if (end > reader.len) throw new RangeError('premature end');

@@ -15,27 +15,28 @@ import {
 import type { SharedBudget } from '../access/shared-budget.ts';
 import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
 import { boundCalls } from './grpc-bounds.ts';
+import { grpcBudgets, type GrpcBudgets } from './grpc-budgets.ts';
+import { boundConnections } from './grpc-connections.ts';
 import { healthMethods } from './grpc-health.ts';
-import { first } from './grpc-infer.ts';
+import { GRPC_LIMITS, type GrpcLimits } from './grpc-limits.ts';
 import type { GrpcMethod } from './grpc-method.ts';
 import { inferenceMethods, type GrpcProtocolOptions } from './grpc-protocol.ts';
 import { reflectionMethods } from './grpc-reflection.ts';
-import { toGrpcError } from './grpc-status.ts';
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
 import { PayloadCodec } from './payload-codec.ts';
-import { authorizeReader } from './protocol-rules.ts';
-import { requestIdFrom } from './request-id.ts';
 import type { Certificates } from './tls/certificates.ts';
 import { SecureGrpcCredentials } from './tls/secure-servers.ts';
 
 export interface GrpcGatewayOptions extends Omit<
   GrpcProtocolOptions,
-  'closing' | 'isAccepting' | 'codec'
+  'closing' | 'isAccepting' | 'codec' | 'maxBodyBytes'
 > {
-  readonly limits?: Partial<GatewayLimits>;
+  readonly limits?: Partial<GatewayLimits & GrpcLimits>;
   /** Shared with the other face. Default: of its own. */
   readonly bodies?: SharedBudget;
+  /** Default: without shares. */
+  readonly budgets?: GrpcBudgets;
   readonly codec?: PayloadCodec;
   /** Speaks TLS with these. Default: HTTP/2 in plain text. */
   readonly certificates?: Certificates | undefined;
@@ -50,49 +51,59 @@ export interface GrpcGateway {
   drain(): Promise<void>;
 }
 
-/** What a sender may have on the way before it waits; the default of 64 KiB stalls on tensors. */
-const WINDOW_BYTES = 1024 * 1024;
 /** How often a connection is asked whether the peer is there, and how long it has to say so. */
 const PING_MS = 60_000;
 const PING_TIMEOUT_MS = 20_000;
 
 export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   const { access, logger, certificates } = options;
-  const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = { ...DEFAULT_LIMITS, ...GRPC_LIMITS, ...options.limits };
   const closing = new AbortController();
   const protocol: GrpcProtocolOptions = {
     ...options,
     codec: options.codec ?? new PayloadCodec(),
+    maxBodyBytes: limits.maxBodyBytes,
     closing: closing.signal,
     isAccepting: () => !closing.signal.aborted,
   };
   // It reports every failure to its caller as well; a taken port is no business of the terminal.
   setLogVerbosity(logVerbosity.NONE);
   const bodies = options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes));
-  const bounds = boundCalls(limits, bodies, logger);
+  const budgets = options.budgets ?? grpcBudgets(limits);
   const server = new Server({
-    'grpc.max_receive_message_length': limits.maxBodyBytes,
+    // Of what arrives, the interceptor says how much.
+    'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,
-    'grpc-node.flow_control_window': WINDOW_BYTES,
+    'grpc.max_connection_idle_ms': limits.keepAliveTimeoutMs,
+    // Counts every call, for tools that the face does not serve.
+    'grpc.enable_channelz': 0,
     // A peer that is gone without a word holds nothing for ever.
     'grpc.keepalive_time_ms': PING_MS,
     'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
-    interceptors: [bounds.interceptor],
+    interceptors: [(method, call) => bounds.interceptor(method, call)],
   });
-  addMethods(server, [
+  const methods = [
     ...inferenceMethods(protocol),
     ...healthMethods(protocol),
-    ...reflectionMethods((call) => {
-      try {
-        authorizeReader(access, first(call.metadata, 'authorization'), call);
-        return true;
-      } catch (error) {
-        const id = requestIdFrom(first(call.metadata, 'x-request-id'));
-        call.emit('error', toGrpcError(error, id, logger));
-        return false;
-      }
-    }),
-  ]);
+    ...reflectionMethods(logger),
+  ];
+  addMethods(server, methods);
+  const connections = boundConnections(
+    server,
+    limits.headersTimeoutMs,
+    limits,
+    budgets.connections,
+  );
+  const bounds = boundCalls({
+    limits,
+    rules: new Map(methods.map(([{ path }, , rule]) => [path, rule])),
+    access,
+    connections,
+    bodies,
+    streams: budgets.streams,
+    refused: options.refused,
+    logger,
+  });
 
   let address: ListenAddress | undefined;
   let drained: Promise<void> | undefined;
@@ -104,13 +115,16 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     const timer = setTimeout(() => {
       logger.warn({ afterMs: limits.drainTimeoutMs }, 'Calls still in flight are cut off.');
       server.forceShutdown();
+      connections.close();
     }, limits.drainTimeoutMs);
+    connections.closeSilent();
     // Clients are told to go away, and what they had begun is finished.
     await new Promise<void>((resolve) => {
       server.tryShutdown(() => resolve());
     });
     clearTimeout(timer);
     bounds.close();
+    connections.close();
   }
 
   return {

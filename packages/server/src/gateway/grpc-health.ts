@@ -2,15 +2,18 @@
 import type { ServerWritableStream, UntypedHandleCall } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
 import type { Inference } from '../serving/contract.ts';
-import { definition, pathOf, unary, type GrpcMethod } from './grpc-method.ts';
+import { definition, pathOf, readMessage, unary, type GrpcMethod } from './grpc-method.ts';
+import { first } from './grpc-rules.ts';
+import { toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
 import {
   Health,
   HealthCheckResponse_ServingStatus as Status,
-  type HealthCheckRequest,
+  HealthCheckRequestSchema,
 } from './proto/health.gen.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
 import { isNodeReady } from './protocol-rules.ts';
+import { requestIdFrom } from './request-id.ts';
 
 /** How often a watched status is looked at, in milliseconds. */
 const WATCH_MS = 500;
@@ -25,14 +28,18 @@ export interface GrpcHealthOptions {
 export function healthMethods(options: GrpcHealthOptions): readonly GrpcMethod[] {
   const { method } = Health;
   return [
-    unary(method.check, options.logger, ({ service }) => {
+    unary(method.check, 'nothing', options.logger, ({ service }) => {
       const status = statusOf(service, options);
       if (status === Status.SERVICE_UNKNOWN) {
         throw new SkeinError('MODEL_UNKNOWN', `There is no service or deployment "${service}".`);
       }
       return { status };
     }),
-    [definition(method.watch, pathOf(method.watch)), watch(options) as UntypedHandleCall],
+    [
+      definition(method.watch, pathOf(method.watch)),
+      watch(options) as UntypedHandleCall,
+      { needs: 'nothing', tensors: false },
+    ],
   ];
 }
 
@@ -46,27 +53,51 @@ function statusOf(service: string, options: GrpcHealthOptions): Status {
 }
 
 function watch(options: GrpcHealthOptions) {
-  return (call: ServerWritableStream<HealthCheckRequest, { status: Status }>): void => {
-    const { service } = call.request;
+  /** Looks of all watches, with one timer. */
+  const looks = new Set<(statusIn: (service: string) => Status) => void>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function look(): void {
+    const statuses = new Map<string, Status>();
+    const statusIn = (service: string): Status => {
+      let status = statuses.get(service);
+      if (status === undefined) statuses.set(service, (status = statusOf(service, options)));
+      return status;
+    };
+    for (const tell of looks) tell(statusIn);
+  }
+
+  return (call: ServerWritableStream<Buffer, { status: Status }>): void => {
+    let service: string;
+    try {
+      ({ service } = readMessage(HealthCheckRequestSchema, call.request));
+    } catch (error) {
+      const id = requestIdFrom(first(call.metadata, 'x-request-id'));
+      call.emit('error', toGrpcError(error, id, options.logger));
+      return;
+    }
     let told: Status | undefined;
-    const tell = (): void => {
-      const status = statusOf(service, options);
+    const tell = (statusIn: (service: string) => Status): void => {
+      const status = statusIn(service);
       if (status !== told) call.write({ status: (told = status) });
     };
-    const stop = (): void => clearInterval(timer);
+    const now = (service: string): Status => statusOf(service, options);
+    const stop = (): void => {
+      options.closing.removeEventListener('abort', leave);
+      looks.delete(tell);
+      if (looks.size > 0) return;
+      clearInterval(timer);
+      timer = undefined;
+    };
     const leave = (): void => {
       stop();
-      tell();
+      tell(now);
       call.end();
     };
-    tell();
-    const timer = setInterval(tell, WATCH_MS);
+    tell(now);
+    looks.add(tell);
+    timer ??= setInterval(look, WATCH_MS);
     options.closing.addEventListener('abort', leave, { once: true });
-    for (const event of ['cancelled', 'close']) {
-      call.on(event, () => {
-        stop();
-        options.closing.removeEventListener('abort', leave);
-      });
-    }
+    for (const event of ['cancelled', 'close']) call.on(event, stop);
   };
 }

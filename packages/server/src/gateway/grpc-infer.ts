@@ -11,13 +11,15 @@ import { Cancellation, type Inference, type Instant } from '../serving/contract.
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
 import { toSkeinError } from './fault.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
+import { admittedCall, callerOf, first } from './grpc-rules.ts';
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { GatewayLogger } from './logger.ts';
+import type { MessagePieces } from './message-pieces.ts';
 import type { PayloadCodec } from './payload-codec.ts';
-import type { Peer } from './peer.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';
 import { requestIdFrom } from './request-id.ts';
+import { bytesHeld } from './tensor-bytes.ts';
 import { traceFrom } from './trace-context.ts';
 
 export interface GrpcInferOptions {
@@ -27,9 +29,13 @@ export interface GrpcInferOptions {
   readonly refused?: RefusalListener | undefined;
   readonly logger: GatewayLogger;
   readonly codec: PayloadCodec;
+  /** Largest message, and what its values may take once they are read. */
+  readonly maxBodyBytes: number;
   /** Aborted when the node drains: streams end when what they brought is answered. */
   readonly closing: AbortSignal;
 }
+
+type InferStream = ServerDuplexStream<Buffer, Buffer | MessagePieces>;
 
 /** Requests of one stream that run at once. */
 const MAX_STREAMED = 64;
@@ -37,18 +43,21 @@ const MAX_STREAMED = 64;
 /** A call as both kinds of method see it. */
 interface CallContext {
   readonly metadata: Metadata;
-  readonly peer: Peer;
   /** What `grpc-timeout` says: of the whole call, so of a stream's last message as of its first. */
   readonly deadline: Instant | undefined;
 }
 
 export function modelInfer(options: GrpcInferOptions) {
-  return (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): void => {
+  return (
+    call: ServerUnaryCall<Buffer, Buffer | MessagePieces>,
+    respond: sendUnaryData<Buffer | MessagePieces>,
+  ): void => {
     const context = contextOf(call);
     const id = requestIdFrom(first(call.metadata, 'x-request-id'));
     const cancellation = new Cancellation();
     call.on('cancelled', () => cancellation.cancel());
-    infer(call.request, id, context, cancellation, options).then(
+    const known = (): Caller => callerOf(call.metadata);
+    infer(call.request, id, context, known, cancellation, options).then(
       (bytes) => respond(null, bytes),
       (error: unknown) => respond(toGrpcError(error, id, options.logger)),
     );
@@ -56,8 +65,11 @@ export function modelInfer(options: GrpcInferOptions) {
 }
 
 export function modelStreamInfer(options: GrpcInferOptions) {
-  return (call: ServerDuplexStream<Buffer, Buffer>): void => {
+  return (call: InferStream): void => {
     const { access, closing, logger } = options;
+    /** Each message counts as a request of the key. */
+    const authorize = (): Caller =>
+      access.authorize(first(call.metadata, 'authorization'), 'infer', call);
     const context = contextOf(call);
     const id = requestIdFrom(first(call.metadata, 'x-request-id'));
     const running = new Set<Cancellation>();
@@ -65,19 +77,12 @@ export function modelStreamInfer(options: GrpcInferOptions) {
     let waiting = 0;
     let ended = false;
 
-    try {
-      access.authorize(first(call.metadata, 'authorization'), 'infer', call);
-    } catch (error) {
-      call.emit('error', toGrpcError(error, id, logger));
-      return;
-    }
-
     call.on('data', (message: Buffer) => {
       if (ended) return;
       const cancellation = new Cancellation();
       running.add(cancellation);
       if (++waiting === MAX_STREAMED) call.pause();
-      const answer = infer(message, id, context, cancellation, options).then(
+      const answer = infer(message, id, context, authorize, cancellation, options).then(
         encodeStreamAnswer,
         (error: unknown) => encodeStreamError(sentenceOf(toSkeinError(error, id, logger))),
       );
@@ -99,11 +104,12 @@ export function modelStreamInfer(options: GrpcInferOptions) {
 
     async function deliver(
       previous: Promise<void>,
-      answer: Promise<Uint8Array>,
+      answer: Promise<Uint8Array | MessagePieces>,
       cancellation: Cancellation,
     ): Promise<void> {
       await previous;
-      await write(call, buffer(await answer));
+      const message = await answer;
+      await write(call, message instanceof Uint8Array ? buffer(message) : message);
       running.delete(cancellation);
       if (waiting-- === MAX_STREAMED) call.resume();
     }
@@ -119,18 +125,22 @@ export function modelStreamInfer(options: GrpcInferOptions) {
 async function infer(
   message: Buffer,
   callId: string,
-  { metadata, peer, deadline }: CallContext,
+  { metadata, deadline }: CallContext,
+  authorize: () => Caller,
   cancellation: Cancellation,
-  { inference, access, codec, refused }: GrpcInferOptions,
-): Promise<Buffer> {
+  { inference, access, codec, maxBodyBytes, refused }: GrpcInferOptions,
+): Promise<Buffer | MessagePieces> {
   let name = '';
   let isKnown = false;
   let isHandedOn = false;
   let entered: Caller | undefined;
+  const admitted = admittedCall(metadata);
+  const size = message.length;
+  let extra = 0;
   // What a client says of one request counts from that request, not from the stream that brought it.
   const arrivedAt = performance.now();
   try {
-    const caller = access.authorize(first(metadata, 'authorization'), 'infer', peer);
+    const caller = authorize();
     access.enter(caller);
     entered = caller;
     const {
@@ -141,7 +151,11 @@ async function infer(
       outputs,
       timeoutMs: parameter,
       priority,
-    } = await codec.decodeGrpc(message);
+    } = await codec.decodeGrpc(message, maxBodyBytes);
+    // What tensors hold beyond the message: objects of strings, integers that were varints.
+    const beyond = Math.max(0, bytesHeld(inputs) - size);
+    admitted.take(beyond);
+    extra = beyond;
     name = model;
     const { stickyHeader } = inference.describe(model, version);
     isKnown = true;
@@ -162,29 +176,30 @@ async function infer(
       trace: traceFrom(first(metadata, 'traceparent'), first(metadata, 'tracestate')),
       protocol: 'grpc',
     });
-    return buffer(encodeGrpcAnswer(model, id, outputs, answer));
+    const encoded = encodeGrpcAnswer(model, id, outputs, answer);
+    return encoded instanceof Uint8Array ? buffer(encoded) : await encoded;
   } catch (error) {
     if (!isHandedOn) tellRefusal(refused, name, isKnown, error);
     throw error;
   } finally {
     if (entered !== undefined) access.leave(entered);
+    admitted.give(extra);
   }
 }
 
 function contextOf(
-  call: Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline' | 'getPeer'>,
+  call: Pick<ServerUnaryCall<Buffer, unknown>, 'metadata' | 'getDeadline'>,
 ): CallContext {
   const deadline = Number(call.getDeadline());
   return {
     metadata: call.metadata,
-    peer: call,
     deadline: Number.isFinite(deadline) ? performance.now() + deadline - Date.now() : undefined,
   };
 }
 
 /** Resolves when the stream takes more, or when it is over. */
-async function write(call: ServerDuplexStream<Buffer, Buffer>, bytes: Buffer): Promise<void> {
-  if (call.cancelled || call.destroyed || call.write(bytes)) return;
+async function write(call: InferStream, message: Buffer | MessagePieces): Promise<void> {
+  if (call.cancelled || call.destroyed || call.write(message)) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {
       for (const event of ['drain', 'cancelled', 'close']) call.off(event, done);
@@ -192,10 +207,6 @@ async function write(call: ServerDuplexStream<Buffer, Buffer>, bytes: Buffer): P
     };
     for (const event of ['drain', 'cancelled', 'close']) call.on(event, done);
   });
-}
-
-export function first(metadata: Metadata, name: string): string | undefined {
-  return metadata.get(name)[0]?.toString();
 }
 
 function earlier(one: number | undefined, other: number | undefined): number | undefined {

@@ -14,8 +14,9 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
+import { SkeinError } from '@skein/api';
+import { first, type CallRule, type Needs } from './grpc-rules.ts';
 import { toGrpcError } from './grpc-status.ts';
-import { first } from './grpc-infer.ts';
 import type { GatewayLogger } from './logger.ts';
 import { requestIdFrom } from './request-id.ts';
 
@@ -23,6 +24,7 @@ import { requestIdFrom } from './request-id.ts';
 export type GrpcMethod = readonly [
   definition: MethodDefinition<never, never>,
   handler: UntypedHandleCall,
+  rule: CallRule,
 ];
 
 /** @param service its full name when it differs from the one in the description. */
@@ -33,20 +35,19 @@ export function pathOf(method: DescMethod, service: string = method.parent.typeN
 /** Who calls, and what they sent along. */
 export type UnaryCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer'>;
 
-/** A method whose messages the generated code reads and writes. */
+/** A method with small messages, which the generated code reads and writes. */
 export function unary<Input extends DescMessage, Output extends DescMessage>(
   method: DescMethod & { readonly input: Input; readonly output: Output },
+  needs: Needs,
   logger: GatewayLogger,
   answer: (
     request: MessageShape<Input>,
     call: UnaryCall,
   ) => MessageInitShape<Output> | Promise<MessageInitShape<Output>>,
 ): GrpcMethod {
-  const handler: handleUnaryCall<MessageShape<Input>, MessageInitShape<Output>> = (
-    call,
-    respond,
-  ) => {
-    const run = async (): Promise<MessageInitShape<Output>> => answer(call.request, call);
+  const handler: handleUnaryCall<Buffer, MessageInitShape<Output>> = (call, respond) => {
+    const run = async (): Promise<MessageInitShape<Output>> =>
+      answer(readMessage(method.input, call.request), call);
     run().then(
       (response) => respond(null, response),
       (error: unknown) => {
@@ -55,9 +56,25 @@ export function unary<Input extends DescMessage, Output extends DescMessage>(
       },
     );
   };
-  return [definition(method, pathOf(method)), handler as UntypedHandleCall];
+  const rule = { needs, tensors: false };
+  return [definition(method, pathOf(method)), handler as UntypedHandleCall, rule];
 }
 
+/** Fields that the schema does not have are skipped and not kept. @throws SkeinError REQUEST_INVALID. */
+export function readMessage<Desc extends DescMessage>(
+  type: Desc,
+  message: Buffer,
+): MessageShape<Desc> {
+  try {
+    return fromBinary(type, message, { readUnknownFields: false });
+  } catch (error) {
+    throw new SkeinError('REQUEST_INVALID', `The message is not a ${type.name}.`, {
+      cause: error,
+    });
+  }
+}
+
+/** A method whose handler reads its messages, and the generated code writes the answers. */
 export function definition(method: DescMethod, path: string): MethodDefinition<never, never> {
   return {
     path,
@@ -65,7 +82,7 @@ export function definition(method: DescMethod, path: string): MethodDefinition<n
       method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
     responseStream:
       method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
-    requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
+    requestDeserialize: asIs,
     requestSerialize: unused,
     responseSerialize: (message: MessageInitShape<DescMessage>) =>
       Buffer.from(toBinary(method.output, create(method.output, message))),
@@ -75,12 +92,14 @@ export function definition(method: DescMethod, path: string): MethodDefinition<n
 
 /** A method whose messages the handler reads and writes itself. */
 export function rawDefinition(method: DescMethod): MethodDefinition<never, never> {
-  const asIs = (bytes: Buffer): Buffer => bytes;
   return {
     ...definition(method, pathOf(method)),
-    requestDeserialize: asIs,
     responseSerialize: asIs,
-  } as unknown as MethodDefinition<never, never>;
+  };
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 /** Only clients need the other two directions. */

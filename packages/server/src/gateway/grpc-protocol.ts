@@ -1,10 +1,11 @@
 /** `inference.GRPCInferenceService`: what is not inference. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
-import { modelInfer, modelStreamInfer, first, type GrpcInferOptions } from './grpc-infer.ts';
+import { modelInfer, modelStreamInfer, type GrpcInferOptions } from './grpc-infer.ts';
 import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from './grpc-method.ts';
+import { callerOf } from './grpc-rules.ts';
 import { remoteOf } from './peer.ts';
-import { authorizeReader, isNodeReady, refuseModelConfig } from './protocol-rules.ts';
+import { isNodeReady, refuseModelConfig } from './protocol-rules.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from './model-metadata.ts';
 import type { ModelRepository } from './model-repository.ts';
 import type { DurationStatistic, ModelStatistics, StatisticsSource } from './model-statistics.ts';
@@ -18,29 +19,29 @@ export interface GrpcProtocolOptions extends GrpcInferOptions {
 }
 
 export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMethod[] {
-  const { inference, access, repository, statistics, logger } = options;
+  const { inference, repository, statistics, logger } = options;
   const { method } = GRPCInferenceService;
-  const reader = (call: UnaryCall) =>
-    authorizeReader(access, first(call.metadata, 'authorization'), call);
-  const caller = (call: UnaryCall, scope: 'read' | 'admin') =>
-    access.authorize(first(call.metadata, 'authorization'), scope, call);
+  const infers = { needs: 'infer', tensors: true } as const;
+  const by = (call: UnaryCall) => ({
+    actor: callerOf(call.metadata).actor,
+    remote: remoteOf(call),
+  });
 
   return [
-    [rawDefinition(method.modelInfer), modelInfer(options)],
-    [rawDefinition(method.modelStreamInfer), modelStreamInfer(options)],
-    unary(method.serverLive, logger, () => ({ live: true })),
-    unary(method.serverReady, logger, () => ({ ready: isNodeReady(options) })),
-    unary(method.modelReady, logger, ({ name, version }) => {
+    [rawDefinition(method.modelInfer), modelInfer(options), infers],
+    [rawDefinition(method.modelStreamInfer), modelStreamInfer(options), infers],
+    unary(method.serverLive, 'nothing', logger, () => ({ live: true })),
+    unary(method.serverReady, 'nothing', logger, () => ({ ready: isNodeReady(options) })),
+    unary(method.modelReady, 'nothing', logger, ({ name, version }) => {
       inference.describe(name, named(version));
       return { ready: options.isAccepting() && inference.isReady(name, named(version)) };
     }),
-    unary(method.serverMetadata, logger, () => ({
+    unary(method.serverMetadata, 'nothing', logger, () => ({
       name: SERVER_NAME,
       version: options.version,
       extensions: [...EXTENSIONS],
     })),
-    unary(method.modelMetadata, logger, ({ name, version }, call) => {
-      reader(call);
+    unary(method.modelMetadata, 'reader', logger, ({ name, version }) => {
       const model = metadataOf(inference.describe(name, named(version)));
       return {
         name: model.name,
@@ -50,25 +51,21 @@ export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMet
         outputs: model.outputs.map(tensorView),
       };
     }),
-    unary(method.modelStatistics, logger, ({ name, version }, call) => {
-      caller(call, 'read');
+    unary(method.modelStatistics, 'read', logger, ({ name, version }) => {
       if (name !== '') inference.describe(name, named(version));
       return { modelStats: statistics.read(named(name), named(version)).map(statisticsView) };
     }),
-    unary(method.repositoryIndex, logger, async ({ ready }, call) => {
-      caller(call, 'read');
+    unary(method.repositoryIndex, 'read', logger, async ({ ready }) => {
       const entries = await repository.index();
       return { models: ready ? entries.filter(({ state }) => state === 'READY') : [...entries] };
     }),
-    unary(method.repositoryModelLoad, logger, async ({ modelName, parameters }, call) => {
-      const { actor } = caller(call, 'admin');
+    unary(method.repositoryModelLoad, 'admin', logger, async ({ modelName, parameters }, call) => {
       refuseModelConfig(parameters);
-      await repository.load(modelName, { actor, remote: remoteOf(call) });
+      await repository.load(modelName, by(call));
       return {};
     }),
-    unary(method.repositoryModelUnload, logger, async ({ modelName }, call) => {
-      const { actor } = caller(call, 'admin');
-      await repository.unload(modelName, { actor, remote: remoteOf(call) });
+    unary(method.repositoryModelUnload, 'admin', logger, async ({ modelName }, call) => {
+      await repository.unload(modelName, by(call));
       return {};
     }),
   ];

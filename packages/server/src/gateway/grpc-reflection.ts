@@ -10,15 +10,21 @@ import {
   type MessageInitShape,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import { definition, pathOf, type GrpcMethod } from './grpc-method.ts';
+import { definition, pathOf, readMessage, type GrpcMethod } from './grpc-method.ts';
+import { first } from './grpc-rules.ts';
+import { toGrpcError } from './grpc-status.ts';
+import type { GatewayLogger } from './logger.ts';
 import { file_health } from './proto/health.gen.ts';
 import { file_inference } from './proto/inference.gen.ts';
 import {
   file_reflection,
   ServerReflection,
+  ServerReflectionRequestSchema,
   type ServerReflectionRequest,
   type ServerReflectionResponseSchema,
 } from './proto/reflection.gen.ts';
+
+import { requestIdFrom } from './request-id.ts';
 
 type Response = MessageInitShape<typeof ServerReflectionResponseSchema>;
 
@@ -27,25 +33,29 @@ const NAMES = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.S
 const NOT_FOUND = 5;
 const UNIMPLEMENTED = 12;
 
-/** @param authorize throws when the caller may not read. */
-export function reflectionMethods(
-  authorize: (call: ServerDuplexStream<ServerReflectionRequest, Response>) => boolean,
-): readonly GrpcMethod[] {
+export function reflectionMethods(logger: GatewayLogger): readonly GrpcMethod[] {
   const method = ServerReflection.method.serverReflectionInfo;
-  const handler = (call: ServerDuplexStream<ServerReflectionRequest, Response>): void => {
-    if (!authorize(call)) return;
-    call.on('data', (request: ServerReflectionRequest) => {
-      call.write({
-        validHost: request.host,
-        originalRequest: request,
-        messageResponse: answer(request.messageRequest),
-      });
+  const handler = (call: ServerDuplexStream<Buffer, Response>): void => {
+    call.on('data', (message: Buffer) => {
+      try {
+        const request = readMessage(ServerReflectionRequestSchema, message);
+        const { host, messageRequest } = request;
+        const response = { validHost: host, originalRequest: request };
+        // Not read on before the answer is taken: each is many times its question.
+        if (call.write({ ...response, messageResponse: answer(messageRequest) })) return;
+        call.pause();
+        call.once('drain', () => call.resume());
+      } catch (error) {
+        const id = requestIdFrom(first(call.metadata, 'x-request-id'));
+        call.emit('error', toGrpcError(error, id, logger));
+      }
     });
     call.on('end', () => call.end());
   };
   return NAMES.map((name) => [
     definition(method, pathOf(method, name)),
     handler as UntypedHandleCall,
+    { needs: 'reader', tensors: false },
   ]);
 }
 

@@ -128,7 +128,7 @@ describe('requests', () => {
   const integer = (value: bigint) => ({ parameterChoice: { case: 'int64Param' as const, value } });
   test.each<[string, Request, string, RegExp]>([
     ['no inputs', {}, 'REQUEST_INVALID', /no inputs/],
-    ['no data', { inputs: [x] }, 'INPUT_DATA', /0 bytes/],
+    ['no data', { inputs: [x] }, 'INPUT_DATA', /fewer values than the 1/],
     [
       'too few raw contents',
       { inputs: [x, { ...x, name: 'y' }], rawInputContents: [new Uint8Array(4)] },

@@ -5,7 +5,7 @@
  */
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import type { Tensor } from '@skein/onnx';
+import { elementCount, elementSize, type Tensor } from '@skein/onnx';
 import { elementTypeFor } from './datatypes.ts';
 import { tensorFromContents } from './grpc-contents.ts';
 import {
@@ -31,6 +31,19 @@ export interface GrpcRequest {
 
 /** Inputs, outputs, parameters: far above any model, far below what exhausts memory. */
 const MAX_ITEMS = 4096;
+/** Fields of a message, nested ones too, but for the values of tensors. */
+const MAX_FIELDS = 65_536;
+/** Bytes of a name, an id, or the value of a parameter. */
+const MAX_TEXT = 4096;
+/** What is read at once: fields, elements of strings, and bytes that are not raw contents. */
+const QUICK_FIELDS = 8192;
+const QUICK_STRINGS = 16_384;
+const QUICK_BYTES = 1 << 18;
+/** Bools that are looked at while one string is made. */
+const BOOLS_PER_STRING = 64;
+/** Datatypes as they lie on the wire. */
+const STRINGS = Buffer.from('BYTES');
+const BOOLS = Buffer.from('BOOL');
 
 type Parameters = Record<string, boolean | number | string>;
 
@@ -42,10 +55,16 @@ interface WireInput {
   readonly contents: Uint8Array[];
 }
 
-/** @throws SkeinError REQUEST_INVALID, INPUT_DATATYPE, INPUT_SHAPE, INPUT_DATA. */
-export function decodeGrpcRequest(message: Uint8Array): GrpcRequest {
+/**
+ * @param maxTensorBytes what typed lists may become together: a byte on the wire can be an int64.
+ * @throws SkeinError REQUEST_INVALID, BODY_TOO_LARGE, INPUT_DATATYPE, INPUT_SHAPE, INPUT_DATA.
+ */
+export function decodeGrpcRequest(
+  message: Uint8Array,
+  maxTensorBytes: number = Infinity,
+): GrpcRequest {
   try {
-    return readRequest(message);
+    return readRequest(message, maxTensorBytes);
   } catch (error) {
     if (error instanceof SkeinError) throw error;
     throw new SkeinError('REQUEST_INVALID', 'The message is not a ModelInferRequest.', {
@@ -54,30 +73,102 @@ export function decodeGrpcRequest(message: Uint8Array): GrpcRequest {
   }
 }
 
-/** Bytes of tensors in typed lists, which are read value by value. 0 when it is not a message. */
-export function typedBytes(message: Uint8Array): number {
-  let bytes = 0;
+/**
+ * Whether a message is read within a few milliseconds: few fields, short texts, and few values that
+ * are read one by one. Raw contents are views, whatever their size.
+ */
+export function isQuickToRead(message: Uint8Array): boolean {
+  let fields = 0;
+  let slowBytes = 0;
+  let strings = 0;
+  const walk = (bytes: Uint8Array, read: (field: number, content: Uint8Array) => void): void => {
+    const reader = new BinaryReader(bytes);
+    while (reader.pos < reader.len) {
+      const [field, wireType] = reader.tag();
+      // Groups nest: skipping one is a walk of its own.
+      if (++fields > QUICK_FIELDS || wireType === WireType.StartGroup) throw new RangeError('slow');
+      if (wireType === WireType.LengthDelimited) read(field, reader.bytes());
+      else if (wireType === WireType.Varint) reader.uint64();
+      else reader.skip(wireType);
+    }
+  };
+  const walkInput = (input: Uint8Array): void => {
+    let elements = Infinity;
+    let datatype: Uint8Array | undefined;
+    walk(input, (field, content) => {
+      slowBytes += content.length;
+      if (field === 2) datatype = content;
+      if (field === 3) elements = packedProduct(content);
+    });
+    if (datatype === undefined) return;
+    if (STRINGS.equals(datatype)) strings += elements;
+    else if (BOOLS.equals(datatype)) strings += elements / BOOLS_PER_STRING;
+  };
   try {
-    forEachField(message, 5, (input) => {
-      forEachField(input, 5, (contents) => (bytes += contents.length));
+    walk(message, (field, content) => {
+      if (field === 5) walkInput(content);
+      else if (field !== 7) slowBytes += content.length;
     });
   } catch {
-    return 0;
+    return false;
   }
-  return bytes;
+  // Strings are taken apart, and bools are looked at, even when they are raw.
+  return slowBytes <= QUICK_BYTES && strings <= QUICK_STRINGS;
 }
 
-function forEachField(message: Uint8Array, number: number, read: (bytes: Uint8Array) => void) {
-  const reader = new BinaryReader(message);
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    if (field === number) read(reader.bytes());
-    else reader.skip(wireType, field);
+/** The product of a packed shape; infinite when it is not one that a model has. */
+function packedProduct(shape: Uint8Array): number {
+  const reader = new BinaryReader(shape);
+  let product = 1;
+  for (let sizes = 0; reader.pos < reader.len; sizes++) {
+    if (sizes === MAX_RANK) return Infinity;
+    product *= Number(reader.int64());
+  }
+  return product >= 0 ? product : Infinity;
+}
+
+/** Reads a message field by field, and counts those of all messages in it. */
+class FieldReader extends BinaryReader {
+  readonly #count: { fields: number };
+
+  constructor(bytes: Uint8Array, count = { fields: 0 }) {
+    super(bytes);
+    this.#count = count;
+  }
+
+  get more(): boolean {
+    return this.pos < this.len;
+  }
+
+  override tag(): [number, WireType] {
+    if (++this.#count.fields > MAX_FIELDS) {
+      throw new SkeinError('REQUEST_INVALID', `The request has more than ${MAX_FIELDS} fields.`);
+    }
+    return super.tag();
+  }
+
+  /** The message in the current field. */
+  nested(): FieldReader {
+    return new FieldReader(this.bytes(), this.#count);
+  }
+
+  /** @param name of the field, for the error. */
+  text(name: string): string {
+    const start = this.pos;
+    const length = this.uint32();
+    if (length > MAX_TEXT) {
+      throw new SkeinError(
+        'REQUEST_INVALID',
+        `The field ${name} has ${length} bytes; it may have ${MAX_TEXT}.`,
+      );
+    }
+    this.pos = start;
+    return this.string(true);
   }
 }
 
-function readRequest(message: Uint8Array): GrpcRequest {
-  const reader = new BinaryReader(message);
+function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
+  const reader = new FieldReader(message);
   let model = '';
   let version = '';
   let id = '';
@@ -86,26 +177,26 @@ function readRequest(message: Uint8Array): GrpcRequest {
   const outputs: string[] = [];
   const raw: Uint8Array[] = [];
 
-  while (reader.pos < reader.len) {
+  while (reader.more) {
     const [field, wireType] = reader.tag();
     switch (field) {
       case 1:
-        model = reader.string(true);
+        model = reader.text('model_name');
         break;
       case 2:
-        version = reader.string(true);
+        version = reader.text('model_version');
         break;
       case 3:
-        id = reader.string(true);
+        id = reader.text('id');
         break;
       case 4:
-        readParameter(reader.bytes(), parameters);
+        readParameter(reader.nested(), parameters);
         break;
       case 5:
-        bounded(inputs, 'inputs').push(readInput(reader.bytes()));
+        bounded(inputs, 'inputs').push(readInput(reader.nested()));
         break;
       case 6:
-        bounded(outputs, 'outputs').push(readOutput(reader.bytes()));
+        bounded(outputs, 'outputs').push(readOutput(reader.nested()));
         break;
       case 7:
         bounded(raw, 'raw_input_contents').push(reader.bytes());
@@ -119,14 +210,19 @@ function readRequest(message: Uint8Array): GrpcRequest {
     model,
     version: version === '' ? undefined : version,
     id,
-    inputs: tensorsOf(inputs, raw),
+    inputs: tensorsOf(inputs, raw, maxTensorBytes),
     outputs: outputs.length === 0 ? undefined : outputs,
     timeoutMs: timeoutFrom(parameters['timeout']),
     priority: priorityFrom(parameters['priority']),
   };
 }
 
-function tensorsOf(inputs: readonly WireInput[], raw: readonly Uint8Array[]): Map<string, Tensor> {
+function tensorsOf(
+  inputs: readonly WireInput[],
+  raw: readonly Uint8Array[],
+  maxTensorBytes: number,
+): Map<string, Tensor> {
+  let left = maxTensorBytes;
   if (inputs.length === 0) throw new SkeinError('REQUEST_INVALID', 'The request has no inputs.');
   if (raw.length > 0 && raw.length !== inputs.length) {
     throw new SkeinError(
@@ -144,6 +240,13 @@ function tensorsOf(inputs: readonly WireInput[], raw: readonly Uint8Array[]): Ma
     checkedShape(shape, name);
     const bytes = raw[index];
     if (bytes === undefined) {
+      if (type !== 'string') left -= elementCount(shape) * elementSize(type);
+      if (left < 0) {
+        throw new SkeinError(
+          'BODY_TOO_LARGE',
+          `The values of the request take more than ${maxTensorBytes} bytes, which is what the node accepts.`,
+        );
+      }
       tensors.set(name, tensorFromContents(type, shape, contents, name));
     } else if (contents.length === 0) {
       tensors.set(name, tensorFromBytes(type, shape, bytes, name));
@@ -157,17 +260,16 @@ function tensorsOf(inputs: readonly WireInput[], raw: readonly Uint8Array[]): Ma
   return tensors;
 }
 
-function readInput(message: Uint8Array): WireInput {
-  const reader = new BinaryReader(message);
+function readInput(reader: FieldReader): WireInput {
   const input: WireInput = { name: '', datatype: '', shape: [], parameters: {}, contents: [] };
-  while (reader.pos < reader.len) {
+  while (reader.more) {
     const [field, wireType] = reader.tag();
     switch (field) {
       case 1:
-        input.name = reader.string(true);
+        input.name = reader.text('name');
         break;
       case 2:
-        input.datatype = reader.string(true);
+        input.datatype = reader.text('datatype');
         break;
       case 3: {
         // Packed, or one by one.
@@ -180,7 +282,7 @@ function readInput(message: Uint8Array): WireInput {
         break;
       }
       case 4:
-        readParameter(reader.bytes(), input.parameters);
+        readParameter(reader.nested(), input.parameters);
         break;
       case 5:
         bounded(input.contents, 'contents').push(reader.bytes());
@@ -192,14 +294,13 @@ function readInput(message: Uint8Array): WireInput {
   return input;
 }
 
-function readOutput(message: Uint8Array): string {
-  const reader = new BinaryReader(message);
+function readOutput(reader: FieldReader): string {
   let name = '';
   const parameters: Parameters = {};
-  while (reader.pos < reader.len) {
+  while (reader.more) {
     const [field, wireType] = reader.tag();
-    if (field === 1) name = reader.string(true);
-    else if (field === 2) readParameter(reader.bytes(), parameters);
+    if (field === 1) name = reader.text('name');
+    else if (field === 2) readParameter(reader.nested(), parameters);
     else reader.skip(wireType, field);
   }
   refuseClassification(parameters, name);
@@ -208,26 +309,24 @@ function readOutput(message: Uint8Array): string {
 }
 
 /** An entry of a map from names to InferParameter. */
-function readParameter(entry: Uint8Array, into: Parameters): void {
-  const reader = new BinaryReader(entry);
+function readParameter(reader: FieldReader, into: Parameters): void {
   let key = '';
-  let value: Uint8Array | undefined;
-  while (reader.pos < reader.len) {
+  let value: FieldReader | undefined;
+  while (reader.more) {
     const [field, wireType] = reader.tag();
-    if (field === 1) key = reader.string(true);
-    else if (field === 2) value = reader.bytes();
+    if (field === 1) key = reader.text('parameters');
+    else if (field === 2) value = reader.nested();
     else reader.skip(wireType, field);
   }
   if (value === undefined || !KNOWN_PARAMETERS.has(key)) return;
-  const choice = new BinaryReader(value);
-  while (choice.pos < choice.len) {
-    const [field, wireType] = choice.tag();
-    if (field === 1) into[key] = choice.bool();
-    else if (field === 2) into[key] = Number(choice.int64());
-    else if (field === 3) into[key] = choice.string(true);
-    else if (field === 4) into[key] = choice.double();
-    else if (field === 5) into[key] = Number(choice.uint64());
-    else choice.skip(wireType, field);
+  while (value.more) {
+    const [field, wireType] = value.tag();
+    if (field === 1) into[key] = value.bool();
+    else if (field === 2) into[key] = Number(value.int64());
+    else if (field === 3) into[key] = value.text(key);
+    else if (field === 4) into[key] = value.double();
+    else if (field === 5) into[key] = Number(value.uint64());
+    else value.skip(wireType, field);
   }
 }
 

@@ -24,7 +24,12 @@ export function toGrpcError(thrown: unknown, id: string, logger: GatewayLogger):
   };
 }
 
+/** Characters of a message that are told; clients limit what may stand in trailers. */
+const MAX_MESSAGE = 600;
+
 /** For where an error is only text: what happened, and what to do. */
-export function sentenceOf(error: SkeinError): string {
-  return `${error.code}: ${error.message} ${error.row.fix}`;
+export function sentenceOf({ code, message, row }: SkeinError): string {
+  const told = message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}…`;
+  // The library percent-encodes it, and fails on half of a surrogate pair.
+  return `${code}: ${told} ${row.fix}`.toWellFormed();
 }

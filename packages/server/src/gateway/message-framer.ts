@@ -1,10 +1,12 @@
 /**
- * Follows the frames of gRPC messages through a stream of bytes, whatever pieces they come in: a flag,
- * the length as four bytes, the message. It keeps none of them.
+ * The frames of gRPC messages in a stream of bytes, whatever pieces they come in: a flag, the length
+ * as four bytes, the message.
  */
+import { SkeinError } from '@skein/api';
 
 export const PREFIX_BYTES = 5;
 
+/** Follows the frames and keeps none of them. */
 export class MessageFramer {
   /** Bytes of the current message's prefix that have been seen. */
   #prefix = 0;
@@ -38,4 +40,90 @@ export class MessageFramer {
       this.#length = 0;
     }
   }
+}
+
+/** Memory that a message gets at first; more as it arrives, so that announcing one costs nothing. */
+const FIRST_BYTES = 1 << 20;
+const GROWTH = 4;
+
+/**
+ * Puts messages together. Each piece is copied where it belongs: a piece that was kept would keep the
+ * whole read of the socket that it came in, which is a thousand times more when pieces are small.
+ */
+export class MessageReader {
+  readonly #maxBytes: number;
+  readonly #prefix = new Uint8Array(PREFIX_BYTES);
+  #prefixBytes = 0;
+  /** Of the current message, prefix included; 0 until its prefix is complete. */
+  #size = 0;
+  /** The current message as far as it has come, prefix included. */
+  #frame: Buffer | undefined;
+  #at = 0;
+
+  /** @param maxBytes largest message as it arrives, before it is decompressed. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Whether a message has begun and is not complete. */
+  get partial(): boolean {
+    return this.#prefixBytes > 0;
+  }
+
+  /**
+   * @returns the messages that these bytes complete, with their prefixes; copies.
+   * @throws SkeinError BODY_TOO_LARGE as soon as a prefix announces it.
+   */
+  write(bytes: Buffer): Buffer[] {
+    const messages: Buffer[] = [];
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#size === 0) {
+        at = this.#readPrefix(bytes, at);
+        if (this.#size === 0) break;
+      }
+      const taken = Math.min(this.#size - this.#at, bytes.length - at);
+      const frame = this.#roomFor(this.#at + taken);
+      bytes.copy(frame, this.#at, at, at + taken);
+      this.#at += taken;
+      at += taken;
+      if (this.#at < this.#size) continue;
+      messages.push(frame.length === this.#size ? frame : frame.subarray(0, this.#size));
+      this.#frame = undefined;
+      this.#size = this.#at = this.#prefixBytes = 0;
+    }
+    return messages;
+  }
+
+  #readPrefix(bytes: Buffer, from: number): number {
+    let at = from;
+    while (this.#prefixBytes < PREFIX_BYTES && at < bytes.length) {
+      this.#prefix[this.#prefixBytes++] = bytes[at++]!;
+    }
+    if (this.#prefixBytes < PREFIX_BYTES) return at;
+    const [, a, b, c, d] = this.#prefix;
+    const length = a! * 2 ** 24 + ((b! << 16) | (c! << 8) | d!);
+    if (length > this.#maxBytes) throw messageTooLarge(this.#maxBytes);
+    this.#size = PREFIX_BYTES + length;
+    this.#frame = Buffer.allocUnsafe(Math.min(this.#size, FIRST_BYTES));
+    this.#frame.set(this.#prefix);
+    this.#at = PREFIX_BYTES;
+    return at;
+  }
+
+  #roomFor(bytes: number): Buffer {
+    const frame = this.#frame!;
+    if (bytes <= frame.length) return frame;
+    const grown = Buffer.allocUnsafe(Math.min(this.#size, Math.max(bytes, GROWTH * frame.length)));
+    frame.copy(grown, 0, 0, this.#at);
+    this.#frame = grown;
+    return grown;
+  }
+}
+
+export function messageTooLarge(maxBytes: number): SkeinError {
+  return new SkeinError(
+    'BODY_TOO_LARGE',
+    `The message is larger than the ${maxBytes} bytes that the node accepts for this method.`,
+  );
 }

@@ -13,12 +13,14 @@ import { pack, unpackInTurns } from '../serving/tensor-transfer.ts';
 import { fromWireError } from '../serving/wire-error.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 import type { CodecJob, CodecReply, CodecResult } from './codec-worker.ts';
-import { decodeGrpcRequest, typedBytes, type GrpcRequest } from './grpc-request.ts';
+import { decodeGrpcRequest, isQuickToRead, type GrpcRequest } from './grpc-request.ts';
 import { encodeAnswer, type EncodedAnswer } from './infer-answer.ts';
 import { decodeInferRequest, type BinaryChoice, type DecodedRequest } from './infer-request.ts';
 
-/** Bytes of JSON, or of typed lists, that are read at once: a few milliseconds. */
+/** Bytes of JSON that are read at once: a few milliseconds. */
 const SMALL_BYTES = 1 << 20;
+/** Messages over gRPC that are read at once, whatever is in them. */
+const SMALL_MESSAGE_BYTES = 1 << 16;
 /** Numbers that are written as JSON at once: about ten milliseconds. */
 const SMALL_NUMBERS = 1 << 16;
 /** Bytes of text that take as long to write as one number. */
@@ -44,12 +46,12 @@ export class PayloadCodec {
   }
 
   /** As `decodeGrpcRequest`, which throws the same; the message belongs to the codec from here on. */
-  decodeGrpc(message: Buffer): GrpcRequest | Promise<GrpcRequest> {
-    // Raw contents are views on the message, whatever their size.
-    const isSmall = message.length <= SMALL_BYTES || typedBytes(message) <= SMALL_BYTES;
-    if (isSmall) return decodeGrpcRequest(message);
+  decodeGrpc(message: Buffer, maxTensorBytes?: number): GrpcRequest | Promise<GrpcRequest> {
+    if (message.length <= SMALL_MESSAGE_BYTES || isQuickToRead(message)) {
+      return decodeGrpcRequest(message, maxTensorBytes);
+    }
     const own = owned(message);
-    return this.#decode<GrpcRequest>({ kind: 'grpc', message: own }, own);
+    return this.#decode<GrpcRequest>({ kind: 'grpc', message: own, maxTensorBytes }, own);
   }
 
   /** As `encodeAnswer`, which throws the same; the answer belongs to the codec from here on. */

@@ -1,0 +1,62 @@
+/** Which key a method needs, and what is known of a call once it has been let in. */
+import type { Metadata } from '@grpc/grpc-js';
+import type { Caller } from '../access/contract.ts';
+import type { Peer } from './peer.ts';
+import { authorizeReader } from './protocol-rules.ts';
+import type { FaceAccess } from './refused-logins.ts';
+
+/** `reader`: a key that may infer or read. */
+export type Needs = 'nothing' | 'reader' | 'infer' | 'read' | 'admin';
+
+export interface CallRule {
+  readonly needs: Needs;
+  /** Whether its messages carry tensors; the others are small. */
+  readonly tensors: boolean;
+}
+
+/** @returns absent when the method needs no key. @throws SkeinError as `Access.authorize` does. */
+export function authorizeCall(
+  access: FaceAccess,
+  needs: Needs,
+  metadata: Metadata,
+  peer: Peer,
+): Caller | undefined {
+  if (needs === 'nothing') return undefined;
+  const authorization = first(metadata, 'authorization');
+  return needs === 'reader'
+    ? authorizeReader(access, authorization, peer)
+    : access.authorize(authorization, needs, peer);
+}
+
+/** A call whose caller is known, for its handler. */
+export interface AdmittedCall {
+  /** Absent where no key is needed. */
+  readonly caller: Caller | undefined;
+  /** Counts memory for what the caller sent, beside the message itself. @throws SkeinError BODIES_TOO_LARGE, CANCELLED. */
+  take(bytes: number): void;
+  give(bytes: number): void;
+}
+
+/** The library gives every call its own metadata, and hands them to the handler. */
+const admitted = new WeakMap<Metadata, AdmittedCall>();
+
+export function admit(metadata: Metadata, call: AdmittedCall): void {
+  admitted.set(metadata, call);
+}
+
+export function admittedCall(metadata: Metadata): AdmittedCall {
+  const call = admitted.get(metadata);
+  if (call === undefined) throw new Error('The call was not admitted.');
+  return call;
+}
+
+/** @throws Error for a method that needs no key. */
+export function callerOf(metadata: Metadata): Caller {
+  const { caller } = admittedCall(metadata);
+  if (caller === undefined) throw new Error('The method needs no key, so it knows no caller.');
+  return caller;
+}
+
+export function first(metadata: Metadata, name: string): string | undefined {
+  return metadata.get(name)[0]?.toString();
+}

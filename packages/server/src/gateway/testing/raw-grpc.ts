@@ -1,0 +1,60 @@
+/** A peer below gRPC's own client, which would do better: it sends and reads what it is told. */
+import {
+  connect,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import { onTestFinished } from 'vitest';
+
+export function rawSession(port: number, initialWindowSize?: number): ClientHttp2Session {
+  const settings = initialWindowSize === undefined ? {} : { settings: { initialWindowSize } };
+  const session = connect(`http://127.0.0.1:${port}`, settings);
+  session.on('error', () => {});
+  onTestFinished(() => session.destroy());
+  return session;
+}
+
+export interface RawCall {
+  readonly stream: ClientHttp2Stream;
+  /** The headers or trailers that hold the status. */
+  readonly status: Promise<IncomingHttpHeaders>;
+  /** How it was ended, as HTTP/2 codes errors. */
+  readonly closed: Promise<number>;
+}
+
+/** @param path of a method, such as `/inference.GRPCInferenceService/ServerLive`. */
+export function rawCall(
+  session: ClientHttp2Session,
+  path: string,
+  headers: Record<string, string> = {},
+): RawCall {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...headers,
+  });
+  stream.on('error', () => {});
+  const status = new Promise<IncomingHttpHeaders>((resolve) => {
+    stream.on('response', (received) => 'grpc-status' in received && resolve(received));
+    stream.on('trailers', resolve);
+  });
+  const closed = new Promise<number>((resolve) => {
+    stream.on('close', () => resolve(stream.rstCode));
+  });
+  return { stream, status, closed };
+}
+
+export function framed(message: Uint8Array, compressed = false): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt8(compressed ? 1 : 0);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+/** Bytes over and over, as many times. */
+export function repeated(bytes: readonly number[], times: number): Buffer {
+  return Buffer.alloc(bytes.length * times, Buffer.from(bytes));
+}
