@@ -234,6 +234,13 @@ export const ERRORS = {
     fix: 'Wait for Retry-After, or raise the quota of the tenant.',
   },
   // Load and deadlines.
+  CONNECTIONS_EXHAUSTED: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The node has as many connections as it keeps, and each has a request in flight.',
+    fix: 'Send requests over fewer connections, or start the node with larger --max-connections.',
+  },
   DEADLINE_UNREACHABLE: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,

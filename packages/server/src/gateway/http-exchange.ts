@@ -1,6 +1,8 @@
 /** One request and its response over HTTP, and the ways to answer it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ERRORS, type SkeinError } from '@skein/api';
+import { destroyWithin, LINGER_MS } from './http-connections.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -15,8 +17,17 @@ export interface Exchange {
 
 /** Bytes of an unread body that are cheaper to read than a new connection. */
 const WORTH_READING = 256 * 1024;
-/** How long the rest of a body that nobody wants may take. */
-const LINGER_MS = 1000;
+
+/**
+ * On every answer, name and value in turn: a browser takes it for what its type says, and gives it
+ * to no page of another origin, not even as an image or a script.
+ */
+export const SAFE_HEADERS = [
+  'X-Content-Type-Options',
+  'nosniff',
+  'Cross-Origin-Resource-Policy',
+  'same-origin',
+] as const;
 
 export function sendJson(exchange: Exchange, status: number, value: unknown): void {
   sendText(exchange, status, 'application/json', JSON.stringify(value));
@@ -27,7 +38,7 @@ export function sendText(
   { response, id, headers: common }: Exchange,
   status: number,
   contentType: string,
-  body: string,
+  body: string | Uint8Array,
   headers: readonly string[] = [],
 ): void {
   if (response.destroyed) return;
@@ -38,6 +49,7 @@ export function sendText(
     String(Buffer.byteLength(body)),
     'X-Request-Id',
     id,
+    ...SAFE_HEADERS,
     ...common,
     ...headers,
   ]);
@@ -82,18 +94,25 @@ export function sendError(
     exchange.id,
     'Connection',
     'close',
+    ...SAFE_HEADERS,
     ...exchange.headers,
     ...all,
   ]);
   if (exchange.expectsContinue) {
-    response.end(body);
+    endWithin(response, LINGER_MS, body);
     return;
   }
   response.write(body);
-  const timer = setTimeout(() => response.end(), LINGER_MS);
+  const timer = setTimeout(() => endWithin(response, LINGER_MS), LINGER_MS);
   response.once('close', () => clearTimeout(timer));
   request.once('end', () => response.end());
   request.resume();
+}
+
+/** Ends an answer, and the connection too when the client has not taken it by then. */
+export function endWithin(response: ServerResponse, ms: number, text = ''): void {
+  response.end(text);
+  destroyWithin(response, ms);
 }
 
 /**
@@ -101,9 +120,7 @@ export function sendError(
  * not need it, may not hold the connection for long.
  */
 export function boundUnreadBody({ request }: Exchange): void {
-  if (request.complete) return;
-  const timer = setTimeout(() => request.destroy(), LINGER_MS);
-  request.once('close', () => clearTimeout(timer));
+  if (!request.complete) destroyWithin(request, LINGER_MS);
 }
 
 /**
@@ -114,8 +131,13 @@ export function boundUnreadAnswer({ response }: Exchange, timeoutMs: number): vo
   const { socket } = response;
   // Nearly every answer has left by now, in one piece.
   if (socket === null || socket.writableLength === 0 || !response.writableEnded) return;
+  boundSilence(response, socket, timeoutMs);
+}
+
+/** While a response goes out: its client loses the connection after `ms` without a byte of progress. */
+export function boundSilence(response: ServerResponse, socket: Socket, ms: number): void {
   const onTimeout = (): void => void socket.destroy();
-  socket.setTimeout(timeoutMs, onTimeout);
+  socket.setTimeout(ms, onTimeout);
   const done = (): void => {
     socket.off('timeout', onTimeout);
   };
