@@ -12,6 +12,7 @@ import type { Clock } from '../serving/contract.ts';
 import type { State } from '../state/contract.ts';
 import type { Access, Caller, Keys, Scope, WeightOf } from './contract.ts';
 import { openKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
+import { watchKeys } from './key-watch.ts';
 import type { ShareOf } from './shared-budget.ts';
 import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
 import { bearerOf, hashToken, idOfToken } from './token.ts';
@@ -56,10 +57,11 @@ export async function createAccess(options: {
   }
 > {
   const { state, mode, clock, wallNow = Date.now } = options;
-  const keys = await openKeyRing(state);
+  const watches = watchKeys((key) => endOf(key, wallNow()));
+  const keys = await openKeyRing(state, (key) => watches.look(key));
   if (mode === 'open') {
     const open = { weightOf: () => 1, shareOf: () => 1, authorize: () => LOCAL };
-    return { mode, keys, ...open, enter() {}, leave() {} };
+    return { mode, keys, ...open, enter() {}, leave() {}, watch: () => () => {} };
   }
   const loads = new Map<string, TenantLoad>();
   const weights = new Map<string, KnownWeight>();
@@ -88,8 +90,8 @@ export async function createAccess(options: {
 
     authorize(authorization, scope) {
       const key = identify(keys, authorization);
-      if (key.revoked) throw invalid('has been revoked', key);
-      if (wallNow() >= key.expiresAt) throw invalid('has expired', key);
+      const ended = endOf(key, wallNow());
+      if (ended !== undefined) throw ended;
       if (!allows(key.caller.scopes, scope)) {
         throw new SkeinError(
           'SCOPE_MISSING',
@@ -128,6 +130,11 @@ export async function createAccess(options: {
       const load = loads.get(caller.tenant);
       if (load !== undefined && load.inFlight > 0) depart(load, clock.now());
     },
+
+    watch(caller, onEnd) {
+      const key = keys.find(caller.actor);
+      return key === undefined ? () => {} : watches.watch(key, onEnd);
+    },
   };
 }
 
@@ -149,6 +156,12 @@ function identify(keys: KeyRing, authorization: string | undefined): HeldKey {
     throw new SkeinError('KEY_INVALID', 'The API key is not one of this node.');
   }
   return key;
+}
+
+/** Why a key of this node may no longer be used. */
+function endOf(key: HeldKey, wallNow: number): SkeinError | undefined {
+  if (key.revoked) return invalid('has been revoked', key);
+  return wallNow >= key.expiresAt ? invalid('has expired', key) : undefined;
 }
 
 function invalid(what: string, key: HeldKey): SkeinError {

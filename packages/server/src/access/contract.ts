@@ -1,4 +1,6 @@
 /** Who calls, and what they may do. A face asks once per request and passes the tenant on. */
+import type { SkeinError } from '@skein/api/errors';
+
 export type Scope = 'infer' | 'read' | 'jobs' | 'admin';
 
 export interface Caller {
@@ -18,6 +20,13 @@ export interface Access {
   /** Whether the caller's tenant may have one more request in flight; balanced by `leave`. @throws SkeinError QUOTA_EXCEEDED. */
   enter(caller: Caller): void;
   leave(caller: Caller): void;
+  /**
+   * For what stays open after its request was authorised, such as a stream.
+   * @param onEnd told once, with KEY_INVALID, when the caller's key is revoked or expires; never on
+   *   an open node. Must not throw.
+   * @returns stops watching. Idempotent.
+   */
+  watch(caller: Caller, onEnd: (error: SkeinError) => void): () => void;
 }
 
 /** How much of what is short a tenant gets, in proportion to the others; 1 where nothing else was said. */

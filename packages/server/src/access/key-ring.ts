@@ -30,8 +30,10 @@ export interface KeyRing extends Keys {
   validOf(tenant: string, wallNow: number): HeldKey[];
 }
 
+/** @param onRevoked told of a key in the same turn in which it is refused from. */
 export async function openKeyRing(
   state: Pick<State, 'addKey' | 'keys' | 'revokeKey'>,
+  onRevoked: (key: HeldKey) => void = () => {},
 ): Promise<KeyRing> {
   const held = new Map<string, HeldKey>();
   for (const record of await state.keys()) held.set(record.id, hold(record));
@@ -73,6 +75,7 @@ export async function openKeyRing(
       const key = held.get(id);
       if (key) key.revoked = true;
       changes += 1;
+      if (key) onRevoked(key);
     },
   };
 }

@@ -109,6 +109,7 @@ export function recordRefusedLogins(
     },
     enter: (caller) => access.enter(caller),
     leave: (caller) => access.leave(caller),
+    watch: (caller, onEnd) => access.watch(caller, onEnd),
     /** Writes what has come. */
     close() {
       write();

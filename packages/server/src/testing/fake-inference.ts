@@ -76,10 +76,13 @@ export function fakeInference(...models: DeployedModel[]): FakeInference {
 export interface FakeAccess extends Access {
   /** Requests between `enter` and `leave`. */
   inFlight: number;
+  /** Ends every key: tells what watches one. */
+  endKeys(): void;
 }
 
 /** Everybody is welcome, or only who brings one of `keys`, with its scopes. */
 export function fakeAccess(keys?: Readonly<Record<string, readonly Scope[]>>): FakeAccess {
+  const watching = new Set<(error: SkeinError) => void>();
   const access: FakeAccess = {
     inFlight: 0,
     authorize(authorization, scope): Caller {
@@ -98,6 +101,13 @@ export function fakeAccess(keys?: Readonly<Record<string, readonly Scope[]>>): F
     },
     leave() {
       access.inFlight--;
+    },
+    watch(_caller, onEnd) {
+      watching.add(onEnd);
+      return () => watching.delete(onEnd);
+    },
+    endKeys() {
+      for (const onEnd of watching) onEnd(new SkeinError('KEY_INVALID', 'The key has ended.'));
     },
   };
   return access;
