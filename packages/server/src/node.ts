@@ -13,6 +13,7 @@ import { openKeyRing } from './access/key-ring.ts';
 import { tuneCollector } from './collector.ts';
 import { auditInto } from './gateway/audit.ts';
 import { bodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
+import { eventStreamBudget, MAX_EVENT_STREAMS } from './gateway/management/open-streams.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
 import { createManagement } from './gateway/management/management.ts';
@@ -54,6 +55,8 @@ export interface NodeOptions {
   readonly maxBodiesInFlightBytes?: number;
   /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
   readonly bodyTimeoutMs?: number;
+  /** HTTP connections that are kept open at once. Default: 2048. */
+  readonly maxConnections?: number;
   readonly log: LogFormat;
   /** Least weight of what is logged; default `info`. */
   readonly logLevel?: LogLevel;
@@ -121,6 +124,7 @@ async function bringUp(
   const cores = options.cores ?? availableParallelism();
   const logger = createLogger(options.log, options.logLevel);
   const { host, bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
+  const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
 
   const folder = await openDataFolder(options.dataFolder);
   started.push(() => folder.close());
@@ -187,6 +191,11 @@ async function bringUp(
     draining,
   });
   const jobs = await opening;
+  const bodies = bodyBudget(
+    options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
+    access.shareOf,
+  );
+  const eventStreams = eventStreamBudget(MAX_EVENT_STREAMS, access.shareOf);
   const management = createManagement({
     control: serving,
     registry,
@@ -199,20 +208,18 @@ async function bringUp(
     keys: access.keys,
     events: serving.events,
     nodeInfo,
+    bodies,
+    eventStreams,
     logger,
     limits: { bodyTimeoutMs, maxUploadBytes: MAX_MODEL_BYTES },
   });
   const repository = createModelRepository(registry, serving, auditInto(state, logger));
   const codec = new PayloadCodec();
   started.push(() => codec.close());
-  const bodies = bodyBudget(
-    options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
-    access.shareOf,
-  );
   const shared = { bodies, codec, version: VERSION, logger };
   const { refused } = metrics;
   const faces = { inference, access: logins, repository, statistics, refused, ...shared };
-  const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs };
+  const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs, maxConnections };
   const http = createHttpGateway({
     ...faces,
     limits,

@@ -85,6 +85,10 @@ export const up = defineCommand({
       }),
       '30s',
     ),
+    maxConnections: integer('N', 'HTTP connections kept open at once; default: 2048.', {
+      min: 16,
+      max: 1_000_000,
+    }),
     log: choice(
       ['pretty', 'json', 'off'],
       'Default: json; on a terminal pretty, and there only warnings and errors.',
@@ -115,6 +119,7 @@ export const up = defineCommand({
         ? {}
         : { maxBodiesInFlightBytes: options.maxBodiesInFlight }),
       bodyTimeoutMs: options.bodyTimeout,
+      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
       ...logOf(options, process.stderr.isTTY),
       access: options.keys,
       allowedOrigins: options.allowOrigin,

@@ -33,7 +33,10 @@ export function sendJson(exchange: Exchange, status: number, value: unknown): vo
   sendText(exchange, status, 'application/json', JSON.stringify(value));
 }
 
-/** @param headers name and value in turn. */
+/**
+ * @param body bytes are sent as they lie, so that every answer with them shares their memory.
+ * @param headers name and value in turn.
+ */
 export function sendText(
   { response, id, headers: common }: Exchange,
   status: number,

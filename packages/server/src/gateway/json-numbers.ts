@@ -293,8 +293,13 @@ function wordLength(reader: Reader, at: number): number {
   throw malformed(reader, at);
 }
 
+/** Characters of an integer beyond 2⁵³, with the zeros of a fraction. */
+const MAX_INTEGER_TEXT = 128;
+
 /** The exact value of an integer that may be beyond 2⁵³, checked against its type. */
 function exactInteger(reader: Reader, begin: number, end: number): bigint {
+  // What follows takes the square of the length.
+  if (end - begin > MAX_INTEGER_TEXT) throw misfit(reader, begin, end);
   const text = reader.bytes.toString('latin1', begin, end);
   const parts = /^(-?\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
   const fraction = (parts?.[2] ?? '').replace(/0+$/, '');

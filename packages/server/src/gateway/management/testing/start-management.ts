@@ -11,6 +11,7 @@ import { SkeinError, type NodeView, type SandboxView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
+import type { SharedBudget } from '../../../access/shared-budget.ts';
 import type { JobStore } from '../../../jobs/contract.ts';
 import { openSqliteJobs } from '../../../jobs/store/sqlite/sqlite-jobs.ts';
 import type { Registry } from '../../../registry/contract.ts';
@@ -40,6 +41,8 @@ export async function startManagement(
   options: {
     access?: AccessMode;
     limits?: Partial<ManagementLimits>;
+    eventStreams?: SharedBudget;
+    bodies?: SharedBudget;
     sandboxes?: readonly SandboxView[];
   } = {},
 ): Promise<TestNode> {
@@ -85,6 +88,8 @@ export async function startManagement(
       warn: (details) => void faults.push(details),
       debug() {},
     },
+    eventStreams: options.eventStreams,
+    bodies: options.bodies,
     limits: { eventTickMs: 20, ...options.limits },
   });
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
