@@ -23,8 +23,8 @@ const ROOM_PARTS = 16;
  * Each takes some kilobytes before anybody has asked who calls; clients that pipeline at all do it
  * a few deep.
  */
-const MAX_QUEUED = 64;
-const MAX_QUEUED_OF_ALL = 2048;
+const MAX_QUEUED = 32;
+const MAX_QUEUED_OF_ALL = 1024;
 
 export class HttpConnections {
   readonly #max: number;
@@ -66,6 +66,7 @@ export class HttpConnections {
   queue(socket: Socket, response: ServerResponse): boolean {
     const queued = (this.#queued.get(socket) ?? 0) + 1;
     if (queued > MAX_QUEUED || this.#queuedOfAll >= MAX_QUEUED_OF_ALL) {
+      stopParsing(socket);
       socket.destroy();
       return false;
     }
@@ -124,6 +125,16 @@ export function refuseConnection(socket: Socket, refusal: SkeinError): void {
 export function destroyWithin(stream: Socket | IncomingMessage | ServerResponse, ms: number): void {
   const timer = setTimeout(() => stream.destroy(), ms);
   stream.once('close', () => clearTimeout(timer));
+}
+
+/**
+ * A connection that is closed while it is read from goes on to make requests of what has been read
+ * already: a thousand and more of one piece, which takes 20 ms and megabytes, and is for nobody. The
+ * parser stops at a request that it is told to be an upgrade, which is the answer 2.
+ */
+function stopParsing(socket: Socket): void {
+  const { parser } = socket as { parser?: { onIncoming: () => number } | null };
+  if (parser) parser.onIncoming = () => 2;
 }
 
 /** The response that is written to a socket now; Node keeps it there. */
