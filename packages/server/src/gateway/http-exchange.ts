@@ -18,6 +18,10 @@ export interface Exchange {
 /** Bytes of an unread body that are cheaper to read than a new connection. */
 const WORTH_READING = 256 * 1024;
 
+/** Refused bodies that are read at once only to be thrown away: each takes memory until it is collected. */
+const MAX_DISCARDING = 32;
+let discarding = 0;
+
 /**
  * On every answer, name and value in turn: a browser takes it for what its type says, and gives it
  * to no page of another origin, not even as an image or a script.
@@ -108,6 +112,10 @@ export function sendError(
   response.write(body);
   const timer = setTimeout(() => endWithin(response, LINGER_MS), LINGER_MS);
   response.once('close', () => clearTimeout(timer));
+  // Else the client waits, and loses what it did not read by then.
+  if (discarding >= MAX_DISCARDING) return;
+  discarding++;
+  response.once('close', () => discarding--);
   request.once('end', () => response.end());
   request.resume();
 }
