@@ -67,7 +67,8 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 /** A short scalar is repeated back; anything longer is not echoed. */
 function shown(value: unknown): string {
-  if (typeof value === 'string') return value.length <= LONGEST ? `, got ${JSON.stringify(value)}` : '';
+  if (typeof value === 'string')
+    return value.length <= LONGEST ? `, got ${JSON.stringify(value)}` : '';
   return typeof value === 'number' || typeof value === 'boolean' ? `, got ${value}` : '';
 }
 

@@ -63,6 +63,8 @@ export async function follow(path, listen, signal = new AbortController().signal
           }),
         );
         lastEventId = fields.id ?? lastEventId;
+        // The key was revoked, or has expired.
+        if (fields.event === 'error') throw new Refused(401, JSON.parse(fields.data));
         if (fields.event !== undefined) listen.event(fields.event, JSON.parse(fields.data));
       }
       listen.state('lost');

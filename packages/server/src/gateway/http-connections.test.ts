@@ -57,7 +57,9 @@ test('headers that are never whole do not hold a drain', async () => {
 test('a client that does not take an error does not hold a drain', async () => {
   const { port, gateway } = await startSocketFace({ drainTimeoutMs: 60_000 });
   const client = raw(port);
-  client.socket.write(`POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n`);
+  client.socket.write(
+    `POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n`,
+  );
   await client.until(/ROUTE_UNKNOWN/);
   await gateway.drain();
 });

@@ -80,7 +80,8 @@ export function createHttpListener(
   server.on('request', accept(false));
   server.on('checkContinue', accept(true));
   server.on('connection', (socket: Socket) => {
-    if (!connections.add(socket)) logger.debug({ open: connections.size }, 'A connection too many.');
+    if (!connections.add(socket))
+      logger.debug({ open: connections.size }, 'A connection too many.');
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     logger.debug({ err: error, remote: socket.remoteAddress }, 'A client broke the HTTP protocol.');

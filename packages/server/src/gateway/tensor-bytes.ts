@@ -5,8 +5,11 @@ import { decodeElements, encodeElements } from './bytes-elements.ts';
 
 /** ONNX Runtime allows more, but no model has them, and it bounds what a hostile shape can cost. */
 export const MAX_RANK = 32;
-/** Each element of a string tensor costs an object, however short it is. */
-export const MAX_STRINGS = 1 << 20;
+/**
+ * Each element of a string tensor costs an object, however short it is, and on its way to a replica
+ * and back all of them are packed and unpacked: a million would hold up everybody for a second.
+ */
+export const MAX_STRINGS = 1 << 16;
 
 /** @throws SkeinError INPUT_SHAPE unless every size is a whole number from 0 on. */
 export function checkedShape(shape: unknown, input: string): readonly number[] {
