@@ -43,6 +43,7 @@ test('what is not HTTP is closed for good, too', async () => {
   const { port } = await startSocketFace();
   const [socket] = await openMany(port, 1, 'not http\r\n\r\n');
   await reset(socket!);
+  expect(socket!.closed).toBe(true);
 });
 
 test('headers that are never whole do not hold a drain', async () => {
@@ -61,7 +62,9 @@ test('a client that does not take an error does not hold a drain', async () => {
     `POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n`,
   );
   await client.until(/ROUTE_UNKNOWN/);
+  const begun = performance.now();
   await gateway.drain();
+  expect(performance.now() - begun).toBeLessThan(30_000);
 });
 
 test('at the bound, connections that do nothing make room', async () => {

@@ -21,6 +21,14 @@ test('what has more values than the bound is refused before it is parsed', () =>
   expect(parse(`"${','.repeat(MAX_JSON_VALUES)}"`)).toHaveLength(MAX_JSON_VALUES);
 });
 
+test('an object with more members than the bound is refused, a list with as many elements is not', () => {
+  const members = (count: number): string =>
+    `[0,{${Array.from({ length: count }, (_, index) => `"k${index}":0`).join(',')}},{"a":1}]`;
+  expect(parse(members(4096))).toHaveLength(3);
+  expect(() => parse(members(4097))).toThrow(/more than 4096 members/);
+  expect(parse(`{"a":[${Array(10_000).fill('0').join(',')}],"b":1}`)).toHaveProperty('b');
+});
+
 test('what is not JSON, or not UTF-8, is told as such', () => {
   expect(() => parse('{"a":}')).toThrow(/not valid JSON/);
   expect(() => parseJson(Buffer.from([0x22, 0xff, 0x22]))).toThrow(/not UTF-8/);

@@ -11,6 +11,8 @@ import { SkeinError } from '@skein/api';
 export const MAX_JSON_DEPTH = 64;
 /** Values of one body: a batch of a thousand jobs, or a run of two thousand epochs, has 30,000. */
 export const MAX_JSON_VALUES = 50_000;
+/** Members of one object. Each that does not fit the schema is an error of its own before one is told. */
+const MAX_JSON_MEMBERS = 4096;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -40,6 +42,8 @@ export function parseJson(bytes: Uint8Array): unknown {
 export function boundJson(bytes: Uint8Array, start: number, end: number, maxValues: number): void {
   let depth = 0;
   let values = 1;
+  /** By depth; of an array, minus infinity. */
+  const members = new Float64Array(MAX_JSON_DEPTH + 1);
   for (let at = start; at < end; at++) {
     switch (bytes[at]) {
       case QUOTE:
@@ -48,6 +52,7 @@ export function boundJson(bytes: Uint8Array, start: number, end: number, maxValu
       case OPEN_ARRAY:
       case OPEN_OBJECT:
         if (++depth > MAX_JSON_DEPTH) throw tooDeep();
+        members[depth] = bytes[at] === OPEN_OBJECT ? 1 : -Infinity;
         values++;
         break;
       case CLOSE_ARRAY:
@@ -56,6 +61,7 @@ export function boundJson(bytes: Uint8Array, start: number, end: number, maxValu
         break;
       case COMMA:
         values++;
+        if (depth > 0 && ++members[depth]! > MAX_JSON_MEMBERS) throw tooManyMembers();
         break;
     }
   }
@@ -64,6 +70,13 @@ export function boundJson(bytes: Uint8Array, start: number, end: number, maxValu
 
 export function tooDeep(): SkeinError {
   return new SkeinError('REQUEST_INVALID', `The JSON is nested deeper than ${MAX_JSON_DEPTH}.`);
+}
+
+function tooManyMembers(): SkeinError {
+  return new SkeinError(
+    'REQUEST_INVALID',
+    `An object of the JSON has more than ${MAX_JSON_MEMBERS} members.`,
+  );
 }
 
 export function tooMany(maxValues: number): SkeinError {

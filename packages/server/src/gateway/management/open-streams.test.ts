@@ -13,10 +13,7 @@ let node: TestNode;
 beforeEach(async () => {
   node = await startManagement({ access: 'keys', eventStreams });
 });
-afterEach(async () => {
-  await node.close();
-  expect(eventStreams.held).toBe(0);
-});
+afterEach(() => node.close());
 
 async function keyOf(tenant: string, more: { expiresAt?: string } = {}) {
   const scopes: Scope[] = ['read', 'jobs'];
@@ -67,6 +64,7 @@ it('a tenant has its share of both kinds together, and the others theirs', async
   const fine = await open(PATHS[1], modest);
   expect(fine.status).toBe(200);
   for (const { body } of [...streams, fine]) await body?.cancel();
+  await expect.poll(() => eventStreams.held).toBe(0);
 });
 
 it('a client that leaves at once leaves nothing behind', async () => {
