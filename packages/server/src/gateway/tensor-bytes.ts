@@ -118,5 +118,6 @@ function shown(value: unknown, depth: number): string {
     const first = Object.entries(value).slice(0, SHOWN);
     return `{${first.map(([key, item]) => `${shown(key, 0)}:${shown(item, depth - 1)}`).join(',')}}`;
   }
-  return value === undefined ? 'missing' : String(value as number | bigint | boolean | null);
+  if (value === undefined) return 'missing';
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }
