@@ -55,7 +55,7 @@ export interface NodeOptions {
   readonly maxBodiesInFlightBytes?: number;
   /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
   readonly bodyTimeoutMs?: number;
-  /** HTTP connections that are kept open at once. Default: 2048. */
+  /** HTTP connections that are kept open at once. Default: 1024. */
   readonly maxConnections?: number;
   readonly log: LogFormat;
   /** Least weight of what is logged; default `info`. */

@@ -85,7 +85,7 @@ export const up = defineCommand({
       }),
       '30s',
     ),
-    maxConnections: integer('N', 'HTTP connections kept open at once; default: 2048.', {
+    maxConnections: integer('N', 'HTTP connections kept open at once; default: 1024.', {
       min: 16,
       max: 1_000_000,
     }),

@@ -18,7 +18,10 @@ export interface Exchange {
 /** Bytes of an unread body that are cheaper to read than a new connection. */
 const WORTH_READING = 256 * 1024;
 
-/** Refused bodies that are read at once only to be thrown away: each takes memory until it is collected. */
+/**
+ * Refused bodies that are read, at the same time, only to be thrown away. Each takes memory until it is
+ * collected; clients beyond these may lose their answer, which happens only in a flood.
+ */
 const MAX_DISCARDING = 32;
 let discarding = 0;
 
@@ -109,11 +112,14 @@ export function sendError(
     endWithin(response, LINGER_MS, body);
     return;
   }
+  if (discarding >= MAX_DISCARDING) {
+    request.resume();
+    endWithin(response, LINGER_MS, body);
+    return;
+  }
   response.write(body);
   const timer = setTimeout(() => endWithin(response, LINGER_MS), LINGER_MS);
   response.once('close', () => clearTimeout(timer));
-  // Else the client waits, and loses what it did not read by then.
-  if (discarding >= MAX_DISCARDING) return;
   discarding++;
   response.once('close', () => discarding--);
   request.once('end', () => response.end());

@@ -41,8 +41,8 @@ const SWEEP_MS = 50;
  * a server closes, Node itself no longer looks for those whose headers are late.
  */
 const LATE_MS = 1000;
-/** As many connections as are kept may be on their way out at the same time. */
-const REFUSED_PARTS = 2;
+/** Connections on their way out at the same time, for each that is kept. */
+const LEAVING_PARTS = 1 / 4;
 /** Bytes of a request's line and headers together; also Node's default. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -66,7 +66,7 @@ export function createHttpListener(
   });
   const connections = new HttpConnections(limits.maxConnections);
   // Beyond these, not even a refusal is worth its socket.
-  server.maxConnections = REFUSED_PARTS * limits.maxConnections;
+  server.maxConnections = Math.ceil((1 + LEAVING_PARTS) * limits.maxConnections);
   const accept =
     (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request;

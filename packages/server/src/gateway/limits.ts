@@ -20,7 +20,7 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   maxBodyBytes: 64 * 1024 * 1024,
   bodyTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
-  maxConnections: 2048,
+  maxConnections: 1024,
   keepAliveTimeoutMs: 65_000,
   drainGraceMs: 300,
   drainTimeoutMs: 30_000,
