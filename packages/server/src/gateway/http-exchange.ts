@@ -24,6 +24,8 @@ const WORTH_READING = 256 * 1024;
  */
 const MAX_DISCARDING = 32;
 let discarding = 0;
+/** Pieces of such a body: 64 MiB as they mostly come. Pieces of a byte take as long, each, to read. */
+const MAX_DISCARDED_PIECES = 1024;
 
 /**
  * On every answer, name and value in turn: a browser takes it for what its type says, and gives it
@@ -123,7 +125,10 @@ export function sendError(
   discarding++;
   response.once('close', () => discarding--);
   request.once('end', () => response.end());
-  request.resume();
+  let pieces = 0;
+  request.on('data', () => {
+    if (++pieces > MAX_DISCARDED_PIECES) request.destroy();
+  });
 }
 
 /** Ends an answer, and the connection too when the client has not taken it by then. */
