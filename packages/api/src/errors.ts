@@ -68,7 +68,7 @@ export const ERRORS = {
     http: 408,
     grpc: GRPC.DEADLINE_EXCEEDED,
     kind: 'user',
-    meaning: 'The body did not arrive within the time allowed.',
+    meaning: 'The body did not arrive within the time allowed, or a file came too slowly.',
     fix: 'Send the request again over a faster connection, or start the node with a longer --body-timeout.',
   },
   HEADERS_TOO_LARGE: {
@@ -231,7 +231,8 @@ export const ERRORS = {
     http: 403,
     grpc: GRPC.PERMISSION_DENIED,
     kind: 'user',
-    meaning: 'A browser page of another origin called a node that is open without keys.',
+    meaning:
+      'A browser page of another origin, or one under a foreign name, called a node that is open without keys.',
     fix: 'Call from the node’s own page, or start the node with keys and allow the origin.',
   },
   RATE_LIMITED: {
@@ -245,10 +246,17 @@ export const ERRORS = {
     http: 429,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
-    meaning: 'The tenant has as many requests waiting as its quota allows.',
+    meaning: 'The tenant has as many requests waiting, or event streams open, as it may have.',
     fix: 'Wait for Retry-After, or raise the quota of the tenant.',
   },
   // Load and deadlines.
+  CONNECTIONS_EXHAUSTED: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The node has as many connections as it keeps, and each has a request in flight.',
+    fix: 'Send requests over fewer connections, or start the node with larger --max-connections.',
+  },
   DEADLINE_UNREACHABLE: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,

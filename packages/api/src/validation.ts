@@ -4,6 +4,8 @@ import { SkeinError } from './errors.ts';
 
 /** Problems told in one message; the rest is counted. */
 const TOLD = 3;
+/** Characters of a field's name, or of a value, that a message repeats. */
+const LONGEST = 80;
 
 /**
  * Checks a part of a request against its schema.
@@ -32,7 +34,8 @@ function describeIssue(
   const field = fieldName(issue.path);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, issue.path);
-    const keys = issue.keys.map((key) => `"${fieldName([...issue.path, key])}"`).join(', ');
+    const told = issue.keys.slice(0, TOLD).map((key) => `"${fieldName([...issue.path, key])}"`);
+    const keys = told.join(', ') + (issue.keys.length > TOLD ? ', …' : '');
     const hint = known.length === 0 ? '' : `; known are ${known.join(', ')}`;
     return `The ${place} has no field ${keys}${hint}.`;
   }
@@ -50,7 +53,7 @@ function fieldName(path: readonly PropertyKey[]): string {
     if (typeof key === 'number') name += `[${key}]`;
     else name += name === '' ? String(key) : `.${String(key)}`;
   }
-  return name;
+  return name.length <= LONGEST ? name : `${name.slice(0, LONGEST)}…`;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -64,7 +67,8 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 /** A short scalar is repeated back; anything longer is not echoed. */
 function shown(value: unknown): string {
-  if (typeof value === 'string') return value.length <= 80 ? `, got ${JSON.stringify(value)}` : '';
+  if (typeof value === 'string')
+    return value.length <= LONGEST ? `, got ${JSON.stringify(value)}` : '';
   return typeof value === 'number' || typeof value === 'boolean' ? `, got ${value}` : '';
 }
 

@@ -12,7 +12,8 @@ import { fileURLToPath } from 'node:url';
 export interface Page {
   /** Media type. */
   readonly type: string;
-  readonly body: string;
+  /** Bytes, so that a thousand clients that do not take the page hold one copy of it. */
+  readonly body: Uint8Array;
   /** Name and value in turn. */
   readonly headers: readonly string[];
 }
@@ -33,15 +34,19 @@ const CONSOLE_POLICY = [
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
   ].join('; '),
-  'X-Content-Type-Options',
-  'nosniff',
+  'X-Frame-Options',
+  'DENY',
   'Referrer-Policy',
   'no-referrer',
   'Cache-Control',
   'no-cache',
 ];
 
-const page = (type: string, body: string): Page => ({ type, body, headers: CONSOLE_POLICY });
+const page = (type: string, body: string): Page => ({
+  type,
+  body: Buffer.from(body),
+  headers: CONSOLE_POLICY,
+});
 
 const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 

@@ -15,6 +15,7 @@ import { tuneCollector } from './collector.ts';
 import { auditInto } from './gateway/audit.ts';
 import { bodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
 import { grpcBudgets } from './gateway/grpc-budgets.ts';
+import { eventStreamBudget, MAX_EVENT_STREAMS } from './gateway/management/open-streams.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { GRPC_LIMITS } from './gateway/grpc-limits.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
@@ -61,6 +62,8 @@ export interface NodeOptions {
   readonly maxBodiesInFlightBytes?: number;
   /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
   readonly bodyTimeoutMs?: number;
+  /** HTTP connections that are kept open at once. Default: 1024. */
+  readonly maxConnections?: number;
   readonly log: LogFormat;
   /** Least weight of what is logged; default `info`. */
   readonly logLevel?: LogLevel;
@@ -135,6 +138,7 @@ async function bringUp(
   const cores = options.cores ?? availableParallelism();
   const logger = createLogger(options.log, options.logLevel);
   const { host, bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
+  const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
 
   const certificates = options.tls && (await openCertificates(options.tls, logger));
   started.push(() => certificates?.close());
@@ -225,7 +229,8 @@ async function bringUp(
     draining,
   });
   const jobs = await opening;
-  budgets.push(jobs.artifactBytes);
+  const eventStreams = eventStreamBudget(MAX_EVENT_STREAMS, access.shareOf);
+  budgets.push(jobs.artifactBytes, eventStreams);
   const management = createManagement({
     control: serving,
     registry,
@@ -240,6 +245,8 @@ async function bringUp(
     keys: access.keys,
     events: serving.events,
     nodeInfo,
+    bodies,
+    eventStreams,
     logger,
     limits: { bodyTimeoutMs, maxUploadBytes: MAX_MODEL_BYTES },
   });
@@ -249,7 +256,7 @@ async function bringUp(
   const shared = { bodies, codec, certificates, version: VERSION, logger };
   const { refused } = metrics;
   const faces = { inference, access: logins, repository, statistics, refused, ...shared };
-  const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs };
+  const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs, maxConnections };
   const http = createHttpGateway({
     ...faces,
     limits,

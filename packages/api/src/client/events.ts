@@ -1,5 +1,5 @@
 /** A stream of events as an async iterator that reconnects where it left off. */
-import { SkeinError } from '../errors.ts';
+import { ERRORS, SkeinError, type ErrorBody } from '../errors.ts';
 import { createEventStreamReader, type ServerSentEvent } from './event-stream.ts';
 import { pause } from './retry.ts';
 import type { Transport } from './transport.ts';
@@ -14,7 +14,8 @@ export interface EventsOptions {
 }
 
 /**
- * Ends when the signal aborts. The first connection must succeed; later ones are tried until one
+ * Ends when the signal aborts. A node that ends a stream for good, because its key was revoked, says so
+ * with a last event. The first connection must succeed; later ones are tried until one
  * does, or the node refuses for a reason that waiting does not cure.
  * @throws SkeinError as the node refuses.
  */
@@ -49,6 +50,7 @@ export async function* readEvents<Event>(
         const reader = createEventStreamReader();
         for await (const chunk of decode(response)) {
           for (const event of reader.push(chunk)) {
+            if (event.type === 'error') throw errorOf(event);
             lastEventId = event.id ?? lastEventId;
             yield read(event);
           }
@@ -71,12 +73,23 @@ export async function* readEvents<Event>(
   }
 }
 
-/** The events of an answer, until it ends. */
+/** The last event of a stream that the node ended has the body of an error. */
+function errorOf({ data }: ServerSentEvent): SkeinError {
+  const { code = 'INTERNAL', error = data } = JSON.parse(data) as Partial<ErrorBody>;
+  return new SkeinError(Object.hasOwn(ERRORS, code) ? code : 'INTERNAL', error);
+}
+
+/** The events of an answer, until it ends. @throws SkeinError when the node ends it for good. */
 export async function* readEventStream(
   response: Response,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {
   const reader = createEventStreamReader();
-  for await (const chunk of decode(response)) yield* reader.push(chunk);
+  for await (const chunk of decode(response)) {
+    for (const event of reader.push(chunk)) {
+      if (event.type === 'error') throw errorOf(event);
+      yield event;
+    }
+  }
 }
 
 async function* decode(response: Response): AsyncGenerator<string, void, undefined> {

@@ -142,7 +142,7 @@ export const JOB_ENDPOINTS = {
     group: 'Jobs',
     summary: 'Stream what happens to jobs as server-sent events.',
     description:
-      'The id of an event is its sequence number: reconnect with `Last-Event-ID` to miss none. Without it the stream starts from now.',
+      'The id of an event is its sequence number: reconnect with `Last-Event-ID` to miss none. Without it the stream starts from now. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
     scope: 'jobs',
     query: z.strictObject({
       job: JobId.optional(),

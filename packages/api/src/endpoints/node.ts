@@ -24,7 +24,7 @@ export const NODE_ENDPOINTS = {
     group: 'Node',
     summary: 'Stream what happens on the node as server-sent events.',
     description:
-      'Opens with every deployment as it is, then sends changes. `history` events carry an id: reconnect with `Last-Event-ID` to miss none. A reader that is too slow gets fewer, newer snapshots; decisions are never skipped.',
+      'Opens with every deployment as it is, then sends changes. `history` events carry an id: reconnect with `Last-Event-ID` to miss none. A reader that is too slow gets fewer, newer snapshots; decisions are never skipped. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
     scope: 'read',
     status: 200,
     events: NodeEvent,

@@ -111,6 +111,10 @@ export const up = defineCommand({
     maxArtifacts: bytes(
       'Most bytes of artifacts that all tenants hold together; default: half of the disk.',
     ),
+    maxConnections: integer('N', 'HTTP connections kept open at once; default: 1024.', {
+      min: 16,
+      max: 1_000_000,
+    }),
     log: choice(
       ['pretty', 'json', 'off'],
       'Default: json; on a terminal pretty, and there only warnings and errors.',
@@ -142,6 +146,7 @@ export const up = defineCommand({
       bodyTimeoutMs: options.bodyTimeout,
       keptFreeBytes: options.keepFree,
       maxArtifactsBytes: options.maxArtifacts,
+      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
       ...logOf(options, process.stderr.isTTY),
       tls: tlsOf(context, options),
       access: options.keys,

@@ -1,6 +1,7 @@
 /**
  * Reads a request's body within bounds: so many bytes, in so much time, also after decompression.
- * A body that came in one piece is passed on as it lies; otherwise it is copied once.
+ * A body that came in one piece is passed on as it lies; otherwise its pieces are put together as they
+ * come.
  */
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
@@ -12,8 +13,10 @@ import type { GatewayLimits } from './limits.ts';
 const EMPTY = Buffer.alloc(0);
 const DECOMPRESS = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
-/** From this size on a body has memory of its own from the start. */
-const LARGE_BYTES = 1024 * 1024;
+/** Announced bytes for which room is made at once. */
+const SMALL_BYTES = 64 * 1024;
+/** For a longer body room is made when one part in so many is there. */
+const CREDIBLE_PARTS = 16;
 /** What a byte of compressed data can become, at most: deflate's bound. */
 const MAX_EXPANSION = 1032;
 
@@ -75,13 +78,10 @@ function receive(
   if (exchange.expectsContinue) response.writeContinue();
 
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let first: Buffer | undefined;
+    let whole: Buffer = EMPTY;
     let size = 0;
     let settled = false;
-    // Filled as it arrives: putting 32 MiB together at the end would hold up everybody for 20 ms.
-    // Memory that is not written to yet is not there yet.
-    const whole =
-      Number(announced) > LARGE_BYTES ? Buffer.allocUnsafeSlow(Number(announced)) : undefined;
     const timer = setTimeout(() => {
       fail(
         new SkeinError(
@@ -92,10 +92,16 @@ function receive(
     }, limits.bodyTimeoutMs);
 
     function fail(error: SkeinError): void {
-      settled = true;
-      clearTimeout(timer);
+      settle();
       request.pause();
       reject(error);
+    }
+    /** The listeners stay as long as the request: the pieces must not. */
+    function settle(): void {
+      settled = true;
+      clearTimeout(timer);
+      first = undefined;
+      whole = EMPTY;
     }
     function onClose(): void {
       if (settled) return;
@@ -104,6 +110,7 @@ function receive(
     // The request ends soon after its body: taking its listeners off costs more than leaving them.
     request.on('data', (chunk: Buffer) => {
       if (settled) return;
+      const arrived = size;
       size += chunk.length;
       if (size > limits.maxBodyBytes) {
         fail(tooLarge(`more than ${limits.maxBodyBytes} bytes`, limits));
@@ -111,23 +118,44 @@ function receive(
       }
       try {
         hold?.take(chunk.length);
-        if (whole === undefined) chunks.push(chunk);
-        else chunk.copy(whole, size - chunk.length);
       } catch (error) {
         fail(error as SkeinError);
+        return;
       }
+      if (arrived === 0) {
+        first = chunk;
+        return;
+      }
+      // A piece may be a single byte, and an object of a hundred: none is kept as it came.
+      if (size > whole.length) whole = grown(whole, size, Number(announced ?? 0), limits);
+      if (first !== undefined) first.copy(whole);
+      first = undefined;
+      chunk.copy(whole, arrived);
     });
     request.on('end', () => {
       if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      resolve(whole ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
-      // The listeners stay as long as the request: the pieces must not, beside the whole.
-      chunks.length = 0;
+      const body = first ?? (size === whole.length ? whole : whole.subarray(0, size));
+      settle();
+      resolve(body);
     });
     request.on('close', onClose);
     request.on('error', onClose);
   });
+}
+
+/**
+ * Room for `size` bytes and more, with those that `whole` has.
+ *
+ * All that was announced is taken once a part of it is there: to put 32 MiB together at the end would
+ * hold up everybody for 20 ms. Before, and without a length, the room doubles.
+ */
+function grown(whole: Buffer, size: number, announced: number, limits: GatewayLimits): Buffer {
+  const isCredible = announced <= SMALL_BYTES || size * CREDIBLE_PARTS >= announced;
+  const wanted = isCredible ? announced : 2 * size;
+  const room = Math.max(size, Math.min(Math.max(wanted, 2 * whole.length), limits.maxBodyBytes));
+  const larger = Buffer.allocUnsafeSlow(room);
+  whole.copy(larger);
+  return larger;
 }
 
 function tooLarge(what: string, limits: GatewayLimits): SkeinError {

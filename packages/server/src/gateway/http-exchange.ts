@@ -1,6 +1,8 @@
 /** One request and its response over HTTP, and the ways to answer it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ERRORS, type SkeinError } from '@skein/api';
+import { destroyWithin, LINGER_MS } from './http-connections.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -15,19 +17,40 @@ export interface Exchange {
 
 /** Bytes of an unread body that are cheaper to read than a new connection. */
 const WORTH_READING = 256 * 1024;
-/** How long the rest of a body that nobody wants may take. */
-const LINGER_MS = 1000;
+
+/**
+ * Refused bodies that are read, at the same time, only to be thrown away. Each takes memory until it is
+ * collected; clients beyond these may lose their answer, which happens only in a flood.
+ */
+const MAX_DISCARDING = 32;
+let discarding = 0;
+/** Pieces of such a body: 64 MiB as they mostly come. Pieces of a byte take as long, each, to read. */
+const MAX_DISCARDED_PIECES = 1024;
+
+/**
+ * On every answer, name and value in turn: a browser takes it for what its type says, and gives it
+ * to no page of another origin, not even as an image or a script.
+ */
+export const SAFE_HEADERS = [
+  'X-Content-Type-Options',
+  'nosniff',
+  'Cross-Origin-Resource-Policy',
+  'same-origin',
+] as const;
 
 export function sendJson(exchange: Exchange, status: number, value: unknown): void {
   sendText(exchange, status, 'application/json', JSON.stringify(value));
 }
 
-/** @param headers name and value in turn. */
+/**
+ * @param body bytes are sent as they lie, so that every answer with them shares their memory.
+ * @param headers name and value in turn.
+ */
 export function sendText(
   { response, id, headers: common }: Exchange,
   status: number,
   contentType: string,
-  body: string,
+  body: string | Uint8Array,
   headers: readonly string[] = [],
 ): void {
   if (response.destroyed) return;
@@ -38,6 +61,7 @@ export function sendText(
     String(Buffer.byteLength(body)),
     'X-Request-Id',
     id,
+    ...SAFE_HEADERS,
     ...common,
     ...headers,
   ]);
@@ -82,18 +106,35 @@ export function sendError(
     exchange.id,
     'Connection',
     'close',
+    ...SAFE_HEADERS,
     ...exchange.headers,
     ...all,
   ]);
   if (exchange.expectsContinue) {
-    response.end(body);
+    endWithin(response, LINGER_MS, body);
+    return;
+  }
+  if (discarding >= MAX_DISCARDING) {
+    request.resume();
+    endWithin(response, LINGER_MS, body);
     return;
   }
   response.write(body);
-  const timer = setTimeout(() => response.end(), LINGER_MS);
+  const timer = setTimeout(() => endWithin(response, LINGER_MS), LINGER_MS);
   response.once('close', () => clearTimeout(timer));
+  discarding++;
+  response.once('close', () => discarding--);
   request.once('end', () => response.end());
-  request.resume();
+  let pieces = 0;
+  request.on('data', () => {
+    if (++pieces > MAX_DISCARDED_PIECES) request.destroy();
+  });
+}
+
+/** Ends an answer, and the connection too when the client has not taken it by then. */
+export function endWithin(response: ServerResponse, ms: number, text = ''): void {
+  response.end(text);
+  destroyWithin(response, ms);
 }
 
 /**
@@ -101,9 +142,7 @@ export function sendError(
  * not need it, may not hold the connection for long.
  */
 export function boundUnreadBody({ request }: Exchange): void {
-  if (request.complete) return;
-  const timer = setTimeout(() => request.destroy(), LINGER_MS);
-  request.once('close', () => clearTimeout(timer));
+  if (!request.complete) destroyWithin(request, LINGER_MS);
 }
 
 /**
@@ -114,8 +153,13 @@ export function boundUnreadAnswer({ response }: Exchange, timeoutMs: number): vo
   const { socket } = response;
   // Nearly every answer has left by now, in one piece.
   if (socket === null || socket.writableLength === 0 || !response.writableEnded) return;
+  boundSilence(response, socket, timeoutMs);
+}
+
+/** While a response goes out: its client loses the connection after `ms` without a byte of progress. */
+export function boundSilence(response: ServerResponse, socket: Socket, ms: number): void {
   const onTimeout = (): void => void socket.destroy();
-  socket.setTimeout(timeoutMs, onTimeout);
+  socket.setTimeout(ms, onTimeout);
   const done = (): void => {
     socket.off('timeout', onTimeout);
   };

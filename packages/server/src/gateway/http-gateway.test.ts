@@ -159,6 +159,59 @@ describe('browsers', () => {
     expect(await status({ Host: 'evil.example.com' })).toBe(403);
   });
 
+  test('an open node keeps out images, scripts and frames of foreign pages', async () => {
+    const { port } = await startHttpFace({
+      management: (_, response) => {
+        response.end('{}');
+        return true;
+      },
+    });
+    const status = async (path: string, site: string, mode = 'no-cors', dest = 'image') => {
+      const headers = { 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': mode, 'Sec-Fetch-Dest': dest };
+      return (await send(port, path, { headers })).status;
+    };
+    for (const path of ['/v2', '/v2/models/echo', '/api/v1/node', '/metrics', '/console/feed.js']) {
+      for (const site of ['cross-site', 'same-site', 'anything']) {
+        expect(await status(path, site)).toBe(403);
+        expect(await status(path, site, 'navigate', 'document')).toBe(403);
+      }
+    }
+    expect(await status('/', 'cross-site', 'navigate', 'document')).toBe(200);
+    expect(await status('/docs?x', 'same-site', 'navigate', 'document')).toBe(200);
+    expect(await status('/', 'cross-site', 'navigate', 'iframe')).toBe(403);
+    expect(await status('/', 'cross-site')).toBe(403);
+    expect(await status('/api/v1/node', 'same-origin', 'cors', 'empty')).toBe(200);
+    expect(await status('/v2', 'none', 'navigate', 'document')).toBe(200);
+    const allowed = await startHttpFace({ allowedOrigins: ['https://app.example.com'] });
+    const headers = { Origin: 'https://app.example.com', 'Sec-Fetch-Site': 'cross-site' };
+    expect((await send(allowed.port, '/v2', { headers })).status).toBe(200);
+    const keyed = await startHttpFace({ open: false });
+    const cross = { 'Sec-Fetch-Site': 'cross-site' };
+    expect((await send(keyed.port, '/v2', { headers: cross })).status).toBe(200);
+  });
+
+  test('every answer is what its type says, and no resource of another page', async () => {
+    const { port } = await startHttpFace({
+      metrics: { contentType: 'text/plain', text: async () => 'up 1\n' },
+    });
+    const binary = ONE.replace('{"inputs"', '{"parameters":{"binary_data_output":true},"inputs"');
+    const answers = [
+      await send(port, '/v2'),
+      await send(port, '/v2/models/none'),
+      await send(port, '/metrics'),
+      await send(port, '/nowhere'),
+      await send(port, '/v2', { headers: { Host: 'evil.example.com' } }),
+      await send(port, '/nowhere', { method: 'POST', body: Buffer.alloc(300_000) }),
+      await send(port, INFER, post(ONE)),
+      await send(port, INFER, post(binary)),
+      await send(port, INFER, post('{')),
+    ];
+    for (const { headers } of answers) {
+      expect(headers['x-content-type-options']).toBe('nosniff');
+      expect(headers['cross-origin-resource-policy']).toBe('same-origin');
+    }
+  });
+
   test('allowed origins get CORS, also on errors and preflights', async () => {
     const { port } = await startHttpFace({ allowedOrigins: ['https://app.example.com'] });
     const headers = { Origin: 'https://app.example.com' };
@@ -187,6 +240,21 @@ describe('browsers', () => {
     expect(answer.status).toBe(200);
     expect(answer.headers['access-control-allow-origin']).toBeUndefined();
   });
+});
+
+describe('JSON that is nested as deep as it is long', () => {
+  const deep = '['.repeat(400_000) + ']'.repeat(400_000);
+  test.each(['/v2/repository/index', '/v2/repository/models/echo/load', INFER])(
+    'is refused at %s',
+    async (path) => {
+      const { port } = await startHttpFace();
+      for (const body of [deep, `{"x":${deep}}`, `{"inputs":[{"name":${deep}}]}`]) {
+        const { status, json } = await send(port, path, post(body));
+        expect(status).toBe(400);
+        expect(json).toMatchObject({ code: 'REQUEST_INVALID' });
+      }
+    },
+  );
 });
 
 describe('extensions', () => {

@@ -17,7 +17,7 @@ import {
 import type { BudgetHold, SharedBudget } from '../access/shared-budget.ts';
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
 import { readBody } from './http-body.ts';
-import type { Exchange } from './http-exchange.ts';
+import { SAFE_HEADERS, type Exchange } from './http-exchange.ts';
 import type { EncodedAnswer } from './infer-answer.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { PayloadCodec } from './payload-codec.ts';
@@ -122,6 +122,7 @@ function sendAnswer(
       id,
       'Server-Timing',
       timing,
+      ...SAFE_HEADERS,
       ...headers,
     ]);
     response.end(json);
@@ -143,6 +144,7 @@ function sendAnswer(
     id,
     'Server-Timing',
     timing,
+    ...SAFE_HEADERS,
     ...headers,
   ]);
   if (total <= COPY_BYTES) {

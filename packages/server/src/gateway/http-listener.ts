@@ -14,7 +14,8 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
-import { ERRORS, SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api';
+import { HttpConnections, refuseConnection, responseOn } from './http-connections.ts';
 import type { GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
 import type { GatewayLogger } from './logger.ts';
@@ -42,11 +43,15 @@ export type HttpHandler = (
 const CHECKS_PER_TIMEOUT = 4;
 const SWEEP_MS = 50;
 /**
- * A connection that has not said anything for so long, in milliseconds, is not waited for while
- * draining: browsers and proxies open some for later. Once a server closes, Node itself no longer
- * looks for those whose headers are late.
+ * A connection whose request is not whole so long after the drain began, in milliseconds, is not
+ * waited for: browsers and proxies open some for later, and some clients send headers for ever. Once
+ * a server closes, Node itself no longer looks for those whose headers are late.
  */
-const SILENT_MS = 1000;
+const LATE_MS = 1000;
+/** Connections on their way out at the same time, for each that is kept. */
+const LEAVING_PARTS = 1 / 4;
+/** Bytes of a request's line and headers together; also Node's default. */
+const MAX_HEADER_BYTES = 16 * 1024;
 
 export function createHttpListener(
   handle: HttpHandler,
@@ -64,31 +69,37 @@ export function createHttpListener(
     requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / CHECKS_PER_TIMEOUT),
+    maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
   };
   const server =
     certificates === undefined
       ? createServer(options)
       : createSecureHttpServer(options, certificates);
+  const connections = new HttpConnections(limits.maxConnections);
+  // Beyond these, not even a refusal is worth its socket.
+  server.maxConnections = Math.ceil((1 + LEAVING_PARTS) * limits.maxConnections);
   const accept =
     (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
+      const { socket } = request;
+      // What still comes on a connection that was refused or closed.
+      if (!socket.writable) return;
+      // A response without a socket waits for an earlier one.
+      if (response.socket === null && !connections.queue(socket, response)) return;
       if (closing.signal.aborted) response.shouldKeepAlive = false;
       handle(request, response, expectsContinue);
     };
   server.on('request', accept(false));
   server.on('checkContinue', accept(true));
-  /** When each open connection was made. */
-  const connections = new Map<Socket, number>();
   const follow = (socket: Socket): void => {
-    connections.set(socket, performance.now());
-    socket.once('close', () => connections.delete(socket));
+    if (!connections.add(socket))
+      logger.debug({ open: connections.size }, 'A connection too many.');
   };
-  server.on('connection', follow);
-  // Over TLS the socket above has told its handshake; what the client says in it is counted here.
-  server.on('secureConnection', follow);
+  // Over TLS what counts is a connection whose handshake is done; a handshake has a time of its own.
+  server.on(certificates === undefined ? 'connection' : 'secureConnection', follow);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     logger.debug({ err: error, remote: socket.remoteAddress }, 'A client broke the HTTP protocol.');
-    refuseConnection(error, socket);
+    refuseBroken(error, socket);
   });
 
   async function drain(): Promise<void> {
@@ -101,16 +112,14 @@ export function createHttpListener(
       server.close(() => resolve());
     });
     // An answer that began before the drain promised to keep its connection; it is idle afterwards.
+    const lateAt = performance.now() + LATE_MS;
     const sweep = setInterval(() => {
       server.closeIdleConnections();
-      const silentSince = performance.now() - SILENT_MS;
-      for (const [socket, connectedAt] of connections) {
-        if (socket.bytesRead === 0 && connectedAt < silentSince) socket.destroy();
-      }
+      if (performance.now() >= lateAt) connections.closeWaiting();
     }, SWEEP_MS);
     const timer = setTimeout(() => {
       logger.warn({ afterMs: limits.drainTimeoutMs }, 'Requests still in flight are cut off.');
-      server.closeAllConnections();
+      connections.closeAll();
     }, limits.drainTimeoutMs);
     await closed;
     clearInterval(sweep);
@@ -147,10 +156,9 @@ export function createHttpListener(
 }
 
 /** Answers what is not HTTP as well as it can be answered, and closes. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
-  // Node keeps the response that is being written here; a second status line would corrupt it.
-  const current = (socket as { _httpMessage?: ServerResponse })._httpMessage;
-  if (!socket.writable || error.code === 'ECONNRESET' || current?.headersSent === true) {
+function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
+  // A second status line would corrupt an answer that has begun.
+  if (!socket.writable || error.code === 'ECONNRESET' || responseOn(socket)?.headersSent === true) {
     socket.destroy(error);
     return;
   }
@@ -160,9 +168,5 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
       : error.code === 'HPE_HEADER_OVERFLOW'
         ? new SkeinError('HEADERS_TOO_LARGE', 'The headers of the request are larger than 16 KiB.')
         : new SkeinError('REQUEST_INVALID', 'The bytes on the connection are not valid HTTP/1.1.');
-  const body = JSON.stringify(refusal.toBody());
-  socket.end(
-    `HTTP/1.1 ${ERRORS[refusal.code].http} Refused\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  refuseConnection(socket, refusal);
 }

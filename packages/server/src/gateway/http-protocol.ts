@@ -9,6 +9,7 @@ import type { Instant } from '../serving/contract.ts';
 import { readBody } from './http-body.ts';
 import { sendJson, sendText, type Exchange } from './http-exchange.ts';
 import { inferOverHttp, type HttpInferOptions } from './http-infer.ts';
+import { parseJson } from './json-value.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from './model-metadata.ts';
 import type { ModelRepository } from './model-repository.ts';
 import type { DurationStatistic, ModelStatistics, StatisticsSource } from './model-statistics.ts';
@@ -165,13 +166,7 @@ async function smallBody(
     hold.release(),
   );
   if (body.length === 0) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString());
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : 'unreadable';
-    throw new SkeinError('BODY_NOT_JSON', `The body is not valid JSON: ${reason}.`);
-  }
+  const value = parseJson(body);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }

@@ -56,6 +56,10 @@ const NO_ARRAYS: readonly CarvedArray[] = [];
 /** Longer ones are parsed anew: what is remembered stays below some hundred kilobytes. */
 const MAX_TEXT = 1024;
 const MAX_REMEMBERED = 128;
+/** Inputs or outputs of a request. What follows looks at each, and no model has so many. */
+const MAX_TENSORS = 1024;
+/** Characters of a name or an id: messages repeat it. */
+const MAX_NAME = 1024;
 /** By the text that is left when arrays are carved out, and by the bytes of one that has none. */
 const carvedOnes = new Map<string, Envelope>();
 const wholeOnes = new Map<string, Envelope>();
@@ -111,6 +115,7 @@ function readInputs(inputs: unknown): readonly InputEnvelope[] {
       `"inputs" must be a list of at least one input, but it is ${brief(inputs)}.`,
     );
   }
+  checkCount(inputs, 'inputs');
   const names = new Set<string>();
   return (inputs as unknown[]).map((item) => {
     const input = readInput(object(item, 'Every input'));
@@ -170,6 +175,7 @@ function readOutputs(outputs: unknown): {
     );
   }
   if (outputs.length === 0) return { names: undefined, byOutput: NO_CHOICES };
+  checkCount(outputs, 'outputs');
   const names: string[] = [];
   const byOutput = new Map<string, boolean>();
   for (const item of outputs as unknown[]) {
@@ -185,6 +191,14 @@ function readOutputs(outputs: unknown): {
   return { names: Object.freeze(names), byOutput };
 }
 
+function checkCount(list: readonly unknown[], what: string): void {
+  if (list.length <= MAX_TENSORS) return;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `"${what}" has ${list.length} elements; a request may have ${MAX_TENSORS}.`,
+  );
+}
+
 function parametersOf(fields: Fields, of: string): Fields {
   const { parameters } = fields;
   return parameters === undefined ? NO_FIELDS : object(parameters, `${of}’s "parameters"`);
@@ -196,7 +210,10 @@ function object(value: unknown, what: string): Fields {
 }
 
 function requiredString(value: unknown, what: string): string {
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') {
+    if (value.length <= MAX_NAME) return value;
+    throw new SkeinError('REQUEST_INVALID', `${what} has more than ${MAX_NAME} characters.`);
+  }
   throw new SkeinError('REQUEST_INVALID', `${what} must be a string, but it is ${brief(value)}.`);
 }
 

@@ -24,7 +24,15 @@ export interface DecodedRequest extends Omit<Envelope, 'inputs'> {
  *   INPUT_SHAPE, INPUT_DATA.
  */
 export function decodeInferRequest(body: Buffer, jsonLength: number | undefined): DecodedRequest {
-  const opened = openEnvelope(body, jsonLength);
+  return decodeOpened(openEnvelope(body, jsonLength), body, jsonLength);
+}
+
+/** As `decodeInferRequest`, of an envelope that has been opened. */
+export function decodeOpened(
+  opened: Opened,
+  body: Buffer,
+  jsonLength: number | undefined,
+): DecodedRequest {
   const { id, outputs, binary, timeoutMs, priority } = opened.envelope;
   const inputs = readTensors(opened, body, jsonLength);
   return { id, inputs, outputs, binary, timeoutMs, priority };

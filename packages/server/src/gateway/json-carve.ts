@@ -7,6 +7,7 @@
  * the client cannot forge: every array under `inputs[…].data` has been replaced.
  */
 import { SkeinError } from '@skein/api';
+import { MAX_JSON_DEPTH, MAX_JSON_VALUES, tooDeep, tooMany } from './json-value.ts';
 
 export interface CarvedJson {
   /** The JSON without its arrays. */
@@ -47,6 +48,8 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
   /** Opening brackets of the outer levels. */
   const path = [0, 0, 0];
   let expectsKey = false;
+  /** Values besides those of the arrays, at most. */
+  let values = 1;
 
   let at = 0;
   while (at < end) {
@@ -78,17 +81,20 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
     at++;
     if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
       if (depth < DATA_DEPTH) path[depth] = byte;
-      depth++;
+      if (++depth > MAX_JSON_DEPTH) throw tooDeep();
+      values++;
       expectsKey = byte === OPEN_OBJECT;
     } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
       if (--depth < 0) break;
     } else if (byte === COMMA) {
+      values++;
       expectsKey = path[depth - 1] === OPEN_OBJECT;
     } else if (byte === COLON) {
       expectsKey = false;
     }
   }
 
+  if (values > MAX_JSON_VALUES) throw tooMany(MAX_JSON_VALUES);
   if (text.length + end - copied > MAX_ENVELOPE) {
     throw new SkeinError(
       'REQUEST_INVALID',

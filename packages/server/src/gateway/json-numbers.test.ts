@@ -197,6 +197,9 @@ describe('integers', () => {
     ]);
     expect(codeOf(() => read('[1.5]', 'int64', [1]))).toBe('INPUT_DATA');
     expect(codeOf(() => read('[1e400]', 'uint64', [1]))).toBe('INPUT_DATA');
+    // As long as a body: what looks for the end of the zeros may not begin at each of them.
+    const zeros = `[100000000000000000.${'0'.repeat(900_000)}1]`;
+    expect(codeOf(() => read(zeros, 'int64', [1]))).toBe('INPUT_DATA');
     expect(codeOf(() => read('[0.5]', 'int8', [1]))).toBe('INPUT_DATA');
   });
 

@@ -293,9 +293,19 @@ function wordLength(reader: Reader, at: number): number {
   throw malformed(reader, at);
 }
 
+/** Characters of an integer beyond 2⁵³, with the zeros of a fraction. */
+const MAX_INTEGER_TEXT = 128;
+
 /** The exact value of an integer that may be beyond 2⁵³, checked against its type. */
 function exactInteger(reader: Reader, begin: number, end: number): bigint {
+  // What follows takes the square of the length.
+  if (end - begin > MAX_INTEGER_TEXT) throw misfit(reader, begin, end);
   const text = reader.bytes.toString('latin1', begin, end);
+  const plain = text.length <= 20 && /^-?\d+$/.test(text) ? BigInt(text) : undefined;
+  if (plain !== undefined) {
+    if (fits64(plain, reader.type)) return plain;
+    throw misfit(reader, begin, end);
+  }
   const parts = /^(-?\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
   const fraction = (parts?.[2] ?? '').replace(/0+$/, '');
   const shift = Number(parts?.[3] ?? '0') - fraction.length;
@@ -303,13 +313,13 @@ function exactInteger(reader: Reader, begin: number, end: number): bigint {
   // No integer of 64 bits has more than 20 digits, so a larger shift can only be zero or misfit.
   if (shift >= 0 && shift <= 20 && digits.length <= 40) {
     const value = BigInt(digits) * 10n ** BigInt(shift);
-    const fits =
-      reader.type === 'int64'
-        ? BigInt.asIntN(64, value) === value
-        : BigInt.asUintN(64, value) === value;
-    if (fits) return value;
+    if (fits64(value, reader.type)) return value;
   }
   throw misfit(reader, begin, end);
+}
+
+function fits64(value: bigint, type: NumericType): boolean {
+  return value === (type === 'int64' ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value));
 }
 
 function startsWith(bytes: Buffer, at: number, word: string): boolean {

@@ -2,9 +2,12 @@
 import { SkeinError } from '@skein/api';
 import { elementCount } from '@skein/onnx';
 import type { CarvedArray } from './json-carve.ts';
-import { brief, checkElementCount } from './tensor-bytes.ts';
+import { boundJson } from './json-value.ts';
+import { brief, checkElementCount, MAX_STRINGS } from './tensor-bytes.ts';
 
 const utf8 = new TextEncoder();
+/** Strings and the arrays around them. */
+const MAX_VALUES = 2 * MAX_STRINGS;
 
 /** @throws SkeinError BODY_NOT_JSON, INPUT_DATA. */
 export function readStrings(
@@ -14,6 +17,7 @@ export function readStrings(
   input: string,
 ): Uint8Array[] {
   const count = checkElementCount(elementCount(shape), input);
+  boundJson(bytes, start, end, MAX_VALUES);
   let data: unknown;
   try {
     data = JSON.parse(bytes.toString('utf8', start, end));

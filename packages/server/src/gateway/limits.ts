@@ -6,6 +6,8 @@ export interface GatewayLimits {
   readonly bodyTimeoutMs: number;
   /** From a connection's first byte to the end of the headers. */
   readonly headersTimeoutMs: number;
+  /** HTTP connections open at once, whatever they do. */
+  readonly maxConnections: number;
   /** How long an idle connection is kept; above the 60 s that load balancers keep theirs. */
   readonly keepAliveTimeoutMs: number;
   /** While draining: how long connections may still bring requests that were on their way. */
@@ -18,6 +20,7 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   maxBodyBytes: 64 * 1024 * 1024,
   bodyTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
+  maxConnections: 1024,
   keepAliveTimeoutMs: 65_000,
   drainGraceMs: 300,
   drainTimeoutMs: 30_000,

@@ -15,7 +15,8 @@ import { workerEnvironment } from '../worker-environment.ts';
 import type { CodecJob, CodecReply, CodecResult } from './codec-worker.ts';
 import { decodeGrpcRequest, isQuickToRead, type GrpcRequest } from './grpc-request.ts';
 import { encodeAnswer, type EncodedAnswer } from './infer-answer.ts';
-import { decodeInferRequest, type BinaryChoice, type DecodedRequest } from './infer-request.ts';
+import { openEnvelope, type Envelope } from './infer-envelope.ts';
+import { decodeOpened, type BinaryChoice, type DecodedRequest } from './infer-request.ts';
 
 /** Bytes of JSON that are read at once: a few milliseconds. */
 const SMALL_BYTES = 1 << 20;
@@ -23,6 +24,10 @@ const SMALL_BYTES = 1 << 20;
 const SMALL_MESSAGE_BYTES = 1 << 16;
 /** Numbers that are written as JSON at once: about ten milliseconds. */
 const SMALL_NUMBERS = 1 << 16;
+/** Strings that are read at once: a few milliseconds. */
+const SMALL_STRINGS = 1 << 14;
+/** An integer of 64 bits takes as long to write as so many other numbers. */
+const WIDE_NUMBERS = 4;
 /** Bytes of text that take as long to write as one number. */
 const BYTES_PER_NUMBER = 32;
 
@@ -38,9 +43,11 @@ export class PayloadCodec {
     body: Buffer,
     jsonLength: number | undefined,
   ): DecodedRequest | Promise<DecodedRequest> {
-    // Binary tensors are views on the body, whatever their size.
-    const isSmall = (jsonLength ?? body.length) <= SMALL_BYTES;
-    if (isSmall) return decodeInferRequest(body, jsonLength);
+    // Binary tensors are views on the body, whatever their size; each string of one is a view.
+    if ((jsonLength ?? body.length) <= SMALL_BYTES) {
+      const opened = openEnvelope(body, jsonLength);
+      if (hasFewStrings(opened.envelope)) return decodeOpened(opened, body, jsonLength);
+    }
     const own = owned(body);
     return this.#decode<DecodedRequest>({ kind: 'http', body: own, jsonLength }, own);
   }
@@ -142,7 +149,14 @@ const FRAME_BYTES = 16;
 function owned(bytes: Buffer): Uint8Array {
   const { buffer, byteOffset, byteLength } = bytes;
   const isWhole = byteLength + FRAME_BYTES >= buffer.byteLength;
-  return isWhole ? new Uint8Array(buffer, byteOffset, byteLength) : Uint8Array.from(bytes);
+  return isWhole ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(bytes);
+}
+
+/** Whether the strings of a request are few. */
+function hasFewStrings({ inputs }: Envelope): boolean {
+  let strings = 0;
+  for (const { type, shape } of inputs) if (type === 'string') strings += elementCount(shape);
+  return strings <= SMALL_STRINGS;
 }
 
 /** Numbers that go out as JSON; text counts by its bytes. */
@@ -161,6 +175,9 @@ function sizeAsJson(
 }
 
 function sizeOf(tensor: Tensor): number {
+  if (tensor.type === 'int64' || tensor.type === 'uint64') {
+    return WIDE_NUMBERS * elementCount(tensor.shape);
+  }
   if (tensor.type !== 'string') return elementCount(tensor.shape);
   let size = tensor.elements.length;
   for (const element of tensor.elements) size += element.length / BYTES_PER_NUMBER;

@@ -29,6 +29,10 @@ export interface ManagementOptions {
   /** Tells that something happened, so that event streams look at once and not at their next tick. */
   readonly events: { subscribe(listener: () => void): () => void };
   readonly nodeInfo: () => NodeView;
+  /** Bodies in flight, shared with the faces. Default: of its own. */
+  readonly bodies?: SharedBudget | undefined;
+  /** Open event streams. Default: of its own. */
+  readonly eventStreams?: SharedBudget | undefined;
   readonly logger: GatewayLogger;
   readonly limits?: Partial<ManagementLimits> | undefined;
 }
@@ -38,10 +42,10 @@ export interface ManagementLimits {
   readonly maxJsonBytes: number;
   /** Bytes of an uploaded file. */
   readonly maxUploadBytes: number;
-  /** Milliseconds in which a JSON body must be whole, and in which an upload must bring more. */
+  /** Milliseconds in which a JSON body must be whole, and a client take more of an answer. */
   readonly bodyTimeoutMs: number;
-  /** Event streams open at once. */
-  readonly maxEventStreams: number;
+  /** What an upload must bring, on average over `bodyTimeoutMs`. */
+  readonly minUploadBytesPerSecond: number;
   /** Milliseconds between two looks at the deployments while someone listens. */
   readonly eventTickMs: number;
   /** Milliseconds of silence after which an event stream is kept alive. */
@@ -52,7 +56,7 @@ export const MANAGEMENT_LIMITS: ManagementLimits = {
   maxJsonBytes: 1024 * 1024,
   maxUploadBytes: 2 ** 31,
   bodyTimeoutMs: 30_000,
-  maxEventStreams: 64,
+  minUploadBytesPerSecond: 16 * 1024,
   eventTickMs: 1000,
   heartbeatMs: 15_000,
 };

@@ -3,6 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { createClient, type Client, type NodeEvent, type Run } from '@skein/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleRun } from '../../runs/testing/sample-run.ts';
+import { eventStreamBudget } from './open-streams.ts';
 import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
 
 let node: TestNode;
@@ -170,7 +171,7 @@ describe('an event stream', () => {
 
   it('is refused when as many are open as the node keeps', async () => {
     await node.close();
-    node = await startManagement({ limits: { maxEventStreams: 1 } });
+    node = await startManagement({ eventStreams: eventStreamBudget(1) });
     await deployAgain();
     const first = createClient({ url: node.url }).events();
     await first.next();

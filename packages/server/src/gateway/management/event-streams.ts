@@ -11,9 +11,10 @@
  * Looks are shared by all readers and happen only while there is one.
  */
 import type { ServerResponse } from 'node:http';
-import { SkeinError } from '@skein/api';
+import type { Caller } from '../../access/contract.ts';
 import type { HistoryEntry } from '../../state/contract.ts';
 import type { ManagementLimits, ManagementOptions } from './contract.ts';
+import type { OpenStreams } from './open-streams.ts';
 
 interface Reader {
   readonly response: ServerResponse;
@@ -45,10 +46,9 @@ export interface EventStreams {
   /**
    * Turns the response into a stream, until either side ends it.
    * @param lastEventId as the client sent it: decisions after it are replayed.
-   * @throws SkeinError QUOTA_EXCEEDED when too many are open, NODE_DRAINING after `close`.
+   * @throws SkeinError as `OpenStreams.open` does.
    */
-  open(response: ServerResponse, lastEventId: string | undefined): Promise<void>;
-  close(): void;
+  open(response: ServerResponse, caller: Caller, lastEventId: string | undefined): Promise<void>;
 }
 
 /** History entries of one look; a reader that is further behind catches up over several. */
@@ -66,14 +66,14 @@ export function createEventStreams(
     events,
     logger,
   }: Pick<ManagementOptions, 'control' | 'state' | 'runs' | 'events' | 'logger'>,
-  limits: ManagementLimits,
+  limits: Pick<ManagementLimits, 'eventTickMs' | 'heartbeatMs'>,
+  streams: OpenStreams,
 ): EventStreams {
   const readers = new Set<Reader>();
   let timer: NodeJS.Timeout | undefined;
   let dueAt = Infinity;
   let looking = false;
   let unsubscribe: (() => void) | undefined;
-  let closed = false;
 
   function lookIn(ms: number): void {
     const at = performance.now() + ms;
@@ -159,18 +159,20 @@ export function createEventStreams(
     return all.filter((entry) => entry.id > id).reverse();
   }
 
+  function leave(reader: Reader): void {
+    readers.delete(reader);
+    if (readers.size > 0) return;
+    clearTimeout(timer);
+    dueAt = Infinity;
+    unsubscribe?.();
+    unsubscribe = undefined;
+  }
+
   return {
-    async open(response, lastEventId) {
-      // One that was opened now would hold the listener open for as long as the client likes.
-      if (closed) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
-      if (readers.size >= limits.maxEventStreams) {
-        throw new SkeinError(
-          'QUOTA_EXCEEDED',
-          `${readers.size} event streams are open, which is as many as the node keeps.`,
-          { retryAfterMs: 5000 },
-        );
-      }
+    async open(response, caller, lastEventId) {
+      const ended = streams.open(response, caller);
       const newest = (await state.history({ limit: 1 }))[0]?.id ?? 0;
+      if (ended.aborted) return;
       // An id from another data folder would silence the stream until history caught up with it.
       const asked = lastEventId !== undefined && /^\d{1,15}$/.test(lastEventId);
       const lastId = asked ? Math.min(Number(lastEventId), newest) : newest;
@@ -182,31 +184,10 @@ export function createEventStreams(
         lastWriteAt: 0,
         opening: true,
       };
-      response.writeHead(200, {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-        // Tells a proxy not to hold the stream back.
-        'x-accel-buffering': 'no',
-      });
-      response.write('retry: 1000\n\n');
       readers.add(reader);
+      ended.addEventListener('abort', () => leave(reader), { once: true });
       unsubscribe ??= events.subscribe(() => lookIn(SETTLE_MS));
-      response.on('close', () => {
-        readers.delete(reader);
-        if (readers.size > 0) return;
-        clearTimeout(timer);
-        dueAt = Infinity;
-        unsubscribe?.();
-        unsubscribe = undefined;
-      });
-      response.on('error', () => {});
       lookIn(0);
-    },
-    close() {
-      closed = true;
-      clearTimeout(timer);
-      for (const { response } of readers) response.end();
     },
   };
 }

@@ -6,11 +6,13 @@ import type { IncomingMessage } from 'node:http';
 import { SkeinError, validate, type Endpoint } from '@skein/api';
 import { serveConsole } from '@skein/console';
 import { auditInto } from '../audit.ts';
+import { bodyBudget, defaultBodyBudget } from '../body-budget.ts';
 import { toSkeinError } from '../fault.ts';
-import { sendError, sendText, type Exchange } from '../http-exchange.ts';
+import { SAFE_HEADERS, sendError, sendText, type Exchange } from '../http-exchange.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { remoteOf } from '../peer.ts';
 import { requestIdFrom } from '../request-id.ts';
+import { brief } from '../tensor-bytes.ts';
 import { MANAGEMENT_LIMITS, type Management, type ManagementOptions } from './contract.ts';
 import { createEventStreams } from './event-streams.ts';
 import type { Call, Handler, Handlers, Operation } from './handler.ts';
@@ -24,13 +26,14 @@ import { runHandlers } from './handlers/runs.ts';
 import { createJobEventStreams } from './job-event-streams.ts';
 import { storedId } from './job-names.ts';
 import { readJson } from './json-body.ts';
+import { createOpenStreams, eventStreamBudget, MAX_EVENT_STREAMS } from './open-streams.ts';
 import { createPages } from './pages.ts';
 import { readQuery } from './query.ts';
 import { route, type Route } from './router.ts';
 import { sendDownload, type Download } from './download.ts';
 import { readUpload } from './upload.ts';
 
-const PRIVATE = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
+const PRIVATE = ['Cache-Control', 'no-store'];
 
 export function createManagement(options: ManagementOptions): Management {
   const limits = { ...MANAGEMENT_LIMITS, ...options.limits };
@@ -39,8 +42,14 @@ export function createManagement(options: ManagementOptions): Management {
     maxBodyBytes: limits.maxJsonBytes,
     bodyTimeoutMs: limits.bodyTimeoutMs,
   };
-  const streams = createEventStreams(options, limits);
-  const jobStreams = createJobEventStreams(options, limits);
+  const bodies = options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxJsonBytes));
+  const open = createOpenStreams(
+    options.access,
+    options.eventStreams ?? eventStreamBudget(MAX_EVENT_STREAMS),
+    limits,
+  );
+  const streams = createEventStreams(options, limits, open);
+  const jobStreams = createJobEventStreams(options, limits, open);
   const pages = createPages(options.nodeInfo);
   const audit = auditInto(options.state, options.logger);
   const handlers: Handlers = {
@@ -70,7 +79,7 @@ export function createManagement(options: ManagementOptions): Management {
       query: checkQuery(endpoint, query),
     };
     if (id === 'streamEvents') {
-      await streams.open(exchange.response, lastEventIdOf(exchange.request));
+      await streams.open(exchange.response, caller, lastEventIdOf(exchange.request));
       return;
     }
     if (id === 'streamJobEvents') {
@@ -80,27 +89,36 @@ export function createManagement(options: ManagementOptions): Management {
       jobStreams.open(response, caller, { ...filter, job }, lastEventIdOf(request));
       return;
     }
-    const call = {
-      ...parts,
-      caller,
-      body:
-        endpoint.body === undefined
-          ? undefined
-          : validate(endpoint.body, await readJson(exchange, jsonLimits), 'body'),
-      content: readUpload(exchange, limits),
-    };
-    // The row and the handler have the same key; only the compiler cannot see that they agree.
-    const handler = handlers[id] as unknown as Handler<Operation>;
-    const run = async (): Promise<unknown> => handler(call as unknown as Call<Operation>);
-    const answer =
-      endpoint.method === 'GET'
-        ? await run()
-        : await audit({ actor: caller.actor, action: id, remote, subject: subjectOf(call) }, run);
+    const hold = bodies.hold(caller.tenant);
+    try {
+      const call = {
+        ...parts,
+        caller,
+        body:
+          endpoint.body === undefined
+            ? undefined
+            : validate(endpoint.body, await readJson(exchange, jsonLimits, hold), 'body'),
+        content: readUpload(exchange, limits, hold),
+      };
+      // The row and the handler have the same key; only the compiler cannot see that they agree.
+      const handler = handlers[id] as unknown as Handler<Operation>;
+      const run = async (): Promise<unknown> => handler(call as unknown as Call<Operation>);
+      const answer =
+        endpoint.method === 'GET'
+          ? await run()
+          : await audit({ actor: caller.actor, action: id, remote, subject: subjectOf(call) }, run);
+      await send(exchange, endpoint, answer);
+    } finally {
+      hold.release();
+    }
+  }
+
+  async function send(exchange: Exchange, endpoint: Endpoint, answer: unknown): Promise<void> {
     if (answer === undefined) {
-      exchange.response.writeHead(204, [...PRIVATE, 'X-Request-Id', exchange.id]);
+      exchange.response.writeHead(204, [...PRIVATE, ...SAFE_HEADERS, 'X-Request-Id', exchange.id]);
       exchange.response.end();
     } else if (endpoint.download !== undefined) {
-      await sendDownload(exchange, endpoint.download, answer as Download);
+      await sendDownload(exchange, endpoint.download, answer as Download, limits.bodyTimeoutMs);
     } else {
       const body = JSON.stringify(answer);
       sendText(exchange, endpoint.status, 'application/json', body, PRIVATE);
@@ -134,7 +152,7 @@ export function createManagement(options: ManagementOptions): Management {
         }
         const found = route(method, url.pathname);
         if (found.kind === 'unknown') {
-          throw new SkeinError('ROUTE_UNKNOWN', `There is nothing at ${url.pathname}.`);
+          throw new SkeinError('ROUTE_UNKNOWN', `There is nothing at ${brief(url.pathname)}.`);
         }
         if (found.kind === 'method') {
           headers = ['Allow', found.allowed.join(', ')];
@@ -148,10 +166,7 @@ export function createManagement(options: ManagementOptions): Management {
       }
       return true;
     },
-    close() {
-      streams.close();
-      jobStreams.close();
-    },
+    close: () => open.close(),
   };
 }
 
@@ -179,7 +194,7 @@ function subjectOf({ params, body }: Parts): (answer: unknown) => string {
 }
 
 function wrongMethod(method: string, path: string): SkeinError {
-  return new SkeinError('METHOD_NOT_ALLOWED', `${path} does not take ${method}.`);
+  return new SkeinError('METHOD_NOT_ALLOWED', `${brief(path)} does not take ${method}.`);
 }
 
 function lastEventIdOf(request: IncomingMessage): string | undefined {

@@ -14,9 +14,9 @@ export function createPages(nodeInfo: () => NodeView): Pages {
   const renderers: Readonly<Record<string, () => Page>> = {
     '/openapi.json': () => ({
       type: 'application/json',
-      body: JSON.stringify(createOpenApiDocument(nodeInfo().version)),
+      body: Buffer.from(JSON.stringify(createOpenApiDocument(nodeInfo().version))),
       // Anybody's tool may read the description, wherever its page comes from.
-      headers: ['Access-Control-Allow-Origin', '*', 'X-Content-Type-Options', 'nosniff'],
+      headers: ['Access-Control-Allow-Origin', '*'],
     }),
     '/docs': () => {
       const { version, ports } = nodeInfo();
@@ -25,12 +25,12 @@ export function createPages(nodeInfo: () => NodeView): Pages {
       const hash = createHash('sha256').update(style).digest('base64');
       return {
         type: 'text/html; charset=utf-8',
-        body,
+        body: Buffer.from(body),
         headers: [
           'Content-Security-Policy',
           `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-          'X-Content-Type-Options',
-          'nosniff',
+          'X-Frame-Options',
+          'DENY',
           'Referrer-Policy',
           'no-referrer',
         ],

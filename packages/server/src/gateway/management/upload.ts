@@ -1,34 +1,59 @@
 /**
  * The raw body of a request as it arrives, for a consumer that writes it to disk: nothing is read
  * ahead, and nothing is kept.
+ *
+ * How long an upload may take depends on its size, so it has no timer but a pace: in each stretch of
+ * `bodyTimeoutMs` that the node waits for the client, so many bytes must come. Time in which the disk
+ * is busy does not count.
  */
 import { SkeinError } from '@skein/api';
+import type { BudgetHold } from '../../access/shared-budget.ts';
 import type { Exchange } from '../http-exchange.ts';
 import type { ManagementLimits } from './contract.ts';
+
+/** Memory of an upload under way: what the socket and the file have of it at a time. */
+const BUFFERED_BYTES = 256 * 1024;
+
+type UploadLimits = Pick<
+  ManagementLimits,
+  'bodyTimeoutMs' | 'maxUploadBytes' | 'minUploadBytesPerSecond'
+>;
 
 /**
  * A length that is announced is held against `maxUploadBytes` before the first byte is read; what
  * comes without one is for the consumer to count.
  *
- * @throws SkeinError BODY_TOO_LARGE, BODY_TOO_SLOW, CANCELLED, out of the iteration.
+ * @param hold counts the memory of the upload; the caller gives it back.
+ * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED, CANCELLED, out of the
+ *   iteration.
  */
 export async function* readUpload(
   { request, response, expectsContinue }: Exchange,
-  limits: Pick<ManagementLimits, 'bodyTimeoutMs' | 'maxUploadBytes'>,
+  limits: UploadLimits,
+  hold: BudgetHold,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > limits.maxUploadBytes) {
+  const { 'content-length': announced = 0, 'content-encoding': encoding = 'identity' } =
+    request.headers;
+  if (encoding !== 'identity') {
+    throw new SkeinError(
+      'ENCODING_UNSUPPORTED',
+      `The file has the Content-Encoding "${encoding}"; files are stored as they come.`,
+    );
+  }
+  if (Number(announced) > limits.maxUploadBytes) {
     throw new SkeinError(
       'BODY_TOO_LARGE',
       `The file has ${announced} bytes; the node accepts up to ${limits.maxUploadBytes}.`,
     );
   }
+  hold.take(BUFFERED_BYTES);
   if (expectsContinue) response.writeContinue();
   // Not destroyed when the consumer stops: the answer still has to go out over the same socket.
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
+  const wait = pacedWait(limits);
   try {
     for (;;) {
-      const next = await within(chunks.next(), limits.bodyTimeoutMs);
+      const next = await wait(chunks.next());
       if (next.done === true) return;
       yield next.value;
     }
@@ -42,15 +67,42 @@ export async function* readUpload(
   }
 }
 
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(new SkeinError('BODY_TOO_SLOW', `Nothing of the body arrived for ${ms} ms.`));
-  }, ms);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-    promise.catch(() => {});
-  }
+type Next = IteratorResult<Uint8Array>;
+
+/** Waits for piece after piece, and rejects when too few bytes come in the time. */
+function pacedWait({
+  bodyTimeoutMs,
+  minUploadBytesPerSecond,
+}: UploadLimits): (piece: Promise<Next>) => Promise<Next> {
+  const wanted = Math.max(1, (minUploadBytesPerSecond * bodyTimeoutMs) / 1000);
+  let waitedMs = 0;
+  let bytes = 0;
+
+  return async (piece) => {
+    const startedAt = performance.now();
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    let timer: NodeJS.Timeout;
+    const lookIn = (ms: number): void => {
+      timer = setTimeout(() => {
+        if (bytes < wanted) {
+          const message = `${bytes} bytes of the file came in ${bodyTimeoutMs} ms; an upload has to bring ${wanted} in that time.`;
+          reject(new SkeinError('BODY_TOO_SLOW', message));
+          return;
+        }
+        bytes = 0;
+        waitedMs -= bodyTimeoutMs;
+        lookIn(bodyTimeoutMs);
+      }, ms);
+    };
+    lookIn(bodyTimeoutMs - waitedMs);
+    try {
+      const next = await Promise.race([piece, late]);
+      waitedMs += performance.now() - startedAt;
+      bytes += next.value?.length ?? 0;
+      return next;
+    } finally {
+      clearTimeout(timer!);
+      piece.catch(() => {});
+    }
+  };
 }

@@ -12,6 +12,7 @@ import { mlp, writeModel } from '@skein/onnx';
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
 import { artifactBudget, createHoldings } from '../../../jobs/artifact-holdings.ts';
+import type { SharedBudget } from '../../../access/shared-budget.ts';
 import type { JobStore } from '../../../jobs/contract.ts';
 import { openSqliteJobs } from '../../../jobs/store/sqlite/sqlite-jobs.ts';
 import type { Registry } from '../../../registry/contract.ts';
@@ -41,6 +42,8 @@ export async function startManagement(
   options: {
     access?: AccessMode;
     limits?: Partial<ManagementLimits>;
+    eventStreams?: SharedBudget;
+    bodies?: SharedBudget;
     sandboxes?: readonly SandboxView[];
     maxArtifactsBytes?: number;
   } = {},
@@ -90,6 +93,8 @@ export async function startManagement(
       warn: (details) => void faults.push(details),
       debug() {},
     },
+    eventStreams: options.eventStreams,
+    bodies: options.bodies,
     limits: { eventTickMs: 20, ...options.limits },
   });
   const handle = (request: IncomingMessage, response: ServerResponse): void => {

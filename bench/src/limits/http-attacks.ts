@@ -1,0 +1,212 @@
+/**
+ * What a caller without a key can do to the HTTP face: hold connections, send what is never whole,
+ * and leave unread what is answered. Each keeps its sockets busy until it is told to stop.
+ */
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack, Target } from './attack.ts';
+
+/** Connections of one attack; the same number that kept a node from ending before it was bounded. */
+const SOCKETS = 1500;
+/** Connections that one attacker opens at once, so that its own backlog is not what is measured. */
+const BURST = 100;
+const EVERY_MS = 10;
+
+type Behaviour = (socket: Socket, target: Target) => void;
+
+/** Keeps so many connections open, each doing what is told when it opens; lost ones are replaced. */
+function keep(name: string, sockets: number, behave: Behaviour): Attack {
+  return {
+    name,
+    async run(target, until) {
+      const open = new Set<Socket>();
+      while (!until.aborted) {
+        for (let count = 0; count < BURST && open.size < sockets; count++) {
+          const socket = connect({ host: target.host, port: target.httpPort });
+          open.add(socket);
+          socket.on('error', () => {});
+          socket.on('close', () => open.delete(socket));
+          socket.on('connect', () => behave(socket, target));
+        }
+        await sleep(EVERY_MS);
+      }
+      const closed = [...open].map(
+        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+      );
+      for (const socket of open) socket.destroy();
+      await Promise.all(closed);
+    },
+  };
+}
+
+/** Writes for as long as the other side takes it. */
+function flood(socket: Socket, bytes: Buffer): void {
+  const go = (): void => {
+    while (socket.writable && socket.write(bytes));
+  };
+  socket.on('drain', go);
+  go();
+}
+
+/** Writes a little, again and again. */
+function trickle(socket: Socket, text: () => string, everyMs: number): void {
+  const timer = setInterval(() => socket.write(text()), everyMs);
+  socket.on('close', () => clearInterval(timer));
+}
+
+const HOST = 'Host: localhost\r\n';
+const PATHS = [
+  'POST /v2/models/any/infer',
+  'POST /v2/repository/index',
+  'POST /v2/repository/models/any/load',
+  'POST /api/v1/jobs',
+  'PUT /api/v1/models/any/versions',
+  'PUT /api/v1/artifacts',
+  'POST /api/v1/deployments',
+  'PUT /api/v1/runs/any',
+  'POST /nowhere',
+  'POST /docs',
+];
+/** Answers that need no key, the largest first. */
+const LARGE = ['/docs', '/openapi.json', '/console/console.js', '/'];
+
+const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)]!;
+
+const pipeline = (path: string, count: number): Buffer =>
+  Buffer.from(`GET ${path} HTTP/1.1\r\n${HOST}\r\n`.repeat(count));
+
+export const httpAttacks: readonly Attack[] = [
+  keep('slow headers', SOCKETS, (socket) => {
+    socket.resume();
+    socket.write(`GET /v2 HTTP/1.1\r\n${HOST}`);
+    trickle(socket, () => `X-${Math.random()}: ${'a'.repeat(64)}\r\n`, 1000);
+  }),
+
+  keep('huge headers', SOCKETS, (socket) => {
+    // Just below what is refused, and never whole.
+    socket.resume();
+    socket.write(`GET /v2 HTTP/1.1\r\n${HOST}X: ${'a'.repeat(16_000)}`);
+  }),
+
+  keep('many small headers', SOCKETS, (socket) => {
+    socket.resume();
+    const headers = Array.from({ length: 1500 }, (_, index) => `a${index}:\r\n`).join('');
+    flood(socket, Buffer.from(`GET /v2 HTTP/1.1\r\n${HOST}${headers}\r\n`));
+  }),
+
+  keep('pipelined requests', 200, (socket) => {
+    socket.resume();
+    flood(socket, pipeline('/v2/health/live', 2000));
+  }),
+
+  keep('pipelined requests, unread', SOCKETS, (socket) => {
+    socket.pause();
+    flood(socket, pipeline('/v2/health/live', 2000));
+  }),
+
+  keep('pipelined requests, a few, unread', SOCKETS, (socket) => {
+    socket.pause();
+    flood(socket, pipeline('/v2/models/any', 32));
+  }),
+
+  keep('bodies without a key', 200, (socket) => {
+    socket.resume();
+    socket.write(`${pick(PATHS)} HTTP/1.1\r\n${HOST}Content-Length: 60000000\r\n\r\n`);
+    flood(socket, Buffer.alloc(64 * 1024, 0x20));
+  }),
+
+  keep('compressed bodies without a key', 200, (socket) => {
+    socket.resume();
+    socket.write(
+      `${pick(PATHS)} HTTP/1.1\r\n${HOST}Content-Encoding: gzip\r\nContent-Length: 60000000\r\n\r\n`,
+    );
+    flood(socket, Buffer.alloc(64 * 1024, 0x20));
+  }),
+
+  keep('chunks of one byte', 200, (socket) => {
+    socket.resume();
+    socket.write(`${pick(PATHS)} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`);
+    flood(socket, Buffer.from('1\r\na\r\n'.repeat(10_000)));
+  }),
+
+  keep('chunks that trickle', SOCKETS, (socket) => {
+    socket.resume();
+    socket.write(`${pick(PATHS)} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`);
+    trickle(socket, () => '1\r\na\r\n', 100);
+  }),
+
+  keep('bodies that never come', SOCKETS, (socket) => {
+    socket.resume();
+    socket.write(`${pick(PATHS)} HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\n`);
+  }),
+
+  keep('connections that say nothing', SOCKETS, (socket) => void socket.resume()),
+
+  keep('connections half closed', SOCKETS, (socket) => {
+    socket.pause();
+    socket.end(`GET /v2 HTTP/1.1\r\n${HOST}Content-Le`);
+  }),
+
+  keep('connections kept idle', 3000, (socket) => {
+    socket.resume();
+    socket.write(`GET /v2 HTTP/1.1\r\n${HOST}\r\n`);
+  }),
+
+  keep('large answers, unread', 1000, (socket) => {
+    socket.pause();
+    flood(socket, pipeline(pick(LARGE), 20));
+  }),
+
+  keep('upgrades and tunnels', 500, (socket) => {
+    socket.resume();
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+    socket.write(
+      pick([
+        `GET /v2 HTTP/1.1\r\n${HOST}${upgrade}Sec-WebSocket-Version: 13\r\n\r\n`,
+        `GET /v2 HTTP/1.1\r\n${HOST}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n`,
+        `CONNECT localhost:80 HTTP/1.1\r\n${HOST}\r\n`,
+        'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+        `TRACE / HTTP/1.1\r\n${HOST}Max-Forwards: 0\r\n\r\n`,
+        `POST /v2/models/any/infer HTTP/1.1\r\n${HOST}Expect: 100-continue\r\nContent-Length: 9\r\n\r\n`,
+        `POST /v2 HTTP/1.1\r\n${HOST}Expect: the unexpected\r\nContent-Length: 9\r\n\r\n`,
+      ]),
+    );
+    flood(socket, Buffer.alloc(16 * 1024, 0x61));
+  }),
+
+  keep('malformed bytes', 500, (socket) => {
+    socket.resume();
+    const bytes = Buffer.from(Array.from({ length: 512 }, () => Math.floor(Math.random() * 256)));
+    socket.write(
+      pick([
+        bytes,
+        Buffer.concat([Buffer.from(`GET /v2 HTTP/1.1\r\n${HOST}`), bytes]),
+        Buffer.concat([
+          Buffer.from(`POST /v2 HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`),
+          bytes,
+        ]),
+        Buffer.from('\x16\x03\x01\x02\x00\x01', 'latin1'),
+        Buffer.from(`GET http://[::1 HTTP/1.1\r\n${HOST}\r\n`),
+        Buffer.from(`GET /api/v1/${'%'.repeat(4000)} HTTP/1.1\r\n${HOST}\r\n`),
+      ]),
+    );
+  }),
+
+  keep('guessed keys', 500, (socket) => {
+    socket.resume();
+    const guess = (): Buffer => {
+      const id = Math.floor(Math.random() * 2 ** 48)
+        .toString(16)
+        .padStart(12, '0');
+      const authorization = `Authorization: Bearer skein_${id}_${'A'.repeat(43)}\r\n`;
+      return Buffer.from(
+        `GET /api/v1/${pick(['jobs', 'keys', 'node'])} HTTP/1.1\r\n${HOST}${authorization}\r\n`,
+      );
+    };
+    let answered = 0;
+    socket.on('data', () => {
+      if (answered++ < 10_000) socket.write(guess());
+    });
+    socket.write(guess());
+  }),
+];

@@ -1,0 +1,84 @@
+/**
+ * Parses JSON that a caller sent, within bounds on what it can cost.
+ *
+ * `JSON.parse` blocks the event loop, and what it makes of a text takes up to fifty times its bytes:
+ * a mebibyte of `{},{},…` is 350,000 objects. So the brackets and commas are counted first, which
+ * costs two milliseconds a mebibyte. Whatever walks the value afterwards by recursion is safe, too.
+ */
+import { SkeinError } from '@skein/api';
+
+/** Objects and arrays within each other; no body of the API has ten. */
+export const MAX_JSON_DEPTH = 64;
+/** Values of one body: a batch of a thousand jobs, or a run of two thousand epochs, has 30,000. */
+export const MAX_JSON_VALUES = 50_000;
+/** Members of one object. Each that does not fit the schema is an error of its own before one is told. */
+const MAX_JSON_MEMBERS = 4096;
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID when it is nested too deep or has too many values. */
+export function parseJson(bytes: Uint8Array): unknown {
+  boundJson(bytes, 0, bytes.length, MAX_JSON_VALUES);
+  try {
+    return JSON.parse(UTF8.decode(bytes));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
+    throw new SkeinError('BODY_NOT_JSON', `The body is not valid JSON: ${reason}.`);
+  }
+}
+
+/**
+ * Checks the bounds of a JSON text without parsing it; of what is no JSON it says nothing.
+ * @throws SkeinError REQUEST_INVALID.
+ */
+export function boundJson(bytes: Uint8Array, start: number, end: number, maxValues: number): void {
+  let depth = 0;
+  let values = 1;
+  /** By depth; of an array, minus infinity. */
+  const members = new Float64Array(MAX_JSON_DEPTH + 1);
+  for (let at = start; at < end; at++) {
+    switch (bytes[at]) {
+      case QUOTE:
+        for (at++; at < end && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+        break;
+      case OPEN_ARRAY:
+      case OPEN_OBJECT:
+        if (++depth > MAX_JSON_DEPTH) throw tooDeep();
+        members[depth] = bytes[at] === OPEN_OBJECT ? 1 : -Infinity;
+        values++;
+        break;
+      case CLOSE_ARRAY:
+      case CLOSE_OBJECT:
+        depth--;
+        break;
+      case COMMA:
+        values++;
+        if (depth > 0 && ++members[depth]! > MAX_JSON_MEMBERS) throw tooManyMembers();
+        break;
+    }
+  }
+  if (values > maxValues) throw tooMany(maxValues);
+}
+
+export function tooDeep(): SkeinError {
+  return new SkeinError('REQUEST_INVALID', `The JSON is nested deeper than ${MAX_JSON_DEPTH}.`);
+}
+
+function tooManyMembers(): SkeinError {
+  return new SkeinError(
+    'REQUEST_INVALID',
+    `An object of the JSON has more than ${MAX_JSON_MEMBERS} members.`,
+  );
+}
+
+export function tooMany(maxValues: number): SkeinError {
+  return new SkeinError('REQUEST_INVALID', `The JSON has more than ${maxValues} values.`);
+}
