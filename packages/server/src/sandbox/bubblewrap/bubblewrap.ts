@@ -6,7 +6,7 @@
  * can be held then depends on the control group that is delegated to the user.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
 import type { Availability, Enforcement, SandboxDriver, SandboxSession } from '../contract.ts';
 import { enforcementOf } from '../enforcement.ts';
@@ -16,7 +16,7 @@ import { openTrial } from '../network/trial.ts';
 import { probe, PROBE_LIMITS } from '../probe.ts';
 import { remembered } from '../remembered.ts';
 import { seccompFilter } from '../seccomp/filter.ts';
-import { openSession } from './open-session.ts';
+import { filterFile, openSession } from './open-session.ts';
 import { copySettings } from './settings.ts';
 import { explainFailure, missingProgram, type Unavailable } from './unavailable.ts';
 
@@ -36,6 +36,7 @@ interface Opened {
 }
 
 const ROOT = process.getuid?.() === 0;
+const ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'x64';
 
 export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): SandboxDriver {
   const sessions = new Set<SandboxSession>();
@@ -47,12 +48,15 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
     if (missing !== undefined) return missing;
     const host = await openLaunchHost({
       within: ownNamespaces(),
-      seccomp: seccompFilter(process.arch === 'arm64' ? 'arm64' : 'x64'),
+      seccomp: seccompFilter(ARCHITECTURE, 'none'),
       parked: warm,
     });
     try {
       mkdirSync(`${host.folder}/mounts`, { mode: 0o711 });
       copySettings(`${host.folder}/etc`);
+      for (const sockets of ['list', 'host'] as const) {
+        writeFileSync(`${host.folder}/${filterFile(sockets)}`, seccompFilter(ARCHITECTURE, sockets));
+      }
       const enforcement = await remembered('bubblewrap', async () => await tried(host));
       const version = spawnSync('bwrap', ['--version'], { encoding: 'utf8' }).stdout.trim();
       return { available: true, version, enforcement, host };

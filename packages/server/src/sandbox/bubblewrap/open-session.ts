@@ -7,6 +7,7 @@ import type { Mount, SandboxSession, SessionOptions } from '../contract.ts';
 import type { LaunchHost } from '../launch-host.ts';
 import { allLimits } from '../limits.ts';
 import { openGate } from '../network/gate.ts';
+import { socketsOf, type Sockets } from '../seccomp/filter.ts';
 import { hold } from './holder.ts';
 import { holdNetwork, type HeldNetwork } from './network.ts';
 import { hostRoot, imageRoot, kernelOptions } from './root.ts';
@@ -16,7 +17,15 @@ import { createSession } from './session.ts';
 const FIRST_UID = 1_880_000_000;
 const LAST_UID = 2_147_000_000;
 
+/** Takes another filter than the launcher's, which is the one for no network. */
+const WITH_FILTER = ['/bin/sh', '-c', 'exec 5< "$0" && exec "$@"'];
+
 const ROOT = process.getuid?.() === 0;
+
+/** The name of the filter for a session's sockets, in the folder of the driver. */
+export function filterFile(sockets: Exclude<Sockets, 'none'>): string {
+  return `seccomp-${sockets}`;
+}
 
 /** @throws SkeinError REQUEST_INVALID, SANDBOX_IMAGE_UNKNOWN, SANDBOX_UNSUPPORTED. */
 export async function openSession(
@@ -48,7 +57,9 @@ export async function openSession(
     owner: uid,
     shown: image === undefined ? shown : [...shown, { source: image, name: 'image' }],
   });
-  const common = { launcher, limits, network, held, guestRoot, trustedRoot, uid };
+  const sockets = socketsOf(network);
+  const filter = sockets === 'none' ? [] : [...WITH_FILTER, `${folder}/${filterFile(sockets)}`];
+  const common = { filter, launcher, limits, network, held, guestRoot, trustedRoot, uid };
   if (typeof network === 'string') {
     return createSession({ ...common, holder, environment: {}, onClose });
   }

@@ -39,6 +39,8 @@ const TRUSTED_MEMORY_BYTES = 256 << 20;
 export interface SessionParts {
   readonly launcher: Launcher;
   readonly holder: Holder;
+  /** Words that give what follows another seccomp filter than the launcher's. */
+  readonly filter: readonly string[];
   readonly limits: AllLimits;
   readonly network: NetworkPolicy;
   /** What commands find in their environment besides the usual. */
@@ -81,6 +83,7 @@ export function createSession(parts: SessionParts): SandboxSession {
         slot,
         release: {
           argv: [
+            ...parts.filter,
             ...holder.enter,
             'bwrap',
             ...closingOptions(slot.covered),

@@ -12,6 +12,7 @@ import { PassThrough, Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import { SkeinError } from '@skein/api';
 import type { Mount } from '../contract.ts';
+import type { Sockets } from '../seccomp/filter.ts';
 import { engineError, statusOf } from './engine.ts';
 import { INPUTS, INPUTS_BYTES } from './inputs.ts';
 import { ownerLabels } from './leftovers.ts';
@@ -36,7 +37,7 @@ export interface Shape {
   readonly memoryBytes: number;
   readonly pids: number;
   readonly cores: number;
-  readonly network: 'none' | 'host';
+  readonly network: Sockets;
   readonly mounts: readonly BoundMount[];
   /** OCI runtime, such as `runsc`; default the daemon's. */
   readonly runtime: string | undefined;
@@ -167,14 +168,14 @@ function configuration(shape: Shape): Docker.ContainerCreateOptions {
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
-    NetworkDisabled: shape.network === 'none',
+    NetworkDisabled: shape.network !== 'host',
     HostConfig: {
       AutoRemove: true,
-      NetworkMode: shape.network,
+      NetworkMode: shape.network === 'host' ? 'host' : 'none',
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
       CapAdd: ['SETUID', 'SETGID', 'SETPCAP', 'KILL'],
-      SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile()}`],
+      SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile(shape.network)}`],
       IpcMode: 'none',
       ...PRIVATE_CGROUPS,
       LogConfig: { Type: 'none', Config: {} },

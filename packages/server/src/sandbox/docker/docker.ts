@@ -13,6 +13,7 @@ import { openControlGroups } from '../cgroup/open.ts';
 import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
 import { allLimits, refuseUnsupported, type AllLimits } from '../limits.ts';
 import { openGate, type Gate } from '../network/gate.ts';
+import { socketsOf } from '../seccomp/filter.ts';
 import { accountsOf, type Accounts } from './account.ts';
 import { findAvailability, NOT_BESIDE } from './availability.ts';
 import { startContainer, type SandboxContainer, type Shape } from './container.ts';
@@ -167,7 +168,7 @@ class DockerDriver implements SandboxDriver {
       memoryBytes: CONTAINER_BYTES + INPUTS_BYTES + roundedUp(limits.memoryBytes + disk),
       pids: CONTAINER_PIDS + (ownAccounts ? roundedUp(limits.pids) : limits.pids),
       cores: Math.ceil(limits.cores) + 1,
-      network: network === 'host' ? 'host' : 'none',
+      network: socketsOf(network),
       mounts: bound,
       runtime: this.#runtime,
     };
