@@ -63,7 +63,14 @@ const CommandWork = z.strictObject({
     .max(1000)
     .describe('The program and its arguments; nothing passes through a shell.'),
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(131_072)).optional(),
-  image: z.string().min(1).max(255).describe('Root file system of the sandbox.').optional(),
+  image: z
+    .string()
+    .min(1)
+    .max(255)
+    .describe(
+      'Root file system of the sandbox: the name of an image that the operator registered. A path, or another reference of Docker, needs the scope `admin`.',
+    )
+    .optional(),
   sandbox: z
     .enum(['docker', 'bubblewrap', 'process'])
     .describe('The driver; absent: the best one that the worker has.')

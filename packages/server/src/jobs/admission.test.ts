@@ -84,7 +84,15 @@ describe('a job that is accepted', () => {
     ['is to be trusted', { ...plain, trusted: true }],
     ['asks for the process driver', { ...plain, sandbox: 'process' }],
     ['asks for the network of the host', { ...plain, network: 'host' }],
+    ['asks for the image "/"', { ...plain, image: '/' }],
+    ['asks for the image "debian:13"', { ...plain, image: 'debian:13' }],
   ];
+  it('may name an image that is registered', () => {
+    for (const image of ['judge', 'skein-sandbox:judge']) {
+      expect(accept({ work: { ...plain, image } }).work).toMatchObject({ image });
+    }
+  });
+
   it.each(trusting)('must be of somebody who may be trusted when it %s', (why, asked) => {
     expect(() => accept({ work: asked })).toThrow(why);
     expect(accept({ work: asked }, true).tenant).toBe('t');

@@ -6,6 +6,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { SkeinError, type NewJob } from '@skein/api';
 import type { JobSpec } from './contract.ts';
+import { registeredName } from '../sandbox/images.ts';
 import type { Work } from './work.ts';
 
 export interface Submitter {
@@ -49,6 +50,10 @@ function trustNeeded(work: Work): string | undefined {
   if (work.trusted === true) return 'is to be trusted';
   if (work.sandbox === 'process') return 'asks for the process driver';
   if (work.network === 'host') return 'asks for the network of the host';
+  // Whoever chooses the root of a guest chooses which files of the host are in it.
+  if (work.image !== undefined && registeredName(work.image) === undefined) {
+    return `asks for the image ${JSON.stringify(work.image)}, which is not the name of a registered one`;
+  }
   return undefined;
 }
 

@@ -57,7 +57,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
       : undefined;
   const artifacts = sweeping?.artifacts ?? stored;
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
-  const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers());
+  const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers(folder));
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
   const worker: Promise<Worker | undefined> =
     queues.length === 0
@@ -99,9 +99,9 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
 }
 
 /** Loaded when a node that serves is up already: the client of Docker alone is a hundred modules. */
-async function loadDrivers(): Promise<readonly SandboxDriver[]> {
+async function loadDrivers(folder: string): Promise<readonly SandboxDriver[]> {
   const { everyDriver } = await import('../sandbox/sandboxes.ts');
-  return everyDriver();
+  return everyDriver([folder]);
 }
 
 /** Each client is loaded when it is used: most nodes need one of the two. */

@@ -23,8 +23,10 @@ import { explainFailure, missingProgram, type Unavailable } from './unavailable.
 export interface BubblewrapOptions {
   /** How many launched processes wait for a command. */
   readonly warm?: number;
-  /** Root file system of sessions that name none: a directory. Default: the host's programs. */
+  /** Root file system of sessions that name none: a name or a directory. Default: the host's programs. */
   readonly image?: string | undefined;
+  /** Folders that no guest may see, such as the data of the node, whatever the image is. */
+  readonly hidden?: readonly string[] | undefined;
 }
 
 /** The driver once it was tried. */
@@ -38,7 +40,11 @@ interface Opened {
 const ROOT = process.getuid?.() === 0;
 const ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'x64';
 
-export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): SandboxDriver {
+export function createBubblewrap({
+  warm = 4,
+  image,
+  hidden = [],
+}: BubblewrapOptions = {}): SandboxDriver {
   const sessions = new Set<SandboxSession>();
   let opened: Promise<Opened | Unavailable> | undefined;
   let closed = false;
@@ -81,7 +87,7 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
         throw new SkeinError('SANDBOX_UNAVAILABLE', `The driver bubblewrap cannot be used: ${why}`);
       }
       refuseUnsupported('bubblewrap', state.enforcement, options);
-      const chosen = { ...options, image: options.image ?? image };
+      const chosen = { ...options, image: options.image ?? image, hidden };
       const session = await openSession(state.host, chosen, () => sessions.delete(session));
       sessions.add(session);
       return session;
@@ -98,7 +104,13 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
 /** What is held here. @throws Error when no sandbox can be made. */
 async function tried(host: LaunchHost): Promise<Enforcement> {
   const { session, noList } = await openTrial((network) =>
-    openSession(host, { mounts: [], limits: PROBE_LIMITS, network, untrusted: true }),
+    openSession(host, {
+      mounts: [],
+      limits: PROBE_LIMITS,
+      network,
+      untrusted: true,
+      hidden: [],
+    }),
   );
   const enforcement = await probe(session, enforcementOf(host.groups, 'bubblewrap', noList));
   await session.close();

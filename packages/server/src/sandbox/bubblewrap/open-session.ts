@@ -1,11 +1,13 @@
 /** Opens a session: checks what it shows, chooses its user, and has its files held. */
 import { randomInt } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { normalize } from 'node:path/posix';
 import { SkeinError } from '@skein/api';
 import type { Mount, SandboxSession, SessionOptions } from '../contract.ts';
 import type { LaunchHost } from '../launch-host.ts';
 import { allLimits } from '../limits.ts';
+import { imageFolder } from '../images.ts';
 import { openGate } from '../network/gate.ts';
 import { socketsOf, type Sockets } from '../seccomp/filter.ts';
 import { hold } from './holder.ts';
@@ -27,22 +29,25 @@ export function filterFile(sockets: Exclude<Sockets, 'none'>): string {
   return `seccomp-${sockets}`;
 }
 
-/** @throws SkeinError REQUEST_INVALID, SANDBOX_IMAGE_UNKNOWN, SANDBOX_UNSUPPORTED. */
+/** @throws SkeinError REQUEST_INVALID, SANDBOX_IMAGE_UNKNOWN, SANDBOX_IMAGE_FORBIDDEN, SANDBOX_UNSUPPORTED. */
 export async function openSession(
   { launcher, folder }: LaunchHost,
-  options: SessionOptions,
+  options: SessionOptions & { readonly hidden: readonly string[] },
   onClose: () => void = () => undefined,
 ): Promise<SandboxSession> {
-  const { image, mounts } = options;
+  const { mounts } = options;
+  const hidden = options.hidden.map(realPath);
+  const image = options.image === undefined ? undefined : imageFolder(options.image, hidden);
   mounts.forEach(checkMount);
   const asked = allLimits(options.limits);
   // A tmpfs without a bound is a bound of the machine.
   const limits = { ...asked, diskBytes: Math.min(asked.diskBytes, totalmem()) };
   const held = `${folder}/mounts`;
   const kernel = kernelOptions(Math.min(limits.diskBytes, limits.memoryBytes));
-  const trustedRoot = [...hostRoot(`${folder}/etc`), ...kernel];
+  const host = hostRoot(`${folder}/etc`, hidden);
+  const trustedRoot = [...host, ...kernel];
   const programs =
-    image === undefined ? hostRoot(`${folder}/etc`) : imageRoot(image, `${held}/show/image`);
+    image === undefined ? host : imageRoot(image, `${held}/show/image`);
   const shown = mounts.map(({ source }, index) => ({ source, name: String(index) }));
   const guestRoot = [
     ...programs,
@@ -82,6 +87,15 @@ export async function openSession(
   } catch (error) {
     await Promise.allSettled([inside?.close(), holder.close()]);
     throw error;
+  }
+}
+
+/** Where a path leads; what does not exist is where it says. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 

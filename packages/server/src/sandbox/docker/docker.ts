@@ -12,6 +12,7 @@ import type { ControlGroups, ControlGroupsHere } from '../cgroup/contract.ts';
 import { openControlGroups } from '../cgroup/open.ts';
 import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
 import { allLimits, refuseUnsupported, type AllLimits } from '../limits.ts';
+import { dockerReference } from '../images.ts';
 import { openGate, type Gate } from '../network/gate.ts';
 import { socketsOf } from '../seccomp/filter.ts';
 import { accountsOf, type Accounts } from './account.ts';
@@ -163,7 +164,7 @@ class DockerDriver implements SandboxDriver {
   ): Shape {
     const disk = Number.isFinite(limits.diskBytes) ? limits.diskBytes : 0;
     return {
-      image: image ?? this.#image,
+      image: dockerReference(image ?? this.#image),
       diskBytes: limits.diskBytes,
       memoryBytes: CONTAINER_BYTES + INPUTS_BYTES + roundedUp(limits.memoryBytes + disk),
       pids: CONTAINER_PIDS + (ownAccounts ? roundedUp(limits.pids) : limits.pids),
