@@ -72,7 +72,13 @@ export async function openSession(
   try {
     inside = await holdNetwork(await launcher.take());
     const { pid, enter } = inside;
-    const gate = await openGate({ policy: network, pid, owned: !ROOT, report });
+    const gate = await openGate({
+      policy: network,
+      pid,
+      owned: !ROOT,
+      trusted: !options.untrusted,
+      report,
+    });
     const [nsenter = '', ...words] = holder.enter;
     return createSession({
       ...common,

@@ -185,12 +185,12 @@ function roundedUp(value: number): number {
 async function gateOf(
   { pid }: SandboxContainer,
   accounts: Accounts | undefined,
-  { network, report = () => undefined }: SessionOptions,
+  { network, untrusted, report = () => undefined }: SessionOptions,
 ): Promise<Gate | undefined> {
   if (typeof network === 'string') return undefined;
   // What can be seen and moved can be entered.
   if (accounts === undefined) throw new SkeinError('SANDBOX_UNSUPPORTED', NOT_BESIDE);
-  return await openGate({ policy: network, pid, owned: false, report });
+  return await openGate({ policy: network, pid, owned: false, trusted: !untrusted, report });
 }
 
 function closed(): SkeinError {
