@@ -93,6 +93,23 @@ describe('a job that is accepted', () => {
     }
   });
 
+  it('may use no more than it asks for, unless it is trusted', () => {
+    const resources = { cores: 2, memoryBytes: 2 ** 30 };
+    for (const [limit, most] of [
+      ['memoryBytes', 2 ** 30],
+      ['cores', 2],
+      ['pids', 4096],
+    ] as const) {
+      const asking = (value: number): NewJobInput => ({
+        work: { ...plain, limits: { [limit]: value } },
+        resources,
+      });
+      expect(() => accept(asking(most))).not.toThrow();
+      expect(() => accept(asking(most + 1))).toThrow(`limits.${limit} is ${most + 1}`);
+      expect(() => accept(asking(most + 1), true)).not.toThrow();
+    }
+  });
+
   it.each(trusting)('must be of somebody who may be trusted when it %s', (why, asked) => {
     expect(() => accept({ work: asked })).toThrow(why);
     expect(accept({ work: asked }, true).tenant).toBe('t');

@@ -17,11 +17,15 @@ export interface Submitter {
 
 /**
  * @param now the store's clock, in milliseconds since the epoch.
- * @throws SkeinError SCOPE_MISSING when the work needs trust that the caller does not have.
+ * @throws SkeinError SCOPE_MISSING when the work needs trust that the caller does not have;
+ *   REQUEST_INVALID when it may use more than it asks for.
  */
 export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec & { id: string } {
   const work = job.work as Work;
-  if (!submitter.mayTrust) refuseTrust(work, job.name ?? nameOf(work));
+  if (!submitter.mayTrust) {
+    refuseTrust(work, job.name ?? nameOf(work));
+    refuseExcess(job);
+  }
   const { startAfterMs, finishWithinMs, cache, name, id, ...rest } = job;
   return {
     ...rest,
@@ -43,6 +47,22 @@ function refuseTrust(work: Work, name: string): void {
     'SCOPE_MISSING',
     `Job "${name}" ${reason}, which needs an API key with the scope "admin".`,
   );
+}
+
+/** More processes and threads than this fill the machine's table of them, whoever pays for their memory. */
+const MOST_PIDS = 4096;
+
+/** What quotas and shares count is what a job asks for, so its limits may not be more. */
+function refuseExcess({ work, resources }: NewJob): void {
+  const most = { memoryBytes: resources.memoryBytes, cores: resources.cores, pids: MOST_PIDS };
+  for (const [name, bound] of Object.entries(most)) {
+    const asked = work.limits[name as keyof typeof most];
+    if (asked === undefined || asked <= bound) continue;
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `limits.${name} is ${asked}; with a key without the scope "admin" it may be at most ${bound}${name === 'pids' ? '' : `, which is what resources.${name} asks for`}.`,
+    );
+  }
 }
 
 function trustNeeded(work: Work): string | undefined {

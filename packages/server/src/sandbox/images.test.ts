@@ -25,7 +25,20 @@ test('a name is a tag of Docker and a part of a path', () => {
     expect(registeredName(`skein-sandbox:${name}`)).toBe(name);
     expect(dockerReference(name)).toBe(`skein-sandbox:${name}`);
   }
-  const others = ['/', '/judge', '..', '.', '.x', '-x', 'a/b', 'debian:13', 'a b', 'a\nb', 'a\0', ''];
+  const others = [
+    '/',
+    '/judge',
+    '..',
+    '.',
+    '.x',
+    '-x',
+    'a/b',
+    'debian:13',
+    'a b',
+    'a\nb',
+    'a\0',
+    '',
+  ];
   const long = ['x'.repeat(129), 'skein-sandbox:', 'skein-sandbox:a:b', 'x/skein-sandbox:a', 'ä'];
   for (const image of [...others, ...long, `sha256:${'a'.repeat(64)}`, 'unix:///run/docker.sock']) {
     expect(registeredName(image), image).toBeUndefined();
@@ -50,10 +63,18 @@ test('a folder has the name of an image', () => {
 describe('what would show the host', () => {
   const forbidden = expect.objectContaining({ code: 'SANDBOX_IMAGE_FORBIDDEN' });
 
-  test.each(['/', '//', '/etc', '/var', '/home', '/root', '/usr', '/proc/self/root', '/dev', '/run'])(
-    'is no image: %s',
-    (image) => expect(() => imageFolder(image, [])).toThrow(forbidden),
-  );
+  test.each([
+    '/',
+    '//',
+    '/etc',
+    '/var',
+    '/home',
+    '/root',
+    '/usr',
+    '/proc/self/root',
+    '/dev',
+    '/run',
+  ])('is no image: %s', (image) => expect(() => imageFolder(image, [])).toThrow(forbidden));
 
   test('is none behind a link either, whoever registered it', () => {
     expect(() => imageFolder('everything', [])).toThrow(forbidden);

@@ -17,7 +17,19 @@ const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const IMAGES_FOLDER = '/var/lib/skein/images';
 
 /** Folders whose content is the host's. None of them is an image, nor is a folder that holds one. */
-const OF_THE_HOST = ['boot', 'dev', 'etc', 'home', 'proc', 'root', 'run', 'sys', 'tmp', 'usr', 'var'];
+const OF_THE_HOST = [
+  'boot',
+  'dev',
+  'etc',
+  'home',
+  'proc',
+  'root',
+  'run',
+  'sys',
+  'tmp',
+  'usr',
+  'var',
+];
 /** Of these, the ones of which an image has its own. */
 const HOLDS_SECRETS = ['etc', 'home', 'root', 'var'];
 /** Nor is anything within these: what is there is no root file system. */

@@ -61,7 +61,10 @@ export function createBubblewrap({
       mkdirSync(`${host.folder}/mounts`, { mode: 0o711 });
       copySettings(`${host.folder}/etc`);
       for (const sockets of ['list', 'host'] as const) {
-        writeFileSync(`${host.folder}/${filterFile(sockets)}`, seccompFilter(ARCHITECTURE, sockets));
+        writeFileSync(
+          `${host.folder}/${filterFile(sockets)}`,
+          seccompFilter(ARCHITECTURE, sockets),
+        );
       }
       const enforcement = await remembered('bubblewrap', async () => await tried(host));
       const version = spawnSync('bwrap', ['--version'], { encoding: 'utf8' }).stdout.trim();

@@ -46,8 +46,7 @@ export async function openSession(
   const kernel = kernelOptions(Math.min(limits.diskBytes, limits.memoryBytes));
   const host = hostRoot(`${folder}/etc`, hidden);
   const trustedRoot = [...host, ...kernel];
-  const programs =
-    image === undefined ? host : imageRoot(image, `${held}/show/image`);
+  const programs = image === undefined ? host : imageRoot(image, `${held}/show/image`);
   const shown = mounts.map(({ source }, index) => ({ source, name: String(index) }));
   const guestRoot = [
     ...programs,

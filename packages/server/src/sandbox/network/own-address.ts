@@ -17,7 +17,9 @@ export function isOwnOrNeighbour(
   interfaces: Interfaces = networkInterfaces(),
 ): boolean {
   const own = new BlockList();
-  for (const { address: at, family, cidr } of Object.values(interfaces).flatMap((all) => all ?? [])) {
+  for (const { address: at, family, cidr } of Object.values(interfaces).flatMap(
+    (all) => all ?? [],
+  )) {
     const kind = family === 'IPv4' ? 'ipv4' : 'ipv6';
     const prefix = Number(cidr?.split('/')[1]);
     if (prefix >= LEAST_PREFIX[family]) own.addSubnet(at, prefix, kind);

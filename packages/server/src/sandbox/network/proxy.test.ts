@@ -197,6 +197,16 @@ describe('a proxy', () => {
 });
 
 describe('a guest', () => {
+  test('that goes on sending after a refusal is hung up on', async () => {
+    const { dial } = await gate([]);
+    const socket = dial();
+    socket.resume();
+    const sending = setInterval(() => socket.write('x'.repeat(1000)), 20);
+    closers.push(() => clearInterval(sending));
+    socket.write('x'.repeat(20_000));
+    await once(socket, 'close');
+  });
+
   test('that says nothing is hung up on', async () => {
     const { dial } = await gate([], { bounds: { headMs: 20 } });
     const socket = dial();

@@ -211,8 +211,9 @@ export class Proxy {
     client.end(
       `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
-    // What the guest still sends is nobody's, and must not keep the connection.
-    client.setTimeout(FAREWELL_MS, () => client.destroy());
+    // What the guest still sends is read by nobody, and must not keep the connection, idle or not.
+    const timer = setTimeout(() => client.destroy(), FAREWELL_MS);
+    client.once('close', () => clearTimeout(timer));
     client.resume();
     if (this.#refusals >= this.#bounds.refusals) this.#stop(`${this.#refusals} refusals`);
   }

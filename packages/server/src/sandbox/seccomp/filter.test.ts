@@ -14,7 +14,13 @@ import {
   type Numbers,
 } from './syscalls.ts';
 
-const ALL: Readonly<Record<string, Numbers>> = { ...DENIED, ...ABSENT, ...IGNORED, ...LISTENING, ...CONDITIONAL };
+const ALL: Readonly<Record<string, Numbers>> = {
+  ...DENIED,
+  ...ABSENT,
+  ...IGNORED,
+  ...LISTENING,
+  ...CONDITIONAL,
+};
 
 /** What the kernel's BPF machine makes of a filter: a second, naive reading of the same bytes. */
 function evaluate(filter: Uint8Array, call: { arch: number; nr: number; args?: number[] }): string {
