@@ -58,6 +58,8 @@ export interface SessionParts {
 export function createSession(parts: SessionParts): SandboxSession {
   const { launcher, holder, limits: sessionLimits, held, uid } = parts;
   const running = new Set<RunningCommand>();
+  /** Of commands that have ended too: what they left in the kernel's memory goes with them. */
+  const slots = new Set<Slot>();
   let closing: Promise<void> | undefined;
 
   function start(
@@ -78,6 +80,7 @@ export function createSession(parts: SessionParts): SandboxSession {
     ];
     const launch = async (): Promise<Launch> => {
       const slot = await launcher.take();
+      slots.add(slot);
       slot.group?.limit({ ...limits, pids: limits.pids + OWN_PROCESSES });
       return {
         slot,
@@ -159,6 +162,7 @@ export function createSession(parts: SessionParts): SandboxSession {
     },
     async close() {
       closing ??= killAll().then(async () => {
+        await Promise.allSettled([...slots].map((slot) => slot.remove()));
         await holder.close();
         parts.onClose();
       });
