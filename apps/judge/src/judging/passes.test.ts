@@ -79,12 +79,17 @@ describeOverDrivers('passes in', (name) => {
       closers.push(() => driver.close());
       const sandbox = await openJudgeSandbox(driver);
       const read = (path: string): string => readFileSync(join(NOISE, path), 'utf8');
-      const paths = ['problem.yaml', 'output_validator/radio.py'].concat(
-        ['sample/1', 'secret/02-every-first'].flatMap((test) => [
+      const paths = [
+        'problem.yaml',
+        'statement/problem.en.md',
+        'input_validators/validate.py',
+        'output_validator/radio.py',
+        'submissions/accepted/hamming.py',
+        ...['sample/1', 'secret/02-every-first'].flatMap((test) => [
           `data/${test}.in`,
           `data/${test}.ans`,
         ]),
-      );
+      ];
       const problem = await loadProblem(
         packageFolder(Object.fromEntries(paths.map((path) => [path, read(path)])), {}),
       );
