@@ -14,6 +14,8 @@ import { SkeinError } from '@skein/api';
 const REPOSITORY = 'skein-sandbox';
 /** A tag of Docker; no name leads out of a folder. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+/** Repository, tag and digest; it becomes a part of an address of the daemon. */
+const REFERENCE = /^[A-Za-z0-9][\w./:@-]*$/;
 const IMAGES_FOLDER = '/var/lib/skein/images';
 
 /** Folders whose content is the host's. None of them is an image, nor is a folder that holds one. */
@@ -42,10 +44,14 @@ export function registeredName(image: string): string | undefined {
   return NAME.test(name) ? name : undefined;
 }
 
-/** What the Docker daemon knows the image by. */
+/** What the Docker daemon knows the image by. @throws SkeinError SANDBOX_IMAGE_UNKNOWN. */
 export function dockerReference(image: string): string {
   const name = registeredName(image);
-  return name === undefined ? image : `${REPOSITORY}:${name}`;
+  if (name !== undefined) return `${REPOSITORY}:${name}`;
+  if (!REFERENCE.test(image) || image.includes('..')) {
+    throw unknown(`${JSON.stringify(image)} is no name that Docker has for an image`);
+  }
+  return image;
 }
 
 /** Whether the folder of images of this machine has one of this name. */

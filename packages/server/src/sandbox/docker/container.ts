@@ -47,6 +47,13 @@ export interface Shape {
 /** Inodes of each bounded file system: enough for a source tree, few enough to clean in a moment. */
 const INODES = 16_384;
 const CPU_PERIOD_US = 100_000;
+/** Of /proc and /sys: the list of Docker, and counters of the whole machine that nothing needs. */
+const MASKED = [
+  ...['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'sched_debug', 'scsi', 'timer_list'],
+  ...['timer_stats', 'buddyinfo', 'diskstats', 'interrupts', 'kallsyms', 'key-users', 'locks'],
+  ...['pressure', 'schedstat', 'softirqs', 'sys/fs', 'vmstat', 'zoneinfo'],
+].map((name) => `/proc/${name}`);
+const MASKED_DEVICES = ['/sys/firmware', '/sys/devices/virtual/powercap'];
 /** A guest sees its own control group as the root. The client's types do not know it. */
 const PRIVATE_CGROUPS: object = { CgroupnsMode: 'private' };
 
@@ -201,6 +208,7 @@ function configuration(shape: Shape, volumes: readonly string[]): Docker.Contain
       CapAdd: ['SETUID', 'SETGID', 'SETPCAP', 'KILL'],
       SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile(shape.network)}`],
       IpcMode: 'none',
+      MaskedPaths: [...MASKED, ...MASKED_DEVICES],
       ...PRIVATE_CGROUPS,
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },

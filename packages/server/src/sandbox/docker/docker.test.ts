@@ -125,6 +125,12 @@ describe.skipIf(skip)('a container', () => {
     expect(status).toMatch(/^Groups:\t\s*(58001 ?)?$/m);
   });
 
+  test('shows no counters of the whole machine', async () => {
+    const session = await open();
+    const shown = 'cat /proc/vmstat /proc/diskstats /proc/interrupts /proc/zoneinfo; ls /proc/sys/fs';
+    expect(await said(session, `{ ${shown}; } 2>/dev/null | wc -c`)).toBe('0\n');
+  });
+
   test('is gone with its session, and nothing waits when nothing shall', async () => {
     const image = await secondName();
     const session = await driver({ warm: 0, image }).open(OPTIONS);
