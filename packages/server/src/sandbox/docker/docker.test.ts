@@ -127,7 +127,8 @@ describe.skipIf(skip)('a container', () => {
 
   test('shows no counters of the whole machine', async () => {
     const session = await open();
-    const shown = 'cat /proc/vmstat /proc/diskstats /proc/interrupts /proc/zoneinfo; ls /proc/sys/fs';
+    const shown =
+      'cat /proc/vmstat /proc/diskstats /proc/interrupts /proc/zoneinfo; ls /proc/sys/fs';
     expect(await said(session, `{ ${shown}; } 2>/dev/null | wc -c`)).toBe('0\n');
   });
 
