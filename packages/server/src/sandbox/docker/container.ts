@@ -49,9 +49,27 @@ const INODES = 16_384;
 const CPU_PERIOD_US = 100_000;
 /** Of /proc and /sys: the list of Docker, and counters of the whole machine that nothing needs. */
 const MASKED = [
-  ...['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'sched_debug', 'scsi', 'timer_list'],
-  ...['timer_stats', 'buddyinfo', 'diskstats', 'interrupts', 'kallsyms', 'key-users', 'locks'],
-  ...['pressure', 'schedstat', 'softirqs', 'sys/fs', 'vmstat', 'zoneinfo'],
+  'acpi',
+  'asound',
+  'kcore',
+  'keys',
+  'latency_stats',
+  'sched_debug',
+  'scsi',
+  'timer_list',
+  'timer_stats',
+  'buddyinfo',
+  'diskstats',
+  'interrupts',
+  'kallsyms',
+  'key-users',
+  'locks',
+  'pressure',
+  'schedstat',
+  'softirqs',
+  'sys/fs',
+  'vmstat',
+  'zoneinfo',
 ].map((name) => `/proc/${name}`);
 const MASKED_DEVICES = ['/sys/firmware', '/sys/devices/virtual/powercap'];
 /** A guest sees its own control group as the root. The client's types do not know it. */

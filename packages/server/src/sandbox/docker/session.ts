@@ -50,7 +50,7 @@ export class DockerSession implements SandboxSession {
   readonly #gate: Gate | undefined;
   readonly #onClosed: () => void;
   readonly #running = new Set<Running>();
-  readonly #buried: (Promise<void> | undefined)[] = [];
+  readonly #buried: Promise<void>[] = [];
   #spare: Prepared | undefined;
   #providedBytes = 0;
   #broken: Error | undefined;
@@ -169,7 +169,7 @@ export class DockerSession implements SandboxSession {
 
   #over(running: Running): void {
     this.#running.delete(running);
-    this.#buried.push(running.buried);
+    this.#buried.push(running.buried ?? Promise.resolve());
     // Made now, the next command finds it waiting in its group.
     if (this.#running.size === 0 && this.#broken === undefined) this.#spare ??= this.#prepare();
   }
