@@ -49,7 +49,7 @@ export function dockerReference(image: string): string {
   const name = registeredName(image);
   if (name !== undefined) return `${REPOSITORY}:${name}`;
   if (!REFERENCE.test(image) || image.includes('..')) {
-    throw unknown(`${JSON.stringify(image)} is no name that Docker has for an image`);
+    throw unknown(`${JSON.stringify(image)} is no name that Docker has for an image.`);
   }
   return image;
 }
@@ -73,14 +73,14 @@ export function imageFolder(image: string, hidden: readonly string[]): string {
   const name = registeredName(image);
   const path = name === undefined ? image : `${imagesFolder()}/${name}`;
   if (!path.startsWith('/')) {
-    throw unknown(`${JSON.stringify(image)} is neither the name of an image nor an absolute path`);
+    throw unknown(`${JSON.stringify(image)} is neither the name of an image nor an absolute path.`);
   }
   const folder = resolved(path);
   if (folder === undefined) {
     throw unknown(
       name === undefined
-        ? `${JSON.stringify(image)} is not a directory`
-        : `No image is called ${JSON.stringify(name)}: there is no folder ${path}`,
+        ? `${JSON.stringify(image)} is not a directory.`
+        : `No image is called ${JSON.stringify(name)}: there is no folder ${path}.`,
     );
   }
   const shown = [
@@ -93,7 +93,7 @@ export function imageFolder(image: string, hidden: readonly string[]): string {
   if (shown.length > 0) {
     throw new SkeinError(
       'SANDBOX_IMAGE_FORBIDDEN',
-      `${JSON.stringify(image)} would show ${shown[0]} of this machine to a guest`,
+      `${JSON.stringify(image)} would show ${shown[0]} of this machine to a guest.`,
     );
   }
   return folder;

@@ -224,7 +224,7 @@ const names: readonly HostileRequest[] = [
   ...inputs('jobs', 'REQUEST_INVALID', ['x'.repeat(256), ['a', 'a'], ['a', 'a/b'], ['a/b', 'a']]),
   ...each('jobs', 'checkpoint', 'REQUEST_INVALID', [...LEADS_OUT]),
   ...each('jobs', 'stdin', 'REQUEST_INVALID', ['../../jobs.db', '/etc/passwd', '', 'A'.repeat(64)]),
-  ...each('jobs', 'stdin', 'ARTIFACT_UNKNOWN', ['0'.repeat(64)]),
+  ...each('jobs', 'stdin', 'ARTIFACT_CORRUPT', ['0'.repeat(64)]),
 ];
 
 const words: readonly HostileRequest[] = [
