@@ -72,7 +72,7 @@ function trustNeeded(work: Work): string | undefined {
   if (work.network === 'host') return 'asks for the network of the host';
   // Whoever chooses the root of a guest chooses which files of the host are in it.
   if (work.image !== undefined && registeredName(work.image) === undefined) {
-    return `asks for the image ${JSON.stringify(work.image)}, which is not the name of a registered one`;
+    return `asks for the image ${JSON.stringify(work.image)} (not a registered name)`;
   }
   return undefined;
 }
