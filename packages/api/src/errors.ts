@@ -513,7 +513,14 @@ export const ERRORS = {
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
     meaning: 'The root file system that the work asks for is not on this host.',
-    fix: 'Build it with deploy/sandbox/base-image.sh, or pull it.',
+    fix: 'Build it with deploy/sandbox/base-image.sh, under the name that the message has.',
+  },
+  SANDBOX_IMAGE_FORBIDDEN: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    kind: 'user',
+    meaning: 'The root file system that the work asks for would show files of the host.',
+    fix: 'Name a folder that holds a root file system and nothing else.',
   },
   SANDBOX_OUTPUT_MISSING: {
     http: 409,

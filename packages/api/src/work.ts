@@ -74,7 +74,14 @@ const CommandWork = z.strictObject({
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/), z.string().max(131_072))
     .refine((env) => Object.keys(env).length <= 1000, 'must have at most 1000 variables')
     .optional(),
-  image: z.string().min(1).max(255).describe('Root file system of the sandbox.').optional(),
+  image: z
+    .string()
+    .min(1)
+    .max(255)
+    .describe(
+      'Root file system of the sandbox: the name of an image that the operator registered. A path, or another reference of Docker, needs the scope `admin`.',
+    )
+    .optional(),
   sandbox: z
     .enum(['docker', 'bubblewrap', 'process'])
     .describe('The driver; absent: the best one that the worker has.')

@@ -37,7 +37,7 @@ export const commandOptions = {
   network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
   allow: many('HOST:PORT', 'Let it reach this address, and no other, through a proxy.'),
   sandbox: choice(['docker', 'bubblewrap', 'process'], 'Default: the best that the worker has.'),
-  image: text('IMAGE', 'Root file system of the sandbox.'),
+  image: text('IMAGE', 'Name of a registered image, its root file system; a path needs trust.'),
   trusted: flag('The command may run without isolation.'),
   attempts: integer('N', 'Try again when the command fails, up to N attempts in all.', {
     min: 1,

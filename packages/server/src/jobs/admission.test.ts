@@ -84,7 +84,32 @@ describe('a job that is accepted', () => {
     ['is to be trusted', { ...plain, trusted: true }],
     ['asks for the process driver', { ...plain, sandbox: 'process' }],
     ['asks for the network of the host', { ...plain, network: 'host' }],
+    ['asks for the image "/"', { ...plain, image: '/' }],
+    ['asks for the image "debian:13"', { ...plain, image: 'debian:13' }],
   ];
+  it('may name an image that is registered', () => {
+    for (const image of ['judge', 'skein-sandbox:judge']) {
+      expect(accept({ work: { ...plain, image } }).work).toMatchObject({ image });
+    }
+  });
+
+  it('may use no more than it asks for, unless it is trusted', () => {
+    const resources = { cores: 2, memoryBytes: 2 ** 30 };
+    for (const [limit, most] of [
+      ['memoryBytes', 2 ** 30],
+      ['cores', 2],
+      ['pids', 4096],
+    ] as const) {
+      const asking = (value: number): NewJobInput => ({
+        work: { ...plain, limits: { [limit]: value } },
+        resources,
+      });
+      expect(() => accept(asking(most))).not.toThrow();
+      expect(() => accept(asking(most + 1))).toThrow(`limits.${limit} is ${most + 1}`);
+      expect(() => accept(asking(most + 1), true)).not.toThrow();
+    }
+  });
+
   it.each(trusting)('must be of somebody who may be trusted when it %s', (why, asked) => {
     expect(() => accept({ work: asked })).toThrow(why);
     expect(accept({ work: asked }, true).tenant).toBe('t');

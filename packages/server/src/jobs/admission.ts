@@ -6,6 +6,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { SkeinError, type NewJob } from '@skein/api';
 import type { JobSpec } from './contract.ts';
+import { registeredName } from '../sandbox/images.ts';
 import type { Work } from './work.ts';
 
 export interface Submitter {
@@ -16,11 +17,15 @@ export interface Submitter {
 
 /**
  * @param now the store's clock, in milliseconds since the epoch.
- * @throws SkeinError SCOPE_MISSING when the work needs trust that the caller does not have.
+ * @throws SkeinError SCOPE_MISSING when the work needs trust that the caller does not have;
+ *   REQUEST_INVALID when it may use more than it asks for.
  */
 export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec & { id: string } {
   const work = job.work as Work;
-  if (!submitter.mayTrust) refuseTrust(work, job.name ?? nameOf(work));
+  if (!submitter.mayTrust) {
+    refuseTrust(work, job.name ?? nameOf(work));
+    refuseExcess(job);
+  }
   const { startAfterMs, finishWithinMs, cache, name, id, ...rest } = job;
   return {
     ...rest,
@@ -44,11 +49,31 @@ function refuseTrust(work: Work, name: string): void {
   );
 }
 
+/** More processes and threads than this fill the machine's table of them, whoever pays for their memory. */
+const MOST_PIDS = 4096;
+
+/** What quotas and shares count is what a job asks for, so its limits may not be more. */
+function refuseExcess({ work, resources }: NewJob): void {
+  const most = { memoryBytes: resources.memoryBytes, cores: resources.cores, pids: MOST_PIDS };
+  for (const [name, bound] of Object.entries(most)) {
+    const asked = work.limits[name as keyof typeof most];
+    if (asked === undefined || asked <= bound) continue;
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `limits.${name} is ${asked}; with a key without the scope "admin" it may be at most ${bound}${name === 'pids' ? '' : `, which is what resources.${name} asks for`}.`,
+    );
+  }
+}
+
 function trustNeeded(work: Work): string | undefined {
   if (work.kind === 'task') return 'runs a task without isolation';
   if (work.trusted === true) return 'is to be trusted';
   if (work.sandbox === 'process') return 'asks for the process driver';
   if (work.network === 'host') return 'asks for the network of the host';
+  // Whoever chooses the root of a guest chooses which files of the host are in it.
+  if (work.image !== undefined && registeredName(work.image) === undefined) {
+    return `asks for the image ${JSON.stringify(work.image)} (not a registered name)`;
+  }
   return undefined;
 }
 

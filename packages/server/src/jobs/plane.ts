@@ -89,7 +89,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   const artifacts = sweeping?.artifacts ?? stored;
   const holdings = createHoldings({ store, artifacts, budget });
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
-  const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers());
+  const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers(folder));
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
   const worker: Promise<Worker | undefined> =
     queues.length === 0
@@ -141,9 +141,9 @@ async function defaultMaxArtifacts({ folder, blobs = folder }: JobPlaneOptions):
 }
 
 /** Loaded when a node that serves is up already: the client of Docker alone is a hundred modules. */
-async function loadDrivers(): Promise<readonly SandboxDriver[]> {
+async function loadDrivers(folder: string): Promise<readonly SandboxDriver[]> {
   const { everyDriver } = await import('../sandbox/sandboxes.ts');
-  return everyDriver();
+  return everyDriver([folder]);
 }
 
 /** Each client is loaded when it is used: most nodes need one of the two. */

@@ -10,9 +10,12 @@ export interface Sandboxes {
   close(): Promise<void>;
 }
 
-/** All of this project, in the order of preference: what starts fastest first, what isolates nothing last. */
-export function everyDriver(): SandboxDriver[] {
-  return [createBubblewrap(), createDocker(), createProcessSandbox()];
+/**
+ * All of this project, in the order of preference: what starts fastest first, what isolates nothing last.
+ * @param hidden folders that no guest may see: the data of the node.
+ */
+export function everyDriver(hidden: readonly string[] = []): SandboxDriver[] {
+  return [createBubblewrap({ hidden }), createDocker(), createProcessSandbox()];
 }
 
 /** @param drivers in the order of preference. Default: all of this project. */

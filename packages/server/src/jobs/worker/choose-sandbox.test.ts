@@ -71,6 +71,7 @@ describe('the sandbox of a command', () => {
     const imaged = (image: string) => chooseSandbox(command(['x'], { image }), all, true);
     expect(imaged('debian:13')).toEqual({ chosen: 'docker' });
     expect(imaged('/srv/root')).toEqual({ chosen: 'bubblewrap' });
+    expect(imaged('no-folder-has-this-name')).toEqual({ chosen: 'docker' });
   });
 
   it('is never `process` for what nobody trusts', () => {

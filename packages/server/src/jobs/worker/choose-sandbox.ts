@@ -3,6 +3,7 @@
  * is refused rather than weakened, and a refusal names the missing piece and how to get it.
  */
 import type { NetworkPolicy, SandboxName } from '../../sandbox/contract.ts';
+import { isRegisteredFolder } from '../../sandbox/images.ts';
 import type { CommandWork } from '../work.ts';
 import type { SandboxOffer } from './contract.ts';
 
@@ -47,10 +48,11 @@ function objection(
   if (!availability.available) return `${sentence(availability.reason)} ${availability.fix}`;
   const { limits, network, untrusted } = availability.enforcement;
   if (!trusted && !untrusted) return 'it runs only trusted work here.';
-  // A directory is an image for bubblewrap, a name one for Docker.
+  // A folder is an image for bubblewrap; any other name is one of Docker's, or of nobody's.
   if (work.image !== undefined && work.sandbox === undefined) {
-    if (work.image.startsWith('/') ? name === 'docker' : name !== 'docker') {
-      return `it has no image "${work.image}".`;
+    const isFolder = work.image.startsWith('/') || isRegisteredFolder(work.image);
+    if (isFolder ? name === 'docker' : name !== 'docker') {
+      return `it has no image ${JSON.stringify(work.image)}.`;
     }
   }
   for (const [limit, value] of Object.entries(work.limits)) {

@@ -44,6 +44,8 @@ export async function attemptCommand(
   const limits = limitsOf(work.limits, claim.job.resources, enforcement, trusted);
 
   const inputs = await mountInputs(work.inputs, driver.name, artifacts);
+  // Looked for now: a command would take what cannot be read for an empty stdin.
+  if (work.stdin !== undefined) await artifacts.pathOf(work.stdin);
   refuseStale(lease);
   const session = await driver.open({
     image: work.image,

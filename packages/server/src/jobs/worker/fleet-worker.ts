@@ -47,7 +47,7 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Wor
   const { openRedisJobs } = await import('../store/redis/redis-jobs.ts');
   const store = await openRedisJobs(options.redis, { namespace });
   const sandboxes: readonly SandboxDriver[] = [
-    createBubblewrap(),
+    createBubblewrap({ hidden: [cacheFolder, options.blobs] }),
     createDocker(),
     ...(trusts ? [createProcessSandbox()] : []),
   ];

@@ -19,6 +19,7 @@ const LINKS_AT_ONCE = 500;
 /** $1: what a link leads to, $2: where it is; and so on. */
 const LINK = `while [ "$#" -gt 0 ]; do
   case "$2" in */*) mkdir -p -- "\${2%/*}" || exit 1 ;; esac
+  if [ -e "$2" ] || [ -L "$2" ]; then echo "two inputs are at $2" >&2; exit 1; fi
   ln -s -- "$1" "$2" || exit 1
   shift 2
 done`;

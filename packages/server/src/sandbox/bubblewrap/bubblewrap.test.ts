@@ -105,6 +105,26 @@ describe.skipIf(requireComponent('bubblewrap').skip)('a guest of bubblewrap', ()
     );
   });
 
+  test.runIf(process.getuid?.() === 0)(
+    'does not see the data of the node, not even where the programs of the host are',
+    async () => {
+      const data = mkdtempSync('/usr/share/skein-data-');
+      const careful = createBubblewrap({ hidden: [data] });
+      try {
+        writeFileSync(join(data, 'jobs.db'), 'secret');
+        chmodSync(data, 0o755);
+        expect(await sh(`cat ${data}/jobs.db`)).toBe('secret');
+        const inside = await careful.open(OPTIONS);
+        expect(await sh(`ls -A ${data}; touch ${data}/x 2>/dev/null || echo no`, inside)).toBe(
+          'no\n',
+        );
+      } finally {
+        await careful.close();
+        rmSync(data, { recursive: true });
+      }
+    },
+  );
+
   test('can write to its workspace, to /tmp and to /dev/shm only', async () => {
     const tried =
       'for d in / /dev /etc /usr /usr/bin /proc /proc/acpi /tmp /dev/shm /workspace; do touch $d/x 2>/dev/null && echo $d; done';

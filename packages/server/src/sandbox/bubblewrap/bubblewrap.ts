@@ -6,7 +6,7 @@
  * can be held then depends on the control group that is delegated to the user.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
 import type { Availability, Enforcement, SandboxDriver, SandboxSession } from '../contract.ts';
 import { enforcementOf } from '../enforcement.ts';
@@ -16,15 +16,17 @@ import { openTrial } from '../network/trial.ts';
 import { probe, PROBE_LIMITS } from '../probe.ts';
 import { remembered } from '../remembered.ts';
 import { seccompFilter } from '../seccomp/filter.ts';
-import { openSession } from './open-session.ts';
+import { filterFile, openSession } from './open-session.ts';
 import { copySettings } from './settings.ts';
 import { explainFailure, missingProgram, type Unavailable } from './unavailable.ts';
 
 export interface BubblewrapOptions {
   /** How many launched processes wait for a command. */
   readonly warm?: number;
-  /** Root file system of sessions that name none: a directory. Default: the host's programs. */
+  /** Root file system of sessions that name none: a name or a directory. Default: the host's programs. */
   readonly image?: string | undefined;
+  /** Folders that no guest may see, such as the data of the node, whatever the image is. */
+  readonly hidden?: readonly string[] | undefined;
 }
 
 /** The driver once it was tried. */
@@ -36,8 +38,13 @@ interface Opened {
 }
 
 const ROOT = process.getuid?.() === 0;
+const ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'x64';
 
-export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): SandboxDriver {
+export function createBubblewrap({
+  warm = 4,
+  image,
+  hidden = [],
+}: BubblewrapOptions = {}): SandboxDriver {
   const sessions = new Set<SandboxSession>();
   let opened: Promise<Opened | Unavailable> | undefined;
   let closed = false;
@@ -47,12 +54,18 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
     if (missing !== undefined) return missing;
     const host = await openLaunchHost({
       within: ownNamespaces(),
-      seccomp: seccompFilter(process.arch === 'arm64' ? 'arm64' : 'x64'),
+      seccomp: seccompFilter(ARCHITECTURE, 'none'),
       parked: warm,
     });
     try {
       mkdirSync(`${host.folder}/mounts`, { mode: 0o711 });
       copySettings(`${host.folder}/etc`);
+      for (const sockets of ['list', 'host'] as const) {
+        writeFileSync(
+          `${host.folder}/${filterFile(sockets)}`,
+          seccompFilter(ARCHITECTURE, sockets),
+        );
+      }
       const enforcement = await remembered('bubblewrap', async () => await tried(host));
       const version = spawnSync('bwrap', ['--version'], { encoding: 'utf8' }).stdout.trim();
       return { available: true, version, enforcement, host };
@@ -77,7 +90,7 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
         throw new SkeinError('SANDBOX_UNAVAILABLE', `The driver bubblewrap cannot be used: ${why}`);
       }
       refuseUnsupported('bubblewrap', state.enforcement, options);
-      const chosen = { ...options, image: options.image ?? image };
+      const chosen = { ...options, image: options.image ?? image, hidden };
       const session = await openSession(state.host, chosen, () => sessions.delete(session));
       sessions.add(session);
       return session;
@@ -94,7 +107,13 @@ export function createBubblewrap({ warm = 4, image }: BubblewrapOptions = {}): S
 /** What is held here. @throws Error when no sandbox can be made. */
 async function tried(host: LaunchHost): Promise<Enforcement> {
   const { session, noList } = await openTrial((network) =>
-    openSession(host, { mounts: [], limits: PROBE_LIMITS, network, untrusted: true }),
+    openSession(host, {
+      mounts: [],
+      limits: PROBE_LIMITS,
+      network,
+      untrusted: true,
+      hidden: [],
+    }),
   );
   const enforcement = await probe(session, enforcementOf(host.groups, 'bubblewrap', noList));
   await session.close();

@@ -1,12 +1,15 @@
 /** Opens a session: checks what it shows, chooses its user, and has its files held. */
 import { randomInt } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { normalize } from 'node:path/posix';
 import { SkeinError } from '@skein/api';
 import type { Mount, SandboxSession, SessionOptions } from '../contract.ts';
 import type { LaunchHost } from '../launch-host.ts';
 import { allLimits } from '../limits.ts';
+import { imageFolder } from '../images.ts';
 import { openGate } from '../network/gate.ts';
+import { socketsOf, type Sockets } from '../seccomp/filter.ts';
 import { hold } from './holder.ts';
 import { holdNetwork, type HeldNetwork } from './network.ts';
 import { hostRoot, imageRoot, kernelOptions } from './root.ts';
@@ -16,24 +19,34 @@ import { createSession } from './session.ts';
 const FIRST_UID = 1_880_000_000;
 const LAST_UID = 2_147_000_000;
 
+/** Takes another filter than the launcher's, which is the one for no network. */
+const WITH_FILTER = ['/bin/sh', '-c', 'exec 5< "$0" && exec "$@"'];
+
 const ROOT = process.getuid?.() === 0;
 
-/** @throws SkeinError REQUEST_INVALID, SANDBOX_IMAGE_UNKNOWN, SANDBOX_UNSUPPORTED. */
+/** The name of the filter for a session's sockets, in the folder of the driver. */
+export function filterFile(sockets: Exclude<Sockets, 'none'>): string {
+  return `seccomp-${sockets}`;
+}
+
+/** @throws SkeinError REQUEST_INVALID, SANDBOX_IMAGE_UNKNOWN, SANDBOX_IMAGE_FORBIDDEN, SANDBOX_UNSUPPORTED. */
 export async function openSession(
   { launcher, folder }: LaunchHost,
-  options: SessionOptions,
+  options: SessionOptions & { readonly hidden: readonly string[] },
   onClose: () => void = () => undefined,
 ): Promise<SandboxSession> {
-  const { image, mounts } = options;
+  const { mounts } = options;
+  const hidden = options.hidden.map(realPath);
+  const image = options.image === undefined ? undefined : imageFolder(options.image, hidden);
   mounts.forEach(checkMount);
   const asked = allLimits(options.limits);
   // A tmpfs without a bound is a bound of the machine.
   const limits = { ...asked, diskBytes: Math.min(asked.diskBytes, totalmem()) };
   const held = `${folder}/mounts`;
   const kernel = kernelOptions(Math.min(limits.diskBytes, limits.memoryBytes));
-  const trustedRoot = [...hostRoot(`${folder}/etc`), ...kernel];
-  const programs =
-    image === undefined ? hostRoot(`${folder}/etc`) : imageRoot(image, `${held}/show/image`);
+  const host = hostRoot(`${folder}/etc`, hidden);
+  const trustedRoot = [...host, ...kernel];
+  const programs = image === undefined ? host : imageRoot(image, `${held}/show/image`);
   const shown = mounts.map(({ source }, index) => ({ source, name: String(index) }));
   const guestRoot = [
     ...programs,
@@ -48,7 +61,9 @@ export async function openSession(
     owner: uid,
     shown: image === undefined ? shown : [...shown, { source: image, name: 'image' }],
   });
-  const common = { launcher, limits, network, held, guestRoot, trustedRoot, uid };
+  const sockets = socketsOf(network);
+  const filter = sockets === 'none' ? [] : [...WITH_FILTER, `${folder}/${filterFile(sockets)}`];
+  const common = { filter, launcher, limits, network, held, guestRoot, trustedRoot, uid };
   if (typeof network === 'string') {
     return createSession({ ...common, holder, environment: {}, onClose });
   }
@@ -56,7 +71,13 @@ export async function openSession(
   try {
     inside = await holdNetwork(await launcher.take());
     const { pid, enter } = inside;
-    const gate = await openGate({ policy: network, pid, owned: !ROOT, report });
+    const gate = await openGate({
+      policy: network,
+      pid,
+      owned: !ROOT,
+      trusted: !options.untrusted,
+      report,
+    });
     const [nsenter = '', ...words] = holder.enter;
     return createSession({
       ...common,
@@ -71,6 +92,15 @@ export async function openSession(
   } catch (error) {
     await Promise.allSettled([inside?.close(), holder.close()]);
     throw error;
+  }
+}
+
+/** Where a path leads; what does not exist is where it says. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 

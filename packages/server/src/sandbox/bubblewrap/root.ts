@@ -4,6 +4,7 @@
  */
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
+import { isWithin } from '../images.ts';
 
 /** Top folders of a root file system that hold programs; a guest sees no other of the host. */
 const PROGRAMS = ['usr', 'bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
@@ -27,10 +28,16 @@ const MASKED = [
   'timer_stats',
 ];
 
-/** Options of bubblewrap that show the host's programs. @param etc a folder that becomes /etc. */
-export function hostRoot(etc: string): string[] {
+/**
+ * Options of bubblewrap that show the host's programs.
+ * @param etc a folder that becomes /etc.
+ * @param hidden real paths of folders that are not shown, wherever they are.
+ */
+export function hostRoot(etc: string, hidden: readonly string[]): string[] {
+  const covered = hidden.filter((path) => PROGRAMS.some((name) => isWithin(path, `/${name}`)));
   return [
     ...PROGRAMS.flatMap((name) => show(`/${name}`, `/${name}`, name)),
+    ...covered.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
     '--ro-bind',
     etc,
     '/etc',

@@ -39,6 +39,8 @@ const TRUSTED_MEMORY_BYTES = 256 << 20;
 export interface SessionParts {
   readonly launcher: Launcher;
   readonly holder: Holder;
+  /** Words that give what follows another seccomp filter than the launcher's. */
+  readonly filter: readonly string[];
   readonly limits: AllLimits;
   readonly network: NetworkPolicy;
   /** What commands find in their environment besides the usual. */
@@ -56,6 +58,8 @@ export interface SessionParts {
 export function createSession(parts: SessionParts): SandboxSession {
   const { launcher, holder, limits: sessionLimits, held, uid } = parts;
   const running = new Set<RunningCommand>();
+  /** Of commands that have ended too: what they left in the kernel's memory goes with them. */
+  const slots = new Set<Slot>();
   let closing: Promise<void> | undefined;
 
   function start(
@@ -76,11 +80,13 @@ export function createSession(parts: SessionParts): SandboxSession {
     ];
     const launch = async (): Promise<Launch> => {
       const slot = await launcher.take();
+      slots.add(slot);
       slot.group?.limit({ ...limits, pids: limits.pids + OWN_PROCESSES });
       return {
         slot,
         release: {
           argv: [
+            ...parts.filter,
             ...holder.enter,
             'bwrap',
             ...closingOptions(slot.covered),
@@ -156,6 +162,7 @@ export function createSession(parts: SessionParts): SandboxSession {
     },
     async close() {
       closing ??= killAll().then(async () => {
+        await Promise.allSettled([...slots].map((slot) => slot.remove()));
         await holder.close();
         parts.onClose();
       });

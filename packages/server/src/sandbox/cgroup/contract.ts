@@ -21,7 +21,10 @@ export interface ControlGroup {
   processes(): number[];
   /** Kills what is in the group, now; something may still be dying when it returns. */
   kill(): void;
-  /** Kills what is left, waits for it, and removes the group. */
+  /**
+   * Kills what is left, waits for it, drops what it brought of files and names into the memory of the
+   * kernel, and removes the group: who comes next finds the cache as if it had not run.
+   */
   remove(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /** What control groups of both versions have in common: a folder, its processes, its removal. */
 import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
+import { rmdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ownerIsAlive } from '../owner.ts';
 
@@ -24,6 +24,26 @@ export function killProcesses(folder: string): void {
     } catch {
       // It is gone already.
     }
+  }
+}
+
+/** Waits until no process is in the group; kills again what is still dying. */
+export async function emptied(folder: string, kill: () => void): Promise<void> {
+  for (let waited = 0; processesOf(folder).length > 0 && waited <= 2000; waited++) {
+    await sleep(Math.min(1 + waited, 10));
+    kill();
+  }
+}
+
+/**
+ * Has the kernel give back what is charged to a group whose processes are dead: pages of files, entries of
+ * directories. What cannot go, such as a file in a tmpfs, stays.
+ */
+export async function forget(file: string, bytes: string): Promise<void> {
+  try {
+    await writeFile(file, bytes);
+  } catch {
+    // Not all of it could go (EAGAIN, EBUSY), or this kernel has no such file.
   }
 }
 

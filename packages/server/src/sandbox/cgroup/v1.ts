@@ -6,6 +6,8 @@ import { accessSync, existsSync, mkdirSync, readFileSync, writeFileSync } from '
 import { mkdir } from 'node:fs/promises';
 import type { ControlGroup, ControlGroups, ControlGroupsHere } from './contract.ts';
 import {
+  emptied,
+  forget,
   killProcesses,
   folders,
   processesOf,
@@ -143,6 +145,9 @@ class V1Group implements ControlGroup {
   }
 
   async remove(): Promise<void> {
+    this.kill();
+    await emptied(this.#folder('pids'), () => this.kill());
+    await forget(`${this.#folder('memory')}/memory.force_empty`, '0');
     await Promise.all(
       this.#groups.folders.map((folder) =>
         removeGroup(`${folder}/${this.name}`, () => this.kill()),

@@ -9,6 +9,8 @@ import { accessSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSy
 import { mkdir } from 'node:fs/promises';
 import type { ControlGroup, ControlGroups, ControlGroupsHere } from './contract.ts';
 import {
+  emptied,
+  forget,
   killProcesses,
   folders,
   processesOf,
@@ -170,6 +172,12 @@ export class V2Group implements ControlGroup {
   }
 
   async remove(): Promise<void> {
+    this.kill();
+    await emptied(this.#folder, () => this.kill());
+    // Since Linux 5.19.
+    if (existsSync(`${this.#folder}/memory.reclaim`)) {
+      await forget(`${this.#folder}/memory.reclaim`, this.#read('memory.current').trim());
+    }
     await removeGroup(this.#folder, () => this.kill());
   }
 

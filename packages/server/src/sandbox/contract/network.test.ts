@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SandboxSession } from '../contract.ts';
-import { forEachDriver } from '../testing/every-driver.ts';
+import { forEachDriver, MEBIBYTE } from '../testing/every-driver.ts';
 
 /** Asks for each URL in argv, and prints its status or the error's kind. */
 const FETCH = `
@@ -51,6 +51,36 @@ way('a name', lambda: socket.getaddrinfo('example.org', 443))
 way('a socket of packets', lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
 way('a raw socket', lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
 print(ways)
+`;
+
+/** Fills connections that are never read: those to the proxy, and any that can be made without it. */
+const HOARD = `
+import errno, os, socket
+def queued():
+    with open('/proc/net/tcp') as file: rows = file.read().splitlines()[1:]
+    return sum(int(part, 16) for row in rows for part in row.split()[4].split(':'))
+held, block, most = [], b'x' * 65536, 0
+for make in (lambda: socket.socket(), lambda: socket.socket(socket.AF_INET6), lambda: socket.socket(type=socket.SOCK_DGRAM)):
+    try: server = make()
+    except OSError: continue
+    for act in (lambda: server.bind(('127.0.0.1', 0)), lambda: server.listen(500)):
+        try: act()
+        except PermissionError: continue
+        print('ESCAPED: serves')
+for _ in range(150):
+    try: end = socket.socket()
+    except OSError: break
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 24)
+    end.settimeout(0.2)
+    try: end.connect(('127.0.0.1', 3128))
+    except OSError: continue
+    held.append(end)
+    end.setblocking(False)
+    try:
+        while True: end.send(block)
+    except OSError: pass
+    most = max(most, queued())
+print(most)
 `;
 
 forEachDriver((here) => {
@@ -148,6 +178,14 @@ forEachDriver((here) => {
       const session = await open(['example.org:443'], true);
       expect(await python(session, AROUND, String(portOf(other)))).toBe('0');
       expect(visitors).toBe(0);
+    });
+
+    test('lets nothing be kept in the buffers of sockets', async () => {
+      const session = await open(['example.org:443'], true);
+      // A head that never ends is the longest that the proxy keeps a connection.
+      const said = await python(session, HOARD);
+      expect(said).not.toContain('ESCAPED');
+      expect(Number(said)).toBeLessThan(24 * MEBIBYTE);
     });
 
     test('is the list of one session', async () => {

@@ -8,10 +8,12 @@
  * The container lives as long as the connection to its stdin: when the node dies, however it dies,
  * the supervisor reads the end of its stdin and exits, and the daemon removes the container.
  */
+import { normalize } from 'node:path/posix';
 import { PassThrough, Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import { SkeinError } from '@skein/api';
 import type { Mount } from '../contract.ts';
+import type { Sockets } from '../seccomp/filter.ts';
 import { engineError, statusOf } from './engine.ts';
 import { INPUTS, INPUTS_BYTES } from './inputs.ts';
 import { ownerLabels } from './leftovers.ts';
@@ -36,7 +38,7 @@ export interface Shape {
   readonly memoryBytes: number;
   readonly pids: number;
   readonly cores: number;
-  readonly network: 'none' | 'host';
+  readonly network: Sockets;
   readonly mounts: readonly BoundMount[];
   /** OCI runtime, such as `runsc`; default the daemon's. */
   readonly runtime: string | undefined;
@@ -45,6 +47,31 @@ export interface Shape {
 /** Inodes of each bounded file system: enough for a source tree, few enough to clean in a moment. */
 const INODES = 16_384;
 const CPU_PERIOD_US = 100_000;
+/** Of /proc and /sys: the list of Docker, and counters of the whole machine that nothing needs. */
+const MASKED = [
+  'acpi',
+  'asound',
+  'kcore',
+  'keys',
+  'latency_stats',
+  'sched_debug',
+  'scsi',
+  'timer_list',
+  'timer_stats',
+  'buddyinfo',
+  'diskstats',
+  'interrupts',
+  'kallsyms',
+  'key-users',
+  'locks',
+  'pressure',
+  'schedstat',
+  'softirqs',
+  'sys/fs',
+  'vmstat',
+  'zoneinfo',
+].map((name) => `/proc/${name}`);
+const MASKED_DEVICES = ['/sys/firmware', '/sys/devices/virtual/powercap'];
 /** A guest sees its own control group as the root. The client's types do not know it. */
 const PRIVATE_CGROUPS: object = { CgroupnsMode: 'private' };
 
@@ -99,8 +126,9 @@ async function removeContainer(container: Docker.Container): Promise<void> {
 export async function startContainer(docker: Docker, shape: Shape): Promise<SandboxContainer> {
   let container: Docker.Container;
   try {
+    const { Config } = await docker.getImage(shape.image).inspect();
     // Otherwise the client says all of it twice, the first time in the address.
-    const order: object = { _query: {}, _body: configuration(shape) };
+    const order: object = { _query: {}, _body: configuration(shape, volumesOf(Config)) };
     container = await docker.createContainer(order);
   } catch (error) {
     throw statusOf(error) === 404
@@ -121,10 +149,14 @@ export async function startContainer(docker: Docker, shape: Shape): Promise<Sand
     const supervisor = new Supervisor(frames(docker, stream as Duplex, complaints));
     await container.start();
     await supervisor.ready;
-    const { State } = await container.inspect();
+    const { State, Mounts } = await container.inspect();
+    // Its name may stand for another image since it was looked at.
+    const volume = (Mounts as readonly Mounted[]).find(({ Type }) => Type === 'volume');
+    if (volume !== undefined) throw withVolume(shape.image, volume.Destination);
     return new SandboxContainer(container, State.Pid, supervisor, shape);
   } catch (error) {
     await removeContainer(container).catch(() => undefined);
+    if (error instanceof SkeinError) throw error;
     const text = `${error instanceof Error ? error.message : String(error)} ${said}`;
     if (/python3.*(not found|no such file)/is.test(text)) throw withoutPython(shape.image);
     throw engineError(
@@ -145,7 +177,23 @@ function frames(docker: Docker, stream: Duplex, complaints: PassThrough): Duplex
   return joined;
 }
 
-function configuration(shape: Shape): Docker.ContainerCreateOptions {
+interface Mounted {
+  readonly Type: string;
+  readonly Destination: string;
+}
+
+/**
+ * Where an image wants volumes. The daemon would make them on its disk: without a bound, with devices
+ * and with programs that take the rights of their owner.
+ */
+function volumesOf(config: { readonly Volumes?: unknown }): string[] {
+  return Object.keys(config.Volumes ?? {}).map((path) => normalize(`/${path}`));
+}
+
+/** In the place of a volume: an empty folder in which nothing can be written. */
+const NO_VOLUME = 'ro,noexec,nosuid,nodev,mode=0555,size=4096,nr_inodes=2';
+
+function configuration(shape: Shape, volumes: readonly string[]): Docker.ContainerCreateOptions {
   const share = (part: number): string => {
     // Of a tmpfs, no size is half of the memory.
     const size = Number.isFinite(shape.diskBytes)
@@ -167,19 +215,23 @@ function configuration(shape: Shape): Docker.ContainerCreateOptions {
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
-    NetworkDisabled: shape.network === 'none',
+    // What an image wants to be run now and then would run as root, on no account.
+    Healthcheck: { Test: ['NONE'] },
+    NetworkDisabled: shape.network !== 'host',
     HostConfig: {
       AutoRemove: true,
-      NetworkMode: shape.network,
+      NetworkMode: shape.network === 'host' ? 'host' : 'none',
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
       CapAdd: ['SETUID', 'SETGID', 'SETPCAP', 'KILL'],
-      SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile()}`],
+      SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile(shape.network)}`],
       IpcMode: 'none',
+      MaskedPaths: [...MASKED, ...MASKED_DEVICES],
       ...PRIVATE_CGROUPS,
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
       Tmpfs: {
+        ...Object.fromEntries(volumes.map((path) => [path, NO_VOLUME])),
         [WORKSPACE]: `rw,exec,nosuid,nodev,mode=0755,uid=${AUTHOR},gid=${AUTHOR},${share(3 / 4)}`,
         '/tmp': `rw,exec,nosuid,nodev,mode=1777,${share(1 / 8)}`,
         // Of process 1 alone; what is written there is the guest's to read.
@@ -225,6 +277,13 @@ function bounds({
 
 export function imageUnknown(image: string): SkeinError {
   return new SkeinError('SANDBOX_IMAGE_UNKNOWN', `The Docker daemon has no image ${image}.`);
+}
+
+function withVolume(image: string, path: string): SkeinError {
+  return new SkeinError(
+    'SANDBOX_UNSUPPORTED',
+    `The image ${image} has a volume at ${path}, which no limit bounds; make it without.`,
+  );
 }
 
 function withoutPython(image: string): SkeinError {

@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import type { RunningCommand, SandboxSession, SessionOptions } from '../contract.ts';
+import { alteredDaemon } from '../testing/altered-daemon.ts';
 import { createDocker, type DockerOptions } from './docker.ts';
 import { connectEngine } from './engine.ts';
 import { ownerLabels } from './leftovers.ts';
@@ -124,6 +125,13 @@ describe.skipIf(skip)('a container', () => {
     expect(status).toMatch(/^Groups:\t\s*(58001 ?)?$/m);
   });
 
+  test('shows no counters of the whole machine', async () => {
+    const session = await open();
+    const shown =
+      'cat /proc/vmstat /proc/diskstats /proc/interrupts /proc/zoneinfo; ls /proc/sys/fs';
+    expect(await said(session, `{ ${shown}; } 2>/dev/null | wc -c`)).toBe('0\n');
+  });
+
   test('is gone with its session, and nothing waits when nothing shall', async () => {
     const image = await secondName();
     const session = await driver({ warm: 0, image }).open(OPTIONS);
@@ -139,6 +147,55 @@ describe.skipIf(skip)('a container', () => {
     await first.close();
     const second = await docker.open(OPTIONS);
     expect(await said(second, 'ls -A . /tmp /dev/shm')).toBe('.:\n\n/dev/shm:\n\n/tmp:\n');
+  });
+});
+
+describe.skipIf(skip)('an image with volumes', () => {
+  /** As `docker commit --change` leaves it; the layers are those of the base. */
+  async function withVolumes(): Promise<string> {
+    const engine = connectEngine(undefined);
+    const base = await engine.createContainer({ Image: 'skein-sandbox:minimal', Cmd: ['true'] });
+    const [repo, tag] = ['skein-sandbox', `volumes-${process.pid}`];
+    const changes = [
+      'VOLUME /data /srv/deep/er /tmp',
+      'HEALTHCHECK --interval=1s CMD touch /dev/shm/x',
+    ];
+    await base.commit({ repo, tag, changes: changes.join('\n') });
+    await base.remove();
+    closers.push(() => engine.getImage(`${repo}:${tag}`).remove());
+    return `${repo}:${tag}`;
+  }
+
+  test('gives none: nothing can be written where no limit is', async () => {
+    const image = await withVolumes();
+    const session = await driver({ warm: 0 }).open({ ...OPTIONS, image });
+    const tried = await said(
+      session,
+      'for d in /data /srv/deep/er; do head -c 1000 /dev/zero 2>/dev/null > $d/x && echo ESCAPED $d; done; echo x > /tmp/y; cat /tmp/y; grep -E " (/data|/srv/deep/er) " /proc/self/mounts',
+    );
+    expect(tried).not.toContain('ESCAPED');
+    expect(tried).toMatch(/^[^]*x\ntmpfs \/\w[^ ]* tmpfs ro,nosuid,nodev,noexec[^]*\ntmpfs \/\w/);
+    const [container] = (await containers()).filter(({ Image }) => Image === image);
+    const { Mounts, Config } = await connectEngine(undefined)
+      .getContainer(container?.Id ?? '')
+      .inspect();
+    expect(Mounts).toEqual([]);
+    expect(Config).toMatchObject({ Healthcheck: { Test: ['NONE'] } });
+    await session.close();
+  });
+
+  test('is refused where the daemon makes them all the same', async () => {
+    const image = await withVolumes();
+    const daemon = await alteredDaemon(({ Tmpfs }) => {
+      delete (Tmpfs as Record<string, string> | undefined)?.['/data'];
+    });
+    closers.push(async () => await Promise.resolve(daemon.close()));
+    const opening = driver({ host: daemon.host, warm: 0 }).open({ ...OPTIONS, image });
+    await expect(opening).rejects.toMatchObject({
+      code: 'SANDBOX_UNSUPPORTED',
+      message: expect.stringContaining('a volume at /data'),
+    });
+    expect((await containers()).filter(({ Image }) => Image === image)).toEqual([]);
   });
 });
 

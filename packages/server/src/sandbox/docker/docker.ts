@@ -12,7 +12,9 @@ import type { ControlGroups, ControlGroupsHere } from '../cgroup/contract.ts';
 import { openControlGroups } from '../cgroup/open.ts';
 import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
 import { allLimits, refuseUnsupported, type AllLimits } from '../limits.ts';
+import { dockerReference } from '../images.ts';
 import { openGate, type Gate } from '../network/gate.ts';
+import { socketsOf } from '../seccomp/filter.ts';
 import { accountsOf, type Accounts } from './account.ts';
 import { findAvailability, NOT_BESIDE } from './availability.ts';
 import { startContainer, type SandboxContainer, type Shape } from './container.ts';
@@ -162,12 +164,12 @@ class DockerDriver implements SandboxDriver {
   ): Shape {
     const disk = Number.isFinite(limits.diskBytes) ? limits.diskBytes : 0;
     return {
-      image: image ?? this.#image,
+      image: dockerReference(image ?? this.#image),
       diskBytes: limits.diskBytes,
       memoryBytes: CONTAINER_BYTES + INPUTS_BYTES + roundedUp(limits.memoryBytes + disk),
       pids: CONTAINER_PIDS + (ownAccounts ? roundedUp(limits.pids) : limits.pids),
       cores: Math.ceil(limits.cores) + 1,
-      network: network === 'host' ? 'host' : 'none',
+      network: socketsOf(network),
       mounts: bound,
       runtime: this.#runtime,
     };
@@ -183,12 +185,12 @@ function roundedUp(value: number): number {
 async function gateOf(
   { pid }: SandboxContainer,
   accounts: Accounts | undefined,
-  { network, report = () => undefined }: SessionOptions,
+  { network, untrusted, report = () => undefined }: SessionOptions,
 ): Promise<Gate | undefined> {
   if (typeof network === 'string') return undefined;
   // What can be seen and moved can be entered.
   if (accounts === undefined) throw new SkeinError('SANDBOX_UNSUPPORTED', NOT_BESIDE);
-  return await openGate({ policy: network, pid, owned: false, report });
+  return await openGate({ policy: network, pid, owned: false, trusted: !untrusted, report });
 }
 
 function closed(): SkeinError {

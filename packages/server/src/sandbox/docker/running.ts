@@ -60,6 +60,9 @@ export class Running implements RunningCommand {
     this.ended.catch(() => undefined);
   }
 
+  /** Once it is over: resolves when nothing of it is left on the host. */
+  buried: Promise<void> | undefined;
+
   signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGUSR1'): void {
     if (!this.#over && this.#told) this.#guest.signal(constants.signals[signal]);
   }
@@ -94,9 +97,9 @@ export class Running implements RunningCommand {
       throw this.#order.lost(error);
     } finally {
       this.#over = true;
-      this.#order.over();
       // A group of a dead command; should it not go now, it goes with the driver.
-      void this.#group?.remove().catch(() => undefined);
+      this.buried = this.#group?.remove().catch(() => undefined);
+      this.#order.over();
     }
   }
 

@@ -8,21 +8,29 @@
  *
  * Names are those of libseccomp; ones that an architecture lacks are skipped by the runtime.
  */
+import {
+  ADVICE,
+  MEMORY_MERGE,
+  SOCKET_BUFFERS,
+  SOCKET_PROGRAMS,
+  type Sockets,
+} from '../seccomp/filter.ts';
+import { IGNORED, LISTENING } from '../seccomp/syscalls.ts';
 
 const FILES = `
 access chdir chmod chown close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2
-fadvise64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fcntl64 fdatasync fgetxattr
+fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl64 fdatasync fgetxattr
 flistxattr flock fremovexattr fsetxattr fstat fstat64 fstatat64 fstatfs fstatfs64 fsync ftruncate
-ftruncate64 futimesat getcwd getdents getdents64 getxattr inotify_add_watch inotify_init inotify_init1
+ftruncate64 futimesat getcwd getdents getdents64 getxattr
 inotify_rm_watch ioctl lchown lgetxattr link linkat listxattr llistxattr lremovexattr lseek lsetxattr
-lstat lstat64 mkdir mkdirat mknod mknodat newfstatat _llseek open openat openat2 pread64 preadv preadv2
-pwrite64 pwritev pwritev2 read readahead readlink readlinkat readv removexattr rename renameat renameat2
-rmdir sendfile sendfile64 setxattr splice stat stat64 statfs statfs64 statx symlink symlinkat sync
-sync_file_range syncfs tee truncate truncate64 umask unlink unlinkat utime utimensat utimes vmsplice
+lstat lstat64 mkdir mkdirat mknod mknodat newfstatat _llseek open openat pread64 preadv
+pwrite64 pwritev read readlink readlinkat readv removexattr rename renameat renameat2
+rmdir sendfile sendfile64 setxattr splice stat stat64 statfs statfs64 statx symlink symlinkat
+tee truncate truncate64 umask unlink unlinkat utime utimensat utimes vmsplice
 write writev`;
 
 const MEMORY = `
-brk madvise membarrier memfd_create mincore mlock mlock2 mlockall mmap mmap2 mprotect mremap msync
+brk membarrier memfd_create mlock mlock2 mlockall mmap mmap2 mprotect mremap msync
 munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect get_mempolicy mseal`;
 
 const PROCESSES = `
@@ -30,7 +38,7 @@ arch_prctl capget capset execve execveat exit exit_group fork futex futex_time64
 futex_wait futex_wake futex_requeue get_robust_list get_thread_area getcpu getegid getegid32 geteuid
 geteuid32 getgid getgid32 getgroups getgroups32 getpgid getpgrp getpid getppid getpriority getresgid
 getresgid32 getresuid getresuid32 getrlimit getrusage getsid gettid getuid getuid32 ioprio_get kill
-pidfd_open pidfd_send_signal prctl prlimit64 restart_syscall rseq sched_get_priority_max
+pidfd_open pidfd_send_signal prlimit64 restart_syscall rseq sched_get_priority_max
 sched_get_priority_min sched_getaffinity sched_getattr sched_getparam sched_getscheduler
 sched_rr_get_interval sched_setaffinity sched_setattr sched_setparam sched_setscheduler sched_yield
 set_robust_list set_thread_area set_tid_address setgid setgid32 setgroups setgroups32 setpgid
@@ -45,13 +53,17 @@ setitimer sigaltstack signalfd signalfd4 sigreturn time timer_create timer_delet
 timer_gettime timer_settime timerfd_create timerfd_gettime timerfd_settime`;
 
 const WAITING_AND_SOCKETS = `
-accept accept4 bind connect epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait
-eventfd eventfd2 getpeername getrandom getsockname getsockopt listen pipe pipe2 poll ppoll
+accept accept4 connect epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait
+eventfd eventfd2 getpeername getrandom getsockname getsockopt pipe pipe2 poll ppoll
 ppoll_time64 pselect6 pselect6_time64 recv recvfrom recvmmsg recvmsg select _newselect send sendmmsg
-sendmsg sendto setsockopt shutdown socketpair`;
+sendmsg sendto shutdown`;
 
-/** AF_UNIX, AF_INET, AF_INET6. Not AF_ALG, AF_VSOCK, AF_PACKET, AF_NETLINK. */
-const SOCKET_FAMILIES = [1, 2, 10];
+/** [family, type, protocol] of sockets, as in ../seccomp/filter.ts; what is absent may be anything. */
+const SOCKETS = {
+  none: [[1]],
+  list: [[1], [2, 1, 0], [2, 1, 6]],
+  host: [[1], [2], [10]],
+} as const satisfies Record<Sockets, readonly (readonly [number, number?, number?])[]>;
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: no new namespace in here. */
 const CLONE_NAMESPACES = 0x7e020000;
@@ -59,35 +71,73 @@ const CLONE_NAMESPACES = 0x7e020000;
 /** PER_LINUX, PER_LINUX32, UNAME26 and the question what it is. */
 const PERSONALITIES = [0, 8, 0x20000, 0xffffffff];
 
+/** Below it, all of fcntl is harmless; beyond, what is in the list. */
+const FILE_MARKS_BEGIN = 1024;
+/** F_GETLEASE, F_DUPFD_QUERY, F_CREATED_QUERY, F_CANCELLK, F_DUPFD_CLOEXEC, the sizes of pipes, seals. */
+const MORE_FCNTL = [1025, 1027, 1028, 1029, 1030, 1031, 1032, 1033, 1034];
+const SOL_SOCKET = 1;
+/** More than there are options of SOL_SOCKET. */
+const SOCKET_OPTIONS = 96;
+const SOCKET_TYPE = 0xf;
+
 const ENOSYS = 38;
 const EPERM = 1;
+const EACCES = 13;
+
+type Comparison = readonly [index: number, op: string, value: number, valueTwo?: number];
 
 /** The profile, as the Engine API takes it in `SecurityOpt`. */
-export function seccompProfile(): string {
+export function seccompProfile(sockets: Sockets): string {
   const names = [FILES, MEMORY, PROCESSES, SIGNALS_AND_TIME, WAITING_AND_SOCKETS].flatMap((group) =>
     group.trim().split(/\s+/),
   );
-  const allow = (name: string, index: number, value: number, op: string, valueTwo = 0): object => ({
+  const rule = (action: object, name: string, ...comparisons: readonly Comparison[]): object => ({
     names: [name],
-    action: 'SCMP_ACT_ALLOW',
-    args: [{ index, value, valueTwo, op }],
+    ...action,
+    args: comparisons.map(([index, op, value, valueTwo = 0]) => ({ index, op, value, valueTwo })),
   });
+  const allow = (name: string, ...comparisons: readonly Comparison[]): object =>
+    rule({ action: 'SCMP_ACT_ALLOW' }, name, ...comparisons);
+  const is = (index: number, value: number): Comparison => [index, 'SCMP_CMP_EQ', value];
+  const error = (errnoRet: number): object => ({ action: 'SCMP_ACT_ERRNO', errnoRet });
+  const options = Array.from({ length: SOCKET_OPTIONS }, (_, option) => option);
+  const pretended = sockets === 'list' ? SOCKET_BUFFERS : [];
   return JSON.stringify({
     defaultAction: 'SCMP_ACT_ERRNO',
     defaultErrnoRet: ENOSYS,
     syscalls: [
       { names, action: 'SCMP_ACT_ALLOW' },
-      ...SOCKET_FAMILIES.map((family) => allow('socket', 0, family, 'SCMP_CMP_EQ')),
-      ...PERSONALITIES.map((personality) => allow('personality', 0, personality, 'SCMP_CMP_EQ')),
-      allow('clone', 0, CLONE_NAMESPACES, 'SCMP_CMP_MASKED_EQ'),
+      { names: Object.keys(IGNORED), ...error(0) },
+      sockets === 'list'
+        ? { names: Object.keys(LISTENING), ...error(EACCES) }
+        : { names: Object.keys(LISTENING), action: 'SCMP_ACT_ALLOW' },
+      ...SOCKETS[sockets].map(([family, type, protocol]) =>
+        allow(
+          'socket',
+          is(0, family),
+          ...(type === undefined || protocol === undefined
+            ? []
+            : [[1, 'SCMP_CMP_MASKED_EQ', SOCKET_TYPE, type] as const, is(2, protocol)]),
+        ),
+      ),
+      allow('socketpair', is(0, 1)),
+      allow('setsockopt', [1, 'SCMP_CMP_NE', SOL_SOCKET]),
+      ...options
+        .filter((option) => !SOCKET_PROGRAMS.includes(option) && !pretended.includes(option))
+        .map((option) => allow('setsockopt', is(1, SOL_SOCKET), is(2, option))),
+      ...pretended.map((option) => rule(error(0), 'setsockopt', is(1, SOL_SOCKET), is(2, option))),
+      ...PERSONALITIES.map((personality) => allow('personality', is(0, personality))),
+      allow('clone', [0, 'SCMP_CMP_MASKED_EQ', CLONE_NAMESPACES]),
+      allow('fcntl', [1, 'SCMP_CMP_LT', FILE_MARKS_BEGIN]),
+      ...MORE_FCNTL.map((command) => allow('fcntl', is(1, command))),
+      ...ADVICE.map((advice) => allow('madvise', is(2, advice))),
+      allow('prctl', [0, 'SCMP_CMP_NE', MEMORY_MERGE]),
+      allow('preadv2', is(5, 0)),
+      allow('pwritev2', is(5, 0)),
       // Its flags lie in memory, where a filter cannot see them: the C library falls back to clone.
-      { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+      { names: ['clone3'], ...error(ENOSYS) },
       // Programs that are told so, and not that the call is unknown, say why they failed.
-      {
-        names: ['ptrace', 'mount', 'umount2', 'chroot', 'unshare', 'setns'],
-        action: 'SCMP_ACT_ERRNO',
-        errnoRet: EPERM,
-      },
+      { names: ['ptrace', 'mount', 'umount2', 'chroot', 'unshare', 'setns'], ...error(EPERM) },
     ],
   });
 }

@@ -50,6 +50,7 @@ export class DockerSession implements SandboxSession {
   readonly #gate: Gate | undefined;
   readonly #onClosed: () => void;
   readonly #running = new Set<Running>();
+  readonly #buried: Promise<void>[] = [];
   #spare: Prepared | undefined;
   #providedBytes = 0;
   #broken: Error | undefined;
@@ -162,11 +163,13 @@ export class DockerSession implements SandboxSession {
     await Promise.allSettled([...this.#running].map((running) => running.ended));
     await this.#container.remove();
     await groups?.then((group) => group?.remove()).catch(() => undefined);
+    await Promise.allSettled(this.#buried);
     this.#onClosed();
   }
 
   #over(running: Running): void {
     this.#running.delete(running);
+    this.#buried.push(running.buried ?? Promise.resolve());
     // Made now, the next command finds it waiting in its group.
     if (this.#running.size === 0 && this.#broken === undefined) this.#spare ??= this.#prepare();
   }

@@ -17,12 +17,20 @@ export interface GateOptions {
   readonly pid: number;
   /** Whether this process owns that network without being root. */
   readonly owned: boolean;
+  /** Whether what runs is trusted. */
+  readonly trusted: boolean;
   readonly report: (what: string) => void;
 }
 
 /** @throws SkeinError REQUEST_INVALID; Error when nothing can listen inside. */
-export async function openGate({ policy, pid, owned, report }: GateOptions): Promise<Gate> {
-  const proxy = new Proxy({ allow: new AllowList(policy.allow), report });
+export async function openGate({
+  policy,
+  pid,
+  owned,
+  trusted,
+  report,
+}: GateOptions): Promise<Gate> {
+  const proxy = new Proxy({ allow: new AllowList(policy.allow), trusted, report });
   const server = await listenInside(pid, owned);
   server.on('connection', (client) => proxy.serve(client));
   void proxy.ended.then(() => server.close());

@@ -1,9 +1,15 @@
 /** The proxy over real sockets, beside a guest that does as it likes. Names are resolved by the test. */
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { NetworkInterfaceInfo } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AllowList } from './allow-list.ts';
+import { isOwnOrNeighbour, type Interfaces } from './own-address.ts';
 import { Proxy, type ProxyOptions } from './proxy.ts';
 
 let upstream: Server;
@@ -46,6 +52,7 @@ async function gate(allow: readonly string[], options: Partial<ProxyOptions> = {
   const reports: string[] = [];
   const proxy = new Proxy({
     allow: new AllowList(allow),
+    trusted: true,
     report: (what) => reports.push(what),
     ...options,
   });
@@ -107,6 +114,56 @@ describe('a proxy', () => {
     expect(received).toEqual([]);
   });
 
+  test('leads to no address of this machine or its neighbours, however it is listed', async () => {
+    const interfaces = (): Interfaces => ({
+      eth0: [
+        { address: '9.9.9.9', cidr: '9.9.9.9/24', family: 'IPv4' },
+        { address: '2620:fe::9', cidr: '2620:fe::9/64', family: 'IPv6' },
+      ] as NetworkInterfaceInfo[],
+    });
+    const answers = ['9.9.9.9', '9.9.9.200', '2620:fe::9', '2620:fe::1234'];
+    for (const address of answers) {
+      const { ask, reports } = await gate([`own.example:${upstreamPort}`, `9.9.9.9:80`], {
+        trusted: false,
+        interfaces,
+        lookup: async (host) => await Promise.resolve([host === '9.9.9.9' ? host : address]),
+      });
+      for (const at of [`own.example:${upstreamPort}`, '9.9.9.9:80']) {
+        expect(await ask(tunnel(at)), at).toMatch(/^HTTP\/1\.1 403 .*this machine or a neighbour/s);
+      }
+      expect(reports).toHaveLength(2);
+    }
+    expect(isOwnOrNeighbour('9.9.10.1', interfaces())).toBe(false);
+    expect(isOwnOrNeighbour('2620:fe:1::', interfaces())).toBe(false);
+    // Trusted work that names the number itself is not kept from it; here it is not there.
+    const { ask } = await gate(['9.9.9.9:80'], {
+      interfaces,
+      lookup: async () => await Promise.resolve(['127.0.0.1']),
+      bounds: { connectMs: 2000 },
+    });
+    expect(await ask(tunnel('9.9.9.9:80'))).toMatch(/^HTTP\/1\.1 502 /);
+  });
+
+  // A network of its own, with an address on an interface and a range that no interface shows.
+  test.runIf(process.getuid?.() === 0 && existsSync('/usr/sbin/ip'))(
+    'hangs up on this machine, also where no interface shows the address',
+    async () => {
+      const script = [
+        'ip link set lo up',
+        'ip addr add 9.9.9.9/32 dev lo',
+        'ip route add local 8.8.0.0/16 dev lo',
+        'exec "$0" "$@"',
+      ].join(' && ');
+      const main = join(import.meta.dirname, 'testing/own-network.ts');
+      const words = ['--net', 'sh', '-c', script, process.execPath, main, '9.9.9.9', '8.8.1.2'];
+      const { stdout } = await promisify(execFile)('unshare', words, { encoding: 'utf8' });
+      const { answers, bytes } = JSON.parse(stdout) as { answers: string[]; bytes: number };
+      expect(answers[0]).toContain('is this machine or a neighbour of it (9.9.9.9)');
+      expect(answers[1]).toContain('it is on this machine');
+      expect(bytes).toBe(0);
+    },
+  );
+
   test('resolves a name once for a connection', async () => {
     let asked = 0;
     const { ask } = await gate([`localhost:${upstreamPort}`], {
@@ -140,6 +197,16 @@ describe('a proxy', () => {
 });
 
 describe('a guest', () => {
+  test('that goes on sending after a refusal is hung up on', async () => {
+    const { dial } = await gate([]);
+    const socket = dial();
+    socket.resume();
+    const sending = setInterval(() => socket.write('x'.repeat(1000)), 20);
+    closers.push(() => clearInterval(sending));
+    socket.write('x'.repeat(20_000));
+    await expect(once(socket, 'close')).resolves.toBeDefined();
+  });
+
   test('that says nothing is hung up on', async () => {
     const { dial } = await gate([], { bounds: { headMs: 20 } });
     const socket = dial();

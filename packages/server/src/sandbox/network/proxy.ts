@@ -3,7 +3,8 @@
  * the only way out of a sandbox whose network has no other, so a guest that ignores it gets nowhere.
  *
  * A name is resolved here, once for each connection, and what is connected to is the address that was
- * checked: a name that answers differently the next time gains nothing. What flows through a tunnel
+ * checked: a name that answers differently the next time gains nothing. Neither a name nor a number
+ * leads to this machine or its neighbours, unless the work is trusted and the number is listed. What flows through a tunnel
  * is not looked at; a listed server that serves other names too serves them to the guest as well.
  *
  * Everything that a guest can make happen is bounded: the bytes, the connections at once and in all,
@@ -13,17 +14,22 @@
 import { Buffer } from 'node:buffer';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { nameOf, isLocalTarget, type AllowList, type Target } from './allow-list.ts';
 import { isPublicAddress } from './address.ts';
+import { isOwnOrNeighbour, type Interfaces } from './own-address.ts';
 import { readProxyRequest } from './request-head.ts';
 
 export interface ProxyOptions {
   readonly allow: AllowList;
+  /** Whether the work is trusted: then what is listed in numbers is reached, wherever it is. */
+  readonly trusted: boolean;
   /** Told of each refusal, in words for a reader. */
   readonly report: (what: string) => void;
   /** All addresses of a name. Default: the system's resolver. */
   readonly lookup?: (host: string) => Promise<readonly string[]>;
+  /** Of this machine. Default: as they are at the time. */
+  readonly interfaces?: () => Interfaces;
   readonly bounds?: Partial<ProxyBounds>;
 }
 
@@ -142,9 +148,14 @@ export class Proxy {
       throw new Refusal(403, `${name} is not on the list of addresses`);
     }
     let last = 'it has no address';
-    for (const address of await this.#addresses(target)) {
+    const anywhere = this.#isListedAsItIs(target);
+    for (const address of await this.#addresses(target, anywhere)) {
       try {
-        return await dial(address, target.port, this.#bounds.connectMs);
+        const socket = await dial(address, target.port, this.#bounds.connectMs);
+        // This machine talks to itself with the same address on both ends: also one that no interface shows.
+        if (anywhere || socket.localAddress !== socket.remoteAddress) return socket;
+        socket.destroy();
+        last = 'it is on this machine';
       } catch (error) {
         last = (error as Error).message;
       }
@@ -152,17 +163,27 @@ export class Proxy {
     throw new Refusal(502, `${name} cannot be reached: ${last}`);
   }
 
+  /** Whether it leads where it says, to this machine or another one. */
+  #isListedAsItIs(target: Target): boolean {
+    return this.#options.trusted && (isLocalTarget(target) || isIP(target.host) !== 0);
+  }
+
   /** What may be connected to. @throws Refusal. */
-  async #addresses(target: Target): Promise<readonly string[]> {
-    const { lookup = lookupAll } = this.#options;
+  async #addresses(target: Target, anywhere: boolean): Promise<readonly string[]> {
+    const { lookup = lookupAll, interfaces } = this.#options;
     const found = await lookup(target.host).catch((error: unknown) => {
       throw new Refusal(502, `${shown(target)} cannot be resolved: ${(error as Error).message}`);
     });
-    // It is listed as what it is.
-    if (isLocalTarget(target)) return found;
-    const reachable = found.filter(isPublicAddress);
+    if (anywhere) return found;
+    const open = found.filter(isPublicAddress);
+    const reachable = open.filter((address) => !isOwnOrNeighbour(address, interfaces?.()));
     if (reachable.length > 0) return reachable;
-    throw new Refusal(403, `${shown(target)} resolves to no public address (${found.join(', ')})`);
+    throw new Refusal(
+      403,
+      open.length > 0
+        ? `${shown(target)} is this machine or a neighbour of it (${open.join(', ')})`
+        : `${shown(target)} resolves to no public address (${found.join(', ')})`,
+    );
   }
 
   #join(client: Socket, server: Socket): void {
@@ -190,8 +211,9 @@ export class Proxy {
     client.end(
       `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
-    // What the guest still sends is nobody's, and must not keep the connection.
-    client.setTimeout(FAREWELL_MS, () => client.destroy());
+    // What the guest still sends is read by nobody, and must not keep the connection, idle or not.
+    const timer = setTimeout(() => client.destroy(), FAREWELL_MS);
+    client.once('close', () => clearTimeout(timer));
     client.resume();
     if (this.#refusals >= this.#bounds.refusals) this.#stop(`${this.#refusals} refusals`);
   }

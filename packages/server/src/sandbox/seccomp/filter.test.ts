@@ -2,8 +2,25 @@ import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { seccompFilter } from './filter.ts';
-import { CONDITIONAL, DENIED, numberOf, type Architecture } from './syscalls.ts';
+import { ADVICE, seccompFilter, type Sockets } from './filter.ts';
+import {
+  ABSENT,
+  CONDITIONAL,
+  DENIED,
+  IGNORED,
+  LISTENING,
+  numberOf,
+  type Architecture,
+  type Numbers,
+} from './syscalls.ts';
+
+const ALL: Readonly<Record<string, Numbers>> = {
+  ...DENIED,
+  ...ABSENT,
+  ...IGNORED,
+  ...LISTENING,
+  ...CONDITIONAL,
+};
 
 /** What the kernel's BPF machine makes of a filter: a second, naive reading of the same bytes. */
 function evaluate(filter: Uint8Array, call: { arch: number; nr: number; args?: number[] }): string {
@@ -20,6 +37,7 @@ function evaluate(filter: Uint8Array, call: { arch: number; nr: number; args?: n
     const k = program.getUint32(at + 4, true);
     const jump = (condition: boolean): number => program.getUint8(at + (condition ? 2 : 3));
     if (code === 0x20) accumulator = data.getUint32(k, true);
+    else if (code === 0x54) accumulator = (accumulator & k) >>> 0;
     else if (code === 0x15) at += 8 * jump(accumulator === k);
     else if (code === 0x35) at += 8 * jump(accumulator >= k);
     else if (code === 0x45) at += 8 * jump((accumulator & k) !== 0);
@@ -30,26 +48,45 @@ function evaluate(filter: Uint8Array, call: { arch: number; nr: number; args?: n
 }
 
 const ALLOWED = '7fff0000';
+const SUCCESS = '50000';
 const EPERM = '50001';
+const EACCES = '5000d';
+const EINVAL = '50016';
 const ENOSYS = '50026';
+const EOPNOTSUPP = '5005f';
 const EAFNOSUPPORT = '50061';
 const KILLED = '80000000';
 const AUDIT = { x64: 0xc000003e, arm64: 0xc00000b7 } as const;
 
 describe.each(['x64', 'arm64'] as const)('the filter for %s', (architecture: Architecture) => {
-  const filter = seccompFilter(architecture);
+  const filters = {
+    none: seccompFilter(architecture, 'none'),
+    list: seccompFilter(architecture, 'list'),
+    host: seccompFilter(architecture, 'host'),
+  };
+  const filter = filters.none;
   const arch = AUDIT[architecture];
-  const ask = (name: keyof typeof CONDITIONAL, ...args: number[]): string =>
-    evaluate(filter, { arch, nr: CONDITIONAL[name][architecture === 'x64' ? 0 : 1], args });
+  const askOf = (sockets: Sockets, name: string, ...args: number[]): string =>
+    evaluate(filters[sockets], { arch, nr: numberOf(ALL[name]!, architecture) ?? -1, args });
+  const ask = (name: string, ...args: number[]): string => askOf('none', name, ...args);
 
-  test('denies what is listed, and allows everything else', () => {
-    const denied = new Set(Object.values(DENIED).map((numbers) => numberOf(numbers, architecture)));
+  test('answers what is listed, and allows everything else', () => {
+    const answers = new Map<number | undefined, string>();
+    for (const [table, answer] of [
+      [DENIED, EPERM],
+      [ABSENT, ENOSYS],
+      [IGNORED, SUCCESS],
+    ] as const) {
+      for (const numbers of Object.values(table)) {
+        answers.set(numberOf(numbers, architecture), answer);
+      }
+    }
     const conditional = new Set<number>(
       Object.values(CONDITIONAL).map((numbers) => numbers[architecture === 'x64' ? 0 : 1]),
     );
     for (let nr = 0; nr < 600; nr++) {
       if (conditional.has(nr)) continue;
-      expect(evaluate(filter, { arch, nr }), String(nr)).toBe(denied.has(nr) ? EPERM : ALLOWED);
+      expect(evaluate(filter, { arch, nr }), String(nr)).toBe(answers.get(nr) ?? ALLOWED);
     }
   });
 
@@ -67,13 +104,51 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (architecture: Arc
       expect(ask('clone', 0x11 | flag)).toBe(EPERM);
     }
     expect(ask('clone3')).toBe(ENOSYS);
-    for (const family of [1, 2, 10]) expect(ask('socket', family)).toBe(ALLOWED);
-    for (const family of [0, 16, 17, 38, 40]) expect(ask('socket', family)).toBe(EAFNOSUPPORT);
+    expect(ask('socketpair', 1)).toBe(ALLOWED);
+    expect(ask('socketpair', 2)).toBe(EAFNOSUPPORT);
     expect(ask('personality', 0xffffffff)).toBe(ALLOWED);
     expect(ask('personality', 0)).toBe(ALLOWED);
     expect(ask('personality', 0x0040000)).toBe(EPERM);
     expect(ask('ioctl', 0, 0x5413)).toBe(ALLOWED);
     expect(ask('ioctl', 0, 0x5412)).toBe(EPERM);
+    for (const option of [26, 50, 51, 52]) expect(ask('setsockopt', 0, 1, option)).toBe(EPERM);
+    expect(ask('setsockopt', 0, 1, 7)).toBe(ALLOWED);
+    expect(ask('setsockopt', 0, 6, 26)).toBe(ALLOWED);
+  });
+
+  test('lets nothing be asked or told of the pages and the watchers of a file', () => {
+    for (const command of [0, 6, 7, 1030, 1031]) expect(ask('fcntl', 0, command)).toBe(ALLOWED);
+    for (const command of [1024, 1026, 1036]) expect(ask('fcntl', 0, command)).toBe(EINVAL);
+    for (const advice of ADVICE) expect(ask('madvise', 0, 0, advice)).toBe(ALLOWED);
+    for (const advice of [3, 12, 20, 21, 25]) expect(ask('madvise', 0, 0, advice)).toBe(EINVAL);
+    expect(ask('prctl', 67)).toBe(EINVAL);
+    expect(ask('prctl', 38)).toBe(ALLOWED);
+    for (const name of ['preadv2', 'pwritev2'] as const) {
+      expect(ask(name, 0, 0, 0, 0, 0, 0)).toBe(ALLOWED);
+      expect(ask(name, 0, 0, 0, 0, 0, 8)).toBe(EOPNOTSUPP);
+    }
+  });
+
+  test('opens the sockets that the network of the session has', () => {
+    const opens = (sockets: Sockets, ...args: number[]): boolean => {
+      const said = askOf(sockets, 'socket', ...args);
+      expect([ALLOWED, EAFNOSUPPORT]).toContain(said);
+      return said === ALLOWED;
+    };
+    const [STREAM, DATAGRAM, NONBLOCK] = [1, 2, 0x800];
+    for (const sockets of ['none', 'list', 'host'] as const) {
+      for (const type of [STREAM, DATAGRAM, 5]) expect(opens(sockets, 1, type)).toBe(true);
+      for (const family of [0, 16, 17, 38, 40]) expect(opens(sockets, family, 1)).toBe(false);
+      expect(opens(sockets, 2, STREAM | NONBLOCK, 6)).toBe(sockets !== 'none');
+      expect(opens(sockets, 2, DATAGRAM)).toBe(sockets === 'host');
+      // MPTCP and SCTP.
+      for (const odd of [262, 132]) expect(opens(sockets, 2, STREAM, odd)).toBe(sockets === 'host');
+      expect(opens(sockets, 10, STREAM)).toBe(sockets === 'host');
+      for (const name of ['bind', 'listen'] as const) {
+        expect(askOf(sockets, name)).toBe(sockets === 'list' ? EACCES : ALLOWED);
+      }
+      expect(askOf(sockets, 'setsockopt', 0, 1, 8)).toBe(sockets === 'list' ? SUCCESS : ALLOWED);
+    }
   });
 
   test('is within what the kernel takes', () => {
@@ -83,14 +158,16 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (architecture: Arc
 });
 
 test('x32 calls are none', () => {
-  expect(evaluate(seccompFilter('x64'), { arch: AUDIT.x64, nr: 0x40000000 | 59 })).toBe(ENOSYS);
-  expect(evaluate(seccompFilter('x64'), { arch: AUDIT.x64, nr: 0x3fffffff })).toBe(ALLOWED);
+  const filter = seccompFilter('x64', 'none');
+  expect(evaluate(filter, { arch: AUDIT.x64, nr: 0x40000000 | 59 })).toBe(ENOSYS);
+  expect(evaluate(filter, { arch: AUDIT.x64, nr: 0x40000000 | 41, args: [2, 1, 0] })).toBe(ENOSYS);
+  expect(evaluate(filter, { arch: AUDIT.x64, nr: 0x3fffffff })).toBe(ALLOWED);
 });
 
 const HEADER = '/usr/include/x86_64-linux-gnu/asm/unistd_64.h';
 test.runIf(existsSync(HEADER))('the numbers of x86_64 are those of the kernel’s header', () => {
   const header = readFileSync(HEADER, 'latin1');
-  for (const [name, [number]] of Object.entries({ ...DENIED, ...CONDITIONAL })) {
+  for (const [name, [number]] of Object.entries(ALL)) {
     const found = new RegExp(`^#define __NR_${name}\\s+(\\d+)$`, 'm').exec(header)?.[1];
     expect([name, found]).toEqual([name, number === undefined ? undefined : String(number)]);
   }
@@ -99,7 +176,7 @@ test.runIf(existsSync(HEADER))('the numbers of x86_64 are those of the kernel’
 const GENERIC = '/usr/include/asm-generic/unistd.h';
 const canPreprocess = existsSync(GENERIC) && spawnSync('cpp', ['--version']).status === 0;
 test.runIf(canPreprocess)('the numbers of aarch64 are those of the kernel’s header', () => {
-  const names = Object.entries({ ...DENIED, ...CONDITIONAL });
+  const names = Object.entries(ALL);
   const source = [
     '#define __BITS_PER_LONG 64',
     '#define __ARCH_WANT_SYS_CLONE3',

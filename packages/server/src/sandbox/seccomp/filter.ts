@@ -4,17 +4,45 @@
  *
  *     wrong architecture (a 32-bit system call) → the process is killed
  *     x32 system call                           → ENOSYS
- *     denied                                    → EPERM
- *     clone with a new name space               → EPERM;   clone3 → ENOSYS (libraries fall back to clone)
- *     socket of an unusual family               → EAFNOSUPPORT
+ *     denied                                    → EPERM;   absent → ENOSYS;   ignored → success
+ *     clone with a new name space               → EPERM
+ *     socket of a family that is not allowed    → EAFNOSUPPORT
+ *     bind, listen, with a list of addresses    → EACCES
  *     personality, other than a query           → EPERM
  *     ioctl that types into a terminal          → EPERM
+ *     fcntl that watches or marks a file        → EINVAL
+ *     madvise that moves or compares pages      → EINVAL
+ *     preadv2, pwritev2 with flags              → EOPNOTSUPP
+ *     setsockopt that attaches a program        → EPERM
  *     anything else                             → allowed
+ *
+ * Without a network only AF_UNIX can be opened: its buffers are on the account of who fills them, while
+ * control groups of version 1 do not count those of TCP and UDP. With a list of addresses there is TCP
+ * over IPv4 besides, to the proxy. Nothing can bind or listen then, so a guest has no more connections
+ * than the proxy takes, and what they buffer is bounded by the network's own settings (listener.ts).
  */
-import { CONDITIONAL, DENIED, numberOf, type Architecture } from './syscalls.ts';
+import type { NetworkPolicy } from '../contract.ts';
+import {
+  ABSENT,
+  CONDITIONAL,
+  DENIED,
+  IGNORED,
+  LISTENING,
+  numberOf,
+  type Architecture,
+} from './syscalls.ts';
 
-/** Instruction codes: load a word, jump if equal, if greater or equal, if a bit is set, return. */
+/** What the guests of a session may reach: decides which sockets they may open. */
+export type Sockets = 'none' | 'list' | 'host';
+
+/** @param network of the session. */
+export function socketsOf(network: NetworkPolicy): Sockets {
+  return typeof network === 'string' ? network : 'list';
+}
+
+/** Instruction codes: load a word, keep some bits of it, jump if equal, if greater or equal, if a bit is set, return. */
 const LOAD = 0x20;
+const AND = 0x54;
 const JUMP_EQUAL = 0x15;
 const JUMP_AT_LEAST = 0x35;
 const JUMP_BITS = 0x45;
@@ -28,8 +56,12 @@ const argument = (index: number): number => 16 + 8 * index;
 const ALLOW = 0x7fff0000;
 const KILL_PROCESS = 0x80000000;
 const errno = (code: number): number => 0x00050000 | code;
+const SUCCESS = errno(0);
 const EPERM = errno(1);
+const EACCES = errno(13);
+const EINVAL = errno(22);
 const ENOSYS = errno(38);
+const EOPNOTSUPP = errno(95);
 const EAFNOSUPPORT = errno(97);
 
 /** AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64. */
@@ -38,8 +70,28 @@ const X32_BIT = 0x40000000;
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
 const NEW_NAMESPACES = 0x7e020000;
-/** AF_UNIX, AF_INET, AF_INET6. What they reach is decided by the network name space. */
-const FAMILIES = [1, 2, 10];
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+/** Without SOCK_NONBLOCK and SOCK_CLOEXEC. */
+const SOCKET_TYPE = 0xf;
+/** The default, and IPPROTO_TCP: neither MPTCP nor SCTP. */
+const TCP = [0, 6];
+const SOL_SOCKET = 1;
+/** SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF and _EBPF: programs for the kernel. */
+export const SOCKET_PROGRAMS = [26, 50, 51, 52];
+/** SO_SNDBUF and SO_RCVBUF: where buffers have a bound, asking for more is heard and not done. */
+export const SOCKET_BUFFERS = [7, 8];
+/** F_SETLEASE, F_NOTIFY, and the life time hints of a file, which everybody who has it open shares. */
+export const FILE_MARKS = [1024, 1026, 1035, 1036, 1037, 1038];
+/**
+ * What allocators and debuggers use. Not MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT and MADV_COLLAPSE, which
+ * move pages of files that others see too, nor MADV_MERGEABLE, which finds out who has the same ones.
+ */
+export const ADVICE = [0, 1, 2, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23, 24];
+/** PR_SET_MEMORY_MERGE: MADV_MERGEABLE for all of a process. */
+export const MEMORY_MERGE = 67;
 /** What is there, and the usual one. */
 const PERSONALITIES = [0xffffffff, 0];
 /** TIOCSTI and TIOCLINUX. */
@@ -54,31 +106,64 @@ interface Instruction {
 }
 
 /** The filter for an architecture, as the bytes that `bwrap --seccomp` reads. */
-export function seccompFilter(architecture: Architecture): Uint8Array {
+export function seccompFilter(architecture: Architecture, sockets: Sockets): Uint8Array {
   const number = (name: keyof typeof CONDITIONAL): number =>
     CONDITIONAL[name][architecture === 'x64' ? 0 : 1];
-  const denied = Object.values(DENIED)
-    .map((numbers) => numberOf(numbers, architecture))
-    .filter((each) => each !== undefined);
+  const each = (table: typeof DENIED, then: number): Instruction[] =>
+    Object.values(table)
+      .map((numbers) => numberOf(numbers, architecture))
+      .filter((found) => found !== undefined)
+      .flatMap((found) => [jump(JUMP_EQUAL, found, 0, 1), answer(then)]);
+  const buffers = sockets === 'list' ? oneOf(SOCKET_BUFFERS, SUCCESS) : [];
   return assemble([
     load(ARCHITECTURE),
     jump(JUMP_EQUAL, AUDIT[architecture], 1, 0),
     answer(KILL_PROCESS),
     load(NUMBER),
     ...(architecture === 'x64' ? [jump(JUMP_AT_LEAST, X32_BIT, 0, 1), answer(ENOSYS)] : []),
-    ...denied.flatMap((each) => [jump(JUMP_EQUAL, each, 0, 1), answer(EPERM)]),
-    jump(JUMP_EQUAL, number('clone3'), 0, 1),
-    answer(ENOSYS),
+    ...each(DENIED, EPERM),
+    ...each(ABSENT, ENOSYS),
+    ...each(IGNORED, SUCCESS),
+    ...(sockets === 'list' ? each(LISTENING, EACCES) : []),
     ...when(number('clone'), 0, [
       jump(JUMP_BITS, NEW_NAMESPACES, 0, 1),
       answer(EPERM),
       answer(ALLOW),
     ]),
-    ...when(number('socket'), 0, [...oneOf(FAMILIES, ALLOW), answer(EAFNOSUPPORT)]),
+    ...when(number('socket'), 0, [...socketRules(sockets), answer(EAFNOSUPPORT)]),
+    ...when(number('socketpair'), 0, [...oneOf([AF_UNIX], ALLOW), answer(EAFNOSUPPORT)]),
+    ...when(number('setsockopt'), 1, [
+      jump(JUMP_EQUAL, SOL_SOCKET, 1, 0),
+      answer(ALLOW),
+      load(argument(2)),
+      ...oneOf(SOCKET_PROGRAMS, EPERM),
+      ...buffers,
+      answer(ALLOW),
+    ]),
     ...when(number('personality'), 0, [...oneOf(PERSONALITIES, ALLOW), answer(EPERM)]),
     ...when(number('ioctl'), 1, [...oneOf(TERMINAL_IOCTLS, EPERM), answer(ALLOW)]),
+    ...when(number('fcntl'), 1, [...oneOf(FILE_MARKS, EINVAL), answer(ALLOW)]),
+    ...when(number('madvise'), 2, [...oneOf(ADVICE, ALLOW), answer(EINVAL)]),
+    ...when(number('prctl'), 0, [...oneOf([MEMORY_MERGE], EINVAL), answer(ALLOW)]),
+    ...when(number('preadv2'), 5, [...oneOf([0], ALLOW), answer(EOPNOTSUPP)]),
+    ...when(number('pwritev2'), 5, [...oneOf([0], ALLOW), answer(EOPNOTSUPP)]),
     answer(ALLOW),
   ]);
+}
+
+/** With the family loaded; goes on where a socket is not allowed. */
+function socketRules(sockets: Sockets): Instruction[] {
+  if (sockets === 'none') return oneOf([AF_UNIX], ALLOW);
+  // What they reach is decided by the network name space.
+  if (sockets === 'host') return oneOf([AF_UNIX, AF_INET, AF_INET6], ALLOW);
+  const tcp = [load(argument(2)), ...oneOf(TCP, ALLOW)];
+  const stream = [
+    load(argument(1)),
+    { ...load(SOCKET_TYPE), code: AND },
+    jump(JUMP_EQUAL, SOCK_STREAM, 0, tcp.length),
+    ...tcp,
+  ];
+  return [...oneOf([AF_UNIX], ALLOW), jump(JUMP_EQUAL, AF_INET, 0, stream.length), ...stream];
 }
 
 function load(offset: number): Instruction {

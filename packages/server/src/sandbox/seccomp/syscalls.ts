@@ -10,7 +10,7 @@
 export type Architecture = 'x64' | 'arm64';
 
 /** [x86_64, aarch64]; undefined where the architecture does not have it. */
-type Numbers = readonly [x64: number | undefined, arm64: number | undefined];
+export type Numbers = readonly [x64: number | undefined, arm64: number | undefined];
 
 /** Denied with EPERM. */
 export const DENIED: Readonly<Record<string, Numbers>> = {
@@ -47,6 +47,9 @@ export const DENIED: Readonly<Record<string, Numbers>> = {
   memfd_secret: [447, 447],
   perf_event_open: [298, 241],
   userfaultfd: [323, 282],
+  // Which pages of a file are in memory tells what others read before.
+  mincore: [27, 232],
+  process_madvise: [440, 440],
   // Files by handle are found outside of the guest's root.
   name_to_handle_at: [303, 264],
   open_by_handle_at: [304, 265],
@@ -87,14 +90,50 @@ export const DENIED: Readonly<Record<string, Numbers>> = {
   ustat: [136, undefined],
 };
 
+/** Denied with ENOSYS, for which programs and libraries have a fallback. */
+export const ABSENT: Readonly<Record<string, Numbers>> = {
+  // Which pages of a file are in memory, and what is known of a path without reading the disk.
+  cachestat: [451, 451],
+  openat2: [437, 437],
+  // Events of files that sessions share.
+  inotify_add_watch: [254, 27],
+  inotify_init: [253, undefined],
+  inotify_init1: [294, 26],
+  // Its flags lie in memory, where a filter cannot look.
+  clone3: [435, 435],
+};
+
+/**
+ * Answered with success, and not done. Advice about the cache changes what others find in it; a sync
+ * writes back the files of the whole machine, and nothing that a guest can write is on a disk.
+ */
+export const IGNORED: Readonly<Record<string, Numbers>> = {
+  fadvise64: [221, 223],
+  readahead: [187, 213],
+  sync: [162, 81],
+  sync_file_range: [277, 84],
+  syncfs: [306, 267],
+};
+
+/** Denied with EACCES where a guest has a list of addresses: see filter.ts. */
+export const LISTENING: Readonly<Record<string, Numbers>> = {
+  bind: [49, 200],
+  listen: [50, 201],
+};
+
 /** Allowed with some arguments only. */
 export const CONDITIONAL = {
   clone: [56, 220],
-  // Its flags lie in memory, where a filter cannot look.
-  clone3: [435, 435],
+  fcntl: [72, 25],
   ioctl: [16, 29],
+  madvise: [28, 233],
   personality: [135, 92],
+  prctl: [157, 167],
+  preadv2: [327, 286],
+  pwritev2: [328, 287],
+  setsockopt: [54, 208],
   socket: [41, 198],
+  socketpair: [53, 199],
 } as const satisfies Readonly<Record<string, Numbers>>;
 
 export function numberOf(numbers: Numbers, architecture: Architecture): number | undefined {

@@ -1,0 +1,94 @@
+/** Which roots a guest may be shown, and which of them a caller without trust may name. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { dockerReference, imageFolder, isRegisteredFolder, registeredName } from './images.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'skein-images-')));
+  mkdirSync(join(folder, 'tools', 'usr'), { recursive: true });
+  mkdirSync(join(folder, 'data', '.skein'), { recursive: true });
+  symlinkSync('/', join(folder, 'everything'));
+  symlinkSync(join(folder, 'tools'), join(folder, 'tools.v1'));
+  vi.stubEnv('SKEIN_IMAGES', folder);
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+
+test('a name is a tag of Docker and a part of a path', () => {
+  for (const name of ['judge', 'tools.v1', 'a..b', '_x', 'A-1']) {
+    expect(registeredName(name)).toBe(name);
+    expect(registeredName(`skein-sandbox:${name}`)).toBe(name);
+    expect(dockerReference(name)).toBe(`skein-sandbox:${name}`);
+  }
+  expect(dockerReference('debian:13')).toBe('debian:13');
+  for (const image of ['../containers/x', 'a?b', 'a b', '/']) {
+    expect(() => dockerReference(image), image).toThrow(/no name that Docker has/);
+  }
+  const others = [
+    '/',
+    '/judge',
+    '..',
+    '.',
+    '.x',
+    '-x',
+    'a/b',
+    'debian:13',
+    'a b',
+    'a\nb',
+    'a\0',
+    '',
+  ];
+  const long = ['x'.repeat(129), 'skein-sandbox:', 'skein-sandbox:a:b', 'x/skein-sandbox:a', 'ä'];
+  for (const image of [...others, ...long, `sha256:${'a'.repeat(64)}`, 'unix:///run/docker.sock']) {
+    expect(registeredName(image), image).toBeUndefined();
+  }
+});
+
+test('a folder has the name of an image', () => {
+  expect(isRegisteredFolder('tools')).toBe(true);
+  expect(isRegisteredFolder('skein-sandbox:tools')).toBe(true);
+  expect(isRegisteredFolder('nothing')).toBe(false);
+  expect(imageFolder('tools', [])).toBe(join(folder, 'tools'));
+  expect(imageFolder('tools.v1', [])).toBe(join(folder, 'tools'));
+  expect(imageFolder(join(folder, 'tools'), [])).toBe(join(folder, 'tools'));
+  for (const image of ['nothing', 'relative/path', `${folder}/nothing`, '/etc/passwd', '/a\0b']) {
+    expect(() => imageFolder(image, []), image).toThrow(
+      expect.objectContaining({ code: 'SANDBOX_IMAGE_UNKNOWN' }),
+    );
+  }
+});
+
+describe('what would show the host', () => {
+  const forbidden = expect.objectContaining({ code: 'SANDBOX_IMAGE_FORBIDDEN' });
+
+  test.each([
+    '/',
+    '//',
+    '/etc',
+    '/var',
+    '/home',
+    '/root',
+    '/usr',
+    '/proc/self/root',
+    '/dev',
+    '/run',
+  ])('is no image: %s', (image) => expect(() => imageFolder(image, [])).toThrow(forbidden));
+
+  test('is none behind a link either, whoever registered it', () => {
+    expect(() => imageFolder('everything', [])).toThrow(forbidden);
+    expect(() => imageFolder(join(folder, 'everything'), [])).toThrow(forbidden);
+  });
+
+  test('is none as soon as it holds the data of the node, or lies in them', () => {
+    const data = join(folder, 'data', '.skein');
+    for (const image of [folder, join(folder, 'data'), data]) {
+      expect(() => imageFolder(image, [data]), image).toThrow(forbidden);
+    }
+    expect(imageFolder('tools', [data])).toBe(join(folder, 'tools'));
+  });
+});
