@@ -1,0 +1,28 @@
+/** What the supervisor and the process of a target tell each other. */
+export interface RunnerJob {
+  /** Try inputs, make the input `from` and give it back, or try the one in `file`. */
+  readonly mode: 'fuzz' | 'make' | 'replay';
+  readonly target: string;
+  readonly seed: number;
+  readonly from: number;
+  readonly to: number;
+  readonly seconds: number;
+  /** Holds the number of the input that is being tried, as a double. */
+  readonly progressPath: string;
+  readonly file?: string;
+}
+
+export interface Finding {
+  readonly kind: 'error' | 'slow' | 'memory' | 'hang' | 'crash';
+  readonly message: string;
+  readonly stack: string;
+  readonly index: number;
+  /** In base64. */
+  readonly input: string;
+}
+
+export type RunnerReport =
+  | { readonly kind: 'progress'; readonly index: number; readonly accepted: number }
+  | { readonly kind: 'finding'; readonly finding: Finding }
+  | { readonly kind: 'made'; readonly input: string }
+  | { readonly kind: 'done'; readonly index: number; readonly accepted: number; readonly peakBytes: number };

@@ -1,0 +1,138 @@
+/**
+ * The process in which a target runs: makes inputs, gives them to the target and reports what is not
+ * as it must be. It may hang, run out of memory or die at any input; the number of the input that is
+ * being tried therefore stands in a file, where the supervisor finds it.
+ */
+import { openSync, readFileSync, writeSync } from 'node:fs';
+import { TARGETS, type TargetName } from '../targets.ts';
+import type { Finding, RunnerJob, RunnerReport } from './messages.ts';
+import { Random } from './random.ts';
+import { DEFAULT_BOUNDS, type Bounds, type Target } from './target.ts';
+
+/** Inputs between two turns of the event loop. */
+const TURN = 64;
+/** Different findings after which a run ends: there is enough to do. */
+const MOST_FINDINGS = 20;
+
+const job = JSON.parse(process.argv[2] ?? '') as RunnerJob;
+const target = await TARGETS[job.target as TargetName]();
+const bounds: Bounds = { ...DEFAULT_BOUNDS, ...target.bounds };
+const random = new Random();
+const progressFile = openSync(job.progressPath, 'w');
+const progress = Buffer.alloc(8);
+/** Faults that arrive outside the call that caused them. */
+let stray: unknown;
+let hasStray = false;
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    stray = error;
+    hasStray = true;
+  });
+}
+
+function report(message: RunnerReport): Promise<void> {
+  return new Promise((resolve) => {
+    process.send!(message, () => resolve());
+  });
+}
+
+function inputAt(index: number): Uint8Array {
+  const seed = target.seeds[index];
+  if (seed !== undefined) return seed;
+  random.reset(job.seed, index);
+  return target.structure.mutate(target.seeds, random);
+}
+
+/** What is wrong with an input; `refused` when the target says so, `undefined` when it is taken. */
+async function verdictOf(input: Uint8Array): Promise<Omit<Finding, 'index' | 'input'> | 'refused' | undefined> {
+  const peak = process.resourceUsage().maxRSS;
+  let best = Infinity;
+  let failure: unknown;
+  let failed = false;
+  // A machine that is busy with something else makes one try slow, not three.
+  for (let attempt = 0; attempt < 3 && best > bounds.timeMs; attempt++) {
+    failed = false;
+    hasStray = false;
+    const begun = performance.now();
+    try {
+      const pending = target.run(input);
+      if (isPromise(pending)) await pending;
+    } catch (error) {
+      failure = error;
+      failed = true;
+    }
+    best = Math.min(best, performance.now() - begun);
+  }
+  if (hasStray) return thrown(stray);
+  if (failed && !target.refuses(failure)) return thrown(failure);
+  if (best > bounds.timeMs) {
+    return { kind: 'slow', message: `took ${Math.round(best)} ms`, stack: '' };
+  }
+  const grown = (process.resourceUsage().maxRSS - peak) * 1024;
+  if (grown > bounds.memoryBytes) {
+    return { kind: 'memory', message: `took ${Math.round(grown / 2 ** 20)} MiB`, stack: '' };
+  }
+  return failed ? 'refused' : undefined;
+}
+
+function thrown(error: unknown): Omit<Finding, 'index' | 'input'> {
+  if (!(error instanceof Error)) return { kind: 'error', message: String(error), stack: '' };
+  const message = `${error.name}: ${error.message}`.slice(0, 400);
+  return { kind: 'error', message, stack: (error.stack ?? '').slice(0, 4000) };
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+async function fuzz(target: Target): Promise<void> {
+  const known = new Set<string>();
+  const deadline = performance.now() + job.seconds * 1000;
+  let accepted = 0;
+  let index = job.from;
+  for (; index < job.to; index++) {
+    if (index % TURN === 0) {
+      await new Promise(setImmediate);
+      if (performance.now() > deadline) break;
+      if (index % (TURN * 256) === 0) await report({ kind: 'progress', index, accepted });
+    }
+    progress.writeDoubleLE(index);
+    writeSync(progressFile, progress, 0, 8, 0);
+    const input = inputAt(index);
+    const verdict = await verdictOf(input);
+    if (verdict === undefined) accepted++;
+    else if (verdict !== 'refused') {
+      const signature = signatureOf(verdict);
+      if (known.has(signature)) continue;
+      known.add(signature);
+      await report({ kind: 'finding', finding: { ...verdict, index, input: Buffer.from(input).toString('base64') } });
+      if (known.size >= MOST_FINDINGS) break;
+    }
+  }
+  await report({ kind: 'done', index, accepted, peakBytes: process.resourceUsage().maxRSS * 1024 });
+}
+
+/** Two inputs that fail at one place count once. */
+function signatureOf({ kind, message, stack }: Omit<Finding, 'index' | 'input'>): string {
+  const place = stack.split('\n').find((line) => line.trim().startsWith('at ') && !line.includes('node:internal'));
+  return place === undefined ? `${kind} ${message.replaceAll(/\d+/g, '#').slice(0, 80)}` : `${kind} ${place.trim()}`;
+}
+
+async function replay(path: string): Promise<void> {
+  progress.writeDoubleLE(0);
+  writeSync(progressFile, progress, 0, 8, 0);
+  const input = new Uint8Array(readFileSync(path));
+  const verdict = await verdictOf(input);
+  if (verdict !== undefined && verdict !== 'refused') {
+    await report({ kind: 'finding', finding: { ...verdict, index: 0, input: Buffer.from(input).toString('base64') } });
+  }
+  await report({ kind: 'done', index: 1, accepted: verdict === undefined ? 1 : 0, peakBytes: 0 });
+}
+
+if (job.mode === 'make') {
+  const input = Buffer.from(inputAt(job.from)).toString('base64');
+  await report({ kind: 'made', input });
+} else if (job.mode === 'replay') {
+  await replay(job.file!);
+} else await fuzz(target);
+process.exit(0);
