@@ -38,7 +38,11 @@ const say = (line: string) => process.stderr.write(`${line}\n`);
 
 if (values.replay !== undefined) {
   const finding = await replayInput(given, values.replay);
-  say(finding === undefined ? 'nothing found' : `${finding.kind}: ${finding.message}\n${finding.stack}`);
+  say(
+    finding === undefined
+      ? 'nothing found'
+      : `${finding.kind}: ${finding.message}\n${finding.stack}`,
+  );
   if (finding !== undefined && values.shrink) {
     const [path, size] = await shrinkInput(given, finding);
     say(`the smallest found has ${size} bytes: ${path}`);

@@ -5,8 +5,19 @@ import type { Structure } from './target.ts';
 /** No input grows beyond this by copying. */
 const LARGEST_BYTES = 1 << 16;
 const MOST_CHANGES = 6;
-const EXTREMES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
-const NUMBERS = ['0', '-1', '1e309', '-0', '9007199254740993', '18446744073709551616', '0.1e-400', '٣'];
+const EXTREMES = [
+  0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+];
+const NUMBERS = [
+  '0',
+  '-1',
+  '1e309',
+  '-0',
+  '9007199254740993',
+  '18446744073709551616',
+  '0.1e-400',
+  '٣',
+];
 
 /** @param dictionary words that mean something to the target. */
 export function bytesInput(dictionary: readonly string[] = []): Structure {
@@ -47,7 +58,12 @@ function changed(
     case 2:
       return spliced(bytes, at, length, []);
     case 3:
-      return spliced(bytes, at, 0, Uint8Array.from({ length }, () => random.word()));
+      return spliced(
+        bytes,
+        at,
+        0,
+        Uint8Array.from({ length }, () => random.word()),
+      );
     case 4: {
       // A copy of a part, once or many times.
       const part = bytes.subarray(at, at + length);
@@ -61,7 +77,12 @@ function changed(
     case 5: {
       const other = random.pick(seeds);
       const from = random.below(other.length + 1);
-      return spliced(bytes, at, random.oneIn(2) ? length : 0, other.subarray(from, from + length * 4));
+      return spliced(
+        bytes,
+        at,
+        random.oneIn(2) ? length : 0,
+        other.subarray(from, from + length * 4),
+      );
     }
     case 6: {
       const width = random.pick([1, 2, 4, 8]);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { TARGETS, type TargetName } from '../targets.ts';
-import type { Finding } from './messages.ts';
+import { signatureOf, type Finding } from './messages.ts';
 import { replayInput } from './supervisor.ts';
 
 /** Milliseconds that shrinking may take. */
@@ -32,9 +32,12 @@ export async function shrinkInput(
     for (const candidate of structure.shrink(Buffer.from(smallest.input, 'base64'))) {
       if (performance.now() > deadline) break;
       if (candidate.length >= size) continue;
-      const path = saveFinding(target, { ...finding, input: Buffer.from(candidate).toString('base64') });
+      const path = saveFinding(target, {
+        ...finding,
+        input: Buffer.from(candidate).toString('base64'),
+      });
       const again = await replayInput(target, path);
-      if (again === undefined || !isSame(again, finding)) continue;
+      if (again === undefined || signatureOf(again) !== signatureOf(finding)) continue;
       smallest = again;
       found = true;
       break;
@@ -42,9 +45,4 @@ export async function shrinkInput(
   }
   await close?.();
   return [saveFinding(target, smallest), Buffer.from(smallest.input, 'base64').length];
-}
-
-function isSame(a: Finding, b: Finding): boolean {
-  const place = ({ stack }: Finding) => stack.split('\n').find((line) => line.trim().startsWith('at '))?.trim();
-  return a.kind === b.kind && place(a) === place(b);
 }

@@ -6,8 +6,35 @@ import type { Structure } from './target.ts';
 const MOST_CHANGES = 4;
 /** One input in so many is broken as a text. */
 const BROKEN_TEXTS = 6;
-const VALUES: readonly unknown[] = [null, true, false, 0, -1, 1.5, 1e308, 2 ** 53, -(2 ** 31), 2 ** 32, '', ' ', '0', '__proto__', '\u0000', '\ud800', 'a'.repeat(300), [], {}, [[]], [null], { constructor: 1 }];
+const VALUES: readonly unknown[] = [
+  null,
+  true,
+  false,
+  0,
+  -1,
+  1.5,
+  1e308,
+  2 ** 53,
+  -(2 ** 31),
+  2 ** 32,
+  '',
+  ' ',
+  '0',
+  '__proto__',
+  '\u0000',
+  '\ud800',
+  'a'.repeat(300),
+  [],
+  {},
+  [[]],
+  [null],
+  { constructor: 1 },
+];
 const KEYS = ['__proto__', 'constructor', 'toString', '', 'length', 'hasOwnProperty'];
+
+/** Stands for lists in lists so deep that they are made as a text only. */
+const DEEP = '\u0001deep';
+const DEPTH = 20_000;
 
 type Json = unknown;
 
@@ -28,7 +55,8 @@ export function jsonInput(dictionary: readonly Json[] = []): Structure {
       let value = valueOf(random.pick(seeds));
       const other = valueOf(random.pick(seeds));
       const changes = 1 + random.below(MOST_CHANGES);
-      for (let change = 0; change < changes; change++) value = changed(value, other, values, random);
+      for (let change = 0; change < changes; change++)
+        value = changed(value, other, values, random);
       const bytes = Buffer.from(textOf(value, random));
       return random.oneIn(BROKEN_TEXTS) ? changedBytes(bytes, seeds, [], random) : bytes;
     },
@@ -77,9 +105,9 @@ function replaced(value: Json, other: Json, values: readonly Json[], random: Ran
     case 0:
       return { value };
     case 1: {
+      if (random.oneIn(20)) return DEEP;
       let nested: Json = value;
-      const depth = random.oneIn(20) ? 5000 : 1 + random.below(6);
-      for (let i = 0; i < depth; i++) nested = [nested];
+      for (let i = random.below(6); i >= 0; i--) nested = [nested];
       return nested;
     }
     case 2:
@@ -112,9 +140,11 @@ function ownObject(entries: readonly (readonly [string, Json])[]): Json {
   return result;
 }
 
-/** As a client may write it: with space, or not; a deep value without recursion being our own fault. */
+/** As a client may write it: with space, or without. */
 function textOf(value: Json, random: Random): string {
-  return (random.oneIn(8) ? JSON.stringify(value, null, 1) : JSON.stringify(value)) ?? 'null';
+  const text = (random.oneIn(8) ? JSON.stringify(value, null, 1) : JSON.stringify(value)) ?? 'null';
+  const lists = () => '['.repeat(DEPTH) + ']'.repeat(DEPTH);
+  return text.replace(JSON.stringify(DEEP), lists);
 }
 
 function* without(value: Json): Generator<Json> {

@@ -25,4 +25,19 @@ export type RunnerReport =
   | { readonly kind: 'progress'; readonly index: number; readonly accepted: number }
   | { readonly kind: 'finding'; readonly finding: Finding }
   | { readonly kind: 'made'; readonly input: string }
-  | { readonly kind: 'done'; readonly index: number; readonly accepted: number; readonly peakBytes: number };
+  | {
+      readonly kind: 'done';
+      readonly index: number;
+      readonly accepted: number;
+      readonly peakBytes: number;
+    };
+
+/** What one cause has in common, whichever input shows it: the kind, and the place in the code. */
+export function signatureOf({ kind, message, stack }: Omit<Finding, 'index' | 'input'>): string {
+  if (kind === 'hang' || kind === 'crash') return `${kind} ${message}`;
+  const place = stack
+    .split('\n')
+    .map((line) => line.trim())
+    .find((line) => line.startsWith('at ') && line.includes('file:'));
+  return `${kind} ${place ?? message.replaceAll(/\d+/g, '#').slice(0, 80)}`;
+}

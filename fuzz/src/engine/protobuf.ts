@@ -11,7 +11,26 @@ import type { Structure } from './target.ts';
 
 const MOST_CHANGES = 5;
 const DEEPEST = 12;
-const VARINTS = [0n, 1n, 2n, 127n, 128n, 255n, 256n, 65535n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 62n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n, 2n ** 64n - 2n, 2n ** 64n - 2n ** 31n];
+const VARINTS = [
+  0n,
+  1n,
+  2n,
+  127n,
+  128n,
+  255n,
+  256n,
+  65535n,
+  2n ** 31n - 1n,
+  2n ** 31n,
+  2n ** 32n - 1n,
+  2n ** 53n,
+  2n ** 62n,
+  2n ** 63n - 1n,
+  2n ** 63n,
+  2n ** 64n - 1n,
+  2n ** 64n - 2n,
+  2n ** 64n - 2n ** 31n,
+];
 
 interface Field {
   readonly number: number;
@@ -103,7 +122,7 @@ function changed(
       // Many of the same: what is quadratic shows.
       return random.oneIn(10)
         ? fields.toSpliced(at, 0, ...Array.from({ length: 1 + random.below(64) }, () => field))
-        : fields.with(at, { ...field, value: [field] , wire: 2 });
+        : fields.with(at, { ...field, value: [field], wire: 2 });
     case 6:
     case 7:
       return fields.with(at, random.pick(pool.get(key) ?? fields));
@@ -170,7 +189,8 @@ function readFields(bytes: Uint8Array, depth: number): readonly Field[] | undefi
       fields.push({ number, wire, value });
       continue;
     }
-    const length = wire === 1 ? 8 : wire === 5 ? 4 : wire === 2 ? Number(varint() ?? Infinity) : Infinity;
+    const length =
+      wire === 1 ? 8 : wire === 5 ? 4 : wire === 2 ? Number(varint() ?? Infinity) : Infinity;
     if (at + length > bytes.length) return undefined;
     const part = bytes.subarray(at, (at += length));
     const inner = wire === 2 && length > 1 ? readFields(part, depth + 1) : undefined;

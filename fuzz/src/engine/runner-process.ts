@@ -5,7 +5,7 @@
  */
 import { openSync, readFileSync, writeSync } from 'node:fs';
 import { TARGETS, type TargetName } from '../targets.ts';
-import type { Finding, RunnerJob, RunnerReport } from './messages.ts';
+import { signatureOf, type Finding, type RunnerJob, type RunnerReport } from './messages.ts';
 import { Random } from './random.ts';
 import { DEFAULT_BOUNDS, type Bounds, type Target } from './target.ts';
 
@@ -44,7 +44,9 @@ function inputAt(index: number): Uint8Array {
 }
 
 /** What is wrong with an input; `refused` when the target says so, `undefined` when it is taken. */
-async function verdictOf(input: Uint8Array): Promise<Omit<Finding, 'index' | 'input'> | 'refused' | undefined> {
+async function verdictOf(
+  input: Uint8Array,
+): Promise<Omit<Finding, 'index' | 'input'> | 'refused' | undefined> {
   const peak = process.resourceUsage().maxRSS;
   let best = Infinity;
   let failure: unknown;
@@ -105,17 +107,14 @@ async function fuzz(target: Target): Promise<void> {
       const signature = signatureOf(verdict);
       if (known.has(signature)) continue;
       known.add(signature);
-      await report({ kind: 'finding', finding: { ...verdict, index, input: Buffer.from(input).toString('base64') } });
+      await report({
+        kind: 'finding',
+        finding: { ...verdict, index, input: Buffer.from(input).toString('base64') },
+      });
       if (known.size >= MOST_FINDINGS) break;
     }
   }
   await report({ kind: 'done', index, accepted, peakBytes: process.resourceUsage().maxRSS * 1024 });
-}
-
-/** Two inputs that fail at one place count once. */
-function signatureOf({ kind, message, stack }: Omit<Finding, 'index' | 'input'>): string {
-  const place = stack.split('\n').find((line) => line.trim().startsWith('at ') && !line.includes('node:internal'));
-  return place === undefined ? `${kind} ${message.replaceAll(/\d+/g, '#').slice(0, 80)}` : `${kind} ${place.trim()}`;
 }
 
 async function replay(path: string): Promise<void> {
@@ -124,7 +123,10 @@ async function replay(path: string): Promise<void> {
   const input = new Uint8Array(readFileSync(path));
   const verdict = await verdictOf(input);
   if (verdict !== undefined && verdict !== 'refused') {
-    await report({ kind: 'finding', finding: { ...verdict, index: 0, input: Buffer.from(input).toString('base64') } });
+    await report({
+      kind: 'finding',
+      finding: { ...verdict, index: 0, input: Buffer.from(input).toString('base64') },
+    });
   }
   await report({ kind: 'done', index: 1, accepted: verdict === undefined ? 1 : 0, peakBytes: 0 });
 }

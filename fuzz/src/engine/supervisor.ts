@@ -6,7 +6,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Finding, RunnerJob, RunnerReport } from './messages.ts';
+import { signatureOf, type Finding, type RunnerJob, type RunnerReport } from './messages.ts';
 
 const RUNNER = new URL('./runner-process.ts', import.meta.url);
 /** Milliseconds without a new input after which the target counts as hung. */
@@ -43,12 +43,22 @@ export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
   const begun = performance.now();
   const left = () => options.seconds - (performance.now() - begun) / 1000;
   const findings: Finding[] = [];
+  const known = new Set<string>();
+  const add = (finding: Finding) => {
+    if (known.has(signatureOf(finding))) return;
+    known.add(signatureOf(finding));
+    findings.push(finding);
+  };
   let [from, accepted, peakBytes] = [0, 0, 0];
-  for (let restarts = 0; restarts <= MOST_RESTARTS && from < options.inputs && left() > 0; restarts++) {
+  for (
+    let restarts = 0;
+    restarts <= MOST_RESTARTS && from < options.inputs && left() > 0;
+    restarts++
+  ) {
     const job = { ...options, mode: 'fuzz', from, to: options.inputs, seconds: left() } as const;
     const before = accepted;
     const ended = await runOnce(job, (report) => {
-      if (report.kind === 'finding') findings.push(report.finding);
+      if (report.kind === 'finding') add(report.finding);
       else if (report.kind !== 'made') {
         accepted = before + report.accepted;
         options.progress?.(report.index);
@@ -59,11 +69,19 @@ export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
       from = ended.index;
       break;
     }
-    findings.push({ ...ended, input: await madeAgain({ ...job, from: ended.index }) });
+    add({ ...ended, input: await madeAgain({ ...job, from: ended.index }) });
     from = ended.index + 1;
   }
   const seconds = (performance.now() - begun) / 1000;
-  return { target: options.target, seed: options.seed, inputs: from, accepted, seconds, peakBytes, findings };
+  return {
+    target: options.target,
+    seed: options.seed,
+    inputs: from,
+    accepted,
+    seconds,
+    peakBytes,
+    findings,
+  };
 }
 
 /** What is wrong with the input in a file; `undefined` when nothing is. */
@@ -85,9 +103,7 @@ async function madeAgain(job: Omit<RunnerJob, 'mode' | 'progressPath'>): Promise
   return input;
 }
 
-type Ended =
-  | { readonly kind: 'done'; readonly index: number }
-  | Omit<Finding, 'input'>;
+type Ended = { readonly kind: 'done'; readonly index: number } | Omit<Finding, 'input'>;
 
 async function runOnce(
   job: Omit<RunnerJob, 'progressPath'>,

@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { GraphBuilder, readModel, tensor, withGraph, writeModel } from '@skein/onnx';
 import { TensorProtoSchema, type TensorProto } from 'onnx-buf';
 
-const FIXTURES = fileURLToPath(new URL('../../../packages/onnx/fixtures/gradients', import.meta.url));
+const FIXTURES = fileURLToPath(
+  new URL('../../../packages/onnx/fixtures/gradients', import.meta.url),
+);
 /** Debian's libonnx-testdata. */
 const TEST_DATA = '/usr/share/libonnx-testdata/data';
 const LARGEST_BYTES = 4096;
@@ -72,7 +74,13 @@ function computedShapes(): Uint8Array {
     value: tensor('int64', [1], BigInt64Array.of(1n)),
   });
   const [turned] = graph.node('Transpose', [made], { perm: [2, 0, 1] });
-  const [cut] = graph.node('Slice', [turned, ints('start', 0), ints('end', 9), ints('axis', 1), ints('step', 1)]);
+  const [cut] = graph.node('Slice', [
+    turned,
+    ints('start', 0),
+    ints('end', 9),
+    ints('axis', 1),
+    ints('step', 1),
+  ]);
   const [flat] = graph.node('Reshape', [cut, ints('minus', -1)]);
   const [tiled] = graph.node('Tile', [flat, ints('times', 2)]);
   const [wide] = graph.node('Expand', [tiled, ints('to', 2, 1)]);

@@ -46,7 +46,11 @@ const PASSES: readonly ((model: Model) => unknown)[] = [
   inferShapes,
   (model) => readModel(writeModel(foldConstants(model))),
   (model) => inferShapes(removeDeadNodes(model)),
-  (model) => inStages(model, model.graph!.output.map(({ name }) => [name])),
+  (model) =>
+    inStages(
+      model,
+      model.graph!.output.map(({ name }) => [name]),
+    ),
   (model) => {
     const lossy = withLoss(model, { loss: { kind: 'mean-squared' } });
     trainableParameters(lossy);
