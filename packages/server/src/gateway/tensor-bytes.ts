@@ -81,6 +81,16 @@ export function bytesOfTensor(tensor: Tensor): Uint8Array {
 
 /** A value from the client, short enough for a message. */
 export function brief(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
+  const text = jsonOf(value) ?? 'missing';
   return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+}
+
+/** Values come from a parser that takes any depth; the writer does not. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return 'nested too deeply';
+    throw error;
+  }
 }
