@@ -58,7 +58,11 @@ async function verdictOf(
     const begun = performance.now();
     try {
       const pending = target.run(input);
-      if (isPromise(pending)) await pending;
+      if (isPromise(pending)) {
+        await pending;
+        // What the call left behind fails in a later turn.
+        await new Promise(setImmediate);
+      }
     } catch (error) {
       failure = error;
       failed = true;

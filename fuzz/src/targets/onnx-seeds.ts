@@ -33,6 +33,15 @@ export function smallModels(): readonly Uint8Array[] {
   ];
 }
 
+/** Those of every gradient rule: all have weights and one output. */
+export function trainableModels(): readonly Uint8Array[] {
+  return globSync('**/*.onnx', { cwd: FIXTURES })
+    .sort()
+    .filter((name) => !name.endsWith('.expected.onnx'))
+    .map((name) => new Uint8Array(readFileSync(`${FIXTURES}/${name}`)))
+    .filter(({ length }) => length <= 4 * LARGEST_BYTES);
+}
+
 /** The model with its small integer inputs as initialisers: axes, shapes and indices become known. */
 function withGivenInputs(bytes: Uint8Array, folder: string): Uint8Array | undefined {
   const model = readModel(bytes);

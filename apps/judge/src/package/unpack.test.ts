@@ -59,6 +59,22 @@ describe('an archive', () => {
     },
   );
 
+  it('with a NUL in a name is refused, and leaves no stream behind that ends the process', async () => {
+    const strays: unknown[] = [];
+    const listener = (error: unknown) => strays.push(error);
+    process.on('uncaughtException', listener);
+    onTestFinished(() => void process.off('uncaughtException', listener));
+    const path = renamed(await archive({ ...minimal, aaaa: 'x'.repeat(5000) }), 'aaaa', 'a\0aa');
+    // The stream of such an entry fails as well: its content has another length than its header says.
+    const bytes = readFileSync(path);
+    const entry = bytes.lastIndexOf('a\0aa') - 46;
+    bytes.writeUInt32LE(1, entry + 24);
+    writeFileSync(path, bytes);
+    await expect(unpackPackage(path, folder())).rejects.toMatchObject({ code: 'PROBLEM_INVALID' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(strays).toEqual([]);
+  });
+
   it('holds no links', async () => {
     const path = await archive({ 'echo/problem.yaml': '/etc/passwd' }, 0o120777);
     await expect(unpackPackage(path, folder())).rejects.toThrow(/links and special files/);

@@ -57,6 +57,8 @@ export async function unpackPackage(
   try {
     for await (const entry of zip.eachEntry()) {
       const name = entry.fileName;
+      // Such a path fails before its stream has a reader, whose errors would then end the process.
+      if (name.includes('\0')) throw invalid(at, `${JSON.stringify(name)} is no name of a file`);
       if (seen.has(name)) throw invalid(`${at}: ${name}`, 'the name comes twice');
       seen.add(name);
       if (seen.size > bounds.maxFiles) throw invalid(at, `more than ${bounds.maxFiles} files`);
