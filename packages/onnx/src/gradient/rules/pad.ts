@@ -68,7 +68,7 @@ function borderMatrix(
   begin: number,
   end: number,
 ): AxisMatrix {
-  const source = SOURCES[mode];
+  const source = Object.hasOwn(SOURCES, mode) ? SOURCES[mode] : undefined;
   if (source === undefined) return graph.fail(`its mode '${mode}' is not known`);
   // Negative widths cut the input first; borders then copy what is left.
   const first = Math.max(0, -begin);
