@@ -8,7 +8,7 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { saveFinding, shrinkInput } from './engine/findings.ts';
-import { fuzzTarget, replayInput, type RunResult } from './engine/supervisor.ts';
+import { fuzzTarget, replayInputs, type RunResult } from './engine/supervisor.ts';
 import { TARGETS } from './targets.ts';
 
 const { values, positionals } = parseArgs({
@@ -37,7 +37,7 @@ if ((given !== 'all' && !names.includes(given)) || ![inputs, seconds, seed].ever
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 if (values.replay !== undefined) {
-  const finding = await replayInput(given, values.replay);
+  const [finding] = await replayInputs(given, [values.replay]);
   say(
     finding === undefined
       ? 'nothing found'

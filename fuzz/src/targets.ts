@@ -1,10 +1,11 @@
 /** Every target by name; a target is opened in the process that runs it. */
 import type { Target } from './engine/target.ts';
 
-export type TargetName = keyof typeof TARGETS;
+type TargetName = keyof typeof TARGETS;
 
 export const TARGETS = {
   onnx: async () => (await import('./targets/onnx.ts')).openOnnx(),
+  'onnx-large': async () => (await import('./targets/onnx.ts')).openLargeOnnx(),
   'json-request': async () => (await import('./targets/infer-requests.ts')).openJsonRequests(),
   'binary-request': async () => (await import('./targets/infer-requests.ts')).openBinaryRequests(),
   'grpc-request': async () => (await import('./targets/infer-requests.ts')).openGrpcRequests(),
@@ -33,3 +34,10 @@ export const TARGETS = {
   http2: async () => (await import('./targets/grpc.ts')).openHttp2(),
   grpc: async () => (await import('./targets/grpc.ts')).openGrpc(),
 } satisfies Record<string, () => Promise<Target>>;
+
+/** @param name of a target, or the address of a module that exports `open`, for tests of the engine. */
+export async function openTarget(name: string): Promise<Target> {
+  if (Object.hasOwn(TARGETS, name)) return TARGETS[name as TargetName]();
+  const { open } = (await import(name)) as { readonly open: () => Target };
+  return open();
+}

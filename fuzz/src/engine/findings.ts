@@ -1,9 +1,9 @@
 /** What was found, as files: saved under `.fuzz/`, and made smaller by hand with `--shrink`. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { TARGETS, type TargetName } from '../targets.ts';
+import { openTarget } from '../targets.ts';
 import { signatureOf, type Finding } from './messages.ts';
-import { replayInput } from './supervisor.ts';
+import { replayInputs } from './supervisor.ts';
 
 /** Milliseconds that shrinking may take. */
 const SHRINKING_MS = 120_000;
@@ -23,7 +23,7 @@ export async function shrinkInput(
   target: string,
   finding: Finding,
 ): Promise<readonly [path: string, bytes: number]> {
-  const { structure, close } = await TARGETS[target as TargetName]();
+  const { structure, close } = await openTarget(target);
   const deadline = performance.now() + SHRINKING_MS;
   let smallest = finding;
   for (let found = true; found && performance.now() < deadline;) {
@@ -36,7 +36,7 @@ export async function shrinkInput(
         ...finding,
         input: Buffer.from(candidate).toString('base64'),
       });
-      const again = await replayInput(target, path);
+      const [again] = await replayInputs(target, [path]);
       if (again === undefined || signatureOf(again) !== signatureOf(finding)) continue;
       smallest = again;
       found = true;

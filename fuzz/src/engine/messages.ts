@@ -1,6 +1,6 @@
 /** What the supervisor and the process of a target tell each other. */
 export interface RunnerJob {
-  /** Try inputs, make the input `from` and give it back, or try the one in `file`. */
+  /** Try inputs, make the input `from` and give it back, or try those in `files`. */
   readonly mode: 'fuzz' | 'make' | 'replay';
   readonly target: string;
   readonly seed: number;
@@ -9,7 +9,7 @@ export interface RunnerJob {
   readonly seconds: number;
   /** Holds the number of the input that is being tried, as a double. */
   readonly progressPath: string;
-  readonly file?: string;
+  readonly files?: readonly string[];
 }
 
 export interface Finding {

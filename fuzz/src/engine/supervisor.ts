@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { signatureOf, type Finding, type RunnerJob, type RunnerReport } from './messages.ts';
 
 const RUNNER = new URL('./runner-process.ts', import.meta.url);
-/** Milliseconds without a new input after which the target counts as hung. */
 const HANG_MS = 10_000;
 /** The same before the first input: a node starts first. */
 const START_MS = 60_000;
@@ -18,6 +17,7 @@ const LOOK_MS = 250;
 const HEAP_MIB = 1024;
 /** Hangs and crashes after which a run ends: each costs seconds. */
 const MOST_RESTARTS = 10;
+const REPLAY_SECONDS = 600;
 
 export interface RunOptions {
   readonly target: string;
@@ -25,6 +25,10 @@ export interface RunOptions {
   readonly inputs: number;
   readonly seconds: number;
   readonly progress?: (inputs: number) => void;
+  /** Inputs that are tried instead of made ones. */
+  readonly files?: readonly string[];
+  /** Milliseconds without a new input after which the target counts as hung; default 10 s. */
+  readonly hangMs?: number;
 }
 
 export interface RunResult {
@@ -40,6 +44,7 @@ export interface RunResult {
 }
 
 export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
+  const { hangMs = HANG_MS } = options;
   const begun = performance.now();
   const left = () => options.seconds - (performance.now() - begun) / 1000;
   const findings: Finding[] = [];
@@ -57,7 +62,7 @@ export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
   ) {
     const job = { ...options, mode: 'fuzz', from, to: options.inputs, seconds: left() } as const;
     const before = accepted;
-    const ended = await runOnce(job, (report) => {
+    const ended = await runOnce(job, hangMs, (report) => {
       if (report.kind === 'finding') add(report.finding);
       else if (report.kind !== 'made') {
         accepted = before + report.accepted;
@@ -84,20 +89,18 @@ export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
   };
 }
 
-/** What is wrong with the input in a file; `undefined` when nothing is. */
-export async function replayInput(target: string, file: string): Promise<Finding | undefined> {
-  let found: Finding | undefined;
-  const job = { mode: 'replay', target, seed: 0, from: 0, to: 1, seconds: 60, file } as const;
-  const ended = await runOnce(job, (report) => {
-    if (report.kind === 'finding') found = report.finding;
-  });
-  if (ended.kind === 'done') return found;
-  return { ...ended, input: readFileSync(file).toString('base64') };
+/** What is wrong with inputs in files; the findings tell them by their place in the list. */
+export async function replayInputs(
+  target: string,
+  files: readonly string[],
+): Promise<readonly Finding[]> {
+  const options = { target, seed: 0, inputs: files.length, seconds: REPLAY_SECONDS, files };
+  return (await fuzzTarget(options)).findings;
 }
 
 async function madeAgain(job: Omit<RunnerJob, 'mode' | 'progressPath'>): Promise<string> {
   let input = '';
-  await runOnce({ ...job, mode: 'make' }, (report) => {
+  await runOnce({ ...job, mode: 'make' }, HANG_MS, (report) => {
     if (report.kind === 'made') input = report.input;
   });
   return input;
@@ -107,6 +110,7 @@ type Ended = { readonly kind: 'done'; readonly index: number } | Omit<Finding, '
 
 async function runOnce(
   job: Omit<RunnerJob, 'progressPath'>,
+  hangMs: number,
   heard: (report: RunnerReport) => void,
 ): Promise<Ended> {
   const folder = mkdtempSync(join(tmpdir(), 'skein-fuzz-'));
@@ -117,7 +121,7 @@ async function runOnce(
       execArgv: [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=16', '--no-warnings'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    return await watched(child, progressPath, heard);
+    return await watched(child, progressPath, hangMs, heard);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -127,6 +131,7 @@ async function runOnce(
 async function watched(
   child: ChildProcess,
   progressPath: string,
+  hangMs: number,
   heard: (report: RunnerReport) => void,
 ): Promise<Ended> {
   let last: Ended | undefined;
@@ -142,7 +147,7 @@ async function watched(
   const timer = setInterval(() => {
     const index = indexIn(progressPath);
     if (index !== seen) [seen, since] = [index, performance.now()];
-    else if (last === undefined && performance.now() - since > (seen < 0 ? START_MS : HANG_MS)) {
+    else if (last === undefined && performance.now() - since > (seen < 0 ? START_MS : hangMs)) {
       hung = true;
       child.kill('SIGKILL');
     }
@@ -155,7 +160,7 @@ async function watched(
   const index = indexIn(progressPath);
   if (index < 0) throw new Error(`The target could not be opened: ${words}`);
   const how = hung
-    ? `no end after ${HANG_MS} ms`
+    ? `no end after ${hangMs} ms`
     : `the process ended with ${signal ?? `exit code ${code}`}`;
   return { kind: hung ? 'hang' : 'crash', message: how, stack: words, index };
 }

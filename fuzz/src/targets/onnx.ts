@@ -18,11 +18,26 @@ import {
 } from '@skein/onnx';
 import { protobufInput } from '../engine/protobuf.ts';
 import type { Target } from '../engine/target.ts';
+import { LARGE_MODELS } from './large-models.ts';
 import { smallModels } from './onnx-seeds.ts';
 
+/** Small models, changed: thousands a second. */
 export function openOnnx(): Target {
+  return targetOf(smallModels());
+}
+
+/** Models that are built to be expensive. */
+export function openLargeOnnx(): Target {
   return {
-    seeds: smallModels(),
+    ...targetOf(Object.values(LARGE_MODELS).map((make) => make())),
+    // All passes together; each of them ends within a second on an idle machine.
+    bounds: { timeMs: 8000, memoryBytes: 512 * 2 ** 20 },
+  };
+}
+
+function targetOf(seeds: readonly Uint8Array[]): Target {
+  return {
+    seeds,
     structure: protobufInput(),
     refuses: (error) => error instanceof OnnxError,
     run(input) {
