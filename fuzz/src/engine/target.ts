@@ -18,7 +18,7 @@ export interface Target {
 
 /** What one input may cost. */
 export interface Bounds {
-  /** Milliseconds; the best of three tries counts. */
+  /** Milliseconds of processor time; the best of three tries counts. */
   readonly timeMs: number;
   /** Bytes by which the peak of the process may grow. */
   readonly memoryBytes: number;
