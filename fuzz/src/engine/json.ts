@@ -64,6 +64,8 @@ export function jsonInput(dictionary: readonly Json[] = []): Structure {
       let value: Json;
       try {
         value = JSON.parse(Buffer.from(input).toString());
+        // Deeper than it can be written: shrunk as a text.
+        JSON.stringify(value);
       } catch {
         yield* shorter(input);
         return;

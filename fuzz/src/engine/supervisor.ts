@@ -12,6 +12,8 @@ const RUNNER = new URL('./runner-process.ts', import.meta.url);
 const HANG_MS = 10_000;
 /** The same before the first input: a node starts first. */
 const START_MS = 60_000;
+/** The same of a target that does nothing: it waits for what never comes. */
+const IDLE_MS = 120_000;
 const LOOK_MS = 250;
 /** MiB of JavaScript objects. */
 const HEAP_MIB = 1024;
@@ -27,7 +29,7 @@ export interface RunOptions {
   readonly progress?: (inputs: number) => void;
   /** Inputs that are tried instead of made ones. */
   readonly files?: readonly string[];
-  /** Milliseconds without a new input after which the target counts as hung; default 10 s. */
+  /** Milliseconds of processor time without a new input after which the target counts as hung; default 10 s. */
   readonly hangMs?: number;
 }
 
@@ -142,12 +144,14 @@ async function watched(
     if (report.kind === 'done') last = { kind: 'done', index: report.index };
     if (report.kind === 'made') last = { kind: 'done', index: 0 };
   });
-  let [seen, since] = [-1, performance.now()];
+  let [seen, since, used] = [-1, performance.now(), 0];
   let hung = false;
   const timer = setInterval(() => {
     const index = indexIn(progressPath);
-    if (index !== seen) [seen, since] = [index, performance.now()];
-    else if (last === undefined && performance.now() - since > (seen < 0 ? START_MS : hangMs)) {
+    const now = performance.now();
+    if (index !== seen) [seen, since, used] = [index, now, cpuMsOf(child.pid)];
+    const busy = cpuMsOf(child.pid) - used > (seen < 0 ? START_MS : hangMs);
+    if (last === undefined && (busy || now - since > IDLE_MS)) {
       hung = true;
       child.kill('SIGKILL');
     }
@@ -160,10 +164,25 @@ async function watched(
   const index = indexIn(progressPath);
   if (index < 0) throw new Error(`The target could not be opened: ${words}`);
   const how = hung
-    ? `no end after ${hangMs} ms`
+    ? `no end after ${hangMs} ms of processor time`
     : `the process ended with ${signal ?? `exit code ${code}`}`;
   return { kind: hung ? 'hang' : 'crash', message: how, stack: words, index };
 }
+
+/** Milliseconds of processor time of a process, as Linux counts them; elsewhere only waiting counts. */
+function cpuMsOf(pid = 0): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+  } catch {
+    return 0;
+  }
+}
+
+/** USER_HZ is 100 on every platform that Node runs on. */
+const MS_PER_TICK = 10;
 
 /** The number of the input that is being tried; −1 before the first. */
 function indexIn(path: string): number {

@@ -15,6 +15,11 @@ export const FAULTS = [
 
 const kept: unknown[] = [];
 
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 export function open(): Target {
   return {
     seeds: FAULTS.map((fault) => Buffer.from(fault)),
@@ -35,10 +40,7 @@ export function open(): Target {
             });
           });
         case 'slow':
-          for (
-            const begun = process.threadCpuUsage().user;
-            process.threadCpuUsage().user < begun + 250_000;
-          );
+          for (const end = cpuMs() + 250; cpuMs() < end;);
           return;
         case 'memory':
           kept.push(Buffer.alloc(128 * 2 ** 20, 1));
