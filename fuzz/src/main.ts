@@ -77,7 +77,7 @@ for (const [position, target] of chosen.entries()) {
   for (const finding of result.findings) {
     const path = saveFinding(target, finding);
     say(`  ${finding.kind} at input ${finding.index}: ${finding.message}`);
-    say(`${finding.stack.replaceAll(/^/gm, '    ')}`);
+    say(finding.stack.replaceAll(/^/gm, '    '));
     say(`  npm run fuzz -- ${target} --replay ${path}`);
   }
 }

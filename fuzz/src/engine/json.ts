@@ -149,7 +149,7 @@ function textOf(value: Json, random: Random): string {
   return text.replace(JSON.stringify(DEEP), lists);
 }
 
-function* without(value: Json): Generator<Json> {
+function* without(value: Json): Generator {
   if (typeof value !== 'object' || value === null) {
     if (typeof value === 'string' && value.length > 1) {
       yield value.slice(0, value.length >> 1);

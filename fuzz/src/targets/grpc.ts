@@ -1,6 +1,6 @@
 /** A running node's gRPC face: messages of its methods, plain and compressed, and frames of HTTP/2. */
 import { connect as connectTcp } from 'node:net';
-import { connect, constants } from 'node:http2';
+import { connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { bytesInput } from '../engine/bytes.ts';
 import { protobufInput } from '../engine/protobuf.ts';
@@ -59,9 +59,9 @@ export async function openGrpc(): Promise<Target> {
         });
         let status = '';
         let message = '';
-        const heard = (headers: Record<string, unknown>) => {
-          status = String(headers['grpc-status'] ?? status);
-          message = String(headers['grpc-message'] ?? message);
+        const heard = (headers: IncomingHttpHeaders) => {
+          status = headers['grpc-status']?.toString() ?? status;
+          message = headers['grpc-message']?.toString() ?? message;
         };
         stream.on('response', heard);
         stream.on('trailers', heard);
@@ -236,7 +236,7 @@ function frameInput(): Structure {
       const whole = Buffer.concat([PREFACE, ...frames]);
       return random.oneIn(8) ? bytes.mutate([whole], random) : whole;
     },
-    shrink: bytes.shrink,
+    shrink: (input) => bytes.shrink(input),
   };
 
   function changeFrame(frames: Buffer[], seeds: readonly Uint8Array[], random: Random): void {

@@ -1,7 +1,7 @@
 /** Inference requests in every form: JSON, JSON before binary tensors, and gRPC messages. */
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { SkeinError } from '@skein/api';
-import { elementCount, values, type NumericTensor, type Tensor } from '@skein/onnx';
+import { elementCount, values, type Tensor } from '@skein/onnx';
 import { decodeGrpcRequest } from '../../../packages/server/src/gateway/grpc-request.ts';
 import { decodeInferRequest } from '../../../packages/server/src/gateway/infer-request.ts';
 import { ModelInferRequestSchema } from '../../../packages/server/src/gateway/proto/inference.gen.ts';
@@ -84,7 +84,7 @@ function assertSame(name: string, tensor: Tensor, data: unknown): void {
   const flat = (data as unknown[]).flat(Infinity);
   if (flat.length !== elementCount(tensor.shape)) throw new Error(`${name}: ${flat.length} values`);
   if (tensor.type === 'string' || tensor.type === 'float16' || tensor.type === 'bfloat16') return;
-  const read = values(tensor as NumericTensor);
+  const read = values(tensor);
   for (const [index, value] of flat.entries()) {
     const wanted = Number(value);
     if (!Number.isSafeInteger(wanted) && !tensor.type.includes('float')) continue;
