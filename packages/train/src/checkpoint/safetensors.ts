@@ -71,7 +71,7 @@ export async function readTensors(bytes: Uint8Array): Promise<TensorFile> {
   }
   if (!isObject(header) || !isMetadata(header['__metadata__'])) throw damaged();
   const { __metadata__, ...entries } = header;
-  const { sha256, ...metadata } = __metadata__ as Record<string, string>;
+  const { sha256, ...metadata } = __metadata__;
   if (sha256 !== (await digest(data))) throw damaged();
   const tensors = new Map<string, NumericTensor>();
   for (const [name, entry] of Object.entries(entries)) {
