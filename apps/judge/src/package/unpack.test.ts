@@ -75,6 +75,20 @@ describe('an archive', () => {
     expect(strays).toEqual([]);
   });
 
+  it('whose directory lies beyond every file is refused, and ends no process', async () => {
+    const path = await archive(minimal);
+    const bytes = readFileSync(path);
+    // The end of the archive, moved behind a locator that points to 2^62.
+    const end = bytes.subarray(bytes.length - 22);
+    end.writeUInt32LE(0xffffffff, 16);
+    const locator = Buffer.alloc(20);
+    locator.write('PK\x06\x07', 'latin1');
+    locator.writeBigUInt64LE(2n ** 62n, 8);
+    locator.writeUInt32LE(1, 16);
+    writeFileSync(path, Buffer.concat([bytes.subarray(0, bytes.length - 22), locator, end]));
+    await expect(unpackPackage(path, folder())).rejects.toMatchObject({ code: 'PROBLEM_INVALID' });
+  });
+
   it('holds no links', async () => {
     const path = await archive({ 'echo/problem.yaml': '/etc/passwd' }, 0o120777);
     await expect(unpackPackage(path, folder())).rejects.toThrow(/links and special files/);
