@@ -48,7 +48,8 @@ export interface RunResult {
 export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
   const { hangMs = HANG_MS } = options;
   const begun = performance.now();
-  const left = () => options.seconds - (performance.now() - begun) / 1000;
+  /** Seconds of trying inputs that are left; opening the target does not count. */
+  let left = options.seconds;
   const findings: Finding[] = [];
   const known = new Set<string>();
   const add = (finding: Finding) => {
@@ -59,11 +60,12 @@ export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
   let [from, accepted, peakBytes] = [0, 0, 0];
   for (
     let restarts = 0;
-    restarts <= MOST_RESTARTS && from < options.inputs && left() > 0;
+    restarts <= MOST_RESTARTS && from < options.inputs && left > 0;
     restarts++
   ) {
-    const job = { ...options, mode: 'fuzz', from, to: options.inputs, seconds: left() } as const;
+    const job = { ...options, mode: 'fuzz', from, to: options.inputs, seconds: left } as const;
     const before = accepted;
+    const jobBegun = performance.now();
     const ended = await runOnce(job, hangMs, (report) => {
       if (report.kind === 'finding') add(report.finding);
       else if (report.kind !== 'made') {
@@ -78,6 +80,7 @@ export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
     }
     add({ ...ended, input: await madeAgain({ ...job, from: ended.index }) });
     from = ended.index + 1;
+    left -= (performance.now() - jobBegun) / 1000;
   }
   const seconds = (performance.now() - begun) / 1000;
   return {

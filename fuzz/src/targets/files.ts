@@ -159,6 +159,8 @@ export function openParquet(): Target {
     );
   return {
     seeds: ['snappy', 'zstd', 'gzip'].map(fixture),
+    // The library takes the sizes that a page's header states.
+    bounds: { memoryBytes: 2 ** 30 },
     structure: bytesInput(['PAR1', '\x15\x00', '\xff\xff\xff\xff\x0f', '\x1f\x8b']),
     refuses: isTrainError,
     async run(input) {
