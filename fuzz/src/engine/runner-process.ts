@@ -12,6 +12,8 @@ import { DEFAULT_BOUNDS, type Bounds } from './target.ts';
 
 /** Inputs between two turns of the event loop. */
 const TURN = 64;
+const FEW_SEEDS = 100;
+const SEED_EVERY = 16;
 /** Different findings after which a run ends: there is enough to do. */
 const MOST_FINDINGS = 20;
 
@@ -43,10 +45,17 @@ function report(message: RunnerReport): Promise<void> {
   });
 }
 
+/** The seeds come first; where there are many, one now and then, so that a short run gets behind them. */
+function seedAt(index: number): Uint8Array | undefined {
+  const { seeds } = target;
+  if (seeds.length <= FEW_SEEDS) return seeds[index];
+  return index % SEED_EVERY === 0 ? seeds[index / SEED_EVERY] : undefined;
+}
+
 function inputAt(index: number): Uint8Array {
   const file = job.files?.[index];
   if (file !== undefined) return new Uint8Array(readFileSync(file));
-  const seed = target.seeds[index];
+  const seed = seedAt(index);
   if (seed !== undefined) return seed;
   random.reset(job.seed, index);
   return target.structure.mutate(target.seeds, random);

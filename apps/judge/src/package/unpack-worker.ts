@@ -22,4 +22,4 @@ async function unpack({ archive, into, bounds }: UnpackJob): Promise<UnpackReply
   }
 }
 
-parentPort?.postMessage(await unpack(workerData as UnpackJob));
+parentPort?.postMessage(await unpack(workerData as UnpackJob), []);
