@@ -7,6 +7,7 @@ export default defineConfig({
       'apps/*/src/**/*.test.ts',
       'examples/**/*.test.ts',
       'bench/src/**/*.test.ts',
+      'fuzz/src/**/*.test.ts',
       'scripts/**/*.test.ts',
       'docs/**/*.test.ts',
       'deploy/**/*.test.ts',

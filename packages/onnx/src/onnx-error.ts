@@ -4,13 +4,19 @@
  */
 export type OnnxErrorKind = 'invalid' | 'unsupported' | 'external-data';
 
+/** Characters of a message: names in a file may be as long as the file. */
+const LONGEST_MESSAGE = 1000;
+
 /** What every function of this package throws about a model; the message names the offending part. */
 export class OnnxError extends Error {
   override readonly name = 'OnnxError';
   readonly kind: OnnxErrorKind;
 
   constructor(kind: OnnxErrorKind, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(
+      message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)}…`,
+      options,
+    );
     this.kind = kind;
   }
 }

@@ -8,7 +8,7 @@ import { DEPRECATED, OPERATORS } from './operators.gen.ts';
  */
 export function whyAbsent(domain: string, operator: string, opset: number): string | undefined {
   const name = domainName(domain);
-  const table = OPERATORS[name];
+  const table = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
   if (table === undefined) return undefined;
   const since = Object.hasOwn(table, operator) ? table[operator]! : undefined;
   if (since === undefined) return `is not an operator of ${name}`;

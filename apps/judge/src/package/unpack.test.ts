@@ -59,6 +59,36 @@ describe('an archive', () => {
     },
   );
 
+  it('with a NUL in a name is refused, and leaves no stream behind that ends the process', async () => {
+    const strays: unknown[] = [];
+    const listener = (error: unknown) => strays.push(error);
+    process.on('uncaughtException', listener);
+    onTestFinished(() => void process.off('uncaughtException', listener));
+    const path = renamed(await archive({ ...minimal, aaaa: 'x'.repeat(5000) }), 'aaaa', 'a\0aa');
+    // The stream of such an entry fails as well: its content has another length than its header says.
+    const bytes = readFileSync(path);
+    const entry = bytes.lastIndexOf('a\0aa') - 46;
+    bytes.writeUInt32LE(1, entry + 24);
+    writeFileSync(path, bytes);
+    await expect(unpackPackage(path, folder())).rejects.toMatchObject({ code: 'PROBLEM_INVALID' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(strays).toEqual([]);
+  });
+
+  it('whose directory lies beyond every file is refused, and ends no process', async () => {
+    const path = await archive(minimal);
+    const bytes = readFileSync(path);
+    // The end of the archive, moved behind a locator that points to 2^62.
+    const end = bytes.subarray(bytes.length - 22);
+    end.writeUInt32LE(0xffffffff, 16);
+    const locator = Buffer.alloc(20);
+    locator.write('PK\x06\x07', 'latin1');
+    locator.writeBigUInt64LE(2n ** 62n, 8);
+    locator.writeUInt32LE(1, 16);
+    writeFileSync(path, Buffer.concat([bytes.subarray(0, bytes.length - 22), locator, end]));
+    await expect(unpackPackage(path, folder())).rejects.toMatchObject({ code: 'PROBLEM_INVALID' });
+  });
+
   it('holds no links', async () => {
     const path = await archive({ 'echo/problem.yaml': '/etc/passwd' }, 0o120777);
     await expect(unpackPackage(path, folder())).rejects.toThrow(/links and special files/);

@@ -1,115 +1,48 @@
 /**
  * Unpacks a zipped problem package (`.zip`, `.kpp`) into a fresh folder.
  *
- * An archive is hostile until shown otherwise. yauzl refuses absolute names and `..`; on top of that
- * links and special files are refused, no name may come twice, and the unpacked size is counted as
- * it is written, never taken from the archive's own claims.
+ * In a thread of its own: a library that reads archives throws where no caller can catch it, from a
+ * callback of the file system, when a number in the archive is out of range. That ends the thread, and
+ * is a refusal here; in this thread it would end the service.
  */
-import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { openPromise, type Entry } from 'yauzl';
+import { basename } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { SkeinError } from '@skein/api';
 import { invalid } from './invalid.ts';
-
-export interface UnpackBounds {
-  /** All files together, unpacked. */
-  readonly maxBytes: number;
-  readonly maxFiles: number;
-}
+import type { UnpackBounds } from './unpack-archive.ts';
+import type { UnpackJob, UnpackReply } from './unpack-worker.ts';
 
 const BOUNDS: UnpackBounds = { maxBytes: 4 * 2 ** 30, maxFiles: 50_000 };
+/** MiB of objects: names and places of the files. */
+const DIRECTORY_MIB = 256;
 
-const FILE_TYPE = 0o170000;
-const REGULAR = 0o100000;
-const FOLDER = 0o040000;
-
-/** The mode that the archive records, where it was made on Unix. */
-function unixMode(entry: Entry): number {
-  return entry.externalFileAttributes >>> 16;
-}
+const WORKER_ENTRY = new URL('./unpack-worker.ts', import.meta.url);
 
 /**
  * @param into an existing, empty folder.
  * @returns the package's folder below it.
  * @throws SkeinError PROBLEM_INVALID.
  */
-export async function unpackPackage(
+export function unpackPackage(
   archive: string,
   into: string,
   bounds: UnpackBounds = BOUNDS,
 ): Promise<string> {
-  const shortName = basename(archive, extname(archive));
-  const at = basename(archive);
-  const unpacked = join(into, '.unpacked');
-  await mkdir(unpacked);
-  const zip = await openPromise(archive, {
-    lazyEntries: true,
-    autoClose: false,
-    validateEntrySizes: true,
-    strictFileNames: true,
-  }).catch((error: Error) => {
-    throw invalid(at, `it is no zip archive that can be read: ${error.message}`);
+  const refuse = (error: Error) =>
+    invalid(basename(archive), `it cannot be unpacked: ${error.message}`);
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(WORKER_ENTRY, {
+      name: 'skein-unpack',
+      workerData: { archive, into, bounds } satisfies UnpackJob,
+      execArgv: [],
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: DIRECTORY_MIB },
+    });
+    worker.once('message', (reply: UnpackReply) => {
+      if ('folder' in reply) resolve(reply.folder);
+      else reject(new SkeinError('PROBLEM_INVALID', reply.refused));
+    });
+    worker.once('error', (error) => reject(refuse(error as Error)));
+    worker.once('exit', () => reject(refuse(new Error('its reader ended without a word'))));
   });
-  const seen = new Set<string>();
-  let bytes = 0;
-  try {
-    for await (const entry of zip.eachEntry()) {
-      const name = entry.fileName;
-      if (seen.has(name)) throw invalid(`${at}: ${name}`, 'the name comes twice');
-      seen.add(name);
-      if (seen.size > bounds.maxFiles) throw invalid(at, `more than ${bounds.maxFiles} files`);
-      const type = unixMode(entry) & FILE_TYPE;
-      const isFolder = name.endsWith('/');
-      if (type !== 0 && type !== (isFolder ? FOLDER : REGULAR)) {
-        throw invalid(`${at}: ${name}`, 'links and special files are not unpacked; store a copy');
-      }
-      const target = join(unpacked, name);
-      if (isFolder) {
-        await mkdir(target, { recursive: true });
-        continue;
-      }
-      await mkdir(dirname(target), { recursive: true });
-      const counted = new Transform({
-        transform(chunk: Buffer, _encoding, done) {
-          bytes += chunk.byteLength;
-          if (bytes > bounds.maxBytes) {
-            done(invalid(at, `it unpacks to more than ${bounds.maxBytes} bytes`));
-          } else done(null, chunk);
-        },
-      });
-      const mode = (unixMode(entry) & 0o100) === 0 ? 0o644 : 0o755;
-      await pipeline(
-        await zip.openReadStreamPromise(entry),
-        counted,
-        createWriteStream(target, { flags: 'wx', mode }),
-      );
-    }
-  } catch (error) {
-    if (error instanceof Error && error.name === 'SkeinError') throw error;
-    throw invalid(at, `it cannot be unpacked: ${(error as Error).message}`);
-  } finally {
-    zip.close();
-  }
-  const folder = join(into, shortName);
-  await rename(await packageRoot(unpacked, shortName, seen, at), folder);
-  return folder;
-}
-
-/** One folder that holds everything, or (as many tools make them) the files themselves. */
-async function packageRoot(
-  unpacked: string,
-  shortName: string,
-  names: ReadonlySet<string>,
-  at: string,
-): Promise<string> {
-  if (names.has('problem.yaml')) return unpacked;
-  const top = await readdir(unpacked, { withFileTypes: true });
-  const named = top.find((item) => item.name === shortName && item.isDirectory());
-  const folder = named ?? (top.length === 1 && top[0]?.isDirectory() ? top[0] : undefined);
-  if (folder === undefined || !names.has(`${folder.name}/problem.yaml`)) {
-    throw invalid(at, 'it holds no folder with a problem.yaml');
-  }
-  return join(unpacked, folder.name);
 }

@@ -21,9 +21,12 @@ describe('durations', () => {
     expect(parseDuration(text)).toBeCloseTo(ms, 9);
   });
 
-  it.each(['100', 'ms', '-1s', '1 fortnight', '', '1s2'])('refuses "%s"', (text) => {
-    expect(() => parseDuration(text)).toThrow(/length of time/);
-  });
+  it.each(['100', 'ms', '-1s', '1 fortnight', '', '1s2', '1constructor'])(
+    'refuses "%s"',
+    (text) => {
+      expect(() => parseDuration(text)).toThrow(/length of time/);
+    },
+  );
 
   it.each([
     [0, '0 ms'],
@@ -53,7 +56,7 @@ describe('sizes', () => {
     expect(parseBytes(text)).toBe(bytes);
   });
 
-  it.each(['', 'big', '1 XB', '-1'])('refuses "%s"', (text) => {
+  it.each(['', 'big', '1 XB', '-1', '1constructor'])('refuses "%s"', (text) => {
     expect(() => parseBytes(text)).toThrow(/size/);
   });
 

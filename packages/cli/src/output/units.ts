@@ -1,33 +1,33 @@
 /** Durations, sizes, rates and counts, as people write and read them. */
 
-const DURATION_UNITS: Readonly<Record<string, number>> = {
-  us: 0.001,
-  µs: 0.001,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  min: 60_000,
-  h: 3_600_000,
-};
+const DURATION_UNITS = new Map([
+  ['us', 0.001],
+  ['µs', 0.001],
+  ['ms', 1],
+  ['s', 1000],
+  ['m', 60_000],
+  ['min', 60_000],
+  ['h', 3_600_000],
+]);
 
-const SIZE_UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  b: 1,
-  k: 1024,
-  kb: 1000,
-  kib: 1024,
-  m: 1024 ** 2,
-  mb: 1000 ** 2,
-  mib: 1024 ** 2,
-  g: 1024 ** 3,
-  gb: 1000 ** 3,
-  gib: 1024 ** 3,
-};
+const SIZE_UNITS = new Map([
+  ['', 1],
+  ['b', 1],
+  ['k', 1024],
+  ['kb', 1000],
+  ['kib', 1024],
+  ['m', 1024 ** 2],
+  ['mb', 1000 ** 2],
+  ['mib', 1024 ** 2],
+  ['g', 1024 ** 3],
+  ['gb', 1000 ** 3],
+  ['gib', 1024 ** 3],
+]);
 
 /** Milliseconds of `100ms`, `1.5s`, `2m`. The unit is required. @throws Error when it is none. */
 export function parseDuration(text: string): number {
   const match = /^(\d+\.?\d*|\.\d+)\s*([a-zµ]+)$/i.exec(text.trim());
-  const unit = DURATION_UNITS[match?.[2]?.toLowerCase() ?? ''];
+  const unit = DURATION_UNITS.get(match?.[2]?.toLowerCase() ?? '');
   if (match === null || unit === undefined) {
     throw new Error(`"${text}" is not a length of time such as 100ms, 10s or 2m`);
   }
@@ -37,7 +37,7 @@ export function parseDuration(text: string): number {
 /** Bytes of `64MiB`, `10MB`, `4096`. @throws Error when it is none. */
 export function parseBytes(text: string): number {
   const match = /^(\d+\.?\d*)\s*([a-z]*)$/i.exec(text.trim());
-  const unit = SIZE_UNITS[match?.[2]?.toLowerCase() ?? '?'];
+  const unit = SIZE_UNITS.get(match?.[2]?.toLowerCase() ?? '?');
   if (match === null || unit === undefined) {
     throw new Error(`"${text}" is not a size such as 64MiB or 1GB`);
   }

@@ -115,8 +115,9 @@ function wantedValues(
   const chosen =
     parameters ??
     weights.filter((name) => isFloat(inference, name) && inference.of(name)?.shape?.length !== 0);
+  const names = namesOf(graph);
   for (const name of [loss, ...chosen, ...inputs]) {
-    if (!namesOf(graph).has(name)) {
+    if (!names.has(name)) {
       throw new OnnxError('invalid', `The model has no value named '${name}'.`);
     }
   }
@@ -208,15 +209,15 @@ function firstStop(
   graph: GraphProto,
   inference: Inference,
 ): NodeProto | undefined {
-  const onTheWay = liveNodes(nodes, new Set(ends));
+  const onTheWay = new Set(liveNodes(nodes, new Set(ends)));
   const asksForSize = ({ opType }: NodeProto) => opType === 'Shape' || opType === 'Size';
-  const reached = stops.find((node) => onTheWay.includes(node) && !asksForSize(node));
+  const reached = stops.find((node) => onTheWay.has(node) && !asksForSize(node));
   if (reached !== undefined) return reached;
   const stored = new Set(graph.initializer.map(({ name }) => name));
   const isData = (name: string) =>
     isFloat(inference, name) || (stored.has(name) && (inference.of(name)?.shape?.length ?? 0) > 1);
   const isInteger = (name: string) => /^u?int/.test(inference.of(name)?.type ?? '');
-  return onTheWay.find(
+  return [...onTheWay].find(
     (node) =>
       !asksForSize(node) && node.output.slice(0, 1).some(isInteger) && node.input.some(isData),
   );
@@ -232,8 +233,9 @@ function requireRules(
   ends: readonly string[],
   writer: GraphWriter,
 ): void {
+  const ended = new Set(stops);
   const onTheWay = liveNodes(nodes, new Set(ends)).filter(
-    (node) => !stops.includes(node) && readsOf(node).some((name) => names.has(name)),
+    (node) => !ended.has(node) && readsOf(node).some((name) => names.has(name)),
   );
   for (const node of onTheWay) {
     writer.subject = titleOf(node);

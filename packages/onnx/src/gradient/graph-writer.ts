@@ -16,6 +16,11 @@ import { nodeProto, tensorProto } from '../protos.ts';
 import { elementCount, tensor, values, type ElementType, type Tensor } from '../tensor.ts';
 import type { GradientGraph } from './rule.ts';
 
+/** Nodes of one gradient: a network of ten thousand nodes takes some forty thousand. */
+const MOST_NODES = 1 << 17;
+/** Elements of the constants of one gradient, such as the weights of a Resize along its axes: 64 MiB. */
+const MOST_ELEMENTS = 1 << 24;
+
 export class GraphWriter implements GradientGraph {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
@@ -27,7 +32,10 @@ export class GraphWriter implements GradientGraph {
   readonly #trained: ReadonlySet<string>;
   /** What was emitted, by what it computes. */
   readonly #made = new Map<string, readonly string[]>();
+  readonly #nodeOf = new Map<string, NodeProto>();
   #count = 0;
+  /** Elements of constants so far. */
+  #reserved = 0;
 
   readonly #prefix: string;
 
@@ -70,13 +78,28 @@ export class GraphWriter implements GradientGraph {
     );
     const existing = opType.startsWith('Random') ? undefined : this.#made.get(key);
     if (existing !== undefined) return existing;
+    if (this.nodes.length >= MOST_NODES) {
+      this.fail(`the gradient would take more than ${MOST_NODES} nodes`);
+    }
+    for (const [attribute, value] of Object.entries(attributes)) {
+      const numbers: readonly unknown[] = Array.isArray(value) ? value : [value];
+      if (numbers.some((each) => typeof each === 'number' && !Number.isSafeInteger(each))) {
+        this.fail(`'${attribute}' would be ${JSON.stringify(value)}`);
+      }
+    }
     const name = this.unique(opType);
     const names = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}_${i}`));
     const node = nodeProto(opType, name, inputs, names, attributes);
     this.nodes.push(node);
+    this.#nodeOf.set(name, node);
     this.#inference.addNode(node);
     this.#made.set(key, names);
     return names;
+  }
+
+  /** The node that was written for a value, whose first output it is. */
+  nodeOf(name: string): NodeProto | undefined {
+    return this.#nodeOf.get(name);
   }
 
   /** Learns of outputs that a forward node has been given. */
@@ -101,7 +124,14 @@ export class GraphWriter implements GradientGraph {
     return this.constant(filled(this.typeOf(like), [], value));
   }
 
+  reserve(elements: number): number {
+    this.#reserved += elements;
+    if (this.#reserved >= 0 && this.#reserved <= MOST_ELEMENTS) return elements;
+    return this.fail(`its constants would have more than ${MOST_ELEMENTS} elements`);
+  }
+
   ints(list: readonly number[]): string {
+    if (!list.every(Number.isSafeInteger)) this.fail(`a list would be [${list.join(', ')}]`);
     return this.constant(tensor('int64', [list.length], BigInt64Array.from(list, BigInt)));
   }
 

@@ -40,7 +40,7 @@ export function joinedParts(values: readonly string[], writer: GraphWriter): str
 
 /** What a value surrounds with zeros, along one axis. */
 function partOf(name: string, writer: GraphWriter): Part | undefined {
-  const node = writer.nodes.find(({ output }) => output[0] === name);
+  const node = writer.nodeOf(name);
   const pads = node === undefined ? undefined : padsOf(node, writer);
   if (pads === undefined || pads.some((width) => width < 0)) return undefined;
   const rank = pads.length / 2;

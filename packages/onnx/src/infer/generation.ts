@@ -5,15 +5,6 @@ import type { InferenceNode, InferenceRule } from './rule.ts';
 import type { Size } from './size.ts';
 
 export const generation: Readonly<Record<string, InferenceRule>> = {
-  OneHot: (node) => {
-    const { shape } = node.given(0);
-    const type = node.given(2).type;
-    if (shape === undefined) return [{ type, shape }];
-    const given = node.attributeInt('axis', -1);
-    const axis = given < 0 ? given + shape.length + 1 : given;
-    const depth = node.ints(1)?.[0] ?? node.unknown(axis);
-    return [{ type, shape: [...shape.slice(0, axis), depth, ...shape.slice(axis)] }];
-  },
   NonZero: (node) => {
     const rank = node.given(0).shape?.length;
     return [{ type: 'int64', shape: [rank ?? node.unknown(0), node.unknown(1)] }];

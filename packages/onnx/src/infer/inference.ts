@@ -12,7 +12,8 @@ import { NodeView } from '../node-view.ts';
 import { OnnxError } from '../onnx-error.ts';
 import { tensorOf } from '../protos.ts';
 import type { Dimension, NumericTensor, Tensor, TensorSpec } from '../tensor.ts';
-import { inferredOf, LONGEST_LIST } from './shape.ts';
+import { bounded, isSize, LONGEST_LIST, MOST_AXES, unknownSize } from './bounds.ts';
+import { inferredOf } from './shape.ts';
 import { inferenceRule } from './rules.ts';
 import type { Inferred, InferenceNode } from './rule.ts';
 import type { Size } from './size.ts';
@@ -41,6 +42,8 @@ export class Inference {
   readonly opset: number;
   readonly #known = new Map<string, Inferred>();
   readonly #constants = new Map<string, Tensor>();
+  /** Numbers that stand for names that are too long for a symbol. */
+  readonly #shortNames = new Map<string, number>();
   /** What the file itself says of values, for operators without a rule. */
   readonly #stated: ReadonlyMap<string, ValueInfoProto>;
 
@@ -61,8 +64,13 @@ export class Inference {
     return this.#constants.get(name);
   }
 
+  /** A symbol for a size of a value that nothing is known of. */
+  unknown(name: string, axis: number): Size {
+    return unknownSize(name, axis, this.#shortNames);
+  }
+
   addInput(info: ValueInfoProto): void {
-    const inferred = statedOf(info);
+    const inferred = statedOf(info, (axis) => this.unknown(info.name, axis));
     if (inferred !== undefined && !this.#known.has(info.name)) {
       this.#known.set(info.name, inferred);
     }
@@ -73,6 +81,7 @@ export class Inference {
   }
 
   addConstant(name: string, value: Tensor): void {
+    requireShape(name, value.shape);
     this.#constants.set(name, value);
     this.#known.set(name, inferredOf(value));
   }
@@ -96,16 +105,17 @@ export class Inference {
     if (proto.opType === 'Constant') return new NodeView(proto).attributeTensor('value');
     if (proto.opType !== 'Concat') return undefined;
     const parts = proto.input.map((name) => this.#constants.get(name));
-    const bytes = [];
+    const lists: NumericTensor[] = [];
     let length = 0;
     for (const part of parts) {
       if (part === undefined || part.type === 'string' || part.shape.length !== 1) return undefined;
-      bytes.push(...part.bytes);
       length += part.shape[0]!;
+      if (length > LONGEST_LIST) return undefined;
+      lists.push(part);
     }
-    if (length > LONGEST_LIST) return undefined;
-    const { type } = parts[0]! as NumericTensor;
-    return { type, shape: [length], bytes: Uint8Array.from(bytes) };
+    const type = lists[0]?.type;
+    if (type === undefined || lists.some((list) => list.type !== type)) return undefined;
+    return { type, shape: [length], bytes: joinedBytes(lists) };
   }
 
   #infer(proto: NodeProto): readonly (Inferred | undefined)[] {
@@ -113,7 +123,18 @@ export class Inference {
     const rule = inferenceRule(proto.opType);
     if (rule === undefined) return [];
     if (proto.input.some((name) => name !== '' && !this.#known.has(name))) return [];
-    return rule(new InferredNode(proto, this));
+    const node = new InferredNode(proto, this);
+    return rule(node).map((result, output) => {
+      const name = proto.output[output] ?? '';
+      return (
+        result &&
+        bounded(
+          result,
+          (axis) => this.unknown(name, axis),
+          (why) => node.fail(why),
+        )
+      );
+    });
   }
 }
 
@@ -142,13 +163,24 @@ class InferredNode extends NodeView implements InferenceNode {
     return this.#inference.constantOf(this.inputs[index] ?? '');
   }
 
+  /** Axes, sizes and widths: no list of them is long. */
+  override attributeInts(attribute: string, absent?: readonly number[]): readonly number[] {
+    const list = super.attributeInts(attribute, absent);
+    if (list.length > LONGEST_LIST) {
+      this.fail(
+        `the attribute '${attribute}' has ${list.length} numbers; at most ${LONGEST_LIST} make sense.`,
+      );
+    }
+    return list;
+  }
+
   ints(index: number): readonly number[] | undefined {
     const elements = this.input(index)?.elements;
     return elements?.every((each) => typeof each === 'number') ? elements : undefined;
   }
 
   unknown(axis: number): Size {
-    return `?${this.outputs[0]}:${axis}`;
+    return this.#inference.unknown(this.outputs[0] ?? '', axis);
   }
 }
 
@@ -161,22 +193,52 @@ export function inferenceOf(model: Model): Inference {
     const value = tensorOf(each);
     const type = elementTypeOf(each.dataType);
     if (value !== undefined) inference.addConstant(each.name, value);
-    else if (type !== undefined)
-      inference.addKnown(each.name, { type, shape: each.dims.map(Number) });
+    else if (type !== undefined) {
+      const shape = each.dims.map(Number);
+      requireShape(each.name, shape);
+      inference.addKnown(each.name, { type, shape });
+    }
   }
   for (const each of graph.input) inference.addInput(each);
   for (const each of graph.node) inference.addNode(each);
   return inference;
 }
 
-function statedOf({ name, type }: ValueInfoProto): Inferred | undefined {
+/** @throws OnnxError `invalid` when a stored tensor claims a shape that none can have. */
+function requireShape(name: string, shape: readonly number[]): void {
+  if (shape.length <= MOST_AXES && shape.every(isSize)) return;
+  throw new OnnxError(
+    'invalid',
+    shape.length > MOST_AXES
+      ? `'${name}' has ${shape.length} axes; at most ${MOST_AXES} are supported.`
+      : `'${name}' has a size that no tensor can have: [${shape.join(', ')}].`,
+  );
+}
+
+function joinedBytes(lists: readonly NumericTensor[]): Uint8Array {
+  const joined = new Uint8Array(lists.reduce((sum, { bytes }) => sum + bytes.byteLength, 0));
+  let at = 0;
+  for (const { bytes } of lists) {
+    joined.set(bytes, at);
+    at += bytes.byteLength;
+  }
+  return joined;
+}
+
+/** @param unknown a symbol for the size of an axis. */
+function statedOf(
+  { name, type }: ValueInfoProto,
+  unknown: (axis: number) => Size,
+): Inferred | undefined {
   if (type?.value.case !== 'tensorType') return undefined;
   const element = elementTypeOf(type.value.value.elemType);
   if (element === undefined) return undefined;
   const shape = type.value.value.shape?.dim.map(({ value }, axis) => {
     if (value.case === 'dimValue' && value.value >= 0n) return Number(value.value);
     if (value.case === 'dimParam' && value.value !== '') return value.value;
-    return `?${name}:${axis}`;
+    return unknown(axis);
   });
-  return { type: element, shape };
+  return bounded({ type: element, shape }, unknown, (why) => {
+    throw new OnnxError('invalid', `'${name}': ${why}`);
+  });
 }

@@ -40,7 +40,11 @@ export const matmul: Readonly<Record<string, InferenceRule>> = {
     }
     const implicit = [...counts.keys()].filter((letter) => counts.get(letter) === 1).sort();
     const output = right === undefined ? implicit : Array.from(right);
-    return [{ type, shape: output.map((letter) => sizes.get(letter)!) }];
+    const shape = output.map(
+      (letter) =>
+        sizes.get(letter) ?? node.fail(`'${letter}' of '${equation}' is no axis of its inputs.`),
+    );
+    return [{ type, shape }];
   },
 };
 

@@ -32,7 +32,8 @@ export function reducedAxes(node: InferenceNode, rank: number): readonly number[
   if (!asInput) axes = node.attributeInts('axes', []);
   else axes = (node.inputs[1] ?? '') === '' ? [] : node.ints(1);
   if (axes === undefined) return undefined;
-  if (axes.length > 0) return axes.map((axis) => axisOf(node, axis, rank));
+  // Runtimes take a scalar for a list of one.
+  if (axes.length > 0) return axes.map((axis) => axisOf(node, axis, Math.max(rank, 1)));
   if (node.attributeInt('noop_with_empty_axes', 0) !== 0) return [];
   return Array.from({ length: rank }, (_, axis) => axis);
 }
@@ -51,7 +52,7 @@ function reduce(node: InferenceNode): ReturnType<InferenceRule> {
 function argument(node: InferenceNode): ReturnType<InferenceRule> {
   const { shape } = node.given(0);
   if (shape === undefined) return [{ type: 'int64', shape }];
-  const axis = axisOf(node, node.attributeInt('axis', 0), shape.length);
+  const axis = axisOf(node, node.attributeInt('axis', 0), Math.max(shape.length, 1));
   const keep = node.attributeInt('keepdims', 1) !== 0;
   return [{ type: 'int64', shape: without(shape, [axis], keep) }];
 }

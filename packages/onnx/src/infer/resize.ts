@@ -40,7 +40,7 @@ function stated(
     );
   }
   if (!isStatic(shape) || !isStatic(sizes)) return shape.map((_, axis) => node.unknown(axis));
-  const ratios = axes.map((axis, i) => sizes[i]! / shape[axis]!);
+  const ratios = axes.map((axis, i) => (sizes[i] ?? 0) / shape[axis]!);
   const ratio = policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios);
   return shape.map((size, axis) => (axes.includes(axis) ? Math.round(size * ratio) : size));
 }

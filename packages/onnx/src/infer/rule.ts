@@ -37,7 +37,7 @@ export const sameAsInput: InferenceRule = (node) => {
 /** A negative axis counts from the end. */
 export function axisOf(node: NodeView, axis: number, rank: number): number {
   const result = axis < 0 ? axis + rank : axis;
-  if (result < 0 || result >= Math.max(rank, 1)) {
+  if (result < 0 || result >= rank) {
     node.fail(`axis ${axis} is outside a tensor of rank ${rank}.`);
   }
   return result;

@@ -1,12 +1,10 @@
 /** Operators that rearrange a tensor, and those that compute shapes. */
 import type { Tensor } from '../tensor.ts';
-import { elementCount, values } from '../tensor.ts';
+import { elementCount, elementSize, values } from '../tensor.ts';
+import { LONGEST_LIST } from './bounds.ts';
 import { broadcast } from './broadcast.ts';
 import { axisOf, shown, type Inferred, type InferenceNode, type InferenceRule } from './rule.ts';
 import { isStatic, plus, product, quotient, sum, type Size } from './size.ts';
-
-/** Elements of a list beyond which they are not followed. */
-export const LONGEST_LIST = 256;
 
 export const shapeOperators: Readonly<Record<string, InferenceRule>> = {
   Constant: (node) => [constant(node)],
@@ -16,7 +14,7 @@ export const shapeOperators: Readonly<Record<string, InferenceRule>> = {
     const shape = asShape(node, 0);
     const count = isStatic(shape) ? elementCount(shape) : Infinity;
     const repeated = value === undefined ? undefined : inferredOf(value).elements?.[0];
-    if (repeated === undefined || count > LONGEST_LIST) return [{ type, shape }];
+    if (repeated === undefined || !(count >= 0 && count <= LONGEST_LIST)) return [{ type, shape }];
     return [{ type, shape, elements: Array.from({ length: count }, () => repeated) }];
   },
   Shape: (node) => {
@@ -55,7 +53,7 @@ export const shapeOperators: Readonly<Record<string, InferenceRule>> = {
     }
     const turned = perm.map((axis) => shape[axis]!);
     const kept =
-      elements === undefined || !isStatic(shape) ? {} : { elements: moved(elements, shape, perm) };
+      fills(elements, shape) && isStatic(shape) ? { elements: moved(elements, shape, perm) } : {};
     return [{ type, shape: turned, ...kept }];
   },
   Squeeze: (node) => {
@@ -139,7 +137,9 @@ export const shapeOperators: Readonly<Record<string, InferenceRule>> = {
 export function inferredOf(value: Tensor): Inferred {
   const { type, shape } = value;
   if ((type !== 'int64' && type !== 'int32') || shape.length > 1) return { type, shape };
-  if ((shape[0] ?? 1) > LONGEST_LIST) return { type, shape };
+  // The elements of a file may be more, or fewer, than its shape says.
+  const count = value.bytes.byteLength / elementSize(value.type);
+  if (count > LONGEST_LIST || count !== (shape[0] ?? 1)) return { type, shape };
   return { type, shape, elements: Array.from(values(value), Number) };
 }
 
@@ -149,9 +149,10 @@ function constant(node: InferenceNode): Inferred | undefined {
   if (node.has('value_int')) {
     return { type: 'int64', shape: [], elements: [node.attributeInt('value_int')] };
   }
-  if (node.has('value_ints')) {
-    const elements = node.attributeInts('value_ints');
-    return { type: 'int64', shape: [elements.length], elements };
+  const list = node.proto.attribute.find(({ name }) => name === 'value_ints')?.ints;
+  if (list !== undefined) {
+    const short = list.length <= LONGEST_LIST ? { elements: list.map(Number) } : {};
+    return { type: 'int64', shape: [list.length], ...short };
   }
   if (node.has('value_float')) return { type: 'float32', shape: [] };
   if (!node.has('value_floats')) return undefined;
@@ -163,7 +164,7 @@ function asShape(node: InferenceNode, index: number): readonly Size[] | undefine
   const { elements, shape } = node.given(index);
   if (elements !== undefined) return elements;
   const rank = shape?.[0];
-  return typeof rank === 'number'
+  return typeof rank === 'number' && rank <= LONGEST_LIST
     ? Array.from({ length: rank }, (_, axis) => node.unknown(axis))
     : undefined;
 }
@@ -200,14 +201,16 @@ export function namedAxes(node: InferenceNode): readonly number[] | 'all' | unde
 }
 
 function concat(node: InferenceNode): ReturnType<InferenceRule> {
+  const { type } = node.given(0);
   const parts = node.inputs.map((_, index) => node.given(index));
-  const { type } = parts[0]!;
   const shapes = parts.map(({ shape }) => shape);
   if (!shapes.every((shape) => shape !== undefined)) return [{ type, shape: undefined }];
   const first = shapes[0]!;
   const axis = axisOf(node, node.attributeInt('axis'), first.length);
   const result = first.map((_, i) => {
-    const sizes = shapes.map((shape) => shape[i]!);
+    const sizes = shapes.map(
+      (shape) => shape[i] ?? node.fail(`${shapes.map(shown).join(' and ')} differ in rank.`),
+    );
     if (i === axis) return sum(sizes);
     const numbers = sizes.filter((size) => typeof size === 'number');
     if (numbers.some((size) => size !== numbers[0])) {
@@ -276,6 +279,9 @@ export function sliceRanges(
         starts?.map(() => 1),
       );
   if (!starts || !ends || !axes || !steps) return undefined;
+  if ([ends, axes, steps].some((list) => list.length !== starts.length)) {
+    node.fail('its starts, ends, axes and steps are not equally many.');
+  }
   return starts.map((start, i) => ({
     axis: axisOf(node, axes[i]!, rank),
     start,
@@ -292,7 +298,7 @@ function slice(node: InferenceNode): ReturnType<InferenceRule> {
     return [{ type, shape: shape.map((_, axis) => node.unknown(axis)) }];
   }
   const result = [...shape];
-  let part = elements;
+  let part = fills(elements, shape) ? elements : undefined;
   for (const { axis, start, end, step } of ranges) {
     if (step === 0) node.fail('a step is 0.');
     part =
@@ -328,7 +334,9 @@ function taken(
   axis: number,
   [start, end, step]: readonly [number, number, number],
 ): readonly Size[] | undefined {
-  if (!isStatic(shape) || typeof size !== 'number') return undefined;
+  // A list that fills its shape bounds every loop here by its own length.
+  if (!fills(list, shape) || !isStatic(shape) || typeof size !== 'number' || size === 0)
+    return undefined;
   const [from, to] = clamped(size, start, end, step);
   const inner = elementCount(shape.slice(axis + 1));
   const result = [];
@@ -338,6 +346,11 @@ function taken(
     }
   }
   return result;
+}
+
+/** Whether a list has exactly the elements of a shape. */
+function fills(list: readonly Size[] | undefined, shape: readonly Size[]): list is readonly Size[] {
+  return list !== undefined && isStatic(shape) && elementCount(shape) === list.length;
 }
 
 /** The elements of a row-major list in another order of the axes. */

@@ -17,6 +17,9 @@ export const windowOperators: Readonly<Record<string, InferenceRule>> = {
     const { type, shape } = node.given(0);
     const weights = node.given(1).shape;
     if (shape === undefined || weights === undefined) return [{ type, shape: undefined }];
+    if (shape.length !== weights.length || shape.length < 3) {
+      node.fail(`weights of ${shown(weights)} do not fit ${shown(shape)}.`);
+    }
     const channels = product([weights[1]!, node.attributeInt('group', 1)]);
     return [{ type, shape: [shape[0]!, channels, ...unslid(node, shape, weights)] }];
   },
@@ -54,6 +57,7 @@ export function convolved(
 function pool(node: InferenceNode): readonly [Inferred] {
   const { type, shape } = node.given(0);
   if (shape === undefined) return [{ type, shape }];
+  if (shape.length < 3) node.fail(`${shown(shape)} has no axis to slide a window along.`);
   const roundsUp = node.attributeInt('ceil_mode', 0) === 1;
   const sizes = slid(node, shape.slice(2), node.attributeInts('kernel_shape'), roundsUp);
   return [{ type, shape: [shape[0]!, shape[1]!, ...sizes] }];
@@ -66,15 +70,16 @@ function slid(
   kernel: readonly Size[],
   roundsUp: boolean,
 ): Size[] {
-  const mode = node.attributeString('auto_pad', 'NOTSET');
-  const pads = mode === 'NOTSET' ? node.attributeInts('pads', []) : [];
-  const strides = node.attributeInts('strides', []);
-  const dilations = node.attributeInts('dilations', []);
+  const { mode, pads, strides, dilations } = slidingOf(node, sizes.length);
+  if (kernel.length !== sizes.length) {
+    node.fail(`a window of ${kernel.length} axes slides along ${sizes.length}.`);
+  }
   return sizes.map((size, i) => {
     const stride = strides[i] ?? 1;
     if (mode.startsWith('SAME')) return ceilDivide(size, stride);
     const taps = kernel[i];
     if (typeof taps !== 'number') return node.unknown(i + 2);
+    if (taps < 1) node.fail(`a window of size ${taps} reads nothing.`);
     const extent = (taps - 1) * (dilations[i] ?? 1) + 1;
     const begin = pads[i] ?? 0;
     const padded = plus(size, begin + (pads[sizes.length + i] ?? 0));
@@ -90,6 +95,31 @@ function slid(
   });
 }
 
+interface Sliding {
+  readonly mode: string;
+  /** Before every axis, then behind every axis; empty where there are none. */
+  readonly pads: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+}
+
+/** How a window moves, with as many numbers as there are axes, or none where the default holds. */
+function slidingOf(node: InferenceNode, axes: number): Sliding {
+  const mode = node.attributeString('auto_pad', 'NOTSET');
+  const list = (attribute: string, length: number, least: number) => {
+    const numbers = node.attributeInts(attribute, []);
+    const fits = numbers.length === 0 || numbers.length === length;
+    if (fits && numbers.every((each) => each >= least)) return numbers;
+    return node.fail(`${attribute} of [${numbers.join(', ')}] do not fit ${axes} axes.`);
+  };
+  return {
+    mode,
+    pads: mode === 'NOTSET' ? list('pads', 2 * axes, -Infinity) : [],
+    strides: list('strides', axes, 1),
+    dilations: list('dilations', axes, 1),
+  };
+}
+
 /** (size − 1) · stride + extent + output_padding − pads, unless the node states the size. */
 function unslid(
   node: InferenceNode,
@@ -97,12 +127,9 @@ function unslid(
   weights: readonly Size[],
 ): readonly Size[] {
   const sizes = shape.slice(2);
-  const mode = node.attributeString('auto_pad', 'NOTSET');
-  const strides = node.attributeInts('strides', []);
+  const { mode, pads, strides, dilations } = slidingOf(node, sizes.length);
   if (node.has('output_shape')) return node.attributeInts('output_shape').slice(-sizes.length);
   if (mode.startsWith('SAME')) return sizes.map((size, i) => product([size, strides[i] ?? 1]));
-  const pads = mode === 'NOTSET' ? node.attributeInts('pads', []) : [];
-  const dilations = node.attributeInts('dilations', []);
   const added = node.attributeInts('output_padding', []);
   return sizes.map((size, i) => {
     const taps = weights[i + 2];

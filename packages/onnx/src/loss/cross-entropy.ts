@@ -38,6 +38,7 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
       `${classWeights.length} class weights do not fit the ${classes} classes of '${prediction}'.`,
     );
   }
+  writer.reserve(classes);
   const plain = labelSmoothing === 0 && classWeights === undefined;
   const ignores = targets === 'indices' && options.ignoreIndex !== undefined;
   const isOne = plain && !ignores && targets === 'indices';

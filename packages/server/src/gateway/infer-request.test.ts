@@ -19,6 +19,19 @@ describe('requests', () => {
     );
   });
 
+  test('that nest where they must not are refused, however deep', () => {
+    const deep = '['.repeat(50_000) + ']'.repeat(50_000);
+    for (const body of [
+      `{"id":${deep},"inputs":[]}`,
+      `{"inputs":${deep}}`,
+      `{"inputs":[{"name":${deep}}]}`,
+      `{"inputs":[{"name":"x","datatype":"FP32","shape":${deep},"data":[]}]}`,
+      `{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"data":[${deep}]}]}`,
+    ]) {
+      expect(() => decodeInferRequest(Buffer.from(body), undefined)).toThrow(SkeinError);
+    }
+  });
+
   test('binary tensors are views on the body', () => {
     const tensor: Tensor = { type: 'uint8', shape: [4], bytes: Uint8Array.of(1, 2, 3, 4) };
     const { body, jsonLength } = naiveRequest({ x: [tensor, true, false] });

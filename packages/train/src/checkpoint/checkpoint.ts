@@ -34,7 +34,7 @@ export async function loadCheckpoint<Progress>(
   const bytes = await store.load();
   if (bytes === undefined) return undefined;
   const { tensors, metadata } = await readTensors(bytes);
-  const saved = JSON.parse(metadata.plan ?? '{}') as Checkpoint<Progress>['plan'];
+  const saved = parsed(metadata['plan'] ?? '{}') as Checkpoint<Progress>['plan'];
   for (const key of new Set([...Object.keys(plan), ...Object.keys(saved)])) {
     if (plan[key] !== saved[key]) {
       throw new TrainError(
@@ -43,5 +43,13 @@ export async function loadCheckpoint<Progress>(
       );
     }
   }
-  return { plan, progress: JSON.parse(metadata.progress ?? 'null') as Progress, tensors };
+  return { plan, progress: parsed(metadata['progress'] ?? 'null') as Progress, tensors };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new TrainError('checkpoint', 'The checkpoint is damaged.', { cause: error });
+  }
 }

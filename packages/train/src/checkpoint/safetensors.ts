@@ -63,30 +63,55 @@ export async function readTensors(bytes: Uint8Array): Promise<TensorFile> {
   const length = bytes.byteLength < 8 ? Infinity : Number(view.getBigUint64(0, true));
   if (8 + length > bytes.byteLength) throw damaged();
   const data = bytes.subarray(8 + length);
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  let header: unknown;
   try {
     header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
   } catch (error) {
     throw damaged(error);
   }
+  if (!isObject(header) || !isMetadata(header['__metadata__'])) throw damaged();
   const { __metadata__, ...entries } = header;
-  const { sha256, ...metadata } = (__metadata__ ?? {}) as unknown as Record<string, string>;
+  const { sha256, ...metadata } = __metadata__;
   if (sha256 !== (await digest(data))) throw damaged();
   const tensors = new Map<string, NumericTensor>();
-  for (const [
-    name,
-    {
-      dtype,
-      shape,
-      data_offsets: [start, end],
-    },
-  ] of Object.entries(entries)) {
+  for (const [name, entry] of Object.entries(entries)) {
+    if (!isEntry(entry)) throw damaged();
+    const { dtype, shape } = entry;
+    const [start, end] = entry.data_offsets;
     const type = (Object.keys(CODES) as NumericType[]).find((each) => CODES[each] === dtype);
     if (type === undefined || end - start !== elementCount(shape) * elementSize(type))
       throw damaged();
+    if (end > data.byteLength) throw damaged();
     tensors.set(name, { type, shape, bytes: data.subarray(start, end) });
   }
   return { tensors, metadata };
+}
+
+interface Entry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [start: number, end: number];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isMetadata(value: unknown): value is Record<string, string> {
+  return isObject(value) && Object.values(value).every((each) => typeof each === 'string');
+}
+
+function isEntry(value: unknown): value is Entry {
+  if (!isObject(value)) return false;
+  const { dtype, shape, data_offsets: offsets } = value;
+  return typeof dtype === 'string' && areSizes(shape) && areSizes(offsets) && offsets.length === 2;
+}
+
+function areSizes(value: unknown): value is readonly number[] {
+  return (
+    Array.isArray(value) &&
+    value.every((each) => Number.isSafeInteger(each) && (each as number) >= 0)
+  );
 }
 
 async function digest(bytes: Uint8Array): Promise<string> {

@@ -29,13 +29,17 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows);
-    const rows = await reading(() =>
-      parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd }),
-    );
-    rows.forEach((row, i) => {
+    // One column at a time: where the library fails at one, it leaves those that it has begun to
+    // themselves, and their errors would end the process.
+    const columns: (readonly Record<string, unknown>[])[] = [];
+    for (const name of names) {
+      const options = { file, metadata, compressors, rowStart, rowEnd, columns: [name] };
+      columns.push(await reading(() => parquetReadObjects(options)));
+    }
+    columns[0]?.forEach((_, i) => {
       builder.add(
         rowStart + i + 1,
-        names.map((name) => plain(row[name])),
+        names.map((name, at) => plain(columns[at]?.[i]?.[name])),
       );
     });
     rowStart = rowEnd;

@@ -37,7 +37,7 @@ export const AveragePool: GradientRule = (node, graph) => {
   const weights = tensor(
     'float32',
     [1, 1, ...kernel],
-    new Float32Array(elementCount(kernel)).fill(even ?? 1),
+    new Float32Array(graph.reserve(elementCount(kernel))).fill(even ?? 1),
   );
   const spread = unslide(graph, images, graph.constant(weights), window, 1, x);
   return [graph.reshapeLike(spread, x)];
@@ -62,6 +62,9 @@ function shares(
   const inside = begins.every((width, i) => width === 0 && ends[i] === 0);
   if (!overhangs && (padded || inside)) return [1 / elementCount(kernel)];
   const reach = extents(window);
+  // Each axis is looked at by itself, then all windows.
+  graph.reserve(elementCount(steps.map((size) => size ?? 1)));
+  for (const [i, taps] of kernel.entries()) graph.reserve((steps[i] ?? 0) * taps);
   return kernel
     .map((taps, i) => {
       const size = sizes[i];

@@ -79,8 +79,9 @@ function byTaps(node: GradientNode, graph: GradientGraph, window: Window): strin
       'its windows overlap, which needs opset 16; export the model with that or a newer one',
     );
   }
-  const places = tapPlaces(window, sizes as number[], steps as number[]);
   const taps = elementCount(kernel);
+  graph.reserve(taps * taps + taps * elementCount(steps as number[]));
+  const places = tapPlaces(window, sizes as number[], steps as number[]);
   const shape = [1, taps, ...(steps as number[])];
   const perImage = graph.ints([-1, 1, ...(steps as number[])]);
   const cells = graph.constant(

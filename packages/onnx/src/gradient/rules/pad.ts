@@ -68,11 +68,12 @@ function borderMatrix(
   begin: number,
   end: number,
 ): AxisMatrix {
-  const source = SOURCES[mode];
+  const source = Object.hasOwn(SOURCES, mode) ? SOURCES[mode] : undefined;
   if (source === undefined) return graph.fail(`its mode '${mode}' is not known`);
   // Negative widths cut the input first; borders then copy what is left.
   const first = Math.max(0, -begin);
   const kept = size - first - Math.max(0, -end);
+  graph.reserve(size * (size + begin + end));
   return Array.from({ length: size + begin + end }, (_, o) => {
     const row = new Float64Array(size);
     row[first + source(o - Math.max(0, begin), kept)] = 1;

@@ -8,6 +8,9 @@
 import type { GradientGraph, GradientNode } from '../rule.ts';
 import { slice } from './slicing.ts';
 
+/** Every step is some twenty nodes. */
+const MOST_STEPS = 2048;
+
 export interface Direction {
   readonly x: string; // [steps, batch, inputs]
   /** Weights of the gates, one after another. */
@@ -147,6 +150,8 @@ function directionOf(node: GradientNode, graph: GradientGraph, index: number): D
   const steps = graph.shapeOf(x)?.[0];
   if (typeof steps !== 'number') return graph.fail('the length of its sequences is not fixed');
   const reversed = node.attributeString('direction', 'forward') === 'reverse' || index === 1;
+  if (steps > MOST_STEPS)
+    graph.fail(`its sequences of ${steps} steps are longer than ${MOST_STEPS}`);
   const times = Array.from({ length: steps }, (_, step) => step);
   const states = entry(graph, node.demand(0), 1, index); // [steps, batch, hidden]
   const part = (value: string) => slice(graph, value, [{ axis: 0, start: index, end: index + 1 }]);

@@ -29,7 +29,7 @@ export function resizeMatrix(
   out: number,
   scale: number,
 ): AxisMatrix | undefined {
-  const origin = ORIGINS[form.coordinates];
+  const origin = Object.hasOwn(ORIGINS, form.coordinates) ? ORIGINS[form.coordinates] : undefined;
   if (origin === undefined) return undefined;
   return Array.from({ length: out }, (_, o) => {
     const at = origin(o, scale, size, out);

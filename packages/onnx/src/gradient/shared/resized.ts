@@ -25,6 +25,7 @@ export function resized(
     if (typeof size !== 'number' || typeof out !== 'number') {
       return graph.fail(`the sizes along axis ${axis} are not fixed`);
     }
+    graph.reserve(size * out);
     return [{ axis, size, out, scale: scales?.[axis] ?? Math.fround(out / size) }];
   });
   const factors = axes.map(({ size, out, scale }) => repetition(form, size, out, scale));

@@ -56,6 +56,8 @@ describe('a request to a proxy', () => {
   test('hides no field in the next line', () => {
     expect(read('GET http://a.org/ HTTP/1.1', 'X: 1', ' Host: b.org')).toBeUndefined();
     expect(read('GET http://a.org/ HTTP/1.1', 'X: 1\nHost: b.org')).toBeUndefined();
+    expect(read('GET http://a.org/ HTTP/1.1', '\vHost: b.org')).toBeUndefined();
+    expect(read('GET http://a.org/ HTTP/1.1', 'Host : b.org')).toBeUndefined();
   });
 
   test('is read from whatever a guest sends, and names one server in one line', () => {

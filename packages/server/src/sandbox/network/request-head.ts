@@ -16,6 +16,8 @@ export type ProxyRequest =
 
 const LINE = /^([A-Z]+) (\S+) HTTP\/1\.[01]$/;
 const AUTHORITY = /^([^:\s[\]]+):(\d{1,5})$/;
+/** A name of RFC 9110's tokens, its colon, and a value in one line. */
+const FIELD = /^[\w!#$%&'*+.^`|~-]+:[^\r\n\0]*$/;
 /** Between the client and the proxy only; and one connection carries one request. */
 const OWN = /^(connection|keep-alive|proxy-[a-z-]+|host|upgrade|te)\s*:/i;
 
@@ -29,9 +31,9 @@ export function readProxyRequest(text: string): ProxyRequest | undefined {
     return { kind: 'tunnel', target: { host: host.toLowerCase(), port: Number(port) } };
   }
   const url = URL.canParse(what) ? new URL(what) : undefined;
-  // A line that goes on in the next would hide a field from the server that was checked here.
-  const folded = fields.some((field) => /^[ \t]/.test(field) || /[\r\n\0]/.test(field));
-  if (url?.protocol !== 'http:' || url.username !== '' || url.password !== '' || folded) {
+  // A line that goes on in the next, or a name that servers read differently, would hide a field.
+  const isOdd = fields.some((field) => field !== '' && !FIELD.test(field));
+  if (url?.protocol !== 'http:' || url.username !== '' || url.password !== '' || isOdd) {
     return undefined;
   }
   const head = [

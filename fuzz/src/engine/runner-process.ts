@@ -1,0 +1,145 @@
+/**
+ * The process in which a target runs: makes inputs, gives them to the target and reports what is not
+ * as it must be. It may hang, run out of memory or die at any input; the number of the input that is
+ * being tried therefore stands in a file, where the supervisor finds it.
+ */
+import { openSync, readFileSync, writeSync } from 'node:fs';
+import { openTarget } from '../targets.ts';
+import { signatureOf, type Finding, type RunnerJob, type RunnerReport } from './messages.ts';
+import { forgetPeak, peakBytes } from './peak-memory.ts';
+import { Random } from './random.ts';
+import { DEFAULT_BOUNDS, type Bounds } from './target.ts';
+
+/** Inputs between two turns of the event loop. */
+const TURN = 64;
+const FEW_SEEDS = 100;
+const SEED_EVERY = 16;
+/** Different findings after which a run ends: there is enough to do. */
+const MOST_FINDINGS = 20;
+
+const job = JSON.parse(process.argv[2] ?? '') as RunnerJob;
+const target = await openTarget(job.target);
+const bounds: Bounds = { ...DEFAULT_BOUNDS, ...target.bounds };
+const random = new Random();
+const progressFile = openSync(job.progressPath, 'w');
+const progress = Buffer.alloc(8);
+/** Faults that arrive outside the call that caused them. */
+let stray: unknown;
+let hasStray = false;
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    stray = error;
+    hasStray = true;
+  });
+}
+
+/** Milliseconds of processor time of this thread: a busy machine makes nothing slow. */
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+function report(message: RunnerReport): Promise<void> {
+  return new Promise((resolve) => {
+    process.send!(message, () => resolve());
+  });
+}
+
+/** The seeds come first; where there are many, one now and then, so that a short run gets behind them. */
+function seedAt(index: number): Uint8Array | undefined {
+  const { seeds } = target;
+  if (seeds.length <= FEW_SEEDS) return seeds[index];
+  return index % SEED_EVERY === 0 ? seeds[index / SEED_EVERY] : undefined;
+}
+
+function inputAt(index: number): Uint8Array {
+  const file = job.files?.[index];
+  if (file !== undefined) return new Uint8Array(readFileSync(file));
+  const seed = seedAt(index);
+  if (seed !== undefined) return seed;
+  random.reset(job.seed, index);
+  return target.structure.mutate(target.seeds, random);
+}
+
+/** What is wrong with an input; `refused` when the target says so, `undefined` when it is taken. */
+async function verdictOf(
+  input: Uint8Array,
+): Promise<Omit<Finding, 'index' | 'input'> | 'refused' | undefined> {
+  const before = peakBytes();
+  let best = Infinity;
+  let failure: unknown;
+  let failed = false;
+  // The first try may compile, or collect what others left.
+  for (let attempt = 0; attempt < 3 && best > bounds.timeMs; attempt++) {
+    failed = false;
+    hasStray = false;
+    const begun = cpuMs();
+    try {
+      const pending = target.run(input);
+      if (isPromise(pending)) {
+        await pending;
+        // What the call left behind fails in a later turn.
+        await new Promise(setImmediate);
+      }
+    } catch (error) {
+      failure = error;
+      failed = true;
+    }
+    best = Math.min(best, cpuMs() - begun);
+  }
+  if (hasStray) return thrown(stray);
+  if (failed && !target.refuses(failure)) return thrown(failure);
+  if (best > bounds.timeMs) {
+    return { kind: 'slow', message: `took ${Math.round(best)} ms of processor time`, stack: '' };
+  }
+  const grown = peakBytes() - before;
+  if (grown > bounds.memoryBytes) {
+    return { kind: 'memory', message: `took ${Math.round(grown / 2 ** 20)} MiB`, stack: '' };
+  }
+  return failed ? 'refused' : undefined;
+}
+
+function thrown(error: unknown): Omit<Finding, 'index' | 'input'> {
+  if (!(error instanceof Error)) return { kind: 'error', message: String(error), stack: '' };
+  const message = `${error.name}: ${error.message}`.slice(0, 400);
+  return { kind: 'error', message, stack: (error.stack ?? '').slice(0, 4000) };
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+async function fuzz(): Promise<void> {
+  const known = new Set<string>();
+  const deadline = performance.now() + job.seconds * 1000;
+  let accepted = 0;
+  let peak = 0;
+  let index = job.from;
+  for (; index < job.to && performance.now() < deadline; index++) {
+    if (index % TURN === 0) {
+      await new Promise(setImmediate);
+      peak = Math.max(peak, peakBytes());
+      forgetPeak();
+      if (index % (TURN * 64) === 0) await report({ kind: 'progress', index, accepted });
+    }
+    progress.writeDoubleLE(index);
+    writeSync(progressFile, progress, 0, 8, 0);
+    const input = inputAt(index);
+    const verdict = await verdictOf(input);
+    if (verdict === undefined) accepted++;
+    else if (verdict !== 'refused') {
+      const signature = signatureOf(verdict);
+      if (known.has(signature)) continue;
+      known.add(signature);
+      const finding = { ...verdict, index, input: Buffer.from(input).toString('base64') };
+      await report({ kind: 'finding', finding });
+      if (known.size >= MOST_FINDINGS) break;
+    }
+  }
+  await report({ kind: 'done', index, accepted, peakBytes: Math.max(peak, peakBytes()) });
+}
+
+if (job.mode === 'make') {
+  await report({ kind: 'made', input: Buffer.from(inputAt(job.from)).toString('base64') });
+} else await fuzz();
+process.exit(0);

@@ -1,0 +1,84 @@
+/**
+ * `npm run fuzz -- TARGET|all [--inputs N] [--seed S] [--seconds T] [--json]`: gives mutated inputs to
+ * what reads bytes from strangers, and saves those at which it hangs, dies, throws what it does not
+ * document, or costs more than one input may. Exit 1 when something was found.
+ *
+ * `npm run fuzz -- TARGET --replay FILE` tries one input; with `--shrink` also smaller ones.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { saveFinding, shrinkInput } from './engine/findings.ts';
+import { fuzzTarget, replayInputs, type RunResult } from './engine/supervisor.ts';
+import { TARGETS } from './targets.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    inputs: { type: 'string', default: '1000000' },
+    seed: { type: 'string' },
+    /** In all; every target gets the same share. */
+    seconds: { type: 'string', default: '3600' },
+    json: { type: 'boolean', default: false },
+    replay: { type: 'string' },
+    shrink: { type: 'boolean', default: false },
+  },
+});
+const names = Object.keys(TARGETS);
+const [given = ''] = positionals;
+const inputs = Number(values.inputs);
+const seconds = Number(values.seconds);
+const seed = values.seed === undefined ? randomInt(2 ** 32) : Number(values.seed);
+if ((given !== 'all' && !names.includes(given)) || ![inputs, seconds, seed].every((n) => n >= 0)) {
+  console.error(
+    `Unknown target or number. Fix: npm run fuzz -- all | ${names.join(' | ')} [--inputs N] [--seed S] [--seconds T] [--json] [--replay FILE [--shrink]]`,
+  );
+  process.exit(2);
+}
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+if (values.replay !== undefined) {
+  const [finding] = await replayInputs(given, [values.replay]);
+  say(
+    finding === undefined
+      ? 'nothing found'
+      : `${finding.kind}: ${finding.message}\n${finding.stack}`,
+  );
+  if (finding !== undefined && values.shrink) {
+    const [path, size] = await shrinkInput(given, finding);
+    say(`the smallest found has ${size} bytes: ${path}`);
+  }
+  process.exit(finding === undefined ? 0 : 1);
+}
+
+const chosen = given === 'all' ? names : [given];
+const results: RunResult[] = [];
+say(`seed ${seed}`);
+for (const target of chosen) {
+  let told = performance.now();
+  const result = await fuzzTarget({
+    target,
+    seed,
+    inputs,
+    seconds: seconds / chosen.length,
+    progress(count) {
+      if (performance.now() - told < 10_000) return;
+      told = performance.now();
+      say(`${target}: ${count} inputs`);
+    },
+  });
+  results.push(result);
+  const rate = Math.round(result.inputs / result.seconds);
+  const taken = Math.round((100 * result.accepted) / Math.max(1, result.inputs));
+  say(
+    `${target}: ${result.inputs} inputs, ${rate}/s, ${taken} % accepted, peak ${Math.round(result.peakBytes / 2 ** 20)} MiB, ${result.findings.length} found`,
+  );
+  for (const finding of result.findings) {
+    const path = saveFinding(target, finding);
+    say(`  ${finding.kind} at input ${finding.index}: ${finding.message}`);
+    say(finding.stack.replaceAll(/^/gm, '    '));
+    say(`  npm run fuzz -- ${target} --replay ${path}`);
+  }
+}
+if (values.json) console.log(JSON.stringify({ seed, results }));
+// A target that was never reached has shown nothing.
+process.exit(results.some(({ findings, inputs }) => findings.length > 0 || inputs === 0) ? 1 : 0);

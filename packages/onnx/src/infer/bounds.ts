@@ -1,0 +1,52 @@
+/**
+ * What inference remembers of a value, whatever a file makes a rule compute: every size is a whole
+ * number from 0 on that a double holds exactly, or a short symbol; lists and ranks are short. Every
+ * rule's result passes here, so that no loop over sizes, axes or elements is longer than these bounds.
+ *
+ * Sizes that cannot be are an error; what is too large to follow is merely unknown.
+ */
+import type { Inferred } from './rule.ts';
+import type { Size } from './size.ts';
+
+/** Elements of a list, such as a shape, beyond which they are not followed. */
+export const LONGEST_LIST = 256;
+/** Axes of a value; models have up to 8. */
+export const MOST_AXES = 64;
+/** Characters of a symbol: expressions of expressions would double at every node. */
+const LONGEST_SYMBOL = 256;
+
+/**
+ * @param unknown a symbol for the size of an axis.
+ * @param fail refuses a size that cannot be.
+ */
+export function bounded(
+  { type, shape, elements }: Inferred,
+  unknown: (axis: number) => Size,
+  fail: (reason: string) => never,
+): Inferred {
+  const kept = shape === undefined || shape.length > MOST_AXES ? undefined : shape;
+  const sizes = kept?.map((size, axis) => {
+    if (typeof size === 'string') return size.length > LONGEST_SYMBOL ? unknown(axis) : size;
+    return isSize(size) ? size : fail(`axis ${axis} would have the size ${size}.`);
+  });
+  const follows =
+    elements !== undefined && elements.length <= LONGEST_LIST && elements.every(isElement);
+  return { type, shape: sizes, ...(follows ? { elements } : {}) };
+}
+
+export function isSize(size: unknown): size is number {
+  return Number.isSafeInteger(size) && (size as number) >= 0;
+}
+
+/** Numbers may be far outside a double's integers: a slice to the end of an axis ends at ±2⁶³. */
+function isElement(element: Size): boolean {
+  return typeof element === 'string' ? element.length <= LONGEST_SYMBOL : Number.isInteger(element);
+}
+
+/** A symbol for a size that nothing is known of; it tells values apart by their names, however long. */
+export function unknownSize(name: string, axis: number, shortNames: Map<string, number>): Size {
+  if (name.length < LONGEST_SYMBOL / 2) return `?${name}:${axis}`;
+  const number = shortNames.get(name) ?? shortNames.size;
+  shortNames.set(name, number);
+  return `?#${number}:${axis}`;
+}
