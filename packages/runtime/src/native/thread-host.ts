@@ -7,6 +7,17 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
 import type { Reply, Request } from './wire.ts';
 
+/** Workers that have not ended. */
+const living = new Set<Worker>();
+
+/**
+ * How many threads hold a session, or still run what they were asked before they were given up.
+ * `process.exit()` waits for each of them, for ever if native code never returns.
+ */
+export function livingThreads(): number {
+  return living.size;
+}
+
 export function threadHost(): Host {
   // A channel of our own, because a worker's built-in one cannot be polled.
   const { port1: port, port2: workerData } = new MessageChannel();
@@ -17,6 +28,7 @@ export function threadHost(): Host {
     execArgv: [],
     env: workerEnvironment(),
   });
+  living.add(worker);
   let cause: string | undefined;
   let ending = false;
   const receive = (reply: Reply) => {
@@ -32,6 +44,7 @@ export function threadHost(): Host {
     });
     worker.once('exit', (code) => {
       port.close();
+      living.delete(worker);
       resolve(cause ?? `The worker thread exited with code ${code}.`);
     });
   });

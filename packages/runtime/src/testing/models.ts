@@ -62,6 +62,30 @@ export function counting(): Uint8Array {
   return writeModel(graph.model());
 }
 
+/** y = the sum of as many zeros as n says, all of them in memory at once: four bytes for each. */
+export function filling(): Uint8Array {
+  const graph = new GraphBuilder('filling');
+  graph.input('n', 'int64', [1]);
+  graph.node('ConstantOfShape', ['n'], {}, { outputs: ['zeros'] });
+  graph.node('ReduceSum', ['zeros'], { keepdims: 0 }, { outputs: ['y'] });
+  graph.output('y', 'float32', []);
+  return writeModel(graph.model());
+}
+
+/** The feeds of `filling()`. */
+export function zeros(count: number): Map<string, NumericTensor> {
+  return new Map([['n', tensor('int64', [1], BigInt64Array.of(BigInt(count)))]]);
+}
+
+/** As many zeros as n says, as the output. */
+export function pouring(): Uint8Array {
+  const graph = new GraphBuilder('pouring');
+  graph.input('n', 'int64', [1]);
+  graph.node('ConstantOfShape', ['n'], {}, { outputs: ['y'] });
+  graph.output('y', 'float32', [null]);
+  return writeModel(graph.model());
+}
+
 /** The feeds of `counting()`. */
 export function rounds(count: number): Map<string, NumericTensor> {
   return new Map([
