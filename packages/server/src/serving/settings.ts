@@ -64,6 +64,8 @@ export function needsNewReplicas(before: DeploymentSettings, after: DeploymentSe
   return (
     before.threads !== after.threads ||
     before.isolation !== after.isolation ||
+    before.maxMemoryBytes !== after.maxMemoryBytes ||
+    before.startTimeoutMs !== after.startTimeoutMs ||
     before.device !== after.device ||
     before.maxQueue !== after.maxQueue ||
     before.finiteOnly !== after.finiteOnly ||
