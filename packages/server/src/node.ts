@@ -5,7 +5,7 @@
  *   data folder → state, artifacts → registry → serving → faces
  */
 import { availableParallelism } from 'node:os';
-import type { NodeView } from '@skein/api';
+import { SkeinError, type NodeView } from '@skein/api';
 import { nativeRuntime } from '@skein/runtime';
 import { createAccess, type AccessMode } from './access/access.ts';
 import { accessModeFor } from './access/exposure.ts';
@@ -31,6 +31,7 @@ import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
 import { openDataFolder } from './state/data-folder.ts';
 import { openSqliteState } from './state/sqlite/sqlite-state.ts';
 import { accessLog } from './telemetry/access-log.ts';
+import { takeDown, type Room } from './take-down.ts';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics/metrics.ts';
 import { combineObservers } from './telemetry/observer.ts';
@@ -73,14 +74,24 @@ export interface NodeOptions {
   readonly namespace?: string | undefined;
   /** Queues that the node works on itself; none: other workers do. Default: `default`. */
   readonly queues?: readonly string[];
+  /** Whether every model runs in a process of its own. Default: untrusted ones only. */
+  readonly isolateModels?: boolean;
+  /** In which the node ends once it is asked to, in milliseconds, whatever it does. Default: 30 s. */
+  readonly graceMs?: number;
+  /** Asks the node to end while it starts, which then rejects. */
+  readonly signal?: AbortSignal;
 }
+
+export const DEFAULT_GRACE_MS = 30_000;
+/** What is not answered so long before the end gets an error, in milliseconds, which has to be sent. */
+const CUT_OFF_MS = 300;
 
 export interface RunningNode {
   readonly url: string;
   /** `host:port` of the gRPC face. */
   readonly grpcUrl: string;
   readonly access: AccessMode;
-  /** Answers what was accepted, then ends everything. Idempotent. */
+  /** Answers what was accepted, then ends everything, within `graceMs` and a half second. Idempotent. */
   drain(): Promise<void>;
 }
 
@@ -95,35 +106,70 @@ const clock: Clock = { now: () => performance.now() };
  * Starts a node and brings back every deployment that it had; resolves when each of them is ready,
  * idle or failed.
  *
- * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED, STORAGE_FULL.
+ * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED, STORAGE_FULL,
+ *   NODE_DRAINING when it was asked to end meanwhile; it has ended then.
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  /** What has been started, to be ended in the opposite order. */
-  const started: (() => unknown)[] = [];
-  const stopAll = async (): Promise<void> => {
-    for (const stop of started.splice(0).reverse()) await stop();
-  };
+  const { signal, graceMs = DEFAULT_GRACE_MS } = options;
+  const logger = createLogger(options.log, options.logLevel);
+  const started: Room[] = [];
+  let drained: Promise<void> | undefined;
+  const drain = (): Promise<void> =>
+    (drained ??= takeDown(started, clock.now() + graceMs, (room, error) =>
+      logger.warn(
+        { room, ...(error === undefined ? {} : { err: error }) },
+        error === undefined ? 'A room was left behind.' : 'A room did not end cleanly.',
+      ),
+    ));
+  /** What is to happen at once when the node is asked to end while it starts. */
+  let hurry: () => void = () => {};
+  const onAbort = (): void => hurry();
+  signal?.addEventListener('abort', onAbort);
   try {
-    return await bringUp(options, started, stopAll);
+    const running = await bringUp(options, logger, {
+      open(name, stop) {
+        started.push({ name, stop });
+        checkWanted(signal);
+      },
+      whenUnwanted: (act) => (hurry = act),
+      drain,
+    });
+    checkWanted(signal);
+    return running;
   } catch (error) {
-    await stopAll();
+    await drain();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
+}
+
+function checkWanted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new SkeinError('NODE_DRAINING', 'The node was asked to end while it started.');
+}
+
+/** How the rooms that are opened come to their end. */
+interface House {
+  /** What has been opened is to be ended. @throws SkeinError NODE_DRAINING. */
+  open(name: string, stop: Room['stop']): void;
+  whenUnwanted(act: () => void): void;
+  /** Ends everything. Idempotent. */
+  drain(): Promise<void>;
 }
 
 async function bringUp(
   options: NodeOptions,
-  started: (() => unknown)[],
-  stopAll: () => Promise<void>,
+  logger: ReturnType<typeof createLogger>,
+  house: House,
 ): Promise<RunningNode> {
   tuneCollector();
   const startedAt = new Date();
   const cores = options.cores ?? availableParallelism();
-  const logger = createLogger(options.log, options.logLevel);
   const { host, bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
 
   const folder = await openDataFolder(options.dataFolder);
-  started.push(() => folder.close());
+  house.open('folder', () => folder.close());
   // Beside everything else: its store is a thread that takes its time to start.
   const opening = openJobPlane({
     folder: folder.root,
@@ -135,9 +181,9 @@ async function bringUp(
     log: (level, message, details) => logger[level](details ?? {}, message),
   });
   opening.catch(() => {});
-  started.push(async () => (await opening.catch(() => undefined))?.drain());
+  house.open('jobs', async (by) => (await opening.catch(() => undefined))?.drain(by));
   const state = await openSqliteState(folder.databasePath);
-  started.push(() => state.close());
+  house.open('state', () => state.close());
   const artifacts = await openFileArtifacts(folder.artifactsPath);
   const registry = createRegistry({
     state,
@@ -151,11 +197,11 @@ async function bringUp(
   const mode = accessModeFor([host], options.access === 'required', keys, Date.now());
   const access = await createAccess({ state, mode, clock });
   const logins = recordRefusedLogins({ access, keys: access.keys, state, logger });
-  started.push(() => logins.close());
+  house.open('logins', () => logins.close());
 
   const statistics = createModelStatistics();
   const metrics = createMetrics({ clock, version: VERSION, views: () => serving.views() });
-  started.push(() => metrics.close());
+  house.open('metrics', () => metrics.close());
   const serving = createServing({
     state,
     registry,
@@ -165,13 +211,14 @@ async function bringUp(
     observer: combineObservers([metrics.observer, statistics, accessLog(logger)]),
     log: (message, details) => logger.warn(details, message),
     weightOf: access.weightOf,
+    isolateModels: options.isolateModels,
   });
   const tracing = await startTracing({
     endpoint: options.otlpEndpoint,
     version: VERSION,
     warn: (message) => logger.warn({}, message),
   });
-  if (tracing !== undefined) started.push(() => tracing.close());
+  if (tracing !== undefined) house.open('tracing', () => tracing.close());
   const inference = tracing?.wrap(serving) ?? serving;
 
   let draining = false;
@@ -204,7 +251,7 @@ async function bringUp(
   });
   const repository = createModelRepository(registry, serving, auditInto(state, logger));
   const codec = new PayloadCodec();
-  started.push(() => codec.close());
+  house.open('codec', () => codec.close());
   const bodies = bodyBudget(
     options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
     access.shareOf,
@@ -223,13 +270,21 @@ async function bringUp(
   });
   const grpc = createGrpcGateway({ ...faces, limits });
 
-  started.push(() => serving.drain());
+  house.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
   // Before anybody can ask: a deployment that is still loading is not an unknown one.
   await serving.recall();
   // Both at once: while one finishes its last requests, the other must not take new ones.
-  started.push(async () => {
+  house.open('faces', async (by) => {
+    draining = true;
+    serving.stopChanges();
+    // Requests in flight keep the faces, so what cannot be answered has to be told before they end.
+    const cutOff = setTimeout(
+      () => void serving.drain(clock.now()),
+      by - CUT_OFF_MS - clock.now(),
+    );
     management.close();
-    await Promise.all([http.drain(), grpc.drain()]);
+    await Promise.all([http.drain(by), grpc.drain(by), jobs.quiesce(by)]);
+    clearTimeout(cutOff);
   });
   const at = await http.listen({
     host,
@@ -243,18 +298,13 @@ async function bringUp(
   });
   const url = `http://${authority(host, at.port)}`;
   await folder.announce(url);
+  house.whenUnwanted(() => serving.stopChanges());
   await serving.start();
-
-  let drained: Promise<void> | undefined;
   return {
     url,
     grpcUrl: authority(host, grpcAt.port),
     access: mode,
-    drain() {
-      draining = true;
-      drained ??= stopAll();
-      return drained;
-    },
+    drain: () => house.drain(),
   };
 }
 

@@ -2,11 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { createClient, type Client } from '@skein/api/client';
 import type { ErrorBody } from '@skein/api/errors';
+import { livingThreads } from '@skein/runtime';
 import { startNode, type NodeOptions, type RunningNode } from '@skein/server';
 import { defineCommand, type Context } from '../command.ts';
 import { dataFolder, dataOption } from '../connection.ts';
+import { exitsThoughHeldBy, mustEndWithin } from '../exit.ts';
 import { curlFrom, exampleFile, EXAMPLES, loadExample, pathFrom, type Sample } from '../example.ts';
-import { bytes, choice, duration, integer, many, text, withDefault } from '../option.ts';
+import { bytes, choice, duration, flag, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
 import { pause } from '../pause.ts';
 import { usageError } from '../usage.ts';
@@ -16,6 +18,8 @@ type LogLevel = NonNullable<NodeOptions['logLevel']>;
 
 const HTTP_PORT = 4700;
 const GRPC_PORT = 4701;
+/** After the grace time: how long the process may take to be gone, in milliseconds. */
+const OVERTIME_MS = 900;
 
 export interface UpResult {
   readonly url: string;
@@ -46,7 +50,7 @@ export const up = defineCommand({
   name: 'up',
   summary: 'Start a node on this machine; Ctrl-C drains and stops it.',
   details:
-    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create. The first Ctrl-C answers what was accepted and exits 0; a second one exits at once.',
+    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
   examples: [
     { command: 'skein up --example ocr', does: 'With the example that reads text in images' },
     { command: 'skein up --host 0.0.0.0 --log json', does: 'For others, with keys' },
@@ -85,6 +89,14 @@ export const up = defineCommand({
       }),
       '30s',
     ),
+    isolateModels: flag('Run every model in a process of its own, whatever its settings say.'),
+    grace: withDefault(
+      duration('In which the node ends once it is asked to; Cloud Run gives it 10s.', {
+        min: 0,
+        max: 3_600_000,
+      }),
+      '30s',
+    ),
     log: choice(
       ['pretty', 'json', 'off'],
       'Default: json; on a terminal pretty, and there only warnings and errors.',
@@ -99,11 +111,20 @@ export const up = defineCommand({
     ),
     otlp: text('URL', 'Send OpenTelemetry traces to this OTLP/HTTP endpoint.'),
   },
-  async run(context, options): Promise<UpResult> {
+  endsItself: true,
+  async run(context, options): Promise<UpResult | undefined> {
+    let endsAt = Infinity;
+    // Of a room that was left behind, any thread may be held.
+    exitsThoughHeldBy(() => livingThreads() > 0 || performance.now() > endsAt);
+    const asked = interrupted(context.signal);
+    void asked.then(() => {
+      endsAt = performance.now() + options.grace;
+      mustEndWithin(options.grace + OVERTIME_MS);
+    });
     const folder = dataFolder(context, options.data);
     const key = context.env['SKEIN_KEY'];
     context.notes.progress('Starting …');
-    const node = await startNode({
+    const starting = startNode({
       host: options.host,
       port: options.port ?? HTTP_PORT,
       portIsDefault: options.port === undefined,
@@ -121,32 +142,60 @@ export const up = defineCommand({
       ...fleetOf(context, options),
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
       ...(options.cores === undefined ? {} : { cores: options.cores }),
+      isolateModels: options.isolateModels,
+      graceMs: options.grace,
+      signal: context.signal,
     });
-    context.stay(() => drainWhenAsked(context, node));
+    let node: RunningNode;
     try {
-      const client = createClient({ url: node.url, key });
-      const example =
-        options.example === undefined
-          ? undefined
-          : await runExample(context, client, node, options.example, key);
-      return {
-        url: node.url,
-        grpcUrl: node.grpcUrl,
-        access: node.access,
-        dataFolder: folder,
-        pid: process.pid,
-        readyMs: performance.now(),
-        deployments: await deployed(client, node, key),
-        ...(example === undefined ? {} : { example }),
-        next: nextCommand(context, example),
-      };
+      node = await starting;
     } catch (error) {
-      await node.drain();
+      // It has ended what it had begun.
+      if (context.signal.aborted) return undefined;
       throw error;
     }
+    try {
+      const result = await Promise.race([describe(context, options, node, folder, key), asked]);
+      if (result !== undefined) {
+        context.stay(() => drainWhenAsked(context, node));
+        return result;
+      }
+    } catch (error) {
+      if (!context.signal.aborted) {
+        await node.drain();
+        throw error;
+      }
+    }
+    await drainWhenAsked(context, node);
+    return undefined;
   },
-  render: renderUp,
+  render: (result, style) => (result === undefined ? '' : renderUp(result, style)),
 });
+/** Deploys the example, if one is asked for, and says what there is. */
+async function describe(
+  context: Context,
+  options: { readonly example: (typeof EXAMPLES)[number] | undefined },
+  node: RunningNode,
+  dataFolder: string,
+  key: string | undefined,
+): Promise<UpResult> {
+  const client = createClient({ url: node.url, key });
+  const example =
+    options.example === undefined
+      ? undefined
+      : await runExample(context, client, node, options.example, key);
+  return {
+    url: node.url,
+    grpcUrl: node.grpcUrl,
+    access: node.access,
+    dataFolder,
+    pid: process.pid,
+    readyMs: performance.now(),
+    deployments: await deployed(client, node, key),
+    ...(example === undefined ? {} : { example }),
+    next: nextCommand(context, example),
+  };
+}
 
 function fleetOf(
   { env }: Context,
@@ -185,11 +234,15 @@ function logOf(
   };
 }
 
-async function drainWhenAsked(context: Context, node: RunningNode): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (context.signal.aborted) resolve();
-    else context.signal.addEventListener('abort', () => resolve(), { once: true });
+function interrupted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
+}
+
+async function drainWhenAsked(context: Context, node: RunningNode): Promise<void> {
+  await interrupted(context.signal);
   context.notes.line('Draining: what was accepted is answered first. Ctrl-C again stops at once.');
   await node.drain();
 }

@@ -14,7 +14,7 @@ import { sweepArtifacts } from './artifact-sweeper.ts';
 import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
 import { FLEET_NAMESPACE } from './fleet.ts';
-import { startWorker } from './worker/worker.ts';
+import { startWorker, WORKER_DEFAULTS } from './worker/worker.ts';
 
 export interface JobPlaneOptions {
   /** Holds the store and the artifacts when no others are named. */
@@ -35,12 +35,23 @@ export interface JobPlane {
   readonly store: JobStore;
   readonly artifacts: ArtifactStore;
   sandboxes(): Promise<SandboxView[]>;
-  /** Lets running attempts end or checkpoint, then closes everything. */
-  drain(): Promise<void>;
+  /**
+   * Claims no more work, and lets running attempts end or checkpoint.
+   * @param by when what still runs is given up; a moment of `performance.now()`. Its leases run out then.
+   */
+  quiesce(by?: number): Promise<void>;
+  /** The same, then closes everything. */
+  drain(by?: number): Promise<void>;
 }
 
 /** Share of the machine's memory that jobs may take: serving and the system live here too. */
 const MEMORY_SHARE = 0.75;
+
+/** Time of a drain where none is given, in milliseconds. */
+const DRAIN_MS = 60_000;
+/** Parts of the time of a drain: in which attempts may end by themselves, then stop because they were asked to. */
+const TO_END = 0.5;
+const TO_STOP = 0.4;
 
 /** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
@@ -82,13 +93,19 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
             });
             return undefined;
           });
+  const quiesce = async (by = performance.now() + DRAIN_MS): Promise<void> => {
+    sweeping?.stop();
+    const leftMs = Math.max(0, by - performance.now());
+    const { graceMs } = WORKER_DEFAULTS;
+    await (await worker)?.drain(Math.min(graceMs, leftMs * TO_END), leftMs * TO_STOP);
+  };
   return {
     store,
     artifacts,
     sandboxes: async () => Promise.all((await drivers()).map(sandboxView)),
-    async drain() {
-      sweeping?.stop();
-      await (await worker)?.drain();
+    quiesce,
+    async drain(by) {
+      await quiesce(by);
       if (loaded !== undefined) {
         await Promise.all((await loaded).map((driver) => driver.close()));
       }

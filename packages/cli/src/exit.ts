@@ -1,0 +1,45 @@
+/**
+ * The end of the process, whatever its threads do. `process.exit()` waits for every worker thread,
+ * and for ever when one of them is in native code that does not return; then it has to be ended in
+ * another way that keeps the exit code.
+ */
+import { Worker } from 'node:worker_threads';
+
+let isHeld: () => boolean = () => false;
+
+/** @param check whether a thread of this process may be in native code. */
+export function exitsThoughHeldBy(check: () => boolean): void {
+  isHeld = check;
+}
+
+export function exit(code: number): never {
+  if (isHeld()) {
+    process.exitCode = code;
+    // Buffers are flushed by those who listen.
+    process.emit('exit', code);
+    leave(code);
+  }
+  process.exit(code);
+}
+
+/**
+ * Becomes a process that does nothing but end with this code: replacing the image is what ends
+ * threads that cannot be asked. Where that cannot be done the process is killed, which loses the code.
+ */
+function leave(code: number): never {
+  const { execve } = process as { execve?: (file: string, args: string[], env: object) => never };
+  if (execve !== undefined && process.platform !== 'win32') {
+    execve.call(process, process.execPath, [process.execPath, '-e', `process.exit(${code})`], {});
+  }
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('The process could not be ended.');
+}
+
+/**
+ * Kills the process if it still exists after so long, even when its event loop stands still.
+ * @param ms from now.
+ */
+export function mustEndWithin(ms: number): void {
+  const code = `setTimeout(() => process.kill(${process.pid}, 'SIGKILL'), ${Math.ceil(ms)})`;
+  new Worker(code, { eval: true, name: 'deadline', execArgv: [], stdout: false, stderr: false }).unref();
+}
