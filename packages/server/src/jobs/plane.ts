@@ -5,6 +5,7 @@
  */
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SandboxView } from '@skein/api';
 import type { SandboxDriver } from '../sandbox/contract.ts';
 import { sandboxView } from '../sandbox/view.ts';
@@ -49,6 +50,8 @@ const MEMORY_SHARE = 0.75;
 
 /** Time of a drain where none is given, in milliseconds. */
 const DRAIN_MS = 60_000;
+/** How long a drain waits for a worker that is not up yet, in milliseconds. */
+const TRYING_MS = 1_000;
 /** Parts of the time of a drain: in which attempts may end by themselves, then stop because they were asked to. */
 const TO_END = 0.5;
 const TO_STOP = 0.4;
@@ -68,6 +71,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
       : undefined;
   const artifacts = sweeping?.artifacts ?? stored;
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
+  let isEnding = false;
   const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers());
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
   const worker: Promise<Worker | undefined> =
@@ -75,30 +79,42 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
       ? Promise.resolve(undefined)
       : drivers()
           .then((sandboxes) =>
-            startWorker({
-              store,
-              artifacts,
-              sandboxes,
-              queues,
-              capacity: {
-                cores: options.cores ?? availableParallelism(),
-                memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
-              },
-              log,
-            }),
+            isEnding
+              ? undefined
+              : startWorker({
+                  store,
+                  artifacts,
+                  sandboxes,
+                  queues,
+                  capacity: {
+                    cores: options.cores ?? availableParallelism(),
+                    memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
+                  },
+                  log,
+                }),
           )
           .catch((error: unknown) => {
+            if (isEnding) return undefined;
             log('error', 'The worker of this node could not start; jobs wait for others.', {
               err: error,
             });
             return undefined;
           });
-  const quiesce = async (by = performance.now() + DRAIN_MS): Promise<void> => {
+  const end = async (by = performance.now() + DRAIN_MS): Promise<void> => {
     sweeping?.stop();
     const leftMs = Math.max(0, by - performance.now());
     const { graceMs } = WORKER_DEFAULTS;
-    await (await worker)?.drain(Math.min(graceMs, leftMs * TO_END), leftMs * TO_STOP);
+    isEnding = true;
+    // One that still tries its sandboxes out has nothing to finish; should it come up, it ends.
+    const drained = worker.then((it) =>
+      it?.drain(Math.min(graceMs, leftMs * TO_END), leftMs * TO_STOP),
+    );
+    const waitMs = Math.min(TRYING_MS, leftMs * TO_END);
+    const isUp = worker.then(() => true);
+    if (await Promise.race([isUp, sleep(waitMs, false, { ref: false })])) await drained;
   };
+  let quiet: Promise<void> | undefined;
+  const quiesce = (by?: number): Promise<void> => (quiet ??= end(by));
   return {
     store,
     artifacts,
