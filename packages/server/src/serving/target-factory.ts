@@ -10,6 +10,7 @@ import { isolationOf } from './isolation.ts';
 import { maxMemoryOf } from './model-memory.ts';
 import { quarantinedTarget } from './quarantined-target.ts';
 import type { ServingLog } from './serving-log.ts';
+import { startTimeoutOf } from './settings.ts';
 
 export interface TargetPlan {
   readonly deployment: string;
@@ -52,6 +53,7 @@ export function targetFactory({
         modulePath: path,
         maxQueue: settings.maxQueue,
         objectiveMs: settings.objective.latencyMs,
+        startTimeoutMs: startTimeoutOf(settings),
         weightOf,
         finiteOnly: settings.finiteOnly,
         clock,

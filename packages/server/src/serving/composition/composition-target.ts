@@ -42,6 +42,8 @@ export interface CompositionOptions {
   /** Requests that may wait for a worker. */
   readonly maxQueue: number;
   readonly objectiveMs: number;
+  /** In which the first worker must be ready. */
+  readonly startTimeoutMs: number;
   /** Shares of tenants. */
   readonly weightOf: WeightOf;
   /** Refuses NaN and infinity. */
@@ -170,7 +172,16 @@ export class CompositionTarget implements Target {
 
   whenReady(): Promise<void> {
     if (this.#check !== undefined || this.#workers.wanted === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const ms = this.#options.startTimeoutMs;
+      const message = `The composition was not ready after ${ms} ms.`;
+      const timer = setTimeout(() => reject(new SkeinError('MODEL_START_TIMEOUT', message)), ms);
+      const settled = (): void => clearTimeout(timer);
+      this.#waiters.push({
+        resolve: () => (settled(), resolve()),
+        reject: (error) => (settled(), reject(error)),
+      });
+    });
   }
 
   drain(by: Instant = Infinity): Promise<void> {

@@ -23,6 +23,7 @@ import type {
   TargetSnapshot,
 } from '../contract.ts';
 import { MAX_OUTPUT_BYTES } from '../model-memory.ts';
+import { startTimeoutOf } from '../settings.ts';
 import type { TenantPenalties } from '../tenant-penalties.ts';
 import { levelOf } from './admission.ts';
 import { Alarm } from './alarm.ts';
@@ -63,10 +64,6 @@ export interface DispatcherOptions {
 }
 
 type Waiting = Ticket<Pending>;
-
-/** In which a replica must be up, where the settings do not say: a time, or objectives. */
-const START_MS = 60_000;
-const START_OBJECTIVES = 10;
 
 /** A version without replicas: `scaleTo` starts them. */
 export function createDispatcher(options: DispatcherOptions): Target {
@@ -114,14 +111,14 @@ class Dispatcher implements Target {
       weightOf: options.weightOf ?? (() => 1),
     });
     this.#isolation = options.isolation ?? (settings.isolation === 'process' ? 'process' : 'thread');
-    const { threads, device, startTimeoutMs, batching } = settings;
+    const { threads, device, batching } = settings;
     const { runtime, model, maxMemoryBytes, triesFirst = false } = options;
     const session = { threads, device, maxMemoryBytes, maxOutputBytes: MAX_OUTPUT_BYTES };
     const warming = { signature, clock, maxRows: batching.maxRows, objectiveMs };
     this.#replicas = new ReplicaSet({
       clock,
       version,
-      startTimeoutMs: startTimeoutMs ?? Math.max(START_MS, START_OBJECTIVES * objectiveMs),
+      startTimeoutMs: startTimeoutOf(settings),
       isolation: () => this.#isolation,
       prove: triesFirst
         ? (signal) => tryOut({ runtime, model, session, warming }, signal)
