@@ -342,7 +342,8 @@ export const ERRORS = {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The version did not load and answer its first made-up requests in the time it may take.',
+    meaning:
+      'The version did not load and answer its first made-up requests in the time it may take.',
     fix: 'Run the model once where it was exported: it may never end. If it is only slow to start, deploy it with a longer --start-timeout.',
   },
   MODEL_MEMORY: {

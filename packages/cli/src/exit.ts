@@ -46,5 +46,11 @@ function leave(code: number): never {
  */
 export function mustEndWithin(ms: number): void {
   const code = `setTimeout(() => process.kill(${process.pid}, 'SIGKILL'), ${Math.ceil(ms)})`;
-  new Worker(code, { eval: true, name: 'deadline', execArgv: [], stdout: false, stderr: false }).unref();
+  new Worker(code, {
+    eval: true,
+    name: 'deadline',
+    execArgv: [],
+    stdout: false,
+    stderr: false,
+  }).unref();
 }

@@ -57,12 +57,13 @@ export async function runCommandLine(
         if (!json) around.stdout.write(text);
       },
     };
-    const work = command.run(context, values as never);
+    const work = command.run(context, values);
     const result = await (command.endsItself === true
       ? work
       : interruptible(work, around.signal, onInterrupt));
     notes.clear();
-    if (command.endsItself === true && around.signal.aborted && remain === undefined) return EXIT.ok;
+    if (command.endsItself === true && around.signal.aborted && remain === undefined)
+      return EXIT.ok;
     const shown = json ? toJson(result) : command.render(result, style);
     if (shown !== '') around.stdout.write(shown.endsWith('\n') ? shown : `${shown}\n`);
     await remain?.();

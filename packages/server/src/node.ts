@@ -278,10 +278,7 @@ async function bringUp(
     draining = true;
     serving.stopChanges();
     // Requests in flight keep the faces, so what cannot be answered has to be told before they end.
-    const cutOff = setTimeout(
-      () => void serving.drain(clock.now()),
-      by - CUT_OFF_MS - clock.now(),
-    );
+    const cutOff = setTimeout(() => void serving.drain(clock.now()), by - CUT_OFF_MS - clock.now());
     management.close();
     await Promise.all([http.drain(by), grpc.drain(by), jobs.quiesce(by)]);
     clearTimeout(cutOff);

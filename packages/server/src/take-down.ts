@@ -12,7 +12,7 @@ export interface Room {
   /** For the log. */
   readonly name: string;
   /** @param by when it should be done. */
-  stop(by: Instant): unknown;
+  readonly stop: (by: Instant) => unknown;
 }
 
 /** After the deadline: how long the rooms behind one that was late may still take together, in milliseconds. */

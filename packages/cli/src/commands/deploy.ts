@@ -57,7 +57,9 @@ const settingsOptions = {
     ['auto', 'thread', 'process'],
     'process: a crash, a loop or the memory of the model costs only a retry. auto: for untrusted models.',
   ),
-  maxMemory: bytes('Memory that the model may take in a replica; default: a quarter of the memory.'),
+  maxMemory: bytes(
+    'Memory that the model may take in a replica; default: a quarter of the memory.',
+  ),
   startTimeout: duration('Time in which a replica must load and warm up (default 60s).', {
     min: 100,
     max: 3_600_000,
@@ -103,7 +105,9 @@ export const deploy = defineCommand({
   ): Promise<Deployed> {
     const found = await contentOf(context, file, options);
     if (options.untrusted && 'modulePath' in found) {
-      throw usageError('--untrusted is for models: a composition runs with the rights of the node.');
+      throw usageError(
+        '--untrusted is for models: a composition runs with the rights of the node.',
+      );
     }
     const name = givenName ?? nameOf(found.name);
     const settings = settingsOf(options);
@@ -123,7 +127,12 @@ export const deploy = defineCommand({
     } else {
       onProgress = uploadNotes(context.notes, `Uploading ${found.name}`);
       version = await client.importModel(
-        { name, content: found.content, metadata, ...(options.untrusted ? { trust: 'untrusted' } : {}) },
+        {
+          name,
+          content: found.content,
+          metadata,
+          ...(options.untrusted ? { trust: 'untrusted' } : {}),
+        },
         call,
       );
       onProgress = () => undefined;

@@ -17,11 +17,7 @@ const CUDA_TROUBLE = /providers?_(?:cuda|shared)|Cuda|CUDA|cudnn|cublas/;
 
 export const nativeRuntime: Runtime = {
   name: 'native',
-  async open(
-    model: ModelSource,
-    options: SessionOptions,
-    signal?: AbortSignal,
-  ): Promise<Session> {
+  async open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session> {
     const { device, threads, isolation, maxMemoryBytes, maxOutputBytes } = options;
     // ONNX Runtime takes 0 for "every core there is", which no caller of this contract means.
     if (!(threads >= 1)) throw new RangeError(`A session takes 1 thread or more, not ${threads}.`);

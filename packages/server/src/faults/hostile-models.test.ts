@@ -153,7 +153,10 @@ describe('a request that never ends', () => {
       await deployCounting({ isolation, objective: { latencyMs: 60_000 } });
       const stuck = codeOf(count(FOREVER, node.client, 60_000));
       await expect
-        .poll(async () => (await node.client.getDeployment({ name: 'counting' })).targets[0]!.inFlightRows)
+        .poll(
+          async () =>
+            (await node.client.getDeployment({ name: 'counting' })).targets[0]!.inFlightRows,
+        )
         .toBe(1);
       await endsInTime();
       expect(await stuck).toBe('NODE_DRAINING');
@@ -262,8 +265,8 @@ describe('a version that is not trusted', () => {
     await start('--isolate-models');
     await node.deploy('small', SMALL, settings);
     expect(await isolations('small')).toEqual(['process']);
-    await expect(
-      node.deploy('small', SMALL, { isolation: 'thread' }),
-    ).rejects.toMatchObject({ code: 'DEPLOYMENT_INVALID' });
+    await expect(node.deploy('small', SMALL, { isolation: 'thread' })).rejects.toMatchObject({
+      code: 'DEPLOYMENT_INVALID',
+    });
   });
 });

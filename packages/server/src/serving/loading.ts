@@ -89,7 +89,10 @@ function checkWanted({ unwanted, closing }: ServingContext, name: string, live: 
   if (closing.aborted) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
   if (!unwanted.has(name)) return;
   const { version } = live.record;
-  throw new SkeinError('ROLLED_BACK', `Version ${version} of "${name}" was given up while it loaded.`);
+  throw new SkeinError(
+    'ROLLED_BACK',
+    `Version ${version} of "${name}" was given up while it loaded.`,
+  );
 }
 
 /** Takes a version out of the deployment; its target finishes what it has accepted, in the background. */

@@ -63,7 +63,9 @@ describe('penalties of tenants', () => {
   });
 
   test('bound what a tenant costs, whenever it asks', () => {
-    const steps = fc.array(fc.double({ min: 0, max: 40 * SECOND, noNaN: true }), { maxLength: 200 });
+    const steps = fc.array(fc.double({ min: 0, max: 40 * SECOND, noNaN: true }), {
+      maxLength: 200,
+    });
     fc.assert(
       fc.property(steps, (waits) => {
         const clock = clockAt();

@@ -201,7 +201,8 @@ export class CompositionTarget implements Target {
   /** The time to drain is over: fails what is left; `drain` then ends the workers. */
   #cutOff(): void {
     const left: CompositionRun[] = [];
-    for (let run = this.#queue.shift(); run !== undefined; run = this.#queue.shift()) left.push(run);
+    for (let run = this.#queue.shift(); run !== undefined; run = this.#queue.shift())
+      left.push(run);
     for (const slot of this.#workers.slots) {
       left.push(...slot.running.values());
       this.#inFlight -= slot.running.size;

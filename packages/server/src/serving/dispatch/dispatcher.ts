@@ -110,7 +110,8 @@ class Dispatcher implements Target {
       objectiveMs,
       weightOf: options.weightOf ?? (() => 1),
     });
-    this.#isolation = options.isolation ?? (settings.isolation === 'process' ? 'process' : 'thread');
+    this.#isolation =
+      options.isolation ?? (settings.isolation === 'process' ? 'process' : 'thread');
     const { threads, device, batching } = settings;
     const { runtime, model, maxMemoryBytes, triesFirst = false } = options;
     const session = { threads, device, maxMemoryBytes, maxOutputBytes: MAX_OUTPUT_BYTES };
@@ -284,7 +285,7 @@ class Dispatcher implements Target {
       fail(ticket);
     }
     const closed = this.#replicas.close();
-    for (const [replica, run] of [...this.#running]) {
+    for (const [replica, run] of this.#running) {
       this.#running.delete(replica);
       this.#scheduler.finish(replica, [], now);
       run.tickets.forEach(fail);

@@ -32,12 +32,20 @@ describe('patience', () => {
   test('is never less than what the run should take, nor more than its bounds', () => {
     const ms = (max: number) => fc.double({ min: 0, max, noNaN: true });
     fc.assert(
-      fc.property(ms(1e6), ms(1e7), ms(1e5), ms(1e5), (startedAt, deadline, expectedMs, objectiveMs) => {
-        const until = patientUntil(run({ startedAt, deadline, expectedMs, objectiveMs }));
-        expect(until - startedAt).toBeGreaterThanOrEqual(Math.max(999, 4 * expectedMs - 1));
-        const longest = Math.max(10_000, 10 * objectiveMs, 20 * expectedMs);
-        expect(until - startedAt).toBeLessThanOrEqual(longest + Math.max(10_000, 4 * expectedMs) + 1);
-      }),
+      fc.property(
+        ms(1e6),
+        ms(1e7),
+        ms(1e5),
+        ms(1e5),
+        (startedAt, deadline, expectedMs, objectiveMs) => {
+          const until = patientUntil(run({ startedAt, deadline, expectedMs, objectiveMs }));
+          expect(until - startedAt).toBeGreaterThanOrEqual(Math.max(999, 4 * expectedMs - 1));
+          const longest = Math.max(10_000, 10 * objectiveMs, 20 * expectedMs);
+          expect(until - startedAt).toBeLessThanOrEqual(
+            longest + Math.max(10_000, 4 * expectedMs) + 1,
+          );
+        },
+      ),
     );
   });
 });

@@ -33,13 +33,8 @@ export interface RunView {
 /** When the replica is given up if the run has not ended. */
 export function patientUntil(run: RunView): Instant {
   const { startedAt, deadline, expectedMs, objectiveMs, isolation } = run;
-  const longest = Math.max(
-    LONGEST_MS,
-    LONGEST_OBJECTIVES * objectiveMs,
-    LONGEST_RUNS * expectedMs,
-  );
+  const longest = Math.max(LONGEST_MS, LONGEST_OBJECTIVES * objectiveMs, LONGEST_RUNS * expectedMs);
   const least = isolation === 'thread' ? THREAD_GRACE_MS : GRACE_MS;
-  const grace =
-    expectedMs === 0 ? UNKNOWN_GRACE_MS : Math.max(least, GRACE_RUNS * expectedMs);
+  const grace = expectedMs === 0 ? UNKNOWN_GRACE_MS : Math.max(least, GRACE_RUNS * expectedMs);
   return Math.max(startedAt, Math.min(deadline, startedAt + longest)) + grace;
 }

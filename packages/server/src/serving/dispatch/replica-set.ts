@@ -9,8 +9,8 @@
  * loaded even once is failed at the first try.
  */
 import { SkeinError, type ErrorCode } from '@skein/api';
-import { RuntimeFailure, type Session } from '@skein/runtime';
-import type { Clock, Instant, ReplicaSnapshot } from '../contract.ts';
+import type { RuntimeFailure, Session } from '@skein/runtime';
+import type { Instant, ReplicaSnapshot } from '../contract.ts';
 import { Replica, RunTimeout, StartTimeout, type ReplicaOptions } from './replica.ts';
 
 const FIRST_PAUSE_MS = 100;

@@ -107,7 +107,10 @@ export class Replica implements Server {
     work: (signal: AbortSignal) => Promise<void>,
     tried?: 'tried',
   ): Promise<void> {
-    const late = setTimeout(() => this.#giveUp.abort(new StartTimeout(tried ?? this.state, ms)), ms);
+    const late = setTimeout(
+      () => this.#giveUp.abort(new StartTimeout(tried ?? this.state, ms)),
+      ms,
+    );
     const { signal } = this.#giveUp;
     const givenUp = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
@@ -139,7 +142,8 @@ export class Replica implements Server {
     if (this.#isEnding()) return;
     const { rows, state } = this;
     this.#enter('draining');
-    if (state !== 'ready') this.#giveUp.abort(new RuntimeFailure('lost', 'It is not wanted any more.'));
+    if (state !== 'ready')
+      this.#giveUp.abort(new RuntimeFailure('lost', 'It is not wanted any more.'));
     else if (rows === 0) this.#close();
   }
 

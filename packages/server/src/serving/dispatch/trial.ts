@@ -36,9 +36,13 @@ export async function tryOut(
     await warm(session, { ...warming, model: forgotten, seen: undefined, known: undefined });
   } catch (error) {
     if (!(error instanceof RuntimeFailure) || error.kind !== 'lost') throw error;
-    throw new RuntimeFailure('load', `The model ended its process while it warmed up. ${error.message}`, {
-      cause: error,
-    });
+    throw new RuntimeFailure(
+      'load',
+      `The model ended its process while it warmed up. ${error.message}`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     signal.removeEventListener('abort', stop);
     await session.close();
