@@ -5,18 +5,15 @@
  */
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { livingThreads } from '@skein/runtime/living-threads';
 
 const SHELL = '/bin/sh';
 
-let isHeld: () => boolean = () => false;
-
-/** @param check whether a thread of this process may be in native code. */
-export function exitsThoughHeldBy(check: () => boolean): void {
-  isHeld = check;
-}
+let lateAt = Infinity;
 
 export function exit(code: number): never {
-  if (isHeld()) {
+  // Of a command that is late any thread may be held, not only those of models.
+  if (livingThreads() > 0 || performance.now() > lateAt) {
     process.exitCode = code;
     // Buffers are flushed by those who listen.
     process.emit('exit', code);
@@ -40,11 +37,17 @@ function leave(code: number): never {
   throw new Error('The process could not be ended.');
 }
 
+/** After what a command was given to end: how long the process may take to be gone, in milliseconds. */
+const OVERTIME_MS = 900;
+
 /**
- * Kills the process if it still exists after so long, even when its event loop stands still.
- * @param ms from now.
+ * Holds the process to a time: it is killed when it still exists a little later, even when its event
+ * loop stands still.
+ * @param graceMs from now.
  */
-export function mustEndWithin(ms: number): void {
+export function mustEndWithin(graceMs: number): void {
+  lateAt = performance.now() + graceMs;
+  const ms = graceMs + OVERTIME_MS;
   const code = `setTimeout(() => process.kill(${process.pid}, 'SIGKILL'), ${Math.ceil(ms)})`;
   new Worker(code, {
     eval: true,

@@ -2,7 +2,6 @@
  * Ctrl-C and SIGTERM, heard from the first moment: `main.ts` loads this before anything that takes
  * time, because a signal that no one listens to ends the process where it is.
  */
-import { exit } from './exit.ts';
 
 /**
  * A Ctrl-C under `npm start` arrives twice, from the terminal and forwarded by npm. Signals this
@@ -19,7 +18,7 @@ function interrupt(): void {
     firstAt = now;
     first.abort();
   } else if (now - firstAt > SAME_SIGNAL_MS) {
-    exit(130);
+    void import('./exit.ts').then(({ exit }) => exit(130));
   }
 }
 

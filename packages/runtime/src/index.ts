@@ -8,4 +8,3 @@ export {
 } from './contract.ts';
 export { describeDevices, type DeviceReport } from './native/devices.ts';
 export { nativeRuntime } from './native/native-runtime.ts';
-export { livingThreads } from './native/thread-host.ts';

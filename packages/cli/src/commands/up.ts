@@ -2,11 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { createClient, type Client } from '@skein/api/client';
 import type { ErrorBody } from '@skein/api/errors';
-import { livingThreads } from '@skein/runtime';
 import { startNode, type NodeOptions, type RunningNode } from '@skein/server';
 import { defineCommand, type Context } from '../command.ts';
 import { dataFolder, dataOption } from '../connection.ts';
-import { exitsThoughHeldBy, mustEndWithin } from '../exit.ts';
+import { mustEndWithin } from '../exit.ts';
 import { curlFrom, exampleFile, EXAMPLES, loadExample, pathFrom, type Sample } from '../example.ts';
 import { bytes, choice, duration, flag, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
@@ -18,8 +17,6 @@ type LogLevel = NonNullable<NodeOptions['logLevel']>;
 
 const HTTP_PORT = 4700;
 const GRPC_PORT = 4701;
-/** After the grace time: how long the process may take to be gone, in milliseconds. */
-const OVERTIME_MS = 900;
 
 export interface UpResult {
   readonly url: string;
@@ -113,14 +110,8 @@ export const up = defineCommand({
   },
   endsItself: true,
   async run(context, options): Promise<UpResult | undefined> {
-    let endsAt = Infinity;
-    // Of a room that was left behind, any thread may be held.
-    exitsThoughHeldBy(() => livingThreads() > 0 || performance.now() > endsAt);
     const asked = interrupted(context.signal);
-    void asked.then(() => {
-      endsAt = performance.now() + options.grace;
-      mustEndWithin(options.grace + OVERTIME_MS);
-    });
+    void asked.then(() => mustEndWithin(options.grace));
     const folder = dataFolder(context, options.data);
     const key = context.env['SKEIN_KEY'];
     context.notes.progress('Starting …');

@@ -20,8 +20,8 @@ import {
   zeros,
 } from '../testing/models.ts';
 import { childrenOf, isRunning, threadCount, until } from '../testing/processes.ts';
+import { livingThreads } from './living-threads.ts';
 import { nativeRuntime } from './native-runtime.ts';
-import { livingThreads } from './thread-host.ts';
 
 const linux = process.platform === 'linux';
 const opened: Session[] = [];

@@ -5,18 +5,8 @@
  */
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
+import { living } from './living-threads.ts';
 import type { Reply, Request } from './wire.ts';
-
-/** Workers that have not ended. */
-const living = new Set<Worker>();
-
-/**
- * How many threads hold a session, or still run what they were asked before they were given up.
- * `process.exit()` waits for each of them, for ever if native code never returns.
- */
-export function livingThreads(): number {
-  return living.size;
-}
 
 export function threadHost(): Host {
   // A channel of our own, because a worker's built-in one cannot be polled.

@@ -189,7 +189,7 @@ describe('while it serves', () => {
     const main = join(import.meta.dirname, '../../../cli/src/exit.ts');
     const script = `
       const { mustEndWithin } = await import(${JSON.stringify(main)});
-      mustEndWithin(700);
+      mustEndWithin(300);
       await new Promise((resolve) => setTimeout(resolve, 200));
       console.log('stands');
       for (;;);

@@ -52,7 +52,7 @@ export interface DispatcherOptions {
   readonly isolation?: 'thread' | 'process' | undefined;
   /** What the model may take in a replica, in bytes; default: no bound. */
   readonly maxMemoryBytes?: number | undefined;
-  /** Whether the version is tried out in a process before it runs in a thread; default: no. */
+  /** Whether the version is new: it is tried out in a process before it runs in a thread; default: no. */
   readonly triesFirst?: boolean | undefined;
   /** Told of every run that ended its replica. */
   readonly penalties?: TenantPenalties | undefined;
@@ -64,6 +64,9 @@ export interface DispatcherOptions {
 }
 
 type Waiting = Ticket<Pending>;
+
+/** A version that has served before may take so many times as long to be up: a node that starts loads all at once. */
+const PROVEN_TIMES = 5;
 
 /** A version without replicas: `scaleTo` starts them. */
 export function createDispatcher(options: DispatcherOptions): Target {
@@ -119,7 +122,7 @@ class Dispatcher implements Target {
     this.#replicas = new ReplicaSet({
       clock,
       version,
-      startTimeoutMs: startTimeoutOf(settings),
+      startTimeoutMs: startTimeoutOf(settings) * (triesFirst ? 1 : PROVEN_TIMES),
       isolation: () => this.#isolation,
       prove: triesFirst
         ? (signal) => tryOut({ runtime, model, session, warming }, signal)
