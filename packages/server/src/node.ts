@@ -114,8 +114,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const logger = createLogger(options.log, options.logLevel);
   const started: Room[] = [];
   let drained: Promise<void> | undefined;
+  let abortedAt: number | undefined;
   const drain = (): Promise<void> =>
-    (drained ??= takeDown(started, clock.now() + graceMs, (room, error) =>
+    (drained ??= takeDown(started, (abortedAt ?? clock.now()) + graceMs, (room, error) =>
       logger.warn(
         { room, ...(error === undefined ? {} : { err: error }) },
         error === undefined ? 'A room was left behind.' : 'A room did not end cleanly.',
@@ -123,7 +124,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     ));
   /** What is to happen at once when the node is asked to end while it starts. */
   let hurry: () => void = () => {};
-  const onAbort = (): void => hurry();
+  const onAbort = (): void => {
+    abortedAt = clock.now();
+    hurry();
+  };
   signal?.addEventListener('abort', onAbort);
   try {
     const running = await bringUp(options, logger, {

@@ -115,6 +115,7 @@ export const up = defineCommand({
     const folder = dataFolder(context, options.data);
     const key = context.env['SKEIN_KEY'];
     context.notes.progress('Starting …');
+    if (context.signal.aborted) return undefined;
     const starting = startNode({
       host: options.host,
       port: options.port ?? HTTP_PORT,
