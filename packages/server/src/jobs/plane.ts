@@ -52,6 +52,8 @@ const MEMORY_SHARE = 0.75;
 const DRAIN_MS = 60_000;
 /** How long a drain waits for a worker that is not up yet, in milliseconds. */
 const TRYING_MS = 1_000;
+/** How long it then waits for the sandboxes, in milliseconds. */
+const LEFT_MS = 100;
 /** Parts of the time of a drain: in which attempts may end by themselves, then stop because they were asked to. */
 const TO_END = 0.5;
 const TO_STOP = 0.4;
@@ -72,6 +74,8 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   const artifacts = sweeping?.artifacts ?? stored;
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
   let isEnding = false;
+  /** Whether the worker was not waited for: what it says then is about a store that is closed. */
+  let isLeft = false;
   const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers());
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
   const worker: Promise<Worker | undefined> =
@@ -90,7 +94,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
                     cores: options.cores ?? availableParallelism(),
                     memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
                   },
-                  log,
+                  log: (...line) => (isLeft ? undefined : log(...line)),
                 }),
           )
           .catch((error: unknown) => {
@@ -112,6 +116,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     const waitMs = Math.min(TRYING_MS, leftMs * TO_END);
     const isUp = worker.then(() => true);
     if (await Promise.race([isUp, sleep(waitMs, false, { ref: false })])) await drained;
+    else isLeft = true;
   };
   let quiet: Promise<void> | undefined;
   const quiesce = (by?: number): Promise<void> => (quiet ??= end(by));
@@ -123,7 +128,9 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     async drain(by) {
       await quiesce(by);
       if (loaded !== undefined) {
-        await Promise.all((await loaded).map((driver) => driver.close()));
+        const closed = loaded.then((them) => Promise.all(them.map((driver) => driver.close())));
+        // One that is still being tried out waits for that; what it has started ends with this process.
+        await Promise.race([closed, sleep(isLeft ? LEFT_MS : DRAIN_MS, undefined, { ref: false })]);
       }
       await store.close();
       await artifacts.close();
