@@ -18,7 +18,7 @@ export interface Room {
 /** After the deadline: how long the rooms behind one that was late may still take together, in milliseconds. */
 const LAST_MS = 400;
 /** Any room gets at least so long, in milliseconds: closing a database takes a few. */
-const LEAST_MS = 20;
+const LEAST_MS = 40;
 
 /**
  * @param started is emptied.
