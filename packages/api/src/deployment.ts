@@ -71,9 +71,27 @@ export const DeploymentSettings = z
     oversubscribe: z.boolean().describe('Lets threads × replicas exceed the cores.').default(false),
     batching: BatchingPolicy.describe('How requests are run together.').default({ maxRows: 32 }),
     isolation: z
-      .enum(['thread', 'process'])
-      .describe('`process`: a crash of the model costs only a retry.')
-      .default('thread'),
+      .enum(['auto', 'thread', 'process'])
+      .describe(
+        '`process`: a crash, a loop or the memory of the model costs only a retry. `thread`: cheaper, for trusted models. `auto`: a process for untrusted versions, and on a node that isolates models.',
+      )
+      .default('auto'),
+    maxMemoryBytes: z
+      .int()
+      .min(16 * 1024 * 1024)
+      .max(2 ** 46)
+      .describe(
+        'Memory that the model may take in a replica, which a process is held to. Default: a quarter of the memory, and at least four times the file.',
+      )
+      .optional(),
+    startTimeoutMs: z
+      .int()
+      .min(100)
+      .max(3_600_000)
+      .describe(
+        'Time in which a replica must have loaded and warmed up. Default: 60 s, or ten times the objective if that is more.',
+      )
+      .optional(),
     device: z.enum(['cpu', 'cuda']).describe('Where replicas run.').default('cpu'),
     maxQueue: z
       .int()
@@ -116,6 +134,14 @@ export const DeploymentSettingsPatch = z
       .describe(DeploymentSettings.shape.batching.unwrap().description ?? '')
       .optional(),
     isolation: DeploymentSettings.shape.isolation.unwrap().optional(),
+    maxMemoryBytes: DeploymentSettings.shape.maxMemoryBytes
+      .unwrap()
+      .describe(`${DeploymentSettings.shape.maxMemoryBytes.description} null: the default.`)
+      .nullish(),
+    startTimeoutMs: DeploymentSettings.shape.startTimeoutMs
+      .unwrap()
+      .describe(`${DeploymentSettings.shape.startTimeoutMs.description} null: the default.`)
+      .nullish(),
     device: DeploymentSettings.shape.device.unwrap().optional(),
     maxQueue: DeploymentSettings.shape.maxQueue.unwrap().optional(),
     finiteOnly: DeploymentSettings.shape.finiteOnly.unwrap().optional(),
@@ -214,6 +240,10 @@ export const ReplicaView = z
     id: z.string(),
     state: ReplicaState,
     busy: z.boolean(),
+    isolation: z
+      .enum(['thread', 'process'])
+      .describe('Where its model runs; absent for a composition.')
+      .optional(),
     runs: z.int(),
     failure: z.string().optional(),
   })

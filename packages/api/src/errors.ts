@@ -314,6 +314,22 @@ export const ERRORS = {
     meaning: 'Replicas ended twice while they ran a request with these inputs, and nothing else.',
     fix: 'Do not send these inputs again; run the model on them where it was exported, and deploy a version that survives them.',
   },
+  RUN_TIMEOUT: {
+    http: 504,
+    grpc: GRPC.DEADLINE_EXCEEDED,
+    kind: 'user',
+    meaning:
+      'The model still ran long after the deadline of the request, so its replica was ended and replaced.',
+    fix: 'Do not send these inputs again: the model may loop on them. If it is only slow, give a longer deadline, or deploy it with a longer objective.',
+  },
+  TENANT_HELD: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning:
+      'Requests of the tenant have ended replicas of the version one after another, and other tenants use it too.',
+    fix: 'Wait for Retry-After; find out on which inputs the model loops or crashes, and do not send them.',
+  },
   // Models and deployments.
   MODEL_FILE_INVALID: {
     http: 400,
@@ -344,6 +360,22 @@ export const ERRORS = {
     kind: 'user',
     meaning: 'The runtime could not load the model, or a warm-up run failed.',
     fix: 'The message holds the runtime’s reason; run the model once where it was exported.',
+  },
+  MODEL_START_TIMEOUT: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning:
+      'The version did not load and answer its first made-up requests in the time it may take.',
+    fix: 'Run the model once where it was exported: it may never end. If it is only slow to start, deploy it with a longer --start-timeout.',
+  },
+  MODEL_MEMORY: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning:
+      'The model asked for more memory than one of its replicas may take, while it was loaded or on these inputs.',
+    fix: 'Check the sizes that the model is asked for; if it needs so much, deploy it with a larger --max-memory.',
   },
   DEPLOYMENT_INVALID: {
     http: 400,

@@ -29,7 +29,7 @@ describe('exit codes and streams', () => {
     const { code, stdout, stderr } = await run('deploy', '--isolation', 'vm', 'x.onnx');
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toBe(
-      'error: --isolation: "vm" is not one of thread, process. (USAGE)\n' +
+      'error: --isolation: "vm" is not one of auto, thread, process. (USAGE)\n' +
         '  why: The command line has an unknown command, option or value.\n' +
         '  fix: `skein help COMMAND` shows the usage.\n',
     );

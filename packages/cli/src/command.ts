@@ -59,6 +59,11 @@ export interface Command<
   /** Names in camel case; `maxBody` is written `--max-body`. */
   readonly options: O;
   run(context: Context, input: ArgumentValues<A> & OptionValues<O>): Promise<R>;
+  /**
+   * Whether `run` listens to the signal itself and ends in its own way, with its own exit code; what
+   * it returns then is not shown. Others are left where they are, and the code is 130.
+   */
+  readonly endsItself?: boolean;
   render(result: R, style: Style): string;
   /** 0 when absent. */
   exitCode?(result: R): number;

@@ -52,7 +52,7 @@ describe('the bash script', () => {
   });
 
   it('offers the values of an option', () => {
-    expect(complete('deploy', 'x.onnx', '--isolation', '')).toEqual(['thread', 'process']);
+    expect(complete('deploy', 'x.onnx', '--isolation', '')).toEqual(['auto', 'thread', 'process']);
     expect(complete('up', '--example', 'o')).toEqual(['ocr']);
     expect(complete('completion', '')).toEqual([...SHELLS]);
   });

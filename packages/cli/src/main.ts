@@ -1,6 +1,9 @@
-/** The entry of the `skein` command: caches compiled code between starts, then hands over. */
+/** The entry of the `skein` command: hears signals, caches compiled code between starts, then hands over. */
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
+import { listenForInterruption } from './interruption.ts';
+
+listenForInterruption();
 
 // Threads that load TypeScript at once share WebAssembly code that V8 frees twice, about once in a
 // thousand times (ThreadIsolation::UnregisterWasmAllocation aborts); it is a few kilobytes to keep.

@@ -58,12 +58,13 @@ export async function runCommandLine(
         if (!json) around.stdout.write(shownOn(around.stdout, text, kind));
       },
     };
-    const result = await interruptible(
-      command.run(context, values as never),
-      around.signal,
-      onInterrupt,
-    );
+    const work = command.run(context, values);
+    const result = await (command.endsItself === true
+      ? work
+      : interruptible(work, around.signal, onInterrupt));
     notes.clear();
+    if (command.endsItself === true && around.signal.aborted && remain === undefined)
+      return EXIT.ok;
     const shown = json ? toJson(result) : command.render(result, style);
     if (shown !== '') {
       around.stdout.write(shownOn(around.stdout, shown.endsWith('\n') ? shown : `${shown}\n`));

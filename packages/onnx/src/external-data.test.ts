@@ -1,3 +1,13 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  AttributeProtoSchema,
+  FunctionProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  SparseTensorProtoSchema,
+  TrainingInfoProtoSchema,
+} from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { externalTensors, inlineExternalData } from './external-data.ts';
 import { readModel, writeModel, type Model } from './model.ts';
@@ -44,6 +54,33 @@ describe('externalTensors', () => {
     const act = () => externalTensors(external({ location }));
     expect(act).toThrow(OnnxError);
     expect(act).toThrow("outside the model's folder");
+  });
+
+  it('finds them wherever a model can hold a tensor', () => {
+    const [moved] = external({ location: 'w.bin' }).graph!.initializer;
+    const t = moved!;
+    const sparse = create(SparseTensorProtoSchema, { values: t });
+    const holding = (attribute: MessageInitShape<typeof AttributeProtoSchema>) =>
+      create(GraphProtoSchema, {
+        node: [create(NodeProtoSchema, { attribute: [create(AttributeProtoSchema, attribute)] })],
+      });
+    const graph = create(GraphProtoSchema, { initializer: [t] });
+    const function_ = { attributeProto: [create(AttributeProtoSchema, { t })] };
+    const models: MessageInitShape<typeof ModelProtoSchema>[] = [
+      { graph },
+      { graph: create(GraphProtoSchema, { sparseInitializer: [sparse] }) },
+      { graph: holding({ t }) },
+      { graph: holding({ tensors: [t] }) },
+      { graph: holding({ sparseTensor: sparse }) },
+      { graph: holding({ sparseTensors: [sparse] }) },
+      { graph: holding({ g: graph }) },
+      { graph: holding({ graphs: [holding({ g: graph })] }) },
+      { functions: [create(FunctionProtoSchema, function_)] },
+      { trainingInfo: [create(TrainingInfoProtoSchema, { initialization: graph })] },
+      { trainingInfo: [create(TrainingInfoProtoSchema, { algorithm: graph })] },
+    ];
+    const found = models.map((model) => externalTensors(create(ModelProtoSchema, model)).length);
+    expect(found).toEqual(models.map(() => 1));
   });
 
   it.each([

@@ -15,6 +15,13 @@ export interface SessionOptions {
   readonly threads: number;
   /** `thread`: a worker thread, cheapest. `process`: a child process, whose crash costs only a retry. */
   readonly isolation: 'thread' | 'process';
+  /**
+   * Bytes that the model may take: its weights, and what its runs need. Only a child process can be
+   * held to it; a thread takes its memory from the node.
+   */
+  readonly maxMemoryBytes?: number | undefined;
+  /** Largest sum of the outputs of a run, in bytes: they are held by the process that asked. Default: no bound. */
+  readonly maxOutputBytes?: number | undefined;
 }
 
 export interface RunResult {
@@ -32,8 +39,8 @@ export interface Session {
    * copied, and is unusable afterwards.
    *
    * @param outputs names to return; all when absent.
-   * @throws RuntimeFailure with `kind: 'run'` when the graph rejects its input, `'lost'` when the
-   *   worker or process died underneath.
+   * @throws RuntimeFailure with `kind: 'run'` when the graph rejects its input, `'memory'` when it
+   *   asked for more memory than it may have, `'lost'` when the worker or process died underneath.
    */
   run(feeds: TensorMap, outputs?: readonly string[]): Promise<RunResult>;
   /** Resolves once, when the worker or process ends without `close()` having been called. */
@@ -44,7 +51,10 @@ export interface Session {
    * Absent where results cannot be looked for.
    */
   readonly poll?: (() => void) | undefined;
-  /** Ends the worker or process. Idempotent. */
+  /**
+   * Ends the worker or process. Idempotent. A child process is killed. A thread ends after the run
+   * that is going on, because native code cannot be interrupted: that may be never.
+   */
   close(): Promise<void>;
 }
 
@@ -52,15 +62,18 @@ export interface Runtime {
   readonly name: 'native' | 'wasm';
   /**
    * Loads a model and readies a session.
-   * @throws RuntimeFailure with `kind: 'load'` when the model cannot be loaded, `'unavailable'` when
-   *   the device or backend is missing on this machine; the message says how to get it.
+   *
+   * @param signal gives up at once: a child process is killed, and a thread is left to end by itself.
+   * @throws RuntimeFailure with `kind: 'load'` when the model cannot be loaded, `'memory'` when it
+   *   takes more than it may have, `'lost'` when loading was given up, `'unavailable'` when the device
+   *   or backend is missing on this machine; the message says how to get it.
    */
-  open(model: ModelSource, options: SessionOptions): Promise<Session>;
+  open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session>;
 }
 
 export class RuntimeFailure extends Error {
   override readonly name = 'RuntimeFailure';
-  readonly kind: 'load' | 'run' | 'lost' | 'unavailable';
+  readonly kind: 'load' | 'run' | 'memory' | 'lost' | 'unavailable';
 
   constructor(kind: RuntimeFailure['kind'], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -5,7 +5,7 @@
  *   data folder → state, artifacts → registry → serving → faces
  */
 import { availableParallelism } from 'node:os';
-import type { NodeView } from '@skein/api';
+import { SkeinError, type NodeView } from '@skein/api';
 import { nativeRuntime } from '@skein/runtime';
 import { createAccess, type AccessMode } from './access/access.ts';
 import { accessModeFor } from './access/exposure.ts';
@@ -39,6 +39,7 @@ import { openSqliteState } from './state/sqlite/sqlite-state.ts';
 import { openCertificates } from './gateway/tls/certificates.ts';
 import type { TlsFiles } from './gateway/tls/material.ts';
 import { accessLog } from './telemetry/access-log.ts';
+import { takeDown, type Room } from './take-down.ts';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics/metrics.ts';
 import { combineObservers } from './telemetry/observer.ts';
@@ -89,14 +90,24 @@ export interface NodeOptions {
   readonly keptFreeBytes?: number | undefined;
   /** Queues that the node works on itself; none: other workers do. Default: `default`. */
   readonly queues?: readonly string[];
+  /** Whether every model runs in a process of its own. Default: untrusted ones only. */
+  readonly isolateModels?: boolean;
+  /** In which the node ends once it is asked to, in milliseconds, whatever it does. Default: 30 s. */
+  readonly graceMs?: number;
+  /** Asks the node to end while it starts, which then rejects. */
+  readonly signal?: AbortSignal;
 }
+
+export const DEFAULT_GRACE_MS = 30_000;
+/** What is not answered so long before the end gets an error, in milliseconds, which has to be sent. */
+const CUT_OFF_MS = 300;
 
 export interface RunningNode {
   readonly url: string;
   /** `host:port` of the gRPC face. */
   readonly grpcUrl: string;
   readonly access: AccessMode;
-  /** Answers what was accepted, then ends everything. Idempotent. */
+  /** Answers what was accepted, then ends everything, within `graceMs` and a half second. Idempotent. */
   drain(): Promise<void>;
 }
 
@@ -112,38 +123,76 @@ const clock: Clock = { now: () => performance.now() };
  * idle or failed.
  *
  * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED, STORAGE_FULL,
- * TLS_INVALID, FILE_UNREADABLE.
+ *   TLS_INVALID, FILE_UNREADABLE, NODE_DRAINING when it was asked to end meanwhile; it has ended then.
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  /** What has been started, to be ended in the opposite order. */
-  const started: (() => unknown)[] = [];
-  const stopAll = async (): Promise<void> => {
-    for (const stop of started.splice(0).reverse()) await stop();
+  const { signal, graceMs = DEFAULT_GRACE_MS } = options;
+  const logger = createLogger(options.log, options.logLevel);
+  const started: Room[] = [];
+  let drained: Promise<void> | undefined;
+  let abortedAt: number | undefined;
+  const drain = (): Promise<void> =>
+    (drained ??= takeDown(started, (abortedAt ?? clock.now()) + graceMs, (room, error) =>
+      logger.warn(
+        { room, ...(error === undefined ? {} : { err: error }) },
+        error === undefined ? 'A room was left behind.' : 'A room did not end cleanly.',
+      ),
+    ));
+  /** What is to happen at once when the node is asked to end while it starts. */
+  let hurry: () => void = () => {};
+  const onAbort = (): void => {
+    abortedAt = clock.now();
+    hurry();
   };
+  signal?.addEventListener('abort', onAbort);
   try {
-    return await bringUp(options, started, stopAll);
+    const running = await bringUp(options, logger, {
+      open(name, stop) {
+        started.push({ name, stop });
+        checkWanted(signal);
+      },
+      whenUnwanted: (act) => (hurry = act),
+      drain,
+    });
+    checkWanted(signal);
+    return running;
   } catch (error) {
-    await stopAll();
+    await drain();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
+}
+
+function checkWanted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new SkeinError('NODE_DRAINING', 'The node was asked to end while it started.');
+}
+
+/** How the rooms that are opened come to their end. */
+interface House {
+  /** What has been opened is to be ended. @throws SkeinError NODE_DRAINING. */
+  open(name: string, stop: Room['stop']): void;
+  whenUnwanted(act: () => void): void;
+  /** Ends everything. Idempotent. */
+  drain(): Promise<void>;
 }
 
 async function bringUp(
   options: NodeOptions,
-  started: (() => unknown)[],
-  stopAll: () => Promise<void>,
+  logger: ReturnType<typeof createLogger>,
+  house: House,
 ): Promise<RunningNode> {
   tuneCollector();
   const startedAt = new Date();
   const cores = options.cores ?? availableParallelism();
-  const logger = createLogger(options.log, options.logLevel);
   const { host, bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
   const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
 
   const certificates = options.tls && (await openCertificates(options.tls, logger));
-  started.push(() => certificates?.close());
+  house.open('certificates', () => certificates?.close());
   const folder = await openDataFolder(options.dataFolder);
-  started.push(() => folder.close());
+  house.open('folder', () => folder.close());
   /** As soon as the keys are read; no caller comes before. */
   let shareOf: ShareOf = () => 1;
   // Beside everything else: its store is a thread that takes its time to start.
@@ -160,9 +209,9 @@ async function bringUp(
     log: (level, message, details) => logger[level](details ?? {}, message),
   });
   opening.catch(() => {});
-  started.push(async () => (await opening.catch(() => undefined))?.drain());
+  house.open('jobs', async (by) => (await opening.catch(() => undefined))?.drain(by));
   const state = withReserve(await openSqliteState(folder.databasePath), folder.reserve);
-  started.push(() => state.close());
+  house.open('state', () => state.close());
   const room = createDiskRoom({ folder: folder.root, keptFreeBytes: options.keptFreeBytes });
   const artifacts = await openFileArtifacts(folder.artifactsPath, { room });
   const registry = createRegistry({
@@ -178,9 +227,9 @@ async function bringUp(
   const access = await createAccess({ state, mode, clock });
   shareOf = access.shareOf;
   // A revocation that could not be written is tried a last time.
-  started.push(() => access.keys.close());
+  house.open('keys', () => access.keys.close());
   const logins = recordRefusedLogins({ access, keys: access.keys, state, logger });
-  started.push(() => logins.close());
+  house.open('logins', () => logins.close());
 
   const statistics = createModelStatistics();
   const bodies = bodyBudget(
@@ -197,7 +246,7 @@ async function bringUp(
     budgets,
     expose: (page) => certificates?.expose(page),
   });
-  started.push(() => metrics.close());
+  house.open('metrics', () => metrics.close());
   const serving = createServing({
     state,
     registry,
@@ -207,13 +256,14 @@ async function bringUp(
     observer: combineObservers([metrics.observer, statistics, accessLog(logger)]),
     log: (message, details) => logger.warn(details, message),
     weightOf: access.weightOf,
+    isolateModels: options.isolateModels,
   });
   const tracing = await startTracing({
     endpoint: options.otlpEndpoint,
     version: VERSION,
     warn: (message) => logger.warn({}, message),
   });
-  if (tracing !== undefined) started.push(() => tracing.close());
+  if (tracing !== undefined) house.open('tracing', () => tracing.close());
   const inference = tracing?.wrap(serving) ?? serving;
 
   let draining = false;
@@ -252,7 +302,7 @@ async function bringUp(
   });
   const repository = createModelRepository(registry, serving, auditInto(state, logger));
   const codec = new PayloadCodec();
-  started.push(() => codec.close());
+  house.open('codec', () => codec.close());
   const shared = { bodies, codec, certificates, version: VERSION, logger };
   const { refused } = metrics;
   const faces = { inference, access: logins, repository, statistics, refused, ...shared };
@@ -267,13 +317,18 @@ async function bringUp(
   });
   const grpc = createGrpcGateway({ ...faces, limits, budgets: rpcs });
 
-  started.push(() => serving.drain());
+  house.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
   // Before anybody can ask: a deployment that is still loading is not an unknown one.
   await serving.recall();
   // Both at once: while one finishes its last requests, the other must not take new ones.
-  started.push(async () => {
+  house.open('faces', async (by) => {
+    draining = true;
+    serving.stopChanges();
+    // Requests in flight keep the faces, so what cannot be answered has to be told before they end.
+    const cutOff = setTimeout(() => void serving.drain(clock.now()), by - CUT_OFF_MS - clock.now());
     management.close();
-    await Promise.all([http.drain(), grpc.drain()]);
+    await Promise.all([http.drain(by), grpc.drain(by), jobs.quiesce(by)]);
+    clearTimeout(cutOff);
   });
   const at = await http.listen({
     host,
@@ -292,19 +347,14 @@ async function bringUp(
       logger.warn({ err: error }, 'Commands on the data folder do not know the new certificate.');
     });
   });
-  started.push(() => unannounced?.());
+  house.open('certificate note', () => unannounced?.());
+  house.whenUnwanted(() => serving.stopChanges());
   await serving.start();
-
-  let drained: Promise<void> | undefined;
   return {
     url,
     grpcUrl: authority(host, grpcAt.port),
     access: mode,
-    drain() {
-      draining = true;
-      drained ??= stopAll();
-      return drained;
-    },
+    drain: () => house.drain(),
   };
 }
 

@@ -19,7 +19,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   listHistory: { method: 'GET', path: '/api/v1/history', query: ["kind","limit"], body: 'none', answer: 'json' },
   listModels: { method: 'GET', path: '/api/v1/models', query: [], body: 'none', answer: 'json' },
   listVersions: { method: 'GET', path: '/api/v1/models/{name}/versions', query: [], body: 'none', answer: 'json' },
-  importModel: { method: 'PUT', path: '/api/v1/models/{name}/versions', query: ["metadata"], body: 'application/octet-stream', answer: 'json' },
+  importModel: { method: 'PUT', path: '/api/v1/models/{name}/versions', query: ["metadata","trust"], body: 'application/octet-stream', answer: 'json' },
   getVersion: { method: 'GET', path: '/api/v1/models/{name}/versions/{version}', query: [], body: 'none', answer: 'json' },
   removeVersion: { method: 'DELETE', path: '/api/v1/models/{name}/versions/{version}', query: [], body: 'none', answer: 'json' },
   importComposition: { method: 'POST', path: '/api/v1/models/{name}/compositions', query: [], body: 'json', answer: 'json' },

@@ -39,10 +39,16 @@ export const MODEL_ENDPOINTS = {
     group: 'Models',
     summary: 'Store an ONNX file as the next version of a model.',
     description:
-      'The body is the file itself. The same bytes again give the version that exists. Metadata goes into the query: `?metadata[author]=ada`.',
+      'The body is the file itself. The same bytes again give the version that exists. Metadata goes into the query: `?metadata[author]=ada`. An untrusted version always runs in a process of its own; `trust` is kept with its metadata.',
     scope: 'admin',
     params: ModelParam,
-    query: z.strictObject({ metadata: Metadata.default({}) }),
+    query: z.strictObject({
+      metadata: Metadata.default({}),
+      trust: z
+        .enum(['trusted', 'untrusted'])
+        .describe('Whether the file comes from an author whom the operator trusts.')
+        .default('trusted'),
+    }),
     upload: 'application/octet-stream',
     status: 201,
     response: VersionView,

@@ -53,7 +53,17 @@ const settingsOptions = {
     max: 4096,
   }),
   maxQueue: integer('N', 'Requests that may wait.', { min: 1, max: 1_000_000 }),
-  isolation: choice(['thread', 'process'], 'process: a crash of the model costs only a retry.'),
+  isolation: choice(
+    ['auto', 'thread', 'process'],
+    'process: a crash, a loop or the memory of the model costs only a retry. auto: for untrusted models.',
+  ),
+  maxMemory: bytes(
+    'Memory that the model may take in a replica; default: a quarter of the memory.',
+  ),
+  startTimeout: duration('Time in which a replica must load and warm up (default 60s).', {
+    min: 100,
+    max: 3_600_000,
+  }),
   device: choice(['cpu', 'cuda'], 'Where replicas run.'),
   finiteOnly: flag('Refuse NaN and infinity in inputs.'),
   allowNonFinite: flag('Allow them again.'),
@@ -86,6 +96,7 @@ export const deploy = defineCommand({
     ...settingsOptions,
     ...rolloutOptions,
     metadata: many('KEY=TEXT', 'Free text kept with the version.'),
+    untrusted: flag('The file is not yours: the version only ever runs in a process of its own.'),
     ...connectionOptions,
   },
   async run(
@@ -93,6 +104,11 @@ export const deploy = defineCommand({
     { file, name: givenName, metadata: givenMetadata, ...options },
   ): Promise<Deployed> {
     const found = await contentOf(context, file, options);
+    if (options.untrusted && 'modulePath' in found) {
+      throw usageError(
+        '--untrusted is for models: a composition runs with the rights of the node.',
+      );
+    }
     const name = givenName ?? nameOf(found.name);
     const settings = settingsOf(options);
     const plan = rolloutPlan(options);
@@ -110,7 +126,15 @@ export const deploy = defineCommand({
       version = await client.importComposition({ name, modulePath, metadata }, call);
     } else {
       onProgress = uploadNotes(context.notes, `Uploading ${found.name}`);
-      version = await client.importModel({ name, content: found.content, metadata }, call);
+      version = await client.importModel(
+        {
+          name,
+          content: found.content,
+          metadata,
+          ...(options.untrusted ? { trust: 'untrusted' } : {}),
+        },
+        call,
+      );
       onProgress = () => undefined;
     }
     const deployment = await serveVersion(context, client, {
@@ -212,6 +236,8 @@ function settingsOf(given: SettingsChoice): DeploymentSettingsPatch {
     ...(given.maxBatch === undefined ? {} : { batching: { maxRows: given.maxBatch } }),
     ...(given.maxQueue === undefined ? {} : { maxQueue: given.maxQueue }),
     ...(given.isolation === undefined ? {} : { isolation: given.isolation }),
+    ...(given.maxMemory === undefined ? {} : { maxMemoryBytes: given.maxMemory }),
+    ...(given.startTimeout === undefined ? {} : { startTimeoutMs: Math.round(given.startTimeout) }),
     ...(given.device === undefined ? {} : { device: given.device }),
     ...(given.finiteOnly ? { finiteOnly: true } : {}),
     ...(given.allowNonFinite ? { finiteOnly: false } : {}),

@@ -12,8 +12,9 @@ import {
   type Connection,
   type ConnectionChoice,
 } from '../connection.ts';
+import { mustEndWithin } from '../exit.ts';
 import { curlFrom, exampleFile, EXAMPLES, loadExample, pathFrom, type Sample } from '../example.ts';
-import { bytes, choice, duration, integer, many, text, withDefault } from '../option.ts';
+import { bytes, choice, duration, flag, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
 import { pause } from '../pause.ts';
 import { trustOptions, type TrustChoice } from '../trust.ts';
@@ -54,7 +55,7 @@ export const up = defineCommand({
   name: 'up',
   summary: 'Start a node on this machine; Ctrl-C drains and stops it.',
   details:
-    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create. The first Ctrl-C answers what was accepted and exits 0; a second one exits at once.',
+    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
   examples: [
     { command: 'skein up --example ocr', does: 'With the example that reads text in images' },
     {
@@ -115,6 +116,14 @@ export const up = defineCommand({
       min: 16,
       max: 1_000_000,
     }),
+    isolateModels: flag('Run every model in a process of its own, whatever its settings say.'),
+    grace: withDefault(
+      duration('In which the node ends once it is asked to; Cloud Run gives it 10s.', {
+        min: 0,
+        max: 3_600_000,
+      }),
+      '30s',
+    ),
     log: choice(
       ['pretty', 'json', 'off'],
       'Default: json; on a terminal pretty, and there only warnings and errors.',
@@ -129,10 +138,14 @@ export const up = defineCommand({
     ),
     otlp: text('URL', 'Send OpenTelemetry traces to this OTLP/HTTP endpoint.'),
   },
-  async run(context, options): Promise<UpResult> {
+  endsItself: true,
+  async run(context, options): Promise<UpResult | undefined> {
+    const asked = interrupted(context.signal);
+    void asked.then(() => mustEndWithin(options.grace));
     const folder = dataFolder(context, options.data);
     context.notes.progress('Starting …');
-    const node = await startNode({
+    if (context.signal.aborted) return undefined;
+    const starting = startNode({
       host: options.host,
       port: options.port ?? HTTP_PORT,
       portIsDefault: options.port === undefined,
@@ -154,32 +167,61 @@ export const up = defineCommand({
       ...fleetOf(context, options),
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
       ...(options.cores === undefined ? {} : { cores: options.cores }),
+      isolateModels: options.isolateModels,
+      graceMs: options.grace,
+      signal: context.signal,
     });
-    context.stay(() => drainWhenAsked(context, node));
+    let node: RunningNode;
     try {
-      const connection = await connectTo(context, node, options);
-      const example =
-        options.example === undefined
-          ? undefined
-          : await runExample(context, connection, options.example);
-      return {
-        url: node.url,
-        grpcUrl: node.grpcUrl,
-        access: node.access,
-        dataFolder: folder,
-        pid: process.pid,
-        readyMs: performance.now(),
-        deployments: connection === undefined ? [] : await deployed(connection.client),
-        ...(example === undefined ? {} : { example }),
-        next: nextCommand(context, example),
-      };
+      node = await starting;
     } catch (error) {
-      await node.drain();
+      // It has ended what it had begun.
+      if (context.signal.aborted) return undefined;
       throw error;
     }
+    try {
+      const result = await Promise.race([describe(context, options, node, folder), asked]);
+      if (result !== undefined) {
+        context.stay(() => drainWhenAsked(context, node));
+        return result;
+      }
+    } catch (error) {
+      if (!context.signal.aborted) {
+        await node.drain();
+        throw error;
+      }
+    }
+    await drainWhenAsked(context, node);
+    return undefined;
   },
-  render: renderUp,
+  render: (result, style) => (result === undefined ? '' : renderUp(result, style)),
 });
+/** Deploys the example, if one is asked for, and says what there is. */
+async function describe(
+  context: Context,
+  options: Parameters<typeof connectTo>[2] & {
+    readonly example: (typeof EXAMPLES)[number] | undefined;
+  },
+  node: RunningNode,
+  dataFolder: string,
+): Promise<UpResult> {
+  const connection = await connectTo(context, node, options);
+  const example =
+    options.example === undefined
+      ? undefined
+      : await runExample(context, connection, options.example);
+  return {
+    url: node.url,
+    grpcUrl: node.grpcUrl,
+    access: node.access,
+    dataFolder,
+    pid: process.pid,
+    readyMs: performance.now(),
+    deployments: connection === undefined ? [] : await deployed(connection.client),
+    ...(example === undefined ? {} : { example }),
+    next: nextCommand(context, example),
+  };
+}
 
 function tlsOf(
   { cwd }: Context,
@@ -238,11 +280,15 @@ function logOf(
   };
 }
 
-async function drainWhenAsked(context: Context, node: RunningNode): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (context.signal.aborted) resolve();
-    else context.signal.addEventListener('abort', () => resolve(), { once: true });
+function interrupted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
+}
+
+async function drainWhenAsked(context: Context, node: RunningNode): Promise<void> {
+  await interrupted(context.signal);
   context.notes.line('Draining: what was accepted is answered first. Ctrl-C again stops at once.');
   await node.drain();
 }

@@ -42,7 +42,9 @@ function heading(view: DeploymentView, style: Style): string {
 
 function summaryFields(view: DeploymentView): [string, string][] {
   const { settings, last } = view;
-  const running = `${settings.device}, ${settings.isolation} isolation, ${settings.threads} thread${settings.threads === 1 ? '' : 's'} each`;
+  const replicas = view.targets.flatMap((target) => target.replicas);
+  const isolation = replicas.find((replica) => replica.isolation)?.isolation ?? settings.isolation;
+  const running = `${settings.device}, ${isolation} isolation, ${settings.threads} thread${settings.threads === 1 ? '' : 's'} each`;
   const traffic = `${formatRate(last.requestsPerSecond)} asked, ${formatRate(last.goodputPerSecond)} answered in time, ${formatRate(last.shedPerSecond)} refused`;
   return [
     ['inputs', signatureText(view.signature.inputs)],

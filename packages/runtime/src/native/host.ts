@@ -26,7 +26,8 @@ export const WORKER_ENTRY = new URL('./worker.ts', import.meta.url);
  * worker the stripping of types, two thirds of its start.
  */
 export function workerEnvironment(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _, ...environment } = process.env;
+  // Of the options that ONNX Runtime takes from its environment, one lets the model set all others.
+  const { NODE_OPTIONS: _, ORT_LOAD_CONFIG_FROM_MODEL: __, ...environment } = process.env;
   const cache = getCompileCacheDir();
   // The directory that is reported is the one for this version of Node, inside the one to be set.
   if (cache !== undefined) environment.NODE_COMPILE_CACHE = dirname(cache);

@@ -1,14 +1,26 @@
 /** What only workers have: they move buffers, die, and must not outlive anyone. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { GraphBuilder, writeModel } from '@skein/onnx';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Session } from '../contract.ts';
 import { crashSession } from '../crash.ts';
-import { arithmetic, counting, float32, rounds } from '../testing/models.ts';
+import {
+  arithmetic,
+  counting,
+  filling,
+  float32,
+  hungry,
+  pouring,
+  rounds,
+  zeros,
+} from '../testing/models.ts';
 import { childrenOf, isRunning, threadCount, until } from '../testing/processes.ts';
+import { livingThreads } from './living-threads.ts';
 import { nativeRuntime } from './native-runtime.ts';
 
 const linux = process.platform === 'linux';
@@ -167,5 +179,104 @@ describe.skipIf(!linux)('a worker in a process', () => {
     parent.kill('SIGKILL');
     await until(() => !isRunning(child));
     expect(isRunning(child)).toBe(false);
+  });
+});
+
+describe.each(['thread', 'process'] as const)('loading in a %s', (isolation) => {
+  it('is given up at once, and leaves nothing behind', async () => {
+    const before = childrenOf(process.pid).length;
+    const giveUp = new AbortController();
+    const opening = nativeRuntime.open(
+      { bytes: arithmetic() },
+      { device: 'cpu', threads: 1, isolation },
+      giveUp.signal,
+    );
+    giveUp.abort();
+    await expect(opening).rejects.toMatchObject({
+      kind: 'lost',
+      message: expect.stringContaining('given up') as string,
+    });
+    await until(() => livingThreads() === 0 && childrenOf(process.pid).length === before);
+  });
+
+  it('bounds what a run may give back', async () => {
+    const session = await nativeRuntime.open(
+      { bytes: pouring() },
+      { device: 'cpu', threads: 1, isolation, maxOutputBytes: 1000 },
+    );
+    opened.push(session);
+    await expect(session.run(zeros(250))).resolves.toBeDefined();
+    await expect(session.run(zeros(251))).rejects.toMatchObject({
+      kind: 'run',
+      message: 'The outputs take more than 1000 bytes.',
+    });
+    await expect(session.run(zeros(1))).resolves.toBeDefined();
+  });
+});
+
+describe.skipIf(!linux)('the memory of a child process', () => {
+  const MIB = 2 ** 20;
+  const openBounded = async (model: Uint8Array) => {
+    const session = await nativeRuntime.open(
+      { bytes: model },
+      { device: 'cpu', threads: 1, isolation: 'process', maxMemoryBytes: 256 * MIB },
+    );
+    opened.push(session);
+    return session;
+  };
+
+  it('is bounded: a run that asks for more fails, and the next one is answered', async () => {
+    const session = await openBounded(filling());
+    const pid = childrenOf(process.pid).at(-1)!;
+    for (const count of [1e8, 1e9, 4e12]) {
+      await expect(session.run(zeros(count))).rejects.toMatchObject({ kind: 'memory' });
+      await expect(session.run(zeros(1e6))).resolves.toBeDefined();
+    }
+    await expect(session.run(zeros(4e7))).resolves.toBeDefined();
+    expect(isRunning(pid)).toBe(true);
+  });
+
+  it('is bounded while it loads', async () => {
+    const model = hungry();
+    expect(model.byteLength).toBeLessThan(300);
+    // ONNX Runtime folds the constant while it loads, or leaves it to the first run.
+    const outcome = openBounded(model).then((session) =>
+      session.run(new Map([['x', float32([1], 1)]])),
+    );
+    await expect(outcome).rejects.toMatchObject({ kind: 'memory' });
+  });
+
+  it('has an end of its own where the kernel knows none', async () => {
+    const environment = process.env;
+    // Without it the kernel cannot be told.
+    process.env = { ...environment, PATH: '/nowhere' };
+    const session = await openBounded(filling());
+    process.env = environment;
+    const run = session.run(zeros(1e9));
+    await expect(run).rejects.toMatchObject({
+      kind: 'lost',
+      message: expect.stringContaining('took more memory than it may') as string,
+    });
+  });
+});
+
+describe('a model', () => {
+  it('cannot set options of its session', async () => {
+    const graph = new GraphBuilder('greedy');
+    graph.input('x', 'float32', [1]);
+    graph.node('Identity', ['x'], {}, { outputs: ['y'] });
+    graph.output('y', 'float32', [1]);
+    const value = JSON.stringify({ session_options: { enable_profiling: true } });
+    const model = graph.model();
+    model.metadataProps = [{ $typeName: 'onnx.StringStringEntryProto', key: 'ort_config', value }];
+    const bytes = writeModel(model);
+    const before = readdirSync('.');
+    const environment = process.env;
+    process.env = { ...environment, ORT_LOAD_CONFIG_FROM_MODEL: '1' };
+    const session = await open(bytes, 'process');
+    process.env = environment;
+    await session.run(new Map([['x', float32([1], 1)]]));
+    await session.close();
+    expect(readdirSync('.')).toEqual(before);
   });
 });

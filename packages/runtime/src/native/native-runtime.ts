@@ -17,15 +17,15 @@ const CUDA_TROUBLE = /providers?_(?:cuda|shared)|Cuda|CUDA|cudnn|cublas/;
 
 export const nativeRuntime: Runtime = {
   name: 'native',
-  async open(model: ModelSource, options: SessionOptions): Promise<Session> {
-    const { device, threads, isolation } = options;
+  async open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session> {
+    const { device, threads, isolation, maxMemoryBytes, maxOutputBytes } = options;
     // ONNX Runtime takes 0 for "every core there is", which no caller of this contract means.
     if (!(threads >= 1)) throw new RangeError(`A session takes 1 thread or more, not ${threads}.`);
     const missing = unavailability(device);
     if (missing !== undefined) throw new RuntimeFailure('unavailable', missing);
-    const host = isolation === 'thread' ? threadHost() : processHost();
+    const host = isolation === 'thread' ? threadHost() : processHost(maxMemoryBytes);
     try {
-      return await openSession(host, { model, device, threads });
+      return await openSession(host, { model, device, threads, maxOutputBytes }, signal);
     } catch (error) {
       if (
         device === 'cuda' &&

@@ -1,26 +1,42 @@
 /**
- * A session's child process must not outlive its parent, even one that was killed outright. The
- * closed channel tells an idle child at once; a child in the middle of a long run sees no event, so
- * a small thread looks after the parent instead.
+ * What a session's child process watches from a small thread of its own, because a run stops its
+ * event loop:
+ *
+ * - its parent, which it must not outlive, even one that was killed outright. The closed channel
+ *   tells an idle child at once; a child in the middle of a long run sees no event;
+ * - its memory, when that has a bound. On Linux the kernel refuses what goes beyond, see
+ *   `memory-bound.ts`; where it does not, the child ends itself here.
  *
  * Signals that reach the whole process group (Ctrl-C, a service manager's stop) are the parent's to
  * handle: it drains first, and ends its children itself.
  */
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** Milliseconds between two looks at the parent. */
+/** Milliseconds between two looks. A child that must not grow is looked at more often. */
 const INTERVAL_MS = 500;
+const BOUNDED_INTERVAL_MS = 50;
+/** What the process itself may take besides the model, in bytes: it has about 120 MiB resident. */
+const OWN_BYTES = 256 * 2 ** 20;
 
-const WATCH = `
+const watch = (maxMemoryBytes: number): string => `
+const { writeSync } = require('node:fs');
 const parent = ${process.ppid};
 setInterval(() => {
   if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL');
-}, ${INTERVAL_MS});
+  if (process.memoryUsage.rss() < ${maxMemoryBytes + OWN_BYTES}) return;
+  writeSync(2, 'The model took more memory than it may.');
+  process.kill(process.pid, 'SIGKILL');
+}, ${maxMemoryBytes === Infinity ? INTERVAL_MS : BOUNDED_INTERVAL_MS});
 `;
 
-export function dieWithParent(): void {
+/** Resolves when it is watched. */
+export async function dieWithParent(maxMemoryBytes = Infinity): Promise<void> {
   process.on('disconnect', () => process.exit(0));
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
-  new Worker(WATCH, { eval: true, name: 'parent-watch', execArgv: [] }).unref();
+  const options = { eval: true, name: 'parent-watch', execArgv: [] };
+  const worker = new Worker(watch(maxMemoryBytes), options);
+  worker.unref();
+  await once(worker, 'online');
 }

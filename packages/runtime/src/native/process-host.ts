@@ -2,18 +2,24 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
-import type { Reply } from './wire.ts';
+import { boundMemory } from './memory-bound.ts';
+import type { Reply, Request, Started } from './wire.ts';
 
 /** Characters of the child's last words that are kept for the reason. */
 const LAST_WORDS = 2000;
 
-export function processHost(): Host {
-  const child = fork(fileURLToPath(WORKER_ENTRY), [], {
-    serialization: 'advanced',
-    execArgv: [],
-    env: workerEnvironment(),
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
+/** @param maxMemoryBytes that the model may take. */
+export function processHost(maxMemoryBytes?: number): Host {
+  const child = fork(
+    fileURLToPath(WORKER_ENTRY),
+    maxMemoryBytes === undefined ? [] : [String(maxMemoryBytes)],
+    {
+      serialization: 'advanced',
+      execArgv: [],
+      env: workerEnvironment(),
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    },
+  );
   let lastWords = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     lastWords = (lastWords + text).slice(-LAST_WORDS);
@@ -27,11 +33,23 @@ export function processHost(): Host {
       resolve(`The child process ${how}${words === '' ? '.' : `; it said: ${words}`}`);
     });
   });
+  /** What is to be sent once the child is bounded; undefined from then on. */
+  let early: Request[] | undefined = maxMemoryBytes === undefined ? undefined : [];
+  // Sending to a child that has just died fails; `ended` tells it better.
+  const send = (message: Request): void => {
+    if (child.connected) child.send(message, () => undefined);
+  };
+  const begin = async (): Promise<void> => {
+    if (early === undefined) return;
+    await boundMemory(child.pid!, maxMemoryBytes!);
+    for (const message of early) send(message);
+    early = undefined;
+  };
   const host: Host = {
     moves: false,
     send: (message) => {
-      // Sending to a child that has just died fails; `ended` tells it better.
-      if (child.connected) child.send(message, () => undefined);
+      if (early === undefined) send(message);
+      else early.push(message);
     },
     onReply: () => undefined,
     ended,
@@ -40,6 +58,9 @@ export function processHost(): Host {
       await ended;
     },
   };
-  child.on('message', (reply) => host.onReply(reply as Reply));
+  child.on('message', (message: Reply | Started) => {
+    if (message === 'started') void begin();
+    else host.onReply(message);
+  });
   return host;
 }

@@ -10,8 +10,15 @@ import type { LoadReply, LoadRequest, Reply, Request, RunReply, WireTensor } fro
 /** The host of each open session, so that tests can take it away. */
 export const hosts = new WeakMap<Session, Host>();
 
-/** @throws RuntimeFailure `'load'`; the host has ended then. */
-export async function openSession(host: Host, request: LoadRequest): Promise<Session> {
+/**
+ * @param signal gives up at once, whatever the worker does.
+ * @throws RuntimeFailure `'load'`, `'memory'`, `'lost'`; the host has ended then, or ends when it can.
+ */
+export async function openSession(
+  host: Host,
+  request: LoadRequest,
+  signal?: AbortSignal,
+): Promise<Session> {
   const line = openLine(host);
   const close = async () => {
     line.closed = true;
@@ -21,11 +28,15 @@ export async function openSession(host: Host, request: LoadRequest): Promise<Ses
   };
   let signature: Signature;
   try {
-    const reply = (await line.ask(request, [])) as LoadReply;
-    if ('reason' in reply) throw new RuntimeFailure('load', explain(reply.reason));
+    const reply = (await unlessAborted(line.ask(request, []), signal)) as LoadReply;
+    if ('reason' in reply) throw failureOf('load', reply.reason);
     ({ signature } = reply);
   } catch (error) {
-    await close();
+    const closed = close();
+    if (signal?.aborted === true) {
+      throw new RuntimeFailure('lost', 'Loading was given up.', { cause: error });
+    }
+    await closed;
     if (error instanceof RuntimeFailure && error.kind !== 'lost') throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new RuntimeFailure('load', `The model ended its worker while loading. ${reason}`);
@@ -34,6 +45,27 @@ export async function openSession(host: Host, request: LoadRequest): Promise<Ses
   const session: Session = { signature, run, lost: line.lost, poll: host.poll, close };
   hosts.set(session, host);
   return session;
+}
+
+/** Settles as the work does, but rejects as soon as the signal is aborted. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const aborted = Promise.withResolvers<never>();
+  const stop = (): void => aborted.reject(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** How ONNX Runtime, the C++ library and V8 say that there was no memory. */
+const NO_MEMORY = /Failed to allocate memory|bad_alloc|bad allocation|allocation failed/i;
+
+function failureOf(kind: 'load' | 'run', reason: string): RuntimeFailure {
+  return new RuntimeFailure(NO_MEMORY.test(reason) ? 'memory' : kind, explain(reason));
 }
 
 /** The one question that may be open to a worker, and the end of the worker. */
@@ -102,7 +134,7 @@ function runner(host: Host, line: Line, signature: Signature): Session['run'] {
     }
     const wanted = outputs?.map((name) => positionOf('output', name, outputPositions));
     const reply = (await line.ask({ inputs, feeds: wires, outputs: wanted }, moved)) as RunReply;
-    if ('reason' in reply) throw new RuntimeFailure('run', explain(reply.reason));
+    if ('reason' in reply) throw failureOf('run', reply.reason);
     const names = outputs ?? outputNames;
     const results = new Map<string, Tensor>();
     for (let i = 0; i < names.length; i++) results.set(names[i]!, fromWire(reply.outputs[i]!));

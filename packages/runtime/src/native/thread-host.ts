@@ -5,6 +5,7 @@
  */
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
+import { living } from './living-threads.ts';
 import type { Reply, Request } from './wire.ts';
 
 export function threadHost(): Host {
@@ -17,6 +18,7 @@ export function threadHost(): Host {
     execArgv: [],
     env: workerEnvironment(),
   });
+  living.add(worker);
   let cause: string | undefined;
   let ending = false;
   const receive = (reply: Reply) => {
@@ -32,6 +34,7 @@ export function threadHost(): Host {
     });
     worker.once('exit', (code) => {
       port.close();
+      living.delete(worker);
       resolve(cause ?? `The worker thread exited with code ${code}.`);
     });
   });

@@ -21,6 +21,8 @@ export interface LoadRequest {
   readonly model: { readonly path: string } | { readonly bytes: Uint8Array };
   readonly device: 'cpu' | 'cuda';
   readonly threads: number;
+  /** See `SessionOptions`. */
+  readonly maxOutputBytes: number | undefined;
 }
 
 export interface RunRequest {
@@ -40,6 +42,8 @@ export type RunReply =
 /** `end`: of a thread, which comes to it after the run that is going on. */
 export type Request = LoadRequest | RunRequest | 'end';
 export type Reply = LoadReply | RunReply;
+/** The first message of a child process, which has taken the memory by then that it takes by itself. */
+export type Started = 'started';
 
 /**
  * Makes a tensor ready to be sent.

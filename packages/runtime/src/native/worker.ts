@@ -7,12 +7,21 @@
  * It imports as little as it can: every module is part of a replica's cold start.
  */
 import { workerData, type MessagePort } from 'node:worker_threads';
-import type { Signature } from '@skein/onnx';
+import type { Signature, Tensor } from '@skein/onnx';
 import { env, InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { fromOrt, signatureFrom, toOrt } from '../ort-tensor.ts';
 import { dieWithParent } from './orphan.ts';
 import { fromWire, toWire } from './wire.ts';
-import type { LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest } from './wire.ts';
+import type {
+  LoadReply,
+  LoadRequest,
+  Reply,
+  Request,
+  RunReply,
+  RunRequest,
+  Started,
+  WireTensor,
+} from './wire.ts';
 
 env.logLevel = 'fatal';
 /** The same, for the loggers of a session and of a run. */
@@ -20,6 +29,7 @@ const FATAL = 4;
 const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
 
 interface Loaded {
+  readonly maxOutputBytes: number;
   readonly session: InferenceSession;
   readonly signature: Signature;
   readonly outputNames: readonly string[];
@@ -27,7 +37,12 @@ interface Loaded {
 
 let loaded: Loaded | undefined;
 
-async function load({ model, device, threads }: LoadRequest): Promise<LoadReply> {
+async function load({
+  model,
+  device,
+  threads,
+  maxOutputBytes = Infinity,
+}: LoadRequest): Promise<LoadReply> {
   const options: InferenceSession.SessionOptions = {
     executionProviders: [device],
     intraOpNumThreads: threads,
@@ -44,7 +59,8 @@ async function load({ model, device, threads }: LoadRequest): Promise<LoadReply>
       ? InferenceSession.create(model.path, options)
       : InferenceSession.create(model.bytes, options));
     const signature = signatureFrom(session);
-    loaded = { session, signature, outputNames: signature.outputs.map(({ name }) => name) };
+    const outputNames = signature.outputs.map(({ name }) => name);
+    loaded = { session, signature, outputNames, maxOutputBytes };
     return { signature };
   } catch (error) {
     return { reason: reasonOf(error) };
@@ -52,7 +68,7 @@ async function load({ model, device, threads }: LoadRequest): Promise<LoadReply>
 }
 
 async function run(
-  { session, signature, outputNames }: Loaded,
+  { session, signature, outputNames, maxOutputBytes }: Loaded,
   request: RunRequest,
   moved: ArrayBuffer[] | undefined,
 ): Promise<RunReply> {
@@ -66,11 +82,25 @@ async function run(
     const start = performance.now();
     const results = await session.run(feeds, wanted, RUN_OPTIONS);
     const computeMs = performance.now() - start;
-    const outputs = wanted.map((name) => toWire(fromOrt(results[name]!), moved));
+    const outputs: WireTensor[] = [];
+    let bytes = 0;
+    for (const name of wanted) {
+      const output = fromOrt(results[name]!);
+      bytes += sizeOf(output);
+      if (bytes > maxOutputBytes) {
+        return { reason: `The outputs take more than ${maxOutputBytes} bytes.` };
+      }
+      outputs.push(toWire(output, moved));
+    }
     return { outputs, computeMs };
   } catch (error) {
     return { reason: reasonOf(error) };
   }
+}
+
+function sizeOf(tensor: Tensor): number {
+  if (tensor.type !== 'string') return tensor.bytes.byteLength;
+  return tensor.elements.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 function reasonOf(error: unknown): string {
@@ -92,10 +122,13 @@ async function serve(
 /** Of a thread; a child process has none. */
 const port = workerData as MessagePort | null;
 if (port === null) {
-  dieWithParent();
+  const [, , maxMemoryBytes] = process.argv;
+  const watched = dieWithParent(maxMemoryBytes === undefined ? undefined : Number(maxMemoryBytes));
   process.on('message', (message: Request) => {
     void serve(message, undefined, (reply) => process.send!(reply));
   });
+  // The watch takes memory of its own, which is not the model's.
+  void watched.then(() => process.send!('started' satisfies Started));
 } else {
   port.on('message', (message: Request) => {
     if (message === 'end') process.exit();

@@ -44,6 +44,20 @@ export function fours(): Uint8Array {
 
 /** Adds 1 to x, `rounds` times, one after the other: a run as long as one likes. */
 export function counting(): Uint8Array {
+  const graph = new GraphBuilder('counting');
+  graph.input('rounds', 'int64', []);
+  return looping(graph);
+}
+
+/** The same without an end, whatever x is. */
+export function endless(): Uint8Array {
+  const graph = new GraphBuilder('endless');
+  graph.initializer('rounds', tensor('int64', [], BigInt64Array.of(2n ** 62n)));
+  return looping(graph);
+}
+
+/** @param graph that has `rounds` already. */
+function looping(graph: GraphBuilder): Uint8Array {
   const body = new GraphBuilder('body');
   body.input('round', 'int64', []);
   body.input('going', 'bool', []);
@@ -53,12 +67,46 @@ export function counting(): Uint8Array {
   body.node('Add', ['value', 'one'], {}, { outputs: ['next'] });
   body.output('goes_on', 'bool', []);
   body.output('next', 'float32', []);
-  const graph = new GraphBuilder('counting');
-  graph.input('rounds', 'int64', []);
   graph.input('x', 'float32', []);
   graph.initializer('go', tensor('bool', [], new Uint8Array([1])));
   graph.node('Loop', ['rounds', 'go', 'x'], { body: { graph: body } }, { outputs: ['y'] });
   graph.output('y', 'float32', []);
+  return writeModel(graph.model());
+}
+
+/** A file of less than 300 bytes that takes 6.4 GB to run once. */
+export function hungry(): Uint8Array {
+  const graph = new GraphBuilder('hungry');
+  graph.input('x', 'float32', [1]);
+  graph.initializer('n', tensor('int64', [1], BigInt64Array.of(1_600_000_000n)));
+  graph.node('ConstantOfShape', ['n'], {}, { outputs: ['zeros'] });
+  graph.node('ReduceSum', ['zeros'], { keepdims: 0 }, { outputs: ['sum'] });
+  graph.node('Add', ['x', 'sum'], {}, { outputs: ['y'] });
+  graph.output('y', 'float32', [1]);
+  return writeModel(graph.model());
+}
+
+/** y = the sum of as many zeros as n says, all of them in memory at once: four bytes for each. */
+export function filling(): Uint8Array {
+  const graph = new GraphBuilder('filling');
+  graph.input('n', 'int64', [1]);
+  graph.node('ConstantOfShape', ['n'], {}, { outputs: ['zeros'] });
+  graph.node('ReduceSum', ['zeros'], { keepdims: 0 }, { outputs: ['y'] });
+  graph.output('y', 'float32', []);
+  return writeModel(graph.model());
+}
+
+/** The feeds of `filling()`. */
+export function zeros(count: number): Map<string, NumericTensor> {
+  return new Map([['n', tensor('int64', [1], BigInt64Array.of(BigInt(count)))]]);
+}
+
+/** As many zeros as n says, as the output. */
+export function pouring(): Uint8Array {
+  const graph = new GraphBuilder('pouring');
+  graph.input('n', 'int64', [1]);
+  graph.node('ConstantOfShape', ['n'], {}, { outputs: ['y'] });
+  graph.output('y', 'float32', [null]);
   return writeModel(graph.model());
 }
 

@@ -47,8 +47,11 @@ export interface GrpcGateway {
   listen(options: ListenOptions): Promise<ListenAddress>;
   /** Where it listens; absent before `listen`. */
   readonly address: ListenAddress | undefined;
-  /** Finishes what is in flight and closes. Idempotent. */
-  drain(): Promise<void>;
+  /**
+   * Finishes what is in flight and closes. Idempotent.
+   * @param by when the rest is cut off, by `performance.now()`; default: after `drainTimeoutMs`.
+   */
+  drain(by?: number): Promise<void>;
 }
 
 /** How often a connection is asked whether the peer is there, and how long it has to say so. */
@@ -108,15 +111,16 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   let address: ListenAddress | undefined;
   let drained: Promise<void> | undefined;
 
-  async function drain(): Promise<void> {
+  async function drain(by: number): Promise<void> {
     closing.abort();
     if (address === undefined) return;
-    await sleep(limits.drainGraceMs);
+    const leftMs = by - performance.now();
+    await sleep(Math.max(0, Math.min(limits.drainGraceMs, leftMs / 2)));
     const timer = setTimeout(() => {
-      logger.warn({ afterMs: limits.drainTimeoutMs }, 'Calls still in flight are cut off.');
+      logger.warn({ afterMs: Math.round(leftMs) }, 'Calls still in flight are cut off.');
       server.forceShutdown();
       connections.close();
-    }, limits.drainTimeoutMs);
+    }, by - performance.now());
     connections.closeSilent();
     // Clients are told to go away, and what they had begun is finished.
     await new Promise<void>((resolve) => {
@@ -151,8 +155,8 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
       return address;
     },
 
-    drain() {
-      drained ??= drain();
+    drain(by = performance.now() + limits.drainTimeoutMs) {
+      drained ??= drain(by);
       return drained;
     },
   };

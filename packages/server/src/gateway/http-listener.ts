@@ -29,8 +29,11 @@ export interface HttpListener {
   readonly address: ListenAddress | undefined;
   /** Aborted when draining begins, for streams that would never end by themselves. */
   readonly closing: AbortSignal;
-  /** Finishes what is in flight and closes. Idempotent. */
-  drain(): Promise<void>;
+  /**
+   * Finishes what is in flight and closes. Idempotent.
+   * @param by when the rest is cut off, by `performance.now()`; default: after `drainTimeoutMs`.
+   */
+  drain(by?: number): Promise<void>;
 }
 
 export type HttpHandler = (
@@ -102,10 +105,11 @@ export function createHttpListener(
     refuseBroken(error, socket);
   });
 
-  async function drain(): Promise<void> {
+  async function drain(by: number): Promise<void> {
     closing.abort();
     if (!server.listening) return;
-    await sleep(limits.drainGraceMs);
+    const leftMs = by - performance.now();
+    await sleep(Math.max(0, Math.min(limits.drainGraceMs, leftMs / 2)));
     // Right after the connections that wait have been accepted; the others would be reset.
     await immediate();
     const closed = new Promise<void>((resolve) => {
@@ -118,9 +122,9 @@ export function createHttpListener(
       if (performance.now() >= lateAt) connections.closeWaiting();
     }, SWEEP_MS);
     const timer = setTimeout(() => {
-      logger.warn({ afterMs: limits.drainTimeoutMs }, 'Requests still in flight are cut off.');
+      logger.warn({ afterMs: Math.round(leftMs) }, 'Requests still in flight are cut off.');
       connections.closeAll();
-    }, limits.drainTimeoutMs);
+    }, by - performance.now());
     await closed;
     clearInterval(sweep);
     clearTimeout(timer);
@@ -148,8 +152,8 @@ export function createHttpListener(
       return address;
     },
 
-    drain() {
-      drained ??= drain();
+    drain(by = performance.now() + limits.drainTimeoutMs) {
+      drained ??= drain(by);
       return drained;
     },
   };

@@ -6,6 +6,7 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SandboxView } from '@skein/api';
 import type { SharedBudget, ShareOf } from '../access/shared-budget.ts';
 import type { SandboxDriver } from '../sandbox/contract.ts';
@@ -19,7 +20,7 @@ import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
 import { FLEET_NAMESPACE } from './fleet.ts';
 import { keepRoom } from './store/keep-room.ts';
-import { startWorker } from './worker/worker.ts';
+import { startWorker, WORKER_DEFAULTS } from './worker/worker.ts';
 
 export interface JobPlaneOptions {
   /** Holds the store and the artifacts when no others are named. */
@@ -49,12 +50,27 @@ export interface JobPlane {
   /** The bytes of artifacts that each tenant holds. */
   readonly artifactBytes: SharedBudget;
   sandboxes(): Promise<SandboxView[]>;
-  /** Lets running attempts end or checkpoint, then closes everything. */
-  drain(): Promise<void>;
+  /**
+   * Claims no more work, and lets running attempts end or checkpoint.
+   * @param by when what still runs is given up; a moment of `performance.now()`. Its leases run out then.
+   */
+  quiesce(by?: number): Promise<void>;
+  /** The same, then closes everything. */
+  drain(by?: number): Promise<void>;
 }
 
 /** Share of the machine's memory that jobs may take: serving and the system live here too. */
 const MEMORY_SHARE = 0.75;
+
+/** Time of a drain where none is given, in milliseconds. */
+const DRAIN_MS = 60_000;
+/** How long a drain waits for a worker that is not up yet, in milliseconds. */
+const TRYING_MS = 1_000;
+/** How long it then waits for the sandboxes, in milliseconds. */
+const LEFT_MS = 100;
+/** Parts of the time of a drain: in which attempts may end by themselves, then stop because they were asked to. */
+const TO_END = 0.5;
+const TO_STOP = 0.4;
 
 /** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
@@ -89,6 +105,9 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   const artifacts = sweeping?.artifacts ?? stored;
   const holdings = createHoldings({ store, artifacts, budget });
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
+  let isEnding = false;
+  /** Whether the worker was not waited for: what it says then is about a store that is closed. */
+  let isLeft = false;
   const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers(folder));
   // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
   const worker: Promise<Worker | undefined> =
@@ -96,36 +115,57 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
       ? Promise.resolve(undefined)
       : drivers()
           .then((sandboxes) =>
-            startWorker({
-              store,
-              artifacts,
-              holdings,
-              sandboxes,
-              queues,
-              capacity: {
-                cores: options.cores ?? availableParallelism(),
-                memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
-              },
-              log,
-            }),
+            isEnding
+              ? undefined
+              : startWorker({
+                  store,
+                  artifacts,
+                  holdings,
+                  sandboxes,
+                  queues,
+                  capacity: {
+                    cores: options.cores ?? availableParallelism(),
+                    memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
+                  },
+                  log: (...line) => (isLeft ? undefined : log(...line)),
+                }),
           )
           .catch((error: unknown) => {
+            if (isEnding) return undefined;
             log('error', 'The worker of this node could not start; jobs wait for others.', {
               err: error,
             });
             return undefined;
           });
+  const end = async (by = performance.now() + DRAIN_MS): Promise<void> => {
+    sweeping?.stop();
+    const leftMs = Math.max(0, by - performance.now());
+    const { graceMs } = WORKER_DEFAULTS;
+    isEnding = true;
+    // One that still tries its sandboxes out has nothing to finish; should it come up, it ends.
+    const drained = worker.then((it) =>
+      it?.drain(Math.min(graceMs, leftMs * TO_END), leftMs * TO_STOP),
+    );
+    const waitMs = Math.min(TRYING_MS, leftMs * TO_END);
+    const isUp = worker.then(() => true);
+    if (await Promise.race([isUp, sleep(waitMs, false, { ref: false })])) await drained;
+    else isLeft = true;
+  };
+  let quiet: Promise<void> | undefined;
+  const quiesce = (by?: number): Promise<void> => (quiet ??= end(by));
   return {
     store,
     artifacts,
     holdings,
     artifactBytes: budget,
     sandboxes: async () => Promise.all((await drivers()).map(sandboxView)),
-    async drain() {
-      sweeping?.stop();
-      await (await worker)?.drain();
+    quiesce,
+    async drain(by) {
+      await quiesce(by);
       if (loaded !== undefined) {
-        await Promise.all((await loaded).map((driver) => driver.close()));
+        const closed = loaded.then((them) => Promise.all(them.map((driver) => driver.close())));
+        // One that is still being tried out waits for that; what it has started ends with this process.
+        await Promise.race([closed, sleep(isLeft ? LEFT_MS : DRAIN_MS, undefined, { ref: false })]);
       }
       await store.close();
       await artifacts.close();

@@ -17,6 +17,16 @@ export interface Inspection {
 
 /** @throws OnnxError when the bytes are not a model that can be served. */
 export function inspectModel(bytes: Uint8Array): Inspection {
+  try {
+    return inspect(bytes);
+  } catch (error) {
+    // The stack: graphs may lie in graphs, and groups in groups.
+    if (!(error instanceof RangeError)) throw error;
+    throw new OnnxError('invalid', `The model is nested too deeply: ${error.message}.`);
+  }
+}
+
+function inspect(bytes: Uint8Array): Inspection {
   const model = readModel(bytes);
   const [external] = externalTensors(model);
   if (external !== undefined) {

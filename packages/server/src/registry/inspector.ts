@@ -2,6 +2,8 @@
  * Inspects model files without holding up the node: reading a model of hundreds of megabytes, or a
  * small one of a million nodes, takes a thread seconds. Only small files are read where the
  * requests are, because a thread costs about 50 ms and most models of a demo are small.
+ *
+ * A file may have been made to cost: the thread has a bound of time and one of memory.
  */
 import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
@@ -16,8 +18,10 @@ import type { InspectionReply } from './inspection-worker.ts';
  * 4 ms. A mebibyte of them takes 75 ms, and 135 MiB.
  */
 const SMALL_BYTES = 1 << 16;
-/** MiB of a graph in memory, in which weights do not count: they stay where the file was read to. */
-const GRAPH_MIB = 1024;
+/** The largest ONNX file takes some 10 s. */
+const INSPECT_MS = 60_000;
+/** Of the thread's heap, in MiB; the bytes of the file, and of large tensors, are not in it. */
+const HEAP_MIB = 1024;
 /** Protobuf, and so ONNX, ends here; larger models keep their weights in files of their own. */
 const LARGEST_BYTES = 2 ** 31 - 1;
 
@@ -29,15 +33,24 @@ const CODES: Record<OnnxErrorKind, ErrorCode> = {
   'external-data': 'MODEL_EXTERNAL_DATA',
 };
 
+export interface InspectionBounds {
+  readonly timeoutMs?: number;
+  readonly heapMib?: number;
+}
+
 /** @throws SkeinError MODEL_FILE_INVALID, MODEL_UNSUPPORTED, MODEL_EXTERNAL_DATA. */
-export async function inspectFile(path: string, sizeBytes: number): Promise<Inspection> {
+export async function inspectFile(
+  path: string,
+  sizeBytes: number,
+  { timeoutMs = INSPECT_MS, heapMib = HEAP_MIB }: InspectionBounds = {},
+): Promise<Inspection> {
   if (sizeBytes > LARGEST_BYTES) {
     throw new SkeinError(
       'MODEL_FILE_INVALID',
       `The file has ${sizeBytes} bytes; an ONNX model has at most ${LARGEST_BYTES}.`,
     );
   }
-  if (sizeBytes > SMALL_BYTES) return inspectInThread(path);
+  if (sizeBytes > SMALL_BYTES) return inspectInThread(path, timeoutMs, heapMib);
   const bytes = await readFile(path);
   try {
     return inspectModel(bytes);
@@ -47,15 +60,20 @@ export async function inspectFile(path: string, sizeBytes: number): Promise<Insp
   }
 }
 
-function inspectInThread(path: string): Promise<Inspection> {
+function inspectInThread(path: string, timeoutMs: number, heapMib: number): Promise<Inspection> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(WORKER_ENTRY, {
       name: 'skein-inspection',
       workerData: { path },
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: GRAPH_MIB },
       env: workerEnvironment(),
+      resourceLimits: { maxOldGenerationSizeMb: heapMib },
     });
+    const timer = setTimeout(() => {
+      reject(refusal('invalid', `The model could not be read within ${timeoutMs} ms.`));
+      // Nothing in it is native code that may not be stopped.
+      void worker.terminate();
+    }, timeoutMs);
     worker.once('message', (reply: InspectionReply) => {
       if ('inspection' in reply) resolve(reply.inspection);
       else reject(refusal(reply.refused.kind, reply.refused.message));
@@ -67,7 +85,10 @@ function inspectInThread(path: string): Promise<Inspection> {
           : error,
       );
     });
-    worker.once('exit', () => reject(new Error('The inspection ended without a word.')));
+    worker.once('exit', () => {
+      clearTimeout(timer);
+      reject(new Error('The inspection ended without a word.'));
+    });
   });
 }
 

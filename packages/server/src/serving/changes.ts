@@ -2,6 +2,7 @@
  * What a person, or the API in their name, does to deployments. One change of a deployment at a
  * time: whoever comes second is told so at once instead of waiting for an unknown time.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutPlan, SkeinError } from '@skein/api';
 import type { DeploymentRecord } from '../state/contract.ts';
 import { callersOf } from './composition/call-graph.ts';
@@ -10,7 +11,8 @@ import { checkLeastThreads, type CoreClaim } from './core-claims.ts';
 import type { DeploymentControl, DeployRequest } from './control.ts';
 import { Deployment } from './deployment.ts';
 import type { LiveTarget } from './live-target.ts';
-import { bringUp, prepare, replicasInUse, retire, takeOver } from './loading.ts';
+import { checkIsolation } from './isolation.ts';
+import { bringUp, interrupt, prepare, replicasInUse, retire, takeOver } from './loading.ts';
 import { RolloutRun } from './rollout-run.ts';
 import {
   effectiveSettings,
@@ -18,6 +20,9 @@ import {
   needsNewReplicas,
   type EffectiveSettings,
 } from './settings.ts';
+
+/** How long removing a deployment waits for its accepted requests; they are answered in any case. */
+const UNDEPLOY_MS = 10_000;
 
 export type Changes = {
   [Change in 'deploy' | 'changeSettings' | 'rollback' | 'undeploy']: (
@@ -27,7 +32,8 @@ export type Changes = {
 
 export function createChanges(context: ServingContext): Changes {
   const { state, registry, cores, deployments, runs, journal } = context;
-  const changing = new Set<string>();
+  /** Changes in progress, by deployment; each tells in the end whether it was done. */
+  const changing = new Map<string, Promise<boolean>>();
   /** What deployments will ask of the cores once their changes are done. */
   const claims = new Map<string, CoreClaim>();
 
@@ -38,13 +44,27 @@ export function createChanges(context: ServingContext): Changes {
     if (deployments.get(name)?.recalled !== undefined) {
       throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being brought back.`);
     }
-    changing.add(name);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    changing.set(name, promise);
+    let done = false;
     try {
       await change();
+      done = true;
     } finally {
       changing.delete(name);
       claims.delete(name);
+      resolve(done);
     }
+  };
+
+  /** Ends a change that is in progress, without waiting for what it loads. @returns whether one was ended. */
+  const endChange = async (name: string): Promise<boolean> => {
+    const change = changing.get(name);
+    if (change === undefined || runs.has(name)) return false;
+    interrupt(context, name);
+    const done = await change;
+    context.unwanted.delete(name);
+    return !done;
   };
 
   /** Takes its part of the cores for the rest of a change. @throws SkeinError DEPLOYMENT_INVALID. */
@@ -79,6 +99,7 @@ export function createChanges(context: ServingContext): Changes {
     const failed = deployments.get(name);
     const effective = mergeSettings(failed?.settings, settings, cores);
     const record = await registry.version(name, version);
+    checkIsolation(effective.settings, record, context.isolateModels);
     claim(name, { kind: record.kind, settings: effective });
     const deployment = newDeployment(context, name, record.kind, effective);
     deployment.revision = failed?.revision ?? 0;
@@ -115,13 +136,14 @@ export function createChanges(context: ServingContext): Changes {
     effective: EffectiveSettings,
   ): Promise<void> => {
     const record = await registry.version(deployment.name, version);
-    const live = await prepare(context, deployment, record, effective);
+    // It serves, or has served: it need not be tried out.
+    const live = await prepare(context, deployment, record, effective, true);
     const replicas = Math.min(effective.replicas.max, replicasInUse(deployment));
     await bringUp(context, deployment, live, Math.max(replicas, effective.replicas.min));
     try {
       await takeOver(context, deployment, live, effective);
     } catch (error) {
-      await live.target.drain();
+      await live.target.drain(context.clock.now());
       throw error;
     }
   };
@@ -154,6 +176,7 @@ export function createChanges(context: ServingContext): Changes {
     if (deployment === undefined || deployment.main === undefined) return create(request, actor);
     const effective = mergeSettings(deployment.settings, request.settings, cores);
     const record = await registry.version(request.name, request.version);
+    checkIsolation(effective.settings, record, context.isolateModels);
     if (deployment.live.has(record.version)) {
       if (changedKeys(deployment.settings, effective.settings).length === 0) return;
       claim(request.name, { kind: deployment.kind, settings: effective });
@@ -208,6 +231,7 @@ export function createChanges(context: ServingContext): Changes {
         }
         const effective = mergeSettings(deployment.settings, settings, cores);
         if (changedKeys(deployment.settings, effective.settings).length === 0) return;
+        checkIsolation(effective.settings, deployment.main.record, context.isolateModels);
         claim(name, { kind: deployment.kind, settings: effective });
         await applySettings(deployment, effective, actor);
       }),
@@ -215,6 +239,13 @@ export function createChanges(context: ServingContext): Changes {
       existing(name);
       const run = runs.get(name);
       if (run !== undefined) return run.abort(reason, actor);
+      if (await endChange(name)) {
+        if (deployments.has(name)) return;
+        throw new SkeinError(
+          'NOTHING_TO_ROLL_BACK',
+          `Deployment "${name}" had no version before the one that was loading, which was given up.`,
+        );
+      }
       await exclusively(name, () => undo(existing(name), reason, actor));
     },
     async undeploy(name, actor) {
@@ -227,6 +258,8 @@ export function createChanges(context: ServingContext): Changes {
         );
       }
       await runs.get(name)?.abort('the deployment is removed', actor);
+      await endChange(name);
+      if (!deployments.has(name)) return;
       await exclusively(name, async () => {
         const deployment = existing(name);
         await state.removeDeployment(name);
@@ -239,7 +272,8 @@ export function createChanges(context: ServingContext): Changes {
           actor,
         });
         const loaded: LiveTarget[] = [...deployment.live.values()];
-        await Promise.all(loaded.map((live) => retire(context, deployment, live)));
+        const drained = Promise.all(loaded.map((live) => retire(context, deployment, live)));
+        await Promise.race([drained, sleep(UNDEPLOY_MS, undefined, { ref: false })]);
       });
     },
   };

@@ -25,8 +25,14 @@ export interface ServingContext {
   readonly deployments: Map<string, Deployment>;
   /** Rollouts in progress, by deployment. */
   readonly runs: Map<string, RolloutRun>;
-  /** Targets that are coming up; a node that ends does not wait for them. */
-  readonly loading: Set<Target>;
+  /** Targets that are coming up, with their deployments; a node that ends does not wait for them. */
+  readonly loading: Map<Target, string>;
   /** Targets that finish what they had accepted; the node waits for them before it ends. */
-  readonly draining: Set<Promise<void>>;
+  readonly draining: Map<Target, Promise<void>>;
+  /** Deployments whose change in progress is to end: they load nothing more. */
+  readonly unwanted: Set<string>;
+  /** Aborted when the node ends. */
+  readonly closing: AbortSignal;
+  /** Whether every model runs in a process of its own. */
+  readonly isolateModels: boolean;
 }

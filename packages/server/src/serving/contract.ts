@@ -122,14 +122,19 @@ export interface Target {
   scaleTo(count: number): void;
   /** Resolves when the first replica is ready, rejects when it cannot be. With none wanted, resolves at once. */
   whenReady(): Promise<void>;
-  /** Takes no new requests, finishes the accepted ones, ends every replica. */
-  drain(): Promise<void>;
+  /**
+   * Takes no new requests, finishes the accepted ones, ends every replica.
+   * @param by what is not answered by then is failed, and its replicas are ended. The earliest of all calls counts.
+   */
+  drain(by?: Instant): Promise<void>;
 }
 
 export interface ReplicaSnapshot {
   readonly id: string;
   readonly state: 'loading' | 'warming' | 'ready' | 'draining' | 'gone';
   readonly busy: boolean;
+  /** Where its model runs; absent for a composition. */
+  readonly isolation?: 'thread' | 'process' | undefined;
   readonly since: Instant;
   readonly runs: number;
   /** Why it is gone, when it did not end by itself. */

@@ -15,12 +15,18 @@ import type { EffectiveSettings } from './settings.ts';
 /** Replicas beyond the first are waited for this long before traffic moves without them. */
 const FOLLOWERS_MS = 30_000;
 
-/** Makes the target of a version, without replicas. @throws SkeinError ARTIFACT_CORRUPT, COMPOSITION_INVALID. */
+/**
+ * Makes the target of a version, without replicas.
+ *
+ * @param proven whether it has served before, and need not be tried out.
+ * @throws SkeinError ARTIFACT_CORRUPT, COMPOSITION_INVALID.
+ */
 export async function prepare(
   context: ServingContext,
   deployment: Deployment,
   record: VersionRecord,
   { settings }: EffectiveSettings,
+  proven = false,
 ): Promise<LiveTarget> {
   const path = await context.registry.pathOf(record);
   const target = context.makeTarget({
@@ -29,6 +35,7 @@ export async function prepare(
     path,
     settings,
     observer: deployment.observer,
+    proven,
   });
   return liveTarget(record, target, context.clock.now());
 }
@@ -37,7 +44,8 @@ export async function prepare(
  * Starts the replicas of a prepared version and waits until they are warm.
  *
  * @param replicas as many as the version that it follows has, so that the swap costs no capacity.
- * @throws SkeinError MODEL_LOAD_FAILED, DEVICE_UNAVAILABLE, COMPOSITION_INVALID; the target is ended then.
+ * @throws SkeinError MODEL_LOAD_FAILED, MODEL_START_TIMEOUT, MODEL_MEMORY, DEVICE_UNAVAILABLE,
+ *   COMPOSITION_INVALID, ROLLED_BACK, NODE_DRAINING; the target is ended then.
  */
 export async function bringUp(
   context: ServingContext,
@@ -46,12 +54,14 @@ export async function bringUp(
   replicas: number,
 ): Promise<void> {
   live.reason = 'loading and warming';
-  context.loading.add(live.target);
+  context.loading.set(live.target, deployment.name);
   try {
+    checkWanted(context, deployment.name, live);
     // One first: a version that cannot start should fail once.
     live.floor = Math.min(1, replicas);
     scale(live, live.floor);
     await live.target.whenReady();
+    checkWanted(context, deployment.name, live);
     checkCalls(context, deployment, live);
     if (replicas > 1) {
       live.floor = replicas;
@@ -59,11 +69,30 @@ export async function bringUp(
       await followers(deployment, live, replicas);
     }
   } catch (error) {
-    await live.target.drain().catch(() => {});
+    await live.target.drain(context.clock.now()).catch(() => {});
+    checkWanted(context, deployment.name, live);
     throw loadError(error, live.record);
   } finally {
     context.loading.delete(live.target);
   }
+}
+
+/** Ends what is coming up for a deployment, so that its change in progress fails. */
+export function interrupt(context: ServingContext, name: string): void {
+  context.unwanted.add(name);
+  for (const [target, deployment] of context.loading) {
+    if (deployment === name) void target.drain(context.clock.now());
+  }
+}
+
+function checkWanted({ unwanted, closing }: ServingContext, name: string, live: LiveTarget): void {
+  if (closing.aborted) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
+  if (!unwanted.has(name)) return;
+  const { version } = live.record;
+  throw new SkeinError(
+    'ROLLED_BACK',
+    `Version ${version} of "${name}" was given up while it loaded.`,
+  );
 }
 
 /** Takes a version out of the deployment; its target finishes what it has accepted, in the background. */
@@ -78,8 +107,8 @@ export function retire(
     .catch((error: unknown) =>
       context.log('A version did not end cleanly.', { deployment: deployment.name, error }),
     )
-    .finally(() => context.draining.delete(drained));
-  context.draining.add(drained);
+    .finally(() => context.draining.delete(live.target));
+  context.draining.set(live.target, drained);
   return drained;
 }
 
@@ -163,9 +192,10 @@ function followers(deployment: Deployment, live: LiveTarget, replicas: number): 
       const starting = snapshot.replicas.some(
         ({ state }) => state === 'loading' || state === 'warming',
       );
-      return (
-        readyReplicas(snapshot) >= replicas || (!starting && snapshot.replicas.length >= replicas)
-      );
+      const { length } = snapshot.replicas;
+      // None is left when it is being drained.
+      if (length === 0 || readyReplicas(snapshot) >= replicas) return true;
+      return !starting && length >= replicas;
     };
     const finish = (): void => {
       clearTimeout(timer);

@@ -13,18 +13,21 @@ import type {
 } from './contract.ts';
 import { ReplicaLost } from './dispatch/pending.ts';
 import { Quarantine } from './quarantine.ts';
+import { TenantPenalties } from './tenant-penalties.ts';
 
-/** @param make gets the observer that the target has to tell. */
+/** @param make gets the observer that the target has to tell, and what tells it of tenants to keep apart. */
 export function quarantinedTarget(
   version: string,
   clock: Clock,
   observer: ServingObserver,
-  make: (observer: ServingObserver) => Target,
+  make: (observer: ServingObserver, penalties: TenantPenalties) => Target,
 ): Target {
   const quarantine = new Quarantine(version, clock);
-  let refused = 0;
+  const penalties = new TenantPenalties(version, clock);
+  const refused: Record<string, number> = {};
+  let refusals = 0;
 
-  const target = make({
+  const told: ServingObserver = {
     answered: (request, answer, at) => observer.answered(request, answer, at),
     batchRan: (...run) => observer.batchRan(...run),
     replicaChanged: (...change) => observer.replicaChanged(...change),
@@ -32,7 +35,8 @@ export function quarantinedTarget(
       if (error instanceof ReplicaLost) quarantine.blame(request.inputs, error.ended);
       observer.refused(request, error, at);
     },
-  });
+  };
+  const target = make(told, penalties);
 
   return {
     kind: target.kind,
@@ -42,23 +46,24 @@ export function quarantinedTarget(
       return target.maxBatchRows;
     },
     submit(request: TargetRequest): Promise<InferenceAnswer> {
-      const refusal = quarantine.refusal(request.inputs);
+      const refusal = quarantine.refusal(request.inputs) ?? penalties.refusal(request.tenant);
       if (refusal === undefined) return target.submit(request);
-      refused++;
+      refused[refusal.code] = (refused[refusal.code] ?? 0) + 1;
+      refusals++;
       observer.refused(request, refusal, clock.now());
       return Promise.reject(refusal);
     },
     snapshot(): TargetSnapshot {
       const snapshot = target.snapshot();
-      if (refused === 0) return snapshot;
+      if (refusals === 0) return snapshot;
       return {
         ...snapshot,
-        arrivedRequests: snapshot.arrivedRequests + refused,
-        refused: { ...snapshot.refused, REQUEST_QUARANTINED: refused },
+        arrivedRequests: snapshot.arrivedRequests + refusals,
+        refused: { ...snapshot.refused, ...refused },
       };
     },
     scaleTo: (count) => target.scaleTo(count),
     whenReady: () => target.whenReady(),
-    drain: () => target.drain(),
+    drain: (by) => target.drain(by),
   };
 }

@@ -95,7 +95,8 @@ async function restore(
   try {
     const split = await Promise.all(
       versions.map(async ({ record, weight }) => {
-        const live = await prepare(context, deployment, record, { settings, replicas: bounds });
+        const effective = { settings, replicas: bounds };
+        const live = await prepare(context, deployment, record, effective, true);
         deployment.add(live);
         await bringUp(context, deployment, live, bounds.min);
         live.floor = 0;

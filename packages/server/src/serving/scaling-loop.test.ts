@@ -62,6 +62,7 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
         path: '',
         settings: settings.settings,
         observer: deployment.observer,
+        proven: true,
       },
       script,
     );

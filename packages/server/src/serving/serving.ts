@@ -16,6 +16,7 @@ import type {
   Inference,
   InferenceAnswer,
   InferenceRequest,
+  Instant,
   ServingObserver,
 } from './contract.ts';
 import type { DeploymentControl } from './control.ts';
@@ -41,6 +42,8 @@ export interface ServingOptions {
   readonly log?: ServingLog | undefined;
   /** Shares of tenants; equal when absent. */
   readonly weightOf?: WeightOf | undefined;
+  /** Whether every model runs in a process of its own, whatever the settings say. */
+  readonly isolateModels?: boolean | undefined;
   /** In [0, 1); for the traffic split and the shadow's sample. */
   readonly random?: (() => number) | undefined;
 }
@@ -51,8 +54,13 @@ export interface Serving extends Inference, DeploymentControl {
   recall(): Promise<unknown>;
   /** Brings them back; resolves when each one is warm, idle or failed. */
   start(): Promise<void>;
-  /** Takes no new requests, finishes the accepted ones and ends every replica. */
-  drain(): Promise<void>;
+  /** Loads nothing more: changes in progress end with NODE_DRAINING. What serves goes on. */
+  stopChanges(): void;
+  /**
+   * Takes no new requests, finishes the accepted ones and ends every replica.
+   * @param by what is not answered by then is failed.
+   */
+  drain(by?: Instant): Promise<void>;
 }
 
 export function createServing(options: ServingOptions): Serving {
@@ -62,6 +70,8 @@ export function createServing(options: ServingOptions): Serving {
   const events = createEventBus();
   const journal = createJournal(state, events, log);
   const deployments = new Map<string, Deployment>();
+  const { isolateModels = false } = options;
+  const closing = new AbortController();
   let isDraining = false;
 
   const infer = (request: InferenceRequest): Promise<InferenceAnswer> => {
@@ -87,15 +97,18 @@ export function createServing(options: ServingOptions): Serving {
     cores,
     makeTarget:
       options.makeTarget ??
-      targetFactory({ runtime: options.runtime, clock, log, weightOf, infer }),
+      targetFactory({ runtime: options.runtime, clock, log, weightOf, isolateModels, infer }),
     random: options.random ?? Math.random,
     events,
     journal,
     log,
     deployments,
     runs: new Map(),
-    loading: new Set(),
-    draining: new Set(),
+    loading: new Map(),
+    draining: new Map(),
+    unwanted: new Set(),
+    closing: closing.signal,
+    isolateModels,
   };
   const changes = createChanges(context);
   const scaling = createScalingLoop(context);
@@ -150,22 +163,29 @@ export function createServing(options: ServingOptions): Serving {
       await restoreDeployments(context, await recall());
       scaling.start();
     },
-    async drain() {
+    stopChanges() {
+      closing.abort();
+      for (const target of context.loading.keys()) void target.drain(clock.now());
+    },
+    async drain(by) {
       isDraining = true;
+      this.stopChanges();
       scaling.stop();
       const runs = [...context.runs.values()];
       await Promise.all(runs.map((run) => run.abort('the node is shutting down', 'skein')));
-      const loading = [...context.loading];
-      await Promise.all(loading.map((target) => target.drain()));
-      await drainInOrder(deployments);
-      await Promise.all(context.draining);
+      for (const target of context.draining.keys()) void target.drain(by);
+      await drainInOrder(deployments, by);
+      await Promise.all(context.draining.values());
       await journal.settled();
     },
   };
 }
 
 /** Ends deployments once nobody calls them any more: compositions before what they call. */
-async function drainInOrder(deployments: ReadonlyMap<string, Deployment>): Promise<void> {
+async function drainInOrder(
+  deployments: ReadonlyMap<string, Deployment>,
+  by: Instant | undefined,
+): Promise<void> {
   const left = new Map(deployments);
   while (left.size > 0) {
     const uncalled = [...left.values()].filter(
@@ -174,7 +194,7 @@ async function drainInOrder(deployments: ReadonlyMap<string, Deployment>): Promi
     // Calls have no circles; should one exist nevertheless, end everything.
     const next = uncalled.length > 0 ? uncalled : [...left.values()];
     await Promise.all(
-      next.flatMap(({ live }) => [...live.values()].map(({ target }) => target.drain())),
+      next.flatMap(({ live }) => [...live.values()].map(({ target }) => target.drain(by))),
     );
     for (const { name } of next) left.delete(name);
   }

@@ -59,11 +59,24 @@ export function effectiveSettings(settings: DeploymentSettings, cores: number): 
   return { settings, replicas: settings.replicas ?? { min: 1, max: carried } };
 }
 
+/** In which a replica must be up, where the settings do not say: a time in milliseconds, or objectives. */
+const START_MS = 60_000;
+const START_OBJECTIVES = 10;
+
+export function startTimeoutOf({
+  startTimeoutMs,
+  objective,
+}: Pick<DeploymentSettings, 'startTimeoutMs' | 'objective'>): number {
+  return startTimeoutMs ?? Math.max(START_MS, START_OBJECTIVES * objective.latencyMs);
+}
+
 /** Whether replicas have to be built anew for a change of settings to take hold. */
 export function needsNewReplicas(before: DeploymentSettings, after: DeploymentSettings): boolean {
   return (
     before.threads !== after.threads ||
     before.isolation !== after.isolation ||
+    before.maxMemoryBytes !== after.maxMemoryBytes ||
+    before.startTimeoutMs !== after.startTimeoutMs ||
     before.device !== after.device ||
     before.maxQueue !== after.maxQueue ||
     before.finiteOnly !== after.finiteOnly ||

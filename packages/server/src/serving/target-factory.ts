@@ -6,8 +6,11 @@ import type { VersionRecord } from '../state/contract.ts';
 import { CompositionTarget } from './composition/composition-target.ts';
 import type { Clock, Inference, ServingObserver, Target } from './contract.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';
+import { isolationOf } from './isolation.ts';
+import { maxMemoryOf } from './model-memory.ts';
 import { quarantinedTarget } from './quarantined-target.ts';
 import type { ServingLog } from './serving-log.ts';
+import { startTimeoutOf } from './settings.ts';
 
 export interface TargetPlan {
   readonly deployment: string;
@@ -16,6 +19,8 @@ export interface TargetPlan {
   readonly path: string;
   readonly settings: DeploymentSettings;
   readonly observer: ServingObserver;
+  /** Whether it has served before, so that it need not be tried out. */
+  readonly proven: boolean;
 }
 
 /** Starts nothing: the target has no replicas until `scaleTo`. */
@@ -26,6 +31,8 @@ export interface FactoryOptions {
   readonly clock: Clock;
   readonly log: ServingLog;
   readonly weightOf: WeightOf;
+  /** Whether every model runs in a process of its own, whatever the settings say. */
+  readonly isolateModels: boolean;
   /** Where the calls of compositions go. */
   readonly infer: Inference['infer'];
 }
@@ -35,9 +42,10 @@ export function targetFactory({
   clock,
   log,
   weightOf,
+  isolateModels,
   infer,
 }: FactoryOptions): MakeTarget {
-  return ({ deployment, record, path, settings, observer }) => {
+  return ({ deployment, record, path, settings, observer, proven }) => {
     if (record.kind === 'composition') {
       return new CompositionTarget({
         deployment,
@@ -45,6 +53,7 @@ export function targetFactory({
         modulePath: path,
         maxQueue: settings.maxQueue,
         objectiveMs: settings.objective.latencyMs,
+        startTimeoutMs: startTimeoutOf(settings),
         weightOf,
         finiteOnly: settings.finiteOnly,
         clock,
@@ -53,13 +62,17 @@ export function targetFactory({
         log,
       });
     }
-    return quarantinedTarget(record.version, clock, observer, (told) =>
+    return quarantinedTarget(record.version, clock, observer, (told, penalties) =>
       createDispatcher({
         deployment,
         version: record.version,
         signature: record.signature,
         model: { path },
         settings,
+        isolation: isolationOf(settings, record, isolateModels),
+        maxMemoryBytes: maxMemoryOf(settings, record.sizeBytes),
+        triesFirst: !proven,
+        penalties,
         runtime,
         clock,
         observer: told,

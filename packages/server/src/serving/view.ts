@@ -49,10 +49,11 @@ function targetView(live: LiveTarget, snapshot: TargetSnapshot): TargetView {
     version: live.record.version,
     weight: live.weight,
     digest: live.record.digest,
-    replicas: snapshot.replicas.map(({ id, state, busy, runs, failure }) => ({
+    replicas: snapshot.replicas.map(({ id, state, busy, isolation, runs, failure }) => ({
       id,
       state,
       busy,
+      ...(isolation === undefined ? {} : { isolation }),
       runs,
       ...(failure === undefined ? {} : { failure }),
     })),

@@ -68,6 +68,7 @@ export interface Worker {
    * Takes nothing new, lets what runs finish for `graceMs`, then has the rest checkpointed and put
    * back for others; resolves when nothing runs and the store knows it. Idempotent.
    * @param graceMs default: the worker's.
+   * @param stoppingMs how long what was asked to stop is waited for. Default: until it has been killed.
    */
-  drain(graceMs?: number): Promise<void>;
+  drain(graceMs?: number, stoppingMs?: number): Promise<void>;
 }

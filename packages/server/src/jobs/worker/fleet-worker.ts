@@ -71,8 +71,8 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Wor
     let drained: Promise<void> | undefined;
     return {
       ...worker,
-      drain(graceMs) {
-        drained ??= worker.drain(graceMs).then(closeAll);
+      drain(graceMs, stoppingMs) {
+        drained ??= worker.drain(graceMs, stoppingMs).then(closeAll);
         return drained;
       },
     };

@@ -168,7 +168,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const claiming = claimWork();
   log('info', 'Worker is open.', { worker: id, queues, labels, ...capacity.total });
 
-  async function drain(withinMs: number): Promise<void> {
+  async function drain(withinMs: number, stoppingMs: number): Promise<void> {
     draining.abort();
     await claiming;
     log('info', 'Worker is draining.', { worker: id, running: running.size });
@@ -176,7 +176,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     await settled(withinMs);
     for (const { lease } of running.values()) lease.preempt();
     // What does not stop when asked to is killed after the grace period of its own.
-    await settled(2 * graceMs + leaseMs);
+    await settled(stoppingMs);
     closing.abort();
     await Promise.all([...running.values()].map(({ done }) => done));
     await clock.stop();
@@ -202,8 +202,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     capacity: capacity.total,
     sandboxes,
     running: () => [...running.values()].map(shown),
-    drain(withinMs = graceMs) {
-      drained ??= drain(withinMs);
+    drain(withinMs = graceMs, stoppingMs = 2 * graceMs + leaseMs) {
+      drained ??= drain(withinMs, stoppingMs);
       return drained;
     },
   };

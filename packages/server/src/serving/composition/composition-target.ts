@@ -42,6 +42,8 @@ export interface CompositionOptions {
   /** Requests that may wait for a worker. */
   readonly maxQueue: number;
   readonly objectiveMs: number;
+  /** In which the first worker must be ready. */
+  readonly startTimeoutMs: number;
   /** Shares of tenants. */
   readonly weightOf: WeightOf;
   /** Refuses NaN and infinity. */
@@ -170,17 +172,48 @@ export class CompositionTarget implements Target {
 
   whenReady(): Promise<void> {
     if (this.#check !== undefined || this.#workers.wanted === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const ms = this.#options.startTimeoutMs;
+      const message = `The composition was not ready after ${ms} ms.`;
+      const timer = setTimeout(() => reject(new SkeinError('MODEL_START_TIMEOUT', message)), ms);
+      const settled = (): void => clearTimeout(timer);
+      this.#waiters.push({
+        resolve: () => (settled(), resolve()),
+        reject: (error) => (settled(), reject(error)),
+      });
+    });
   }
 
-  drain(): Promise<void> {
+  drain(by: Instant = Infinity): Promise<void> {
     this.#draining ??= (async () => {
       if (this.#inSystem > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
       await this.#workers.close();
       const ended = new SkeinError('NO_REPLICA', 'The composition has been taken away.');
       for (const { reject } of this.#waiters.splice(0)) reject(ended);
     })();
+    if (by < Infinity) {
+      const timer = setTimeout(() => this.#cutOff(), Math.max(0, by - this.#options.clock.now()));
+      void this.#draining.then(() => clearTimeout(timer));
+    }
     return this.#draining;
+  }
+
+  /** The time to drain is over: fails what is left; `drain` then ends the workers. */
+  #cutOff(): void {
+    const left: CompositionRun[] = [];
+    for (let run = this.#queue.shift(); run !== undefined; run = this.#queue.shift())
+      left.push(run);
+    for (const slot of this.#workers.slots) {
+      left.push(...slot.running.values());
+      this.#inFlight -= slot.running.size;
+      slot.running.clear();
+    }
+    for (const run of left) {
+      run.cancelCalls();
+      const message = `Request ${run.request.id} was not answered before the version had to end.`;
+      this.#fail(run, new SkeinError('NODE_DRAINING', message));
+    }
+    this.#onEmpty?.();
   }
 
   get #inSystem(): number {

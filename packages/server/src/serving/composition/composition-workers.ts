@@ -54,6 +54,11 @@ export class CompositionWorkers {
     this.#events = events;
   }
 
+  /** Workers that exist. */
+  get slots(): readonly Slot[] {
+    return this.#slots;
+  }
+
   get wanted(): number {
     return this.#wanted;
   }

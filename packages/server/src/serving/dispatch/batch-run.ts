@@ -10,13 +10,20 @@ export class BatchRun {
   readonly tickets: readonly Ticket<Pending>[];
   readonly rows: number;
   readonly startedAt: Instant;
+  /** The latest of its requests'. */
+  readonly deadline: Instant;
 
   constructor(tickets: readonly Ticket<Pending>[], startedAt: Instant) {
     this.tickets = tickets;
     this.startedAt = startedAt;
     let rows = 0;
-    for (const ticket of tickets) rows += ticket.rows;
+    let deadline = 0;
+    for (const ticket of tickets) {
+      rows += ticket.rows;
+      if (ticket.deadline > deadline) deadline = ticket.deadline;
+    }
     this.rows = rows;
+    this.deadline = deadline;
   }
 
   /** @throws RuntimeFailure as the session does; anything else is a fault of ours. */

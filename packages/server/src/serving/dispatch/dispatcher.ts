@@ -22,19 +22,24 @@ import type {
   TargetRequest,
   TargetSnapshot,
 } from '../contract.ts';
+import { MAX_OUTPUT_BYTES } from '../model-memory.ts';
+import { startTimeoutOf } from '../settings.ts';
+import type { TenantPenalties } from '../tenant-penalties.ts';
 import { levelOf } from './admission.ts';
 import { Alarm } from './alarm.ts';
 import { BatchRun } from './batch-run.ts';
 import { LatencyModel } from './latency-model.ts';
 import { cancelled, Pending } from './pending.ts';
+import { patientUntil } from './patience.ts';
 import { explainRefusal } from './refusal.ts';
-import type { Replica } from './replica.ts';
+import { RunTimeout, StartTimeout, type Replica } from './replica.ts';
 import { ReplicaSet } from './replica-set.ts';
 import { requestCheck, type Demand, type RequestCheck } from './request-check.ts';
 import { Scheduler, type Refusal } from './scheduler.ts';
 import { shapesOf, type Shapes } from './synthetic-inputs.ts';
 import { Tally } from './tally.ts';
 import { Ticket } from './ticket.ts';
+import { tryOut } from './trial.ts';
 import { warm, type Warmth } from './warming.ts';
 
 export interface DispatcherOptions {
@@ -43,6 +48,14 @@ export interface DispatcherOptions {
   readonly signature: Signature;
   readonly model: ModelSource;
   readonly settings: DeploymentSettings;
+  /** Of its replicas, until one of them cannot be ended; default: as the settings say. */
+  readonly isolation?: 'thread' | 'process' | undefined;
+  /** What the model may take in a replica, in bytes; default: no bound. */
+  readonly maxMemoryBytes?: number | undefined;
+  /** Whether the version is new: it is tried out in a process before it runs in a thread; default: no. */
+  readonly triesFirst?: boolean | undefined;
+  /** Told of every run that ended its replica. */
+  readonly penalties?: TenantPenalties | undefined;
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly observer: ServingObserver;
@@ -51,6 +64,9 @@ export interface DispatcherOptions {
 }
 
 type Waiting = Ticket<Pending>;
+
+/** A version that has served before may take so many times as long to be up: a node that starts loads all at once. */
+const PROVEN_TIMES = 5;
 
 /** A version without replicas: `scaleTo` starts them. */
 export function createDispatcher(options: DispatcherOptions): Target {
@@ -74,6 +90,8 @@ class Dispatcher implements Target {
   readonly #running = new Map<Replica, BatchRun>();
   readonly #hopeless: Waiting[] = [];
   #wanted = 0;
+  /** Of replicas that are started now. */
+  #isolation: 'thread' | 'process';
   #warmth: Warmth | undefined;
   /** Shapes of a real request, for warming the next replica. */
   #seen: Shapes | undefined;
@@ -95,22 +113,25 @@ class Dispatcher implements Target {
       objectiveMs,
       weightOf: options.weightOf ?? (() => 1),
     });
+    this.#isolation =
+      options.isolation ?? (settings.isolation === 'process' ? 'process' : 'thread');
+    const { threads, device, batching } = settings;
+    const { runtime, model, maxMemoryBytes, triesFirst = false } = options;
+    const session = { threads, device, maxMemoryBytes, maxOutputBytes: MAX_OUTPUT_BYTES };
+    const warming = { signature, clock, maxRows: batching.maxRows, objectiveMs };
     this.#replicas = new ReplicaSet({
       clock,
       version,
-      closesMidRun: settings.isolation === 'process',
-      objectiveMs,
-      open: () => {
-        const { threads, device, isolation } = settings;
-        return options.runtime.open(options.model, { threads, device, isolation });
-      },
-      warm: async (session) => {
-        const warmth = await warm(session, {
-          signature,
+      startTimeoutMs: startTimeoutOf(settings) * (triesFirst ? 1 : PROVEN_TIMES),
+      isolation: () => this.#isolation,
+      prove: triesFirst
+        ? (signal) => tryOut({ runtime, model, session, warming }, signal)
+        : undefined,
+      open: (signal, isolation) => runtime.open(model, { ...session, isolation }, signal),
+      warm: async (opened) => {
+        const warmth = await warm(opened, {
+          ...warming,
           model: this.#model,
-          clock,
-          maxRows: settings.batching.maxRows,
-          objectiveMs,
           seen: this.#seen,
           known: this.#warmth,
         });
@@ -141,7 +162,8 @@ class Dispatcher implements Target {
       return this.#refuse(request, cancelled(request), now);
     }
     const pending = new Pending(request, demand, this.#tally);
-    const ticket = this.#ticket(pending, false, now);
+    const apart = this.#options.penalties?.isSuspect(request.tenant) ?? false;
+    const ticket = this.#ticket(pending, apart, now);
     this.#expect();
     const refusal = this.#scheduler.offer(ticket, now);
     if (refusal === undefined) {
@@ -172,12 +194,15 @@ class Dispatcher implements Target {
     return this.#replicas.whenReady();
   }
 
-  drain(): Promise<void> {
-    if (this.#drained === undefined) {
-      this.#drained = Promise.withResolvers();
-      this.#pump();
+  drain(by: Instant = Infinity): Promise<void> {
+    const isFirst = this.#drained === undefined;
+    const drained = (this.#drained ??= Promise.withResolvers());
+    if (isFirst) this.#pump();
+    if (by < Infinity) {
+      const timer = setTimeout(() => this.#cutOff(), Math.max(0, by - this.#options.clock.now()));
+      void drained.promise.then(() => clearTimeout(timer));
     }
-    return this.#drained.promise;
+    return drained.promise;
   }
 
   snapshot(): TargetSnapshot {
@@ -250,10 +275,40 @@ class Dispatcher implements Target {
     void this.#replicas.close().then(this.#drained.resolve);
   }
 
+  /** The time to drain is over: fails what is left and ends every replica, whatever it does. */
+  #cutOff(): void {
+    const now = this.#options.clock.now();
+    const { queue } = this.#scheduler;
+    const fail = ({ cargo }: Waiting): void => {
+      const message = `Request ${cargo.request.id} was not answered before the version had to end.`;
+      cargo.fail(new SkeinError('NODE_DRAINING', message), now);
+    };
+    for (let ticket = queue.timeline.first; ticket !== undefined; ticket = queue.timeline.first) {
+      queue.remove(ticket);
+      fail(ticket);
+    }
+    const closed = this.#replicas.close();
+    for (const [replica, run] of this.#running) {
+      this.#running.delete(replica);
+      this.#scheduler.finish(replica, [], now);
+      run.tickets.forEach(fail);
+      replica.lose(new RuntimeFailure('lost', 'The time to drain was over.'));
+    }
+    this.#alarm.stop();
+    void closed.then(this.#drained!.resolve);
+  }
+
   #run(replica: Replica, batch: readonly Waiting[], now: Instant): void {
     const run = new BatchRun(batch, now);
     this.#scheduler.start(replica, batch, run.rows, now);
     this.#running.set(replica, run);
+    replica.patientUntil = patientUntil({
+      startedAt: now,
+      deadline: run.deadline,
+      expectedMs: replica.freeBy - now,
+      objectiveMs: this.#options.settings.objective.latencyMs,
+      isolation: replica.isolation,
+    });
     run.start(replica, this.#inputNames).then(
       (result) => this.#ran(replica, run, result),
       (error: unknown) => this.#broke(replica, run, error),
@@ -284,18 +339,25 @@ class Dispatcher implements Target {
     if (this.#running.get(replica) !== run) return;
     const now = this.#options.clock.now();
     const failure = error instanceof RuntimeFailure ? error : undefined;
+    const isLost = failure?.kind === 'lost';
     this.#release(replica, [], now);
-    if (failure?.kind === 'lost') replica.lose(failure);
+    if (isLost) {
+      replica.lose(failure);
+      const tenants = new Set(run.tickets.map(({ cargo }) => cargo.request.tenant));
+      this.#options.penalties?.note(tenants);
+    }
     for (const ticket of run.tickets) {
       const { cargo } = ticket;
-      if (failure?.kind === 'lost') {
+      if (isLost) {
         cargo.lostAlone = run.tickets.length === 1;
+        cargo.overran = failure instanceof RunTimeout;
         this.#retry(ticket, now);
       } else if (run.tickets.length > 1) {
         // One of them spoilt it for all: apart, only that one fails.
         this.#again(ticket, now);
-      } else if (failure?.kind === 'run') {
-        cargo.fail(new SkeinError('INPUT_REJECTED', failure.message, { cause: error }), now);
+      } else if (failure?.kind === 'run' || failure?.kind === 'memory') {
+        const code = failure.kind === 'run' ? 'INPUT_REJECTED' : 'MODEL_MEMORY';
+        cargo.fail(new SkeinError(code, failure.message, { cause: error }), now);
       } else {
         const message = `Request ${cargo.request.id} could not be run.`;
         cargo.fail(new SkeinError('INTERNAL', message, { cause: error }), now);
@@ -345,7 +407,8 @@ class Dispatcher implements Target {
     this.#expect();
     cargo.losses++;
     const finish = this.#scheduler.servers.nextFree(now) + lane.curve.p50(rows, now);
-    if (cargo.losses > 1 || finish > deadline) cargo.lose(now);
+    const looped = cargo.overran && cargo.lostAlone;
+    if (looped || cargo.losses > 1 || finish > deadline) cargo.lose(now);
     else this.#again(ticket, now);
   }
 
@@ -391,6 +454,10 @@ class Dispatcher implements Target {
     this.#scheduler.serversChanged();
     observer.replicaChanged(deployment, this.version, replica.snapshot());
     if (replica.state === 'ready' || replica.state === 'gone') this.#alarm.soon();
+    // Its thread runs on, with its core and its memory. The next one can be ended.
+    if (replica.failure instanceof RunTimeout || replica.failure instanceof StartTimeout) {
+      this.#isolation = 'process';
+    }
     const run = this.#running.get(replica);
     if (replica.state === 'gone' && run !== undefined) {
       // Not before its replacement is on its way, which its requests may wait for.

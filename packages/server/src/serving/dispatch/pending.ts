@@ -13,6 +13,8 @@ export class Pending {
   losses = 0;
   /** Whether it was the only one in the run that the last of them lost. */
   lostAlone = false;
+  /** Whether that run had not ended long after its deadline. */
+  overran = false;
 
   readonly #tally: Tally;
   #resolve!: (answer: InferenceAnswer) => void;
@@ -54,9 +56,14 @@ export class Pending {
   }
 
   lose(now: Instant): void {
-    const times = this.losses === 1 ? 'once' : `${this.losses} times`;
-    const message = `A replica ended ${times} while it ran request ${this.request.id}.`;
-    this.fail(new ReplicaLost(message, this.lostAlone ? this.losses : 0), now);
+    const { losses, lostAlone, overran } = this;
+    const { id, arrivedAt } = this.request;
+    const times = losses === 1 ? 'once' : `${losses} times`;
+    const message = overran
+      ? `Request ${id} still ran ${((now - arrivedAt) / 1000).toFixed(1)} s after it came, so its replica was ended.`
+      : `A replica ended ${times} while it ran request ${id}.`;
+    const code = overran ? 'RUN_TIMEOUT' : 'REPLICA_LOST';
+    this.fail(new ReplicaLost(code, message, lostAlone ? losses : 0), now);
   }
 
   /** @returns whether it was settled before. */
@@ -68,13 +75,13 @@ export class Pending {
   }
 }
 
-/** REPLICA_LOST, with what is known about whose fault it was. */
+/** With what is known about whose fault it was. */
 export class ReplicaLost extends SkeinError {
   /** Replicas that this request, and no other, can have ended. */
   readonly ended: number;
 
-  constructor(message: string, ended: number) {
-    super('REPLICA_LOST', message);
+  constructor(code: 'REPLICA_LOST' | 'RUN_TIMEOUT', message: string, ended: number) {
+    super(code, message);
     this.ended = ended;
   }
 }

@@ -2,7 +2,8 @@
 import type { SkeinError } from '@skein/api';
 import { RuntimeFailure, type Session } from '@skein/runtime';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ReplicaSet } from './replica-set.ts';
+import type { Replica } from './replica.ts';
+import { ReplicaSet, type ReplicaSetOptions } from './replica-set.ts';
 
 interface Opening {
   succeed(): { lose(): void };
@@ -50,8 +51,8 @@ beforeEach(() => {
     clock: performance,
     open,
     warm: async () => {},
-    closesMidRun: true,
-    objectiveMs: 500,
+    isolation: () => 'process',
+    startTimeoutMs: 60_000,
     version: '1',
     onChange: () => {},
   });
@@ -69,6 +70,9 @@ describe('replica set', () => {
     expect(states()).toEqual(['ready', 'loading']);
     set.scaleTo(1);
     expect(states()).toEqual(['ready', 'draining']);
+    await pass();
+    expect(states()).toEqual(['ready']);
+    // It comes up when no one wants it any more.
     openings[1]!.succeed();
     await pass();
     expect(states()).toEqual(['ready']);
@@ -148,8 +152,8 @@ describe('replica set', () => {
       clock: performance,
       open,
       warm: async () => {},
-      closesMidRun: true,
-      objectiveMs: 500,
+      isolation: () => 'process',
+      startTimeoutMs: 60_000,
       version: '1',
       onChange: (changed) => void (replica = changed),
     });
@@ -194,51 +198,105 @@ describe('replica set', () => {
     expect(set.expectedAt()).toBe(performance.now() + 300);
   });
 
-  test('gives up a replica whose run never ends', async () => {
-    set.scaleTo(1);
-    openings[0]!.succeed();
-    await pass();
-    let replica: { rows: number; startedAt: number; freeBy: number } | undefined;
-    const watched = new ReplicaSet({
-      clock: performance,
-      open,
-      warm: async () => {},
-      closesMidRun: true,
-      objectiveMs: 500,
-      version: '1',
-      onChange: (changed) => void (replica = changed),
+  describe('gives up a replica', () => {
+    let replica: Replica | undefined;
+    const watched = (more: Partial<ReplicaSetOptions> = {}): ReplicaSet =>
+      new ReplicaSet({
+        clock: performance,
+        open,
+        warm: async () => {},
+        isolation: () => 'process',
+        startTimeoutMs: 5_000,
+        version: '1',
+        onChange: (changed) => void (replica = changed),
+        ...more,
+      });
+
+    test('whose run has not ended when it is waited for no longer', async () => {
+      set = watched();
+      set.scaleTo(1);
+      openings[0]!.succeed();
+      await pass();
+      Object.assign(replica!, { rows: 1, startedAt: performance.now() });
+      replica!.patientUntil = performance.now() + 2_000;
+      await pass(1_990);
+      expect(states()).toEqual(['ready']);
+      await pass(300);
+      expect(set.snapshot().at(-1)).toMatchObject({
+        state: 'gone',
+        failure: expect.stringMatching(/not ended after 2\.\d s/),
+      });
+      expect(closed).toBe(1);
     });
-    watched.scaleTo(1);
-    openings[1]!.succeed();
-    await pass();
-    Object.assign(replica!, {
-      rows: 1,
-      startedAt: performance.now(),
-      freeBy: performance.now() + 10,
+
+    test('but not for the time in which this thread stood still itself', async () => {
+      let stoodMs = 0;
+      set = watched({ clock: { now: () => performance.now() + stoodMs } });
+      set.scaleTo(1);
+      openings[0]!.succeed();
+      await pass();
+      Object.assign(replica!, { rows: 1, startedAt: performance.now() });
+      replica!.patientUntil = performance.now() + 2_000;
+      stoodMs = 60_000;
+      await pass(1_000);
+      expect(states()).toEqual(['ready']);
+      await pass(1_500);
+      expect(states()).not.toContain('ready');
     });
-    await pass(59_000);
-    expect(watched.snapshot()[0]!.state).toBe('ready');
-    await pass(7_000);
-    expect(watched.snapshot().at(-1)).toMatchObject({
-      state: 'gone',
-      failure: expect.stringMatching(/not ended after 6\d s/),
+
+    test.each([
+      ['loads', async () => {}],
+      ['warms up', () => new Promise<void>(() => {})],
+    ])('that %s for ever, and says so', async (what, warm) => {
+      set = watched({ warm });
+      set.scaleTo(1);
+      const ready = set.whenReady().catch((error: SkeinError) => error);
+      if (what === 'warms up') openings[0]!.succeed();
+      await pass(4_990);
+      expect(states()).toEqual([what === 'loads' ? 'loading' : 'warming']);
+      await pass(20);
+      expect(await ready).toMatchObject({
+        code: 'MODEL_START_TIMEOUT',
+        message: expect.stringContaining('after 5000 ms') as string,
+      });
+      expect(closed).toBe(what === 'loads' ? 0 : 1);
     });
-    const ended = watched.close();
-    openings[2]!.succeed();
-    await pass(10_000);
-    await ended;
+
+    test('of a thread before it is loaded, when it does not stand its trial; later ones stand none', async () => {
+      const trials: AbortSignal[] = [];
+      const prove = (signal: AbortSignal): Promise<void> => {
+        trials.push(signal);
+        return trials.length < 3 ? new Promise(() => {}) : Promise.resolve();
+      };
+      set = watched({ prove, isolation: () => 'thread' });
+      set.scaleTo(1);
+      const ready = set.whenReady().catch((error: SkeinError) => error);
+      await pass(5_000);
+      expect(await ready).toMatchObject({ code: 'MODEL_START_TIMEOUT' });
+      expect([trials.length, trials[0]!.aborted, openings.length]).toEqual([1, true, 0]);
+      await pass(60_000);
+      set.scaleTo(0);
+      await pass();
+      expect(trials[1]!.aborted).toBe(true);
+      set.scaleTo(2);
+      await pass();
+      expect(openings.length).toBe(2);
+      openings.forEach((opening) => opening.succeed());
+      await pass();
+      set.scaleTo(3);
+      await pass();
+      expect(trials.length).toBe(4);
+    });
   });
 
-  test('closing ends what runs, loads or waits for its turn', async () => {
+  test('closing ends what runs, and does not wait for what loads or for its turn', async () => {
     set.scaleTo(2);
     openings[0]!.succeed();
     await pass();
-    let done = false;
-    const end = set.close().then(() => (done = true));
-    await pass();
-    expect(done).toBe(false);
+    await set.close();
+    expect(closed).toBe(1);
     openings[1]!.succeed();
-    await end;
+    await pass();
     expect(closed).toBe(2);
     set.scaleTo(5);
     expect(openings).toHaveLength(2);

@@ -8,10 +8,10 @@
  * replica they meet must not take the version away from the others. A version that could not be
  * loaded even once is failed at the first try.
  */
-import { SkeinError } from '@skein/api';
-import { RuntimeFailure, type Session } from '@skein/runtime';
-import type { Clock, Instant, ReplicaSnapshot } from '../contract.ts';
-import { Replica } from './replica.ts';
+import { SkeinError, type ErrorCode } from '@skein/api';
+import type { RuntimeFailure, Session } from '@skein/runtime';
+import type { Instant, ReplicaSnapshot } from '../contract.ts';
+import { Replica, RunTimeout, StartTimeout, type ReplicaOptions } from './replica.ts';
 
 const FIRST_PAUSE_MS = 100;
 const MAX_ATTEMPTS = 8;
@@ -23,26 +23,21 @@ const GOOD_SERVICE_MS = 30_000;
 /** How long loading takes, before it has been seen. */
 const LOADING_GUESS_MS = 1_000;
 /** How often runs are looked at that may never end. */
-const WATCH_EVERY_MS = 5_000;
-/** A run does not end any more after all of this: a time, objectives, and what it should take at p99. */
-const STUCK_MS = 60_000;
-const STUCK_OBJECTIVES = 3;
-const STUCK_RUNS = 20;
+const WATCH_EVERY_MS = 250;
+/** A look that comes so much too late tells of a stop of this thread, or of the machine, and not of the runs. */
+const STALL_MS = 1_000;
 /** Lost replicas that a snapshot still shows. */
 const REMEMBERED = 3;
 
-export interface ReplicaSetOptions {
-  readonly clock: Clock;
-  readonly open: () => Promise<Session>;
-  readonly warm: (session: Session) => Promise<void>;
-  /** See `ReplicaOptions`. */
-  readonly closesMidRun: boolean;
-  /** The deployment's objective, in milliseconds. */
-  readonly objectiveMs: number;
+export interface ReplicaSetOptions extends Pick<
+  ReplicaOptions,
+  'clock' | 'prove' | 'warm' | 'startTimeoutMs' | 'onChange'
+> {
+  readonly open: (signal: AbortSignal, isolation: 'thread' | 'process') => Promise<Session>;
+  /** Of a replica that is started now. */
+  readonly isolation: () => 'thread' | 'process';
   /** For messages. */
   readonly version: string;
-  /** The replica has entered its state; it left `before`. */
-  readonly onChange: (replica: Replica, before: ReplicaSnapshot['state'] | undefined) => void;
 }
 
 export class ReplicaSet {
@@ -64,6 +59,7 @@ export class ReplicaSet {
   #pause: NodeJS.Timeout | undefined;
   #pauseEndsAt: Instant = 0;
   #watch: NodeJS.Timeout | undefined;
+  #lookedAt: Instant = 0;
   #closed = false;
 
   constructor(options: ReplicaSetOptions) {
@@ -86,7 +82,10 @@ export class ReplicaSet {
     this.#adjust();
   }
 
-  /** Resolves when a replica is ready, at once when none is wanted. @throws SkeinError MODEL_LOAD_FAILED, DEVICE_UNAVAILABLE. */
+  /**
+   * Resolves when a replica is ready, at once when none is wanted.
+   * @throws SkeinError MODEL_LOAD_FAILED, MODEL_START_TIMEOUT, MODEL_MEMORY, DEVICE_UNAVAILABLE.
+   */
   whenReady(): Promise<void> {
     if (this.wanted === 0 || this.#live.some(({ state }) => state === 'ready')) {
       return Promise.resolve();
@@ -145,17 +144,23 @@ export class ReplicaSet {
   }
 
   #start(): void {
-    const { clock, open, warm, closesMidRun } = this.#options;
+    const { clock, prove, open, warm, startTimeoutMs, version } = this.#options;
+    const isolation = this.#options.isolation();
     const replica = new Replica({
-      id: `${this.#options.version}-${this.#nextId++}`,
+      id: `${version}-${this.#nextId++}`,
       clock,
-      open,
+      isolation,
+      prove: this.#everReady || isolation === 'process' ? undefined : prove,
+      open: (signal) => open(signal, isolation),
       warm,
-      closesMidRun,
+      startTimeoutMs,
       onChange: (changed, before) => this.#changed(changed, before),
     });
     this.#live.push(replica);
-    this.#watch ??= setInterval(() => this.#endStuck(), WATCH_EVERY_MS).unref();
+    if (this.#watch === undefined) {
+      this.#lookedAt = clock.now();
+      this.#watch = setInterval(() => this.#endStuck(), WATCH_EVERY_MS).unref();
+    }
     const ended = replica.ended.then(() => void this.#ending.delete(ended));
     this.#ending.add(ended);
     void replica.start();
@@ -163,15 +168,14 @@ export class ReplicaSet {
 
   /** A model may loop for ever: its replica is given up, and replaced like a lost one. */
   #endStuck(): void {
-    const { clock, objectiveMs } = this.#options;
-    const now = clock.now();
+    const now = this.#options.clock.now();
+    const lateMs = now - this.#lookedAt - WATCH_EVERY_MS;
+    this.#lookedAt = now;
     for (const replica of this.#live.slice()) {
       if (replica.rows === 0) continue;
-      const expected = replica.freeBy - replica.startedAt;
-      const patience = Math.max(STUCK_MS, STUCK_OBJECTIVES * objectiveMs, STUCK_RUNS * expected);
-      if (now - replica.startedAt < patience) continue;
-      const seconds = Math.round((now - replica.startedAt) / 1000);
-      replica.lose(new RuntimeFailure('lost', `A run has not ended after ${seconds} s.`));
+      if (lateMs > STALL_MS) replica.patientUntil += lateMs;
+      if (now < replica.patientUntil) continue;
+      replica.lose(new RunTimeout(now - replica.startedAt));
     }
   }
 
@@ -218,7 +222,7 @@ export class ReplicaSet {
     if (inRun) this.#failures = Math.min(this.#failures, MAX_RUN_ENDS);
     const hopeless = !this.#everReady && failure.kind !== 'lost';
     if (hopeless || this.#failures >= MAX_ATTEMPTS) {
-      const code = failure.kind === 'unavailable' ? 'DEVICE_UNAVAILABLE' : 'MODEL_LOAD_FAILED';
+      const code = codeOf(failure);
       const tries = this.#failures === 1 ? '' : ` after ${this.#failures} tries`;
       this.failed = new SkeinError(
         code,
@@ -258,4 +262,10 @@ export class ReplicaSet {
       else reject(error);
     }
   }
+}
+
+function codeOf(failure: RuntimeFailure): ErrorCode {
+  if (failure instanceof StartTimeout) return 'MODEL_START_TIMEOUT';
+  if (failure.kind === 'memory') return 'MODEL_MEMORY';
+  return failure.kind === 'unavailable' ? 'DEVICE_UNAVAILABLE' : 'MODEL_LOAD_FAILED';
 }

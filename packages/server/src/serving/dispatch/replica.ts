@@ -2,25 +2,30 @@
  * One session of the version in one worker.
  *
  *   loading ──▶ warming ──▶ ready ──▶ draining ──▶ gone
- *      └───────────┴──────────┴───────────────────▲   load or warm-up failed, or the worker died
+ *      └───────────┴──────────┴───────────────────▲   load or warm-up failed or took too long, or the worker died
  *
  * Only a ready replica takes runs, one at a time. A draining one finishes the run that it has; one
- * that is still loading is ended as soon as that can be done.
+ * that is not up yet is given up at once. Nothing here waits for native code without a bound: a child
+ * process is killed, and a thread that does not return is left behind.
  */
 import { RuntimeFailure, type RunResult, type Session } from '@skein/runtime';
 import type { TensorMap } from '@skein/onnx';
 import type { Clock, Instant, ReplicaSnapshot } from '../contract.ts';
 import type { Server } from './servers.ts';
 
-const CLOSING_MS = 5_000;
+const CLOSING_MS = 1_000;
 
 export interface ReplicaOptions {
   readonly id: string;
   readonly clock: Clock;
-  readonly open: () => Promise<Session>;
+  /** A child process may be closed while it runs. A thread in native code takes the process along. */
+  readonly isolation: 'thread' | 'process';
+  /** Done before it is loaded, in a time of its own: see `trial.ts`. */
+  readonly prove?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  readonly open: (signal: AbortSignal) => Promise<Session>;
   readonly warm: (session: Session) => Promise<void>;
-  /** Whether a session may be closed while it runs. A thread in native code takes the process along. */
-  readonly closesMidRun: boolean;
+  /** In which it must have loaded and warmed up. */
+  readonly startTimeoutMs: number;
   /** Called after every change of state. */
   readonly onChange: (replica: Replica, before: ReplicaSnapshot['state'] | undefined) => void;
 }
@@ -46,7 +51,11 @@ export class Replica implements Server {
   idleSince: Instant;
 
   readonly #options: ReplicaOptions;
+  /** When the run that it has is waited for no longer. */
+  patientUntil: Instant = Infinity;
+
   readonly #ended = Promise.withResolvers<void>();
+  readonly #giveUp = new AbortController();
   #session: Session | undefined;
   #run: Promise<unknown> | undefined;
 
@@ -63,16 +72,13 @@ export class Replica implements Server {
 
   /** Loads and warms; never rejects. The outcome is told by `onChange`. */
   async start(): Promise<void> {
-    const { open, warm, clock, onChange } = this.#options;
+    const { prove, clock, onChange, startTimeoutMs } = this.#options;
     onChange(this, undefined);
-    const startedAt = clock.now();
     try {
-      const session = await open();
-      this.#session = session;
+      if (prove !== undefined) await this.#within(startTimeoutMs, prove, 'tried');
       if (this.#isEnding()) return this.#close();
-      void session.lost.then((failure) => this.lose(failure));
-      this.#enter('warming');
-      await warm(session);
+      const startedAt = clock.now();
+      await this.#within(startTimeoutMs, (signal) => this.#load(signal));
       if (this.#isEnding()) return this.#close();
       this.startedInMs = clock.now() - startedAt;
       this.readyAt = clock.now();
@@ -80,6 +86,41 @@ export class Replica implements Server {
       this.#enter('ready');
     } catch (error) {
       this.lose(toFailure(error));
+    }
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
+    const { open, warm } = this.#options;
+    const session = await open(signal);
+    // What comes up after all has no one to serve.
+    if (signal.aborted) return void session.close();
+    this.#session = session;
+    void session.lost.then((failure) => this.lose(failure));
+    this.#enter('warming');
+    this.#run = warm(session);
+    await this.#run;
+  }
+
+  /** Settles as the work does; rejects when it takes too long, or the replica is not wanted any more. */
+  async #within(
+    ms: number,
+    work: (signal: AbortSignal) => Promise<void>,
+    tried?: 'tried',
+  ): Promise<void> {
+    const late = setTimeout(
+      () => this.#giveUp.abort(new StartTimeout(tried ?? this.state, ms)),
+      ms,
+    );
+    const { signal } = this.#giveUp;
+    const givenUp = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+    const working = work(signal);
+    working.catch(() => undefined);
+    try {
+      await Promise.race([working, givenUp]);
+    } finally {
+      clearTimeout(late);
     }
   }
 
@@ -99,9 +140,11 @@ export class Replica implements Server {
   /** Takes no new runs; ends when it is idle. */
   drain(): void {
     if (this.#isEnding()) return;
-    const idle = this.rows === 0 && this.state === 'ready';
+    const { rows, state } = this;
     this.#enter('draining');
-    if (idle) this.#close();
+    if (state !== 'ready')
+      this.#giveUp.abort(new RuntimeFailure('lost', 'It is not wanted any more.'));
+    else if (rows === 0) this.#close();
   }
 
   /** To be called after a run has ended. */
@@ -116,9 +159,14 @@ export class Replica implements Server {
     this.#close();
   }
 
+  get isolation(): 'thread' | 'process' {
+    return this.#options.isolation;
+  }
+
   snapshot(): ReplicaSnapshot {
     return {
       id: this.id,
+      isolation: this.isolation,
       state: this.state,
       busy: this.rows > 0,
       since: this.since,
@@ -140,9 +188,10 @@ export class Replica implements Server {
     if (this.state === 'gone') return;
     this.#enter('gone');
     const close = (): Promise<void> | undefined => this.#session?.close();
-    const closed = this.#options.closesMidRun
-      ? Promise.resolve(close())
-      : Promise.resolve(this.#run).then(close, close);
+    const closed =
+      this.isolation === 'process'
+        ? Promise.resolve(close())
+        : Promise.resolve(this.#run).then(close, close);
     // A worker that cannot be ended, because native code does not return, is left behind.
     const timer = setTimeout(this.#ended.resolve, CLOSING_MS);
     timer.unref();
@@ -159,6 +208,25 @@ export class Replica implements Server {
     this.state = state;
     this.since = this.#options.clock.now();
     this.#options.onChange(this, before);
+  }
+}
+
+/** It was not up in the time that it may take. */
+export class StartTimeout extends RuntimeFailure {
+  constructor(state: ReplicaSnapshot['state'] | 'tried', ms: number) {
+    super('load', `${UNFINISHED[state] ?? 'It was loading'} after ${ms} ms.`);
+  }
+}
+
+const UNFINISHED: Partial<Record<string, string>> = {
+  tried: 'Tried out in a process of its own, it had not loaded and answered made-up requests',
+  warming: 'It had not answered a made-up request',
+};
+
+/** A run has not ended when it was waited for no longer. */
+export class RunTimeout extends RuntimeFailure {
+  constructor(ms: number) {
+    super('lost', `A run has not ended after ${(ms / 1000).toFixed(1)} s.`);
   }
 }
 

@@ -214,8 +214,17 @@ function exposeTriton(
   }
 }
 
+/** What the model, not the node, has refused or failed at. */
+const BACKEND: ReadonlySet<ErrorCode> = new Set([
+  'REPLICA_LOST',
+  'RUN_TIMEOUT',
+  'MODEL_MEMORY',
+  'INPUT_REJECTED',
+  'INTERNAL',
+]);
+
 function tritonReason(code: ErrorCode): 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER' {
   if (code === 'CANCELLED') return 'CANCELED';
-  if (code === 'REPLICA_LOST' || code === 'INPUT_REJECTED' || code === 'INTERNAL') return 'BACKEND';
+  if (BACKEND.has(code)) return 'BACKEND';
   return ERRORS[code].kind === 'load' ? 'REJECTED' : 'OTHER';
 }

@@ -48,8 +48,12 @@ export function modelHandlers({
       await registry.removeVersion(name, version);
       return undefined;
     },
-    importModel: async ({ params: { name }, query: { metadata }, content }) =>
-      viewOf(await registry.importModel(name, content, metadata)),
+    importModel: async ({ params: { name }, query: { metadata, trust }, content }) => {
+      // A version that is trusted says nothing, whatever the metadata claim.
+      const { trust: _, ...others } = metadata;
+      const kept = trust === 'untrusted' ? { ...others, trust } : others;
+      return viewOf(await registry.importModel(name, content, kept));
+    },
     importComposition: async ({ params: { name }, body: { modulePath, metadata } }) =>
       viewOf(await registry.importComposition(name, modulePath, metadata)),
   };

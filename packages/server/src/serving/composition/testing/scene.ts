@@ -13,7 +13,7 @@ import { CompositionTarget } from '../composition-target.ts';
 export const clock = { now: () => performance.now() };
 export const modulePath = new URL('./arithmetic.ts', import.meta.url).pathname;
 
-const record: VersionRecord = {
+export const record: VersionRecord = {
   model: 'arithmetic',
   version: '1',
   kind: 'composition',
@@ -68,6 +68,7 @@ export async function openScene(infer: Infer = arithmetic): Promise<Scene> {
     modulePath,
     maxQueue: 64,
     objectiveMs: 1000,
+    startTimeoutMs: 60_000,
     weightOf: (tenant) => (tenant === 'large' ? 3 : 1),
     finiteOnly: true,
     clock,

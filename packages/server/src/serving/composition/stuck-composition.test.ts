@@ -1,0 +1,50 @@
+/** A composition that never gets ready, or never ends a request, holds nothing up. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { CompositionTarget } from './composition-target.ts';
+import { openScene, record, request } from './testing/scene.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'skein-stuck-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const target = (source: string, startTimeoutMs: number): CompositionTarget => {
+  const modulePath = join(folder, 'stuck.mjs');
+  writeFileSync(modulePath, source);
+  const nothing = (): void => {};
+  return new CompositionTarget({
+    deployment: 'stuck',
+    record,
+    modulePath,
+    maxQueue: 4,
+    objectiveMs: 1_000,
+    startTimeoutMs,
+    weightOf: () => 1,
+    finiteOnly: false,
+    clock: performance,
+    observer: { answered: nothing, refused: nothing, batchRan: nothing, replicaChanged: nothing },
+    infer: () => Promise.reject(new Error('unused')),
+    log: nothing,
+  });
+};
+
+it('is not ready in its time, and says so', async () => {
+  const stuck = target('for (;;);', 300);
+  stuck.scaleTo(1);
+  await expect(stuck.whenReady()).rejects.toMatchObject({ code: 'MODEL_START_TIMEOUT' });
+  await stuck.drain(performance.now());
+});
+
+it('fails what it has not answered when its time to drain is over', async () => {
+  const { target: busy } = await openScene(() => new Promise(() => {}));
+  const answers = [1, 2].map((i) =>
+    busy.submit(request('double then increment', [i])).then(
+      () => 'answered',
+      ({ code }: { code: string }) => code,
+    ),
+  );
+  const drained = busy.drain(performance.now() + 200);
+  expect(await Promise.all(answers)).toEqual(['NODE_DRAINING', 'NODE_DRAINING']);
+  await drained;
+});

@@ -1,0 +1,50 @@
+/**
+ * Tries a version out before it may run in a thread of the node: it is loaded and warmed in a child
+ * process first. What takes too long there is killed, what takes too much memory is refused by the
+ * kernel, and what crashes takes nothing along; a thread could do none of that.
+ *
+ * The price is one more start, paid once when a version is deployed and not when the node comes back.
+ * It says nothing about inputs that the warm-up does not send: a model that is not to be trusted with
+ * those belongs into a process for good.
+ */
+import { RuntimeFailure } from '@skein/runtime';
+import type { ModelSource, Runtime, SessionOptions } from '@skein/runtime';
+import { LatencyModel } from './latency-model.ts';
+import { warm, type WarmingOptions } from './warming.ts';
+
+export interface TrialOptions {
+  readonly runtime: Runtime;
+  readonly model: ModelSource;
+  readonly session: Omit<SessionOptions, 'isolation'>;
+  readonly warming: Omit<WarmingOptions, 'model' | 'seen' | 'known'>;
+}
+
+/**
+ * @param signal ends the process at once.
+ * @throws RuntimeFailure `'load'`, `'memory'`, `'unavailable'`, and `'run'` as `warm` does.
+ */
+export async function tryOut(
+  { runtime, model, session: options, warming }: TrialOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const session = await runtime.open(model, { ...options, isolation: 'process' }, signal);
+  const stop = (): void => void session.close();
+  signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
+  try {
+    const forgotten = new LatencyModel();
+    await warm(session, { ...warming, model: forgotten, seen: undefined, known: undefined });
+  } catch (error) {
+    if (!(error instanceof RuntimeFailure) || error.kind !== 'lost') throw error;
+    throw new RuntimeFailure(
+      'load',
+      `The model ended its process while it warmed up. ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await session.close();
+  }
+}
