@@ -25,7 +25,6 @@ function arriving(headers: Record<string, string>) {
 }
 
 test.each([
-  ['of unknown length', { 'transfer-encoding': 'chunked' }],
   ['of known length', { 'content-length': '200000' }],
   ['of which little will come', { 'content-length': '60000000' }],
 ])('a body %s takes no more memory for coming byte by byte', async (_, headers) => {
@@ -48,7 +47,7 @@ test.each([
 test.each([1, 7, 4096, 65_536, 1_000_003])('pieces of %i bytes are put together', async (size) => {
   for (const announced of [true, false]) {
     const sent = Buffer.from(Uint8Array.from({ length: 3_000_000 }, (_, at) => at * 31));
-    const whole = size === 1 ? sent.subarray(0, 1000) : sent;
+    const whole = size < 32 ? sent.subarray(0, 4000 * size) : sent;
     const { request, body } = arriving(
       announced ? { 'content-length': String(whole.length) } : { 'transfer-encoding': 'chunked' },
     );
@@ -58,4 +57,18 @@ test.each([1, 7, 4096, 65_536, 1_000_003])('pieces of %i bytes are put together'
     request.emit('end');
     expect((await body).equals(whole)).toBe(true);
   }
+});
+
+test('a body in chunks of a byte is given up, one in chunks of a line is not', async () => {
+  const chunked = { 'transfer-encoding': 'chunked' };
+  const fine = arriving(chunked);
+  for (let at = 0; at < 5000; at++) fine.request.emit('data', Buffer.alloc(1, at));
+  await expect(fine.body).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+    message: expect.stringContaining('chunks of 1 bytes on average'),
+  });
+  const lines = arriving(chunked);
+  for (let at = 0; at < 5000; at++) lines.request.emit('data', Buffer.alloc(80, at));
+  lines.request.emit('end');
+  expect((await lines.body).length).toBe(400_000);
 });

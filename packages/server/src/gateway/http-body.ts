@@ -10,6 +10,13 @@ import type { BudgetHold } from '../access/shared-budget.ts';
 import type { Exchange } from './http-exchange.ts';
 import type { GatewayLimits } from './limits.ts';
 
+/**
+ * Every chunk of a body without a length costs the event loop some microseconds, however small it is,
+ * and the network brings a megabyte of them at once. So many chunks may be of any size; more must have
+ * so many bytes on average.
+ */
+const FREE_PIECES = 4096;
+const LEAST_PIECE_BYTES = 32;
 const EMPTY = Buffer.alloc(0);
 const DECOMPRESS = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
@@ -81,6 +88,7 @@ function receive(
     let first: Buffer | undefined;
     let whole: Buffer = EMPTY;
     let size = 0;
+    let pieces = 0;
     let settled = false;
     const timer = setTimeout(() => {
       fail(
@@ -112,6 +120,11 @@ function receive(
       if (settled) return;
       const arrived = size;
       size += chunk.length;
+      pieces += 1;
+      if (announced === undefined && pieces > FREE_PIECES && size < pieces * LEAST_PIECE_BYTES) {
+        fail(tooFine(pieces, size));
+        return;
+      }
       if (size > limits.maxBodyBytes) {
         fail(tooLarge(`more than ${limits.maxBodyBytes} bytes`, limits));
         return;
@@ -156,6 +169,13 @@ function grown(whole: Buffer, size: number, announced: number, limits: GatewayLi
   const larger = Buffer.allocUnsafeSlow(room);
   whole.copy(larger);
   return larger;
+}
+
+function tooFine(pieces: number, size: number): SkeinError {
+  return new SkeinError(
+    'REQUEST_INVALID',
+    `The body came in ${pieces} chunks of ${Math.round(size / pieces)} bytes on average; from ${FREE_PIECES} chunks on they must have ${LEAST_PIECE_BYTES}.`,
+  );
 }
 
 function tooLarge(what: string, limits: GatewayLimits): SkeinError {
