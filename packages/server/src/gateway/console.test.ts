@@ -289,6 +289,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
       const reader = await locked.keys.create({ label: 'r', tenant: 'a', scopes: ['read'] });
       const content = Buffer.from('behind a key');
       const { digest, sizeBytes } = await locked.artifacts.put(Readable.from([content]), 1024);
+      await locked.jobs.holdArtifact('a', digest, sizeBytes);
       await locked.jobs.enqueue([
         spec({ id: 'mine', tenant: 'a' }),
         spec({ id: 'other', tenant: 'b', queue: 'others' }),
