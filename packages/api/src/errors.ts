@@ -502,7 +502,7 @@ export const ERRORS = {
     grpc: GRPC.NOT_FOUND,
     kind: 'user',
     meaning: 'There is no schedule with this name.',
-    fix: '`skein queue schedules` lists them.',
+    fix: '`skein queue schedule ls` lists them.',
   },
   STORE_UNREACHABLE: {
     http: 503,

@@ -249,6 +249,18 @@ describe.each(backends)('state on $name', (backend) => {
     expect(await state.history({ deployment: 'a', kind: 'scaled', limit: 10 })).toEqual([a]);
   });
 
+  it('lists what came after an entry, oldest first, in steps', async () => {
+    const entry = { reason: 'load', details: {}, actor: 'skein', deployment: 'a' };
+    const entries = [];
+    for (let count = 0; count < 5; count += 1) {
+      entries.push(await state.addHistory({ ...entry, kind: 'deployed' }));
+    }
+    const [first, second, third] = entries;
+    expect(await state.historyAfter(first!.id, 2)).toEqual([second, third]);
+    expect(await state.historyAfter(third!.id, 10)).toEqual(entries.slice(3));
+    expect(await state.historyAfter(entries.at(-1)!.id, 10)).toEqual([]);
+  });
+
   it('bounds history per kind, so that scaling does not push out what people did', async () => {
     const entry = { reason: '', details: {}, actor: 'skein' };
     await state.addHistory({ ...entry, deployment: 'a', kind: 'deployed' });

@@ -111,6 +111,8 @@ export interface State {
     kind?: HistoryEntry['kind'];
     limit: number;
   }): Promise<HistoryEntry[]>;
+  /** What came after an entry, oldest first: a reader that is behind asks until nothing comes. */
+  historyAfter(id: number, limit: number): Promise<HistoryEntry[]>;
 
   /** Replaces what was known of the run, unless that is newer by `updatedAt`. Returns what is known now. */
   putRun(run: Run): Promise<RunSummary>;

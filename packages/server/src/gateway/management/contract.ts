@@ -16,7 +16,7 @@ export interface ManagementOptions {
   readonly control: DeploymentControl;
   readonly registry: Registry;
   readonly runs: Runs;
-  readonly state: Pick<State, 'history' | 'audit' | 'addAudit'>;
+  readonly state: Pick<State, 'history' | 'historyAfter' | 'audit' | 'addAudit'>;
   readonly jobs: JobStore;
   readonly artifacts: ArtifactStore;
   readonly holdings: ArtifactHoldings;

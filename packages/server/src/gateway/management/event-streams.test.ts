@@ -116,6 +116,33 @@ describe('an event stream', () => {
     expect(ids).toEqual(Array.from({ length: 120 }, (_, index) => id + 1 + index));
   });
 
+  it('replays more than it reads in one step', async () => {
+    await deploy('risk');
+    const [{ id } = { id: 0 }] = await node.state.history({ limit: 1 });
+    const count = 2300;
+    for (let index = 0; index < count; index++) {
+      // History is bounded for each deployment and kind.
+      const deployment = `other-${index % 50}`;
+      const entry = {
+        deployment,
+        kind: 'scaled',
+        reason: 'load',
+        details: {},
+        actor: 'skein',
+      } as const;
+      await node.state.addHistory(entry);
+    }
+    const stream = client.events({ signal: abort.signal, lastEventId: id });
+    let last = id;
+    while (last < id + count) {
+      const { value, done } = await stream.next();
+      if (done === true) throw new Error('The stream ended.');
+      if (value.type !== 'history') continue;
+      expect(value.data.id).toBe(last + 1);
+      last = value.data.id;
+    }
+  });
+
   it('does not fall silent for an id from another data folder', async () => {
     await deploy('risk');
     const stream = client.events({ signal: abort.signal, lastEventId: 999_999 });

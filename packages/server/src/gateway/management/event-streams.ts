@@ -53,6 +53,8 @@ export interface EventStreams {
 
 /** History entries of one look; a reader that is further behind catches up over several. */
 const HISTORY_STEP = 1000;
+/** Entries of a look that are read for all readers together. */
+const NEWEST = 50;
 /** The newest runs, among which are those that are under way. */
 const RUNS_SEEN = 50;
 /** Milliseconds by which looks that were asked for are put off, so that a burst costs one. */
@@ -103,7 +105,7 @@ export function createEventStreams(
     const snapshots = new Map(
       control.views().map((view) => [view.name, JSON.stringify(view)] as const),
     );
-    const newest = await state.history({ limit: 50 });
+    const newest = await state.history({ limit: NEWEST });
     const known = await runs.list({ limit: RUNS_SEEN });
     const seen = known.map((run) => ({
       id: run.id,
@@ -148,15 +150,19 @@ export function createEventStreams(
     response.write(text);
   }
 
-  /** @param newest oldest first; used alone when it reaches back far enough. */
+  /**
+   * A step of what a reader has not seen yet, oldest first; the next look brings the next one.
+   * @param newest oldest first; enough where it reaches back far enough.
+   */
   async function historyAfter(
     id: number,
     newest: readonly HistoryEntry[],
   ): Promise<readonly HistoryEntry[]> {
     const oldest = newest[0]?.id ?? 0;
-    if (oldest <= id + 1 || newest.length < 50) return newest.filter((entry) => entry.id > id);
-    const all = await state.history({ limit: HISTORY_STEP });
-    return all.filter((entry) => entry.id > id).reverse();
+    if (oldest <= id + 1 || newest.length < NEWEST) return newest.filter((entry) => entry.id > id);
+    const step = await state.historyAfter(id, HISTORY_STEP);
+    if (step.length === HISTORY_STEP) lookIn(0);
+    return step;
   }
 
   function leave(reader: Reader): void {

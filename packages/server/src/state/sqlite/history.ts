@@ -6,7 +6,9 @@ interface Row extends Omit<HistoryEntry, 'details'> {
   readonly details: string;
 }
 
-export function historyTable(database: Database): Pick<State, 'addHistory' | 'history'> {
+export function historyTable(
+  database: Database,
+): Pick<State, 'addHistory' | 'history' | 'historyAfter'> {
   const insert = database.prepare(
     `INSERT INTO history (at, deployment, kind, reason, details, actor)
      VALUES (:at, :deployment, :kind, :reason, :details, :actor) RETURNING *`,
@@ -19,6 +21,7 @@ export function historyTable(database: Database): Pick<State, 'addHistory' | 'hi
   const trimAll = database.prepare('DELETE FROM history WHERE id <= :oldest');
   const select = (where: string) =>
     database.prepare(`SELECT * FROM history ${where} ORDER BY id DESC LIMIT :limit`);
+  const after = database.prepare('SELECT * FROM history WHERE id > :id ORDER BY id LIMIT :limit');
   const all = select('');
   const ofKind = select('WHERE kind = :kind');
   const ofDeployment = select('WHERE deployment = :deployment');
@@ -53,6 +56,9 @@ export function historyTable(database: Database): Pick<State, 'addHistory' | 'hi
         }
         return (rows as Row[]).map(record);
       });
+    },
+    async historyAfter(id, limit) {
+      return database.read(() => (after.all({ id, limit }) as unknown as Row[]).map(record));
     },
   };
 }

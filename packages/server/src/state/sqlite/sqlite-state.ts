@@ -29,6 +29,7 @@ const METHODS = Object.keys({
   removeDeployment: true,
   addHistory: true,
   history: true,
+  historyAfter: true,
   putRun: true,
   runs: true,
   run: true,
