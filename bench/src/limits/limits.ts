@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchReport, Measure } from '../harness/report.ts';
 import type { Attack } from './attack.ts';
 import { grpcAttacks } from './grpc-attacks.ts';
+import { httpAttacks } from './http-attacks.ts';
 import { measureGrpcRequests } from './grpc-requests.ts';
 import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
 
@@ -19,7 +20,7 @@ interface Options {
 }
 
 /** One row of the table: attacks of every face. */
-const ATTACKS: readonly Attack[] = [...grpcAttacks];
+const ATTACKS: readonly Attack[] = [...grpcAttacks, ...httpAttacks];
 
 const ATTACK_MS = 60_000;
 const QUICK_MS = 3000;
