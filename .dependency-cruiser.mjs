@@ -1,5 +1,6 @@
 // The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
-//   onnx ← runtime ← train ← server,   api ← { server, edge, console, cli, apps, examples },   console ← server
+//   onnx ← runtime ← train;  api ← http;  api ← state;  state, sandbox ← jobs;  runtime, state ← serving;
+//   all of these and console ← server ← cli;  apps and examples take what they need.
 const packages = '^packages/([^/]+)/';
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ const surface = readdirSync(new URL('packages', import.meta.url)).flatMap((name)
   const { exports } = JSON.parse(
     readFileSync(new URL(`packages/${name}/package.json`, import.meta.url), 'utf8'),
   );
-  return Object.values(exports).map(
+  return Object.values(exports ?? {}).map(
     (file) => `^packages/${name}/${file.slice(2).replaceAll('.', '\\.')}$`,
   );
 });
@@ -20,10 +21,27 @@ const allowed = {
   runtime: ['onnx'],
   train: ['onnx', 'runtime'],
   api: ['onnx'],
+  http: ['api'],
+  state: ['api', 'onnx'],
+  sandbox: ['api'],
+  jobs: ['api', 'state', 'sandbox'],
+  serving: ['onnx', 'runtime', 'api', 'state'],
+  load: ['onnx', 'api'],
   ui: ['api'],
   console: ['api', 'ui'],
-  server: ['onnx', 'runtime', 'train', 'api', 'console'],
-  cli: ['onnx', 'runtime', 'train', 'api', 'server'],
+  server: [
+    'onnx',
+    'runtime',
+    'train',
+    'api',
+    'http',
+    'state',
+    'sandbox',
+    'jobs',
+    'serving',
+    'console',
+  ],
+  cli: ['onnx', 'runtime', 'train', 'api', 'state', 'sandbox', 'jobs', 'serving', 'load', 'server'],
 };
 
 const directions = Object.entries(allowed).map(([from, to]) => ({

@@ -3,11 +3,15 @@
  * but refuses to inside `node_modules`.
  *
  * One `tsc` emits every package; this script adds the assets, a NOTICE of what the package needs, and a
- * package.json that points at the JavaScript and asks npm for provenance. `--check` then holds each package against publint and loads it from an installed
- * layout, in a folder that has no source.
+ * package.json that points at the JavaScript and asks npm for provenance. `--check` then holds each
+ * package against publint, installs each one alone from its tarball into an empty folder, imports
+ * everything that it exports, and runs the example of its README there. Other people's packages that
+ * it declares are linked from this repository, which takes seconds and no network; with `--registry`
+ * npm installs them, which takes minutes. `--check NAME …` installs only these.
  */
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   globSync,
@@ -20,7 +24,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { docsStyle } from '@skein/console';
 import { bundlePage } from '@skein/ui/bundle';
@@ -31,16 +35,21 @@ import { noticeOf } from './supply/notice.ts';
 
 const root = dirname(import.meta.dirname);
 const dist = join(root, 'dist');
+const tarballs = join(dist, 'tarballs');
 const lock = readLockFile(root);
 
 interface Manifest {
   name: string;
-  exports: Record<string, string>;
+  exports?: Record<string, string>;
+  dependencies?: Record<string, string>;
   bin?: Record<string, string>;
   [field: string]: unknown;
 }
 
 const toJs = (path: string): string => path.replace(/\.ts$/, '.js');
+
+const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 
 /** npm holds provenance against it. Known where packages are published from; absent elsewhere. */
 function repositoryOf(name: string): object {
@@ -75,16 +84,16 @@ async function bundlePages(source: string, target: string): Promise<void> {
 async function build(name: string): Promise<string> {
   const source = join(root, 'packages', name);
   const target = join(dist, name);
-  const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as Manifest;
+  const manifest = manifestOf(source);
   const { devDependencies: _dev, scripts: _scripts, ...published } = manifest;
   const exports = Object.fromEntries(
-    Object.entries(manifest.exports).map(([path, file]) => [
+    Object.entries(manifest.exports ?? {}).map(([path, file]) => [
       path,
       file.endsWith('.ts') ? { types: file.replace(/\.ts$/, '.d.ts'), default: toJs(file) } : file,
     ]),
   );
   const assets = globSync('{src,bin}/**/*.{html,css,js,svg,proto,sql,py,sh,lua}', { cwd: source });
-  for (const asset of assets) {
+  for (const asset of [...assets, 'README.md']) {
     mkdirSync(dirname(join(target, asset)), { recursive: true });
     cpSync(join(source, asset), join(target, asset));
   }
@@ -107,57 +116,116 @@ async function build(name: string): Promise<string> {
   return target;
 }
 
-/** Imports every export from copies under a `node_modules`, as a user's project would. */
-function loadInstalled(names: readonly string[]): void {
-  const project = mkdtempSync(join(tmpdir(), 'skein-pack-'));
-  try {
-    mkdirSync(join(project, 'node_modules', '@skein'), { recursive: true });
-    for (const entry of readdirSync(join(root, 'node_modules'))) {
-      if (entry === '@skein' || entry.startsWith('.')) continue;
-      symlinkSync(join(root, 'node_modules', entry), join(project, 'node_modules', entry));
-    }
-    const specifiers: string[] = [];
-    for (const name of names) {
-      cpSync(join(dist, name), join(project, 'node_modules', '@skein', name), { recursive: true });
-      const { exports } = JSON.parse(
-        readFileSync(join(dist, name, 'package.json'), 'utf8'),
-      ) as Manifest;
-      // Components are for a bundler, which reads their style sheets.
-      if (name !== 'ui') {
-        specifiers.push(...Object.keys(exports).map((path) => join('@skein', name, path)));
-      }
-    }
-    const code = specifiers
-      .map((specifier) => `await import(${JSON.stringify(specifier)});`)
-      .join('\n');
-    writeFileSync(join(project, 'load.mjs'), `${code}\n`);
-    execFileSync(process.execPath, ['load.mjs'], {
+async function lint(folder: string): Promise<number> {
+  const { messages } = await publint({ pkgDir: folder, strict: true, pack: false });
+  const manifest = manifestOf(folder);
+  for (const message of messages) {
+    console.error(`${relative(root, folder)}: ${formatMessage(message, manifest as never)}`);
+  }
+  return messages.length;
+}
+
+const tarballOf = (name: string): string => {
+  const { name: full, version } = manifestOf(join(dist, name));
+  return join(tarballs, `${full.replace('@', '').replace('/', '-')}-${String(version)}.tgz`);
+};
+
+/** A package of this project and those of them that it declares, and that these declare. */
+function packagesOf(name: string, found = new Set<string>()): ReadonlySet<string> {
+  if (found.has(name)) return found;
+  found.add(name);
+  for (const dependency of Object.keys(manifestOf(join(dist, name)).dependencies ?? {})) {
+    if (dependency.startsWith('@skein/')) packagesOf(dependency.slice('@skein/'.length), found);
+  }
+  return found;
+}
+
+/**
+ * Installs a package as a user would, with its own dependencies and nothing else of this repository,
+ * then imports all of it and runs its example.
+ */
+function installAlone(name: string): void {
+  const project = mkdtempSync(join(tmpdir(), `skein-pack-${name}-`));
+  const run = (program: string, args: readonly string[]): void => {
+    const PATH = [join(project, 'node_modules/.bin'), dirname(process.execPath)];
+    execFileSync(program, args, {
       cwd: project,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, PATH: [...PATH, process.env['PATH']].join(delimiter) },
+      timeout: 120_000,
     });
-    const cli = join(project, 'node_modules', '@skein', 'cli', 'bin', 'skein.js');
-    if (existsSync(cli))
-      execFileSync(process.execPath, [cli, 'version'], {
-        cwd: project,
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
+  };
+  try {
+    const dependencies = Object.fromEntries(
+      [...packagesOf(name)].map((each) => [`@skein/${each}`, `file:${tarballOf(each)}`]),
+    );
+    writeFileSync(
+      join(project, 'package.json'),
+      JSON.stringify({ type: 'module', private: true, dependencies }),
+    );
+    if (process.argv.includes('--registry')) {
+      const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+      run('npm', ['install', '--prefer-offline', ...quiet]);
+    } else {
+      for (const each of packagesOf(name)) unpack(each, project);
+    }
+
+    const { name: full, exports = {}, bin = {} } = manifestOf(join(dist, name));
+    const { language, text } = exampleOf(name);
+    writeFileSync(join(project, `example.${language}`), text);
+    if (language === 'tsx') {
+      // Components are for a bundler, which reads their style sheets.
+      writeFileSync(join(project, 'bundle.ts'), BUNDLE_EXAMPLE);
+      run(process.execPath, ['bundle.ts']);
+      return;
+    }
+    const imports = Object.keys(exports).map(
+      (path) => `await import(${JSON.stringify(join(full, path))});\n`,
+    );
+    writeFileSync(join(project, 'imports.ts'), imports.join(''));
+    run(process.execPath, ['imports.ts']);
+    for (const command of Object.keys(bin)) run(command, ['version']);
+    run(process.execPath, ['example.ts']);
   } finally {
     rmSync(project, { recursive: true, force: true });
   }
 }
 
-async function check(folders: readonly string[]): Promise<number> {
-  let problems = 0;
-  for (const folder of folders) {
-    const { messages } = await publint({ pkgDir: folder, strict: true, pack: false });
-    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
-    for (const message of messages) {
-      problems += 1;
-      console.error(`${relative(root, folder)}: ${formatMessage(message, manifest as never)}`);
-    }
+/** Lays a package out as npm does, and links what it declares, so that nothing else can be found. */
+function unpack(name: string, project: string): void {
+  const modules = join(project, 'node_modules');
+  const target = join(modules, '@skein', name);
+  mkdirSync(target, { recursive: true });
+  execFileSync('tar', ['-xzf', tarballOf(name), '-C', target, '--strip-components=1']);
+  const { dependencies = {}, bin = {} } = manifestOf(target);
+  for (const dependency of Object.keys(dependencies)) {
+    const link = join(modules, dependency);
+    if (dependency.startsWith('@skein/') || existsSync(link)) continue;
+    mkdirSync(dirname(link), { recursive: true });
+    const nested = join(root, 'packages', name, 'node_modules', dependency);
+    symlinkSync(existsSync(nested) ? nested : join(root, 'node_modules', dependency), link);
   }
-  return problems;
+  for (const [command, file] of Object.entries(bin)) {
+    mkdirSync(join(modules, '.bin'), { recursive: true });
+    chmodSync(join(target, file), 0o755);
+    symlinkSync(join(target, file), join(modules, '.bin', command));
+  }
 }
+
+/** The first TypeScript of the README. */
+function exampleOf(name: string): { readonly language: string; readonly text: string } {
+  const readme = readFileSync(join(root, 'packages', name, 'README.md'), 'utf8');
+  const [, language, text] = /^```(tsx?)\n([\s\S]*?)^```/m.exec(readme) ?? [];
+  if (language === undefined || text === undefined) {
+    throw new Error(`packages/${name}/README.md has no example.`);
+  }
+  return { language, text };
+}
+
+const BUNDLE_EXAMPLE = `import { bundlePage } from '@skein/ui/bundle';
+const { script } = await bundlePage(new URL('example.tsx', import.meta.url));
+if (script === '') throw new Error('The bundle is empty.');
+`;
 
 rmSync(dist, { recursive: true, force: true });
 execFileSync(
@@ -171,8 +239,26 @@ execFileSync(
 const names = readdirSync(join(root, 'packages'));
 const folders = await Promise.all(names.map(build));
 if (process.argv.includes('--check')) {
-  const problems = await check(folders);
-  loadInstalled(names);
+  let problems = 0;
+  for (const folder of folders) problems += await lint(folder);
+  mkdirSync(tarballs);
+  for (const folder of folders) {
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', tarballs], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  }
+  const only = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+  for (const name of only.length > 0 ? only : names) {
+    const begun = performance.now();
+    try {
+      installAlone(name);
+      console.log(`${name}: ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+    } catch (error) {
+      problems += 1;
+      console.error(`${name}: ${(error as Error).message}`);
+    }
+  }
   if (problems > 0) process.exit(1);
 }
 console.log(`packages: ${names.length} built in ${relative(process.cwd(), dist) || '.'}`);

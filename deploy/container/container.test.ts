@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { createClient } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createAuthority } from '../../packages/server/src/gateway/tls/testing/authority.ts';
+import { createAuthority } from '../../packages/http/src/tls/testing/authority.ts';
 import { requireComponent } from '../../scripts/testing/components.ts';
 
 const run = promisify(execFile);

@@ -8,7 +8,7 @@
  */
 import { SkeinError } from '@skein/api';
 import { stringTensor, tensor, values, type Tensor, type TensorMap } from '@skein/onnx';
-import { defineComposition, type CompositionContext } from '@skein/server/composition';
+import { defineComposition, type CompositionContext } from '@skein/serving/composition';
 import { boxesOf } from './boxes.ts';
 import { pyramidFor } from './crop.ts';
 import { readDictionary } from './ctc.ts';

@@ -8,8 +8,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
-import { command, definePipeline, run } from '@skein/server/pipeline';
-import { defineTask } from '@skein/server/task';
+import { command, definePipeline, run } from '@skein/jobs/pipeline';
+import { defineTask } from '@skein/jobs/task';
 import { z } from 'zod';
 
 const HERE = import.meta.dirname;

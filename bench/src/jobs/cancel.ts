@@ -7,7 +7,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openArtifacts, startWorker, type JobStore, type SandboxDriver } from '@skein/server';
+import { openArtifacts } from '@skein/state';
+import { startWorker, type JobStore } from '@skein/jobs';
+import type { SandboxDriver } from '@skein/sandbox';
 import { quantile } from '../harness/statistics.ts';
 
 export interface CancelLatency {

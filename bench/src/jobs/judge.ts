@@ -10,7 +10,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { judge, loadProblem, openJudgeSandbox, type Submission } from '@skein-apps/judge';
-import type { SandboxDriver } from '@skein/server';
+import type { SandboxDriver } from '@skein/sandbox';
 import { median } from '../harness/statistics.ts';
 
 export interface JudgeComparison {

@@ -1,5 +1,5 @@
 /** The job that does nothing, so that a measurement sees only the store. */
-import type { JobStore } from '@skein/server';
+import type { JobStore } from '@skein/jobs';
 
 type Spec = Parameters<JobStore['enqueue']>[0][number];
 type Offer = Parameters<JobStore['claim']>[0];

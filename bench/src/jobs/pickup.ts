@@ -1,5 +1,5 @@
 /** From the call that enqueues a job to its start at a waiting worker with a connection of its own. */
-import type { JobStore } from '@skein/server';
+import type { JobStore } from '@skein/jobs';
 import { DONE, noop, roomFor } from './noop.ts';
 
 /**

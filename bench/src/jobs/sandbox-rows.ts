@@ -2,7 +2,10 @@
  * The rows about sandboxes: what one costs, how soon a cancelled one is dead, and the judge beside
  * one `docker run` per test. What needs Docker is measured where `DOCKER_HOST` answers.
  */
-import { createBubblewrap, createDocker, openRedisJobs, type SandboxDriver } from '@skein/server';
+import { createBubblewrap } from '@skein/sandbox/bubblewrap';
+import { createDocker } from '@skein/sandbox/docker';
+import { openRedisJobs } from '@skein/jobs/redis';
+import type { SandboxDriver } from '@skein/sandbox';
 import { quantile } from '../harness/statistics.ts';
 import { measureCancel } from './cancel.ts';
 import { measureJudge } from './judge.ts';

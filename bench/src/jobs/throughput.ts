@@ -1,5 +1,5 @@
 /** No-op jobs per second through a store, each enqueued, claimed and completed. */
-import type { JobStore } from '@skein/server';
+import type { JobStore } from '@skein/jobs';
 import { DONE, noop, roomFor } from './noop.ts';
 
 /** Jobs in flight; what BullMQ's `concurrency` is. */

@@ -8,7 +8,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runLoad } from '@skein/cli';
+import { runLoad } from '@skein/load';
 import { deployExample, sample } from '../../../examples/ocr/deploy.ts';
 import { measureOverload, type Overload, type OverloadTarget } from './overload.ts';
 import type { SkeinNode } from './servers.ts';

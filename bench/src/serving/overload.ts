@@ -5,7 +5,7 @@
  * Capacity is the throughput of the server itself in a closed loop that keeps it saturated, so that
  * the fraction says what overload costs, apart from how fast the server is.
  */
-import { runLoad, type LoadReport } from '@skein/cli';
+import { runLoad, type LoadReport } from '@skein/load';
 import type { Body } from './models.ts';
 
 export interface OverloadTarget {

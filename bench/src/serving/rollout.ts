@@ -1,5 +1,5 @@
 /** p99 while a version is swapped over p99 in the quiet, at half of the capacity, open loop. */
-import { runLoad, type LoadReport } from '@skein/cli';
+import { runLoad, type LoadReport } from '@skein/load';
 import { elementTypeNumber, readModel, writeModel } from '@skein/onnx';
 import { OBJECTIVE_MS } from './overload.ts';
 import { binaryBody, modelBytes, type BenchModel } from './models.ts';

@@ -3,7 +3,7 @@
  * worker thread, and calls to it run one after another.
  */
 import { nativeRuntime, type Session } from '@skein/runtime';
-import type { CompositionContext } from '@skein/server/composition';
+import type { CompositionContext } from '@skein/serving/composition';
 import { CLASSIFIER, DETECTOR, RECOGNISER } from '../models.ts';
 
 export interface LocalContext extends CompositionContext {

@@ -8,7 +8,7 @@ import { readMetadata2025 } from '../../../apps/judge/src/package/metadata-2025.
 import { readMetadataLegacy } from '../../../apps/judge/src/package/metadata-legacy.ts';
 import { loadProblem } from '../../../apps/judge/src/package/load-problem.ts';
 import { unpackPackage } from '../../../apps/judge/src/package/unpack.ts';
-import { ArchiveError, readArchive } from '../../../packages/server/src/sandbox/archive/read.ts';
+import { ArchiveError, readArchive } from '../../../packages/sandbox/src/archive/read.ts';
 import { bytesInput, changedBytes } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
 import type { Structure, Target } from '../engine/target.ts';

@@ -1,10 +1,10 @@
 /** JSON that a node or its clients read by a schema: management calls, records of runs, answers, events. */
 import { ENDPOINTS, Run, SkeinError, validate, type Endpoint, type OperationId } from '@skein/api';
+import { standing } from '@skein/state/runs';
 import { createEventStreamReader } from '../../../packages/api/src/client/event-stream.ts';
 import { decodeAnswer } from '../../../packages/api/src/client/tensors.ts';
 import { frameReader, frameWriter, KIND } from '../../../packages/train/src/parallel/ring/frame.ts';
-import { standing } from '../../../packages/server/src/runs/run-folder.ts';
-import { sampleRun } from '../../../packages/server/src/runs/testing/sample-run.ts';
+import { sampleRun } from '../../../packages/state/src/runs/testing/sample-run.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
 import type { Target } from '../engine/target.ts';

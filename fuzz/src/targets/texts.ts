@@ -1,18 +1,18 @@
 /** Short texts that strangers write: keys, addresses, headers, schedules, and what guests print. */
 import { SkeinError } from '@skein/api';
 import { bearerOf, hashToken, idOfToken } from '@skein/server';
+import { requestIdFrom } from '@skein/http';
+import { openSqliteState } from '@skein/state';
 import { compareOutput, parseFlags } from '../../../apps/judge/src/validation/default-validator.ts';
 import { createAccess } from '../../../packages/server/src/access/access.ts';
 import { timeoutFromHeader } from '../../../packages/server/src/gateway/deadline.ts';
-import { requestIdFrom } from '../../../packages/server/src/gateway/request-id.ts';
 import { traceFrom } from '../../../packages/server/src/gateway/trace-context.ts';
-import { nextTime } from '../../../packages/server/src/jobs/store/cron.ts';
-import { readGuestLines } from '../../../packages/server/src/jobs/worker/guest-lines.ts';
-import { ReportReader } from '../../../packages/server/src/sandbox/docker/frames.ts';
-import { isPublicAddress } from '../../../packages/server/src/sandbox/network/address.ts';
-import { AllowList, readEntry } from '../../../packages/server/src/sandbox/network/allow-list.ts';
-import { readProxyRequest } from '../../../packages/server/src/sandbox/network/request-head.ts';
-import { openSqliteState } from '../../../packages/server/src/state/sqlite/sqlite-state.ts';
+import { nextTime } from '../../../packages/jobs/src/store/cron.ts';
+import { readGuestLines } from '../../../packages/jobs/src/worker/guest-lines.ts';
+import { ReportReader } from '../../../packages/sandbox/src/docker/frames.ts';
+import { isPublicAddress } from '../../../packages/sandbox/src/network/address.ts';
+import { AllowList, readEntry } from '../../../packages/sandbox/src/network/allow-list.ts';
+import { readProxyRequest } from '../../../packages/sandbox/src/network/request-head.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import type { Target } from '../engine/target.ts';
 

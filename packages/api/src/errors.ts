@@ -497,6 +497,13 @@ export const ERRORS = {
     meaning: 'A job has too little memory for its statement over the data.',
     fix: 'Give each job more with `--memory`, or less to hold with a smaller `--shard` or more `--partitions`.',
   },
+  PACKAGE_MISSING: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The work needs an optional package that is not installed where it runs.',
+    fix: 'The message names the package: install it with `npm install` beside `@skein/jobs`, where the worker runs.',
+  },
   SCHEDULE_UNKNOWN: {
     http: 404,
     grpc: GRPC.NOT_FOUND,

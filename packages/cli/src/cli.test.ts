@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSqliteState } from '@skein/server';
+import { openSqliteState } from '@skein/state';
 import { COMMAND_NAMES } from './commands.ts';
 import { runCli, startCli } from './testing/cli.ts';
 

@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
+import type { Trust } from '@skein/load';
 import type { Context } from './command.ts';
 import { text } from './option.ts';
-import { readTrust, trustingFetch, trustOptions, type Trust, type TrustChoice } from './trust.ts';
+import { readTrust, trustingFetch, trustOptions, type TrustChoice } from './trust.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4700';
 

@@ -1,8 +1,8 @@
 /** Uploads a model, and has it served: what `deploy` and `train --deploy` share. */
 import type { DeploymentSettingsPatch, DeploymentView, RolloutPlan, VersionView } from '@skein/api';
 import type { Client } from '@skein/api/client';
+import { formatDuration } from '@skein/api/units';
 import type { Context } from './command.ts';
-import { formatDuration } from './output/units.ts';
 
 export interface VersionToServe {
   readonly name: string;

@@ -230,7 +230,7 @@ describe('skein artifacts', () => {
 });
 
 describe('skein pipeline', () => {
-  const module = join(import.meta.dirname, '../../server/src/jobs/pipeline/testing/word-count.ts');
+  const module = join(import.meta.dirname, '../../jobs/src/pipeline/testing/word-count.ts');
   const pipeline = ['--pipeline', 'word-count'];
 
   it('runs, draws and shows', async () => {

@@ -66,8 +66,8 @@ async function online(context: Context, choice: ConnectionChoice): Promise<KeySt
 }
 
 async function offline(folder: string): Promise<KeyStore> {
-  const { auditTrail, openDataFolder, openKeyRing, openSqliteState, withReserve } =
-    await import('@skein/server');
+  const { auditTrail, openKeyRing } = await import('@skein/server');
+  const { openDataFolder, openSqliteState, withReserve } = await import('@skein/state');
   const held = await openDataFolder(folder);
   const state = withReserve(await openSqliteState(held.databasePath), held.reserve);
   const keys = await openKeyRing(state);

@@ -3,7 +3,7 @@
  * its text becomes a typed value. Parsing, help, shell completion and the reference page all read
  * these same values, so they cannot disagree.
  */
-import { parseBytes, parseDuration } from './output/units.ts';
+import { parseBytes, parseDuration } from '@skein/api/units';
 
 /** What a shell may offer for a value. */
 export type Completes = 'file' | 'folder' | 'deployment' | 'nothing';

@@ -12,7 +12,7 @@ import {
   install,
   type Authority,
   type Issued,
-} from '../../server/src/gateway/tls/testing/authority.ts';
+} from '../../http/src/tls/testing/authority.ts';
 import type { BenchResult } from './commands/bench.ts';
 import { runCli, startNodeProcess, type CliOutcome, type TestNode } from './testing/cli.ts';
 

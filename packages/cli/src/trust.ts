@@ -3,8 +3,7 @@
  * where the node asks for one. A node on this machine notes its own certificate in the data folder;
  * then exactly that one is trusted, whatever name it was made for.
  */
-import { X509Certificate } from 'node:crypto';
-import type { ConnectionOptions, SecureContextOptions } from 'node:tls';
+import { type Trust, connectOptions } from '@skein/load';
 import type { Context } from './command.ts';
 import { readGivenFile } from './file.ts';
 import { text } from './option.ts';
@@ -24,15 +23,6 @@ export interface TrustChoice {
   readonly ca: string | undefined;
   readonly cert: string | undefined;
   readonly certKey: string | undefined;
-}
-
-/** PEM texts; a plain value that may cross into a worker. */
-export interface Trust {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-  /** The only certificate that the node may answer with. */
-  readonly pinned?: string | undefined;
 }
 
 /**
@@ -59,23 +49,6 @@ export async function readTrust(
   }
   if ((ca ?? cert ?? pinned) === undefined) return undefined;
   return { ...(ca === undefined ? { pinned } : { ca }), cert, key };
-}
-
-/** The same for Node's `tls.connect`, without where to. */
-export function connectOptions({
-  pinned,
-  ...named
-}: Trust): SecureContextOptions & Pick<ConnectionOptions, 'checkServerIdentity'> {
-  if (pinned === undefined) return named;
-  const { raw } = new X509Certificate(pinned);
-  return {
-    ...named,
-    ca: pinned,
-    // It may be signed by an authority that this machine does not know.
-    allowPartialTrustChain: true,
-    checkServerIdentity: (_host, presented) =>
-      raw.equals(presented.raw) ? undefined : new Error('the node has another certificate'),
-  };
 }
 
 /** A `fetch` that trusts and presents what was chosen; the platform's own where that does. */

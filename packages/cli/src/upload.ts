@@ -1,7 +1,7 @@
 /** Uploads with a progress bar: bytes, rate and time left, as the node takes the bytes. */
+import { formatBytes, formatDuration } from '@skein/api/units';
 import type { Notes } from './output/notes.ts';
 import { bar } from './output/notes.ts';
-import { formatBytes, formatDuration } from './output/units.ts';
 
 const PIECE_BYTES = 256 * 1024;
 

@@ -7,37 +7,39 @@
 import { availableParallelism } from 'node:os';
 import { SkeinError, type NodeView } from '@skein/api';
 import { nativeRuntime } from '@skein/runtime';
+import type { SharedBudget, ShareOf } from '@skein/api/shared-budget';
+import {
+  bodyBudget,
+  DEFAULT_LIMITS,
+  defaultBodyBudget,
+  openCertificates,
+  type TlsFiles,
+} from '@skein/http';
+import { openJobPlane } from '@skein/jobs';
+import { type Clock, createRegistry, createServing, describeComposition } from '@skein/serving';
+import {
+  createDiskRoom,
+  createRuns,
+  openDataFolder,
+  openFileArtifacts,
+  openSqliteState,
+  withReserve,
+} from '@skein/state';
 import { createAccess, type AccessMode } from './access/access.ts';
 import { accessModeFor } from './access/exposure.ts';
 import { openKeyRing } from './access/key-ring.ts';
-import type { SharedBudget, ShareOf } from './access/shared-budget.ts';
 import { tuneCollector } from './collector.ts';
 import { auditInto } from './gateway/audit.ts';
-import { bodyBudget, defaultBodyBudget } from './gateway/body-budget.ts';
 import { grpcBudgets } from './gateway/grpc-budgets.ts';
 import { eventStreamBudget, MAX_EVENT_STREAMS } from './gateway/management/open-streams.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { GRPC_LIMITS } from './gateway/grpc-limits.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
 import { createManagement } from './gateway/management/management.ts';
-import { DEFAULT_LIMITS } from './gateway/limits.ts';
 import { createModelRepository } from './gateway/model-repository.ts';
 import { createModelStatistics } from './gateway/model-statistics.ts';
 import { PayloadCodec } from './gateway/payload-codec.ts';
 import { recordRefusedLogins } from './gateway/refused-logins.ts';
-import { openJobPlane } from './jobs/plane.ts';
-import { createRegistry } from './registry/registry.ts';
-import { createRuns } from './runs/runs.ts';
-import { describeComposition } from './serving/composition/describe-composition.ts';
-import type { Clock } from './serving/contract.ts';
-import { createServing } from './serving/serving.ts';
-import { openFileArtifacts } from './state/artifacts/file-artifacts.ts';
-import { openDataFolder } from './state/data-folder.ts';
-import { withReserve } from './state/disk-reserve.ts';
-import { createDiskRoom } from './state/disk-room.ts';
-import { openSqliteState } from './state/sqlite/sqlite-state.ts';
-import { openCertificates } from './gateway/tls/certificates.ts';
-import type { TlsFiles } from './gateway/tls/material.ts';
 import { accessLog } from './telemetry/access-log.ts';
 import { takeDown, type Room } from './take-down.ts';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';

@@ -6,7 +6,7 @@
  * What must last is written when it is acknowledged, so nothing is lost with a room that is left.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Instant } from './serving/contract.ts';
+import type { Instant } from '@skein/serving';
 
 export interface Room {
   /** For the log. */

@@ -1,6 +1,7 @@
 /** What the commands of the service are told on the command line, read and checked. */
 import { SkeinError } from '@skein/api';
-import { createLogger, type WorkerLog } from '@skein/server';
+import { createLogger } from '@skein/server';
+import type { WorkerLog } from '@skein/jobs';
 import { JUDGE_DRIVERS, type JudgeDriver } from '../judging/drivers.ts';
 import type { CommandOptions } from './run.ts';
 

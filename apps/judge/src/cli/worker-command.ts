@@ -2,7 +2,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { openArtifacts, openRedisJobs } from '@skein/server';
+import { openArtifacts } from '@skein/state';
+import { openRedisJobs } from '@skein/jobs/redis';
 import { startJudgeWorker } from '../service/judge-worker.ts';
 import type { CommandOptions, Terminal } from './run.ts';
 import { driverOf, fleetOf, integer, logOf, secondsOf, untilAborted } from './service-options.ts';

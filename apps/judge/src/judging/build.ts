@@ -1,5 +1,5 @@
 /** Turns a program's files into something that runs, inside a sandbox session. */
-import type { Ending, Limits, SandboxSession } from '@skein/server';
+import type { Ending, Limits, SandboxSession } from '@skein/sandbox';
 import { GUEST_GO_CACHE } from '../languages/go.ts';
 import type { Language, Place } from '../languages/language.ts';
 import { hasExtension } from '../languages/language.ts';

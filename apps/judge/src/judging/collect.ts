@@ -1,5 +1,5 @@
 /** Takes files out of a session into memory, bounded. */
-import type { SandboxSession } from '@skein/server';
+import type { SandboxSession } from '@skein/sandbox';
 import { SkeinError } from '@skein/api';
 
 /** @returns by path in the workspace; empty when the paths are missing. */

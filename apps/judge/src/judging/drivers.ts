@@ -4,15 +4,15 @@
  *
  * Each is loaded when it is used, because every submission has a thread that loads its own.
  */
-import type { SandboxDriver, SandboxName } from '@skein/server';
+import type { SandboxDriver, SandboxName } from '@skein/sandbox';
 
 /** Where containers find the toolchains; made by deploy/sandbox/base-image.sh. */
 export const JUDGE_IMAGE = 'skein-sandbox:judge';
 
 const DRIVERS = {
-  bubblewrap: async () => (await import('@skein/server/bubblewrap')).createBubblewrap(),
+  bubblewrap: async () => (await import('@skein/sandbox/bubblewrap')).createBubblewrap(),
   docker: async (image: string = JUDGE_IMAGE) => {
-    const { createDocker } = await import('@skein/server/docker');
+    const { createDocker } = await import('@skein/sandbox/docker');
     // Guests have files of the host mounted, and no container that waits for a session has any.
     return createDocker({ image, warm: 0 });
   },

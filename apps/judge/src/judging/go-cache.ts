@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { SandboxDriver } from '@skein/server';
+import type { SandboxDriver } from '@skein/sandbox';
 import { go } from '../languages/go.ts';
 import type { JudgeSandboxOptions } from './judge-sandbox.ts';
 

@@ -10,7 +10,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Ending, RunningCommand } from '@skein/server';
+import type { Ending, RunningCommand } from '@skein/sandbox';
 
 /** How long a closed output is kept from the other side while its writer has not ended, in ms. */
 const CLOSED_EARLY_MS = 250;

@@ -6,7 +6,7 @@
  * later shows as a compile error.
  */
 import { SkeinError } from '@skein/api';
-import type { Enforcement, Limits, Mount, SandboxDriver, SandboxSession } from '@skein/server';
+import type { Enforcement, Limits, Mount, SandboxDriver, SandboxSession } from '@skein/sandbox';
 import { GUEST_GO_CACHE } from '../languages/go.ts';
 import { GUEST_NODE, type Language } from '../languages/language.ts';
 import { LANGUAGES } from '../languages/languages.ts';

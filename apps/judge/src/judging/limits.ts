@@ -1,7 +1,7 @@
 /** Which limits each command of judging gets, and whether this machine can hold them. */
 import { totalmem } from 'node:os';
 import { SkeinError } from '@skein/api';
-import type { Limits } from '@skein/server';
+import type { Limits } from '@skein/sandbox';
 import type { Problem } from '../package/problem.ts';
 import type { RunLimits } from './verdict.ts';
 import { mebibytes } from './verdict.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createProcessSandbox } from '@skein/sandbox/process';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { createProcessSandbox } from '../../../../packages/server/src/sandbox/process/process.ts';
 import { loadProblem } from '../package/load-problem.ts';
 import type { Problem } from '../package/problem.ts';
 import { MINIMAL, packageFolder } from '../testing/package-folder.ts';

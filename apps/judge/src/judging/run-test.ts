@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Ending } from '@skein/server';
+import type { Ending } from '@skein/sandbox';
 import type { Problem, ProgramFile, TestCase } from '../package/problem.ts';
 import type { OutputValidator, TestValidation, Validation } from '../validation/validator.ts';
 import type { CaseUsage, FullFeedback, TestResult } from './events.ts';

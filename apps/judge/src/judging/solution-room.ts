@@ -6,7 +6,7 @@
  * that must remember nothing of the one before) gets a fresh session with a copy of what was built.
  * That costs an opening per run and buys that nothing leaks from one run into the next.
  */
-import type { Limits, RunningCommand, SandboxSession } from '@skein/server';
+import type { Limits, RunningCommand, SandboxSession } from '@skein/sandbox';
 import type { Problem, ProgramFile } from '../package/problem.ts';
 import { type Built, putBelow } from './build.ts';
 import { collectFiles } from './collect.ts';

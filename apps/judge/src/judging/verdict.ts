@@ -1,5 +1,5 @@
 /** Verdicts, and what the end of a submission's process means. */
-import type { Ending } from '@skein/server';
+import type { Ending } from '@skein/sandbox';
 
 export type Verdict = 'AC' | 'WA' | 'TLE' | 'MLE' | 'RTE' | 'CE' | 'OLE' | 'JE';
 

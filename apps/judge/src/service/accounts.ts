@@ -4,7 +4,8 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { SkeinError } from '@skein/api';
-import { bearerOf, type Database, hashToken, idOfToken, issueToken } from '@skein/server';
+import { bearerOf, hashToken, idOfToken, issueToken } from '@skein/server';
+import type { Database } from '@skein/state';
 
 export interface User {
   readonly name: string;

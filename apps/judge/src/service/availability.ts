@@ -1,5 +1,5 @@
 /** What can be judged right now, from what the workers of the fleet say of themselves. */
-import type { JobStore } from '@skein/server';
+import type { JobStore } from '@skein/jobs';
 import { LANGUAGES } from '../languages/languages.ts';
 import { judgeSubmission } from './judge-tasks.ts';
 import { JUDGE_QUEUE, LANGUAGE_LABEL } from './judge-worker.ts';

@@ -1,6 +1,6 @@
 /** Artifacts that are small enough to be held: JSON and sources. */
 import { SkeinError } from '@skein/api';
-import type { ArtifactStore } from '@skein/server';
+import type { ArtifactStore } from '@skein/state';
 
 /** @throws SkeinError ARTIFACT_CORRUPT, ARTIFACT_UNKNOWN; BODY_TOO_LARGE past `maxBytes`. */
 export async function readArtifact(

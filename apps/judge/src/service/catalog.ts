@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { SkeinError } from '@skein/api';
-import type { ArtifactStore, Database } from '@skein/server';
+import type { ArtifactStore, Database } from '@skein/state';
 import { loadProblem } from '../package/load-problem.ts';
 import { openPackageFolder } from '../package/package-folder.ts';
 import type { Problem } from '../package/problem.ts';

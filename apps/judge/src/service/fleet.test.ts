@@ -11,7 +11,7 @@ import { requireComponent } from '../../../../scripts/testing/components.ts';
 import {
   startRedis,
   type TestRedis,
-} from '../../../../packages/server/src/jobs/store/testing/redis-server.ts';
+} from '../../../../packages/jobs/src/store/testing/redis-server.ts';
 import { launchBrowser, openPage } from '../testing/browser.ts';
 import { judgeDrivers } from '../testing/judge-sandboxes.ts';
 import { caller, ECHO, serving, type Serving } from '../testing/serving.ts';

@@ -9,7 +9,8 @@
  * done twice: enqueueing by its idempotency key, closing by the database.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ArtifactStore, Job, JobStore, WorkerLog } from '@skein/server';
+import type { ArtifactStore } from '@skein/state';
+import type { Job, JobStore, WorkerLog } from '@skein/jobs';
 import { readArtifact } from './bytes.ts';
 import type { Catalog } from './catalog.ts';
 import { judgeSubmission } from './judge-tasks.ts';

@@ -4,7 +4,7 @@
  * should not wait for that.
  */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
-import type { SandboxDriver } from '@skein/server';
+import type { SandboxDriver } from '@skein/sandbox';
 import { judgeCacheFolder } from '../judging/cache-folder.ts';
 import { createJudgeDriver, JUDGE_DRIVERS, type JudgeDriver } from '../judging/drivers.ts';
 import {

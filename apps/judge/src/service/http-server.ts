@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { SkeinError, type ErrorCode } from '@skein/api';
-import type { WorkerLog } from '@skein/server';
+import type { WorkerLog } from '@skein/jobs';
 import type { z } from 'zod';
 import type { Accounts, User } from './accounts.ts';
 import type { Page } from '../web/pages.ts';

@@ -3,7 +3,7 @@
  * answer is for one caller, and shows what that one may see.
  */
 import { SkeinError } from '@skein/api';
-import type { ArtifactStore } from '@skein/server';
+import type { ArtifactStore } from '@skein/state';
 import { languageOf } from '../languages/languages.ts';
 import { checkLanguage, checkSubmission } from '../judging/submission.ts';
 import type { ProgramFile } from '../package/problem.ts';

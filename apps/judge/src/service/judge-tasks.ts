@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
-import { defineTask, type TaskContext } from '@skein/server/task';
+import { defineTask, type TaskContext } from '@skein/jobs/task';
 import { z } from 'zod';
 import { judge } from '../judging/judge.ts';
 import { machineCeilings, refuseDishonourable } from '../judging/limits.ts';

@@ -4,13 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import {
-  type ArtifactStore,
-  type JobStore,
-  startWorker,
-  type Worker,
-  type WorkerLog,
-} from '@skein/server';
+import type { ArtifactStore } from '@skein/state';
+import { type JobStore, startWorker, type Worker, type WorkerLog } from '@skein/jobs';
 import { judgeCacheFolder } from '../judging/cache-folder.ts';
 import type { JudgeSandboxFacts } from '../judging/judge-sandbox.ts';
 import { machineCeilings } from '../judging/limits.ts';

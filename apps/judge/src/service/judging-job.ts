@@ -1,5 +1,6 @@
 /** From a submission to the job that judges it. */
-import { type JobSpec, taskWork } from '@skein/server';
+import type { JobSpec } from '@skein/jobs';
+import { taskWork } from '@skein/jobs/task';
 import { detectLanguage } from '../languages/languages.ts';
 import { machineCeilings, runLimits, validatorLimits } from '../judging/limits.ts';
 import { casesOf, type Problem, type ProgramFile } from '../package/problem.ts';

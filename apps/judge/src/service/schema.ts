@@ -1,5 +1,5 @@
 /** The judge's own database, `judge.db`: who there is, what was handed in, and what came of it. */
-import { type Database, openDatabase } from '@skein/server';
+import { type Database, openDatabase } from '@skein/state/database';
 
 const MIGRATIONS: readonly string[] = [
   `

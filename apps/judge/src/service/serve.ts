@@ -13,16 +13,10 @@ import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
-import {
-  type ArtifactStore,
-  type Database,
-  type JobStore,
-  openArtifacts,
-  openDataFolder,
-  openRedisJobs,
-  openSqliteJobs,
-  type WorkerLog,
-} from '@skein/server';
+import { type ArtifactStore, type Database, openArtifacts, openDataFolder } from '@skein/state';
+import type { JobStore, WorkerLog } from '@skein/jobs';
+import { openRedisJobs } from '@skein/jobs/redis';
+import { openSqliteJobs } from '@skein/jobs/sqlite';
 import { judgePages } from '../web/pages.ts';
 import { openAccounts } from './accounts.ts';
 import { watchAvailability } from './availability.ts';

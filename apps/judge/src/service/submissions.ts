@@ -3,7 +3,7 @@
  * and closed once: whoever is second with a verdict changes nothing.
  */
 import { SkeinError } from '@skein/api';
-import type { Database } from '@skein/server';
+import type { Database } from '@skein/state';
 import type { Verdict } from '../judging/verdict.ts';
 import type { GroupRecord, JudgementRecord, TestRecord } from './wire.ts';
 

@@ -4,7 +4,9 @@
  * counts for everybody, whichever worker judges them.
  */
 import { SkeinError } from '@skein/api';
-import { type Database, type JobSpec, type JobStore, taskWork } from '@skein/server';
+import type { Database } from '@skein/state';
+import type { JobSpec, JobStore } from '@skein/jobs';
+import { taskWork } from '@skein/jobs/task';
 import type { PublishedProblem } from './catalog.ts';
 import { judgeTimeLimit } from './judge-tasks.ts';
 import { JUDGE_QUEUE } from './judge-worker.ts';

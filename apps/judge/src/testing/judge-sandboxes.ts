@@ -1,5 +1,5 @@
 /** The sandboxes of this machine that may run untrusted programs, for suites that run over each. */
-import type { SandboxDriver } from '@skein/server';
+import type { SandboxDriver } from '@skein/sandbox';
 import { afterAll, describe } from 'vitest';
 import { type Component, requireComponent } from '../../../../scripts/testing/components.ts';
 import { judgeCacheFolder } from '../judging/cache-folder.ts';

@@ -6,7 +6,7 @@
  * folder, as the format asks), `case/` the input and answer of the current test, `feedback/N/` the
  * feedback folder of the N-th test.
  */
-import type { Command, Ending, Limits, RunningCommand, SandboxSession } from '@skein/server';
+import type { Command, Ending, Limits, RunningCommand, SandboxSession } from '@skein/sandbox';
 import { collectFiles } from '../judging/collect.ts';
 import { JudgeFault } from '../judging/judge-fault.ts';
 import type { Problem } from '../package/problem.ts';

@@ -2,7 +2,7 @@
  * Builds the programs of a package (validators, graders): by their `build` and `run` scripts, or by
  * their language. Each is built once per sandbox and kept in memory, ready to be put into a session.
  */
-import type { SandboxSession } from '@skein/server';
+import type { SandboxSession } from '@skein/sandbox';
 import { type Built, buildProgram, compileLimits, isFailure, putBelow } from '../judging/build.ts';
 import { collectFiles } from '../judging/collect.ts';
 import { JudgeFault } from '../judging/judge-fault.ts';

@@ -1,5 +1,5 @@
 /** Opens the session in which a package's validator judges the outputs of one submission. */
-import type { SandboxSession } from '@skein/server';
+import type { SandboxSession } from '@skein/sandbox';
 import { putBelow } from '../judging/build.ts';
 import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import { validatorLimits, validatorSession } from '../judging/limits.ts';

@@ -1,5 +1,5 @@
 /** What stands in for each other as the judge of one output: the default validator or a package's own. */
-import type { RunningCommand, Ending } from '@skein/server';
+import type { RunningCommand, Ending } from '@skein/sandbox';
 import type { ValidatorScore } from '../judging/events.ts';
 import type { TestCase } from '../package/problem.ts';
 

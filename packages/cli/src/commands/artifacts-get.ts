@@ -1,11 +1,11 @@
 /** `skein artifacts get`: brings an artifact to this machine. */
 import { resolve } from 'node:path';
+import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';
 import { downloadArtifact } from '../jobs/outputs.ts';
 import { argument, text } from '../option.ts';
-import { formatBytes } from '../output/units.ts';
 
 export const artifactsGet = defineCommand({
   name: 'artifacts get',

@@ -1,12 +1,12 @@
 /** `skein artifacts put`: stores a file by its content. */
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
+import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { givenFile } from '../file.ts';
 import { withJobs } from '../jobs/embedded.ts';
 import { argument } from '../option.ts';
-import { formatBytes } from '../output/units.ts';
 import { countingFetch, uploadNotes } from '../upload.ts';
 
 export const artifactsPut = defineCommand({

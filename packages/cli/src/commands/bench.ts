@@ -2,28 +2,27 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Tensor } from '@skein/onnx';
-import { defineCommand, type Context } from '../command.ts';
-import { connect, connectionOptions, type Connection } from '../connection.ts';
-import type { Capacity } from '../load/capacity.ts';
-import { latencyCurve } from '../load/curve-svg.ts';
 import {
   binaryBody,
+  type Capacity,
+  completeCurve,
   GRPC_INFER_PATH,
   grpcBody,
   jsonBody,
-  type Tensors,
-} from '../load/inference-body.ts';
-import type { LoadReport } from '../load/load.ts';
-import { sampleInputs } from '../load/sample-inputs.ts';
-import {
-  completeCurve,
+  latencyCurve,
+  type LoadReport,
+  type LoadTarget,
   measureCapacity,
   measureOverload,
   measureRate,
   type Overload,
+  sampleInputs,
   type SessionOptions,
-} from '../load/session.ts';
-import type { LoadTarget } from '../load/target.ts';
+  type Tensors,
+} from '@skein/load';
+import { formatDuration, formatShare } from '@skein/api/units';
+import { defineCommand, type Context } from '../command.ts';
+import { connect, connectionOptions, type Connection } from '../connection.ts';
 import {
   argument,
   choice,
@@ -36,7 +35,6 @@ import {
   withDefault,
 } from '../option.ts';
 import { renderBench } from '../output/bench.ts';
-import { formatDuration, formatShare } from '../output/units.ts';
 import { fetchSignature } from '../signature.ts';
 import { readInputs } from '../tensor/given-input.ts';
 import { unwritable } from '../file.ts';

@@ -2,6 +2,7 @@
 import { extname, basename } from 'node:path';
 import type { DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import { formatDuration } from '@skein/api/units';
 import { defineCommand, type Context } from '../command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
 import { serveVersion, type Deployed } from '../deploying.ts';
@@ -22,7 +23,6 @@ import {
 import { objectiveText, replicasText, signatureText, versionsText } from '../output/deployment.ts';
 import { rolloutLine } from '../output/rollout.ts';
 import { renderFields } from '../output/table.ts';
-import { formatDuration } from '../output/units.ts';
 import { rolloutOptions, rolloutPlan } from '../rollout-options.ts';
 import { tryLines } from '../sample-request.ts';
 import { lineageMetadata, modelOfRun, recordVersion } from '../train/deploy-run.ts';

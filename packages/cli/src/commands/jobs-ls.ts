@@ -1,12 +1,12 @@
 /** `skein jobs ls`: the jobs and what became of them. */
 import { JobState } from '@skein/api';
+import { formatAge } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';
 import { choice, integer, text, withDefault } from '../option.ts';
 import { stateText, tookText } from '../output/job.ts';
 import { renderTable } from '../output/table.ts';
-import { formatAge } from '../output/units.ts';
 
 export const jobsLs = defineCommand({
   name: 'jobs ls',

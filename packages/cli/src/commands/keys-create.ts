@@ -1,9 +1,9 @@
 /** `skein keys create`: a new API key, whose secret is shown this once. */
+import { parseDuration } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { openKeyStore } from '../keys.ts';
 import { decimal, integer, many, text, value, withDefault } from '../option.ts';
-import { parseDuration } from '../output/units.ts';
 import { usageError } from '../usage.ts';
 
 const SCOPES = ['infer', 'read', 'jobs', 'admin'] as const;

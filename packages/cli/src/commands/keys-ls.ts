@@ -1,9 +1,9 @@
 /** `skein keys ls`: the API keys, without their secrets. */
+import { formatAge, formatRate } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { keyStateText, openKeyStore } from '../keys.ts';
 import { renderTable } from '../output/table.ts';
-import { formatAge, formatRate } from '../output/units.ts';
 
 export const keysLs = defineCommand({
   name: 'keys ls',

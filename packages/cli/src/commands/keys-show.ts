@@ -1,11 +1,11 @@
 /** `skein keys show`: one API key, and what its tenant holds of what tenants share. */
+import { formatAge, formatBytes, formatRate } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { keyStateText, openKeyStore, type KeyDetails } from '../keys.ts';
 import { argument } from '../option.ts';
 import type { Style } from '../output/style.ts';
 import { renderFields, renderTable } from '../output/table.ts';
-import { formatAge, formatBytes, formatRate } from '../output/units.ts';
 
 export const keysShow = defineCommand({
   name: 'keys show',

@@ -1,10 +1,10 @@
 /** `skein ls`: what is deployed and how it is doing. */
+import { formatDuration, formatRate, formatShare } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';
 import { flag } from '../option.ts';
 import { objectiveText, replicasText, statusText, versionsText } from '../output/deployment.ts';
 import { renderTable } from '../output/table.ts';
-import { formatDuration, formatRate, formatShare } from '../output/units.ts';
 
 export const ls = defineCommand({
   name: 'ls',

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { JobView } from '@skein/api';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { startRedis, type TestRedis } from '../../../server/src/jobs/store/testing/redis-server.ts';
+import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
 import { startCli, startNodeProcess, type CliProcess, type TestNode } from '../testing/cli.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { readParquet, writeParquet } from '../../../server/src/jobs/map/testing/parquet.ts';
+import { readParquet, writeParquet } from '../../../jobs/src/map/testing/parquet.ts';
 import { runCli, startNodeProcess, type TestNode } from '../testing/cli.ts';
 
 import type { MapOutcome } from './map.ts';
@@ -123,7 +123,7 @@ it(
   async () => {
     writeFileSync(
       join(node.folder, 'shout.ts'),
-      `import { defineTask } from '${ROOT}/packages/server/src/jobs/tasks/define-task.ts';
+      `import { defineTask } from '${ROOT}/packages/jobs/src/tasks/define-task.ts';
        import { z } from '${ROOT}/node_modules/zod/index.js';
        export const shout = defineTask({
          name: 'shout',

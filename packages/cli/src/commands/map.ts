@@ -1,7 +1,8 @@
 /** `skein map`: something done to every shard of a data set, with a shuffle for what needs rows together. */
 import type { JobView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import type { MapOutput } from '@skein/server/map';
+import type { MapOutput } from '@skein/jobs/map';
+import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { downloadDataSet, uploadDataSet } from '../jobs/data-set.ts';
@@ -20,7 +21,6 @@ import {
   withDefault,
 } from '../option.ts';
 import { endText, hasEnded } from '../output/job.ts';
-import { formatBytes } from '../output/units.ts';
 import { trustOptions } from '../trust.ts';
 import { usageError } from '../usage.ts';
 

@@ -17,7 +17,7 @@ export const pipelineRun = defineCommand({
   name: 'pipeline run',
   summary: 'Run a pipeline: its steps are jobs, side by side where they can be.',
   details:
-    'The module exports a pipeline, made with definePipeline of @skein/server/pipeline. The run is a job itself and survives the death of any process. Ctrl-C cancels it; --detach leaves it to the node. A step whose work and inputs have not changed takes its kept result.',
+    'The module exports a pipeline, made with definePipeline of @skein/jobs/pipeline. The run is a job itself and survives the death of any process. Ctrl-C cancels it; --detach leaves it to the node. A step whose work and inputs have not changed takes its kept result.',
   examples: [
     { command: `skein pipeline run report.ts --input '{"file":"data.csv"}'`, does: 'Run it' },
     { command: 'skein pipeline run report.ts --svg run.svg', does: 'With a picture of the run' },

@@ -1,9 +1,9 @@
 /** `skein queue ls`: the queues, what waits in them, and who works on them. */
+import { formatAge, formatBytes } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';
 import { renderTable } from '../output/table.ts';
-import { formatAge, formatBytes } from '../output/units.ts';
 
 export const queueLs = defineCommand({
   name: 'queue ls',

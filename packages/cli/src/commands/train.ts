@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { DeploymentView, Run, VersionView } from '@skein/api';
 import { fileStore } from '@skein/train/files';
+import { formatBytes, formatDuration } from '@skein/api/units';
 import { defineCommand, type Context } from '../command.ts';
 import { connect, connectionOptions, dataFolder, type ConnectionChoice } from '../connection.ts';
 import { serveVersion } from '../deploying.ts';
@@ -9,7 +10,6 @@ import { unwritable } from '../file.ts';
 import { duration, flag, integer, optionalArgument, text } from '../option.ts';
 import { renderReport } from '../output/run.ts';
 import { renderFields } from '../output/table.ts';
-import { formatBytes, formatDuration } from '../output/units.ts';
 import { tryLines } from '../sample-request.ts';
 import { begin, requireOneWay } from '../train/begin.ts';
 import { lineageMetadata, recordVersion } from '../train/deploy-run.ts';

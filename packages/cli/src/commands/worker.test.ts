@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openRedisJobs } from '@skein/jobs/redis';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { openRedisJobs } from '../../../server/src/jobs/store/redis/redis-jobs.ts';
-import { startRedis, type TestRedis } from '../../../server/src/jobs/store/testing/redis-server.ts';
-import { command, jobSpec } from '../../../server/src/jobs/worker/testing/worker-fixture.ts';
+import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
+import { command, jobSpec } from '../../../jobs/src/worker/testing/worker-fixture.ts';
 import { startCli } from '../testing/cli.ts';
 import type { WorkerResult } from './worker.ts';
 

@@ -1,5 +1,6 @@
 /** `skein worker`: runs jobs of a fleet on this machine, until Ctrl-C. */
-import { startFleetWorker, type SandboxOffer, type Worker } from '@skein/server';
+import { startFleetWorker } from '@skein/server';
+import type { SandboxOffer, Worker } from '@skein/jobs';
 import { resolve } from 'node:path';
 import { defineCommand, type Context } from '../command.ts';
 import { bytes, choice, decimal, duration, flag, many, text, withDefault } from '../option.ts';

@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
-import { formatBytes } from '../output/units.ts';
+import { formatBytes } from '@skein/api/units';
 import { broken, missing, ok, type Check, type CheckContext, type Finding } from './check.ts';
 
 const LEAST_MEMORY = 512 * 1024 ** 2;

@@ -1,5 +1,6 @@
 /** Which sandboxes can run work that nobody trusts here, after trying what each holds. */
-import { describeSandboxes, openSandboxes } from '@skein/server';
+import { describeSandboxes } from '@skein/sandbox';
+import { openSandboxes } from '@skein/sandbox/drivers';
 import { missing, ok, type Check } from './check.ts';
 
 export const checkSandboxes: Check = async () => {

@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/server/data-set';
+import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/jobs/data-set';
+import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command.ts';
 import { readGivenFile } from '../file.ts';
-import { formatBytes } from '../output/units.ts';
 import { usageError } from '../usage.ts';
 import { isStored } from './inputs.ts';
 import { downloadArtifact } from './outputs.ts';
@@ -92,7 +92,7 @@ async function* cutText(
 
 async function* cutTable(path: string, { shardBytes, resources }: Cutting): AsyncGenerator<Cut> {
   // Loaded here: other formats are cut without DuckDB.
-  const { cutParquet } = await import('@skein/server/cut-parquet');
+  const { cutParquet } = await import('@skein/jobs/cut-parquet');
   const scratch = await mkdtemp(join(tmpdir(), 'skein-cut-'));
   try {
     for await (const { file, ...place } of cutParquet(path, shardBytes, { resources, scratch })) {
@@ -151,7 +151,7 @@ async function uploadManifest(context: Context, client: Client, file: string): P
 async function readManifest(cwd: string, file: string): Promise<LocalDataSet> {
   const content = new TextDecoder().decode(await readGivenFile(cwd, file));
   // Loaded here: the schema brings its library.
-  const { LocalDataSet: schema } = await import('@skein/server/data-set');
+  const { LocalDataSet: schema } = await import('@skein/jobs/data-set');
   const { success, data, error } = schema.safeParse(parsed(content));
   if (success) return data;
   const [issue] = error.issues;
@@ -175,7 +175,7 @@ export async function downloadDataSet(
   manifest: string,
   folder: string,
 ): Promise<string[]> {
-  const { DataSet: schema, MANIFEST } = await import('@skein/server/data-set');
+  const { DataSet: schema, MANIFEST } = await import('@skein/jobs/data-set');
   const target = resolve(context.cwd, folder);
   await mkdir(target, { recursive: true });
   const list = join(target, MANIFEST);

@@ -1,10 +1,10 @@
 /** Follows a job to its end: its log as it comes, its progress, and every new attempt. */
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
+import { formatShare } from '@skein/api/units';
 import type { Context } from '../command.ts';
 import { flag } from '../option.ts';
 import { bar } from '../output/notes.ts';
-import { formatShare } from '../output/units.ts';
 import { hasEnded } from '../output/job.ts';
 
 export const rawOption = flag(

@@ -8,8 +8,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
+import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command.ts';
-import { formatBytes } from '../output/units.ts';
 import { usageError } from '../usage.ts';
 
 /** Files that one job may take with it. */

@@ -11,10 +11,10 @@ import { describe, expect, it } from 'vitest';
 import type { JobView, NewJobInput } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import { seededRandom } from '@skein/onnx';
+import { openRedisJobs } from '@skein/jobs/redis';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { FULL, roundsOf, SEED } from '../../../server/src/jobs/faults/testing/fault-size.ts';
-import { openRedisJobs } from '../../../server/src/jobs/store/redis/redis-jobs.ts';
-import { startRedis } from '../../../server/src/jobs/store/testing/redis-server.ts';
+import { FULL, roundsOf, SEED } from '../../../jobs/src/faults/testing/fault-size.ts';
+import { startRedis } from '../../../jobs/src/store/testing/redis-server.ts';
 import { startNodeProcess } from '../../../server/src/testing/node-process.ts';
 import { startCli } from '../testing/cli.ts';
 

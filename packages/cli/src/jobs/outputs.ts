@@ -7,9 +7,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
+import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command.ts';
 import { unwritable } from '../file.ts';
-import { formatBytes } from '../output/units.ts';
 
 export interface Output {
   readonly path: string;

@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url';
 import type { JobState, JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import type { Pipeline } from '@skein/server/pipeline';
-import type { GraphStep } from '@skein/server/pipeline-graph';
+import type { Pipeline } from '@skein/jobs/pipeline';
+import type { GraphStep } from '@skein/jobs/pipeline-graph';
 import type { Context } from '../command.ts';
 import { givenFile } from '../file.ts';
 import { hasEnded } from '../output/job.ts';
@@ -22,7 +22,7 @@ export async function loadPipeline(
   file: string,
   name: string | undefined,
 ): Promise<Pipeline> {
-  const { isPipeline } = await import('@skein/server/pipeline');
+  const { isPipeline } = await import('@skein/jobs/pipeline');
   const { path } = await givenFile(cwd, file);
   const module = await importModule(path);
   const found = Object.values(module).filter(isPipeline);
@@ -138,7 +138,7 @@ export async function drawPipeline(
   pipeline: Pipeline,
   run?: PipelineRun,
 ): Promise<string> {
-  const { pipelineSvg } = await import('@skein/server/pipeline-graph');
+  const { pipelineSvg } = await import('@skein/jobs/pipeline-graph');
   const steps = pipeline.steps.map((step): GraphStep => {
     const progress = run?.steps.find(({ name }) => name === step.name);
     return {

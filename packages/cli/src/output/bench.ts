@@ -1,9 +1,9 @@
 /** The result of a benchmark as text. */
+import type { LoadReport } from '@skein/load';
+import { formatDuration, formatNumber, formatRate, formatShare } from '@skein/api/units';
 import type { BenchResult } from '../commands/bench.ts';
-import type { LoadReport } from '../load/load.ts';
 import type { Style } from './style.ts';
 import { renderFields, renderTable, type Column } from './table.ts';
-import { formatDuration, formatNumber, formatRate, formatShare } from './units.ts';
 
 export function renderBench(result: BenchResult, style: Style): string {
   const { capacity, overload, at } = result;

@@ -1,7 +1,7 @@
 /** Pieces of text about a deployment that several commands show. */
 import type { DeploymentView } from '@skein/api';
+import { formatDuration, formatShare } from '@skein/api/units';
 import type { Style } from './style.ts';
-import { formatDuration, formatShare } from './units.ts';
 
 type View = DeploymentView;
 type SpecView = View['signature']['inputs'][number];

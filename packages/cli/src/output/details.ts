@@ -1,5 +1,6 @@
 /** Everything about one deployment, as text. Pure: the time is a parameter. */
 import type { DeploymentView, HistoryView, VersionView } from '@skein/api';
+import { formatAge, formatBytes, formatDuration, formatRate, formatShare } from '@skein/api/units';
 import {
   objectiveText,
   replicasText,
@@ -10,7 +11,6 @@ import {
 import { rolloutLine } from './rollout.ts';
 import type { Style } from './style.ts';
 import { renderFields, renderTable } from './table.ts';
-import { formatAge, formatBytes, formatDuration, formatRate, formatShare } from './units.ts';
 
 export interface DeploymentDetails {
   readonly deployment: DeploymentView;

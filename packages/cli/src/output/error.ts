@@ -1,6 +1,6 @@
 /** How an error is shown: what happened, why, and how to fix it. */
 import { ERRORS, SkeinError, type ErrorBody } from '@skein/api/errors';
-import { formatDuration } from './units.ts';
+import { formatDuration } from '@skein/api/units';
 import type { Style } from './style.ts';
 
 /** The wire form of anything thrown. What is no SkeinError is a fault of ours; SKEIN_DEBUG=1 shows where. */

@@ -1,9 +1,9 @@
 /** Jobs as people read them. */
 import type { JobState, JobView } from '@skein/api';
+import { formatAge, formatBytes, formatDuration } from '@skein/api/units';
 import { renderFields } from './table.ts';
 import type { Style } from './style.ts';
 import { nameText } from './terminal.ts';
-import { formatAge, formatBytes, formatDuration } from './units.ts';
 
 export function hasEnded(state: JobState): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'dead';

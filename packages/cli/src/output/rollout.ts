@@ -1,8 +1,8 @@
 /** A rollout in one line: how far it is, and why. */
 import type { RolloutView } from '@skein/api';
+import { formatNumber } from '@skein/api/units';
 import { bar } from './notes.ts';
 import type { Style } from './style.ts';
-import { formatNumber } from './units.ts';
 
 export function rolloutLine(rollout: RolloutView, style: Style): string {
   const versions = `v${rollout.fromVersion} → v${rollout.toVersion}`;

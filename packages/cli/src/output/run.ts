@@ -1,9 +1,9 @@
 /** Training runs as text. Pure: the time is a parameter. */
 import type { Run, RunReport, RunSummary } from '@skein/api';
+import { formatAge, formatDuration, formatShare } from '@skein/api/units';
 import { formatMetric, metricTitle } from '../train/progress.ts';
 import type { Style } from './style.ts';
 import { renderFields, renderTable } from './table.ts';
-import { formatAge, formatDuration, formatShare } from './units.ts';
 
 const STATUS_COLOURS = {
   running: 'cyan',

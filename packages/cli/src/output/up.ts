@@ -2,10 +2,10 @@
  * What `skein up` shows when the node is ready. With the example it takes 20 rows of 80 columns, so
  * that a terminal of 24 holds it below the four that `npm start` writes first.
  */
+import { formatDuration } from '@skein/api/units';
 import type { UpResult } from '../commands/up.ts';
 import type { Style } from './style.ts';
 import { renderFields } from './table.ts';
-import { formatDuration } from './units.ts';
 
 /** Lines of an example's answer; the rest is counted. */
 const SHOWN_LINES = 3;

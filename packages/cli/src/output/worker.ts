@@ -1,9 +1,9 @@
 /** What `skein worker` shows: what this machine offers, and what each sandbox holds or lacks. */
-import type { SandboxOffer } from '@skein/server';
+import type { SandboxOffer } from '@skein/jobs';
+import { formatBytes } from '@skein/api/units';
 import type { WorkerResult } from '../commands/worker.ts';
 import type { Style } from './style.ts';
 import { renderFields } from './table.ts';
-import { formatBytes } from './units.ts';
 
 export function renderWorker(result: WorkerResult, style: Style): string {
   const { worker, queues, labels, cores, memoryBytes, trusts, sandboxes } = result;

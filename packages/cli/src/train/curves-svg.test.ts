@@ -1,6 +1,6 @@
 import { Run } from '@skein/api';
 import { describe, expect, it } from 'vitest';
-import { sampleRun } from '../../../server/src/runs/testing/sample-run.ts';
+import { sampleRun } from '../../../state/src/runs/testing/sample-run.ts';
 import { compareRuns } from './compare.ts';
 import { trainingCurves } from './curves-svg.ts';
 import { thinned } from './journal.ts';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Run, RunReport, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import { openRunFolder, runPath } from '@skein/server/runs';
+import { openRunFolder, runPath } from '@skein/state/runs';
 import { join } from 'node:path';
 import type { Context } from '../command.ts';
 import { dataFolder, type ConnectionChoice } from '../connection.ts';

@@ -1,7 +1,7 @@
 /** Finds runs: those in the data folder and those that a node knows, as one list. */
 import { summaryOf, type Run, type RunSummary } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import { readRuns } from '@skein/server/runs';
+import { readRuns } from '@skein/state/runs';
 import type { Context } from '../command.ts';
 import {
   connect,

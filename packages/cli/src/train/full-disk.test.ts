@@ -2,7 +2,7 @@ import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import { describe, expect, it } from 'vitest';
-import { mountTinyDisk, tinyDisk } from '../../../server/src/testing/tiny-disk.ts';
+import { mountTinyDisk, tinyDisk } from '../../../state/src/testing/tiny-disk.ts';
 import { runCli, startCli } from '../testing/cli.ts';
 
 const WDBC = join(import.meta.dirname, '../../../../examples/wdbc/wdbc.csv');

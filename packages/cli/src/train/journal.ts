@@ -3,7 +3,7 @@
  * on the first alone; a node that is away misses nothing, because every report is the whole record.
  */
 import type { Run } from '@skein/api';
-import type { RunFolder } from '@skein/server/runs';
+import type { RunFolder } from '@skein/state/runs';
 import type { Context } from '../command.ts';
 import {
   connect,

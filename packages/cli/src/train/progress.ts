@@ -1,8 +1,8 @@
 /** What a person sees of a run on stderr: a line per epoch under a heading, and where it is now. */
 import type { RunEpoch } from '@skein/api';
 import type { Progress } from '@skein/train';
+import { formatDuration } from '@skein/api/units';
 import { bar, type Notes } from '../output/notes.ts';
-import { formatDuration } from '../output/units.ts';
 
 export interface ProgressNotes {
   step(progress: Progress): void;

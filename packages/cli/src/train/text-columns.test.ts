@@ -6,7 +6,7 @@ import type { Run } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import { readModel, seededRandom, signatureOf, stringTensor, tensor } from '@skein/onnx';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { GRPC_INFER_PATH, grpcBody, type Tensors } from '../load/inference-body.ts';
+import { GRPC_INFER_PATH, grpcBody, type Tensors } from '@skein/load';
 import { startNodeProcess, type TestNode } from '../testing/cli.ts';
 
 interface Trained {

@@ -14,7 +14,7 @@ import { hostname } from 'node:os';
 import type { Run, RunEpoch, RunReport } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { readModel, writeModel } from '@skein/onnx';
-import { openRunFolder, readRun, type RunFolder } from '@skein/server/runs';
+import { openRunFolder, readRun, type RunFolder } from '@skein/state/runs';
 import {
   Diverged,
   trainTask,

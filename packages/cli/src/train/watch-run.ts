@@ -1,6 +1,6 @@
 /** A run as it goes on: from the events of a node that knows it, or from its folder where there is none. */
 import type { RunSummary } from '@skein/api';
-import { readRun, runPath } from '@skein/server/runs';
+import { readRun, runPath } from '@skein/state/runs';
 import type { Context } from '../command.ts';
 import {
   connect,

@@ -1,8 +1,7 @@
 import { SkeinError, type ErrorCode } from '@skein/api';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { State } from '../state/contract.ts';
-import { openSqliteState } from '../state/sqlite/sqlite-state.ts';
+import { openSqliteState, type State } from '@skein/state';
 import { createAccess } from './access.ts';
 import type { NewKey, Scope } from './contract.ts';
 

@@ -8,12 +8,12 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { SkeinError } from '@skein/api/errors';
-import type { Clock } from '../serving/contract.ts';
-import type { State } from '../state/contract.ts';
-import type { Access, Caller, Scope, WeightOf } from './contract.ts';
+import type { Clock, WeightOf } from '@skein/serving';
+import type { State } from '@skein/state';
+import type { ShareOf } from '@skein/api/shared-budget';
+import type { Access, Caller, Scope } from './contract.ts';
 import { openKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
 import { watchKeys } from './key-watch.ts';
-import type { ShareOf } from './shared-budget.ts';
 import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
 import { bearerOf, hashToken, idOfToken } from './token.ts';
 import { take } from './token-bucket.ts';

@@ -3,7 +3,7 @@
  * the record: bodies hold what nobody should find in a log.
  */
 import { SkeinError } from '@skein/api/errors';
-import type { AuditEntry, State } from '../state/contract.ts';
+import type { AuditEntry, State } from '@skein/state';
 
 /** Who makes a change: a key's id or `local`, and from where. */
 export interface Actor {

@@ -29,9 +29,6 @@ export interface Access {
   watch(caller: Caller, onEnd: (error: SkeinError) => void): () => void;
 }
 
-/** How much of what is short a tenant gets, in proportion to the others; 1 where nothing else was said. */
-export type WeightOf = (tenant: string) => number;
-
 export interface NewKey {
   /** What a person calls it. */
   readonly label: string;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { isLoopback } from '@skein/http';
 import type { KeyView } from './contract.ts';
-import { accessModeFor, isLoopback } from './exposure.ts';
+import { accessModeFor } from './exposure.ts';
 
 const key: KeyView = {
   id: 'a',

@@ -1,6 +1,6 @@
 /** Whether a node may be open: only where nobody but this machine can reach it. */
-import { isIPv4, isIPv6 } from 'node:net';
 import { SkeinError } from '@skein/api/errors';
+import { isLoopback } from '@skein/http';
 import type { AccessMode } from './access.ts';
 import type { KeyView } from './contract.ts';
 
@@ -27,16 +27,6 @@ export function accessModeFor(
     );
   }
   return 'keys';
-}
-
-/** 127.0.0.0/8 (also as IPv4-mapped IPv6), ::1 and localhost. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (bare === 'localhost') return true;
-  const mapped = /^::ffff:([0-9.]+)$/.exec(bare)?.[1] ?? bare;
-  if (isIPv4(mapped)) return mapped.startsWith('127.');
-  // Every spelling of ::1, such as 0:0:0:0:0:0:0:1.
-  return isIPv6(bare) && /^[0:]*:0{0,3}1$/.test(bare);
 }
 
 function isValid(key: KeyView, wallNow: number): boolean {

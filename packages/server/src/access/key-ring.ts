@@ -5,7 +5,7 @@
  * goes the other way: memory first, so that the next request is refused although the disk is full or
  * the store is lost, and then to the state until it is durable (`revocations.ts`).
  */
-import type { KeyRecord, State } from '../state/contract.ts';
+import type { KeyRecord, State } from '@skein/state';
 import { SkeinError } from '@skein/api/errors';
 import { safeLine } from '@skein/api/safe-text';
 import type { Caller, Keys, KeyView, NewKey } from './contract.ts';

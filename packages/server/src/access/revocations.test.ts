@@ -1,7 +1,6 @@
 import { SkeinError } from '@skein/api';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { State } from '../state/contract.ts';
-import { openSqliteState } from '../state/sqlite/sqlite-state.ts';
+import { openSqliteState, type State } from '@skein/state';
 import { createAccess } from './access.ts';
 
 let state: State;

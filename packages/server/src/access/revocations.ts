@@ -3,7 +3,7 @@
  * memory; that it stays so after a restart is written here, again and again until it is.
  */
 import { SkeinError } from '@skein/api/errors';
-import type { State } from '../state/contract.ts';
+import type { State } from '@skein/state';
 
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;

@@ -4,7 +4,7 @@
  * The time to the next free place is the mean gap between the tenant's own departures while it was
  * busy: whatever slows its requests down is in that number already.
  */
-import type { Instant } from '../serving/contract.ts';
+import type { Instant } from '@skein/serving';
 
 const SMOOTHING = 0.1;
 /** Before anything has been seen. */

@@ -5,7 +5,7 @@
  * interval further, and is refused when it then lies more than a whole bucket ahead. It decides as
  * a token bucket that is refilled continuously does, without a timer and without rounding drift.
  */
-import type { Instant } from '../serving/contract.ts';
+import type { Instant } from '@skein/serving';
 
 export interface TokenBucket {
   readonly intervalMs: number;

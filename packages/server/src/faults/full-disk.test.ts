@@ -7,7 +7,7 @@ import { createClient } from '@skein/api/client';
 import { mlp, writeModel, type Model } from '@skein/onnx';
 import { runCli } from '../../../cli/src/testing/cli.ts';
 import { startNodeProcess } from '../testing/node-process.ts';
-import { fillDisk, mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
+import { fillDisk, mountTinyDisk, tinyDisk } from '../../../state/src/testing/tiny-disk.ts';
 
 const small = (seed: number): Model => mlp({ sizes: [4, 8, 3], seed });
 /** 16 MiB. */

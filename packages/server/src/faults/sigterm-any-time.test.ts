@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { mlp } from '@skein/onnx';
+import { openDataFolder } from '@skein/state';
 import { startCli } from '../../../cli/src/testing/cli.ts';
 import { counting } from '../../../runtime/src/testing/models.ts';
 import { isRunning } from '../../../runtime/src/testing/processes.ts';
-import { openDataFolder } from '../state/data-folder.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 import { replicaProcessesOf } from '../testing/replica-processes.ts';
 

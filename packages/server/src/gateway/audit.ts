@@ -1,7 +1,7 @@
 /** The audit trail of a node's faces. */
+import type { State } from '@skein/state';
+import type { GatewayLogger } from '@skein/http';
 import { auditTrail, type Audit } from '../access/audit-trail.ts';
-import type { State } from '../state/contract.ts';
-import type { GatewayLogger } from './logger.ts';
 
 /** The change has happened; losing it would be worse than losing its record, so that is said loudly. */
 export function auditInto(state: Pick<State, 'addAudit'>, logger: GatewayLogger): Audit {

@@ -1,8 +1,8 @@
 /** Reads large requests and writes large answers, one after the other, in a thread of its own. */
 import { parentPort } from 'node:worker_threads';
-import type { InferenceAnswer } from '../serving/contract.ts';
-import { pack, unpack, type WireTensors } from '../serving/tensor-transfer.ts';
-import { toWireError, type WireError } from '../serving/wire-error.ts';
+import type { InferenceAnswer } from '@skein/serving';
+import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
+import { toWireError, type WireError } from '@skein/serving/wire-error';
 import { decodeGrpcRequest, type GrpcRequest } from './grpc-request.ts';
 import { encodeAnswer, type EncodedAnswer } from './infer-answer.ts';
 import { decodeInferRequest, type BinaryChoice, type DecodedRequest } from './infer-request.ts';

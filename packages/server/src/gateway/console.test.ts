@@ -7,9 +7,10 @@ import { Readable } from 'node:stream';
 import type { SandboxView } from '@skein/api';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { JobSpec } from '@skein/jobs';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import type { Claim, JobSpec } from '../jobs/contract.ts';
-import { sampleRun } from '../runs/testing/sample-run.ts';
+import type { Claim } from '../../../jobs/src/contract.ts';
+import { sampleRun } from '../../../state/src/runs/testing/sample-run.ts';
 import { startManagement, type TestNode } from './management/testing/start-management.ts';
 
 const HOSTILE = '"><img src=x onerror="document.title=1"></script><b>';

@@ -1,6 +1,6 @@
 /** The deadline of a request, from what the client said about its patience. */
 import { SkeinError } from '@skein/api';
-import type { Instant } from '../serving/contract.ts';
+import type { Instant } from '@skein/serving';
 import { brief } from './tensor-bytes.ts';
 
 /** `Skein-Timeout-Ms` as sent. @throws SkeinError REQUEST_INVALID. */

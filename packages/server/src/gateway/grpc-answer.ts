@@ -2,7 +2,7 @@
 import { datatypeOf } from '@skein/api';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Tensor } from '@skein/onnx';
-import type { InferenceAnswer } from '../serving/contract.ts';
+import type { InferenceAnswer } from '@skein/serving';
 import { encodeElementsInTurns } from './bytes-elements.ts';
 import { MessagePieces } from './message-pieces.ts';
 import { bytesOfTensor } from './tensor-bytes.ts';

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, test } from 'vitest';
+import { bodyBudget } from '@skein/http';
 import {
   deployedModel,
   fakeAccess,
@@ -11,7 +12,6 @@ import {
   strictLogger,
 } from '../testing/fake-inference.ts';
 import { call, codec, failure } from '../testing/grpc-client.ts';
-import { bodyBudget } from './body-budget.ts';
 import { createGrpcGateway, type GrpcGatewayOptions } from './grpc-gateway.ts';
 import { MessageFramer } from './message-framer.ts';
 import { GRPCInferenceService, type ModelInferRequestSchema } from './proto/inference.gen.ts';

@@ -17,19 +17,16 @@
 import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
+import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
+import { bodyBudget, type GatewayLimits, type GatewayLogger, Patience } from '@skein/http';
 import type { Caller } from '../access/contract.ts';
-import type { BudgetHold, SharedBudget } from '../access/shared-budget.ts';
-import { bodyBudget } from './body-budget.ts';
 import { stopAnswered, type ConnectionBounds } from './grpc-connections.ts';
 import { ACCEPTED_ENCODINGS, createInflater } from './grpc-inflate.ts';
 import type { GrpcLimits } from './grpc-limits.ts';
 import { admit, authorizeCall, type CallRule } from './grpc-rules.ts';
 import { toGrpcError } from './grpc-status.ts';
-import type { GatewayLimits } from './limits.ts';
-import type { GatewayLogger } from './logger.ts';
 import { MessageReader, PREFIX_BYTES } from './message-framer.ts';
 import { MessagePieces } from './message-pieces.ts';
-import { Patience } from './patience.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';
 

@@ -1,6 +1,6 @@
 /** What the gRPC face shares between its tenants beside memory: connections, and streams that are open. */
 import { SkeinError } from '@skein/api';
-import { SharedBudget, type ShareOf } from '../access/shared-budget.ts';
+import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 import type { GrpcLimits } from './grpc-limits.ts';
 
 /** When to come back: some of them have ended by then. */

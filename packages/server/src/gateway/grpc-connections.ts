@@ -15,9 +15,9 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
-import type { SharedBudget } from '../access/shared-budget.ts';
+import type { SharedBudget } from '@skein/api/shared-budget';
+import { Patience } from '@skein/http';
 import type { GrpcLimits } from './grpc-limits.ts';
-import { Patience } from './patience.ts';
 
 /** PING and SETTINGS frames of one connection in a window; a client that measures its line sends hundreds. */
 const CONTROL_FRAMES = 5000;

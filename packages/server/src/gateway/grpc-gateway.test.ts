@@ -1,6 +1,7 @@
 import { fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { remoteOf } from '@skein/http';
 import {
   deployedModel,
   fakeAccess,
@@ -11,7 +12,6 @@ import { call, codec, failure } from '../testing/grpc-client.ts';
 import { createGrpcGateway } from './grpc-gateway.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from './proto/health.gen.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
-import { remoteOf } from './peer.ts';
 import { ServerReflection } from './proto/reflection.gen.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { floats, startGrpcFace } from './testing/grpc-face.ts';

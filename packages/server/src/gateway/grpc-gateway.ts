@@ -12,8 +12,17 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import type { SharedBudget } from '../access/shared-budget.ts';
-import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
+import type { SharedBudget } from '@skein/api/shared-budget';
+import {
+  bodyBudget,
+  type Certificates,
+  DEFAULT_LIMITS,
+  defaultBodyBudget,
+  type GatewayLimits,
+  type ListenAddress,
+  listenOnFreePort,
+  type ListenOptions,
+} from '@skein/http';
 import { boundCalls } from './grpc-bounds.ts';
 import { grpcBudgets, type GrpcBudgets } from './grpc-budgets.ts';
 import { boundConnections } from './grpc-connections.ts';
@@ -22,11 +31,8 @@ import { GRPC_LIMITS, type GrpcLimits } from './grpc-limits.ts';
 import type { GrpcMethod } from './grpc-method.ts';
 import { inferenceMethods, type GrpcProtocolOptions } from './grpc-protocol.ts';
 import { reflectionMethods } from './grpc-reflection.ts';
-import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
-import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
 import { PayloadCodec } from './payload-codec.ts';
-import type { Certificates } from './tls/certificates.ts';
-import { SecureGrpcCredentials } from './tls/secure-servers.ts';
+import { SecureGrpcCredentials } from './grpc-credentials.ts';
 
 export interface GrpcGatewayOptions extends Omit<
   GrpcProtocolOptions,

@@ -1,11 +1,11 @@
 /** `grpc.health.v1.Health`: the node under the empty name, and every deployment under its own. */
 import type { ServerWritableStream, UntypedHandleCall } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
-import type { Inference } from '../serving/contract.ts';
+import type { Inference } from '@skein/serving';
+import { type GatewayLogger, requestIdFrom } from '@skein/http';
 import { definition, pathOf, readMessage, unary, type GrpcMethod } from './grpc-method.ts';
 import { first } from './grpc-rules.ts';
 import { toGrpcError } from './grpc-status.ts';
-import type { GatewayLogger } from './logger.ts';
 import {
   Health,
   HealthCheckResponse_ServingStatus as Status,
@@ -13,7 +13,6 @@ import {
 } from './proto/health.gen.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
 import { isNodeReady } from './protocol-rules.ts';
-import { requestIdFrom } from './request-id.ts';
 
 /** How often a watched status is looked at, in milliseconds. */
 const WATCH_MS = 500;

@@ -6,19 +6,17 @@
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
+import { Cancellation, type Inference, type Instant } from '@skein/serving/contract';
+import { type GatewayLogger, requestIdFrom, toSkeinError } from '@skein/http';
 import type { Caller } from '../access/contract.ts';
-import { Cancellation, type Inference, type Instant } from '../serving/contract.ts';
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
-import { toSkeinError } from './fault.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './grpc-answer.ts';
 import { admittedCall, callerOf, first } from './grpc-rules.ts';
 import { sentenceOf, toGrpcError } from './grpc-status.ts';
-import type { GatewayLogger } from './logger.ts';
 import type { MessagePieces } from './message-pieces.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { tellRefusal, type RefusalListener } from './refusals.ts';
-import { requestIdFrom } from './request-id.ts';
 import { bytesHeld } from './tensor-bytes.ts';
 import { traceFrom } from './trace-context.ts';
 

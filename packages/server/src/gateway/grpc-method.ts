@@ -15,10 +15,9 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf';
 import { SkeinError } from '@skein/api';
+import { type GatewayLogger, requestIdFrom } from '@skein/http';
 import { first, type CallRule, type Needs } from './grpc-rules.ts';
 import { toGrpcError } from './grpc-status.ts';
-import type { GatewayLogger } from './logger.ts';
-import { requestIdFrom } from './request-id.ts';
 
 /** Requests and responses of any type: they are converted by the functions beside the handler. */
 export type GrpcMethod = readonly [

@@ -1,10 +1,10 @@
 /** `inference.GRPCInferenceService`: what is not inference. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { remoteOf } from '@skein/http';
 import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
 import { modelInfer, modelStreamInfer, type GrpcInferOptions } from './grpc-infer.ts';
 import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from './grpc-method.ts';
 import { callerOf } from './grpc-rules.ts';
-import { remoteOf } from './peer.ts';
 import { isNodeReady, refuseModelConfig } from './protocol-rules.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from './model-metadata.ts';
 import type { ModelRepository } from './model-repository.ts';

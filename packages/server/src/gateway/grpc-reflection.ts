@@ -10,10 +10,10 @@ import {
   type MessageInitShape,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { type GatewayLogger, requestIdFrom } from '@skein/http';
 import { definition, pathOf, readMessage, type GrpcMethod } from './grpc-method.ts';
 import { first } from './grpc-rules.ts';
 import { toGrpcError } from './grpc-status.ts';
-import type { GatewayLogger } from './logger.ts';
 import { file_health } from './proto/health.gen.ts';
 import { file_inference } from './proto/inference.gen.ts';
 import {
@@ -23,8 +23,6 @@ import {
   type ServerReflectionRequest,
   type ServerReflectionResponseSchema,
 } from './proto/reflection.gen.ts';
-
-import { requestIdFrom } from './request-id.ts';
 
 type Response = MessageInitShape<typeof ServerReflectionResponseSchema>;
 

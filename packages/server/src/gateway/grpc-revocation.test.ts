@@ -1,12 +1,11 @@
 /** Streams end with their key: authorised once, they would stay open for as long as a client likes. */
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openSqliteState, type State } from '@skein/state';
 import { createAccess } from '../access/access.ts';
 import { grpcBudgets } from './grpc-budgets.ts';
 import { GRPC_LIMITS } from './grpc-limits.ts';
 import { codec } from '../testing/grpc-client.ts';
-import { openSqliteState } from '../state/sqlite/sqlite-state.ts';
-import type { State } from '../state/contract.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
 import { floats, startGrpcFace } from './testing/grpc-face.ts';
 import { framed, rawCall, rawSession } from './testing/raw-grpc.ts';

@@ -1,7 +1,7 @@
 /** Which key a method needs, and what is known of a call once it has been let in. */
 import type { Metadata } from '@grpc/grpc-js';
+import type { Peer } from '@skein/http';
 import type { Caller } from '../access/contract.ts';
-import type { Peer } from './peer.ts';
 import { authorizeReader } from './protocol-rules.ts';
 import type { FaceAccess } from './refused-logins.ts';
 

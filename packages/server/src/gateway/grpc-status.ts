@@ -1,8 +1,7 @@
 /** Errors as gRPC tells them: a status from the error table, with code and retry time as trailers. */
 import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { ERRORS, type SkeinError } from '@skein/api';
-import { toSkeinError } from './fault.ts';
-import type { GatewayLogger } from './logger.ts';
+import { type GatewayLogger, toSkeinError } from '@skein/http';
 
 export type GrpcError = StatusObject & Error;
 

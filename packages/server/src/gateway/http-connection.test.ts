@@ -1,7 +1,7 @@
 /** What reaches the node over raw sockets: slow, broken, greedy and leaving clients. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { bodyBudget } from './body-budget.ts';
+import { bodyBudget } from '@skein/http';
 import { BODY, HEAD, held, raw, startSocketFace } from './testing/http-sockets.ts';
 
 describe('slow clients', () => {

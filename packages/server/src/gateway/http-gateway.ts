@@ -5,30 +5,33 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
-import type { SharedBudget } from '../access/shared-budget.ts';
-import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
+import type { SharedBudget } from '@skein/api/shared-budget';
 import {
+  bodyBudget,
   boundUnreadAnswer,
   boundUnreadBody,
+  type Certificates,
+  createHttpListener,
+  createOriginPolicy,
+  DEFAULT_LIMITS,
+  defaultBodyBudget,
+  type Exchange,
+  type GatewayLimits,
+  type GatewayLogger,
+  type HttpListener,
+  requestIdFrom,
   sendError,
   sendText,
-  type Exchange,
-} from './http-exchange.ts';
-import { createHttpListener, type HttpListener } from './http-listener.ts';
+  toSkeinError,
+} from '@skein/http';
 import {
   isProtocolPath,
   MethodNotAllowed,
   serveProtocol,
   type ProtocolOptions,
 } from './http-protocol.ts';
-import { toSkeinError } from './fault.ts';
-import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
-import type { GatewayLogger } from './logger.ts';
-import { createOriginPolicy } from './origin-policy.ts';
 import { PayloadCodec } from './payload-codec.ts';
-import { requestIdFrom } from './request-id.ts';
 import { brief } from './tensor-bytes.ts';
-import type { Certificates } from './tls/certificates.ts';
 
 /**
  * Takes a request that is not the protocol's, and resolves with `false` when it is not the

@@ -5,7 +5,6 @@
  * Who may not call, and what does not exist, is refused before the body is read.
  */
 import { SkeinError } from '@skein/api';
-import type { Caller } from '../access/contract.ts';
 import {
   Cancellation,
   type DeployedModel,
@@ -13,13 +12,12 @@ import {
   type InferenceAnswer,
   type Instant,
   type StageTimes,
-} from '../serving/contract.ts';
-import type { BudgetHold, SharedBudget } from '../access/shared-budget.ts';
+} from '@skein/serving/contract';
+import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
+import { type Exchange, type GatewayLimits, readBody, SAFE_HEADERS } from '@skein/http';
+import type { Caller } from '../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader } from './deadline.ts';
-import { readBody } from './http-body.ts';
-import { SAFE_HEADERS, type Exchange } from './http-exchange.ts';
 import type { EncodedAnswer } from './infer-answer.ts';
-import type { GatewayLimits } from './limits.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import type { FaceAccess } from './refused-logins.ts';

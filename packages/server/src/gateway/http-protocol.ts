@@ -5,15 +5,13 @@
  * Health needs no key, so that probes need none. Whoever may infer may also see what to send.
  */
 import { SkeinError } from '@skein/api';
-import type { Instant } from '../serving/contract.ts';
-import { readBody } from './http-body.ts';
-import { sendJson, sendText, type Exchange } from './http-exchange.ts';
+import type { Instant } from '@skein/serving';
+import { type Exchange, readBody, remoteOf, sendJson, sendText } from '@skein/http';
+import { parseJson } from '@skein/http/json-value';
 import { inferOverHttp, type HttpInferOptions } from './http-infer.ts';
-import { parseJson } from './json-value.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from './model-metadata.ts';
 import type { ModelRepository } from './model-repository.ts';
 import type { DurationStatistic, ModelStatistics, StatisticsSource } from './model-statistics.ts';
-import { remoteOf } from './peer.ts';
 import { authorizeReader, isNodeReady, refuseModelConfig } from './protocol-rules.ts';
 import { brief } from './tensor-bytes.ts';
 

@@ -8,7 +8,7 @@
  */
 import { datatypeOf, SkeinError } from '@skein/api';
 import { bfloat16ToNumber, values, type NumericTensor, type Tensor } from '@skein/onnx';
-import type { InferenceAnswer } from '../serving/contract.ts';
+import type { InferenceAnswer } from '@skein/serving';
 import type { BinaryChoice } from './infer-request.ts';
 import { bytesOfTensor } from './tensor-bytes.ts';
 

@@ -7,7 +7,7 @@
  * the client cannot forge: every array under `inputs[…].data` has been replaced.
  */
 import { SkeinError } from '@skein/api';
-import { MAX_JSON_DEPTH, MAX_JSON_VALUES, tooDeep, tooMany } from './json-value.ts';
+import { MAX_JSON_DEPTH, MAX_JSON_VALUES, tooDeep, tooMany } from '@skein/http/json-value';
 
 export interface CarvedJson {
   /** The JSON without its arrays. */

@@ -1,8 +1,8 @@
 /** Reads the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8. */
 import { SkeinError } from '@skein/api';
 import { elementCount } from '@skein/onnx';
+import { boundJson } from '@skein/http/json-value';
 import type { CarvedArray } from './json-carve.ts';
-import { boundJson } from './json-value.ts';
 import { brief, checkElementCount, MAX_STRINGS } from './tensor-bytes.ts';
 
 const utf8 = new TextEncoder();

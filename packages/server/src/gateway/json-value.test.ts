@@ -1,6 +1,6 @@
 /** The bounds of what a caller's JSON may cost, and what is shown of it. */
 import { expect, test } from 'vitest';
-import { MAX_JSON_DEPTH, MAX_JSON_VALUES, parseJson } from './json-value.ts';
+import { MAX_JSON_DEPTH, MAX_JSON_VALUES, parseJson } from '@skein/http/json-value';
 import { brief } from './tensor-bytes.ts';
 
 const parse = (text: string): unknown => parseJson(Buffer.from(text));

@@ -1,7 +1,7 @@
 /** What the protocol tells about the server and its models, the same over HTTP and gRPC. */
 import { datatypeOf } from '@skein/api';
 import type { TensorSpec } from '@skein/onnx';
-import type { DeployedModel } from '../serving/contract.ts';
+import type { DeployedModel } from '@skein/serving';
 
 export const SERVER_NAME = 'skein';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { DeploymentView } from '@skein/api';
+import type { DeployRequest } from '@skein/serving';
+import type { VersionRecord } from '@skein/state';
 import { auditTrail } from '../access/audit-trail.ts';
-import type { DeployRequest } from '../serving/control.ts';
-import type { VersionRecord } from '../state/contract.ts';
 import { createModelRepository } from './model-repository.ts';
 
 function stored(model: string, version: string): VersionRecord {

@@ -4,9 +4,8 @@
  * the newest version out.
  */
 import { SkeinError } from '@skein/api';
+import type { DeploymentControl, Registry } from '@skein/serving';
 import type { Actor, Audit } from '../access/audit-trail.ts';
-import type { Registry } from '../registry/contract.ts';
-import type { DeploymentControl } from '../serving/control.ts';
 
 export interface RepositoryEntry {
   readonly name: string;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { SkeinError } from '@skein/api';
-import type { InferenceAnswer, TargetRequest } from '../serving/contract.ts';
+import type { InferenceAnswer } from '@skein/serving';
+import type { TargetRequest } from '@skein/serving/contract';
 import { createModelStatistics } from './model-statistics.ts';
 
 function request(deployment: string, arrivedAt: number, version?: string): TargetRequest {

@@ -3,7 +3,8 @@
  * are counted from what the serving plane reports; nothing on the hot path but additions.
  */
 import type { SkeinError } from '@skein/api';
-import type { InferenceRequest, ServingObserver, TargetRequest } from '../serving/contract.ts';
+import type { InferenceRequest, ServingObserver } from '@skein/serving';
+import type { TargetRequest } from '@skein/serving/contract';
 
 /** How often something happened and how long it took in total. */
 export interface DurationStatistic {

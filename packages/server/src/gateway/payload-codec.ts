@@ -8,10 +8,10 @@
  */
 import { Worker } from 'node:worker_threads';
 import { elementCount, type Tensor } from '@skein/onnx';
-import type { InferenceAnswer } from '../serving/contract.ts';
-import { pack, unpackInTurns } from '../serving/tensor-transfer.ts';
-import { fromWireError } from '../serving/wire-error.ts';
-import { workerEnvironment } from '../worker-environment.ts';
+import type { InferenceAnswer } from '@skein/serving';
+import { pack, unpackInTurns } from '@skein/serving/tensor-transfer';
+import { fromWireError } from '@skein/serving/wire-error';
+import { workerEnvironment } from '@skein/state/worker-environment';
 import type { CodecJob, CodecReply, CodecResult } from './codec-worker.ts';
 import { decodeGrpcRequest, isQuickToRead, type GrpcRequest } from './grpc-request.ts';
 import { encodeAnswer, type EncodedAnswer } from './infer-answer.ts';

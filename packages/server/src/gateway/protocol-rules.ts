@@ -1,8 +1,8 @@
 /** Rules of the protocol that hold over HTTP and gRPC alike. */
 import { SkeinError } from '@skein/api';
+import type { Inference } from '@skein/serving';
+import type { Peer } from '@skein/http';
 import type { Caller } from '../access/contract.ts';
-import type { Inference } from '../serving/contract.ts';
-import type { Peer } from './peer.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { brief } from './tensor-bytes.ts';
 

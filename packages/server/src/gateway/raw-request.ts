@@ -7,7 +7,7 @@
  */
 import { SkeinError } from '@skein/api';
 import { elementSize, type Dimension, type NumericType, type TensorSpec } from '@skein/onnx';
-import type { DeployedModel } from '../serving/contract.ts';
+import type { DeployedModel } from '@skein/serving';
 import type { DecodedRequest } from './infer-request.ts';
 import { plainBytes, tensorFromBytes } from './tensor-bytes.ts';
 

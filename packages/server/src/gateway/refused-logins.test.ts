@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openSqliteState, type State } from '@skein/state';
 import { createAccess } from '../access/access.ts';
-import type { State } from '../state/contract.ts';
-import { openSqliteState } from '../state/sqlite/sqlite-state.ts';
 import { strictLogger } from '../testing/fake-inference.ts';
 import { recordRefusedLogins } from './refused-logins.ts';
 

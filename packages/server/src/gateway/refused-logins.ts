@@ -7,11 +7,10 @@
  * the node knows.
  */
 import { SkeinError, type ErrorCode } from '@skein/api';
+import type { State } from '@skein/state';
+import { type GatewayLogger, type Peer, remoteOf } from '@skein/http';
 import { bearerOf, idOfToken } from '../access/token.ts';
 import type { Access, Caller, Keys, Scope } from '../access/contract.ts';
-import type { State } from '../state/contract.ts';
-import type { GatewayLogger } from './logger.ts';
-import { remoteOf, type Peer } from './peer.ts';
 
 /** `Access` for the faces, which know where a call comes from. */
 export interface FaceAccess extends Access {

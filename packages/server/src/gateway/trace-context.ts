@@ -1,5 +1,5 @@
 /** W3C Trace Context of the caller; a malformed one is ignored, as the recommendation asks. */
-import type { TraceContext } from '../serving/contract.ts';
+import type { TraceContext } from '@skein/serving';
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** The length that must be passed on; longer ones are dropped. */

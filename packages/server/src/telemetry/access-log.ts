@@ -4,7 +4,7 @@
  * would be the next overload. At `debug`: every request.
  */
 import type { ErrorCode } from '@skein/api';
-import type { ServingObserver } from '../serving/contract.ts';
+import type { ServingObserver } from '@skein/serving';
 
 /** What is needed of a pino logger. */
 export interface AccessLogger {

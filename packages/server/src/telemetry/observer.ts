@@ -1,5 +1,5 @@
 /** Several observers as one; nothing is allocated per call. */
-import type { ServingObserver } from '../serving/contract.ts';
+import type { ServingObserver } from '@skein/serving';
 
 /** Every observer is told everything, in order. One that throws is a bug, and stops the ones behind it. */
 export function combineObservers(observers: readonly ServingObserver[]): ServingObserver {

@@ -4,13 +4,8 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Signature, TensorMap } from '@skein/onnx';
+import type { DeployedModel, Inference, InferenceAnswer, InferenceRequest } from '@skein/serving';
 import type { Access, Caller, Scope } from '../access/contract.ts';
-import type {
-  DeployedModel,
-  Inference,
-  InferenceAnswer,
-  InferenceRequest,
-} from '../serving/contract.ts';
 
 /** Takes everything and gives it back under the same names. */
 const ECHO: Signature = {

@@ -11,7 +11,7 @@ import { hostname } from 'node:os';
 import { Run, type JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import { openRunFolder } from '@skein/server/runs';
+import { openRunFolder } from '@skein/state/runs';
 import { fileStore } from '@skein/train/files';
 import type { Context } from '../../command.ts';
 import { dataFolder, type ConnectionChoice } from '../../connection.ts';

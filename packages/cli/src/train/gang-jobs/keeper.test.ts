@@ -3,11 +3,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runPath } from '@skein/server/runs';
+import { runPath } from '@skein/state/runs';
 import { saveCheckpoint, type Tensors } from '@skein/train';
 import { fileStore } from '@skein/train/files';
 import { afterAll, expect, it } from 'vitest';
-import { sampleRun } from '../../../../server/src/runs/testing/sample-run.ts';
+import { sampleRun } from '../../../../state/src/runs/testing/sample-run.ts';
 import { openKeeper } from './keeper.ts';
 import { keptRun } from './kept-run.ts';
 

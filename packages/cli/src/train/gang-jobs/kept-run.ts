@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NumericTensor } from '@skein/onnx';
-import { readRuns, runPath } from '@skein/server/runs';
+import { readRuns, runPath } from '@skein/state/runs';
 import { readTensors, writeTensors } from '@skein/train';
 import { fileStore } from '@skein/train/files';
 

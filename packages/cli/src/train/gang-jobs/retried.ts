@@ -2,7 +2,7 @@
  * A training whose command is tried again as a whole, such as one that is a job: it goes on with the
  * run that was kept in its folder, and starts one where there is none.
  */
-import { readRuns } from '@skein/server/runs';
+import { readRuns } from '@skein/state/runs';
 import type { Context } from '../../command.ts';
 import { dataFolder, type ConnectionChoice } from '../../connection.ts';
 import { explained } from '../failure.ts';

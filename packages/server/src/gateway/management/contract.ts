@@ -1,15 +1,12 @@
 /** What the management API needs of the node, and what it gives to the HTTP listener. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NodeView, SandboxView } from '@skein/api';
+import type { SharedBudget } from '@skein/api/shared-budget';
+import type { ArtifactHoldings, JobStore } from '@skein/jobs';
+import type { DeploymentControl, Registry } from '@skein/serving';
+import type { ArtifactStore, Runs, State } from '@skein/state';
+import type { GatewayLogger } from '@skein/http';
 import type { Keys } from '../../access/contract.ts';
-import type { SharedBudget } from '../../access/shared-budget.ts';
-import type { ArtifactHoldings } from '../../jobs/artifact-holdings.ts';
-import type { JobStore } from '../../jobs/contract.ts';
-import type { Registry } from '../../registry/contract.ts';
-import type { Runs } from '../../runs/runs.ts';
-import type { DeploymentControl } from '../../serving/control.ts';
-import type { ArtifactStore, State } from '../../state/contract.ts';
-import type { GatewayLogger } from '../logger.ts';
 import type { FaceAccess } from '../refused-logins.ts';
 
 export interface ManagementOptions {

@@ -2,7 +2,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import { createClient, type Client, type NodeEvent, type Run } from '@skein/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sampleRun } from '../../runs/testing/sample-run.ts';
+import { sampleRun } from '../../../../state/src/runs/testing/sample-run.ts';
 import { eventStreamBudget } from './open-streams.ts';
 import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
 

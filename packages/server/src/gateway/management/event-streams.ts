@@ -11,8 +11,8 @@
  * Looks are shared by all readers and happen only while there is one.
  */
 import type { ServerResponse } from 'node:http';
+import type { HistoryEntry } from '@skein/state';
 import type { Caller } from '../../access/contract.ts';
-import type { HistoryEntry } from '../../state/contract.ts';
 import type { ManagementLimits, ManagementOptions } from './contract.ts';
 import type { OpenStreams } from './open-streams.ts';
 

@@ -1,7 +1,7 @@
 /** What an operation gets and gives; its types follow from the endpoint table. */
 import type { EndpointOf, OperationId, PartOf, ResponseOf } from '@skein/api';
+import type { Download } from '@skein/http';
 import type { Caller } from '../../access/contract.ts';
-import type { Download } from './download.ts';
 
 export interface Call<Id extends OperationId> {
   readonly caller: Caller;

@@ -5,10 +5,9 @@
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { jobEventView, type JobStore } from '@skein/jobs';
+import type { GatewayLogger } from '@skein/http';
 import type { Caller } from '../../access/contract.ts';
-import type { JobStore } from '../../jobs/contract.ts';
-import { jobEventView } from '../../jobs/view.ts';
-import type { GatewayLogger } from '../logger.ts';
 import type { ManagementLimits } from './contract.ts';
 import { shownName } from './job-names.ts';
 import type { OpenStreams } from './open-streams.ts';

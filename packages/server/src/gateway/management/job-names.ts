@@ -7,8 +7,8 @@
  */
 import { SkeinError } from '@skein/api';
 import type { JobView } from '@skein/api';
+import type { Job, JobSpec, JobStore } from '@skein/jobs';
 import type { Caller } from '../../access/contract.ts';
-import type { Job, JobSpec, JobStore } from '../../jobs/contract.ts';
 
 export function seesAll(caller: Caller): boolean {
   return caller.scopes.includes('admin');

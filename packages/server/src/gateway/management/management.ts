@@ -5,13 +5,23 @@
 import type { IncomingMessage } from 'node:http';
 import { SkeinError, validate, type Endpoint } from '@skein/api';
 import { serveConsole } from '@skein/console';
+import {
+  bodyBudget,
+  DEFAULT_LIMITS,
+  defaultBodyBudget,
+  type Download,
+  type Exchange,
+  readJson,
+  readQuery,
+  remoteOf,
+  requestIdFrom,
+  SAFE_HEADERS,
+  sendDownload,
+  sendError,
+  sendText,
+  toSkeinError,
+} from '@skein/http';
 import { auditInto } from '../audit.ts';
-import { bodyBudget, defaultBodyBudget } from '../body-budget.ts';
-import { toSkeinError } from '../fault.ts';
-import { SAFE_HEADERS, sendError, sendText, type Exchange } from '../http-exchange.ts';
-import { DEFAULT_LIMITS } from '../limits.ts';
-import { remoteOf } from '../peer.ts';
-import { requestIdFrom } from '../request-id.ts';
 import { brief } from '../tensor-bytes.ts';
 import { MANAGEMENT_LIMITS, type Management, type ManagementOptions } from './contract.ts';
 import { createEventStreams } from './event-streams.ts';
@@ -25,12 +35,9 @@ import { nodeHandlers } from './handlers/node.ts';
 import { runHandlers } from './handlers/runs.ts';
 import { createJobEventStreams } from './job-event-streams.ts';
 import { storedId } from './job-names.ts';
-import { readJson } from './json-body.ts';
 import { createOpenStreams, eventStreamBudget, MAX_EVENT_STREAMS } from './open-streams.ts';
 import { createPages } from './pages.ts';
-import { readQuery } from './query.ts';
 import { route, type Route } from './router.ts';
-import { sendDownload, type Download } from './download.ts';
 import { readUpload } from './upload.ts';
 
 const PRIVATE = ['Cache-Control', 'no-store'];

@@ -7,9 +7,9 @@
  */
 import type { ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
+import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
+import { boundSilence, endWithin, SAFE_HEADERS } from '@skein/http';
 import type { Access, Caller } from '../../access/contract.ts';
-import { SharedBudget, type ShareOf } from '../../access/shared-budget.ts';
-import { boundSilence, endWithin, SAFE_HEADERS } from '../http-exchange.ts';
 import type { ManagementLimits } from './contract.ts';
 
 export interface OpenStreams {

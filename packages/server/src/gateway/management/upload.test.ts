@@ -1,7 +1,7 @@
 /** Uploads that take for ever, over real sockets. */
 import { connect } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { bodyBudget } from '../body-budget.ts';
+import { bodyBudget } from '@skein/http';
 import { onnxFile, startManagement } from './testing/start-management.ts';
 
 const PATHS = ['PUT /api/v1/models/slow/versions', 'PUT /api/v1/artifacts'];

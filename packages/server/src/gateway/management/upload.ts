@@ -7,8 +7,8 @@
  * is busy does not count.
  */
 import { SkeinError } from '@skein/api';
-import type { BudgetHold } from '../../access/shared-budget.ts';
-import type { Exchange } from '../http-exchange.ts';
+import type { BudgetHold } from '@skein/api/shared-budget';
+import type { Exchange } from '@skein/http';
 import type { ManagementLimits } from './contract.ts';
 
 /** Memory of an upload under way: what the socket and the file have of it at a time. */

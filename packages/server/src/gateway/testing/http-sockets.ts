@@ -1,7 +1,8 @@
 /** The HTTP face behind raw sockets; both end with the test. */
 import { onTestFinished } from 'vitest';
 import type { TensorMap } from '@skein/onnx';
-import type { InferenceRequest } from '../../serving/contract.ts';
+import type { InferenceRequest } from '@skein/serving';
+import { bodyBudget, type GatewayLimits } from '@skein/http';
 import {
   deployedModel,
   fakeAccess,
@@ -9,9 +10,7 @@ import {
   strictLogger,
 } from '../../testing/fake-inference.ts';
 import { rawClient, type RawClient } from '../../testing/raw-client.ts';
-import { bodyBudget } from '../body-budget.ts';
 import { createHttpGateway } from '../http-gateway.ts';
-import type { GatewayLimits } from '../limits.ts';
 
 export const BODY = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}';
 export const HEAD = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY.length}\r\n`;

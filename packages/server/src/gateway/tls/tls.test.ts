@@ -9,8 +9,12 @@ import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import { strictLogger } from '../../testing/fake-inference.ts';
-import { openCertificates } from './certificates.ts';
-import { createAuthority, temporaryFolder, type Issued } from './testing/authority.ts';
+import { openCertificates } from '../../../../http/src/tls/certificates.ts';
+import {
+  createAuthority,
+  temporaryFolder,
+  type Issued,
+} from '../../../../http/src/tls/testing/authority.ts';
 import { startSecureFaces } from './testing/secure-faces.ts';
 
 const run = promisify(execFile);

@@ -1,6 +1,6 @@
 /** What tenants hold of what they share: the largest holders by name, the rest of them as one. */
-import type { SharedBudget } from '../../access/shared-budget.ts';
-import { labelled, type Exposition } from './exposition.ts';
+import type { SharedBudget } from '@skein/api/shared-budget';
+import { labelled, type Exposition } from '@skein/http';
 
 /** Series per budget, however many tenants there are. */
 const MAX_TENANTS = 50;

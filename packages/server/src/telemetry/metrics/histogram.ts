@@ -5,7 +5,7 @@
  * 0.1 µs (medians on a busy 2-core machine). With it the seven updates of one request would have
  * cost more than the 2 µs that a request may spend on all of its telemetry.
  */
-import type { Exposition } from './exposition.ts';
+import type { Exposition } from '@skein/http';
 
 export interface Histogram {
   /** Upper bounds, ascending; what lies above the last is counted behind it. */

@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { DeploymentSettings, SkeinError, type DeploymentView, type ErrorCode } from '@skein/api';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SharedBudget } from '@skein/api/shared-budget';
+import type { InferenceAnswer } from '@skein/serving';
+import type { ScalingCause, TargetRequest } from '@skein/serving/contract';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
-import { SharedBudget } from '../../access/shared-budget.ts';
-import type { InferenceAnswer, ScalingCause, TargetRequest } from '../../serving/contract.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 
 const prometheus = requireComponent('python3-prometheus-client');

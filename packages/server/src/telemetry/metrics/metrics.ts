@@ -7,10 +7,10 @@
  * limit is counted under its code, and not against the objective.
  */
 import { ERRORS, type DeploymentView, type ErrorCode } from '@skein/api';
-import type { SharedBudget } from '../../access/shared-budget.ts';
-import type { Clock, Instant, ServingObserver } from '../../serving/contract.ts';
+import type { SharedBudget } from '@skein/api/shared-budget';
+import type { Clock, Instant, ServingObserver } from '@skein/serving';
+import { CONTENT_TYPE, createExposition, type Exposition } from '@skein/http';
 import { exposeBudgets } from './budget-page.ts';
-import { CONTENT_TYPE, createExposition, type Exposition } from './exposition.ts';
 import { observe } from './histogram.ts';
 import { count } from './objective-window.ts';
 import { createProcessMetrics } from './process-metrics.ts';

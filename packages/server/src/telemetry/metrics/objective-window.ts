@@ -6,7 +6,7 @@
  * quantile allows, 14.4 over an hour uses up 2 % of a month's. Alert when a long and a short window
  * both burn (The Site Reliability Workbook, chapter 5).
  */
-import type { Instant } from '../../serving/contract.ts';
+import type { Instant } from '@skein/serving';
 
 const SLOT_MS = 10_000;
 const SLOTS = 360;

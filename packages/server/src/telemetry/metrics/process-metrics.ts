@@ -1,7 +1,7 @@
 /** What the process uses, under the names that Prometheus' own client libraries use. */
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { labelled, type Exposition } from './exposition.ts';
+import { labelled, type Exposition } from '@skein/http';
 
 /** Every so often a timer looks how late it is. */
 const RESOLUTION_MS = 10;

@@ -1,7 +1,7 @@
 /** The serving part of the metrics page: Skein's own families, then Triton's names for the same numbers. */
 import { ERRORS, ReplicaState, type DeploymentView, type ErrorCode } from '@skein/api';
-import type { Instant } from '../../serving/contract.ts';
-import { labelled, type Exposition } from './exposition.ts';
+import type { Instant } from '@skein/serving';
+import { labelled, type Exposition } from '@skein/http';
 import { countOf, expose, type Histogram } from './histogram.ts';
 import { attainment, burnRate } from './objective-window.ts';
 import type { DeploymentSeries, ServingSeries, VersionSeries } from './serving-series.ts';

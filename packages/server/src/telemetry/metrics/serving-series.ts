@@ -7,8 +7,9 @@
  * for an hour and are no longer deployed are forgotten.
  */
 import type { ErrorCode } from '@skein/api';
-import type { Instant, ScalingCause } from '../../serving/contract.ts';
-import { labelled } from './exposition.ts';
+import type { Instant } from '@skein/serving';
+import type { ScalingCause } from '@skein/serving/contract';
+import { labelled } from '@skein/http';
 import { histogram, type Histogram } from './histogram.ts';
 import { objectiveWindow, type ObjectiveWindow } from './objective-window.ts';
 

@@ -20,12 +20,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { SkeinError } from '@skein/api';
-import type {
-  Inference,
-  InferenceAnswer,
-  InferenceRequest,
-  TraceContext,
-} from '../../serving/contract.ts';
+import type { Inference, InferenceAnswer, InferenceRequest, TraceContext } from '@skein/serving';
 
 export function traceInference(inference: Inference, tracer: Tracer): Inference {
   return {

@@ -5,12 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type {
-  Inference,
-  InferenceAnswer,
-  InferenceRequest,
-  TraceContext,
-} from '../../serving/contract.ts';
+import type { Inference, InferenceAnswer, InferenceRequest, TraceContext } from '@skein/serving';
 import { startTracing, type Tracing } from './tracing.ts';
 
 interface SentSpan {

@@ -2,7 +2,7 @@
  * Traces, when a collector is configured. Otherwise nothing of OpenTelemetry is even loaded: its
  * SDK takes 0.2 s of a start, and a request that nobody records costs nothing.
  */
-import type { Inference } from '../../serving/contract.ts';
+import type { Inference } from '@skein/serving';
 
 export interface Tracing {
   /** The same inference with every request recorded; the caller's trace goes on in it. */

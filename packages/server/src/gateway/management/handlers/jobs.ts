@@ -1,9 +1,15 @@
 import { SkeinError, type JobLogView, type JobView } from '@skein/api';
+import {
+  DEFAULT_QUOTA,
+  type Job,
+  type JobSpec,
+  jobView,
+  queueView,
+  scheduleView,
+  specOf,
+  workerView,
+} from '@skein/jobs';
 import type { Caller } from '../../../access/contract.ts';
-import { specOf } from '../../../jobs/admission.ts';
-import type { Job, JobSpec } from '../../../jobs/contract.ts';
-import { DEFAULT_QUOTA } from '../../../jobs/store/bounds.ts';
-import { jobView, queueView, scheduleView, workerView } from '../../../jobs/view.ts';
 import type { ManagementOptions } from '../contract.ts';
 import type { Handlers } from '../handler.ts';
 import { knownJob, seesAll, visibleJob, withShownNames, withStoredNames } from '../job-names.ts';

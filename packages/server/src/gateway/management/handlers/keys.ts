@@ -1,6 +1,6 @@
 import type { BudgetUsageView, KeyView } from '@skein/api';
+import { DEFAULT_QUOTA } from '@skein/jobs';
 import type { KeyView as HeldKeyView } from '../../../access/contract.ts';
-import { DEFAULT_QUOTA } from '../../../jobs/store/bounds.ts';
 import type { ManagementOptions } from '../contract.ts';
 import type { Handlers } from '../handler.ts';
 

@@ -1,5 +1,5 @@
 import { SkeinError, type ModelView, type VersionView } from '@skein/api';
-import type { VersionRecord } from '../../../state/contract.ts';
+import type { VersionRecord } from '@skein/state';
 import type { ManagementOptions } from '../contract.ts';
 import type { Handlers } from '../handler.ts';
 

@@ -1,6 +1,6 @@
 import { createClient, summaryOf, type Client } from '@skein/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { sampleRun } from '../../../runs/testing/sample-run.ts';
+import { sampleRun } from '../../../../../state/src/runs/testing/sample-run.ts';
 import { startManagement, type TestNode } from '../testing/start-management.ts';
 
 let node: TestNode;

@@ -3,10 +3,9 @@
  * be tested at its own border, every refusal included, without loading a model.
  */
 import { SkeinError, type DeploymentView } from '@skein/api';
-import type { Registry } from '../../../registry/contract.ts';
-import type { DeploymentControl } from '../../../serving/control.ts';
-import { mergeSettings } from '../../../serving/settings.ts';
-import type { State, VersionRecord } from '../../../state/contract.ts';
+import type { DeploymentControl, Registry } from '@skein/serving';
+import type { State, VersionRecord } from '@skein/state';
+import { mergeSettings } from '../../../../../serving/src/settings.ts';
 
 export interface FakeControl extends DeploymentControl {
   /** Changes a view from outside, as traffic would. */

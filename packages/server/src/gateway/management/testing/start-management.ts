@@ -9,18 +9,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError, type NodeView, type SandboxView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
+import type { SharedBudget } from '@skein/api/shared-budget';
+import type { JobStore } from '@skein/jobs';
+import { openSqliteJobs } from '@skein/jobs/sqlite';
+import { createRegistry, type Registry } from '@skein/serving';
+import {
+  type ArtifactStore,
+  createRuns,
+  openFileArtifacts,
+  openSqliteState,
+  type State,
+} from '@skein/state';
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
-import { artifactBudget, createHoldings } from '../../../jobs/artifact-holdings.ts';
-import type { SharedBudget } from '../../../access/shared-budget.ts';
-import type { JobStore } from '../../../jobs/contract.ts';
-import { openSqliteJobs } from '../../../jobs/store/sqlite/sqlite-jobs.ts';
-import type { Registry } from '../../../registry/contract.ts';
-import { createRegistry } from '../../../registry/registry.ts';
-import { createRuns } from '../../../runs/runs.ts';
-import { openFileArtifacts } from '../../../state/artifacts/file-artifacts.ts';
-import type { ArtifactStore, State } from '../../../state/contract.ts';
-import { openSqliteState } from '../../../state/sqlite/sqlite-state.ts';
+import { artifactBudget, createHoldings } from '../../../../../jobs/src/artifact-holdings.ts';
 import type { ManagementLimits } from '../contract.ts';
 import { createManagement } from '../management.ts';
 import { createFakeControl, type FakeControl } from './fake-control.ts';

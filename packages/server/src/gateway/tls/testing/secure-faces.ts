@@ -6,13 +6,18 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
+import { createExposition } from '@skein/http';
 import { call } from '../../../testing/grpc-client.ts';
-import { createExposition } from '../../../telemetry/metrics/exposition.ts';
 import { GRPCInferenceService } from '../../proto/inference.gen.ts';
 import { startGrpcFace } from '../../testing/grpc-face.ts';
 import { startHttpFace } from '../../testing/http-face.ts';
-import { openCertificates } from '../certificates.ts';
-import { createAuthority, install, temporaryFolder, type Issued } from './authority.ts';
+import { openCertificates } from '../../../../../http/src/tls/certificates.ts';
+import {
+  createAuthority,
+  install,
+  temporaryFolder,
+  type Issued,
+} from '../../../../../http/src/tls/testing/authority.ts';
 
 export interface Visit {
   /** Of the certificate that answered. */

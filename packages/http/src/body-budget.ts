@@ -1,0 +1,41 @@
+/**
+ * Bounds what the bodies of all requests in flight take together, over both faces. Each body alone
+ * has its own limit, but a hundred of the largest would still take gigabytes.
+ *
+ * A body counts from its first byte until its request is answered, because its tensors are views on
+ * it. Only bytes that have arrived count: a request that announces a large body and sends nothing
+ * refuses no other request.
+ */
+import { totalmem } from 'node:os';
+import { SkeinError } from '@skein/api';
+import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
+
+/** Tensors made of JSON take up to four times the memory of their text, beside the text. */
+const SHARE_OF_MEMORY = 1 / 8;
+/** A tenant may hold half of the budget, and one body of the largest size must fit into that. */
+const LARGEST_BODIES = 2;
+/** When to come back: bodies of this size are mostly answered, or given up, within it. */
+const RETRY_MS = 1000;
+
+/** @param maxBytes of all tenants together. @param shareOf default: one tenant may hold it all. */
+export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
+  return new SharedBudget({
+    name: 'bodies',
+    unit: 'bytes',
+    max: maxBytes,
+    ...(shareOf === undefined ? {} : { shareOf }),
+    refuse: ({ amount, heldByTenant, tenantLimit, held, max }) =>
+      new SkeinError(
+        'BODIES_TOO_LARGE',
+        `Bodies of ${held} bytes are in flight, ${heldByTenant} of them this tenant's, and ${amount} more would be over the ${tenantLimit} that it may hold of the node's ${max}.`,
+        { retryAfterMs: RETRY_MS },
+      ),
+  });
+}
+
+/** A part of the memory that this process may use, but at least two bodies of the largest size. */
+export function defaultBodyBudget(maxBodyBytes: number): number {
+  const constrained = process.constrainedMemory();
+  const memory = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+  return Math.max(LARGEST_BODIES * maxBodyBytes, Math.floor(memory * SHARE_OF_MEMORY));
+}

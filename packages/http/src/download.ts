@@ -1,0 +1,42 @@
+/** A raw answer as it comes from the disk: nothing is read ahead, and nothing is kept. */
+import { pipeline } from 'node:stream/promises';
+import { boundSilence, SAFE_HEADERS, type Exchange } from './exchange.ts';
+
+export interface Download {
+  readonly sizeBytes: number;
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * The size goes out first, so that a client can tell an answer that breaks off from one that is
+ * whole: content that turns out to be corrupt ends the connection before its last byte. A client that
+ * takes nothing for `timeoutMs` loses its connection.
+ */
+export async function sendDownload(
+  { response, id }: Exchange,
+  type: string,
+  { sizeBytes, content }: Download,
+  timeoutMs: number,
+): Promise<void> {
+  const chunks = content[Symbol.asyncIterator]();
+  // A fault before the first byte can still be told with its code.
+  const first = await chunks.next();
+  response.writeHead(200, [
+    'Content-Type',
+    type,
+    'Content-Length',
+    String(sizeBytes),
+    'Cache-Control',
+    'no-store',
+    'Content-Disposition',
+    'attachment',
+    'X-Request-Id',
+    id,
+    ...SAFE_HEADERS,
+  ]);
+  if (response.socket !== null) boundSilence(response, response.socket, timeoutMs);
+  const rest = async function* (): AsyncGenerator<Uint8Array> {
+    for (let next = first; next.done !== true; next = await chunks.next()) yield next.value;
+  };
+  await pipeline(rest, response).catch(() => response.destroy());
+}

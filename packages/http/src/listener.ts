@@ -1,0 +1,176 @@
+/**
+ * The HTTP server under every HTTP face: timeouts, malformed input, and a drain that drops nothing.
+ *
+ * Draining has two phases. For a moment it still answers everything, telling every client with
+ * `Connection: close` not to come back on this connection; closing connections at once would reset
+ * those whose next request is already on the wire. Then it stops accepting, closes what is idle,
+ * waits for what is in flight, and after a bound cuts the rest.
+ */
+import {
+  createServer,
+  type IncomingMessage,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
+import { SkeinError } from '@skein/api';
+import { HttpConnections, refuseConnection, responseOn } from './connections.ts';
+import type { GatewayLimits } from './limits.ts';
+import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
+import type { GatewayLogger } from './logger.ts';
+import type { Certificates } from './tls/certificates.ts';
+import { createSecureHttpServer } from './tls/secure-servers.ts';
+
+export interface HttpListener {
+  /** @throws SkeinError PORT_IN_USE. */
+  listen(options: ListenOptions): Promise<ListenAddress>;
+  /** Where it listens; absent before `listen`. */
+  readonly address: ListenAddress | undefined;
+  /** Aborted when draining begins, for streams that would never end by themselves. */
+  readonly closing: AbortSignal;
+  /**
+   * Finishes what is in flight and closes. Idempotent.
+   * @param by when the rest is cut off, by `performance.now()`; default: after `drainTimeoutMs`.
+   */
+  drain(by?: number): Promise<void>;
+}
+
+export type HttpHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  expectsContinue: boolean,
+) => void;
+
+/** How often Node looks for connections whose headers are late; a part of their allowance. */
+const CHECKS_PER_TIMEOUT = 4;
+const SWEEP_MS = 50;
+/**
+ * A connection whose request is not whole so long after the drain began, in milliseconds, is not
+ * waited for: browsers and proxies open some for later, and some clients send headers for ever. Once
+ * a server closes, Node itself no longer looks for those whose headers are late.
+ */
+const LATE_MS = 1000;
+/** Connections on their way out at the same time, for each that is kept. */
+const LEAVING_PARTS = 1 / 4;
+/** Bytes of a request's line and headers together; also Node's default. */
+const MAX_HEADER_BYTES = 16 * 1024;
+
+export function createHttpListener(
+  handle: HttpHandler,
+  limits: GatewayLimits,
+  logger: GatewayLogger,
+  certificates?: Certificates,
+): HttpListener {
+  const closing = new AbortController();
+  let address: ListenAddress | undefined;
+  let drained: Promise<void> | undefined;
+
+  const options: ServerOptions = {
+    headersTimeout: limits.headersTimeoutMs,
+    // Bodies have their own timer, because uploads of models may take longer than inference.
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / CHECKS_PER_TIMEOUT),
+    maxHeaderSize: MAX_HEADER_BYTES,
+    noDelay: true,
+  };
+  const server =
+    certificates === undefined
+      ? createServer(options)
+      : createSecureHttpServer(options, certificates);
+  const connections = new HttpConnections(limits.maxConnections);
+  // Beyond these, not even a refusal is worth its socket.
+  server.maxConnections = Math.ceil((1 + LEAVING_PARTS) * limits.maxConnections);
+  const accept =
+    (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
+      const { socket } = request;
+      // What still comes on a connection that was refused or closed.
+      if (!socket.writable) return;
+      // A response without a socket waits for an earlier one.
+      if (response.socket === null && !connections.queue(socket, response)) return;
+      if (closing.signal.aborted) response.shouldKeepAlive = false;
+      handle(request, response, expectsContinue);
+    };
+  server.on('request', accept(false));
+  server.on('checkContinue', accept(true));
+  const follow = (socket: Socket): void => {
+    if (!connections.add(socket))
+      logger.debug({ open: connections.size }, 'A connection too many.');
+  };
+  // Over TLS what counts is a connection whose handshake is done; a handshake has a time of its own.
+  server.on(certificates === undefined ? 'connection' : 'secureConnection', follow);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    logger.debug({ err: error, remote: socket.remoteAddress }, 'A client broke the HTTP protocol.');
+    refuseBroken(error, socket);
+  });
+
+  async function drain(by: number): Promise<void> {
+    closing.abort();
+    if (!server.listening) return;
+    const leftMs = by - performance.now();
+    await sleep(Math.max(0, Math.min(limits.drainGraceMs, leftMs / 2)));
+    // Right after the connections that wait have been accepted; the others would be reset.
+    await immediate();
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    // An answer that began before the drain promised to keep its connection; it is idle afterwards.
+    const lateAt = performance.now() + LATE_MS;
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+      if (performance.now() >= lateAt) connections.closeWaiting();
+    }, SWEEP_MS);
+    const timer = setTimeout(() => {
+      logger.warn({ afterMs: Math.round(leftMs) }, 'Requests still in flight are cut off.');
+      connections.closeAll();
+    }, by - performance.now());
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(timer);
+  }
+
+  return {
+    get address() {
+      return address;
+    },
+    closing: closing.signal,
+
+    async listen(options) {
+      address = await listenOnFreePort(
+        options,
+        (port) =>
+          new Promise((resolve, reject) => {
+            server.once('error', reject);
+            server.listen({ host: options.host, port, backlog: 1024 }, () => {
+              server.off('error', reject);
+              const bound = server.address();
+              resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+            });
+          }),
+      );
+      return address;
+    },
+
+    drain(by = performance.now() + limits.drainTimeoutMs) {
+      drained ??= drain(by);
+      return drained;
+    },
+  };
+}
+
+/** Answers what is not HTTP as well as it can be answered, and closes. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
+  // A second status line would corrupt an answer that has begun.
+  if (!socket.writable || error.code === 'ECONNRESET' || responseOn(socket)?.headersSent === true) {
+    socket.destroy(error);
+    return;
+  }
+  const refusal =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? new SkeinError('BODY_TOO_SLOW', 'The headers of the request did not arrive in time.')
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? new SkeinError('HEADERS_TOO_LARGE', 'The headers of the request are larger than 16 KiB.')
+        : new SkeinError('REQUEST_INVALID', 'The bytes on the connection are not valid HTTP/1.1.');
+  refuseConnection(socket, refusal);
+}

@@ -1,0 +1,131 @@
+/**
+ * Which browser pages may call this node.
+ *
+ * A node that is open without keys trusts everybody on this machine, and a browser on this machine
+ * runs pages from everywhere. Three checks keep them out:
+ *
+ * - The Host header must be a loopback name: a page whose domain was rebound to 127.0.0.1 still
+ *   sends its own.
+ * - An Origin header must be the node's own origin or one that was allowed. Browsers send it with
+ *   every request that may change something, and with reads whose answer the page may see.
+ * - Where there is no Origin header, Sec-Fetch-Site must not name another origin: images, scripts and
+ *   frames of other pages are asked for without one. Pages of other ports of this machine
+ *   (`same-site`) are as foreign. Links to the console and the documentation work from everywhere,
+ *   since a page learns nothing of what another window shows. Clients that are no browsers do not
+ *   send the header.
+ *
+ * With keys none is needed, since a browser does not send a key by itself; then allowed origins only
+ * get their CORS headers.
+ */
+import type { IncomingMessage } from 'node:http';
+import { SkeinError } from '@skein/api';
+import { isLoopback } from './loopback.ts';
+
+export interface OriginPolicy {
+  /**
+   * @returns CORS headers for the answer, name and value in turn.
+   * @throws SkeinError ORIGIN_FORBIDDEN.
+   */
+  admit(request: IncomingMessage): readonly string[];
+  /** The answer to a preflight, for an origin that `admit` let pass. */
+  preflight(request: IncomingMessage): readonly string[];
+}
+
+const NONE: readonly string[] = [];
+/** What a page may read of an answer besides its body. */
+const EXPOSED =
+  'Inference-Header-Content-Length, Retry-After, Server-Timing, X-Request-Id, ETag, Location';
+const PREFLIGHT_SECONDS = 600;
+/** What other pages may link to. */
+const PAGES: ReadonlySet<string> = new Set(['/', '/docs']);
+
+/**
+ * @param open whether the node asks for no keys.
+ * @param allowedOrigins such as `https://app.example.com`.
+ * @param scheme of the node's own pages.
+ */
+export function createOriginPolicy(
+  open: boolean,
+  allowedOrigins: readonly string[],
+  scheme: 'http' | 'https' = 'http',
+): OriginPolicy {
+  const allowed = new Set(allowedOrigins);
+  const allowedHosts = new Set(allowedOrigins.map((origin) => new URL(origin).host));
+  /** The last Host that passed; clients hardly ever send another. */
+  let known: string | undefined;
+
+  function checkHost(host: string | undefined): void {
+    if (host !== undefined && host === known) return;
+    if (host !== undefined && (allowedHosts.has(host) || isLoopback(hostname(host)))) {
+      known = host;
+      return;
+    }
+    throw new SkeinError(
+      'ORIGIN_FORBIDDEN',
+      `This node is open on loopback without keys, so it answers to loopback names only, not to "${host ?? ''}".`,
+    );
+  }
+
+  /** The page is told by the browser, or typed by a person (`none`); other clients tell none. */
+  function checkSite(request: IncomingMessage): void {
+    const { headers } = request;
+    const site = headers['sec-fetch-site'];
+    if (site === undefined || site === 'same-origin' || site === 'none') return;
+    if (isVisit(request)) return;
+    throw new SkeinError(
+      'ORIGIN_FORBIDDEN',
+      'A page of another origin asked a node that is open without keys.',
+    );
+  }
+
+  return {
+    admit(request) {
+      const { host, origin } = request.headers;
+      if (open) checkHost(host);
+      if (origin === undefined) {
+        if (open) checkSite(request);
+        return NONE;
+      }
+      if (allowed.has(origin)) {
+        return [
+          'Access-Control-Allow-Origin',
+          origin,
+          'Access-Control-Expose-Headers',
+          EXPOSED,
+          'Vary',
+          'Origin',
+        ];
+      }
+      if (!open || origin === `${scheme}://${host}`) return NONE;
+      throw new SkeinError(
+        'ORIGIN_FORBIDDEN',
+        `A page of ${origin} called a node that is open without keys.`,
+      );
+    },
+
+    preflight(request) {
+      return [
+        'Access-Control-Allow-Methods',
+        'GET, HEAD, POST, PUT, PATCH, DELETE',
+        'Access-Control-Allow-Headers',
+        request.headers['access-control-request-headers'] ?? '*',
+        'Access-Control-Max-Age',
+        String(PREFLIGHT_SECONDS),
+      ];
+    },
+  };
+}
+
+/** Whether a person opens a page of the node in a window of its own. */
+function isVisit({ method, headers, url = '/' }: IncomingMessage): boolean {
+  return (
+    (method === 'GET' || method === 'HEAD') &&
+    headers['sec-fetch-mode'] === 'navigate' &&
+    headers['sec-fetch-dest'] === 'document' &&
+    PAGES.has(url.split('?', 1)[0]!)
+  );
+}
+
+function hostname(host: string): string {
+  return host.replace(/:\d+$/, '');
+}

@@ -1,0 +1,107 @@
+/**
+ * From what a caller asks for to what the store keeps: relative times become absolute ones by the
+ * store's clock, the tenant and the trust come from who calls, and work that is asked to be cached
+ * gets the digest of everything that its result depends on.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { SkeinError, type NewJob } from '@skein/api';
+import { registeredName } from '@skein/sandbox';
+import type { JobSpec } from './contract.ts';
+import type { Work } from './work.ts';
+
+export interface Submitter {
+  readonly tenant: string;
+  /** Whether it may ask for work without isolation, and for code of this machine. */
+  readonly mayTrust: boolean;
+}
+
+/**
+ * @param now the store's clock, in milliseconds since the epoch.
+ * @throws SkeinError SCOPE_MISSING when the work needs trust that the caller does not have;
+ *   REQUEST_INVALID when it may use more than it asks for.
+ */
+export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec & { id: string } {
+  const work = job.work as Work;
+  if (!submitter.mayTrust) {
+    refuseTrust(work, job.name ?? nameOf(work));
+    refuseExcess(job);
+  }
+  const { startAfterMs, finishWithinMs, cache, name, id, ...rest } = job;
+  return {
+    ...rest,
+    id: id ?? randomUUID(),
+    name: name ?? nameOf(work),
+    tenant: submitter.tenant,
+    work,
+    requires: [...job.requires].sort(),
+    ...(startAfterMs === undefined ? {} : { notBefore: now + startAfterMs }),
+    ...(finishWithinMs === undefined ? {} : { deadline: now + finishWithinMs }),
+    ...(cache ? { cacheKey: cacheKeyOf(work, submitter.tenant) } : {}),
+  };
+}
+
+function refuseTrust(work: Work, name: string): void {
+  const reason = trustNeeded(work);
+  if (reason === undefined) return;
+  throw new SkeinError(
+    'SCOPE_MISSING',
+    `Job "${name}" ${reason}, which needs an API key with the scope "admin".`,
+  );
+}
+
+/** More processes and threads than this fill the machine's table of them, whoever pays for their memory. */
+const MOST_PIDS = 4096;
+
+/** What quotas and shares count is what a job asks for, so its limits may not be more. */
+function refuseExcess({ work, resources }: NewJob): void {
+  const most = { memoryBytes: resources.memoryBytes, cores: resources.cores, pids: MOST_PIDS };
+  for (const [name, bound] of Object.entries(most)) {
+    const asked = work.limits[name as keyof typeof most];
+    if (asked === undefined || asked <= bound) continue;
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `limits.${name} is ${asked}; with a key without the scope "admin" it may be at most ${bound}${name === 'pids' ? '' : `, which is what resources.${name} asks for`}.`,
+    );
+  }
+}
+
+function trustNeeded(work: Work): string | undefined {
+  if (work.kind === 'task') return 'runs a task without isolation';
+  if (work.trusted === true) return 'is to be trusted';
+  if (work.sandbox === 'process') return 'asks for the process driver';
+  if (work.network === 'host') return 'asks for the network of the host';
+  // Whoever chooses the root of a guest chooses which files of the host are in it.
+  if (work.image !== undefined && registeredName(work.image) === undefined) {
+    return `asks for the image ${JSON.stringify(work.image)} (not a registered name)`;
+  }
+  return undefined;
+}
+
+function nameOf(work: Work): string {
+  return (work.kind === 'task' ? work.task : work.argv.join(' ')).slice(0, 200);
+}
+
+/**
+ * sha-256 over the work in a canonical form. Limits are left out: they decide whether a result comes
+ * about, not which. The tenant is in it, so that nobody learns from a hit what another one ran.
+ *
+ * An image counts by its name, and the programs of a sandbox without one do not count: which of them
+ * will run it is known to the worker that claims it, and the key is needed before.
+ */
+export function cacheKeyOf(work: Work, tenant: string): string {
+  const { limits: _, ...rest } = work;
+  return createHash('sha256')
+    .update(canonicalJson({ tenant, ...rest }))
+    .digest('hex');
+}
+
+/** JSON with sorted keys and without what is undefined. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
+  return `{${entries.join(',')}}`;
+}

@@ -1,0 +1,64 @@
+/**
+ * A process with a store and a worker, to be killed: an embedded node over SQLite, or a member of a
+ * fleet over Redis. Its parent calls the store through it, as clients call a node.
+ */
+import { createBubblewrap } from '@skein/sandbox/bubblewrap';
+import { createProcessSandbox } from '@skein/sandbox/process';
+import { openFileArtifacts } from '@skein/state';
+import type { JobStore } from '../../contract.ts';
+import { openRedisJobs } from '../../store/redis/redis-jobs.ts';
+import { openSqliteJobs } from '../../store/sqlite/sqlite-jobs.ts';
+import { startWorker } from '../../worker/worker.ts';
+
+export interface WorkerMainOptions {
+  readonly store: { readonly sqlite: string } | { readonly redis: string };
+  readonly blobs: string;
+  readonly leaseMs: number;
+  readonly isolated: boolean;
+}
+
+export interface StoreCall {
+  readonly id: number;
+  readonly method: keyof JobStore;
+  readonly args: readonly unknown[];
+}
+
+export type FromWorkerMain =
+  | { readonly ready: string }
+  | { readonly id: number; readonly value?: unknown; readonly error?: string };
+
+export function openStore(place: WorkerMainOptions['store']): Promise<JobStore> {
+  return 'sqlite' in place
+    ? openSqliteJobs(place.sqlite)
+    : openRedisJobs(place.redis, { namespace: 'faults' });
+}
+
+if (import.meta.main) {
+  const {
+    store: place,
+    blobs,
+    leaseMs,
+    isolated,
+  } = JSON.parse(process.argv[2]!) as WorkerMainOptions;
+  const tell = (message: FromWorkerMain): void => void process.send!(message);
+  const store = await openStore(place);
+  const worker = await startWorker({
+    store,
+    artifacts: await openFileArtifacts(blobs, { shared: true }),
+    sandboxes: [isolated ? createBubblewrap() : createProcessSandbox()],
+    queues: ['default'],
+    capacity: { cores: 4, memoryBytes: 2 ** 31 },
+    leaseMs,
+    graceMs: 1000,
+    log: () => undefined,
+  });
+  process.on('message', ({ id, method, args }: StoreCall) => {
+    const call = store[method] as (...args: readonly unknown[]) => Promise<unknown>;
+    call(...args).then(
+      (value) => tell({ id, value }),
+      (error: unknown) => tell({ id, error: String(error) }),
+    );
+  });
+  process.once('disconnect', () => process.exit(0));
+  tell({ ready: worker.id });
+}

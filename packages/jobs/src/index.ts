@@ -1,0 +1,21 @@
+/**
+ * Durable work. `openJobs` is a queue and a worker in one call; tasks, pipelines, maps and the two
+ * stores are doors of their own (`./task`, `./pipeline`, `./map`, `./sqlite`, `./redis`).
+ */
+export { specOf, type Submitter } from './admission.ts';
+export type { Attempt, Cause, Job, JobEvent, JobSpec, JobState, JobStore } from './contract.ts';
+export { FLEET_NAMESPACE } from './fleet.ts';
+export { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
+export { openJobPlane, type JobPlane, type JobPlaneOptions } from './plane.ts';
+export { jobEventView, jobView, queueView, scheduleView, workerView } from './view.ts';
+export type { CommandWork, TaskWork, Work, WorkLimits, WorkResult } from './work.ts';
+export type {
+  RunningAttempt,
+  SandboxOffer,
+  Worker,
+  WorkerLog,
+  WorkerOptions,
+} from './worker/contract.ts';
+export { startWorker } from './worker/worker.ts';
+export type { ArtifactHoldings } from './artifact-holdings.ts';
+export { DEFAULT_QUOTA } from './store/bounds.ts';

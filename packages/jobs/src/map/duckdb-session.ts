@@ -1,0 +1,164 @@
+/**
+ * DuckDB over the files of a shard: columns are read as they are needed, and what does not fit into
+ * memory goes to disk. A statement reaches the files that it is given and nothing else of this
+ * machine.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type * as DuckDb from '@duckdb/node-api';
+import { SkeinError } from '@skein/api/errors';
+import type { DataFormat } from './data-set.ts';
+import type { Bounds } from './memory.ts';
+
+export interface Files {
+  /** Absolute paths; together they are the view. */
+  readonly files: readonly string[];
+  readonly format: DataFormat;
+  /** Types by column, of CSV. */
+  readonly columns?: Readonly<Record<string, string>> | undefined;
+  /** What a statement calls them: `shard` or `part`. */
+  readonly view: 'shard' | 'part';
+  readonly bounds: Bounds;
+  /** A folder for what does not fit into memory; whoever made it removes it. */
+  readonly scratch: string;
+}
+
+export interface Session {
+  /** Resolves with how many rows were written. @throws SkeinError SQL_INVALID, MEMORY_SHORT. */
+  readonly run: (sql: string) => Promise<number>;
+  /** For few rows. @throws SkeinError SQL_INVALID, MEMORY_SHORT. */
+  readonly rows: (sql: string) => Promise<Record<string, unknown>[]>;
+  /** The rows of a query in a file. @throws SkeinError SQL_INVALID, MEMORY_SHORT. */
+  readonly write: (sql: string, target: string, format: DataFormat) => Promise<number>;
+}
+
+/** Of a CSV file at a time: small, so that it fits into a small memory limit with room for work. */
+const CSV_BUFFER_BYTES = 4 * 2 ** 20;
+
+/**
+ * Of a Parquet file that is written: a row group is held in memory until it is full, so that a large
+ * one of wide rows would not fit. DuckDB bounds it by its bytes where it need not keep the order of
+ * several threads, and else by its rows.
+ */
+const ROW_GROUP_BYTES = 8 * 2 ** 20;
+const ROW_GROUP_ROWS = 16_384;
+
+/** @param targets files, or folders, that may be written. */
+export async function withFiles<T>(
+  { files, format, columns, view, bounds, scratch }: Files,
+  targets: readonly string[],
+  use: (session: Session) => Promise<T>,
+): Promise<T> {
+  // Loaded here: the library is large, and few processes need it.
+  const { DuckDBInstance } = await loadDuckDb();
+  const spill = join(scratch, 'spilled');
+  // Not with its parents: a folder that has been removed belongs to work that is over.
+  await mkdir(spill);
+  const alone = bounds.threads === 1;
+  const instance = await DuckDBInstance.create(':memory:', {
+    memory_limit: `${Math.floor(bounds.memoryBytes / 2 ** 20)}MiB`,
+    threads: String(bounds.threads),
+    temp_directory: spill,
+    // One thread takes rows in their order anyway, and holds fewer of them when it need not.
+    preserve_insertion_order: String(!alone),
+  });
+  try {
+    const connection = await instance.connect();
+    const session: Session = {
+      run: (sql) => explained(async () => (await connection.run(sql)).rowsChanged),
+      rows: (sql) =>
+        explained(async () => (await connection.runAndReadAll(sql)).getRowObjectsJson()),
+      write: (sql, target, to) =>
+        session.run(`COPY (${sql}) TO ${quoted(target)} (${writer(to, alone)})`),
+    };
+    await session.run(`SET allowed_paths = ${list([...files, ...targets])}`);
+    await session.run(`SET allowed_directories = ${list([spill, ...targets])}`);
+    await session.run('SET enable_external_access = false');
+    await session.run('SET lock_configuration = true');
+    const source = reader(format, list(files), columns);
+    if (format === 'jsonl') {
+      // DuckDB cannot spill while it holds the buffers of JSON, and reads them anew for each pass.
+      const rows = join(spill, 'rows.parquet');
+      await session.write(`SELECT * FROM ${source}`, rows, 'parquet');
+      await session.run(`CREATE VIEW ${view} AS SELECT * FROM read_parquet(${quoted(rows)})`);
+    } else {
+      await session.run(`CREATE VIEW ${view} AS SELECT * FROM ${source}`);
+    }
+    return await use(session);
+  } finally {
+    instance.closeSync();
+    await rm(spill, { recursive: true, force: true });
+  }
+}
+
+async function loadDuckDb(): Promise<typeof DuckDb> {
+  try {
+    return await import('@duckdb/node-api');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new SkeinError(
+      'PACKAGE_MISSING',
+      'Statements over tables need the package @duckdb/node-api, which is not installed here.',
+      { cause: error },
+    );
+  }
+}
+
+function reader(format: DataFormat, files: string, columns: Files['columns']): string {
+  switch (format) {
+    case 'csv': {
+      const types = Object.entries(columns ?? {}).map(
+        ([name, type]) => `${quoted(name)}: ${quoted(type)}`,
+      );
+      const typed = types.length === 0 ? '' : `, types = {${types.join(', ')}}`;
+      return `read_csv(${files}, header = true, buffer_size = ${CSV_BUFFER_BYTES}${typed})`;
+    }
+    case 'jsonl':
+      return `read_json(${files}, format = 'newline_delimited', union_by_name = true)`;
+    case 'parquet':
+      return `read_parquet(${files}, union_by_name = true)`;
+  }
+}
+
+function writer(format: DataFormat, alone: boolean): string {
+  switch (format) {
+    case 'csv':
+      return 'FORMAT csv, HEADER';
+    case 'jsonl':
+      return 'FORMAT json';
+    case 'parquet':
+      return `FORMAT parquet, COMPRESSION zstd, ${
+        alone ? `ROW_GROUP_SIZE_BYTES '${ROW_GROUP_BYTES}B'` : `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`
+      }`;
+  }
+}
+
+async function explained<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (/^(Error: )?Out of Memory Error/i.test(reason)) {
+      // What follows are settings that nobody can reach from here.
+      const [what = reason] = reason.split('\n');
+      throw new SkeinError('MEMORY_SHORT', `DuckDB cannot hold the rows: ${what}`, {
+        cause: error,
+      });
+    }
+    throw new SkeinError('SQL_INVALID', `DuckDB refuses the statement: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function list(paths: readonly string[]): string {
+  return `[${paths.map(quoted).join(', ')}]`;
+}

@@ -1,0 +1,159 @@
+/** Maps over a real store, real workers and real DuckDB, against plain loops. */
+import { spawnSync } from 'node:child_process';
+import { readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { createBubblewrap } from '@skein/sandbox/bubblewrap';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import type { Job } from '../contract.ts';
+import { taskWork } from '../tasks/define-task.ts';
+import { workerFixture, type WorkerFixture } from '../worker/testing/worker-fixture.ts';
+import { DataSet, type Piece } from './data-set.ts';
+import { mapRun } from './map-run.ts';
+
+const bubblewrap = requireComponent('bubblewrap');
+
+let jobs: WorkerFixture;
+beforeEach(async () => {
+  jobs = await workerFixture({ sandboxes: [createBubblewrap()] });
+  await jobs.start();
+});
+afterEach(() => jobs[Symbol.asyncDispose]());
+
+const MIB = 2 ** 20;
+const SHARDS = ['city,amount\nrome,1\noslo,2\n', 'city,amount\nrome,10\nbern,4\n', 'city,amount\n'];
+
+async function stored(content: string): Promise<Piece> {
+  return jobs.artifacts.put(Readable.from([Buffer.from(content)]), Number.POSITIVE_INFINITY);
+}
+
+type Input = Partial<z.input<typeof mapRun.input>>;
+
+async function enqueue(input: Input): Promise<Job> {
+  const shards = await Promise.all(SHARDS.map(stored));
+  const given = {
+    dataSet: { format: 'csv' as const, shards },
+    format: 'csv' as const,
+    resources: { cores: 0.5, memoryBytes: 320 * MIB },
+    attempts: 1,
+    ...input,
+  };
+  return jobs.enqueue(taskWork(mapRun, { offered: true }, given), {
+    resources: { cores: 0.05, memoryBytes: 64 * MIB },
+  });
+}
+
+async function run(input: Input): Promise<Job> {
+  return jobs.ended((await enqueue(input)).id);
+}
+
+/** Processes of DuckDB that this one has started. */
+function statements(): string[] {
+  const found = spawnSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], {
+    encoding: 'utf8',
+  });
+  return found.stdout.split('\n').filter((line) => line.includes('duckdb-worker'));
+}
+
+/** The rows of what came out, without headers. */
+async function rowsOf(job: Job): Promise<string[]> {
+  expect(job.message).toBeUndefined();
+  expect(job).toMatchObject({ state: 'succeeded' });
+  const { manifest } = mapRun.output.parse(job.result?.value);
+  const { shards } = DataSet.parse(JSON.parse(await text(jobs.artifacts.read(manifest))));
+  const contents = await Promise.all(shards.map(({ digest }) => text(jobs.artifacts.read(digest))));
+  return contents.flatMap((content) => content.trim().split('\n').slice(1));
+}
+
+describe('a map', () => {
+  it('runs a statement over each shard, in order', { timeout: 60_000 }, async () => {
+    const sql = 'SELECT city, amount * 2 AS twice FROM shard;';
+    const job = await run({ work: { kind: 'sql', sql } });
+    expect(await rowsOf(job)).toEqual(['rome,2', 'oslo,4', 'rome,20', 'bern,8']);
+    expect(job.progress?.fraction).toBe(1);
+    expect(job.result?.outputs[0]).toMatchObject({ path: 'data-set.json' });
+  });
+
+  it('brings the rows of a key together, wherever they were', { timeout: 90_000 }, async () => {
+    const job = await run({
+      work: { kind: 'sql', sql: 'SELECT * FROM shard WHERE amount > 1' },
+      group: {
+        by: ['city'],
+        partitions: 3,
+        sql: 'SELECT city, sum(amount)::INTEGER AS total, count(*) AS n FROM part GROUP BY city',
+      },
+    });
+    expect((await rowsOf(job)).sort()).toEqual(['bern,4,1', 'oslo,2,1', 'rome,10,1']);
+    const all = await run({
+      group: {
+        by: ['city'],
+        partitions: 2,
+        sql: 'SELECT city, sum(amount)::INTEGER AS total FROM part GROUP BY city',
+      },
+    });
+    expect((await rowsOf(all)).sort()).toEqual(['bern,4', 'oslo,2', 'rome,11']);
+  });
+
+  it.skipIf(bubblewrap.skip)('runs a command over each shard, in isolation', async () => {
+    const script =
+      'head -n 1 "$1" > "$2"; tail -n +2 "$1" | tr a-z A-Z >> "$2"; test ! -e "$3" || echo seen,1 >> "$2"';
+    // A file of this machine that a command without isolation would see.
+    const secret = join(jobs.folder, 'secret.csv');
+    await writeFile(secret, '');
+    const argv = ['sh', '-c', script, 'sh', '{in}', '{out}', secret];
+    const job = await run({ work: { kind: 'command', argv } });
+    expect(await rowsOf(job)).toEqual(['ROME,1', 'OSLO,2', 'ROME,10', 'BERN,4']);
+    const { jobs: all } = await jobs.store.jobs({ group: job.id, limit: 10 });
+    expect(all.map(({ name }) => name).sort()).toEqual(['map 1/3', 'map 2/3', 'map 3/3']);
+  });
+
+  it.skipIf(bubblewrap.skip)('ends with the command that fails', { timeout: 60_000 }, async () => {
+    const argv = ['sh', '-c', 'grep -q bern "$1" && exit 3; cp "$1" "$2"', 'sh', '{in}', '{out}'];
+    const job = await run({ work: { kind: 'command', argv } });
+    expect(job).toMatchObject({ state: 'failed', message: expect.stringContaining('exit-code') });
+  });
+
+  it(
+    'says what is wrong with a statement, and reaches no file of the machine',
+    { timeout: 60_000 },
+    async () => {
+      const wrong = await run({ work: { kind: 'sql', sql: 'SELECT nothing FROM shard' } });
+      expect(wrong).toMatchObject({ state: 'failed' });
+      expect(wrong.message).toMatch(/nothing/);
+      const secret = join(jobs.folder, 'secret.csv');
+      await writeFile(secret, 'a\n1\n');
+      const sql = `SELECT * FROM read_csv('${secret}')`;
+      const outside = await run({ work: { kind: 'sql', sql } });
+      expect(outside).toMatchObject({ state: 'failed' });
+      expect(outside.message).toContain('Permission');
+    },
+  );
+
+  it('that is cancelled leaves no process and no file behind', { timeout: 60_000 }, async () => {
+    const endless =
+      'SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range = -b.range - 1';
+    const conductor = await enqueue({ work: { kind: 'sql', sql: endless } });
+    await expect.poll(statements, { timeout: 30_000 }).not.toEqual([]);
+    const { jobs: all } = await jobs.store.jobs({ group: conductor.id, limit: 10 });
+    for (const { id } of [conductor, ...all]) await jobs.store.cancel(id, 'enough');
+    for (const { id } of [conductor, ...all]) await jobs.ended(id);
+    await expect.poll(statements, { timeout: 10_000 }).toEqual([]);
+    const scratch = (await readdir(tmpdir())).filter((name) =>
+      name.startsWith(`skein-worker-${process.pid}-`),
+    );
+    expect(scratch).toHaveLength(1);
+    const attempts = () => readdir(join(tmpdir(), scratch[0] ?? ''));
+    await expect.poll(attempts, { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('is refused with less memory than DuckDB needs, before anything is done', async () => {
+    const resources = { cores: 0.5, memoryBytes: 128 * MIB };
+    const job = await run({ work: { kind: 'sql', sql: 'SELECT 1' }, resources });
+    expect(job).toMatchObject({ state: 'failed', message: expect.stringContaining('320 MiB') });
+    expect((await jobs.store.jobs({ group: job.id, limit: 1 })).jobs).toEqual([]);
+  });
+});

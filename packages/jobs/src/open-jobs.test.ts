@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NewJobInput } from '@skein/api';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
+import { taskWork } from './tasks/define-task.ts';
+import { squares } from './testing/square-task.ts';
+
+let folder: string;
+const open: Jobs[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-open-jobs-'));
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((jobs) => jobs.close()));
+  await rm(folder, { recursive: true });
+});
+
+async function openHere(options: Partial<JobsOptions> = {}): Promise<Jobs> {
+  const jobs = await openJobs({ folder, log: () => undefined, ...options });
+  open.push(jobs);
+  return jobs;
+}
+
+const echo = (...words: string[]): NewJobInput['work'] => ({
+  kind: 'command',
+  argv: ['echo', ...words],
+  trusted: true,
+});
+
+it('runs a command and gives what it wrote', async () => {
+  const jobs = await openHere();
+  const { id, state } = await jobs.submit({ work: echo('hello') });
+  expect(['ready', 'running', 'succeeded']).toContain(state);
+  expect(await jobs.ended(id)).toMatchObject({ state: 'succeeded', tenant: 'default' });
+  expect(await jobs.output(id)).toBe('hello\n');
+});
+
+it('runs a task of a module, with what it returns in the result', async () => {
+  const jobs = await openHere();
+  const module = join(import.meta.dirname, 'testing/square-task.ts');
+  const { id } = await jobs.submit({ work: taskWork(squares, module, { of: [1, 2, 3] }) });
+  expect((await jobs.ended(id)).result?.value).toEqual([1, 4, 9]);
+});
+
+it('tells how a job ended that did not succeed', async () => {
+  const jobs = await openHere();
+  const { id } = await jobs.submit({
+    work: { kind: 'command', argv: ['false'], trusted: true },
+    retry: { maxAttempts: 2, backoffMs: 0, maxBackoffMs: 0 },
+  });
+  const { state, cause, attempts } = await jobs.ended(id);
+  expect({ state, cause, attempts: attempts.length }).toEqual({
+    state: 'dead',
+    cause: 'exit-code',
+    attempts: 2,
+  });
+});
+
+it('goes on with what an earlier program accepted', async () => {
+  const before = await openHere({ queues: [] });
+  const { id } = await before.submit({ work: echo('later') });
+  await before.close();
+  open.length = 0;
+  const after = await openHere();
+  expect(await after.ended(id)).toMatchObject({ state: 'succeeded' });
+});
+
+it('refuses what is not a job, and stops waiting when told', async () => {
+  const jobs = await openHere({ queues: [] });
+  await expect(jobs.submit({ work: { kind: 'command', argv: [] } })).rejects.toMatchObject({
+    code: 'REQUEST_INVALID',
+  });
+  const { id } = await jobs.submit({ work: echo('never') });
+  const stop = new AbortController();
+  const waiting = jobs.ended(id, stop.signal);
+  stop.abort(new Error('enough'));
+  await expect(waiting).rejects.toThrow('enough');
+});

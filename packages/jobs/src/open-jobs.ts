@@ -1,0 +1,99 @@
+/**
+ * A durable queue and a worker in one call, for programs that have no node: everything lies in one
+ * folder, or in a Redis and a bucket that several programs share. What was accepted survives
+ * `kill -9` of the program; the next one that opens the same folder goes on with it.
+ */
+import { NewJob, validate, type NewJobInput } from '@skein/api';
+import type { ArtifactStore } from '@skein/state';
+import { specOf } from './admission.ts';
+import type { Job, JobState, JobStore } from './contract.ts';
+import { openJobPlane, type JobPlaneOptions } from './plane.ts';
+
+export interface JobsOptions extends Pick<
+  JobPlaneOptions,
+  'redis' | 'namespace' | 'blobs' | 'cores'
+> {
+  /** Holds the store, the artifacts and what attempts write. Made when it is not there. */
+  readonly folder: string;
+  /** Queues that this program works on. Default: `default`; none: it only submits. */
+  readonly queues?: readonly string[] | undefined;
+  /** For shares and quotas between tenants. Default: `default`. */
+  readonly tenant?: string | undefined;
+  /** Takes what an operator should know. Default: warnings and errors to stderr. */
+  readonly log?: JobPlaneOptions['log'] | undefined;
+}
+
+export interface Jobs {
+  /**
+   * Accepts a job; what is not said has the defaults of the API. Once it resolves, the job is kept.
+   * @throws SkeinError REQUEST_INVALID, QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED, PARENT_UNKNOWN.
+   */
+  submit(job: NewJobInput): Promise<Job>;
+  /** Resolves with the job when it has ended, in whichever way. @throws the signal's reason when aborted. */
+  ended(id: string, signal?: AbortSignal): Promise<Job>;
+  /** What the job's last attempt wrote to its output, as far as the store keeps it. */
+  output(id: string): Promise<string>;
+  readonly store: JobStore;
+  readonly artifacts: ArtifactStore;
+  /** Takes nothing new, lets running attempts end or checkpoint, then closes everything. */
+  close(): Promise<void>;
+}
+
+const ENDED: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'dead']);
+/** Of a log at a time. */
+const LOG_CHUNK_BYTES = 1 << 20;
+
+/** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
+export async function openJobs(options: JobsOptions): Promise<Jobs> {
+  const { queues = ['default'], tenant = 'default', log = toStderr, ...places } = options;
+  const plane = await openJobPlane({ ...places, queues, log });
+  const { store, artifacts } = plane;
+
+  async function known(id: string): Promise<Job> {
+    const job = await store.job(id);
+    if (job === undefined) throw new Error(`There is no job "${id}".`);
+    return job;
+  }
+
+  return {
+    store,
+    artifacts,
+    async submit(job) {
+      const checked = validate(NewJob, job, 'job');
+      const spec = specOf(checked, { tenant, mayTrust: true }, await store.now());
+      const [accepted] = await store.enqueue([spec]);
+      return accepted!;
+    },
+    async ended(id, signal) {
+      const stop = new AbortController();
+      const either = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
+      try {
+        // The stream is open before the look, so that no end falls between them.
+        const events = store.events({ job: id }, either)[Symbol.asyncIterator]();
+        for (let next = events.next(); ; next = events.next()) {
+          const job = await known(id);
+          if (ENDED.has(job.state)) return job;
+          await next;
+          signal?.throwIfAborted();
+        }
+      } finally {
+        stop.abort();
+      }
+    },
+    async output(id) {
+      const { attempts } = await known(id);
+      const chunks: Uint8Array[] = [];
+      for (let offset = 0; ;) {
+        const { chunk } = await store.log(id, attempts.length, offset, LOG_CHUNK_BYTES);
+        if (chunk.length === 0) return Buffer.concat(chunks).toString('utf8');
+        chunks.push(chunk);
+        offset += chunk.length;
+      }
+    },
+    close: () => plane.drain(),
+  };
+}
+
+const toStderr: JobPlaneOptions['log'] = (level, message, details) => {
+  if (level === 'warn' || level === 'error') console.error(message, details ?? '');
+};

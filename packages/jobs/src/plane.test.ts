@@ -1,0 +1,49 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { requireComponent } from '../../../scripts/testing/components.ts';
+import { openJobPlane, type JobPlaneOptions } from './plane.ts';
+import { startRedis } from './store/testing/redis-server.ts';
+
+const redis = requireComponent('redis');
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-plane-'));
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await rm(folder, { recursive: true });
+});
+
+/** How many looks at unneeded artifacts are planned by a node that is started this way. */
+async function sweeps(places: Pick<JobPlaneOptions, 'redis' | 'blobs'>): Promise<number> {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const plane = await openJobPlane({ folder, queues: [], log: () => undefined, ...places });
+  const planned = vi.getTimerCount();
+  await plane.drain();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+  return planned;
+}
+
+it('removes artifacts from its own folder only', async () => {
+  expect(await sweeps({})).toBe(1);
+  expect(await sweeps({ blobs: join(folder, 'shared') })).toBe(0);
+});
+
+it('removes at once what uploads of an earlier process have left in its own folder', async () => {
+  await mkdir(join(folder, 'blobs'));
+  await writeFile(join(folder, 'blobs', '.incoming-0123'), 'half of it');
+  const plane = await openJobPlane({ folder, queues: [], log: () => undefined });
+  expect(await readdir(join(folder, 'blobs'))).toEqual([]);
+  await plane.drain();
+});
+
+it.skipIf(redis.skip)('removes nothing in a fleet', async () => {
+  const server = await startRedis();
+  expect(await sweeps({ redis: server.url, blobs: join(folder, 'shared') })).toBe(0);
+  expect(await sweeps({ redis: server.url })).toBe(0);
+  await server.destroy();
+});

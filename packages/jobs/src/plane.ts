@@ -1,0 +1,196 @@
+/**
+ * The job plane of a node: the store, the artifacts, the sandboxes of this host, and a worker of its
+ * own. Embedded, all of it is in the data folder; in a fleet the store is a Redis and the artifacts
+ * are in a bucket, which all nodes and workers share.
+ */
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SandboxView } from '@skein/api';
+import type { SharedBudget, ShareOf } from '@skein/api/shared-budget';
+import { type SandboxDriver, sandboxView } from '@skein/sandbox';
+import { type ArtifactStore, createDiskRoom, openArtifacts } from '@skein/state';
+import { artifactBudget, createHoldings, type ArtifactHoldings } from './artifact-holdings.ts';
+import { sweepArtifacts } from './artifact-sweeper.ts';
+import type { JobStore } from './contract.ts';
+import type { Worker, WorkerLog } from './worker/contract.ts';
+import { FLEET_NAMESPACE } from './fleet.ts';
+import { keepRoom } from './store/keep-room.ts';
+import { startWorker, WORKER_DEFAULTS } from './worker/worker.ts';
+
+export interface JobPlaneOptions {
+  /** Holds the store and the artifacts when no others are named. */
+  readonly folder: string;
+  /** `redis://…` or `rediss://…`: the store that a fleet shares. */
+  readonly redis?: string | undefined;
+  /** Jobs of different namespaces share a Redis without seeing each other. */
+  readonly namespace?: string | undefined;
+  /** `s3://bucket/prefix?endpoint=…`, or a folder: where artifacts are. */
+  readonly blobs?: string | undefined;
+  /** Queues that the node itself works on; none: other workers do. */
+  readonly queues: readonly string[];
+  readonly cores?: number | undefined;
+  /** Most bytes of artifacts that tenants hold together. Default: half of the disk; a bucket has no bound. */
+  readonly maxArtifactsBytes?: number | undefined;
+  /** What a tenant may hold of them. Default: all. */
+  readonly shareOf?: ShareOf | undefined;
+  /** What jobs and artifacts leave free of each disk, in bytes. Default: see `createDiskRoom`. */
+  readonly keptFreeBytes?: number | undefined;
+  readonly log: WorkerLog;
+}
+
+export interface JobPlane {
+  readonly store: JobStore;
+  readonly artifacts: ArtifactStore;
+  readonly holdings: ArtifactHoldings;
+  /** The bytes of artifacts that each tenant holds. */
+  readonly artifactBytes: SharedBudget;
+  sandboxes(): Promise<SandboxView[]>;
+  /**
+   * Claims no more work, and lets running attempts end or checkpoint.
+   * @param by when what still runs is given up; a moment of `performance.now()`. Its leases run out then.
+   */
+  quiesce(by?: number): Promise<void>;
+  /** The same, then closes everything. */
+  drain(by?: number): Promise<void>;
+}
+
+/** Share of the machine's memory that jobs may take: serving and the system live here too. */
+const MEMORY_SHARE = 0.75;
+
+/** Time of a drain where none is given, in milliseconds. */
+const DRAIN_MS = 60_000;
+/** How long a drain waits for a worker that is not up yet, in milliseconds. */
+const TRYING_MS = 1_000;
+/** How long it then waits for the sandboxes, in milliseconds. */
+const LEFT_MS = 100;
+/** Parts of the time of a drain: in which attempts may end by themselves, then stop because they were asked to. */
+const TO_END = 0.5;
+const TO_STOP = 0.4;
+
+/** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
+export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
+  const { folder, queues, keptFreeBytes, log } = options;
+  const stored = await openArtifacts(
+    options.blobs ?? join(folder, 'blobs'),
+    join(folder, 'blob-cache'),
+    // The node's own folder is under its lock: what an earlier process left in it goes at once.
+    { keptFreeBytes, exclusive: options.blobs === undefined },
+  );
+  const store = await openStore(options);
+  const budget = artifactBudget(
+    options.maxArtifactsBytes ?? (await defaultMaxArtifacts(options)),
+    options.shareOf,
+  );
+  for (const { tenant, bytes } of await store.heldArtifacts()) budget.restore(tenant, bytes);
+  // A place that was named may hold what others need, jobs of other nodes or anything else.
+  const sweeping =
+    options.redis === undefined && options.blobs === undefined
+      ? sweepArtifacts(
+          store,
+          {
+            ...stored,
+            async remove(digest) {
+              await stored.remove(digest);
+              await holdings.drop(digest);
+            },
+          },
+          log,
+        )
+      : undefined;
+  const artifacts = sweeping?.artifacts ?? stored;
+  const holdings = createHoldings({ store, artifacts, budget });
+  let loaded: Promise<readonly SandboxDriver[]> | undefined;
+  let isEnding = false;
+  /** Whether the worker was not waited for: what it says then is about a store that is closed. */
+  let isLeft = false;
+  const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers(folder));
+  // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
+  const worker: Promise<Worker | undefined> =
+    queues.length === 0
+      ? Promise.resolve(undefined)
+      : drivers()
+          .then((sandboxes) =>
+            isEnding
+              ? undefined
+              : startWorker({
+                  store,
+                  artifacts,
+                  holdings,
+                  sandboxes,
+                  queues,
+                  capacity: {
+                    cores: options.cores ?? availableParallelism(),
+                    memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
+                  },
+                  log: (...line) => (isLeft ? undefined : log(...line)),
+                }),
+          )
+          .catch((error: unknown) => {
+            if (isEnding) return undefined;
+            log('error', 'The worker of this node could not start; jobs wait for others.', {
+              err: error,
+            });
+            return undefined;
+          });
+  const end = async (by = performance.now() + DRAIN_MS): Promise<void> => {
+    sweeping?.stop();
+    const leftMs = Math.max(0, by - performance.now());
+    const { graceMs } = WORKER_DEFAULTS;
+    isEnding = true;
+    // One that still tries its sandboxes out has nothing to finish; should it come up, it ends.
+    const drained = worker.then((it) =>
+      it?.drain(Math.min(graceMs, leftMs * TO_END), leftMs * TO_STOP),
+    );
+    const waitMs = Math.min(TRYING_MS, leftMs * TO_END);
+    const isUp = worker.then(() => true);
+    if (await Promise.race([isUp, sleep(waitMs, false, { ref: false })])) await drained;
+    else isLeft = true;
+  };
+  let quiet: Promise<void> | undefined;
+  const quiesce = (by?: number): Promise<void> => (quiet ??= end(by));
+  return {
+    store,
+    artifacts,
+    holdings,
+    artifactBytes: budget,
+    sandboxes: async () => Promise.all((await drivers()).map(sandboxView)),
+    quiesce,
+    async drain(by) {
+      await quiesce(by);
+      if (loaded !== undefined) {
+        const closed = loaded.then((them) => Promise.all(them.map((driver) => driver.close())));
+        // One that is still being tried out waits for that; what it has started ends with this process.
+        await Promise.race([closed, sleep(isLeft ? LEFT_MS : DRAIN_MS, undefined, { ref: false })]);
+      }
+      await store.close();
+      await artifacts.close();
+    },
+  };
+}
+
+/** A bucket grows with its bill; a disk is shared with everything else on it. */
+async function defaultMaxArtifacts({ folder, blobs = folder }: JobPlaneOptions): Promise<number> {
+  if (blobs.startsWith('s3:')) return Infinity;
+  const { blocks, bsize } = await statfs(blobs);
+  return Math.floor((blocks * bsize) / 2);
+}
+
+/** Loaded when a node that serves is up already: the client of Docker alone is a hundred modules. */
+async function loadDrivers(folder: string): Promise<readonly SandboxDriver[]> {
+  const { everyDriver } = await import('@skein/sandbox/drivers');
+  return everyDriver([folder]);
+}
+
+/** Each client is loaded when it is used: most nodes need one of the two. */
+async function openStore(options: JobPlaneOptions): Promise<JobStore> {
+  const { folder, redis, namespace, keptFreeBytes } = options;
+  if (redis === undefined) {
+    const { openSqliteJobs } = await import('./store/sqlite/sqlite-jobs.ts');
+    const store = await openSqliteJobs(join(folder, 'jobs.db'));
+    return keepRoom(store, createDiskRoom({ folder, keptFreeBytes }));
+  }
+  const { openRedisJobs } = await import('./store/redis/redis-jobs.ts');
+  return openRedisJobs(redis, { namespace: namespace ?? FLEET_NAMESPACE });
+}

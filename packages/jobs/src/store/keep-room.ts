@@ -1,0 +1,28 @@
+/**
+ * Stops what makes the store grow at the request of a caller or a guest while the disk is nearly
+ * full. How running work ended, leases and cancellations are still written: they end jobs, which is
+ * how the store becomes smaller.
+ */
+import type { DiskRoom } from '@skein/state';
+import type { JobStore } from '../contract.ts';
+
+/** A row, its indexes and its events, beside the text of the job. */
+const JOB_BYTES = 2048;
+
+export function keepRoom(store: JobStore, room: DiskRoom): JobStore {
+  return {
+    ...store,
+    async enqueue(specs, quota) {
+      await room.take(specs.length * JOB_BYTES + JSON.stringify(specs).length);
+      return store.enqueue(specs, quota);
+    },
+    async appendLog(token, offset, chunk) {
+      await room.take(chunk.byteLength);
+      return store.appendLog(token, offset, chunk);
+    },
+    async putSchedule(schedule) {
+      await room.take(JOB_BYTES);
+      return store.putSchedule(schedule);
+    },
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * The store on the thread that calls: every method one transition. Calls that arrive together share
+ * a transaction, so that a commit is paid for once, and one call's failure undoes nothing of
+ * another's: what may be refused has a savepoint of its own, and when anything else fails, the
+ * transaction is begun again with savepoints for all.
+ */
+import { openDatabase } from '@skein/state/database';
+import type { JobState, Outcome, SubmissionQuota } from '../../contract.ts';
+import { claim } from './claim.ts';
+import { enqueue } from './enqueue.ts';
+import { eventsAfter, lastSequence, type EventFilter } from './event-log.ts';
+import { dropArtifact, heldArtifacts, holdArtifact, lackedArtifacts } from './holdings.ts';
+import { cancel, preempt, revive } from './intervention.ts';
+import { rowById, viewOf, type JobRow } from './job-row.ts';
+import { appendLog, finish, progress, renew, saveCheckpoint } from './lease.ts';
+import { MIGRATIONS } from './migrations.ts';
+import {
+  putSchedule,
+  putTenant,
+  removeSchedule,
+  schedules,
+  setQueueMode,
+  tenantLoad,
+  tenants,
+} from './settings.ts';
+import { sqlOf } from './sql.ts';
+import { addTally, emptyTally, writeTally, type Tally } from './tally.ts';
+import { forget, nextDue, tick } from './tick.ts';
+import { complete, hear, nothingHeard, type Heard, type Turn } from './turn.ts';
+import { job, jobs, log, queues } from './view.ts';
+import { registerWorker, removeWorker, workers } from './worker-list.ts';
+
+/** Runs the transition with its consequences, then shows its job as these have left it. */
+const shown =
+  <Args extends readonly unknown[]>(
+    transition: (turn: Turn, ...args: Args) => JobRow | undefined,
+  ) =>
+  (turn: Turn, ...args: Args) => {
+    const row = complete(turn, () => transition(turn, ...args));
+    return row && viewOf(turn.sql, rowById(turn.sql, row.id) ?? row);
+  };
+
+const METHODS = {
+  enqueue: (turn: Turn, specs: Parameters<typeof enqueue>[1], quota?: SubmissionQuota) =>
+    complete(turn, () => enqueue(turn, specs, quota)).map((made) => {
+      if (typeof made !== 'string') {
+        const { spec: _, ...view } = viewOf(turn.sql, made);
+        return view;
+      }
+      const row = rowById(turn.sql, made);
+      if (!row) throw new Error('A job that was just accepted is missing.');
+      return viewOf(turn.sql, row);
+    }),
+  claim,
+  renew,
+  progress,
+  appendLog,
+  saveCheckpoint,
+  finish(turn: Turn, token: number, outcome: Outcome): JobState | undefined {
+    const row = complete(turn, () => finish(turn, token, outcome));
+    return (row?.gang ? (rowById(turn.sql, row.id) ?? row) : row)?.state;
+  },
+  cancel: shown(cancel),
+  preempt: shown(preempt),
+  revive: shown(revive),
+  setQueueMode,
+  putTenant,
+  tenantLoad,
+  holdArtifact,
+  lackedArtifacts,
+  heldArtifacts,
+  dropArtifact,
+  putSchedule,
+  removeSchedule,
+  schedules,
+  tick(turn: Turn): number {
+    complete(turn, () => tick(turn));
+    // What has just ended may be due already; its counts have to be in the table to be taken back.
+    writeTally(turn.sql, turn.tally);
+    forget(turn);
+    return nextDue(turn);
+  },
+  registerWorker,
+  removeWorker,
+  workers,
+  job,
+  jobs,
+  queues,
+  tenants,
+  log,
+  lastSequence: ({ sql }: Turn) => lastSequence(sql),
+  eventsAfter: ({ sql }: Turn, after: number, filter: EventFilter, limit: number) =>
+    eventsAfter(sql, after, filter, limit),
+  now: ({ now }: Turn) => now,
+} satisfies Record<string, (turn: Turn, ...args: never[]) => unknown>;
+
+/** Methods that refuse nothing once they have begun to change something. */
+const NEVER_REFUSED: ReadonlySet<Method> = new Set<Method>([
+  'claim',
+  'finish',
+  'renew',
+  'progress',
+  'saveCheckpoint',
+  'job',
+]);
+
+/** Methods that read no counts, or know what is not yet written of them. */
+const COUNTS_UNREAD: ReadonlySet<Method> = new Set<Method>([
+  'enqueue',
+  'finish',
+  'renew',
+  'progress',
+  'appendLog',
+  'saveCheckpoint',
+  'job',
+]);
+
+export type Method = keyof typeof METHODS;
+type Tail<Args> = Args extends [unknown, ...infer Rest] ? Rest : never;
+export type Arguments<M extends Method> = Tail<Parameters<(typeof METHODS)[M]>>;
+export type Returned<M extends Method> = ReturnType<(typeof METHODS)[M]>;
+
+export interface Call {
+  readonly method: Method;
+  readonly args: readonly unknown[];
+  /** ms since the epoch; absent: now. */
+  readonly now?: number | undefined;
+}
+
+export type Settled = { readonly value: unknown } | { readonly error: unknown };
+
+/**
+ * Pages of the file kept in memory, in KiB. Few, because SQLite looks through all of them at a commit
+ * after it has numbered a page anew, which it nearly always has.
+ */
+const CACHE_KIB = 4096;
+/** Most of the write-ahead log before a commit has to move it into the file: 32 MiB. */
+const WAL_PAGES = 8192;
+
+export interface LocalJobs {
+  /** Runs calls in their order, in one transaction. */
+  run(calls: readonly Call[], heard: Heard): Settled[];
+  /** Moves what is in the write-ahead log into the file and onto the disk. */
+  checkpoint(): void;
+  close(): void;
+}
+
+/**
+ * @param path a file, or ':memory:'.
+ * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
+ */
+export function openLocalJobs(path: string): LocalJobs {
+  const database = openDatabase(path, MIGRATIONS);
+  const sql = sqlOf(database);
+  sql.all(`PRAGMA cache_size = -${CACHE_KIB}`);
+  // The checkpoints of the thread come first, unless it has more to do than it can.
+  sql.all(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
+
+  function runOne(
+    { method, args, now }: Call,
+    heard: Heard,
+    unwritten: Tally,
+    guarded: boolean,
+  ): Settled {
+    if (!COUNTS_UNREAD.has(method)) writeTally(sql, unwritten);
+    const tally = emptyTally();
+    const turn: Turn = {
+      sql,
+      now: now ?? Date.now(),
+      random: Math.random,
+      later: [],
+      heard,
+      tally,
+      unwritten,
+    };
+    const run = METHODS[method] as (turn: Turn, ...args: readonly unknown[]) => unknown;
+    if (!guarded && NEVER_REFUSED.has(method)) {
+      const value = complete(turn, () => run(turn, ...args));
+      addTally(unwritten, tally);
+      return { value };
+    }
+    sql.run('SAVEPOINT call');
+    try {
+      const value = complete(turn, () => run(turn, ...args));
+      sql.run('RELEASE call');
+      addTally(unwritten, tally);
+      return { value };
+    } catch (error) {
+      sql.run('ROLLBACK TO call');
+      sql.run('RELEASE call');
+      return { error };
+    }
+  }
+
+  function runAll(calls: readonly Call[], heard: Heard, guarded: boolean): Settled[] {
+    const here = nothingHeard();
+    const settled = database.write('crash', () => {
+      const unwritten = emptyTally();
+      const answers = calls.map((call) => runOne(call, here, unwritten, guarded));
+      writeTally(sql, unwritten);
+      return answers;
+    });
+    hear(heard, here);
+    return settled;
+  }
+
+  return {
+    run(calls, heard) {
+      try {
+        return runAll(calls, heard, false);
+      } catch {
+        // Nothing was committed.
+      }
+      try {
+        return runAll(calls, heard, true);
+      } catch (error) {
+        // A full disk, or a lock held by another process.
+        return calls.map(() => ({ error }));
+      }
+    },
+    checkpoint() {
+      database.read(() => sql.all('PRAGMA wal_checkpoint(PASSIVE)'));
+    },
+    close: () => database.close(),
+  };
+}

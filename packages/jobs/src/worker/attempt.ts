@@ -1,0 +1,156 @@
+/**
+ * One attempt from its claim to its outcome: whatever happens in between, the store is told once, by
+ * a token that it may no longer take, and what the work used is free again.
+ */
+import { join } from 'node:path';
+import type { SandboxDriver } from '@skein/sandbox';
+import type { ArtifactHoldings } from '../artifact-holdings.ts';
+import type { Claim, JobStore, Outcome } from '../contract.ts';
+import { attemptTask } from '../tasks/task-attempt.ts';
+import { refuseStale, StaleAttempt, type AttemptTools } from './attempt-tools.ts';
+import { attemptCommand } from './command-attempt.ts';
+import type { SandboxOffer, WorkerLog } from './contract.ts';
+import type { Lease, LeaseEnd } from './lease.ts';
+import { createLogWriter } from './log-writer.ts';
+import { failureFrom } from './outcome.ts';
+import { persist } from './persist.ts';
+import { createProgressReporter } from './progress-reporter.ts';
+
+/** What all attempts of a worker share. */
+export interface Workshop {
+  readonly store: JobStore;
+  readonly holdings: Pick<ArtifactHoldings, 'of'>;
+  readonly drivers: readonly SandboxDriver[];
+  readonly sandboxes: readonly SandboxOffer[];
+  readonly trusts: boolean;
+  readonly offeredTasks: ReadonlyMap<string, string>;
+  readonly graceMs: number;
+  readonly maxLogBytes: number;
+  /** Folder for the attempts' own. */
+  readonly folder: string;
+  readonly log: WorkerLog;
+  /** Aborted when nobody waits for outcomes any more. */
+  readonly closing: AbortSignal;
+}
+
+/** Work that has ended, and what the store does not know of it yet. */
+export interface EndedWork {
+  /** Absent when it is nobody's business any more. */
+  readonly outcome: Outcome | undefined;
+  /** Brings the rest of the log and the progress to the store, for as long as the lease lives. */
+  readonly flush: () => Promise<void>;
+}
+
+/** Does the work. Never rejects. */
+export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Promise<EndedWork> {
+  const { store, log: note } = shop;
+  const { job, token } = claim;
+  const details = { job: job.id, name: job.name, attempt: claim.attempt, token };
+  // What the store calls stale has lost its lease, whatever the last renewal said.
+  const stale = new AbortController();
+  const ended = AbortSignal.any([lease.ended, stale.signal]);
+  const held: Lease = { ...lease, ended };
+  const onStale = (): void => stale.abort('lost' satisfies LeaseEnd);
+  // Work that has ended is told for as long as the store takes it: a lease that may be lost ends work.
+  const givenUp = new AbortController();
+  const giveUp = (): void => givenUp.abort();
+  ended.addEventListener('abort', giveUp, { once: true });
+  const writing = AbortSignal.any([givenUp.signal, stale.signal, shop.closing]);
+
+  const log = createLogWriter({
+    append: (offset, chunk) => store.appendLog(token, offset, chunk),
+    maxBytes: shop.maxLogBytes,
+    signal: writing,
+    onStale,
+  });
+  const progress = createProgressReporter({
+    tell: ({ fraction, message }) => store.progress(token, fraction, message),
+    signal: writing,
+    onStale,
+  });
+  const tools: AttemptTools = {
+    claim,
+    lease: held,
+    store,
+    artifacts: shop.holdings.of(job.tenant),
+    log,
+    progress,
+    async saveCheckpoint(digest) {
+      const kept = await persist(() => store.saveCheckpoint(token, digest), ended);
+      if (kept === false) onStale();
+      return kept === true;
+    },
+    sandboxes: shop.sandboxes,
+    trusts: shop.trusts,
+    offeredTasks: shop.offeredTasks,
+    graceMs: shop.graceMs,
+    note,
+  };
+
+  const flush = async (): Promise<void> => {
+    await log.end();
+    await progress.end();
+  };
+
+  note('info', 'Attempt started.', details);
+  let outcome: Outcome;
+  try {
+    const { work } = job;
+    outcome =
+      work.kind === 'task'
+        ? await attemptTask(work, join(shop.folder, String(token)), tools)
+        : await attemptCommand(work, shop.drivers, tools);
+    refuseStale(held);
+  } catch (error) {
+    if (ended.aborted) {
+      note('info', 'Attempt stopped.', { ...details, why: String(ended.reason) });
+      const cancelled = ended.reason === ('cancel' satisfies LeaseEnd);
+      return { outcome: cancelled ? CANCELLED : undefined, flush };
+    }
+    if (!(error instanceof StaleAttempt))
+      note('warn', 'Attempt failed.', { ...details, err: error });
+    outcome = failureFrom(error);
+  }
+  ended.removeEventListener('abort', giveUp);
+  return { outcome, flush };
+}
+
+const CANCELLED: Outcome = {
+  kind: 'failed',
+  cause: 'cancelled',
+  message: 'Cancelled while it ran.',
+  retryable: false,
+};
+
+/**
+ * Tells the store, for as long as it takes. An answer that got lost makes no second outcome: the
+ * token is stale once the first one was taken.
+ */
+export async function reportOutcome(
+  { job, token, attempt }: Claim,
+  { outcome, flush }: EndedWork,
+  { store, log, closing }: Pick<Workshop, 'store' | 'log' | 'closing'>,
+): Promise<void> {
+  // Before the outcome, which makes the token stale.
+  await flush();
+  if (outcome === undefined) return;
+  const details = {
+    job: job.id,
+    name: job.name,
+    attempt,
+    outcome: outcome.kind === 'succeeded' ? outcome.kind : outcome.cause,
+    ...(outcome.kind === 'failed' ? { message: outcome.message } : {}),
+  };
+  try {
+    const answered = await persist(
+      async () => ({ state: await store.finish(token, outcome) }),
+      closing,
+    );
+    if (answered === undefined)
+      log('warn', 'The outcome was not told: the store is away.', details);
+    else if (answered.state === undefined) log('info', 'Attempt was stale at its end.', details);
+    else log('info', 'Attempt ended.', { ...details, state: answered.state });
+  } catch (error) {
+    log('error', 'The store refused an outcome.', { ...details, err: error });
+  }
+}

@@ -1,0 +1,170 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { SkeinError } from '@skein/api/errors';
+import { type ArtifactStore, openFileArtifacts } from '@skein/state';
+import { keepCheckpoints, type CheckpointKeeper } from './checkpoint-keeper.ts';
+import { restoreCheckpoint } from './checkpoint.ts';
+
+type Files = Readonly<Record<string, string>>;
+
+let folder: string;
+let artifacts: ArtifactStore;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-keeper-'));
+  artifacts = await openFileArtifacts(folder);
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+interface Guest {
+  readonly keeper: CheckpointKeeper;
+  /** What each save has made the checkpoint. */
+  readonly saved: Files[];
+  readonly notes: string[];
+  /** How often the files were read. */
+  readonly reads: () => number;
+  /** Resolves when the keeper waits for its next turn. */
+  readonly paused: () => Promise<void>;
+  /** Gives it that turn; resolves when it waits again. */
+  readonly turn: () => Promise<void>;
+}
+
+/** A command whose files are as given at each read in turn, and then as at the last. */
+function guest(states: readonly (Files | Error)[]): Guest {
+  let reads = 0;
+  const saved: Files[] = [];
+  const notes: string[] = [];
+  let pausing = Promise.withResolvers<void>();
+  let resume = (): void => undefined;
+  const paused = () => pausing.promise;
+  const keeper = keepCheckpoints({
+    path: 'state',
+    maxBytes: 1000,
+    pause: (_, signal) =>
+      new Promise((resolve) => {
+        resume = resolve;
+        signal.addEventListener('abort', () => resolve());
+        pausing.resolve();
+      }),
+    async *collect() {
+      const files = states[Math.min(reads++, states.length - 1)]!;
+      if (files instanceof Error) throw files;
+      if (Object.keys(files).length === 0) throw new SkeinError('SANDBOX_OUTPUT_MISSING', 'No.');
+      for (const [path, text] of Object.entries(files)) {
+        yield { path, sizeBytes: text.length, content: Readable.from([Buffer.from(text)]) };
+      }
+    },
+    tools: {
+      artifacts,
+      claim: { job: { id: 'j' } } as never,
+      lease: { ended: new AbortController().signal } as never,
+      note: (_, message) => void notes.push(message),
+      async saveCheckpoint(digest) {
+        const files: Record<string, string> = {};
+        const put = async (given: Iterable<{ path: string; content: Uint8Array }>) => {
+          for (const { path, content } of given) files[path] = Buffer.from(content).toString();
+        };
+        await restoreCheckpoint({ put }, digest, { artifacts });
+        saved.push(files);
+        return true;
+      },
+    },
+  });
+  const turn = (): Promise<void> => {
+    pausing = Promise.withResolvers();
+    resume();
+    return paused();
+  };
+  return { keeper, saved, notes, reads: () => reads, paused, turn };
+}
+
+const ONE = { 'state/a': '1', 'state/b': '1' };
+const TWO = { 'state/a': '2', 'state/b': '2' };
+
+it('keeps what two reads in a row have found', async () => {
+  const { keeper, saved, paused } = guest([ONE]);
+  keeper.said();
+  await paused();
+  expect(saved).toEqual([ONE]);
+  await keeper.stop();
+});
+
+it('keeps no mixture of two checkpoints', async () => {
+  const mixed = { 'state/a': '1', 'state/b': '2' };
+  const { keeper, saved, reads, paused } = guest([mixed, TWO, TWO]);
+  keeper.said();
+  await paused();
+  expect(saved).toEqual([TWO]);
+  expect(reads()).toBe(3);
+  await keeper.stop();
+});
+
+it('keeps nothing of what never holds still, until it does', async () => {
+  const restless = Array.from({ length: 6 }, (_, at) => ({ state: String(at) }));
+  const { keeper, saved, paused, turn } = guest([...restless, ONE]);
+  keeper.said();
+  await paused();
+  expect(saved).toEqual([]);
+  keeper.said();
+  await turn();
+  expect(saved).toEqual([ONE]);
+  await keeper.stop();
+});
+
+it('stores nothing when nothing has changed, or nothing is there', async () => {
+  const { keeper, saved, reads, notes, paused, turn } = guest([{}, ONE, ONE, ONE]);
+  keeper.said();
+  await paused();
+  expect(reads()).toBe(1);
+  for (const count of [3, 4]) {
+    keeper.said();
+    await turn();
+    expect(reads()).toBe(count);
+  }
+  expect(saved).toEqual([ONE]);
+  expect(notes).toEqual([]);
+  await keeper.stop();
+});
+
+it('takes many words for one while it reads or waits', async () => {
+  const { keeper, saved, reads, paused, turn } = guest([ONE, ONE, TWO]);
+  keeper.said();
+  await paused();
+  for (let word = 0; word < 5; word++) keeper.said();
+  await turn();
+  expect(saved).toEqual([ONE, TWO]);
+  expect(reads()).toBe(4);
+  await keeper.stop();
+  keeper.said();
+  expect(reads()).toBe(4);
+});
+
+it('goes on after a read that failed, but not where none can succeed', async () => {
+  const { keeper, saved, notes, paused, turn } = guest([new Error('no tar'), ONE]);
+  keeper.said();
+  await paused();
+  keeper.said();
+  await turn();
+  expect(saved).toEqual([ONE]);
+  expect(notes).toEqual(['A checkpoint could not be kept.']);
+  await keeper.stop();
+
+  const unsupported = guest([new SkeinError('SANDBOX_UNSUPPORTED', 'One at a time.')]);
+  unsupported.keeper.said();
+  await vi.waitUntil(() => unsupported.notes.length > 0);
+  unsupported.keeper.said();
+  await unsupported.keeper.stop();
+  expect(unsupported.reads()).toBe(1);
+});
+
+it('stops in the middle of a read, and keeps nothing of it', async () => {
+  const { keeper, saved, notes } = guest([ONE]);
+  keeper.said();
+  await keeper.stop();
+  expect(saved).toEqual([]);
+  expect(notes).toEqual([]);
+});

@@ -1,0 +1,156 @@
+/**
+ * Keeps a command's checkpoint while it runs, for the attempt that follows when its worker goes dark:
+ * whenever the command says `::checkpoint`, what lies at its path becomes the checkpoint of its job.
+ *
+ *     said ──► read ──► changed? ──► read again, into artifacts ──► the same? ──► kept
+ *      ▲                   no │                                       no │
+ *      └────────── pause ◄────┴──────────────────────────────────────────┘
+ *
+ * The command goes on meanwhile. Two reads in a row that find the same show what was there at one
+ * moment between them, so what is kept is never part of one checkpoint and part of the next (the
+ * "double collect" of Afek et al., Atomic Snapshots of Shared Memory, 1993). That each moment is a
+ * checkpoint is up to the command, which puts files in place by renaming them.
+ *
+ * It is read by a program beside the command and with its rights, not by one of ours that may read
+ * more: whatever the command does to its files meanwhile, it can only show what it may see itself.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SkeinError } from '@skein/api/errors';
+import { collectFiles, type Limits, type SandboxSession } from '@skein/sandbox';
+import type { ArtifactStore } from '@skein/state';
+import { StaleAttempt, type AttemptTools } from './attempt-tools.ts';
+import { keepListing } from './checkpoint.ts';
+import { withRoomForLinks } from './inputs.ts';
+import { collectOutputs } from './outputs.ts';
+
+export interface CheckpointKeeper {
+  /** The command says that its checkpoint is complete. */
+  readonly said: () => void;
+  /** No more of it: the command has ended. Resolves when nothing is read any more. */
+  stop(): Promise<void>;
+}
+
+export interface CheckpointKeeperOptions {
+  readonly path: string;
+  /** Bound of all of its files together. */
+  readonly maxBytes: number;
+  /** Reads what is there until the signal ends it. */
+  readonly collect: (
+    path: string,
+    maxBytes: number,
+    signal: AbortSignal,
+  ) => ReturnType<SandboxSession['collect']>;
+  /** Waits that long, in milliseconds, or until the signal. Default: by the clock. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly tools: Pick<AttemptTools, 'artifacts' | 'lease' | 'saveCheckpoint' | 'note' | 'claim'>;
+}
+
+/** Between two: this much longer than the one before took, so that a command that says it all the time costs little. */
+const PAUSE_FACTOR = 20;
+const SHORTEST_PAUSE_MS = 1000;
+/** What a tar file has besides contents. */
+const HEADERS_BYTES = 64 * 2 ** 20;
+/** Reads that find something new each time, before the next word is waited for. */
+const MAX_READS = 4;
+
+/** Reads a workspace while a command runs in it, with another command of the guest. */
+export function collectBeside(
+  session: Pick<SandboxSession, 'start'>,
+): CheckpointKeeperOptions['collect'] {
+  return (path, maxBytes, signal) =>
+    collectFiles([path], maxBytes, (argv) => {
+      signal.throwIfAborted();
+      const reader = session.start({ argv, workspace: 'writable' });
+      const kill = (): void => void reader.kill().catch(() => undefined);
+      signal.addEventListener('abort', kill, { once: true });
+      const forget = (): void => signal.removeEventListener('abort', kill);
+      reader.ended.then(forget, forget);
+      return reader;
+    });
+}
+
+/** The limits of a session in which `collectBeside` reads up to its disk. */
+export function withRoomForReading(limits: Limits): Limits {
+  const room = withRoomForLinks(limits);
+  return { ...room, outputBytes: Math.max(room.outputBytes, limits.diskBytes + HEADERS_BYTES) };
+}
+
+export function keepCheckpoints(options: CheckpointKeeperOptions): CheckpointKeeper {
+  const { path, maxBytes, collect, tools, pause = byTheClock } = options;
+  const stopped = new AbortController();
+  let wanted = false;
+  let running: Promise<void> | undefined;
+  /** What is kept, as a listing; undefined: nothing yet. */
+  let kept: string | undefined;
+
+  const read = (artifacts: Pick<ArtifactStore, 'put'>) =>
+    collectOutputs(
+      { collect: (_, leftBytes) => collect(path, leftBytes, stopped.signal) },
+      [{ path, optional: true }],
+      maxBytes,
+      { artifacts, lease: tools.lease },
+    );
+
+  async function keepOnce(): Promise<void> {
+    let before = JSON.stringify(await read(HASHING));
+    for (let reads = 1; reads < MAX_READS && before !== kept && before !== '[]'; reads++) {
+      stopped.signal.throwIfAborted();
+      const files = await read(tools.artifacts);
+      const found = JSON.stringify(files);
+      if (found === before) {
+        stopped.signal.throwIfAborted();
+        if (await tools.saveCheckpoint(await keepListing(files, tools))) kept = found;
+        return;
+      }
+      before = found;
+    }
+  }
+
+  async function drain(): Promise<void> {
+    while (wanted && !stopped.signal.aborted) {
+      wanted = false;
+      const began = performance.now();
+      try {
+        await keepOnce();
+      } catch (error) {
+        if (stopped.signal.aborted || error instanceof StaleAttempt) return;
+        const { id } = tools.claim.job;
+        tools.note('warn', 'A checkpoint could not be kept.', { job: id, err: error });
+        // It will not be able to later either.
+        if (error instanceof SkeinError && error.code === 'SANDBOX_UNSUPPORTED') return;
+      }
+      const pauseMs = Math.max(SHORTEST_PAUSE_MS, PAUSE_FACTOR * (performance.now() - began));
+      await pause(pauseMs, stopped.signal);
+    }
+    running = undefined;
+  }
+
+  return {
+    said() {
+      wanted = true;
+      if (!stopped.signal.aborted) running ??= drain();
+    },
+    async stop() {
+      stopped.abort();
+      await running;
+    },
+  };
+}
+
+async function byTheClock(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
+
+/** Takes content for its digest alone. */
+const HASHING: Pick<ArtifactStore, 'put'> = {
+  async put(content) {
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    for await (const chunk of content) {
+      hash.update(chunk);
+      sizeBytes += chunk.byteLength;
+    }
+    return { digest: hash.digest('hex'), sizeBytes };
+  },
+};

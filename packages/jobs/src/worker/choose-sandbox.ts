@@ -1,0 +1,78 @@
+/**
+ * Which driver runs a command: the one that it names, else the cheapest that may run it. Isolation
+ * is refused rather than weakened, and a refusal names the missing piece and how to get it.
+ */
+import { isRegisteredFolder, type NetworkPolicy, type SandboxName } from '@skein/sandbox';
+import type { CommandWork } from '../work.ts';
+import type { SandboxOffer } from './contract.ts';
+
+export type Choice =
+  | { readonly chosen: SandboxName }
+  /** Why nothing here may run it. */
+  | { readonly refused: string };
+
+/** The cheapest start first; for trusted work, the one without isolation last all the same. */
+const PREFERENCE: readonly SandboxName[] = ['bubblewrap', 'docker', 'process'];
+
+/** @param trusts whether the worker runs trusted work. */
+export function chooseSandbox(
+  work: CommandWork,
+  offers: readonly SandboxOffer[],
+  trusts: boolean,
+): Choice {
+  const trusted = work.trusted === true;
+  if (trusted && !trusts) return { refused: 'This worker runs no trusted work.' };
+  if (work.network === 'host' && !trusted) {
+    return { refused: 'Only trusted work may use the network of the host.' };
+  }
+  const reasons: string[] = [];
+  for (const name of work.sandbox === undefined ? PREFERENCE : [work.sandbox]) {
+    const reason = objection(name, work, offers, trusted);
+    if (reason === undefined) return { chosen: name };
+    reasons.push(`${name}: ${reason}`);
+  }
+  const what = trusted ? 'command' : 'untrusted command';
+  return { refused: `No sandbox of this worker runs this ${what}. ${reasons.join(' ')}` };
+}
+
+/** What stands against a driver; undefined: nothing. */
+function objection(
+  name: SandboxName,
+  work: CommandWork,
+  offers: readonly SandboxOffer[],
+  trusted: boolean,
+): string | undefined {
+  const availability = offers.find((offer) => offer.name === name)?.availability;
+  if (availability === undefined) return 'the worker was started without it.';
+  if (!availability.available) return `${sentence(availability.reason)} ${availability.fix}`;
+  const { limits, network, untrusted } = availability.enforcement;
+  if (!trusted && !untrusted) return 'it runs only trusted work here.';
+  // A folder is an image for bubblewrap; any other name is one of Docker's, or of nobody's.
+  if (work.image !== undefined && work.sandbox === undefined) {
+    const isFolder = work.image.startsWith('/') || isRegisteredFolder(work.image);
+    if (isFolder ? name === 'docker' : name !== 'docker') {
+      return `it has no image ${JSON.stringify(work.image)}.`;
+    }
+  }
+  for (const [limit, value] of Object.entries(work.limits)) {
+    if (value === undefined) continue;
+    const held = limits[limit as keyof typeof limits];
+    if (!held.enforced)
+      return [`it does not hold ${limit}: ${sentence(held.by)}`, held.fix].join(' ').trim();
+  }
+  const allowList = typeof work.network === 'object';
+  if (allowList && !network.allowList) return `it holds no network allow-list: ${network.by}.`;
+  if (networkOf(work, trusted, network.none) === 'none' && !network.none) {
+    return `it cannot keep work off the network: ${network.by}.`;
+  }
+  return undefined;
+}
+
+/** Work that says nothing gets no network; trusted work gets the host's where there is no other. */
+export function networkOf(work: CommandWork, trusted: boolean, none: boolean): NetworkPolicy {
+  return work.network ?? (trusted && !none ? 'host' : 'none');
+}
+
+function sentence(text: string): string {
+  return text.endsWith('.') ? text : `${text}.`;
+}

@@ -1,0 +1,185 @@
+/**
+ * One attempt of a command: a sandbox with the inputs mounted read-only, the program in it, and
+ * what it leaves behind as artifacts.
+ *
+ *   choose → mount inputs → open → restore checkpoint → run ─┬─► collect outputs
+ *                                                   │        └─► keep checkpoint (preempted, failed)
+ *                                                   └─► keep checkpoint, when it says so
+ */
+import { Readable } from 'node:stream';
+import type { Ending, Limits, RunningCommand, SandboxDriver, SandboxSession } from '@skein/sandbox';
+import type { Claim, Outcome } from '../contract.ts';
+import type { CommandWork } from '../work.ts';
+import { refuseStale, type AttemptTools } from './attempt-tools.ts';
+import { collectBeside, keepCheckpoints, withRoomForReading } from './checkpoint-keeper.ts';
+import { keepCheckpoint, restoreCheckpoint } from './checkpoint.ts';
+import { chooseSandbox, networkOf } from './choose-sandbox.ts';
+import { readGuestLines } from './guest-lines.ts';
+import { mountInputs, withRoomForLinks } from './inputs.ts';
+import { createLastWords } from './last-words.ts';
+import { limitsOf } from './limits.ts';
+import { failureOf, refusal } from './outcome.ts';
+import { collectOutputs } from './outputs.ts';
+
+/** @throws StaleAttempt when the lease ended; SkeinError of the driver and the artifacts. */
+export async function attemptCommand(
+  work: CommandWork,
+  drivers: readonly SandboxDriver[],
+  tools: AttemptTools,
+): Promise<Outcome> {
+  const { claim, lease, log, artifacts, sandboxes, trusts } = tools;
+  const choice = chooseSandbox(work, sandboxes, trusts);
+  if ('refused' in choice) return refusal(choice.refused);
+  const driver = drivers.find(({ name }) => name === choice.chosen)!;
+  const availability = await driver.availability();
+  if (!availability.available) return refusal(`${availability.reason} ${availability.fix}`);
+  const { enforcement } = availability;
+  const trusted = work.trusted === true;
+  const limits = limitsOf(work.limits, claim.job.resources, enforcement, trusted);
+
+  const inputs = await mountInputs(work.inputs, driver.name, artifacts);
+  // Looked for now: a command would take what cannot be read for an empty stdin.
+  if (work.stdin !== undefined) await artifacts.pathOf(work.stdin);
+  refuseStale(lease);
+  const session = await driver.open({
+    image: work.image,
+    mounts: inputs.mounts,
+    limits: sessionLimits(work, limits),
+    network: networkOf(work, trusted, enforcement.network.none),
+    report: (what) => void log.write(Buffer.from(`${what}\n`)),
+    untrusted: !trusted,
+  });
+  try {
+    await inputs.link(session);
+    if (claim.job.checkpoint !== undefined && work.checkpoint !== undefined) {
+      await restoreCheckpoint(session, claim.job.checkpoint, tools);
+    }
+    refuseStale(lease);
+    const lastWords = createLastWords();
+    const running = session.start({
+      argv: work.argv,
+      env: { ...work.env, ...gangEnvironment(claim) },
+      workspace: 'writable',
+      limits,
+      ...(work.stdin === undefined
+        ? {}
+        : { stdin: Readable.from(artifacts.read(work.stdin), { objectMode: false }) }),
+    });
+    const keeper =
+      work.checkpoint === undefined
+        ? undefined
+        : keepCheckpoints({
+            path: work.checkpoint,
+            maxBytes: limits.diskBytes,
+            collect: collectBeside(session),
+            tools,
+          });
+    let ending: Ending;
+    try {
+      ending = await watch(running, tools, lastWords.hear, () => keeper?.said());
+    } finally {
+      await keeper?.stop();
+    }
+    refuseStale(lease);
+
+    if (lease.preempted.aborted) {
+      const kept = await keep(session, work, limits.diskBytes, tools);
+      return {
+        kind: 'failed',
+        cause: 'preempted',
+        message: kept ? 'Preempted; its checkpoint is kept.' : 'Preempted, without a checkpoint.',
+        retryable: true,
+        usage: { ...ending.usage },
+      };
+    }
+    const failure = failureOf(ending, work.argv[0]!, limits, lastWords.text());
+    if (failure !== undefined) {
+      await keep(session, work, limits.diskBytes, tools);
+      // It would do the same again, says who asked; a lost worker is another matter.
+      const final = work.retryFailure === false;
+      return final ? { ...failure, retryable: false } : failure;
+    }
+    const outputs = await collectOutputs(session, work.outputs, limits.diskBytes, tools);
+    const { exitCode, usage } = ending;
+    return { kind: 'succeeded', result: { value: { exitCode }, outputs }, usage: { ...usage } };
+  } finally {
+    await session.close();
+  }
+}
+
+/** What runs beside the command, or before it, may need more than the command may have. */
+function sessionLimits(work: CommandWork, limits: Limits): Limits {
+  if (work.checkpoint !== undefined) return withRoomForReading(limits);
+  return work.inputs.length === 0 ? limits : withRoomForLinks(limits);
+}
+
+/** Reads what it writes, stops it when the lease says so; resolves when all of it is dead and read. */
+async function watch(
+  running: RunningCommand,
+  { lease, log, progress, graceMs }: AttemptTools,
+  hear: (chunk: Uint8Array) => void,
+  onCheckpoint: () => void,
+): Promise<Ending> {
+  let killer: NodeJS.Timeout | undefined;
+  const kill = (): void => {
+    void running.kill().catch(() => undefined);
+  };
+  const stop = (): void => {
+    running.signal('SIGTERM');
+    killer = setTimeout(kill, graceMs);
+  };
+  lease.ended.addEventListener('abort', kill, { once: true });
+  lease.preempted.addEventListener('abort', stop, { once: true });
+  if (lease.ended.aborted) kill();
+  else if (lease.preempted.aborted) stop();
+
+  const lines = readGuestLines({ onProgress: progress.report, onCheckpoint });
+  const out = async (): Promise<void> => {
+    for await (const chunk of running.stdout) await log.write(chunk as Uint8Array);
+  };
+  const errors = async (): Promise<void> => {
+    for await (const chunk of running.stderr) {
+      const rest = lines.pass(chunk as Uint8Array);
+      hear(rest);
+      await log.write(rest);
+    }
+    await log.write(lines.flush());
+  };
+  try {
+    const [ending] = await Promise.all([running.ended, out(), errors()]);
+    return ending;
+  } finally {
+    clearTimeout(killer);
+    lease.ended.removeEventListener('abort', kill);
+    lease.preempted.removeEventListener('abort', stop);
+  }
+}
+
+/** A checkpoint that cannot be kept costs work, not the outcome. */
+async function keep(
+  session: SandboxSession,
+  work: CommandWork,
+  maxBytes: number,
+  tools: AttemptTools,
+): Promise<boolean> {
+  if (work.checkpoint === undefined) return false;
+  try {
+    const digest = await keepCheckpoint(session, work.checkpoint, maxBytes, tools);
+    return digest !== undefined && (await tools.saveCheckpoint(digest));
+  } catch (error) {
+    refuseStale(tools.lease);
+    tools.note('warn', 'A checkpoint could not be kept.', { job: tools.claim.job.id, err: error });
+    return false;
+  }
+}
+
+/** How the members of a gang find each other, in the variables that PyTorch and others read. */
+function gangEnvironment({ job, master }: Claim): Readonly<Record<string, string>> {
+  if (job.gang === undefined || master === undefined) return {};
+  return {
+    MASTER_ADDR: master.host,
+    MASTER_PORT: String(master.port),
+    RANK: String(job.gang.rank),
+    WORLD_SIZE: String(job.gang.size),
+  };
+}

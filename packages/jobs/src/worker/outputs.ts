@@ -1,0 +1,53 @@
+/**
+ * What a guest leaves behind becomes artifacts, file by file. Everything about it is hostile input:
+ * the driver hands out regular files only, and their names and sizes are bounded here.
+ */
+import { SkeinError } from '@skein/api/errors';
+import type { SandboxSession } from '@skein/sandbox';
+import type { ArtifactStore } from '@skein/state';
+import type { WorkResult } from '../work.ts';
+import { refuseStale, whileHeld, type AttemptTools } from './attempt-tools.ts';
+
+type Output = WorkResult['outputs'][number];
+
+export interface WantedPath {
+  readonly path: string;
+  readonly optional?: boolean | undefined;
+}
+
+/** More than this is a sign of something gone wrong, and would not fit into a job. */
+const MAX_FILES = 10_000;
+
+/**
+ * @param maxBytes bound of all files together.
+ * @throws SkeinError SANDBOX_OUTPUT_MISSING, SANDBOX_OUTPUT_TOO_LARGE, STORAGE_FULL; StaleAttempt.
+ */
+export async function collectOutputs(
+  session: Pick<SandboxSession, 'collect'>,
+  wanted: readonly WantedPath[],
+  maxBytes: number,
+  { artifacts, lease }: Pick<AttemptTools, 'lease'> & { artifacts: Pick<ArtifactStore, 'put'> },
+): Promise<Output[]> {
+  const outputs: Output[] = [];
+  let leftBytes = maxBytes;
+  for (const { path, optional } of wanted) {
+    refuseStale(lease);
+    try {
+      for await (const file of session.collect([path], leftBytes)) {
+        if (outputs.length === MAX_FILES) {
+          throw new SkeinError(
+            'SANDBOX_OUTPUT_TOO_LARGE',
+            `There are more than ${MAX_FILES} files at the outputs.`,
+          );
+        }
+        const stored = await artifacts.put(whileHeld(lease, file.content), leftBytes);
+        leftBytes -= stored.sizeBytes;
+        outputs.push({ path: file.path, ...stored });
+      }
+    } catch (error) {
+      const missing = error instanceof SkeinError && error.code === 'SANDBOX_OUTPUT_MISSING';
+      if (!missing || optional !== true) throw error;
+    }
+  }
+  return outputs;
+}

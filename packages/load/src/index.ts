@@ -1,0 +1,34 @@
+/** Open-loop load for inference servers: plan it, send it, read percentiles off the time at which it was due. */
+export { createArrivals, type ArrivalKind, type Arrivals } from './arrivals.ts';
+export { findCapacity, type Capacity, type CapacityOptions } from './capacity.ts';
+export { latencyCurve, type Curve, type CurvePoint } from './curve-svg.ts';
+export { Histogram, type HistogramData } from './histogram.ts';
+export {
+  binaryBody,
+  GRPC_INFER_PATH,
+  grpcBody,
+  jsonBody,
+  type InferenceBody,
+  type Tensors,
+} from './inference-body.ts';
+export {
+  LOAD_DEFAULTS,
+  runLoad,
+  type GivenPlan,
+  type LoadMode,
+  type LoadPlan,
+  type LoadProgress,
+  type LoadReport,
+} from './load.ts';
+export { sampleInputs } from './sample-inputs.ts';
+export {
+  completeCurve,
+  measureCapacity,
+  measureOverload,
+  measureRate,
+  type Overload,
+  type SessionOptions,
+} from './session.ts';
+export type { Percentiles } from './tally.ts';
+export type { LoadTarget } from './target.ts';
+export { connectOptions, type Trust } from './trust.ts';

@@ -1,0 +1,426 @@
+/** What only the docker driver does: containers, their hardening, their daemon, and what is left of a node. */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import {
+  createConnection,
+  createServer,
+  type AddressInfo,
+  type Server,
+  type Socket,
+} from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import type { RunningCommand, SandboxSession, SessionOptions } from '../contract.ts';
+import { alteredDaemon } from '../testing/altered-daemon.ts';
+import { createDocker, type DockerOptions } from './docker.ts';
+import { connectEngine } from './engine.ts';
+import { ownerLabels } from './leftovers.ts';
+
+const MIB = 1024 * 1024;
+const OPTIONS: SessionOptions = {
+  mounts: [],
+  limits: {
+    cpuMs: 20_000,
+    wallMs: 60_000,
+    memoryBytes: 128 * MIB,
+    pids: 32,
+    outputBytes: 4 * MIB,
+    fileBytes: 16 * MIB,
+    diskBytes: 32 * MIB,
+  },
+  network: 'none',
+  untrusted: true,
+};
+const OWNER = 'dev.skein.owner';
+
+const { skip } = requireComponent('sandbox-image');
+const closers: (() => Promise<unknown>)[] = [];
+/** For tests that say nothing about the driver itself: to try what it can do takes a moment. */
+const common = createDocker();
+afterAll(() => common.close());
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+function driver(options: DockerOptions = {}) {
+  const docker = createDocker(options);
+  closers.push(() => docker.close());
+  return docker;
+}
+
+async function open(): Promise<SandboxSession> {
+  const session = await common.open(OPTIONS);
+  closers.push(() => session.close());
+  return session;
+}
+
+async function said(session: SandboxSession, code: string): Promise<string> {
+  const { stdout, stderr } = await session.run({ argv: ['sh', '-c', code], workspace: 'writable' });
+  return `${Buffer.from(stdout)}${Buffer.from(stderr)}`;
+}
+
+/** Resolves when the program has printed something: it runs. */
+async function running(command: RunningCommand): Promise<RunningCommand> {
+  await once(command.stdout, 'data');
+  return command;
+}
+
+/** Containers of this process. */
+async function containers() {
+  const found = await connectEngine(undefined).listContainers({
+    all: true,
+    filters: { label: [OWNER] },
+  });
+  return found.filter(({ Labels }) => Labels[OWNER]?.startsWith(`${process.pid}-`));
+}
+
+/** A second name of the image, by which a test tells its containers from those that wait for others. */
+async function secondName(): Promise<string> {
+  const [repo, tag] = ['skein-sandbox', `test-${process.pid}`];
+  const engine = connectEngine(undefined);
+  await engine.getImage('skein-sandbox:minimal').tag({ repo, tag });
+  closers.push(() => engine.getImage(`${repo}:${tag}`).remove());
+  return `${repo}:${tag}`;
+}
+
+async function containersOf(image: string): Promise<number> {
+  return (await containers()).filter(({ Image }) => Image === image).length;
+}
+
+describe.skipIf(skip)('a container', () => {
+  test('is hardened as the daemon understands it', async () => {
+    await open();
+    const [container] = await containers();
+    const engine = connectEngine(undefined);
+    const { HostConfig, Config } = await engine.getContainer(container?.Id ?? '').inspect();
+    const { SwapLimit } = (await engine.info()) as { SwapLimit: boolean };
+    expect(HostConfig).toMatchObject({
+      NetworkMode: 'none',
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      IpcMode: 'none',
+      Privileged: false,
+      LogConfig: { Type: 'none' },
+      Binds: null,
+    });
+    expect(HostConfig.SecurityOpt).toContain('no-new-privileges');
+    // A daemon in the root group of version 2 does not see that the kernel can limit swap.
+    expect(HostConfig.MemorySwap).toBe(SwapLimit ? HostConfig.Memory : -1);
+    expect(HostConfig.Memory).toBeGreaterThan(0);
+    expect(HostConfig.PidsLimit).toBeGreaterThan(0);
+    expect(Config.Env?.join()).not.toContain('SKEIN');
+  });
+
+  test('gives a guest no right at all', async () => {
+    const session = await open();
+    const status = await said(session, 'cat /proc/self/status');
+    for (const set of ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'])
+      expect(status).toMatch(new RegExp(`^Cap${set}:\\t0{16}$`, 'm'));
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    expect(status).toMatch(/^Seccomp:\t2$/m);
+    expect(status).toMatch(/^Uid:\t58001\t58001\t58001\t58001$/m);
+    expect(status).toMatch(/^Groups:\t\s*(58001 ?)?$/m);
+  });
+
+  test('shows no counters of the whole machine', async () => {
+    const session = await open();
+    const shown =
+      'cat /proc/vmstat /proc/diskstats /proc/interrupts /proc/zoneinfo; ls /proc/sys/fs';
+    expect(await said(session, `{ ${shown}; } 2>/dev/null | wc -c`)).toBe('0\n');
+  });
+
+  test('is gone with its session, and nothing waits when nothing shall', async () => {
+    const image = await secondName();
+    const session = await driver({ warm: 0, image }).open(OPTIONS);
+    expect(await containersOf(image)).toBe(1);
+    await session.close();
+    expect(await containersOf(image)).toBe(0);
+  });
+
+  test('serves one session only: the next finds nothing of it', async () => {
+    const docker = common;
+    const first = await docker.open(OPTIONS);
+    expect(await said(first, 'echo x > mine; ls')).toBe('mine\n');
+    await first.close();
+    const second = await docker.open(OPTIONS);
+    expect(await said(second, 'ls -A . /tmp /dev/shm')).toBe('.:\n\n/dev/shm:\n\n/tmp:\n');
+  });
+});
+
+describe.skipIf(skip)('an image with volumes', () => {
+  /** As `docker commit --change` leaves it; the layers are those of the base. */
+  async function withVolumes(): Promise<string> {
+    const engine = connectEngine(undefined);
+    const base = await engine.createContainer({ Image: 'skein-sandbox:minimal', Cmd: ['true'] });
+    const [repo, tag] = ['skein-sandbox', `volumes-${process.pid}`];
+    const changes = [
+      'VOLUME /data /srv/deep/er /tmp',
+      'HEALTHCHECK --interval=1s CMD touch /dev/shm/x',
+    ];
+    await base.commit({ repo, tag, changes: changes.join('\n') });
+    await base.remove();
+    closers.push(() => engine.getImage(`${repo}:${tag}`).remove());
+    return `${repo}:${tag}`;
+  }
+
+  test('gives none: nothing can be written where no limit is', async () => {
+    const image = await withVolumes();
+    const session = await driver({ warm: 0 }).open({ ...OPTIONS, image });
+    const tried = await said(
+      session,
+      'for d in /data /srv/deep/er; do head -c 1000 /dev/zero 2>/dev/null > $d/x && echo ESCAPED $d; done; echo x > /tmp/y; cat /tmp/y; grep -E " (/data|/srv/deep/er) " /proc/self/mounts',
+    );
+    expect(tried).not.toContain('ESCAPED');
+    expect(tried).toMatch(/^[^]*x\ntmpfs \/\w[^ ]* tmpfs ro,nosuid,nodev,noexec[^]*\ntmpfs \/\w/);
+    const [container] = (await containers()).filter(({ Image }) => Image === image);
+    const { Mounts, Config } = await connectEngine(undefined)
+      .getContainer(container?.Id ?? '')
+      .inspect();
+    expect(Mounts).toEqual([]);
+    expect(Config).toMatchObject({ Healthcheck: { Test: ['NONE'] } });
+    await session.close();
+  });
+
+  test('is refused where the daemon makes them all the same', async () => {
+    const image = await withVolumes();
+    const daemon = await alteredDaemon(({ Tmpfs }) => {
+      delete (Tmpfs as Record<string, string> | undefined)?.['/data'];
+    });
+    closers.push(async () => await Promise.resolve(daemon.close()));
+    const opening = driver({ host: daemon.host, warm: 0 }).open({ ...OPTIONS, image });
+    await expect(opening).rejects.toMatchObject({
+      code: 'SANDBOX_UNSUPPORTED',
+      message: expect.stringContaining('a volume at /data'),
+    });
+    expect((await containers()).filter(({ Image }) => Image === image)).toEqual([]);
+  });
+});
+
+describe.skipIf(skip)('commands', () => {
+  test('run side by side, each with its own account, and one that ends takes only its own processes', async () => {
+    const session = await open();
+    const spin = session.start({
+      argv: ['sh', '-c', 'echo; while :; do :; done'],
+      workspace: 'read-only',
+      limits: { cpuMs: 500 },
+    });
+    await running(spin);
+    const quick = await session.run({
+      argv: ['sh', '-c', 'sleep 1000 & echo done'],
+      workspace: 'read-only',
+    });
+    expect(quick).toMatchObject({ endedBy: 'exit', exitCode: 0 });
+    expect(quick.usage.cpuMs).toBeLessThan(400);
+    const ending = await spin.ended;
+    expect(ending.endedBy).toBe('cpu-limit');
+    expect(ending.usage.cpuMs).toBeGreaterThan(490);
+    expect(
+      await said(session, 'for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; done'),
+    ).not.toContain('sleep');
+  });
+
+  test('wait while nobody reads them, and lose nothing', async () => {
+    const session = await open();
+    const count = 3 * MIB;
+    const command = session.start({
+      argv: ['head', '-c', String(count), '/dev/zero'],
+      workspace: 'read-only',
+    });
+    command.stderr.resume();
+    await once(command.stdout, 'readable');
+    let read = 0;
+    for await (const chunk of command.stdout) {
+      read += (chunk as Buffer).length;
+      if (read < MIB) await sleep(1);
+    }
+    expect(read).toBe(count);
+    expect((await command.ended).usage.outputBytes).toBe(count);
+  });
+
+  test('take a large stdin through a small window, and end it when it ends', async () => {
+    const session = await open();
+    const text = Buffer.alloc(6 * MIB, 'skein ');
+    const { stdout } = await session.run({ argv: ['md5sum'], workspace: 'read-only', stdin: text });
+    expect(Buffer.from(stdout).toString()).toBe(
+      `${createHash('md5').update(text).digest('hex')}  -\n`,
+    );
+  });
+
+  test('may leave their stdin unread', async () => {
+    const session = await open();
+    const ending = await session.run({
+      argv: ['true'],
+      workspace: 'read-only',
+      stdin: Buffer.alloc(2 * MIB),
+    });
+    expect(ending).toMatchObject({ endedBy: 'exit', exitCode: 0 });
+  });
+
+  test('can open their streams by name', async () => {
+    const session = await open();
+    const { stdout } = await session.run({
+      argv: ['sh', '-c', 'cat /dev/stdin > /dev/stdout'],
+      workspace: 'read-only',
+      stdin: Buffer.from('by name'),
+    });
+    expect(Buffer.from(stdout).toString()).toBe('by name');
+  });
+
+  test('share the account of the container where they can have none of their own', async () => {
+    const session = await driver({ accounting: 'container' }).open(OPTIONS);
+    const run = (code: string, limits = {}) =>
+      session.run({ argv: ['python3', '-c', code], workspace: 'read-only', limits });
+    expect(await run('bytearray(256 << 20)')).toMatchObject({ endedBy: 'out-of-memory' });
+    const small = await run('x = bytearray(40 << 20)');
+    expect(small.endedBy).toBe('exit');
+    expect(small.usage.peakMemoryBytes).toBeLessThan(80 * MIB);
+    expect(await run('while True: pass', { cpuMs: 200 })).toMatchObject({ endedBy: 'cpu-limit' });
+    const first = session.start({ argv: ['sleep', '1000'], workspace: 'read-only' });
+    expect(() => session.start({ argv: ['true'], workspace: 'read-only' })).toThrow(/side by side/);
+    expect(await first.kill()).toMatchObject({ endedBy: 'killed' });
+  });
+});
+
+describe.skipIf(skip)('what is not there', () => {
+  test('a daemon that is nowhere is unavailable, with the way to change that', async () => {
+    const docker = driver({ host: 'unix:///nowhere/docker.sock' });
+    expect(await docker.availability()).toMatchObject({
+      available: false,
+      fix: expect.stringContaining('DOCKER_HOST'),
+    });
+    await expect(docker.open(OPTIONS)).rejects.toMatchObject({ code: 'SANDBOX_UNAVAILABLE' });
+  });
+
+  test('an image that is nowhere', async () => {
+    const open = common.open({ ...OPTIONS, image: 'skein-sandbox:nowhere' });
+    await expect(open).rejects.toMatchObject({ code: 'SANDBOX_IMAGE_UNKNOWN' });
+  });
+
+  test('the network of the host for untrusted work', async () => {
+    await expect(common.open({ ...OPTIONS, network: 'host' })).rejects.toMatchObject({
+      code: 'SANDBOX_UNSUPPORTED',
+    });
+  });
+
+  test('a list of addresses on a daemon of another machine', async () => {
+    const { host } = await relay();
+    const docker = driver({ host });
+    expect(await docker.availability()).toMatchObject({
+      enforcement: {
+        network: { none: true, allowList: false, by: expect.stringContaining('is not root on') },
+      },
+    });
+    const open = docker.open({ ...OPTIONS, network: { allow: ['example.org:443'] } });
+    await expect(open).rejects.toMatchObject({ code: 'SANDBOX_UNSUPPORTED' });
+  });
+
+  test('large mounts of this machine on a daemon of another; small files go there', async () => {
+    const { host } = await relay();
+    const docker = driver({ host });
+    const open = (source: string, target: string) =>
+      docker.open({ ...OPTIONS, mounts: [{ source, target }] });
+    await expect(open('/etc', '/inputs/etc')).rejects.toMatchObject({
+      code: 'SANDBOX_UNSUPPORTED',
+    });
+    const session = await open('/etc/hostname', '/inputs/0');
+    expect(await said(session, 'cat /inputs/0')).toBe(readFileSync('/etc/hostname', 'utf8'));
+  });
+});
+
+describe.skipIf(skip)('a daemon over the network', () => {
+  test('runs and accounts commands', async () => {
+    const { host } = await relay();
+    const session = await driver({ host }).open(OPTIONS);
+    const ending = await session.run({
+      argv: ['python3', '-c', 'print(sum(range(10**6)))'],
+      workspace: 'read-only',
+    });
+    expect(Buffer.from(ending.stdout).toString()).toBe('499999500000\n');
+    expect(ending.usage.cpuMs).toBeGreaterThan(1);
+    expect(ending.usage.peakMemoryBytes).toBeGreaterThan(MIB);
+  });
+
+  test('that goes away in the middle is a coded error, and leaves nothing running', async () => {
+    const { host, cut } = await relay();
+    const image = await secondName();
+    const session = await driver({ host, warm: 0, image }).open(OPTIONS);
+    const command = await running(
+      session.start({ argv: ['sh', '-c', 'echo; sleep 1000'], workspace: 'read-only' }),
+    );
+    cut();
+    await expect(command.ended).rejects.toMatchObject({ code: 'SANDBOX_LOST' });
+    expect(() => session.start({ argv: ['true'], workspace: 'read-only' })).toThrow(
+      expect.objectContaining({ code: 'SANDBOX_LOST' }),
+    );
+    // The supervisor has read the end of its stdin.
+    await expect.poll(() => containersOf(image), { timeout: 10_000 }).toBe(0);
+  });
+});
+
+describe.skipIf(skip)('a node that is killed', () => {
+  test('leaves nothing running', async () => {
+    const code = `
+      import { createDocker } from ${JSON.stringify(new URL('docker.ts', import.meta.url).href)};
+      const session = await createDocker().open(${JSON.stringify(OPTIONS)});
+      const command = session.start({ argv: ['sh', '-c', 'echo; sleep 1000'], workspace: 'read-only' });
+      command.stdout.once('data', () => console.log('running'));`;
+    const node = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(node.stdout, 'data');
+    const left = async () => {
+      const found = await connectEngine(undefined).listContainers({
+        all: true,
+        filters: { label: [OWNER] },
+      });
+      return found.filter(
+        ({ Labels, State }) => Labels[OWNER]?.startsWith(`${node.pid}-`) && State === 'running',
+      ).length;
+    };
+    expect(await left()).toBeGreaterThan(0);
+    node.kill('SIGKILL');
+    await once(node, 'exit');
+    await expect.poll(left, { timeout: 10_000 }).toBe(0);
+  });
+
+  test('and of which the daemon kept a container: the next node removes it', async () => {
+    const engine = connectEngine(undefined);
+    const stale = await engine.createContainer({
+      Image: 'skein-sandbox:minimal',
+      Cmd: ['sleep', '1000'],
+      Labels: { ...ownerLabels(), [OWNER]: '1-1' },
+    });
+    await stale.start();
+    await driver().availability();
+    await expect(stale.inspect()).rejects.toMatchObject({ statusCode: 404 });
+  });
+});
+
+/** The daemon's socket, as if it were on another machine; `cut` breaks every connection. */
+async function relay(): Promise<{ host: string; cut: () => void }> {
+  const socket = process.env['DOCKER_HOST']?.replace('unix://', '') ?? '/var/run/docker.sock';
+  const open = new Set<Socket>();
+  const server: Server = createServer({ allowHalfOpen: true }, (client) => {
+    const daemon = createConnection({ path: socket, allowHalfOpen: true });
+    for (const [from, to] of [
+      [client, daemon],
+      [daemon, client],
+    ] as const) {
+      open.add(from);
+      from.on('error', () => to.destroy());
+      from.on('close', () => to.destroy());
+      from.pipe(to);
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = (): void => {
+    for (const each of open) each.destroy();
+    server.close();
+  };
+  closers.push(async () => cut());
+  return { host: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`, cut };
+}

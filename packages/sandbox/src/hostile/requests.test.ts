@@ -1,0 +1,106 @@
+/**
+ * The corpus of requests against the real way of a job: the schema of the API, admission by the scope of
+ * the key, a worker, and the drivers of this machine. JSON carries them, as it does from a client.
+ */
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ERRORS, NewJob, SkeinError, validate, type ErrorCode } from '@skein/api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { specOf } from '@skein/jobs';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import {
+  workerFixture,
+  type WorkerFixture,
+} from '../../../jobs/src/worker/testing/worker-fixture.ts';
+import { createBubblewrap } from '../bubblewrap/bubblewrap.ts';
+import type { SandboxDriver } from '../contract.ts';
+import { createDocker } from '../docker/docker.ts';
+import { ARTIFACT, DATA_FOLDER, LINK_TO_ROOT, REQUESTS, type HostileRequest } from './requests.ts';
+
+const [bubblewrap, docker] = ['bubblewrap', 'sandbox-image'].map(
+  (component) => !requireComponent(component as 'bubblewrap' | 'sandbox-image').skip,
+);
+const DRIVERS = [
+  ...(bubblewrap === true ? (['bubblewrap'] as const) : []),
+  ...(docker === true ? (['docker'] as const) : []),
+];
+/** Tenant and trust, as the scopes of a key give them. */
+const SUBMITTERS = {
+  jobs: { tenant: 'stranger', mayTrust: false },
+  admin: { tenant: 'operator', mayTrust: true },
+};
+
+let jobs: WorkerFixture;
+let link: string;
+let artifact: string;
+let drivers: SandboxDriver[];
+
+beforeAll(async () => {
+  link = mkdtempSync(join(tmpdir(), 'skein-link-'));
+  symlinkSync('/', join(link, 'root'));
+  const folder = mkdtempSync(join(tmpdir(), 'skein-data-'));
+  drivers = [createBubblewrap({ hidden: [folder] }), createDocker()];
+  jobs = await workerFixture({ sandboxes: drivers });
+  dataFolder = folder;
+  ({ digest: artifact } = await jobs.artifacts.put(once(Buffer.from('content')), 1 << 20));
+  await jobs.start();
+}, 120_000);
+afterAll(async () => {
+  await jobs[Symbol.asyncDispose]();
+  await Promise.all(drivers.map((driver) => driver.close()));
+  for (const folder of [link, dataFolder]) rmSync(folder, { recursive: true });
+}, 60_000);
+let dataFolder: string;
+
+async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield content;
+}
+
+/** How far it comes. @param sandbox of the work, where it names none. */
+async function endOf(
+  { scope, work }: HostileRequest,
+  sandbox: string,
+): Promise<{ end: string; message: string }> {
+  const text = JSON.stringify({
+    work: { kind: 'command', argv: ['true'], sandbox, ...work },
+    resources: { cores: 1, memoryBytes: 128 << 20 },
+    retry: { maxAttempts: 1, backoffMs: 0, maxBackoffMs: 0 },
+  })
+    .replaceAll(DATA_FOLDER, dataFolder)
+    .replaceAll(LINK_TO_ROOT, join(link, 'root'))
+    .replaceAll(ARTIFACT, artifact);
+  try {
+    const job = validate(NewJob, JSON.parse(text), 'job');
+    const spec = specOf(job, SUBMITTERS[scope], await jobs.store.now());
+    const [{ id } = { id: '' }] = await jobs.store.enqueue([spec]);
+    const { state, cause, message = '' } = await jobs.ended(id);
+    if (state === 'succeeded') return { end: state, message };
+    const code = Object.keys(ERRORS).find((each) =>
+      message.endsWith(ERRORS[each as ErrorCode].fix),
+    );
+    return { end: code ?? cause ?? state, message };
+  } catch (error) {
+    if (!(error instanceof SkeinError)) throw error;
+    return { end: error.code, message: error.message };
+  }
+}
+
+test('the corpus is large, and tries both scopes', () => {
+  expect(REQUESTS.length).toBeGreaterThan(250);
+  expect(new Set(REQUESTS.map(({ scope }) => scope)).size).toBe(2);
+});
+
+describe.each(DRIVERS)('asked of %s', (driver) => {
+  const asked = REQUESTS.filter(
+    ({ work }) => (work['sandbox'] ?? driver) === driver || driver === 'bubblewrap',
+  );
+  test.each(asked.map((request) => [`${request.scope}: ${request.what}`, request] as const))(
+    '%s',
+    async (_what, request) => {
+      const { end, message } = await endOf(request, driver);
+      expect(end, message).toBe(request.ends);
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { requireComponent } from '../../../scripts/testing/components.ts';
+import { createProcessSandbox } from './process/process.ts';
+import { runUntrusted } from './run-untrusted.ts';
+
+const bubblewrap = requireComponent('bubblewrap');
+
+describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
+  it('gives a program its files and stdin, and gives back what it wrote', async () => {
+    const result = await runUntrusted({
+      argv: ['sh', '-c', 'cat greeting -; echo $WORD >&2; exit 3'],
+      files: { greeting: 'hello\n' },
+      stdin: 'world\n',
+      env: { WORD: 'well' },
+    });
+    expect(result).toMatchObject({
+      endedBy: 'exit',
+      exitCode: 3,
+      stdout: 'hello\nworld\n',
+      stderr: 'well\n',
+      sandbox: 'bubblewrap',
+    });
+    expect(result.usage.wallMs).toBeGreaterThan(0);
+  });
+
+  it('ends what takes too long or too much', async () => {
+    const slow = await runUntrusted({ argv: ['sleep', '60'], limits: { wallMs: 300 } });
+    expect(slow.endedBy).toBe('wall-limit');
+    const loud = await runUntrusted({ argv: ['yes'], limits: { outputBytes: 4096 } });
+    expect(loud.endedBy).toBe('output-limit');
+    expect(loud.stdout.length).toBeLessThanOrEqual(4096);
+  });
+
+  it('shows nothing of the host that it was not given', async () => {
+    const { stdout } = await runUntrusted({
+      argv: ['sh', '-c', 'ls /root /home; cat /etc/shadow; touch /usr/x && echo written'],
+    });
+    expect(stdout).not.toMatch(/written|root:/);
+  });
+});
+
+it('refuses a driver that isolates nothing, and leaves it open for its owner', async () => {
+  const driver = createProcessSandbox();
+  await expect(runUntrusted({ argv: ['true'], drivers: [driver] })).rejects.toMatchObject({
+    code: 'SANDBOX_UNAVAILABLE',
+    message: expect.stringContaining('process: not for untrusted work'),
+  });
+  expect(await driver.availability()).toMatchObject({ available: true });
+  await driver.close();
+});

@@ -1,0 +1,96 @@
+/**
+ * One untrusted command from its start to its end, in the first sandbox of this machine that may
+ * take it: for programs that need a result and no session.
+ */
+import { SkeinError } from '@skein/api';
+import type { Ending, Limits, SandboxDriver } from './contract.ts';
+
+export interface UntrustedCommand {
+  /** The program and its arguments; nothing passes through a shell. */
+  readonly argv: readonly string[];
+  /** Files of the workspace, which is the working directory, by their relative paths. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>> | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly stdin?: string | Uint8Array | undefined;
+  /** What is not said has a default: 10 s, 256 MiB, 64 processes, 1 MiB of output. */
+  readonly limits?: Partial<Limits> | undefined;
+  /** Default: what the machine has, what starts fastest first. */
+  readonly drivers?: readonly SandboxDriver[] | undefined;
+}
+
+export interface UntrustedResult extends Ending {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The driver that ran it. */
+  readonly sandbox: SandboxDriver['name'];
+}
+
+const MIB = 2 ** 20;
+const DEFAULTS: Limits = {
+  wallMs: 10_000,
+  memoryBytes: 256 * MIB,
+  pids: 64,
+  outputBytes: MIB,
+  fileBytes: 64 * MIB,
+  diskBytes: 64 * MIB,
+};
+
+/**
+ * Runs without network, and without anything of the host that could be written. A limit that the
+ * sandbox cannot hold here is an error, not a weaker sandbox.
+ * @throws SkeinError SANDBOX_UNAVAILABLE, SANDBOX_UNSUPPORTED, REQUEST_INVALID.
+ */
+export async function runUntrusted(command: UntrustedCommand): Promise<UntrustedResult> {
+  const { argv, env, stdin, files = {}, limits = {} } = command;
+  const drivers = command.drivers ?? (await import('./sandboxes.ts')).everyDriver();
+  try {
+    const driver = await firstForUntrusted(drivers);
+    const session = await driver.open({
+      mounts: [],
+      limits: { ...DEFAULTS, ...limits },
+      network: 'none',
+      untrusted: true,
+    });
+    try {
+      await session.put(
+        Object.entries(files).map(([path, content]) => ({ path, content: bytesOf(content) })),
+      );
+      const ending = await session.run({
+        argv,
+        workspace: 'writable',
+        ...(env === undefined ? {} : { env }),
+        ...(stdin === undefined ? {} : { stdin: bytesOf(stdin) }),
+      });
+      return {
+        ...ending,
+        stdout: Buffer.from(ending.stdout).toString('utf8'),
+        stderr: Buffer.from(ending.stderr).toString('utf8'),
+        sandbox: driver.name,
+      };
+    } finally {
+      await session.close();
+    }
+  } finally {
+    // Those that were given stay open for their owner.
+    if (command.drivers === undefined) await Promise.all(drivers.map((each) => each.close()));
+  }
+}
+
+async function firstForUntrusted(drivers: readonly SandboxDriver[]): Promise<SandboxDriver> {
+  const reasons: string[] = [];
+  for (const driver of drivers) {
+    const here = await driver.availability();
+    if (here.available && here.enforcement.untrusted) return driver;
+    reasons.push(
+      `${driver.name}: ${here.available ? 'not for untrusted work' : `${here.reason} (${here.fix})`}`,
+    );
+  }
+  throw new SkeinError(
+    'SANDBOX_UNAVAILABLE',
+    `No sandbox of this machine takes untrusted work. ${reasons.join('; ')}.`,
+  );
+}
+
+function bytesOf(content: string | Uint8Array): Uint8Array {
+  return typeof content === 'string' ? Buffer.from(content) : content;
+}

@@ -1,0 +1,143 @@
+/**
+ * What the contract's tests have in common: the drivers of this machine, each with a session that
+ * stays open for all tests of a file, and what programs of a test need.
+ */
+import { Buffer } from 'node:buffer';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { createBubblewrap } from '../bubblewrap/bubblewrap.ts';
+import type {
+  Command,
+  Ending,
+  Limits,
+  SandboxDriver,
+  SandboxName,
+  SandboxSession,
+  SessionOptions,
+} from '../contract.ts';
+import { createDocker } from '../docker/docker.ts';
+import { createProcessSandbox } from '../process/process.ts';
+
+export const MEBIBYTE = 1 << 20;
+export const LIMITS: Limits = {
+  cpuMs: 20_000,
+  wallMs: 60_000,
+  memoryBytes: 64 * MEBIBYTE,
+  pids: 32,
+  outputBytes: 4 * MEBIBYTE,
+  fileBytes: 32 * MEBIBYTE,
+  diskBytes: 16 * MEBIBYTE,
+};
+const UNTRUSTED: SessionOptions = { mounts: [], limits: LIMITS, network: 'none', untrusted: true };
+const TRUSTED: SessionOptions = {
+  mounts: [],
+  limits: { ...LIMITS, diskBytes: Infinity },
+  network: 'host',
+  untrusted: false,
+};
+
+const DRIVERS = [
+  {
+    name: 'bubblewrap',
+    skip: requireComponent('bubblewrap').skip,
+    create: () => createBubblewrap(),
+    options: UNTRUSTED,
+  },
+  {
+    name: 'docker',
+    skip: requireComponent('sandbox-image').skip,
+    create: () => createDocker(),
+    options: UNTRUSTED,
+  },
+  {
+    name: 'process',
+    skip: process.platform !== 'linux',
+    create: () => createProcessSandbox(),
+    options: TRUSTED,
+  },
+] as const;
+
+export interface Said extends Ending {
+  readonly out: string;
+  readonly err: string;
+}
+
+/** What a test has; `driver` and `session` while it runs. */
+export interface Here {
+  readonly name: SandboxName;
+  readonly options: SessionOptions;
+  /** Whether the driver holds untrusted work. */
+  readonly isolates: boolean;
+  readonly driver: SandboxDriver;
+  readonly session: SandboxSession;
+  /** Runs a script in the session. */
+  readonly sh: (script: string, more?: Partial<Command>) => Promise<Said>;
+  /** Files of the session's workspace by their paths, as latin1. */
+  readonly collected: (paths: string[], maxBytes?: number) => Promise<Map<string, string>>;
+}
+
+/** The same tests for each driver that can be had here. */
+export function forEachDriver(tests: (here: Here) => void): void {
+  describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ name, create, options }) => {
+    let driver: SandboxDriver;
+    let session: SandboxSession;
+    beforeAll(async () => {
+      driver = create();
+      session = await driver.open(options);
+    }, 120_000);
+    afterAll(async () => await driver.close(), 60_000);
+
+    tests({
+      name,
+      options,
+      isolates: options.untrusted,
+      get driver() {
+        return driver;
+      },
+      get session() {
+        return session;
+      },
+      async sh(script, more = {}) {
+        const command: Command = { argv: ['sh', '-c', script], workspace: 'writable', ...more };
+        const { stdout, stderr, ...ending } = await session.run(command);
+        const [out, err] = [stdout, stderr].map((stream) => Buffer.from(stream).toString());
+        return { ...ending, out: out ?? '', err: err ?? '' };
+      },
+      async collected(paths, maxBytes = MEBIBYTE) {
+        const files = new Map<string, string>();
+        for await (const { path, content } of session.collect(paths, maxBytes)) {
+          const chunks: Uint8Array[] = [];
+          for await (const chunk of content) chunks.push(Uint8Array.from(chunk));
+          files.set(path, Buffer.concat(chunks).toString('latin1'));
+        }
+        return files;
+      },
+    });
+  });
+}
+
+/** Resolves when the stream has said something; goes on reading it. */
+export async function saying(stream: Readable, what: string): Promise<void> {
+  let said = '';
+  await new Promise<void>((resolve) => {
+    stream.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes(what)) resolve();
+    });
+  });
+}
+
+/** Living processes of this machine that have the word among their arguments. */
+export function processesWith(word: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(word);
+      } catch {
+        return false;
+      }
+    });
+}

@@ -1,0 +1,81 @@
+/** A worker on a machine of its own: joins a fleet by its Redis and its artifacts, and brings the sandboxes of the machine. */
+import { availableParallelism, homedir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { createBubblewrap } from '@skein/sandbox/bubblewrap';
+import { createDocker } from '@skein/sandbox/docker';
+import type { SandboxDriver } from '@skein/sandbox';
+import { createProcessSandbox } from '@skein/sandbox/process';
+import { openArtifacts } from '@skein/state';
+import { FLEET_NAMESPACE, startWorker, type Worker, type WorkerOptions } from '@skein/jobs';
+import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
+
+export interface FleetWorkerOptions extends Pick<
+  WorkerOptions,
+  'queues' | 'labels' | 'name' | 'host' | 'trusts' | 'taskModules' | 'leaseMs' | 'graceMs'
+> {
+  /** `redis://…` or `rediss://…`: where the jobs are. */
+  readonly redis: string;
+  /** `s3://…`, or a folder that every node and worker sees. */
+  readonly blobs: string;
+  /** Jobs of different namespaces share a Redis without seeing each other. */
+  readonly namespace?: string | undefined;
+  /** Local copies of artifacts in a bucket. Default: a folder in the user's cache. */
+  readonly cacheFolder?: string | undefined;
+  /** Default: all cores. */
+  readonly cores?: number | undefined;
+  /** Default: three quarters of the machine's memory. */
+  readonly memoryBytes?: number | undefined;
+  readonly logFormat: LogFormat;
+  readonly logLevel?: LogLevel | undefined;
+}
+
+/** Share of the machine's memory that jobs may take: the system lives here too. */
+const MEMORY_SHARE = 0.75;
+
+/**
+ * Resolves when the worker is open for work. Its `drain` also closes what it works with.
+ * @throws SkeinError STORE_UNREACHABLE, USAGE (the places), DATA_FOLDER_UNUSABLE.
+ */
+export async function startFleetWorker(options: FleetWorkerOptions): Promise<Worker> {
+  const { trusts = true, namespace = FLEET_NAMESPACE } = options;
+  const logger = createLogger(options.logFormat, options.logLevel);
+  const cacheFolder = options.cacheFolder ?? join(homedir(), '.cache', 'skein', 'artifacts');
+  const artifacts = await openArtifacts(options.blobs, cacheFolder);
+  // Loaded here, so that a node without a Redis does not pay for its client.
+  const { openRedisJobs } = await import('@skein/jobs/redis');
+  const store = await openRedisJobs(options.redis, { namespace });
+  const sandboxes: readonly SandboxDriver[] = [
+    createBubblewrap({ hidden: [cacheFolder, options.blobs] }),
+    createDocker(),
+    ...(trusts ? [createProcessSandbox()] : []),
+  ];
+  const closeAll = async (): Promise<void> => {
+    await Promise.all(sandboxes.map((driver) => driver.close()));
+    await store.close();
+    await artifacts.close();
+  };
+  try {
+    const worker = await startWorker({
+      ...options,
+      store,
+      artifacts,
+      sandboxes,
+      capacity: {
+        cores: options.cores ?? availableParallelism(),
+        memoryBytes: options.memoryBytes ?? Math.floor(totalmem() * MEMORY_SHARE),
+      },
+      log: (level, message, details) => logger[level](details ?? {}, message),
+    });
+    let drained: Promise<void> | undefined;
+    return {
+      ...worker,
+      drain(graceMs, stoppingMs) {
+        drained ??= worker.drain(graceMs, stoppingMs).then(closeAll);
+        return drained;
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}

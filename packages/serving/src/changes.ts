@@ -1,0 +1,320 @@
+/**
+ * What a person, or the API in their name, does to deployments. One change of a deployment at a
+ * time: whoever comes second is told so at once instead of waiting for an unknown time.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RolloutPlan, SkeinError } from '@skein/api';
+import type { DeploymentRecord } from '@skein/state';
+import { callersOf } from './composition/call-graph.ts';
+import type { ServingContext } from './context.ts';
+import { checkLeastThreads, type CoreClaim } from './core-claims.ts';
+import type { DeploymentControl, DeployRequest } from './control.ts';
+import { Deployment } from './deployment.ts';
+import type { LiveTarget } from './live-target.ts';
+import { checkIsolation } from './isolation.ts';
+import { bringUp, interrupt, prepare, replicasInUse, retire, takeOver } from './loading.ts';
+import { RolloutRun } from './rollout-run.ts';
+import {
+  effectiveSettings,
+  mergeSettings,
+  needsNewReplicas,
+  type EffectiveSettings,
+} from './settings.ts';
+
+/** How long removing a deployment waits for its accepted requests; they are answered in any case. */
+const UNDEPLOY_MS = 10_000;
+
+export type Changes = {
+  [Change in 'deploy' | 'changeSettings' | 'rollback' | 'undeploy']: (
+    ...parameters: Parameters<DeploymentControl[Change]>
+  ) => Promise<void>;
+};
+
+export function createChanges(context: ServingContext): Changes {
+  const { state, registry, cores, deployments, runs, journal } = context;
+  /** Changes in progress, by deployment; each tells in the end whether it was done. */
+  const changing = new Map<string, Promise<boolean>>();
+  /** What deployments will ask of the cores once their changes are done. */
+  const claims = new Map<string, CoreClaim>();
+
+  const exclusively = async (name: string, change: () => Promise<void>): Promise<void> => {
+    if (changing.has(name) || runs.has(name)) {
+      throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being changed already.`);
+    }
+    if (deployments.get(name)?.recalled !== undefined) {
+      throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being brought back.`);
+    }
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    changing.set(name, promise);
+    let done = false;
+    try {
+      await change();
+      done = true;
+    } finally {
+      changing.delete(name);
+      claims.delete(name);
+      resolve(done);
+    }
+  };
+
+  /** Ends a change that is in progress, without waiting for what it loads. @returns whether one was ended. */
+  const endChange = async (name: string): Promise<boolean> => {
+    const change = changing.get(name);
+    if (change === undefined || runs.has(name)) return false;
+    interrupt(context, name);
+    const done = await change;
+    context.unwanted.delete(name);
+    return !done;
+  };
+
+  /** Takes its part of the cores for the rest of a change. @throws SkeinError DEPLOYMENT_INVALID. */
+  const claim = (name: string, asked: CoreClaim): void => {
+    const holding = new Map<string, CoreClaim>();
+    for (const deployment of deployments.values()) {
+      const { kind, effective, failure } = deployment;
+      if (failure !== undefined) continue;
+      const coming = runs.get(deployment.name)?.settings;
+      holding.set(deployment.name, { kind, settings: coming ?? effective });
+    }
+    for (const [other, coming] of claims) holding.set(other, coming);
+    const before = holding.get(name);
+    holding.delete(name);
+    checkLeastThreads(name, asked, before, holding, cores);
+    claims.set(name, asked);
+  };
+
+  const existing = (name: string): Deployment => {
+    const deployment = deployments.get(name);
+    if (deployment === undefined) {
+      throw new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
+    }
+    return deployment;
+  };
+
+  /** A deployment that serves nothing: a new one, or one that failed when the node started. */
+  const create = async (
+    { name, version, settings }: DeployRequest,
+    actor: string,
+  ): Promise<void> => {
+    const failed = deployments.get(name);
+    const effective = mergeSettings(failed?.settings, settings, cores);
+    const record = await registry.version(name, version);
+    checkIsolation(effective.settings, record, context.isolateModels);
+    claim(name, { kind: record.kind, settings: effective });
+    const deployment = newDeployment(context, name, record.kind, effective);
+    deployment.revision = failed?.revision ?? 0;
+    deployments.set(name, deployment);
+    try {
+      const live = await prepare(context, deployment, record, effective);
+      deployment.add(live);
+      await bringUp(context, deployment, live, Math.max(1, effective.replicas.min));
+      try {
+        await takeOver(context, deployment, live, effective);
+      } catch (error) {
+        void retire(context, deployment, live);
+        throw error;
+      }
+    } catch (error) {
+      if (failed === undefined) deployments.delete(name);
+      else deployments.set(name, failed);
+      throw error;
+    }
+    const { latencyMs, quantile } = effective.settings.objective;
+    journal.record({
+      deployment: name,
+      kind: 'deployed',
+      reason: `version ${version} serves within ${latencyMs} ms at p${quantile * 100}`,
+      details: { version, settings: effective.settings },
+      actor,
+    });
+  };
+
+  /** Replaces what serves by one version with its settings, loaded beside it. */
+  const swap = async (
+    deployment: Deployment,
+    version: string,
+    effective: EffectiveSettings,
+  ): Promise<void> => {
+    const record = await registry.version(deployment.name, version);
+    // It serves, or has served: it need not be tried out.
+    const live = await prepare(context, deployment, record, effective, true);
+    const replicas = Math.min(effective.replicas.max, replicasInUse(deployment));
+    await bringUp(context, deployment, live, Math.max(replicas, effective.replicas.min));
+    try {
+      await takeOver(context, deployment, live, effective);
+    } catch (error) {
+      await live.target.drain(context.clock.now());
+      throw error;
+    }
+  };
+
+  const applySettings = async (
+    deployment: Deployment,
+    effective: EffectiveSettings,
+    actor: string,
+  ): Promise<void> => {
+    const before = deployment.settings;
+    const main = deployment.main!;
+    const only = deployment.split.length === 1;
+    if (needsNewReplicas(before, effective.settings) || !only) {
+      await swap(deployment, main.record.version, effective);
+    } else {
+      await takeOver(context, deployment, main, effective);
+    }
+    const changed = changedKeys(before, effective.settings);
+    journal.record({
+      deployment: deployment.name,
+      kind: 'settings-changed',
+      reason: `${changed.join(', ')} changed`,
+      details: { before, after: effective.settings },
+      actor,
+    });
+  };
+
+  const deploy = async (request: DeployRequest, actor: string): Promise<void> => {
+    const deployment = deployments.get(request.name);
+    if (deployment === undefined || deployment.main === undefined) return create(request, actor);
+    const effective = mergeSettings(deployment.settings, request.settings, cores);
+    const record = await registry.version(request.name, request.version);
+    checkIsolation(effective.settings, record, context.isolateModels);
+    if (deployment.live.has(record.version)) {
+      if (changedKeys(deployment.settings, effective.settings).length === 0) return;
+      claim(request.name, { kind: deployment.kind, settings: effective });
+      return applySettings(deployment, effective, actor);
+    }
+    if (record.kind !== deployment.kind) {
+      throw new SkeinError(
+        'DEPLOYMENT_INVALID',
+        `Deployment "${request.name}" is of kind ${deployment.kind}, but version ${record.version} is of kind ${record.kind}.`,
+      );
+    }
+    claim(request.name, { kind: record.kind, settings: effective });
+    const plan = request.plan ?? RolloutPlan.parse({});
+    await new RolloutRun({ context, deployment, record, plan, settings: effective, actor }).warm();
+  };
+
+  const undo = async (deployment: Deployment, reason: string, actor: string): Promise<void> => {
+    const now: Pick<DeploymentRecord, 'settings' | 'targets'> = {
+      settings: deployment.settings,
+      targets: deployment.split.map(({ record, weight }) => ({ version: record.version, weight })),
+    };
+    const earlier = await state.deploymentRevisions(deployment.name);
+    const previous = earlier.find((row) => isOther(row, now));
+    if (previous === undefined) {
+      throw new SkeinError(
+        'NOTHING_TO_ROLL_BACK',
+        `Deployment "${deployment.name}" has had no other version or settings.`,
+      );
+    }
+    const version = heaviest(previous);
+    const effective = effectiveSettings(previous.settings, cores);
+    await swap(deployment, version, effective);
+    journal.record({
+      deployment: deployment.name,
+      kind: 'rolled-back',
+      reason,
+      details: { from: now.targets, to: version, revision: previous.revision },
+      actor,
+    });
+  };
+
+  return {
+    deploy: (request, actor) => exclusively(request.name, () => deploy(request, actor)),
+    changeSettings: (name, settings, actor) =>
+      exclusively(name, async () => {
+        const deployment = existing(name);
+        if (deployment.main === undefined) {
+          throw new SkeinError(
+            'DEPLOYMENT_INVALID',
+            `Deployment "${name}" has failed; deploy a version with the new settings instead.`,
+          );
+        }
+        const effective = mergeSettings(deployment.settings, settings, cores);
+        if (changedKeys(deployment.settings, effective.settings).length === 0) return;
+        checkIsolation(effective.settings, deployment.main.record, context.isolateModels);
+        claim(name, { kind: deployment.kind, settings: effective });
+        await applySettings(deployment, effective, actor);
+      }),
+    async rollback(name, reason, actor) {
+      existing(name);
+      const run = runs.get(name);
+      if (run !== undefined) return run.abort(reason, actor);
+      if (await endChange(name)) {
+        if (deployments.has(name)) return;
+        throw new SkeinError(
+          'NOTHING_TO_ROLL_BACK',
+          `Deployment "${name}" had no version before the one that was loading, which was given up.`,
+        );
+      }
+      await exclusively(name, () => undo(existing(name), reason, actor));
+    },
+    async undeploy(name, actor) {
+      existing(name);
+      const callers = callersOf(name, deployments.values());
+      if (callers.length > 0) {
+        throw new SkeinError(
+          'DEPLOYMENT_INVALID',
+          `Deployment "${name}" is called by ${callers.join(', ')}.`,
+        );
+      }
+      await runs.get(name)?.abort('the deployment is removed', actor);
+      await endChange(name);
+      if (!deployments.has(name)) return;
+      await exclusively(name, async () => {
+        const deployment = existing(name);
+        await state.removeDeployment(name);
+        deployments.delete(name);
+        journal.record({
+          deployment: name,
+          kind: 'undeployed',
+          reason: 'removed; its versions stay in the registry',
+          details: { versions: deployment.versions() },
+          actor,
+        });
+        const loaded: LiveTarget[] = [...deployment.live.values()];
+        const drained = Promise.all(loaded.map((live) => retire(context, deployment, live)));
+        await Promise.race([drained, sleep(UNDEPLOY_MS, undefined, { ref: false })]);
+      });
+    },
+  };
+}
+
+export function newDeployment(
+  context: ServingContext,
+  name: string,
+  kind: 'onnx' | 'composition',
+  settings: EffectiveSettings,
+): Deployment {
+  return new Deployment({
+    name,
+    kind,
+    settings,
+    clock: context.clock,
+    observer: context.observer,
+    random: context.random,
+    journal: context.journal,
+    events: context.events,
+  });
+}
+
+/** The names of the settings that differ. */
+function changedKeys(before: object, after: object): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  const text = (of: object, key: string): string | undefined =>
+    JSON.stringify((of as Record<string, unknown>)[key]);
+  return [...keys].filter((key) => text(before, key) !== text(after, key));
+}
+
+function isOther(
+  row: Pick<DeploymentRecord, 'settings' | 'targets'>,
+  now: Pick<DeploymentRecord, 'settings' | 'targets'>,
+): boolean {
+  return (
+    heaviest(row) !== (now.targets.length > 0 ? heaviest(now) : undefined) ||
+    changedKeys(row.settings, now.settings).length > 0
+  );
+}
+
+function heaviest({ targets }: Pick<DeploymentRecord, 'targets'>): string {
+  return targets.reduce((a, b) => (b.weight > a.weight ? b : a)).version;
+}

@@ -1,0 +1,38 @@
+/** What the parts of the serving plane share. */
+import type { State } from '@skein/state';
+import type { Registry } from './registry/contract.ts';
+import type { Clock, ServingObserver, Target } from './contract.ts';
+import type { Deployment } from './deployment.ts';
+import type { EventBus } from './events.ts';
+import type { Journal } from './journal.ts';
+import type { RolloutRun } from './rollout-run.ts';
+import type { ServingLog } from './serving-log.ts';
+import type { MakeTarget } from './target-factory.ts';
+
+export interface ServingContext {
+  readonly state: State;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly observer: ServingObserver;
+  /** Cores that replicas may use on this node. */
+  readonly cores: number;
+  readonly makeTarget: MakeTarget;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly events: EventBus;
+  readonly journal: Journal;
+  readonly log: ServingLog;
+  readonly deployments: Map<string, Deployment>;
+  /** Rollouts in progress, by deployment. */
+  readonly runs: Map<string, RolloutRun>;
+  /** Targets that are coming up, with their deployments; a node that ends does not wait for them. */
+  readonly loading: Map<Target, string>;
+  /** Targets that finish what they had accepted; the node waits for them before it ends. */
+  readonly draining: Map<Target, Promise<void>>;
+  /** Deployments whose change in progress is to end: they load nothing more. */
+  readonly unwanted: Set<string>;
+  /** Aborted when the node ends. */
+  readonly closing: AbortSignal;
+  /** Whether every model runs in a process of its own. */
+  readonly isolateModels: boolean;
+}

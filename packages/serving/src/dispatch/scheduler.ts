@@ -1,0 +1,301 @@
+/**
+ * The policies put together: who is accepted, and what a free replica runs next. It knows nothing
+ * of promises, threads or timers; the dispatcher and the simulation in the tests drive the same one.
+ *
+ *   offer ──▶ admission ──▶ queue ──▶ selection + batcher ──▶ next ──▶ start … finish
+ */
+import type { WeightOf } from '../tenant-weight.ts';
+import type { Instant } from '../contract.ts';
+import { assess, type Backlog, type Candidate, type Verdict } from './admission.ts';
+import { Caution } from './caution.ts';
+import { decideBatch, type BatchDecision } from './batcher.ts';
+import { rowsToTry } from './exploration.ts';
+import { DeadlineQueue, type Lane } from './deadline-queue.ts';
+import { Selection } from './selection.ts';
+import { Servers, type Server } from './servers.ts';
+import type { Standing } from './timeline.ts';
+import type { Ticket } from './ticket.ts';
+
+export type Refusal = 'QUEUE_FULL' | 'DEADLINE_UNREACHABLE' | 'NO_REPLICA';
+
+export interface SchedulerOptions {
+  /** Share of a tenant among those that wait. */
+  readonly weightOf: WeightOf;
+  /** Rows that one run may hold. */
+  readonly maxRows: number;
+  /** Requests that may wait. */
+  readonly maxRequests: number;
+  /** The deployment's objective, in milliseconds. */
+  readonly objectiveMs: number;
+}
+
+/** A batch may take at most this part of the time that its requests have, so that they can wait for the one before. */
+const BATCH_SHARE = 0.5;
+/** Those who wait are booked anew when the pace has changed by this factor. */
+const NEW_PACE = 1.25;
+/** What a priority level is worth in deadline, as a part of the objective. */
+const LEVEL = 0.5;
+
+export class Scheduler<Cargo> {
+  readonly queue: DeadlineQueue<Cargo>;
+  readonly servers = new Servers();
+  maxRows: number;
+  /** When `next` should be called again although nothing has happened; Infinity if never. */
+  wakeAt: Instant = Infinity;
+  /** Of the last offer: why it was refused, and in how many milliseconds it would be accepted. */
+  readonly verdict: Verdict = { lateMs: 0, reason: undefined };
+
+  readonly #options: SchedulerOptions;
+  readonly #selection: Selection<Cargo>;
+  readonly #caution = new Caution();
+  readonly #decision: BatchDecision = {
+    rows: 0,
+    giveUp: false,
+    waitUntil: Infinity,
+  };
+  readonly #standing: Standing<Cargo> = {
+    before: undefined,
+    workBefore: 0,
+    latestFreeBehind: Infinity,
+  };
+  readonly #backlog: Backlog = {
+    now: 0,
+    replicas: 1,
+    freeAt: 0,
+    workBefore: 0,
+    latestFreeBehind: Infinity,
+    caution: 0,
+  };
+  readonly #candidate: Candidate = {
+    startBy: 0,
+    work: 0,
+    level: 0,
+    tenantWork: 0,
+    tenantReach: Infinity,
+  };
+  #decisions = 0;
+  /** Level of the estimates by which those who wait are booked. */
+  #bookedLevel = 1;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.maxRows = options.maxRows;
+    const { weightOf, objectiveMs } = options;
+    this.queue = new DeadlineQueue({ weightOf, levelMs: objectiveMs * LEVEL });
+    this.#selection = new Selection(this.queue, this.servers, (lane, rows) =>
+      bestRows(lane, rows, this.#goodRows(lane, objectiveMs)),
+    );
+  }
+
+  /** To be called after the list of servers has changed. */
+  serversChanged(): void {
+    this.queue.timeline.setReplicas(this.servers.count);
+  }
+
+  /** Accepts the ticket into the queue, or says why not. */
+  offer(ticket: Ticket<Cargo>, now: Instant): Refusal | undefined {
+    const { servers, queue, verdict } = this;
+    const { tenant } = ticket;
+    verdict.reason = undefined;
+    this.#rebook(ticket.lane);
+    if (servers.list.length === 0 && servers.expectedAt === undefined) {
+      verdict.lateMs = Infinity;
+      return 'NO_REPLICA';
+    }
+    const reach = queue.reachOf(tenant);
+    const room = this.#options.maxRequests - queue.requests;
+    if (room <= 0 || tenant.requests > room * reach) {
+      verdict.lateMs = servers.nextFree(now) - now;
+      return 'QUEUE_FULL';
+    }
+    this.#price(ticket, reach, now);
+    if (verdict.lateMs > 0) {
+      if (servers.list.length === 0) return 'NO_REPLICA';
+      if (queue.requests === 0 && servers.runningRows === 0) ticket.lane.curve.refuse(now);
+      return 'DEADLINE_UNREACHABLE';
+    }
+    ticket.lane.arrivals.note(ticket.rows, now);
+    ticket.enqueuedAt = now;
+    queue.push(ticket);
+    return undefined;
+  }
+
+  /** Puts a ticket that was accepted before into the queue, whatever the backlog. */
+  requeue(ticket: Ticket<Cargo>, now: Instant): void {
+    this.#price(ticket, Infinity, now);
+    ticket.enqueuedAt = now;
+    this.queue.push(ticket);
+  }
+
+  /** Milliseconds that a request which arrived now would wait before its own run. */
+  delay(now: Instant): number {
+    const { servers, queue } = this;
+    const free = servers.sumFree(now, 'freeAt') + queue.timeline.work;
+    return Math.max(0, free / servers.count - now);
+  }
+
+  /**
+   * Fills `batch` with what an idle replica runs now; leaves it empty when there is nothing to run
+   * yet. Requests that cannot be answered in time any more go to `hopeless`. Sets `wakeAt`.
+   */
+  next(now: Instant, batch: Ticket<Cargo>[], hopeless: Ticket<Cargo>[]): void {
+    const { queue } = this;
+    const { timeline } = queue;
+    this.wakeAt = Infinity;
+    if (timeline.first !== undefined) this.#rebook(timeline.first.lane);
+    for (;;) {
+      const due = timeline.first;
+      if (due === undefined || hopeEnds(due, now) >= now) break;
+      queue.remove(due);
+      hopeless.push(due);
+    }
+    const idle = this.servers.idle;
+    if (idle > 0) this.#choose(idle, now, batch, hopeless);
+    // Nobody waits for ever for a replica that never comes back.
+    const due = timeline.first;
+    if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, hopeEnds(due, now) + 1);
+  }
+
+  /** Books a run onto an idle replica. */
+  start(server: Server, batch: readonly Ticket<Cargo>[], rows: number, now: Instant): void {
+    const { curve } = batch[0]!.lane;
+    const takes = curve.p50(rows, now);
+    server.rows = rows;
+    server.startedAt = now;
+    server.freeAt = now + takes;
+    server.freeBy = now + curve.p99(rows, now);
+    for (const ticket of batch) this.queue.charge(ticket.tenant, (takes * ticket.rows) / rows);
+  }
+
+  /**
+   * Books the end of a run.
+   * @param batch that has been answered by it; empty when the run has failed.
+   */
+  finish(server: Server, batch: readonly Ticket<Cargo>[], now: Instant): void {
+    for (const { deadline, enqueuedAt } of batch) {
+      this.#caution.note((deadline - now) / (deadline - enqueuedAt));
+    }
+    server.rows = 0;
+    server.freeAt = now;
+    server.freeBy = now;
+    server.idleSince = now;
+  }
+
+  /**
+   * Those who wait were booked at what runs took when they came. When runs turn out to take much
+   * longer, or shorter, newcomers are measured against what the others cost now.
+   */
+  #rebook({ curve: { level } }: Lane<Cargo>): void {
+    const ratio = level / this.#bookedLevel;
+    if (ratio < NEW_PACE && ratio > 1 / NEW_PACE) return;
+    this.#bookedLevel = level;
+    if (this.queue.requests > 0) this.queue.scale(ratio);
+  }
+
+  /** Works out what the ticket costs and when it must start, writes that into it, and judges it. */
+  #price(ticket: Ticket<Cargo>, reach: number, now: Instant): void {
+    const { lane, rows, deadline, tenant } = ticket;
+    const { curve } = lane;
+    const backlog = this.#backlog;
+    const candidate = this.#candidate;
+    const standing = this.#standing;
+    this.queue.timeline.standing(deadline, standing);
+    backlog.now = now;
+    backlog.replicas = this.servers.count;
+    backlog.freeAt = this.servers.sumFree(now, 'freeBy');
+    backlog.workBefore = standing.workBefore;
+    backlog.latestFreeBehind = standing.latestFreeBehind;
+    backlog.caution = this.#caution.share;
+
+    // It ends when the batch does that its deadline allows. Behind rows of its own lane it costs
+    // only what it adds to their run; anywhere else it may have to run alone.
+    const ride = Math.max(rows, this.#goodRows(lane, deadline - now));
+    const ahead = standing.before?.lane === lane ? standing.before.fill : 0;
+    const joins = ahead > 0 && ahead + rows <= ride;
+    ticket.fill = joins ? ahead + rows : rows;
+    ticket.work = joins
+      ? Math.max(0, curve.p50(ahead + rows, now) - curve.p50(ahead, now))
+      : curve.p50(rows, now);
+    ticket.startBy = deadline - curve.p99(ride, now);
+
+    candidate.startBy = ticket.startBy;
+    candidate.work = ticket.work;
+    candidate.level = ticket.level;
+    candidate.tenantWork = tenant.work;
+    candidate.tenantReach = reach;
+    assess(backlog, candidate, this.verdict);
+  }
+
+  /** @param budgetMs from arrival to deadline. */
+  #goodRows(lane: Lane<Cargo>, budgetMs: number): number {
+    return lane.batches ? lane.curve.efficientRows(this.maxRows, budgetMs * BATCH_SHARE) : 1;
+  }
+
+  #choose(idle: number, now: Instant, batch: Ticket<Cargo>[], hopeless: Ticket<Cargo>[]): void {
+    const { queue } = this;
+    const decision = this.#decision;
+    while (queue.requests > 0) {
+      const first = this.#selection.first(now);
+      this.#decide(first, idle, now);
+      if (!decision.giveUp) {
+        if (decision.rows > 0) this.#selection.fill(first, decision.rows, now, batch);
+        this.wakeAt = decision.waitUntil;
+        return;
+      }
+      queue.remove(first);
+      hopeless.push(first);
+    }
+  }
+
+  #decide(first: Ticket<Cargo>, idle: number, now: Instant): void {
+    const { lane } = first;
+    const { queue, servers } = this;
+    const { objectiveMs } = this.#options;
+    const maxRows = lane.batches ? this.maxRows : 1;
+    const waitingRows = lane.batches ? lane.rows : first.rows;
+    const slackMs = queue.timeline.latestFree - servers.sumFree(now, 'freeAt');
+    const worthRows = this.#goodRows(lane, objectiveMs);
+    const mostRows = Math.min(maxRows, Math.ceil(waitingRows / idle));
+    const goodRows = rowsToTry(
+      {
+        now,
+        decision: ++this.#decisions,
+        goodRows: bestRows(lane, mostRows, worthRows),
+        mostRows,
+        longestMs: objectiveMs * BATCH_SHARE,
+        slackMs,
+      },
+      lane.curve,
+    );
+    decideBatch(
+      {
+        now,
+        curve: lane.curve,
+        maxRows,
+        goodRows,
+        worthRows,
+        waitingRows,
+        firstRows: first.rows,
+        firstDeadline: first.deadline,
+        firstStartBy: first.startBy,
+        firstEnqueuedAt: first.enqueuedAt,
+        idle,
+        idleSince: servers.idlest!.idleSince,
+        othersWait: queue.requests > lane.requests,
+        arrivalsPerMs: lane.arrivals.perMs(now),
+        mayIdleUntil: now + slackMs,
+      },
+      this.#decision,
+    );
+  }
+}
+
+/** Rows of a lane that are best run together while `rows` wait, where `worthRows` are if there are enough. */
+function bestRows<Cargo>({ curve }: Lane<Cargo>, rows: number, worthRows: number): number {
+  return rows < worthRows ? curve.batchRowsOf(rows) : worthRows;
+}
+
+/** Until when a request may still be answered in time, if all goes as usual. */
+function hopeEnds(ticket: Ticket, now: Instant): Instant {
+  return ticket.deadline - ticket.lane.curve.p50(ticket.rows, now);
+}

@@ -1,0 +1,50 @@
+/**
+ * A version that is loaded for a deployment: its target, its share of the traffic and the number of
+ * replicas that were asked for last.
+ */
+import type { VersionRecord } from '@skein/state';
+import { startScaling, type ScalingMemory } from './autoscaler.ts';
+import type { DeployedModel, Instant, Target, TargetSnapshot } from './contract.ts';
+
+export interface LiveTarget {
+  readonly record: VersionRecord;
+  readonly target: Target;
+  /** A share of the sum of the deployment's weights; 0 while it is loaded beside. */
+  weight: number;
+  /** Replicas asked for last; change it with `scale`. */
+  wanted: number;
+  /** Replicas that it keeps while a rollout depends on it. */
+  floor: number;
+  scaling: ScalingMemory;
+  /** The last decision about its replicas, in words. */
+  reason: string;
+  /** The snapshot of the last scaling decision, for rates. */
+  seen: { readonly at: Instant; readonly snapshot: TargetSnapshot } | undefined;
+  /** What faces are told; made once, because they ask with every request. */
+  model: DeployedModel | undefined;
+}
+
+export function liveTarget(record: VersionRecord, target: Target, now: Instant): LiveTarget {
+  return {
+    record,
+    target,
+    weight: 0,
+    wanted: 0,
+    floor: 0,
+    scaling: startScaling(now),
+    reason: '',
+    seen: undefined,
+    model: undefined,
+  };
+}
+
+export function scale(live: LiveTarget, replicas: number): void {
+  live.wanted = replicas;
+  live.target.scaleTo(replicas);
+}
+
+export function readyReplicas({ replicas }: TargetSnapshot): number {
+  let ready = 0;
+  for (const { state } of replicas) if (state === 'ready') ready++;
+  return ready;
+}

@@ -1,0 +1,223 @@
+/**
+ * Brings a version up beside what serves, and takes one away: the two halves of every swap. Traffic
+ * is moved in between, in one synchronous step, so no request meets a target that is not ready or
+ * one that drains.
+ */
+import { SkeinError } from '@skein/api';
+import { RuntimeFailure } from '@skein/runtime';
+import type { VersionRecord } from '@skein/state';
+import { callsOf, cycleThrough } from './composition/call-graph.ts';
+import type { ServingContext } from './context.ts';
+import type { Deployment } from './deployment.ts';
+import { liveTarget, readyReplicas, scale, type LiveTarget } from './live-target.ts';
+import type { EffectiveSettings } from './settings.ts';
+
+/** Replicas beyond the first are waited for this long before traffic moves without them. */
+const FOLLOWERS_MS = 30_000;
+
+/**
+ * Makes the target of a version, without replicas.
+ *
+ * @param proven whether it has served before, and need not be tried out.
+ * @throws SkeinError ARTIFACT_CORRUPT, COMPOSITION_INVALID.
+ */
+export async function prepare(
+  context: ServingContext,
+  deployment: Deployment,
+  record: VersionRecord,
+  { settings }: EffectiveSettings,
+  proven = false,
+): Promise<LiveTarget> {
+  const path = await context.registry.pathOf(record);
+  const target = context.makeTarget({
+    deployment: deployment.name,
+    record,
+    path,
+    settings,
+    observer: deployment.observer,
+    proven,
+  });
+  return liveTarget(record, target, context.clock.now());
+}
+
+/**
+ * Starts the replicas of a prepared version and waits until they are warm.
+ *
+ * @param replicas as many as the version that it follows has, so that the swap costs no capacity.
+ * @throws SkeinError MODEL_LOAD_FAILED, MODEL_START_TIMEOUT, MODEL_MEMORY, DEVICE_UNAVAILABLE,
+ *   COMPOSITION_INVALID, ROLLED_BACK, NODE_DRAINING; the target is ended then.
+ */
+export async function bringUp(
+  context: ServingContext,
+  deployment: Deployment,
+  live: LiveTarget,
+  replicas: number,
+): Promise<void> {
+  live.reason = 'loading and warming';
+  context.loading.set(live.target, deployment.name);
+  try {
+    checkWanted(context, deployment.name, live);
+    // One first: a version that cannot start should fail once.
+    live.floor = Math.min(1, replicas);
+    scale(live, live.floor);
+    await live.target.whenReady();
+    checkWanted(context, deployment.name, live);
+    checkCalls(context, deployment, live);
+    if (replicas > 1) {
+      live.floor = replicas;
+      scale(live, replicas);
+      await followers(deployment, live, replicas);
+    }
+  } catch (error) {
+    await live.target.drain(context.clock.now()).catch(() => {});
+    checkWanted(context, deployment.name, live);
+    throw loadError(error, live.record);
+  } finally {
+    context.loading.delete(live.target);
+  }
+}
+
+/** Ends what is coming up for a deployment, so that its change in progress fails. */
+export function interrupt(context: ServingContext, name: string): void {
+  context.unwanted.add(name);
+  for (const [target, deployment] of context.loading) {
+    if (deployment === name) void target.drain(context.clock.now());
+  }
+}
+
+function checkWanted({ unwanted, closing }: ServingContext, name: string, live: LiveTarget): void {
+  if (closing.aborted) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
+  if (!unwanted.has(name)) return;
+  const { version } = live.record;
+  throw new SkeinError(
+    'ROLLED_BACK',
+    `Version ${version} of "${name}" was given up while it loaded.`,
+  );
+}
+
+/** Takes a version out of the deployment; its target finishes what it has accepted, in the background. */
+export function retire(
+  context: ServingContext,
+  deployment: Deployment,
+  live: LiveTarget,
+): Promise<void> {
+  deployment.remove(live);
+  const drained: Promise<void> = live.target
+    .drain()
+    .catch((error: unknown) =>
+      context.log('A version did not end cleanly.', { deployment: deployment.name, error }),
+    )
+    .finally(() => context.draining.delete(live.target));
+  context.draining.set(live.target, drained);
+  return drained;
+}
+
+/**
+ * Makes a version that is up the only one of its deployment: the state first, so that a crash in
+ * between comes back with the new version, then the traffic, then the end of the others.
+ */
+export async function takeOver(
+  context: ServingContext,
+  deployment: Deployment,
+  live: LiveTarget,
+  effective: EffectiveSettings,
+): Promise<void> {
+  const row = await context.state.putDeployment(
+    {
+      name: deployment.name,
+      settings: effective.settings,
+      targets: [{ version: live.record.version, weight: 100 }],
+    },
+    deployment.revision,
+  );
+  deployment.revision = row.revision;
+  deployment.updatedAt = row.updatedAt;
+  const others = new Set([...deployment.live.values(), ...deployment.split]);
+  others.delete(live);
+  deployment.failure = undefined;
+  deployment.applySettings(effective);
+  deployment.add(live);
+  deployment.route([{ live, weight: 100 }]);
+  live.floor = 0;
+  for (const other of others) void retire(context, deployment, other);
+  forgetAnswersThrough(context, deployment.name);
+}
+
+/** Answers of compositions that were computed with this deployment may be different now. */
+export function forgetAnswersThrough(context: ServingContext, name: string): void {
+  const stale = new Set([name]);
+  for (const changed of stale) {
+    for (const caller of context.deployments.values()) {
+      if (callsOf(caller).includes(changed)) stale.add(caller.name);
+    }
+  }
+  stale.delete(name);
+  for (const caller of stale) context.deployments.get(caller)?.clearCache();
+}
+
+/** Replicas that the deployment's traffic has now: what a version needs that takes it over. */
+export function replicasInUse(deployment: Deployment): number {
+  let replicas = 0;
+  for (const live of deployment.split) replicas += live.wanted;
+  return Math.max(1, replicas);
+}
+
+function checkCalls({ deployments }: ServingContext, { name }: Deployment, live: LiveTarget): void {
+  const calls = live.target.calls ?? [];
+  for (const callee of calls) {
+    if (callee !== name && !deployments.has(callee)) {
+      throw new SkeinError(
+        'COMPOSITION_INVALID',
+        `Composition "${name}" calls "${callee}", which is not deployed.`,
+      );
+    }
+  }
+  const cycle = cycleThrough(name, calls, (callee) => {
+    const deployment = deployments.get(callee);
+    return deployment === undefined ? [] : callsOf(deployment);
+  });
+  if (cycle !== undefined) {
+    throw new SkeinError(
+      'COMPOSITION_INVALID',
+      `Composition "${name}" would call itself: ${cycle.join(' → ')}.`,
+    );
+  }
+}
+
+/** Waits until enough replicas are ready, or those that are missing have failed, or it takes too long. */
+function followers(deployment: Deployment, live: LiveTarget, replicas: number): Promise<void> {
+  return new Promise((resolve) => {
+    const settled = (): boolean => {
+      const snapshot = live.target.snapshot();
+      const starting = snapshot.replicas.some(
+        ({ state }) => state === 'loading' || state === 'warming',
+      );
+      const { length } = snapshot.replicas;
+      // None is left when it is being drained.
+      if (length === 0 || readyReplicas(snapshot) >= replicas) return true;
+      return !starting && length >= replicas;
+    };
+    const finish = (): void => {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(finish, FOLLOWERS_MS);
+    const stop = deployment.observer.onReplicaChange(() => {
+      if (settled()) finish();
+    });
+    if (settled()) finish();
+  });
+}
+
+function loadError(error: unknown, { model, version }: VersionRecord): SkeinError {
+  if (error instanceof SkeinError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const code =
+    error instanceof RuntimeFailure && error.kind === 'unavailable'
+      ? 'DEVICE_UNAVAILABLE'
+      : 'MODEL_LOAD_FAILED';
+  return new SkeinError(code, `Version ${version} of "${model}" cannot start: ${message}`, {
+    cause: error,
+  });
+}

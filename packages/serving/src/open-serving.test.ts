@@ -1,0 +1,70 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mlp, tensor, writeModel, type TensorMap } from '@skein/onnx';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openServing, type EmbeddedServing } from './open-serving.ts';
+
+let folder: string;
+const open: EmbeddedServing[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-embedded-'));
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((serving) => serving.close()));
+  await rm(folder, { recursive: true });
+});
+
+async function openHere(): Promise<EmbeddedServing> {
+  const serving = await openServing({ folder, cores: 2 });
+  open.push(serving);
+  return serving;
+}
+
+const PATIENT = { objective: { latencyMs: 10_000 } };
+const model = (seed: number): Uint8Array => writeModel(mlp({ sizes: [4, 8, 2], seed }));
+const row = (): TensorMap =>
+  new Map([['x', tensor('float32', [1, 4], Float32Array.of(1, 2, 3, 4))]]);
+
+it('serves bytes and files, and again after a restart', async () => {
+  const first = await openHere();
+  const path = join(folder, 'model.onnx');
+  await writeFile(path, model(1));
+  expect(await first.deploy('risk', path, PATIENT)).toMatchObject({ status: 'ready' });
+  const { outputs, version } = await first.infer('risk', row());
+  expect(version).toBe('1');
+  await first.close();
+  open.length = 0;
+
+  const second = await openHere();
+  expect((await second.infer('risk', row())).outputs).toEqual(outputs);
+  await second.deploy('risk', model(2));
+  expect(await second.infer('risk', row())).toMatchObject({ version: '2' });
+});
+
+it('refuses what cannot be answered in time, and what it does not know', async () => {
+  const serving = await openHere();
+  await serving.deploy('risk', model(1), PATIENT);
+  await expect(serving.infer('risk', row(), { timeoutMs: -1 })).rejects.toMatchObject({
+    code: expect.stringMatching(/^DEADLINE_/),
+  });
+  await expect(serving.infer('nothing', row())).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+  await expect(serving.deploy('risk', Buffer.from('no model'))).rejects.toMatchObject({
+    code: 'MODEL_FILE_INVALID',
+  });
+});
+
+it('answers what it accepted before it closes, and nothing after', async () => {
+  const serving = await openHere();
+  await serving.deploy('risk', model(1), PATIENT);
+  const accepted = Array.from({ length: 20 }, () => serving.infer('risk', row()));
+  await serving.close();
+  open.length = 0;
+  for (const answer of await Promise.all(accepted)) expect(answer.version).toBe('1');
+  await expect(serving.infer('risk', row())).rejects.toMatchObject({ code: 'NODE_DRAINING' });
+});
+
+it('keeps a second process off its folder', async () => {
+  await openHere();
+  await expect(openHere()).rejects.toMatchObject({ code: 'DATA_FOLDER_LOCKED' });
+});

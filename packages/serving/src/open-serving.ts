@@ -1,0 +1,130 @@
+/**
+ * The serving plane inside a program that has an HTTP server of its own: state, models and registry
+ * in one folder, ONNX Runtime in worker threads, and the deadlines, queue, batches and refusals that
+ * a node has. What was deployed is served again after a restart.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import type { DeploymentSettingsPatch, DeploymentView } from '@skein/api';
+import type { TensorMap } from '@skein/onnx';
+import { nativeRuntime } from '@skein/runtime';
+import { openDataFolder, openFileArtifacts, openSqliteState } from '@skein/state';
+import { describeComposition } from './composition/describe-composition.ts';
+import type { Cancellation, InferenceAnswer, ServingObserver } from './contract.ts';
+import { createRegistry } from './registry/registry.ts';
+import { createServing, type Serving } from './serving.ts';
+
+export interface EmbeddedServingOptions {
+  /** Holds the models and what was deployed; one process at a time. Made when it is not there. */
+  readonly folder: string;
+  /** Cores that replicas may use. Default: all. */
+  readonly cores?: number | undefined;
+  /** Told what was answered and refused, for metrics. */
+  readonly observer?: ServingObserver | undefined;
+  /** Takes what an operator should know. Default: stderr. */
+  readonly log?: ((message: string, details: Record<string, unknown>) => void) | undefined;
+}
+
+export interface EmbeddedServing {
+  /**
+   * Puts an ONNX model behind a name; of one that is there already it becomes the next version.
+   * Resolves when it is loaded and warm.
+   * @param model its bytes, or the path of its file.
+   * @throws SkeinError as `Registry.importModel` and `DeploymentControl.deploy` do.
+   */
+  deploy(
+    name: string,
+    model: string | Uint8Array,
+    settings?: DeploymentSettingsPatch,
+  ): Promise<DeploymentView>;
+  /**
+   * Answers before the deadline or refuses at once, with `retryAfterMs`.
+   * @throws SkeinError for every refusal and failure; its `toBody()` and `ERRORS[code].http` are
+   *   what an HTTP server answers with.
+   */
+  infer(name: string, inputs: TensorMap, options?: InferOptions): Promise<InferenceAnswer>;
+  /** The plane itself: rollouts, settings, views, events. */
+  readonly serving: Serving;
+  /** Finishes what was accepted and ends every replica. */
+  close(): Promise<void>;
+}
+
+export interface InferOptions {
+  /** From now. Default: the objective of the deployment. */
+  readonly timeoutMs?: number | undefined;
+  readonly tenant?: string | undefined;
+  readonly cancellation?: Cancellation | undefined;
+}
+
+/** Largest model file. */
+const MAX_MODEL_BYTES = 2 ** 31;
+const ACTOR = 'local';
+
+const silent: ServingObserver = {
+  answered() {},
+  refused() {},
+  batchRan() {},
+  replicaChanged() {},
+};
+
+/** @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, STORAGE_FULL, STATE_CORRUPT. */
+export async function openServing(options: EmbeddedServingOptions): Promise<EmbeddedServing> {
+  const { cores = availableParallelism(), observer = silent } = options;
+  const log = options.log ?? ((message, details) => console.error(message, details));
+  const folder = await openDataFolder(options.folder);
+  const state = await openSqliteState(folder.databasePath).catch(async (error: unknown) => {
+    await folder.close();
+    throw error;
+  });
+  const registry = createRegistry({
+    state,
+    artifacts: await openFileArtifacts(folder.artifactsPath),
+    limits: { maxModelBytes: MAX_MODEL_BYTES },
+    describeComposition,
+  });
+  await registry.removeOrphans();
+  const clock = { now: () => performance.now() };
+  const serving = createServing({
+    state,
+    registry,
+    runtime: nativeRuntime,
+    clock,
+    cores,
+    observer,
+    log,
+  });
+  await serving.start();
+
+  return {
+    serving,
+    async deploy(name, model, settings) {
+      const bytes = typeof model === 'string' ? await readFile(model) : model;
+      const { version } = await registry.importModel(name, once(bytes), {});
+      return serving.deploy({ name, version, settings }, ACTOR);
+    },
+    infer(name, inputs, { timeoutMs, tenant = 'default', cancellation } = {}) {
+      const arrivedAt = clock.now();
+      return serving.infer({
+        id: randomUUID(),
+        deployment: name,
+        inputs,
+        arrivedAt,
+        deadline: timeoutMs === undefined ? undefined : arrivedAt + timeoutMs,
+        priority: 0,
+        tenant,
+        cancellation,
+        protocol: 'http',
+      });
+    },
+    async close() {
+      await serving.drain();
+      await state.close();
+      await folder.close();
+    },
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

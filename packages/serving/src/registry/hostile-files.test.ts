@@ -1,0 +1,94 @@
+/** Files that were made to cost the node, or to have it read what is not theirs. */
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mlp, readModel, writeModel } from '@skein/onnx';
+import { openFileArtifacts, openSqliteState } from '@skein/state';
+import { moveOut } from '../../../onnx/src/testing/small-models.ts';
+import { inspectFile, type InspectionBounds } from './inspector.ts';
+import { createRegistry } from './registry.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-hostile-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** One more field of protocol buffers around some bytes. */
+function wrap(field: number, bytes: Uint8Array): Uint8Array {
+  const length: number[] = [];
+  let left = bytes.byteLength;
+  for (; left > 127; left = Math.floor(left / 128)) length.push((left % 128) | 128);
+  return Buffer.concat([Buffer.of((field << 3) | 2, ...length, left), bytes]);
+}
+
+/** A graph in an attribute of a node of a graph, and so on. */
+function nested(depth: number): Uint8Array {
+  let graph: Uint8Array = new Uint8Array();
+  for (let i = 0; i < depth; i++) graph = wrap(1, wrap(5, wrap(6, graph)));
+  return wrap(7, graph);
+}
+
+/** Larger than what is read on the calling thread. */
+const large = writeModel(mlp({ sizes: [4, 600, 600, 2], seed: 1 }));
+
+async function inspect(bytes: Uint8Array, bounds?: InspectionBounds): Promise<unknown> {
+  const path = join(folder, 'model.onnx');
+  await writeFile(path, bytes);
+  return inspectFile(path, (await stat(path)).size, bounds);
+}
+
+describe('a file', () => {
+  it('that takes too long to read is given up', async () => {
+    await expect(inspect(large)).resolves.toBeDefined();
+    await expect(inspect(large, { timeoutMs: 1 })).rejects.toMatchObject({
+      code: 'MODEL_FILE_INVALID',
+      message: 'The model could not be read within 1 ms.',
+    });
+  });
+
+  it('that takes too much memory to read is refused, and the node goes on', async () => {
+    // A million empty nodes, two bytes each.
+    const nodes = Buffer.alloc(2_000_000);
+    for (let at = 0; at < nodes.byteLength; at += 2) nodes[at] = 0x0a;
+    await expect(inspect(wrap(7, nodes), { heapMib: 32 })).rejects.toMatchObject({
+      code: 'MODEL_FILE_INVALID',
+      message: expect.stringContaining('more memory to read') as string,
+    });
+  });
+
+  it.each([[2_000], [20_000]])('with graphs in graphs, %i deep, is refused', async (depth) => {
+    await expect(inspect(nested(depth))).rejects.toMatchObject({
+      code: expect.stringMatching(/^MODEL_/) as string,
+    });
+  });
+});
+
+describe('external data', () => {
+  it.each([
+    ['a file of the host', { location: '/etc/passwd' }],
+    ['a file above the folder', { location: '../state.sqlite' }],
+    ['the artifact of another model', { location: 'a'.repeat(64) }],
+    // ONNX Runtime's own name for memory of the process: the offset is an address.
+    ['memory of the node', { location: '*/_ORT_MEM_ADDR_/*', offset: '4194304' }],
+  ])('may not be %s', async (_, entries) => {
+    const state = await openSqliteState(':memory:');
+    const registry = createRegistry({
+      state,
+      artifacts: await openFileArtifacts(join(folder, 'artifacts')),
+      limits: { maxModelBytes: 1 << 20 },
+      describeComposition: () => Promise.reject(new Error('unused')),
+    });
+    const model = readModel(writeModel(mlp({ sizes: [4, 8, 2], seed: 1 })));
+    moveOut(model, entries);
+    const content = (async function* () {
+      yield writeModel(model);
+    })();
+    await expect(registry.importModel('theirs', content, {})).rejects.toMatchObject({
+      code: 'MODEL_EXTERNAL_DATA',
+    });
+    expect(await readdir(join(folder, 'artifacts'))).toEqual([]);
+    await state.close();
+  });
+});

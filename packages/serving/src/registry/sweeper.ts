@@ -1,0 +1,60 @@
+/**
+ * Removes artifacts that no version needs, and never one that an import is about to need.
+ *
+ * An import stores bytes first and records the version later. A removal in between, of a version
+ * with the same bytes, would take them away; so removals wait until no import is running, imports
+ * wait for a removal, and what is removed is decided at that moment.
+ */
+import type { ArtifactStore } from '@skein/state';
+
+export interface Sweeper {
+  /** Runs an import; nothing is removed meanwhile. */
+  protect<T>(importing: () => Promise<T>): Promise<T>;
+  /** Removes the artifacts that nobody refers to, now or when the running imports have ended. */
+  sweep(digests: Iterable<string>): Promise<void>;
+}
+
+export function createSweeper(
+  artifacts: Pick<ArtifactStore, 'remove'>,
+  referenced: () => Promise<ReadonlySet<string>>,
+): Sweeper {
+  const candidates = new Set<string>();
+  let imports = 0;
+  let sweeping: Promise<void> | undefined;
+
+  async function removeUnreferenced(): Promise<void> {
+    // What comes in meanwhile is for the next round: the list of versions was made without it.
+    while (candidates.size > 0) {
+      const round = [...candidates];
+      candidates.clear();
+      const kept = await referenced();
+      for (const digest of round) if (!kept.has(digest)) await artifacts.remove(digest);
+    }
+  }
+
+  async function settle(): Promise<void> {
+    if (imports > 0 || candidates.size === 0) return;
+    sweeping ??= removeUnreferenced().finally(() => {
+      sweeping = undefined;
+    });
+    await sweeping;
+  }
+
+  return {
+    async protect(importing) {
+      for (let busy = sweeping; busy; busy = sweeping) await busy.catch(() => undefined);
+      imports += 1;
+      try {
+        return await importing();
+      } finally {
+        imports -= 1;
+        // A file that cannot be removed is an orphan for the next start, not a failed import.
+        await settle().catch(() => undefined);
+      }
+    },
+    async sweep(digests) {
+      for (const digest of digests) candidates.add(digest);
+      await settle();
+    },
+  };
+}

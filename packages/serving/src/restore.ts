@@ -1,0 +1,151 @@
+/**
+ * Brings every deployment back when the node starts, in two steps: what there was is known before
+ * the node listens, so that nobody is told that a deployment does not exist; then the versions are
+ * loaded. A deployment that cannot come back is `failed` with its reason and waits for somebody to
+ * deploy a version again; it does not stop the node.
+ *
+ * Models come before compositions, because a composition is checked against what it calls.
+ */
+import type { DeploymentRecord, HistoryEntry, VersionRecord } from '@skein/state';
+import { newDeployment } from './changes.ts';
+import type { ServingContext } from './context.ts';
+import type { DeployedModel } from './contract.ts';
+import type { Deployment } from './deployment.ts';
+import { bringUp, prepare } from './loading.ts';
+import { effectiveSettings } from './settings.ts';
+
+export interface Restoration {
+  readonly row: DeploymentRecord;
+  readonly deployment: Deployment;
+  readonly versions: readonly { readonly record: VersionRecord; readonly weight: number }[];
+}
+
+/** Finds out what there was; nothing of it serves yet. */
+export async function recallDeployments(context: ServingContext): Promise<Restoration[]> {
+  const rows = await context.state.deployments();
+  const found = await Promise.all(rows.map((row) => find(context, row)));
+  for (const { deployment } of found) context.deployments.set(deployment.name, deployment);
+  return found;
+}
+
+/** Resolves when each of them serves, idles or has failed. */
+export async function restoreDeployments(
+  context: ServingContext,
+  found: readonly Restoration[],
+): Promise<void> {
+  await Promise.all(found.map(({ row }) => noteInterruption(context, row)));
+  for (const kind of ['onnx', 'composition'] as const) {
+    await Promise.all(
+      found
+        .filter(({ deployment }) => deployment.kind === kind)
+        .map((one) => restore(context, one)),
+    );
+  }
+}
+
+async function find(context: ServingContext, row: DeploymentRecord): Promise<Restoration> {
+  const effective = effectiveSettings(row.settings, context.cores);
+  const open = (kind: VersionRecord['kind']): Deployment => {
+    const deployment = newDeployment(context, row.name, kind, effective);
+    deployment.revision = row.revision;
+    deployment.updatedAt = row.updatedAt;
+    return deployment;
+  };
+  try {
+    const versions = await Promise.all(
+      row.targets.map(async ({ version, weight }) => ({
+        record: await context.registry.version(row.name, version),
+        weight,
+      })),
+    );
+    const deployment = open(versions[0]!.record.kind);
+    deployment.recalled = recalled(deployment, versions);
+    return { row, versions, deployment };
+  } catch (error) {
+    const deployment = open('onnx');
+    fail(context, deployment, error);
+    return { row, versions: [], deployment };
+  }
+}
+
+/** What the deployment will be, as faces tell it until then. */
+function recalled(
+  { name, kind, settings }: Deployment,
+  versions: Restoration['versions'],
+): DeployedModel {
+  const { record } = versions.reduce((a, b) => (b.weight > a.weight ? b : a));
+  return {
+    name,
+    kind,
+    version: record.version,
+    versions: versions.map(({ record }) => record.version),
+    signature: record.signature,
+    ready: false,
+    maxBatchRows: 1,
+    objectiveMs: settings.objective.latencyMs,
+  };
+}
+
+async function restore(
+  context: ServingContext,
+  { deployment, versions }: Restoration,
+): Promise<void> {
+  if (versions.length === 0) return;
+  const { settings, bounds } = deployment;
+  try {
+    const split = await Promise.all(
+      versions.map(async ({ record, weight }) => {
+        const effective = { settings, replicas: bounds };
+        const live = await prepare(context, deployment, record, effective, true);
+        deployment.add(live);
+        await bringUp(context, deployment, live, bounds.min);
+        live.floor = 0;
+        return { live, weight };
+      }),
+    );
+    deployment.route(split);
+  } catch (error) {
+    fail(context, deployment, error);
+    for (const live of deployment.live.values()) {
+      deployment.remove(live);
+      await live.target.drain().catch(() => {});
+    }
+  } finally {
+    deployment.recalled = undefined;
+  }
+}
+
+function fail(context: ServingContext, deployment: Deployment, error: unknown): void {
+  deployment.failure = error instanceof Error ? error.message : String(error);
+  context.log('A deployment could not be restored.', { deployment: deployment.name, error });
+  context.events.publish({
+    kind: 'deployment',
+    deployment: deployment.name,
+    reason: deployment.failure,
+    details: { happened: 'failed' },
+  });
+}
+
+/** A rollout that has neither finished nor been rolled back was cut off by the end of the node. */
+async function noteInterruption(
+  { state, journal }: ServingContext,
+  { name, targets }: DeploymentRecord,
+): Promise<void> {
+  const last = async (kind: HistoryEntry['kind']): Promise<HistoryEntry | undefined> =>
+    (await state.history({ deployment: name, kind, limit: 1 }))[0];
+  const started = await last('rollout-started');
+  if (started === undefined) return;
+  const ends = await Promise.all([
+    last('rollout-finished'),
+    last('rolled-back'),
+    last('undeployed'),
+  ]);
+  if (ends.some((end) => end !== undefined && end.id > started.id)) return;
+  journal.record({
+    deployment: name,
+    kind: 'rolled-back',
+    reason: 'the node stopped during the rollout; the last stable split is back',
+    details: { ...started.details, targets },
+    actor: 'skein',
+  });
+}

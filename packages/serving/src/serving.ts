@@ -1,0 +1,205 @@
+/**
+ * The serving plane of a node: every deployment, the way of a request to it, and what can be done
+ * to it. Read on in `deployment.ts` for the request, in `changes.ts` for the changes.
+ */
+import { SkeinError, type DeploymentView } from '@skein/api';
+import type { Runtime } from '@skein/runtime';
+import type { State } from '@skein/state';
+import type { WeightOf } from './tenant-weight.ts';
+import type { Registry } from './registry/contract.ts';
+import { createChanges } from './changes.ts';
+import { callersOf } from './composition/call-graph.ts';
+import type { ServingContext } from './context.ts';
+import type {
+  Clock,
+  DeployedModel,
+  Inference,
+  InferenceAnswer,
+  InferenceRequest,
+  Instant,
+  ServingObserver,
+} from './contract.ts';
+import type { DeploymentControl } from './control.ts';
+import type { Deployment } from './deployment.ts';
+import { createEventBus, type EventBus } from './events.ts';
+import { createJournal } from './journal.ts';
+import { recallDeployments, restoreDeployments, type Restoration } from './restore.ts';
+import { createScalingLoop } from './scaling-loop.ts';
+import type { ServingLog } from './serving-log.ts';
+import { targetFactory, type MakeTarget } from './target-factory.ts';
+import { viewOf } from './view.ts';
+
+export interface ServingOptions {
+  readonly state: State;
+  readonly registry: Registry;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly observer: ServingObserver;
+  /** Cores that replicas may use; threads × replicas stay within them. */
+  readonly cores: number;
+  /** Default: the dispatcher for ONNX versions, a worker for compositions. */
+  readonly makeTarget?: MakeTarget | undefined;
+  readonly log?: ServingLog | undefined;
+  /** Shares of tenants; equal when absent. */
+  readonly weightOf?: WeightOf | undefined;
+  /** Whether every model runs in a process of its own, whatever the settings say. */
+  readonly isolateModels?: boolean | undefined;
+  /** In [0, 1); for the traffic split and the shadow's sample. */
+  readonly random?: (() => number) | undefined;
+}
+
+export interface Serving extends Inference, DeploymentControl {
+  readonly events: EventBus;
+  /** Learns from the state which deployments there were; from then on they are known, but not ready. */
+  recall(): Promise<unknown>;
+  /** Brings them back; resolves when each one is warm, idle or failed. */
+  start(): Promise<void>;
+  /** Loads nothing more: changes in progress end with NODE_DRAINING. What serves goes on. */
+  stopChanges(): void;
+  /**
+   * Takes no new requests, finishes the accepted ones and ends every replica.
+   * @param by what is not answered by then is failed.
+   */
+  drain(by?: Instant): Promise<void>;
+}
+
+export function createServing(options: ServingOptions): Serving {
+  const { state, registry, clock, observer, cores } = options;
+  const log: ServingLog = options.log ?? (() => {});
+  const weightOf = options.weightOf ?? (() => 1);
+  const events = createEventBus();
+  const journal = createJournal(state, events, log);
+  const deployments = new Map<string, Deployment>();
+  const { isolateModels = false } = options;
+  const closing = new AbortController();
+  let isDraining = false;
+
+  const infer = (request: InferenceRequest): Promise<InferenceAnswer> => {
+    // Calls of compositions go on: they belong to requests that were accepted before.
+    if (isDraining && request.protocol !== 'internal') {
+      return refuse(request, new SkeinError('NODE_DRAINING', 'The node is shutting down.'));
+    }
+    const deployment = deployments.get(request.deployment);
+    if (deployment === undefined) return refuse(request, unknown(request.deployment));
+    return deployment.infer(request);
+  };
+
+  const refuse = (request: InferenceRequest, error: SkeinError): Promise<never> => {
+    observer.refused(request, error, clock.now());
+    return Promise.reject(error);
+  };
+
+  const context: ServingContext = {
+    state,
+    registry,
+    clock,
+    observer,
+    cores,
+    makeTarget:
+      options.makeTarget ??
+      targetFactory({ runtime: options.runtime, clock, log, weightOf, isolateModels, infer }),
+    random: options.random ?? Math.random,
+    events,
+    journal,
+    log,
+    deployments,
+    runs: new Map(),
+    loading: new Map(),
+    draining: new Map(),
+    unwanted: new Set(),
+    closing: closing.signal,
+    isolateModels,
+  };
+  const changes = createChanges(context);
+  const scaling = createScalingLoop(context);
+
+  const named = (name: string): Deployment => {
+    const deployment = deployments.get(name);
+    if (deployment === undefined) throw unknown(name);
+    return deployment;
+  };
+  const view = (name: string): DeploymentView => viewOf(named(name), clock.now());
+
+  /** A change that is acknowledged is in the history as well. */
+  const written = async (change: Promise<void>): Promise<void> => {
+    await change;
+    await journal.settled();
+  };
+
+  let recalled: Promise<Restoration[]> | undefined;
+  const recall = (): Promise<readonly Restoration[]> => (recalled ??= recallDeployments(context));
+
+  return {
+    events,
+    infer,
+    describe: (name, version) => named(name).describe(version),
+    list() {
+      const models: DeployedModel[] = [];
+      for (const deployment of deployments.values()) {
+        if (deployment.isKnown) models.push(deployment.describe());
+      }
+      return models;
+    },
+    isReady: (name, version) => deployments.get(name)?.isReady(version) ?? false,
+
+    async deploy(request, actor) {
+      await written(changes.deploy(request, actor));
+      return view(request.name);
+    },
+    async changeSettings(name, settings, actor) {
+      await written(changes.changeSettings(name, settings, actor));
+      return view(name);
+    },
+    async rollback(name, reason, actor) {
+      await written(changes.rollback(name, reason, actor));
+      return view(name);
+    },
+    undeploy: (name, actor) => written(changes.undeploy(name, actor)),
+    view,
+    views: () => [...deployments.values()].map((deployment) => viewOf(deployment, clock.now())),
+
+    recall,
+    async start() {
+      await restoreDeployments(context, await recall());
+      scaling.start();
+    },
+    stopChanges() {
+      closing.abort();
+      for (const target of context.loading.keys()) void target.drain(clock.now());
+    },
+    async drain(by) {
+      isDraining = true;
+      this.stopChanges();
+      scaling.stop();
+      const runs = [...context.runs.values()];
+      await Promise.all(runs.map((run) => run.abort('the node is shutting down', 'skein')));
+      for (const target of context.draining.keys()) void target.drain(by);
+      await drainInOrder(deployments, by);
+      await Promise.all(context.draining.values());
+      await journal.settled();
+    },
+  };
+}
+
+/** Ends deployments once nobody calls them any more: compositions before what they call. */
+async function drainInOrder(
+  deployments: ReadonlyMap<string, Deployment>,
+  by: Instant | undefined,
+): Promise<void> {
+  const left = new Map(deployments);
+  while (left.size > 0) {
+    const uncalled = [...left.values()].filter(
+      ({ name }) => callersOf(name, left.values()).length === 0,
+    );
+    // Calls have no circles; should one exist nevertheless, end everything.
+    const next = uncalled.length > 0 ? uncalled : [...left.values()];
+    await Promise.all(
+      next.flatMap(({ live }) => [...live.values()].map(({ target }) => target.drain(by))),
+    );
+    for (const { name } of next) left.delete(name);
+  }
+}
+
+function unknown(name: string): SkeinError {
+  return new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
+}

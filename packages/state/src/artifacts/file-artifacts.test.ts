@@ -1,0 +1,194 @@
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
+import type { ArtifactStore } from '../contract.ts';
+import { openFileArtifacts } from './file-artifacts.ts';
+
+let folder: string;
+let artifacts: ArtifactStore;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-artifacts-'));
+  artifacts = await openFileArtifacts(folder);
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+async function* chunks(...parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* parts;
+}
+const corrupt = { code: 'ARTIFACT_CORRUPT' };
+
+describe('artifacts as files', () => {
+  it('stores any stream under the sha-256 of its bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }),
+        async (parts) => {
+          const whole = Buffer.concat(parts);
+          const put = await artifacts.put(chunks(...parts), 1 << 20);
+          expect(put).toEqual({ digest: sha256(whole), sizeBytes: whole.byteLength });
+          expect(await readFile(await artifacts.pathOf(put.digest))).toEqual(whole);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it('shows nothing until all of it is there', async () => {
+    let halfway: string[] = [];
+    async function* watched(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(70_000);
+      // The second chunk is asked for when the first has been written.
+      halfway = await readdir(folder);
+      yield new Uint8Array(10);
+    }
+    const { digest } = await artifacts.put(watched(), 1 << 20);
+    expect(halfway).toEqual([expect.stringMatching(/^\.incoming-/)]);
+    expect(await readdir(folder)).toEqual([digest]);
+  });
+
+  it('refuses more bytes than allowed, and stops reading', async () => {
+    let taken = 0;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      for (;;) {
+        taken += 1;
+        yield new Uint8Array(1000);
+      }
+    }
+    await expect(artifacts.put(endless(), 5500)).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
+    expect(taken).toBe(6);
+    expect(await readdir(folder)).toEqual([]);
+    expect((await artifacts.put(chunks(new Uint8Array(5500)), 5500)).sizeBytes).toBe(5500);
+  });
+
+  it('leaves nothing behind when the source breaks', async () => {
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(1000);
+      throw new RangeError('disconnected');
+    }
+    await expect(artifacts.put(broken(), 5000)).rejects.toThrow('disconnected');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('removes what an earlier process left unfinished, and nothing else', async () => {
+    const { digest } = await artifacts.put(chunks(randomBytes(10)), 100);
+    await writeFile(join(folder, '.incoming-0123'), 'half');
+    await openFileArtifacts(folder);
+    expect(await readdir(folder)).toEqual([digest]);
+  });
+
+  it('takes the same artifact twice at once', async () => {
+    const bytes = randomBytes(200_000);
+    const puts = await Promise.all([1, 2, 3].map(() => artifacts.put(chunks(bytes), 1 << 20)));
+    expect(new Set(puts.map((put) => put.digest))).toEqual(new Set([sha256(bytes)]));
+    expect(await readdir(folder)).toEqual([sha256(bytes)]);
+  });
+
+  it('refuses an artifact that has changed, is gone, or never was', async () => {
+    const bytes = randomBytes(5000);
+    const { digest } = await artifacts.put(chunks(bytes), 1 << 20);
+    const path = await artifacts.pathOf(digest);
+    await chmod(path, 0o600);
+    await writeFile(path, bytes.subarray(0, 4999));
+    await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
+    await rm(path);
+    await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
+    await expect(artifacts.pathOf('0'.repeat(64))).rejects.toMatchObject(corrupt);
+    await mkdir(path);
+    await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
+  });
+
+  it('sees a change that kept size and modification time', async () => {
+    const bytes = randomBytes(5000);
+    const { digest } = await artifacts.put(chunks(bytes), 1 << 20);
+    // A time that `utimes` can set again to the nanosecond.
+    await utimes(join(folder, digest), 1_000_000_000, 1_000_000_000);
+    const path = await artifacts.pathOf(digest);
+    bytes[77] = (bytes[77] ?? 0) ^ 1;
+    await chmod(path, 0o600);
+    await writeFile(path, bytes);
+    await utimes(path, 1_000_000_000, 1_000_000_000);
+    await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
+  });
+
+  it('heals a damaged artifact when it is put again', async () => {
+    const bytes = randomBytes(5000);
+    const { digest } = await artifacts.put(chunks(bytes), 1 << 20);
+    await rm(join(folder, digest));
+    await writeFile(join(folder, digest), 'damaged');
+    await artifacts.put(chunks(bytes), 1 << 20);
+    expect(await readFile(await artifacts.pathOf(digest))).toEqual(bytes);
+  });
+
+  it('checks an artifact that an earlier process stored', async () => {
+    const bytes = randomBytes(3_000_000);
+    const { digest } = await artifacts.put(chunks(bytes), 1 << 23);
+    const later = await openFileArtifacts(folder);
+    expect(bytes.equals(await readFile(await later.pathOf(digest)))).toBe(true);
+  });
+
+  it('never follows a link, even to the right content', async () => {
+    const bytes = randomBytes(10);
+    const { digest } = await artifacts.put(chunks(bytes), 100);
+    await rm(join(folder, digest));
+    const elsewhere = await mkdtemp(join(tmpdir(), 'skein-elsewhere-'));
+    await writeFile(join(elsewhere, 'file'), bytes);
+    await symlink(join(elsewhere, 'file'), join(folder, digest));
+    await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
+    await artifacts.put(chunks(bytes), 100);
+    expect((await stat(join(elsewhere, 'file'))).size).toBe(10);
+    expect(await artifacts.pathOf(digest)).toBe(join(folder, digest));
+    await rm(elsewhere, { recursive: true });
+  });
+
+  it.each(['', '..', '../../etc/passwd', 'A'.repeat(64), `${'0'.repeat(64)}/x`])(
+    'takes only a digest as a name, not "%s"',
+    async (name) => {
+      await expect(artifacts.pathOf(name)).rejects.toThrow('not a sha-256');
+      await expect(artifacts.remove(name)).rejects.toThrow('not a sha-256');
+    },
+  );
+
+  it('removes an artifact; again is no error', async () => {
+    const { digest } = await artifacts.put(chunks(randomBytes(10)), 100);
+    await artifacts.remove(digest);
+    await artifacts.remove(digest);
+    await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
+  });
+
+  it('says so when the folder cannot be made', async () => {
+    await writeFile(join(folder, 'file'), '');
+    await expect(openFileArtifacts(join(folder, 'file', 'artifacts'))).rejects.toMatchObject({
+      code: 'DATA_FOLDER_UNUSABLE',
+    });
+  });
+});
+
+describe.skipIf(tinyDisk.skip)(`artifacts on a full disk ${tinyDisk.reason}`, () => {
+  it('refuses what does not fit, leaves nothing of it, and takes what fits', async () => {
+    using disk = mountTinyDisk('size=256k');
+    const store = await openFileArtifacts(join(disk.folder, 'artifacts'));
+    const parts = Array.from({ length: 10 }, () => randomBytes(64 * 1024));
+    await expect(store.put(chunks(...parts), 1 << 30)).rejects.toMatchObject({
+      code: 'STORAGE_FULL',
+    });
+    expect(await readdir(join(disk.folder, 'artifacts'))).toEqual([]);
+    const { digest } = await store.put(chunks(...parts.slice(0, 3)), 1 << 30);
+    expect(await readFile(await store.pathOf(digest))).toEqual(Buffer.concat(parts.slice(0, 3)));
+  });
+});

@@ -1,0 +1,329 @@
+/** What every backend of `State` and `ArtifactStore` promises. Another backend is one more row of `backends`. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DeploymentSettings, summaryOf, type ErrorCode } from '@skein/api';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sampleRun } from './runs/testing/sample-run.ts';
+import type { DeploymentRecord, KeyRecord, State, VersionRecord } from './contract.ts';
+import { RETENTION } from './retention.ts';
+import { openSqliteState } from './sqlite/sqlite-state.ts';
+
+interface Backend {
+  readonly name: string;
+  /** A store that outlives its connections: `open` again sees what was written. */
+  make(): Promise<{ open(): Promise<State>; destroy(): Promise<void> }>;
+}
+
+const backends: readonly Backend[] = [
+  {
+    name: 'sqlite',
+    async make() {
+      const folder = await mkdtemp(join(tmpdir(), 'skein-state-'));
+      return {
+        open: () => openSqliteState(join(folder, 'state.sqlite')),
+        destroy: () => rm(folder, { recursive: true }),
+      };
+    },
+  },
+];
+
+const digest = (seed: number) => seed.toString(16).padStart(64, '0');
+const modelVersion = (
+  model: string,
+  seed: number,
+): Omit<VersionRecord, 'version' | 'createdAt'> => ({
+  model,
+  kind: 'onnx',
+  digest: digest(seed),
+  sizeBytes: 1234,
+  signature: {
+    inputs: [{ name: 'x', type: 'float32', shape: ['batch', 4, null] }],
+    outputs: [{ name: 'größe', type: 'string', shape: [] }],
+  },
+  metadata: { producer: 'a "quoted" name' },
+});
+const settings = DeploymentSettings.parse({});
+const key: KeyRecord = {
+  id: 'k1',
+  secretHash: 'ab',
+  label: 'laptop',
+  tenant: 'ward-3',
+  scopes: ['infer', 'read'],
+  ratePerSecond: 2.5,
+  maxConcurrent: 4,
+  weight: 2.5,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  expiresAt: '2027-01-01T00:00:00.000Z',
+};
+const code = (expected: ErrorCode) =>
+  expect.objectContaining({ name: 'SkeinError', code: expected });
+
+describe.each(backends)('state on $name', (backend) => {
+  let store: Awaited<ReturnType<Backend['make']>>;
+  let state: State;
+  beforeEach(async () => {
+    store = await backend.make();
+    state = await store.open();
+  });
+  afterEach(async () => {
+    await state.close();
+    await store.destroy();
+  });
+
+  it('keeps runs, newest first, and gives one back as it was', async () => {
+    const first = sampleRun('first', { startedAt: '2026-01-01T00:00:00.000Z' });
+    const second = sampleRun('second', { startedAt: '2026-01-02T00:00:00.000Z', epochs: [] });
+    expect(await state.putRun(second)).toEqual(summaryOf(second));
+    await state.putRun(first);
+    expect(await state.runs({ limit: 10 })).toEqual([second, first].map(summaryOf));
+    expect(await state.runs({ limit: 1 })).toEqual([summaryOf(second)]);
+    expect(await state.run('first')).toEqual(first);
+    expect(await state.run('third')).toBeUndefined();
+    expect(await state.removeRun('first')).toBe(true);
+    expect(await state.removeRun('first')).toBe(false);
+    expect(await state.runs({ limit: 10 })).toHaveLength(1);
+  });
+
+  it('takes the newest report of a run, in whatever order reports arrive', async () => {
+    const early = sampleRun('r', { updatedAt: '2026-01-01T00:00:01.000Z' });
+    const late = sampleRun('r', { updatedAt: '2026-01-01T00:00:02.000Z', status: 'finished' });
+    await state.putRun(late);
+    expect(await state.putRun(early)).toEqual(summaryOf(late));
+    expect(await state.run('r')).toEqual(late);
+    expect(await state.runs({ status: 'running', limit: 9 })).toEqual([]);
+    expect(await state.runs({ status: 'finished', limit: 9 })).toEqual([summaryOf(late)]);
+  });
+
+  it('numbers the versions of each model from 1 and gives a record back as it was', async () => {
+    const first = await state.addVersion(modelVersion('a', 1));
+    const second = await state.addVersion(modelVersion('a', 2));
+    const other = await state.addVersion(modelVersion('b', 1));
+    expect([first.version, second.version, other.version]).toEqual(['1', '2', '1']);
+    expect(first).toMatchObject(modelVersion('a', 1));
+    expect(new Date(first.createdAt).toISOString()).toBe(first.createdAt);
+    expect(await state.version('a', '2')).toEqual(second);
+    expect(await state.versions('a')).toEqual([first, second]);
+    expect(await state.versions()).toEqual([first, second, other]);
+  });
+
+  it('returns the version that exists for the same digest and module', async () => {
+    const first = await state.addVersion(modelVersion('a', 1));
+    expect(await state.addVersion({ ...modelVersion('a', 1), metadata: { again: 'yes' } })).toEqual(
+      first,
+    );
+    const composition = { ...modelVersion('a', 1), kind: 'composition' as const };
+    const moved = await state.addVersion({ ...composition, modulePath: '/srv/a.ts' });
+    expect(moved).toMatchObject({ version: '2', modulePath: '/srv/a.ts' });
+    expect((await state.addVersion({ ...composition, modulePath: '/srv/a.ts' })).version).toBe('2');
+  });
+
+  it('never gives the number of a removed version again', async () => {
+    await state.addVersion(modelVersion('a', 1));
+    await state.removeVersion('a', '1');
+    await state.removeVersion('a', '1');
+    expect(await state.versions('a')).toEqual([]);
+    expect((await state.addVersion(modelVersion('a', 1))).version).toBe('2');
+  });
+
+  it.each(['0', '01', '1.0', '1e0', '-1', '', 'latest', '9'.repeat(40)])(
+    'knows no version "%s"',
+    async (version) => {
+      await state.addVersion(modelVersion('a', 1));
+      expect(await state.version('a', version)).toBeUndefined();
+      await state.removeVersion('a', version);
+      expect(await state.versions('a')).toHaveLength(1);
+    },
+  );
+
+  it('numbers concurrent additions without a gap or a repeat', async () => {
+    const added = await Promise.all(
+      Array.from({ length: 20 }, (_, seed) => state.addVersion(modelVersion('a', seed))),
+    );
+    expect(added.map((each) => Number(each.version)).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+  });
+
+  it('replaces a deployment under its revision and keeps the earlier rows, newest first', async () => {
+    const first = await state.putDeployment(
+      { name: 'risk', settings, targets: [{ version: '1', weight: 1 }] },
+      0,
+    );
+    const second = await state.putDeployment(
+      { name: 'risk', settings, targets: [{ version: '2', weight: 0.5 }] },
+      first.revision,
+    );
+    expect(second.revision).toBeGreaterThan(first.revision);
+    expect(await state.deployment('risk')).toEqual(second);
+    expect(await state.deployments()).toEqual([second]);
+    const third = await state.putDeployment({ name: 'risk', settings, targets: [] }, 2);
+    expect(await state.deploymentRevisions('risk')).toEqual([second, first]);
+    expect(third.revision).toBe(3);
+  });
+
+  it('refuses a write with a stale revision and changes nothing', async () => {
+    const row = { name: 'risk', settings, targets: [{ version: '1', weight: 1 }] };
+    const first = await state.putDeployment(row, 0);
+    await expect(state.putDeployment({ ...row, targets: [] }, 0)).rejects.toEqual(
+      code('ROLLOUT_IN_PROGRESS'),
+    );
+    await expect(state.putDeployment({ ...row, targets: [] }, 7)).rejects.toEqual(
+      code('ROLLOUT_IN_PROGRESS'),
+    );
+    await expect(state.putDeployment({ ...row, name: 'new' }, 1)).rejects.toEqual(
+      code('ROLLOUT_IN_PROGRESS'),
+    );
+    expect(await state.deployments()).toEqual([first]);
+  });
+
+  it('does not let a writer from before a removal change the namesake that came after', async () => {
+    const row = { name: 'risk', settings, targets: [{ version: '1', weight: 1 }] };
+    const before = await state.putDeployment(row, 0);
+    await state.removeDeployment('risk');
+    expect(await state.deployment('risk')).toBeUndefined();
+    expect(await state.deploymentRevisions('risk')).toEqual([]);
+    const after = await state.putDeployment(row, 0);
+    expect(after.revision).toBeGreaterThan(before.revision);
+    await expect(state.putDeployment(row, before.revision)).rejects.toEqual(
+      code('ROLLOUT_IN_PROGRESS'),
+    );
+    expect(await state.deploymentRevisions('risk')).toEqual([]);
+    await state.removeDeployment('never-there');
+  });
+
+  it('behaves as a plain map of revisions does, whatever the order of writes', async () => {
+    const step = fc.record({
+      name: fc.constantFrom('a', 'b'),
+      action: fc.constantFrom('put', 'stale', 'remove'),
+      weight: fc.integer({ min: 0, max: 9 }),
+    });
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        round += 1;
+        const model = new Map<string, DeploymentRecord[]>();
+        for (const { name: base, action, weight } of steps) {
+          const name = `${base}-${round}`;
+          const rows = model.get(name) ?? [];
+          const targets = [{ version: '1', weight }];
+          if (action === 'remove') {
+            await state.removeDeployment(name);
+            model.delete(name);
+          } else {
+            const expected = (rows.at(-1)?.revision ?? 0) + (action === 'stale' ? 1 : 0);
+            const put = state.putDeployment({ name, settings, targets }, expected);
+            if (action === 'stale') await expect(put).rejects.toEqual(code('ROLLOUT_IN_PROGRESS'));
+            else model.set(name, [...rows, await put]);
+          }
+          const now = model.get(name) ?? [];
+          expect(await state.deployment(name)).toEqual(now.at(-1));
+          expect(await state.deploymentRevisions(name)).toEqual(now.slice(0, -1).reverse());
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('bounds the earlier rows of a deployment', async () => {
+    const row = { name: 'risk', settings, targets: [{ version: '1', weight: 1 }] };
+    for (let revision = 0; revision < RETENTION.deploymentRevisions + 5; revision += 1) {
+      await state.putDeployment(row, revision);
+    }
+    const earlier = await state.deploymentRevisions('risk');
+    expect(earlier).toHaveLength(RETENTION.deploymentRevisions);
+    expect(earlier[0]?.revision).toBe(RETENTION.deploymentRevisions + 4);
+  });
+
+  it('lists history newest first, by deployment and kind', async () => {
+    const entry = { reason: 'load', details: { from: 1, to: { deep: [2] } }, actor: 'skein' };
+    const a = await state.addHistory({ ...entry, deployment: 'a', kind: 'scaled' });
+    const b = await state.addHistory({ ...entry, deployment: 'b', kind: 'scaled' });
+    const c = await state.addHistory({ ...entry, deployment: 'a', kind: 'deployed' });
+    expect(a).toMatchObject({ ...entry, deployment: 'a', kind: 'scaled' });
+    expect(await state.history({ limit: 10 })).toEqual([c, b, a]);
+    expect(await state.history({ limit: 2 })).toEqual([c, b]);
+    expect(await state.history({ deployment: 'a', limit: 10 })).toEqual([c, a]);
+    expect(await state.history({ kind: 'scaled', limit: 10 })).toEqual([b, a]);
+    expect(await state.history({ deployment: 'a', kind: 'scaled', limit: 10 })).toEqual([a]);
+  });
+
+  it('lists what came after an entry, oldest first, in steps', async () => {
+    const entry = { reason: 'load', details: {}, actor: 'skein', deployment: 'a' };
+    const entries = [];
+    for (let count = 0; count < 5; count += 1) {
+      entries.push(await state.addHistory({ ...entry, kind: 'deployed' }));
+    }
+    const [first, second, third] = entries;
+    expect(await state.historyAfter(first!.id, 2)).toEqual([second, third]);
+    expect(await state.historyAfter(third!.id, 10)).toEqual(entries.slice(3));
+    expect(await state.historyAfter(entries.at(-1)!.id, 10)).toEqual([]);
+  });
+
+  it('bounds history per kind, so that scaling does not push out what people did', async () => {
+    const entry = { reason: '', details: {}, actor: 'skein' };
+    await state.addHistory({ ...entry, deployment: 'a', kind: 'deployed' });
+    for (let count = 0; count < RETENTION.historyPerKind + 3; count += 1) {
+      await state.addHistory({ ...entry, deployment: 'a', kind: 'scaled', reason: String(count) });
+    }
+    const scaled = await state.history({ deployment: 'a', kind: 'scaled', limit: 5000 });
+    expect(scaled).toHaveLength(RETENTION.historyPerKind);
+    expect(scaled.at(-1)?.reason).toBe('3');
+    expect(await state.history({ deployment: 'a', kind: 'deployed', limit: 5 })).toHaveLength(1);
+  });
+
+  it('keeps keys, and the time of their first revocation', async () => {
+    await state.addKey(key);
+    const bare: KeyRecord = {
+      id: 'k0',
+      secretHash: 'cd',
+      label: '',
+      tenant: 't',
+      scopes: ['admin'],
+      createdAt: key.createdAt,
+    };
+    await state.addKey(bare);
+    expect(await state.keys()).toEqual([key, bare]);
+    expect(await state.revokeKey('k1', '2026-02-02T00:00:00.000Z')).toBe(true);
+    expect(await state.revokeKey('k1', '2026-03-03T00:00:00.000Z')).toBe(true);
+    expect(await state.revokeKey('k9', '2026-03-03T00:00:00.000Z')).toBe(false);
+    expect(await state.keys()).toEqual([{ ...key, revokedAt: '2026-02-02T00:00:00.000Z' }, bare]);
+    await expect(state.addKey(bare)).rejects.toBeInstanceOf(Error);
+  });
+
+  it('lists the audit trail newest first', async () => {
+    const entry = { actor: 'k1', action: 'deploy', outcome: 'ok', remote: '127.0.0.1' };
+    await state.addAudit({ ...entry, subject: 'a' });
+    await state.addAudit({ ...entry, subject: 'b' });
+    const trail = await state.audit(10);
+    expect(trail.map((each) => each.subject)).toEqual(['b', 'a']);
+    expect(trail[0]).toMatchObject(entry);
+    expect(await state.audit(1)).toEqual(trail.slice(0, 1));
+  });
+
+  it('has everything again after it was closed and opened', async () => {
+    await state.addVersion(modelVersion('a', 1));
+    await state.putDeployment({ name: 'a', settings, targets: [{ version: '1', weight: 1 }] }, 0);
+    await state.addHistory({
+      deployment: 'a',
+      kind: 'deployed',
+      reason: 'new',
+      details: {},
+      actor: 'x',
+    });
+    await state.addKey(key);
+    await state.addAudit({ actor: 'x', action: 'a', subject: 's', outcome: 'ok', remote: '' });
+    const all = async () => [
+      await state.versions(),
+      await state.deployments(),
+      await state.history({ limit: 9 }),
+      await state.keys(),
+      await state.audit(9),
+    ];
+    const before = await all();
+    await state.close();
+    state = await store.open();
+    expect(await all()).toEqual(before);
+  });
+});

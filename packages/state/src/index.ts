@@ -1,0 +1,20 @@
+/** What a node or a fleet remembers: its state, its artifacts, its training runs. */
+export { openFileArtifacts } from './artifacts/file-artifacts.ts';
+export { openArtifacts } from './artifacts/open-artifacts.ts';
+export type {
+  ArtifactStore,
+  AuditEntry,
+  ByteRange,
+  DeploymentRecord,
+  HistoryEntry,
+  KeyRecord,
+  State,
+  Timestamp,
+  VersionRecord,
+} from './contract.ts';
+export { openDataFolder, type DataFolder } from './data-folder.ts';
+export { createRuns, type Runs } from './runs/runs.ts';
+export { openDatabase, type Database } from './sqlite/database.ts';
+export { openSqliteState } from './sqlite/sqlite-state.ts';
+export { withReserve } from './disk-reserve.ts';
+export { createDiskRoom, type DiskRoom } from './disk-room.ts';

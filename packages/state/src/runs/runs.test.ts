@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { summaryOf } from '@skein/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { State } from '../contract.ts';
+import { openSqliteState } from '../sqlite/sqlite-state.ts';
+import { openRunFolder, readRun, readRuns, runPath } from './run-folder.ts';
+import { createRuns } from './runs.ts';
+import { sampleRun } from './testing/sample-run.ts';
+
+let data: string;
+let state: State;
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), 'skein-runs-'));
+  state = await openSqliteState(':memory:');
+});
+afterEach(async () => {
+  await state.close();
+  await rm(data, { recursive: true, force: true });
+});
+
+/** A process that holds a run and has recorded it as running. */
+async function trainer(id: string) {
+  const script = `
+    const { openRunFolder } = await import(${JSON.stringify(join(import.meta.dirname, 'run-folder.ts'))});
+    const { sampleRun } = await import(${JSON.stringify(join(import.meta.dirname, 'testing/sample-run.ts'))});
+    const folder = await openRunFolder(${JSON.stringify(data)}, '${id}');
+    await folder.record(sampleRun('${id}'));
+    console.log('recorded');
+    setInterval(() => folder.id, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(createInterface(child.stdout), 'line');
+  return child;
+}
+
+describe('the folder of a run', () => {
+  it('holds its record and is held by one process', async () => {
+    const folder = await openRunFolder(data, 'a');
+    const run = sampleRun('a');
+    await folder.record(run);
+    expect(await readRun(folder.path)).toEqual(run);
+    await expect(openRunFolder(data, 'a')).rejects.toMatchObject({
+      code: 'RUN_ACTIVE',
+      message: `Run a is being trained by the process ${process.pid}.`,
+    });
+    folder.close();
+    folder.close();
+    (await openRunFolder(data, 'a')).close();
+  });
+
+  it('is free after kill -9, and its run then counts as interrupted', async () => {
+    const child = await trainer('a');
+    await expect(openRunFolder(data, 'a')).rejects.toMatchObject({ code: 'RUN_ACTIVE' });
+    expect((await readRun(runPath(data, 'a')))?.status).toBe('running');
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+    expect(await readRun(runPath(data, 'a'))).toMatchObject({
+      status: 'interrupted',
+      reason: `Its process ${child.pid} ended without a word.`,
+    });
+    (await openRunFolder(data, 'a')).close();
+  });
+
+  it('is passed over when its record cannot be read', async () => {
+    const folder = await openRunFolder(data, 'good');
+    await folder.record(sampleRun('good'));
+    folder.close();
+    (await openRunFolder(data, 'empty')).close();
+    (await openRunFolder(data, 'broken')).close();
+    await writeFile(join(runPath(data, 'broken'), 'run.json'), '{"id":');
+    expect((await readRuns(data)).map(({ id }) => id)).toEqual(['good']);
+  });
+});
+
+describe('the runs of a node', () => {
+  it('are those that were reported and those that lie in its data folder', async () => {
+    const runs = createRuns(state, data);
+    const reported = sampleRun('reported', { startedAt: '2026-05-01T00:00:00.000Z' });
+    await runs.put(reported);
+    const folder = await openRunFolder(data, 'local');
+    const local = sampleRun('local');
+    await folder.record(local);
+    expect(await runs.list({ limit: 9 })).toEqual([reported, local].map(summaryOf));
+    expect(await runs.get('local')).toEqual(local);
+    const finished = {
+      ...local,
+      status: 'finished',
+      updatedAt: '2026-06-01T00:00:00.000Z',
+    } as const;
+    await folder.record(finished);
+    expect(await runs.get('local')).toEqual(finished);
+    expect(await runs.list({ status: 'finished', limit: 9 })).toEqual([summaryOf(finished)]);
+    await expect(runs.get('none')).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
+    folder.close();
+  });
+
+  it('are forgotten with their files, but not while somebody trains', async () => {
+    const runs = createRuns(state, data);
+    const folder = await openRunFolder(data, 'a');
+    await folder.record(sampleRun('a'));
+    await expect(runs.remove('a')).rejects.toMatchObject({ code: 'RUN_ACTIVE' });
+    folder.close();
+    await runs.remove('a');
+    expect(await readdir(join(data, 'runs'))).toEqual([]);
+    expect(await runs.list({ limit: 9 })).toEqual([]);
+    await expect(runs.remove('a')).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
+  });
+
+  it('count as interrupted when their process is gone', async () => {
+    const runs = createRuns(state, data);
+    const child = await trainer('a');
+    expect((await runs.list({ status: 'running', limit: 9 })).map(({ id }) => id)).toEqual(['a']);
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+    expect(await runs.list({ status: 'running', limit: 9 })).toEqual([]);
+    expect((await runs.list({ status: 'interrupted', limit: 9 })).map(({ id }) => id)).toEqual([
+      'a',
+    ]);
+    await runs.put(sampleRun('elsewhere', { process: { host: 'another', pid: 1 << 30 } }));
+    expect((await runs.get('elsewhere')).status).toBe('running');
+  });
+});

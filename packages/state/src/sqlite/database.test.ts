@@ -1,0 +1,170 @@
+import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
+import { openDatabase } from './database.ts';
+import { MIGRATIONS } from './migrations.ts';
+import { openSqliteState } from './sqlite-state.ts';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-sqlite-'));
+  path = join(folder, 'state.sqlite');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const audit = { actor: 'a', action: 'b', subject: 'c', outcome: 'ok', remote: 'x'.repeat(500) };
+
+describe('the database file', () => {
+  it('writes ahead and syncs before it acknowledges what must survive a power cut', () => {
+    const database = openDatabase(path);
+    const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {});
+    expect(pragma('journal_mode')).toEqual(['wal']);
+    expect(database.write('power-cut', () => pragma('synchronous'))).toEqual([2]);
+    expect(database.write('crash', () => pragma('synchronous'))).toEqual([1]);
+    expect(database.write('power-cut', () => pragma('synchronous'))).toEqual([2]);
+    database.close();
+  });
+
+  it('changes nothing when a change throws halfway', () => {
+    const database = openDatabase(path);
+    const insert = database.prepare("INSERT INTO version_numbers VALUES ('a', 1)");
+    expect(() =>
+      database.write('crash', () => {
+        insert.run();
+        throw new RangeError('halfway');
+      }),
+    ).toThrow('halfway');
+    expect(database.prepare('SELECT * FROM version_numbers').all()).toEqual([]);
+    database.write('crash', () => insert.run());
+    expect(database.prepare('SELECT * FROM version_numbers').all()).toHaveLength(1);
+    database.close();
+  });
+
+  it('refuses a file that is no database', async () => {
+    await writeFile(path, 'this is a text file, not a database, and long enough to be looked at');
+    await expect(openSqliteState(path)).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+  });
+
+  it('refuses the database of another program and leaves it alone', async () => {
+    const other = new DatabaseSync(path);
+    other.exec('CREATE TABLE bookmarks (url TEXT)');
+    other.close();
+    await expect(openSqliteState(path)).rejects.toMatchObject({
+      code: 'STATE_CORRUPT',
+      message: expect.stringContaining('another program') as string,
+    });
+    const again = new DatabaseSync(path);
+    expect(again.prepare('SELECT name FROM sqlite_schema').all()).toEqual([{ name: 'bookmarks' }]);
+    again.close();
+  });
+
+  it('names the damage when a page has been overwritten', async () => {
+    const state = await openSqliteState(path);
+    for (let count = 0; count < 200; count += 1) await state.addAudit(audit);
+    await state.close();
+    const file = await open(path, 'r+');
+    const { size } = await file.stat();
+    await file.write(Buffer.alloc(size - 4096, 0xa5), 0, size - 4096, 4096);
+    await file.close();
+    await expect(
+      (async () => {
+        const damaged = await openSqliteState(path);
+        try {
+          return await damaged.audit(1000);
+        } finally {
+          await damaged.close();
+        }
+      })(),
+    ).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+  });
+
+  it('refuses a row whose JSON has been damaged', async () => {
+    const state = await openSqliteState(path);
+    await state.addHistory({
+      deployment: 'a',
+      kind: 'deployed',
+      reason: '',
+      details: {},
+      actor: '',
+    });
+    const other = new DatabaseSync(path);
+    other.exec("UPDATE history SET details = '{'");
+    other.close();
+    await expect(state.history({ limit: 1 })).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+    await state.close();
+  });
+
+  it('refuses a file that a newer Skein has migrated', async () => {
+    const state = await openSqliteState(path);
+    await state.close();
+    const newer = new DatabaseSync(path);
+    newer.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`);
+    newer.close();
+    await expect(openSqliteState(path)).rejects.toMatchObject({ code: 'STATE_TOO_NEW' });
+  });
+
+  it('says so when the folder is not there', async () => {
+    await expect(openSqliteState(join(folder, 'no', 'state.sqlite'))).rejects.toMatchObject({
+      code: 'DATA_FOLDER_UNUSABLE',
+    });
+  });
+});
+
+describe.skipIf(tinyDisk.skip)(`a full disk ${tinyDisk.reason}`, () => {
+  it('refuses the write, keeps what was acknowledged, and goes on when there is room again', async () => {
+    using disk = mountTinyDisk('size=512k');
+    const file = join(disk.folder, 'state.sqlite');
+    const ballast = join(disk.folder, 'ballast');
+    await writeFile(ballast, Buffer.alloc(128 * 1024));
+    let state = await openSqliteState(file);
+    let acknowledged = 0;
+    const fill = async () => {
+      for (; acknowledged < 10_000; acknowledged += 1) {
+        await state.addAudit({ ...audit, subject: String(acknowledged) });
+      }
+    };
+    await expect(fill()).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    expect(acknowledged).toBeGreaterThan(10);
+    await expect(
+      state.addVersion({
+        model: 'a'.repeat(8000),
+        kind: 'onnx',
+        digest: '0'.repeat(64),
+        sizeBytes: 1,
+        signature: { inputs: [], outputs: [] },
+        metadata: {},
+      }),
+    ).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    const subjects = async () =>
+      (await state.audit(20_000)).map((entry) => Number(entry.subject)).reverse();
+    const expected = Array.from({ length: acknowledged }, (_, index) => index);
+    expect(await subjects()).toEqual(expected);
+    expect(await state.versions()).toEqual([]);
+
+    await rm(ballast);
+    await state.addAudit({ ...audit, subject: String(acknowledged) });
+    await state.close();
+    state = await openSqliteState(file);
+    expect(await subjects()).toEqual([...expected, acknowledged]);
+    await state.close();
+    expect((await stat(file)).size).toBeGreaterThan(0);
+  });
+
+  it('says so when the database cannot even be made', async () => {
+    using disk = mountTinyDisk('size=16k');
+    await expect(openSqliteState(join(disk.folder, 'state.sqlite'))).rejects.toMatchObject({
+      code: 'STORAGE_FULL',
+    });
+  });
+
+  it('says so when the folder is read-only', async () => {
+    using disk = mountTinyDisk('ro');
+    await expect(openSqliteState(join(disk.folder, 'state.sqlite'))).rejects.toMatchObject({
+      code: 'DATA_FOLDER_UNUSABLE',
+    });
+  });
+});
