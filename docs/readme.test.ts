@@ -26,6 +26,8 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^npx skein bench /, 'takes a minute; tested in packages/cli'],
   [/^(deploy\/container|docker run|--cap-drop)/, 'tested in deploy/container/container.test.ts'],
   [/base-image\.sh|^docker build/, 'builds images for minutes, as root; tests require them'],
+  [/^docker pull |^BASE=\$\(docker /, 'needs a registry of images'],
+  [/^npx skein up --isolate-models/, 'a node; tested in packages/server'],
   [/^npx skein worker /, 'needs a fleet; tested in packages/cli'],
   [/^npm run judge/, 'a service; tested in apps/judge'],
   [/^skein-judge |127\.0\.0\.1:4710/, 'the judge; tested in apps/judge'],
@@ -201,6 +203,7 @@ describe('the commands of the documentation', () => {
     });
     writeFileSync(join(folder, 'model.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 1 })));
     writeFileSync(join(folder, 'model-v2.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 2 })));
+    writeFileSync(join(folder, 'theirs.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 3 })));
     for (const { page, path } of Object.values(COPIES)) writeFileSync(path, typeScriptOf(page));
     node = await start(join(folder, 'data'));
     Object.assign(stood, standIns());
