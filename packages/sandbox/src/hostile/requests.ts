@@ -217,8 +217,8 @@ const ODD = [
   '`x`',
 ];
 const names: readonly HostileRequest[] = [
-  ...outputs('jobs', 'REQUEST_INVALID', [...LEADS_OUT, 'x'.repeat(513)]),
-  ...outputs('jobs', 'SANDBOX_OUTPUT_MISSING', [...ODD, '$(id)', 'x'.repeat(255), 'x'.repeat(300)]),
+  ...outputs('jobs', 'REQUEST_INVALID', [...LEADS_OUT, 'x'.repeat(300), 'x'.repeat(513)]),
+  ...outputs('jobs', 'SANDBOX_OUTPUT_MISSING', [...ODD, '$(id)', 'x'.repeat(255)]),
   ...inputs('jobs', 'REQUEST_INVALID', [...LEADS_OUT, 'x'.repeat(513)]),
   ...inputs('jobs', 'succeeded', [...ODD, '$(id)', 'x'.repeat(255), 'ü/ö']),
   ...inputs('jobs', 'REQUEST_INVALID', ['x'.repeat(256), ['a', 'a'], ['a', 'a/b'], ['a/b', 'a']]),
