@@ -36,5 +36,6 @@ it('names nothing that is not there', () => {
 });
 
 it('counts the operators that can be differentiated', () => {
-  expect(text).toContain(`[${differentiableOperators.length} operators]`);
+  const [, count] = /\[over (\d+) operators\]/.exec(text)!;
+  expect(differentiableOperators.length).toBeGreaterThan(Number(count));
 });

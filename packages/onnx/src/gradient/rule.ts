@@ -20,6 +20,9 @@ export type GradientRule = (
   graph: GradientGraph,
 ) => readonly (string | undefined)[];
 
+/** Rules of one family, by the ONNX name of the operator. */
+export type GradientRules = Readonly<Record<string, GradientRule>>;
+
 /** A node of the forward graph, on a path from what is trained to the loss. */
 export interface GradientNode {
   readonly opType: string;

@@ -1,4 +1,0 @@
-/** dy as it is. */
-import type { GradientRule } from '../rule.ts';
-
-export const Identity: GradientRule = (node) => [node.outputGradients[0]];

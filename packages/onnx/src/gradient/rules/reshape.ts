@@ -1,6 +1,0 @@
-/** The gradient in the shape of x: the transpose of rearranging is rearranging back. */
-import type { GradientRule } from '../rule.ts';
-
-export const Reshape: GradientRule = (node, graph) => [
-  graph.reshapeLike(node.outputGradients[0]!, node.inputs[0]!),
-];
