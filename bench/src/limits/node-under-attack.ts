@@ -62,6 +62,9 @@ export async function startNodeUnderAttack(folder: string): Promise<NodeUnderAtt
       data,
       '--log',
       'off',
+      // What sandboxes cost while they are tried out is no caller's.
+      '--queues',
+      'none',
     ],
     env: { SKEIN_BENCH_LOOP_PROBE: portFile },
     url,
