@@ -4,8 +4,8 @@
  *
  *   data folder → state, artifacts → registry → serving → faces
  */
-import { availableParallelism } from 'node:os';
 import { SkeinError, type NodeView } from '@skein/api';
+import { usableThreads } from '@skein/api/machine';
 import { nativeRuntime } from '@skein/runtime';
 import type { SharedBudget, ShareOf } from '@skein/api/shared-budget';
 import {
@@ -78,7 +78,7 @@ export interface NodeOptions {
   readonly allowedOrigins?: readonly string[];
   /** OTLP/HTTP endpoint for traces; absent: the environment decides. */
   readonly otlpEndpoint?: string;
-  /** Cores that replicas may use, and jobs beside them. Default: all. */
+  /** Cores that replicas may use, and jobs beside them. Default: all that the container may use. */
   readonly cores?: number;
   /** `redis://…`: jobs are in a Redis that a fleet shares. Default: in the data folder. */
   readonly redis?: string | undefined;
@@ -187,7 +187,7 @@ async function bringUp(
 ): Promise<RunningNode> {
   tuneCollector();
   const startedAt = new Date();
-  const cores = options.cores ?? availableParallelism();
+  const cores = options.cores ?? usableThreads();
   const { host, bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
   const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
 
@@ -204,7 +204,7 @@ async function bringUp(
     redis: options.redis,
     blobs: options.blobs,
     namespace: options.namespace,
-    cores,
+    cores: options.cores,
     keptFreeBytes: options.keptFreeBytes,
     maxArtifactsBytes: options.maxArtifactsBytes,
     shareOf: (tenant) => shareOf(tenant),
