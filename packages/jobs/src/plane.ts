@@ -37,6 +37,8 @@ export interface JobPlaneOptions {
   readonly shareOf?: ShareOf | undefined;
   /** What jobs and artifacts leave free of each disk, in bytes. Default: see `createDiskRoom`. */
   readonly keptFreeBytes?: number | undefined;
+  /** Hears how long the jobs that the node itself starts were ready before, in milliseconds. */
+  readonly onPickup?: ((waitedMs: number) => void) | undefined;
   readonly log: WorkerLog;
 }
 
@@ -118,6 +120,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
                   sandboxes,
                   queues,
                   capacity: machineCapacity({ cores: options.cores }),
+                  onPickup: options.onPickup,
                   log: (...line) => (isLeft ? undefined : log(...line)),
                 }),
           )

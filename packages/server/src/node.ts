@@ -43,6 +43,7 @@ import { recordRefusedLogins } from './gateway/refused-logins.ts';
 import { accessLog } from './telemetry/access-log.ts';
 import { takeDown, type Room } from './take-down.ts';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
+import { createJobMetrics } from './telemetry/metrics/job-page.ts';
 import { createMetrics } from './telemetry/metrics/metrics.ts';
 import { combineObservers } from './telemetry/observer.ts';
 import { startTracing } from './telemetry/traces/tracing.ts';
@@ -197,10 +198,12 @@ async function bringUp(
   house.open('folder', () => folder.close());
   /** As soon as the keys are read; no caller comes before. */
   let shareOf: ShareOf = () => 1;
+  const { queues = ['default'] } = options;
+  const jobMetrics = createJobMetrics(queues);
   // Beside everything else: its store is a thread that takes its time to start.
   const opening = openJobPlane({
     folder: folder.root,
-    queues: options.queues ?? ['default'],
+    queues,
     redis: options.redis,
     blobs: options.blobs,
     namespace: options.namespace,
@@ -208,6 +211,7 @@ async function bringUp(
     keptFreeBytes: options.keptFreeBytes,
     maxArtifactsBytes: options.maxArtifactsBytes,
     shareOf: (tenant) => shareOf(tenant),
+    onPickup: jobMetrics.pickedUp,
     log: (level, message, details) => logger[level](details ?? {}, message),
   });
   opening.catch(() => {});
@@ -246,7 +250,10 @@ async function bringUp(
     version: VERSION,
     views: () => serving.views(),
     budgets,
-    expose: (page) => certificates?.expose(page),
+    expose(page) {
+      jobMetrics.expose(page);
+      certificates?.expose(page);
+    },
   });
   house.open('metrics', () => metrics.close());
   const serving = createServing({
@@ -315,7 +322,13 @@ async function bringUp(
     open: mode === 'open',
     allowedOrigins: options.allowedOrigins ?? [],
     management: (request, response, url) => management.handle(request, response, url),
-    metrics: { contentType: metrics.contentType, text: () => Promise.resolve(metrics.render()) },
+    metrics: {
+      contentType: metrics.contentType,
+      async text() {
+        await jobMetrics.read(jobs.store);
+        return metrics.render();
+      },
+    },
   });
   const grpc = createGrpcGateway({ ...faces, limits, budgets: rpcs });
 
