@@ -211,7 +211,7 @@ async function bringUp(
     keptFreeBytes: options.keptFreeBytes,
     maxArtifactsBytes: options.maxArtifactsBytes,
     shareOf: (tenant) => shareOf(tenant),
-    onPickup: jobMetrics.pickedUp,
+    onPickup: (waitedMs) => jobMetrics.pickedUp(waitedMs),
     log: (level, message, details) => logger[level](details ?? {}, message),
   });
   opening.catch(() => {});
