@@ -71,10 +71,21 @@ export default {
     },
     {
       name: 'browser-safe',
-      comment: 'onnx and api run in browsers: nothing of Node.',
+      comment:
+        'onnx and api run in browsers: nothing of Node, but for what api tells of the machine.',
       severity: 'error',
-      from: { path: '^packages/(onnx|api)/src/', pathNot: ['\\.test\\.ts$', '/testing/'] },
+      from: {
+        path: '^packages/(onnx|api)/src/',
+        pathNot: ['\\.test\\.ts$', '/testing/', '^packages/api/src/machine/'],
+      },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'machine-stands-alone',
+      comment: 'Pages import api, so nothing of it may lead to the part that needs Node.',
+      severity: 'error',
+      from: { path: '^packages/(api|ui|console)/src/', pathNot: '^packages/api/src/machine/' },
+      to: { path: '^packages/api/src/machine/' },
     },
     {
       name: 'no-orphans',

@@ -6,8 +6,8 @@
  * it. Only bytes that have arrived count: a request that announces a large body and sends nothing
  * refuses no other request.
  */
-import { totalmem } from 'node:os';
 import { SkeinError } from '@skein/api';
+import { usableMemoryBytes } from '@skein/api/machine';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 
 /** Tensors made of JSON take up to four times the memory of their text, beside the text. */
@@ -35,7 +35,5 @@ export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
 
 /** A part of the memory that this process may use, but at least two bodies of the largest size. */
 export function defaultBodyBudget(maxBodyBytes: number): number {
-  const constrained = process.constrainedMemory();
-  const memory = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  return Math.max(LARGEST_BODIES * maxBodyBytes, Math.floor(memory * SHARE_OF_MEMORY));
+  return Math.max(LARGEST_BODIES * maxBodyBytes, Math.floor(usableMemoryBytes() * SHARE_OF_MEMORY));
 }

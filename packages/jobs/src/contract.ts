@@ -186,6 +186,8 @@ export interface QueueView {
   readonly counts: Readonly<Record<JobState, number>>;
   /** Since when the oldest ready job waits; ms since the epoch. */
   readonly oldestReadyAt?: number | undefined;
+  /** Attempts that have ended, ever, by outcome; those that never occurred are absent. */
+  readonly attempts: Readonly<Partial<Record<'succeeded' | Cause, number>>>;
 }
 
 export interface WorkerView {

@@ -16,6 +16,7 @@ export type {
   WorkerLog,
   WorkerOptions,
 } from './worker/contract.ts';
+export { machineCapacity } from './worker/capacity.ts';
 export { startWorker } from './worker/worker.ts';
 export type { ArtifactHoldings } from './artifact-holdings.ts';
 export { DEFAULT_QUOTA } from './store/bounds.ts';

@@ -4,7 +4,6 @@
  * are in a bucket, which all nodes and workers share.
  */
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SandboxView } from '@skein/api';
@@ -17,6 +16,7 @@ import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
 import { FLEET_NAMESPACE } from './fleet.ts';
 import { keepRoom } from './store/keep-room.ts';
+import { machineCapacity } from './worker/capacity.ts';
 import { startWorker, WORKER_DEFAULTS } from './worker/worker.ts';
 
 export interface JobPlaneOptions {
@@ -37,6 +37,8 @@ export interface JobPlaneOptions {
   readonly shareOf?: ShareOf | undefined;
   /** What jobs and artifacts leave free of each disk, in bytes. Default: see `createDiskRoom`. */
   readonly keptFreeBytes?: number | undefined;
+  /** Hears how long the jobs that the node itself starts were ready before, in milliseconds. */
+  readonly onPickup?: ((waitedMs: number) => void) | undefined;
   readonly log: WorkerLog;
 }
 
@@ -55,9 +57,6 @@ export interface JobPlane {
   /** The same, then closes everything. */
   drain(by?: number): Promise<void>;
 }
-
-/** Share of the machine's memory that jobs may take: serving and the system live here too. */
-const MEMORY_SHARE = 0.75;
 
 /** Time of a drain where none is given, in milliseconds. */
 const DRAIN_MS = 60_000;
@@ -120,10 +119,8 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
                   holdings,
                   sandboxes,
                   queues,
-                  capacity: {
-                    cores: options.cores ?? availableParallelism(),
-                    memoryBytes: Math.floor(totalmem() * MEMORY_SHARE),
-                  },
+                  capacity: machineCapacity({ cores: options.cores }),
+                  onPickup: options.onPickup,
                   log: (...line) => (isLeft ? undefined : log(...line)),
                 }),
           )

@@ -1,12 +1,18 @@
 /** A worker on a machine of its own: joins a fleet by its Redis and its artifacts, and brings the sandboxes of the machine. */
-import { availableParallelism, homedir, totalmem } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createBubblewrap } from '@skein/sandbox/bubblewrap';
 import { createDocker } from '@skein/sandbox/docker';
 import type { SandboxDriver } from '@skein/sandbox';
 import { createProcessSandbox } from '@skein/sandbox/process';
 import { openArtifacts } from '@skein/state';
-import { FLEET_NAMESPACE, startWorker, type Worker, type WorkerOptions } from '@skein/jobs';
+import {
+  FLEET_NAMESPACE,
+  machineCapacity,
+  startWorker,
+  type Worker,
+  type WorkerOptions,
+} from '@skein/jobs';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
 
 export interface FleetWorkerOptions extends Pick<
@@ -21,16 +27,13 @@ export interface FleetWorkerOptions extends Pick<
   readonly namespace?: string | undefined;
   /** Local copies of artifacts in a bucket. Default: a folder in the user's cache. */
   readonly cacheFolder?: string | undefined;
-  /** Default: all cores. */
+  /** Default: all that the container may use. */
   readonly cores?: number | undefined;
-  /** Default: three quarters of the machine's memory. */
+  /** Default: three quarters of the memory that the container may use. */
   readonly memoryBytes?: number | undefined;
   readonly logFormat: LogFormat;
   readonly logLevel?: LogLevel | undefined;
 }
-
-/** Share of the machine's memory that jobs may take: the system lives here too. */
-const MEMORY_SHARE = 0.75;
 
 /**
  * Resolves when the worker is open for work. Its `drain` also closes what it works with.
@@ -60,10 +63,7 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Wor
       store,
       artifacts,
       sandboxes,
-      capacity: {
-        cores: options.cores ?? availableParallelism(),
-        memoryBytes: options.memoryBytes ?? Math.floor(totalmem() * MEMORY_SHARE),
-      },
+      capacity: machineCapacity(options),
       log: (level, message, details) => logger[level](details ?? {}, message),
     });
     let drained: Promise<void> | undefined;

@@ -4,8 +4,8 @@
  *
  *   data folder → state, artifacts → registry → serving → faces
  */
-import { availableParallelism } from 'node:os';
 import { SkeinError, type NodeView } from '@skein/api';
+import { usableThreads } from '@skein/api/machine';
 import { nativeRuntime } from '@skein/runtime';
 import type { SharedBudget, ShareOf } from '@skein/api/shared-budget';
 import {
@@ -43,6 +43,7 @@ import { recordRefusedLogins } from './gateway/refused-logins.ts';
 import { accessLog } from './telemetry/access-log.ts';
 import { takeDown, type Room } from './take-down.ts';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
+import { createJobMetrics } from './telemetry/metrics/job-page.ts';
 import { createMetrics } from './telemetry/metrics/metrics.ts';
 import { combineObservers } from './telemetry/observer.ts';
 import { startTracing } from './telemetry/traces/tracing.ts';
@@ -78,7 +79,7 @@ export interface NodeOptions {
   readonly allowedOrigins?: readonly string[];
   /** OTLP/HTTP endpoint for traces; absent: the environment decides. */
   readonly otlpEndpoint?: string;
-  /** Cores that replicas may use, and jobs beside them. Default: all. */
+  /** Cores that replicas may use, and jobs beside them. Default: all that the container may use. */
   readonly cores?: number;
   /** `redis://…`: jobs are in a Redis that a fleet shares. Default: in the data folder. */
   readonly redis?: string | undefined;
@@ -187,7 +188,7 @@ async function bringUp(
 ): Promise<RunningNode> {
   tuneCollector();
   const startedAt = new Date();
-  const cores = options.cores ?? availableParallelism();
+  const cores = options.cores ?? usableThreads();
   const { host, bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
   const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
 
@@ -197,17 +198,20 @@ async function bringUp(
   house.open('folder', () => folder.close());
   /** As soon as the keys are read; no caller comes before. */
   let shareOf: ShareOf = () => 1;
+  const { queues = ['default'] } = options;
+  const jobMetrics = createJobMetrics(queues);
   // Beside everything else: its store is a thread that takes its time to start.
   const opening = openJobPlane({
     folder: folder.root,
-    queues: options.queues ?? ['default'],
+    queues,
     redis: options.redis,
     blobs: options.blobs,
     namespace: options.namespace,
-    cores,
+    cores: options.cores,
     keptFreeBytes: options.keptFreeBytes,
     maxArtifactsBytes: options.maxArtifactsBytes,
     shareOf: (tenant) => shareOf(tenant),
+    onPickup: (waitedMs) => jobMetrics.pickedUp(waitedMs),
     log: (level, message, details) => logger[level](details ?? {}, message),
   });
   opening.catch(() => {});
@@ -246,7 +250,10 @@ async function bringUp(
     version: VERSION,
     views: () => serving.views(),
     budgets,
-    expose: (page) => certificates?.expose(page),
+    expose(page) {
+      jobMetrics.expose(page);
+      certificates?.expose(page);
+    },
   });
   house.open('metrics', () => metrics.close());
   const serving = createServing({
@@ -315,7 +322,13 @@ async function bringUp(
     open: mode === 'open',
     allowedOrigins: options.allowedOrigins ?? [],
     management: (request, response, url) => management.handle(request, response, url),
-    metrics: { contentType: metrics.contentType, text: () => Promise.resolve(metrics.render()) },
+    metrics: {
+      contentType: metrics.contentType,
+      async text() {
+        await jobMetrics.read(jobs.store);
+        return metrics.render();
+      },
+    },
   });
   const grpc = createGrpcGateway({ ...faces, limits, budgets: rpcs });
 

@@ -3,8 +3,8 @@
  * and not to tenants, because only `admin` may deploy: so each replica has a bound of its own, and no
  * tenant a budget of them.
  */
-import { totalmem } from 'node:os';
 import type { DeploymentSettings } from '@skein/api';
+import { usableMemoryBytes } from '@skein/api/machine';
 
 /** Of the memory of the machine or its container. Most models that a CPU serves take far less. */
 const SHARE = 0.25;
@@ -19,16 +19,9 @@ export const MAX_OUTPUT_BYTES = 256 * 2 ** 20;
 export function maxMemoryOf(
   { maxMemoryBytes }: Pick<DeploymentSettings, 'maxMemoryBytes'>,
   fileBytes: number,
-  memoryBytes = machineMemory(),
+  memoryBytes = usableMemoryBytes(),
 ): number {
   if (maxMemoryBytes !== undefined) return maxMemoryBytes;
   const wanted = Math.max(SHARE * memoryBytes, FILE_SIZES * fileBytes);
   return Math.floor(Math.min(MOST * memoryBytes, wanted));
-}
-
-/** Of the container, where there is one. */
-function machineMemory(): number {
-  // 0 or an enormous number where there is no bound.
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }

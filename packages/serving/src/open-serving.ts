@@ -5,8 +5,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import type { DeploymentSettingsPatch, DeploymentView } from '@skein/api';
+import { usableThreads } from '@skein/api/machine';
 import type { TensorMap } from '@skein/onnx';
 import { nativeRuntime } from '@skein/runtime';
 import { openDataFolder, openFileArtifacts, openSqliteState } from '@skein/state';
@@ -18,7 +18,7 @@ import { createServing, type Serving } from './serving.ts';
 export interface EmbeddedServingOptions {
   /** Holds the models and what was deployed; one process at a time. Made when it is not there. */
   readonly folder: string;
-  /** Cores that replicas may use. Default: all. */
+  /** Cores that replicas may use. Default: all that the container may use. */
   readonly cores?: number | undefined;
   /** Told what was answered and refused, for metrics. */
   readonly observer?: ServingObserver | undefined;
@@ -70,7 +70,7 @@ const silent: ServingObserver = {
 
 /** @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, STORAGE_FULL, STATE_CORRUPT. */
 export async function openServing(options: EmbeddedServingOptions): Promise<EmbeddedServing> {
-  const { cores = availableParallelism(), observer = silent } = options;
+  const { cores = usableThreads(), observer = silent } = options;
   const log = options.log ?? ((message, details) => console.error(message, details));
   const folder = await openDataFolder(options.folder);
   const state = await openSqliteState(folder.databasePath).catch(async (error: unknown) => {

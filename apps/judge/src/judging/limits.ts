@@ -1,6 +1,6 @@
 /** Which limits each command of judging gets, and whether this machine can hold them. */
-import { totalmem } from 'node:os';
 import { SkeinError } from '@skein/api';
+import { usableMemoryBytes } from '@skein/api/machine';
 import type { Limits } from '@skein/sandbox';
 import type { Problem } from '../package/problem.ts';
 import type { RunLimits } from './verdict.ts';
@@ -92,7 +92,7 @@ export interface Ceilings {
 
 /** What this machine can promise: most of its memory, and ten minutes. */
 export function machineCeilings(): Ceilings {
-  return { memoryBytes: Math.floor(totalmem() * 0.9), timeMs: 600_000 };
+  return { memoryBytes: Math.floor(usableMemoryBytes() * 0.9), timeMs: 600_000 };
 }
 
 /** @throws SkeinError PROBLEM_LIMITS that names the limit. */

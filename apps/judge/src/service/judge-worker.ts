@@ -2,8 +2,8 @@
  * A worker that judges: the job plane's worker with the judge's tasks, and with labels for what its
  * guests find, so that a submission in Rust goes where there is a Rust compiler.
  */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { usableThreads } from '@skein/api/machine';
 import type { ArtifactStore } from '@skein/state';
 import { type JobStore, startWorker, type Worker, type WorkerLog } from '@skein/jobs';
 import { judgeCacheFolder } from '../judging/cache-folder.ts';
@@ -62,5 +62,5 @@ export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<Jud
 
 /** Times are measured best where something is left for the rest of the machine. */
 function defaultParallel(): number {
-  return Math.max(1, availableParallelism() - 1);
+  return Math.max(1, usableThreads() - 1);
 }

@@ -85,7 +85,11 @@ export const up = defineCommand({
       'auto',
     ),
     allowOrigin: many('ORIGIN', 'Let pages of this origin call the node from a browser.'),
-    cores: integer('N', 'Cores that replicas may use; default: all.', { min: 1, max: 1024 }),
+    cores: integer(
+      'N',
+      'Cores that replicas may use; default: what the machine, or its container, gives.',
+      { min: 1, max: 1024 },
+    ),
     maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
     maxBodiesInFlight: bytes(
       'Largest sum of the bodies of all requests in flight; default: an eighth of the memory.',

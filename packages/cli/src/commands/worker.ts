@@ -46,7 +46,11 @@ export const worker = defineCommand({
       completes: 'folder',
     }),
     queues: withDefault(text('LIST', 'Queues to work on, with commas between them.'), 'default'),
-    cores: decimal('N', 'Cores that jobs may use; default: all.', { min: 0.1, max: 1024 }),
+    cores: decimal(
+      'N',
+      'Cores that jobs may use; default: what the machine, or its container, gives.',
+      { min: 0.1, max: 1024 },
+    ),
     memory: bytes('Memory that jobs may use; default: three quarters.'),
     label: many('NAME', 'Something that jobs may require, such as site:berlin.'),
     name: text('NAME', 'Name in lists; default: host, process and a random part.'),

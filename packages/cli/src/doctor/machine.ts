@@ -1,8 +1,9 @@
 /** The machine itself: Node, cores, memory, disk, ports. */
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
+import { usableCores, usableMemoryBytes } from '@skein/api/machine';
 import { formatBytes } from '@skein/api/units';
 import { broken, missing, ok, type Check, type CheckContext, type Finding } from './check.ts';
 
@@ -21,20 +22,23 @@ export const checkNode: Check = () => {
 };
 
 export const checkCores: Check = () => {
-  const usable = availableParallelism();
+  const usable = usableCores();
   const all = cpus().length;
   const model = cpus()[0]?.model.trim() ?? '';
-  const limited = usable < all ? ` of ${all} (limited by affinity or a cgroup)` : '';
+  const limited = usable < all ? ` of ${all} (limited by affinity or a control group)` : '';
   return Promise.resolve(
     ok('Cores', true, `${usable}${limited}${model === '' ? '' : `, ${model}`}`),
   );
 };
 
 export const checkMemory: Check = () => {
-  const limit = process.constrainedMemory();
-  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
+  const total = usableMemoryBytes();
+  const limited =
+    total < totalmem()
+      ? ` (limited by a control group; the machine has ${formatBytes(totalmem())})`
+      : '';
   const free = Math.min(process.availableMemory(), total);
-  const detail = `${formatBytes(free)} free of ${formatBytes(total)}`;
+  const detail = `${formatBytes(free)} free of ${formatBytes(total)}${limited}`;
   return Promise.resolve(
     free >= LEAST_MEMORY
       ? ok('Memory', true, detail)

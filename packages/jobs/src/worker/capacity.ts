@@ -1,4 +1,5 @@
 /** What a worker has left. Fractions of cores are kept exact enough that everything given comes back. */
+import { usableCores, usableMemoryBytes } from '@skein/api/machine';
 import type { JobSpec, WorkerOffer } from '../contract.ts';
 
 export interface Capacity {
@@ -10,6 +11,19 @@ export interface Capacity {
 
 /** Cores are counted in thousandths, so that a tenth taken ten times is one core and no less. */
 const MILLI = 1000;
+/** Share of the usable memory that jobs may take: serving and the system live here too. */
+const MEMORY_SHARE = 0.75;
+
+/** What a worker offers where it is not told: what the machine, or its container, may use. */
+export function machineCapacity(given: {
+  readonly cores?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+}): WorkerOffer['free'] {
+  return {
+    cores: given.cores ?? usableCores(),
+    memoryBytes: given.memoryBytes ?? Math.floor(usableMemoryBytes() * MEMORY_SHARE),
+  };
+}
 
 export function createCapacity(total: WorkerOffer['free']): Capacity {
   let milliCores = Math.round(total.cores * MILLI);

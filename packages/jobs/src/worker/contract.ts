@@ -40,6 +40,8 @@ export interface WorkerOptions {
   readonly graceMs?: number | undefined;
   /** Bound of an attempt's log, in bytes; the rest is dropped, and the log says so. Default: what the store keeps. */
   readonly maxLogBytes?: number | undefined;
+  /** Hears of each attempt that starts how long its job was ready before, in milliseconds. */
+  readonly onPickup?: ((waitedMs: number) => void) | undefined;
   readonly log: WorkerLog;
 }
 

@@ -111,6 +111,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   };
 
   function start(claim: Claim, claimedAt: number): void {
+    const { readyAt, startedAt } = claim.job;
+    // Both by the store's clock.
+    if (readyAt !== undefined && startedAt !== undefined) options.onPickup?.(startedAt - readyAt);
     const lease = leases.hold(claim.token, claimedAt);
     const giveBack = capacity.take(claim.job.resources);
     const attempt: Running = { claim, lease, phase: 'working', done: Promise.resolve() };

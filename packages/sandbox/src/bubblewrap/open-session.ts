@@ -1,9 +1,9 @@
 /** Opens a session: checks what it shows, chooses its user, and has its files held. */
 import { randomInt } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { normalize } from 'node:path/posix';
 import { SkeinError } from '@skein/api';
+import { usableMemoryBytes } from '@skein/api/machine';
 import type { Mount, SandboxSession, SessionOptions } from '../contract.ts';
 import type { LaunchHost } from '../launch-host.ts';
 import { allLimits } from '../limits.ts';
@@ -41,7 +41,7 @@ export async function openSession(
   mounts.forEach(checkMount);
   const asked = allLimits(options.limits);
   // A tmpfs without a bound is a bound of the machine.
-  const limits = { ...asked, diskBytes: Math.min(asked.diskBytes, totalmem()) };
+  const limits = { ...asked, diskBytes: Math.min(asked.diskBytes, usableMemoryBytes()) };
   const held = `${folder}/mounts`;
   const kernel = kernelOptions(Math.min(limits.diskBytes, limits.memoryBytes));
   const host = hostRoot(`${folder}/etc`, hidden);

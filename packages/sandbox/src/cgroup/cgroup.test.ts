@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ownerIsAlive, ownedName } from '../owner.ts';
-import { ownGroup, readMounts } from './mounts.ts';
+import { ownGroup, readMounts } from '@skein/api/control-groups';
 import { openV2, V2Group } from './v2.ts';
 
 describe('where the hierarchies are', () => {

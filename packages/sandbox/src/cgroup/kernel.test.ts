@@ -9,7 +9,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { ownedName } from '../owner.ts';
 import type { ControlGroup, ControlGroups } from './contract.ts';
 import { openControlGroups } from './open.ts';
-import { readMounts } from './mounts.ts';
+import { readMounts } from '@skein/api/control-groups';
 import { openV2, V2Group } from './v2.ts';
 
 const MIB = 1 << 20;

@@ -1,7 +1,7 @@
 /** Opens the control groups of this host: version 2 where it has the controllers, else version 1. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { ControlGroupsHere } from './contract.ts';
-import { readMounts } from './mounts.ts';
+import { readMounts } from '@skein/api/control-groups';
 import { openV1 } from './v1.ts';
 import { openV2 } from './v2.ts';
 

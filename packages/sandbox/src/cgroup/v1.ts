@@ -14,7 +14,7 @@ import {
   removeGroup,
   removeStaleGroups,
 } from './group-folder.ts';
-import { ownGroup, type CgroupMounts } from './mounts.ts';
+import { ownGroup, type CgroupMounts } from '@skein/api/control-groups';
 import { ownedName } from '../owner.ts';
 
 const PERIOD_US = 100_000;

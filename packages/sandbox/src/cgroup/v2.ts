@@ -17,7 +17,7 @@ import {
   removeGroup,
   removeStaleGroups,
 } from './group-folder.ts';
-import { ownGroup } from './mounts.ts';
+import { ownGroup } from '@skein/api/control-groups';
 import { ownedName } from '../owner.ts';
 
 const PERIOD_US = 100_000;

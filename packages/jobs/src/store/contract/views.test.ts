@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { JobEvent } from '../../contract.ts';
 import { code, overEveryStore } from '../testing/every-store.ts';
-import { claimOne, enqueueOne, job, offer, success } from '../testing/fixtures.ts';
+import { claimOne, enqueueOne, failure, job, offer, success } from '../testing/fixtures.ts';
 
 overEveryStore('what people see', (at) => {
   it('lists jobs newest first, by page and filter', async () => {
@@ -90,8 +90,33 @@ overEveryStore('what people see', (at) => {
           dead: 0,
         },
         oldestReadyAt: at.now,
+        attempts: { succeeded: 1 },
       },
     ]);
+  });
+
+  it('counts how attempts ended, also of jobs that are forgotten', async () => {
+    const attempts = async () =>
+      Object.fromEntries((await at.store.queues()).map((view) => [view.queue, view.attempts]));
+    await enqueueOne(at.store, { queue: 'r', retentionMs: 1 });
+    expect(await attempts()).toEqual({ r: {} });
+    const twice = [job({ retentionMs: 1 }), job({ retentionMs: 1 })];
+    await at.store.enqueue(twice);
+    for (const { token } of await at.store.claim(offer())) {
+      await at.store.finish(token, failure({ cause: 'exit-code' }));
+    }
+    await at.store.claim(offer());
+    await at.pass(10_001); // Their leases are lost.
+    const [first, second] = await at.store.claim(offer());
+    await at.store.finish(first?.token ?? 0, success());
+    expect(await at.store.finish(first?.token ?? 0, failure())).toBeUndefined();
+    await at.store.cancel(second?.job.id ?? '', 'not needed');
+    const expected = { 'exit-code': 2, 'lease-lost': 2, succeeded: 1, cancelled: 1 };
+    expect(await attempts()).toEqual({ q: expected, r: {} });
+    await at.pass(1000);
+    expect((await at.store.jobs({ queue: 'q', limit: 9 })).jobs).toEqual([]);
+    await at.reopen();
+    expect(await attempts()).toEqual({ q: expected, r: {} });
   });
 
   it('knows its workers and tenants', async () => {

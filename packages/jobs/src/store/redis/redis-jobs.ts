@@ -305,7 +305,12 @@ export async function openRedisJobs(
     },
 
     async queues() {
-      const found = (await run('queues')) as [string, QueueView['mode'], string, ...number[]][];
+      const found = (await run('queues')) as [
+        string,
+        QueueView['mode'],
+        string,
+        ...(number | string)[],
+      ][];
       return found
         .map(([queue, mode, oldest, ...counts]): QueueView => ({
           queue,
@@ -314,6 +319,7 @@ export async function openRedisJobs(
             STATES.map((state, index) => [state, counts[index] ?? 0]),
           ) as Record<JobState, number>,
           oldestReadyAt: oldest === '' ? undefined : Number(oldest),
+          attempts: attemptsFrom(counts.slice(STATES.length)),
         }))
         .sort((a, b) => (a.queue < b.queue ? -1 : 1));
     },
@@ -357,6 +363,13 @@ export async function openRedisJobs(
 
 /** In the order of `scripts/queues.lua`. */
 const STATES = ['blocked', 'ready', 'running', 'succeeded', 'failed', 'cancelled', 'dead'] as const;
+
+/** From pairs of an outcome and how many attempts ended so. */
+function attemptsFrom(pairs: readonly (number | string)[]): QueueView['attempts'] {
+  const attempts: Record<string, number> = {};
+  for (let at = 0; at < pairs.length; at += 2) attempts[String(pairs[at])] = Number(pairs[at + 1]);
+  return attempts;
+}
 
 /** From pairs of a tenant and bytes. */
 function heldBytes(pairs: readonly string[]): HeldBytes[] {

@@ -81,6 +81,7 @@ export function closeAttempt(
       token,
     );
     row.attempt = { ...open, ...end };
+    turn.tally.ended.push({ queue: row.queue, outcome });
     if (tell) turn.heard.news.push({ worker: open.worker, news: { token, state: tell } });
   }
   turn.heard.queues.add(row.queue); // A place became free, perhaps of a tenant at its limit.

@@ -234,4 +234,17 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE tenants SET log_bytes =
     coalesce((SELECT sum(bytes) FROM log_sizes WHERE log_sizes.tenant = tenants.tenant), 0);
   `,
+  // How attempts ended, also those whose jobs are forgotten.
+  `
+  CREATE TABLE outcomes (
+    queue TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    PRIMARY KEY (queue, outcome)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO outcomes
+    SELECT jobs.queue, attempts.outcome, count(*)
+    FROM attempts JOIN jobs ON jobs.seq = attempts.job WHERE attempts.outcome IS NOT NULL
+    GROUP BY jobs.queue, attempts.outcome;
+  `,
 ];

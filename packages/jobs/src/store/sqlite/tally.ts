@@ -4,7 +4,7 @@
  * per transaction, or before somebody reads it, since a row that every call rewrites is most of what
  * a call costs.
  */
-import type { JobState } from '../../contract.ts';
+import type { Cause, JobState } from '../../contract.ts';
 import { writeEvents, type UnnumberedEvent } from './event-log.ts';
 import type { JobRow } from './job-row.ts';
 import type { Sql } from './sql.ts';
@@ -21,6 +21,8 @@ export interface Tally {
   readonly tenants: Map<string, TenantChange>;
   readonly lanes: Map<number, number>;
   readonly events: UnnumberedEvent[];
+  /** Attempts that have ended. */
+  readonly ended: { readonly queue: string; readonly outcome: 'succeeded' | Cause }[];
 }
 
 export const emptyTally = (): Tally => ({
@@ -28,6 +30,7 @@ export const emptyTally = (): Tally => ({
   tenants: new Map(),
   lanes: new Map(),
   events: [],
+  ended: [],
 });
 
 const waits = (state: JobState | undefined): boolean => state === 'blocked' || state === 'ready';
@@ -85,6 +88,7 @@ export function addTally(batch: Tally, call: Tally): void {
   for (const [tenant, by] of call.tenants) addTenant(batch, tenant, by);
   for (const [lane, by] of call.lanes) addLane(batch, lane, by);
   for (const event of call.events) batch.events.push(event);
+  for (const attempt of call.ended) batch.ended.push(attempt);
 }
 
 /** Writes it into its tables, and empties it. */
@@ -100,6 +104,20 @@ export function writeTally(sql: Sql, tally: Tally): void {
         by,
       );
     }
+  }
+  const outcomes = new Map<string, number>();
+  for (const { queue, outcome } of tally.ended) {
+    const both = `${outcome} ${queue}`;
+    outcomes.set(both, (outcomes.get(both) ?? 0) + 1);
+  }
+  for (const [both, by] of outcomes) {
+    const space = both.indexOf(' ');
+    sql.run(
+      'INSERT INTO outcomes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts',
+      both.slice(space + 1),
+      both.slice(0, space),
+      by,
+    );
   }
   for (const [tenant, by] of tally.tenants) {
     sql.run(
@@ -119,4 +137,5 @@ export function writeTally(sql: Sql, tally: Tally): void {
   tally.tenants.clear();
   tally.lanes.clear();
   tally.events.length = 0;
+  tally.ended.length = 0;
 }

@@ -92,7 +92,19 @@ export function queues({ sql }: Turn): QueueView[] {
         "SELECT min(ready_at) AS at FROM jobs WHERE queue = ? AND state = 'ready'",
         queue,
       );
-      return { queue, mode, counts, oldestReadyAt: oldest?.at ?? undefined };
+      const attempts = sql
+        .all<{ outcome: string; attempts: number }>(
+          'SELECT outcome, attempts FROM outcomes WHERE queue = ?',
+          queue,
+        )
+        .map((row) => [row.outcome, row.attempts] as const);
+      return {
+        queue,
+        mode,
+        counts,
+        oldestReadyAt: oldest?.at ?? undefined,
+        attempts: Object.fromEntries(attempts),
+      };
     });
 }
 

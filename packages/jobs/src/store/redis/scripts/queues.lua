@@ -1,5 +1,6 @@
 -- All queues.
--- @returns per queue {name, mode, oldest ready at or '', blocked, ready, running, succeeded, failed, cancelled, dead}.
+-- @returns per queue {name, mode, oldest ready at or '', blocked, ready, running, succeeded, failed, cancelled, dead,
+--   outcome, attempts, outcome, attempts, …}.
 local found = {}
 local flat = call('HGETALL', P .. 'queues')
 for index = 1, #flat, 2 do
@@ -8,6 +9,7 @@ for index = 1, #flat, 2 do
   for _, state in ipairs({ 'blocked', 'ready', 'running', 'succeeded', 'failed', 'cancelled', 'dead' }) do
     row[#row + 1] = call('ZCARD', stateKey(queue, state))
   end
+  for _, each in ipairs(call('HGETALL', P .. 'outcomes:' .. queue)) do row[#row + 1] = each end
   found[#found + 1] = row
 end
 return found

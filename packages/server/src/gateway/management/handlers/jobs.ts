@@ -118,7 +118,7 @@ export function jobHandlers({
     async setQueueMode({ params: { queue }, body: { mode } }) {
       await jobs.setQueueMode(queue, mode);
       const view = (await jobs.queues()).find((each) => each.queue === queue);
-      return queueView(view ?? { queue, mode, counts: NO_JOBS });
+      return queueView(view ?? { queue, mode, counts: NO_JOBS, attempts: {} });
     },
 
     listTenants: async () => ({ tenants: (await jobs.tenants()).map((tenant) => ({ ...tenant })) }),

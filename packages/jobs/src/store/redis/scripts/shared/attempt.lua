@@ -18,6 +18,8 @@ local function closeAttempt(job, outcome, message, usage, tell)
   setIndex(P .. 'leases', token, false)
   setField(P .. 'tokens', token, false)
   job['e' .. job.n], job['m' .. job.n] = moment .. ' ' .. outcome, message
+  local counts = outcomes[job.q] or {}
+  outcomes[job.q], counts[outcome] = counts, (counts[outcome] or 0) + 1
   if usage and usage ~= '' then job['u' .. job.n] = usage end
   if tell then
     news[#news + 1] = { job.w, tonumber(token), tell }

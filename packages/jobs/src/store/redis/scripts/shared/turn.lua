@@ -10,6 +10,7 @@ local moment -- now, as text
 local call
 local counters -- name -> last number given
 local tenantDeltas -- tenant -> field -> change
+local outcomes -- queue -> outcome -> attempts that ended so
 local indexes -- key of a sorted set -> member -> score, or false: taken out
 local hashes -- key of a hash -> field -> value, or false: taken out
 local loaded -- id -> the job as the call has left it so far, or false: there is none
@@ -42,6 +43,7 @@ local function begin(keys, arguments)
   math.randomseed(tonumber(ARGV[2]))
   counters, tenantDeltas, rung, news, later = {}, {}, {}, {}, {}
   indexes, hashes, loaded, changed, written, owners = {}, {}, {}, {}, {}, {}
+  outcomes = {}
   events, eventCount = {}, 0
   entered, emptied, limited, keysOf = {}, {}, {}, {}
 end
@@ -171,6 +173,10 @@ local function complete()
     end
   end
   tenantDeltas = {}
+  for queue, counts in pairs(outcomes) do
+    for outcome, by in pairs(counts) do call('HINCRBY', P .. 'outcomes:' .. queue, outcome, by) end
+  end
+  outcomes = {}
   for queue in pairs(rung) do call('PUBLISH', P .. 'work', queue) end
   rung = {}
   for _, told in ipairs(news) do

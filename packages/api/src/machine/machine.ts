@@ -1,0 +1,123 @@
+/**
+ * What this process may use of the machine. In a container that is less than what the machine has:
+ * its control groups bound the memory and the time on the cores, and the smallest bound on the path
+ * from its own group to the root counts. Node knows only the bounds of its own group, and rounds a
+ * quota down to whole cores.
+ *
+ * Follows Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
+ */
+import { readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { ownGroup, readMounts, type CgroupMounts } from './control-groups.ts';
+
+export interface MachineLimits {
+  /** Time on the cores per time on the clock, such as 0.5. Absent: no quota. */
+  readonly cores: number | undefined;
+  /** Absent: no bound. */
+  readonly memoryBytes: number | undefined;
+  /** Cores that the scheduler may choose from. Absent: not Linux. */
+  readonly allowedCores: number | undefined;
+}
+
+/** The bounds of the control groups that this process is in. @param root of the file system. */
+export function readLimits(root = ''): MachineLimits {
+  const mounts = readMounts(textOf(`${root}/proc/self/mountinfo`));
+  const cgroup = textOf(`${root}/proc/self/cgroup`);
+  const unified = pathToRoot(mounts, mounts.unified, ownGroup(cgroup, ''));
+  const v1 = (controller: string): string[] =>
+    pathToRoot(mounts, mounts.v1.get(controller), ownGroup(cgroup, controller));
+  const read = (folder: string, file: string): string => textOf(`${root}${folder}/${file}`);
+  return {
+    cores: smallest([
+      ...unified.map((folder) => {
+        const [quota, period] = read(folder, 'cpu.max').split(' ');
+        return Number(quota) / Number(period);
+      }),
+      ...v1('cpu').map(
+        (folder) =>
+          Number(read(folder, 'cpu.cfs_quota_us')) / Number(read(folder, 'cpu.cfs_period_us')),
+      ),
+    ]),
+    memoryBytes: smallest([
+      ...unified.flatMap((folder) => [
+        Number(read(folder, 'memory.max')),
+        Number(read(folder, 'memory.high')),
+      ]),
+      ...v1('memory').map((folder) => Number(read(folder, 'memory.limit_in_bytes'))),
+    ]),
+    allowedCores: countOf(
+      /^Cpus_allowed_list:\s*(\S+)$/m.exec(textOf(`${root}/proc/self/status`))?.[1],
+    ),
+  };
+}
+
+/** Bytes of memory that this process and what it starts may use together. */
+export function usableMemoryBytes(): number {
+  return usableMemory(readLimits(), totalmem(), process.constrainedMemory());
+}
+
+/** Cores that this process and what it starts may use together: a fraction where a quota is one. */
+export function usableCores(): number {
+  return usableCoresOf(readLimits(), availableParallelism());
+}
+
+/** The same for what comes in whole threads: at least one. */
+export function usableThreads(): number {
+  return Math.max(1, Math.floor(usableCores()));
+}
+
+/** @param constrained what Node says: 0, or an enormous number, where it knows no bound. */
+export function usableMemory(
+  { memoryBytes = Infinity }: MachineLimits,
+  total: number,
+  constrained: number,
+): number {
+  return Math.min(total, memoryBytes, constrained > 0 ? constrained : Infinity);
+}
+
+/** @param parallelism what Node says, which has a quota in it already, rounded down. */
+export function usableCoresOf({ cores, allowedCores }: MachineLimits, parallelism: number): number {
+  if (cores === undefined) return parallelism;
+  // A job's cores are counted in thousandths.
+  return Math.max(1, Math.round(1000 * Math.min(cores, allowedCores ?? parallelism))) / 1000;
+}
+
+/** The folders from the group that a process is in up to the mount point: each bounds those below. */
+function pathToRoot(mounts: CgroupMounts, mount: string | undefined, group: string): string[] {
+  if (mount === undefined) return [];
+  const root = mounts.roots.get(mount) ?? '/';
+  // The mount of a container may show its own group as the root, while the path is the host's.
+  const isBelow = root !== '/' && (group === root || group.startsWith(`${root}/`));
+  const names = (isBelow ? group.slice(root.length) : group).split('/').filter(Boolean);
+  // A group outside of the namespace of this process.
+  if (names.includes('..')) return [mount];
+  return names
+    .reduceRight<string[]>(
+      (folders, _, index) => [...folders, `${mount}/${names.slice(0, index + 1).join('/')}`],
+      [],
+    )
+    .concat(mount);
+}
+
+/** `max`, -1, and files that do not exist are no bounds. */
+function smallest(bounds: readonly number[]): number | undefined {
+  const real = bounds.filter((bound) => Number.isFinite(bound) && bound > 0);
+  return real.length === 0 ? undefined : Math.min(...real);
+}
+
+/** @param list as in cpuset(7): `0-3,8`. */
+function countOf(list: string | undefined): number | undefined {
+  const count = list?.split(',').reduce((sum, range) => {
+    const [first, last = first] = range.split('-').map(Number);
+    return sum + Number(last) - Number(first) + 1;
+  }, 0);
+  return count !== undefined && count > 0 ? count : undefined;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
