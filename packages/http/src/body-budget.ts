@@ -14,10 +14,10 @@ import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 const SHARE_OF_MEMORY = 1 / 8;
 /** A tenant may hold half of the budget, and one body of the largest size must fit into that. */
 const LARGEST_BODIES = 2;
-/** When to come back: bodies of this size are mostly answered, or given up, within it. */
+/** Retry time: most bodies of this size are answered or rejected within it. */
 const RETRY_MS = 1000;
 
-/** @param maxBytes of all tenants together. @param shareOf default: one tenant may hold it all. */
+/** @param maxBytes of all tenants together. @param shareOf default: one tenant may hold all of it. */
 export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
   return new SharedBudget({
     name: 'bodies',
@@ -33,7 +33,7 @@ export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
   });
 }
 
-/** A part of the memory that this process may use, but at least two bodies of the largest size. */
+/** A fraction of the memory that this process may use, and at least two bodies of the largest size. */
 export function defaultBodyBudget(maxBodyBytes: number): number {
   const constrained = process.constrainedMemory();
   const memory = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();

@@ -1,4 +1,4 @@
-/** Anything thrown becomes an error that a client may see: a fault of ours shows only its id. */
+/** Turns anything thrown into an error that a client may see: an internal fault shows only its id. */
 import { SkeinError } from '@skein/api';
 import type { GatewayLogger } from './logger.ts';
 

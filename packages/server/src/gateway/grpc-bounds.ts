@@ -18,7 +18,7 @@ import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
-import { bodyBudget, type GatewayLimits, type GatewayLogger, Patience } from '@skein/http';
+import { bodyBudget, type GatewayLimits, type GatewayLogger, PeerTimeouts } from '@skein/http';
 import type { Caller } from '../access/contract.ts';
 import { stopAnswered, type ConnectionBounds } from './grpc-connections.ts';
 import { ACCEPTED_ENCODINGS, createInflater } from './grpc-inflate.ts';
@@ -83,11 +83,11 @@ export function boundCalls(options: BoundsOptions): CallBounds {
   const keyless = new Map<Call, (error: SkeinError) => void>();
   const inflater = createInflater();
 
-  const senders = new Patience<Call>(bodyTimeoutMs, (call) => {
+  const senders = new PeerTimeouts<Call>(bodyTimeoutMs, (call) => {
     const message = `The request did not arrive within ${bodyTimeoutMs} ms.`;
     call.sendStatus(toGrpcError(new SkeinError('BODY_TOO_SLOW', message), '', logger));
   });
-  const readers = new Patience<Call>(bodyTimeoutMs, (call) => {
+  const readers = new PeerTimeouts<Call>(bodyTimeoutMs, (call) => {
     logger.debug({ afterMs: bodyTimeoutMs }, 'A client does not take its answer.');
     // Nothing more can be said to it: a status would wait behind the answer.
     call.stream.close(http2.NGHTTP2_CANCEL);
@@ -140,7 +140,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
 
   /** A call whose request is one message. */
   function unaryEvents(call: Call): CallEvents {
-    senders.expect(call, performance.now());
+    senders.start(call, performance.now());
     return { onBytes: () => {}, onMessage: () => {}, onAnswered: () => {} };
   }
 
@@ -154,16 +154,16 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     /** Bytes of messages that are held until they are answered. */
     const unanswered: number[] = [];
     const awaitRest = (): void => {
-      if (reader.partial && !senders.expects(call)) senders.expect(call, performance.now());
+      if (reader.partial && !senders.has(call)) senders.start(call, performance.now());
     };
     return {
       onBytes() {
-        if (unread.length > 0) senders.forget(call);
+        if (unread.length > 0) senders.clear(call);
         else awaitRest();
       },
       onRead: awaitRest,
       onMessage() {
-        senders.forget(call);
+        senders.clear(call);
         unanswered.push(unread.shift()?.held ?? 0);
       },
       onAnswered: () => hold.give(unanswered.shift() ?? 0),
@@ -182,8 +182,8 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     const end = (): void => {
       if (over) return;
       over = true;
-      senders.forget(call);
-      readers.forget(call);
+      senders.clear(call);
+      readers.clear(call);
       hold.release();
       for (const leave of leaving) leave();
     };
@@ -254,9 +254,9 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       };
     }
     call.sendMessage = (message, done) => {
-      if (!over) readers.expect(call, performance.now());
+      if (!over) readers.start(call, performance.now());
       const taken = (): void => {
-        readers.forget(call);
+        readers.clear(call);
         events.onAnswered();
         done();
       };
@@ -267,7 +267,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       sendStatus(status);
       stopReceiving(call);
       // What is still to be sent before the status must be taken in time, too.
-      if (call.stream.writableLength > 0) readers.expect(call, performance.now());
+      if (call.stream.writableLength > 0) readers.start(call, performance.now());
     };
     call.start = (listener) => {
       start({
@@ -278,7 +278,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
           listener.onReceiveMessage(message);
         },
         onReceiveHalfClose() {
-          senders.forget(call);
+          senders.clear(call);
           listener.onReceiveHalfClose();
         },
         onCancel() {

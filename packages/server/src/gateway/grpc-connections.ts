@@ -16,7 +16,7 @@ import {
 import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
 import type { SharedBudget } from '@skein/api/shared-budget';
-import { Patience } from '@skein/http';
+import { PeerTimeouts } from '@skein/http';
 import type { GrpcLimits } from './grpc-limits.ts';
 
 /** PING and SETTINGS frames of one connection in a window; a client that measures its line sends hundreds. */
@@ -71,7 +71,7 @@ export function boundConnections(
   const bySession = new WeakMap<object, Connection>();
   /** Oldest first. */
   const strangers = new Set<Connection>();
-  const silent = new Patience<Connection>(prefaceMs, ({ socket }) => socket.destroy());
+  const silent = new PeerTimeouts<Connection>(prefaceMs, ({ socket }) => socket.destroy());
   const sweep = setInterval(() => silent.sweep(performance.now()), prefaceMs / LOOKS_PER_TIMEOUT);
   sweep.unref();
 
@@ -86,12 +86,12 @@ export function boundConnections(
     };
     open.set(name, connection);
     strangers.add(connection);
-    silent.expect(connection, performance.now());
+    silent.start(connection, performance.now());
     socket.once('close', () => {
       if (open.get(name) === connection) open.delete(name);
       if (connection.tenant === undefined) strangers.delete(connection);
       else budget.give(connection.tenant, 1);
-      silent.forget(connection);
+      silent.clear(connection);
     });
   }
 
@@ -118,7 +118,7 @@ export function boundConnections(
       if (++frames > CONTROL_FRAMES) dismiss(connection);
     };
     session.on('remoteSettings', () => {
-      silent.forget(connection);
+      silent.clear(connection);
       count();
     });
     session.on('ping', count);
