@@ -1,4 +1,4 @@
-/** Reads large requests and writes large answers, one after the other, in a thread of its own. */
+/** The codec thread: reads large requests and writes large answers, one at a time. */
 import { parentPort } from 'node:worker_threads';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
@@ -27,7 +27,7 @@ export type CodecJob =
       readonly tensors: WireTensors;
     };
 
-/** A request whose tensors are packed for the way. */
+/** A request whose tensors are packed for the transfer. */
 export type Packed<Request extends { readonly inputs: unknown }> = Omit<Request, 'inputs'> & {
   readonly inputs: WireTensors;
 };

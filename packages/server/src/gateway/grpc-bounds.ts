@@ -1,18 +1,18 @@
 /**
- * What a call may cost, decided in this order: who calls, from its metadata; what it may take, from
- * its tenant's budget, as it arrives and as it is decompressed; only then is it decoded. The library of
- * gRPC bounds none of this:
+ * Bounds the cost of a call in this order: the caller is identified from the metadata; the message is
+ * counted against the tenant's budget as it arrives and as it is decompressed; only then is it decoded.
+ * The gRPC library bounds none of this:
  *
  * - A call without the key that it needs is answered from its headers, and its data are not read.
- * - A request must arrive within a time; of a stream, each message from its first byte on. Between
- *   its messages a stream may wait for as long as it likes.
- * - An answer must be taken within the same time.
- * - What has arrived and is not answered counts for the budget of all bodies, inflated.
+ * - A request must arrive within a timeout; on a stream, each message from its first byte on. Between
+ *   messages a stream may pause for any time.
+ * - An answer must be read within the same timeout.
+ * - Data that have arrived and are not answered count towards the budget of all bodies, decompressed.
  * - Calls without a key are few and small. A stream ends when its key does.
  *
- * The interceptor hands the library's own call on with a few methods replaced, because the wrapper that
- * the library offers for this costs a call a tenth of its time. For the same reason there is one timer
- * for all calls.
+ * The interceptor passes the library's own call on with a few methods replaced, because the wrapper
+ * that the library offers for this costs a tenth of a call's time. For the same reason one timer serves
+ * all calls.
  */
 import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
@@ -28,9 +28,9 @@ import { toGrpcError } from './grpc-status.ts';
 import { MessageReader, PREFIX_BYTES } from './message-framer.ts';
 import { MessagePieces } from './message-pieces.ts';
 import type { FaceAccess } from './refused-logins.ts';
-import { tellRefusal, type RefusalListener } from './refusals.ts';
+import { reportRefusal, type RefusalListener } from './refusals.ts';
 
-/** The library's call, with what it has and does not declare. */
+/** The library's call, with members that its types do not declare. */
 type Call = Parameters<ServerInterceptor>[1] & {
   readonly stream: ServerHttp2Stream;
   readonly metadata: Metadata;
@@ -43,7 +43,7 @@ type Call = Parameters<ServerInterceptor>[1] & {
   decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
 };
 
-/** When the bytes of a call are expected, and when they are let go. */
+/** Callbacks for when bytes of a call are expected and released. */
 interface CallEvents {
   readonly onBytes: () => void;
   readonly onRead?: () => void;
@@ -51,14 +51,14 @@ interface CallEvents {
   readonly onAnswered: () => void;
 }
 
-/** How often late peers are looked for; a part of their time. */
-const LOOKS_PER_TIMEOUT = 8;
-/** When a stream may find a place: some of those that are open have ended. */
+/** Checks for late peers per timeout. */
+const SWEEPS_PER_TIMEOUT = 8;
+/** Retry time for streams: some of the open ones have ended by then. */
 const RETRY_MS = 5000;
 
 export interface BoundsOptions {
   readonly limits: Pick<GatewayLimits, 'bodyTimeoutMs' | 'maxBodyBytes'> & GrpcLimits;
-  /** By path. */
+  /** Rules by path. */
   readonly rules: ReadonlyMap<string, CallRule>;
   readonly access: FaceAccess;
   readonly connections: ConnectionBounds;
@@ -70,7 +70,7 @@ export interface BoundsOptions {
 
 export interface CallBounds {
   readonly interceptor: ServerInterceptor;
-  /** Stops looking. */
+  /** Stops the timer. */
   close(): void;
 }
 
@@ -89,17 +89,17 @@ export function boundCalls(options: BoundsOptions): CallBounds {
   });
   const readers = new PeerTimeouts<Call>(bodyTimeoutMs, (call) => {
     logger.debug({ afterMs: bodyTimeoutMs }, 'A client does not take its answer.');
-    // Nothing more can be said to it: a status would wait behind the answer.
+    // No status can be sent any more: it would wait behind the answer.
     call.stream.close(http2.NGHTTP2_CANCEL);
   });
   const sweep = setInterval(() => {
     const now = performance.now();
     senders.sweep(now);
     readers.sweep(now);
-  }, bodyTimeoutMs / LOOKS_PER_TIMEOUT);
+  }, bodyTimeoutMs / SWEEPS_PER_TIMEOUT);
   sweep.unref();
 
-  /** What one stream holds of the streams of the node and of its connection. @throws SkeinError QUOTA_EXCEEDED. */
+  /** Counts one stream of its connection and of the node. @throws SkeinError QUOTA_EXCEEDED. */
   function holdStream(call: Call, caller: Caller | undefined): () => void {
     const tenant = caller?.tenant ?? '';
     const connection = caller === undefined ? connections.of(call.stream) : undefined;
@@ -118,14 +118,14 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     };
   }
 
-  /** A call without a key makes room for the next one: an honest one is answered long before. */
+  /** Ends the oldest call without a key for a new one: a normal call is answered long before. */
   function displaceKeyless(): void {
     const [oldest] = keyless;
     if (oldest === undefined || keyless.size < maxKeylessCalls) return;
     const [call, end] = oldest;
     keyless.delete(call);
     if (call.metadataSent) {
-      // Its answer waits for the client to take it, and a status would wait behind it.
+      // Its answer waits for the client to read, and a status would wait behind it.
       call.stream.close(http2.NGHTTP2_CANCEL);
       return;
     }
@@ -144,7 +144,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     return { onBytes: () => {}, onMessage: () => {}, onAnswered: () => {} };
   }
 
-  /** While the node does not read on, because enough waits already, no sender is late. */
+  /** While the node does not read because its queue is full, no sender is late. */
   function streamEvents(
     call: Call,
     hold: BudgetHold,
@@ -175,7 +175,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     const maxBytes = rule.tensors ? maxBodyBytes : maxControlBytes;
     const hold = (caller === undefined ? keylessBodies : bodies).hold(tenant);
     const reader = new MessageReader(maxBytes);
-    /** Messages that have arrived and are not handed on, in their order. */
+    /** Messages that have arrived and are not passed on yet, in order. */
     const unread: Size[] = [];
     const leaving: (() => void)[] = [];
     let over = false;
@@ -266,7 +266,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     call.sendStatus = (status) => {
       sendStatus(status);
       stopReceiving(call);
-      // What is still to be sent before the status must be taken in time, too.
+      // Data that precede the status must be read in time, too.
       if (call.stream.writableLength > 0) readers.start(call, performance.now());
     };
     call.start = (listener) => {
@@ -302,7 +302,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
         }
         watch(call, requestStream || responseStream, rule, caller);
       } catch (error) {
-        if (rule?.tensors) tellRefusal(refused, '', false, error);
+        if (rule?.tensors) reportRefusal(refused, '', false, error);
         call.sendStatus(toGrpcError(error, '', logger));
       }
       return call as unknown as ServerInterceptingCall;
@@ -311,7 +311,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
   };
 }
 
-/** As the library sends a message, but without a copy of it. */
+/** Sends a message as the library does, but without a copy. */
 function sendPieces(call: Call, message: MessagePieces, taken: () => void): void {
   if (call.checkCancelled()) return;
   call.maybeSendMetadata();
@@ -326,11 +326,11 @@ interface Size {
   held: number;
 }
 
-/** After a status, the rest of the request would be read only to be thrown away. */
+/** Discards the rest of the request after a status. */
 function stopReceiving(call: Call): void {
   if (call.receivedHalfClose) return;
   const { stream } = call;
   if (stream.writableEnded && !call.metadataSent) stopAnswered(stream);
-  // The library sends the status as trailers then; they go first.
+  // The library then sends the status as trailers; send them before the rest.
   else stream.once('wantTrailers', () => setImmediate(stopAnswered, stream));
 }
