@@ -11,9 +11,9 @@ import type { Exchange } from './exchange.ts';
 import type { GatewayLimits } from './limits.ts';
 
 /**
- * Each chunk of a body without a length costs the event loop some microseconds, however small it is,
- * and one read of the socket can bring a megabyte of chunks. The first chunks may have any size; after
- * them the average must reach a minimum size.
+ * Each chunk of a body without a length costs the event loop some microseconds, however small it
+ * is, and one read of the socket can bring a megabyte of chunks. The first chunks may have any
+ * size; after them the average must reach a minimum size.
  */
 const FREE_PIECES = 4096;
 const LEAST_PIECE_BYTES = 32;
@@ -29,8 +29,8 @@ const MAX_EXPANSION = 1032;
 
 /**
  * @param hold counts the body while it is in flight; the caller releases it.
- * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED, REQUEST_INVALID when the
- *   compressed data are corrupt, CANCELLED when the client left.
+ * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED,
+ *   REQUEST_INVALID when the compressed data are corrupt, CANCELLED when the client left.
  */
 export async function readBody(
   exchange: Exchange,

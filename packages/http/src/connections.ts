@@ -1,14 +1,14 @@
 /**
  * The open connections of an HTTP server, and what each of them may hold.
  *
- * A client without a key can open connections and leave them idle. Their number is therefore bounded.
- * At the bound, the server closes connections in this order, oldest first: connections that never sent
- * a whole request, idle connections, connections whose client does not read its answer. A new
- * connection is rejected only if every open one has a request in flight. A client whose idle
- * connection was closed opens a new one.
+ * A client without a key can open connections and leave them idle. Their number is therefore
+ * bounded. At the bound, the server closes connections in this order, oldest first: connections
+ * that never sent a whole request, idle connections, connections whose client does not read its
+ * answer. A new connection is rejected only if every open one has a request in flight. A client
+ * whose idle connection was closed opens a new one.
  *
- * A rejected connection is destroyed after a short delay. `end()` alone is not enough: it closes one
- * direction, and the client can keep the other one open.
+ * A rejected connection is destroyed after a short delay. `end()` alone is not enough: it closes
+ * one direction, and the client can keep the other one open.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -127,9 +127,10 @@ export function destroyWithin(stream: Socket | IncomingMessage | ServerResponse,
 }
 
 /**
- * Stops the HTTP parser of a closed connection. Otherwise it goes on to create requests from the bytes
- * that it has already read: more than a thousand from one read, which takes 20 ms and megabytes for
- * requests that cannot be answered. The parser stops at a request marked as an upgrade: the value 2.
+ * Stops the HTTP parser of a closed connection. Otherwise it goes on to create requests from the
+ * bytes that it has already read: more than a thousand from one read, which takes 20 ms and
+ * megabytes for requests that cannot be answered. The parser stops at a request marked as an
+ * upgrade: the value 2.
  */
 function stopParsing(socket: Socket): void {
   const { parser } = socket as { parser?: { onIncoming: () => number } | null };

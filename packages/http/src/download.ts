@@ -8,8 +8,8 @@ export interface Download {
 }
 
 /**
- * The size is sent first, so that a client can detect an incomplete answer: if the content turns out
- * to be corrupt, the connection ends before its last byte. A client that reads nothing for
+ * The size is sent first, so that a client can detect an incomplete answer: if the content turns
+ * out to be corrupt, the connection ends before its last byte. A client that reads nothing for
  * `timeoutMs` loses its connection.
  */
 export async function sendDownload(

@@ -20,7 +20,8 @@ const WORTH_READING = 256 * 1024;
 
 /**
  * Largest number of rejected bodies that are read and discarded at the same time. Each takes memory
- * until it is collected. Clients beyond this number may lose their answer, which happens only in a flood.
+ * until it is collected. Clients beyond this number may lose their answer, which happens only in a
+ * flood.
  */
 const MAX_DISCARDING = 32;
 let discarding = 0;
@@ -28,8 +29,8 @@ let discarding = 0;
 const MAX_DISCARDED_PIECES = 1024;
 
 /**
- * Headers of every answer, name and value alternating: a browser uses the declared type and does not
- * give the answer to a page of another origin, not even as an image or a script.
+ * Headers of every answer, name and value alternating: a browser uses the declared type and does
+ * not give the answer to a page of another origin, not even as an image or a script.
  */
 export const SAFE_HEADERS = [
   'X-Content-Type-Options',
@@ -138,8 +139,8 @@ export function endWithin(response: ServerResponse, ms: number, text = ''): void
 }
 
 /**
- * Call it when a request has been answered: a body that was not read because the answer did not need
- * it must not hold the connection for long.
+ * Call it when a request has been answered: a body that was not read because the answer did not
+ * need it must not hold the connection for long.
  */
 export function boundUnreadBody({ request }: Exchange): void {
   if (!request.complete) destroyWithin(request, LINGER_MS);

@@ -1,9 +1,10 @@
 /**
  * Parses JSON from a client, with bounds on its cost.
  *
- * `JSON.parse` blocks the event loop, and its result takes up to fifty times the bytes of the text: a
- * mebibyte of `{},{},…` is 350,000 objects. Brackets and commas are therefore counted first, which
- * costs two milliseconds per mebibyte. The bound on depth also protects code that recurses over the value.
+ * `JSON.parse` blocks the event loop, and its result takes up to fifty times the bytes of the text:
+ * a mebibyte of `{},{},…` is 350,000 objects. Brackets and commas are therefore counted first,
+ * which costs two milliseconds per mebibyte. The bound on depth also protects code that recurses
+ * over the value.
  */
 import { SkeinError } from '@skein/api';
 

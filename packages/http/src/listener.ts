@@ -1,5 +1,6 @@
 /**
- * The HTTP server under every HTTP face: timeouts, malformed input, and a drain that drops no request.
+ * The HTTP server under every HTTP face: timeouts, malformed input, and a drain that drops no
+ * request.
  *
  * Draining has two phases. At first the server still answers every request and sends `Connection:
  * close`, because closing connections at once would reset those whose next request is on the wire.
@@ -46,9 +47,9 @@ export type HttpHandler = (
 const CHECKS_PER_TIMEOUT = 4;
 const SWEEP_MS = 50;
 /**
- * While draining, a connection whose request is still incomplete after this time, in milliseconds, is
- * closed: browsers and proxies open connections in advance, and some clients send headers for ever.
- * Once a server closes, Node itself no longer checks for late headers.
+ * While draining, a connection whose request is still incomplete after this time, in milliseconds,
+ * is closed: browsers and proxies open connections in advance, and some clients send headers for
+ * ever. Once a server closes, Node itself no longer checks for late headers.
  */
 const LATE_MS = 1000;
 /** Connections that may be closing at the same time, per connection that is kept. */

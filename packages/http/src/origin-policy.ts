@@ -1,8 +1,8 @@
 /**
  * Which browser pages may call this node.
  *
- * A node that is open without keys trusts every process on this machine, and a browser on this machine
- * runs pages from the internet. Three checks reject their requests:
+ * A node that is open without keys trusts every process on this machine, and a browser on this
+ * machine runs pages from the internet. Three checks reject their requests:
  * - The Host header must be a loopback name: a page whose domain was rebound to 127.0.0.1 still
  *   sends its own.
  * - An Origin header must be the node's own origin or an allowed one. Browsers send it with every
@@ -13,8 +13,8 @@
  *   any page, because a page cannot read what another window shows. Clients that are not browsers
  *   do not send the header.
  *
- * With keys no check is needed, because a browser does not send a key by itself; allowed origins then
- * only get their CORS headers.
+ * With keys no check is needed, because a browser does not send a key by itself; allowed origins
+ * then only get their CORS headers.
  */
 import type { IncomingMessage } from 'node:http';
 import { SkeinError } from '@skein/api';

@@ -1,6 +1,6 @@
 /**
- * A Skein node: creates its components, starts them in the order of their dependencies, and stops them
- * in the reverse order. It makes no decisions of its own.
+ * A Skein node: creates its components, starts them in the order of their dependencies, and stops
+ * them in the reverse order. It makes no decisions of its own.
  *
  *   data folder → state, artifacts → registry → serving → faces
  */
@@ -123,8 +123,9 @@ const clock: Clock = { now: () => performance.now() };
 /**
  * Starts a node and restores its deployments; resolves when each of them is ready, idle or failed.
  *
- * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED, STORAGE_FULL,
- *   TLS_INVALID, FILE_UNREADABLE, NODE_DRAINING if it was aborted meanwhile; it has stopped then.
+ * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED,
+ *   STORAGE_FULL, TLS_INVALID, FILE_UNREADABLE, NODE_DRAINING if it was aborted meanwhile; it has
+ *   stopped then.
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { signal, graceMs = DEFAULT_GRACE_MS } = options;

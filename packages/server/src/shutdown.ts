@@ -1,7 +1,7 @@
 /**
  * Stops the components of a node in the reverse order of their start, with one shared deadline: no
- * component adds a timeout of its own. A component that has not stopped by then is abandoned, and the
- * exit of the process ends it.
+ * component adds a timeout of its own. A component that has not stopped by then is abandoned, and
+ * the exit of the process ends it.
  *
  * Durable data are written before they are acknowledged, so abandoning a component loses none.
  */

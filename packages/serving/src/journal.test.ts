@@ -7,7 +7,7 @@ const entry = (reason: string) =>
   ({ deployment: 'risk', kind: 'scaled', reason, details: { from: 1 }, actor: 'skein' }) as const;
 
 describe('the journal', () => {
-  it('writes the history in the order of what happened, and tells it at once', async () => {
+  it('writes the history in the order of events, and publishes each at once', async () => {
     const state = await openSqliteState(':memory:');
     const bus = createEventBus();
     const heard: ServingEvent[] = [];
@@ -28,7 +28,7 @@ describe('the journal', () => {
     await state.close();
   });
 
-  it('survives a state that cannot write, and says so in the log', async () => {
+  it('survives a state that cannot write, and logs the failure', async () => {
     const state = await openSqliteState(':memory:');
     await state.close();
     const logged: unknown[] = [];

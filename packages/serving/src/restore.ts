@@ -1,10 +1,10 @@
 /**
- * Brings every deployment back when the node starts, in two steps: what there was is known before
- * the node listens, so that nobody is told that a deployment does not exist; then the versions are
- * loaded. A deployment that cannot come back is `failed` with its reason and waits for somebody to
- * deploy a version again; it does not stop the node.
+ * Restores every deployment when the node starts, in two steps. First their names and versions are
+ * read, before the node listens, so that no caller gets MODEL_UNKNOWN for an existing deployment.
+ * Then the versions are loaded. A deployment that cannot be restored is `failed` with its reason
+ * until an operator deploys a version again; it does not stop the node.
  *
- * Models come before compositions, because a composition is checked against what it calls.
+ * Models are restored before compositions, because a composition is checked against what it calls.
  */
 import type { DeploymentRecord, HistoryEntry, VersionRecord } from '@skein/state';
 import { newDeployment } from './changes.ts';
@@ -20,7 +20,7 @@ export interface Restoration {
   readonly versions: readonly { readonly record: VersionRecord; readonly weight: number }[];
 }
 
-/** Finds out what there was; nothing of it serves yet. */
+/** Reads the deployments; none of them serves yet. */
 export async function recallDeployments(context: ServingContext): Promise<Restoration[]> {
   const rows = await context.state.deployments();
   const found = await Promise.all(rows.map((row) => find(context, row)));
@@ -28,7 +28,7 @@ export async function recallDeployments(context: ServingContext): Promise<Restor
   return found;
 }
 
-/** Resolves when each of them serves, idles or has failed. */
+/** Resolves when each of them serves, is idle or has failed. */
 export async function restoreDeployments(
   context: ServingContext,
   found: readonly Restoration[],
@@ -68,7 +68,7 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Res
   }
 }
 
-/** What the deployment will be, as faces tell it until then. */
+/** What the deployment will serve, for faces until then. */
 function recalled(
   { name, kind, settings }: Deployment,
   versions: Restoration['versions'],
@@ -126,7 +126,7 @@ function fail(context: ServingContext, deployment: Deployment, error: unknown): 
   });
 }
 
-/** A rollout that has neither finished nor been rolled back was cut off by the end of the node. */
+/** The end of the node interrupted a rollout that has neither finished nor been rolled back. */
 async function noteInterruption(
   { state, journal }: ServingContext,
   { name, targets }: DeploymentRecord,

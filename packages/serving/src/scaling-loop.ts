@@ -1,6 +1,6 @@
 /**
- * Once a second: asks the autoscaler what every version should have, divides the cores of the node,
- * and does it. There are no choices here; they are in `autoscaler.ts` and `core-budget.ts`.
+ * Once per second: asks the autoscaler for the replicas of every version, divides the cores of the
+ * node, and applies the result. All decisions are in `autoscaler.ts` and `core-budget.ts`.
  */
 import { ERRORS, type ErrorCode } from '@skein/api';
 import { decideReplicas, stepped, type ScalingSignals } from './autoscaler.ts';
@@ -80,11 +80,12 @@ function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
     reason: decision.reason,
     signals,
     threads: settings.threads,
-    // Whatever has work keeps one replica, else the request that woke it would wait for nothing.
+    // A version with queued requests keeps one replica, otherwise the request that woke it would
+    // wait for ever.
     min: decision.replicas > 0 ? Math.max(1, min) : min,
     wanted: decision.replicas,
     current: live.wanted,
-    // A composition computes on the threads of what it calls.
+    // A composition computes on the threads of the deployments that it calls.
     oversubscribe: settings.oversubscribe || live.record.kind === 'composition',
   };
 }
@@ -104,7 +105,7 @@ function carryOut(context: ServingContext, wish: Wish, replicas: number, now: In
   deployment.noteScaling(live, { from: before, to: replicas, cause }, signals);
 }
 
-/** Rates since the last decision; a version that is seen for the first time has none. */
+/** Rates since the last decision; a new version has none. */
 function signalsOf(live: LiveTarget, snapshot: TargetSnapshot, now: Instant): ScalingSignals {
   const before = live.seen?.snapshot;
   const seconds = live.seen === undefined ? 1 : Math.max(0.001, (now - live.seen.at) / 1000);

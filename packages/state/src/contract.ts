@@ -1,7 +1,8 @@
 /**
- * The state of a node. There are two backends: SQLite (embedded) and, in a fleet, Redis. One contract
- * test runs over both. All methods are asynchronous because one backend is remote. Every record is
- * immutable except the current deployment row, which is replaced as a whole under its revision.
+ * The state of a node. There are two backends: SQLite (embedded) and, in a fleet, Redis. One
+ * contract test runs over both. All methods are asynchronous because one backend is remote. Every
+ * record is immutable except the current deployment row, which is replaced as a whole under its
+ * revision.
  */
 import type { DeploymentSettings, Run, RunStatus, RunSummary, TrafficTarget } from '@skein/api';
 import type { Signature } from '@skein/onnx';
@@ -161,8 +162,8 @@ export interface ArtifactStore {
    */
   read(digest: string, range?: ByteRange): AsyncIterable<Uint8Array>;
   /**
-   * A local path whose content has been verified against the digest. The file stays for an hour after
-   * the call; a process that has it open or mounted keeps it longer.
+   * A local path whose content has been verified against the digest. The file stays for an hour
+   * after the call; a process that has it open or mounted keeps it longer.
    * @throws SkeinError ARTIFACT_CORRUPT (changed or missing), STORAGE_FULL, STORE_UNREACHABLE.
    */
   pathOf(digest: string): Promise<string>;

@@ -1,6 +1,6 @@
 /**
- * The folder with all data of a node, and the lock that admits one node at a time. Only the user that
- * the node runs as can read it.
+ * The folder with all data of a node, and the lock that admits one node at a time. Only the user
+ * that the node runs as can read it.
  *
  *   state.sqlite   versions, deployments, keys, history
  *   artifacts/     model files by digest
@@ -103,7 +103,8 @@ export async function nodeOn(path: string): Promise<NodeNote | undefined> {
     process.kill(note.pid, 0);
     return note;
   } catch (error) {
-    // EPERM: the process exists and belongs to another user. Otherwise node.json is missing, incomplete or stale.
+    // EPERM: the process exists and belongs to another user. Otherwise node.json is missing,
+    // incomplete or stale.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
     return JSON.parse(await readFile(join(path, 'node.json'), 'utf8')) as NodeNote;
   }

@@ -1,9 +1,9 @@
 /**
- * Disk space that only management may use: a file that is emptied when a change of keys, deployments
- * or versions finds the disk full, and filled again once there is space.
+ * Disk space that only management may use: a file that is emptied when a change of keys,
+ * deployments or versions finds the disk full, and filled again once there is space.
  *
- * Other programs may take the space first. Callers of the node cannot, because `disk-room.ts` refuses
- * their writes long before.
+ * Other programs may take the space first. Callers of the node cannot, because `disk-room.ts`
+ * refuses their writes long before.
  */
 import { randomBytes } from 'node:crypto';
 import { open, stat, statfs, truncate } from 'node:fs/promises';

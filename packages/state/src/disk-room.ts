@@ -1,7 +1,7 @@
 /**
  * Keeps a part of the disk free: artifacts, models and jobs are refused with `STORAGE_FULL` while
- * there is still space for the node's own state. On a disk that a caller has filled, an operator can
- * then still revoke a key, and running jobs can record their outcome.
+ * there is still space for the node's own state. On a disk that a caller has filled, an operator
+ * can then still revoke a key, and running jobs can record their outcome.
  *
  * The free space is read once per second, and once per 16 MiB written. What other programs write in
  * between is noticed at the next read.

@@ -1,7 +1,7 @@
 /**
  * A process writes as fast as it can and is killed with SIGKILL at random moments, twenty times on
- * one data folder. Every acknowledged write must be present and complete afterwards. A write that was
- * not acknowledged may be present, but not in part.
+ * one data folder. Every acknowledged write must be present and complete afterwards. A write that
+ * was not acknowledged may be present, but not in part.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
 /**
- * Files that other users of the machine must not read: keys, jobs with their environment, artifacts.
- * The mode does not depend on the umask, since the folder around them may be readable by all users.
+ * Files that other users of the machine must not read: keys, jobs with their environment,
+ * artifacts. The mode does not depend on the umask, since the folder around them may be readable by
+ * all users.
  */
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { chmod, readdir } from 'node:fs/promises';

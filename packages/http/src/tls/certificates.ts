@@ -2,9 +2,10 @@
  * The certificate of both faces, reloaded when its files change.
  *
  * The files are read every few seconds, soon after their folder changes, and on SIGHUP. The watch
- * alone is not enough: a mounted secret changes by a symbolic link in a parent folder, and some file
- * systems report no changes. New contents are used only if they pass every check. Otherwise the old
- * ones stay, and the log has the reason once per contents. Open connections keep their certificate.
+ * alone is not enough: a mounted secret changes by a symbolic link in a parent folder, and some
+ * file systems report no changes. New contents are used only if they pass every check. Otherwise
+ * the old ones stay, and the log has the reason once per contents. Open connections keep their
+ * certificate.
  */
 import { watch, type FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';

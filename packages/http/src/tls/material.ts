@@ -1,6 +1,7 @@
 /**
- * The contents of the TLS files: a certificate chain, its private key and the certificate authorities
- * of clients. They are checked before a server uses them; invalid contents are rejected with the reason.
+ * The contents of the TLS files: a certificate chain, its private key and the certificate
+ * authorities of clients. They are checked before a server uses them; invalid contents are rejected
+ * with the reason.
  */
 import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -74,7 +75,8 @@ export function digestOf({ certificate, key, clientAuthorities = '' }: TlsConten
 
 /**
  * @param now milliseconds since 1970.
- * @throws SkeinError TLS_INVALID: not PEM, expired, not valid yet, or the key belongs to another certificate.
+ * @throws SkeinError TLS_INVALID: not PEM, expired, not valid yet, or the key belongs to another
+ *   certificate.
  */
 export function checkTls(contents: TlsContents, now: number): TlsMaterial {
   const chain = certificatesIn(contents.certificate, 'certificate');

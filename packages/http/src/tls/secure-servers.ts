@@ -1,9 +1,9 @@
 /**
  * TLS servers whose certificate may change while they run.
  *
- * A client certificate admits a connection but does not identify the caller: the API key does, so that
- * rights, quotas and the audit trail have one source. A connection is closed if its handshake fails or
- * takes too long, for example because it speaks plain HTTP.
+ * A client certificate admits a connection but does not identify the caller: the API key does, so
+ * that rights, quotas and the audit trail have one source. A connection is closed if its handshake
+ * fails or takes too long, for example because it speaks plain HTTP.
  */
 import type { Server, ServerOptions } from 'node:http';
 import { createServer } from 'node:https';

@@ -1,10 +1,10 @@
 /**
- * Identifies the caller from the Authorization header within about two microseconds: one sha-256, one
- * lookup, one comparison in constant time, no allocation that outlives the call.
+ * Identifies the caller from the Authorization header within about two microseconds: one sha-256,
+ * one lookup, one comparison in constant time, no allocation that outlives the call.
  *
  * Rate limits apply per key, because a client can slow down its key. Concurrency limits apply per
- * tenant: a key's `maxConcurrent` is compared with all requests in flight of its tenant, however many
- * keys the tenant has.
+ * tenant: a key's `maxConcurrent` is compared with all requests in flight of its tenant, however
+ * many keys the tenant has.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { SkeinError } from '@skein/api/errors';

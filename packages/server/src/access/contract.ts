@@ -60,8 +60,8 @@ export interface Keys {
   /** One key, and whether its record is durable. @throws SkeinError KEY_UNKNOWN. */
   show(id: string): Promise<KeyView & { readonly durable: boolean }>;
   /**
-   * Revokes a key; revoking it again is not an error. The key is rejected from the next request on, even
-   * if the revocation cannot be written.
+   * Revokes a key; revoking it again is not an error. The key is rejected from the next request on,
+   * even if the revocation cannot be written.
    * @throws SkeinError KEY_UNKNOWN, REVOCATION_NOT_DURABLE.
    */
   revoke(id: string): Promise<void>;

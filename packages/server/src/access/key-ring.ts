@@ -2,8 +2,9 @@
  * The keys in memory, by id, for access checks and lists.
  *
  * A new key is written to the state first, because a key that a restart forgets is of no use. A
- * revocation takes effect in memory first, so that the next request is rejected even if the disk is full
- * or the store is unreachable; it is then written to the state until it is durable (`revocations.ts`).
+ * revocation takes effect in memory first, so that the next request is rejected even if the disk is
+ * full or the store is unreachable; it is then written to the state until it is durable
+ * (`revocations.ts`).
  */
 import type { KeyRecord, State } from '@skein/state';
 import { SkeinError } from '@skein/api/errors';

@@ -1,6 +1,6 @@
 /**
- * Tells the open streams of a caller that its key has ended: at once when the key is revoked, within
- * half a second when it expires.
+ * Tells the open streams of a caller that its key has ended: at once when the key is revoked,
+ * within half a second when it expires.
  *
  * A request is authorised once, when it arrives, but a stream stays open for days. One timer serves
  * all watchers and runs only while one of them has a key that can expire.
@@ -63,7 +63,8 @@ export function watchKeys(endOf: (key: HeldKey) => SkeinError | undefined): KeyW
         settle();
       }
       watchers.add(watcher);
-      // The key may have ended since it was checked; call back only after this function has returned.
+      // The key may have ended since it was checked; call back only after this function has
+      // returned.
       if (endOf(key) !== undefined) queueMicrotask(() => look(key));
       const own = watchers;
       return () => {

@@ -1,6 +1,6 @@
 /**
- * Writes revocations to the state. Memory rejects a revoked key at once; this retries the write until
- * the revocation also survives a restart.
+ * Writes revocations to the state. Memory rejects a revoked key at once; this retries the write
+ * until the revocation also survives a restart.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { State } from '@skein/state';

@@ -1,8 +1,8 @@
 /**
  * Counts the queued and running requests of a tenant and estimates when one of them ends.
  *
- * The time to the next free place is the mean gap between the tenant's completions while it was busy.
- * That number includes whatever slows its requests down.
+ * The time to the next free place is the mean gap between the tenant's completions while it was
+ * busy. That number includes whatever slows its requests down.
  */
 import type { Instant } from '@skein/serving';
 

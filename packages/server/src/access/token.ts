@@ -1,9 +1,9 @@
 /**
  * The token of a caller: `skein_<id>_<secret>`. The id finds the key, the secret proves it.
  *
- * The secret has 256 random bits, so storing a single sha-256 of it is safe: it cannot be guessed, and a
- * slow hash (scrypt, argon2) would only slow down every request. Slow hashes are for secrets that
- * people choose.
+ * The secret has 256 random bits, so storing a single sha-256 of it is safe: it cannot be guessed,
+ * and a slow hash (scrypt, argon2) would only slow down every request. Slow hashes are for secrets
+ * that people choose.
  */
 import { hash, randomBytes } from 'node:crypto';
 

@@ -123,8 +123,8 @@ it.skipIf(process.arch !== 'x64')(
         a: { shape: [a.length], data: Int32Array.from(a) },
         b: { shape: [a.length], data: Int32Array.from(b) },
       });
-    // Four different ones, each of which ends two replicas: eight failures are what fails a version whose
-    // replicas do not start.
+    // Four different ones, each of which ends two replicas: eight failures are what fails a version
+    // whose replicas do not start.
     for (let other = 1; other <= 4; other++) {
       await expect(divide([-(2 ** 31), other], [-1, 1])).rejects.toMatchObject({
         code: 'REPLICA_LOST',

@@ -1,6 +1,6 @@
 /**
- * Models that loop for ever or allocate all memory, in a real node: during deployment, when a request
- * triggers it, and when the node has to end.
+ * Models that loop for ever or allocate all memory, in a real node: during deployment, when a
+ * request triggers it, and when the node has to end.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';

@@ -1,7 +1,7 @@
 /**
- * A node is killed with SIGKILL at random moments while it is changed and called, and restarted on its
- * data folder, many times. Every acknowledged change is present each time. A change that was not
- * acknowledged is present in full or absent. A version answers as it did before.
+ * A node is killed with SIGKILL at random moments while it is changed and called, and restarted on
+ * its data folder, many times. Every acknowledged change is present each time. A change that was
+ * not acknowledged is present in full or absent. A version answers as it did before.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';

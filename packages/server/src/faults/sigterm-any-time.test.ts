@@ -1,6 +1,7 @@
 /**
- * SIGTERM at every moment of a node's life, from the start of its process on: the node exits with 0,
- * does not crash, releases its lock, and has answered what it accepted. SKEIN_FULL=1 uses finer steps.
+ * SIGTERM at every moment of a node's life, from the start of its process on: the node exits with
+ * 0, does not crash, releases its lock, and has answered what it accepted. SKEIN_FULL=1 uses finer
+ * steps.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
@@ -18,8 +19,8 @@ import { replicaProcessesOf } from '../testing/replica-processes.ts';
 const FULL = process.env['SKEIN_FULL'] === '1';
 const GRACE_MS = 10_000;
 /**
- * The process kills itself 900 ms after its grace time, so exit code 0 means in time. The slack covers
- * what a busy machine adds until the test notices the end.
+ * The process kills itself 900 ms after its grace time, so exit code 0 means in time. The slack
+ * covers what a busy machine adds until the test notices the end.
  */
 const SLACK_MS = 3_000;
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 120_000 });
@@ -66,7 +67,8 @@ async function expectCleanEnd(end: End, folder: string, ms: number): Promise<voi
   if (!notStarted) expect([end.code, how]).toEqual([0, how]);
   expect(end.stderr).not.toMatch(/FATAL|Aborted|Assertion|"level":"(error|fatal)"/);
   expect(end.tookMs).toBeLessThan(GRACE_MS + SLACK_MS);
-  // On a very busy machine the time may be too short for the last component; the lock ends with the process.
+  // On a very busy machine the time may be too short for the last component; the lock ends with the
+  // process.
   if (!end.stderr.includes('did not stop in time')) {
     expect(existsSync(join(folder, '.skein/node.json'))).toBe(false);
   }
@@ -181,7 +183,8 @@ describe('while it serves', () => {
       expect(jobs).toHaveLength(1);
       const refusals = new Set(outcomes.filter((outcome) => outcome !== 'answered'));
       for (const refusal of refusals) {
-        // Not accepted, or rejected because the node is draining, or rejected because a new version took over.
+        // Not accepted, or rejected because the node is draining, or rejected because a new version
+        // took over.
         expect(refusal).toMatch(/^(NODE_DRAINING|INPUT_\w+|NODE_UNREACHABLE|.*fetch failed.*)$/);
       }
       await expect.poll(() => children.filter(isRunning)).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * SIGTERM under load: accepted requests are answered, later ones are not, and the node exits with 0.
- * Each request is counted twice: by its client, and in the node's log line of its answer.
+ * SIGTERM under load: accepted requests are answered, later ones are not, and the node exits with
+ * 0. Each request is counted twice: by its client, and in the node's log line of its answer.
  */
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';

@@ -182,7 +182,8 @@ it('a tenant that floods is refused, and one with a low request rate is not', as
     await sleep(50);
   }
   await flood.stop();
-  // Not all of them: the machine may stall, and accepted requests of the flood keep their deadlines as well.
+  // Not all of them: the machine may stall, and accepted requests of the flood keep their deadlines
+  // as well.
   expect(answered / 40).toBeGreaterThan(0.5);
   expect(answered / 40).toBeGreaterThan((3 * flood.of('answered')) / flood.total());
   expect(flood.of('answered')).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 /**
- * The views of jobs, queues and runs in a real browser, against the management API over a real store.
- * The tests change the store as workers would.
+ * The views of jobs, queues and runs in a real browser, against the management API over a real
+ * store. The tests change the store as workers would.
  */
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';

@@ -1,18 +1,19 @@
 /**
- * Bounds the cost of a call in this order: the caller is identified from the metadata; the message is
- * counted against the tenant's budget as it arrives and as it is decompressed; only then is it decoded.
- * The gRPC library bounds none of this:
+ * Bounds the cost of a call in this order: the caller is identified from the metadata; the message
+ * is counted against the tenant's budget as it arrives and as it is decompressed; only then is it
+ * decoded. The gRPC library bounds none of this:
  *
  * - A call without the key that it needs is answered from its headers, and its data are not read.
- * - A request must arrive within a timeout; on a stream, each message from its first byte on. Between
- *   messages a stream may pause for any time.
+ * - A request must arrive within a timeout; on a stream, each message from its first byte on.
+ *   Between messages a stream may pause for any time.
  * - An answer must be read within the same timeout.
- * - Data that have arrived and are not answered count towards the budget of all bodies, decompressed.
+ * - Data that have arrived and are not answered count towards the budget of all bodies,
+ *   decompressed.
  * - Calls without a key are few and small. A stream ends when its key does.
  *
  * The interceptor passes the library's own call on with a few methods replaced, because the wrapper
- * that the library offers for this costs a tenth of a call's time. For the same reason one timer serves
- * all calls.
+ * that the library offers for this costs a tenth of a call's time. For the same reason one timer
+ * serves all calls.
  */
 import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';

@@ -1,6 +1,6 @@
 /**
- * Bounds what a connection may do before and without a call: the number of connections, the time until
- * a connection speaks HTTP/2, and the rate of frames that only cost the server time.
+ * Bounds what a connection may do before and without a call: the number of connections, the time
+ * until a connection speaks HTTP/2, and the rate of frames that only cost the server time.
  *
  * A connection that never carried a valid key is unauthenticated. Unauthenticated connections make
  * room for new ones, so that a flood of them displaces only itself.

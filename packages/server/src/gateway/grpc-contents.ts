@@ -1,6 +1,6 @@
 /**
- * Decodes `InferTensorContents`, the typed lists of gRPC, into tensors. Floats have the same layout on
- * the wire as in memory and are not copied; integers are varints and are decoded one by one.
+ * Decodes `InferTensorContents`, the typed lists of gRPC, into tensors. Floats have the same layout
+ * on the wire as in memory and are not copied; integers are varints and are decoded one by one.
  */
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';

@@ -1,7 +1,7 @@
 /**
- * The gRPC face of a node: inference, health and reflection on one port, over `@grpc/grpc-js`. A bare
- * HTTP/2 server is less than twice as fast, which does not justify writing gRPC's flow control, deadlines
- * and shutdown again.
+ * The gRPC face of a node: inference, health and reflection on one port, over `@grpc/grpc-js`. A
+ * bare HTTP/2 server is less than twice as fast, which does not justify writing gRPC's flow
+ * control, deadlines and shutdown again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {

@@ -1,8 +1,8 @@
 /**
  * `ModelInfer` and `ModelStreamInfer`: decode, call the serving plane, encode.
  *
- * A stream's answers have the order of its requests. Several requests run at once, up to a bound; above
- * it the stream is not read, so that the client gets backpressure.
+ * A stream's answers have the order of its requests. Several requests run at once, up to a bound;
+ * above it the stream is not read, so that the client gets backpressure.
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';

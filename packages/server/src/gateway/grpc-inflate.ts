@@ -1,6 +1,7 @@
 /**
- * Decompresses messages within bounds: the output is counted while it grows, and decompression stops at
- * the limit. A kilobyte can become a megabyte, so nothing is decompressed before its caller is known.
+ * Decompresses messages within bounds: the output is counted while it grows, and decompression
+ * stops at the limit. A kilobyte can become a megabyte, so nothing is decompressed before its
+ * caller is known.
  *
  *
  * Few messages are decompressed at once, and tenants alternate: a tenant that sends many waits only
@@ -30,7 +31,8 @@ export interface InflateLimits {
 export interface Inflater {
   /**
    * @param encoding the value of `grpc-encoding`.
-   * @throws SkeinError ENCODING_UNSUPPORTED, REQUEST_INVALID, BODY_TOO_LARGE, or what `take` throws.
+   * @throws SkeinError ENCODING_UNSUPPORTED, REQUEST_INVALID, BODY_TOO_LARGE, or what `take`
+   *   throws.
    */
   inflate(compressed: Uint8Array, encoding: string, limits: InflateLimits): Promise<Buffer>;
 }

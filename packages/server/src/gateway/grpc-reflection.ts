@@ -1,6 +1,6 @@
 /**
- * Server reflection, so that grpcurl and similar tools need no proto file. It serves version 1 and the
- * older name that many clients try first; their messages are the same.
+ * Server reflection, so that grpcurl and similar tools need no proto file. It serves version 1 and
+ * the older name that many clients try first; their messages are the same.
  */
 import type { ServerDuplexStream, UntypedHandleCall } from '@grpc/grpc-js';
 import {

@@ -54,7 +54,8 @@ describe('requests', () => {
             contents: typedContents(tensor),
           })),
         });
-        // The generated code's arithmetic turns signalling NaNs into quiet ones, so compare afterwards.
+        // The generated code's arithmetic turns signalling NaNs into quiet ones, so compare
+        // afterwards.
         const oracle = fromBinary(ModelInferRequestSchema, message);
         const found = decodeGrpcRequest(message).inputs;
         for (const [index, [name, tensor]] of typed.entries()) {

@@ -1,7 +1,7 @@
 /**
  * Decodes `ModelInferRequest` from its wire format, without the objects of generated code: tensors
- * become views on the message, and every repeated field has a bound, so that a hostile message cannot
- * take a hundred times its size. The tests compare it with the generated code.
+ * become views on the message, and every repeated field has a bound, so that a hostile message
+ * cannot take a hundred times its size. The tests compare it with the generated code.
  */
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
@@ -56,7 +56,8 @@ interface WireInput {
 }
 
 /**
- * @param maxTensorBytes size of the decoded typed lists together: a byte on the wire can be an int64.
+ * @param maxTensorBytes size of the decoded typed lists together: a byte on the wire can be an
+ *   int64.
  * @throws SkeinError REQUEST_INVALID, BODY_TOO_LARGE, INPUT_DATATYPE, INPUT_SHAPE, INPUT_DATA.
  */
 export function decodeGrpcRequest(

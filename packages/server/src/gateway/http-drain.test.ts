@@ -67,7 +67,8 @@ describe('draining', () => {
             });
           },
         );
-        // The node has stopped listening. On a connection that it had answered before, this is a lost request.
+        // The node has stopped listening. On a connection that it had answered before, this is a
+        // lost request.
         outgoing.on('error', () => resolve(outgoing.reusedSocket));
         outgoing.end(BODY);
       });

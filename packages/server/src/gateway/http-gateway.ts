@@ -1,6 +1,7 @@
 /**
- * The HTTP face of a node: one listener for the Open Inference Protocol, the metrics and the management
- * API. Every request gets an id, passes the origin policy, and ends with an answer or a coded error.
+ * The HTTP face of a node: one listener for the Open Inference Protocol, the metrics and the
+ * management API. Every request gets an id, passes the origin policy, and ends with an answer or a
+ * coded error.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
@@ -33,9 +34,9 @@ import { PayloadCodec } from './payload-codec.ts';
 import { brief } from './tensor-bytes.ts';
 
 /**
- * Handles a request outside of the protocol; resolves with `false` if the management API has no such
- * path either. The request's id is in its `x-request-id` header; a SkeinError that it throws becomes
- * the answer.
+ * Handles a request outside of the protocol; resolves with `false` if the management API has no
+ * such path either. The request's id is in its `x-request-id` header; a SkeinError that it throws
+ * becomes the answer.
  */
 export type ManagementHandler = (
   request: IncomingMessage,

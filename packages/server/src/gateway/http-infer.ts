@@ -1,6 +1,6 @@
 /**
- * `POST /v2/models/{model}[/versions/{version}]/infer`: the hot path. It reads the body once, decodes it
- * into tensors once, calls the serving plane once and writes once.
+ * `POST /v2/models/{model}[/versions/{version}]/infer`: the hot path. It reads the body once,
+ * decodes it into tensors once, calls the serving plane once and writes once.
  *
  * Callers without the right, and unknown models, are rejected before the body is read.
  */

@@ -2,7 +2,8 @@
  * The paths of the Open Inference Protocol over HTTP and of Triton's extensions. Routing splits the
  * path by hand: there is one hot route, and two comparisons find it.
  *
- * Health needs no key, so that probes work without one. A caller that may infer may also read metadata.
+ * Health needs no key, so that probes work without one. A caller that may infer may also read
+ * metadata.
  */
 import { SkeinError } from '@skein/api';
 import type { Instant } from '@skein/serving';

@@ -1,10 +1,10 @@
 /**
- * Encodes the answer of `POST …/infer`: JSON, followed by the outputs that were requested as binary.
- * Numbers are written by the engine's own `join`, which prints the shortest decimal that parses to the
- * same double; 64-bit integers are exact.
+ * Encodes the answer of `POST …/infer`: JSON, followed by the outputs that were requested as
+ * binary. Numbers are written by the engine's own `join`, which prints the shortest decimal that
+ * parses to the same double; 64-bit integers are exact.
  *
- * JSON has no NaN and no infinities: they are written as the strings "NaN", "Infinity" and "-Infinity",
- * as in Protocol Buffers' JSON mapping, so that any parser accepts the answer.
+ * JSON has no NaN and no infinities: they are written as the strings "NaN", "Infinity" and
+ * "-Infinity", as in Protocol Buffers' JSON mapping, so that any parser accepts the answer.
  */
 import { datatypeOf, SkeinError } from '@skein/api';
 import { bfloat16ToNumber, values, type NumericTensor, type Tensor } from '@skein/onnx';

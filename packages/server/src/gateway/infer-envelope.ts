@@ -1,7 +1,7 @@
 /**
  * The part of an inference request without its numbers: names, shapes, parameters. Clients send the
- * same envelope with every request, so recent ones are cached by their text. A cached envelope costs
- * a lookup instead of a parser and a dozen checks.
+ * same envelope with every request, so recent ones are cached by their text. A cached envelope
+ * costs a lookup instead of a parser and a dozen checks.
  */
 import { SkeinError } from '@skein/api';
 import type { ElementType } from '@skein/onnx';

@@ -1,10 +1,10 @@
 /**
  * Parses an inference request's JSON without parsing its tensors.
  *
- * The data arrays are nearly all of the bytes. They are cut out by position, so that `JSON.parse` gets
- * only the small rest. Each array is parsed later from its bytes, once its datatype is known, whatever
- * the order of the keys. In the parsed value an array is replaced by `[index]`. The client cannot forge
- * this form: every array under `inputs[…].data` has been replaced.
+ * The data arrays are nearly all of the bytes. They are cut out by position, so that `JSON.parse`
+ * gets only the small rest. Each array is parsed later from its bytes, once its datatype is known,
+ * whatever the order of the keys. In the parsed value an array is replaced by `[index]`. The client
+ * cannot forge this form: every array under `inputs[…].data` has been replaced.
  */
 import { SkeinError } from '@skein/api';
 import { MAX_JSON_DEPTH, MAX_JSON_VALUES, tooDeep, tooMany } from '@skein/http/json-value';
@@ -38,7 +38,8 @@ const DATA_DEPTH = 3;
 
 /**
  * @param end where the JSON ends in `bytes`; binary tensors may follow.
- * @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID if there is more besides the arrays than a request needs.
+ * @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID if there is more besides the arrays than a
+ *   request needs.
  */
 export function carve(bytes: Buffer, end: number): CarvedJson {
   const arrays: CarvedArray[] = [];

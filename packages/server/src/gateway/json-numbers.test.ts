@@ -54,7 +54,8 @@ const usual = fc.oneof(
   fc.float({ noNaN: true, noDefaultInfinity: true }).map(String),
   fc.float({ noNaN: true, noDefaultInfinity: true }).map((value) => value.toPrecision(9)),
   fc.integer({ min: -999_999, max: 999_999 }).map((value) => (value / 1e4).toFixed(4)),
-  // Halfway between two float32, and a digit to either side, where rounding twice gives a wrong result.
+  // Halfway between two float32, and a digit to either side, where rounding twice gives a wrong
+  // result.
   fc
     .tuple(
       fc.integer({ min: 0x3f80_0000, max: 0x4b80_0000 }),

@@ -1,11 +1,11 @@
 /**
  * Parses the numbers of a JSON array directly from the request's bytes into typed memory.
  *
- * `JSON.parse` creates an array of boxed doubles that is discarded at once, and cannot represent 64-bit
- * integers. Parsing the digits here is faster (784 floats with all their digits: 11 µs instead of 20;
- * with four decimals: 8 instead of 18), leaves no garbage, and keeps every INT64 and UINT64 exact.
- * It accepts what JSON accepts, and for floating point also the strings "NaN", "Infinity" and
- * "-Infinity" of Protocol Buffers' JSON mapping.
+ * `JSON.parse` creates an array of boxed doubles that is discarded at once, and cannot represent
+ * 64-bit integers. Parsing the digits here is faster (784 floats with all their digits: 11 µs
+ * instead of 20; with four decimals: 8 instead of 18), leaves no garbage, and keeps every INT64 and
+ * UINT64 exact. It accepts what JSON accepts, and for floating point also the strings "NaN",
+ * "Infinity" and "-Infinity" of Protocol Buffers' JSON mapping.
  *
  * Rounding is exact. A decimal below 2⁵³ and a power of ten up to 10²² are both exact doubles, so
  * one multiplication or division rounds once and correctly (Clinger, PLDI 1990). A longer decimal
@@ -46,8 +46,10 @@ const MAX_SCRATCH = 1 << 18;
 /**
  * Parses the array at `start` as a tensor. Data may be flat, or nested exactly as the shape says.
  *
- * @param bytes the request; `bytes[start]` is the array's `[` and a matching `]` is known to follow before `end`.
- * @throws SkeinError BODY_NOT_JSON, or INPUT_DATA if the values do not fill the shape or do not fit the type.
+ * @param bytes the request; `bytes[start]` is the array's `[` and a matching `]` is known to follow
+ *   before `end`.
+ * @throws SkeinError BODY_NOT_JSON, or INPUT_DATA if the values do not fill the shape or do not fit
+ *   the type.
  */
 export function readNumbers(
   bytes: Buffer,
@@ -81,8 +83,8 @@ export function readNumbers(
 }
 
 /**
- * One pass over the array. Doubles go to `sink`; 64-bit integers go to `wide`, as two words while they
- * are exact doubles, which needs no BigInt.
+ * One pass over the array. Doubles go to `sink`; 64-bit integers go to `wide`, as two words while
+ * they are exact doubles, which needs no BigInt.
  *
  * One long function on purpose: its state is in local variables, which makes it fast.
  */

@@ -47,8 +47,8 @@ const FIRST_BYTES = 1 << 20;
 const GROWTH = 4;
 
 /**
- * Assembles messages. Each piece is copied into its message: keeping a piece would keep the whole read
- * of the socket, which is a thousand times larger if pieces are small.
+ * Assembles messages. Each piece is copied into its message: keeping a piece would keep the whole
+ * read of the socket, which is a thousand times larger if pieces are small.
  */
 export class MessageReader {
   readonly #maxBytes: number;

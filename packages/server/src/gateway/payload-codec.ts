@@ -1,10 +1,10 @@
 /**
- * Decodes requests and encodes answers without blocking other requests: small ones at once, large ones
- * in a separate thread. 32 MiB of JSON numbers take 200 ms to decode and 800 ms to encode, during which
- * the event loop would answer no other request.
+ * Decodes requests and encodes answers without blocking other requests: small ones at once, large
+ * ones in a separate thread. 32 MiB of JSON numbers take 200 ms to decode and 800 ms to encode,
+ * during which the event loop would answer no other request.
  *
- * One thread serves all; the first large payload starts it. Large payloads wait for each other, small
- * ones do not wait for them. Tensors are transferred in both directions.
+ * One thread serves all; the first large payload starts it. Large payloads wait for each other,
+ * small ones do not wait for them. Tensors are transferred in both directions.
  */
 import { Worker } from 'node:worker_threads';
 import { elementCount, type Tensor } from '@skein/onnx';

@@ -1,7 +1,7 @@
 /**
- * Triton's raw binary request: with `Inference-Header-Content-Length: 0`, the whole body is the only
- * input of the model; name, datatype and shape come from its signature. This is how
- * `curl --data-binary` sends an image to a model.
+ * Triton's raw binary request: with `Inference-Header-Content-Length: 0`, the whole body is the
+ * only input of the model; name, datatype and shape come from its signature. This is how `curl
+ * --data-binary` sends an image to a model.
  *
  * As in Triton, every output is then returned as binary data, unless the Accept header names JSON.
  */
@@ -13,7 +13,8 @@ import { plainBytes, tensorFromBytes } from './tensor-bytes.ts';
 
 /**
  * @param accept the Accept header.
- * @throws SkeinError INPUT_MISSING, INPUT_SHAPE, INPUT_DATA if the body alone does not determine the input.
+ * @throws SkeinError INPUT_MISSING, INPUT_SHAPE, INPUT_DATA if the body alone does not determine
+ *   the input.
  */
 export function decodeRawRequest(
   body: Buffer,

@@ -2,9 +2,9 @@
  * Records refused logins in the audit trail: key id, address, reason and count.
  *
  * The first login of a kind is written within a second, and then once a minute while they continue.
- * Clients without a key can cause refused logins, so a minute has at most ten rows of them; the rest is
- * counted together. Otherwise a flood would displace other audit entries. The key that was sent is never
- * written, only the id of a key that the node knows.
+ * Clients without a key can cause refused logins, so a minute has at most ten rows of them; the
+ * rest is counted together. Otherwise a flood would displace other audit entries. The key that was
+ * sent is never written, only the id of a key that the node knows.
  */
 import { SkeinError, type ErrorCode } from '@skein/api';
 import type { State } from '@skein/state';

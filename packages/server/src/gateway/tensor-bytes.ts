@@ -12,8 +12,8 @@ import { decodeElements, encodeElements } from './bytes-elements.ts';
 /** ONNX Runtime allows more, but no model needs them, and it bounds the cost of a hostile shape. */
 export const MAX_RANK = 32;
 /**
- * Each element of a string tensor costs an object, however short it is, and all elements are packed and
- * unpacked on the way to a replica and back: a million would block the event loop for a second.
+ * Each element of a string tensor costs an object, however short it is, and all elements are packed
+ * and unpacked on the way to a replica and back: a million would block the event loop for a second.
  */
 export const MAX_STRINGS = 1 << 16;
 
@@ -79,8 +79,8 @@ function notBool(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * The same memory as a plain `Uint8Array`. A Buffer's `slice` does not copy, but users of a tensor rely
- * on a copy.
+ * The same memory as a plain `Uint8Array`. A Buffer's `slice` does not copy, but users of a tensor
+ * rely on a copy.
  */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -104,8 +104,8 @@ export function bytesOfTensor(tensor: Tensor): Uint8Array {
 const SHOWN = 12;
 
 /**
- * A client's value, shortened for a message. The value may be as large and as deep as a body: only the
- * shown part is read.
+ * A client's value, shortened for a message. The value may be as large and as deep as a body: only
+ * the shown part is read.
  */
 export function brief(value: unknown): string {
   const text = shown(value, 1);

@@ -1,7 +1,7 @@
 /**
- * Logs the events of the serving plane. At level `info`: changes of replicas, and refusals under load
- * as one line per deployment, reason and second, because a line per refusal would itself overload the
- * node. At `debug`: every request.
+ * Logs the events of the serving plane. At level `info`: changes of replicas, and refusals under
+ * load as one line per deployment, reason and second, because a line per refusal would itself
+ * overload the node. At `debug`: every request.
  */
 import type { ErrorCode } from '@skein/api';
 import type { ServingObserver } from '@skein/serving';

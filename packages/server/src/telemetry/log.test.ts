@@ -56,7 +56,8 @@ describe('the log', () => {
       /^\[\d\d:\d\d:\d\d\] INFO: Replica a is ready\. \{"deployment":"risk"\}\n$/,
     );
     written = '';
-    // Names and messages of jobs and callers are text: they must not set the terminal's title or add a line.
+    // Names and messages of jobs and callers are text: they must not set the terminal's title or
+    // add a line.
     const name = 'a\u001B]0;x\u0007\u009B2J\u202E';
     logger('pretty').warn({ name, [name]: { err: new Error(name).message } }, `${name}\nINFO: ok`);
     // eslint-disable-next-line no-control-regex

@@ -1,6 +1,7 @@
 /**
- * The node's log, on standard error: JSON, one object per line; or a readable format for a terminal.
- * Writing never blocks the node: if the reader hangs, lines beyond a buffer of a megabyte are dropped.
+ * The node's log, on standard error: JSON, one object per line; or a readable format for a
+ * terminal. Writing never blocks the node: if the reader hangs, lines beyond a buffer of a megabyte
+ * are dropped.
  */
 import { createRequire } from 'node:module';
 import { pino, type DestinationStream, type Logger } from 'pino';

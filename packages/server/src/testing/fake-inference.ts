@@ -1,6 +1,6 @@
 /**
- * An in-memory serving plane for tests of the faces: it answers at once with a function of the request,
- * and records the requests.
+ * An in-memory serving plane for tests of the faces: it answers at once with a function of the
+ * request, and records the requests.
  */
 import { SkeinError } from '@skein/api';
 import type { Signature, TensorMap } from '@skein/onnx';

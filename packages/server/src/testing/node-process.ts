@@ -1,6 +1,6 @@
 /**
- * A node in its own process, started by `skein up`, for tests: it can be drained, killed, and restarted on
- * its data folder.
+ * A node in its own process, started by `skein up`, for tests: it can be drained, killed, and
+ * restarted on its data folder.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

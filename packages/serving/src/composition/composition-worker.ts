@@ -1,6 +1,6 @@
 /**
- * The thread of a composition: loads its module, runs requests as they come, several at once while
- * they await their calls, and passes the calls on to the node's thread.
+ * The thread of a composition: loads its module, runs requests concurrently while they await their
+ * calls, and passes the calls to the node's thread.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { SkeinError } from '@skein/api/errors';
@@ -88,9 +88,9 @@ async function answer(
       fault: error === undefined ? describe(thrown) : undefined,
     };
   }
-  // Calls that it did not wait for find no request to go on for.
+  // Calls that it did not await have no request any more.
   controller.abort(cancelled());
-  // A cancelled run has been answered for.
+  // A cancelled run has been acknowledged already.
   if (runs.delete(run)) post(reply, transfer);
 }
 
@@ -130,7 +130,7 @@ try {
   if (warm) await composition.warm?.();
   port.on('message', (message: ToWorker) => receive(composition, message));
   const { inputs, outputs, calls } = composition;
-  // Through JSON, because only plain values may cross.
+  // Through JSON, because only plain values can be sent.
   const plain = JSON.parse(JSON.stringify({ signature: { inputs, outputs }, calls })) as {
     signature: { inputs: typeof inputs; outputs: typeof outputs };
     calls: string[];

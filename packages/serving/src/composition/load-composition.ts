@@ -1,4 +1,4 @@
-/** Imports a composition's module and checks that it is one: its author may have used plain JavaScript. */
+/** Imports a composition's module and validates its export: the author may have used plain JavaScript. */
 import type { ElementType, TensorSpec } from '@skein/onnx';
 import type { Composition } from '../define-composition.ts';
 
@@ -19,7 +19,7 @@ const ELEMENT_TYPES: Record<ElementType, true> = {
   string: true,
 };
 
-/** @throws Error with what is wrong, or what the module itself throws. */
+/** @throws Error with the defect, or the error of the module itself. */
 export async function loadComposition(moduleUrl: string): Promise<Composition> {
   const module = (await import(moduleUrl)) as { composition?: unknown };
   const wrong = flawOf(module.composition);

@@ -1,4 +1,4 @@
-/** The loop with real sessions. */
+/** The dispatcher with real sessions. */
 import { DeploymentSettings } from '@skein/api';
 import {
   GraphBuilder,
@@ -16,7 +16,7 @@ import { createDispatcher } from './dispatcher.ts';
 import { codeOf, MLP, numbersOf, request, row, serve } from './testing/harness.ts';
 
 describe('with ONNX Runtime', () => {
-  test('answers are those of the model alone, however the requests are batched', async () => {
+  test('answers are those of the model alone, for any batching', async () => {
     const { dispatcher, told } = await serve(MLP);
     const alone = await nativeRuntime.open(
       { bytes: MLP },
@@ -71,7 +71,7 @@ describe('with ONNX Runtime', () => {
     expect(numbersOf(both.outputs, square)).toEqual([81, 100]);
   });
 
-  test('one bad request spoils nobody else’s run', async () => {
+  test('one bad request fails no other request of its run', async () => {
     const graph = new GraphBuilder('lookup');
     const x = graph.input('x', 'int64', ['batch']);
     const table = graph.initializer('table', tensor('float32', [3], Float32Array.of(10, 20, 30)));
@@ -86,7 +86,7 @@ describe('with ONNX Runtime', () => {
     expect(told.refused).toEqual(['INPUT_REJECTED']);
   });
 
-  test('a model that mixes rows up is served one request at a time, and the snapshot says why', async () => {
+  test('a model that mixes rows is served one request at a time, and the snapshot says why', async () => {
     const graph = new GraphBuilder('mixing');
     const x = graph.input('x', 'float32', ['batch', 1]);
     const [mean] = graph.node('ReduceMean', [x], { axes: [0] });
@@ -129,7 +129,7 @@ describe('with ONNX Runtime', () => {
     beforeEach(() => void (sessions.length = 0));
 
     test('of a process while it runs, its requests are run again', async () => {
-      // Slow enough for the crash to come in the middle.
+      // Slow enough for the crash to happen in the middle.
       const model = writeModel(mlp({ sizes: [64, 1024, 1024, 1024, 8], seed: 1 }));
       const { dispatcher } = await serve(model, { isolation: 'process' }, recording);
       const answers = Array.from({ length: 30 }, () =>
@@ -154,7 +154,7 @@ describe('with ONNX Runtime', () => {
     });
   });
 
-  test('a file that is no model fails at once, with the reason', async () => {
+  test('a file that is not a model fails at once, with the reason', async () => {
     const broken = MLP.slice();
     broken.fill(0xff, 20);
     const options = { signature: signatureOf(readModel(MLP)), model: { bytes: broken } };

@@ -1,10 +1,10 @@
 /**
- * A batch while it is put together: it grows as long as each of its members still meets its
- * deadline when the whole batch does.
+ * A batch under construction: it grows as long as the whole batch meets the deadline of each
+ * member.
  *
- * A member that is on its plan (it can still start in time) is held to p99. One that is behind,
- * because runs took longer than predicted, is held to the median: it has lost its promise, and
- * a small batch for its sake would cost others theirs.
+ * A member on its plan (it can still start in time) is checked at p99. A member behind its plan,
+ * because runs took longer than predicted, is checked at the median: its promise is lost already,
+ * and a small batch for it would break the promises of other requests.
  */
 import type { Instant } from '../contract.ts';
 import type { LatencyCurve } from './latency-model.ts';
@@ -16,18 +16,18 @@ export class Draft<Cargo> {
 
   readonly #curve: LatencyCurve;
   readonly #now: Instant;
-  /** Earliest deadlines of the members that are on their plan, and of those behind. */
+  /** Earliest deadlines of the members on their plan, and of those behind it. */
   #kept: Instant = Infinity;
   #hoped: Instant = Infinity;
 
-  /** @param tickets an empty list, which the members are added to. */
+  /** @param tickets an empty list, to which the members are added. */
   constructor(tickets: Ticket<Cargo>[], curve: LatencyCurve, now: Instant) {
     this.tickets = tickets;
     this.#curve = curve;
     this.#now = now;
   }
 
-  /** Whether everybody is in time when `ticket` rides along. */
+  /** Whether all members are in time with `ticket` added. */
   fits(ticket: Ticket<Cargo>): boolean {
     const now = this.#now;
     const rows = this.rows + ticket.rows;

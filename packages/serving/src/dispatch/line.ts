@@ -1,4 +1,4 @@
-/** One tenant's requests in one lane, ordered by turn: a binary heap whose entries know their places. */
+/** The requests of one tenant in one lane, ordered by effective deadline: a binary heap whose entries know their index. */
 import type { Lane, Tenant } from './deadline-queue.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -12,7 +12,7 @@ export class Line<Cargo> {
     this.lane = lane;
   }
 
-  /** Whose turn is first. */
+  /** The first request. */
   get head(): Ticket<Cargo> | undefined {
     return this.#heap[0];
   }
@@ -72,7 +72,7 @@ export class Line<Cargo> {
   }
 }
 
-/** Of equal turns, the one that came first. */
+/** By effective deadline; of equal ones, the first to arrive. */
 export function comesBefore<Cargo>(a: Ticket<Cargo>, b: Ticket<Cargo>): boolean {
   return a.turn < b.turn || (a.turn === b.turn && a.order < b.order);
 }

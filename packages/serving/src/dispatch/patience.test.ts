@@ -11,25 +11,25 @@ const run = (more: Partial<RunView> = {}): RunView => ({
   ...more,
 });
 
-describe('patience', () => {
+describe('the timeout of a run', () => {
   test('ends a second after the deadline, or four runs after it', () => {
     expect(patientUntil(run())).toBe(2_500);
     expect(patientUntil(run({ expectedMs: 400 }))).toBe(3_100);
   });
 
-  test('is greater with a thread, which is not got rid of, and with a model that has never run', () => {
+  test('is longer with a thread, which cannot be ended, and with a model that has never run', () => {
     expect(patientUntil(run({ isolation: 'thread' }))).toBe(6_500);
     expect(patientUntil(run({ expectedMs: 0 }))).toBe(11_500);
   });
 
-  test('is not bought by a far deadline', () => {
+  test('is not extended by a far deadline', () => {
     const hour = 3_600_000;
     expect(patientUntil(run({ deadline: hour }))).toBe(1_000 + 10_000 + 1_000);
     expect(patientUntil(run({ deadline: hour, objectiveMs: 5_000 }))).toBe(52_000);
     expect(patientUntil(run({ deadline: hour, expectedMs: 2_000 }))).toBe(49_000);
   });
 
-  test('is never less than what the run should take, nor more than its bounds', () => {
+  test('is never less than the expected run time, nor more than its bounds', () => {
     const ms = (max: number) => fc.double({ min: 0, max, noNaN: true });
     fc.assert(
       fc.property(

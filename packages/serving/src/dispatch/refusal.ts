@@ -1,4 +1,4 @@
-/** Says why a request was not accepted, with the numbers that decided and when to come back. */
+/** Explains why a request was not accepted, with the numbers that decided and the retry time. */
 import { SkeinError } from '@skein/api';
 import type { Instant, TargetRequest } from '../contract.ts';
 import type { Verdict } from './admission.ts';
@@ -9,12 +9,12 @@ export interface RefusalFacts {
   readonly request: TargetRequest;
   readonly now: Instant;
   readonly verdict: Verdict;
-  /** Requests that wait, over all tenants and of this one. */
+  /** Queued requests, of all tenants and of this one. */
   readonly waiting: number;
   readonly tenantWaiting: number;
-  /** What a run of this request takes at p99, in milliseconds. */
+  /** Run time of this request at p99, in milliseconds. */
   readonly runMs: number;
-  /** Why no replica starts, and when that is tried again. */
+  /** Why no replica starts, and when that is retried. */
   readonly failed: SkeinError | undefined;
   readonly triesAgainAt: Instant;
 }
@@ -26,7 +26,7 @@ export function explainRefusal(refusal: Refusal, facts: RefusalFacts): SkeinErro
       retryAfterMs: Math.ceil(Math.max(1, facts.triesAgainAt - now)),
     });
   }
-  // Coming back later does not help a request that is too short for the run alone.
+  // A retry does not help a request whose deadline is too short for the run alone.
   const helps = Number.isFinite(verdict.lateMs) && verdict.reason !== 'alone';
   const later = helps ? { retryAfterMs: Math.ceil(Math.max(1, verdict.lateMs)) } : {};
   return new SkeinError(refusal, messageOf(refusal, facts), later);

@@ -1,6 +1,6 @@
 /**
- * Checks a request against the signature, and says what it asks of the plane: how many rows, and
- * with which others it may share a run.
+ * Validates a request against the signature, and computes its rows and which requests it may share
+ * a run with.
  *
  * Requests share a run when every input has the same size beyond the first dimension. A request
  * whose inputs disagree on the first dimension still runs, alone.
@@ -31,7 +31,7 @@ export interface RequestCheck {
   (inputs: TensorMap, outputs: readonly string[] | undefined): Demand;
 }
 
-/** Whether rows of different requests may share a run: the first dimension of everything is open. */
+/** Whether rows of different requests may share a run: the first dimension of all inputs and outputs is open. */
 export function isBatchable({ inputs, outputs }: Signature): boolean {
   const isOpen = ({ shape }: TensorSpec): boolean =>
     shape.length > 0 && typeof shape[0] !== 'number';
@@ -145,7 +145,7 @@ function firstNonFinite(tensor: NumericTensor): number | undefined {
   const { type } = tensor;
   if (type === 'float32' || type === 'float64') {
     const numbers = values(tensor) as Float32Array | Float64Array;
-    // x − x is 0 for finite x and NaN for the rest: one sum instead of a branch per element.
+    // x − x is 0 for finite x and NaN otherwise: one sum instead of a branch per element.
     let sum = 0;
     for (let i = 0; i < numbers.length; i++) sum += numbers[i]! - numbers[i]!;
     if (sum === 0) return undefined;
@@ -161,7 +161,7 @@ function firstNonFinite(tensor: NumericTensor): number | undefined {
 }
 
 function missing(spec: TensorSpec, inputs: TensorMap, known: ReadonlySet<string>): SkeinError {
-  // A misspelt name is both missing and unknown; the unknown one helps more.
+  // A misspelt name is both missing and unknown; reporting it as unknown helps more.
   for (const name of inputs.keys()) if (!known.has(name)) return unknown(inputs, known);
   return new SkeinError('INPUT_MISSING', `Input "${spec.name}" was not sent.`);
 }

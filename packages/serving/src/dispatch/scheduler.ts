@@ -1,6 +1,7 @@
 /**
- * The policies put together: who is accepted, and what a free replica runs next. It knows nothing
- * of promises, threads or timers; the dispatcher and the simulation in the tests drive the same one.
+ * Combines the policies: which requests are accepted, and what a free replica runs next. It knows
+ * no promises, threads or timers; the dispatcher and the simulation in the tests use the same
+ * class.
  *
  *   offer ──▶ admission ──▶ queue ──▶ selection + batcher ──▶ next ──▶ start … finish
  */
@@ -19,30 +20,30 @@ import type { Ticket } from './ticket.ts';
 export type Refusal = 'QUEUE_FULL' | 'DEADLINE_UNREACHABLE' | 'NO_REPLICA';
 
 export interface SchedulerOptions {
-  /** Share of a tenant among those that wait. */
+  /** Weight of a tenant. */
   readonly weightOf: WeightOf;
   /** Rows that one run may hold. */
   readonly maxRows: number;
-  /** Requests that may wait. */
+  /** Largest number of queued requests. */
   readonly maxRequests: number;
   /** The deployment's objective, in milliseconds. */
   readonly objectiveMs: number;
 }
 
-/** A batch may take at most this part of the time that its requests have, so that they can wait for the one before. */
+/** Longest batch, as a fraction of its requests' time, so that they can wait for the previous one. */
 const BATCH_SHARE = 0.5;
-/** Those who wait are booked anew when the pace has changed by this factor. */
+/** Queued requests are repriced when the pace has changed by this factor. */
 const NEW_PACE = 1.25;
-/** What a priority level is worth in deadline, as a part of the objective. */
+/** Shift of the deadline per priority level, as a fraction of the objective. */
 const LEVEL = 0.5;
 
 export class Scheduler<Cargo> {
   readonly queue: DeadlineQueue<Cargo>;
   readonly servers = new Servers();
   maxRows: number;
-  /** When `next` should be called again although nothing has happened; Infinity if never. */
+  /** When to call `next` again without an event; Infinity if never. */
   wakeAt: Instant = Infinity;
-  /** Of the last offer: why it was refused, and in how many milliseconds it would be accepted. */
+  /** Result of the last offer: why it was refused, and in how many milliseconds it would be accepted. */
   readonly verdict: Verdict = { lateMs: 0, reason: undefined };
 
   readonly #options: SchedulerOptions;
@@ -74,7 +75,7 @@ export class Scheduler<Cargo> {
     tenantReach: Infinity,
   };
   #decisions = 0;
-  /** Level of the estimates by which those who wait are booked. */
+  /** Level of the estimates that the queued requests are priced at. */
   #bookedLevel = 1;
 
   constructor(options: SchedulerOptions) {
@@ -92,7 +93,7 @@ export class Scheduler<Cargo> {
     this.queue.timeline.setReplicas(this.servers.count);
   }
 
-  /** Accepts the ticket into the queue, or says why not. */
+  /** Accepts the ticket into the queue, or returns the refusal. */
   offer(ticket: Ticket<Cargo>, now: Instant): Refusal | undefined {
     const { servers, queue, verdict } = this;
     const { tenant } = ticket;
@@ -120,14 +121,14 @@ export class Scheduler<Cargo> {
     return undefined;
   }
 
-  /** Puts a ticket that was accepted before into the queue, whatever the backlog. */
+  /** Queues a ticket that was accepted before, whatever the backlog. */
   requeue(ticket: Ticket<Cargo>, now: Instant): void {
     this.#price(ticket, Infinity, now);
     ticket.enqueuedAt = now;
     this.queue.push(ticket);
   }
 
-  /** Milliseconds that a request which arrived now would wait before its own run. */
+  /** Predicted wait of a request that arrives now, before its own run, in milliseconds. */
   delay(now: Instant): number {
     const { servers, queue } = this;
     const free = servers.sumFree(now, 'freeAt') + queue.timeline.work;
@@ -135,8 +136,8 @@ export class Scheduler<Cargo> {
   }
 
   /**
-   * Fills `batch` with what an idle replica runs now; leaves it empty when there is nothing to run
-   * yet. Requests that cannot be answered in time any more go to `hopeless`. Sets `wakeAt`.
+   * Fills `batch` with the next run of an idle replica; leaves it empty if there is nothing to run
+   * yet. Requests whose deadline cannot be met any more go to `missed`. Sets `wakeAt`.
    */
   next(now: Instant, batch: Ticket<Cargo>[], hopeless: Ticket<Cargo>[]): void {
     const { queue } = this;
@@ -151,12 +152,12 @@ export class Scheduler<Cargo> {
     }
     const idle = this.servers.idle;
     if (idle > 0) this.#choose(idle, now, batch, hopeless);
-    // Nobody waits for ever for a replica that never comes back.
+    // Wake up to fail the first request even if no replica becomes free.
     const due = timeline.first;
     if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, hopeEnds(due, now) + 1);
   }
 
-  /** Books a run onto an idle replica. */
+  /** Records a run on an idle replica. */
   start(server: Server, batch: readonly Ticket<Cargo>[], rows: number, now: Instant): void {
     const { curve } = batch[0]!.lane;
     const takes = curve.p50(rows, now);
@@ -168,8 +169,8 @@ export class Scheduler<Cargo> {
   }
 
   /**
-   * Books the end of a run.
-   * @param batch that has been answered by it; empty when the run has failed.
+   * Records the end of a run.
+   * @param batch requests that it has answered; empty if the run has failed.
    */
   finish(server: Server, batch: readonly Ticket<Cargo>[], now: Instant): void {
     for (const { deadline, enqueuedAt } of batch) {
@@ -182,8 +183,8 @@ export class Scheduler<Cargo> {
   }
 
   /**
-   * Those who wait were booked at what runs took when they came. When runs turn out to take much
-   * longer, or shorter, newcomers are measured against what the others cost now.
+   * Queued requests were priced when they arrived. If runs now take much longer or shorter, their
+   * prices are scaled, so that new requests are compared with current costs.
    */
   #rebook({ curve: { level } }: Lane<Cargo>): void {
     const ratio = level / this.#bookedLevel;
@@ -192,7 +193,7 @@ export class Scheduler<Cargo> {
     if (this.queue.requests > 0) this.queue.scale(ratio);
   }
 
-  /** Works out what the ticket costs and when it must start, writes that into it, and judges it. */
+  /** Computes the cost and latest start of the ticket, stores both in it, and judges it. */
   #price(ticket: Ticket<Cargo>, reach: number, now: Instant): void {
     const { lane, rows, deadline, tenant } = ticket;
     const { curve } = lane;
@@ -207,8 +208,8 @@ export class Scheduler<Cargo> {
     backlog.latestFreeBehind = standing.latestFreeBehind;
     backlog.caution = this.#caution.share;
 
-    // It ends when the batch does that its deadline allows. Behind rows of its own lane it costs
-    // only what it adds to their run; anywhere else it may have to run alone.
+    // It ends with the batch that its deadline allows. Behind rows of its own lane it costs only
+    // what it adds to their run; otherwise it may have to run alone.
     const ride = Math.max(rows, this.#goodRows(lane, deadline - now));
     const ahead = standing.before?.lane === lane ? standing.before.fill : 0;
     const joins = ahead > 0 && ahead + rows <= ride;
@@ -290,12 +291,12 @@ export class Scheduler<Cargo> {
   }
 }
 
-/** Rows of a lane that are best run together while `rows` wait, where `worthRows` are if there are enough. */
+/** Best number of rows for a run while `rows` are queued; `worthRows` if there are enough. */
 function bestRows<Cargo>({ curve }: Lane<Cargo>, rows: number, worthRows: number): number {
   return rows < worthRows ? curve.batchRowsOf(rows) : worthRows;
 }
 
-/** Until when a request may still be answered in time, if all goes as usual. */
+/** Until when a request can be answered in time at the median. */
 function hopeEnds(ticket: Ticket, now: Instant): Instant {
   return ticket.deadline - ticket.lane.curve.p50(ticket.rows, now);
 }

@@ -1,9 +1,10 @@
 /**
- * Chooses who runs: the first member of the next batch, and who rides along.
+ * Selects the members of the next batch: the first one, and those that share its run.
  *
- * Two orders meet here. Whose turn it is (fair among tenants, urgent levels first) is served as
- * long as the rest stays on time behind it; where that would break a promise, the earliest deadline
- * goes first. So fairness and priority decide how long one waits, never whether a promise is kept.
+ * It combines two orders. The fair order (between tenants, urgent levels first) is used as long as
+ * all other requests stay on time behind it; if that would break a promise, the earliest deadline
+ * goes first. Fairness and priority therefore decide how long a request waits, never whether a
+ * promise is kept.
  */
 import type { Instant } from '../contract.ts';
 import type { DeadlineQueue, Lane } from './deadline-queue.ts';
@@ -11,7 +12,7 @@ import { Draft } from './draft.ts';
 import type { Servers } from './servers.ts';
 import type { Ticket } from './ticket.ts';
 
-/** Places of the timeline that are searched for members of a batch, in rows of the batch. */
+/** How many entries of the timeline are searched for members of a batch, per row of the batch. */
 const SEARCH = 4;
 
 export class Selection<Cargo> {
@@ -19,10 +20,10 @@ export class Selection<Cargo> {
   readonly #servers: Servers;
   readonly #goodRows: (lane: Lane<Cargo>, rows: number) => number;
   readonly #due: Ticket<Cargo>[] = [];
-  /** Whether the first member was chosen by turn. */
+  /** Whether the first member was chosen in fair order. */
   #turns = false;
 
-  /** @param goodRows how many rows of a lane are best run together while so many wait. */
+  /** @param goodRows best number of rows of a lane for one run, given its queued rows. */
   constructor(
     queue: DeadlineQueue<Cargo>,
     servers: Servers,
@@ -33,7 +34,7 @@ export class Selection<Cargo> {
     this.#goodRows = goodRows;
   }
 
-  /** Whose turn it is if everybody else can wait for that; else who is due. The queue must not be empty. */
+  /** The next request in fair order if no promise breaks, otherwise the earliest deadline. The queue must not be empty. */
   first(now: Instant): Ticket<Cargo> {
     const due = this.#queue.timeline.first!;
     const next = this.#queue.next()!;
@@ -41,7 +42,7 @@ export class Selection<Cargo> {
     return this.#turns ? next : due;
   }
 
-  /** Takes `first` and up to `limit` rows of its lane out of the queue, by turns and then by deadline. */
+  /** Removes `first` and up to `limit` rows of its lane from the queue, in fair order and then by deadline. */
   fill(first: Ticket<Cargo>, limit: number, now: Instant, batch: Ticket<Cargo>[]): void {
     const queue = this.#queue;
     const { lane } = first;
@@ -68,8 +69,8 @@ export class Selection<Cargo> {
   }
 
   /**
-   * Whether the others stay on time when `ticket` runs now as the last member of a batch of `rows`,
-   * or if they are late already, become no later.
+   * Whether all other requests stay on time if `ticket` runs now as the last member of a batch of
+   * `rows`, or if some are late already, whether they become no later.
    */
   #othersKeep(ticket: Ticket<Cargo>, rows: number, now: Instant): boolean {
     const { timeline } = this.#queue;
@@ -93,8 +94,9 @@ export class Selection<Cargo> {
   }
 
   /**
-   * What a lane costs more than its tickets say, once `rows` with `work` have left it. A ticket that
-   * joined others was counted with what it adds to them; when they run without it, that is too little.
+   * How much more a lane costs than its tickets say, once `rows` with `work` have left it. A ticket
+   * that joined a batch was priced at what it adds to it; if the others run without it, that is too
+   * little.
    */
   #debt(lane: Lane<Cargo>, rows: number, work: number, now: Instant): number {
     const left = lane.rows - rows;
@@ -106,7 +108,7 @@ export class Selection<Cargo> {
     return Math.max(0, cost - (lane.work - work));
   }
 
-  /** Lets the request that is due next in a lane pay the lane's debt. */
+  /** Adds the lane's debt to the price of its earliest request. */
   #settle(lane: Lane<Cargo>, now: Instant): void {
     const debt = this.#debt(lane, 0, 0, now);
     if (debt === 0) return;

@@ -1,8 +1,9 @@
 /**
- * One accepted request on its way to a replica: what the policies need to know of it, its places in
- * the timeline and in its line, and whatever the dispatcher carries along.
+ * One accepted request until it runs: the data for the policies, its positions in the timeline and
+ * in its tenant queue, and a payload for the dispatcher.
  *
- * Intrusive on purpose: a request costs this one object, and leaving any structure needs no search.
+ * Intrusive on purpose: a request costs this one object, and removing it from a structure needs no
+ * search.
  */
 import type { Instant } from '../contract.ts';
 import type { Lane, Tenant } from './deadline-queue.ts';
@@ -20,9 +21,9 @@ export class Ticket<Cargo = unknown> {
 
   /** Latest time at which its run may start, so that it ends before the deadline at p99. */
   startBy: Instant = 0;
-  /** What it adds to the queue, in milliseconds of one replica. */
+  /** Work that it adds to the queue, in milliseconds of one replica. */
   work = 0;
-  /** Rows of the run that it is planned into, up to and with its own. */
+  /** Rows of its planned run, up to and including its own. */
   fill = 0;
 
   // Its node in the timeline, see `timeline.ts`.
@@ -33,7 +34,7 @@ export class Ticket<Cargo = unknown> {
   totalWork = 0;
   latestFree = 0;
 
-  // Its place in its line, see `line.ts`.
+  // Its position in its tenant queue, see `tenant-queue.ts`.
   line: Line<Cargo> | undefined = undefined;
   index = -1;
   /** The deadline, moved by the priority level. */

@@ -1,6 +1,6 @@
 /**
- * Every waiting request in the order of its deadline, with the answer to one question: if the
- * replicas become free at these times and work in this order, is everybody still on time?
+ * Every queued request in the order of its deadline, with the answer to one question: if the
+ * replicas become free at these times and work in this order, is every request on time?
  *
  *            d=40          Each node knows the work of its subtree and the latest moment at which
  *           /    \         the replicas may become free for the subtree to be on time:
@@ -12,18 +12,19 @@
  * scheduling (Graham 1969), so times are summed over the replicas instead of divided. Serving by
  * deadline is optimal: if any order keeps all promises, this one does (Jackson 1955).
  *
- * A treap (Seidel & Aragon 1996): insert, remove and ask in O(log n) expected, without rebalancing rules.
+ * A treap (Seidel & Aragon 1996): insert, remove and query in O(log n) expected, without
+ * rebalancing rules.
  */
 import type { Instant } from '../contract.ts';
 import type { Ticket } from './ticket.ts';
 
-/** Where a newcomer would stand. */
+/** Where a new request would be. */
 export interface Standing<Cargo> {
-  /** The request that is due just before it. */
+  /** The request just before it. */
   before: Ticket<Cargo> | undefined;
   /** Work of the requests with the same or an earlier deadline, in milliseconds of one replica. */
   workBefore: number;
-  /** Latest Σ freeAt at which those behind the newcomer would be on time without it; Infinity if none. */
+  /** Latest Σ freeAt at which the later requests would be on time without the new one; Infinity if none. */
   latestFreeBehind: number;
 }
 
@@ -37,24 +38,24 @@ export class Timeline<Cargo> {
     return this.#replicas;
   }
 
-  /** Work of everything that waits, in milliseconds of one replica. */
+  /** Work of all queued requests, in milliseconds of one replica. */
   get work(): number {
     return this.#root?.totalWork ?? 0;
   }
 
-  /** The latest Σ freeAt over the replicas at which everybody is on time; Infinity while empty. */
+  /** The latest Σ freeAt over the replicas at which every request is on time; Infinity while empty. */
   get latestFree(): number {
     return this.#root?.latestFree ?? Infinity;
   }
 
-  /** The request with the earliest deadline; of equal ones, that which came first. */
+  /** The request with the earliest deadline; of equal ones, the first to arrive. */
   get first(): Ticket<Cargo> | undefined {
     let node = this.#root;
     while (node?.left !== undefined) node = node.left;
     return node;
   }
 
-  /** Changes the number of replicas; costs O(n) when it is a new one. */
+  /** Changes the number of replicas; costs O(n) if it differs. */
   setReplicas(replicas: number): void {
     if (replicas === this.#replicas) return;
     this.#replicas = replicas;
@@ -66,7 +67,7 @@ export class Timeline<Cargo> {
     this.#add(ticket);
   }
 
-  /** Puts a ticket back to exactly where `remove` took it from. */
+  /** Puts a ticket back exactly where `remove` took it from. */
   restore(ticket: Ticket<Cargo>): void {
     this.#add(ticket);
   }
@@ -77,24 +78,25 @@ export class Timeline<Cargo> {
     ticket.right = undefined;
   }
 
-  /** Changes the work of a ticket where it stands. */
+  /** Changes the work of a ticket in place. */
   reprice(ticket: Ticket<Cargo>, work: number): void {
     ticket.work = work;
     this.#refreshPath(this.#root, ticket);
   }
 
-  /** Everything takes `ratio` times as long as was thought, runs at p99 too; costs O(n). */
+  /** Scales all work by `ratio`, and the p99 of runs too; costs O(n). */
   scale(ratio: number): void {
     this.#scaleAll(this.#root, ratio);
   }
 
-  /** Where a request with this deadline would stand; writes into `standing`. */
+  /** Where a request with this deadline would be; writes into `standing`. */
   standing(deadline: Instant, standing: Standing<Cargo>): void {
     let node = this.#root;
     let before = 0;
     let behind = Infinity;
     standing.before = undefined;
-    // Going left, the node and its right subtree are behind; `before` is the work left of the subtree.
+    // Going left, the node and its right subtree are later; `before` is the work left of the
+    // subtree.
     while (node !== undefined) {
       const upToNode = before + (node.left?.totalWork ?? 0);
       if (node.deadline <= deadline) {
@@ -112,7 +114,7 @@ export class Timeline<Cargo> {
     standing.latestFreeBehind = behind;
   }
 
-  /** Visits in the order of deadlines until `visit` returns false. Must not change the timeline. */
+  /** Visits tickets in the order of deadlines until `visit` returns false. Must not change the timeline. */
   each(visit: (ticket: Ticket<Cargo>) => boolean): void {
     this.#visit(this.#root, visit);
   }
@@ -217,7 +219,7 @@ export class Timeline<Cargo> {
     this.#update(node);
   }
 
-  /** xorshift32: the same shape of the tree in every run. */
+  /** xorshift32: the tree has the same shape in every run. */
   #random(): number {
     let x = this.#seed;
     x ^= x << 13;

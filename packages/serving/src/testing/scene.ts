@@ -10,7 +10,7 @@ import { ScriptedTarget, SIGNATURE, type Script } from './scripted-target.ts';
 export interface Scene {
   readonly serving: Serving;
   readonly state: State;
-  /** Targets in the order in which they were made. */
+  /** Targets in the order of their creation. */
   readonly targets: ScriptedTarget[];
   readonly told: { answered: InferenceRequest[]; refused: string[] };
   /** Registers the next version of a model. */

@@ -1,7 +1,7 @@
 /**
  * Verified copies of remote artifacts on the local disk. Beyond the bound, the least recently used
- * copies are evicted. A copy that was requested within the last hour stays even beyond the bound: its
- * caller may be about to open or mount it.
+ * copies are evicted. A copy that was requested within the last hour stays even beyond the bound:
+ * its caller may be about to open or mount it.
  */
 import type { ArtifactStore } from '../contract.ts';
 import type { DiskRoom } from '../disk-room.ts';

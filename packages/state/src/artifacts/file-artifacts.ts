@@ -3,14 +3,14 @@
  *
  *   put: stream → .incoming-<random> (hashing) → fsync → rename to <digest> → fsync folder
  *
- * A name that is a digest therefore always has all of its bytes, wherever the process was killed. An
- * unfinished file has another name, and the next start removes it. Putting an artifact again replaces
- * its file, which repairs a damaged one.
+ * A name that is a digest therefore always has all of its bytes, wherever the process was killed.
+ * An unfinished file has another name, and the next start removes it. Putting an artifact again
+ * replaces its file, which repairs a damaged one.
  *
  * Several processes (a node and its workers) may share a folder: every step is atomic.
  *
- * Links are never followed: a user who can write to the folder must not be able to make the node read
- * or serve a file outside of it.
+ * Links are never followed: a user who can write to the folder must not be able to make the node
+ * read or serve a file outside of it.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -48,7 +48,8 @@ export interface FileArtifactsOptions {
 }
 
 /**
- * Opens the folder, creates it if it is missing, and removes unfinished files of an earlier process.
+ * Opens the folder, creates it if it is missing, and removes unfinished files of an earlier
+ * process.
  * @throws SkeinError DATA_FOLDER_UNUSABLE.
  */
 export async function openFileArtifacts(

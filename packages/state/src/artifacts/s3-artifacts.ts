@@ -3,10 +3,10 @@
  * Storage), each under its digest.
  *
  * The name of an artifact is known only once all of it has been read. A put therefore writes to the
- * local disk first and uploads from there, in parts if it is large. The local copy becomes an entry of
- * the cache that `pathOf` serves from. The cost is local disk space for the largest artifact. Objects
- * appear whole or not at all. The parts of a failed upload are deleted at once, or by the lifecycle
- * rule of the bucket if the process was killed.
+ * local disk first and uploads from there, in parts if it is large. The local copy becomes an entry
+ * of the cache that `pathOf` serves from. The cost is local disk space for the largest artifact.
+ * Objects appear whole or not at all. The parts of a failed upload are deleted at once, or by the
+ * lifecycle rule of the bucket if the process was killed.
  */
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';

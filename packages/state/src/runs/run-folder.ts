@@ -9,9 +9,9 @@
  *             batch.safetensors       the batch whose loss was not a number
  *             lock                    held by the training process
  *
- * A training process needs no node. The node that holds the data folder reads the records; a training
- * process does not report to it. The lock is taken as that of the data folder is, so `kill -9`
- * releases it.
+ * A training process needs no node. The node that holds the data folder reads the records; a
+ * training process does not report to it. The lock is taken as that of the data folder is, so `kill
+ * -9` releases it.
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * The training runs of a node: those reported to it, and those in its data folder. The latter are read
- * at each request, because the process that trains may have no key, or may have run without a node.
+ * The training runs of a node: those reported to it, and those in its data folder. The latter are
+ * read at each request, because the process that trains may have no key, or may have run without a
+ * node.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,8 +25,8 @@ export function createRuns(
   dataFolder: string,
 ): Runs {
   /**
-   * The stamp of each record when it was read. The modification time alone is not enough: two changes
-   * may fall into one tick of the file system’s clock, but each change is a new file.
+   * The stamp of each record when it was read. The modification time alone is not enough: two
+   * changes may fall into one tick of the file system’s clock, but each change is a new file.
    */
   const adopted = new Map<string, string>();
 

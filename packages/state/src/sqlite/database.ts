@@ -3,8 +3,8 @@
  *
  * WAL mode, one connection, every statement prepared once.
  *
- * Durability is chosen per write. `kill -9` never loses an acknowledged write, because its bytes are
- * in the kernel by then; `synchronous` matters only for a power cut.
+ * Durability is chosen per write. `kill -9` never loses an acknowledged write, because its bytes
+ * are in the kernel by then; `synchronous` matters only for a power cut.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api/errors';

@@ -1,6 +1,6 @@
 /**
- * A deployment is a pointer to its newest revision; earlier revisions stay for rollback. A write names
- * the revision that it read and fails if another write has replaced it.
+ * A deployment is a pointer to its newest revision; earlier revisions stay for rollback. A write
+ * names the revision that it read and fails if another write has replaced it.
  */
 import type { DeploymentSettings, TrafficTarget } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';

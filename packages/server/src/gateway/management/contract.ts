@@ -60,8 +60,8 @@ export const MANAGEMENT_LIMITS: ManagementLimits = {
 
 export interface Management {
   /**
-   * Answers `/api/…`, `/openapi.json`, `/docs`, `/` and the console's files. Never rejects. The origin
-   * policy has been applied before.
+   * Answers `/api/…`, `/openapi.json`, `/docs`, `/` and the console's files. Never rejects. The
+   * origin policy has been applied before.
    * @returns false, with nothing read or written, if the path is none of these.
    */
   handle(request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean>;

@@ -1,12 +1,12 @@
 /**
- * Server-sent events: the current deployments, the training runs in progress, and every decision with
- * its reason.
+ * Server-sent events: the current deployments, the training runs in progress, and every decision
+ * with its reason.
  *
- * There is no queue per reader. A reader has a position: the last history entry and the last snapshot
- * of each deployment that it was sent. Each poll of the node writes the difference. A reader whose
- * socket is full is skipped until it has drained, and then gets the newest snapshots: a slow reader
- * costs nothing and misses only outdated snapshots. History is read from the state, so that no
- * decision is skipped, even across a restart.
+ * There is no queue per reader. A reader has a position: the last history entry and the last
+ * snapshot of each deployment that it was sent. Each poll of the node writes the difference. A
+ * reader whose socket is full is skipped until it has drained, and then gets the newest snapshots:
+ * a slow reader costs nothing and misses only outdated snapshots. History is read from the state,
+ * so that no decision is skipped, even across a restart.
  *
  * All readers share the polls, which run only while there is a reader.
  */
@@ -151,7 +151,8 @@ export function createEventStreams(
   }
 
   /**
-   * One step of the entries that a reader has not seen, oldest first; the next poll brings the next step.
+   * One step of the entries that a reader has not seen, oldest first; the next poll brings the next
+   * step.
    * @param newest oldest first; enough if it reaches back far enough.
    */
   async function historyAfter(

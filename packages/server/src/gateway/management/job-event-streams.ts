@@ -1,7 +1,7 @@
 /**
- * Server-sent events of jobs. The store keeps recent events under increasing sequence numbers, and a
- * reader is a position in them: a reader that is slow, or reconnects with `Last-Event-ID`, continues at
- * its position, and a broken connection loses no event that the store still has.
+ * Server-sent events of jobs. The store keeps recent events under increasing sequence numbers, and
+ * a reader is a position in them: a reader that is slow, or reconnects with `Last-Event-ID`,
+ * continues at its position, and a broken connection loses no event that the store still has.
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';

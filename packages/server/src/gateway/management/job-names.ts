@@ -1,9 +1,9 @@
 /**
- * A job id that a caller chooses is unique within its tenant, so that a taken id reveals nothing about
- * jobs of other tenants. The store keeps `tenant:name`; the tenant itself sees only `name`.
+ * A job id that a caller chooses is unique within its tenant, so that a taken id reveals nothing
+ * about jobs of other tenants. The store keeps `tenant:name`; the tenant itself sees only `name`.
  *
- * A caller with the scope `admin` sees all jobs, under the ids of the store. The name of a tenant has no
- * colon, so ids of different tenants cannot collide.
+ * A caller with the scope `admin` sees all jobs, under the ids of the store. The name of a tenant
+ * has no colon, so ids of different tenants cannot collide.
  */
 import { SkeinError } from '@skein/api';
 import type { JobView } from '@skein/api';

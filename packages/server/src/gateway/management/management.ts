@@ -1,6 +1,6 @@
 /**
- * The management API: finds the endpoint in the table, authorises the caller, validates every part of
- * the request against its schema, runs the handler, and records changes in the audit trail.
+ * The management API: finds the endpoint in the table, authorises the caller, validates every part
+ * of the request against its schema, runs the handler, and records changes in the audit trail.
  */
 import type { IncomingMessage } from 'node:http';
 import { SkeinError, validate, type Endpoint } from '@skein/api';

@@ -1,9 +1,10 @@
 /**
  * The open event streams of both kinds: their number per tenant, and their end.
  *
- * A request is authorised once, but a stream stays open for days. The key of its caller is therefore
- * watched: when it is revoked or expires, the stream ends with a last event, `error`, with the body of a
- * refused request. Tenants share the streams, so that one tenant cannot take all of them.
+ * A request is authorised once, but a stream stays open for days. The key of its caller is
+ * therefore watched: when it is revoked or expires, the stream ends with a last event, `error`,
+ * with the body of a refused request. Tenants share the streams, so that one tenant cannot take all
+ * of them.
  */
 import type { ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';

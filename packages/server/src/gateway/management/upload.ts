@@ -1,10 +1,10 @@
 /**
- * Streams the raw body of a request to a consumer that writes it to disk: nothing is read ahead, and
- * nothing is kept.
+ * Streams the raw body of a request to a consumer that writes it to disk: nothing is read ahead,
+ * and nothing is kept.
  *
- * The duration of an upload depends on its size, so it has no timeout but a minimum rate: in each period
- * of `bodyTimeoutMs` that the node waits for the client, so many bytes must arrive. Time in which the
- * disk is busy does not count.
+ * The duration of an upload depends on its size, so it has no timeout but a minimum rate: in each
+ * period of `bodyTimeoutMs` that the node waits for the client, so many bytes must arrive. Time in
+ * which the disk is busy does not count.
  */
 import { SkeinError } from '@skein/api';
 import type { BudgetHold } from '@skein/api/shared-budget';
@@ -20,12 +20,12 @@ type UploadLimits = Pick<
 >;
 
 /**
- * An announced length is compared with `maxUploadBytes` before the first byte is read; without a length,
- * the consumer counts the bytes.
+ * An announced length is compared with `maxUploadBytes` before the first byte is read; without a
+ * length, the consumer counts the bytes.
  *
  * @param hold counts the memory of the upload; the caller releases it.
- * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED, CANCELLED, from
- *   the iteration.
+ * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED,
+ *   CANCELLED, from the iteration.
  */
 export async function* readUpload(
   { request, response, expectsContinue }: Exchange,

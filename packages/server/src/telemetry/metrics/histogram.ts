@@ -1,9 +1,10 @@
 /**
- * A histogram with an observation cost of a few nanoseconds: one array of counts, no labels, no objects.
+ * A histogram with an observation cost of a few nanoseconds: one array of counts, no labels, no
+ * objects.
  *
- * prom-client takes 0.6 µs per observation on a child with resolved labels, this takes 0.1 µs (medians
- * on a busy 2-core machine). With prom-client, the seven updates of a request would exceed the 2 µs
- * that a request may spend on telemetry.
+ * prom-client takes 0.6 µs per observation on a child with resolved labels, this takes 0.1 µs
+ * (medians on a busy 2-core machine). With prom-client, the seven updates of a request would exceed
+ * the 2 µs that a request may spend on telemetry.
  */
 import type { Exposition } from '@skein/http';
 

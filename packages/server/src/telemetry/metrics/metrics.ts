@@ -1,9 +1,10 @@
 /**
- * The node's metrics: a ServingObserver that only counts, and a page that is rendered for each scrape.
+ * The node's metrics: a ServingObserver that only counts, and a page that is rendered for each
+ * scrape.
  *
  * Attainment covers the requests that the node was responsible for: those it answered, and those it
- * refused or failed. A request that was invalid, cancelled or beyond the caller's own limit is counted
- * under its code, and not against the objective.
+ * refused or failed. A request that was invalid, cancelled or beyond the caller's own limit is
+ * counted under its code, and not against the objective.
  */
 import { ERRORS, type DeploymentView, type ErrorCode } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';

@@ -1,10 +1,10 @@
 /**
- * How well an objective was met in the last minutes, in constant memory: a ring of ten-second slots over
- * one hour.
+ * How well an objective was met in the last minutes, in constant memory: a ring of ten-second slots
+ * over one hour.
  *
- * The burn rate is the speed at which the error budget is spent: 1 uses exactly what the objective's
- * quantile allows, 14.4 over an hour uses up 2 % of a month's budget. Alert if a long and a short window
- * both burn (The Site Reliability Workbook, chapter 5).
+ * The burn rate is the speed at which the error budget is spent: 1 uses exactly what the
+ * objective's quantile allows, 14.4 over an hour uses up 2 % of a month's budget. Alert if a long
+ * and a short window both burn (The Site Reliability Workbook, chapter 5).
  */
 import type { Instant } from '@skein/serving';
 

@@ -2,9 +2,9 @@
  * Counters per deployment and version. An event costs two map look-ups and additions: nothing is
  * allocated per request.
  *
- * The number of series is bounded. Names come from existing deployments, never from a client: events
- * without a known name are counted under `(other)`. A version without traffic for an hour that is not
- * deployed any more is dropped.
+ * The number of series is bounded. Names come from existing deployments, never from a client:
+ * events without a known name are counted under `(other)`. A version without traffic for an hour
+ * that is not deployed any more is dropped.
  */
 import type { ErrorCode } from '@skein/api';
 import type { Instant } from '@skein/serving';

@@ -1,6 +1,6 @@
 /**
- * Traces, if a collector is configured. Otherwise OpenTelemetry is not loaded: its SDK takes 0.2 s of a
- * start, and a request without a recorder costs nothing.
+ * Traces, if a collector is configured. Otherwise OpenTelemetry is not loaded: its SDK takes 0.2 s
+ * of a start, and a request without a recorder costs nothing.
  */
 import type { Inference } from '@skein/serving';
 

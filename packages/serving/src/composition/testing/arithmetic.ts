@@ -1,4 +1,4 @@
-/** A composition for tests: what it does is asked for by `ask`, so that one module shows every behaviour. */
+/** A composition for tests: the input `ask` selects its behaviour, so that one module shows every behaviour. */
 import {
   stringTensor,
   tensor,

@@ -33,7 +33,7 @@ export interface Scene {
   readonly replicas: ReplicaSnapshot[];
   readonly logged: unknown[];
   readonly told: { answered: number; refused: string[] };
-  /** What becomes of the composition's calls. */
+  /** Outcomes of the composition's calls. */
   infer: Infer;
 }
 

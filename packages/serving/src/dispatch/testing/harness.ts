@@ -20,7 +20,7 @@ export const MLP = writeModel(mlp({ sizes: [4, 8, 3], seed: 1 }));
 
 export interface Served {
   readonly dispatcher: Target;
-  /** What the observer was told. */
+  /** Events that the observer received. */
   readonly told: {
     readonly states: string[];
     readonly batches: number[];
@@ -67,7 +67,7 @@ export async function serve(
 }
 
 let nextId = 1;
-/** A request with ten seconds to be answered. */
+/** A request with a deadline of ten seconds. */
 export function request(x: NumericTensor, more: Partial<TargetRequest> = {}): TargetRequest {
   const now = performance.now();
   return {
@@ -92,7 +92,7 @@ export function numbersOf(outputs: TensorMap, name = 'y'): number[] {
   return [...values(outputs.get(name) as NumericTensor)].map(Number);
 }
 
-/** How a request ends: `answered`, or the code of its error. */
+/** Outcome of a request: `answered`, or the code of its error. */
 export function codeOf(answer: Promise<unknown>): Promise<string> {
   return answer.then(
     () => 'answered',
@@ -100,7 +100,7 @@ export function codeOf(answer: Promise<unknown>): Promise<string> {
   );
 }
 
-/** Resolves when the replicas' states are these. */
+/** Resolves when the replicas have these states. */
 export async function untilStates(
   dispatcher: Target,
   ...states: ReplicaSnapshot['state'][]

@@ -1,6 +1,6 @@
 /**
- * A server that exists only in numbers: the real scheduler in front of replicas whose runs take as
- * long as a function says. Tests drive thousands of seeded cases through it in milliseconds.
+ * A simulated server: the real scheduler with replicas whose runs take as long as a function says.
+ * Tests run thousands of seeded cases through it in milliseconds.
  */
 import type { Instant } from '../../contract.ts';
 import { LatencyModel } from '../latency-model.ts';
@@ -36,10 +36,10 @@ export interface SimulationOptions {
   readonly maxRequests?: number;
   readonly objectiveMs?: number;
   readonly weights?: Readonly<Record<string, number>>;
-  /** Whether 1, 2, 4, … rows are learnt beforehand, as by warming; default true. */
+  /** Whether 1, 2, 4, … rows are measured beforehand, as by warming; default true. */
   readonly seed?: boolean;
   readonly lanes?: readonly string[];
-  /** Called for each end of a request; arrivals that it returns are added: closed loops. */
+  /** Called for each outcome of a request; returned arrivals are added: closed loops. */
   readonly onEnd?: (outcome: Outcome) => Arrival | undefined;
 }
 
@@ -178,7 +178,7 @@ export function simulate(
   return { outcomes, runs: ran, scheduler };
 }
 
-/** Answered inside their deadlines. */
+/** Answered within their deadlines. */
 export function inTime(outcomes: readonly Outcome[]): Outcome[] {
   return outcomes.filter(
     ({ state, finishedAt, arrival }) =>
