@@ -321,7 +321,7 @@ async function bringUp(
 
   lifecycle.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
   // Before the faces listen: a deployment that is still loading must not be reported as unknown.
-  await serving.recall();
+  await serving.readDeployments();
   // Both at once: while one finishes its last requests, the other must not accept new ones.
   lifecycle.open('faces', async (by) => {
     draining = true;

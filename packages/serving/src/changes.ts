@@ -41,7 +41,7 @@ export function createChanges(context: ServingContext): Changes {
     if (changing.has(name) || runs.has(name)) {
       throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being changed already.`);
     }
-    if (deployments.get(name)?.recalled !== undefined) {
+    if (deployments.get(name)?.restoring !== undefined) {
       throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being restored.`);
     }
     const { promise, resolve } = Promise.withResolvers<boolean>();

@@ -41,7 +41,7 @@ export interface DeploymentOptions extends ObserverOptions {
 }
 
 /** Estimate of the loading time of a model that has not been loaded yet. */
-const RECALL_RETRY_MS = 1000;
+const RESTORE_RETRY_MS = 1000;
 
 export class Deployment {
   readonly name: string;
@@ -54,7 +54,7 @@ export class Deployment {
   /** Why it cannot serve at all; undefined if it can. */
   failure: string | undefined;
   /** What it will serve, while it is restored after the start of the node. */
-  recalled: DeployedModel | undefined;
+  restoring: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */
   rollout: Rollout | undefined;
   rolloutStartedAt = '';
@@ -170,9 +170,9 @@ export class Deployment {
     if (this.failure !== undefined) {
       return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
     }
-    if (this.#isRecalled(version)) {
+    if (this.#isRestoring(version)) {
       return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being restored.`, {
-        retryAfterMs: RECALL_RETRY_MS,
+        retryAfterMs: RESTORE_RETRY_MS,
       });
     }
     if (version === undefined) {
@@ -217,12 +217,14 @@ export class Deployment {
 
   /** Whether its inputs and outputs are known. */
   get isKnown(): boolean {
-    return this.main !== undefined || this.recalled !== undefined;
+    return this.main !== undefined || this.restoring !== undefined;
   }
 
-  #isRecalled(version: string | undefined): boolean {
-    const { recalled } = this;
-    return recalled !== undefined && (version === undefined || recalled.versions.includes(version));
+  #isRestoring(version: string | undefined): boolean {
+    const { restoring } = this;
+    return (
+      restoring !== undefined && (version === undefined || restoring.versions.includes(version))
+    );
   }
 
   /** Makes a version reachable by its name, without traffic. Replaces one of the same name. */
@@ -295,7 +297,7 @@ export class Deployment {
   describe(version?: string): DeployedModel {
     const live = version === undefined ? this.main : this.#live.get(version);
     if (live === undefined) {
-      if (this.#isRecalled(version)) return this.recalled!;
+      if (this.#isRestoring(version)) return this.restoring!;
       throw this.#noTarget({ version } as InferenceRequest);
     }
     return (live.model ??= this.#modelOf(live));

@@ -13,7 +13,7 @@ import { describeComposition } from './composition/describe-composition.ts';
 import type { ServingObserver } from './contract.ts';
 import { createServing, type Serving } from './serving.ts';
 import { codeOf, request } from './testing/scene.ts';
-import { sendUntil } from './testing/happenings.ts';
+import { sendUntil } from './testing/await-events.ts';
 
 const ACTOR = 'tester';
 const clock = { now: () => performance.now() };

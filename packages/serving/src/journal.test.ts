@@ -10,12 +10,12 @@ describe('the journal', () => {
   it('writes the history in the order of events, and publishes each at once', async () => {
     const state = await openSqliteState(':memory:');
     const bus = createEventBus();
-    const heard: ServingEvent[] = [];
-    bus.subscribe((event) => heard.push(event));
+    const published: ServingEvent[] = [];
+    bus.subscribe((event) => published.push(event));
     const journal = createJournal(state, bus, () => {});
     for (let i = 0; i < 20; i++) journal.record(entry(`step ${i}`));
-    expect(heard).toHaveLength(20);
-    expect(heard[3]).toMatchObject({
+    expect(published).toHaveLength(20);
+    expect(published[3]).toMatchObject({
       kind: 'scaling',
       reason: 'step 3',
       details: { from: 1, happened: 'scaled', actor: 'skein' },
@@ -23,7 +23,7 @@ describe('the journal', () => {
     await journal.settled();
     const written = await state.history({ deployment: 'risk', limit: 50 });
     expect(written.map(({ reason }) => reason).reverse()).toEqual(
-      heard.map(({ reason }) => reason),
+      published.map(({ reason }) => reason),
     );
     await state.close();
   });

@@ -27,7 +27,7 @@ export function quarantinedTarget(
   const refused: Record<string, number> = {};
   let refusals = 0;
 
-  const told: ServingObserver = {
+  const notified: ServingObserver = {
     answered: (request, answer, at) => observer.answered(request, answer, at),
     batchRan: (...run) => observer.batchRan(...run),
     replicaChanged: (...change) => observer.replicaChanged(...change),
@@ -36,7 +36,7 @@ export function quarantinedTarget(
       observer.refused(request, error, at);
     },
   };
-  const target = make(told, penalties);
+  const target = make(notified, penalties);
 
   return {
     kind: target.kind,

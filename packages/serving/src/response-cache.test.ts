@@ -125,8 +125,8 @@ describe('the response cache', () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     const { run, resolve } = held();
     const leader = cache.answer('a', request(), run);
-    const hurried = cache.answer('a', request({ deadline: now + 1 }), never);
-    await expect(hurried).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const urgent = cache.answer('a', request({ deadline: now + 1 }), never);
+    await expect(urgent).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     const cancellation = new Cancellation();
     const leaving = cache.answer('a', request({ cancellation }), never);
     cancellation.cancel();

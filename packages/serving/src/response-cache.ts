@@ -89,7 +89,7 @@ export function createResponseCache(limits: CacheLimits, clock: Clock): Response
     digest: string,
     run: () => Promise<InferenceAnswer>,
   ): Promise<InferenceAnswer> => {
-    const born = generation;
+    const startedIn = generation;
     let share!: (entry: Entry | undefined) => void;
     const shared = new Promise<Entry | undefined>((resolve) => (share = resolve));
     running.set(digest, shared);
@@ -103,7 +103,7 @@ export function createResponseCache(limits: CacheLimits, clock: Clock): Response
         bytes: sizeOf(outputs) + OVERHEAD_BYTES,
         expiresAt: clock.now() + limits.ttlMs,
       };
-      if (born === generation) keep(digest, entry);
+      if (startedIn === generation) keep(digest, entry);
       return answer;
     } finally {
       if (running.get(digest) === shared) running.delete(digest);

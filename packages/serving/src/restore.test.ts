@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deployed } from './testing/happenings.ts';
+import { deployed } from './testing/await-events.ts';
 import { ACTOR, codeOf, openScene, request } from './testing/scene.ts';
 
 describe('a restart', () => {
@@ -36,7 +36,7 @@ describe('a restart', () => {
     await deployed(scene);
     await scene.serving.drain();
     const { serving } = scene.restart();
-    await serving.recall();
+    await serving.readDeployments();
     expect(serving.list()).toMatchObject([{ name: 'risk', versions: ['1'], ready: false }]);
     expect(serving.view('risk')).toMatchObject({ status: 'starting', targets: [] });
     for (const version of [undefined, '1']) {

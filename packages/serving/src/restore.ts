@@ -14,14 +14,14 @@ import type { Deployment } from './deployment.ts';
 import { bringUp, prepare } from './loading.ts';
 import { effectiveSettings } from './settings.ts';
 
-export interface Restoration {
+export interface StoredDeployment {
   readonly row: DeploymentRecord;
   readonly deployment: Deployment;
   readonly versions: readonly { readonly record: VersionRecord; readonly weight: number }[];
 }
 
 /** Reads the deployments; none of them serves yet. */
-export async function recallDeployments(context: ServingContext): Promise<Restoration[]> {
+export async function readDeployments(context: ServingContext): Promise<StoredDeployment[]> {
   const rows = await context.state.deployments();
   const found = await Promise.all(rows.map((row) => find(context, row)));
   for (const { deployment } of found) context.deployments.set(deployment.name, deployment);
@@ -31,7 +31,7 @@ export async function recallDeployments(context: ServingContext): Promise<Restor
 /** Resolves when each of them serves, is idle or has failed. */
 export async function restoreDeployments(
   context: ServingContext,
-  found: readonly Restoration[],
+  found: readonly StoredDeployment[],
 ): Promise<void> {
   await Promise.all(found.map(({ row }) => noteInterruption(context, row)));
   for (const kind of ['onnx', 'composition'] as const) {
@@ -43,7 +43,7 @@ export async function restoreDeployments(
   }
 }
 
-async function find(context: ServingContext, row: DeploymentRecord): Promise<Restoration> {
+async function find(context: ServingContext, row: DeploymentRecord): Promise<StoredDeployment> {
   const effective = effectiveSettings(row.settings, context.cores);
   const open = (kind: VersionRecord['kind']): Deployment => {
     const deployment = newDeployment(context, row.name, kind, effective);
@@ -59,7 +59,7 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Res
       })),
     );
     const deployment = open(versions[0]!.record.kind);
-    deployment.recalled = recalled(deployment, versions);
+    deployment.restoring = describeStored(deployment, versions);
     return { row, versions, deployment };
   } catch (error) {
     const deployment = open('onnx');
@@ -69,9 +69,9 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Res
 }
 
 /** What the deployment will serve, for faces until then. */
-function recalled(
+function describeStored(
   { name, kind, settings }: Deployment,
-  versions: Restoration['versions'],
+  versions: StoredDeployment['versions'],
 ): DeployedModel {
   const { record } = versions.reduce((a, b) => (b.weight > a.weight ? b : a));
   return {
@@ -88,7 +88,7 @@ function recalled(
 
 async function restore(
   context: ServingContext,
-  { deployment, versions }: Restoration,
+  { deployment, versions }: StoredDeployment,
 ): Promise<void> {
   if (versions.length === 0) return;
   const { settings, bounds } = deployment;
@@ -111,7 +111,7 @@ async function restore(
       await live.target.drain().catch(() => {});
     }
   } finally {
-    deployment.recalled = undefined;
+    deployment.restoring = undefined;
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RolloutPlan, SkeinError } from '@skein/api';
 import { tensor, type NumericTensor } from '@skein/onnx';
 import type { ServingEvent } from './events.ts';
-import { deployed, event, happened, sendUntil } from './testing/happenings.ts';
+import { deployed, event, eventOfKind, sendUntil } from './testing/await-events.ts';
 import { constant } from './testing/scripted-target.ts';
 import { ACTOR, codeOf, openScene, request, type Scene } from './testing/scene.ts';
 
@@ -249,7 +249,7 @@ describe('a shadow', () => {
       sent++;
     });
     expect(finished.reason).toMatch(/\d+ compared, 0 differ by up to 0.25/);
-    expect(scene.told.answered).toHaveLength(sent);
+    expect(scene.observed.answered).toHaveLength(sent);
     expect(scene.serving.view('risk').rollout?.comparison).toMatchObject({
       differing: 0,
       maxDifference: 0.25,
@@ -278,7 +278,7 @@ describe('a shadow', () => {
     });
     await scene.serving.deploy({ name: 'risk', version: '2', plan: shadow }, ACTOR);
     await scene.serving.infer(request('risk'));
-    const back = await happened(scene, 'rolled-back');
+    const back = await eventOfKind(scene, 'rolled-back');
     expect(back.reason).toContain('tolerance of 0.5');
     expect(seen).toEqual([4]);
   });
@@ -323,7 +323,7 @@ describe('a shadow', () => {
       expect((await scene.serving.infer(request('risk'))).version).toBe('1');
     });
     expect(back.reason).toContain('requests failed');
-    expect(scene.told.refused).toEqual([]);
+    expect(scene.observed.refused).toEqual([]);
     expect(scene.serving.view('risk').last.sloAttainment).toBe(1);
   });
 });

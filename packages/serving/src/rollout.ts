@@ -36,7 +36,7 @@ export type RolloutEvent =
   | { readonly kind: 'observed'; readonly evidence: Evidence }
   | { readonly kind: 'failed'; readonly reason: string };
 
-const PATIENCE = 10;
+const LONGEST_STEP = 10;
 const NOTHING: Counts = { requests: 0, errors: 0, late: 0, odd: 0 };
 
 /** Normalises the steps of a plan: rising, and a canary's ends with 100. */
@@ -111,7 +111,7 @@ function observed(rollout: Rollout, evidence: Evidence, now: Instant): Rollout {
   const heldMs = now - rollout.stepStartedAt;
   if (heldMs < plan.stepMs) return rollout;
   if (verdict.opinion !== 'good') {
-    if (heldMs < plan.stepMs * PATIENCE) return rollout;
+    if (heldMs < plan.stepMs * LONGEST_STEP) return rollout;
     if (verdict.opinion === 'doubtful') {
       return rolledBack(
         rollout,

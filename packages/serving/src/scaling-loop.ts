@@ -19,7 +19,7 @@ export interface ScalingLoop {
   tick(): void;
 }
 
-interface Wish extends Claim {
+interface CoreRequest extends Claim {
   readonly deployment: Deployment;
   readonly live: LiveTarget;
   readonly cause: ScalingCause;
@@ -33,12 +33,13 @@ export function createScalingLoop(context: ServingContext): ScalingLoop {
 
   const tick = (): void => {
     const now = clock.now();
-    const wishes: Wish[] = [];
+    const requests: CoreRequest[] = [];
     for (const deployment of deployments.values()) {
-      for (const live of deployment.live.values()) wishes.push(wishOf(deployment, live, now));
+      for (const live of deployment.live.values())
+        requests.push(coreRequestOf(deployment, live, now));
     }
-    const granted = divideCores(wishes, cores);
-    for (const wish of wishes) carryOut(context, wish, granted.get(wish.id)!, now);
+    const granted = divideCores(requests, cores);
+    for (const request of requests) carryOut(context, request, granted.get(request.id)!, now);
   };
 
   return {
@@ -53,7 +54,7 @@ export function createScalingLoop(context: ServingContext): ScalingLoop {
   };
 }
 
-function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
+function coreRequestOf(deployment: Deployment, live: LiveTarget, now: Instant): CoreRequest {
   const snapshot = live.target.snapshot();
   const signals = signalsOf(live, snapshot, now);
   live.seen = { at: now, snapshot };
@@ -90,18 +91,23 @@ function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
   };
 }
 
-function carryOut(context: ServingContext, wish: Wish, replicas: number, now: Instant): void {
-  const { live, deployment, wanted, signals } = wish;
+function carryOut(
+  context: ServingContext,
+  request: CoreRequest,
+  replicas: number,
+  now: Instant,
+): void {
+  const { live, deployment, wanted, signals } = request;
   const reason =
     replicas < wanted
-      ? `${wish.reason}; ${wanted} replicas would help, but the ${context.cores} cores of the node allow ${replicas}`
-      : wish.reason;
+      ? `${request.reason}; ${wanted} replicas would help, but the ${context.cores} cores of the node allow ${replicas}`
+      : request.reason;
   live.reason = reason;
   const before = live.wanted;
   if (replicas === before) return;
   live.scaling = stepped(live.scaling, before, replicas, now);
   scale(live, replicas);
-  const cause = replicas < Math.min(before, wanted) ? 'cores' : wish.cause;
+  const cause = replicas < Math.min(before, wanted) ? 'cores' : request.cause;
   deployment.noteScaling(live, { from: before, to: replicas, cause }, signals);
 }
 

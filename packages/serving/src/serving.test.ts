@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SkeinError } from '@skein/api';
-import { deployed, happened } from './testing/happenings.ts';
+import { deployed, eventOfKind } from './testing/await-events.ts';
 import { constant } from './testing/scripted-target.ts';
 import { ACTOR, codeOf, openScene, request } from './testing/scene.ts';
 
@@ -50,7 +50,7 @@ describe('a deployment', () => {
     const scene = await openScene();
     await deployed(scene);
     expect(await codeOf(scene.serving.infer(request(name, { version })))).toBe(code);
-    expect(scene.told.refused).toEqual([code]);
+    expect(scene.observed.refused).toEqual([code]);
     await expect(async () => scene.serving.describe(name, version)).rejects.toMatchObject({ code });
   });
 
@@ -96,7 +96,7 @@ describe('a deployment', () => {
     await scene.serving.deploy({ name: 'risk', version: '1' }, ACTOR);
     const accepted = scene.serving.infer(request('risk'));
     const gone = scene.serving.undeploy('risk', ACTOR);
-    await happened(scene, 'undeployed');
+    await eventOfKind(scene, 'undeployed');
     expect(await codeOf(scene.serving.infer(request('risk')))).toBe('MODEL_UNKNOWN');
     answer();
     await gone;
@@ -148,7 +148,7 @@ describe('settings', () => {
     await scene.serving.changeSettings('risk', { cache: {} }, ACTOR);
     expect([await cached(), await cached()]).toEqual([false, true]);
     // A hit is an answer of the deployment like any other.
-    expect(scene.told.answered).toHaveLength(2);
+    expect(scene.observed.answered).toHaveLength(2);
     await scene.serving.changeSettings('risk', { cache: null }, ACTOR);
     expect(await cached()).toBe(false);
   });

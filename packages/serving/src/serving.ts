@@ -23,7 +23,11 @@ import type { DeploymentControl } from './control.ts';
 import type { Deployment } from './deployment.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { createJournal } from './journal.ts';
-import { recallDeployments, restoreDeployments, type Restoration } from './restore.ts';
+import {
+  readDeployments as readStored,
+  restoreDeployments,
+  type StoredDeployment,
+} from './restore.ts';
 import { createScalingLoop } from './scaling-loop.ts';
 import type { ServingLog } from './serving-log.ts';
 import { targetFactory, type MakeTarget } from './target-factory.ts';
@@ -51,7 +55,7 @@ export interface ServingOptions {
 export interface Serving extends Inference, DeploymentControl {
   readonly events: EventBus;
   /** Reads the deployments from the state; from then on they are known, but not ready. */
-  recall(): Promise<unknown>;
+  readDeployments(): Promise<unknown>;
   /** Restores them; resolves when each one is warm, idle or failed. */
   start(): Promise<void>;
   /** Loads nothing more: changes in progress end with NODE_DRAINING. Serving versions continue. */
@@ -126,8 +130,9 @@ export function createServing(options: ServingOptions): Serving {
     await journal.settled();
   };
 
-  let recalled: Promise<Restoration[]> | undefined;
-  const recall = (): Promise<readonly Restoration[]> => (recalled ??= recallDeployments(context));
+  let stored: Promise<StoredDeployment[]> | undefined;
+  const readDeployments = (): Promise<readonly StoredDeployment[]> =>
+    (stored ??= readStored(context));
 
   return {
     events,
@@ -158,9 +163,9 @@ export function createServing(options: ServingOptions): Serving {
     view,
     views: () => [...deployments.values()].map((deployment) => viewOf(deployment, clock.now())),
 
-    recall,
+    readDeployments,
     async start() {
-      await restoreDeployments(context, await recall());
+      await restoreDeployments(context, await readDeployments());
       scaling.start();
     },
     stopChanges() {

@@ -62,7 +62,7 @@ export function targetFactory({
         log,
       });
     }
-    return quarantinedTarget(record.version, clock, observer, (told, penalties) =>
+    return quarantinedTarget(record.version, clock, observer, (notified, penalties) =>
       createDispatcher({
         deployment,
         version: record.version,
@@ -75,7 +75,7 @@ export function targetFactory({
         penalties,
         runtime,
         clock,
-        observer: told,
+        observer: notified,
         weightOf,
       }),
     );

@@ -16,13 +16,13 @@ import { SkeinError } from '@skein/api';
 import type { Clock, Instant } from './contract.ts';
 
 const MAX_STRIKES = 3;
-const FORGIVE_MS = 30_000;
+const STRIKE_EXPIRY_MS = 30_000;
 /** A tenant without a request for this long does not need protection. */
 const ABSENT_MS = 600_000;
 /** How long a tenant's requests run separately. */
 const SUSPECT_MS = 60_000;
 
-interface Conduct {
+interface TenantRecord {
   /** Strikes at `at`; they expire from then on. */
   strikes: number;
   at: Instant;
@@ -32,7 +32,7 @@ interface Conduct {
 export class TenantPenalties {
   readonly #version: string;
   readonly #clock: Clock;
-  readonly #conduct = new Map<string, Conduct>();
+  readonly #records = new Map<string, TenantRecord>();
   /** Time of each tenant's last request, recorded while any tenant has a strike. */
   readonly #seen = new Map<string, Instant>();
 
@@ -45,40 +45,40 @@ export class TenantPenalties {
   note(tenants: ReadonlySet<string>): void {
     const now = this.#clock.now();
     for (const tenant of tenants) {
-      const conduct = this.#conduct.get(tenant) ?? { strikes: 0, at: now, suspectUntil: -Infinity };
+      const record = this.#records.get(tenant) ?? { strikes: 0, at: now, suspectUntil: -Infinity };
       if (tenants.size === 1) {
-        conduct.strikes = left(conduct, now) + 1;
-        conduct.at = now;
+        record.strikes = left(record, now) + 1;
+        record.at = now;
       }
-      conduct.suspectUntil = now + SUSPECT_MS;
-      this.#conduct.set(tenant, conduct);
+      record.suspectUntil = now + SUSPECT_MS;
+      this.#records.set(tenant, record);
     }
   }
 
   /** Whether the tenant's requests must not share a run with other tenants'. */
   isSuspect(tenant: string): boolean {
-    if (this.#conduct.size === 0) return false;
-    const conduct = this.#conduct.get(tenant);
-    return conduct !== undefined && conduct.suspectUntil > this.#clock.now();
+    if (this.#records.size === 0) return false;
+    const record = this.#records.get(tenant);
+    return record !== undefined && record.suspectUntil > this.#clock.now();
   }
 
   /** Why the tenant is refused now; undefined if it is admitted. */
   refusal(tenant: string): SkeinError | undefined {
-    if (this.#conduct.size === 0) return undefined;
+    if (this.#records.size === 0) return undefined;
     const now = this.#clock.now();
     this.#seen.set(tenant, now);
-    const conduct = this.#conduct.get(tenant);
-    if (conduct === undefined) {
+    const record = this.#records.get(tenant);
+    if (record === undefined) {
       this.#forget(now);
       return undefined;
     }
-    const over = left(conduct, now) - MAX_STRIKES;
+    const over = left(record, now) - MAX_STRIKES;
     // After three strikes at once, the first one must expire.
     if (over <= -1 || !this.#hasOthers(tenant, now)) return undefined;
     return new SkeinError(
       'TENANT_HELD',
-      `Requests of this tenant have ended ${Math.ceil(conduct.strikes)} replicas of version ${this.#version}.`,
-      { retryAfterMs: Math.ceil((over + 1) * FORGIVE_MS) },
+      `Requests of this tenant have ended ${Math.ceil(record.strikes)} replicas of version ${this.#version}.`,
+      { retryAfterMs: Math.ceil((over + 1) * STRIKE_EXPIRY_MS) },
     );
   }
 
@@ -91,14 +91,14 @@ export class TenantPenalties {
 
   /** A tenant without strikes is dropped. */
   #forget(now: Instant): void {
-    for (const [tenant, conduct] of this.#conduct) {
-      if (left(conduct, now) === 0 && conduct.suspectUntil <= now) this.#conduct.delete(tenant);
+    for (const [tenant, record] of this.#records) {
+      if (left(record, now) === 0 && record.suspectUntil <= now) this.#records.delete(tenant);
     }
-    if (this.#conduct.size === 0) this.#seen.clear();
+    if (this.#records.size === 0) this.#seen.clear();
   }
 }
 
 /** Strikes that have not expired. */
-function left({ strikes, at }: Conduct, now: Instant): number {
-  return Math.max(0, strikes - (now - at) / FORGIVE_MS);
+function left({ strikes, at }: TenantRecord, now: Instant): number {
+  return Math.max(0, strikes - (now - at) / STRIKE_EXPIRY_MS);
 }

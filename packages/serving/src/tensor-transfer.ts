@@ -16,7 +16,7 @@ interface PackedStrings {
 
 export type WireTensors = readonly (readonly [string, NumericTensor | PackedStrings])[];
 
-export interface Parcel {
+export interface PackedTensors {
   readonly tensors: WireTensors;
   readonly transfer: ArrayBuffer[];
 }
@@ -25,7 +25,7 @@ export interface Parcel {
  * @param keep keeps the originals usable, at the cost of a copy.
  * @throws TypeError if the bytes of a tensor have been moved before.
  */
-export function pack(tensors: TensorMap, keep: boolean): Parcel {
+export function pack(tensors: TensorMap, keep: boolean): PackedTensors {
   const transfer = new Set<ArrayBuffer>();
   const packed = [...tensors].map(([name, tensor]) => {
     if (tensor.type === 'string') {

@@ -27,11 +27,11 @@ export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
 }
 
 function statusOf(
-  { failure, recalled, split, main }: Deployment,
+  { failure, restoring, split, main }: Deployment,
   snapshots: ReadonlyMap<LiveTarget, TargetSnapshot>,
 ): Pick<DeploymentView, 'status' | 'reason'> {
   if (failure !== undefined) return { status: 'failed', reason: failure };
-  if (recalled !== undefined) return { status: 'starting', reason: 'it is being restored' };
+  if (restoring !== undefined) return { status: 'starting', reason: 'it is being restored' };
   if (main === undefined) return { status: 'starting', reason: 'the first version is loading' };
   const reason = main.reason;
   if (split.every(({ wanted }) => wanted === 0)) return { status: 'idle', reason };

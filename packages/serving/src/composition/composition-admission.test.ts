@@ -22,18 +22,18 @@ function simulate({ finish, perSecond, seconds, objectiveMs }: System, seed: num
   const random = seededRandom(seed);
   const window = createRunWindow();
   const outcomes: Outcome[] = [];
-  let running: { done: number; from: number; together: number }[] = [];
+  let running: { done: number; from: number; concurrency: number }[] = [];
   let freeAt = 0;
   for (
     let now = 0;
     now < seconds * 1000;
     now += (-Math.log(1 - random.next()) * 1000) / perSecond
   ) {
-    running = running.filter(({ done, from, together }) => {
+    running = running.filter(({ done, from, concurrency }) => {
       const end = Math.min(done, from + objectiveMs);
       if (end > now) return true;
-      if (done > end) window.addUnfinished(end - from, together, end);
-      else window.add(end - from, together, end);
+      if (done > end) window.addUnfinished(end - from, concurrency, end);
+      else window.add(end - from, concurrency, end);
       return false;
     });
     if (window.predictMs(running.length, now) > objectiveMs) {
@@ -42,7 +42,7 @@ function simulate({ finish, perSecond, seconds, objectiveMs }: System, seed: num
     }
     const next = finish(now, freeAt);
     freeAt = next.freeAt;
-    running.push({ done: next.done, from: now, together: running.length + 1 });
+    running.push({ done: next.done, from: now, concurrency: running.length + 1 });
     outcomes.push({ at: now, refused: false, late: next.done - now > objectiveMs });
   }
   return outcomes;

@@ -21,9 +21,9 @@ const UNFINISHED = 2;
 
 export interface RunWindow {
   /** @param concurrency requests in the system when it arrived, itself included. */
-  add(latencyMs: number, together: number, now: Instant): void;
+  add(latencyMs: number, concurrency: number, now: Instant): void;
   /** A run that was abandoned after `afterMs`; it would have taken an unknown time longer. */
-  addUnfinished(afterMs: number, together: number, now: Instant): void;
+  addUnfinished(afterMs: number, concurrency: number, now: Instant): void;
   /** Milliseconds until one more request would be answered; 0 without samples or without running requests. */
   predictMs(inSystem: number, now: Instant): number;
   /** Latency of recent runs in milliseconds; 0 without samples. */
@@ -34,44 +34,44 @@ export function createRunWindow(): RunWindow {
   const samples: {
     readonly at: Instant;
     readonly latencyMs: number;
-    readonly together: number;
+    readonly concurrency: number;
   }[] = [];
 
   const expire = (now: Instant): void => {
     while (samples.length > 0 && now - samples[0]!.at > EXPIRES_MS) samples.shift();
   };
 
-  const add = (latencyMs: number, together: number, now: Instant): void => {
-    samples.push({ at: now, latencyMs, together });
+  const add = (latencyMs: number, concurrency: number, now: Instant): void => {
+    samples.push({ at: now, latencyMs, concurrency });
     if (samples.length > REMEMBERED) samples.shift();
   };
 
   return {
     add,
-    addUnfinished: (afterMs, together, now) => add(afterMs * UNFINISHED, together, now),
+    addUnfinished: (afterMs, concurrency, now) => add(afterMs * UNFINISHED, concurrency, now),
     predictMs(inSystem, now) {
       expire(now);
       const count = samples.length;
       if (inSystem === 0 || count === 0) return 0;
       let shortest = Infinity;
       let latencies = 0;
-      let companies = 0;
-      for (const { latencyMs, together } of samples) {
+      let concurrencies = 0;
+      for (const { latencyMs, concurrency } of samples) {
         shortest = Math.min(shortest, latencyMs);
         latencies += latencyMs;
-        companies += together;
+        concurrencies += concurrency;
       }
       const meanLatency = latencies / count;
-      const meanCompany = companies / count;
+      const meanConcurrency = concurrencies / count;
       let covariance = 0;
       let variance = 0;
-      for (const { latencyMs, together } of samples) {
-        const company = together - meanCompany;
-        covariance += company * (latencyMs - meanLatency);
-        variance += company * company;
+      for (const { latencyMs, concurrency } of samples) {
+        const deviation = concurrency - meanConcurrency;
+        covariance += deviation * (latencyMs - meanLatency);
+        variance += deviation * deviation;
       }
       const slope = count < ENOUGH || variance === 0 ? 0 : Math.max(0, covariance / variance);
-      return Math.max(shortest, meanLatency + slope * (inSystem + 1 - meanCompany));
+      return Math.max(shortest, meanLatency + slope * (inSystem + 1 - meanConcurrency));
     },
     quantile(share, now) {
       expire(now);

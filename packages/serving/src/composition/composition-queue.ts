@@ -64,7 +64,7 @@ export class CompositionQueue {
 
   /** The next run. */
   get first(): CompositionRun | undefined {
-    return this.#queue.next()?.cargo;
+    return this.#queue.next()?.payload;
   }
 
   /** Removes the next run from the queue and counts it as served. */
@@ -72,8 +72,8 @@ export class CompositionQueue {
     const ticket = this.#queue.next();
     if (ticket === undefined) return undefined;
     this.#queue.charge(ticket.tenant, TURN);
-    this.remove(ticket.cargo);
-    return ticket.cargo;
+    this.remove(ticket.payload);
+    return ticket.payload;
   }
 
   /** @returns whether it was queued. */

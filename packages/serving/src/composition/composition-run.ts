@@ -15,7 +15,7 @@ export class CompositionRun {
   readonly request: TargetRequest;
   readonly enteredAt: Instant;
   /** Requests in the system when it arrived, itself included. */
-  readonly together: number;
+  readonly concurrency: number;
   startedAt: Instant = 0;
   /** Number of workers that ended while they ran it. */
   losses = 0;
@@ -29,14 +29,14 @@ export class CompositionRun {
     id: number,
     request: TargetRequest,
     enteredAt: Instant,
-    together: number,
+    concurrency: number,
     resolve: (answer: InferenceAnswer) => void,
     reject: (error: SkeinError) => void,
   ) {
     this.id = id;
     this.request = request;
     this.enteredAt = enteredAt;
-    this.together = together;
+    this.concurrency = concurrency;
     this.#resolve = resolve;
     this.#reject = reject;
   }

@@ -26,7 +26,7 @@ function reuse(infer: Infer = arithmetic): Scene {
   shared.infer = infer;
   shared.calls.length = 0;
   shared.logged.length = 0;
-  Object.assign(shared.told, { answered: 0, refused: [] });
+  Object.assign(shared.observed, { answered: 0, refused: [] });
   return shared;
 }
 
@@ -63,7 +63,7 @@ describe('a composition', () => {
   });
 
   it('calls deployments with the deadline, tenant, priority and trace of its request', async () => {
-    const { target, calls, told } = reuse();
+    const { target, calls, observed } = reuse();
     const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
     const asked = request('double then increment', [1, 2.5], { trace });
     const answer = await target.submit(asked);
@@ -79,7 +79,7 @@ describe('a composition', () => {
         trace,
       });
     }
-    expect(told).toEqual({ answered: 1, refused: [] });
+    expect(observed).toEqual({ answered: 1, refused: [] });
   });
 
   it('knows the rest of the deadline, although each thread has its own clock', async () => {
@@ -138,13 +138,13 @@ describe('a composition', () => {
 
 describe('an error of a composition', () => {
   it('is passed on unchanged if it is a SkeinError', async () => {
-    const { target, told } = reuse();
+    const { target, observed } = reuse();
     await expect(target.submit(request('refuse', [0]))).rejects.toMatchObject({
       code: 'IMAGE_INVALID',
       message: 'These are not the bytes of an image.',
       retryAfterMs: 7,
     });
-    expect(told.refused).toEqual(['IMAGE_INVALID']);
+    expect(observed.refused).toEqual(['IMAGE_INVALID']);
     expect(target.snapshot().refused['IMAGE_INVALID']).toBeGreaterThan(0);
   });
 
@@ -223,7 +223,7 @@ describe('an error of a composition', () => {
 describe('a deadline of a composition', () => {
   it('is enforced, and aborts the signal and the calls in flight', async () => {
     const cancellations: Cancellation[] = [];
-    const { target, told } = reuse(({ cancellation }) => {
+    const { target, observed } = reuse(({ cancellation }) => {
       cancellations.push(cancellation!);
       return new Promise((_, reject) => {
         cancellation!.onCancel = () => reject(new SkeinError('CANCELLED', 'Cancelled.'));
@@ -232,7 +232,7 @@ describe('a deadline of a composition', () => {
     const asked = request('double then increment', [0], { deadline: clock.now() + 150 });
     expect(await codeOf(target.submit(asked))).toBe('DEADLINE_EXCEEDED');
     expect(cancellations.map(({ cancelled }) => cancelled)).toEqual([true]);
-    expect(told.refused).toEqual(['DEADLINE_EXCEEDED']);
+    expect(observed.refused).toEqual(['DEADLINE_EXCEEDED']);
     // The worker has cancelled the run and continues.
     expect(numbers((await target.submit(request('echo', [5]))).outputs)).toEqual([5]);
     expect(target.snapshot().inFlightRows).toBe(0);
@@ -256,11 +256,11 @@ describe('a deadline of a composition', () => {
 
 describe('a crash of a composition', () => {
   it('costs a retry', async () => {
-    let told = 0;
+    let callCount = 0;
     const { target, replicas } = await own(async () =>
-      answerOf(tensor('float32', [1], Float32Array.of(told++))),
+      answerOf(tensor('float32', [1], Float32Array.of(callCount++))),
     );
-    const answer = await target.submit(request('crash when told', [4]));
+    const answer = await target.submit(request('crash on command', [4]));
     expect(numbers(answer.outputs)).toEqual([1]);
     expect(replicas.map(({ state }) => state)).toEqual([
       'loading',

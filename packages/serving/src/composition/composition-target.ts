@@ -332,7 +332,7 @@ export class CompositionTarget implements Target {
     if (request.outputs !== undefined) {
       for (const name of outputs.keys()) if (!request.outputs.includes(name)) outputs.delete(name);
     }
-    this.#window.add(now - run.enteredAt, run.together, now);
+    this.#window.add(now - run.enteredAt, run.concurrency, now);
     this.#answered++;
     if (now <= request.deadline) this.#answeredInTime++;
     const answer: InferenceAnswer = {
@@ -351,7 +351,7 @@ export class CompositionTarget implements Target {
 
   /** @param until when it had not ended, or would not have. */
   #noteUnfinished(run: CompositionRun, until: Instant): void {
-    this.#window.addUnfinished(until - run.enteredAt, run.together, this.#options.clock.now());
+    this.#window.addUnfinished(until - run.enteredAt, run.concurrency, this.#options.clock.now());
   }
 
   #fail(run: CompositionRun, error: SkeinError): void {

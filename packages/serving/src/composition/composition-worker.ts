@@ -46,12 +46,12 @@ function contextOf(
         );
       }
       const call = ++lastCall;
-      const parcel = pack(inputs, false);
+      const packed = pack(inputs, false);
       return new Promise((resolve, reject) => {
         calls.set(call, { resolve, reject });
         post(
-          { kind: 'call', call, run, deployment, inputs: parcel.tensors, outputs },
-          parcel.transfer,
+          { kind: 'call', call, run, deployment, inputs: packed.tensors, outputs },
+          packed.transfer,
         );
       });
     },
@@ -76,9 +76,9 @@ async function answer(
         throw new TypeError(`The composition did not return its output "${name}" as ${type}.`);
       }
     }
-    const parcel = pack(outputs, false);
-    transfer = parcel.transfer;
-    reply = { kind: 'done', run, outputs: parcel.tensors };
+    const packed = pack(outputs, false);
+    transfer = packed.transfer;
+    reply = { kind: 'done', run, outputs: packed.tensors };
   } catch (thrown) {
     const error = toWireError(thrown);
     reply = {

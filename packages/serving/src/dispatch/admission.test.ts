@@ -53,7 +53,7 @@ describe('admission', () => {
 
   test('refuses a request that would break an earlier promise', () => {
     expect(judge({ latestFreeBehind: 1_010 }).lateMs).toBe(0);
-    expect(judge({ latestFreeBehind: 1_004 })).toEqual({ lateMs: 6, reason: 'others' });
+    expect(judge({ latestFreeBehind: 1_004 })).toEqual({ lateMs: 6, reason: 'promises' });
   });
 
   test('a tenant with a long queue leaves time for others, one with an empty queue is admitted', () => {

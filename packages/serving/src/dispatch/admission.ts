@@ -54,7 +54,7 @@ export interface Candidate {
 }
 
 /** Why a request is not accepted: `alone` if an idle node would be too slow as well. */
-export type Lateness = 'alone' | 'backlog' | 'others' | 'share';
+export type Lateness = 'alone' | 'backlog' | 'promises' | 'share';
 
 export interface Verdict {
   /** Milliseconds until the same request would be accepted if no other arrived; ≤ 0 if it is accepted now. */
@@ -75,17 +75,17 @@ export function assess(backlog: Backlog, candidate: Candidate, verdict: Verdict)
   const fill = (FILL[candidate.level - 1] ?? 1) * (1 - backlog.caution);
   // The backlog drains by one millisecond of work per replica and millisecond.
   const own = (freeAt + backlog.workBefore) / replicas - now - fill * left;
-  const others = (freeAt + work - backlog.latestFreeBehind) / replicas;
+  const later = (freeAt + work - backlog.latestFreeBehind) / replicas;
   let share = -Infinity;
   if (candidate.tenantWork > 0) {
     const room = (candidate.tenantWork + work) / replicas / candidate.tenantReach;
     // If less time than that is left, only a tenant with an empty queue is admitted.
     share = room <= fill * left ? own + room : (freeAt + candidate.tenantWork) / replicas - now;
   }
-  verdict.lateMs = Math.max(own, others, share);
+  verdict.lateMs = Math.max(own, later, share);
   if (verdict.lateMs <= 0) verdict.reason = undefined;
-  else if (own > 0 && own >= others) verdict.reason = 'backlog';
-  else verdict.reason = others >= share ? 'others' : 'share';
+  else if (own > 0 && own >= later) verdict.reason = 'backlog';
+  else verdict.reason = later >= share ? 'promises' : 'share';
 }
 
 /** The level of a request's priority: 1 is the most urgent, 0 means the middle. */

@@ -28,7 +28,7 @@ export class BatchRun {
 
   /** @throws RuntimeFailure as the session does; any other error is an internal fault. */
   async start(replica: Replica, inputNames: readonly string[]): Promise<RunResult> {
-    const requests = this.tickets.map(({ cargo }) => cargo.request);
+    const requests = this.tickets.map(({ payload }) => payload.request);
     const inputs = joinInputs(inputNames, requests, this.rows);
     return replica.run(inputs, commonOutputs(requests));
   }
@@ -41,12 +41,12 @@ export class BatchRun {
   /** Gives every request its rows. */
   answer(version: string, { outputs, computeMs }: RunResult, now: Instant): void {
     let from = 0;
-    for (const { cargo, enqueuedAt, rows } of this.tickets) {
+    for (const { payload, enqueuedAt, rows } of this.tickets) {
       const own =
-        this.tickets.length === 1 ? outputs : outputsOf(cargo.request, outputs, from, rows);
+        this.tickets.length === 1 ? outputs : outputsOf(payload.request, outputs, from, rows);
       const queueMs = this.startedAt - enqueuedAt;
       const times = { queueMs, computeMs, batchRows: this.rows };
-      cargo.answer({ version, outputs: own, times, cached: false }, now);
+      payload.answer({ version, outputs: own, times, cached: false }, now);
       from += rows;
     }
   }

@@ -147,7 +147,7 @@ describe('deadline queue', () => {
     for (let i = 0; i < 5_000; i++) {
       const now = i * 1_000;
       push(now + random.next() * 100, `tenant ${i}`, `lane ${i}`, 3, now);
-      expect(serve()!.cargo).toBe(i);
+      expect(serve()!.payload).toBe(i);
     }
     expect(queue.requests).toBe(0);
     const lanes = Array.from({ length: 5_000 }, (_, i) => queue.lane(`lane ${i}`));

@@ -28,7 +28,7 @@ import type { WeightOf } from '../tenant-weight.ts';
 import type { Instant } from '../contract.ts';
 import { ArrivalRate } from './arrival-rate.ts';
 import type { LatencyCurve } from './latency-model.ts';
-import { comesBefore, Line } from './line.ts';
+import { comesBefore, TenantQueue } from './tenant-queue.ts';
 import type { Ticket } from './ticket.ts';
 import { Timeline } from './timeline.ts';
 
@@ -43,7 +43,7 @@ const SPARE_LANES = 256;
 /** The level that does not move the deadline. */
 export const MIDDLE_LEVEL = 3;
 
-export interface Tenant<Cargo> {
+export interface Tenant<Payload> {
   readonly name: string;
   /** Its weight; read again every few seconds. */
   weight: number;
@@ -53,16 +53,16 @@ export interface Tenant<Cargo> {
   /** Queued work, in milliseconds of one replica. */
   work: number;
   lastSeenAt: Instant;
-  readonly lines: Line<Cargo>[];
+  readonly tenantQueues: TenantQueue<Payload>[];
 }
 
-export interface Lane<Cargo> {
+export interface Lane<Payload> {
   readonly key: string;
   /** Whether its requests may share a run. */
   readonly batches: boolean;
   readonly curve: LatencyCurve;
   readonly arrivals: ArrivalRate;
-  readonly lines: Line<Cargo>[];
+  readonly tenantQueues: TenantQueue<Payload>[];
   rows: number;
   requests: number;
   /** Queued work, in milliseconds of one replica. */
@@ -76,14 +76,14 @@ export interface QueueOptions {
   readonly levelMs: number;
 }
 
-export class DeadlineQueue<Cargo> {
-  readonly timeline = new Timeline<Cargo>();
+export class DeadlineQueue<Payload> {
+  readonly timeline = new Timeline<Payload>();
   requests = 0;
   rows = 0;
 
   readonly #options: QueueOptions;
-  readonly #tenants = new Map<string, Tenant<Cargo>>();
-  readonly #lanes = new Map<string, Lane<Cargo>>();
+  readonly #tenants = new Map<string, Tenant<Payload>>();
+  readonly #lanes = new Map<string, Lane<Payload>>();
   /** Virtual time of the tenant that was served last. */
   #virtualTime = 0;
   #reviewedAt: Instant = 0;
@@ -93,12 +93,20 @@ export class DeadlineQueue<Cargo> {
   }
 
   /** The tenant with this name, marked as seen. */
-  tenant(name: string, now: Instant): Tenant<Cargo> {
+  tenant(name: string, now: Instant): Tenant<Payload> {
     if (now - this.#reviewedAt > REVIEW_EVERY_MS) this.#review(now);
     let tenant = this.#tenants.get(name);
     if (tenant === undefined) {
       const weight = this.#options.weightOf(name);
-      tenant = { name, weight, virtualTime: 0, requests: 0, work: 0, lastSeenAt: now, lines: [] };
+      tenant = {
+        name,
+        weight,
+        virtualTime: 0,
+        requests: 0,
+        work: 0,
+        lastSeenAt: now,
+        tenantQueues: [],
+      };
       this.#tenants.set(name, tenant);
     }
     tenant.lastSeenAt = now;
@@ -106,7 +114,7 @@ export class DeadlineQueue<Cargo> {
   }
 
   /** How many times the free time a tenant may fill; Infinity if no other was seen recently. */
-  reachOf(tenant: Tenant<Cargo>): number {
+  reachOf(tenant: Tenant<Payload>): number {
     const count = this.#tenants.size;
     if (count === 1) return Infinity;
     let total = 0;
@@ -114,39 +122,40 @@ export class DeadlineQueue<Cargo> {
     return (REACH * tenant.weight * count) / total;
   }
 
-  lane(key: string): Lane<Cargo> | undefined {
+  lane(key: string): Lane<Payload> | undefined {
     return this.#lanes.get(key);
   }
 
   /** @param batches whether its requests may share a run. */
-  addLane(key: string, batches: boolean, curve: LatencyCurve): Lane<Cargo> {
+  addLane(key: string, batches: boolean, curve: LatencyCurve): Lane<Payload> {
     if (this.#lanes.size >= SPARE_LANES) this.#dropEmptyLanes();
     const arrivals = new ArrivalRate();
-    const lane = { key, batches, curve, arrivals, lines: [], rows: 0, requests: 0, work: 0 };
+    const lane = { key, batches, curve, arrivals, tenantQueues: [], rows: 0, requests: 0, work: 0 };
     this.#lanes.set(key, lane);
     return lane;
   }
 
-  push(ticket: Ticket<Cargo>): void {
+  push(ticket: Ticket<Payload>): void {
     const { tenant, lane } = ticket;
     if (tenant.requests === 0) {
       tenant.virtualTime = Math.max(tenant.virtualTime, this.#virtualTime);
     }
-    ticket.turn = ticket.deadline + (ticket.level - MIDDLE_LEVEL) * this.#options.levelMs;
+    ticket.effectiveDeadline =
+      ticket.deadline + (ticket.level - MIDDLE_LEVEL) * this.#options.levelMs;
     this.timeline.insert(ticket);
-    lineOf(tenant, lane).push(ticket);
+    tenantQueueOf(tenant, lane).push(ticket);
     this.#count(ticket, 1);
   }
 
   /** Removes a ticket from any position. */
-  remove(ticket: Ticket<Cargo>): void {
+  remove(ticket: Ticket<Payload>): void {
     this.timeline.remove(ticket);
-    ticket.line!.remove(ticket);
+    ticket.tenantQueue!.remove(ticket);
     this.#count(ticket, -1);
   }
 
   /** Changes the cost of a queued ticket. */
-  reprice(ticket: Ticket<Cargo>, work: number): void {
+  reprice(ticket: Ticket<Payload>, work: number): void {
     ticket.tenant.work += work - ticket.work;
     ticket.lane.work += work - ticket.work;
     this.timeline.reprice(ticket, work);
@@ -165,15 +174,15 @@ export class DeadlineQueue<Cargo> {
    *   served
    *   alternately pay the same, however long ago their requests arrived.
    */
-  charge(tenant: Tenant<Cargo>, work: number): void {
+  charge(tenant: Tenant<Payload>, work: number): void {
     this.#virtualTime = Math.max(this.#virtualTime, tenant.virtualTime);
     tenant.virtualTime += work / tenant.weight;
   }
 
   /** The next ticket in fair order over all lanes. */
-  next(): Ticket<Cargo> | undefined {
+  next(): Ticket<Payload> | undefined {
     if (this.requests === 0) return undefined;
-    let served: Tenant<Cargo> | undefined;
+    let served: Tenant<Payload> | undefined;
     for (const tenant of this.#tenants.values()) {
       if (
         tenant.requests > 0 &&
@@ -182,17 +191,17 @@ export class DeadlineQueue<Cargo> {
         served = tenant;
       }
     }
-    let next: Ticket<Cargo> | undefined;
-    for (const { head } of served!.lines) {
+    let next: Ticket<Payload> | undefined;
+    for (const { head } of served!.tenantQueues) {
       if (head !== undefined && (next === undefined || comesBefore(head, next))) next = head;
     }
     return next;
   }
 
   /** The next ticket in fair order within one lane. */
-  nextIn(lane: Lane<Cargo>): Ticket<Cargo> | undefined {
-    let next: Ticket<Cargo> | undefined;
-    for (const { tenant, head } of lane.lines) {
+  nextIn(lane: Lane<Payload>): Ticket<Payload> | undefined {
+    let next: Ticket<Payload> | undefined;
+    for (const { tenant, head } of lane.tenantQueues) {
       if (head === undefined) continue;
       if (next === undefined || tenant.virtualTime < next.tenant.virtualTime) next = head;
     }
@@ -200,15 +209,15 @@ export class DeadlineQueue<Cargo> {
   }
 
   /** The ticket of a lane with the earliest deadline, among the heads of its tenant queues. */
-  dueIn(lane: Lane<Cargo>): Ticket<Cargo> | undefined {
-    let due: Ticket<Cargo> | undefined;
-    for (const { head } of lane.lines) {
+  dueIn(lane: Lane<Payload>): Ticket<Payload> | undefined {
+    let due: Ticket<Payload> | undefined;
+    for (const { head } of lane.tenantQueues) {
       if (head !== undefined && (due === undefined || head.deadline < due.deadline)) due = head;
     }
     return due;
   }
 
-  #count({ tenant, lane, rows, work }: Ticket<Cargo>, sign: 1 | -1): void {
+  #count({ tenant, lane, rows, work }: Ticket<Payload>, sign: 1 | -1): void {
     this.requests += sign;
     this.rows += sign * rows;
     tenant.requests += sign;
@@ -225,7 +234,8 @@ export class DeadlineQueue<Cargo> {
       tenant.weight = this.#options.weightOf(tenant.name);
       if (tenant.requests > 0 || now - tenant.lastSeenAt < TENANT_MEMORY_MS) continue;
       this.#tenants.delete(tenant.name);
-      for (const line of tenant.lines) removeFrom(line.lane.lines, line);
+      for (const tenantQueue of tenant.tenantQueues)
+        removeFrom(tenantQueue.lane.tenantQueues, tenantQueue);
     }
   }
 
@@ -233,17 +243,22 @@ export class DeadlineQueue<Cargo> {
     for (const lane of this.#lanes.values()) {
       if (lane.requests > 0) continue;
       this.#lanes.delete(lane.key);
-      for (const line of lane.lines) removeFrom(line.tenant.lines, line);
+      for (const tenantQueue of lane.tenantQueues)
+        removeFrom(tenantQueue.tenant.tenantQueues, tenantQueue);
     }
   }
 }
 
-function lineOf<Cargo>(tenant: Tenant<Cargo>, lane: Lane<Cargo>): Line<Cargo> {
-  for (const line of lane.lines) if (line.tenant === tenant) return line;
-  const line = new Line(tenant, lane);
-  lane.lines.push(line);
-  tenant.lines.push(line);
-  return line;
+function tenantQueueOf<Payload>(
+  tenant: Tenant<Payload>,
+  lane: Lane<Payload>,
+): TenantQueue<Payload> {
+  for (const tenantQueue of lane.tenantQueues)
+    if (tenantQueue.tenant === tenant) return tenantQueue;
+  const tenantQueue = new TenantQueue(tenant, lane);
+  lane.tenantQueues.push(tenantQueue);
+  tenant.tenantQueues.push(tenantQueue);
+  return tenantQueue;
 }
 
 function removeFrom<Item>(items: Item[], item: Item): void {

@@ -19,12 +19,18 @@ describe('with a runtime that fails', () => {
   const manual = async (
     settings: DeploymentSettingsInput = {},
     replicas = 1,
-  ): Promise<[Target, Puppet, Served['told']]> => {
+  ): Promise<[Target, Puppet, Served['observed']]> => {
     const puppet = new Puppet();
-    const { dispatcher, told } = await serve(MLP, settings, puppet.runtime, replicas, puppet.clock);
+    const { dispatcher, observed } = await serve(
+      MLP,
+      settings,
+      puppet.runtime,
+      replicas,
+      puppet.clock,
+    );
     await untilStates(dispatcher, ...Array.from({ length: replicas }, () => 'ready' as const));
     puppet.automatic = false;
-    return [dispatcher, puppet, told];
+    return [dispatcher, puppet, observed];
   };
   const first = (answer: Promise<{ outputs: TensorMap }>): Promise<number> =>
     answer.then(({ outputs }) => numbersOf(outputs)[0]!);
@@ -66,16 +72,16 @@ describe('with a runtime that fails', () => {
     const [dispatcher, puppet] = await manual();
     const stuck = codeOf(dispatcher.submit(request(row(1, 0, 0, 0))));
     await vi.waitFor(() => expect(puppet.sessions[0]!.run).toBeDefined(), { interval: 1 });
-    const hurried = dispatcher.submit(
+    const urgent = dispatcher.submit(
       request(row(2, 0, 0, 0), { deadline: puppet.clock.now() + 100 }),
     );
-    await expect(codeOf(hurried)).resolves.toBe('DEADLINE_EXCEEDED');
+    await expect(codeOf(urgent)).resolves.toBe('DEADLINE_EXCEEDED');
     await puppet.end();
     await expect(stuck).resolves.toBe('answered');
   });
 
   test('a lost run is retried once, and then failed', async () => {
-    const [dispatcher, puppet, told] = await manual();
+    const [dispatcher, puppet, observed] = await manual();
     const ends = [1, 2, 3].map((i) => codeOf(dispatcher.submit(request(row(i, 0, 0, 0)))));
     expect(await puppet.end()).toBe(1);
     await vi.waitFor(() => expect(puppet.sessions[0]!.run?.rows).toBe(2), { interval: 1 });
@@ -91,7 +97,7 @@ describe('with a runtime that fails', () => {
       puppet.sessions[session]!.lose();
     }
     expect(await poison).toBe('REPLICA_LOST');
-    expect(told.refused).toEqual(['REPLICA_LOST']);
+    expect(observed.refused).toEqual(['REPLICA_LOST']);
   });
 
   test('outputs without their rows end batching, and no request gets another’s row', async () => {
@@ -135,11 +141,11 @@ describe('with a runtime that fails', () => {
     const puppet = new Puppet();
     const { dispatcher } = await serve(MLP, {}, puppet.runtime, 0, puppet.clock);
     dispatcher.scaleTo(1);
-    const hurried = dispatcher.submit(
+    const urgent = dispatcher.submit(
       request(row(1, 0, 0, 0), { deadline: puppet.clock.now() + 100 }),
     );
     const patient = first(dispatcher.submit(request(row(2, 0, 0, 0))));
-    await expect(hurried).rejects.toMatchObject({
+    await expect(urgent).rejects.toMatchObject({
       code: 'NO_REPLICA',
       retryAfterMs: expect.any(Number),
     });

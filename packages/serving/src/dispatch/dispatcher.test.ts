@@ -17,7 +17,7 @@ import { codeOf, MLP, numbersOf, request, row, serve } from './testing/harness.t
 
 describe('with ONNX Runtime', () => {
   test('answers are those of the model alone, for any batching', async () => {
-    const { dispatcher, told } = await serve(MLP);
+    const { dispatcher, observed } = await serve(MLP);
     const alone = await nativeRuntime.open(
       { bytes: MLP },
       { device: 'cpu', threads: 1, isolation: 'thread' },
@@ -33,8 +33,8 @@ describe('with ONNX Runtime', () => {
     }
     await alone.close();
     expect(Math.max(...answers.map(({ times }) => times.batchRows))).toBeGreaterThan(1);
-    expect(told.batches.reduce((sum, rows) => sum + rows, 0)).toBe(40);
-    expect(told.answered).toBe(40);
+    expect(observed.batches.reduce((sum, rows) => sum + rows, 0)).toBe(40);
+    expect(observed.answered).toBe(40);
     const snapshot = dispatcher.snapshot();
     expect(snapshot).toMatchObject({
       arrivedRequests: 40,
@@ -77,13 +77,13 @@ describe('with ONNX Runtime', () => {
     const table = graph.initializer('table', tensor('float32', [3], Float32Array.of(10, 20, 30)));
     const [y] = graph.node('Gather', [table, x]);
     graph.output(y, 'float32', ['batch']);
-    const { dispatcher, told } = await serve(writeModel(graph.model()));
+    const { dispatcher, observed } = await serve(writeModel(graph.model()));
     const index = (i: bigint): NumericTensor => tensor('int64', [1], BigInt64Array.of(i));
     const answers = [0n, 99n, 2n].map((i) => dispatcher.submit(request(index(i))));
     await expect(codeOf(answers[1]!)).resolves.toBe('INPUT_REJECTED');
     expect(numbersOf((await answers[0]!).outputs, y)).toEqual([10]);
     expect(numbersOf((await answers[2]!).outputs, y)).toEqual([30]);
-    expect(told.refused).toEqual(['INPUT_REJECTED']);
+    expect(observed.refused).toEqual(['INPUT_REJECTED']);
   });
 
   test('a model that mixes rows is served one request at a time, and the snapshot says why', async () => {

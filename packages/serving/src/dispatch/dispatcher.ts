@@ -31,7 +31,7 @@ import { Alarm } from './alarm.ts';
 import { BatchRun } from './batch-run.ts';
 import { LatencyModel } from './latency-model.ts';
 import { cancelled, Pending } from './pending.ts';
-import { patientUntil } from './patience.ts';
+import { timesOutAt } from './run-timeout.ts';
 import { explainRefusal } from './refusal.ts';
 import { RunTimeout, StartTimeout, type Replica } from './replica.ts';
 import { ReplicaSet } from './replica-set.ts';
@@ -89,7 +89,7 @@ class Dispatcher implements Target {
   readonly #replicas: ReplicaSet;
   /** The run of each busy replica. */
   readonly #running = new Map<Replica, BatchRun>();
-  readonly #hopeless: Waiting[] = [];
+  readonly #missed: Waiting[] = [];
   #wanted = 0;
   /** Isolation of replicas that are started now. */
   #isolation: 'thread' | 'process';
@@ -233,13 +233,13 @@ class Dispatcher implements Target {
     const scheduler = this.#scheduler;
     for (;;) {
       const batch: Waiting[] = [];
-      scheduler.next(now, batch, this.#hopeless);
-      for (const { cargo } of this.#hopeless) cargo.giveUp(now);
-      this.#hopeless.length = 0;
+      scheduler.next(now, batch, this.#missed);
+      for (const { payload } of this.#missed) payload.giveUp(now);
+      this.#missed.length = 0;
       if (batch.length === 0) break;
       this.#run(scheduler.servers.idlest as Replica, batch, now);
     }
-    if (scheduler.servers.list.length === 0) this.#strand(now);
+    if (scheduler.servers.list.length === 0) this.#failQueued(now);
     this.#alarm.at(scheduler.wakeAt);
     if (scheduler.queue.requests === 0) this.#rest();
   }
@@ -255,7 +255,7 @@ class Dispatcher implements Target {
   }
 
   /** No replica exists or is starting: fail every queued request. */
-  #strand(now: Instant): void {
+  #failQueued(now: Instant): void {
     const { queue, verdict } = this.#scheduler;
     if (queue.requests === 0 || this.#replicas.expectedAt() !== undefined) return;
     verdict.lateMs = Infinity;
@@ -263,8 +263,8 @@ class Dispatcher implements Target {
       const ticket = queue.timeline.first;
       if (ticket === undefined) return;
       queue.remove(ticket);
-      if (ticket.cargo.losses > 0) ticket.cargo.lose(now);
-      else ticket.cargo.fail(this.#explain('NO_REPLICA', ticket, now), now);
+      if (ticket.payload.losses > 0) ticket.payload.lose(now);
+      else ticket.payload.fail(this.#explain('NO_REPLICA', ticket, now), now);
     }
   }
 
@@ -280,9 +280,9 @@ class Dispatcher implements Target {
   #cutOff(): void {
     const now = this.#options.clock.now();
     const { queue } = this.#scheduler;
-    const fail = ({ cargo }: Waiting): void => {
-      const message = `Request ${cargo.request.id} was not answered before the version had to end.`;
-      cargo.fail(new SkeinError('NODE_DRAINING', message), now);
+    const fail = ({ payload }: Waiting): void => {
+      const message = `Request ${payload.request.id} was not answered before the version had to end.`;
+      payload.fail(new SkeinError('NODE_DRAINING', message), now);
     };
     for (let ticket = queue.timeline.first; ticket !== undefined; ticket = queue.timeline.first) {
       queue.remove(ticket);
@@ -303,7 +303,7 @@ class Dispatcher implements Target {
     const run = new BatchRun(batch, now);
     this.#scheduler.start(replica, batch, run.rows, now);
     this.#running.set(replica, run);
-    replica.patientUntil = patientUntil({
+    replica.timesOutAt = timesOutAt({
       startedAt: now,
       deadline: run.deadline,
       expectedMs: replica.freeBy - now,
@@ -344,24 +344,24 @@ class Dispatcher implements Target {
     this.#release(replica, [], now);
     if (isLost) {
       replica.lose(failure);
-      const tenants = new Set(run.tickets.map(({ cargo }) => cargo.request.tenant));
+      const tenants = new Set(run.tickets.map(({ payload }) => payload.request.tenant));
       this.#options.penalties?.note(tenants);
     }
     for (const ticket of run.tickets) {
-      const { cargo } = ticket;
+      const { payload } = ticket;
       if (isLost) {
-        cargo.lostAlone = run.tickets.length === 1;
-        cargo.overran = failure instanceof RunTimeout;
+        payload.lostAlone = run.tickets.length === 1;
+        payload.overran = failure instanceof RunTimeout;
         this.#retry(ticket, now);
       } else if (run.tickets.length > 1) {
         // One request failed the whole batch: run each alone, so that only that one fails.
         this.#again(ticket, now);
       } else if (failure?.kind === 'run' || failure?.kind === 'memory') {
         const code = failure.kind === 'run' ? 'INPUT_REJECTED' : 'MODEL_MEMORY';
-        cargo.fail(new SkeinError(code, failure.message, { cause: error }), now);
+        payload.fail(new SkeinError(code, failure.message, { cause: error }), now);
       } else {
-        const message = `Request ${cargo.request.id} could not be run.`;
-        cargo.fail(new SkeinError('INTERNAL', message, { cause: error }), now);
+        const message = `Request ${payload.request.id} could not be run.`;
+        payload.fail(new SkeinError('INTERNAL', message, { cause: error }), now);
       }
     }
     this.#pump();
@@ -388,28 +388,28 @@ class Dispatcher implements Target {
   }
 
   #cancel(ticket: Waiting): void {
-    const { cargo } = ticket;
+    const { payload } = ticket;
     if (ticket.isWaiting) this.#scheduler.queue.remove(ticket);
-    cargo.fail(cancelled(cargo.request), this.#options.clock.now());
+    payload.fail(cancelled(payload.request), this.#options.clock.now());
     if (this.#scheduler.queue.requests === 0) this.#rest();
   }
 
   /** Queues a request again, to run alone. */
-  #again({ cargo }: Waiting, now: Instant): void {
-    if (cargo.settled) return;
-    const alone = this.#ticket(cargo, true, now);
+  #again({ payload }: Waiting, now: Instant): void {
+    if (payload.settled) return;
+    const alone = this.#ticket(payload, true, now);
     this.#scheduler.requeue(alone, now);
-    cargo.onCancel(() => this.#cancel(alone));
+    payload.onCancel(() => this.#cancel(alone));
   }
 
   /** Retries a request whose replica was lost, once, if there is time and a replica. */
   #retry(ticket: Waiting, now: Instant): void {
-    const { cargo, deadline, lane, rows } = ticket;
+    const { payload, deadline, lane, rows } = ticket;
     this.#expect();
-    cargo.losses++;
+    payload.losses++;
     const finish = this.#scheduler.servers.nextFree(now) + lane.curve.p50(rows, now);
-    const looped = cargo.overran && cargo.lostAlone;
-    if (looped || cargo.losses > 1 || finish > deadline) cargo.lose(now);
+    const looped = payload.overran && payload.lostAlone;
+    if (looped || payload.losses > 1 || finish > deadline) payload.lose(now);
     else this.#again(ticket, now);
   }
 
@@ -422,7 +422,7 @@ class Dispatcher implements Target {
     const { queue, verdict } = this.#scheduler;
     return explainRefusal(refusal, {
       version: this.version,
-      request: ticket.cargo.request,
+      request: ticket.payload.request,
       now,
       verdict,
       waiting: queue.requests,

@@ -1,7 +1,7 @@
 import { seededRandom } from '@skein/onnx';
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { rowsToTry, type Experience, type ExplorationView } from './exploration.ts';
+import { rowsToTry, type MeasuredCosts, type ExplorationView } from './exploration.ts';
 import { simulate, type Arrival } from './testing/simulation.ts';
 
 const VIEW: ExplorationView = {
@@ -13,20 +13,20 @@ const VIEW: ExplorationView = {
   slackMs: 1_000,
 };
 /** 8 rows take 80 ms, every other size takes twice as long per row; all have just run. */
-const KNOWN: Experience = {
+const KNOWN: MeasuredCosts = {
   isGuess: () => false,
   p50: (rows) => (rows === 8 ? 10 : 20) * rows,
   p99: (rows) => 30 * rows,
   restedMs: () => 0,
 };
-const rested = (ms: number, size: number): Experience => ({
+const rested = (ms: number, size: number): MeasuredCosts => ({
   ...KNOWN,
   restedMs: (rows) => (rows === size ? ms : 0),
 });
 
-function tried(from: number, to: number, experience: Experience): number[] {
+function tried(from: number, to: number, measured: MeasuredCosts): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) =>
-    rowsToTry({ ...VIEW, decision: from + i }, experience),
+    rowsToTry({ ...VIEW, decision: from + i }, measured),
   ).filter((rows) => rows !== VIEW.goodRows);
 }
 
@@ -59,11 +59,11 @@ describe('a size with a measured cost', () => {
   });
 
   it('is tried only if time is free, enough rows are queued, and its run is short enough', () => {
-    const experience = rested(1e9, 16);
-    expect(rowsToTry(VIEW, experience)).toBe(16);
-    expect(rowsToTry({ ...VIEW, slackMs: 400 }, experience)).toBe(8);
-    expect(rowsToTry({ ...VIEW, mostRows: 15 }, experience)).toBe(8);
-    expect(rowsToTry({ ...VIEW, longestMs: 470 }, experience)).toBe(8);
+    const measured = rested(1e9, 16);
+    expect(rowsToTry(VIEW, measured)).toBe(16);
+    expect(rowsToTry({ ...VIEW, slackMs: 400 }, measured)).toBe(8);
+    expect(rowsToTry({ ...VIEW, mostRows: 15 }, measured)).toBe(8);
+    expect(rowsToTry({ ...VIEW, longestMs: 470 }, measured)).toBe(8);
   });
 
   test('all tries together cost no more than a small part of the time, however slow they are', () => {
@@ -78,7 +78,7 @@ describe('a size with a measured cost', () => {
           let busyMs = 0;
           let wasted = 0;
           const ranAt = new Map<number, number>();
-          const experience: Experience = {
+          const measured: MeasuredCosts = {
             isGuess: () => false,
             p50: cost,
             p99: cost,
@@ -86,7 +86,7 @@ describe('a size with a measured cost', () => {
           };
           for (let decision = 1; decision <= 2_000; decision++) {
             const view = { ...VIEW, decision, goodRows: good, longestMs: 1e9, slackMs: 1e9 };
-            const rows = rowsToTry(view, experience);
+            const rows = rowsToTry(view, measured);
             busyMs += cost(rows);
             ranAt.set(rows, busyMs);
             wasted += cost(rows) - 0.5 * rows;

@@ -27,7 +27,7 @@ const YOUNG = 64;
 const EVERY_LATER = 16;
 
 /** Measured run costs, see `LatencyCurve`. */
-export interface Experience {
+export interface MeasuredCosts {
   isGuess(rows: number): boolean;
   /** Milliseconds. */
   p50(rows: number, now: Instant): number;
@@ -50,30 +50,30 @@ export interface ExplorationView {
   readonly slackMs: number;
 }
 
-export function rowsToTry(view: ExplorationView, experience: Experience): number {
+export function rowsToTry(view: ExplorationView, measured: MeasuredCosts): number {
   const { decision, goodRows } = view;
   if (decision % EVERY !== 0) return goodRows;
   const every = decision <= YOUNG ? EVERY : EVERY_LATER;
   if (decision % every === 0) {
     const other = (decision / every) % 2 === 1 ? Math.max(1, goodRows >> 1) : goodRows * 2;
-    if (experience.isGuess(other)) return other;
+    if (measured.isGuess(other)) return other;
   }
-  return mostOverdue(view, experience) ?? goodRows;
+  return mostOverdue(view, measured) ?? goodRows;
 }
 
 /** The size whose next try has been paid for the longest; undefined if there is none. */
-function mostOverdue(view: ExplorationView, experience: Experience): number | undefined {
+function mostOverdue(view: ExplorationView, measured: MeasuredCosts): number | undefined {
   const { now, goodRows, mostRows, longestMs, slackMs } = view;
-  const perRow = experience.p50(goodRows, now) / goodRows;
+  const perRow = measured.p50(goodRows, now) / goodRows;
   const share = SHARE / Math.max(1, Math.floor(Math.log2(mostRows)));
   let chosen: number | undefined;
   let best = 1;
   for (let rows = 1; rows <= mostRows; rows *= 2) {
     if (rows === goodRows) continue;
-    if (experience.p99(rows, now) > longestMs) break;
-    const takes = experience.p50(rows, now);
+    if (measured.p99(rows, now) > longestMs) break;
+    const takes = measured.p50(rows, now);
     const extra = Math.max(takes - perRow * rows, LEAST_COST * takes);
-    const paid = (share * experience.restedMs(rows)) / extra;
+    const paid = (share * measured.restedMs(rows)) / extra;
     if (paid < best || MARGIN * extra > slackMs) continue;
     best = paid;
     chosen = rows;

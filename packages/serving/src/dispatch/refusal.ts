@@ -49,7 +49,7 @@ function messageOf(refusal: Refusal, facts: RefusalFacts): string {
   switch (verdict.reason) {
     case 'alone':
       return `A run of ${name} takes ${ms(facts.runMs)} ms at p99, but the deadline leaves ${ms(request.deadline - now)} ms.`;
-    case 'others':
+    case 'promises':
       return `Requests that were accepted by ${name} before would become late by ${late} ms.`;
     case 'share':
       return `The tenant's share of the time until the deadline is used up by its requests that wait for ${name}.`;

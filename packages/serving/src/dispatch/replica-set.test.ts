@@ -218,7 +218,7 @@ describe('replica set', () => {
       openings[0]!.succeed();
       await pass();
       Object.assign(replica!, { rows: 1, startedAt: performance.now() });
-      replica!.patientUntil = performance.now() + 2_000;
+      replica!.timesOutAt = performance.now() + 2_000;
       await pass(1_990);
       expect(states()).toEqual(['ready']);
       await pass(300);
@@ -236,7 +236,7 @@ describe('replica set', () => {
       openings[0]!.succeed();
       await pass();
       Object.assign(replica!, { rows: 1, startedAt: performance.now() });
-      replica!.patientUntil = performance.now() + 2_000;
+      replica!.timesOutAt = performance.now() + 2_000;
       stoodMs = 60_000;
       await pass(1_000);
       expect(states()).toEqual(['ready']);

@@ -59,7 +59,7 @@ export class ReplicaSet {
   #pause: NodeJS.Timeout | undefined;
   #pauseEndsAt: Instant = 0;
   #watch: NodeJS.Timeout | undefined;
-  #lookedAt: Instant = 0;
+  #checkedAt: Instant = 0;
   #closed = false;
 
   constructor(options: ReplicaSetOptions) {
@@ -76,7 +76,7 @@ export class ReplicaSet {
   scaleTo(count: number): void {
     if (this.#closed) return;
     // A new request for replicas resets the failure count.
-    if (this.wanted === 0 && count > 0) this.#forgive();
+    if (this.wanted === 0 && count > 0) this.#resetFailures();
     this.wanted = count;
     if (count === 0) this.#stopWaiting(undefined);
     this.#adjust();
@@ -158,7 +158,7 @@ export class ReplicaSet {
     });
     this.#live.push(replica);
     if (this.#watch === undefined) {
-      this.#lookedAt = clock.now();
+      this.#checkedAt = clock.now();
       this.#watch = setInterval(() => this.#endStuck(), WATCH_EVERY_MS).unref();
     }
     const ended = replica.ended.then(() => void this.#ending.delete(ended));
@@ -169,12 +169,12 @@ export class ReplicaSet {
   /** A model may loop for ever: its replica is ended, and replaced like a lost one. */
   #endStuck(): void {
     const now = this.#options.clock.now();
-    const lateMs = now - this.#lookedAt - WATCH_EVERY_MS;
-    this.#lookedAt = now;
+    const lateMs = now - this.#checkedAt - WATCH_EVERY_MS;
+    this.#checkedAt = now;
     for (const replica of this.#live.slice()) {
       if (replica.rows === 0) continue;
-      if (lateMs > STALL_MS) replica.patientUntil += lateMs;
-      if (now < replica.patientUntil) continue;
+      if (lateMs > STALL_MS) replica.timesOutAt += lateMs;
+      if (now < replica.timesOutAt) continue;
       replica.lose(new RunTimeout(now - replica.startedAt));
     }
   }
@@ -220,8 +220,8 @@ export class ReplicaSet {
     const inRun = before === 'ready' && replica.begun > replica.runs;
     this.#failures = good ? 1 : this.#failures + 1;
     if (inRun) this.#failures = Math.min(this.#failures, MAX_RUN_ENDS);
-    const hopeless = !this.#everReady && failure.kind !== 'lost';
-    if (hopeless || this.#failures >= MAX_ATTEMPTS) {
+    const neverLoaded = !this.#everReady && failure.kind !== 'lost';
+    if (neverLoaded || this.#failures >= MAX_ATTEMPTS) {
       const code = codeOf(failure);
       const tries = this.#failures === 1 ? '' : ` after ${this.#failures} tries`;
       this.failed = new SkeinError(
@@ -249,7 +249,7 @@ export class ReplicaSet {
     this.#pause.unref();
   }
 
-  #forgive(): void {
+  #resetFailures(): void {
     clearTimeout(this.#pause);
     this.#pause = undefined;
     this.#failures = 0;

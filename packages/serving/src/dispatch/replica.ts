@@ -52,7 +52,7 @@ export class Replica implements Server {
 
   readonly #options: ReplicaOptions;
   /** When the current run times out. */
-  patientUntil: Instant = Infinity;
+  timesOutAt: Instant = Infinity;
 
   readonly #ended = Promise.withResolvers<void>();
   readonly #giveUp = new AbortController();

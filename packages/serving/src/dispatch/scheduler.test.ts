@@ -37,9 +37,7 @@ describe.each(Object.entries(COSTS))('with %s', (_name, cost) => {
       );
       const { outcomes } = simulate(arrivals, { cost, replicas, objectiveMs: OBJECTIVE_MS });
       const good = inTime(outcomes);
-      expect(outcomes.filter(({ state }) => state === 'waiting' || state === 'hopeless')).toEqual(
-        [],
-      );
+      expect(outcomes.filter(({ state }) => state === 'waiting' || state === 'missed')).toEqual([]);
       expect(good.length).toBe(outcomes.filter(({ state }) => state === 'answered').length);
       if (load <= 0.5) expect(good.length).toBe(outcomes.length);
       else {
@@ -120,18 +118,18 @@ describe('promises', () => {
         at: i / 12,
         budgetMs: OBJECTIVE_MS,
       }));
-      let told = Number.NaN;
+      let retryMs = Number.NaN;
       const probe: Arrival = { at, budgetMs: OBJECTIVE_MS };
       const { outcomes } = simulate([...burst, probe], {
         cost,
         objectiveMs: OBJECTIVE_MS,
         onEnd: ({ arrival, state, retryAfterMs, finishedAt }) => {
           if (arrival !== probe || state !== 'refused') return undefined;
-          told = retryAfterMs!;
-          return { at: finishedAt + Math.ceil(told), budgetMs: OBJECTIVE_MS };
+          retryMs = retryAfterMs!;
+          return { at: finishedAt + Math.ceil(retryMs), budgetMs: OBJECTIVE_MS };
         },
       });
-      if (Number.isNaN(told)) continue;
+      if (Number.isNaN(retryMs)) continue;
       refused++;
       expect(outcomes.at(-1)!.state).toBe('answered');
       expect(inTime(outcomes.slice(-1))).toHaveLength(1);
@@ -202,7 +200,7 @@ describe('fairness', () => {
     };
     expect(share(1)).toBeGreaterThan(0.98);
     expect(share(3)).toBeGreaterThan(share(5));
-    expect(outcomes.filter(({ state }) => state === 'hopeless').length).toBeLessThan(5);
+    expect(outcomes.filter(({ state }) => state === 'missed').length).toBeLessThan(5);
   });
 });
 

@@ -37,8 +37,8 @@ const NEW_PACE = 1.25;
 /** Shift of the deadline per priority level, as a fraction of the objective. */
 const LEVEL = 0.5;
 
-export class Scheduler<Cargo> {
-  readonly queue: DeadlineQueue<Cargo>;
+export class Scheduler<Payload> {
+  readonly queue: DeadlineQueue<Payload>;
   readonly servers = new Servers();
   maxRows: number;
   /** When to call `next` again without an event; Infinity if never. */
@@ -47,14 +47,14 @@ export class Scheduler<Cargo> {
   readonly verdict: Verdict = { lateMs: 0, reason: undefined };
 
   readonly #options: SchedulerOptions;
-  readonly #selection: Selection<Cargo>;
+  readonly #selection: Selection<Payload>;
   readonly #caution = new Caution();
   readonly #decision: BatchDecision = {
     rows: 0,
     giveUp: false,
     waitUntil: Infinity,
   };
-  readonly #standing: Standing<Cargo> = {
+  readonly #standing: Standing<Payload> = {
     before: undefined,
     workBefore: 0,
     latestFreeBehind: Infinity,
@@ -94,7 +94,7 @@ export class Scheduler<Cargo> {
   }
 
   /** Accepts the ticket into the queue, or returns the refusal. */
-  offer(ticket: Ticket<Cargo>, now: Instant): Refusal | undefined {
+  offer(ticket: Ticket<Payload>, now: Instant): Refusal | undefined {
     const { servers, queue, verdict } = this;
     const { tenant } = ticket;
     verdict.reason = undefined;
@@ -122,7 +122,7 @@ export class Scheduler<Cargo> {
   }
 
   /** Queues a ticket that was accepted before, whatever the backlog. */
-  requeue(ticket: Ticket<Cargo>, now: Instant): void {
+  requeue(ticket: Ticket<Payload>, now: Instant): void {
     this.#price(ticket, Infinity, now);
     ticket.enqueuedAt = now;
     this.queue.push(ticket);
@@ -139,26 +139,26 @@ export class Scheduler<Cargo> {
    * Fills `batch` with the next run of an idle replica; leaves it empty if there is nothing to run
    * yet. Requests whose deadline cannot be met any more go to `missed`. Sets `wakeAt`.
    */
-  next(now: Instant, batch: Ticket<Cargo>[], hopeless: Ticket<Cargo>[]): void {
+  next(now: Instant, batch: Ticket<Payload>[], missed: Ticket<Payload>[]): void {
     const { queue } = this;
     const { timeline } = queue;
     this.wakeAt = Infinity;
     if (timeline.first !== undefined) this.#rebook(timeline.first.lane);
     for (;;) {
       const due = timeline.first;
-      if (due === undefined || hopeEnds(due, now) >= now) break;
+      if (due === undefined || latestStart(due, now) >= now) break;
       queue.remove(due);
-      hopeless.push(due);
+      missed.push(due);
     }
     const idle = this.servers.idle;
-    if (idle > 0) this.#choose(idle, now, batch, hopeless);
+    if (idle > 0) this.#choose(idle, now, batch, missed);
     // Wake up to fail the first request even if no replica becomes free.
     const due = timeline.first;
-    if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, hopeEnds(due, now) + 1);
+    if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, latestStart(due, now) + 1);
   }
 
   /** Records a run on an idle replica. */
-  start(server: Server, batch: readonly Ticket<Cargo>[], rows: number, now: Instant): void {
+  start(server: Server, batch: readonly Ticket<Payload>[], rows: number, now: Instant): void {
     const { curve } = batch[0]!.lane;
     const takes = curve.p50(rows, now);
     server.rows = rows;
@@ -172,7 +172,7 @@ export class Scheduler<Cargo> {
    * Records the end of a run.
    * @param batch requests that it has answered; empty if the run has failed.
    */
-  finish(server: Server, batch: readonly Ticket<Cargo>[], now: Instant): void {
+  finish(server: Server, batch: readonly Ticket<Payload>[], now: Instant): void {
     for (const { deadline, enqueuedAt } of batch) {
       this.#caution.note((deadline - now) / (deadline - enqueuedAt));
     }
@@ -186,7 +186,7 @@ export class Scheduler<Cargo> {
    * Queued requests were priced when they arrived. If runs now take much longer or shorter, their
    * prices are scaled, so that new requests are compared with current costs.
    */
-  #rebook({ curve: { level } }: Lane<Cargo>): void {
+  #rebook({ curve: { level } }: Lane<Payload>): void {
     const ratio = level / this.#bookedLevel;
     if (ratio < NEW_PACE && ratio > 1 / NEW_PACE) return;
     this.#bookedLevel = level;
@@ -194,7 +194,7 @@ export class Scheduler<Cargo> {
   }
 
   /** Computes the cost and latest start of the ticket, stores both in it, and judges it. */
-  #price(ticket: Ticket<Cargo>, reach: number, now: Instant): void {
+  #price(ticket: Ticket<Payload>, reach: number, now: Instant): void {
     const { lane, rows, deadline, tenant } = ticket;
     const { curve } = lane;
     const backlog = this.#backlog;
@@ -210,14 +210,14 @@ export class Scheduler<Cargo> {
 
     // It ends with the batch that its deadline allows. Behind rows of its own lane it costs only
     // what it adds to their run; otherwise it may have to run alone.
-    const ride = Math.max(rows, this.#goodRows(lane, deadline - now));
+    const batchRows = Math.max(rows, this.#goodRows(lane, deadline - now));
     const ahead = standing.before?.lane === lane ? standing.before.fill : 0;
-    const joins = ahead > 0 && ahead + rows <= ride;
+    const joins = ahead > 0 && ahead + rows <= batchRows;
     ticket.fill = joins ? ahead + rows : rows;
     ticket.work = joins
       ? Math.max(0, curve.p50(ahead + rows, now) - curve.p50(ahead, now))
       : curve.p50(rows, now);
-    ticket.startBy = deadline - curve.p99(ride, now);
+    ticket.startBy = deadline - curve.p99(batchRows, now);
 
     candidate.startBy = ticket.startBy;
     candidate.work = ticket.work;
@@ -228,11 +228,11 @@ export class Scheduler<Cargo> {
   }
 
   /** @param budgetMs from arrival to deadline. */
-  #goodRows(lane: Lane<Cargo>, budgetMs: number): number {
+  #goodRows(lane: Lane<Payload>, budgetMs: number): number {
     return lane.batches ? lane.curve.efficientRows(this.maxRows, budgetMs * BATCH_SHARE) : 1;
   }
 
-  #choose(idle: number, now: Instant, batch: Ticket<Cargo>[], hopeless: Ticket<Cargo>[]): void {
+  #choose(idle: number, now: Instant, batch: Ticket<Payload>[], missed: Ticket<Payload>[]): void {
     const { queue } = this;
     const decision = this.#decision;
     while (queue.requests > 0) {
@@ -244,11 +244,11 @@ export class Scheduler<Cargo> {
         return;
       }
       queue.remove(first);
-      hopeless.push(first);
+      missed.push(first);
     }
   }
 
-  #decide(first: Ticket<Cargo>, idle: number, now: Instant): void {
+  #decide(first: Ticket<Payload>, idle: number, now: Instant): void {
     const { lane } = first;
     const { queue, servers } = this;
     const { objectiveMs } = this.#options;
@@ -292,11 +292,11 @@ export class Scheduler<Cargo> {
 }
 
 /** Best number of rows for a run while `rows` are queued; `worthRows` if there are enough. */
-function bestRows<Cargo>({ curve }: Lane<Cargo>, rows: number, worthRows: number): number {
+function bestRows<Payload>({ curve }: Lane<Payload>, rows: number, worthRows: number): number {
   return rows < worthRows ? curve.batchRowsOf(rows) : worthRows;
 }
 
 /** Until when a request can be answered in time at the median. */
-function hopeEnds(ticket: Ticket, now: Instant): Instant {
+function latestStart(ticket: Ticket, now: Instant): Instant {
   return ticket.deadline - ticket.lane.curve.p50(ticket.rows, now);
 }

@@ -7,12 +7,12 @@
  */
 import type { Instant } from '../contract.ts';
 import type { Lane, Tenant } from './deadline-queue.ts';
-import type { Line } from './line.ts';
+import type { TenantQueue } from './tenant-queue.ts';
 
-export class Ticket<Cargo = unknown> {
-  readonly cargo: Cargo;
-  readonly lane: Lane<Cargo>;
-  readonly tenant: Tenant<Cargo>;
+export class Ticket<Payload = unknown> {
+  readonly payload: Payload;
+  readonly lane: Lane<Payload>;
+  readonly tenant: Tenant<Payload>;
   readonly rows: number;
   readonly deadline: Instant;
   /** 1 is the most urgent. */
@@ -27,28 +27,28 @@ export class Ticket<Cargo = unknown> {
   fill = 0;
 
   // Its node in the timeline, see `timeline.ts`.
-  left: Ticket<Cargo> | undefined = undefined;
-  right: Ticket<Cargo> | undefined = undefined;
+  left: Ticket<Payload> | undefined = undefined;
+  right: Ticket<Payload> | undefined = undefined;
   heapRank = 0;
   order = 0;
   totalWork = 0;
   latestFree = 0;
 
   // Its position in its tenant queue, see `tenant-queue.ts`.
-  line: Line<Cargo> | undefined = undefined;
+  tenantQueue: TenantQueue<Payload> | undefined = undefined;
   index = -1;
   /** The deadline, moved by the priority level. */
-  turn = 0;
+  effectiveDeadline = 0;
 
   constructor(
-    cargo: Cargo,
-    lane: Lane<Cargo>,
-    tenant: Tenant<Cargo>,
+    payload: Payload,
+    lane: Lane<Payload>,
+    tenant: Tenant<Payload>,
     rows: number,
     deadline: Instant,
     level: number,
   ) {
-    this.cargo = cargo;
+    this.payload = payload;
     this.lane = lane;
     this.tenant = tenant;
     this.rows = rows;

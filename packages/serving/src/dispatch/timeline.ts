@@ -19,17 +19,17 @@ import type { Instant } from '../contract.ts';
 import type { Ticket } from './ticket.ts';
 
 /** Where a new request would be. */
-export interface Standing<Cargo> {
+export interface Standing<Payload> {
   /** The request just before it. */
-  before: Ticket<Cargo> | undefined;
+  before: Ticket<Payload> | undefined;
   /** Work of the requests with the same or an earlier deadline, in milliseconds of one replica. */
   workBefore: number;
   /** Latest Σ freeAt at which the later requests would be on time without the new one; Infinity if none. */
   latestFreeBehind: number;
 }
 
-export class Timeline<Cargo> {
-  #root: Ticket<Cargo> | undefined;
+export class Timeline<Payload> {
+  #root: Ticket<Payload> | undefined;
   #replicas = 1;
   #order = 0;
   #seed = 0x9e3779b9;
@@ -49,7 +49,7 @@ export class Timeline<Cargo> {
   }
 
   /** The request with the earliest deadline; of equal ones, the first to arrive. */
-  get first(): Ticket<Cargo> | undefined {
+  get first(): Ticket<Payload> | undefined {
     let node = this.#root;
     while (node?.left !== undefined) node = node.left;
     return node;
@@ -62,24 +62,24 @@ export class Timeline<Cargo> {
     this.#updateAll(this.#root);
   }
 
-  insert(ticket: Ticket<Cargo>): void {
+  insert(ticket: Ticket<Payload>): void {
     ticket.order = this.#order++;
     this.#add(ticket);
   }
 
   /** Puts a ticket back exactly where `remove` took it from. */
-  restore(ticket: Ticket<Cargo>): void {
+  restore(ticket: Ticket<Payload>): void {
     this.#add(ticket);
   }
 
-  remove(ticket: Ticket<Cargo>): void {
+  remove(ticket: Ticket<Payload>): void {
     this.#root = this.#removeFrom(this.#root, ticket);
     ticket.left = undefined;
     ticket.right = undefined;
   }
 
   /** Changes the work of a ticket in place. */
-  reprice(ticket: Ticket<Cargo>, work: number): void {
+  reprice(ticket: Ticket<Payload>, work: number): void {
     ticket.work = work;
     this.#refreshPath(this.#root, ticket);
   }
@@ -90,7 +90,7 @@ export class Timeline<Cargo> {
   }
 
   /** Where a request with this deadline would be; writes into `standing`. */
-  standing(deadline: Instant, standing: Standing<Cargo>): void {
+  standing(deadline: Instant, standing: Standing<Payload>): void {
     let node = this.#root;
     let before = 0;
     let behind = Infinity;
@@ -115,21 +115,21 @@ export class Timeline<Cargo> {
   }
 
   /** Visits tickets in the order of deadlines until `visit` returns false. Must not change the timeline. */
-  each(visit: (ticket: Ticket<Cargo>) => boolean): void {
+  each(visit: (ticket: Ticket<Payload>) => boolean): void {
     this.#visit(this.#root, visit);
   }
 
-  #visit(node: Ticket<Cargo> | undefined, visit: (ticket: Ticket<Cargo>) => boolean): boolean {
+  #visit(node: Ticket<Payload> | undefined, visit: (ticket: Ticket<Payload>) => boolean): boolean {
     if (node === undefined) return true;
     return this.#visit(node.left, visit) && visit(node) && this.#visit(node.right, visit);
   }
 
-  #add(ticket: Ticket<Cargo>): void {
+  #add(ticket: Ticket<Payload>): void {
     ticket.heapRank = this.#random();
     this.#root = this.#insertInto(this.#root, ticket);
   }
 
-  #insertInto(node: Ticket<Cargo> | undefined, ticket: Ticket<Cargo>): Ticket<Cargo> {
+  #insertInto(node: Ticket<Payload> | undefined, ticket: Ticket<Payload>): Ticket<Payload> {
     if (node === undefined) {
       this.#update(ticket);
       return ticket;
@@ -159,7 +159,10 @@ export class Timeline<Cargo> {
     return node;
   }
 
-  #removeFrom(node: Ticket<Cargo> | undefined, ticket: Ticket<Cargo>): Ticket<Cargo> | undefined {
+  #removeFrom(
+    node: Ticket<Payload> | undefined,
+    ticket: Ticket<Payload>,
+  ): Ticket<Payload> | undefined {
     if (node === undefined) return undefined;
     if (node === ticket) return this.#merge(node.left, node.right);
     if (isBefore(ticket, node)) node.left = this.#removeFrom(node.left, ticket);
@@ -169,9 +172,9 @@ export class Timeline<Cargo> {
   }
 
   #merge(
-    left: Ticket<Cargo> | undefined,
-    right: Ticket<Cargo> | undefined,
-  ): Ticket<Cargo> | undefined {
+    left: Ticket<Payload> | undefined,
+    right: Ticket<Payload> | undefined,
+  ): Ticket<Payload> | undefined {
     if (left === undefined) return right;
     if (right === undefined) return left;
     if (left.heapRank > right.heapRank) {
@@ -184,7 +187,7 @@ export class Timeline<Cargo> {
     return right;
   }
 
-  #update(node: Ticket<Cargo>): void {
+  #update(node: Ticket<Payload>): void {
     const { left, right } = node;
     const before = left === undefined ? 0 : left.totalWork;
     let latest = this.#replicas * node.startBy - before;
@@ -197,20 +200,20 @@ export class Timeline<Cargo> {
     node.latestFree = latest;
   }
 
-  #refreshPath(node: Ticket<Cargo> | undefined, ticket: Ticket<Cargo>): void {
+  #refreshPath(node: Ticket<Payload> | undefined, ticket: Ticket<Payload>): void {
     if (node === undefined) return;
     if (node !== ticket) this.#refreshPath(isBefore(ticket, node) ? node.left : node.right, ticket);
     this.#update(node);
   }
 
-  #updateAll(node: Ticket<Cargo> | undefined): void {
+  #updateAll(node: Ticket<Payload> | undefined): void {
     if (node === undefined) return;
     this.#updateAll(node.left);
     this.#updateAll(node.right);
     this.#update(node);
   }
 
-  #scaleAll(node: Ticket<Cargo> | undefined, ratio: number): void {
+  #scaleAll(node: Ticket<Payload> | undefined, ratio: number): void {
     if (node === undefined) return;
     node.work *= ratio;
     node.startBy = node.deadline - (node.deadline - node.startBy) * ratio;
@@ -230,6 +233,6 @@ export class Timeline<Cargo> {
   }
 }
 
-function isBefore<Cargo>(a: Ticket<Cargo>, b: Ticket<Cargo>): boolean {
+function isBefore<Payload>(a: Ticket<Payload>, b: Ticket<Payload>): boolean {
   return a.deadline < b.deadline || (a.deadline === b.deadline && a.order < b.order);
 }

@@ -21,7 +21,7 @@ export const MLP = writeModel(mlp({ sizes: [4, 8, 3], seed: 1 }));
 export interface Served {
   readonly dispatcher: Target;
   /** Events that the observer received. */
-  readonly told: {
+  readonly observed: {
     readonly states: string[];
     readonly batches: number[];
     answered: number;
@@ -43,7 +43,7 @@ export async function serve(
   replicas = 1,
   clock: Clock = performance,
 ): Promise<Served> {
-  const told: Served['told'] = { states: [], batches: [], answered: 0, refused: [] };
+  const observed: Served['observed'] = { states: [], batches: [], answered: 0, refused: [] };
   const dispatcher = createDispatcher({
     deployment: 'model',
     version: '1',
@@ -53,17 +53,17 @@ export async function serve(
     runtime,
     clock,
     observer: {
-      answered: () => void told.answered++,
-      refused: (_request, error) => void told.refused.push(error.code),
-      batchRan: (_deployment, _version, rows) => void told.batches.push(rows),
+      answered: () => void observed.answered++,
+      refused: (_request, error) => void observed.refused.push(error.code),
+      batchRan: (_deployment, _version, rows) => void observed.batches.push(rows),
       replicaChanged: (_deployment, _version, { id, state }) =>
-        void told.states.push(`${id} ${state}`),
+        void observed.states.push(`${id} ${state}`),
     },
   });
   served = dispatcher;
   dispatcher.scaleTo(replicas);
   await dispatcher.whenReady();
-  return { dispatcher, told };
+  return { dispatcher, observed };
 }
 
 let nextId = 1;

@@ -20,7 +20,7 @@ export interface Arrival {
 
 export interface Outcome {
   readonly arrival: Arrival;
-  state: 'waiting' | 'refused' | 'hopeless' | 'answered';
+  state: 'waiting' | 'refused' | 'missed' | 'answered';
   refusal?: Refusal;
   retryAfterMs?: number;
   startedAt: Instant;
@@ -90,7 +90,7 @@ export function simulate(
   const runs: Run[] = [];
   const ran: number[] = [];
   const batch: Ticket<Outcome>[] = [];
-  const hopeless: Ticket<Outcome>[] = [];
+  const missed: Ticket<Outcome>[] = [];
   let nextArrival = 0;
 
   const end = (outcome: Outcome): void => {
@@ -129,20 +129,20 @@ export function simulate(
   const dispatch = (): void => {
     for (;;) {
       batch.length = 0;
-      hopeless.length = 0;
-      scheduler.next(now, batch, hopeless);
-      for (const { cargo } of hopeless) {
-        cargo.state = 'hopeless';
-        cargo.finishedAt = now;
-        end(cargo);
+      missed.length = 0;
+      scheduler.next(now, batch, missed);
+      for (const { payload } of missed) {
+        payload.state = 'missed';
+        payload.finishedAt = now;
+        end(payload);
       }
       if (batch.length === 0) return;
       const server = scheduler.servers.idlest!;
       const rows = batch.reduce((sum, ticket) => sum + ticket.rows, 0);
       scheduler.start(server, batch, rows, now);
-      for (const { cargo } of batch) {
-        cargo.startedAt = now;
-        cargo.batchRows = rows;
+      for (const { payload } of batch) {
+        payload.startedAt = now;
+        payload.batchRows = rows;
       }
       ran.push(rows);
       const endsAt = now + cost(rows, batch[0]!.lane.key, now);
@@ -153,10 +153,10 @@ export function simulate(
     runs.splice(runs.indexOf(run), 1);
     run.batch[0]!.lane.curve.record(run.rows, now - run.server.startedAt, now);
     scheduler.finish(run.server, run.batch, now);
-    for (const { cargo } of run.batch) {
-      cargo.state = 'answered';
-      cargo.finishedAt = now;
-      end(cargo);
+    for (const { payload } of run.batch) {
+      payload.state = 'answered';
+      payload.finishedAt = now;
+      end(payload);
     }
   };
 

@@ -16,7 +16,7 @@ export function event(
   });
 }
 
-export const happened = (scene: Pick<Scene, 'serving'>, kind: string): Promise<ServingEvent> =>
+export const eventOfKind = (scene: Pick<Scene, 'serving'>, kind: string): Promise<ServingEvent> =>
   event(scene, ({ details }) => details['happened'] === kind);
 
 export async function deployed(scene: Scene, name = 'risk'): Promise<void> {
@@ -31,7 +31,7 @@ export async function sendUntil(
   send: () => Promise<unknown>,
 ): Promise<ServingEvent> {
   const seen: ServingEvent[] = [];
-  const waiting = happened(scene, kind).then((found) => seen.push(found));
+  const waiting = eventOfKind(scene, kind).then((found) => seen.push(found));
   while (seen.length === 0) {
     await send();
     await new Promise((resolve) => setImmediate(resolve));

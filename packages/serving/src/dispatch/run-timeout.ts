@@ -31,7 +31,7 @@ export interface RunView {
 }
 
 /** When the replica is ended if the run has not finished. */
-export function patientUntil(run: RunView): Instant {
+export function timesOutAt(run: RunView): Instant {
   const { startedAt, deadline, expectedMs, objectiveMs, isolation } = run;
   const longest = Math.max(LONGEST_MS, LONGEST_OBJECTIVES * objectiveMs, LONGEST_RUNS * expectedMs);
   const least = isolation === 'thread' ? THREAD_GRACE_MS : GRACE_MS;
