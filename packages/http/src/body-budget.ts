@@ -27,7 +27,7 @@ export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
     refuse: ({ amount, heldByTenant, tenantLimit, held, max }) =>
       new SkeinError(
         'BODIES_TOO_LARGE',
-        `Bodies of ${held} bytes are in flight, ${heldByTenant} of them this tenant's, and ${amount} more would be over the ${tenantLimit} that it may hold of the node's ${max}.`,
+        `Bodies of ${held} bytes are in flight, ${heldByTenant} of them of this tenant, and ${amount} more would exceed the ${tenantLimit} that it may hold of the node's ${max}.`,
         { retryAfterMs: RETRY_MS },
       ),
   });

@@ -94,7 +94,7 @@ function receive(
       fail(
         new SkeinError(
           'BODY_TOO_SLOW',
-          `${size} bytes of the body arrived within ${limits.bodyTimeoutMs} ms, and more were to come.`,
+          `${size} bytes of the body arrived within ${limits.bodyTimeoutMs} ms, and the body is incomplete.`,
         ),
       );
     }, limits.bodyTimeoutMs);
@@ -174,7 +174,7 @@ function grown(whole: Buffer, size: number, announced: number, limits: GatewayLi
 function tooFine(pieces: number, size: number): SkeinError {
   return new SkeinError(
     'REQUEST_INVALID',
-    `The body came in ${pieces} chunks of ${Math.round(size / pieces)} bytes on average; from ${FREE_PIECES} chunks on they must have ${LEAST_PIECE_BYTES}.`,
+    `The body arrived in ${pieces} chunks of ${Math.round(size / pieces)} bytes on average; from ${FREE_PIECES} chunks on they must have ${LEAST_PIECE_BYTES}.`,
   );
 }
 

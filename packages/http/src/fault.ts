@@ -8,7 +8,7 @@ export function toSkeinError(thrown: unknown, id: string, logger: GatewayLogger)
     if (thrown.row.kind === 'fault') logger.error({ err: thrown, requestId: id }, thrown.message);
     return thrown;
   }
-  logger.error({ err: thrown, requestId: id }, 'A request failed by a fault of the node.');
+  logger.error({ err: thrown, requestId: id }, 'A request failed because of an internal fault.');
   return new SkeinError('INTERNAL', `The node failed while it answered request ${id}.`, {
     cause: thrown,
   });

@@ -97,7 +97,7 @@ export function createHttpListener(
   server.on('checkContinue', accept(true));
   const follow = (socket: Socket): void => {
     if (!connections.add(socket))
-      logger.debug({ open: connections.size }, 'A connection too many.');
+      logger.debug({ open: connections.size }, 'The limit on connections is reached.');
   };
   // Over TLS, count connections whose handshake is done; a handshake has its own timeout.
   server.on(certificates === undefined ? 'connection' : 'secureConnection', follow);

@@ -73,7 +73,7 @@ export function createOriginPolicy(
     if (isVisit(request)) return;
     throw new SkeinError(
       'ORIGIN_FORBIDDEN',
-      'A page of another origin asked a node that is open without keys.',
+      'A page of another origin called a node that is open without keys.',
     );
   }
 

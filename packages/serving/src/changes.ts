@@ -243,7 +243,7 @@ export function createChanges(context: ServingContext): Changes {
         if (deployments.has(name)) return;
         throw new SkeinError(
           'NOTHING_TO_ROLL_BACK',
-          `Deployment "${name}" had no version before the one that was loading, which was given up.`,
+          `Deployment "${name}" had no version before the one that was loading, which was aborted.`,
         );
       }
       await exclusively(name, () => undo(existing(name), reason, actor));

@@ -91,7 +91,7 @@ function checkWanted({ unwanted, closing }: ServingContext, name: string, live: 
   const { version } = live.record;
   throw new SkeinError(
     'ROLLED_BACK',
-    `Version ${version} of "${name}" was given up while it loaded.`,
+    `Version ${version} of "${name}" was aborted while it loaded.`,
   );
 }
 
@@ -105,7 +105,7 @@ export function retire(
   const drained: Promise<void> = live.target
     .drain()
     .catch((error: unknown) =>
-      context.log('A version did not end cleanly.', { deployment: deployment.name, error }),
+      context.log('A version failed to stop.', { deployment: deployment.name, error }),
     )
     .finally(() => context.draining.delete(live.target));
   context.draining.set(live.target, drained);

@@ -73,7 +73,7 @@ export class Quarantine {
     const minutes = Math.ceil(leftMs / 60_000);
     return new SkeinError(
       'REQUEST_QUARANTINED',
-      `${suspect.ended} replicas of version ${this.#version} ended while they ran a request with these inputs alone; it is tried again in ${minutes} minutes at the earliest.`,
+      `${suspect.ended} replicas of version ${this.#version} ended while they ran a request with these inputs alone; it may be retried in ${minutes} minutes.`,
     );
   }
 

@@ -83,7 +83,11 @@ export class RolloutRun {
     // The old version keeps its replicas: it may have to take all traffic again.
     for (const live of this.#stable) live.floor = Math.max(live.floor, live.wanted);
     context.runs.set(deployment.name, this);
-    this.#note('rollout-started', `version ${record.version} comes as ${plan.strategy}`, actor);
+    this.#note(
+      'rollout-started',
+      `rollout of version ${record.version} as ${plan.strategy}`,
+      actor,
+    );
   }
 
   /**

@@ -36,7 +36,7 @@ export function pack(tensors: TensorMap, keep: boolean): PackedTensors {
     const { bytes } = tensor;
     if (bytes.byteLength === 0 && (bytes.buffer as ArrayBuffer).detached) {
       throw new TypeError(
-        `The tensor "${name}" was given away with an earlier call; keep a copy of it.`,
+        `The tensor "${name}" was moved into an earlier call; keep a copy of it.`,
       );
     }
     const movable = !keep && coversItsBuffer(bytes) ? bytes : new Uint8Array(bytes);

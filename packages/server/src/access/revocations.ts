@@ -64,7 +64,7 @@ export function createRevocations(state: Pick<State, 'revokeKey'>): Revocations 
         const why = error instanceof SkeinError ? error.message : 'The store failed.';
         throw new SkeinError(
           'REVOCATION_NOT_DURABLE',
-          `The API key ${id} is refused from now on, but a restart would forget that. ${why}`,
+          `The API key ${id} is refused from now on, but a restart would make it valid again. ${why}`,
           { cause: error },
         );
       }

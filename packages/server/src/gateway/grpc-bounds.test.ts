@@ -139,7 +139,7 @@ describe('clients that stall', () => {
   });
 
   test.each(['ModelInfer', 'ModelStreamInfer'] as const)(
-    'a client of %s that does not take its answer loses the call',
+    'a client of %s that does not read its answer loses the call',
     async (rpc) => {
       const bodies = bodyBudget(2 ** 30);
       const { port } = await start({ bodies, limits: { bodyTimeoutMs: 200 } });

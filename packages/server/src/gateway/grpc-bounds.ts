@@ -89,7 +89,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     call.sendStatus(toGrpcError(new SkeinError('BODY_TOO_SLOW', message), '', logger));
   });
   const readers = new PeerTimeouts<Call>(bodyTimeoutMs, (call) => {
-    logger.debug({ afterMs: bodyTimeoutMs }, 'A client does not take its answer.');
+    logger.debug({ afterMs: bodyTimeoutMs }, 'A client does not read its answer.');
     // No status can be sent any more: it would wait behind the answer.
     call.stream.close(http2.NGHTTP2_CANCEL);
   });
@@ -107,7 +107,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     if (connection !== undefined && connection.keylessStreams >= maxKeylessStreams) {
       throw new SkeinError(
         'QUOTA_EXCEEDED',
-        `The connection has ${maxKeylessStreams} streams open that need no key, which is as many as it may have.`,
+        `The connection has ${maxKeylessStreams} open streams that need no key, which is the limit.`,
         { retryAfterMs: RETRY_MS },
       );
     }
@@ -133,7 +133,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     end(
       new SkeinError(
         'QUOTA_EXCEEDED',
-        `${maxKeylessCalls} newer calls without a key are open, which is as many as the node keeps.`,
+        `${maxKeylessCalls} newer calls without a key are open, which is the limit of the node.`,
         { retryAfterMs: RETRY_MS },
       ),
     );
@@ -197,7 +197,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       call.sendStatus(status);
     };
     const take = (bytes: number): void => {
-      if (over) throw new SkeinError('CANCELLED', 'The call is over.');
+      if (over) throw new SkeinError('CANCELLED', 'The call has ended.');
       hold.take(bytes);
     };
     if (isStream) {

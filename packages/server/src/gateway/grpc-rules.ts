@@ -53,7 +53,7 @@ export function admittedCall(metadata: Metadata): AdmittedCall {
 /** @throws Error for a method that needs no key. */
 export function callerOf(metadata: Metadata): Caller {
   const { caller } = admittedCall(metadata);
-  if (caller === undefined) throw new Error('The method needs no key, so it knows no caller.');
+  if (caller === undefined) throw new Error('The method needs no key, so it has no caller.');
   return caller;
 }
 

@@ -82,7 +82,7 @@ export class CompositionHost {
     if (this.#closing || this.#unanswered.has(run)) return;
     this.send({ kind: 'cancel', run });
     const timer = setTimeout(() => {
-      this.#reason = `it did not listen for ${GRACE_MS} ms after a request was cancelled`;
+      this.#reason = `it did not respond for ${GRACE_MS} ms after a request was cancelled`;
       void this.#worker.terminate();
     }, GRACE_MS);
     this.#unanswered.set(run, timer.unref());

@@ -174,7 +174,7 @@ describe('an error of a composition', () => {
   it('is INTERNAL if it returns a tensor that it has moved into a call', async () => {
     const { target, logged } = reuse();
     expect(await codeOf(target.submit(request('given away', [0])))).toBe('INTERNAL');
-    expect(JSON.stringify(logged)).toContain('was given away');
+    expect(JSON.stringify(logged)).toContain('was moved');
   });
 
   it('refuses a call that was not declared', async () => {

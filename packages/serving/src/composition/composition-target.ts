@@ -188,7 +188,7 @@ export class CompositionTarget implements Target {
     this.#draining ??= (async () => {
       if (this.#inSystem > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
       await this.#workers.close();
-      const ended = new SkeinError('NO_REPLICA', 'The composition has been taken away.');
+      const ended = new SkeinError('NO_REPLICA', 'The composition was removed.');
       for (const { reject } of this.#waiters.splice(0)) reject(ended);
     })();
     if (by < Infinity) {
@@ -231,13 +231,17 @@ export class CompositionTarget implements Target {
       return new SkeinError('NO_REPLICA', 'The composition has no worker.');
     }
     if (deadline <= now) {
-      return new SkeinError('DEADLINE_EXCEEDED', 'The deadline had passed when the request came.');
+      return new SkeinError(
+        'DEADLINE_EXCEEDED',
+        'The deadline had passed when the request arrived.',
+      );
     }
     const own = this.#queue.full(request.tenant, now);
     if (own !== undefined) {
       const all = this.#queue.length;
       const whose = own < all ? `${own} of the ${all}` : `${all}`;
-      const why = own < all ? "are this tenant's, which is its share" : 'wait, which is the bound';
+      const why =
+        own < all ? 'belong to this tenant, which is its share' : 'are queued, which is the limit';
       return new SkeinError('QUEUE_FULL', `${whose} requests ${why}.`, {
         retryAfterMs: Math.ceil(this.#window.predictMs(this.#inSystem, now)),
       });
@@ -246,7 +250,7 @@ export class CompositionTarget implements Target {
     if (late > 0) {
       return new SkeinError(
         'DEADLINE_UNREACHABLE',
-        `With ${this.#inSystem} requests before it, the answer would come ${Math.ceil(late)} ms after the deadline.`,
+        `With ${this.#inSystem} requests before it, the answer would be ${Math.ceil(late)} ms late.`,
         { retryAfterMs: Math.ceil(late) },
       );
     }

@@ -48,7 +48,7 @@ function specsFlaw(what: 'inputs' | 'outputs', specs: unknown): string | undefin
   for (const [i, spec] of (specs as Partial<TensorSpec>[]).entries()) {
     const where = `\`${what}[${i}]\``;
     if (typeof spec?.name !== 'string' || spec.name === '') return `${where} has no name`;
-    if (names.has(spec.name)) return `${where} has the name "${spec.name}" a second time`;
+    if (names.has(spec.name)) return `${where} repeats the name "${spec.name}"`;
     names.add(spec.name);
     if (typeof spec.type !== 'string' || !Object.hasOwn(ELEMENT_TYPES, spec.type)) {
       return `${where} has the unknown type ${JSON.stringify(spec.type)}`;

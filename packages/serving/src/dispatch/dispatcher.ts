@@ -293,7 +293,7 @@ class Dispatcher implements Target {
       this.#running.delete(replica);
       this.#scheduler.finish(replica, [], now);
       run.tickets.forEach(fail);
-      replica.lose(new RuntimeFailure('lost', 'The time to drain was over.'));
+      replica.lose(new RuntimeFailure('lost', 'The drain deadline has passed.'));
     }
     this.#alarm.stop();
     void closed.then(this.#drained!.resolve);

@@ -60,7 +60,7 @@ export class Pending {
     const { id, arrivedAt } = this.request;
     const times = losses === 1 ? 'once' : `${losses} times`;
     const message = overran
-      ? `Request ${id} still ran ${((now - arrivedAt) / 1000).toFixed(1)} s after it came, so its replica was ended.`
+      ? `Request ${id} still ran ${((now - arrivedAt) / 1000).toFixed(1)} s after it arrived, so its replica was ended.`
       : `A replica ended ${times} while it ran request ${id}.`;
     const code = overran ? 'RUN_TIMEOUT' : 'REPLICA_LOST';
     this.fail(new ReplicaLost(code, message, lostAlone ? losses : 0), now);

@@ -129,7 +129,7 @@ describe('replica set', () => {
     }
     expect(pauses).toEqual([0, 0, 100, 200, 400, 800, 1_600, 3_200]);
     expect(set.failed?.code).toBe('MODEL_LOAD_FAILED');
-    expect(set.failed?.message).toMatch(/8 tries: crashed/);
+    expect(set.failed?.message).toMatch(/8 attempts: crashed/);
     expect(states()).toEqual(['gone', 'gone', 'gone']);
   });
 

@@ -128,7 +128,7 @@ export class ReplicaSet {
     clearInterval(this.#watch);
     this.#pause = undefined;
     this.#stopWaiting(
-      new SkeinError('NODE_DRAINING', `Version ${this.#options.version} is being taken away.`),
+      new SkeinError('NODE_DRAINING', `Version ${this.#options.version} is being removed.`),
     );
     for (const replica of this.#live.slice()) replica.drain();
     await Promise.all(this.#ending);
@@ -223,10 +223,10 @@ export class ReplicaSet {
     const neverLoaded = !this.#everReady && failure.kind !== 'lost';
     if (neverLoaded || this.#failures >= MAX_ATTEMPTS) {
       const code = codeOf(failure);
-      const tries = this.#failures === 1 ? '' : ` after ${this.#failures} tries`;
+      const tries = this.#failures === 1 ? '' : ` after ${this.#failures} attempts`;
       this.failed = new SkeinError(
         code,
-        `Version ${version} cannot be kept running${tries}: ${failure.message}`,
+        `Version ${version} does not stay up${tries}: ${failure.message}`,
         { cause: failure },
       );
       this.#stopWaiting(this.failed);

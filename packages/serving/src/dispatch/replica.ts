@@ -143,7 +143,7 @@ export class Replica implements Server {
     const { rows, state } = this;
     this.#enter('draining');
     if (state !== 'ready')
-      this.#giveUp.abort(new RuntimeFailure('lost', 'It is not wanted any more.'));
+      this.#giveUp.abort(new RuntimeFailure('lost', 'It is no longer needed.'));
     else if (rows === 0) this.#close();
   }
 
@@ -219,8 +219,8 @@ export class StartTimeout extends RuntimeFailure {
 }
 
 const UNFINISHED: Partial<Record<string, string>> = {
-  tried: 'Tried out in a process of its own, it had not loaded and answered made-up requests',
-  warming: 'It had not answered a made-up request',
+  tried: 'In its trial process, it had not loaded and answered synthetic requests',
+  warming: 'It had not answered a synthetic request',
 };
 
 /** A run has exceeded its timeout. */

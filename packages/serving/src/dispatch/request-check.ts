@@ -73,13 +73,16 @@ export function requestCheck(signature: Signature, finiteOnly: boolean): Request
       for (const name of outputs) {
         if (outputNames.has(name)) continue;
         const names = [...outputNames].join(', ');
-        throw new SkeinError('OUTPUT_UNKNOWN', `There is no output "${name}"; there are ${names}.`);
+        throw new SkeinError(
+          'OUTPUT_UNKNOWN',
+          `There is no output "${name}"; the names are ${names}.`,
+        );
       }
     }
     if (batchable && rows === 0) {
       throw new SkeinError(
         'INPUT_SHAPE',
-        `Input "${specs[0]!.name}" has no rows; at least one is wanted.`,
+        `Input "${specs[0]!.name}" has no rows; at least one is required.`,
       );
     }
     if (!agree)
@@ -98,7 +101,7 @@ function checkTensor({ name, type, shape }: TensorSpec, tensor: Tensor): void {
   if (tensor.type !== type) {
     throw new SkeinError(
       'INPUT_DATATYPE',
-      `Input "${name}" is ${tensor.type}, but ${type} is wanted.`,
+      `Input "${name}" is ${tensor.type}, but ${type} is required.`,
     );
   }
   let fits = tensor.shape.length === shape.length;
@@ -110,7 +113,7 @@ function checkTensor({ name, type, shape }: TensorSpec, tensor: Tensor): void {
     const wanted = shape.map((size) => (typeof size === 'number' ? size : -1)).join(', ');
     throw new SkeinError(
       'INPUT_SHAPE',
-      `Input "${name}" has the shape [${tensor.shape.join(', ')}], but [${wanted}] is wanted.`,
+      `Input "${name}" has the shape [${tensor.shape.join(', ')}], but [${wanted}] is required.`,
     );
   }
   const count = elementCount(tensor.shape);
@@ -169,5 +172,8 @@ function missing(spec: TensorSpec, inputs: TensorMap, known: ReadonlySet<string>
 function unknown(inputs: TensorMap, known: ReadonlySet<string>): SkeinError {
   const stranger = [...inputs.keys()].find((name) => !known.has(name));
   const names = [...known].join(', ');
-  return new SkeinError('INPUT_UNKNOWN', `There is no input "${stranger}"; there are ${names}.`);
+  return new SkeinError(
+    'INPUT_UNKNOWN',
+    `There is no input "${stranger}"; the names are ${names}.`,
+  );
 }

@@ -72,7 +72,7 @@ describe('warming', () => {
   test('detects a model that mixes rows', async () => {
     const { warmth, latencies } = await warmUp(mixing());
     expect(warmth.maxRows).toBe(1);
-    expect(warmth.unbatched).toMatch(/another row/);
+    expect(warmth.unbatched).toMatch(/other rows/);
     expect(latencies.known().map(({ rows }) => rows)).toEqual([1]);
   });
 

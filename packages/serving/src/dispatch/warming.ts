@@ -119,7 +119,9 @@ async function findDependence(
     const independent =
       sameOutputs(first, outputsOf(row(1), both, 0, 1)) &&
       sameOutputs(second, outputsOf(row(2), both, 1, 1));
-    return independent ? undefined : 'A row comes out differently when another row is beside it.';
+    return independent
+      ? undefined
+      : 'The output of a row changes with the other rows of its batch.';
   } catch (error) {
     if (!(error instanceof RuntimeFailure) || error.kind !== 'run') throw error;
     return `Two rows together are rejected: ${error.message}`;

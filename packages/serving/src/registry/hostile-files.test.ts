@@ -54,7 +54,7 @@ describe('a file', () => {
     for (let at = 0; at < nodes.byteLength; at += 2) nodes[at] = 0x0a;
     await expect(inspect(wrap(7, nodes), { heapMib: 32 })).rejects.toMatchObject({
       code: 'MODEL_FILE_INVALID',
-      message: expect.stringContaining('more memory to read') as string,
+      message: expect.stringContaining('more memory than allowed') as string,
     });
   });
 

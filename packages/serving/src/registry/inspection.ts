@@ -33,7 +33,7 @@ function inspect(bytes: Uint8Array): Inspection {
     // A version is one artifact with one digest; the CLI joins the files.
     throw new OnnxError(
       'external-data',
-      `The model keeps ${external.place} in the file '${external.location}', which did not come with it.`,
+      `The model keeps ${external.place} in the file '${external.location}', which was not sent with it.`,
     );
   }
   checkModel(model);

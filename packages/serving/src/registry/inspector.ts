@@ -81,13 +81,13 @@ function inspectInThread(path: string, timeoutMs: number, heapMib: number): Prom
     worker.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-          ? refusal('invalid', 'The graph of the model takes more memory to read than there is.')
+          ? refusal('invalid', 'Reading the graph of the model takes more memory than allowed.')
           : error,
       );
     });
     worker.once('exit', () => {
       clearTimeout(timer);
-      reject(new Error('The inspection ended without a word.'));
+      reject(new Error('The inspection ended without a result.'));
     });
   });
 }

@@ -50,7 +50,10 @@ async function readModule(path: string): Promise<Buffer> {
   try {
     const { size } = await stat(path);
     if (size > MAX_MODULE_BYTES) {
-      throw new SkeinError('COMPOSITION_INVALID', `${path} has ${size} bytes; that is no module.`);
+      throw new SkeinError(
+        'COMPOSITION_INVALID',
+        `${path} has ${size} bytes, which is too large for a module.`,
+      );
     }
     return await readFile(path);
   } catch (error) {

@@ -197,7 +197,7 @@ function translated(error: unknown, place: string): unknown {
   if (error instanceof SkeinError) return error;
   const { name, message, code } = error as { name?: string; message?: string; code?: string };
   if (name === 'QuotaExceeded' || name === 'XMinioStorageFull') {
-    return new SkeinError('STORAGE_FULL', `There is no room left in ${place}.`, { cause: error });
+    return new SkeinError('STORAGE_FULL', `There is no space left in ${place}.`, { cause: error });
   }
   const reason = [code ?? name, message].filter(Boolean).join(': ');
   return new SkeinError('STORE_UNREACHABLE', `Cannot use ${place}: ${reason}.`, { cause: error });

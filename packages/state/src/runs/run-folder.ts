@@ -113,7 +113,7 @@ export function standing<R extends Pick<Run, 'status' | 'reason' | 'process'>>(
 ): R {
   const here = run.process.host === hostname();
   if (run.status !== 'running' || !here || alive(run.process.pid)) return run;
-  const reason = `Its process ${run.process.pid} ended without a word.`;
+  const reason = `Its process ${run.process.pid} ended without recording its outcome.`;
   return { ...run, status: 'interrupted', reason };
 }
 

@@ -63,7 +63,7 @@ describe('the folder of a run', () => {
     await ended;
     expect(await readRun(runPath(data, 'a'))).toMatchObject({
       status: 'interrupted',
-      reason: `Its process ${child.pid} ended without a word.`,
+      reason: `Its process ${child.pid} ended without recording its outcome.`,
     });
     (await openRunFolder(data, 'a')).close();
   });

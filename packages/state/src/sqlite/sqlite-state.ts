@@ -77,7 +77,7 @@ export async function openSqliteState(path: string): Promise<State> {
     pending.clear();
   };
   worker.on('error', end);
-  worker.on('exit', () => end(new Error('The thread of the database has ended.')));
+  worker.on('exit', () => end(new Error('The database thread has ended.')));
 
   function call(method: Method, args: readonly unknown[]): Promise<unknown> {
     if (closed !== undefined) return Promise.reject(new Error('The state has been closed.'));

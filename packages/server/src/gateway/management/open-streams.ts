@@ -61,7 +61,7 @@ export function createOpenStreams(
       if (closed) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
       const { socket } = response;
       if (response.destroyed || socket === null) {
-        throw new SkeinError('CANCELLED', 'The client has left.');
+        throw new SkeinError('CANCELLED', 'The client has disconnected.');
       }
       const hold = budget.hold(caller.tenant);
       hold.take(1);

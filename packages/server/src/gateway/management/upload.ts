@@ -37,7 +37,7 @@ export async function* readUpload(
   if (encoding !== 'identity') {
     throw new SkeinError(
       'ENCODING_UNSUPPORTED',
-      `The file has the Content-Encoding "${encoding}"; files are stored as they come.`,
+      `The file has the Content-Encoding "${encoding}"; files are stored unchanged.`,
     );
   }
   if (Number(announced) > limits.maxUploadBytes) {
@@ -59,7 +59,7 @@ export async function* readUpload(
     }
   } catch (error) {
     if (error instanceof SkeinError) throw error;
-    throw new SkeinError('CANCELLED', 'The client left before its body was whole.', {
+    throw new SkeinError('CANCELLED', 'The client disconnected before its body was complete.', {
       cause: error,
     });
   } finally {
@@ -85,7 +85,7 @@ function pacedWait({
     const checkIn = (ms: number): void => {
       timer = setTimeout(() => {
         if (bytes < wanted) {
-          const message = `${bytes} bytes of the file came in ${bodyTimeoutMs} ms; an upload has to bring ${wanted} in that time.`;
+          const message = `${bytes} bytes of the file arrived in ${bodyTimeoutMs} ms; an upload must send at least ${wanted} in that time.`;
           reject(new SkeinError('BODY_TOO_SLOW', message));
           return;
         }
