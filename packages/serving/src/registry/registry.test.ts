@@ -233,7 +233,7 @@ describe('importing a composition', () => {
 describe('versions', () => {
   it('distinguishes an unknown model from an unknown version', async () => {
     await importBytes(small);
-    await expect(registry.version('nobody', '1')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+    await expect(registry.version('ghost', '1')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
     await expect(registry.version('risk', '2')).rejects.toMatchObject({ code: 'VERSION_UNKNOWN' });
   });
 
