@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
 
-test('never holds more than it may, and all of it is given back', () => {
+test('never holds more than it may, and releases all of it', () => {
   const step = fc.record({
     who: fc.nat({ max: 4 }),
     does: fc.constantFrom('take' as const, 'give' as const, 'release' as const),
@@ -12,7 +12,7 @@ test('never holds more than it may, and all of it is given back', () => {
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const budget = bodyBudget(100);
       const holds = Array.from({ length: 5 }, () => budget.hold('a'));
-      /** What each holds, by a plain list. */
+      /** A plain list of what each body holds. */
       const held = [0, 0, 0, 0, 0];
       const sum = () => held.reduce((total, bytes) => total + bytes, 0);
       for (const { who, does, bytes } of steps) {

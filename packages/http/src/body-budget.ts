@@ -14,10 +14,10 @@ import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 const SHARE_OF_MEMORY = 1 / 8;
 /** A tenant may hold half of the budget, and one body of the largest size must fit into that. */
 const LARGEST_BODIES = 2;
-/** When to come back: bodies of this size are mostly answered, or given up, within it. */
+/** Retry time: most bodies of this size are answered or rejected within it. */
 const RETRY_MS = 1000;
 
-/** @param maxBytes of all tenants together. @param shareOf default: one tenant may hold it all. */
+/** @param maxBytes of all tenants together. @param shareOf default: one tenant may hold all of it. */
 export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
   return new SharedBudget({
     name: 'bodies',
@@ -27,13 +27,13 @@ export function bodyBudget(maxBytes: number, shareOf?: ShareOf): SharedBudget {
     refuse: ({ amount, heldByTenant, tenantLimit, held, max }) =>
       new SkeinError(
         'BODIES_TOO_LARGE',
-        `Bodies of ${held} bytes are in flight, ${heldByTenant} of them this tenant's, and ${amount} more would be over the ${tenantLimit} that it may hold of the node's ${max}.`,
+        `Bodies of ${held} bytes are in flight, ${heldByTenant} of them of this tenant, and ${amount} more would exceed the ${tenantLimit} that it may hold of the node's ${max}.`,
         { retryAfterMs: RETRY_MS },
       ),
   });
 }
 
-/** A part of the memory that this process may use, but at least two bodies of the largest size. */
+/** A fraction of the memory that this process may use, and at least two bodies of the largest size. */
 export function defaultBodyBudget(maxBodyBytes: number): number {
   return Math.max(LARGEST_BODIES * maxBodyBytes, Math.floor(usableMemoryBytes() * SHARE_OF_MEMORY));
 }

@@ -1,4 +1,4 @@
-/** What a body costs while it arrives. */
+/** Memory that a body takes while it arrives. */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import v8 from 'node:v8';
@@ -59,7 +59,7 @@ test.each([1, 7, 4096, 65_536, 1_000_003])('pieces of %i bytes are put together'
   }
 });
 
-test('a body in chunks of a byte is given up, one in chunks of a line is not', async () => {
+test('a body in one-byte chunks is rejected, a body in line-sized chunks is not', async () => {
   const chunked = { 'transfer-encoding': 'chunked' };
   const fine = arriving(chunked);
   for (let at = 0; at < 5000; at++) fine.request.emit('data', Buffer.alloc(1, at));

@@ -1,7 +1,7 @@
 /**
- * Reads a request's body within bounds: so many bytes, in so much time, also after decompression.
- * A body that came in one piece is passed on as it lies; otherwise its pieces are put together as they
- * come.
+ * Reads a request's body within limits on bytes and time, which also hold after decompression.
+ * A body that arrives in one piece is passed on without a copy. Other bodies are assembled as their
+ * pieces arrive.
  */
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
@@ -11,26 +11,26 @@ import type { Exchange } from './exchange.ts';
 import type { GatewayLimits } from './limits.ts';
 
 /**
- * Every chunk of a body without a length costs the event loop some microseconds, however small it is,
- * and the network brings a megabyte of them at once. So many chunks may be of any size; more must have
- * so many bytes on average.
+ * Each chunk of a body without a length costs the event loop some microseconds, however small it
+ * is, and one read of the socket can bring a megabyte of chunks. The first chunks may have any
+ * size; after them the average must reach a minimum size.
  */
 const FREE_PIECES = 4096;
 const LEAST_PIECE_BYTES = 32;
 const EMPTY = Buffer.alloc(0);
 const DECOMPRESS = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
-/** Announced bytes for which room is made at once. */
+/** Announced bytes that are allocated at once. */
 const SMALL_BYTES = 64 * 1024;
-/** For a longer body room is made when one part in so many is there. */
+/** A longer body is allocated in full when this fraction of it has arrived. */
 const CREDIBLE_PARTS = 16;
-/** What a byte of compressed data can become, at most: deflate's bound. */
+/** Largest expansion of a compressed byte: deflate's bound. */
 const MAX_EXPANSION = 1032;
 
 /**
- * @param hold counts the body while it is in flight; the caller gives it back.
- * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED, REQUEST_INVALID when the
- *   compressed data are corrupt, CANCELLED when the client left.
+ * @param hold counts the body while it is in flight; the caller releases it.
+ * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED,
+ *   REQUEST_INVALID when the compressed data are corrupt, CANCELLED when the client left.
  */
 export async function readBody(
   exchange: Exchange,
@@ -46,7 +46,7 @@ export async function readBody(
     );
   }
   const compressed = await receive(exchange, limits, hold);
-  // How large it becomes is known only afterwards.
+  // The decompressed size is known only at the end.
   const atMost = Math.min(limits.maxBodyBytes, compressed.length * MAX_EXPANSION);
   hold?.take(atMost);
   try {
@@ -77,7 +77,7 @@ function receive(
     return Promise.reject(tooLarge(`${announced} bytes`, limits));
   }
   try {
-    // Before the first byte of it is read, if that can be seen already.
+    // Reject before the first byte is read if the headers already show it.
     if (announced !== undefined) hold?.check(Number(announced));
   } catch (error) {
     return Promise.reject(error);
@@ -94,7 +94,7 @@ function receive(
       fail(
         new SkeinError(
           'BODY_TOO_SLOW',
-          `${size} bytes of the body arrived within ${limits.bodyTimeoutMs} ms, and more were to come.`,
+          `${size} bytes of the body arrived within ${limits.bodyTimeoutMs} ms, and the body is incomplete.`,
         ),
       );
     }, limits.bodyTimeoutMs);
@@ -104,7 +104,7 @@ function receive(
       request.pause();
       reject(error);
     }
-    /** The listeners stay as long as the request: the pieces must not. */
+    /** The listeners live as long as the request; the pieces must not. */
     function settle(): void {
       settled = true;
       clearTimeout(timer);
@@ -115,7 +115,7 @@ function receive(
       if (settled) return;
       fail(new SkeinError('CANCELLED', 'The client closed the connection before the body ended.'));
     }
-    // The request ends soon after its body: taking its listeners off costs more than leaving them.
+    // The request ends soon after its body: removing its listeners costs more than leaving them.
     request.on('data', (chunk: Buffer) => {
       if (settled) return;
       const arrived = size;
@@ -139,7 +139,7 @@ function receive(
         first = chunk;
         return;
       }
-      // A piece may be a single byte, and an object of a hundred: none is kept as it came.
+      // A piece may be a single byte in a Buffer of a hundred: keep none of them.
       if (size > whole.length) whole = grown(whole, size, Number(announced ?? 0), limits);
       if (first !== undefined) first.copy(whole);
       first = undefined;
@@ -157,10 +157,10 @@ function receive(
 }
 
 /**
- * Room for `size` bytes and more, with those that `whole` has.
+ * Returns a buffer of at least `size` bytes that begins with the bytes of `whole`.
  *
- * All that was announced is taken once a part of it is there: to put 32 MiB together at the end would
- * hold up everybody for 20 ms. Before, and without a length, the room doubles.
+ * The announced length is allocated once a fraction of it has arrived: assembling 32 MiB at the end
+ * would block the event loop for 20 ms. Until then, and without a length, the buffer doubles.
  */
 function grown(whole: Buffer, size: number, announced: number, limits: GatewayLimits): Buffer {
   const isCredible = announced <= SMALL_BYTES || size * CREDIBLE_PARTS >= announced;
@@ -174,7 +174,7 @@ function grown(whole: Buffer, size: number, announced: number, limits: GatewayLi
 function tooFine(pieces: number, size: number): SkeinError {
   return new SkeinError(
     'REQUEST_INVALID',
-    `The body came in ${pieces} chunks of ${Math.round(size / pieces)} bytes on average; from ${FREE_PIECES} chunks on they must have ${LEAST_PIECE_BYTES}.`,
+    `The body arrived in ${pieces} chunks of ${Math.round(size / pieces)} bytes on average; from ${FREE_PIECES} chunks on they must have ${LEAST_PIECE_BYTES}.`,
   );
 }
 

@@ -1,34 +1,33 @@
 /**
  * The open connections of an HTTP server, and what each of them may hold.
  *
- * A caller without a key can open connections and do nothing with them. So their number is bounded,
- * and at the bound those that do nothing make room: first those that never sent a whole request,
- * then idle ones, then those that do not take their answer, the oldest first. Only when every
- * connection has a request in flight is a new one refused. A client whose idle connection was closed
- * opens another; a proxy that keeps hundreds of them does so all the time.
+ * A client without a key can open connections and leave them idle. Their number is therefore
+ * bounded. At the bound, the server closes connections in this order, oldest first: connections
+ * that never sent a whole request, idle connections, connections whose client does not read its
+ * answer. A new connection is rejected only if every open one has a request in flight. A client
+ * whose idle connection was closed opens a new one.
  *
- * A connection that was refused is closed for good after a moment. `end()` alone is not enough: it
- * closes one direction, and the other stays open for as long as the client likes.
+ * A rejected connection is destroyed after a short delay. `end()` alone is not enough: it closes
+ * one direction, and the client can keep the other one open.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ERRORS, SkeinError } from '@skein/api';
 
-/** How long a client may take to read why it was refused, in milliseconds. */
+/** How long a client may take to read why its connection was rejected, in milliseconds. */
 export const LINGER_MS = 1000;
-/** The part of all connections that is closed at once to make room, so that the search pays. */
+/** Fraction of all connections that one search closes, so that the search is rare. */
 const ROOM_PARTS = 16;
 /**
- * Requests that wait for the answer to an earlier one on the same connection, and on all of them.
- * Each takes some kilobytes before anybody has asked who calls; clients that pipeline at all do it
- * a few deep.
+ * Bounds on pipelined requests that wait for an earlier answer, per connection and in total. Each
+ * takes some kilobytes before its key has been checked. Clients that pipeline at all send a few.
  */
 const MAX_QUEUED = 32;
 const MAX_QUEUED_OF_ALL = 1024;
 
 export class HttpConnections {
   readonly #max: number;
-  /** When each was made, oldest first. */
+  /** Creation time of each connection, oldest first. */
   readonly #madeAt = new Map<Socket, number>();
   readonly #queued = new Map<Socket, number>();
   #queuedOfAll = 0;
@@ -41,7 +40,7 @@ export class HttpConnections {
     return this.#madeAt.size;
   }
 
-  /** @returns false when the connection was refused instead. */
+  /** @returns false if the connection was rejected instead. */
   add(socket: Socket): boolean {
     if (this.#madeAt.size >= this.#max) this.#makeRoom();
     const fits = this.#madeAt.size < this.#max;
@@ -60,8 +59,8 @@ export class HttpConnections {
   }
 
   /**
-   * Counts a request that came before the one ahead of it was answered.
-   * @returns false when there are too many: the connection is closed.
+   * Counts a request that arrived before the previous one on its connection was answered.
+   * @returns false if there are too many; the connection is then closed.
    */
   queue(socket: Socket, response: ServerResponse): boolean {
     const queued = (this.#queued.get(socket) ?? 0) + 1;
@@ -74,7 +73,7 @@ export class HttpConnections {
     this.#queuedOfAll++;
     response.once('close', () => {
       const left = this.#queued.get(socket);
-      // The connection has closed, with all that waited on it.
+      // The connection has closed, and its waiting requests with it.
       if (left === undefined) return;
       this.#queuedOfAll--;
       if (left > 1) this.#queued.set(socket, left - 1);
@@ -83,7 +82,7 @@ export class HttpConnections {
     return true;
   }
 
-  /** Closes the connections without a request in flight, whatever they have sent of one. */
+  /** Closes the connections without a request in flight, even if part of a request has arrived. */
   closeWaiting(): void {
     for (const socket of this.#madeAt.keys()) {
       if (responseOn(socket) === undefined) socket.destroy();
@@ -110,7 +109,7 @@ export class HttpConnections {
   }
 }
 
-/** Says why, and closes. */
+/** Sends the reason and closes. */
 export function refuseConnection(socket: Socket, refusal: SkeinError): void {
   const body = JSON.stringify(refusal.toBody());
   socket.end(
@@ -121,23 +120,24 @@ export function refuseConnection(socket: Socket, refusal: SkeinError): void {
   destroyWithin(socket, LINGER_MS);
 }
 
-/** Closes a socket, or what a request or an answer uses, unless that has closed by then. */
+/** Closes a socket, or the socket of a request or response, unless it has closed by then. */
 export function destroyWithin(stream: Socket | IncomingMessage | ServerResponse, ms: number): void {
   const timer = setTimeout(() => stream.destroy(), ms);
   stream.once('close', () => clearTimeout(timer));
 }
 
 /**
- * A connection that is closed while it is read from goes on to make requests of what has been read
- * already: a thousand and more of one piece, which takes 20 ms and megabytes, and is for nobody. The
- * parser stops at a request that it is told to be an upgrade, which is the answer 2.
+ * Stops the HTTP parser of a closed connection. Otherwise it goes on to create requests from the
+ * bytes that it has already read: more than a thousand from one read, which takes 20 ms and
+ * megabytes for requests that cannot be answered. The parser stops at a request marked as an
+ * upgrade: the value 2.
  */
 function stopParsing(socket: Socket): void {
   const { parser } = socket as { parser?: { onIncoming: () => number } | null };
   if (parser) parser.onIncoming = () => 2;
 }
 
-/** The response that is written to a socket now; Node keeps it there. */
+/** The response that is being written to a socket; Node keeps it there. */
 export function responseOn(socket: Socket): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 }

@@ -1,4 +1,4 @@
-/** A raw answer as it comes from the disk: nothing is read ahead, and nothing is kept. */
+/** Streams a raw answer from the disk: nothing is read ahead and nothing is kept. */
 import { pipeline } from 'node:stream/promises';
 import { boundSilence, SAFE_HEADERS, type Exchange } from './exchange.ts';
 
@@ -8,9 +8,9 @@ export interface Download {
 }
 
 /**
- * The size goes out first, so that a client can tell an answer that breaks off from one that is
- * whole: content that turns out to be corrupt ends the connection before its last byte. A client that
- * takes nothing for `timeoutMs` loses its connection.
+ * The size is sent first, so that a client can detect an incomplete answer: if the content turns
+ * out to be corrupt, the connection ends before its last byte. A client that reads nothing for
+ * `timeoutMs` loses its connection.
  */
 export async function sendDownload(
   { response, id }: Exchange,
@@ -19,7 +19,7 @@ export async function sendDownload(
   timeoutMs: number,
 ): Promise<void> {
   const chunks = content[Symbol.asyncIterator]();
-  // A fault before the first byte can still be told with its code.
+  // A fault before the first byte can still be sent as a coded error.
   const first = await chunks.next();
   response.writeHead(200, [
     'Content-Type',

@@ -7,29 +7,30 @@ import { destroyWithin, LINGER_MS } from './connections.ts';
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Goes out as X-Request-Id and into the log. */
+  /** Sent as X-Request-Id and written to the log. */
   readonly id: string;
-  /** Name and value in turn, on every answer: CORS. Empty until the origin policy has let it pass. */
+  /** CORS headers of every answer, name and value alternating. Empty until the origin policy has run. */
   headers: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
 }
 
-/** Bytes of an unread body that are cheaper to read than a new connection. */
+/** Unread body bytes that are cheaper to read than a new connection. */
 const WORTH_READING = 256 * 1024;
 
 /**
- * Refused bodies that are read, at the same time, only to be thrown away. Each takes memory until it is
- * collected; clients beyond these may lose their answer, which happens only in a flood.
+ * Largest number of rejected bodies that are read and discarded at the same time. Each takes memory
+ * until it is collected. Clients beyond this number may lose their answer, which happens only in a
+ * flood.
  */
 const MAX_DISCARDING = 32;
 let discarding = 0;
-/** Pieces of such a body: 64 MiB as they mostly come. Pieces of a byte take as long, each, to read. */
+/** Pieces of a discarded body: 64 MiB at the usual size. A one-byte piece takes as long to read. */
 const MAX_DISCARDED_PIECES = 1024;
 
 /**
- * On every answer, name and value in turn: a browser takes it for what its type says, and gives it
- * to no page of another origin, not even as an image or a script.
+ * Headers of every answer, name and value alternating: a browser uses the declared type and does
+ * not give the answer to a page of another origin, not even as an image or a script.
  */
 export const SAFE_HEADERS = [
   'X-Content-Type-Options',
@@ -43,8 +44,8 @@ export function sendJson(exchange: Exchange, status: number, value: unknown): vo
 }
 
 /**
- * @param body bytes are sent as they lie, so that every answer with them shares their memory.
- * @param headers name and value in turn.
+ * @param body bytes are sent without a copy, so all answers with them share their memory.
+ * @param headers name and value alternating.
  */
 export function sendText(
   { response, id, headers: common }: Exchange,
@@ -68,7 +69,7 @@ export function sendText(
   response.end(body);
 }
 
-/** @param headers name and value in turn. */
+/** @param headers name and value alternating. */
 export function sendError(
   exchange: Exchange,
   error: SkeinError,
@@ -76,7 +77,7 @@ export function sendError(
 ): void {
   const { request, response } = exchange;
   if (response.destroyed) return;
-  // A stream that has begun cannot turn into an error; cutting it is the only honest sign.
+  // A stream that has begun cannot become an error response; cut it, so that the client notices.
   if (response.headersSent) {
     response.destroy();
     return;
@@ -96,7 +97,7 @@ export function sendError(
     return;
   }
   // Closing with unread bytes in the buffer resets the connection, and the client may lose the
-  // answer. So: answer, throw away what still comes for a moment, then close.
+  // answer. So: answer, discard what still arrives for a moment, then close.
   response.writeHead(status, [
     'Content-Type',
     'application/json',
@@ -131,32 +132,32 @@ export function sendError(
   });
 }
 
-/** Ends an answer, and the connection too when the client has not taken it by then. */
+/** Ends the response. Closes the connection too if the client has not read it by then. */
 export function endWithin(response: ServerResponse, ms: number, text = ''): void {
   response.end(text);
   destroyWithin(response, ms);
 }
 
 /**
- * To be called when a request is answered: a body that was not read by then, because the answer did
- * not need it, may not hold the connection for long.
+ * Call it when a request has been answered: a body that was not read because the answer did not
+ * need it must not hold the connection for long.
  */
 export function boundUnreadBody({ request }: Exchange): void {
   if (!request.complete) destroyWithin(request, LINGER_MS);
 }
 
 /**
- * To be called when a request is answered: a client that does not take the answer loses the
+ * Call it when a request has been answered: a client that does not read the answer loses the
  * connection after `timeoutMs` without a byte of progress.
  */
 export function boundUnreadAnswer({ response }: Exchange, timeoutMs: number): void {
   const { socket } = response;
-  // Nearly every answer has left by now, in one piece.
+  // Nearly every answer has been sent by now, in one piece.
   if (socket === null || socket.writableLength === 0 || !response.writableEnded) return;
   boundSilence(response, socket, timeoutMs);
 }
 
-/** While a response goes out: its client loses the connection after `ms` without a byte of progress. */
+/** While a response is being sent: its client loses the connection after `ms` without a byte of progress. */
 export function boundSilence(response: ServerResponse, socket: Socket, ms: number): void {
   const onTimeout = (): void => void socket.destroy();
   socket.setTimeout(ms, onTimeout);
@@ -172,6 +173,6 @@ function isBodyWorthReading({ request, expectsContinue }: Exchange): boolean {
   if (request.complete) return true;
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   if (length === undefined) return encoding === undefined;
-  // A client that was not told to continue may or may not send its body.
+  // A client that did not get `100 Continue` may or may not send its body.
   return !expectsContinue && Number(length) <= WORTH_READING;
 }

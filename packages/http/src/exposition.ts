@@ -1,13 +1,12 @@
 /**
- * Prometheus' text format, version 0.0.4: families of samples with labels, in the order in which
- * they were written.
+ * Prometheus' text format, version 0.0.4: families of labelled samples, in the order of writing.
  */
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export type Labels = Readonly<Record<string, string>>;
 
 export interface Exposition {
-  /** Starts a family; the samples that follow belong to it. Each name comes once. */
+  /** Starts a family; the samples that follow belong to it. Each name may be used once. */
   family(name: string, type: 'counter' | 'gauge' | 'histogram', help: string): void;
   /** @param suffix `_bucket`, `_sum` or `_count` of a histogram. */
   sample(labels: string, value: number, suffix?: string): void;
@@ -29,7 +28,7 @@ export function createExposition(): Exposition {
   };
 }
 
-/** Labels as they stand between the braces, made once per series and not once per scrape. */
+/** Formats the labels between the braces, once per series and not once per scrape. */
 export function labelled(labels: Labels): string {
   return Object.entries(labels)
     .map(([name, value]) => `${name}="${escapeLabel(value)}"`)

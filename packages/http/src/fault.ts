@@ -1,4 +1,4 @@
-/** Anything thrown becomes an error that a client may see: a fault of ours shows only its id. */
+/** Turns anything thrown into an error that a client may see: an internal fault shows only its id. */
 import { SkeinError } from '@skein/api';
 import type { GatewayLogger } from './logger.ts';
 
@@ -8,7 +8,7 @@ export function toSkeinError(thrown: unknown, id: string, logger: GatewayLogger)
     if (thrown.row.kind === 'fault') logger.error({ err: thrown, requestId: id }, thrown.message);
     return thrown;
   }
-  logger.error({ err: thrown, requestId: id }, 'A request failed by a fault of the node.');
+  logger.error({ err: thrown, requestId: id }, 'A request failed because of an internal fault.');
   return new SkeinError('INTERNAL', `The node failed while it answered request ${id}.`, {
     cause: thrown,
   });

@@ -28,7 +28,7 @@ export { createHttpListener, type HttpHandler, type HttpListener } from './liste
 export type { GatewayLogger } from './logger.ts';
 export { isLoopback } from './loopback.ts';
 export { createOriginPolicy, type OriginPolicy } from './origin-policy.ts';
-export { Patience } from './patience.ts';
+export { PeerTimeouts } from './peer-timeouts.ts';
 export { remoteOf, type Peer } from './peer.ts';
 export { readQuery } from './query.ts';
 export { requestIdFrom } from './request-id.ts';

@@ -6,8 +6,8 @@ import { parseJson } from './json-value.ts';
 import type { GatewayLimits } from './limits.ts';
 
 /**
- * @param hold counts the body while it is in flight; the caller gives it back.
- * @returns `{}` for an empty body, so that one whose fields all have defaults may be left out.
+ * @param hold counts the body while it is in flight; the caller releases it.
+ * @returns `{}` for an empty body, so that a body whose fields all have defaults may be omitted.
  * @throws SkeinError as `readBody` and `parseJson` do.
  */
 export async function readJson(

@@ -1,17 +1,18 @@
 /**
- * Parses JSON that a caller sent, within bounds on what it can cost.
+ * Parses JSON from a client, with bounds on its cost.
  *
- * `JSON.parse` blocks the event loop, and what it makes of a text takes up to fifty times its bytes:
- * a mebibyte of `{},{},…` is 350,000 objects. So the brackets and commas are counted first, which
- * costs two milliseconds a mebibyte. Whatever walks the value afterwards by recursion is safe, too.
+ * `JSON.parse` blocks the event loop, and its result takes up to fifty times the bytes of the text:
+ * a mebibyte of `{},{},…` is 350,000 objects. Brackets and commas are therefore counted first,
+ * which costs two milliseconds per mebibyte. The bound on depth also protects code that recurses
+ * over the value.
  */
 import { SkeinError } from '@skein/api';
 
-/** Objects and arrays within each other; no body of the API has ten. */
+/** Nesting depth; no body of the API reaches ten. */
 export const MAX_JSON_DEPTH = 64;
 /** Values of one body: a batch of a thousand jobs, or a run of two thousand epochs, has 30,000. */
 export const MAX_JSON_VALUES = 50_000;
-/** Members of one object. Each that does not fit the schema is an error of its own before one is told. */
+/** Members of one object. Validation creates an error for each unknown member before it reports one. */
 const MAX_JSON_MEMBERS = 4096;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
@@ -24,7 +25,7 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID when it is nested too deep or has too many values. */
+/** @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID if it is nested too deep or has too many values. */
 export function parseJson(bytes: Uint8Array): unknown {
   boundJson(bytes, 0, bytes.length, MAX_JSON_VALUES);
   try {
@@ -36,13 +37,13 @@ export function parseJson(bytes: Uint8Array): unknown {
 }
 
 /**
- * Checks the bounds of a JSON text without parsing it; of what is no JSON it says nothing.
+ * Checks the bounds of a JSON text without parsing it. Text that is not JSON passes.
  * @throws SkeinError REQUEST_INVALID.
  */
 export function boundJson(bytes: Uint8Array, start: number, end: number, maxValues: number): void {
   let depth = 0;
   let values = 1;
-  /** By depth; of an array, minus infinity. */
+  /** Members so far by depth; minus infinity for an array. */
   const members = new Float64Array(MAX_JSON_DEPTH + 1);
   for (let at = start; at < end; at++) {
     switch (bytes[at]) {

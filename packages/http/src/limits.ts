@@ -1,4 +1,4 @@
-/** What the faces accept and how long they wait. Sizes are bytes, times are milliseconds. */
+/** Limits and timeouts of the faces. Sizes are bytes, times are milliseconds. */
 export interface GatewayLimits {
   /** Largest body or message, after decompression. */
   readonly maxBodyBytes: number;
@@ -6,13 +6,13 @@ export interface GatewayLimits {
   readonly bodyTimeoutMs: number;
   /** From a connection's first byte to the end of the headers. */
   readonly headersTimeoutMs: number;
-  /** HTTP connections open at once, whatever they do. */
+  /** HTTP connections open at once, in any state. */
   readonly maxConnections: number;
-  /** How long an idle connection is kept; above the 60 s that load balancers keep theirs. */
+  /** How long an idle connection is kept; longer than the 60 s of load balancers. */
   readonly keepAliveTimeoutMs: number;
-  /** While draining: how long connections may still bring requests that were on their way. */
+  /** While draining: how long open connections may still deliver requests that are on the wire. */
   readonly drainGraceMs: number;
-  /** While draining: when requests in flight are given up. */
+  /** While draining: when requests in flight are cut off. */
   readonly drainTimeoutMs: number;
 }
 

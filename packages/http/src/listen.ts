@@ -1,11 +1,11 @@
-/** Binding a port, with the one failure that people meet. */
+/** Binds a port and reports a taken one as a coded error. */
 import { SkeinError } from '@skein/api';
 
 export interface ListenOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** Ports after `port` to try when it is taken. Default: none. */
+  /** How many ports after `port` to try if it is taken. Default: none. */
   readonly alternatives?: number;
 }
 

@@ -1,10 +1,11 @@
 /**
- * The HTTP server under every HTTP face: timeouts, malformed input, and a drain that drops nothing.
+ * The HTTP server under every HTTP face: timeouts, malformed input, and a drain that drops no
+ * request.
  *
- * Draining has two phases. For a moment it still answers everything, telling every client with
- * `Connection: close` not to come back on this connection; closing connections at once would reset
- * those whose next request is already on the wire. Then it stops accepting, closes what is idle,
- * waits for what is in flight, and after a bound cuts the rest.
+ * Draining has two phases. At first the server still answers every request and sends `Connection:
+ * close`, because closing connections at once would reset those whose next request is on the wire.
+ * Then it stops accepting, closes idle connections, waits for requests in flight, and cuts off the
+ * rest at the deadline.
  */
 import {
   createServer,
@@ -25,12 +26,12 @@ import { createSecureHttpServer } from './tls/secure-servers.ts';
 export interface HttpListener {
   /** @throws SkeinError PORT_IN_USE. */
   listen(options: ListenOptions): Promise<ListenAddress>;
-  /** Where it listens; absent before `listen`. */
+  /** The bound address; absent before `listen`. */
   readonly address: ListenAddress | undefined;
-  /** Aborted when draining begins, for streams that would never end by themselves. */
+  /** Aborted when draining begins, for streams that do not end by themselves. */
   readonly closing: AbortSignal;
   /**
-   * Finishes what is in flight and closes. Idempotent.
+   * Finishes the requests in flight and closes. Idempotent.
    * @param by when the rest is cut off, by `performance.now()`; default: after `drainTimeoutMs`.
    */
   drain(by?: number): Promise<void>;
@@ -42,18 +43,18 @@ export type HttpHandler = (
   expectsContinue: boolean,
 ) => void;
 
-/** How often Node looks for connections whose headers are late; a part of their allowance. */
+/** How often Node checks for late headers, as a fraction of their timeout. */
 const CHECKS_PER_TIMEOUT = 4;
 const SWEEP_MS = 50;
 /**
- * A connection whose request is not whole so long after the drain began, in milliseconds, is not
- * waited for: browsers and proxies open some for later, and some clients send headers for ever. Once
- * a server closes, Node itself no longer looks for those whose headers are late.
+ * While draining, a connection whose request is still incomplete after this time, in milliseconds,
+ * is closed: browsers and proxies open connections in advance, and some clients send headers for
+ * ever. Once a server closes, Node itself no longer checks for late headers.
  */
 const LATE_MS = 1000;
-/** Connections on their way out at the same time, for each that is kept. */
+/** Connections that may be closing at the same time, per connection that is kept. */
 const LEAVING_PARTS = 1 / 4;
-/** Bytes of a request's line and headers together; also Node's default. */
+/** Size of a request's line and headers together, in bytes; also Node's default. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
 export function createHttpListener(
@@ -80,12 +81,12 @@ export function createHttpListener(
       ? createServer(options)
       : createSecureHttpServer(options, certificates);
   const connections = new HttpConnections(limits.maxConnections);
-  // Beyond these, not even a refusal is worth its socket.
+  // Beyond these, do not even send a rejection.
   server.maxConnections = Math.ceil((1 + LEAVING_PARTS) * limits.maxConnections);
   const accept =
     (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request;
-      // What still comes on a connection that was refused or closed.
+      // Ignore data that still arrives on a rejected or closed connection.
       if (!socket.writable) return;
       // A response without a socket waits for an earlier one.
       if (response.socket === null && !connections.queue(socket, response)) return;
@@ -96,9 +97,9 @@ export function createHttpListener(
   server.on('checkContinue', accept(true));
   const follow = (socket: Socket): void => {
     if (!connections.add(socket))
-      logger.debug({ open: connections.size }, 'A connection too many.');
+      logger.debug({ open: connections.size }, 'The limit on connections is reached.');
   };
-  // Over TLS what counts is a connection whose handshake is done; a handshake has a time of its own.
+  // Over TLS, count connections whose handshake is done; a handshake has its own timeout.
   server.on(certificates === undefined ? 'connection' : 'secureConnection', follow);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     logger.debug({ err: error, remote: socket.remoteAddress }, 'A client broke the HTTP protocol.');
@@ -110,12 +111,12 @@ export function createHttpListener(
     if (!server.listening) return;
     const leftMs = by - performance.now();
     await sleep(Math.max(0, Math.min(limits.drainGraceMs, leftMs / 2)));
-    // Right after the connections that wait have been accepted; the others would be reset.
+    // Close only after the pending connections have been accepted; otherwise they would be reset.
     await immediate();
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    // An answer that began before the drain promised to keep its connection; it is idle afterwards.
+    // An answer that began before the drain promised keep-alive; its connection is idle afterwards.
     const lateAt = performance.now() + LATE_MS;
     const sweep = setInterval(() => {
       server.closeIdleConnections();
@@ -159,7 +160,7 @@ export function createHttpListener(
   };
 }
 
-/** Answers what is not HTTP as well as it can be answered, and closes. */
+/** Answers input that is not HTTP if that is possible, and closes. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
   // A second status line would corrupt an answer that has begun.
   if (!socket.writable || error.code === 'ECONNRESET' || responseOn(socket)?.headersSent === true) {

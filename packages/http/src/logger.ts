@@ -1,4 +1,4 @@
-/** What the gateway writes; a pino logger is one. */
+/** The logger of a gateway; a pino logger satisfies it. */
 export interface GatewayLogger {
   error(details: object, message: string): void;
   warn(details: object, message: string): void;

@@ -1,4 +1,4 @@
-/** Which addresses reach this machine only. */
+/** Addresses that only this machine can reach. */
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** 127.0.0.0/8 (also as IPv4-mapped IPv6), ::1 and localhost. */
@@ -7,6 +7,6 @@ export function isLoopback(host: string): boolean {
   if (bare === 'localhost') return true;
   const mapped = /^::ffff:([0-9.]+)$/.exec(bare)?.[1] ?? bare;
   if (isIPv4(mapped)) return mapped.startsWith('127.');
-  // Every spelling of ::1, such as 0:0:0:0:0:0:0:1.
+  // Any spelling of ::1, such as 0:0:0:0:0:0:0:1.
   return isIPv6(bare) && /^[0:]*:0{0,3}1$/.test(bare);
 }

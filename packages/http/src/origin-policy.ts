@@ -1,21 +1,20 @@
 /**
  * Which browser pages may call this node.
  *
- * A node that is open without keys trusts everybody on this machine, and a browser on this machine
- * runs pages from everywhere. Three checks keep them out:
- *
+ * A node that is open without keys trusts every process on this machine, and a browser on this
+ * machine runs pages from the internet. Three checks reject their requests:
  * - The Host header must be a loopback name: a page whose domain was rebound to 127.0.0.1 still
  *   sends its own.
- * - An Origin header must be the node's own origin or one that was allowed. Browsers send it with
- *   every request that may change something, and with reads whose answer the page may see.
- * - Where there is no Origin header, Sec-Fetch-Site must not name another origin: images, scripts and
- *   frames of other pages are asked for without one. Pages of other ports of this machine
- *   (`same-site`) are as foreign. Links to the console and the documentation work from everywhere,
- *   since a page learns nothing of what another window shows. Clients that are no browsers do not
- *   send the header.
+ * - An Origin header must be the node's own origin or an allowed one. Browsers send it with every
+ *   request that may change something, and with reads whose answer the page may see.
+ * - Without an Origin header, Sec-Fetch-Site must not name another origin: browsers request images,
+ *   scripts and frames of other pages without one. Pages on other ports of this machine
+ *   (`same-site`) count as other origins. Links to the console and the documentation work from
+ *   any page, because a page cannot read what another window shows. Clients that are not browsers
+ *   do not send the header.
  *
- * With keys none is needed, since a browser does not send a key by itself; then allowed origins only
- * get their CORS headers.
+ * With keys no check is needed, because a browser does not send a key by itself; allowed origins
+ * then only get their CORS headers.
  */
 import type { IncomingMessage } from 'node:http';
 import { SkeinError } from '@skein/api';
@@ -23,7 +22,7 @@ import { isLoopback } from './loopback.ts';
 
 export interface OriginPolicy {
   /**
-   * @returns CORS headers for the answer, name and value in turn.
+   * @returns CORS headers for the answer, name and value alternating.
    * @throws SkeinError ORIGIN_FORBIDDEN.
    */
   admit(request: IncomingMessage): readonly string[];
@@ -32,15 +31,15 @@ export interface OriginPolicy {
 }
 
 const NONE: readonly string[] = [];
-/** What a page may read of an answer besides its body. */
+/** Answer headers that a page may read. */
 const EXPOSED =
   'Inference-Header-Content-Length, Retry-After, Server-Timing, X-Request-Id, ETag, Location';
 const PREFLIGHT_SECONDS = 600;
-/** What other pages may link to. */
+/** Paths that other pages may link to. */
 const PAGES: ReadonlySet<string> = new Set(['/', '/docs']);
 
 /**
- * @param open whether the node asks for no keys.
+ * @param open whether the node requires no keys.
  * @param allowedOrigins such as `https://app.example.com`.
  * @param scheme of the node's own pages.
  */
@@ -51,7 +50,7 @@ export function createOriginPolicy(
 ): OriginPolicy {
   const allowed = new Set(allowedOrigins);
   const allowedHosts = new Set(allowedOrigins.map((origin) => new URL(origin).host));
-  /** The last Host that passed; clients hardly ever send another. */
+  /** The last accepted Host: clients rarely send another one. */
   let known: string | undefined;
 
   function checkHost(host: string | undefined): void {
@@ -66,7 +65,7 @@ export function createOriginPolicy(
     );
   }
 
-  /** The page is told by the browser, or typed by a person (`none`); other clients tell none. */
+  /** `none` means that the user typed the address; clients that are not browsers send no header. */
   function checkSite(request: IncomingMessage): void {
     const { headers } = request;
     const site = headers['sec-fetch-site'];
@@ -74,7 +73,7 @@ export function createOriginPolicy(
     if (isVisit(request)) return;
     throw new SkeinError(
       'ORIGIN_FORBIDDEN',
-      'A page of another origin asked a node that is open without keys.',
+      'A page of another origin called a node that is open without keys.',
     );
   }
 
@@ -116,7 +115,7 @@ export function createOriginPolicy(
   };
 }
 
-/** Whether a person opens a page of the node in a window of its own. */
+/** Whether the user navigates to a page of the node in a window of its own. */
 function isVisit({ method, headers, url = '/' }: IncomingMessage): boolean {
   return (
     (method === 'GET' || method === 'HEAD') &&

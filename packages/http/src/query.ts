@@ -1,9 +1,9 @@
-/** A query string as the object that its schema expects. */
+/** Parses a query string into the object that its schema expects. */
 import { SkeinError } from '@skein/api';
 
 /**
  * `a=1&meta[x]=2` becomes `{ a: '1', meta: { x: '2' } }` (OpenAPI's `deepObject` style).
- * @throws SkeinError REQUEST_INVALID when a field is given twice.
+ * @throws SkeinError REQUEST_INVALID if a field appears twice.
  */
 export function readQuery(search: URLSearchParams): Record<string, unknown> {
   const flat = new Map<string, string>();

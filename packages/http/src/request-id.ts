@@ -1,9 +1,9 @@
-/** Ids of requests: the client's own where they are fit for headers and logs, else a short fresh one. */
+/** Request ids: the client's own if it is safe for headers and logs, otherwise a short new one. */
 import { randomBytes } from 'node:crypto';
 
 const FIT = /^[\w.:/+=@-]{1,128}$/;
 
-/** Tells processes apart; the counter tells their requests apart. */
+/** Distinguishes processes; the counter distinguishes the requests of one process. */
 const process = randomBytes(5).toString('hex');
 let counter = 0;
 

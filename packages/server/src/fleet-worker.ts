@@ -1,4 +1,4 @@
-/** A worker on a machine of its own: joins a fleet by its Redis and its artifacts, and brings the sandboxes of the machine. */
+/** A worker on its own machine: joins a fleet through its Redis and artifacts, and runs jobs in the machine's sandboxes. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createBubblewrap } from '@skein/sandbox/bubblewrap';
@@ -19,13 +19,13 @@ export interface FleetWorkerOptions extends Pick<
   WorkerOptions,
   'queues' | 'labels' | 'name' | 'host' | 'trusts' | 'taskModules' | 'leaseMs' | 'graceMs'
 > {
-  /** `redis://…` or `rediss://…`: where the jobs are. */
+  /** `redis://…` or `rediss://…`: the job store. */
   readonly redis: string;
   /** `s3://…`, or a folder that every node and worker sees. */
   readonly blobs: string;
-  /** Jobs of different namespaces share a Redis without seeing each other. */
+  /** Jobs of different namespaces share a Redis and are invisible to each other. */
   readonly namespace?: string | undefined;
-  /** Local copies of artifacts in a bucket. Default: a folder in the user's cache. */
+  /** Folder of local copies of artifacts in a bucket. Default: a folder in the user's cache. */
   readonly cacheFolder?: string | undefined;
   /** Default: all that the container may use. */
   readonly cores?: number | undefined;
@@ -36,15 +36,15 @@ export interface FleetWorkerOptions extends Pick<
 }
 
 /**
- * Resolves when the worker is open for work. Its `drain` also closes what it works with.
- * @throws SkeinError STORE_UNREACHABLE, USAGE (the places), DATA_FOLDER_UNUSABLE.
+ * Resolves when the worker accepts jobs. Its `drain` also closes its store and its artifacts.
+ * @throws SkeinError STORE_UNREACHABLE, USAGE (the addresses), DATA_FOLDER_UNUSABLE.
  */
 export async function startFleetWorker(options: FleetWorkerOptions): Promise<Worker> {
   const { trusts = true, namespace = FLEET_NAMESPACE } = options;
   const logger = createLogger(options.logFormat, options.logLevel);
   const cacheFolder = options.cacheFolder ?? join(homedir(), '.cache', 'skein', 'artifacts');
   const artifacts = await openArtifacts(options.blobs, cacheFolder);
-  // Loaded here, so that a node without a Redis does not pay for its client.
+  // Loaded here, so that a node without a Redis does not load its client.
   const { openRedisJobs } = await import('@skein/jobs/redis');
   const store = await openRedisJobs(options.redis, { namespace });
   const sandboxes: readonly SandboxDriver[] = [

@@ -1,4 +1,4 @@
-/** A node, a worker of a fleet, and the keys that both ask for. */
+/** Starts a node or a worker of a fleet, and manages their keys. */
 export { auditTrail } from './access/audit-trail.ts';
 export { openKeyRing, type KeyRing } from './access/key-ring.ts';
 export { bearerOf, hashToken, idOfToken, issueToken } from './access/token.ts';

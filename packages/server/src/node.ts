@@ -1,6 +1,6 @@
 /**
- * A Skein node: wires the rooms together, brings them up in the order in which they need each
- * other, and takes them down in the opposite one. It decides nothing by itself.
+ * A Skein node: creates its components, starts them in the order of their dependencies, and stops
+ * them in the reverse order. It makes no decisions of its own.
  *
  *   data folder → state, artifacts → registry → serving → faces
  */
@@ -41,7 +41,7 @@ import { createModelStatistics } from './gateway/model-statistics.ts';
 import { PayloadCodec } from './gateway/payload-codec.ts';
 import { recordRefusedLogins } from './gateway/refused-logins.ts';
 import { accessLog } from './telemetry/access-log.ts';
-import { takeDown, type Room } from './take-down.ts';
+import { stopComponents, type Component } from './shutdown.ts';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
 import { createJobMetrics } from './telemetry/metrics/job-page.ts';
 import { createMetrics } from './telemetry/metrics/metrics.ts';
@@ -54,11 +54,11 @@ export interface NodeOptions {
   readonly host: string;
   /** HTTP port; 0 takes any free one. */
   readonly port: number;
-  /** Whether the next free port will do when `port` is taken. */
+  /** Whether another port may be used if `port` is taken. */
   readonly portIsDefault: boolean;
   readonly grpcPort: number;
   readonly grpcPortIsDefault: boolean;
-  /** Holds everything that the node remembers, usually `.skein`. */
+  /** Folder of all data of the node, usually `.skein`. */
   readonly dataFolder: string;
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number;
@@ -69,40 +69,40 @@ export interface NodeOptions {
   /** HTTP connections that are kept open at once. Default: 1024. */
   readonly maxConnections?: number;
   readonly log: LogFormat;
-  /** Least weight of what is logged; default `info`. */
+  /** Lowest level that is logged; default `info`. */
   readonly logLevel?: LogLevel;
-  /** Both faces speak TLS with these; absent: plain text. */
+  /** Both faces serve TLS with these; absent: plain text. */
   readonly tls?: TlsFiles | undefined;
   /** `auto`: open on loopback, keys elsewhere. `required`: keys everywhere. */
   readonly access: 'auto' | 'required';
   /** Origins whose pages may call the node from a browser. */
   readonly allowedOrigins?: readonly string[];
-  /** OTLP/HTTP endpoint for traces; absent: the environment decides. */
+  /** OTLP/HTTP endpoint for traces; absent: the environment variables decide. */
   readonly otlpEndpoint?: string;
-  /** Cores that replicas may use, and jobs beside them. Default: all that the container may use. */
+  /** Cores for replicas, and for jobs besides them. Default: all that the container may use. */
   readonly cores?: number;
-  /** `redis://…`: jobs are in a Redis that a fleet shares. Default: in the data folder. */
+  /** `redis://…`: the job store of a fleet. Default: in the data folder. */
   readonly redis?: string | undefined;
-  /** `s3://…`, or a folder that all members see: where artifacts of jobs are. Default: the data folder. */
+  /** `s3://…`, or a folder shared by all members: the artifacts of jobs. Default: the data folder. */
   readonly blobs?: string | undefined;
-  /** Jobs of different namespaces share a Redis without seeing each other. */
+  /** Jobs of different namespaces share a Redis and are invisible to each other. */
   readonly namespace?: string | undefined;
   /** Most bytes of artifacts that tenants hold together. Default: half of the disk; a bucket has no bound. */
   readonly maxArtifactsBytes?: number | undefined;
-  /** What uploads and jobs leave free of the disk, in bytes. Default: 1 GiB, and at most a tenth of it. */
+  /** Disk space that uploads and jobs keep free, in bytes. Default: 1 GiB, and at most a tenth of the disk. */
   readonly keptFreeBytes?: number | undefined;
-  /** Queues that the node works on itself; none: other workers do. Default: `default`. */
+  /** Queues whose jobs the node runs itself; none: other workers run them. Default: `default`. */
   readonly queues?: readonly string[];
   /** Whether every model runs in a process of its own. Default: untrusted ones only. */
   readonly isolateModels?: boolean;
-  /** In which the node ends once it is asked to, in milliseconds, whatever it does. Default: 30 s. */
+  /** Time in which the node ends after a signal, in milliseconds, whatever it is doing. Default: 30 s. */
   readonly graceMs?: number;
-  /** Asks the node to end while it starts, which then rejects. */
+  /** Ends the node while it starts; `startNode` then rejects. */
   readonly signal?: AbortSignal;
 }
 
 export const DEFAULT_GRACE_MS = 30_000;
-/** What is not answered so long before the end gets an error, in milliseconds, which has to be sent. */
+/** Requests that are unanswered this long before the deadline get an error, in milliseconds: it must still be sent. */
 const CUT_OFF_MS = 300;
 
 export interface RunningNode {
@@ -110,7 +110,7 @@ export interface RunningNode {
   /** `host:port` of the gRPC face. */
   readonly grpcUrl: string;
   readonly access: AccessMode;
-  /** Answers what was accepted, then ends everything, within `graceMs` and a half second. Idempotent. */
+  /** Answers the accepted requests, then stops everything, within `graceMs` and half a second. Idempotent. */
   drain(): Promise<void>;
 }
 
@@ -122,42 +122,42 @@ const MAX_MODEL_BYTES = 2 ** 31;
 const clock: Clock = { now: () => performance.now() };
 
 /**
- * Starts a node and brings back every deployment that it had; resolves when each of them is ready,
- * idle or failed.
+ * Starts a node and restores its deployments; resolves when each of them is ready, idle or failed.
  *
- * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED, STORAGE_FULL,
- *   TLS_INVALID, FILE_UNREADABLE, NODE_DRAINING when it was asked to end meanwhile; it has ended then.
+ * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, PORT_IN_USE, KEYS_REQUIRED,
+ *   STORAGE_FULL, TLS_INVALID, FILE_UNREADABLE, NODE_DRAINING if it was aborted meanwhile; it has
+ *   stopped then.
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { signal, graceMs = DEFAULT_GRACE_MS } = options;
   const logger = createLogger(options.log, options.logLevel);
-  const started: Room[] = [];
+  const started: Component[] = [];
   let drained: Promise<void> | undefined;
   let abortedAt: number | undefined;
   const drain = (): Promise<void> =>
-    (drained ??= takeDown(started, (abortedAt ?? clock.now()) + graceMs, (room, error) =>
+    (drained ??= stopComponents(started, (abortedAt ?? clock.now()) + graceMs, (component, error) =>
       logger.warn(
-        { room, ...(error === undefined ? {} : { err: error }) },
-        error === undefined ? 'A room was left behind.' : 'A room did not end cleanly.',
+        { component, ...(error === undefined ? {} : { err: error }) },
+        error === undefined ? 'A component did not stop in time.' : 'A component failed to stop.',
       ),
     ));
-  /** What is to happen at once when the node is asked to end while it starts. */
-  let hurry: () => void = () => {};
+  /** Called when the node is aborted while it starts. */
+  let abortStart: () => void = () => {};
   const onAbort = (): void => {
     abortedAt = clock.now();
-    hurry();
+    abortStart();
   };
   signal?.addEventListener('abort', onAbort);
   try {
     const running = await bringUp(options, logger, {
       open(name, stop) {
         started.push({ name, stop });
-        checkWanted(signal);
+        throwIfAborted(signal);
       },
-      whenUnwanted: (act) => (hurry = act),
+      onAbort: (act) => (abortStart = act),
       drain,
     });
-    checkWanted(signal);
+    throwIfAborted(signal);
     return running;
   } catch (error) {
     await drain();
@@ -167,24 +167,24 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   }
 }
 
-function checkWanted(signal: AbortSignal | undefined): void {
+function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return;
   throw new SkeinError('NODE_DRAINING', 'The node was asked to end while it started.');
 }
 
-/** How the rooms that are opened come to their end. */
-interface House {
-  /** What has been opened is to be ended. @throws SkeinError NODE_DRAINING. */
-  open(name: string, stop: Room['stop']): void;
-  whenUnwanted(act: () => void): void;
-  /** Ends everything. Idempotent. */
+/** Registers the started components for the shutdown. */
+interface Lifecycle {
+  /** Registers a started component. @throws SkeinError NODE_DRAINING if the node was aborted. */
+  open(name: string, stop: Component['stop']): void;
+  onAbort(act: () => void): void;
+  /** Stops everything. Idempotent. */
   drain(): Promise<void>;
 }
 
 async function bringUp(
   options: NodeOptions,
   logger: ReturnType<typeof createLogger>,
-  house: House,
+  lifecycle: Lifecycle,
 ): Promise<RunningNode> {
   tuneCollector();
   const startedAt = new Date();
@@ -193,14 +193,14 @@ async function bringUp(
   const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
 
   const certificates = options.tls && (await openCertificates(options.tls, logger));
-  house.open('certificates', () => certificates?.close());
+  lifecycle.open('certificates', () => certificates?.close());
   const folder = await openDataFolder(options.dataFolder);
-  house.open('folder', () => folder.close());
-  /** As soon as the keys are read; no caller comes before. */
+  lifecycle.open('folder', () => folder.close());
+  /** Replaced once the keys have been read; no caller exists before. */
   let shareOf: ShareOf = () => 1;
   const { queues = ['default'] } = options;
   const jobMetrics = createJobMetrics(queues);
-  // Beside everything else: its store is a thread that takes its time to start.
+  // Concurrently with the rest: the store is a thread that takes time to start.
   const opening = openJobPlane({
     folder: folder.root,
     queues,
@@ -215,9 +215,9 @@ async function bringUp(
     log: (level, message, details) => logger[level](details ?? {}, message),
   });
   opening.catch(() => {});
-  house.open('jobs', async (by) => (await opening.catch(() => undefined))?.drain(by));
+  lifecycle.open('jobs', async (by) => (await opening.catch(() => undefined))?.drain(by));
   const state = withReserve(await openSqliteState(folder.databasePath), folder.reserve);
-  house.open('state', () => state.close());
+  lifecycle.open('state', () => state.close());
   const room = createDiskRoom({ folder: folder.root, keptFreeBytes: options.keptFreeBytes });
   const artifacts = await openFileArtifacts(folder.artifactsPath, { room });
   const registry = createRegistry({
@@ -232,17 +232,17 @@ async function bringUp(
   const mode = accessModeFor([host], options.access === 'required', keys, Date.now());
   const access = await createAccess({ state, mode, clock });
   shareOf = access.shareOf;
-  // A revocation that could not be written is tried a last time.
-  house.open('keys', () => access.keys.close());
+  // Retries the revocations that could not be written.
+  lifecycle.open('keys', () => access.keys.close());
   const logins = recordRefusedLogins({ access, keys: access.keys, state, logger });
-  house.open('logins', () => logins.close());
+  lifecycle.open('logins', () => logins.close());
 
   const statistics = createModelStatistics();
   const bodies = bodyBudget(
     options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
     access.shareOf,
   );
-  /** What tenants share, as management and the metrics show it. */
+  /** Shared budgets, for management and metrics. */
   const rpcs = grpcBudgets(GRPC_LIMITS, access.shareOf);
   const budgets: SharedBudget[] = [bodies, rpcs.connections, rpcs.streams];
   const metrics = createMetrics({
@@ -255,7 +255,7 @@ async function bringUp(
       certificates?.expose(page);
     },
   });
-  house.open('metrics', () => metrics.close());
+  lifecycle.open('metrics', () => metrics.close());
   const serving = createServing({
     state,
     registry,
@@ -272,7 +272,7 @@ async function bringUp(
     version: VERSION,
     warn: (message) => logger.warn({}, message),
   });
-  if (tracing !== undefined) house.open('tracing', () => tracing.close());
+  if (tracing !== undefined) lifecycle.open('tracing', () => tracing.close());
   const inference = tracing?.wrap(serving) ?? serving;
 
   let draining = false;
@@ -311,7 +311,7 @@ async function bringUp(
   });
   const repository = createModelRepository(registry, serving, auditInto(state, logger));
   const codec = new PayloadCodec();
-  house.open('codec', () => codec.close());
+  lifecycle.open('codec', () => codec.close());
   const shared = { bodies, codec, certificates, version: VERSION, logger };
   const { refused } = metrics;
   const faces = { inference, access: logins, repository, statistics, refused, ...shared };
@@ -332,14 +332,14 @@ async function bringUp(
   });
   const grpc = createGrpcGateway({ ...faces, limits, budgets: rpcs });
 
-  house.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
-  // Before anybody can ask: a deployment that is still loading is not an unknown one.
-  await serving.recall();
-  // Both at once: while one finishes its last requests, the other must not take new ones.
-  house.open('faces', async (by) => {
+  lifecycle.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
+  // Before the faces listen: a deployment that is still loading must not be reported as unknown.
+  await serving.readDeployments();
+  // Both at once: while one finishes its last requests, the other must not accept new ones.
+  lifecycle.open('faces', async (by) => {
     draining = true;
     serving.stopChanges();
-    // Requests in flight keep the faces, so what cannot be answered has to be told before they end.
+    // Requests in flight keep the faces open, so fail the remaining ones before the deadline.
     const cutOff = setTimeout(() => void serving.drain(clock.now()), by - CUT_OFF_MS - clock.now());
     management.close();
     await Promise.all([http.drain(by), grpc.drain(by), jobs.quiesce(by)]);
@@ -362,21 +362,21 @@ async function bringUp(
       logger.warn({ err: error }, 'Commands on the data folder do not know the new certificate.');
     });
   });
-  house.open('certificate note', () => unannounced?.());
-  house.whenUnwanted(() => serving.stopChanges());
+  lifecycle.open('certificate note', () => unannounced?.());
+  lifecycle.onAbort(() => serving.stopChanges());
   await serving.start();
   return {
     url,
     grpcUrl: authority(host, grpcAt.port),
     access: mode,
-    drain: () => house.drain(),
+    drain: () => lifecycle.drain(),
   };
 }
 
 function threadsInUse(views: readonly Deployed[]): number {
   let threads = 0;
   for (const { kind, settings, targets } of views) {
-    // A composition waits for others most of the time, and computes on no thread of theirs.
+    // A composition mostly waits for other deployments and uses none of their threads.
     if (kind === 'composition') continue;
     for (const { replicas } of targets) {
       threads += settings.threads * replicas.filter((replica) => replica.state !== 'gone').length;
@@ -387,7 +387,7 @@ function threadsInUse(views: readonly Deployed[]): number {
 
 type Deployed = ReturnType<ReturnType<typeof createServing>['views']>[number];
 
-/** An address that can be called: a wildcard means this machine, IPv6 takes brackets. */
+/** The address for clients: a wildcard becomes loopback, IPv6 gets brackets. */
 function authority(host: string, port: number): string {
   const callable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return callable.includes(':') ? `[${callable}]:${port}` : `${callable}:${port}`;

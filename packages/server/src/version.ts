@@ -1,4 +1,4 @@
-/** The version of Skein, as its package says. */
+/** The version of Skein, from its package.json. */
 import manifest from '../package.json' with { type: 'json' };
 
 export const VERSION: string = manifest.version;

@@ -48,7 +48,7 @@ function simulate({
     const served = Math.max(0, ready) * capacity;
     const arrived = load(t);
     queue = Math.max(0, queue + arrived - served);
-    // Admission refuses what could not be answered within the objective.
+    // Admission refuses requests that could not be answered within the objective.
     const bound = (Math.max(1, ready) * capacity * limits.objectiveMs) / 1000;
     const shed = Math.max(0, queue - bound);
     queue -= shed;
@@ -89,7 +89,7 @@ const turns = (steps: readonly Step[]): number => {
   return count;
 };
 
-/** What every change of the number of replicas came from. */
+/** The cause of each change of the number of replicas. */
 const causes = (steps: readonly Step[]): string[] =>
   steps.flatMap(({ replicas, cause }, i) => {
     const before = steps[i - 1]?.replicas ?? replicas;
@@ -136,7 +136,7 @@ describe('the autoscaler', () => {
     expect(steps[99]!.cause).toBe('steady');
   });
 
-  it('says why, with the numbers', () => {
+  it('gives its reason, with the numbers', () => {
     const steps = simulate({
       load: () => 300,
       seconds: 20,
@@ -150,7 +150,7 @@ describe('the autoscaler', () => {
     );
   });
 
-  it('is not moved by one busy second', () => {
+  it('ignores one busy second', () => {
     const steps = simulate({
       load: (t) => (t === 30 ? 115 : 40),
       seconds: 120,
@@ -160,7 +160,7 @@ describe('the autoscaler', () => {
     expect(Math.max(...steps.map(({ replicas }) => replicas))).toBe(1);
   });
 
-  it('goes to zero after a minute without requests, and comes back with the next', () => {
+  it('goes to zero after a minute without requests, and starts a replica at the next one', () => {
     const steps = simulate({
       load: (t) => (t <= 10 || t >= 150 ? 10 : 0),
       seconds: 160,
@@ -177,7 +177,7 @@ describe('the autoscaler', () => {
     expect(at(150)).toBe(1);
   });
 
-  it('names the bounds when they have moved', () => {
+  it('gives the bounds as the reason when they have changed', () => {
     const quiet: ScalingSignals = {
       rowsPerSecond: 0,
       shedPerSecond: 0,
@@ -239,7 +239,7 @@ describe('the autoscaler', () => {
     expect(history).toEqual([2, 2, 2, 3, 3, 3, 4, 4, 4, 5]);
   });
 
-  it('stays within the bounds, and gives a reason, whatever it is told', () => {
+  it('stays within the bounds, and gives a reason, for any signals', () => {
     const number = fc.double({ min: 0, max: 1e6, noNaN: true });
     const signal = fc.record({
       rowsPerSecond: number,
@@ -290,13 +290,13 @@ describe('the autoscaler', () => {
       });
       const settled = steps.slice(60);
       expect(turns(settled), `seed ${seed}: ${mean} rows/s on ${capacity}`).toBeLessThanOrEqual(2);
-      // What it settles on carries the load.
+      // The number that it settles on carries the load.
       const last = steps.at(-1)!;
       if (mean < capacity * 8 * 0.8) expect(last.replicas * capacity).toBeGreaterThan(mean);
     }
   });
 
-  it('turns ever more rarely on a load that bursts again and again', () => {
+  it('changes direction less and less often on a load with repeated bursts', () => {
     const steps = simulate({
       load: (t) => (t % 60 < 5 ? 400 : 30),
       seconds: 3600,

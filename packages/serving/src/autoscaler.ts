@@ -1,14 +1,14 @@
 /**
- * How many replicas a version should have, decided once a second from what arrived, what was shed
- * and how long a request would wait now.
+ * Decides once per second how many replicas a version should have, from the arrivals, the refusals
+ * and the predicted wait of a request.
  *
- * Growing is quick and shrinking is slow, because a missing replica costs goodput at once while a
+ * It grows quickly and shrinks slowly, because a missing replica costs goodput at once, while a
  * spare one only costs memory:
  * - up by demand, when the mean of the last seconds exceeds what the replicas carry at 80 % load;
  * - up by pressure, one more at a time, when a request would wait for longer than half of the
  *   objective, or is shed while there is a queue: capacity is an estimate, waiting is a fact;
- * - down to what the highest demand of the hold time needs at 60 % load, when nothing has changed
- *   and nothing has pressed for the whole hold time;
+ * - down to what the highest demand of the hold time needs at 60 % load, if there was no change and
+ *   no pressure during the whole hold time;
  * - to zero after a minute without a request, when the bounds allow it.
  *
  * The gap between 80 % and 60 % stops a steady load from flapping. A bursty load that presses again
@@ -25,20 +25,20 @@ const DOWN_LOAD = 0.6;
 const DEMAND_SECONDS = 4;
 const PRESSURE_SHARE = 0.5;
 const SHED_PRESSURE_SHARE = 0.15;
-/** A new replica is given this long to take effect before pressure asks for one more. */
+/** Time for a new replica to take effect before pressure adds another. */
 const UP_PAUSE_MS = 3_000;
 const HOLD_MS = 30_000;
 const MAX_HOLD_MS = 300_000;
 const IDLE_MS = 60_000;
 
 export interface ScalingSignals {
-  /** Per second since the last decision; refused ones included. */
+  /** Rows per second since the last decision, refused ones included. */
   readonly rowsPerSecond: number;
   /** Requests refused for load per second. */
   readonly shedPerSecond: number;
-  /** Wait in milliseconds of a request that arrived now. */
+  /** Predicted wait of a request that arrives now, in milliseconds. */
   readonly predictedDelayMs: number;
-  /** Requests waiting, and rows running. */
+  /** Queued requests and running rows. */
   readonly queued: number;
   readonly running: number;
   /** Rows per second that one replica carries; 0 while unknown. */
@@ -55,7 +55,7 @@ export interface ScalingLimits {
   readonly idleMs?: number | undefined;
 }
 
-/** What the autoscaler remembers of a version between two decisions. */
+/** State of a version between two decisions. */
 export interface ScalingMemory {
   /** Demand in rows per second, newest last, one per decision within the longest hold time. */
   readonly demand: readonly { readonly at: Instant; readonly rowsPerSecond: number }[];
@@ -68,11 +68,11 @@ export interface ScalingMemory {
 
 export interface ScalingDecision {
   readonly replicas: number;
-  /** What decided; `steady` when nothing asks for a change. */
+  /** Cause of the decision; `steady` if no change is needed. */
   readonly cause: ScalingCause;
-  /** In words, with the numbers that decided. */
+  /** Reason for operators, with the numbers that decided. */
   readonly reason: string;
-  /** With what was seen now; `stepped` adds what was then done. */
+  /** Memory after this decision; `stepped` adds the change that was made. */
   readonly memory: ScalingMemory;
 }
 
@@ -90,8 +90,8 @@ export function startScaling(now: Instant): ScalingMemory {
 }
 
 /**
- * @param current replicas that were asked for last.
- * @returns what the version should have; the cores of the node may allow less.
+ * @param current number of replicas that was requested last.
+ * @returns the number that the version should have; the cores of the node may allow fewer.
  */
 export function decideReplicas(
   memory: ScalingMemory,
@@ -187,13 +187,13 @@ function down(
   return settle(current, 'steady', `${rate(meanDemand(memory, now))} rows/s are carried`);
 }
 
-/** Why requests wait too long now; undefined when they do not. */
+/** Why requests wait too long now; undefined if they do not. */
 function pressureOf(signals: ScalingSignals, { objectiveMs }: ScalingLimits): string | undefined {
   const { predictedDelayMs, shedPerSecond } = signals;
   if (predictedDelayMs > objectiveMs * PRESSURE_SHARE) {
     return `a request would wait ${rate(predictedDelayMs)} ms, more than half of the objective of ${objectiveMs} ms`;
   }
-  // Requests with a deadline that no number of replicas could meet are shed without any queue.
+  // Requests whose deadline no number of replicas could meet are refused without a queue.
   if (shedPerSecond > 0 && predictedDelayMs > objectiveMs * SHED_PRESSURE_SHARE) {
     return `${rate(shedPerSecond)} requests/s are shed and a request would wait ${rate(predictedDelayMs)} ms`;
   }
@@ -217,7 +217,7 @@ function remember(
   };
 }
 
-/** Notes a step that was taken, and lengthens the hold time when one up follows soon after one down. */
+/** Records a change, and lengthens the hold time if an increase follows soon after a decrease. */
 export function stepped(
   memory: ScalingMemory,
   from: number,
@@ -249,7 +249,7 @@ function meanDemand(memory: ScalingMemory, now: Instant): number {
     sum += sample.rowsPerSecond;
     count++;
   }
-  // A fresh version has seen less than the whole window: one busy second is not yet a demand.
+  // A new version has seen less than the whole window: one busy second is not yet a demand.
   return sum / Math.max(count, DEMAND_SECONDS);
 }
 

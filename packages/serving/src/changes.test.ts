@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RolloutPlan, SkeinError } from '@skein/api';
 import { ACTOR, codeOf, openScene, request } from './testing/scene.ts';
 
-/** Every one of these may meet any other in the middle. */
+/** Any of these changes may overlap with any other. */
 const change = fc.oneof(
   fc.record({
     kind: fc.constant('deploy' as const),
@@ -28,14 +28,14 @@ const EXPECTED = new Set([
 ]);
 
 describe('changes of a deployment', () => {
-  it('in any order and at once leave one version that serves, and nothing behind', async () => {
+  it('that are concurrent and in any order leave one serving version and no other target', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(change, fc.nat(6)), { minLength: 1, maxLength: 12 }),
         async (steps) => {
           const scene = await openScene();
           const { serving, state, targets } = scene;
-          // The fourth cannot load, the fifth takes a while.
+          // The fourth cannot load, the fifth takes longer.
           for (let version = 1; version <= 5; version++) {
             const loading = version === 5 ? new Promise<void>((r) => setTimeout(r, 2)) : undefined;
             await scene.version('risk', {

@@ -1,6 +1,6 @@
 /**
- * What a person, or the API in their name, does to deployments. One change of a deployment at a
- * time: whoever comes second is told so at once instead of waiting for an unknown time.
+ * Changes of deployments by an operator or through the API. A deployment has one change at a time:
+ * a second one is rejected at once instead of waiting for an unknown time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutPlan, SkeinError } from '@skein/api';
@@ -21,7 +21,7 @@ import {
   type EffectiveSettings,
 } from './settings.ts';
 
-/** How long removing a deployment waits for its accepted requests; they are answered in any case. */
+/** How long the removal of a deployment waits for its accepted requests; they are answered in any case. */
 const UNDEPLOY_MS = 10_000;
 
 export type Changes = {
@@ -32,17 +32,17 @@ export type Changes = {
 
 export function createChanges(context: ServingContext): Changes {
   const { state, registry, cores, deployments, runs, journal } = context;
-  /** Changes in progress, by deployment; each tells in the end whether it was done. */
+  /** Changes in progress, by deployment; each resolves with whether the change was made. */
   const changing = new Map<string, Promise<boolean>>();
-  /** What deployments will ask of the cores once their changes are done. */
+  /** Cores that deployments will claim once their changes are done. */
   const claims = new Map<string, CoreClaim>();
 
   const exclusively = async (name: string, change: () => Promise<void>): Promise<void> => {
     if (changing.has(name) || runs.has(name)) {
       throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being changed already.`);
     }
-    if (deployments.get(name)?.recalled !== undefined) {
-      throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being brought back.`);
+    if (deployments.get(name)?.restoring !== undefined) {
+      throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being restored.`);
     }
     const { promise, resolve } = Promise.withResolvers<boolean>();
     changing.set(name, promise);
@@ -57,7 +57,7 @@ export function createChanges(context: ServingContext): Changes {
     }
   };
 
-  /** Ends a change that is in progress, without waiting for what it loads. @returns whether one was ended. */
+  /** Ends a change in progress without waiting for its model to load. @returns whether there was one. */
   const endChange = async (name: string): Promise<boolean> => {
     const change = changing.get(name);
     if (change === undefined || runs.has(name)) return false;
@@ -67,7 +67,7 @@ export function createChanges(context: ServingContext): Changes {
     return !done;
   };
 
-  /** Takes its part of the cores for the rest of a change. @throws SkeinError DEPLOYMENT_INVALID. */
+  /** Claims cores for the rest of a change. @throws SkeinError DEPLOYMENT_INVALID. */
   const claim = (name: string, asked: CoreClaim): void => {
     const holding = new Map<string, CoreClaim>();
     for (const deployment of deployments.values()) {
@@ -91,7 +91,7 @@ export function createChanges(context: ServingContext): Changes {
     return deployment;
   };
 
-  /** A deployment that serves nothing: a new one, or one that failed when the node started. */
+  /** A deployment without a serving version: a new one, or one that failed when the node started. */
   const create = async (
     { name, version, settings }: DeployRequest,
     actor: string,
@@ -129,14 +129,14 @@ export function createChanges(context: ServingContext): Changes {
     });
   };
 
-  /** Replaces what serves by one version with its settings, loaded beside it. */
+  /** Replaces the serving targets by one version with its settings, which is loaded first. */
   const swap = async (
     deployment: Deployment,
     version: string,
     effective: EffectiveSettings,
   ): Promise<void> => {
     const record = await registry.version(deployment.name, version);
-    // It serves, or has served: it need not be tried out.
+    // It serves, or has served: no trial is needed.
     const live = await prepare(context, deployment, record, effective, true);
     const replicas = Math.min(effective.replicas.max, replicasInUse(deployment));
     await bringUp(context, deployment, live, Math.max(replicas, effective.replicas.min));
@@ -203,7 +203,7 @@ export function createChanges(context: ServingContext): Changes {
     if (previous === undefined) {
       throw new SkeinError(
         'NOTHING_TO_ROLL_BACK',
-        `Deployment "${deployment.name}" has had no other version or settings.`,
+        `Deployment "${deployment.name}" has no earlier version or settings.`,
       );
     }
     const version = heaviest(previous);
@@ -243,7 +243,7 @@ export function createChanges(context: ServingContext): Changes {
         if (deployments.has(name)) return;
         throw new SkeinError(
           'NOTHING_TO_ROLL_BACK',
-          `Deployment "${name}" had no version before the one that was loading, which was given up.`,
+          `Deployment "${name}" had no version before the one that was loading, which was aborted.`,
         );
       }
       await exclusively(name, () => undo(existing(name), reason, actor));

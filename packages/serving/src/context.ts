@@ -1,4 +1,4 @@
-/** What the parts of the serving plane share. */
+/** State that the parts of the serving plane share. */
 import type { State } from '@skein/state';
 import type { Registry } from './registry/contract.ts';
 import type { Clock, ServingObserver, Target } from './contract.ts';
@@ -25,14 +25,14 @@ export interface ServingContext {
   readonly deployments: Map<string, Deployment>;
   /** Rollouts in progress, by deployment. */
   readonly runs: Map<string, RolloutRun>;
-  /** Targets that are coming up, with their deployments; a node that ends does not wait for them. */
+  /** Targets that are starting, by deployment; a node that ends does not wait for them. */
   readonly loading: Map<Target, string>;
-  /** Targets that finish what they had accepted; the node waits for them before it ends. */
+  /** Targets that finish their accepted requests; the node waits for them before it ends. */
   readonly draining: Map<Target, Promise<void>>;
-  /** Deployments whose change in progress is to end: they load nothing more. */
+  /** Deployments whose change in progress was aborted: they load no more versions. */
   readonly unwanted: Set<string>;
   /** Aborted when the node ends. */
   readonly closing: AbortSignal;
-  /** Whether every model runs in a process of its own. */
+  /** Whether every model runs in its own process. */
   readonly isolateModels: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * The words that the faces, the serving plane and telemetry share. A face makes an
- * `InferenceRequest`, hands it to `Inference.infer`, and translates the answer or the SkeinError.
+ * The types that the faces, the serving plane and telemetry share. A face creates an
+ * `InferenceRequest`, passes it to `Inference.infer`, and encodes the answer or the SkeinError.
  *
  *   face → deployment (cache, traffic split, shadow) → target (admission → queue → batcher → replica) → face
  */
@@ -10,12 +10,12 @@ import type { Signature, TensorMap } from '@skein/onnx';
 /** Milliseconds on the process's monotonic clock (`performance.now()`). */
 export type Instant = number;
 
-/** Injected wherever time decides something, so that tests can simulate it. */
+/** Injected wherever time matters, so that tests can simulate it. */
 export interface Clock {
   now(): Instant;
 }
 
-/** A cancellation that costs nothing until it is used: one flag, one listener. */
+/** A cheap cancellation: one flag and one listener. */
 export class Cancellation {
   cancelled = false;
   onCancel: (() => void) | undefined;
@@ -27,7 +27,7 @@ export class Cancellation {
   }
 }
 
-/** W3C trace context of the caller, passed through untouched when nobody records traces. */
+/** W3C trace context of the caller, passed on unchanged if traces are not recorded. */
 export interface TraceContext {
   readonly traceparent: string;
   readonly tracestate?: string;
@@ -37,14 +37,14 @@ export interface InferenceRequest {
   /** Echoed to the client and in logs. */
   readonly id: string;
   readonly deployment: string;
-  /** Pins one version; else the traffic split chooses. */
+  /** Pins one version; otherwise the traffic split chooses. */
   readonly version?: string | undefined;
   /**
-   * Tensors by input name. Owned by the serving plane from here on: their memory may be
-   * transferred to a worker.
+   * Tensors by input name. The serving plane takes ownership: their memory may be transferred to a
+   * worker.
    */
   readonly inputs: TensorMap;
-  /** Outputs to return; all when absent. */
+  /** Outputs to return; all if absent. */
   readonly outputs?: readonly string[] | undefined;
   /** When the request reached the node. */
   readonly arrivedAt: Instant;
@@ -57,7 +57,7 @@ export interface InferenceRequest {
   readonly stickyKey?: string | undefined;
   readonly cancellation?: Cancellation | undefined;
   readonly trace?: TraceContext | undefined;
-  /** The face that took it: `http`, `grpc`, `internal` (a composition's call). */
+  /** The face that received it: `http`, `grpc`, `internal` (a composition's call). */
   readonly protocol: 'http' | 'grpc' | 'internal';
 }
 
@@ -76,14 +76,14 @@ export interface InferenceAnswer {
   readonly cached: boolean;
 }
 
-/** What a face needs of the serving plane. */
+/** The part of the serving plane that a face uses. */
 export interface Inference {
   /** @throws SkeinError for every refusal and failure. */
   infer(request: InferenceRequest): Promise<InferenceAnswer>;
-  /** What the deployment takes and gives; of the version that takes most traffic, unless one is named. */
+  /** Inputs and outputs of the deployment: of the named version, or of the one with most traffic. */
   describe(deployment: string, version?: string): DeployedModel;
   list(): readonly DeployedModel[];
-  /** Whether this deployment, or version of it, answers requests now. Unknown names are not ready. */
+  /** Whether this deployment, or its version, answers requests now. Unknown names are not ready. */
   isReady(deployment: string, version?: string): boolean;
 }
 
@@ -101,30 +101,31 @@ export interface DeployedModel {
   readonly stickyHeader?: string | undefined;
 }
 
-/** A request after the deployment has given it a version and a deadline. */
+/** A request to which the deployment has assigned a version and a deadline. */
 export interface TargetRequest extends InferenceRequest {
   readonly deadline: Instant;
 }
 
-/** One version that takes requests: an ONNX version's dispatcher, or a composition. */
+/** One version that runs requests: an ONNX version's dispatcher, or a composition. */
 export interface Target {
   readonly version: string;
   readonly signature: Signature;
   readonly kind: 'onnx' | 'composition';
-  /** Rows that one run may hold; 1 when the model is not batched. */
+  /** Rows that one run may hold; 1 if the model is not batched. */
   readonly maxBatchRows: number;
   /** The deployments that a composition calls, once it is ready. */
   readonly calls?: readonly string[] | undefined;
   /** @throws SkeinError for every refusal and failure. */
   submit(request: TargetRequest): Promise<InferenceAnswer>;
   snapshot(): TargetSnapshot;
-  /** Starts or drains replicas until `count` are wanted. Returns at once; `snapshot()` tells the progress. */
+  /** Starts or drains replicas until there are `count`. Returns at once; `snapshot()` shows the progress. */
   scaleTo(count: number): void;
-  /** Resolves when the first replica is ready, rejects when it cannot be. With none wanted, resolves at once. */
+  /** Resolves when the first replica is ready, rejects if it cannot start. With none wanted, resolves at once. */
   whenReady(): Promise<void>;
   /**
-   * Takes no new requests, finishes the accepted ones, ends every replica.
-   * @param by what is not answered by then is failed, and its replicas are ended. The earliest of all calls counts.
+   * Rejects new requests, finishes the accepted ones, ends every replica.
+   * @param by requests unanswered by then are failed, and the replicas end. The earliest of all
+   *   calls counts.
    */
   drain(by?: Instant): Promise<void>;
 }
@@ -137,28 +138,28 @@ export interface ReplicaSnapshot {
   readonly isolation?: 'thread' | 'process' | undefined;
   readonly since: Instant;
   readonly runs: number;
-  /** Why it is gone, when it did not end by itself. */
+  /** Why it ended, unless that was requested. */
   readonly failure?: string | undefined;
 }
 
-/** What the autoscaler, the API and the CLI see of a target. Counters only grow. */
+/** State of a target for the autoscaler, the API and the CLI. Counters only grow. */
 export interface TargetSnapshot {
   readonly replicas: readonly ReplicaSnapshot[];
   readonly queuedRequests: number;
   readonly queuedRows: number;
   readonly inFlightRows: number;
-  /** Predicted wait in milliseconds of a request that arrived now, before its own run. */
+  /** Predicted wait of a request that arrives now, before its own run, in milliseconds. */
   readonly predictedDelayMs: number;
   readonly arrivedRequests: number;
   readonly arrivedRows: number;
   readonly answered: number;
-  /** Answered inside their deadline. */
+  /** Answered within their deadline. */
   readonly answeredInTime: number;
   /** Refusals and failures by error code. */
   readonly refused: Readonly<Record<string, number>>;
   /** Why runs hold one request only, although the settings allow more. */
   readonly unbatched?: string | undefined;
-  /** Predicted run time by rows, as the latency model has learnt it. */
+  /** Predicted run time by rows, from the latency model. */
   readonly latencies: readonly {
     readonly rows: number;
     readonly p50Ms: number;
@@ -166,17 +167,17 @@ export interface TargetSnapshot {
   }[];
 }
 
-/** What the serving plane tells telemetry. Called on the hot path: implementations only count. */
+/** Events of the serving plane for telemetry. Called on the hot path: implementations only count. */
 export interface ServingObserver {
   answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void;
   refused(request: InferenceRequest, error: SkeinError, at: Instant): void;
   batchRan(deployment: string, version: string, rows: number, computeMs: number): void;
   replicaChanged(deployment: string, version: string, replica: ReplicaSnapshot): void;
-  /** Of the plane itself; no target tells it. */
+  /** Sent by the plane itself, not by a target. */
   scaled?(step: ScalingStep): void;
 }
 
-/** What made a version get more replicas or fewer: see `autoscaler.ts`; `cores`: others need them. */
+/** Cause of a change of replicas: see `autoscaler.ts`; `cores`: other versions need the cores. */
 export type ScalingCause =
   | 'bounds'
   | 'woken'
@@ -191,7 +192,7 @@ export type ScalingCause =
 export interface ScalingStep {
   readonly deployment: string;
   readonly version: string;
-  /** Replicas asked for before and after. */
+  /** Requested replicas before and after. */
   readonly from: number;
   readonly to: number;
   readonly cause: ScalingCause;

@@ -1,4 +1,4 @@
-/** What the management API needs of the serving plane. Every change is recorded with its reason and actor. */
+/** The part of the serving plane that the management API uses. Every change is recorded with its reason and actor. */
 import type { DeploymentSettingsPatch, DeploymentView, RolloutPlan } from '@skein/api';
 
 export interface DeployRequest {
@@ -7,14 +7,14 @@ export interface DeployRequest {
   readonly version: string;
   /** Merged over the current settings, or over the defaults for a new deployment. */
   readonly settings?: DeploymentSettingsPatch | undefined;
-  /** How the version takes over from the one that serves; ignored for a new deployment. */
+  /** How the version takes over from the serving one; ignored for a new deployment. */
   readonly plan?: RolloutPlan | undefined;
 }
 
 export interface DeploymentControl {
   /**
    * Creates a deployment, or rolls a version out on an existing one. Resolves when the version is
-   * loaded and warm; a canary or shadow then goes on by itself.
+   * loaded and warm; a canary or shadow then continues by itself.
    * @throws SkeinError MODEL_UNKNOWN, VERSION_UNKNOWN, DEPLOYMENT_INVALID, COMPOSITION_INVALID,
    *   MODEL_LOAD_FAILED, DEVICE_UNAVAILABLE, ROLLOUT_IN_PROGRESS, ROLLED_BACK.
    */
@@ -27,7 +27,7 @@ export interface DeploymentControl {
   ): Promise<DeploymentView>;
   /** Aborts a rollout in progress, or returns to the previous targets and settings. @throws SkeinError MODEL_UNKNOWN, NOTHING_TO_ROLL_BACK. */
   rollback(name: string, reason: string, actor: string): Promise<DeploymentView>;
-  /** Drains and forgets the deployment; its versions stay. @throws SkeinError MODEL_UNKNOWN, DEPLOYMENT_INVALID when a composition calls it. */
+  /** Drains and removes the deployment; its versions stay. @throws SkeinError MODEL_UNKNOWN, DEPLOYMENT_INVALID if a composition calls it. */
   undeploy(name: string, actor: string): Promise<void>;
   view(name: string): DeploymentView;
   views(): readonly DeploymentView[];

@@ -31,7 +31,7 @@ const claims = fc
   );
 
 describe('the core budget', () => {
-  it('never exceeds the cores beyond the minimums, and leaves no core that somebody wants', () => {
+  it('never exceeds the cores beyond the minimums, and leaves no core unused that a version wants', () => {
     fc.assert(
       fc.property(claims, fc.integer({ min: 1, max: 16 }), (list, cores) => {
         const granted = divideCores(list, cores);
@@ -56,7 +56,7 @@ describe('the core budget', () => {
     );
   });
 
-  it('is stable: what it grants, it grants again', () => {
+  it('is stable: the same claims get the same cores', () => {
     fc.assert(
       fc.property(claims, fc.integer({ min: 1, max: 16 }), (list, cores) => {
         const once = divideCores(list, cores);
@@ -69,7 +69,7 @@ describe('the core budget', () => {
     );
   });
 
-  it('gives equal shares to two that want everything', () => {
+  it('gives equal shares to two versions that want all cores', () => {
     const granted = divideCores(
       [claim('a', { wanted: 8, current: 7 }), claim('b', { wanted: 8, current: 1 })],
       8,
@@ -77,7 +77,7 @@ describe('the core budget', () => {
     expect(Object.fromEntries(granted)).toEqual({ a: 4, b: 4 });
   });
 
-  it('gives what one does not want to the other', () => {
+  it('gives the unused share of one version to the other', () => {
     const granted = divideCores([claim('a', { wanted: 8 }), claim('b', { wanted: 2 })], 8);
     expect(Object.fromEntries(granted)).toEqual({ a: 6, b: 2 });
   });

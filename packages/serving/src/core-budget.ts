@@ -1,24 +1,25 @@
 /**
- * Divides the cores of a node among the versions that it serves, so that threads × replicas never
- * exceed them: a thread that waits for a core makes every run late, not only its own.
+ * Divides the cores of a node among its versions, so that threads × replicas never exceed them: a
+ * thread that waits for a core delays every run, not only its own.
  *
- * In this order, each only while cores are left:
- * 1. everybody gets its minimum, even beyond the cores: a promise of the settings, which
- *    `core-claims.ts` has held against the cores before it was made;
- * 2. everybody gets what it wants, up to an equal share of the cores;
- * 3. replicas that run and are still wanted stay, so that two busy versions do not take turns;
- * 4. the rest goes to whoever has the smallest part of what it wants.
+ * In this order, each step only while cores are left:
+ * 1. every version gets its minimum, even beyond the cores: the settings guarantee it, and
+ *    `core-claims.ts` has checked it against the cores;
+ * 2. every version gets what it wants, up to an equal share of the cores;
+ * 3. running replicas that are still wanted stay, so that two busy versions do not alternate;
+ * 4. the rest goes to the version with the smallest fraction of what it wants.
  *
  * A version that may oversubscribe gets all that it wants and takes no share. Minimums exceed the
- * cores while a rollout loads a version beside the old one, whose replicas are part of its minimum,
- * and where a request woke a version of which the least is none: it keeps one.
+ * cores in two cases: while a rollout loads a version beside the old one, whose replicas are part
+ * of its minimum, and when a request woke a version with a minimum of 0, which then keeps one
+ * replica.
  */
 export interface Claim {
   readonly id: string;
   readonly threads: number;
   readonly min: number;
   readonly wanted: number;
-  /** Replicas that it has now. */
+  /** Current replicas. */
   readonly current: number;
   readonly oversubscribe: boolean;
 }

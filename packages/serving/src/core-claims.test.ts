@@ -25,8 +25,8 @@ function refusal(
 
 const two = { threads: 1, replicas: { min: 2, max: 2 } };
 
-describe('the least threads of all deployments', () => {
-  it('fit into the cores, or the message says who has them', () => {
+describe('the minimum threads of all deployments', () => {
+  it('fit into the cores, or the error names the deployments that hold them', () => {
     expect(refusal(claim(two), { ocr: claim(two) })).toBeUndefined();
     expect(refusal(claim(two), { ocr: claim(two), fraud: claim() })).toBe(
       `At least 2 × 1 threads of "risk" would run, but of the node's 4 cores 3 are taken: ` +
@@ -34,7 +34,7 @@ describe('the least threads of all deployments', () => {
     );
   });
 
-  it('leave out what may oversubscribe, waits for others or may go to zero', () => {
+  it('exclude deployments that may oversubscribe, compositions, and those that may go to zero', () => {
     const full = { threads: 4, replicas: { min: 1, max: 1 } };
     const others = {
       a: claim({ ...full, oversubscribe: true }),
@@ -45,7 +45,7 @@ describe('the least threads of all deployments', () => {
     expect(refusal(claim({ ...full, oversubscribe: true }), { a: claim(full) })).toBeUndefined();
   });
 
-  it('may exceed them where a change does not ask for more', () => {
+  it('may exceed them if a change claims no more', () => {
     const larger = {
       kind: 'onnx' as const,
       settings: effectiveSettings(claim(two).settings.settings, 1),
@@ -61,7 +61,7 @@ async function deployed(scene: Scene, name: string, settings: DeploymentSettings
 }
 
 describe('a node with two cores', () => {
-  it('takes two deployments, and a third one that goes to zero or oversubscribes', async () => {
+  it('accepts two deployments, and a third one that goes to zero or oversubscribes', async () => {
     const scene = await openScene({ cores: 2 });
     expect(await deployed(scene, 'a')).toBe('succeeded');
     expect(await deployed(scene, 'b')).toBe('succeeded');
@@ -71,7 +71,7 @@ describe('a node with two cores', () => {
     expect(scene.serving.views().map(({ name }) => name)).toEqual(['a', 'b', 'd', 'e']);
   });
 
-  it('refuses settings and versions that would ask for more, and takes those that do not', async () => {
+  it('refuses settings and versions that claim more, and accepts those that do not', async () => {
     const scene = await openScene({ cores: 2 });
     await deployed(scene, 'a');
     await deployed(scene, 'b');
@@ -87,7 +87,7 @@ describe('a node with two cores', () => {
     expect(await codeOf(serving.changeSettings('b', settings, ACTOR))).toBe('succeeded');
   });
 
-  it('gives its last core to one of two that come at once', async () => {
+  it('gives its last core to one of two concurrent changes', async () => {
     const scene = await openScene({ cores: 2 });
     await deployed(scene, 'a');
     const outcomes = await Promise.all([deployed(scene, 'b'), deployed(scene, 'c')]);

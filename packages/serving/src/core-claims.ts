@@ -1,14 +1,14 @@
 /**
- * What deployments may ask of the cores of a node: the threads of all their least replicas together
- * fit, because those run whatever the traffic. Whoever asks for more is told at once, instead of
- * making everybody late; `oversubscribe` is how a person says that they mean it.
+ * Checks the cores that deployments claim: the threads of all minimum replicas must fit, because
+ * those run whatever the traffic. A deployment that claims more is rejected at once, instead of
+ * delaying every other one. With `oversubscribe` the operator allows it.
  *
- * A composition takes none: it waits for others most of the time, and its calls compute on theirs.
+ * A composition claims none: it mostly waits for other deployments, whose threads do the computing.
  */
 import { SkeinError } from '@skein/api';
 import type { EffectiveSettings } from './settings.ts';
 
-/** What one deployment asks for. */
+/** Claim of one deployment. */
 export interface CoreClaim {
   readonly kind: 'onnx' | 'composition';
   readonly settings: EffectiveSettings;
@@ -21,12 +21,12 @@ export function leastThreads({ kind, settings: { settings, replicas } }: CoreCla
 }
 
 /**
- * A change that asks for no more than before passes even where others have too much already: a node
- * may have moved to a smaller machine.
+ * A change that claims no more than before passes even if other deployments exceed the cores: a
+ * node may have moved to a smaller machine.
  *
- * @param before what the deployment had asked for; undefined for a new one.
- * @param others what the others ask for, by name.
- * @throws SkeinError DEPLOYMENT_INVALID with who has the cores, and what to change.
+ * @param before the previous claim of the deployment; undefined for a new one.
+ * @param others claims of the other deployments, by name.
+ * @throws SkeinError DEPLOYMENT_INVALID with the deployments that hold the cores, and the fix.
  */
 export function checkLeastThreads(
   name: string,

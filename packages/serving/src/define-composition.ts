@@ -1,21 +1,21 @@
 /**
- * What the author of a composition sees. A composition is a deployment written in TypeScript that
- * calls other deployments: it runs in a worker thread of its own, and the caller's deadline, trace
- * and cancellation travel with every call it makes.
+ * The API for the author of a composition. A composition is a deployment written in TypeScript that
+ * calls other deployments. It runs in its own worker thread; the caller's deadline, trace and
+ * cancellation apply to every call that it makes.
  */
 import type { TensorMap, TensorSpec } from '@skein/onnx';
 
 export interface CompositionContext {
   /**
-   * Calls another deployment with what is left of the deadline. Takes ownership of the inputs:
-   * numeric tensors that cover their buffer are moved, and are empty afterwards; keep a copy of
-   * what is needed again.
+   * Calls another deployment with the remaining deadline. Takes ownership of the inputs: numeric
+   * tensors that cover their buffer are moved and are empty afterwards; keep a copy of tensors that
+   * are needed again.
    * @throws SkeinError as the deployment does.
    */
   call(deployment: string, inputs: TensorMap, outputs?: readonly string[]): Promise<TensorMap>;
   /** Milliseconds until the answer must be ready. */
   remainingMs(): number;
-  /** Aborted when the client leaves or the deadline passes. */
+  /** Aborted when the client disconnects or the deadline passes. */
   readonly signal: AbortSignal;
 }
 
@@ -27,8 +27,8 @@ export interface Composition {
   /** Called once per worker before the first request. */
   warm?(): Promise<void>;
   /**
-   * Answers one request; several run at once while they await their calls. What it returns is moved
-   * to the caller. A SkeinError that it throws reaches the client as it is, anything else as INTERNAL.
+   * Answers one request; several run concurrently while they await their calls. The result is moved
+   * to the caller. The client gets a thrown SkeinError unchanged, and any other error as INTERNAL.
    */
   run(inputs: TensorMap, context: CompositionContext): Promise<TensorMap>;
 }

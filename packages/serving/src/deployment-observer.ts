@@ -1,7 +1,7 @@
 /**
- * What the targets of a deployment tell it: it keeps the last minute, passes everything on to
- * telemetry, and wakes those who wait for a replica. Nobody waits for the copies of a shadow, so
- * they count for neither.
+ * Observes the targets of a deployment: keeps the window of the last minute, forwards events to
+ * telemetry, and notifies listeners that wait for a replica. Copies of requests for a shadow have
+ * no waiting caller, so they are neither counted nor forwarded.
  */
 import { ERRORS, type DeploymentView, type SkeinError } from '@skein/api';
 import type {
@@ -21,7 +21,7 @@ import { createRecentWindow, type RecentWindow } from './recent-window.ts';
 import { isShadow } from './shadow.ts';
 
 export interface ObserverOptions {
-  /** Of the deployment. */
+  /** Name of the deployment. */
   readonly name: string;
   readonly clock: Clock;
   readonly observer: ServingObserver;
@@ -33,7 +33,7 @@ export class DeploymentObserver implements ServingObserver {
   readonly #options: ObserverOptions;
   readonly #recent: RecentWindow;
   readonly #replicaListeners = new Set<() => void>();
-  /** Looks at every answer while a rollout wants to know. */
+  /** Receives every answer during a rollout that compares outputs. */
   watch: OutputWatch | undefined;
 
   constructor(options: ObserverOptions) {

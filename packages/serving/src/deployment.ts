@@ -1,14 +1,14 @@
 /**
- * A name that takes traffic: its versions with their weights, its settings, and the way of a request
- * to one of them.
+ * A name that receives traffic: its versions with their weights, its settings, and the routing of a
+ * request to one of them.
  *
  *   request → pinned or split → deadline → [cache] → [shadow] → target
  *
- * With one version and neither cache nor shadow, a request costs a deadline and the target's own
- * promise is what the face waits for. The split changes in one synchronous step and a version takes
- * traffic only while it is part of it, so a request never meets a target that drains.
+ * With one version and neither cache nor shadow, a request only gets a deadline, and the face
+ * awaits the target's own promise. The split changes in one synchronous step, and a version gets
+ * traffic only while it is part of the split, so no request reaches a draining target.
  *
- * Its last minute is kept by the observer of its targets, which costs no promise more.
+ * The observer of its targets keeps the last minute, without an extra promise.
  */
 import { SkeinError } from '@skein/api';
 import type { ScalingSignals } from './autoscaler.ts';
@@ -40,26 +40,26 @@ export interface DeploymentOptions extends ObserverOptions {
   readonly random: () => number;
 }
 
-/** Loading takes about this long; nobody knows it of this model yet. */
-const RECALL_RETRY_MS = 1000;
+/** Estimate of the loading time of a model that has not been loaded yet. */
+const RESTORE_RETRY_MS = 1000;
 
 export class Deployment {
   readonly name: string;
   readonly kind: 'onnx' | 'composition';
-  /** Told by its targets what becomes of requests and replicas. */
+  /** Receives the events of its targets. */
   readonly observer: DeploymentObserver;
-  /** Of the row in the state; 0 before the first write. */
+  /** Revision of the stored row; 0 before the first write. */
   revision = 0;
   updatedAt = '';
-  /** Why it cannot serve at all; undefined while it can. */
+  /** Why it cannot serve at all; undefined if it can. */
   failure: string | undefined;
-  /** What it will be, while it is brought back after the start of the node. */
-  recalled: DeployedModel | undefined;
+  /** What it will serve, while it is restored after the start of the node. */
+  restoring: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */
   rollout: Rollout | undefined;
   rolloutStartedAt = '';
   shadow: Shadow | undefined;
-  /** What the last shadow saw. */
+  /** Result of the last shadow comparison. */
   comparison: Comparison | undefined;
 
   readonly #clock: Clock;
@@ -71,7 +71,7 @@ export class Deployment {
   #cache: ResponseCache | undefined;
   /** Versions with a weight, the incoming one first. */
   #split: readonly LiveTarget[] = [];
-  /** The only version with a weight; undefined while there are several or none. */
+  /** The only version with a weight; undefined if there are several or none. */
   #only: LiveTarget | undefined;
   #stickyHeader: string | undefined;
 
@@ -87,7 +87,7 @@ export class Deployment {
     this.applySettings(options.settings);
   }
 
-  // The way of a request.
+  // Routing of a request.
 
   /** @throws SkeinError as a rejection, for every refusal and failure. */
   infer(request: InferenceRequest): Promise<InferenceAnswer> {
@@ -124,7 +124,7 @@ export class Deployment {
       })
       .then(
         (answer) => {
-          // A run has been told to the observer by its target.
+          // The target has reported a run to the observer itself.
           if (!ran) this.observer.answered(request, answer, this.#clock.now());
           return answer;
         },
@@ -149,7 +149,7 @@ export class Deployment {
     scale(live, 1);
   }
 
-  /** Records a step with the reason that the version has now, and with what was seen. */
+  /** Records a step with the version's current reason and signals. */
   noteScaling(
     { record, reason }: LiveTarget,
     step: Omit<ScalingStep, 'deployment' | 'version'>,
@@ -170,9 +170,9 @@ export class Deployment {
     if (this.failure !== undefined) {
       return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
     }
-    if (this.#isRecalled(version)) {
-      return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being brought back.`, {
-        retryAfterMs: RECALL_RETRY_MS,
+    if (this.#isRestoring(version)) {
+      return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being restored.`, {
+        retryAfterMs: RESTORE_RETRY_MS,
       });
     }
     if (version === undefined) {
@@ -187,7 +187,7 @@ export class Deployment {
     );
   }
 
-  /** Counts a refusal that no target has seen. */
+  /** Counts a refusal that no target has counted. */
   refuse(request: InferenceRequest, error: SkeinError): Promise<never> {
     this.observer.refused(request, error, this.#clock.now());
     return Promise.reject(error);
@@ -207,7 +207,7 @@ export class Deployment {
     return [...this.#live.keys()];
   }
 
-  /** The version that takes most traffic. */
+  /** The version with most traffic. */
   get main(): LiveTarget | undefined {
     let main: LiveTarget | undefined;
     for (const live of this.#split)
@@ -215,24 +215,26 @@ export class Deployment {
     return main;
   }
 
-  /** Whether faces can be told what it takes and gives. */
+  /** Whether its inputs and outputs are known. */
   get isKnown(): boolean {
-    return this.main !== undefined || this.recalled !== undefined;
+    return this.main !== undefined || this.restoring !== undefined;
   }
 
-  #isRecalled(version: string | undefined): boolean {
-    const { recalled } = this;
-    return recalled !== undefined && (version === undefined || recalled.versions.includes(version));
+  #isRestoring(version: string | undefined): boolean {
+    const { restoring } = this;
+    return (
+      restoring !== undefined && (version === undefined || restoring.versions.includes(version))
+    );
   }
 
-  /** Makes a version reachable by its name, without a share of the traffic. Replaces one of the same name. */
+  /** Makes a version reachable by its name, without traffic. Replaces one of the same name. */
   add(live: LiveTarget): void {
     this.#live.set(live.record.version, live);
     this.#forgetModels();
   }
 
   /**
-   * Sets the split in one step. Versions that are not named have no share any more.
+   * Sets the split in one step. Other versions lose their share.
    *
    * @param split the incoming version first, see `traffic-split.ts`.
    */
@@ -248,7 +250,7 @@ export class Deployment {
     this.#forgetModels();
   }
 
-  /** Takes a version away; its target still finishes what it has accepted when it is drained next. */
+  /** Removes a version; its target still finishes its accepted requests when it is drained next. */
   remove(live: LiveTarget): void {
     if (this.#live.get(live.record.version) === live) this.#live.delete(live.record.version);
     this.#forgetModels();
@@ -284,18 +286,18 @@ export class Deployment {
     this.#forgetModels();
   }
 
-  /** Forgets cached answers: something that they were computed with has changed. */
+  /** Clears cached answers, after a change of what they were computed with. */
   clearCache(): void {
     this.#cache?.clear();
   }
 
-  // What others are told.
+  // Descriptions for faces and the API.
 
   /** @throws SkeinError VERSION_UNKNOWN, NO_REPLICA. */
   describe(version?: string): DeployedModel {
     const live = version === undefined ? this.main : this.#live.get(version);
     if (live === undefined) {
-      if (this.#isRecalled(version)) return this.recalled!;
+      if (this.#isRestoring(version)) return this.restoring!;
       throw this.#noTarget({ version } as InferenceRequest);
     }
     return (live.model ??= this.#modelOf(live));
@@ -330,12 +332,12 @@ export class Deployment {
   }
 }
 
-/** A version that was scaled to zero answers too: the request wakes it. */
+/** A version that was scaled to zero counts as ready too: a request starts its replica. */
 function canAnswer(live: LiveTarget): boolean {
   return live.wanted === 0 || readyReplicas(live.target.snapshot()) > 0;
 }
 
-/** One object of one shape, without a spread: it is made for every request. */
+/** One object of one shape, without a spread: it is created for every request. */
 function withDeadline(request: InferenceRequest, deadline: Instant): TargetRequest {
   const trace: TraceContext | undefined = request.trace;
   return {

@@ -1,4 +1,4 @@
-/** The serving plane with nothing replaced: ONNX Runtime, worker threads, SQLite and artifacts on disk. */
+/** The serving plane with all real parts: ONNX Runtime, worker threads, SQLite and artifacts on disk. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { describeComposition } from './composition/describe-composition.ts';
 import type { ServingObserver } from './contract.ts';
 import { createServing, type Serving } from './serving.ts';
 import { codeOf, request } from './testing/scene.ts';
-import { sendUntil } from './testing/happenings.ts';
+import { sendUntil } from './testing/await-events.ts';
 
 const ACTOR = 'tester';
 const clock = { now: () => performance.now() };
@@ -87,7 +87,7 @@ const x = (rows: number, width: number): TensorMap =>
 const numbers = (outputs: TensorMap): number[] =>
   Array.from(values(outputs.get('y') as NumericTensor) as Float32Array);
 
-/** What the bare runtime answers, without anything of the serving plane. */
+/** The answer of the bare runtime, without the serving plane. */
 async function bare(
   sizes: [number, number, ...number[]],
   seed: number,
@@ -105,13 +105,13 @@ async function bare(
 const LONG = { objective: { latencyMs: 10_000 } };
 
 describe('a node', () => {
-  it('answers as the bare runtime does, and after a restart again', async () => {
+  it('answers as the bare runtime does, also after a restart', async () => {
     const version = await importMlp('risk', [8, 16, 3], 7);
     const first = await node();
     const view = await first.deploy({ name: 'risk', version, settings: LONG }, ACTOR);
     expect(view.status).toBe('ready');
     expect(view.signature.inputs).toEqual([{ name: 'x', type: 'float32', shape: ['batch', 8] }]);
-    // The view is what the API promises, after a trip through JSON too.
+    // The view matches the API, also after JSON serialisation.
     const sent: unknown = JSON.parse(JSON.stringify(view));
     expect(DeploymentView.parse(sent)).toEqual(sent);
     const expected = numbers(await bare([8, 16, 3], 7, x(2, 8)));
@@ -144,7 +144,7 @@ describe('a node', () => {
     );
     for (const { outputs } of answers) expect(numbers(outputs)).toEqual(expected);
     expect(await codeOf(serving.undeploy('first', ACTOR))).toBe('DEPLOYMENT_INVALID');
-    // What the callee refuses, the caller of the composition is told.
+    // The caller of the composition gets the callee's error.
     await serving.undeploy('pipeline', ACTOR);
     await serving.undeploy('first', ACTOR);
     expect(await codeOf(serving.deploy({ name: 'pipeline', version }, ACTOR))).toBe(
@@ -152,7 +152,7 @@ describe('a node', () => {
     );
   });
 
-  it('swaps versions and settings under load and drops nothing', async () => {
+  it('swaps versions and settings under load and drops no request', async () => {
     const serving = await node();
     const versions = [];
     for (const seed of [1, 2, 3]) versions.push(await importMlp('risk', [8, 16, 3], seed));
@@ -181,7 +181,7 @@ describe('a node', () => {
     expect(serving.view('risk').targets.map(({ version }) => version)).toEqual(['3']);
   });
 
-  it('rolls a shadow back that answers differently', async () => {
+  it('rolls back a shadow that answers differently', async () => {
     const serving = await node();
     const same = await importMlp('risk', [8, 16, 3], 5);
     await serving.deploy({ name: 'risk', version: same, settings: LONG }, ACTOR);
@@ -202,7 +202,7 @@ describe('a node', () => {
     expect((await send()).version).toBe(same);
   });
 
-  it('wakes from zero replicas when the deadline allows it', async () => {
+  it('starts a replica from zero if the deadline allows it', async () => {
     const version = await importMlp('risk', [8, 16, 3], 7);
     const first = await node();
     const settings = { ...LONG, replicas: { min: 0, max: 1 } };

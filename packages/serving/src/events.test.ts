@@ -21,7 +21,7 @@ describe('the event bus', () => {
     expect(seen).toEqual(['2 a', '3 b']);
   });
 
-  it('replays what a client missed, as far as it is remembered', () => {
+  it('replays the events that a client missed, as far as they are kept', () => {
     const bus = createEventBus(3);
     for (const name of ['a', 'b', 'c', 'd', 'e']) bus.publish(event(name));
     const since = (after: number): number[] => {

@@ -1,12 +1,12 @@
 /**
- * What happens in the serving plane, as it happens: the source of the management API's server-sent
- * events. The last few events are kept, so that a client that reconnects with the id of the last
- * one it saw misses nothing, unless it was away for longer than the buffer remembers.
+ * Live events of the serving plane, for the server-sent events of the management API. The last few
+ * events are kept, so that a client that reconnects with the id of its last event misses none,
+ * unless the buffer has dropped some.
  *
- * Listeners run synchronously and must not throw; one that does is dropped.
+ * Listeners run synchronously and must not throw; a listener that throws is removed.
  */
 export interface ServingEvent {
-  /** Counts up by one from 1 while the node lives. */
+  /** Increases by one from 1 while the node lives. */
   readonly id: number;
   /** ISO 8601 in UTC. */
   readonly at: string;
@@ -25,15 +25,15 @@ export type EventListener = (event: ServingEvent) => void;
 export interface EventBus {
   publish(event: Omit<ServingEvent, 'id' | 'at'>): void;
   /**
-   * Calls `listener` for every event from now on.
+   * Calls `listener` for every later event.
    *
-   * @param after first replays, before it returns, the remembered events with a larger id.
+   * @param after first replays the kept events with a larger id, before this method returns.
    * @returns ends the subscription.
    */
   subscribe(listener: EventListener, after?: number): () => void;
 }
 
-/** @param remembered events kept for replay. */
+/** @param remembered number of events kept for replay. */
 export function createEventBus(remembered = 256): EventBus {
   const recent: ServingEvent[] = [];
   const listeners = new Set<EventListener>();
@@ -55,7 +55,7 @@ export function createEventBus(remembered = 256): EventBus {
       for (const listener of listeners) deliver(listener, complete);
     },
     subscribe(listener, after) {
-      // An object of its own per subscription: the same function may subscribe twice.
+      // A separate object per subscription: the same function may subscribe twice.
       const own: EventListener = (event) => listener(event);
       listeners.add(own);
       if (after !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * Models served inside a latency objective. `openServing` is the plane with its state and its
- * registry in one folder; `createServing` takes them from its caller, as a node does.
+ * Serves models within a latency objective. `openServing` opens the plane with its state and
+ * registry in one folder; `createServing` gets them from its caller, as in a node.
  */
 export { describeComposition } from './composition/describe-composition.ts';
 export {

@@ -1,18 +1,18 @@
 /**
- * Where the model of a version runs: in a thread of the node, which is cheapest and trusts the model
- * not to crash, loop or fill the memory, or in a process of its own, which trusts it with nothing.
+ * Decides where the model of a version runs: in a thread of the node, which is cheapest but trusts
+ * the model not to crash, loop or exhaust the memory, or in its own process, which needs no trust.
  */
 import { SkeinError, type DeploymentSettings } from '@skein/api';
 import type { VersionRecord } from '@skein/state';
 
 export type Isolation = 'thread' | 'process';
 
-/** Whether its file comes from an author whom the operator does not trust; said when it was uploaded. */
+/** Whether its upload was marked as coming from an untrusted author. */
 export function isUntrusted({ metadata }: Pick<VersionRecord, 'metadata'>): boolean {
   return metadata['trust'] === 'untrusted';
 }
 
-/** @param isolateModels whether the node trusts no model at all. */
+/** @param isolateModels whether the node trusts no model. */
 export function isolationOf(
   { isolation }: Pick<DeploymentSettings, 'isolation'>,
   record: Pick<VersionRecord, 'metadata'>,
@@ -22,7 +22,7 @@ export function isolationOf(
   return isolation === 'process' ? 'process' : 'thread';
 }
 
-/** @throws SkeinError DEPLOYMENT_INVALID when the settings trust a version that is not to be trusted. */
+/** @throws SkeinError DEPLOYMENT_INVALID if the settings run an untrusted version in a thread. */
 export function checkIsolation(
   { isolation }: Pick<DeploymentSettings, 'isolation'>,
   record: VersionRecord,

@@ -7,15 +7,15 @@ const entry = (reason: string) =>
   ({ deployment: 'risk', kind: 'scaled', reason, details: { from: 1 }, actor: 'skein' }) as const;
 
 describe('the journal', () => {
-  it('writes the history in the order of what happened, and tells it at once', async () => {
+  it('writes the history in the order of events, and publishes each at once', async () => {
     const state = await openSqliteState(':memory:');
     const bus = createEventBus();
-    const heard: ServingEvent[] = [];
-    bus.subscribe((event) => heard.push(event));
+    const published: ServingEvent[] = [];
+    bus.subscribe((event) => published.push(event));
     const journal = createJournal(state, bus, () => {});
     for (let i = 0; i < 20; i++) journal.record(entry(`step ${i}`));
-    expect(heard).toHaveLength(20);
-    expect(heard[3]).toMatchObject({
+    expect(published).toHaveLength(20);
+    expect(published[3]).toMatchObject({
       kind: 'scaling',
       reason: 'step 3',
       details: { from: 1, happened: 'scaled', actor: 'skein' },
@@ -23,12 +23,12 @@ describe('the journal', () => {
     await journal.settled();
     const written = await state.history({ deployment: 'risk', limit: 50 });
     expect(written.map(({ reason }) => reason).reverse()).toEqual(
-      heard.map(({ reason }) => reason),
+      published.map(({ reason }) => reason),
     );
     await state.close();
   });
 
-  it('survives a state that cannot write, and says so in the log', async () => {
+  it('survives a state that cannot write, and logs the failure', async () => {
     const state = await openSqliteState(':memory:');
     await state.close();
     const logged: unknown[] = [];

@@ -1,15 +1,15 @@
 /**
- * Writes down what was decided and why: durably in the state's history, and at once on the event
- * bus. A history that cannot be written must not stop serving, so a failed write is only logged.
+ * Records decisions and their reasons: in the state's history, and at once on the event bus. A
+ * failed write to the history must not stop serving, so it is only logged.
  */
 import type { HistoryEntry, State } from '@skein/state';
 import type { EventBus, ServingEvent } from './events.ts';
 import type { ServingLog } from './serving-log.ts';
 
 export interface Journal {
-  /** @param actor the API key's id, `local`, or `skein` for what the node decides by itself. */
+  /** @param actor the API key's id, `local`, or `skein` for decisions of the node itself. */
   record(entry: Omit<HistoryEntry, 'id' | 'at'>): void;
-  /** Resolves when everything recorded so far has been written. */
+  /** Resolves when all records so far have been written. */
   settled(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ const EVENT_KINDS: Record<HistoryEntry['kind'], ServingEvent['kind']> = {
 };
 
 export function createJournal(state: State, events: EventBus, log: ServingLog): Journal {
-  // One write after the other, so that the history has the order in which things happened.
+  // One write after another, so that the history has the order of events.
   let last: Promise<unknown> = Promise.resolve();
   return {
     record(entry) {

@@ -1,6 +1,6 @@
 /**
- * A version that is loaded for a deployment: its target, its share of the traffic and the number of
- * replicas that were asked for last.
+ * A loaded version of a deployment: its target, its share of the traffic and the number of replicas
+ * that was requested last.
  */
 import type { VersionRecord } from '@skein/state';
 import { startScaling, type ScalingMemory } from './autoscaler.ts';
@@ -9,18 +9,18 @@ import type { DeployedModel, Instant, Target, TargetSnapshot } from './contract.
 export interface LiveTarget {
   readonly record: VersionRecord;
   readonly target: Target;
-  /** A share of the sum of the deployment's weights; 0 while it is loaded beside. */
+  /** A share of the sum of the deployment's weights; 0 while a rollout loads it. */
   weight: number;
-  /** Replicas asked for last; change it with `scale`. */
+  /** Replicas requested last; change it with `scale`. */
   wanted: number;
-  /** Replicas that it keeps while a rollout depends on it. */
+  /** Minimum replicas while a rollout depends on it. */
   floor: number;
   scaling: ScalingMemory;
-  /** The last decision about its replicas, in words. */
+  /** Reason of the last decision about its replicas. */
   reason: string;
   /** The snapshot of the last scaling decision, for rates. */
   seen: { readonly at: Instant; readonly snapshot: TargetSnapshot } | undefined;
-  /** What faces are told; made once, because they ask with every request. */
+  /** Description for faces; created once, because every request reads it. */
   model: DeployedModel | undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Brings a version up beside what serves, and takes one away: the two halves of every swap. Traffic
- * is moved in between, in one synchronous step, so no request meets a target that is not ready or
- * one that drains.
+ * Starts a version beside the serving one, and removes one: the two halves of every swap. In
+ * between the traffic is moved in one synchronous step, so no request reaches a target that is not
+ * ready or that drains.
  */
 import { SkeinError } from '@skein/api';
 import { RuntimeFailure } from '@skein/runtime';
@@ -12,13 +12,13 @@ import type { Deployment } from './deployment.ts';
 import { liveTarget, readyReplicas, scale, type LiveTarget } from './live-target.ts';
 import type { EffectiveSettings } from './settings.ts';
 
-/** Replicas beyond the first are waited for this long before traffic moves without them. */
+/** Longest wait for replicas beyond the first before traffic moves without them. */
 const FOLLOWERS_MS = 30_000;
 
 /**
- * Makes the target of a version, without replicas.
+ * Creates the target of a version, without replicas.
  *
- * @param proven whether it has served before, and need not be tried out.
+ * @param proven whether it has served before, so that no trial is needed.
  * @throws SkeinError ARTIFACT_CORRUPT, COMPOSITION_INVALID.
  */
 export async function prepare(
@@ -43,7 +43,7 @@ export async function prepare(
 /**
  * Starts the replicas of a prepared version and waits until they are warm.
  *
- * @param replicas as many as the version that it follows has, so that the swap costs no capacity.
+ * @param replicas as many as the version that it replaces has, so that the swap keeps the capacity.
  * @throws SkeinError MODEL_LOAD_FAILED, MODEL_START_TIMEOUT, MODEL_MEMORY, DEVICE_UNAVAILABLE,
  *   COMPOSITION_INVALID, ROLLED_BACK, NODE_DRAINING; the target is ended then.
  */
@@ -57,7 +57,7 @@ export async function bringUp(
   context.loading.set(live.target, deployment.name);
   try {
     checkWanted(context, deployment.name, live);
-    // One first: a version that cannot start should fail once.
+    // One replica first: a version that cannot start should fail once.
     live.floor = Math.min(1, replicas);
     scale(live, live.floor);
     await live.target.whenReady();
@@ -77,7 +77,7 @@ export async function bringUp(
   }
 }
 
-/** Ends what is coming up for a deployment, so that its change in progress fails. */
+/** Ends the starting targets of a deployment, so that its change in progress fails. */
 export function interrupt(context: ServingContext, name: string): void {
   context.unwanted.add(name);
   for (const [target, deployment] of context.loading) {
@@ -91,11 +91,11 @@ function checkWanted({ unwanted, closing }: ServingContext, name: string, live: 
   const { version } = live.record;
   throw new SkeinError(
     'ROLLED_BACK',
-    `Version ${version} of "${name}" was given up while it loaded.`,
+    `Version ${version} of "${name}" was aborted while it loaded.`,
   );
 }
 
-/** Takes a version out of the deployment; its target finishes what it has accepted, in the background. */
+/** Removes a version from the deployment; its target finishes its accepted requests in the background. */
 export function retire(
   context: ServingContext,
   deployment: Deployment,
@@ -105,7 +105,7 @@ export function retire(
   const drained: Promise<void> = live.target
     .drain()
     .catch((error: unknown) =>
-      context.log('A version did not end cleanly.', { deployment: deployment.name, error }),
+      context.log('A version failed to stop.', { deployment: deployment.name, error }),
     )
     .finally(() => context.draining.delete(live.target));
   context.draining.set(live.target, drained);
@@ -113,8 +113,8 @@ export function retire(
 }
 
 /**
- * Makes a version that is up the only one of its deployment: the state first, so that a crash in
- * between comes back with the new version, then the traffic, then the end of the others.
+ * Makes a ready version the only one of its deployment: first the state, so that a restart after a
+ * crash uses the new version, then the traffic, then the end of the other versions.
  */
 export async function takeOver(
   context: ServingContext,
@@ -143,7 +143,7 @@ export async function takeOver(
   forgetAnswersThrough(context, deployment.name);
 }
 
-/** Answers of compositions that were computed with this deployment may be different now. */
+/** Answers of compositions that were computed with this deployment may change now. */
 export function forgetAnswersThrough(context: ServingContext, name: string): void {
   const stale = new Set([name]);
   for (const changed of stale) {
@@ -155,7 +155,7 @@ export function forgetAnswersThrough(context: ServingContext, name: string): voi
   for (const caller of stale) context.deployments.get(caller)?.clearCache();
 }
 
-/** Replicas that the deployment's traffic has now: what a version needs that takes it over. */
+/** Current replicas of the deployment's traffic: the number that a replacing version needs. */
 export function replicasInUse(deployment: Deployment): number {
   let replicas = 0;
   for (const live of deployment.split) replicas += live.wanted;
@@ -184,7 +184,7 @@ function checkCalls({ deployments }: ServingContext, { name }: Deployment, live:
   }
 }
 
-/** Waits until enough replicas are ready, or those that are missing have failed, or it takes too long. */
+/** Waits until enough replicas are ready, or the missing ones have failed, or a timeout. */
 function followers(deployment: Deployment, live: LiveTarget, replicas: number): Promise<void> {
   return new Promise((resolve) => {
     const settled = (): boolean => {
@@ -193,7 +193,7 @@ function followers(deployment: Deployment, live: LiveTarget, replicas: number): 
         ({ state }) => state === 'loading' || state === 'warming',
       );
       const { length } = snapshot.replicas;
-      // None is left when it is being drained.
+      // A draining target has none left.
       if (length === 0 || readyReplicas(snapshot) >= replicas) return true;
       return !starting && length >= replicas;
     };

@@ -42,7 +42,7 @@ it('serves bytes and files, and again after a restart', async () => {
   expect(await second.infer('risk', row())).toMatchObject({ version: '2' });
 });
 
-it('refuses what cannot be answered in time, and what it does not know', async () => {
+it('refuses requests that cannot be answered in time, and unknown models', async () => {
   const serving = await openHere();
   await serving.deploy('risk', model(1), PATIENT);
   await expect(serving.infer('risk', row(), { timeoutMs: -1 })).rejects.toMatchObject({
@@ -54,7 +54,7 @@ it('refuses what cannot be answered in time, and what it does not know', async (
   });
 });
 
-it('answers what it accepted before it closes, and nothing after', async () => {
+it('answers accepted requests before it closes, and none after', async () => {
   const serving = await openHere();
   await serving.deploy('risk', model(1), PATIENT);
   const accepted = Array.from({ length: 20 }, () => serving.infer('risk', row()));
@@ -64,7 +64,7 @@ it('answers what it accepted before it closes, and nothing after', async () => {
   await expect(serving.infer('risk', row())).rejects.toMatchObject({ code: 'NODE_DRAINING' });
 });
 
-it('keeps a second process off its folder', async () => {
+it('refuses its folder to a second process', async () => {
   await openHere();
   await expect(openHere()).rejects.toMatchObject({ code: 'DATA_FOLDER_LOCKED' });
 });

@@ -1,7 +1,7 @@
 /**
- * The serving plane inside a program that has an HTTP server of its own: state, models and registry
- * in one folder, ONNX Runtime in worker threads, and the deadlines, queue, batches and refusals that
- * a node has. What was deployed is served again after a restart.
+ * The serving plane inside a program that has its own HTTP server: state, models and registry in
+ * one folder, ONNX Runtime in worker threads, and the deadlines, queue, batches and refusals of a
+ * node. Deployments are restored after a restart.
  */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -16,20 +16,20 @@ import { createRegistry } from './registry/registry.ts';
 import { createServing, type Serving } from './serving.ts';
 
 export interface EmbeddedServingOptions {
-  /** Holds the models and what was deployed; one process at a time. Made when it is not there. */
+  /** Holds the models and deployments; one process at a time. Created if it is missing. */
   readonly folder: string;
   /** Cores that replicas may use. Default: all that the container may use. */
   readonly cores?: number | undefined;
-  /** Told what was answered and refused, for metrics. */
+  /** Receives answers and refusals, for metrics. */
   readonly observer?: ServingObserver | undefined;
-  /** Takes what an operator should know. Default: stderr. */
+  /** Receives messages for an operator. Default: stderr. */
   readonly log?: ((message: string, details: Record<string, unknown>) => void) | undefined;
 }
 
 export interface EmbeddedServing {
   /**
-   * Puts an ONNX model behind a name; of one that is there already it becomes the next version.
-   * Resolves when it is loaded and warm.
+   * Deploys an ONNX model under a name; for an existing name it becomes the next version. Resolves
+   * when it is loaded and warm.
    * @param model its bytes, or the path of its file.
    * @throws SkeinError as `Registry.importModel` and `DeploymentControl.deploy` do.
    */
@@ -40,18 +40,19 @@ export interface EmbeddedServing {
   ): Promise<DeploymentView>;
   /**
    * Answers before the deadline or refuses at once, with `retryAfterMs`.
-   * @throws SkeinError for every refusal and failure; its `toBody()` and `ERRORS[code].http` are
-   *   what an HTTP server answers with.
+   * @throws SkeinError for every refusal and failure; an HTTP server answers with its `toBody()`
+   *   and
+   *   `ERRORS[code].http`.
    */
   infer(name: string, inputs: TensorMap, options?: InferOptions): Promise<InferenceAnswer>;
   /** The plane itself: rollouts, settings, views, events. */
   readonly serving: Serving;
-  /** Finishes what was accepted and ends every replica. */
+  /** Finishes the accepted requests and ends every replica. */
   close(): Promise<void>;
 }
 
 export interface InferOptions {
-  /** From now. Default: the objective of the deployment. */
+  /** From now on. Default: the objective of the deployment. */
   readonly timeoutMs?: number | undefined;
   readonly tenant?: string | undefined;
   readonly cancellation?: Cancellation | undefined;

@@ -16,7 +16,7 @@ const floats = (...numbers: number[]): Tensor =>
   tensor('float32', [numbers.length], Float32Array.from(numbers));
 
 describe('the difference of two answers', () => {
-  it('is the largest absolute difference, as a plain loop finds it', () => {
+  it('is the largest absolute difference, as computed by a plain loop', () => {
     const pair = fc.tuple(
       fc.float({ noNaN: true, noDefaultInfinity: true }),
       fc.float({ noNaN: true, noDefaultInfinity: true }),

@@ -1,8 +1,8 @@
 /**
- * How far two answers to the same request lie apart: the largest absolute difference of any two
- * numbers at the same place. Two NaN are alike, and so are two infinities of one sign. Where there
- * is no number between them (another shape, type or name, other bytes of a string, NaN beside a
- * number) the difference is `Number.MAX_VALUE`, because infinity has no form in JSON.
+ * The difference of two answers to the same request: the largest absolute difference of any two
+ * numbers at the same place. Two NaN are equal, and so are two infinities of one sign. If there is
+ * no number between them (another shape, type or name, other bytes of a string, NaN beside a
+ * number), the difference is `Number.MAX_VALUE`, because JSON has no infinity.
  */
 import { values, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
 
@@ -56,7 +56,7 @@ function floatDifference(x: number, y: number): number {
   return Number.isFinite(difference) ? difference : Number.MAX_VALUE;
 }
 
-/** 16-bit floats come as their bits. */
+/** 16-bit floats are given as their bits. */
 function decoderOf(type: NumericTensor['type']): (value: number) => number {
   if (type === 'float16') {
     const bits = new Uint16Array(1);

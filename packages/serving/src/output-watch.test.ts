@@ -37,7 +37,7 @@ describe('an output watch', () => {
     expect(watch.candidateOdd).toBe(odd);
   });
 
-  it('knows the kind of an output from the old version', () => {
+  it('learns the kind of an output from the old version', () => {
     const watch = new OutputWatch('2');
     watch.note('2', floats(1));
     watch.note('1', floats(1, 2));

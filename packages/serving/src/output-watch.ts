@@ -1,19 +1,19 @@
 /**
- * Looks at the answers of a new version beside those of the old ones, for what is wrong without
- * anything to compare with: NaN and infinity, and outputs of another type or rank than the old
- * versions give. Whether that speaks against the new version, its share decides: an old version that
- * answers NaN too has taught its callers to live with it.
+ * Checks the answers of a new version for defects that need no comparison of values: NaN and
+ * infinity, and outputs of another type or rank than the old versions give. The share of such
+ * answers is compared with the old versions': if those answer NaN too, it does not count against
+ * the new one.
  */
 import { values, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
 
-/** Numbers that are looked at per output, spread evenly: a broken model is rarely broken in one place. */
+/** Numbers checked per output, spread evenly: a broken model is rarely broken in one place. */
 const MAX_LOOKED_AT = 16_384;
 
 export class OutputWatch {
   readonly #candidate: string;
   /** Type and rank of each output of the old versions. */
   readonly #forms = new Map<string, string>();
-  /** Answers of the new version and of the old ones with something odd about them. */
+  /** Answers of the new version and of the old ones with a defect. */
   candidateOdd = 0;
   stableOdd = 0;
 

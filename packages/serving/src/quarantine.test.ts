@@ -12,7 +12,7 @@ const inputs = (...numbers: number[]) =>
   new Map<string, Tensor>([['x', tensor('float32', [numbers.length], Float32Array.from(numbers))]]);
 
 describe('a quarantine', () => {
-  it('lets a request end two replicas, in one try or in two', () => {
+  it('lets a request end two replicas, in one call or in two', () => {
     const quarantine = new Quarantine('1', clockAt());
     quarantine.blame(inputs(1), 1);
     expect(quarantine.refusal(inputs(1))).toBeUndefined();
@@ -26,7 +26,7 @@ describe('a quarantine', () => {
     }
   });
 
-  it('does not blame whoever was in the same run', () => {
+  it('does not blame other requests of the same run', () => {
     const quarantine = new Quarantine('1', clockAt());
     for (let i = 0; i < 9; i++) quarantine.blame(inputs(1), 0);
     expect(quarantine.refusal(inputs(1))).toBeUndefined();
@@ -44,14 +44,14 @@ describe('a quarantine', () => {
     expect(quarantine.refusal(inputs(1))).toBeUndefined();
   });
 
-  it('remembers the latest 256', () => {
+  it('keeps the latest 256', () => {
     const quarantine = new Quarantine('1', clockAt());
     for (let i = 0; i < 300; i++) quarantine.blame(inputs(i), 2);
     expect(quarantine.refusal(inputs(43))).toBeUndefined();
     for (let i = 44; i < 300; i++) expect(quarantine.refusal(inputs(i))).toBeDefined();
   });
 
-  it('tells requests apart by all of their bytes', () => {
+  it('distinguishes requests by all of their bytes', () => {
     const numbers = fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(numbers, numbers, (poison, other) => {

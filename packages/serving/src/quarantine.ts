@@ -1,10 +1,10 @@
 /**
- * Keeps requests away from a version that have ended its replicas: each costs everybody a replica,
- * and would again. A request is known by its inputs; after its second replica it is refused, for a
- * while, before it costs anything. The others of the version do not notice.
+ * Keeps requests that have ended replicas away from a version: each costs all callers a replica,
+ * and would do so again. A request is identified by its inputs. After its second replica it is
+ * refused for a while, before it costs anything. Other requests of the version are not affected.
  *
- * While nobody is in quarantine a request costs one comparison. After that it costs a few sampled
- * bytes, and a digest only where those match.
+ * While the quarantine is empty, a request costs one comparison. Otherwise it costs a few sampled
+ * bytes, and a digest only if those match.
  */
 import { SkeinError } from '@skein/api';
 import type { TensorMap } from '@skein/onnx';
@@ -13,10 +13,10 @@ import { requestDigest } from './request-digest.ts';
 
 /** Replicas that a request may end. */
 const MAX_ENDED = 2;
-/** For how long it is remembered: what ends a replica may be repaired, such as a full memory. */
+/** How long it is kept: the cause may be repaired, such as a full memory. */
 const REMEMBERED_MS = 10 * 60_000;
 const MAX_SUSPECTS = 256;
-/** Bytes that are looked at of each input. */
+/** Bytes sampled of each input. */
 const SAMPLES = 16;
 
 interface Suspect {
@@ -29,7 +29,7 @@ interface Suspect {
 export class Quarantine {
   readonly #version: string;
   readonly #clock: Clock;
-  /** By digest, those that were blamed last at the end. */
+  /** By digest, the most recently blamed last. */
   readonly #suspects = new Map<string, Suspect>();
   /** How many suspects have a sample. */
   readonly #samples = new Map<string, number>();
@@ -39,7 +39,7 @@ export class Quarantine {
     this.#clock = clock;
   }
 
-  /** @param ended replicas that this request, and no other, can have ended. */
+  /** @param ended number of replicas that only this request can have ended. */
   blame(inputs: TensorMap, ended: number): void {
     if (ended === 0) return;
     const digest = requestDigest(this.#version, inputs, undefined);
@@ -59,7 +59,7 @@ export class Quarantine {
     this.#samples.set(suspect.sample, (this.#samples.get(suspect.sample) ?? 0) + 1);
   }
 
-  /** Why a request with these inputs is not let in; undefined when it is. */
+  /** Why a request with these inputs is refused; undefined if it is admitted. */
   refusal(inputs: TensorMap): SkeinError | undefined {
     if (this.#suspects.size === 0 || !this.#samples.has(sampleOf(inputs))) return undefined;
     const suspect = this.#suspects.get(requestDigest(this.#version, inputs, undefined));
@@ -73,7 +73,7 @@ export class Quarantine {
     const minutes = Math.ceil(leftMs / 60_000);
     return new SkeinError(
       'REQUEST_QUARANTINED',
-      `${suspect.ended} replicas of version ${this.#version} ended while they ran a request with these inputs alone; it is tried again in ${minutes} minutes at the earliest.`,
+      `${suspect.ended} replicas of version ${this.#version} ended while they ran a request with these inputs alone; it may be retried in ${minutes} minutes.`,
     );
   }
 

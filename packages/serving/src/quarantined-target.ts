@@ -1,6 +1,6 @@
 /**
- * A version of a model with a quarantine in front: what it tells its observer says which requests
- * have ended replicas, and those are not let in again.
+ * A version of a model behind a quarantine: the target's events identify the requests that have
+ * ended replicas, and those are refused from then on.
  */
 import type {
   Clock,
@@ -15,7 +15,7 @@ import { ReplicaLost } from './dispatch/pending.ts';
 import { Quarantine } from './quarantine.ts';
 import { TenantPenalties } from './tenant-penalties.ts';
 
-/** @param make gets the observer that the target has to tell, and what tells it of tenants to keep apart. */
+/** @param make gets the observer and the penalties that the target must notify. */
 export function quarantinedTarget(
   version: string,
   clock: Clock,
@@ -27,7 +27,7 @@ export function quarantinedTarget(
   const refused: Record<string, number> = {};
   let refusals = 0;
 
-  const told: ServingObserver = {
+  const notified: ServingObserver = {
     answered: (request, answer, at) => observer.answered(request, answer, at),
     batchRan: (...run) => observer.batchRan(...run),
     replicaChanged: (...change) => observer.replicaChanged(...change),
@@ -36,7 +36,7 @@ export function quarantinedTarget(
       observer.refused(request, error, at);
     },
   };
-  const target = make(told, penalties);
+  const target = make(notified, penalties);
 
   return {
     kind: target.kind,

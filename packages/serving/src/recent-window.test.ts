@@ -4,7 +4,7 @@ import { createRecentWindow } from './recent-window.ts';
 
 type Event = { at: number; kind: 'in time' | 'late' | 'shed' | 'rejected'; latencyMs: number };
 
-/** Keeps every event and counts them anew: slow, and always right. */
+/** Keeps every event and counts them each time: slow, and exact. */
 function truth(events: readonly Event[], now: number, since: number) {
   const second = Math.floor(now / 1000);
   const recent = events.filter(({ at }) => second - Math.floor(at / 1000) < 60);
@@ -28,7 +28,7 @@ function truth(events: readonly Event[], now: number, since: number) {
 }
 
 describe('the last minute', () => {
-  it('agrees with counting every event, and its quantiles are right to 5 %', () => {
+  it('agrees with counting every event, and its quantiles are exact to 5 %', () => {
     const event = fc.record({
       after: fc.oneof(fc.nat(3000), fc.nat(70_000)),
       kind: fc.constantFrom(

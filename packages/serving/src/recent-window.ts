@@ -1,6 +1,6 @@
 /**
  * The last minute of a deployment: a ring of 60 one-second slots, each with counts and a histogram
- * of latencies whose buckets grow by 5 %, so a quantile is right to 5 %. Recording touches one slot
+ * of latencies whose buckets grow by 5 %, so quantiles are exact to 5 %. Recording changes one slot
  * and allocates nothing.
  */
 import type { DeploymentView } from '@skein/api';
@@ -10,12 +10,12 @@ const SLOTS = 60;
 const SLOT_MS = 1000;
 const SMALLEST_MS = 0.05;
 const GROWTH = Math.log(1.05);
-/** Up to 0.05 ms × 1.05^335 ≈ 10 minutes; the last bucket takes everything slower. */
+/** Up to 0.05 ms × 1.05^335 ≈ 10 minutes; slower requests count in the last bucket. */
 const BUCKETS = 336;
 
 export interface RecentWindow {
   answered(latencyMs: number, inTime: boolean, now: Instant): void;
-  /** @param shed refused for load or failed, which counts against the objective; else the caller's own error. */
+  /** @param shed refused for load or failed, which counts against the objective; otherwise the caller's own error. */
   refused(shed: boolean, now: Instant): void;
   summary(now: Instant): DeploymentView['last'];
 }
@@ -27,7 +27,7 @@ export function createRecentWindow(since: Instant): RecentWindow {
   const shed = new Uint32Array(SLOTS);
   const rejected = new Uint32Array(SLOTS);
   const latencies = new Uint32Array(SLOTS * BUCKETS);
-  /** The second that each slot holds, to know a stale one. */
+  /** The second of each slot, to detect a stale one. */
   const seconds = new Float64Array(SLOTS).fill(-1);
 
   const slotAt = (now: Instant): number => {
@@ -87,7 +87,7 @@ function bucketOf(latencyMs: number): number {
   return Math.min(BUCKETS - 1, Math.ceil(Math.log(latencyMs / SMALLEST_MS) / GROWTH));
 }
 
-/** The upper edge of the bucket that holds the quantile: never better than the truth. */
+/** The upper bound of the bucket with the quantile: never too low. */
 function quantile(histogram: Uint32Array, count: number, share: number): number | null {
   if (count === 0) return null;
   let rank = Math.ceil(count * share);

@@ -1,8 +1,8 @@
 /**
- * Names a request by what decides its answer: the version, the inputs and the outputs asked for.
+ * The digest of a request: of the version, the inputs and the requested outputs.
  *
- * Two requests have one digest only when they are equal: a JSON header tells names, types, shapes
- * and byte lengths, and the bytes follow in the same order, so no two requests hash the same bytes.
+ * Two requests have one digest only if they are equal: a JSON header has names, types, shapes and
+ * byte lengths, and the bytes follow in the same order, so no two requests hash the same bytes.
  */
 import { createHash } from 'node:crypto';
 import type { TensorMap } from '@skein/onnx';

@@ -59,7 +59,7 @@ function held(): {
 }
 
 describe('the response cache', () => {
-  it('answers an equal request without a run, and says so', async () => {
+  it('answers an equal request without a run, and marks the answer as cached', async () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     const first = await cache.answer('a', request(), async () => answerOf(1, 2));
     expect(first).toMatchObject({ cached: false, times: { batchRows: 3 } });
@@ -68,7 +68,7 @@ describe('the response cache', () => {
     expect(numbersOf(second)).toEqual([1, 2]);
   });
 
-  it('is not poisoned by what others do to the tensors they were given', async () => {
+  it('does not change when callers change the returned tensors', async () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     const overwrite = ({ outputs }: InferenceAnswer): void =>
       void (outputs.get('y') as NumericTensor).bytes.fill(255);
@@ -86,7 +86,7 @@ describe('the response cache', () => {
     }
   });
 
-  it('forgets after the time to live', async () => {
+  it('drops an answer after the time to live', async () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     await cache.answer('a', request(), async () => answerOf(1));
     now = 999;
@@ -96,7 +96,7 @@ describe('the response cache', () => {
     expect(numbersOf(await cache.answer('a', request(), never))).toEqual([2]);
   });
 
-  it('shares one run among those who ask the same meanwhile', async () => {
+  it('shares one run among concurrent equal requests', async () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     const { run, resolve } = held();
     const leader = cache.answer('a', request(), run);
@@ -111,7 +111,7 @@ describe('the response cache', () => {
     expect(new Set(buffers).size).toBe(3);
   });
 
-  it("does not pass one caller's failure on: the next one runs", async () => {
+  it("does not share one caller's failure: the next request runs", async () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     const { run, reject } = held();
     const leader = cache.answer('a', request(), run);
@@ -121,12 +121,12 @@ describe('the response cache', () => {
     expect(numbersOf(await follower)).toEqual([5]);
   });
 
-  it('lets nobody wait beyond their own deadline or departure', async () => {
+  it('lets no request wait beyond its own deadline or disconnect', async () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     const { run, resolve } = held();
     const leader = cache.answer('a', request(), run);
-    const hurried = cache.answer('a', request({ deadline: now + 1 }), never);
-    await expect(hurried).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const urgent = cache.answer('a', request({ deadline: now + 1 }), never);
+    await expect(urgent).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     const cancellation = new Cancellation();
     const leaving = cache.answer('a', request({ cancellation }), never);
     cancellation.cancel();
@@ -135,7 +135,7 @@ describe('the response cache', () => {
     expect(numbersOf(await leader)).toEqual([1]);
   });
 
-  it('remembers nothing of a run that was in progress when it was cleared', async () => {
+  it('does not store a run that was in progress when it was cleared', async () => {
     const cache = createResponseCache({ maxBytes: 10_000, ttlMs: 1000 }, clock);
     const { run, resolve } = held();
     const leader = cache.answer('a', request(), run);
@@ -147,7 +147,7 @@ describe('the response cache', () => {
     expect(numbersOf(await cache.answer('a', request(), never))).toEqual([2]);
   });
 
-  it('never holds more than its bound, and loses the least recently used first', async () => {
+  it('never holds more than its bound, and evicts the least recently used first', async () => {
     const step = fc.record({
       key: fc.nat(12),
       size: fc.integer({ min: 1, max: 900 }),
@@ -158,7 +158,7 @@ describe('the response cache', () => {
         now = 0;
         const maxBytes = 6000;
         const cache = createResponseCache({ maxBytes, ttlMs: 300 }, clock);
-        /** In order of use, oldest first: the dumb model. */
+        /** In order of use, oldest first: the reference model. */
         let model: { key: number; bytes: number; until: number }[] = [];
         for (const { key, size, after } of steps) {
           now += after;
@@ -179,7 +179,7 @@ describe('the response cache', () => {
     );
   });
 
-  it('does not keep an answer that is larger than the bound', async () => {
+  it('does not store an answer that is larger than the bound', async () => {
     const cache = createResponseCache({ maxBytes: 600, ttlMs: 1000 }, clock);
     await cache.answer('a', request(), async () =>
       answerOf(...Array.from({ length: 100 }, () => 1)),
@@ -206,7 +206,7 @@ describe('the digest of a request', () => {
     expect(requestDigest('1', one, ['a', 'b'])).toBe(requestDigest('1', other, ['b', 'a']));
   });
 
-  it('differs where anything that decides the answer differs', () => {
+  it('differs if anything that affects the answer differs', () => {
     const digests = [
       requestDigest('1', base, undefined),
       requestDigest('2', base, undefined),

@@ -1,10 +1,10 @@
 /**
- * Remembers answers by the digest of their request: bounded in bytes, least recently used out first,
- * each for at most its time to live. Requests with one digest that come while the first of them runs
- * wait for that run instead of starting their own.
+ * Caches answers by the digest of their request: bounded in bytes, least recently used evicted
+ * first, each for at most its time to live. Requests with the digest of a running one wait for that
+ * run instead of starting their own.
  *
- * Tensors that leave the node may be transferred or overwritten by whoever holds them, so the cache
- * keeps a copy of its own and hands out copies: a hit costs one copy of its outputs.
+ * The holder of a tensor that leaves the node may transfer or overwrite it, so the cache keeps its
+ * own copy and returns copies: a hit costs one copy of its outputs.
  */
 import { SkeinError } from '@skein/api';
 import type { TensorMap } from '@skein/onnx';
@@ -18,20 +18,21 @@ export interface CacheLimits {
 
 export interface ResponseCache {
   /**
-   * The answer to a request: remembered, shared with one that runs, or new.
+   * The answer to a request: cached, shared with a running one, or new.
    *
    * @param digest of the request, see `requestDigest`.
    * @param run submits the request; called at most once.
-   * @throws SkeinError as `run` does; DEADLINE_EXCEEDED and CANCELLED while waiting for another's run.
+   * @throws SkeinError as `run` does; DEADLINE_EXCEEDED and CANCELLED while waiting for another
+   *   request's run.
    */
   answer(
     digest: string,
     request: TargetRequest,
     run: () => Promise<InferenceAnswer>,
   ): Promise<InferenceAnswer>;
-  /** Forgets everything; runs in progress are not remembered either. */
+  /** Clears the cache; runs in progress are not stored either. */
   clear(): void;
-  /** Bytes held now, bookkeeping included. */
+  /** Current size in bytes, bookkeeping included. */
   readonly bytes: number;
 }
 
@@ -42,13 +43,13 @@ interface Entry {
   readonly expiresAt: Instant;
 }
 
-/** What an entry costs besides its bytes: keys, shapes and objects. */
+/** Size of an entry besides its bytes: keys, shapes and objects. */
 const OVERHEAD_BYTES = 512;
 
 const NO_TIMES = { queueMs: 0, computeMs: 0, batchRows: 0 };
 
 export function createResponseCache(limits: CacheLimits, clock: Clock): ResponseCache {
-  // A Map keeps the order of insertion: the first entry is the one that was used least recently.
+  // A Map keeps the order of insertion: the first entry is the least recently used.
   const entries = new Map<string, Entry>();
   const running = new Map<string, Promise<Entry | undefined>>();
   let bytes = 0;
@@ -83,12 +84,12 @@ export function createResponseCache(limits: CacheLimits, clock: Clock): Response
     }
   };
 
-  /** Runs the request for itself and for everybody who asks the same meanwhile. */
+  /** Runs the request for itself and for all concurrent requests with its digest. */
   const lead = async (
     digest: string,
     run: () => Promise<InferenceAnswer>,
   ): Promise<InferenceAnswer> => {
-    const born = generation;
+    const startedIn = generation;
     let share!: (entry: Entry | undefined) => void;
     const shared = new Promise<Entry | undefined>((resolve) => (share = resolve));
     running.set(digest, shared);
@@ -102,11 +103,11 @@ export function createResponseCache(limits: CacheLimits, clock: Clock): Response
         bytes: sizeOf(outputs) + OVERHEAD_BYTES,
         expiresAt: clock.now() + limits.ttlMs,
       };
-      if (born === generation) keep(digest, entry);
+      if (startedIn === generation) keep(digest, entry);
       return answer;
     } finally {
       if (running.get(digest) === shared) running.delete(digest);
-      // A failure is nobody else's: it may be this caller's deadline or departure.
+      // A failure is not shared: it may be this caller's deadline or disconnect.
       share(entry);
     }
   };
@@ -134,7 +135,7 @@ export function createResponseCache(limits: CacheLimits, clock: Clock): Response
   };
 }
 
-/** Waits for another's run, but no longer than the request itself may take. */
+/** Waits for another request's run, but no longer than this request may take. */
 async function withinDeadline<T>(
   other: Promise<T>,
   { cancellation, deadline }: TargetRequest,

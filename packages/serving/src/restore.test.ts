@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { deployed } from './testing/happenings.ts';
+import { deployed } from './testing/await-events.ts';
 import { ACTOR, codeOf, openScene, request } from './testing/scene.ts';
 
 describe('a restart', () => {
-  it('brings every deployment back; a broken one is failed with its reason', async () => {
+  it('restores every deployment; a broken one is failed with its reason', async () => {
     const scene = await openScene();
     await deployed(scene, 'good');
     await deployed(scene, 'idle');
@@ -24,19 +24,19 @@ describe('a restart', () => {
     expect(next.serving.view('bad').reason).toContain('has no version');
     expect(await codeOf(next.serving.infer(request('bad')))).toBe('NO_REPLICA');
 
-    // A failed deployment is repaired by a deploy, and keeps its settings and revisions.
+    // A deploy repairs a failed deployment and keeps its settings and revisions.
     const repaired = await next.version('bad');
     const view = await next.serving.deploy({ name: 'bad', version: repaired.version }, ACTOR);
     expect(view).toMatchObject({ status: 'ready', revision: 2, settings: { maxQueue: 3 } });
     await next.serving.drain();
   });
 
-  it('knows its deployments before they serve, and lets nobody change them meanwhile', async () => {
+  it('knows its deployments before they serve, and refuses changes to them meanwhile', async () => {
     const scene = await openScene();
     await deployed(scene);
     await scene.serving.drain();
     const { serving } = scene.restart();
-    await serving.recall();
+    await serving.readDeployments();
     expect(serving.list()).toMatchObject([{ name: 'risk', versions: ['1'], ready: false }]);
     expect(serving.view('risk')).toMatchObject({ status: 'starting', targets: [] });
     for (const version of [undefined, '1']) {
@@ -56,7 +56,7 @@ describe('a restart', () => {
     await serving.drain();
   });
 
-  it('wakes an idle deployment by a request', async () => {
+  it('starts a replica of an idle deployment for a request', async () => {
     const scene = await openScene();
     await deployed(scene);
     await scene.serving.changeSettings('risk', { replicas: { min: 0 } }, ACTOR);

@@ -1,10 +1,10 @@
 /**
- * Brings every deployment back when the node starts, in two steps: what there was is known before
- * the node listens, so that nobody is told that a deployment does not exist; then the versions are
- * loaded. A deployment that cannot come back is `failed` with its reason and waits for somebody to
- * deploy a version again; it does not stop the node.
+ * Restores every deployment when the node starts, in two steps. First their names and versions are
+ * read, before the node listens, so that no caller gets MODEL_UNKNOWN for an existing deployment.
+ * Then the versions are loaded. A deployment that cannot be restored is `failed` with its reason
+ * until an operator deploys a version again; it does not stop the node.
  *
- * Models come before compositions, because a composition is checked against what it calls.
+ * Models are restored before compositions, because a composition is checked against what it calls.
  */
 import type { DeploymentRecord, HistoryEntry, VersionRecord } from '@skein/state';
 import { newDeployment } from './changes.ts';
@@ -14,24 +14,24 @@ import type { Deployment } from './deployment.ts';
 import { bringUp, prepare } from './loading.ts';
 import { effectiveSettings } from './settings.ts';
 
-export interface Restoration {
+export interface StoredDeployment {
   readonly row: DeploymentRecord;
   readonly deployment: Deployment;
   readonly versions: readonly { readonly record: VersionRecord; readonly weight: number }[];
 }
 
-/** Finds out what there was; nothing of it serves yet. */
-export async function recallDeployments(context: ServingContext): Promise<Restoration[]> {
+/** Reads the deployments; none of them serves yet. */
+export async function readDeployments(context: ServingContext): Promise<StoredDeployment[]> {
   const rows = await context.state.deployments();
   const found = await Promise.all(rows.map((row) => find(context, row)));
   for (const { deployment } of found) context.deployments.set(deployment.name, deployment);
   return found;
 }
 
-/** Resolves when each of them serves, idles or has failed. */
+/** Resolves when each of them serves, is idle or has failed. */
 export async function restoreDeployments(
   context: ServingContext,
-  found: readonly Restoration[],
+  found: readonly StoredDeployment[],
 ): Promise<void> {
   await Promise.all(found.map(({ row }) => noteInterruption(context, row)));
   for (const kind of ['onnx', 'composition'] as const) {
@@ -43,7 +43,7 @@ export async function restoreDeployments(
   }
 }
 
-async function find(context: ServingContext, row: DeploymentRecord): Promise<Restoration> {
+async function find(context: ServingContext, row: DeploymentRecord): Promise<StoredDeployment> {
   const effective = effectiveSettings(row.settings, context.cores);
   const open = (kind: VersionRecord['kind']): Deployment => {
     const deployment = newDeployment(context, row.name, kind, effective);
@@ -59,7 +59,7 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Res
       })),
     );
     const deployment = open(versions[0]!.record.kind);
-    deployment.recalled = recalled(deployment, versions);
+    deployment.restoring = describeStored(deployment, versions);
     return { row, versions, deployment };
   } catch (error) {
     const deployment = open('onnx');
@@ -68,10 +68,10 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Res
   }
 }
 
-/** What the deployment will be, as faces tell it until then. */
-function recalled(
+/** What the deployment will serve, for faces until then. */
+function describeStored(
   { name, kind, settings }: Deployment,
-  versions: Restoration['versions'],
+  versions: StoredDeployment['versions'],
 ): DeployedModel {
   const { record } = versions.reduce((a, b) => (b.weight > a.weight ? b : a));
   return {
@@ -88,7 +88,7 @@ function recalled(
 
 async function restore(
   context: ServingContext,
-  { deployment, versions }: Restoration,
+  { deployment, versions }: StoredDeployment,
 ): Promise<void> {
   if (versions.length === 0) return;
   const { settings, bounds } = deployment;
@@ -111,7 +111,7 @@ async function restore(
       await live.target.drain().catch(() => {});
     }
   } finally {
-    deployment.recalled = undefined;
+    deployment.restoring = undefined;
   }
 }
 
@@ -126,7 +126,7 @@ function fail(context: ServingContext, deployment: Deployment, error: unknown): 
   });
 }
 
-/** A rollout that has neither finished nor been rolled back was cut off by the end of the node. */
+/** The end of the node interrupted a rollout that has neither finished nor been rolled back. */
 async function noteInterruption(
   { state, journal }: ServingContext,
   { name, targets }: DeploymentRecord,

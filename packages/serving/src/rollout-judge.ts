@@ -1,19 +1,19 @@
 /**
- * Judges a new version by what it and the old one did during the same time.
+ * Judges a new version by comparing it with the old one over the same time.
  *
- * A share of errors, of late or of odd answers speaks against the version when it exceeds both what the
- * plan or the objective allows and what the old version shows: a caller that sends rubbish, or a
- * machine that is busy with something else, hits both alike. With few requests a share says little,
- * so it must also be improbable (1 %, one-sided binomial test) to count as bad; a share that exceeds
- * the bound without being improbable is doubtful, and a doubtful step does not end.
+ * A share of failed, late or defective answers counts against the version if it exceeds both what
+ * the plan or the objective allows and the share of the old version: a caller with invalid inputs,
+ * or a busy machine, affects both alike. With few requests a share means little, so it must also be
+ * improbable (1 %, one-sided binomial test) to count as bad. A share above the bound that is not
+ * improbable is doubtful, and a doubtful step does not end.
  */
 import { ERRORS, type ErrorCode, type RolloutPlan } from '@skein/api';
 import type { TargetSnapshot } from './contract.ts';
 
-/** Counts since some moment; they only grow. */
+/** Counts since a point in time; they only grow. */
 export interface Counts {
   readonly requests: number;
-  /** Failed for a reason that lies in the version or its input. */
+  /** Failed because of the version or its input. */
   readonly errors: number;
   /** Answered after their deadline, or refused for load. */
   readonly late: number;
@@ -21,7 +21,7 @@ export interface Counts {
   readonly odd: number;
 }
 
-/** What a shadow has seen; outputs that have no number between them differ by `Number.MAX_VALUE`. */
+/** Result of a shadow; outputs without a number between them differ by `Number.MAX_VALUE`. */
 export interface Comparison {
   readonly compared: number;
   readonly differing: number;
@@ -43,9 +43,9 @@ const SIGNIFICANCE_Z = 2.326;
 const SIGNIFICANCE = 0.01;
 
 /**
- * @param step what happened since the step began; `stable` since the rollout began, because at the
- *   last step the old version sees nothing any more.
- * @param quantile share of requests that the objective promises to answer in time.
+ * @param step events since the step began; `stable` since the rollout began, because at the last
+ *   step the old version gets no traffic.
+ * @param quantile share of requests that the objective requires to be answered in time.
  */
 export function judge(step: Evidence, plan: RolloutPlan, quantile: number): Verdict {
   const { candidate, stable, comparison } = step;
@@ -104,7 +104,7 @@ export function judge(step: Evidence, plan: RolloutPlan, quantile: number): Verd
   );
 }
 
-/** Sorts a target's counters into what a verdict is about; what is odd about its answers they do not tell. */
+/** Sorts a target's counters into the categories of a verdict; defects of answers are counted elsewhere. */
 export function countsOf({ answered, answeredInTime, refused }: TargetSnapshot): Counts {
   let errors = 0;
   let shed = 0;
@@ -140,14 +140,14 @@ export function countsSince(now: Counts, then: Counts): Counts {
   };
 }
 
-/** Whether `count` or more of `n` has a probability below 1 % when each happens with `share`. */
+/** Whether `count` or more of `n` has a probability below 1 % if each happens with `share`. */
 export function isImprobable(count: number, n: number, share: number): boolean {
   if (count <= n * share) return false;
   if (share <= 0) return count > 0;
   if (share >= 1) return false;
   const deviation = Math.sqrt(n * share * (1 - share));
   const z = (count - 0.5 - n * share) / deviation;
-  // The normal approximation is close where many are expected, and beyond doubt far outside.
+  // The normal approximation is close for large expectations, and certain far outside.
   if (n * share >= 50 || z > 40) return z > SIGNIFICANCE_Z;
   // P(X < count), summed from P(X = 0) upwards.
   let term = n * Math.log1p(-share);

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { RolloutPlan, SkeinError } from '@skein/api';
 import { tensor, type NumericTensor } from '@skein/onnx';
 import type { ServingEvent } from './events.ts';
-import { deployed, event, happened, sendUntil } from './testing/happenings.ts';
+import { deployed, event, eventOfKind, sendUntil } from './testing/await-events.ts';
 import { constant } from './testing/scripted-target.ts';
 import { ACTOR, codeOf, openScene, request, type Scene } from './testing/scene.ts';
 
 const plan = (more: Partial<RolloutPlan>): RolloutPlan => ({ ...RolloutPlan.parse({}), ...more });
 
 describe('an immediate rollout', () => {
-  it('comes up as large as its predecessor, then takes over in one step', async () => {
+  it('starts as many replicas as its predecessor, then takes over in one step', async () => {
     const scene = await openScene();
     await scene.version('risk');
     await scene.serving.deploy(
@@ -49,7 +49,7 @@ describe('an immediate rollout', () => {
     expect((await scene.serving.infer(request('risk'))).version).toBe('1');
   });
 
-  it('drops nothing while requests pour in', async () => {
+  it('drops no request under load', async () => {
     const scene = await openScene();
     const slow = { respond: async () => (await new Promise((r) => setImmediate(r)), constant(0)) };
     await scene.version('risk', slow);
@@ -95,7 +95,7 @@ describe('a canary', () => {
   const trafficUntil = (scene: Scene, kind: string): Promise<ServingEvent> =>
     sendUntil(scene, kind, () => codeOf(scene.serving.infer(request('risk'))));
 
-  it('takes over step by step by itself', async () => {
+  it('takes over step by step automatically', async () => {
     const scene = await openScene();
     await deployed(scene);
     await scene.version('risk');
@@ -105,7 +105,7 @@ describe('a canary', () => {
     expect(await codeOf(scene.serving.changeSettings('risk', { threads: 2 }, ACTOR))).toBe(
       'ROLLOUT_IN_PROGRESS',
     );
-    // Until it has finished, the state holds what was stable.
+    // Until it has finished, the state holds the stable version.
     expect((await scene.state.deployment('risk'))?.targets).toEqual([
       { version: '1', weight: 100 },
     ]);
@@ -145,7 +145,7 @@ describe('a canary', () => {
     expect(back.reason).toMatch(/version 2: \d+ of \d+ requests were answered with NaN, infinity/);
   });
 
-  it('takes over when it answers NaN as the old version does', async () => {
+  it('takes over if it answers NaN as the old version does', async () => {
     const scene = await openScene();
     for (const version of ['1', '2']) {
       await scene.version('risk', { respond: async () => constant(Number.NaN) });
@@ -165,7 +165,7 @@ describe('a canary', () => {
     expect((await trafficUntil(scene, 'rolled-back')).reason).toContain('another kind of output');
   });
 
-  it('with a tolerance compares too, and never with itself', async () => {
+  it('with a tolerance also compares, and never with itself', async () => {
     const scene = await openScene();
     await deployed(scene);
     await scene.version('risk', { respond: async () => constant(1.5) });
@@ -175,9 +175,9 @@ describe('a canary', () => {
     expect(back.reason).toMatch(/outputs differ by up to 0.5, more than the tolerance of 0.1/);
     const { comparison } = scene.serving.view('risk').rollout!;
     expect(comparison).toMatchObject({ maxDifference: 0.5 });
-    // Every comparison is between the two.
+    // Every comparison is between the two versions.
     expect(comparison!.differing).toBe(comparison!.compared);
-    // A tenth of what the old version answers, at most; the rest of its requests are not copied.
+    // At most a tenth of what the old version answers; its other requests are not copied.
     expect(comparison!.compared).toBeLessThan(scene.targets[0]!.requests.length / 2);
   });
 
@@ -202,7 +202,7 @@ describe('a canary', () => {
     expect(scene.serving.describe('risk').stickyHeader).toBeUndefined();
   });
 
-  it('cut off by the end of the node comes back as the last stable split', async () => {
+  it('interrupted by the end of the node is restored as the last stable split', async () => {
     const scene = await openScene();
     await deployed(scene);
     await scene.version('risk');
@@ -217,7 +217,7 @@ describe('a canary', () => {
     expect((await next.history('risk')).at(-1)).toBe(
       'rolled-back: the node stopped during the rollout; the last stable split is back',
     );
-    // Only once.
+    // Recorded only once.
     const third = next.restart();
     await third.serving.start();
     await third.serving.drain();
@@ -237,7 +237,7 @@ describe('a shadow', () => {
     tolerance: 0.5,
   });
 
-  it('compares without answering anybody, then goes', async () => {
+  it('compares without answering any request, then ends', async () => {
     const scene = await openScene();
     await scene.version('risk', { respond: async () => constant(1) });
     await scene.serving.deploy({ name: 'risk', version: '1' }, ACTOR);
@@ -249,7 +249,7 @@ describe('a shadow', () => {
       sent++;
     });
     expect(finished.reason).toMatch(/\d+ compared, 0 differ by up to 0.25/);
-    expect(scene.told.answered).toHaveLength(sent);
+    expect(scene.observed.answered).toHaveLength(sent);
     expect(scene.serving.view('risk').rollout?.comparison).toMatchObject({
       differing: 0,
       maxDifference: 0.25,
@@ -258,9 +258,9 @@ describe('a shadow', () => {
     expect((await scene.serving.infer(request('risk'))).version).toBe('1');
   });
 
-  it('is rolled back by its difference, and its copy has memory of its own', async () => {
+  it('is rolled back by its difference, and its copy has its own memory', async () => {
     const scene = await openScene();
-    // The first version takes the memory of its inputs away, as a worker does.
+    // The first version takes ownership of its inputs, as a worker does.
     const seen: number[] = [];
     await scene.version('risk', {
       respond: async ({ inputs }) => {
@@ -278,12 +278,12 @@ describe('a shadow', () => {
     });
     await scene.serving.deploy({ name: 'risk', version: '2', plan: shadow }, ACTOR);
     await scene.serving.infer(request('risk'));
-    const back = await happened(scene, 'rolled-back');
+    const back = await eventOfKind(scene, 'rolled-back');
     expect(back.reason).toContain('tolerance of 0.5');
     expect(seen).toEqual([4]);
   });
 
-  it('sees the answer as it was, though the caller gives its memory away at once', async () => {
+  it('sees the answer unchanged, although the caller transfers its memory at once', async () => {
     const scene = await openScene();
     let answerShadow!: () => void;
     const later = new Promise<void>((resolve) => (answerShadow = resolve));
@@ -299,7 +299,7 @@ describe('a shadow', () => {
     const seen = await sendUntil(
       scene,
       'rolled-back',
-      // The comparison is there a few turns after the shadow's answer.
+      // The comparison happens a few iterations after the shadow's answer.
       async () => {
         if (scene.serving.view('risk').rollout?.comparison?.compared === 1) {
           await scene.serving.rollback('risk', 'seen enough', ACTOR);
@@ -314,7 +314,7 @@ describe('a shadow', () => {
     });
   });
 
-  it('that fails does not touch the answer', async () => {
+  it('that fails does not affect the answer', async () => {
     const scene = await openScene();
     await deployed(scene);
     await scene.version('risk', { respond: () => Promise.reject(new SkeinError('INTERNAL', 'x')) });
@@ -323,13 +323,13 @@ describe('a shadow', () => {
       expect((await scene.serving.infer(request('risk'))).version).toBe('1');
     });
     expect(back.reason).toContain('requests failed');
-    expect(scene.told.refused).toEqual([]);
+    expect(scene.observed.refused).toEqual([]);
     expect(scene.serving.view('risk').last.sloAttainment).toBe(1);
   });
 });
 
 describe('a rollback', () => {
-  it('returns to the version and the settings before', async () => {
+  it('returns to the previous version and settings', async () => {
     const scene = await openScene();
     await deployed(scene);
     await scene.version('risk');
@@ -349,7 +349,7 @@ describe('a rollback', () => {
     expect(view.settings.objective.latencyMs).toBe(500);
   });
 
-  it('has nowhere to go from the first state', async () => {
+  it('is refused in the first state', async () => {
     const scene = await openScene();
     await deployed(scene);
     expect(await codeOf(scene.serving.rollback('risk', 'why not', ACTOR))).toBe(

@@ -1,9 +1,9 @@
 /**
- * Carries one rollout out: loads the version, asks the state machine what comes next, and does it.
- * There are no choices here; they are in `rollout.ts`.
+ * Executes one rollout: loads the version, gets the next step from the state machine, and applies
+ * it. All decisions are in `rollout.ts`.
  *
- * While it runs, the state holds the split before it. A node that stops in the middle therefore
- * comes back with the last stable split, and only a finished rollout makes a revision.
+ * Meanwhile, the state holds the previous split. A node that stops in the middle therefore restores
+ * the last stable split, and only a finished rollout creates a revision.
  */
 import { SkeinError, type RolloutPlan } from '@skein/api';
 import type { HistoryEntry, VersionRecord } from '@skein/state';
@@ -39,7 +39,7 @@ export interface RolloutOptions {
   readonly deployment: Deployment;
   readonly record: VersionRecord;
   readonly plan: RolloutPlan;
-  /** Settings that hold once the version has taken over. */
+  /** Settings that apply once the version has taken over. */
   readonly settings: EffectiveSettings;
   readonly actor: string;
 }
@@ -50,7 +50,7 @@ export class RolloutRun {
   readonly #context: ServingContext;
   readonly #deployment: Deployment;
   readonly #record: VersionRecord;
-  /** Settings that hold once the version has taken over. */
+  /** Settings that apply once the version has taken over. */
   readonly settings: EffectiveSettings;
   readonly #stable: readonly LiveTarget[];
   readonly #replicas: number;
@@ -59,7 +59,7 @@ export class RolloutRun {
   #timer: NodeJS.Timeout | undefined;
   readonly #over: Promise<void>;
   #resolveOver: () => void = () => {};
-  /** Steps run one after the other: a verdict and a person's abort never overlap. */
+  /** Steps run one after another: a verdict and an operator's abort never overlap. */
   #last: Promise<void> = Promise.resolve();
 
   constructor({ context, deployment, record, plan, settings, actor }: RolloutOptions) {
@@ -80,15 +80,19 @@ export class RolloutRun {
     deployment.rollout = this.#rollout;
     deployment.comparison = undefined;
     deployment.rolloutStartedAt = new Date().toISOString();
-    // The old version stays as large as it is: it may have to take everything back.
+    // The old version keeps its replicas: it may have to take all traffic again.
     for (const live of this.#stable) live.floor = Math.max(live.floor, live.wanted);
     context.runs.set(deployment.name, this);
-    this.#note('rollout-started', `version ${record.version} comes as ${plan.strategy}`, actor);
+    this.#note(
+      'rollout-started',
+      `rollout of version ${record.version} as ${plan.strategy}`,
+      actor,
+    );
   }
 
   /**
    * Resolves when the version is warm and takes its first step; the rest follows by itself.
-   * @throws SkeinError as `bringUp` does; ROLLED_BACK when it was aborted meanwhile.
+   * @throws SkeinError as `bringUp` does; ROLLED_BACK if it was aborted meanwhile.
    */
   async warm(): Promise<void> {
     let failure: unknown;
@@ -119,7 +123,7 @@ export class RolloutRun {
     if (isOver(this.#rollout)) return void live.target.drain();
     this.#candidate = live;
     this.#deployment.add(live);
-    // A canary grows with its share; what takes over at once must be as large as its predecessor.
+    // A canary grows with its share; an immediate rollout needs the replicas of its predecessor.
     const replicas = plan.strategy === 'immediate' ? this.#replicas : 1;
     await bringUp(this.#context, this.#deployment, live, replicas);
     if (isOver(this.#rollout)) return;
@@ -131,12 +135,12 @@ export class RolloutRun {
     }
   }
 
-  /** Judges what has been seen and takes the next step when it is due. */
+  /** Judges the evidence and takes the next step if it is due. */
   tick(): Promise<void> {
     return this.#handle(() => ({ kind: 'observed', evidence: this.#evidence() }), NODE);
   }
 
-  /** Returns to the split before. Does nothing when the rollout is over. */
+  /** Returns to the previous split. Does nothing if the rollout has ended. */
   abort(reason: string, actor: string): Promise<void> {
     return this.#handle(() => ({ kind: 'failed', reason }), actor);
   }

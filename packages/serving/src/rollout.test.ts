@@ -45,7 +45,7 @@ describe('an immediate rollout', () => {
     expect(trafficOf(over)).toEqual([{ version: '2', weight: 100 }]);
   });
 
-  it('leaves the traffic alone when the version cannot start', () => {
+  it('keeps the traffic if the version cannot start', () => {
     const over = advance(begin(plan()), { kind: 'failed', reason: 'operator Foo is unknown' }, 10);
     expect(over).toMatchObject({ phase: 'rolled-back', reason: 'operator Foo is unknown' });
     expect(trafficOf(over)).toEqual([{ version: '1', weight: 100 }]);
@@ -55,17 +55,17 @@ describe('an immediate rollout', () => {
 describe('a canary', () => {
   const canary = plan({ strategy: 'canary', steps: [5, 50], stepMs: 1000, minRequests: 20 });
 
-  it('takes each step when it has held and enough requests were good', () => {
+  it('takes each step once it has held and enough requests were good', () => {
     let rollout = advance(begin(canary), warmed, 0);
     expect(shareOf(rollout)).toBe(5);
-    // Not yet: too early; then too few.
+    // Not yet: first too early, then too few requests.
     rollout = advance(rollout, seen(counts(100)), 999);
     expect(shareOf(rollout)).toBe(5);
     rollout = advance(rollout, seen(counts(19)), 1000);
     expect(shareOf(rollout)).toBe(5);
     rollout = advance(rollout, seen(counts(20)), 1001);
     expect(shareOf(rollout)).toBe(50);
-    // The twenty of the step before do not count again.
+    // The twenty requests of the previous step do not count again.
     rollout = advance(rollout, seen(counts(39)), 2001);
     expect(shareOf(rollout)).toBe(50);
     rollout = advance(rollout, seen(counts(40)), 2002);
@@ -74,7 +74,7 @@ describe('a canary', () => {
     expect(rollout.phase).toBe('finished');
   });
 
-  it('goes back at once when too many requests fail', () => {
+  it('rolls back at once if too many requests fail', () => {
     const rollout = advance(begin(canary), warmed, 0);
     const over = advance(rollout, seen(counts(20, 5)), 100);
     expect(over.phase).toBe('rolled-back');
@@ -82,23 +82,23 @@ describe('a canary', () => {
     expect(trafficOf(over)).toEqual([{ version: '1', weight: 100 }]);
   });
 
-  it('goes back when the objective breaks', () => {
+  it('rolls back if the objective is missed', () => {
     const rollout = advance(begin(canary), warmed, 0);
     const over = advance(rollout, seen(counts(200, 0, 20)), 100);
     expect(over.phase).toBe('rolled-back');
     expect(over.reason).toContain('20 of 200 requests missed the objective');
   });
 
-  it('does not blame the new version for what the old one suffers too', () => {
+  it('does not blame the new version for failures that the old one has too', () => {
     const rollout = advance(begin(canary), warmed, 0);
     const both = seen(counts(200, 20, 20), counts(3000, 200, 200));
     expect(advance(rollout, both, 100).phase).toBe('shifting');
     expect(shareOf(advance(rollout, both, 1000))).toBe(50);
   });
 
-  it('holds while in doubt, and goes back when the doubt stays', () => {
+  it('holds while in doubt, and rolls back if the doubt remains', () => {
     const rollout = advance(begin(canary), warmed, 0);
-    // One of twenty is more than 1 %, but says little.
+    // One of twenty is more than 1 %, but not significant.
     const doubt = seen(counts(20, 1));
     expect(advance(rollout, doubt, 5000)).toBe(rollout);
     expect(advance(rollout, doubt, 10_000)).toMatchObject({
@@ -107,7 +107,7 @@ describe('a canary', () => {
     });
   });
 
-  it('goes on without traffic after a while, and says how little it has seen', () => {
+  it('continues without traffic after a while, and reports how few requests it had', () => {
     const rollout = advance(begin(canary), warmed, 0);
     expect(advance(rollout, seen(counts(3)), 9_999)).toBe(rollout);
     const next = advance(rollout, seen(counts(3)), 10_000);
@@ -120,7 +120,7 @@ describe('a shadow', () => {
   const shadow = plan({ strategy: 'shadow', steps: [50, 100], stepMs: 1000, tolerance: 0.01 });
   const comparison = { compared: 30, differing: 0, maxDifference: 0.001 };
 
-  it('takes no traffic, whatever it copies', () => {
+  it('gets no traffic, whatever it copies', () => {
     let rollout = advance(begin(shadow), warmed, 0);
     expect(rollout.phase).toBe('comparing');
     expect(copiedShareOf(rollout)).toBe(0.5);
@@ -133,7 +133,7 @@ describe('a shadow', () => {
     expect(trafficOf(rollout)).toEqual([{ version: '1', weight: 100 }]);
   });
 
-  it('goes back at the first difference beyond the tolerance', () => {
+  it('rolls back at the first difference beyond the tolerance', () => {
     const rollout = advance(begin(shadow), warmed, 0);
     const worse = { compared: 1, differing: 1, maxDifference: 0.5 };
     const over = advance(rollout, seen(counts(1), counts(2000), { comparison: worse }), 10);
@@ -173,7 +173,7 @@ describe('every rollout', () => {
     difference: fc.double({ min: 0, max: 1, noNaN: true }),
   });
 
-  it('ends, splits all of the traffic at every moment, and never moves again after its end', () => {
+  it('ends, always splits all of the traffic, and never changes after its end', () => {
     fc.assert(
       fc.property(anyPlan, split, fc.array(growth, { minLength: 1 }), (of, from, growths) => {
         let rollout = beginRollout(of, from, 'new', 0.99, 0);
@@ -195,7 +195,7 @@ describe('every rollout', () => {
         check();
         rollout = advance(rollout, { kind: 'warmed', evidence: { candidate, stable } }, now);
         check();
-        // Each step lasts at most ten times its time; ticks come four to a step.
+        // Each step lasts at most ten times its time; there are four ticks per step.
         const most = (rollout.plan.steps.length * 10 + 1) * 4 + 4;
         for (let i = 0; i < most && !isOver(rollout); i++) {
           const more = growths[i % growths.length]!;
@@ -254,13 +254,13 @@ describe('the binomial test', () => {
     );
   });
 
-  it('is close for many, where the normal distribution stands in', () => {
+  it('is close for large counts, where the normal distribution is used', () => {
     // P(X ≥ 1227 | 100000, 0.012) = 0.222; P(X ≥ 1285) = 0.0075, summed by log-gamma.
     expect(isImprobable(1227, 100_000, 0.012)).toBe(false);
     expect(isImprobable(1285, 100_000, 0.012)).toBe(true);
   });
 
-  it('takes one event as improbable where none is allowed', () => {
+  it('treats one event as improbable if none is allowed', () => {
     expect(isImprobable(1, 1000, 0)).toBe(true);
     expect(isImprobable(0, 1000, 0)).toBe(false);
   });

@@ -6,9 +6,9 @@
  *      │                (immediate) ────────────────────────▶ finished
  *      └─ cannot warm, aborted, or a verdict against it in any phase ─▶ rolled-back
  *
- * A step ends when it has held for `stepMs` and its version has seen `minRequests` that do not speak
- * against it. Where that does not come, it ends after ten times `stepMs`, for the version when
- * traffic was merely thin and against it when there was doubt: a rollout always comes to an end.
+ * A step ends when it has held for `stepMs` and its version has had `minRequests` without a verdict
+ * against it. Otherwise it ends after ten times `stepMs`: for the version if traffic was merely
+ * low, against it if there was doubt. A rollout therefore always ends.
  */
 import type { RolloutPlan, RolloutView, TrafficTarget } from '@skein/api';
 import type { Instant } from './contract.ts';
@@ -16,9 +16,9 @@ import { countsSince, judge, type Counts, type Evidence } from './rollout-judge.
 
 export interface Rollout {
   readonly plan: RolloutPlan;
-  /** Share of requests that the objective promises to answer in time. */
+  /** Share of requests that the objective requires to be answered in time. */
   readonly quantile: number;
-  /** The split before the rollout, to which a rollback returns. */
+  /** The split before the rollout, which a rollback restores. */
   readonly from: readonly TrafficTarget[];
   readonly to: string;
   readonly phase: RolloutView['phase'];
@@ -36,10 +36,10 @@ export type RolloutEvent =
   | { readonly kind: 'observed'; readonly evidence: Evidence }
   | { readonly kind: 'failed'; readonly reason: string };
 
-const PATIENCE = 10;
+const LONGEST_STEP = 10;
 const NOTHING: Counts = { requests: 0, errors: 0, late: 0, odd: 0 };
 
-/** Brings the steps of a plan into the form that the machine runs: rising, and a canary's ends with 100. */
+/** Normalises the steps of a plan: rising, and a canary's ends with 100. */
 export function normalisePlan(plan: RolloutPlan): RolloutPlan {
   const steps = [...new Set(plan.steps)].sort((a, b) => a - b);
   if (plan.strategy === 'canary' && steps.at(-1) !== 100) steps.push(100);
@@ -68,7 +68,7 @@ export function beginRollout(
   };
 }
 
-/** @returns the next state; the same object when nothing changes. */
+/** @returns the next state; the same object if nothing changes. */
 export function advance(rollout: Rollout, event: RolloutEvent, now: Instant): Rollout {
   if (isOver(rollout)) return rollout;
   if (event.kind === 'failed') return rolledBack(rollout, event.reason);
@@ -111,7 +111,7 @@ function observed(rollout: Rollout, evidence: Evidence, now: Instant): Rollout {
   const heldMs = now - rollout.stepStartedAt;
   if (heldMs < plan.stepMs) return rollout;
   if (verdict.opinion !== 'good') {
-    if (heldMs < plan.stepMs * PATIENCE) return rollout;
+    if (heldMs < plan.stepMs * LONGEST_STEP) return rollout;
     if (verdict.opinion === 'doubtful') {
       return rolledBack(
         rollout,
@@ -146,17 +146,17 @@ export function isOver({ phase }: Rollout): boolean {
   return phase === 'finished' || phase === 'rolled-back';
 }
 
-/** Percent of traffic that the new version answers now. */
+/** Percentage of traffic that the new version answers now. */
 export function shareOf({ plan, phase, step }: Rollout): number {
   if (phase === 'shifting') return plan.steps[step]!;
   return phase === 'finished' && plan.strategy !== 'shadow' ? 100 : 0;
 }
 
-/** A canary's copies may cost the new version at most this part of the old one's traffic. */
+/** Most copies of a canary with a tolerance, as a fraction of the old version's traffic. */
 const MAX_CANARY_COPIES = 0.1;
 
 /**
- * Share of the old version's traffic, 0 to 1, that is copied to the new one now. A canary with a
+ * Fraction of the old version's traffic, 0 to 1, that is copied to the new one now. A canary with a
  * tolerance compares too: about as many requests as it answers, up to a bound.
  */
 export function copiedShareOf({ plan, phase, step }: Rollout): number {
@@ -166,7 +166,7 @@ export function copiedShareOf({ plan, phase, step }: Rollout): number {
   return Math.min(share, MAX_CANARY_COPIES);
 }
 
-/** The split now, in percent, without empty entries; the new version first, as a sticky split needs it. */
+/** The current split in percent, without empty entries; the new version first, as a sticky split requires. */
 export function trafficOf(rollout: Rollout): TrafficTarget[] {
   const share = shareOf(rollout);
   const total = rollout.from.reduce((sum, { weight }) => sum + weight, 0);

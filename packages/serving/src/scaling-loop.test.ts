@@ -12,7 +12,7 @@ import { mergeSettings } from './settings.ts';
 import { constant, ScriptedTarget, SIGNATURE, type Script } from './testing/scripted-target.ts';
 import { request } from './testing/scene.ts';
 
-/** Two deployments on a node of a few cores, with a clock that the test turns. */
+/** Two deployments on a node of a few cores, with a clock that the test advances. */
 async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
   let now = 0;
   const clock = { now: () => now };
@@ -77,14 +77,14 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
   return {
     targets,
     seen,
-    /** What telemetry was told. */
+    /** Events that telemetry received. */
     steps,
     state,
     journal,
     deployments,
     wanted: (): Record<string, number> =>
       Object.fromEntries([...deployments].map(([name, { main }]) => [name, main!.wanted])),
-    /** One second after another, with so many requests in each. */
+    /** Advances second by second, with so many requests in each. */
     seconds: async (count: number, load: Record<string, number> = {}): Promise<void> => {
       for (let i = 0; i < count; i++) {
         for (const [name, requests] of Object.entries(load)) {
@@ -104,7 +104,7 @@ async function stage(cores: number, scripts: Record<string, Script>, min = 1) {
 
 // A scripted replica carries 100 rows per second.
 describe('the scaling loop', () => {
-  it('scales by what a target reports, and writes each step down with its reason', async () => {
+  it('scales by the reports of a target, and records each step with its reason', async () => {
     const { seconds, wanted, targets, seen, steps, state, journal } = await stage(8, { risk: {} });
     await seconds(8, { risk: 300 });
     expect(wanted()).toEqual({ risk: 4 });
@@ -123,14 +123,14 @@ describe('the scaling loop', () => {
     expect(seen.filter(({ kind }) => kind === 'scaling')).toHaveLength(history.length);
   });
 
-  it('records nothing while nothing changes, but can say why', async () => {
+  it('records nothing while nothing changes, but has the reason', async () => {
     const { seconds, deployments, seen } = await stage(8, { risk: {} });
     await seconds(30, { risk: 10 });
     expect(seen.filter(({ kind }) => kind === 'scaling')).toEqual([]);
     expect(deployments.get('risk')!.main!.reason).toBe('10 rows/s are carried');
   });
 
-  it('never gives out more cores than there are, and says who got fewer', async () => {
+  it('never assigns more cores than there are, and records which version got fewer', async () => {
     const { seconds, wanted, deployments } = await stage(4, { a: {}, b: {} });
     await seconds(10, { a: 900, b: 900 });
     expect(wanted()).toEqual({ a: 2, b: 2 });
@@ -142,14 +142,14 @@ describe('the scaling loop', () => {
     await seconds(10, { a: 900, b: 900 });
     await seconds(60, { a: 900 });
     expect(wanted()).toEqual({ a: 3, b: 1 });
-    // One that comes back takes its share from the other, whatever that one has to do.
+    // When it becomes busy again it gets its share back, whatever the load of the other.
     await seconds(10, { a: 900, b: 900 });
     expect(wanted()).toEqual({ a: 2, b: 2 });
     expect(steps.at(-1)).toMatch(/^b\/1 1→2 (demand|pressure)$/);
     expect(steps).toContain('a/1 3→2 cores');
   });
 
-  it('scales to zero when idle, and the next request wakes it at once', async () => {
+  it('scales to zero when idle, and the next request starts a replica at once', async () => {
     const { seconds, wanted, steps, deployments, state, journal } = await stage(4, { risk: {} }, 0);
     await seconds(70);
     expect(wanted()).toEqual({ risk: 0 });
@@ -165,7 +165,7 @@ describe('the scaling loop', () => {
     expect(steps).toEqual(['risk/1 1→0 idle', 'risk/1 0→1 woken']);
   });
 
-  it('leaves one replica to whoever was woken on a full node', async () => {
+  it('leaves one replica to a woken version on a full node', async () => {
     const { seconds, wanted } = await stage(1, { a: {}, b: {} }, 0);
     await seconds(70, { a: 50 });
     expect(wanted()).toEqual({ a: 1, b: 0 });
@@ -173,7 +173,7 @@ describe('the scaling loop', () => {
     expect(wanted()).toEqual({ a: 1, b: 1 });
   });
 
-  it('keeps what a rollout depends on', async () => {
+  it('keeps the replicas that a rollout depends on', async () => {
     const { seconds, wanted, deployments } = await stage(8, { risk: {} }, 0);
     const live = deployments.get('risk')!.main!;
     scale(live, 3);
@@ -185,7 +185,7 @@ describe('the scaling loop', () => {
     expect(wanted()).toEqual({ risk: 0 });
   });
 
-  it('grows under shed load, though few requests are answered', async () => {
+  it('grows when load is shed, although few requests are answered', async () => {
     let predicted = 0;
     const { seconds, wanted } = await stage(8, {
       risk: {

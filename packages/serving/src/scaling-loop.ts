@@ -1,6 +1,6 @@
 /**
- * Once a second: asks the autoscaler what every version should have, divides the cores of the node,
- * and does it. There are no choices here; they are in `autoscaler.ts` and `core-budget.ts`.
+ * Once per second: asks the autoscaler for the replicas of every version, divides the cores of the
+ * node, and applies the result. All decisions are in `autoscaler.ts` and `core-budget.ts`.
  */
 import { ERRORS, type ErrorCode } from '@skein/api';
 import { decideReplicas, stepped, type ScalingSignals } from './autoscaler.ts';
@@ -19,7 +19,7 @@ export interface ScalingLoop {
   tick(): void;
 }
 
-interface Wish extends Claim {
+interface CoreRequest extends Claim {
   readonly deployment: Deployment;
   readonly live: LiveTarget;
   readonly cause: ScalingCause;
@@ -33,12 +33,13 @@ export function createScalingLoop(context: ServingContext): ScalingLoop {
 
   const tick = (): void => {
     const now = clock.now();
-    const wishes: Wish[] = [];
+    const requests: CoreRequest[] = [];
     for (const deployment of deployments.values()) {
-      for (const live of deployment.live.values()) wishes.push(wishOf(deployment, live, now));
+      for (const live of deployment.live.values())
+        requests.push(coreRequestOf(deployment, live, now));
     }
-    const granted = divideCores(wishes, cores);
-    for (const wish of wishes) carryOut(context, wish, granted.get(wish.id)!, now);
+    const granted = divideCores(requests, cores);
+    for (const request of requests) carryOut(context, request, granted.get(request.id)!, now);
   };
 
   return {
@@ -53,7 +54,7 @@ export function createScalingLoop(context: ServingContext): ScalingLoop {
   };
 }
 
-function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
+function coreRequestOf(deployment: Deployment, live: LiveTarget, now: Instant): CoreRequest {
   const snapshot = live.target.snapshot();
   const signals = signalsOf(live, snapshot, now);
   live.seen = { at: now, snapshot };
@@ -80,31 +81,37 @@ function wishOf(deployment: Deployment, live: LiveTarget, now: Instant): Wish {
     reason: decision.reason,
     signals,
     threads: settings.threads,
-    // Whatever has work keeps one replica, else the request that woke it would wait for nothing.
+    // A version with queued requests keeps one replica, otherwise the request that woke it would
+    // wait for ever.
     min: decision.replicas > 0 ? Math.max(1, min) : min,
     wanted: decision.replicas,
     current: live.wanted,
-    // A composition computes on the threads of what it calls.
+    // A composition computes on the threads of the deployments that it calls.
     oversubscribe: settings.oversubscribe || live.record.kind === 'composition',
   };
 }
 
-function carryOut(context: ServingContext, wish: Wish, replicas: number, now: Instant): void {
-  const { live, deployment, wanted, signals } = wish;
+function carryOut(
+  context: ServingContext,
+  request: CoreRequest,
+  replicas: number,
+  now: Instant,
+): void {
+  const { live, deployment, wanted, signals } = request;
   const reason =
     replicas < wanted
-      ? `${wish.reason}; ${wanted} replicas would help, but the ${context.cores} cores of the node allow ${replicas}`
-      : wish.reason;
+      ? `${request.reason}; ${wanted} replicas would help, but the ${context.cores} cores of the node allow ${replicas}`
+      : request.reason;
   live.reason = reason;
   const before = live.wanted;
   if (replicas === before) return;
   live.scaling = stepped(live.scaling, before, replicas, now);
   scale(live, replicas);
-  const cause = replicas < Math.min(before, wanted) ? 'cores' : wish.cause;
+  const cause = replicas < Math.min(before, wanted) ? 'cores' : request.cause;
   deployment.noteScaling(live, { from: before, to: replicas, cause }, signals);
 }
 
-/** Rates since the last decision; a version that is seen for the first time has none. */
+/** Rates since the last decision; a new version has none. */
 function signalsOf(live: LiveTarget, snapshot: TargetSnapshot, now: Instant): ScalingSignals {
   const before = live.seen?.snapshot;
   const seconds = live.seen === undefined ? 1 : Math.max(0.001, (now - live.seen.at) / 1000);

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { SkeinError } from '@skein/api';
-import { deployed, happened } from './testing/happenings.ts';
+import { deployed, eventOfKind } from './testing/await-events.ts';
 import { constant } from './testing/scripted-target.ts';
 import { ACTOR, codeOf, openScene, request } from './testing/scene.ts';
 
 describe('a deployment', () => {
-  it('answers with a deadline from its objective, unless the request has one', async () => {
+  it('answers with a deadline from its objective, unless the request has its own', async () => {
     const scene = await openScene();
     await scene.version('risk');
     const view = await scene.serving.deploy(
@@ -50,7 +50,7 @@ describe('a deployment', () => {
     const scene = await openScene();
     await deployed(scene);
     expect(await codeOf(scene.serving.infer(request(name, { version })))).toBe(code);
-    expect(scene.told.refused).toEqual([code]);
+    expect(scene.observed.refused).toEqual([code]);
     await expect(async () => scene.serving.describe(name, version)).rejects.toMatchObject({ code });
   });
 
@@ -74,7 +74,7 @@ describe('a deployment', () => {
     expect(scene.serving.views()).toEqual([]);
   });
 
-  it('changes one thing at a time', async () => {
+  it('has one change at a time', async () => {
     const scene = await openScene();
     let loaded!: () => void;
     await scene.version('risk', { loading: new Promise((resolve) => (loaded = resolve)) });
@@ -88,7 +88,7 @@ describe('a deployment', () => {
     expect((await first).status).toBe('ready');
   });
 
-  it('is gone after undeploy, with its accepted requests answered', async () => {
+  it('is removed by undeploy, with its accepted requests answered', async () => {
     const scene = await openScene();
     let answer!: () => void;
     const gate = new Promise<void>((resolve) => (answer = resolve));
@@ -96,7 +96,7 @@ describe('a deployment', () => {
     await scene.serving.deploy({ name: 'risk', version: '1' }, ACTOR);
     const accepted = scene.serving.infer(request('risk'));
     const gone = scene.serving.undeploy('risk', ACTOR);
-    await happened(scene, 'undeployed');
+    await eventOfKind(scene, 'undeployed');
     expect(await codeOf(scene.serving.infer(request('risk')))).toBe('MODEL_UNKNOWN');
     answer();
     await gone;
@@ -117,7 +117,7 @@ describe('settings', () => {
     expect((await scene.serving.infer(request('risk'))).version).toBe('1');
   });
 
-  it('that need new replicas bring them up beside the old ones', async () => {
+  it('that need new replicas start them beside the old ones', async () => {
     const scene = await openScene();
     await deployed(scene);
     const settings = { threads: 2, objective: { latencyMs: 50 } };
@@ -133,7 +133,7 @@ describe('settings', () => {
     ]);
   });
 
-  it('that change nothing make no revision', async () => {
+  it('that change nothing create no revision', async () => {
     const scene = await openScene();
     await deployed(scene);
     expect((await scene.serving.changeSettings('risk', { threads: 1 }, ACTOR)).revision).toBe(1);
@@ -148,14 +148,14 @@ describe('settings', () => {
     await scene.serving.changeSettings('risk', { cache: {} }, ACTOR);
     expect([await cached(), await cached()]).toEqual([false, true]);
     // A hit is an answer of the deployment like any other.
-    expect(scene.told.answered).toHaveLength(2);
+    expect(scene.observed.answered).toHaveLength(2);
     await scene.serving.changeSettings('risk', { cache: null }, ACTOR);
     expect(await cached()).toBe(false);
   });
 });
 
 describe('draining', () => {
-  it('answers what was accepted, refuses what comes, and lets compositions call to the end', async () => {
+  it('answers accepted requests, refuses new ones, and lets compositions finish their calls', async () => {
     const scene = await openScene();
     await deployed(scene, 'callee');
     let proceed!: () => void;
@@ -183,7 +183,7 @@ describe('draining', () => {
 });
 
 describe('compositions', () => {
-  it('need what they call, keep it, and may not go in circles', async () => {
+  it('require the deployments that they call, prevent their removal, and must not form cycles', async () => {
     const scene = await openScene();
     const compose = async (name: string, calls: string[]): Promise<string> => {
       const { version } = await scene.version(name, { calls }, 'composition');
@@ -205,7 +205,7 @@ describe('compositions', () => {
     await scene.serving.undeploy('model', ACTOR);
   });
 
-  it('forget cached answers when what they call changes', async () => {
+  it('drop cached answers when a called deployment changes', async () => {
     const scene = await openScene();
     await deployed(scene, 'model');
     await scene.version('outer', { calls: ['inner'] }, 'composition');

@@ -1,6 +1,6 @@
 /**
- * The serving plane of a node: every deployment, the way of a request to it, and what can be done
- * to it. Read on in `deployment.ts` for the request, in `changes.ts` for the changes.
+ * The serving plane of a node: its deployments, the routing of requests, and the changes. Continue
+ * in `deployment.ts` for requests, in `changes.ts` for changes.
  */
 import { SkeinError, type DeploymentView } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
@@ -23,7 +23,11 @@ import type { DeploymentControl } from './control.ts';
 import type { Deployment } from './deployment.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { createJournal } from './journal.ts';
-import { recallDeployments, restoreDeployments, type Restoration } from './restore.ts';
+import {
+  readDeployments as readStored,
+  restoreDeployments,
+  type StoredDeployment,
+} from './restore.ts';
 import { createScalingLoop } from './scaling-loop.ts';
 import type { ServingLog } from './serving-log.ts';
 import { targetFactory, type MakeTarget } from './target-factory.ts';
@@ -40,9 +44,9 @@ export interface ServingOptions {
   /** Default: the dispatcher for ONNX versions, a worker for compositions. */
   readonly makeTarget?: MakeTarget | undefined;
   readonly log?: ServingLog | undefined;
-  /** Shares of tenants; equal when absent. */
+  /** Weights of tenants; equal if absent. */
   readonly weightOf?: WeightOf | undefined;
-  /** Whether every model runs in a process of its own, whatever the settings say. */
+  /** Whether every model runs in its own process, whatever the settings say. */
   readonly isolateModels?: boolean | undefined;
   /** In [0, 1); for the traffic split and the shadow's sample. */
   readonly random?: (() => number) | undefined;
@@ -50,15 +54,15 @@ export interface ServingOptions {
 
 export interface Serving extends Inference, DeploymentControl {
   readonly events: EventBus;
-  /** Learns from the state which deployments there were; from then on they are known, but not ready. */
-  recall(): Promise<unknown>;
-  /** Brings them back; resolves when each one is warm, idle or failed. */
+  /** Reads the deployments from the state; from then on they are known, but not ready. */
+  readDeployments(): Promise<unknown>;
+  /** Restores them; resolves when each one is warm, idle or failed. */
   start(): Promise<void>;
-  /** Loads nothing more: changes in progress end with NODE_DRAINING. What serves goes on. */
+  /** Loads nothing more: changes in progress end with NODE_DRAINING. Serving versions continue. */
   stopChanges(): void;
   /**
-   * Takes no new requests, finishes the accepted ones and ends every replica.
-   * @param by what is not answered by then is failed.
+   * Rejects new requests, finishes the accepted ones and ends every replica.
+   * @param by requests unanswered by then are failed.
    */
   drain(by?: Instant): Promise<void>;
 }
@@ -75,7 +79,7 @@ export function createServing(options: ServingOptions): Serving {
   let isDraining = false;
 
   const infer = (request: InferenceRequest): Promise<InferenceAnswer> => {
-    // Calls of compositions go on: they belong to requests that were accepted before.
+    // Calls of compositions continue: they belong to requests that were accepted before.
     if (isDraining && request.protocol !== 'internal') {
       return refuse(request, new SkeinError('NODE_DRAINING', 'The node is shutting down.'));
     }
@@ -120,14 +124,15 @@ export function createServing(options: ServingOptions): Serving {
   };
   const view = (name: string): DeploymentView => viewOf(named(name), clock.now());
 
-  /** A change that is acknowledged is in the history as well. */
+  /** A change is in the history before it is acknowledged. */
   const written = async (change: Promise<void>): Promise<void> => {
     await change;
     await journal.settled();
   };
 
-  let recalled: Promise<Restoration[]> | undefined;
-  const recall = (): Promise<readonly Restoration[]> => (recalled ??= recallDeployments(context));
+  let stored: Promise<StoredDeployment[]> | undefined;
+  const readDeployments = (): Promise<readonly StoredDeployment[]> =>
+    (stored ??= readStored(context));
 
   return {
     events,
@@ -158,9 +163,9 @@ export function createServing(options: ServingOptions): Serving {
     view,
     views: () => [...deployments.values()].map((deployment) => viewOf(deployment, clock.now())),
 
-    recall,
+    readDeployments,
     async start() {
-      await restoreDeployments(context, await recall());
+      await restoreDeployments(context, await readDeployments());
       scaling.start();
     },
     stopChanges() {
@@ -181,7 +186,7 @@ export function createServing(options: ServingOptions): Serving {
   };
 }
 
-/** Ends deployments once nobody calls them any more: compositions before what they call. */
+/** Ends deployments once no composition calls them any more: compositions before their callees. */
 async function drainInOrder(
   deployments: ReadonlyMap<string, Deployment>,
   by: Instant | undefined,
@@ -191,7 +196,7 @@ async function drainInOrder(
     const uncalled = [...left.values()].filter(
       ({ name }) => callersOf(name, left.values()).length === 0,
     );
-    // Calls have no circles; should one exist nevertheless, end everything.
+    // The call graph has no cycle; if there is one nevertheless, end all of them.
     const next = uncalled.length > 0 ? uncalled : [...left.values()];
     await Promise.all(
       next.flatMap(({ live }) => [...live.values()].map(({ target }) => target.drain(by))),

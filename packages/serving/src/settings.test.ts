@@ -19,7 +19,7 @@ describe('the settings of a deployment', () => {
     expect(mergeSettings(undefined, { threads: 3 }, 8).replicas).toEqual({ min: 1, max: 2 });
   });
 
-  it('keep what a change does not name, inside groups too', () => {
+  it('keep fields that a change does not name, inside groups too', () => {
     const first = mergeSettings(
       undefined,
       { objective: { quantile: 0.999 }, maxQueue: 7 },
@@ -29,7 +29,7 @@ describe('the settings of a deployment', () => {
     expect(settings).toMatchObject({ objective: { latencyMs: 50, quantile: 0.999 }, maxQueue: 7 });
   });
 
-  it('complete bounds of which only one is given', () => {
+  it('complete the bounds if only one is given', () => {
     expect(mergeSettings(undefined, { replicas: { min: 0 } }, 4).replicas).toEqual({
       min: 0,
       max: 4,
@@ -60,7 +60,7 @@ describe('the settings of a deployment', () => {
     expect(replicas).toEqual({ min: 1, max: 4 });
   });
 
-  it('refuse more threads than cores, with the numbers, unless told otherwise', () => {
+  it('refuse more threads than cores, with the numbers, unless oversubscribe is set', () => {
     const asked = { threads: 2, replicas: { min: 1, max: 3 } };
     expect(refusal(() => mergeSettings(undefined, asked, 4))).toMatch(
       /^DEPLOYMENT_INVALID: 3 replicas × 2 threads take 6 cores, but the node has 4/,
@@ -68,7 +68,7 @@ describe('the settings of a deployment', () => {
     expect(mergeSettings(undefined, { ...asked, oversubscribe: true }, 4).replicas.max).toBe(3);
   });
 
-  it('name the value that is wrong', () => {
+  it('name the invalid value', () => {
     const zero = { objective: { latencyMs: 0 } };
     expect(refusal(() => mergeSettings(undefined, zero, 4))).toMatch(
       /^DEPLOYMENT_INVALID: objective.latencyMs: /,
@@ -79,7 +79,7 @@ describe('the settings of a deployment', () => {
     );
   });
 
-  it('tell what takes new replicas', () => {
+  it('determine which changes need new replicas', () => {
     const { settings } = mergeSettings(undefined, undefined, 4);
     const change = (patch: Parameters<typeof mergeSettings>[1]): boolean =>
       needsNewReplicas(settings, mergeSettings(settings, patch, 4).settings);

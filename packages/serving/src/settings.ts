@@ -1,7 +1,7 @@
 /**
- * The settings of a deployment: what was asked for laid over what holds, checked against each other
- * and against the machine. Inside `objective`, `replicas`, `batching` and `cache` a field that is
- * not given keeps its value too; `null` takes a setting back to its default.
+ * The settings of a deployment: requested changes merged over the current ones, checked against
+ * each other and against the machine. Inside `objective`, `replicas`, `batching` and `cache`, a
+ * missing field keeps its value too; `null` resets a setting to its default.
  */
 import { DeploymentSettings, SkeinError, type DeploymentSettingsPatch } from '@skein/api';
 
@@ -12,7 +12,7 @@ export interface EffectiveSettings {
 }
 
 /**
- * @param current settings that hold now; undefined for a new deployment.
+ * @param current the current settings; undefined for a new deployment.
  * @param cores of this node.
  * @throws SkeinError DEPLOYMENT_INVALID with the offending value and the numbers.
  */
@@ -31,7 +31,7 @@ export function mergeSettings(
     const before = merged[key];
     merged[key] = isRecord(value) && isRecord(before) ? { ...before, ...value } : value;
   }
-  // Bounds that only name `min` or `max` are completed before they are checked.
+  // Bounds with only `min` or `max` are completed before they are checked.
   const threads = typeof merged['threads'] === 'number' ? merged['threads'] : 1;
   if (isRecord(merged['replicas'])) {
     const { min, max, ...others } = merged['replicas'] as { min?: number; max?: number };
@@ -53,13 +53,13 @@ export function mergeSettings(
   return effective;
 }
 
-/** Fills in the default bounds: from 1 to as many replicas as the cores carry. Checks nothing. */
+/** Fills in the default bounds: from 1 to as many replicas as the cores allow. Checks nothing. */
 export function effectiveSettings(settings: DeploymentSettings, cores: number): EffectiveSettings {
   const carried = replicasCarried(cores, settings.threads);
   return { settings, replicas: settings.replicas ?? { min: 1, max: carried } };
 }
 
-/** In which a replica must be up, where the settings do not say: a time in milliseconds, or objectives. */
+/** Default start timeout of a replica: a time in milliseconds, or a number of objectives. */
 const START_MS = 60_000;
 const START_OBJECTIVES = 10;
 
@@ -70,7 +70,7 @@ export function startTimeoutOf({
   return startTimeoutMs ?? Math.max(START_MS, START_OBJECTIVES * objective.latencyMs);
 }
 
-/** Whether replicas have to be built anew for a change of settings to take hold. */
+/** Whether a change of settings requires new replicas. */
 export function needsNewReplicas(before: DeploymentSettings, after: DeploymentSettings): boolean {
   return (
     before.threads !== after.threads ||

@@ -1,10 +1,10 @@
 /**
- * Copies a share of the requests to a version that does not answer them, and compares its outputs with
- * the answers that were given. The answer never waits for it: the copy is made before the request leaves,
- * and everything after happens when the answer is already on its way.
+ * Copies a share of the requests to a version that does not answer them, and compares its outputs
+ * with the given answers. The answer never waits for it: the copy is made before the request is
+ * submitted, and the comparison happens after the answer was returned.
  *
- * Copies that wait are bounded, so that a slow version cannot fill the memory; a request that comes
- * beyond the bound is not copied.
+ * The number of pending copies is bounded, so that a slow version cannot exhaust the memory; a
+ * request beyond the bound is not copied.
  */
 import type { InferenceAnswer, InferenceRequest, Target, TargetRequest } from './contract.ts';
 import { Cancellation } from './contract.ts';
@@ -14,7 +14,7 @@ import { copyTensors } from './tensor-copy.ts';
 
 const MAX_WAITING = 64;
 
-/** Marks the copy of a request, which nobody waits for: it counts for its version, not for its deployment. */
+/** Marks the copy of a request, which has no waiting caller: it counts for its version, not for its deployment. */
 export interface ShadowRequest extends TargetRequest {
   readonly shadow: true;
 }
@@ -27,17 +27,17 @@ export interface Shadow {
   /** Share of the requests that is copied, 0 to 1. */
   share: number;
   /**
-   * Copies the request, if it is one of the share, before it is submitted.
-   * @param answering the target that it goes to; the shadow is not compared with itself.
+   * Copies the request, if it is in the share, before it is submitted.
+   * @param answering the target of the request; the shadow is not compared with itself.
    */
   copyOf(request: TargetRequest, answering: Target): ShadowRequest | undefined;
-  /** Sends a copy off, and compares its outputs with those of `answer` when both are there. Never rejects. */
+  /** Submits a copy, and compares its outputs with those of `answer` when both are available. Never rejects. */
   compare(copy: ShadowRequest, answer: Promise<InferenceAnswer>): Promise<void>;
   readonly comparison: Comparison;
 }
 
 /**
- * @param tolerance differences up to this do not count as differing; 0 when absent.
+ * @param tolerance differences up to this count as equal; default 0.
  * @param random in [0, 1).
  */
 export function createShadow(
@@ -59,18 +59,18 @@ export function createShadow(
         ...request,
         version: target.version,
         inputs: copyTensors(request.inputs),
-        // The client's departure is not the shadow's.
+        // A disconnect of the client does not cancel the shadow.
         cancellation: new Cancellation(),
         shadow: true,
       };
     },
     async compare(copy, answer) {
       waiting++;
-      // Registered before the caller sees the answer, and so runs before the caller can transfer it.
+      // Registered before the caller gets the answer, so it runs before the caller can transfer it.
       const given = answer.then(({ outputs }) => copyTensors(outputs));
       const [expected, actual] = await Promise.allSettled([given, target.submit(copy)]);
       waiting--;
-      // A failure of the shadow is in its target's counters; without two answers nothing compares.
+      // The shadow's target counts its failure; without two answers there is no comparison.
       if (expected.status !== 'fulfilled' || actual.status !== 'fulfilled') return;
       const difference = outputDifference(expected.value, actual.value.outputs);
       compared++;

@@ -1,4 +1,4 @@
-/** Makes the target of a version; injected, so that policies can be tested without a runtime. */
+/** Creates the target of a version; injected, so that policies can be tested without a runtime. */
 import type { DeploymentSettings } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
 import type { VersionRecord } from '@skein/state';
@@ -19,7 +19,7 @@ export interface TargetPlan {
   readonly path: string;
   readonly settings: DeploymentSettings;
   readonly observer: ServingObserver;
-  /** Whether it has served before, so that it need not be tried out. */
+  /** Whether it has served before, so that no trial is needed. */
   readonly proven: boolean;
 }
 
@@ -31,9 +31,9 @@ export interface FactoryOptions {
   readonly clock: Clock;
   readonly log: ServingLog;
   readonly weightOf: WeightOf;
-  /** Whether every model runs in a process of its own, whatever the settings say. */
+  /** Whether every model runs in its own process, whatever the settings say. */
   readonly isolateModels: boolean;
-  /** Where the calls of compositions go. */
+  /** Where calls of compositions are sent. */
   readonly infer: Inference['infer'];
 }
 
@@ -62,7 +62,7 @@ export function targetFactory({
         log,
       });
     }
-    return quarantinedTarget(record.version, clock, observer, (told, penalties) =>
+    return quarantinedTarget(record.version, clock, observer, (notified, penalties) =>
       createDispatcher({
         deployment,
         version: record.version,
@@ -75,7 +75,7 @@ export function targetFactory({
         penalties,
         runtime,
         clock,
-        observer: told,
+        observer: notified,
         weightOf,
       }),
     );

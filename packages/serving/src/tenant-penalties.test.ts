@@ -33,7 +33,7 @@ describe('penalties of tenants', () => {
     expect(penalties.refusal('alice')).toBeUndefined();
   });
 
-  test('do not refuse a tenant that takes only from itself', () => {
+  test('do not refuse a tenant that harms only itself', () => {
     const clock = clockAt();
     const penalties = new TenantPenalties('1', clock);
     for (let i = 0; i < 9; i++) penalties.note(only('local'));
@@ -45,7 +45,7 @@ describe('penalties of tenants', () => {
     expect(penalties.refusal('local')).toBeUndefined();
   });
 
-  test('find out who it is of those that were in one run, by keeping them apart', () => {
+  test('identify one tenant of a shared run, by running the suspects separately', () => {
     const clock = clockAt();
     const penalties = new TenantPenalties('1', clock);
     for (let i = 0; i < 9; i++) penalties.note(new Set(['mallory', 'alice']));
@@ -62,7 +62,7 @@ describe('penalties of tenants', () => {
     expect(penalties.isSuspect('alice')).toBe(false);
   });
 
-  test('bound what a tenant costs, whenever it asks', () => {
+  test('bound the cost of a tenant at any request rate', () => {
     const steps = fc.array(fc.double({ min: 0, max: 40 * SECOND, noNaN: true }), {
       maxLength: 200,
     });
@@ -78,7 +78,7 @@ describe('penalties of tenants', () => {
           penalties.note(only('mallory'));
           ended.push(clock.at);
         }
-        // In any interval: the burst, and what was forgiven meanwhile.
+        // In any interval: the burst, and the strikes that expired meanwhile.
         for (let from = 0; from < ended.length; from++) {
           for (let to = from; to < ended.length; to++) {
             const passed = ended[to]! - ended[from]!;

@@ -1,14 +1,14 @@
 /**
- * Bounds how many replicas of a version a tenant may end: each costs every tenant the time until the
- * next one is up. `quarantine.ts` knows a request by its inputs; a caller that varies them is known
- * here by its tenant.
+ * Bounds how many replicas of a version a tenant may end: each costs every tenant the time until
+ * the next one is ready. `quarantine.ts` identifies a request by its inputs; this identifies a
+ * caller that varies them by its tenant.
  *
- *   a run ended its replica ──▶ of one tenant: a strike      three strikes: refused, until one is forgiven
- *                           └─▶ of several: each is a suspect, and runs apart from the others for a while
+ *   a run ended its replica ──▶ of one tenant: a strike      three strikes: refused, until one expires
+ *                           └─▶ of several: each is a suspect, and runs separately for a while
  *
- * A strike is forgiven every 30 seconds, so a tenant costs a version at most three replicas at once and
- * two a minute from then on. A tenant that is alone on the version takes only from itself, and is not
- * refused: a model that crashes by itself now and then must go on.
+ * A strike expires after 30 seconds, so a tenant costs a version at most three replicas at once and
+ * two per minute from then on. A tenant that is alone on the version harms only itself and is not
+ * refused: a model that crashes now and then must stay usable.
  *
  * While no replica has been ended, a request costs one comparison.
  */
@@ -16,14 +16,14 @@ import { SkeinError } from '@skein/api';
 import type { Clock, Instant } from './contract.ts';
 
 const MAX_STRIKES = 3;
-const FORGIVE_MS = 30_000;
-/** A tenant that has not asked for so long is not one that needs to be protected. */
+const STRIKE_EXPIRY_MS = 30_000;
+/** A tenant without a request for this long does not need protection. */
 const ABSENT_MS = 600_000;
-/** For how long a tenant runs apart. */
+/** How long a tenant's requests run separately. */
 const SUSPECT_MS = 60_000;
 
-interface Conduct {
-  /** Strikes at `at`; since then they have become fewer. */
+interface TenantRecord {
+  /** Strikes at `at`; they expire from then on. */
   strikes: number;
   at: Instant;
   suspectUntil: Instant;
@@ -32,8 +32,8 @@ interface Conduct {
 export class TenantPenalties {
   readonly #version: string;
   readonly #clock: Clock;
-  readonly #conduct = new Map<string, Conduct>();
-  /** When each tenant asked last, noted while somebody has a strike. */
+  readonly #records = new Map<string, TenantRecord>();
+  /** Time of each tenant's last request, recorded while any tenant has a strike. */
   readonly #seen = new Map<string, Instant>();
 
   constructor(version: string, clock: Clock) {
@@ -41,44 +41,44 @@ export class TenantPenalties {
     this.#clock = clock;
   }
 
-  /** A run has ended its replica. @param tenants whose requests were in it. */
+  /** A run has ended its replica. @param tenants of its requests. */
   note(tenants: ReadonlySet<string>): void {
     const now = this.#clock.now();
     for (const tenant of tenants) {
-      const conduct = this.#conduct.get(tenant) ?? { strikes: 0, at: now, suspectUntil: -Infinity };
+      const record = this.#records.get(tenant) ?? { strikes: 0, at: now, suspectUntil: -Infinity };
       if (tenants.size === 1) {
-        conduct.strikes = left(conduct, now) + 1;
-        conduct.at = now;
+        record.strikes = left(record, now) + 1;
+        record.at = now;
       }
-      conduct.suspectUntil = now + SUSPECT_MS;
-      this.#conduct.set(tenant, conduct);
+      record.suspectUntil = now + SUSPECT_MS;
+      this.#records.set(tenant, record);
     }
   }
 
-  /** Whether the tenant's requests must share no run with those of others. */
+  /** Whether the tenant's requests must not share a run with other tenants'. */
   isSuspect(tenant: string): boolean {
-    if (this.#conduct.size === 0) return false;
-    const conduct = this.#conduct.get(tenant);
-    return conduct !== undefined && conduct.suspectUntil > this.#clock.now();
+    if (this.#records.size === 0) return false;
+    const record = this.#records.get(tenant);
+    return record !== undefined && record.suspectUntil > this.#clock.now();
   }
 
-  /** Why the tenant is not let in now; undefined when it is. */
+  /** Why the tenant is refused now; undefined if it is admitted. */
   refusal(tenant: string): SkeinError | undefined {
-    if (this.#conduct.size === 0) return undefined;
+    if (this.#records.size === 0) return undefined;
     const now = this.#clock.now();
     this.#seen.set(tenant, now);
-    const conduct = this.#conduct.get(tenant);
-    if (conduct === undefined) {
+    const record = this.#records.get(tenant);
+    if (record === undefined) {
       this.#forget(now);
       return undefined;
     }
-    const over = left(conduct, now) - MAX_STRIKES;
-    // After three at once the first of them has to be forgiven.
+    const over = left(record, now) - MAX_STRIKES;
+    // After three strikes at once, the first one must expire.
     if (over <= -1 || !this.#hasOthers(tenant, now)) return undefined;
     return new SkeinError(
       'TENANT_HELD',
-      `Requests of this tenant have ended ${Math.ceil(conduct.strikes)} replicas of version ${this.#version}.`,
-      { retryAfterMs: Math.ceil((over + 1) * FORGIVE_MS) },
+      `Requests of this tenant have ended ${Math.ceil(record.strikes)} replicas of version ${this.#version}.`,
+      { retryAfterMs: Math.ceil((over + 1) * STRIKE_EXPIRY_MS) },
     );
   }
 
@@ -89,16 +89,16 @@ export class TenantPenalties {
     return false;
   }
 
-  /** Whose strikes are all forgiven is like any other. */
+  /** A tenant without strikes is dropped. */
   #forget(now: Instant): void {
-    for (const [tenant, conduct] of this.#conduct) {
-      if (left(conduct, now) === 0 && conduct.suspectUntil <= now) this.#conduct.delete(tenant);
+    for (const [tenant, record] of this.#records) {
+      if (left(record, now) === 0 && record.suspectUntil <= now) this.#records.delete(tenant);
     }
-    if (this.#conduct.size === 0) this.#seen.clear();
+    if (this.#records.size === 0) this.#seen.clear();
   }
 }
 
-/** Strikes that are not forgiven yet. */
-function left({ strikes, at }: Conduct, now: Instant): number {
-  return Math.max(0, strikes - (now - at) / FORGIVE_MS);
+/** Strikes that have not expired. */
+function left({ strikes, at }: TenantRecord, now: Instant): number {
+  return Math.max(0, strikes - (now - at) / STRIKE_EXPIRY_MS);
 }

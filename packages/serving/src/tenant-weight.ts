@@ -1,3 +1,3 @@
-/** How tenants share what the serving plane is short of. */
-/** How much of what is short a tenant gets, in proportion to the others; 1 where nothing else was said. */
+/** How tenants share scarce resources of the serving plane. */
+/** Share of a tenant in proportion to other tenants; 1 by default. */
 export type WeightOf = (tenant: string) => number;

@@ -1,6 +1,6 @@
 /**
- * Tensors that the serving plane hands out may be transferred to a worker, which leaves every other
- * holder with nothing. Whoever needs them for longer keeps a copy.
+ * Tensors that the serving plane returns may be transferred to a worker, which leaves all other
+ * holders with an empty buffer. A holder that needs them for longer keeps a copy.
  */
 import type { Tensor, TensorMap } from '@skein/onnx';
 

@@ -1,7 +1,7 @@
 /**
- * Tensors between the node's thread and a worker. A buffer that a tensor covers
- * completely can be moved; a view of a larger one is cut out first, because structured clone would
- * send everything behind it. The strings of a tensor cross as one buffer.
+ * Tensors between the node's thread and a worker. A buffer that a tensor covers completely can be
+ * moved; a view of a larger one is copied out first, because structured clone would send the whole
+ * buffer. The strings of a tensor are sent as one buffer.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { isMarkedAsUntransferable } from 'node:worker_threads';
@@ -16,16 +16,16 @@ interface PackedStrings {
 
 export type WireTensors = readonly (readonly [string, NumericTensor | PackedStrings])[];
 
-export interface Parcel {
+export interface PackedTensors {
   readonly tensors: WireTensors;
   readonly transfer: ArrayBuffer[];
 }
 
 /**
- * @param keep leaves the originals usable, at the cost of a copy.
- * @throws TypeError when the bytes of a tensor have been moved away before.
+ * @param keep keeps the originals usable, at the cost of a copy.
+ * @throws TypeError if the bytes of a tensor have been moved before.
  */
-export function pack(tensors: TensorMap, keep: boolean): Parcel {
+export function pack(tensors: TensorMap, keep: boolean): PackedTensors {
   const transfer = new Set<ArrayBuffer>();
   const packed = [...tensors].map(([name, tensor]) => {
     if (tensor.type === 'string') {
@@ -36,7 +36,7 @@ export function pack(tensors: TensorMap, keep: boolean): Parcel {
     const { bytes } = tensor;
     if (bytes.byteLength === 0 && (bytes.buffer as ArrayBuffer).detached) {
       throw new TypeError(
-        `The tensor "${name}" was given away with an earlier call; keep a copy of it.`,
+        `The tensor "${name}" was moved into an earlier call; keep a copy of it.`,
       );
     }
     const movable = !keep && coversItsBuffer(bytes) ? bytes : new Uint8Array(bytes);
@@ -46,10 +46,10 @@ export function pack(tensors: TensorMap, keep: boolean): Parcel {
   return { tensors: packed, transfer: [...transfer] };
 }
 
-/** Strings that are taken apart in one turn of the event loop; a few milliseconds. */
+/** Strings that are unpacked per iteration of the event loop; a few milliseconds. */
 const STRINGS_PER_TURN = 16_384;
 
-/** As `unpack`, but lets others have their turn while it takes a million strings apart. */
+/** As `unpack`, but lets the event loop run while it unpacks a million strings. */
 export async function unpackInTurns(tensors: WireTensors): Promise<Map<string, Tensor>> {
   const unpacked = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) {

@@ -69,7 +69,7 @@ describe('the traffic split', () => {
     for (const count of buckets) expect(Math.abs(count - 1000)).toBeLessThan(6 * Math.sqrt(950));
   });
 
-  it('chooses other callers first for another deployment', () => {
+  it('chooses different callers first for another deployment', () => {
     const first = (salt: string): string[] =>
       Array.from({ length: 1000 }, (_, i) => `key-${i}`).filter(
         (key) => stickyPosition(key, salt) < 0.1,

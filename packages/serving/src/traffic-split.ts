@@ -1,9 +1,9 @@
 /**
- * Which version a request goes to: the versions lie one after the other on [0, 1), each as long as
- * its share, and a request is a point on that line, random or hashed from its sticky key.
+ * Chooses the version of a request: the versions are intervals on [0, 1), each as long as its
+ * share, and a request is a point on that line, random or hashed from its sticky key.
  *
- * A rollout puts the incoming version first. Its share then grows from 0 upwards, so a caller whose
- * key has once fallen into it stays there while the share rises.
+ * A rollout puts the incoming version first. Its share then grows from 0, so a caller whose key has
+ * once been in its interval stays there while the share rises.
  */
 export interface Share {
   /** A share of the sum of all weights. */
@@ -25,15 +25,15 @@ export function targetAt<T extends Share>(targets: readonly T[], position: numbe
     rest -= target.weight;
     last = target;
   }
-  // Rounding may carry a position just past the last weight.
+  // Rounding may move a position just past the last weight.
   return last;
 }
 
 /**
- * The position of a sticky key, uniform over [0, 1): 32-bit FNV-1a and MurmurHash3's finaliser, which
- * spreads keys that differ only in their last characters.
+ * The position of a sticky key, uniform over [0, 1): 32-bit FNV-1a and MurmurHash3's finaliser,
+ * which spreads keys that differ only in their last characters.
  *
- * @param salt keeps the same callers from being the first ones of every deployment.
+ * @param salt makes the first callers of each deployment different.
  */
 export function stickyPosition(key: string, salt: string): number {
   let hash = 0x811c9dc5;

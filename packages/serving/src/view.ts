@@ -1,4 +1,4 @@
-/** What the API, the CLI and the console show of a deployment, put together from snapshots. */
+/** The view of a deployment in the API, the CLI and the console, built from snapshots. */
 import type { DeploymentView } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import type { Instant, TargetSnapshot } from './contract.ts';
@@ -27,11 +27,11 @@ export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
 }
 
 function statusOf(
-  { failure, recalled, split, main }: Deployment,
+  { failure, restoring, split, main }: Deployment,
   snapshots: ReadonlyMap<LiveTarget, TargetSnapshot>,
 ): Pick<DeploymentView, 'status' | 'reason'> {
   if (failure !== undefined) return { status: 'failed', reason: failure };
-  if (recalled !== undefined) return { status: 'starting', reason: 'it is being brought back' };
+  if (restoring !== undefined) return { status: 'starting', reason: 'it is being restored' };
   if (main === undefined) return { status: 'starting', reason: 'the first version is loading' };
   const reason = main.reason;
   if (split.every(({ wanted }) => wanted === 0)) return { status: 'idle', reason };
@@ -96,7 +96,7 @@ function signatureOf(signature: Signature | undefined): DeploymentView['signatur
   return { inputs: copy(signature?.inputs ?? []), outputs: copy(signature?.outputs ?? []) };
 }
 
-/** JSON has no infinity: a wait without end is the largest number. */
+/** JSON has no infinity: an infinite wait is the largest number. */
 function finite(value: number): number {
   return Number.isFinite(value) ? value : Number.MAX_VALUE;
 }

@@ -1,4 +1,4 @@
-/** A refusal on its way between threads, where classes do not survive. */
+/** A coded error in messages between threads, which do not preserve classes. */
 import { ERRORS, SkeinError, type ErrorCode } from '@skein/api/errors';
 
 export interface WireError {
@@ -7,7 +7,7 @@ export interface WireError {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** @returns undefined when it is not a SkeinError; one of another copy of the package counts too. */
+/** @returns undefined if it is not a SkeinError; one of another copy of the package counts too. */
 export function toWireError(error: unknown): WireError | undefined {
   if (!(error instanceof Error) || error.name !== 'SkeinError') return undefined;
   const { code, retryAfterMs } = error as Partial<SkeinError>;

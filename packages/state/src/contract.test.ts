@@ -1,4 +1,4 @@
-/** What every backend of `State` and `ArtifactStore` promises. Another backend is one more row of `backends`. */
+/** The contract of `State`, over every backend. Another backend is one more row of `backends`. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { openSqliteState } from './sqlite/sqlite-state.ts';
 
 interface Backend {
   readonly name: string;
-  /** A store that outlives its connections: `open` again sees what was written. */
+  /** A store that outlives its connections: `open` sees what was written before. */
   make(): Promise<{ open(): Promise<State>; destroy(): Promise<void> }>;
 }
 
@@ -72,7 +72,7 @@ describe.each(backends)('state on $name', (backend) => {
     await store.destroy();
   });
 
-  it('keeps runs, newest first, and gives one back as it was', async () => {
+  it('keeps runs, newest first, and returns each as it was stored', async () => {
     const first = sampleRun('first', { startedAt: '2026-01-01T00:00:00.000Z' });
     const second = sampleRun('second', { startedAt: '2026-01-02T00:00:00.000Z', epochs: [] });
     expect(await state.putRun(second)).toEqual(summaryOf(second));
@@ -86,7 +86,7 @@ describe.each(backends)('state on $name', (backend) => {
     expect(await state.runs({ limit: 10 })).toHaveLength(1);
   });
 
-  it('takes the newest report of a run, in whatever order reports arrive', async () => {
+  it('keeps the newest report of a run, whatever the order of arrival', async () => {
     const early = sampleRun('r', { updatedAt: '2026-01-01T00:00:01.000Z' });
     const late = sampleRun('r', { updatedAt: '2026-01-01T00:00:02.000Z', status: 'finished' });
     await state.putRun(late);
@@ -96,7 +96,7 @@ describe.each(backends)('state on $name', (backend) => {
     expect(await state.runs({ status: 'finished', limit: 9 })).toEqual([summaryOf(late)]);
   });
 
-  it('numbers the versions of each model from 1 and gives a record back as it was', async () => {
+  it('numbers the versions of each model from 1 and returns each record as it was stored', async () => {
     const first = await state.addVersion(modelVersion('a', 1));
     const second = await state.addVersion(modelVersion('a', 2));
     const other = await state.addVersion(modelVersion('b', 1));
@@ -108,7 +108,7 @@ describe.each(backends)('state on $name', (backend) => {
     expect(await state.versions()).toEqual([first, second, other]);
   });
 
-  it('returns the version that exists for the same digest and module', async () => {
+  it('returns the existing version for the same digest and module', async () => {
     const first = await state.addVersion(modelVersion('a', 1));
     expect(await state.addVersion({ ...modelVersion('a', 1), metadata: { again: 'yes' } })).toEqual(
       first,
@@ -119,7 +119,7 @@ describe.each(backends)('state on $name', (backend) => {
     expect((await state.addVersion({ ...composition, modulePath: '/srv/a.ts' })).version).toBe('2');
   });
 
-  it('never gives the number of a removed version again', async () => {
+  it('never reuses the number of a removed version', async () => {
     await state.addVersion(modelVersion('a', 1));
     await state.removeVersion('a', '1');
     await state.removeVersion('a', '1');
@@ -178,7 +178,7 @@ describe.each(backends)('state on $name', (backend) => {
     expect(await state.deployments()).toEqual([first]);
   });
 
-  it('does not let a writer from before a removal change the namesake that came after', async () => {
+  it('does not let a writer from before a removal change a new deployment of the same name', async () => {
     const row = { name: 'risk', settings, targets: [{ version: '1', weight: 1 }] };
     const before = await state.putDeployment(row, 0);
     await state.removeDeployment('risk');
@@ -193,7 +193,7 @@ describe.each(backends)('state on $name', (backend) => {
     await state.removeDeployment('never-there');
   });
 
-  it('behaves as a plain map of revisions does, whatever the order of writes', async () => {
+  it('agrees with a plain map of revisions for any order of writes', async () => {
     const step = fc.record({
       name: fc.constantFrom('a', 'b'),
       action: fc.constantFrom('put', 'stale', 'remove'),
@@ -249,7 +249,7 @@ describe.each(backends)('state on $name', (backend) => {
     expect(await state.history({ deployment: 'a', kind: 'scaled', limit: 10 })).toEqual([a]);
   });
 
-  it('lists what came after an entry, oldest first, in steps', async () => {
+  it('lists the entries after a given one, oldest first, in steps', async () => {
     const entry = { reason: 'load', details: {}, actor: 'skein', deployment: 'a' };
     const entries = [];
     for (let count = 0; count < 5; count += 1) {
@@ -261,7 +261,7 @@ describe.each(backends)('state on $name', (backend) => {
     expect(await state.historyAfter(entries.at(-1)!.id, 10)).toEqual([]);
   });
 
-  it('bounds history per kind, so that scaling does not push out what people did', async () => {
+  it('bounds history per kind, so that scaling entries do not displace changes by operators', async () => {
     const entry = { reason: '', details: {}, actor: 'skein' };
     await state.addHistory({ ...entry, deployment: 'a', kind: 'deployed' });
     for (let count = 0; count < RETENTION.historyPerKind + 3; count += 1) {
@@ -302,7 +302,7 @@ describe.each(backends)('state on $name', (backend) => {
     expect(await state.audit(1)).toEqual(trail.slice(0, 1));
   });
 
-  it('has everything again after it was closed and opened', async () => {
+  it('has all records after it was closed and reopened', async () => {
     await state.addVersion(modelVersion('a', 1));
     await state.putDeployment({ name: 'a', settings, targets: [{ version: '1', weight: 1 }] }, 0);
     await state.addHistory({

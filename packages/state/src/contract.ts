@@ -1,8 +1,8 @@
 /**
- * What a node remembers. Two backends can stand in for each other: SQLite (embedded) and, in a
- * fleet, Redis; one contract test runs over every backend. All methods are asynchronous because one
- * of the backends is remote. Every record is immutable except the current deployment row, which is
- * replaced as a whole under its revision.
+ * The state of a node. There are two backends: SQLite (embedded) and, in a fleet, Redis. One
+ * contract test runs over both. All methods are asynchronous because one backend is remote. Every
+ * record is immutable except the current deployment row, which is replaced as a whole under its
+ * revision.
  */
 import type { DeploymentSettings, Run, RunStatus, RunSummary, TrafficTarget } from '@skein/api';
 import type { Signature } from '@skein/onnx';
@@ -28,14 +28,14 @@ export interface VersionRecord {
 export interface DeploymentRecord {
   readonly name: string;
   readonly settings: DeploymentSettings;
-  /** At least one; weights are shares of their sum. */
+  /** At least one; each weight is a share of their sum. */
   readonly targets: readonly TrafficTarget[];
   /** Counts up; a write with a stale revision is refused. */
   readonly revision: number;
   readonly updatedAt: Timestamp;
 }
 
-/** Something that a deployment did or had done to it, with its reason. */
+/** An event of a deployment, with its reason. */
 export interface HistoryEntry {
   readonly id: number;
   readonly at: Timestamp;
@@ -51,7 +51,7 @@ export interface HistoryEntry {
     | 'replica-lost'
     | 'undeployed';
   readonly reason: string;
-  /** Facts behind the reason: versions, weights, counts, measurements. */
+  /** Data behind the reason: versions, weights, counts, measurements. */
   readonly details: Readonly<Record<string, unknown>>;
   /** The API key's id, or `local` on an open loopback node, or `skein` for the node itself. */
   readonly actor: string;
@@ -66,16 +66,16 @@ export interface KeyRecord {
   readonly scopes: readonly ('infer' | 'read' | 'jobs' | 'admin')[];
   /** Requests per second; absent: unlimited. */
   readonly ratePerSecond?: number | undefined;
-  /** Requests that may wait or run at once; absent: unlimited. */
+  /** Requests that may be queued or running at once; absent: unlimited. */
   readonly maxConcurrent?: number | undefined;
-  /** Share of its tenant beside others; absent: 1. */
+  /** Weight of its tenant; absent: 1. */
   readonly weight?: number | undefined;
   readonly createdAt: Timestamp;
   readonly expiresAt?: Timestamp | undefined;
   readonly revokedAt?: Timestamp | undefined;
 }
 
-/** One management action: who did what to what, and how it ended. Bodies are never recorded. */
+/** One management action: the actor, the action, its subject and its outcome. Bodies are never recorded. */
 export interface AuditEntry {
   readonly id: number;
   readonly at: Timestamp;
@@ -87,7 +87,7 @@ export interface AuditEntry {
 }
 
 export interface State {
-  /** Assigns the next version number; the same digest and module again returns the version that exists. */
+  /** Assigns the next version number; the same digest and module return the existing version. */
   addVersion(version: Omit<VersionRecord, 'version' | 'createdAt'>): Promise<VersionRecord>;
   versions(model?: string): Promise<VersionRecord[]>;
   version(model: string, version: string): Promise<VersionRecord | undefined>;
@@ -95,12 +95,12 @@ export interface State {
 
   deployments(): Promise<DeploymentRecord[]>;
   deployment(name: string): Promise<DeploymentRecord | undefined>;
-  /** @param expectedRevision 0 for a new deployment. @throws SkeinError ROLLOUT_IN_PROGRESS when stale. */
+  /** @param expectedRevision 0 for a new deployment. @throws SkeinError ROLLOUT_IN_PROGRESS if it is stale. */
   putDeployment(
     deployment: Pick<DeploymentRecord, 'name' | 'settings' | 'targets'>,
     expectedRevision: number,
   ): Promise<DeploymentRecord>;
-  /** Every earlier row of a deployment, newest first: what a rollback returns to. */
+  /** Every earlier row of a deployment, newest first: the targets of a rollback. */
   deploymentRevisions(name: string): Promise<DeploymentRecord[]>;
   removeDeployment(name: string): Promise<void>;
 
@@ -111,12 +111,12 @@ export interface State {
     kind?: HistoryEntry['kind'];
     limit: number;
   }): Promise<HistoryEntry[]>;
-  /** What came after an entry, oldest first: a reader that is behind asks until nothing comes. */
+  /** Entries after a given one, oldest first: a reader that is behind repeats the call until it returns none. */
   historyAfter(id: number, limit: number): Promise<HistoryEntry[]>;
 
-  /** Replaces what was known of the run, unless that is newer by `updatedAt`. Returns what is known now. */
+  /** Replaces the record of the run unless the stored one is newer by `updatedAt`. Returns the stored record. */
   putRun(run: Run): Promise<RunSummary>;
-  /** Newest first, by their start. */
+  /** Newest first, by start time. */
   runs(filter: { status?: RunStatus; limit: number }): Promise<RunSummary[]>;
   run(id: string): Promise<Run | undefined>;
   removeRun(id: string): Promise<boolean>;
@@ -132,7 +132,7 @@ export interface State {
   close(): Promise<void>;
 }
 
-/** Bytes of an artifact: `start` counts from 0, `end` is the first byte that is not wanted. */
+/** Bytes of an artifact: `start` counts from 0, `end` is exclusive. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
@@ -140,12 +140,12 @@ export interface ByteRange {
 
 /**
  * Immutable blobs named by their sha-256: files in a folder, or objects in a bucket. One contract
- * test runs over both. Whatever is handed out has been compared with its name.
+ * test runs over both. Content is compared with its name before it is returned.
  */
 export interface ArtifactStore {
   /**
-   * Stores a stream; nothing is visible until all of it is kept. Putting an artifact again replaces
-   * what is there, which is how a damaged one heals.
+   * Stores a stream; it becomes visible when it is complete. Putting an artifact again replaces it,
+   * which repairs a damaged one.
    * @throws SkeinError STORAGE_FULL, BODY_TOO_LARGE (past `maxBytes`), STORE_UNREACHABLE.
    */
   put(
@@ -155,20 +155,20 @@ export interface ArtifactStore {
   /** Size in bytes. @throws SkeinError ARTIFACT_UNKNOWN, STORE_UNREACHABLE. */
   sizeOf(digest: string): Promise<number>;
   /**
-   * Streams an artifact. The last chunk is held back until the digest of everything before it is
-   * known to be right, so that a reader who got to the end has the artifact; of a range, nothing is
-   * handed out before the whole artifact has been verified.
+   * Streams an artifact. The last chunk is held back until the digest has been verified, so that a
+   * reader that reaches the end has the artifact. A range is sent only after the whole artifact has
+   * been verified.
    * @throws SkeinError ARTIFACT_CORRUPT (changed or missing), STORE_UNREACHABLE.
    */
   read(digest: string, range?: ByteRange): AsyncIterable<Uint8Array>;
   /**
-   * A local path whose content has been verified against the digest. It stays for an hour after it
-   * was asked for; who has it open or mounted keeps it for longer.
+   * A local path whose content has been verified against the digest. The file stays for an hour
+   * after the call; a process that has it open or mounted keeps it longer.
    * @throws SkeinError ARTIFACT_CORRUPT (changed or missing), STORAGE_FULL, STORE_UNREACHABLE.
    */
   pathOf(digest: string): Promise<string>;
   remove(digest: string): Promise<void>;
-  /** The digests of every artifact, in no order. */
+  /** The digests of all artifacts, in no particular order. */
   list(): Promise<string[]>;
   close(): Promise<void>;
 }

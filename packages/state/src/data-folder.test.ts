@@ -27,7 +27,7 @@ async function killed(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-/** Another process that tries to take the folder: says `mine` and holds it, or says the error's code. */
+/** Another process that tries to take the folder: prints `mine` and holds it, or prints the error's code. */
 async function contender(): Promise<{ child: ChildProcess; said: string }> {
   const script = `
     const { openDataFolder } = await import(${JSON.stringify(join(import.meta.dirname, 'data-folder.ts'))});
@@ -46,7 +46,7 @@ async function contender(): Promise<{ child: ChildProcess; said: string }> {
 }
 
 describe('the data folder', () => {
-  it('is made with its layout, kept out of repositories, and given back', async () => {
+  it('is created with its layout, ignored by Git, and released', async () => {
     const folder = await openDataFolder(path);
     expect(folder.databasePath).toBe(join(path, 'state.sqlite'));
     const layout = ['.gitignore', 'artifacts', 'lock', 'node.json', 'reserve'];
@@ -86,7 +86,7 @@ describe('the data folder', () => {
     }
   });
 
-  it('is refused to a second node, by the pid and url of the first', async () => {
+  it('is refused to a second node, with the pid and URL of the first', async () => {
     const { child, said } = await contender();
     expect(said).toBe('mine');
     await expect(openDataFolder(path)).rejects.toMatchObject({
@@ -102,7 +102,7 @@ describe('the data folder', () => {
     await folder.close();
   });
 
-  it('is free again after kill -9, whatever the note still says', async () => {
+  it('is free again after kill -9, whatever node.json says', async () => {
     const { child } = await contender();
     await killed(child);
     expect(await readFile(join(path, 'node.json'), 'utf8')).toContain(String(child.pid));
@@ -111,7 +111,7 @@ describe('the data folder', () => {
     await folder.close();
   });
 
-  it('goes to exactly one of several that start at once', async () => {
+  it('is taken by exactly one of several nodes that start at once', async () => {
     const all = await Promise.all(Array.from({ length: 4 }, contender));
     expect(all.map(({ said }) => said).sort()).toEqual([
       'DATA_FOLDER_LOCKED',
@@ -121,28 +121,28 @@ describe('the data folder', () => {
     ]);
   });
 
-  it('does not mind a note that is broken', async () => {
+  it('tolerates a damaged node.json', async () => {
     await (await openDataFolder(path)).close();
     await writeFile(join(path, 'node.json'), '{"pid":');
     expect(await nodeOn(path)).toBeUndefined();
     await (await openDataFolder(path)).close();
   });
 
-  it('says so when it cannot be made', async () => {
+  it('reports that it cannot be created', async () => {
     await writeFile(path, 'a file in its place');
     await expect(openDataFolder(path)).rejects.toMatchObject({ code: 'DATA_FOLDER_UNUSABLE' });
   });
 });
 
 describe.skipIf(tinyDisk.skip)(`a data folder on a bad disk ${tinyDisk.reason}`, () => {
-  it('says so when the disk is read-only', async () => {
+  it('reports a read-only disk', async () => {
     using disk = mountTinyDisk('ro');
     await expect(openDataFolder(join(disk.folder, '.skein'))).rejects.toMatchObject({
       code: 'DATA_FOLDER_UNUSABLE',
     });
   });
 
-  it('says so when the disk is full, and does not keep the lock', async () => {
+  it('reports a full disk and releases the lock', async () => {
     using disk = mountTinyDisk('size=64k');
     await writeFile(join(disk.folder, 'ballast'), Buffer.alloc(64 * 1024));
     const full = join(disk.folder, '.skein');

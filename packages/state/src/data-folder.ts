@@ -1,16 +1,16 @@
 /**
- * The folder that a node keeps everything in, and the lock that makes it the only one there. Only
- * the user that the node runs as may look into it.
+ * The folder with all data of a node, and the lock that admits one node at a time. Only the user
+ * that the node runs as can read it.
  *
  *   state.sqlite   versions, deployments, keys, history
  *   artifacts/     model files by digest
- *   node.json      who holds the folder: pid and url
- *   lock           an SQLite file under an exclusive transaction for as long as the node lives
- *   reserve        room for management on a full disk
+ *   node.json      pid and URL of the node that holds the folder
+ *   lock           an SQLite file under an exclusive transaction while the node runs
+ *   reserve        disk space for management on a full disk
  *
- * The lock is the kernel's, taken through SQLite because Node has no file locks of its own: it goes
- * when the process goes, even by `kill -9`, and two nodes that start at once cannot both have it.
- * A pid file could do neither.
+ * The lock belongs to the kernel and is taken through SQLite, because Node has no file locks. It is
+ * released when the process ends, even by `kill -9`, and two nodes that start at once cannot both
+ * take it. A pid file guarantees neither.
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -24,14 +24,14 @@ export interface DataFolder {
   readonly root: string;
   readonly databasePath: string;
   readonly artifactsPath: string;
-  /** Emptied when management finds the disk full, see `withReserve`. */
+  /** Released when management finds the disk full, see `withReserve`. */
   readonly reserve: Pick<DiskReserve, 'release'>;
   /**
-   * Notes where this node answers and with which certificate, for commands that find the folder taken.
+   * Writes the address and certificate of this node, for commands that find the folder locked.
    * @throws SkeinError STORAGE_FULL.
    */
   announce(url: string, certificate?: string): Promise<void>;
-  /** Gives the folder back. Idempotent. */
+  /** Releases the folder. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -39,15 +39,15 @@ export interface NodeNote {
   readonly pid: number;
   /** Absent while the node is starting. */
   readonly url?: string;
-  /** PEM that it answers with; absent without TLS. */
+  /** PEM of its certificate; absent without TLS. */
   readonly certificate?: string | undefined;
 }
 
-/** Keeps the handles from the garbage collector, which would close them and so give up the lock. */
+/** Keeps the handles from the garbage collector, which would close them and so release the lock. */
 const held = new Set<DatabaseSync>();
 
 /**
- * Makes the folder where needed and takes its lock.
+ * Creates the folder if it is missing and takes its lock.
  * @param path usually `.skein`; relative to the working directory.
  * @throws SkeinError DATA_FOLDER_LOCKED, DATA_FOLDER_UNUSABLE, STORAGE_FULL.
  */
@@ -66,7 +66,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     try {
       await writeNotes(root);
     } catch (error) {
-      // A node must be able to come back on the disk that was filled under it.
+      // A node must be able to restart on the disk that its callers have filled.
       if (!(await reserve.release())) throw error;
       await writeNotes(root);
     }
@@ -96,14 +96,15 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   };
 }
 
-/** The live node that holds the folder, as it has announced itself. */
+/** The live node that holds the folder, as node.json describes it. */
 export async function nodeOn(path: string): Promise<NodeNote | undefined> {
   try {
     const note = JSON.parse(await readFile(join(path, 'node.json'), 'utf8')) as NodeNote;
     process.kill(note.pid, 0);
     return note;
   } catch (error) {
-    // EPERM: it is there, and another user's. Anything else: no note, half a note, or a note of the dead.
+    // EPERM: the process exists and belongs to another user. Otherwise node.json is missing,
+    // incomplete or stale.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
     return JSON.parse(await readFile(join(path, 'node.json'), 'utf8')) as NodeNote;
   }
@@ -139,12 +140,12 @@ async function lockedBy(root: string): Promise<SkeinError> {
 }
 
 async function writeNotes(root: string): Promise<void> {
-  // Model files and databases have no place in a repository.
+  // Model files and databases do not belong in a repository.
   await writeFile(join(root, '.gitignore'), '*\n', { mode: 0o600 });
   await writeNote(root, { pid: process.pid });
 }
 
-/** Renamed into place, so that a reader never sees half of it. */
+/** Writes and renames the file, so that a reader never sees an incomplete one. */
 async function writeNote(root: string, note: NodeNote): Promise<void> {
   const draft = join(root, 'node.json.new');
   await writeFile(draft, `${JSON.stringify(note)}\n`, { mode: 0o600 });

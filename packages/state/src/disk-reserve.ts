@@ -1,10 +1,9 @@
 /**
- * Room on the disk that only management may use: a file that is there for nothing but to be emptied
- * when a change of keys, deployments or versions finds the disk full. It is made again once there is
- * room.
+ * Disk space that only management may use: a file that is emptied when a change of keys,
+ * deployments or versions finds the disk full, and filled again once there is space.
  *
- * Whatever else writes to the disk may take the room first; callers of the node cannot, because
- * `disk-room.ts` stops them long before.
+ * Other programs may take the space first. Callers of the node cannot, because `disk-room.ts`
+ * refuses their writes long before.
  */
 import { randomBytes } from 'node:crypto';
 import { open, stat, statfs, truncate } from 'node:fs/promises';
@@ -12,22 +11,22 @@ import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { State } from './contract.ts';
 
-/** Thousands of changes, with their share of the write-ahead log. */
+/** Space for thousands of changes, including their part of the write-ahead log. */
 const RESERVE_BYTES = 16 * 2 ** 20;
-/** Of a small disk. */
+/** Fraction of a small disk. */
 const LARGEST_SHARE = 1 / 16;
-/** Made only while at least this many times its size is free. */
+/** The reserve is created only if this many times its size is free. */
 const FREE_FACTOR = 4;
 const CHUNK_BYTES = 256 * 1024;
 const REMAKE_MS = 60_000;
 
 export interface DiskReserve {
-  /** Empties the file. @returns whether that freed anything. */
+  /** Empties the file. @returns whether that freed space. */
   release(): Promise<boolean>;
   close(): void;
 }
 
-/** Makes the reserve of a data folder where there is room, now and later. Never fails. */
+/** Creates the reserve of a data folder when there is space, now or later. Never fails. */
 export async function openDiskReserve(folder: string): Promise<DiskReserve> {
   const path = join(folder, 'reserve');
   await make(path, folder).catch(() => undefined);
@@ -51,7 +50,7 @@ async function make(path: string, folder: string): Promise<void> {
   try {
     let { size } = await file.stat();
     if (bavail * bsize < FREE_FACTOR * (bytes - size)) return;
-    // Random bytes take their room on file systems that compress, too.
+    // Random bytes use space on file systems that compress, too.
     const chunk = randomBytes(CHUNK_BYTES);
     while (size < bytes) {
       const part = chunk.subarray(0, Math.min(CHUNK_BYTES, bytes - size));
@@ -62,7 +61,7 @@ async function make(path: string, folder: string): Promise<void> {
   }
 }
 
-/** Changes by the operator, and those that only free. None of them can be asked for below `admin`. */
+/** Changes by the operator, and changes that only free space. All of them require `admin`. */
 const MANAGEMENT = [
   'addKey',
   'revokeKey',
@@ -72,7 +71,7 @@ const MANAGEMENT = [
   'removeRun',
 ] as const satisfies readonly (keyof State)[];
 
-/** The same state, whose management changes are tried again with the reserve released. */
+/** The same state; a management change that finds the disk full releases the reserve and is retried. */
 export function withReserve(state: State, reserve: Pick<DiskReserve, 'release'>): State {
   const retried =
     (change: (...args: readonly unknown[]) => Promise<unknown>) =>

@@ -17,7 +17,7 @@ it('keeps a gigabyte free, and of a small disk a tenth', () => {
 });
 
 describe.skipIf(tinyDisk.skip)(`a disk that callers fill ${tinyDisk.reason}`, () => {
-  it('has room left when artifacts are refused, and takes them again when there is more', async () => {
+  it('has space left when artifacts are refused, and accepts them again when space is freed', async () => {
     using disk = mountTinyDisk('size=20m');
     const room = createDiskRoom({ folder: disk.folder, keptFreeBytes: 4 * MIB });
     const artifacts = await openFileArtifacts(join(disk.folder, 'blobs'), { room });
@@ -35,7 +35,7 @@ describe.skipIf(tinyDisk.skip)(`a disk that callers fill ${tinyDisk.reason}`, ()
     await expect.poll(put, { timeout: 5000 }).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('lets management change the state when it is full to the last byte, also after a restart', async () => {
+  it('lets management change the state when not one byte is free, also after a restart', async () => {
     using disk = mountTinyDisk('size=16m');
     const path = join(disk.folder, '.skein');
     const key = {

@@ -1,20 +1,20 @@
 /**
- * Keeps a part of the disk free of what callers send: artifacts, models and jobs are refused with
- * `STORAGE_FULL` while there is still room for the node's own state, so that an operator can revoke
- * a key, and running jobs can tell how they ended, on a disk that a caller has filled.
+ * Keeps a part of the disk free: artifacts, models and jobs are refused with `STORAGE_FULL` while
+ * there is still space for the node's own state. On a disk that a caller has filled, an operator
+ * can then still revoke a key, and running jobs can record their outcome.
  *
- * The free space is asked for once per second, or once per 16 MiB taken. What other programs write
- * in between is seen at the next look.
+ * The free space is read once per second, and once per 16 MiB written. What other programs write in
+ * between is noticed at the next read.
  */
 import { statfs } from 'node:fs/promises';
 import { SkeinError } from '@skein/api/errors';
 
-/** Enough for hours of state, logs and outcomes; a small disk gives a tenth. */
+/** Enough for hours of state, logs and outcomes; on a small disk, a tenth of it. */
 const KEPT_FREE_BYTES = 2 ** 30;
 const LARGEST_SHARE = 1 / 10;
-/** How much, and for how long, one look at the disk is good for. */
-const LOOK_BYTES = 16 * 2 ** 20;
-const LOOK_MS = 1000;
+/** How many bytes, and for how long, one reading of the free space may be used. */
+const READING_BYTES = 16 * 2 ** 20;
+const READING_MS = 1000;
 
 export interface DiskRoom {
   /** Counts bytes that are about to be written. @throws SkeinError STORAGE_FULL; nothing is counted then. */
@@ -22,28 +22,28 @@ export interface DiskRoom {
 }
 
 export interface DiskRoomOptions {
-  /** On the disk in question; must exist. */
+  /** A folder on the disk; must exist. */
   readonly folder: string;
-  /** What stays free. Default: 1 GiB, and at most a tenth of the disk. */
+  /** Bytes to keep free. Default: 1 GiB, and at most a tenth of the disk. */
   readonly keptFreeBytes?: number | undefined;
 }
 
 export function createDiskRoom({ folder, keptFreeBytes }: DiskRoomOptions): DiskRoom {
-  /** What may be taken until the next look. */
+  /** Bytes that may be written until the next reading. */
   let left = 0;
-  let lookAgainAt = -Infinity;
+  let readAgainAt = -Infinity;
   let looking: Promise<void> | undefined;
 
   async function look(): Promise<void> {
     const { bavail, blocks, bsize } = await statfs(folder);
     const kept = keptFreeBytes ?? defaultKeptFree(blocks * bsize);
     left = bavail * bsize - kept;
-    lookAgainAt = performance.now() + LOOK_MS;
+    readAgainAt = performance.now() + READING_MS;
   }
 
   return {
     async take(bytes) {
-      if (performance.now() >= lookAgainAt || bytes > Math.min(left, LOOK_BYTES)) {
+      if (performance.now() >= readAgainAt || bytes > Math.min(left, READING_BYTES)) {
         looking ??= look().finally(() => {
           looking = undefined;
         });

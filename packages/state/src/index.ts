@@ -1,4 +1,4 @@
-/** What a node or a fleet remembers: its state, its artifacts, its training runs. */
+/** The persistent data of a node or a fleet: its state, its artifacts, its training runs. */
 export { openFileArtifacts } from './artifacts/file-artifacts.ts';
 export { openArtifacts } from './artifacts/open-artifacts.ts';
 export type {

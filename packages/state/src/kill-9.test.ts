@@ -1,7 +1,7 @@
 /**
  * A process writes as fast as it can and is killed with SIGKILL at random moments, twenty times on
- * one data folder. Whatever it had acknowledged must be there afterwards, whole; nothing else may
- * be half there.
+ * one data folder. Every acknowledged write must be present and complete afterwards. A write that
+ * was not acknowledged may be present, but not in part.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ interface Acknowledged {
   readonly key: string;
 }
 
-/** Writes one of each per turn, and says so on its standard output only when all are acknowledged. */
+/** Writes one record of each kind per iteration; prints a line only when all are acknowledged. */
 const writer = (path: string, round: number) => `
   import { writeSync } from 'node:fs';
   import { openFileArtifacts } from '${import.meta.dirname}/artifacts/file-artifacts.ts';
@@ -49,7 +49,7 @@ const writer = (path: string, round: number) => `
     writeSync(1, JSON.stringify({ digest, version, revision, history: id, key: name }) + '\\n');
   }`;
 
-/** Runs the writer and kills it after so many acknowledgements; what comes out of the pipe counts. */
+/** Runs the writer and kills it after so many acknowledgements; the lines on the pipe count. */
 async function runAndKill(path: string, round: number, after: number): Promise<Acknowledged[]> {
   const child = spawn(
     process.execPath,
@@ -67,11 +67,11 @@ async function runAndKill(path: string, round: number, after: number): Promise<A
     unknown,
   ];
   expect(signal).toBe('SIGKILL');
-  // The last line may have been cut off by the kill.
+  // The kill may have cut off the last line.
   return lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Acknowledged);
 }
 
-it('loses nothing that was acknowledged to kill -9', { timeout: 120_000 }, async () => {
+it('loses no acknowledged write to kill -9', { timeout: 120_000 }, async () => {
   const parent = await mkdtemp(join(tmpdir(), 'skein-kill-'));
   const path = join(parent, '.skein');
   const moments = fc.sample(fc.integer({ min: 1, max: 40 }), { numRuns: ROUNDS, seed: 9 });
@@ -102,7 +102,7 @@ it('loses nothing that was acknowledged to kill -9', { timeout: 120_000 }, async
   }
   const last = acknowledged.flat().at(-1);
   expect((await state.deployment('d'))?.revision).toBeGreaterThanOrEqual(last?.revision ?? 0);
-  // Whatever is there beyond the acknowledged is whole too.
+  // Records beyond the acknowledged ones are complete too.
   for (const { digest } of versions.values()) await artifacts.pathOf(digest);
   for (const name of await readdir(folder.artifactsPath)) await artifacts.pathOf(name);
   expect([...versions.keys()].map(Number)).toEqual(

@@ -1,6 +1,7 @@
 /**
- * Files that other users of the machine may not read: keys, jobs with their environment, artifacts.
- * The umask does not decide about them, since the folder around them may be open to everyone.
+ * Files that other users of the machine must not read: keys, jobs with their environment,
+ * artifacts. The mode does not depend on the umask, since the folder around them may be readable by
+ * all users.
  */
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { chmod, readdir } from 'node:fs/promises';
@@ -9,22 +10,22 @@ import { join } from 'node:path';
 const FILE_MODE = 0o600;
 export const FOLDER_MODE = 0o700;
 
-/** Gives a folder, and what lies directly in it, to its owner alone; what an older version left open, too. */
+/** Restricts a folder and the files directly in it to their owner, including files of an older version. */
 export async function tightenFolder(folder: string): Promise<void> {
   await chmod(folder, FOLDER_MODE);
   for (const entry of await readdir(folder, { withFileTypes: true })) {
-    // A link is not followed: it may lead to what is not ours.
+    // Do not follow a link: it may lead outside of the folder.
     const mode = entry.isDirectory() ? FOLDER_MODE : entry.isFile() ? FILE_MODE : undefined;
     if (mode === undefined) continue;
-    // A file may have gone meanwhile, and the folder keeps others out already.
+    // The file may have been removed; the mode of the folder keeps other users out.
     await chmod(join(folder, entry.name), mode).catch(() => undefined);
   }
 }
 
 /**
- * Makes the file where it is missing. SQLite gives its `-wal` and `-shm` files the same mode.
+ * Creates the file if it is missing. SQLite gives its `-wal` and `-shm` files the same mode.
  *
- * A file that exists is not opened: to close it would give up every lock that this process has on it.
+ * An existing file is not opened: closing it would release every lock that this process has on it.
  */
 export function makePrivateFile(path: string): void {
   try {

@@ -1,6 +1,6 @@
-/** How much of the past every backend keeps. Bounds hold after each write, so a data folder cannot grow without end. */
+/** How much history every backend keeps. The bounds hold after each write, so a data folder cannot grow without limit. */
 export const RETENTION = {
-  /** History entries per deployment and kind: a busy autoscaler must not push out what people did. */
+  /** History entries per deployment and kind: a busy autoscaler must not displace changes by operators. */
   historyPerKind: 1000,
   /** History entries over all deployments. */
   history: 100_000,

@@ -1,6 +1,6 @@
 /**
- * The environment of a worker thread. A compile cache that the process uses is handed on, which a
- * worker does not inherit by itself: it saves the stripping of types, two thirds of a start.
+ * The environment of a worker thread. It passes on the compile cache of the process, which a worker
+ * does not inherit. The cache saves the stripping of types, two thirds of a start.
  */
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 export function workerEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...environment } = process.env;
   const cache = getCompileCacheDir();
-  // The directory that is reported is the one for this version of Node, inside the one to be set.
+  // The reported directory is the one for this version of Node, inside the one to set.
   if (cache !== undefined) environment['NODE_COMPILE_CACHE'] = dirname(cache);
   return environment;
 }

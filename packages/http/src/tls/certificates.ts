@@ -1,10 +1,11 @@
 /**
- * The certificate that both faces serve, kept as new as its files.
+ * The certificate of both faces, reloaded when its files change.
  *
- * Files are looked at every few seconds, soon after their folder changes, and at once on SIGHUP. The
- * watch alone is not enough: a mounted secret changes by a symbolic link further up, and some file
- * systems tell nothing. New contents are served only when they pass every check; else the old ones
- * stay, and the log says why, once for the same contents. Open connections keep what they began with.
+ * The files are read every few seconds, soon after their folder changes, and on SIGHUP. The watch
+ * alone is not enough: a mounted secret changes by a symbolic link in a parent folder, and some
+ * file systems report no changes. New contents are used only if they pass every check. Otherwise
+ * the old ones stay, and the log has the reason once per contents. Open connections keep their
+ * certificate.
  */
 import { watch, type FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,17 +18,17 @@ export interface Certificates {
   readonly current: TlsMaterial;
   /** Whether clients must present a certificate. */
   readonly mutual: boolean;
-  /** Calls with each later context. @returns stops that. */
+  /** Calls back with each new context. @returns stops it. */
   onChange(use: (context: SecureContextOptions) => void): () => void;
-  /** Looks at the files now; resolves when what they hold is served or refused. */
+  /** Reads the files now; resolves when their contents are in use or rejected. */
   reload(): Promise<void>;
   expose(into: Exposition): void;
   close(): void;
 }
 
-/** Between two looks at the files, in milliseconds: three small reads. */
+/** Interval between two reads of the files, in milliseconds: three small reads. */
 const LOOK_EVERY_MS = 5000;
-/** After a change of a folder, in milliseconds: certificate and key are written one after the other. */
+/** Delay after a change of a folder, in milliseconds: certificate and key are written one after the other. */
 const SETTLE_MS = 100;
 
 /** @throws SkeinError FILE_UNREADABLE, TLS_INVALID. */
@@ -37,7 +38,7 @@ export async function openCertificates(
 ): Promise<Certificates> {
   const first = await readTlsFiles(files);
   let current = checkTls(first, Date.now());
-  /** Of the contents that were looked at last, served or not. */
+  /** Digest of the contents that were read last, used or rejected. */
   let seen = digestOf(first);
   let looking = Promise.resolve();
   const results = { loaded: 0, refused: 0 };
@@ -57,7 +58,7 @@ export async function openCertificates(
     } catch (error) {
       const reason = (error as Error).message;
       if (seen === reason) return;
-      // A file that cannot be read has no digest; its reason is told once as well.
+      // A file that cannot be read has no digest; its reason is logged once as well.
       if ((error as { code?: string }).code === 'FILE_UNREADABLE') seen = reason;
       results.refused += 1;
       logger.warn({ reason }, 'The new TLS files cannot be served; the old certificate stays.');
@@ -107,7 +108,7 @@ export async function openCertificates(
   };
 }
 
-/** Where a folder cannot be watched, the looks at intervals remain. */
+/** If a folder cannot be watched, the interval remains. */
 function watchFolders(files: TlsFiles, onChange: () => void): FSWatcher[] {
   const paths = Object.values(files).filter((path) => path !== undefined);
   return [...new Set(paths.map((path) => dirname(path)))].flatMap((folder) => {

@@ -1,32 +1,33 @@
 /**
- * A certificate chain, its private key and the authorities of clients, as the files hold them, checked
- * before a server gets to see them: what cannot be served is refused with the reason.
+ * The contents of the TLS files: a certificate chain, its private key and the certificate
+ * authorities of clients. They are checked before a server uses them; invalid contents are rejected
+ * with the reason.
  */
 import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { SkeinError } from '@skein/api';
 
-/** PEM files. They are read again whenever they change. */
+/** Paths of PEM files. They are read again when they change. */
 export interface TlsFiles {
-  /** The node's certificate first, then those that lead to its root. */
+  /** The node's certificate first, then the intermediate certificates. */
   readonly certificate: string;
-  /** Of the certificate, without a passphrase. */
+  /** Private key of the certificate, without a passphrase. */
   readonly key: string;
   /** Mutual TLS: a client must present a certificate of one of these authorities. */
   readonly clientAuthorities?: string | undefined;
 }
 
-/** What the files hold. */
+/** Contents of the files. */
 export interface TlsContents {
   readonly certificate: string;
   readonly key: string;
   readonly clientAuthorities: string | undefined;
 }
 
-/** Contents that can be served. */
+/** Contents that passed every check. */
 export interface TlsMaterial {
-  /** For a secure context; complete, because a server forgets the options that a new context lacks. */
+  /** Options of a secure context; complete, because a server drops options that a new context lacks. */
   readonly context: SecureContextOptions;
   /** PEM of the node's own certificate. */
   readonly certificate: string;
@@ -65,7 +66,7 @@ export async function readTlsFiles(files: TlsFiles): Promise<TlsContents> {
   return { certificate: certificate!, key: key!, clientAuthorities };
 }
 
-/** Tells contents apart without keeping a second copy of the key. */
+/** Identifies contents without keeping a second copy of the key. */
 export function digestOf({ certificate, key, clientAuthorities = '' }: TlsContents): string {
   return createHash('sha256')
     .update([certificate, key, clientAuthorities].join('\0'))
@@ -74,7 +75,8 @@ export function digestOf({ certificate, key, clientAuthorities = '' }: TlsConten
 
 /**
  * @param now milliseconds since 1970.
- * @throws SkeinError TLS_INVALID: not PEM, expired, not valid yet, or a key of another certificate.
+ * @throws SkeinError TLS_INVALID: not PEM, expired, not valid yet, or the key belongs to another
+ *   certificate.
  */
 export function checkTls(contents: TlsContents, now: number): TlsMaterial {
   const chain = certificatesIn(contents.certificate, 'certificate');
@@ -93,7 +95,7 @@ export function checkTls(contents: TlsContents, now: number): TlsMaterial {
     key: contents.key,
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,
-    // A client of TLS 1.2 could ask for one handshake after the other on one connection.
+    // A TLS 1.2 client could request one handshake after another on one connection.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(authorities === undefined ? {} : { ca: authorities }),
   };

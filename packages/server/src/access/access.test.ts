@@ -24,7 +24,7 @@ const newKey = (changes: Partial<NewKey> = {}): NewKey => ({
   ...changes,
 });
 
-/** The error's code and Retry-After, or undefined when nothing was thrown. */
+/** The error's code and Retry-After, or undefined if nothing was thrown. */
 function refusal(action: () => unknown): { code: ErrorCode; retryAfterMs?: number } | undefined {
   try {
     action();
@@ -35,8 +35,8 @@ function refusal(action: () => unknown): { code: ErrorCode; retryAfterMs?: numbe
   }
 }
 
-describe('who may call', () => {
-  it('is anybody on an open node, as `local`', async () => {
+describe('the caller', () => {
+  it('is `local` without a key on an open node', async () => {
     const access = await open('open');
     expect(access.authorize(undefined, 'admin')).toMatchObject({ actor: 'local' });
     const caller = access.authorize('Bearer whatever', 'infer');
@@ -54,7 +54,7 @@ describe('who may call', () => {
     expect(access.authorize(`bearer ${secret}`, 'read').actor).toBe(key.id);
   });
 
-  it('makes one caller per key, not one per request', async () => {
+  it('is created once per key, not once per request', async () => {
     const access = await open();
     const { secret } = await access.keys.create(newKey());
     const header = `Bearer ${secret}`;
@@ -119,7 +119,7 @@ describe('who may call', () => {
     expect(refused).toEqual(allowed ? undefined : { code: 'SCOPE_MISSING' });
   });
 
-  it('is nobody any more from the request after the revocation on, also after a restart', async () => {
+  it('is rejected from the next request after a revocation, also after a restart', async () => {
     const access = await open();
     const { key, secret } = await access.keys.create(newKey());
     access.authorize(`Bearer ${secret}`, 'infer');
@@ -157,7 +157,7 @@ describe('who may call', () => {
 });
 
 describe('keys', () => {
-  it('store no secret and show no hash', async () => {
+  it('are stored without their secret and shown without their hash', async () => {
     const access = await open();
     const { key, secret } = await access.keys.create(newKey({ ratePerSecond: 5 }));
     expect(secret).toMatch(/^skein_[0-9a-f]{12}_[A-Za-z0-9_-]{43}$/);
@@ -216,7 +216,7 @@ describe('a tenant’s weight', () => {
 });
 
 describe('limits', () => {
-  it('refuses a key that is too fast, and says exactly when to come back', async () => {
+  it('reject a key above its rate, with the exact retry time', async () => {
     const access = await open();
     const { secret } = await access.keys.create(newKey({ ratePerSecond: 2 }));
     const call = () => access.authorize(`Bearer ${secret}`, 'infer');
@@ -229,7 +229,7 @@ describe('limits', () => {
     call();
   });
 
-  it('does not charge a call that its scope forbids', async () => {
+  it('do not charge a call that its scope forbids', async () => {
     const access = await open();
     const { secret } = await access.keys.create(newKey({ ratePerSecond: 1 }));
     expect(refusal(() => access.authorize(`Bearer ${secret}`, 'admin'))?.code).toBe(
@@ -238,7 +238,7 @@ describe('limits', () => {
     access.authorize(`Bearer ${secret}`, 'infer');
   });
 
-  it('counts what a tenant has in flight over all of its keys', async () => {
+  it('count the requests in flight of a tenant over all of its keys', async () => {
     const access = await open();
     const one = await access.keys.create(newKey({ maxConcurrent: 2 }));
     const two = await access.keys.create(newKey({ maxConcurrent: 2 }));
@@ -259,7 +259,7 @@ describe('limits', () => {
     access.enter(a);
   });
 
-  it('never counts below zero, so that a stray leave earns nobody a place', async () => {
+  it('never count below zero, so that an extra leave gives no tenant a place', async () => {
     const access = await open();
     const { secret } = await access.keys.create(newKey({ maxConcurrent: 1 }));
     const caller = access.authorize(`Bearer ${secret}`, 'infer');
@@ -271,7 +271,7 @@ describe('limits', () => {
     expect(refusal(() => access.enter(caller))?.code).toBe('QUOTA_EXCEEDED');
   });
 
-  it('learns how soon a place becomes free from how fast the tenant’s requests end', async () => {
+  it('estimate when a place becomes free from how fast the tenant’s requests end', async () => {
     const access = await open();
     const { secret } = await access.keys.create(newKey({ maxConcurrent: 4 }));
     const caller = access.authorize(`Bearer ${secret}`, 'infer');
@@ -284,7 +284,7 @@ describe('limits', () => {
     const retry = () => refusal(() => access.enter(caller))?.retryAfterMs;
     expect([20, 21]).toContain(retry());
     for (let count = 0; count < 4; count += 1) access.leave(caller);
-    now += 3_600_000; // An idle hour is no slow request.
+    now += 3_600_000; // An idle hour is not a slow request.
     for (let count = 0; count < 4; count += 1) access.enter(caller);
     now += 20;
     access.leave(caller);

@@ -1,10 +1,10 @@
 /**
- * Who calls, from the Authorization header to a `Caller`, within about two microseconds: one
- * sha-256, one lookup, one comparison in constant time, no allocation that outlives the call.
+ * Identifies the caller from the Authorization header within about two microseconds: one sha-256,
+ * one lookup, one comparison in constant time, no allocation that outlives the call.
  *
- * Rate limits hold per key, because a key is what a client can slow down. Concurrency holds per
- * tenant: however many keys a tenant has, a key's `maxConcurrent` is compared with everything that
- * its tenant has in flight.
+ * Rate limits apply per key, because a client can slow down its key. Concurrency limits apply per
+ * tenant: a key's `maxConcurrent` is compared with all requests in flight of its tenant, however
+ * many keys the tenant has.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { SkeinError } from '@skein/api/errors';
@@ -18,7 +18,7 @@ import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
 import { bearerOf, hashToken, idOfToken } from './token.ts';
 import { take } from './token-bucket.ts';
 
-/** `open`: everybody on this machine may do everything. `keys`: an API key decides. */
+/** `open`: any process on this machine may do everything. `keys`: a request needs an API key. */
 export type AccessMode = 'open' | 'keys';
 
 const LOCAL: Caller = Object.freeze({
@@ -27,12 +27,12 @@ const LOCAL: Caller = Object.freeze({
   scopes: Object.freeze(['infer', 'read', 'jobs', 'admin'] as const),
 });
 const MAX_RETRY_MS = 60_000;
-/** How long the weight of a tenant is remembered; a key may expire in between. */
+/** How long the weight of a tenant is cached; a key may expire in between. */
 const WEIGHT_MS = 1000;
 
 interface KnownWeight {
   readonly weight: number;
-  /** Of the key ring, when it was computed. */
+  /** Change count of the key ring when the weight was computed. */
   readonly changes: number;
   /** Milliseconds since 1970. */
   readonly until: number;
@@ -40,7 +40,7 @@ interface KnownWeight {
 
 /**
  * @param wallNow milliseconds since 1970, for the expiry of keys.
- * @returns the access check of the faces, with the keys that it checks as `keys`.
+ * @returns the access check of the faces, and the keys that it checks as `keys`.
  */
 export async function createAccess(options: {
   state: Pick<State, 'addKey' | 'keys' | 'revokeKey'>;
@@ -52,12 +52,12 @@ export async function createAccess(options: {
     readonly mode: AccessMode;
     readonly keys: KeyRing;
     readonly weightOf: WeightOf;
-    /** What a tenant may hold of a resource that all tenants share. */
+    /** The most that a tenant may hold of a shared resource. */
     readonly shareOf: ShareOf;
   }
 > {
   const { state, mode, clock, wallNow = Date.now } = options;
-  // A clock that is set back must not bring expired keys back; one that is set forward ends them.
+  // Setting the clock back must not make expired keys valid again; setting it forward expires keys.
   const openedAt = wallNow() - clock.now();
   const time = (): number => Math.max(wallNow(), openedAt + clock.now());
   const watches = watchKeys((key) => endOf(key, time()));
@@ -75,7 +75,7 @@ export async function createAccess(options: {
     if (known?.changes === keys.changes && now < known.until) return known.weight;
     const valid = keys.validOf(tenant, now);
     const weight = valid.length === 0 ? 1 : Math.max(...valid.map(({ weight = 1 }) => weight));
-    // Only tenants with a key are remembered: their number is the operator's.
+    // Cache only tenants that have a key: the operator decides how many there are.
     if (valid.length > 0) {
       weights.set(tenant, { weight, changes: keys.changes, until: now + WEIGHT_MS });
     }
@@ -154,14 +154,14 @@ function identify(keys: KeyRing, authorization: string | undefined): HeldKey {
   }
   const id = idOfToken(token);
   const key = id === undefined ? undefined : keys.find(id);
-  // One message for all three: a guess must not learn which part was right.
+  // The same message for all three: a guess must not learn which part was right.
   if (key === undefined || !timingSafeEqual(hashToken(token), key.hash)) {
     throw new SkeinError('KEY_INVALID', 'The API key is not one of this node.');
   }
   return key;
 }
 
-/** Why a key of this node may no longer be used. */
+/** Why a key of this node may not be used any more. */
 function endOf(key: HeldKey, wallNow: number): SkeinError | undefined {
   if (key.revoked) return invalid('has been revoked', key);
   return wallNow >= key.expiresAt ? invalid('has expired', key) : undefined;
@@ -171,7 +171,7 @@ function invalid(what: string, key: HeldKey): SkeinError {
   return new SkeinError('KEY_INVALID', `The API key ${key.caller.actor} ${what}.`);
 }
 
-/** `admin` includes the others: who may replace a model may as well ask it. */
+/** `admin` includes the other scopes: a caller that may replace a model may also use it. */
 function allows(scopes: readonly Scope[], wanted: Scope): boolean {
   return scopes.includes(wanted) || scopes.includes('admin');
 }

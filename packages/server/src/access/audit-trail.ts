@@ -1,11 +1,11 @@
 /**
- * Writes down who changed what, whether it succeeded or not. What a change was made of stays out of
- * the record: bodies hold what nobody should find in a log.
+ * Records the actor, action and outcome of each change, whether it succeeded or not. Request bodies
+ * are not recorded, because they may hold secrets.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { AuditEntry, State } from '@skein/state';
 
-/** Who makes a change: a key's id or `local`, and from where. */
+/** Actor of a change: a key's id or `local`, and its address. */
 export interface Actor {
   readonly actor: string;
   readonly remote: string;
@@ -13,14 +13,14 @@ export interface Actor {
 
 export interface Change<T> extends Actor {
   readonly action: string;
-  /** What it acts on, such as `risk/2`; the answer is absent when it failed. */
+  /** Subject of the change, such as `risk/2`; the answer is absent if the change failed. */
   readonly subject: (answer: T | undefined) => string;
 }
 
-/** Runs a change and records it. Resolves, or throws, as the change does. */
+/** Runs a change and records it. Resolves or rejects as the change does. */
 export type Audit = <T>(change: Change<T>, run: () => Promise<T>) => Promise<T>;
 
-/** @param unwritten told when the change has happened, but its record could not be written. */
+/** @param unwritten called if the change has happened but its record could not be written. */
 export function auditTrail(
   state: Pick<State, 'addAudit'>,
   unwritten: (error: unknown, entry: Omit<AuditEntry, 'id' | 'at'>) => void,

@@ -47,7 +47,7 @@ describe('exposure', () => {
     expect(() => accessModeFor(['127.0.0.1'], true, [], now)).toThrow(required);
   });
 
-  it('requires a key that works beyond loopback', () => {
+  it('requires a valid key beyond loopback', () => {
     expect(accessModeFor(['127.0.0.1', '0.0.0.0'], false, [key], now)).toBe('keys');
     for (const keys of [
       [],

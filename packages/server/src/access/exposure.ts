@@ -1,14 +1,14 @@
-/** Whether a node may be open: only where nobody but this machine can reach it. */
+/** Decides whether a node may be open: only if no other machine can reach it. */
 import { SkeinError } from '@skein/api/errors';
 import { isLoopback } from '@skein/http';
 import type { AccessMode } from './access.ts';
 import type { KeyView } from './contract.ts';
 
 /**
- * Open on loopback unless keys are asked for; anything else requires keys.
+ * Open on loopback unless keys are required; any other address requires keys.
  * @param hosts every address that the node will listen on.
  * @param wallNow milliseconds since 1970.
- * @throws SkeinError KEYS_REQUIRED when keys are required and none is valid.
+ * @throws SkeinError KEYS_REQUIRED if keys are required and none is valid.
  */
 export function accessModeFor(
   hosts: readonly string[],

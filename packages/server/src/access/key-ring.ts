@@ -1,9 +1,10 @@
 /**
- * The keys in memory, by id: what the faces ask, and what is listed.
+ * The keys in memory, by id, for access checks and lists.
  *
- * A new key goes to the state first, because a key that a restart forgets is of no use. A revocation
- * goes the other way: memory first, so that the next request is refused although the disk is full or
- * the store is lost, and then to the state until it is durable (`revocations.ts`).
+ * A new key is written to the state first, because a key that a restart forgets is of no use. A
+ * revocation takes effect in memory first, so that the next request is rejected even if the disk is
+ * full or the store is unreachable; it is then written to the state until it is durable
+ * (`revocations.ts`).
  */
 import type { KeyRecord, State } from '@skein/state';
 import { SkeinError } from '@skein/api/errors';
@@ -13,7 +14,7 @@ import { createRevocations } from './revocations.ts';
 import { issueToken } from './token.ts';
 import { tokenBucket, type TokenBucket } from './token-bucket.ts';
 
-/** A key as the hot path wants it: nothing left to parse, nothing to allocate. */
+/** A key in the form for the hot path: nothing to parse, nothing to allocate. */
 export interface HeldKey {
   readonly caller: Caller;
   readonly hash: Buffer;
@@ -28,19 +29,19 @@ export interface HeldKey {
 }
 
 export interface KeyRing extends Keys {
-  /** Counts the keys created and revoked, for what is computed from all keys and remembered. */
+  /** Number of keys created and revoked, to invalidate cached results. */
   readonly changes: number;
   find(id: string): HeldKey | undefined;
   /** The keys of a tenant that are valid at a time, in milliseconds since 1970. */
   validOf(tenant: string, wallNow: number): HeldKey[];
-  /** Writes what is not durable yet, if it can be. */
+  /** Writes the revocations that are not durable yet. */
   close(): Promise<void>;
 }
 
-/** Every key is in memory, and every change of a tenant's weight looks at all of them. */
+/** Every key is in memory, and a change of a tenant's weight reads all of them. */
 const MAX_KEYS = 100_000;
 
-/** @param onRevoked told of a key in the same turn in which it is refused from. */
+/** @param onRevoked called synchronously when a key is revoked. */
 export async function openKeyRing(
   state: Pick<State, 'addKey' | 'keys' | 'revokeKey'>,
   onRevoked: (key: HeldKey) => void = () => {},
@@ -99,7 +100,7 @@ export async function openKeyRing(
       records.set(id, { ...record, revokedAt });
       key.revoked = true;
       changes += 1;
-      // Before the write: what is open with the key ends although the disk may be full.
+      // Before the write: end the streams of the key even if the disk is full.
       onRevoked(key);
       await revocations.write(id, revokedAt);
     },
@@ -124,12 +125,12 @@ function hold(record: KeyRecord): HeldKey {
   };
 }
 
-/** The schemas of the API check this too; a limit that fails open deserves a second look. */
+/** The schemas of the API check this too; a limit that fails open deserves a second check. */
 function checked(key: NewKey): NewKey {
   const bad = (message: string) => new SkeinError('REQUEST_INVALID', message);
   const { label, tenant, scopes, ratePerSecond, maxConcurrent, weight, expiresAt } = key;
   if (tenant === '') throw bad('A key needs a tenant.');
-  // A label is shown to operators, who must be able to believe what they see.
+  // Operators see the label and must be able to trust what it shows.
   if (safeLine(label) !== label) throw bad('A label has no control characters.');
   if (scopes.length === 0) throw bad('A key needs at least one scope.');
   if (ratePerSecond !== undefined && !(ratePerSecond > 0)) {

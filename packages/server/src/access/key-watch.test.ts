@@ -33,8 +33,8 @@ async function open(expiresInMs?: number) {
 const codeOf = (onEnd: ReturnType<typeof vi.fn>): string[] =>
   onEnd.mock.calls.map(([error]) => (error as SkeinError).code);
 
-describe('what is open when its key ends', () => {
-  it('is told in the turn in which the key is revoked, once', async () => {
+describe('a watcher of a key', () => {
+  it('is called once, synchronously with the revocation', async () => {
     const { access, key, caller } = await open();
     const onEnd = vi.fn();
     const other = vi.fn();
@@ -48,7 +48,7 @@ describe('what is open when its key ends', () => {
     expect(other).toHaveBeenCalledTimes(1);
   });
 
-  it('is told within a second when the key expires', async () => {
+  it('is called within a second after the key expires', async () => {
     const { access, caller } = await open(10_000);
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const onEnd = vi.fn();
@@ -62,7 +62,7 @@ describe('what is open when its key ends', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('is told after it watches when the key has ended just before', async () => {
+  it('is called after it was added if the key has just ended', async () => {
     const { access, key, caller } = await open();
     await access.keys.revoke(key.id);
     const onEnd = vi.fn();
@@ -75,7 +75,7 @@ describe('what is open when its key ends', () => {
     expect(stopped).not.toHaveBeenCalled();
   });
 
-  it('is not told once it has stopped watching, not even by one that is told before it', async () => {
+  it('is not called after it was removed, even by a watcher that is called before it', async () => {
     const { access, key, caller } = await open();
     const late = vi.fn();
     const stops: (() => void)[] = [];
@@ -88,7 +88,7 @@ describe('what is open when its key ends', () => {
     expect(late).not.toHaveBeenCalled();
   });
 
-  it('keeps one timer for all watchers, and none without a key that can expire', async () => {
+  it('shares one timer with the others, and needs none for a key that cannot expire', async () => {
     const { access, caller } = await open(10_000);
     const { secret } = await access.keys.create({ label: 'b', tenant: 'ward', scopes: ['infer'] });
     const forever = access.authorize(`Bearer ${secret}`, 'infer');
@@ -101,7 +101,7 @@ describe('what is open when its key ends', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('never ends on an open node', async () => {
+  it('is never called on an open node', async () => {
     const access = await createAccess({ state, mode: 'open', clock: { now: () => 0 } });
     const onEnd = vi.fn();
     access.watch(access.authorize(undefined, 'infer'), onEnd)();

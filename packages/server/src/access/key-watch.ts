@@ -1,17 +1,17 @@
 /**
- * Tells what a caller has open, such as a stream of events, that its key has ended: at once when the
- * key is revoked, within half a second when it expires.
+ * Tells the open streams of a caller that its key has ended: at once when the key is revoked,
+ * within half a second when it expires.
  *
- * Every request is authorised when it arrives, which is once for a stream that stays open for days.
- * One timer serves all watchers, and it runs only while one of them has a key that can expire.
+ * A request is authorised once, when it arrives, but a stream stays open for days. One timer serves
+ * all watchers and runs only while one of them has a key that can expire.
  */
 import type { SkeinError } from '@skein/api/errors';
 import type { HeldKey } from './key-ring.ts';
 
-/** How often expired keys are looked for, in milliseconds. */
+/** Interval between checks for expired keys, in milliseconds. */
 const LOOK_MS = 500;
 
-/** Must not throw: the watchers after it have to be told, too. */
+/** Must not throw: the remaining watchers must be called, too. */
 export type OnKeyEnd = (error: SkeinError) => void;
 
 interface Watcher {
@@ -21,11 +21,11 @@ interface Watcher {
 export interface KeyWatch {
   /** @returns stops watching. Idempotent. */
   watch(key: HeldKey, onEnd: OnKeyEnd): () => void;
-  /** Tells the watchers of a key that has been revoked or has expired, each once. */
+  /** Calls the watchers of a key that was revoked or has expired, each once. */
   look(key: HeldKey): void;
 }
 
-/** @param endOf the error of a key that may no longer be used. */
+/** @param endOf returns the error of a key that may not be used any more. */
 export function watchKeys(endOf: (key: HeldKey) => SkeinError | undefined): KeyWatch {
   const watched = new Map<HeldKey, Set<Watcher>>();
   let timer: NodeJS.Timeout | undefined;
@@ -36,7 +36,7 @@ export function watchKeys(endOf: (key: HeldKey) => SkeinError | undefined): KeyW
     if (watchers === undefined || error === undefined) return;
     watched.delete(key);
     settle();
-    // A watcher that is told may stop another one, which then is not told.
+    // A watcher may remove another one, which is then not called.
     for (const watcher of watchers) watcher.onEnd(error);
   }
 
@@ -63,12 +63,13 @@ export function watchKeys(endOf: (key: HeldKey) => SkeinError | undefined): KeyW
         settle();
       }
       watchers.add(watcher);
-      // It may have ended between its check and now; the caller first gets what this returns.
+      // The key may have ended since it was checked; call back only after this function has
+      // returned.
       if (endOf(key) !== undefined) queueMicrotask(() => look(key));
       const own = watchers;
       return () => {
         own.delete(watcher);
-        // They may have been told, and others may watch the key since.
+        // The watchers may have been called by then, and new ones added.
         if (own.size > 0 || watched.get(key) !== own) return;
         watched.delete(key);
         settle();

@@ -4,7 +4,7 @@ import { openSqliteState, type State } from '@skein/state';
 import { createAccess } from './access.ts';
 
 let state: State;
-/** What the next writes of a revocation fail with; undefined: they are written. */
+/** Error of the next writes of a revocation; undefined: they succeed. */
 let failing: Error | undefined;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -39,7 +39,7 @@ const isRefused = (access: Awaited<ReturnType<typeof open>>, secret: string): bo
 };
 
 it.each([new SkeinError('STORAGE_FULL', 'The disk is full.'), new Error('the thread has ended')])(
-  'a key is refused from now on, whatever the store says: %s',
+  'a key is refused from now on, whatever the store answers: %s',
   async (fault) => {
     const access = await open();
     const { key, secret } = await access.keys.create(newKey);
@@ -51,7 +51,7 @@ it.each([new SkeinError('STORAGE_FULL', 'The disk is full.'), new Error('the thr
     const [listed] = await access.keys.list();
     expect(listed?.revokedAt).toBeDefined();
     expect(await access.keys.show(key.id)).toMatchObject({ durable: false });
-    // As the error says: a restart would bring it back.
+    // As the error says: a restart would make the key valid again.
     expect(isRefused(await open(), secret)).toBe(false);
   },
 );
@@ -64,7 +64,7 @@ it('is refused before the store has answered', async () => {
   await revoking;
 });
 
-it('is written as soon as the store takes it, with the time at which it was asked for', async () => {
+it('is written as soon as the store accepts it, with the time of the call', async () => {
   const access = await open();
   const { key, secret } = await access.keys.create(newKey);
   failing = new SkeinError('STORAGE_FULL', 'The disk is full.');
@@ -80,7 +80,7 @@ it('is written as soon as the store takes it, with the time at which it was aske
   expect(await again.keys.show(key.id)).toMatchObject({ revokedAt });
 });
 
-it('is tried a last time when the node ends, and at once when it is asked for again', async () => {
+it('is retried a last time when the node ends, and at once when it is repeated', async () => {
   const access = await open();
   const [one, other] = [await access.keys.create(newKey), await access.keys.create(newKey)];
   failing = new SkeinError('STORAGE_FULL', 'The disk is full.');

@@ -1,6 +1,6 @@
 /**
- * Revocations on their way to the state. A key is refused from the moment that it is revoked in
- * memory; that it stays so after a restart is written here, again and again until it is.
+ * Writes revocations to the state. Memory rejects a revoked key at once; this retries the write
+ * until the revocation also survives a restart.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { State } from '@skein/state';
@@ -10,13 +10,13 @@ const LONGEST_RETRY_MS = 30_000;
 
 export interface Revocations {
   /**
-   * Resolves when the revocation would survive a restart.
-   * @throws SkeinError REVOCATION_NOT_DURABLE, KEY_UNKNOWN; the first is tried again by itself.
+   * Resolves when the revocation survives a restart.
+   * @throws SkeinError REVOCATION_NOT_DURABLE, KEY_UNKNOWN; after the first, the write is retried.
    */
   write(id: string, at: string): Promise<void>;
-  /** Ids of keys whose revocation a restart would forget. */
+  /** Ids of keys whose revocation a restart would lose. */
   readonly unwritten: ReadonlySet<string>;
-  /** Tries a last time. */
+  /** Retries a last time. */
   close(): Promise<void>;
 }
 
@@ -64,7 +64,7 @@ export function createRevocations(state: Pick<State, 'revokeKey'>): Revocations 
         const why = error instanceof SkeinError ? error.message : 'The store failed.';
         throw new SkeinError(
           'REVOCATION_NOT_DURABLE',
-          `The API key ${id} is refused from now on, but a restart would forget that. ${why}`,
+          `The API key ${id} is refused from now on, but a restart would make it valid again. ${why}`,
           { cause: error },
         );
       }

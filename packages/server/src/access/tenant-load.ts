@@ -1,13 +1,13 @@
 /**
- * How many requests a tenant has waiting or running, and how soon one of them is likely to end.
+ * Counts the queued and running requests of a tenant and estimates when one of them ends.
  *
- * The time to the next free place is the mean gap between the tenant's own departures while it was
- * busy: whatever slows its requests down is in that number already.
+ * The time to the next free place is the mean gap between the tenant's completions while it was
+ * busy. That number includes whatever slows its requests down.
  */
 import type { Instant } from '@skein/serving';
 
 const SMOOTHING = 0.1;
-/** Before anything has been seen. */
+/** Estimate before the first completion. */
 const FIRST_GUESS_MS = 100;
 
 export interface TenantLoad {
@@ -21,7 +21,7 @@ export function tenantLoad(): TenantLoad {
 }
 
 export function arrive(load: TenantLoad, now: Instant): void {
-  // An idle stretch says nothing about how long requests take.
+  // An idle period says nothing about how long requests take.
   if (load.inFlight === 0) load.lastLeftAt = now;
   load.inFlight += 1;
 }

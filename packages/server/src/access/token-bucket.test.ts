@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { take, tokenBucket } from './token-bucket.ts';
 
 describe('token bucket', () => {
-  it('lets a second’s worth through at once, then one per interval', () => {
+  it('admits the requests of one second at once, then one per interval', () => {
     const bucket = tokenBucket(4);
     expect([1, 2, 3, 4].map(() => take(bucket, 1000))).toEqual([0, 0, 0, 0]);
     expect(take(bucket, 1000)).toBeCloseTo(250, 6);
@@ -19,7 +19,7 @@ describe('token bucket', () => {
     expect(take(bucket, 10_000)).toBe(0);
   });
 
-  it('decides as a bucket that counts tokens does', () => {
+  it('agrees with a bucket that counts tokens', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 200 }),
@@ -45,7 +45,7 @@ describe('token bucket', () => {
     );
   });
 
-  it('is not refused again when it waits as long as it was told', () => {
+  it('admits a request after the returned wait', () => {
     fc.assert(
       fc.property(fc.double({ min: 0.01, max: 5000, noNaN: true }), (rate) => {
         const bucket = tokenBucket(rate);

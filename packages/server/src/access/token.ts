@@ -1,9 +1,9 @@
 /**
- * What a caller sends: `skein_<id>_<secret>`, the id to look the key up by, the secret to prove it.
+ * The token of a caller: `skein_<id>_<secret>`. The id finds the key, the secret proves it.
  *
- * The secret is 256 random bits, so a single sha-256 is the right thing to store: there is nothing
- * to guess, and a slow hash (scrypt, argon2) would only make every request slow. Slow hashes are
- * for secrets that people choose.
+ * The secret has 256 random bits, so storing a single sha-256 of it is safe: it cannot be guessed,
+ * and a slow hash (scrypt, argon2) would only slow down every request. Slow hashes are for secrets
+ * that people choose.
  */
 import { hash, randomBytes } from 'node:crypto';
 
@@ -15,7 +15,7 @@ const TOKEN_LENGTH = ID_END + 1 + 43;
 export interface IssuedToken {
   readonly id: string;
   readonly token: string;
-  /** What is stored: sha-256 of the token, in hex. */
+  /** The stored form: sha-256 of the token, in hex. */
   readonly hash: string;
 }
 
@@ -29,15 +29,15 @@ export function hashToken(token: string): Buffer {
   return hash('sha256', token, 'buffer');
 }
 
-/** The id in a token of the right form, else undefined. */
+/** The id of a well-formed token, otherwise undefined. */
 export function idOfToken(token: string): string | undefined {
-  // The length first: a header of megabytes is not given to the pattern.
+  // Check the length first: a header of megabytes must not reach the pattern.
   return token.length === TOKEN_LENGTH && TOKEN.test(token)
     ? token.slice(ID_START, ID_END)
     : undefined;
 }
 
-/** The token of an `Authorization: Bearer …` header, else undefined. */
+/** The token of an `Authorization: Bearer …` header, otherwise undefined. */
 export function bearerOf(authorization: string): string | undefined {
   const scheme = authorization.slice(0, 7);
   if (scheme !== 'Bearer ' && scheme.toLowerCase() !== 'bearer ') return undefined;

@@ -1,4 +1,4 @@
-/** Models that end their process, and processes that are killed: with `--isolation process` it costs a retry. */
+/** Models that crash their process, and processes that are killed: with `--isolation process` this costs a retry. */
 import { afterEach, expect, it } from 'vitest';
 import { GraphBuilder, type Model } from '@skein/onnx';
 import { counting } from '../../../runtime/src/testing/models.ts';
@@ -35,7 +35,7 @@ it.skipIf(process.platform !== 'linux')(
     const signals = ['SIGKILL', 'SIGSEGV', 'SIGABRT'] as const;
     let answered = 0;
     for (const signal of signals) {
-      // Never twice the same request: between two kills at least one is answered.
+      // No request is sent twice: between two kills at least one is answered.
       await expect
         .poll(
           async () => {
@@ -78,7 +78,7 @@ function division(): Model {
 }
 
 it.skipIf(process.arch !== 'x64')(
-  'a request that ends its process takes no other along, however often it comes',
+  'a request that crashes its process fails no other request, however often it is sent',
   { timeout: 60_000 },
   async () => {
     node = await startNodeProcess();
@@ -99,7 +99,7 @@ it.skipIf(process.arch !== 'x64')(
         Array.from({ length: 20 }, (_, index) => divide(6 * (index + 1), 3)),
       );
       expect(others).toEqual(Array.from({ length: 20 }, (_, index) => 2 * (index + 1)));
-      // It has ended two replicas; those that come after it are not let in.
+      // It has ended two replicas; requests with the same inputs are now rejected.
       expect(await poison).toBe(round === 0 ? 'REPLICA_LOST' : 'REQUEST_QUARANTINED');
     }
     const { status, targets } = await node.client.getDeployment({ name: 'division' });
@@ -113,7 +113,7 @@ it.skipIf(process.arch !== 'x64')(
 );
 
 it.skipIf(process.arch !== 'x64')(
-  'a version that has met nothing but requests that end it goes on for the others',
+  'a version that has only run requests that crash it still serves other requests',
   { timeout: 90_000 },
   async () => {
     node = await startNodeProcess();
@@ -123,8 +123,8 @@ it.skipIf(process.arch !== 'x64')(
         a: { shape: [a.length], data: Int32Array.from(a) },
         b: { shape: [a.length], data: Int32Array.from(b) },
       });
-    // Four different ones, each of which ends two replicas: the eight that fail a version whose
-    // replicas do not come up.
+    // Four different ones, each of which ends two replicas: eight failures are what fails a version
+    // whose replicas do not start.
     for (let other = 1; other <= 4; other++) {
       await expect(divide([-(2 ** 31), other], [-1, 1])).rejects.toMatchObject({
         code: 'REPLICA_LOST',

@@ -1,4 +1,4 @@
-/** Every way to get a request wrong over gRPC, against a real node: a coded refusal, and the node goes on. */
+/** Invalid gRPC requests to a real node: each is rejected with a code, and the node goes on. */
 import { connect } from 'node:http2';
 import { Client, credentials } from '@grpc/grpc-js';
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
@@ -165,7 +165,7 @@ it('bytes that are no message', async () => {
   expect(await good()).toEqual(expected);
 });
 
-it('a hundred slow senders are cut off, and hold up nobody', async () => {
+it('a hundred slow senders are cut off and delay no other request', async () => {
   const message = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, GOOD));
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.byteLength, 1);

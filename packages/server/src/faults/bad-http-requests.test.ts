@@ -1,4 +1,4 @@
-/** Every way to get a request wrong over HTTP, against a real node: a coded refusal, and the node goes on. */
+/** Invalid HTTP requests to a real node: each is rejected with a code, and the node goes on. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ERRORS, type ErrorBody, type ErrorCode } from '@skein/api';
@@ -96,7 +96,10 @@ const cases: [string, string | Uint8Array, ErrorCode, RegExp, Sent?][] = [
     ...withSent(binary(12, floats(1, 2, 3)), 'INPUT_DATA', /12/),
   ],
   ['fewer bytes than announced', ...withSent(binary(16, floats(1, 2)), 'INPUT_DATA', /16/)],
-  ['bytes that nobody claims', ...withSent(binary(16, floats(1, 2, 3, 4, 5)), 'INPUT_DATA', /4/)],
+  [
+    'bytes that belong to no input',
+    ...withSent(binary(16, floats(1, 2, 3, 4, 5)), 'INPUT_DATA', /4/),
+  ],
   [
     'a header length that is no number',
     ...withSent(binary(16, floats(1, 2, 3, 4), 'ten'), 'HEADER_LENGTH_INVALID', /"ten"/),
@@ -131,7 +134,7 @@ const cases: [string, string | Uint8Array, ErrorCode, RegExp, Sent?][] = [
     /"b"/,
     { path: '/v2/models/arithmetic/infer' },
   ],
-  ['an unknown model', GOOD, 'MODEL_UNKNOWN', /"nobody"/, { path: '/v2/models/nobody/infer' }],
+  ['an unknown model', GOOD, 'MODEL_UNKNOWN', /"ghost"/, { path: '/v2/models/ghost/infer' }],
   [
     'an unknown version',
     GOOD,
@@ -149,7 +152,7 @@ const cases: [string, string | Uint8Array, ErrorCode, RegExp, Sent?][] = [
     { headers: { 'skein-timeout-ms': 'soon' } },
   ],
   [
-    'an encoding that nobody reads',
+    'an unknown encoding',
     GOOD,
     'ENCODING_UNSUPPORTED',
     /br/,
@@ -203,14 +206,14 @@ it('a body without end is cut off at the limit', async () => {
   expect((await good()).outputs).toEqual(expected);
 });
 
-it('bytes that are no HTTP', async () => {
+it('bytes that are not HTTP', async () => {
   const client = rawClient(node.port);
   client.socket.write('\x16\x03\x01 a TLS hello\r\n\r\n');
   expect(await client.closed).toMatch(/^HTTP\/1\.1 400 [\s\S]*REQUEST_INVALID/);
   expect((await good()).outputs).toEqual(expected);
 });
 
-it('a hundred slow senders are cut off, and hold up nobody', async () => {
+it('a hundred slow senders are cut off and delay no other request', async () => {
   const slow = Array.from({ length: 100 }, () => {
     const client = rawClient(node.port);
     client.socket.write(`${HEAD}Content-Length: 1000\r\n\r\n{"inputs":`);

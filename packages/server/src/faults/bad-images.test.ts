@@ -1,4 +1,4 @@
-/** What is no image, sent to the OCR example on a real node, over HTTP and gRPC. */
+/** Invalid images, sent to the OCR example on a real node, over HTTP and gRPC. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -12,7 +12,7 @@ import { startNodeProcess, type NodeProcess } from '../testing/node-process.ts';
 
 const images = join(import.meta.dirname, '../../../../examples/ocr/images');
 const image = (file: string) => readFileSync(join(images, file));
-/** For a machine that runs other tests beside. */
+/** For a machine that runs other tests at the same time. */
 const TIMEOUT_MS = 30_000;
 
 let node: NodeProcess;
@@ -62,7 +62,7 @@ const cases: [string, Uint8Array, RegExp][] = [
 ];
 const { http, grpc } = ERRORS.IMAGE_INVALID;
 
-/** Most memory that the node has had, in MiB. */
+/** Peak memory of the node, in MiB. */
 const peakMiB = () =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${node.pid}/status`, 'utf8'))![1]) / 1024;
 

@@ -1,4 +1,4 @@
-/** Model files that cannot be served, uploaded to a real node: refused with what is wrong, and nothing is left of them. */
+/** Invalid model files, uploaded to a real node: each is rejected with the reason, and nothing of it is stored. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -75,7 +75,7 @@ const files: [string, Uint8Array | Model, ErrorCode, RegExp][] = [
     'MODEL_UNSUPPORTED',
     /IR version 99/,
   ],
-  ['a node that reads what nobody makes', loose(), 'MODEL_FILE_INVALID', /'nothing'/],
+  ['a node whose input no node produces', loose(), 'MODEL_FILE_INVALID', /'nothing'/],
   [
     'weights in a file that did not come along',
     withoutItsData(),
@@ -113,7 +113,7 @@ it.each(files)('%s', async (_, file, code, message) => {
   await expectNothingChanged();
 });
 
-describe('what only the runtime finds', () => {
+describe('errors that only the runtime finds', () => {
   /** Adds [n, 4] and [5], which no n makes possible. */
   function mismatch(): Model {
     const graph = new GraphBuilder('mismatch');
@@ -146,7 +146,7 @@ describe('what only the runtime finds', () => {
   });
 });
 
-it('a file that says it is larger than any model is refused before it comes', async () => {
+it('a file whose announced size is above the limit is refused before it is sent', async () => {
   const client = rawClient(node.port);
   client.socket.write(
     'PUT /api/v1/models/bad/versions HTTP/1.1\r\nHost: localhost\r\n' +
@@ -157,7 +157,7 @@ it('a file that says it is larger than any model is refused before it comes', as
   await expectNothingChanged();
 });
 
-it('a sender that leaves in the middle of a file leaves nothing behind', async () => {
+it('a client that disconnects in the middle of a file leaves nothing behind', async () => {
   const client = rawClient(node.port);
   client.socket.write(
     'PUT /api/v1/models/bad/versions HTTP/1.1\r\nHost: localhost\r\n' +

@@ -18,7 +18,7 @@ async function ask(name: string, first: number): Promise<{ version: string; y: n
   return { version: version!, y: [...(outputs['y']!.data as Float32Array)] };
 }
 
-/** Runs and hits so far, as the protocol's statistics count them. */
+/** Runs and hits so far, from the protocol's statistics. */
 async function counts(name: string): Promise<{ runs: number; hits: number }> {
   const response = await fetch(`${node.url}/v2/models/${name}/stats`);
   const { model_stats } = (await response.json()) as {
@@ -33,7 +33,7 @@ async function counts(name: string): Promise<{ runs: number; hits: number }> {
   };
 }
 
-it('equal requests run once, also at once, and others run', async () => {
+it('equal requests run once, also concurrent ones, and different requests run', async () => {
   await node.deploy('cached', mlp({ sizes: [4, 8, 3], seed: 1 }), { ...LONG, cache: {} });
   await node.deploy('plain', mlp({ sizes: [4, 8, 3], seed: 1 }), LONG);
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask('cached', 1)));
@@ -43,7 +43,7 @@ it('equal requests run once, also at once, and others run', async () => {
   expect(await counts('cached')).toEqual({ runs: 2, hits: 19 });
 });
 
-it('a new version, and the old one again, answer for themselves', async () => {
+it('a new version, and the old one after a rollback, give their own answers', async () => {
   await node.deploy('versions', mlp({ sizes: [4, 8, 3], seed: 1 }), { ...LONG, cache: {} });
   const old = await ask('versions', 1);
   expect(await ask('versions', 1)).toEqual(old);
@@ -55,7 +55,7 @@ it('a new version, and the old one again, answer for themselves', async () => {
   expect(await ask('versions', 1)).toEqual(old);
 });
 
-it('an answer is repeated for its time to live, and the cache can be turned off', async () => {
+it('an answer is reused for its time to live, and the cache can be turned off', async () => {
   await node.deploy('ageing', mlp({ sizes: [4, 8, 3], seed: 1 }), {
     ...LONG,
     cache: { ttlMs: 300 },
@@ -77,7 +77,7 @@ it('an answer is repeated for its time to live, and the cache can be turned off'
   expect((await counts('ageing')).runs).toBe(runs + 2);
 });
 
-it('refusals are not remembered', async () => {
+it('refusals are not cached', async () => {
   await node.deploy('strict', mlp({ sizes: [4, 8, 3], seed: 1 }), {
     ...LONG,
     cache: {},

@@ -1,4 +1,4 @@
-/** The largest and the most awkward gRPC messages, against a node in a process of its own. */
+/** The largest and most expensive gRPC messages, against a node in its own process. */
 import { readFileSync, rmSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { connect, type ClientHttp2Session } from 'node:http2';
@@ -71,7 +71,7 @@ async function send(
   return String(code ?? number);
 }
 
-/** Megabytes that the node's process holds. */
+/** Memory of the node's process in megabytes. */
 function residentMib(): number {
   const status = readFileSync(`/proc/${node.pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) / 1024;
@@ -107,12 +107,12 @@ describe('a request with a key', { timeout: 120_000 }, () => {
   ])('of %s is refused, and the memory of the node is bounded', async (_, message, code) => {
     const idle = residentMib();
     expect(await send('ModelInfer', framed(message()), { authorization })).toBe(code);
-    // The message itself, its copy in another thread, and what V8 has not collected.
+    // The message itself, its copy in another thread, and garbage that V8 has not collected.
     expect(residentMib() - idle).toBeLessThan(512);
     expect(await send('ServerLive', framed(Buffer.alloc(0)))).toBe('0');
   });
 
-  it('of a text that is cut inside a character, which cannot be told as it is, is refused', async () => {
+  it('with a text that is cut inside a character is refused', async () => {
     const value = field(3, Buffer.from(`${'x'.repeat(55)}😀${'x'.repeat(20)}`));
     const parameter = Buffer.concat([field(1, Buffer.from('timeout')), field(2, value)]);
     const body = framed(Buffer.concat([integers(1, field(3, Buffer.of(1))), field(4, parameter)]));

@@ -1,6 +1,6 @@
 /**
- * Models that loop for ever or ask for all the memory, real ones in a real node: while they are
- * deployed, when their callers make them, and when the node is to end.
+ * Models that loop for ever or allocate all memory, in a real node: during deployment, when a
+ * request triggers it, and when the node has to end.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -15,9 +15,9 @@ import { replicaProcessesOf } from '../testing/replica-processes.ts';
 
 const linux = process.platform === 'linux';
 const GRACE_MS = 3_000;
-/** Until an end is noticed on a busy machine; the node kills itself 900 ms after its grace time, so code 0 was in time. */
+/** Slack for a busy machine; the node kills itself 900 ms after its grace time, so exit code 0 means in time. */
 const SLACK_MS = 3_000;
-/** For another replica to be up, on a busy machine. */
+/** Time for another replica to start on a busy machine. */
 const UP = { timeout: 60_000, interval: 200 };
 vi.setConfig({ testTimeout: 240_000 });
 const SMALL = mlp({ sizes: [4, 8, 3], seed: 1 });
@@ -55,7 +55,7 @@ const deployCounting = (settings: DeploymentSettingsPatch) =>
     ...settings,
   });
 
-/** SIGTERM ends the node with 0 inside its grace time and a second, and leaves no process. */
+/** SIGTERM ends the node with code 0 within its grace time and a second, and leaves no process. */
 async function endsInTime(): Promise<void> {
   const children = linux ? replicaProcessesOf(node.pid) : [];
   const [{ code, stderr }, ms] = await timed(node.stop());
@@ -121,7 +121,7 @@ describe('a request that never ends', () => {
     expect(code).toBe('RUN_TIMEOUT');
     expect(ms).toBeLessThan(15_000);
     await expect.poll(() => codeOf(count(3n)), UP).toBe('answered');
-    // The same inputs end one more, and then none.
+    // The same inputs end one more replica, and then none.
     expect(await codeOf(count(FOREVER))).toBe('RUN_TIMEOUT');
     await expect.poll(() => codeOf(count(3n)), UP).toBe('answered');
     const [quarantined, soon] = await timed(codeOf(count(FOREVER)));
@@ -129,7 +129,7 @@ describe('a request that never ends', () => {
     await endsInTime();
   });
 
-  it('in a thread costs the thread, and every later replica is a process', async () => {
+  it('in a thread blocks the thread, and every later replica is a process', async () => {
     await start();
     await deployCounting({ isolation: 'thread' });
     const replicas = async () =>
@@ -142,12 +142,12 @@ describe('a request that never ends', () => {
     expect(ms).toBeLessThan(20_000);
     await expect.poll(() => codeOf(count(3n)), UP).toBe('answered');
     expect(await replicas()).toMatchObject([{ isolation: 'process' }]);
-    // Its thread still runs.
+    // The blocked thread still runs.
     await endsInTime();
   });
 
   it.each(['thread', 'process'] as const)(
-    'does not hold the end of the node in a %s, and is told so',
+    'does not delay the end of the node in a %s, and gets an error',
     async (isolation) => {
       await start();
       await deployCounting({ isolation, objective: { latencyMs: 60_000 } });
@@ -192,7 +192,7 @@ describe('a request that never ends', () => {
   });
 });
 
-describe.skipIf(!linux)('a model that asks for all the memory', () => {
+describe.skipIf(!linux)('a model that allocates all memory', () => {
   const MIB = 2 ** 20;
   const rss = (pid: number): number =>
     Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024;
@@ -214,7 +214,7 @@ describe.skipIf(!linux)('a model that asks for all the memory', () => {
     },
   );
 
-  it('on some inputs is told so, and its replica goes on', async () => {
+  it('on some inputs gets an error, and its replica goes on', async () => {
     await start();
     await node.deploy('filling', filling(), {
       isolation: 'process',
@@ -233,7 +233,7 @@ describe.skipIf(!linux)('a model that asks for all the memory', () => {
   });
 });
 
-describe('a version that is not trusted', () => {
+describe('an untrusted version', () => {
   const isolations = async (name: string) =>
     (await node.client.getDeployment({ name })).targets[0]!.replicas.map(
       ({ isolation }) => isolation,

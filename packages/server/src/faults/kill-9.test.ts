@@ -1,7 +1,7 @@
 /**
- * A node is killed with SIGKILL at random moments while it is changed and called, and started again
- * on its folder, over and over. Whatever it had acknowledged is back every time; what it had not is
- * either there or not, but never half; and what it answers is what that version answered before.
+ * A node is killed with SIGKILL at random moments while it is changed and called, and restarted on
+ * its data folder, many times. Every acknowledged change is present each time. A change that was
+ * not acknowledged is present in full or absent. A version answers as it did before.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
@@ -12,15 +12,15 @@ import { rawClient } from '../testing/raw-client.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 
 const ROUNDS = 6;
-/** The longest that a round goes on before the kill, in milliseconds. */
+/** The longest time of a round before the kill, in milliseconds. */
 const LONGEST_MS = 300;
 const LONG = { objective: { latencyMs: 60_000 } };
 
-/** What the node has said, and what it was last asked without having said anything. */
+/** The acknowledged changes, and the last change that was not acknowledged. */
 interface Promised {
   /** Digest by version. */
   readonly versions: Map<string, string>;
-  /** What took traffic after the last acknowledged change, and after the one that was under way. */
+  /** Traffic after the last acknowledged change, and after the change in progress. */
   serving: Set<string>;
   maxQueue: Set<number>;
   readonly keys: string[];
@@ -37,7 +37,7 @@ async function ask(node: NodeProcess): Promise<{ version: string; y: readonly nu
   return { version: version!, y: [...(outputs['y']!.data as Float32Array)] };
 }
 
-it('everything that was acknowledged is back', { timeout: 120_000 }, async () => {
+it('every acknowledged change is present after a restart', { timeout: 120_000 }, async () => {
   const folder = temporaryFolder();
   const random = seededRandom(Date.now());
   const promised: Promised = {
@@ -50,7 +50,7 @@ it('everything that was acknowledged is back', { timeout: 120_000 }, async () =>
   const answers = new Map<string, readonly number[]>();
   let seed = 0;
 
-  /** Changes everything that there is to change, one thing after another, until the node is gone. */
+  /** Makes one change of every kind after another, until the node is killed. */
   async function change({ client }: NodeProcess): Promise<void> {
     for (;;) {
       const content = modelOf(++seed) as Uint8Array<ArrayBuffer>;
@@ -139,7 +139,7 @@ it('everything that was acknowledged is back', { timeout: 120_000 }, async () =>
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('an upload and a deployment that were cut off leave nothing half', async () => {
+it('an interrupted upload and deployment leave nothing incomplete', async () => {
   const folder = temporaryFolder();
   const artifacts = () => readdirSync(join(folder, '.skein/artifacts'));
   {
@@ -151,7 +151,7 @@ it('an upload and a deployment that were cut off leave nothing half', async () =
         'Content-Type: application/octet-stream\r\nContent-Length: 1000000\r\n\r\n',
     );
     uploading.socket.write(modelOf(2));
-    // Loads for long enough to be caught at it.
+    // Loads long enough to be killed while it loads.
     const content = writeModel(mlp({ sizes: [4, 3000, 3000, 3], seed: 3 }));
     const { version } = await node.client.importModel({
       name: 'risk',
@@ -160,7 +160,7 @@ it('an upload and a deployment that were cut off leave nothing half', async () =
     const deploying = expect(node.client.deploy({ name: 'risk', version })).rejects.toMatchObject({
       code: 'NODE_UNREACHABLE',
     });
-    // Once it is written down that the rollout has begun; before, there is nothing to take back.
+    // Wait until the start of the rollout has been recorded; before, there is nothing to roll back.
     await expect
       .poll(() => node.client.deploymentHistory({ name: 'risk', kind: 'rollout-started' }), {
         interval: 1,
@@ -179,7 +179,7 @@ it('an upload and a deployment that were cut off leave nothing half', async () =
   expect((await ask(again)).version).toBe('1');
   const { entries } = await again.client.deploymentHistory({ name: 'risk', kind: 'rolled-back' });
   expect(entries[0]!.reason).toContain('the node stopped during the rollout');
-  // The whole upload stays, without traffic; of the half one there is nothing.
+  // The complete upload stays, without traffic; nothing of the incomplete one does.
   const { models } = await again.client.listModels();
   expect(models.map(({ name, versions }) => [name, versions])).toEqual([['risk', ['1', '2']]]);
   expect(artifacts()).toHaveLength(2);

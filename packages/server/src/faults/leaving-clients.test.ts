@@ -1,4 +1,4 @@
-/** Clients that leave, and deadlines that pass, while their requests wait behind a long run. */
+/** Clients that disconnect, and deadlines that pass, while their requests wait behind a long run. */
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { counting } from '../../../runtime/src/testing/models.ts';
@@ -7,7 +7,7 @@ import { codec } from '../testing/grpc-client.ts';
 import { startNodeProcess, type NodeProcess } from '../testing/node-process.ts';
 import { rawClient } from '../testing/raw-client.ts';
 
-/** Of the run that the others wait behind: seconds. */
+/** Seconds of the run that the other requests wait for. */
 const LONG = 3_000_000;
 
 const BODY = JSON.stringify({
@@ -52,7 +52,7 @@ async function occupy(): Promise<{ readonly ended: Promise<unknown>; isOver(): b
   return { ended, isOver: () => over };
 }
 
-it('requests of clients that leave are taken out of the queue, and are counted', async () => {
+it('requests of clients that disconnect are removed from the queue and counted', async () => {
   const before = await target();
   const long = await occupy();
 
@@ -104,7 +104,7 @@ it('requests of clients that leave are taken out of the queue, and are counted',
   expect((await target()).answered).toBe(before.answered + 2);
 });
 
-it('a request whose deadline passes in the queue is told then, not when its turn comes', async () => {
+it('a request whose deadline passes in the queue is failed at its deadline, not when a replica is free', async () => {
   const long = await occupy();
   const late = await fetch(`${node.url}/v2/models/counting/infer`, {
     method: 'POST',
@@ -119,7 +119,7 @@ it('a request whose deadline passes in the queue is told then, not when its turn
   await long.ended;
 });
 
-it('a client that leaves in the middle of its run frees its place, and the next is served', async () => {
+it('a client that disconnects during its run frees its place, and the next is served', async () => {
   const abort = new AbortController();
   const leaving = expect(infer(300_000, { signal: abort.signal })).rejects.toMatchObject({
     code: 'CANCELLED',

@@ -1,4 +1,4 @@
-/** Who is refused on a node with keys shows: in the metrics under a bounded set of names, and in the audit trail. */
+/** Rejected callers of a node with keys appear in the metrics, under a bounded set of names, and in the audit trail. */
 import { rmSync } from 'node:fs';
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -61,7 +61,7 @@ it(
   },
 );
 
-it('unknown models and versions are counted, and no name that a client made up', async () => {
+it('unknown models and versions are counted, but not under names from the client', async () => {
   for (let i = 0; i < 20; i++) {
     expect(await post(`/v2/models/made-up-${i}/infer`, secret)).toBe(404);
   }
@@ -86,7 +86,7 @@ it('unknown models and versions are counted, and no name that a client made up',
     .split('\n')
     .filter((line) => line.startsWith('skein_requests_refused_total'));
   expect(refused.toSorted()).toEqual([
-    // From the test before.
+    // From the previous test.
     'skein_requests_refused_total{deployment="(other)",code="KEY_INVALID"} 1',
     'skein_requests_refused_total{deployment="(other)",code="KEY_MISSING"} 1',
     'skein_requests_refused_total{deployment="(other)",code="MODEL_UNKNOWN"} 21',

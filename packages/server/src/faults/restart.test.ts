@@ -1,4 +1,4 @@
-/** A node that is coming back: it is not ready before it is, and knows its deployments from its first answer on. */
+/** A node that restarts: it reports ready only when it is, and knows its deployments from its first answer on. */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { startNodeProcess, temporaryFolder } from '../testing/node-process.ts';
 
 const NAMES = Array.from({ length: 8 }, (_, index) => `risk-${index}`);
 
-it('from the first connection on, a request is answered or told to wait', async () => {
+it('from the first connection on, a request is answered or gets a retry time', async () => {
   const folder = temporaryFolder();
   const model = mlp({ sizes: [4, 512, 512, 3], seed: 1 });
   let port: number;
@@ -26,7 +26,7 @@ it('from the first connection on, a request is answered or told to wait', async 
   const seen = new Set<string>();
   let over = false;
 
-  /** What one request meets; a refused connection is no answer. */
+  /** Outcome of one request; a refused connection is not an answer. */
   async function meet(path: string, init?: RequestInit): Promise<string | undefined> {
     try {
       const response = await fetch(url + path, { ...init, signal: AbortSignal.timeout(20_000) });
@@ -43,7 +43,7 @@ it('from the first connection on, a request is answered or told to wait', async 
       const answer = await meet(`/v2/models/${name}/infer`, { method: 'POST', body });
       answered = answer === '200 ';
       if (answer !== undefined) seen.add(`infer ${answer}`);
-      // Ready said before an answer must hold for the answer.
+      // A ready probe before an answer must hold for the answer.
       if (ready === '200 ' && answer !== undefined && !answered) seen.add(`ready, but ${answer}`);
     }
   }
@@ -58,7 +58,7 @@ it('from the first connection on, a request is answered or told to wait', async 
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('a model file that has changed on the disk is not served; the others are, and deploying it again repairs it', async () => {
+it('a model file that has changed on the disk is not served; other models are, and a new deploy repairs it', async () => {
   const folder = temporaryFolder();
   const settings = { objective: { latencyMs: 60_000 } };
   const good = mlp({ sizes: [4, 8, 3], seed: 1 });

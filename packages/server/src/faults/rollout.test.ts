@@ -1,4 +1,4 @@
-/** New versions on a real node under load over HTTP: good ones drop nothing, bad ones are rolled back by themselves. */
+/** New versions on a real node under load over HTTP: good ones drop no request, bad ones are rolled back automatically. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { DeploymentView } from '@skein/api';
 import { GraphBuilder, mlp, tensor, type Model } from '@skein/onnx';
@@ -15,7 +15,7 @@ afterAll(() => node[Symbol.asyncDispose]());
 const LONG = { objective: { latencyMs: 30_000 }, oversubscribe: true };
 const X = { shape: [1, 4], data: Float32Array.of(1, -2, 3, -4) };
 
-/** Resolves with the deployment when its rollout is over. */
+/** Resolves with the deployment when its rollout has ended. */
 async function rolledOut(name: string): Promise<DeploymentView> {
   let view!: DeploymentView;
   await expect
@@ -37,7 +37,7 @@ async function reasonOf(name: string): Promise<string> {
   return entries[0]!.reason;
 }
 
-it('versions, settings and a rollback change under load, and nothing is dropped', async () => {
+it('versions, settings and a rollback change under load, and no request is dropped', async () => {
   const model = (seed: number): Model => mlp({ sizes: [4, 64, 3], seed });
   await node.deploy('swap', model(1), LONG);
   const load = startLoad(16, async () => {
@@ -70,7 +70,7 @@ it('versions, settings and a rollback change under load, and nothing is dropped'
   expect([...load.outcomes.keys()].toSorted()).toEqual(['1', '2', '3', '4', '5']);
 });
 
-/** Looks `i` up in a table; larger indices than it has rows are an error of the model. */
+/** Looks `i` up in a table; an index beyond its rows is an error of the model. */
 function lookup(rows: number): Model {
   const graph = new GraphBuilder('lookup');
   const i = graph.input('i', 'int64', ['n']);
@@ -96,7 +96,7 @@ it('a canary that fails where the old version answers is rolled back', async () 
   expect(rollout).toMatchObject({ phase: 'rolled-back', fromVersion: '1', toVersion: '2' });
   expect(targets.map(({ version, weight }) => [version, weight])).toEqual([['1', 100]]);
   expect(await reasonOf('lookup')).toMatch(/^version 2: \d+ of \d+ requests failed, more than/);
-  // From here on nobody meets it any more.
+  // From here on no request reaches the rolled-back version.
   const rejected = load.of('INPUT_REJECTED');
   const before = load.of('1');
   await expect.poll(() => load.of('1')).toBeGreaterThan(before + 50);
@@ -132,7 +132,7 @@ it('a canary that misses the objective is rolled back', async () => {
   await node.deploy('idle', idle(false), { ...LONG, objective: { latencyMs: 200 } });
   const load = startLoad(4, async () => {
     const { version } = await node.client.infer('idle', {
-      // For the new version, more time than the objective has.
+      // More time than the objective allows, for the new version.
       rounds: { shape: [], data: BigInt64Array.of(800_000n) },
       x: { shape: [], data: Float32Array.of(1) },
     });
@@ -233,7 +233,7 @@ it('a canary that answers NaN is rolled back, though every request succeeds', as
   expect([...load.outcomes.keys()].toSorted()).toEqual(['1', '2']);
 });
 
-it('a shadow that answers differently is rolled back, and nobody has met it', async () => {
+it('a shadow that answers differently is rolled back, and no caller has seen its answers', async () => {
   await node.deploy('shadow', mlp({ sizes: [4, 64, 3], seed: 1 }), LONG);
   const load = startLoad(4, async () => {
     return (await node.client.infer('shadow', { x: X })).version!;
@@ -253,7 +253,7 @@ it('a shadow that answers differently is rolled back, and nobody has met it', as
     /outputs differ by up to .* more than the tolerance of 0.0001/,
   );
 
-  // The same numbers from another file.
+  // The same numbers in a different file.
   const same = mlp({ sizes: [4, 64, 3], seed: 1 });
   same.producerName = 'another exporter';
   await node.deploy('shadow', same, undefined, plan);
@@ -282,7 +282,7 @@ it('a caller stays on one version of a sticky canary', async () => {
   const first = await Promise.all(users.map(versionFor));
   expect(new Set(first)).toEqual(new Set(['1', '2']));
   for (let i = 0; i < 3; i++) expect(await Promise.all(users.map(versionFor))).toEqual(first);
-  // A person takes it back: everybody is on the old version at once.
+  // An operator rolls back: every caller gets the old version at once.
   await node.client.rollback({ name: 'sticky', reason: 'enough seen' });
   expect(new Set(await Promise.all(users.map(versionFor)))).toEqual(new Set(['1']));
 });

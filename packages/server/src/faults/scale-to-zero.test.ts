@@ -1,4 +1,4 @@
-/** A deployment without replicas on a real node: a cold request waits for one if its deadline allows, else it is told. */
+/** A deployment without replicas on a real node: a cold request waits for one if its deadline allows, or gets an error. */
 import { rmSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { ErrorBody, NodeEvent } from '@skein/api';
@@ -11,7 +11,7 @@ const BODY = JSON.stringify({
   inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
 });
 
-it('cold requests wake it, all of them are answered, and the history says why', async () => {
+it('cold requests start a replica, all of them are answered, and the history has the reason', async () => {
   const folder = temporaryFolder();
   {
     await using node = await startNodeProcess({ folder });
@@ -48,7 +48,7 @@ it('cold requests wake it, all of them are answered, and the history says why', 
 });
 
 it(
-  'an idle one gives its process back, and the next request brings it up again',
+  'an idle replica ends its process, and the next request starts a new one',
   { timeout: 60_000 },
   async () => {
     await using node = await startNodeProcess();

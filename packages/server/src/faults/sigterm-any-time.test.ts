@@ -1,6 +1,7 @@
 /**
- * SIGTERM at every moment of a node's life, from the start of its process on: it ends with 0, aborts
- * nothing, holds no lock, and has answered what it had accepted. With SKEIN_FULL=1 in finer steps.
+ * SIGTERM at every moment of a node's life, from the start of its process on: the node exits with
+ * 0, does not crash, releases its lock, and has answered what it accepted. SKEIN_FULL=1 uses finer
+ * steps.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
@@ -18,8 +19,8 @@ import { replicaProcessesOf } from '../testing/replica-processes.ts';
 const FULL = process.env['SKEIN_FULL'] === '1';
 const GRACE_MS = 10_000;
 /**
- * The process kills itself 900 ms after its grace time, so an end with 0 was in time. This is for
- * what a busy machine adds until the end is noticed here.
+ * The process kills itself 900 ms after its grace time, so exit code 0 means in time. The slack
+ * covers what a busy machine adds until the test notices the end.
  */
 const SLACK_MS = 3_000;
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 120_000 });
@@ -32,7 +33,7 @@ interface End {
   readonly stderr: string;
 }
 
-/** Starts a node, tells it to end after so long, and waits for that. */
+/** Starts a node, sends the signal after `ms`, and waits for the end. */
 async function endAfter(folder: string, ms: number, signal: NodeJS.Signals): Promise<End> {
   const up = startCli(
     [
@@ -57,20 +58,21 @@ async function endAfter(folder: string, ms: number, signal: NodeJS.Signals): Pro
   return { code, signal: up.process.signalCode, tookMs, stdout, stderr };
 }
 
-/** It has ended as it should, and the next node can have the folder. */
+/** The node has ended cleanly, and the next node can take the folder. */
 async function expectCleanEnd(end: End, folder: string, ms: number): Promise<void> {
-  // Before its first line of code has run, a process ends where it is; it has not begun anything then.
-  const unborn =
+  // A process that is killed before its first line of code has no state to clean up.
+  const notStarted =
     end.signal !== null && end.stdout === '' && !existsSync(join(folder, '.skein/lock'));
   const how = `after ${ms} ms: ${end.code} ${end.signal}\n${end.stderr}`;
-  if (!unborn) expect([end.code, how]).toEqual([0, how]);
+  if (!notStarted) expect([end.code, how]).toEqual([0, how]);
   expect(end.stderr).not.toMatch(/FATAL|Aborted|Assertion|"level":"(error|fatal)"/);
   expect(end.tookMs).toBeLessThan(GRACE_MS + SLACK_MS);
-  // On a machine that is very busy the time may be too short for the last room; the lock goes with the process.
-  if (!end.stderr.includes('left behind')) {
+  // On a very busy machine the time may be too short for the last component; the lock ends with the
+  // process.
+  if (!end.stderr.includes('did not stop in time')) {
     expect(existsSync(join(folder, '.skein/node.json'))).toBe(false);
   }
-  if (!unborn && existsSync(join(folder, '.skein/lock'))) {
+  if (!notStarted && existsSync(join(folder, '.skein/lock'))) {
     await (await openDataFolder(join(folder, '.skein'))).close();
   }
 }
@@ -81,7 +83,7 @@ const steps = (end: number, few: number): number[] => {
 };
 
 describe('from the start of the process', () => {
-  it('of a node that is new', async () => {
+  it('of a new node', async () => {
     for (const ms of steps(1_500, 10)) {
       const folder = temporaryFolder();
       const end = await endAfter(folder, ms, ms % 2 === 0 ? 'SIGTERM' : 'SIGINT');
@@ -90,7 +92,7 @@ describe('from the start of the process', () => {
     }
   });
 
-  describe('of one that brings deployments back', () => {
+  describe('of a node that restores deployments', () => {
     const folder = temporaryFolder();
     beforeAll(async () => {
       await using node = await startNodeProcess({ folder });
@@ -106,12 +108,12 @@ describe('from the start of the process', () => {
     });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-    it('and still has them', async () => {
+    it('and the deployments are kept', async () => {
       for (const ms of steps(2_000, 12)) {
         const end = await endAfter(folder, ms, 'SIGTERM');
-        // The lock is there from the time before.
-        const unborn = end.signal === 'SIGTERM' && end.stdout === '' && end.stderr === '';
-        if (!unborn) await expectCleanEnd(end, folder, ms);
+        // The lock exists from the previous run.
+        const notStarted = end.signal === 'SIGTERM' && end.stdout === '' && end.stderr === '';
+        if (!notStarted) await expectCleanEnd(end, folder, ms);
       }
       await using node = await startNodeProcess({ folder });
       const { deployments } = await node.client.listDeployments();
@@ -181,7 +183,8 @@ describe('while it serves', () => {
       expect(jobs).toHaveLength(1);
       const refusals = new Set(outcomes.filter((outcome) => outcome !== 'answered'));
       for (const refusal of refusals) {
-        // Not accepted at all, or told that the node leaves, or refused because a new version took over.
+        // Not accepted, or rejected because the node is draining, or rejected because a new version
+        // took over.
         expect(refusal).toMatch(/^(NODE_DRAINING|INPUT_\w+|NODE_UNREACHABLE|.*fetch failed.*)$/);
       }
       await expect.poll(() => children.filter(isRunning)).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * SIGTERM under load: what was accepted is answered, nothing else is, and the node ends with 0. Every
- * request is counted on both sides: by its client, and by the node in the log line of each answer.
+ * SIGTERM under load: accepted requests are answered, later ones are not, and the node exits with
+ * 0. Each request is counted twice: by its client, and in the node's log line of its answer.
  */
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
@@ -26,11 +26,11 @@ afterEach(async () => {
 type Outcome =
   /** 200, or OK. */
   | 'answered'
-  /** The node says that it is leaving. */
+  /** The node answers that it is draining. */
   | 'NODE_DRAINING'
   /** The connection was not accepted: the node never saw the request. */
   | 'not accepted'
-  /** Anything else: a request that was taken and not answered. */
+  /** Any other outcome: an accepted request that was not answered. */
   | `lost: ${string}`;
 
 class Count {
@@ -53,7 +53,7 @@ const BODY = JSON.stringify({
   inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] }],
 });
 
-/** One request on a connection that is kept, or a new one; both kinds meet a drain. */
+/** One request on a kept or a new connection; a drain meets both kinds. */
 function askOverHttp(agent: Agent | false): Promise<Outcome> {
   return new Promise((resolve) => {
     const outgoing = httpRequest(
@@ -70,7 +70,7 @@ function askOverHttp(agent: Agent | false): Promise<Outcome> {
         });
       },
     );
-    // The kernel refuses a new connection, or resets it when the node has not taken it up yet.
+    // The kernel refuses a new connection, or resets it if the node has not accepted it yet.
     outgoing.on('error', (error) =>
       resolve(outgoing.reusedSocket ? `lost: ${error.message}` : 'not accepted'),
     );
@@ -94,7 +94,7 @@ async function askOverGrpc(client: Client): Promise<Outcome> {
   }
 }
 
-/** Asks until the node takes nothing any more. */
+/** Sends requests until the node accepts none. */
 async function keepAsking(count: Count, ask: () => Promise<Outcome>): Promise<void> {
   for (;;) {
     const outcome = await ask();
@@ -103,9 +103,9 @@ async function keepAsking(count: Count, ask: () => Promise<Outcome>): Promise<vo
   }
 }
 
-it('what was accepted is answered, over HTTP and gRPC, and it exits with 0', async () => {
+it('accepted requests are answered, over HTTP and gRPC, and the node exits with 0', async () => {
   node = await startNodeProcess({ args: ['--log-level', 'debug'] });
-  // Large enough to keep a queue, and an objective that refuses nobody.
+  // Large enough for a queue, and an objective that admits every request.
   await node.deploy('risk', mlp({ sizes: [4, 1024, 1024, 3], seed: 1 }), {
     objective: { latencyMs: 60_000 },
     batching: { maxRows: 1 },
@@ -141,7 +141,7 @@ it('what was accepted is answered, over HTTP and gRPC, and it exits with 0', asy
   expect(grpc.of('not accepted') + grpc.of('NODE_DRAINING')).toBe(8);
 });
 
-it('both faces stop taking requests at once, and the queue is worked off', async () => {
+it('both faces stop accepting requests at the same time, and the queue is drained', async () => {
   node = await startNodeProcess();
   await node.deploy('counting', counting(), {
     objective: { latencyMs: 60_000 },
@@ -197,7 +197,7 @@ it('both faces stop taking requests at once, and the queue is worked off', async
   expect((await ended).code).toBe(0);
 });
 
-it('what only listens does not hold the end: event streams, watches, idle connections', async () => {
+it('event streams, watches and idle connections do not delay the end', async () => {
   node = await startNodeProcess();
   await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
     objective: { latencyMs: 60_000 },
@@ -242,13 +242,13 @@ it('what only listens does not hold the end: event streams, watches, idle connec
   });
   await once(stream, 'data');
 
-  // Draining gives up after thirty seconds, which this test does not have.
+  // A drain cuts off after thirty seconds, longer than this test may take.
   expect((await node.stop()).code).toBe(0);
   expect(await status).toEqual(['NODE_DRAINING']);
   for (;;) if ((await reader.read()).done) break;
 });
 
-it('a version that is being deployed is up or refused when the node ends, and the node knows which', async () => {
+it('a version that is being deployed is ready or refused when the node ends, and the state has the outcome', async () => {
   const folder = temporaryFolder();
   let answered: string;
   {

@@ -1,4 +1,4 @@
-/** A folder or a port that another node has already: the second is told, and the first never notices. */
+/** A data folder or port that another node holds: the second node gets an error, and the first is not affected. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ async function expectItServes(node: NodeProcess): Promise<void> {
   expect((await node.client.infer('risk', { x })).version).toBe('1');
 }
 
-it('of nodes that start at once on one folder, one has it', async () => {
+it('of several nodes that start at once on one folder, one gets it', async () => {
   const folder = temporaryFolder();
   const starts = await Promise.allSettled(
     Array.from({ length: 3 }, () => startNodeProcess({ folder })),
@@ -25,7 +25,7 @@ it('of nodes that start at once on one folder, one has it', async () => {
   await node.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
     objective: { latencyMs: 10_000 },
   });
-  // One that comes later learns where to find it, and changes nothing.
+  // A later one gets the address of the first, and changes nothing.
   await expect(startNodeProcess({ folder })).rejects.toMatchObject({
     code: 'DATA_FOLDER_LOCKED',
     message: expect.stringContaining(node.url) as unknown,
@@ -40,7 +40,7 @@ it('of nodes that start at once on one folder, one has it', async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A node that has its ports; started once for those who want them too. */
+/** A node that holds its ports; started once for all tests. */
 let shared: NodeProcess;
 beforeAll(async () => {
   shared = await startNodeProcess();
@@ -67,7 +67,7 @@ it.each(['--port', '--grpc-port'])('%s of another node is refused', async (optio
     }),
   ]);
   await expectItServes(shared);
-  // What the refused one had taken is free again.
+  // The ports and the folder of the refused node are free again.
   await using third = await startNodeProcess({ folder });
   expect(third.url).not.toBe(shared.url);
   rmSync(folder, { recursive: true, force: true });

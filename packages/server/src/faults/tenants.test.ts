@@ -1,4 +1,4 @@
-/** Several tenants on one node with keys: limits hold for the one that has them, and a flood drowns nobody else. */
+/** Several tenants on one node with keys: limits apply to their own tenant, and a flood does not delay other tenants. */
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -11,14 +11,14 @@ import { call } from '../testing/grpc-client.ts';
 import { startLoad } from '../testing/load.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 
-/** Rounds of some milliseconds. */
+/** Loop rounds of some milliseconds. */
 const RUN = 10_000;
 /** For about two hundred of them. */
 const DEADLINE_MS = 2000;
 
-/** Floods compute, so a busy machine takes its time over them. */
-const PATIENCE_MS = 90_000;
-vi.setConfig({ testTimeout: 3 * PATIENCE_MS });
+/** Floods compute, so they take long on a busy machine. */
+const TIMEOUT_MS = 90_000;
+vi.setConfig({ testTimeout: 3 * TIMEOUT_MS });
 
 const folder = temporaryFolder();
 let node: NodeProcess;
@@ -43,7 +43,7 @@ afterAll(async () => {
 interface Tenant {
   readonly key: string;
   readonly client: HttpClient;
-  /** One request that takes so many rounds. */
+  /** One request that runs so many rounds. */
   ask(rounds: number): Promise<string>;
   /** One request to the deployment whose requests all take the same time. */
   work(timeoutMs?: number): Promise<string>;
@@ -75,7 +75,7 @@ const codeOf = (promise: Promise<string>): Promise<string> =>
   promise.catch(({ code }: { code: string }) => code);
 
 describe('a rate limit', () => {
-  it('lets a second’s worth through, says when to come back, and leaves others alone', async () => {
+  it('admits the requests of one second, gives a retry time, and does not affect other tenants', async () => {
     const limited = await tenant('limited', { ratePerSecond: 5 });
     const free = await tenant('free');
     const burst = await Promise.all(Array.from({ length: 30 }, () => codeOf(limited.ask(1))));
@@ -96,7 +96,7 @@ describe('a rate limit', () => {
     await expect.poll(() => codeOf(limited.ask(1)), { timeout: 5000 }).toBe('answered');
   });
 
-  it('holds over gRPC', async () => {
+  it('applies over gRPC', async () => {
     const limited = await tenant('limited-grpc', { ratePerSecond: 1 });
     const client = new Client(node.grpcUrl, credentials.createInsecure());
     const ask = () =>
@@ -118,7 +118,7 @@ describe('a rate limit', () => {
   });
 });
 
-it('a quota bounds what a tenant has waiting, over all of its keys', async () => {
+it('a quota bounds the queued requests of a tenant over all of its keys', async () => {
   const one = await tenant('quota', { maxConcurrent: 3 });
   const other = await tenant('quota', { maxConcurrent: 3 });
   const free = await tenant('free');
@@ -143,7 +143,7 @@ it('a quota bounds what a tenant has waiting, over all of its keys', async () =>
   expect(await one.ask(1)).toBe('answered');
 });
 
-it('a revoked key is refused at once, and the others work on', async () => {
+it('a revoked key is refused at once, and other keys still work', async () => {
   const leaving = await tenant('leaving');
   const staying = await tenant('staying');
   const { keys } = await node.client.listKeys();
@@ -162,19 +162,19 @@ it('a revoked key is refused at once, and the others work on', async () => {
   expect(await codeOf(staying.client.listDeployments().then(() => ''))).toBe('SCOPE_MISSING');
 });
 
-it('a tenant that floods is refused for it, and another that asks now and then is not', async () => {
+it('a tenant that floods is refused, and one with a low request rate is not', async () => {
   const flooding = await tenant('flooding');
   const modest = await tenant('modest');
-  // Nobody can promise anything before it is known what a request takes.
+  // No promise is possible before the cost of a request is known.
   for (let i = 0; i < 50; i++) await modest.work();
-  // Twice as many as fit into the deadline; who is refused comes back later.
+  // Twice as many as fit into the deadline; a refused request is retried later.
   const flood = startLoad(400, async () => {
     const outcome = await codeOf(flooding.work(DEADLINE_MS));
     if (outcome !== 'answered') await sleep(500);
     return outcome;
   });
   await expect
-    .poll(() => flood.total() - flood.of('answered'), { timeout: PATIENCE_MS })
+    .poll(() => flood.total() - flood.of('answered'), { timeout: TIMEOUT_MS })
     .toBeGreaterThan(100);
   let answered = 0;
   for (let i = 0; i < 40; i++) {
@@ -182,37 +182,39 @@ it('a tenant that floods is refused for it, and another that asks now and then i
     await sleep(50);
   }
   await flood.stop();
-  // Not all of them: the machine may stop for a moment, and promises are kept to the flood as well.
+  // Not all of them: the machine may stall, and accepted requests of the flood keep their deadlines
+  // as well.
   expect(answered / 40).toBeGreaterThan(0.5);
   expect(answered / 40).toBeGreaterThan((3 * flood.of('answered')) / flood.total());
   expect(flood.of('answered')).toBeGreaterThan(0);
 });
 
-it('two tenants that both ask for more than there is get about the same', async () => {
+it('two tenants that both exceed the capacity get about the same throughput', async () => {
   const many = await tenant('many');
   const few = await tenant('few');
   const loud = startLoad(60, () => many.work());
   const quiet = startLoad(6, () => few.work());
-  // Those that came first were booked with an older idea of what they cost.
-  await expect.poll(() => loud.total(), { timeout: PATIENCE_MS }).toBeGreaterThan(60);
-  const [loudly, quietly] = [loud.total(), quiet.total()];
-  await expect.poll(() => quiet.total(), { timeout: PATIENCE_MS }).toBeGreaterThan(quietly + 60);
-  const share = (quiet.total() - quietly) / (quiet.total() - quietly + loud.total() - loudly);
+  // The first requests were booked with an older estimate of their cost.
+  await expect.poll(() => loud.total(), { timeout: TIMEOUT_MS }).toBeGreaterThan(60);
+  const [heavyBefore, lightBefore] = [loud.total(), quiet.total()];
+  await expect.poll(() => quiet.total(), { timeout: TIMEOUT_MS }).toBeGreaterThan(lightBefore + 60);
+  const share =
+    (quiet.total() - lightBefore) / (quiet.total() - lightBefore + loud.total() - heavyBefore);
   await Promise.all([loud.stop(), quiet.stop()]);
   // By the number of their requests it would be a tenth.
   expect(share).toBeGreaterThan(0.35);
   expect(share).toBeLessThan(0.65);
 });
 
-it('of two tenants that both ask for more than there is, one with three times the weight gets about three times as much', async () => {
+it('of two tenants that both exceed the capacity, one with three times the weight gets about three times the throughput', async () => {
   const light = await tenant('light');
   const heavy = await tenant('heavy', { weight: 3 });
   const lightLoad = startLoad(30, () => light.work());
   const heavyLoad = startLoad(30, () => heavy.work());
-  await expect.poll(() => heavyLoad.total(), { timeout: PATIENCE_MS }).toBeGreaterThan(60);
+  await expect.poll(() => heavyLoad.total(), { timeout: TIMEOUT_MS }).toBeGreaterThan(60);
   const [lightly, heavily] = [lightLoad.total(), heavyLoad.total()];
   await expect
-    .poll(() => heavyLoad.total(), { timeout: PATIENCE_MS })
+    .poll(() => heavyLoad.total(), { timeout: TIMEOUT_MS })
     .toBeGreaterThan(heavily + 120);
   const ratio = (heavyLoad.total() - heavily) / (lightLoad.total() - lightly);
   await Promise.all([lightLoad.stop(), heavyLoad.stop()]);

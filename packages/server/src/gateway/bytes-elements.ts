@@ -1,6 +1,6 @@
 /**
  * Byte strings on the wire: each element is its length as a little-endian 32-bit integer, then its
- * bytes. Decoding gives views on what was received, never copies.
+ * bytes. Decoding returns views on the received bytes, never copies.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
@@ -47,13 +47,13 @@ export function encodeElements(elements: readonly Uint8Array[]): Buffer {
   return bytes;
 }
 
-/** What is encoded in one turn of the event loop: a few milliseconds. */
+/** Bytes encoded before the event loop runs: a few milliseconds. */
 const ELEMENTS_PER_TURN = 16_384;
 const BYTES_PER_TURN = 4 * 1024 * 1024;
-/** Elements that stay where they are. */
+/** Elements that are encoded without a copy. */
 const LARGE_BYTES = 256 * 1024;
 
-/** As `encodeElements`, in pieces, and lets the event loop turn between them. */
+/** As `encodeElements`, in pieces; the event loop runs between them. */
 export async function encodeElementsInTurns(
   elements: readonly Uint8Array[],
 ): Promise<Uint8Array[]> {

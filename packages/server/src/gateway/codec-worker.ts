@@ -1,4 +1,4 @@
-/** Reads large requests and writes large answers, one after the other, in a thread of its own. */
+/** The codec thread: reads large requests and writes large answers, one at a time. */
 import { parentPort } from 'node:worker_threads';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
@@ -27,7 +27,7 @@ export type CodecJob =
       readonly tensors: WireTensors;
     };
 
-/** A request whose tensors are packed for the way. */
+/** A request whose tensors are packed for the transfer. */
 export type Packed<Request extends { readonly inputs: unknown }> = Omit<Request, 'inputs'> & {
   readonly inputs: WireTensors;
 };
@@ -41,12 +41,12 @@ export type CodecReply =
   | { readonly refused: WireError }
   | { readonly failed: string };
 
-interface Parcel {
+interface PackedReply {
   readonly reply: CodecReply;
   readonly transfer: ArrayBuffer[];
 }
 
-function work(job: CodecJob): Parcel {
+function work(job: CodecJob): PackedReply {
   if (job.kind === 'answer') return write(job);
   const request =
     job.kind === 'http'
@@ -56,7 +56,7 @@ function work(job: CodecJob): Parcel {
   return { reply: { request: { ...request, inputs: tensors } }, transfer };
 }
 
-function write(job: CodecJob & { readonly kind: 'answer' }): Parcel {
+function write(job: CodecJob & { readonly kind: 'answer' }): PackedReply {
   const answer = { ...job.answer, outputs: unpack(job.tensors) };
   const encoded = encodeAnswer(job.model, job.id, job.outputs, job.choice, answer);
   const json = Buffer.from(encoded.json);
@@ -69,7 +69,7 @@ parentPort!.on('message', (job: CodecJob) => {
   parentPort!.postMessage(reply, transfer);
 });
 
-function attempt(job: CodecJob): Parcel {
+function attempt(job: CodecJob): PackedReply {
   try {
     return work(job);
   } catch (error) {

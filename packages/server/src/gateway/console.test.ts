@@ -1,6 +1,6 @@
 /**
- * The views of jobs, queues and runs in a real browser, against the management API over a real store,
- * which the tests move on as workers would.
+ * The views of jobs, queues and runs in a real browser, against the management API over a real
+ * store. The tests change the store as workers would.
  */
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -81,7 +81,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
   const open = (hash: string): Promise<unknown> => page.goto(`${node.url}/${hash}`);
   const row = (id: string) => page.locator(`tr[data-id="${id}"]`);
 
-  /** Nothing that others wrote has become markup or run. */
+  /** No text from other users has become markup or script. */
   async function expectUnharmed(title: string): Promise<void> {
     expect(await page.locator('img').count()).toBe(0);
     expect(await page.title()).toBe(title);
@@ -101,7 +101,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     return claimed;
   }
 
-  it('follows the jobs as they come, run and end, and filters them', async () => {
+  it('shows jobs as they are enqueued, run and end, and filters them', async () => {
     await node.jobs.enqueue([spec({ id: 'first', name: HOSTILE })]);
     await open('#/jobs');
     await row('first').getByText(HOSTILE, { exact: true }).waitFor();
@@ -169,7 +169,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await expectUnharmed('Jobs – Skein');
   });
 
-  it('cancels and revives when it is meant, by keyboard too', async () => {
+  it('cancels and revives after confirmation, by keyboard too', async () => {
     await node.jobs.enqueue([spec({ id: 'job-1' })]);
     await open('#/jobs/job-1');
     const dialog = page.getByRole('dialog');
@@ -263,7 +263,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     expect(await chart.getAttribute('aria-label')).toBe(
       'loss over epochs: loss from 0.3 to 0.15 in epoch 2',
     );
-    // The page is told of a step; by itself it would ask in half a minute.
+    // An event announces the step; polling would take half a minute.
     const newest = { step: 17, loss: 0.123, learningRate: 0.01 };
     const updatedAt = '2026-03-14T10:00:00.000Z';
     const now = { name: HOSTILE, process: elsewhere, plan: { rate: 0.01 }, newest, updatedAt };
@@ -273,7 +273,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await page.getByLabel('Compare first').check();
     await page.getByLabel('Compare second').check();
     await page.getByRole('link', { name: 'Compare the two' }).click();
-    // The loss of both, and the validation loss that one of them has.
+    // The loss of both runs, and the validation loss of one.
     const losses = page.getByRole('img', { name: 'loss over epochs' });
     await losses.waitFor();
     expect(await losses.getAttribute('data-points')).toBe('2 3 3');
@@ -283,7 +283,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await expectUnharmed('Runs – Skein');
   });
 
-  it('shows a key for jobs alone the jobs of its tenant, and says what a key may not see', async () => {
+  it('shows a key with the scope `jobs` the jobs of its tenant, and names what it may not see', async () => {
     const locked = await startManagement({ access: 'keys' });
     try {
       const { secret } = await locked.keys.create({ label: 'l', tenant: 'a', scopes: ['jobs'] });
@@ -331,7 +331,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     }
   });
 
-  it('asks for lists a few times, however many events there are', async () => {
+  it('requests lists a few times, however many events there are', async () => {
     await node.jobs.enqueue(Array.from({ length: 30 }, (_, index) => spec({ id: `job-${index}` })));
     let asked = 0;
     page.on('request', (request) => {
@@ -353,7 +353,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     expect(asked).toBeLessThan(15);
   });
 
-  it('fits a phone, and leads back to what was there before', async () => {
+  it('fits a phone, and goes back to the previous view', async () => {
     await page.setViewportSize({ width: 360, height: 700 });
     const long = 'W'.repeat(180);
     await node.jobs.enqueue([

@@ -1,4 +1,4 @@
-/** The deadline of a request, from what the client said about its patience. */
+/** The deadline of a request, from the client's timeouts. */
 import { SkeinError } from '@skein/api';
 import type { Instant } from '@skein/serving';
 import { brief } from './tensor-bytes.ts';
@@ -15,8 +15,8 @@ export function timeoutFromHeader(value: string | undefined): number | undefined
 }
 
 /**
- * The earlier of two timeouts, counted from when the request reached the node: the client's clock
- * runs since then. Without one, the objective decides, and that counts from the end of the body.
+ * The earlier of two timeouts, counted from when the request reached the node, because the client
+ * counts from then. Without a timeout the objective applies, counted from the end of the body.
  */
 export function deadlineFrom(
   reachedAt: Instant,

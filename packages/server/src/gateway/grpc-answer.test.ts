@@ -1,4 +1,4 @@
-/** The hand-written wire code against the generated one: what a node writes. */
+/** The hand-written encoder against the generated code. */
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Tensor } from '@skein/onnx';
 import fc from 'fast-check';
@@ -10,7 +10,7 @@ import { bytesOfTensor } from './tensor-bytes.ts';
 import { head, named } from './testing/grpc-tensors.ts';
 
 describe('answers', () => {
-  test('are what the generated code reads', () =>
+  test('are decoded by the generated code', () =>
     fc.assert(
       fc.asyncProperty(named, fc.string(), async (outputs, id) => {
         const encoded = await encodeGrpcAnswer('model', id, undefined, {
@@ -43,7 +43,7 @@ describe('answers', () => {
       { numRuns: 300 },
     ));
 
-  test('that are large are sent in pieces, tensors as they are', async () => {
+  test('that are large are sent in pieces, tensors without a copy', async () => {
     const floats = new Uint8Array(400_000).fill(7);
     const elements = Array.from({ length: 40_000 }, (_, index) => Buffer.from(String(index)));
     const long = [new Uint8Array(5_000_000).fill(1), new Uint8Array(), new Uint8Array(3).fill(2)];
@@ -71,7 +71,7 @@ describe('answers', () => {
     }
   });
 
-  test('an error of a stream is its message', () => {
+  test('an error of a stream is sent as its message', () => {
     expect(fromBinary(ModelStreamInferResponseSchema, encodeStreamError('no'))).toMatchObject({
       errorMessage: 'no',
     });

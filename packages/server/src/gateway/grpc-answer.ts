@@ -1,4 +1,4 @@
-/** Writes `ModelInferResponse` in its wire format; tensors go out raw and are copied once. */
+/** Encodes `ModelInferResponse`; tensors are sent raw and copied once. */
 import { datatypeOf } from '@skein/api';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Tensor } from '@skein/onnx';
@@ -9,11 +9,11 @@ import { bytesOfTensor } from './tensor-bytes.ts';
 
 const BYTES = WireType.LengthDelimited;
 
-/** Answers that are put together at once; larger ones are sent in pieces. */
+/** Size up to which an answer is assembled; larger ones are sent in pieces. */
 const SMALL_BYTES = 64 * 1024;
 const SMALL_STRINGS = 1024;
 
-/** @param outputs the names that were asked for, in their order; all when absent. */
+/** @param outputs the requested names in their order; all if absent. */
 export function encodeGrpcAnswer(
   model: string,
   id: string,

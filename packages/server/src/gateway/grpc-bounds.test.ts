@@ -1,4 +1,4 @@
-/** Peers that stall, and many that are large: what the library of gRPC does not bound. */
+/** Clients that stall, and many large messages: the gRPC library does not bound them. */
 import { connect, constants, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -55,7 +55,7 @@ function floats(...list: number[]): InferInit {
   };
 }
 
-/** A peer below gRPC's own client, which would do better: it sends and reads what it is told. */
+/** A client below the gRPC library, which would handle this itself: it sends and reads as it is told. */
 function rawStream(
   port: number,
   rpc: 'ModelInfer' | 'ModelStreamInfer',
@@ -91,8 +91,8 @@ function framed(message: InferInit): Buffer {
   return Buffer.concat([prefix, bytes]);
 }
 
-describe('peers that stall', () => {
-  test('in the middle of a message of a stream are told so; between messages they may', async () => {
+describe('clients that stall', () => {
+  test('in the middle of a message of a stream get an error; between messages they may pause', async () => {
     const { port, access } = await start({ limits: { bodyTimeoutMs: 200 } });
     const idle = rawStream(port, 'ModelStreamInfer');
     const answers = collect(idle.stream);
@@ -107,7 +107,7 @@ describe('peers that stall', () => {
       'grpc-status': '4',
       'skein-code': 'BODY_TOO_SLOW',
     });
-    // The other one has been silent for longer than that, and is still served.
+    // The other stream has been silent for longer than that, and is still served.
     idle.stream.write(framed(floats(1)));
     await expect.poll(answers).toBe(2);
     idle.stream.end();
@@ -115,7 +115,7 @@ describe('peers that stall', () => {
     expect(access.inFlight).toBe(0);
   });
 
-  test('a stream that the node does not read, because enough waits, is not late', async () => {
+  test('a stream that the node does not read because its queue is full does not time out', async () => {
     const { port, inference } = await start({ limits: { bodyTimeoutMs: 200 } });
     const release = Promise.withResolvers<void>();
     inference.answer = async ({ inputs }) => {
@@ -127,7 +127,7 @@ describe('peers that stall', () => {
     const message = framed(floats(1));
     for (let i = 0; i < 100; i++) stream.write(message);
     stream.write(message.subarray(0, 7));
-    // Another call is refused for being late meanwhile, so that the time has passed for sure.
+    // Another call times out meanwhile, which proves that the time has passed.
     const late = rawStream(port, 'ModelInfer');
     late.stream.write(message.subarray(0, 7));
     late.stream.resume();
@@ -139,7 +139,7 @@ describe('peers that stall', () => {
   });
 
   test.each(['ModelInfer', 'ModelStreamInfer'] as const)(
-    'a client of %s that does not take its answer loses the call',
+    'a client of %s that does not read its answer loses the call',
     async (rpc) => {
       const bodies = bodyBudget(2 ** 30);
       const { port } = await start({ bodies, limits: { bodyTimeoutMs: 200 } });
@@ -153,7 +153,7 @@ describe('peers that stall', () => {
 });
 
 describe('many bodies at once', () => {
-  test('are bounded together; a unary call over it is refused with its code', async () => {
+  test('are bounded together; a unary call above the bound is refused with a code', async () => {
     const message = framed(floats(1, 2, 3, 4));
     const bodies = bodyBudget(1.5 * message.length);
     const { client, inference } = await start({ bodies });
@@ -177,7 +177,7 @@ describe('many bodies at once', () => {
     await call(client, method.modelInfer, floats(1, 2, 3, 4));
   });
 
-  test('a stream holds its messages until they are answered, and ends when they are too much', async () => {
+  test('a stream counts its messages until they are answered, and ends above the bound', async () => {
     const message = framed(floats(1, 2, 3, 4));
     const bodies = bodyBudget(3.5 * message.length);
     const { port, inference } = await start({ bodies });
@@ -197,7 +197,7 @@ describe('many bodies at once', () => {
     await expect.poll(() => bodies.held).toBe(0);
   });
 
-  test('a compressed message counts for what it becomes', async () => {
+  test('a compressed message counts at its decompressed size', async () => {
     const message = codec(method.modelInfer).serialize(
       floats(...Array.from({ length: 10_000 }, () => 0)),
     );
@@ -214,7 +214,7 @@ describe('many bodies at once', () => {
   });
 });
 
-/** @returns how many messages have come. */
+/** @returns the number of received messages. */
 function collect(stream: ClientHttp2Stream): () => number {
   const framer = new MessageFramer();
   const completed: number[] = [];

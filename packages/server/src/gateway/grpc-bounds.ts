@@ -1,24 +1,25 @@
 /**
- * What a call may cost, decided in this order: who calls, from its metadata; what it may take, from
- * its tenant's budget, as it arrives and as it is decompressed; only then is it decoded. The library of
- * gRPC bounds none of this:
+ * Bounds the cost of a call in this order: the caller is identified from the metadata; the message
+ * is counted against the tenant's budget as it arrives and as it is decompressed; only then is it
+ * decoded. The gRPC library bounds none of this:
  *
  * - A call without the key that it needs is answered from its headers, and its data are not read.
- * - A request must arrive within a time; of a stream, each message from its first byte on. Between
- *   its messages a stream may wait for as long as it likes.
- * - An answer must be taken within the same time.
- * - What has arrived and is not answered counts for the budget of all bodies, inflated.
+ * - A request must arrive within a timeout; on a stream, each message from its first byte on.
+ *   Between messages a stream may pause for any time.
+ * - An answer must be read within the same timeout.
+ * - Data that have arrived and are not answered count towards the budget of all bodies,
+ *   decompressed.
  * - Calls without a key are few and small. A stream ends when its key does.
  *
- * The interceptor hands the library's own call on with a few methods replaced, because the wrapper that
- * the library offers for this costs a call a tenth of its time. For the same reason there is one timer
- * for all calls.
+ * The interceptor passes the library's own call on with a few methods replaced, because the wrapper
+ * that the library offers for this costs a tenth of a call's time. For the same reason one timer
+ * serves all calls.
  */
 import { constants as http2, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
-import { bodyBudget, type GatewayLimits, type GatewayLogger, Patience } from '@skein/http';
+import { bodyBudget, type GatewayLimits, type GatewayLogger, PeerTimeouts } from '@skein/http';
 import type { Caller } from '../access/contract.ts';
 import { stopAnswered, type ConnectionBounds } from './grpc-connections.ts';
 import { ACCEPTED_ENCODINGS, createInflater } from './grpc-inflate.ts';
@@ -28,9 +29,9 @@ import { toGrpcError } from './grpc-status.ts';
 import { MessageReader, PREFIX_BYTES } from './message-framer.ts';
 import { MessagePieces } from './message-pieces.ts';
 import type { FaceAccess } from './refused-logins.ts';
-import { tellRefusal, type RefusalListener } from './refusals.ts';
+import { reportRefusal, type RefusalListener } from './refusals.ts';
 
-/** The library's call, with what it has and does not declare. */
+/** The library's call, with members that its types do not declare. */
 type Call = Parameters<ServerInterceptor>[1] & {
   readonly stream: ServerHttp2Stream;
   readonly metadata: Metadata;
@@ -43,7 +44,7 @@ type Call = Parameters<ServerInterceptor>[1] & {
   decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
 };
 
-/** When the bytes of a call are expected, and when they are let go. */
+/** Callbacks for when bytes of a call are expected and released. */
 interface CallEvents {
   readonly onBytes: () => void;
   readonly onRead?: () => void;
@@ -51,14 +52,14 @@ interface CallEvents {
   readonly onAnswered: () => void;
 }
 
-/** How often late peers are looked for; a part of their time. */
-const LOOKS_PER_TIMEOUT = 8;
-/** When a stream may find a place: some of those that are open have ended. */
+/** Checks for late peers per timeout. */
+const SWEEPS_PER_TIMEOUT = 8;
+/** Retry time for streams: some of the open ones have ended by then. */
 const RETRY_MS = 5000;
 
 export interface BoundsOptions {
   readonly limits: Pick<GatewayLimits, 'bodyTimeoutMs' | 'maxBodyBytes'> & GrpcLimits;
-  /** By path. */
+  /** Rules by path. */
   readonly rules: ReadonlyMap<string, CallRule>;
   readonly access: FaceAccess;
   readonly connections: ConnectionBounds;
@@ -70,7 +71,7 @@ export interface BoundsOptions {
 
 export interface CallBounds {
   readonly interceptor: ServerInterceptor;
-  /** Stops looking. */
+  /** Stops the timer. */
   close(): void;
 }
 
@@ -83,30 +84,30 @@ export function boundCalls(options: BoundsOptions): CallBounds {
   const keyless = new Map<Call, (error: SkeinError) => void>();
   const inflater = createInflater();
 
-  const senders = new Patience<Call>(bodyTimeoutMs, (call) => {
+  const senders = new PeerTimeouts<Call>(bodyTimeoutMs, (call) => {
     const message = `The request did not arrive within ${bodyTimeoutMs} ms.`;
     call.sendStatus(toGrpcError(new SkeinError('BODY_TOO_SLOW', message), '', logger));
   });
-  const readers = new Patience<Call>(bodyTimeoutMs, (call) => {
-    logger.debug({ afterMs: bodyTimeoutMs }, 'A client does not take its answer.');
-    // Nothing more can be said to it: a status would wait behind the answer.
+  const readers = new PeerTimeouts<Call>(bodyTimeoutMs, (call) => {
+    logger.debug({ afterMs: bodyTimeoutMs }, 'A client does not read its answer.');
+    // No status can be sent any more: it would wait behind the answer.
     call.stream.close(http2.NGHTTP2_CANCEL);
   });
   const sweep = setInterval(() => {
     const now = performance.now();
     senders.sweep(now);
     readers.sweep(now);
-  }, bodyTimeoutMs / LOOKS_PER_TIMEOUT);
+  }, bodyTimeoutMs / SWEEPS_PER_TIMEOUT);
   sweep.unref();
 
-  /** What one stream holds of the streams of the node and of its connection. @throws SkeinError QUOTA_EXCEEDED. */
+  /** Counts one stream of its connection and of the node. @throws SkeinError QUOTA_EXCEEDED. */
   function holdStream(call: Call, caller: Caller | undefined): () => void {
     const tenant = caller?.tenant ?? '';
     const connection = caller === undefined ? connections.of(call.stream) : undefined;
     if (connection !== undefined && connection.keylessStreams >= maxKeylessStreams) {
       throw new SkeinError(
         'QUOTA_EXCEEDED',
-        `The connection has ${maxKeylessStreams} streams open that need no key, which is as many as it may have.`,
+        `The connection has ${maxKeylessStreams} open streams that need no key, which is the limit.`,
         { retryAfterMs: RETRY_MS },
       );
     }
@@ -118,21 +119,21 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     };
   }
 
-  /** A call without a key makes room for the next one: an honest one is answered long before. */
+  /** Ends the oldest call without a key for a new one: a normal call is answered long before. */
   function displaceKeyless(): void {
     const [oldest] = keyless;
     if (oldest === undefined || keyless.size < maxKeylessCalls) return;
     const [call, end] = oldest;
     keyless.delete(call);
     if (call.metadataSent) {
-      // Its answer waits for the client to take it, and a status would wait behind it.
+      // Its answer waits for the client to read, and a status would wait behind it.
       call.stream.close(http2.NGHTTP2_CANCEL);
       return;
     }
     end(
       new SkeinError(
         'QUOTA_EXCEEDED',
-        `${maxKeylessCalls} newer calls without a key are open, which is as many as the node keeps.`,
+        `${maxKeylessCalls} newer calls without a key are open, which is the limit of the node.`,
         { retryAfterMs: RETRY_MS },
       ),
     );
@@ -140,11 +141,11 @@ export function boundCalls(options: BoundsOptions): CallBounds {
 
   /** A call whose request is one message. */
   function unaryEvents(call: Call): CallEvents {
-    senders.expect(call, performance.now());
+    senders.start(call, performance.now());
     return { onBytes: () => {}, onMessage: () => {}, onAnswered: () => {} };
   }
 
-  /** While the node does not read on, because enough waits already, no sender is late. */
+  /** While the node does not read because its queue is full, no sender is late. */
   function streamEvents(
     call: Call,
     hold: BudgetHold,
@@ -154,16 +155,16 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     /** Bytes of messages that are held until they are answered. */
     const unanswered: number[] = [];
     const awaitRest = (): void => {
-      if (reader.partial && !senders.expects(call)) senders.expect(call, performance.now());
+      if (reader.partial && !senders.has(call)) senders.start(call, performance.now());
     };
     return {
       onBytes() {
-        if (unread.length > 0) senders.forget(call);
+        if (unread.length > 0) senders.clear(call);
         else awaitRest();
       },
       onRead: awaitRest,
       onMessage() {
-        senders.forget(call);
+        senders.clear(call);
         unanswered.push(unread.shift()?.held ?? 0);
       },
       onAnswered: () => hold.give(unanswered.shift() ?? 0),
@@ -175,15 +176,15 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     const maxBytes = rule.tensors ? maxBodyBytes : maxControlBytes;
     const hold = (caller === undefined ? keylessBodies : bodies).hold(tenant);
     const reader = new MessageReader(maxBytes);
-    /** Messages that have arrived and are not handed on, in their order. */
+    /** Messages that have arrived and are not passed on yet, in order. */
     const unread: Size[] = [];
     const leaving: (() => void)[] = [];
     let over = false;
     const end = (): void => {
       if (over) return;
       over = true;
-      senders.forget(call);
-      readers.forget(call);
+      senders.clear(call);
+      readers.clear(call);
       hold.release();
       for (const leave of leaving) leave();
     };
@@ -196,7 +197,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       call.sendStatus(status);
     };
     const take = (bytes: number): void => {
-      if (over) throw new SkeinError('CANCELLED', 'The call is over.');
+      if (over) throw new SkeinError('CANCELLED', 'The call has ended.');
       hold.take(bytes);
     };
     if (isStream) {
@@ -254,9 +255,9 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       };
     }
     call.sendMessage = (message, done) => {
-      if (!over) readers.expect(call, performance.now());
+      if (!over) readers.start(call, performance.now());
       const taken = (): void => {
-        readers.forget(call);
+        readers.clear(call);
         events.onAnswered();
         done();
       };
@@ -266,8 +267,8 @@ export function boundCalls(options: BoundsOptions): CallBounds {
     call.sendStatus = (status) => {
       sendStatus(status);
       stopReceiving(call);
-      // What is still to be sent before the status must be taken in time, too.
-      if (call.stream.writableLength > 0) readers.expect(call, performance.now());
+      // Data that precede the status must be read in time, too.
+      if (call.stream.writableLength > 0) readers.start(call, performance.now());
     };
     call.start = (listener) => {
       start({
@@ -278,7 +279,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
           listener.onReceiveMessage(message);
         },
         onReceiveHalfClose() {
-          senders.forget(call);
+          senders.clear(call);
           listener.onReceiveHalfClose();
         },
         onCancel() {
@@ -302,7 +303,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
         }
         watch(call, requestStream || responseStream, rule, caller);
       } catch (error) {
-        if (rule?.tensors) tellRefusal(refused, '', false, error);
+        if (rule?.tensors) reportRefusal(refused, '', false, error);
         call.sendStatus(toGrpcError(error, '', logger));
       }
       return call as unknown as ServerInterceptingCall;
@@ -311,7 +312,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
   };
 }
 
-/** As the library sends a message, but without a copy of it. */
+/** Sends a message as the library does, but without a copy. */
 function sendPieces(call: Call, message: MessagePieces, taken: () => void): void {
   if (call.checkCancelled()) return;
   call.maybeSendMetadata();
@@ -326,11 +327,11 @@ interface Size {
   held: number;
 }
 
-/** After a status, the rest of the request would be read only to be thrown away. */
+/** Discards the rest of the request after a status. */
 function stopReceiving(call: Call): void {
   if (call.receivedHalfClose) return;
   const { stream } = call;
   if (stream.writableEnded && !call.metadataSent) stopAnswered(stream);
-  // The library sends the status as trailers then; they go first.
+  // The library then sends the status as trailers; send them before the rest.
   else stream.once('wantTrailers', () => setImmediate(stopAnswered, stream));
 }

@@ -1,15 +1,15 @@
-/** What the gRPC face shares between its tenants beside memory: connections, and streams that are open. */
+/** Budgets that tenants share on the gRPC face besides memory: connections and open streams. */
 import { SkeinError } from '@skein/api';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 import type { GrpcLimits } from './grpc-limits.ts';
 
-/** When to come back: some of them have ended by then. */
+/** Retry time: some connections or streams have ended by then. */
 const RETRY_MS = 5000;
 
 export interface GrpcBudgets {
-  /** Connections that carried a valid key, by the tenant of the first. */
+  /** Connections that carried a valid key, by the tenant of the first key. */
   readonly connections: SharedBudget;
-  /** Streaming calls, which cost memory for as long as their client likes; those without a key are of the tenant "". */
+  /** Streaming calls, which take memory while they are open; those without a key belong to the tenant "". */
   readonly streams: SharedBudget;
 }
 

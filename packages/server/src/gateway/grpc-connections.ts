@@ -1,9 +1,9 @@
 /**
- * Bounds what a connection may do before, and without, any call: how many there are, how long one may
- * take to speak HTTP/2, and how often it may send the frames that only keep the other side busy.
+ * Bounds what a connection may do before and without a call: the number of connections, the time
+ * until a connection speaks HTTP/2, and the rate of frames that only cost the server time.
  *
- * A connection that never carried a valid key is a stranger. Strangers give way to new connections, so
- * that a flood of them displaces only itself.
+ * A connection that never carried a valid key is unauthenticated. Unauthenticated connections make
+ * room for new ones, so that a flood of them displaces only itself.
  */
 import {
   constants as http2,
@@ -16,67 +16,67 @@ import {
 import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
 import type { SharedBudget } from '@skein/api/shared-budget';
-import { Patience } from '@skein/http';
+import { PeerTimeouts } from '@skein/http';
 import type { GrpcLimits } from './grpc-limits.ts';
 
-/** PING and SETTINGS frames of one connection in a window; a client that measures its line sends hundreds. */
+/** PING and SETTINGS frames of one connection in a window; a client that measures its bandwidth sends hundreds. */
 const CONTROL_FRAMES = 5000;
 const CONTROL_WINDOW_MS = 1000;
-/** RST_STREAM frames that may come at once, and per second; one cancels a call. */
+/** RST_STREAM frames that may arrive at once, and per second; each cancels a call. */
 const RESET_BURST = 1000;
 const RESETS_PER_SECOND = 200;
-/** Sections of SETTINGS, and fields of metadata, that are read at all. */
+/** SETTINGS entries and metadata fields that are read; further ones are an error. */
 const MAX_SETTINGS = 32;
 const MAX_METADATA_FIELDS = 128;
-const LOOKS_PER_TIMEOUT = 8;
+const SWEEPS_PER_TIMEOUT = 8;
 
 export interface Connection {
   readonly socket: Socket;
   session: ServerHttp2Session | undefined;
-  /** Of the first valid key on it; absent: a stranger's. */
+  /** Tenant of the first valid key on it; absent: unauthenticated. */
   tenant: string | undefined;
-  /** Streams that are open without a key. */
+  /** Open streams without a key. */
   keylessStreams: number;
 }
 
 export interface ConnectionBounds {
-  /** What carries a call; absent once it is gone. */
+  /** The connection of a call; absent once it has closed. */
   of(stream: ServerHttp2Stream): Connection | undefined;
-  /** A call of the tenant came on it. @throws SkeinError QUOTA_EXCEEDED when the tenant has too many. */
+  /** Assigns the connection to the tenant of a call. @throws SkeinError QUOTA_EXCEEDED if the tenant has too many. */
   know(connection: Connection, tenant: string): void;
-  /** Closes connections that do not speak HTTP/2 yet: the library knows nothing of them. */
+  /** Closes connections that do not speak HTTP/2 yet: the library does not know them. */
   closeSilent(): void;
-  /** Closes every connection, whatever is under way on it, and stops looking. */
+  /** Closes every connection, even with calls in flight, and stops the timer. */
   close(): void;
 }
 
-/** What the library has and does not declare. */
+/** Members of the library's server that its types do not declare. */
 interface ServerInternals {
   commonServerOptions: ServerOptions & { handshakeTimeout?: number };
   createHttp2Server(credentials: unknown): Http2Server;
 }
 
 /**
- * Takes effect for the ports that are bound afterwards.
- * @param prefaceMs time until HTTP/2 is spoken.
+ * Applies to ports that are bound afterwards.
+ * @param prefaceMs time until a connection must speak HTTP/2.
  * @param budget of connections that carried a valid key.
  */
 export function boundConnections(
   server: Server,
   prefaceMs: number,
-  limits: Pick<GrpcLimits, 'maxStrangers' | 'maxConcurrentStreams' | 'maxMetadataBytes'>,
+  limits: Pick<GrpcLimits, 'maxUnauthenticated' | 'maxConcurrentStreams' | 'maxMetadataBytes'>,
   budget: SharedBudget,
 ): ConnectionBounds {
   const open = new Map<string, Connection>();
   const bySession = new WeakMap<object, Connection>();
   /** Oldest first. */
-  const strangers = new Set<Connection>();
-  const silent = new Patience<Connection>(prefaceMs, ({ socket }) => socket.destroy());
-  const sweep = setInterval(() => silent.sweep(performance.now()), prefaceMs / LOOKS_PER_TIMEOUT);
+  const unauthenticated = new Set<Connection>();
+  const silent = new PeerTimeouts<Connection>(prefaceMs, ({ socket }) => socket.destroy());
+  const sweep = setInterval(() => silent.sweep(performance.now()), prefaceMs / SWEEPS_PER_TIMEOUT);
   sweep.unref();
 
   function accept(socket: Socket): void {
-    if (strangers.size >= limits.maxStrangers) displaceOldest();
+    if (unauthenticated.size >= limits.maxUnauthenticated) displaceOldest();
     const name = nameOf(socket);
     const connection: Connection = {
       socket,
@@ -85,20 +85,20 @@ export function boundConnections(
       keylessStreams: 0,
     };
     open.set(name, connection);
-    strangers.add(connection);
-    silent.expect(connection, performance.now());
+    unauthenticated.add(connection);
+    silent.start(connection, performance.now());
     socket.once('close', () => {
       if (open.get(name) === connection) open.delete(name);
-      if (connection.tenant === undefined) strangers.delete(connection);
+      if (connection.tenant === undefined) unauthenticated.delete(connection);
       else budget.give(connection.tenant, 1);
-      silent.forget(connection);
+      silent.clear(connection);
     });
   }
 
   function displaceOldest(): void {
-    const [oldest] = strangers;
+    const [oldest] = unauthenticated;
     if (oldest === undefined) return;
-    strangers.delete(oldest);
+    unauthenticated.delete(oldest);
     dismiss(oldest);
   }
 
@@ -118,7 +118,7 @@ export function boundConnections(
       if (++frames > CONTROL_FRAMES) dismiss(connection);
     };
     session.on('remoteSettings', () => {
-      silent.forget(connection);
+      silent.clear(connection);
       count();
     });
     session.on('ping', count);
@@ -141,10 +141,10 @@ export function boundConnections(
   const create = internals.createHttp2Server.bind(server);
   internals.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
-    // Before HTTP/2 makes a session of it.
+    // Before HTTP/2 creates a session for it.
     http2Server.prependListener('connection', accept);
     http2Server.on('session', begin);
-    // After the library, which has answered here what it could answer from the headers.
+    // After the library, which by then has sent the answers that it can give from the headers.
     http2Server.on('stream', stopAnswered);
     return http2Server;
   };
@@ -155,7 +155,7 @@ export function boundConnections(
       if (connection.tenant !== undefined || connection.socket.destroyed) return;
       budget.take(tenant, 1);
       connection.tenant = tenant;
-      strangers.delete(connection);
+      unauthenticated.delete(connection);
     },
     closeSilent() {
       for (const { session, socket } of open.values()) if (session === undefined) socket.destroy();
@@ -167,7 +167,7 @@ export function boundConnections(
   };
 }
 
-/** A call that is answered needs no more of its request: the data would only be thrown away. */
+/** An answered call needs no more of its request: discard the data. */
 export function stopAnswered(stream: ServerHttp2Stream): void {
   if (stream.writableEnded && !stream.closed) stream.close(http2.NGHTTP2_NO_ERROR);
 }
@@ -177,7 +177,7 @@ function dismiss({ session, socket }: Connection): void {
   else session.destroy(undefined, http2.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-/** The same for a socket and for what wraps it. */
+/** Resolves a wrapper to its socket. */
 function nameOf({
   remoteAddress,
   remotePort,

@@ -1,6 +1,6 @@
 /**
- * Reads `InferTensorContents`, the typed lists of gRPC, into tensors. Floats lie on the wire as they
- * lie in memory and are not copied; integers are varints and are read one by one into their type.
+ * Decodes `InferTensorContents`, the typed lists of gRPC, into tensors. Floats have the same layout
+ * on the wire as in memory and are not copied; integers are varints and are decoded one by one.
  */
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
@@ -39,8 +39,8 @@ const FIELDS: Readonly<Record<ElementType, ContentsField | undefined>> = {
 };
 
 /**
- * @param contents the bytes of the message; more than one when the sender split it.
- * @throws SkeinError INPUT_DATA; or anything else when the bytes are not a message.
+ * @param contents the bytes of the message; several if the sender split it.
+ * @throws SkeinError INPUT_DATA; or any error if the bytes are not a message.
  */
 export function tensorFromContents(
   type: ElementType,
@@ -75,13 +75,13 @@ export function tensorFromContents(
   }
 }
 
-/** Lists of no values that a sender may put between those of its values. */
+/** Empty lists that a sender may put between lists with values. */
 const MAX_EMPTY = 4096;
 
 /**
  * Calls `read` for every occurrence of the field.
- * @param count values that there may be, one in each occurrence.
- * @throws SkeinError when another list is filled.
+ * @param count values allowed, one in each occurrence.
+ * @throws SkeinError if another list has values.
  */
 function forEachOf(
   contents: readonly Uint8Array[],
@@ -115,7 +115,7 @@ function forEachOf(
   }
 }
 
-/** A view on the only list, as senders pack them; otherwise the values, one list after the other. */
+/** A view if there is one packed list, as senders write it; otherwise a copy of the values of all lists. */
 function readFixed(
   contents: readonly Uint8Array[],
   field: ContentsField,
@@ -186,7 +186,7 @@ function readVarints(
   input: string,
 ): Uint8Array {
   const count = elementCount(shape);
-  // A byte per element at least: a shape that claims more is refused before memory is taken for it.
+  // An element takes a byte at least: reject a larger shape before allocating memory for it.
   if (count > bytesIn(contents)) {
     throw miscounted(input, shape, 'fewer');
   }

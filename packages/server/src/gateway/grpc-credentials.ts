@@ -1,8 +1,8 @@
-/** TLS for the library of gRPC, with a certificate that may change while the server runs. */
+/** TLS credentials for the gRPC library, with a certificate that may change while the server runs. */
 import { ServerCredentials } from '@grpc/grpc-js';
 import { type Certificates, tlsOptions } from '@skein/http';
 
-/** For `bindAsync` of gRPC's library, which gives each new context to its server. */
+/** For `bindAsync`: passes each new context to the server. */
 export class SecureGrpcCredentials extends ServerCredentials {
   constructor(certificates: Certificates) {
     super(tlsOptions(certificates), certificates.current.context);

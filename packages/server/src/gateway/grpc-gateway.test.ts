@@ -108,7 +108,7 @@ describe('the rest of the service', () => {
     await call(client, method.repositoryModelLoad, { modelName: 'echo' }, as('a'));
   });
 
-  test('whoever is refused is told from where', async () => {
+  test('a refused login is recorded with its address', async () => {
     const access = fakeAccess({ r: ['read'] });
     const from: string[] = [];
     const told: FaceAccess = {
@@ -241,7 +241,7 @@ test('draining finishes a call in flight', async () => {
   await drained;
 });
 
-test('a taken port is told, or the next one is taken', async () => {
+test('a taken port is reported, or the next one is used', async () => {
   const { port } = await startGrpcFace();
   const other = createGrpcGateway({
     inference: fakeInference(),

@@ -1,7 +1,7 @@
 /**
- * The gRPC face of a node: inference, health and reflection on one port, over the well-kept
- * `@grpc/grpc-js`. A bare HTTP/2 server is less than twice as fast, and gRPC's flow control,
- * deadlines and shutdown are worth more than that.
+ * The gRPC face of a node: inference, health and reflection on one port, over `@grpc/grpc-js`. A
+ * bare HTTP/2 server is less than twice as fast, which does not justify writing gRPC's flow
+ * control, deadlines and shutdown again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -39,28 +39,28 @@ export interface GrpcGatewayOptions extends Omit<
   'closing' | 'isAccepting' | 'codec' | 'maxBodyBytes'
 > {
   readonly limits?: Partial<GatewayLimits & GrpcLimits>;
-  /** Shared with the other face. Default: of its own. */
+  /** Shared with the other face. Default: its own. */
   readonly bodies?: SharedBudget;
-  /** Default: without shares. */
+  /** Default: one tenant may hold everything. */
   readonly budgets?: GrpcBudgets;
   readonly codec?: PayloadCodec;
-  /** Speaks TLS with these. Default: HTTP/2 in plain text. */
+  /** Serves TLS with these. Default: HTTP/2 in plain text. */
   readonly certificates?: Certificates | undefined;
 }
 
 export interface GrpcGateway {
   /** @throws SkeinError PORT_IN_USE. */
   listen(options: ListenOptions): Promise<ListenAddress>;
-  /** Where it listens; absent before `listen`. */
+  /** The bound address; absent before `listen`. */
   readonly address: ListenAddress | undefined;
   /**
-   * Finishes what is in flight and closes. Idempotent.
+   * Finishes the calls in flight and closes. Idempotent.
    * @param by when the rest is cut off, by `performance.now()`; default: after `drainTimeoutMs`.
    */
   drain(by?: number): Promise<void>;
 }
 
-/** How often a connection is asked whether the peer is there, and how long it has to say so. */
+/** Keepalive: how often a connection is pinged, and how long the peer has to answer. */
 const PING_MS = 60_000;
 const PING_TIMEOUT_MS = 20_000;
 
@@ -75,18 +75,18 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     closing: closing.signal,
     isAccepting: () => !closing.signal.aborted,
   };
-  // It reports every failure to its caller as well; a taken port is no business of the terminal.
+  // The library also returns every failure to its caller; it need not print a taken port.
   setLogVerbosity(logVerbosity.NONE);
   const bodies = options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes));
   const budgets = options.budgets ?? grpcBudgets(limits);
   const server = new Server({
-    // Of what arrives, the interceptor says how much.
+    // The interceptor bounds the size of messages.
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,
     'grpc.max_connection_idle_ms': limits.keepAliveTimeoutMs,
-    // Counts every call, for tools that the face does not serve.
+    // Disable channelz: it counts every call for tools that the face does not serve.
     'grpc.enable_channelz': 0,
-    // A peer that is gone without a word holds nothing for ever.
+    // A peer that disappears without closing must not hold its resources for ever.
     'grpc.keepalive_time_ms': PING_MS,
     'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
     interceptors: [(method, call) => bounds.interceptor(method, call)],
@@ -128,7 +128,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
       connections.close();
     }, by - performance.now());
     connections.closeSilent();
-    // Clients are told to go away, and what they had begun is finished.
+    // Clients get a GOAWAY, and their calls in flight are finished.
     await new Promise<void>((resolve) => {
       server.tryShutdown(() => resolve());
     });

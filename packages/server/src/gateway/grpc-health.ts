@@ -14,7 +14,7 @@ import {
 import { GRPCInferenceService } from './proto/inference.gen.ts';
 import { isNodeReady } from './protocol-rules.ts';
 
-/** How often a watched status is looked at, in milliseconds. */
+/** Interval between two checks of a watched status, in milliseconds. */
 const WATCH_MS = 500;
 
 export interface GrpcHealthOptions {
@@ -52,7 +52,7 @@ function statusOf(service: string, options: GrpcHealthOptions): Status {
 }
 
 function watch(options: GrpcHealthOptions) {
-  /** Looks of all watches, with one timer. */
+  /** Checks all watches with one timer. */
   const looks = new Set<(statusIn: (service: string) => Status) => void>();
   let timer: NodeJS.Timeout | undefined;
 

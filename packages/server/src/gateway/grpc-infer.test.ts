@@ -68,7 +68,7 @@ describe('inference', () => {
     }
   });
 
-  test('a refusal has its status, its code and when to come back', async () => {
+  test('a refusal has its status, its code and its retry time', async () => {
     const { client, inference } = await startGrpcFace();
     inference.answer = () => {
       throw new SkeinError('QUEUE_FULL', 'Full — 1024 wait.', { retryAfterMs: 12.5 });
@@ -80,7 +80,7 @@ describe('inference', () => {
     expect(error.metadata.get('skein-code')).toEqual(['QUEUE_FULL']);
   });
 
-  test('unknown models, garbage and faults keep their kinds apart', async () => {
+  test('unknown models, invalid requests and faults have different statuses', async () => {
     const faults: object[] = [];
     const { client, inference, access } = await startGrpcFace({
       logger: { ...strictLogger, error: (details) => void faults.push(details) },
@@ -120,7 +120,7 @@ describe('inference', () => {
     await expect.poll(() => access.inFlight).toBe(0);
   });
 
-  test('a message over the limit is refused, one below passes', async () => {
+  test('a message over the limit is refused, one below it is accepted', async () => {
     const { client } = await startGrpcFace({ limits: { maxBodyBytes: 1_000_000 } });
     const big = (length: number) => ({
       modelName: 'echo',

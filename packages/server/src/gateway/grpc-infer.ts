@@ -1,8 +1,8 @@
 /**
- * `ModelInfer` and `ModelStreamInfer`: decode, ask the serving plane, encode.
+ * `ModelInfer` and `ModelStreamInfer`: decode, call the serving plane, encode.
  *
- * A stream's answers come in the order of its requests, which run at once up to a bound; beyond it
- * the stream is not read further, so that the client feels the backpressure.
+ * A stream's answers have the order of its requests. Several requests run at once, up to a bound;
+ * above it the stream is not read, so that the client gets backpressure.
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
@@ -16,20 +16,20 @@ import { sentenceOf, toGrpcError } from './grpc-status.ts';
 import type { MessagePieces } from './message-pieces.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import type { FaceAccess } from './refused-logins.ts';
-import { tellRefusal, type RefusalListener } from './refusals.ts';
+import { reportRefusal, type RefusalListener } from './refusals.ts';
 import { bytesHeld } from './tensor-bytes.ts';
 import { traceFrom } from './trace-context.ts';
 
 export interface GrpcInferOptions {
   readonly inference: Inference;
   readonly access: FaceAccess;
-  /** Told of requests that are refused before the serving plane has seen them. */
+  /** Called for requests that are refused before the serving plane. */
   readonly refused?: RefusalListener | undefined;
   readonly logger: GatewayLogger;
   readonly codec: PayloadCodec;
-  /** Largest message, and what its values may take once they are read. */
+  /** Largest message, and largest size of its decoded values. */
   readonly maxBodyBytes: number;
-  /** Aborted when the node drains: streams end when what they brought is answered. */
+  /** Aborted when the node drains: streams end once their requests have been answered. */
   readonly closing: AbortSignal;
 }
 
@@ -38,10 +38,10 @@ type InferStream = ServerDuplexStream<Buffer, Buffer | MessagePieces>;
 /** Requests of one stream that run at once. */
 const MAX_STREAMED = 64;
 
-/** A call as both kinds of method see it. */
+/** A call, the same for both kinds of method. */
 interface CallContext {
   readonly metadata: Metadata;
-  /** What `grpc-timeout` says: of the whole call, so of a stream's last message as of its first. */
+  /** The deadline from `grpc-timeout`: of the whole call, so of a stream's last message as of its first. */
   readonly deadline: Instant | undefined;
 }
 
@@ -111,7 +111,7 @@ export function modelStreamInfer(options: GrpcInferOptions) {
       running.delete(cancellation);
       if (waiting-- === MAX_STREAMED) call.resume();
     }
-    /** Once, after the last answer. */
+    /** Called once, after the last answer. */
     function finish(end: () => void): void {
       if (ended) return;
       ended = true;
@@ -135,7 +135,7 @@ async function infer(
   const admitted = admittedCall(metadata);
   const size = message.length;
   let extra = 0;
-  // What a client says of one request counts from that request, not from the stream that brought it.
+  // A request's own timeout counts from its arrival, not from the start of the stream.
   const arrivedAt = performance.now();
   try {
     const caller = authorize();
@@ -150,7 +150,7 @@ async function infer(
       timeoutMs: parameter,
       priority,
     } = await codec.decodeGrpc(message, maxBodyBytes);
-    // What tensors hold beyond the message: objects of strings, integers that were varints.
+    // Memory of tensors beyond the message: objects of strings, integers that were varints.
     const beyond = Math.max(0, bytesHeld(inputs) - size);
     admitted.take(beyond);
     extra = beyond;
@@ -177,7 +177,7 @@ async function infer(
     const encoded = encodeGrpcAnswer(model, id, outputs, answer);
     return encoded instanceof Uint8Array ? buffer(encoded) : await encoded;
   } catch (error) {
-    if (!isHandedOn) tellRefusal(refused, name, isKnown, error);
+    if (!isHandedOn) reportRefusal(refused, name, isKnown, error);
     throw error;
   } finally {
     if (entered !== undefined) access.leave(entered);
@@ -195,7 +195,7 @@ function contextOf(
   };
 }
 
-/** Resolves when the stream takes more, or when it is over. */
+/** Resolves when the stream accepts more data, or when it has ended. */
 async function write(call: InferStream, message: Buffer | MessagePieces): Promise<void> {
   if (call.cancelled || call.destroyed || call.write(message)) return;
   await new Promise<void>((resolve) => {
@@ -211,7 +211,7 @@ function earlier(one: number | undefined, other: number | undefined): number | u
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
-/** gRPC's library wants Buffers; this is a view. */
+/** The library requires Buffers; this is a view. */
 function buffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

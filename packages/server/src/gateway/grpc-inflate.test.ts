@@ -46,7 +46,7 @@ describe('a compressed message', () => {
     },
   );
 
-  test('is one of few at once, and tenants take turns', async () => {
+  test('is inflated with few others, and tenants alternate', async () => {
     const inflater = createInflater();
     const ended: string[] = [];
     const open = new Set<string>();
@@ -67,7 +67,7 @@ describe('a compressed message', () => {
     const modest = run('modest', 0);
     await Promise.all([...greedy, modest]);
     expect(most).toBeLessThanOrEqual(4);
-    // Those that ran already, and one more of the greedy tenant, may end before it.
+    // Requests in progress, and one more of the flooding tenant, may end before it.
     expect(ended.indexOf('modest0')).toBeLessThan(12);
   });
 });

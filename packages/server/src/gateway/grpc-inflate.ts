@@ -1,9 +1,11 @@
 /**
- * Decompresses messages inside bounds: what a message becomes is counted while it grows, and it is
- * given up where it passes its limit. A kilobyte can become a megabyte, so nothing is inflated before
- * its caller is known.
+ * Decompresses messages within bounds: the output is counted while it grows, and decompression
+ * stops at the limit. A kilobyte can become a megabyte, so nothing is decompressed before its
+ * caller is known.
  *
- * Few messages are inflated at once, and tenants take turns: one that sends many waits for itself.
+ *
+ * Few messages are decompressed at once, and tenants alternate: a tenant that sends many waits only
+ * behind its own.
  */
 import { createGunzip, createInflate } from 'node:zlib';
 import { SkeinError } from '@skein/api';
@@ -11,31 +13,32 @@ import { messageTooLarge } from './message-framer.ts';
 
 /** As many as libuv has threads by default; more would only wait there. */
 const AT_ONCE = 4;
-/** What is counted at a time. */
+/** Bytes of output that are counted at a time. */
 const CHUNK_BYTES = 128 * 1024;
 
-/** `grpc-encoding` by what undoes it. */
+/** Decompressor by `grpc-encoding`. */
 const DECOMPRESSORS = { gzip: createGunzip, deflate: createInflate } as const;
 export const ACCEPTED_ENCODINGS = 'identity,deflate,gzip';
 
 export interface InflateLimits {
   readonly tenant: string;
-  /** Largest message after it is decompressed. */
+  /** Largest message after decompression. */
   readonly maxBytes: number;
-  /** Counts what has been inflated. Throws when it is too much, or when the call is over. */
+  /** Counts decompressed bytes. Throws if there are too many, or if the call has ended. */
   readonly take: (bytes: number) => void;
 }
 
 export interface Inflater {
   /**
-   * @param encoding as `grpc-encoding` has it.
-   * @throws SkeinError ENCODING_UNSUPPORTED, REQUEST_INVALID, BODY_TOO_LARGE, or what `take` throws.
+   * @param encoding the value of `grpc-encoding`.
+   * @throws SkeinError ENCODING_UNSUPPORTED, REQUEST_INVALID, BODY_TOO_LARGE, or what `take`
+   *   throws.
    */
   inflate(compressed: Uint8Array, encoding: string, limits: InflateLimits): Promise<Buffer>;
 }
 
 export function createInflater(): Inflater {
-  /** By tenant, in the order of their turns. */
+  /** Queues by tenant, in round-robin order. */
   const waiting = new Map<string, (() => void)[]>();
   let running = 0;
 
@@ -101,7 +104,7 @@ function run(
         reject(error);
       }
     });
-    // A copy even of one part, which may be a small piece of a whole chunk.
+    // Copy even a single chunk: it may be a small view of a large buffer.
     stream.on('end', () => resolve(Buffer.concat(parts, length)));
     stream.on('error', () =>
       reject(new SkeinError('REQUEST_INVALID', 'The message could not be decompressed.')),

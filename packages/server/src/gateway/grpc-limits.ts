@@ -1,8 +1,8 @@
-/** What the gRPC face allows beside the limits of both faces. Each is a count unless it says bytes. */
+/** Limits of the gRPC face besides those of both faces. Each is a count unless it says bytes. */
 export interface GrpcLimits {
-  /** Connections that never carried a valid key; above it, the oldest makes room. */
-  readonly maxStrangers: number;
-  /** Connections that did, shared between the tenants. */
+  /** Connections that never carried a valid key; above it, the oldest is closed. */
+  readonly maxUnauthenticated: number;
+  /** Connections that carried one, shared between the tenants. */
   readonly maxConnections: number;
   /** Calls that one connection may have open. */
   readonly maxConcurrentStreams: number;
@@ -10,11 +10,11 @@ export interface GrpcLimits {
   readonly maxStreams: number;
   /** Streams that one connection may have open without a key: health watches. */
   readonly maxKeylessStreams: number;
-  /** Calls of methods that need no key; above it, the oldest makes room. */
+  /** Calls of methods that need no key; above it, the oldest is ended. */
   readonly maxKeylessCalls: number;
   /** Messages of those methods, together, in bytes. */
   readonly maxKeylessBytes: number;
-  /** Largest message of a method that carries no tensors, in bytes; names and little else. */
+  /** Largest message of a method that carries no tensors, in bytes; such messages hold little but names. */
   readonly maxControlBytes: number;
   /** Metadata of one call, in bytes, as HTTP/2 counts it; gRPC's own advice is 8 KiB. */
   readonly maxMetadataBytes: number;
@@ -22,7 +22,7 @@ export interface GrpcLimits {
 
 /** A stream takes about 8 KiB while it is open, a connection about 60 KiB. */
 export const GRPC_LIMITS: GrpcLimits = {
-  maxStrangers: 128,
+  maxUnauthenticated: 128,
   maxConnections: 8192,
   maxConcurrentStreams: 256,
   maxStreams: 2048,

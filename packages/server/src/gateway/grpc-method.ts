@@ -1,4 +1,4 @@
-/** Methods of generated services as gRPC's library takes them. */
+/** Methods of generated services in the form of the gRPC library. */
 import type {
   handleUnaryCall,
   MethodDefinition,
@@ -19,22 +19,22 @@ import { type GatewayLogger, requestIdFrom } from '@skein/http';
 import { first, type CallRule, type Needs } from './grpc-rules.ts';
 import { toGrpcError } from './grpc-status.ts';
 
-/** Requests and responses of any type: they are converted by the functions beside the handler. */
+/** Requests and responses of any type: the functions beside the handler convert them. */
 export type GrpcMethod = readonly [
   definition: MethodDefinition<never, never>,
   handler: UntypedHandleCall,
   rule: CallRule,
 ];
 
-/** @param service its full name when it differs from the one in the description. */
+/** @param service its full name if it differs from the one in the description. */
 export function pathOf(method: DescMethod, service: string = method.parent.typeName): string {
   return `/${service}/${method.name}`;
 }
 
-/** Who calls, and what they sent along. */
+/** The caller and its metadata. */
 export type UnaryCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer'>;
 
-/** A method with small messages, which the generated code reads and writes. */
+/** A method with small messages, which the generated code decodes and encodes. */
 export function unary<Input extends DescMessage, Output extends DescMessage>(
   method: DescMethod & { readonly input: Input; readonly output: Output },
   needs: Needs,
@@ -59,7 +59,7 @@ export function unary<Input extends DescMessage, Output extends DescMessage>(
   return [definition(method, pathOf(method)), handler as UntypedHandleCall, rule];
 }
 
-/** Fields that the schema does not have are skipped and not kept. @throws SkeinError REQUEST_INVALID. */
+/** Unknown fields are skipped and not kept. @throws SkeinError REQUEST_INVALID. */
 export function readMessage<Desc extends DescMessage>(
   type: Desc,
   message: Buffer,
@@ -73,7 +73,7 @@ export function readMessage<Desc extends DescMessage>(
   }
 }
 
-/** A method whose handler reads its messages, and the generated code writes the answers. */
+/** A method whose handler decodes its messages; the generated code encodes the answers. */
 export function definition(method: DescMethod, path: string): MethodDefinition<never, never> {
   return {
     path,
@@ -89,7 +89,7 @@ export function definition(method: DescMethod, path: string): MethodDefinition<n
   } as unknown as MethodDefinition<never, never>;
 }
 
-/** A method whose messages the handler reads and writes itself. */
+/** A method whose handler decodes and encodes its messages. */
 export function rawDefinition(method: DescMethod): MethodDefinition<never, never> {
   return {
     ...definition(method, pathOf(method)),

@@ -1,4 +1,4 @@
-/** `inference.GRPCInferenceService`: what is not inference. */
+/** `inference.GRPCInferenceService`: every method except inference. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { remoteOf } from '@skein/http';
 import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
@@ -71,7 +71,7 @@ export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMet
   ];
 }
 
-/** An empty name stands for none. */
+/** An empty name means no name. */
 function named(name: string): string | undefined {
   return name === '' ? undefined : name;
 }

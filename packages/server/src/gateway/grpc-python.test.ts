@@ -1,4 +1,4 @@
-/** The gRPC face from another language: Python's grpcio, with the official message layout. */
+/** The gRPC face with a client in another language: Python's grpcio, with the official message definitions. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Server reflection, with which grpcurl and its like need no proto file. Version 1 and the older
- * name that many clients still ask for first; their messages are the same.
+ * Server reflection, so that grpcurl and similar tools need no proto file. It serves version 1 and
+ * the older name that many clients try first; their messages are the same.
  */
 import type { ServerDuplexStream, UntypedHandleCall } from '@grpc/grpc-js';
 import {
@@ -39,7 +39,7 @@ export function reflectionMethods(logger: GatewayLogger): readonly GrpcMethod[] 
         const request = readMessage(ServerReflectionRequestSchema, message);
         const { host, messageRequest } = request;
         const response = { validHost: host, originalRequest: request };
-        // Not read on before the answer is taken: each is many times its question.
+        // Read on only after the answer was taken: an answer is many times larger than its request.
         if (call.write({ ...response, messageResponse: answer(messageRequest) })) return;
         call.pause();
         call.once('drain', () => call.resume());
@@ -98,7 +98,7 @@ function failure(
   return { case: 'errorResponse', value: { errorCode, errorMessage } };
 }
 
-/** Full names of everything that a file defines. */
+/** Full names of all definitions of a file. */
 function symbolsOf({ services, messages, enums }: DescFile): ReadonlySet<string> {
   const symbols = new Set<string>();
   const add = (message: DescMessage): void => {

@@ -1,4 +1,4 @@
-/** The hand-written wire code against the generated one: what a node reads. */
+/** The hand-written decoder against the generated code. */
 import { fromBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
@@ -19,7 +19,7 @@ import {
 } from './testing/grpc-tensors.ts';
 
 describe('requests', () => {
-  test('raw contents are what the generated code wrote, without a copy', () => {
+  test('raw contents are decoded as the generated code wrote them, without a copy', () => {
     fc.assert(
       fc.property(named, fc.string(), fc.string(), (inputs, id, version) => {
         const message = encode({
@@ -40,7 +40,7 @@ describe('requests', () => {
     );
   });
 
-  test('typed contents are, too', () => {
+  test('typed contents are decoded, too', () => {
     fc.assert(
       fc.property(named, (inputs) => {
         const typed = Object.entries(inputs).filter(
@@ -54,7 +54,8 @@ describe('requests', () => {
             contents: typedContents(tensor),
           })),
         });
-        // Signalling NaNs are quietened by the generated code's arithmetic, so compare after it.
+        // The generated code's arithmetic turns signalling NaNs into quiet ones, so compare
+        // afterwards.
         const oracle = fromBinary(ModelInferRequestSchema, message);
         const found = decodeGrpcRequest(message).inputs;
         for (const [index, [name, tensor]] of typed.entries()) {
@@ -75,7 +76,7 @@ describe('requests', () => {
     );
   });
 
-  test('repeated fields may come one by one, and a message in parts', () => {
+  test('repeated fields may be split, and so may messages', () => {
     const writer = new BinaryWriter();
     writer.tag(1, WireType.LengthDelimited).string('m').tag(5, WireType.LengthDelimited).fork();
     writer
@@ -254,13 +255,13 @@ describe('requests', () => {
     );
   });
 
-  test('a flood of empty items is refused instead of growing', () => {
+  test('a flood of empty items is refused before it takes memory', () => {
     expect(() => decodeGrpcRequest(Buffer.alloc(1_000_000, '2a00', 'hex'))).toThrow(
       /more than 4096 inputs/,
     );
   });
 
-  test('garbage gives a coded error, or is understood as the generated code understands it', () => {
+  test('invalid bytes give a coded error, or decode as in the generated code', () => {
     const valid = encode({
       modelName: 'm',
       id: 'i',
@@ -294,7 +295,7 @@ describe('requests', () => {
         (message) => {
           try {
             const { model } = decodeGrpcRequest(message);
-            // Parameters that nobody defines are not looked into, so it may understand more.
+            // Unknown parameters are not decoded, so this decoder may accept more.
             const oracle = understood(message);
             if (oracle !== undefined) expect(model).toBe(oracle.modelName);
           } catch (error) {

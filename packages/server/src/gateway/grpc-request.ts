@@ -1,7 +1,7 @@
 /**
- * Reads `ModelInferRequest` from its wire format, without the objects of generated code: tensors
+ * Decodes `ModelInferRequest` from its wire format, without the objects of generated code: tensors
  * become views on the message, and every repeated field has a bound, so that a hostile message
- * cannot grow into a hundred times its size. The generated code is the oracle of the tests.
+ * cannot take a hundred times its size. The tests compare it with the generated code.
  */
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
@@ -21,7 +21,7 @@ export interface GrpcRequest {
   readonly model: string;
   /** Absent: the traffic split chooses. */
   readonly version: string | undefined;
-  /** Empty when the client gave none. */
+  /** Empty if the client sent none. */
   readonly id: string;
   readonly inputs: Map<string, Tensor>;
   readonly outputs: readonly string[] | undefined;
@@ -29,19 +29,19 @@ export interface GrpcRequest {
   readonly priority: number;
 }
 
-/** Inputs, outputs, parameters: far above any model, far below what exhausts memory. */
+/** Inputs, outputs, parameters: far more than any model has, far less than exhausts memory. */
 const MAX_ITEMS = 4096;
-/** Fields of a message, nested ones too, but for the values of tensors. */
+/** Fields of a message including nested ones, except the values of tensors. */
 const MAX_FIELDS = 65_536;
 /** Bytes of a name, an id, or the value of a parameter. */
 const MAX_TEXT = 4096;
-/** What is read at once: fields, elements of strings, and bytes that are not raw contents. */
+/** Most fields, string elements and bytes (other than raw contents) that are decoded on the event loop. */
 const QUICK_FIELDS = 8192;
 const QUICK_STRINGS = 16_384;
 const QUICK_BYTES = 1 << 18;
-/** Bools that are looked at while one string is made. */
+/** Bools that take as long to check as one string takes to create. */
 const BOOLS_PER_STRING = 64;
-/** Datatypes as they lie on the wire. */
+/** Datatypes as bytes of the wire. */
 const STRINGS = Buffer.from('BYTES');
 const BOOLS = Buffer.from('BOOL');
 
@@ -56,7 +56,8 @@ interface WireInput {
 }
 
 /**
- * @param maxTensorBytes what typed lists may become together: a byte on the wire can be an int64.
+ * @param maxTensorBytes size of the decoded typed lists together: a byte on the wire can be an
+ *   int64.
  * @throws SkeinError REQUEST_INVALID, BODY_TOO_LARGE, INPUT_DATATYPE, INPUT_SHAPE, INPUT_DATA.
  */
 export function decodeGrpcRequest(
@@ -74,8 +75,8 @@ export function decodeGrpcRequest(
 }
 
 /**
- * Whether a message is read within a few milliseconds: few fields, short texts, and few values that
- * are read one by one. Raw contents are views, whatever their size.
+ * Whether decoding takes only a few milliseconds: few fields, short texts, and few values that are
+ * decoded one by one. Raw contents are views, whatever their size.
  */
 export function isQuickToRead(message: Uint8Array): boolean {
   let fields = 0;
@@ -85,7 +86,7 @@ export function isQuickToRead(message: Uint8Array): boolean {
     const reader = new BinaryReader(bytes);
     while (reader.pos < reader.len) {
       const [field, wireType] = reader.tag();
-      // Groups nest: skipping one is a walk of its own.
+      // Groups nest: skipping one is a loop of its own.
       if (++fields > QUICK_FIELDS || wireType === WireType.StartGroup) throw new RangeError('slow');
       if (wireType === WireType.LengthDelimited) read(field, reader.bytes());
       else if (wireType === WireType.Varint) reader.uint64();
@@ -112,11 +113,11 @@ export function isQuickToRead(message: Uint8Array): boolean {
   } catch {
     return false;
   }
-  // Strings are taken apart, and bools are looked at, even when they are raw.
+  // Strings are split into elements, and bools are checked, even if they are raw.
   return slowBytes <= QUICK_BYTES && strings <= QUICK_STRINGS;
 }
 
-/** The product of a packed shape; infinite when it is not one that a model has. */
+/** The product of a packed shape; infinite if no model has such a shape. */
 function packedProduct(shape: Uint8Array): number {
   const reader = new BinaryReader(shape);
   let product = 1;
@@ -127,7 +128,7 @@ function packedProduct(shape: Uint8Array): number {
   return product >= 0 ? product : Infinity;
 }
 
-/** Reads a message field by field, and counts those of all messages in it. */
+/** Reads a message field by field and counts the fields of all nested messages. */
 class FieldReader extends BinaryReader {
   readonly #count: { fields: number };
 
@@ -147,7 +148,7 @@ class FieldReader extends BinaryReader {
     return super.tag();
   }
 
-  /** The message in the current field. */
+  /** The nested message of the current field. */
   nested(): FieldReader {
     return new FieldReader(this.bytes(), this.#count);
   }
@@ -272,7 +273,7 @@ function readInput(reader: FieldReader): WireInput {
         input.datatype = reader.text('datatype');
         break;
       case 3: {
-        // Packed, or one by one.
+        // Packed, or one value per field.
         const packed = wireType === WireType.LengthDelimited;
         const end = packed ? reader.uint32() + reader.pos : reader.pos + 1;
         while (reader.pos < end) {
@@ -330,7 +331,7 @@ function readParameter(reader: FieldReader, into: Parameters): void {
   }
 }
 
-/** The parameters that change an answer; others are nobody's and are not kept. */
+/** The parameters that change an answer; unknown ones are ignored and not kept. */
 const KNOWN_PARAMETERS: ReadonlySet<string> = new Set([
   'timeout',
   'priority',

@@ -1,4 +1,4 @@
-/** Streams end with their key: authorised once, they would stay open for as long as a client likes. */
+/** Streams end with their key: authorised once, a stream could stay open for as long as its client wants. */
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteState, type State } from '@skein/state';
@@ -57,7 +57,7 @@ describe('an open stream', () => {
     await expect.poll(() => streams.held).toBe(0);
   });
 
-  test('that runs requests ends, too, and they are cancelled', async () => {
+  test('with requests in flight ends, too, and cancels them', async () => {
     const { access, key, open, inference } = await start();
     const cancelled = Promise.withResolvers<void>();
     inference.answer = ({ cancellation, inputs }) =>

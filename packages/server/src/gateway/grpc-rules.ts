@@ -1,4 +1,4 @@
-/** Which key a method needs, and what is known of a call once it has been let in. */
+/** Which key a method needs, and the data of an admitted call. */
 import type { Metadata } from '@grpc/grpc-js';
 import type { Peer } from '@skein/http';
 import type { Caller } from '../access/contract.ts';
@@ -10,11 +10,11 @@ export type Needs = 'nothing' | 'reader' | 'infer' | 'read' | 'admin';
 
 export interface CallRule {
   readonly needs: Needs;
-  /** Whether its messages carry tensors; the others are small. */
+  /** Whether its messages carry tensors; other messages are small. */
   readonly tensors: boolean;
 }
 
-/** @returns absent when the method needs no key. @throws SkeinError as `Access.authorize` does. */
+/** @returns absent if the method needs no key. @throws SkeinError as `Access.authorize` does. */
 export function authorizeCall(
   access: FaceAccess,
   needs: Needs,
@@ -28,16 +28,16 @@ export function authorizeCall(
     : access.authorize(authorization, needs, peer);
 }
 
-/** A call whose caller is known, for its handler. */
+/** A call with its caller, for its handler. */
 export interface AdmittedCall {
-  /** Absent where no key is needed. */
+  /** Absent if no key is needed. */
   readonly caller: Caller | undefined;
-  /** Counts memory for what the caller sent, beside the message itself. @throws SkeinError BODIES_TOO_LARGE, CANCELLED. */
+  /** Counts memory for decoded data beyond the message. @throws SkeinError BODIES_TOO_LARGE, CANCELLED. */
   take(bytes: number): void;
   give(bytes: number): void;
 }
 
-/** The library gives every call its own metadata, and hands them to the handler. */
+/** Admitted calls by their metadata: the library creates one object per call and passes it to the handler. */
 const admitted = new WeakMap<Metadata, AdmittedCall>();
 
 export function admit(metadata: Metadata, call: AdmittedCall): void {
@@ -53,7 +53,7 @@ export function admittedCall(metadata: Metadata): AdmittedCall {
 /** @throws Error for a method that needs no key. */
 export function callerOf(metadata: Metadata): Caller {
   const { caller } = admittedCall(metadata);
-  if (caller === undefined) throw new Error('The method needs no key, so it knows no caller.');
+  if (caller === undefined) throw new Error('The method needs no key, so it has no caller.');
   return caller;
 }
 

@@ -1,4 +1,4 @@
-/** Errors as gRPC tells them: a status from the error table, with code and retry time as trailers. */
+/** Errors in gRPC form: a status from the error table, with code and retry time as trailers. */
 import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { ERRORS, type SkeinError } from '@skein/api';
 import { type GatewayLogger, toSkeinError } from '@skein/http';
@@ -23,12 +23,12 @@ export function toGrpcError(thrown: unknown, id: string, logger: GatewayLogger):
   };
 }
 
-/** Characters of a message that are told; clients limit what may stand in trailers. */
+/** Longest message in characters; clients limit the size of trailers. */
 const MAX_MESSAGE = 600;
 
-/** For where an error is only text: what happened, and what to do. */
+/** An error as text only: what happened, and the fix. */
 export function sentenceOf({ code, message, row }: SkeinError): string {
-  const told = message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}…`;
+  const text = message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}…`;
   // The library percent-encodes it, and fails on half of a surrogate pair.
-  return `${code}: ${told} ${row.fix}`.toWellFormed();
+  return `${code}: ${text} ${row.fix}`.toWellFormed();
 }

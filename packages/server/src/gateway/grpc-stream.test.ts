@@ -46,7 +46,7 @@ describe('streams', () => {
     stream.write({ ...floats(2), modelName: 'none' });
     stream.write({ ...floats(3), id: 'c' });
     stream.end();
-    // The later ones do not wait for the first.
+    // Later requests do not wait for the first.
     await expect.poll(() => started).toEqual(['a', 'c']);
     expect(answers).toEqual([]);
     release.resolve();
@@ -54,7 +54,7 @@ describe('streams', () => {
     expect(answers).toEqual(['a', expect.stringContaining('MODEL_UNKNOWN'), 'c']);
   });
 
-  test('are read only so far ahead, and nothing is lost', async () => {
+  test('are read ahead up to a bound, and no request is lost', async () => {
     const { client, inference, access } = await startGrpcFace();
     const release = Promise.withResolvers<void>();
     inference.answer = async ({ inputs }) => {
@@ -94,7 +94,7 @@ describe('streams', () => {
     expect(deadlines.get('e')).toBe(deadlines.get('d'));
   });
 
-  test('a cancelled stream cancels what runs', async () => {
+  test('a cancelled stream cancels its running requests', async () => {
     const { client, inference, access } = await startGrpcFace();
     inference.answer = ({ inputs, cancellation }) =>
       new Promise((resolve) => {
@@ -109,7 +109,7 @@ describe('streams', () => {
     await expect.poll(() => access.inFlight).toBe(0);
   });
 
-  test('need a key where keys are needed', async () => {
+  test('need a key on a node with keys', async () => {
     const { client } = await startGrpcFace({ access: fakeAccess({ i: ['infer'] }) });
     expect(await open(client).status).toBe(16);
     const { stream, status, answers } = open(client, { authorization: 'Bearer i' });
@@ -119,7 +119,7 @@ describe('streams', () => {
     expect(answers).toEqual(['a']);
   });
 
-  test('end with what they brought when the node drains', async () => {
+  test('end when the node drains, after their requests were answered', async () => {
     const { client, inference, gateway } = await startGrpcFace();
     const release = Promise.withResolvers<void>();
     inference.answer = async ({ inputs }) => {

@@ -1,4 +1,4 @@
-/** What reaches the node over raw sockets: slow, broken, greedy and leaving clients. */
+/** Clients on raw sockets that are slow, invalid, too large, or that disconnect. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bodyBudget } from '@skein/http';
@@ -12,7 +12,7 @@ describe('slow clients', () => {
     expect(await client.closed).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
   });
 
-  test('a body that trickles is cut off with 408, and its place is given back', async () => {
+  test('a body that trickles is cut off with 408, and its place is released', async () => {
     const { port, access } = await startSocketFace({ bodyTimeoutMs: 150 });
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n{"inp`);
@@ -31,7 +31,7 @@ describe('slow clients', () => {
     expect(await client.closed).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  test('a body that a refused request still owes does not hold the connection', async () => {
+  test('an unread body of a refused request does not hold the connection', async () => {
     const { port } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`${HEAD.replace('echo', 'none')}\r\n{`);
@@ -54,7 +54,7 @@ describe('slow clients', () => {
 describe('many bodies at once', () => {
   const refused = /^HTTP\/1\.1 503 [\s\S]*Retry-After: 1\r\n[\s\S]*BODIES_TOO_LARGE/;
 
-  test('what does not fit is refused before it is sent, until what is there is answered', async () => {
+  test('a body that does not fit is refused before it is sent, until the others have been answered', async () => {
     const bodies = bodyBudget(1.5 * BODY.length);
     const { port, inference } = await startSocketFace({}, bodies);
     const { arrived, release } = held(inference);
@@ -72,7 +72,7 @@ describe('many bodies at once', () => {
     expect(await third.until(/"data":\[1\]/)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  test('who only announces a body keeps nobody out, and who sends too much is refused', async () => {
+  test('an announced body refuses no other request, and a body that is too large is refused', async () => {
     const bodies = bodyBudget(1.5 * BODY.length);
     const { port, access } = await startSocketFace({}, bodies);
     const silent = raw(port);
@@ -93,7 +93,7 @@ describe('many bodies at once', () => {
     await expect.poll(() => bodies.held).toBe(0);
   });
 
-  test('a compressed body counts for what it becomes', async () => {
+  test('a compressed body counts at its decompressed size', async () => {
     const bodies = bodyBudget(2000);
     const { port, inference } = await startSocketFace({}, bodies);
     const { arrived, release } = held(inference);
@@ -108,14 +108,14 @@ describe('many bodies at once', () => {
       return client;
     };
     const refusal = send(long);
-    // What it may become, by its size, is more than there is.
+    // Its largest possible size is above the limit.
     expect(await refusal.until(/BODIES_TOO_LARGE/)).toMatch(refused);
     expect(bodies.held).toBe(0);
     void arrived;
     release();
   });
 
-  test('a client that leaves in the middle of its body gives its bytes back', async () => {
+  test('a client that disconnects in the middle of its body releases its bytes', async () => {
     const bodies = bodyBudget(2 ** 20);
     const { port } = await startSocketFace({}, bodies);
     const client = raw(port);
@@ -127,7 +127,7 @@ describe('many bodies at once', () => {
 });
 
 describe('clients that do not read', () => {
-  test('lose their connection, and the request has ended', async () => {
+  test('lose their connection, and their request ends', async () => {
     const { port, inference, access } = await startSocketFace({ bodyTimeoutMs: 300 });
     const large = new Uint8Array(16 * 2 ** 20);
     inference.answer = () =>
@@ -136,7 +136,7 @@ describe('clients that do not read', () => {
     client.socket.pause();
     const binary = BODY.replace('{"inputs"', '{"parameters":{"binary_data_output":true},"inputs"');
     client.socket.write(`${HEAD.replace(/Length: \d+/, `Length: ${binary.length}`)}\r\n${binary}`);
-    // It keeps sending into the void only while the node keeps the connection.
+    // The client keeps writing only while the node keeps the connection open.
     const timer = setInterval(() => client.socket.write('GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n'), 20);
     onTestFinished(() => clearInterval(timer));
     await new Promise((resolve) => client.socket.once('error', resolve));
@@ -144,7 +144,7 @@ describe('clients that do not read', () => {
   });
 });
 
-describe('broken clients', () => {
+describe('invalid requests', () => {
   test.each([
     ['a TLS hello', '\x16\x03\x01\x02\x00\x01'],
     ['no HTTP', 'hello world\r\n\r\n'],
@@ -164,7 +164,7 @@ describe('broken clients', () => {
     expect(await client.closed).toMatch(/^HTTP\/1\.1 400 [\s\S]*REQUEST_INVALID/);
   });
 
-  test('broken chunks are 400 and give the place back', async () => {
+  test('invalid chunks are 400 and release the place', async () => {
     const { port, access } = await startSocketFace();
     const client = raw(port);
     client.socket.write(
@@ -182,7 +182,7 @@ describe('broken clients', () => {
   });
 });
 
-describe('greedy clients', () => {
+describe('large requests', () => {
   test('a length over the limit is 413 before the body is read', async () => {
     const { port } = await startSocketFace({ maxBodyBytes: 1000 });
     const client = raw(port);
@@ -195,7 +195,7 @@ describe('greedy clients', () => {
     await client.closed;
   });
 
-  test('chunks over the limit are 413 while they still come, and the client can read it', async () => {
+  test('chunks over the limit are 413 while they still arrive, and the client can read the answer', async () => {
     const { port } = await startSocketFace({ maxBodyBytes: 100_000 });
     const client = raw(port);
     client.socket.write(
@@ -209,7 +209,7 @@ describe('greedy clients', () => {
     await client.closed;
   });
 
-  test('a compressed bomb is 413', async () => {
+  test('a decompression bomb is 413', async () => {
     const { port } = await startSocketFace({ maxBodyBytes: 100_000 });
     const bomb = gzipSync(Buffer.alloc(50_000_000, 0x20));
     expect(bomb.length).toBeLessThan(100_000);
@@ -231,7 +231,7 @@ describe('greedy clients', () => {
 });
 
 describe('100-continue', () => {
-  test('is answered before the body comes', async () => {
+  test('is answered before the body is sent', async () => {
     const { port } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`${HEAD}Expect: 100-continue\r\n\r\n`);
@@ -251,8 +251,8 @@ describe('100-continue', () => {
   });
 });
 
-describe('leaving clients', () => {
-  test('a disconnect cancels the request and gives the place back', async () => {
+describe('clients that disconnect', () => {
+  test('a disconnect cancels the request and releases its place', async () => {
     const { port, inference, access } = await startSocketFace();
     const { arrived, release } = held(inference);
     const client = raw(port);
@@ -268,7 +268,7 @@ describe('leaving clients', () => {
     await expect.poll(() => access.inFlight).toBe(0);
   });
 
-  test('a disconnect in the middle of the body reaches nobody', async () => {
+  test('a request whose client disconnects in the middle of the body is not submitted', async () => {
     const { port, inference, access } = await startSocketFace();
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n{"in`);

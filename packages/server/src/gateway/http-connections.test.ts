@@ -1,4 +1,4 @@
-/** What a caller may hold of a node with nothing but connections, on real sockets. */
+/** What a caller may use of a node with connections alone, on real sockets. */
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { BODY, HEAD, held, raw, startSocketFace } from './testing/http-sockets.ts';
@@ -39,14 +39,14 @@ test('connections with late headers are closed for good, whatever the client doe
   expect(openOf(sockets)).toBe(0);
 });
 
-test('what is not HTTP is closed for good, too', async () => {
+test('a connection that does not speak HTTP is closed for good, too', async () => {
   const { port } = await startSocketFace();
   const [socket] = await openMany(port, 1, 'not http\r\n\r\n');
   await reset(socket!);
   expect(socket!.closed).toBe(true);
 });
 
-test('headers that are never whole do not hold a drain', async () => {
+test('incomplete headers do not delay a drain', async () => {
   const { port, gateway } = await startSocketFace({ drainTimeoutMs: 60_000 });
   const sockets = await openMany(port, 20, SLOW);
   const begun = performance.now();
@@ -55,7 +55,7 @@ test('headers that are never whole do not hold a drain', async () => {
   await Promise.all(sockets.map(reset));
 });
 
-test('a client that does not take an error does not hold a drain', async () => {
+test('a client that does not read an error does not delay a drain', async () => {
   const { port, gateway } = await startSocketFace({ drainTimeoutMs: 60_000 });
   const client = raw(port);
   client.socket.write(
@@ -67,14 +67,14 @@ test('a client that does not take an error does not hold a drain', async () => {
   expect(performance.now() - begun).toBeLessThan(30_000);
 });
 
-test('at the bound, connections that do nothing make room', async () => {
+test('at the bound, idle connections are closed', async () => {
   const { port } = await startSocketFace({ maxConnections: 20 });
   const idle = raw(port);
   idle.socket.write('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await idle.until(/"live":true/);
   const slow = Array.from({ length: 40 }, () => raw(port));
   for (const { socket } of slow) socket.write(SLOW);
-  // Those that never sent a whole request go first; the one that did can still be used.
+  // Connections that never sent a whole request are closed first; the one that did still works.
   await Promise.all(slow.slice(0, 15).map(({ closed }) => closed));
   idle.socket.write('GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await idle.until(/"ready":true/);
@@ -95,7 +95,7 @@ test('when every connection has a request in flight, a new one is refused with a
   for (const client of busy) await client.until(/"data":\[1\]/);
 });
 
-test('requests on one connection wait for each other up to a bound', async () => {
+test('the number of pipelined requests on one connection is bounded', async () => {
   const { port, inference } = await startSocketFace();
   const { arrived, release } = held(inference);
   const few = raw(port);
@@ -109,15 +109,15 @@ test('requests on one connection wait for each other up to a bound', async () =>
   const many = raw(port);
   many.socket.write(`${HEAD}\r\n${BODY}`.repeat(300));
   await many.closed;
-  // What was behind the bound is not even parsed.
+  // A request above the bound is not even parsed.
   expect(inference.requests.length - before).toBeLessThan(50);
   releaseAll();
 });
 
-test('a connection that was closed gives back its part of what all may have waiting', async () => {
+test('a closed connection releases its part of the total of pipelined requests', async () => {
   const { port, inference } = await startSocketFace();
   const { release } = held(inference);
-  // Together far more than all connections may have at once.
+  // Together far above the total.
   for (let round = 0; round < 100; round++) {
     const client = raw(port);
     client.socket.write(`${HEAD}\r\n${BODY}`.repeat(30));

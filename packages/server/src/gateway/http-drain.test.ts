@@ -1,4 +1,4 @@
-/** What a draining node does with those who are there, and with those who still come. */
+/** A draining node, with open connections and new ones. */
 import { Agent, request as httpRequest } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BODY, HEAD, held, raw, startSocketFace } from './testing/http-sockets.ts';
@@ -17,7 +17,7 @@ describe('draining', () => {
     await drained;
   });
 
-  test('closes idle connections at once, and nobody gets in', async () => {
+  test('closes idle connections at once, and accepts no new ones', async () => {
     const { port, gateway } = await startSocketFace();
     const client = raw(port);
     client.socket.write('GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -28,7 +28,7 @@ describe('draining', () => {
     expect(await late.closed).toBe('');
   });
 
-  test('tells that it is not ready while it still answers', async () => {
+  test('reports that it is not ready while it still answers', async () => {
     const { port, gateway } = await startSocketFace({ drainGraceMs: 300 });
     const client = raw(port);
     client.socket.write('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -40,7 +40,7 @@ describe('draining', () => {
     await drained;
   });
 
-  test('cuts off what does not finish', async () => {
+  test('cuts off requests that do not finish', async () => {
     const { port, inference, gateway } = await startSocketFace({ drainTimeoutMs: 100 });
     const { arrived } = held(inference);
     const client = raw(port);
@@ -50,7 +50,7 @@ describe('draining', () => {
     expect(await client.closed).toBe('');
   });
 
-  test('answers every request that it took, of clients that keep coming', async () => {
+  test('answers every accepted request while clients keep sending', async () => {
     const { port, gateway, inference } = await startSocketFace({ drainGraceMs: 200 });
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     onTestFinished(() => agent.destroy());
@@ -67,7 +67,8 @@ describe('draining', () => {
             });
           },
         );
-        // The node stopped listening. On a connection that it had answered before, this is a loss.
+        // The node has stopped listening. On a connection that it had answered before, this is a
+        // lost request.
         outgoing.on('error', () => resolve(outgoing.reusedSocket));
         outgoing.end(BODY);
       });

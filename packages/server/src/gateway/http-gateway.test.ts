@@ -41,7 +41,7 @@ describe('metadata and health', () => {
     });
   });
 
-  test('a model tells its tensors, with -1 for any size', async () => {
+  test('a model lists its tensors, with -1 for an open size', async () => {
     const { port } = await startHttpFace();
     expect((await send(port, '/v2/models/echo/versions/2')).json).toEqual({
       name: 'echo',
@@ -54,9 +54,9 @@ describe('metadata and health', () => {
   });
 
   test.each([
-    ['GET', '/v2/models/nobody', 404, 'MODEL_UNKNOWN'],
+    ['GET', '/v2/models/ghost', 404, 'MODEL_UNKNOWN'],
     ['GET', '/v2/models/echo/versions/7', 404, 'VERSION_UNKNOWN'],
-    ['GET', '/v2/models/nobody/ready', 404, 'MODEL_UNKNOWN'],
+    ['GET', '/v2/models/ghost/ready', 404, 'MODEL_UNKNOWN'],
     ['GET', '/v2/models/echo/frobnicate', 404, 'ROUTE_UNKNOWN'],
     ['GET', '/v2/models/echo/infer/more', 404, 'ROUTE_UNKNOWN'],
     ['GET', '/v2/nothing', 404, 'ROUTE_UNKNOWN'],
@@ -76,7 +76,7 @@ describe('metadata and health', () => {
     if (status === 405) expect(answer.headers['allow']).toMatch(/GET|POST/);
   });
 
-  test('names may be percent-encoded, and a query is no part of the path', async () => {
+  test('names may be percent-encoded, and a query is not part of the path', async () => {
     const { port } = await startHttpFace();
     expect((await send(port, '/v2/models/%65cho?verbose=1')).json).toMatchObject({ name: 'echo' });
   });
@@ -93,7 +93,7 @@ describe('metadata and health', () => {
 });
 
 describe('access', () => {
-  test('health is free; the rest asks for the scope it needs', async () => {
+  test('health needs no key; every other route needs its scope', async () => {
     const { port } = await startHttpFace({
       open: false,
       access: fakeAccess({ i: ['infer'], r: ['read'], a: ['admin', 'read'] }),
@@ -119,7 +119,7 @@ describe('access', () => {
     );
   });
 
-  test('the tenant of the key goes along, and its place is given back', async () => {
+  test('the tenant of the key is passed on, and its place is released', async () => {
     const access = fakeAccess({ i: ['infer'] });
     const { port, inference } = await startHttpFace({ open: false, access });
     const seen: number[] = [];
@@ -136,7 +136,7 @@ describe('access', () => {
 });
 
 describe('browsers', () => {
-  test('an open node keeps out foreign pages and rebound names', async () => {
+  test('an open node rejects pages of other origins and rebound names', async () => {
     const { port } = await startHttpFace({ allowedOrigins: ['https://app.example.com'] });
     const status = async (headers: Record<string, string>) =>
       (await send(port, '/v2/health/live', { headers })).status;
@@ -155,7 +155,7 @@ describe('browsers', () => {
     expect(await status({ Host: `localhost:${port}`, Origin: 'https://app.example.com' })).toBe(
       200,
     );
-    // One that passed before does not open the door for others.
+    // A page that was accepted before does not admit other pages.
     expect(await status({ Host: 'evil.example.com' })).toBe(403);
   });
 
@@ -190,7 +190,7 @@ describe('browsers', () => {
     expect((await send(keyed.port, '/v2', { headers: cross })).status).toBe(200);
   });
 
-  test('every answer is what its type says, and no resource of another page', async () => {
+  test('every answer forbids type sniffing and use by pages of other origins', async () => {
     const { port } = await startHttpFace({
       metrics: { contentType: 'text/plain', text: async () => 'up 1\n' },
     });
@@ -316,10 +316,10 @@ describe('extensions', () => {
         },
       ],
     });
-    expect((await send(port, '/v2/models/nobody/stats')).status).toBe(404);
+    expect((await send(port, '/v2/models/ghost/stats')).status).toBe(404);
   });
 
-  test('metrics and the management API are served when given', async () => {
+  test('metrics and the management API are served if configured', async () => {
     const { port } = await startHttpFace({
       metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' },
       management: (request, response, url) => {
@@ -350,7 +350,7 @@ describe('extensions', () => {
   });
 });
 
-test('a taken port is told, or the next one is taken', async () => {
+test('a taken port is reported, or the next one is used', async () => {
   const { port } = await startHttpFace();
   const { gateway } = await startHttpFace();
   const other: HttpGateway = gateway;

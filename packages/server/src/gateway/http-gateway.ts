@@ -1,7 +1,7 @@
 /**
- * The HTTP face of a node: one listener, and on it the Open Inference Protocol, the metrics, and
- * whatever the management API takes. Every request gets an id, passes the origin policy, and ends
- * with an answer or a coded error.
+ * The HTTP face of a node: one listener for the Open Inference Protocol, the metrics and the
+ * management API. Every request gets an id, passes the origin policy, and ends with an answer or a
+ * coded error.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
@@ -34,9 +34,9 @@ import { PayloadCodec } from './payload-codec.ts';
 import { brief } from './tensor-bytes.ts';
 
 /**
- * Takes a request that is not the protocol's, and resolves with `false` when it is not the
- * management API's either. The request's id is its `x-request-id` header by then; a SkeinError that
- * it throws becomes the answer.
+ * Handles a request outside of the protocol; resolves with `false` if the management API has no
+ * such path either. The request's id is in its `x-request-id` header; a SkeinError that it throws
+ * becomes the answer.
  */
 export type ManagementHandler = (
   request: IncomingMessage,
@@ -51,16 +51,16 @@ export interface HttpGatewayOptions extends Omit<
   readonly management?: ManagementHandler;
   /** The text of `GET /metrics`, in the exposition format that `contentType` names. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> };
-  /** Whether the node asks for no keys; then pages of other origins are kept out. */
+  /** Whether the node requires no keys; pages of other origins are then rejected. */
   readonly open: boolean;
   /** Origins whose pages may call, such as `https://app.example.com`. */
   readonly allowedOrigins?: readonly string[];
   readonly limits?: Partial<GatewayLimits>;
-  /** Shared with the other face. Default: of its own. */
+  /** Shared with the other face. Default: its own. */
   readonly bodies?: SharedBudget;
   readonly codec?: PayloadCodec;
   readonly logger: GatewayLogger;
-  /** Speaks TLS with these. Default: plain HTTP. */
+  /** Serves TLS with these. Default: plain HTTP. */
   readonly certificates?: Certificates | undefined;
 }
 
@@ -99,7 +99,7 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
     });
   }
 
-  /** Without a promise of its own: whatever lies between a request and its answer is paid by all. */
+  /** Not an async function: a promise here would cost every request. */
   function route(exchange: Exchange, reachedAt: number): Promise<void> {
     try {
       const { request } = exchange;

@@ -91,7 +91,7 @@ describe('inference', () => {
     expect(answer.body.subarray(length)).toEqual(Buffer.from(big.buffer));
   });
 
-  test('a raw request is the one input; Accept chooses the answer', async () => {
+  test('a raw request is the only input; Accept chooses the form of the answer', async () => {
     const { port, inference } = await startHttpFace();
     inference.models.set(
       'image',
@@ -194,7 +194,7 @@ describe('inference', () => {
     });
   });
 
-  test('trace context and the sticky header go along', async () => {
+  test('trace context and the sticky header are passed on', async () => {
     const { port, inference } = await startHttpFace();
     inference.models.set('echo', deployedModel('echo', { stickyHeader: 'x-user' }));
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -231,7 +231,7 @@ describe('inference', () => {
     });
   });
 
-  test('a refusal carries its code, its fix and when to come back', async () => {
+  test('a refusal has its code, its fix and its retry time', async () => {
     const { port, inference } = await startHttpFace();
     inference.answer = () => {
       throw new SkeinError('DEADLINE_UNREACHABLE', 'It would take 3 s.', { retryAfterMs: 1234 });
@@ -248,7 +248,7 @@ describe('inference', () => {
     expect(body.fix).toContain('Retry-After');
   });
 
-  test('a fault shows an id and nothing else, and the node goes on', async () => {
+  test('a fault shows only an id, and the node goes on', async () => {
     const faults: object[] = [];
     const { port, inference, access } = await startHttpFace({
       logger: { ...strictLogger, error: (details) => void faults.push(details) },

@@ -1,8 +1,8 @@
 /**
- * `POST /v2/models/{model}[/versions/{version}]/infer`: the hot path. One read of the body, one
- * decoding into tensors, one call of the serving plane, one write.
+ * `POST /v2/models/{model}[/versions/{version}]/infer`: the hot path. It reads the body once,
+ * decodes it into tensors once, calls the serving plane once and writes once.
  *
- * Who may not call, and what does not exist, is refused before the body is read.
+ * Callers without the right, and unknown models, are rejected before the body is read.
  */
 import { SkeinError } from '@skein/api';
 import {
@@ -21,23 +21,23 @@ import type { EncodedAnswer } from './infer-answer.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import type { FaceAccess } from './refused-logins.ts';
-import { tellRefusal, type RefusalListener } from './refusals.ts';
+import { reportRefusal, type RefusalListener } from './refusals.ts';
 import { brief } from './tensor-bytes.ts';
 import { traceFrom } from './trace-context.ts';
 
 export interface HttpInferOptions {
   readonly inference: Inference;
   readonly access: FaceAccess;
-  /** Told of requests that are refused before the serving plane has seen them. */
+  /** Called for requests that are refused before the serving plane. */
   readonly refused?: RefusalListener | undefined;
   readonly limits: GatewayLimits;
   readonly bodies: SharedBudget;
   readonly codec: PayloadCodec;
 }
 
-/** Above this, binary outputs are written beside the JSON instead of being copied behind it. */
+/** Above this size, binary outputs are written separately instead of being copied behind the JSON. */
 const COPY_BYTES = 16 * 1024;
-/** Binary data begins at a multiple of this, so that a client may look at it without a copy. */
+/** Alignment of binary data, so that a client can use it without a copy. */
 const ALIGNMENT = 8;
 const SPACES = Array.from({ length: ALIGNMENT }, (_, count) => ' '.repeat(count));
 
@@ -95,7 +95,7 @@ export async function inferOverHttp(
     const encoded = await codec.encodeHttp(model, id, outputs, binary, answer);
     sendAnswer(exchange, encoded, answer);
   } catch (error) {
-    if (!isHandedOn) tellRefusal(options.refused, model, deployed !== undefined, error);
+    if (!isHandedOn) reportRefusal(options.refused, model, deployed !== undefined, error);
     throw error;
   } finally {
     hold?.release();
@@ -146,7 +146,7 @@ function sendAnswer(
     ...headers,
   ]);
   if (total <= COPY_BYTES) {
-    // A string goes out together with the headers, a buffer in a second piece beside them.
+    // A string is written together with the headers, a buffer in a second write.
     const isAscii = typeof json === 'string' && json.length === length;
     let text = (isAscii ? json : latin1(Buffer.from(json))) + spaces;
     for (const bytes of binary) text += latin1(bytes);
@@ -160,7 +160,7 @@ function sendAnswer(
   response.end();
 }
 
-/** The bytes as a string of one character each. */
+/** Converts bytes to a string with one character per byte. */
 function latin1({ buffer, byteOffset, length }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }
@@ -176,7 +176,7 @@ function jsonLengthFrom(header: string | undefined, body: Buffer): number | unde
   );
 }
 
-/** Milliseconds to the microsecond, as the Server-Timing header has them. */
+/** Formats milliseconds with microsecond precision for the Server-Timing header. */
 function serverTiming({ queueMs, computeMs, batchRows }: StageTimes, cached: boolean): string {
   if (cached) return 'cache;desc=hit';
   return `queue;dur=${rounded(queueMs)}, compute;dur=${rounded(computeMs)}, batch;desc="${batchRows}"`;
@@ -186,7 +186,7 @@ function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
-/** The first value of a header that may come more than once. */
+/** The first value of a header that may appear several times. */
 function text(value: string | string[] | undefined): string | undefined {
   return typeof value === 'object' ? value[0] : value;
 }

@@ -1,8 +1,9 @@
 /**
- * The paths of the Open Inference Protocol over HTTP and of Triton's extensions to it. Routing is a
- * split of the path by hand: there is one hot route, and it is found with two comparisons.
+ * The paths of the Open Inference Protocol over HTTP and of Triton's extensions. Routing splits the
+ * path by hand: there is one hot route, and two comparisons find it.
  *
- * Health needs no key, so that probes need none. Whoever may infer may also see what to send.
+ * Health needs no key, so that probes work without one. A caller that may infer may also read
+ * metadata.
  */
 import { SkeinError } from '@skein/api';
 import type { Instant } from '@skein/serving';
@@ -20,12 +21,12 @@ export interface ProtocolOptions extends HttpInferOptions {
   readonly statistics: StatisticsSource;
   /** Version of the node. */
   readonly version: string;
-  /** Whether the node takes work at all, whatever its deployments do. */
+  /** Whether the node accepts requests at all, whatever the state of its deployments. */
   readonly isAccepting: () => boolean;
 }
 
 const PREFIX = '/v2';
-/** Body of a call that carries no tensors. */
+/** Largest body of a call that carries no tensors. */
 const MAX_PARAMETERS_BYTES = 1024 * 1024;
 
 /** Whether a path belongs to the protocol. */
@@ -34,8 +35,8 @@ export function isProtocolPath(path: string): boolean {
 }
 
 /**
- * @returns when the answer has been handed over; undefined when it was already.
- * @throws SkeinError for every refusal and failure, at once or as a rejection.
+ * @returns when the answer has been written; undefined if that has happened already.
+ * @throws SkeinError for every refusal and failure, synchronously or as a rejection.
  */
 export function serveProtocol(
   exchange: Exchange,
@@ -144,7 +145,7 @@ async function serveRepository(
   requireMethod(exchange, 'POST');
   const { socket } = exchange.request;
   const { actor, tenant } = access.authorize(authorization, 'admin', socket);
-  // Asked now: a caller that has left by the end of a load has no address any more.
+  // Read it now: a caller that has disconnected by the end of a load has no address any more.
   const remote = remoteOf(socket);
   const { parameters } = await smallBody(exchange, tenant, options);
   refuseModelConfig(parameters);
@@ -152,7 +153,7 @@ async function serveRepository(
   sendText(exchange, 200, 'application/json', '');
 }
 
-/** The body of a repository call: an object, or nothing. */
+/** The body of a repository call: an object, or empty. */
 async function smallBody(
   exchange: Exchange,
   tenant: string,
@@ -185,7 +186,7 @@ function sendStatistics(
 
 function statisticsView(stats: ModelStatistics): object {
   const compute = durationView(stats.compute);
-  // Skein hands tensors over without preparing them, so input and output take no time of their own.
+  // Skein passes tensors on without preparing them, so input and output take no time of their own.
   const none = { count: stats.compute.count, ns: 0 };
   return {
     name: stats.name,
@@ -215,13 +216,13 @@ function durationView({ count, totalMs }: DurationStatistic): { count: number; n
   return { count, ns: Math.round(totalMs * 1e6) };
 }
 
-/** GET also stands for HEAD, for which Node leaves the body out. */
+/** GET includes HEAD, for which Node omits the body. */
 function requireMethod({ request }: Exchange, method: 'GET' | 'POST'): void {
   if (request.method === method || (method === 'GET' && request.method === 'HEAD')) return;
   throw new MethodNotAllowed(request.method ?? '', request.url ?? '', method);
 }
 
-/** Carries what the Allow header must say. */
+/** Carries the value of the Allow header. */
 export class MethodNotAllowed extends SkeinError {
   readonly allow: string;
 

@@ -39,7 +39,8 @@ describe('answers', () => {
         };
         expect(head.id).toBe('id "1"');
         expect(head.model_version).toBe('7');
-        // What a server answers is what it would take: the request decoder is tested above.
+        // A server must accept its own answer as a request; another test covers the request
+        // decoder.
         const body = Buffer.concat([
           Buffer.from(json.replace('"outputs":', '"inputs":')),
           ...(binary ?? []),

@@ -1,10 +1,10 @@
 /**
- * Writes the answer of `POST …/infer`: JSON, with the outputs that were asked for as binary behind
- * it. Numbers are written by the engine's own `join`, which prints the shortest decimal that reads
- * back as the same double; 64-bit integers are exact.
+ * Encodes the answer of `POST …/infer`: JSON, followed by the outputs that were requested as
+ * binary. Numbers are written by the engine's own `join`, which prints the shortest decimal that
+ * parses to the same double; 64-bit integers are exact.
  *
- * JSON has no NaN and no infinities: they go out as the strings "NaN", "Infinity" and "-Infinity",
- * as Protocol Buffers' JSON mapping has it, so that the answer parses everywhere.
+ * JSON has no NaN and no infinities: they are written as the strings "NaN", "Infinity" and
+ * "-Infinity", as in Protocol Buffers' JSON mapping, so that any parser accepts the answer.
  */
 import { datatypeOf, SkeinError } from '@skein/api';
 import { bfloat16ToNumber, values, type NumericTensor, type Tensor } from '@skein/onnx';
@@ -13,15 +13,15 @@ import type { BinaryChoice } from './infer-request.ts';
 import { bytesOfTensor } from './tensor-bytes.ts';
 
 export interface EncodedAnswer {
-  /** Text, or that text as UTF-8 when it was written in another thread. */
+  /** Text, or its UTF-8 bytes if another thread wrote it. */
   readonly json: string | Uint8Array;
-  /** Binary outputs in the order of the JSON; absent when there is none. */
+  /** Binary outputs in the order of the JSON; absent if there is none. */
   readonly binary: readonly Uint8Array[] | undefined;
 }
 
 /**
- * @param id the client's own id, echoed when there is one.
- * @throws SkeinError REQUEST_INVALID when bytes that are not text would have to go out as JSON.
+ * @param id the client's own id, echoed if there is one.
+ * @throws SkeinError REQUEST_INVALID if bytes that are not text would have to be written as JSON.
  */
 export function encodeAnswer(
   model: string,
@@ -75,7 +75,7 @@ function jsonNumbers(tensor: NumericTensor): string {
 
 function jsonFloats(floats: Float16Array | Float32Array | Float64Array): string {
   for (const value of floats) {
-    // NaN, the infinities and negative zero: what `join` would write wrongly.
+    // NaN, the infinities and negative zero, which `join` would write wrongly.
     if (value - value !== 0 || (value === 0 && 1 / value < 0)) {
       return Array.from(floats, jsonFloat).join(',');
     }

@@ -1,7 +1,7 @@
 /**
- * What an inference request says besides its numbers: names, shapes, parameters. Clients send the
- * same envelope with every request, so the last ones are remembered by their text, and a request
- * with a known one costs a lookup instead of a parser and a dozen checks.
+ * The part of an inference request without its numbers: names, shapes, parameters. Clients send the
+ * same envelope with every request, so recent ones are cached by their text. A cached envelope
+ * costs a lookup instead of a parser and a dozen checks.
  */
 import { SkeinError } from '@skein/api';
 import type { ElementType } from '@skein/onnx';
@@ -17,11 +17,11 @@ import {
 import { carve, parseCarved, type CarvedArray } from './json-carve.ts';
 import { brief, checkedShape } from './tensor-bytes.ts';
 
-/** Shared by requests, so nobody may change it. */
+/** Shared by requests: must not be changed. */
 export interface Envelope {
   readonly id: string | undefined;
   readonly inputs: readonly InputEnvelope[];
-  /** Outputs to return; all when absent. */
+  /** Outputs to return; all if absent. */
   readonly outputs: readonly string[] | undefined;
   readonly binary: BinaryChoice;
   /** Triton's `timeout`, in milliseconds. */
@@ -37,7 +37,7 @@ export interface InputEnvelope {
   readonly data: { readonly bytes: number } | { readonly array: number };
 }
 
-/** Whether an output goes out as binary data. */
+/** Whether an output is returned as binary data. */
 export interface BinaryChoice {
   readonly byDefault: boolean;
   readonly byOutput: ReadonlyMap<string, boolean>;
@@ -45,7 +45,7 @@ export interface BinaryChoice {
 
 export interface Opened {
   readonly envelope: Envelope;
-  /** Where the data that are JSON lie in the body. */
+  /** Positions of the JSON data in the body. */
   readonly arrays: readonly CarvedArray[];
 }
 
@@ -53,14 +53,14 @@ const NO_FIELDS: Fields = {};
 const NO_CHOICES: ReadonlyMap<string, boolean> = new Map();
 const NO_ARRAYS: readonly CarvedArray[] = [];
 
-/** Longer ones are parsed anew: what is remembered stays below some hundred kilobytes. */
+/** Longer envelopes are not cached: the cache stays below some hundred kilobytes. */
 const MAX_TEXT = 1024;
 const MAX_REMEMBERED = 128;
-/** Inputs or outputs of a request. What follows looks at each, and no model has so many. */
+/** Inputs or outputs of a request. The code loops over each, and no model has so many. */
 const MAX_TENSORS = 1024;
 /** Characters of a name or an id: messages repeat it. */
 const MAX_NAME = 1024;
-/** By the text that is left when arrays are carved out, and by the bytes of one that has none. */
+/** By the text without its arrays, and by the bytes of an envelope that has none. */
 const carvedOnes = new Map<string, Envelope>();
 const wholeOnes = new Map<string, Envelope>();
 
@@ -70,7 +70,7 @@ const wholeOnes = new Map<string, Envelope>();
  */
 export function openEnvelope(body: Buffer, jsonLength: number | undefined): Opened {
   const end = jsonLength ?? body.length;
-  // With binary tensors there is mostly nothing to carve: the bytes are compared as they are.
+  // With binary tensors there is usually nothing to carve: compare the bytes directly.
   const bytes =
     jsonLength === undefined || end > MAX_TEXT ? undefined : body.toString('latin1', 0, end);
   const known = bytes === undefined ? undefined : wholeOnes.get(bytes);
@@ -140,7 +140,7 @@ function readInput(input: Fields): InputEnvelope {
   const size = parameters['binary_data_size'];
   const { data } = input;
   if (size === undefined) {
-    // Every list has been carved out; its index stands in its place.
+    // Every list has been carved out; its index is in its place.
     const index = Array.isArray(data) ? (data[0] as unknown) : undefined;
     if (typeof index === 'number') return { name, type, shape, data: { array: index } };
     throw new SkeinError(

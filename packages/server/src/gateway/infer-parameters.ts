@@ -1,14 +1,14 @@
 /**
  * The parameters of an inference request, the same over HTTP and gRPC.
  *
- * Those of the protocol's extensions that Skein does not have (sequences, shared memory,
- * classification) are refused, because ignoring them would answer another question than was asked.
- * Parameters that nobody defines are ignored, as the protocol asks.
+ * Parameters of protocol extensions that Skein does not support (sequences, shared memory,
+ * classification) are rejected, because ignoring them would give a different result than requested.
+ * Unknown parameters are ignored, as the protocol requires.
  */
 import { SkeinError } from '@skein/api';
 import { brief } from './tensor-bytes.ts';
 
-/** An object as the client sent it. */
+/** A parameter object from the client. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Triton's `timeout` is in microseconds, and 0 means none. */

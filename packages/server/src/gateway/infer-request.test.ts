@@ -19,7 +19,7 @@ describe('requests', () => {
     );
   });
 
-  test('that nest where they must not are refused, however deep', () => {
+  test('with nesting in the wrong place are refused, however deep', () => {
     const deep = '['.repeat(50_000) + ']'.repeat(50_000);
     for (const body of [
       `{"id":${deep},"inputs":[]}`,
@@ -39,7 +39,7 @@ describe('requests', () => {
     expect(found.type !== 'string' && found.bytes.buffer).toBe(body.buffer);
   });
 
-  test('of one envelope have numbers of their own', () => {
+  test('with the same envelope keep their own numbers', () => {
     const request = (data: string) =>
       Buffer.from(`{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[${data}]}]}`);
     const read = (body: Buffer, jsonLength?: number) =>
@@ -50,7 +50,7 @@ describe('requests', () => {
     expect(read(request('1,2'))).toEqual(numbers(1, 2));
     expect(read(request('3,4'))).toEqual(numbers(3, 4));
     expect(() => read(request('5'))).toThrow(/takes 2 values/);
-    // What is left of a body without its arrays is no body that has been seen before.
+    // A body without its arrays is not a body that has been seen before.
     const left = Buffer.from('{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[0]}]}');
     const one = Buffer.from('{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[7]}]}');
     expect(read(one)).toEqual(numbers(7));
@@ -58,7 +58,7 @@ describe('requests', () => {
     expect(read(left, left.length)).toEqual(numbers(0));
   });
 
-  test('binary tensors of one envelope are views on their own bodies', () => {
+  test('binary tensors with the same envelope are views on their own bodies', () => {
     const bodies = [1, 2].map((value) =>
       naiveRequest({
         x: [{ type: 'uint8', shape: [1], bytes: Uint8Array.of(value) }, true, false],
@@ -72,7 +72,7 @@ describe('requests', () => {
     );
   });
 
-  test('garbage gives a coded error of the request, or is understood', () => {
+  test('invalid bytes give a coded error, or decode', () => {
     const codes = new Set([
       'BODY_NOT_JSON',
       'REQUEST_INVALID',
@@ -253,7 +253,7 @@ describe('requests', () => {
     expect(() => decodeInferRequest(Buffer.from(text), undefined)).toThrow(reason);
   });
 
-  test('bytes that no input claims are refused', () => {
+  test('bytes that belong to no input are refused', () => {
     const { body, jsonLength } = naiveRequest({
       x: [{ type: 'uint8', shape: [1], bytes: Uint8Array.of(1) }, true, false],
     });

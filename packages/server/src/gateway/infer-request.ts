@@ -1,7 +1,7 @@
 /**
- * Reads the body of `POST …/infer`: the Open Inference Protocol's JSON, Triton's binary tensors
- * behind it, or a mix of both. Binary tensors are views on the body; JSON numbers are read once,
- * straight into their type.
+ * Decodes the body of `POST …/infer`: the Open Inference Protocol's JSON, Triton's binary tensors
+ * behind it, or a mix of both. Binary tensors are views on the body; JSON numbers are parsed once,
+ * directly into their type.
  */
 import { SkeinError } from '@skein/api';
 import type { Tensor } from '@skein/onnx';
@@ -13,7 +13,7 @@ import { tensorFromBytes } from './tensor-bytes.ts';
 
 export type { BinaryChoice } from './infer-envelope.ts';
 
-/** What a request says, before it has a caller and a deadline. */
+/** A decoded request, before it has a caller and a deadline. */
 export interface DecodedRequest extends Omit<Envelope, 'inputs'> {
   readonly inputs: Map<string, Tensor>;
 }
@@ -27,7 +27,7 @@ export function decodeInferRequest(body: Buffer, jsonLength: number | undefined)
   return decodeOpened(openEnvelope(body, jsonLength), body, jsonLength);
 }
 
-/** As `decodeInferRequest`, of an envelope that has been opened. */
+/** As `decodeInferRequest`, for a decoded envelope. */
 export function decodeOpened(
   opened: Opened,
   body: Buffer,
@@ -77,7 +77,7 @@ function readTensors(
       `${body.length - binaryAt} bytes at the end of the body belong to no input; check binary_data_size and Inference-Header-Content-Length.`,
     );
   }
-  // An array that no input uses was never looked into; the body must still be JSON.
+  // An array that no input uses has not been parsed; the body must still be JSON.
   if (arraysRead !== arrays.length) {
     for (const { start, end } of arrays) {
       const unused = body.subarray(start, end);

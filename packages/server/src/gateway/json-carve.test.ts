@@ -32,7 +32,7 @@ const data = fc.oneof(
   fc.constant(7),
   fc.constant(null),
 );
-/** Objects whose keys and values look like data without being it. */
+/** Objects whose keys and values look like data but are not. */
 const decoy = fc.dictionary(
   fc.constantFrom('data', 'inputs', 'x"', 'a\\', 'ключ'),
   fc.oneof(
@@ -62,10 +62,10 @@ const request = fc
   .chain((fields) => fc.shuffledSubarray(Object.entries(fields), { minLength: 0 }))
   .map((entries) => Object.fromEntries(entries));
 
-test('the rest and the arrays are together what JSON.parse gives', () => {
+test('the rest and the arrays together equal the result of JSON.parse', () => {
   fc.assert(
     fc.property(request, fc.constantFrom(undefined, 1, '\t'), (value, indent) => {
-      // Outputs with data are carved too and stay so; the protocol has none.
+      // Outputs with data are carved too and stay carved; the protocol has none.
       if (JSON.stringify(value['outputs'])?.includes('data')) delete value['outputs'];
       const text = JSON.stringify(value, undefined, indent);
       expect(restore(Buffer.from(text))).toEqual(JSON.parse(text));
@@ -83,7 +83,7 @@ test('any JSON value is parsed', () => {
   );
 });
 
-test('garbage is refused as JSON.parse refuses it, or has an unused array', () => {
+test('invalid text is refused as by JSON.parse, or has an unused array', () => {
   const fragment = fc.constantFrom(
     '{',
     '}',
@@ -124,18 +124,18 @@ test('garbage is refused as JSON.parse refuses it, or has an unused array', () =
 });
 
 describe('keys', () => {
-  test('an escaped spelling of data is data', () => {
+  test('an escaped spelling of the key `data` counts as `data`', () => {
     const text = String.raw`{"inputs":[{"d\u0061ta":[1,2]}]}`;
     expect(restore(Buffer.from(text))).toEqual({ inputs: [{ data: [1, 2] }] });
   });
 
-  test('of two, the last one counts, as in JSON.parse', () => {
+  test('of two equal keys, the last one counts, as in JSON.parse', () => {
     expect(restore(Buffer.from('{"inputs":[{"data":[1],"data":[2]}]}'))).toEqual({
       inputs: [{ data: [2] }],
     });
   });
 
-  test('a request with megabytes of anything but data is refused', () => {
+  test('a request with megabytes besides its data is refused', () => {
     const bytes = Buffer.from(`{"x":[${'0,'.repeat(3_000_000)}0]}`);
     expect(() => parse(bytes)).toThrow(/more than 50000 values/);
     const long = Buffer.from(`{"x":"${'0'.repeat(5_000_000)}"}`);

@@ -2,9 +2,9 @@
  * Parses an inference request's JSON without parsing its tensors.
  *
  * The data arrays are nearly all of the bytes. They are cut out by position, so that `JSON.parse`
- * sees only the small rest, and each array is later read from its bytes with its datatype known,
- * in whatever order the keys came. In the parsed value an array stands as `[index]`, a shape that
- * the client cannot forge: every array under `inputs[…].data` has been replaced.
+ * gets only the small rest. Each array is parsed later from its bytes, once its datatype is known,
+ * whatever the order of the keys. In the parsed value an array is replaced by `[index]`. The client
+ * cannot forge this form: every array under `inputs[…].data` has been replaced.
  */
 import { SkeinError } from '@skein/api';
 import { MAX_JSON_DEPTH, MAX_JSON_VALUES, tooDeep, tooMany } from '@skein/http/json-value';
@@ -30,15 +30,16 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** Names, shapes and parameters. Parsed JSON takes up to twenty times the memory of its text. */
+/** Size of names, shapes and parameters. Parsed JSON takes up to twenty times the memory of its text. */
 const MAX_ENVELOPE = 4 * 1024 * 1024;
 
-/** `data` stands in an object, in an array, in an object. */
+/** Depth of the key `data`: in an object, in an array, in an object. */
 const DATA_DEPTH = 3;
 
 /**
  * @param end where the JSON ends in `bytes`; binary tensors may follow.
- * @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID when there is more besides the arrays than a request needs.
+ * @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID if there is more besides the arrays than a
+ *   request needs.
  */
 export function carve(bytes: Buffer, end: number): CarvedJson {
   const arrays: CarvedArray[] = [];
@@ -48,7 +49,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
   /** Opening brackets of the outer levels. */
   const path = [0, 0, 0];
   let expectsKey = false;
-  /** Values besides those of the arrays, at most. */
+  /** Largest number of values besides those of the arrays. */
   let values = 1;
 
   let at = 0;
@@ -105,7 +106,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
 }
 
 /**
- * The value of what was carved out of `bytes`.
+ * Parses the JSON with an unused array, to check that it is valid.
  * @throws SkeinError BODY_NOT_JSON.
  */
 export function parseCarved({ text }: CarvedJson, bytes: Buffer, end: number): unknown {
@@ -116,7 +117,7 @@ export function parseCarved({ text }: CarvedJson, bytes: Buffer, end: number): u
   }
 }
 
-/** The parser's reason; for the whole text, whose positions are the client's, unless that is long. */
+/** The parser's reason; for the whole text, so that positions match the client's, unless it is long. */
 function notJson(bytes: Buffer, end: number, carved: unknown): SkeinError {
   let reason = carved;
   if (end <= MAX_ENVELOPE) {
@@ -172,7 +173,7 @@ function endOfArray(bytes: Buffer, open: number, end: number): number {
   const close = bytes.indexOf(CLOSE_ARRAY, open);
   if (close === -1 || close >= end) return -1;
   const inside = bytes.subarray(open + 1, close);
-  // A flat array of numbers, which native search finds the end of.
+  // A flat array of numbers: native search finds its end.
   if (!inside.includes(OPEN_ARRAY) && !inside.includes(QUOTE)) return close + 1;
 
   let depth = 0;

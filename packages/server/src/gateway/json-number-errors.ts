@@ -1,8 +1,8 @@
-/** Why the numbers of an input were refused; every message names the input and the place or value. */
+/** Errors for the numbers of an input; every message names the input and the place or value. */
 import { SkeinError } from '@skein/api';
 import type { NumericType } from '@skein/onnx';
 
-/** What is being read. */
+/** The input that is being read. */
 export interface Reader {
   readonly bytes: Buffer;
   readonly start: number;

@@ -48,13 +48,14 @@ const decimal = fc
     ({ sign, whole, fraction, exponent }) =>
       `${sign}${whole}${fraction === undefined ? '' : `.${fraction}`}${exponent?.join('') ?? ''}`,
   );
-/** What clients send: shortest decimals of floats and doubles, and rounded ones. */
+/** Numbers as clients send them: shortest decimals of floats and doubles, and rounded ones. */
 const usual = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
   fc.float({ noNaN: true, noDefaultInfinity: true }).map(String),
   fc.float({ noNaN: true, noDefaultInfinity: true }).map((value) => value.toPrecision(9)),
   fc.integer({ min: -999_999, max: 999_999 }).map((value) => (value / 1e4).toFixed(4)),
-  // Halfway between two float32, and a digit to either side: where rounding twice goes wrong.
+  // Halfway between two float32, and a digit to either side, where rounding twice gives a wrong
+  // result.
   fc
     .tuple(
       fc.integer({ min: 0x3f80_0000, max: 0x4b80_0000 }),
@@ -72,7 +73,7 @@ const list = fc.array(number, { minLength: 1, maxLength: 40 });
 const space = fc.constantFrom('', ' ', '\n', '\t \r');
 
 describe('floats', () => {
-  test('are exactly what JSON.parse and rounding give', () => {
+  test('equal the result of JSON.parse and rounding', () => {
     fc.assert(
       fc.property(list, space, (numbers, gap) => {
         const text = `[${gap}${numbers.join(`${gap},${gap}`)}${gap}]`;
@@ -93,7 +94,7 @@ describe('floats', () => {
             type === 'float16'
               ? new Float16Array(tensor.bytes.slice().buffer)
               : (values(tensor) as Float32Array | Float64Array);
-          // Object.is tells −0 from 0.
+          // Object.is distinguishes −0 from 0.
           expect(Array.from(found).every((value, index) => Object.is(value, expected[index]))).toBe(
             true,
           );
@@ -111,7 +112,7 @@ describe('floats', () => {
       fc.property(
         fc.integer({ min: 0, max: 0x7f7e }),
         fc.double({ min: 0, max: 1, noNaN: true }),
-        // Halfway, and so little beside it that a float32 would not tell.
+        // Halfway, with a difference below the precision of a float32.
         fc.constantFrom(undefined, 0, 2 ** -40, -(2 ** -40)),
         fc.constantFrom(0, 0x8000),
         (bits, share, beside, sign) => {
@@ -128,7 +129,7 @@ describe('floats', () => {
     expect(rounded(NaN, Infinity, -Infinity)).toEqual([0x7fc0, 0x7f80, 0xff80]);
   });
 
-  test('take NaN and the infinities as strings, never bare', () => {
+  test('accept NaN and the infinities as strings, never bare', () => {
     const tensor = read('["NaN", "Infinity", "-Infinity", -0]', 'float32', [4]);
     expect(Array.from(values(tensor) as Float32Array)).toEqual([NaN, Infinity, -Infinity, -0]);
     expect(codeOf(() => read('[NaN]', 'float32', [1]))).toBe('BODY_NOT_JSON');
@@ -197,13 +198,13 @@ describe('integers', () => {
     ]);
     expect(codeOf(() => read('[1.5]', 'int64', [1]))).toBe('INPUT_DATA');
     expect(codeOf(() => read('[1e400]', 'uint64', [1]))).toBe('INPUT_DATA');
-    // As long as a body: what looks for the end of the zeros may not begin at each of them.
+    // As long as a body: the search for the end of the zeros must not start at each of them.
     const zeros = `[100000000000000000.${'0'.repeat(900_000)}1]`;
     expect(codeOf(() => read(zeros, 'int64', [1]))).toBe('INPUT_DATA');
     expect(codeOf(() => read('[0.5]', 'int8', [1]))).toBe('INPUT_DATA');
   });
 
-  test('bool takes true and false, and the bytes are 0 and 1', () => {
+  test('bool accepts true and false, and the bytes are 0 and 1', () => {
     expect(read('[true,false, 1 ,0]', 'bool', [2, 2]).bytes).toEqual(Uint8Array.of(1, 0, 1, 0));
     expect(codeOf(() => read('[true]', 'uint8', [1]))).toBe('INPUT_DATA');
     expect(codeOf(() => read('[tru]', 'bool', [1]))).toBe('BODY_NOT_JSON');
@@ -223,7 +224,7 @@ describe('shape', () => {
     );
   }
 
-  test('data may be flat or nested by it', () => {
+  test('data may be flat or nested as the shape', () => {
     fc.assert(
       fc.property(shape, (sizes) => {
         const count = sizes.reduce((product, size) => product * size, 1);
@@ -254,7 +255,7 @@ describe('shape', () => {
     expect(codeOf(() => read(text, 'int32', sizes))).toBe('INPUT_DATA');
   });
 
-  test('a scalar is a list of one', () => {
+  test('a scalar is a list of one element', () => {
     expect(read('[7]', 'uint8', []).bytes).toEqual(Uint8Array.of(7));
   });
 });
@@ -279,7 +280,7 @@ test.each([
   expect(codeOf(() => read(text, 'float64', [1]))).not.toBe('accepted');
 });
 
-test('what is refused as JSON is what JSON.parse refuses', () => {
+test('the reader and JSON.parse refuse the same texts', () => {
   const fragment = fc.constantFrom(
     '[',
     ']',
@@ -303,7 +304,7 @@ test('what is refused as JSON is what JSON.parse refuses', () => {
       fc.integer({ min: 0, max: 5 }),
       (parts, size) => {
         const text = `[${parts.join('')}]`;
-        // The reader is only called with an array that ends where its brackets match.
+        // The reader is only called with an array whose brackets match.
         let depth = 0;
         for (let index = 0; index < text.length; index++) {
           if (text[index] === '[') depth++;

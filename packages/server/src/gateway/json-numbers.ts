@@ -1,11 +1,11 @@
 /**
- * Reads the numbers of a JSON array straight from the request's bytes into typed memory.
+ * Parses the numbers of a JSON array directly from the request's bytes into typed memory.
  *
- * `JSON.parse` builds an array of boxed doubles that is thrown away at once, and cannot hold 64-bit
- * integers. Reading the digits here is faster (784 floats with all their digits: 11 µs instead of 20;
- * with four decimals: 8 instead of 18), leaves no garbage, and keeps every INT64 and UINT64 exact.
- * It accepts what JSON accepts, plus, for floating point, the strings "NaN", "Infinity" and
- * "-Infinity" of Protocol Buffers' JSON mapping.
+ * `JSON.parse` creates an array of boxed doubles that is discarded at once, and cannot represent
+ * 64-bit integers. Parsing the digits here is faster (784 floats with all their digits: 11 µs
+ * instead of 20; with four decimals: 8 instead of 18), leaves no garbage, and keeps every INT64 and
+ * UINT64 exact. It accepts what JSON accepts, and for floating point also the strings "NaN",
+ * "Infinity" and "-Infinity" of Protocol Buffers' JSON mapping.
  *
  * Rounding is exact. A decimal below 2⁵³ and a power of ten up to 10²² are both exact doubles, so
  * one multiplication or division rounds once and correctly (Clinger, PLDI 1990). A longer decimal
@@ -37,17 +37,19 @@ const UPPER_E = 0x45;
 const LOWER_T = 0x74;
 const LOWER_F = 0x66;
 
-/** Arrays closed so far by the depth of the array around them; one reader runs at a time. */
+/** Closed arrays by the depth of their parent; one reader runs at a time. */
 const children = new Int32Array(MAX_RANK + 1);
-/** Doubles on their way into their type. Grows to the largest tensor up to a bound, so that most requests allocate only their result. */
+/** Doubles before the conversion to their type. Grows to the largest tensor up to a bound, so that most requests allocate only their result. */
 let scratch = new Float64Array(1024);
 const MAX_SCRATCH = 1 << 18;
 
 /**
- * Reads the array at `start` as a tensor. Data may be flat, or nested exactly as the shape says.
+ * Parses the array at `start` as a tensor. Data may be flat, or nested exactly as the shape says.
  *
- * @param bytes the request; `bytes[start]` is the array's `[` and a matching `]` is known to follow before `end`.
- * @throws SkeinError BODY_NOT_JSON, or INPUT_DATA when the values do not fill the shape or do not fit the type.
+ * @param bytes the request; `bytes[start]` is the array's `[` and a matching `]` is known to follow
+ *   before `end`.
+ * @throws SkeinError BODY_NOT_JSON, or INPUT_DATA if the values do not fill the shape or do not fit
+ *   the type.
  */
 export function readNumbers(
   bytes: Buffer,
@@ -58,7 +60,7 @@ export function readNumbers(
   input: string,
 ): NumericTensor {
   const count = elementCount(shape);
-  // Two bytes per element at least: a shape that claims more is refused before memory is taken for it.
+  // An element takes two bytes at least: reject a larger shape before allocating memory for it.
   if (count > (end - start) / 2) {
     throw new SkeinError(
       'INPUT_DATA',
@@ -82,9 +84,9 @@ export function readNumbers(
 
 /**
  * One pass over the array. Doubles go to `sink`; 64-bit integers go to `wide`, as two words while
- * they are exact doubles, which costs no BigInt.
+ * they are exact doubles, which needs no BigInt.
  *
- * Long for one function on purpose: the state lives in local variables, which is where the speed is.
+ * One long function on purpose: its state is in local variables, which makes it fast.
  */
 function scan(
   reader: Reader,
@@ -100,11 +102,11 @@ function scan(
   let at = reader.start + 1;
   let index = 0;
   let depth = 1;
-  /** Depth that values stand at; 0 until the first one. */
+  /** Depth of the values; 0 until the first one. */
   let leafDepth = 0;
-  /** Where the innermost array began. */
+  /** Start of the innermost array. */
   let leafStart = 0;
-  /** An element must follow (after a comma), as against may follow (after `[`). */
+  /** An element must follow (after a comma), as opposed to may follow (after `[`). */
   let required = false;
   children[1] = 0;
 
@@ -163,7 +165,7 @@ function scan(
             at += 4;
           }
           digit = bytes[at]! - ZERO;
-          // One unsigned comparison is as good as two; the array's `]` ends the loop at the latest.
+          // One unsigned comparison instead of two; the array's `]` ends the loop at the latest.
           while (digit >>> 0 <= 9) {
             mantissa = mantissa * 10 + digit;
             digit = bytes[++at]! - ZERO;
@@ -257,7 +259,7 @@ function areDigits(word: number): boolean {
   return (word & 0xf0f0f0f0) === 0x30303030 && ((word + 0x06060606) & 0xf0f0f0f0) === 0x30303030;
 }
 
-/** Four ASCII digits as a number: neighbours are joined by one multiplication each time. */
+/** Converts four ASCII digits: each multiplication joins neighbours. */
 function fourDigits(word: number): number {
   const pairs = (Math.imul(word & 0x0f0f0f0f, 10 * 0x100 + 1) >>> 8) & 0x00ff00ff;
   return Math.imul(pairs, 100 * 0x10000 + 1) >>> 16;
@@ -270,7 +272,7 @@ function isSpace(byte: number): boolean {
 /** By length, quotes included. */
 const QUOTED_VALUES: Readonly<Record<number, number>> = { 5: NaN, 10: Infinity, 11: -Infinity };
 
-/** Checks the word at `at`, where the type allows one, and returns its length. */
+/** Checks the word at `at`, if the type allows one, and returns its length. */
 function wordLength(reader: Reader, at: number): number {
   const { bytes, type } = reader;
   const words =
@@ -298,7 +300,7 @@ const MAX_INTEGER_TEXT = 128;
 
 /** The exact value of an integer that may be beyond 2⁵³, checked against its type. */
 function exactInteger(reader: Reader, begin: number, end: number): bigint {
-  // What follows takes the square of the length.
+  // The code below is quadratic in the length.
   if (end - begin > MAX_INTEGER_TEXT) throw misfit(reader, begin, end);
   const text = reader.bytes.toString('latin1', begin, end);
   const plain = text.length <= 20 && /^-?\d+$/.test(text) ? BigInt(text) : undefined;
@@ -310,7 +312,7 @@ function exactInteger(reader: Reader, begin: number, end: number): bigint {
   const fraction = (parts?.[2] ?? '').replace(/0+$/, '');
   const shift = Number(parts?.[3] ?? '0') - fraction.length;
   const digits = `${parts?.[1] ?? ''}${fraction}`;
-  // No integer of 64 bits has more than 20 digits, so a larger shift can only be zero or misfit.
+  // A 64-bit integer has at most 20 digits, so a larger shift can only be zero or an error.
   if (shift >= 0 && shift <= 20 && digits.length <= 40) {
     const value = BigInt(digits) * 10n ** BigInt(shift);
     if (fits64(value, reader.type)) return value;

@@ -1,4 +1,4 @@
-/** Reads the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8. */
+/** Parses the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8. */
 import { SkeinError } from '@skein/api';
 import { elementCount } from '@skein/onnx';
 import { boundJson } from '@skein/http/json-value';

@@ -1,4 +1,4 @@
-/** The bounds of what a caller's JSON may cost, and what is shown of it. */
+/** The bounds on the cost of a caller's JSON, and how errors show its values. */
 import { expect, test } from 'vitest';
 import { MAX_JSON_DEPTH, MAX_JSON_VALUES, parseJson } from '@skein/http/json-value';
 import { brief } from './tensor-bytes.ts';
@@ -6,7 +6,7 @@ import { brief } from './tensor-bytes.ts';
 const parse = (text: string): unknown => parseJson(Buffer.from(text));
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
-test('what is nested deeper than the bound is refused, whatever its brackets', () => {
+test('JSON that is nested deeper than the bound is refused, whatever its brackets', () => {
   expect(parse(nested(MAX_JSON_DEPTH))).toBeInstanceOf(Array);
   expect(() => parse(nested(MAX_JSON_DEPTH + 1))).toThrow(/nested deeper/);
   expect(() => parse('{"a":'.repeat(100_000))).toThrow(/nested deeper/);
@@ -29,19 +29,19 @@ test('an object with more members than the bound is refused, a list with as many
   expect(parse(`{"a":[${Array(10_000).fill('0').join(',')}],"b":1}`)).toHaveProperty('b');
 });
 
-test('what is not JSON, or not UTF-8, is told as such', () => {
+test('text that is not JSON, or not UTF-8, gives its own error', () => {
   expect(() => parse('{"a":}')).toThrow(/not valid JSON/);
   expect(() => parseJson(Buffer.from([0x22, 0xff, 0x22]))).toThrow(/not UTF-8/);
   expect(() => parse(']]]]')).toThrow(/not valid JSON/);
 });
 
-test('a key that names a prototype is only a key', () => {
+test('a key such as `__proto__` is an ordinary key', () => {
   const value = parse('{"__proto__":{"ready":true},"a":{"constructor":1}}') as object;
   expect((value as { ready?: boolean }).ready).toBeUndefined();
   expect(({} as { ready?: boolean }).ready).toBeUndefined();
 });
 
-test('of a large or deep value only a little is shown, and nothing more is looked at', () => {
+test('an error shows only the start of a large or deep value, and reads no more of it', () => {
   const deep = JSON.parse(nested(1_000_000)) as unknown;
   expect(brief(deep)).toBe('[[…]]');
   expect(brief({ a: { b: deep } })).toBe('{"a":{…}}');

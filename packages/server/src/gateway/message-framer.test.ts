@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MessageFramer } from './message-framer.ts';
 
-test('finds the end of every message, in whatever pieces the bytes come', () => {
+test('finds the end of every message, however the bytes are split', () => {
   fc.assert(
     fc.property(
       fc.array(fc.nat({ max: 700 }), { maxLength: 5 }),
@@ -15,7 +15,7 @@ test('finds the end of every message, in whatever pieces the bytes come', () => 
             return message;
           }),
         );
-        /** Where each message ends, which is all that there is to know. */
+        /** End positions of the messages, the expected result. */
         const ends: number[] = [];
         for (const length of lengths) ends.push((ends.at(-1) ?? 0) + 5 + length);
 

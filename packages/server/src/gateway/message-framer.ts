@@ -1,25 +1,25 @@
 /**
- * The frames of gRPC messages in a stream of bytes, whatever pieces they come in: a flag, the length
- * as four bytes, the message.
+ * The frames of gRPC messages in a stream of bytes, however it is split: a flag, the length as four
+ * bytes, the message.
  */
 import { SkeinError } from '@skein/api';
 
 export const PREFIX_BYTES = 5;
 
-/** Follows the frames and keeps none of them. */
+/** Tracks the frames without keeping their bytes. */
 export class MessageFramer {
-  /** Bytes of the current message's prefix that have been seen. */
+  /** Received bytes of the current message's prefix. */
   #prefix = 0;
   #length = 0;
-  /** Bytes of the current message that are still to come. */
+  /** Missing bytes of the current message. */
   #remaining = 0;
 
-  /** Whether a message has begun and is not complete. */
+  /** Whether a message is incomplete. */
   get partial(): boolean {
     return this.#prefix > 0;
   }
 
-  /** @param completed gets the size of every message that these bytes complete, prefix included. */
+  /** @param completed called with the size of every message that these bytes complete, prefix included. */
   feed(bytes: Uint8Array, completed: number[]): void {
     let at = 0;
     while (at < bytes.length) {
@@ -42,36 +42,36 @@ export class MessageFramer {
   }
 }
 
-/** Memory that a message gets at first; more as it arrives, so that announcing one costs nothing. */
+/** Initial buffer of a message; it grows as data arrive, so that an announced size costs nothing. */
 const FIRST_BYTES = 1 << 20;
 const GROWTH = 4;
 
 /**
- * Puts messages together. Each piece is copied where it belongs: a piece that was kept would keep the
- * whole read of the socket that it came in, which is a thousand times more when pieces are small.
+ * Assembles messages. Each piece is copied into its message: keeping a piece would keep the whole
+ * read of the socket, which is a thousand times larger if pieces are small.
  */
 export class MessageReader {
   readonly #maxBytes: number;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
   #prefixBytes = 0;
-  /** Of the current message, prefix included; 0 until its prefix is complete. */
+  /** Size of the current message, prefix included; 0 until its prefix is complete. */
   #size = 0;
-  /** The current message as far as it has come, prefix included. */
+  /** The received part of the current message, prefix included. */
   #frame: Buffer | undefined;
   #at = 0;
 
-  /** @param maxBytes largest message as it arrives, before it is decompressed. */
+  /** @param maxBytes largest message as it arrives, before decompression. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether a message has begun and is not complete. */
+  /** Whether a message is incomplete. */
   get partial(): boolean {
     return this.#prefixBytes > 0;
   }
 
   /**
-   * @returns the messages that these bytes complete, with their prefixes; copies.
+   * @returns copies of the messages that these bytes complete, with their prefixes.
    * @throws SkeinError BODY_TOO_LARGE as soon as a prefix announces it.
    */
   write(bytes: Buffer): Buffer[] {

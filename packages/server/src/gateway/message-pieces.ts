@@ -1,6 +1,6 @@
 /**
- * A message as the pieces that it is made of. Large tensors go to the socket as they are: putting 64 MiB
- * together takes the event loop a twentieth of a second, and the library would do it twice.
+ * A message as a list of pieces. Large tensors are written to the socket without a copy: assembling
+ * 64 MiB blocks the event loop for a twentieth of a second, and the library would do it twice.
  */
 import type { ServerHttp2Stream } from 'node:http2';
 import { PREFIX_BYTES } from './message-framer.ts';
@@ -14,7 +14,7 @@ export class MessagePieces {
     this.size = pieces.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Writes the message with its frame. @param done when the peer has taken all of it, or with why not. */
+  /** Writes the message with its frame. @param done called when the peer has read all of it, or with the error. */
   writeTo(stream: ServerHttp2Stream, done: (error?: Error | null) => void): void {
     const prefix = Buffer.alloc(PREFIX_BYTES);
     prefix.writeUInt32BE(this.size, 1);

@@ -1,11 +1,11 @@
-/** What the protocol tells about the server and its models, the same over HTTP and gRPC. */
+/** Metadata of the server and its models in the protocol, the same over HTTP and gRPC. */
 import { datatypeOf } from '@skein/api';
 import type { TensorSpec } from '@skein/onnx';
 import type { DeployedModel } from '@skein/serving';
 
 export const SERVER_NAME = 'skein';
 
-/** Names of the extensions that are served whole, as Triton names them. */
+/** Names of the extensions that are fully supported, as Triton names them. */
 export const EXTENSIONS: readonly string[] = [
   'binary_tensor_data',
   'parameters',
@@ -17,7 +17,7 @@ export const EXTENSIONS: readonly string[] = [
 export interface TensorMetadata {
   readonly name: string;
   readonly datatype: string;
-  /** -1: any size. */
+  /** -1: an open size. */
   readonly shape: readonly number[];
 }
 
@@ -33,7 +33,7 @@ export function metadataOf({ name, versions, kind, signature }: DeployedModel): 
   return {
     name,
     versions,
-    // Triton's names: clients and dashboards know them.
+    // Triton's names, which clients and dashboards know.
     platform: kind === 'onnx' ? 'onnxruntime_onnx' : 'ensemble',
     inputs: signature.inputs.map(tensorMetadata),
     outputs: signature.outputs.map(tensorMetadata),

@@ -61,7 +61,7 @@ function repository(versions: VersionRecord[], views: DeploymentView[]) {
   return { calls, rows, repository: createModelRepository(registry, control, audit) };
 }
 
-test('every stored version is listed with what its replicas say', async () => {
+test('every stored version is listed with the state of its replicas', async () => {
   const { repository: models } = repository(
     [stored('a', '1'), stored('a', '2'), stored('b', '1'), stored('c', '1'), stored('d', '1')],
     [

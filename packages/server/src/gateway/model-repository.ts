@@ -1,7 +1,7 @@
 /**
  * Triton's model repository extension over Skein's registry and deployments: a model is loaded when
- * it is deployed. Loading deploys the newest version; loading a model that is deployed already rolls
- * the newest version out.
+ * it is deployed. Loading deploys the newest version; loading a deployed model rolls the newest
+ * version out.
  */
 import { SkeinError } from '@skein/api';
 import type { DeploymentControl, Registry } from '@skein/serving';
@@ -11,7 +11,7 @@ export interface RepositoryEntry {
   readonly name: string;
   readonly version: string;
   readonly state: 'READY' | 'LOADING' | 'UNAVAILABLE';
-  /** Why it is not ready; empty when it is. */
+  /** Why it is not ready; empty if it is. */
   readonly reason: string;
 }
 

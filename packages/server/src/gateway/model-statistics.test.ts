@@ -23,7 +23,7 @@ function answer(version: string, cached = false): InferenceAnswer {
   return { version, outputs: new Map(), times, cached };
 }
 
-test('requests, runs and rows are counted apart, the cache beside them', () => {
+test('requests, runs, rows and cache hits are counted separately', () => {
   const statistics = createModelStatistics(() => 1234);
   statistics.batchRan('m', '1', 3, 4);
   for (let index = 0; index < 3; index++) statistics.answered(request('m', 10), answer('1'), 17);
@@ -74,7 +74,7 @@ test('a refusal counts for its version, or for the newest one known', () => {
   ]);
 });
 
-test('reading can be narrowed, and does not change with later traffic', () => {
+test('a result can be filtered, and does not change with later traffic', () => {
   const statistics = createModelStatistics();
   statistics.answered(request('a', 0), answer('1'), 1);
   statistics.answered(request('b', 0), answer('1'), 1);

@@ -1,12 +1,12 @@
 /**
  * Cumulative statistics per model and version, as Triton's statistics extension defines them. They
- * are counted from what the serving plane reports; nothing on the hot path but additions.
+ * are counted from the reports of the serving plane; the hot path only adds numbers.
  */
 import type { SkeinError } from '@skein/api';
 import type { InferenceRequest, ServingObserver } from '@skein/serving';
 import type { TargetRequest } from '@skein/serving/contract';
 
-/** How often something happened and how long it took in total. */
+/** How often an event happened and how long it took in total. */
 export interface DurationStatistic {
   readonly count: number;
   readonly totalMs: number;
@@ -17,7 +17,7 @@ export interface ModelStatistics {
   readonly version: string;
   /** Milliseconds since 1970; 0 before the first. */
   readonly lastInference: number;
-  /** Rows that were inferred; answers from the cache do not count. */
+  /** Inferred rows; answers from the cache do not count. */
   readonly inferenceCount: number;
   /** Runs of the model. */
   readonly executionCount: number;
@@ -32,7 +32,7 @@ export interface ModelStatistics {
 }
 
 export interface StatisticsSource {
-  /** Of every model, one model, or one version; nothing for names that had no traffic. */
+  /** Of every model, one model, or one version; empty for names without traffic. */
   read(model?: string, version?: string): readonly ModelStatistics[];
 }
 
@@ -67,7 +67,7 @@ export function createModelStatistics(
     return counters;
   }
 
-  /** A request that was refused before it got a version counts for the newest one that is known. */
+  /** A request that was refused before it got a version counts for the newest known one. */
   function versionOf(request: InferenceRequest): string {
     return request.version ?? [...(models.get(request.deployment)?.keys() ?? [])].at(-1) ?? '';
   }
@@ -84,7 +84,7 @@ export function createModelStatistics(
         return;
       }
       add(counters.compute, times.computeMs);
-      // A composition reports no batches; each of its answers is a run of one.
+      // A composition reports no batches; each of its answers counts as a run of one.
       if (counters.batches.size === 0) {
         counters.rows++;
         counters.runs++;

@@ -1,12 +1,12 @@
-/** What numbers of each element type may be, and their memory. */
+/** Ranges and memory of the numeric element types. */
 import { numberToBfloat16, type NumericType } from '@skein/onnx';
 
-/** What one element may be; the bounds are inclusive. */
+/** Range of an element; the bounds are inclusive. */
 export interface NumberRule {
   readonly min: number;
   readonly max: number;
   readonly integer: boolean;
-  /** The element is rounded to float32, so a double with a small, known error may stand for it. */
+  /** The element is rounded to float32, so a double with a small, known error is sufficient. */
   readonly single: boolean;
 }
 
@@ -35,7 +35,7 @@ export const NUMBER_RULES: Readonly<Record<NumericType, NumberRule>> = {
   float64: floats(Number.MAX_VALUE),
 };
 
-/** Rounds checked doubles into memory of their own. */
+/** Rounds checked doubles into newly allocated memory. */
 export function narrow(
   type: Exclude<NumericType, 'int64' | 'uint64'>,
   from: Float64Array,

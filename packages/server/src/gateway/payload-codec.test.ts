@@ -30,7 +30,7 @@ function httpBody(data = `[${numbers.join()}]`): Buffer {
   return Buffer.from(`{"id":"large","inputs":[${inputs.join()}],"outputs":[{"name":"y"}]}`);
 }
 
-/** Turns of the event loop until a promise settles. */
+/** Counts iterations of the event loop until a promise settles. */
 async function turnsUntil(promise: unknown): Promise<number> {
   let turns = 0;
   let settled = false;
@@ -44,7 +44,7 @@ async function turnsUntil(promise: unknown): Promise<number> {
 }
 
 describe('a large request', () => {
-  test('is read as at once, while the event loop goes on', async () => {
+  test('is decoded with the same result, while the event loop runs', async () => {
     const body = httpBody();
     const expected = decodeInferRequest(body, undefined);
     const decoding = payloadCodec().decodeHttp(Buffer.concat([body]), undefined);
@@ -73,7 +73,7 @@ describe('a large request', () => {
     expect(bytesOf(inputs, 'x').equals(new Uint8Array(numbers.buffer))).toBe(true);
   });
 
-  test('that is binary but for its names makes no detour, and is not copied', () => {
+  test('that is binary except for its names is decoded at once, without a copy', () => {
     const { body, jsonLength } = binaryBody(0);
     expect(body.length).toBeGreaterThan(2 ** 20);
     const decoded = payloadCodec().decodeHttp(body, jsonLength);
@@ -82,7 +82,7 @@ describe('a large request', () => {
     expect(x.type !== 'string' && x.bytes.buffer).toBe(body.buffer);
   });
 
-  test('is refused with the same code and place, and the next one is read', async () => {
+  test('is refused with the same code and place, and the next one is decoded', async () => {
     const codec = payloadCodec();
     const wrong = httpBody(`[${numbers.join()},oops]`);
     let expected: Error | undefined;
@@ -98,7 +98,7 @@ describe('a large request', () => {
     expect((await next).id).toBe('large');
   });
 
-  test('over gRPC is read beside when its values come one by one', async () => {
+  test('over gRPC is decoded in the thread if its values are separate fields', async () => {
     const values = Array.from({ length: NUMBERS }, (_, i) => 1_000_000 + i);
     const message = Buffer.from(
       toBinary(
@@ -122,7 +122,7 @@ describe('a large request', () => {
     expect(plain(await decoding)).toEqual(plain(expected));
   });
 
-  test('that nobody may read any more fails, and the codec starts anew', async () => {
+  test('that exceeds the thread’s memory fails, and the codec starts a new thread', async () => {
     const codec = payloadCodec();
     const decoding = codec.decodeHttp(httpBody(), undefined);
     await codec.close();
@@ -131,7 +131,7 @@ describe('a large request', () => {
   });
 });
 
-test('a large answer is written as at once, while the event loop goes on', async () => {
+test('a large answer is encoded with the same result, while the event loop runs', async () => {
   const answer = (): Parameters<typeof encodeAnswer>[4] => ({
     version: '3',
     outputs: new Map<string, Tensor>([
@@ -151,7 +151,7 @@ test('a large answer is written as at once, while the event loop goes on', async
   expect(binary!.map((bytes) => [...bytes])).toEqual([[1, 2, 3]]);
 });
 
-test('small payloads make no detour', () => {
+test('small payloads are handled at once', () => {
   const codec = payloadCodec();
   const body = '{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[7]}]}';
   expect(codec.decodeHttp(Buffer.from(body), undefined)).not.toBeInstanceOf(Promise);
@@ -162,7 +162,7 @@ function bytesOf(tensors: TensorMap, name: string): Buffer {
   return Buffer.concat(tensor.type === 'string' ? tensor.elements : [tensor.bytes]);
 }
 
-/** Comparing half a million numbers one by one takes seconds; their digests differ when they do. */
+/** Comparing half a million numbers one by one takes seconds, so compare digests. */
 function plain({ inputs, ...rest }: { readonly inputs: TensorMap }): object {
   const tensors = [...inputs].map(([name, { type, shape }]) => {
     const bytes = bytesOf(inputs, name);

@@ -1,10 +1,10 @@
 /**
- * Reads requests and writes answers where it costs the others least: small ones at once, large ones
- * in a thread beside. 32 MiB of JSON numbers take 200 ms to read and 800 ms to write, during which
- * nobody else would be answered.
+ * Decodes requests and encodes answers without blocking other requests: small ones at once, large
+ * ones in a separate thread. 32 MiB of JSON numbers take 200 ms to decode and 800 ms to encode,
+ * during which the event loop would answer no other request.
  *
- * One thread for all, started by the first large payload and kept: large payloads wait for each
- * other, not the small ones for them. Tensors are transferred in both directions.
+ * One thread serves all; the first large payload starts it. Large payloads wait for each other,
+ * small ones do not wait for them. Tensors are transferred in both directions.
  */
 import { Worker } from 'node:worker_threads';
 import { elementCount, type Tensor } from '@skein/onnx';
@@ -18,27 +18,27 @@ import { encodeAnswer, type EncodedAnswer } from './infer-answer.ts';
 import { openEnvelope, type Envelope } from './infer-envelope.ts';
 import { decodeOpened, type BinaryChoice, type DecodedRequest } from './infer-request.ts';
 
-/** Bytes of JSON that are read at once: a few milliseconds. */
+/** JSON up to this many bytes is decoded at once: a few milliseconds. */
 const SMALL_BYTES = 1 << 20;
-/** Messages over gRPC that are read at once, whatever is in them. */
+/** Messages over gRPC up to this size are decoded at once, whatever their content. */
 const SMALL_MESSAGE_BYTES = 1 << 16;
-/** Numbers that are written as JSON at once: about ten milliseconds. */
+/** Up to this many numbers are encoded as JSON at once: about ten milliseconds. */
 const SMALL_NUMBERS = 1 << 16;
-/** Strings that are read at once: a few milliseconds. */
+/** Up to this many strings are decoded at once: a few milliseconds. */
 const SMALL_STRINGS = 1 << 14;
-/** An integer of 64 bits takes as long to write as so many other numbers. */
+/** Other numbers that take as long to encode as one 64-bit integer. */
 const WIDE_NUMBERS = 4;
-/** Bytes of text that take as long to write as one number. */
+/** Bytes of text that take as long to encode as one number. */
 const BYTES_PER_NUMBER = 32;
 
 const WORKER_ENTRY = new URL('./codec-worker.ts', import.meta.url);
 
 export class PayloadCodec {
   #worker: Worker | undefined;
-  /** Who waits for the worker, in the order of the jobs. */
+  /** Callers that wait for the worker, in the order of their jobs. */
   readonly #waiting: PromiseWithResolvers<CodecResult>[] = [];
 
-  /** As `decodeInferRequest`, which throws the same; the body belongs to the codec from here on. */
+  /** As `decodeInferRequest`, with the same errors; the codec takes ownership of the body. */
   decodeHttp(
     body: Buffer,
     jsonLength: number | undefined,
@@ -52,7 +52,7 @@ export class PayloadCodec {
     return this.#decode<DecodedRequest>({ kind: 'http', body: own, jsonLength }, own);
   }
 
-  /** As `decodeGrpcRequest`, which throws the same; the message belongs to the codec from here on. */
+  /** As `decodeGrpcRequest`, with the same errors; the codec takes ownership of the message. */
   decodeGrpc(message: Buffer, maxTensorBytes?: number): GrpcRequest | Promise<GrpcRequest> {
     if (message.length <= SMALL_MESSAGE_BYTES || isQuickToRead(message)) {
       return decodeGrpcRequest(message, maxTensorBytes);
@@ -61,7 +61,7 @@ export class PayloadCodec {
     return this.#decode<GrpcRequest>({ kind: 'grpc', message: own, maxTensorBytes }, own);
   }
 
-  /** As `encodeAnswer`, which throws the same; the answer belongs to the codec from here on. */
+  /** As `encodeAnswer`, with the same errors; the codec takes ownership of the answer. */
   encodeHttp(
     model: string,
     id: string | undefined,
@@ -100,7 +100,7 @@ export class PayloadCodec {
     return result;
   }
 
-  /** Ends the thread; what waits for it fails. */
+  /** Ends the thread; jobs in progress fail. */
   async close(): Promise<void> {
     await this.#worker?.terminate();
   }
@@ -119,7 +119,7 @@ export class PayloadCodec {
       execArgv: [],
       env: workerEnvironment(),
     });
-    // It keeps no process alive; who waits for it does, by its connection.
+    // The thread does not keep the process alive; the connection of a waiting caller does.
     worker.unref();
     worker.on('message', (reply: CodecReply) => {
       const waiting = this.#waiting.shift()!;
@@ -134,7 +134,7 @@ export class PayloadCodec {
     let failure: unknown = new Error('The codec thread has ended.');
     worker.on('error', (error) => (failure = error));
     worker.on('exit', () => {
-      // Which of the payloads was too much for it is not known; all of them fail, and it starts anew.
+      // It is not known which payload exceeded its memory: fail all of them and start a new thread.
       this.#worker = undefined;
       for (const waiting of this.#waiting.splice(0)) waiting.reject(failure);
     });
@@ -142,24 +142,24 @@ export class PayloadCodec {
   }
 }
 
-/** What a transferred view may leave unused of its memory: the frame of a message. */
+/** Largest unused part of a transferred buffer: the frame of a message. */
 const FRAME_BYTES = 16;
 
-/** The same bytes as a plain view on memory that nobody else uses, so that it can be transferred. */
+/** The same bytes as a plain view on memory with no other user, so that it can be transferred. */
 function owned(bytes: Buffer): Uint8Array {
   const { buffer, byteOffset, byteLength } = bytes;
   const isWhole = byteLength + FRAME_BYTES >= buffer.byteLength;
   return isWhole ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(bytes);
 }
 
-/** Whether the strings of a request are few. */
+/** Whether a request has few strings. */
 function hasFewStrings({ inputs }: Envelope): boolean {
   let strings = 0;
   for (const { type, shape } of inputs) if (type === 'string') strings += elementCount(shape);
   return strings <= SMALL_STRINGS;
 }
 
-/** Numbers that go out as JSON; text counts by its bytes. */
+/** Numbers to encode as JSON; text counts by its bytes. */
 function sizeAsJson(
   outputs: readonly string[] | undefined,
   choice: BinaryChoice,

@@ -1,4 +1,4 @@
-/** Rules of the protocol that hold over HTTP and gRPC alike. */
+/** Rules of the protocol, the same over HTTP and gRPC. */
 import { SkeinError } from '@skein/api';
 import type { Inference } from '@skein/serving';
 import type { Peer } from '@skein/http';
@@ -6,7 +6,7 @@ import type { Caller } from '../access/contract.ts';
 import type { FaceAccess } from './refused-logins.ts';
 import { brief } from './tensor-bytes.ts';
 
-/** The protocol asks for every model to be ready. */
+/** The protocol requires every model to be ready. */
 export function isNodeReady(node: {
   readonly inference: Pick<Inference, 'list'>;
   readonly isAccepting: () => boolean;
@@ -15,7 +15,7 @@ export function isNodeReady(node: {
 }
 
 /**
- * Whoever may infer may also see what to send; whoever may read, too.
+ * A caller that may infer or read may read metadata.
  * @throws SkeinError KEY_MISSING, KEY_INVALID, SCOPE_MISSING, RATE_LIMITED.
  */
 export function authorizeReader(
@@ -24,7 +24,7 @@ export function authorizeReader(
   from: Peer | undefined,
 ): Caller {
   try {
-    // A key that may only read is no refused login.
+    // A key that may only read is not a refused login.
     return (access.unrecorded ?? access).authorize(authorization, 'infer');
   } catch (error) {
     if (!(error instanceof SkeinError) || error.code === 'RATE_LIMITED') throw error;
@@ -33,7 +33,7 @@ export function authorizeReader(
 }
 
 /**
- * Triton lets a load replace the model's configuration or files; Skein deploys what is stored.
+ * Triton lets a load replace the model's configuration or files; Skein deploys the stored version.
  * @throws SkeinError REQUEST_INVALID.
  */
 export function refuseModelConfig(parameters: unknown): void {

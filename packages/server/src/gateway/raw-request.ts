@@ -1,9 +1,9 @@
 /**
- * Triton's raw binary request: with `Inference-Header-Content-Length: 0`, the whole body is the one
- * input of the model, and name, datatype and shape come from its signature. This is how an image
- * reaches a model with nothing but `curl --data-binary`.
+ * Triton's raw binary request: with `Inference-Header-Content-Length: 0`, the whole body is the
+ * only input of the model; name, datatype and shape come from its signature. This is how `curl
+ * --data-binary` sends an image to a model.
  *
- * As in Triton, every output then comes as binary data, unless the client accepts JSON by name.
+ * As in Triton, every output is then returned as binary data, unless the Accept header names JSON.
  */
 import { SkeinError } from '@skein/api';
 import { elementSize, type Dimension, type NumericType, type TensorSpec } from '@skein/onnx';
@@ -13,7 +13,8 @@ import { plainBytes, tensorFromBytes } from './tensor-bytes.ts';
 
 /**
  * @param accept the Accept header.
- * @throws SkeinError INPUT_MISSING, INPUT_SHAPE, INPUT_DATA when the body alone does not say what it is.
+ * @throws SkeinError INPUT_MISSING, INPUT_SHAPE, INPUT_DATA if the body alone does not determine
+ *   the input.
  */
 export function decodeRawRequest(
   body: Buffer,
@@ -56,7 +57,7 @@ function shapeOfOne({ name, shape }: TensorSpec): readonly number[] {
   );
 }
 
-/** One open size follows from the number of bytes; of two, the first is the batch and is 1. */
+/** One open size follows from the number of bytes; of two, the first is the batch size and is 1. */
 function deducedShape(
   { name, shape }: TensorSpec,
   type: NumericType,

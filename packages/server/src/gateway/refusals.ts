@@ -1,14 +1,14 @@
-/** Refusals of inference requests that the serving plane has never seen, for whoever counts them. */
+/** Reports inference requests that were refused before the serving plane, for metrics. */
 import { SkeinError, type ErrorCode } from '@skein/api';
 
-/** @param deployment one that exists; absent when the request named none, or nobody could look. */
+/** @param deployment an existing one; absent if the request named none or the name was not looked up. */
 export type RefusalListener = (deployment: string | undefined, code: ErrorCode) => void;
 
 /**
  * @param model as the client named it.
- * @param isKnown whether it has been seen to exist. What a client makes up must not become a label.
+ * @param isKnown whether the model exists. A name from a client must not become a label.
  */
-export function tellRefusal(
+export function reportRefusal(
   listener: RefusalListener | undefined,
   model: string,
   isKnown: boolean,

@@ -38,7 +38,7 @@ const rows = async () =>
   );
 const from = { remoteAddress: '10.0.0.7' };
 
-test('who is refused is in the trail, counted, and never with the key that was sent', async () => {
+test('a refused login is recorded and counted, without the key that was sent', async () => {
   const { faces, key, secret } = await recorded();
   for (let i = 0; i < 3; i++) attempt(() => faces.authorize(undefined, 'infer', from));
   attempt(() => faces.authorize(`Bearer ${secret}`, 'admin', { getPeer: () => '10.0.0.8:99' }));
@@ -57,7 +57,7 @@ test('who is refused is in the trail, counted, and never with the key that was s
   );
 });
 
-test('a flood writes a bounded number of rows, and the rest of it at the end', async () => {
+test('a flood writes a bounded number of rows, and a summary of the rest at the end', async () => {
   const { faces } = await recorded();
   const flood = (): void => {
     for (let i = 0; i < 1000; i++) {
@@ -67,7 +67,7 @@ test('a flood writes a bounded number of rows, and the rest of it at the end', a
   flood();
   await expect.poll(rows).toHaveLength(11);
   expect(await rows()).toContain('unknown login (others) ×990 (others) (others)');
-  // Within the minute nothing more is written; when the node ends, it is.
+  // Within the minute nothing more is written; when the node ends, the rest is.
   flood();
   await new Promise((resolve) => setImmediate(resolve));
   expect(await rows()).toHaveLength(11);

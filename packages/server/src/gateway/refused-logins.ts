@@ -1,10 +1,10 @@
 /**
- * Puts refused logins into the audit trail: who was turned away, where from, why and how often.
+ * Records refused logins in the audit trail: key id, address, reason and count.
  *
- * The first of a kind is written within a second, and then once a minute while it goes on. A trail
- * that anybody can fill would push out what it is for, so a minute has at most ten rows of them; what
- * does not fit is counted together. The key that was sent is never written, only the id of one that
- * the node knows.
+ * The first login of a kind is written within a second, and then once a minute while they continue.
+ * Clients without a key can cause refused logins, so a minute has at most ten rows of them; the
+ * rest is counted together. Otherwise a flood would displace other audit entries. The key that was
+ * sent is never written, only the id of a key that the node knows.
  */
 import { SkeinError, type ErrorCode } from '@skein/api';
 import type { State } from '@skein/state';
@@ -12,10 +12,10 @@ import { type GatewayLogger, type Peer, remoteOf } from '@skein/http';
 import { bearerOf, idOfToken } from '../access/token.ts';
 import type { Access, Caller, Keys, Scope } from '../access/contract.ts';
 
-/** `Access` for the faces, which know where a call comes from. */
+/** `Access` for the faces, which know the address of a call. */
 export interface FaceAccess extends Access {
   authorize(authorization: string | undefined, scope: Scope, from?: Peer): Caller;
-  /** For a first try, after which another scope is tried. */
+  /** For a first attempt that is followed by another scope. */
   readonly unrecorded?: Access;
 }
 
@@ -24,7 +24,7 @@ export interface RefusedLoginsOptions {
   readonly keys: Pick<Keys, 'list'>;
   readonly state: Pick<State, 'addAudit'>;
   readonly logger: GatewayLogger;
-  /** Milliseconds until what came is written, and until the next is. Default: 1 s and 60 s. */
+  /** Milliseconds until the first rows are written, and between later ones. Default: 1 s and 60 s. */
   readonly firstMs?: number;
   readonly nextMs?: number;
 }
@@ -109,7 +109,7 @@ export function recordRefusedLogins(
     enter: (caller) => access.enter(caller),
     leave: (caller) => access.leave(caller),
     watch: (caller, onEnd) => access.watch(caller, onEnd),
-    /** Writes what has come. */
+    /** Writes the collected rows. */
     close() {
       write();
       return written;

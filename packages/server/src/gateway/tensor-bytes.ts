@@ -1,4 +1,4 @@
-/** Tensors from and to the protocol's binary form, shared by HTTP and gRPC. */
+/** Tensors in the protocol's binary form, shared by HTTP and gRPC. */
 import { SkeinError } from '@skein/api';
 import {
   elementCount,
@@ -9,11 +9,11 @@ import {
 } from '@skein/onnx';
 import { decodeElements, encodeElements } from './bytes-elements.ts';
 
-/** ONNX Runtime allows more, but no model has them, and it bounds what a hostile shape can cost. */
+/** ONNX Runtime allows more, but no model needs them, and it bounds the cost of a hostile shape. */
 export const MAX_RANK = 32;
 /**
- * Each element of a string tensor costs an object, however short it is, and on its way to a replica
- * and back all of them are packed and unpacked: a million would hold up everybody for a second.
+ * Each element of a string tensor costs an object, however short it is, and all elements are packed
+ * and unpacked on the way to a replica and back: a million would block the event loop for a second.
  */
 export const MAX_STRINGS = 1 << 16;
 
@@ -23,7 +23,7 @@ export function checkedShape(shape: unknown, input: string): readonly number[] {
     Array.isArray(shape) &&
     shape.length <= MAX_RANK &&
     shape.every((size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0);
-  // The product too: a shape may not overflow on its way to a byte count.
+  // The product too: a shape must not overflow when it is converted to a byte count.
   if (valid && Number.isSafeInteger(elementCount(shape as number[]))) return shape as number[];
   throw new SkeinError(
     'INPUT_SHAPE',
@@ -33,7 +33,7 @@ export function checkedShape(shape: unknown, input: string): readonly number[] {
 
 /**
  * A tensor over the received bytes, without a copy.
- * @throws SkeinError INPUT_DATA when the bytes do not fill the shape.
+ * @throws SkeinError INPUT_DATA if the bytes do not fill the shape.
  */
 export function tensorFromBytes(
   type: ElementType,
@@ -65,7 +65,7 @@ export function tensorFromBytes(
   return { type, shape, bytes: plainBytes(bytes) };
 }
 
-/** The first byte that is neither 0 nor 1. Four are looked at at once: 64 MiB take 10 ms. */
+/** The first byte that is neither 0 nor 1. Four are checked at once: 64 MiB take 10 ms. */
 function notBool(bytes: Uint8Array): number | undefined {
   const { buffer, byteOffset, byteLength } = bytes;
   const head = -byteOffset & 3;
@@ -79,14 +79,14 @@ function notBool(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * The same memory as a plain `Uint8Array`. A Buffer's `slice` does not copy, which whoever holds a
- * tensor must be able to rely on.
+ * The same memory as a plain `Uint8Array`. A Buffer's `slice` does not copy, but users of a tensor
+ * rely on a copy.
  */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bounds what a string tensor may cost. @throws SkeinError INPUT_DATA. */
+/** Bounds the cost of a string tensor. @throws SkeinError INPUT_DATA. */
 export function checkElementCount(count: number, input: string): number {
   if (count <= MAX_STRINGS) return count;
   throw new SkeinError(
@@ -104,8 +104,8 @@ export function bytesOfTensor(tensor: Tensor): Uint8Array {
 const SHOWN = 12;
 
 /**
- * A value from the client, short enough for a message. It may be as large and as deep as a body: no
- * more of it is looked at than is shown.
+ * A client's value, shortened for a message. The value may be as large and as deep as a body: only
+ * the shown part is read.
  */
 export function brief(value: unknown): string {
   const text = shown(value, 1);
@@ -128,10 +128,10 @@ function shown(value: unknown, depth: number): string {
   return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }
 
-/** What the view of one string takes beside its bytes, with Node 24. */
+/** Memory of the view of one string besides its bytes, with Node 24. */
 const STRING_BYTES = 128;
 
-/** Memory of tensors that were read from a request, about. */
+/** Approximate memory of tensors that were decoded from a request. */
 export function bytesHeld(tensors: TensorMap): number {
   let sum = 0;
   for (const tensor of tensors.values()) {

@@ -1,4 +1,4 @@
-/** W3C Trace Context of the caller; a malformed one is ignored, as the recommendation asks. */
+/** W3C Trace Context of the caller; a malformed one is ignored, as the recommendation requires. */
 import type { TraceContext } from '@skein/serving';
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;

@@ -1,12 +1,12 @@
 /**
- * What the serving plane does, as log lines. At level `info`: replicas that come and go, and
- * refusals under load as one line per deployment and reason and second, because a line per refusal
- * would be the next overload. At `debug`: every request.
+ * Logs the events of the serving plane. At level `info`: changes of replicas, and refusals under
+ * load as one line per deployment, reason and second, because a line per refusal would itself
+ * overload the node. At `debug`: every request.
  */
 import type { ErrorCode } from '@skein/api';
 import type { ServingObserver } from '@skein/serving';
 
-/** What is needed of a pino logger. */
+/** The used methods of a pino logger. */
 export interface AccessLogger {
   isLevelEnabled(level: 'debug'): boolean;
   debug(details: object, message: string): void;

@@ -37,7 +37,7 @@ const request: TargetRequest = {
 };
 
 describe('the log', () => {
-  it('is one JSON object a line, with time, level and message', () => {
+  it('is one JSON object per line, with time, level and message', () => {
     logger().warn({ deployment: 'risk', count: 3 }, 'something');
     expect(lines()).toEqual([
       {
@@ -50,13 +50,14 @@ describe('the log', () => {
     ]);
   });
 
-  it('is readable for a person, and silent when it is off', () => {
+  it('has a readable format, and is silent when it is off', () => {
     logger('pretty').info({ deployment: 'risk' }, 'Replica a is ready.');
     expect(written).toMatch(
       /^\[\d\d:\d\d:\d\d\] INFO: Replica a is ready\. \{"deployment":"risk"\}\n$/,
     );
     written = '';
-    // What jobs and callers are called, and say, is text: it must not set the title or add a line.
+    // Names and messages of jobs and callers are text: they must not set the terminal's title or
+    // add a line.
     const name = 'a\u001B]0;x\u0007\u009B2J\u202E';
     logger('pretty').warn({ name, [name]: { err: new Error(name).message } }, `${name}\nINFO: ok`);
     // eslint-disable-next-line no-control-regex
@@ -68,7 +69,7 @@ describe('the log', () => {
     expect(written).toBe('');
   });
 
-  it('tells what an error was, with its cause', () => {
+  it('includes an error with its cause', () => {
     const cause = new RangeError('deep');
     logger().error({ err: new SkeinError('INTERNAL', 'outer', { cause }) }, 'failed');
     expect(lines()[0]?.['err']).toMatchObject({
@@ -96,7 +97,7 @@ describe('redaction', () => {
     expect(written.length).toBeGreaterThan(20);
   });
 
-  it('keeps keys out, wherever they stand', () => {
+  it('removes keys, wherever they are', () => {
     const { token, hash } = issueToken();
     const secret = token.slice(-43);
     const log = logger('json', 'debug');
@@ -111,7 +112,7 @@ describe('redaction', () => {
     expect(written).toContain(token.slice(0, 18));
   });
 
-  it('survives, and bounds, whatever it is given', () => {
+  it('accepts and bounds any value', () => {
     const circular: Record<string, unknown> = { name: 'a' };
     circular['self'] = circular;
     const hostile = {
@@ -165,7 +166,7 @@ describe('the access log', () => {
     expect(written).not.toContain('4711');
   });
 
-  it('sums up refusals once a second', () => {
+  it('summarises refusals once per second', () => {
     const log = accessLog(logger());
     const refuse = (code: 'QUEUE_FULL' | 'NO_REPLICA' | 'INPUT_SHAPE') =>
       log.refused(request, new SkeinError(code, ''), 101);
@@ -185,7 +186,7 @@ describe('the access log', () => {
     expect(lines()).toHaveLength(3);
   });
 
-  it('tells replicas that are ready from replicas that were lost', () => {
+  it('distinguishes ready replicas from lost ones', () => {
     const log = accessLog(logger());
     const replica = { id: 'a', busy: false, since: 0, runs: 7 };
     log.replicaChanged('risk', '1', { ...replica, state: 'loading' });
@@ -200,7 +201,7 @@ describe('the access log', () => {
 });
 
 describe('combined observers', () => {
-  it('are told everything, in order', () => {
+  it('are called for every event, in order', () => {
     const told: string[] = [];
     const observer = (name: string) => ({
       answered: () => void told.push(`${name} answered`),

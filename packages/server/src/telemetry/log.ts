@@ -1,7 +1,7 @@
 /**
- * The node's log, on standard error: JSON, one object a line, for machines; or readable, for a
- * person at a terminal. Lines are written without waiting, so that a reader that hangs stops
- * nobody; what it does not take in time, beyond a megabyte, is dropped.
+ * The node's log, on standard error: JSON, one object per line; or a readable format for a
+ * terminal. Writing never blocks the node: if the reader hangs, lines beyond a buffer of a megabyte
+ * are dropped.
  */
 import { createRequire } from 'node:module';
 import { pino, type DestinationStream, type Logger } from 'pino';
@@ -14,7 +14,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 const MAX_BUFFERED_BYTES = 1 << 20;
 
-/** @param destination for tests; else standard error. */
+/** @param destination for tests; default: standard error. */
 export function createLogger(
   format: LogFormat,
   level: LogLevel = 'info',
@@ -27,7 +27,7 @@ export function createLogger(
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: redacted },
-      // `redacted` has made errors plain already.
+      // `redacted` has already turned errors into plain objects.
       serializers: { err: (error: unknown) => error },
       hooks: { streamWrite: withoutKeys },
     },
@@ -39,7 +39,7 @@ function standardError(): DestinationStream {
   return pino.destination({ dest: 2, sync: false, maxLength: MAX_BUFFERED_BYTES });
 }
 
-/** Loaded only for a person: it takes longer to load than pino itself. */
+/** Loaded only for the readable format: it takes longer to load than pino itself. */
 function readable(destination: DestinationStream): DestinationStream {
   const load = createRequire(import.meta.url);
   const { prettyFactory } = load('pino-pretty') as {
@@ -53,7 +53,7 @@ function readable(destination: DestinationStream): DestinationStream {
   return { write: (line) => destination.write(readable(harmless(line))) };
 }
 
-/** A line whose texts, such as names and messages of jobs, no terminal obeys. Stacks keep their lines. */
+/** A line whose texts, such as names and messages of jobs, contain no control characters. Stacks keep their lines. */
 function harmless(line: string): string {
   return JSON.stringify(
     JSON.parse(line, (key, value: unknown) => {

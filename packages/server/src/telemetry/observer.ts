@@ -1,7 +1,7 @@
-/** Several observers as one; nothing is allocated per call. */
+/** Combines several observers; nothing is allocated per call. */
 import type { ServingObserver } from '@skein/serving';
 
-/** Every observer is told everything, in order. One that throws is a bug, and stops the ones behind it. */
+/** Every observer gets every event, in order. An observer that throws is a bug, and stops the ones after it. */
 export function combineObservers(observers: readonly ServingObserver[]): ServingObserver {
   const [only] = observers;
   if (observers.length === 1 && only !== undefined) return only;

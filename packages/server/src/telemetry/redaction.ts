@@ -1,7 +1,6 @@
 /**
- * What may go into a log line. Payloads and secrets may not, wherever in the details they hide:
- * bytes and tensors become their size, fields with a telling name are blanked, everything is
- * bounded. Whoever logs need not think of it.
+ * Removes payloads and secrets from the details of a log line: bytes and tensors become their size,
+ * secret fields are blanked by name, everything is bounded. Callers of the logger need not redact.
  */
 const BLANK = '[redacted]';
 /** Names of fields that hold payloads or secrets, in lower case. */
@@ -27,12 +26,12 @@ const MAX_DEPTH = 5;
 const MAX_ENTRIES = 50;
 const MAX_TEXT = 4000;
 
-/** The details of a line without what must not be in it. */
+/** The details of a line without payloads and secrets. */
 export function redacted(details: object): Record<string, unknown> {
   return fieldsOf(details, 0, new Set());
 }
 
-/** An API key in any text, cut down to its public id. */
+/** Shortens an API key in any text to its public id. */
 export function withoutKeys(text: string): string {
   return text.replace(/(skein_[0-9a-f]{12}_)[A-Za-z0-9_-]{43}/g, `$1${BLANK}`);
 }
@@ -63,7 +62,7 @@ function objectOf(value: object, depth: number, above: ReadonlySet<object>): unk
   if (above.has(value)) return '[circular]';
   if (depth >= MAX_DEPTH) return '[deeper]';
   if (Array.isArray(value)) {
-    // Numbers in a row are data more often than they are news.
+    // A list of numbers is more likely a payload than information.
     if (value.length > MAX_ENTRIES) return `[${value.length} entries]`;
     const within = new Set(above).add(value);
     return value.map((each) => valueOf(each, depth + 1, within));
@@ -78,7 +77,7 @@ function fieldsOf(
 ): Record<string, unknown> {
   const within = new Set(above).add(value);
   const result: Record<string, unknown> = {};
-  // The fields of an error that say what happened are not enumerable.
+  // The fields of an error that describe it are not enumerable.
   const entries: [string, unknown][] =
     value instanceof Error
       ? [

@@ -1,13 +1,13 @@
 /**
- * A serving plane in memory, for tests of the faces: one answers at once with a function of the
- * request, and remembers what it was asked.
+ * An in-memory serving plane for tests of the faces: it answers at once with a function of the
+ * request, and records the requests.
  */
 import { SkeinError } from '@skein/api';
 import type { Signature, TensorMap } from '@skein/onnx';
 import type { DeployedModel, Inference, InferenceAnswer, InferenceRequest } from '@skein/serving';
 import type { Access, Caller, Scope } from '../access/contract.ts';
 
-/** Takes everything and gives it back under the same names. */
+/** Accepts any inputs and returns them under the same names. */
 const ECHO: Signature = {
   inputs: [{ name: 'x', type: 'float32', shape: ['batch', null] }],
   outputs: [{ name: 'x', type: 'float32', shape: ['batch', null] }],
@@ -15,7 +15,7 @@ const ECHO: Signature = {
 
 export interface FakeInference extends Inference {
   readonly requests: InferenceRequest[];
-  /** What a deployment does; default: echo its inputs. */
+  /** The function of a deployment; default: return its inputs. */
   answer: (request: InferenceRequest) => TensorMap | Promise<TensorMap>;
   readonly models: Map<string, DeployedModel>;
 }
@@ -71,11 +71,11 @@ export function fakeInference(...models: DeployedModel[]): FakeInference {
 export interface FakeAccess extends Access {
   /** Requests between `enter` and `leave`. */
   inFlight: number;
-  /** Ends every key: tells what watches one. */
+  /** Ends every key: calls all watchers. */
   endKeys(): void;
 }
 
-/** Everybody is welcome, or only who brings one of `keys`, with its scopes. */
+/** Admits every caller, or only callers with one of `keys`, with its scopes. */
 export function fakeAccess(keys?: Readonly<Record<string, readonly Scope[]>>): FakeAccess {
   const watching = new Set<(error: SkeinError) => void>();
   const access: FakeAccess = {
@@ -108,7 +108,7 @@ export function fakeAccess(keys?: Readonly<Record<string, readonly Scope[]>>): F
   return access;
 }
 
-/** Fails a test that logs a fault it did not expect. */
+/** Fails a test that logs an unexpected fault. */
 export const strictLogger = {
   error(details: object, message: string): void {
     throw new Error(`${message} ${JSON.stringify(details)}`, { cause: details });

@@ -1,4 +1,4 @@
-/** Calls over gRPC's own client, for tests: any method of any service by its descriptor. */
+/** Calls with the gRPC library's client, for tests: any method of any service by its descriptor. */
 import { Metadata, type Client, type ServiceError } from '@grpc/grpc-js';
 import {
   create,

@@ -1,17 +1,17 @@
-/** Closed-loop load on a node, for tests: clients that ask again as soon as they have an answer. */
+/** Closed-loop load on a node, for tests: clients that send the next request as soon as they have an answer. */
 import { SkeinError } from '@skein/api';
 
 export interface Load {
-  /** How many requests ended how: by what `ask` resolved with, or by the code of the refusal. */
+  /** Requests by outcome: what `ask` resolved with, or the code of the refusal. */
   readonly outcomes: ReadonlyMap<string, number>;
   /** Requests that have ended. */
   total(): number;
   of(outcome: string): number;
-  /** Lets the last requests end. */
+  /** Waits for the last requests. */
   stop(): Promise<void>;
 }
 
-/** @param ask sends one request; resolves with what it counts as. */
+/** @param ask sends one request; resolves with its outcome. */
 export function startLoad(clients: number, ask: () => Promise<string>): Load {
   const outcomes = new Map<string, number>();
   let total = 0;

@@ -1,6 +1,6 @@
 /**
- * A node in a process of its own, as `skein up` starts it, for tests of what happens to nodes: it can
- * be drained, killed, and started again on the folder that it leaves behind.
+ * A node in its own process, started by `skein up`, for tests: it can be drained, killed, and
+ * restarted on its data folder.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { writeModel, type Model } from '@skein/onnx';
 import { startCli, type CliOutcome } from '../../../cli/src/testing/cli.ts';
 
 export interface NodeProcessOptions {
-  /** Holds the data folder `.skein`; default: a new one, which goes with the node. */
+  /** Parent of the data folder `.skein`; default: a new one, removed with the node. */
   readonly folder?: string;
   /** HTTP port; default: any free one. */
   readonly port?: number;
@@ -34,7 +34,7 @@ export interface NodeProcess extends AsyncDisposable {
   readonly pid: number;
   readonly folder: string;
   readonly client: Client;
-  /** What it wrote to stderr so far. */
+  /** Its output on stderr so far. */
   readonly log: () => string;
   /** Stores a model and deploys it, or rolls it out. */
   deploy(
@@ -43,21 +43,21 @@ export interface NodeProcess extends AsyncDisposable {
     settings?: DeploymentSettingsPatch,
     plan?: Parameters<Client['deploy']>[0]['plan'],
   ): Promise<DeploymentView>;
-  /** SIGTERM; resolves with how it ended. */
+  /** Sends SIGTERM; resolves with the outcome. */
   stop(): Promise<CliOutcome>;
-  /** SIGKILL; resolves when it is gone. */
+  /** Sends SIGKILL; resolves when the process has ended. */
   kill(): Promise<void>;
 }
 
-/** Ends what a failed or timed out test has left behind. */
+/** Ends nodes of failed or timed out tests. */
 const running = new Set<NodeJS.Process['pid']>();
 process.once('exit', () => {
   for (const pid of running) process.kill(pid, 'SIGKILL');
 });
 
 /**
- * Starts a node on free ports and waits until it has brought everything back. Disposing ends it.
- * @throws SkeinError as it says why it does not start.
+ * Starts a node on free ports and waits until its deployments are restored. Disposing ends it.
+ * @throws SkeinError the error that the node reports if it does not start.
  */
 export async function startNodeProcess(options: NodeProcessOptions = {}): Promise<NodeProcess> {
   const folder = options.folder ?? temporaryFolder();
@@ -81,7 +81,7 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
   await up.saw(/^\}$/m);
   const printed = JSON.parse(up.output.stdout) as { url: string; grpcUrl: string } | ErrorBody;
   if ('error' in printed) {
-    // It says why before it is gone, and until then it holds its folder and its ports.
+    // It reports the error before it ends, and until then it holds its folder and its ports.
     await up.ended;
     throw new SkeinError(printed.code, printed.error);
   }
@@ -122,7 +122,7 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
   };
 }
 
-/** For nodes that come after one another; the caller removes it. */
+/** For nodes that run one after another; the caller removes it. */
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'skein-node-'));
 }

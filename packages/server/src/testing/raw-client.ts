@@ -1,13 +1,13 @@
-/** A TCP connection that sends and receives what it is told, for tests of clients that misbehave. */
+/** A TCP connection that sends and receives as it is told, for tests of misbehaving clients. */
 import { connect, type Socket } from 'node:net';
 
 export interface RawClient {
   readonly socket: Socket;
-  /** Everything received so far. */
+  /** All received data. */
   received(): string;
-  /** Resolves when what was received matches. */
+  /** Resolves when the received data match. */
   until(pattern: RegExp): Promise<string>;
-  /** Resolves with everything when the server has closed. */
+  /** Resolves with all received data when the server has closed. */
   readonly closed: Promise<string>;
 }
 

@@ -1,4 +1,4 @@
-/** The child processes of a node that hold a replica; a node has others, such as those of its sandboxes. */
+/** The child processes of a node that run a replica; a node has other children, such as sandboxes. */
 import { readFileSync } from 'node:fs';
 import { childrenOf } from '../../../runtime/src/testing/processes.ts';
 
@@ -8,7 +8,7 @@ export function replicaProcessesOf(node: number): number[] {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('/runtime/src/native/');
     } catch {
-      // It has ended meanwhile.
+      // It has ended in the meantime.
       return false;
     }
   });

@@ -1,6 +1,6 @@
 /**
- * Sends a call of a composition on as an inference request that has what is left of the deadline,
- * and the tenant, priority and trace of the request that it belongs to.
+ * Forwards a call of a composition as an inference request with the remaining deadline, tenant,
+ * priority and trace of the composition's request.
  */
 import type { Clock, Inference } from '../contract.ts';
 import type { ServingLog } from '../serving-log.ts';
@@ -20,7 +20,7 @@ export interface ForwarderOptions {
   readonly log: ServingLog;
 }
 
-/** @returns forwards one call and sends its outcome back to the worker; never rejects. */
+/** @returns a function that forwards one call and sends its outcome to the worker; never rejects. */
 export function callForwarder({ deployment, infer, clock, log }: ForwarderOptions) {
   return async (
     slot: Slot,

@@ -1,4 +1,4 @@
-/** Which deployment calls which. Calls must not go in a circle: every member would wait for the next. */
+/** The graph of calls between deployments. It must have no cycle: each member would wait for the next. */
 import type { Deployment } from '../deployment.ts';
 
 /** The deployments that any loaded version of this one calls. */
@@ -21,10 +21,10 @@ export function callersOf(name: string, deployments: Iterable<Deployment>): stri
 }
 
 /**
- * The way from `name` back to itself, if there is one.
+ * The cycle through `name`, if there is one.
  *
- * @param calls what `name` is about to call.
- * @param callsOf what every other deployment calls.
+ * @param calls the deployments that `name` is about to call.
+ * @param callsOf the calls of every other deployment.
  */
 export function cycleThrough(
   name: string,

@@ -1,4 +1,4 @@
-/** The prediction as an admission rule, against simulated systems that compositions stand for. */
+/** The prediction as an admission rule, against simulated systems that stand for compositions. */
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '@skein/onnx';
 import { createRunWindow } from './composition-admission.ts';
@@ -22,18 +22,18 @@ function simulate({ finish, perSecond, seconds, objectiveMs }: System, seed: num
   const random = seededRandom(seed);
   const window = createRunWindow();
   const outcomes: Outcome[] = [];
-  let running: { done: number; from: number; together: number }[] = [];
+  let running: { done: number; from: number; concurrency: number }[] = [];
   let freeAt = 0;
   for (
     let now = 0;
     now < seconds * 1000;
     now += (-Math.log(1 - random.next()) * 1000) / perSecond
   ) {
-    running = running.filter(({ done, from, together }) => {
+    running = running.filter(({ done, from, concurrency }) => {
       const end = Math.min(done, from + objectiveMs);
       if (end > now) return true;
-      if (done > end) window.addUnfinished(end - from, together, end);
-      else window.add(end - from, together, end);
+      if (done > end) window.addUnfinished(end - from, concurrency, end);
+      else window.add(end - from, concurrency, end);
       return false;
     });
     if (window.predictMs(running.length, now) > objectiveMs) {
@@ -42,15 +42,15 @@ function simulate({ finish, perSecond, seconds, objectiveMs }: System, seed: num
     }
     const next = finish(now, freeAt);
     freeAt = next.freeAt;
-    running.push({ done: next.done, from: now, together: running.length + 1 });
+    running.push({ done: next.done, from: now, concurrency: running.length + 1 });
     outcomes.push({ at: now, refused: false, late: next.done - now > objectiveMs });
   }
   return outcomes;
 }
 
 /**
- * One thing that every request needs for so long, one after the other. Who leaves while it waits
- * takes no time from the others.
+ * One resource that every request needs for so long, one after another. A request that is cancelled
+ * while it waits takes no time from the others.
  */
 function queueFor(objectiveMs: number, ms: (now: number) => number): System['finish'] {
   return (now, freeAt) => {
@@ -65,18 +65,18 @@ const inTime = (outcomes: readonly Outcome[]): number =>
   outcomes.filter(({ refused, late }) => !refused && !late).length;
 
 describe('the admission of a composition', () => {
-  it('keeps most of the capacity when three times as much arrives', () => {
+  it('keeps most of the capacity at three times the load', () => {
     for (let seed = 0; seed < 50; seed++) {
       const outcomes = simulate(
         { finish: queueFor(250, () => 20), perSecond: 150, seconds: 30, objectiveMs: 250 },
         seed,
       );
-      // 50 per second are possible.
+      // The capacity is 50 per second.
       expect(inTime(outcomes), `seed ${seed}`).toBeGreaterThan(0.9 * 50 * 30);
     }
   });
 
-  it('refuses nobody where requests do not slow each other down', () => {
+  it('refuses no request when requests do not slow each other down', () => {
     for (let seed = 0; seed < 50; seed++) {
       const random = seededRandom(seed + 1000);
       const outcomes = simulate(
@@ -92,13 +92,13 @@ describe('the admission of a composition', () => {
     }
   });
 
-  it('admits a burst after requests that came one by one', () => {
+  it('admits a burst after sequential requests', () => {
     const window = createRunWindow();
     for (let i = 0; i < 20; i++) window.add(100, 1, i * 200);
     expect(window.predictMs(7, 4000)).toBe(100);
   });
 
-  it('recovers from a bad time', () => {
+  it('recovers after a slow period', () => {
     const slow = (now: number): number => (now > 5_000 && now < 10_000 ? 400 : 20);
     for (let seed = 0; seed < 20; seed++) {
       const outcomes = simulate(

@@ -1,9 +1,9 @@
 /**
- * The node's end of one composition worker: starts the thread, tells when it is ready and when it is
- * gone, and notices when it no longer listens.
+ * The node's side of one composition worker: starts the thread, reports when it is ready and when
+ * it has ended, and detects when it does not respond.
  *
- * A worker in an endless loop cannot be asked to stop: when it does not acknowledge the cancellation
- * of a run within a grace time, the thread is ended, as if it had crashed.
+ * A worker in an endless loop cannot be stopped by a message: if it does not acknowledge the
+ * cancellation of a run within a grace time, its thread is terminated, as if it had crashed.
  */
 import { Worker } from 'node:worker_threads';
 import { SkeinError } from '@skein/api';
@@ -15,23 +15,23 @@ const GRACE_MS = 5_000;
 export interface CompositionInterface {
   readonly signature: Signature;
   readonly calls: readonly string[];
-  /** File URLs of what it is made of, its own module among them. */
+  /** File URLs of the module and the local files that it imports. */
   readonly modules: readonly string[];
 }
 
 export interface HostOptions {
-  /** Whether the composition's `warm` is part of getting ready; default: yes. */
+  /** Whether to call the composition's `warm` before it is ready; default: yes. */
   readonly warm?: boolean;
   readonly onMessage?: (message: Exclude<FromWorker, { kind: 'ready' | 'invalid' }>) => void;
-  /** Once, when the thread ended without `close()` after it had been ready. */
+  /** Called once if the thread ends without `close()` after it was ready. */
   readonly onLost?: (reason: string) => void;
 }
 
 export class CompositionHost {
-  /** Rejects with COMPOSITION_INVALID when the module cannot be loaded or is not a composition. */
+  /** Rejects with COMPOSITION_INVALID if the module cannot be loaded or is not a composition. */
   readonly ready: Promise<CompositionInterface>;
   readonly #worker: Worker;
-  /** Runs whose cancellation has been sent but not answered. */
+  /** Runs whose cancellation has been sent but not acknowledged. */
   readonly #unanswered = new Map<number, NodeJS.Timeout>();
   #closing = false;
   #reason = 'its thread ended';
@@ -41,7 +41,7 @@ export class CompositionHost {
     const workerData: WorkerData = { moduleUrl, warm };
     this.#worker = new Worker(new URL('./composition-worker.ts', import.meta.url), {
       workerData,
-      // Flags of the parent, such as those of a test runner, are not the composition's.
+      // Flags of the parent, such as those of a test runner, do not apply to the composition.
       execArgv: [],
     });
     let isReady = false;
@@ -77,18 +77,18 @@ export class CompositionHost {
     this.#worker.postMessage(message, transfer);
   }
 
-  /** Asks the worker to give a run up; its answer may still come. */
+  /** Tells the worker to cancel a run; its answer may still arrive. */
   cancel(run: number): void {
     if (this.#closing || this.#unanswered.has(run)) return;
     this.send({ kind: 'cancel', run });
     const timer = setTimeout(() => {
-      this.#reason = `it did not listen for ${GRACE_MS} ms after a request was cancelled`;
+      this.#reason = `it did not respond for ${GRACE_MS} ms after a request was cancelled`;
       void this.#worker.terminate();
     }, GRACE_MS);
     this.#unanswered.set(run, timer.unref());
   }
 
-  /** Share of the time since the last call that the thread was busy, 0 to 1. */
+  /** Fraction of the time since the last call that the thread was busy, 0 to 1. */
   load(): number {
     const now = this.#worker.performance.eventLoopUtilization();
     const since = this.#worker.performance.eventLoopUtilization(now, this.#lastLoad);

@@ -45,7 +45,7 @@ describe('the queue of a composition', () => {
     );
   });
 
-  it('gives tenants turns by their weights, whoever asked first or more', () => {
+  it('serves tenants by their weights, whatever the order and number of their requests', () => {
     const queue = queueOf();
     for (let i = 0; i < 40; i++) queue.push(run('flood', 1), 0);
     for (let i = 0; i < 40; i++) queue.push(run('large', 1000), 0);
@@ -55,7 +55,7 @@ describe('the queue of a composition', () => {
     expect(firstTwenty.filter((tenant) => tenant === 'large')).toHaveLength(15);
   });
 
-  it('keeps room for others when one tenant floods', () => {
+  it('keeps places for other tenants when one tenant floods', () => {
     const queue = queueOf(10);
     expect(queue.full('late', 0)).toBeUndefined();
     let accepted = 0;
@@ -70,7 +70,7 @@ describe('the queue of a composition', () => {
     expect(queue.full('late', 0)).toBe(10 - accepted);
   });
 
-  it('forgets who leaves', () => {
+  it('forgets removed requests', () => {
     const queue = queueOf();
     const [one, two] = [run('a', 1), run('a', 2)];
     queue.push(one, 0);

@@ -1,10 +1,10 @@
 /**
- * The requests that wait for a worker of a composition: by the same rules as those that wait for a
- * replica, see `dispatch/deadline-queue.ts`. A turn goes to the tenant that has had the fewest for its
- * weight, and there to the earliest deadline, which a priority level moves by half an objective.
+ * The requests that wait for a worker of a composition, by the same rules as those that wait for a
+ * replica, see `dispatch/deadline-queue.ts`: the tenant with the least service per weight is served
+ * next, with its earliest deadline, which a priority level moves by half an objective.
  *
- * Every request counts the same: what a composition costs is borne by the deployments that it calls,
- * which share it out by work.
+ * Every request counts the same: the deployments that a composition calls carry its cost, and share
+ * it between tenants by work.
  */
 import type { WeightOf } from '../tenant-weight.ts';
 import type { Instant } from '../contract.ts';
@@ -14,13 +14,13 @@ import { LatencyModel } from '../dispatch/latency-model.ts';
 import { Ticket } from '../dispatch/ticket.ts';
 import type { CompositionRun } from './composition-run.ts';
 
-/** What a priority level is worth in deadline, as a part of the objective. */
+/** Shift of the deadline per priority level, as a fraction of the objective. */
 const LEVEL = 0.5;
-/** Service that one turn counts as. */
+/** Service that one request counts as. */
 const TURN = 1;
 
 export interface CompositionQueueOptions {
-  /** Requests that may wait. */
+  /** Largest number of queued requests. */
   readonly maxRequests: number;
   readonly objectiveMs: number;
   readonly weightOf: WeightOf;
@@ -29,7 +29,7 @@ export interface CompositionQueueOptions {
 export class CompositionQueue {
   readonly #maxRequests: number;
   readonly #queue: DeadlineQueue<CompositionRun>;
-  /** Compositions are not batched: one lane, whose curve nobody asks. */
+  /** Compositions are not batched: one lane, whose latency curve is not used. */
   readonly #lane: Lane<CompositionRun>;
   readonly #tickets = new Map<CompositionRun, Ticket<CompositionRun>>();
 
@@ -43,7 +43,7 @@ export class CompositionQueue {
     return this.#queue.requests;
   }
 
-  /** Requests of a tenant that wait, when it may not add one; undefined when it may. */
+  /** Queued requests of a tenant, if it may not add one; undefined if it may. */
   full(tenant: string, now: Instant): number | undefined {
     const queue = this.#queue;
     const { requests } = queue.tenant(tenant, now);
@@ -62,21 +62,21 @@ export class CompositionQueue {
     this.#queue.push(ticket);
   }
 
-  /** Whose turn it is. */
+  /** The next run. */
   get first(): CompositionRun | undefined {
-    return this.#queue.next()?.cargo;
+    return this.#queue.next()?.payload;
   }
 
-  /** Takes the run whose turn it is, and counts it as served. */
+  /** Removes the next run from the queue and counts it as served. */
   shift(): CompositionRun | undefined {
     const ticket = this.#queue.next();
     if (ticket === undefined) return undefined;
     this.#queue.charge(ticket.tenant, TURN);
-    this.remove(ticket.cargo);
-    return ticket.cargo;
+    this.remove(ticket.payload);
+    return ticket.payload;
   }
 
-  /** @returns whether it waited. */
+  /** @returns whether it was queued. */
   remove(run: CompositionRun): boolean {
     const ticket = this.#tickets.get(run);
     if (ticket === undefined) return false;

@@ -1,7 +1,6 @@
 /**
- * One request of a composition on its way: waiting for a worker, running in one, or settled. It
- * settles exactly once, by an answer, a refusal, its deadline or its client's departure, and takes
- * the calls that it has made along.
+ * One request of a composition: queued, running in a worker, or settled. It settles exactly once,
+ * by an answer, a refusal, its deadline or its client's disconnect, and then cancels its calls.
  */
 import type { SkeinError } from '@skein/api';
 import {
@@ -15,10 +14,10 @@ export class CompositionRun {
   readonly id: number;
   readonly request: TargetRequest;
   readonly enteredAt: Instant;
-  /** Requests in the system when it came, itself included. */
-  readonly together: number;
+  /** Requests in the system when it arrived, itself included. */
+  readonly concurrency: number;
   startedAt: Instant = 0;
-  /** Workers that ended underneath it. */
+  /** Number of workers that ended while they ran it. */
   losses = 0;
   readonly #calls = new Set<Cancellation>();
   readonly #resolve: (answer: InferenceAnswer) => void;
@@ -30,19 +29,19 @@ export class CompositionRun {
     id: number,
     request: TargetRequest,
     enteredAt: Instant,
-    together: number,
+    concurrency: number,
     resolve: (answer: InferenceAnswer) => void,
     reject: (error: SkeinError) => void,
   ) {
     this.id = id;
     this.request = request;
     this.enteredAt = enteredAt;
-    this.together = together;
+    this.concurrency = concurrency;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  /** Calls back when the deadline passes or the client leaves, unless it is settled before. */
+  /** Calls back when the deadline passes or the client disconnects, unless it is settled by then. */
   watch(onDeadline: () => void, onCancel: () => void): void {
     this.#timer = setTimeout(onDeadline, Math.max(0, this.request.deadline - this.enteredAt));
     const { cancellation } = this.request;
@@ -60,7 +59,7 @@ export class CompositionRun {
     this.#calls.delete(cancellation);
   }
 
-  /** Gives up the calls in flight, as when the worker that waits for them is gone. */
+  /** Cancels the calls in flight, for example when their worker has ended. */
   cancelCalls(): void {
     for (const call of this.#calls) call.cancel();
     this.#calls.clear();

@@ -15,7 +15,7 @@ import {
   type Scene,
 } from './testing/scene.ts';
 
-/** Starting a worker is slow: tests that leave it as it was share this one. */
+/** Starting a worker is slow: tests that do not end it share this one. */
 let shared: Scene;
 beforeAll(async () => {
   shared = await openScene();
@@ -26,7 +26,7 @@ function reuse(infer: Infer = arithmetic): Scene {
   shared.infer = infer;
   shared.calls.length = 0;
   shared.logged.length = 0;
-  Object.assign(shared.told, { answered: 0, refused: [] });
+  Object.assign(shared.observed, { answered: 0, refused: [] });
   return shared;
 }
 
@@ -35,7 +35,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((target) => target.drain()));
 });
 
-/** A composition of its own, for tests that end its worker. */
+/** A separate composition, for tests that end its worker. */
 async function own(infer?: Infer): Promise<Scene> {
   const made = await openScene(infer);
   open.push(made.target);
@@ -63,7 +63,7 @@ describe('a composition', () => {
   });
 
   it('calls deployments with the deadline, tenant, priority and trace of its request', async () => {
-    const { target, calls, told } = reuse();
+    const { target, calls, observed } = reuse();
     const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
     const asked = request('double then increment', [1, 2.5], { trace });
     const answer = await target.submit(asked);
@@ -79,10 +79,10 @@ describe('a composition', () => {
         trace,
       });
     }
-    expect(told).toEqual({ answered: 1, refused: [] });
+    expect(observed).toEqual({ answered: 1, refused: [] });
   });
 
-  it('knows what is left of the deadline, though threads have clocks of their own', async () => {
+  it('knows the rest of the deadline, although each thread has its own clock', async () => {
     const { target } = reuse();
     const answer = await target.submit(request('remaining', [0]));
     const [remaining] = numbers(answer.outputs);
@@ -90,17 +90,17 @@ describe('a composition', () => {
     expect(remaining).toBeLessThanOrEqual(10_000);
   });
 
-  it('moves the tensors of a call, and leaves the inputs of the request to its sender', async () => {
+  it('moves the tensors of a call, and copies the inputs of the request', async () => {
     const { target } = reuse();
     const asked = request('move', [1, 2]);
     const answer = await target.submit(asked);
     const note = answer.outputs.get('note');
-    // In the worker the moved tensor is empty afterwards.
+    // The moved tensor is empty in the worker afterwards.
     expect(note?.type === 'string' && new TextDecoder().decode(note.elements[0])).toBe('0');
     expect((asked.inputs.get('x') as NumericTensor).bytes.byteLength).toBe(8);
   });
 
-  it('hands out snapshots that stay as they were', async () => {
+  it('returns snapshots that do not change', async () => {
     const { target } = reuse();
     const before = target.snapshot();
     const counted = { ...before.refused };
@@ -109,7 +109,7 @@ describe('a composition', () => {
     expect(target.snapshot().refused).not.toEqual(counted);
   });
 
-  it('returns only the outputs that were asked for', async () => {
+  it('returns only the requested outputs', async () => {
     const { target } = reuse();
     const answer = await target.submit(request('echo', [1], { outputs: ['y'] }));
     expect([...answer.outputs.keys()]).toEqual(['y']);
@@ -120,7 +120,7 @@ describe('a composition', () => {
     const gate = new Promise<void>((resolve) => (release = resolve));
     let inside = 0;
     let all!: () => void;
-    const everyone = new Promise<void>((resolve) => (all = resolve));
+    const allRunning = new Promise<void>((resolve) => (all = resolve));
     const { target } = reuse(async (call) => {
       if (++inside === 8) all();
       await gate;
@@ -129,7 +129,7 @@ describe('a composition', () => {
     const answers = Array.from({ length: 8 }, (_, i) =>
       target.submit(request('double then increment', [i])),
     );
-    await everyone;
+    await allRunning;
     release();
     const outputs = (await Promise.all(answers)).map((answer) => numbers(answer.outputs)[0]);
     expect(outputs).toEqual([1, 3, 5, 7, 9, 11, 13, 15]);
@@ -137,18 +137,18 @@ describe('a composition', () => {
 });
 
 describe('an error of a composition', () => {
-  it('crosses intact when it is a SkeinError', async () => {
-    const { target, told } = reuse();
+  it('is passed on unchanged if it is a SkeinError', async () => {
+    const { target, observed } = reuse();
     await expect(target.submit(request('refuse', [0]))).rejects.toMatchObject({
       code: 'IMAGE_INVALID',
       message: 'These are not the bytes of an image.',
       retryAfterMs: 7,
     });
-    expect(told.refused).toEqual(['IMAGE_INVALID']);
+    expect(observed.refused).toEqual(['IMAGE_INVALID']);
     expect(target.snapshot().refused['IMAGE_INVALID']).toBeGreaterThan(0);
   });
 
-  it('of a called deployment reaches the client as it was', async () => {
+  it('of a called deployment reaches the client unchanged', async () => {
     const { target } = reuse(async () => {
       throw new SkeinError('QUEUE_FULL', '9 requests wait.', { retryAfterMs: 40 });
     });
@@ -158,7 +158,7 @@ describe('an error of a composition', () => {
     });
   });
 
-  it('is INTERNAL when it is anything else, with its message only in the log', async () => {
+  it('is INTERNAL if it is any other error, with its message only in the log', async () => {
     const { target, logged } = reuse();
     const error: unknown = await target.submit(request('throw', [0])).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'INTERNAL' });
@@ -166,15 +166,15 @@ describe('an error of a composition', () => {
     expect(JSON.stringify(logged)).toContain('secret detail');
   });
 
-  it('is INTERNAL when an output is missing', async () => {
+  it('is INTERNAL if an output is missing', async () => {
     const { target } = reuse();
     expect(await codeOf(target.submit(request('nothing', [0])))).toBe('INTERNAL');
   });
 
-  it('is INTERNAL when it returns a tensor that it gave away with a call', async () => {
+  it('is INTERNAL if it returns a tensor that it has moved into a call', async () => {
     const { target, logged } = reuse();
     expect(await codeOf(target.submit(request('given away', [0])))).toBe('INTERNAL');
-    expect(JSON.stringify(logged)).toContain('was given away');
+    expect(JSON.stringify(logged)).toContain('was moved');
   });
 
   it('refuses a call that was not declared', async () => {
@@ -223,7 +223,7 @@ describe('an error of a composition', () => {
 describe('a deadline of a composition', () => {
   it('is enforced, and aborts the signal and the calls in flight', async () => {
     const cancellations: Cancellation[] = [];
-    const { target, told } = reuse(({ cancellation }) => {
+    const { target, observed } = reuse(({ cancellation }) => {
       cancellations.push(cancellation!);
       return new Promise((_, reject) => {
         cancellation!.onCancel = () => reject(new SkeinError('CANCELLED', 'Cancelled.'));
@@ -232,19 +232,19 @@ describe('a deadline of a composition', () => {
     const asked = request('double then increment', [0], { deadline: clock.now() + 150 });
     expect(await codeOf(target.submit(asked))).toBe('DEADLINE_EXCEEDED');
     expect(cancellations.map(({ cancelled }) => cancelled)).toEqual([true]);
-    expect(told.refused).toEqual(['DEADLINE_EXCEEDED']);
-    // The worker has given the run back and goes on.
+    expect(observed.refused).toEqual(['DEADLINE_EXCEEDED']);
+    // The worker has cancelled the run and continues.
     expect(numbers((await target.submit(request('echo', [5]))).outputs)).toEqual([5]);
     expect(target.snapshot().inFlightRows).toBe(0);
   });
 
-  it('that has passed already is refused at once', async () => {
+  it('that has passed is refused at once', async () => {
     const { target } = reuse();
     const late = request('echo', [0], { deadline: clock.now() - 1 });
     expect(await codeOf(target.submit(late))).toBe('DEADLINE_EXCEEDED');
   });
 
-  it('a client that leaves ends its run', async () => {
+  it('a client that disconnects ends its run', async () => {
     const { target } = reuse();
     const cancellation = new Cancellation();
     const answer = target.submit(request('wait for abort', [0], { cancellation }));
@@ -256,11 +256,11 @@ describe('a deadline of a composition', () => {
 
 describe('a crash of a composition', () => {
   it('costs a retry', async () => {
-    let told = 0;
+    let callCount = 0;
     const { target, replicas } = await own(async () =>
-      answerOf(tensor('float32', [1], Float32Array.of(told++))),
+      answerOf(tensor('float32', [1], Float32Array.of(callCount++))),
     );
-    const answer = await target.submit(request('crash when told', [4]));
+    const answer = await target.submit(request('crash on command', [4]));
     expect(numbers(answer.outputs)).toEqual([1]);
     expect(replicas.map(({ state }) => state)).toEqual([
       'loading',
@@ -272,7 +272,7 @@ describe('a crash of a composition', () => {
     expect(target.snapshot().replicas.filter(({ state }) => state === 'ready')).toHaveLength(1);
   });
 
-  it('twice is REPLICA_LOST, and takes no other request along', async () => {
+  it('twice is REPLICA_LOST, and fails no other request', async () => {
     const { target } = await own();
     const others = Array.from({ length: 5 }, (_, i) =>
       target.submit(request('double then increment', [i])),
@@ -292,7 +292,7 @@ describe('a crash of a composition', () => {
   });
 });
 
-describe('the life of a composition', () => {
+describe('the lifecycle of a composition', () => {
   it('drains: accepted requests are answered, later ones refused', async () => {
     let release!: () => void;
     const gate = new Promise<void>((resolve) => (release = resolve));
@@ -309,7 +309,7 @@ describe('the life of a composition', () => {
     expect(target.snapshot().replicas.every(({ state }) => state === 'gone')).toBe(true);
   });
 
-  it('is refused with the reason when its module is none', async () => {
+  it('is refused with the reason if its module is not a composition', async () => {
     const wrong = new URL('./messages.ts', import.meta.url).pathname;
     await expect(describeComposition(wrong)).rejects.toMatchObject({
       code: 'COMPOSITION_INVALID',

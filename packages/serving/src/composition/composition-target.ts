@@ -1,12 +1,12 @@
 /**
- * A composition as a target: requests go to worker threads of their own, several at once in each,
- * because they mostly await their calls; the calls come back here and go on as inference requests
- * with the deadline, the trace, the tenant and the priority of the request that they belong to.
+ * A composition as a target. Requests run in worker threads, several at once per worker, because
+ * they mostly await their calls. Calls return to this thread, which forwards them as inference
+ * requests with the deadline, trace, tenant and priority of the composition's request.
  *
  *   submit → admission → queue, by share and deadline → worker ⇄ calls → answer
  *
  * The inputs of a request are copied into the worker, because a request whose worker crashes is
- * tried once more. Calls, their outputs and the answer are moved.
+ * retried once. Calls, their outputs and the answer are moved.
  */
 import { pathToFileURL } from 'node:url';
 import { SkeinError } from '@skein/api';
@@ -42,11 +42,11 @@ export interface CompositionOptions {
   /** Requests that may wait for a worker. */
   readonly maxQueue: number;
   readonly objectiveMs: number;
-  /** In which the first worker must be ready. */
+  /** Timeout for the first worker to become ready. */
   readonly startTimeoutMs: number;
   /** Shares of tenants. */
   readonly weightOf: WeightOf;
-  /** Refuses NaN and infinity. */
+  /** Whether to refuse NaN and infinity. */
   readonly finiteOnly: boolean;
   readonly clock: Clock;
   readonly observer: ServingObserver;
@@ -56,7 +56,7 @@ export interface CompositionOptions {
 
 /** Requests at once in one worker. */
 const PER_WORKER = 16;
-/** Above this share of busy time a worker itself, not what it calls, is what requests wait for. */
+/** Above this busy time, requests wait for the worker itself and not for what it calls. */
 const BUSY = 0.8;
 const LOAD_EVERY_MS = 500;
 const EMPTY: Signature = { inputs: [], outputs: [] };
@@ -85,7 +85,7 @@ export class CompositionTarget implements Target {
   #loadAt = -Infinity;
   #draining: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
-  /** There once a worker has been ready. */
+  /** Set once a worker has been ready. */
   #check: RequestCheck | undefined;
   #waiters: { resolve: () => void; reject: (error: SkeinError) => void }[] = [];
 
@@ -188,7 +188,7 @@ export class CompositionTarget implements Target {
     this.#draining ??= (async () => {
       if (this.#inSystem > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
       await this.#workers.close();
-      const ended = new SkeinError('NO_REPLICA', 'The composition has been taken away.');
+      const ended = new SkeinError('NO_REPLICA', 'The composition was removed.');
       for (const { reject } of this.#waiters.splice(0)) reject(ended);
     })();
     if (by < Infinity) {
@@ -198,7 +198,7 @@ export class CompositionTarget implements Target {
     return this.#draining;
   }
 
-  /** The time to drain is over: fails what is left; `drain` then ends the workers. */
+  /** The drain timeout has passed: fail the remaining requests; `drain` then ends the workers. */
   #cutOff(): void {
     const left: CompositionRun[] = [];
     for (let run = this.#queue.shift(); run !== undefined; run = this.#queue.shift())
@@ -231,13 +231,17 @@ export class CompositionTarget implements Target {
       return new SkeinError('NO_REPLICA', 'The composition has no worker.');
     }
     if (deadline <= now) {
-      return new SkeinError('DEADLINE_EXCEEDED', 'The deadline had passed when the request came.');
+      return new SkeinError(
+        'DEADLINE_EXCEEDED',
+        'The deadline had passed when the request arrived.',
+      );
     }
     const own = this.#queue.full(request.tenant, now);
     if (own !== undefined) {
       const all = this.#queue.length;
       const whose = own < all ? `${own} of the ${all}` : `${all}`;
-      const why = own < all ? "are this tenant's, which is its share" : 'wait, which is the bound';
+      const why =
+        own < all ? 'belong to this tenant, which is its share' : 'are queued, which is the limit';
       return new SkeinError('QUEUE_FULL', `${whose} requests ${why}.`, {
         retryAfterMs: Math.ceil(this.#window.predictMs(this.#inSystem, now)),
       });
@@ -246,12 +250,12 @@ export class CompositionTarget implements Target {
     if (late > 0) {
       return new SkeinError(
         'DEADLINE_UNREACHABLE',
-        `With ${this.#inSystem} requests before it, the answer would come ${Math.ceil(late)} ms after the deadline.`,
+        `With ${this.#inSystem} requests before it, the answer would be ${Math.ceil(late)} ms late.`,
         { retryAfterMs: Math.ceil(late) },
       );
     }
     try {
-      // Before its first worker is ready, a composition does not know what it takes.
+      // Before its first worker is ready, the cost of a composition is unknown.
       this.#check?.(request.inputs, request.outputs);
       return undefined;
     } catch (error) {
@@ -296,7 +300,7 @@ export class CompositionTarget implements Target {
     );
   }
 
-  /** Takes a run out of its worker. @returns undefined when it is not there any more. */
+  /** Removes a run from its worker. @returns undefined if it is not there any more. */
   #leave(slot: Slot, id: number): CompositionRun | undefined {
     const run = slot.running.get(id);
     if (run === undefined) return undefined;
@@ -318,7 +322,7 @@ export class CompositionTarget implements Target {
       if (message.kind === 'done') this.#succeed(run, unpack(message.outputs));
       else if (message.kind === 'failed') {
         const error = this.#errorOf(run, message);
-        // Somebody that it calls could not have answered in time: neither would it.
+        // A callee could not have answered in time, so this composition could not either.
         if (error.row.kind === 'load') this.#noteUnfinished(run, run.request.deadline);
         this.#fail(run, error);
       }
@@ -332,7 +336,7 @@ export class CompositionTarget implements Target {
     if (request.outputs !== undefined) {
       for (const name of outputs.keys()) if (!request.outputs.includes(name)) outputs.delete(name);
     }
-    this.#window.add(now - run.enteredAt, run.together, now);
+    this.#window.add(now - run.enteredAt, run.concurrency, now);
     this.#answered++;
     if (now <= request.deadline) this.#answeredInTime++;
     const answer: InferenceAnswer = {
@@ -351,7 +355,7 @@ export class CompositionTarget implements Target {
 
   /** @param until when it had not ended, or would not have. */
   #noteUnfinished(run: CompositionRun, until: Instant): void {
-    this.#window.addUnfinished(until - run.enteredAt, run.together, this.#options.clock.now());
+    this.#window.addUnfinished(until - run.enteredAt, run.concurrency, this.#options.clock.now());
   }
 
   #fail(run: CompositionRun, error: SkeinError): void {
@@ -375,7 +379,7 @@ export class CompositionTarget implements Target {
     );
   }
 
-  /** The deadline has passed or the client has left. */
+  /** The deadline has passed or the client has disconnected. */
   #giveUp(run: CompositionRun, code: 'DEADLINE_EXCEEDED' | 'CANCELLED', message: string): void {
     if (!this.#queue.remove(run)) this.#workers.holderOf(run.id)?.host.cancel(run.id);
     if (code === 'DEADLINE_EXCEEDED') this.#noteUnfinished(run, this.#options.clock.now());

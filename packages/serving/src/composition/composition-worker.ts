@@ -1,6 +1,6 @@
 /**
- * The thread of a composition: loads its module, runs requests as they come, several at once while
- * they await their calls, and passes the calls on to the node's thread.
+ * The thread of a composition: loads its module, runs requests concurrently while they await their
+ * calls, and passes the calls to the node's thread.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { SkeinError } from '@skein/api/errors';
@@ -46,12 +46,12 @@ function contextOf(
         );
       }
       const call = ++lastCall;
-      const parcel = pack(inputs, false);
+      const packed = pack(inputs, false);
       return new Promise((resolve, reject) => {
         calls.set(call, { resolve, reject });
         post(
-          { kind: 'call', call, run, deployment, inputs: parcel.tensors, outputs },
-          parcel.transfer,
+          { kind: 'call', call, run, deployment, inputs: packed.tensors, outputs },
+          packed.transfer,
         );
       });
     },
@@ -76,9 +76,9 @@ async function answer(
         throw new TypeError(`The composition did not return its output "${name}" as ${type}.`);
       }
     }
-    const parcel = pack(outputs, false);
-    transfer = parcel.transfer;
-    reply = { kind: 'done', run, outputs: parcel.tensors };
+    const packed = pack(outputs, false);
+    transfer = packed.transfer;
+    reply = { kind: 'done', run, outputs: packed.tensors };
   } catch (thrown) {
     const error = toWireError(thrown);
     reply = {
@@ -88,9 +88,9 @@ async function answer(
       fault: error === undefined ? describe(thrown) : undefined,
     };
   }
-  // Calls that it did not wait for find no request to go on for.
+  // Calls that it did not await have no request any more.
   controller.abort(cancelled());
-  // A cancelled run has been answered for.
+  // A cancelled run has been acknowledged already.
   if (runs.delete(run)) post(reply, transfer);
 }
 
@@ -130,7 +130,7 @@ try {
   if (warm) await composition.warm?.();
   port.on('message', (message: ToWorker) => receive(composition, message));
   const { inputs, outputs, calls } = composition;
-  // Through JSON, because only plain values may cross.
+  // Through JSON, because only plain values can be sent.
   const plain = JSON.parse(JSON.stringify({ signature: { inputs, outputs }, calls })) as {
     signature: { inputs: typeof inputs; outputs: typeof outputs };
     calls: string[];

@@ -1,5 +1,6 @@
 /**
- * The workers of one composition: as many as are wanted, started again when they end underneath.
+ * The workers of one composition: starts and drains them to the wanted number, and replaces crashed
+ * ones.
  *
  *   loading ──▶ ready ──▶ draining ──▶ gone
  *      └──────────┴── crash: gone with its failure, and a new one after a pause that doubles
@@ -12,7 +13,7 @@ import type { FromWorker } from './messages.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
-/** Workers that failed stay in the snapshot, so that one can read why. */
+/** Failed workers stay in the snapshot, so that an operator can read the reason. */
 const REMEMBERED_FAILURES = 3;
 
 export interface Slot {
@@ -54,7 +55,7 @@ export class CompositionWorkers {
     this.#events = events;
   }
 
-  /** Workers that exist. */
+  /** Workers that have not ended. */
   get slots(): readonly Slot[] {
     return this.#slots;
   }
@@ -68,15 +69,15 @@ export class CompositionWorkers {
     if (count === 0) clearTimeout(this.#restart);
     this.#fill();
     const alive = this.#slots.filter(({ state }) => state !== 'draining');
-    // The youngest leave first: they have the least to lose.
+    // End the youngest workers first: they have the least to lose.
     for (const slot of alive.slice(count)) this.#drain(slot);
   }
 
   /**
    * The ready worker with the fewest runs, below `limit`.
    *
-   * A suspect, which has been in a worker that crashed, runs alone: should it have been the reason,
-   * it takes nobody along a second time.
+   * A suspect, which was in a worker that crashed, runs alone: if it was the cause, a second crash
+   * fails no other request.
    */
   idlest(limit: number, suspect: boolean): Slot | undefined {
     let idlest: Slot | undefined;
@@ -92,7 +93,7 @@ export class CompositionWorkers {
     return this.#slots.find(({ running }) => running.has(run));
   }
 
-  /** Ends a draining worker once nothing runs in it any more. */
+  /** Ends a draining worker once it runs no request. */
   release(slot: Slot): void {
     if (slot.state === 'draining' && slot.running.size === 0) void this.#end(slot);
   }
@@ -101,7 +102,7 @@ export class CompositionWorkers {
     return [...this.#slots.map(snapshotOf), ...this.#failures];
   }
 
-  /** The mean share of time that the ready workers are busy, since the last call. */
+  /** Mean fraction of the time since the last call that the ready workers were busy. */
   load(): number {
     const ready = this.#slots.filter(({ state }) => state === 'ready');
     return ready.reduce((sum, { host }) => sum + host.load(), 0) / Math.max(1, ready.length);
@@ -154,7 +155,7 @@ export class CompositionWorkers {
     }
   }
 
-  /** Notes a worker that ended by itself, and starts another one after a pause. */
+  /** Records a worker that ended by itself, and starts another one after a pause. */
   #remember(slot: Slot, failure: string): void {
     slot.failure = failure;
     this.#slots.splice(this.#slots.indexOf(slot), 1);

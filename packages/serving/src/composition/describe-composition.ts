@@ -1,4 +1,4 @@
-/** Imports a composition's module in a thread of its own, only to read what it takes, gives and calls. */
+/** Imports a composition's module in a separate thread to read its inputs, outputs and calls. */
 import { SkeinError } from '@skein/api';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { CompositionDescription } from '../registry/registry.ts';
@@ -8,7 +8,8 @@ const LIMIT_MS = 30_000;
 
 /**
  * @param modulePath absolute path on this machine.
- * @throws SkeinError COMPOSITION_INVALID when the module cannot be imported within half a minute, or is not a composition.
+ * @throws SkeinError COMPOSITION_INVALID if the module cannot be imported within half a minute, or
+ *   is not a composition.
  */
 export async function describeComposition(modulePath: string): Promise<CompositionDescription> {
   const host = new CompositionHost(pathToFileURL(modulePath).href, { warm: false });

@@ -1,4 +1,4 @@
-/** Imports a composition's module and checks that it is one: its author may have used plain JavaScript. */
+/** Imports a composition's module and validates its export: the author may have used plain JavaScript. */
 import type { ElementType, TensorSpec } from '@skein/onnx';
 import type { Composition } from '../define-composition.ts';
 
@@ -19,7 +19,7 @@ const ELEMENT_TYPES: Record<ElementType, true> = {
   string: true,
 };
 
-/** @throws Error with what is wrong, or what the module itself throws. */
+/** @throws Error with the defect, or the error of the module itself. */
 export async function loadComposition(moduleUrl: string): Promise<Composition> {
   const module = (await import(moduleUrl)) as { composition?: unknown };
   const wrong = flawOf(module.composition);
@@ -48,7 +48,7 @@ function specsFlaw(what: 'inputs' | 'outputs', specs: unknown): string | undefin
   for (const [i, spec] of (specs as Partial<TensorSpec>[]).entries()) {
     const where = `\`${what}[${i}]\``;
     if (typeof spec?.name !== 'string' || spec.name === '') return `${where} has no name`;
-    if (names.has(spec.name)) return `${where} has the name "${spec.name}" a second time`;
+    if (names.has(spec.name)) return `${where} repeats the name "${spec.name}"`;
     names.add(spec.name);
     if (typeof spec.type !== 'string' || !Object.hasOwn(ELEMENT_TYPES, spec.type)) {
       return `${where} has the unknown type ${JSON.stringify(spec.type)}`;

@@ -1,4 +1,4 @@
-/** What a composition is made of, by really importing it; and that a change of any of it is another version. */
+/** The files of a composition, by a real import; a change of any of them makes another version. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-it('are the files that it imports by relative paths, in circles too, and no package', async () => {
+it('are the files that it imports by relative paths, cyclic imports too, and no package', async () => {
   const { files, signature } = await describeComposition(join(folder, 'main.ts'));
   expect(files.toSorted()).toEqual(
     ['factor.js', 'lib/scale.ts', 'main.ts', 'table.json'].map((name) => join(folder, name)),
@@ -50,7 +50,7 @@ it('are the files that it imports by relative paths, in circles too, and no pack
   expect(signature.outputs[0]!.shape).toEqual([3]);
 });
 
-it('make the version: a change of any of them is another one, and of others is none', async () => {
+it('define the version: a change of any of them makes another one, a change of other files does not', async () => {
   const registry = createRegistry({
     state,
     artifacts: await openFileArtifacts(join(folder, 'artifacts')),

@@ -1,20 +1,20 @@
 /**
- * Which files a composition is made of: its module, and whatever that imports by a relative path,
- * directly or through such files. Packages are not part of it: the lock file says which they are.
+ * The local files of a composition: its module and every file that it imports by a relative path,
+ * directly or indirectly. Packages are not included: the lock file pins them.
  *
- * The files are noted while the module is loaded, by the loader that resolves them, so that they are
- * exactly those that ran. What is imported later, or read as data, is not noticed.
+ * The loader records the files that it resolves while the module is loaded, so they are exactly the
+ * files that ran. Later imports, and files read as data, are not recorded.
  */
 import { registerHooks } from 'node:module';
 
 export interface LocalModules {
-  /** File URLs, the module's own first. */
+  /** File URLs, beginning with the module's own. */
   readonly urls: ReadonlySet<string>;
-  /** Ends the noting. */
+  /** Ends the recording. */
   stop(): void;
 }
 
-/** Begins to note the modules of this thread. @param moduleUrl file URL of the first one. */
+/** Begins to record the modules of this thread. @param moduleUrl file URL of the first one. */
 export function noteLocalModules(moduleUrl: string): LocalModules {
   const urls = new Set([moduleUrl]);
   const hooks = registerHooks({

@@ -1,4 +1,4 @@
-/** What the node's thread and a composition's worker say to each other. */
+/** Messages between the node's thread and a composition's worker. */
 import type { Signature } from '@skein/onnx';
 import type { WireTensors } from '../tensor-transfer.ts';
 import type { WireError } from '../wire-error.ts';
@@ -14,7 +14,7 @@ export type ToWorker =
   | {
       readonly kind: 'run';
       readonly run: number;
-      /** Milliseconds since the epoch, because every thread has a monotonic clock of its own. */
+      /** Milliseconds since the epoch, because every thread has its own monotonic clock. */
       readonly deadlineEpochMs: number;
       readonly inputs: WireTensors;
     }
@@ -27,7 +27,7 @@ export type FromWorker =
       readonly kind: 'ready';
       readonly signature: Signature;
       readonly calls: readonly string[];
-      /** File URLs of what it is made of, its own module among them. */
+      /** File URLs of the module and the local files that it imports. */
       readonly modules: readonly string[];
     }
   | { readonly kind: 'invalid'; readonly message: string }
@@ -35,12 +35,12 @@ export type FromWorker =
   | {
       readonly kind: 'failed';
       readonly run: number;
-      /** A refusal that is meant for the client; absent when the composition threw something else. */
+      /** A coded error for the client; absent if the composition threw another error. */
       readonly error?: WireError | undefined;
-      /** What else was thrown, for the log only. */
+      /** Any other thrown error, for the log only. */
       readonly fault?: string | undefined;
     }
-  /** The worker still listens, and no longer answers this run. */
+  /** The worker responds, and will not answer this run. */
   | { readonly kind: 'cancelled'; readonly run: number }
   | {
       readonly kind: 'call';

@@ -1,4 +1,4 @@
-/** A composition that never gets ready, or never ends a request, holds nothing up. */
+/** A composition that never becomes ready, or never ends a request, blocks nothing. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,14 +29,14 @@ const target = (source: string, startTimeoutMs: number): CompositionTarget => {
   });
 };
 
-it('is not ready in its time, and says so', async () => {
+it('is not ready within its timeout, and reports it', async () => {
   const stuck = target('for (;;);', 300);
   stuck.scaleTo(1);
   await expect(stuck.whenReady()).rejects.toMatchObject({ code: 'MODEL_START_TIMEOUT' });
   await stuck.drain(performance.now());
 });
 
-it('fails what it has not answered when its time to drain is over', async () => {
+it('fails unanswered requests at its drain deadline', async () => {
   const { target: busy } = await openScene(() => new Promise(() => {}));
   const answers = [1, 2].map((i) =>
     busy.submit(request('double then increment', [i])).then(

@@ -25,21 +25,21 @@ function judge(backlog: Partial<Backlog>, candidate: Partial<Candidate> = {}): V
 }
 
 describe('admission', () => {
-  test('accepts on an idle node whatever can start now, at every level', () => {
+  test('accepts every request that can start now on an idle node, at every level', () => {
     for (const level of [1, 2, 3, 4, 5]) {
       expect(judge({}, { level, startBy: 1_000 })).toEqual({ lateMs: 0, reason: undefined });
     }
     expect(judge({}, { startBy: 999 })).toEqual({ lateMs: 1, reason: 'alone' });
   });
 
-  test('caution shortens what a backlog may fill, and refuses nobody on an idle node', () => {
+  test('caution reduces the time that a backlog may fill, and refuses no request on an idle node', () => {
     expect(judge({ workBefore: 87 }).lateMs).toBeLessThanOrEqual(0);
     expect(judge({ workBefore: 71, caution: 0.2 }).lateMs).toBeGreaterThan(0);
     expect(judge({ workBefore: 70, caution: 0.2 }).lateMs).toBeLessThanOrEqual(0);
     expect(judge({ caution: 0.3 }, { startBy: 1_000 }).lateMs).toBe(0);
   });
 
-  test('less urgent levels leave room for more urgent ones', () => {
+  test('less urgent levels leave time for more urgent ones', () => {
     const backlogs = Array.from({ length: 121 }, (_, workBefore) => workBefore);
     const most = (level: number): number =>
       Math.max(...backlogs.filter((workBefore) => judge({ workBefore }, { level }).lateMs <= 0));
@@ -51,18 +51,18 @@ describe('admission', () => {
     expect(judge({ workBefore: 160, replicas: 2, freeAt: 2_000 }).lateMs).toBeLessThanOrEqual(0);
   });
 
-  test('refuses what would break a promise that was made before', () => {
+  test('refuses a request that would break an earlier promise', () => {
     expect(judge({ latestFreeBehind: 1_010 }).lateMs).toBe(0);
-    expect(judge({ latestFreeBehind: 1_004 })).toEqual({ lateMs: 6, reason: 'others' });
+    expect(judge({ latestFreeBehind: 1_004 })).toEqual({ lateMs: 6, reason: 'promises' });
   });
 
-  test('a tenant with much waiting leaves room, one with nothing waiting is let in', () => {
+  test('a tenant with a long queue leaves time for others, one with an empty queue is admitted', () => {
     expect(judge({ workBefore: 60 }, { tenantReach: 4, tenantWork: 60 }).lateMs).toBeLessThan(0);
     expect(judge({ workBefore: 75 }, { tenantReach: 4, tenantWork: 75 }).reason).toBe('share');
     expect(judge({ workBefore: 75 }, { tenantReach: 4 }).lateMs).toBeLessThan(0);
   });
 
-  test('after the time it names, the same request is accepted if nothing else has arrived', () => {
+  test('after the returned time, the same request is accepted if no other has arrived', () => {
     const backlog = fc.record({
       replicas: fc.integer({ min: 1, max: 8 }),
       residual: fc.nat(500),
@@ -81,7 +81,7 @@ describe('admission', () => {
         const { replicas, residual, workBefore, behind } = load;
         const at = (waited: number): Verdict => {
           const now = IDLE.now + waited;
-          // The replicas work through what is there: running first, then what waits.
+          // The replicas work through the backlog: running requests first, then queued ones.
           const started = Math.max(0, waited * replicas - residual);
           return judge(
             {

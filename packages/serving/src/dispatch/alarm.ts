@@ -1,8 +1,8 @@
 /**
- * When the dispatcher looks again: one timer, set to the earliest time that anybody asked for.
+ * Wakes the dispatcher: one timer, set to the earliest requested time.
  *
- * The event loop's timers are as coarse as a millisecond; a time that is closer is met by looking
- * once per turn of the loop.
+ * Timers of the event loop have a resolution of a millisecond; for an earlier time the dispatcher
+ * runs once per iteration of the event loop.
  */
 import type { Clock, Instant } from '../contract.ts';
 
@@ -21,14 +21,14 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings in the next turn of the event loop. */
+  /** Fires in the next iteration of the event loop. */
   soon(): void {
     if (this.#isSoon) return;
     this.#isSoon = true;
     setImmediate(this.#ringSoon);
   }
 
-  /** Rings at a time, or earlier; Infinity asks for nothing. */
+  /** Fires at this time or earlier; Infinity requests nothing. */
   at(time: Instant): void {
     if (time >= this.#timerAt || time === Infinity) return;
     const wait = time - this.#clock.now();

@@ -1,4 +1,4 @@
-/** Rows per millisecond that have arrived lately, from the last few arrivals. */
+/** Recent arrival rate in rows per millisecond, from the last few arrivals. */
 import type { Instant } from '../contract.ts';
 
 const SIZE = 32;
@@ -20,7 +20,7 @@ export class ArrivalRate {
     this.#sum += rows;
   }
 
-  /** 0 until enough has arrived to tell. */
+  /** 0 until there are enough arrivals. */
   perMs(now: Instant): number {
     if (this.#count < SIZE) return 0;
     const elapsed = now - this.#at[this.#next]!;

@@ -1,4 +1,4 @@
-/** One run of a replica and the requests in it. */
+/** One run of a replica and its requests. */
 import type { RunResult } from '@skein/runtime';
 import type { Instant } from '../contract.ts';
 import { commonOutputs, joinInputs, outputsOf, unevenOutput } from './batch.ts';
@@ -10,7 +10,7 @@ export class BatchRun {
   readonly tickets: readonly Ticket<Pending>[];
   readonly rows: number;
   readonly startedAt: Instant;
-  /** The latest of its requests'. */
+  /** The latest deadline of its requests. */
   readonly deadline: Instant;
 
   constructor(tickets: readonly Ticket<Pending>[], startedAt: Instant) {
@@ -26,27 +26,27 @@ export class BatchRun {
     this.deadline = deadline;
   }
 
-  /** @throws RuntimeFailure as the session does; anything else is a fault of ours. */
+  /** @throws RuntimeFailure as the session does; any other error is an internal fault. */
   async start(replica: Replica, inputNames: readonly string[]): Promise<RunResult> {
-    const requests = this.tickets.map(({ cargo }) => cargo.request);
+    const requests = this.tickets.map(({ payload }) => payload.request);
     const inputs = joinInputs(inputNames, requests, this.rows);
     return replica.run(inputs, commonOutputs(requests));
   }
 
-  /** The output that keeps the run from being taken apart; undefined when all have a row per row. */
+  /** An output that does not have one row per input row, so that the batch cannot be split; undefined if there is none. */
   uneven({ outputs }: RunResult): string | undefined {
     return this.tickets.length === 1 ? undefined : unevenOutput(outputs, this.rows);
   }
 
-  /** Hands every request its part. */
+  /** Gives every request its rows. */
   answer(version: string, { outputs, computeMs }: RunResult, now: Instant): void {
     let from = 0;
-    for (const { cargo, enqueuedAt, rows } of this.tickets) {
+    for (const { payload, enqueuedAt, rows } of this.tickets) {
       const own =
-        this.tickets.length === 1 ? outputs : outputsOf(cargo.request, outputs, from, rows);
+        this.tickets.length === 1 ? outputs : outputsOf(payload.request, outputs, from, rows);
       const queueMs = this.startedAt - enqueuedAt;
       const times = { queueMs, computeMs, batchRows: this.rows };
-      cargo.answer({ version, outputs: own, times, cached: false }, now);
+      payload.answer({ version, outputs: own, times, cached: false }, now);
       from += rows;
     }
   }

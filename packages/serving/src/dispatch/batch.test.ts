@@ -17,12 +17,12 @@ function member(inputs: Record<string, Tensor>, outputs?: string[]): Member {
 }
 
 describe('a batch', () => {
-  test('gives everybody back what it put in, whatever the rows, types and alignment', () => {
+  test('gives every member its own rows, for any rows, types and alignment', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(sizes, fc.integer({ min: 0, max: 7 }), (rows, offset) => {
         const members = rows.map((count, i) => {
-          // As a face hands it over: somewhere inside the body of a request.
+          // As a face passes it: a view in the middle of a request's body.
           const body = new Uint8Array(count * 12 + offset);
           crypto.getRandomValues(body);
           const words = Array.from({ length: count * 2 }, (_, word) => `${i}/${word}`);
@@ -50,7 +50,7 @@ describe('a batch', () => {
     );
   });
 
-  test('copies once: its inputs have a buffer of their own, its outputs are views', () => {
+  test('copies once: its inputs have their own buffer, its outputs are views', () => {
     const one = member({ x: floats([1, 4], 0) });
     const joined = joinInputs(['x'], [one], 1).get('x') as NumericTensor;
     expect(joined.bytes.buffer).not.toBe((one.inputs.get('x') as NumericTensor).bytes.buffer);
@@ -61,7 +61,7 @@ describe('a batch', () => {
     expect([...values(own)]).toEqual([2, 3]);
   });
 
-  test('never runs bytes that nobody has filled', () => {
+  test('never runs uninitialised bytes', () => {
     const moved = member({ x: floats([1, 4], 0) });
     structuredClone(moved.inputs, {
       transfer: [(moved.inputs.get('x') as NumericTensor).bytes.buffer as ArrayBuffer],
@@ -73,7 +73,7 @@ describe('a batch', () => {
     expect(() => joinInputs(['x'], [short], 1)).toThrow(/changed/);
   });
 
-  test('asks for no more outputs than its members do, when they agree', () => {
+  test('requests only the outputs of its members, if they agree', () => {
     const a = member({}, ['y']);
     expect(commonOutputs([a])).toEqual(['y']);
     expect(commonOutputs([a, member({}, ['y'])])).toEqual(['y']);
@@ -88,7 +88,7 @@ describe('a batch', () => {
     expect([...outputsOf(member({}, []), outputs, 0, 1).keys()]).toEqual(['y', 'z']);
   });
 
-  test('notices an output without its rows', () => {
+  test('detects an output without its rows', () => {
     const outputs = new Map([
       ['y', floats([4, 1], 0)],
       ['total', floats([1], 0)],

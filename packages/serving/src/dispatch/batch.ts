@@ -1,15 +1,15 @@
 /**
- * Joins requests into one run along the first dimension, and takes its outputs apart again.
+ * Joins requests into one run along the first dimension, and splits its outputs again.
  *
- * Going in, every byte is copied once, into a buffer that the runtime may keep: the requests keep
- * theirs, so that they can run again when a replica is lost. Coming out, nothing is copied.
+ * Every input byte is copied once, into a buffer that the runtime may keep. The requests keep their
+ * own inputs, so that they can run again when a replica is lost. Outputs are not copied.
  */
 import { elementSize, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
 
-/** What matters of a request here. */
+/** The part of a request that a batch uses. */
 export interface Member {
   readonly inputs: TensorMap;
-  /** Outputs to return; all when absent or empty. */
+  /** Outputs to return; all if absent or empty. */
   readonly outputs?: readonly string[] | undefined;
 }
 
@@ -47,7 +47,7 @@ function join(
   }
   let size = elementSize(first.type);
   for (const length of shape) size *= length;
-  // Of its own size and not from a pool: the runtime may then move it to its thread.
+  // A separate allocation, not from a pool: the runtime may then move it to its thread.
   const bytes = Buffer.allocUnsafeSlow(size);
   let offset = 0;
   for (const member of members) {
@@ -55,12 +55,12 @@ function join(
     bytes.set(part, offset);
     offset += part.byteLength;
   }
-  // The buffer is not cleared: what nobody has filled must not reach the model.
+  // The buffer is not zeroed: every byte must be filled before the model reads it.
   if (offset !== size) throw new RangeError(`Input "${name}" was changed after it was accepted.`);
   return { type: first.type, shape, bytes };
 }
 
-/** The outputs that all members ask for; undefined for all that there are. */
+/** The outputs that all members request; undefined for all outputs. */
 export function commonOutputs(members: readonly Member[]): readonly string[] | undefined {
   const { outputs } = members[0]!;
   if (outputs === undefined || outputs.length === 0) return undefined;
@@ -69,13 +69,13 @@ export function commonOutputs(members: readonly Member[]): readonly string[] | u
   return members.every((member) => member.outputs?.join() === wanted) ? outputs : undefined;
 }
 
-/** The first output that does not have `rows` rows; undefined when all do. */
+/** The first output that does not have `rows` rows; undefined if all do. */
 export function unevenOutput(outputs: TensorMap, rows: number): string | undefined {
   for (const [name, { shape }] of outputs) if (shape[0] !== rows) return name;
   return undefined;
 }
 
-/** What a member asks for: rows `from` to `from + count` of its outputs, as views. */
+/** The outputs of a member: rows `from` to `from + count`, as views. */
 export function outputsOf(
   member: Member,
   outputs: TensorMap,

@@ -39,7 +39,7 @@ function decide(view: Partial<BatchView>): BatchDecision {
 }
 
 describe('batch size', () => {
-  test('is what waits, up to the good size, shared between idle replicas', () => {
+  test('is the number of queued rows, up to the good size, shared between idle replicas', () => {
     expect(decide({ waitingRows: 5 }).rows).toBe(5);
     expect(decide({ waitingRows: 500 }).rows).toBe(32);
     expect(decide({ waitingRows: 9, idle: 2 }).rows).toBe(5);
@@ -59,11 +59,11 @@ describe('batch size', () => {
     expect(decide({ waitingRows: 100, firstRows: 100, maxRows: 8, goodRows: 8 }).rows).toBe(100);
   });
 
-  test('a request behind its plan is given up when a batch for its sake would waste the replica', () => {
+  test('a request behind its plan is abandoned if a small batch for it would waste the replica', () => {
     const behind = { now: 100, firstStartBy: 90, waitingRows: 64 };
     expect(decide({ ...behind, firstDeadline: 112 }).giveUp).toBe(true);
     expect(decide({ ...behind, firstDeadline: 136 }).giveUp).toBe(false);
-    // With nobody else to serve, it is worth a try.
+    // If no other request waits, it is worth a try.
     expect(decide({ ...behind, firstDeadline: 112, waitingRows: 2 })).toMatchObject({
       giveUp: false,
       rows: 2,
@@ -80,7 +80,7 @@ describe('waiting', () => {
     );
   });
 
-  test('while fewer rows wait than arrive within the fixed cost, and no longer than that cost', () => {
+  test('while fewer rows are queued than arrive within the fixed cost, and no longer than that cost', () => {
     const busy = { arrivalsPerMs: 0.5, now: 3, firstEnqueuedAt: 1, idleSince: 2 };
     for (let waitingRows = 1; waitingRows < 5; waitingRows++) {
       const { rows, waitUntil } = decide({ ...busy, waitingRows });
@@ -101,7 +101,7 @@ describe('waiting', () => {
     expect(decide({ ...busy, firstDeadline: 13 }).rows).toBe(2);
   });
 
-  test('not while there is something else to do, or another idle replica takes the next row', () => {
+  test('not while other requests wait, or another idle replica takes the next row', () => {
     const busy = { arrivalsPerMs: 0.5, waitingRows: 2 };
     expect(decide({ ...busy, othersWait: true }).rows).toBe(2);
     expect(decide({ ...busy, idle: 2 }).rows).toBe(1);

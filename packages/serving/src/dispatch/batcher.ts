@@ -1,25 +1,28 @@
 /**
- * Decides how many rows a free replica runs now, or how long it still waits for more.
+ * Decides how many rows a free replica runs now, or how long it waits for more.
  *
- * A batch is as large as is good for throughput (beyond that it only delays those behind it) and as
- * its first member's deadline allows; idle replicas share what waits between them. How large is good
- * depends on how many wait: a size that is worth waiting for decides nothing before so many are there.
+ * A batch is as large as is good for throughput (a larger one only delays the requests behind it)
+ * and as the deadline of its first member allows; idle replicas share the queued rows between them.
+ * The good size depends on the number of queued rows: a larger size matters only once there are
+ * enough rows.
  *
- * When runs took longer than predicted, the first request may be behind its plan. It then gets a
- * smaller batch too, but only while that is efficient: with more than a full batch waiting, small
- * runs would make everybody late after it, so it is given up instead (as Nexus does, SOSP 2019).
+ * If runs took longer than predicted, the first request may be behind its plan. It then gets a
+ * smaller batch too, but only while that is efficient: with more than a full batch queued, small
+ * runs would delay every request behind it, so the request is abandoned instead (as in Nexus, SOSP
+ * 2019).
  *
- * Waiting is worth it only when rows arrive faster than the replica could run them one by one. With
- * a run of n rows costing T(n) and a gap g until the next row, one more row lowers the cost per row if
+ * Waiting pays only if rows arrive faster than the replica could run them one by one. With a run of
+ * n rows costing T(n) and a gap g until the next row, one more row lowers the cost per row if
  *
  *     (T(n+1) + g) / (n+1)  <  T(n) / n,      for T(n) = a + b·n:   n · g < a
  *
- * that is, as long as fewer rows wait than arrive within the fixed cost `a`. Below that rate a lone
- * request never waits, because single runs carry the load. And nobody waits longer than the fixed
- * cost that waiting could save: at worst it costs twice what knowing the future would (ski rental).
+ * that is, as long as fewer rows are queued than arrive within the fixed cost `a`. Below that rate
+ * a lone request never waits, because single runs carry the load. No request waits longer than the
+ * fixed cost that waiting could save: at worst it costs twice the optimum with knowledge of the
+ * future (ski rental).
  *
- * Choosing batch size and start together against the deadline is Clockwork's (OSDI 2020) and
- * Symphony's (deferred batch scheduling); the rule for waiting is ours.
+ * Choosing batch size and start together against the deadline follows Clockwork (OSDI 2020) and
+ * Symphony (deferred batch scheduling); the rule for waiting is new here.
  */
 import type { Instant } from '../contract.ts';
 import type { LatencyCurve } from './latency-model.ts';
@@ -29,11 +32,11 @@ export interface BatchView {
   curve: LatencyCurve;
   /** Rows that one run may hold. */
   maxRows: number;
-  /** Rows that are best run together of those that wait, see `LatencyCurve.batchRowsOf`. */
+  /** Best number of rows for one run, given the queued rows, see `LatencyCurve.batchRowsOf`. */
   goodRows: number;
-  /** Rows that are worth waiting for, see `LatencyCurve.efficientRows`. */
+  /** Number of rows that are worth waiting for, see `LatencyCurve.efficientRows`. */
   worthRows: number;
-  /** Rows that wait in the lane, the first request's included. */
+  /** Queued rows of the lane, the first request's included. */
   waitingRows: number;
   firstRows: number;
   firstDeadline: Instant;
@@ -43,9 +46,9 @@ export interface BatchView {
   idle: number;
   /** When the replica became idle. */
   idleSince: Instant;
-  /** Whether requests wait in other lanes: then an idle replica has better things to do than wait. */
+  /** Whether requests wait in other lanes: an idle replica then runs those instead of waiting. */
   othersWait: boolean;
-  /** Rows per millisecond that arrive in the lane. */
+  /** Arrival rate of the lane in rows per millisecond. */
   arrivalsPerMs: number;
   /** Until when a replica may stay idle without breaking a promise. */
   mayIdleUntil: Instant;
@@ -54,23 +57,23 @@ export interface BatchView {
 export interface BatchDecision {
   /** Rows to run now; 0 to wait. */
   rows: number;
-  /** Whether the first request is better given up than served, see above. */
+  /** Whether to abandon the first request, see above. */
   giveUp: boolean;
-  /** When to decide again, if nothing arrives before. */
+  /** When to decide again if no request arrives before. */
   waitUntil: Instant;
 }
 
-/** A smaller batch for the sake of one that is behind its plan must keep this part of the throughput. */
+/** A smaller batch for a request behind its plan must keep this fraction of the throughput. */
 const WORTH = 0.8;
 
 /**
  * A smaller fixed cost is not worth waiting for: while the replica runs the first row, the gateway
- * reads the next ones anyway, and waiting would only make the two take turns (measured on a model
- * with 0.3 ms of fixed cost at 16 connections: a quarter less throughput).
+ * reads the next ones anyway, and waiting would only make the two alternate (measured with a fixed
+ * cost of 0.3 ms at 16 connections: a quarter less throughput).
  */
 const LEAST_SAVING_MS = 2;
 
-/** Writes into `decision`. */
+/** Writes the result into `decision`. */
 export function decideBatch(view: BatchView, decision: BatchDecision): void {
   const { now, curve, waitingRows, firstRows } = view;
   decision.waitUntil = Infinity;

@@ -4,13 +4,13 @@ import { Caution } from './caution.ts';
 import { inTime, poisson, simulate } from './testing/simulation.ts';
 
 describe('caution', () => {
-  test('comes to nothing as long as answers leave time', () => {
+  test('is zero as long as answers leave time', () => {
     const caution = new Caution();
     for (let i = 0; i < 1_000; i++) caution.note(0.06);
     expect(caution.share).toBe(0);
   });
 
-  test('comes with a few close answers, stays bounded, and goes with many that are not', () => {
+  test('rises with a few close answers, stays bounded, and falls with many that are not', () => {
     const caution = new Caution();
     for (let i = 0; i < 3; i++) caution.note(-0.1);
     expect(caution.share).toBeCloseTo(0.16, 9);
@@ -20,13 +20,13 @@ describe('caution', () => {
     expect(caution.share).toBe(0);
   });
 
-  test('settles where one answer in a hundred is close', () => {
+  test('settles at one close answer in a hundred', () => {
     const random = seededRandom(1);
     const caution = new Caution();
     let close = 0;
     let sum = 0;
     for (let i = 0; i < 40_000; i++) {
-      // Close with a probability of 2 % without caution, and ever less with more.
+      // Close with a probability of 2 % without caution, and less with more.
       const isClose = random.next() < 0.02 * (1 - caution.share / 0.2);
       if (i >= 5_000) {
         sum += caution.share;
@@ -39,13 +39,13 @@ describe('caution', () => {
     expect(sum / 35_000).toBeGreaterThan(0.05);
   });
 
-  test('under overload, keeps promises although everything is slower now and then, at no cost', () => {
+  test('under overload, keeps promises despite repeated slow periods, at no cost', () => {
     const [objectiveMs, durationMs] = [250, 20_000];
     let answered = 0;
     let late = 0;
     for (const seed of [1, 2, 3]) {
       const random = seededRandom(seed);
-      // Too short and too often to be a new pace: half of the time, runs take 40 % longer.
+      // Too short and too frequent to be a new pace: half of the time, runs take 40 % longer.
       const slowness = (now: number): number => (now % 500 < 250 ? 1.4 : 1);
       const arrivals = poisson(
         () => random.next(),

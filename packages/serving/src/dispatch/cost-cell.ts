@@ -1,48 +1,48 @@
 /**
- * What a run of one size costs at level 1, in milliseconds.
+ * The cost of a run of one size at level 1, in milliseconds.
  *
- * A run says what size and pace cost together, never which of them. So one size, that which runs
- * most, stays as it is and defines the pace; the others are measured against it when they run. Were
- * all of them to move, the noise of those that run would slowly carry them away from those that do not.
+ * A run shows the product of size and pace, never one of them. The size that runs most therefore
+ * keeps its cost and defines the pace; other sizes are measured against it when they run. If all of
+ * them changed, the noise of the sizes that run would slowly separate them from the others.
  */
 
-/** Runs over which a cell's part of all runs is taken. */
+/** Number of runs over which a cell's fraction of all runs is computed. */
 const MEMORY = 64;
-/** Part of a difference that a run corrects, once there are a few samples; of a size that runs rarely. */
+/** Fraction of a difference that a run corrects after the first samples; for a size that runs rarely. */
 const GAIN = 0.1;
 const RARE_GAIN = 0.5;
-/** The largest slowness that one run can tell: the rest is a stall. Nothing runs fast by accident. */
+/** The largest slowdown that one run can show: the rest is a stall. No run is fast by accident. */
 const FAR = 2;
-/** The first runs of a size are slower than those that follow, and few say little. */
+/** The first runs of a size are slower than later ones, and a few runs say little. */
 const RUNS_TO_KNOW = 6;
-/** A cell that has not run for so many runs may be wrong by what has changed since. */
+/** A cell that has not run for so many runs may be outdated. */
 const STALE_AFTER = 256;
 
 export class CostCell {
   ms: number;
   samples: number;
-  /** When it took what was expected, in milliseconds that all runs of its class had taken by then. */
+  /** When it last took the expected time, in milliseconds of all runs of its class until then. */
   restsSinceMs = 0;
-  /** Runs until it is known: what it costs was concluded from other sizes. */
+  /** Runs until it is known; before, its cost is derived from other sizes. */
   #unknownFor: number;
-  /** Part of the recent runs, as of run number `#countedAt`. */
+  /** Fraction of the recent runs, as of run number `#countedAt`. */
   #part = 0;
   #countedAt = 0;
 
-  /** @param ms what its neighbours make expect, until it runs. */
+  /** @param ms the cost interpolated from its neighbours, until it runs. */
   constructor(ms?: number) {
     this.ms = ms ?? 0;
     this.samples = 0;
     this.#unknownFor = ms === undefined ? 0 : RUNS_TO_KNOW;
   }
 
-  /** Warming runs a size a few times: the fastest is the one that nothing disturbed. */
+  /** Warming runs a size a few times: the fastest run is the undisturbed one. */
   seed(ms: number): void {
     this.ms = this.samples === 0 ? ms : Math.min(this.ms, ms);
     this.samples++;
   }
 
-  /** Whether too few runs have been seen to tell what it costs. */
+  /** Whether there are too few runs to know its cost. */
   get isGuess(): boolean {
     return this.#unknownFor > 0;
   }
@@ -56,21 +56,21 @@ export class CostCell {
   }
 
   /**
-   * Books a run. One that took less than expected leaves the better part of the time since the last
-   * one for another: it has cost less, and there is something to learn.
-   * @param busyMs that all runs of its class have taken.
+   * Records a run. After a run that took less than expected, most of the time since the last one
+   * counts for the next try: the run has cost less, and there is something to learn.
+   * @param busyMs time of all runs of its class.
    */
   rest(busyMs: number, residual: number): void {
     this.restsSinceMs += Math.min(1, residual) * (busyMs - this.restsSinceMs);
   }
 
-  /** This cell's part of the runs lately. */
+  /** This cell's fraction of the recent runs. */
   part(run: number): number {
     return this.#part * (1 - 1 / MEMORY) ** (run - this.#countedAt);
   }
 
   /**
-   * @param residual of what a run took to what it was expected to take.
+   * @param residual actual duration of a run divided by the expected one.
    * @param run number of the run, which has been counted.
    */
   learn(residual: number, run: number): void {

@@ -28,7 +28,7 @@ function setUp(weights: Record<string, number> = {}) {
     queue.push(ticket);
     return ticket;
   };
-  /** Serves whose turn it is. */
+  /** Serves the next request. */
   const serve = (): Ticket<number> | undefined => {
     const next = queue.next();
     if (next === undefined) return undefined;
@@ -40,7 +40,7 @@ function setUp(weights: Record<string, number> = {}) {
 }
 
 describe('deadline queue', () => {
-  test('serves one tenant by deadline, whatever arrives and leaves in between', () => {
+  test('serves one tenant by deadline, whatever is added and removed in between', () => {
     const step = fc.oneof(
       {
         weight: 3,
@@ -82,7 +82,7 @@ describe('deadline queue', () => {
     expect(order.filter((name) => name === 'light')).toHaveLength(10);
   });
 
-  test('shares follow the weights, and absence earns no credit', () => {
+  test('shares follow the weights, and an absent tenant gains no credit', () => {
     const { push, serve } = setUp({ heavy: 3 });
     for (let i = 0; i < 400; i++) push(i, 'light');
     for (let i = 0; i < 200; i++) serve();
@@ -113,7 +113,7 @@ describe('deadline queue', () => {
     expect(waited).toBeLessThanOrEqual(4 * LEVEL_MS + 1);
   });
 
-  test('a weight that changes while its tenant asks on counts within seconds', () => {
+  test('a changed weight of an active tenant takes effect within seconds', () => {
     const weights: Record<string, number> = {};
     const { push, serve } = setUp(weights);
     const servedOf = (tenant: string, from: number): number => {
@@ -131,7 +131,7 @@ describe('deadline queue', () => {
     expect(servedOf('b', 20_000)).toBeCloseTo(0.75, 2);
   });
 
-  test('a tenant leaves room for others only after another was seen', () => {
+  test('a tenant leaves free time only after another tenant was seen', () => {
     const { queue } = setUp({ b: 3 });
     const a = queue.tenant('a', 0);
     expect(queue.reachOf(a)).toBe(Infinity);
@@ -141,13 +141,13 @@ describe('deadline queue', () => {
     expect(queue.reachOf(a)).toBe(Infinity);
   });
 
-  test('forgotten lanes and tenants leave nothing behind', () => {
+  test('removed lanes and tenants leave nothing behind', () => {
     const { queue, push, serve } = setUp();
     const random = seededRandom(1);
     for (let i = 0; i < 5_000; i++) {
       const now = i * 1_000;
       push(now + random.next() * 100, `tenant ${i}`, `lane ${i}`, 3, now);
-      expect(serve()!.cargo).toBe(i);
+      expect(serve()!.payload).toBe(i);
     }
     expect(queue.requests).toBe(0);
     const lanes = Array.from({ length: 5_000 }, (_, i) => queue.lane(`lane ${i}`));

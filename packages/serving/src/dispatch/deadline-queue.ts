@@ -2,87 +2,88 @@
  * The requests that wait for a replica, in two orders at once.
  *
  * - The *timeline* has all of them by deadline. It knows what is promised.
- * - *Lines* say whose turn it is: one per tenant and lane, ordered by deadline and priority. A lane
- *   holds what may share a run, so requests of other shapes never meet in a batch.
+ * - The *tenant queues* define the fair order: one per tenant and lane, ordered by deadline and
+ *   priority. A lane holds requests that may share a run, so requests of different shapes never
+ *   share a batch.
  *
  *        tenant a   tenant b
- *   lane ┌────────┐ ┌────────┐   a turn goes to the tenant that has been served least for its
- *   :320 │ ■ ■ ■  │ │ ■      │   weight, and there to the earliest deadline; a priority level
- *        └────────┘ └────────┘   counts as half an objective of deadline
+ *   lane ┌────────┐ ┌────────┐   next is the tenant with the least service per weight, and its
+ *   :320 │ ■ ■ ■  │ │ ■      │   earliest deadline; a priority level counts as half an objective
+ *        └────────┘ └────────┘   of deadline
  *   lane ┌────────┐
  *   :480 │ ■ ■    │
  *        └────────┘
  *
- * Whose turn it is may differ from who is due; the scheduler gives turns only where that breaks no
- * promise. Nobody starves: a level moves a deadline by a fixed time, which waiting makes up for, and
- * a tenant that waits falls behind in service and so comes first.
+ * The fair order may differ from the order of deadlines; the scheduler follows it only if that
+ * breaks no promise. No request starves: a level moves a deadline by a fixed time, which waiting
+ * makes up for, and a waiting tenant falls behind in service and is therefore served next.
  *
  * Shares are start-time fair queueing (Goyal et al. 1996): service divided by weight is a virtual
- * time, and a tenant that comes back starts at the present one, without credit for its absence.
+ * time, and a tenant that returns starts at the current one, without credit for its absence.
  *
- * Enqueueing and leaving cost O(log n) in requests; finding a turn is linear in the tenants and
- * lanes that wait, which are few.
+ * Adding and removing cost O(log n) in requests; finding the next request is linear in the tenants
+ * and lanes with queued requests, which are few.
  */
 import type { WeightOf } from '../tenant-weight.ts';
 import type { Instant } from '../contract.ts';
 import { ArrivalRate } from './arrival-rate.ts';
 import type { LatencyCurve } from './latency-model.ts';
-import { comesBefore, Line } from './line.ts';
+import { comesBefore, TenantQueue } from './tenant-queue.ts';
 import type { Ticket } from './ticket.ts';
 import { Timeline } from './timeline.ts';
 
-/** A tenant of mean weight may fill this many times the room that is free: 4/5 of the queue when nobody else does. */
+/** A tenant of mean weight may fill this many times the free time: 4/5 of the queue while no other tenant does. */
 const REACH = 4;
-/** A tenant leaves room for others while another was seen within this time. */
+/** A tenant leaves free time while another was seen within this time. */
 const TENANT_MEMORY_MS = 60_000;
-/** How often tenants are forgotten, and their weights looked up again. */
+/** How often idle tenants are removed, and weights are read again. */
 const REVIEW_EVERY_MS = 5_000;
-/** Lanes that may be kept while they are empty. */
+/** Empty lanes that may be kept. */
 const SPARE_LANES = 256;
-/** The level that moves nothing. */
+/** The level that does not move the deadline. */
 export const MIDDLE_LEVEL = 3;
 
-export interface Tenant<Cargo> {
+export interface Tenant<Payload> {
   readonly name: string;
-  /** Its share beside others; looked up again every few seconds. */
+  /** Its weight; read again every few seconds. */
   weight: number;
-  /** Service received, in milliseconds of one replica per weight. */
+  /** Received service, in milliseconds of one replica per weight. */
   virtualTime: number;
   requests: number;
-  /** Waiting, in milliseconds of one replica. */
+  /** Queued work, in milliseconds of one replica. */
   work: number;
   lastSeenAt: Instant;
-  readonly lines: Line<Cargo>[];
+  readonly tenantQueues: TenantQueue<Payload>[];
 }
 
-export interface Lane<Cargo> {
+export interface Lane<Payload> {
   readonly key: string;
   /** Whether its requests may share a run. */
   readonly batches: boolean;
   readonly curve: LatencyCurve;
   readonly arrivals: ArrivalRate;
-  readonly lines: Line<Cargo>[];
+  readonly tenantQueues: TenantQueue<Payload>[];
   rows: number;
   requests: number;
-  /** Waiting, in milliseconds of one replica. */
+  /** Queued work, in milliseconds of one replica. */
   work: number;
 }
 
 export interface QueueOptions {
-  /** Share of a tenant among those that wait. */
+  /** Weight of a tenant. */
   readonly weightOf: WeightOf;
-  /** How much later a deadline one priority level is worth, in milliseconds. */
+  /** Shift of a deadline per priority level, in milliseconds. */
   readonly levelMs: number;
 }
 
-export class DeadlineQueue<Cargo> {
-  readonly timeline = new Timeline<Cargo>();
+export class DeadlineQueue<Payload> {
+  readonly timeline = new Timeline<Payload>();
   requests = 0;
   rows = 0;
 
   readonly #options: QueueOptions;
-  readonly #tenants = new Map<string, Tenant<Cargo>>();
-  readonly #lanes = new Map<string, Lane<Cargo>>();
+  readonly #tenants = new Map<string, Tenant<Payload>>();
+  readonly #lanes = new Map<string, Lane<Payload>>();
   /** Virtual time of the tenant that was served last. */
   #virtualTime = 0;
   #reviewedAt: Instant = 0;
@@ -91,21 +92,29 @@ export class DeadlineQueue<Cargo> {
     this.#options = options;
   }
 
-  /** The tenant of this name, marked as seen. */
-  tenant(name: string, now: Instant): Tenant<Cargo> {
+  /** The tenant with this name, marked as seen. */
+  tenant(name: string, now: Instant): Tenant<Payload> {
     if (now - this.#reviewedAt > REVIEW_EVERY_MS) this.#review(now);
     let tenant = this.#tenants.get(name);
     if (tenant === undefined) {
       const weight = this.#options.weightOf(name);
-      tenant = { name, weight, virtualTime: 0, requests: 0, work: 0, lastSeenAt: now, lines: [] };
+      tenant = {
+        name,
+        weight,
+        virtualTime: 0,
+        requests: 0,
+        work: 0,
+        lastSeenAt: now,
+        tenantQueues: [],
+      };
       this.#tenants.set(name, tenant);
     }
     tenant.lastSeenAt = now;
     return tenant;
   }
 
-  /** How many times the room that is free a tenant may fill; Infinity while no other was seen lately. */
-  reachOf(tenant: Tenant<Cargo>): number {
+  /** How many times the free time a tenant may fill; Infinity if no other was seen recently. */
+  reachOf(tenant: Tenant<Payload>): number {
     const count = this.#tenants.size;
     if (count === 1) return Infinity;
     let total = 0;
@@ -113,45 +122,46 @@ export class DeadlineQueue<Cargo> {
     return (REACH * tenant.weight * count) / total;
   }
 
-  lane(key: string): Lane<Cargo> | undefined {
+  lane(key: string): Lane<Payload> | undefined {
     return this.#lanes.get(key);
   }
 
   /** @param batches whether its requests may share a run. */
-  addLane(key: string, batches: boolean, curve: LatencyCurve): Lane<Cargo> {
+  addLane(key: string, batches: boolean, curve: LatencyCurve): Lane<Payload> {
     if (this.#lanes.size >= SPARE_LANES) this.#dropEmptyLanes();
     const arrivals = new ArrivalRate();
-    const lane = { key, batches, curve, arrivals, lines: [], rows: 0, requests: 0, work: 0 };
+    const lane = { key, batches, curve, arrivals, tenantQueues: [], rows: 0, requests: 0, work: 0 };
     this.#lanes.set(key, lane);
     return lane;
   }
 
-  push(ticket: Ticket<Cargo>): void {
+  push(ticket: Ticket<Payload>): void {
     const { tenant, lane } = ticket;
     if (tenant.requests === 0) {
       tenant.virtualTime = Math.max(tenant.virtualTime, this.#virtualTime);
     }
-    ticket.turn = ticket.deadline + (ticket.level - MIDDLE_LEVEL) * this.#options.levelMs;
+    ticket.effectiveDeadline =
+      ticket.deadline + (ticket.level - MIDDLE_LEVEL) * this.#options.levelMs;
     this.timeline.insert(ticket);
-    lineOf(tenant, lane).push(ticket);
+    tenantQueueOf(tenant, lane).push(ticket);
     this.#count(ticket, 1);
   }
 
-  /** Takes a ticket out, wherever it stands. */
-  remove(ticket: Ticket<Cargo>): void {
+  /** Removes a ticket from any position. */
+  remove(ticket: Ticket<Payload>): void {
     this.timeline.remove(ticket);
-    ticket.line!.remove(ticket);
+    ticket.tenantQueue!.remove(ticket);
     this.#count(ticket, -1);
   }
 
-  /** Changes what a waiting ticket costs. */
-  reprice(ticket: Ticket<Cargo>, work: number): void {
+  /** Changes the cost of a queued ticket. */
+  reprice(ticket: Ticket<Payload>, work: number): void {
     ticket.tenant.work += work - ticket.work;
     ticket.lane.work += work - ticket.work;
     this.timeline.reprice(ticket, work);
   }
 
-  /** Everything that waits costs `ratio` times what was thought. */
+  /** Scales the cost of all queued tickets by `ratio`. */
   scale(ratio: number): void {
     this.timeline.scale(ratio);
     for (const tenant of this.#tenants.values()) tenant.work *= ratio;
@@ -159,19 +169,20 @@ export class DeadlineQueue<Cargo> {
   }
 
   /**
-   * Books service to a tenant when it is given.
-   * @param work in milliseconds of one replica, as estimated now: two tenants that are served in turn
-   *   pay the same, however long ago their requests came.
+   * Charges a tenant for service when it is given.
+   * @param work in milliseconds of one replica, by the current estimate: two tenants that are
+   *   served
+   *   alternately pay the same, however long ago their requests arrived.
    */
-  charge(tenant: Tenant<Cargo>, work: number): void {
+  charge(tenant: Tenant<Payload>, work: number): void {
     this.#virtualTime = Math.max(this.#virtualTime, tenant.virtualTime);
     tenant.virtualTime += work / tenant.weight;
   }
 
-  /** Whose turn it is over all lanes. */
-  next(): Ticket<Cargo> | undefined {
+  /** The next ticket in fair order over all lanes. */
+  next(): Ticket<Payload> | undefined {
     if (this.requests === 0) return undefined;
-    let served: Tenant<Cargo> | undefined;
+    let served: Tenant<Payload> | undefined;
     for (const tenant of this.#tenants.values()) {
       if (
         tenant.requests > 0 &&
@@ -180,37 +191,37 @@ export class DeadlineQueue<Cargo> {
         served = tenant;
       }
     }
-    let next: Ticket<Cargo> | undefined;
-    for (const { head } of served!.lines) {
+    let next: Ticket<Payload> | undefined;
+    for (const { head } of served!.tenantQueues) {
       if (head !== undefined && (next === undefined || comesBefore(head, next))) next = head;
     }
     return next;
   }
 
-  /** Whose turn it is within one lane. */
-  nextIn(lane: Lane<Cargo>): Ticket<Cargo> | undefined {
-    let next: Ticket<Cargo> | undefined;
-    for (const { tenant, head } of lane.lines) {
+  /** The next ticket in fair order within one lane. */
+  nextIn(lane: Lane<Payload>): Ticket<Payload> | undefined {
+    let next: Ticket<Payload> | undefined;
+    for (const { tenant, head } of lane.tenantQueues) {
       if (head === undefined) continue;
       if (next === undefined || tenant.virtualTime < next.tenant.virtualTime) next = head;
     }
     return next;
   }
 
-  /** The request of a lane that is due first, among the first ones of its lines. */
-  dueIn(lane: Lane<Cargo>): Ticket<Cargo> | undefined {
-    let due: Ticket<Cargo> | undefined;
-    for (const { head } of lane.lines) {
+  /** The ticket of a lane with the earliest deadline, among the heads of its tenant queues. */
+  dueIn(lane: Lane<Payload>): Ticket<Payload> | undefined {
+    let due: Ticket<Payload> | undefined;
+    for (const { head } of lane.tenantQueues) {
       if (head !== undefined && (due === undefined || head.deadline < due.deadline)) due = head;
     }
     return due;
   }
 
-  #count({ tenant, lane, rows, work }: Ticket<Cargo>, sign: 1 | -1): void {
+  #count({ tenant, lane, rows, work }: Ticket<Payload>, sign: 1 | -1): void {
     this.requests += sign;
     this.rows += sign * rows;
     tenant.requests += sign;
-    // Sums of fractions drift; an empty queue is exactly empty.
+    // Sums of fractions drift; an empty queue has exactly no work.
     tenant.work = tenant.requests === 0 ? 0 : tenant.work + sign * work;
     lane.requests += sign;
     lane.rows += sign * rows;
@@ -223,7 +234,8 @@ export class DeadlineQueue<Cargo> {
       tenant.weight = this.#options.weightOf(tenant.name);
       if (tenant.requests > 0 || now - tenant.lastSeenAt < TENANT_MEMORY_MS) continue;
       this.#tenants.delete(tenant.name);
-      for (const line of tenant.lines) removeFrom(line.lane.lines, line);
+      for (const tenantQueue of tenant.tenantQueues)
+        removeFrom(tenantQueue.lane.tenantQueues, tenantQueue);
     }
   }
 
@@ -231,17 +243,22 @@ export class DeadlineQueue<Cargo> {
     for (const lane of this.#lanes.values()) {
       if (lane.requests > 0) continue;
       this.#lanes.delete(lane.key);
-      for (const line of lane.lines) removeFrom(line.tenant.lines, line);
+      for (const tenantQueue of lane.tenantQueues)
+        removeFrom(tenantQueue.tenant.tenantQueues, tenantQueue);
     }
   }
 }
 
-function lineOf<Cargo>(tenant: Tenant<Cargo>, lane: Lane<Cargo>): Line<Cargo> {
-  for (const line of lane.lines) if (line.tenant === tenant) return line;
-  const line = new Line(tenant, lane);
-  lane.lines.push(line);
-  tenant.lines.push(line);
-  return line;
+function tenantQueueOf<Payload>(
+  tenant: Tenant<Payload>,
+  lane: Lane<Payload>,
+): TenantQueue<Payload> {
+  for (const tenantQueue of lane.tenantQueues)
+    if (tenantQueue.tenant === tenant) return tenantQueue;
+  const tenantQueue = new TenantQueue(tenant, lane);
+  lane.tenantQueues.push(tenantQueue);
+  tenant.tenantQueues.push(tenantQueue);
+  return tenantQueue;
 }
 
 function removeFrom<Item>(items: Item[], item: Item): void {

@@ -1,4 +1,4 @@
-/** The loop with a runtime that breaks when it is told to. */
+/** The dispatcher with a runtime that fails on command. */
 import type { DeploymentSettingsInput } from '@skein/api';
 import type { TensorMap } from '@skein/onnx';
 import { describe, expect, test, vi } from 'vitest';
@@ -15,21 +15,27 @@ import {
 } from './testing/harness.ts';
 import { Puppet } from './testing/puppet-runtime.ts';
 
-describe('with a runtime that breaks', () => {
+describe('with a runtime that fails', () => {
   const manual = async (
     settings: DeploymentSettingsInput = {},
     replicas = 1,
-  ): Promise<[Target, Puppet, Served['told']]> => {
+  ): Promise<[Target, Puppet, Served['observed']]> => {
     const puppet = new Puppet();
-    const { dispatcher, told } = await serve(MLP, settings, puppet.runtime, replicas, puppet.clock);
+    const { dispatcher, observed } = await serve(
+      MLP,
+      settings,
+      puppet.runtime,
+      replicas,
+      puppet.clock,
+    );
     await untilStates(dispatcher, ...Array.from({ length: replicas }, () => 'ready' as const));
     puppet.automatic = false;
-    return [dispatcher, puppet, told];
+    return [dispatcher, puppet, observed];
   };
   const first = (answer: Promise<{ outputs: TensorMap }>): Promise<number> =>
     answer.then(({ outputs }) => numbersOf(outputs)[0]!);
 
-  test('what finds an idle replica runs at once; what comes meanwhile runs together next', async () => {
+  test('a request that finds an idle replica runs at once; requests that arrive meanwhile run together next', async () => {
     const [dispatcher, puppet] = await manual();
     const early = first(dispatcher.submit(request(row(1, 0, 0, 0))));
     expect(dispatcher.snapshot()).toMatchObject({ queuedRequests: 0, inFlightRows: 1 });
@@ -41,7 +47,7 @@ describe('with a runtime that breaks', () => {
     expect(await Promise.all(late)).toEqual([2, 3, 4]);
   });
 
-  test('a cancelled request leaves the queue at once; one that runs is left to run', async () => {
+  test('a cancelled request leaves the queue at once; a running one finishes', async () => {
     const [dispatcher, puppet] = await manual();
     const running = new Cancellation();
     const waiting = new Cancellation();
@@ -62,20 +68,20 @@ describe('with a runtime that breaks', () => {
     expect(await codeOf(c)).toBe('CANCELLED');
   });
 
-  test('a request whose deadline passes in the queue is failed then, though no replica comes back', async () => {
+  test('a request whose deadline passes in the queue is failed at its deadline, although no replica is ready', async () => {
     const [dispatcher, puppet] = await manual();
     const stuck = codeOf(dispatcher.submit(request(row(1, 0, 0, 0))));
     await vi.waitFor(() => expect(puppet.sessions[0]!.run).toBeDefined(), { interval: 1 });
-    const hurried = dispatcher.submit(
+    const urgent = dispatcher.submit(
       request(row(2, 0, 0, 0), { deadline: puppet.clock.now() + 100 }),
     );
-    await expect(codeOf(hurried)).resolves.toBe('DEADLINE_EXCEEDED');
+    await expect(codeOf(urgent)).resolves.toBe('DEADLINE_EXCEEDED');
     await puppet.end();
     await expect(stuck).resolves.toBe('answered');
   });
 
-  test('a lost run is tried once more, and then given up', async () => {
-    const [dispatcher, puppet, told] = await manual();
+  test('a lost run is retried once, and then failed', async () => {
+    const [dispatcher, puppet, observed] = await manual();
     const ends = [1, 2, 3].map((i) => codeOf(dispatcher.submit(request(row(i, 0, 0, 0)))));
     expect(await puppet.end()).toBe(1);
     await vi.waitFor(() => expect(puppet.sessions[0]!.run?.rows).toBe(2), { interval: 1 });
@@ -91,10 +97,10 @@ describe('with a runtime that breaks', () => {
       puppet.sessions[session]!.lose();
     }
     expect(await poison).toBe('REPLICA_LOST');
-    expect(told.refused).toEqual(['REPLICA_LOST']);
+    expect(observed.refused).toEqual(['REPLICA_LOST']);
   });
 
-  test('outputs without their rows end batching, and nobody gets another’s row', async () => {
+  test('outputs without their rows end batching, and no request gets another’s row', async () => {
     const [dispatcher, puppet] = await manual();
     puppet.outputRows = () => 1;
     const answers = [1, 2, 3, 4].map((i) => first(dispatcher.submit(request(row(i, 0, 0, 0)))));
@@ -104,7 +110,7 @@ describe('with a runtime that breaks', () => {
     expect(dispatcher.snapshot().unbatched).toMatch(/"y"/);
   });
 
-  test('scaling down lets a run end; scaling up again starts anew', async () => {
+  test('scaling down lets a run end; scaling up again starts a new replica', async () => {
     const [dispatcher, puppet] = await manual({}, 2);
     const answers = [1, 2].map((i) => first(dispatcher.submit(request(row(i, 0, 0, 0)))));
     await vi.waitFor(() => expect(dispatcher.snapshot().inFlightRows).toBe(2), { interval: 1 });
@@ -122,7 +128,7 @@ describe('with a runtime that breaks', () => {
     await expect(first(dispatcher.submit(request(row(4, 0, 0, 0))))).resolves.toBe(4);
   });
 
-  test('scaling to zero waits for those who wait', async () => {
+  test('scaling to zero waits for queued requests', async () => {
     const [dispatcher, puppet] = await manual({ batching: { maxRows: 1 } });
     const answers = [1, 2, 3].map((i) => first(dispatcher.submit(request(row(i, 0, 0, 0)))));
     dispatcher.scaleTo(0);
@@ -131,22 +137,22 @@ describe('with a runtime that breaks', () => {
     await untilStates(dispatcher);
   });
 
-  test('a cold request waits for its replica if its deadline allows, else it is told when to come', async () => {
+  test('a cold request waits for its replica if its deadline allows, otherwise it gets a retry time', async () => {
     const puppet = new Puppet();
     const { dispatcher } = await serve(MLP, {}, puppet.runtime, 0, puppet.clock);
     dispatcher.scaleTo(1);
-    const hurried = dispatcher.submit(
+    const urgent = dispatcher.submit(
       request(row(1, 0, 0, 0), { deadline: puppet.clock.now() + 100 }),
     );
     const patient = first(dispatcher.submit(request(row(2, 0, 0, 0))));
-    await expect(hurried).rejects.toMatchObject({
+    await expect(urgent).rejects.toMatchObject({
       code: 'NO_REPLICA',
       retryAfterMs: expect.any(Number),
     });
     await expect(patient).resolves.toBe(2);
   });
 
-  test('draining refuses what is new, ends what was accepted, then every replica', async () => {
+  test('draining refuses new requests, finishes accepted ones, then ends every replica', async () => {
     const [dispatcher, puppet] = await manual({ batching: { maxRows: 1 } });
     const accepted = [1, 2].map((i) => first(dispatcher.submit(request(row(i, 0, 0, 0)))));
     const drained = dispatcher.drain();
@@ -160,7 +166,7 @@ describe('with a runtime that breaks', () => {
     expect(dispatcher.snapshot().replicas).toEqual([]);
   });
 
-  test('user errors are refused before they cost anything', async () => {
+  test('user errors are refused before they reach the queue', async () => {
     const [dispatcher] = await manual({ finiteOnly: true });
     const bad = request(row(1, 2, 3));
     await expect(codeOf(dispatcher.submit(bad))).resolves.toBe('INPUT_SHAPE');

@@ -1,4 +1,4 @@
-/** The loop with real sessions. */
+/** The dispatcher with real sessions. */
 import { DeploymentSettings } from '@skein/api';
 import {
   GraphBuilder,
@@ -16,8 +16,8 @@ import { createDispatcher } from './dispatcher.ts';
 import { codeOf, MLP, numbersOf, request, row, serve } from './testing/harness.ts';
 
 describe('with ONNX Runtime', () => {
-  test('answers are those of the model alone, however the requests are batched', async () => {
-    const { dispatcher, told } = await serve(MLP);
+  test('answers are those of the model alone, for any batching', async () => {
+    const { dispatcher, observed } = await serve(MLP);
     const alone = await nativeRuntime.open(
       { bytes: MLP },
       { device: 'cpu', threads: 1, isolation: 'thread' },
@@ -33,8 +33,8 @@ describe('with ONNX Runtime', () => {
     }
     await alone.close();
     expect(Math.max(...answers.map(({ times }) => times.batchRows))).toBeGreaterThan(1);
-    expect(told.batches.reduce((sum, rows) => sum + rows, 0)).toBe(40);
-    expect(told.answered).toBe(40);
+    expect(observed.batches.reduce((sum, rows) => sum + rows, 0)).toBe(40);
+    expect(observed.answered).toBe(40);
     const snapshot = dispatcher.snapshot();
     expect(snapshot).toMatchObject({
       arrivedRequests: 40,
@@ -71,22 +71,22 @@ describe('with ONNX Runtime', () => {
     expect(numbersOf(both.outputs, square)).toEqual([81, 100]);
   });
 
-  test('one bad request spoils nobody else’s run', async () => {
+  test('one bad request fails no other request of its run', async () => {
     const graph = new GraphBuilder('lookup');
     const x = graph.input('x', 'int64', ['batch']);
     const table = graph.initializer('table', tensor('float32', [3], Float32Array.of(10, 20, 30)));
     const [y] = graph.node('Gather', [table, x]);
     graph.output(y, 'float32', ['batch']);
-    const { dispatcher, told } = await serve(writeModel(graph.model()));
+    const { dispatcher, observed } = await serve(writeModel(graph.model()));
     const index = (i: bigint): NumericTensor => tensor('int64', [1], BigInt64Array.of(i));
     const answers = [0n, 99n, 2n].map((i) => dispatcher.submit(request(index(i))));
     await expect(codeOf(answers[1]!)).resolves.toBe('INPUT_REJECTED');
     expect(numbersOf((await answers[0]!).outputs, y)).toEqual([10]);
     expect(numbersOf((await answers[2]!).outputs, y)).toEqual([30]);
-    expect(told.refused).toEqual(['INPUT_REJECTED']);
+    expect(observed.refused).toEqual(['INPUT_REJECTED']);
   });
 
-  test('a model that mixes rows up is served one request at a time, and the snapshot says why', async () => {
+  test('a model that mixes rows is served one request at a time, and the snapshot says why', async () => {
     const graph = new GraphBuilder('mixing');
     const x = graph.input('x', 'float32', ['batch', 1]);
     const [mean] = graph.node('ReduceMean', [x], { axes: [0] });
@@ -94,7 +94,7 @@ describe('with ONNX Runtime', () => {
     graph.output(y, 'float32', ['batch', 1]);
     const { dispatcher } = await serve(writeModel(graph.model()));
     expect(dispatcher.maxBatchRows).toBe(1);
-    expect(dispatcher.snapshot().unbatched).toMatch(/another row/);
+    expect(dispatcher.snapshot().unbatched).toMatch(/other rows/);
     const answers = await Promise.all([1, 2, 3].map((i) => dispatcher.submit(request(row(i)))));
     for (const { outputs } of answers) expect(numbersOf(outputs, y)).toEqual([0]);
   });
@@ -129,7 +129,7 @@ describe('with ONNX Runtime', () => {
     beforeEach(() => void (sessions.length = 0));
 
     test('of a process while it runs, its requests are run again', async () => {
-      // Slow enough for the crash to come in the middle.
+      // Slow enough for the crash to happen in the middle.
       const model = writeModel(mlp({ sizes: [64, 1024, 1024, 1024, 8], seed: 1 }));
       const { dispatcher } = await serve(model, { isolation: 'process' }, recording);
       const answers = Array.from({ length: 30 }, () =>
@@ -154,7 +154,7 @@ describe('with ONNX Runtime', () => {
     });
   });
 
-  test('a file that is no model fails at once, with the reason', async () => {
+  test('a file that is not a model fails at once, with the reason', async () => {
     const broken = MLP.slice();
     broken.fill(0xff, 20);
     const options = { signature: signatureOf(readModel(MLP)), model: { bytes: broken } };

@@ -1,13 +1,14 @@
 /**
- * Everything of one ONNX version from admission to replica: the loop around the policies.
+ * Runs one ONNX version, from admission to replica: the loop around the policies.
  *
  *   submit ─▶ check ─▶ offer ─▶ (queue) ─▶ pump ─▶ join ─▶ replica ─▶ split ─▶ answer
  *                        │                   ▲                │
  *                        └─▶ refusal         └── arrival, end of a run, alarm
  *
- * One promise and one ticket per request, one timer per dispatcher. An idle replica is offered every
- * arrival at once, and the end of a run starts the next one before its answers are handed out: so
- * the replica computes while this thread reads and writes, instead of the two taking turns.
+ * A request costs one promise and one ticket, a dispatcher one timer. An idle replica is offered
+ * every arrival at once, and the end of a run starts the next one before its answers are delivered.
+ * The replica therefore computes while this thread reads and writes, instead of the two
+ * alternating.
  */
 import { SkeinError, type DeploymentSettings } from '@skein/api';
 import type { Signature } from '@skein/onnx';
@@ -30,7 +31,7 @@ import { Alarm } from './alarm.ts';
 import { BatchRun } from './batch-run.ts';
 import { LatencyModel } from './latency-model.ts';
 import { cancelled, Pending } from './pending.ts';
-import { patientUntil } from './patience.ts';
+import { timesOutAt } from './run-timeout.ts';
 import { explainRefusal } from './refusal.ts';
 import { RunTimeout, StartTimeout, type Replica } from './replica.ts';
 import { ReplicaSet } from './replica-set.ts';
@@ -48,27 +49,27 @@ export interface DispatcherOptions {
   readonly signature: Signature;
   readonly model: ModelSource;
   readonly settings: DeploymentSettings;
-  /** Of its replicas, until one of them cannot be ended; default: as the settings say. */
+  /** Isolation of its replicas, until one of them cannot be ended; default: from the settings. */
   readonly isolation?: 'thread' | 'process' | undefined;
-  /** What the model may take in a replica, in bytes; default: no bound. */
+  /** Memory limit of the model in a replica, in bytes; default: no limit. */
   readonly maxMemoryBytes?: number | undefined;
-  /** Whether the version is new: it is tried out in a process before it runs in a thread; default: no. */
+  /** Whether the version is new: it gets a trial in a process before it runs in a thread; default: no. */
   readonly triesFirst?: boolean | undefined;
-  /** Told of every run that ended its replica. */
+  /** Notified of every run that ended its replica. */
   readonly penalties?: TenantPenalties | undefined;
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly observer: ServingObserver;
-  /** Share of a tenant among those that wait; equal shares when absent. */
+  /** Weight of a tenant; equal weights if absent. */
   readonly weightOf?: WeightOf | undefined;
 }
 
 type Waiting = Ticket<Pending>;
 
-/** A version that has served before may take so many times as long to be up: a node that starts loads all at once. */
+/** Start timeout of a version that has served before, as a multiple: a starting node loads all versions at once. */
 const PROVEN_TIMES = 5;
 
-/** A version without replicas: `scaleTo` starts them. */
+/** Creates a version without replicas: `scaleTo` starts them. */
 export function createDispatcher(options: DispatcherOptions): Target {
   return new Dispatcher(options);
 }
@@ -86,11 +87,11 @@ class Dispatcher implements Target {
   readonly #alarm: Alarm;
   readonly #scheduler: Scheduler<Pending>;
   readonly #replicas: ReplicaSet;
-  /** What each busy replica runs. */
+  /** The run of each busy replica. */
   readonly #running = new Map<Replica, BatchRun>();
-  readonly #hopeless: Waiting[] = [];
+  readonly #missed: Waiting[] = [];
   #wanted = 0;
-  /** Of replicas that are started now. */
+  /** Isolation of replicas that are started now. */
   #isolation: 'thread' | 'process';
   #warmth: Warmth | undefined;
   /** Shapes of a real request, for warming the next replica. */
@@ -169,8 +170,8 @@ class Dispatcher implements Target {
     if (refusal === undefined) {
       this.#seen ??= shapesOf(request.inputs);
       pending.onCancel(() => this.#cancel(ticket));
-      // At once, not at the end of the turn: gathering first makes this thread and the replica take
-      // turns (measured at 16 connections: 30 % less throughput).
+      // At once, not at the end of the iteration: gathering first makes this thread and the replica
+      // alternate (measured at 16 connections: 30 % less throughput).
       if (this.#scheduler.servers.idle > 0) {
         this.#pump();
       } else {
@@ -185,7 +186,7 @@ class Dispatcher implements Target {
 
   scaleTo(count: number): void {
     this.#wanted = count;
-    // Who waits is served before the last replica goes.
+    // Serve the queued requests before the last replica ends.
     const keep = this.#scheduler.queue.requests > 0 ? Math.min(1, this.#replicas.active) : 0;
     this.#replicas.scaleTo(Math.max(count, keep));
   }
@@ -226,26 +227,26 @@ class Dispatcher implements Target {
 
   // The loop.
 
-  /** Gives idle replicas what they should run now, and arranges the next look. */
+  /** Gives idle replicas their next runs, and sets the alarm. */
   #pump(): void {
     const now = this.#options.clock.now();
     const scheduler = this.#scheduler;
     for (;;) {
       const batch: Waiting[] = [];
-      scheduler.next(now, batch, this.#hopeless);
-      for (const { cargo } of this.#hopeless) cargo.giveUp(now);
-      this.#hopeless.length = 0;
+      scheduler.next(now, batch, this.#missed);
+      for (const { payload } of this.#missed) payload.giveUp(now);
+      this.#missed.length = 0;
       if (batch.length === 0) break;
       this.#run(scheduler.servers.idlest as Replica, batch, now);
     }
-    if (scheduler.servers.list.length === 0) this.#strand(now);
+    if (scheduler.servers.list.length === 0) this.#failQueued(now);
     this.#alarm.at(scheduler.wakeAt);
     if (scheduler.queue.requests === 0) this.#rest();
   }
 
   /**
-   * Looks for results that should be there. A turn of the event loop may read sixteen requests, and
-   * a run that ends meanwhile would leave its replica idle until the last of them.
+   * Polls for results that should be there. One iteration of the event loop may read sixteen
+   * requests, and a run that ends meanwhile would leave its replica idle until the last of them.
    */
   #pollOverdue(now: Instant): void {
     for (const server of this.#scheduler.servers.list) {
@@ -253,8 +254,8 @@ class Dispatcher implements Target {
     }
   }
 
-  /** Without any replica to wait for, nobody waits for one. */
-  #strand(now: Instant): void {
+  /** No replica exists or is starting: fail every queued request. */
+  #failQueued(now: Instant): void {
     const { queue, verdict } = this.#scheduler;
     if (queue.requests === 0 || this.#replicas.expectedAt() !== undefined) return;
     verdict.lateMs = Infinity;
@@ -262,12 +263,12 @@ class Dispatcher implements Target {
       const ticket = queue.timeline.first;
       if (ticket === undefined) return;
       queue.remove(ticket);
-      if (ticket.cargo.losses > 0) ticket.cargo.lose(now);
-      else ticket.cargo.fail(this.#explain('NO_REPLICA', ticket, now), now);
+      if (ticket.payload.losses > 0) ticket.payload.lose(now);
+      else ticket.payload.fail(this.#explain('NO_REPLICA', ticket, now), now);
     }
   }
 
-  /** Nobody waits: what was put off for their sake can happen. */
+  /** The queue is empty: finish a deferred scale-down or drain. */
   #rest(): void {
     if (this.#wanted === 0 && this.#replicas.wanted > 0) this.#replicas.scaleTo(0);
     if (this.#drained === undefined || this.#running.size > 0) return;
@@ -275,13 +276,13 @@ class Dispatcher implements Target {
     void this.#replicas.close().then(this.#drained.resolve);
   }
 
-  /** The time to drain is over: fails what is left and ends every replica, whatever it does. */
+  /** The drain deadline has passed: fail the remaining requests and end every replica, running or not. */
   #cutOff(): void {
     const now = this.#options.clock.now();
     const { queue } = this.#scheduler;
-    const fail = ({ cargo }: Waiting): void => {
-      const message = `Request ${cargo.request.id} was not answered before the version had to end.`;
-      cargo.fail(new SkeinError('NODE_DRAINING', message), now);
+    const fail = ({ payload }: Waiting): void => {
+      const message = `Request ${payload.request.id} was not answered before the version had to end.`;
+      payload.fail(new SkeinError('NODE_DRAINING', message), now);
     };
     for (let ticket = queue.timeline.first; ticket !== undefined; ticket = queue.timeline.first) {
       queue.remove(ticket);
@@ -292,7 +293,7 @@ class Dispatcher implements Target {
       this.#running.delete(replica);
       this.#scheduler.finish(replica, [], now);
       run.tickets.forEach(fail);
-      replica.lose(new RuntimeFailure('lost', 'The time to drain was over.'));
+      replica.lose(new RuntimeFailure('lost', 'The drain deadline has passed.'));
     }
     this.#alarm.stop();
     void closed.then(this.#drained!.resolve);
@@ -302,7 +303,7 @@ class Dispatcher implements Target {
     const run = new BatchRun(batch, now);
     this.#scheduler.start(replica, batch, run.rows, now);
     this.#running.set(replica, run);
-    replica.patientUntil = patientUntil({
+    replica.timesOutAt = timesOutAt({
       startedAt: now,
       deadline: run.deadline,
       expectedMs: replica.freeBy - now,
@@ -343,24 +344,24 @@ class Dispatcher implements Target {
     this.#release(replica, [], now);
     if (isLost) {
       replica.lose(failure);
-      const tenants = new Set(run.tickets.map(({ cargo }) => cargo.request.tenant));
+      const tenants = new Set(run.tickets.map(({ payload }) => payload.request.tenant));
       this.#options.penalties?.note(tenants);
     }
     for (const ticket of run.tickets) {
-      const { cargo } = ticket;
+      const { payload } = ticket;
       if (isLost) {
-        cargo.lostAlone = run.tickets.length === 1;
-        cargo.overran = failure instanceof RunTimeout;
+        payload.lostAlone = run.tickets.length === 1;
+        payload.overran = failure instanceof RunTimeout;
         this.#retry(ticket, now);
       } else if (run.tickets.length > 1) {
-        // One of them spoilt it for all: apart, only that one fails.
+        // One request failed the whole batch: run each alone, so that only that one fails.
         this.#again(ticket, now);
       } else if (failure?.kind === 'run' || failure?.kind === 'memory') {
         const code = failure.kind === 'run' ? 'INPUT_REJECTED' : 'MODEL_MEMORY';
-        cargo.fail(new SkeinError(code, failure.message, { cause: error }), now);
+        payload.fail(new SkeinError(code, failure.message, { cause: error }), now);
       } else {
-        const message = `Request ${cargo.request.id} could not be run.`;
-        cargo.fail(new SkeinError('INTERNAL', message, { cause: error }), now);
+        const message = `Request ${payload.request.id} could not be run.`;
+        payload.fail(new SkeinError('INTERNAL', message, { cause: error }), now);
       }
     }
     this.#pump();
@@ -387,28 +388,28 @@ class Dispatcher implements Target {
   }
 
   #cancel(ticket: Waiting): void {
-    const { cargo } = ticket;
+    const { payload } = ticket;
     if (ticket.isWaiting) this.#scheduler.queue.remove(ticket);
-    cargo.fail(cancelled(cargo.request), this.#options.clock.now());
+    payload.fail(cancelled(payload.request), this.#options.clock.now());
     if (this.#scheduler.queue.requests === 0) this.#rest();
   }
 
-  /** Queues a request again, for a run of its own. */
-  #again({ cargo }: Waiting, now: Instant): void {
-    if (cargo.settled) return;
-    const alone = this.#ticket(cargo, true, now);
+  /** Queues a request again, to run alone. */
+  #again({ payload }: Waiting, now: Instant): void {
+    if (payload.settled) return;
+    const alone = this.#ticket(payload, true, now);
     this.#scheduler.requeue(alone, now);
-    cargo.onCancel(() => this.#cancel(alone));
+    payload.onCancel(() => this.#cancel(alone));
   }
 
-  /** After its replica was lost: once more, if there is time and a replica. */
+  /** Retries a request whose replica was lost, once, if there is time and a replica. */
   #retry(ticket: Waiting, now: Instant): void {
-    const { cargo, deadline, lane, rows } = ticket;
+    const { payload, deadline, lane, rows } = ticket;
     this.#expect();
-    cargo.losses++;
+    payload.losses++;
     const finish = this.#scheduler.servers.nextFree(now) + lane.curve.p50(rows, now);
-    const looped = cargo.overran && cargo.lostAlone;
-    if (looped || cargo.losses > 1 || finish > deadline) cargo.lose(now);
+    const looped = payload.overran && payload.lostAlone;
+    if (looped || payload.losses > 1 || finish > deadline) payload.lose(now);
     else this.#again(ticket, now);
   }
 
@@ -421,7 +422,7 @@ class Dispatcher implements Target {
     const { queue, verdict } = this.#scheduler;
     return explainRefusal(refusal, {
       version: this.version,
-      request: ticket.cargo.request,
+      request: ticket.payload.request,
       now,
       verdict,
       waiting: queue.requests,
@@ -434,7 +435,7 @@ class Dispatcher implements Target {
 
   // Replicas.
 
-  /** While there is no replica, requests may wait for the one that is expected. */
+  /** Without a replica, requests may wait for the one that is expected. */
   #expect(): void {
     const { servers } = this.#scheduler;
     if (servers.list.length === 0) servers.expectedAt = this.#replicas.expectedAt();
@@ -454,13 +455,13 @@ class Dispatcher implements Target {
     this.#scheduler.serversChanged();
     observer.replicaChanged(deployment, this.version, replica.snapshot());
     if (replica.state === 'ready' || replica.state === 'gone') this.#alarm.soon();
-    // Its thread runs on, with its core and its memory. The next one can be ended.
+    // Its thread keeps running, with its core and its memory. The next replica can be ended.
     if (replica.failure instanceof RunTimeout || replica.failure instanceof StartTimeout) {
       this.#isolation = 'process';
     }
     const run = this.#running.get(replica);
     if (replica.state === 'gone' && run !== undefined) {
-      // Not before its replacement is on its way, which its requests may wait for.
+      // Only once its replacement is starting, which its requests may wait for.
       queueMicrotask(() => this.#broke(replica, run, replica.failure));
     }
   }

@@ -1,7 +1,7 @@
 import { seededRandom } from '@skein/onnx';
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { rowsToTry, type Experience, type ExplorationView } from './exploration.ts';
+import { rowsToTry, type MeasuredCosts, type ExplorationView } from './exploration.ts';
 import { simulate, type Arrival } from './testing/simulation.ts';
 
 const VIEW: ExplorationView = {
@@ -13,27 +13,27 @@ const VIEW: ExplorationView = {
   slackMs: 1_000,
 };
 /** 8 rows take 80 ms, every other size takes twice as long per row; all have just run. */
-const KNOWN: Experience = {
+const KNOWN: MeasuredCosts = {
   isGuess: () => false,
   p50: (rows) => (rows === 8 ? 10 : 20) * rows,
   p99: (rows) => 30 * rows,
   restedMs: () => 0,
 };
-const rested = (ms: number, size: number): Experience => ({
+const rested = (ms: number, size: number): MeasuredCosts => ({
   ...KNOWN,
   restedMs: (rows) => (rows === size ? ms : 0),
 });
 
-function tried(from: number, to: number, experience: Experience): number[] {
+function tried(from: number, to: number, measured: MeasuredCosts): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) =>
-    rowsToTry({ ...VIEW, decision: from + i }, experience),
+    rowsToTry({ ...VIEW, decision: from + i }, measured),
   ).filter((rows) => rows !== VIEW.goodRows);
 }
 
-describe('a size whose cost is a guess', () => {
+describe('a size with an estimated cost', () => {
   const fresh = { ...KNOWN, isGuess: () => true };
 
-  it('is tried beside the best one known, larger and smaller in turn, more often at first', () => {
+  it('is tried beside the best one known, larger and smaller alternately, more often at first', () => {
     expect(tried(1, 16, fresh)).toEqual([4, 16, 4, 16]);
     expect(tried(65, 128, fresh)).toEqual([4, 16, 4, 16]);
   });
@@ -45,28 +45,28 @@ describe('a size whose cost is a guess', () => {
   });
 });
 
-describe('a size that is known', () => {
-  it('is not tried while the runs since its last one have not paid for it', () => {
+describe('a size with a measured cost', () => {
+  it('is not tried before the runs since its last one have paid for it', () => {
     expect(tried(1, 200, KNOWN)).toEqual([]);
     expect(tried(1, 200, rested(1_900, 1))).toEqual([]);
   });
 
-  it('is tried when they have, the sooner the less it seems to cost', () => {
+  it('is tried when they have, sooner if it seems to cost less', () => {
     // 10 ms dearer than its row in a run of 8; 40 ms for 4 rows.
     expect(rowsToTry(VIEW, rested(2_600, 1))).toBe(1);
     expect(rowsToTry(VIEW, rested(2_600, 4))).toBe(8);
     expect(rowsToTry(VIEW, rested(10_100, 4))).toBe(4);
   });
 
-  it('is tried only if time is left over, if enough rows wait, and if its run is short enough', () => {
-    const experience = rested(1e9, 16);
-    expect(rowsToTry(VIEW, experience)).toBe(16);
-    expect(rowsToTry({ ...VIEW, slackMs: 400 }, experience)).toBe(8);
-    expect(rowsToTry({ ...VIEW, mostRows: 15 }, experience)).toBe(8);
-    expect(rowsToTry({ ...VIEW, longestMs: 470 }, experience)).toBe(8);
+  it('is tried only if time is free, enough rows are queued, and its run is short enough', () => {
+    const measured = rested(1e9, 16);
+    expect(rowsToTry(VIEW, measured)).toBe(16);
+    expect(rowsToTry({ ...VIEW, slackMs: 400 }, measured)).toBe(8);
+    expect(rowsToTry({ ...VIEW, mostRows: 15 }, measured)).toBe(8);
+    expect(rowsToTry({ ...VIEW, longestMs: 470 }, measured)).toBe(8);
   });
 
-  test('all tries together cost no more than a small part of the time, however bad they are', () => {
+  test('all tries together cost no more than a small part of the time, however slow they are', () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ min: 0.5, max: 20, noNaN: true }), { minLength: 6, maxLength: 6 }),
@@ -78,7 +78,7 @@ describe('a size that is known', () => {
           let busyMs = 0;
           let wasted = 0;
           const ranAt = new Map<number, number>();
-          const experience: Experience = {
+          const measured: MeasuredCosts = {
             isGuess: () => false,
             p50: cost,
             p99: cost,
@@ -86,7 +86,7 @@ describe('a size that is known', () => {
           };
           for (let decision = 1; decision <= 2_000; decision++) {
             const view = { ...VIEW, decision, goodRows: good, longestMs: 1e9, slackMs: 1e9 };
-            const rows = rowsToTry(view, experience);
+            const rows = rowsToTry(view, measured);
             busyMs += cost(rows);
             ranAt.set(rows, busyMs);
             wasted += cost(rows) - 0.5 * rows;
@@ -139,7 +139,7 @@ describe('a node under steady load', () => {
     ['it was warmed under a passing load', 0.05, (now: number) => (now === 0 ? 3 : 1)],
     ['its first runs were slow, and runs vary', 0.2, (now: number) => (now < 600 ? 2 : 1)],
     ['it was slow for a while', 0.05, (now: number) => (now > 2_000 && now < 4_000 ? 2 : 1)],
-  ])('comes back to the best size although %s', (_name, spread, slowed) => {
+  ])('returns to the best size although %s', (_name, spread, slowed) => {
     for (const seed of [1, 2, 3, 4, 5, 6]) {
       const cost = (rows: number, now: number): number =>
         truth(rows) * (rows === 1 ? slowed(now) : 1);
@@ -158,7 +158,7 @@ describe('a node under steady load', () => {
     }
   });
 
-  test('loses little to trying what is no better', () => {
+  test('loses little by trying sizes that are no better', () => {
     for (const seed of [1, 2, 3]) {
       expect(meanOf(throughput(16, seed, 0.05, truth))).toBeGreaterThan(97);
       expect(meanOf(throughput(16, seed, 0.2, truth))).toBeGreaterThan(93);

@@ -1,37 +1,38 @@
 /**
- * Which batch size to run instead of the best one known: what is never run is never learnt.
+ * Chooses a batch size to try instead of the best known one: the cost of a size is learnt only by
+ * running it.
  *
- * Warming runs made-up requests, often of another shape than the real ones, and what they cost is
- * only scaled to those. So the first real runs try the neighbours of the best size, larger and
- * smaller in turn, while their cost is a guess.
+ * Warming runs synthetic requests, often of another shape than the real ones, and their cost is
+ * only scaled to those. The first real runs therefore try the neighbours of the best size, larger
+ * and smaller alternately, while their cost is an estimate.
  *
- * What was learnt once may be wrong: the first runs of a size were disturbed, or the machine has
- * changed. A size that looks worse is not run, so it would look worse for ever. So each size is
- * tried again once the runs since then have paid for it: the time by which it seems worse may be
- * `SHARE` of them. That bounds what trying costs, however bad the other sizes are, and the smaller
- * the doubt, the more often it is asked. Only time that nobody has been promised is spent.
+ * A measured cost may be outdated: the first runs of a size were disturbed, or the machine has
+ * changed. A size that looks worse would never run again and so look worse for ever. Each size is
+ * therefore tried again once the runs since then have paid for it: its apparent loss may be `SHARE`
+ * of their time. That bounds the cost of trying, however slow the other sizes are, and a size with
+ * a small apparent loss is tried more often. Only time that is not promised to a request is spent.
  */
 import type { Instant } from '../contract.ts';
 
-/** Part of the time of all runs that trying other sizes may cost, as far as is known. */
+/** Fraction of the time of all runs that trying other sizes may cost, by the estimates. */
 const SHARE = 0.02;
-/** A try costs at least this part of its run, although it seems as good: it changes how long others wait. */
+/** Minimum cost of a try, as a fraction of its run, even if it seems equal: it changes how long requests wait. */
 const LEAST_COST = 0.25;
-/** How much more time than a try should cost must be left before anybody's promise is in danger. */
+/** How many times the cost of a try must be free before any promise is at risk. */
 const MARGIN = 3;
-/** Decisions between two tries at least. */
+/** Minimum number of decisions between two tries. */
 const EVERY = 4;
-/** Decisions in which guesses are tried as often as that, and how rarely later. */
+/** Number of first decisions with frequent tries of estimated sizes, and the rarer interval afterwards. */
 const YOUNG = 64;
 const EVERY_LATER = 16;
 
-/** What is known about runs, see `LatencyCurve`. */
-export interface Experience {
+/** Measured run costs, see `LatencyCurve`. */
+export interface MeasuredCosts {
   isGuess(rows: number): boolean;
   /** Milliseconds. */
   p50(rows: number, now: Instant): number;
   p99(rows: number, now: Instant): number;
-  /** Milliseconds that runs have taken since the last one of this size. */
+  /** Time of all runs since the last one of this size, in milliseconds. */
   restedMs(rows: number): number;
 }
 
@@ -39,40 +40,40 @@ export interface ExplorationView {
   readonly now: Instant;
   /** Number of the decision, from 1. */
   readonly decision: number;
-  /** Rows that are worth running together, as far as is known. */
+  /** Best number of rows for one run, by the estimates. */
   readonly goodRows: number;
   /** Rows that could run together now. */
   readonly mostRows: number;
-  /** Milliseconds that a run may take at p99. */
+  /** Longest allowed run at p99, in milliseconds. */
   readonly longestMs: number;
-  /** Milliseconds of one replica that nobody who waits has been promised. */
+  /** Time of one replica that is not promised to a queued request, in milliseconds. */
   readonly slackMs: number;
 }
 
-export function rowsToTry(view: ExplorationView, experience: Experience): number {
+export function rowsToTry(view: ExplorationView, measured: MeasuredCosts): number {
   const { decision, goodRows } = view;
   if (decision % EVERY !== 0) return goodRows;
   const every = decision <= YOUNG ? EVERY : EVERY_LATER;
   if (decision % every === 0) {
     const other = (decision / every) % 2 === 1 ? Math.max(1, goodRows >> 1) : goodRows * 2;
-    if (experience.isGuess(other)) return other;
+    if (measured.isGuess(other)) return other;
   }
-  return mostOverdue(view, experience) ?? goodRows;
+  return mostOverdue(view, measured) ?? goodRows;
 }
 
-/** The size whose next try has been paid for the longest; undefined when none has. */
-function mostOverdue(view: ExplorationView, experience: Experience): number | undefined {
+/** The size whose next try has been paid for the longest; undefined if there is none. */
+function mostOverdue(view: ExplorationView, measured: MeasuredCosts): number | undefined {
   const { now, goodRows, mostRows, longestMs, slackMs } = view;
-  const perRow = experience.p50(goodRows, now) / goodRows;
+  const perRow = measured.p50(goodRows, now) / goodRows;
   const share = SHARE / Math.max(1, Math.floor(Math.log2(mostRows)));
   let chosen: number | undefined;
   let best = 1;
   for (let rows = 1; rows <= mostRows; rows *= 2) {
     if (rows === goodRows) continue;
-    if (experience.p99(rows, now) > longestMs) break;
-    const takes = experience.p50(rows, now);
+    if (measured.p99(rows, now) > longestMs) break;
+    const takes = measured.p50(rows, now);
     const extra = Math.max(takes - perRow * rows, LEAST_COST * takes);
-    const paid = (share * experience.restedMs(rows)) / extra;
+    const paid = (share * measured.restedMs(rows)) / extra;
     if (paid < best || MARGIN * extra > slackMs) continue;
     best = paid;
     chosen = rows;

@@ -2,7 +2,7 @@ import { seededRandom } from '@skein/onnx';
 import { describe, expect, test } from 'vitest';
 import { LatencyModel, type LatencyCurve } from './latency-model.ts';
 
-/** A curve that has been warmed with 1, 2, 4, … 32 rows. */
+/** A curve that was warmed with 1, 2, 4, … 32 rows. */
 function warmed(cost: (rows: number) => number): LatencyCurve {
   const curve = new LatencyModel().curve(100);
   for (let rows = 1; rows <= 32; rows *= 2) {
@@ -17,13 +17,13 @@ describe('shape', () => {
     for (let rows = 1; rows <= 40; rows++) expect(curve.p50(rows, 0)).toBeCloseTo(4 + 2 * rows, 9);
   });
 
-  test('knows nothing at first, and costs nothing then', () => {
+  test('predicts 0 without any run', () => {
     const curve = new LatencyModel().curve(100);
     expect(curve.p50(8, 0)).toBe(0);
     expect(curve.p99(8, 0)).toBe(0);
   });
 
-  test('never says that fewer rows take longer', () => {
+  test('never predicts that fewer rows take longer', () => {
     const random = seededRandom(5);
     const curve = new LatencyModel().curve(1);
     for (let i = 0; i < 2_000; i++) {
@@ -67,7 +67,7 @@ describe('efficient rows', () => {
     expect(rows).toBeLessThanOrEqual(16);
   });
 
-  test('of few rows are those that are best without the promise of many', () => {
+  test('of a few rows do not count on larger batches', () => {
     const curve = warmed((rows) => (rows <= 8 ? 12 * rows : rows < 32 ? 20 * rows : 10 * rows));
     expect(curve.efficientRows(32, 10_000)).toBe(32);
     expect(curve.batchRowsOf(15)).toBeLessThanOrEqual(8);
@@ -87,7 +87,7 @@ describe('pace', () => {
     expect(curve.p99(4, 1_000)).toBeLessThan(15);
   });
 
-  test('a few slow runs of one size correct the estimates of all sizes, and a few fast ones take that back', () => {
+  test('a few slow runs of one size correct the estimates of all sizes, and a few fast ones undo that', () => {
     const curve = warmed((rows) => 4 + 2 * rows);
     for (let i = 0; i < 4; i++) curve.record(1, 6 * 5, i);
     expect(curve.p50(32, 4)).toBeCloseTo(68 * 5, 0);
@@ -95,7 +95,7 @@ describe('pace', () => {
     expect(curve.p50(32, 6)).toBeCloseTo(68, 0);
   });
 
-  test('sizes keep their distances while only some of them run, however much those vary', () => {
+  test('sizes keep their ratios while only some of them run, however much those vary', () => {
     const random = seededRandom(3);
     const curve = warmed((rows) => 4 + 2 * rows);
     for (let i = 0; i < 200_000; i++) {
@@ -108,7 +108,7 @@ describe('pace', () => {
     }
   });
 
-  test('a size that was warmed under a passing load is corrected by its runs beside others', () => {
+  test('a size that was warmed under a passing load is corrected by its runs between other sizes', () => {
     const curve = warmed((rows) => (rows === 16 ? 5 : 1) * (4 + 2 * rows));
     for (let i = 0; i < 600; i++) {
       const rows = i % 10 === 0 ? 16 : 4;
@@ -118,7 +118,7 @@ describe('pace', () => {
     expect(curve.p50(4, 600) / 12).toBeCloseTo(1, 1);
   });
 
-  test('a size that has not run for long is at most as dear as its rows in smaller runs', () => {
+  test('a size that has not run for long costs at most as much as its rows in smaller runs', () => {
     const curve = warmed((rows) => (rows >= 8 ? 10 : 1) * (4 + 2 * rows));
     expect(curve.p50(32, 0)).toBeCloseTo(680, 6);
     for (let i = 0; i < 300; i++) curve.record(4, 12, i);
@@ -138,7 +138,7 @@ describe('pace', () => {
     expect(curve.p99(1, 200)).toBe(50);
   });
 
-  test('a tail that is the model’s way is planned for, up to a dozen times the median', () => {
+  test('a tail that is typical of the model is planned for, up to a dozen times the median', () => {
     for (const [factor, planned] of [
       [10, 100],
       [50, 120],
@@ -150,7 +150,7 @@ describe('pace', () => {
     }
   });
 
-  test('estimates sink only while they make an idle node refuse, and one run then tells the truth', () => {
+  test('estimates sink only while they make an idle node refuse, and one run then corrects them', () => {
     const curve = warmed(() => 1_000);
     expect(curve.p50(1, 60_000)).toBe(1_000);
     curve.refuse(60_000);

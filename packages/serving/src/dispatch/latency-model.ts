@@ -1,15 +1,15 @@
 /**
- * How long a run takes, by rows and by the size of a row, as learnt from the runs themselves.
+ * Predicts how long a run takes, by rows and by the size of a row, from measured runs.
  *
  * Each size class (a quarter of an octave of elements per row) has a curve over rows: its shape.
- * The curve keeps the cost of every row count up to 8 and of four counts per octave above, and
- * interpolates between those that it has seen. A class that is met for the first time inherits the
- * nearest curve, scaled by the elements. All classes share one pace (`pace.ts`):
+ * The curve has the cost of every row count up to 8 and of four counts per octave above, and
+ * interpolates between measured ones. A new class inherits the nearest curve, scaled by the
+ * elements. All classes share one pace (`pace.ts`):
  *
  *     p50(rows) = shape(rows) · level           p99(rows) = p50(rows) · tail
  *
- * Durations are from hand-over to result as the dispatcher sees them, in milliseconds: what a
- * request experiences, the thread's wake-up included.
+ * Durations are measured from hand-over to result in the dispatcher, in milliseconds, so they
+ * include the wake-up of the thread.
  */
 import type { Instant } from '../contract.ts';
 import { CostCell } from './cost-cell.ts';
@@ -18,7 +18,7 @@ import { Pace } from './pace.ts';
 const EXACT_ROWS = 8;
 const CELLS_PER_OCTAVE = 4;
 const BUDGETS_PER_OCTAVE = 8;
-/** Of a run, as far as the clock and the event loop can tell. */
+/** Resolution of a measured run: of the clock and the event loop. */
 const SHORTEST_MS = 0.001;
 /** A smaller batch is preferred as long as it reaches this share of the best throughput. */
 const GOOD_THROUGHPUT = 0.97;
@@ -32,7 +32,7 @@ export interface KnownLatency {
 export class LatencyModel {
   readonly #pace = new Pace();
   readonly #curves = new Map<number, LatencyCurve>();
-  /** The curve that ran last: what a snapshot shows. */
+  /** The curve that ran last, for snapshots. */
   #latest: LatencyCurve | undefined;
 
   /** @param elementsPerRow of all inputs together. */
@@ -67,18 +67,18 @@ export class LatencyModel {
 
 export class LatencyCurve {
   readonly sizeClass: number;
-  /** Whether a run of this class itself has been seen. */
+  /** Whether a run of this class itself was measured. */
   learnt = false;
 
   readonly #pace: Pace;
   readonly #onUse: (curve: LatencyCurve) => void;
   readonly #cells: (CostCell | undefined)[] = [];
-  /** Costs at level 1 per cell, filled in between and below the cells with samples. */
+  /** Costs at level 1 per cell, interpolated between and below the measured cells. */
   #shape = new Float64Array(0);
   #stale = false;
-  /** Milliseconds that runs of this class have taken. */
+  /** Total time of the runs of this class, in milliseconds. */
   #busyMs = 0;
-  /** `efficientRows` by budget class, for one bound of rows; forgotten with every run. */
+  /** `efficientRows` by budget class, for one bound of rows; cleared by every run. */
   readonly #goodRows: number[] = [];
   #goodFor = 0;
   /** `batchRowsOf` by rows, likewise. */
@@ -100,7 +100,7 @@ export class LatencyCurve {
   record(rows: number, ms: number, now: Instant): void {
     this.#refresh();
     const position = cellOf(rows);
-    // Beyond what is known, a run says how large its size is, not how fast the machine is.
+    // Beyond the known sizes, a run shows the cost of its size, not the pace of the machine.
     if (position >= this.#shape.length) return this.seed(rows, ms);
     const cell = (this.#cells[position] ??= new CostCell(this.#shape[position]));
     const shapeMs = interpolate(this.#shape, rows);
@@ -110,36 +110,36 @@ export class LatencyCurve {
     this.#used();
   }
 
-  /** What estimates are multiples of: it follows the pace of the machine, and is the same for all classes. */
+  /** Factor of all estimates: it follows the pace of the machine, and is the same for all classes. */
   get level(): number {
     return this.#pace.level;
   }
 
-  /** Learns from a warming run, which says nothing about the pace. */
+  /** Records a warming run, which does not change the pace. */
   seed(rows: number, ms: number): void {
     const cell = (this.#cells[cellOf(rows)] ??= new CostCell());
     cell.seed(Math.max(ms, SHORTEST_MS) / this.#pace.level);
     this.#used();
   }
 
-  /** Median of a run of `rows`; 0 while nothing is known. */
+  /** Median of a run of `rows`; 0 without measurements. */
   p50(rows: number, now: Instant): number {
     this.#refresh();
     const { level } = this.#pace;
     return interpolate(this.#shape, rows) * level * this.#pace.left(now);
   }
 
-  /** What 99 of 100 runs of `rows` stay below; 0 while nothing is known. */
+  /** 99 of 100 runs of `rows` take at most this; 0 without measurements. */
   p99(rows: number, now: Instant): number {
     return this.p50(rows, now) * this.#pace.tail;
   }
 
-  /** Whether too few runs of `rows` have been seen, while warming and since, to tell what they cost. */
+  /** Whether there are too few runs of `rows`, including warming, to know their cost. */
   isGuess(rows: number): boolean {
     return this.#cells[cellOf(rows)]?.isGuess ?? true;
   }
 
-  /** Milliseconds that runs of this class have taken since one of this size took what was expected. */
+  /** Time of the runs of this class since one of this size took the expected time, in milliseconds. */
   restedMs(rows: number): number {
     return this.#busyMs - (this.#cells[cellOf(rows)]?.restsSinceMs ?? 0);
   }
@@ -150,8 +150,8 @@ export class LatencyCurve {
   }
 
   /**
-   * The smallest batch that reaches nearly the best throughput among those whose p99 stays within
-   * `budgetMs`. Larger ones would only lengthen the wait of everybody behind them.
+   * The smallest batch that reaches nearly the best throughput among those whose p99 is within
+   * `budgetMs`. Larger ones would only lengthen the wait of every request behind them.
    */
   efficientRows(maxRows: number, budgetMs: number): number {
     this.#refresh();
@@ -171,15 +171,15 @@ export class LatencyCurve {
   }
 
   /**
-   * The size of the batches in which so many rows are run soonest: all in one, unless smaller ones gain
-   * something. What larger ones promise does not help while there are not so many rows.
+   * The batch size in which so many rows finish soonest: all in one run, unless smaller batches are
+   * faster. The better throughput of larger sizes does not help if there are not enough rows.
    */
   batchRowsOf(rows: number): number {
     this.#refresh();
     return (this.#batchRows[rows] ??= this.#findBatchRows(rows));
   }
 
-  /** The row counts that have been run, with their estimates. */
+  /** The row counts that have run, with their estimates. */
   known(): KnownLatency[] {
     this.#refresh();
     const { level, tail } = this.#pace;
@@ -252,15 +252,15 @@ export class LatencyCurve {
       if (known === undefined) continue;
       this.#shape[cell] = known.ms;
       if (last >= 0 && known.isStale(this.#pace.runs)) {
-        // What has long not been run is tried again if it could be better: at worst, a batch takes
-        // as long as its rows in smaller ones.
+        // A size that has not run for long is tried again if it could be better: at worst, a batch
+        // takes as long as its rows in smaller ones.
         const apart = (this.#shape[last]! * rowsOf(cell)) / rowsOf(last);
         this.#shape[cell] = Math.min(known.ms, apart);
       }
       this.#fillGap(last, cell);
       last = cell;
     }
-    // Fewer rows never take longer: a larger batch corrects what is too slow below it.
+    // Fewer rows never take longer: a larger batch lowers estimates of smaller ones.
     for (let cell = size - 2; cell >= 0; cell--) {
       if (this.#shape[cell]! > this.#shape[cell + 1]!) this.#shape[cell] = this.#shape[cell + 1]!;
     }

@@ -1,19 +1,20 @@
 /**
- * How fast the machine runs the model now, and how much runs vary.
+ * Estimates the current speed of the machine, and how much runs vary.
  *
- * What a run costs has a shape (more rows take longer, in a way that is the model's own) and a
- * level (a neighbour on the core, a replica more, a throttled clock make everything slower at once).
- * Keeping the level apart means that a few runs of one size correct the estimates of all sizes.
+ * The cost of a run has a shape (more rows take longer, depending on the model) and a level (a
+ * neighbour on the core, one more replica, a throttled clock slow everything at once). With a
+ * separate level, a few runs of one size correct the estimates of all sizes.
  *
- * The level is the median of the recent ratios of duration to shape. A short streak of ratios that
- * lie far on one side is a new level at once. A single far one is a stall: it counts as variation.
+ * The level is the median of the recent ratios of duration to shape. A short streak of ratios far
+ * on one side sets a new level at once. A single one is a stall and counts as variation.
  *
- * Variation is told in multiples of the level at its time, so where stalls come and go it has been
- * counted twice once they are the level. Therefore no estimate goes far beyond what runs have really
- * taken lately: a node that took 50 ms at worst must not expect 250 and refuse.
+ * Variation is measured in multiples of the level at its time, so if stalls come and go, they would
+ * count twice once they are the level. Estimates are therefore limited by what recent runs actually
+ * took: a node whose slowest run took 50 ms must not predict 250 ms and refuse.
  *
- * Estimates that are too high refuse work and thereby keep themselves alive. So while they make an
- * idle node refuse requests, they sink: soon one is accepted, and its run tells the truth.
+ * Estimates that are too high refuse work and are then never corrected. While they make an idle
+ * node refuse requests, they therefore decay: soon a request is accepted, and its run corrects
+ * them.
  */
 import type { Instant } from '../contract.ts';
 import type { CostCell } from './cost-cell.ts';
@@ -22,48 +23,48 @@ import { SampleWindow } from './sample-window.ts';
 const LEVEL_SAMPLES = 31;
 const VARIATION_SAMPLES = 128;
 const VARIATION_AGE_MS = 10_000;
-/** A ratio this far from the level may belong to a new one. Getting slower needs more evidence. */
+/** A ratio this far from the level may belong to a new one. A slower level needs more evidence. */
 const FAR = 1.6;
-/** … and if it is also this far beyond what varies anyway, and more than the scheduler of the machine explains. */
+/** … if it is also this far beyond the usual variation, and more than the machine's scheduler explains. */
 const BEYOND = 1.1;
 const LOW = 0.03;
 const JITTER_MS = 0.5;
 const FASTER_STREAK = 2;
 const SLOWER_STREAK = 4;
-/** How much more often another size must run to become the one that defines the pace. */
+/** How much more often another size must run to become the reference for the pace. */
 const CLEARLY = 1.5;
-/** Beyond this, a tail of few runs is a stall of the machine, which admission cannot plan for. */
+/** A larger tail of few runs is a stall of the machine, which admission cannot plan for. */
 const MAX_TAIL = 5;
-/** Where one run in twenty is beyond it, that is the model's way, and planned for up to here. */
+/** If one run in twenty exceeds it, the tail is typical of the model and is planned for, up to this bound. */
 const REGULAR = 0.95;
 const MAX_REGULAR_TAIL = 12;
-/** What runs are expected to take at p99 is at most this much more than what they took lately. */
+/** The p99 estimate is at most this much more than what recent runs took. */
 const BEYOND_SEEN = 1.2;
-/** With fewer samples, the largest one and a margin stand for the tail. */
+/** With fewer samples, the largest one plus a margin is the tail. */
 const FEW_SAMPLES = 16;
 const FEW_SAMPLES_MARGIN = 1.2;
-/** Estimates halve in this time while an idle node refuses because of them. */
+/** Half-life of estimates while an idle node refuses because of them. */
 const HALF_LIFE_MS = 500;
 
 interface Run {
-  /** Of its duration to the shape's. */
+  /** Ratio of its duration to the shape's. */
   readonly ratio: number;
   readonly cell: CostCell;
 }
 
 export class Pace {
-  /** Multiple of the shape that a run takes now. */
+  /** Current multiple of the shape. */
   level = 1;
   /** Multiple of the median that 99 of 100 runs stay below. */
   tail = FEW_SAMPLES_MARGIN;
 
   readonly #recent = new SampleWindow(LEVEL_SAMPLES);
   readonly #variation = new SampleWindow(VARIATION_SAMPLES, VARIATION_AGE_MS);
-  /** Ratios of all runs lately, whatever the level was. */
+  /** Ratios of all recent runs, at any level. */
   readonly #seen = new SampleWindow(VARIATION_SAMPLES, VARIATION_AGE_MS);
-  /** The size that runs most: the pace is measured by it. */
+  /** The size that runs most: the reference for the pace. */
   #reference: CostCell | undefined;
-  /** Runs far on one side, which may become a new level. */
+  /** Consecutive runs far on one side, which may become a new level. */
   readonly #streak: Run[] = [];
   #streakSide: -1 | 0 | 1 = 0;
   #refusingSince: Instant = Infinity;
@@ -72,9 +73,9 @@ export class Pace {
   runs = 0;
 
   /**
-   * @param ms that a run took.
-   * @param shapeMs that its size takes at level 1.
-   * @param cell of its size, which learns from it unless the level has changed.
+   * @param ms duration of a run.
+   * @param shapeMs cost of its size at level 1.
+   * @param cell of its size, which learns from the run unless the level has changed.
    */
   note(ms: number, shapeMs: number, cell: CostCell, now: Instant): void {
     const run = { ratio: ms / shapeMs, cell };
@@ -90,7 +91,7 @@ export class Pace {
       this.#count(run, now);
     } else {
       this.#streak.push(run);
-      // The first run of all is better evidence than warming, whose data were made up.
+      // The first run of all is better evidence than warming, whose data were synthetic.
       const isFirst = this.#variation.count === 0;
       const needed = isFirst ? 1 : side > 0 ? SLOWER_STREAK : sunken ? 1 : FASTER_STREAK;
       if (this.#streak.length >= needed) this.#changeLevel(now);
@@ -99,12 +100,12 @@ export class Pace {
     this.tail = this.#findTail();
   }
 
-  /** An idle node has refused a request because it expects its run to take too long. */
+  /** An idle node has refused a request because it expects the run to take too long. */
   refuse(now: Instant): void {
     if (this.#refusingSince === Infinity) this.#refusingSince = now;
   }
 
-  /** What is left of an estimate; 1 unless an idle node refuses. */
+  /** Decay factor of the estimates; 1 unless an idle node refuses. */
   left(now: Instant): number {
     const since = this.#refusingSince;
     return now > since ? 2 ** ((since - now) / HALF_LIFE_MS) : 1;
@@ -116,7 +117,7 @@ export class Pace {
     this.#streak.length = 0;
   }
 
-  /** A streak that was too short for a new level was variation. */
+  /** A streak that was too short for a new level counts as variation. */
   #endStreak(now: Instant): void {
     for (const run of this.#streak) this.#count(run, now);
     this.#streak.length = 0;
@@ -145,7 +146,7 @@ export class Pace {
     return Math.max(1, Math.min(most, tail, seen));
   }
 
-  /** 1 or -1 when a ratio is further from the level than runs usually are, above or below. */
+  /** 1 or -1 if a ratio is further above or below the level than usual. */
   #sideOf(ratio: number): -1 | 0 | 1 {
     const residual = ratio / this.level;
     if (residual > FAR && residual > this.tail * BEYOND) return 1;

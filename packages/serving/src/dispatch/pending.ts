@@ -1,4 +1,4 @@
-/** A request between its arrival and its answer. It is settled once; what comes later is ignored. */
+/** A request between its arrival and its answer. It is settled once; later outcomes are ignored. */
 import { SkeinError } from '@skein/api';
 import type { InferenceAnswer, Instant, TargetRequest } from '../contract.ts';
 import type { Demand } from './request-check.ts';
@@ -9,11 +9,11 @@ export class Pending {
   readonly demand: Demand;
   readonly promise: Promise<InferenceAnswer>;
   settled = false;
-  /** Replicas that were lost while they ran it. */
+  /** Number of replicas that were lost while they ran it. */
   losses = 0;
-  /** Whether it was the only one in the run that the last of them lost. */
+  /** Whether it was the only request in the last lost run. */
   lostAlone = false;
-  /** Whether that run had not ended long after its deadline. */
+  /** Whether that run exceeded its timeout. */
   overran = false;
 
   readonly #tally: Tally;
@@ -30,7 +30,7 @@ export class Pending {
     });
   }
 
-  /** Called when the client leaves; replaces what was called before. */
+  /** Called when the client disconnects; replaces the previous callback. */
   onCancel(listener: (() => void) | undefined): void {
     const { cancellation } = this.request;
     if (cancellation !== undefined) cancellation.onCancel = listener;
@@ -48,7 +48,7 @@ export class Pending {
     this.#reject(error);
   }
 
-  /** Its deadline can not be met any more. */
+  /** Its deadline cannot be met any more. */
   giveUp(now: Instant): void {
     const message = `Request ${this.request.id} cannot be answered before its deadline any more.`;
     if (this.losses > 0) this.lose(now);
@@ -60,7 +60,7 @@ export class Pending {
     const { id, arrivedAt } = this.request;
     const times = losses === 1 ? 'once' : `${losses} times`;
     const message = overran
-      ? `Request ${id} still ran ${((now - arrivedAt) / 1000).toFixed(1)} s after it came, so its replica was ended.`
+      ? `Request ${id} still ran ${((now - arrivedAt) / 1000).toFixed(1)} s after it arrived, so its replica was ended.`
       : `A replica ended ${times} while it ran request ${id}.`;
     const code = overran ? 'RUN_TIMEOUT' : 'REPLICA_LOST';
     this.fail(new ReplicaLost(code, message, lostAlone ? losses : 0), now);
@@ -75,9 +75,9 @@ export class Pending {
   }
 }
 
-/** With what is known about whose fault it was. */
+/** With what is known about the cause. */
 export class ReplicaLost extends SkeinError {
-  /** Replicas that this request, and no other, can have ended. */
+  /** Number of replicas that only this request can have ended. */
   readonly ended: number;
 
   constructor(code: 'REPLICA_LOST' | 'RUN_TIMEOUT', message: string, ended: number) {

@@ -1,4 +1,4 @@
-/** Says why a request was not accepted, with the numbers that decided and when to come back. */
+/** Explains why a request was not accepted, with the numbers that decided and the retry time. */
 import { SkeinError } from '@skein/api';
 import type { Instant, TargetRequest } from '../contract.ts';
 import type { Verdict } from './admission.ts';
@@ -9,12 +9,12 @@ export interface RefusalFacts {
   readonly request: TargetRequest;
   readonly now: Instant;
   readonly verdict: Verdict;
-  /** Requests that wait, over all tenants and of this one. */
+  /** Queued requests, of all tenants and of this one. */
   readonly waiting: number;
   readonly tenantWaiting: number;
-  /** What a run of this request takes at p99, in milliseconds. */
+  /** Run time of this request at p99, in milliseconds. */
   readonly runMs: number;
-  /** Why no replica starts, and when that is tried again. */
+  /** Why no replica starts, and when that is retried. */
   readonly failed: SkeinError | undefined;
   readonly triesAgainAt: Instant;
 }
@@ -26,7 +26,7 @@ export function explainRefusal(refusal: Refusal, facts: RefusalFacts): SkeinErro
       retryAfterMs: Math.ceil(Math.max(1, facts.triesAgainAt - now)),
     });
   }
-  // Coming back later does not help a request that is too short for the run alone.
+  // A retry does not help a request whose deadline is too short for the run alone.
   const helps = Number.isFinite(verdict.lateMs) && verdict.reason !== 'alone';
   const later = helps ? { retryAfterMs: Math.ceil(Math.max(1, verdict.lateMs)) } : {};
   return new SkeinError(refusal, messageOf(refusal, facts), later);
@@ -38,23 +38,23 @@ function messageOf(refusal: Refusal, facts: RefusalFacts): string {
   const late = ms(verdict.lateMs);
   if (refusal === 'NO_REPLICA') {
     if (verdict.lateMs === Infinity) return `No replica of ${name} runs, and none is starting.`;
-    return `A replica of ${name} is starting, but the answer would come ${late} ms too late.`;
+    return `A replica of ${name} is starting, but the answer would be ${late} ms late.`;
   }
   if (refusal === 'QUEUE_FULL') {
     if (facts.tenantWaiting < facts.waiting) {
-      return `${facts.tenantWaiting} of the ${facts.waiting} requests that wait for ${name} are this tenant's, which is its share.`;
+      return `${facts.tenantWaiting} of the ${facts.waiting} queued requests of ${name} belong to this tenant, which is its share.`;
     }
-    return `${facts.waiting} requests wait for ${name}, which is as many as may.`;
+    return `${facts.waiting} requests are queued for ${name}, which is the limit.`;
   }
   switch (verdict.reason) {
     case 'alone':
       return `A run of ${name} takes ${ms(facts.runMs)} ms at p99, but the deadline leaves ${ms(request.deadline - now)} ms.`;
-    case 'others':
-      return `Requests that were accepted by ${name} before would become late by ${late} ms.`;
+    case 'promises':
+      return `Requests that ${name} has accepted before would be ${late} ms late.`;
     case 'share':
-      return `The tenant's share of the time until the deadline is used up by its requests that wait for ${name}.`;
+      return `The queued requests of this tenant for ${name} use up its share of the time until the deadline.`;
     default:
-      return `Behind ${facts.waiting} waiting requests, the answer of ${name} would come ${late} ms too late.`;
+      return `Behind ${facts.waiting} queued requests, the answer of ${name} would be ${late} ms late.`;
   }
 }
 

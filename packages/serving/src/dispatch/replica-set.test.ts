@@ -1,4 +1,4 @@
-/** With a clock and timers that only the test moves. */
+/** With a clock and timers that only the test advances. */
 import type { SkeinError } from '@skein/api';
 import { RuntimeFailure, type Session } from '@skein/runtime';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -36,7 +36,7 @@ function states(): string[] {
   return set.snapshot().map(({ state }) => state);
 }
 
-/** Lets what has been resolved take effect, after `ms` of time. */
+/** Lets resolved promises take effect, after `ms` of time. */
 async function pass(ms = 0): Promise<void> {
   await vi.advanceTimersByTimeAsync(ms);
 }
@@ -62,7 +62,7 @@ afterEach(() => {
 });
 
 describe('replica set', () => {
-  test('starts as many as are wanted and drains what is too many, those that are not up first', async () => {
+  test('starts missing replicas and drains surplus ones, those that are starting first', async () => {
     set.scaleTo(2);
     expect(states()).toEqual(['loading', 'loading']);
     openings[0]!.succeed();
@@ -72,7 +72,7 @@ describe('replica set', () => {
     expect(states()).toEqual(['ready', 'draining']);
     await pass();
     expect(states()).toEqual(['ready']);
-    // It comes up when no one wants it any more.
+    // It becomes ready when it is not wanted any more.
     openings[1]!.succeed();
     await pass();
     expect(states()).toEqual(['ready']);
@@ -129,11 +129,11 @@ describe('replica set', () => {
     }
     expect(pauses).toEqual([0, 0, 100, 200, 400, 800, 1_600, 3_200]);
     expect(set.failed?.code).toBe('MODEL_LOAD_FAILED');
-    expect(set.failed?.message).toMatch(/8 tries: crashed/);
+    expect(set.failed?.message).toMatch(/8 attempts: crashed/);
     expect(states()).toEqual(['gone', 'gone', 'gone']);
   });
 
-  test('forgives after good service', async () => {
+  test('resets the failure count after good service', async () => {
     set.scaleTo(1);
     for (let i = 0; i < 12; i++) {
       await pass(10);
@@ -146,7 +146,7 @@ describe('replica set', () => {
     expect(set.failed).toBeUndefined();
   });
 
-  test('forgives after one run, so that a bad request does not fail the version for the others', async () => {
+  test('resets the failure count after one run, so that a bad request does not fail the version for other requests', async () => {
     let replica: { runs: number } | undefined;
     set = new ReplicaSet({
       clock: performance,
@@ -162,7 +162,7 @@ describe('replica set', () => {
       while (openings.length <= i) await pass(50);
       const session = openings[i]!.succeed();
       await pass();
-      // It ends two replicas each time, and in between others have come.
+      // The request ends two replicas each time, and other requests run in between.
       replica!.runs = i % 2 === 0 ? 1 : 0;
       session.lose();
       await pass();
@@ -170,7 +170,7 @@ describe('replica set', () => {
     expect(set.failed).toBeUndefined();
   });
 
-  test('brings several back one by one after failures', async () => {
+  test('restarts several one by one after failures', async () => {
     set.scaleTo(3);
     const sessions = openings.map((opening) => opening.succeed());
     await pass();
@@ -198,7 +198,7 @@ describe('replica set', () => {
     expect(set.expectedAt()).toBe(performance.now() + 300);
   });
 
-  describe('gives up a replica', () => {
+  describe('ends a replica', () => {
     let replica: Replica | undefined;
     const watched = (more: Partial<ReplicaSetOptions> = {}): ReplicaSet =>
       new ReplicaSet({
@@ -212,13 +212,13 @@ describe('replica set', () => {
         ...more,
       });
 
-    test('whose run has not ended when it is waited for no longer', async () => {
+    test('whose run has exceeded its timeout', async () => {
       set = watched();
       set.scaleTo(1);
       openings[0]!.succeed();
       await pass();
       Object.assign(replica!, { rows: 1, startedAt: performance.now() });
-      replica!.patientUntil = performance.now() + 2_000;
+      replica!.timesOutAt = performance.now() + 2_000;
       await pass(1_990);
       expect(states()).toEqual(['ready']);
       await pass(300);
@@ -229,14 +229,14 @@ describe('replica set', () => {
       expect(closed).toBe(1);
     });
 
-    test('but not for the time in which this thread stood still itself', async () => {
+    test('but does not count the time in which this thread was stalled', async () => {
       let stoodMs = 0;
       set = watched({ clock: { now: () => performance.now() + stoodMs } });
       set.scaleTo(1);
       openings[0]!.succeed();
       await pass();
       Object.assign(replica!, { rows: 1, startedAt: performance.now() });
-      replica!.patientUntil = performance.now() + 2_000;
+      replica!.timesOutAt = performance.now() + 2_000;
       stoodMs = 60_000;
       await pass(1_000);
       expect(states()).toEqual(['ready']);
@@ -262,7 +262,7 @@ describe('replica set', () => {
       expect(closed).toBe(what === 'loads' ? 0 : 1);
     });
 
-    test('of a thread before it is loaded, when it does not stand its trial; later ones stand none', async () => {
+    test('of a thread before it is loaded, if it fails its trial; later ones have no trial', async () => {
       const trials: AbortSignal[] = [];
       const prove = (signal: AbortSignal): Promise<void> => {
         trials.push(signal);
@@ -289,7 +289,7 @@ describe('replica set', () => {
     });
   });
 
-  test('closing ends what runs, and does not wait for what loads or for its turn', async () => {
+  test('closing ends running replicas, and does not wait for loading or pending ones', async () => {
     set.scaleTo(2);
     openings[0]!.succeed();
     await pass();

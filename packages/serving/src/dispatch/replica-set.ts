@@ -1,12 +1,12 @@
 /**
- * Keeps as many replicas as are wanted: starts what is missing, drains what is too many, and
- * replaces what was lost.
+ * Keeps the wanted number of replicas: starts missing ones, drains surplus ones, and replaces lost
+ * ones.
  *
- * A replacement starts at once, then after growing pauses. A version whose replicas keep ending
- * without having been of use is failed: it tries again once a minute, and says why until then. A
- * replica that loaded, warmed and ended in a run does not count for that: requests that end every
- * replica they meet must not take the version away from the others. A version that could not be
- * loaded even once is failed at the first try.
+ * A replacement starts at once, and later ones after growing pauses. A version whose replicas keep
+ * ending without serving is failed: it retries once a minute and reports the reason until then. A
+ * replica that loaded, warmed and was lost in a run does not count as such a failure: requests that
+ * end every replica must not make the version fail for other requests. A version that has never
+ * loaded fails at the first attempt.
  */
 import { SkeinError, type ErrorCode } from '@skein/api';
 import type { RuntimeFailure, Session } from '@skein/runtime';
@@ -15,18 +15,18 @@ import { Replica, RunTimeout, StartTimeout, type ReplicaOptions } from './replic
 
 const FIRST_PAUSE_MS = 100;
 const MAX_ATTEMPTS = 8;
-/** Ends in a run let the pause grow up to here only: 400 ms. */
+/** Replicas lost in a run lengthen the pause only up to here: 400 ms. */
 const MAX_RUN_ENDS = 4;
 const FAILED_PAUSE_MS = 60_000;
-/** A replica that was ready for this long was a good one, although nobody came. */
+/** A replica that was ready for this long counts as good, even without a request. */
 const GOOD_SERVICE_MS = 30_000;
-/** How long loading takes, before it has been seen. */
+/** Estimated loading time before the first measurement. */
 const LOADING_GUESS_MS = 1_000;
-/** How often runs are looked at that may never end. */
+/** How often runs are checked against their timeouts. */
 const WATCH_EVERY_MS = 250;
-/** A look that comes so much too late tells of a stop of this thread, or of the machine, and not of the runs. */
+/** A check that is so much late shows a stall of this thread or the machine, not of the runs. */
 const STALL_MS = 1_000;
-/** Lost replicas that a snapshot still shows. */
+/** Lost replicas that stay in a snapshot. */
 const REMEMBERED = 3;
 
 export interface ReplicaSetOptions extends Pick<
@@ -34,9 +34,9 @@ export interface ReplicaSetOptions extends Pick<
   'clock' | 'prove' | 'warm' | 'startTimeoutMs' | 'onChange'
 > {
   readonly open: (signal: AbortSignal, isolation: 'thread' | 'process') => Promise<Session>;
-  /** Of a replica that is started now. */
+  /** Isolation of a replica that is started now. */
   readonly isolation: () => 'thread' | 'process';
-  /** For messages. */
+  /** Name for messages. */
   readonly version: string;
 }
 
@@ -52,21 +52,21 @@ export class ReplicaSet {
   readonly #ending = new Set<Promise<void>>();
   readonly #waiters: { resolve: () => void; reject: (error: SkeinError) => void }[] = [];
   #nextId = 1;
-  /** Replicas in a row that ended without being of use. */
+  /** Consecutive replicas that ended without serving. */
   #failures = 0;
   #everReady = false;
   #loadingMs = LOADING_GUESS_MS;
   #pause: NodeJS.Timeout | undefined;
   #pauseEndsAt: Instant = 0;
   #watch: NodeJS.Timeout | undefined;
-  #lookedAt: Instant = 0;
+  #checkedAt: Instant = 0;
   #closed = false;
 
   constructor(options: ReplicaSetOptions) {
     this.#options = options;
   }
 
-  /** Replicas that load, warm or serve. */
+  /** Replicas that are loading, warming or ready. */
   get active(): number {
     let active = 0;
     for (const { state } of this.#live) if (state !== 'draining') active++;
@@ -75,15 +75,15 @@ export class ReplicaSet {
 
   scaleTo(count: number): void {
     if (this.#closed) return;
-    // Asking anew is a new chance.
-    if (this.wanted === 0 && count > 0) this.#forgive();
+    // A new request for replicas resets the failure count.
+    if (this.wanted === 0 && count > 0) this.#resetFailures();
     this.wanted = count;
     if (count === 0) this.#stopWaiting(undefined);
     this.#adjust();
   }
 
   /**
-   * Resolves when a replica is ready, at once when none is wanted.
+   * Resolves when a replica is ready, at once if none is wanted.
    * @throws SkeinError MODEL_LOAD_FAILED, MODEL_START_TIMEOUT, MODEL_MEMORY, DEVICE_UNAVAILABLE.
    */
   whenReady(): Promise<void> {
@@ -96,7 +96,7 @@ export class ReplicaSet {
     });
   }
 
-  /** When the next replica should be ready; undefined when none is on its way. */
+  /** When the next replica should be ready; undefined if none is starting. */
   expectedAt(): Instant | undefined {
     let expected: Instant | undefined;
     const consider = (at: Instant): void => {
@@ -111,7 +111,7 @@ export class ReplicaSet {
     return expected;
   }
 
-  /** When a failed set tries again. */
+  /** When a failed set retries. */
   get triesAgainAt(): Instant {
     return this.#pauseEndsAt;
   }
@@ -128,7 +128,7 @@ export class ReplicaSet {
     clearInterval(this.#watch);
     this.#pause = undefined;
     this.#stopWaiting(
-      new SkeinError('NODE_DRAINING', `Version ${this.#options.version} is being taken away.`),
+      new SkeinError('NODE_DRAINING', `Version ${this.#options.version} is being removed.`),
     );
     for (const replica of this.#live.slice()) replica.drain();
     await Promise.all(this.#ending);
@@ -138,7 +138,7 @@ export class ReplicaSet {
     const missing = this.wanted - this.active;
     for (let i = missing; i < 0; i++) this.#leastUseful()?.drain();
     if (missing <= 0 || this.#pause !== undefined || this.#closed) return;
-    // After failures they come back one by one, each when the one before is ready.
+    // After failures they restart one by one, each when the previous one is ready.
     const starting = this.#failures === 0 ? missing : 1;
     for (let i = 0; i < starting; i++) this.#start();
   }
@@ -158,7 +158,7 @@ export class ReplicaSet {
     });
     this.#live.push(replica);
     if (this.#watch === undefined) {
-      this.#lookedAt = clock.now();
+      this.#checkedAt = clock.now();
       this.#watch = setInterval(() => this.#endStuck(), WATCH_EVERY_MS).unref();
     }
     const ended = replica.ended.then(() => void this.#ending.delete(ended));
@@ -166,20 +166,20 @@ export class ReplicaSet {
     void replica.start();
   }
 
-  /** A model may loop for ever: its replica is given up, and replaced like a lost one. */
+  /** A model may loop for ever: its replica is ended, and replaced like a lost one. */
   #endStuck(): void {
     const now = this.#options.clock.now();
-    const lateMs = now - this.#lookedAt - WATCH_EVERY_MS;
-    this.#lookedAt = now;
+    const lateMs = now - this.#checkedAt - WATCH_EVERY_MS;
+    this.#checkedAt = now;
     for (const replica of this.#live.slice()) {
       if (replica.rows === 0) continue;
-      if (lateMs > STALL_MS) replica.patientUntil += lateMs;
-      if (now < replica.patientUntil) continue;
+      if (lateMs > STALL_MS) replica.timesOutAt += lateMs;
+      if (now < replica.timesOutAt) continue;
       replica.lose(new RunTimeout(now - replica.startedAt));
     }
   }
 
-  /** One that is not up yet, else an idle one, else the newest. */
+  /** One that is starting, otherwise an idle one, otherwise the newest. */
   #leastUseful(): Replica | undefined {
     const candidates = this.#live.filter(({ state }) => state !== 'draining');
     return (
@@ -220,13 +220,13 @@ export class ReplicaSet {
     const inRun = before === 'ready' && replica.begun > replica.runs;
     this.#failures = good ? 1 : this.#failures + 1;
     if (inRun) this.#failures = Math.min(this.#failures, MAX_RUN_ENDS);
-    const hopeless = !this.#everReady && failure.kind !== 'lost';
-    if (hopeless || this.#failures >= MAX_ATTEMPTS) {
+    const neverLoaded = !this.#everReady && failure.kind !== 'lost';
+    if (neverLoaded || this.#failures >= MAX_ATTEMPTS) {
       const code = codeOf(failure);
-      const tries = this.#failures === 1 ? '' : ` after ${this.#failures} tries`;
+      const tries = this.#failures === 1 ? '' : ` after ${this.#failures} attempts`;
       this.failed = new SkeinError(
         code,
-        `Version ${version} cannot be kept running${tries}: ${failure.message}`,
+        `Version ${version} does not stay up${tries}: ${failure.message}`,
         { cause: failure },
       );
       this.#stopWaiting(this.failed);
@@ -249,7 +249,7 @@ export class ReplicaSet {
     this.#pause.unref();
   }
 
-  #forgive(): void {
+  #resetFailures(): void {
     clearTimeout(this.#pause);
     this.#pause = undefined;
     this.#failures = 0;

@@ -4,9 +4,9 @@
  *   loading ──▶ warming ──▶ ready ──▶ draining ──▶ gone
  *      └───────────┴──────────┴───────────────────▲   load or warm-up failed or took too long, or the worker died
  *
- * Only a ready replica takes runs, one at a time. A draining one finishes the run that it has; one
- * that is not up yet is given up at once. Nothing here waits for native code without a bound: a child
- * process is killed, and a thread that does not return is left behind.
+ * Only a ready replica accepts runs, one at a time. A draining one finishes its run; one that is
+ * still starting is abandoned at once. Native code is never awaited without a timeout: a child
+ * process is killed, and a thread that does not return is abandoned.
  */
 import { RuntimeFailure, type RunResult, type Session } from '@skein/runtime';
 import type { TensorMap } from '@skein/onnx';
@@ -18,13 +18,13 @@ const CLOSING_MS = 1_000;
 export interface ReplicaOptions {
   readonly id: string;
   readonly clock: Clock;
-  /** A child process may be closed while it runs. A thread in native code takes the process along. */
+  /** A child process may be closed while it runs. Terminating a thread in native code ends the process. */
   readonly isolation: 'thread' | 'process';
-  /** Done before it is loaded, in a time of its own: see `trial.ts`. */
+  /** Runs before it is loaded, with its own timeout: see `trial.ts`. */
   readonly prove?: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly open: (signal: AbortSignal) => Promise<Session>;
   readonly warm: (session: Session) => Promise<void>;
-  /** In which it must have loaded and warmed up. */
+  /** Timeout for loading and warming. */
   readonly startTimeoutMs: number;
   /** Called after every change of state. */
   readonly onChange: (replica: Replica, before: ReplicaSnapshot['state'] | undefined) => void;
@@ -34,14 +34,14 @@ export class Replica implements Server {
   readonly id: string;
   state: ReplicaSnapshot['state'] = 'loading';
   since: Instant;
-  /** Runs that have given a result. */
+  /** Runs that have returned a result. */
   runs = 0;
-  /** Runs that have begun. */
+  /** Runs that were started. */
   begun = 0;
-  /** Why it is gone, when that was not asked for. */
+  /** Why it ended, unless that was requested. */
   failure: RuntimeFailure | undefined;
   readyAt: Instant = Infinity;
-  /** From the start until it was ready, in milliseconds. */
+  /** Time from the start until it was ready, in milliseconds. */
   startedInMs = 0;
 
   rows = 0;
@@ -51,8 +51,8 @@ export class Replica implements Server {
   idleSince: Instant;
 
   readonly #options: ReplicaOptions;
-  /** When the run that it has is waited for no longer. */
-  patientUntil: Instant = Infinity;
+  /** When the current run times out. */
+  timesOutAt: Instant = Infinity;
 
   readonly #ended = Promise.withResolvers<void>();
   readonly #giveUp = new AbortController();
@@ -70,7 +70,7 @@ export class Replica implements Server {
     this.idleSince = now;
   }
 
-  /** Loads and warms; never rejects. The outcome is told by `onChange`. */
+  /** Loads and warms; never rejects. `onChange` reports the outcome. */
   async start(): Promise<void> {
     const { prove, clock, onChange, startTimeoutMs } = this.#options;
     onChange(this, undefined);
@@ -92,7 +92,7 @@ export class Replica implements Server {
   async #load(signal: AbortSignal): Promise<void> {
     const { open, warm } = this.#options;
     const session = await open(signal);
-    // What comes up after all has no one to serve.
+    // It became ready after it was abandoned.
     if (signal.aborted) return void session.close();
     this.#session = session;
     void session.lost.then((failure) => this.lose(failure));
@@ -101,7 +101,7 @@ export class Replica implements Server {
     await this.#run;
   }
 
-  /** Settles as the work does; rejects when it takes too long, or the replica is not wanted any more. */
+  /** Settles as the work does; rejects if it takes too long, or if the replica is not wanted any more. */
   async #within(
     ms: number,
     work: (signal: AbortSignal) => Promise<void>,
@@ -132,18 +132,18 @@ export class Replica implements Server {
     return run;
   }
 
-  /** Looks for the result of a run that should have ended. */
+  /** Polls for the result of a run that should have ended. */
   poll(): void {
     this.#session?.poll?.();
   }
 
-  /** Takes no new runs; ends when it is idle. */
+  /** Accepts no new runs; ends when it is idle. */
   drain(): void {
     if (this.#isEnding()) return;
     const { rows, state } = this;
     this.#enter('draining');
     if (state !== 'ready')
-      this.#giveUp.abort(new RuntimeFailure('lost', 'It is not wanted any more.'));
+      this.#giveUp.abort(new RuntimeFailure('lost', 'It is no longer needed.'));
     else if (rows === 0) this.#close();
   }
 
@@ -152,7 +152,7 @@ export class Replica implements Server {
     if (this.state === 'draining' && this.rows === 0) this.#close();
   }
 
-  /** The session has ended by itself, or never came up. */
+  /** The session has ended by itself, or never started. */
   lose(failure: RuntimeFailure): void {
     if (this.state === 'gone') return;
     if (this.state !== 'draining') this.failure = failure;
@@ -192,7 +192,7 @@ export class Replica implements Server {
       this.isolation === 'process'
         ? Promise.resolve(close())
         : Promise.resolve(this.#run).then(close, close);
-    // A worker that cannot be ended, because native code does not return, is left behind.
+    // A worker that cannot be ended, because native code does not return, is abandoned.
     const timer = setTimeout(this.#ended.resolve, CLOSING_MS);
     timer.unref();
     const end = (): void => {
@@ -211,7 +211,7 @@ export class Replica implements Server {
   }
 }
 
-/** It was not up in the time that it may take. */
+/** It was not ready within its start timeout. */
 export class StartTimeout extends RuntimeFailure {
   constructor(state: ReplicaSnapshot['state'] | 'tried', ms: number) {
     super('load', `${UNFINISHED[state] ?? 'It was loading'} after ${ms} ms.`);
@@ -219,11 +219,11 @@ export class StartTimeout extends RuntimeFailure {
 }
 
 const UNFINISHED: Partial<Record<string, string>> = {
-  tried: 'Tried out in a process of its own, it had not loaded and answered made-up requests',
-  warming: 'It had not answered a made-up request',
+  tried: 'In its trial process, it had not loaded and answered synthetic requests',
+  warming: 'It had not answered a synthetic request',
 };
 
-/** A run has not ended when it was waited for no longer. */
+/** A run has exceeded its timeout. */
 export class RunTimeout extends RuntimeFailure {
   constructor(ms: number) {
     super('lost', `A run has not ended after ${(ms / 1000).toFixed(1)} s.`);

@@ -38,7 +38,7 @@ function refusal(run: () => unknown): [string, string] {
 }
 
 describe('a request', () => {
-  test('says how many rows it has, and with whom it may run', () => {
+  test('returns its rows, and the key of requests that may share its run', () => {
     const one = check({ image: image([2, 3, 5]), label: labels(2) }, ['y']);
     expect(one).toMatchObject({ rows: 2, batches: true, elementsPerRow: 16 });
     const same = check({ image: image([7, 3, 5]), label: labels(7) });
@@ -119,7 +119,7 @@ describe('a request', () => {
     else expect(refusal(run)[0]).toBe('INPUT_NOT_FINITE');
   });
 
-  test('is checked wherever its bytes lie', () => {
+  test('is checked at any alignment', () => {
     const bytes = new Uint8Array(9);
     new DataView(bytes.buffer).setFloat32(1, Number.NaN, true);
     const x: Tensor = { type: 'float32', shape: [2], bytes: bytes.subarray(1) };
@@ -131,7 +131,7 @@ describe('a request', () => {
   });
 });
 
-test('rows are shared only when the first dimension of everything is open', () => {
+test('rows are shared only when the first dimension of all inputs and outputs is open', () => {
   const signature = (input: Dimension[], output: Dimension[]): Signature => ({
     inputs: [{ name: 'x', type: 'float32', shape: input }],
     outputs: [{ name: 'y', type: 'float32', shape: output }],

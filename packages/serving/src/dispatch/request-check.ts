@@ -1,6 +1,6 @@
 /**
- * Checks a request against the signature, and says what it asks of the plane: how many rows, and
- * with which others it may share a run.
+ * Validates a request against the signature, and computes its rows and which requests it may share
+ * a run with.
  *
  * Requests share a run when every input has the same size beyond the first dimension. A request
  * whose inputs disagree on the first dimension still runs, alone.
@@ -31,7 +31,7 @@ export interface RequestCheck {
   (inputs: TensorMap, outputs: readonly string[] | undefined): Demand;
 }
 
-/** Whether rows of different requests may share a run: the first dimension of everything is open. */
+/** Whether rows of different requests may share a run: the first dimension of all inputs and outputs is open. */
 export function isBatchable({ inputs, outputs }: Signature): boolean {
   const isOpen = ({ shape }: TensorSpec): boolean =>
     shape.length > 0 && typeof shape[0] !== 'number';
@@ -73,13 +73,16 @@ export function requestCheck(signature: Signature, finiteOnly: boolean): Request
       for (const name of outputs) {
         if (outputNames.has(name)) continue;
         const names = [...outputNames].join(', ');
-        throw new SkeinError('OUTPUT_UNKNOWN', `There is no output "${name}"; there are ${names}.`);
+        throw new SkeinError(
+          'OUTPUT_UNKNOWN',
+          `There is no output "${name}"; the names are ${names}.`,
+        );
       }
     }
     if (batchable && rows === 0) {
       throw new SkeinError(
         'INPUT_SHAPE',
-        `Input "${specs[0]!.name}" has no rows; at least one is wanted.`,
+        `Input "${specs[0]!.name}" has no rows; at least one is required.`,
       );
     }
     if (!agree)
@@ -98,7 +101,7 @@ function checkTensor({ name, type, shape }: TensorSpec, tensor: Tensor): void {
   if (tensor.type !== type) {
     throw new SkeinError(
       'INPUT_DATATYPE',
-      `Input "${name}" is ${tensor.type}, but ${type} is wanted.`,
+      `Input "${name}" is ${tensor.type}, but ${type} is required.`,
     );
   }
   let fits = tensor.shape.length === shape.length;
@@ -110,7 +113,7 @@ function checkTensor({ name, type, shape }: TensorSpec, tensor: Tensor): void {
     const wanted = shape.map((size) => (typeof size === 'number' ? size : -1)).join(', ');
     throw new SkeinError(
       'INPUT_SHAPE',
-      `Input "${name}" has the shape [${tensor.shape.join(', ')}], but [${wanted}] is wanted.`,
+      `Input "${name}" has the shape [${tensor.shape.join(', ')}], but [${wanted}] is required.`,
     );
   }
   const count = elementCount(tensor.shape);
@@ -145,7 +148,7 @@ function firstNonFinite(tensor: NumericTensor): number | undefined {
   const { type } = tensor;
   if (type === 'float32' || type === 'float64') {
     const numbers = values(tensor) as Float32Array | Float64Array;
-    // x − x is 0 for finite x and NaN for the rest: one sum instead of a branch per element.
+    // x − x is 0 for finite x and NaN otherwise: one sum instead of a branch per element.
     let sum = 0;
     for (let i = 0; i < numbers.length; i++) sum += numbers[i]! - numbers[i]!;
     if (sum === 0) return undefined;
@@ -161,7 +164,7 @@ function firstNonFinite(tensor: NumericTensor): number | undefined {
 }
 
 function missing(spec: TensorSpec, inputs: TensorMap, known: ReadonlySet<string>): SkeinError {
-  // A misspelt name is both missing and unknown; the unknown one helps more.
+  // A misspelt name is both missing and unknown; reporting it as unknown helps more.
   for (const name of inputs.keys()) if (!known.has(name)) return unknown(inputs, known);
   return new SkeinError('INPUT_MISSING', `Input "${spec.name}" was not sent.`);
 }
@@ -169,5 +172,8 @@ function missing(spec: TensorSpec, inputs: TensorMap, known: ReadonlySet<string>
 function unknown(inputs: TensorMap, known: ReadonlySet<string>): SkeinError {
   const stranger = [...inputs.keys()].find((name) => !known.has(name));
   const names = [...known].join(', ');
-  return new SkeinError('INPUT_UNKNOWN', `There is no input "${stranger}"; there are ${names}.`);
+  return new SkeinError(
+    'INPUT_UNKNOWN',
+    `There is no input "${stranger}"; the names are ${names}.`,
+  );
 }

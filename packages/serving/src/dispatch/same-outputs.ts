@@ -1,7 +1,7 @@
-/** Whether a row came out of a batch as it comes out alone, up to the order of float additions. */
+/** Whether a row of a batch equals its run alone, up to the order of float additions. */
 import { values, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
 
-/** Batched kernels sum in another order; a model that mixes rows up is off by far more. */
+/** Batched kernels sum in another order; a model that mixes rows differs by far more. */
 const RELATIVE = 0.02;
 const ABSOLUTE = 1e-3;
 

@@ -24,7 +24,7 @@ test('quantiles are those of the newest samples, sorted', () => {
   );
 });
 
-test('one outlier never counts alone', () => {
+test('one outlier never determines a quantile', () => {
   const window = new SampleWindow(100);
   for (let i = 0; i < 99; i++) window.record(1, i);
   window.record(1_000, 99);

@@ -1,7 +1,7 @@
 /**
- * The newest samples of a quantity, with their quantiles. Forgets by count and by age.
+ * The newest samples of a quantity, with their quantiles. Drops samples by count and by age.
  *
- * Quantiles are the lower nearest rank, so that a single outlier never counts alone.
+ * Quantiles use the lower nearest rank, so that a single outlier never determines one.
  */
 import type { Instant } from '../contract.ts';
 
@@ -10,13 +10,13 @@ export class SampleWindow {
 
   readonly #size: number;
   readonly #maxAgeMs: number;
-  /** Ring of samples, with the times at which they came. */
+  /** Ring of samples, with their times. */
   readonly #values: Float64Array;
   readonly #at: Float64Array;
   readonly #sorted: Float64Array;
   #oldest = 0;
 
-  /** @param size samples that are kept at most. */
+  /** @param size largest number of samples. */
   constructor(size: number, maxAgeMs = Infinity) {
     this.#size = size;
     this.#maxAgeMs = maxAgeMs;

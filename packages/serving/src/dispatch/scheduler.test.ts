@@ -37,9 +37,7 @@ describe.each(Object.entries(COSTS))('with %s', (_name, cost) => {
       );
       const { outcomes } = simulate(arrivals, { cost, replicas, objectiveMs: OBJECTIVE_MS });
       const good = inTime(outcomes);
-      expect(outcomes.filter(({ state }) => state === 'waiting' || state === 'hopeless')).toEqual(
-        [],
-      );
+      expect(outcomes.filter(({ state }) => state === 'waiting' || state === 'missed')).toEqual([]);
       expect(good.length).toBe(outcomes.filter(({ state }) => state === 'answered').length);
       if (load <= 0.5) expect(good.length).toBe(outcomes.length);
       else {
@@ -104,34 +102,34 @@ describe('promises', () => {
         broken += promised - kept;
       }
       expect(accepted).toBeGreaterThan(2_000);
-      // Rows of different size do not pack into batches as evenly as the plan assumes.
+      // Rows of different sizes do not fill batches as evenly as the plan assumes.
       expect(broken / accepted).toBeLessThanOrEqual(mix.includes('rows') ? 2e-3 : 2e-4);
     },
   );
 
-  test('a refused request is told when it would be accepted, and then it is', () => {
+  test('a refused request gets the time at which it would be accepted, and then it is', () => {
     let refused = 0;
     for (let seed = 1; seed <= 200; seed++) {
       const random = seededRandom(seed);
       const cost = pick(random, Object.values(COSTS));
       const at = 50;
-      // A burst, then silence; the probe comes again when it was told to.
+      // A burst, then silence; the probe retries at the returned time.
       const burst = Array.from({ length: 600 }, (_, i): Arrival => ({
         at: i / 12,
         budgetMs: OBJECTIVE_MS,
       }));
-      let told = Number.NaN;
+      let retryMs = Number.NaN;
       const probe: Arrival = { at, budgetMs: OBJECTIVE_MS };
       const { outcomes } = simulate([...burst, probe], {
         cost,
         objectiveMs: OBJECTIVE_MS,
         onEnd: ({ arrival, state, retryAfterMs, finishedAt }) => {
           if (arrival !== probe || state !== 'refused') return undefined;
-          told = retryAfterMs!;
-          return { at: finishedAt + Math.ceil(told), budgetMs: OBJECTIVE_MS };
+          retryMs = retryAfterMs!;
+          return { at: finishedAt + Math.ceil(retryMs), budgetMs: OBJECTIVE_MS };
         },
       });
-      if (Number.isNaN(told)) continue;
+      if (Number.isNaN(retryMs)) continue;
       refused++;
       expect(outcomes.at(-1)!.state).toBe('answered');
       expect(inTime(outcomes.slice(-1))).toHaveLength(1);
@@ -167,13 +165,13 @@ describe('fairness', () => {
     );
   }
 
-  test('a tenant within its share is served whole beside one that floods', () => {
+  test('a tenant within its share gets every answer beside one that floods', () => {
     const { light, flood } = rates({ light: 0.2, flood: 5 });
     expect(light).toBeGreaterThan(0.19);
     expect(light! + flood!).toBeGreaterThan(0.9);
   });
 
-  test('two that flood get equal shares, whatever their rates', () => {
+  test('two flooding tenants get equal shares, whatever their rates', () => {
     const { one, two } = rates({ one: 2, two: 8 });
     expect(one! / two!).toBeGreaterThan(0.85);
     expect(one! / two!).toBeLessThan(1.15);
@@ -185,7 +183,7 @@ describe('fairness', () => {
     expect(three! / one!).toBeLessThan(3.6);
   });
 
-  test('more urgent levels are served first under overload, and nobody who was accepted starves', () => {
+  test('more urgent levels are served first under overload, and no accepted request starves', () => {
     const random = seededRandom(4);
     const arrivals = [1, 3, 5].flatMap((level) =>
       poisson(
@@ -202,7 +200,7 @@ describe('fairness', () => {
     };
     expect(share(1)).toBeGreaterThan(0.98);
     expect(share(3)).toBeGreaterThan(share(5));
-    expect(outcomes.filter(({ state }) => state === 'hopeless').length).toBeLessThan(5);
+    expect(outcomes.filter(({ state }) => state === 'missed').length).toBeLessThan(5);
   });
 });
 
@@ -218,8 +216,8 @@ describe('closed loops', () => {
     for (const { arrival, startedAt } of outcomes) expect(startedAt).toBe(arrival.at);
   });
 
-  test('sixteen connections do not run as thirty-two would best', () => {
-    // Fast again from 32 rows on, which sixteen connections never have.
+  test('sixteen connections do not use the batch size for thirty-two', () => {
+    // Fast again from 32 rows on, which sixteen connections never reach.
     const cost = (rows: number): number =>
       rows <= 8 ? 12 * rows : rows < 32 ? 96 + 19 * (rows - 8) : 10 * rows;
     const again = ({ finishedAt }: { finishedAt: number }): Arrival | undefined =>
@@ -252,7 +250,7 @@ describe('closed loops', () => {
 });
 
 describe('bounds', () => {
-  test('no more wait than may, and the flooding tenant leaves places', () => {
+  test('the queue is bounded, and a flooding tenant leaves places', () => {
     const arrivals: Arrival[] = [
       ...Array.from({ length: 300 }, (): Arrival => ({ at: 0, budgetMs: 1e6, tenant: 'flood' })),
       { at: 1, budgetMs: 1e6, tenant: 'new' },
@@ -260,7 +258,8 @@ describe('bounds', () => {
     ];
     const { outcomes } = simulate(arrivals, { cost: () => 100, maxRequests: 100, maxRows: 1 });
     const full = outcomes.filter(({ refusal }) => refusal === 'QUEUE_FULL');
-    // One runs at once; the hundred that wait are all of the first tenant, as long as it is alone.
+    // One runs at once; the hundred queued ones belong to the first tenant, while it is the only
+    // one.
     expect(
       outcomes.filter(({ state, arrival }) => state === 'answered' && arrival.at === 0),
     ).toHaveLength(101);
@@ -268,7 +267,7 @@ describe('bounds', () => {
     for (const { retryAfterMs } of full) expect(retryAfterMs).toBeGreaterThan(0);
   });
 
-  test('without a replica nothing is accepted; with one on its way, what can wait for it', () => {
+  test('without a replica no request is accepted; with a starting one, requests that can wait for it', () => {
     const offer = (expectedAt: number | undefined, budgetMs: number) => {
       const scheduler = new Scheduler<number>({
         maxRows: 1,

@@ -1,6 +1,7 @@
 /**
- * The policies put together: who is accepted, and what a free replica runs next. It knows nothing
- * of promises, threads or timers; the dispatcher and the simulation in the tests drive the same one.
+ * Combines the policies: which requests are accepted, and what a free replica runs next. It knows
+ * no promises, threads or timers; the dispatcher and the simulation in the tests use the same
+ * class.
  *
  *   offer ──▶ admission ──▶ queue ──▶ selection + batcher ──▶ next ──▶ start … finish
  */
@@ -19,41 +20,41 @@ import type { Ticket } from './ticket.ts';
 export type Refusal = 'QUEUE_FULL' | 'DEADLINE_UNREACHABLE' | 'NO_REPLICA';
 
 export interface SchedulerOptions {
-  /** Share of a tenant among those that wait. */
+  /** Weight of a tenant. */
   readonly weightOf: WeightOf;
   /** Rows that one run may hold. */
   readonly maxRows: number;
-  /** Requests that may wait. */
+  /** Largest number of queued requests. */
   readonly maxRequests: number;
   /** The deployment's objective, in milliseconds. */
   readonly objectiveMs: number;
 }
 
-/** A batch may take at most this part of the time that its requests have, so that they can wait for the one before. */
+/** Longest batch, as a fraction of its requests' time, so that they can wait for the previous one. */
 const BATCH_SHARE = 0.5;
-/** Those who wait are booked anew when the pace has changed by this factor. */
+/** Queued requests are repriced when the pace has changed by this factor. */
 const NEW_PACE = 1.25;
-/** What a priority level is worth in deadline, as a part of the objective. */
+/** Shift of the deadline per priority level, as a fraction of the objective. */
 const LEVEL = 0.5;
 
-export class Scheduler<Cargo> {
-  readonly queue: DeadlineQueue<Cargo>;
+export class Scheduler<Payload> {
+  readonly queue: DeadlineQueue<Payload>;
   readonly servers = new Servers();
   maxRows: number;
-  /** When `next` should be called again although nothing has happened; Infinity if never. */
+  /** When to call `next` again without an event; Infinity if never. */
   wakeAt: Instant = Infinity;
-  /** Of the last offer: why it was refused, and in how many milliseconds it would be accepted. */
+  /** Result of the last offer: why it was refused, and in how many milliseconds it would be accepted. */
   readonly verdict: Verdict = { lateMs: 0, reason: undefined };
 
   readonly #options: SchedulerOptions;
-  readonly #selection: Selection<Cargo>;
+  readonly #selection: Selection<Payload>;
   readonly #caution = new Caution();
   readonly #decision: BatchDecision = {
     rows: 0,
     giveUp: false,
     waitUntil: Infinity,
   };
-  readonly #standing: Standing<Cargo> = {
+  readonly #standing: Standing<Payload> = {
     before: undefined,
     workBefore: 0,
     latestFreeBehind: Infinity,
@@ -74,7 +75,7 @@ export class Scheduler<Cargo> {
     tenantReach: Infinity,
   };
   #decisions = 0;
-  /** Level of the estimates by which those who wait are booked. */
+  /** Level of the estimates that the queued requests are priced at. */
   #bookedLevel = 1;
 
   constructor(options: SchedulerOptions) {
@@ -92,8 +93,8 @@ export class Scheduler<Cargo> {
     this.queue.timeline.setReplicas(this.servers.count);
   }
 
-  /** Accepts the ticket into the queue, or says why not. */
-  offer(ticket: Ticket<Cargo>, now: Instant): Refusal | undefined {
+  /** Accepts the ticket into the queue, or returns the refusal. */
+  offer(ticket: Ticket<Payload>, now: Instant): Refusal | undefined {
     const { servers, queue, verdict } = this;
     const { tenant } = ticket;
     verdict.reason = undefined;
@@ -120,14 +121,14 @@ export class Scheduler<Cargo> {
     return undefined;
   }
 
-  /** Puts a ticket that was accepted before into the queue, whatever the backlog. */
-  requeue(ticket: Ticket<Cargo>, now: Instant): void {
+  /** Queues a ticket that was accepted before, whatever the backlog. */
+  requeue(ticket: Ticket<Payload>, now: Instant): void {
     this.#price(ticket, Infinity, now);
     ticket.enqueuedAt = now;
     this.queue.push(ticket);
   }
 
-  /** Milliseconds that a request which arrived now would wait before its own run. */
+  /** Predicted wait of a request that arrives now, before its own run, in milliseconds. */
   delay(now: Instant): number {
     const { servers, queue } = this;
     const free = servers.sumFree(now, 'freeAt') + queue.timeline.work;
@@ -135,29 +136,29 @@ export class Scheduler<Cargo> {
   }
 
   /**
-   * Fills `batch` with what an idle replica runs now; leaves it empty when there is nothing to run
-   * yet. Requests that cannot be answered in time any more go to `hopeless`. Sets `wakeAt`.
+   * Fills `batch` with the next run of an idle replica; leaves it empty if there is nothing to run
+   * yet. Requests whose deadline cannot be met any more go to `missed`. Sets `wakeAt`.
    */
-  next(now: Instant, batch: Ticket<Cargo>[], hopeless: Ticket<Cargo>[]): void {
+  next(now: Instant, batch: Ticket<Payload>[], missed: Ticket<Payload>[]): void {
     const { queue } = this;
     const { timeline } = queue;
     this.wakeAt = Infinity;
     if (timeline.first !== undefined) this.#rebook(timeline.first.lane);
     for (;;) {
       const due = timeline.first;
-      if (due === undefined || hopeEnds(due, now) >= now) break;
+      if (due === undefined || latestStart(due, now) >= now) break;
       queue.remove(due);
-      hopeless.push(due);
+      missed.push(due);
     }
     const idle = this.servers.idle;
-    if (idle > 0) this.#choose(idle, now, batch, hopeless);
-    // Nobody waits for ever for a replica that never comes back.
+    if (idle > 0) this.#choose(idle, now, batch, missed);
+    // Wake up to fail the first request even if no replica becomes free.
     const due = timeline.first;
-    if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, hopeEnds(due, now) + 1);
+    if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, latestStart(due, now) + 1);
   }
 
-  /** Books a run onto an idle replica. */
-  start(server: Server, batch: readonly Ticket<Cargo>[], rows: number, now: Instant): void {
+  /** Records a run on an idle replica. */
+  start(server: Server, batch: readonly Ticket<Payload>[], rows: number, now: Instant): void {
     const { curve } = batch[0]!.lane;
     const takes = curve.p50(rows, now);
     server.rows = rows;
@@ -168,10 +169,10 @@ export class Scheduler<Cargo> {
   }
 
   /**
-   * Books the end of a run.
-   * @param batch that has been answered by it; empty when the run has failed.
+   * Records the end of a run.
+   * @param batch requests that it has answered; empty if the run has failed.
    */
-  finish(server: Server, batch: readonly Ticket<Cargo>[], now: Instant): void {
+  finish(server: Server, batch: readonly Ticket<Payload>[], now: Instant): void {
     for (const { deadline, enqueuedAt } of batch) {
       this.#caution.note((deadline - now) / (deadline - enqueuedAt));
     }
@@ -182,18 +183,18 @@ export class Scheduler<Cargo> {
   }
 
   /**
-   * Those who wait were booked at what runs took when they came. When runs turn out to take much
-   * longer, or shorter, newcomers are measured against what the others cost now.
+   * Queued requests were priced when they arrived. If runs now take much longer or shorter, their
+   * prices are scaled, so that new requests are compared with current costs.
    */
-  #rebook({ curve: { level } }: Lane<Cargo>): void {
+  #rebook({ curve: { level } }: Lane<Payload>): void {
     const ratio = level / this.#bookedLevel;
     if (ratio < NEW_PACE && ratio > 1 / NEW_PACE) return;
     this.#bookedLevel = level;
     if (this.queue.requests > 0) this.queue.scale(ratio);
   }
 
-  /** Works out what the ticket costs and when it must start, writes that into it, and judges it. */
-  #price(ticket: Ticket<Cargo>, reach: number, now: Instant): void {
+  /** Computes the cost and latest start of the ticket, stores both in it, and judges it. */
+  #price(ticket: Ticket<Payload>, reach: number, now: Instant): void {
     const { lane, rows, deadline, tenant } = ticket;
     const { curve } = lane;
     const backlog = this.#backlog;
@@ -207,16 +208,16 @@ export class Scheduler<Cargo> {
     backlog.latestFreeBehind = standing.latestFreeBehind;
     backlog.caution = this.#caution.share;
 
-    // It ends when the batch does that its deadline allows. Behind rows of its own lane it costs
-    // only what it adds to their run; anywhere else it may have to run alone.
-    const ride = Math.max(rows, this.#goodRows(lane, deadline - now));
+    // It ends with the batch that its deadline allows. Behind rows of its own lane it costs only
+    // what it adds to their run; otherwise it may have to run alone.
+    const batchRows = Math.max(rows, this.#goodRows(lane, deadline - now));
     const ahead = standing.before?.lane === lane ? standing.before.fill : 0;
-    const joins = ahead > 0 && ahead + rows <= ride;
+    const joins = ahead > 0 && ahead + rows <= batchRows;
     ticket.fill = joins ? ahead + rows : rows;
     ticket.work = joins
       ? Math.max(0, curve.p50(ahead + rows, now) - curve.p50(ahead, now))
       : curve.p50(rows, now);
-    ticket.startBy = deadline - curve.p99(ride, now);
+    ticket.startBy = deadline - curve.p99(batchRows, now);
 
     candidate.startBy = ticket.startBy;
     candidate.work = ticket.work;
@@ -227,11 +228,11 @@ export class Scheduler<Cargo> {
   }
 
   /** @param budgetMs from arrival to deadline. */
-  #goodRows(lane: Lane<Cargo>, budgetMs: number): number {
+  #goodRows(lane: Lane<Payload>, budgetMs: number): number {
     return lane.batches ? lane.curve.efficientRows(this.maxRows, budgetMs * BATCH_SHARE) : 1;
   }
 
-  #choose(idle: number, now: Instant, batch: Ticket<Cargo>[], hopeless: Ticket<Cargo>[]): void {
+  #choose(idle: number, now: Instant, batch: Ticket<Payload>[], missed: Ticket<Payload>[]): void {
     const { queue } = this;
     const decision = this.#decision;
     while (queue.requests > 0) {
@@ -243,11 +244,11 @@ export class Scheduler<Cargo> {
         return;
       }
       queue.remove(first);
-      hopeless.push(first);
+      missed.push(first);
     }
   }
 
-  #decide(first: Ticket<Cargo>, idle: number, now: Instant): void {
+  #decide(first: Ticket<Payload>, idle: number, now: Instant): void {
     const { lane } = first;
     const { queue, servers } = this;
     const { objectiveMs } = this.#options;
@@ -290,12 +291,12 @@ export class Scheduler<Cargo> {
   }
 }
 
-/** Rows of a lane that are best run together while `rows` wait, where `worthRows` are if there are enough. */
-function bestRows<Cargo>({ curve }: Lane<Cargo>, rows: number, worthRows: number): number {
+/** Best number of rows for a run while `rows` are queued; `worthRows` if there are enough. */
+function bestRows<Payload>({ curve }: Lane<Payload>, rows: number, worthRows: number): number {
   return rows < worthRows ? curve.batchRowsOf(rows) : worthRows;
 }
 
-/** Until when a request may still be answered in time, if all goes as usual. */
-function hopeEnds(ticket: Ticket, now: Instant): Instant {
+/** Until when a request can be answered in time at the median. */
+function latestStart(ticket: Ticket, now: Instant): Instant {
   return ticket.deadline - ticket.lane.curve.p50(ticket.rows, now);
 }

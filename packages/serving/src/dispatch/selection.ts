@@ -1,9 +1,10 @@
 /**
- * Chooses who runs: the first member of the next batch, and who rides along.
+ * Selects the members of the next batch: the first one, and those that share its run.
  *
- * Two orders meet here. Whose turn it is (fair among tenants, urgent levels first) is served as
- * long as the rest stays on time behind it; where that would break a promise, the earliest deadline
- * goes first. So fairness and priority decide how long one waits, never whether a promise is kept.
+ * It combines two orders. The fair order (between tenants, urgent levels first) is used as long as
+ * all other requests stay on time behind it; if that would break a promise, the earliest deadline
+ * goes first. Fairness and priority therefore decide how long a request waits, never whether a
+ * promise is kept.
  */
 import type { Instant } from '../contract.ts';
 import type { DeadlineQueue, Lane } from './deadline-queue.ts';
@@ -11,55 +12,55 @@ import { Draft } from './draft.ts';
 import type { Servers } from './servers.ts';
 import type { Ticket } from './ticket.ts';
 
-/** Places of the timeline that are searched for members of a batch, in rows of the batch. */
+/** How many entries of the timeline are searched for members of a batch, per row of the batch. */
 const SEARCH = 4;
 
-export class Selection<Cargo> {
-  readonly #queue: DeadlineQueue<Cargo>;
+export class Selection<Payload> {
+  readonly #queue: DeadlineQueue<Payload>;
   readonly #servers: Servers;
-  readonly #goodRows: (lane: Lane<Cargo>, rows: number) => number;
-  readonly #due: Ticket<Cargo>[] = [];
-  /** Whether the first member was chosen by turn. */
-  #turns = false;
+  readonly #goodRows: (lane: Lane<Payload>, rows: number) => number;
+  readonly #due: Ticket<Payload>[] = [];
+  /** Whether the first member was chosen in fair order. */
+  #fair = false;
 
-  /** @param goodRows how many rows of a lane are best run together while so many wait. */
+  /** @param goodRows best number of rows of a lane for one run, given its queued rows. */
   constructor(
-    queue: DeadlineQueue<Cargo>,
+    queue: DeadlineQueue<Payload>,
     servers: Servers,
-    goodRows: (lane: Lane<Cargo>, rows: number) => number,
+    goodRows: (lane: Lane<Payload>, rows: number) => number,
   ) {
     this.#queue = queue;
     this.#servers = servers;
     this.#goodRows = goodRows;
   }
 
-  /** Whose turn it is if everybody else can wait for that; else who is due. The queue must not be empty. */
-  first(now: Instant): Ticket<Cargo> {
+  /** The next request in fair order if no promise breaks, otherwise the earliest deadline. The queue must not be empty. */
+  first(now: Instant): Ticket<Payload> {
     const due = this.#queue.timeline.first!;
     const next = this.#queue.next()!;
-    this.#turns = next === due || this.#othersKeep(next, next.rows, now);
-    return this.#turns ? next : due;
+    this.#fair = next === due || this.#keepsPromises(next, next.rows, now);
+    return this.#fair ? next : due;
   }
 
-  /** Takes `first` and up to `limit` rows of its lane out of the queue, by turns and then by deadline. */
-  fill(first: Ticket<Cargo>, limit: number, now: Instant, batch: Ticket<Cargo>[]): void {
+  /** Removes `first` and up to `limit` rows of its lane from the queue, in fair order and then by deadline. */
+  fill(first: Ticket<Payload>, limit: number, now: Instant, batch: Ticket<Payload>[]): void {
     const queue = this.#queue;
     const { lane } = first;
     const draft = new Draft(batch, lane.curve, now);
     queue.remove(first);
     draft.add(first);
-    const take = (ticket: Ticket<Cargo>): boolean => {
+    const take = (ticket: Ticket<Payload>): boolean => {
       const rows = draft.rows + ticket.rows;
       if (rows > limit || !draft.fits(ticket)) return false;
-      if (ticket !== queue.timeline.first && !this.#othersKeep(ticket, rows, now)) return false;
+      if (ticket !== queue.timeline.first && !this.#keepsPromises(ticket, rows, now)) return false;
       queue.remove(ticket);
       draft.add(ticket);
       return true;
     };
-    let turns = this.#turns;
-    while (turns) {
+    let fair = this.#fair;
+    while (fair) {
       const next = queue.nextIn(lane);
-      turns = next !== undefined && take(next);
+      fair = next !== undefined && take(next);
     }
     if (draft.rows < limit && lane.requests > 0) {
       for (const ticket of this.#dueIn(lane, limit)) if (!take(ticket)) break;
@@ -68,10 +69,10 @@ export class Selection<Cargo> {
   }
 
   /**
-   * Whether the others stay on time when `ticket` runs now as the last member of a batch of `rows`,
-   * or if they are late already, become no later.
+   * Whether all other requests stay on time if `ticket` runs now as the last member of a batch of
+   * `rows`, or if some are late already, whether they become no later.
    */
-  #othersKeep(ticket: Ticket<Cargo>, rows: number, now: Instant): boolean {
+  #keepsPromises(ticket: Ticket<Payload>, rows: number, now: Instant): boolean {
     const { timeline } = this.#queue;
     const { lane, work } = ticket;
     const free = this.#servers.sumFree(now, 'freeAt');
@@ -93,10 +94,11 @@ export class Selection<Cargo> {
   }
 
   /**
-   * What a lane costs more than its tickets say, once `rows` with `work` have left it. A ticket that
-   * joined others was counted with what it adds to them; when they run without it, that is too little.
+   * How much more a lane costs than its tickets say, once `rows` with `work` have left it. A ticket
+   * that joined a batch was priced at what it adds to it; if the others run without it, that is too
+   * little.
    */
-  #debt(lane: Lane<Cargo>, rows: number, work: number, now: Instant): number {
+  #debt(lane: Lane<Payload>, rows: number, work: number, now: Instant): number {
     const left = lane.rows - rows;
     if (left === 0) return 0;
     const good = this.#goodRows(lane, left);
@@ -106,8 +108,8 @@ export class Selection<Cargo> {
     return Math.max(0, cost - (lane.work - work));
   }
 
-  /** Lets the request that is due next in a lane pay the lane's debt. */
-  #settle(lane: Lane<Cargo>, now: Instant): void {
+  /** Adds the lane's debt to the price of its earliest request. */
+  #settle(lane: Lane<Payload>, now: Instant): void {
     const debt = this.#debt(lane, 0, 0, now);
     if (debt === 0) return;
     const due = this.#queue.dueIn(lane)!;
@@ -115,7 +117,7 @@ export class Selection<Cargo> {
   }
 
   /** The earliest requests of a lane by deadline, as far as a bounded search finds them. */
-  #dueIn(lane: Lane<Cargo>, limit: number): readonly Ticket<Cargo>[] {
+  #dueIn(lane: Lane<Payload>, limit: number): readonly Ticket<Payload>[] {
     const due = this.#due;
     due.length = 0;
     let left = limit * SEARCH;

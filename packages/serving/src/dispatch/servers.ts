@@ -1,9 +1,9 @@
-/** When the replicas become free, as the scheduler predicts it. */
+/** Predicted times at which the replicas become free. */
 import type { Instant } from '../contract.ts';
 
-/** What the scheduler keeps of a replica that takes work. */
+/** The scheduler's record of a replica. */
 export interface Server {
-  /** Rows that it runs; 0 while idle. */
+  /** Running rows; 0 while idle. */
   rows: number;
   startedAt: Instant;
   /** When the run should end at p50 and at p99. */
@@ -14,10 +14,10 @@ export interface Server {
 
 export class Servers {
   readonly list: Server[] = [];
-  /** When the first one is expected, while there is none; undefined if none is on its way. */
+  /** When the first replica is expected, while there is none; undefined if none is starting. */
   expectedAt: Instant | undefined;
 
-  /** At least 1: requests may wait for the one that is expected. */
+  /** At least 1: requests may wait for the expected one. */
   get count(): number {
     return Math.max(1, this.list.length);
   }
@@ -28,7 +28,7 @@ export class Servers {
     return idle;
   }
 
-  /** The one that has been idle for longest. */
+  /** The one that has been idle the longest. */
   get idlest(): Server | undefined {
     let idlest: Server | undefined;
     for (const server of this.list) {
@@ -52,7 +52,7 @@ export class Servers {
     return sum;
   }
 
-  /** When the next one should become free; Infinity if none is there or on its way. */
+  /** When the next one should become free; Infinity if there is none and none is starting. */
   nextFree(now: Instant): Instant {
     if (this.list.length === 0) return expected(this.expectedAt ?? Infinity, now);
     let next = Infinity;
@@ -65,7 +65,7 @@ function freeTime(server: Server, when: 'freeAt' | 'freeBy', now: Instant): Inst
   return server.rows === 0 ? now : expected(server[when], now);
 }
 
-/** What is overdue is expected to take as long again as it has been overdue (Lindy's law). */
+/** An overdue run is expected to take as long again as it has been overdue (Lindy's law). */
 function expected(at: Instant, now: Instant): Instant {
   return at >= now ? at : now + (now - at);
 }

@@ -1,8 +1,8 @@
 /**
- * Made-up requests for warming: what a model can be run with before anybody has asked.
+ * Synthetic requests for warming, before the first real one.
  *
- * Values are chosen to be harmless: floats in [0, 1), integers 0 and 1 (valid as indices of almost
- * everything). Rows differ, so that a model which mixes them up is found out.
+ * Values are chosen to be valid for most models: floats in [0, 1), integers 0 and 1 (valid as most
+ * indices). Rows differ, so that a model that mixes them is detected.
  */
 import {
   elementCount,
@@ -22,8 +22,8 @@ import {
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /**
- * Shapes for a model that nobody has asked yet, the likeliest first: open sizes as in a small image,
- * then only the last one as in a frame of audio, then 1 everywhere. A first dimension is 1.
+ * Shapes for a model without a real request, most likely first: open sizes as in a small image,
+ * then only the last one as in a frame of audio, then 1 everywhere. The first dimension is 1.
  */
 export function likelyShapes({ inputs }: Signature): Shapes[] {
   const fill = (sizeAt: (axis: number, rank: number) => number): Shapes =>
@@ -40,12 +40,12 @@ export function likelyShapes({ inputs }: Signature): Shapes[] {
   ];
 }
 
-/** Shapes as a request had them. */
+/** Shapes of a request. */
 export function shapesOf(inputs: TensorMap): Shapes {
   return new Map([...inputs].map(([name, { shape }]) => [name, shape]));
 }
 
-/** @param rows size of the first dimension of every input; undefined leaves it as in `shapes`. */
+/** @param rows size of the first dimension of every input; undefined keeps it as in `shapes`. */
 export function syntheticRequest(
   signature: Signature,
   shapes: Shapes,

@@ -1,4 +1,4 @@
-/** Counts what became of the requests of a version, and tells telemetry. */
+/** Counts the outcomes of the requests of a version, and reports them to telemetry. */
 import type { ErrorCode, SkeinError } from '@skein/api';
 import type {
   InferenceAnswer,

@@ -1,17 +1,18 @@
 /**
- * One accepted request on its way to a replica: what the policies need to know of it, its places in
- * the timeline and in its line, and whatever the dispatcher carries along.
+ * One accepted request until it runs: the data for the policies, its positions in the timeline and
+ * in its tenant queue, and a payload for the dispatcher.
  *
- * Intrusive on purpose: a request costs this one object, and leaving any structure needs no search.
+ * Intrusive on purpose: a request costs this one object, and removing it from a structure needs no
+ * search.
  */
 import type { Instant } from '../contract.ts';
 import type { Lane, Tenant } from './deadline-queue.ts';
-import type { Line } from './line.ts';
+import type { TenantQueue } from './tenant-queue.ts';
 
-export class Ticket<Cargo = unknown> {
-  readonly cargo: Cargo;
-  readonly lane: Lane<Cargo>;
-  readonly tenant: Tenant<Cargo>;
+export class Ticket<Payload = unknown> {
+  readonly payload: Payload;
+  readonly lane: Lane<Payload>;
+  readonly tenant: Tenant<Payload>;
   readonly rows: number;
   readonly deadline: Instant;
   /** 1 is the most urgent. */
@@ -20,34 +21,34 @@ export class Ticket<Cargo = unknown> {
 
   /** Latest time at which its run may start, so that it ends before the deadline at p99. */
   startBy: Instant = 0;
-  /** What it adds to the queue, in milliseconds of one replica. */
+  /** Work that it adds to the queue, in milliseconds of one replica. */
   work = 0;
-  /** Rows of the run that it is planned into, up to and with its own. */
+  /** Rows of its planned run, up to and including its own. */
   fill = 0;
 
   // Its node in the timeline, see `timeline.ts`.
-  left: Ticket<Cargo> | undefined = undefined;
-  right: Ticket<Cargo> | undefined = undefined;
+  left: Ticket<Payload> | undefined = undefined;
+  right: Ticket<Payload> | undefined = undefined;
   heapRank = 0;
   order = 0;
   totalWork = 0;
   latestFree = 0;
 
-  // Its place in its line, see `line.ts`.
-  line: Line<Cargo> | undefined = undefined;
+  // Its position in its tenant queue, see `tenant-queue.ts`.
+  tenantQueue: TenantQueue<Payload> | undefined = undefined;
   index = -1;
   /** The deadline, moved by the priority level. */
-  turn = 0;
+  effectiveDeadline = 0;
 
   constructor(
-    cargo: Cargo,
-    lane: Lane<Cargo>,
-    tenant: Tenant<Cargo>,
+    payload: Payload,
+    lane: Lane<Payload>,
+    tenant: Tenant<Payload>,
     rows: number,
     deadline: Instant,
     level: number,
   ) {
-    this.cargo = cargo;
+    this.payload = payload;
     this.lane = lane;
     this.tenant = tenant;
     this.rows = rows;

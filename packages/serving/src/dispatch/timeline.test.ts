@@ -16,7 +16,7 @@ function ticket(deadline: number, startBy: number, work: number): Ticket<number>
   return made;
 }
 
-/** The truth, the slow way: a sorted list and prefix sums. */
+/** The reference implementation: a sorted list and prefix sums. */
 class Oracle {
   replicas = 1;
   list: Ticket<number>[] = [];
@@ -84,7 +84,7 @@ describe('timeline', () => {
             timeline.setReplicas(step.count);
             oracle.replicas = step.count;
           } else if (step.kind === 'scale') {
-            // Few times, so that sums stay whole numbers.
+            // Few distinct times, so that sums stay integers.
             if (scales++ > 10) continue;
             const before = list.map(({ deadline, startBy, work }) => [deadline - startBy, work]);
             timeline.scale(2);
@@ -128,7 +128,7 @@ describe('timeline', () => {
     );
   });
 
-  test('stays shallow when deadlines come in order', () => {
+  test('stays shallow if deadlines are inserted in order', () => {
     const timeline = new Timeline<number>();
     for (let i = 0; i < 20_000; i++) timeline.insert(ticket(i, i, 1));
     const depth = (node: Ticket<number> | undefined): number =>

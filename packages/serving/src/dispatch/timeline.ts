@@ -1,6 +1,6 @@
 /**
- * Every waiting request in the order of its deadline, with the answer to one question: if the
- * replicas become free at these times and work in this order, is everybody still on time?
+ * Every queued request in the order of its deadline, with the answer to one question: if the
+ * replicas become free at these times and work in this order, is every request on time?
  *
  *            d=40          Each node knows the work of its subtree and the latest moment at which
  *           /    \         the replicas may become free for the subtree to be on time:
@@ -12,23 +12,24 @@
  * scheduling (Graham 1969), so times are summed over the replicas instead of divided. Serving by
  * deadline is optimal: if any order keeps all promises, this one does (Jackson 1955).
  *
- * A treap (Seidel & Aragon 1996): insert, remove and ask in O(log n) expected, without rebalancing rules.
+ * A treap (Seidel & Aragon 1996): insert, remove and query in O(log n) expected, without
+ * rebalancing rules.
  */
 import type { Instant } from '../contract.ts';
 import type { Ticket } from './ticket.ts';
 
-/** Where a newcomer would stand. */
-export interface Standing<Cargo> {
-  /** The request that is due just before it. */
-  before: Ticket<Cargo> | undefined;
+/** Where a new request would be. */
+export interface Standing<Payload> {
+  /** The request just before it. */
+  before: Ticket<Payload> | undefined;
   /** Work of the requests with the same or an earlier deadline, in milliseconds of one replica. */
   workBefore: number;
-  /** Latest Σ freeAt at which those behind the newcomer would be on time without it; Infinity if none. */
+  /** Latest Σ freeAt at which the later requests would be on time without the new one; Infinity if none. */
   latestFreeBehind: number;
 }
 
-export class Timeline<Cargo> {
-  #root: Ticket<Cargo> | undefined;
+export class Timeline<Payload> {
+  #root: Ticket<Payload> | undefined;
   #replicas = 1;
   #order = 0;
   #seed = 0x9e3779b9;
@@ -37,64 +38,65 @@ export class Timeline<Cargo> {
     return this.#replicas;
   }
 
-  /** Work of everything that waits, in milliseconds of one replica. */
+  /** Work of all queued requests, in milliseconds of one replica. */
   get work(): number {
     return this.#root?.totalWork ?? 0;
   }
 
-  /** The latest Σ freeAt over the replicas at which everybody is on time; Infinity while empty. */
+  /** The latest Σ freeAt over the replicas at which every request is on time; Infinity while empty. */
   get latestFree(): number {
     return this.#root?.latestFree ?? Infinity;
   }
 
-  /** The request with the earliest deadline; of equal ones, that which came first. */
-  get first(): Ticket<Cargo> | undefined {
+  /** The request with the earliest deadline; of equal ones, the first to arrive. */
+  get first(): Ticket<Payload> | undefined {
     let node = this.#root;
     while (node?.left !== undefined) node = node.left;
     return node;
   }
 
-  /** Changes the number of replicas; costs O(n) when it is a new one. */
+  /** Changes the number of replicas; costs O(n) if it differs. */
   setReplicas(replicas: number): void {
     if (replicas === this.#replicas) return;
     this.#replicas = replicas;
     this.#updateAll(this.#root);
   }
 
-  insert(ticket: Ticket<Cargo>): void {
+  insert(ticket: Ticket<Payload>): void {
     ticket.order = this.#order++;
     this.#add(ticket);
   }
 
-  /** Puts a ticket back to exactly where `remove` took it from. */
-  restore(ticket: Ticket<Cargo>): void {
+  /** Puts a ticket back exactly where `remove` took it from. */
+  restore(ticket: Ticket<Payload>): void {
     this.#add(ticket);
   }
 
-  remove(ticket: Ticket<Cargo>): void {
+  remove(ticket: Ticket<Payload>): void {
     this.#root = this.#removeFrom(this.#root, ticket);
     ticket.left = undefined;
     ticket.right = undefined;
   }
 
-  /** Changes the work of a ticket where it stands. */
-  reprice(ticket: Ticket<Cargo>, work: number): void {
+  /** Changes the work of a ticket in place. */
+  reprice(ticket: Ticket<Payload>, work: number): void {
     ticket.work = work;
     this.#refreshPath(this.#root, ticket);
   }
 
-  /** Everything takes `ratio` times as long as was thought, runs at p99 too; costs O(n). */
+  /** Scales all work by `ratio`, and the p99 of runs too; costs O(n). */
   scale(ratio: number): void {
     this.#scaleAll(this.#root, ratio);
   }
 
-  /** Where a request with this deadline would stand; writes into `standing`. */
-  standing(deadline: Instant, standing: Standing<Cargo>): void {
+  /** Where a request with this deadline would be; writes into `standing`. */
+  standing(deadline: Instant, standing: Standing<Payload>): void {
     let node = this.#root;
     let before = 0;
     let behind = Infinity;
     standing.before = undefined;
-    // Going left, the node and its right subtree are behind; `before` is the work left of the subtree.
+    // Going left, the node and its right subtree are later; `before` is the work left of the
+    // subtree.
     while (node !== undefined) {
       const upToNode = before + (node.left?.totalWork ?? 0);
       if (node.deadline <= deadline) {
@@ -112,22 +114,22 @@ export class Timeline<Cargo> {
     standing.latestFreeBehind = behind;
   }
 
-  /** Visits in the order of deadlines until `visit` returns false. Must not change the timeline. */
-  each(visit: (ticket: Ticket<Cargo>) => boolean): void {
+  /** Visits tickets in the order of deadlines until `visit` returns false. Must not change the timeline. */
+  each(visit: (ticket: Ticket<Payload>) => boolean): void {
     this.#visit(this.#root, visit);
   }
 
-  #visit(node: Ticket<Cargo> | undefined, visit: (ticket: Ticket<Cargo>) => boolean): boolean {
+  #visit(node: Ticket<Payload> | undefined, visit: (ticket: Ticket<Payload>) => boolean): boolean {
     if (node === undefined) return true;
     return this.#visit(node.left, visit) && visit(node) && this.#visit(node.right, visit);
   }
 
-  #add(ticket: Ticket<Cargo>): void {
+  #add(ticket: Ticket<Payload>): void {
     ticket.heapRank = this.#random();
     this.#root = this.#insertInto(this.#root, ticket);
   }
 
-  #insertInto(node: Ticket<Cargo> | undefined, ticket: Ticket<Cargo>): Ticket<Cargo> {
+  #insertInto(node: Ticket<Payload> | undefined, ticket: Ticket<Payload>): Ticket<Payload> {
     if (node === undefined) {
       this.#update(ticket);
       return ticket;
@@ -157,7 +159,10 @@ export class Timeline<Cargo> {
     return node;
   }
 
-  #removeFrom(node: Ticket<Cargo> | undefined, ticket: Ticket<Cargo>): Ticket<Cargo> | undefined {
+  #removeFrom(
+    node: Ticket<Payload> | undefined,
+    ticket: Ticket<Payload>,
+  ): Ticket<Payload> | undefined {
     if (node === undefined) return undefined;
     if (node === ticket) return this.#merge(node.left, node.right);
     if (isBefore(ticket, node)) node.left = this.#removeFrom(node.left, ticket);
@@ -167,9 +172,9 @@ export class Timeline<Cargo> {
   }
 
   #merge(
-    left: Ticket<Cargo> | undefined,
-    right: Ticket<Cargo> | undefined,
-  ): Ticket<Cargo> | undefined {
+    left: Ticket<Payload> | undefined,
+    right: Ticket<Payload> | undefined,
+  ): Ticket<Payload> | undefined {
     if (left === undefined) return right;
     if (right === undefined) return left;
     if (left.heapRank > right.heapRank) {
@@ -182,7 +187,7 @@ export class Timeline<Cargo> {
     return right;
   }
 
-  #update(node: Ticket<Cargo>): void {
+  #update(node: Ticket<Payload>): void {
     const { left, right } = node;
     const before = left === undefined ? 0 : left.totalWork;
     let latest = this.#replicas * node.startBy - before;
@@ -195,20 +200,20 @@ export class Timeline<Cargo> {
     node.latestFree = latest;
   }
 
-  #refreshPath(node: Ticket<Cargo> | undefined, ticket: Ticket<Cargo>): void {
+  #refreshPath(node: Ticket<Payload> | undefined, ticket: Ticket<Payload>): void {
     if (node === undefined) return;
     if (node !== ticket) this.#refreshPath(isBefore(ticket, node) ? node.left : node.right, ticket);
     this.#update(node);
   }
 
-  #updateAll(node: Ticket<Cargo> | undefined): void {
+  #updateAll(node: Ticket<Payload> | undefined): void {
     if (node === undefined) return;
     this.#updateAll(node.left);
     this.#updateAll(node.right);
     this.#update(node);
   }
 
-  #scaleAll(node: Ticket<Cargo> | undefined, ratio: number): void {
+  #scaleAll(node: Ticket<Payload> | undefined, ratio: number): void {
     if (node === undefined) return;
     node.work *= ratio;
     node.startBy = node.deadline - (node.deadline - node.startBy) * ratio;
@@ -217,7 +222,7 @@ export class Timeline<Cargo> {
     this.#update(node);
   }
 
-  /** xorshift32: the same shape of the tree in every run. */
+  /** xorshift32: the tree has the same shape in every run. */
   #random(): number {
     let x = this.#seed;
     x ^= x << 13;
@@ -228,6 +233,6 @@ export class Timeline<Cargo> {
   }
 }
 
-function isBefore<Cargo>(a: Ticket<Cargo>, b: Ticket<Cargo>): boolean {
+function isBefore<Payload>(a: Ticket<Payload>, b: Ticket<Payload>): boolean {
   return a.deadline < b.deadline || (a.deadline === b.deadline && a.order < b.order);
 }

@@ -1,11 +1,11 @@
 /**
- * Tries a version out before it may run in a thread of the node: it is loaded and warmed in a child
- * process first. What takes too long there is killed, what takes too much memory is refused by the
- * kernel, and what crashes takes nothing along; a thread could do none of that.
+ * Tests a version before it may run in a thread of the node: it is first loaded and warmed in a
+ * child process. If it takes too long there, it is killed; if it takes too much memory, the kernel
+ * refuses it; if it crashes, only the child ends. None of this is possible in a thread.
  *
- * The price is one more start, paid once when a version is deployed and not when the node comes back.
- * It says nothing about inputs that the warm-up does not send: a model that is not to be trusted with
- * those belongs into a process for good.
+ * The cost is one more start, paid when a version is deployed and not when the node restarts. The
+ * trial does not cover inputs that the warm-up does not send: a model that is not trusted with
+ * those must always run in a process.
  */
 import { RuntimeFailure } from '@skein/runtime';
 import type { ModelSource, Runtime, SessionOptions } from '@skein/runtime';

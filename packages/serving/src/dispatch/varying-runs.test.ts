@@ -41,19 +41,19 @@ describe('runs that vary', () => {
     },
   );
 
-  // A model with a loop in it, a branch, or a garbage collector: nothing in the request tells which.
+  // A model with a loop, a branch or a garbage collector: the request does not show the cost.
   test.each([
     ['dear rows', COSTS['dear rows']!, 0.95, 0.08],
     ['rows that cost as much alone', (rows: number) => 4 * rows, 0.9, 0.08],
     ['cheap rows', COSTS['cheap rows']!, 0.9, 0.01],
-    // Where a batch is slow, all of its rows are: larger ones would break more promises at once.
+    // If a batch is slow, all of its rows are: larger batches would break more promises at once.
     ['an even mix', COSTS['an even mix']!, 0.7, 0.12],
   ])(
     'tenfold in one run of ten, with %s, keep nearly all promises at three times the capacity',
     (_name, base, least, mostBroken) => {
       const durationMs = 6_000;
       const seeds = [1, 2, 3, 4];
-      // Of batches whose slow runs still fit; a run takes 1.9 times as long as most do on average.
+      // Batches whose slow runs still fit; a run takes 1.9 times the usual time on average.
       const capacity = capacityOf((rows) => 5 * base(rows), OBJECTIVE_MS) * (5 / 1.9);
       let good = 0;
       let broken = 0;
@@ -96,8 +96,8 @@ describe('runs that vary', () => {
   });
 });
 
-test('warming under a load that has gone since does not refuse for ever', () => {
-  // Warmed at 60 times the cost that runs have: alone, every run would miss the deadline.
+test('warming under a temporary load does not refuse for ever', () => {
+  // Warmed at 60 times the real cost: alone, every run would miss the deadline.
   const random = seededRandom(8);
   const cost = (rows: number, _lane: string, now: number): number =>
     (4 + 2 * rows) * (now === 0 ? 60 : 1);
@@ -139,7 +139,7 @@ test.each([10, 50, 100])(
 const CONNECTIONS = 16;
 const EASY_MS = 500;
 
-/** A closed loop of sixteen on a machine that is held up now and then for up to a second. */
+/** A closed loop of sixteen on a machine that stalls now and then for up to a second. */
 function withStalls(seed: number) {
   const random = seededRandom(seed);
   const endsAt = 3000;
@@ -163,7 +163,7 @@ function withStalls(seed: number) {
   );
 }
 
-test('stalls that come and go refuse nobody whom they do not make late', () => {
+test('recurring stalls refuse no request that they do not make late', () => {
   for (let seed = 0; seed < 40; seed += 1) {
     const { outcomes } = withStalls(seed);
     const longest = Math.max(...outcomes.map(({ arrival, finishedAt }) => finishedAt - arrival.at));

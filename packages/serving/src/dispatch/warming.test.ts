@@ -49,7 +49,7 @@ function mixing(): Model {
   return graph.model();
 }
 
-/** y = x twice, one below the other, although it is declared to have a row per row. */
+/** y = x twice, one below the other, although it is declared to have one row per row. */
 function doubling(): Model {
   const graph = new GraphBuilder('doubling');
   const x = graph.input('x', 'float32', ['batch', 3]);
@@ -59,7 +59,7 @@ function doubling(): Model {
 }
 
 describe('warming', () => {
-  test('seeds every batch size', async () => {
+  test('measures every batch size', async () => {
     const { warmth, latencies } = await warmUp(mlp({ sizes: [8, 16, 4], seed: 1 }));
     expect(warmth).toEqual({ maxRows: 8, unbatched: undefined });
     expect(latencies.known().map(({ rows }) => rows)).toEqual([1, 2, 4, 8]);
@@ -69,14 +69,14 @@ describe('warming', () => {
     }
   });
 
-  test('finds out that a model mixes its rows up', async () => {
+  test('detects a model that mixes rows', async () => {
     const { warmth, latencies } = await warmUp(mixing());
     expect(warmth.maxRows).toBe(1);
-    expect(warmth.unbatched).toMatch(/another row/);
+    expect(warmth.unbatched).toMatch(/other rows/);
     expect(latencies.known().map(({ rows }) => rows)).toEqual([1]);
   });
 
-  test('finds out that a model does not keep its rows', async () => {
+  test('detects a model that does not keep its rows', async () => {
     const { warmth } = await warmUp(doubling());
     expect(warmth).toEqual({
       maxRows: 1,
@@ -90,7 +90,7 @@ describe('warming', () => {
     expect(latencies.known()).toHaveLength(1);
   });
 
-  test('guesses open sizes, and uses those of real requests once there are some', async () => {
+  test('guesses open sizes, and uses those of real requests once there is one', async () => {
     const graph = new GraphBuilder('open');
     const x = graph.input('x', 'float32', ['batch', null]);
     const [y] = graph.node('Relu', [x]);
@@ -104,7 +104,7 @@ describe('warming', () => {
     expect(second.latencies.curve(1_000).learnt).toBe(true);
   });
 
-  test('does not hold a rejected guess against the model', async () => {
+  test('does not fail a model that rejects a guessed shape', async () => {
     const graph = new GraphBuilder('picky');
     const x = graph.input('x', 'float32', ['batch', 'width']);
     const w = graph.initializer('w', tensor('float32', [7, 2], new Float32Array(14)));
@@ -115,18 +115,18 @@ describe('warming', () => {
     expect(latencies.known()).toEqual([]);
   });
 
-  test('does not hold values that were made up against the model', async () => {
+  test('does not fail a model that rejects synthetic values', async () => {
     const graph = new GraphBuilder('division');
     graph.input('a', 'int32', ['n']);
     graph.input('b', 'int32', ['n']);
     graph.node('Div', ['a', 'b'], {}, { outputs: ['y'] });
     graph.output('y', 'int32', ['n']);
-    // There is a zero among any eight random bits, or almost.
+    // Eight random bits almost always contain a zero.
     const { latencies } = await warmUp(graph.model());
     expect(latencies.known().length).toBeLessThan(4);
   });
 
-  test('refuses a model that rejects the only thing it can be given', async () => {
+  test('refuses a model that rejects its only possible input', async () => {
     const graph = new GraphBuilder('broken');
     const x = graph.input('x', 'float32', ['batch', 3]);
     graph.initializer('shape', tensor('int64', [1], BigInt64Array.of(1_000n)));
@@ -135,7 +135,7 @@ describe('warming', () => {
     await expect(warmUp(graph.model())).rejects.toThrow(RuntimeFailure);
   });
 
-  test('stops at sizes that are too slow to be of use', async () => {
+  test('stops at sizes that are too slow to use', async () => {
     const { latencies } = await warmUp(mlp({ sizes: [8, 4], seed: 1 }), { objectiveMs: 0 });
     expect(latencies.known().map(({ rows }) => rows)).toEqual([1]);
   });

@@ -1,11 +1,11 @@
 /**
- * Warms a session: runs made-up requests of growing batch sizes, so that the first real request
- * meets warm code and a latency model that knows something. On the way it finds out whether rows are
- * independent, because a model may declare an open first dimension and still mix rows up, or not
- * keep it.
+ * Warms a session: runs synthetic requests of growing batch sizes, so that the first real request
+ * meets warm code and a latency model with measurements. It also checks whether rows are
+ * independent, because a model may declare an open first dimension and still mix its rows, or not
+ * keep their number.
  *
- * Open sizes beyond the first dimension are those of the last real request, or guesses; a guess
- * that the model rejects is not held against it.
+ * Open sizes beyond the first dimension are those of the last real request, or guesses; a model may
+ * reject a guess without failing.
  */
 import type { Signature, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type Session } from '@skein/runtime';
@@ -16,10 +16,10 @@ import { isBatchable, requestCheck } from './request-check.ts';
 import { sameOutputs } from './same-outputs.ts';
 import { likelyShapes, syntheticRequest, type Shapes } from './synthetic-inputs.ts';
 
-/** Warming ends after this long, however many sizes are left. */
+/** Warming ends after this time, even if sizes are left. */
 const BUDGET_MS = 1_000;
 const RUNS_PER_SIZE = 2;
-/** A size whose run takes more of the objective would never be used, so larger ones are not tried. */
+/** A size that takes more of the objective would never be used, so larger ones are not tried. */
 const LONGEST_RUN = 0.5;
 
 export interface WarmingOptions {
@@ -32,18 +32,18 @@ export interface WarmingOptions {
   readonly objectiveMs: number;
   /** Shapes of a real request. */
   readonly seen: Shapes | undefined;
-  /** What another replica of the version has found out. */
+  /** The result of another replica of the version. */
   readonly known: Warmth | undefined;
 }
 
 export interface Warmth {
   /** Rows that one run may hold. */
   readonly maxRows: number;
-  /** Why that is 1 although more was asked for. */
+  /** Why that is 1 although more was requested. */
   readonly unbatched: string | undefined;
 }
 
-/** @throws RuntimeFailure when the session is lost, or rejects inputs that left nothing to guess. */
+/** @throws RuntimeFailure if the session is lost, or rejects inputs whose shape is not a guess. */
 export async function warm(session: Session, options: WarmingOptions): Promise<Warmth> {
   const shapes = await workingShapes(session, options);
   const warmth = options.known ?? (await findWarmth(session, options, shapes));
@@ -67,7 +67,7 @@ async function findWarmth(
   return { maxRows: unbatched === undefined ? maxRows : 1, unbatched };
 }
 
-/** Shapes that the model runs with; undefined when all that were guessed are rejected. */
+/** Shapes that the model accepts; undefined if it rejects all guesses. */
 async function workingShapes(
   session: Session,
   { signature, seen }: WarmingOptions,
@@ -87,7 +87,7 @@ async function workingShapes(
   return undefined;
 }
 
-/** Whether every request looks alike to the model: sizes are fixed, and floats have no meaning that could be wrong. */
+/** Whether the shape of a request is known and any float value is valid: then a rejection is a failure. */
 function nothingToGuess(signature: Signature): boolean {
   const from = isBatchable(signature) ? 1 : 0;
   return signature.inputs.every(
@@ -97,7 +97,7 @@ function nothingToGuess(signature: Signature): boolean {
   );
 }
 
-/** Runs two rows apart and together; why they must not run together, if so. */
+/** Runs two rows alone and together. @returns why they must not share a run, if so. */
 async function findDependence(
   session: Session,
   signature: Signature,
@@ -114,19 +114,21 @@ async function findDependence(
     const both = await run([row(1), row(2)]);
     const uneven = unevenOutput(both, 2) ?? unevenOutput(first, 1);
     if (uneven !== undefined) return `Output "${uneven}" does not have one row per row of input.`;
-    // A model that rolls dice cannot be compared.
+    // A non-deterministic model cannot be compared.
     if (!sameOutputs(first, again)) return undefined;
     const independent =
       sameOutputs(first, outputsOf(row(1), both, 0, 1)) &&
       sameOutputs(second, outputsOf(row(2), both, 1, 1));
-    return independent ? undefined : 'A row comes out differently when another row is beside it.';
+    return independent
+      ? undefined
+      : 'The output of a row changes with the other rows of its batch.';
   } catch (error) {
     if (!(error instanceof RuntimeFailure) || error.kind !== 'run') throw error;
     return `Two rows together are rejected: ${error.message}`;
   }
 }
 
-/** Runs the model; false when it rejects the values, which were made up. */
+/** Runs the model; false if it rejects the synthetic values. */
 async function accepts(session: Session, inputs: TensorMap): Promise<boolean> {
   try {
     await session.run(inputs);
@@ -137,7 +139,7 @@ async function accepts(session: Session, inputs: TensorMap): Promise<boolean> {
   }
 }
 
-/** Seeds the latency model with runs of 1, 2, 4, … `maxRows` rows, up to the first that the model rejects. */
+/** Measures runs of 1, 2, 4, … `maxRows` rows, up to the first that the model rejects. */
 async function measure(
   session: Session,
   { signature, model, clock, objectiveMs }: WarmingOptions,

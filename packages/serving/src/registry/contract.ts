@@ -3,9 +3,10 @@ import type { VersionRecord } from '@skein/state';
 
 export interface Registry {
   /**
-   * Stores an ONNX file, checks it and records it as the next version of `model`. The same bytes
-   * again return the version that exists.
-   * @throws SkeinError MODEL_FILE_INVALID, MODEL_UNSUPPORTED, MODEL_EXTERNAL_DATA, BODY_TOO_LARGE, STORAGE_FULL.
+   * Stores an ONNX file, validates it and records it as the next version of `model`. The same bytes
+   * return the existing version.
+   * @throws SkeinError MODEL_FILE_INVALID, MODEL_UNSUPPORTED, MODEL_EXTERNAL_DATA, BODY_TOO_LARGE,
+   *   STORAGE_FULL.
    */
   importModel(
     model: string,
@@ -13,8 +14,8 @@ export interface Registry {
     metadata: Record<string, string>,
   ): Promise<VersionRecord>;
   /**
-   * Records a composition module that lies on this machine; its digest covers the module and the
-   * files that it imports by relative paths.
+   * Records a composition module on this machine; its digest covers the module and the files that
+   * it imports by relative paths.
    * @throws SkeinError COMPOSITION_INVALID, FILE_UNREADABLE.
    */
   importComposition(

@@ -1,4 +1,4 @@
-/** Files that were made to cost the node, or to have it read what is not theirs. */
+/** Files that are expensive to read, or that reference memory or files outside of themselves. */
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** One more field of protocol buffers around some bytes. */
+/** Wraps bytes in one more field of protocol buffers. */
 function wrap(field: number, bytes: Uint8Array): Uint8Array {
   const length: number[] = [];
   let left = bytes.byteLength;
@@ -23,14 +23,14 @@ function wrap(field: number, bytes: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.of((field << 3) | 2, ...length, left), bytes]);
 }
 
-/** A graph in an attribute of a node of a graph, and so on. */
+/** Graphs nested in attributes of nodes. */
 function nested(depth: number): Uint8Array {
   let graph: Uint8Array = new Uint8Array();
   for (let i = 0; i < depth; i++) graph = wrap(1, wrap(5, wrap(6, graph)));
   return wrap(7, graph);
 }
 
-/** Larger than what is read on the calling thread. */
+/** Larger than the limit for the calling thread. */
 const large = writeModel(mlp({ sizes: [4, 600, 600, 2], seed: 1 }));
 
 async function inspect(bytes: Uint8Array, bounds?: InspectionBounds): Promise<unknown> {
@@ -40,7 +40,7 @@ async function inspect(bytes: Uint8Array, bounds?: InspectionBounds): Promise<un
 }
 
 describe('a file', () => {
-  it('that takes too long to read is given up', async () => {
+  it('that takes too long to read is refused', async () => {
     await expect(inspect(large)).resolves.toBeDefined();
     await expect(inspect(large, { timeoutMs: 1 })).rejects.toMatchObject({
       code: 'MODEL_FILE_INVALID',
@@ -54,7 +54,7 @@ describe('a file', () => {
     for (let at = 0; at < nodes.byteLength; at += 2) nodes[at] = 0x0a;
     await expect(inspect(wrap(7, nodes), { heapMib: 32 })).rejects.toMatchObject({
       code: 'MODEL_FILE_INVALID',
-      message: expect.stringContaining('more memory to read') as string,
+      message: expect.stringContaining('more memory than allowed') as string,
     });
   });
 
@@ -70,7 +70,7 @@ describe('external data', () => {
     ['a file of the host', { location: '/etc/passwd' }],
     ['a file above the folder', { location: '../state.sqlite' }],
     ['the artifact of another model', { location: 'a'.repeat(64) }],
-    // ONNX Runtime's own name for memory of the process: the offset is an address.
+    // ONNX Runtime's own name for process memory: the offset is an address.
     ['memory of the node', { location: '*/_ORT_MEM_ADDR_/*', offset: '4194304' }],
   ])('may not be %s', async (_, entries) => {
     const state = await openSqliteState(':memory:');

@@ -1,4 +1,4 @@
-/** Reads one model file in a thread of its own, tells what it found, and ends. */
+/** Reads one model file in its own thread, sends the result, and ends. */
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { OnnxError, type OnnxErrorKind } from '@skein/onnx';

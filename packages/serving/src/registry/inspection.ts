@@ -1,4 +1,4 @@
-/** What the registry wants to know of an ONNX file before it becomes a version. */
+/** The properties of an ONNX file that the registry checks and stores. */
 import {
   checkModel,
   externalTensors,
@@ -11,16 +11,16 @@ import {
 
 export interface Inspection {
   readonly signature: Signature;
-  /** What the file says about itself, as metadata of the version. */
+  /** The file's own metadata, for the version. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** @throws OnnxError when the bytes are not a model that can be served. */
+/** @throws OnnxError if the bytes are not a model that can be served. */
 export function inspectModel(bytes: Uint8Array): Inspection {
   try {
     return inspect(bytes);
   } catch (error) {
-    // The stack: graphs may lie in graphs, and groups in groups.
+    // A stack overflow: graphs may be nested in graphs, and groups in groups.
     if (!(error instanceof RangeError)) throw error;
     throw new OnnxError('invalid', `The model is nested too deeply: ${error.message}.`);
   }
@@ -30,10 +30,10 @@ function inspect(bytes: Uint8Array): Inspection {
   const model = readModel(bytes);
   const [external] = externalTensors(model);
   if (external !== undefined) {
-    // A version is one artifact with one digest; the command line brings the files together.
+    // A version is one artifact with one digest; the CLI joins the files.
     throw new OnnxError(
       'external-data',
-      `The model keeps ${external.place} in the file '${external.location}', which did not come with it.`,
+      `The model keeps ${external.place} in the file '${external.location}', which was not sent with it.`,
     );
   }
   checkModel(model);

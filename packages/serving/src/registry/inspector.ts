@@ -1,9 +1,9 @@
 /**
- * Inspects model files without holding up the node: reading a model of hundreds of megabytes, or a
- * small one of a million nodes, takes a thread seconds. Only small files are read where the
- * requests are, because a thread costs about 50 ms and most models of a demo are small.
+ * Inspects model files without blocking the node: reading a model of hundreds of megabytes, or a
+ * small one of a million nodes, takes seconds. Only small files are read on the calling thread,
+ * because a worker thread costs about 50 ms and most models are small.
  *
- * A file may have been made to cost: the thread has a bound of time and one of memory.
+ * A file may be hostile: the thread has a limit of time and one of memory.
  */
 import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
@@ -14,15 +14,15 @@ import { inspectModel, type Inspection } from './inspection.ts';
 import type { InspectionReply } from './inspection-worker.ts';
 
 /**
- * Files up to this many bytes are read on the calling thread: one of nothing but empty nodes takes it
- * 4 ms. A mebibyte of them takes 75 ms, and 135 MiB.
+ * Files up to this many bytes are read on the calling thread: one of only empty nodes takes 4 ms. A
+ * mebibyte of them takes 75 ms, and 135 MiB.
  */
 const SMALL_BYTES = 1 << 16;
 /** The largest ONNX file takes some 10 s. */
 const INSPECT_MS = 60_000;
 /** Of the thread's heap, in MiB; the bytes of the file, and of large tensors, are not in it. */
 const HEAP_MIB = 1024;
-/** Protobuf, and so ONNX, ends here; larger models keep their weights in files of their own. */
+/** Protobuf's limit, and so ONNX's; larger models keep their weights in separate files. */
 const LARGEST_BYTES = 2 ** 31 - 1;
 
 const WORKER_ENTRY = new URL('./inspection-worker.ts', import.meta.url);
@@ -71,7 +71,7 @@ function inspectInThread(path: string, timeoutMs: number, heapMib: number): Prom
     });
     const timer = setTimeout(() => {
       reject(refusal('invalid', `The model could not be read within ${timeoutMs} ms.`));
-      // Nothing in it is native code that may not be stopped.
+      // The thread runs no native code that could not be stopped.
       void worker.terminate();
     }, timeoutMs);
     worker.once('message', (reply: InspectionReply) => {
@@ -81,13 +81,13 @@ function inspectInThread(path: string, timeoutMs: number, heapMib: number): Prom
     worker.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-          ? refusal('invalid', 'The graph of the model takes more memory to read than there is.')
+          ? refusal('invalid', 'Reading the graph of the model takes more memory than allowed.')
           : error,
       );
     });
     worker.once('exit', () => {
       clearTimeout(timer);
-      reject(new Error('The inspection ended without a word.'));
+      reject(new Error('The inspection ended without a result.'));
     });
   });
 }

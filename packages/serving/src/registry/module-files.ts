@@ -1,13 +1,13 @@
 /**
- * The digest of a composition: over its module and the local files that it imports, so that a change
- * of any of them makes another version. A module that imports none has the digest of its file.
+ * The digest of a composition: over its module and the local files that it imports, so that a
+ * change of any of them makes another version. A module without imports has the digest of its file.
  */
 import { createHash, hash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { SkeinError } from '@skein/api';
 
-/** A module is code, not weights; something larger is a mistake. */
+/** A module is code, not weights; a larger file is a mistake. */
 const MAX_MODULE_BYTES = 16 * 1024 * 1024;
 
 export interface ModuleDigest {
@@ -20,7 +20,7 @@ export interface ModuleDigest {
 /**
  * @param path absolute path of the module.
  * @param imports the other files, as paths relative to the module's folder, in any order.
- * @throws SkeinError FILE_UNREADABLE, COMPOSITION_INVALID when one of them is no module by its size.
+ * @throws SkeinError FILE_UNREADABLE, COMPOSITION_INVALID if a file is too large for a module.
  */
 export async function digestOfModules(
   path: string,
@@ -33,7 +33,7 @@ export async function digestOfModules(
   for (const name of imports.toSorted()) {
     const bytes = await readModule(join(dirname(path), name));
     sizeBytes += bytes.byteLength;
-    // Names and digests have no line breaks in the same place, so no two sets read the same.
+    // Names and digests have line breaks in fixed places, so different sets give different texts.
     all.update(`\n${JSON.stringify(name)} ${hash('sha256', bytes)}`);
   }
   return { digest: all.digest('hex'), sizeBytes };
@@ -50,7 +50,10 @@ async function readModule(path: string): Promise<Buffer> {
   try {
     const { size } = await stat(path);
     if (size > MAX_MODULE_BYTES) {
-      throw new SkeinError('COMPOSITION_INVALID', `${path} has ${size} bytes; that is no module.`);
+      throw new SkeinError(
+        'COMPOSITION_INVALID',
+        `${path} has ${size} bytes, which is too large for a module.`,
+      );
     }
     return await readFile(path);
   } catch (error) {

@@ -68,20 +68,20 @@ describe('importing a model', () => {
     expect(await registry.versions('risk')).toEqual([version]);
   });
 
-  it('returns the version that exists for the same bytes, and shares them between models', async () => {
+  it('returns the existing version for the same bytes, and shares them between models', async () => {
     const first = await importBytes(small);
     expect(await importBytes(small)).toEqual(first);
     expect((await importBytes(small, 'other')).version).toBe('1');
     expect(await stored()).toEqual([first.digest]);
   });
 
-  it('numbers the imports of one model that run side by side', async () => {
+  it('numbers concurrent imports of one model', async () => {
     const models = [1, 2, 3, 4].map((seed) => writeModel(mlp({ sizes: [4, 8, 2], seed })));
     const versions = await Promise.all(models.map((bytes) => importBytes(bytes)));
     expect(versions.map((each) => each.version).sort()).toEqual(['1', '2', '3', '4']);
   });
 
-  it('reads a large model in a thread of its own, while this one goes on', async () => {
+  it('reads a large model in its own thread, while this one continues', async () => {
     const graph = new GraphBuilder('wide');
     graph.input('x', 'float32', ['batch', 1]);
     let name = 'x';
@@ -96,7 +96,7 @@ describe('importing a model', () => {
     expect(await stored()).toHaveLength(1);
   });
 
-  it('refuses what is no model, and keeps nothing of it', async () => {
+  it('refuses a file that is not a model, and keeps nothing of it', async () => {
     const files: Uint8Array[] = [
       new Uint8Array(),
       Buffer.from('{"model": "no"}'),
@@ -156,7 +156,7 @@ describe('importing a model', () => {
     expect(await stored()).toEqual([]);
   });
 
-  it('names the weight file that did not come along', async () => {
+  it('names the missing weight file', async () => {
     // Field 14, metadata_props, has the type of an entry of external_data.
     const entry = Buffer.from('\x72\x17\x0a\x08location\x12\x0bweights.bin', 'latin1');
     const model = readModel(Buffer.concat([small, entry]));
@@ -214,7 +214,7 @@ describe('importing a composition', () => {
     expect((await registry.importComposition('ocr', path, {})).version).toBe('2');
   });
 
-  it('refuses a module that is none, or is not there', async () => {
+  it('refuses a file that is not a module, or is missing', async () => {
     const path = join(folder, 'x.ts');
     await expect(registry.importComposition('x', path, {})).rejects.toMatchObject({
       code: 'FILE_UNREADABLE',
@@ -231,9 +231,9 @@ describe('importing a composition', () => {
 });
 
 describe('versions', () => {
-  it('tells an unknown model from an unknown version', async () => {
+  it('distinguishes an unknown model from an unknown version', async () => {
     await importBytes(small);
-    await expect(registry.version('nobody', '1')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+    await expect(registry.version('ghost', '1')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
     await expect(registry.version('risk', '2')).rejects.toMatchObject({ code: 'VERSION_UNKNOWN' });
   });
 

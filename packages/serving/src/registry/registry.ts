@@ -1,7 +1,6 @@
 /**
- * From bytes to versions: store, inspect, record. What is refused on the way leaves nothing behind,
- * and what a crash leaves between two steps is an artifact without a version, which `removeOrphans`
- * takes away.
+ * From bytes to versions: store, inspect, record. A rejected file leaves nothing behind. A crash
+ * between two steps leaves an artifact without a version, which `removeOrphans` removes.
  */
 import { resolve } from 'node:path';
 import { Name, SkeinError } from '@skein/api';
@@ -16,7 +15,7 @@ export interface CompositionDescription {
   readonly signature: Signature;
   /** Names of the deployments that it calls. */
   readonly calls: readonly string[];
-  /** Absolute paths of the files that it is made of, its own among them. */
+  /** Absolute paths of the module and the local files that it imports. */
   readonly files: readonly string[];
 }
 
@@ -30,7 +29,7 @@ export interface RegistryOptions {
     /** Largest model file, in bytes. */
     readonly maxModelBytes: number;
   };
-  /** Imports the module outside this thread and reads what it exports. @throws SkeinError COMPOSITION_INVALID. */
+  /** Imports the module outside of this thread and reads its exports. @throws SkeinError COMPOSITION_INVALID. */
   readonly describeComposition: (modulePath: string) => Promise<CompositionDescription>;
 }
 
@@ -86,11 +85,11 @@ export function createRegistry(options: RegistryOptions): Registry & {
     async importComposition(model, modulePath, metadata) {
       checkName(model);
       const path = resolve(modulePath);
-      // Before a thread is started for it: that there is something to read.
+      // Before starting a thread for it, check that the file can be read.
       await digestOfModules(path, []);
       const { signature, calls, files } = await describeComposition(path);
       const imports = importsOf(path, files);
-      // It says what is looked at when the version is loaded; nobody else may.
+      // The field decides the isolation of the version; only the upload may set it, not the file.
       const { imports: _, ...others } = metadata;
       const { digest, sizeBytes } = await digestOfModules(path, imports);
       return state.addVersion({
@@ -149,7 +148,7 @@ function checkName(model: string): void {
   }
 }
 
-/** As the version remembers them. */
+/** As stored with the version. */
 function recordedImports({ metadata }: VersionRecord): readonly string[] {
   const { imports } = metadata;
   return imports === undefined ? [] : (JSON.parse(imports) as string[]);

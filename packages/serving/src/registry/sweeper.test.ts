@@ -65,7 +65,7 @@ describe('sweeper', () => {
     );
   });
 
-  it('does not fail an import because something else could not be removed', async () => {
+  it('does not fail an import because another artifact could not be removed', async () => {
     const sweeper = createSweeper(
       { remove: () => Promise.reject(new Error('read-only')) },
       async () => new Set<string>(),

@@ -1,16 +1,16 @@
 /**
  * Removes artifacts that no version needs, and never one that an import is about to need.
  *
- * An import stores bytes first and records the version later. A removal in between, of a version
- * with the same bytes, would take them away; so removals wait until no import is running, imports
- * wait for a removal, and what is removed is decided at that moment.
+ * An import stores bytes first and records the version later. Removing a version with the same
+ * bytes in between would delete them. Removals therefore wait until no import is running, imports
+ * wait for a removal, and the artifacts to remove are computed at that moment.
  */
 import type { ArtifactStore } from '@skein/state';
 
 export interface Sweeper {
-  /** Runs an import; nothing is removed meanwhile. */
+  /** Runs an import; no artifact is removed meanwhile. */
   protect<T>(importing: () => Promise<T>): Promise<T>;
-  /** Removes the artifacts that nobody refers to, now or when the running imports have ended. */
+  /** Removes the artifacts that no version refers to, now or when the running imports have ended. */
   sweep(digests: Iterable<string>): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export function createSweeper(
   let sweeping: Promise<void> | undefined;
 
   async function removeUnreferenced(): Promise<void> {
-    // What comes in meanwhile is for the next round: the list of versions was made without it.
+    // Later requests wait for the next round: the list of versions was read without them.
     while (candidates.size > 0) {
       const round = [...candidates];
       candidates.clear();

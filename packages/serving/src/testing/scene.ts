@@ -10,9 +10,9 @@ import { ScriptedTarget, SIGNATURE, type Script } from './scripted-target.ts';
 export interface Scene {
   readonly serving: Serving;
   readonly state: State;
-  /** Targets in the order in which they were made. */
+  /** Targets in the order of their creation. */
   readonly targets: ScriptedTarget[];
-  readonly told: { answered: InferenceRequest[]; refused: string[] };
+  readonly observed: { answered: InferenceRequest[]; refused: string[] };
   /** Registers the next version of a model. */
   version(model: string, script?: Script, kind?: VersionRecord['kind']): Promise<VersionRecord>;
   /** Reasons of the history by kind, oldest first. */
@@ -35,10 +35,10 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
 
 function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOptions): Scene {
   const targets: ScriptedTarget[] = [];
-  const told = { answered: [] as InferenceRequest[], refused: [] as string[] };
+  const observed = { answered: [] as InferenceRequest[], refused: [] as string[] };
   const observer: ServingObserver = {
-    answered: (request) => void told.answered.push(request),
-    refused: (_request, error) => void told.refused.push(error.code),
+    answered: (request) => void observed.answered.push(request),
+    refused: (_request, error) => void observed.refused.push(error.code),
     batchRan: () => {},
     replicaChanged: () => {},
   };
@@ -77,7 +77,7 @@ function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOpt
     serving,
     state,
     targets,
-    told,
+    observed,
     async version(model, script = {}, kind = 'onnx') {
       const record = await state.addVersion({
         model,

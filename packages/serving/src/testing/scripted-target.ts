@@ -1,6 +1,6 @@
 /**
- * A target that does what a test says, in place of a runtime: for the parts of the serving plane
- * that decide about targets. That the real one behaves like it is shown by the end-to-end tests.
+ * A target that follows a script, in place of a runtime, for tests of the code that manages
+ * targets. The end-to-end tests show that the real one behaves the same.
  */
 import { SkeinError } from '@skein/api';
 import { tensor, type Signature, type TensorMap } from '@skein/onnx';

@@ -1,17 +1,17 @@
 /**
- * Verified copies of remote artifacts on the local disk, the least recently used of which go when
- * there are too many. What was asked for within the last hour stays, even beyond the bound: it may
- * be about to be opened or mounted.
+ * Verified copies of remote artifacts on the local disk. Beyond the bound, the least recently used
+ * copies are evicted. A copy that was requested within the last hour stays even beyond the bound:
+ * its caller may be about to open or mount it.
  */
 import type { ArtifactStore } from '../contract.ts';
 import type { DiskRoom } from '../disk-room.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
 
 export interface ArtifactCache {
-  /** Everything but the bound and the order. */
+  /** The store without its bound and its order of use. */
   readonly files: Pick<ArtifactStore, 'put' | 'pathOf' | 'read'>;
   has(digest: string): Promise<boolean>;
-  /** Notes a use, and makes room. */
+  /** Records a use and evicts copies. */
   used(digest: string): Promise<void>;
   forget(digest: string): Promise<void>;
 }
@@ -21,7 +21,7 @@ export interface CacheOptions {
   readonly room?: DiskRoom | undefined;
   /** Bound of all copies together, in bytes. */
   readonly maxBytes: number;
-  /** How long after its use a copy stays in any case, in milliseconds. Default: an hour. */
+  /** How long a copy stays after its last use in any case, in milliseconds. Default: an hour. */
   readonly keepMs?: number;
   /** Milliseconds since any fixed point. */
   readonly now?: () => number;
@@ -36,11 +36,11 @@ interface Copy {
 export async function openArtifactCache(options: CacheOptions): Promise<ArtifactCache> {
   const { keepMs = 3_600_000, now = () => performance.now() } = options;
   const files = await openFileArtifacts(options.folder, { shared: true, room: options.room });
-  /** In the order of their last use, the oldest first. */
+  /** Ordered by last use, oldest first. */
   const copies = new Map<string, Copy>();
   let totalBytes = 0;
 
-  /** Undefined where another process has made room. */
+  /** Undefined if another process has evicted it. */
   const sizeOf = (digest: string): Promise<number | undefined> =>
     files.sizeOf(digest).catch(() => undefined);
 
@@ -56,7 +56,7 @@ export async function openArtifactCache(options: CacheOptions): Promise<Artifact
 
   for (const digest of await files.list()) {
     const sizeBytes = await sizeOf(digest);
-    // Nobody in this process has asked for it yet.
+    // This process has not requested the copy yet.
     if (sizeBytes !== undefined) note(digest, { sizeBytes, usedAt: Number.NEGATIVE_INFINITY });
   }
 

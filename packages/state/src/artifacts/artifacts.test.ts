@@ -1,4 +1,4 @@
-/** What every backend of `ArtifactStore` promises: files in a folder, and a bucket of somebody else's making. */
+/** The contract of `ArtifactStore`, over every backend: files in a folder, and a bucket of a third-party S3 server. */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ interface Place {
   open(scratch?: string): Promise<ArtifactStore>;
   /** Replaces what is stored under the digest. */
   damage(digest: string, content: Uint8Array): Promise<void>;
-  /** Everything that the place holds, half-written things too. */
+  /** Every file or object of the backend, incomplete ones too. */
   names(): Promise<string[]>;
   destroy(): Promise<void>;
 }
@@ -111,7 +111,7 @@ describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backe
     await place.destroy();
   });
 
-  it('stores any stream under the sha-256 of its bytes, and any range of it comes back', async () => {
+  it('stores any stream under the sha-256 of its bytes, and reads back any range of it', async () => {
     const parts = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(parts, fc.nat(2000), fc.nat(2000), async (given, start, length) => {
@@ -130,7 +130,7 @@ describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backe
     );
   });
 
-  it('carries what is larger than any buffer, and another process reads it', async () => {
+  it('stores an artifact larger than any buffer, and another process reads it', async () => {
     const part = randomBytes(1_000_003);
     const parts = Array.from({ length: 12 }, () => part);
     const { digest, sizeBytes } = await artifacts.put(chunks(...parts), 2 ** 30);
@@ -151,7 +151,7 @@ describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backe
     await other.close();
   });
 
-  it('lists what it has, and nothing else', async () => {
+  it('lists exactly the stored artifacts', async () => {
     const digests: string[] = [];
     for (let index = 0; index < 5; index++) {
       digests.push((await artifacts.put(chunks(randomBytes(9)), 99)).digest);
@@ -165,7 +165,7 @@ describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backe
     await other.close();
   });
 
-  it('hands out no last byte of a damaged artifact, not a byte of a range, and no path', async () => {
+  it('returns no last byte of a damaged artifact, no byte of a range, and no path', async () => {
     const bytes = randomBytes(1_500_000);
     const { digest } = await artifacts.put(chunks(bytes), 1 << 23);
     const flipped = Buffer.from(bytes);
@@ -189,7 +189,7 @@ describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backe
     await healed.close();
   });
 
-  it('refuses what it never had', async () => {
+  it('refuses an unknown digest', async () => {
     const missing = '0'.repeat(64);
     await expect(all(artifacts.read(missing))).rejects.toMatchObject(corrupt);
     await expect(artifacts.pathOf(missing)).rejects.toMatchObject(corrupt);
@@ -202,7 +202,7 @@ describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backe
     }
   });
 
-  it('keeps nothing of what was too large or broke off', async () => {
+  it('keeps nothing of a put that was too large or incomplete', async () => {
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield randomBytes(6 << 20);
       throw new RangeError('disconnected');
@@ -214,7 +214,7 @@ describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backe
     expect(await place.names()).toEqual([]);
   });
 
-  it('lets a reader leave early', async () => {
+  it('lets a reader stop early', async () => {
     const { digest } = await artifacts.put(chunks(randomBytes(3_000_000)), 1 << 23);
     const other = await place.open();
     for await (const _ of other.read(digest)) break;
@@ -222,7 +222,7 @@ describe.each(backends.filter(({ skip }) => !skip))('artifacts in $name', (backe
     await other.close();
   });
 
-  it('takes and gives the same artifact many times at once', async () => {
+  it('stores and reads the same artifact many times at once', async () => {
     const bytes = randomBytes(200_000);
     const puts = await Promise.all([1, 2, 3].map(() => artifacts.put(chunks(bytes), 1 << 20)));
     expect(new Set(puts.map((put) => put.digest))).toEqual(new Set([sha256(bytes)]));

@@ -49,11 +49,11 @@ describe('artifacts as files', () => {
     );
   });
 
-  it('shows nothing until all of it is there', async () => {
+  it('shows an artifact only when it is complete', async () => {
     let halfway: string[] = [];
     async function* watched(): AsyncGenerator<Uint8Array> {
       yield new Uint8Array(70_000);
-      // The second chunk is asked for when the first has been written.
+      // The second chunk is requested once the first has been written.
       halfway = await readdir(folder);
       yield new Uint8Array(10);
     }
@@ -85,21 +85,21 @@ describe('artifacts as files', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('removes what an earlier process left unfinished, and nothing else', async () => {
+  it('removes unfinished files of an earlier process, and nothing else', async () => {
     const { digest } = await artifacts.put(chunks(randomBytes(10)), 100);
     await writeFile(join(folder, '.incoming-0123'), 'half');
     await openFileArtifacts(folder);
     expect(await readdir(folder)).toEqual([digest]);
   });
 
-  it('takes the same artifact twice at once', async () => {
+  it('stores the same artifact twice at once', async () => {
     const bytes = randomBytes(200_000);
     const puts = await Promise.all([1, 2, 3].map(() => artifacts.put(chunks(bytes), 1 << 20)));
     expect(new Set(puts.map((put) => put.digest))).toEqual(new Set([sha256(bytes)]));
     expect(await readdir(folder)).toEqual([sha256(bytes)]);
   });
 
-  it('refuses an artifact that has changed, is gone, or never was', async () => {
+  it('refuses an artifact that has changed, was removed, or never existed', async () => {
     const bytes = randomBytes(5000);
     const { digest } = await artifacts.put(chunks(bytes), 1 << 20);
     const path = await artifacts.pathOf(digest);
@@ -113,10 +113,10 @@ describe('artifacts as files', () => {
     await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
   });
 
-  it('sees a change that kept size and modification time', async () => {
+  it('detects a change that kept size and modification time', async () => {
     const bytes = randomBytes(5000);
     const { digest } = await artifacts.put(chunks(bytes), 1 << 20);
-    // A time that `utimes` can set again to the nanosecond.
+    // A time that `utimes` can restore to the nanosecond.
     await utimes(join(folder, digest), 1_000_000_000, 1_000_000_000);
     const path = await artifacts.pathOf(digest);
     bytes[77] = (bytes[77] ?? 0) ^ 1;
@@ -126,7 +126,7 @@ describe('artifacts as files', () => {
     await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
   });
 
-  it('heals a damaged artifact when it is put again', async () => {
+  it('repairs a damaged artifact when it is put again', async () => {
     const bytes = randomBytes(5000);
     const { digest } = await artifacts.put(chunks(bytes), 1 << 20);
     await rm(join(folder, digest));
@@ -164,14 +164,14 @@ describe('artifacts as files', () => {
     },
   );
 
-  it('removes an artifact; again is no error', async () => {
+  it('removes an artifact; a second removal is not an error', async () => {
     const { digest } = await artifacts.put(chunks(randomBytes(10)), 100);
     await artifacts.remove(digest);
     await artifacts.remove(digest);
     await expect(artifacts.pathOf(digest)).rejects.toMatchObject(corrupt);
   });
 
-  it('says so when the folder cannot be made', async () => {
+  it('reports a folder that cannot be created', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(openFileArtifacts(join(folder, 'file', 'artifacts'))).rejects.toMatchObject({
       code: 'DATA_FOLDER_UNUSABLE',
@@ -180,7 +180,7 @@ describe('artifacts as files', () => {
 });
 
 describe.skipIf(tinyDisk.skip)(`artifacts on a full disk ${tinyDisk.reason}`, () => {
-  it('refuses what does not fit, leaves nothing of it, and takes what fits', async () => {
+  it('refuses an artifact that does not fit, leaves nothing of it, and stores one that fits', async () => {
     using disk = mountTinyDisk('size=256k');
     const store = await openFileArtifacts(join(disk.folder, 'artifacts'));
     const parts = Array.from({ length: 10 }, () => randomBytes(64 * 1024));

@@ -3,14 +3,14 @@
  *
  *   put: stream → .incoming-<random> (hashing) → fsync → rename to <digest> → fsync folder
  *
- * A name that is a digest therefore always holds all of its bytes, whatever ended the process
- * between two steps; an unfinished file has another name, and the next start removes it. Putting an
- * artifact again replaces its file: that is how a damaged one heals.
+ * A name that is a digest therefore always has all of its bytes, wherever the process was killed.
+ * An unfinished file has another name, and the next start removes it. Putting an artifact again
+ * replaces its file, which repairs a damaged one.
  *
- * A folder may be shared by processes (a node and its workers): every step is atomic for the others.
+ * Several processes (a node and its workers) may share a folder: every step is atomic.
  *
- * Links are never followed: somebody who can write to the folder must not be able to have the node
- * read, or serve, a file from elsewhere.
+ * Links are never followed: a user who can write to the folder must not be able to make the node
+ * read or serve a file outside of it.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -33,22 +33,23 @@ import { corrupt, unknown, verified as checked } from './verified-stream.ts';
 const INCOMING = '.incoming-';
 const DIGEST = /^[0-9a-f]{64}$/;
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
-/** Windows has no O_NOFOLLOW; there `lstat` alone refuses links. */
+/** Windows has no O_NOFOLLOW; there only `lstat` rejects links. */
 const NOFOLLOW = O_NOFOLLOW ?? 0;
 const CHUNK_BYTES = 256 * 1024;
-/** In a shared folder, a file that has not grown for this long was left by a process that is gone. */
+/** In a shared folder, a file that has not grown for this long belongs to a process that has ended. */
 const ABANDONED_MS = 15 * 60_000;
-const LOOK_FOR_ABANDONED_MS = 5 * 60_000;
+const ABANDONED_CHECK_MS = 5 * 60_000;
 
 export interface FileArtifactsOptions {
-  /** Whether other processes write to the folder too. Default: the caller holds its lock. */
+  /** Whether other processes write to the folder too. Default: no; the caller holds its lock. */
   readonly shared?: boolean;
-  /** Refuses what would take room that is kept for others. Default: takes what the disk has. */
+  /** Refuses writes into reserved disk space. Default: the whole disk may be used. */
   readonly room?: DiskRoom | undefined;
 }
 
 /**
- * Opens the folder, making it when it is not there, and removes what an earlier process left unfinished.
+ * Opens the folder, creates it if it is missing, and removes unfinished files of an earlier
+ * process.
  * @throws SkeinError DATA_FOLDER_UNUSABLE.
  */
 export async function openFileArtifacts(
@@ -65,14 +66,14 @@ export async function openFileArtifacts(
       { cause: error },
     );
   }
-  let lookedAt = performance.now();
-  /** What processes that were killed have left is removed by those that write here. */
+  let checkedAt = performance.now();
+  /** Writers remove the unfinished files of killed processes. */
   async function lookForAbandoned(): Promise<void> {
-    if (!shared || performance.now() - lookedAt < LOOK_FOR_ABANDONED_MS) return;
-    lookedAt = performance.now();
+    if (!shared || performance.now() - checkedAt < ABANDONED_CHECK_MS) return;
+    checkedAt = performance.now();
     await removeUnfinished(folder, ABANDONED_MS).catch(() => undefined);
   }
-  /** Digests that this process has read and found right, with the stamp of the file it read. */
+  /** Digests that this process has verified, with the stamp of the file that it read. */
   const verified = new Map<string, string>();
 
   async function pathOf(digest: string): Promise<string> {
@@ -101,12 +102,12 @@ export async function openFileArtifacts(
       );
       try {
         const written = await receive(file, content, maxBytes, room);
-        // Readable for whatever user a guest runs as; the folder keeps everybody else out.
+        // Readable for the user that a guest runs as; the mode of the folder keeps other users out.
         await file.chmod(0o444);
         await file.sync();
         await rename(incoming, join(folder, written.digest));
         await syncFolder(folder);
-        // What was hashed is what was written; only a later change needs another look.
+        // The hash was computed over the written bytes; only a later change requires another check.
         verified.set(written.digest, stampOf(await file.stat({ bigint: true })));
         return written;
       } catch (error) {
@@ -161,7 +162,7 @@ async function removeUnfinished(folder: string, olderThanMs: number): Promise<vo
   }
 }
 
-/** The bytes as they are on the disk. */
+/** The bytes of the file, unverified. */
 async function* chunksOf(
   path: string,
   digest: string,
@@ -173,7 +174,7 @@ async function* chunksOf(
     if (!(await file.stat()).isFile()) throw corrupt(digest, 'is missing or not a file');
     let position = range.start;
     while (position < range.end) {
-      // A new buffer each time: the reader keeps what it is given.
+      // A new buffer each time: the reader may keep it.
       const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, range.end - position));
       const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, position);
       if (bytesRead === 0) return;
@@ -212,7 +213,7 @@ async function receive(
   return { digest: hash.digest('hex'), sizeBytes };
 }
 
-/** Reads the file in chunks, so that a model of gigabytes neither fills the memory nor holds the thread. */
+/** Reads the file in chunks, so that a model of gigabytes neither fills the memory nor blocks the thread. */
 async function digestOf(path: string): Promise<{ digest: string | undefined; stamp: string }> {
   let file: FileHandle;
   try {
@@ -235,12 +236,12 @@ async function digestOf(path: string): Promise<{ digest: string | undefined; sta
   }
 }
 
-/** Changes whenever the file is written to, replaced or touched. */
+/** Changes when the file is written, replaced or touched. */
 function stampOf(stats: { ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint }): string {
   return `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
 }
 
-/** Makes a rename durable. Windows can neither open a folder nor needs to. */
+/** Makes a rename durable. Windows cannot open a folder, and does not need it. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, O_RDONLY);
@@ -253,7 +254,7 @@ async function syncFolder(folder: string): Promise<void> {
 
 function full(error: unknown, folder: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
-  // EFBIG: the limit of the process on file sizes (ulimit -f); EDQUOT: the quota of its user.
+  // EFBIG: the file size limit of the process (ulimit -f); EDQUOT: the quota of its user.
   if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') return error;
   return new SkeinError('STORAGE_FULL', `The disk under ${folder} is full (${code}).`, {
     cause: error,

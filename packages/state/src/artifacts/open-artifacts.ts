@@ -1,4 +1,4 @@
-/** From `--blobs` to a store: a bucket when it is a URL, else a folder that nodes and workers share. */
+/** Opens the store that `--blobs` names: a bucket if it is a URL, otherwise a folder that nodes and workers share. */
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
@@ -8,15 +8,15 @@ import { FOLDER_MODE } from '../private-files.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
 
 export interface OpenArtifactsOptions {
-  /** What stays free on the disk of the folder, or of the cache. Default: see `createDiskRoom`. */
+  /** Free space to keep on the disk of the folder or cache. Default: see `createDiskRoom`. */
   readonly keptFreeBytes?: number | undefined;
-  /** Whether the caller is the only process that writes to the folder. Default: false. */
+  /** Whether only the caller writes to the folder. Default: false. */
   readonly exclusive?: boolean;
 }
 
 /**
  * @param place `s3://bucket/prefix?endpoint=…`, or a folder, relative to the working directory.
- * @param cacheFolder local copies of what is in a bucket.
+ * @param cacheFolder local copies of the artifacts of a bucket.
  * @throws SkeinError USAGE, STORE_UNREACHABLE, DATA_FOLDER_UNUSABLE.
  */
 export async function openArtifacts(

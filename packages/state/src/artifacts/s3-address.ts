@@ -1,11 +1,11 @@
-/** Where a bucket is, written as one URL: `s3://bucket/prefix?endpoint=http://host:9000&region=eu-central-1`. */
+/** The address of a bucket as one URL: `s3://bucket/prefix?endpoint=http://host:9000&region=eu-central-1`. */
 import { SkeinError } from '@skein/api/errors';
 
 export interface S3Address {
   readonly bucket: string;
-  /** Before every key; empty, or ends with `/`. */
+  /** Prefix of every key; empty, or ends with `/`. */
   readonly prefix: string;
-  /** Absent: the one of AWS for the region. */
+  /** Absent: the endpoint of AWS for the region. */
   readonly endpoint: string | undefined;
   /** Absent: AWS_REGION decides. */
   readonly region: string | undefined;
@@ -13,7 +13,7 @@ export interface S3Address {
 
 const PARAMETERS = new Set(['endpoint', 'region']);
 
-/** @throws SkeinError USAGE. Credentials are never part of it: a URL is shown in process lists and logs. */
+/** @throws SkeinError USAGE. Credentials are never part of the URL: process lists and logs show it. */
 export function parseS3Address(text: string): S3Address {
   const wrong = (what: string): SkeinError =>
     new SkeinError('USAGE', `"${withoutSecrets(text)}" is not a bucket: ${what}.`);

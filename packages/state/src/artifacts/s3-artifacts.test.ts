@@ -29,7 +29,7 @@ describe.skipIf(moto.skip)('a bucket', () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  it('serves from its local copies, and a damaged copy is fetched anew', async () => {
+  it('serves from its local copies, and fetches a damaged copy again', async () => {
     const url = await server.bucket('copies');
     const artifacts = await openArtifacts(url, folder);
     const bytes = randomBytes(1000);
@@ -50,19 +50,19 @@ describe.skipIf(moto.skip)('a bucket', () => {
       digests.push((await first.put(chunks(randomBytes(1000)), 1 << 20)).digest);
     }
     await first.close();
-    // Another process finds copies that nobody has asked it for.
+    // Another process finds copies that it has not requested itself.
     const second = await openS3Artifacts({ url, cacheFolder, cacheBytes: 3500 });
     await second.pathOf(digests[0]!);
     const kept = await readdir(cacheFolder);
     expect(kept).toHaveLength(3);
     expect(kept).toContain(digests[0]);
-    // What has just been asked for stays, whatever the bound.
+    // An artifact that was just requested stays, whatever the bound.
     for (const digest of digests) await second.pathOf(digest);
     expect(await readdir(cacheFolder)).toHaveLength(6);
     await second.close();
   });
 
-  it('says which bucket is missing', async () => {
+  it('names the missing bucket', async () => {
     const url = `s3://never-made?endpoint=${server.endpoint}`;
     await expect(openS3Artifacts({ url, cacheFolder: folder })).rejects.toMatchObject({
       code: 'STORE_UNREACHABLE',
@@ -70,7 +70,7 @@ describe.skipIf(moto.skip)('a bucket', () => {
     });
   });
 
-  it('keeps nothing that did not get to the bucket', async () => {
+  it('keeps no copy of an artifact that did not reach the bucket', async () => {
     const short = await startMotoServer();
     const artifacts = await openS3Artifacts({
       url: await short.bucket('gone'),
@@ -82,7 +82,7 @@ describe.skipIf(moto.skip)('a bucket', () => {
     await expect(artifacts.put(chunks(randomBytes(1000)), 9999)).rejects.toMatchObject(unreachable);
     await expect(artifacts.list()).rejects.toMatchObject(unreachable);
     await expect(artifacts.sizeOf(digest)).rejects.toMatchObject(unreachable);
-    // The copy is as good as the original.
+    // The copy is as valid as the original.
     await expect(artifacts.pathOf(digest)).resolves.toContain(digest);
     expect(await readdir(folder)).toEqual([digest]);
     await artifacts.close();

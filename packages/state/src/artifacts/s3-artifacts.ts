@@ -2,11 +2,11 @@
  * Artifacts as objects of an S3-compatible bucket (AWS, MinIO, Ceph, the S3 face of Google Cloud
  * Storage), each under its digest.
  *
- * An artifact's name is known only once all of it has been read, so a put goes to the local disk
- * first and from there to the bucket, in parts where it is large; the copy stays as the first entry
- * of the cache that `pathOf` serves from. The price is room for the largest artifact on the local
- * disk. Objects appear whole or not at all; the parts of an upload that was cut off are taken back
- * at once, or by the lifecycle rule of the bucket when the process was killed.
+ * The name of an artifact is known only once all of it has been read. A put therefore writes to the
+ * local disk first and uploads from there, in parts if it is large. The local copy becomes an entry
+ * of the cache that `pathOf` serves from. The cost is local disk space for the largest artifact.
+ * Objects appear whole or not at all. The parts of a failed upload are deleted at once, or by the
+ * lifecycle rule of the bucket if the process was killed.
  */
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -21,9 +21,9 @@ import { corrupt, unknown, verified } from './verified-stream.ts';
 export interface S3ArtifactsOptions {
   /** `s3://bucket/prefix?endpoint=…&region=…`; credentials come from the environment. */
   readonly url: string;
-  /** Holds local copies; made when it is not there. */
+  /** Folder of the local copies; created if it is missing. */
   readonly cacheFolder: string;
-  /** Refuses copies that would take room that is kept for others. */
+  /** Refuses copies that would use reserved disk space. */
   readonly room?: DiskRoom | undefined;
   /** Bound of the local copies, in bytes. Default: 10 GiB. */
   readonly cacheBytes?: number;
@@ -37,7 +37,7 @@ const DIGEST = /^[0-9a-f]{64}$/;
 /** @throws SkeinError USAGE (the URL), STORE_UNREACHABLE, DATA_FOLDER_UNUSABLE. */
 export async function openS3Artifacts(options: S3ArtifactsOptions): Promise<ArtifactStore> {
   const { bucket, prefix, endpoint, region } = parseS3Address(options.url);
-  // Loaded here, so that a node without a bucket does not pay for it.
+  // Loaded here, so that a node without a bucket does not load the client.
   const s3 = await import('@aws-sdk/client-s3');
   const { Upload } = await import('@aws-sdk/lib-storage');
   const cache = await openArtifactCache({
@@ -48,7 +48,7 @@ export async function openS3Artifacts(options: S3ArtifactsOptions): Promise<Arti
   const client: S3Client = new s3.S3Client({
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...regionOf(region, endpoint),
-    // Servers that are not AWS know neither the newest checksums nor their trailers.
+    // Servers other than AWS support neither the newest checksums nor their trailers.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
@@ -78,7 +78,7 @@ export async function openS3Artifacts(options: S3ArtifactsOptions): Promise<Arti
     }
   }
 
-  /** Downloads that are under way, so that many who want the same artifact fetch it once. */
+  /** Downloads in progress, so that concurrent requests for an artifact fetch it once. */
   const fetching = new Map<string, Promise<void>>();
   async function fetchOnce(digest: string): Promise<void> {
     const running = fetching.get(digest) ?? fetchNow(digest).finally(() => fetching.delete(digest));
@@ -97,7 +97,7 @@ export async function openS3Artifacts(options: S3ArtifactsOptions): Promise<Arti
         await cache.used(digest);
         return path;
       } catch (error) {
-        // The copy is damaged, which says nothing about the original.
+        // The copy is damaged; the original may be intact.
         if (!(error instanceof SkeinError)) throw error;
         await cache.forget(digest);
       }
@@ -180,7 +180,7 @@ export async function openS3Artifacts(options: S3ArtifactsOptions): Promise<Arti
   };
 }
 
-/** A server of one's own has no regions, but every request is signed for one. */
+/** A self-hosted server has no regions, but every request is signed for one. */
 function regionOf(given: string | undefined, endpoint: string | undefined): { region?: string } {
   if (given !== undefined) return { region: given };
   const decided = process.env['AWS_REGION'] !== undefined || endpoint === undefined;
@@ -192,12 +192,12 @@ function isMissing(error: unknown): boolean {
   return name === 'NoSuchKey' || name === 'NotFound';
 }
 
-/** Out of room is told apart; everything else means that the bucket cannot be used now. */
+/** Reports a full disk as such; any other error means that the bucket cannot be used now. */
 function translated(error: unknown, place: string): unknown {
   if (error instanceof SkeinError) return error;
   const { name, message, code } = error as { name?: string; message?: string; code?: string };
   if (name === 'QuotaExceeded' || name === 'XMinioStorageFull') {
-    return new SkeinError('STORAGE_FULL', `There is no room left in ${place}.`, { cause: error });
+    return new SkeinError('STORAGE_FULL', `There is no space left in ${place}.`, { cause: error });
   }
   const reason = [code ?? name, message].filter(Boolean).join(': ');
   return new SkeinError('STORE_UNREACHABLE', `Cannot use ${place}: ${reason}.`, { cause: error });

@@ -1,10 +1,10 @@
-/** A stream whose end proves its content: the last chunk comes only after the digest was found right. */
+/** A stream that ends only if its content is right: the last chunk follows the check of the digest. */
 import { createHash } from 'node:crypto';
 import { SkeinError } from '@skein/api/errors';
 
 /**
- * Passes chunks on one behind. Somebody who writes them elsewhere must still wait for the end
- * before using them, as with any stream; but nobody gets to the end of something else.
+ * Passes each chunk on when the next one arrives. A reader that stores the chunks must not use them
+ * before the end, as with any stream; the end is reached only if the digest matches.
  * @throws SkeinError ARTIFACT_CORRUPT in place of the last chunk.
  */
 export async function* verified(

@@ -2,16 +2,16 @@
  * A training run on this machine: a folder of its own under the data folder.
  *
  *   runs/<id>/run.json                the record, replaced whole
- *             plan.json               what it takes to go on
+ *             plan.json               what a restart needs
  *             start.onnx              the model that training began with
- *             checkpoint.safetensors  where it stands
+ *             checkpoint.safetensors  the state of training
  *             model.onnx              the trained model
- *             batch.safetensors       the batch whose loss was no number
- *             lock                    held by the process that trains
+ *             batch.safetensors       the batch whose loss was not a number
+ *             lock                    held by the training process
  *
- * Whoever trains needs no node, and the node that has the data folder needs no word from whoever
- * trains: it reads the records. The lock is the kernel's, taken as that of the data folder is, so
- * `kill -9` gives it back.
+ * A training process needs no node. The node that holds the data folder reads the records; a
+ * training process does not report to it. The lock is taken as that of the data folder is, so `kill
+ * -9` releases it.
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -24,15 +24,15 @@ export interface RunFolder {
   readonly id: string;
   /** Absolute. */
   readonly path: string;
-  /** The path of a file in it. */
+  /** The path of a file in the folder. */
   file(name: string): string;
   /** @throws SkeinError STORAGE_FULL. */
   record(run: Run): Promise<void>;
-  /** Lets another process go on with the run. Idempotent. */
+  /** Lets another process continue the run. Idempotent. */
   close(): void;
 }
 
-/** Keeps the handles from the garbage collector, which would give the locks up. */
+/** Keeps the handles from the garbage collector, which would release the locks. */
 const held = new Set<DatabaseSync>();
 
 export function runPath(dataFolder: string, id: string): string {
@@ -40,7 +40,7 @@ export function runPath(dataFolder: string, id: string): string {
 }
 
 /**
- * Makes the run's folder where needed, and takes its lock.
+ * Creates the run's folder if it is missing, and takes its lock.
  * @throws SkeinError RUN_ACTIVE, DATA_FOLDER_UNUSABLE, STORAGE_FULL.
  */
 export async function openRunFolder(dataFolder: string, id: string): Promise<RunFolder> {
@@ -48,7 +48,7 @@ export async function openRunFolder(dataFolder: string, id: string): Promise<Run
   let lock: DatabaseSync | undefined;
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    // As the node does: data and models have no place in a repository.
+    // Data and models do not belong in a repository.
     await writeFile(join(dataFolder, '.gitignore'), '*\n');
     lock = takeLock(path);
   } catch (error) {
@@ -80,7 +80,7 @@ export async function openRunFolder(dataFolder: string, id: string): Promise<Run
   };
 }
 
-/** The record of a run as it is known by now; `undefined` when there is none that can be read. */
+/** The current record of a run; `undefined` if there is none that can be read. */
 export async function readRun(path: string): Promise<Run | undefined> {
   try {
     const run = Run.parse(JSON.parse(await readFile(join(path, 'run.json'), 'utf8')));
@@ -99,21 +99,21 @@ export async function readRuns(dataFolder: string): Promise<Run[]> {
     .sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
 }
 
-/** Forgets a run and all its files. @throws SkeinError RUN_ACTIVE while somebody trains it. */
+/** Removes a run and all its files. @throws SkeinError RUN_ACTIVE while a process trains it. */
 export async function removeRunFolder(dataFolder: string, id: string): Promise<void> {
   const folder = await openRunFolder(dataFolder, id);
   folder.close();
   await rm(folder.path, { recursive: true, force: true });
 }
 
-/** A run whose process ended without a word is interrupted, not running. */
+/** A run that is recorded as running but has no process is interrupted. */
 export function standing<R extends Pick<Run, 'status' | 'reason' | 'process'>>(
   run: R,
   alive: (pid: number) => boolean,
 ): R {
   const here = run.process.host === hostname();
   if (run.status !== 'running' || !here || alive(run.process.pid)) return run;
-  const reason = `Its process ${run.process.pid} ended without a word.`;
+  const reason = `Its process ${run.process.pid} ended without recording its outcome.`;
   return { ...run, status: 'interrupted', reason };
 }
 
@@ -122,7 +122,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it is there, and another user's.
+    // EPERM: the process exists and belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

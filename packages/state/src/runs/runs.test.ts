@@ -63,12 +63,12 @@ describe('the folder of a run', () => {
     await ended;
     expect(await readRun(runPath(data, 'a'))).toMatchObject({
       status: 'interrupted',
-      reason: `Its process ${child.pid} ended without a word.`,
+      reason: `Its process ${child.pid} ended without recording its outcome.`,
     });
     (await openRunFolder(data, 'a')).close();
   });
 
-  it('is passed over when its record cannot be read', async () => {
+  it('is skipped if its record cannot be read', async () => {
     const folder = await openRunFolder(data, 'good');
     await folder.record(sampleRun('good'));
     folder.close();
@@ -80,7 +80,7 @@ describe('the folder of a run', () => {
 });
 
 describe('the runs of a node', () => {
-  it('are those that were reported and those that lie in its data folder', async () => {
+  it('are the reported ones and those in its data folder', async () => {
     const runs = createRuns(state, data);
     const reported = sampleRun('reported', { startedAt: '2026-05-01T00:00:00.000Z' });
     await runs.put(reported);
@@ -101,7 +101,7 @@ describe('the runs of a node', () => {
     folder.close();
   });
 
-  it('are forgotten with their files, but not while somebody trains', async () => {
+  it('are removed with their files, but not while a process trains them', async () => {
     const runs = createRuns(state, data);
     const folder = await openRunFolder(data, 'a');
     await folder.record(sampleRun('a'));
@@ -113,7 +113,7 @@ describe('the runs of a node', () => {
     await expect(runs.remove('a')).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
   });
 
-  it('count as interrupted when their process is gone', async () => {
+  it('count as interrupted when their process has ended', async () => {
     const runs = createRuns(state, data);
     const child = await trainer('a');
     expect((await runs.list({ status: 'running', limit: 9 })).map(({ id }) => id)).toEqual(['a']);

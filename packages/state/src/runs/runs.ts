@@ -1,7 +1,7 @@
 /**
- * The runs that a node knows: those that were reported to it, and those that lie in its data folder.
- * The latter are looked up whenever somebody asks, because whoever trains there may have no key, or
- * have trained while no node ran.
+ * The training runs of a node: those reported to it, and those in its data folder. The latter are
+ * read at each request, because the process that trains may have no key, or may have run without a
+ * node.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ export interface Runs {
   /** @throws SkeinError RUN_UNKNOWN. */
   get(id: string): Promise<Run>;
   put(run: Run): Promise<RunSummary>;
-  /** Forgets a run, with its files if it lies here. @throws SkeinError RUN_UNKNOWN, RUN_ACTIVE. */
+  /** Removes a run, with its files if it is in the data folder. @throws SkeinError RUN_UNKNOWN, RUN_ACTIVE. */
   remove(id: string): Promise<void>;
 }
 
@@ -25,8 +25,8 @@ export function createRuns(
   dataFolder: string,
 ): Runs {
   /**
-   * The mark of each record as it was adopted. Time alone is no mark: two changes may fall into one
-   * tick of the file system’s clock, but each is a file of its own that takes the place of the last.
+   * The stamp of each record when it was read. The modification time alone is not enough: two
+   * changes may fall into one tick of the file system’s clock, but each change is a new file.
    */
   const adopted = new Map<string, string>();
 
@@ -47,7 +47,7 @@ export function createRuns(
   return {
     async list({ status, limit }) {
       await adopt();
-      // A run that is said to be running may have ended, so the status is compared afterwards.
+      // A run that was recorded as running may have ended, so compare the status afterwards.
       const open = status === 'running' || status === 'interrupted';
       const known = await state.runs(
         status === undefined || open ? { limit: open ? 1000 : limit } : { status, limit },

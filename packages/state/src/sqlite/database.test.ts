@@ -19,7 +19,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const audit = { actor: 'a', action: 'b', subject: 'c', outcome: 'ok', remote: 'x'.repeat(500) };
 
 describe('the database file', () => {
-  it('writes ahead and syncs before it acknowledges what must survive a power cut', () => {
+  it('uses a write-ahead log and syncs before it acknowledges a write that must survive a power cut', () => {
     const database = openDatabase(path);
     const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {});
     expect(pragma('journal_mode')).toEqual(['wal']);
@@ -44,7 +44,7 @@ describe('the database file', () => {
     database.close();
   });
 
-  it('refuses a file that is no database', async () => {
+  it('refuses a file that is not a database', async () => {
     await writeFile(path, 'this is a text file, not a database, and long enough to be looked at');
     await expect(openSqliteState(path)).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
   });
@@ -62,7 +62,7 @@ describe('the database file', () => {
     again.close();
   });
 
-  it('names the damage when a page has been overwritten', async () => {
+  it('reports an overwritten page as damage', async () => {
     const state = await openSqliteState(path);
     for (let count = 0; count < 200; count += 1) await state.addAudit(audit);
     await state.close();
@@ -107,7 +107,7 @@ describe('the database file', () => {
     await expect(openSqliteState(path)).rejects.toMatchObject({ code: 'STATE_TOO_NEW' });
   });
 
-  it('says so when the folder is not there', async () => {
+  it('reports a missing folder', async () => {
     await expect(openSqliteState(join(folder, 'no', 'state.sqlite'))).rejects.toMatchObject({
       code: 'DATA_FOLDER_UNUSABLE',
     });
@@ -115,7 +115,7 @@ describe('the database file', () => {
 });
 
 describe.skipIf(tinyDisk.skip)(`a full disk ${tinyDisk.reason}`, () => {
-  it('refuses the write, keeps what was acknowledged, and goes on when there is room again', async () => {
+  it('refuses the write, keeps acknowledged writes, and continues once there is space', async () => {
     using disk = mountTinyDisk('size=512k');
     const file = join(disk.folder, 'state.sqlite');
     const ballast = join(disk.folder, 'ballast');
@@ -154,14 +154,14 @@ describe.skipIf(tinyDisk.skip)(`a full disk ${tinyDisk.reason}`, () => {
     expect((await stat(file)).size).toBeGreaterThan(0);
   });
 
-  it('says so when the database cannot even be made', async () => {
+  it('reports a database that cannot be created', async () => {
     using disk = mountTinyDisk('size=16k');
     await expect(openSqliteState(join(disk.folder, 'state.sqlite'))).rejects.toMatchObject({
       code: 'STORAGE_FULL',
     });
   });
 
-  it('says so when the folder is read-only', async () => {
+  it('reports a read-only folder', async () => {
     using disk = mountTinyDisk('ro');
     await expect(openSqliteState(join(disk.folder, 'state.sqlite'))).rejects.toMatchObject({
       code: 'DATA_FOLDER_UNUSABLE',

@@ -1,10 +1,10 @@
 /**
- * One SQLite file: opening, migrating, transactions, and its errors in Skein's words.
+ * One SQLite file: opening, migrations, transactions, and the mapping of its errors to coded ones.
  *
  * WAL mode, one connection, every statement prepared once.
  *
- * Durability is chosen per write. After `kill -9` nothing that was acknowledged is ever missing,
- * because the bytes are with the kernel by then; `synchronous` only decides about a power cut.
+ * Durability is chosen per write. `kill -9` never loses an acknowledged write, because its bytes
+ * are in the kernel by then; `synchronous` matters only for a power cut.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api/errors';
@@ -18,23 +18,23 @@ export interface Database {
   prepare(sql: string): StatementSync;
   /** Runs a query. @throws SkeinError STATE_CORRUPT. */
   read<T>(query: () => T): T;
-  /** Runs a change in one transaction; when it throws, nothing was changed. @throws SkeinError STORAGE_FULL, STATE_CORRUPT. */
+  /** Runs a change in one transaction; if it throws, nothing is changed. @throws SkeinError STORAGE_FULL, STATE_CORRUPT. */
   write<T>(survives: Survives, change: () => T): T;
   close(): void;
 }
 
-/** "skei" as the four bytes at offset 68 of the file: this database is one of ours. */
+/** "skei" as the four bytes at offset 68 of the file: marks a database of Skein. */
 export const APPLICATION_ID = 0x736b6569;
 /** How long to wait for a lock of another process, such as a backup that reads the file. */
 const BUSY_TIMEOUT_MS = 2000;
 
-/** A log that a burst has made longer is cut back to this, in bytes, once it is in the file. */
+/** A write-ahead log that grew in a burst is truncated to this many bytes after its checkpoint. */
 const WAL_KEPT_BYTES = 64 * 2 ** 20;
 
 /**
- * Opens the file, making or migrating it as needed.
+ * Opens the file; creates or migrates it if needed.
  * @param path a file, or ':memory:'.
- * @param migrations the steps of its schema; `user_version` counts the steps done.
+ * @param migrations the steps of its schema; `user_version` counts the applied steps.
  * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
  */
 export function openDatabase(path: string, migrations: readonly string[] = MIGRATIONS): Database {
@@ -112,7 +112,7 @@ function transactional(handle: DatabaseSync, path: string): Database {
         commit.run();
         return result;
       } catch (error) {
-        // A full disk makes SQLite roll back by itself; every other failure leaves it to us.
+        // On a full disk SQLite has rolled back already; after any other failure, roll back here.
         if (handle.isTransaction) handle.exec('ROLLBACK');
         throw translated(error, path);
       }
@@ -123,7 +123,7 @@ function transactional(handle: DatabaseSync, path: string): Database {
   };
 }
 
-/** Extended result codes whose low byte alone would not say that space ran out (sqlite.org/rescode.html). */
+/** Extended result codes that mean a full disk, which their low byte alone does not say (sqlite.org/rescode.html). */
 const IOERR_SHMSIZE = 4874;
 
 function translated(error: unknown, path: string): unknown {

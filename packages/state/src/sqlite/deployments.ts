@@ -1,6 +1,6 @@
 /**
  * A deployment is a pointer to its newest revision; earlier revisions stay for rollback. A write
- * names the revision that it has seen, and loses when somebody else was faster.
+ * names the revision that it read and fails if another write has replaced it.
  */
 import type { DeploymentSettings, TrafficTarget } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
@@ -40,7 +40,7 @@ export function deploymentTable(
   const trim = database.prepare(
     'DELETE FROM deployment_revisions WHERE name = :name AND revision < :oldest',
   );
-  const bury = database.prepare('UPDATE deployments SET live = 0 WHERE name = :name');
+  const markRemoved = database.prepare('UPDATE deployments SET live = 0 WHERE name = :name');
   const forget = database.prepare('DELETE FROM deployment_revisions WHERE name = :name');
 
   return {
@@ -60,7 +60,7 @@ export function deploymentTable(
         if (actual !== expectedRevision) {
           throw new SkeinError(
             'ROLLOUT_IN_PROGRESS',
-            `Deployment "${name}" is at revision ${actual}, not ${expectedRevision}: somebody else changed it meanwhile.`,
+            `Deployment "${name}" is at revision ${actual}, not ${expectedRevision}: another writer has changed it in the meantime.`,
           );
         }
         const revision = (last?.revision ?? 0) + 1;
@@ -81,7 +81,7 @@ export function deploymentTable(
     },
     async removeDeployment(name) {
       database.write('power-cut', () => {
-        bury.run({ name });
+        markRemoved.run({ name });
         forget.run({ name });
       });
     },

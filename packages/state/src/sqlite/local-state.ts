@@ -1,4 +1,4 @@
-/** `State` over an SQLite file, on the thread that calls: one table per kind of record. */
+/** `State` over an SQLite file, on the calling thread: one table per kind of record. */
 import type { State } from '../contract.ts';
 import { auditTable } from './audit.ts';
 import { openDatabase } from './database.ts';

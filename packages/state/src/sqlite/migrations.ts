@@ -1,6 +1,6 @@
 /**
- * The schema, as the steps that made it. A step that has been released is never edited: `user_version`
- * in the file counts the steps that it has been through, and a change of schema is one more step.
+ * The schema as a list of steps. A released step is never edited: `user_version` in the file counts
+ * the applied steps, and a change of the schema is a new step.
  */
 export const MIGRATIONS: readonly string[] = [
   // 1: versions, deployments, history, keys, audit.

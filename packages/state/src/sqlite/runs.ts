@@ -37,7 +37,7 @@ export function runTable(database: Database): Pick<State, 'putRun' | 'runs' | 'r
         });
         trim.run();
         const kept = summary.get({ id: run.id });
-        // A run older than all that are kept is trimmed at once.
+        // A run older than all kept ones is trimmed at once.
         return kept === undefined ? summaryOf(run) : summaryIn(kept);
       });
     },

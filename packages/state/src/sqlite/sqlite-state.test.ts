@@ -17,8 +17,8 @@ afterEach(() => rm(folder, { recursive: true }));
 const entry = { actor: 'a', action: 'b', outcome: 'ok', remote: '' };
 const row = { name: 'd', settings: {} as never, targets: [] };
 
-describe('the state in a thread of its own', () => {
-  it('answers in the order in which it was asked, without waiting in between', async () => {
+describe('the state in its own thread', () => {
+  it('answers in the order of the calls, without waiting in between', async () => {
     const state = await openSqliteState(path);
     const answered: number[] = [];
     await Promise.all(
@@ -34,7 +34,7 @@ describe('the state in a thread of its own', () => {
     await state.close();
   });
 
-  it('refuses as the table of errors does, with the place where it happened', async () => {
+  it('rejects with a coded error and the stack of the failure', async () => {
     const state = await openSqliteState(path);
     const error: unknown = await state.putDeployment(row, 7).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(SkeinError);
@@ -43,13 +43,13 @@ describe('the state in a thread of its own', () => {
       message: expect.stringContaining('"d"') as string,
       stack: expect.stringContaining('deployments.ts') as string,
     });
-    // A fault is no SkeinError, and the thread goes on after it.
+    // A fault is not a SkeinError, and the thread continues after it.
     await expect(state.history({ limit: 1.5 })).rejects.not.toBeInstanceOf(SkeinError);
     expect(await state.deployments()).toEqual([]);
     await state.close();
   });
 
-  it('finishes what was asked before it closes, and refuses what comes after', async () => {
+  it('finishes earlier calls before it closes, and refuses later ones', async () => {
     const state = await openSqliteState(path);
     const asked = state.putDeployment(row, 0);
     const closed = state.close();
@@ -59,7 +59,7 @@ describe('the state in a thread of its own', () => {
     await state.close();
   });
 
-  it('keeps no process alive that has nothing else to do', () => {
+  it('does not keep an idle process alive', () => {
     const script = `
       const { openSqliteState } = await import('${import.meta.dirname}/sqlite-state.ts');
       const state = await openSqliteState(${JSON.stringify(path)});

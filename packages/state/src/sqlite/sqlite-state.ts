@@ -1,11 +1,11 @@
 /**
  * The embedded backend of `State`: one SQLite file.
  *
- * It has a thread of its own. A commit that must survive a power cut waits for the disk, and so does
- * a checkpoint of the write-ahead log: 3 to 100 ms on an ordinary disk, in which a node that did it
- * on its own thread would answer nobody. A call costs a message there and back, some 30 µs.
+ * It has its own thread. A commit that must survive a power cut waits for the disk, and so does a
+ * checkpoint of the write-ahead log: 3 to 100 ms on an ordinary disk, during which the node's own
+ * thread would answer no request. A call costs a message in each direction, some 30 µs.
  *
- * In memory there is no disk to wait for, and no thread.
+ * In memory there is no disk to wait for, and so no thread.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -43,7 +43,7 @@ const METHODS = Object.keys({
 } satisfies Record<Method, true>) as Method[];
 
 /**
- * @param path a file, made when it is not there, or ':memory:'.
+ * @param path a file, created if it is missing, or ':memory:'.
  * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
  */
 export async function openSqliteState(path: string): Promise<State> {
@@ -58,7 +58,7 @@ export async function openSqliteState(path: string): Promise<State> {
   let calls = 0;
   let closed: Promise<void> | undefined;
 
-  /** While nothing is asked, the thread keeps no process alive. */
+  /** Without calls in flight, the thread does not keep the process alive. */
   function expect(id: number): Promise<unknown> {
     const answer = Promise.withResolvers<unknown>();
     pending.set(id, answer);
@@ -77,7 +77,7 @@ export async function openSqliteState(path: string): Promise<State> {
     pending.clear();
   };
   worker.on('error', end);
-  worker.on('exit', () => end(new Error('The thread of the database has ended.')));
+  worker.on('exit', () => end(new Error('The database thread has ended.')));
 
   function call(method: Method, args: readonly unknown[]): Promise<unknown> {
     if (closed !== undefined) return Promise.reject(new Error('The state has been closed.'));

@@ -1,4 +1,4 @@
-/** What the node's thread and the thread of the database say to each other. */
+/** Messages between the node's thread and the thread of the database. */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { State } from '../contract.ts';
 
@@ -12,10 +12,10 @@ export interface Call {
 
 export type Outcome = { readonly value: unknown } | { readonly failure: Failure };
 
-/** The first one, with id 0, tells whether the database could be opened. */
+/** The first reply, with id 0, tells whether the database could be opened. */
 export type Reply = Outcome & { readonly id: number };
 
-/** An error as plain data: classes do not survive the way between threads. */
+/** An error as plain data: messages between threads do not preserve classes. */
 export interface Failure {
   readonly code?: ErrorCode;
   readonly message: string;

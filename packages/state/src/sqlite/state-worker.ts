@@ -1,4 +1,4 @@
-/** The thread of the database: one call after another, in the order in which they were made. */
+/** The thread of the database: executes calls one at a time, in the order of arrival. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { State } from '../contract.ts';
 import { openLocalState } from './local-state.ts';

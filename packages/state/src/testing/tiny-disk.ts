@@ -1,10 +1,10 @@
-/** A real file system of a few hundred kilobytes, for tests of what happens when the disk is full. */
+/** A real file system of a few hundred kilobytes, for tests of a full disk. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Mounting needs root; elsewhere the tests say why they are skipped. */
+/** Mounting needs root; without it the tests are skipped with the reason. */
 export const tinyDisk: { skip: boolean; reason: string } =
   process.platform === 'linux' && process.getuid?.() === 0
     ? { skip: false, reason: '' }
@@ -19,7 +19,7 @@ export function mountTinyDisk(options: string): Disposable & { readonly folder: 
     folder,
     [Symbol.dispose]() {
       const unmounted = spawnSync('umount', [folder]);
-      // A file that a failed test left open must not leave the mount behind as well.
+      // A file that a failed test left open must not keep the mount.
       if (unmounted.status !== 0) spawnSync('umount', ['--lazy', folder]);
       rmdirSync(folder);
       if (unmounted.status !== 0) throw new Error(`umount failed: ${unmounted.stderr.toString()}`);
@@ -27,7 +27,7 @@ export function mountTinyDisk(options: string): Disposable & { readonly folder: 
   };
 }
 
-/** Writes into a file until not one block is free, beside a node that may take the last of them itself. */
+/** Fills the disk until no block is free, while a node may also write to it. */
 export function fillDisk(file: string): void {
   const bytesFree = (): number => {
     const { bavail, bsize } = statfsSync(dirname(file));

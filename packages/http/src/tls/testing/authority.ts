@@ -1,4 +1,4 @@
-/** Certificates for tests, made by OpenSSL in a folder that goes with the test. */
+/** Certificates for tests, created by OpenSSL in a folder that is removed after the test. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ export interface Issued {
 export interface Authority extends Issued {
   /** PEM of its certificate. */
   readonly pem: Buffer;
-  /** A certificate for `localhost` and 127.0.0.1, or as `san` says, valid for a day unless `ends` says else. */
+  /** A certificate for `localhost` and 127.0.0.1, or for `san`, valid for a day or until `ends`. */
   issue(name: string, options?: { readonly san?: string; readonly ends?: string }): Issued;
 }
 
@@ -59,7 +59,7 @@ export function createAuthority(folder: string, name: string): Authority {
   };
 }
 
-/** Puts files where a node reads them, one after the other, as a person would. */
+/** Writes the files one after another into the place where a node reads them, as an operator would. */
 export function install(from: Issued, to: Issued): void {
   cpSync(from.certificate, to.certificate);
   cpSync(from.key, to.key);

@@ -1,4 +1,4 @@
-/** What the management API needs of the node, and what it gives to the HTTP listener. */
+/** Dependencies of the management API, and its handler for the HTTP listener. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NodeView, SandboxView } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';
@@ -17,18 +17,18 @@ export interface ManagementOptions {
   readonly jobs: JobStore;
   readonly artifacts: ArtifactStore;
   readonly holdings: ArtifactHoldings;
-  /** What tenants share, for `getKey`. */
+  /** Budgets that tenants share, for `getKey`. */
   readonly budgets: readonly SharedBudget[];
   /** What each sandbox driver enforces on this host. */
   readonly sandboxes: () => Promise<SandboxView[]>;
   readonly access: FaceAccess;
   readonly keys: Keys;
-  /** Tells that something happened, so that event streams look at once and not at their next tick. */
+  /** Announces events, so that event streams update at once and not at their next tick. */
   readonly events: { subscribe(listener: () => void): () => void };
   readonly nodeInfo: () => NodeView;
-  /** Bodies in flight, shared with the faces. Default: of its own. */
+  /** Bodies in flight, shared with the faces. Default: its own. */
   readonly bodies?: SharedBudget | undefined;
-  /** Open event streams. Default: of its own. */
+  /** Open event streams. Default: its own. */
   readonly eventStreams?: SharedBudget | undefined;
   readonly logger: GatewayLogger;
   readonly limits?: Partial<ManagementLimits> | undefined;
@@ -39,13 +39,13 @@ export interface ManagementLimits {
   readonly maxJsonBytes: number;
   /** Bytes of an uploaded file. */
   readonly maxUploadBytes: number;
-  /** Milliseconds in which a JSON body must be whole, and a client take more of an answer. */
+  /** Time in which a JSON body must be complete, and in which a client must read more of an answer; milliseconds. */
   readonly bodyTimeoutMs: number;
-  /** What an upload must bring, on average over `bodyTimeoutMs`. */
+  /** Slowest accepted upload, on average over `bodyTimeoutMs`. */
   readonly minUploadBytesPerSecond: number;
-  /** Milliseconds between two looks at the deployments while someone listens. */
+  /** Milliseconds between two updates of the deployments while a client listens. */
   readonly eventTickMs: number;
-  /** Milliseconds of silence after which an event stream is kept alive. */
+  /** Milliseconds of silence after which a heartbeat is sent on an event stream. */
   readonly heartbeatMs: number;
 }
 
@@ -60,9 +60,9 @@ export const MANAGEMENT_LIMITS: ManagementLimits = {
 
 export interface Management {
   /**
-   * Answers `/api/…`, `/openapi.json`, `/docs`, `/` and the console's files. Never rejects. Which
-   * browser pages may call has been decided before.
-   * @returns false, with nothing read or written, when the path is none of these.
+   * Answers `/api/…`, `/openapi.json`, `/docs`, `/` and the console's files. Never rejects. The
+   * origin policy has been applied before.
+   * @returns false, with nothing read or written, if the path is none of these.
    */
   handle(request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean>;
   /** Ends every event stream, so that the listener can close. */

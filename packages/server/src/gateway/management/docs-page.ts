@@ -1,9 +1,9 @@
-/** The page at `/docs`: the whole API on one page, without a script and without another server. */
+/** The page at `/docs`: the whole API on one page, without scripts or external resources. */
 import { ERROR_DOCS, createDocumentation, type Field, type OperationDoc } from '@skein/api';
 import { LOGO } from './logo.ts';
 import { Html, html, prose } from './html.ts';
 
-/** @param origin where the examples send to. @param styles CSS that the page carries. */
+/** @param origin target of the examples. @param styles inlined CSS. */
 export function renderDocsPage(version: string, origin: string, styles: string): string {
   const documentation = createDocumentation(origin);
   const names = new Set(documentation.types.map(({ name }) => name));

@@ -25,7 +25,7 @@ async function deploy(name: string): Promise<void> {
   await client.deploy({ name, version: '1' });
 }
 
-/** Reads events until one is what the test waits for. */
+/** Reads events until one matches. */
 async function until(
   stream: AsyncGenerator<NodeEvent>,
   found: (event: NodeEvent) => boolean,
@@ -45,7 +45,7 @@ const isHistory =
     event.type === 'history' && event.data.kind === kind;
 
 describe('an event stream', () => {
-  it('opens with every deployment, then tells what changes, with its reason', async () => {
+  it('starts with every deployment, then sends changes with their reason', async () => {
     await deploy('risk');
     await deploy('ocr');
     const stream = client.events({ signal: abort.signal });
@@ -62,7 +62,7 @@ describe('an event stream', () => {
     await until(stream, (event) => event.type === 'undeployed' && event.data.name === 'ocr');
   });
 
-  it('opens with the runs that are under way, and tells each step, epoch and end of them', async () => {
+  it('starts with the runs in progress, and sends each step, epoch and end of them', async () => {
     const told = (id: string, change: Partial<Run>) =>
       client.putRun({ id, run: sampleRun(id, change) });
     const at = (second: number) => `2026-03-14T10:00:0${second}.000Z`;
@@ -77,18 +77,18 @@ describe('an event stream', () => {
     expect(await next()).toMatchObject({ data: { id: 'under-way', newest } });
     await told('under-way', { status: 'finished', updatedAt: at(2) });
     expect(await next()).toMatchObject({ data: { id: 'under-way', status: 'finished' } });
-    // One that began and ended between two looks is news all the same.
+    // A run that begins and ends between two polls is sent as well.
     await told('short', { status: 'failed', updatedAt: at(3) });
     expect(await next()).toMatchObject({ data: { id: 'short', status: 'failed' } });
   });
 
-  it('sends a deployment again only when something about it is different', async () => {
+  it('sends a deployment again only when it has changed', async () => {
     await deploy('risk');
     await deploy('other');
     const stream = client.events({ signal: abort.signal });
     await stream.next();
     const seen: string[] = [];
-    // Each change of the other one is a look at both.
+    // Each change of the other deployment polls both.
     for (let index = 1; index <= 5; index++) {
       if (index === 3) node.control.alter('risk', (view) => ({ ...view, reason: 'busy' }));
       await client.changeSettings({ name: 'other', settings: { maxQueue: index } });
@@ -99,10 +99,10 @@ describe('an event stream', () => {
     expect(seen).toEqual(['busy']);
   });
 
-  it('replays every decision after the id that a reader has seen', async () => {
+  it('replays every decision after the reader’s last id', async () => {
     await deploy('risk');
     const [{ id } = { id: 0 }] = await node.state.history({ limit: 1 });
-    // More than one look takes, so that the older ones have to be read back.
+    // More than one poll reads, so that the older ones have to be read back.
     for (let index = 0; index < 120; index++) {
       await client.changeSettings({ name: 'risk', settings: { maxQueue: index + 1 } });
     }
@@ -116,7 +116,7 @@ describe('an event stream', () => {
     expect(ids).toEqual(Array.from({ length: 120 }, (_, index) => id + 1 + index));
   });
 
-  it('replays more than it reads in one step', async () => {
+  it('replays more entries than one step reads', async () => {
     await deploy('risk');
     const [{ id } = { id: 0 }] = await node.state.history({ limit: 1 });
     const count = 2300;
@@ -143,7 +143,7 @@ describe('an event stream', () => {
     }
   });
 
-  it('does not fall silent for an id from another data folder', async () => {
+  it('sends events to a reader with an id from another data folder', async () => {
     await deploy('risk');
     const stream = client.events({ signal: abort.signal, lastEventId: 999_999 });
     await stream.next();
@@ -157,12 +157,12 @@ describe('an event stream', () => {
     const slow = await new Promise<IncomingMessage>((resolve) => {
       request(`${node.url}/api/v1/events`, resolve).end();
     });
-    // Nothing is read, so that the buffers between the two fill up.
+    // Read nothing, so that the buffers between the two fill up.
     const big = 'x'.repeat(300_000);
     for (let index = 0; index < 60; index++) {
       node.control.alter('risk', (view) => ({ ...view, reason: `${index} ${big}` }));
       await client.changeSettings({ name: 'risk', settings: { maxQueue: index + 1 } });
-      // A look has been taken when another reader has seen the change.
+      // A poll has happened once another reader has seen the change.
       const fast = client.events();
       await fast.next();
       await fast.return();
@@ -182,7 +182,7 @@ describe('an event stream', () => {
     expect(ids).toEqual(Array.from({ length: 60 }, (_, index) => (ids[0] ?? 0) + index));
   });
 
-  it('is kept alive while nothing happens', async () => {
+  it('sends heartbeats while nothing happens', async () => {
     await node.close();
     node = await startManagement({ limits: { heartbeatMs: 1, eventTickMs: 5 } });
     const response = await fetch(`${node.url}/api/v1/events`, { signal: abort.signal });
@@ -196,7 +196,7 @@ describe('an event stream', () => {
     expect(text.startsWith('retry: 1000\n\n')).toBe(true);
   });
 
-  it('is refused when as many are open as the node keeps', async () => {
+  it('is refused at the node’s bound on open streams', async () => {
     await node.close();
     node = await startManagement({ eventStreams: eventStreamBudget(1) });
     await deployAgain();

@@ -1,14 +1,14 @@
 /**
- * Server-sent events: the deployments as they are, the training runs that are under way, and every
- * decision with its reason.
+ * Server-sent events: the current deployments, the training runs in progress, and every decision
+ * with its reason.
  *
- * There is no queue per reader. A reader has a position, which is the last history entry it got and
- * the last snapshot of each deployment it was sent, and each look at the node writes what differs
- * from there. A reader whose socket is full is passed over until it has drained, and then gets the
- * newest snapshots: a slow reader costs nothing and loses only what is out of date. History is read
- * back from the state, so that no decision is skipped, even across a restart.
+ * There is no queue per reader. A reader has a position: the last history entry and the last
+ * snapshot of each deployment that it was sent. Each poll of the node writes the difference. A
+ * reader whose socket is full is skipped until it has drained, and then gets the newest snapshots:
+ * a slow reader costs nothing and misses only outdated snapshots. History is read from the state,
+ * so that no decision is skipped, even across a restart.
  *
- * Looks are shared by all readers and happen only while there is one.
+ * All readers share the polls, which run only while there is a reader.
  */
 import type { ServerResponse } from 'node:http';
 import type { HistoryEntry } from '@skein/state';
@@ -22,10 +22,10 @@ interface Reader {
   lastId: number;
   /** Snapshots by deployment, as last written. */
   readonly snapshots: Map<string, string>;
-  /** Runs by id, as last written; those that had ended when the stream was opened are not. */
+  /** Runs by id, as last written; runs that had ended before the stream was opened are absent. */
   readonly runs: Map<string, string>;
   lastWriteAt: number;
-  /** Until the first look was written. */
+  /** Until the first poll was written. */
   opening: boolean;
 }
 
@@ -35,7 +35,7 @@ interface Seen {
   readonly text: string;
 }
 
-interface Look {
+interface NodeSnapshot {
   readonly snapshots: ReadonlyMap<string, string>;
   readonly runs: readonly Seen[];
   /** Oldest first. */
@@ -45,19 +45,19 @@ interface Look {
 export interface EventStreams {
   /**
    * Turns the response into a stream, until either side ends it.
-   * @param lastEventId as the client sent it: decisions after it are replayed.
+   * @param lastEventId sent by the client: decisions after it are replayed.
    * @throws SkeinError as `OpenStreams.open` does.
    */
   open(response: ServerResponse, caller: Caller, lastEventId: string | undefined): Promise<void>;
 }
 
-/** History entries of one look; a reader that is further behind catches up over several. */
+/** History entries of one poll; a reader that is further behind catches up over several. */
 const HISTORY_STEP = 1000;
-/** Entries of a look that are read for all readers together. */
+/** Entries of a poll that are read once for all readers. */
 const NEWEST = 50;
-/** The newest runs, among which are those that are under way. */
+/** The newest runs, which include the runs in progress. */
 const RUNS_SEEN = 50;
-/** Milliseconds by which looks that were asked for are put off, so that a burst costs one. */
+/** Delay of a requested poll in milliseconds, so that a burst of events causes one. */
 const SETTLE_MS = 100;
 
 export function createEventStreams(
@@ -74,10 +74,10 @@ export function createEventStreams(
   const readers = new Set<Reader>();
   let timer: NodeJS.Timeout | undefined;
   let dueAt = Infinity;
-  let looking = false;
+  let polling = false;
   let unsubscribe: (() => void) | undefined;
 
-  function lookIn(ms: number): void {
+  function pollIn(ms: number): void {
     const at = performance.now() + ms;
     if (at >= dueAt) return;
     clearTimeout(timer);
@@ -87,21 +87,21 @@ export function createEventStreams(
 
   async function tick(): Promise<void> {
     dueAt = Infinity;
-    // A slow state must not pile up looks; the one under way ends with the next timer.
-    if (looking || readers.size === 0) return;
-    looking = true;
+    // A slow state must not accumulate polls; the current one schedules the next.
+    if (polling || readers.size === 0) return;
+    polling = true;
     try {
-      const look = await takeLook();
-      for (const reader of readers) await write(reader, look);
+      const current = await readNode();
+      for (const reader of readers) await write(reader, current);
     } catch (error) {
-      logger.warn({ err: error }, 'The event streams could not look at the node.');
+      logger.warn({ err: error }, 'The event streams could not read the state of the node.');
     } finally {
-      looking = false;
-      if (readers.size > 0) lookIn(limits.eventTickMs);
+      polling = false;
+      if (readers.size > 0) pollIn(limits.eventTickMs);
     }
   }
 
-  async function takeLook(): Promise<Look> {
+  async function readNode(): Promise<NodeSnapshot> {
     const snapshots = new Map(
       control.views().map((view) => [view.name, JSON.stringify(view)] as const),
     );
@@ -115,31 +115,31 @@ export function createEventStreams(
     return { snapshots, runs: seen, history: newest.reverse() };
   }
 
-  async function write(reader: Reader, look: Look): Promise<void> {
+  async function write(reader: Reader, current: NodeSnapshot): Promise<void> {
     const { response } = reader;
     if (response.writableNeedDrain || response.writableEnded) return;
     let text = '';
-    for (const [name, snapshot] of look.snapshots) {
+    for (const [name, snapshot] of current.snapshots) {
       if (reader.snapshots.get(name) === snapshot) continue;
       reader.snapshots.set(name, snapshot);
       text += `event: deployment\ndata: ${snapshot}\n\n`;
     }
     for (const name of reader.snapshots.keys()) {
-      if (look.snapshots.has(name)) continue;
+      if (current.snapshots.has(name)) continue;
       reader.snapshots.delete(name);
       text += `event: undeployed\ndata: ${JSON.stringify({ name })}\n\n`;
     }
-    for (const { id, running, text: run } of look.runs) {
+    for (const { id, running, text: run } of current.runs) {
       const before = reader.runs.get(id);
       if (before === run) continue;
       reader.runs.set(id, run);
-      // What had ended before anybody looked is no news.
+      // A run that had ended before the stream was opened is not sent.
       if (before !== undefined || running || !reader.opening) {
         text += `event: run\ndata: ${run}\n\n`;
       }
     }
     reader.opening = false;
-    for (const entry of await historyAfter(reader.lastId, look.history)) {
+    for (const entry of await historyAfter(reader.lastId, current.history)) {
       reader.lastId = entry.id;
       text += `id: ${entry.id}\nevent: history\ndata: ${JSON.stringify(entry)}\n\n`;
     }
@@ -151,8 +151,9 @@ export function createEventStreams(
   }
 
   /**
-   * A step of what a reader has not seen yet, oldest first; the next look brings the next one.
-   * @param newest oldest first; enough where it reaches back far enough.
+   * One step of the entries that a reader has not seen, oldest first; the next poll brings the next
+   * step.
+   * @param newest oldest first; enough if it reaches back far enough.
    */
   async function historyAfter(
     id: number,
@@ -161,7 +162,7 @@ export function createEventStreams(
     const oldest = newest[0]?.id ?? 0;
     if (oldest <= id + 1 || newest.length < NEWEST) return newest.filter((entry) => entry.id > id);
     const step = await state.historyAfter(id, HISTORY_STEP);
-    if (step.length === HISTORY_STEP) lookIn(0);
+    if (step.length === HISTORY_STEP) pollIn(0);
     return step;
   }
 
@@ -179,7 +180,7 @@ export function createEventStreams(
       const ended = streams.open(response, caller);
       const newest = (await state.history({ limit: 1 }))[0]?.id ?? 0;
       if (ended.aborted) return;
-      // An id from another data folder would silence the stream until history caught up with it.
+      // An id from another data folder would block the stream until history caught up with it.
       const asked = lastEventId !== undefined && /^\d{1,15}$/.test(lastEventId);
       const lastId = asked ? Math.min(Number(lastEventId), newest) : newest;
       const reader: Reader = {
@@ -192,8 +193,8 @@ export function createEventStreams(
       };
       readers.add(reader);
       ended.addEventListener('abort', () => leave(reader), { once: true });
-      unsubscribe ??= events.subscribe(() => lookIn(SETTLE_MS));
-      lookIn(0);
+      unsubscribe ??= events.subscribe(() => pollIn(SETTLE_MS));
+      pollIn(0);
     },
   };
 }

@@ -1,4 +1,4 @@
-/** What an operation gets and gives; its types follow from the endpoint table. */
+/** Input and output of an operation; the types follow from the endpoint table. */
 import type { EndpointOf, OperationId, PartOf, ResponseOf } from '@skein/api';
 import type { Download } from '@skein/http';
 import type { Caller } from '../../access/contract.ts';
@@ -8,7 +8,7 @@ export interface Call<Id extends OperationId> {
   readonly params: PartOf<EndpointOf<Id>, 'params'>;
   readonly query: PartOf<EndpointOf<Id>, 'query'>;
   readonly body: PartOf<EndpointOf<Id>, 'body'>;
-  /** The raw body of an upload, as it arrives. */
+  /** The raw body of an upload, streamed. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
@@ -20,7 +20,7 @@ export type Handler<Id extends OperationId> = (
 type AnswerOf<Id extends OperationId> =
   EndpointOf<Id> extends { download: string } ? Download : ResponseOf<EndpointOf<Id>>;
 
-/** The operations that answer once; an event stream is not one. */
+/** The operations with a single answer, unlike event streams. */
 export type Operation = Exclude<OperationId, 'streamEvents' | 'streamJobEvents'>;
 
 export type Handlers = { readonly [Id in Operation]: Handler<Id> };

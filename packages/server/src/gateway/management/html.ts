@@ -1,4 +1,4 @@
-/** HTML that cannot be injected into: whatever is put into a template is escaped, unless it is one. */
+/** HTML templates that escape every value unless it is a template itself. */
 export class Html {
   readonly text: string;
 
@@ -13,7 +13,7 @@ export function html(parts: TemplateStringsArray, ...contents: readonly Content[
   return new Html(parts.reduce((text, part, index) => text + render(contents[index - 1]) + part));
 }
 
-/** Escapes text, then sets what stands between backticks as code. */
+/** Escapes text, then marks up text between backticks as code. */
 export function prose(text: string): Html {
   return new Html(escape(text).replace(/`([^`]+)`/g, '<code>$1</code>'));
 }

@@ -1,7 +1,7 @@
 /**
- * Server-sent events of jobs. The store keeps recent events under growing sequence numbers, so a
- * reader is a position in them: one that is slow, or comes back with `Last-Event-ID`, reads on from
- * where it was, and a broken connection loses nothing that the store still has.
+ * Server-sent events of jobs. The store keeps recent events under increasing sequence numbers, and
+ * a reader is a position in them: a reader that is slow, or reconnects with `Last-Event-ID`,
+ * continues at its position, and a broken connection loses no event that the store still has.
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -61,7 +61,7 @@ export function createJobEventStreams(
         .catch((error: unknown) => {
           if (!ended.aborted) logger.warn({ err: error }, 'A stream of job events broke.');
         })
-        // The reader comes back by itself, with the id of the last event that it has.
+        // The reader reconnects by itself, with the id of its last event.
         .finally(() => response.end());
     },
   };

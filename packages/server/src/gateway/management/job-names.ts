@@ -1,9 +1,9 @@
 /**
- * Ids that callers choose for their jobs are names within their tenant, so that a taken one tells
- * nothing of the jobs of others. The store keeps `tenant:name`; the tenant itself sees only `name`.
+ * A job id that a caller chooses is unique within its tenant, so that a taken id reveals nothing
+ * about jobs of other tenants. The store keeps `tenant:name`; the tenant itself sees only `name`.
  *
- * A caller with the scope `admin` sees all jobs, under the ids of the store. No tenant has a colon
- * in its name, so two names never meet.
+ * A caller with the scope `admin` sees all jobs, under the ids of the store. The name of a tenant
+ * has no colon, so ids of different tenants cannot collide.
  */
 import { SkeinError } from '@skein/api';
 import type { JobView } from '@skein/api';
@@ -30,7 +30,7 @@ export function knownJob(job: Job | undefined, id: string): Job {
   throw new SkeinError('JOB_UNKNOWN', `There is no job "${id}".`);
 }
 
-/** The id in the store of a job that this caller names so; the name itself where there is none. */
+/** The store's id of an existing job with this name; the name itself if there is none. */
 export async function storedId(
   jobs: Pick<JobStore, 'job'>,
   caller: Caller,
@@ -40,18 +40,18 @@ export async function storedId(
   return stored === name || (await jobs.job(stored)) === undefined ? name : stored;
 }
 
-/** What the store calls a job to which this caller gives the name. */
+/** The store's id for a name that this caller chooses. */
 export function storedName(caller: Caller, name: string): string {
   return seesAll(caller) ? name : `${caller.tenant}:${name}`;
 }
 
-/** What this caller calls a job of its tenant. */
+/** The id that this caller sees for a job of its tenant. */
 export function shownName(caller: Caller, id: string): string {
   const prefix = `${caller.tenant}:`;
   return !seesAll(caller) && id.startsWith(prefix) ? id.slice(prefix.length) : id;
 }
 
-/** A job with the ids as its caller knows them. */
+/** A job with the ids that its caller sees. */
 export function withShownNames(caller: Caller, view: JobView): JobView {
   if (seesAll(caller)) return view;
   return {
@@ -65,9 +65,9 @@ export function withShownNames(caller: Caller, view: JobView): JobView {
 type Spec = JobSpec & { readonly id: string };
 
 /**
- * Jobs that are submitted together, with the ids of the store in place of names.
- * @param chosen the ids that the caller has chosen itself.
- * @throws SkeinError JOB_UNKNOWN for a parent that is not there, or not of this tenant.
+ * Jobs of one submission, with the ids of the store in place of names.
+ * @param chosen the ids that the caller has chosen.
+ * @throws SkeinError JOB_UNKNOWN for a parent that does not exist or belongs to another tenant.
  */
 export async function withStoredNames(
   jobs: Pick<JobStore, 'job'>,

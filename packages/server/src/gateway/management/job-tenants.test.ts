@@ -1,4 +1,4 @@
-/** What one tenant learns of another over the API of jobs and artifacts: nothing. */
+/** A tenant learns nothing about another tenant over the API of jobs and artifacts. */
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createClient, type Client } from '@skein/api/client';
@@ -28,12 +28,12 @@ afterEach(() => node.close());
 const enqueue = async (client: Client, ...jobs: { id?: string; parents?: string[] }[]) =>
   (await client.enqueueJobs({ jobs: jobs.map((job) => ({ ...job, work })) })).jobs;
 
-it('an id that a tenant chooses is its own, whether another has the same or not', async () => {
+it('an id that a tenant chooses does not conflict with the same id of another tenant', async () => {
   for (const client of [alice, mallory]) {
     const [first, second] = await enqueue(client, { id: 'report' }, { parents: ['report'] });
     expect(first).toMatchObject({ id: 'report' });
     expect(second).toMatchObject({ parents: ['report'] });
-    // By its name it is found again, also in another call.
+    // A second request finds it by its name.
     const [third] = await enqueue(client, { id: 'next', parents: ['report'] });
     expect(third).toMatchObject({ id: 'next', parents: ['report'] });
     expect(await client.getJob({ id: 'report' })).toMatchObject({ id: 'report', state: 'ready' });
@@ -46,7 +46,7 @@ it('an id that a tenant chooses is its own, whether another has the same or not'
   await mallory.cancelJob({ id: 'report' });
   expect(await mallory.getJob({ id: 'report' })).toMatchObject({ state: 'cancelled' });
   expect(await alice.getJob({ id: 'report' })).toMatchObject({ state: 'ready' });
-  // The operator sees whose each is.
+  // The operator sees the tenant of each.
   expect(await admin.getJob({ id: 'alice:report' })).toMatchObject({ tenant: 'alice' });
   await expect(admin.getJob({ id: 'report' })).rejects.toMatchObject(unknown);
 });
@@ -71,7 +71,7 @@ it('a job of another tenant is as unknown as one that does not exist', async () 
   }
 });
 
-it('events carry the ids as the tenant knows them, and its own only', async () => {
+it('events have the tenant’s own ids, and only of its jobs', async () => {
   const end = new AbortController();
   const events = mallory.jobEvents({}, { signal: end.signal });
   const first = events.next();
@@ -110,12 +110,12 @@ it('a digest opens nothing that the tenant has not sent itself', async () => {
   expect(await alice.getArtifact({ digest })).toMatchObject({ sizeBytes: 1000 });
   expect(await admin.getArtifact({ digest })).toMatchObject({ sizeBytes: 1000 });
   await alice.enqueueJobs({ jobs: [{ work: { ...work, stdin: digest } }] });
-  // Sending the content proves that it is known.
+  // Uploading the content proves that it is known.
   await mallory.uploadArtifact({ content });
   expect(await mallory.getArtifact({ digest })).toMatchObject({ sizeBytes: 1000 });
 });
 
-it('a tenant pays for what it holds, once, and leaves room for others', async () => {
+it('a tenant is charged once for what it holds, and leaves space for other tenants', async () => {
   const bytes = (count: number) => randomBytes(count);
   const mib = bytes(2 ** 20);
   await mallory.uploadArtifact({ content: mib });
@@ -123,7 +123,7 @@ it('a tenant pays for what it holds, once, and leaves room for others', async ()
   await mallory.uploadArtifact({ content: bytes(2 ** 20) });
   const refused = { code: 'ARTIFACT_QUOTA' };
   await expect(mallory.uploadArtifact({ content: bytes(1) })).rejects.toMatchObject(refused);
-  // The same content costs each of them, so that the price tells nothing.
+  // Each tenant is charged for the same content, so that the charge reveals nothing.
   await alice.uploadArtifact({ content: mib });
   await expect(alice.uploadArtifact({ content: bytes(2 ** 20) })).rejects.toMatchObject(refused);
   const { usage, durable } = await admin.getKey({ id: malloryKey });

@@ -1,4 +1,4 @@
-/** Every endpoint over real HTTP: what it does, what it refuses, and what it writes down. */
+/** Every endpoint over real HTTP: its effect, its refusals, and its audit entries. */
 import { connect } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ async function failure(promise: Promise<unknown>): Promise<SkeinError> {
   throw new Error(`Not a SkeinError: ${String(error)}`);
 }
 
-/** A request by hand: the client would refuse to make some of them. */
+/** A raw request: the client would reject some of them. */
 async function send(
   method: string,
   path: string,
@@ -55,7 +55,7 @@ const runExample = ENDPOINTS.putRun.example
   .body as unknown as EndpointOf<'putRun'>['body']['_input'];
 const operations = rows.filter(([, endpoint]) => endpoint.events === undefined);
 
-/** Puts in place what the examples act on, and returns ids that only then are known. */
+/** Creates what the examples act on, and returns the ids that it was given. */
 async function populate(
   group: Endpoint['group'],
 ): Promise<{ id: string; modulePath: string; folder: string }> {
@@ -92,7 +92,7 @@ async function populateJobs(): Promise<void> {
 }
 
 describe.each(operations)('%s', (id, endpoint) => {
-  it('does what its example asks, and answers as its schema says', async () => {
+  it('executes its example, and answers as its schema says', async () => {
     const made = await populate(endpoint.group);
     const { params = {}, query = {}, body, file } = endpoint.example;
     const filled = { ...params, ...(id === 'revokeKey' || id === 'getKey' ? { id: made.id } : {}) };
@@ -107,7 +107,7 @@ describe.each(operations)('%s', (id, endpoint) => {
     expect(answer.body.error).toBeUndefined();
     expect(answer.status).toBe(endpoint.status);
     expect(answer.headers.get('cache-control')).toBe('no-store');
-    // Strict: nothing may come out that the schema does not name.
+    // Strict: the answer must have no field that the schema does not name.
     if (endpoint.response !== undefined) {
       expect(endpoint.response.parse(answer.body)).toEqual(answer.body);
     }
@@ -118,7 +118,7 @@ describe.each(operations)('%s', (id, endpoint) => {
     await rm(made.folder, { recursive: true });
   });
 
-  it('refuses fields that it does not know', async () => {
+  it('refuses unknown fields', async () => {
     const path = fillPath(endpoint.path, endpoint.example.params ?? {});
     const inQuery = await send(endpoint.method, `${path}?nonsense=1`);
     expect(inQuery.body).toMatchObject({ code: 'REQUEST_INVALID' });
@@ -187,7 +187,7 @@ describe('changes that fail', () => {
     ]);
   });
 
-  it('by a fault of ours tell the client an id, and the log everything', async () => {
+  it('by an internal fault show the client an id, and log the details', async () => {
     await node.state.close();
     const answer = await send('GET', '/api/v1/history', { headers: { 'x-request-id': 'abc-1' } });
     expect(answer.status).toBe(500);
@@ -198,7 +198,7 @@ describe('changes that fail', () => {
 });
 
 describe('deployments', () => {
-  it('are merged, changed, rolled back and forgotten', async () => {
+  it('are created, changed, rolled back and removed', async () => {
     await client.importModel({ name: 'risk', content: onnxFile(1) });
     await client.importModel({ name: 'risk', content: onnxFile(2) });
     await client.deploy({ name: 'risk', version: '1', settings: { cache: {}, threads: 2 } });
@@ -217,14 +217,14 @@ describe('deployments', () => {
     expect(entries).toMatchObject([{ reason: 'asked for over the API', actor: 'local' }]);
     await client.undeploy({ name: 'risk' });
     expect((await failure(client.getDeployment({ name: 'risk' }))).code).toBe('MODEL_UNKNOWN');
-    // Its past stays readable.
+    // Its history stays readable.
     expect((await client.deploymentHistory({ name: 'risk', limit: 1 })).entries[0]?.kind).toBe(
       'undeployed',
     );
     expect((await failure(client.deploymentHistory({ name: 'ghost' }))).code).toBe('MODEL_UNKNOWN');
   });
 
-  it('take a body that is left out where every field has a default', async () => {
+  it('accept a missing body if every field has a default', async () => {
     const answer = await send('POST', '/api/v1/deployments/ghost/rollback');
     expect(answer.body.code).toBe('MODEL_UNKNOWN');
   });
@@ -247,13 +247,13 @@ describe('models', () => {
     expect((await failure(client.listVersions({ name: 'ghost' }))).code).toBe('MODEL_UNKNOWN');
   });
 
-  it('say in the answer, not with a reset, that a file is too large', async () => {
+  it('report a file that is too large in the answer, not by a reset', async () => {
     const content = new Uint8Array(8 * 1024 * 1024);
     const error = await failure(client.importModel({ name: 'big', content }));
     expect(error.code).toBe('BODY_TOO_LARGE');
   });
 
-  it('of a sender that stops are given up, and nothing is left of them', async () => {
+  it('of a client that stops sending are rejected, and nothing of them is left', async () => {
     await node.close();
     node = await startManagement({ limits: { bodyTimeoutMs: 50 } });
     const { port } = new URL(node.url);
@@ -274,7 +274,7 @@ describe('models', () => {
     expect(await node.registry.versions()).toEqual([]);
   });
 
-  it('are told to go on when they ask before they send', async () => {
+  it('get 100 Continue if they ask for it', async () => {
     const { port } = new URL(node.url);
     const file = onnxFile(4);
     const socket = connect(Number(port), '127.0.0.1');
@@ -299,7 +299,7 @@ describe('models', () => {
 });
 
 describe('requests that are not in the table', () => {
-  it('are told apart', async () => {
+  it('have different errors', async () => {
     expect((await send('GET', '/api/v1/nothing')).body).toMatchObject({ code: 'ROUTE_UNKNOWN' });
     const wrong = await send('PUT', '/api/v1/deployments');
     expect(wrong.body.code).toBe('METHOD_NOT_ALLOWED');
@@ -315,7 +315,7 @@ describe('requests that are not in the table', () => {
     expect(await response.text()).toBe('');
   });
 
-  it('a field of the query may be given once', async () => {
+  it('a field of the query may appear once', async () => {
     const { body } = await send('GET', '/api/v1/audit?limit=1&limit=2');
     expect(body).toMatchObject({ code: 'REQUEST_INVALID' });
     expect((await send('GET', '/api/v1/audit?limit=abc')).body.error).toContain('"limit"');

@@ -1,6 +1,6 @@
 /**
- * The management API: finds the endpoint in the table, asks who calls, checks every part of the
- * request against its schema, runs the handler, and writes down who changed what.
+ * The management API: finds the endpoint in the table, authorises the caller, validates every part
+ * of the request against its schema, runs the handler, and records changes in the audit trail.
  */
 import type { IncomingMessage } from 'node:http';
 import { SkeinError, validate, type Endpoint } from '@skein/api';
@@ -107,7 +107,7 @@ export function createManagement(options: ManagementOptions): Management {
             : validate(endpoint.body, await readJson(exchange, jsonLimits, hold), 'body'),
         content: readUpload(exchange, limits, hold),
       };
-      // The row and the handler have the same key; only the compiler cannot see that they agree.
+      // The row and the handler have the same key, but the compiler cannot prove that they match.
       const handler = handlers[id] as unknown as Handler<Operation>;
       const run = async (): Promise<unknown> => handler(call as unknown as Call<Operation>);
       const answer =
@@ -189,7 +189,7 @@ function checkQuery(endpoint: Endpoint, query: Readonly<Record<string, unknown>>
   throw new SkeinError('REQUEST_INVALID', `The query has the field "${field}", but takes none.`);
 }
 
-/** An id or name out of the path, else out of the body or the answer: `risk`, `risk/2`. */
+/** An id or name from the path, otherwise from the body or the answer: `risk`, `risk/2`. */
 function subjectOf({ params, body }: Parts): (answer: unknown) => string {
   return (answer) => {
     const path = Object.values((params ?? {}) as Record<string, unknown>);

@@ -1,4 +1,4 @@
-/** How event streams of both kinds end, and who may have how many, over real HTTP. */
+/** The end of event streams of both kinds, and their number per tenant, over real HTTP. */
 import { request, type IncomingMessage } from 'node:http';
 import { createClient, type Client } from '@skein/api';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -43,7 +43,7 @@ it.each(PATHS)('%s ends when its key expires', async (path) => {
   expect(await (await open(path, secret)).text()).toContain('KEY_INVALID');
 });
 
-it('a client is told, and does not come back', async () => {
+it('a client gets the error and does not reconnect', async () => {
   const { key, secret } = await keyOf('shop');
   const client: Client = createClient({ url: node.url, key: secret });
   const next = client.events().next();
@@ -67,7 +67,7 @@ it('a tenant has its share of both kinds together, and the others theirs', async
   await expect.poll(() => eventStreams.held).toBe(0);
 });
 
-it('a client that leaves at once leaves nothing behind', async () => {
+it('a client that disconnects at once leaves no stream', async () => {
   const { secret } = await keyOf('shop');
   for (let round = 0; round < 20; round++) {
     const abort = new AbortController();
@@ -80,7 +80,7 @@ it('a client that leaves at once leaves nothing behind', async () => {
   await expect.poll(() => eventStreams.held).toBe(0);
 });
 
-it('a reader that takes nothing is closed with the others', async () => {
+it('a reader that reads nothing is closed with the others', async () => {
   const { key, secret } = await keyOf('shop');
   const headers = { authorization: `Bearer ${secret}` };
   const slow = await new Promise<IncomingMessage>((resolve) => {

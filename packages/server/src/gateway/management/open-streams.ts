@@ -1,9 +1,10 @@
 /**
- * The event streams that are open, of both kinds: who holds how many, and how they end.
+ * The open event streams of both kinds: their number per tenant, and their end.
  *
- * A request is authorised once, but a stream stays open for days. So it is watched: when the key of
- * its caller is revoked or expires, the stream ends with a last event, `error`, which holds the same
- * body as a refused request. Tenants share the streams, so that one of them cannot take them all.
+ * A request is authorised once, but a stream stays open for days. The key of its caller is
+ * therefore watched: when it is revoked or expires, the stream ends with a last event, `error`,
+ * with the body of a refused request. Tenants share the streams, so that one tenant cannot take all
+ * of them.
  */
 import type { ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
@@ -15,21 +16,21 @@ import type { ManagementLimits } from './contract.ts';
 export interface OpenStreams {
   /**
    * Turns the response into a stream.
-   * @returns aborted when the stream has ended, from whichever side.
-   * @throws SkeinError QUOTA_EXCEEDED when the tenant has too many, NODE_DRAINING after `close`.
+   * @returns a signal that is aborted when either side has ended the stream.
+   * @throws SkeinError QUOTA_EXCEEDED if the tenant has too many, NODE_DRAINING after `close`.
    */
   open(response: ServerResponse, caller: Caller): AbortSignal;
   /** Ends every stream. */
   close(): void;
 }
 
-/** Of both kinds together; each costs a look at the node every second. */
+/** Of both kinds together; each costs a poll of the node every second. */
 export const MAX_EVENT_STREAMS = 128;
 const RETRY_MS = 5000;
-/** How long a reader may take for the end of its stream, in milliseconds. */
+/** How long a reader may take to read the end of its stream, in milliseconds. */
 const LAST_MS = 250;
 
-/** @param shareOf default: one tenant may hold them all. */
+/** @param shareOf default: one tenant may hold all of them. */
 export function eventStreamBudget(max: number, shareOf?: ShareOf): SharedBudget {
   return new SharedBudget({
     name: 'event_streams',
@@ -45,7 +46,7 @@ export function eventStreamBudget(max: number, shareOf?: ShareOf): SharedBudget 
   });
 }
 
-/** @param limits a reader that takes nothing for `bodyTimeoutMs` is closed; it may come back. */
+/** @param limits a reader that reads nothing for `bodyTimeoutMs` is closed; it may reconnect. */
 export function createOpenStreams(
   access: Access,
   budget: SharedBudget,
@@ -56,11 +57,11 @@ export function createOpenStreams(
 
   return {
     open(response, caller) {
-      // One that was opened now would hold the listener open for as long as the client likes.
+      // A stream opened now would keep the listener open for as long as the client wants.
       if (closed) throw new SkeinError('NODE_DRAINING', 'The node is shutting down.');
       const { socket } = response;
       if (response.destroyed || socket === null) {
-        throw new SkeinError('CANCELLED', 'The client has left.');
+        throw new SkeinError('CANCELLED', 'The client has disconnected.');
       }
       const hold = budget.hold(caller.tenant);
       hold.take(1);
@@ -80,14 +81,14 @@ export function createOpenStreams(
         ended.abort();
       });
       response.on('error', () => {});
-      // A silent stream is kept alive by its heartbeat, unless the reader does not take even that.
+      // Heartbeats keep a silent stream open, unless the reader does not read even those.
       boundSilence(response, socket, Math.max(bodyTimeoutMs, 2 * heartbeatMs));
       response.writeHead(200, [
         'Content-Type',
         'text/event-stream; charset=utf-8',
         'Cache-Control',
         'no-store',
-        // Tells a proxy not to hold the stream back.
+        // Tells a proxy not to buffer the stream.
         'X-Accel-Buffering',
         'no',
         ...SAFE_HEADERS,

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => node.close());
 
 describe('/openapi.json', () => {
-  it('describes this version, readable from anywhere', async () => {
+  it('describes this version, readable by pages of any origin', async () => {
     const response = await fetch(`${node.url}/openapi.json`);
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
     expect(await response.json()).toEqual(createOpenApiDocument('0.0.0-test'));
@@ -18,7 +18,7 @@ describe('/openapi.json', () => {
 });
 
 describe('/docs', () => {
-  it('shows every endpoint and every error, and loads nothing from anywhere', async () => {
+  it('shows every endpoint and every error, and loads no external resource', async () => {
     const response = await fetch(`${node.url}/docs`);
     const text = await response.text();
     for (const id of Object.keys(ENDPOINTS)) expect(text).toContain(`id="${id}"`);

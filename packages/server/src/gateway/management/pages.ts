@@ -1,4 +1,4 @@
-/** The pages that describe the API: `/openapi.json` for programs, `/docs` for people. */
+/** The pages that describe the API: `/openapi.json` for programs, `/docs` for readers. */
 import { createHash } from 'node:crypto';
 import { createOpenApiDocument, type NodeView } from '@skein/api';
 import { docsStyle, type Page } from '@skein/console';
@@ -8,14 +8,14 @@ export interface Pages {
   find(path: string): Page | undefined;
 }
 
-/** Pages are rendered when they are first asked for, and kept. */
+/** Pages are rendered on the first request and cached. */
 export function createPages(nodeInfo: () => NodeView): Pages {
   const rendered = new Map<string, Page>();
   const renderers: Readonly<Record<string, () => Page>> = {
     '/openapi.json': () => ({
       type: 'application/json',
       body: Buffer.from(JSON.stringify(createOpenApiDocument(nodeInfo().version))),
-      // Anybody's tool may read the description, wherever its page comes from.
+      // A page of any origin may read the description.
       headers: ['Access-Control-Allow-Origin', '*'],
     }),
     '/docs': () => {

@@ -5,13 +5,13 @@ import { route } from './router.ts';
 
 const rows = Object.entries(ENDPOINTS) as [OperationId, Endpoint][];
 
-/** Anything but what a URL cannot carry as one segment. */
+/** Any string that a URL can carry as one segment. */
 const segment = fc
   .string({ minLength: 1, unit: 'grapheme' })
   .filter((text) => text !== '.' && text !== '..');
 
 describe('route', () => {
-  it('finds every endpoint again by the path that a client fills in, whatever the values', () => {
+  it('finds every endpoint by its path, whatever the parameters', () => {
     const property = fc.property(
       fc.constantFrom(...rows),
       fc.array(segment, { minLength: 2, maxLength: 2 }),
@@ -19,7 +19,7 @@ describe('route', () => {
         const params = Object.fromEntries(
           parametersOf(endpoint.path).map((name, index) => [name, values[index] ?? 'x']),
         );
-        // As it arrives: through a URL, which resolves dots and encodes what is left.
+        // As received: after a URL parser, which resolves dots and encodes the rest.
         const { pathname } = new URL(fillPath(endpoint.path, params), 'http://node');
         const found = route(endpoint.method, pathname);
         expect(found).toEqual({ kind: 'endpoint', id, endpoint, params });
@@ -28,13 +28,13 @@ describe('route', () => {
     fc.assert(property, { numRuns: 500 });
   });
 
-  it('is never reached by names that a URL parser would resolve away', () => {
+  it('never matches names that a URL parser resolves away', () => {
     for (const name of ['.', '..', '', '\uD800']) {
       expect(() => fillPath('/api/v1/deployments/{name}', { name })).toThrow(/"name" must not be/);
     }
   });
 
-  it('never throws, and knows nothing outside the table', () => {
+  it('never throws, and matches nothing outside of the table', () => {
     const property = fc.property(fc.string({ maxLength: 60 }), fc.webPath(), (text, path) => {
       for (const candidate of [text, path, `/api/v1/${text}`, `/api/v1${path}`]) {
         const found = route('GET', candidate);
@@ -46,7 +46,7 @@ describe('route', () => {
     fc.assert(property, { numRuns: 500 });
   });
 
-  it('tells a wrong method from an unknown path', () => {
+  it('distinguishes a wrong method from an unknown path', () => {
     expect(route('PUT', '/api/v1/deployments')).toEqual({
       kind: 'method',
       allowed: ['GET', 'HEAD', 'POST'],

@@ -24,7 +24,7 @@ const ROWS: readonly Row[] = (Object.entries(ENDPOINTS) as [OperationId, Endpoin
 
 /**
  * @param path percent-encoded, as in the URL.
- * @returns `method` with what is allowed when only the method is wrong. HEAD finds GET.
+ * @returns `method` with the allowed methods if only the method is wrong. HEAD finds GET.
  */
 export function route(method: string, path: string): Route {
   const wanted = method === 'HEAD' ? 'GET' : method;

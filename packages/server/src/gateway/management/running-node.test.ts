@@ -53,14 +53,14 @@ describe('from Node', () => {
     expect({ version, deployment }).toEqual({ version: '1', deployment: 'risk' });
     const { y } = outputs;
     expect(y).toMatchObject({ type: 'float32', shape: [2, 3] });
-    // Rows do not depend on each other: the same row alone gives the same numbers.
+    // Rows are independent: the same row alone gives the same numbers.
     const alone = await client.infer('risk', { x: { shape: [1, 4], data: x.data.subarray(4) } });
     const both = y?.data as Float32Array;
     const second = alone.outputs['y']?.data as Float32Array;
     second.forEach((value, index) => expect(value).toBeCloseTo(both[3 + index] ?? 0, 5));
   });
 
-  it('meets the node’s errors as they are', async () => {
+  it('gets the node’s errors unchanged', async () => {
     const wrong = client.infer('risk', { x: { shape: [1, 5], data: new Float32Array(5) } });
     await expect(wrong).rejects.toMatchObject({ code: 'INPUT_SHAPE' });
     await expect(client.infer('rsik', { x })).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
@@ -70,7 +70,7 @@ describe('from Node', () => {
     });
   });
 
-  it('hears of what it does', async () => {
+  it('gets the events of its own changes', async () => {
     const abort = new AbortController();
     const events = client.events({ signal: abort.signal });
     expect((await events.next()).value).toMatchObject({
@@ -86,7 +86,7 @@ describe('from Node', () => {
   });
 });
 
-/** What a page would do with the client; its value is what the test looks at. */
+/** Code that a page would run with the client; the test checks its value. */
 const BROWSER_SCRIPT = `(async () => {
   const { createClient } = await import('/source/client/client.ts');
   const there = createClient({ url: location.origin });
@@ -124,7 +124,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
   });
   afterAll(() => browser?.close());
 
-  /** A page whose problems end up in the list. */
+  /** A page whose errors are collected in the list. */
   async function open(path: string): Promise<{ page: Page; problems: string[] }> {
     const page = await browser.newPage();
     const problems: string[] = [];
@@ -132,7 +132,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
     });
-    // The sources of the client as a browser takes them, and an empty page to call it from.
+    // The client's sources in browser form, and an empty page that loads them.
     await page.route('**/source/**', async (route) => {
       const file = new URL(route.request().url()).pathname.replace('/source/', '');
       const source = await readFile(join(API_SOURCE, file), 'utf8');
@@ -148,9 +148,9 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     return { page, problems };
   }
 
-  it('the client manages, infers and listens, with nothing of Node and no other library', async () => {
+  it('the client manages, infers and listens, without Node or another library', async () => {
     const { page, problems } = await open('/empty');
-    // As text: vitest rewrites the imports of what it can see.
+    // As text: vitest rewrites the imports that it can see.
     const result = await page.evaluate(BROWSER_SCRIPT);
     const here = await client.infer('risk', { x: { shape: [1, 4], data: x.data.subarray(0, 4) } });
     expect(result).toEqual({
@@ -163,7 +163,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.close();
   });
 
-  it('the console shows what is deployed and what was decided, and follows changes', async () => {
+  it('the console shows deployments and decisions, and follows changes', async () => {
     const { page, problems } = await open('/');
     const row = page.locator('tbody[data-name="risk"]');
     await row.getByRole('button', { name: 'risk' }).click();
@@ -174,7 +174,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await client.deploy({ name: 'risk', version: '2' });
     await row.getByText('v2', { exact: false }).first().waitFor();
     await client.rollback({ name: 'risk', reason });
-    // What others wrote is shown as they wrote it, and never as markup.
+    // Text from other users is shown as it is, and never as markup.
     await page.locator('#decisions').getByText(reason).waitFor();
     expect(await page.locator('#decisions img').count()).toBe(0);
     expect(await page.title()).toBe('Skein');
@@ -182,7 +182,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.close();
   });
 
-  it('the playground asks any deployment, and shows lines that do the same', async () => {
+  it('the playground calls any deployment, and shows equivalent code', async () => {
     const { page, problems } = await open('/#/try/risk');
     await page.getByLabel('Values of x, as JSON').fill('[1, 2, 3, "four"]');
     await page.getByRole('button', { name: 'Send' }).click();
@@ -205,7 +205,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.close();
   });
 
-  it('the console asks for a key where the node does, and goes on with it', async () => {
+  it('the console prompts for a key if the node requires one, and then continues', async () => {
     const locked = await startManagement({ access: 'keys' });
     try {
       const { secret } = await locked.keys.create({ label: 'l', tenant: 't', scopes: ['read'] });

@@ -1,4 +1,4 @@
-/** Uploads that take for ever, over real sockets. */
+/** Slow uploads, over real sockets. */
 import { connect } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { bodyBudget } from '@skein/http';
@@ -16,7 +16,7 @@ async function startSlow() {
   return { node, bodies, port: Number(new URL(node.url).port) };
 }
 
-/** Sends the head of a request, then pieces; resolves with what was received until the end. */
+/** Sends the head of a request, then pieces; resolves with all received data. */
 async function trickle(port: number, head: string, piece: Uint8Array, everyMs: number) {
   const socket = connect(port, '127.0.0.1');
   onTestFinished(() => void socket.destroy());
@@ -45,7 +45,7 @@ it.each(PATHS)('%s: one that never stops and never gets on is given up', async (
   expect(await node.registry.versions()).toEqual([]);
 });
 
-it('one that keeps the pace may take longer than any single wait', async () => {
+it('an upload above the minimum rate may take longer than one timeout', async () => {
   const { port, node } = await startSlow();
   const file = onnxFile(3);
   const socket = connect(port, '127.0.0.1');
@@ -53,7 +53,7 @@ it('one that keeps the pace may take longer than any single wait', async () => {
   socket.write(
     `PUT /api/v1/models/steady/versions HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n`,
   );
-  // 2,000 bytes per second, twice what is asked for, over two stretches and more.
+  // 2,000 bytes per second, twice the minimum, for more than two timeouts.
   const parts = 8;
   const size = Math.ceil(file.length / parts);
   for (let part = 0; part < parts; part++) {
@@ -75,7 +75,7 @@ it('one that keeps the pace may take longer than any single wait', async () => {
   expect(await node.registry.versions()).toHaveLength(1);
 });
 
-it('uploads and JSON bodies of management count among the bodies in flight', async () => {
+it('uploads and JSON bodies of management count towards the bodies in flight', async () => {
   const { port, bodies } = await startSlow();
   const upload = trickle(port, PATHS[1]!, new Uint8Array(1), 20);
   await expect.poll(() => bodies.held).toBe(256 * 1024);
@@ -90,7 +90,7 @@ it('uploads and JSON bodies of management count among the bodies in flight', asy
   await expect.poll(() => bodies.held).toBe(0);
 });
 
-it('a file that says it is compressed is refused, since it would be stored as it comes', async () => {
+it('a file with a Content-Encoding is refused, since it would be stored compressed', async () => {
   const { node } = await startSlow();
   const response = await fetch(`${node.url}/api/v1/artifacts`, {
     method: 'PUT',

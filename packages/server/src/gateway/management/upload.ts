@@ -1,17 +1,17 @@
 /**
- * The raw body of a request as it arrives, for a consumer that writes it to disk: nothing is read
- * ahead, and nothing is kept.
+ * Streams the raw body of a request to a consumer that writes it to disk: nothing is read ahead,
+ * and nothing is kept.
  *
- * How long an upload may take depends on its size, so it has no timer but a pace: in each stretch of
- * `bodyTimeoutMs` that the node waits for the client, so many bytes must come. Time in which the disk
- * is busy does not count.
+ * The duration of an upload depends on its size, so it has no timeout but a minimum rate: in each
+ * period of `bodyTimeoutMs` that the node waits for the client, so many bytes must arrive. Time in
+ * which the disk is busy does not count.
  */
 import { SkeinError } from '@skein/api';
 import type { BudgetHold } from '@skein/api/shared-budget';
 import type { Exchange } from '@skein/http';
 import type { ManagementLimits } from './contract.ts';
 
-/** Memory of an upload under way: what the socket and the file have of it at a time. */
+/** Memory of an upload in progress: the buffers of the socket and the file. */
 const BUFFERED_BYTES = 256 * 1024;
 
 type UploadLimits = Pick<
@@ -20,12 +20,12 @@ type UploadLimits = Pick<
 >;
 
 /**
- * A length that is announced is held against `maxUploadBytes` before the first byte is read; what
- * comes without one is for the consumer to count.
+ * An announced length is compared with `maxUploadBytes` before the first byte is read; without a
+ * length, the consumer counts the bytes.
  *
- * @param hold counts the memory of the upload; the caller gives it back.
- * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED, CANCELLED, out of the
- *   iteration.
+ * @param hold counts the memory of the upload; the caller releases it.
+ * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED,
+ *   CANCELLED, from the iteration.
  */
 export async function* readUpload(
   { request, response, expectsContinue }: Exchange,
@@ -37,7 +37,7 @@ export async function* readUpload(
   if (encoding !== 'identity') {
     throw new SkeinError(
       'ENCODING_UNSUPPORTED',
-      `The file has the Content-Encoding "${encoding}"; files are stored as they come.`,
+      `The file has the Content-Encoding "${encoding}"; files are stored unchanged.`,
     );
   }
   if (Number(announced) > limits.maxUploadBytes) {
@@ -48,7 +48,7 @@ export async function* readUpload(
   }
   hold.take(BUFFERED_BYTES);
   if (expectsContinue) response.writeContinue();
-  // Not destroyed when the consumer stops: the answer still has to go out over the same socket.
+  // Not destroyed when the consumer stops: the answer must still be sent over the same socket.
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
   const wait = pacedWait(limits);
   try {
@@ -59,7 +59,7 @@ export async function* readUpload(
     }
   } catch (error) {
     if (error instanceof SkeinError) throw error;
-    throw new SkeinError('CANCELLED', 'The client left before its body was whole.', {
+    throw new SkeinError('CANCELLED', 'The client disconnected before its body was complete.', {
       cause: error,
     });
   } finally {
@@ -69,7 +69,7 @@ export async function* readUpload(
 
 type Next = IteratorResult<Uint8Array>;
 
-/** Waits for piece after piece, and rejects when too few bytes come in the time. */
+/** Waits for each piece, and rejects if too few bytes arrive in a period. */
 function pacedWait({
   bodyTimeoutMs,
   minUploadBytesPerSecond,
@@ -82,19 +82,19 @@ function pacedWait({
     const startedAt = performance.now();
     const { promise: late, reject } = Promise.withResolvers<never>();
     let timer: NodeJS.Timeout;
-    const lookIn = (ms: number): void => {
+    const checkIn = (ms: number): void => {
       timer = setTimeout(() => {
         if (bytes < wanted) {
-          const message = `${bytes} bytes of the file came in ${bodyTimeoutMs} ms; an upload has to bring ${wanted} in that time.`;
+          const message = `${bytes} bytes of the file arrived in ${bodyTimeoutMs} ms; an upload must send at least ${wanted} in that time.`;
           reject(new SkeinError('BODY_TOO_SLOW', message));
           return;
         }
         bytes = 0;
         waitedMs -= bodyTimeoutMs;
-        lookIn(bodyTimeoutMs);
+        checkIn(bodyTimeoutMs);
       }, ms);
     };
-    lookIn(bodyTimeoutMs - waitedMs);
+    checkIn(bodyTimeoutMs - waitedMs);
     try {
       const next = await Promise.race([piece, late]);
       waitedMs += performance.now() - startedAt;

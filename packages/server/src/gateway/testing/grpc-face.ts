@@ -1,4 +1,4 @@
-/** The gRPC face over a serving plane in memory, with a client; both end with the test. */
+/** The gRPC face over an in-memory serving plane, with a client; both are closed after the test. */
 import { Client, credentials } from '@grpc/grpc-js';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { onTestFinished } from 'vitest';

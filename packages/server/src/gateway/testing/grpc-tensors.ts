@@ -1,4 +1,4 @@
-/** Random tensors, and messages as the generated code writes them: the oracle of the hand-written wire code. */
+/** Random tensors, and messages from the generated encoder, to compare with the hand-written one. */
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { datatypeOf } from '@skein/api';

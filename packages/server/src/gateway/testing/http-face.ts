@@ -1,4 +1,4 @@
-/** The HTTP face over a serving plane in memory, and raw requests to it; it ends with the test. */
+/** The HTTP face over an in-memory serving plane, and raw requests to it; closed after the test. */
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { onTestFinished } from 'vitest';
 import type { Signature } from '@skein/onnx';
@@ -48,7 +48,7 @@ export async function startHttpFace(overrides: Partial<HttpGatewayOptions> = {})
   onTestFinished(() => gateway.drain());
   return { gateway, inference, access, calls, port, url: `http://127.0.0.1:${port}` };
 }
-/** fetch, but with every header as it is sent. */
+/** fetch, but every header is sent unchanged. */
 export function send(
   port: number,
   path: string,
@@ -95,7 +95,7 @@ export function send(
   });
 }
 
-/** Path of the deployment that gives back what it gets, and a request for it. */
+/** Path of the deployment that returns its inputs, and a request for it. */
 export const INFER = '/v2/models/echo/infer';
 export const ONE = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2.5]}]}';
 export const post = (body: string | Buffer, headers: Record<string, string> = {}) => ({

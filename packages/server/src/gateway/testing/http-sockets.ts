@@ -1,4 +1,4 @@
-/** The HTTP face behind raw sockets; both end with the test. */
+/** The HTTP face behind raw sockets; both are closed after the test. */
 import { onTestFinished } from 'vitest';
 import type { TensorMap } from '@skein/onnx';
 import type { InferenceRequest } from '@skein/serving';
@@ -43,7 +43,7 @@ export function raw(port: number): RawClient {
   return client;
 }
 
-/** An answer that waits until the test lets it go. */
+/** An answer that waits until the test releases it. */
 export function held(inference: {
   answer: (request: InferenceRequest) => TensorMap | Promise<TensorMap>;
 }) {

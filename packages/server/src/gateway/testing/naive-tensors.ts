@@ -1,4 +1,4 @@
-/** Random tensors, and the protocol's JSON as a naive client writes it: the oracle of the codec. */
+/** Random tensors, and the protocol's JSON from a naive encoder, to compare with the codec. */
 import fc from 'fast-check';
 import { datatypeOf } from '@skein/api';
 import { elementCount, elementSize, values, type NumericType, type Tensor } from '@skein/onnx';
@@ -20,7 +20,7 @@ const NUMERIC: readonly NumericType[] = [
 ];
 const shape = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 });
 
-/** Any bits for any type; booleans are 0 and 1, and JSON keeps only one NaN. */
+/** Random bits for any type; booleans are 0 and 1, and JSON keeps only one NaN. */
 const numeric = fc.tuple(fc.constantFrom(...NUMERIC), shape).chain(([type, sizes]) =>
   fc
     .uint8Array({
@@ -45,7 +45,7 @@ const strings = shape.chain((sizes) =>
       elements: texts.map((text) => Buffer.from(text)),
     })),
 );
-/** Tensors by name, with whether a request and an answer write them as binary. */
+/** Tensors by name, and whether a request or answer has them as binary. */
 export const named = fc.dictionary(
   fc.string({ unit: 'grapheme' }),
   fc.tuple(fc.oneof(numeric, strings), fc.boolean(), fc.boolean()),
@@ -78,10 +78,10 @@ function canonicalNaN(type: NumericType, bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-/** ES2026's way to write a number that JSON.stringify would round. */
+/** ES2026's raw JSON, for numbers that JSON.stringify would round. */
 const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
 
-/** What a naive client writes for a tensor. */
+/** The JSON of a tensor from a naive client. */
 function naiveData(tensor: Tensor): unknown[] {
   if (tensor.type === 'string')
     return tensor.elements.map((bytes) => Buffer.from(bytes).toString());
@@ -102,7 +102,7 @@ function naiveData(tensor: Tensor): unknown[] {
   });
 }
 
-/** Writes a request as the protocol describes it, with some inputs binary. */
+/** Encodes a request as the protocol describes it, with some inputs binary. */
 export function naiveRequest(
   inputs: Readonly<Record<string, readonly [Tensor, boolean, boolean]>>,
   extra: object = {},

@@ -1,4 +1,4 @@
-/** A peer below gRPC's own client, which would do better: it sends and reads what it is told. */
+/** A client below the gRPC library, which would handle errors itself: it sends and reads as it is told. */
 import {
   connect,
   type ClientHttp2Session,
@@ -19,7 +19,7 @@ export interface RawCall {
   readonly stream: ClientHttp2Stream;
   /** The headers or trailers that hold the status. */
   readonly status: Promise<IncomingHttpHeaders>;
-  /** How it was ended, as HTTP/2 codes errors. */
+  /** The error code of HTTP/2 that ended it. */
   readonly closed: Promise<number>;
 }
 
@@ -54,7 +54,7 @@ export function framed(message: Uint8Array, compressed = false): Buffer {
   return Buffer.concat([prefix, message]);
 }
 
-/** Bytes over and over, as many times. */
+/** Repeats bytes. */
 export function repeated(bytes: readonly number[], times: number): Buffer {
   return Buffer.alloc(bytes.length * times, Buffer.from(bytes));
 }

@@ -1,4 +1,4 @@
-/** Both faces over TLS, with real certificates and clients that others wrote. */
+/** Both faces over TLS, with real certificates and third-party clients. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ const pair = ({ certificate, key }: Issued) => ({
 });
 
 describe.skipIf(openssl.skip)('TLS', () => {
-  test.skipIf(curl.skip)('answers curl over HTTP/1.1, also where it offers HTTP/2', async () => {
+  test.skipIf(curl.skip)('answers curl over HTTP/1.1, even if it offers HTTP/2', async () => {
     const { http, authority } = await startSecureFaces();
     const url = `https://localhost:${http.port}/v2/health/live`;
     const shown = ' %{http_version} %{scheme}';
@@ -98,7 +98,7 @@ describe.skipIf(openssl.skip)('TLS', () => {
     expect(await live()).toBe(true);
   });
 
-  test('closes handshakes that never end', { timeout: 30_000 }, async () => {
+  test('closes incomplete handshakes', { timeout: 30_000 }, async () => {
     const { http, grpc } = await startSecureFaces();
     const sockets = [http.port, grpc.port].map((port) => connectPlainly(port, '127.0.0.1'));
     await Promise.all(
@@ -113,10 +113,10 @@ describe.skipIf(openssl.skip)('TLS', () => {
     expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true]);
   });
 
-  test('a connection that says nothing after its handshake does not hold up the drain', async () => {
+  test('a connection that is silent after its handshake does not delay the drain', async () => {
     const { http, handshake } = await startSecureFaces();
     await handshake(http.port);
-    // The drain would else last until it cuts what is in flight, after 5 s.
+    // Otherwise the drain would last until it cuts off the rest, after 5 s.
     const late = once(AbortSignal.timeout(4000), 'abort').then(() => 'late');
     const drained = http.gateway.drain().then(() => 'drained');
     expect(await Promise.race([drained, late])).toBe('drained');
@@ -124,7 +124,7 @@ describe.skipIf(openssl.skip)('TLS', () => {
 });
 
 describe.skipIf(openssl.skip)('a new certificate', () => {
-  test('is served without a failed request, and leaves open connections as they are', async () => {
+  test('is served without a failed request, and open connections stay', async () => {
     const { authority, replace, certificates, get, live } = await startSecureFaces();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     onTestFinished(() => agent.destroy());
@@ -185,7 +185,7 @@ describe.skipIf(openssl.skip)('a new certificate', () => {
     expect(metric('skein_tls_reloads_total{result="loaded"}')).toBe(1);
   });
 
-  test('is found where a symbolic link is swapped, as Kubernetes mounts secrets', async () => {
+  test('is found if a symbolic link is swapped, as Kubernetes mounts secrets', async () => {
     const folder = temporaryFolder();
     const authority = createAuthority(folder, 'ca');
     const version = (name: string): void => {
@@ -207,12 +207,12 @@ describe.skipIf(openssl.skip)('a new certificate', () => {
     await expect.poll(() => certificates.current.certificate).not.toBe(before);
   });
 
-  test('is looked for on SIGHUP', async () => {
+  test('is read on SIGHUP', async () => {
     const { authority, replace, certificates } = await startSecureFaces();
     const before = certificates.current.certificate;
     replace(authority.issue('second'));
     process.emit('SIGHUP');
-    // The next look waits for the one that the signal began, and finds nothing new.
+    // The next read waits for the one that the signal started, and finds no change.
     await certificates.reload();
     expect(certificates.current.certificate).not.toBe(before);
   });

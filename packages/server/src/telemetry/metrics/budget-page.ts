@@ -1,4 +1,4 @@
-/** What tenants hold of what they share: the largest holders by name, the rest of them as one. */
+/** What tenants hold of the shared budgets: the largest holders by name, the rest as one. */
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { labelled, type Exposition } from '@skein/http';
 
@@ -21,7 +21,7 @@ export function exposeBudgets(budgets: readonly SharedBudget[], page: Exposition
   for (const { budget, tenant, held } of largest.flat()) {
     page.sample(labelled({ budget: budget.name, tenant }), held);
   }
-  page.family('skein_budget_limit', 'gauge', 'What a tenant may hold now, beside the others.');
+  page.family('skein_budget_limit', 'gauge', 'Largest amount that a tenant may hold now.');
   for (const { budget, tenant } of largest.flat()) {
     if (tenant === REST) continue;
     page.sample(labelled({ budget: budget.name, tenant }), budget.limitOf(tenant));

@@ -1,14 +1,15 @@
 /**
- * A histogram that costs a few nanoseconds to observe: one array of counts, no labels, no objects.
+ * A histogram with an observation cost of a few nanoseconds: one array of counts, no labels, no
+ * objects.
  *
- * prom-client took 0.6 µs per observation, on a child whose labels were resolved, where this took
- * 0.1 µs (medians on a busy 2-core machine). With it the seven updates of one request would have
- * cost more than the 2 µs that a request may spend on all of its telemetry.
+ * prom-client takes 0.6 µs per observation on a child with resolved labels, this takes 0.1 µs
+ * (medians on a busy 2-core machine). With prom-client, the seven updates of a request would exceed
+ * the 2 µs that a request may spend on telemetry.
  */
 import type { Exposition } from '@skein/http';
 
 export interface Histogram {
-  /** Upper bounds, ascending; what lies above the last is counted behind it. */
+  /** Upper bounds, ascending; larger values are counted in an extra bucket. */
   readonly bounds: readonly number[];
   /** Per bucket, not cumulative; one more than there are bounds. */
   readonly counts: Float64Array;
@@ -33,7 +34,7 @@ export function countOf(of: Histogram): number {
   return count;
 }
 
-/** @param unit what one unit of the exposed metric is in units observed: 1000 for milliseconds shown as seconds. */
+/** @param unit observed units per exposed unit: 1000 for milliseconds shown as seconds. */
 export function expose(of: Histogram, labels: string, unit: number, into: Exposition): void {
   const prefix = labels === '' ? '' : `${labels},`;
   let cumulative = 0;

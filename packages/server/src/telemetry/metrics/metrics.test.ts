@@ -80,7 +80,7 @@ const target = (version: string): DeploymentView['targets'][number] => ({
   latencies: [],
 });
 
-/** The value of a sample by its name and labels as they stand on the page. */
+/** The value of a sample by its name and labels on the page. */
 function sample(series: string): number | undefined {
   const line = metrics
     .render()
@@ -89,7 +89,7 @@ function sample(series: string): number | undefined {
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
-describe('what a request counts as', () => {
+describe('the counters of a request', () => {
   it('adds an answer to the counters and to every stage', () => {
     metrics.observer.answered(request(), answer(30, 12), 45);
     metrics.observer.answered(request(), answer(80, 25), 150); // On a bound: `le` includes it.
@@ -119,7 +119,7 @@ describe('what a request counts as', () => {
     expect(sample('nv_cache_num_hits_per_model{model="risk",version="1"}')).toBe(1);
   });
 
-  it('counts refusals by code, and against the objective only those that the node owes', () => {
+  it('counts refusals by code, and only the node’s own against the objective', () => {
     views = [view('risk')];
     for (let count = 0; count < 8; count += 1)
       metrics.observer.answered(request(), answer(1, 1), 2);
@@ -130,7 +130,7 @@ describe('what a request counts as', () => {
     const ours: ErrorCode[] = ['DEADLINE_UNREACHABLE', 'QUEUE_FULL'];
     ours.forEach((code) => refuse(code));
     expect(sample(attained)).toBe(0.8);
-    // A tenth may miss, a fifth did.
+    // A tenth may miss the objective, a fifth did.
     expect(sample('skein_error_budget_burn_rate{deployment="risk",window="1h"}')).toBeCloseTo(2, 9);
     expect(sample('skein_requests_refused_total{deployment="risk",code="QUEUE_FULL"}')).toBe(1);
     expect(sample('nv_inference_request_failure{model="risk",reason="REJECTED"}')).toBe(4);
@@ -138,7 +138,7 @@ describe('what a request counts as', () => {
     expect(sample('nv_inference_request_failure{model="risk",reason="OTHER"}')).toBe(1);
   });
 
-  it('forgets the past in the windows, not in the counters', () => {
+  it('expires old events in the windows, not in the counters', () => {
     views = [view('risk')];
     refuse('QUEUE_FULL');
     now = 10 * 60_000;
@@ -163,7 +163,7 @@ describe('what a request counts as', () => {
     expect(sample('skein_replica_failures_total{deployment="risk",version="1"}')).toBe(1);
   });
 
-  it('counts what the autoscaler did, by direction and cause', () => {
+  it('counts the steps of the autoscaler, by direction and cause', () => {
     const step = (from: number, to: number, cause: ScalingCause, version = '1') =>
       metrics.observer.scaled!({ deployment: 'risk', version, from, to, cause });
     step(1, 3, 'demand');
@@ -182,7 +182,7 @@ describe('what a request counts as', () => {
     expect(counted('1', 'up', 'woken')).toBeUndefined();
   });
 
-  it('shows queues, replicas and goodput as they are now', () => {
+  it('shows queues, replicas and goodput with their current values', () => {
     views = [view('risk', [target('1')])];
     now = 30_000;
     for (let count = 0; count < 60; count += 1) {
@@ -200,7 +200,7 @@ describe('what a request counts as', () => {
 });
 
 describe('the number of series', () => {
-  it('does not grow with the names that clients make up', () => {
+  it('does not grow with names from clients', () => {
     refuse('MODEL_UNKNOWN', 'a');
     const before = metrics.render().split('\n').length;
     for (let count = 0; count < 2000; count += 1) refuse('MODEL_UNKNOWN', `model-${count}`);
@@ -210,7 +210,7 @@ describe('the number of series', () => {
     );
   });
 
-  it('stays bounded whatever is deployed, and loses no count', () => {
+  it('stays bounded for any deployments, and loses no count', () => {
     for (let count = 0; count < 3000; count += 1) {
       metrics.observer.batchRan('risk', String(count), 1, 1);
       metrics.observer.batchRan(`d${count}`, '1', 1, 1);
@@ -223,7 +223,7 @@ describe('the number of series', () => {
     expect(counts.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)).toBe(6000);
   });
 
-  it('loses a version an hour after its last traffic, unless it is deployed', () => {
+  it('drops a version an hour after its last traffic, unless it is deployed', () => {
     metrics.observer.answered(request(), answer(1, 1), 0);
     metrics.observer.answered(request(), { ...answer(1, 1), version: '2' }, 0);
     metrics.observer.answered(request({ deployment: 'gone' }), answer(1, 1), 0);
@@ -280,7 +280,7 @@ print(json.dumps({f.name: [f.type, [[s.labels, s.value] for s in f.samples if s.
     expect(families['process_cpu_seconds']?.[0]).toBe('counter');
   });
 
-  it('is valid with traffic, and says what was counted', () => {
+  it('is valid with traffic, and has the counted values', () => {
     views = [view('risk', [target('1'), target('2')]), view('idle')];
     const times = fc.sample(fc.double({ min: 0, max: 60_000, noNaN: true }), 200);
     for (const ms of times) metrics.observer.answered(request(), answer(ms, ms / 2), ms * 2);
@@ -307,7 +307,7 @@ print(json.dumps({f.name: [f.type, [[s.labels, s.value] for s in f.samples if s.
   });
 });
 
-it('tells what tenants hold and may hold, the largest by name and the rest as one', () => {
+it('shows what tenants hold and may hold, the largest by name and the rest as one', () => {
   const budget = new SharedBudget({
     name: 'bodies',
     unit: 'bytes',

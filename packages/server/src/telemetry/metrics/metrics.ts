@@ -1,10 +1,10 @@
 /**
- * The node's metrics: a ServingObserver that only counts, and a page that is put together when
- * somebody asks for it.
+ * The node's metrics: a ServingObserver that only counts, and a page that is rendered for each
+ * scrape.
  *
- * Attainment is over the requests that the node owes an answer: those it answered and those it
- * turned away or failed. A request that the caller got wrong, cancelled or sent beyond its own
- * limit is counted under its code, and not against the objective.
+ * Attainment covers the requests that the node was responsible for: those it answered, and those it
+ * refused or failed. A request that was invalid, cancelled or beyond the caller's own limit is
+ * counted under its code, and not against the objective.
  */
 import { ERRORS, type DeploymentView, type ErrorCode } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';
@@ -19,7 +19,7 @@ import { createServingSeries, OTHER } from './serving-series.ts';
 
 export interface Metrics {
   readonly observer: ServingObserver;
-  /** Counts a request that was refused before the serving plane saw it, under a deployment if it named one. */
+  /** Counts a request that was refused before the serving plane, under a deployment if it named one. */
   refused: (deployment: string | undefined, code: ErrorCode) => void;
   readonly contentType: string;
   /** The page for `/metrics`. */
@@ -29,13 +29,13 @@ export interface Metrics {
 
 export interface MetricsOptions {
   readonly clock: Clock;
-  /** Asked once per page: queues, replicas and objectives as they are now. */
+  /** Called once per page: current queues, replicas and objectives. */
   readonly views: () => readonly DeploymentView[];
-  /** Of Skein. */
+  /** Version of Skein. */
   readonly version: string;
-  /** What tenants share. Default: nothing. */
+  /** Shared budgets. Default: none. */
   readonly budgets?: readonly SharedBudget[];
-  /** Adds families of other parts of the node to each page. */
+  /** Adds metric families of other components to each page. */
   readonly expose?: (into: Exposition) => void;
 }
 
@@ -122,7 +122,7 @@ export function createMetrics({
   };
 }
 
-/** Whether a refusal breaks the node's promise, and not the caller's. */
+/** Whether a refusal breaks the node's objective rather than a limit of the caller. */
 function isOwed(code: ErrorCode): boolean {
   return ERRORS[code].kind !== 'user' && code !== 'RATE_LIMITED' && code !== 'QUOTA_EXCEEDED';
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { attainment, burnRate, count, objectiveWindow } from './objective-window.ts';
 
 describe('objective window', () => {
-  it('counts what a list of all events would count, slot by slot', () => {
+  it('agrees with a list of all events, slot by slot', () => {
     const event = fc.record({
       gapMs: fc.oneof(fc.nat(3000), fc.nat(400_000), fc.nat(8_000_000)),
       kept: fc.boolean(),
@@ -20,7 +20,7 @@ describe('objective window', () => {
         }
         now += waitMs;
         for (const minutes of [1, 5, 60]) {
-          // Whole slots, the running one included.
+          // Whole slots, including the current one.
           const from = (Math.floor(now / 10_000) + 1) * 10_000 - minutes * 60_000;
           const recent = seen.filter(({ at }) => at >= from);
           expect(attainment(window, minutes, now)).toEqual({
@@ -34,7 +34,7 @@ describe('objective window', () => {
     );
   });
 
-  it('burns the budget at 1 when exactly the allowed share is missed', () => {
+  it('has a burn rate of 1 if exactly the allowed share is missed', () => {
     expect(burnRate({ total: 1000, kept: 990, seconds: 60 }, 0.99)).toBeCloseTo(1, 9);
     expect(burnRate({ total: 1000, kept: 1000, seconds: 60 }, 0.99)).toBe(0);
     expect(burnRate({ total: 10, kept: 0, seconds: 60 }, 0.99)).toBeCloseTo(100, 9);

@@ -1,10 +1,10 @@
 /**
- * How well an objective was kept over the last minutes, in constant memory: a ring of ten-second
- * slots over one hour.
+ * How well an objective was met in the last minutes, in constant memory: a ring of ten-second slots
+ * over one hour.
  *
- * The burn rate says how fast the error budget is spent: 1 uses exactly what the objective's
- * quantile allows, 14.4 over an hour uses up 2 % of a month's. Alert when a long and a short window
- * both burn (The Site Reliability Workbook, chapter 5).
+ * The burn rate is the speed at which the error budget is spent: 1 uses exactly what the
+ * objective's quantile allows, 14.4 over an hour uses up 2 % of a month's budget. Alert if a long
+ * and a short window both burn (The Site Reliability Workbook, chapter 5).
  */
 import type { Instant } from '@skein/serving';
 
@@ -12,7 +12,7 @@ const SLOT_MS = 10_000;
 const SLOTS = 360;
 
 export interface ObjectiveWindow {
-  /** Which slot since the clock's zero the ring's place holds; -1: none yet. */
+  /** Slot number since the clock's zero that each place of the ring holds; -1: none yet. */
   readonly slots: Float64Array;
   readonly total: Float64Array;
   readonly kept: Float64Array;
@@ -45,7 +45,7 @@ export function count(window: ObjectiveWindow, kept: boolean, now: Instant): voi
   if (kept) window.kept[place] = (window.kept[place] as number) + 1;
 }
 
-/** @param minutes up to 60. The running slot counts as the part of it that has passed. */
+/** @param minutes up to 60. The current slot counts by the part of it that has passed. */
 export function attainment(window: ObjectiveWindow, minutes: number, now: Instant): Attainment {
   const current = Math.floor(now / SLOT_MS);
   const oldest = current - Math.min(SLOTS, (minutes * 60_000) / SLOT_MS) + 1;
@@ -61,7 +61,7 @@ export function attainment(window: ObjectiveWindow, minutes: number, now: Instan
   return { total, kept, seconds };
 }
 
-/** NaN without traffic: nothing was promised to anybody. @param quantile the share that the objective promises. */
+/** NaN without traffic. @param quantile the share that the objective requires. */
 export function burnRate({ total, kept }: Attainment, quantile: number): number {
   return (total - kept) / total / (1 - quantile);
 }

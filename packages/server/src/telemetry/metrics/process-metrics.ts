@@ -1,9 +1,9 @@
-/** What the process uses, under the names that Prometheus' own client libraries use. */
+/** Resource use of the process, under the names of Prometheus' own client libraries. */
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { labelled, type Exposition } from '@skein/http';
 
-/** Every so often a timer looks how late it is. */
+/** Interval of a timer that measures its own delay. */
 const RESOLUTION_MS = 10;
 const QUANTILES = [0.5, 0.99, 0.999, 1] as const;
 
@@ -67,7 +67,7 @@ export function createProcessMetrics(skeinVersion: string): ProcessMetrics {
 
 function openFiles(): number | undefined {
   try {
-    // One of them is the folder that is being read.
+    // One of them is the descriptor of this folder.
     return readdirSync('/proc/self/fd').length - 1;
   } catch {
     return undefined;

@@ -214,7 +214,7 @@ function exposeTriton(
   }
 }
 
-/** What the model, not the node, has refused or failed at. */
+/** Refusals and failures that the model caused, not the node. */
 const BACKEND: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_LOST',
   'RUN_TIMEOUT',

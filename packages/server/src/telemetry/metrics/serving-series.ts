@@ -1,10 +1,10 @@
 /**
- * What is counted per deployment and version. Found with two map look-ups per event, then only
- * additions: nothing is allocated per request.
+ * Counters per deployment and version. An event costs two map look-ups and additions: nothing is
+ * allocated per request.
  *
- * The number of series is bounded. Names come from deployments that exist, never from what a client
- * sent: what could not be told apart is counted under `(other)`. Versions that have had no traffic
- * for an hour and are no longer deployed are forgotten.
+ * The number of series is bounded. Names come from existing deployments, never from a client:
+ * events without a known name are counted under `(other)`. A version without traffic for an hour
+ * that is not deployed any more is dropped.
  */
 import type { ErrorCode } from '@skein/api';
 import type { Instant } from '@skein/serving';
@@ -26,7 +26,7 @@ const ROW_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 export interface VersionSeries {
   readonly labels: string;
-  /** The same in Triton's words. */
+  /** The same with Triton's names. */
   readonly tritonLabels: string;
   /** Milliseconds. */
   readonly totalMs: Histogram;
@@ -56,7 +56,7 @@ export interface ServingSeries {
   readonly deployments: ReadonlyMap<string, DeploymentSeries>;
   deployment(name: string): DeploymentSeries;
   version(of: DeploymentSeries, version: string): VersionSeries;
-  /** Drops what is neither deployed nor has been seen for an hour. */
+  /** Drops series that are not deployed and had no event for an hour. */
   forget(isDeployed: (deployment: string, version?: string) => boolean, now: Instant): void;
 }
 
@@ -97,7 +97,7 @@ export function createServingSeries(): ServingSeries {
   };
 }
 
-/** `key` may be OTHER, and there already. */
+/** `key` may be OTHER, which may exist already. */
 function added<T>(map: Map<string, T>, key: string, make: (key: string) => T): T {
   let value = map.get(key);
   if (value === undefined) map.set(key, (value = make(key)));

@@ -1,4 +1,4 @@
-/** The OpenTelemetry SDK, set up: sampler, batch sizes and headers follow the OTEL_* variables. */
+/** Sets up the OpenTelemetry SDK: sampler, batch sizes and headers follow the OTEL_* variables. */
 import { diag, DiagLogLevel, type Tracer } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {

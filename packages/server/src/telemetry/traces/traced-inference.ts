@@ -6,8 +6,8 @@
  *   └─ batch                the run that this request was part of, hand-over included
  *      └─ compute           the run itself
  *
- * The span stands around `Inference`, so that what a composition calls, with the trace that its own
- * request was given, becomes a child of it. Names and counts are recorded, payloads never.
+ * The span wraps `Inference`, so that a call of a composition, which has the trace of its request,
+ * becomes a child. Names and counts are recorded, payloads never.
  */
 import {
   createTraceState,
@@ -29,7 +29,7 @@ export function traceInference(inference: Inference, tracer: Tracer): Inference 
     isReady: (deployment, version) => inference.isReady(deployment, version),
     async infer(request) {
       const span = startSpan(tracer, request);
-      // Not sampled: the caller's context goes on as it came.
+      // Not sampled: pass the caller's context on unchanged.
       if (!span.isRecording()) return inference.infer(request);
       try {
         const answer = await inference.infer({ ...request, trace: contextOf(span) });
@@ -85,11 +85,11 @@ function recordStages(
 function recordFailure(span: Span, error: unknown): void {
   const known = error instanceof SkeinError ? error : undefined;
   span.setAttribute('error.type', known?.code ?? 'INTERNAL');
-  // What the caller got wrong is no error of a server's span (OpenTelemetry's HTTP conventions).
+  // A caller's mistake is not an error of a server's span (OpenTelemetry's HTTP conventions).
   if (known?.row.kind !== 'user') span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** The faces let only well-formed contexts in. */
+/** The faces admit only well-formed contexts. */
 function parentOf(incoming: TraceContext | undefined): Context {
   if (incoming === undefined) return ROOT_CONTEXT;
   const { traceparent, tracestate } = incoming;

@@ -27,7 +27,7 @@ interface Export {
   }[];
 }
 
-/** A collector: takes OTLP/HTTP in JSON and keeps what it was sent. */
+/** A collector: accepts OTLP/HTTP in JSON and keeps the received spans. */
 let collector: Server;
 let endpoint: string;
 let exports: Export[];
@@ -142,7 +142,7 @@ describe('traces over OTLP', () => {
     expect(resource).toContainEqual({ key: 'service.name', value: { stringValue: 'skein' } });
   });
 
-  it('go on in the caller’s trace, and the calls of a composition in its own', async () => {
+  it('continue the caller’s trace, and calls of a composition its trace', async () => {
     const traceId = '0af7651916cd43dd8448eb211c80319c';
     const seen: (TraceContext | undefined)[] = [];
     const inference: Inference = tracing.wrap(
@@ -175,7 +175,7 @@ describe('traces over OTLP', () => {
     ]);
   });
 
-  it('leave a request that its caller does not sample as it came', async () => {
+  it('pass the context of an unsampled request on unchanged', async () => {
     const sent = request({
       trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00' },
     });
@@ -191,7 +191,7 @@ describe('traces over OTLP', () => {
     expect(await spans()).toEqual([]);
   });
 
-  it('name the reason of a failure, and tell faults from mistakes of the caller', async () => {
+  it('have the reason of a failure, and distinguish faults from mistakes of the caller', async () => {
     for (const error of [
       new SkeinError('QUEUE_FULL', 'full'),
       new SkeinError('INPUT_SHAPE', 'wrong'),
@@ -209,7 +209,7 @@ describe('traces over OTLP', () => {
     expect(JSON.stringify(exports)).not.toMatch(/secret|payload!|cGF5bG9hZCE/);
   });
 
-  it('end within their time when the collector does not answer', async () => {
+  it('close within their timeout if the collector does not answer', async () => {
     collector.removeAllListeners('request');
     const inference = tracing.wrap(inferenceBy(async () => answer));
     await inference.infer(request());

@@ -1,22 +1,22 @@
 /**
- * Traces, when a collector is configured. Otherwise nothing of OpenTelemetry is even loaded: its
- * SDK takes 0.2 s of a start, and a request that nobody records costs nothing.
+ * Traces, if a collector is configured. Otherwise OpenTelemetry is not loaded: its SDK takes 0.2 s
+ * of a start, and a request without a recorder costs nothing.
  */
 import type { Inference } from '@skein/serving';
 
 export interface Tracing {
-  /** The same inference with every request recorded; the caller's trace goes on in it. */
+  /** The same inference with every request recorded as a child of the caller's trace. */
   wrap(inference: Inference): Inference;
-  /** Sends what is waiting, for at most two seconds. Idempotent. */
+  /** Sends the pending spans, for at most two seconds. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface TracingOptions {
-  /** Base URL of an OTLP/HTTP collector; absent: the environment decides (OTEL_EXPORTER_OTLP_ENDPOINT and its kin). */
+  /** Base URL of an OTLP/HTTP collector; absent: the environment decides (OTEL_EXPORTER_OTLP_ENDPOINT and related variables). */
   readonly endpoint?: string | undefined;
-  /** Of Skein. */
+  /** Version of Skein. */
   readonly version: string;
-  /** Told when spans cannot be sent. */
+  /** Called when spans cannot be sent. */
   readonly warn: (message: string) => void;
 }
 

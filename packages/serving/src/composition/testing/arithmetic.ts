@@ -1,4 +1,4 @@
-/** A composition for tests: what it does is asked for by `ask`, so that one module shows every behaviour. */
+/** A composition for tests: the input `ask` selects its behaviour, so that one module shows every behaviour. */
 import {
   stringTensor,
   tensor,
@@ -65,10 +65,10 @@ async function answer(
       return new Map();
     case 'crash':
       process.exit(3);
-    case 'crash when told': {
-      const [told] = values(await call('increment', x)) as Float32Array;
-      if (told === 0) process.exit(3);
-      return reply(tensor('float32', [1], Float32Array.of(told!)));
+    case 'crash on command': {
+      const [count] = values(await call('increment', x)) as Float32Array;
+      if (count === 0) process.exit(3);
+      return reply(tensor('float32', [1], Float32Array.of(count!)));
     }
     case 'given away':
       await call('double', x);

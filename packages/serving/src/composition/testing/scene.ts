@@ -32,8 +32,8 @@ export interface Scene {
   readonly calls: InferenceRequest[];
   readonly replicas: ReplicaSnapshot[];
   readonly logged: unknown[];
-  readonly told: { answered: number; refused: string[] };
-  /** What becomes of the composition's calls. */
+  readonly observed: { answered: number; refused: string[] };
+  /** Outcomes of the composition's calls. */
   infer: Infer;
 }
 
@@ -55,10 +55,10 @@ export async function openScene(infer: Infer = arithmetic): Promise<Scene> {
   const calls: InferenceRequest[] = [];
   const replicas: ReplicaSnapshot[] = [];
   const logged: unknown[] = [];
-  const told = { answered: 0, refused: [] as string[] };
+  const observed = { answered: 0, refused: [] as string[] };
   const observer: ServingObserver = {
-    answered: () => void told.answered++,
-    refused: (_request, error) => void told.refused.push(error.code),
+    answered: () => void observed.answered++,
+    refused: (_request, error) => void observed.refused.push(error.code),
     batchRan: () => {},
     replicaChanged: (_deployment, _version, replica) => void replicas.push(replica),
   };
@@ -79,7 +79,7 @@ export async function openScene(infer: Infer = arithmetic): Promise<Scene> {
     },
     log: (message, details) => void logged.push({ message, ...details }),
   });
-  const made: Scene = { target, calls, replicas, logged, told, infer };
+  const made: Scene = { target, calls, replicas, logged, observed, infer };
   target.scaleTo(1);
   await target.whenReady();
   return made;

@@ -1,4 +1,4 @@
-/** What runs cost in the simulations, by rows and in milliseconds, and what such a server can do. */
+/** Run costs of the simulations, by rows and in milliseconds, and the capacity of such a server. */
 import type { Outcome } from './simulation.ts';
 
 export const COSTS: Record<string, (rows: number) => number> = {
@@ -21,7 +21,7 @@ export function capacityOf(
   return best;
 }
 
-/** What ended between two times. */
+/** Outcomes between two times. */
 export function during(outcomes: readonly Outcome[], from: number, to: number): Outcome[] {
   return outcomes.filter(({ finishedAt }) => finishedAt >= from && finishedAt < to);
 }

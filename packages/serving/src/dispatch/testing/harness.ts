@@ -20,8 +20,8 @@ export const MLP = writeModel(mlp({ sizes: [4, 8, 3], seed: 1 }));
 
 export interface Served {
   readonly dispatcher: Target;
-  /** What the observer was told. */
-  readonly told: {
+  /** Events that the observer received. */
+  readonly observed: {
     readonly states: string[];
     readonly batches: number[];
     answered: number;
@@ -43,7 +43,7 @@ export async function serve(
   replicas = 1,
   clock: Clock = performance,
 ): Promise<Served> {
-  const told: Served['told'] = { states: [], batches: [], answered: 0, refused: [] };
+  const observed: Served['observed'] = { states: [], batches: [], answered: 0, refused: [] };
   const dispatcher = createDispatcher({
     deployment: 'model',
     version: '1',
@@ -53,21 +53,21 @@ export async function serve(
     runtime,
     clock,
     observer: {
-      answered: () => void told.answered++,
-      refused: (_request, error) => void told.refused.push(error.code),
-      batchRan: (_deployment, _version, rows) => void told.batches.push(rows),
+      answered: () => void observed.answered++,
+      refused: (_request, error) => void observed.refused.push(error.code),
+      batchRan: (_deployment, _version, rows) => void observed.batches.push(rows),
       replicaChanged: (_deployment, _version, { id, state }) =>
-        void told.states.push(`${id} ${state}`),
+        void observed.states.push(`${id} ${state}`),
     },
   });
   served = dispatcher;
   dispatcher.scaleTo(replicas);
   await dispatcher.whenReady();
-  return { dispatcher, told };
+  return { dispatcher, observed };
 }
 
 let nextId = 1;
-/** A request with ten seconds to be answered. */
+/** A request with a deadline of ten seconds. */
 export function request(x: NumericTensor, more: Partial<TargetRequest> = {}): TargetRequest {
   const now = performance.now();
   return {
@@ -92,7 +92,7 @@ export function numbersOf(outputs: TensorMap, name = 'y'): number[] {
   return [...values(outputs.get(name) as NumericTensor)].map(Number);
 }
 
-/** How a request ends: `answered`, or the code of its error. */
+/** Outcome of a request: `answered`, or the code of its error. */
 export function codeOf(answer: Promise<unknown>): Promise<string> {
   return answer.then(
     () => 'answered',
@@ -100,7 +100,7 @@ export function codeOf(answer: Promise<unknown>): Promise<string> {
   );
 }
 
-/** Resolves when the replicas' states are these. */
+/** Resolves when the replicas have these states. */
 export async function untilStates(
   dispatcher: Target,
   ...states: ReplicaSnapshot['state'][]

@@ -1,8 +1,8 @@
 /**
- * A runtime whose runs end, and whose sessions die, when the test says so. The first value of each
- * row comes back three times.
+ * A runtime that ends its runs and sessions when the test says so. The first value of each row is
+ * returned three times.
  *
- * Its clock moves on by the cost of each run that ends by itself, so that the dispatcher learns the
+ * Its clock advances by the cost of each run that ends by itself, so that the dispatcher learns the
  * same costs on every machine: a large fixed one, and little per row.
  */
 import { readModel, signatureOf, tensor, type NumericTensor } from '@skein/onnx';

@@ -1,6 +1,6 @@
 /**
- * A server that exists only in numbers: the real scheduler in front of replicas whose runs take as
- * long as a function says. Tests drive thousands of seeded cases through it in milliseconds.
+ * A simulated server: the real scheduler with replicas whose runs take as long as a function says.
+ * Tests run thousands of seeded cases through it in milliseconds.
  */
 import type { Instant } from '../../contract.ts';
 import { LatencyModel } from '../latency-model.ts';
@@ -20,7 +20,7 @@ export interface Arrival {
 
 export interface Outcome {
   readonly arrival: Arrival;
-  state: 'waiting' | 'refused' | 'hopeless' | 'answered';
+  state: 'waiting' | 'refused' | 'missed' | 'answered';
   refusal?: Refusal;
   retryAfterMs?: number;
   startedAt: Instant;
@@ -36,10 +36,10 @@ export interface SimulationOptions {
   readonly maxRequests?: number;
   readonly objectiveMs?: number;
   readonly weights?: Readonly<Record<string, number>>;
-  /** Whether 1, 2, 4, … rows are learnt beforehand, as by warming; default true. */
+  /** Whether 1, 2, 4, … rows are measured beforehand, as by warming; default true. */
   readonly seed?: boolean;
   readonly lanes?: readonly string[];
-  /** Called for each end of a request; arrivals that it returns are added: closed loops. */
+  /** Called for each outcome of a request; returned arrivals are added: closed loops. */
   readonly onEnd?: (outcome: Outcome) => Arrival | undefined;
 }
 
@@ -90,7 +90,7 @@ export function simulate(
   const runs: Run[] = [];
   const ran: number[] = [];
   const batch: Ticket<Outcome>[] = [];
-  const hopeless: Ticket<Outcome>[] = [];
+  const missed: Ticket<Outcome>[] = [];
   let nextArrival = 0;
 
   const end = (outcome: Outcome): void => {
@@ -129,20 +129,20 @@ export function simulate(
   const dispatch = (): void => {
     for (;;) {
       batch.length = 0;
-      hopeless.length = 0;
-      scheduler.next(now, batch, hopeless);
-      for (const { cargo } of hopeless) {
-        cargo.state = 'hopeless';
-        cargo.finishedAt = now;
-        end(cargo);
+      missed.length = 0;
+      scheduler.next(now, batch, missed);
+      for (const { payload } of missed) {
+        payload.state = 'missed';
+        payload.finishedAt = now;
+        end(payload);
       }
       if (batch.length === 0) return;
       const server = scheduler.servers.idlest!;
       const rows = batch.reduce((sum, ticket) => sum + ticket.rows, 0);
       scheduler.start(server, batch, rows, now);
-      for (const { cargo } of batch) {
-        cargo.startedAt = now;
-        cargo.batchRows = rows;
+      for (const { payload } of batch) {
+        payload.startedAt = now;
+        payload.batchRows = rows;
       }
       ran.push(rows);
       const endsAt = now + cost(rows, batch[0]!.lane.key, now);
@@ -153,10 +153,10 @@ export function simulate(
     runs.splice(runs.indexOf(run), 1);
     run.batch[0]!.lane.curve.record(run.rows, now - run.server.startedAt, now);
     scheduler.finish(run.server, run.batch, now);
-    for (const { cargo } of run.batch) {
-      cargo.state = 'answered';
-      cargo.finishedAt = now;
-      end(cargo);
+    for (const { payload } of run.batch) {
+      payload.state = 'answered';
+      payload.finishedAt = now;
+      end(payload);
     }
   };
 
@@ -178,7 +178,7 @@ export function simulate(
   return { outcomes, runs: ran, scheduler };
 }
 
-/** Answered inside their deadlines. */
+/** Answered within their deadlines. */
 export function inTime(outcomes: readonly Outcome[]): Outcome[] {
   return outcomes.filter(
     ({ state, finishedAt, arrival }) =>

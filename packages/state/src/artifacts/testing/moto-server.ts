@@ -1,22 +1,22 @@
-/** A bucket on loopback that is not ours: Debian's python3-moto. */
+/** An S3 server on loopback that this project did not write: Debian's python3-moto. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 export interface MotoServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly endpoint: string;
-  /** `s3://…` of a new bucket of this name. */
+  /** Creates a bucket of this name. @returns its `s3://…` URL. */
   bucket(name: string): Promise<string>;
 }
 
-/** Any credentials do; the client insists on some. */
+/** The server accepts any credentials; the client requires some. */
 export const MOTO_CREDENTIALS = {
   AWS_ACCESS_KEY_ID: 'test',
   AWS_SECRET_ACCESS_KEY: 'test',
   AWS_REGION: 'us-east-1',
 };
 
-/** For requests past the client: moto looks at the region of a signature, never at the signature. */
+/** For requests without the client: moto reads the region of a signature and does not check it. */
 export const MOTO_HEADERS = {
   authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4',
 };

@@ -6,8 +6,8 @@ import { seesAll } from '../job-names.ts';
 type Artifacts = Pick<Handlers, 'uploadArtifact' | 'getArtifact' | 'downloadArtifact'>;
 
 /**
- * What is uploaded may be as large as the limit of the listener allows. A tenant reads what it has
- * uploaded and what its jobs have left behind; anything else does not exist for it.
+ * An upload may be as large as the limit of the listener. A tenant can read its own uploads and the
+ * outputs of its jobs; for any other digest it gets ARTIFACT_UNKNOWN.
  */
 export function artifactHandlers({
   artifacts,

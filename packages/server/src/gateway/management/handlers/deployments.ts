@@ -36,7 +36,8 @@ export function deploymentHandlers({
         ...(kind === undefined ? {} : { kind }),
         limit,
       });
-      // What a deployment did outlives it; only a name that never was one is unknown.
+      // The history of a removed deployment stays readable; only a name that never existed is
+      // unknown.
       if (entries.length === 0) control.view(params.name);
       return { entries };
     },

@@ -166,7 +166,7 @@ function submitterOf(caller: Caller) {
   return { tenant: caller.tenant, mayTrust: seesAll(caller) };
 }
 
-/** What a job reads. Only `admin` may submit tasks, whose inputs may be anything. */
+/** The artifacts that a job reads. Only `admin` may submit tasks, whose inputs may be anything. */
 function artifactsOf({ work }: JobSpec): string[] {
   if (work.kind === 'task') return [];
   const { inputs, stdin } = work;
@@ -177,7 +177,7 @@ function shown(caller: Caller, job: Job): JobView {
   return withShownNames(caller, jobView(job));
 }
 
-/** Cuts before a character whose rest is still to come, so that pieces can be joined. */
+/** Cuts before an incomplete character, so that pieces can be joined. */
 function logView(
   attempt: number,
   offset: number,
@@ -195,7 +195,7 @@ function logView(
   };
 }
 
-/** How many bytes of a chunk end with a whole character. */
+/** How many bytes of a chunk end with a complete character. */
 function completeUtf8(chunk: Uint8Array): number {
   for (let back = 1; back <= Math.min(4, chunk.byteLength); back++) {
     const byte = chunk[chunk.byteLength - back] ?? 0;

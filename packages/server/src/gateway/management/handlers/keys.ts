@@ -16,7 +16,7 @@ export function keyHandlers({
     const limit = maxQueued ?? (scopes.includes('admin') ? Infinity : DEFAULT_QUOTA.maxQueued);
     const usage = budgets.map((budget) => budget.usageOf(tenant));
     return [...usage, { name: 'queued_jobs', unit: 'count' as const, held: queued, limit }].map(
-      // JSON has no infinity: a limit that is left out is none.
+      // JSON has no infinity: a missing limit means unlimited.
       ({ limit: most, ...rest }) => (most === Infinity ? rest : { ...rest, limit: most }),
     );
   }

@@ -49,7 +49,7 @@ export function modelHandlers({
       return undefined;
     },
     importModel: async ({ params: { name }, query: { metadata, trust }, content }) => {
-      // A version that is trusted says nothing, whatever the metadata claim.
+      // The metadata of the upload must not set `trust`; a trusted version has no such field.
       const { trust: _, ...others } = metadata;
       const kept = trust === 'untrusted' ? { ...others, trust } : others;
       return viewOf(await registry.importModel(name, content, kept));

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => node.close());
 
-it('runs are reported, listed, shown and forgotten over the API', async () => {
+it('runs are reported, listed, shown and removed over the API', async () => {
   const run = sampleRun('20260314-risk-3f9c1e');
   expect(await client.putRun({ id: run.id, run })).toEqual(summaryOf(run));
   const finished = { ...run, status: 'finished' as const, updatedAt: '2026-03-14T10:00:00.000Z' };
@@ -31,7 +31,7 @@ it('runs are reported, listed, shown and forgotten over the API', async () => {
   ]);
 });
 
-it('a run under another name than its own, or with a digest that is none, is refused', async () => {
+it('a run whose id differs from its path, or with an invalid digest, is refused', async () => {
   const run = sampleRun('a');
   await expect(client.putRun({ id: 'b', run })).rejects.toMatchObject({
     code: 'REQUEST_INVALID',

@@ -1,6 +1,6 @@
 /**
- * A deployment control that remembers what it is told and runs nothing: it lets the management API
- * be tested at its own border, every refusal included, without loading a model.
+ * A deployment control that records its calls and runs nothing: the management API can be tested at
+ * its own boundary, including every refusal, without loading a model.
  */
 import { SkeinError, type DeploymentView } from '@skein/api';
 import type { DeploymentControl, Registry } from '@skein/serving';

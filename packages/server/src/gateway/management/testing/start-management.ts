@@ -1,6 +1,6 @@
 /**
  * The management API behind a real HTTP server on loopback, over a real registry, state and access;
- * only the deployments run nothing.
+ * only the deployments are fake.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -35,7 +35,7 @@ export interface TestNode {
   readonly keys: Keys;
   readonly jobs: JobStore;
   readonly artifacts: ArtifactStore;
-  /** What was logged as an error. */
+  /** Messages that were logged as errors. */
   readonly faults: unknown[];
   close(): Promise<void>;
 }
@@ -106,7 +106,7 @@ export async function startManagement(
     });
   };
   const server = createServer(handle);
-  // As the gateway's listener does: whoever reads the body says when it may come.
+  // As in the gateway's listener: the code that reads the body sends 100 Continue.
   server.on('checkContinue', handle);
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -147,7 +147,7 @@ function nodeView(access: AccessMode, http: number): NodeView {
   };
 }
 
-/** A small valid model; another seed gives other bytes. */
+/** A small valid model; a different seed gives different bytes. */
 export function onnxFile(seed = 1): Uint8Array<ArrayBuffer> {
   return new Uint8Array(writeModel(mlp({ sizes: [4, 3], seed })));
 }

@@ -1,4 +1,4 @@
-/** Both faces behind one certificate, whose files a test may replace; all ends with the test. */
+/** Both faces behind one certificate, whose files a test may replace; closed after the test. */
 import { Client, credentials } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
@@ -43,7 +43,7 @@ export async function startSecureFaces({ mutual = false } = {}) {
   const grpc = await startGrpcFace({ certificates });
   const trust = { ca: authority.pem };
 
-  /** One request on a connection of its own, unless `agent` says else. */
+  /** One request on its own connection, unless `agent` says otherwise. */
   async function get(options: RequestOptions = {}): Promise<Visit> {
     const outgoing = httpsRequest({
       ...trust,
@@ -59,7 +59,7 @@ export async function startSecureFaces({ mutual = false } = {}) {
     return { serial: serialNumber, body: await text(response) };
   }
 
-  /** One call on a channel of its own. */
+  /** One call on its own channel. */
   async function live(own?: { readonly cert: Buffer; readonly key: Buffer }): Promise<boolean> {
     const secrets = credentials.createSsl(authority.pem, own?.key ?? null, own?.cert ?? null);
     const client = new Client(`127.0.0.1:${grpc.port}`, secrets, {
@@ -73,7 +73,7 @@ export async function startSecureFaces({ mutual = false } = {}) {
     }
   }
 
-  /** A handshake with a face; rejects when it fails, or when the server ends it right after. */
+  /** A handshake with a face; rejects if it fails, or if the server closes right after it. */
   async function handshake(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
     const socket = connect({ ...trust, host: '127.0.0.1', port, ...options });
     onTestFinished(() => void socket.destroy());

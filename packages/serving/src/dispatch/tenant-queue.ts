@@ -1,30 +1,30 @@
-/** One tenant's requests in one lane, ordered by turn: a binary heap whose entries know their places. */
+/** The requests of one tenant in one lane, ordered by effective deadline: a binary heap whose entries know their index. */
 import type { Lane, Tenant } from './deadline-queue.ts';
 import type { Ticket } from './ticket.ts';
 
-export class Line<Cargo> {
-  readonly tenant: Tenant<Cargo>;
-  readonly lane: Lane<Cargo>;
-  readonly #heap: Ticket<Cargo>[] = [];
+export class TenantQueue<Payload> {
+  readonly tenant: Tenant<Payload>;
+  readonly lane: Lane<Payload>;
+  readonly #heap: Ticket<Payload>[] = [];
 
-  constructor(tenant: Tenant<Cargo>, lane: Lane<Cargo>) {
+  constructor(tenant: Tenant<Payload>, lane: Lane<Payload>) {
     this.tenant = tenant;
     this.lane = lane;
   }
 
-  /** Whose turn is first. */
-  get head(): Ticket<Cargo> | undefined {
+  /** The first request. */
+  get head(): Ticket<Payload> | undefined {
     return this.#heap[0];
   }
 
-  push(ticket: Ticket<Cargo>): void {
-    ticket.line = this;
+  push(ticket: Ticket<Payload>): void {
+    ticket.tenantQueue = this;
     ticket.index = this.#heap.length;
     this.#heap.push(ticket);
     this.#siftUp(ticket);
   }
 
-  remove(ticket: Ticket<Cargo>): void {
+  remove(ticket: Ticket<Payload>): void {
     const { index } = ticket;
     const last = this.#heap.pop()!;
     ticket.index = -1;
@@ -35,7 +35,7 @@ export class Line<Cargo> {
     this.#siftDown(last);
   }
 
-  #siftUp(ticket: Ticket<Cargo>): void {
+  #siftUp(ticket: Ticket<Payload>): void {
     const heap = this.#heap;
     let { index } = ticket;
     while (index > 0) {
@@ -50,7 +50,7 @@ export class Line<Cargo> {
     ticket.index = index;
   }
 
-  #siftDown(ticket: Ticket<Cargo>): void {
+  #siftDown(ticket: Ticket<Payload>): void {
     const heap = this.#heap;
     let { index } = ticket;
     for (;;) {
@@ -72,7 +72,10 @@ export class Line<Cargo> {
   }
 }
 
-/** Of equal turns, the one that came first. */
-export function comesBefore<Cargo>(a: Ticket<Cargo>, b: Ticket<Cargo>): boolean {
-  return a.turn < b.turn || (a.turn === b.turn && a.order < b.order);
+/** By effective deadline; of equal ones, the first to arrive. */
+export function comesBefore<Payload>(a: Ticket<Payload>, b: Ticket<Payload>): boolean {
+  return (
+    a.effectiveDeadline < b.effectiveDeadline ||
+    (a.effectiveDeadline === b.effectiveDeadline && a.order < b.order)
+  );
 }

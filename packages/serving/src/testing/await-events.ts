@@ -1,8 +1,8 @@
-/** Waiting for what a scene does, by its events instead of by time. */
+/** Waits for events of a scene instead of for time. */
 import type { ServingEvent } from '../events.ts';
 import { ACTOR, type Scene } from './scene.ts';
 
-/** Resolves with the first event that fits, replayed ones included. */
+/** Resolves with the first matching event, replayed ones included. */
 export function event(
   scene: Pick<Scene, 'serving'>,
   fits: (event: ServingEvent) => boolean,
@@ -16,7 +16,7 @@ export function event(
   });
 }
 
-export const happened = (scene: Pick<Scene, 'serving'>, kind: string): Promise<ServingEvent> =>
+export const eventOfKind = (scene: Pick<Scene, 'serving'>, kind: string): Promise<ServingEvent> =>
   event(scene, ({ details }) => details['happened'] === kind);
 
 export async function deployed(scene: Scene, name = 'risk'): Promise<void> {
@@ -24,14 +24,14 @@ export async function deployed(scene: Scene, name = 'risk'): Promise<void> {
   await scene.serving.deploy({ name, version: '1' }, ACTOR);
 }
 
-/** Sends requests, one after the other, until something has happened. */
+/** Sends requests, one after another, until an event matches. */
 export async function sendUntil(
   scene: Pick<Scene, 'serving'>,
   kind: string,
   send: () => Promise<unknown>,
 ): Promise<ServingEvent> {
   const seen: ServingEvent[] = [];
-  const waiting = happened(scene, kind).then((found) => seen.push(found));
+  const waiting = eventOfKind(scene, kind).then((found) => seen.push(found));
   while (seen.length === 0) {
     await send();
     await new Promise((resolve) => setImmediate(resolve));

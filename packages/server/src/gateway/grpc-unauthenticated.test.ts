@@ -1,4 +1,4 @@
-/** What callers without a key may cost over gRPC: next to nothing, whatever they send. */
+/** Callers without a key cost little over gRPC, whatever they send. */
 import { once } from 'node:events';
 import { constants } from 'node:http2';
 import { connect } from 'node:net';
@@ -70,7 +70,7 @@ describe('a method that needs no key', () => {
     expect((await call(client, GRPCInferenceService.method.serverLive, {})).live).toBe(true);
   });
 
-  test('refuses an unknown encoding, and says which ones it reads', async () => {
+  test('refuses an unknown encoding, and names the supported ones', async () => {
     const { port } = await startGrpcFace();
     const zstd = { 'grpc-encoding': 'zstd' };
     const { stream, status } = rawCall(rawSession(port), `${SERVICE}/ServerLive`, zstd);
@@ -83,7 +83,7 @@ describe('a method that needs no key', () => {
     });
   });
 
-  test('reads a compressed message, and skips what it does not know', async () => {
+  test('reads a compressed message, and skips unknown fields', async () => {
     const { port } = await startGrpcFace();
     const { stream, status } = rawCall(rawSession(port), `${SERVICE}/ServerLive`, gzip);
     stream.resume();
@@ -91,7 +91,7 @@ describe('a method that needs no key', () => {
     expect(await status).toMatchObject({ 'grpc-status': '0' });
   });
 
-  test('counts its messages apart from those of tenants', async () => {
+  test('counts its messages separately from those of tenants', async () => {
     const bodies = bodyBudget(2 ** 30);
     const take = vi.spyOn(bodies, 'take');
     const { port } = await startGrpcFace({ bodies, limits: { maxKeylessBytes: 100_000 } });
@@ -106,7 +106,7 @@ describe('a method that needs no key', () => {
     expect(take).not.toHaveBeenCalled();
   });
 
-  test('gives its place to newer calls, so that an honest one is answered', async () => {
+  test('is ended to make room for newer calls, so that a normal call is answered', async () => {
     const { port, client } = await startGrpcFace({ limits: { maxKeylessCalls: 4 } });
     const session = rawSession(port);
     const stalled = Array.from({ length: 4 }, () => {
@@ -125,7 +125,7 @@ describe('a method that needs no key', () => {
 });
 
 describe('health watches', () => {
-  test('are few on one connection, and their places come back', async () => {
+  test('are few on one connection, and their places are released', async () => {
     const { port } = await startGrpcFace({ limits: { maxKeylessStreams: 2 } });
     const session = rawSession(port);
     const open = () => {
@@ -149,7 +149,7 @@ describe('health watches', () => {
       .toBe('open');
   });
 
-  test('of all connections leave a place to tenants', async () => {
+  test('of all connections leave places for tenants', async () => {
     const budgets = grpcBudgets({ maxConnections: 10, maxStreams: 4 }, () => 1 / 2);
     const { streams } = budgets;
     const { port } = await startGrpcFace({ budgets, access: fakeAccess(keys) });
@@ -196,10 +196,10 @@ describe('connections', () => {
     expect(session.destroyed).toBe(true);
   });
 
-  test('of strangers give way to new ones; those with a key stay', async () => {
+  test('without a key make room for new ones; those with a key stay', async () => {
     const { port, client } = await startGrpcFace({
       access: fakeAccess(keys),
-      limits: { maxStrangers: 3 },
+      limits: { maxUnauthenticated: 3 },
     });
     const as = { authorization: 'Bearer r' };
     const { modelMetadata } = GRPCInferenceService.method;
@@ -216,7 +216,7 @@ describe('connections', () => {
     expect((await call(client, modelMetadata, { name: 'echo' }, as)).name).toBe('echo');
   });
 
-  test('of one tenant leave some to the others', async () => {
+  test('of one tenant leave places for other tenants', async () => {
     const budgets = grpcBudgets({ maxConnections: 4, maxStreams: 10 }, () => 1 / 2);
     const { port } = await startGrpcFace({ budgets, access: fakeAccess(keys) });
     const ask = (key: string) => {
@@ -235,7 +235,7 @@ describe('connections', () => {
     expect(budgets.connections.limitOf('tenant-other')).toBe(1);
   });
 
-  test('have few calls open, and metadata of a bounded size', async () => {
+  test('have few open calls and metadata of a bounded size', async () => {
     const { port } = await startGrpcFace();
     const session = rawSession(port);
     await once(session, 'remoteSettings');
@@ -279,7 +279,7 @@ describe('connections', () => {
   });
 });
 
-/** Resolves when it is closed, in whatever way. */
+/** Resolves when it is closed for any reason. */
 function gone(connection: NodeJS.EventEmitter): Promise<void> {
   return new Promise((resolve) => {
     connection.once('close', () => resolve());

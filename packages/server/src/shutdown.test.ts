@@ -1,15 +1,18 @@
 import { expect, test } from 'vitest';
-import { takeDown, type Room } from './take-down.ts';
+import { stopComponents, type Component } from './shutdown.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 
-test('ends rooms in the opposite order, and gives each the same deadline', async () => {
-  const told: unknown[] = [];
-  const room = (name: string): Room => ({ name, stop: (by) => void told.push([name, by]) });
+test('stops components in reverse order, with the same deadline for each', async () => {
+  const calls: unknown[] = [];
+  const component = (name: string): Component => ({
+    name,
+    stop: (by) => void calls.push([name, by]),
+  });
   const by = performance.now() + 1_000;
-  const started = [room('state'), room('serving'), room('faces')];
-  await takeDown(started, by, (name) => told.push(name));
-  expect(told).toEqual([
+  const started = [component('state'), component('serving'), component('faces')];
+  await stopComponents(started, by, (name) => calls.push(name));
+  expect(calls).toEqual([
     ['faces', by],
     ['serving', by],
     ['state', by],
@@ -17,11 +20,11 @@ test('ends rooms in the opposite order, and gives each the same deadline', async
   expect(started).toEqual([]);
 });
 
-test('leaves behind what is not done by then, and still ends the others', async () => {
+test('abandons components that do not stop in time, and still stops the others', async () => {
   const ended: string[] = [];
   const late: [string, unknown][] = [];
   const begun = performance.now();
-  await takeDown(
+  await stopComponents(
     [
       { name: 'state', stop: () => ended.push('state') },
       { name: 'tracing', stop: never },
