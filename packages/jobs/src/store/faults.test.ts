@@ -56,13 +56,13 @@ const user = (open: string) => `
     }
   };
   const retry = { maxAttempts: 1000, backoffMs: 0, maxBackoffMs: 0 };
-  for (let turn = 0; ; turn += 1) {
+  for (let round = 0; ; round += 1) {
     const made = await store.enqueue([job({ retry }), job({ retry })]);
     tell({ enqueued: made.map((each) => each.id) });
     const claims = await store.claim(offer({ max: 2, leaseMs: 1 }));
     for (const { token, job } of claims) {
       tell({ claimed: job.id, token });
-      if (turn % 2) continue;
+      if (round % 2) continue;
       const ended = await store.finish(token, success(token));
       if (ended) tell({ finished: job.id, token });
     }
@@ -149,12 +149,12 @@ describe(`kill -9, seed ${SEED}`, () => {
           ],
           { stdio: ['ignore', 'pipe', 'inherit'] },
         );
-        let heard = 0;
+        let received = 0;
         const reader = createInterface(child.stdout);
         reader.on('line', (line) => {
           if (line.endsWith('}')) note(told, line);
-          heard += 1;
-          if (heard === lines) child.kill('SIGKILL');
+          received += 1;
+          if (received === lines) child.kill('SIGKILL');
         });
         await Promise.all([once(child, 'exit'), once(reader, 'close')]);
         expect(child.signalCode).toBe('SIGKILL');
@@ -181,12 +181,12 @@ describe(`kill -9, seed ${SEED}`, () => {
       let done = false;
       let reached = () => {};
       /** Like the user above; told that the server is away, it goes on. */
-      const take = async (turn: number): Promise<void> => {
+      const take = async (round: number): Promise<void> => {
         const made = await store.enqueue([job({ retry }), job({ retry })]);
         note(told, JSON.stringify({ enqueued: made.map((each) => each.id) }));
         for (const { token, job } of await store.claim(offer({ max: 2, leaseMs: 50 }))) {
           note(told, JSON.stringify({ claimed: job.id, token }));
-          if (turn % 2) continue;
+          if (round % 2) continue;
           const ended = await store.finish(token, success(token));
           if (ended) note(told, JSON.stringify({ finished: job.id, token }));
         }
@@ -195,8 +195,8 @@ describe(`kill -9, seed ${SEED}`, () => {
         reached();
       };
       const using = (async () => {
-        for (let turn = 0; !done; turn += 1) {
-          await take(turn).catch((error: unknown) => {
+        for (let round = 0; !done; round += 1) {
+          await take(round).catch((error: unknown) => {
             // A server on a busy machine may take longer to come back than a call waits for it.
             if ((error as { code?: string }).code !== 'STORE_UNREACHABLE') throw error;
           });

@@ -17,7 +17,7 @@ import { persist } from './persist.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 
 /** What all attempts of a worker share. */
-export interface Workshop {
+export interface WorkerContext {
   readonly store: JobStore;
   readonly holdings: Pick<ArtifactHoldings, 'of'>;
   readonly drivers: readonly SandboxDriver[];
@@ -42,8 +42,12 @@ export interface EndedWork {
 }
 
 /** Does the work. Never rejects. */
-export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Promise<EndedWork> {
-  const { store, log: note } = shop;
+export async function runAttempt(
+  claim: Claim,
+  lease: Lease,
+  context: WorkerContext,
+): Promise<EndedWork> {
+  const { store, log: note } = context;
   const { job, token } = claim;
   const details = { job: job.id, name: job.name, attempt: claim.attempt, token };
   // What the store calls stale has lost its lease, whatever the last renewal said.
@@ -55,11 +59,11 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
   const givenUp = new AbortController();
   const giveUp = (): void => givenUp.abort();
   ended.addEventListener('abort', giveUp, { once: true });
-  const writing = AbortSignal.any([givenUp.signal, stale.signal, shop.closing]);
+  const writing = AbortSignal.any([givenUp.signal, stale.signal, context.closing]);
 
   const log = createLogWriter({
     append: (offset, chunk) => store.appendLog(token, offset, chunk),
-    maxBytes: shop.maxLogBytes,
+    maxBytes: context.maxLogBytes,
     signal: writing,
     onStale,
   });
@@ -72,7 +76,7 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
     claim,
     lease: held,
     store,
-    artifacts: shop.holdings.of(job.tenant),
+    artifacts: context.holdings.of(job.tenant),
     log,
     progress,
     async saveCheckpoint(digest) {
@@ -80,10 +84,10 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
       if (kept === false) onStale();
       return kept === true;
     },
-    sandboxes: shop.sandboxes,
-    trusts: shop.trusts,
-    offeredTasks: shop.offeredTasks,
-    graceMs: shop.graceMs,
+    sandboxes: context.sandboxes,
+    trusts: context.trusts,
+    offeredTasks: context.offeredTasks,
+    graceMs: context.graceMs,
     note,
   };
 
@@ -98,8 +102,8 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
     const { work } = job;
     outcome =
       work.kind === 'task'
-        ? await attemptTask(work, join(shop.folder, String(token)), tools)
-        : await attemptCommand(work, shop.drivers, tools);
+        ? await attemptTask(work, join(context.folder, String(token)), tools)
+        : await attemptCommand(work, context.drivers, tools);
     refuseStale(held);
   } catch (error) {
     if (ended.aborted) {
@@ -129,7 +133,7 @@ const CANCELLED: Outcome = {
 export async function reportOutcome(
   { job, token, attempt }: Claim,
   { outcome, flush }: EndedWork,
-  { store, log, closing }: Pick<Workshop, 'store' | 'log' | 'closing'>,
+  { store, log, closing }: Pick<WorkerContext, 'store' | 'log' | 'closing'>,
 ): Promise<void> {
   // Before the outcome, which makes the token stale.
   await flush();

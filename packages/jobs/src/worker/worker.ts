@@ -15,7 +15,7 @@ import type { Claim } from '../contract.ts';
 import { MAP_LABEL, MAP_TASKS } from '../map/offered-tasks.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
 import { namesOfTasks } from '../tasks/names-of-tasks.ts';
-import { reportOutcome, runAttempt, type Workshop } from './attempt.ts';
+import { reportOutcome, runAttempt, type WorkerContext } from './attempt.ts';
 import { createCapacity } from './capacity.ts';
 import { startClock } from './clock.ts';
 import type { RunningAttempt, SandboxOffer, Worker, WorkerOptions } from './contract.ts';
@@ -96,7 +96,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const closing = new AbortController();
   /** Replaced whenever capacity was given back. */
   let freed = new AbortController();
-  const shop: Workshop = {
+  const context: WorkerContext = {
     store,
     holdings: options.holdings ?? createHoldings({ store, artifacts }),
     drivers: options.sandboxes,
@@ -115,11 +115,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     const giveBack = capacity.take(claim.job.resources);
     const attempt: Running = { claim, lease, phase: 'working', done: Promise.resolve() };
     const run = async (): Promise<void> => {
-      const ended = await runAttempt(claim, lease, shop);
+      const ended = await runAttempt(claim, lease, context);
       giveBack();
       freed.abort();
       attempt.phase = 'telling';
-      await reportOutcome(claim, ended, shop);
+      await reportOutcome(claim, ended, context);
       lease.release();
       running.delete(claim.token);
     };

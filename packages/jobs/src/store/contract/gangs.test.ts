@@ -38,14 +38,14 @@ overEveryStore('gangs', (at) => {
     await at.store.enqueue(members('g1', 2));
     await at.store.enqueue(members('g2', 2));
     const started: string[] = [];
-    for (let turn = 0; turn < 4; turn += 1) {
+    for (let round = 0; round < 4; round += 1) {
       for (const worker of ['w1', 'w2']) {
         for (const claim of await at.store.claim(offer({ ...one, worker }))) {
           started.push(claim.job.gang?.id ?? '');
           // Its partner may still wait to be fetched; both end in the next turn.
         }
       }
-      if (turn === 1) {
+      if (round === 1) {
         const { jobs } = await at.store.jobs({ state: 'running', queue: 'q', limit: 10 });
         for (const each of jobs) await at.store.finish(each.attempts.at(-1)?.token ?? 0, success());
       }

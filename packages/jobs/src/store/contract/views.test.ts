@@ -165,15 +165,15 @@ overEveryStore('what people see', (at) => {
 
   it('tells the events of a large call, also from the middle of it', async () => {
     const jobs = await at.store.enqueue(Array.from({ length: 1200 }, () => job()));
-    const heard: JobEvent[] = [];
+    const received: JobEvent[] = [];
     const stop = new AbortController();
     for await (const event of at.store.events({ after: 700 }, stop.signal)) {
-      heard.push(event);
+      received.push(event);
       if (event.sequence === 1200) stop.abort();
     }
-    expect(heard.map(({ sequence }) => sequence)).toEqual(
+    expect(received.map(({ sequence }) => sequence)).toEqual(
       Array.from({ length: 500 }, (_, index) => 701 + index),
     );
-    expect(heard.map((event) => event.job)).toEqual(jobs.slice(700).map(({ id }) => id));
+    expect(received.map((event) => event.job)).toEqual(jobs.slice(700).map(({ id }) => id));
   });
 });

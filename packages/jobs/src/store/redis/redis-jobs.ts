@@ -80,7 +80,7 @@ export async function openRedisJobs(
   const subscriber = connection.another();
   subscriber.on('message', (channel: string, message: string) => {
     if (channel === `${prefix}work`) {
-      wake.ring(message);
+      wake.notify(message);
       return;
     }
     const [, token, state, worker] = /^(\d+) (\w+) (.*)$/s.exec(message) ?? [];
@@ -90,7 +90,7 @@ export async function openRedisJobs(
   // What was published while the connection was away has been missed. One that fails is away again.
   subscriber.on('ready', () => {
     subscribe().then(
-      () => wake.ringAll(),
+      () => wake.notifyAll(),
       () => undefined,
     );
   });
@@ -124,7 +124,7 @@ export async function openRedisJobs(
     },
 
     async claim(offer) {
-      wake.looked(offer.worker, offer.queues);
+      wake.beforeClaim(offer.worker, offer.queues);
       const call = randomUUID();
       const found = (await run(
         'claim',
@@ -350,7 +350,7 @@ export async function openRedisJobs(
     async close() {
       events.close();
       await connection.close();
-      wake.ringAll();
+      wake.notifyAll();
     },
   };
 }

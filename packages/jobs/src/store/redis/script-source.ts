@@ -73,7 +73,7 @@ const FLAGS = { reads: "'no-writes'", frees: "'allow-oom'", grows: '' } as const
 
 /** In the order of their dependencies. */
 const SHARED = [
-  'turn',
+  'transaction',
   'job',
   'event',
   'move',

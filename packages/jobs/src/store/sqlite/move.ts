@@ -3,11 +3,16 @@ import type { JobState } from '../../contract.ts';
 import { addEvent } from './event-log.ts';
 import type { JobRow } from './job-row.ts';
 import { tallyMove } from './tally.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
 /** Changes the state in the row, not yet in the table: the caller saves it. */
-export function move(turn: Turn, row: JobRow, to: JobState, from: JobState | undefined): void {
+export function move(
+  transaction: Transaction,
+  row: JobRow,
+  to: JobState,
+  from: JobState | undefined,
+): void {
   row.state = to;
-  tallyMove(turn.tally, row, from, to);
-  addEvent(turn, row, 'state');
+  tallyMove(transaction.tally, row, from, to);
+  addEvent(transaction, row, 'state');
 }

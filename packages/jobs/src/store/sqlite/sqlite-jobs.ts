@@ -54,10 +54,10 @@ export async function openSqliteJobs(
   const wake = wakes();
   const news = listenersOf<LeaseNews>();
   const written = listenersOf<void>();
-  const thread = await startJobsThread(path, options.clock, (heard) => {
-    for (const queue of heard.queues) wake.ring(queue);
-    for (const { worker, news: told } of heard.news) news.tell(worker, told);
-    if (heard.events) written.tell('', undefined);
+  const thread = await startJobsThread(path, options.clock, (notifications) => {
+    for (const queue of notifications.queues) wake.notify(queue);
+    for (const { worker, news: told } of notifications.news) news.tell(worker, told);
+    if (notifications.events) written.tell('', undefined);
   });
   const plain = Object.fromEntries(
     PLAIN.map((method) => [
@@ -89,7 +89,7 @@ export async function openSqliteJobs(
       return views.map((view, index) => jobOfView(view, specs[index]));
     },
     async claim(offer) {
-      wake.looked(offer.worker, offer.queues);
+      wake.beforeClaim(offer.worker, offer.queues);
       const claims = await thread.call('claim', offer);
       return claims.map((claim) => ({ ...claim, job: jobOfView(claim.job) }));
     },
@@ -113,7 +113,7 @@ export async function openSqliteJobs(
     events,
     async close() {
       await thread.close();
-      wake.ringAll();
+      wake.notifyAll();
     },
   };
 }

@@ -5,9 +5,9 @@ import { hasEnded, rowById, rowBySeq, viewOf } from './job-row.ts';
 import type { JobView } from './job-view.ts';
 import { logSize } from './lease.ts';
 import type { Sql } from './sql.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
-export function job({ sql }: Turn, id: string): JobView | undefined {
+export function job({ sql }: Transaction, id: string): JobView | undefined {
   const row = rowById(sql, id);
   return row && viewOf(sql, row);
 }
@@ -51,7 +51,7 @@ function numbersOfState(sql: Sql, filter: JobFilter, before: number | undefined)
 
 /** Newest first. @throws SkeinError REQUEST_INVALID when `after` is not from a page. */
 export function jobs(
-  { sql }: Turn,
+  { sql }: Transaction,
   filter: JobFilter,
 ): { jobs: JobView[]; next?: string | undefined } {
   const before = filter.after === undefined ? undefined : Number(filter.after);
@@ -69,7 +69,7 @@ export function jobs(
   };
 }
 
-export function queues({ sql }: Turn): QueueView[] {
+export function queues({ sql }: Transaction): QueueView[] {
   return sql
     .all<{ queue: string; mode: QueueView['mode'] }>('SELECT * FROM queues ORDER BY queue')
     .map(({ queue, mode }) => {
@@ -97,7 +97,7 @@ export function queues({ sql }: Turn): QueueView[] {
 }
 
 export function log(
-  { sql }: Turn,
+  { sql }: Transaction,
   id: string,
   attempt: number,
   offset: number,

@@ -57,7 +57,7 @@ for _, key in ipairs(assembling) do
 end
 for _, key in ipairs(due('pauses')) do
   call('ZREM', P .. 'pauses', key)
-  ring(loadGang(key).q)
+  notifyQueue(loadGang(key).q)
 end
 
 -- Forgets ended jobs whose retention is over.

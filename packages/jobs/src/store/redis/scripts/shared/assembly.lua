@@ -45,7 +45,7 @@ local function start(room, gang, members, places)
       call('RPUSH', P .. 'placed:' .. owner, token)
     end
   end
-  ring(gang.q)
+  notifyQueue(gang.q)
 end
 
 local function grow(room, gang)

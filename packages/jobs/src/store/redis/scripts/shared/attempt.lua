@@ -30,7 +30,7 @@ local function closeAttempt(job, outcome, message, usage, tell)
   if limited[job.t] == nil then
     limited[job.t] = call('HEXISTS', P .. 'tenant:' .. job.t, 'maxRunning') == 1
   end
-  if limited[job.t] then ring(job.q) end
+  if limited[job.t] then notifyQueue(job.q) end
 end
 
 -- Reads the jobs of many tokens at once, for `leased` to find.

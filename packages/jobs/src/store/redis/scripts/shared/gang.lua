@@ -42,7 +42,7 @@ local function memberBecameReady(key)
   end
   call('ZADD', laneKey(gang), int(rank), key)
   call('SADD', P .. 'lanes:' .. gang.q, laneMember(gang))
-  ring(gang.q)
+  notifyQueue(gang.q)
 end
 
 local function stopAssembling(gang)
@@ -70,5 +70,5 @@ local function abandonAssembly(key)
   stopAssembling(gang)
   call('HSET', gangKey(key), 'asm', failed + 1, 'nb', int(notBefore))
   call('ZADD', P .. 'pauses', int(notBefore), key)
-  ring(gang.q)
+  notifyQueue(gang.q)
 end

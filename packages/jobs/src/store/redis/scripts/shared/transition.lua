@@ -46,7 +46,7 @@ local function settle(job)
   if takeCached(job) then return end
   job.rdy = moment
   move(job, 'ready')
-  if job.gang then memberBecameReady(job.gang) else ring(job.q) end
+  if job.gang then memberBecameReady(job.gang) else notifyQueue(job.q) end
 end
 
 parentEnded = function(child, parent, succeeded)

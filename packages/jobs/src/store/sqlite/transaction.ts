@@ -6,7 +6,7 @@ import type { LeaseNews } from '../../contract.ts';
 import type { Sql } from './sql.ts';
 import type { Tally } from './tally.ts';
 
-export interface Turn {
+export interface Transaction {
   readonly sql: Sql;
   /** The store's clock, ms since the epoch; the same throughout the call. */
   readonly now: number;
@@ -14,7 +14,7 @@ export interface Turn {
   readonly random: () => number;
   /** Consequences for other jobs, run after the transition that causes them: chains of any length stay flat. */
   readonly later: (() => void)[];
-  readonly heard: Heard;
+  readonly notifications: Notifications;
   /** What the call itself has counted. */
   readonly tally: Tally;
   /** What earlier calls of the same transaction have counted, not yet in the tables. */
@@ -22,7 +22,7 @@ export interface Turn {
 }
 
 /** What the thread of the store tells the one that waits. */
-export interface Heard {
+export interface Notifications {
   /** Queues in which something may have become claimable. */
   readonly queues: Set<string>;
   readonly news: { readonly worker: string; readonly news: LeaseNews }[];
@@ -30,19 +30,23 @@ export interface Heard {
   events: boolean;
 }
 
-export const nothingHeard = (): Heard => ({ queues: new Set(), news: [], events: false });
+export const noNotifications = (): Notifications => ({
+  queues: new Set(),
+  news: [],
+  events: false,
+});
 
 /** Adds what a committed transaction has to tell. */
-export function hear(heard: Heard, more: Heard): void {
-  for (const queue of more.queues) heard.queues.add(queue);
-  heard.news.push(...more.news);
-  heard.events ||= more.events;
+export function addNotifications(notifications: Notifications, more: Notifications): void {
+  for (const queue of more.queues) notifications.queues.add(queue);
+  notifications.news.push(...more.news);
+  notifications.events ||= more.events;
 }
 
 /** Runs a transition with all of its consequences. */
-export function complete<T>(turn: Turn, transition: () => T): T {
+export function complete<T>(transaction: Transaction, transition: () => T): T {
   const result = transition();
-  for (let next = 0; next < turn.later.length; next += 1) turn.later[next]?.();
-  turn.later.length = 0;
+  for (let next = 0; next < transaction.later.length; next += 1) transaction.later[next]?.();
+  transaction.later.length = 0;
   return result;
 }

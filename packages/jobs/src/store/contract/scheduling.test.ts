@@ -27,7 +27,7 @@ overEveryStore('whose turn it is', (at) => {
       await at.store.enqueue(Array.from({ length: 40 }, () => job({ tenant })));
     }
     let of = 0;
-    for (let turn = 0; turn < 40; turn += 1) {
+    for (let round = 0; round < 40; round += 1) {
       const claim = await claimOne(at.store);
       if (claim.job.tenant === 'a') of += 1;
       await at.store.finish(claim.token, success());
@@ -64,12 +64,12 @@ overEveryStore('whose turn it is', (at) => {
 
   it('does not let a tenant that was away save up turns', async () => {
     await at.store.enqueue(Array.from({ length: 40 }, () => job({ tenant: 'a' })));
-    for (let turn = 0; turn < 20; turn += 1) {
+    for (let round = 0; round < 20; round += 1) {
       await at.store.finish((await claimOne(at.store)).token, success());
     }
     await at.store.enqueue(Array.from({ length: 40 }, () => job({ tenant: 'b' })));
     let ofB = 0;
-    for (let turn = 0; turn < 10; turn += 1) {
+    for (let round = 0; round < 10; round += 1) {
       const claim = await claimOne(at.store);
       if (claim.job.tenant === 'b') ofB += 1;
       await at.store.finish(claim.token, success());

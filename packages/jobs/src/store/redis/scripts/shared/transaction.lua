@@ -17,7 +17,7 @@ local changed -- ids of jobs to be written
 local written -- id -> the job as JSON
 local owners -- token -> id of its job, or false
 local events, eventCount -- runs of events for one entry of the event log, and how many they are
-local rung -- queues in which something may have become claimable
+local notifiedQueues -- queues in which something may have become claimable
 local news -- {worker, token, state}
 local entered -- keys of lanes to which something was added
 local emptied -- key of a lane from which something was taken -> {set of lanes, member}
@@ -40,7 +40,7 @@ local function begin(keys, arguments)
   end
   moment = int(now)
   math.randomseed(tonumber(ARGV[2]))
-  counters, tenantDeltas, rung, news, later = {}, {}, {}, {}, {}
+  counters, tenantDeltas, notifiedQueues, news, later = {}, {}, {}, {}, {}
   indexes, hashes, loaded, changed, written, owners = {}, {}, {}, {}, {}, {}
   events, eventCount = {}, 0
   entered, emptied, limited, keysOf = {}, {}, {}, {}
@@ -89,7 +89,7 @@ local function changeTenant(tenant, field, by)
   deltas[field] = (deltas[field] or 0) + by
 end
 
-local function ring(queue) rung[queue] = true end
+local function notifyQueue(queue) notifiedQueues[queue] = true end
 
 local function writeJobs()
   local flat, size = {}, 0
@@ -171,8 +171,8 @@ local function complete()
     end
   end
   tenantDeltas = {}
-  for queue in pairs(rung) do call('PUBLISH', P .. 'work', queue) end
-  rung = {}
+  for queue in pairs(notifiedQueues) do call('PUBLISH', P .. 'work', queue) end
+  notifiedQueues = {}
   for _, told in ipairs(news) do
     call('PUBLISH', P .. 'news', int(told[2]) .. ' ' .. told[3] .. ' ' .. told[1])
   end
