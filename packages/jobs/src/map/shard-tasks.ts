@@ -12,7 +12,7 @@ import { boundsOf } from './memory.ts';
 
 const MIB = 2 ** 20;
 
-/** Of the job, for DuckDB and all that is around it. */
+/** Memory of the job: of DuckDB and the process around it. */
 const Resources = z.object({ cores: z.number().positive(), memoryBytes: z.int() });
 
 const Shard = z.object({

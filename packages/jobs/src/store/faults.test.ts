@@ -1,6 +1,6 @@
 /**
- * What the stores promise when something breaks: the process that uses the store, the Redis server,
- * the connection, the disk. SKEIN_FULL=1 is the full proof; a few rounds are the default.
+ * What the stores guarantee when something fails: the process that uses the store, the Redis
+ * server, the connection, the disk. SKEIN_FULL=1 is the full proof; a few rounds are the default.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ afterEach(async () => {
   for (const dispose of disposals.splice(0).reverse()) await dispose();
 });
 
-/** What a user of the store has been told. */
+/** The answers that a user of the store has received. */
 interface Told {
   readonly enqueued: Set<string>;
   readonly claimed: Map<number, string>;
@@ -37,8 +37,8 @@ interface Told {
 const nothingTold = (): Told => ({ enqueued: new Set(), claimed: new Map(), finished: new Map() });
 
 /**
- * Enqueues, claims and finishes as fast as it can, and tells of each only once it is acknowledged.
- * Half of the claims are left to run out.
+ * Enqueues, claims and finishes as fast as it can, and reports each call only after it is
+ * acknowledged. Half of the claims are left to expire.
  */
 const user = (open: string) => `
   import { writeSync } from 'node:fs';
@@ -84,7 +84,7 @@ function note(told: Told, line: string): void {
   if (finished !== undefined) told.finished.set(finished, token);
 }
 
-/** Holds what is there after the fault against what had been acknowledged before it. */
+/** Compares the store after the fault with the calls that were acknowledged before it. */
 async function expectKept(store: JobStore, told: Told): Promise<void> {
   for (const id of told.enqueued) {
     const kept = await store.job(id);
@@ -96,7 +96,7 @@ async function expectKept(store: JobStore, told: Told): Promise<void> {
     const succeeded = kept?.attempts.filter((attempt) => attempt.outcome === 'succeeded') ?? [];
     expect(succeeded.length, `job ${id} was committed twice`).toBeLessThanOrEqual(1);
   }
-  // Counts are kept beside the jobs, so they would show a transition that was only half made.
+  // Counts are stored beside the jobs, so they would show a transition that was only half made.
   for (const { queue, counts } of await store.queues()) {
     for (const state of ['ready', 'running', 'succeeded'] as const) {
       let found = 0;
@@ -111,7 +111,7 @@ async function expectKept(store: JobStore, told: Told): Promise<void> {
   }
 }
 
-/** Whatever was left over can still be done. */
+/** Every job that is left can still be finished. */
 async function expectDone(store: JobStore, told: Told): Promise<void> {
   const last = Math.max(0, ...told.claimed.keys());
   for (let left = told.enqueued.size * 3; left > 0; left -= 1) {
@@ -180,7 +180,7 @@ describe(`kill -9, seed ${SEED}`, () => {
       let calls = 0;
       let done = false;
       let reached = () => {};
-      /** Like the user above; told that the server is away, it goes on. */
+      /** Like the user above; it continues after an error that says that the server is away. */
       const take = async (round: number): Promise<void> => {
         const made = await store.enqueue([job({ retry }), job({ retry })]);
         note(told, JSON.stringify({ enqueued: made.map((each) => each.id) }));
@@ -197,7 +197,7 @@ describe(`kill -9, seed ${SEED}`, () => {
       const using = (async () => {
         for (let round = 0; !done; round += 1) {
           await take(round).catch((error: unknown) => {
-            // A server on a busy machine may take longer to come back than a call waits for it.
+            // A server on a busy machine may take longer to restart than a call waits for it.
             if ((error as { code?: string }).code !== 'STORE_UNREACHABLE') throw error;
           });
         }
@@ -224,7 +224,7 @@ describe(`kill -9, seed ${SEED}`, () => {
 
 describe('a Redis that is away', () => {
   it.skipIf(redis.skip)(
-    'makes calls fail with a code that says to try again, and goes on where it was',
+    'makes calls fail with a retryable code, and continues after its restart',
     { timeout: 60_000 },
     async () => {
       const server = await startRedis();
@@ -249,19 +249,23 @@ describe('a Redis that is away', () => {
     },
   );
 
-  // What is rejected with nobody to hear of it fails the run.
-  it.skipIf(redis.skip)('can be closed while it is coming back', { timeout: 60_000 }, async () => {
-    const server = await startRedis();
-    disposals.push(() => server.destroy());
-    for (let round = 0; round < 8; round++) {
-      const store = await openRedisJobs(server.url, { namespace: 'back' });
-      await server.kill();
-      await server.start();
-      await store.now();
-      await store.close();
-      await expect(store.now()).rejects.toThrow('closed');
-    }
-  });
+  // An unhandled rejection fails the run.
+  it.skipIf(redis.skip)(
+    'can be closed while the connection is being restored',
+    { timeout: 60_000 },
+    async () => {
+      const server = await startRedis();
+      disposals.push(() => server.destroy());
+      for (let round = 0; round < 8; round++) {
+        const store = await openRedisJobs(server.url, { namespace: 'back' });
+        await server.kill();
+        await server.start();
+        await store.now();
+        await store.close();
+        await expect(store.now()).rejects.toThrow('closed');
+      }
+    },
+  );
 
   // It takes the minute.
   it.skipIf(redis.skip || !FULL)(
@@ -299,15 +303,19 @@ describe('a Redis that is away', () => {
     },
   );
 
-  it.skipIf(redis.skip)('from the beginning is said at once', { timeout: 60_000 }, async () => {
-    const server = await startRedis();
-    await server.destroy();
-    await expect(openRedisJobs(server.url, { namespace: 'x' })).rejects.toMatchObject({
-      code: 'STORE_UNREACHABLE',
-    });
-  });
+  it.skipIf(redis.skip)(
+    'that is away at the start is reported at once',
+    { timeout: 60_000 },
+    async () => {
+      const server = await startRedis();
+      await server.destroy();
+      await expect(openRedisJobs(server.url, { namespace: 'x' })).rejects.toMatchObject({
+        code: 'STORE_UNREACHABLE',
+      });
+    },
+  );
 
-  it.skipIf(redis.skip)('and comes back empty of functions is given them again', async () => {
+  it.skipIf(redis.skip)('that restarts without functions gets them again', async () => {
     const server = await startRedis();
     disposals.push(() => server.destroy());
     const store = await openRedisJobs(server.url, { namespace: 'x' });
@@ -323,7 +331,7 @@ describe('a Redis that is away', () => {
 
 describe('a full disk', () => {
   it.skipIf(tinyDisk.skip)(
-    'refuses what does not fit, and keeps the rest',
+    'refuses a write that does not fit, and keeps all others',
     { timeout: 60_000 },
     async () => {
       using disk = mountTinyDisk('size=2m');

@@ -1,15 +1,15 @@
 /**
- * Who waits for work, and whether anything came up since they last looked.
+ * Wakes waiting workers when a job may have become claimable.
  *
- * A worker claims, gets nothing, and then waits; what arrives between the two must not be missed.
- * So a wait compares each queue's count of arrivals with the count at the worker's last claim, and
- * returns at once when they differ.
+ * A worker claims, gets nothing, and then waits; a job that arrives between the two must not be
+ * missed. So a wait compares each queue's count of arrivals with the count at the worker's last
+ * claim, and returns at once when they differ.
  */
 export interface Wakes {
-  /** Something may have become claimable in the queue. */
+  /** A job may have become claimable in the queue. */
   notify(queue: string): void;
   notifyAll(): void;
-  /** Before a claim of this worker on these queues. */
+  /** Call before a claim of this worker on these queues. */
   beforeClaim(worker: string, queues: readonly string[]): void;
   forget(worker: string): void;
   wait(

@@ -42,7 +42,7 @@ overEveryStore('gangs', (at) => {
       for (const worker of ['w1', 'w2']) {
         for (const claim of await at.store.claim(offer({ ...one, worker }))) {
           started.push(claim.job.gang?.id ?? '');
-          // Its partner may still wait to be fetched; both end in the next turn.
+          // Its partner may still have to be fetched; both end in the next round.
         }
       }
       if (round === 1) {
@@ -53,7 +53,7 @@ overEveryStore('gangs', (at) => {
     expect(started).toEqual(['g1', 'g1', 'g2', 'g2']);
   });
 
-  it('gives its places back when it cannot be placed in time, and others have their turn', async () => {
+  it('gives its places back when it cannot be placed in time, so that other gangs can start', async () => {
     await at.store.enqueue(members('huge', 3));
     const single = await enqueueOne(at.store, { priority: -100 });
     expect(await at.ids({ ...one, worker: 'w1' })).toEqual([]);
@@ -62,7 +62,7 @@ overEveryStore('gangs', (at) => {
     expect(await at.ids({ ...one, worker: 'w1' })).toEqual([single]);
   });
 
-  it('is broken by a lost member, and all are tried again together', async () => {
+  it('is retried as a whole when a member is lost', async () => {
     await at.store.enqueue(members('g', 3));
     const claims = await at.store.claim(offer());
     expect(claims).toHaveLength(3);
@@ -88,7 +88,7 @@ overEveryStore('gangs', (at) => {
     await stop();
   });
 
-  it('ends as a whole when a member cannot go on', async () => {
+  it('ends as a whole when a member cannot be retried', async () => {
     const made = await at.store.enqueue(members('g', 2));
     const [claim] = await at.store.claim(offer());
     await at.store.finish(claim?.token ?? 0, failure({ retryable: false }));

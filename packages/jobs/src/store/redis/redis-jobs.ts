@@ -87,7 +87,8 @@ export async function openRedisJobs(
     news.tell(worker ?? '', { token: Number(token), state: state as LeaseNews['state'] });
   });
   const subscribe = () => subscriber.subscribe(`${prefix}work`, `${prefix}news`);
-  // What was published while the connection was away has been missed. One that fails is away again.
+  // Notifications that were published while the connection was lost are missed. A connection that
+  // fails is lost again.
   subscriber.on('ready', () => {
     subscribe().then(
       () => wake.notifyAll(),

@@ -61,8 +61,7 @@ export function growAssemblies(
 }
 
 /**
- * Begins to assemble the first gang of a lane whose turn it is, unless another gang of the queue is
- * being assembled.
+ * Begins to assemble the first gang of a lane, unless another gang of the queue is being assembled.
  * @param allowance how many more jobs the tenant may run.
  * @returns what the gang costs its tenant.
  */

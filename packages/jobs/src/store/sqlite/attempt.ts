@@ -1,4 +1,4 @@
-/** An attempt: a lease on a job, under a token that fences off whoever held it before. */
+/** An attempt: a lease on a job, under a token that fences off every earlier holder. */
 import type { Cause } from '../../contract.ts';
 import { currentAttempt, saveStarted, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
@@ -47,7 +47,7 @@ export function openAttempt(
 
 /**
  * Ends the lease and the attempt of a running job.
- * @param tell what its worker hears at once; absent when the worker itself ended it.
+ * @param tell the state that its worker is notified of; absent when the worker itself ended it.
  */
 export function closeAttempt(
   transaction: Transaction,
@@ -84,5 +84,5 @@ export function closeAttempt(
     if (tell)
       transaction.notifications.news.push({ worker: open.worker, news: { token, state: tell } });
   }
-  transaction.notifications.queues.add(row.queue); // A place became free, perhaps of a tenant at its limit.
+  transaction.notifications.queues.add(row.queue); // A place is free, perhaps of a tenant at its limit.
 }

@@ -269,7 +269,7 @@ function insert(
   return row;
 }
 
-/** Lanes that the call has met: most of its jobs share one. */
+/** Lanes of the jobs of this call so far: most of them share one. */
 type Lanes = Map<string, number>;
 
 function laneOf(sql: Sql, spec: JobSpec, lanes: Lanes): number {

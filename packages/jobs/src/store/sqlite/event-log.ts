@@ -50,7 +50,10 @@ export interface EventFilter {
 export const lastSequence = (sql: Sql): number =>
   sql.get<{ last: number | null }>('SELECT max(last) AS last FROM events')?.last ?? 0;
 
-/** @returns matching events, oldest first, and where to read on: past those that did not match. */
+/**
+ * @returns matching events, oldest first, and the sequence to resume from, past events that did not
+ * match.
+ */
 export function eventsAfter(
   sql: Sql,
   after: number,

@@ -3,9 +3,9 @@
  *
  * Waiting until enough places are free at one moment would starve behind single jobs, so one gang
  * per queue may assemble: offers reserve places for its members until all have one, then they start
- * together. As only one gang per queue holds places, two never hold what the other lacks; between
- * queues, and for a gang that cannot be placed at all, the time limit of an assembly ends the hold,
- * and after it the gang waits as long again (longer each time) while others have their transaction.
+ * together. Only one gang per queue holds places, so two gangs never block each other. Between
+ * queues, and for a gang that cannot be placed at all, the time limit of an assembly ends the
+ * reservation; after it the gang waits as long again (longer each time) while other gangs assemble.
  *
  * A member that succeeds before the others is held: its success counts when all have succeeded. A
  * lost or failed member breaks the gang, and all members are tried again together.
@@ -49,7 +49,7 @@ export function memberBecameReady(transaction: Transaction, gang: number): void 
   transaction.notifications.queues.add(queue);
 }
 
-/** A gang leaves its lane: it starts, or a member can no longer. */
+/** A gang leaves its lane: it starts, or a member is no longer ready. */
 export function memberLeftReady(transaction: Transaction, gang: number): void {
   const { lane, rank } = gangById(transaction, gang);
   if (rank === null) return;
@@ -62,7 +62,7 @@ function release({ sql }: Transaction, gang: number): void {
   sql.run('UPDATE jobs SET reserved_by = NULL, reserved_until = NULL WHERE gang = ?', gang);
 }
 
-/** The places held by an assembly that took too long go back, and others have their transaction. */
+/** Gives back the places of an assembly that took too long, so that other gangs can assemble. */
 export function abandonAssembly(transaction: Transaction, gang: GangRow): void {
   const pause = ASSEMBLY_MS * 2 ** Math.min(gang.assemblies, 5);
   transaction.sql.run(

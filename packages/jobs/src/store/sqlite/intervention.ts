@@ -1,4 +1,4 @@
-/** What people and schedulers do to jobs from outside: cancel, preempt, revive. */
+/** Transitions that people and deadlines cause from outside: cancel, preempt, revive. */
 import { closeAttempt } from './attempt.ts';
 import { hasEnded, rowById, rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
 import { membersOf } from './gang.ts';
@@ -55,7 +55,7 @@ function orphaned(sql: Sql, row: JobRow): boolean {
 
 const revivable = ({ state }: JobRow): boolean => hasEnded(state) && state !== 'succeeded';
 
-/** A job that its parents keep from starting stays as it is: its parent is to be revived. */
+/** A job that its parents keep from starting stays as it is: revive the parent. */
 export function revive(transaction: Transaction, id: string): JobRow | undefined {
   const row = rowById(transaction.sql, id);
   if (!row || !revivable(row)) return row;

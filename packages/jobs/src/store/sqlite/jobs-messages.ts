@@ -1,4 +1,4 @@
-/** What the node's thread and the thread of the jobs say to each other. */
+/** The messages between the node's thread and the store's thread. */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { Call } from './local-jobs.ts';
 import type { Notifications } from './transaction.ts';
@@ -36,7 +36,7 @@ export interface BatchReply {
   readonly notifications: Notifications;
 }
 
-/** An error as plain data: classes do not survive the way between threads. */
+/** An error as plain data: classes are lost between threads. */
 export interface Failure {
   readonly code?: ErrorCode;
   readonly message: string;

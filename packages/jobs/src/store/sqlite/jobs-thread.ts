@@ -1,4 +1,4 @@
-/** The near end of the store's thread: calls of one turn of the event loop go over together. */
+/** The node's side of the store's thread: calls of one turn of the event loop are sent together. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { workerEnvironment } from '@skein/state/worker-environment';
@@ -23,7 +23,7 @@ export interface JobsThread {
 
 /**
  * @param clock of a test; absent: the system's.
- * @param onNotifications what became of the calls, for whoever waits.
+ * @param onNotifications called with the notifications of each batch.
  */
 export async function startJobsThread(
   path: string,

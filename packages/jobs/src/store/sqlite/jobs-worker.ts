@@ -1,12 +1,15 @@
-/** The thread of the store: batches of calls in, one commit, then the answers and what was notifications. */
+/**
+ * The thread of the store: receives a batch of calls, commits once, sends answers and
+ * notifications.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { failureOf, hasBytes, pack, unpack, type Batch, type BatchReply } from './jobs-messages.ts';
 import { openLocalJobs, type LocalJobs } from './local-jobs.ts';
 import { noNotifications } from './transaction.ts';
 
 /**
- * With `synchronous=NORMAL`, `kill -9` loses nothing that was acknowledged, and a power cut what
- * came after the last checkpoint: about this long, in milliseconds.
+ * With `synchronous=NORMAL`, `kill -9` loses no acknowledged change, and a power cut loses those
+ * since the last checkpoint: about this long, in milliseconds.
  */
 const CHECKPOINT_MS = 1000;
 
@@ -29,7 +32,7 @@ function serve(port: NonNullable<typeof parentPort>, path: string): void {
     try {
       store.checkpoint();
     } catch {
-      // A full disk is told to whoever writes next.
+      // A full disk fails the next write, which reports it.
     }
   };
   port.on('message', ({ batch, calls }: Batch) => {

@@ -1,4 +1,4 @@
-/** What the holder of a lease does with it. A stale token changes nothing. */
+/** The operations of a lease's holder. A stale token changes nothing. */
 import type { LeaseNews, Outcome } from '../../contract.ts';
 import { SkeinError } from '@skein/api/errors';
 import { LOG_BYTES } from '../bounds.ts';
@@ -141,7 +141,7 @@ export function finish(
   return row;
 }
 
-/** The worker did not renew in time: it is presumed dead, and fenced off. */
+/** The worker did not renew in time: it is presumed dead, and its token becomes stale. */
 export function loseLease(transaction: Transaction, token: number, worker: string): void {
   const row = leased(transaction.sql, token);
   if (!row) return;

@@ -1,8 +1,8 @@
 /**
- * The store on the thread that calls: every method one transition. Calls that arrive together share
- * a transaction, so that a commit is paid for once, and one call's failure undoes nothing of
- * another's: what may be refused has a savepoint of its own, and when anything else fails, the
- * transaction is begun again with savepoints for all.
+ * The store on the calling thread: every method is one transition. Calls that arrive together share
+ * a transaction and pay for one commit. One call's failure undoes nothing of another's: a method
+ * that may be refused has a savepoint of its own, and when anything else fails, the transaction is
+ * repeated with savepoints for all calls.
  */
 import { openDatabase } from '@skein/state/database';
 import type { JobState, Outcome, SubmissionQuota } from '../../contract.ts';
@@ -36,7 +36,7 @@ import {
 import { job, jobs, log, queues } from './view.ts';
 import { registerWorker, removeWorker, workers } from './worker-list.ts';
 
-/** Runs the transition with its consequences, then shows its job as these have left it. */
+/** Runs the transition with its consequences, then returns its job as they have left it. */
 const shown =
   <Args extends readonly unknown[]>(
     transition: (transaction: Transaction, ...args: Args) => JobRow | undefined,
@@ -104,7 +104,7 @@ const METHODS = {
   now: ({ now }: Transaction) => now,
 } satisfies Record<string, (transaction: Transaction, ...args: never[]) => unknown>;
 
-/** Methods that refuse nothing once they have begun to change something. */
+/** Methods that refuse nothing after their first change. */
 const NEVER_REFUSED: ReadonlySet<Method> = new Set<Method>([
   'claim',
   'finish',
@@ -114,7 +114,7 @@ const NEVER_REFUSED: ReadonlySet<Method> = new Set<Method>([
   'job',
 ]);
 
-/** Methods that read no counts, or know what is not yet written of them. */
+/** Methods that read no counts, or that add the unwritten counts themselves. */
 const COUNTS_UNREAD: ReadonlySet<Method> = new Set<Method>([
   'enqueue',
   'finish',

@@ -1,4 +1,4 @@
-/** Every change of a job's state passes through here: it is counted, and told as an event. */
+/** The only place that changes the state of a job: it counts the change and writes the event. */
 import type { JobState } from '../../contract.ts';
 import { addEvent } from './event-log.ts';
 import type { JobRow } from './job-row.ts';

@@ -1,4 +1,4 @@
-/** What becomes of a job whose attempt ended without success, and of its gang. */
+/** The next state of a job whose attempt ended without success, and of its gang. */
 import type { Cause } from '../../contract.ts';
 import { backoff } from '../backoff.ts';
 import { closeAttempt } from './attempt.ts';
@@ -8,7 +8,7 @@ import { move } from './move.ts';
 import { end, settle } from './transition.ts';
 import type { Transaction } from './transaction.ts';
 
-/** What becomes of a running job whose attempt has just been closed without success. */
+/** Decides the next state of a running job whose attempt has just been closed without success. */
 export function retryOrEnd(
   transaction: Transaction,
   row: JobRow,
@@ -48,9 +48,9 @@ export function again(
 }
 
 /**
- * All other members stop and are tried again.
- * @param blameless whether the attempts of the others do not count either (they never do: a
- * member is charged for its own failures alone).
+ * All other members stop and are retried.
+ * @param blameless whether the attempts of the other members do not count either (they never do: a
+ *   member is charged for its own failures alone).
  */
 export function breakGang(
   transaction: Transaction,

@@ -1,4 +1,4 @@
-/** Settings that people give: of queues, tenants and schedules. */
+/** The settings of queues, tenants and schedules. */
 import { SkeinError } from '@skein/api/errors';
 import type { QueueView, Schedule, TenantLoad, TenantSettings } from '../../contract.ts';
 import { checkSpecs } from '../check-specs.ts';

@@ -2,7 +2,7 @@
  * The embedded backend of `JobStore`: one SQLite file, `jobs.db`, in a thread of its own, since a
  * commit may have to wait for the disk.
  *
- * Durability: write-ahead log with `synchronous=NORMAL`. What was acknowledged is with the kernel,
+ * Durability: write-ahead log with `synchronous=NORMAL`. An acknowledged change is with the kernel,
  * so `kill -9` of any process loses nothing; a power cut may lose about the last second, and never
  * leaves the file half changed.
  */
@@ -16,7 +16,7 @@ import type { Method } from './local-jobs.ts';
 /** Rows of events that one read brings; each has those of one transaction. */
 const EVENT_PAGE = 50;
 
-/** What goes over to the thread and back as it is. */
+/** Methods that are passed to the thread unchanged. */
 const PLAIN = [
   'renew',
   'progress',

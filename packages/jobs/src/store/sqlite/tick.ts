@@ -1,4 +1,4 @@
-/** What time makes due, a bounded number of transitions per call. */
+/** Makes the transitions that are due, a bounded number per call. */
 import { SkeinError } from '@skein/api/errors';
 import type { Schedule } from '../../contract.ts';
 import { IDLE_MS, TICK_BATCH } from '../bounds.ts';
@@ -67,7 +67,7 @@ export function tick(transaction: Transaction): void {
   trimEvents(sql);
 }
 
-/** A clock that was set back must not prolong leases by as much. */
+/** A clock that was set back must not prolong leases by the same amount. */
 function mendClock({ sql, now }: Transaction): void {
   sql.run(
     `UPDATE attempts SET lease_until = ? + lease_ms
@@ -77,7 +77,7 @@ function mendClock({ sql, now }: Transaction): void {
   );
 }
 
-/** Occurrences that nobody was there for are made up for by one. */
+/** Occurrences that were missed while no node ran are replaced by one. */
 function fire(transaction: Transaction, schedule: Schedule): void {
   const { sql, now } = transaction;
   sql.run('UPDATE schedules SET next_at = ? WHERE id = ?', nextTime(schedule, now), schedule.id);

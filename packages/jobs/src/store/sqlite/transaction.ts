@@ -1,6 +1,6 @@
 /**
- * One call on the store: its transaction, its moment, and what others must hear of once it is
- * committed.
+ * One call on the store: its transaction, its time, and the notifications that are sent after the
+ * commit.
  */
 import type { LeaseNews } from '../../contract.ts';
 import type { Sql } from './sql.ts';
@@ -12,16 +12,19 @@ export interface Transaction {
   readonly now: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Consequences for other jobs, run after the transition that causes them: chains of any length stay flat. */
+  /**
+   * Consequences for other jobs, run after the transition that causes them. A chain of any length
+   * needs no recursion.
+   */
   readonly later: (() => void)[];
   readonly notifications: Notifications;
-  /** What the call itself has counted. */
+  /** The counts of this call. */
   readonly tally: Tally;
-  /** What earlier calls of the same transaction have counted, not yet in the tables. */
+  /** The counts of earlier calls of the same database transaction, not yet in the tables. */
   readonly unwritten: Tally;
 }
 
-/** What the thread of the store tells the one that waits. */
+/** What the store's thread tells the node's thread after a commit. */
 export interface Notifications {
   /** Queues in which something may have become claimable. */
   readonly queues: Set<string>;
@@ -36,7 +39,7 @@ export const noNotifications = (): Notifications => ({
   events: false,
 });
 
-/** Adds what a committed transaction has to tell. */
+/** Adds the notifications of a committed transaction. */
 export function addNotifications(notifications: Notifications, more: Notifications): void {
   for (const queue of more.queues) notifications.queues.add(queue);
   notifications.news.push(...more.news);

@@ -7,7 +7,7 @@ import { hasEnded, rowBySeq, saveRow, saveSucceeded, type JobRow } from './job-r
 import { move } from './move.ts';
 import type { Transaction } from './transaction.ts';
 
-/** A job that waits for nothing any more becomes ready, or takes the result of its like. */
+/** A job without pending parents or delay becomes ready, or reuses the result of an equal job. */
 export function settle(transaction: Transaction, row: JobRow): void {
   if (row.state !== 'blocked' || row.waits_for > 0 || row.wait_until !== null) return;
   if (takeCached(transaction, row)) return;
@@ -35,7 +35,7 @@ export function takeCached(transaction: Transaction, row: JobRow): boolean {
   return true;
 }
 
-/** Ends the job for good (until it is revived), with what follows for its children and its gang. */
+/** Ends the job until it is revived, and applies the consequences for its children and its gang. */
 export function end(
   transaction: Transaction,
   row: JobRow,
@@ -88,7 +88,9 @@ function parentEnded(
   }
 }
 
-/** The other members of a gang end as the first did that could not go on. */
+/**
+ * Ends the other members of a gang with the state of the first member that could not be retried.
+ */
 function endGang(
   transaction: Transaction,
   gang: number,

@@ -1,4 +1,4 @@
-/** What people see: jobs, queues, logs. */
+/** The views of the API: jobs, queues, logs. */
 import { SkeinError } from '@skein/api/errors';
 import type { JobFilter, JobState, QueueView } from '../../contract.ts';
 import { hasEnded, rowById, rowBySeq, viewOf } from './job-row.ts';
@@ -12,7 +12,9 @@ export function job({ sql }: Transaction, id: string): JobView | undefined {
   return row && viewOf(sql, row);
 }
 
-/** What a state implies that an index holds: no index holds all jobs of all states. */
+/**
+ * The condition of the index that holds jobs of this state: no index holds all jobs of all states.
+ */
 function indexed(state: JobState): string | undefined {
   if (hasEnded(state)) return 'ended_at IS NOT NULL';
   if (state !== 'running') return undefined; // ready and blocked have an index of their own

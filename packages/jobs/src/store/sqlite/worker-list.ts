@@ -63,7 +63,7 @@ export function workers({ sql }: Transaction): WorkerView[] {
   }));
 }
 
-/** Notes a sign of life. @returns false for a worker that is to take nothing more. */
+/** Records that the worker is alive. @returns false for a worker that is to claim no more jobs. */
 export function seen({ sql, now }: Transaction, worker: string): boolean {
   const row = sql.get<{ mode: string }>(
     'UPDATE workers SET seen_at = ? WHERE worker = ? RETURNING mode',
@@ -77,7 +77,7 @@ export function forgetSilent({ sql, now }: Transaction): void {
   sql.run('DELETE FROM workers WHERE seen_at < ?', now - WORKER_SILENT_MS);
 }
 
-/** What the fleet has in all. */
+/** The total capacity of the fleet. */
 export function fleetTotal(sql: Sql): Resources {
   const sum = sql.get<{ millicores: number | null; memory: number | null }>(
     'SELECT sum(millicores) AS millicores, sum(memory_bytes) AS memory FROM workers',

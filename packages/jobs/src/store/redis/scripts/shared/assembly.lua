@@ -83,8 +83,8 @@ local function growAssemblies(room, queues)
   end
 end
 
--- Begins to assemble the first gang of a lane whose turn it is, unless another gang of the queue is
--- being assembled. @returns what the gang costs its tenant: millicores, memory, jobs.
+-- Begins to assemble the first gang of a lane, unless another gang of the queue is being assembled.
+-- @returns what the gang costs its tenant: millicores, memory, jobs.
 local function beginAssembly(room, lane, allowance)
   if call('HEXISTS', P .. 'assembling', lane.queue) == 1 then return nil end
   for _, key in ipairs(call('ZRANGE', lane.key, 0, LOOK_AHEAD - 1)) do

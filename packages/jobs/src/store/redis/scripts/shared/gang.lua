@@ -62,7 +62,7 @@ local function memberLeftReady(key)
   stopAssembling(gang)
 end
 
--- The places held by an assembly that took too long go back, and others have their turn.
+-- Gives back the places of an assembly that took too long, so that other gangs can assemble.
 local function abandonAssembly(key)
   local gang = loadGang(key)
   local failed = tonumber(gang.asm or 0)

@@ -1,10 +1,11 @@
--- One call on the store: its moment, what it changes, and what others must hear of once it is done.
+-- One call on the store: its time, its changes, and the notifications that are sent once it is
+-- done.
 -- Every call has KEYS[1], the prefix of all keys, with the hash tag that keeps them on one node;
 -- ARGV[1], the time in ms of a test, or '' for the server's; ARGV[2], a random seed.
 --
--- A command costs more than the change it makes. So changes of jobs and of their indexes gather in
--- memory, and `complete` writes them in a few commands, however many jobs the call is about. What
--- is read of an index before that is as it was when the call began.
+-- A command costs more than the change that it makes. So changes of jobs and of their indexes
+-- gather in memory, and `complete` writes them in a few commands, however many jobs the call
+-- changes. Indexes that are read before that are as they were when the call began.
 local P, ARGV, now
 local moment -- now, as text
 local call
