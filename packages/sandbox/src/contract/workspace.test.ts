@@ -1,4 +1,4 @@
-/** What goes into a workspace and comes out of it, whatever a guest left there. */
+/** Files into and out of a workspace, whatever a guest left there. */
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
 import { forEachDriver, MEBIBYTE, saying } from '../testing/every-driver.ts';
@@ -104,7 +104,7 @@ forEachDriver((here) => {
       await sh('rm -rf many');
     });
 
-    test('is closed to what runs when files are collected', async () => {
+    test('is closed to running commands when files are collected', async () => {
       const command = here.session.start({
         argv: ['sh', '-c', 'echo x > f; echo ready; sleep 60'],
         workspace: 'writable',

@@ -16,7 +16,7 @@ describe('a request to a proxy', () => {
     });
   });
 
-  test('or is one request, of which the server gets its own part', () => {
+  test('or is one request, whose origin form the server gets', () => {
     expect(
       headOf(
         'POST http://Example.org:8080/a/b?c=d#e HTTP/1.1',
