@@ -27,7 +27,7 @@ it('prints the outputs of the network, the loss and the gradients', () => {
   ]);
 });
 
-it('names nothing that is not there', () => {
+it('names only existing exports', () => {
   const table = text.slice(text.indexOf('| to …'), text.indexOf('Whatever is wrong'));
   const names = [...table.matchAll(/`([a-z]\w+)`/g)].map(([, name]) => name!);
   const apart = new Set(['batch']);

@@ -1,4 +1,4 @@
-/** What a model takes and gives, read from its graph without running it. */
+/** The inputs and outputs of a model, read from its graph without running it. */
 import type { TensorShapeProto_Dimension, ValueInfoProto } from 'onnx-buf';
 import { elementTypeName, elementTypeOf } from './element-type.ts';
 import type { Model } from './model.ts';

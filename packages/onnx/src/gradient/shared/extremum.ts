@@ -1,6 +1,6 @@
 /**
- * Max and Min of several operands: the gradient goes to whichever is the extremum, in equal parts
- * where several are, as in PyTorch.
+ * Max and Min of several operands: the gradient goes to the extremum, in equal parts when several
+ * operands tie, as in PyTorch.
  */
 import { elementTypeNumber } from '../../element-type.ts';
 import type { GradientGraph, GradientNode } from '../rule.ts';

@@ -1,7 +1,7 @@
 /**
- * What ScatterND and ScatterElements have in common: they write updates over (or add them to) a copy
- * of the data. What was written over receives no gradient; the updates receive that of the places
- * that they went to.
+ * The common part of ScatterND and ScatterElements: they write updates over (or add them to) a copy
+ * of the data. Overwritten elements receive no gradient; the updates receive the gradients of the
+ * places that they were written to.
  *
  * Indices that name a place twice have no defined result, and so no gradient, unless they add.
  */
