@@ -27,7 +27,7 @@ test('a name is a tag of Docker and a part of a path', () => {
   }
   expect(dockerReference('debian:13')).toBe('debian:13');
   for (const image of ['../containers/x', 'a?b', 'a b', '/']) {
-    expect(() => dockerReference(image), image).toThrow(/no name that Docker has/);
+    expect(() => dockerReference(image), image).toThrow(/not a name of a Docker image/);
   }
   const others = [
     '/',
