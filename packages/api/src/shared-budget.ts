@@ -102,7 +102,7 @@ export class SharedBudget {
     throw this.#refuse({ tenant, amount, heldByTenant, tenantLimit, held, max });
   }
 
-  /** @throws the error of the budget; nothing is taken then. */
+  /** @throws the error of the budget; no amount is taken then. */
   take(tenant: string, amount: number): void {
     this.check(tenant, amount);
     this.restore(tenant, amount);

@@ -35,7 +35,7 @@ const WorkLimits = z
       .int()
       .min(MIB)
       .max(2 ** 50)
-      .describe('Memory of all processes together. Default: what `resources` asks for.'),
+      .describe('Memory of all processes together. Default: `resources.memoryBytes`.'),
     pids: z.int().min(1).max(1_000_000).describe('Processes and threads at once. Default: 64.'),
     outputBytes: z
       .int()
@@ -52,7 +52,7 @@ const WorkLimits = z
       .min(0)
       .max(2 ** 50)
       .describe('Workspace and /tmp. Default: 1 GiB.'),
-    cores: z.number().positive().max(4096).describe('Default: what `resources` asks for.'),
+    cores: z.number().positive().max(4096).describe('Default: `resources.cores`.'),
   })
   .partial();
 

@@ -46,7 +46,7 @@ async function start(): Promise<Claim> {
   return claim!;
 }
 
-it('removes what no job has named for a day, and nothing else', async () => {
+it('removes only artifacts that no job has named for a day', async () => {
   const [input, output, forgotten] = [await put('input'), await put('output'), await put('x')];
   await store.enqueue([jobSpec(command(['true'], { inputs: [{ path: 'in', digest: input }] }))]);
   const { token } = await start();
@@ -119,7 +119,7 @@ it('keeps the files of a checkpoint, which only its listing names', async () => 
   expect(restored).toEqual(files);
 });
 
-it('follows names from one artifact to the next, over the boundaries of what is read at once', async () => {
+it('follows names from one artifact to the next, over the boundaries of chunks', async () => {
   const shards = [await put('shard 1'), await put('shard 2')];
   // Longer than any piece that is read at once, and with a name at every place of its end.
   const padding = ' '.repeat(262_144 - 100);

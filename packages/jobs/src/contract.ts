@@ -109,7 +109,7 @@ export interface Job extends JobSpec {
   readonly message?: string | undefined;
   readonly progress?: { readonly fraction: number; readonly message: string } | undefined;
   readonly result?: WorkResult | undefined;
-  /** The job whose kept result this one took instead of running. */
+  /** The job whose kept result this one reused instead of running. */
   readonly cachedFrom?: string | undefined;
   /** Artifact of the last checkpoint. */
   readonly checkpoint?: string | undefined;
@@ -154,7 +154,7 @@ export type Outcome =
 
 export interface TenantSettings {
   readonly tenant: string;
-  /** Share of the fleet relative to the others. */
+  /** Share of the fleet relative to other tenants. */
   readonly weight: number;
   /** Limits; absent: none. */
   readonly maxRunning?: number | undefined;

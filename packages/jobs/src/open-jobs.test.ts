@@ -29,7 +29,7 @@ const echo = (...words: string[]): NewJobInput['work'] => ({
   trusted: true,
 });
 
-it('runs a command and gives what it wrote', async () => {
+it('runs a command and returns its output', async () => {
   const jobs = await openHere();
   const { id, state } = await jobs.submit({ work: echo('hello') });
   expect(['ready', 'running', 'succeeded']).toContain(state);
@@ -37,7 +37,7 @@ it('runs a command and gives what it wrote', async () => {
   expect(await jobs.output(id)).toBe('hello\n');
 });
 
-it('runs a task of a module, with what it returns in the result', async () => {
+it('runs a task of a module, and returns its result', async () => {
   const jobs = await openHere();
   const module = join(import.meta.dirname, 'testing/square-task.ts');
   const { id } = await jobs.submit({ work: taskWork(squares, module, { of: [1, 2, 3] }) });

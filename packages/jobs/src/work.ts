@@ -28,7 +28,10 @@ export interface CommandWork {
   readonly sandbox?: SandboxName | undefined;
   /** Untrusted unless said otherwise; `process` never runs untrusted work. */
   readonly trusted?: boolean | undefined;
-  /** Artifacts that the command finds at these relative paths of its workspace: links to what is mounted read-only. */
+  /**
+   * Artifacts that the command finds at these relative paths of its workspace: links to read-only
+   * mounts.
+   */
   readonly inputs: readonly { readonly path: string; readonly digest: string }[];
   /** Workspace paths (files or directories) that become artifacts when the command exits with 0. */
   readonly outputs: readonly { readonly path: string; readonly optional?: boolean }[];

@@ -6,7 +6,7 @@ import { runUntrusted } from './run-untrusted.ts';
 const bubblewrap = requireComponent('bubblewrap');
 
 describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
-  it('gives a program its files and stdin, and gives back what it wrote', async () => {
+  it('gives a program its files and stdin, and returns its output', async () => {
     const result = await runUntrusted({
       argv: ['sh', '-c', 'cat greeting -; echo $WORD >&2; exit 3'],
       files: { greeting: 'hello\n' },

@@ -24,7 +24,10 @@ export interface Exchange {
 }
 
 export interface Transport {
-  /** Resolves with a 2xx answer whose body has not been read; `timeoutMs` is not heeded. @throws SkeinError. */
+  /**
+   * Resolves with a 2xx answer whose body has not been read; ignores `timeoutMs`. @throws
+   * SkeinError.
+   */
   open(exchange: Exchange): Promise<Response>;
   /** Resolves with all of a 2xx answer. @throws SkeinError. */
   send(exchange: Exchange): Promise<{ headers: Headers; body: ArrayBuffer }>;

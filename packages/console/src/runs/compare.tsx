@@ -144,7 +144,7 @@ function isBetter(name: string, value: Value, other: Value): boolean {
 
 function textOf(value: Value): string {
   if (value === undefined) return '–';
-  // A digest is told from another by its beginning.
+  // The beginning of a digest identifies it.
   return /^[0-9a-f]{64}$/.test(String(value)) ? `${String(value).slice(0, 12)}…` : String(value);
 }
 

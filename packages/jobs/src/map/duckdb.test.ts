@@ -33,7 +33,7 @@ async function rowsOf(files: Files, sql: string): Promise<string[]> {
 }
 
 describe('boundsOf', () => {
-  it('leaves room beside what DuckDB counts, and enough for each thread', () => {
+  it('leaves room beside the memory that DuckDB counts, and enough for each thread', () => {
     expect(boundsOf({ cores: 0.5, memoryBytes: 320 * MIB })).toEqual({
       processBytes: 320 * MIB,
       memoryBytes: 128 * MIB,

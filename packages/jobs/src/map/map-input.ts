@@ -41,7 +41,7 @@ export const MapInput = z.object({
       sql: z.string().min(1),
     })
     .optional(),
-  /** Format of what comes out. */
+  /** Format of the output shards. */
   format: DataFormat,
   /** Of each job. */
   resources: z.object({ cores: z.number().positive(), memoryBytes: z.int().min(2 ** 20) }),

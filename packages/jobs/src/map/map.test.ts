@@ -59,7 +59,7 @@ function statements(): string[] {
   return found.stdout.split('\n').filter((line) => line.includes('duckdb-worker'));
 }
 
-/** The rows of what came out, without headers. */
+/** The rows of the output, without headers. */
 async function rowsOf(job: Job): Promise<string[]> {
   expect(job.message).toBeUndefined();
   expect(job).toMatchObject({ state: 'succeeded' });

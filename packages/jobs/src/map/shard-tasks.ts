@@ -1,4 +1,4 @@
-/** What is done to one shard, or to one partition, as tasks: each a statement in DuckDB. */
+/** The work on one shard, or on one partition, as tasks: each a statement in DuckDB. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -47,13 +47,16 @@ export interface Step {
 
 export interface StepBuilder<Input> {
   readonly input: Handle<Input>;
-  /** One job. @returns what it will return. */
+  /** One job. @returns a handle of its result. */
   readonly step: <Output>(
     name: string,
     work: StepWork<Output>,
     options?: StepOptions,
   ) => Handle<Output>;
-  /** One job per element of a list, side by side. @returns what they will return, in the list's order. */
+  /**
+   * One job per element of a list, side by side. @returns handles of their results, in the list's
+   * order.
+   */
   readonly each: <Element, Output>(
     name: string,
     list: Given<readonly Element[]>,

@@ -31,7 +31,7 @@ async function stepsOf(group: string): Promise<Record<string, string>> {
 }
 
 describe('a run', () => {
-  it('starts each step when its inputs are known, and returns what the pipeline returns', async () => {
+  it('starts each step when its inputs are known, and returns the result of the pipeline', async () => {
     await jobs.start();
     const job = await jobs.run(conductor({ text: 'a b c d e f g' }), small);
     expect(job).toMatchObject({ state: 'succeeded', result: { value: { total: 7, parts: 3 } } });

@@ -9,7 +9,7 @@ import { resolve, type Given, type Source } from './handle.ts';
 
 export interface StepWork<Output> {
   readonly kind: 'task' | 'command';
-  /** What it is called in a picture. */
+  /** Its label in a picture. */
   readonly title: string;
   /** The values that may contain handles. */
   readonly given: Given<unknown>;

@@ -4,7 +4,7 @@
 export const AGEING_MS = 30_000;
 /** Candidates looked at per lane before the next lane is tried. */
 export const LOOK_AHEAD = 32;
-/** What is kept of an attempt's log; later bytes are dropped. */
+/** Bytes that are kept of an attempt's log; later bytes are dropped. */
 export const LOG_BYTES = 4 * 2 ** 20;
 /**
  * Bytes that are kept of all logs of a tenant: sixty-four of the largest. The logs that ended first
@@ -31,7 +31,7 @@ export const TICK_BATCH = 500;
 export const ENQUEUE_BATCH = 10_000;
 /** Stands for the fleet while no worker is registered: the memory that goes with one core. */
 export const DEFAULT_TOTAL = { millicores: 1000, memoryBytes: 4 * 2 ** 30 };
-/** How soon a tick is due when nothing is planned, in milliseconds. */
+/** How soon a tick is due when no transition is planned, in milliseconds. */
 export const IDLE_MS = 60_000;
 /**
  * What a caller below `admin` may submit where the operator has set nothing for its tenant: a map

@@ -13,7 +13,7 @@ import { persist } from './persist.ts';
 export interface LogWriter {
   /** Resolves when there is room for more; at once in most cases. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Resolves when everything is stored, or the attempt has become stale. */
+  /** Resolves when the whole log is stored, or the attempt has become stale. */
   end(): Promise<void>;
 }
 

@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => jobs[Symbol.asyncDispose]());
 
 describe('a task', () => {
-  it('returns its value, with what it used', async () => {
+  it('returns its value and its usage', async () => {
     await jobs.start();
     const job = await jobs.run(testTask(tasks.add, { a: 2, b: 3 }));
     expect(job).toMatchObject({ state: 'succeeded', result: { value: { sum: 5 }, outputs: [] } });
@@ -187,7 +187,7 @@ describe('a task', () => {
   });
 });
 
-it('leaves nothing of its attempts on the disk', async () => {
+it('leaves no file of its attempts on the disk', async () => {
   const scratch = async () =>
     (await readdir(tmpdir())).filter((name) => name.startsWith(`skein-worker-${process.pid}-`));
   const before = await scratch();

@@ -219,7 +219,7 @@ export class GraphWriter implements GradientGraph {
     const from = this.shapeOf(value);
     if (shape !== undefined && isSame(from, shape)) return value;
     const open = shape?.filter((size) => typeof size !== 'number').length;
-    // One open size is told by the others, unless an axis is empty.
+    // One unknown size follows from the others, unless an axis is empty.
     if (shape !== undefined && open === 1 && !shape.includes(0)) {
       const sizes = shape.map((size) => (typeof size === 'number' ? size : -1));
       return this.#reshaped(value, sizes, shape);

@@ -208,7 +208,7 @@ it('dropout returns x outside of training', async () => {
 });
 
 describe('attention', () => {
-  it.each([false, true])('computes what a loop computes, causal: %s', async (causal) => {
+  it.each([false, true])('computes the same as a loop, causal: %s', async (causal) => {
     const [length, width, heads] = [5, 6, 2];
     const depth = width / heads;
     const { model, x, y } = await apply([length, width], attention({ heads, causal }));

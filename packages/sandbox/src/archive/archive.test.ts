@@ -67,7 +67,7 @@ const files = fc.uniqueArray(
 );
 
 describe('an archive that is written', () => {
-  test('is what GNU tar reads', () => {
+  test('can be read by GNU tar', () => {
     fc.assert(
       fc.property(files, (put: FileToPut[]) => {
         const folder = mkdtempSync(join(tmpdir(), 'skein-archive-'));

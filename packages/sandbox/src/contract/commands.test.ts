@@ -91,7 +91,7 @@ forEachDriver((here) => {
       expect([out, err]).toEqual(['in', 'oops\n']);
     });
 
-    test('may stop reading what it is fed', async () => {
+    test('may stop reading its stdin', async () => {
       const { out, endedBy } = await sh('head -c 3', { stdin: Readable.from(endless()) });
       expect([out, endedBy]).toEqual(['abc', 'exit']);
     });

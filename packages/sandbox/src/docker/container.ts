@@ -239,7 +239,7 @@ function configuration(shape: Shape, volumes: readonly string[]): Docker.Contain
         ...Object.fromEntries(volumes.map((path) => [path, NO_VOLUME])),
         [WORKSPACE]: `rw,exec,nosuid,nodev,mode=0755,uid=${AUTHOR},gid=${AUTHOR},${share(3 / 4)}`,
         '/tmp': `rw,exec,nosuid,nodev,mode=1777,${share(1 / 8)}`,
-        // For process 1 alone; a guest can read what is written there.
+        // For process 1 alone; a guest can read files here.
         [INPUTS]: `rw,exec,nosuid,nodev,mode=0755,size=${INPUTS_BYTES},nr_inodes=1024`,
         '/dev/shm': `rw,noexec,nosuid,nodev,mode=1777,${share(1 / 8)}`,
       },

@@ -30,7 +30,7 @@ async function decode(
   return found;
 }
 
-test('what is encoded is decoded, however it is cut, also when contents are skipped', async () => {
+test('encoded files are decoded, however the stream is cut, also when contents are skipped', async () => {
   await fc.assert(
     fc.asyncProperty(
       files,

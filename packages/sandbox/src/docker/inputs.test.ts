@@ -69,7 +69,7 @@ async function said(session: SandboxSession, script: string): Promise<string> {
   return `${Buffer.from(stdout)}${Buffer.from(stderr)}`;
 }
 
-describe.skipIf(requireComponent('sandbox-image').skip)('what is mounted', () => {
+describe.skipIf(requireComponent('sandbox-image').skip)('a mounted file', () => {
   test('can be read and run, and never changed', async () => {
     const { started, open } = await watched({ warm: 0 });
     const mounts = [

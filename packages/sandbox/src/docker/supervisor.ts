@@ -167,7 +167,10 @@ export class Guest {
   readonly forked: Promise<number>;
   /** Resolves when the supervisor has reported its end. */
   readonly done: Promise<Ended>;
-  /** Called when the program has ended beside others, so that the supervisor cannot kill what it left. */
+  /**
+   * Called when the program has ended beside others, so that the supervisor cannot kill its
+   * remaining processes.
+   */
   onExited: (() => void) | undefined;
   readonly #send: (kind: Order, command: number, payload?: Uint8Array) => void;
   readonly #forked = Promise.withResolvers<number>();

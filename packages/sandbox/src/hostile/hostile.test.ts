@@ -41,7 +41,7 @@ const SWEEP =
   'for at in . /tmp; do cd $at && { chmod -R u+rwx . 2>&-; find . -mindepth 1 -delete; }; done';
 const COLLECT_BYTES = 1024 * 1024;
 
-test('the corpus is large, and every program says what must happen to it', () => {
+test('the corpus is large, and every program says how it must end', () => {
   expect(CORPUS.length).toBeGreaterThanOrEqual(40);
   for (const { name, what, expect: endings } of CORPUS) {
     expect(what, name).not.toBe('');

@@ -229,7 +229,10 @@ export class Proxy {
   }
 }
 
-/** The lines of a request, and what came after them. @throws Refusal; Error when the guest is gone. */
+/**
+ * The lines of a request, and the bytes after them. @throws Refusal; Error when the guest has
+ * disconnected.
+ */
 async function readHead(
   client: Socket,
   { headBytes, headMs }: ProxyBounds,

@@ -101,7 +101,7 @@ overEveryStore('gangs', (at) => {
     expect(await at.ids()).toHaveLength(2);
   });
 
-  it('counts a whole gang against what its tenant may run', async () => {
+  it('counts a whole gang against the limit of its tenant', async () => {
     await at.store.putTenant({ tenant: 't', weight: 1, maxRunning: 1 });
     await at.store.enqueue(members('g', 2));
     const single = await enqueueOne(at.store);

@@ -16,7 +16,7 @@ const redis = requireComponent('redis');
 const long = { timeout: 60_000 };
 const FULL = { code: 'STORAGE_FULL' };
 
-/** Enqueues until it is refused. @returns what was accepted. */
+/** Enqueues until it is refused. @returns the accepted jobs. */
 async function fill(store: JobStore, refusal: { code: string } = FULL): Promise<string[]> {
   const accepted: string[] = [];
   const name = 'x'.repeat(2000);

@@ -45,7 +45,7 @@ export function keepReservations({ sql, now }: Transaction, room: Room): void {
   for (const row of kept) occupy(room, row);
 }
 
-/** Gangs that are being assembled take what they still lack from this offer. */
+/** Gangs that are being assembled take missing places from this offer. */
 export function growAssemblies(
   transaction: Transaction,
   room: Room,

@@ -183,13 +183,13 @@ function startNext(
 
 const order = (a: JobRow, b: JobRow): number => (a.rank ?? 0) - (b.rank ?? 0) || a.seq - b.seq;
 
-/** The room only shrinks, so what does not fit now will not later. */
+/** The room only shrinks, so a job that does not fit now will not fit later. */
 function firstFitting({ sql }: Transaction, room: Room, lane: Lane): JobRow | undefined {
   lane.page ??= [];
   lane.passed ??= 0;
   while (lane.passed < LOOK_AHEAD) {
     if (lane.page.length === 0) {
-      // What was taken is no longer ready; what was passed over still is.
+      // Started jobs are no longer ready; skipped jobs still are.
       lane.page = sql.all<JobRow>(
         `SELECT * FROM jobs WHERE lane = ? AND state = 'ready' AND gang IS NULL
          ORDER BY rank, seq LIMIT ? OFFSET ?`,

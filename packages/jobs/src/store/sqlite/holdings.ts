@@ -1,4 +1,4 @@
-/** Which tenant holds which artifacts: what it has uploaded, and what its jobs have left behind. */
+/** Which tenant holds which artifacts: its uploads, and the outputs of its jobs. */
 import type { HeldBytes } from '../../contract.ts';
 import type { Transaction } from './transaction.ts';
 

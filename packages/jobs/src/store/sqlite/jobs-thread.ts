@@ -46,7 +46,7 @@ export async function startJobsThread(
   worker.on('message', ({ batch, answers, notifications }: BatchReply) => {
     const asked = pending.get(batch) ?? [];
     pending.delete(batch);
-    // While nothing is asked, the thread keeps no process alive.
+    // Without a pending call, the thread keeps no process alive.
     if (pending.size === 0) worker.unref();
     onNotifications(notifications);
     for (const [index, answer] of unpack(answers).entries()) settle(asked[index], answer);

@@ -85,7 +85,8 @@ const METHODS = {
   schedules,
   tick(transaction: Transaction): number {
     complete(transaction, () => tick(transaction));
-    // What has just ended may be due already; its counts have to be in the table to be taken back.
+    // A job that has just ended may be due for removal already; its counts must be in the table
+    // first.
     writeTally(transaction.sql, transaction.tally);
     forget(transaction);
     return nextDue(transaction);
@@ -150,7 +151,7 @@ const WAL_PAGES = 8192;
 export interface LocalJobs {
   /** Runs calls in their order, in one transaction. */
   run(calls: readonly Call[], notifications: Notifications): Settled[];
-  /** Moves what is in the write-ahead log into the file and onto the disk. */
+  /** Moves the write-ahead log into the file and onto the disk. */
   checkpoint(): void;
   close(): void;
 }

@@ -83,7 +83,7 @@ def receive(root, entry, source):
         while left > 0:
             chunk = source.read(min(left, CHUNK))
             file.write(chunk)
-            left -= len(chunk) or left  # the node went away in the middle
+            left -= len(chunk) or left  # the node ended in the middle
         file.flush()
         os.fchmod(file.fileno(), 0o755 if entry['executable'] else 0o644)
     os.close(directory)

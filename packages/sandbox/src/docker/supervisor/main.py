@@ -12,7 +12,7 @@ What it keeps true:
   child that has already become that guest.
 - When a command has ended, every process of it is dead and /tmp, /dev/shm are empty, or the node is
   told that they are not.
-- When the node goes away (end of stdin), this process ends, and with it everything in here.
+- When the node ends (end of stdin), this process ends, and with it every process in the container.
 
 A command is made in two steps. PREPARE forks a child that waits; where the node can, it moves the
 child into a control group of its own, with limits and an account that no other command shares. GO

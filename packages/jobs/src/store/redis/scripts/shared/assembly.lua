@@ -75,7 +75,7 @@ local function grow(room, gang)
   if missing == 0 then start(room, gang, members, places) end
 end
 
--- Gangs that are being assembled take what they still lack from this offer.
+-- Gangs that are being assembled take missing places from this offer.
 local function growAssemblies(room, queues)
   for _, queue in ipairs(queues) do
     local key = call('HGET', P .. 'assembling', queue)

@@ -153,7 +153,7 @@ local function writeEvents()
   events, eventCount = {}, 0
 end
 
--- Runs the consequences, then writes what was only gathered so far.
+-- Runs the consequences, then writes the gathered changes.
 local function complete()
   local index = 1
   while later[index] do
