@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz -- TARGET|all [--inputs N] [--seed S] [--seconds T] [--json]`: gives mutated inputs to
- * what reads bytes from strangers, and saves those at which it hangs, dies, throws what it does not
- * document, or costs more than one input may. Exit 1 when something was found.
+ * `npm run fuzz -- TARGET|all [--inputs N] [--seed S] [--seconds T] [--json]`: passes mutated
+ * inputs to code that reads untrusted bytes, and saves the inputs at which it hangs, dies, throws
+ * an undocumented error, or exceeds the bounds of one input. Exit 1 when there are findings.
  *
  * `npm run fuzz -- TARGET --replay FILE` tries one input; with `--shrink` also smaller ones.
  */
@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
   options: {
     inputs: { type: 'string', default: '1000000' },
     seed: { type: 'string' },
-    /** In all; every target gets the same share. */
+    /** In total; every target gets the same share. */
     seconds: { type: 'string', default: '3600' },
     json: { type: 'boolean', default: false },
     replay: { type: 'string' },
@@ -80,5 +80,5 @@ for (const target of chosen) {
   }
 }
 if (values.json) console.log(JSON.stringify({ seed, results }));
-// A target that was never reached has shown nothing.
+// A target that was never reached has proved nothing.
 process.exit(results.some(({ findings, inputs }) => findings.length > 0 || inputs === 0) ? 1 : 0);

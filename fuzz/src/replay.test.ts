@@ -9,12 +9,12 @@ import { LARGE_MODELS } from './targets/large-models.ts';
 const FIXTURES = fileURLToPath(new URL('../fixtures', import.meta.url));
 const targets = readdirSync(FIXTURES);
 
-it('keeps what was found of targets that exist', () => {
+it('has fixtures of existing targets only', () => {
   expect(targets.filter((name) => !(name in TARGETS))).toEqual([]);
 });
 
-describe('inputs that once made a reader hang, crash or throw what it does not document', () => {
-  it.each(targets)('do none of it any more: %s', async (target) => {
+describe('inputs that once made a reader hang, crash or throw an undocumented error', () => {
+  it.each(targets)('no longer do: %s', async (target) => {
     const files = readdirSync(join(FIXTURES, target)).map((name) => join(FIXTURES, target, name));
     const found = await replayInputs(target, files);
     expect(found.map(({ index, kind, message }) => `${files[index]}: ${kind}: ${message}`)).toEqual(

@@ -19,7 +19,7 @@ const NUMBERS = [
   '٣',
 ];
 
-/** @param dictionary words that mean something to the target. */
+/** @param dictionary words with a meaning for the target. */
 export function bytesInput(dictionary: readonly string[] = []): Structure {
   const words = dictionary.map((word) => Buffer.from(word, 'latin1'));
   return {

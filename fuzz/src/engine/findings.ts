@@ -1,4 +1,4 @@
-/** What was found, as files: saved under `.fuzz/`, and made smaller by hand with `--shrink`. */
+/** Findings as files: saved under `.fuzz/`, and made smaller with `--shrink`. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { openTarget } from '../targets.ts';
@@ -18,7 +18,7 @@ export function saveFinding(target: string, { kind, input }: Finding): string {
   return path;
 }
 
-/** The smallest input with a finding of the same kind and message that was found in time. */
+/** The smallest input with a finding of the same kind and message within the time limit. */
 export async function shrinkInput(
   target: string,
   finding: Finding,

@@ -32,13 +32,13 @@ const VALUES: readonly unknown[] = [
 ];
 const KEYS = ['__proto__', 'constructor', 'toString', '', 'length', 'hasOwnProperty'];
 
-/** Stands for lists in lists so deep that they are made as a text only. */
+/** Stands for lists nested so deep that they exist as text only. */
 const DEEP = '\u0001deep';
 const DEPTH = 20_000;
 
 type Json = unknown;
 
-/** @param dictionary values that mean something to the target. */
+/** @param dictionary values with a meaning for the target. */
 export function jsonInput(dictionary: readonly Json[] = []): Structure {
   const parsed = new WeakMap<Uint8Array, Json>();
   const values = [...VALUES, ...dictionary];
@@ -142,7 +142,7 @@ function ownObject(entries: readonly (readonly [string, Json])[]): Json {
   return result;
 }
 
-/** As a client may write it: with space, or without. */
+/** As a client may write it: with or without spaces. */
 function textOf(value: Json, random: Random): string {
   const text = (random.oneIn(8) ? JSON.stringify(value, null, 1) : JSON.stringify(value)) ?? 'null';
   const lists = () => '['.repeat(DEPTH) + ']'.repeat(DEPTH);

@@ -1,4 +1,4 @@
-/** What the supervisor and the process of a target tell each other. */
+/** The messages between the supervisor and the process of a target. */
 export interface RunnerJob {
   /** Try inputs, make the input `from` and give it back, or try those in `files`. */
   readonly mode: 'fuzz' | 'make' | 'replay';
@@ -7,7 +7,7 @@ export interface RunnerJob {
   readonly from: number;
   readonly to: number;
   readonly seconds: number;
-  /** Holds the number of the input that is being tried, as a double. */
+  /** Holds the number of the current input, as a double. */
   readonly progressPath: string;
   readonly files?: readonly string[];
 }
@@ -32,7 +32,7 @@ export type RunnerReport =
       readonly peakBytes: number;
     };
 
-/** What one cause has in common, whichever input shows it: the kind, and the place in the code. */
+/** The identity of a cause, whichever input shows it: the kind, and the place in the code. */
 export function signatureOf({ kind, message, stack }: Omit<Finding, 'index' | 'input'>): string {
   if (kind === 'hang' || kind === 'crash') return `${kind} ${message}`;
   const place = stack

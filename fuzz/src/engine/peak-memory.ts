@@ -1,7 +1,7 @@
 /**
- * The largest resident set of this process since it was last forgotten. Linux tells it in
- * `/proc/self/status` and forgets it on request; `getrusage` also counts what the parent process had
- * before this one was started. Elsewhere that has to do.
+ * The largest resident set of this process since the last reset. Linux reports it in
+ * `/proc/self/status` and resets it on request. Other platforms use `getrusage`, which also counts
+ * the memory of the parent process before this one started.
  */
 import { openSync, readSync, writeFileSync } from 'node:fs';
 

@@ -1,6 +1,7 @@
 /**
- * Inputs as messages of protocol buffers, without their schema: whatever parses as fields is taken
- * for a message. A change keeps the lengths around it right, so that the reader gets to see it.
+ * Inputs as messages of protocol buffers, without their schema: bytes that parse as fields are
+ * treated as a message. A change keeps the lengths around it right, so that the reader reaches the
+ * change.
  *
  * Fields of the same place in any seed can stand in for each other: an operator's name for another,
  * a whole node for another.
@@ -69,7 +70,7 @@ export function protobufInput(): Structure {
 
 const ownPools = new WeakMap<Uint8Array, Pool>();
 
-/** What one seed offers for each place: names that mean something in it. */
+/** The values of each place in a seed: names with a meaning there. */
 function pooledOnce(seed: Uint8Array, fieldsOf: (bytes: Uint8Array) => readonly Field[]): Pool {
   let own = ownPools.get(seed);
   if (own === undefined) ownPools.set(seed, (own = pooled([fieldsOf(seed)])));
@@ -119,7 +120,7 @@ function changed(
     case 4:
       return fields.with(at, { ...field, number: 1 + random.below(32) });
     case 5:
-      // Many of the same: what is quadratic shows.
+      // Many copies of a field: shows quadratic cost.
       return random.oneIn(10)
         ? fields.toSpliced(at, 0, ...Array.from({ length: 1 + random.below(64) }, () => field))
         : fields.with(at, { ...field, value: [field], wire: 2 });

@@ -1,7 +1,7 @@
 /**
- * The process in which a target runs: makes inputs, gives them to the target and reports what is not
- * as it must be. It may hang, run out of memory or die at any input; the number of the input that is
- * being tried therefore stands in a file, where the supervisor finds it.
+ * The process in which a target runs: makes inputs, passes them to the target and reports findings.
+ * It may hang, run out of memory or die at any input; the number of the current input is therefore
+ * in a file, which the supervisor reads.
  */
 import { openSync, readFileSync, writeSync } from 'node:fs';
 import { openTarget } from '../targets.ts';
@@ -11,10 +11,10 @@ import { Random } from './random.ts';
 import { DEFAULT_BOUNDS, type Bounds } from './target.ts';
 
 /** Inputs between two turns of the event loop. */
-const TURN = 64;
+const INPUTS_PER_TURN = 64;
 const FEW_SEEDS = 100;
 const SEED_EVERY = 16;
-/** Different findings after which a run ends: there is enough to do. */
+/** Different findings after which a run ends. */
 const MOST_FINDINGS = 20;
 
 const job = JSON.parse(process.argv[2] ?? '') as RunnerJob;
@@ -23,7 +23,7 @@ const bounds: Bounds = { ...DEFAULT_BOUNDS, ...target.bounds };
 const random = new Random();
 const progressFile = openSync(job.progressPath, 'w');
 const progress = Buffer.alloc(8);
-/** Faults that arrive outside the call that caused them. */
+/** Errors that arrive after the call that caused them. */
 let stray: unknown;
 let hasStray = false;
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -33,7 +33,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
-/** Milliseconds of processor time of this thread: a busy machine makes nothing slow. */
+/** Milliseconds of processor time of this thread, which a busy machine does not increase. */
 function cpuMs(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
@@ -45,7 +45,9 @@ function report(message: RunnerReport): Promise<void> {
   });
 }
 
-/** The seeds come first; where there are many, one now and then, so that a short run gets behind them. */
+/**
+ * The seeds come first; when there are many, only some of them, so that a short run gets past them.
+ */
 function seedAt(index: number): Uint8Array | undefined {
   const { seeds } = target;
   if (seeds.length <= FEW_SEEDS) return seeds[index];
@@ -61,7 +63,9 @@ function inputAt(index: number): Uint8Array {
   return target.structure.mutate(target.seeds, random);
 }
 
-/** What is wrong with an input; `refused` when the target says so, `undefined` when it is taken. */
+/**
+ * The finding of an input; `refused` when the target refuses it, `undefined` when it accepts it.
+ */
 async function verdictOf(
   input: Uint8Array,
 ): Promise<Omit<Finding, 'index' | 'input'> | 'refused' | undefined> {
@@ -69,7 +73,7 @@ async function verdictOf(
   let best = Infinity;
   let failure: unknown;
   let failed = false;
-  // The first try may compile, or collect what others left.
+  // The first try may include compilation, or garbage collection for earlier inputs.
   for (let attempt = 0; attempt < 3 && best > bounds.timeMs; attempt++) {
     failed = false;
     hasStray = false;
@@ -78,7 +82,7 @@ async function verdictOf(
       const pending = target.run(input);
       if (isPromise(pending)) {
         await pending;
-        // What the call left behind fails in a later turn.
+        // Errors that the call left behind arrive in a later turn of the event loop.
         await new Promise(setImmediate);
       }
     } catch (error) {
@@ -116,11 +120,11 @@ async function fuzz(): Promise<void> {
   let peak = 0;
   let index = job.from;
   for (; index < job.to && performance.now() < deadline; index++) {
-    if (index % TURN === 0) {
+    if (index % INPUTS_PER_TURN === 0) {
       await new Promise(setImmediate);
       peak = Math.max(peak, peakBytes());
       forgetPeak();
-      if (index % (TURN * 64) === 0) await report({ kind: 'progress', index, accepted });
+      if (index % (INPUTS_PER_TURN * 64) === 0) await report({ kind: 'progress', index, accepted });
     }
     progress.writeDoubleLE(index);
     writeSync(progressFile, progress, 0, 8, 0);

@@ -21,7 +21,7 @@ describe.each([
     return Buffer.from(structure.mutate(seeds, random)).toString('latin1');
   };
 
-  it('are the same of the same seed, whatever came before them', () => {
+  it('are the same for the same seed, whatever inputs came before', () => {
     const first = Array.from({ length: 50 }, (_, i) => made(i));
     expect(Array.from({ length: 50 }, (_, i) => made(49 - i)).reverse()).toEqual(first);
   });
@@ -30,7 +30,7 @@ describe.each([
     expect(new Set(Array.from({ length: 200 }, (_, i) => made(i))).size).toBeGreaterThan(100);
   });
 
-  it('shrink to nothing but smaller ones', () => {
+  it('shrink only to smaller ones', () => {
     const smaller = [...structure.shrink(seed)];
     expect(smaller.length).toBeGreaterThan(0);
     expect(smaller.every(({ length }) => length <= seed.length)).toBe(true);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { fuzzTarget } from './supervisor.ts';
 import { FAULTS } from './testing/faulty-target.ts';
 
-it('tells every kind of fault, saves its input, and goes on behind it', async () => {
+it('reports every kind of fault, saves its input, and continues after it', async () => {
   const target = new URL('./testing/faulty-target.ts', import.meta.url).href;
   const result = await fuzzTarget({
     target,

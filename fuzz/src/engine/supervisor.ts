@@ -1,6 +1,6 @@
 /**
- * Runs a target in a process of its own, restarts it behind every input at which it hangs or dies,
- * and collects what was found.
+ * Runs a target in a process of its own, restarts it after every input at which it hangs or dies,
+ * and collects the findings.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ const RUNNER = new URL('./runner-process.ts', import.meta.url);
 const HANG_MS = 10_000;
 /** The same before the first input: a node starts first. */
 const START_MS = 60_000;
-/** The same of a target that does nothing: it waits for what never comes. */
+/** The same for a target that uses no processor time because it waits for an event. */
 const IDLE_MS = 120_000;
 const LOOK_MS = 250;
 /** MiB of JavaScript objects. */
@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly inputs: number;
   readonly seconds: number;
   readonly progress?: (inputs: number) => void;
-  /** Inputs that are tried instead of made ones. */
+  /** Inputs to try instead of generated ones. */
   readonly files?: readonly string[];
   /** Milliseconds of processor time without a new input after which the target counts as hung; default 10 s. */
   readonly hangMs?: number;
@@ -37,7 +37,7 @@ export interface RunResult {
   readonly target: string;
   readonly seed: number;
   readonly inputs: number;
-  /** Inputs that were taken rather than refused: what shows that the target is reached. */
+  /** Inputs that were accepted: shows that the target is reached. */
   readonly accepted: number;
   readonly seconds: number;
   /** The largest resident set of the process. */
@@ -48,7 +48,7 @@ export interface RunResult {
 export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
   const { hangMs = HANG_MS } = options;
   const begun = performance.now();
-  /** Seconds of trying inputs that are left; opening the target does not count. */
+  /** Seconds of the run that are left; opening the target does not count. */
   let left = options.seconds;
   const findings: Finding[] = [];
   const known = new Set<string>();
@@ -94,7 +94,7 @@ export async function fuzzTarget(options: RunOptions): Promise<RunResult> {
   };
 }
 
-/** What is wrong with inputs in files; the findings tell them by their place in the list. */
+/** The findings of inputs in files; a finding names its input by the index in the list. */
 export async function replayInputs(
   target: string,
   files: readonly string[],
@@ -116,7 +116,7 @@ type Ended = { readonly kind: 'done'; readonly index: number } | Omit<Finding, '
 async function runOnce(
   job: Omit<RunnerJob, 'progressPath'>,
   hangMs: number,
-  heard: (report: RunnerReport) => void,
+  onReport: (report: RunnerReport) => void,
 ): Promise<Ended> {
   const folder = mkdtempSync(join(tmpdir(), 'skein-fuzz-'));
   const progressPath = join(folder, 'input');
@@ -126,7 +126,7 @@ async function runOnce(
       execArgv: [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=16', '--no-warnings'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    return await watched(child, progressPath, hangMs, heard);
+    return await watched(child, progressPath, hangMs, onReport);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -137,13 +137,13 @@ async function watched(
   child: ChildProcess,
   progressPath: string,
   hangMs: number,
-  heard: (report: RunnerReport) => void,
+  onReport: (report: RunnerReport) => void,
 ): Promise<Ended> {
   let last: Ended | undefined;
   let words = '';
   child.stderr!.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-4000)));
   child.on('message', (report: RunnerReport) => {
-    heard(report);
+    onReport(report);
     if (report.kind === 'done') last = { kind: 'done', index: report.index };
     if (report.kind === 'made') last = { kind: 'done', index: 0 };
   });

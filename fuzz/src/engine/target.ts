@@ -1,13 +1,16 @@
-/** What a fuzz target is: a function that reads bytes from a stranger, and how such bytes are made. */
+/**
+ * The interface of a fuzz target: a function that reads untrusted bytes, and the structure of such
+ * bytes.
+ */
 import type { Random } from './random.ts';
 
 export interface Target {
-  /** Inputs that are right: every other one is made of them. */
+  /** Valid inputs: every generated input is made from them. */
   readonly seeds: readonly Uint8Array[];
   readonly structure: Structure;
   /**
    * Gives the input to the code under test.
-   * @throws whatever that throws, or an error of its own where an answer is wrong.
+   * @throws the error of that code, or an error of its own when a result is wrong.
    */
   readonly run: (input: Uint8Array) => unknown;
   /** Whether an error is one that the code under test documents: a refusal, not a finding. */
@@ -16,7 +19,7 @@ export interface Target {
   readonly close?: () => Promise<void>;
 }
 
-/** What one input may cost. */
+/** The bounds of one input. */
 export interface Bounds {
   /** Milliseconds of processor time; the best of three tries counts. */
   readonly timeMs: number;
@@ -26,10 +29,10 @@ export interface Bounds {
 
 export const DEFAULT_BOUNDS: Bounds = { timeMs: 1000, memoryBytes: 256 * 2 ** 20 };
 
-/** How the bytes of a target are built: what changes are likely to get past its first check. */
+/** The structure of a target's bytes: decides which changes are likely to pass its first check. */
 export interface Structure {
-  /** A new input, made of one or two of the seeds. */
+  /** A new input, made from one or two seeds. */
   mutate(seeds: readonly Uint8Array[], random: Random): Uint8Array;
-  /** Smaller inputs that may still show the same, the smallest first. */
+  /** Smaller inputs that may still show the same finding, the smallest first. */
   shrink(input: Uint8Array): Iterable<Uint8Array>;
 }

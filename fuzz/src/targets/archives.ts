@@ -1,4 +1,4 @@
-/** Archives and folders that strangers fill: what a sandbox gives back, and problem packages. */
+/** Untrusted archives and folders: the output of a sandbox, and problem packages. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -31,7 +31,7 @@ export function openArchives(): Target {
   const plain = bytesInput(['ustar  \0', '../', '\0', '77777777777', '\x80\0\0\0\0\0\0\0\x7f']);
   return {
     seeds: [Buffer.concat(files), Buffer.concat([files[0]!, files.at(-1)!])],
-    // Most changes would end at the sum of the header, which is made right again.
+    // Most changes would fail at the checksum of the header, which is corrected.
     structure: {
       ...plain,
       mutate: (seeds, random) => {
@@ -69,7 +69,7 @@ function tarEntry(name: string, type: string, content: string): Buffer {
   return Buffer.concat([withSums(header), Buffer.from(content), padding]);
 }
 
-/** Writes the right sum into everything that looks like a header. */
+/** Writes the right checksum into everything that looks like a header. */
 function withSums(bytes: Uint8Array): Uint8Array {
   const fixed = Buffer.from(bytes);
   for (let at = 0; at + BLOCK <= fixed.length; at += BLOCK) {
@@ -198,7 +198,9 @@ function parsed(input: Uint8Array): object | undefined {
   }
 }
 
-/** Writes a file below the folder; what no file can be called, or is already a folder, is left out. */
+/**
+ * Writes a file below the folder; skips a name that no file can have, or that is already a folder.
+ */
 function write(root: string, path: string, content: unknown): void {
   const target = join(root, path);
   if (!target.startsWith(`${root}/`) || path.includes('\0')) return;

@@ -66,7 +66,10 @@ export function openRunRecords(): Target {
   };
 }
 
-/** What a client reads of a node: an answer, with its JSON's length before it, and a stream of events. */
+/**
+ * The parts of a node's responses that a client parses: a response, with its JSON's length before
+ * it, and a stream of events.
+ */
 export function openAnswers(): Target {
   const json = Buffer.from(
     JSON.stringify({

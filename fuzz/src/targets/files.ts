@@ -1,4 +1,6 @@
-/** Files that a training reads: arrays, archives of arrays, tables, checkpoints, records of runs. */
+/**
+ * Files that a training reads: arrays, archives of arrays, tables, checkpoints, records of runs.
+ */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { values, elementCount, type NumericTensor } from '@skein/onnx';
@@ -57,7 +59,7 @@ export function openArrays(): Target {
     ]),
     refuses: isTrainError,
     async run(input) {
-      // The first reader that takes it counts.
+      // The first reader that accepts it counts.
       let refusal: unknown;
       for (const read of READERS) {
         try {
@@ -85,7 +87,9 @@ function assertFilled(array: NumericTensor): void {
   }
 }
 
-/** `--input NAME=FILE.npy`: any error is told to the user who typed it, so only its cost counts. */
+/**
+ * `--input NAME=FILE.npy`: any error is shown to the user who typed it, so only its cost counts.
+ */
 export function openNpyInputs(): Target {
   return {
     seeds: NUMPY.cases.map(({ npy }) => bytesOf(npy)),
@@ -175,7 +179,7 @@ export function openParquet(): Target {
   };
 }
 
-/** The digest of a checkpoint is made right again, so that what lies behind it is reached. */
+/** The digest of a checkpoint is corrected, so that the code after its check is reached. */
 export async function openCheckpoints(): Promise<Target> {
   const tensors = new Map<string, NumericTensor>([
     ['w', { type: 'float32', shape: [2, 2], bytes: new Uint8Array(16) }],

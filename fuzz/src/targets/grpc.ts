@@ -1,4 +1,6 @@
-/** A running node's gRPC face: messages of its methods, plain and compressed, and frames of HTTP/2. */
+/**
+ * A running node's gRPC API: messages of its methods, plain and compressed, and frames of HTTP/2.
+ */
 import { connect as connectTcp } from 'node:net';
 import { connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import { deflateSync, gzipSync } from 'node:zlib';
@@ -59,12 +61,12 @@ export async function openGrpc(): Promise<Target> {
         });
         let status = '';
         let message = '';
-        const heard = (headers: IncomingHttpHeaders) => {
+        const onHeaders = (headers: IncomingHttpHeaders) => {
           status = headers['grpc-status']?.toString() ?? status;
           message = headers['grpc-message']?.toString() ?? message;
         };
-        stream.on('response', heard);
-        stream.on('trailers', heard);
+        stream.on('response', onHeaders);
+        stream.on('trailers', onHeaders);
         stream.on('error', () => {});
         stream.setTimeout(SILENCE_MS, () => stream.close(constants.NGHTTP2_CANCEL));
         stream.on('close', () => {
@@ -83,14 +85,14 @@ export async function openGrpc(): Promise<Target> {
   };
 }
 
-/** The library itself answers INTERNAL to bytes that do not unpack, or are not a message. */
+/** The library itself answers INTERNAL to bytes that do not decompress, or are not a message. */
 function isLibraryRefusal(message: string): boolean {
   return /^(Error%20deserializing|Received%20message|Failed%20to%20decompress|Decompression)/.test(
     message,
   );
 }
 
-/** The face refused the call, with a status that says so. */
+/** The node refused the call, with a status that says so. */
 class Refused extends Error {}
 
 function framed(message: Uint8Array, encoding: (typeof ENCODINGS)[number]): Buffer {
@@ -191,7 +193,7 @@ export async function openHttp2(): Promise<Target> {
     bounds: { timeMs: 5000 },
     run: (input) =>
       new Promise<void>((resolve) => {
-        // What is left open is closed by this side; what counts is that the node goes on.
+        // This side closes open streams; the test is that the node keeps running.
         const socket = connectTcp({ host: '127.0.0.1', port: node.grpcPort });
         let timer = setTimeout(() => socket.destroy(), 100);
         socket.on('data', () => {

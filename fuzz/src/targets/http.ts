@@ -1,4 +1,4 @@
-/** Bytes on a connection of a running node's HTTP face. */
+/** Bytes on a connection of a running node's HTTP API. */
 import { connect } from 'node:net';
 import { ENDPOINTS, type Endpoint } from '@skein/api';
 import { bytesInput } from '../engine/bytes.ts';
@@ -7,7 +7,7 @@ import { startLiveNode } from './live-node.ts';
 
 /** Milliseconds without a byte after which a connection is given up: event streams never end. */
 const SILENCE_MS = 250;
-/** Calls that answer without end, or change the machine they run on. */
+/** Calls with an endless response, or that change the machine. */
 const LEFT_OUT = /events|Composition|drain/i;
 
 export async function openHttp(): Promise<Target> {
@@ -77,7 +77,7 @@ export async function openHttp(): Promise<Target> {
   };
 }
 
-/** Sends the bytes and the end of the stream; resolves with what came until the node closed. */
+/** Sends the bytes and the end of the stream; resolves with the response up to the node's close. */
 function exchange(port: number, input: Uint8Array): Promise<string> {
   return new Promise((resolve) => {
     const parts: Buffer[] = [];

@@ -79,7 +79,7 @@ interface NaiveRequest {
   readonly inputs: readonly { readonly name: string; readonly data: unknown }[];
 }
 
-/** What `JSON.parse` makes of the numbers is what was read; integers beyond 2⁵³ it cannot tell. */
+/** Compares the numbers with the result of `JSON.parse`, except integers beyond 2⁵³. */
 function assertSame(name: string, tensor: Tensor, data: unknown): void {
   const flat = (data as unknown[]).flat(Infinity);
   if (flat.length !== elementCount(tensor.shape)) throw new Error(`${name}: ${flat.length} values`);
@@ -243,8 +243,8 @@ export function openGrpcRequests(): Target {
     run(input) {
       const { inputs, model } = decodeGrpcRequest(input);
       for (const tensor of inputs.values()) assertFilled(tensor);
-      // The generated code is the oracle, where it writes again what it has read: a field that reaches
-      // beyond its message leads it astray.
+      // The generated code is the oracle when it encodes its result to the same bytes: a field that
+      // reaches beyond its message confuses it.
       const oracle = generated(input);
       if (oracle === undefined || !isSameMessage(oracle, input)) return;
       if (oracle.modelName !== model) throw new Error(`model ${model}, not ${oracle.modelName}`);

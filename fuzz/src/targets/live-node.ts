@@ -25,7 +25,7 @@ export async function startLiveNode(): Promise<LiveNode> {
     log: 'off',
     access: 'auto',
     cores: 1,
-    // Nothing that an input asks for is executed.
+    // No job of an input is executed.
     queues: [],
   });
   const client = createClient({ url: node.url });

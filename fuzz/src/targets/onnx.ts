@@ -30,7 +30,7 @@ export function openOnnx(): Target {
 export function openLargeOnnx(): Target {
   return {
     ...targetOf(Object.values(LARGE_MODELS).map((make) => make())),
-    // All passes together; each of them ends within a second on an idle machine.
+    // All passes together; each ends within a second on an idle machine.
     bounds: { timeMs: 8000, memoryBytes: 512 * 2 ** 20 },
   };
 }
@@ -42,7 +42,7 @@ function targetOf(seeds: readonly Uint8Array[]): Target {
     refuses: (error) => error instanceof OnnxError,
     run(input) {
       const model = readModel(input);
-      // Each pass by itself: what one refuses another may have to survive.
+      // Each pass separately: an input that one pass refuses may still reach another.
       for (const pass of PASSES) {
         try {
           pass(model);

@@ -1,4 +1,4 @@
-/** Short texts that strangers write: keys, addresses, headers, schedules, and what guests print. */
+/** Short untrusted texts: keys, addresses, headers, schedules, and the output of guests. */
 import { SkeinError } from '@skein/api';
 import { bearerOf, hashToken, idOfToken } from '@skein/server';
 import { requestIdFrom } from '@skein/http';
@@ -23,7 +23,7 @@ const seeds = (...texts: string[]) => texts.map((text) => Buffer.from(text));
 /** The same at every run, so that an input can be made again. */
 const TOKEN = `skein_0123456789ab_${'fuzz'.repeat(10)}key`;
 
-/** The `Authorization` header: only the key that was issued opens anything. */
+/** The `Authorization` header: only the issued key is accepted. */
 export async function openKeys(): Promise<Target> {
   const state = await openSqliteState(':memory:');
   await state.addKey({
@@ -152,7 +152,7 @@ export function openHeaders(): Target {
   };
 }
 
-/** What a guest prints for its worker, and the frames of a container's supervisor. */
+/** The output of a guest for its worker, and the frames of a container's supervisor. */
 export function openGuestOutput(): Target {
   const frame = (kind: string, payload: string) => {
     const head = Buffer.alloc(9);
@@ -188,7 +188,7 @@ export function openGuestOutput(): Target {
   };
 }
 
-/** What a submission prints, against an answer, under flags: `FLAGS\0ANSWER\0OUTPUT`. */
+/** The output of a submission, against an answer, under flags: `FLAGS\0ANSWER\0OUTPUT`. */
 export function openJudgeOutputs(): Target {
   return {
     seeds: seeds(

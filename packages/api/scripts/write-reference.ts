@@ -1,4 +1,7 @@
-/** Writes what is generated from the endpoint and error tables: the reference pages and the client's routes. */
+/**
+ * Writes the files that are generated from the endpoint and error tables: the reference pages and
+ * the client's routes.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { GENERATED_FILES } from '../src/generated-files.ts';

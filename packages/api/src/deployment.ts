@@ -1,4 +1,4 @@
-/** What a person may ask of a deployment, and what the node tells about one. Durations are milliseconds. */
+/** The settings of a deployment, and its views. Durations are milliseconds. */
 import { z } from 'zod';
 
 export const Name = z
@@ -107,8 +107,8 @@ export type DeploymentSettings = z.infer<typeof DeploymentSettings>;
 export type DeploymentSettingsInput = z.input<typeof DeploymentSettings>;
 
 /**
- * A change of settings: what is left out stays as it is, so no field has a default here. `null`
- * returns `replicas` to its default and turns `cache` off.
+ * A change of settings: a field that is left out keeps its value, so no field has a default here.
+ * `null` returns `replicas` to its default and turns `cache` off.
  */
 export const DeploymentSettingsPatch = z
   .strictObject({
@@ -230,7 +230,7 @@ export const TensorSpecView = z
   })
   .meta({ id: 'TensorSpec' });
 
-/** What a model takes and gives. */
+/** The inputs and outputs of a model. */
 export const SignatureView = z
   .object({ inputs: z.array(TensorSpecView), outputs: z.array(TensorSpecView) })
   .meta({ id: 'Signature' });
@@ -286,7 +286,7 @@ export const VersionTargetView = z
   })
   .meta({ id: 'VersionTarget' });
 
-/** What the API, the CLI and the console show of a deployment. */
+/** The view of a deployment in the API, the CLI and the console. */
 export const DeploymentView = z
   .object({
     name: Name,

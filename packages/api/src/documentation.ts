@@ -1,6 +1,6 @@
 /**
- * Everything that the reference pages say about the API, ready to be laid out: `/docs` renders it as
- * HTML, `docs/reference/` as Markdown. Both come from here, so they cannot disagree.
+ * The content of the reference pages about the API, independent of their layout: `/docs` renders it
+ * as HTML, `docs/reference/` as Markdown. Both use this, so they cannot disagree.
  */
 import { COMMON_ERRORS, fillPath, type Endpoint } from './endpoint.ts';
 import { ENDPOINTS } from './endpoints.ts';
@@ -41,7 +41,7 @@ export interface Documentation {
   readonly commonErrors: readonly ErrorCode[];
 }
 
-/** @param origin where the examples send to, such as `http://127.0.0.1:4700`. */
+/** @param origin the node that the examples call, such as `http://127.0.0.1:4700`. */
 export function createDocumentation(origin: string): Documentation {
   const collector = createSchemaCollector();
   const groups = new Map<string, OperationDoc[]>([
@@ -73,7 +73,7 @@ export function createDocumentation(origin: string): Documentation {
       curl: curlOf(endpoint, origin),
     });
   }
-  // Bodies are shown with their operation; what is left are the types that answers are made of.
+  // Bodies are shown with their operation; the remaining types are parts of responses.
   const bodies = new Set([
     'Deploy',
     'ChangeSettings',
@@ -135,7 +135,7 @@ function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string)
   };
 }
 
-/** A command line that works as it stands on an open node. */
+/** A command line that works unchanged on an open node. */
 function curlOf({ method, path, example, upload, events }: Endpoint, origin: string): string {
   const query = new URLSearchParams(example.query ?? {}).toString();
   const url = origin + fillPath(path, example.params ?? {}) + (query === '' ? '' : `?${query}`);

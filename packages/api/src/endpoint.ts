@@ -56,7 +56,10 @@ export const COMMON_ERRORS = [
 type InputOf<E, Part extends string> =
   E extends Record<Part, infer S extends z.ZodType> ? z.input<S> : unknown;
 
-/** What a caller of the typed client passes: path, query and body fields side by side, and `content` for an upload. */
+/**
+ * The argument of a method of the typed client: path, query and body fields side by side, and
+ * `content` for an upload.
+ */
 export type RequestOf<E extends Endpoint> = InputOf<E, 'params'> &
   InputOf<E, 'query'> &
   InputOf<E, 'body'> &
@@ -66,7 +69,7 @@ export type RequestOf<E extends Endpoint> = InputOf<E, 'params'> &
 export type PartOf<E, Part extends 'params' | 'query' | 'body'> =
   E extends Record<Part, infer S extends z.ZodType> ? z.output<S> : undefined;
 
-/** What the typed client resolves with. */
+/** The result of a method of the typed client. */
 export type ResponseOf<E extends Endpoint> = E extends { response: infer S extends z.ZodType }
   ? z.output<S>
   : E extends { download: string }

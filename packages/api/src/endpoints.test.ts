@@ -24,15 +24,15 @@ describe.each(Object.entries<Endpoint>(ENDPOINTS))('%s', (_, endpoint) => {
     expect(file !== undefined).toBe(endpoint.upload !== undefined);
   });
 
-  it('needs the scope admin when it changes something or shows who did', () => {
+  it('needs the scope admin when it changes something or shows the audit trail', () => {
     const own = ['Jobs', 'Artifacts'].includes(endpoint.group) && endpoint.scope === 'jobs';
-    // Jobs and artifacts of one’s own tenant have a scope of their own.
+    // Jobs and artifacts of the caller's own tenant have a scope of their own.
     if (own) return;
     const guarded = endpoint.method !== 'GET' || /keys|audit|tenants/.test(endpoint.path);
     expect(endpoint.scope).toBe(guarded ? 'admin' : 'read');
   });
 
-  it('answers with a body unless it says 204, and reads one only where it may', () => {
+  it('answers with a body unless its status is 204, and reads one only when its method allows it', () => {
     const answer = endpoint.response ?? endpoint.events ?? endpoint.download;
     expect(answer !== undefined).toBe(endpoint.status !== 204);
     if (endpoint.method === 'GET' || endpoint.method === 'DELETE') {

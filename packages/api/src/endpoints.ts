@@ -1,6 +1,6 @@
 /**
  * The management API, as one table. The node dispatches and validates by it, the OpenAPI document
- * and the reference pages are rendered from it, and the typed client takes its types from it.
+ * and the reference pages are rendered from it, and the typed client derives its types from it.
  *
  * The key of a row is its operation id: the client's method, and the action in the audit trail.
  * Names of path, query and body fields of one row never collide, because the client takes them

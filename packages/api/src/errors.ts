@@ -1,17 +1,20 @@
 /**
- * The error table: every error that a user can meet has a code here, with its HTTP and gRPC status,
- * who has to act, and the fix. `docs/reference/errors.md` is generated from this table, and a test
- * fails when the two drift apart.
+ * The error table: every error that a user can get has a code here, with its HTTP and gRPC status,
+ * the party that has to act, and the fix. `docs/reference/errors.md` is generated from this table,
+ * and a test fails when the two drift apart.
  *
- * A message says what happened with the offending value; the fix says what to do next. Faults of
- * ours carry no internals.
+ * A message says what happened, with the offending value; the fix says what to do next. Messages of
+ * faults contain no internals.
  */
 interface ErrorRow {
   /** HTTP status. */
   readonly http: number;
   /** gRPC status code (google.rpc.Code). */
   readonly grpc: number;
-  /** `user`: the request must change. `load`: the same request may succeed later. `fault`: ours. */
+  /**
+   * `user`: the request must change. `load`: the same request may succeed later. `fault`: a fault
+   * of Skein.
+   */
   readonly kind: 'user' | 'load' | 'fault';
   /** When it happens, for the reference page. */
   readonly meaning: string;
@@ -61,7 +64,8 @@ export const ERRORS = {
     http: 503,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
-    meaning: 'The bodies of all requests in flight take as much memory as the node gives them.',
+    meaning:
+      'The bodies of all requests in flight take all memory that the node reserves for bodies.',
     fix: 'Retry after Retry-After, or start the node with larger --max-bodies-in-flight.',
   },
   BODY_TOO_SLOW: {
@@ -96,7 +100,7 @@ export const ERRORS = {
     http: 400,
     grpc: GRPC.INVALID_ARGUMENT,
     kind: 'user',
-    meaning: 'An input is named that the model does not have.',
+    meaning: 'The request names an input that the model does not have.',
     fix: 'Use the names that the model metadata lists.',
   },
   INPUT_MISSING: {
@@ -138,7 +142,7 @@ export const ERRORS = {
     http: 400,
     grpc: GRPC.INVALID_ARGUMENT,
     kind: 'user',
-    meaning: 'An output is requested that the model does not have.',
+    meaning: 'The request names an output that the model does not have.',
     fix: 'Use the names that the model metadata lists.',
   },
   INPUT_REJECTED: {
@@ -174,7 +178,7 @@ export const ERRORS = {
     grpc: GRPC.NOT_FOUND,
     kind: 'user',
     meaning: 'No deployment has this name.',
-    fix: '`skein ls` lists what is deployed.',
+    fix: '`skein ls` lists the deployments.',
   },
   VERSION_UNKNOWN: {
     http: 404,
@@ -194,16 +198,16 @@ export const ERRORS = {
     http: 409,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
-    meaning: 'The node holds as many API keys as it keeps, revoked ones too.',
-    fix: 'Use a key for many calls, not one each; `skein keys ls` lists those that are there.',
+    meaning: 'The node has reached its limit of API keys; revoked keys count too.',
+    fix: 'Use one key for many calls; `skein keys ls` lists the existing keys.',
   },
   REVOCATION_NOT_DURABLE: {
     http: 507,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
     meaning:
-      'The key is revoked and refused from now on, but that could not be written: a restart before it is would bring the key back.',
-    fix: 'Free space in the data folder. The node tries again by itself; `skein keys show ID` says when it is durable, and revoking again tries at once.',
+      'The key is revoked and refused from now on, but the revocation is not on disk yet: a restart before it is written would restore the key.',
+    fix: 'Free space in the data folder. The node retries automatically; `skein keys show ID` says when it is durable, and revoking again retries at once.',
   },
   // Access.
   KEY_MISSING: {
@@ -246,7 +250,7 @@ export const ERRORS = {
     http: 429,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
-    meaning: 'The tenant has as many requests waiting, or event streams open, as it may have.',
+    meaning: 'The tenant has reached its limit of waiting requests or of open event streams.',
     fix: 'Wait for Retry-After, or raise the quota of the tenant.',
   },
   // Load and deadlines.
@@ -254,15 +258,14 @@ export const ERRORS = {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'load',
-    meaning: 'The node has as many connections as it keeps, and each has a request in flight.',
+    meaning: 'The node has reached its limit of connections, and each has a request in flight.',
     fix: 'Send requests over fewer connections, or start the node with larger --max-connections.',
   },
   DEADLINE_UNREACHABLE: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'load',
-    meaning:
-      'The predicted finish misses the deadline, so the request was refused before it cost anything.',
+    meaning: 'The predicted finish misses the deadline, so the request was refused at once.',
     fix: 'Retry after Retry-After, give a longer deadline, or add replicas.',
   },
   DEADLINE_EXCEEDED: {
@@ -276,21 +279,21 @@ export const ERRORS = {
     http: 503,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
-    meaning: 'The queue of the deployment is at its bound.',
+    meaning: 'The queue of the deployment is full.',
     fix: 'Retry after Retry-After, or add replicas.',
   },
   NO_REPLICA: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'load',
-    meaning: 'No replica is ready, and none will be before the deadline.',
+    meaning: 'No replica is ready, and none will be ready before the deadline.',
     fix: 'Retry after Retry-After; `skein show NAME` says what the replicas are doing.',
   },
   NODE_DRAINING: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'load',
-    meaning: 'The node is shutting down and takes no new work.',
+    meaning: 'The node is shutting down and accepts no new work.',
     fix: 'Retry: another node, or the restarted one, will answer.',
   },
   CANCELLED: {
@@ -311,7 +314,7 @@ export const ERRORS = {
     http: 422,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'Replicas ended twice while they ran a request with these inputs, and nothing else.',
+    meaning: 'Replicas crashed twice while they ran only a request with these inputs.',
     fix: 'Do not send these inputs again; run the model on them where it was exported, and deploy a version that survives them.',
   },
   RUN_TIMEOUT: {
@@ -327,7 +330,7 @@ export const ERRORS = {
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
     meaning:
-      'Requests of the tenant have ended replicas of the version one after another, and other tenants use it too.',
+      'Requests of the tenant have repeatedly crashed or blocked replicas of the version, which other tenants use too.',
     fix: 'Wait for Retry-After; find out on which inputs the model loops or crashes, and do not send them.',
   },
   // Models and deployments.
@@ -365,17 +368,16 @@ export const ERRORS = {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning:
-      'The version did not load and answer its first made-up requests in the time it may take.',
-    fix: 'Run the model once where it was exported: it may never end. If it is only slow to start, deploy it with a longer --start-timeout.',
+    meaning: 'The version did not load and answer its warm-up requests within the start timeout.',
+    fix: 'Run the model once where it was exported: a run may never end. If it only starts slowly, deploy it with a longer --start-timeout.',
   },
   MODEL_MEMORY: {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
     meaning:
-      'The model asked for more memory than one of its replicas may take, while it was loaded or on these inputs.',
-    fix: 'Check the sizes that the model is asked for; if it needs so much, deploy it with a larger --max-memory.',
+      'The model needed more memory than its replicas may use, while loading or on these inputs.',
+    fix: 'Check the sizes of the inputs; if the model needs so much memory, deploy it with a larger --max-memory.',
   },
   DEPLOYMENT_INVALID: {
     http: 400,
@@ -388,14 +390,15 @@ export const ERRORS = {
     http: 400,
     grpc: GRPC.INVALID_ARGUMENT,
     kind: 'user',
-    meaning: 'The TypeScript module is not a composition, or calls a deployment that is not there.',
-    fix: 'Export defineComposition(…) as `composition`, and deploy first what it calls.',
+    meaning:
+      'The TypeScript module is not a composition, or calls a deployment that does not exist.',
+    fix: 'Export defineComposition(…) as `composition`, and deploy the deployments that it calls first.',
   },
   VERSION_IN_USE: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The version still takes traffic.',
+    meaning: 'The version still receives traffic.',
     fix: 'Shift its weight to another version first.',
   },
   ROLLOUT_IN_PROGRESS: {
@@ -409,14 +412,14 @@ export const ERRORS = {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The version was rolled back before it took traffic.',
-    fix: '`skein show NAME` gives the reason; deploy the version again when it no longer holds.',
+    meaning: 'The version was rolled back before it received traffic.',
+    fix: '`skein show NAME` gives the reason; fix the cause, then deploy the version again.',
   },
   NOTHING_TO_ROLL_BACK: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The deployment has no earlier state.',
+    meaning: 'The deployment has no earlier version to return to.',
     fix: '`skein show NAME` lists its history.',
   },
   DEVICE_UNAVAILABLE: {
@@ -432,21 +435,21 @@ export const ERRORS = {
     grpc: GRPC.NOT_FOUND,
     kind: 'user',
     meaning: 'There is no job with this id, or it belongs to another tenant.',
-    fix: '`skein jobs ls` lists the jobs; ended ones are forgotten when their retention is over.',
+    fix: '`skein jobs ls` lists the jobs; ended jobs are removed after their retention.',
   },
   JOB_NOT_ENDED: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The job has not ended without success, so there is nothing to revive.',
+    meaning: 'The job is still running or has succeeded, so it cannot be revived.',
     fix: 'Cancel it first, or enqueue it again with `skein jobs retry`.',
   },
   JOB_IN_GANG: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The job is a member of a gang: a new one alone would wait for the others for ever.',
-    fix: 'Bring it back with `skein jobs revive`, which starts the members together, or enqueue the whole gang again.',
+    meaning: 'The job is a member of a gang: a new member alone would never start.',
+    fix: 'Revive it with `skein jobs revive`, which starts the members together, or enqueue the whole gang again.',
   },
   PARENT_UNKNOWN: {
     http: 409,
@@ -459,49 +462,49 @@ export const ERRORS = {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'load',
-    meaning: 'The queue is being drained and accepts nothing.',
+    meaning: 'The queue is being drained and accepts no jobs.',
     fix: 'Use another queue, or open it with `skein queue open NAME`.',
   },
   TENANT_QUOTA: {
     http: 429,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
-    meaning: 'The tenant has as many jobs queued as it may have.',
+    meaning: 'The tenant has reached its limit of queued jobs.',
     fix: 'Wait until some have ended, or raise `maxQueued` of the tenant.',
   },
   ARTIFACT_QUOTA: {
     http: 429,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
-    meaning: 'The tenant holds as many bytes of artifacts as it may.',
-    fix: 'Wait until jobs that name them are forgotten, a day after which they go too; or start the node with a larger --max-artifacts.',
+    meaning: 'The tenant has reached its limit of bytes of artifacts.',
+    fix: 'Wait: artifacts are removed a day after the last job that names them; or start the node with a larger --max-artifacts.',
   },
   STEP_FAILED: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
     meaning: 'A step of a pipeline did not succeed.',
-    fix: '`skein jobs logs JOB` shows why; mend it, then `skein pipeline resume RUN`.',
+    fix: '`skein jobs logs JOB` shows why; fix the cause, then `skein pipeline resume RUN`.',
   },
   SQL_INVALID: {
     http: 400,
     grpc: GRPC.INVALID_ARGUMENT,
     kind: 'user',
     meaning: 'DuckDB cannot run the statement over the data.',
-    fix: 'Correct what the message names; the rows of a shard are in the view `shard`, those of a group in `part`.',
+    fix: 'Correct the part that the message names; the rows of a shard are in the view `shard`, those of a group in `part`.',
   },
   MEMORY_SHORT: {
     http: 400,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
     meaning: 'A job has too little memory for its statement over the data.',
-    fix: 'Give each job more with `--memory`, or less to hold with a smaller `--shard` or more `--partitions`.',
+    fix: 'Give each job more memory with `--memory`, or less data with a smaller `--shard` or more `--partitions`.',
   },
   PACKAGE_MISSING: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The work needs an optional package that is not installed where it runs.',
+    meaning: 'The work needs an optional package that is not installed on the worker.',
     fix: 'The message names the package: install it with `npm install` beside `@skein/jobs`, where the worker runs.',
   },
   SCHEDULE_UNKNOWN: {
@@ -516,14 +519,14 @@ export const ERRORS = {
     grpc: GRPC.UNAVAILABLE,
     kind: 'load',
     meaning: 'The store of jobs or artifacts does not answer.',
-    fix: 'Check that Redis, or the bucket, is up and reachable from this machine; then try again.',
+    fix: 'Check that Redis, or the bucket, is up and reachable from this machine; then retry.',
   },
   STORE_TOO_OLD: {
     http: 500,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The Redis of the jobs lacks what their scripts need.',
-    fix: 'Use Redis 7 or later, or a server that has its FUNCTION and FCALL.',
+    meaning: 'The Redis of the job store lacks the functions that the store needs.',
+    fix: 'Use Redis 7 or later, or a server with the commands FUNCTION and FCALL.',
   },
   ARTIFACT_UNKNOWN: {
     http: 404,
@@ -572,15 +575,16 @@ export const ERRORS = {
     http: 409,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
-    meaning: 'What the command left at its outputs is larger than it may be.',
+    meaning: 'The outputs of the command are larger than their limit.',
     fix: 'Write less, or raise the disk limit of the job.',
   },
   SANDBOX_LOST: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'fault',
-    meaning: 'The sandbox went away under its work: its daemon stopped, or somebody removed it.',
-    fix: 'Run the work again; if it goes on, look at the log of the Docker daemon.',
+    meaning:
+      'The sandbox was lost while it ran a command: its daemon stopped, or its container was removed.',
+    fix: 'Run the work again; if it repeats, look at the log of the Docker daemon.',
   },
   // Training.
   RUN_UNKNOWN: {
@@ -608,9 +612,8 @@ export const ERRORS = {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning:
-      'What the run was started with has changed, so that going on would make another model.',
-    fix: 'Bring the file that the message names back as it was, or start a new run.',
+    meaning: 'The inputs of the run have changed, so resuming would produce a different model.',
+    fix: 'Restore the file that the message names, or start a new run.',
   },
   TRAINING_DATA_INVALID: {
     http: 400,
@@ -623,7 +626,7 @@ export const ERRORS = {
     http: 400,
     grpc: GRPC.INVALID_ARGUMENT,
     kind: 'user',
-    meaning: 'The model cannot be trained as it is asked to be.',
+    meaning: 'The model cannot be trained with these options.',
     fix: 'The message names the node, input or parameter and the reason; export the model without it.',
   },
   TRAINING_DIVERGED: {
@@ -637,14 +640,15 @@ export const ERRORS = {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'user',
-    meaning: 'A worker of a training in parallel never arrived, went away or stopped answering.',
-    fix: 'Look at that worker; then go on from the last checkpoint with skein train --resume last.',
+    meaning:
+      'A worker of a training in parallel never connected, disconnected or stopped answering.',
+    fix: 'Check that worker; then resume from the last checkpoint with skein train --resume last.',
   },
   CHECKPOINT_INVALID: {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The checkpoint is damaged, or is of another model or run.',
+    meaning: 'The checkpoint is damaged, or belongs to another model or run.',
     fix: 'Start the run anew; check the disk.',
   },
   // The judge.
@@ -666,16 +670,16 @@ export const ERRORS = {
     http: 422,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'A problem asks for limits that cannot be honoured here.',
-    fix: 'Lower the limit that the message names, or judge on a machine and with a sandbox that hold it.',
+    meaning: 'A problem asks for limits that cannot be enforced here.',
+    fix: 'Lower the limit that the message names, or judge on a machine and with a sandbox that enforce it.',
   },
   SUBMISSION_INVALID: {
     http: 422,
     grpc: GRPC.INVALID_ARGUMENT,
     kind: 'user',
     meaning:
-      'A submission is empty, too large, badly named, or of no language that the problem takes.',
-    fix: 'Correct what the message names and submit again.',
+      'A submission is empty, too large, badly named, or in a language that the problem does not accept.',
+    fix: 'Correct the part that the message names and submit again.',
   },
   LANGUAGE_UNAVAILABLE: {
     http: 422,
@@ -688,7 +692,7 @@ export const ERRORS = {
     http: 404,
     grpc: GRPC.NOT_FOUND,
     kind: 'user',
-    meaning: 'The judge has no problem of this name, or it is not to be shown yet.',
+    meaning: 'The judge has no problem of this name, or the problem is not visible yet.',
     fix: '`GET /api/v1/problems` lists the problems.',
   },
   PROBLEM_NOT_READY: {
@@ -739,8 +743,8 @@ export const ERRORS = {
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
     meaning:
-      'The disk is as full as callers may make it, or the memory that Redis may use; nothing was changed.',
-    fix: 'Free space in the data folder, or for Redis where it keeps its files or with a larger maxmemory; then try again.',
+      'The disk, or the memory of Redis, has reached the limit for requests; nothing was changed.',
+    fix: 'Free space in the data folder, or for Redis in the folder of its files or with a larger maxmemory; then retry.',
   },
   ARTIFACT_CORRUPT: {
     http: 500,
@@ -753,7 +757,7 @@ export const ERRORS = {
     http: 500,
     grpc: GRPC.INTERNAL,
     kind: 'fault',
-    meaning: 'The database in the data folder is damaged, or is not one of Skein.',
+    meaning: 'The database in the data folder is damaged, or is not a database of Skein.',
     fix: 'Restore state.sqlite from a backup, or move it away to start empty; check the disk.',
   },
   STATE_TOO_NEW: {
@@ -781,21 +785,21 @@ export const ERRORS = {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The port that was asked for is taken.',
-    fix: 'Choose another with --port, or leave it out to take the next free one.',
+    meaning: 'The requested port is in use.',
+    fix: 'Choose another with --port, or omit it to use the next free one.',
   },
   KEYS_REQUIRED: {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The node would listen beyond loopback without any API key.',
+    meaning: 'The node would listen on an address other than loopback without any API key.',
     fix: 'Create a key first: `skein keys create --scope admin`.',
   },
   TLS_INVALID: {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The certificate, its private key or the CA of clients cannot be served.',
+    meaning: 'The certificate, its private key or the CA of clients cannot be used.',
     fix: 'Give PEM files: --tls-cert with the chain, the node’s own certificate first and none of them expired; --tls-key with its key, without a passphrase; --tls-client-ca with the authorities.',
   },
   // The command line.
@@ -825,8 +829,8 @@ export const ERRORS = {
     grpc: GRPC.UNAVAILABLE,
     kind: 'user',
     meaning:
-      'No TLS connection to the node came about: its certificate is not trusted, it wants one of the caller, or one of the two does not speak TLS.',
-    fix: 'Name the CA of its certificate with --ca FILE (or SKEIN_CA), and, where it asks for one, the own certificate with --cert and --cert-key; the reason is in the message.',
+      'The TLS connection to the node failed: its certificate is not trusted, it requires a client certificate, or one side does not use TLS.',
+    fix: 'Name the CA of its certificate with --ca FILE (or SKEIN_CA), and a client certificate, if the node requires one, with --cert and --cert-key; the reason is in the message.',
   },
   INTERNAL: {
     http: 500,
@@ -839,7 +843,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** How an error looks on the wire, in HTTP bodies and in `--json` output. */
+/** The format of an error in HTTP bodies and in `--json` output. */
 export interface ErrorBody {
   /** What happened, in one sentence. The Open Inference Protocol asks for this field to be a string. */
   readonly error: string;
@@ -848,7 +852,7 @@ export interface ErrorBody {
   readonly retryAfterMs?: number;
 }
 
-/** The one error class that crosses module borders. Anything else that is thrown is a fault of ours. */
+/** The one error class that crosses module borders. Any other thrown error is a fault of Skein. */
 export class SkeinError extends Error {
   override readonly name = 'SkeinError';
   readonly code: ErrorCode;

@@ -1,7 +1,7 @@
 /**
- * What `GET /api/v1/events` sends. A stream opens with one `deployment` event for every deployment,
- * so a reader never needs a second call for the state it starts from, and with one `run` event for every
- * training run that is under way; then it tells what changes.
+ * The events of `GET /api/v1/events`. A stream opens with one `deployment` event for every
+ * deployment, so a reader never needs a second call for its initial state, and with one `run` event
+ * for every training run in progress; then it sends changes.
  * Only `history` events carry an id, the history entry's own, which is durable: a reader that
  * reconnects with it misses no decision, even across a restart of the node.
  */
@@ -23,7 +23,7 @@ export const NodeEvent = z
     z.object({
       type: z.literal('run'),
       data: RunSummary.describe(
-        'A training run that is under way or has just ended, as it is now: its newest epoch, and its newest step; sent at most once a second.',
+        'A training run that is in progress or has just ended, as it is now: its newest epoch, and its newest step; sent at most once a second.',
       ),
     }),
     z.object({

@@ -1,4 +1,4 @@
-/** JSON Schemas as tables that a person reads: one row per field, nested objects in dotted names. */
+/** JSON Schemas as tables for a reader: one row per field, nested objects in dotted names. */
 import { refName, type JsonSchema } from './json-schema.ts';
 
 export interface Field {
@@ -34,7 +34,7 @@ function fieldsOf(schema: JsonSchema, prefix: string): Field[] {
   });
 }
 
-/** One line that says what values are possible. */
+/** One line that describes the possible values. */
 export function typeText(schema: JsonSchema): string {
   if (schema.$ref !== undefined) return refName(schema.$ref);
   if (schema.const !== undefined) return JSON.stringify(schema.const);

@@ -45,7 +45,7 @@ const VIEWS: ClientSource[] = [
   { name: 'client', kind: 'onnx', signature: { inputs: [], outputs: [] }, targets: [] },
 ];
 
-/** What `tsc` says about files that a user would write, each beside the generated one. */
+/** The errors of `tsc` for files that a user would write, each beside the generated one. */
 function compile(files: Record<string, string>): string {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   writeFileSync(
@@ -69,7 +69,7 @@ function compile(files: Record<string, string>): string {
 }
 
 describe('a generated client', () => {
-  it('type-checks, and so does code that uses it rightly', () => {
+  it('type-checks, and so does code that uses it correctly', () => {
     const problems = compile({
       'skein.ts': generateClient(VIEWS),
       'right.ts': `import { connect } from './skein.ts';

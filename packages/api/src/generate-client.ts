@@ -1,5 +1,5 @@
 /**
- * Writes a typed client from what is deployed: one method and one pair of interfaces per deployment,
+ * Writes a typed client from the deployments: one method and one pair of interfaces per deployment,
  * so that a wrong input name or array type is a compile error and not a 400 at run time.
  */
 import type { ElementType } from '@skein/onnx';
@@ -7,14 +7,14 @@ import type { DeploymentView } from './deployment.ts';
 
 type Spec = DeploymentView['signature']['inputs'][number];
 
-/** What of a deployment the generated code depends on. */
+/** The properties of a deployment that the generated code depends on. */
 export type ClientSource = Pick<DeploymentView, 'name' | 'kind' | 'signature'> & {
   readonly targets: readonly Pick<DeploymentView['targets'][number], 'version' | 'weight'>[];
 };
 
 /**
- * A TypeScript module that needs `@skein/api` and nothing else. The same deployments give the same
- * text, in whatever order they come.
+ * A TypeScript module that needs only `@skein/api`. The same deployments give the same text, in any
+ * order.
  */
 export function generateClient(views: readonly ClientSource[]): string {
   const sorted = views.toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -51,7 +51,7 @@ import {
 
 ${interfaces.join('\n')}
 export interface Deployments {
-  /** For everything else: the management API, events, deployments that came later. */
+  /** For everything else: the management API, events, deployments that were added later. */
   readonly client: Client;
 ${signatures.join('\n')}
 }
@@ -99,7 +99,7 @@ function elementType(spec: Spec): ElementType {
   return spec.type as ElementType;
 }
 
-/** Names of tensors come from whoever exported the model, and may be anything. */
+/** The author of a model chooses the names of its tensors, which may contain anything. */
 function property(name: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
 }
@@ -116,7 +116,7 @@ function pascal(name: string): string {
   return /^[0-9]/.test(joined) ? `Model${joined}` : joined;
 }
 
-/** Two deployments may come out the same (`a-b`, `a.b`); the later one gets a number. */
+/** Two names may become equal (`a-b`, `a.b`); the later one gets a number. */
 class Names {
   /** The member that every generated client has. */
   readonly #taken = new Set(['Client']);

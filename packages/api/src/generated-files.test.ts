@@ -7,7 +7,7 @@ import { GENERATED_FILES } from './generated-files.ts';
 const root = join(import.meta.dirname, '../../..');
 
 describe.each(Object.entries(GENERATED_FILES))('%s', (path, render) => {
-  it('is what the tables say; `npm run docs` writes it anew', () => {
+  it('matches the tables; `npm run docs` writes it again', () => {
     expect(readFileSync(join(root, path), 'utf8')).toBe(render());
   });
 });

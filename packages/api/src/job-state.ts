@@ -1,4 +1,4 @@
-/** Where a job is, and why it is not a success. */
+/** The state of a job, and why it has not succeeded. */
 import { z } from 'zod';
 
 export const JobState = z.enum([

@@ -1,5 +1,5 @@
 /**
- * Jobs as the API shows and takes them: durable work with declared inputs, outputs, resources and
+ * Jobs as the API shows and accepts them: durable work with declared inputs, outputs, resources and
  * limits. Points in time are ISO 8601 in UTC; lengths of time are milliseconds.
  */
 import { z } from 'zod';
@@ -11,7 +11,9 @@ import { FOREVER_MS, MIB, Work } from './work.ts';
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** A name that a caller has chosen, with the tenant before it where `admin` sees it, is longer. */
+/**
+ * A name that a caller has chosen is longer for `admin`, which sees it with the tenant before it.
+ */
 export const JobId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$/)
@@ -25,7 +27,7 @@ const Label = z
 
 const JobFields = {
   queue: QueueName,
-  name: z.string().min(1).max(200).describe('What people read in a list.'),
+  name: z.string().min(1).max(200).describe('The name that lists show.'),
   work: Work,
   priority: z.int().min(-1000).max(1000).describe('Higher starts first within its tenant.'),
   resources: z
@@ -36,7 +38,7 @@ const JobFields = {
         .min(MIB)
         .max(2 ** 50),
     })
-    .describe('What a worker must have free.'),
+    .describe('Free resources that a worker needs.'),
   requires: z.array(Label).max(32).describe('Labels that a worker must have, all of them.'),
   retry: z.strictObject({
     maxAttempts: z.int().min(1).max(1000),
@@ -46,7 +48,7 @@ const JobFields = {
       .min(0)
       .max(30 * DAY_MS),
   }),
-  parents: z.array(JobId).max(10_000).describe('Jobs that must have succeeded before.'),
+  parents: z.array(JobId).max(10_000).describe('Jobs that must succeed before this one starts.'),
   gang: z
     .strictObject({
       id: JobId,
@@ -57,7 +59,7 @@ const JobFields = {
   group: JobId.describe('The pipeline run or submission that it belongs to.'),
 };
 
-/** What a caller may ask for. */
+/** The job that a caller submits. */
 export const NewJob = z
   .strictObject({
     ...JobFields,
@@ -81,13 +83,13 @@ export const NewJob = z
       .int()
       .min(0)
       .max(FOREVER_MS)
-      .describe('Not started before this time has passed.')
+      .describe('The job does not start before this time has passed.')
       .optional(),
     finishWithinMs: z
       .int()
       .min(1)
       .max(FOREVER_MS)
-      .describe('Failed with cause `deadline` when it has not finished by then.')
+      .describe('The job fails with cause `deadline` when it has not finished by then.')
       .optional(),
     idempotencyKey: z
       .string()
@@ -97,7 +99,7 @@ export const NewJob = z
       .optional(),
     cache: z
       .boolean()
-      .describe('Take the kept result of the same work over the same inputs, if there is one.')
+      .describe('Reuse the kept result of the same work over the same inputs, if there is one.')
       .default(false),
     retentionMs: z
       .int()
@@ -147,7 +149,7 @@ export const JobView = z
     deadline: z.string().optional(),
     startedAt: z.string().optional(),
     endedAt: z.string().optional(),
-    cache: z.boolean().describe('Whether it takes a kept result, and keeps its own for others.'),
+    cache: z.boolean().describe('Whether it reuses a kept result, and keeps its own for reuse.'),
     retentionMs: z.int().min(0).describe('How long it is kept after its end.'),
     attempts: z.array(AttemptView),
     progress: Progress.optional(),
@@ -157,7 +159,7 @@ export const JobView = z
         outputs: z.array(z.object({ path: z.string(), digest: Digest, sizeBytes: z.int().min(0) })),
       })
       .optional(),
-    cachedFrom: JobId.describe('The job whose kept result it took.').optional(),
+    cachedFrom: JobId.describe('The job whose kept result it reused.').optional(),
     checkpoint: Digest.optional(),
   })
   .meta({ id: 'Job' });
@@ -169,7 +171,7 @@ export const JobLogView = z
     text: z.string().describe('stdout and stderr, as they came; broken UTF-8 is replaced.'),
     next: z.int().min(0).describe('The offset to read on from, in bytes.'),
     sizeBytes: z.int().min(0),
-    ended: z.boolean().describe('Whether nothing more will come.'),
+    ended: z.boolean().describe('Whether the log is complete.'),
   })
   .meta({ id: 'JobLog' });
 export type JobLogView = z.infer<typeof JobLogView>;

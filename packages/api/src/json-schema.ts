@@ -74,7 +74,7 @@ function simplify(zodSchema: z.core.$ZodType, json: JsonSchema): void {
   if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum;
   if (json.maximum === Number.MAX_SAFE_INTEGER) delete json.maximum;
   delete json['propertyNames'];
-  // A node may learn to say more; only what is sent to it is strict.
+  // A newer node may add fields; only requests are strict.
   const { def } = zodSchema._zod;
   if (def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined) {
     delete json.additionalProperties;

@@ -10,7 +10,7 @@ const KeyFields = {
     .min(1)
     .max(100)
     .refine((label) => safeLine(label) === label, 'must have no control characters')
-    .describe('Whose key it is, for people.'),
+    .describe('The owner of the key, for people.'),
   tenant: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/)
@@ -39,7 +39,7 @@ const KeyFields = {
     .min(0.01)
     .max(1000)
     .describe(
-      'Share of its tenant when several ask for more than there is: at 3 three times as much as at 1. Of several keys of a tenant the largest counts; absent: 1.',
+      'Share of its tenant when several tenants compete for a resource: 3 gets three times as much as 1. Of several keys of a tenant the largest counts; absent: 1.',
     )
     .optional(),
 };
@@ -79,11 +79,13 @@ export const BudgetUsageView = z
   .object({
     name: z.string().describe('Such as `bodies`, `artifacts` or `queued_jobs`.'),
     unit: z.enum(['bytes', 'count']),
-    held: z.number().min(0).describe('By the tenant of the key, over all of its keys.'),
+    held: z.number().min(0).describe('Held by the tenant of the key, over all of its keys.'),
     limit: z
       .number()
       .min(0)
-      .describe('What the tenant may hold now; it moves with what other tenants hold.')
+      .describe(
+        'The current limit of the tenant; it depends on the amounts that other tenants hold.',
+      )
       .optional(),
   })
   .meta({ id: 'BudgetUsage' });
@@ -92,7 +94,7 @@ export type BudgetUsageView = z.infer<typeof BudgetUsageView>;
 export const KeyDetailsView = KeyView.extend({
   durable: z
     .boolean()
-    .describe('Whether a restart would show the same; false after a revocation on a full disk.'),
+    .describe('Whether the key is on disk; false after a revocation on a full disk.'),
   usage: z.array(BudgetUsageView),
 }).meta({ id: 'KeyDetails' });
 export type KeyDetailsView = z.infer<typeof KeyDetailsView>;

@@ -30,7 +30,7 @@ export const ModelView = z
     name: Name,
     versions: z.array(z.string()).describe('Oldest first.'),
     latest: VersionView,
-    deployed: z.boolean().describe('Whether a deployment of this name takes traffic.'),
+    deployed: z.boolean().describe('Whether a deployment of this name receives traffic.'),
   })
   .meta({ id: 'Model' });
 export type ModelView = z.infer<typeof ModelView>;

@@ -1,4 +1,4 @@
-/** What a node tells about itself. */
+/** The state of a node. */
 import { z } from 'zod';
 
 export const NodeView = z
@@ -12,8 +12,8 @@ export const NodeView = z
     dataFolder: z.string(),
     access: z
       .enum(['open', 'keys'])
-      .describe('`open`: anyone on this machine may call; `keys`: every call needs a key.'),
-    draining: z.boolean().describe('The node finishes what it has and takes no new work.'),
+      .describe('`open`: every process on this machine may call; `keys`: every call needs a key.'),
+    draining: z.boolean().describe('The node finishes its requests and accepts no new work.'),
   })
   .meta({ id: 'Node' });
 export type NodeView = z.infer<typeof NodeView>;

@@ -1,6 +1,6 @@
 /**
  * The paths of the Open Inference Protocol (version 2, HTTP) for the OpenAPI document. They are
- * described by hand: the protocol is someone else's, and its faces parse tensors without schemas.
+ * described by hand: Skein does not own the protocol, and the node parses tensors without schemas.
  *
  * https://github.com/kserve/open-inference-protocol, with Triton's binary tensor data extension.
  */
@@ -69,7 +69,7 @@ const INFER_ERRORS = [
 const UNKNOWN = ['MODEL_UNKNOWN', 'VERSION_UNKNOWN'] as const satisfies readonly ErrorCode[];
 
 const INFER_DESCRIPTION =
-  'Tensors travel as JSON, or raw after the JSON (binary tensor data extension: `Inference-Header-Content-Length` and `parameters.binary_data_size`). The deadline comes from `parameters.timeout` in microseconds or the header `Skein-Timeout-Ms`, else from the objective; `parameters.priority` 1 is the most urgent. A refusal says in `Retry-After` when to come back.';
+  'Tensors travel as JSON, or raw after the JSON (binary tensor data extension: `Inference-Header-Content-Length` and `parameters.binary_data_size`). The deadline comes from `parameters.timeout` in microseconds or the header `Skein-Timeout-Ms`, else from the objective; `parameters.priority` 1 is the most urgent. A refusal says in `Retry-After` when to retry.';
 
 export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
   {
@@ -100,7 +100,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/models/{model}',
     operationId: 'modelMetadata',
-    summary: 'What a deployment takes and gives.',
+    summary: 'Inputs and outputs of a deployment.',
     response: 'ModelMetadata',
     errors: UNKNOWN,
   },
@@ -126,7 +126,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/models/{model}/versions/{version}',
     operationId: 'versionMetadata',
-    summary: 'What one version takes and gives.',
+    summary: 'Inputs and outputs of one version.',
     response: 'ModelMetadata',
     errors: UNKNOWN,
   },
@@ -191,7 +191,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'post',
     path: '/v2/repository/models/{model}/unload',
     operationId: 'repositoryUnload',
-    summary: 'Drain and forget a deployment.',
+    summary: 'Drain and remove a deployment.',
     errors: ['MODEL_UNKNOWN', 'DEPLOYMENT_INVALID'],
   },
 ];
@@ -224,10 +224,10 @@ const tensor = (dimension: JsonSchema, properties: Record<string, JsonSchema>): 
   ]);
 
 const duration = ref('StatisticDuration');
-/** Skein hands tensors over as they came, so there is nothing to measure before and after a run. */
+/** Skein passes tensors on unchanged, so there is no time before and after a run to measure. */
 const nothing: JsonSchema = {
   ...object({ count: { type: 'integer' }, ns: { type: 'integer', const: 0 } }, ['count', 'ns']),
-  description: 'Always 0: tensors are handed to the model as they came.',
+  description: 'Always 0: tensors are passed to the model unchanged.',
 };
 const COMPUTE_STATISTICS = {
   compute_input: nothing,

@@ -8,7 +8,7 @@ import { createOpenApiDocument } from './openapi.ts';
 const document = createOpenApiDocument('1.2.3');
 
 describe('the OpenAPI document', () => {
-  it('is valid OpenAPI 3.1 by a validator that is not ours', async () => {
+  it('is valid OpenAPI 3.1 by an independent validator', async () => {
     const validator = new Validator();
     const result = await validator.validate(JSON.parse(JSON.stringify(document)));
     expect(result.errors ?? []).toEqual([]);

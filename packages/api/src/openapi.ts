@@ -45,11 +45,11 @@ interface ParameterObject {
 }
 
 const TAGS = [
-  { name: 'Deployments', description: 'What takes traffic, how it changes, and what it did.' },
+  { name: 'Deployments', description: 'Deployments, their rollouts, settings and history.' },
   { name: 'Models', description: 'Immutable versions, stored by digest.' },
   { name: 'Runs', description: 'Training runs, their metrics and their lineage.' },
-  { name: 'Jobs', description: 'Durable work in isolation, and who does it.' },
-  { name: 'Artifacts', description: 'What jobs read and leave behind, by content.' },
+  { name: 'Jobs', description: 'Durable work in isolation, and its workers.' },
+  { name: 'Artifacts', description: 'Inputs and outputs of jobs, by content.' },
   { name: 'Node', description: 'The node itself.' },
   { name: 'Keys', description: 'Who may call.' },
   { name: 'Inference', description: 'Open Inference Protocol, version 2.' },
@@ -95,7 +95,7 @@ export function createOpenApiDocument(version: string): OpenApiDocument {
 
 const ERROR_SCHEMA: JsonSchema = {
   type: 'object',
-  description: 'How every refusal and failure looks.',
+  description: 'The body of every refusal and failure.',
   properties: {
     error: { type: 'string', description: 'What happened, with the offending value.' },
     code: { type: 'string', enum: Object.keys(ERRORS) },
@@ -220,7 +220,7 @@ function protocolOperationOf(row: ProtocolPath): OperationObject {
           {
             name: 'Skein-Timeout-Ms',
             in: 'header',
-            description: 'Milliseconds after which an answer is useless.',
+            description: 'Milliseconds after which the caller no longer needs the answer.',
             schema: { type: 'number', exclusiveMinimum: 0 },
           },
           {

@@ -5,7 +5,7 @@ import { JobState } from './job-state.ts';
 export const QueueName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be 1–63 of a–z, 0–9, ".", "_" and "-"')
-  .describe('A queue; it exists as soon as something is put in it.');
+  .describe('A queue; it exists as soon as a job is put into it.');
 
 export const TenantName = z
   .string()
@@ -14,14 +14,14 @@ export const TenantName = z
 
 export const QueueMode = z
   .enum(['open', 'paused', 'draining'])
-  .describe('`paused`: nothing starts. `draining`: nothing is accepted, what waits still starts.');
+  .describe('`paused`: no job starts. `draining`: no job is accepted, queued jobs still start.');
 
 export const QueueView = z
   .object({
     queue: QueueName,
     mode: QueueMode,
     counts: z.record(JobState, z.int().min(0)),
-    oldestReadyAt: z.string().describe('Since when the oldest ready job waits.').optional(),
+    oldestReadyAt: z.string().describe('When the oldest ready job became ready.').optional(),
   })
   .meta({ id: 'Queue' });
 export type QueueView = z.infer<typeof QueueView>;
@@ -29,7 +29,7 @@ export type QueueView = z.infer<typeof QueueView>;
 export const TenantView = z
   .strictObject({
     tenant: TenantName,
-    weight: z.number().positive().max(1_000_000).describe('Share relative to the others.'),
+    weight: z.number().positive().max(1_000_000).describe('Share relative to other tenants.'),
     maxRunning: z.int().min(0).max(1_000_000).optional(),
     maxQueued: z.int().min(0).max(100_000_000).optional(),
     jobsPerSecond: z.number().positive().max(1_000_000).optional(),

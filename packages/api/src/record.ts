@@ -1,4 +1,4 @@
-/** What happened: the history of deployments, and the audit trail of the people who changed them. */
+/** The history of deployments, and the audit trail of changes by people. */
 import { z } from 'zod';
 
 export const HistoryKind = z.enum([
@@ -36,7 +36,7 @@ export const AuditView = z
     at: z.string().describe('ISO 8601, UTC.'),
     actor: z.string(),
     action: z.string().describe('The operation, such as `deploy`.'),
-    subject: z.string().describe('What it acted on.'),
+    subject: z.string().describe('The object of the operation.'),
     outcome: z.string().describe('`ok`, or the error code.'),
     remote: z.string().describe('Address of the caller.'),
   })

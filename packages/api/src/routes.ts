@@ -1,5 +1,5 @@
 /**
- * The client's copy of the endpoint table: methods, paths and where each field goes, without the
+ * The client's copy of the endpoint table: methods, paths and the place of each field, without the
  * schemas. Written to `client/routes.gen.ts` by the `docs` script; a test fails when they drift.
  */
 import { ENDPOINTS } from './endpoints.ts';

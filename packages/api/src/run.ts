@@ -1,4 +1,4 @@
-/** Training runs: what was trained from what, how it went, and the versions that came of it. */
+/** Training runs: model, data, metrics, and the versions that they produced. */
 import { z } from 'zod';
 import { Name } from './deployment.ts';
 
@@ -9,7 +9,7 @@ export const RunId = z
 
 export const RunStatus = z
   .enum(['running', 'finished', 'interrupted', 'failed'])
-  .describe('`interrupted`: it has a checkpoint from which it can go on.');
+  .describe('`interrupted`: it has a checkpoint from which it can resume.');
 export type RunStatus = z.infer<typeof RunStatus>;
 
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha-256 in hex');
@@ -20,7 +20,9 @@ const Text = z.string().max(4096);
 export const RunEpoch = z
   .strictObject({
     epoch: z.int().min(1).describe('Counted from 1.'),
-    loss: z.number().describe('Mean loss of the training rows, each as it was when its turn came.'),
+    loss: z
+      .number()
+      .describe('Mean loss of the training rows, each computed before the step that used it.'),
     learningRate: z.number().describe('Of the epoch’s last step.'),
     tookMs: z.number().min(0),
     metrics: Metrics.describe('Of the validation rows: `validationLoss`, `accuracy`, `rmse`, …'),
@@ -55,7 +57,7 @@ export const RunReport = z
     z.strictObject({
       kind: z.literal('regression'),
       rows: z.int(),
-      loss: z.number().describe('Mean of what the training made small.'),
+      loss: z.number().describe('Mean of the loss that the training minimised.'),
       mae: z.number().describe('Mean absolute error.'),
       rmse: z.number().describe('Root of the mean squared error.'),
       r2: z
@@ -64,7 +66,7 @@ export const RunReport = z
         .describe('Share of the variance that is explained; null when there is none.'),
     }),
   ])
-  .describe('How the result does on rows that it was not trained on.')
+  .describe('The quality of the model on rows that it was not trained on.')
   .meta({ id: 'RunReport' });
 export type RunReport = z.infer<typeof RunReport>;
 
@@ -83,7 +85,7 @@ export const Lineage = z
         path: Text.describe('The model file, or how the model was built.'),
         digest: Digest.describe('Digest of the model that training began with.'),
       })
-      .describe('The version that this one comes from: its digest is that of the file.'),
+      .describe('The parent version: its digest is that of the file.'),
     seed: z.int(),
     code: z.strictObject({
       skein: z.string().max(64).describe('Version of Skein.'),
@@ -110,16 +112,16 @@ export const Run = z
     id: RunId,
     name: z.string().min(1).max(128),
     status: RunStatus,
-    reason: Text.describe('Why it ended, or nothing.'),
+    reason: Text.describe('Why it ended; empty otherwise.'),
     task: z.enum(['classification', 'binary', 'regression']),
     plan: z
       .record(z.string().max(64), z.union([Text, z.number(), z.boolean()]))
-      .describe('Every choice that the run follows.'),
+      .describe('Every option of the run.'),
     lineage: Lineage,
     steps: z.strictObject({ done: z.int(), planned: z.int() }),
     newest: z
       .strictObject({ step: z.int().min(1), loss: z.number(), learningRate: z.number() })
-      .describe('A step of late, while it runs; reported about once a second.')
+      .describe('A recent step, while it runs; reported about once a second.')
       .optional(),
     epochs: z.array(RunEpoch).max(2000).describe('Oldest first; thinned out beyond 2000.'),
     result: z
@@ -133,10 +135,10 @@ export const Run = z
     versions: z
       .array(z.strictObject({ model: Name, version: z.string().max(10), at: Time }))
       .max(100)
-      .describe('What it was deployed as.'),
+      .describe('The deployment and version that it became.'),
     process: z
       .strictObject({ host: z.string().max(256), pid: z.int() })
-      .describe('Where it runs, or ran last.'),
+      .describe('The machine and folder where it runs, or ran last.'),
     startedAt: Time,
     updatedAt: Time,
   })

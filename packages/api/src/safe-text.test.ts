@@ -1,24 +1,24 @@
 import { expect, it } from 'vitest';
 import { safeColouredText, safeLine, safeText } from './safe-text.ts';
 
-it('writes out what a terminal obeys, and nothing else', () => {
+it('escapes control sequences of a terminal, and nothing else', () => {
   expect(safeText('\u001B]52;c;x\u0007')).toBe('\\u001b]52;c;x\\u0007');
   expect(safeText('a\u009Bb\u202Ec\u2066d')).toBe('a\\u009bb\\u202ec\\u2066d');
   expect(safeText('größe 漢字 🎉\tx\n')).toBe('größe 漢字 🎉\tx\n');
-  // What would write over its own line starts another.
+  // A carriage return, which would overwrite its line, starts a new one.
   expect(safeText('50 %\r100 %\r\n')).toBe('50 %\n100 %\n');
   expect(safeLine('two\nlines\tand\r')).toBe('two\\nlines\\tand\\u000d');
 });
 
-it('keeps a JSON document the same document', () => {
+it('does not change the value of a JSON document', () => {
   const value = { name: '\u009B31m\u202E', other: '\u001B' };
   expect(JSON.parse(safeText(JSON.stringify(value)))).toEqual(value);
 });
 
-it('lets Skein’s colours through, but no sequence beside them', () => {
+it('lets Skein’s colours through, but no other sequence', () => {
   const green = '\u001B[32mready\u001B[39m';
   expect(safeColouredText(green)).toBe(green);
-  // Concealed, a cursor that moves, a colour with parameters.
+  // Concealed text, a cursor movement, a colour with parameters.
   for (const tail of ['[8m', '[2A', '[38;5;1m', '[31', 'c', 'P']) {
     const shown = safeColouredText(`${green}\u001B${tail}`);
     expect(shown).toBe(`${green}\\u001b${tail}`);

@@ -1,10 +1,11 @@
 /**
- * Text of others on its way to a terminal: names, messages and output of jobs may hold escape
- * sequences that set the clipboard or the title, hide what follows, or write over what was there.
+ * Untrusted text on its way to a terminal: names, messages and output of jobs may contain escape
+ * sequences that set the clipboard or the title, hide the text after them, or overwrite earlier
+ * text.
  *
- * What a terminal would obey is written out instead, as JSON writes it (`\u001b`), so that a JSON
- * document stays one. That is: control characters of both sets, among them ESC and the one-byte CSI
- * and OSC, and the marks that change the direction of text ("Trojan Source", CVE-2021-42574).
+ * Control sequences are escaped as JSON escapes them (`\u001b`), so that a JSON document keeps its
+ * value. These are: control characters of both sets, among them ESC and the one-byte CSI and OSC,
+ * and the marks that change the direction of text ("Trojan Source", CVE-2021-42574).
  */
 
 const OBEYED =
@@ -14,17 +15,19 @@ const BREAKS = /[\t\n]/g;
 // eslint-disable-next-line no-control-regex
 const COLOUR = /\u001B\[(?:[12]|22|3[1-69])m/;
 
-/** Keeps line feeds and tabs. A carriage return, which would write over its line, ends it. */
+/**
+ * Keeps line feeds and tabs. A carriage return, which would overwrite its line, becomes a line end.
+ */
 export function safeText(text: string): string {
   return text.replaceAll(/\r\n?/g, '\n').replace(OBEYED, written);
 }
 
-/** Keeps to one line: for what stands in one, such as a name, a cell of a table or a log message. */
+/** Keeps to one line: for a name, a cell of a table or a log message. */
 export function safeLine(text: string): string {
   return text.replace(OBEYED, written).replace(BREAKS, written);
 }
 
-/** As `safeText`, with the colours that Skein itself gives to text. */
+/** Like `safeText`, but keeps the colours that Skein itself adds to text. */
 export function safeColouredText(text: string): string {
   if (!COLOUR.test(text)) return safeText(text);
   // With the group, every second part is a colour.

@@ -24,17 +24,17 @@ it('lets the one tenant of a node without keys hold everything', () => {
   expect(budget.usageOf('default')).toEqual({ name: 'bodies', unit: 'bytes', held: 0, limit: 100 });
 });
 
-it('leaves room for another tenant, however much one takes', () => {
+it('leaves room for another tenant, however much one tenant takes', () => {
   const budget = budgetOf(100, half);
   budget.take('greedy', 50);
   expect(() => budget.take('greedy', 1)).toThrow('1 is over 50');
   budget.take('second', 25);
   expect(budget.limitOf('third')).toBe(12);
-  // What the first tenant holds stays its own, but it gets no more before others give back.
+  // The first tenant keeps what it holds, but gets no more before other tenants give back.
   expect(() => budget.take('greedy', 1)).toThrow('1 is over 37');
 });
 
-it('gives a heavier tenant more', () => {
+it('gives a tenant with a larger weight more', () => {
   const budget = budgetOf(100, (tenant) => (tenant === 'paying' ? 3 / 4 : 1 / 2));
   expect(budget.limitOf('paying')).toBe(75);
   budget.take('paying', 75);

@@ -2,10 +2,10 @@
  * A resource of the node that its tenants share, such as the bytes of bodies in flight or the open
  * event streams. Each use is taken before it is spent and given back when it is over.
  *
- * A tenant may hold its share of what the other tenants leave free: half of it with the weight 1.
- * So n busy tenants get 1/(n+1) of the budget each, and there is always room for one more tenant.
- * The price is that a tenant that is alone cannot use the whole budget. On a node without keys there
- * is one tenant, its share is 1, and it can.
+ * A tenant may hold its share of the amount that the other tenants leave free: half of it with the
+ * weight 1. So n busy tenants get 1/(n+1) of the budget each, and there is always room for one more
+ * tenant. The price is that a single tenant cannot use the whole budget. On a node without keys
+ * there is one tenant with the share 1, which can.
  *
  * Follows "Dynamic queue length thresholds for shared-memory packet switches" (Choudhury and Hahne,
  * IEEE/ACM Transactions on Networking, 1998).
@@ -20,7 +20,7 @@ export interface BudgetExcess {
   readonly tenant: string;
   readonly amount: number;
   readonly heldByTenant: number;
-  /** What the tenant may hold now. */
+  /** The tenant's current limit. */
   readonly tenantLimit: number;
   readonly held: number;
   readonly max: number;
@@ -30,19 +30,19 @@ export interface BudgetUsage {
   readonly name: string;
   readonly unit: BudgetUnit;
   readonly held: number;
-  /** What the tenant may hold now; it moves with what other tenants hold. */
+  /** The tenant's current limit; it depends on the amounts that other tenants hold. */
   readonly limit: number;
 }
 
 export type BudgetUnit = 'bytes' | 'count';
 
 export interface BudgetOptions {
-  /** As the API and the metrics show it: `bodies`, `event_streams`. */
+  /** The name in the API and the metrics: `bodies`, `event_streams`. */
   readonly name: string;
   readonly unit: BudgetUnit;
-  /** Of all tenants together. */
+  /** Bound of all tenants together. */
   readonly max: number;
-  /** Default: one tenant may hold everything. */
+  /** Default: one tenant may hold the whole budget. */
   readonly shareOf?: ShareOf;
   /** The error of the table that a refused amount becomes. */
   readonly refuse: (excess: BudgetExcess) => SkeinError;
@@ -68,7 +68,7 @@ export class SharedBudget {
     this.#refuse = refuse;
   }
 
-  /** What one request or one stream holds for a tenant; nothing yet. */
+  /** The hold of one request or one stream; empty at first. */
   hold(tenant: string): BudgetHold {
     return new BudgetHold(this, tenant);
   }
@@ -77,7 +77,7 @@ export class SharedBudget {
     return this.#byTenant.get(tenant) ?? 0;
   }
 
-  /** What a tenant may hold now. */
+  /** The current limit of a tenant. */
   limitOf(tenant: string): number {
     const others = this.held - this.heldBy(tenant);
     return Math.floor(this.#shareOf(tenant) * Math.max(0, this.max - others));
@@ -88,12 +88,12 @@ export class SharedBudget {
     return { name, unit, held: this.heldBy(tenant), limit: this.limitOf(tenant) };
   }
 
-  /** Tenants that hold something now. */
+  /** Tenants that hold a part of the budget now. */
   tenants(): Iterable<string> {
     return this.#byTenant.keys();
   }
 
-  /** Whether an amount would find room now. @throws the error of the budget. */
+  /** Checks whether an amount fits now. @throws the error of the budget. */
   check(tenant: string, amount: number): void {
     const heldByTenant = this.heldBy(tenant);
     const tenantLimit = this.limitOf(tenant);
@@ -102,13 +102,13 @@ export class SharedBudget {
     throw this.#refuse({ tenant, amount, heldByTenant, tenantLimit, held, max });
   }
 
-  /** @throws the error of the budget; nothing is taken then. */
+  /** @throws the error of the budget; no amount is taken then. */
   take(tenant: string, amount: number): void {
     this.check(tenant, amount);
     this.restore(tenant, amount);
   }
 
-  /** Counts what is held already, such as before a restart, whatever the limit is now. */
+  /** Counts an amount that is held already, such as before a restart, whatever the limit is now. */
   restore(tenant: string, amount: number): void {
     this.held += amount;
     this.#byTenant.set(tenant, this.heldBy(tenant) + amount);
@@ -122,7 +122,7 @@ export class SharedBudget {
   }
 }
 
-/** What one request, or one stream of requests, holds of a budget. */
+/** The part of a budget that one request, or one stream of requests, holds. */
 export class BudgetHold {
   readonly #budget: SharedBudget;
   readonly #tenant: string;
@@ -133,13 +133,13 @@ export class BudgetHold {
     this.#tenant = tenant;
   }
 
-  /** Counts what has arrived. @throws the error of the budget; it is not counted then. */
+  /** Counts bytes that have arrived. @throws the error of the budget; they are not counted then. */
   take(amount: number): void {
     this.#budget.take(this.#tenant, amount);
     this.#amount += amount;
   }
 
-  /** Whether so much would find room now; for what has been announced. @throws the error of the budget. */
+  /** Checks whether an announced amount would fit now. @throws the error of the budget. */
   check(amount: number): void {
     this.#budget.check(this.#tenant, amount);
   }

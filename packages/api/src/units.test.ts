@@ -90,7 +90,7 @@ describe('numbers', () => {
     ]);
   });
 
-  it('counts time backwards', () => {
+  it('shows how long ago a time was', () => {
     const now = Date.parse('2030-01-02T00:00:00Z');
     expect(formatAge('2030-01-01T23:59:48Z', now)).toBe('12 s ago');
     expect(formatAge('2029-12-01T00:00:00Z', now)).toBe('32 days ago');

@@ -1,4 +1,4 @@
-/** Durations, sizes, rates and counts, as people write and read them. */
+/** Parses and formats durations, sizes, rates and counts. */
 
 const DURATION_UNITS = new Map([
   ['us', 0.001],
@@ -24,7 +24,10 @@ const SIZE_UNITS = new Map([
   ['gib', 1024 ** 3],
 ]);
 
-/** Milliseconds of `100ms`, `1.5s`, `2m`. The unit is required. @throws Error when it is none. */
+/**
+ * Milliseconds of `100ms`, `1.5s`, `2m`. The unit is required. @throws Error when the text is not a
+ * duration.
+ */
 export function parseDuration(text: string): number {
   const match = /^(\d+\.?\d*|\.\d+)\s*([a-zµ]+)$/i.exec(text.trim());
   const unit = DURATION_UNITS.get(match?.[2]?.toLowerCase() ?? '');
@@ -34,7 +37,7 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * unit;
 }
 
-/** Bytes of `64MiB`, `10MB`, `4096`. @throws Error when it is none. */
+/** Bytes of `64MiB`, `10MB`, `4096`. @throws Error when the text is not a size. */
 export function parseBytes(text: string): number {
   const match = /^(\d+\.?\d*)\s*([a-z]*)$/i.exec(text.trim());
   const unit = SIZE_UNITS.get(match?.[2]?.toLowerCase() ?? '?');
@@ -44,7 +47,7 @@ export function parseBytes(text: string): number {
   return Math.round(Number(match[1]) * unit);
 }
 
-/** `412 µs`, `8.31 ms`, `1.25 s`, `3 min 20 s`; a dash for nothing. */
+/** `412 µs`, `8.31 ms`, `1.25 s`, `3 min 20 s`; a dash for undefined. */
 export function formatDuration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return '–';
   if (ms === 0) return '0 ms';
@@ -73,14 +76,14 @@ export function formatRate(perSecond: number): string {
   return `${formatNumber(perSecond)}/s`;
 }
 
-/** Three digits where they tell something, all of them from a hundred on. */
+/** Three significant digits, and all digits from a hundred on. */
 export function formatNumber(number: number): string {
   if (!Number.isFinite(number)) return '–';
   if (Math.abs(number) >= 99.95) return Math.round(number).toLocaleString('en');
   return number === 0 ? '0' : threeDigits(number);
 }
 
-/** `99.2 %`; a dash for nothing. A share below one is never shown as 100 %. */
+/** `99.2 %`; a dash for undefined. A share below one is never shown as 100 %. */
 export function formatShare(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return '–';
   const percent = share * 100;

@@ -23,7 +23,7 @@ describe('validate', () => {
     ]);
   });
 
-  it('leaves settings that are not given out, because they are laid over the current ones', () => {
+  it('leaves absent settings out, because the result is merged over the current ones', () => {
     const body = {
       name: 'a',
       version: '1',
@@ -55,11 +55,11 @@ describe('validate', () => {
       { name: 'a', version: '1', plan: { steps: [5, -1] } },
       'The field "plan.steps[1]" of the body is invalid: Too small: expected number to be >0, got -1.',
     ],
-  ])('says what is wrong with %j', (value, message) => {
+  ])('explains why %j is invalid', (value, message) => {
     expect(messageOf(value)).toBe(message);
   });
 
-  it('tells three problems and counts the rest', () => {
+  it('reports three problems and counts the rest', () => {
     const settings = { threads: 0, device: 'tpu', maxQueue: -1, isolation: 'none', batching: 1 };
     expect(messageOf({ name: 'a', version: '1', settings })).toMatch(/ And 2 more\.$/);
   });

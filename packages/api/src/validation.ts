@@ -1,15 +1,15 @@
-/** Says what is wrong with a value, naming the field. */
+/** Explains why a value is invalid, naming the field. */
 import type { z } from 'zod';
 import { SkeinError } from './errors.ts';
 
-/** Problems told in one message; the rest is counted. */
+/** Problems that one message reports; further ones are only counted. */
 const TOLD = 3;
 /** Characters of a field's name, or of a value, that a message repeats. */
 const LONGEST = 80;
 
 /**
  * Checks a part of a request against its schema.
- * @param place what the value is, for the message: `body`, `query`, `path`.
+ * @param place the part of the request, for the message: `body`, `query`, `path`.
  * @throws SkeinError REQUEST_INVALID naming the fields.
  */
 export function validate<Schema extends z.ZodType>(

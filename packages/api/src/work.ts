@@ -1,16 +1,16 @@
-/** What a job does: a command in a sandbox, or a task in TypeScript. */
+/** The work of a job: a command in a sandbox, or a task in TypeScript. */
 import { z } from 'zod';
 import { Digest } from './artifact.ts';
 
 export const MIB = 1024 * 1024;
-/** Longest length of time that anything of a job may have, in milliseconds: ten years. */
+/** Longest duration that a field of a job may have, in milliseconds: ten years. */
 export const FOREVER_MS = 3650 * 24 * 3_600_000;
 
 /** Longest name of a file on every file system in use, in bytes of UTF-8. */
 const NAME_BYTES = 255;
 const utf8 = new TextEncoder();
 
-/** Relative, normalised, inside the workspace: nothing that could lead out of it. */
+/** A relative, normalised path inside the workspace. */
 const WorkspacePath = z
   .string()
   .min(1)
@@ -30,12 +30,12 @@ const WorkspacePath = z
 const WorkLimits = z
   .strictObject({
     cpuMs: z.int().min(1).max(FOREVER_MS).describe('User plus system time of all processes.'),
-    wallMs: z.int().min(1).max(FOREVER_MS).describe('Time on the clock. Default: one hour.'),
+    wallMs: z.int().min(1).max(FOREVER_MS).describe('Wall time. Default: one hour.'),
     memoryBytes: z
       .int()
       .min(MIB)
       .max(2 ** 50)
-      .describe('Memory of all processes together. Default: what `resources` asks for.'),
+      .describe('Memory of all processes together. Default: `resources.memoryBytes`.'),
     pids: z.int().min(1).max(1_000_000).describe('Processes and threads at once. Default: 64.'),
     outputBytes: z
       .int()
@@ -52,7 +52,7 @@ const WorkLimits = z
       .min(0)
       .max(2 ** 50)
       .describe('Workspace and /tmp. Default: 1 GiB.'),
-    cores: z.number().positive().max(4096).describe('Default: what `resources` asks for.'),
+    cores: z.number().positive().max(4096).describe('Default: `resources.cores`.'),
   })
   .partial();
 
@@ -61,7 +61,9 @@ const NetworkPolicy = z
     z.enum(['none', 'host']),
     z.strictObject({ allow: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/)).max(100) }),
   ])
-  .describe('`none`, `host` (trusted work only), or the only `host:port` that can be reached.');
+  .describe(
+    '`none`, `host` (trusted work only), or the only `host:port` pairs that can be reached.',
+  );
 
 const CommandWork = z.strictObject({
   kind: z.literal('command'),
@@ -102,12 +104,14 @@ const CommandWork = z.strictObject({
     .default([]),
   retryFailure: z
     .boolean()
-    .describe('Whether a command that fails by itself is tried again; a lost worker always is.')
+    .describe(
+      'Whether a command that fails by itself is retried; a command of a lost worker always is.',
+    )
     .default(true),
   checkpoint: WorkspacePath.describe(
-    'Path that is kept whenever the command writes a line `::checkpoint` to stderr, and when an attempt is preempted or fails; it is put back at the next one.',
+    'Path whose files are kept whenever the command writes a line `::checkpoint` to stderr, and when an attempt is preempted or fails; they are restored for the next one.',
   ).optional(),
-  stdin: Digest.describe('An artifact that is fed to stdin.').optional(),
+  stdin: Digest.describe('An artifact that becomes stdin.').optional(),
   limits: WorkLimits.default({}),
   network: NetworkPolicy.default('none'),
 });

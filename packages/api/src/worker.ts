@@ -1,4 +1,4 @@
-/** What runs jobs: workers, and the sandboxes of a machine. */
+/** Workers, and the sandboxes of a machine. */
 import { z } from 'zod';
 
 export const WorkerView = z
@@ -18,7 +18,7 @@ export type WorkerView = z.infer<typeof WorkerView>;
 
 const LimitSupport = z.object({
   enforced: z.boolean(),
-  by: z.string().describe('Who enforces it here, or why nobody does.'),
+  by: z.string().describe('What enforces it here, or why it is not enforced.'),
   fix: z.string().optional(),
 });
 
@@ -29,8 +29,8 @@ export const SandboxView = z
     version: z.string().optional(),
     reason: z.string().describe('Why it is not available.').optional(),
     fix: z.string().optional(),
-    untrusted: z.boolean().describe('Whether work that nobody trusts may run in it.'),
-    accounting: z.string().describe('Where cpu time and peak memory come from.').optional(),
+    untrusted: z.boolean().describe('Whether untrusted work may run in it.'),
+    accounting: z.string().describe('The source of cpu time and peak memory.').optional(),
     limits: z.record(z.string(), LimitSupport),
     network: z.object({ none: z.boolean(), allowList: z.boolean(), by: z.string() }).optional(),
   })

@@ -1,4 +1,4 @@
-/** The frame of every view: the header with what the node is and does, and the view that is open. */
+/** The frame of every view: the header with the state of the node, and the open view. */
 import { Confirmation, currentRoute, duration, useFresh, useStore, type Route } from '@skein/ui';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -13,7 +13,7 @@ import { Runs } from './runs/runs.tsx';
 import { Playground } from './serving/playground.tsx';
 import { Serving } from './serving/serving.tsx';
 
-/** Of one view: the address that it shows, and whether the person came to it from another one. */
+/** The address that a view shows, and whether the person came to it from another view. */
 export interface ViewProps {
   readonly route: Route;
   readonly focus: boolean;

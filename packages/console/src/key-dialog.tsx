@@ -11,7 +11,7 @@ interface Asked {
 
 const asked = new Store<Asked | undefined>(undefined);
 
-/** Resolves when a key was entered. @param error why one is asked for. */
+/** Resolves when a key was entered. @param error why a key is needed. */
 export function askForKey(error: SkeinError): Promise<void> {
   return new Promise((resolve) => {
     asked.set({ message: error.message, entered: resolve });

@@ -14,7 +14,9 @@ const HISTORY = 60;
 
 const isServing = (): boolean => routeOf(location.hash).name === '';
 
-/** A key for jobs alone is good for their views; only the others need another key. */
+/**
+ * A key with the scope `jobs` alone works in their views; only the other views need another key.
+ */
 async function refused(error: SkeinError): Promise<void> {
   while (error.row.http === 403 && !isServing()) {
     connection.set('limited');

@@ -1,4 +1,4 @@
-/** The node that serves this page: calls with the key of this tab, and what its events tell. */
+/** The node that serves this page: calls with the key of this tab, and its events. */
 import { createClient, type Client, type NodeEvent } from '@skein/api/client';
 import type { DeploymentView, HistoryView, RunSummary } from '@skein/api';
 import { openSession, Store } from '@skein/ui';
@@ -30,7 +30,7 @@ export interface Deployed {
   readonly samples: readonly Sample[];
 }
 
-/** `limited`: the key may see jobs and nothing else. */
+/** `limited`: the key may see only jobs. */
 export type Connection = 'connecting' | 'live' | 'lost' | 'limited';
 
 export const connection = new Store<Connection>('connecting');
@@ -38,7 +38,7 @@ export const connection = new Store<Connection>('connecting');
 export const deployments = new Store<ReadonlyMap<string, Deployed>>(new Map());
 /** Newest first. */
 export const decisions = new Store<readonly HistoryView[]>([]);
-/** The training run that last moved. */
+/** The training run that changed last. */
 export const movedRun = new Store<RunSummary | undefined>(undefined);
 
 /** Seconds of samples that are kept. */
@@ -63,7 +63,7 @@ export function addDecisions(entries: readonly HistoryView[]): void {
   decisions.set([...byId.values()].sort((a, b) => b.id - a.id).slice(0, DECISIONS));
 }
 
-/** Takes a sample of every deployment, so that lines move on also when nothing is sent. */
+/** Takes a sample of every deployment, so that charts also advance without traffic. */
 export function takeSamples(): void {
   if (deployments.value.size === 0) return;
   const next = [...deployments.value].map(([name, { view, samples }]) => {

@@ -1,6 +1,6 @@
 /**
- * The console's files. The page may load nothing but these and may talk to no server but its own
- * node; what it shows is put into the document as text, never as markup.
+ * The console's files. The page may load only these and may connect only to its own node; it
+ * inserts text as text, never as markup.
  *
  * From source, the page is bundled when it is first asked for; an installed package has the bundle.
  */
@@ -8,11 +8,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** A text that a browser asks for by its path. */
+/** A text that a browser requests by its path. */
 export interface Page {
   /** Media type. */
   readonly type: string;
-  /** Bytes, so that a thousand clients that do not take the page hold one copy of it. */
+  /** Bytes, so that a thousand slow clients share one copy of it. */
   readonly body: Uint8Array;
   /** Name and value in turn. */
   readonly headers: readonly string[];

@@ -41,11 +41,11 @@ describe('the same work', () => {
     ['the network', { ...work, network: { allow: ['a:80'] } }],
     ['stdin', { ...work, stdin: other }],
   ];
-  it.each(different)('is told from one that differs in %s', (_, changed) => {
+  it.each(different)('has another key when it differs in %s', (_, changed) => {
     expect(cacheKeyOf(changed, 't')).not.toBe(cacheKeyOf(work, 't'));
   });
 
-  it('is nobody else’s', () => {
+  it('has another key in another tenant', () => {
     expect(cacheKeyOf(work, 'other')).not.toBe(cacheKeyOf(work, 't'));
   });
 
@@ -66,7 +66,7 @@ describe('a job that is accepted', () => {
     specOf(validate(NewJob, job, 'job'), { tenant: 't', mayTrust }, 1000);
   const plain = { kind: 'command' as const, argv: ['true'] };
 
-  it('has the tenant of who sent it, absolute times, and a key only when it asks for one', () => {
+  it('has the tenant of its caller, absolute times, and a key only when it asks for one', () => {
     const spec = accept({ work: plain, startAfterMs: 5, finishWithinMs: 70, requires: ['b', 'a'] });
     expect(spec).toMatchObject({
       name: 'true',
@@ -93,7 +93,7 @@ describe('a job that is accepted', () => {
     }
   });
 
-  it('may use no more than it asks for, unless it is trusted', () => {
+  it('may not have limits above its resources, unless the caller is trusted', () => {
     const resources = { cores: 2, memoryBytes: 2 ** 30 };
     for (const [limit, most] of [
       ['memoryBytes', 2 ** 30],
@@ -110,7 +110,7 @@ describe('a job that is accepted', () => {
     }
   });
 
-  it.each(trusting)('must be of somebody who may be trusted when it %s', (why, asked) => {
+  it.each(trusting)('needs a trusted caller when it %s', (why, asked) => {
     expect(() => accept({ work: asked })).toThrow(why);
     expect(accept({ work: asked }, true).tenant).toBe('t');
   });

@@ -1,7 +1,7 @@
 /**
- * From what a caller asks for to what the store keeps: relative times become absolute ones by the
- * store's clock, the tenant and the trust come from who calls, and work that is asked to be cached
- * gets the digest of everything that its result depends on.
+ * Converts a caller's request to the spec that the store keeps. Relative times become absolute
+ * times of the store's clock, the tenant and the trust come from the caller's key, and a job that
+ * asks for caching gets the digest of everything that its result depends on.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { SkeinError, type NewJob } from '@skein/api';
@@ -11,14 +11,14 @@ import type { Work } from './work.ts';
 
 export interface Submitter {
   readonly tenant: string;
-  /** Whether it may ask for work without isolation, and for code of this machine. */
+  /** Whether the caller may ask for work without isolation and for code of this machine. */
   readonly mayTrust: boolean;
 }
 
 /**
  * @param now the store's clock, in milliseconds since the epoch.
- * @throws SkeinError SCOPE_MISSING when the work needs trust that the caller does not have;
- *   REQUEST_INVALID when it may use more than it asks for.
+ * @throws SkeinError SCOPE_MISSING when the work needs a trust that the caller does not have;
+ *   REQUEST_INVALID when a limit is above what the job asks for.
  */
 export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec & { id: string } {
   const work = job.work as Work;
@@ -49,10 +49,13 @@ function refuseTrust(work: Work, name: string): void {
   );
 }
 
-/** More processes and threads than this fill the machine's table of them, whoever pays for their memory. */
+/**
+ * More processes and threads than this fill the machine's process table, however little memory they
+ * use.
+ */
 const MOST_PIDS = 4096;
 
-/** What quotas and shares count is what a job asks for, so its limits may not be more. */
+/** Quotas and shares count the resources that a job asks for, so its limits may not exceed them. */
 function refuseExcess({ work, resources }: NewJob): void {
   const most = { memoryBytes: resources.memoryBytes, cores: resources.cores, pids: MOST_PIDS };
   for (const [name, bound] of Object.entries(most)) {
@@ -70,7 +73,8 @@ function trustNeeded(work: Work): string | undefined {
   if (work.trusted === true) return 'is to be trusted';
   if (work.sandbox === 'process') return 'asks for the process driver';
   if (work.network === 'host') return 'asks for the network of the host';
-  // Whoever chooses the root of a guest chooses which files of the host are in it.
+  // The image is the root file system of a guest: its choice decides which files of the host the
+  // guest sees.
   if (work.image !== undefined && registeredName(work.image) === undefined) {
     return `asks for the image ${JSON.stringify(work.image)} (not a registered name)`;
   }
@@ -82,11 +86,12 @@ function nameOf(work: Work): string {
 }
 
 /**
- * sha-256 over the work in a canonical form. Limits are left out: they decide whether a result comes
- * about, not which. The tenant is in it, so that nobody learns from a hit what another one ran.
+ * sha-256 over the work in a canonical form. Limits are left out: they decide whether the work
+ * completes, not what it produces. The tenant is included, so that a cache hit tells nothing about
+ * the work of another tenant.
  *
- * An image counts by its name, and the programs of a sandbox without one do not count: which of them
- * will run it is known to the worker that claims it, and the key is needed before.
+ * An image counts by its name. The programs of a sandbox without an image do not count: the key is
+ * needed before a worker, and so the programs, are known.
  */
 export function cacheKeyOf(work: Work, tenant: string): string {
   const { limits: _, ...rest } = work;
@@ -95,7 +100,7 @@ export function cacheKeyOf(work: Work, tenant: string): string {
     .digest('hex');
 }
 
-/** JSON with sorted keys and without what is undefined. */
+/** JSON with sorted keys and without undefined fields. */
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';

@@ -1,10 +1,10 @@
 /**
- * Artifacts by tenant: what a tenant has uploaded and what its jobs have left behind, which is what
- * it may read, and what it pays for.
+ * Artifacts by tenant: the artifacts that a tenant has uploaded and those that its jobs have left
+ * behind. The tenant may read these, and their bytes count against its quota.
  *
- * Content is stored once whoever sends it, but every tenant that holds it pays for all of it, and
- * has to send all of it first: so neither the answer nor the price of an upload tells whether
- * another tenant has the same content. A digest alone opens nothing.
+ * Equal content is stored once, but each tenant that holds it pays for all of it and has to upload
+ * all of it first. So neither the answer nor the cost of an upload tells whether another tenant has
+ * the same content. A digest alone gives no access.
  */
 import { SkeinError } from '@skein/api/errors';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
@@ -12,9 +12,12 @@ import type { ArtifactStore } from '@skein/state';
 import type { JobStore } from './contract.ts';
 
 export interface ArtifactHoldings {
-  /** The same store; what is put into it is held, and paid for, by the tenant. */
+  /**
+   * A view of the same store: the tenant holds, and pays for, every artifact that is put through
+   * it.
+   */
   of(tenant: string): ArtifactStore;
-  /** @throws SkeinError ARTIFACT_UNKNOWN also for what only others hold. */
+  /** @throws SkeinError ARTIFACT_UNKNOWN also for an artifact that only another tenant holds. */
   requireHeld(tenant: string, digests: readonly string[]): Promise<void>;
   /** Forgets an artifact that has been removed. */
   drop(digest: string): Promise<void>;

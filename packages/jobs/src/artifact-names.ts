@@ -1,23 +1,27 @@
 /**
- * Which artifacts an artifact names: listings of checkpoints and manifests of data sets are JSON
- * with the digests of others in it, and so is much of what tasks keep for their next attempt.
+ * Finds the artifacts that an artifact names. Checkpoint listings and data set manifests are JSON
+ * that contains digests of other artifacts, and so is much of what tasks save for their next
+ * attempt.
  *
- * An artifact never changes, so each is read once; one that does not begin like JSON, which is most
- * of the bytes there are, is not read beyond its beginning.
+ * An artifact never changes, so each is read once. Most bytes are in artifacts that do not begin
+ * like JSON; of these only the beginning is read.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '@skein/state';
 
 const DIGEST = /\b[0-9a-f]{64}\b/g;
 const DIGEST_LENGTH = 64;
-/** JSON that is larger is data, not a list: that of a checkpoint may have 8 MiB. */
+/** Larger JSON is data, not a list. A checkpoint listing may have up to 8 MiB. */
 const MAX_BYTES = 64 * 2 ** 20;
 const NOTHING: readonly string[] = [];
 
 export interface ArtifactNames {
-  /** What a stored artifact names; nothing when it is gone or damaged, as nobody can follow it then. */
+  /**
+   * Returns the digests that a stored artifact contains; empty when the artifact is gone or
+   * damaged.
+   */
   readonly of: (digest: string) => Promise<readonly string[]>;
-  /** Forgets what it has read of any others. */
+  /** Forgets what has been read of all other artifacts. */
   readonly keep: (digests: ReadonlySet<string>) => void;
 }
 
@@ -35,7 +39,7 @@ export function createArtifactNames(
         known.set(digest, names);
         return names;
       } catch (error) {
-        // It may be put again, whole: another look reads it anew.
+        // The artifact may be stored again, undamaged: read it again on the next sweep.
         if (error instanceof SkeinError && LOST.has(error.code)) return NOTHING;
         throw error;
       }
@@ -54,7 +58,7 @@ export function digestsIn(text: string): readonly string[] {
 
 async function namesIn(content: AsyncIterable<Uint8Array>): Promise<readonly string[]> {
   const names = new Set<string>();
-  /** The end of what came before, where a digest may have been cut. */
+  /** The end of the previous chunk, where a digest may have been cut. */
   let tail = '';
   let begun = false;
   for await (const chunk of content) {

@@ -33,7 +33,7 @@ const put = async (text: string): Promise<string> =>
 const sweeping = () => createSweep(store, artifacts, () => now);
 const stored = async () => new Set(await artifacts.list());
 
-/** Starts the one job that waits. */
+/** Starts the one job that is queued. */
 async function start(): Promise<Claim> {
   const [claim] = await store.claim({
     worker: 'w',
@@ -46,7 +46,7 @@ async function start(): Promise<Claim> {
   return claim!;
 }
 
-it('removes what no job has named for a day, and nothing else', async () => {
+it('removes only artifacts that no job has named for a day', async () => {
   const [input, output, forgotten] = [await put('input'), await put('output'), await put('x')];
   await store.enqueue([jobSpec(command(['true'], { inputs: [{ path: 'in', digest: input }] }))]);
   const { token } = await start();
@@ -64,7 +64,7 @@ it('removes what no job has named for a day, and nothing else', async () => {
   expect(await stored()).toEqual(new Set([input, output, late]));
 });
 
-it('spares what is named in between', async () => {
+it('keeps an artifact that a job names in between', async () => {
   const digest = await put('again');
   const sweep = sweeping();
   await sweep.look();
@@ -74,7 +74,7 @@ it('spares what is named in between', async () => {
   expect(await artifacts.list()).toEqual([digest]);
 });
 
-it('counts anew from when it is stored again', async () => {
+it('restarts the day when the artifact is stored again', async () => {
   const digest = await put('again');
   const sweep = sweeping();
   await sweep.look();
@@ -119,7 +119,7 @@ it('keeps the files of a checkpoint, which only its listing names', async () => 
   expect(restored).toEqual(files);
 });
 
-it('follows names from one artifact to the next, over the boundaries of what is read at once', async () => {
+it('follows names from one artifact to the next, over the boundaries of chunks', async () => {
   const shards = [await put('shard 1'), await put('shard 2')];
   // Longer than any piece that is read at once, and with a name at every place of its end.
   const padding = ' '.repeat(262_144 - 100);
@@ -128,7 +128,7 @@ it('follows names from one artifact to the next, over the boundaries of what is 
   );
   const index = await put(JSON.stringify([{ dataSet: manifest }]));
   const other = await put(`not JSON: ${'0'.repeat(64)}`);
-  const namedByOther = await put(`named by what is no list`);
+  const namedByOther = await put(`named by a text that is not a list`);
   const text = await put(`see ${namedByOther}`);
   const inputs = [index, other, text].map((digest) => ({ path: digest, digest }));
   await store.enqueue([jobSpec(command(['true'], { inputs }))]);
@@ -140,7 +140,7 @@ it('follows names from one artifact to the next, over the boundaries of what is 
   expect(await stored()).toEqual(new Set([...shards, manifest, index, other, text]));
 });
 
-it('leaves what a task may have stored until it has ended', async () => {
+it('keeps an artifact that a running task may have stored', async () => {
   const before = await put('before');
   const sweep = sweeping();
   await sweep.look();
@@ -177,7 +177,7 @@ it('removes the checkpoints that a running command has replaced', async () => {
   expect(await sweep.look()).toEqual([first]);
 });
 
-it('goes on where a named artifact is gone or damaged, and stops where the store is not readable', async () => {
+it('skips a named artifact that is gone or damaged, and stops when the store cannot be read', async () => {
   const child = await put('child');
   const listing = await put(JSON.stringify([child]));
   const gone = await put('{}');
@@ -195,7 +195,7 @@ it('goes on where a named artifact is gone or damaged, and stops where the store
 
   const sweep = sweeping();
   await sweep.look();
-  // Stored again, the listing counts for what it says.
+  // A listing that is stored again counts again.
   expect(await put(JSON.stringify([child]))).toBe(listing);
   now += DAY_MS;
   expect(await sweep.look()).toEqual([]);

@@ -1,15 +1,15 @@
 /**
- * Removes artifacts that nothing needs: what was uploaded and never used, and what jobs that are
- * forgotten have left.
+ * Removes artifacts that nothing needs: uploads that were never used, and outputs of jobs whose
+ * retention is over.
  *
- * What counts as needed is found as a conservative garbage collector finds it: every digest anywhere
- * in a kept job or schedule, and every digest anywhere in a needed artifact of JSON (`artifact-names.ts`),
- * so that a checkpoint's listing keeps its files.
+ * Needed artifacts are found as a conservative garbage collector finds live objects: every digest
+ * anywhere in a kept job or schedule, and every digest anywhere in a needed artifact of JSON
+ * (`artifact-names.ts`). A checkpoint's listing therefore keeps its files.
  *
- * An artifact goes only when it was unnamed at every look for a day, because what has just been
- * stored is named a moment later; and while a task runs that had begun before, since what a task has
- * stored may be named by nothing until it returns. It is for the store that is a node's own: where others store too, this node cannot
- * see what they still need.
+ * An artifact is removed only when every sweep of a day found it unnamed, because a new artifact is
+ * named a moment after it is stored. It is also kept while a task runs that started before: nothing
+ * may name the artifacts of a task until it returns. The sweeper runs only over a node's own store;
+ * in a shared store this node does not know which artifacts other nodes need.
  */
 import type { ArtifactStore } from '@skein/state';
 import { createArtifactNames, digestsIn, type ArtifactNames } from './artifact-names.ts';
@@ -23,13 +23,16 @@ const PAGE = 500;
 type Jobs = Pick<JobStore, 'jobs' | 'schedules'>;
 
 export interface Sweep {
-  /** One look. @returns what it removed. */
+  /** One sweep. @returns what it removed. */
   look(): Promise<string[]>;
-  /** Counts the day of an artifact anew: it was stored again, and will be named in a moment. */
+  /** Restarts the day of an artifact: it was stored again, and will be named in a moment. */
   spare(digest: string): void;
 }
 
-/** Looks once an hour. @returns the store to put artifacts into, and what ends the looking. */
+/**
+ * Sweeps once an hour. @returns the store to put artifacts into, and a function that stops the
+ * sweeps.
+ */
 export function sweepArtifacts(
   store: Jobs,
   artifacts: ArtifactStore,
@@ -38,7 +41,7 @@ export function sweepArtifacts(
   const sweep = createSweep(store, artifacts, Date.now);
   const timer = setInterval(() => {
     sweep.look().catch((error: unknown) => {
-      log('warn', 'Artifacts that nobody needs could not be removed.', { err: error });
+      log('warn', 'Unneeded artifacts could not be removed.', { err: error });
     });
   }, LOOK_EVERY_MS);
   timer.unref();
@@ -63,13 +66,13 @@ export function createSweep(
 ): Sweep {
   /** Since when each artifact has been unnamed. */
   let unnamed = new Map<string, number>();
-  /** Stored again since the look began. */
+  /** Artifacts that were stored again since the sweep began. */
   let spared = new Set<string>();
   const names = createArtifactNames(artifacts);
   return {
     async look() {
       spared = new Set();
-      // The list comes first: what is stored after it is not judged by this look.
+      // List the artifacts first: this sweep does not judge an artifact that is stored later.
       const stored = new Set(await artifacts.list());
       const { roots, runningSince } = await lookAtJobs(store);
       const named = await closure(roots, stored, names.of);
@@ -80,7 +83,8 @@ export function createSweep(
       for (const digest of stored) {
         if (named.has(digest) || spared.has(digest)) continue;
         const since = unnamed.get(digest) ?? at;
-        // What came after it began may be its own, to be named by its outcome.
+        // An artifact that was stored after the task began may belong to it; its outcome will name
+        // it.
         if (at - since < UNNAMED_FOR_MS || runningSince <= since) {
           still.set(digest, since);
           continue;
@@ -101,7 +105,7 @@ export function createSweep(
 
 interface Roots {
   readonly roots: ReadonlySet<string>;
-  /** When the oldest attempt of a task that still runs began; Infinity: none runs. */
+  /** When the oldest running attempt of a task began; Infinity when none runs. */
   readonly runningSince: number;
 }
 
@@ -122,13 +126,16 @@ async function lookAtJobs(store: Jobs): Promise<Roots> {
   }
 }
 
-/** A command stores its outputs when it has ended, and the checkpoints that it replaces are nobody's. */
+/**
+ * A command stores its outputs after it has ended, and no job names the checkpoints that it
+ * replaces.
+ */
 function startOf({ state, work, startedAt }: Job): number {
   if (state !== 'running' || work.kind !== 'task') return Number.POSITIVE_INFINITY;
   return startedAt ?? 0;
 }
 
-/** The roots and everything that what is stored of them names. */
+/** The roots, and every artifact that a stored root names. */
 async function closure(
   roots: ReadonlySet<string>,
   stored: ReadonlySet<string>,

@@ -11,10 +11,10 @@
  *
  * - `blocked` waits for parents, a time (`notBefore`), or a retry's backoff.
  * - An attempt is a lease with a fencing token, which grows with every attempt of any job of the
- *   store. Whatever an attempt writes (log, progress, artifact, outcome) carries its token; once the
- *   lease is lost or the job was ended by somebody else, the store refuses it (`stale`).
- * - Time is the store's clock: no worker's clock decides about a lease.
- * - Every method is one atomic transition; an acknowledged one survives `kill -9` of anybody.
+ *   store. Every write of an attempt (log, progress, artifact, outcome) carries its token. After
+ *   the lease is lost or the job was ended from outside, the store refuses the write (`stale`).
+ * - Leases follow the store's clock, never the clock of a worker.
+ * - Every method is one atomic transition; an acknowledged one survives `kill -9` of any process.
  */
 import type { Work, WorkResult } from './work.ts';
 
@@ -54,7 +54,7 @@ export interface RetryPolicy {
 export interface JobSpec {
   readonly queue: string;
   readonly tenant: string;
-  /** What people read in a list. */
+  /** The name that lists show. */
   readonly name: string;
   readonly work: Work;
   /** Higher runs first within its tenant; each `ageingMs` of waiting counts as one more. */
@@ -65,9 +65,12 @@ export interface JobSpec {
   readonly retry: RetryPolicy;
   /** Ids of jobs that must have succeeded; all must exist. */
   readonly parents: readonly string[];
-  /** Wall clock of the store, in ms since the epoch: not started before. */
+  /** Store clock, in ms since the epoch: the job does not start before. */
   readonly notBefore?: number | undefined;
-  /** Wall clock of the store: failed with cause `deadline` when not finished by then. */
+  /**
+   * Store clock, in ms since the epoch: a job that has not finished by then fails with cause
+   * `deadline`.
+   */
   readonly deadline?: number | undefined;
   /** The same key in the same tenant and queue returns the job that exists. */
   readonly idempotencyKey?: string | undefined;
@@ -106,7 +109,7 @@ export interface Job extends JobSpec {
   readonly message?: string | undefined;
   readonly progress?: { readonly fraction: number; readonly message: string } | undefined;
   readonly result?: WorkResult | undefined;
-  /** The job whose kept result this one took instead of running. */
+  /** The job whose kept result this one reused instead of running. */
   readonly cachedFrom?: string | undefined;
   /** Artifact of the last checkpoint. */
   readonly checkpoint?: string | undefined;
@@ -115,7 +118,7 @@ export interface Job extends JobSpec {
 export interface WorkerOffer {
   readonly worker: string;
   readonly queues: readonly string[];
-  /** What the worker has left. */
+  /** The capacity that the worker has left. */
   readonly free: { readonly cores: number; readonly memoryBytes: number };
   readonly labels: readonly string[];
   /** Where the members of a gang find its rank 0. */
@@ -132,7 +135,7 @@ export interface Claim {
   readonly master?: { readonly host: string; readonly port: number } | undefined;
 }
 
-/** What a keeper of leases is told about them. */
+/** What the store tells a worker about a lease. */
 export interface LeaseNews {
   readonly token: number;
   /** `kept`; `lost`: stop, write nothing; `cancel`: stop at once; `preempt`: checkpoint, then stop. */
@@ -151,7 +154,7 @@ export type Outcome =
 
 export interface TenantSettings {
   readonly tenant: string;
-  /** Share of the fleet relative to the others. */
+  /** Share of the fleet relative to other tenants. */
   readonly weight: number;
   /** Limits; absent: none. */
   readonly maxRunning?: number | undefined;
@@ -159,15 +162,15 @@ export interface TenantSettings {
   readonly jobsPerSecond?: number | undefined;
 }
 
-/** What a tenant may have when its settings say nothing else. */
+/** The limits of a tenant whose settings name none. */
 export interface SubmissionQuota {
   readonly maxQueued: number;
   readonly jobsPerSecond: number;
 }
 
-/** What a tenant has in the store now. */
+/** The load of a tenant in the store now. */
 export interface TenantLoad {
-  /** Jobs that wait for anything. */
+  /** Jobs that are blocked or ready. */
   readonly queued: number;
   readonly running: number;
   /** By its settings; absent: no limit is set. */
@@ -181,10 +184,10 @@ export interface HeldBytes {
 
 export interface QueueView {
   readonly queue: string;
-  /** `paused`: nothing starts. `draining`: nothing is accepted, what waits still starts. */
+  /** `paused`: no job starts. `draining`: no job is accepted, queued jobs still start. */
   readonly mode: 'open' | 'paused' | 'draining';
   readonly counts: Readonly<Record<JobState, number>>;
-  /** Since when the oldest ready job waits; ms since the epoch. */
+  /** When the oldest ready job became ready; ms since the epoch. */
   readonly oldestReadyAt?: number | undefined;
   /** Attempts that have ended, ever, by outcome; those that never occurred are absent. */
   readonly attempts: Readonly<Partial<Record<'succeeded' | Cause, number>>>;
@@ -214,7 +217,10 @@ export interface Schedule {
 }
 
 export interface JobEvent {
-  /** Grows by one per event of the store; where a listener goes on after a pause. */
+  /**
+   * Grows by one per event of the store; a listener resumes after the last sequence that it
+   * received.
+   */
   readonly sequence: number;
   readonly at: number;
   readonly job: string;
@@ -248,11 +254,11 @@ export interface JobStore {
     specs: readonly (JobSpec & { readonly id?: string })[],
     quota?: SubmissionQuota,
   ): Promise<Job[]>;
-  /** Starts as many as fit the offer, fairly between tenants; empty when nothing does. */
+  /** Starts as many jobs as fit the offer, fairly between tenants; empty when none fits. */
   claim(offer: WorkerOffer): Promise<Claim[]>;
   /**
-   * Resolves when something may have become claimable in these queues since the last claim of
-   * `worker` (absent: of anybody in this process), after `waitMs`, or when aborted.
+   * Resolves when a job may have become claimable in these queues since the last claim of `worker`
+   * (absent: of any worker in this process), after `waitMs`, or when aborted.
    */
   waitForWork(
     queues: readonly string[],
@@ -260,9 +266,12 @@ export interface JobStore {
     signal: AbortSignal,
     worker?: string,
   ): Promise<void>;
-  /** Prolongs the leases of a worker and tells what to do about each. */
+  /** Renews the leases of a worker and returns what to do about each. */
   renew(worker: string, tokens: readonly number[], leaseMs: number): Promise<LeaseNews[]>;
-  /** Resolves early news (cancel, preempt) for a worker without waiting for the next renewal. */
+  /**
+   * Calls the listener with notifications (cancel, preempt) for a worker as they happen, before the
+   * next renewal.
+   */
   onNews(worker: string, listener: (news: LeaseNews) => void): Promise<() => Promise<void>>;
   /** @returns false when the token is stale. */
   progress(token: number, fraction: number, message: string): Promise<boolean>;
@@ -296,7 +305,10 @@ export interface JobStore {
   removeSchedule(id: string): Promise<boolean>;
   schedules(): Promise<Schedule[]>;
 
-  /** Does what time makes due: backoffs, delays, lost leases, deadlines, schedules, retention. @returns when it is next due. */
+  /**
+   * Makes every transition whose time has come: backoffs, delays, lost leases, deadlines,
+   * schedules, retention. @returns when the next one is due.
+   */
   tick(): Promise<number>;
 
   registerWorker(worker: Omit<WorkerView, 'seenAt' | 'running'>): Promise<void>;
@@ -314,7 +326,10 @@ export interface JobStore {
     offset: number,
     maxBytes: number,
   ): Promise<{ chunk: Uint8Array; size: number; ended: boolean }>;
-  /** Events after `sequence` (default: from now on), until aborted; a slow listener loses none that are kept. */
+  /**
+   * Events after `sequence` (default: from now on), until aborted. A slow listener misses no event
+   * that is still kept.
+   */
   events(
     filter: { job?: string; group?: string; queue?: string; after?: number },
     signal: AbortSignal,

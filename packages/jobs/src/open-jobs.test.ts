@@ -29,7 +29,7 @@ const echo = (...words: string[]): NewJobInput['work'] => ({
   trusted: true,
 });
 
-it('runs a command and gives what it wrote', async () => {
+it('runs a command and returns its output', async () => {
   const jobs = await openHere();
   const { id, state } = await jobs.submit({ work: echo('hello') });
   expect(['ready', 'running', 'succeeded']).toContain(state);
@@ -37,14 +37,14 @@ it('runs a command and gives what it wrote', async () => {
   expect(await jobs.output(id)).toBe('hello\n');
 });
 
-it('runs a task of a module, with what it returns in the result', async () => {
+it('runs a task of a module, and returns its result', async () => {
   const jobs = await openHere();
   const module = join(import.meta.dirname, 'testing/square-task.ts');
   const { id } = await jobs.submit({ work: taskWork(squares, module, { of: [1, 2, 3] }) });
   expect((await jobs.ended(id)).result?.value).toEqual([1, 4, 9]);
 });
 
-it('tells how a job ended that did not succeed', async () => {
+it('reports how an unsuccessful job ended', async () => {
   const jobs = await openHere();
   const { id } = await jobs.submit({
     work: { kind: 'command', argv: ['false'], trusted: true },
@@ -58,7 +58,7 @@ it('tells how a job ended that did not succeed', async () => {
   });
 });
 
-it('goes on with what an earlier program accepted', async () => {
+it('continues the jobs that an earlier program accepted', async () => {
   const before = await openHere({ queues: [] });
   const { id } = await before.submit({ work: echo('later') });
   await before.close();
@@ -67,7 +67,7 @@ it('goes on with what an earlier program accepted', async () => {
   expect(await after.ended(id)).toMatchObject({ state: 'succeeded' });
 });
 
-it('refuses what is not a job, and stops waiting when told', async () => {
+it('refuses an invalid job, and stops waiting when aborted', async () => {
   const jobs = await openHere({ queues: [] });
   await expect(jobs.submit({ work: { kind: 'command', argv: [] } })).rejects.toMatchObject({
     code: 'REQUEST_INVALID',

@@ -1,7 +1,7 @@
 /**
- * A durable queue and a worker in one call, for programs that have no node: everything lies in one
- * folder, or in a Redis and a bucket that several programs share. What was accepted survives
- * `kill -9` of the program; the next one that opens the same folder goes on with it.
+ * A durable queue and a worker in one call, for programs without a node. Everything lies in one
+ * folder, or in a Redis and a bucket that several programs share. An accepted job survives `kill
+ * -9` of the program; the next program that opens the same folder continues it.
  */
 import { NewJob, validate, type NewJobInput } from '@skein/api';
 import type { ArtifactStore } from '@skein/state';
@@ -13,19 +13,20 @@ export interface JobsOptions extends Pick<
   JobPlaneOptions,
   'redis' | 'namespace' | 'blobs' | 'cores'
 > {
-  /** Holds the store, the artifacts and what attempts write. Made when it is not there. */
+  /** Holds the store, the artifacts and the files of attempts. Made when it does not exist. */
   readonly folder: string;
-  /** Queues that this program works on. Default: `default`; none: it only submits. */
+  /** Queues that this program works on. Default: `default`; an empty list only submits. */
   readonly queues?: readonly string[] | undefined;
   /** For shares and quotas between tenants. Default: `default`. */
   readonly tenant?: string | undefined;
-  /** Takes what an operator should know. Default: warnings and errors to stderr. */
+  /** Receives messages for the operator. Default: warnings and errors go to stderr. */
   readonly log?: JobPlaneOptions['log'] | undefined;
 }
 
 export interface Jobs {
   /**
-   * Accepts a job; what is not said has the defaults of the API. Once it resolves, the job is kept.
+   * Accepts a job; absent fields have the defaults of the API. Once it resolves, the job is
+   * durable.
    * @throws SkeinError REQUEST_INVALID, QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED, PARENT_UNKNOWN.
    */
   submit(job: NewJobInput): Promise<Job>;
@@ -68,7 +69,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       const stop = new AbortController();
       const either = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
       try {
-        // The stream is open before the look, so that no end falls between them.
+        // Open the stream before reading the job, so that no end is missed between the two.
         const events = store.events({ job: id }, either)[Symbol.asyncIterator]();
         for (let next = events.next(); ; next = events.next()) {
           const job = await known(id);

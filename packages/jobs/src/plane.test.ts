@@ -17,7 +17,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** How many looks at unneeded artifacts are planned by a node that is started this way. */
+/** The number of sweeps that a node plans when it is started like this. */
 async function sweeps(places: Pick<JobPlaneOptions, 'redis' | 'blobs'>): Promise<number> {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const plane = await openJobPlane({ folder, queues: [], log: () => undefined, ...places });
@@ -33,7 +33,7 @@ it('removes artifacts from its own folder only', async () => {
   expect(await sweeps({ blobs: join(folder, 'shared') })).toBe(0);
 });
 
-it('removes at once what uploads of an earlier process have left in its own folder', async () => {
+it('removes the partial uploads of an earlier process from its own folder at start', async () => {
   await mkdir(join(folder, 'blobs'));
   await writeFile(join(folder, 'blobs', '.incoming-0123'), 'half of it');
   const plane = await openJobPlane({ folder, queues: [], log: () => undefined });

@@ -31,11 +31,14 @@ export interface JobPlaneOptions {
   /** Queues that the node itself works on; none: other workers do. */
   readonly queues: readonly string[];
   readonly cores?: number | undefined;
-  /** Most bytes of artifacts that tenants hold together. Default: half of the disk; a bucket has no bound. */
+  /**
+   * Bound of the bytes of artifacts over all tenants. Default: half of the disk; a bucket has no
+   * bound.
+   */
   readonly maxArtifactsBytes?: number | undefined;
-  /** What a tenant may hold of them. Default: all. */
+  /** Bound of the bytes of artifacts of one tenant. Default: the bound over all tenants. */
   readonly shareOf?: ShareOf | undefined;
-  /** What jobs and artifacts leave free of each disk, in bytes. Default: see `createDiskRoom`. */
+  /** Bytes that jobs and artifacts leave free on each disk. Default: see `createDiskRoom`. */
   readonly keptFreeBytes?: number | undefined;
   /** Hears how long the jobs that the node itself starts were ready before, in milliseconds. */
   readonly onPickup?: ((waitedMs: number) => void) | undefined;
@@ -50,21 +53,24 @@ export interface JobPlane {
   readonly artifactBytes: SharedBudget;
   sandboxes(): Promise<SandboxView[]>;
   /**
-   * Claims no more work, and lets running attempts end or checkpoint.
-   * @param by when what still runs is given up; a moment of `performance.now()`. Its leases run out then.
+   * Stops claiming, and lets running attempts end or checkpoint.
+   * @param by when running attempts are given up; a moment of `performance.now()`. Their leases
+   *   then expire.
    */
   quiesce(by?: number): Promise<void>;
-  /** The same, then closes everything. */
+  /** Drains, then closes everything. */
   drain(by?: number): Promise<void>;
 }
 
 /** Time of a drain where none is given, in milliseconds. */
 const DRAIN_MS = 60_000;
-/** How long a drain waits for a worker that is not up yet, in milliseconds. */
+/** How long a drain waits for a worker that is still starting, in milliseconds. */
 const TRYING_MS = 1_000;
 /** How long it then waits for the sandboxes, in milliseconds. */
 const LEFT_MS = 100;
-/** Parts of the time of a drain: in which attempts may end by themselves, then stop because they were asked to. */
+/**
+ * Parts of the time of a drain: attempts may first end by themselves, then they are asked to stop.
+ */
 const TO_END = 0.5;
 const TO_STOP = 0.4;
 
@@ -74,7 +80,8 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   const stored = await openArtifacts(
     options.blobs ?? join(folder, 'blobs'),
     join(folder, 'blob-cache'),
-    // The node's own folder is under its lock: what an earlier process left in it goes at once.
+    // The lock of the node's own folder is held: partial uploads of an earlier process can be
+    // removed now.
     { keptFreeBytes, exclusive: options.blobs === undefined },
   );
   const store = await openStore(options);
@@ -83,7 +90,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     options.shareOf,
   );
   for (const { tenant, bytes } of await store.heldArtifacts()) budget.restore(tenant, bytes);
-  // A place that was named may hold what others need, jobs of other nodes or anything else.
+  // A shared place may hold artifacts that other nodes need, or unrelated files.
   const sweeping =
     options.redis === undefined && options.blobs === undefined
       ? sweepArtifacts(
@@ -102,10 +109,10 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   const holdings = createHoldings({ store, artifacts, budget });
   let loaded: Promise<readonly SandboxDriver[]> | undefined;
   let isEnding = false;
-  /** Whether the worker was not waited for: what it says then is about a store that is closed. */
+  /** Whether close did not wait for the worker: its messages then are about a closed store. */
   let isLeft = false;
   const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers(folder));
-  // Not waited for: what the sandboxes hold here is tried out meanwhile, and nobody needs it to serve.
+  // Do not wait: probing the sandboxes takes time, and serving does not need them.
   const worker: Promise<Worker | undefined> =
     queues.length === 0
       ? Promise.resolve(undefined)
@@ -126,7 +133,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
           )
           .catch((error: unknown) => {
             if (isEnding) return undefined;
-            log('error', 'The worker of this node could not start; jobs wait for others.', {
+            log('error', 'The worker of this node could not start; jobs wait for other workers.', {
               err: error,
             });
             return undefined;
@@ -136,7 +143,8 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     const leftMs = Math.max(0, by - performance.now());
     const { graceMs } = WORKER_DEFAULTS;
     isEnding = true;
-    // One that still tries its sandboxes out has nothing to finish; should it come up, it ends.
+    // A worker that is still probing its sandboxes has no attempts to finish; it closes when it has
+    // started.
     const drained = worker.then((it) =>
       it?.drain(Math.min(graceMs, leftMs * TO_END), leftMs * TO_STOP),
     );
@@ -158,7 +166,8 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
       await quiesce(by);
       if (loaded !== undefined) {
         const closed = loaded.then((them) => Promise.all(them.map((driver) => driver.close())));
-        // One that is still being tried out waits for that; what it has started ends with this process.
+        // A sandbox that is still being probed is closed after its probe; its processes end with
+        // this process.
         await Promise.race([closed, sleep(isLeft ? LEFT_MS : DRAIN_MS, undefined, { ref: false })]);
       }
       await store.close();
@@ -167,14 +176,14 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   };
 }
 
-/** A bucket grows with its bill; a disk is shared with everything else on it. */
+/** A bucket is bounded by its cost; a disk is shared with everything else on it. */
 async function defaultMaxArtifacts({ folder, blobs = folder }: JobPlaneOptions): Promise<number> {
   if (blobs.startsWith('s3:')) return Infinity;
   const { blocks, bsize } = await statfs(blobs);
   return Math.floor((blocks * bsize) / 2);
 }
 
-/** Loaded when a node that serves is up already: the client of Docker alone is a hundred modules. */
+/** Loaded after the node is up: the client of Docker alone has a hundred modules. */
 async function loadDrivers(folder: string): Promise<readonly SandboxDriver[]> {
   const { everyDriver } = await import('@skein/sandbox/drivers');
   return everyDriver([folder]);

@@ -6,7 +6,7 @@ import type { SandboxName } from '@skein/sandbox';
 
 export type Work = CommandWork | TaskWork;
 
-/** Bounds that every command has; what is absent takes the worker's default. */
+/** Limits of every command; the worker has defaults for absent ones. */
 export interface WorkLimits {
   readonly cpuMs?: number | undefined;
   readonly wallMs?: number | undefined;
@@ -28,11 +28,17 @@ export interface CommandWork {
   readonly sandbox?: SandboxName | undefined;
   /** Untrusted unless said otherwise; `process` never runs untrusted work. */
   readonly trusted?: boolean | undefined;
-  /** Artifacts that the command finds at these relative paths of its workspace: links to what is mounted read-only. */
+  /**
+   * Artifacts that the command finds at these relative paths of its workspace: links to read-only
+   * mounts.
+   */
   readonly inputs: readonly { readonly path: string; readonly digest: string }[];
   /** Workspace paths (files or directories) that become artifacts when the command exits with 0. */
   readonly outputs: readonly { readonly path: string; readonly optional?: boolean }[];
-  /** Whether a command that fails by itself is tried again; a lost worker always is. Default: true. */
+  /**
+   * Whether a command that fails by itself is retried; a command of a lost worker always is.
+   * Default: true.
+   */
   readonly retryFailure?: boolean | undefined;
   /** Workspace path that is kept as an artifact when the command says so, is preempted or fails, and put back at the next attempt. */
   readonly checkpoint?: string | undefined;
@@ -53,14 +59,14 @@ export interface TaskWork {
 
 /**
  * Where the task is: an absolute path on the worker's machine, the artifact that it was bundled
- * into, or whichever module the worker offers it from, wherever that lies on its machine.
+ * into, or the module from which the worker offers it.
  */
 export type TaskModule =
   | { readonly path: string }
   | { readonly digest: string }
   | { readonly offered: true };
 
-/** What a finished attempt leaves in the job. */
+/** The result of a finished attempt in its job. */
 export interface WorkResult {
   /** The value that a task returned; for a command its ending. */
   readonly value: unknown;

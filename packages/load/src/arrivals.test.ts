@@ -26,7 +26,7 @@ describe('constant arrivals', () => {
 describe('Poisson arrivals', () => {
   const plan = { kind: 'poisson', rate: 1000, seed: 7 } as const;
 
-  it('are the same again for the same seed, and others for another', () => {
+  it('are the same for the same seed, and different for another seed', () => {
     expect(times(plan, 100)).toEqual(times(plan, 100));
     expect(times(plan, 100)).not.toEqual(times({ ...plan, seed: 8 }, 100));
   });
@@ -43,7 +43,7 @@ describe('Poisson arrivals', () => {
     expect(Math.abs(longerThanTwo - Math.exp(-2))).toBeLessThan(0.006);
   });
 
-  it('add up to the whole rate over threads that send different ones', () => {
+  it('add up to the whole rate over threads with different parts', () => {
     const shares = [0, 1, 2].map((part) => times({ ...plan, share: { part, of: 3 } }, 30_000));
     const total = shares.reduce((sum, share) => sum + share.length, 0);
     expect(Math.abs(total / 30_000 - 1)).toBeLessThan(0.03);
@@ -51,6 +51,6 @@ describe('Poisson arrivals', () => {
   });
 });
 
-it('refuses a rate that is none', () => {
+it('refuses an invalid rate', () => {
   expect(() => createArrivals({ kind: 'constant', rate: 0, seed: 1 })).toThrow(/above zero/);
 });

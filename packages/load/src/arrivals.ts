@@ -1,6 +1,6 @@
 /**
- * When requests are to be sent. An open loop sends at these times whatever the server does: real
- * users do not wait for one another's answers.
+ * The times at which requests are sent. An open loop sends at these times whatever the server does:
+ * real users do not wait for the answers of other users.
  */
 import { seededRandom } from './random.ts';
 
@@ -19,8 +19,8 @@ export interface ArrivalPlan {
 export type Arrivals = () => number;
 
 /**
- * Poisson arrivals have exponentially distributed gaps, so bursts come as they do from independent
- * users; constant ones are evenly spaced.
+ * Poisson arrivals have exponentially distributed gaps, as independent users have; constant
+ * arrivals are evenly spaced.
  */
 export function createArrivals(plan: ArrivalPlan): Arrivals {
   const { part, of } = plan.share ?? { part: 0, of: 1 };

@@ -40,14 +40,14 @@ describe('findCapacity', () => {
     expect(server.measured.length).toBeLessThanOrEqual(7);
   });
 
-  it('says so when nothing is carried', async () => {
+  it('reports that no rate is within the objective', async () => {
     const { rate, points } = await findCapacity(serverOf(0).measure, { ...options, first: 100 });
     expect(rate).toBe(0);
     expect(points.every(({ carried }) => !carried)).toBe(true);
     expect(points[0]?.rate).toBe(0.1);
   });
 
-  it('stops at the bound of tries, with what it knows', async () => {
+  it('stops at the bound of tries, with the best result so far', async () => {
     const { rate, brokenAt, points } = await findCapacity(serverOf(1e9).measure, {
       ...options,
       first: 1,

@@ -1,8 +1,8 @@
 /**
- * Finds the highest rate that a deployment carries within its objective: doubles from a first
- * guess until the objective breaks, then halves the bracket (on a logarithmic scale, because what
- * matters is the ratio). Whether a rate is carried is one measurement, so the search is a policy
- * over an injected `measure` and is tested without a network.
+ * Finds the highest rate that a deployment can serve within its objective: doubles from a first
+ * guess until the objective breaks, then halves the bracket (on a logarithmic scale, because the
+ * ratio matters). One measurement decides whether a rate is within the objective, so the search is
+ * a policy over an injected `measure` and is tested without a network.
  */
 
 export interface Carried {
@@ -22,9 +22,9 @@ export interface CapacityOptions {
 }
 
 export interface Capacity<R> {
-  /** The highest rate that was seen to be carried; 0 when none was. */
+  /** The highest rate measured within the objective; 0 when there is none. */
   readonly rate: number;
-  /** The lowest rate that was seen not to be; absent when every one was. */
+  /** The lowest rate measured outside of the objective; undefined when there is none. */
   readonly brokenAt: number | undefined;
   /** Every measurement, by rate. */
   readonly points: readonly {

@@ -42,7 +42,7 @@ describe('latencyCurve', () => {
     );
   });
 
-  it('escapes what a person has named', () => {
+  it('escapes names that a person chose', () => {
     const svg = latencyCurve(curveOf([1, 2], () => 5));
     expect(svg).toContain('a &lt;b&gt; &amp; &quot;c&quot;');
     expect(svg).not.toContain('<b>');

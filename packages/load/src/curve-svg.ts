@@ -136,7 +136,7 @@ function goodputPanel(
   const line = points.map(({ rate, report }) => `${px(x(rate))} ${px(y(report.goodputPerSecond))}`);
   const first = points[0]?.rate ?? 0;
   const last = points.at(-1)?.rate ?? 0;
-  // What was offered, up to the top of the panel.
+  // The offered rate, up to the top of the panel.
   const offeredTo = Math.min(last, maxGoodput);
   return [
     horizontal('grid', GOODPUT.bottom),
@@ -202,7 +202,7 @@ function seriesLines(
   return [...parts, ...spread(labels).map(({ at, label, css }) => text(endX, at + 4, css, label))];
 }
 
-/** Moves labels apart that would cover one another. */
+/** Moves labels apart that would overlap. */
 function spread<T extends { at: number }>(labels: readonly T[]): T[] {
   const sorted = labels.toSorted((a, b) => a.at - b.at).map((label) => ({ ...label }));
   for (let index = 1; index < sorted.length; index++) {

@@ -1,14 +1,14 @@
 /**
  * Sends unary gRPC calls over node:http2: the length-prefixed message is one prepared buffer, and
- * calls share a few connections, as gRPC channels do. Only the trailers are read; the answer's
- * message is discarded, because nothing here needs it.
+ * calls share a few connections, as gRPC channels do. Only the trailers are parsed; the message of
+ * the response is discarded.
  * (PROTOCOL-HTTP2.md of grpc: frame header, `te: trailers`, `grpc-status`.)
  */
 import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { connectOptions } from './trust.ts';
 import { ANSWERED, type LoadTarget, type Sender, type WireAnswer } from './target.ts';
 
-/** google.rpc.Code values that mean "not now". */
+/** google.rpc.Code values that mean lack of capacity. */
 const RESOURCE_EXHAUSTED = 8;
 const UNAVAILABLE = 14;
 /** Calls on one connection before the next is opened; servers commonly allow a hundred. */

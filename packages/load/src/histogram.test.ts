@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Histogram } from './histogram.ts';
 
-/** The definition that the histogram approximates. */
+/** The exact value that the histogram approximates. */
 function sortedPercentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length - 1e-9) - 1)] ?? Number.NaN;
@@ -49,7 +49,7 @@ describe('Histogram', () => {
     }
   });
 
-  it('merges into what one histogram of all values would be', () => {
+  it('merges into the same histogram as all values in one', () => {
     fc.assert(
       fc.property(latencies, latencies, (a, b) => {
         const merged = filled(a);
@@ -65,7 +65,7 @@ describe('Histogram', () => {
     );
   });
 
-  it('never leaves the range of what was recorded', () => {
+  it('never leaves the range of the recorded values', () => {
     fc.assert(
       fc.property(latencies, fc.double({ min: 0, max: 1, noNaN: true }), (values, share) => {
         const histogram = filled(values);
@@ -88,7 +88,7 @@ describe('Histogram', () => {
     expect(filled([-5]).percentile(0.5)).toBe(0);
   });
 
-  it('counts what is longer than its range in the last bucket', () => {
+  it('counts values beyond its range in the last bucket', () => {
     expect(filled([1, 1e9]).percentile(1)).toBeGreaterThan(4_000_000);
   });
 });

@@ -58,7 +58,7 @@ describe('ResponseReader', () => {
     expect(reader.ended()).toBe(false);
   });
 
-  it('keeps no more of an error than its beginning', () => {
+  it('keeps only the beginning of an error body', () => {
     const body = 'x'.repeat(100_000);
     const [end] = read(
       Buffer.from(`HTTP/1.1 500 O\r\nContent-Length: 100000\r\n\r\n${body}`),
@@ -67,7 +67,7 @@ describe('ResponseReader', () => {
     expect(end?.body.length).toBe(4096);
   });
 
-  it('says when it is not HTTP/1.1', () => {
+  it('throws when the bytes are not HTTP/1.1', () => {
     expect(() => read(Buffer.from('SSH-2.0-x\r\n\r\n'))).toThrow(/not HTTP/);
     expect(() => read(Buffer.alloc(70_000, 'a'))).toThrow(/no end/);
   });

@@ -1,8 +1,7 @@
 /**
- * Cuts HTTP/1.1 responses out of a stream of bytes: status, and the body only where it says why a
- * request was not answered. As little work as the framing allows, because whatever the generator
- * spends, the server on the same machine does not get (RFC 9112 §6: content-length, chunked, or
- * until close).
+ * Parses HTTP/1.1 responses out of a stream of bytes: the status, and the body only when it
+ * explains an error. It does as little work as the framing allows, because the generator takes cpu
+ * time from a server on the same machine (RFC 9112 §6: content-length, chunked, or until close).
  */
 const HEAD_END = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);

@@ -1,7 +1,7 @@
 /**
- * Sends HTTP/1.1 requests over raw sockets: the request is one prepared buffer, a connection holds
- * one request at a time, and idle connections are reused last in, first out, so that no more are
- * open than the load needs. `node:http` would cost several times as much per request, on a
+ * Sends HTTP/1.1 requests over raw sockets: the request is one prepared buffer, a connection
+ * carries one request at a time, and idle connections are reused last in, first out, so that no
+ * more are open than the load needs. `node:http` would cost several times as much per request, on a
  * machine that the server shares.
  */
 import { connect, isIP, type Socket } from 'node:net';
@@ -17,7 +17,7 @@ interface Waiting {
   readonly giveUpAt: number;
 }
 
-/** A request in flight is given up by a sweep, not by a timer of its own: one is cheap, thousands are not. */
+/** A sweep times requests out, instead of a timer for each: thousands of timers are expensive. */
 const SWEEP_MS = 50;
 
 class Connection {
@@ -61,7 +61,7 @@ function open({ host, port, tls }: LoadTarget): Socket {
     ...connectOptions(tls),
     host,
     port,
-    // An address is no server name.
+    // An IP address is not a server name.
     ...(isIP(host) === 0 ? { servername: host } : {}),
   });
   return socket.setNoDelay(true);

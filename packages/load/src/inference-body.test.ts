@@ -26,7 +26,7 @@ function shown(read: Iterable<readonly [string, Tensor]>): Record<string, unknow
 
 const expected = shown(Object.entries(inputs));
 
-describe('bodies, as the node’s own faces read them', () => {
+describe('bodies, as the node’s own APIs parse them', () => {
   it('JSON', () => {
     const { body } = jsonBody(inputs);
     expect(shown(decodeInferRequest(Buffer.from(body), undefined).inputs)).toEqual(expected);

@@ -1,4 +1,4 @@
-/** The thread that sends: waits for `go`, runs one loop, posts what it counted. */
+/** The sending thread: waits for `go`, runs one loop, posts its counts. */
 import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createArrivals } from './arrivals.ts';

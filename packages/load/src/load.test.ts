@@ -77,7 +77,7 @@ describe('runLoad over HTTP', () => {
     expect(report.refusal.p99Ms).not.toBeNull();
   });
 
-  it('gives up on answers that do not come, and on connections that break', async () => {
+  it('times out when no answer arrives, and fails when a connection breaks', async () => {
     let count = 0;
     const target = await serve((request, response) => {
       request.resume();
@@ -96,7 +96,7 @@ describe('runLoad over HTTP', () => {
     expect(report.failed['timeout']).toBe(5);
   });
 
-  it('opens no more connections than it may, and makes the rest wait', async () => {
+  it('opens no more connections than its limit, and queues further requests', async () => {
     const sockets = new Set<unknown>();
     const target = await serve((request, response) => {
       sockets.add(request.socket);
@@ -130,7 +130,7 @@ describe('runLoad over HTTP', () => {
     expect(report.answered).toBeGreaterThan(50);
   });
 
-  it('fails when nothing listens', async () => {
+  it('fails when no server listens', async () => {
     const target = await serve(() => undefined);
     for (const close of closing.splice(0)) close();
     const load = runLoad({

@@ -1,6 +1,6 @@
 /**
- * Sends a load from worker threads of its own and reports what came back. The caller's event loop
- * takes no part, so neither a progress bar nor the garbage of a benchmark can delay a send.
+ * Sends a load from worker threads of its own and reports the results. The caller's event loop is
+ * not involved, so neither a progress bar nor the garbage of a benchmark can delay a send.
  */
 import { Worker } from 'node:worker_threads';
 import type { ArrivalKind } from './arrivals.ts';
@@ -24,9 +24,9 @@ export interface LoadPlan {
   readonly durationMs: number;
   /** Sent before the measurement, and not counted. */
   readonly warmupMs: number;
-  /** After which a request without an answer is given up and counted as failed. */
+  /** A request without an answer for this long counts as failed. */
   readonly timeoutMs: number;
-  /** An answer later than this is no goodput. */
+  /** An answer later than this does not count as goodput. */
   readonly objectiveMs: number;
   readonly seed: number;
   /** Worker threads; the rate, or the clients, are divided among them. */
@@ -43,7 +43,7 @@ export const LOAD_DEFAULTS = {
   maxConnections: 4096,
 } as const;
 
-/** The rest has the defaults. */
+/** Absent options have defaults. */
 export type GivenPlan = Pick<LoadPlan, 'target' | 'mode' | 'durationMs'> & Partial<LoadPlan>;
 
 export interface LoadReport {
@@ -61,18 +61,20 @@ export interface LoadReport {
   readonly attainment: number | null;
   /** Of answers, from the intended send. */
   readonly latency: Percentiles;
-  /** Requests that were not taken, by reason. */
+  /** Refused requests, by reason. */
   readonly refused: Readonly<Record<string, number>>;
-  /** How long a refused client waited to be told. */
+  /** How long a refused client waited for the refusal. */
   readonly refusal: Percentiles;
-  /** Everything else that went wrong, by reason. */
+  /** All other failures, by reason. */
   readonly failed: Readonly<Record<string, number>>;
   readonly generator: {
     /** From the intended to the actual send. */
     readonly sendDelay: Percentiles;
-    /** Share of time in which the busiest sending thread did something. */
+    /** Share of time in which the busiest sending thread was active. */
     readonly busyShare: number;
-    /** Whether the generator itself could not send in time, so that the numbers are too bad. */
+    /**
+     * Whether the generator itself could not send in time; the numbers are then too pessimistic.
+     */
     readonly fellBehind: boolean;
   };
 }
@@ -84,7 +86,7 @@ export interface LoadProgress {
   readonly answeredInTime: number;
 }
 
-/** What the worker is told, and what it tells. */
+/** The messages to and from a worker. */
 export interface WorkerPlan extends LoadPlan {
   readonly part: number;
 }
@@ -103,7 +105,7 @@ export type WorkerMessage =
 const BEHIND_MS = 20;
 
 /**
- * @throws Error when the target takes no connection.
+ * @throws Error when the target accepts no connection.
  * @throws the signal's reason when it is aborted.
  */
 export async function runLoad(
@@ -141,7 +143,7 @@ export async function runLoad(
   }
 }
 
-/** Field by field, because the plan crosses into a worker, where a caller's further fields may not go. */
+/** Copied field by field: further fields of a caller may not be cloneable to a worker. */
 function completePlan(given: GivenPlan): LoadPlan {
   return {
     target: given.target,
@@ -176,7 +178,7 @@ function startWorker(plan: WorkerPlan): {
     ready.reject(error);
     done.reject(error);
   };
-  // Whoever waits for the other promise has been told already.
+  // The rejection is already reported by the other promise.
   ready.promise.catch(() => undefined);
   done.promise.catch(() => undefined);
   worker.on('message', (message: WorkerMessage) => {

@@ -4,7 +4,7 @@ import { runClosedLoop, runOpenLoop, type LoadClock } from './loop.ts';
 import { Tally } from './tally.ts';
 import { ANSWERED, type Sender, type WireAnswer } from './target.ts';
 
-/** Time that only moves when the simulation says so. */
+/** A clock that only the simulation moves. */
 class SimulatedClock implements LoadClock {
   #now = 0;
   readonly #events: { at: number; order: number; run: () => void }[] = [];
@@ -30,7 +30,7 @@ class SimulatedClock implements LoadClock {
     }
   }
 
-  /** The whole process stands still, as in a long garbage collection. */
+  /** The whole process stops, as in a long garbage collection. */
   stall(ms: number): void {
     this.#now += ms;
   }
@@ -72,9 +72,9 @@ class SimulatedServer implements Sender {
 const constant = (rate: number) => createArrivals({ kind: 'constant', rate, seed: 1 });
 
 describe('open loop', () => {
-  it('charges a stall of the server to every request that should have been sent meanwhile', async () => {
+  it('counts a stall of the server for every request that should have been sent meanwhile', async () => {
     const clock = new SimulatedClock();
-    // 1 ms a run, except that everything stands still from 1 s to 2 s.
+    // Each run takes 1 ms, except that the server stops from 1 s to 2 s.
     const server = new SimulatedServer(clock, (at) => (at >= 1000 && at < 2000 ? 2001 - at : 1));
     const tally = new Tally(100);
     const window = { warmupMs: 0, durationMs: 4000, timeoutMs: 60_000 };
@@ -100,7 +100,7 @@ describe('open loop', () => {
     expect(tally.latency().meanMs).toBeCloseTo(mean, 6);
   });
 
-  it('charges a stall of the generator itself, and says that its sends were late', async () => {
+  it('counts a stall of the generator itself, and reports that its sends were late', async () => {
     const clock = new SimulatedClock();
     const server = new SimulatedServer(clock, () => 0);
     const tally = new Tally(100);
@@ -118,7 +118,7 @@ describe('open loop', () => {
     expect(200 - tally.answeredInTime).toBeLessThanOrEqual(41);
   });
 
-  it('goes on sending when nothing comes back, and waits for the last answer', async () => {
+  it('continues to send when no answer arrives, and waits for the last one', async () => {
     const clock = new SimulatedClock();
     const server = new SimulatedServer(clock, () => 1000);
     const tally = new Tally(100);
@@ -145,7 +145,7 @@ describe('open loop', () => {
     expect(tally.answered).toBe(100);
   });
 
-  it('tells refusals and failures from answers', async () => {
+  it('distinguishes refusals and failures from answers', async () => {
     const clock = new SimulatedClock();
     let count = 0;
     const answers: WireAnswer[] = [
@@ -185,7 +185,7 @@ describe('closed loop', () => {
     expect(tally.latency().p99Ms).toBeCloseTo(40, 0);
   });
 
-  it('does not become a busy loop when everything is refused at once', async () => {
+  it('does not become a busy loop when every request is refused at once', async () => {
     const clock = new SimulatedClock();
     const server = new SimulatedServer(
       clock,

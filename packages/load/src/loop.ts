@@ -1,10 +1,10 @@
 /**
- * The two ways of sending.
+ * The two modes of sending.
  *
- * Open: at the intended times, whatever comes back; a latency counts from the intended time, so a
- * server (or a generator) that stalls is charged for every request that should have been sent
- * meanwhile. Measuring from the actual send would hide exactly the worst moments: "coordinated
- * omission" (Gil Tene, "How NOT to Measure Latency").
+ * Open: at the intended times, whatever the server answers. A latency counts from the intended
+ * time, so a stall of the server (or of the generator) counts for every request that should have
+ * been sent meanwhile. Measuring from the actual send would hide exactly the worst moments:
+ * "coordinated omission" (Gil Tene, "How NOT to Measure Latency").
  *
  * Closed: a fixed number of clients, each of which waits for its answer before it sends again. It
  * finds the throughput of a server, and says nothing about latency under a given traffic.
@@ -31,7 +31,7 @@ export interface LoopWindow {
   /** Sent first and not counted. */
   readonly warmupMs: number;
   readonly durationMs: number;
-  /** After which a request without an answer is given up and counted as failed. */
+  /** A request without an answer for this long counts as failed. */
   readonly timeoutMs: number;
 }
 
@@ -63,7 +63,10 @@ export function runOpenLoop(
       }, window.timeoutMs);
     };
 
-    /** Sends whatever is due. Also runs at every answer, which keeps sends close to their times. */
+    /**
+     * Sends all requests that are due. Also runs at every answer, which keeps sends close to their
+     * times.
+     */
     const pump = (): void => {
       let now = clock.now();
       while (next <= now && next < end) {
@@ -85,7 +88,7 @@ export function runOpenLoop(
   });
 }
 
-/** Resolves when every client has its last answer. Counts what was answered inside the window. */
+/** Resolves when every client has its last answer. Counts the answers inside the window. */
 export function runClosedLoop(
   clients: number,
   sender: Sender,
@@ -110,7 +113,7 @@ export function runClosedLoop(
           tally.recordSent(0);
           tally.recordAnswer(answer, now - sentAt);
         }
-        // A refusal that comes at once would otherwise turn the client into a busy loop.
+        // Without this wait, an immediate refusal would make the client a busy loop.
         if (answer.outcome === 'ok') sendOne();
         else clock.after(1, sendOne);
       }, window.timeoutMs);

@@ -1,6 +1,6 @@
 /**
- * A small seeded generator (mulberry32), so that a load is the same each time it is
- * sent. Not that of @skein/onnx, which a sending thread would load with all of ONNX.
+ * A small seeded generator (mulberry32), so that a load is the same each time it is sent. The
+ * generator of @skein/onnx is not used, because a sending thread would load all of that package.
  */
 
 /** @returns a function that gives numbers from 0 up to, not including, 1. */

@@ -1,4 +1,4 @@
-/** What `skein bench` measures of one deployment: a rate, the capacity, an overload. */
+/** The measurements of `skein bench` for one deployment: a rate, the capacity, an overload. */
 import type { ArrivalKind } from './arrivals.ts';
 import { findCapacity, type Capacity } from './capacity.ts';
 import { runLoad, type LoadProgress, type LoadReport } from './load.ts';
@@ -17,7 +17,7 @@ export interface SessionOptions {
   readonly threads: number;
   readonly maxConnections: number;
   readonly signal: AbortSignal;
-  /** What is being measured, and how far it is. */
+  /** The current measurement, and its progress. */
   readonly onProgress: (what: string, progress: LoadProgress | undefined) => void;
 }
 
@@ -66,7 +66,7 @@ export async function measureCapacity(options: SessionOptions): Promise<Capacity
   });
 }
 
-/** Shares of the capacity that a curve needs beside the points of the search. */
+/** Points of a curve, as shares of the capacity, besides those of the search. */
 const CURVE_SHARES = [0.2, 0.4, 0.6, 0.8, 1.2, 1.5];
 
 /** Points between and beyond those of the search, so that the curve shows its bend. */
@@ -86,7 +86,10 @@ export async function completeCurve(
     .sort((a, b) => a.rate - b.rate);
 }
 
-/** More traffic than the capacity: what is still answered in time, and how fast the rest is refused. */
+/**
+ * More traffic than the capacity: how much is still answered in time, and how fast the rest is
+ * refused.
+ */
 export async function measureOverload(
   options: SessionOptions,
   capacityRate: number,

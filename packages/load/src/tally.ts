@@ -1,8 +1,8 @@
-/** Counts how requests ended, and what follows from the counts. */
+/** Counts how requests ended, and computes the report from the counts. */
 import { Histogram, type HistogramData } from './histogram.ts';
 import type { WireAnswer } from './target.ts';
 
-/** What one worker has counted; a plain value for `postMessage`. */
+/** The counts of one worker; a plain value for `postMessage`. */
 export interface TallyData {
   readonly sent: number;
   readonly answered: number;
@@ -86,7 +86,7 @@ export class Tally {
     return percentiles(this.#latency);
   }
 
-  /** Of refusals: how long a client waits to be told no. */
+  /** Of refusals: how long a client waits for the refusal. */
   refusal(): Percentiles {
     return percentiles(this.#refusal);
   }

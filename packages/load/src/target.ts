@@ -1,11 +1,11 @@
-/** What is sent, and where. A plain value: it crosses into the worker that sends. */
+/** The requests and their destination. A plain value: it is sent to the worker that sends. */
 import type { Trust } from './trust.ts';
 
 export interface LoadTarget {
   readonly protocol: 'http' | 'grpc';
   readonly host: string;
   readonly port: number;
-  /** Over TLS, and what is trusted there; absent: plain text. */
+  /** Over TLS, and the trusted certificates; absent: plain text. */
   readonly tls?: Trust;
   /** `/v2/models/risk/infer`, or for gRPC `/inference.GRPCInferenceService/ModelInfer`. */
   readonly path: string;
@@ -18,9 +18,9 @@ export interface LoadTarget {
   readonly bodies: readonly Uint8Array[];
 }
 
-/** How one request ended, as far as the wire shows it. */
+/** How one request ended, as far as the response shows it. */
 export interface WireAnswer {
-  /** `ok`: answered. `refused`: not taken for lack of capacity. `failed`: anything else. */
+  /** `ok`: answered. `refused`: refused for lack of capacity. `failed`: anything else. */
   readonly outcome: 'ok' | 'refused' | 'failed';
   /** Why not `ok`: an error code of the server, or the status. Empty when `ok`. */
   readonly reason: string;
@@ -33,7 +33,7 @@ export interface Sender {
    * @param done called exactly once, later than `send` returns.
    */
   send(done: (answer: WireAnswer) => void, timeoutMs: number): void;
-  /** Opens connections ahead, so that the first requests do not pay for them. */
+  /** Opens connections in advance, so that the first requests do not wait for them. */
   warm(connections: number): Promise<void>;
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** Which certificates a client trusts and presents, as a value that crosses into a worker. */
+/** The certificates that a client trusts and presents, as a value that can be sent to a worker. */
 import { X509Certificate } from 'node:crypto';
 import type { ConnectionOptions, SecureContextOptions } from 'node:tls';
 
@@ -7,11 +7,11 @@ export interface Trust {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** The only certificate that the node may answer with. */
+  /** The only certificate that the node may present. */
   readonly pinned?: string | undefined;
 }
 
-/** The same for Node's `tls.connect`, without where to. */
+/** The options of Node's `tls.connect`, without the destination. */
 export function connectOptions({
   pinned,
   ...named
@@ -21,7 +21,7 @@ export function connectOptions({
   return {
     ...named,
     ca: pinned,
-    // It may be signed by an authority that this machine does not know.
+    // An authority that this machine does not know may have signed it.
     allowPartialTrustChain: true,
     checkServerIdentity: (_host, presented) =>
       raw.equals(presented.raw) ? undefined : new Error('the node has another certificate'),

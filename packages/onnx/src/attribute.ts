@@ -14,7 +14,7 @@ export type Attribute =
   | Tensor
   | { readonly float: number }
   | { readonly floats: readonly number[] }
-  /** A `GraphBuilder`, or whatever else makes a graph. */
+  /** A `GraphBuilder`, or another source of a graph. */
   | { readonly graph: { graph(): GraphProto } };
 
 /** A floating-point attribute. */

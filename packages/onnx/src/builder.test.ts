@@ -43,14 +43,14 @@ describe('GraphBuilder', () => {
     expect(() => graph.node('LeakyRelu', ['x'], { alpha: 0.1 })).toThrow('write float(0.1)');
   });
 
-  it('names outputs once, or as asked', () => {
+  it('generates unique names for outputs, or uses the given ones', () => {
     const graph = new GraphBuilder('names');
     expect(graph.node('Split', ['x'], {}, { outputs: 2 })).toEqual(['Split_0', 'Split_0_1']);
     expect(graph.node('Split', ['x'], {}, { outputs: 2 })).toEqual(['Split_1', 'Split_1_1']);
     expect(graph.node('Relu', ['x'], {}, { outputs: ['y'] })).toEqual(['y']);
   });
 
-  it('builds branches that ONNX Runtime takes', async () => {
+  it('builds branches that ONNX Runtime accepts', async () => {
     const model = branching();
     checkModel(model);
     const x = new OrtTensor('float32', new Float32Array([1, 2]), [2]);

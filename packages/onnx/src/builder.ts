@@ -48,7 +48,7 @@ export class GraphBuilder {
     return name;
   }
 
-  /** Declares what an earlier node made as an output; returns its name. */
+  /** Declares the output of an earlier node as an output of the graph; returns its name. */
   output(name: string, type: ElementType, shape: readonly Dimension[]): string {
     this.#graph.output.push(valueInfoProto(name, type, shape));
     return name;

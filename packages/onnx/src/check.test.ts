@@ -138,7 +138,7 @@ describe('checkModel', () => {
       'it was withdrawn in opset 10',
     ],
     [
-      'an operator that never was',
+      'an operator that never existed',
       changed(chain(1), (m) => (m.graph!.node[0]!.opType = 'toString')),
       'unsupported',
       "Operator 'toString' (node 'relu0') is not an operator of ai.onnx.",
@@ -169,7 +169,7 @@ describe('checkModel', () => {
     expect(flawOf(graph.model({ domains: { 'com.acme': 1 } }))).toBeUndefined();
   });
 
-  it('knows the functions that a model defines itself, and checks them', () => {
+  it('accepts the functions that a model defines itself, and checks them', () => {
     const model = changed(chain(1), (m) => {
       m.graph!.node[0]!.opType = 'Twice';
       m.graph!.node[0]!.domain = 'local';
@@ -234,7 +234,7 @@ describe('checkModel', () => {
         );
         if (accepted) sound++;
         const flaw = flawOf(model);
-        // The standard asks for an order that ONNX Runtime can do without.
+        // The standard requires an order that ONNX Runtime does not need.
         if (flaw?.message.includes('not in order') !== true) {
           expect(flaw === undefined).toBe(accepted);
         }

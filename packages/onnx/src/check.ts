@@ -1,11 +1,11 @@
 /**
- * Whether a model makes sense before anything tries to run it, so that the message can name the node
- * instead of a line in C++. It checks structure: names, order, sizes, and that every standard
- * operator exists in the imported operator set. Types and shapes are the runtime's question, and so
- * are operators of other domains (`com.microsoft`).
+ * Checks a model before a runtime tries to run it, so that the message can name the node instead of
+ * a line in C++. It checks structure: names, order, sizes, and that every standard operator exists
+ * in the imported operator set. Types and shapes are checked by the runtime, and so are operators
+ * of other domains (`com.microsoft`).
  *
  * Follows "Open Neural Network Exchange Intermediate Representation", Graphs: single static
- * assignment, topological order, subgraphs that see the names around them.
+ * assignment, topological order, subgraphs that see the names of the graphs around them.
  */
 import { TensorProto_DataLocation as Location } from 'onnx-buf';
 import type {
@@ -27,7 +27,7 @@ export function checkModel(model: Model): void {
   if (model.graph === undefined) throw new OnnxError('invalid', 'The model holds no graph.');
   const functions = new Set(model.functions.map((each) => key(each.domain, each.name)));
   for (const { tensor, place } of storedTensors(model)) checkSize(tensor, place);
-  // Before IR version 3 a model imported operator set 1 without saying so.
+  // Before IR version 3 a model imports operator set 1 implicitly.
   const imports = importsOf(model.opsetImport);
   if (imports.size === 0) imports.set('ai.onnx', 1);
   const context = { imports, functions };

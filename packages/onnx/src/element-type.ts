@@ -1,4 +1,7 @@
-/** Between ONNX's numbering of element types (onnx.proto, TensorProto.DataType) and Skein's names. */
+/**
+ * Converts between ONNX's numbers of element types (onnx.proto, TensorProto.DataType) and Skein's
+ * names.
+ */
 import type { ElementType } from './tensor.ts';
 
 /** Every name of TensorProto.DataType, by its number. */

@@ -56,7 +56,7 @@ describe('externalTensors', () => {
     expect(act).toThrow("outside the model's folder");
   });
 
-  it('finds them wherever a model can hold a tensor', () => {
+  it('finds them in every place where a model can hold a tensor', () => {
     const [moved] = external({ location: 'w.bin' }).graph!.initializer;
     const t = moved!;
     const sparse = create(SparseTensorProtoSchema, { values: t });
@@ -94,7 +94,7 @@ describe('externalTensors', () => {
 });
 
 describe('inlineExternalData', () => {
-  it('makes the model what it was before', async () => {
+  it('restores the original model', async () => {
     const model = external({ location: 'w.bin', offset: '4', length: '16' });
     const asked: string[] = [];
     await inlineExternalData(model, async (location) => {

@@ -1,6 +1,6 @@
 /**
  * Weights that a model keeps in files beside it (onnx.proto, `TensorProto.external_data`). A model
- * comes from someone else, so a location may name only a file in or below the model's own folder.
+ * is untrusted, so a location may name only a file in or below the model's own folder.
  */
 import { TensorProto_DataLocation as Location, type TensorProto } from 'onnx-buf';
 import { countOf, rawByteLength } from './element-type.ts';
@@ -23,7 +23,7 @@ export interface ExternalTensor {
 const LARGEST_FILE = 2 ** 31 - 1;
 
 /**
- * What the model keeps elsewhere, in the model's order.
+ * The external tensors of the model, in the model's order.
  * @throws OnnxError `external-data` for a location outside the model's folder or a malformed entry.
  */
 export function externalTensors(model: Model): readonly ExternalTensor[] {
@@ -31,9 +31,10 @@ export function externalTensors(model: Model): readonly ExternalTensor[] {
 }
 
 /**
- * Moves everything that lies in other files into the model, in place.
+ * Moves all external data into the model, in place.
  *
- * @param readFile gives the whole content of a file relative to the model's folder; called once per file.
+ * @param readFile returns the whole content of a file relative to the model's folder; called once
+ *   per file.
  * @throws OnnxError `external-data` when a file is missing, too short or outside the folder,
  *   `unsupported` when the model would be too large for one file.
  */

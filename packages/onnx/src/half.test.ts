@@ -34,7 +34,7 @@ describe('float16', () => {
     for (let bits = 0; bits <= 0xffff; bits++) {
       const back = numberToFloat16(float16ToNumber(bits));
       if (back !== bits && !(isNaN16(bits, 0x7c00) && isNaN16(back, 0x7c00))) {
-        expect.fail(`${bits} came back as ${back}`);
+        expect.fail(`${bits} was encoded as ${back}`);
       }
     }
   });
@@ -87,7 +87,7 @@ describe('bfloat16', () => {
     for (let bits = 0; bits <= 0xffff; bits++) {
       const back = numberToBfloat16(bfloat16ToNumber(bits));
       if (back !== bits && !(isNaN16(bits, 0x7f80) && isNaN16(back, 0x7f80))) {
-        expect.fail(`${bits} came back as ${back}`);
+        expect.fail(`${bits} was encoded as ${back}`);
       }
     }
   });

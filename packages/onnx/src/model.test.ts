@@ -44,7 +44,7 @@ describe('round trip', () => {
   });
 });
 
-describe('what is not a model', () => {
+describe('a file that is not a model', () => {
   const text = (content: string) => Uint8Array.from(content, (char) => char.codePointAt(0)!);
 
   it.each([
@@ -59,9 +59,9 @@ describe('what is not a model', () => {
     ['safetensors', text('\x40\x00\x00\x00\x00\x00\x00\x00{"w":{'), 'safetensors'],
     ['GGUF', text('GGUF\x03\x00\x00\x00'), 'GGUF'],
     ['a gzip archive', text('\x1f\x8b\x08\x00....'), 'gzip'],
-    ['text', text('hello, this is a text that is no model'), 'not an ONNX model'],
+    ['text', text('hello, this text is not a model'), 'not an ONNX model'],
     ['zeros', new Uint8Array(64), 'not an ONNX model'],
-  ])('refuses %s and says what it is', (_, bytes, words) => {
+  ])('refuses %s and names its format', (_, bytes, words) => {
     const error = errorOf(() => readModel(bytes));
     expect(error.kind).toBe('invalid');
     expect(error.message).toContain(words);
@@ -75,7 +75,7 @@ describe('what is not a model', () => {
       expect(error.kind).toBe('invalid');
       if (error.message.startsWith(`The file is truncated after ${length} bytes`)) truncated++;
     }
-    // All but the few that end between two outermost fields.
+    // All but the few prefixes that end between two outermost fields.
     expect(truncated).toBeGreaterThanOrEqual(bytes.byteLength - 5);
   });
 
@@ -116,7 +116,7 @@ describe('what is not a model', () => {
     );
   });
 
-  it('refuses nesting without end', () => {
+  it('refuses endless nesting', () => {
     const model = linear();
     let graph = model.graph!;
     for (let depth = 0; depth < 200; depth++) {
@@ -131,7 +131,7 @@ describe('what is not a model', () => {
   });
 });
 
-describe('what is too new or incomplete', () => {
+describe('a model that is too new or incomplete', () => {
   it.each([
     ['IR version 14', edited((m) => (m.irVersion = 14n)), 'unsupported', 'IR version 14'],
     ['opset 27', edited((m) => (m.opsetImport[0]!.version = 27n)), 'unsupported', 'opset 27'],

@@ -5,8 +5,8 @@
  * unknown fields are kept. Reading does not copy: weights are views of the bytes that were given,
  * which must not change while the model is in use.
  *
- * Reading proves that the file is a whole model of a supported age. Whether its graph makes sense
- * is `checkModel`'s question.
+ * Reading proves that the file is a complete model of a supported version. `checkModel` checks its
+ * graph.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { GraphProtoSchema, ModelProtoSchema, type GraphProto, type ModelProto } from 'onnx-buf';
@@ -41,7 +41,7 @@ export function readModel(bytes: Uint8Array): Model {
       `The model has IR version ${ir}; the newest supported is ${NEWEST_IR_VERSION}. Export it with an IR version up to that.`,
     );
   }
-  // Before IR version 3 a model imported operator set 1 without saying so.
+  // Before IR version 3 a model imports operator set 1 implicitly.
   if (model.opsetImport.length === 0 && ir >= 3) {
     throw new OnnxError(
       'invalid',
@@ -86,7 +86,7 @@ function parse(bytes: Uint8Array): Model {
   }
 }
 
-/** What people deploy by mistake, by how it begins. */
+/** Other formats that people deploy by mistake, by their first bytes. */
 const FOREIGN: readonly (readonly [prefix: string, name: string])[] = [
   ['version https://git-lfs', 'a Git LFS pointer (fetch the real file with `git lfs pull`)'],
   ['PK\x03\x04', 'a ZIP archive, such as a PyTorch checkpoint'],
@@ -98,7 +98,7 @@ const FOREIGN: readonly (readonly [prefix: string, name: string])[] = [
   ['<', 'an HTML or XML page'],
   ['{', 'a JSON text'],
 ];
-/** Flatbuffers and safetensors keep their mark behind a number. */
+/** Flatbuffers and safetensors have a number before their magic bytes. */
 const FOREIGN_LATER: readonly (readonly [offset: number, prefix: string, name: string])[] = [
   [4, 'ORTM', 'in ONNX Runtime’s own ORT format'],
   [4, 'TFL3', 'a TensorFlow Lite model'],
@@ -114,8 +114,8 @@ function recognise(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Steps over the outermost fields only: a download that stopped half-way is found at once, and told
- * apart from a file that is something else.
+ * Visits the outermost fields only: a truncated download is found at once, and distinguished from a
+ * file in another format.
  */
 function flawOfOutline(bytes: Uint8Array): string | undefined {
   const alien = 'The file is not an ONNX model.';
@@ -134,7 +134,7 @@ function flawOfOutline(bytes: Uint8Array): string | undefined {
     const tag = varint();
     if (tag === undefined) return truncated(bytes, 1);
     const field = Math.floor(tag / 8);
-    // Any number up to 2^29 may stand for a field to come; real ones are small.
+    // Any number up to 2^29 may be a future field; real ones are small.
     if (!(field >= 1 && field < 2 ** 29)) return alien;
     const wire = tag % 8;
     let length: number | undefined = 0;

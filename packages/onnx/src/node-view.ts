@@ -1,4 +1,6 @@
-/** A node whose attributes are read by name, with a message that names the node where one is missing. */
+/**
+ * A view of a node whose attributes are read by name; the error for a missing one names the node.
+ */
 import type { AttributeProto, GraphProto, NodeProto } from 'onnx-buf';
 import { OnnxError } from './onnx-error.ts';
 import { tensorOf } from './protos.ts';
@@ -97,7 +99,7 @@ export function subgraphsOf(node: NodeProto): readonly GraphProto[] {
   return node.attribute.flatMap(({ g, graphs }) => (g === undefined ? graphs : [g, ...graphs]));
 }
 
-/** Every name that a node reads, also those that its subgraphs take from around them. */
+/** Every name that a node reads, also names that its subgraphs read from the graphs around them. */
 export function readsOf(node: NodeProto): readonly string[] {
   const subgraphs = subgraphsOf(node);
   if (subgraphs.length === 0) return node.input;

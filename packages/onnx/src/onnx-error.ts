@@ -1,13 +1,16 @@
 /**
- * `invalid`: the file is not a readable, well-formed model. `unsupported`: it is, but asks for
- * something that is not there. `external-data`: a weight file beside it is missing or wrong.
+ * `invalid`: the file is not a readable, well-formed model. `unsupported`: it is, but needs a
+ * feature that is missing here. `external-data`: a weight file beside it is missing or wrong.
  */
 export type OnnxErrorKind = 'invalid' | 'unsupported' | 'external-data';
 
 /** Characters of a message: names in a file may be as long as the file. */
 const LONGEST_MESSAGE = 1000;
 
-/** What every function of this package throws about a model; the message names the offending part. */
+/**
+ * The error that every function of this package throws about a model; the message names the
+ * offending part.
+ */
 export class OnnxError extends Error {
   override readonly name = 'OnnxError';
   readonly kind: OnnxErrorKind;

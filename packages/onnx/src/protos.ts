@@ -1,4 +1,4 @@
-/** The messages of onnx.proto from Skein's values, and tensors back from them. */
+/** Converts Skein's values to the messages of onnx.proto, and back. */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   AttributeProtoSchema,

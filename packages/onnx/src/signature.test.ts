@@ -29,7 +29,7 @@ async function ortSignature(bytes: Uint8Array): Promise<unknown> {
 }
 
 describe('signatureOf', () => {
-  it.each(realModels)('reads of $name what ONNX Runtime reports', async ({ path }) => {
+  it.each(realModels)('reads the same signature of $name as ONNX Runtime', async ({ path }) => {
     const bytes = bytesOf(path);
     expect(signatureOf(readModel(bytes))).toEqual(await ortSignature(bytes));
   });

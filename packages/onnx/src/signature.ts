@@ -1,4 +1,4 @@
-/** What a model takes and gives, read from its graph without running it. */
+/** The inputs and outputs of a model, read from its graph without running it. */
 import type { TensorShapeProto_Dimension, ValueInfoProto } from 'onnx-buf';
 import { elementTypeName, elementTypeOf } from './element-type.ts';
 import type { Model } from './model.ts';
@@ -9,7 +9,7 @@ import type { Dimension, Signature, TensorSpec } from './tensor.ts';
  * The inputs that a caller must give and the outputs it gets, in the graph's order. Initialisers
  * that are listed as inputs, as files before IR version 4 do, are not among them.
  *
- * An output whose rank the file leaves open has the shape `[]`; the session knows better after ONNX
+ * An output whose rank the file leaves open has the shape `[]`; the session has the rank after ONNX
  * Runtime has inferred it.
  *
  * @throws OnnxError `unsupported` for an input or output that is not a tensor, whose element type

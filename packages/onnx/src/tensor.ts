@@ -1,9 +1,10 @@
 /**
- * The currency between every part of Skein: an element type, a shape and little-endian, row-major bytes.
+ * The value that all parts of Skein exchange: an element type, a shape and little-endian, row-major
+ * bytes.
  *
- * Bytes instead of typed arrays, because a network face then hands over what it received without a
- * copy and without caring about alignment, and a batch is one `set` per request. `values()` gives
- * the typed view where arithmetic is done.
+ * Bytes instead of typed arrays, because a network API then passes on received bytes without a copy
+ * and without caring about alignment, and a batch is one `set` per request. `values()` returns a
+ * typed view for arithmetic.
  *
  * Element types are ONNX's own names (onnx.proto, TensorProto.DataType), in lower case.
  */
@@ -52,7 +53,7 @@ export interface TensorSpec {
   readonly shape: readonly Dimension[];
 }
 
-/** What a model takes and gives: names, element types and shapes, in the graph's order. */
+/** The inputs and outputs of a model: names, element types and shapes, in the graph's order. */
 export interface Signature {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];

@@ -1,5 +1,6 @@
 /**
- * What a session in a worker costs over a bare `run()` on the same thread, and what its start costs.
+ * Measures the cost of a session in a worker over a bare `run()` on the same thread, and of its
+ * start.
  *
  * Usage: node packages/runtime/scripts/measure.ts
  */

@@ -1,4 +1,4 @@
-/** What every runtime promises, over each backend and isolation. */
+/** The contract of every runtime, over each backend and isolation. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,7 +72,7 @@ describe.each<[string, Runtime, SessionOptions]>([
       expect(computeMs).toBeGreaterThan(0);
     });
 
-    it('gives only the outputs that are asked for, in the order asked', async () => {
+    it('returns only the requested outputs, in the requested order', async () => {
       expect([...(await session.run(feeds(), ['product'])).outputs.keys()]).toEqual(['product']);
       expect([...(await session.run(feeds(), ['product', 'sum'])).outputs.keys()]).toEqual([
         'product',
@@ -168,14 +168,14 @@ describe.each<[string, Runtime, SessionOptions]>([
       await expect(failed).rejects.toThrow("The model has no output 'quotient'.");
     });
 
-    it('refuses a second run while one is going on', async () => {
+    it('refuses a second run while one is in progress', async () => {
       const first = session.run(feeds());
       await expect(session.run(feeds())).rejects.toThrow('still running');
       expect(numbers((await first).outputs.get('sum'))).toEqual([5, 7, 9]);
     });
   });
 
-  it('says why a node refuses what it is given', async () => {
+  it('explains why a node refuses its input', async () => {
     const session = await open(fours());
     const failed = session.run(new Map([['x', float32([6], 1, 2, 3, 4, 5, 6)]]));
     await expect(failed).rejects.toMatchObject({ kind: 'run' });
@@ -208,7 +208,7 @@ describe.each<[string, Runtime, SessionOptions]>([
     expect(Buffer.from(y.bytes)).toEqual(Buffer.from(expected));
   });
 
-  it('carries strings as UTF-8, and refuses what ONNX Runtime would change', async () => {
+  it('carries strings as UTF-8, and refuses strings that ONNX Runtime would change', async () => {
     const session = await open(identity('string'));
     const run = (...elements: (string | Uint8Array)[]) =>
       session.run(new Map([['x', stringTensor([elements.length], elements)]]));
@@ -242,30 +242,30 @@ describe.each<[string, Runtime, SessionOptions]>([
       "ONNX Runtime has no operator 'Add' of domain 'com.acme'.",
     ],
     [
-      'an opset to come',
+      'a future opset',
       edited(arithmetic(), (m) => (m.opsetImport[0]!.version = 99n)),
       'The model uses opset 99 of ai.onnx; ONNX Runtime supports opsets up to',
     ],
     [
-      'an IR version to come',
+      'a future IR version',
       edited(arithmetic(), (m) => (m.irVersion = 99n)),
       'The model has IR version 99; ONNX Runtime supports versions up to',
     ],
     ['bfloat16', identity('bfloat16'), 'bfloat16'],
-  ])('refuses %s and says why', async (_, bytes, message) => {
+  ])('refuses %s with the reason', async (_, bytes, message) => {
     const failed = open(bytes);
     await expect(failed).rejects.toMatchObject({ name: 'RuntimeFailure', kind: 'load' });
     await expect(failed).rejects.toThrow(message);
     await expect(failed).rejects.not.toThrow(/\.cc:|\.h:\d|ONNXRuntimeError/);
   });
 
-  it('leaves the bytes of a model to its owner', async () => {
+  it('does not change the bytes of a model', async () => {
     const bytes = arithmetic();
     await open(bytes);
     expect(bytes).toEqual(arithmetic());
   });
 
-  it('loads a file, with the data beside it', async () => {
+  it('loads a file, with its external data', async () => {
     const graph = new GraphBuilder('external');
     graph.input('x', 'float32', [2]);
     graph.initializer('w', float32([2], 10, 20));
@@ -280,7 +280,7 @@ describe.each<[string, Runtime, SessionOptions]>([
     expect(numbers(outputs.get('y'))).toEqual([11, 22]);
   });
 
-  it('names a file that is not there', async () => {
+  it('names a file that does not exist', async () => {
     const path = join(folder, 'absent.onnx');
     await expect(open({ path })).rejects.toMatchObject({ kind: 'load' });
     await expect(open({ path })).rejects.toThrow(path);
@@ -292,7 +292,7 @@ describe.each<[string, Runtime, SessionOptions]>([
     await session.close();
   });
 
-  it('closes once and for all', async () => {
+  it('rejects runs after it was closed', async () => {
     const session = await open(identity('float32'));
     await Promise.all([session.close(), session.close()]);
     await session.close();

@@ -1,12 +1,15 @@
 /**
  * One contract for executing an ONNX graph. The native backend keeps each session in a worker
- * thread or a child process, because ONNX Runtime's `run()` and `create()` block the thread that
- * calls them; the WebAssembly backend runs where the page or worker lives. Callers never branch on
- * which one they hold.
+ * thread or a child process, because ONNX Runtime's `run()` and `create()` block the calling
+ * thread; the WebAssembly backend runs on the thread of its caller. Callers never branch on which
+ * backend they have.
  */
 import type { Signature, TensorMap } from '@skein/onnx';
 
-/** Where the graph's bytes are. A path lets the worker read the file itself and find external data beside it. */
+/**
+ * The source of the graph's bytes. A path lets the worker read the file itself and find external
+ * data beside it.
+ */
 export type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array };
 
 export interface SessionOptions {
@@ -16,11 +19,14 @@ export interface SessionOptions {
   /** `thread`: a worker thread, cheapest. `process`: a child process, whose crash costs only a retry. */
   readonly isolation: 'thread' | 'process';
   /**
-   * Bytes that the model may take: its weights, and what its runs need. Only a child process can be
-   * held to it; a thread takes its memory from the node.
+   * Memory that the model may use: its weights, and its runs. Only a child process can enforce it;
+   * a thread takes its memory from the node.
    */
   readonly maxMemoryBytes?: number | undefined;
-  /** Largest sum of the outputs of a run, in bytes: they are held by the process that asked. Default: no bound. */
+  /**
+   * Largest sum of the outputs of a run, in bytes: the calling process holds them. Default: no
+   * bound.
+   */
   readonly maxOutputBytes?: number | undefined;
 }
 
@@ -46,14 +52,14 @@ export interface Session {
   /** Resolves once, when the worker or process ends without `close()` having been called. */
   readonly lost: Promise<RuntimeFailure>;
   /**
-   * Takes over a result that has arrived but that the event loop has not handed out yet, so that a
-   * caller in the middle of a long turn can give the backend its next run. About a microsecond.
-   * Absent where results cannot be looked for.
+   * Receives a result that has arrived but that the event loop has not delivered yet, so that a
+   * busy caller can give the backend its next run early. Takes about a microsecond. Absent when the
+   * backend cannot be polled.
    */
   readonly poll?: (() => void) | undefined;
   /**
-   * Ends the worker or process. Idempotent. A child process is killed. A thread ends after the run
-   * that is going on, because native code cannot be interrupted: that may be never.
+   * Ends the worker or process. Idempotent. A child process is killed. A thread ends after its
+   * current run, because native code cannot be interrupted: that may be never.
    */
   close(): Promise<void>;
 }
@@ -61,12 +67,13 @@ export interface Session {
 export interface Runtime {
   readonly name: 'native' | 'wasm';
   /**
-   * Loads a model and readies a session.
+   * Loads a model and prepares a session.
    *
-   * @param signal gives up at once: a child process is killed, and a thread is left to end by itself.
+   * @param signal cancels at once: a child process is killed, and a thread is left to end by
+   *   itself.
    * @throws RuntimeFailure with `kind: 'load'` when the model cannot be loaded, `'memory'` when it
-   *   takes more than it may have, `'lost'` when loading was given up, `'unavailable'` when the device
-   *   or backend is missing on this machine; the message says how to get it.
+   *   needs more than its bound, `'lost'` when loading was cancelled, `'unavailable'` when the
+   *   device or backend is missing on this machine; the message says how to get it.
    */
   open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session>;
 }

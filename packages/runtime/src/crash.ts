@@ -1,4 +1,4 @@
-/** For tests of what happens when a worker dies: takes it away without a word. */
+/** For tests of crashes: ends the worker of a session. */
 import type { Session } from './contract.ts';
 import { hosts } from './native/session.ts';
 

@@ -2,7 +2,7 @@ import { elementCount, elementSize } from '@skein/onnx';
 import type { Tensor } from '@skein/onnx';
 import { RuntimeFailure } from './contract.ts';
 
-/** @throws RuntimeFailure `'run'` when a feed does not hold exactly what its shape takes. */
+/** @throws RuntimeFailure `'run'` when the data of a feed do not fill its shape exactly. */
 export function checkFit(name: string, tensor: Tensor): void {
   const count = elementCount(tensor.shape);
   const shape = tensor.shape.join(', ');

@@ -1,5 +1,5 @@
 /**
- * Between Skein's tensors and ONNX Runtime's JavaScript tensors, for every backend.
+ * Converts between Skein's tensors and ONNX Runtime's JavaScript tensors, for every backend.
  *
  * Inputs are plain objects of the shape that a backend reads (`type`, `dims`, `data`, `location`)
  * instead of `new Tensor()`: the constructor insists on `Float16Array` for float16, which the native
@@ -20,7 +20,7 @@ import { values } from '@skein/onnx/tensor';
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** What ONNX Runtime's JavaScript API can carry, of what a model may have at its border. */
+/** The types at a model's border that ONNX Runtime's JavaScript API supports. */
 const CARRIED: ReadonlySet<string> = new Set<ElementType>([
   'float32',
   'float64',
@@ -39,7 +39,8 @@ const CARRIED: ReadonlySet<string> = new Set<ElementType>([
 
 /**
  * An input for `run()`; numeric bytes are copied only when they are not aligned.
- * @throws Error when an element is no string that ONNX Runtime can hold, or the type is bfloat16.
+ * @throws Error when an element is not a string that ONNX Runtime can hold, or the type is
+ *   bfloat16.
  */
 export function toOrt(name: string, tensor: Tensor): OrtTensor {
   if (tensor.type === 'bfloat16') {
@@ -114,7 +115,7 @@ function text(name: string, position: number, bytes: Uint8Array): string {
   }
 }
 
-/** The native binding says `''` for an unnamed size, WebAssembly says −1 as an unsigned number. */
+/** The native binding returns `''` for an unnamed size, WebAssembly −1 as an unsigned number. */
 function dimension(size: number | string): Dimension {
   return size === '' || size === 2 ** 32 - 1 ? null : size;
 }

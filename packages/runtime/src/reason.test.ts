@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { explain } from './reason.ts';
 
-/** What ONNX Runtime 1.30 said, word for word. */
+/** Messages of ONNX Runtime 1.30, word for word. */
 describe('explain', () => {
   it.each([
     [
@@ -82,7 +82,7 @@ describe('explain', () => {
       'External data path validation failed for initializer: w. Error: tensorprotoutils.cc:461 ValidateExternalDataPathFromDir External data path does not exist: "/m/w.bin"',
       'External data path validation failed for initializer: w. Error: External data path does not exist: "/m/w.bin"',
     ],
-    ['Something that nobody has seen before.', 'Something that nobody has seen before.'],
+    ['A message that no rule matches.', 'A message that no rule matches.'],
   ])('%j', (raw, said) => {
     expect(explain(raw)).toBe(said);
   });

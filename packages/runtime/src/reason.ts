@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime's reasons for a reader: without the C++ file, line and function they were raised in,
- * and with the operator, node and opset said in words. A reason that no rule knows stays as it is.
+ * Rewrites ONNX Runtime's messages for a reader: without the C++ file, line and function, and with
+ * the operator, node and opset in words. A message that no rule matches stays as it is.
  */
 
 /** Phrases around the reason, from the outside in. */
@@ -108,7 +108,7 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   [/^.* was false\. (?=\S)(.*)$/s, (why) => why],
 ];
 
-/** A sentence that names what is at fault. */
+/** Rules that make a sentence which names the cause. */
 export function explain(raw: string): string {
   let reason = raw.trim();
   for (let before = ''; before !== reason;) {

@@ -7,17 +7,20 @@ import type { Release, Slot } from './launcher/slot.ts';
 import type { AllLimits } from './limits.ts';
 import { Supervision } from './supervision.ts';
 
-/** A command on its way: the parked process, and what it becomes. */
+/** A started command: the parked process, and the program that it becomes. */
 export interface Launch {
   readonly slot: Slot;
   readonly release: Release;
-  /** The program ended with this status, as a shell has it. @throws Error when there was no program. */
+  /**
+   * The program ended with this status, in a shell's encoding. @throws Error when there was no
+   * program.
+   */
   status(): Promise<number>;
-  /** Process id of the program on the host, if it can be told. */
+  /** Process id of the program on the host, when it is known. */
   program(): number | undefined;
 }
 
-/** What a shell says of a process that SIGKILL has ended. */
+/** A shell's status for a process that SIGKILL has ended. */
 const KILLED_STATUS = 128 + 9;
 
 /** @param launch takes a slot. @throws SkeinError REQUEST_INVALID. */
@@ -40,7 +43,8 @@ export function startCommand(
       slot.release(release);
       feed(slot.stdin, stdin ?? command.stdin);
       const status = await launched.status().catch((error: unknown) => {
-        // One that is killed while its sandbox is being made leaves a complaint, which is no fault.
+        // A process that is killed while its sandbox is being made leaves an error message, which
+        // is not a fault.
         if (supervision.stopped) return KILLED_STATUS;
         throw error;
       });
@@ -86,11 +90,11 @@ export async function runToEnd(
   return { ...ending, stdout, stderr };
 }
 
-/** What the kernel takes for one argument, with its NUL; and what all may come to here. */
+/** The kernel's bound of one argument, with its NUL; and the bound of all arguments here. */
 const ARGUMENT_BYTES = 131_072;
 const ARGUMENTS_BYTES = 1 << 20;
 
-/** Refuses what no program could be started with. @throws SkeinError REQUEST_INVALID. */
+/** Refuses arguments that no program can be started with. @throws SkeinError REQUEST_INVALID. */
 export function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
   const refuse = (why: string): never => {
     throw new SkeinError('REQUEST_INVALID', `The command cannot be started: ${why}`);
@@ -109,7 +113,7 @@ export function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
   }
   for (const name of Object.keys(env)) {
     if (name === '' || name.includes('=')) {
-      refuse(`${JSON.stringify(name)} is no name of a variable`);
+      refuse(`${JSON.stringify(name)} is not the name of a variable`);
     }
   }
   if (!cwd.startsWith('/')) refuse(`cwd is ${JSON.stringify(cwd)}; it must be absolute`);
@@ -117,12 +121,12 @@ export function checkWords({ argv, env = {}, cwd = '/' }: Command): void {
 
 function feed(into: Writable, from: Uint8Array | Readable | undefined | 'pipe'): void {
   if (from instanceof Readable) {
-    // A program may close its stdin early: that ends the feeding and is no error.
+    // A program may close its stdin early: that ends the input and is not an error.
     pipeline(from, into, () => undefined);
   } else into.end(typeof from === 'string' ? undefined : from);
 }
 
-/** The monitor is gone, but where it was killed itself, its guests may still be dying. */
+/** The monitor is gone; if it was killed itself, its guests may still be dying. */
 async function emptied(slot: Slot): Promise<void> {
   for (let waited = 0; (slot.group?.processes().length ?? 0) > 0; waited++) {
     slot.kill();

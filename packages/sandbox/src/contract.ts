@@ -1,15 +1,15 @@
 /**
- * A sandbox runs commands that nobody trusts, under limits, and says what it enforced and what was
- * used. Drivers (`docker`, `bubblewrap`, `process`) stand in for each other behind this contract;
- * one contract test and one corpus of hostile programs run over each of them.
+ * A sandbox runs untrusted commands under limits, and reports which limits it enforced and which
+ * resources were used. Drivers (`docker`, `bubblewrap`, `process`) are interchangeable behind this
+ * contract; one contract test and one corpus of hostile programs run over each of them.
  *
  * Three rules hold for every driver:
  * - A limit is enforced by the kernel or it is not claimed. A session that asks for more than the
  *   driver enforces here is refused with SANDBOX_UNSUPPORTED, which names the missing piece.
  * - The host never opens a path inside a directory that a guest could write while, or after, a
- *   guest wrote it. What a guest leaves behind comes out as a stream that a trusted program inside
- *   the sandbox writes (`collect`), and is parsed as hostile input.
- * - An argv is an argv: nothing passes through a shell.
+ *   guest wrote it. The files of a guest come out as a stream that a trusted program inside the
+ *   sandbox writes (`collect`), and are parsed as hostile input.
+ * - Arguments are passed as a list: nothing passes through a shell.
  *
  * A session is one private file system with a warm start: the files that were put in, and a
  * workspace. Commands run in it one at a time or side by side (a solution and its interactor are
@@ -40,15 +40,21 @@ export interface Limits {
 }
 
 /**
- * `none`, or the only addresses that can be reached (`host:port`), where the driver can enforce it:
- * over a proxy at HTTP_PROXY, beside which there is no way out. An address that is not public has to
- * be listed itself, and is for trusted work.
+ * `none`, or the only addresses that the guest can reach (`host:port`), when the driver can enforce
+ * the list: through a proxy at HTTP_PROXY, which is the only way out. An address that is not public
+ * has to be listed itself, and is for trusted work.
  */
 export type NetworkPolicy = 'none' | { readonly allow: readonly string[] } | 'host';
 
-/** What a driver holds on this host. A capability is tried once before it is claimed, never assumed. */
+/**
+ * The limits that a driver enforces on this host. A capability is probed once before it is claimed,
+ * never assumed.
+ */
 export interface Enforcement {
-  /** By limit: who enforces it, in words for a reader (`cgroup v1 memory`, `RLIMIT_FSIZE`), or why it is not. */
+  /**
+   * By limit: what enforces it, in words for a reader (`cgroup v1 memory`, `RLIMIT_FSIZE`), or why
+   * it is not enforced.
+   */
   readonly limits: Readonly<
     Record<keyof Limits, { readonly enforced: boolean; readonly by: string; readonly fix?: string }>
   >;
@@ -57,15 +63,15 @@ export interface Enforcement {
     readonly allowList: boolean;
     readonly by: string;
   };
-  /** Whether untrusted programs may be run here at all; `process` never says so. */
+  /** Whether untrusted programs may run here at all; `process` never says so. */
   readonly untrusted: boolean;
-  /** Where cpu time and peak memory come from. */
+  /** The source of cpu time and peak memory. */
   readonly accounting: 'cgroup v2' | 'cgroup v1' | 'rusage' | 'none';
 }
 
 export type Availability =
   | { readonly available: true; readonly version: string; readonly enforcement: Enforcement }
-  /** Why not, and the command or setting that changes it. */
+  /** Why not, and the command or setting that fixes it. */
   | { readonly available: false; readonly reason: string; readonly fix: string };
 
 /** A file or directory of the host that the guest sees read-only. */
@@ -80,12 +86,14 @@ export interface SessionOptions {
   /** Root file system: a docker image, or a directory for bubblewrap. Default: the driver's base. */
   readonly image?: string | undefined;
   readonly mounts: readonly Mount[];
-  /** The bounds of every command in the session; a command may only tighten them. */
+  /** The limits of every command in the session; a command may only tighten them. */
   readonly limits: Limits;
   readonly network: NetworkPolicy;
-  /** Told, in words for a reader, what a list of addresses kept a guest from. */
+  /**
+   * Called, in words for a reader, with each connection of a guest that an address list refused.
+   */
   readonly report?: ((what: string) => void) | undefined;
-  /** Whether what runs is untrusted. `process` refuses such a session. */
+  /** Whether the commands are untrusted. `process` refuses such a session. */
   readonly untrusted: boolean;
 }
 
@@ -138,7 +146,10 @@ export interface RunningCommand {
   /** Both must be read (or resumed), or the command waits when the pipe is full. */
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Resolves when every process of the command is dead and accounted. Rejects only for faults of the driver. */
+  /**
+   * Resolves when every process of the command is dead and accounted. Rejects only for faults of
+   * the driver.
+   */
   readonly ended: Promise<Ending>;
   /** Sends a signal to the program, for a graceful end. */
   signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGUSR1'): void;
@@ -146,7 +157,7 @@ export interface RunningCommand {
   kill(): Promise<Ending>;
 }
 
-/** One regular file that came out of a guest. Anything else (links, devices, FIFOs) is left inside. */
+/** One regular file of a guest. Anything else (links, devices, FIFOs) is left inside. */
 export interface CollectedFile {
   /** Relative, normalised, without `..`; as the guest named it. */
   readonly path: string;
@@ -168,7 +179,7 @@ export interface SandboxSession {
    * @throws SkeinError SANDBOX_OUTPUT_MISSING, SANDBOX_OUTPUT_TOO_LARGE.
    */
   collect(paths: readonly string[], maxBytes: number): AsyncIterable<CollectedFile>;
-  /** Kills what runs and removes every trace: processes, cgroups, mounts, files. Idempotent. */
+  /** Kills all commands and removes every trace: processes, cgroups, mounts, files. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** An output stream of a guest that asks about each chunk how much of it may pass. */
+/** An output stream of a guest that asks for each chunk how much of it may pass. */
 import { Readable } from 'node:stream';
 
 export class CountedStream extends Readable {
@@ -7,7 +7,7 @@ export class CountedStream extends Readable {
   #ended = false;
   #settle: (() => void) | undefined;
 
-  /** @param admit is told the size of each chunk, and says how many bytes of it pass. */
+  /** @param admit gets the size of each chunk, and returns how many bytes of it pass. */
   constructor(admit: (bytes: number) => number) {
     super({ highWaterMark: 256 * 1024 });
     this.#admit = admit;
@@ -26,14 +26,17 @@ export class CountedStream extends Readable {
     source.once('close', () => this.finish());
   }
 
-  /** Nothing more comes. */
+  /** No more bytes follow. */
   finish(): void {
     if (!this.#ended && !this.destroyed) this.push(null);
     this.#ended = true;
     this.#settle?.();
   }
 
-  /** Once the writers are dead: resolves when all they wrote is counted, or when nobody reads it. */
+  /**
+   * Call when the writers are dead: resolves when all their output is counted, or when no reader is
+   * left.
+   */
   async settled(): Promise<void> {
     if (this.#ended || this.destroyed || this.#source?.isPaused() !== false) return;
     await new Promise<void>((resolve) => {
@@ -45,7 +48,7 @@ export class CountedStream extends Readable {
     this.#source?.resume();
   }
 
-  /** The reader lost interest: the writer must not wait for it, so what it writes is dropped, but counted. */
+  /** The reader has stopped: the writer must not block, so its output is dropped, but counted. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#source?.resume();
     this.#settle?.();

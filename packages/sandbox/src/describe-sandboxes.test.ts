@@ -26,7 +26,7 @@ const weak = driver('bubblewrap', {
   enforcement: enforcementOf(nothing, 'bubblewrap'),
 });
 
-test('what is missing is described with what provides it', async () => {
+test('a missing piece is described with its fix', async () => {
   const [docker, bubblewrap] = await describeSandboxes(openSandboxes([absent, weak]));
   expect(docker).toEqual({
     name: 'docker',

@@ -1,15 +1,18 @@
-/** What each sandbox driver holds here, in words for a reader: for `skein doctor` and the start of a node. */
+/**
+ * Describes in words which limits each sandbox driver enforces here: for `skein doctor` and the
+ * start of a node.
+ */
 import type { Availability, SandboxName } from './contract.ts';
 import type { Sandboxes } from './sandboxes.ts';
 
 export interface SandboxDescription {
   readonly name: SandboxName;
   readonly available: boolean;
-  /** Whether work that nobody trusts may run here. */
+  /** Whether untrusted work may run here. */
   readonly untrusted: boolean;
-  /** One line: the version and what is held, or why there is nothing. */
+  /** One line: the version and the enforced limits, or why the driver is not available. */
   readonly summary: string;
-  /** What is missing, each with what provides it. */
+  /** The missing pieces, each with its fix. */
   readonly missing: readonly { readonly what: string; readonly fix: string }[];
 }
 

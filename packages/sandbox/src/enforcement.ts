@@ -1,11 +1,11 @@
-/** What a driver that launches processes of the host enforces, given the control groups it has. */
+/** The limits that a driver of host processes enforces with the control groups that it has. */
 import type { ControlGroupsHere } from './cgroup/contract.ts';
 import type { Enforcement } from './contract.ts';
 
 export function enforcementOf(
   here: ControlGroupsHere,
   driver: 'bubblewrap' | 'process',
-  /** Why no list of addresses can be held; undefined where one can. */
+  /** Why no address list can be enforced; undefined when one can. */
   noList?: string,
 ): Enforcement {
   const { groups } = here;
@@ -58,9 +58,9 @@ export function enforcementOf(
   };
 }
 
-/** Who holds a list of addresses. @param noList why nobody does. */
+/** What enforces an address list. @param noList why none can be enforced. */
 export function listBy(noList: string | undefined): string {
   return noList === undefined
-    ? 'a list of addresses by a proxy of the node, beside which there is no way out'
-    : `a list of addresses is not held: ${noList}`;
+    ? 'a list of addresses by a proxy of the node, which is the only way out'
+    : `a list of addresses is not enforced: ${noList}`;
 }

@@ -1,4 +1,4 @@
-/** Which roots a guest may be shown, and which of them a caller without trust may name. */
+/** Which roots a guest may be shown, and which of them an untrusted caller may name. */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ test('a name is a tag of Docker and a part of a path', () => {
   }
   expect(dockerReference('debian:13')).toBe('debian:13');
   for (const image of ['../containers/x', 'a?b', 'a b', '/']) {
-    expect(() => dockerReference(image), image).toThrow(/no name that Docker has/);
+    expect(() => dockerReference(image), image).toThrow(/not a name of a Docker image/);
   }
   const others = [
     '/',
@@ -63,7 +63,7 @@ test('a folder has the name of an image', () => {
   }
 });
 
-describe('what would show the host', () => {
+describe('a folder that would show the host', () => {
   const forbidden = expect.objectContaining({ code: 'SANDBOX_IMAGE_FORBIDDEN' });
 
   test.each([
@@ -79,12 +79,12 @@ describe('what would show the host', () => {
     '/run',
   ])('is no image: %s', (image) => expect(() => imageFolder(image, [])).toThrow(forbidden));
 
-  test('is none behind a link either, whoever registered it', () => {
+  test('is not an image behind a link either, even when it is registered', () => {
     expect(() => imageFolder('everything', [])).toThrow(forbidden);
     expect(() => imageFolder(join(folder, 'everything'), [])).toThrow(forbidden);
   });
 
-  test('is none as soon as it holds the data of the node, or lies in them', () => {
+  test('is not an image when it contains the data of the node, or lies in them', () => {
     const data = join(folder, 'data', '.skein');
     for (const image of [folder, join(folder, 'data'), data]) {
       expect(() => imageFolder(image, [data]), image).toThrow(forbidden);

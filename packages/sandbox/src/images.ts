@@ -1,11 +1,12 @@
 /**
- * Images by name. An image is the whole root that a guest sees, so who may choose it chooses what of the
- * host is shown. A caller without trust therefore names an image that the operator has registered:
+ * Images by name. An image is the whole root that a guest sees, so its choice decides which files
+ * of the host are shown. An untrusted caller therefore names an image that the operator has
+ * registered:
  *
  *     bubblewrap   NAME is the folder of this name in the folder of images
  *     docker       NAME is the tag of this name in the repository `skein-sandbox` of the daemon
  *
- * Anything else, a path or another reference of Docker, is for callers who are trusted: see
+ * Anything else, a path or another reference of Docker, is for trusted callers: see
  * jobs/admission.ts.
  */
 import { realpathSync, statSync } from 'node:fs';
@@ -14,11 +15,11 @@ import { SkeinError } from '@skein/api';
 const REPOSITORY = 'skein-sandbox';
 /** A tag of Docker; no name leads out of a folder. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
-/** Repository, tag and digest; it becomes a part of an address of the daemon. */
+/** Repository, tag and digest; it becomes part of a request path of the daemon. */
 const REFERENCE = /^[A-Za-z0-9][\w./:@-]*$/;
 const IMAGES_FOLDER = '/var/lib/skein/images';
 
-/** Folders whose content is the host's. None of them is an image, nor is a folder that holds one. */
+/** Folders that belong to the host. Neither they nor a folder that contains one is an image. */
 const OF_THE_HOST = [
   'boot',
   'dev',
@@ -32,12 +33,14 @@ const OF_THE_HOST = [
   'usr',
   'var',
 ];
-/** Of these, the ones of which an image has its own. */
+/** Those of them that an image has its own copy of. */
 const HOLDS_SECRETS = ['etc', 'home', 'root', 'var'];
-/** Nor is anything within these: what is there is no root file system. */
+/** Nor is any folder inside these: they contain no root file system. */
 const OF_THE_KERNEL = ['dev', 'proc', 'run', 'sys'];
 
-/** The name of an image, written as it is or as Docker has it; undefined for a path or another reference. */
+/**
+ * The name of an image, plain or as Docker writes it; undefined for a path or another reference.
+ */
 export function registeredName(image: string): string | undefined {
   const prefix = `${REPOSITORY}:`;
   const name = image.startsWith(prefix) ? image.slice(prefix.length) : image;
@@ -49,7 +52,7 @@ export function dockerReference(image: string): string {
   const name = registeredName(image);
   if (name !== undefined) return `${REPOSITORY}:${name}`;
   if (!REFERENCE.test(image) || image.includes('..')) {
-    throw unknown(`${JSON.stringify(image)} is no name that Docker has for an image.`);
+    throw unknown(`${JSON.stringify(image)} is not a name of a Docker image.`);
   }
   return image;
 }
@@ -85,7 +88,7 @@ export function imageFolder(image: string, hidden: readonly string[]): string {
   }
   const shown = [
     ...OF_THE_HOST.map((top) => `/${top}`).filter((top) => isWithin(top, folder)),
-    // The host's own root may be mounted a second time somewhere.
+    // The host's own root may be mounted a second time elsewhere.
     ...HOLDS_SECRETS.map((top) => `/${top}`).filter((top) => isSame(top, `${folder}${top}`)),
     ...OF_THE_KERNEL.map((top) => `/${top}`).filter((top) => isWithin(folder, top)),
     ...hidden.filter((each) => isWithin(each, folder) || isWithin(folder, each)),
@@ -99,18 +102,18 @@ export function imageFolder(image: string, hidden: readonly string[]): string {
   return folder;
 }
 
-/** Where the path leads; undefined when there is nothing, or no directory. */
+/** Resolves the path; undefined when it does not exist or is not a directory. */
 function resolved(path: string): string | undefined {
   try {
     const folder = realpathSync(path);
     return statSync(folder).isDirectory() ? folder : undefined;
   } catch {
-    // A NUL character, a name that is too long, a circle of links: no such folder.
+    // A NUL character, a name that is too long, a circle of links: there is no such folder.
     return undefined;
   }
 }
 
-/** Of real paths that exist; what does not exist is within nothing. */
+/** Compares real, existing paths; a path that does not exist is inside no folder. */
 export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 }

@@ -1,6 +1,7 @@
 /**
- * Runs a command under limits. The drivers are doors of their own (`./bubblewrap`, `./docker`,
- * `./process`, or all of them by `./drivers`), so that a program loads the clients that it uses.
+ * Runs a command under limits. Each driver is an entry point of its own (`./bubblewrap`,
+ * `./docker`, `./process`, or all of them by `./drivers`), so that a program loads only the clients
+ * that it uses.
  */
 export { collectFiles } from './archive/collect.ts';
 export type {

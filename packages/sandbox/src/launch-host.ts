@@ -1,4 +1,6 @@
-/** What a driver needs on the host to launch processes: control groups, a folder, a launcher. */
+/**
+ * The host resources that a driver needs to launch processes: control groups, a folder, a launcher.
+ */
 import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { ControlGroupsHere } from './cgroup/contract.ts';
@@ -9,18 +11,18 @@ import { makeRunFolder } from './run-folder.ts';
 export interface LaunchHost {
   readonly groups: ControlGroupsHere;
   readonly launcher: Launcher;
-  /** A folder of the driver's own, for as long as it is open. */
+  /** A folder of the driver, as long as it is open. */
   readonly folder: string;
-  /** Kills what was launched and removes everything. */
+  /** Kills all launched processes and removes everything. */
   close(): Promise<void>;
 }
 
 export interface LaunchHostOptions {
-  /** Words before the launcher's shell, which put it into name spaces. */
+  /** The command prefix that starts the launcher's shell in name spaces. */
   readonly within: readonly string[];
-  /** A filter that what is launched finds open at descriptor 5. */
+  /** A filter that launched processes find open at descriptor 5. */
   readonly seccomp: Uint8Array;
-  /** How many processes wait for a command. */
+  /** The number of processes that wait for a command. */
   readonly parked: number;
 }
 

@@ -1,4 +1,4 @@
-/** What a killed node leaves behind is gone, at the latest when the next one starts. */
+/** Everything that a killed node leaves behind is gone, at the latest when the next node starts. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, readdirSync, readFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ test.each(DRIVERS.filter(({ skip }) => !skip))(
     expect(leftBy(pid)).not.toEqual([]);
     node.kill('SIGKILL');
     await once(node, 'exit');
-    // Name spaces end with their first process; nobody has to clean up.
+    // Name spaces end with their first process; no cleanup is needed.
     if (alone) await until(() => processesWith(mark).length === 0);
 
     const next: SandboxDriver = create();

@@ -1,4 +1,7 @@
-/** The limits of a command: what a session allows, tightened; and whether a driver can hold them. */
+/**
+ * The limits of a command: the session's, tightened by the command's; and whether a driver can
+ * enforce them.
+ */
 import { SkeinError } from '@skein/api';
 import type { Enforcement, Limits, SandboxName, SessionOptions } from './contract.ts';
 import { isLocalTarget, readEntry } from './network/allow-list.ts';
@@ -14,14 +17,14 @@ const NAMES = [
   'cores',
 ] as const satisfies readonly (keyof Limits)[];
 
-/** Limits without gaps: `Infinity` is no limit. */
+/** Complete limits: `Infinity` means no limit. */
 export type AllLimits = Readonly<Record<keyof Limits, number>>;
 
 /** The session's limits with their defaults. @throws SkeinError REQUEST_INVALID. */
 export function allLimits(limits: Limits): AllLimits {
   const all = { ...limits, cpuMs: limits.cpuMs ?? Infinity, cores: limits.cores ?? 1 };
   for (const name of NAMES) {
-    // Not `<= 0`: NaN is no limit either.
+    // Not `<= 0`: NaN must be refused too.
     if (!(all[name] > 0)) {
       throw new SkeinError(
         'REQUEST_INVALID',
@@ -32,7 +35,7 @@ export function allLimits(limits: Limits): AllLimits {
   return all;
 }
 
-/** The lesser of each. */
+/** The lower of each pair of limits. */
 export function tightened(session: AllLimits, command: Partial<Limits> = {}): AllLimits {
   const tight = Object.fromEntries(
     NAMES.map((name) => [name, Math.min(session[name], command[name] ?? Infinity)]),
@@ -40,7 +43,9 @@ export function tightened(session: AllLimits, command: Partial<Limits> = {}): Al
   return allLimits(tight as unknown as Limits);
 }
 
-/** Refuses what cannot be held here. @throws SkeinError SANDBOX_UNSUPPORTED with the fix. */
+/**
+ * Refuses limits that cannot be enforced here. @throws SkeinError SANDBOX_UNSUPPORTED with the fix.
+ */
 export function refuseUnsupported(
   driver: SandboxName,
   enforcement: Enforcement,
@@ -52,18 +57,19 @@ export function refuseUnsupported(
       'SANDBOX_UNSUPPORTED',
       driver === 'process'
         ? 'The driver process isolates nothing, so it refuses untrusted work. Install Docker or bubblewrap: sudo apt-get install bubblewrap'
-        : `The driver ${driver} does not hold untrusted work here: ${open?.by ?? 'a piece is missing'}. ${open?.fix ?? ''}`.trim(),
+        : `The driver ${driver} does not run untrusted work here: ${open?.by ?? 'a piece is missing'}. ${open?.fix ?? ''}`.trim(),
     );
   }
   const asked = allLimits(options.limits);
   for (const name of NAMES) {
     const { enforced, by, fix } = enforcement.limits[name];
     if (enforced || asked[name] === Infinity) continue;
-    // A single core is the default, not a wish: where it cannot be held, only a fraction asks for more.
+    // One core is the default and not a request: when cores cannot be limited, only a fraction is
+    // refused.
     if (name === 'cores' && options.limits.cores === undefined) continue;
     throw new SkeinError(
       'SANDBOX_UNSUPPORTED',
-      `The driver ${driver} does not enforce limits.${name} = ${asked[name]} here: ${by}. ${fix ?? 'Ask for Infinity, which is no limit.'}`,
+      `The driver ${driver} does not enforce limits.${name} = ${asked[name]} here: ${by}. ${fix ?? 'Ask for Infinity, which means no limit.'}`,
     );
   }
   refuseNetwork(driver, enforcement, options);
@@ -84,7 +90,7 @@ function refuseNetwork(
     if (options.untrusted && local !== undefined) {
       throw new SkeinError(
         'SANDBOX_UNSUPPORTED',
-        `${local} is no public address: untrusted work reaches none but those.`,
+        `${local} is not a public address: untrusted work may reach public addresses only.`,
       );
     }
   }

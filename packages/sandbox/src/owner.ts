@@ -1,9 +1,9 @@
 /**
  * The process that owns a control group or a folder, in its name: `PID-STARTTIME-…`.
  *
- * A process id alone comes back; together with the time at which the process started (in ticks
- * since boot) it does not. So whatever a killed node left behind can be told from what a living
- * one uses, without a lock that somebody has to release.
+ * A process id alone is reused; together with the start time of the process (in ticks since boot)
+ * it is not. So the leftovers of a killed node can be distinguished from the files of a running
+ * one, without a lock.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';

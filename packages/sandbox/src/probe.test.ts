@@ -1,4 +1,4 @@
-/** What a trial concludes from what happened; drivers are tried by real programs in their own tests. */
+/** The conclusions of a probe from its results; the tests of the drivers run real programs. */
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
 import type { Command, Ending, Enforcement, SandboxSession } from './contract.ts';
@@ -9,7 +9,7 @@ const MIB = 1 << 20;
 const GUEST = `${['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'].map((set) => `Cap${set}:\t0000000000000000\n`).join('')}NoNewPrivs:\t1\nSeccomp:\t2\n`;
 
 type Answer = Partial<Ending['usage']> & { endedBy?: Ending['endedBy']; exitCode?: number };
-/** In which words a program is told from the others, and how it ends where its limit holds. */
+/** The words that identify each program, and its ending when its limit holds. */
 const HELD = {
   memoryBytes: ['| tail', { endedBy: 'out-of-memory', cpuMs: 20, peakMemoryBytes: 30 * MIB }],
   pids: ['sleep 9 & done', { exitCode: 2 }],
@@ -27,12 +27,12 @@ const GROUPS = { version: 'v2', limitsCores: true } as unknown as NonNullable<
 >;
 const CLAIMED = enforcementOf({ groups: GROUPS }, 'bubblewrap');
 
-/** A session in which the limits hold, but for the answers that are given. */
+/** A session whose limits hold, except for the given answers. */
 function session(
   answers: Partial<Record<Name | 'network', Answer>> = {},
   rights = GUEST,
 ): Pick<SandboxSession, 'run'> {
-  // The longest words first: one program may have those of another in it.
+  // The longest words first: one program may contain the words of another.
   const order = (Object.keys(HELD) as Name[]).toSorted(
     (a, b) => HELD[b][0].length - HELD[a][0].length,
   );
@@ -61,8 +61,8 @@ async function tried(...how: Parameters<typeof session>): Promise<Enforcement> {
   return await probe(session(...how) as SandboxSession, CLAIMED);
 }
 
-describe('a trial', () => {
-  test('in which everything holds takes nothing back', async () => {
+describe('a probe', () => {
+  test('in which every limit holds withdraws no claim', async () => {
     expect(await tried()).toEqual(CLAIMED);
     expect(await probe(session() as SandboxSession, CLAIMED, false)).toEqual(CLAIMED);
   });
@@ -83,23 +83,23 @@ describe('a trial', () => {
     expect(limits[name].fix).toBeDefined();
   });
 
-  test('claims nothing that was not claimed, and tries it neither', async () => {
+  test('adds no claim, and tries no limit that was not claimed', async () => {
     const none = { groups: undefined, reason: 'no group', fix: 'delegate one' } as const;
     const claimed = enforcementOf(none, 'process');
-    // Everything "holds", and still: no limit that the driver did not claim.
+    // Every program succeeds, and still no unclaimed limit is claimed.
     const { limits, accounting } = await probe(session() as SandboxSession, claimed);
     expect(limits).toEqual(claimed.limits);
     expect(accounting).toBe('none');
   });
 
-  test('says that nothing is accounted where counters stand still', async () => {
+  test('reports that usage is not accounted when counters do not change', async () => {
     const { accounting } = await tried({
       memoryBytes: { endedBy: 'out-of-memory', cpuMs: 20, peakMemoryBytes: 0 },
     });
     expect(accounting).toBe('none');
   });
 
-  test('holds nothing untrusted where a guest sees a network', async () => {
+  test('accepts no untrusted work when a guest sees a network', async () => {
     const { network, untrusted } = await tried({ network: { exitCode: 1 } });
     expect([network.none, untrusted]).toEqual([false, false]);
     expect(network.by).toContain('a guest sees the network of the host');
@@ -109,7 +109,7 @@ describe('a trial', () => {
     ['a capability', GUEST.replace('Eff:\t0', 'Eff:\t8')],
     ['new privileges', GUEST.replace('Privs:\t1', 'Privs:\t0')],
     ['no filter', GUEST.replace('Seccomp:\t2', 'Seccomp:\t0')],
-  ])('that leaves a guest %s is no sandbox', async (_what, rights) => {
+  ])('that leaves a guest %s fails', async (_what, rights) => {
     await expect(tried({}, rights)).rejects.toThrow(/a guest is left with rights/);
   });
 });

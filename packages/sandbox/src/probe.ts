@@ -1,6 +1,7 @@
 /**
- * Tries what a driver is about to claim, with programs that break the limit: what is not held here
- * is not claimed, whatever the files of the kernel say. Takes half a second, once.
+ * Probes the limits that a driver is about to claim, with programs that exceed them: a limit that
+ * does not hold here is not claimed, whatever the files of the kernel say. Takes half a second,
+ * once.
  */
 import { Buffer } from 'node:buffer';
 import { PROXY_PORT } from './network/listen-inside.ts';
@@ -8,7 +9,7 @@ import type { Ending, Enforcement, Limits, SandboxSession } from './contract.ts'
 
 const MEBIBYTE = 1 << 20;
 
-/** Limits of the session in which is tried. */
+/** Limits of the session of a probe. */
 export const PROBE_LIMITS: Limits = {
   wallMs: 60_000,
   memoryBytes: 32 * MEBIBYTE,
@@ -18,15 +19,15 @@ export const PROBE_LIMITS: Limits = {
   diskBytes: 4 * MEBIBYTE,
 };
 
-/** tail keeps everything: there is no end of line. */
+/** tail keeps its whole input, because it has no end of line. */
 const MEMORY_BOMB = 'head -c 100000000 /dev/zero | tail';
-/** Needs two processes more than it may have. */
+/** Needs two processes more than the limit. */
 const CROWD = 'for i in 1 2 3 4; do sleep 9 & done';
 const BUSY = 'while :; do :; done';
 const BUSY_MS = 30;
-/** Fails by its size, and so before the disk is full of something else. */
+/** Fails by its size, before the disk is full. */
 const LARGE_FILE = 'head -c 9000 /dev/zero > f';
-/** Twice the disk, in files that are small enough each. */
+/** Twice the size of the disk, in files that are each below the file limit. */
 const FULL_DISK =
   'i=0; while head -c 900000 /dev/zero > d$i; do i=$((i+1)); [ $i -lt 9 ] || exit 0; done; exit 1';
 const SLEEP_MS = 50;
@@ -39,11 +40,11 @@ const CORES_SLACK_MS = 45;
 /** 127.0.0.1 and the port, as the kernel lists sockets. */
 const PROXY = `0100007F:${PROXY_PORT.toString(16).toUpperCase().padStart(4, '0')}`;
 /**
- * A network of one's own has no route, and nobody's sockets: also a machine without a network has
- * those of its services. Where there is no IPv6, there is no such file.
+ * A fresh network has no route and no sockets; even a machine without a network has the sockets of
+ * its services. Without IPv6, there is no such file.
  */
 const CUT_OFF = `[ -z "$(tail -n +2 /proc/net/route)" ] && ! grep -qv " lo$" /proc/net/ipv6_route 2>&- && [ "$(cat /proc/net/tcp /proc/net/unix | grep -vc ${PROXY})" -eq 2 ]`;
-/** What a list of addresses is held by listens in the guest's own network. */
+/** The proxy of an address list listens in the guest's own network. */
 const PROXY_LISTENS = `grep -q "${PROXY} 00000000:0000 0A " /proc/net/tcp`;
 const RIGHTS = 'grep -E "^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status';
 const NO_RIGHTS = /^(Cap\w+:\t0+\n){5}NoNewPrivs:\t1\nSeccomp:\t2\n$/;
@@ -51,10 +52,10 @@ const NO_RIGHTS = /^(Cap\w+:\t0+\n){5}NoNewPrivs:\t1\nSeccomp:\t2\n$/;
 type Tries = Readonly<Partial<Record<keyof Limits, () => Promise<boolean>>>>;
 
 /**
- * Takes back what is not held.
- * @param session with PROBE_LIMITS, opened without asking what is held.
+ * Withdraws the claims that do not hold.
+ * @param session with PROBE_LIMITS, opened without checking them.
  * @param atOnce whether commands can run side by side in it.
- * @throws Error when nothing can be run, with what the driver said, or when a guest has rights.
+ * @throws Error when no program can run, with the driver's message, or when a guest has rights.
  */
 export async function probe(
   session: SandboxSession,
@@ -88,7 +89,7 @@ export async function probe(
     wallMs: async () => await endsBy('wall-limit', 'sleep 9', { wallMs: SLEEP_MS }),
     outputBytes: async () => await endsBy('output-limit', 'yes', { outputBytes: FEW_BYTES }),
     fileBytes: async () => (await run(LARGE_FILE, { fileBytes: 4096 })).exitCode !== 0,
-    // On a busy machine this says nothing; but there, nobody gets more than their share.
+    // On a busy machine this proves nothing; but there, no process gets more than its share.
     cores: async () => {
       const limits = { cores: FEW_CORES, wallMs: BUSY_WALL_MS };
       const { usage } = await run(`${BUSY} & ${BUSY}`, limits);
@@ -106,7 +107,7 @@ export async function probe(
   );
   if (atOnce) await Promise.all(attempts.map(async (each) => await each()));
   else for (const each of attempts) await each();
-  // By itself: on a full disk, other programs would fail for another reason than theirs.
+  // Runs alone: on a full disk, other programs would fail for another reason.
   await attempt('diskBytes', async () => (await run(FULL_DISK)).exitCode === 1);
 
   const network = await tryNetwork(claimed.network, async (script) => {

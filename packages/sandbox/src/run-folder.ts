@@ -1,10 +1,13 @@
-/** The folder of a driver outside of its data, for what lives as long as the process: named by its owner. */
+/**
+ * The folder of a driver outside of its data, for files that live as long as the process: named by
+ * its owner.
+ */
 import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { ownerIsAlive, ownedName } from './owner.ts';
 
-/** Makes it, and removes those of processes that are gone. */
+/** Makes it, and removes those of dead processes. */
 export async function makeRunFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
   const base =
@@ -12,7 +15,7 @@ export async function makeRunFolder(): Promise<string> {
       ? '/run/skein-sandbox'
       : `${process.env['XDG_RUNTIME_DIR'] || tmpdir()}/skein-sandbox-${uid}`;
   mkdirSync(base, { recursive: true, mode: 0o711 });
-  // Somebody else may have made it, in a folder where everybody may.
+  // In a world-writable folder another user may have made it.
   const stat = lstatSync(base);
   if (!stat.isDirectory() || stat.uid !== uid)
     throw new Error(`${base} is not a folder of this user`);

@@ -6,7 +6,7 @@ import { runUntrusted } from './run-untrusted.ts';
 const bubblewrap = requireComponent('bubblewrap');
 
 describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
-  it('gives a program its files and stdin, and gives back what it wrote', async () => {
+  it('gives a program its files and stdin, and returns its output', async () => {
     const result = await runUntrusted({
       argv: ['sh', '-c', 'cat greeting -; echo $WORD >&2; exit 3'],
       files: { greeting: 'hello\n' },
@@ -23,7 +23,7 @@ describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
     expect(result.usage.wallMs).toBeGreaterThan(0);
   });
 
-  it('ends what takes too long or too much', async () => {
+  it('ends a program that exceeds its time or memory', async () => {
     const slow = await runUntrusted({ argv: ['sleep', '60'], limits: { wallMs: 300 } });
     expect(slow.endedBy).toBe('wall-limit');
     const loud = await runUntrusted({ argv: ['yes'], limits: { outputBytes: 4096 } });
@@ -31,7 +31,7 @@ describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
     expect(loud.stdout.length).toBeLessThanOrEqual(4096);
   });
 
-  it('shows nothing of the host that it was not given', async () => {
+  it('shows no file of the host but the given ones', async () => {
     const { stdout } = await runUntrusted({
       argv: ['sh', '-c', 'ls /root /home; cat /etc/shadow; touch /usr/x && echo written'],
     });
@@ -39,7 +39,7 @@ describe.skipIf(bubblewrap.skip)('runUntrusted', () => {
   });
 });
 
-it('refuses a driver that isolates nothing, and leaves it open for its owner', async () => {
+it('refuses a driver without isolation, and leaves it open for its owner', async () => {
   const driver = createProcessSandbox();
   await expect(runUntrusted({ argv: ['true'], drivers: [driver] })).rejects.toMatchObject({
     code: 'SANDBOX_UNAVAILABLE',

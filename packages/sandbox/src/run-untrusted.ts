@@ -1,6 +1,6 @@
 /**
- * One untrusted command from its start to its end, in the first sandbox of this machine that may
- * take it: for programs that need a result and no session.
+ * Runs one untrusted command in the first suitable sandbox of this machine: for programs that need
+ * a result and no session.
  */
 import { SkeinError } from '@skein/api';
 import type { Ending, Limits, SandboxDriver } from './contract.ts';
@@ -12,9 +12,9 @@ export interface UntrustedCommand {
   readonly files?: Readonly<Record<string, string | Uint8Array>> | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly stdin?: string | Uint8Array | undefined;
-  /** What is not said has a default: 10 s, 256 MiB, 64 processes, 1 MiB of output. */
+  /** Absent limits have defaults: 10 s, 256 MiB, 64 processes, 1 MiB of output. */
   readonly limits?: Partial<Limits> | undefined;
-  /** Default: what the machine has, what starts fastest first. */
+  /** Default: all drivers of this machine, the fastest to start first. */
   readonly drivers?: readonly SandboxDriver[] | undefined;
 }
 
@@ -37,7 +37,7 @@ const DEFAULTS: Limits = {
 
 /**
  * Runs without network, and without anything of the host that could be written. A limit that the
- * sandbox cannot hold here is an error, not a weaker sandbox.
+ * sandbox cannot enforce here is an error, not a weaker sandbox.
  * @throws SkeinError SANDBOX_UNAVAILABLE, SANDBOX_UNSUPPORTED, REQUEST_INVALID.
  */
 export async function runUntrusted(command: UntrustedCommand): Promise<UntrustedResult> {
@@ -71,7 +71,7 @@ export async function runUntrusted(command: UntrustedCommand): Promise<Untrusted
       await session.close();
     }
   } finally {
-    // Those that were given stay open for their owner.
+    // Drivers that the caller gave stay open.
     if (command.drivers === undefined) await Promise.all(drivers.map((each) => each.close()));
   }
 }
@@ -87,7 +87,7 @@ async function firstForUntrusted(drivers: readonly SandboxDriver[]): Promise<San
   }
   throw new SkeinError(
     'SANDBOX_UNAVAILABLE',
-    `No sandbox of this machine takes untrusted work. ${reasons.join('; ')}.`,
+    `No sandbox of this machine runs untrusted work. ${reasons.join('; ')}.`,
   );
 }
 

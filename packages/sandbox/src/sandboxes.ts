@@ -1,4 +1,4 @@
-/** The sandbox drivers of a node: which there are, and what each holds here. */
+/** The sandbox drivers of a node, and the limits that each enforces here. */
 import { createBubblewrap } from './bubblewrap/bubblewrap.ts';
 import type { Availability, SandboxDriver, SandboxName } from './contract.ts';
 import { createDocker } from './docker/docker.ts';
@@ -11,7 +11,8 @@ export interface Sandboxes {
 }
 
 /**
- * All of this project, in the order of preference: what starts fastest first, what isolates nothing last.
+ * All drivers of this project, in the order of preference: the fastest to start first, the one
+ * without isolation last.
  * @param hidden folders that no guest may see: the data of the node.
  */
 export function everyDriver(hidden: readonly string[] = []): SandboxDriver[] {

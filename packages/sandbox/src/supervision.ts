@@ -1,9 +1,9 @@
 /**
- * Watches over one running command: keeps its limits of cpu time, wall time, memory and output, and
- * says how it ended.
+ * Supervises one running command: enforces its limits of cpu time, wall time, memory and output,
+ * and reports how it ended.
  *
- * Cpu time and out-of-memory kills are the kernel's counts; this only looks at them, the more often
- * the nearer a limit is. The first cause of an end is the one that counts.
+ * Cpu time and out-of-memory kills are the kernel's counts; this only reads them, more often the
+ * nearer a limit is. The first cause of an end is reported.
  */
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
@@ -12,24 +12,24 @@ import type { EndedBy, Ending } from './contract.ts';
 import { CountedStream } from './counted-stream.ts';
 import type { AllLimits } from './limits.ts';
 
-/** Between two looks at the kernel's counts, in milliseconds. */
+/** Longest time between two reads of the kernel's counts, in milliseconds. */
 const SOONEST_MS = 4;
 const LATEST_MS = 100;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** What is supervised. */
+/** The supervised command. */
 export interface Supervised {
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Undefined where nothing is counted. */
+  /** Undefined when nothing is counted. */
   readonly group: ControlGroup | undefined;
   /** Ends every process; may be called more than once. */
   kill(): void;
 }
 
 /**
- * When to look next, in milliseconds: a command that keeps all its cores busy must not get far
- * past its limit unseen.
+ * When to read the counts next, in milliseconds: a command that keeps all its cores busy must not
+ * get far past its limit.
  */
 export function nextLookMs(usedMs: number, limitMs: number, cores: number): number {
   return Math.min(Math.max((limitMs - usedMs) / cores, SOONEST_MS), LATEST_MS);
@@ -42,7 +42,7 @@ export function signalOf(status: number): string | null {
 }
 
 export class Supervision {
-  /** What passes of the command's output; at most `outputBytes` together. */
+  /** Passes the command's output on; at most `outputBytes` of both streams together. */
   readonly stdout = new CountedStream((bytes) => this.#admit(bytes));
   readonly stderr = new CountedStream((bytes) => this.#admit(bytes));
   readonly #limits: AllLimits;
@@ -57,12 +57,12 @@ export class Supervision {
     this.#limits = limits;
   }
 
-  /** Whether something has ended it, or will as soon as it begins. */
+  /** Whether the command is ended, or will be as soon as it begins. */
   get stopped(): boolean {
     return this.#cause !== undefined;
   }
 
-  /** The command runs from now on. */
+  /** Call when the command starts to run. */
   begin(supervised: Supervised): void {
     this.#supervised = supervised;
     this.#startedAt = performance.now();
@@ -74,7 +74,7 @@ export class Supervision {
     if (this.#cause !== undefined) supervised.kill();
   }
 
-  /** Ends the command. The first cause is kept; also one from before it began. */
+  /** Ends the command. The first cause is kept, also one from before the start. */
   stop(cause: EndedBy): void {
     this.#cause ??= cause;
     this.#supervised?.kill();
@@ -101,7 +101,7 @@ export class Supervision {
     };
   }
 
-  /** Stops looking; for a command that never came to its end, too. */
+  /** Stops the checks; also for a command that was never started. */
   dispose(): void {
     clearTimeout(this.#wall);
     clearTimeout(this.#look);
@@ -123,7 +123,7 @@ export class Supervision {
     this.#look = setTimeout(() => this.#watch(), nextLookMs(group.cpuMs(), cpuMs, cores));
   }
 
-  /** What the kernel's counts hold against the command. */
+  /** The limit that the command exceeds by the kernel's counts. */
   #overstepped(): EndedBy | undefined {
     const group = this.#supervised?.group;
     if (group === undefined) return undefined;

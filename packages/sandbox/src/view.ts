@@ -1,4 +1,4 @@
-/** What a driver holds on this host, as the API shows it. */
+/** The limits that a driver enforces on this host, as the API shows them. */
 import type { SandboxView } from '@skein/api';
 import type { SandboxDriver } from './contract.ts';
 

@@ -2,8 +2,8 @@
  * Lines over a common axis, drawn by uPlot: the curves of a run, and small lines that show the last
  * minute. Colours come from the theme, so a chart follows light and dark.
  *
- * A canvas says nothing to a screen reader: every chart has a label that tells where its lines begin
- * and end, and a large one has its numbers as a table.
+ * A screen reader cannot read a canvas: every chart has a label that says where its lines begin and
+ * end, and a large one has its numbers as a table.
  */
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot, { type AlignedData, type Axis, type Options, type Series } from 'uplot';
@@ -15,7 +15,7 @@ export type ChartColour = 'first' | 'second' | 'bad';
 
 export interface ChartLine {
   readonly label: string;
-  /** Lines that belong together share one. */
+  /** Lines that belong together share a colour. */
   readonly colour: ChartColour;
   readonly dashed?: boolean;
   /** `[x, y]`, ascending in x; null leaves a gap. */
@@ -24,9 +24,9 @@ export interface ChartLine {
 
 export interface ChartProps {
   readonly lines: readonly ChartLine[];
-  /** What the chart shows, for those who cannot see it. */
+  /** A description of the chart for screen readers. */
   readonly label: string;
-  /** A horizontal line that the others are held against, always in sight. */
+  /** A horizontal reference line, always in the visible range. */
   readonly bound?: number | undefined;
   /** A vertical line, such as the best epoch. */
   readonly mark?: number | undefined;
@@ -187,7 +187,7 @@ function optionsOf({ lines, bound, mark, height, size, xRange }: ChartProps, par
   return options;
 }
 
-/** The numbers of a chart, for those who cannot see it and those who want them exactly. */
+/** The numbers of a chart as a table, for screen readers and for exact values. */
 export function ChartNumbers({
   lines,
   xTitle,

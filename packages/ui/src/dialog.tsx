@@ -1,4 +1,4 @@
-/** Dialogs: a question before something is done that others feel, and the entry of an API key. */
+/** Dialogs: a confirmation before an action with consequences, and the entry of an API key. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { Store, useStore } from './store.ts';
@@ -6,9 +6,9 @@ import { Store, useStore } from './store.ts';
 export interface Question {
   readonly title: string;
   readonly text: string;
-  /** What the button says that does it. */
+  /** The label of the button that confirms. */
   readonly action: string;
-  /** Label of a field for the reason, where one is to be given. */
+  /** Label of a field for the reason, when a reason is asked for. */
   readonly reason?: string;
 }
 
@@ -18,7 +18,7 @@ interface Asked extends Question {
 
 const asked = new Store<Asked | undefined>(undefined);
 
-/** Resolves with the reason ('' without a field), or with undefined where the person declined. */
+/** Resolves with the reason ('' without a field), or with undefined when the person declined. */
 export function confirmed(question: Question): Promise<string | undefined> {
   return new Promise((resolve) => {
     asked.set({

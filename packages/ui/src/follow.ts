@@ -1,22 +1,24 @@
-/** Server-sent events of a view: followed while the tab is seen, and again after a break. */
+/**
+ * Server-sent events of a view: followed while the tab is visible, and reconnected after a break.
+ */
 import { SkeinError } from '@skein/api/errors';
 import { readEventStream } from '@skein/api/client';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Session } from './session.ts';
 
 export interface Listener {
-  /** A connection stands; events may have been missed before it, unless they have ids. */
+  /** Connected; events may have been missed before, unless they have ids. */
   connected?(): void;
   /** @param data parsed from JSON. */
   event(type: string, data: unknown): void;
   lost?(): void;
-  /** Resolves when another try may succeed; default: never tries again. */
+  /** Resolves when a retry may succeed; default: never retries. */
   refused?(error: SkeinError): Promise<void>;
 }
 
 const PAUSE_MS = 1500;
 
-/** Follows a stream until aborted, and goes on after a break where it left off. */
+/** Follows a stream until aborted, and resumes after a break. */
 export async function follow(
   session: Session,
   path: string,
@@ -49,8 +51,9 @@ export async function follow(
 }
 
 /**
- * Follows a stream while the tab is seen: a browser keeps few connections to a server, and a hidden
- * tab should hold none. A key that may not listen is no failure; the view then lives on what it loads.
+ * Follows a stream while the tab is visible: a browser keeps few connections to a server, and a
+ * hidden tab should hold none. A key without the right to follow is not an error; the view then
+ * only polls.
  */
 export function useEvents(
   session: Session,
@@ -67,11 +70,11 @@ export function useEvents(
         stop = undefined;
       } else if (stop === undefined) {
         stop = new AbortController();
-        const heard: Listener = {
+        const latest: Listener = {
           connected: () => newest.current.connected?.(),
           event: (type, data) => newest.current.event(type, data),
         };
-        void follow(session, path, heard, stop.signal);
+        void follow(session, path, latest, stop.signal);
       }
     };
     document.addEventListener('visibilitychange', adjust);

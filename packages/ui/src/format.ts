@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Formats numbers and times for people. */
 
 type Maybe<Value> = Value | null | undefined;
 
@@ -19,7 +19,7 @@ export function perSecond(rate: number): string {
 export function percent(share: Maybe<number>): string {
   if (share === null || share === undefined) return '–';
   const value = share * 100;
-  // 99.97 % must not read as a promise kept to the last request.
+  // 99.97 % must not be shown as 100 %.
   return `${value >= 99.95 && value < 100 ? '99.9' : value.toFixed(value === 100 ? 0 : 1)}%`;
 }
 

@@ -1,19 +1,19 @@
-/** Keeps what a view shows fresh without asking the server more often than it helps. */
+/** Reloads the data of a view, without asking the server more often than needed. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 
 export interface Freshness {
-  /** Time between two loads when nothing happens. */
+  /** Time between two loads without an event. */
   readonly everyMs: number;
   /** Least time between two loads. Default: 1000. */
   readonly gapMs?: number;
 }
 
-/** @param now whether a person has just changed something and wants to see it without a pause. */
+/** @param now whether a person has just changed something and should see the result at once. */
 export type Poke = (now?: boolean) => void;
 
 /**
- * Loads at once, when poked, and every `everyMs`; never two loads at a time, never in a tab that is
- * hidden, and after a load that took long not before three times as long has passed.
+ * Loads at once, on an event, and every `everyMs`; never two loads at a time, never in a hidden
+ * tab, and after a slow load not before three times its duration has passed.
  */
 export function keepFresh(
   load: (signal: AbortSignal) => Promise<void>,
@@ -54,14 +54,14 @@ export function keepFresh(
 export interface Loaded<Value> {
   /** Undefined before the first load. */
   readonly value: Value | undefined;
-  /** Why the last load failed; undefined: it did not. */
+  /** Why the last load failed; undefined when it succeeded. */
   readonly error: unknown;
   readonly poke: Poke;
 }
 
 /**
- * What `load` resolves with, loaded again as `keepFresh` says.
- * @param identity loads anew when it changes; what was loaded is shown until then.
+ * The result of `load`, reloaded as `keepFresh` says.
+ * @param identity loads again when it changes; the old result is shown until then.
  */
 export function useFresh<Value>(
   load: (signal: AbortSignal) => Promise<Value>,
@@ -94,7 +94,7 @@ export function useFresh<Value>(
   return { value, error, poke: stable };
 }
 
-/** Draws the component again every `everyMs`, for what it says about the time. */
+/** Renders the component again every `everyMs`, for texts that depend on the time. */
 export function useClock(everyMs: number): void {
   const [, tick] = useState(0);
   useEffect(() => {

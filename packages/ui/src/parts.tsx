@@ -1,4 +1,6 @@
-/** What many views are made of. A text only ever becomes text, so none of it can be injected into. */
+/**
+ * Components that many views share. Text is always inserted as text, so no markup can be injected.
+ */
 import { SkeinError } from '@skein/api/errors';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -52,7 +54,7 @@ export function Facts({ of }: { readonly of: readonly Fact[] }) {
   );
 }
 
-/** A bar of what is done. @param fraction from 0 to 1. */
+/** A progress bar. @param fraction from 0 to 1. */
 export function Progress({
   fraction,
   label,
@@ -101,7 +103,7 @@ export function Table({
   );
 }
 
-/** Says that there is nothing, and the command that changes it. */
+/** Says that a list is empty, and names the command that fills it. */
 export function Empty({ command, children }: WithChildren & { readonly command?: string }) {
   return (
     <div class="panel empty">
@@ -115,7 +117,7 @@ export function Empty({ command, children }: WithChildren & { readonly command?:
   );
 }
 
-/** Says what went wrong. @param onKey offers to enter another key where that may help. */
+/** Shows an error. @param onKey offers to enter another key when that may help. */
 export function Trouble({
   error,
   onKey,
@@ -178,7 +180,7 @@ export function ActionButton({
   );
 }
 
-/** A time, in words that grow old and as the exact moment. */
+/** A time, as a relative time and as the exact moment. */
 export function Moment({ at, children }: WithChildren & { readonly at: string }) {
   return (
     <time dateTime={at} title={at}>

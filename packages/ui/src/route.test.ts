@@ -12,7 +12,7 @@ it('finds every route that it links to, whatever its parts hold', () => {
   );
 });
 
-it('takes an address that it did not make as it is', () => {
+it('parses an address that it did not make', () => {
   expect(routeOf('')).toEqual({ name: '', parts: [], query: {} });
   expect(routeOf('#/jobs/%E0%A4%A/?state')).toEqual({
     name: 'jobs',

@@ -5,7 +5,7 @@
 import { Store } from './store.ts';
 
 export interface Route {
-  /** The first part; '' for the view that is shown first. */
+  /** The first part; '' for the first view. */
   readonly name: string;
   readonly parts: readonly string[];
   readonly query: Readonly<Record<string, string>>;
@@ -38,7 +38,7 @@ export function currentRoute(): Store<Route> {
   if (current === undefined) {
     const store = new Store(routeOf(location.hash));
     addEventListener('hashchange', () => {
-      // `#main` of a link that skips to the content is no view.
+      // `#main` of a skip link is not a view.
       if (location.hash === '' || location.hash.startsWith('#/')) store.set(routeOf(location.hash));
     });
     current = store;

@@ -3,7 +3,7 @@ import { SkeinError, type ErrorBody } from '@skein/api/errors';
 import { Store } from './store.ts';
 
 export interface Session {
-  /** Undefined where no key was entered. */
+  /** Undefined when no key was entered. */
   readonly key: Store<string | undefined>;
   /** @param remember whether the key outlives this tab. */
   enter(key: string, remember?: boolean): void;
@@ -12,7 +12,7 @@ export interface Session {
   open(path: string, init?: RequestInit): Promise<Response>;
 }
 
-/** A refusal with the fix that the server sent, which may be more to the point than the table's. */
+/** A refusal with the fix that the server sent, which may be more specific than the table's. */
 class Refused extends SkeinError {
   readonly fix: string;
 
@@ -26,7 +26,7 @@ class Refused extends SkeinError {
   }
 }
 
-/** What to do about an error. */
+/** The fix of an error. */
 export function fixOf(error: SkeinError): string {
   return error instanceof Refused ? error.fix : error.row.fix;
 }

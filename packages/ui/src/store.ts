@@ -1,4 +1,4 @@
-/** A value outside of the components that some of them show. */
+/** A value outside of the components that several of them show. */
 import { useEffect, useReducer } from 'preact/hooks';
 
 export class Store<Value> {
@@ -19,14 +19,14 @@ export class Store<Value> {
     for (const listener of this.#listeners) listener();
   }
 
-  /** @returns what ends the subscription. */
+  /** @returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 }
 
-/** The value now; the component is drawn again when it changes. */
+/** The current value; the component renders again when it changes. */
 export function useStore<Value>(store: Store<Value>): Value {
   const [, redraw] = useReducer<number, undefined>((count) => count + 1, 0);
   const drawn = store.value;

@@ -1,4 +1,4 @@
-/** A target with every kind of fault, one a seed. */
+/** A target with every kind of fault, one per seed. */
 import { bytesInput } from '../bytes.ts';
 import type { Target } from '../target.ts';
 

@@ -63,7 +63,7 @@ async function failure(promise: Promise<unknown>): Promise<SkeinError> {
 const answer = json(200, { model_name: 'm', model_version: '1', outputs: [] });
 
 describe('management calls', () => {
-  it('put each field where the table says', async () => {
+  it('put each field into the place that the table names', async () => {
     answers = [json(200, { entries: [] })];
     const client = createClient({ url: `${url}/`, key: 'sk_1' });
     await client.deploymentHistory({ name: 'a b', kind: 'scaled', limit: 5 });
@@ -83,12 +83,12 @@ describe('management calls', () => {
     expect(seen.every(({ headers }) => headers.authorization === 'Bearer sk_1')).toBe(true);
   });
 
-  it('resolve with nothing where the answer is empty', async () => {
+  it('resolve with undefined when the answer is empty', async () => {
     answers = [(_, response) => response.writeHead(204).end()];
     expect(await createClient({ url }).undeploy({ name: 'a' })).toBeUndefined();
   });
 
-  it('that change something are never tried again', async () => {
+  it('that change something are never retried', async () => {
     answers = [json(503, refusal('NODE_DRAINING', 1))];
     const client = createClient({ url, retry: { attempts: 5 } });
     expect((await failure(client.undeploy({ name: 'a' }))).code).toBe('NODE_DRAINING');
@@ -99,24 +99,24 @@ describe('management calls', () => {
 });
 
 describe('errors', () => {
-  it('come with the code, the message and the wait of the node', async () => {
+  it('have the code, the message and the retry time of the node', async () => {
     answers = [json(503, refusal('QUEUE_FULL', 40))];
     const error = await failure(createClient({ url }).getNode());
     expect(error).toMatchObject({ code: 'QUEUE_FULL', message: 'no', retryAfterMs: 40 });
   });
 
-  it('take the wait from Retry-After where the body names none', async () => {
+  it('take the retry time from Retry-After when the body has none', async () => {
     answers = [json(503, refusal('QUEUE_FULL'), { 'retry-after': '2' })];
     expect((await failure(createClient({ url }).getNode())).retryAfterMs).toBe(2000);
   });
 
-  it('with a code of a newer node are INTERNAL, with its message', async () => {
+  it('with a code of a newer node become INTERNAL, with its message', async () => {
     answers = [json(400, refusal('FROM_THE_FUTURE'))];
     const error = await failure(createClient({ url }).getNode());
     expect(error).toMatchObject({ code: 'INTERNAL', message: 'no' });
   });
 
-  it('of something that is not a node say so', async () => {
+  it('of a server that is not a node say so', async () => {
     answers = [(_, response) => response.writeHead(502).end('<html>Bad Gateway</html>')];
     expect((await failure(createClient({ url }).getNode())).code).toBe('NODE_UNREACHABLE');
     answers = [(_, response) => response.writeHead(404).end('not found')];
@@ -159,13 +159,13 @@ describe('errors', () => {
     expect((await failure(late)).code).toBe('DEADLINE_EXCEEDED');
   });
 
-  it('USAGE for a URL that is none', () => {
+  it('USAGE for an invalid URL', () => {
     expect(() => createClient({ url: 'localhost:4700' })).toThrow(/not the URL of a node/);
   });
 });
 
 describe('infer', () => {
-  it('tells the node how long the answer is of use, and where to send it', async () => {
+  it('sends the node the deadline and the path', async () => {
     answers = [answer];
     const client = createClient({ url });
     await client.infer('m', {}, { timeoutMs: 5000, version: '2', headers: { 'x-user': 'ada' } });
@@ -178,7 +178,7 @@ describe('infer', () => {
     expect(seen[1]?.headers['skein-timeout-ms']).toBeUndefined();
   });
 
-  it('is tried once by default, and as often as allowed when asked', async () => {
+  it('is tried once by default, and up to the allowed number of times with retries', async () => {
     answers = [json(503, refusal('QUEUE_FULL', 1)), json(503, refusal('NO_REPLICA', 1)), answer];
     await failure(createClient({ url }).infer('m', {}));
     expect(seen.length).toBe(1);
@@ -210,7 +210,7 @@ describe('events', () => {
       response.end(texts.join(''));
     };
 
-  it('go on where they left off after the stream breaks', async () => {
+  it('resume after the last event when the stream breaks', async () => {
     answers = [
       stream('retry: 1\n\nid: 4\nevent: history\ndata: {"id":4}\n\n'),
       json(503, refusal('NODE_DRAINING')),
@@ -225,7 +225,7 @@ describe('events', () => {
     expect(seen.map(({ headers }) => headers['last-event-id'])).toEqual(['3', '4', '4']);
   });
 
-  it('end when the signal aborts, and throw what waiting does not cure', async () => {
+  it('end when the signal aborts, and throw errors that a retry cannot fix', async () => {
     const abort = new AbortController();
     answers = [
       (_, response) => {
@@ -242,7 +242,7 @@ describe('events', () => {
     expect((await failure(next)).code).toBe('KEY_INVALID');
   });
 
-  it('close the connection when the consumer leaves', async () => {
+  it('close the connection when the consumer stops', async () => {
     const closed = Promise.withResolvers<void>();
     answers = [
       (_, response) => {

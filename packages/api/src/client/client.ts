@@ -30,12 +30,12 @@ export {
 } from './tensors.ts';
 
 export interface ClientOptions extends TransportOptions {
-  /** Try calls that change nothing again when the node refuses them under load. Default: never. */
+  /** Retries calls that change nothing when the node refuses them under load. Default: never. */
   readonly retry?: RetryPolicy | undefined;
 }
 
 export interface CallOptions {
-  /** Milliseconds after which an answer is useless; retries stay inside it. */
+  /** Milliseconds after which the caller no longer needs the answer; retries end within it. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Overrides the client's. */
@@ -76,17 +76,17 @@ export type ManagementCalls = {
 export interface Client extends ManagementCalls {
   /**
    * Runs a deployment.
-   * @typeParam Outputs what the deployment returns, by name; a generated client fills it in.
-   * @throws SkeinError for every refusal and failure; NODE_UNREACHABLE when nothing answers.
+   * @typeParam Outputs the outputs of the deployment, by name; a generated client fills it in.
+   * @throws SkeinError for every refusal and failure; NODE_UNREACHABLE when no node answers.
    */
   infer<Outputs = Record<string, OutputTensor>>(
     deployment: string,
     inputs: Readonly<Record<string, InputTensor>>,
     options?: InferOptions,
   ): Promise<InferAnswer<Outputs>>;
-  /** What happens on the node: first every deployment as it is, then changes and decisions. */
+  /** Events of the node: first every deployment as it is, then changes and decisions. */
   events(options?: EventsOptions): AsyncGenerator<NodeEvent, void, undefined>;
-  /** What happens to jobs from now on, or after the event whose sequence number is `lastEventId`. */
+  /** Events of jobs from now on, or after the event whose sequence number is `lastEventId`. */
   jobEvents(
     filter?: { readonly job?: string; readonly group?: string; readonly queue?: string },
     options?: EventsOptions,
@@ -146,7 +146,8 @@ export function createClient(options: ClientOptions): Client {
       if (answer.body.byteLength === 0) return undefined;
       return JSON.parse(new TextDecoder().decode(answer.body));
     };
-    // A change may have happened although its answer was lost; only the caller can tell what then.
+    // A change may have happened although its answer was lost; only the caller can decide whether
+    // to retry.
     return route.method === 'GET' ? retrying(call, send) : send(call.timeoutMs);
   }
 

@@ -36,7 +36,7 @@ describe('the event stream reader', () => {
     expect(reader.retryMs).toBe(1500);
   });
 
-  it('does not care where chunks end, nor how lines do', () => {
+  it('reads any chunking and any line ending', () => {
     const event = fc.record({
       type: fc.constantFrom('deployment', 'history'),
       data: fc.array(fc.stringMatching(/^[^\r\n]{0,12}$/), { minLength: 1, maxLength: 3 }),

@@ -1,4 +1,4 @@
-/** A stream of events as an async iterator that reconnects where it left off. */
+/** A stream of events as an async iterator that reconnects and resumes. */
 import { ERRORS, SkeinError, type ErrorBody } from '../errors.ts';
 import { createEventStreamReader, type ServerSentEvent } from './event-stream.ts';
 import { pause } from './retry.ts';
@@ -7,17 +7,17 @@ import type { Transport } from './transport.ts';
 export interface EventsOptions {
   /** Ends the iteration. */
   readonly signal?: AbortSignal | undefined;
-  /** Id of the last event seen: what has been recorded after it is sent first. */
+  /** Id of the last event that was received: later events are sent first. */
   readonly lastEventId?: string | number | undefined;
   /** Connect again when the stream breaks. Default: true. */
   readonly reconnect?: boolean | undefined;
 }
 
 /**
- * Ends when the signal aborts. A node that ends a stream for good, because its key was revoked, says so
- * with a last event. The first connection must succeed; later ones are tried until one
- * does, or the node refuses for a reason that waiting does not cure.
- * @throws SkeinError as the node refuses.
+ * Ends when the signal aborts. A node that ends a stream permanently, because its key was revoked,
+ * sends a last event that says so. The first connection must succeed; later ones are retried until
+ * one succeeds, or the node refuses for a reason that a retry cannot fix.
+ * @throws SkeinError with the refusal of the node.
  */
 export async function* readEvents<Event>(
   transport: Transport,
@@ -25,7 +25,7 @@ export async function* readEvents<Event>(
   options: EventsOptions,
   read: (event: ServerSentEvent) => Event,
 ): AsyncGenerator<Event, void, undefined> {
-  // Ends the connection also when the consumer leaves its loop.
+  // Also closes the connection when the consumer stops its loop.
   const left = new AbortController();
   const signal =
     options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
@@ -79,7 +79,10 @@ function errorOf({ data }: ServerSentEvent): SkeinError {
   return new SkeinError(Object.hasOwn(ERRORS, code) ? code : 'INTERNAL', error);
 }
 
-/** The events of an answer, until it ends. @throws SkeinError when the node ends it for good. */
+/**
+ * The events of a response, until it ends. @throws SkeinError when the node ends the stream
+ * permanently.
+ */
 export async function* readEventStream(
   response: Response,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {

@@ -7,7 +7,7 @@ const refusal = (code: ErrorCode, retryAfterMs?: number): SkeinError =>
   new SkeinError(code, 'refused', retryAfterMs === undefined ? {} : { retryAfterMs });
 
 describe('retryDelay', () => {
-  it('never retries what waiting does not cure', () => {
+  it('never retries an error that a retry cannot fix', () => {
     for (const code of ['INPUT_SHAPE', 'KEY_INVALID', 'INTERNAL', 'CANCELLED'] as const) {
       expect(retryDelay({}, 1, refusal(code, 5), 1e6, 0)).toBeUndefined();
     }
@@ -36,7 +36,7 @@ describe('retryDelay', () => {
     fc.assert(property);
   });
 
-  it('backs off over a growing range where the node says nothing, up to a bound', () => {
+  it('backs off over a growing range when the node names no time, up to a bound', () => {
     const longest = (tries: number): number | undefined =>
       retryDelay({ attempts: 99, baseMs: 50, maxMs: 400 }, tries, refusal('NO_REPLICA'), 1e6, 1);
     expect([1, 2, 3, 4, 5].map(longest)).toEqual([50, 100, 200, 400, 400]);

@@ -1,25 +1,26 @@
 /**
- * When to try again. Only refusals under load are worth a second try, and only while the answer can
- * still be in time: a wait that would pass the deadline is not begun.
+ * Decides when to retry. Only refusals under load are retried, and only while the answer can still
+ * arrive before the deadline: a wait that would pass the deadline is not started.
  */
 import type { SkeinError } from '../errors.ts';
 
 export interface RetryPolicy {
-  /** Tries in all, the first included. Default: 4. */
+  /** Number of tries, the first included. Default: 4. */
   readonly attempts?: number;
-  /** First wait in milliseconds where the node names none; doubles with each try. Default: 50. */
+  /** First wait in milliseconds when the node names none; doubles with each try. Default: 50. */
   readonly baseMs?: number;
-  /** Longest wait in milliseconds where the node names none. Default: 2000. */
+  /** Longest wait in milliseconds when the node names none. Default: 2000. */
   readonly maxMs?: number;
 }
 
 /**
- * The wait in milliseconds before the next try; absent when there shall be none.
+ * The wait in milliseconds before the next try; undefined when there is no next try.
  *
- * Where the node names a wait it is kept, plus up to a quarter, so that a refused crowd does not
- * return as one. Else the wait is drawn from the whole of an exponentially growing range.
+ * When the node names a wait it is used, plus up to a quarter, so that refused clients do not
+ * return at the same moment. Otherwise the wait is uniformly random over an exponentially growing
+ * range.
  *
- * @param tries how many have been made.
+ * @param tries the number of tries so far.
  * @param remainingMs until the deadline.
  * @param random uniform in [0, 1).
  */

@@ -156,13 +156,13 @@ describe('a request', () => {
     ]);
   });
 
-  it('asks for what it is told to ask for', () => {
+  it('names the requested outputs', () => {
     const { parameters, outputs } = readRequest(encodeRequest({}, ['y', 'z'], 2));
     expect(parameters).toEqual({ binary_data_output: true, priority: 2 });
     expect(outputs?.map(({ name }) => name)).toEqual(['y', 'z']);
   });
 
-  it('refuses what cannot be right before it is sent', () => {
+  it('refuses invalid tensors before it is sent', () => {
     const send = (x: unknown) =>
       code(() => encodeRequest({ x: x as InputTensor }, undefined, undefined));
     expect(send({ shape: [3], data: new Float32Array(2) })).toBe('INPUT_DATA');
@@ -236,7 +236,7 @@ describe('an answer', () => {
     expect(outputs['s']?.data).toEqual([Uint8Array.of(104, 105)]);
   });
 
-  it('that is not one is INTERNAL, whatever it is', () => {
+  it('that is not valid is INTERNAL, whatever it contains', () => {
     const property = fc.property(
       fc.uint8Array({ maxLength: 60 }),
       fc.option(fc.nat({ max: 80 }), { nil: undefined }),

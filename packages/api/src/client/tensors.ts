@@ -1,16 +1,17 @@
 /**
- * Tensors as a caller of the client sees them, and how they travel: a JSON header, then the raw
+ * Tensors as a caller of the client sees them, and their encoding: a JSON header, then the raw
  * bytes of every tensor, one after another (the binary tensor data extension of the Open Inference
- * Protocol). Requests cost one copy, into the body; answers cost none where they lie aligned.
+ * Protocol). A request costs one copy, into the body; an answer costs none when its tensors are
+ * aligned.
  */
 import type { ElementType, NumericArray, NumericType, Tensor } from '@skein/onnx';
 import { arrayClass, datatypeOf, elementTypeOf, type ArrayOf } from '../datatype.ts';
 import { SkeinError } from '../errors.ts';
 
-/** Element types whose array class alone does not tell them apart. */
+/** Element types that share an array class with another type. */
 type Ambiguous = 'float16' | 'bfloat16' | 'bool';
 
-/** A tensor to send. `type` may be left out where the class of `data` says it. */
+/** A tensor to send. `type` may be left out when the class of `data` determines it. */
 export type InputOf<T extends ElementType> = T extends Ambiguous
   ? { readonly type: T; readonly shape: readonly number[]; readonly data: ArrayOf[T] }
   : T extends NumericType
@@ -21,10 +22,10 @@ export type InputOf<T extends ElementType> = T extends Ambiguous
         readonly data: readonly (string | Uint8Array)[];
       };
 
-/** Any tensor to send: a typed array with its shape, or a tensor of `@skein/onnx` as it is. */
+/** Any tensor to send: a typed array with its shape, or a tensor of `@skein/onnx`. */
 export type InputTensor = { [T in ElementType]: InputOf<T> }[ElementType] | Tensor;
 
-/** A tensor that came back. Strings come as bytes; `texts()` reads them as UTF-8. */
+/** A tensor of an answer. Strings are bytes; `texts()` decodes them as UTF-8. */
 export type OutputOf<T extends ElementType> = T extends NumericType
   ? { readonly type: T; readonly shape: readonly number[]; readonly data: ArrayOf[T] }
   : {
@@ -124,7 +125,7 @@ function partOf(name: string, input: InputTensor): Part {
   if (!('bytes' in input) && array.BYTES_PER_ELEMENT !== size) {
     throw new SkeinError(
       'INPUT_DATATYPE',
-      `Input "${name}" is said to be ${type}, but its data are a ${array.constructor.name}.`,
+      `Input "${name}" has the type ${type}, but its data are a ${array.constructor.name}.`,
     );
   }
   if (array.byteLength !== count * size) fail(`${array.byteLength / size} were given`);
@@ -234,7 +235,7 @@ export interface DecodedAnswer {
 
 /**
  * @param headerLength bytes of the JSON part; absent when all of the body is JSON.
- * @throws SkeinError INTERNAL when the answer is not one.
+ * @throws SkeinError INTERNAL when the answer is invalid.
  */
 export function decodeAnswer(body: ArrayBuffer, headerLength: number | undefined): DecodedAnswer {
   try {

@@ -1,5 +1,5 @@
 /**
- * One HTTP exchange with a node: whatever goes wrong comes out as a SkeinError, and nothing else.
+ * One HTTP exchange with a node: every failure becomes a SkeinError.
  */
 import { ERRORS, SkeinError, type ErrorBody, type ErrorCode } from '../errors.ts';
 
@@ -7,8 +7,8 @@ import { ERRORS, SkeinError, type ErrorBody, type ErrorCode } from '../errors.ts
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A request that may be sent again by itself, after a redirect or to log in, is a copy that keeps all
- * of its body: an upload would take as much memory as it has bytes.
+ * A request that fetch may send again by itself, after a redirect or to log in, keeps a copy of its
+ * whole body: an upload would take as much memory as it has bytes.
  */
 const UNREPEATED = { redirect: 'error', window: null } as const;
 
@@ -19,12 +19,15 @@ export interface Exchange {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Blob | Uint8Array<ArrayBuffer> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds after which an answer is useless. */
+  /** Milliseconds after which the caller no longer needs the answer. */
   readonly timeoutMs?: number | undefined;
 }
 
 export interface Transport {
-  /** Resolves with a 2xx answer whose body has not been read; `timeoutMs` is not heeded. @throws SkeinError. */
+  /**
+   * Resolves with a 2xx answer whose body has not been read; ignores `timeoutMs`. @throws
+   * SkeinError.
+   */
   open(exchange: Exchange): Promise<Response>;
   /** Resolves with all of a 2xx answer. @throws SkeinError. */
   send(exchange: Exchange): Promise<{ headers: Headers; body: ArrayBuffer }>;
@@ -33,7 +36,7 @@ export interface Transport {
 export interface TransportOptions {
   /** Where the node listens, such as `http://127.0.0.1:4700`. */
   readonly url: string | URL;
-  /** API key, where the node asks for one. */
+  /** API key, when the node requires one. */
   readonly key?: string | undefined;
   /** Default: the global one. */
   readonly fetch?: typeof globalThis.fetch | undefined;
@@ -44,7 +47,7 @@ export function createTransport(options: TransportOptions): Transport {
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   const authorization = options.key === undefined ? {} : { authorization: `Bearer ${options.key}` };
 
-  /** Runs one fetch whose answer is whole, or abandoned, when this returns. */
+  /** Runs one fetch; its answer is complete, or abandoned, when this returns. */
   async function bounded<T>(
     request: Exchange,
     run: (signal: AbortSignal | undefined) => Promise<T>,
@@ -75,7 +78,7 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  /** Turns whatever is thrown into a SkeinError. */
+  /** Converts any thrown value to a SkeinError. */
   async function guarded<T>(request: Exchange, run: () => Promise<T>): Promise<T> {
     try {
       return await run();
@@ -127,7 +130,7 @@ function baseOf(url: string | URL): string {
 }
 
 /**
- * What a failed `fetch` means, by what the platform says about the connection; browsers say nothing.
+ * Explains a failed `fetch` by the platform's error code; browsers give none.
  * @param url of the node.
  */
 export function connectionError(url: string, error: unknown): SkeinError {
@@ -139,7 +142,8 @@ export function connectionError(url: string, error: unknown): SkeinError {
       cause: error,
     });
   }
-  // In TLS 1.3 a client has finished its handshake when the server finds its certificate missing.
+  // In TLS 1.3 a client has already finished its handshake when the server rejects a missing
+  // certificate.
   const closed = url.startsWith('https:') && /SOCKET|ECONNRESET|EPIPE/.test(code);
   const hint = closed
     ? '; a node that asks for a client certificate closes connections without'
@@ -158,7 +162,7 @@ async function errorOf(response: Response, base: string): Promise<SkeinError> {
     const retry = body.retryAfterMs === undefined ? headerMs : { retryAfterMs: body.retryAfterMs };
     return new SkeinError(body.code, body.error, retry);
   }
-  // Something between us and the node, or another server altogether.
+  // A proxy between the client and the node answered, or another server.
   const gone = response.status >= 502 && response.status <= 504;
   return new SkeinError(
     gone ? 'NODE_UNREACHABLE' : 'INTERNAL',
@@ -167,7 +171,9 @@ async function errorOf(response: Response, base: string): Promise<SkeinError> {
   );
 }
 
-/** @returns absent when the text is not an error body; the code of a newer node becomes INTERNAL. */
+/**
+ * @returns undefined when the text is not an error body; the code of a newer node becomes INTERNAL.
+ */
 function parseBody(text: string): ErrorBody | undefined {
   try {
     const body = JSON.parse(text) as Partial<ErrorBody> | null;

@@ -1,4 +1,4 @@
-/** Artifacts: what jobs read and leave behind, by content. */
+/** Artifacts: inputs and outputs of jobs, stored by content. */
 import { z } from 'zod';
 import type { Endpoint } from '../endpoint.ts';
 import { ArtifactView, Digest } from '../artifact.ts';
@@ -12,7 +12,7 @@ export const ARTIFACT_ENDPOINTS = {
     path: '/api/v1/artifacts',
     group: 'Artifacts',
     summary: 'Store a blob; the answer names it by its sha-256.',
-    description: 'Storing the same content again is no error and takes no space.',
+    description: 'Storing the same content again succeeds and takes no space.',
     scope: 'jobs',
     upload: 'application/octet-stream',
     status: 201,
@@ -24,7 +24,7 @@ export const ARTIFACT_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/artifacts/{digest}',
     group: 'Artifacts',
-    summary: 'Tell whether an artifact is there, and its size.',
+    summary: 'Check whether an artifact exists, and get its size.',
     scope: 'jobs',
     params: DigestParam,
     status: 200,
@@ -38,7 +38,7 @@ export const ARTIFACT_ENDPOINTS = {
     group: 'Artifacts',
     summary: 'Stream the content of an artifact, verified against its digest.',
     description:
-      'The answer carries the size; one that breaks off was found to be corrupt on the way.',
+      'The response carries the size. A response that ends early means that the artifact is corrupt.',
     scope: 'jobs',
     params: DigestParam,
     status: 200,

@@ -1,4 +1,4 @@
-/** Deployments: what takes traffic, how it changes, and what it did. */
+/** Deployments: their versions, rollouts, settings and history. */
 import { z } from 'zod';
 import { DeploymentSettingsPatch, DeploymentView, Name, RolloutPlan } from '../deployment.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -26,17 +26,17 @@ export const DEPLOYMENT_ENDPOINTS = {
     group: 'Deployments',
     summary: 'Deploy a version, or roll it out over the one that serves.',
     description:
-      'Answers when the version is loaded and warm; a canary or shadow then goes on by itself. Settings are merged over the current ones, or over the defaults for a new deployment.',
+      'Answers when the version is loaded and warm; a canary or shadow then continues in the background. Settings are merged over the current ones, or over the defaults for a new deployment.',
     scope: 'admin',
     body: z
       .strictObject({
         name: Name.describe('Name of the deployment and of its model.'),
         version: VersionNumber.describe('The version of the model to deploy.'),
         settings: DeploymentSettingsPatch.optional().describe(
-          'Settings to change; the others stay, or have their defaults in a new deployment.',
+          'Settings to change; absent ones keep their values, or have their defaults in a new deployment.',
         ),
         plan: RolloutPlan.optional().describe(
-          'How the version takes over from the one that serves; at once by default.',
+          'How the version replaces the current one; at once by default.',
         ),
       })
       .meta({ id: 'Deploy' }),
@@ -77,7 +77,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     method: 'PATCH',
     path: '/api/v1/deployments/{name}',
     group: 'Deployments',
-    summary: 'Change settings of a deployment; what is left out stays.',
+    summary: 'Change settings of a deployment; absent settings keep their values.',
     scope: 'admin',
     params: NameParam,
     body: z.strictObject({ settings: DeploymentSettingsPatch }).meta({ id: 'ChangeSettings' }),
@@ -100,7 +100,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     method: 'DELETE',
     path: '/api/v1/deployments/{name}',
     group: 'Deployments',
-    summary: 'Drain and forget a deployment; its versions stay.',
+    summary: 'Drain and remove a deployment; its versions stay.',
     scope: 'admin',
     params: NameParam,
     status: 204,
@@ -111,7 +111,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     method: 'POST',
     path: '/api/v1/deployments/{name}/rollback',
     group: 'Deployments',
-    summary: 'Abort a rollout in progress, or return to what served before.',
+    summary: 'Abort a rollout in progress, or return to the previous version.',
     scope: 'admin',
     params: NameParam,
     body: z
@@ -139,7 +139,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/deployments/{name}/history',
     group: 'Deployments',
-    summary: 'List what a deployment did and had done to it, newest first.',
+    summary: 'List the history of a deployment, newest first.',
     scope: 'read',
     params: NameParam,
     query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
@@ -152,7 +152,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/history',
     group: 'Deployments',
-    summary: 'List what all deployments did, newest first.',
+    summary: 'List the history of all deployments, newest first.',
     scope: 'read',
     query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
     status: 200,

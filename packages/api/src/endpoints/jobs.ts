@@ -1,4 +1,4 @@
-/** Jobs: durable work, its queues, schedules, tenants, and the workers that do it. */
+/** Jobs: durable work, its queues, schedules, tenants and workers. */
 import { z } from 'zod';
 import type { Endpoint } from '../endpoint.ts';
 import { JobState } from '../job-state.ts';
@@ -30,7 +30,7 @@ export const JOB_ENDPOINTS = {
       state: JobState.optional(),
       group: JobId.optional(),
       limit: Limit,
-      after: z.string().max(200).describe('`next` of the page before.').optional(),
+      after: z.string().max(200).describe('`next` of the previous page.').optional(),
     }),
     status: 200,
     response: z.object({ jobs: z.array(JobView), next: z.string().optional() }),
@@ -116,7 +116,7 @@ export const JOB_ENDPOINTS = {
     method: 'POST',
     path: '/api/v1/jobs/{id}/revive',
     group: 'Jobs',
-    summary: 'Bring a failed, dead or cancelled job back, with the children that it failed.',
+    summary: 'Revive a failed, dead or cancelled job, with the children that failed because of it.',
     scope: 'jobs',
     params: JobParam,
     status: 200,
@@ -140,9 +140,9 @@ export const JOB_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/job-events',
     group: 'Jobs',
-    summary: 'Stream what happens to jobs as server-sent events.',
+    summary: 'Stream the events of jobs as server-sent events.',
     description:
-      'The id of an event is its sequence number: reconnect with `Last-Event-ID` to miss none. Without it the stream starts from now. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
+      'The id of an event is its sequence number: reconnect with `Last-Event-ID` to receive all of them. Without it the stream starts from now. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
     scope: 'jobs',
     query: z.strictObject({
       job: JobId.optional(),
@@ -207,7 +207,7 @@ export const JOB_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/workers',
     group: 'Jobs',
-    summary: 'List the workers with what they offer.',
+    summary: 'List the workers with the resources and labels that they offer.',
     scope: 'read',
     status: 200,
     response: z.object({ workers: z.array(WorkerView) }),
@@ -218,7 +218,7 @@ export const JOB_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/sandboxes',
     group: 'Jobs',
-    summary: 'Tell what each sandbox really enforces on this host.',
+    summary: 'List the limits that each sandbox enforces on this host.',
     scope: 'read',
     status: 200,
     response: z.object({ sandboxes: z.array(SandboxView) }),
@@ -229,7 +229,7 @@ export const JOB_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/schedules',
     group: 'Jobs',
-    summary: 'List what is enqueued by the clock.',
+    summary: 'List the schedules.',
     scope: 'read',
     status: 200,
     response: z.object({ schedules: z.array(ScheduleView) }),
@@ -240,7 +240,7 @@ export const JOB_ENDPOINTS = {
     method: 'PUT',
     path: '/api/v1/schedules/{schedule}',
     group: 'Jobs',
-    summary: 'Enqueue a job by the clock; replaces the schedule of this name.',
+    summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
     scope: 'admin',
     params: z.strictObject({ schedule: JobId }),
     body: z
@@ -260,7 +260,7 @@ export const JOB_ENDPOINTS = {
     method: 'DELETE',
     path: '/api/v1/schedules/{schedule}',
     group: 'Jobs',
-    summary: 'Remove a schedule; jobs that it made stay.',
+    summary: 'Remove a schedule; jobs that it enqueued stay.',
     scope: 'admin',
     params: z.strictObject({ schedule: JobId }),
     status: 204,

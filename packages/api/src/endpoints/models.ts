@@ -39,7 +39,7 @@ export const MODEL_ENDPOINTS = {
     group: 'Models',
     summary: 'Store an ONNX file as the next version of a model.',
     description:
-      'The body is the file itself. The same bytes again give the version that exists. Metadata goes into the query: `?metadata[author]=ada`. An untrusted version always runs in a process of its own; `trust` is kept with its metadata.',
+      'The body is the file itself. Uploading the same bytes again returns the existing version. Metadata goes into the query: `?metadata[author]=ada`. An untrusted version always runs in a process of its own; `trust` is kept with its metadata.',
     scope: 'admin',
     params: ModelParam,
     query: z.strictObject({
@@ -95,7 +95,7 @@ export const MODEL_ENDPOINTS = {
     group: 'Models',
     summary: 'Record a composition module as the next version of a model.',
     description:
-      'The module is TypeScript that lies on the node’s machine; the node runs it with its own rights.',
+      'The module is TypeScript on the node’s machine; the node runs it with its own rights.',
     scope: 'admin',
     params: ModelParam,
     body: z

@@ -11,7 +11,7 @@ export const NODE_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/node',
     group: 'Node',
-    summary: 'Tell what this node is and how it is doing.',
+    summary: 'Show the version, the load and the state of the node.',
     scope: 'read',
     status: 200,
     response: NodeView,
@@ -22,9 +22,9 @@ export const NODE_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/events',
     group: 'Node',
-    summary: 'Stream what happens on the node as server-sent events.',
+    summary: 'Stream the events of the node as server-sent events.',
     description:
-      'Opens with every deployment as it is, then sends changes. `history` events carry an id: reconnect with `Last-Event-ID` to miss none. A reader that is too slow gets fewer, newer snapshots; decisions are never skipped. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
+      'Opens with every deployment as it is, then sends changes. `history` events carry an id: reconnect with `Last-Event-ID` to receive all of them. A reader that is too slow gets fewer, newer snapshots; decisions are never skipped. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
     scope: 'read',
     status: 200,
     events: NodeEvent,
@@ -50,7 +50,7 @@ export const NODE_ENDPOINTS = {
             kind: z
               .enum(['user', 'load', 'fault'])
               .describe(
-                '`user`: the request must change. `load`: the same request may succeed later. `fault`: ours.',
+                '`user`: the request must change. `load`: the same request may succeed later. `fault`: a fault of Skein.',
               ),
             meaning: z.string(),
             fix: z.string(),
@@ -65,7 +65,7 @@ export const NODE_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/audit',
     group: 'Node',
-    summary: 'List who changed what, newest first.',
+    summary: 'List the changes and their callers, newest first.',
     scope: 'admin',
     query: z.strictObject({ limit: Limit }),
     status: 200,

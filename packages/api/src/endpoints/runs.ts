@@ -1,4 +1,4 @@
-/** Training runs, as whoever trains reports them. */
+/** Training runs, as the trainer reports them. */
 import { z } from 'zod';
 import type { Endpoint } from '../endpoint.ts';
 import { Run, RunId, RunStatus, RunSummary } from '../run.ts';
@@ -37,9 +37,9 @@ export const RUN_ENDPOINTS = {
     method: 'PUT',
     path: '/api/v1/runs/{id}',
     group: 'Runs',
-    summary: 'Record a run as it stands; the same run again replaces what was known of it.',
+    summary: 'Record the state of a run; a later report of the same run replaces it.',
     description:
-      '`skein train` calls this after each epoch. What is older than what the node knows is ignored, so that reports may arrive twice or out of order.',
+      '`skein train` calls this after each epoch. The node ignores a report that is older than its state, so that reports may arrive twice or out of order.',
     scope: 'admin',
     params: RunParam,
     body: z.strictObject({ run: Run }).meta({ id: 'PutRun' }),
@@ -83,7 +83,7 @@ export const RUN_ENDPOINTS = {
     method: 'DELETE',
     path: '/api/v1/runs/{id}',
     group: 'Runs',
-    summary: 'Forget a run; the versions that came of it stay.',
+    summary: 'Remove a run; the versions that it produced stay.',
     scope: 'admin',
     params: RunParam,
     status: 204,

@@ -1,4 +1,4 @@
-/** One job: what it is, how its attempts went, what it printed and left behind. */
+/** One job: its work, its attempts, its output and its artifacts. */
 import type { AttemptView, JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
 import {
@@ -29,12 +29,12 @@ import { node, session } from '../node.ts';
 import { Log } from './log.tsx';
 import { hasEnded, StateChip, tookMs, toneOf } from './state.tsx';
 
-/** A result is shown to be looked at; more than this is for programs. */
+/** A result is shown to be read; a larger one is for programs. */
 const RESULT_CHARACTERS = 20_000;
 const PARENTS = 20;
 const COMMAND_CHARACTERS = 2000;
 
-/** Endings that the work is not to blame for, and success; all others are `bad`. */
+/** Success, and endings that are not the fault of the work; all others are `bad`. */
 const OUTCOMES: Readonly<Record<string, Tone>> = {
   succeeded: 'good',
   preempted: 'warn',
@@ -110,7 +110,7 @@ function Actions({ job, changed, failed }: Changing) {
   async function cancel(): Promise<void> {
     const reason = await confirmed({
       title: 'Cancel this job?',
-      text: `${name}: what runs is stopped within a second, and what it has not stored is lost.`,
+      text: `${name}: a running attempt is stopped within a second, and results that it has not stored are lost.`,
       action: 'Cancel the job',
       reason: 'Reason, for the record',
     });
@@ -203,7 +203,7 @@ function limitsOf(limits: JobView['work']['limits']): string {
   return shown.join(', ');
 }
 
-/** As a person would type it; only to be read. */
+/** The command as a person would type it; only for display. */
 function shell(argv: readonly string[]): string {
   const quoted = (word: string): string =>
     /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
@@ -290,7 +290,7 @@ function Outputs({
   );
 }
 
-/** Where the node asks for no key the browser streams to the disk; else the page must fetch. */
+/** Without keys the browser streams to the disk; otherwise the page must fetch. */
 function Download({
   path,
   digest,
@@ -314,7 +314,7 @@ function Download({
     link.href = URL.createObjectURL(await (await session.open(href)).blob());
     link.download = name;
     link.click();
-    // The browser has taken hold of it by then.
+    // The browser has opened the URL by then.
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }
   return (

@@ -1,4 +1,4 @@
-/** The jobs, newest first: what waits, runs and has ended, as it happens. */
+/** The jobs, newest first: queued, running and ended, updated as it happens. */
 import type { JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
 import {
@@ -31,7 +31,7 @@ type Told = Pick<JobEvent, 'state' | 'cause' | 'progress'>;
 
 export function Jobs({ route: { query }, focus }: ViewProps) {
   const [limit, setLimit] = useState(PAGE);
-  /** What events told of jobs since they were loaded. */
+  /** Changes of jobs that events reported since the jobs were loaded. */
   const [told, setTold] = useState<ReadonlyMap<string, Told>>(new Map());
   const identity = JSON.stringify([query, limit]);
   const { value, error, poke } = useFresh(

@@ -1,19 +1,19 @@
-/** What an attempt prints, as it prints it. */
+/** The output of an attempt, while it is written. */
 import { bytes, useFresh } from '@skein/ui';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { node } from '../node.ts';
 
 const PIECE_BYTES = 256 * 1024;
-/** A page stays quick with so much text; all of it is one command away. */
+/** A page stays fast with this much text; one command prints all of it. */
 const KEPT = 512 * 1024;
-/** Pixels from the end within which a person is taken to follow the end. */
+/** Pixels from the end within which the view follows the end. */
 const NEAR_END = 30;
 
 interface Read {
   readonly text: string;
   /** Bytes at the beginning that are not shown. */
   readonly leftOut: number;
-  /** Where to read on; undefined before the first piece. */
+  /** The offset of the next read; undefined before the first one. */
   readonly offset: number | undefined;
   readonly done: boolean;
 }
@@ -81,7 +81,7 @@ export function Log({
   );
 }
 
-/** Reads until nothing more comes now. */
+/** Reads to the current end of the log. */
 async function readOn(
   id: string,
   attempt: number,

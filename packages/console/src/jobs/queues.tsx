@@ -1,4 +1,4 @@
-/** The queues, the workers of each, and what isolates the work. */
+/** The queues, the workers of each, and the sandboxes. */
 import type { QueueView, WorkerView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
 import {
@@ -29,7 +29,7 @@ type QueueMode = QueueView['mode'];
 interface Mode {
   readonly action: string;
   readonly tone: Tone;
-  /** What it means, where a person is asked first. */
+  /** The consequence, for actions that need a confirmation. */
   readonly text?: string;
 }
 
@@ -38,12 +38,12 @@ const MODES: Readonly<Record<QueueMode, Mode>> = {
   paused: {
     action: 'Pause',
     tone: 'warn',
-    text: 'None of its jobs starts until it is opened again. What runs goes on, and new jobs are accepted.',
+    text: 'None of its jobs starts until it is opened again. Running jobs go on, and new jobs are accepted.',
   },
   draining: {
     action: 'Drain',
     tone: 'warn',
-    text: 'New jobs are refused. What waits still starts, and what runs goes on.',
+    text: 'New jobs are refused. Queued jobs still start, and running jobs go on.',
   },
 };
 

@@ -1,10 +1,10 @@
-/** What each sandbox of this node really holds, and how to get what it lacks. */
+/** The limits that each sandbox of this node enforces, and how to get the missing ones. */
 import type { SandboxView } from '@skein/api';
 import { Chip } from '@skein/ui';
 
 const LIMITS: Readonly<Record<string, string>> = {
   cpuMs: 'CPU time',
-  wallMs: 'time on the clock',
+  wallMs: 'wall time',
   memoryBytes: 'memory',
   pids: 'processes',
   outputBytes: 'output',

@@ -1,4 +1,4 @@
-/** How the state of a job looks. */
+/** The display of a job's state. */
 import type { JobView } from '@skein/api';
 import { Chip, type Tone } from '@skein/ui';
 import './jobs.css';

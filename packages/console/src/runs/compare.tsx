@@ -1,4 +1,4 @@
-/** Two runs side by side: what differs in what went in, and in what came out. */
+/** Two runs side by side: the differences of their inputs and their results. */
 import type { Run } from '@skein/api';
 import { Heading, linkTo, metric, spaced, Trouble, useFresh } from '@skein/ui';
 import type { ViewProps } from '../app.tsx';
@@ -8,7 +8,7 @@ import { Curves } from './curves.tsx';
 import { headlineOf, StatusChip } from './runs.tsx';
 import './runs.css';
 
-/** Of all others, less is better. */
+/** For all other figures, less is better. */
 const MORE_IS_BETTER = new Set(['accuracy', 'macroF1', 'auc', 'r2']);
 /** Figures of which neither more nor less is better. */
 const UNSCORED = new Set(['steps', 'rows']);
@@ -144,7 +144,7 @@ function isBetter(name: string, value: Value, other: Value): boolean {
 
 function textOf(value: Value): string {
   if (value === undefined) return '–';
-  // A digest is told from another by its beginning.
+  // The beginning of a digest identifies it.
   return /^[0-9a-f]{64}$/.test(String(value)) ? `${String(value).slice(0, 12)}…` : String(value);
 }
 

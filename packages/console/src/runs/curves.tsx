@@ -7,7 +7,7 @@ type Trained = Pick<Run, 'id' | 'epochs' | 'result'>;
 const HEIGHT = 190;
 const METRICS = 24;
 
-/** Which curves share a chart: the loss of what was trained on and of what was not. */
+/** The curves that share a chart: the losses of training and validation rows. */
 const LOSSES = ['loss', 'validationLoss'];
 
 interface Curve {

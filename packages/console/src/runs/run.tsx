@@ -1,4 +1,4 @@
-/** One training run: its curves, where it comes from, and how good its result is. */
+/** One training run: its curves, its lineage, and the quality of its result. */
 import type { Run as RunView, RunReport } from '@skein/api';
 import {
   ago,
@@ -34,7 +34,7 @@ export function Run({ route: { parts }, focus }: ViewProps) {
   const stale = useRef(false);
   const { value, error, poke } = useFresh(
     async (signal) => {
-      // A run that has ended changes only when an event says so.
+      // A run that has ended changes only with an event.
       if (seen.current !== undefined && !stale.current && seen.current.status !== 'running') {
         return seen.current;
       }
@@ -105,7 +105,7 @@ function Card({
   );
 }
 
-/** The beginning of a digest, which tells it from others. */
+/** The beginning of a digest, which is enough to identify it. */
 function Short({ digest }: { readonly digest: string }) {
   return <code title={digest}>{`${digest.slice(0, 12)}…`}</code>;
 }
@@ -174,7 +174,7 @@ function LineageFacts({
   );
 }
 
-/** Figures of a report by name; what is not a number has a place of its own. */
+/** Figures of a report by name; values that are not numbers are shown elsewhere. */
 export function figuresOf(report: RunReport): (readonly [name: string, value: number])[] {
   const { kind: _kind, rows: _rows, ...rest } = report;
   const figures = Object.entries(rest).filter(

@@ -1,4 +1,4 @@
-/** The training runs, newest first; two of them can be laid side by side. */
+/** The training runs, newest first; two of them can be compared. */
 import type { Run, RunSummary } from '@skein/api';
 import {
   ago,

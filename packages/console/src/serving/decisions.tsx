@@ -1,4 +1,4 @@
-/** What the node decided and what people did, newest first, each with its reason. */
+/** The decisions of the node and the changes by people, newest first, each with its reason. */
 import { clock, useStore, words } from '@skein/ui';
 import { decisions } from '../node.ts';
 

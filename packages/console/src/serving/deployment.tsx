@@ -1,4 +1,4 @@
-/** The rows of one deployment: how it does against its objective, and its details when opened. */
+/** The rows of one deployment: its latency against its objective, and its details when opened. */
 import type { DeploymentView } from '@skein/api';
 import {
   Chart,
@@ -96,7 +96,7 @@ export function Deployment({ view, samples }: Deployed) {
   );
 }
 
-/** The last minute of one figure. @param of oldest first; null where nothing was measured. */
+/** The last minute of one figure. @param of oldest first; null without a measurement. */
 function Sparkline({
   of,
   bound,
@@ -172,7 +172,7 @@ function Replicas({ view: { targets } }: { readonly view: DeploymentView }) {
   );
 }
 
-/** What was refused since the oldest sample, by reason. */
+/** The refusals since the oldest sample, by reason. */
 function Shed({ rate, samples }: { readonly rate: number; readonly samples: readonly Sample[] }) {
   const before = samples[0]?.refused ?? {};
   const reasons = Object.entries(samples.at(-1)?.refused ?? {})

@@ -1,4 +1,4 @@
-/** Tries any deployment: a form made from its signature, its answer, and the code that does the same. */
+/** Tries any deployment: a form made from its signature, its answer, and equivalent code. */
 import type { DeploymentView } from '@skein/api';
 import { texts, type InferAnswer, type InputTensor, type OutputTensor } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';

@@ -1,4 +1,4 @@
-/** What the node serves: the totals of the last minute, the deployments, and its decisions. */
+/** The totals of the last minute, the deployments, and the decisions of the node. */
 import { Empty, percent, perSecond, useStore } from '@skein/ui';
 import { deployments } from '../node.ts';
 import { Decisions } from './decisions.tsx';

@@ -10,7 +10,7 @@ import {
 
 const spec = (type: string, shape: Spec['shape']): Spec => ({ name: 'x', type, shape });
 
-it('begins with sizes of 1 for free dimensions, and with zeros where typing is too much', () => {
+it('begins with sizes of 1 for free dimensions, and with zeros for large inputs', () => {
   expect(initialInput(spec('float32', ['batch', 3]))).toEqual({
     shape: '1, 3',
     fill: 'values',
@@ -39,7 +39,7 @@ it.each([
   ['1', '[null]', 'x: null is not a number.'],
   ['1', '[', /^x: the values are not JSON/],
   ['99999, 99999', '[]', /more than a page sends/],
-])('says what of %s with %s cannot be read', (shape, values, message) => {
+])('explains why %s with %s is invalid', (shape, values, message) => {
   const read = () => tensorOf(spec('float32', [null]), { shape, fill: 'values', values });
   expect(read).toThrow(message);
 });

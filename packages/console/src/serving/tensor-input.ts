@@ -1,4 +1,4 @@
-/** From what a person types to a tensor, and to the commands that send the same. */
+/** Converts typed text to a tensor, and to the commands that send the same tensor. */
 import type { DeploymentView } from '@skein/api';
 
 /** A tensor as the playground makes it. */
@@ -12,7 +12,7 @@ export interface TypedTensor {
 
 export type Spec = DeploymentView['signature']['inputs'][number];
 
-/** `values`: as typed. `zeros`, `random`: made here, for inputs that are too large to type. */
+/** `values`: as typed. `zeros`, `random`: generated, for inputs that are too large to type. */
 export type Fill = 'values' | 'zeros' | 'random';
 
 export interface TypedInput {
@@ -23,9 +23,9 @@ export interface TypedInput {
   readonly values: string;
 }
 
-/** Elements that a person can be expected to look at. */
+/** Elements that a person can read. */
 const TYPED_ELEMENTS = 64;
-/** Elements that a page sends; more are for programs. */
+/** Elements that a page sends; larger inputs are for programs. */
 const MOST_ELEMENTS = 2 ** 24;
 
 const ARRAYS = {
@@ -46,7 +46,10 @@ export function canSend({ type }: Spec): boolean {
   return type in ARRAYS || type in WIDE || type === 'bool' || type === 'string';
 }
 
-/** What a new input begins with: free sizes are 1, and zeros where there are too many to type. */
+/**
+ * The initial state of an input: free sizes are 1, and zeros when there are too many elements to
+ * type.
+ */
 export function initialInput({ type, shape }: Spec): TypedInput {
   const sizes = shape.map((size) => (typeof size === 'number' ? size : 1));
   const count = sizes.reduce((product, size) => product * size, 1);
@@ -59,7 +62,7 @@ export function initialInput({ type, shape }: Spec): TypedInput {
   };
 }
 
-/** @throws Error that says what of the input cannot be read. */
+/** @throws Error that names the invalid part of the input. */
 export function tensorOf({ name, type }: Spec, { shape, fill, values }: TypedInput): TypedTensor {
   const sizes = sizesOf(name, shape);
   const count = sizes.reduce((product, size) => product * size, 1);
@@ -125,7 +128,7 @@ const datatypeOf = (type: string): string => DATATYPES[type] ?? type.toUpperCase
 /** A text inside single quotes of a POSIX shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** The `curl` line that sends the same; zeros where the page made the values. */
+/** The `curl` line that sends the same tensor; zeros when the page generated the values. */
 export function curlOf(origin: string, deployment: string, inputs: readonly Sent[]): string {
   const url = `${origin}/v2/models/${encodeURIComponent(deployment)}/infer`;
   const isTyped = inputs.every(({ fill }) => fill === 'values');

@@ -1,4 +1,7 @@
-/** A worker goes dark in the middle of a long command, whose next attempt goes on from the last checkpoint that it said. */
+/**
+ * A worker stops answering in the middle of a long command; the next attempt resumes from the last
+ * checkpoint that the command announced.
+ */
 import { describe, expect, it } from 'vitest';
 import { openFileArtifacts } from '@skein/state';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -16,7 +19,7 @@ const cases = FAULT_STORES.flatMap((faults) =>
   sandboxes.map((each) => ({ ...each, faults, store: faults.name })),
 );
 
-/** Two epochs, which it says; the third one never ends. What comes after a restart has no need of it. */
+/** Two epochs, each with a checkpoint; the third one never ends. After a restart it is skipped. */
 const SCRIPT = `
 n=$(cat state/epoch 2>/dev/null || echo 0)
 echo "from $n"

@@ -14,7 +14,7 @@ const TASKS = join(import.meta.dirname, 'testing/fault-tasks.ts');
 const long = { timeout: 30_000 };
 
 describe.skipIf(tinyDisk.skip)(`on a full disk ${tinyDisk.reason}`, () => {
-  it('an output that does not fit fails its attempt, and leaves nothing', long, async () => {
+  it('an output that does not fit fails its attempt and leaves no file', long, async () => {
     using disk = mountTinyDisk('size=512k');
     const driver = createProcessSandbox();
     const blobs = join(disk.folder, 'blobs');
@@ -46,7 +46,7 @@ describe.skipIf(tinyDisk.skip)(`on a full disk ${tinyDisk.reason}`, () => {
     await expect.poll(() => worker.running().length, long).toBe(1);
     fillDisk(filler);
     await expect.poll(() => worker.running()[0]?.phase, long).toBe('telling');
-    // As long as the disk is full, nobody is told anything.
+    // As long as the disk is full, no outcome is reported.
     expect(await jobs.store.job(job.id)).toMatchObject({ state: 'running' });
     rmSync(filler);
     const ended = await jobs.ended(job.id);

@@ -63,7 +63,7 @@ async function started(store: Pick<JobStore, 'job'>, id: string): Promise<void> 
   await expect.poll(attempts, { timeout: 20_000 }).toBeGreaterThan(0);
 }
 
-/** One attempt succeeded, and everything that is there is of the attempt that it should be of. */
+/** One attempt succeeded, and every trace was left by the attempt that it should be from. */
 async function checkSigned(
   store: Pick<JobStore, 'job' | 'log'>,
   artifacts: ArtifactStore,
@@ -105,7 +105,7 @@ describe.each(FAULT_STORES)(`kill -9 over $name, seed ${SEED}`, (faults) => {
         accepted.push(...jobs.map(({ id }) => id));
         return jobs[0]!.id;
       });
-      // Every second kill comes into the middle of the work, the others wherever they fall.
+      // Every second kill happens in the middle of the work, the others at a random moment.
       if (round % 2 === 0) await started(through(dying), await enqueueing);
       await sleep(random.next() * 500);
       await dying.kill();
@@ -123,7 +123,7 @@ describe.each(FAULT_STORES)(`kill -9 over $name, seed ${SEED}`, (faults) => {
     await Promise.all(workers.map((worker) => worker.kill()));
   });
 
-  it('buries a poisoned job, which holds up nobody', { timeout: 90_000 }, async () => {
+  it('ends a poisoned job as dead, and other jobs go on', { timeout: 90_000 }, async () => {
     await using place = await faults.open();
     const options = { store: place.store, blobs: place.blobs, leaseMs: LEASE_MS, isolated: false };
     let worker = await startWorkerProcess(options);
@@ -208,7 +208,7 @@ describe.each(redis)('a supervisor that was only asleep, over $name', (faults) =
     expect((await store.log(job!.id, 1, 0, 1 << 20)).size).toBe(frozen.size);
     const { chunk } = await store.log(job!.id, 2, 0, 1 << 20);
     expect(Buffer.from(chunk).toString()).not.toContain('attempt 1');
-    // It goes on as if nothing had happened.
+    // The frozen process continues and does not know that its lease was lost.
     await other.kill();
     const [next] = await store.enqueue([signed(0)]);
     expect((await endOf(store, next!.id)).attempts[0]!.worker).toBe(sleepy.worker);

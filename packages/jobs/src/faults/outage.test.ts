@@ -1,4 +1,4 @@
-/** The Redis of a fleet is killed and comes back, on its append-only file, while workers work. */
+/** The Redis of a fleet is killed and restarted on its append-only file while workers work. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openRedisJobs } from '../store/redis/redis-jobs.ts';
@@ -28,7 +28,7 @@ describe.each(FAULT_STORES.filter(({ name }) => name === 'Redis'))(
 
       for (let round = 0; round < ROUNDS; round++) {
         const before = await jobs.run(napping(0));
-        // One ends in the middle of the outage, the other outlasts it.
+        // One job ends in the middle of the outage, the other one after it.
         const short = await jobs.enqueue(napping(1000));
         await expect.poll(phases, long).toEqual(['working']);
         const lasting = await jobs.enqueue(napping(4000));
@@ -43,10 +43,10 @@ describe.each(FAULT_STORES.filter(({ name }) => name === 'Redis'))(
           expect(job!.attempts).toHaveLength(1);
           expect(await jobs.logOf(id)).toBe('attempt 1\n');
         }
-        // What was acknowledged before is as it was.
+        // Transitions that were acknowledged before the outage are kept.
         expect(await store.job(before.id)).toEqual(before);
       }
-      // Work goes on without anybody's doing.
+      // Work resumes without any intervention.
       const after = await jobs.enqueue(napping(0));
       await expect.poll(() => stateOf(after.id), long).toBe('succeeded');
     });

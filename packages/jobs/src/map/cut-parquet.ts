@@ -8,14 +8,14 @@ import * as duckdb from './duckdb.ts';
 import type { RowGroup } from './duckdb-queries.ts';
 import { boundsOf } from './memory.ts';
 
-/** Rows of a file, from the first to before the last. */
+/** A range of rows of a file, end exclusive. */
 export interface RowRange {
   readonly from: number;
   readonly to: number;
 }
 
 export interface ParquetPiece {
-  /** There until the next piece is asked for. */
+  /** The file exists until the next piece is asked for. */
   readonly file: string;
   readonly index: number;
   readonly count: number;
@@ -24,8 +24,8 @@ export interface ParquetPiece {
 /**
  * The file itself when it is not larger than one piece.
  * @param options.resources what DuckDB may use.
- * @param options.scratch a folder with room for one piece; whoever made it removes it.
- * @throws SkeinError SQL_INVALID for what is no Parquet file, MEMORY_SHORT.
+ * @param options.scratch a folder with room for one piece; the caller removes it.
+ * @throws SkeinError SQL_INVALID for a file that is not Parquet, MEMORY_SHORT.
  */
 export async function* cutParquet(
   file: string,

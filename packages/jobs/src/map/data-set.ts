@@ -18,7 +18,7 @@ export const DataSet = z.object({
   format: DataFormat,
   /** Of CSV: the same types for all shards, whatever each looks like alone. */
   columns: Columns.optional(),
-  /** In order: what was before is before. CSV shards all have the header. */
+  /** In order. Every CSV shard has the header. */
   shards: z.array(Piece),
 });
 export type DataSet = z.infer<typeof DataSet>;

@@ -1,4 +1,7 @@
-/** What is asked of DuckDB: the rows of a statement, rows by partition, types of columns, and where a Parquet file can be cut. */
+/**
+ * The queries that DuckDB answers: rows of a statement, rows by partition, types of columns, and
+ * where a Parquet file can be cut.
+ */
 import { join } from 'node:path';
 import type { DataFormat } from './data-set.ts';
 import { identifier, quoted, withFiles, type Files } from './duckdb-session.ts';
@@ -52,7 +55,7 @@ export interface RowGroup {
   readonly sizeBytes: number;
 }
 
-/** @throws SkeinError SQL_INVALID for what is no Parquet file. */
+/** @throws SkeinError SQL_INVALID for a file that is not Parquet. */
 export async function rowGroupsOf(files: Files): Promise<RowGroup[]> {
   return withFiles(files, [], async ({ rows }) => {
     const [file = ''] = files.files;

@@ -1,7 +1,6 @@
 /**
- * DuckDB over the files of a shard: columns are read as they are needed, and what does not fit into
- * memory goes to disk. A statement reaches the files that it is given and nothing else of this
- * machine.
+ * DuckDB over the files of a shard. Columns are read as they are needed, and rows that do not fit
+ * into memory spill to disk. A statement reaches the given files and no other file of this machine.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +18,7 @@ export interface Files {
   /** What a statement calls them: `shard` or `part`. */
   readonly view: 'shard' | 'part';
   readonly bounds: Bounds;
-  /** A folder for what does not fit into memory; whoever made it removes it. */
+  /** A folder for rows that do not fit into memory; the caller removes it. */
   readonly scratch: string;
 }
 
@@ -52,7 +51,7 @@ export async function withFiles<T>(
   // Loaded here: the library is large, and few processes need it.
   const { DuckDBInstance } = await loadDuckDb();
   const spill = join(scratch, 'spilled');
-  // Not with its parents: a folder that has been removed belongs to work that is over.
+  // Do not make its parents: the folder of work that has ended is already removed.
   await mkdir(spill);
   const alone = bounds.threads === 1;
   const instance = await DuckDBInstance.create(':memory:', {
@@ -139,7 +138,7 @@ async function explained<T>(ask: () => Promise<T>): Promise<T> {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (/^(Error: )?Out of Memory Error/i.test(reason)) {
-      // What follows are settings that nobody can reach from here.
+      // The rest of the text names settings that a caller cannot change.
       const [what = reason] = reason.split('\n');
       throw new SkeinError('MEMORY_SHORT', `DuckDB cannot hold the rows: ${what}`, {
         cause: error,

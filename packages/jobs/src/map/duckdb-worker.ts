@@ -1,4 +1,4 @@
-/** The process that DuckDB lives in: does one piece of work, says how it ended, and goes. */
+/** The process that DuckDB runs in: does one piece of work, reports how it ended, and exits. */
 import { readFileSync } from 'node:fs';
 import { SkeinError } from '@skein/api/errors';
 import {
@@ -63,14 +63,14 @@ function peakBytes(): number {
 }
 
 let said = false;
-/** Once; what would come later is not heard any more. */
+/** Reports once; later reports are ignored. */
 function say(end: DuckDbEnd): void {
   if (said) return;
   said = true;
   process.send?.(end, () => process.exit(0));
 }
 
-// Whoever asked is gone: nobody needs the rest.
+// The parent has exited: stop the work.
 process.once('disconnect', () => process.exit(1));
 process.once('message', (work: DuckDbWork) => {
   const watching = watch(boundsOf(work));

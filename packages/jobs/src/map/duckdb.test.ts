@@ -1,4 +1,7 @@
-/** DuckDB in its process: what it keeps in order, what bounds it, and what is left when nobody waits for it. */
+/**
+ * DuckDB in its process: the order that it keeps, its memory limit, and what is left when its
+ * caller stops waiting.
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +33,7 @@ async function rowsOf(files: Files, sql: string): Promise<string[]> {
 }
 
 describe('boundsOf', () => {
-  it('leaves room beside what DuckDB counts, and enough for each thread', () => {
+  it('leaves room beside the memory that DuckDB counts, and enough for each thread', () => {
     expect(boundsOf({ cores: 0.5, memoryBytes: 320 * MIB })).toEqual({
       processBytes: 320 * MIB,
       memoryBytes: 128 * MIB,
@@ -67,7 +70,7 @@ describe('a statement', () => {
     expect(ids).toEqual(Array.from({ length: count }, (_, i) => String(i)));
   });
 
-  it('says that memory is short when what it must hold is more', { timeout: TIMEOUT }, async () => {
+  it('fails with MEMORY_SHORT when it cannot spill the rows', { timeout: TIMEOUT }, async () => {
     const rows = Array.from({ length: 400_000 }, (_, i) => `${'x'.repeat(500)}${i}`);
     const files = await table('csv', ['text', ...rows]);
     await expect(rowsOf(files, 'SELECT string_agg(text) FROM shard')).rejects.toMatchObject({
@@ -76,7 +79,7 @@ describe('a statement', () => {
     });
   });
 
-  it('is ended when its process takes more than the job has', async () => {
+  it('ends when its process exceeds the memory of the job', async () => {
     const files = await table('csv', ['id', '1']);
     // Node alone takes more.
     const bounds = { ...files.bounds, processBytes: 16 * MIB };

@@ -1,7 +1,7 @@
 /**
- * DuckDB in a process of its own for each piece of work: what it does natively can neither bring a
- * worker down nor stay behind when its task is ended, its memory goes back to the system, and how
- * much it took is known.
+ * Runs DuckDB in a process of its own for each piece of work. A native fault cannot bring a worker
+ * down, no native work outlives its task, its memory goes back to the system, and its peak is
+ * measured.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import type { DataFormat } from './data-set.ts';
 import type { Query, RowGroup } from './duckdb-queries.ts';
 import type { Files } from './duckdb-session.ts';
 
-/** What can be asked, by name: what is given, and what comes back. */
+/** The queries, by name: parameters and result. */
 interface Questions {
   query: [{ query: Query; target: string; format: DataFormat }, null];
   partition: [
@@ -43,8 +43,8 @@ export interface Answer<Name extends keyof Questions> {
 const ENTRY = fileURLToPath(new URL('./duckdb-worker.ts', import.meta.url));
 
 /**
- * glibc keeps what was freed for the thread that freed it, in pieces that nobody else can use; large
- * blocks that are mapped and unmapped go back to the system.
+ * glibc keeps freed memory in an arena of the thread that freed it, where other threads cannot use
+ * it. Large blocks that are mapped and unmapped go back to the system.
  */
 const ALLOCATOR = {
   MALLOC_ARENA_MAX: '1',

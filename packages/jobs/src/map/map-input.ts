@@ -1,4 +1,4 @@
-/** What a map is asked for, and what it answers. */
+/** The input and the output of a map. */
 import { z } from 'zod';
 import { DataFormat, DataSet } from './data-set.ts';
 
@@ -32,7 +32,7 @@ export const MapInput = z.object({
   dataSet: DataSet,
   /** Absent: shards go on as they are. */
   work: MapWork.optional(),
-  /** Absent: nothing is shuffled. */
+  /** Absent: no shuffle. */
   group: z
     .object({
       by: z.array(z.string().min(1)).min(1),
@@ -41,7 +41,7 @@ export const MapInput = z.object({
       sql: z.string().min(1),
     })
     .optional(),
-  /** Format of what comes out. */
+  /** Format of the output shards. */
   format: DataFormat,
   /** Of each job. */
   resources: z.object({ cores: z.number().positive(), memoryBytes: z.int().min(2 ** 20) }),

@@ -24,7 +24,8 @@ export const mapRun = defineTask({
   output: MapOutput,
   async run(input, context) {
     const { work, group } = input;
-    // Before anything is done: a job with too little would only say so after the others.
+    // Check before any job starts: otherwise a job with too little memory fails after the others
+    // have worked.
     if (work?.kind === 'sql' || group !== undefined) boundsOf(input.resources);
     const given = input.dataSet.shards.length;
     const total =

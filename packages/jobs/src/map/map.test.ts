@@ -59,7 +59,7 @@ function statements(): string[] {
   return found.stdout.split('\n').filter((line) => line.includes('duckdb-worker'));
 }
 
-/** The rows of what came out, without headers. */
+/** The rows of the output, without headers. */
 async function rowsOf(job: Job): Promise<string[]> {
   expect(job.message).toBeUndefined();
   expect(job).toMatchObject({ state: 'succeeded' });
@@ -133,7 +133,7 @@ describe('a map', () => {
     },
   );
 
-  it('that is cancelled leaves no process and no file behind', { timeout: 60_000 }, async () => {
+  it('leaves no process and no file behind when it is cancelled', { timeout: 60_000 }, async () => {
     const endless =
       'SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range = -b.range - 1';
     const conductor = await enqueue({ work: { kind: 'sql', sql: endless } });
@@ -150,7 +150,7 @@ describe('a map', () => {
     await expect.poll(attempts, { timeout: 10_000 }).toEqual([]);
   });
 
-  it('is refused with less memory than DuckDB needs, before anything is done', async () => {
+  it('is refused with less memory than DuckDB needs, before any job starts', async () => {
     const resources = { cores: 0.5, memoryBytes: 128 * MIB };
     const job = await run({ work: { kind: 'sql', sql: 'SELECT 1' }, resources });
     expect(job).toMatchObject({ state: 'failed', message: expect.stringContaining('320 MiB') });

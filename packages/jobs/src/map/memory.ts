@@ -18,7 +18,7 @@ export const LEAST_MEMORY_BYTES = BESIDE_BYTES + PER_THREAD_BYTES;
 export interface Bounds {
   /** Of the whole process. */
   readonly processBytes: number;
-  /** What DuckDB counts; it spills what does not fit. */
+  /** Memory that DuckDB counts; rows beyond it spill to disk. */
   readonly memoryBytes: number;
   readonly threads: number;
 }

@@ -1,4 +1,4 @@
-/** Enqueues jobs and waits for all of them, for tasks that conduct others. */
+/** Enqueues jobs and waits for all of them; used by tasks that start other jobs. */
 import { SkeinError, type NewJobInput } from '@skein/api';
 import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
 
@@ -19,7 +19,7 @@ export async function runAll(
   for (let at = 0; at < given.length; at += CHUNK) {
     enqueued.push(...(await jobs.enqueue(given.slice(at, at + CHUNK))));
   }
-  // They had failed before this attempt of the conductor began.
+  // Jobs that failed before this attempt of the task began.
   await jobs.revive(enqueued.filter(hasFailed).map(({ id }) => id));
   const ended = new Map<string, TaskJob>();
   const open = new Set(enqueued.map(({ id }) => id));

@@ -1,4 +1,4 @@
-/** The jobs of a map, as values: what is enqueued for each shard and for each partition. */
+/** The jobs of a map, as values: the specs for each shard and for each partition. */
 import type { NewJobInput } from '@skein/api';
 import type { TaskModule } from '../work.ts';
 import type { DataFormat, DataSet } from './data-set.ts';
@@ -8,7 +8,7 @@ import { describe, mapSql, partition, reduce } from './shard-tasks.ts';
 
 type Group = NonNullable<MapInput['group']>;
 
-/** Shards whose beginnings are looked at for the types of their columns. */
+/** Shards whose beginnings are read to find the types of their columns. */
 const LOOKED_AT = 8;
 
 /** Looks for the types of columns of CSV. */

@@ -1,4 +1,4 @@
-/** What is done to one shard, or to one partition, as tasks: each a statement in DuckDB. */
+/** The work on one shard, or on one partition, as tasks: each a statement in DuckDB. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { boundsOf } from './memory.ts';
 
 const MIB = 2 ** 20;
 
-/** Of the job, for DuckDB and all that is around it. */
+/** Memory of the job: of DuckDB and the process around it. */
 const Resources = z.object({ cores: z.number().positive(), memoryBytes: z.int() });
 
 const Shard = z.object({

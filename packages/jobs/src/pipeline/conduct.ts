@@ -1,10 +1,10 @@
 /**
- * Conducts a run: starts every step whose values are there, waits, and goes on until all have ended
- * or one has failed.
+ * Runs a pipeline: starts every step whose inputs are known, waits, and repeats until all steps
+ * have ended or one has failed.
  *
- * It keeps nothing of its own. The jobs of a step have idempotency keys made of the run and the
- * step, so a conductor that starts anew gets the jobs that exist, ended ones with their results; a
- * job that had failed before is brought back, which is how a run is resumed from its failed step.
+ * It keeps no state of its own. The idempotency key of a step's job is made of the run and the
+ * step, so a conductor that restarts gets the existing jobs, with the results of ended ones. A job
+ * that failed before is revived; this is how a run resumes from its failed step.
  */
 import { SkeinError, type NewJobInput } from '@skein/api';
 import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
@@ -48,14 +48,14 @@ export async function conduct(
       }),
     );
     const jobs = specs.length === 0 ? [] : await context.jobs.enqueue(specs);
-    // They had failed before this attempt of the conductor began.
+    // Jobs that failed before this attempt of the conductor began.
     const failed = jobs.filter(({ state }) => isFailure(state)).map(({ id }) => id);
     await context.jobs.revive(failed);
     started.set(step.name, { step, jobs: jobs.map(({ id }) => id) });
     if (jobs.length === 0) values.set(step.name, []);
   }
 
-  /** Takes the values of steps whose jobs have all succeeded. */
+  /** Takes the results of steps whose jobs have all succeeded. */
   function settle(): void {
     for (const [name, { step, jobs }] of started) {
       if (values.has(name)) continue;
@@ -86,7 +86,7 @@ export async function conduct(
       );
     }
   } catch (error) {
-    // What still runs of a run that has failed would only be thrown away.
+    // The run has failed: the results of jobs that still run would be thrown away.
     if (error instanceof StepFailure) {
       const open = [...started.values()].flatMap(({ jobs }) => jobs).filter((id) => !ended.has(id));
       await context.jobs.cancel(open, `the run failed at step "${error.step}"`);
@@ -96,7 +96,7 @@ export async function conduct(
   return resolve(pipeline.returns, valueOf());
 }
 
-/** Not to be tried again by itself: the step has used up its attempts. */
+/** Not retried automatically: the step has used up its attempts. */
 class StepFailure extends SkeinError {
   readonly step: string;
 

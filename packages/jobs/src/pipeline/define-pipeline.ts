@@ -1,5 +1,5 @@
 /**
- * Pipelines: steps that are jobs, with what they return flowing into what others are given.
+ * Pipelines: steps that are jobs. The results of steps are the inputs of later steps.
  *
  *     export const report = definePipeline({
  *       name: 'report',
@@ -13,8 +13,8 @@
  *     });
  *
  * A pipeline is a task too: the job that runs it starts the jobs of its steps and waits for them.
- * When it dies it is tried again like any other, finds the steps that have ended, and goes on; a run
- * that failed is resumed from its failed step the same way.
+ * When that job fails it is retried like any other, finds the steps that have ended, and continues.
+ * A failed run resumes from its failed step the same way.
  */
 import type { z } from 'zod';
 import type { Task } from '../tasks/define-task.ts';
@@ -31,7 +31,7 @@ export interface StepOptions {
   readonly attempts?: number;
   /** Labels that the worker must have. */
   readonly requires?: readonly string[];
-  /** Take the kept result of the same work over the same inputs. Default true. */
+  /** Reuse the kept result of the same work over the same inputs. Default true. */
   readonly cache?: boolean;
 }
 
@@ -47,13 +47,16 @@ export interface Step {
 
 export interface StepBuilder<Input> {
   readonly input: Handle<Input>;
-  /** One job. @returns what it will return. */
+  /** One job. @returns a handle of its result. */
   readonly step: <Output>(
     name: string,
     work: StepWork<Output>,
     options?: StepOptions,
   ) => Handle<Output>;
-  /** One job per element of a list, side by side. @returns what they will return, in the list's order. */
+  /**
+   * One job per element of a list, side by side. @returns handles of their results, in the list's
+   * order.
+   */
   readonly each: <Element, Output>(
     name: string,
     list: Given<readonly Element[]>,

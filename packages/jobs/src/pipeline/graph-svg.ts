@@ -1,6 +1,6 @@
 /**
- * The picture of a pipeline: steps in columns by how many others come before them, and curves from
- * each step to those that need it. Follows the colours of the page or the viewer, light or dark.
+ * Draws a pipeline: steps in columns by the number of steps before them, and curves from each step
+ * to the steps that need it. Follows the colours of the page or the viewer, light or dark.
  *
  *     ┌───────┐      ┌─────────┐      ┌───────┐
  *     │ split ├─────►│ count ≡ ├─────►│  sum  │
@@ -10,7 +10,7 @@ import type { JobState } from '../contract.ts';
 
 export interface GraphStep {
   readonly name: string;
-  /** What it does, in a word or two. */
+  /** A short description of the step. */
   readonly title: string;
   readonly after: readonly string[];
   /** Whether it is run once per element of a list. */
@@ -24,7 +24,7 @@ const HEIGHT = 52;
 const COLUMN_GAP = 64;
 const ROW_GAP = 24;
 const MARGIN = 16;
-/** How far the sheets behind a step that fans out peep out. */
+/** Offset of the sheets that are drawn behind a step that fans out. */
 const SHEET = 4;
 
 interface Placed extends GraphStep {
@@ -32,7 +32,7 @@ interface Placed extends GraphStep {
   readonly y: number;
 }
 
-/** @param steps in an order in which nobody comes before what it needs. */
+/** @param steps in topological order: each step comes after the steps that it needs. */
 export function pipelineSvg(name: string, steps: readonly GraphStep[]): string {
   const placed = place(steps);
   const byName = new Map(placed.map((step) => [step.name, step]));
@@ -94,7 +94,7 @@ function box(step: Placed): string {
 <text x="${x + 14}" y="${y + 40}" class="dim">${escape(fit(note, 28))}</text><title>${escape(`${name}: ${note === '' ? state : note}`)}</title></g>`;
 }
 
-/** One word for all jobs of a step. */
+/** One state for all jobs of a step. */
 function stateOf(counts: GraphStep['counts']): string {
   if (counts === undefined) return 'waiting';
   const { failed = 0, dead = 0, cancelled = 0, running = 0, ready = 0, blocked = 0 } = counts;

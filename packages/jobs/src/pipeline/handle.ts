@@ -44,7 +44,7 @@ export function handle<T>(source: Source, path: readonly string[] = []): Handle<
   return new Proxy(Object.freeze({}), {
     get(_, key) {
       if (key === MARK) return parts;
-      // A handle is no promise, and no text either: `then` and `toJSON` would make it look so.
+      // A handle is neither a promise nor JSON: `then` and `toJSON` would make it look like one.
       if (typeof key === 'symbol' || key === 'then' || key === 'toJSON') return undefined;
       return handle(source, [...path, key]);
     },
@@ -68,7 +68,7 @@ export function sourcesIn(given: unknown): Source[] {
 }
 
 /**
- * Puts values in the place of handles.
+ * Replaces handles by their values.
  * @throws Error naming the field that the value does not have.
  */
 export function resolve<T>(given: Given<T>, valueOf: (source: Source) => unknown): T {

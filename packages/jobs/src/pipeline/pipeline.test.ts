@@ -1,4 +1,7 @@
-/** Pipelines over a real store and real workers: values flow, failures stop a run, and it goes on from there. */
+/**
+ * Pipelines over a real store and real workers: values flow, a failure stops a run, and the run
+ * resumes.
+ */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -28,7 +31,7 @@ async function stepsOf(group: string): Promise<Record<string, string>> {
 }
 
 describe('a run', () => {
-  it('starts each step when its values are there, and returns what the pipeline returns', async () => {
+  it('starts each step when its inputs are known, and returns the result of the pipeline', async () => {
     await jobs.start();
     const job = await jobs.run(conductor({ text: 'a b c d e f g' }), small);
     expect(job).toMatchObject({ state: 'succeeded', result: { value: { total: 7, parts: 3 } } });
@@ -43,7 +46,7 @@ describe('a run', () => {
     });
   });
 
-  it('fails with the step that failed, and goes on from there when it is revived', async () => {
+  it('fails with its failed step, and resumes from there when it is revived', async () => {
     await jobs.start();
     const cure = join(jobs.folder, 'cure');
     const text = 'a b c poison e f g';
@@ -60,7 +63,7 @@ describe('a run', () => {
     expect(again.result?.value).toEqual({ total: 7, parts: 3 });
     const { jobs: all } = await jobs.store.jobs({ group: job.id, limit: 100 });
     const attempts = Object.fromEntries(all.map((each) => [each.name, each.attempts.length]));
-    // What had succeeded was not done again.
+    // The steps that had succeeded do not run again.
     expect(attempts).toMatchObject({ split: 1, 'count 2/3': 2 });
   });
 
@@ -127,14 +130,14 @@ describe('a handle', () => {
     expect(() => resolve(missing, () => ({}))).toThrow(
       'What step "a" returned has no field "nothing".',
     );
-    // Not even one that every object has.
+    // Not even a field that every object inherits.
     const inherited = (given as unknown as Record<string, typeof given>)['constructor'];
     expect(() => resolve(inherited, () => ({}))).toThrow('no field "constructor"');
   });
 });
 
 describe('the picture', () => {
-  it('has a box for each step, a curve for each need, and no way out for a hostile name', () => {
+  it('has a box for each step, a curve for each need, and escapes a hostile name', () => {
     const svg = pipelineSvg('a<b', [
       { name: 'first', title: 'x', after: [], fansOut: false, counts: { succeeded: 1 } },
       {

@@ -1,4 +1,7 @@
-/** What a step does, with handles where values are still to come: a task, or a command in a sandbox. */
+/**
+ * The work of a step, a task or a command in a sandbox, with handles in the place of values that
+ * are not known yet.
+ */
 import type { z } from 'zod';
 import type { Task } from '../tasks/define-task.ts';
 import type { CommandWork, TaskWork, WorkLimits, WorkResult } from '../work.ts';
@@ -6,9 +9,9 @@ import { resolve, type Given, type Source } from './handle.ts';
 
 export interface StepWork<Output> {
   readonly kind: 'task' | 'command';
-  /** What it is called in a picture. */
+  /** Its label in a picture. */
   readonly title: string;
-  /** Everything that may hold handles. */
+  /** The values that may contain handles. */
   readonly given: Given<unknown>;
   work(context: {
     readonly valueOf: (source: Source) => unknown;
@@ -16,7 +19,7 @@ export interface StepWork<Output> {
     readonly module: string;
     readonly limits: WorkLimits;
   }): TaskWork | CommandWork;
-  /** What the step returns, from what its job has left. */
+  /** Reads the result of a step from its job. */
   valueOf(result: WorkResult): Output;
 }
 

@@ -4,25 +4,34 @@
 export const AGEING_MS = 30_000;
 /** Candidates looked at per lane before the next lane is tried. */
 export const LOOK_AHEAD = 32;
-/** What is kept of an attempt's log; later bytes are dropped. */
+/** Bytes that are kept of an attempt's log; later bytes are dropped. */
 export const LOG_BYTES = 4 * 2 ** 20;
-/** What is kept of all logs of a tenant: sixty-four of the largest. Those that ended first go first. */
+/**
+ * Bytes that are kept of all logs of a tenant: sixty-four of the largest. The logs that ended first
+ * are removed first.
+ */
 export const TENANT_LOG_BYTES = 64 * LOG_BYTES;
-/** Events kept for listeners that were away. */
+/** Events that are kept for listeners that reconnect. */
 export const EVENTS_KEPT = 100_000;
-/** How long a gang may hold places while the rest of it is placed; then the next gang has its turn. */
+/**
+ * How long a gang may hold places while the rest of it is placed; after it the next gang may
+ * assemble.
+ */
 export const ASSEMBLY_MS = 30_000;
 /** A worker that was silent for this long is no longer listed. */
 export const WORKER_SILENT_MS = 10 * 60_000;
-/** How long a worker that missed the news can still learn that its job was cancelled, in milliseconds. */
+/**
+ * How long a worker that missed the notification can still learn that its job was cancelled, in
+ * milliseconds.
+ */
 export const CANCELLED_KEPT_MS = 10 * 60_000;
-/** Most transitions that one tick makes, so that it never holds others up for long. */
+/** Most transitions of one tick, so that it does not delay other calls for long. */
 export const TICK_BATCH = 500;
 /** Most jobs in one enqueue: one transaction, one message. */
 export const ENQUEUE_BATCH = 10_000;
-/** Stands for the fleet while no worker is registered: what one core goes with. */
+/** Stands for the fleet while no worker is registered: the memory that goes with one core. */
 export const DEFAULT_TOTAL = { millicores: 1000, memoryBytes: 4 * 2 ** 30 };
-/** How soon a tick is due when nothing is planned, in milliseconds. */
+/** How soon a tick is due when no transition is planned, in milliseconds. */
 export const IDLE_MS = 60_000;
 /**
  * What a caller below `admin` may submit where the operator has set nothing for its tenant: a map

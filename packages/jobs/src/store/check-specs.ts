@@ -1,4 +1,4 @@
-/** What can be said about an enqueue without looking into the store. */
+/** The checks of an enqueue that need no look into the store. */
 import { SkeinError } from '@skein/api/errors';
 import type { JobSpec } from '../contract.ts';
 import { ENQUEUE_BATCH } from './bounds.ts';
@@ -10,7 +10,7 @@ const refuse = (message: string): never => {
 /** @throws SkeinError REQUEST_INVALID. */
 export function checkSpecs(specs: readonly (JobSpec & { readonly id?: string })[]): void {
   if (specs.length > ENQUEUE_BATCH) {
-    refuse(`${specs.length} jobs in one call; at most ${ENQUEUE_BATCH} are taken.`);
+    refuse(`${specs.length} jobs in one call; at most ${ENQUEUE_BATCH} are accepted.`);
   }
   const ids = new Set<string>();
   for (const spec of specs) {

@@ -1,11 +1,11 @@
 /**
- * Whose turn it is: weighted dominant-resource fairness (Ghodsi et al., NSDI 2011). The tenant
- * with the smallest dominant share of the fleet, divided by its weight, starts the next job.
+ * Which tenant starts the next job: weighted dominant-resource fairness (Ghodsi et al., NSDI 2011).
+ * The tenant with the smallest dominant share of the fleet, divided by its weight, is next.
  *
  * Shares tie when little runs at once (a single slot is always empty when it is given away). Then
- * virtual time decides: each start costs its dominant share divided by the weight, and whoever was
- * away begins at the clock of those who stayed, so that nobody saves up turns (start-time fair
- * queueing, Goyal et al., SIGCOMM 1996).
+ * virtual time decides: each start costs its dominant share divided by the weight. A tenant that
+ * was idle resumes at the clock of the active tenants, so it has no credit for its idle time
+ * (start-time fair queueing, Goyal et al., SIGCOMM 1996).
  */
 export interface Resources {
   readonly millicores: number;

@@ -1,6 +1,6 @@
 /**
- * What the stores promise when something breaks: the process that uses the store, the Redis server,
- * the connection, the disk. SKEIN_FULL=1 is the full proof; a few rounds are the default.
+ * What the stores guarantee when something fails: the process that uses the store, the Redis
+ * server, the connection, the disk. SKEIN_FULL=1 is the full proof; a few rounds are the default.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ afterEach(async () => {
   for (const dispose of disposals.splice(0).reverse()) await dispose();
 });
 
-/** What a user of the store has been told. */
+/** The answers that a user of the store has received. */
 interface Told {
   readonly enqueued: Set<string>;
   readonly claimed: Map<number, string>;
@@ -37,8 +37,8 @@ interface Told {
 const nothingTold = (): Told => ({ enqueued: new Set(), claimed: new Map(), finished: new Map() });
 
 /**
- * Enqueues, claims and finishes as fast as it can, and tells of each only once it is acknowledged.
- * Half of the claims are left to run out.
+ * Enqueues, claims and finishes as fast as it can, and reports each call only after it is
+ * acknowledged. Half of the claims are left to expire.
  */
 const user = (open: string) => `
   import { writeSync } from 'node:fs';
@@ -56,13 +56,13 @@ const user = (open: string) => `
     }
   };
   const retry = { maxAttempts: 1000, backoffMs: 0, maxBackoffMs: 0 };
-  for (let turn = 0; ; turn += 1) {
+  for (let round = 0; ; round += 1) {
     const made = await store.enqueue([job({ retry }), job({ retry })]);
     tell({ enqueued: made.map((each) => each.id) });
     const claims = await store.claim(offer({ max: 2, leaseMs: 1 }));
     for (const { token, job } of claims) {
       tell({ claimed: job.id, token });
-      if (turn % 2) continue;
+      if (round % 2) continue;
       const ended = await store.finish(token, success(token));
       if (ended) tell({ finished: job.id, token });
     }
@@ -84,7 +84,7 @@ function note(told: Told, line: string): void {
   if (finished !== undefined) told.finished.set(finished, token);
 }
 
-/** Holds what is there after the fault against what had been acknowledged before it. */
+/** Compares the store after the fault with the calls that were acknowledged before it. */
 async function expectKept(store: JobStore, told: Told): Promise<void> {
   for (const id of told.enqueued) {
     const kept = await store.job(id);
@@ -96,7 +96,7 @@ async function expectKept(store: JobStore, told: Told): Promise<void> {
     const succeeded = kept?.attempts.filter((attempt) => attempt.outcome === 'succeeded') ?? [];
     expect(succeeded.length, `job ${id} was committed twice`).toBeLessThanOrEqual(1);
   }
-  // Counts are kept beside the jobs, so they would show a transition that was only half made.
+  // Counts are stored beside the jobs, so they would show a transition that was only half made.
   for (const { queue, counts } of await store.queues()) {
     for (const state of ['ready', 'running', 'succeeded'] as const) {
       let found = 0;
@@ -111,7 +111,7 @@ async function expectKept(store: JobStore, told: Told): Promise<void> {
   }
 }
 
-/** Whatever was left over can still be done. */
+/** Every job that is left can still be finished. */
 async function expectDone(store: JobStore, told: Told): Promise<void> {
   const last = Math.max(0, ...told.claimed.keys());
   for (let left = told.enqueued.size * 3; left > 0; left -= 1) {
@@ -149,12 +149,12 @@ describe(`kill -9, seed ${SEED}`, () => {
           ],
           { stdio: ['ignore', 'pipe', 'inherit'] },
         );
-        let heard = 0;
+        let received = 0;
         const reader = createInterface(child.stdout);
         reader.on('line', (line) => {
           if (line.endsWith('}')) note(told, line);
-          heard += 1;
-          if (heard === lines) child.kill('SIGKILL');
+          received += 1;
+          if (received === lines) child.kill('SIGKILL');
         });
         await Promise.all([once(child, 'exit'), once(reader, 'close')]);
         expect(child.signalCode).toBe('SIGKILL');
@@ -180,13 +180,13 @@ describe(`kill -9, seed ${SEED}`, () => {
       let calls = 0;
       let done = false;
       let reached = () => {};
-      /** Like the user above; told that the server is away, it goes on. */
-      const take = async (turn: number): Promise<void> => {
+      /** Like the user above; it continues after an error that says that the server is away. */
+      const take = async (round: number): Promise<void> => {
         const made = await store.enqueue([job({ retry }), job({ retry })]);
         note(told, JSON.stringify({ enqueued: made.map((each) => each.id) }));
         for (const { token, job } of await store.claim(offer({ max: 2, leaseMs: 50 }))) {
           note(told, JSON.stringify({ claimed: job.id, token }));
-          if (turn % 2) continue;
+          if (round % 2) continue;
           const ended = await store.finish(token, success(token));
           if (ended) note(told, JSON.stringify({ finished: job.id, token }));
         }
@@ -195,9 +195,9 @@ describe(`kill -9, seed ${SEED}`, () => {
         reached();
       };
       const using = (async () => {
-        for (let turn = 0; !done; turn += 1) {
-          await take(turn).catch((error: unknown) => {
-            // A server on a busy machine may take longer to come back than a call waits for it.
+        for (let round = 0; !done; round += 1) {
+          await take(round).catch((error: unknown) => {
+            // A server on a busy machine may take longer to restart than a call waits for it.
             if ((error as { code?: string }).code !== 'STORE_UNREACHABLE') throw error;
           });
         }
@@ -224,7 +224,7 @@ describe(`kill -9, seed ${SEED}`, () => {
 
 describe('a Redis that is away', () => {
   it.skipIf(redis.skip)(
-    'makes calls fail with a code that says to try again, and goes on where it was',
+    'makes calls fail with a retryable code, and continues after its restart',
     { timeout: 60_000 },
     async () => {
       const server = await startRedis();
@@ -249,19 +249,23 @@ describe('a Redis that is away', () => {
     },
   );
 
-  // What is rejected with nobody to hear of it fails the run.
-  it.skipIf(redis.skip)('can be closed while it is coming back', { timeout: 60_000 }, async () => {
-    const server = await startRedis();
-    disposals.push(() => server.destroy());
-    for (let round = 0; round < 8; round++) {
-      const store = await openRedisJobs(server.url, { namespace: 'back' });
-      await server.kill();
-      await server.start();
-      await store.now();
-      await store.close();
-      await expect(store.now()).rejects.toThrow('closed');
-    }
-  });
+  // An unhandled rejection fails the run.
+  it.skipIf(redis.skip)(
+    'can be closed while the connection is being restored',
+    { timeout: 60_000 },
+    async () => {
+      const server = await startRedis();
+      disposals.push(() => server.destroy());
+      for (let round = 0; round < 8; round++) {
+        const store = await openRedisJobs(server.url, { namespace: 'back' });
+        await server.kill();
+        await server.start();
+        await store.now();
+        await store.close();
+        await expect(store.now()).rejects.toThrow('closed');
+      }
+    },
+  );
 
   // It takes the minute.
   it.skipIf(redis.skip || !FULL)(
@@ -299,15 +303,19 @@ describe('a Redis that is away', () => {
     },
   );
 
-  it.skipIf(redis.skip)('from the beginning is said at once', { timeout: 60_000 }, async () => {
-    const server = await startRedis();
-    await server.destroy();
-    await expect(openRedisJobs(server.url, { namespace: 'x' })).rejects.toMatchObject({
-      code: 'STORE_UNREACHABLE',
-    });
-  });
+  it.skipIf(redis.skip)(
+    'that is away at the start is reported at once',
+    { timeout: 60_000 },
+    async () => {
+      const server = await startRedis();
+      await server.destroy();
+      await expect(openRedisJobs(server.url, { namespace: 'x' })).rejects.toMatchObject({
+        code: 'STORE_UNREACHABLE',
+      });
+    },
+  );
 
-  it.skipIf(redis.skip)('and comes back empty of functions is given them again', async () => {
+  it.skipIf(redis.skip)('that restarts without functions gets them again', async () => {
     const server = await startRedis();
     disposals.push(() => server.destroy());
     const store = await openRedisJobs(server.url, { namespace: 'x' });
@@ -323,7 +331,7 @@ describe('a Redis that is away', () => {
 
 describe('a full disk', () => {
   it.skipIf(tinyDisk.skip)(
-    'refuses what does not fit, and keeps the rest',
+    'refuses a write that does not fit, and keeps all others',
     { timeout: 60_000 },
     async () => {
       using disk = mountTinyDisk('size=2m');

@@ -1,7 +1,7 @@
 /**
- * Stops what makes the store grow at the request of a caller or a guest while the disk is nearly
- * full. How running work ended, leases and cancellations are still written: they end jobs, which is
- * how the store becomes smaller.
+ * Refuses calls that make the store grow at the request of a caller or a guest while the disk is
+ * nearly full. Outcomes, leases and cancellations are still written: they end jobs, and the store
+ * shrinks when ended jobs are forgotten.
  */
 import type { DiskRoom } from '@skein/state';
 import type { JobStore } from '../contract.ts';

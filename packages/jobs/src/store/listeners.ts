@@ -1,7 +1,7 @@
-/** Listeners by key: a worker's news, a store's events. */
+/** Listeners by key: notifications for a worker, events of a store. */
 export interface Listeners<Told> {
   on(key: string, listener: (told: Told) => void): () => void;
-  /** Resolves with the next thing told, or when aborted. */
+  /** Resolves with the next value, or when aborted. */
   once(key: string, signal: AbortSignal): Promise<void>;
   tell(key: string, told: Told): void;
 }

@@ -1,7 +1,7 @@
 /**
- * Random commands against both stores and against a dumb model that always tells the truth: a list
- * of jobs with their states, looked through from the beginning each time. Whatever a store does must
- * be something that the model allows, and after every command both must agree on every job.
+ * Random commands against both stores and against a simple model that is obviously right: a list of
+ * jobs with their states, searched from the beginning each time. Everything that a store does must
+ * be allowed by the model, and after every command both must agree on every job.
  *
  * Which of several jobs a claim takes is the store's to choose, so the model checks the choice
  * instead of making it: only ready jobs, nothing over a limit, nothing better passed over within a
@@ -34,12 +34,12 @@ interface ModelJob {
   cause: string | undefined;
 }
 
-/** What every backend is held against. */
+/** The interface of a backend under test. */
 class Model {
   now = START;
   readonly jobs = new Map<string, ModelJob>();
   readonly tokens: number[] = [];
-  /** Tokens of attempts that somebody else ended: whose they were. */
+  /** Tokens of attempts that were ended from outside, with the worker that held them. */
   readonly cancelled = new Map<number, { id: string; worker: string }>();
   readonly limits = new Map<string, number>();
   readonly modes = new Map<string, string>();
@@ -74,9 +74,9 @@ class Model {
     this.settle();
   }
 
-  /** Lets everything happen that follows, until nothing changes any more. */
+  /** Applies all consequences, until nothing changes. */
   settle(): void {
-    // A time that has come stays come, though the clock be set back before it afterwards.
+    // A time that has passed stays passed, even if the clock is set back afterwards.
     for (const each of this.jobs.values()) if (each.waitUntil <= this.now) each.waitUntil = 0;
     for (let changed = true; changed;) {
       changed = false;
@@ -131,7 +131,7 @@ class Model {
         this.end(each, 'failed', 'deadline');
       }
     }
-    // Those that lost their lease wait for no backoff here.
+    // Jobs that lost their lease wait for no backoff here.
     for (const each of this.jobs.values()) {
       if (each.state === 'running' && each.leaseUntil <= this.now)
         this.fail(each, 'lease-lost', true);
@@ -149,7 +149,7 @@ class Model {
     ).length;
   }
 
-  /** @throws when the claims are not such that a store may make them. */
+  /** @throws when a store must not make these claims. */
   claim(worker: string, queue: string, cores: number, max: number, claims: readonly Claim[]): void {
     let left = cores;
     assert.ok(claims.length <= max);
@@ -407,7 +407,7 @@ describe.each(BACKENDS)('a store of jobs in $name', ({ skip, ...backend }) => {
   });
   afterAll(() => place?.destroy());
 
-  it.skipIf(skip)('does only what a list of jobs would', { timeout: 240_000 }, async () => {
+  it.skipIf(skip)('behaves like a list of jobs', { timeout: 240_000 }, async () => {
     const commands = fc.commands(
       [
         enqueue,

@@ -1,16 +1,16 @@
 /**
- * Who waits for work, and whether anything came up since they last looked.
+ * Wakes waiting workers when a job may have become claimable.
  *
- * A worker claims, gets nothing, and then waits; what arrives between the two must not be missed.
- * So a wait compares each queue's count of arrivals with the count at the worker's last claim, and
- * returns at once when they differ.
+ * A worker claims, gets nothing, and then waits; a job that arrives between the two must not be
+ * missed. So a wait compares each queue's count of arrivals with the count at the worker's last
+ * claim, and returns at once when they differ.
  */
 export interface Wakes {
-  /** Something may have become claimable in the queue. */
-  ring(queue: string): void;
-  ringAll(): void;
-  /** Before a claim of this worker on these queues. */
-  looked(worker: string, queues: readonly string[]): void;
+  /** A job may have become claimable in the queue. */
+  notify(queue: string): void;
+  notifyAll(): void;
+  /** Call before a claim of this worker on these queues. */
+  beforeClaim(worker: string, queues: readonly string[]): void;
   forget(worker: string): void;
   wait(
     worker: string | undefined,
@@ -22,32 +22,34 @@ export interface Wakes {
 
 export function wakes(): Wakes {
   const arrivals = new Map<string, number>();
-  const looks = new Map<string, Map<string, number>>();
-  let lastLook: ReadonlyMap<string, number> = new Map();
+  const countsAtClaim = new Map<string, Map<string, number>>();
+  let countsAtLastClaim: ReadonlyMap<string, number> = new Map();
   const waiting = new Map<string, Set<() => void>>();
   const countOf = (queue: string): number => arrivals.get(queue) ?? 0;
 
-  function ring(queue: string): void {
+  function notify(queue: string): void {
     arrivals.set(queue, countOf(queue) + 1);
     for (const wake of waiting.get(queue) ?? []) wake();
   }
   return {
-    ring,
-    ringAll() {
+    notify,
+    notifyAll() {
       const queues = new Set(waiting.keys());
-      for (const look of looks.values()) for (const queue of look.keys()) queues.add(queue);
-      for (const queue of queues) ring(queue);
+      for (const counts of countsAtClaim.values())
+        for (const queue of counts.keys()) queues.add(queue);
+      for (const queue of queues) notify(queue);
     },
-    looked(worker, queues) {
-      lastLook = new Map(queues.map((queue) => [queue, countOf(queue)]));
-      looks.set(worker, new Map(lastLook));
+    beforeClaim(worker, queues) {
+      countsAtLastClaim = new Map(queues.map((queue) => [queue, countOf(queue)]));
+      countsAtClaim.set(worker, new Map(countsAtLastClaim));
     },
     forget(worker) {
-      looks.delete(worker);
+      countsAtClaim.delete(worker);
     },
     wait(worker, queues, waitMs, signal) {
-      const look = (worker === undefined ? undefined : looks.get(worker)) ?? lastLook;
-      if (signal.aborted || queues.some((queue) => countOf(queue) !== (look.get(queue) ?? 0))) {
+      const counts =
+        (worker === undefined ? undefined : countsAtClaim.get(worker)) ?? countsAtLastClaim;
+      if (signal.aborted || queues.some((queue) => countOf(queue) !== (counts.get(queue) ?? 0))) {
         return Promise.resolve();
       }
       return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 /**
- * What the author of a task sees. A task is trusted TypeScript that runs as a job: in a worker
- * thread of its own, with its input and output checked, and with a context that leads everything it
- * leaves behind through the attempt's lease.
+ * The API for authors of tasks. A task is trusted TypeScript that runs as a job: in a worker thread
+ * of its own, with checked input and output, and with a context that writes everything through the
+ * attempt's lease.
  *
  *     export const count = defineTask({
  *       name: 'count-lines',
@@ -22,9 +22,9 @@ export interface TaskContext {
   /** Counts the attempts of the job from 1. */
   readonly attempt: number;
   /**
-   * Aborted when the task should save a checkpoint and stop, which it says by throwing
-   * `signal.reason`; what it returns counts as its result all the same. After the grace period of
-   * the worker, or at once on a cancel, its thread is ended.
+   * Aborted when the task should save a checkpoint and stop: the task then throws `signal.reason`.
+   * A value that it returns instead still counts as its result. Its thread is ended after the grace
+   * period of the worker, or at once on a cancel.
    */
   readonly signal: AbortSignal;
   /** @param fraction from 0 to 1. */
@@ -32,14 +32,14 @@ export interface TaskContext {
   /** A line in the job's log, where `console` writes too. */
   readonly log: (line: string) => void;
   readonly artifacts: TaskArtifacts;
-  /** Of this attempt alone, on the disk of the worker; removed with it, however it ends. */
+  /** A folder of this attempt alone, on the disk of the worker; removed when the attempt ends. */
   readonly folder: string;
-  /** Further jobs, in the group of this one. */
+  /** Enqueues further jobs, in the group of this one. */
   readonly jobs: TaskJobs;
   readonly checkpoint: {
-    /** What an earlier attempt has saved; undefined when there is nothing. */
+    /** The state that an earlier attempt has saved; undefined when there is none. */
     readonly load: () => Promise<Uint8Array | undefined>;
-    /** Replaces what was saved before; kept as soon as it resolves. */
+    /** Replaces the saved state; kept as soon as it resolves. */
     readonly save: (content: Uint8Array) => Promise<void>;
   };
 }
@@ -68,8 +68,8 @@ export interface Task<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   /** What `run` returns must be JSON, of at most a megabyte; larger things are artifacts. */
   readonly output: O;
   /**
-   * Does the work. Whatever it throws fails the attempt, which is then tried again as the job's
-   * retry policy says; a SkeinError that says that the request must change ends the job.
+   * Does the work. Any error that it throws fails the attempt, which is then retried by the job's
+   * retry policy; a SkeinError that says that the request must change ends the job.
    */
   run(input: z.output<I>, context: TaskContext): Promise<z.input<O>> | z.input<O>;
 }

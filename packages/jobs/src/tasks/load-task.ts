@@ -8,7 +8,7 @@ export async function tasksOf(modulePath: string): Promise<Task[]> {
   return Object.values(module).filter(isTask);
 }
 
-/** @throws Error that names the tasks that there are. */
+/** @throws Error that names the existing tasks. */
 export async function loadTask(modulePath: string, name: string): Promise<Task> {
   const tasks = await tasksOf(modulePath);
   const found = tasks.find((task) => task.name === name);

@@ -1,4 +1,4 @@
-/** What the thread of a task and its supervisor say to each other. */
+/** The messages between the thread of a task and its supervisor. */
 import type { NewJobInput } from '@skein/api';
 import { ERRORS, SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { TaskJob } from './task-jobs.ts';
@@ -9,13 +9,13 @@ export interface TaskThreadData {
   readonly input: unknown;
   readonly job: string;
   readonly attempt: number;
-  /** Digest of what an earlier attempt has saved. */
+  /** Digest of the state that an earlier attempt has saved. */
   readonly checkpoint: string | undefined;
-  /** A folder of the attempt's own, where content waits to be stored. */
+  /** A folder of the attempt, for content that is to be stored. */
   readonly folder: string;
 }
 
-/** What a task asks of its supervisor. */
+/** Requests of a task to its supervisor. */
 export type TaskRequest =
   | { readonly ask: 'path'; readonly digest: string }
   | { readonly ask: 'put'; readonly file: string; readonly path: string | undefined }
@@ -42,7 +42,7 @@ export type FromThread =
   | { readonly kind: 'request'; readonly id: number; readonly request: TaskRequest }
   | TaskEnd;
 
-/** The last thing that a thread says. */
+/** The last message of a thread. */
 export type TaskEnd =
   /** JSON of the output. */
   | { readonly kind: 'done'; readonly json: string }

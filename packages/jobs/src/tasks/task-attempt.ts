@@ -1,7 +1,7 @@
 /**
- * One attempt of a task: its thread under the limits that a thread can hold, which are the time on
- * the clock, cpu time, and the memory of the JavaScript heap. Buffers outside the heap are not
- * counted: a task is trusted code.
+ * One attempt of a task: its thread under the limits that a thread can enforce, which are wall
+ * time, cpu time, and the memory of the JavaScript heap. Buffers outside the heap are not counted:
+ * a task is trusted code.
  */
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
@@ -20,9 +20,9 @@ import { startTaskThread, type TaskThread, type ThreadEnding } from './task-thre
 type Failure = Extract<Outcome, { kind: 'failed' }>;
 
 const MIB = 2 ** 20;
-/** How often cpu time is looked at, in milliseconds. */
+/** How often cpu time is read, in milliseconds. */
 const LOOK_EVERY_MS = 200;
-/** The longest that a timer can be set for. */
+/** The longest delay of a timer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
@@ -35,7 +35,8 @@ export async function attemptTask(
   tools: AttemptTools,
 ): Promise<Outcome> {
   const { claim, lease, log, progress } = tools;
-  if (!tools.trusts) return refusal('This worker runs no tasks: they are trusted work.');
+  if (!tools.trusts)
+    return refusal('This worker runs no trusted work, and a task is trusted work.');
   const memoryBytes = work.limits.memoryBytes ?? claim.job.resources.memoryBytes;
   const heapMib = Math.max(8, Math.floor(memoryBytes / MIB));
   const outputs: WorkResult['outputs'][number][] = [];
@@ -81,7 +82,7 @@ export async function attemptTask(
     return { ...failureOf(work, ending, overrun, preempted, heapMib), usage };
   } finally {
     leaving.abort();
-    // A process that the task has left behind may still write while it learns that it is alone.
+    // A process that the task has left behind may still write while it is being killed.
     await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
@@ -106,7 +107,7 @@ async function moduleOf(
   return path;
 }
 
-/** Does what the task asks for, under its lease. */
+/** Serves the requests of the task, under its lease. */
 async function perform(
   request: TaskRequest,
   outputs: WorkResult['outputs'][number][],
@@ -152,7 +153,7 @@ async function keep(
   return stored.digest;
 }
 
-/** Ends the thread when its lease or a limit says so. @returns when it is gone. */
+/** Ends the thread when its lease or a limit says so. @returns when the thread has exited. */
 async function watch(
   thread: TaskThread,
   { limits, task }: TaskWork,
@@ -212,7 +213,7 @@ function failureOf(
   if (outOfMemory) {
     return failed('out-of-memory', `Task "${task}" needed more than its ${heapMib} MiB of heap.`);
   }
-  if (preempted) return failed('preempted', 'Preempted; what it saved last is its checkpoint.');
+  if (preempted) return failed('preempted', 'Preempted; its last saved state is its checkpoint.');
   if (said?.kind === 'failed') return failed('error', said.message, said.retryable);
   return failed('error', crash ?? `Task "${task}" ended its thread with exit code ${exitCode}.`);
 }

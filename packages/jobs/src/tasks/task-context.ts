@@ -1,4 +1,4 @@
-/** A task's context, in its thread: small things are messages, content goes through files. */
+/** A task's context, in its thread: small values are messages, content goes through files. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ export function createTaskContext(
   let files = 0;
   let saved = data.checkpoint;
 
-  /** Content takes the way over the disk, so that a large one neither fills a queue nor the heap. */
+  /** Content goes through the disk, so that a large one fills neither a queue nor the heap. */
   async function throughFile<T>(
     content: Uint8Array | AsyncIterable<Uint8Array>,
     use: (file: string) => Promise<T>,

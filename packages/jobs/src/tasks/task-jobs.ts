@@ -1,14 +1,14 @@
 /**
- * The jobs of a task: what a task enqueues belongs to the group of its own job, under the same
- * tenant, and what it waits for is told by the store's events. This side is the supervisor's; the
- * task asks over messages.
+ * The jobs of a task: a job that a task enqueues belongs to the group and the tenant of the task's
+ * job, and the task waits for it by the store's events. This side is the supervisor's; the task
+ * sends requests as messages.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NewJob, validate, type NewJobInput } from '@skein/api';
 import { specOf } from '../admission.ts';
 import type { Job, JobState, JobStore } from '../contract.ts';
 
-/** What a task is told of a job. */
+/** A job as the task sees it. */
 export type TaskJob = Pick<Job, 'id' | 'state' | 'cause' | 'message' | 'result'>;
 
 export interface TaskJobs {
@@ -19,7 +19,7 @@ export interface TaskJobs {
   readonly enqueue: (jobs: readonly NewJobInput[]) => Promise<readonly TaskJob[]>;
   /** Resolves with those of the jobs that have ended, as soon as there is one. */
   readonly waitForAny: (ids: readonly string[]) => Promise<readonly TaskJob[]>;
-  /** Brings jobs that ended without success back. */
+  /** Revives jobs that ended without success. */
   readonly revive: (ids: readonly string[]) => Promise<void>;
   readonly cancel: (ids: readonly string[], reason: string) => Promise<void>;
 }
@@ -86,7 +86,7 @@ function watchGroup(store: JobStore, group: string, signal: AbortSignal): GroupW
   async function follow(): Promise<void> {
     while (!signal.aborted) {
       try {
-        // The stream is open before the look, so that no end falls between them.
+        // Open the stream before reading the jobs, so that no end is missed between the two.
         const events = store.events({ group }, signal)[Symbol.asyncIterator]();
         let next = events.next();
         await lookAtAll();
@@ -95,7 +95,7 @@ function watchGroup(store: JobStore, group: string, signal: AbortSignal): GroupW
           note(event.value.job, event.value.state);
         }
       } catch {
-        // The store is away: what was missed is found by the look of the next round.
+        // The store is away: the next round reads the jobs that ended meanwhile.
       }
       await sleep(AFTER_AN_OUTAGE_MS, undefined, { signal }).catch(() => undefined);
     }

@@ -28,7 +28,7 @@ it('closes no descriptor that is another thread’s by now', async () => {
     onRequest: () => Promise.reject(new Error('nothing is asked')),
   });
   const number = await closed.promise;
-  // The lowest number that is free is given next: sooner or later the one that the task had.
+  // The lowest free number is given next: after a while the number that the task had.
   const ours: number[] = [];
   while (ours.at(-1) !== number && ours.length < 1000) ours.push(openSync('/dev/null', 'r'));
   expect(ours.at(-1)).toBe(number);

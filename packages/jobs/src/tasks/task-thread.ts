@@ -1,4 +1,7 @@
-/** The thread of a task as its supervisor holds it: it may block, loop or run out of memory, and can be ended at any time. */
+/**
+ * The thread of a task, as its supervisor holds it: it may block, loop or run out of memory, and
+ * can be ended at any time.
+ */
 import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { workerEnvironment } from '@skein/state/worker-environment';
@@ -15,7 +18,7 @@ import {
 export interface TaskThread {
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Resolves when the thread is gone. */
+  /** Resolves when the thread has exited. */
   readonly ended: Promise<ThreadEnding>;
   /** User plus system time so far, in milliseconds. */
   cpuMs(): Promise<number>;
@@ -25,11 +28,11 @@ export interface TaskThread {
 }
 
 export interface ThreadEnding {
-  /** What it said last; undefined when it was ended, or ended itself, before that. */
+  /** Its last message; undefined when the thread ended before it sent one. */
   readonly said: TaskEnd | undefined;
   readonly exitCode: number;
   readonly outOfMemory: boolean;
-  /** What brought the thread down. */
+  /** The error that ended the thread. */
   readonly crash: string | undefined;
 }
 
@@ -37,7 +40,7 @@ export interface TaskThreadOptions {
   readonly data: TaskThreadData;
   readonly heapMib: number;
   readonly onProgress: (progress: { readonly fraction: number; readonly message: string }) => void;
-  /** @throws what the task is to see. */
+  /** @throws the error that the task receives. */
   readonly onRequest: (request: TaskRequest) => Promise<TaskAnswer>;
 }
 
@@ -53,9 +56,10 @@ export function startTaskThread(options: TaskThreadOptions): TaskThread {
     stdout: true,
     stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: heapMib },
-    // Else Node closes, when the thread ends, every number that `fs.open` gave out in it, although a
-    // socket may own it (a sandbox opens its guests' pipes so), have closed it long since, and the
-    // number be another thread's by now. A task that is killed between open and close leaks instead.
+    // Otherwise Node, at the end of the thread, closes every descriptor number that `fs.open` gave
+    // out in it, although a socket may own the number (a sandbox opens its guests' pipes this way),
+    // may have closed it long ago, and another thread may use it now. A task that is killed between
+    // open and close leaks the descriptor instead.
     trackUnmanagedFds: false,
   });
   const send = (message: ToThread): void => thread.postMessage(message, []);

@@ -1,4 +1,4 @@
-/** The thread of one attempt of a task: loads its module, checks what goes in and out, runs it. */
+/** The thread of one attempt of a task: loads its module, checks input and output, runs it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { SkeinError } from '@skein/api/errors';
 import { z } from 'zod';
@@ -74,7 +74,7 @@ function isFinal(thrown: unknown): boolean {
   return thrown instanceof Wrong || (thrown instanceof SkeinError && thrown.row.kind === 'user');
 }
 
-/** What is written last must not be lost with the thread. */
+/** The last output must not be lost when the thread ends. */
 function written(stream: NodeJS.WritableStream): Promise<void> {
   return new Promise((resolve) => {
     stream.write('', () => resolve());
@@ -86,7 +86,7 @@ try {
   post({ kind: 'done', json });
 } catch (thrown) {
   const stopped = stopping.signal.aborted;
-  // Where it went wrong is for the log; the message is what people see in a list.
+  // The stack goes to the log; the message is what lists show.
   if (thrown instanceof Error && !isFinal(thrown) && !stopped) {
     process.stderr.write(`${thrown.stack}\n`);
   }
@@ -94,5 +94,5 @@ try {
   post({ kind: 'failed', message, retryable: !isFinal(thrown), stopped });
 }
 await Promise.all([written(process.stdout), written(process.stderr)]);
-// Whatever the task left running ends with the thread.
+// Work that the task left running ends with the thread.
 process.exit(0);

@@ -1,4 +1,7 @@
-/** What work, of either kind, is given of its worker: everything in it writes under the attempt's token. */
+/**
+ * The parts of the worker that an attempt uses; every write through them carries the attempt's
+ * token.
+ */
 import type { ArtifactStore } from '@skein/state';
 import type { Claim, JobStore } from '../contract.ts';
 import type { SandboxOffer, WorkerLog } from './contract.ts';
@@ -24,7 +27,9 @@ export interface AttemptTools {
   readonly note: WorkerLog;
 }
 
-/** Thrown where work would write although its lease has ended: nothing of it may get anywhere. */
+/**
+ * Thrown when an attempt tries to write after its lease has ended: none of its writes may be kept.
+ */
 export class StaleAttempt extends Error {
   override readonly name = 'StaleAttempt';
 }

@@ -8,8 +8,8 @@ import { command, workerFixture } from './testing/worker-fixture.ts';
 const LEASE_MS = 300;
 
 /**
- * A store that cannot be reached from the first piece of a log on, until a worker has asked so often
- * that its lease has passed by its own clock; and that has not noticed that itself.
+ * A store that is unreachable from the first piece of a log on, until the worker has retried so
+ * often that its lease has passed by its own clock. The store itself has not expired the lease.
  */
 async function awayWhileLeasesPass(): Promise<{ store: JobStore; asked: () => number }> {
   const real = await openSqliteJobs(':memory:');
@@ -31,7 +31,7 @@ async function awayWhileLeasesPass(): Promise<{ store: JobStore; asked: () => nu
         return reach(() => real.appendLog(...piece));
       },
       renew(...leases) {
-        // Twelve times per lease while the store is away.
+        // Twelve retries per lease while the store is away.
         if (away) away = ++renewals < 24;
         return reach(() => real.renew(...leases));
       },
@@ -39,7 +39,7 @@ async function awayWhileLeasesPass(): Promise<{ store: JobStore; asked: () => nu
   };
 }
 
-it('brings the log of work that has ended to a store that was away for longer than the lease', async () => {
+it('writes the log of ended work to a store that was away for longer than the lease', async () => {
   const driver = createProcessSandbox();
   const { store, asked } = await awayWhileLeasesPass();
   {

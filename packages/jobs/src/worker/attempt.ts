@@ -1,6 +1,6 @@
 /**
- * One attempt from its claim to its outcome: whatever happens in between, the store is told once, by
- * a token that it may no longer take, and what the work used is free again.
+ * One attempt from its claim to its outcome. The outcome is reported once, under a token that the
+ * store may have made stale meanwhile, and the resources of the work are freed in every case.
  */
 import { join } from 'node:path';
 import type { SandboxDriver } from '@skein/sandbox';
@@ -16,8 +16,8 @@ import { failureFrom } from './outcome.ts';
 import { persist } from './persist.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 
-/** What all attempts of a worker share. */
-export interface Workshop {
+/** The parts of a worker that all of its attempts share. */
+export interface WorkerContext {
   readonly store: JobStore;
   readonly holdings: Pick<ArtifactHoldings, 'of'>;
   readonly drivers: readonly SandboxDriver[];
@@ -26,40 +26,45 @@ export interface Workshop {
   readonly offeredTasks: ReadonlyMap<string, string>;
   readonly graceMs: number;
   readonly maxLogBytes: number;
-  /** Folder for the attempts' own. */
+  /** Folder for the folders of attempts. */
   readonly folder: string;
   readonly log: WorkerLog;
-  /** Aborted when nobody waits for outcomes any more. */
+  /** Aborted when the worker closes and no longer reports outcomes. */
   readonly closing: AbortSignal;
 }
 
-/** Work that has ended, and what the store does not know of it yet. */
+/** Work that has ended, and the writes that the store does not have yet. */
 export interface EndedWork {
-  /** Absent when it is nobody's business any more. */
+  /** Absent when there is no outcome to report: the lease is lost. */
   readonly outcome: Outcome | undefined;
-  /** Brings the rest of the log and the progress to the store, for as long as the lease lives. */
+  /** Writes the rest of the log and the progress to the store, for as long as the lease lives. */
   readonly flush: () => Promise<void>;
 }
 
 /** Does the work. Never rejects. */
-export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Promise<EndedWork> {
-  const { store, log: note } = shop;
+export async function runAttempt(
+  claim: Claim,
+  lease: Lease,
+  context: WorkerContext,
+): Promise<EndedWork> {
+  const { store, log: note } = context;
   const { job, token } = claim;
   const details = { job: job.id, name: job.name, attempt: claim.attempt, token };
-  // What the store calls stale has lost its lease, whatever the last renewal said.
+  // When the store calls a token stale, its lease is lost, whatever the last renewal said.
   const stale = new AbortController();
   const ended = AbortSignal.any([lease.ended, stale.signal]);
   const held: Lease = { ...lease, ended };
   const onStale = (): void => stale.abort('lost' satisfies LeaseEnd);
-  // Work that has ended is told for as long as the store takes it: a lease that may be lost ends work.
+  // The log of ended work is written for as long as the store accepts it; a lease that may be lost
+  // ends only running work.
   const givenUp = new AbortController();
   const giveUp = (): void => givenUp.abort();
   ended.addEventListener('abort', giveUp, { once: true });
-  const writing = AbortSignal.any([givenUp.signal, stale.signal, shop.closing]);
+  const writing = AbortSignal.any([givenUp.signal, stale.signal, context.closing]);
 
   const log = createLogWriter({
     append: (offset, chunk) => store.appendLog(token, offset, chunk),
-    maxBytes: shop.maxLogBytes,
+    maxBytes: context.maxLogBytes,
     signal: writing,
     onStale,
   });
@@ -72,7 +77,7 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
     claim,
     lease: held,
     store,
-    artifacts: shop.holdings.of(job.tenant),
+    artifacts: context.holdings.of(job.tenant),
     log,
     progress,
     async saveCheckpoint(digest) {
@@ -80,10 +85,10 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
       if (kept === false) onStale();
       return kept === true;
     },
-    sandboxes: shop.sandboxes,
-    trusts: shop.trusts,
-    offeredTasks: shop.offeredTasks,
-    graceMs: shop.graceMs,
+    sandboxes: context.sandboxes,
+    trusts: context.trusts,
+    offeredTasks: context.offeredTasks,
+    graceMs: context.graceMs,
     note,
   };
 
@@ -98,8 +103,8 @@ export async function runAttempt(claim: Claim, lease: Lease, shop: Workshop): Pr
     const { work } = job;
     outcome =
       work.kind === 'task'
-        ? await attemptTask(work, join(shop.folder, String(token)), tools)
-        : await attemptCommand(work, shop.drivers, tools);
+        ? await attemptTask(work, join(context.folder, String(token)), tools)
+        : await attemptCommand(work, context.drivers, tools);
     refuseStale(held);
   } catch (error) {
     if (ended.aborted) {
@@ -123,13 +128,13 @@ const CANCELLED: Outcome = {
 };
 
 /**
- * Tells the store, for as long as it takes. An answer that got lost makes no second outcome: the
- * token is stale once the first one was taken.
+ * Reports the outcome until the store answers. A lost answer causes no second outcome: the token is
+ * stale once the first one was accepted.
  */
 export async function reportOutcome(
   { job, token, attempt }: Claim,
   { outcome, flush }: EndedWork,
-  { store, log, closing }: Pick<Workshop, 'store' | 'log' | 'closing'>,
+  { store, log, closing }: Pick<WorkerContext, 'store' | 'log' | 'closing'>,
 ): Promise<void> {
   // Before the outcome, which makes the token stale.
   await flush();
@@ -147,7 +152,7 @@ export async function reportOutcome(
       closing,
     );
     if (answered === undefined)
-      log('warn', 'The outcome was not told: the store is away.', details);
+      log('warn', 'The outcome was not reported: the store is away.', details);
     else if (answered.state === undefined) log('info', 'Attempt was stale at its end.', details);
     else log('info', 'Attempt ended.', { ...details, state: answered.state });
   } catch (error) {

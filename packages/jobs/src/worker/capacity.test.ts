@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createCapacity } from './capacity.ts';
 
-it('has as much in the end as in the beginning, whatever was taken and given back', () => {
+it('has its full capacity again when everything was given back', () => {
   const resources = fc.record({
     cores: fc.double({ min: 0.001, max: 2, noNaN: true }),
     memoryBytes: fc.nat(1000),

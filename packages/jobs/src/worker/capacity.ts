@@ -1,11 +1,14 @@
-/** What a worker has left. Fractions of cores are kept exact enough that everything given comes back. */
+/**
+ * The free capacity of a worker. Fractions of cores are exact, so that everything that is given
+ * back adds up.
+ */
 import { usableCores, usableMemoryBytes } from '@skein/api/machine';
 import type { JobSpec, WorkerOffer } from '../contract.ts';
 
 export interface Capacity {
   readonly total: WorkerOffer['free'];
   free(): WorkerOffer['free'];
-  /** @returns gives it back; idempotent. */
+  /** @returns a function that gives it back; idempotent. */
   take(resources: JobSpec['resources']): () => void;
 }
 

@@ -22,14 +22,14 @@ afterEach(async () => {
 
 interface Guest {
   readonly keeper: CheckpointKeeper;
-  /** What each save has made the checkpoint. */
+  /** The checkpoint that each save has made. */
   readonly saved: Files[];
   readonly notes: string[];
   /** How often the files were read. */
   readonly reads: () => number;
-  /** Resolves when the keeper waits for its next turn. */
+  /** Resolves when the keeper waits for its next read. */
   readonly paused: () => Promise<void>;
-  /** Gives it that turn; resolves when it waits again. */
+  /** Lets the keeper read; resolves when it waits again. */
   readonly turn: () => Promise<void>;
 }
 
@@ -85,7 +85,7 @@ function guest(states: readonly (Files | Error)[]): Guest {
 const ONE = { 'state/a': '1', 'state/b': '1' };
 const TWO = { 'state/a': '2', 'state/b': '2' };
 
-it('keeps what two reads in a row have found', async () => {
+it('keeps the files that two reads in a row have found', async () => {
   const { keeper, saved, paused } = guest([ONE]);
   keeper.said();
   await paused();
@@ -103,7 +103,7 @@ it('keeps no mixture of two checkpoints', async () => {
   await keeper.stop();
 });
 
-it('keeps nothing of what never holds still, until it does', async () => {
+it('keeps no files that change between all reads, until they stop changing', async () => {
   const restless = Array.from({ length: 6 }, (_, at) => ({ state: String(at) }));
   const { keeper, saved, paused, turn } = guest([...restless, ONE]);
   keeper.said();
@@ -115,7 +115,7 @@ it('keeps nothing of what never holds still, until it does', async () => {
   await keeper.stop();
 });
 
-it('stores nothing when nothing has changed, or nothing is there', async () => {
+it('stores nothing when no file has changed or exists', async () => {
   const { keeper, saved, reads, notes, paused, turn } = guest([{}, ONE, ONE, ONE]);
   keeper.said();
   await paused();
@@ -130,7 +130,7 @@ it('stores nothing when nothing has changed, or nothing is there', async () => {
   await keeper.stop();
 });
 
-it('takes many words for one while it reads or waits', async () => {
+it('merges announcements that arrive while it reads or waits', async () => {
   const { keeper, saved, reads, paused, turn } = guest([ONE, ONE, TWO]);
   keeper.said();
   await paused();
@@ -143,7 +143,7 @@ it('takes many words for one while it reads or waits', async () => {
   expect(reads()).toBe(4);
 });
 
-it('goes on after a read that failed, but not where none can succeed', async () => {
+it('continues after a failed read, and stops when no read can succeed', async () => {
   const { keeper, saved, notes, paused, turn } = guest([new Error('no tar'), ONE]);
   keeper.said();
   await paused();
@@ -161,7 +161,7 @@ it('goes on after a read that failed, but not where none can succeed', async () 
   expect(unsupported.reads()).toBe(1);
 });
 
-it('stops in the middle of a read, and keeps nothing of it', async () => {
+it('can be stopped in the middle of a read, which then keeps nothing', async () => {
   const { keeper, saved, notes } = guest([ONE]);
   keeper.said();
   await keeper.stop();

@@ -1,18 +1,20 @@
 /**
- * Keeps a command's checkpoint while it runs, for the attempt that follows when its worker goes dark:
- * whenever the command says `::checkpoint`, what lies at its path becomes the checkpoint of its job.
+ * Keeps a command's checkpoint while it runs, so that the next attempt can resume when the worker
+ * is lost. Whenever the command says `::checkpoint`, the files at its path become the checkpoint of
+ * its job.
  *
  *     said ──► read ──► changed? ──► read again, into artifacts ──► the same? ──► kept
  *      ▲                   no │                                       no │
  *      └────────── pause ◄────┴──────────────────────────────────────────┘
  *
- * The command goes on meanwhile. Two reads in a row that find the same show what was there at one
- * moment between them, so what is kept is never part of one checkpoint and part of the next (the
- * "double collect" of Afek et al., Atomic Snapshots of Shared Memory, 1993). That each moment is a
- * checkpoint is up to the command, which puts files in place by renaming them.
+ * The command runs on meanwhile. Two equal reads in a row show the files of one moment between
+ * them, so a kept checkpoint is never a mixture of two (the "double collect" of Afek et al., Atomic
+ * Snapshots of Shared Memory, 1993). The command has to make sure that its files are a complete
+ * checkpoint at each moment: it puts files in place by renaming them.
  *
- * It is read by a program beside the command and with its rights, not by one of ours that may read
- * more: whatever the command does to its files meanwhile, it can only show what it may see itself.
+ * The files are read by a program beside the command and with its rights, not by a program of the
+ * worker that may read more: whatever the command does to its files meanwhile, it can only show
+ * files that it may read itself.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,7 +29,7 @@ import { collectOutputs } from './outputs.ts';
 export interface CheckpointKeeper {
   /** The command says that its checkpoint is complete. */
   readonly said: () => void;
-  /** No more of it: the command has ended. Resolves when nothing is read any more. */
+  /** Stops keeping: the command has ended. Resolves when no read is running. */
   stop(): Promise<void>;
 }
 
@@ -35,23 +37,26 @@ export interface CheckpointKeeperOptions {
   readonly path: string;
   /** Bound of all of its files together. */
   readonly maxBytes: number;
-  /** Reads what is there until the signal ends it. */
+  /** Reads the files until the signal aborts it. */
   readonly collect: (
     path: string,
     maxBytes: number,
     signal: AbortSignal,
   ) => ReturnType<SandboxSession['collect']>;
-  /** Waits that long, in milliseconds, or until the signal. Default: by the clock. */
+  /** Waits that long, in milliseconds, or until the signal. Default: a timer. */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly tools: Pick<AttemptTools, 'artifacts' | 'lease' | 'saveCheckpoint' | 'note' | 'claim'>;
 }
 
-/** Between two: this much longer than the one before took, so that a command that says it all the time costs little. */
+/**
+ * The pause after a read, as a multiple of its duration: a command that announces checkpoints all
+ * the time costs little.
+ */
 const PAUSE_FACTOR = 20;
 const SHORTEST_PAUSE_MS = 1000;
-/** What a tar file has besides contents. */
+/** Bytes of a tar file besides contents. */
 const HEADERS_BYTES = 64 * 2 ** 20;
-/** Reads that find something new each time, before the next word is waited for. */
+/** Reads that find changed files each time, before the keeper waits for the next announcement. */
 const MAX_READS = 4;
 
 /** Reads a workspace while a command runs in it, with another command of the guest. */
@@ -81,7 +86,7 @@ export function keepCheckpoints(options: CheckpointKeeperOptions): CheckpointKee
   const stopped = new AbortController();
   let wanted = false;
   let running: Promise<void> | undefined;
-  /** What is kept, as a listing; undefined: nothing yet. */
+  /** The kept checkpoint, as a listing; undefined: none yet. */
   let kept: string | undefined;
 
   const read = (artifacts: Pick<ArtifactStore, 'put'>) =>
@@ -117,7 +122,7 @@ export function keepCheckpoints(options: CheckpointKeeperOptions): CheckpointKee
         if (stopped.signal.aborted || error instanceof StaleAttempt) return;
         const { id } = tools.claim.job;
         tools.note('warn', 'A checkpoint could not be kept.', { job: id, err: error });
-        // It will not be able to later either.
+        // Later reads cannot succeed either.
         if (error instanceof SkeinError && error.code === 'SANDBOX_UNSUPPORTED') return;
       }
       const pauseMs = Math.max(SHORTEST_PAUSE_MS, PAUSE_FACTOR * (performance.now() - began));
@@ -142,7 +147,7 @@ async function byTheClock(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
-/** Takes content for its digest alone. */
+/** Reads content only to compute its digest. */
 const HASHING: Pick<ArtifactStore, 'put'> = {
   async put(content) {
     const hash = createHash('sha256');

@@ -1,7 +1,7 @@
 /**
  * A command's checkpoint: the files at one workspace path, kept as one artifact that lists them.
- * Each file is an artifact of its own, so that what did not change since the last checkpoint takes
- * no space again.
+ * Each file is an artifact of its own, so that a file that did not change since the last checkpoint
+ * takes no space again.
  */
 import { z } from 'zod';
 import type { SandboxSession } from '@skein/sandbox';
@@ -15,7 +15,7 @@ const Listing = z.object({
 
 const MAX_LISTING_BYTES = 8 * 2 ** 20;
 
-/** @returns the digest of the listing; undefined when there is nothing at the path. */
+/** @returns the digest of the listing; undefined when there is no file at the path. */
 export async function keepCheckpoint(
   session: Pick<SandboxSession, 'collect'>,
   path: string,
@@ -36,7 +36,7 @@ export async function keepListing(
   return (await artifacts.put(content, MAX_LISTING_BYTES)).digest;
 }
 
-/** Puts the files back where they were. They pass through memory one at a time. */
+/** Restores the files. They pass through memory one at a time. */
 export async function restoreCheckpoint(
   session: Pick<SandboxSession, 'put'>,
   digest: string,

@@ -16,7 +16,7 @@ const LIMITS: readonly (keyof Limits)[] = [
   'cores',
 ];
 
-/** What a driver holds, but for some limits. */
+/** A driver that enforces all limits but the given ones. */
 function enforcing(untrusted: boolean, without: readonly (keyof Limits)[] = []): Enforcement {
   const limits = Object.fromEntries(
     LIMITS.map((name) => [
@@ -74,13 +74,13 @@ describe('the sandbox of a command', () => {
     expect(imaged('no-folder-has-this-name')).toEqual({ chosen: 'docker' });
   });
 
-  it('is never `process` for what nobody trusts', () => {
+  it('is never `process` for untrusted work', () => {
     expect(why(chooseSandbox(command(['x']), [bare, gone], true))).toMatch(
       /untrusted command.*bwrap is not installed. apt install it.*process: it runs only trusted/,
     );
   });
 
-  it('holds every limit that was asked for', () => {
+  it('enforces every limit that was asked for', () => {
     const weak = offer('bubblewrap', enforcing(true, ['pids']));
     const work = command(['x'], { limits: { pids: 3 } });
     expect(chooseSandbox(work, [weak, docker], true)).toEqual({ chosen: 'docker' });
@@ -110,13 +110,13 @@ describe('the sandbox of a command', () => {
 describe('the limits of a command', () => {
   const resources = { cores: 0.5, memoryBytes: 1000 };
 
-  it('are defaults where nothing was asked for, and stay what they are for untrusted work', () => {
+  it('are defaults where none was asked for, and are kept for untrusted work', () => {
     const limits = limitsOf({ wallMs: 5 }, resources, enforcing(true, ['memoryBytes']), false);
     expect(limits).toMatchObject({ wallMs: 5, memoryBytes: 1000, pids: 64, cores: 0.5 });
     expect(limits).not.toHaveProperty('cpuMs');
   });
 
-  it('are dropped for trusted work where nobody holds them', () => {
+  it('are dropped for trusted work when the driver does not enforce them', () => {
     const enforcement = enforcing(false, ['memoryBytes', 'cores']);
     const limits = limitsOf({ diskBytes: 7 }, resources, enforcement, true);
     expect(limits).toMatchObject({ memoryBytes: Infinity, diskBytes: 7, pids: 64 });

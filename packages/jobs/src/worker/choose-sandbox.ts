@@ -1,6 +1,7 @@
 /**
- * Which driver runs a command: the one that it names, else the cheapest that may run it. Isolation
- * is refused rather than weakened, and a refusal names the missing piece and how to get it.
+ * Chooses the driver of a command: the one that it names, else the cheapest that may run it. A
+ * command that needs isolation is refused rather than run with less, and a refusal names the
+ * missing piece and how to get it.
  */
 import { isRegisteredFolder, type NetworkPolicy, type SandboxName } from '@skein/sandbox';
 import type { CommandWork } from '../work.ts';
@@ -8,7 +9,7 @@ import type { SandboxOffer } from './contract.ts';
 
 export type Choice =
   | { readonly chosen: SandboxName }
-  /** Why nothing here may run it. */
+  /** Why no driver here may run it. */
   | { readonly refused: string };
 
 /** The cheapest start first; for trusted work, the one without isolation last all the same. */
@@ -35,7 +36,7 @@ export function chooseSandbox(
   return { refused: `No sandbox of this worker runs this ${what}. ${reasons.join(' ')}` };
 }
 
-/** What stands against a driver; undefined: nothing. */
+/** The reason why a driver may not run the work; undefined when it may. */
 function objection(
   name: SandboxName,
   work: CommandWork,
@@ -47,7 +48,7 @@ function objection(
   if (!availability.available) return `${sentence(availability.reason)} ${availability.fix}`;
   const { limits, network, untrusted } = availability.enforcement;
   if (!trusted && !untrusted) return 'it runs only trusted work here.';
-  // A folder is an image for bubblewrap; any other name is one of Docker's, or of nobody's.
+  // A folder is an image for bubblewrap only; any other name is an image of Docker.
   if (work.image !== undefined && work.sandbox === undefined) {
     const isFolder = work.image.startsWith('/') || isRegisteredFolder(work.image);
     if (isFolder ? name === 'docker' : name !== 'docker') {
@@ -68,7 +69,10 @@ function objection(
   return undefined;
 }
 
-/** Work that says nothing gets no network; trusted work gets the host's where there is no other. */
+/**
+ * Untrusted work without a network setting gets no network; trusted work gets the host's where
+ * there is no other.
+ */
 export function networkOf(work: CommandWork, trusted: boolean, none: boolean): NetworkPolicy {
   return work.network ?? (trusted && !none ? 'host' : 'none');
 }

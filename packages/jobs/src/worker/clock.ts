@@ -1,6 +1,6 @@
 /**
- * Does what time makes due in the store: backoffs, lost leases, deadlines, schedules. Every worker
- * and every node does it; the store sees to it that each thing is done once.
+ * Ticks the store: backoffs, lost leases, deadlines, schedules. Every worker and every node does
+ * it; the store makes each transition once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobStore } from '../contract.ts';
@@ -8,7 +8,7 @@ import type { WorkerLog } from './contract.ts';
 import { isOutage } from './persist.ts';
 
 const SHORTEST_MS = 10;
-/** Something that becomes due earlier than anything known is done at most this late. */
+/** A job that becomes due earlier than any known one starts at most this late. */
 const LONGEST_MS = 500;
 
 export interface Clock {

@@ -1,6 +1,6 @@
 /**
- * One attempt of a command: a sandbox with the inputs mounted read-only, the program in it, and
- * what it leaves behind as artifacts.
+ * One attempt of a command: opens a sandbox with the inputs mounted read-only, runs the program,
+ * and stores its outputs as artifacts.
  *
  *   choose → mount inputs → open → restore checkpoint → run ─┬─► collect outputs
  *                                                   │        └─► keep checkpoint (preempted, failed)
@@ -38,7 +38,7 @@ export async function attemptCommand(
   const limits = limitsOf(work.limits, claim.job.resources, enforcement, trusted);
 
   const inputs = await mountInputs(work.inputs, driver.name, artifacts);
-  // Looked for now: a command would take what cannot be read for an empty stdin.
+  // Check it now: a command would take an unreadable file for an empty stdin.
   if (work.stdin !== undefined) await artifacts.pathOf(work.stdin);
   refuseStale(lease);
   const session = await driver.open({
@@ -95,7 +95,7 @@ export async function attemptCommand(
     const failure = failureOf(ending, work.argv[0]!, limits, lastWords.text());
     if (failure !== undefined) {
       await keep(session, work, limits.diskBytes, tools);
-      // It would do the same again, says who asked; a lost worker is another matter.
+      // The caller says that a retry would fail again; a lost worker is retried all the same.
       const final = work.retryFailure === false;
       return final ? { ...failure, retryable: false } : failure;
     }
@@ -107,13 +107,19 @@ export async function attemptCommand(
   }
 }
 
-/** What runs beside the command, or before it, may need more than the command may have. */
+/**
+ * Programs of the worker that run beside or before the command may need more than the command may
+ * have.
+ */
 function sessionLimits(work: CommandWork, limits: Limits): Limits {
   if (work.checkpoint !== undefined) return withRoomForReading(limits);
   return work.inputs.length === 0 ? limits : withRoomForLinks(limits);
 }
 
-/** Reads what it writes, stops it when the lease says so; resolves when all of it is dead and read. */
+/**
+ * Reads the output, and stops the command when its lease ends; resolves when all processes are dead
+ * and all output is read.
+ */
 async function watch(
   running: RunningCommand,
   { lease, log, progress, graceMs }: AttemptTools,
@@ -155,7 +161,7 @@ async function watch(
   }
 }
 
-/** A checkpoint that cannot be kept costs work, not the outcome. */
+/** A failed checkpoint costs work, not the outcome. */
 async function keep(
   session: SandboxSession,
   work: CommandWork,
@@ -173,7 +179,10 @@ async function keep(
   }
 }
 
-/** How the members of a gang find each other, in the variables that PyTorch and others read. */
+/**
+ * The variables by which the members of a gang find each other; PyTorch and other frameworks read
+ * them.
+ */
 function gangEnvironment({ job, master }: Claim): Readonly<Record<string, string>> {
   if (job.gang === undefined || master === undefined) return {};
   return {

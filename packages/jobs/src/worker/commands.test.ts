@@ -1,4 +1,4 @@
-/** Commands as jobs, in each sandbox that runs here: what goes in, what comes out, and how they end. */
+/** Commands as jobs, in each sandbox that runs here: inputs, outputs, and endings. */
 import { randomBytes } from 'node:crypto';
 import { chmod, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -15,7 +15,7 @@ const MIB = 2 ** 20;
 interface Case {
   readonly name: string;
   readonly skip: boolean;
-  /** What work must say of itself to run in it. */
+  /** The trust that the sandbox needs. */
   readonly trust: { readonly trusted: boolean };
   readonly driver: SandboxDriver;
 }
@@ -96,7 +96,7 @@ describe.each(cases.filter(({ skip }) => !skip))(
     });
 
     it.skipIf(trust.trusted)(
-      'is told in its log what a list of addresses kept it from',
+      'finds in its log which connections its address list refused',
       async () => {
         await jobs.start();
         const asks =
@@ -128,7 +128,7 @@ describe.each(cases.filter(({ skip }) => !skip))(
       ['while :; do :; done', { cpuMs: 300 }, { cause: 'timeout' }],
       ['yes', { outputBytes: 100_000 }, { cause: 'output-limit' }],
       ['exec tail /dev/zero', { memoryBytes: 64 * MIB }, { cause: 'out-of-memory' }],
-    ])('that ends with `%s` is told apart', async (script, limits, expected) => {
+    ])('that ends with `%s` has its own cause', async (script, limits, expected) => {
       await jobs.start();
       const job = await jobs.run(command(shell(script), { ...trust, limits }));
       expect(job).toMatchObject({ state: 'dead', ...expected });
@@ -143,7 +143,7 @@ describe.each(cases.filter(({ skip }) => !skip))(
       expect(job.message).toContain('model.onnx');
     });
 
-    it('tells its progress by lines on stderr, which are not in its log', async () => {
+    it('reports its progress by lines on stderr, which are not in its log', async () => {
       await jobs.start();
       const { id } = await jobs.enqueue(
         command(shell('echo begin >&2; echo "::progress 0.4 epoch 2" >&2; sleep 30'), trust),
@@ -168,7 +168,7 @@ describe.each(cases.filter(({ skip }) => !skip))(
       expect(await jobs.store.job(id)).toMatchObject({ state: 'cancelled', message: 'enough' });
     });
 
-    it('goes on from its checkpoint after a preemption', async () => {
+    it('resumes from its checkpoint after a preemption', async () => {
       await jobs.start();
       const script = `
       n=$(cat state/n 2>/dev/null || echo 0)
@@ -190,7 +190,7 @@ describe.each(cases.filter(({ skip }) => !skip))(
       expect(job.state).toBe('succeeded');
     });
 
-    it('goes on from its checkpoint after a failure', async () => {
+    it('resumes from its checkpoint after a failure', async () => {
       await jobs.start();
       const script = 'if [ -e state ]; then exit 0; fi; echo 1 > state; exit 9';
       const job = await jobs.run(command(shell(script), { ...trust, checkpoint: 'state' }), {
@@ -201,7 +201,7 @@ describe.each(cases.filter(({ skip }) => !skip))(
 
     it('has its checkpoint kept while it runs, when it says that it is complete', async () => {
       await jobs.start();
-      // More than it may write itself.
+      // More than the command itself may write.
       const script = `
       mkdir next && echo 7 > next/n && head -c 300000 /dev/zero > next/weights && mv next state
       echo before >&2; echo ::checkpoint >&2; echo after >&2
@@ -253,7 +253,7 @@ describe.each(cases.filter(({ skip }) => !skip))(
   },
 );
 
-describe('what no sandbox here may run', () => {
+describe('work that no sandbox here may run', () => {
   beforeEach(async () => {
     jobs = await workerFixture({ sandboxes: [processes] });
   });
@@ -268,7 +268,7 @@ describe('what no sandbox here may run', () => {
     expect(job.message).toContain('bubblewrap: the worker was started without it');
   });
 
-  it('is refused by a worker that trusts nobody', async () => {
+  it('is refused by a worker that runs no trusted work', async () => {
     await jobs.start({ trusts: false });
     const job = await jobs.run(command(['true'], { trusted: true }));
     expect(job).toMatchObject({ state: 'failed', cause: 'refused' });

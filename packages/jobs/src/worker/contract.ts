@@ -1,10 +1,10 @@
-/** What a worker is given, and what it shows of itself. */
+/** The options and the interface of a worker. */
 import type { ArtifactStore } from '@skein/state';
 import type { Availability, SandboxDriver, SandboxName } from '@skein/sandbox';
 import type { ArtifactHoldings } from '../artifact-holdings.ts';
 import type { JobStore } from '../contract.ts';
 
-/** Takes what an operator should know; never payloads. */
+/** Receives messages for the operator; never payloads. */
 export type WorkerLog = (
   level: 'debug' | 'info' | 'warn' | 'error',
   message: string,
@@ -14,12 +14,15 @@ export type WorkerLog = (
 export interface WorkerOptions {
   readonly store: JobStore;
   readonly artifacts: ArtifactStore;
-  /** What notes, and bounds, what each tenant's jobs leave behind. Default: notes it in the store. */
+  /**
+   * Records and bounds the artifacts that each tenant's jobs leave behind. Default: records them in
+   * the store.
+   */
   readonly holdings?: Pick<ArtifactHoldings, 'of'> | undefined;
-  /** The worker asks each what it holds here, and offers those that are available. */
+  /** The worker probes each driver, and offers those that are available. */
   readonly sandboxes: readonly SandboxDriver[];
   readonly queues: readonly string[];
-  /** What all of its work together may use. */
+  /** The capacity that all attempts share. */
   readonly capacity: { readonly cores: number; readonly memoryBytes: number };
   /** Added to those that the worker finds itself (`sandbox:…`, `accelerator:…`). */
   readonly labels?: readonly string[] | undefined;
@@ -28,8 +31,8 @@ export interface WorkerOptions {
   /** Address under which other machines reach this one, for gangs. Default: loopback. */
   readonly host?: string | undefined;
   /**
-   * Whether trusted work runs here: tasks, the `process` driver, the network of the host. A worker
-   * for what nobody trusts says no. Default: true.
+   * Whether trusted work runs here: tasks, the `process` driver, the network of the host. Set it to
+   * false for a worker that runs only untrusted work. Default: true.
    */
   readonly trusts?: boolean | undefined;
   /** Modules on this machine whose tasks it offers as `task:NAME`, besides those of maps; absolute paths. */
@@ -38,7 +41,10 @@ export interface WorkerOptions {
   readonly leaseMs?: number | undefined;
   /** From the request to stop until the kill, in milliseconds. Default: 10 s. */
   readonly graceMs?: number | undefined;
-  /** Bound of an attempt's log, in bytes; the rest is dropped, and the log says so. Default: what the store keeps. */
+  /**
+   * Bound of an attempt's log, in bytes; later bytes are dropped, and the log says so. Default: the
+   * bound of the store.
+   */
   readonly maxLogBytes?: number | undefined;
   /** Hears of each attempt that starts how long its job was ready before, in milliseconds. */
   readonly onPickup?: ((waitedMs: number) => void) | undefined;
@@ -55,7 +61,7 @@ export interface RunningAttempt {
   readonly name: string;
   readonly attempt: number;
   readonly token: number;
-  /** `telling`: the work has ended, and the store is told how. */
+  /** `telling`: the work has ended, and its outcome is being reported. */
   readonly phase: 'working' | 'telling';
 }
 
@@ -67,10 +73,12 @@ export interface Worker {
   readonly sandboxes: readonly SandboxOffer[];
   running(): readonly RunningAttempt[];
   /**
-   * Takes nothing new, lets what runs finish for `graceMs`, then has the rest checkpointed and put
-   * back for others; resolves when nothing runs and the store knows it. Idempotent.
+   * Stops claiming, lets running attempts finish for `graceMs`, then checkpoints the rest and puts
+   * it back for other workers; resolves when no attempt runs and the store knows every outcome.
+   * Idempotent.
    * @param graceMs default: the worker's.
-   * @param stoppingMs how long what was asked to stop is waited for. Default: until it has been killed.
+   * @param stoppingMs how long to wait for attempts that were asked to stop. Default: until they
+   *   have been killed.
    */
   drain(graceMs?: number, stoppingMs?: number): Promise<void>;
 }

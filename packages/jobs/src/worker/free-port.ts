@@ -1,10 +1,14 @@
 /**
- * A port that a gang's rank 0 can listen on. It is free when it is offered and not kept: the program
- * that gets it takes it itself, and fails, as it would anywhere, when somebody was faster.
+ * A port that a gang's rank 0 can listen on. The port is free when it is offered, and it is not
+ * reserved: the program takes it itself, and fails as usual when another process has taken it
+ * first.
  */
 import { createServer, type AddressInfo } from 'node:net';
 
-/** @param host as others reach this machine; where that is no address of its own, any will do. */
+/**
+ * @param host the address under which other machines reach this one; when no interface has it, any
+ * free port will do.
+ */
 export async function freePort(host: string): Promise<number> {
   return probe(host).catch(() => probe(undefined));
 }

@@ -83,7 +83,7 @@ describe('lines of a guest', () => {
     );
   });
 
-  it('hold nothing back that cannot be one', () => {
+  it('pass at once when they cannot be a message', () => {
     const filter = readGuestLines({ onProgress: () => undefined, onCheckpoint: () => undefined });
     expect(filter.pass(Buffer.from('Password: ')).toString()).toBe('Password: ');
     expect(filter.pass(Buffer.from('::progress 0.5\n')).toString()).toBe('::progress 0.5\n');

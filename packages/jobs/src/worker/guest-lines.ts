@@ -1,8 +1,8 @@
 /**
- * What a command tells its worker, by lines on stderr: `::progress FRACTION MESSAGE`, with a fraction
- * from 0 to 1, and `::checkpoint`, when what lies at its checkpoint's path is complete. Such lines
- * are taken out of the log; everything else passes as it comes, a line that has not ended yet too,
- * unless it may still become one of them.
+ * The messages of a command to its worker, as lines on stderr: `::progress FRACTION MESSAGE`, with
+ * a fraction from 0 to 1, and `::checkpoint`, when the files at its checkpoint path are complete.
+ * These lines are removed from the log. Everything else passes as it arrives; an unfinished line is
+ * held back only while it may still become a message.
  */
 import type { Job } from '../contract.ts';
 
@@ -21,19 +21,19 @@ export interface GuestLinesOptions {
 }
 
 const STARTS = ['::progress ', '::checkpoint'].map((start) => Buffer.from(start));
-/** A longer line is none of ours. */
+/** A longer line is not a message. */
 const MAX_LINE_BYTES = 1024;
 const PROGRESS = /^::progress +(\d*\.?\d+)(?: +(.*?))?\s*$/;
 const CHECKPOINT = /^::checkpoint\s*$/;
 const NEWLINE = 0x0a;
 
 export function readGuestLines({ onProgress, onCheckpoint }: GuestLinesOptions): GuestLines {
-  /** The beginning of a line that may still become one of ours. */
+  /** The beginning of a line that may still become a message. */
   let held = Buffer.alloc(0);
-  /** Whether the bytes so far ended within a line that cannot be one. */
+  /** Whether the bytes so far ended within a line that cannot be a message. */
   let inside = false;
 
-  /** @returns whether the line was ours. */
+  /** @returns whether the line was a message. */
   function hear(line: Buffer): boolean {
     if (line.byteLength > MAX_LINE_BYTES) return false;
     const text = line.toString();

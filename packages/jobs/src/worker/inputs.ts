@@ -1,6 +1,6 @@
 /**
- * A command's inputs: verified artifacts, mounted read-only beside the workspace and linked into it,
- * so that a command finds them at its relative paths, and what it collects never holds them again.
+ * A command's inputs: verified artifacts, mounted read-only beside the workspace and linked into
+ * it. The command finds them at its relative paths, and they are never collected with its outputs.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { Limits, Mount, SandboxName, SandboxSession } from '@skein/sandbox';
@@ -9,7 +9,7 @@ import type { CommandWork } from '../work.ts';
 
 export interface MountedInputs {
   readonly mounts: readonly Mount[];
-  /** Makes the links; before the first command. @throws SkeinError REQUEST_INVALID. */
+  /** Makes the links; call before the first command. @throws SkeinError REQUEST_INVALID. */
   link(session: Pick<SandboxSession, 'run'>): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ const LINK = `while [ "$#" -gt 0 ]; do
   shift 2
 done`;
 
-/** What the program that makes the links needs, whatever the command itself may use. */
+/** Resources of the program that makes the links, whatever the limits of the command. */
 const ROOM = {
   wallMs: 60_000,
   cpuMs: 10_000,
@@ -43,7 +43,7 @@ export async function mountInputs(
   const mounts: Mount[] = [];
   for (const [index, { path, digest }] of inputs.entries()) {
     const source = await artifacts.pathOf(digest);
-    // Without isolation a command sees the host as it is, and nothing can be mounted elsewhere.
+    // Without isolation a command sees the host's files, and nothing can be mounted.
     const target = driver === 'process' ? source : `/inputs/${index}`;
     mounts.push({ source, target });
     links.push(target, path);
@@ -68,7 +68,10 @@ export async function mountInputs(
   };
 }
 
-/** The limits of a session whose command has these: never less than making the links takes. */
+/**
+ * The limits of a session whose command has these: at least the resources that making the links
+ * needs.
+ */
 export function withRoomForLinks(limits: Limits): Limits {
   const { wallMs, cpuMs, memoryBytes, pids, outputBytes } = limits;
   return {

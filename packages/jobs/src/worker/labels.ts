@@ -1,4 +1,4 @@
-/** What a worker finds on its machine that work may ask for. */
+/** The labels that a worker finds for its machine. */
 import { access } from 'node:fs/promises';
 import type { SandboxOffer } from './contract.ts';
 

@@ -1,4 +1,4 @@
-/** The last line that a program wrote to stderr: mostly the reason why it failed. */
+/** Returns the last line that a program wrote to stderr: usually the reason why it failed. */
 export interface LastWords {
   readonly hear: (chunk: Uint8Array) => void;
   text(): string;

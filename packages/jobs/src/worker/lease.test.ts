@@ -1,4 +1,4 @@
-/** The lease keeper against a store that is written down here: a few lines that tell what it granted. */
+/** The lease keeper against a fake store of a few lines that records the leases it granted. */
 import { SkeinError } from '@skein/api/errors';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LeaseNews } from '../contract.ts';
@@ -68,7 +68,7 @@ describe('leases', () => {
     expect(renewals.every(({ tokens }) => tokens.length === 1)).toBe(true);
     lease.release();
     await vi.advanceTimersByTimeAsync(LEASE_MS);
-    // The beat goes on without: it is the heartbeat of the worker.
+    // The beat continues: it is the heartbeat of the worker.
     expect(renewals.at(-1)).toMatchObject({ tokens: [] });
     expect(lease.ended.aborted).toBe(false);
   });
@@ -82,7 +82,7 @@ describe('leases', () => {
     expect(ends.preempted.aborted).toBe(false);
   });
 
-  it('hear at once what happens between two renewals', () => {
+  it('are notified at once between two renewals', () => {
     const lease = keeper.hold(1, 0);
     tell({ token: 1, state: 'preempt' });
     expect(lease.preempted.aborted).toBe(true);
@@ -92,7 +92,7 @@ describe('leases', () => {
     tell({ token: 99, state: 'lost' });
   });
 
-  it('survive a store that is away for less than their length', async () => {
+  it('survive an outage of the store that is shorter than a lease', async () => {
     const lease = keeper.hold(1, 0);
     await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
     reachable = false;
@@ -107,7 +107,7 @@ describe('leases', () => {
   });
 
   it.each(['refuses', 'hangs'])(
-    'end by the own clock when the store %s for longer',
+    'end by the worker’s own clock when the store %s for longer',
     async (how) => {
       const lease = keeper.hold(1, 0);
       await vi.advanceTimersByTimeAsync(LEASE_MS / 3);

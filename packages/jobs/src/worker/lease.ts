@@ -1,7 +1,7 @@
 /**
- * The leases of a worker: renewed by a beat that does nothing else, so that no work, however busy,
- * can lose one; and ended by the worker's own monotonic clock when the store was not reached in
- * time, because then somebody else may have been given the job.
+ * Keeps the leases of a worker. A separate beat renews them, so that busy work cannot lose one.
+ * When the store was not reached in time, the worker's own monotonic clock ends them, because the
+ * store may have given the job to another worker.
  *
  *     held ──preempt──► asked to stop        ended: lost | cancel
  *       └──────────────────┴────────────────►
@@ -21,9 +21,9 @@ export interface Lease {
   readonly ended: AbortSignal;
   /** Aborted when the work should checkpoint and stop. */
   readonly preempted: AbortSignal;
-  /** Asks for a checkpoint, as the store may; used to drain. */
+  /** Asks for a checkpoint, as the store may; a drain uses it. */
   preempt(): void;
-  /** No more renewals: the outcome is known to the store, or nobody waits for it. */
+  /** Stops the renewals: the store has the outcome, or the outcome is given up. */
   release(): void;
 }
 
@@ -52,7 +52,7 @@ interface Held {
 
 /** Renewals sent within the time of one lease. */
 const RENEWALS_PER_LEASE = 3;
-/** Looks at the clock between two renewals. */
+/** Interval of the clock check between two renewals. */
 const BEATS_PER_RENEWAL = 4;
 
 /** Starts the beat, which is the heartbeat of the worker too. @throws SkeinError STORE_UNREACHABLE. */
@@ -97,7 +97,7 @@ export async function keepLeases(options: LeaseKeeperOptions): Promise<LeaseKeep
   function beat(): void {
     const at = now();
     for (const [token, { validUntil }] of held) if (at >= validUntil) end(token, 'lost');
-    // Not waiting for the last one: it may hang as long as the connection does.
+    // Does not wait for the last renewal: it may hang as long as the connection does.
     if (at - lastSent >= (connected ? renewEveryMs : renewEveryMs / BEATS_PER_RENEWAL)) {
       void renew();
     }

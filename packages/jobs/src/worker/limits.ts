@@ -1,7 +1,7 @@
 /**
- * The bounds of an attempt: what the work asks for, and defaults for the rest. A default that the
- * driver cannot hold is dropped for trusted work and kept for everything else, so that the driver
- * refuses: nobody's program runs with fewer bounds than were promised.
+ * The limits of an attempt: those that the work asks for, and defaults for the rest. A default that
+ * the driver cannot enforce is dropped for trusted work. For untrusted work it is kept, so that the
+ * driver refuses: no untrusted program runs with fewer limits than were promised.
  */
 import type { Enforcement, Limits } from '@skein/sandbox';
 import type { JobSpec } from '../contract.ts';
@@ -18,7 +18,7 @@ export const DEFAULT_LIMITS = {
   diskBytes: 1024 * MIB,
 } as const;
 
-/** The limits of a sandbox session; what is not bounded is infinite. */
+/** The limits of a sandbox session; an absent limit is infinite. */
 export function limitsOf(
   asked: WorkLimits,
   resources: JobSpec['resources'],

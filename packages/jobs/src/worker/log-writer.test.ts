@@ -4,7 +4,10 @@ import { SkeinError } from '@skein/api/errors';
 import { describe, expect, it } from 'vitest';
 import { createLogWriter } from './log-writer.ts';
 
-/** A log as the store keeps it: a chunk at a known offset is not stored twice, none may be missing. */
+/**
+ * A log as the store keeps it: a chunk at a known offset is not stored twice, and no chunk may be
+ * missing.
+ */
 function storedLog() {
   let text = '';
   return {
@@ -42,7 +45,7 @@ describe('the log of an attempt', () => {
               const fails = failures > 0 && luck.next().value;
               if (fails && --failures % 2 === 0) throw away();
               await stored.append(offset, bytes);
-              // Stored, but the answer got lost.
+              // The chunk is stored, but the answer is lost.
               if (fails) throw away();
               return true;
             },
@@ -99,7 +102,7 @@ describe('the log of an attempt', () => {
     );
   });
 
-  it('fits exactly without a word', async () => {
+  it('adds no notice when it fits exactly', async () => {
     const stored = storedLog();
     const writer = createLogWriter({ ...stored, maxBytes: 100, signal: live, onStale: noOne });
     await writer.write(Buffer.alloc(100, 'x'));
@@ -107,7 +110,7 @@ describe('the log of an attempt', () => {
     expect(stored.text()).toBe('x'.repeat(100));
   });
 
-  it('stops, without blocking anybody, once the attempt is stale', async () => {
+  it('stops, without blocking its writer, once the attempt is stale', async () => {
     let stale = 0;
     let appends = 0;
     const writer = createLogWriter({
@@ -125,7 +128,7 @@ describe('the log of an attempt', () => {
     expect(appends).toBe(1);
   });
 
-  it('lets a waiting writer go when the lease ends while the store is away', async () => {
+  it('releases a waiting writer when the lease ends while the store is away', async () => {
     const lease = new AbortController();
     const writer = createLogWriter({
       maxBytes: 2 ** 24,

@@ -4,8 +4,8 @@
  *
  *   write ─► buffer (bounded: the writer waits) ─► chunk ─► appendLog(offset)
  *
- * A program that floods its output is slowed down to what the store takes, and cut off at the bound
- * of the log; the store never sees more than one chunk of it at a time.
+ * A program that floods its output is slowed down to the rate of the store, and cut off at the
+ * bound of the log; the store never receives more than one chunk of it at a time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { persist } from './persist.ts';
@@ -13,7 +13,7 @@ import { persist } from './persist.ts';
 export interface LogWriter {
   /** Resolves when there is room for more; at once in most cases. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Resolves when everything is stored, or the attempt has become stale. */
+  /** Resolves when the whole log is stored, or the attempt has become stale. */
   end(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export interface LogWriterOptions {
 
 const CHUNK_BYTES = 64 * 1024;
 const BUFFER_BYTES = 1024 * 1024;
-/** What arrives within this time travels together. */
+/** Chunks that arrive within this time are sent together. */
 const GATHER_MS = 100;
 
 export function createLogWriter(options: LogWriterOptions): LogWriter {

@@ -1,4 +1,7 @@
-/** From how work ended to what the store is told: one table of causes, each with a message for a reader. */
+/**
+ * Converts the ending of work to the outcome that is reported: one table of causes, each with a
+ * message for a reader.
+ */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { Ending } from '@skein/sandbox';
 import type { Cause, Outcome } from '../contract.ts';
@@ -48,7 +51,7 @@ export function refusal(message: string): Failure {
   return { kind: 'failed', cause: 'refused', message, retryable: false };
 }
 
-/** Codes of errors that say that this work cannot run here, ever. */
+/** Codes of errors that mean that this work can never run here. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'SANDBOX_UNAVAILABLE',
   'SANDBOX_UNSUPPORTED',
@@ -58,7 +61,10 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'REQUEST_INVALID',
 ]);
 
-/** What was thrown around the work: by a driver, the artifacts, or a fault of ours. */
+/**
+ * Converts an error that was thrown around the work: by a driver, the artifacts, or a fault of
+ * ours.
+ */
 export function failureFrom(thrown: unknown): Failure {
   if (!(thrown instanceof SkeinError)) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,6 +1,6 @@
 /**
- * What a guest leaves behind becomes artifacts, file by file. Everything about it is hostile input:
- * the driver hands out regular files only, and their names and sizes are bounded here.
+ * Stores the outputs of a guest as artifacts, file by file. Everything about them is hostile input:
+ * the driver returns regular files only, and their names and sizes are bounded here.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { SandboxSession } from '@skein/sandbox';
@@ -15,7 +15,7 @@ export interface WantedPath {
   readonly optional?: boolean | undefined;
 }
 
-/** More than this is a sign of something gone wrong, and would not fit into a job. */
+/** More files than this are a sign of an error, and would not fit into a job. */
 const MAX_FILES = 10_000;
 
 /**

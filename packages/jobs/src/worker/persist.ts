@@ -1,16 +1,19 @@
-/** Asks a store until it answers: what a worker has to tell must not be lost to a minute's outage. */
+/**
+ * Repeats a call until the store answers, so that an outage of a minute loses no report of a
+ * worker.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
 
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2000;
-/** A fault that is none of the outage kind is not expected to pass. */
+/** A fault that is not an outage is not expected to pass. */
 const TRIES_AFTER_A_FAULT = 5;
 
 /**
- * @param signal ends the asking.
+ * @param signal ends the retries.
  * @returns the answer; undefined when the signal came first.
- * @throws what the store threw, when it was no outage and repeats.
+ * @throws the error of the store, when it is not an outage and repeats.
  */
 export async function persist<T>(
   ask: () => Promise<T>,

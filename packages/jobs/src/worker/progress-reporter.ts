@@ -1,11 +1,13 @@
-/** Progress on its way to the store: the latest counts, and a program that tells it too often costs nothing. */
+/**
+ * Reports progress to the store: only the latest value is sent, so frequent progress costs nothing.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOutage } from './persist.ts';
 import type { Progress } from './guest-lines.ts';
 
 export interface ProgressReporter {
   readonly report: (progress: Progress) => void;
-  /** Resolves when the last one was told. */
+  /** Resolves when the last value was reported. */
   end(): Promise<void>;
 }
 
@@ -32,7 +34,7 @@ export function createProgressReporter(options: ProgressReporterOptions): Progre
       try {
         if (!(await tell(progress))) return onStale();
       } catch (error) {
-        // Another one will come; only what cannot pass is worth failing for.
+        // A later report will follow; fail only for an error that cannot pass.
         if (!isOutage(error)) throw error;
       }
       if (hurry.signal.aborted) continue;

@@ -6,17 +6,17 @@ import { expect, it } from 'vitest';
 import { freePort } from './free-port.ts';
 import { openScratch } from './scratch.ts';
 
-it('removes the folders of workers that are gone, and no others', async () => {
+it('removes the folders of dead workers, and no other folders', async () => {
   const parent = await mkdtemp(join(tmpdir(), 'skein-scratch-'));
   const { pid: gone } = spawnSync('true');
-  for (const name of [`skein-worker-${gone}-abc`, 'skein-worker-x', 'somebody-else']) {
+  for (const name of [`skein-worker-${gone}-abc`, 'skein-worker-x', 'unrelated']) {
     await mkdir(join(parent, name));
     await writeFile(join(parent, name, 'file'), '');
   }
   const first = await openScratch(parent);
   const second = await openScratch(parent);
   expect((await readdir(parent)).toSorted()).toEqual(
-    [basename(first), basename(second), 'skein-worker-x', 'somebody-else'].toSorted(),
+    [basename(first), basename(second), 'skein-worker-x', 'unrelated'].toSorted(),
   );
   await rm(parent, { recursive: true });
 });

@@ -1,11 +1,14 @@
-/** The folder of a worker's attempts. What a worker that was killed has left goes at the next start of any. */
+/**
+ * The folder of a worker's attempts. The folder of a killed worker is removed when the next worker
+ * starts.
+ */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const NAME = /^skein-worker-(\d+)-/;
 
-/** @returns the folder; whoever asked removes it. */
+/** @returns the folder; the caller removes it. */
 export async function openScratch(parent: string = tmpdir()): Promise<string> {
   for (const name of await readdir(parent)) {
     const pid = Number(NAME.exec(name)?.[1]);
@@ -19,7 +22,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it is there, and another user's.
+    // EPERM: the process exists, and belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

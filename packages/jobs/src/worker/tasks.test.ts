@@ -1,4 +1,4 @@
-/** Tasks as jobs: real threads, a real store, and what a worker makes of how they end. */
+/** Tasks as jobs: real threads, a real store, and the outcomes that a worker reports. */
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => jobs[Symbol.asyncDispose]());
 
 describe('a task', () => {
-  it('returns its value, with what it used', async () => {
+  it('returns its value and its usage', async () => {
     await jobs.start();
     const job = await jobs.run(testTask(tasks.add, { a: 2, b: 3 }));
     expect(job).toMatchObject({ state: 'succeeded', result: { value: { sum: 5 }, outputs: [] } });
@@ -32,17 +32,17 @@ describe('a task', () => {
     ['throw', { state: 'dead', cause: 'error', message: 'out of cheese' }],
     ['refuse', { state: 'failed', cause: 'error', message: 'Ask for something else.' }],
     ['exit', { state: 'dead', cause: 'error', message: expect.stringContaining('exit code 7') }],
-    ['reject-later', { state: 'dead', cause: 'error', message: 'nobody waits for this' }],
+    ['reject-later', { state: 'dead', cause: 'error', message: 'this rejection has no handler' }],
     ['wrong-output', { state: 'failed', message: expect.stringContaining('does not fit') }],
     ['nonsense', { state: 'failed', message: expect.stringContaining('The input of task') }],
-  ])('that ends with "%s" is told apart', async (how, expected) => {
+  ])('that ends with "%s" has its own cause', async (how, expected) => {
     await jobs.start();
     const job = await jobs.run(testTask(tasks.fails, { how }), {
       retry: { maxAttempts: 2, backoffMs: 0, maxBackoffMs: 0 },
     });
     expect(job).toMatchObject(expected);
     expect(job.attempts).toHaveLength(expected.state === 'dead' ? 2 : 1);
-    // The place of the fault is in the log, for whoever may read it.
+    // The stack is in the log, which needs the right to read it.
     if (how === 'throw') expect(await jobs.logOf(job.id)).toContain('test-tasks.ts');
   });
 
@@ -130,14 +130,14 @@ describe('a task', () => {
     expect(job.result?.value).toEqual({ sum: 3 });
   });
 
-  it('that nobody exports is refused with the names that there are', async () => {
+  it('that no module exports is refused with the names of the exported tasks', async () => {
     await jobs.start();
     const job = await jobs.run({ ...testTask(tasks.add), task: 'multiply' });
     expect(job.message).toContain('exports no task "multiply"');
     expect(job.message).toContain('"add"');
   });
 
-  it('goes on from its checkpoint after each preemption, which costs no attempt', async () => {
+  it('resumes from its checkpoint after each preemption, which costs no attempt', async () => {
     await jobs.start();
     const { id } = await jobs.enqueue(testTask(tasks.counts, { to: 3 }));
     for (const message of ['counted 1', 'counted 2']) {
@@ -173,7 +173,7 @@ describe('a task', () => {
     ).toBe('succeeded');
   });
 
-  it('writes as much as it likes, and the log says where it was cut off', async () => {
+  it('may write without bound, and the log says where it was cut off', async () => {
     await jobs.start({ maxLogBytes: 200_000 });
     const job = await jobs.run(testTask(tasks.talks, { lines: 20_000 }));
     expect(job.state).toBe('succeeded');
@@ -187,7 +187,7 @@ describe('a task', () => {
   });
 });
 
-it('leaves nothing of its attempts on the disk', async () => {
+it('leaves no file of its attempts on the disk', async () => {
   const scratch = async () =>
     (await readdir(tmpdir())).filter((name) => name.startsWith(`skein-worker-${process.pid}-`));
   const before = await scratch();

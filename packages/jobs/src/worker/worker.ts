@@ -1,10 +1,10 @@
 /**
- * A worker: claims what fits, runs it elsewhere (sandboxes, threads), tells how it ended. This
- * process is the supervisor. It never runs work itself, so that its beat, which keeps the leases,
- * never waits for any; and what it has started dies with it.
+ * A worker: claims jobs that fit, runs them elsewhere (sandboxes, threads), and reports how they
+ * ended. This process is the supervisor. It never runs work itself, so that work never delays the
+ * beat that renews the leases; and every process that it has started dies with it.
  *
- *   claim loop ──► attempt ──► report          beat: renew leases, hear cancel and preempt
- *        ▲  capacity taken …  given back       clock: do what time makes due in the store
+ *   claim loop ──► attempt ──► report          beat: renew leases, receive cancel and preempt
+ *        ▲  capacity taken …  given back       clock: tick the store
  */
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import type { Claim } from '../contract.ts';
 import { MAP_LABEL, MAP_TASKS } from '../map/offered-tasks.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
 import { namesOfTasks } from '../tasks/names-of-tasks.ts';
-import { reportOutcome, runAttempt, type Workshop } from './attempt.ts';
+import { reportOutcome, runAttempt, type WorkerContext } from './attempt.ts';
 import { createCapacity } from './capacity.ts';
 import { startClock } from './clock.ts';
 import type { RunningAttempt, SandboxOffer, Worker, WorkerOptions } from './contract.ts';
@@ -32,12 +32,15 @@ export const WORKER_DEFAULTS = {
   maxLogBytes: LOG_BYTES - 1024,
 };
 
-/** Claims in one go. */
+/** Most claims of one call. */
 const MAX_CLAIMS = 16;
-/** The longest wait for work; what was missed is found then. */
+/** The longest wait for work; bounds the delay of a missed notification. */
 const WAIT_MS = 2000;
 const AFTER_AN_OUTAGE_MS = 500;
-/** A store forgets a worker that was away for long, so it is told again now and then. */
+/**
+ * A store forgets a worker that was silent for long, so the worker registers again from time to
+ * time.
+ */
 const REGISTER_EVERY_MS = 60_000;
 
 interface Running {
@@ -96,7 +99,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const closing = new AbortController();
   /** Replaced whenever capacity was given back. */
   let freed = new AbortController();
-  const shop: Workshop = {
+  const context: WorkerContext = {
     store,
     holdings: options.holdings ?? createHoldings({ store, artifacts }),
     drivers: options.sandboxes,
@@ -118,11 +121,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     const giveBack = capacity.take(claim.job.resources);
     const attempt: Running = { claim, lease, phase: 'working', done: Promise.resolve() };
     const run = async (): Promise<void> => {
-      const ended = await runAttempt(claim, lease, shop);
+      const ended = await runAttempt(claim, lease, context);
       giveBack();
       freed.abort();
       attempt.phase = 'telling';
-      await reportOutcome(claim, ended, shop);
+      await reportOutcome(claim, ended, context);
       lease.release();
       running.delete(claim.token);
     };
@@ -178,7 +181,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     await store.registerWorker({ ...registration, mode: 'draining' }).catch(() => undefined);
     await settled(withinMs);
     for (const { lease } of running.values()) lease.preempt();
-    // What does not stop when asked to is killed after the grace period of its own.
+    // An attempt that does not stop is killed after its own grace period.
     await settled(stoppingMs);
     closing.abort();
     await Promise.all([...running.values()].map(({ done }) => done));

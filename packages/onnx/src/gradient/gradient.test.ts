@@ -27,7 +27,7 @@ const sum = (graph: GraphBuilder, name: string) =>
   graph.node('ReduceSum', [name], { keepdims: 0 }, { outputs: ['loss'] })[0];
 
 describe('gradient', () => {
-  it('adds up what comes back along several paths', async () => {
+  it('adds up the gradients of several paths', async () => {
     // x·w + x·x + x
     const of = model((graph) => {
       const parts = [graph.node('Mul', ['x', 'w'])[0], graph.node('Mul', ['x', 'x'])[0], 'x'];
@@ -42,7 +42,7 @@ describe('gradient', () => {
     });
   });
 
-  it('leaves the model as it was and describes its outputs', () => {
+  it('does not change the given model and describes its outputs', () => {
     const of = mlp({ sizes: [4, 3, 2], seed: 1 });
     const before = writeModel(of);
     const { model: whole, loss, seeds } = withLoss(of, { loss: { kind: 'cross-entropy' } });
@@ -81,12 +81,12 @@ describe('gradient', () => {
     ]);
   });
 
-  it('differentiates through casts of floats and around what is not on the way', async () => {
+  it('differentiates through casts of floats and ignores nodes off the path to the loss', async () => {
     const of = model((graph) => {
       const double = { to: elementTypeNumber('float64') };
       const [cast] = graph.node('Cast', ['w'], double);
       const [back] = graph.node('Cast', [graph.node('Mul', [cast, cast])[0]], { to: 1 });
-      // Integers that do not come from what is wanted are no obstacle.
+      // Integers that do not depend on a parameter do not block the gradient.
       const [index] = graph.node('ArgMax', ['x'], { keepdims: 0 });
       const [scale] = graph.node('Cast', [index], { to: 1 });
       return sum(graph, graph.node('Mul', [back, scale])[0]);
@@ -95,7 +95,7 @@ describe('gradient', () => {
     expect(await ortRun(result, { x: list(1, 2) })).toEqual({ loss: [25], 'grad:w': [6, 8] });
   });
 
-  it('gives a gradient twice when two values share it', async () => {
+  it('returns a gradient twice when two values share it', async () => {
     const of = model((graph) => sum(graph, graph.node('Add', ['x', 'w'])[0]));
     const result = gradient(of, { loss: 'loss', parameters: ['w'], inputs: ['x'] });
     expect(await ortRun(result, { x: list(1, 2) })).toEqual({
@@ -203,7 +203,7 @@ describe('gradient', () => {
       it('that make integers of floats', () => {
         const graph = new GraphBuilder('quantised');
         graph.input('x', 'float32', ['batch', 2]);
-        // What the shape is made of is no obstacle, and is not named.
+        // The inputs of the shape do not block the gradient, and are not named.
         const [shape] = graph.node('Shape', ['x'], {}, { name: 'shape' });
         const [q, , zero] = graph.node(
           'DynamicQuantizeLinear',
@@ -243,7 +243,7 @@ describe('gradient', () => {
         ['w'],
       ));
 
-    it('a loss that is not one number, and names that are not there', () => {
+    it('a loss that is not one number, and unknown names', () => {
       const of = model((graph) => graph.node('Exp', ['w'], {}, { outputs: ['loss'] })[0]);
       expectRefusal(of, "The loss 'loss' has the shape [2], but must be one number.");
       expectRefusal(of, "The model has no value named 'v'.", ['v']);

@@ -1,14 +1,15 @@
 /**
  * Reverse-mode differentiation of a graph, as a function from model to model.
  *
- * The result computes what the model computed and, as further outputs named `grad:<name>`, the
+ * The result computes the outputs of the model and, as further outputs named `grad:<name>`, the
  * gradient of a scalar loss with respect to parameters and inputs. It is written in standard
- * operators, so that it runs wherever the model runs. The nodes of the forward graph are walked once
- * backwards; each hands the gradients of its outputs to the rule of its operator, and what arrives
- * at one value from several readers is added up.
+ * operators, so that it runs wherever the model runs. The nodes of the forward graph are visited
+ * once in reverse order; each passes the gradients of its outputs to the rule of its operator, and
+ * the gradients of a value with several readers are added up.
  *
- * Only what lies between the wanted values and the loss is differentiated: the rest of the graph may
- * hold anything. If, Loop and Scan in between are refused, and so is what has no rule.
+ * Only nodes between the wanted values and the loss are differentiated; the rest of the graph may
+ * contain any operator. If, Loop and Scan on the path are refused, and so is an operator without a
+ * rule.
  *
  * Griewank and Walther, Evaluating Derivatives (2008), chapter 3.
  */
@@ -53,12 +54,12 @@ export function gradientName(name: string): string {
 }
 
 /**
- * The model with the gradients of its loss as further outputs, in the order of `parameters` and then
- * `inputs`. The given model stays as it is; weights are shared, not copied.
+ * Returns the model with the gradients of its loss as further outputs, in the order of `parameters`
+ * and then `inputs`. The given model is not changed; weights are shared, not copied.
  *
- * @throws OnnxError `unsupported` when a node on the way cannot be differentiated, naming it, and
- *   when the loss does not depend on a value that was asked for; `invalid` when a name is not in the
- *   model or the loss is not one number.
+ * @throws OnnxError `unsupported` when a node on the path cannot be differentiated, naming it, and
+ *   when the loss does not depend on a wanted value; `invalid` when a name is not in the model or
+ *   the loss is not one number.
  */
 export function gradient(given: Model, options: GradientOptions): Model {
   const { loss, parameters = [], inputs = [], seeds = {} } = options;
@@ -152,9 +153,9 @@ function ownNode(node: NodeProto): NodeProto {
 }
 
 interface Activity {
-  /** Values that depend on what is wanted, through floating-point numbers all the way. */
+  /** Values that depend on a wanted value, through floating-point numbers only. */
   readonly names: ReadonlySet<string>;
-  /** Nodes that make something else of such a value: the gradient ends there. */
+  /** Nodes that convert such a value to another type: the gradient ends there. */
   readonly stops: readonly NodeProto[];
 }
 
@@ -167,7 +168,7 @@ function activityOf(
   const stops: NodeProto[] = [];
   for (const node of nodes) {
     if (!readsOf(node).some((name) => names.has(name))) continue;
-    // Where the type is not known, the rule will tell.
+    // When the type is not known, the rule decides.
     const carriers = node.output.filter(
       (name) => name !== '' && (inference.of(name) === undefined || isFloat(inference, name)),
     );
@@ -199,8 +200,9 @@ function seedsOf(
 }
 
 /**
- * The node at which gradients end on the way to the loss: one that makes integers of what is wanted, or,
- * where nothing wanted is upstream of it, of numbers that a model of integers holds.
+ * The node at which gradients end on the path to the loss: one that converts a wanted value to
+ * integers, or, when no wanted value is upstream of it, one that converts numbers of a model of
+ * integers.
  */
 function firstStop(
   nodes: readonly NodeProto[],
@@ -224,8 +226,8 @@ function firstStop(
 }
 
 /**
- * Refuses what cannot be differentiated before anything is written: what follows such a node is not
- * known well enough for a message that would help.
+ * Refuses a model that cannot be differentiated before any node is written: after such a node types
+ * are not known well enough for a helpful message.
  */
 function requireRules(
   nodes: readonly NodeProto[],
@@ -256,7 +258,7 @@ function isStandard({ domain }: NodeProto): boolean {
   return domain === '' || domain === 'ai.onnx';
 }
 
-/** Gradients on their way to a value, one from each of its readers. */
+/** Gradients of a value that are not added up yet, one from each of its readers. */
 class Contributions {
   readonly #lists = new Map<string, string[]>();
   readonly #writer: GraphWriter;
@@ -338,7 +340,7 @@ class ForwardNode extends NodeView implements GradientNode {
   }
 }
 
-/** Forward nodes, what the rules wrote, and the gradients under their names. */
+/** Forward nodes, the nodes of the rules, and the gradients under their names. */
 function assembled(
   model: Model,
   forward: readonly NodeProto[],

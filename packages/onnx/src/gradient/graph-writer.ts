@@ -1,9 +1,9 @@
 /**
- * Where the rules write: nodes and constants after the forward graph, with types and shapes inferred
- * as they are added, so that a rule can ask about what another has just made.
+ * Appends the nodes and constants of the rules to the forward graph, with types and shapes inferred
+ * as they are added, so that a rule can ask about the nodes of another rule.
  *
- * Nodes that would do nothing (a product with 1, a transposition to the same order) are not written,
- * and a node that exists already is not written twice: rules may be naive and the graph stays lean.
+ * Nodes without effect (a product with 1, a transposition to the same order) are not written, and
+ * an equal node is not written twice: rules may be simple and the graph stays small.
  */
 import type { NodeProto, TensorProto } from 'onnx-buf';
 import type { Attribute } from '../attribute.ts';
@@ -24,13 +24,13 @@ const MOST_ELEMENTS = 1 << 24;
 export class GraphWriter implements GradientGraph {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
-  /** Title of the node whose rule is at work, for messages. */
+  /** Title of the node whose rule is running, for messages. */
   subject = '';
   readonly #inference: Inference;
   readonly #taken: Set<string>;
-  /** Initialisers that are trained, and so no constants. */
+  /** Initialisers that are trained, and so are not constants. */
   readonly #trained: ReadonlySet<string>;
-  /** What was emitted, by what it computes. */
+  /** The written nodes, by the value that they compute. */
   readonly #made = new Map<string, readonly string[]>();
   readonly #nodeOf = new Map<string, NodeProto>();
   #count = 0;
@@ -102,13 +102,13 @@ export class GraphWriter implements GradientGraph {
     return this.#nodeOf.get(name);
   }
 
-  /** Learns of outputs that a forward node has been given. */
+  /** Registers outputs that were added to a forward node. */
   inferAgain(node: NodeProto): void {
     this.#inference.addNode(node);
   }
 
   constant(value: Tensor): string {
-    // Only small constants are worth the key.
+    // Only small constants are worth a lookup key.
     const small = value.type !== 'string' && value.bytes.byteLength <= 256;
     const key = small ? `${value.type}[${value.shape}]${Array.from(value.bytes)}` : undefined;
     const existing = key === undefined ? undefined : this.#made.get(key);
@@ -219,7 +219,7 @@ export class GraphWriter implements GradientGraph {
     const from = this.shapeOf(value);
     if (shape !== undefined && isSame(from, shape)) return value;
     const open = shape?.filter((size) => typeof size !== 'number').length;
-    // One open size is told by the others, unless an axis is empty.
+    // One unknown size follows from the others, unless an axis is empty.
     if (shape !== undefined && open === 1 && !shape.includes(0)) {
       const sizes = shape.map((size) => (typeof size === 'number' ? size : -1));
       return this.#reshaped(value, sizes, shape);
@@ -295,7 +295,7 @@ export class GraphWriter implements GradientGraph {
     throw new OnnxError('unsupported', `${this.subject} cannot be differentiated: ${reason}.`);
   }
 
-  /** The value that such a node would have, where it exists already. */
+  /** The output of an equal node, when one exists already. */
   #simplified(
     opType: string,
     inputs: readonly string[],

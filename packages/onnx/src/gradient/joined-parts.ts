@@ -1,8 +1,8 @@
 /**
- * What is read in parts gets its gradient in parts: each surrounded by zeros, and all of them added up.
- * Where the parts cover an axis, their sum is their concatenation, which is written once instead of
- * once for each part. For the queries, keys and values of an attention, [3, 16, 4, 64, 32], that is
- * 0.1 ms instead of 0.7 ms.
+ * The gradient of a value that is read in parts consists of parts: each is padded with zeros, and
+ * all are added up. When the parts cover an axis, their sum is their concatenation, which is
+ * written once instead of once for each part. For the queries, keys and values of an attention, [3,
+ * 16, 4, 64, 32], that takes 0.1 ms instead of 0.7 ms.
  */
 import type { NodeProto } from 'onnx-buf';
 import type { GraphWriter } from './graph-writer.ts';
@@ -14,7 +14,9 @@ interface Part {
   readonly after: number;
 }
 
-/** The concatenation that equals the sum of the values; `undefined` where they are no such parts. */
+/**
+ * The concatenation that equals the sum of the values; `undefined` when they are not such parts.
+ */
 export function joinedParts(values: readonly string[], writer: GraphWriter): string | undefined {
   const parts: Part[] = [];
   for (const value of values) {

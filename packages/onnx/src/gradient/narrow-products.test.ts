@@ -27,7 +27,7 @@ function noise(shape: number[], seed: number): OrtTensor {
 }
 
 describe('narrowProducts', () => {
-  it('changes no result but by rounding', async () => {
+  it('changes results only by rounding', async () => {
     const { model, loss, seeds } = perceptron(5, 64);
     const turned = gradient(model, { loss, seeds });
     checkModel(turned);
@@ -41,7 +41,7 @@ describe('narrowProducts', () => {
     expect(found['grad:layer0.weight']!.some((each) => each !== 0)).toBe(true);
   });
 
-  it('leaves what has many rows, few outputs or a weight that is not trained', () => {
+  it('leaves products with many rows, few outputs or a weight that is not trained', () => {
     const cases: [batch: number, hidden: number, parameters: string[] | undefined][] = [
       [33, 64, undefined],
       [1, 64, undefined],

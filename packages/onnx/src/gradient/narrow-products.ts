@@ -14,10 +14,10 @@ import { nodeProto } from '../protos.ts';
 import type { GraphWriter } from './graph-writer.ts';
 
 const MOST_ROWS = 32;
-/** With fewer outputs than this, a node more costs what is gained. */
+/** With fewer outputs than this, the additional node costs more than it saves. */
 const FEWEST_OUTPUTS = 64;
 
-/** The nodes, with others in the place of such products; every name that they made is still made. */
+/** The nodes, with such products replaced; every output name is kept. */
 export function narrowProducts(
   nodes: readonly NodeProto[],
   trained: ReadonlySet<string>,

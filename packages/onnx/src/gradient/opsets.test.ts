@@ -1,7 +1,7 @@
 /**
- * Every operator that has a gradient, in every operator set from 9 to 22 that has the operator: its
- * axes, bounds and sizes moved from attributes to inputs, defaults changed, and what a gradient is
- * written with came and went.
+ * Every operator that has a gradient, in every operator set from 9 to 22 that has the operator:
+ * between the sets, axes, bounds and sizes moved from attributes to inputs, defaults changed, and
+ * operators that gradients use were added and removed.
  */
 import { describe, expect, it } from 'vitest';
 import { whyAbsent } from '../operators.ts';

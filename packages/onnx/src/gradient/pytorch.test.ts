@@ -16,7 +16,7 @@ import { gradient, gradientName } from './gradient.ts';
 const FOLDER = join(import.meta.dirname, '../../fixtures/gradients');
 const RELATIVE = 1e-4;
 
-/** What PyTorch computed, by `input:…`, `gradient:…` and `loss`. */
+/** The results of PyTorch, by `input:…`, `gradient:…` and `loss`. */
 function expectedOf(path: string): ReadonlyMap<string, NumericTensor> {
   const { initializer } = readModel(readFileSync(path)).graph!;
   return new Map(initializer.map((each) => [each.name, tensorOf(each) as NumericTensor] as const));
@@ -45,7 +45,7 @@ async function run(
   return results;
 }
 
-/** Where a result is not what PyTorch found. */
+/** The places where a result differs from PyTorch's. */
 function differences(found: OrtTensor, expected: NumericTensor, title: string): string[] {
   const wanted = Array.from(values(expected), Number);
   const scale = Math.max(1e-3, ...wanted.map(Math.abs));
@@ -65,7 +65,7 @@ function casesOf(kind: string): readonly string[] {
     .map((file) => file.replace('.expected.onnx', ''));
 }
 
-/** What a gradient is promised for, and thus compared with PyTorch's on its own. */
+/** Operators with a documented gradient, each compared with PyTorch separately. */
 const PROMISED = `
   Add Sub Mul Div Neg Abs Pow Sqrt Exp Log Sin Cos Erf Tanh Sigmoid Relu LeakyRelu Elu Selu Gelu Softplus
   HardSigmoid HardSwish Clip Min Max Where Cast Identity MatMul Gemm Einsum Conv ConvTranspose MaxPool
@@ -76,7 +76,7 @@ const PROMISED = `
   .trim()
   .split(/\s+/);
 
-it('has a case of its own for every operator that is promised', () => {
+it('has a case of its own for every documented operator', () => {
   const found = new Set(
     ['single', 'operators'].flatMap((kind) =>
       casesOf(kind).flatMap((name) => {

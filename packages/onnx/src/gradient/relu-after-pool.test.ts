@@ -9,7 +9,7 @@ import { reluAfterPool } from './relu-after-pool.ts';
 
 interface Form {
   readonly attributes?: Record<string, number | number[]>;
-  /** Whether something else reads the ReLU, too. */
+  /** Whether another node reads the ReLU, too. */
   readonly shared?: boolean;
   readonly indices?: boolean;
 }
@@ -53,7 +53,7 @@ describe('reluAfterPool', () => {
     expect(order(before)).toEqual(['Relu', 'MaxPool']);
     expect(order(after)).toEqual(['MaxPool', 'Relu']);
     expect(await ortRun(after, { x })).toEqual(await ortRun(before, { x }));
-    // What is asked for by name stays, and the order with it.
+    // A requested name stays, and the order with it.
     const swapped = gradient(before, { loss: 'loss', inputs: ['x'] });
     const plain = gradient(before, { loss: 'loss', inputs: ['x', 'relu'] });
     expect(order(plain).slice(0, 2)).toEqual(['Relu', 'MaxPool']);
@@ -63,15 +63,15 @@ describe('reluAfterPool', () => {
   });
 
   it.each<[string, Form]>([
-    ['when something else reads the ReLU', { shared: true }],
-    ['when the indices are asked for', { indices: true }],
+    ['when another node reads the ReLU', { shared: true }],
+    ['when the indices are read', { indices: true }],
     ['when windows may hold padding alone', { attributes: { ceil_mode: 1 } }],
     ['when windows have gaps', { attributes: { dilations: [2, 2] } }],
   ])('leaves the order %s', (_, form) => {
     expect(order(reluAfterPool(pooled(form), new Set()))).toEqual(['Relu', 'MaxPool']);
   });
 
-  it('leaves a value that is asked for', () => {
+  it('leaves a requested value', () => {
     expect(order(reluAfterPool(pooled(), new Set(['relu'])))).toEqual(['Relu', 'MaxPool']);
   });
 });

@@ -1,14 +1,14 @@
 /**
- * Puts a ReLU behind the max pooling that follows it. Both are monotone, so that the result is the
- * same number, but the ReLU and the mask of its gradient then work on what the pooling left: for
- * windows of 2 × 2 a quarter of the elements.
+ * Moves a ReLU behind the max pooling that follows it. Both are monotone, so the result is the same
+ * number, but the ReLU and the mask of its gradient then work on the pooled elements: for windows
+ * of 2 × 2 a quarter of them.
  */
 import { create } from '@bufbuild/protobuf';
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { withGraph, type Model } from '../model.ts';
 import { NodeView, readsOf } from '../node-view.ts';
 
-/** @param kept names that must go on to exist. The given model stays as it is. */
+/** @param kept names that must stay. The given model is not changed. */
 export function reluAfterPool(model: Model, kept: ReadonlySet<string>): Model {
   const graph = model.graph!;
   const readers = new Map<string, number>();
@@ -34,7 +34,10 @@ export function reluAfterPool(model: Model, kept: ReadonlySet<string>): Model {
   return withGraph(model, { node, valueInfo });
 }
 
-/** Rounding up and gaps can make a window of nothing but padding, whose maximum is no number of the input. */
+/**
+ * Rounding up and gaps can make a window of padding only, whose maximum is not a number of the
+ * input.
+ */
 function canPrecede(pool: NodeProto): boolean {
   const view = new NodeView(pool);
   const hasIndices = (pool.output[1] ?? '') !== '';

@@ -1,5 +1,6 @@
 /**
- * The contract of a gradient rule: what the rule of one operator is given, and what it may emit.
+ * The contract of a gradient rule: the arguments of one operator's rule, and the nodes that it may
+ * emit.
  *
  * Reverse mode: a rule receives the gradients of the loss with respect to a node's outputs and
  * writes nodes that compute those with respect to its inputs, in standard ONNX operators of the
@@ -40,15 +41,18 @@ export interface GradientNode {
   attributeFloat(attribute: string, absent?: number): number;
   attributeString(attribute: string, absent?: string): string;
   attributeStrings(attribute: string, absent?: readonly string[]): readonly string[];
-  /** Whether the gradient with respect to input `index` is wanted; work for others is wasted. */
+  /** Whether the gradient with respect to input `index` is wanted; others need not be computed. */
   wants(index: number): boolean;
   /** Name of output `index` of the forward node, which is added to the node when it was omitted (such as MaxPool's Indices). */
   demand(index: number): string;
 }
 
-/** Where a rule writes its nodes. Names in, names out; the same node asked for twice is made once. */
+/**
+ * The interface through which a rule writes its nodes. Names in, names out; equal nodes are written
+ * once.
+ */
 export interface GradientGraph {
-  /** Operator set of ai.onnx that everything must be written in. */
+  /** Operator set of ai.onnx that all nodes must be written in. */
   readonly opset: number;
   /** Adds a node with one output; returns its name. */
   emit(

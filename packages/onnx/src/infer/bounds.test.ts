@@ -20,7 +20,7 @@ function ints(graph: GraphBuilder, name: string, ...list: number[]): string {
   return graph.initializer(name, tensor('int64', [list.length], BigInt64Array.from(list, BigInt)));
 }
 
-describe('a size that cannot be', () => {
+describe('an impossible size', () => {
   it('is refused where it arises, naming the node', () => {
     const less = (graph: GraphBuilder, x: string) => {
       const [shape] = graph.node('Shape', [x]);
@@ -41,7 +41,7 @@ describe('a size that cannot be', () => {
     );
   });
 
-  it('ends a slice that would count down for ever', () => {
+  it('ends a slice with an endless countdown', () => {
     const endless = (graph: GraphBuilder) => {
       const [list] = graph.node('ConstantOfShape', [ints(graph, 's', -3)], {
         value: tensor('int64', [1], BigInt64Array.of(1n)),
@@ -53,7 +53,7 @@ describe('a size that cannot be', () => {
   });
 });
 
-describe('what would grow without end', () => {
+describe('a fact that would grow without bound', () => {
   it('is unknown: the elements of a list', () => {
     const doubled = (graph: GraphBuilder, x: string) => {
       let list = ints(graph, 'list', 1);

@@ -1,9 +1,10 @@
 /**
- * What inference remembers of a value, whatever a file makes a rule compute: every size is a whole
- * number from 0 on that a double holds exactly, or a short symbol; lists and ranks are short. Every
- * rule's result passes here, so that no loop over sizes, axes or elements is longer than these bounds.
+ * Bounds the facts that inference keeps of a value, whatever a file makes a rule compute: every
+ * size is a non-negative integer that a double holds exactly, or a short symbol; lists and ranks
+ * are short. Every rule's result passes here, so that no loop over sizes, axes or elements exceeds
+ * these bounds.
  *
- * Sizes that cannot be are an error; what is too large to follow is merely unknown.
+ * Impossible sizes are an error; facts beyond the bounds become unknown.
  */
 import type { Inferred } from './rule.ts';
 import type { Size } from './size.ts';
@@ -43,7 +44,10 @@ function isElement(element: Size): boolean {
   return typeof element === 'string' ? element.length <= LONGEST_SYMBOL : Number.isInteger(element);
 }
 
-/** A symbol for a size that nothing is known of; it tells values apart by their names, however long. */
+/**
+ * A symbol for an unknown size; different values have different symbols, however long their names
+ * are.
+ */
 export function unknownSize(name: string, axis: number, shortNames: Map<string, number>): Size {
   if (name.length < LONGEST_SYMBOL / 2) return `?${name}:${axis}`;
   const number = shortNames.get(name) ?? shortNames.size;

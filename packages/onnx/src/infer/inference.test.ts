@@ -12,7 +12,7 @@ import { ceilDivide, floorDivide, plus, product, quotient, sum } from './size.ts
 const int64 = (...list: number[]) =>
   tensor('int64', [list.length], BigInt64Array.from(list, BigInt));
 
-/** The inferred shape of what `write` makes of x. */
+/** The inferred shape of the graph that `write` makes of x. */
 function shapeOf(sizes: readonly Dimension[], write: (graph: GraphBuilder) => string) {
   const graph = new GraphBuilder('shapes');
   graph.input('x', 'float32', sizes);
@@ -40,7 +40,7 @@ describe('inferShapes', () => {
     expect(flat).toEqual(['batch', 12]);
   });
 
-  it('tells sizes that must be equal from those that may be', () => {
+  it('distinguishes sizes that must be equal from sizes that may be equal', () => {
     const added = (a: Dimension, b: Dimension) => {
       const graph = new GraphBuilder('add');
       graph.input('a', 'float32', [a]);
@@ -98,7 +98,7 @@ describe('inferShapes', () => {
     const known = inferShapes(model);
     const { node, initializer } = model.graph!;
     const sees = new Set([...known.keys(), ...initializer.map(({ name }) => name), '']);
-    // Where not knowing begins: everything that is read is known, and what is made is not.
+    // The first unknown values: all inputs of the node are known, and an output is not.
     const gaps = node.filter(
       ({ input, output }) => input.every((name) => sees.has(name)) && !sees.has(output[0]!),
     );
@@ -118,7 +118,7 @@ describe('sizes', () => {
   const valueOf = (expression: number | string): number =>
     typeof expression === 'number' ? expression : evaluate(expression);
 
-  it('mean what they say', () =>
+  it('evaluate to the expected numbers', () =>
     fc.assert(
       fc.property(size, size, fc.integer({ min: -3, max: 3 }), ([a, x], [b, y], n) => {
         expect(valueOf(product([a, b]))).toBe(x * y);

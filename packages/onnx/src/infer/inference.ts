@@ -1,9 +1,10 @@
 /**
- * Types and shapes of every value of a graph before it runs, node by node, so that a graph that is
- * still being written can be asked about. Sizes may be symbols; shapes that the graph computes
- * (Shape, Gather, Concat, Reshape) are followed through.
+ * Infers types and shapes of every value of a graph before it runs, node by node, so that the graph
+ * can be queried while it is being written. Sizes may be symbols; shapes that the graph computes
+ * (Shape, Gather, Concat, Reshape) are followed.
  *
- * What has no rule, or depends on data, is unknown; that is never an error. What can never run is.
+ * A value without a rule, or that depends on data, is unknown, which is not an error. A node that
+ * can never run is an error.
  */
 import type { NodeProto, ValueInfoProto } from 'onnx-buf';
 import { elementTypeOf } from '../element-type.ts';
@@ -33,7 +34,7 @@ export function inferShapes(model: Model): ReadonlyMap<string, TensorSpec> {
   return result;
 }
 
-/** A symbol that only this program knows is no name. */
+/** A generated symbol is not a name. */
 export function named(size: Size): Dimension {
   return typeof size === 'string' && size.includes('?') ? null : size;
 }
@@ -44,7 +45,7 @@ export class Inference {
   readonly #constants = new Map<string, Tensor>();
   /** Numbers that stand for names that are too long for a symbol. */
   readonly #shortNames = new Map<string, number>();
-  /** What the file itself says of values, for operators without a rule. */
+  /** The shapes that the file itself states, for operators without a rule. */
   readonly #stated: ReadonlyMap<string, ValueInfoProto>;
 
   constructor(opset: number, stated: readonly ValueInfoProto[] = []) {
@@ -64,7 +65,7 @@ export class Inference {
     return this.#constants.get(name);
   }
 
-  /** A symbol for a size of a value that nothing is known of. */
+  /** A symbol for an unknown size of a value. */
   unknown(name: string, axis: number): Size {
     return unknownSize(name, axis, this.#shortNames);
   }

@@ -1,9 +1,9 @@
-/** The contract of an inference rule, and what is common to many of them. */
+/** The contract of an inference rule, and common helpers of rules. */
 import type { NodeView } from '../node-view.ts';
 import type { ElementType, Tensor } from '../tensor.ts';
 import type { Size } from './size.ts';
 
-/** What is known of a value before it exists. */
+/** The known facts about a value before the graph runs. */
 export interface Inferred {
   readonly type: ElementType;
   /** `undefined` when not even the rank is known. */
@@ -12,20 +12,23 @@ export interface Inferred {
   readonly elements?: readonly Size[];
 }
 
-/** Gives what is known of each output; a shorter list leaves the rest unknown. Throws through `node.fail` what can never run. */
+/**
+ * Returns the known facts of each output; a shorter list leaves the rest unknown. Calls `node.fail`
+ * for a node that can never run.
+ */
 export type InferenceRule = (node: InferenceNode) => readonly (Inferred | undefined)[];
 
 export interface InferenceNode extends NodeView {
   readonly opset: number;
   /** What is known of input `index`; of a required one always something, since nodes with unknown inputs are not asked. `undefined` when omitted. */
   input(index: number): Inferred | undefined;
-  /** As `input`, for one that must be there. */
+  /** Like `input`, for a required input. */
   given(index: number): Inferred;
   /** The value of an input that is an initialiser or a constant. */
   tensor(index: number): Tensor | undefined;
   /** The numbers in a small integer input, where all of them are known. */
   ints(index: number): readonly number[] | undefined;
-  /** A symbol for a size of output 0 that nothing is known of. */
+  /** A symbol for an unknown size of output 0. */
   unknown(axis: number): Size;
 }
 

@@ -62,7 +62,7 @@ export const shapeOperators: Readonly<Record<string, InferenceRule>> = {
     const axes = namedAxes(node);
     if (shape === undefined || axes === undefined) return [{ type, shape: undefined, ...kept }];
     if (axes === 'all') {
-      // A symbol may turn out to be 1.
+      // A symbol may be 1 at run time.
       const known = isStatic(shape) ? shape.filter((size) => size !== 1) : undefined;
       return [{ type, shape: known, ...kept }];
     }
@@ -321,7 +321,7 @@ function slicedSize(
     return Math.max(0, Math.ceil((to - from) / step));
   }
   if (step !== 1 || start < 0) return node.unknown(axis);
-  // Right while the axis is long enough, without which the model hardly makes sense.
+  // Correct while the axis is long enough, which a sensible model ensures.
   if (end >= 2 ** 31 - 1) return plus(size, -start);
   return end < 0 ? plus(size, end - start) : node.unknown(axis);
 }

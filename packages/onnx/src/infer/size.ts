@@ -1,8 +1,8 @@
 /**
  * Sizes of axes, and arithmetic on them. A size is a number or a symbol; a symbol may be an
- * expression such as `12*batch` or `((height+-1)/2+1)`, written in one canonical way so that two
- * axes that are computed alike are seen to be equal. This is not an algebra system: expressions that
- * are equal but written differently count as different, which costs a `Shape` node, never an error.
+ * expression such as `12*batch` or `((height+-1)/2+1)`, written in one canonical form so that
+ * equally computed axes compare as equal. This is not an algebra system: expressions that are equal
+ * but written differently count as different, which costs a `Shape` node, never an error.
  */
 
 /** A number, or a symbol. Symbols that begin with `?` stand for sizes without a name. */

@@ -10,7 +10,7 @@ import { requireRank, weight, type Layer } from './layer.ts';
 
 export interface AttentionOptions {
   readonly heads: number;
-  /** Whether a place sees only itself and those before it. Default false. */
+  /** Whether a position sees only itself and earlier positions. Default false. */
   readonly causal?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What gives tokens, and their places, a meaning that is learnt. */
+/** Learnt vectors for tokens and for their positions. */
 import type { Random } from '../random.ts';
 import { requireRank, weight, type Layer } from './layer.ts';
 

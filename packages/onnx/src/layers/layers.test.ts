@@ -1,4 +1,4 @@
-/** Each layer against a loop that anybody can read, and whole models against the checker. */
+/** Each layer against a simple loop, and whole models against the checker. */
 import { describe, expect, it } from 'vitest';
 import { checkModel } from '../check.ts';
 import { gradient } from '../gradient/gradient.ts';
@@ -72,7 +72,7 @@ describe('activation', () => {
 });
 
 describe('dense', () => {
-  it('works over the last axis, whatever is before it', async () => {
+  it('works over the last axis, for any leading axes', async () => {
     const { model, x, y } = await apply([3, 4], dense({ units: 2 }));
     const w = weights(model, '0.weight');
     const expected = Array.from({ length: BATCH * 3 * 2 }, (_, i) => {
@@ -131,7 +131,7 @@ describe('conv', () => {
     expectClose(y, expected);
   });
 
-  it('refuses what has no meaning, naming the layer', () => {
+  it('refuses invalid options, naming the layer', () => {
     const build = (...layers: Layer[]) =>
       sequential({ input: { shape: [3, 8, 8] }, layers, seed: 1 });
     expect(() => build(conv({ filters: 4, kernel: 2 }))).toThrow(
@@ -196,19 +196,19 @@ describe('normalisation', () => {
     }
   });
 
-  it('by batch passes x on, as long as nothing has been learnt', async () => {
+  it('by batch returns x before any training', async () => {
     const { x, y } = await apply([2, 3, 3], batchNorm({ epsilon: 1e-12 }));
     expectClose(y, [...x]);
   });
 });
 
-it('dropout passes x on outside of training', async () => {
+it('dropout returns x outside of training', async () => {
   const { x, y } = await apply([9], dropout(0.5));
   expectClose(y, [...x]);
 });
 
 describe('attention', () => {
-  it.each([false, true])('computes what a loop computes, causal: %s', async (causal) => {
+  it.each([false, true])('computes the same as a loop, causal: %s', async (causal) => {
     const [length, width, heads] = [5, 6, 2];
     const depth = width / heads;
     const { model, x, y } = await apply([length, width], attention({ heads, causal }));
@@ -276,7 +276,7 @@ describe('a whole model', () => {
     expect(logits).toMatchObject({ type: 'float32', shape: ['batch', 8, 11] });
   });
 
-  it('can be trained in all of its weights, and in nothing else', () => {
+  it('has exactly its weights as trainable parameters', () => {
     const model = transformer(1);
     const lossy = withLoss(model, { loss: { kind: 'cross-entropy' } });
     const names = trainableParameters(lossy);

@@ -37,7 +37,7 @@ describe('mlp', () => {
     );
   });
 
-  it('computes what a loop computes', async () => {
+  it('computes the same as a loop', async () => {
     const sizes = [5, 7, 3] as const;
     const model = mlp({ sizes: [...sizes], seed: 3 });
     let row = [1, -2, 0.5, 3, -0.25];

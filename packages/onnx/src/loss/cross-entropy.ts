@@ -71,7 +71,7 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
   }
   if (classWeights !== undefined) q = writer.emit('Mul', [q, perClass(classWeights, 'like')]);
   if (ignores) {
-    // Without this, smoothing would make something of what is ignored.
+    // Without this, smoothing would give ignored targets a loss.
     q = writer.emit('Mul', [q, writer.unsqueeze(maskOf(context, options.ignoreIndex), [axis])]);
   }
   const logarithms = writer.emit('LogSoftmax', [prediction], { axis });
@@ -90,7 +90,7 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
  * its step on the number of its nodes. ONNX Runtime's OneHot has no float64.
  */
 function sparse({ writer, prediction, target }: LossContext, axis: number, classes: number): Terms {
-  // Whole numbers, because a list of floats would be taken for something to train.
+  // Integers, because a list of floats would be taken for a trainable parameter.
   const values = writer.emit('Cast', [writer.ints([0, -1])], { to: elementTypeNumber('float32') });
   const minus = writer.emit('OneHot', [target, writer.ints([classes]), values], { axis });
   const logarithms = writer.emit('LogSoftmax', [prediction], { axis });

@@ -135,7 +135,7 @@ async function expectLoss(batch: Batch, options: LossOptions, last?: string): Pr
   for (const open of [false, true]) {
     const found = await computed(batch, options, last, open);
     expect(found.loss).toBeCloseTo(value(x), 9);
-    // Before a final Sigmoid or Softmax the gradient is with respect to what goes into it.
+    // Before a final Sigmoid or Softmax the gradient is with respect to its input.
     x.forEach((number, i) => {
       const h = 1e-5;
       const slope = (value(x.with(i, number + h)) - value(x.with(i, number - h))) / (2 * h);
@@ -215,7 +215,7 @@ describe('withLoss', () => {
     );
   });
 
-  it('does not count what has the weight 0, whatever it holds', async () => {
+  it('ignores elements with the weight 0, whatever their values', async () => {
     const loss = { kind: 'cross-entropy' } as const;
     const full = { shape: [2, 3], x: [1, 2, 3, 0, -1, 1], target: [2, 0] };
     const padded = {
@@ -247,7 +247,7 @@ describe('withLoss', () => {
     expect(found.gradient).toEqual([0.5, -0.5]);
   });
 
-  it('says what does not fit', () => {
+  it('names the option that does not fit', () => {
     const model = identity(['batch', 3]);
     const attempt = (options: LossOptions) => () => withLoss(model, options);
     expect(attempt({ loss: { kind: 'mean-squared' }, target: 'x' })).toThrow(

@@ -1,10 +1,10 @@
 /**
- * Losses: what is to become small, appended to a model together with its gradient at the model's
- * output. The two are written side by side because the gradient in closed form, such as
- * softmax − target, is shorter than what the chain rule makes of the loss.
+ * Losses: appended to a model together with the gradient at the model's output. The two are written
+ * together because the gradient in closed form, such as softmax − target, is shorter than the
+ * gradient that the chain rule derives from the loss.
  *
- * A loss is a weighted mean: Σ wᵢ·ℓᵢ / Σ wᵢ. A weight of 0 takes an element out of the mean, so that
- * a padded batch has the loss of what is in it.
+ * A loss is a weighted mean: Σ wᵢ·ℓᵢ / Σ wᵢ. A weight of 0 removes an element from the mean, so
+ * that a padded batch has the loss of its real elements.
  */
 import { namesOf } from '../gradient/gradient.ts';
 import { GraphWriter } from '../gradient/graph-writer.ts';
@@ -22,7 +22,9 @@ import type { LossContext, Terms } from './terms.ts';
 
 export type Loss =
   | ({ readonly kind: 'cross-entropy' } & CrossEntropyOptions)
-  /** Of logits and targets in [0, 1]; `positiveWeight` multiplies what positives cost, default 1. */
+  /**
+   * Of logits and targets in [0, 1]; `positiveWeight` multiplies the loss of positives, default 1.
+   */
   | { readonly kind: 'binary-cross-entropy'; readonly positiveWeight?: number }
   | { readonly kind: 'mean-squared' }
   | { readonly kind: 'mean-absolute' }
@@ -52,8 +54,9 @@ export interface LossModel {
   /** Gradients that the graph computes already, for `gradient()`. */
   readonly seeds: Readonly<Record<string, string>>;
   /**
-   * Name of the scalar that the loss was divided by, Σ wᵢ: how much this batch counts beside others.
-   * Losses of the parts of a batch, each times its weight, add up to the loss of the whole times its.
+   * Name of the scalar that the loss was divided by, Σ wᵢ: the weight of this batch relative to
+   * others. Losses of the parts of a batch, each times its weight, add up to the loss of the whole
+   * times its weight.
    */
   readonly weight: string;
 }

@@ -4,7 +4,7 @@ import type { GraphWriter } from '../gradient/graph-writer.ts';
 import type { Size } from '../infer/size.ts';
 import type { LossContext, Terms } from './terms.ts';
 
-/** The loss and its gradient by the prediction, weighted and divided, and what they were divided by. */
+/** The loss and its gradient by the prediction, weighted and divided, and the divisor. */
 export function averaged(
   { writer, prediction, shape, target }: LossContext,
   { terms, slopes, counts, classAxis }: Terms,
@@ -35,7 +35,7 @@ export function averaged(
         shapeOfElements(writer, target, elements, shape, classAxis),
       ]);
   }
-  // A batch in which nothing counts has the loss 0.
+  // A batch in which no element counts has the loss 0.
   const divisor = writer.emit('Max', [sumOf(share!), writer.scalar(1e-30, prediction)]);
   const weighted = (name: string) =>
     factor === undefined ? name : writer.emit('Mul', [name, factor]);

@@ -1,4 +1,4 @@
-/** What a loss is made of before it is averaged: the same for every kind of loss. */
+/** The terms of a loss before it is averaged: the same for every kind of loss. */
 import type { GraphWriter } from '../gradient/graph-writer.ts';
 import type { Size } from '../infer/size.ts';
 

@@ -1,9 +1,12 @@
-/** Dead-node removal: what no output depends on is left out. */
+/** Dead-node removal: removes nodes that no output depends on. */
 import type { NodeProto } from 'onnx-buf';
 import { withGraph, type Model } from '../model.ts';
 import { readsOf } from '../node-view.ts';
 
-/** A model without the nodes and initialisers that no output depends on. The given model stays as it is. */
+/**
+ * A model without the nodes and initialisers that no output depends on. The given model is not
+ * changed.
+ */
 export function removeDeadNodes(model: Model): Model {
   const graph = model.graph!;
   const needed = new Set(graph.output.map(({ name }) => name));
@@ -17,7 +20,10 @@ export function removeDeadNodes(model: Model): Model {
   });
 }
 
-/** The nodes that make what is needed, in order; everything that they read is added to `needed`. */
+/**
+ * The nodes that compute the needed values, in order; every name that they read is added to
+ * `needed`.
+ */
 export function liveNodes(nodes: readonly NodeProto[], needed: Set<string>): NodeProto[] {
   const live: NodeProto[] = [];
   for (let i = nodes.length - 1; i >= 0; i--) {

@@ -1,7 +1,7 @@
 /**
- * Constant folding, as far as training needs it: weights that an exporter hid in `Constant` nodes
- * become initialisers, which can be trained, frozen and looked at. What ONNX Runtime folds by itself
- * when it loads a model is left to it.
+ * Constant folding, as far as training needs it: weights that an exporter stored in `Constant`
+ * nodes become initialisers, which can be trained, frozen and inspected. ONNX Runtime does all
+ * other folding when it loads a model.
  */
 import type { NodeProto } from 'onnx-buf';
 import { withGraph, type Model } from '../model.ts';
@@ -9,10 +9,10 @@ import { NodeView } from '../node-view.ts';
 import { tensorProto } from '../protos.ts';
 import { stringTensor, tensor, type Tensor } from '../tensor.ts';
 
-/** A model whose constants are initialisers. The given model stays as it is; weights are shared. */
+/** A model whose constants are initialisers. The given model is not changed; weights are shared. */
 export function foldConstants(model: Model): Model {
   const graph = model.graph!;
-  // Not every runtime takes an initialiser for an output.
+  // Not every runtime accepts an initialiser as an output.
   const outputs = new Set(graph.output.map(({ name }) => name));
   const initializer = [...graph.initializer];
   const node = graph.node.filter((each) => {

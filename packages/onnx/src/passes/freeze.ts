@@ -5,12 +5,13 @@ import { OnnxError } from '../onnx-error.ts';
 
 /**
  * Names of the initialisers that can be trained, in the graph's order, without those whose name a
- * pattern matches. Those are the ones that the loss has a gradient for: not the running statistics of
- * a BatchNormalization, the scales of a Resize, or scalars, which are taken for constants of a formula.
+ * pattern matches. These are the ones with a gradient of the loss: not the running statistics of a
+ * BatchNormalization, the scales of a Resize, or scalars, which are treated as constants of a
+ * formula.
  *
- * @param of what `withLoss` gives, or a model that computes its loss itself.
- * @throws OnnxError `invalid` when a pattern matches none of them, which is more often a typing
- *   error than a wish, or when nothing is left to train; and whatever `gradient` throws.
+ * @param of the result of `withLoss`, or a model that computes its loss itself.
+ * @throws OnnxError `invalid` when a pattern matches none of them, which is usually a typing error,
+ *   or when no parameter is left to train; and every error of `gradient`.
  */
 export function trainableParameters(
   of: { readonly model: Model } & Pick<GradientOptions, 'loss' | 'seeds'>,
@@ -21,7 +22,7 @@ export function trainableParameters(
   const candidates = model
     .graph!.initializer.map(({ name }) => name)
     .filter((name) => outputs.has(gradientName(name)));
-  // A pattern with the flag g would remember where it stopped.
+  // A pattern with the flag g would keep its position between tests.
   const patterns = frozen.map(
     ({ source, flags }) => new RegExp(source, flags.replaceAll(/[gy]/g, '')),
   );

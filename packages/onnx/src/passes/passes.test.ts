@@ -47,7 +47,7 @@ describe('foldConstants', () => {
 });
 
 describe('removeDeadNodes', () => {
-  it('leaves out what no output depends on', async () => {
+  it('removes nodes that no output depends on', async () => {
     const graph = new GraphBuilder('dead');
     graph.input('x', 'float32', [2]);
     graph.initializer('used', tensor('float32', [2], Float32Array.of(1, 1)));
@@ -62,7 +62,7 @@ describe('removeDeadNodes', () => {
     expect(await ortRun(pruned, feeds)).toEqual({ y: [2, 3] });
   });
 
-  it('keeps what only a branch of If reads', () => {
+  it('keeps values that only a branch of If reads', () => {
     const pruned = removeDeadNodes(branching());
     checkModel(pruned);
     expect(pruned.graph!.initializer.map(({ name }) => name)).toEqual(['one']);
@@ -72,7 +72,7 @@ describe('removeDeadNodes', () => {
 describe('trainableParameters', () => {
   const model = withLoss(mlp({ sizes: [2, 3, 1], seed: 1 }), { loss: { kind: 'huber' } });
 
-  it('leaves out what a pattern matches', () => {
+  it('leaves out parameters that a pattern matches', () => {
     expect(trainableParameters(model)).toEqual([
       'layer0.weight',
       'layer0.bias',
@@ -96,7 +96,7 @@ describe('trainableParameters', () => {
     expect(trainableParameters(of)).not.toContain('variance');
   });
 
-  it('refuses a pattern that matches nothing, and one that leaves nothing', () => {
+  it('refuses a pattern that matches no parameter, and one that matches all of them', () => {
     expect(() => trainableParameters(model, [/encoder/])).toThrow(
       'No parameter matches /encoder/. There are: layer0.weight, layer0.bias, layer1.weight, layer1.bias.',
     );

@@ -12,7 +12,7 @@ import { inStages } from './stages.ts';
 
 type Feeds = Record<string, OrtTensor>;
 
-/** Runs the stages one after the other, each on what came before. */
+/** Runs the stages in order, each with the values of earlier ones. */
 async function runStages(stages: readonly Model[], feeds: Feeds): Promise<Record<string, unknown>> {
   const values: Feeds = { ...feeds };
   const found: Record<string, unknown> = {};
@@ -87,7 +87,7 @@ describe('inStages', () => {
     expect(writeModel(model)).toEqual(before);
   });
 
-  it('leaves to a later stage only what the earlier ones do not need', () => {
+  it('leaves to a later stage only nodes that earlier ones do not need', () => {
     const graph = new GraphBuilder('two');
     const x = graph.input('x', 'float32', [2]);
     const two = graph.initializer('two', tensor('float32', [], Float32Array.of(2)));
@@ -103,7 +103,7 @@ describe('inStages', () => {
     expect(second!.graph!.initializer).toEqual([]);
   });
 
-  it('says which value it cannot cut at', () => {
+  it('names the value at which it cannot cut', () => {
     const graph = new GraphBuilder('strange');
     const x = graph.input('x', 'float32', [2]);
     const [odd] = graph.node('Odd', [x], {}, { outputs: ['odd'], domain: 'elsewhere' });

@@ -1,6 +1,6 @@
 /**
- * Cuts a graph into stages, models that run one after the other and together do what it does: what
- * the first ones make can be used while the others still run.
+ * Cuts a graph into stages: models that run in order and together compute the outputs of the graph.
+ * The outputs of early stages can be used while later ones still run.
  */
 import type { ValueInfoProto } from 'onnx-buf';
 import { inferShapes } from '../infer/inference.ts';
@@ -11,21 +11,21 @@ import { valueInfoProto } from '../protos.ts';
 import type { TensorSpec } from '../tensor.ts';
 
 /**
- * A stage has only the nodes that its outputs need and no stage before it has. What a stage reads of
- * one before it is an output there and an input here, under the name that it has in the graph.
+ * A stage has only the nodes that its outputs need and no earlier stage has. A value that a stage
+ * reads from an earlier one is an output there and an input here, under its name in the graph.
  *
- * @param groups of outputs, in the order in which they are wanted; every output of the model once. One
- *   that comes about in an earlier stage is an output of that.
- * @throws OnnxError `unsupported` when the type of a value between two stages cannot be told.
+ * @param groups of outputs, in the order in which they are wanted; every output of the model once.
+ *   An output that an earlier stage computes is an output of that stage.
+ * @throws OnnxError `unsupported` when the type of a value between two stages is unknown.
  */
 export function inStages(model: Model, groups: readonly (readonly string[])[]): readonly Model[] {
   const graph = model.graph!;
   const stageOf = stagesOfNodes(model, groups);
-  /** The stage that makes a value. */
+  /** The stage that computes a value. */
   const madeIn = new Map<string, number>();
   graph.node.forEach(({ output }, i) => {
     const stage = stageOf[i];
-    // An optional output that a node does not make has no name.
+    // An optional output that a node does not produce has no name.
     for (const name of output) if (stage !== undefined && name !== '') madeIn.set(name, stage);
   });
   const reads = groups.map(

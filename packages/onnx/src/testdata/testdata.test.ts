@@ -1,7 +1,7 @@
 /**
- * What the ONNX project tests implementations with: whole models, and about 1,400 cases of single
- * operators, all of which must be read, checked and written again byte for byte. What is inferred of
- * their outputs may be incomplete but never differs from what the files say.
+ * The ONNX project's tests for implementations: whole models, and about 1,400 cases of single
+ * operators, all of which must be read, checked and written again byte for byte. The inferred facts
+ * about their outputs may be incomplete but never differ from the files.
  */
 import type { ValueInfoProto } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
@@ -17,8 +17,9 @@ import { casesOf, type Case } from './testing/cases.ts';
 const LONGEST_CONSTANT = 16;
 
 /**
- * The model without what it says of its outputs and values between, so that all must be inferred, and
- * with small inputs as constants: the cases pass axes and sizes as inputs, which no real model does.
+ * The model without the shapes of its outputs and intermediate values, so that all must be
+ * inferred, and with small inputs as constants: the cases pass axes and sizes as inputs, which no
+ * real model does.
  */
 function bare(model: Model, each: Case): Model {
   const graph = model.graph!;
@@ -76,8 +77,8 @@ function verdicts(each: Case): Verdict[] {
 const data = requireComponent('libonnx-testdata');
 
 /**
- * Cases, and of how many of them every output is inferred. The rest is strings, eight-bit floats,
- * loops, sequences, preview operators, and sizes that depend on data.
+ * The cases, and the number of them whose outputs are all inferred. The others have strings,
+ * eight-bit floats, loops, sequences, preview operators, or sizes that depend on data.
  */
 const FAMILIES = [
   { family: 'light', cases: 9, inferred: 9 },
@@ -100,7 +101,7 @@ describe.skipIf(data.skip).each(FAMILIES)('$family', ({ family, cases, inferred 
     expect(changed.map(({ name }) => name)).toEqual([]);
   });
 
-  it('is never inferred to be what it is not', () => {
+  it('is never inferred wrongly', () => {
     const found = all.map((each) => ({ name: each.name, verdicts: verdicts(each) }));
     const wrong = found.filter((each) => each.verdicts.some((said) => said.includes('is not')));
     expect(wrong).toEqual([]);

@@ -35,7 +35,7 @@ describe('devices', () => {
     expect(describeDevices()[0]).toMatchObject({ device: 'cpu', available: true });
   });
 
-  it.skipIf(cudaReport().available)('refuses cuda with what is missing here', async () => {
+  it.skipIf(cudaReport().available)('refuses cuda and names the missing piece', async () => {
     const options = { device: 'cuda', threads: 1, isolation: 'thread' } as const;
     await expect(nativeRuntime.open({ bytes: arithmetic() }, options)).rejects.toMatchObject({
       name: 'RuntimeFailure',

@@ -1,5 +1,5 @@
 /**
- * Which devices a native session can run on here, and what is missing for the others.
+ * The devices that a native session can use here, and the missing pieces of the others.
  *
  * ONNX Runtime loads its CUDA provider from a library beside its own, which is too large for the npm
  * registry and which its package would download while it is installed. Skein does not let packages
@@ -12,13 +12,13 @@ import { dirname, join } from 'node:path';
 export interface DeviceReport {
   readonly device: 'cpu' | 'cuda';
   readonly available: boolean;
-  /** What is there, or exactly which piece is missing. */
+  /** The device, or exactly which piece is missing. */
   readonly detail: string;
-  /** How to get the missing piece; absent where nothing helps. */
+  /** How to get the missing piece; undefined when there is no way. */
   readonly fix?: string;
 }
 
-/** What the machine looks like to `cudaReport`; replaced in tests. */
+/** The facts about the machine that `cudaReport` uses; replaced in tests. */
 export interface Machine {
   /** As in `process.platform` and `process.arch`. */
   readonly platform: string;
@@ -79,7 +79,7 @@ export function cudaReport(machine: Machine = THIS_MACHINE): DeviceReport {
   return { device: 'cuda', available: true, detail: `CUDA provider in ${folder}` };
 }
 
-/** Why a device cannot be used, and what to do, in one message; `undefined` when it can. */
+/** Why a device cannot be used, and the fix, in one message; `undefined` when it can. */
 export function unavailability(device: 'cpu' | 'cuda'): string | undefined {
   if (device === 'cpu') return undefined;
   const { available, detail, fix } = cudaReport();

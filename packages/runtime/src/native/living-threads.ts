@@ -1,6 +1,6 @@
 /**
- * Threads that hold a session, or still run what they were asked before they were given up. A module
- * of its own, because the end of a process asks for them whether it has had a session or not.
+ * Threads that hold a session, or that still run work that was given up. A module of its own,
+ * because the end of a process checks them even when it had no session.
  */
 
 /** The threads that have not ended. */

@@ -1,4 +1,4 @@
-/** What only workers have: they move buffers, die, and must not outlive anyone. */
+/** The properties of workers: they move buffers, die, and end with their parent. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -39,7 +39,7 @@ const feeds = () =>
     ['a', float32([1], 1)],
     ['b', float32([1], 2)],
   ]);
-/** More rounds than anyone waits for: minutes. */
+/** More rounds than a test could wait for: minutes. */
 const LONG = 1e9;
 
 describe.each(['thread', 'process'] as const)('a worker in a %s', (isolation) => {
@@ -54,11 +54,11 @@ describe.each(['thread', 'process'] as const)('a worker in a %s', (isolation) =>
     turn();
     await session.run(rounds(100_000));
     running = false;
-    // Computed on this thread, the run would leave two or three turns around it.
+    // A run on this thread would leave only two or three turns around it.
     expect(turns).toBeGreaterThan(100);
   });
 
-  it('tells that it was lost between two runs', async () => {
+  it('reports that it was lost between two runs', async () => {
     const session = await open(arithmetic(), isolation);
     await crashSession(session);
     expect(await session.lost).toMatchObject({ name: 'RuntimeFailure', kind: 'lost' });
@@ -72,7 +72,7 @@ describe.each(['thread', 'process'] as const)('a worker in a %s', (isolation) =>
     expect(await outcome).toBe('closed');
   });
 
-  it('does not survive a model that cannot be loaded', async () => {
+  it('ends when a model cannot be loaded', async () => {
     // The first session of a process also starts threads that stay.
     await (await open(arithmetic(), isolation)).close();
     const before = linux ? [threadCount(), childrenOf(process.pid).length] : [];
@@ -99,7 +99,7 @@ describe('a worker in a thread', () => {
     expect(part.bytes.byteLength).toBe(4);
   });
 
-  it('refuses a buffer that has already moved, and goes on', async () => {
+  it('refuses a buffer that has already moved, and accepts further runs', async () => {
     const session = await open(arithmetic(), 'thread');
     const used = feeds();
     await session.run(used);
@@ -107,7 +107,7 @@ describe('a worker in a thread', () => {
     await expect(session.run(feeds())).resolves.toBeDefined();
   });
 
-  it('loses the run that was going on when the thread ends', async () => {
+  it('rejects the run in progress when the thread ends', async () => {
     const session = await open(counting(), 'thread');
     const running = session.run(rounds(50_000));
     const crashed = crashSession(session);
@@ -115,7 +115,7 @@ describe('a worker in a thread', () => {
     await crashed;
   });
 
-  it('may end anywhere in a run, and takes nobody along', { timeout: 60_000 }, async () => {
+  it('may end at any moment of a run without ending the process', { timeout: 60_000 }, async () => {
     const outcomes = new Set<string>();
     for (let round = 0; round < 40; round++) {
       const session = await open(counting(), 'thread');
@@ -133,7 +133,7 @@ describe('a worker in a thread', () => {
 });
 
 describe.skipIf(!linux)('a worker in a process', () => {
-  it('loses the run that was going on when it is killed, and says by what', async () => {
+  it('rejects the run in progress when it is killed, and names the signal', async () => {
     const session = await open(counting(), 'process');
     const running = session.run(rounds(LONG));
     const pid = childrenOf(process.pid).at(-1)!;
@@ -146,13 +146,13 @@ describe.skipIf(!linux)('a worker in a process', () => {
     expect(isRunning(pid)).toBe(false);
   });
 
-  it('tells what the child said when it aborted', async () => {
+  it('reports the last output of a child that aborted', async () => {
     const session = await open(arithmetic(), 'process');
     process.kill(childrenOf(process.pid).at(-1)!, 'SIGABRT');
     expect((await session.lost).message).toContain('The child process was ended by SIGABRT');
   });
 
-  it('leaves Ctrl-C and a stop of the whole group to the node', async () => {
+  it('ignores Ctrl-C and a stop of the whole group, which the node handles', async () => {
     const session = await open(arithmetic(), 'process');
     const pid = childrenOf(process.pid).at(-1)!;
     process.kill(pid, 'SIGINT');
@@ -183,7 +183,7 @@ describe.skipIf(!linux)('a worker in a process', () => {
 });
 
 describe.each(['thread', 'process'] as const)('loading in a %s', (isolation) => {
-  it('is given up at once, and leaves nothing behind', async () => {
+  it('is cancelled at once, and leaves no worker behind', async () => {
     const before = childrenOf(process.pid).length;
     const giveUp = new AbortController();
     const opening = nativeRuntime.open(
@@ -199,7 +199,7 @@ describe.each(['thread', 'process'] as const)('loading in a %s', (isolation) => 
     await until(() => livingThreads() === 0 && childrenOf(process.pid).length === before);
   });
 
-  it('bounds what a run may give back', async () => {
+  it('bounds the outputs of a run', async () => {
     const session = await nativeRuntime.open(
       { bytes: pouring() },
       { device: 'cpu', threads: 1, isolation, maxOutputBytes: 1000 },
@@ -246,9 +246,9 @@ describe.skipIf(!linux)('the memory of a child process', () => {
     await expect(outcome).rejects.toMatchObject({ kind: 'memory' });
   });
 
-  it('has an end of its own where the kernel knows none', async () => {
+  it('is checked by the child itself when the kernel has no limit', async () => {
     const environment = process.env;
-    // Without it the kernel cannot be told.
+    // Without `prlimit` the limit cannot be set.
     process.env = { ...environment, PATH: '/nowhere' };
     const session = await openBounded(filling());
     process.env = environment;

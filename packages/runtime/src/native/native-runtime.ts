@@ -2,8 +2,8 @@
  * Native ONNX Runtime: one session per worker thread or child process, because its `create()` and
  * `run()` block the thread that calls them.
  *
- * What the worker costs per run and per start, and where a first session's time goes, is in this
- * package's README; `scripts/measure.ts` measures it again.
+ * The package's README has the cost of a worker per run and per start, and of a first session;
+ * `scripts/measure.ts` measures them.
  */
 import { RuntimeFailure } from '../contract.ts';
 import type { ModelSource, Runtime, Session, SessionOptions } from '../contract.ts';
@@ -12,14 +12,14 @@ import { processHost } from './process-host.ts';
 import { openSession } from './session.ts';
 import { threadHost } from './thread-host.ts';
 
-/** What ONNX Runtime says when the provider is installed but the machine cannot run it. */
+/** ONNX Runtime's message when the provider is installed but the machine cannot run it. */
 const CUDA_TROUBLE = /providers?_(?:cuda|shared)|Cuda|CUDA|cudnn|cublas/;
 
 export const nativeRuntime: Runtime = {
   name: 'native',
   async open(model: ModelSource, options: SessionOptions, signal?: AbortSignal): Promise<Session> {
     const { device, threads, isolation, maxMemoryBytes, maxOutputBytes } = options;
-    // ONNX Runtime takes 0 for "every core there is", which no caller of this contract means.
+    // For ONNX Runtime, 0 means "every core", which no caller of this contract intends.
     if (!(threads >= 1)) throw new RangeError(`A session takes 1 thread or more, not ${threads}.`);
     const missing = unavailability(device);
     if (missing !== undefined) throw new RuntimeFailure('unavailable', missing);

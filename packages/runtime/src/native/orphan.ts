@@ -1,22 +1,22 @@
 /**
- * What a session's child process watches from a small thread of its own, because a run stops its
- * event loop:
+ * The checks that a session's child process makes on a small thread of its own, because a run
+ * blocks its event loop:
  *
- * - its parent, which it must not outlive, even one that was killed outright. The closed channel
- *   tells an idle child at once; a child in the middle of a long run sees no event;
- * - its memory, when that has a bound. On Linux the kernel refuses what goes beyond, see
- *   `memory-bound.ts`; where it does not, the child ends itself here.
+ * - its parent, which it must not outlive, even one that was killed. The closed channel tells an
+ *   idle child at once; a child in the middle of a long run receives no event;
+ * - its memory, when that has a bound. On Linux the kernel refuses further memory, see
+ *   `memory-bound.ts`; elsewhere the child ends itself here.
  *
- * Signals that reach the whole process group (Ctrl-C, a service manager's stop) are the parent's to
- * handle: it drains first, and ends its children itself.
+ * Signals to the whole process group (Ctrl-C, a service manager's stop) are ignored: the parent
+ * handles them, drains first, and ends its children itself.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** Milliseconds between two looks. A child that must not grow is looked at more often. */
+/** Milliseconds between two checks. A child with a memory bound is checked more often. */
 const INTERVAL_MS = 500;
 const BOUNDED_INTERVAL_MS = 50;
-/** What the process itself may take besides the model, in bytes: it has about 120 MiB resident. */
+/** Memory of the process itself besides the model, in bytes: about 120 MiB are resident. */
 const OWN_BYTES = 256 * 2 ** 20;
 
 const watch = (maxMemoryBytes: number): string => `
@@ -30,7 +30,7 @@ setInterval(() => {
 }, ${maxMemoryBytes === Infinity ? INTERVAL_MS : BOUNDED_INTERVAL_MS});
 `;
 
-/** Resolves when it is watched. */
+/** Resolves when the checks run. */
 export async function dieWithParent(maxMemoryBytes = Infinity): Promise<void> {
   process.on('disconnect', () => process.exit(0));
   process.on('SIGINT', () => undefined);

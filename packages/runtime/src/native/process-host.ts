@@ -1,14 +1,16 @@
-/** A child process: every byte is copied through a pipe, but whatever happens in it costs the node only a retry. */
+/**
+ * A child process: every byte is copied through a pipe, but a crash costs the node only a retry.
+ */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
 import { boundMemory } from './memory-bound.ts';
 import type { Reply, Request, Started } from './wire.ts';
 
-/** Characters of the child's last words that are kept for the reason. */
+/** Characters of the child's last output that the reason contains. */
 const LAST_WORDS = 2000;
 
-/** @param maxMemoryBytes that the model may take. */
+/** @param maxMemoryBytes memory that the model may use. */
 export function processHost(maxMemoryBytes?: number): Host {
   const child = fork(
     fileURLToPath(WORKER_ENTRY),
@@ -26,16 +28,16 @@ export function processHost(maxMemoryBytes?: number): Host {
   });
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`The child process could not start: ${error.message}`));
-    // Not `exit`: the last words may still be on their way then.
+    // Not `exit`: the last output may not have arrived yet.
     child.once('close', (code, signal) => {
       const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
       const words = lastWords.trim();
       resolve(`The child process ${how}${words === '' ? '.' : `; it said: ${words}`}`);
     });
   });
-  /** What is to be sent once the child is bounded; undefined from then on. */
+  /** Messages that wait until the child's memory is bounded; undefined from then on. */
   let early: Request[] | undefined = maxMemoryBytes === undefined ? undefined : [];
-  // Sending to a child that has just died fails; `ended` tells it better.
+  // Sending to a child that has just died fails; `ended` reports it better.
   const send = (message: Request): void => {
     if (child.connected) child.send(message, () => undefined);
   };

@@ -7,11 +7,11 @@ import type { Host } from './host.ts';
 import { fromWire, toWire } from './wire.ts';
 import type { LoadReply, LoadRequest, Reply, Request, RunReply, WireTensor } from './wire.ts';
 
-/** The host of each open session, so that tests can take it away. */
+/** The host of each open session, so that tests can end it. */
 export const hosts = new WeakMap<Session, Host>();
 
 /**
- * @param signal gives up at once, whatever the worker does.
+ * @param signal cancels at once, whatever the worker does.
  * @throws RuntimeFailure `'load'`, `'memory'`, `'lost'`; the host has ended then, or ends when it can.
  */
 export async function openSession(
@@ -22,7 +22,7 @@ export async function openSession(
   const line = openLine(host);
   const close = async () => {
     line.closed = true;
-    // A thread ends after its run in any case, so what that gives is not thrown away; a child is killed.
+    // A thread ends only after its run, so its result is still used; a child process is killed.
     if (host.moves) await line.answered;
     await host.end();
   };
@@ -61,18 +61,18 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   }
 }
 
-/** How ONNX Runtime, the C++ library and V8 say that there was no memory. */
+/** The messages of ONNX Runtime, the C++ library and V8 when memory is short. */
 const NO_MEMORY = /Failed to allocate memory|bad_alloc|bad allocation|allocation failed/i;
 
 function failureOf(kind: 'load' | 'run', reason: string): RuntimeFailure {
   return new RuntimeFailure(NO_MEMORY.test(reason) ? 'memory' : kind, explain(reason));
 }
 
-/** The one question that may be open to a worker, and the end of the worker. */
+/** The one outstanding request to a worker, and the worker's end. */
 interface Line {
   closed: boolean;
   readonly lost: Promise<RuntimeFailure>;
-  /** Settles with the open question; resolved while there is none. */
+  /** Settles with the outstanding request; resolved when there is none. */
   answered: Promise<unknown>;
   ask(message: Request, moved: ArrayBuffer[]): Promise<Reply>;
 }

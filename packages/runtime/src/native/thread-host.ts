@@ -1,7 +1,8 @@
 /**
- * A worker thread: the cheapest hand-over, because buffers move. But a crash in native code takes the
- * node along, and ending the thread waits for a run that is going on, which nothing can interrupt. It
- * is asked to end, and never terminated: native code that comes back to a thread that was aborts the node.
+ * A worker thread: the cheapest transfer, because buffers move. But a crash in native code ends the
+ * node too, and ending the thread waits for its current run, which cannot be interrupted. The
+ * thread is asked to end, and never terminated: native code that returns to a terminated thread
+ * aborts the node.
  */
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { WORKER_ENTRY, workerEnvironment, type Host } from './host.ts';
@@ -9,7 +10,7 @@ import { living } from './living-threads.ts';
 import type { Reply, Request } from './wire.ts';
 
 export function threadHost(): Host {
-  // A channel of our own, because a worker's built-in one cannot be polled.
+  // A separate channel, because a worker's built-in one cannot be polled.
   const { port1: port, port2: workerData } = new MessageChannel();
   const worker = new Worker(WORKER_ENTRY, {
     name: 'skein-session',

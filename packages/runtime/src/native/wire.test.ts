@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { float32 } from '../testing/models.ts';
 import { fromWire, toWire } from './wire.ts';
 
-/** What arrives on the other side of a worker's channel. */
+/** Receives a message on the other side of a worker's channel. */
 function send(tensor: Tensor): Tensor {
   const moved: ArrayBuffer[] = [];
   const wire = toWire(tensor, moved);
@@ -28,13 +28,13 @@ describe('wire', () => {
     expect(body.byteLength).toBe(1000);
   });
 
-  it('sends an empty tensor as often as one likes', () => {
+  it('sends an empty tensor any number of times', () => {
     const empty = float32([0]);
     expect(send(empty)).toEqual(float32([0]));
     expect(send(empty)).toEqual(float32([0]));
   });
 
-  it('copies nothing where nothing can move', () => {
+  it('copies nothing on a channel without transfer', () => {
     const tensor = float32([2], 1, 2);
     expect(toWire(tensor, undefined)).toBe(tensor);
   });

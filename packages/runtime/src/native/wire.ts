@@ -1,7 +1,7 @@
 /**
- * What crosses between a session and its worker. Numeric tensors cross as they are; the strings of
- * a string tensor cross as one buffer, because structured clone copies the whole ArrayBuffer behind
- * every view it meets: a hundred words cut out of a 60 MB body would be sent as 6 GB.
+ * The messages between a session and its worker. Numeric tensors are sent as they are; the strings
+ * of a string tensor are sent as one buffer, because structured clone copies the whole ArrayBuffer
+ * behind every view: a hundred words cut out of a 60 MB body would be sent as 6 GB.
  *
  * Inputs and outputs go by their position in the signature, so a run sends no names.
  */
@@ -39,18 +39,18 @@ export type RunReply =
   | { readonly outputs: readonly WireTensor[]; readonly computeMs: number }
   | { readonly reason: string };
 
-/** `end`: of a thread, which comes to it after the run that is going on. */
+/** `end`: to a thread, which reads it after its current run. */
 export type Request = LoadRequest | RunRequest | 'end';
 export type Reply = LoadReply | RunReply;
-/** The first message of a child process, which has taken the memory by then that it takes by itself. */
+/** The first message of a child process, sent after it has allocated its own memory. */
 export type Started = 'started';
 
 /**
- * Makes a tensor ready to be sent.
+ * Prepares a tensor for sending.
  *
- * @param moved where buffers go that may move instead of being copied; absent on a way that copies
- *   anyway. A view that covers only part of its buffer is cut out first, because the rest would
- *   come along.
+ * @param moved receives buffers that may be transferred instead of copied; absent on a channel that
+ *   copies anyway. A view that covers only part of its buffer is copied out first, because the rest
+ *   would be transferred too.
  */
 export function toWire(tensor: Tensor, moved: ArrayBuffer[] | undefined): WireTensor {
   if (tensor.type === 'string') {
@@ -71,7 +71,7 @@ export function toWire(tensor: Tensor, moved: ArrayBuffer[] | undefined): WireTe
   return { type: tensor.type, shape: tensor.shape, bytes };
 }
 
-/** What arrived, as a tensor; strings are views of one buffer. */
+/** A received tensor; its strings are views of one buffer. */
 export function fromWire(wire: WireTensor): Tensor {
   if (wire.type !== 'string') return wire;
   const elements: Uint8Array[] = [];

@@ -1,10 +1,10 @@
 /**
  * The entry of a worker thread or child process that holds one session. The first message says what
- * to load, every later one is a run, and each gets exactly one answer. In a thread the process is not
- * its own, so it sets nothing process-wide, except that ONNX Runtime, which has one logger for all,
- * keeps quiet: what it would print comes back as an exception, and belongs to the caller.
+ * to load, every later one is a run, and each gets exactly one answer. A thread shares its process,
+ * so it sets nothing process-wide, except that ONNX Runtime's logger, which is one for the whole
+ * process, is silenced: its messages are thrown as exceptions for the caller.
  *
- * It imports as little as it can: every module is part of a replica's cold start.
+ * It imports few modules: each adds to a replica's cold start.
  */
 import { workerData, type MessagePort } from 'node:worker_threads';
 import type { Signature, Tensor } from '@skein/onnx';
@@ -50,8 +50,9 @@ async function load({
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: FATAL,
-    // Threads hand over in microseconds while they spin, but the default of a millisecond takes the
-    // cores from everyone else between runs: 2.6 ms of CPU for a 0.3 ms run, against 0.6 ms so.
+    // Spinning threads start work within microseconds, but the default of a millisecond takes the
+    // cores from other work between runs: 2.6 ms of CPU for a 0.3 ms run, against 0.6 ms with this
+    // setting.
     extra: { session: { intra_op: { spin_duration_us: '20' } } },
   };
   try {
@@ -127,7 +128,7 @@ if (port === null) {
   process.on('message', (message: Request) => {
     void serve(message, undefined, (reply) => process.send!(reply));
   });
-  // The watch takes memory of its own, which is not the model's.
+  // The thread of the checks uses memory of its own, which does not count for the model.
   void watched.then(() => process.send!('started' satisfies Started));
 } else {
   port.on('message', (message: Request) => {

@@ -42,7 +42,7 @@ export function fours(): Uint8Array {
   return writeModel(graph.model());
 }
 
-/** Adds 1 to x, `rounds` times, one after the other: a run as long as one likes. */
+/** Adds 1 to x, `rounds` times in a row: a run of any length. */
 export function counting(): Uint8Array {
   const graph = new GraphBuilder('counting');
   graph.input('rounds', 'int64', []);

@@ -1,4 +1,4 @@
-/** What Linux says about processes. */
+/** The state of processes, from Linux. */
 import { readFileSync, readdirSync } from 'node:fs';
 
 /** Whether the process runs; one that has ended but was not yet reaped does not. */
@@ -24,7 +24,7 @@ export function threadCount(): number {
   return readdirSync('/proc/self/task').length;
 }
 
-/** Asks again until it is so; the test's own timeout ends it otherwise. */
+/** Polls until the condition holds; the test's own timeout ends it otherwise. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) {
     await new Promise((resolve) => {

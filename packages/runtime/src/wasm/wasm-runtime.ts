@@ -1,9 +1,10 @@
 /**
- * ONNX Runtime in WebAssembly, for pages, web workers, and Node where no native library fits. It
- * runs on the thread that calls it and blocks it meanwhile: whoever minds puts it into a worker.
+ * ONNX Runtime in WebAssembly, for pages, web workers, and Node on platforms without a native
+ * library. It blocks the calling thread during a run; a caller that cannot accept that uses a
+ * worker.
  *
- * Threads need shared memory, which a page has only when it is cross-origin isolated; otherwise, and
- * in Node, it computes on one.
+ * Threads need shared memory, which a page has only when it is cross-origin isolated; otherwise,
+ * and in Node, it computes on one thread.
  */
 import type { Tensor as OrtTensor } from 'onnxruntime-common';
 import { env, InferenceSession } from 'onnxruntime-web/wasm';
@@ -29,7 +30,7 @@ export const wasmRuntime: Runtime = {
         'The wasm runtime cannot isolate a session in a process; use the native runtime.',
       );
     }
-    // The module is set up once, by whoever opens the first session.
+    // The first session that opens sets the module up, once.
     env.logLevel = 'fatal';
     env.wasm.numThreads = globalThis.crossOriginIsolated ? threads : 1;
     let session: InferenceSession;
@@ -55,7 +56,7 @@ function openSession(session: InferenceSession, signature: Signature): Session {
 
   return {
     signature,
-    // It lives and dies with this thread, so nobody can lose it.
+    // It lives on the calling thread, so it is never lost.
     lost: new Promise(() => undefined),
     async run(feeds: TensorMap, outputs: readonly string[] = outputNames): Promise<RunResult> {
       if (state === 'closed') throw new RuntimeFailure('lost', 'The session was closed.');
@@ -90,7 +91,7 @@ function openSession(session: InferenceSession, signature: Signature): Session {
   };
 }
 
-/** The whole model as one file: WebAssembly sees no folder in which external data could lie. */
+/** The whole model as one file: WebAssembly cannot read external data from a folder. */
 async function bytesOf(source: ModelSource): Promise<Uint8Array> {
   if ('bytes' in source) return source.bytes;
   const bytes = await read(source.path);

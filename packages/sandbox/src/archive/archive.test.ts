@@ -36,7 +36,7 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1');
 }
 
-/** What GNU tar makes of files, some with long names and odd sizes. */
+/** The archive that GNU tar makes of files, some with long names and odd sizes. */
 function archiveByTar(): Buffer {
   const folder = mkdtempSync(join(tmpdir(), 'skein-archive-'));
   const script = `mkdir d; printf abc > d/a; head -c 1500 /dev/zero > d/b; : > d/empty; ln -s a d/link; mkfifo d/fifo
@@ -67,7 +67,7 @@ const files = fc.uniqueArray(
 );
 
 describe('an archive that is written', () => {
-  test('is what GNU tar reads', () => {
+  test('can be read by GNU tar', () => {
     fc.assert(
       fc.property(files, (put: FileToPut[]) => {
         const folder = mkdtempSync(join(tmpdir(), 'skein-archive-'));
@@ -143,7 +143,7 @@ describe('an archive that is read', () => {
     );
   });
 
-  test('is an error of its own kind, or something of the right size, whatever is flipped in it', async () => {
+  test('is an ArchiveError, or contents of the right size, whatever byte is flipped', async () => {
     const change = fc.record({ at: fc.nat(whole.length - 1), byte: fc.nat(255) });
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
@@ -155,7 +155,7 @@ describe('an archive that is read', () => {
     );
   });
 
-  test('is an error of its own kind, whatever fields of a valid sum hold', async () => {
+  test('is an ArchiveError, whatever the fields of a header with a valid sum hold', async () => {
     const field = fc.record({
       at: fc.constantFrom(0, 100, 124, 136, 156, 157, 257, 345),
       bytes: fc.uint8Array({ minLength: 1, maxLength: 12 }),
@@ -177,7 +177,7 @@ describe('an archive that is read', () => {
     );
   });
 
-  test('is refused when it names a size beyond any file', async () => {
+  test('is refused when it names a size that no file has', async () => {
     const block = Buffer.from(whole.subarray(0, 512));
     block.write('0', 156, 'latin1');
     block[124] = 0x80;
@@ -194,7 +194,7 @@ describe('an archive that is read', () => {
     await expect(read(block)).rejects.toThrow(/beyond any file/);
   });
 
-  test('is read on where a consumer left off', async () => {
+  test('is read on after a consumer that stops early', async () => {
     const names: string[] = [];
     for await (const { name, content, sizeBytes } of readArchive(pieces(whole, 100))) {
       names.push(latin1(name));
@@ -204,7 +204,7 @@ describe('an archive that is read', () => {
   });
 });
 
-/** Whether it is read into contents that it can hold, or refused with the error of the reader. */
+/** Whether the reader returns contents, or refuses the archive with its own error. */
 async function readOrRefuse(bytes: Uint8Array): Promise<boolean> {
   try {
     const entries = await read(bytes);

@@ -1,6 +1,6 @@
 /**
- * Brings files out of a workspace: a tar program in a sandbox writes them as a stream, which is
- * read here as hostile input. No path of the guest is ever opened on the host.
+ * Reads files out of a workspace: a tar program in a sandbox writes them as a stream, which is
+ * parsed here as hostile input. The host never opens a path of the guest.
  */
 import { SkeinError } from '@skein/api';
 import type { CollectedFile, RunningCommand } from '../contract.ts';
@@ -10,9 +10,9 @@ import { checkPath, parentsOf } from './write.ts';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * @param start runs a program over the workspace, in its folder: one of ours while no guest runs, or one
- *   with the rights of the guest beside it.
- * @throws SkeinError SANDBOX_OUTPUT_MISSING after what was there, SANDBOX_OUTPUT_TOO_LARGE.
+ * @param start runs a program over the workspace, in its folder: a program of the driver while no
+ *   guest runs, or one with the rights of the guest beside it.
+ * @throws SkeinError SANDBOX_OUTPUT_MISSING after the files that exist, SANDBOX_OUTPUT_TOO_LARGE.
  */
 export async function* collectFiles(
   paths: readonly string[],
@@ -23,7 +23,10 @@ export async function* collectFiles(
   if (paths.length === 0) return;
   const missing = new Set(paths);
   const parents = new Set(paths.flatMap(parentsOf));
-  /** Parents that are no directories, but links perhaps: what the program found behind them is not the guest's. */
+  /**
+   * Parents that are not directories, perhaps links: files that the program found behind them are
+   * not the guest's.
+   */
   const blocked = new Set<string>();
   let room = maxBytes;
   const archiver = start(tarCommand(paths, parents));
@@ -63,7 +66,10 @@ export async function* collectFiles(
   }
 }
 
-/** Names each parent for itself first, so that what is no directory is seen before what lies behind it. */
+/**
+ * Names each parent on its own first, so that a parent that is not a directory is seen before the
+ * files behind it.
+ */
 function tarCommand(paths: readonly string[], parents: ReadonlySet<string>): string[] {
   const named = (path: string): string => `--add-file=./${path}`;
   return [

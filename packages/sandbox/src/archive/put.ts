@@ -1,10 +1,10 @@
-/** Brings files into a workspace: a tar program in a sandbox unpacks them, never the host. */
+/** Writes files into a workspace: a tar program in a sandbox unpacks them, never the host. */
 import { SkeinError } from '@skein/api';
 import type { RunningCommand } from '../contract.ts';
 import { runToEnd } from '../command.ts';
 import { archiveOf, type FileToPut } from './write.ts';
 
-/** Replaces what is in the way, links above all; leaves the modes of folders that are there. */
+/** Replaces existing files, above all links; leaves the modes of existing folders. */
 const UNPACK = [
   'tar',
   '--extract',
@@ -17,7 +17,7 @@ const UNPACK = [
 const COMPLAINT_BYTES = 64 * 1024;
 
 /**
- * @param start runs a program of ours in the folder of the workspace.
+ * @param start runs a program of the driver in the folder of the workspace.
  * @throws SkeinError REQUEST_INVALID for a path that leaves the workspace, and when the disk is full.
  */
 export async function putFiles(

@@ -1,5 +1,5 @@
 /**
- * Reads a tar stream that came out of a guest, as hostile input.
+ * Reads a tar stream from a guest, as hostile input.
  *
  * Only what GNU tar writes with `--format=gnu` is understood: a header of 512 bytes, with a sum;
  * long names in entries of type `L` and `K`. Anything else is an error, not a guess. What is held
@@ -28,7 +28,7 @@ export class ArchiveError extends Error {
   override readonly name = 'ArchiveError';
 }
 
-/** @throws ArchiveError at the first byte that is not as it must be. */
+/** @throws ArchiveError at the first invalid byte. */
 export async function* readArchive(
   stream: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<ArchiveEntry> {
@@ -43,19 +43,19 @@ export async function* readArchive(
       if (sizeBytes > LONGEST_NAME) throw new ArchiveError(`a name of ${sizeBytes} bytes`);
       const long = cString(await bytes.take(sizeBytes));
       await bytes.skip(padding(sizeBytes));
-      // `K` is the target of a link, of which we know nothing.
+      // `K` is the target of a link, which is not needed.
       if (type === 'L') longName = long;
       continue;
     }
     const content = new Content(bytes, type === '0' ? sizeBytes : 0);
     yield { name: longName ?? name, type, sizeBytes: content.left, content: content.read() };
     longName = undefined;
-    // What the consumer left, and what fills the last block.
+    // The rest that the consumer did not read, and the padding of the last block.
     await bytes.skip(content.left + (type === '0' ? padding(sizeBytes) : 0));
   }
 }
 
-/** The content of one entry, of which the consumer may take all, some or nothing. */
+/** The content of one entry; the consumer may read all, some or none of it. */
 class Content {
   left: number;
   readonly #bytes: ByteReader;

@@ -31,7 +31,7 @@ export function archiveOf(files: Iterable<FileToPut>): Uint8Array {
   for (const { path, content, executable = false } of files) {
     checkPath(path);
     for (const folder of parentsOf(path)) {
-      // Named, so that a link in its place is replaced instead of followed.
+      // Entries for the folders, so that a link in their place is replaced instead of followed.
       if (!folders.has(folder)) entry(`${folder}/`, 0, 0o755, '5');
       folders.add(folder);
     }
@@ -42,7 +42,7 @@ export function archiveOf(files: Iterable<FileToPut>): Uint8Array {
   return Buffer.concat(parts);
 }
 
-/** Refuses what is not a relative, normalised path. @throws SkeinError REQUEST_INVALID. */
+/** Refuses a path that is not relative and normalised. @throws SkeinError REQUEST_INVALID. */
 export function checkPath(path: string): void {
   const segments = path.split('/');
   if (
@@ -81,7 +81,7 @@ function header(name: Uint8Array, size: number, mode: number, type: string): Uin
   octal(block, 136, 12, 0);
   block.write(type, 156, 'latin1');
   block.write('ustar\x0000', 257, 'latin1');
-  // The sum is taken with spaces in its own place.
+  // The sum counts its own field as spaces.
   block.fill(' ', 148, 156);
   octal(
     block,

@@ -1,9 +1,9 @@
 /**
- * The bubblewrap driver: name spaces by `bwrap`, limits by control groups, a seccomp filter of ours.
+ * The bubblewrap driver: name spaces by `bwrap`, limits by control groups, and a seccomp filter.
  *
- * As root, each session runs as an unprivileged user of its own, which exists nowhere else. Without
- * root, the guest is the user who started the node, kept apart by a user name space; what limits
- * can be held then depends on the control group that is delegated to the user.
+ * As root, each session runs as an unprivileged user of its own, whose id no other process has.
+ * Without root, the guest is the user who started the node, isolated by a user name space; which
+ * limits hold then depends on the control group that is delegated to the user.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -21,15 +21,15 @@ import { copySettings } from './settings.ts';
 import { explainFailure, missingProgram, type Unavailable } from './unavailable.ts';
 
 export interface BubblewrapOptions {
-  /** How many launched processes wait for a command. */
+  /** The number of launched processes that wait for a command. */
   readonly warm?: number;
   /** Root file system of sessions that name none: a name or a directory. Default: the host's programs. */
   readonly image?: string | undefined;
-  /** Folders that no guest may see, such as the data of the node, whatever the image is. */
+  /** Folders that no guest may see, such as the node's data, whatever the image is. */
   readonly hidden?: readonly string[] | undefined;
 }
 
-/** The driver once it was tried. */
+/** The driver after its probe. */
 interface Opened {
   readonly available: true;
   readonly version: string;
@@ -104,7 +104,7 @@ export function createBubblewrap({
   };
 }
 
-/** What is held here. @throws Error when no sandbox can be made. */
+/** Probes which limits hold here. @throws Error when no sandbox can be made. */
 async function tried(host: LaunchHost): Promise<Enforcement> {
   const { session, noList } = await openTrial((network) =>
     openSession(host, {

@@ -1,10 +1,10 @@
-# The holder of a session: a mount name space of its own, with the session's disk and what it shows.
+# The holder of a session: a mount name space of its own, with the session's disk and its mounts.
 #
-# Everything that a session mounts is mounted here and nowhere else, so it is gone as soon as the
-# holder is, however the node ended: the holder ends when its stdin does.
+# Everything that a session mounts is mounted in this name space only, so it is gone as soon as the
+# holder is, however the node ended: the holder ends when its stdin closes.
 #
 # $1: an empty folder, over which the holder mounts. $2, $3: bytes and files of the disk.
-# $4: who owns the disk. Then source and number of each file or folder to show, in pairs.
+# $4: the owner of the disk. Then source and number of each file or folder to show, in pairs.
 set -e
 folder=$1 size=$2 files=$3 owner=$4
 shift 4

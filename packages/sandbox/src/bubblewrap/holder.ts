@@ -1,27 +1,27 @@
-/** The holder of a session's mounts: see holder.sh. Nothing of them is seen by the rest of the host. */
+/** The holder of a session's mounts: see holder.sh. The rest of the host does not see them. */
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { SkeinError } from '@skein/api';
 import type { Slot } from '../launcher/slot.ts';
 
 const SCRIPT = fileURLToPath(new URL('holder.sh', import.meta.url));
-/** What any file costs the kernel besides its content; one inode per so many bytes of the disk. */
+/** The kernel's cost of a file besides its content; one inode per so many bytes of the disk. */
 const BYTES_PER_INODE = 4096;
 
 export interface HolderOptions {
   /** An empty folder of the driver, over which the holder mounts. */
   readonly folder: string;
   readonly diskBytes: number;
-  /** Who owns the disk; undefined when that is the launcher's user. */
+  /** The owner of the disk; undefined when it is the launcher's user. */
   readonly owner: number | undefined;
-  /** What to show: a path of the host, and its name under `show/`. */
+  /** The files to show: a path of the host, and its name under `show/`. */
   readonly shown: readonly { readonly source: string; readonly name: string }[];
 }
 
 export interface Holder {
-  /** Words before a program that make it run in the holder's name spaces, as the owner. */
+  /** The command prefix that runs a program in the holder's name spaces, as the owner. */
   readonly enter: readonly string[];
-  /** Lets everything go. */
+  /** Unmounts everything. */
   close(): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
   };
 }
 
-/** The first that a stream says, or nothing when it ends. */
+/** The first chunk of a stream, or nothing when it ends. */
 export async function firstSaid(stream: NodeJS.ReadableStream): Promise<string> {
   return await new Promise((resolve) => {
     stream.once('data', (text: string) => resolve(text));

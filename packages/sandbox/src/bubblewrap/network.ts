@@ -1,8 +1,9 @@
 /**
- * The network of a session that has a list of addresses: a name space that its commands share, with
- * nothing but loopback, held by a process of ours. Without a list, each command gets a fresh one.
+ * The network of a session with an address list: a name space with only a loopback interface, which
+ * the session's commands share and a process of the driver keeps alive. Without a list, each
+ * command gets a fresh one.
  *
- * bubblewrap makes it, because bubblewrap brings its loopback up without a program for that.
+ * bubblewrap makes it, because bubblewrap brings the loopback up without another program.
  */
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
@@ -16,7 +17,7 @@ const HOLD = 'echo held; exec cat > /dev/null';
 export interface HeldNetwork {
   /** A process in it, by its id on the host. */
   readonly pid: number;
-  /** The option of `nsenter` that leads into it. */
+  /** The option with which `nsenter` enters it. */
   readonly enter: string;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Opens a session: checks what it shows, chooses its user, and has its files held. */
+/** Opens a session: checks its mounts, chooses its user, and starts its holder. */
 import { randomInt } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { normalize } from 'node:path/posix';
@@ -15,11 +15,13 @@ import { holdNetwork, type HeldNetwork } from './network.ts';
 import { hostRoot, imageRoot, kernelOptions } from './root.ts';
 import { createSession } from './session.ts';
 
-/** User ids that nobody has: above those of containers, below 2³¹. One by chance for each session. */
+/**
+ * User ids that no user has: above those of containers, below 2³¹. Each session gets a random one.
+ */
 const FIRST_UID = 1_880_000_000;
 const LAST_UID = 2_147_000_000;
 
-/** Takes another filter than the launcher's, which is the one for no network. */
+/** Uses another filter than the launcher's, which is the one for no network. */
 const WITH_FILTER = ['/bin/sh', '-c', 'exec 5< "$0" && exec "$@"'];
 
 const ROOT = process.getuid?.() === 0;
@@ -40,7 +42,7 @@ export async function openSession(
   const image = options.image === undefined ? undefined : imageFolder(options.image, hidden);
   mounts.forEach(checkMount);
   const asked = allLimits(options.limits);
-  // A tmpfs without a bound is a bound of the machine.
+  // A tmpfs without a bound could take all memory of the machine.
   const limits = { ...asked, diskBytes: Math.min(asked.diskBytes, usableMemoryBytes()) };
   const held = `${folder}/mounts`;
   const kernel = kernelOptions(Math.min(limits.diskBytes, limits.memoryBytes));
@@ -95,7 +97,7 @@ export async function openSession(
   }
 }
 
-/** Where a path leads; what does not exist is where it says. */
+/** Resolves a path; a path that does not exist is returned as it is. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);
@@ -104,7 +106,10 @@ function realPath(path: string): string {
   }
 }
 
-/** What the driver itself puts in place is not covered. @throws SkeinError REQUEST_INVALID. */
+/**
+ * Refuses mounts over the paths that the driver itself provides. @throws SkeinError
+ * REQUEST_INVALID.
+ */
 function checkMount({ source, target }: Mount): void {
   for (const path of [source, target]) {
     if (!path.startsWith('/') || path.includes('\0') || normalize(path) !== path) {

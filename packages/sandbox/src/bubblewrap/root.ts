@@ -1,18 +1,21 @@
 /**
- * What a guest sees: a root directory of bubblewrap's own, into which parts of a root file system
- * are bound read-only, and nothing of the host besides.
+ * The root directory of a guest: parts of a root file system, bound read-only, and nothing else of
+ * the host.
  */
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
 import { isWithin } from '../images.ts';
 
-/** Top folders of a root file system that hold programs; a guest sees no other of the host. */
+/**
+ * Top folders of a root file system that hold programs; a guest sees no other top folder of the
+ * host.
+ */
 const PROGRAMS = ['usr', 'bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 
-/** Folders of an image in whose place a guest gets its own. */
+/** Folders of an image that the guest's own replace. */
 const OWN = new Set(['dev', 'proc', 'run', 'sys', 'tmp', 'workspace']);
 
-/** Of /proc: what tells of the whole machine; the list of container engines. */
+/** Files of /proc that describe the whole machine; the list of container engines. */
 const MASKED = [
   'acpi',
   'asound',
@@ -47,7 +50,7 @@ export function hostRoot(etc: string, hidden: readonly string[]): string[] {
 /**
  * Options of bubblewrap that show a root file system.
  * @param image the directory that holds it.
- * @param seenAt where bubblewrap finds the same directory.
+ * @param seenAt the path under which bubblewrap finds the same directory.
  * @throws SkeinError SANDBOX_IMAGE_UNKNOWN.
  */
 export function imageRoot(image: string, seenAt: string): string[] {
@@ -55,7 +58,7 @@ export function imageRoot(image: string, seenAt: string): string[] {
   try {
     names = readdirSync(image);
   } catch {
-    // Said below.
+    // Reported below.
   }
   if (!names.includes('bin') && !names.includes('usr')) {
     throw new SkeinError(
@@ -85,7 +88,7 @@ export function kernelOptions(shmBytes: number): string[] {
   ];
 }
 
-/** Shows a link as a link, anything else read-only, nothing where there is nothing. */
+/** Shows a link as a link, anything else read-only, and skips a path that does not exist. */
 function show(path: string, seenAt: string, name: string): string[] {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return [];
@@ -94,7 +97,10 @@ function show(path: string, seenAt: string, name: string): string[] {
     : ['--ro-bind', seenAt, `/${name}`];
 }
 
-/** Only what others than root could read; each mask costs every command its share of a millisecond. */
+/**
+ * Only files that users other than root can read; each mask costs every command a part of a
+ * millisecond.
+ */
 function mask(name: string): string[] {
   const path = `/proc/${name}`;
   const stat = lstatSync(path, { throwIfNoEntry: false });

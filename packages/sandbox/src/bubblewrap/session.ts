@@ -28,29 +28,29 @@ const ENVIRONMENT = {
   LANG: 'C.UTF-8',
 };
 
-/** bubblewrap's monitor and its process 1, which are in the group of the command. */
+/** bubblewrap's monitor and its process 1, which count in the group of the command. */
 const OWN_PROCESSES = 2;
 const OPEN_FILES = 1024;
-/** Of programs of ours that look after the workspace. */
+/** Limits of the driver's own programs in the workspace. */
 const TRUSTED_WALL_MS = 120_000;
-/** Besides what they put on the disk. */
+/** Memory besides the files that they put on the disk. */
 const TRUSTED_MEMORY_BYTES = 256 << 20;
 
 export interface SessionParts {
   readonly launcher: Launcher;
   readonly holder: Holder;
-  /** Words that give what follows another seccomp filter than the launcher's. */
+  /** The command prefix that gives a program another seccomp filter than the launcher's. */
   readonly filter: readonly string[];
   readonly limits: AllLimits;
   readonly network: NetworkPolicy;
-  /** What commands find in their environment besides the usual. */
+  /** Environment variables of commands besides the usual ones. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The folder in which the holder's mounts are. */
+  /** The folder that holds the holder's mounts. */
   readonly held: string;
-  /** Options for a guest's root, and for that of our own programs. */
+  /** Options for the root of a guest, and for the root of the driver's own programs. */
   readonly guestRoot: readonly string[];
   readonly trustedRoot: readonly string[];
-  /** Who the guest is, on the host; undefined when it is whoever this process is. */
+  /** The user id of the guest on the host; undefined when it is the user of this process. */
   readonly uid: number | undefined;
   readonly onClose: () => void;
 }
@@ -58,7 +58,7 @@ export interface SessionParts {
 export function createSession(parts: SessionParts): SandboxSession {
   const { launcher, holder, limits: sessionLimits, held, uid } = parts;
   const running = new Set<RunningCommand>();
-  /** Of commands that have ended too: what they left in the kernel's memory goes with them. */
+  /** Groups of ended commands too: memory that they left in the kernel is freed with the group. */
   const slots = new Set<Slot>();
   let closing: Promise<void> | undefined;
 
@@ -99,7 +99,8 @@ export function createSession(parts: SessionParts): SandboxSession {
           rlimits: {
             fileBytes: limits.fileBytes,
             stackBytes: limits.memoryBytes,
-            // A second more: the group's count decides, this holds when nobody looks.
+            // A second more: the group's count decides; this limit holds when the node does not
+            // check.
             cpuSeconds: limits.cpuMs / 1000 + 1,
             openFiles: OPEN_FILES,
           },
@@ -120,7 +121,10 @@ export function createSession(parts: SessionParts): SandboxSession {
     return start(command, tightened(sessionLimits, command.limits), parts.guestRoot, []);
   }
 
-  /** Runs a program of ours in a sandbox over the workspace, as its owner but held up by no mode of a file. */
+  /**
+   * Runs a program of the driver in a sandbox over the workspace, as its owner, whatever the modes
+   * of files.
+   */
   function trusted(
     argv: readonly string[],
     workspace: Command['workspace'],
@@ -171,7 +175,7 @@ export function createSession(parts: SessionParts): SandboxSession {
   };
 }
 
-/** bubblewrap closes what it has read options from, and these have none. */
+/** bubblewrap closes the descriptors from which it has read options, and these have no options. */
 export function closingOptions(descriptors: readonly number[]): string[] {
   return descriptors.flatMap((fd) => ['--args', String(fd)]);
 }
@@ -224,7 +228,10 @@ function environment(variables: Readonly<Record<string, string>>): string[] {
   return Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]);
 }
 
-/** Reads what bubblewrap says until the command is dead. @throws Error when it could not make the sandbox. */
+/**
+ * Reads bubblewrap's messages until the command is dead. @throws Error when it could not make the
+ * sandbox.
+ */
 async function statusOf(slot: Slot): Promise<number> {
   const complaint = firstOf(slot.stderr);
   let status: number | undefined;
@@ -237,13 +244,13 @@ async function statusOf(slot: Slot): Promise<number> {
   const own = await slot.exitStatus();
   if (own > 128) return own;
   const said = complaint();
-  // What a shell says of a program that it does not find, or may not execute.
+  // The status of a shell when it does not find a program, or may not execute it.
   if (/^bwrap: execvp .*: No such file/.test(said)) return 127;
   if (said.startsWith('bwrap: execvp ')) return 126;
   throw new Error(`bubblewrap made no sandbox: ${said.trim() || `status ${own}`}`);
 }
 
-/** The beginning of a stream that somebody else reads. */
+/** The beginning of a stream that another reader consumes. */
 function firstOf(stream: Readable): () => string {
   let text = '';
   stream.on('data', (chunk: Buffer) => {

@@ -1,18 +1,18 @@
-/** Why bubblewrap makes no sandbox here, and what changes it. */
+/** Why bubblewrap makes no sandbox here, and how to fix it. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Availability } from '../contract.ts';
 
 export type Unavailable = Extract<Availability, { available: false }>;
 
-/** Settings that forbid name spaces to users: where each is, and the value that forbids. */
+/** Settings that forbid name spaces to users: the path of each, and the value that forbids. */
 const SETTINGS = [
   ['kernel.apparmor_restrict_unprivileged_userns', '1', '0'],
   ['kernel.unprivileged_userns_clone', '0', '1'],
   ['user.max_user_namespaces', '0', '10000'],
 ] as const;
 
-/** Each with the package of Debian that has it. */
+/** Programs, each with the Debian package that contains it. */
 const PROGRAMS = [
   ['bwrap', 'bubblewrap'],
   ['unshare', 'util-linux'],
@@ -20,7 +20,7 @@ const PROGRAMS = [
   ['tar', 'tar'],
 ] as const;
 
-/** @param said by bubblewrap, or by what surrounds it. */
+/** @param said the message of bubblewrap, or of the program around it. */
 export function explainFailure(said: string): Unavailable {
   const reason = `bubblewrap makes no sandbox here (${said.trim().replaceAll('\n', '; ')})`;
   for (const [name, forbids, allows] of SETTINGS) {

@@ -42,7 +42,10 @@ describe('where the hierarchies are', () => {
   });
 });
 
-/** Version 2 is read and written as files; here they are plain ones, with the kernel's words in them. */
+/**
+ * Version 2 is read and written as files; here they are plain files with the text that the kernel
+ * writes.
+ */
 describe('a group of version 2', () => {
   let folder: string;
   const file = (name: string): string => readFileSync(join(folder, name), 'latin1');
@@ -83,7 +86,7 @@ describe('a group of version 2', () => {
 });
 
 describe('a hierarchy of version 2', () => {
-  test('that hands nothing to this process is explained, and left as it was', async () => {
+  test('that delegates nothing to this process is explained, and not changed', async () => {
     const mount = mkdtempSync(join(tmpdir(), 'skein-cgroup-'));
     mkdirSync(join(mount, 'user'));
     for (const folder of [mount, join(mount, 'user')]) {

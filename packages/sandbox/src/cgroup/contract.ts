@@ -1,17 +1,17 @@
 /**
- * Control groups: where the kernel enforces memory, processes and cores for all processes of a
- * command together, and where it accounts for them.
+ * Control groups: the kernel enforces and counts memory, processes and cores for all processes of a
+ * command together.
  *
- * Each command has a group of its own, fresh, so that nothing of the last one is counted. Groups
- * of one driver lie in one folder, named by its owner.
+ * Each command has a fresh group of its own, so that the counts of an earlier command do not
+ * matter. The groups of one driver lie in one folder, named by its owner.
  */
 import type { Limits } from '../contract.ts';
 
 export interface ControlGroup {
   readonly name: string;
-  /** Bounds what runs in the group. */
+  /** Limits the processes of the group. */
   limit(limits: Pick<Limits, 'memoryBytes' | 'pids' | 'cores'>): void;
-  /** User plus system time of everything that ran in the group, in milliseconds. */
+  /** User plus system time of all processes that ran in the group, in milliseconds. */
   cpuMs(): number;
   /** The most that was charged to the group, in bytes. */
   peakMemoryBytes(): number;
@@ -19,18 +19,22 @@ export interface ControlGroup {
   outOfMemoryKills(): number;
   /** Processes in the group, as process ids of the host. */
   processes(): number[];
-  /** Kills what is in the group, now; something may still be dying when it returns. */
+  /** Kills the processes of the group at once; some may still be dying when it returns. */
   kill(): void;
   /**
-   * Kills what is left, waits for it, drops what it brought of files and names into the memory of the
-   * kernel, and removes the group: who comes next finds the cache as if it had not run.
+   * Kills the remaining processes, waits for them, drops the cached files and names that they
+   * brought into the kernel's memory, and removes the group: the next command finds the cache as if
+   * this one had not run.
    */
   remove(): Promise<void>;
 }
 
 export interface ControlGroups {
   readonly version: 'v1' | 'v2';
-  /** What a process joins: folders (without white space), in each of which its group has one named like it. */
+  /**
+   * Folders (without white space) in each of which a slot has a group of its own name, which the
+   * process joins.
+   */
   readonly folders: readonly string[];
   /** Whether swap is limited together with memory. */
   readonly limitsSwap: boolean;
@@ -40,7 +44,7 @@ export interface ControlGroups {
   close(): Promise<void>;
 }
 
-/** What can be had here. */
+/** The control groups of this host, or why there are none. */
 export type ControlGroupsHere =
   | { readonly groups: ControlGroups }
   | { readonly groups: undefined; readonly reason: string; readonly fix: string };

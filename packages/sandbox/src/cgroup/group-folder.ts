@@ -1,4 +1,4 @@
-/** What control groups of both versions have in common: a folder, its processes, its removal. */
+/** The common parts of control groups of both versions: a folder, its processes, its removal. */
 import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { rmdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,12 +22,12 @@ export function killProcesses(folder: string): void {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It is gone already.
+      // The process is gone already.
     }
   }
 }
 
-/** Waits until no process is in the group; kills again what is still dying. */
+/** Waits until no process is in the group; kills processes that are still there again. */
 export async function emptied(folder: string, kill: () => void): Promise<void> {
   for (let waited = 0; processesOf(folder).length > 0 && waited <= 2000; waited++) {
     await sleep(Math.min(1 + waited, 10));
@@ -36,18 +36,18 @@ export async function emptied(folder: string, kill: () => void): Promise<void> {
 }
 
 /**
- * Has the kernel give back what is charged to a group whose processes are dead: pages of files, entries of
- * directories. What cannot go, such as a file in a tmpfs, stays.
+ * Makes the kernel free the memory that is charged to a group whose processes are dead: pages of
+ * files, entries of directories. Memory that cannot be freed, such as a file in a tmpfs, stays.
  */
 export async function forget(file: string, bytes: string): Promise<void> {
   try {
     await writeFile(file, bytes);
   } catch {
-    // Not all of it could go (EAGAIN, EBUSY), or this kernel has no such file.
+    // Not all of it could be freed (EAGAIN, EBUSY), or this kernel has no such file.
   }
 }
 
-/** Removes the group; kills again and waits as long as something in it is still dying. */
+/** Removes the group; kills again and waits as long as a process in it is still dying. */
 export async function removeGroup(folder: string, kill: () => void): Promise<void> {
   for (let waited = 0; ; waited++) {
     try {
@@ -63,8 +63,9 @@ export async function removeGroup(folder: string, kill: () => void): Promise<voi
 }
 
 /**
- * Removes what killed nodes left in `parent`: kills what still runs there, then the groups. Takes
- * no time where nothing is left; what cannot be removed now is left to the next start.
+ * Removes the groups that killed nodes left in `parent`, after killing the processes that still run
+ * there. Takes no time when there are none; a group that cannot be removed now is removed at the
+ * next start.
  */
 export async function removeStaleGroups(parent: string): Promise<void> {
   for (const owner of folders(parent)) {
@@ -77,7 +78,7 @@ export async function removeStaleGroups(parent: string): Promise<void> {
     try {
       rmdirSync(stale);
     } catch {
-      // Another node removes it at this moment, or something in it does not die.
+      // Another node is removing it, or a process in it does not die.
     }
   }
 }

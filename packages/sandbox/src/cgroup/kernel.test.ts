@@ -64,7 +64,7 @@ describe.skipIf(unified === undefined || !isWritable(`${unified}/cgroup.procs`))
         group.kill();
         expect(await ended).toEqual([null, 'SIGKILL']);
         await expect.poll(() => group.processes()).toEqual([]);
-        // What the dead have used stays on the account.
+        // The usage of dead processes stays in the count.
         const used = group.cpuMs();
         expect(used).toBeGreaterThan(50);
         expect(group.cpuMs()).toBe(used);
@@ -74,7 +74,7 @@ describe.skipIf(unified === undefined || !isWritable(`${unified}/cgroup.procs`))
       expect(existsSync(folder)).toBe(false);
     });
 
-    test.skipIf(hasMemory)('and without controllers is left as it was, and not used', async () => {
+    test.skipIf(hasMemory)('is not changed and not used when it has no controllers', async () => {
       const before = readFileSync(`${unified}/cgroup.subtree_control`, 'latin1');
       const here = await openV2(unified!, readFileSync('/proc/self/cgroup', 'latin1'));
       expect(here).toMatchObject({ groups: undefined, reason: expect.stringContaining(unified!) });
@@ -95,11 +95,11 @@ describe.skipIf(here.groups === undefined)('the control groups of this machine',
     return { group, folders: groups.folders.map((folder) => `${folder}/${group.name}`) };
   }
 
-  test('are of version 2 where that has the controllers', () => {
+  test('are of version 2 when that has the controllers', () => {
     expect(groups.version).toBe(hasMemory ? 'v2' : 'v1');
   });
 
-  test('limit memory, and count what was used and what was killed for it', async () => {
+  test('limit memory, and count the peak and the kills', async () => {
     const { group, folders } = await fresh();
     group.limit({ memoryBytes: 32 * MIB, pids: 10, cores: 1 });
     const modest = await runIn(folders, 'head -c 8000000 /dev/zero | tail > /dev/null');
@@ -125,7 +125,7 @@ describe.skipIf(here.groups === undefined)('the control groups of this machine',
   });
 
   test.runIf(groups?.limitsCores)(
-    'limit cores: a group that would use more is held up',
+    'limit cores: a group that would use more is throttled',
     async () => {
       const { group, folders } = await fresh();
       group.limit({ memoryBytes: 32 * MIB, pids: 10, cores: 0.1 });

@@ -43,7 +43,7 @@ export async function openV1(mounts: CgroupMounts, cgroup: string): Promise<Cont
       return {
         groups: undefined,
         reason: `${mount} is not writable, so memory and processes cannot be limited`,
-        fix: 'Run the node as root, or as a user to whom a control group is delegated.',
+        fix: 'Run the node as root, or as a user with a delegated control group.',
       };
     }
   }

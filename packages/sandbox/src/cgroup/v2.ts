@@ -2,8 +2,9 @@
  * Control groups, version 2: one hierarchy, which systemd delegates to users in part.
  * Follows Documentation/admin-guide/cgroup-v2.rst of the kernel.
  *
- * A group that hands controllers to its children may hold no processes itself. Where the node is
- * inside the only group that is writable, it moves what is there into a leaf beside its own groups.
+ * A group that hands controllers to its children may hold no processes itself. When the node runs
+ * inside the only writable group, it moves the processes of that group into a leaf beside its own
+ * groups.
  */
 import { accessSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -25,7 +26,7 @@ const REQUIRED = ['memory', 'pids'] as const;
 
 /** @param cgroup the text of /proc/self/cgroup. */
 export async function openV2(mount: string, cgroup: string): Promise<ControlGroupsHere> {
-  // Opened before in this process, the node is in its leaf already.
+  // This process has opened the groups before: the node is in its leaf already.
   const own =
     mount +
     ownGroup(cgroup, '')
@@ -36,7 +37,8 @@ export async function openV2(mount: string, cgroup: string): Promise<ControlGrou
     try {
       mkdirSync(top, { recursive: true });
       accessSync(`${top}/cgroup.procs`, 2);
-      // A process can be moved only by who may write to what the old and the new group share.
+      // Moving a process needs write access to the group that the old and the new group have in
+      // common.
       accessSync(`${parent}/cgroup.procs`, 2);
       delegate(parent, parent === own);
       delegate(top, false);
@@ -49,7 +51,7 @@ export async function openV2(mount: string, cgroup: string): Promise<ControlGrou
       try {
         rmdirSync(top);
       } catch {
-        // It was never made, or another node uses it.
+        // The leaf was never made, or another node uses it.
       }
     }
   }
@@ -119,7 +121,10 @@ class V2Groups implements ControlGroups {
   }
 }
 
-/** A group of version 2. Exported so that its reading of the kernel's files can be tested anywhere. */
+/**
+ * A group of version 2. Exported so that its parsing of the kernel's files can be tested on any
+ * machine.
+ */
 export class V2Group implements ControlGroup {
   readonly name: string;
   readonly #folder: string;
@@ -135,7 +140,7 @@ export class V2Group implements ControlGroup {
     if (Number.isFinite(limits.memoryBytes)) {
       this.#write('memory.max', String(limits.memoryBytes));
       if (existsSync(`${this.#folder}/memory.swap.max`)) this.#write('memory.swap.max', '0');
-      // One process without memory is the end of the command: nothing half dead goes on.
+      // A process that is killed for memory ends the whole command: no half of it runs on.
       this.#write('memory.oom.group', '1');
     }
     if (Number.isFinite(limits.pids)) this.#write('pids.max', String(limits.pids));
@@ -149,7 +154,7 @@ export class V2Group implements ControlGroup {
   }
 
   peakMemoryBytes(): number {
-    // memory.peak is there since Linux 5.19.
+    // memory.peak exists since Linux 5.19.
     if (!existsSync(`${this.#folder}/memory.peak`)) return Number(this.#read('memory.current'));
     return Number(this.#read('memory.peak'));
   }

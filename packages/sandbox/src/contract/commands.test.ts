@@ -1,4 +1,4 @@
-/** How a command begins, what it is given, and how it ends: the same with every driver. */
+/** How a command begins, its inputs, and how it ends: the same with every driver. */
 import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -21,7 +21,7 @@ forEachDriver((here) => {
       expect(ending).toMatchObject({ endedBy: 'signal', exitCode: null, signal: 'SIGSEGV' });
     });
 
-    test('that does not exist ends as in a shell, and so does what cannot be executed', async () => {
+    test('that does not exist, or cannot be executed, ends as in a shell', async () => {
       const missing = await here.session.run({ argv: ['no-such-program'], workspace: 'writable' });
       expect(missing).toMatchObject({ endedBy: 'exit', exitCode: 127 });
       const folder = await here.session.run({ argv: ['/usr'], workspace: 'writable' });
@@ -67,7 +67,7 @@ forEachDriver((here) => {
       );
     });
 
-    test('has an environment of its own, and starts in the workspace or where it is told', async () => {
+    test('has an environment of its own, and starts in the workspace or in its cwd', async () => {
       const { out } = await sh('pwd; env | sort; cd /; pwd', { env: { WHO: 'guest' } });
       expect(out).toContain('WHO=guest\n');
       expect(out).toMatch(/^LANG=C\.UTF-8$/m);
@@ -91,7 +91,7 @@ forEachDriver((here) => {
       expect([out, err]).toEqual(['in', 'oops\n']);
     });
 
-    test('may stop reading what it is fed', async () => {
+    test('may stop reading its stdin', async () => {
       const { out, endedBy } = await sh('head -c 3', { stdin: Readable.from(endless()) });
       expect([out, endedBy]).toEqual(['abc', 'exit']);
     });
@@ -140,7 +140,7 @@ forEachDriver((here) => {
       expect(['', 'started\n']).toContain(await out);
     });
 
-    test('takes what it left in the background along', async () => {
+    test('ends the processes that it left in the background', async () => {
       const mark = `60.${Math.floor(Math.random() * 1e9)}`;
       const { endedBy, out } = await sh(
         `sleep ${mark} & setsid sleep ${mark} & (setsid sh -c 'sleep ${mark}; true' &) ; echo done`,
@@ -149,13 +149,13 @@ forEachDriver((here) => {
       expect(processesWith(mark)).toEqual([]);
     });
 
-    test('of which nothing can be made is refused', () => {
+    test('that cannot be started is refused', () => {
       const start = (command: Partial<Command>) => () =>
         here.session.start({ argv: ['true'], workspace: 'writable', ...command });
       expect(start({ argv: [] })).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
       expect(start({ argv: ['a\0b'] })).toThrow(/NUL/);
       expect(start({ argv: ['echo', 'x'.repeat(200_000)] })).toThrow(/longer than/);
-      expect(start({ env: { 'a=b': 'c' } })).toThrow(/no name of a variable/);
+      expect(start({ env: { 'a=b': 'c' } })).toThrow(/not the name of a variable/);
       expect(start({ cwd: 'here' })).toThrow(/absolute/);
     });
 

@@ -15,14 +15,14 @@ forEachDriver((here) => {
       expect(busy.usage.cpuMs).toBeLessThan(600);
     });
 
-    test('of wall time, which sleeping uses up and cpu time is not', async () => {
+    test('of wall time, which sleeping uses and cpu time does not bound', async () => {
       const asleep = await sh('sleep 60', { limits: { wallMs: 400 } });
       expect(asleep.endedBy).toBe('wall-limit');
       expect(asleep.usage.wallMs).toBeGreaterThanOrEqual(400);
       expect(asleep.usage.cpuMs).toBeLessThan(200);
     });
 
-    test('of memory, and what was used is counted', async () => {
+    test('of memory, and the peak is counted', async () => {
       const bomb = await sh('head -c 300000000 /dev/zero | tail');
       expect(bomb.endedBy).toBe('out-of-memory');
       expect(bomb.usage.peakMemoryBytes).toBeLessThanOrEqual(LIMITS.memoryBytes);

@@ -1,6 +1,6 @@
 /**
- * A list of addresses, held by the drivers that claim to: what is listed is reached, and nothing else
- * by any way that a guest could try.
+ * An address list, with the drivers that claim to enforce one: listed addresses are reached, and no
+ * other by any way that a guest could try.
  */
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ for url in sys.argv[1:]:
     except urllib.error.HTTPError as error: print(error.code, error.read().decode().strip())
     except OSError as error: print(type(error).__name__)
 `;
-/** Sends argv[1] to the proxy, then argv[2] if it was let through, and prints what comes back. */
+/** Sends argv[1] to the proxy, then argv[2] if it was accepted, and prints the answers. */
 const TALK = `
 import socket, sys
 first, then = (text.encode().decode('unicode_escape').encode() for text in sys.argv[1:])
@@ -137,7 +137,7 @@ forEachDriver((here) => {
       });
     });
 
-    test('lets plain requests through, as whoever asks would have sent them', async () => {
+    test('lets plain requests through, as the guest sent them', async () => {
       const at = `127.0.0.1:${portOf(listed)}`;
       const session = await open([at]);
       expect(await python(session, FETCH, `http://${at}/a?b=c`)).toBe(`200 GET /a?b=c of ${at}`);
@@ -157,7 +157,7 @@ forEachDriver((here) => {
       expect(said).toContain(`GET /inside of ${at}`);
     });
 
-    test('keeps everything else out, and says so to the guest and to whoever asked', async () => {
+    test('refuses everything else, and reports it to the guest and to the caller', async () => {
       const session = await open([`127.0.0.1:${portOf(listed)}`]);
       const forbidden = `127.0.0.1:${portOf(other)}`;
       const tricks = [`0x7f.1:${portOf(other)}`, `localhost:${portOf(other)}`, 'example.org:80'];
@@ -174,21 +174,21 @@ forEachDriver((here) => {
       expect(visitors).toBe(0);
     });
 
-    test('leaves no way around', async () => {
+    test('leaves no way around the proxy', async () => {
       const session = await open(['example.org:443'], true);
       expect(await python(session, AROUND, String(portOf(other)))).toBe('0');
       expect(visitors).toBe(0);
     });
 
-    test('lets nothing be kept in the buffers of sockets', async () => {
+    test('bounds the memory in the buffers of sockets', async () => {
       const session = await open(['example.org:443'], true);
-      // A head that never ends is the longest that the proxy keeps a connection.
+      // The proxy keeps no connection longer than one whose head never ends.
       const said = await python(session, HOARD);
       expect(said).not.toContain('ESCAPED');
       expect(Number(said)).toBeLessThan(24 * MEBIBYTE);
     });
 
-    test('is the list of one session', async () => {
+    test('applies to one session only', async () => {
       const at = `127.0.0.1:${portOf(listed)}`;
       const [session, stranger] = [await open([at]), await open(['example.org:443'], true)];
       expect(await python(session, FETCH, `http://${at}/`)).toMatch(/^200 /);
@@ -212,7 +212,7 @@ forEachDriver((here) => {
       expect((await command.ended).endedBy).toBe('killed');
     });
 
-    test('of untrusted work has no address of this machine or its neighbours', async () => {
+    test('of untrusted work reaches no address of this machine or its neighbours', async () => {
       for (const at of ['127.0.0.1:80', 'localhost:80', '10.1.2.3:80', '169.254.169.254:80']) {
         await expect(open([at], true), at).rejects.toMatchObject({ code: 'SANDBOX_UNSUPPORTED' });
       }

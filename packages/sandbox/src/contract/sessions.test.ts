@@ -1,4 +1,4 @@
-/** Sessions: beside each other, after their end, and refused where they cannot be held. */
+/** Sessions: several at once, after their end, and refused when a limit cannot be enforced. */
 import { expect, test } from 'vitest';
 import type { SandboxSession, SessionOptions } from '../contract.ts';
 import { forEachDriver, LIMITS, processesWith, saying } from '../testing/every-driver.ts';
@@ -24,7 +24,7 @@ forEachDriver((here) => {
     await other.close();
   });
 
-  test('a closed session has left nothing, and takes no more', async () => {
+  test('a closed session has left nothing, and refuses commands', async () => {
     const mark = `61.${Math.floor(Math.random() * 1e9)}`;
     const closing = await here.driver.open(options);
     const command = closing.start({
@@ -39,7 +39,7 @@ forEachDriver((here) => {
     expect(() => closing.start({ argv: ['true'], workspace: 'writable' })).toThrow(/closed/);
   });
 
-  test('what cannot be held is refused, with what is missing', async () => {
+  test('a limit that cannot be enforced is refused, with the missing piece', async () => {
     const refusal = (more: Partial<SessionOptions>) =>
       expect(here.driver.open({ ...options, ...more })).rejects;
     const unsupported = { code: 'SANDBOX_UNSUPPORTED' };
@@ -64,7 +64,7 @@ forEachDriver((here) => {
     );
   });
 
-  test('it says what it holds', async () => {
+  test('it reports the limits that it enforces', async () => {
     const found = await here.driver.availability();
     expect(found).toMatchObject({ available: true, enforcement: { untrusted: isolates } });
     expect(here.driver.name).toBe(here.name);

@@ -1,4 +1,4 @@
-/** What goes into a workspace and comes out of it, whatever a guest left there. */
+/** Files into and out of a workspace, whatever a guest left there. */
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
 import { forEachDriver, MEBIBYTE, saying } from '../testing/every-driver.ts';
@@ -59,7 +59,7 @@ forEachDriver((here) => {
       await sh('rm -rf out alias');
     });
 
-    test('is put into without following what a guest planted', async () => {
+    test('accepts files without following links that a guest planted', async () => {
       await sh(
         `mkdir -p real; echo kept > real/kept; ln -s "$PWD/real/kept" file; ln -s real folder; mkfifo pipe`,
       );
@@ -70,7 +70,7 @@ forEachDriver((here) => {
       expect(out).toBe('kept\nputputputkept\n');
     });
 
-    test('gives out what its modes forbid', async () => {
+    test('returns files whose modes forbid reading', async () => {
       await sh('mkdir -p shut/in; echo secret > shut/in/file; chmod 0 shut/in/file shut/in shut');
       expect([...(await collected(['shut']))]).toEqual([['shut/in/file', 'secret\n']]);
       await sh('chmod 700 shut; chmod 700 shut/in; rm -rf shut');
@@ -104,7 +104,7 @@ forEachDriver((here) => {
       await sh('rm -rf many');
     });
 
-    test('is closed to what runs when files are collected', async () => {
+    test('is closed to running commands when files are collected', async () => {
       const command = here.session.start({
         argv: ['sh', '-c', 'echo x > f; echo ready; sleep 60'],
         workspace: 'writable',

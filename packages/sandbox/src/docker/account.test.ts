@@ -1,4 +1,4 @@
-/** Where the account of a command in a container is, as the kernel says of its process. */
+/** The control group that a command in a container is accounted in, as the kernel reports it. */
 import { once } from 'node:events';
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,12 +1,12 @@
 /**
- * What a command in a container may use and has used: a control group of its own, where the node can
- * make one, else the container's.
+ * The limits and the usage of a command in a container: a control group of its own, when the node
+ * can make one, else the container's.
  *
- * A container's group is shared by all that ever ran in it, its peak cannot be reset on most kernels,
- * and `docker update` costs 40 ms. So a node that is root beside its daemon moves the waiting child
- * into a fresh group: with version 1 beside those of other drivers; with version 2 below the
- * container's own, whose device rules go on applying there. With a daemon elsewhere the account is
- * the difference that the supervisor reads from within.
+ * All commands of a container share its group, the peak of a group cannot be reset on most kernels,
+ * and `docker update` costs 40 ms. So a node that is root on the daemon's machine moves the waiting
+ * child into a fresh group: with version 1 beside those of other drivers; with version 2 below the
+ * container's own, whose device rules still apply there. With a daemon elsewhere, the usage is the
+ * difference of the counters that the supervisor reads inside.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -82,7 +82,7 @@ function hostPid({ pid: supervisor }: SandboxContainer, pid: number): number {
       const status = readFileSync(`/proc/${child}/status`, 'latin1');
       if (/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] === String(pid)) return child;
     } catch {
-      // It ended meanwhile.
+      // It has ended meanwhile.
     }
   }
   throw new Error(`the sandbox has no process ${pid} any more`);

@@ -1,4 +1,4 @@
-/** Whether a daemon can hold sandboxes, and what of it: asked first, then tried. */
+/** Whether a daemon can run sandboxes, and which limits it enforces: asked first, then probed. */
 import type Docker from 'dockerode';
 import { SkeinError } from '@skein/api';
 import type { Availability, Enforcement, SessionOptions } from '../contract.ts';
@@ -18,9 +18,9 @@ export interface Candidate {
   readonly image: string;
   /** Undefined for the daemon's own. */
   readonly runtime: string | undefined;
-  /** Whether commands are to have accounts of their own. */
+  /** Whether commands get control groups of their own. */
   readonly ownAccounts: boolean;
-  /** Opens the session in which is tried. */
+  /** Opens the session of the probe. */
   readonly open: (options: SessionOptions) => Promise<DockerSession>;
 }
 
@@ -36,7 +36,7 @@ const FIX_SECURITY =
 /** Why the node cannot listen in the network of a container. */
 export const NOT_BESIDE = 'the node is not root on the machine of the Docker daemon';
 
-/** What cannot be had, `again`: but may be later, so that it is asked again. */
+/** Why the driver is not available; `again`: it may be later, so that it is asked again. */
 export type Found = { readonly here: Availability; readonly again: boolean };
 
 export async function findAvailability(candidate: Candidate): Promise<Found> {
@@ -64,7 +64,7 @@ export async function findAvailability(candidate: Candidate): Promise<Found> {
   }
 }
 
-/** What the daemon holds with this image and runtime; tried once in a process. */
+/** The limits that the daemon enforces with this image and runtime; probed once in a process. */
 async function tried(
   { docker, host, image, runtime, ownAccounts, open }: Candidate,
   { id, version, groups }: Daemon,

@@ -1,5 +1,5 @@
 /**
- * One sandbox container: how it is hardened, and how it starts and goes.
+ * One sandbox container: its hardening, its start and its removal.
  *
  * Process 1 is the supervisor. It keeps four capabilities and uses them only to give up more: to
  * become another user (SETUID, SETGID), to empty the bounding set of what it runs (SETPCAP), and to
@@ -26,11 +26,13 @@ const AUTHOR = 58001;
 
 /** A mount of the host's own file or directory. */
 export interface BoundMount extends Mount {
-  /** Which one it was: another may take its name while a container waits. */
+  /** The identity of the file: another file may take its name while a container waits. */
   readonly identity: string;
 }
 
-/** What has to be decided before a container is made; containers of one shape are interchangeable. */
+/**
+ * The options that are fixed when a container is made; containers of one shape are interchangeable.
+ */
 export interface Shape {
   readonly image: string;
   readonly diskBytes: number;
@@ -47,7 +49,10 @@ export interface Shape {
 /** Inodes of each bounded file system: enough for a source tree, few enough to clean in a moment. */
 const INODES = 16_384;
 const CPU_PERIOD_US = 100_000;
-/** Of /proc and /sys: the list of Docker, and counters of the whole machine that nothing needs. */
+/**
+ * Paths of /proc and /sys to hide: the list of Docker, and counters of the whole machine that no
+ * guest needs.
+ */
 const MASKED = [
   'acpi',
   'asound',
@@ -92,7 +97,7 @@ export class SandboxContainer {
     this.#bounds = JSON.stringify(bounds(shape));
   }
 
-  /** Changes the bounds of the whole container, where commands have none of their own. */
+  /** Changes the limits of the whole container, when commands have none of their own. */
   async bound(limits: { memoryBytes: number; pids: number; cores: number }): Promise<void> {
     const next = bounds(limits);
     const text = JSON.stringify(next);
@@ -127,7 +132,7 @@ export async function startContainer(docker: Docker, shape: Shape): Promise<Sand
   let container: Docker.Container;
   try {
     const { Config } = await docker.getImage(shape.image).inspect();
-    // Otherwise the client says all of it twice, the first time in the address.
+    // Otherwise the client repeats all of it in the address of the request.
     const order: object = { _query: {}, _body: configuration(shape, volumesOf(Config)) };
     container = await docker.createContainer(order);
   } catch (error) {
@@ -150,7 +155,7 @@ export async function startContainer(docker: Docker, shape: Shape): Promise<Sand
     await container.start();
     await supervisor.ready;
     const { State, Mounts } = await container.inspect();
-    // Its name may stand for another image since it was looked at.
+    // Another image may have taken its name since it was inspected.
     const volume = (Mounts as readonly Mounted[]).find(({ Type }) => Type === 'volume');
     if (volume !== undefined) throw withVolume(shape.image, volume.Destination);
     return new SandboxContainer(container, State.Pid, supervisor, shape);
@@ -183,19 +188,19 @@ interface Mounted {
 }
 
 /**
- * Where an image wants volumes. The daemon would make them on its disk: without a bound, with devices
- * and with programs that take the rights of their owner.
+ * Paths where an image declares volumes. The daemon would make them on its disk: without a bound,
+ * and allowing devices and setuid programs.
  */
 function volumesOf(config: { readonly Volumes?: unknown }): string[] {
   return Object.keys(config.Volumes ?? {}).map((path) => normalize(`/${path}`));
 }
 
-/** In the place of a volume: an empty folder in which nothing can be written. */
+/** Replaces a volume: an empty, read-only folder. */
 const NO_VOLUME = 'ro,noexec,nosuid,nodev,mode=0555,size=4096,nr_inodes=2';
 
 function configuration(shape: Shape, volumes: readonly string[]): Docker.ContainerCreateOptions {
   const share = (part: number): string => {
-    // Of a tmpfs, no size is half of the memory.
+    // A tmpfs without a size may take half of the memory.
     const size = Number.isFinite(shape.diskBytes)
       ? `size=${Math.max(4096, Math.floor(shape.diskBytes * part))},`
       : '';
@@ -215,7 +220,7 @@ function configuration(shape: Shape, volumes: readonly string[]): Docker.Contain
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
-    // What an image wants to be run now and then would run as root, on no account.
+    // The health check of an image would run as root, outside of every account.
     Healthcheck: { Test: ['NONE'] },
     NetworkDisabled: shape.network !== 'host',
     HostConfig: {
@@ -234,7 +239,7 @@ function configuration(shape: Shape, volumes: readonly string[]): Docker.Contain
         ...Object.fromEntries(volumes.map((path) => [path, NO_VOLUME])),
         [WORKSPACE]: `rw,exec,nosuid,nodev,mode=0755,uid=${AUTHOR},gid=${AUTHOR},${share(3 / 4)}`,
         '/tmp': `rw,exec,nosuid,nodev,mode=1777,${share(1 / 8)}`,
-        // Of process 1 alone; what is written there is the guest's to read.
+        // For process 1 alone; a guest can read files here.
         [INPUTS]: `rw,exec,nosuid,nodev,mode=0755,size=${INPUTS_BYTES},nr_inodes=1024`,
         '/dev/shm': `rw,noexec,nosuid,nodev,mode=1777,${share(1 / 8)}`,
       },

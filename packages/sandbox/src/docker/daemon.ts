@@ -1,4 +1,4 @@
-/** What a Docker daemon says of itself, as far as it decides what can be held by it. */
+/** The properties of a Docker daemon that decide which limits it can enforce. */
 import type Docker from 'dockerode';
 import { engineError, statusOf } from './engine.ts';
 import { imageUnknown } from './container.ts';

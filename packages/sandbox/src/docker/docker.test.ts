@@ -1,4 +1,7 @@
-/** What only the docker driver does: containers, their hardening, their daemon, and what is left of a node. */
+/**
+ * Tests of the docker driver alone: containers, their hardening, their daemon, and leftovers of a
+ * node.
+ */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -38,7 +41,7 @@ const OWNER = 'dev.skein.owner';
 
 const { skip } = requireComponent('sandbox-image');
 const closers: (() => Promise<unknown>)[] = [];
-/** For tests that say nothing about the driver itself: to try what it can do takes a moment. */
+/** For tests that do not concern the availability of the driver: its probe takes a moment. */
 const common = createDocker();
 afterAll(() => common.close());
 afterEach(async () => {
@@ -91,7 +94,7 @@ async function containersOf(image: string): Promise<number> {
 }
 
 describe.skipIf(skip)('a container', () => {
-  test('is hardened as the daemon understands it', async () => {
+  test('is hardened in the settings that the daemon reports', async () => {
     await open();
     const [container] = await containers();
     const engine = connectEngine(undefined);
@@ -107,7 +110,7 @@ describe.skipIf(skip)('a container', () => {
       Binds: null,
     });
     expect(HostConfig.SecurityOpt).toContain('no-new-privileges');
-    // A daemon in the root group of version 2 does not see that the kernel can limit swap.
+    // A daemon in the root group of version 2 does not notice that the kernel can limit swap.
     expect(HostConfig.MemorySwap).toBe(SwapLimit ? HostConfig.Memory : -1);
     expect(HostConfig.Memory).toBeGreaterThan(0);
     expect(HostConfig.PidsLimit).toBeGreaterThan(0);
@@ -132,7 +135,7 @@ describe.skipIf(skip)('a container', () => {
     expect(await said(session, `{ ${shown}; } 2>/dev/null | wc -c`)).toBe('0\n');
   });
 
-  test('is gone with its session, and nothing waits when nothing shall', async () => {
+  test('is removed with its session, and no container waits when the pool is off', async () => {
     const image = await secondName();
     const session = await driver({ warm: 0, image }).open(OPTIONS);
     expect(await containersOf(image)).toBe(1);
@@ -140,7 +143,7 @@ describe.skipIf(skip)('a container', () => {
     expect(await containersOf(image)).toBe(0);
   });
 
-  test('serves one session only: the next finds nothing of it', async () => {
+  test('serves one session only: the next session finds no trace of it', async () => {
     const docker = common;
     const first = await docker.open(OPTIONS);
     expect(await said(first, 'echo x > mine; ls')).toBe('mine\n');
@@ -184,7 +187,7 @@ describe.skipIf(skip)('an image with volumes', () => {
     await session.close();
   });
 
-  test('is refused where the daemon makes them all the same', async () => {
+  test('is refused when the daemon makes them all the same', async () => {
     const image = await withVolumes();
     const daemon = await alteredDaemon(({ Tmpfs }) => {
       delete (Tmpfs as Record<string, string> | undefined)?.['/data'];
@@ -222,7 +225,7 @@ describe.skipIf(skip)('commands', () => {
     ).not.toContain('sleep');
   });
 
-  test('wait while nobody reads them, and lose nothing', async () => {
+  test('block while their output is not read, and lose nothing', async () => {
     const session = await open();
     const count = 3 * MIB;
     const command = session.start({
@@ -269,7 +272,7 @@ describe.skipIf(skip)('commands', () => {
     expect(Buffer.from(stdout).toString()).toBe('by name');
   });
 
-  test('share the account of the container where they can have none of their own', async () => {
+  test('share the account of the container when they cannot have one of their own', async () => {
     const session = await driver({ accounting: 'container' }).open(OPTIONS);
     const run = (code: string, limits = {}) =>
       session.run({ argv: ['python3', '-c', code], workspace: 'read-only', limits });
@@ -284,8 +287,8 @@ describe.skipIf(skip)('commands', () => {
   });
 });
 
-describe.skipIf(skip)('what is not there', () => {
-  test('a daemon that is nowhere is unavailable, with the way to change that', async () => {
+describe.skipIf(skip)('what is missing', () => {
+  test('a daemon that does not exist is unavailable, with the fix', async () => {
     const docker = driver({ host: 'unix:///nowhere/docker.sock' });
     expect(await docker.availability()).toMatchObject({
       available: false,
@@ -294,7 +297,7 @@ describe.skipIf(skip)('what is not there', () => {
     await expect(docker.open(OPTIONS)).rejects.toMatchObject({ code: 'SANDBOX_UNAVAILABLE' });
   });
 
-  test('an image that is nowhere', async () => {
+  test('an image that does not exist', async () => {
     const open = common.open({ ...OPTIONS, image: 'skein-sandbox:nowhere' });
     await expect(open).rejects.toMatchObject({ code: 'SANDBOX_IMAGE_UNKNOWN' });
   });
@@ -317,7 +320,7 @@ describe.skipIf(skip)('what is not there', () => {
     await expect(open).rejects.toMatchObject({ code: 'SANDBOX_UNSUPPORTED' });
   });
 
-  test('large mounts of this machine on a daemon of another; small files go there', async () => {
+  test('large mounts of this machine on a daemon of another; small files are written there', async () => {
     const { host } = await relay();
     const docker = driver({ host });
     const open = (source: string, target: string) =>
@@ -343,7 +346,7 @@ describe.skipIf(skip)('a daemon over the network', () => {
     expect(ending.usage.peakMemoryBytes).toBeGreaterThan(MIB);
   });
 
-  test('that goes away in the middle is a coded error, and leaves nothing running', async () => {
+  test('that is lost in the middle is a coded error, and leaves no process running', async () => {
     const { host, cut } = await relay();
     const image = await secondName();
     const session = await driver({ host, warm: 0, image }).open(OPTIONS);
@@ -361,7 +364,7 @@ describe.skipIf(skip)('a daemon over the network', () => {
 });
 
 describe.skipIf(skip)('a node that is killed', () => {
-  test('leaves nothing running', async () => {
+  test('leaves no process running', async () => {
     const code = `
       import { createDocker } from ${JSON.stringify(new URL('docker.ts', import.meta.url).href)};
       const session = await createDocker().open(${JSON.stringify(OPTIONS)});
@@ -386,7 +389,7 @@ describe.skipIf(skip)('a node that is killed', () => {
     await expect.poll(left, { timeout: 10_000 }).toBe(0);
   });
 
-  test('and of which the daemon kept a container: the next node removes it', async () => {
+  test('and whose container the daemon kept: the next node removes it', async () => {
     const engine = connectEngine(undefined);
     const stale = await engine.createContainer({
       Image: 'skein-sandbox:minimal',

@@ -1,9 +1,9 @@
 /**
- * The `docker` driver: a hardened container for a session, one forked child of its supervisor for a
- * command.
+ * The `docker` driver: a session is a hardened container, a command is a forked child of its
+ * supervisor.
  *
- * container.ts says how a container is hardened, supervisor/main.py how commands run in it,
- * account.ts how they are bounded and accounted, pool.ts why most sessions wait for none of this.
+ * container.ts describes how a container is hardened, supervisor/main.py how commands run in it,
+ * account.ts how they are limited and accounted, pool.ts why most sessions wait for none of this.
  */
 import { rmdir } from 'node:fs/promises';
 import type Docker from 'dockerode';
@@ -26,7 +26,9 @@ import { DockerSession } from './session.ts';
 
 /** Made by deploy/sandbox/base-image.sh. */
 const DEFAULT_IMAGE = 'skein-sandbox:minimal';
-/** What the supervisor and waiting children take of a container, in bytes and in processes. */
+/**
+ * Resources of a container that the supervisor and waiting children use, in bytes and in processes.
+ */
 const CONTAINER_BYTES = 96 * 1024 * 1024;
 const CONTAINER_PIDS = 32;
 
@@ -37,9 +39,11 @@ export interface DockerOptions {
   readonly image?: string | undefined;
   /** OCI runtime of the daemon's, such as `runsc`; default SKEIN_DOCKER_RUNTIME, else the daemon's own. */
   readonly runtime?: string | undefined;
-  /** Containers that wait, for each of the shapes that were asked for lately. Default: 1. */
+  /** Containers that wait, for each of the recent shapes. Default: 1. */
   readonly warm?: number | undefined;
-  /** `container`: commands share the account of their container even where each could have its own. */
+  /**
+   * `container`: commands share the account of their container even when each could have its own.
+   */
   readonly accounting?: 'command' | 'container' | undefined;
 }
 
@@ -107,12 +111,12 @@ class DockerDriver implements SandboxDriver {
       open: (options) => this.#open(options, (shape) => startContainer(this.#docker, shape)),
     });
     if (again) this.#availability = undefined;
-    // What fails now, the first session tries again.
+    // The first session retries a container that fails now.
     if (here.available) await this.#ready().catch(() => undefined);
     return here;
   }
 
-  /** @param start makes a container, or has one. */
+  /** @param start makes a container, or takes one from the pool. */
   async #open(
     options: SessionOptions,
     start: (shape: Shape) => Promise<SandboxContainer>,
@@ -139,7 +143,7 @@ class DockerDriver implements SandboxDriver {
     }
   }
 
-  /** Reaches the daemon, and removes what dead nodes left there, once. */
+  /** Connects to the daemon, and removes the leftovers of dead nodes there, once. */
   async #ready(): Promise<void> {
     this.#swept ??= removeLeftovers(this.#docker);
     try {
@@ -176,7 +180,7 @@ class DockerDriver implements SandboxDriver {
   }
 }
 
-/** To a power of two, so that sessions with nearly the same limits find each other's containers. */
+/** Rounds up to a power of two, so that sessions with similar limits share a shape. */
 function roundedUp(value: number): number {
   return 2 ** Math.ceil(Math.log2(value));
 }
@@ -188,7 +192,7 @@ async function gateOf(
   { network, untrusted, report = () => undefined }: SessionOptions,
 ): Promise<Gate | undefined> {
   if (typeof network === 'string') return undefined;
-  // What can be seen and moved can be entered.
+  // A process whose group can be seen and moved has a network that can be entered.
   if (accounts === undefined) throw new SkeinError('SANDBOX_UNSUPPORTED', NOT_BESIDE);
   return await openGate({ policy: network, pid, owned: false, trusted: !untrusted, report });
 }

@@ -1,10 +1,10 @@
-/** What the docker driver is about to claim. */
+/** The limits that the docker driver claims before its probe. */
 import type { Enforcement } from '../contract.ts';
 import { listBy } from '../enforcement.ts';
 
 /**
  * @param own whether each command has a control group of its own.
- * @param noList why no list of addresses can be held; undefined where one can.
+ * @param noList why no address list can be enforced; undefined when one can.
  */
 export function enforcement(
   version: 'v1' | 'v2',
@@ -18,7 +18,8 @@ export function enforcement(
       cpuMs: held(`${group}, read every 20 to 50 ms; RLIMIT_CPU behind it`),
       wallMs: held('the supervisor in the container'),
       memoryBytes: held(
-        // Whether without swap, the trial shows: where there is some, a bomb goes on in it.
+        // The probe shows whether swap is off: with swap, a program that takes memory runs on in
+        // it.
         `${group}${own ? '' : '; a peak below that of an earlier command of the session is sampled'}`,
       ),
       pids: held(group),

@@ -1,4 +1,4 @@
-/** The Docker Engine that the node talks to, and what its failures mean to a user. */
+/** The Docker Engine that the node uses, and its failures as errors for a user. */
 import { SkeinError } from '@skein/api';
 import Docker from 'dockerode';
 
@@ -18,7 +18,7 @@ export function connectEngine(host: string | undefined): Docker {
   });
 }
 
-/** Whether paths of this machine mean the same to the daemon. */
+/** Whether the daemon sees the paths of this machine. */
 export function isLocal(host: string | undefined): boolean {
   const address = host ?? process.env['DOCKER_HOST'] ?? 'unix://';
   return address.startsWith('unix://') || address.startsWith('npipe://');
@@ -29,7 +29,7 @@ export function statusOf(error: unknown): number | undefined {
   return (error as { statusCode?: number } | undefined)?.statusCode;
 }
 
-/** What the daemon refused or failed to do, as an error for the reader. */
+/** A refusal or failure of the daemon, as an error for the reader. */
 export function engineError(error: unknown, doing: string): SkeinError {
   if (error instanceof SkeinError) return error;
   const text = error instanceof Error ? error.message.trim() : String(error);

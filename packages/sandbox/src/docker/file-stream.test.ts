@@ -30,7 +30,7 @@ async function decode(
   return found;
 }
 
-test('what is encoded is decoded, however it is cut, also when contents are skipped', async () => {
+test('encoded files are decoded, however the stream is cut, also when contents are skipped', async () => {
   await fc.assert(
     fc.asyncProperty(
       files,
@@ -46,7 +46,7 @@ test('what is encoded is decoded, however it is cut, also when contents are skip
   );
 });
 
-test('a stream of a guest’s own making is refused, and never hangs', async () => {
+test('a stream that a guest forged is refused, and never hangs', async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 60 }), async (bytes) => {
       await expect(decode(Buffer.from(bytes), [7], true)).rejects.toThrow(/collected file|JSON/);

@@ -1,9 +1,9 @@
 /**
- * Files on their way into and out of a workspace:
+ * The format of files into and out of a workspace:
  * `[length of header: u32][header as JSON: path, size, executable][content]`, repeated.
  *
- * What comes out was written by a program of ours, but in the name of a guest and about files of a
- * guest, so it is read as if the guest had written it.
+ * The output stream was written by a program of the driver, but with the rights of a guest and
+ * about files of a guest, so it is parsed as if the guest had written it.
  */
 import { SkeinError } from '@skein/api';
 import type { CollectedFile } from '../contract.ts';
@@ -28,7 +28,9 @@ export function* encodeFiles(files: Iterable<PutFile>): Generator<Uint8Array> {
   }
 }
 
-/** Whether a path is relative and normalised, and so cannot lead out of where it is applied. */
+/**
+ * Whether a path is relative and normalised, and so stays inside the folder that it is applied to.
+ */
 export function isInside(path: string): boolean {
   return (
     path !== '' &&
@@ -40,12 +42,12 @@ export function isInside(path: string): boolean {
 export function invalidPath(path: string): SkeinError {
   return new SkeinError(
     'REQUEST_INVALID',
-    `${JSON.stringify(path)} is no path inside the workspace: it must be relative, without "." or "..".`,
+    `${JSON.stringify(path)} is not a path inside the workspace: it must be relative, without "." or "..".`,
   );
 }
 
 /**
- * Reads files as they come. Each must be consumed before the next; what is left of one is skipped.
+ * Reads files as they arrive. Each must be consumed before the next; the rest of a file is skipped.
  * @param maxBytes of all contents together.
  * @throws Error when the stream is not of this form; SkeinError SANDBOX_OUTPUT_TOO_LARGE.
  */
@@ -109,7 +111,7 @@ class ByteReader {
     return this.#take(length);
   }
 
-  /** The next `length` bytes, in pieces. Iterating again goes on where the last iteration stopped. */
+  /** The next `length` bytes, in pieces. A second iteration continues after the first. */
   some(length: number): AsyncIterable<Uint8Array> {
     let left = length;
     const next = async (): Promise<IteratorResult<Uint8Array>> => {

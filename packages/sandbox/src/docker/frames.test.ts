@@ -38,7 +38,7 @@ test('frames come out whole and in order, however the stream is cut', () => {
   );
 });
 
-test('what is no frame ends the stream', () => {
+test('an invalid frame ends the stream', () => {
   expect(() => new ReportReader().push(Buffer.from('\0\0\0\0Z\0\0\0\0'))).toThrow(/not a frame/);
   expect(() => new ReportReader().push(Buffer.from('\xff\xff\xff\xffO\0\0\0\0', 'latin1'))).toThrow(
     /not a frame/,

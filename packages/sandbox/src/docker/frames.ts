@@ -4,7 +4,7 @@
  */
 
 const HEADER_BYTES = 9;
-/** Nothing that the supervisor sends is longer; a longer frame is a broken stream. */
+/** The supervisor sends no longer frame; a longer one is a broken stream. */
 const MAX_PAYLOAD_BYTES = 1 << 20;
 
 /** Towards the supervisor. */
@@ -52,7 +52,7 @@ export function orderFrame(
   return frame;
 }
 
-/** Cuts a stream of bytes into frames. @throws Error when it is not one of ours. */
+/** Cuts a stream of bytes into frames. @throws Error when it is not a stream of frames. */
 export class ReportReader {
   #rest: Buffer = Buffer.alloc(0);
 

@@ -1,4 +1,7 @@
-/** What is mounted: the same to a guest, whether it is written into a container that waited or bound into a new one. */
+/**
+ * Mounts look the same to a guest, whether they are written into a waiting container or bound into
+ * a new one.
+ */
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +41,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** A driver of which is known what was bound into each container that it started. */
+/** A driver whose containers are recorded, with the binds of each. */
 async function watched(options: DockerOptions = {}) {
   const started: string[][] = [];
   const daemon = await alteredDaemon((limits) => {
@@ -66,8 +69,8 @@ async function said(session: SandboxSession, script: string): Promise<string> {
   return `${Buffer.from(stdout)}${Buffer.from(stderr)}`;
 }
 
-describe.skipIf(requireComponent('sandbox-image').skip)('what is mounted', () => {
-  test('is read, run and never changed', async () => {
+describe.skipIf(requireComponent('sandbox-image').skip)('a mounted file', () => {
+  test('can be read and run, and never changed', async () => {
     const { started, open } = await watched({ warm: 0 });
     const mounts = [
       mount('small', '/inputs/0'),
@@ -94,9 +97,9 @@ describe.skipIf(requireComponent('sandbox-image').skip)('what is mounted', () =>
     await session.close();
   });
 
-  test('and small goes into a container that waited', async () => {
+  test('and small is written into a waiting container', async () => {
     const { started, open } = await watched();
-    // The first of its shape is made now, and the next at once after it.
+    // The first container of its shape is made now, and the next one directly after it.
     const first = await open();
     await expect.poll(() => started.length).toBe(2);
     const second = await open(mount('small', '/inputs/0'));
@@ -107,9 +110,9 @@ describe.skipIf(requireComponent('sandbox-image').skip)('what is mounted', () =>
     expect(started.every((bound) => bound.length === 0)).toBe(true);
   });
 
-  test('and bound again and again finds containers that wait, until another takes its name', async () => {
+  test('and bound repeatedly finds waiting containers, until another file takes its name', async () => {
     const { started, open } = await watched();
-    /** How many containers there were to be when one more session is over. */
+    /** The number of containers that should exist when one more session is over. */
     const after = async (containers: number): Promise<void> => {
       const session = await open(mount('tree', '/inputs/tree'));
       expect(await said(session, 'cat /inputs/tree/leaf')).toBe('leaf\n');
@@ -118,7 +121,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('what is mounted', () =>
     };
     await after(1);
     await after(2);
-    // The third is made for now, and one for later, which the fourth takes.
+    // The third session makes one for itself and one for later, which the fourth takes.
     await after(4);
     await after(5);
     renameSync(join(folder, 'tree'), join(folder, 'old'));
@@ -139,7 +142,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('what is mounted', () =>
     await session.close();
   });
 
-  test('must be there', async () => {
+  test('must exist', async () => {
     const { open } = await watched({ warm: 0 });
     await expect(open(mount('missing', '/inputs/0'))).rejects.toMatchObject({
       code: 'REQUEST_INVALID',

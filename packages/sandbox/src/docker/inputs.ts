@@ -1,10 +1,10 @@
 /**
- * How what is mounted comes into a container: small files are written into it, the rest is bound.
+ * How mounts come into a container: small files are written into it, the rest is bound.
  *
- * A bind has to be decided before a container starts, so a session with one cannot use a container
- * that waits. Inputs of jobs are mostly small, different for every job, and never changed; written into
- * a file system of their own, which only process 1 can write, they look the same to the guest, and
- * need no daemon that sees the files of this machine.
+ * A bind is fixed when a container starts, so a session with one cannot use a waiting container.
+ * Inputs of jobs are mostly small, different for every job, and never changed. Written into a file
+ * system of their own, which only process 1 can write, they look the same to the guest, and the
+ * daemon needs no access to the files of this machine.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, normalize } from 'node:path/posix';
@@ -13,9 +13,12 @@ import type { Mount } from '../contract.ts';
 import type { BoundMount } from './container.ts';
 import type { PutFile } from './file-stream.ts';
 
-/** Where files are written to; a mount elsewhere is bound, because the rest of the root is read-only. */
+/**
+ * The folder of written files; a mount elsewhere is bound, because the rest of the root is
+ * read-only.
+ */
 export const INPUTS = '/inputs';
-/** Of all files that are written together; a container has room for twice as much. */
+/** Bound of all written files together; a container has room for twice as much. */
 const WRITTEN_BYTES = 4 * 1024 * 1024;
 const WRITTEN_FILES = 256;
 export const INPUTS_BYTES = 2 * WRITTEN_BYTES;

@@ -1,6 +1,6 @@
 /**
- * Containers of nodes that died. A container ends by itself when its node does; this removes the
- * ones whose daemon did not get that far, told by the owner in their labels.
+ * Containers of dead nodes. A container ends by itself when its node does; this removes the ones
+ * that the daemon kept. The labels of a container name its owner.
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -14,7 +14,7 @@ export function ownerLabels(): Record<string, string> {
   return { [OWNER]: thisOwner(), [MACHINE]: machine() };
 }
 
-/** Removes what dead nodes of this machine left. What other machines left is theirs to judge. */
+/** Removes the containers of dead nodes of this machine. Those of other machines are left alone. */
 export async function removeLeftovers(docker: Docker): Promise<number> {
   const found = await docker.listContainers({
     all: true,
@@ -27,7 +27,7 @@ export async function removeLeftovers(docker: Docker): Promise<number> {
   return removed.filter((result) => result.status === 'fulfilled').length;
 }
 
-/** A name of this boot of this machine: process ids mean something only within it. */
+/** A name of this boot of this machine: process ids are unique only within it. */
 function machine(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -1,11 +1,11 @@
 /**
- * Containers that are started before somebody asks: a session that finds one of its shape waits for
- * nothing. A container serves one session and is removed with it, so nothing of one is seen by the
- * next; one of the same shape is started in its place.
+ * Containers that are started in advance: a session that finds one of its shape does not wait. A
+ * container serves one session and is removed with it, so no session sees traces of another;
+ * another one of the same shape is started in its place.
  *
- * The trade: a waiting container costs about 12 MB and no processor time; a shape that was not asked
- * for lately gives way to one that is. A shape that binds files of the host is mostly asked for once;
- * for one that keeps being asked for, containers wait as for any other.
+ * The trade-off: a waiting container costs about 12 MB and no processor time; a shape that was not
+ * requested recently is replaced by a recent one. A shape that binds files of the host is mostly
+ * requested once; containers wait for it only when it is requested repeatedly.
  */
 import type { SandboxContainer, Shape } from './container.ts';
 
@@ -17,16 +17,18 @@ export interface PoolOptions {
   readonly shapes: number;
 }
 
-/** How often a shape that binds files has to be asked for before containers wait for it. */
+/** How often a shape that binds files has to be requested before containers wait for it. */
 const OFTEN = 3;
-/** Shapes that bind files and of which is known how often they were asked for. */
+/** Shapes that bind files and whose requests are counted. */
 const KNOWN = 64;
 
 export class ContainerPool {
   readonly #options: PoolOptions;
-  /** By shape, the one asked for last at the end. */
+  /** By shape, the most recently requested one last. */
   readonly #waiting = new Map<string, Promise<SandboxContainer>[]>();
-  /** How often each shape that binds files was asked for, the one asked for last at the end. */
+  /**
+   * The number of requests of each shape that binds files, the most recently requested one last.
+   */
   readonly #asked = new Map<string, number>();
   #closed = false;
 
@@ -43,7 +45,7 @@ export class ContainerPool {
     this.#waiting.delete(key);
     this.#waiting.set(key, waiting);
     const first = waiting.shift();
-    // Asked for at once: the replacement starts while the caller works.
+    // The replacement starts now, while the caller works.
     const container =
       first === undefined ? await this.#options.start(shape) : await this.#healthy(first, shape);
     this.#fill(key, shape);
@@ -71,7 +73,7 @@ export class ContainerPool {
       if (container.supervisor.isAlive) return container;
       await container.remove();
     } catch {
-      // It failed in the background; the caller shall see why it fails now.
+      // The start failed in the background; try again, so that the caller gets the reason.
     }
     return await this.#options.start(shape);
   }

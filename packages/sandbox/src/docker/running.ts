@@ -1,9 +1,9 @@
 /**
- * One command of a session, from the order to its ending.
+ * One command of a session, from its start to its ending.
  *
- * States: forked → (in its group) → told what to be → ended. The supervisor stops it for wall time
- * and output; for cpu time and out of memory it is watched here when it has a group of its own,
- * else by the supervisor too.
+ * States: forked → (in its group) → started → ended. The supervisor stops it for wall time and
+ * output; cpu time and out of memory are checked here when it has a group of its own, else by the
+ * supervisor too.
  */
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import type { EndedBy, Ending, RunningCommand } from '../contract.ts';
 import type { AllLimits } from '../limits.ts';
 import type { Ended, Guest, RunSpec } from './supervisor.ts';
 
-/** Longest time between two looks at the counters of a command, in milliseconds. */
+/** Longest time between two reads of a command's counters, in milliseconds. */
 const WATCH_MS = 50;
 /** How long a killed command may take to be reported dead before its container is removed, in milliseconds. */
 const KILL_PATIENCE_MS = 400;
@@ -27,13 +27,13 @@ export interface Prepared {
 export interface RunOrder {
   readonly spec: RunSpec;
   readonly limits: AllLimits;
-  /** Done before the command is told what to be. */
+  /** Runs before the command starts its program. */
   readonly before: () => Promise<void>;
-  /** Told before anybody who waits for the ending. */
+  /** Called before the promise of the ending resolves. */
   readonly over: () => void;
   /** Removes the container, when the supervisor does not answer. */
   readonly giveUp: () => Promise<void>;
-  /** What the loss of the container means to whoever waits for the command. */
+  /** The error that a command ends with when its container is lost. */
   readonly lost: (reason: unknown) => Error;
 }
 
@@ -60,7 +60,7 @@ export class Running implements RunningCommand {
     this.ended.catch(() => undefined);
   }
 
-  /** Once it is over: resolves when nothing of it is left on the host. */
+  /** Call when it is over: resolves when no trace of it is left on the host. */
   buried: Promise<void> | undefined;
 
   signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGUSR1'): void {
@@ -97,7 +97,7 @@ export class Running implements RunningCommand {
       throw this.#order.lost(error);
     } finally {
       this.#over = true;
-      // A group of a dead command; should it not go now, it goes with the driver.
+      // The group of a dead command; if it cannot be removed now, it is removed with the driver.
       this.buried = this.#group?.remove().catch(() => undefined);
       this.#order.over();
     }
@@ -116,7 +116,7 @@ export class Running implements RunningCommand {
     if (!this.#over) await this.#order.giveUp().catch(() => undefined);
   }
 
-  /** What a command left when it ended beside others. */
+  /** Kills the processes that a command left when it ended beside other commands. */
   async #sweep(): Promise<void> {
     while (this.#group !== undefined && this.#group.processes().length > 0) {
       this.#group.kill();
@@ -125,7 +125,10 @@ export class Running implements RunningCommand {
     this.#guest.swept();
   }
 
-  /** Ends the command when its group has used its cpu time, or lost a process for want of memory. */
+  /**
+   * Ends the command when its group has used its cpu time, or when the kernel killed a process for
+   * memory.
+   */
   async #watch(group: ControlGroup): Promise<void> {
     const { cpuMs, cores } = this.#order.limits;
     for (;;) {
@@ -140,10 +143,10 @@ export class Running implements RunningCommand {
 
   #ending(ended: Ended): Ending {
     const group = this.#group;
-    // The kernel kills for want of memory before anybody here can: it is the first cause.
+    // The kernel kills for lack of memory before any timer here fires, so that is the first cause.
     const starved = group !== undefined && group.outOfMemoryKills() > 0;
     const endedBy = starved ? 'out-of-memory' : (this.#cause ?? ended.endedBy);
-    // What a shell made of the death of its child says nothing about a command that was stopped.
+    // For a command that was stopped, a shell's status about its child means nothing.
     const stopped = endedBy !== 'exit' && endedBy !== 'signal';
     return {
       endedBy,

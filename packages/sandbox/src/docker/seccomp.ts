@@ -58,7 +58,7 @@ eventfd eventfd2 getpeername getrandom getsockname getsockopt pipe pipe2 poll pp
 ppoll_time64 pselect6 pselect6_time64 recv recvfrom recvmmsg recvmsg select _newselect send sendmmsg
 sendmsg sendto shutdown`;
 
-/** [family, type, protocol] of sockets, as in ../seccomp/filter.ts; what is absent may be anything. */
+/** [family, type, protocol] of sockets, as in ../seccomp/filter.ts; an absent value allows any. */
 const SOCKETS = {
   none: [[1]],
   list: [[1], [2, 1, 0], [2, 1, 6]],
@@ -71,7 +71,7 @@ const CLONE_NAMESPACES = 0x7e020000;
 /** PER_LINUX, PER_LINUX32, UNAME26 and the question what it is. */
 const PERSONALITIES = [0, 8, 0x20000, 0xffffffff];
 
-/** Below it, all of fcntl is harmless; beyond, what is in the list. */
+/** All fcntl commands below it are harmless; above it, only those of the list are allowed. */
 const FILE_MARKS_BEGIN = 1024;
 /** F_GETLEASE, F_DUPFD_QUERY, F_CREATED_QUERY, F_CANCELLK, F_DUPFD_CLOEXEC, the sizes of pipes, seals. */
 const MORE_FCNTL = [1025, 1027, 1028, 1029, 1030, 1031, 1032, 1033, 1034];
@@ -136,7 +136,7 @@ export function seccompProfile(sockets: Sockets): string {
       allow('pwritev2', is(5, 0)),
       // Its flags lie in memory, where a filter cannot see them: the C library falls back to clone.
       { names: ['clone3'], ...error(ENOSYS) },
-      // Programs that are told so, and not that the call is unknown, say why they failed.
+      // A program that gets EPERM, and not ENOSYS, can report why it failed.
       { names: ['ptrace', 'mount', 'umount2', 'chroot', 'unshare', 'setns'], ...error(EPERM) },
     ],
   });

@@ -24,19 +24,22 @@ const DEFAULT_ENV = {
   LANG: 'C.UTF-8',
 };
 
-/** Files are ours to move; this only ends what hangs, in milliseconds. */
+/** Programs of the driver move files fast; this only ends one that hangs, in milliseconds. */
 const FILES_WALL_MS = 120_000;
 /** Headers of collected files are not counted as their content. */
 const HEADERS_BYTES = 64 * 1024 * 1024;
-/** What the supervisor and a forked child take of a container that commands share, in bytes. */
+/**
+ * Memory of a container that the supervisor and a forked child use when commands share its account,
+ * in bytes.
+ */
 const SUPERVISOR_BYTES = 12 * 1024 * 1024;
 
 export interface SessionParts {
   readonly container: SandboxContainer;
   readonly limits: AllLimits;
-  /** Undefined where commands share the account of the container. */
+  /** Undefined when commands share the account of the container. */
   readonly accounts: Accounts | undefined;
-  /** The way out, where there is one. */
+  /** The proxy of an address list, when there is one. */
   readonly gate: Gate | undefined;
   readonly onClosed: () => void;
 }
@@ -45,7 +48,7 @@ export class DockerSession implements SandboxSession {
   readonly workspace = WORKSPACE;
   readonly #container: SandboxContainer;
   readonly #limits: AllLimits;
-  /** Undefined where commands share the account of the container. */
+  /** Undefined when commands share the account of the container. */
   readonly #accounts: Accounts | undefined;
   readonly #gate: Gate | undefined;
   readonly #onClosed: () => void;
@@ -75,7 +78,7 @@ export class DockerSession implements SandboxSession {
     await this.#receive('put', files);
   }
 
-  /** Writes files where a guest can only read them; before the first command. */
+  /** Writes files to a folder that a guest can only read; call before the first command. */
   async provide(files: readonly PutFile[]): Promise<void> {
     if (files.length === 0) return;
     this.#providedBytes = files.reduce((sum, { content }) => sum + content.length, 0);
@@ -170,11 +173,11 @@ export class DockerSession implements SandboxSession {
   #over(running: Running): void {
     this.#running.delete(running);
     this.#buried.push(running.buried ?? Promise.resolve());
-    // Made now, the next command finds it waiting in its group.
+    // Fork the child of the next command now, so that it waits in its group.
     if (this.#running.size === 0 && this.#broken === undefined) this.#spare ??= this.#prepare();
   }
 
-  /** No further command runs here, for it would find what another one left. */
+  /** Refuses further commands, which would find the leftovers of another one. */
   #break(reason: Error): void {
     this.#broken ??= lost(reason);
     void this.#container.remove(reason).catch(() => undefined);
@@ -201,7 +204,7 @@ export class DockerSession implements SandboxSession {
         await ended;
         throw error;
       }
-      // It has ended early, and says why.
+      // It has ended early, and stderr says why.
     }
     if ((await ended).exitCode !== 0) {
       const why = (await complaint).trim();
@@ -234,7 +237,7 @@ export class DockerSession implements SandboxSession {
   }
 }
 
-/** Bounds of a container whose account the command shares with the supervisor. */
+/** Limits of a container whose account the command shares with the supervisor. */
 function containerBounds(
   limits: AllLimits,
   providedBytes: number,

@@ -2,8 +2,8 @@
  * The node's side of the supervisor that is process 1 of a sandbox container (supervisor/main.py):
  * one stream of frames, many commands.
  *
- * Nothing here waits for a guest: what a guest does not read stays in a window of 256 KiB, and what
- * the caller does not read makes the guest wait.
+ * The node never blocks on a guest: input that a guest does not read stays in a window of 256 KiB,
+ * and output that the caller does not read blocks the guest.
  */
 import { readFileSync } from 'node:fs';
 import { Readable, Writable, type Duplex } from 'node:stream';
@@ -22,20 +22,23 @@ export function supervisorSource(): string {
   ).join('\n\n');
 }
 
-/** A command, as the supervisor is told to run it. */
+/** A command, as it is sent to the supervisor. */
 export interface RunSpec {
   readonly work: 'run';
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly writable: boolean;
-  /** `Infinity`, which JSON makes null, is no limit; so for each of them. */
+  /** `Infinity`, which JSON makes null, means no limit; the same for all limits. */
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly outputBytes: number;
   readonly fileBytes: number;
   readonly stackBytes: number;
-  /** Whether it shares the account of the container, because the node could make it none of its own. */
+  /**
+   * Whether it shares the account of the container, because the node could not make it one of its
+   * own.
+   */
   readonly shared: boolean;
 }
 
@@ -51,7 +54,7 @@ export type Spec =
   | (FilesSpec & { readonly work: 'put' | 'provide' })
   | (FilesSpec & { readonly work: 'collect'; readonly paths: readonly string[] });
 
-/** How it ended, as the supervisor saw it. */
+/** How it ended, as the supervisor reports it. */
 export interface Ended {
   readonly endedBy:
     | 'exit'
@@ -76,7 +79,9 @@ export interface Ended {
 export class Supervisor {
   /** Resolves when commands can be prepared. */
   readonly ready: Promise<void>;
-  /** Resolves, with the reason, when the supervisor is gone: every command of it is dead or lost. */
+  /**
+   * Resolves, with the reason, when the supervisor is gone: every command of it is dead or lost.
+   */
   readonly lost: Promise<Error>;
   readonly #stream: Duplex;
   readonly #reader = new ReportReader();
@@ -91,7 +96,7 @@ export class Supervisor {
     this.#stream = stream;
     this.ready = this.#ready.promise;
     this.lost = this.#lost.promise;
-    // Somebody else may be the one who waits for it.
+    // An unhandled rejection would end the process; callers get the error from their own promises.
     this.ready.catch(() => undefined);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     stream.on('error', (error) => this.end(error));
@@ -103,7 +108,7 @@ export class Supervisor {
     return this.#gone === undefined;
   }
 
-  /** Forks a process that waits to be told what it is. */
+  /** Forks a process that waits for its program. */
   fork(): Guest {
     const guest = new Guest(++this.#last, (kind, command, payload) =>
       this.#send(kind, command, payload),
@@ -141,7 +146,7 @@ export class Supervisor {
     }
     for (const frame of frames) {
       if (frame.kind === 'ready') {
-        // An order to nobody: it says that there is a node.
+        // A frame for no command: it tells the supervisor that the node is alive.
         this.#send('swept', 0);
         this.#ready.resolve();
       }
@@ -160,9 +165,12 @@ export class Guest {
   readonly stderr: Readable;
   /** Resolves with its process id in the container. */
   readonly forked: Promise<number>;
-  /** Resolves when the supervisor has seen the end of it. */
+  /** Resolves when the supervisor has reported its end. */
   readonly done: Promise<Ended>;
-  /** Called when the program has ended beside others, so that the supervisor cannot kill what it left. */
+  /**
+   * Called when the program has ended beside others, so that the supervisor cannot kill its
+   * remaining processes.
+   */
   onExited: (() => void) | undefined;
   readonly #send: (kind: Order, command: number, payload?: Uint8Array) => void;
   readonly #forked = Promise.withResolvers<number>();
@@ -192,7 +200,7 @@ export class Guest {
         next(error);
       },
     });
-    // A guest that ends without reading its stdin is no fault of the writer.
+    // A guest that ends without reading its stdin is not an error of the writer.
     this.stdin.on('error', () => undefined);
   }
 
@@ -208,7 +216,7 @@ export class Guest {
     this.#send('kill', this.number);
   }
 
-  /** Tells the supervisor that nothing is left of a command that ended beside others. */
+  /** Tells the supervisor that no process is left of a command that ended beside others. */
   swept(): void {
     this.#send('swept', this.number);
   }
@@ -227,7 +235,7 @@ export class Guest {
     }
   }
 
-  /** The container is gone. */
+  /** The container is lost. */
   lose(reason: Error): void {
     this.#end();
     this.#forked.reject(reason);
@@ -255,7 +263,8 @@ export class Guest {
     };
     const stream = new Readable({
       highWaterMark: WINDOW_BYTES,
-      // Called before the reader takes what made room for this call, hence the tick.
+      // This runs before the reader takes the chunk that made room for this call: continue in the
+      // next tick.
       read: () => process.nextTick(acknowledge),
     });
     const push = stream.push.bind(stream);

@@ -1,4 +1,7 @@
-/** What the docker driver claims is what a daemon does, not what it was told to do. */
+/**
+ * The docker driver claims a limit only when the daemon enforces it, not when it accepted the
+ * setting.
+ */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type { Enforcement } from '../contract.ts';
@@ -32,7 +35,7 @@ const without =
   };
 
 describe.skipIf(requireComponent('sandbox-image').skip)('a daemon', () => {
-  test('that does as it is told holds everything', async () => {
+  test('that applies its settings enforces every limit', async () => {
     const { limits, network, untrusted } = await claimedOf(() => undefined);
     for (const [name, limit] of Object.entries(limits)) expect(limit.enforced, name).toBe(true);
     expect([network.none, untrusted]).toEqual([true, true]);
@@ -48,7 +51,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a daemon', () => {
         for (const path in disks) disks[path] = disks[path]!.replace(/size=\d+/, 'size=1g');
       },
     ],
-  ] as const)('that does not limit %s is not said to', async (name, alter) => {
+  ] as const)('that does not limit %s is reported as not limiting it', async (name, alter) => {
     const { limits, untrusted } = await claimedOf(alter);
     expect(limits[name]).toMatchObject({
       enforced: false,
@@ -60,7 +63,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a daemon', () => {
     expect(untrusted).toBe(false);
   });
 
-  test('that gives a container the network of the host is not said to cut it off', async () => {
+  test('that gives a container the network of the host is reported as not isolating the network', async () => {
     const { network, untrusted } = await claimedOf((config, order) => {
       order['NetworkDisabled'] = false;
       if ('NetworkMode' in config) config['NetworkMode'] = 'host';
@@ -72,7 +75,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a daemon', () => {
     expect(untrusted).toBe(false);
   });
 
-  test('that leaves a guest without a filter, or with new privileges, has no sandbox', async () => {
+  test('that leaves a guest without a filter, or with new privileges, is unavailable', async () => {
     const daemon = await alteredDaemon((config) => {
       if ('SecurityOpt' in config) config['SecurityOpt'] = ['seccomp=unconfined'];
     });
@@ -84,7 +87,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a daemon', () => {
     });
   });
 
-  test('is tried once in a process, by whichever driver is first', async () => {
+  test('is probed once in a process, by the first driver', async () => {
     let made = 0;
     const daemon = await alteredDaemon((config) => (made += Number('NetworkMode' in config)));
     closers.push(() => daemon.close());
@@ -94,11 +97,11 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a daemon', () => {
     expect(made).toBe(1);
   });
 
-  test('runs containers with the runtime that is asked for, and says which', async () => {
+  test('runs containers with the requested runtime, and reports which', async () => {
     let asked: unknown;
     const daemon = await alteredDaemon((config) => (asked ??= config['Runtime']));
     closers.push(() => daemon.close());
-    // By this name every daemon knows its own runtime a second time.
+    // Every daemon has a second name for its own runtime.
     const runtime = 'io.containerd.runc.v2';
     const here = await found({ host: daemon.host, runtime });
     expect(here).toMatchObject({ available: true, enforcement: { untrusted: true } });
@@ -106,7 +109,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a daemon', () => {
     expect(asked).toBe(runtime);
   });
 
-  test('that has no such runtime is told how to get it', async () => {
+  test('without the requested runtime is reported with the fix', async () => {
     vi.stubEnv('SKEIN_DOCKER_RUNTIME', 'no-such-runtime');
     closers.push(() => vi.unstubAllEnvs());
     const driver = createDocker();

@@ -1,7 +1,7 @@
 /**
- * What must be as it was after the corpus: a file of the host that everybody may write, a process, a
- * listener on loopback and one on an abstract socket that nobody may reach; and the counts of all
- * that a guest could leave behind.
+ * Things that must be unchanged after the corpus: a world-writable file of the host, a process, a
+ * listener on loopback and one on an abstract socket that no guest may reach; and the counts of
+ * everything that a guest could leave behind.
  */
 import { spawn } from 'node:child_process';
 import {
@@ -20,18 +20,18 @@ import { join } from 'node:path';
 import { thisOwner } from '../owner.ts';
 
 export interface Canaries {
-  /** Tells a hostile program where they are. */
+  /** Tells a hostile program where the canaries are. */
   readonly env: Readonly<Record<string, string>>;
-  /** A text that only the file of the host holds. */
+  /** A text that only the file of the host contains. */
   readonly mark: string;
-  /** What has happened to them; empty when nothing has. */
+  /** The changes to them; empty when there are none. */
   damage(): string[];
   close(): Promise<void>;
 }
 
 export async function setCanaries(): Promise<Canaries> {
   const mark = `canary-${crypto.randomUUID()}`;
-  // Not below /tmp, of which a guest has its own.
+  // Not below /tmp, since a guest has its own.
   const folder = mkdtempSync('/var/tmp/skein-canary-');
   const file = join(folder, 'file');
   writeFileSync(file, mark);
@@ -39,7 +39,7 @@ export async function setCanaries(): Promise<Canaries> {
   chmodSync(folder, 0o777);
   const before = fingerprint(folder);
 
-  // The user that most guests are; only their namespace keeps them from it.
+  // Most guests run as this user; only their namespace isolates the process from them.
   const sleeper = spawn('sleep', ['3600'], { stdio: 'ignore', uid: 58_002, gid: 58_002 });
   let visitors = 0;
   const count = (server: Server): Server =>
@@ -80,7 +80,7 @@ export async function setCanaries(): Promise<Canaries> {
   };
 }
 
-/** Everything about a folder that a guest could change. */
+/** Every property of a folder that a guest could change. */
 function fingerprint(folder: string): string {
   return readdirSync(folder)
     .toSorted()
@@ -101,7 +101,10 @@ function stateOf(pid: number): string | undefined {
   }
 }
 
-/** What guests could leave on a host: processes with a mark in their environment, groups, mounts, shared memory. */
+/**
+ * Things that guests could leave on a host: processes with a mark in their environment, groups,
+ * mounts, shared memory.
+ */
 export function leftovers(mark: string): string[] {
   return [...processesWith(mark), ...groupsOfThisProcess(), ...sharedMemory()];
 }
@@ -143,7 +146,7 @@ function sharedMemory(): string[] {
     .map((line) => `System V ${line.trim()}`);
 }
 
-/** Mounts of this project on the host, to be compared; those of a container go with it. */
+/** Mounts of this project on the host, for comparison; those of a container are removed with it. */
 export function mounts(): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')

@@ -1,4 +1,4 @@
-"""What the next command finds when it starts: prints it, for the host to compare."""
+"""What a command finds when it starts: prints it, for the host to compare."""
 import json
 import os
 

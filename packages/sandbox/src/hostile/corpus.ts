@@ -1,6 +1,6 @@
 /**
- * The hostile corpus: programs that nobody should run unless in a sandbox, each of which says in its
- * first comment what it does and what must happen to it.
+ * The hostile corpus: programs that must run in a sandbox only. The first comment of each says what
+ * it does and how it must end.
  *
  *     // expect: out-of-memory held     one of these endings; `held` is an exit with 0: every attempt
  *                                       of the program failed; `exit N` is an exit with N
@@ -16,7 +16,7 @@ import type { Limits } from '../contract.ts';
 const FOLDER = join(import.meta.dirname, 'corpus');
 const MIB = 1024 * 1024;
 
-/** Bounds of every program; a loaded machine must not reach those of time by accident. */
+/** Bounds of every program; a loaded machine must not reach the time limits by accident. */
 export const LIMITS: Limits = {
   cpuMs: 10_000,
   wallMs: 30_000,
@@ -31,24 +31,24 @@ export interface HostileProgram {
   readonly name: string;
   /** In words. */
   readonly what: string;
-  /** Endings that are right, as `endedBy`, `held` or `exit N`. */
+  /** The accepted endings, as `endedBy`, `held` or `exit N`. */
   readonly expect: readonly string[];
   readonly after: readonly HostAction[];
   readonly limits: Partial<Limits>;
-  /** The file that is put into the workspace, and how it is run. */
+  /** The file that is put into the workspace, and the command that runs it. */
   readonly content: Uint8Array;
   readonly argv: readonly string[];
 }
 
-/** What the host does with a path of the workspace after the program. */
+/** The action of the host on a path of the workspace after the program. */
 export interface HostAction {
   readonly kind: 'put' | 'collect';
   readonly path: string;
-  /** Undefined where either is right, as long as nothing comes to harm. */
+  /** Undefined when the action may succeed or be refused, as long as no canary changes. */
   readonly refused: boolean | undefined;
 }
 
-/** Reads the corpus and compiles what is C, into static programs that run in any root. */
+/** Reads the corpus and compiles the C programs into static ones, which run in any root. */
 export function readCorpus(): HostileProgram[] {
   const built = mkdtempSync(join(tmpdir(), 'skein-hostile-'));
   try {
@@ -108,7 +108,7 @@ function readAction(text: string): HostAction {
   return { kind, path, refused: mark === '?' ? undefined : mark === '!' };
 }
 
-/** A program that is to reach a limit of time shall reach it soon. */
+/** A program that is to reach a time limit gets a short one. */
 function timeLimits(expect: readonly string[]): Partial<Limits> {
   const patient = expect.includes('held');
   return {

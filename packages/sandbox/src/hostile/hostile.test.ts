@@ -1,6 +1,6 @@
 /**
- * The hostile corpus over each driver that claims to hold untrusted work: every program ends as it
- * says it must, the next command finds a clean slate, and afterwards the host is as it was.
+ * The hostile corpus over each driver that claims to run untrusted work: every program ends as its
+ * comment says, the next command finds no trace of it, and afterwards the host is unchanged.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,12 +36,12 @@ const DRIVERS = [
 
 const CORPUS = requireComponent('gcc').skip ? [] : readCorpus();
 const SLATE = readFileSync(join(import.meta.dirname, 'clean-slate.py'), 'utf8');
-/** Empties the workspace and /tmp for the next program, whatever the last one did to the modes. */
+/** Empties the workspace and /tmp for the next program, whatever modes the last one set. */
 const SWEEP =
   'for at in . /tmp; do cd $at && { chmod -R u+rwx . 2>&-; find . -mindepth 1 -delete; }; done';
 const COLLECT_BYTES = 1024 * 1024;
 
-test('the corpus is large, and every program says what must happen to it', () => {
+test('the corpus is large, and every program says how it must end', () => {
   expect(CORPUS.length).toBeGreaterThanOrEqual(40);
   for (const { name, what, expect: endings } of CORPUS) {
     expect(what, name).not.toBe('');
@@ -125,7 +125,7 @@ describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ create }) => {
   });
 });
 
-/** What the next command finds in the session. */
+/** The state that the next command finds in the session. */
 async function cleanSlate(session: SandboxSession): Promise<string> {
   return await inside(session, ['python3', '-c', SLATE], 'read-only');
 }
@@ -147,7 +147,7 @@ async function contentOf(file: CollectedFile): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** The ending in the words of the corpus. */
+/** The ending in the terms of the corpus. */
 function nameOf(ending: Ending, program: HostileProgram): string {
   if (ending.endedBy !== 'exit') return ending.endedBy;
   const exit = `exit ${ending.exitCode}`;
@@ -158,7 +158,7 @@ function describeEnding({ endedBy, exitCode, signal, usage }: Ending): string {
   return JSON.stringify({ endedBy, exitCode, signal, usage });
 }
 
-/** Does what a host does next, at a path that was planted. */
+/** Performs the host's next action, at a path that the program planted. */
 async function act(
   session: SandboxSession,
   { kind, path, refused }: HostAction,

@@ -1,6 +1,7 @@
 /**
- * The corpus of requests against the real way of a job: the schema of the API, admission by the scope of
- * the key, a worker, and the drivers of this machine. JSON carries them, as it does from a client.
+ * The corpus of requests through the real path of a job: the schema of the API, admission by the
+ * scope of the key, a worker, and the drivers of this machine. JSON carries them, as it does from a
+ * client.
  */
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,7 @@ const DRIVERS = [
   ...(bubblewrap === true ? (['bubblewrap'] as const) : []),
   ...(docker === true ? (['docker'] as const) : []),
 ];
-/** Tenant and trust, as the scopes of a key give them. */
+/** Tenant and trust of a caller, from the scopes of its key. */
 const SUBMITTERS = {
   jobs: { tenant: 'stranger', mayTrust: false },
   admin: { tenant: 'operator', mayTrust: true },
@@ -57,7 +58,7 @@ async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
   yield content;
 }
 
-/** How far it comes. @param sandbox of the work, where it names none. */
+/** Returns the stage at which it ends. @param sandbox the driver, when the work names none. */
 async function endOf(
   { scope, work }: HostileRequest,
   sandbox: string,

@@ -1,7 +1,7 @@
 /**
- * The hostile corpus of what is requested, beside that of what is executed: work that somebody with a key
- * asks for, and how it must end. A request may be refused when it arrives, when its scope is looked at,
- * or by the driver that should run it; none of them may come further than it says.
+ * The hostile corpus of requests, beside that of programs: jobs that the holder of a key asks for,
+ * and how each must end. A request may be refused when it arrives, when its scope is checked, or by
+ * the driver that should run it; none may get further than it says.
  */
 import type { NewJobInput } from '@skein/api';
 
@@ -9,11 +9,11 @@ type Work = Extract<NewJobInput['work'], { kind: 'command' }>;
 
 export interface HostileRequest {
   readonly what: string;
-  /** Who asks: a key with the scope `jobs`, or one with `admin`. */
+  /** The scope of the caller's key: `jobs`, or `admin`. */
   readonly scope: 'jobs' | 'admin';
-  /** What is asked for; a field that no job has is a request too. */
+  /** The requested job; it may have fields that no job has. */
   readonly work: Readonly<Record<string, unknown>>;
-  /** Codes of errors, `refused` where no driver would do it, or an end of the command. */
+  /** Codes of errors, `refused` when no driver accepts it, or an ending of the command. */
   readonly ends: string;
 }
 
@@ -177,7 +177,7 @@ const addresses: readonly HostileRequest[] = [
     80,
     Array.from({ length: 101 }, (_, index) => `h${index}.example:80`),
   ]),
-  // Names as far as the list goes; the proxy resolves them to where they must not lead.
+  // Names pass the address list itself; the proxy resolves them to forbidden addresses.
   ...allow('jobs', 'exit-code', ['127.1:80', '2130706433:80', '0x7f.0.0.1:80', '0177.0.0.1:80'], {
     argv: ['python3', '-c', reachOf('HTTP_PROXY')],
   }),
@@ -185,7 +185,10 @@ const addresses: readonly HostileRequest[] = [
   ...each('jobs', 'network', 'REQUEST_INVALID', ['bridge', 'container:x', '', null, {}]),
 ];
 
-/** Asks the proxy for the only address on the list, by what the job is told; 9 when it is let through. */
+/**
+ * Sends the proxy's only listed address through the variables that the job gets; 9 when it is
+ * accepted.
+ */
 function reachOf(variable: string): string {
   return [
     'import os, socket, sys',

@@ -5,11 +5,11 @@
 # its subshell has joined its control groups and has its pipes, and waits for its release. Then it
 # becomes the command by exec.
 #
-# For bubblewrap it is process 1 of a name space of its own: everything dies with it, and what its
-# commands leave behind it reaps, also where the machine's process 1 does not.
+# For bubblewrap it is process 1 of a name space of its own: every process in it dies with it, and
+# it reaps the processes that its commands leave behind, also when the machine's process 1 does not.
 #
 # $1: folders of control groups; a slot joins the group of its name in each. $2: the seccomp program.
-# stdin:  `park NAME` | `reap NAME PID`. Its end is the end of all that was launched.
+# stdin:  `park NAME` | `reap NAME PID`. When it closes, every launched process is killed.
 # stdout: `forked NAME PID`, `parked NAME`, `failed NAME`, `ended NAME STATUS`; PID in its name space.
 #
 # While it is parked, a slot's descriptors are: 0, what the node says (the release); 1 and 2, the
@@ -31,7 +31,7 @@ limit() {
 
 slot() {
   for group in $groups; do
-    # A thread that moves itself, as version 1 allows, holds up no other fork of the machine; a
+    # A thread that moves itself, as version 1 allows, delays no other fork of the machine; a
     # process that moves waits until every processor has seen it.
     if [ -e "$group/$1/tasks" ]; then file=tasks; else file=cgroup.procs; fi
     echo 0 > "$group/$1/$file" || return 1
@@ -60,7 +60,7 @@ slot() {
 
 	pipe
   read -r _
-  # Held for writing too, or there would be no line to wait for until the node has opened it.
+  # Open for writing too, or reading a line would fail until the node has opened it.
   exec 7> /proc/self/fd/0
   echo "parked $1"
   read -r file_blocks stack cpu files count || return 1
@@ -96,5 +96,5 @@ while read -r verb name pid; do
       ;;
   esac
 done
-# What is parked, and the monitors of what runs, which take it along.
+# The parked processes, and the monitors of running commands, whose death ends the commands.
 kill -s KILL 0

@@ -1,9 +1,9 @@
 /**
  * The launcher of a driver: keeps a few processes parked, ready to become a command.
  *
- * A slot passes through: asked → forked → parked (its group is joined, its pipes are there) →
- * released → ended → removed. `take` hands out a parked one and asks for the next. A shell that was
- * killed took its slots along; the next `take` starts another.
+ * A slot passes through: asked → forked → parked (it has joined its group and has its pipes) →
+ * released → ended → removed. `take` returns a parked slot and asks for the next. A killed shell
+ * takes its slots with it; the next `take` starts another shell.
  */
 import type { ControlGroup, ControlGroups } from '../cgroup/contract.ts';
 import { openPipes, type Pipes } from './pipes.ts';
@@ -14,9 +14,9 @@ export interface LauncherOptions {
   readonly groups: ControlGroups | undefined;
   /** The file that every command finds open at descriptor 5. */
   readonly seccomp: string;
-  /** Words before the shell's, which put it into name spaces. */
+  /** The command prefix that starts the shell in name spaces. */
   readonly within?: readonly string[];
-  /** How many slots wait. */
+  /** The number of slots that wait. */
   readonly parked: number;
 }
 
@@ -54,7 +54,7 @@ export function startLauncher({ groups, seccomp, within = [], parked }: Launcher
   function refill(): void {
     while (!closed && waiting.length < parked) {
       const slot = make();
-      // It is awaited by who takes it.
+      // The caller of `take` awaits it.
       slot.catch(() => undefined);
       waiting.push(slot);
     }
@@ -95,7 +95,7 @@ function assemble(
   let removed: Promise<void> | undefined;
   const exitStatus = (): Promise<number> => (status ??= shell.reap(name));
   const kill = (): void => {
-    // Its process id may be somebody else's soon after it ended; its group never is.
+    // Another process may get its process id soon after it ended; its group is never reused.
     if (group !== undefined) group.kill();
     else if (!pipes.status.ended) tryKill(hostPid);
   };

@@ -1,8 +1,11 @@
-/** Lines of a stream, one by one, as they come. For short streams of our own: they are not bounded. */
+/**
+ * Lines of a stream, one by one, as they arrive. For short streams of trusted programs: they are
+ * not bounded.
+ */
 import type { Readable } from 'node:stream';
 
 export interface Lines {
-  /** Whether nothing more comes. */
+  /** Whether the stream has ended. */
   readonly ended: boolean;
   /** The next line without its end; undefined when the stream has ended. */
   next(): Promise<string | undefined>;

@@ -1,9 +1,9 @@
 /**
  * The node's ends of the pipes of a parked process.
  *
- * The process has made anonymous pipes; they are opened again here from the other side through
- * /proc/PID/fd. So a guest gets real pipes: `/dev/stdin` and `/dev/stderr` can be opened as in any
- * shell, while what Node calls a pipe is a socket, with which that fails.
+ * The process has made anonymous pipes; the node opens their other ends through /proc/PID/fd. So a
+ * guest gets real pipes: `/dev/stdin` and `/dev/stderr` can be opened as in any shell. Node's own
+ * pipes are sockets, which cannot be opened like this.
  */
 import { chownSync, constants, openSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -21,7 +21,7 @@ export interface Pipes {
   readonly status: Lines;
   /** The release, and what the released process then reads from descriptor 4. */
   readonly control: Writable;
-  /** Makes stdin, stdout and stderr the user's, who may then open them by name. */
+  /** Gives stdin, stdout and stderr to the user, so that the user can open them by name. */
   giveTo(uid: number): void;
 }
 
@@ -38,7 +38,7 @@ export function openPipes(pid: number): Pipes {
       readable: side === 'read',
       writable: side === 'write',
     });
-    // A program may end without reading what it was given (EPIPE): no error of ours.
+    // A program may end without reading its input (EPIPE), which is not an error.
     socket.on('error', () => socket.destroy());
     return socket;
   };
@@ -52,7 +52,8 @@ export function openPipes(pid: number): Pipes {
       try {
         for (const fd of [PARKED.stdin, PARKED.stdout, PARKED.stderr]) chownSync(at(fd), uid, uid);
       } catch (error) {
-        // Killed meanwhile, so nobody opens them any more; its status tells that it has ended.
+        // The process was killed meanwhile and will not open its pipes; its status tells that it
+        // has ended.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       }
     },

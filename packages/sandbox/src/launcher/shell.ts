@@ -1,23 +1,26 @@
-/** The shell of a launcher: runs launcher.sh, and understands what it says. */
+/** The shell of a launcher: runs launcher.sh, and parses its output. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readLines, type Lines } from './lines.ts';
 
 const SCRIPT = fileURLToPath(new URL('launcher.sh', import.meta.url));
-/** How many of the shell's complaints are kept for an error. */
+/** How many of the shell's error lines are kept for an error. */
 const COMPLAINTS = 5;
 
 export interface Shell {
-  /** Descriptors that what it launches has besides its own: open, but with nothing behind them. */
+  /** Descriptors that launched processes inherit besides their own: open, but useless. */
   readonly covered: readonly number[];
-  /** Whether it has ended, and with it all that it launched. */
+  /** Whether it has ended, and with it all launched processes. */
   readonly gone: boolean;
   /** Forks a process that joins the control groups named like the slot. */
   park(name: string): Promise<Parked>;
-  /** Waits for the slot's process, which is ending. Resolves with its exit status; its process id is free then. */
+  /**
+   * Waits for the slot's process, which is ending. Resolves with its exit status; its process id
+   * may then be reused.
+   */
   reap(name: string): Promise<number>;
-  /** Kills all that was launched. */
+  /** Kills all launched processes. */
   close(): Promise<void>;
 }
 
@@ -28,7 +31,7 @@ export interface Parked {
   readonly pid: number;
 }
 
-/** What the shell says about one slot. */
+/** The messages of the shell about one slot. */
 interface News {
   readonly forked: PromiseWithResolvers<number>;
   readonly parked: PromiseWithResolvers<void>;
@@ -38,9 +41,9 @@ interface News {
 export interface ShellOptions {
   /** Folders of control groups. */
   readonly folders: readonly string[];
-  /** The file that what is launched finds open at descriptor 5. */
+  /** The file that launched processes find open at descriptor 5. */
   readonly seccomp: string;
-  /** Words before the shell's: `unshare` with its options, or nothing. */
+  /** The command prefix of the shell: `unshare` with its options, or nothing. */
   readonly within: readonly string[];
 }
 
@@ -51,7 +54,7 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
   // A session of its own: a guest cannot reach the terminal of the node, nor does Ctrl-C reach guests.
   const child = spawn('/usr/bin/env', words, {
     detached: true,
-    // It may outlive the node by a moment, and must keep nobody's disk busy until then.
+    // It may outlive the node by a moment, and must not keep a file system busy until then.
     cwd: '/',
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' },
     stdio: ['pipe', 'pipe', 'pipe', ...stdioFrom3(covered, nothing)],
@@ -74,7 +77,7 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
     child.once('error', finish);
     child.once('close', finish);
   });
-  // Writing to a shell that has ended is no news: `end` is.
+  // A failed write means that the shell has ended, which `end` reports.
   child.stdin.on('error', () => undefined);
   void follow(readLines(child.stderr), (line) => {
     complaints.push(line);
@@ -121,7 +124,7 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
 const CLOSE_ON_EXEC = 0o2000000;
 
 /**
- * Which of this process's descriptors a child would inherit. Node marks its own to be closed, but
+ * The descriptors of this process that a child would inherit. Node marks its own close-on-exec, but
  * not those that it was started with, nor those of libraries.
  */
 function inheritedDescriptors(): number[] {
@@ -133,7 +136,9 @@ function inheritedDescriptors(): number[] {
     });
 }
 
-/** The `stdio` of a child from its third descriptor on, in which these are replaced. */
+/**
+ * The `stdio` of a child from its third descriptor on, in which the inherited ones are replaced.
+ */
 function stdioFrom3(descriptors: readonly number[], by: number): ('ignore' | number)[] {
   const length = Math.max(2, ...descriptors) - 2;
   return Array.from({ length }, (_, index) => (descriptors.includes(index + 3) ? by : 'ignore'));
@@ -159,7 +164,7 @@ function innerPid(pid: number): number {
   return Number(/^NSpid:.*\t(\d+)$/m.exec(readProc(`${pid}/status`))?.[1]);
 }
 
-/** Nothing, where the process is gone. */
+/** Returns nothing when the process is gone. */
 function readProc(path: string): string {
   try {
     return readFileSync(`/proc/${path}`, 'latin1');
@@ -174,7 +179,7 @@ function expectNews(): News {
     parked: Promise.withResolvers<void>(),
     ended: Promise.withResolvers<number>(),
   };
-  // When the shell ends, not every step is awaited by somebody.
+  // When the shell ends, some steps have no caller that awaits them.
   for (const step of Object.values(steps)) step.promise.catch(() => undefined);
   return steps;
 }

@@ -3,18 +3,18 @@ import type { Readable, Writable } from 'node:stream';
 import type { ControlGroup } from '../cgroup/contract.ts';
 import type { Lines } from './lines.ts';
 
-/** What a parked process becomes. */
+/** The program that a parked process becomes. */
 export interface Release {
   /** The program and its arguments. */
   readonly argv: readonly string[];
   /** What the program reads from descriptor 4. */
   readonly options?: Uint8Array;
   readonly rlimits: Rlimits;
-  /** Who may open stdin, stdout and stderr by name; default this process. */
+  /** The user that may open stdin, stdout and stderr by name; default this process's user. */
   readonly uid?: number | undefined;
 }
 
-/** Limits of each single process; `Infinity` is none. */
+/** Limits of each single process; `Infinity` means no limit. */
 export interface Rlimits {
   /** RLIMIT_FSIZE, in bytes. */
   readonly fileBytes: number;
@@ -31,9 +31,9 @@ export interface Slot {
   readonly pid: number;
   readonly hostPid: number;
   readonly name: string;
-  /** Descriptors besides its own, with nothing behind them, that the program should close. */
+  /** Descriptors besides its own that the program should close. */
   readonly covered: readonly number[];
-  /** Undefined where no control groups can be had. */
+  /** Undefined when there are no control groups. */
   readonly group: ControlGroup | undefined;
   readonly stdin: Writable;
   readonly stdout: Readable;
@@ -43,13 +43,13 @@ export interface Slot {
   release(release: Release): void;
   /** Exit status of the process as a shell gives it; call it once `status` has ended. */
   exitStatus(): Promise<number>;
-  /** Kills the process that the slot became, and what is in its group. */
+  /** Kills the process that the slot became, and every process of its group. */
   kill(): void;
-  /** Kills, waits, and removes the group. What was written can still be read. */
+  /** Kills, waits, and removes the group. Output that was written can still be read. */
   remove(): Promise<void>;
 }
 
-/** What launcher.sh reads from `control`. */
+/** The text that launcher.sh reads from `control`. */
 export function releaseLines({ rlimits, argv }: Release): string {
   const numbers = [
     // In blocks of 512 bytes and in kibibytes: what `ulimit` counts in.

@@ -1,7 +1,8 @@
 /**
- * Which addresses belong to everybody: what is left after the ranges that the IANA registers for
+ * Which addresses are public: all that are outside of the ranges that the IANA registers for
  * special purposes. A guest that may reach a name on the internet must not reach this machine, its
- * neighbours or the metadata service of a cloud, whatever the owner of that name lets it resolve to.
+ * neighbours or the metadata service of a cloud, whatever address the owner of that name lets it
+ * resolve to.
  *
  * Follows the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890).
  */
@@ -25,7 +26,10 @@ const SPECIAL_IPV4 = [
   ['240.0.0.0', 4], // reserved, and broadcast
 ] as const;
 
-/** Of 2000::/3, which alone is given out; the first two carry an IPv4 address that may be special. */
+/**
+ * Ranges of 2000::/3, the only block that is assigned; the first two carry an IPv4 address that may
+ * be special.
+ */
 const SPECIAL_IPV6 = [
   ['2002::', 16], // 6to4
   ['2001::', 23], // protocol assignments, Teredo among them
@@ -39,7 +43,7 @@ for (const [network, prefix] of SPECIAL_IPV4) special.addSubnet(network, prefix,
 for (const [network, prefix] of SPECIAL_IPV6) special.addSubnet(network, prefix, 'ipv6');
 global.addSubnet('2000::', 3, 'ipv6');
 
-/** Whether an address in numbers is one of the public internet. */
+/** Whether a numeric address is on the public internet. */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 4) return !special.check(address, 'ipv4');

@@ -1,7 +1,7 @@
 /**
- * The list of addresses that a guest may reach: `host:port`, where the host is a name or an IPv4
- * address, compared as it is written. A name stands for the public addresses that it resolves to;
- * one that is not public has to be listed itself, and is for trusted work only.
+ * The addresses that a guest may reach: `host:port`, where the host is a name or an IPv4 address,
+ * compared as it is written. A name stands for the public addresses that it resolves to; an address
+ * that is not public has to be listed itself, and is for trusted work only.
  */
 import { isIPv4 } from 'node:net';
 import { SkeinError } from '@skein/api';
@@ -14,7 +14,7 @@ export interface Target {
 }
 
 const ENTRY = /^([a-z\d](?:[a-z\d._-]*[a-z\d])?):(\d{1,5})$/;
-/** The one name that stands for this machine by definition (RFC 6761). */
+/** The only name that always means this machine (RFC 6761). */
 const LOCALHOST = 'localhost';
 
 export class AllowList {
@@ -30,7 +30,7 @@ export class AllowList {
   }
 }
 
-/** Whether the target is on this machine or among its neighbours, and not a name that might lead there. */
+/** Whether the target is a numeric address of this machine or its neighbours, or `localhost`. */
 export function isLocalTarget({ host }: Target): boolean {
   return host === LOCALHOST || (isIPv4(host) && !isPublicAddress(host));
 }
@@ -42,7 +42,7 @@ export function readEntry(entry: string): Target {
   if (host === undefined || !(target.port >= 1 && target.port <= 65_535)) {
     throw new SkeinError(
       'REQUEST_INVALID',
-      `${JSON.stringify(entry)} is no address of a list: write host:port, with a name or an IPv4 address.`,
+      `${JSON.stringify(entry)} is not an entry of an address list: write host:port, with a name or an IPv4 address.`,
     );
   }
   return target;

@@ -1,11 +1,11 @@
-/** The way out of a session whose network has none: a proxy at the guest's loopback, for a list of addresses. */
+/** The only way out of a session with an address list: a proxy at the guest's loopback. */
 import type { NetworkPolicy } from '../contract.ts';
 import { AllowList, isLocalTarget, readEntry } from './allow-list.ts';
 import { listenInside, PROXY_HOST, PROXY_PORT } from './listen-inside.ts';
 import { Proxy } from './proxy.ts';
 
 export interface Gate {
-  /** What tells programs of the proxy. */
+  /** Environment variables that name the proxy to programs. */
   readonly environment: Readonly<Record<string, string>>;
   /** Ends every connection. */
   close(): void;
@@ -17,7 +17,7 @@ export interface GateOptions {
   readonly pid: number;
   /** Whether this process owns that network without being root. */
   readonly owned: boolean;
-  /** Whether what runs is trusted. */
+  /** Whether the commands are trusted. */
   readonly trusted: boolean;
   readonly report: (what: string) => void;
 }
@@ -40,7 +40,7 @@ export async function openGate({
   };
 }
 
-/** Programs read some of these; what is on the guest's own loopback is not asked of the proxy. */
+/** Programs read some of these; the guest's own loopback does not go through the proxy. */
 function environmentOf(allow: readonly string[]): Readonly<Record<string, string>> {
   const proxy = `http://${PROXY_HOST}:${PROXY_PORT}`;
   const own = allow.some((entry) => isLocalTarget(readEntry(entry)))

@@ -1,9 +1,10 @@
 /**
- * A server of this process that listens in the network of another one.
+ * A server of this process that listens in the network of another process.
  *
- * A socket belongs to the network name space in which it was made, whoever holds it. So a small
- * process is started in there, listens, and passes the listening socket over; then it is gone. No
- * relay stays inside, nothing has to be mounted, and a guest finds no program of ours to attack.
+ * A socket belongs to the network name space in which it was made, whichever process holds it. So a
+ * small process starts in that network, listens, passes the listening socket to the node, and
+ * exits. No relay stays inside, nothing has to be mounted, and a guest finds no program of the node
+ * to attack.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,14 +14,15 @@ import { fileURLToPath } from 'node:url';
 
 const LISTENER = fileURLToPath(new URL('./listener.ts', import.meta.url));
 
-/** Where guests find their proxy. */
+/** The address at which guests find their proxy. */
 export const PROXY_HOST = '127.0.0.1';
 export const PROXY_PORT = 3128;
 
 /**
  * @param pid a process of this machine, in the network.
- * @param owned whether that lies in a user name space that this process, without being root, owns.
- * @throws Error that says what is missing.
+ * @param owned whether the network is in a user name space that this process owns without being
+ *   root.
+ * @throws Error that names the missing piece.
  */
 export async function listenInside(pid: number, owned: boolean): Promise<Server> {
   const at = `/proc/${pid}/ns`;
@@ -45,7 +47,7 @@ export async function listenInside(pid: number, owned: boolean): Promise<Server>
     if (handle instanceof Server) server = handle;
     else failed = word;
   });
-  // As long as it lives, it would take connections too.
+  // While it lives, it would accept connections too.
   await once(child, 'close');
   if (server !== undefined) return server;
   throw new Error(`nothing can listen in the network of a guest: ${failed ?? (await said).trim()}`);

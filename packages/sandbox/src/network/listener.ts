@@ -1,6 +1,6 @@
 /**
- * Run inside the network of a guest: bounds what its sockets buffer, listens there, hands what listens
- * to the node, and is done.
+ * Runs inside the network of a guest: bounds the buffers of its sockets, listens, passes the
+ * listening socket to the node, and exits.
  */
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -11,7 +11,7 @@ import { createServer } from 'node:net';
  * buffer 16 MiB in all. A window of 64 KiB over loopback still moves more than a gigabyte in a second.
  */
 const BUFFER_BYTES = 65_536;
-/** Connections that wait to be taken. */
+/** Connections in the accept queue. */
 const BACKLOG = 64;
 
 function boundBuffers(): void {

@@ -1,17 +1,20 @@
 /**
- * Which public addresses are this machine's own, or its neighbours': an interface may have one, and what
- * a firewall keeps from the internet is open from here. Asked anew for each connection, because
- * interfaces come and go.
+ * Which public addresses belong to this machine or its neighbours: an interface may have one, and a
+ * service that a firewall hides from the internet is reachable from here. Computed for each
+ * connection, because interfaces come and go.
  */
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
-/** A network with fewer bits in common is no neighbourhood: of such an interface only its address counts. */
+/**
+ * A network with a shorter prefix is not a neighbourhood: of such an interface only its own address
+ * counts.
+ */
 const LEAST_PREFIX = { IPv4: 8, IPv6: 32 } as const;
 
-/** @param address in numbers. */
+/** @param address a numeric address. */
 export function isOwnOrNeighbour(
   address: string,
   interfaces: Interfaces = networkInterfaces(),

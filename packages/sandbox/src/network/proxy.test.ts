@@ -1,4 +1,4 @@
-/** The proxy over real sockets, beside a guest that does as it likes. Names are resolved by the test. */
+/** The proxy over real sockets, with a hostile guest. The test resolves names itself. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { Proxy, type ProxyOptions } from './proxy.ts';
 
 let upstream: Server;
 let upstreamPort: number;
-/** What the listed server was sent, connection by connection. */
+/** The bytes that the listed server received, by connection. */
 let received: Promise<string>[];
 const closers: (() => void)[] = [];
 
@@ -44,7 +44,7 @@ interface Gate {
   readonly reports: string[];
   /** A connection of a guest. */
   readonly dial: () => Socket;
-  /** All that the proxy answers to these bytes. */
+  /** Everything that the proxy answers to these bytes. */
   readonly ask: (bytes: string) => Promise<string>;
 }
 
@@ -79,7 +79,7 @@ async function gate(allow: readonly string[], options: Partial<ProxyOptions> = {
 const tunnel = (at: string, then = ''): string => `CONNECT ${at} HTTP/1.1\r\n\r\n${then}`;
 
 describe('a proxy', () => {
-  test('joins both ends, and passes on what came with the request', async () => {
+  test('connects both ends, and forwards bytes that came with the request', async () => {
     const at = `127.0.0.1:${upstreamPort}`;
     const { ask, reports } = await gate([at]);
     expect(await ask(tunnel(at, 'mine'))).toBe(
@@ -100,7 +100,7 @@ describe('a proxy', () => {
     expect(received).toHaveLength(1);
   });
 
-  test('follows no name to an address that is not public, whatever it answered before', async () => {
+  test('never follows a name to an address that is not public, whatever it resolved to before', async () => {
     const answers = [['127.0.0.1'], ['::1', '10.0.0.1'], ['169.254.169.254'], []];
     let asked = 0;
     const at = `rebound.example:${upstreamPort}`;
@@ -135,7 +135,7 @@ describe('a proxy', () => {
     }
     expect(isOwnOrNeighbour('9.9.10.1', interfaces())).toBe(false);
     expect(isOwnOrNeighbour('2620:fe:1::', interfaces())).toBe(false);
-    // Trusted work that names the number itself is not kept from it; here it is not there.
+    // Trusted work that lists the numeric address may use it; here no server listens.
     const { ask } = await gate(['9.9.9.9:80'], {
       interfaces,
       lookup: async () => await Promise.resolve(['127.0.0.1']),
@@ -146,7 +146,7 @@ describe('a proxy', () => {
 
   // A network of its own, with an address on an interface and a range that no interface shows.
   test.runIf(process.getuid?.() === 0 && existsSync('/usr/sbin/ip'))(
-    'hangs up on this machine, also where no interface shows the address',
+    'closes a connection to this machine, also when no interface has the address',
     async () => {
       const script = [
         'ip link set lo up',
@@ -173,7 +173,7 @@ describe('a proxy', () => {
     expect(asked).toBe(1);
   });
 
-  test('says what it could not resolve or reach', async () => {
+  test('reports names that it could not resolve or reach', async () => {
     const gone = createServer();
     const port = await listening(gone);
     await new Promise((resolve) => gone.close(resolve));
@@ -187,7 +187,7 @@ describe('a proxy', () => {
     expect(await ask(tunnel('nowhere.example:1'))).toMatch(/^HTTP\/1\.1 502 .*no such name/s);
   });
 
-  test('answers what is no request to it', async () => {
+  test('answers invalid requests', async () => {
     const { ask } = await gate([]);
     for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\r\n\r\n', '\0\xff\r\n\r\n']) {
       expect(await ask(bytes), JSON.stringify(bytes)).toMatch(/^HTTP\/1\.1 400 /);
@@ -197,7 +197,7 @@ describe('a proxy', () => {
 });
 
 describe('a guest', () => {
-  test('that goes on sending after a refusal is hung up on', async () => {
+  test('that continues to send after a refusal is disconnected', async () => {
     const { dial } = await gate([]);
     const socket = dial();
     socket.resume();
@@ -207,13 +207,13 @@ describe('a guest', () => {
     await expect(once(socket, 'close')).resolves.toBeDefined();
   });
 
-  test('that says nothing is hung up on', async () => {
+  test('that sends nothing is disconnected', async () => {
     const { dial } = await gate([], { bounds: { headMs: 20 } });
     const socket = dial();
     expect(await text(socket)).toBe('');
   });
 
-  test('has so many connections at once', async () => {
+  test('has a bounded number of connections at once', async () => {
     const { ask, dial } = await gate([], { bounds: { connectionsAtOnce: 2 } });
     const waiting = [dial(), dial()];
     await Promise.all(waiting.map((socket) => once(socket, 'connect')));
@@ -222,7 +222,7 @@ describe('a guest', () => {
     await expect.poll(() => ask(tunnel('a:1'))).toMatch(/^HTTP\/1\.1 403 /);
   });
 
-  test('has so many bytes in a session, in both directions together', async () => {
+  test('has a bounded number of bytes in a session, in both directions together', async () => {
     const at = `127.0.0.1:${upstreamPort}`;
     const { ask, proxy, reports } = await gate([at], { bounds: { bytes: 10_000 } });
     expect(await ask(tunnel(at, 'few'))).toContain('goodbye');
@@ -233,7 +233,7 @@ describe('a guest', () => {
     expect(await ask(tunnel(at, 'few'))).not.toContain('HTTP');
   });
 
-  test('that is refused and refused is served no more, and told of a few times only', async () => {
+  test('that is refused repeatedly is no longer served, and only a few refusals are reported', async () => {
     const { ask, proxy, reports } = await gate([], { bounds: { refusals: 50 } });
     for (let count = 0; count < 50; count++) await ask(tunnel('a:1'));
     await proxy.ended;
@@ -241,7 +241,7 @@ describe('a guest', () => {
     expect(reports.at(-1)).toBe('The network is closed to this session: 50 refusals.');
   });
 
-  test('cannot connect for ever', async () => {
+  test('has a bounded number of connections in a session', async () => {
     const { ask, proxy, reports } = await gate([], { bounds: { connections: 3 } });
     for (let count = 0; count < 3; count++) {
       expect(await ask(tunnel('a:1'))).toMatch(/^HTTP\/1\.1 403 /);
@@ -251,7 +251,7 @@ describe('a guest', () => {
     expect(reports.at(-1)).toContain('more than 3 connections');
   });
 
-  test('that goes away takes its connection along', async () => {
+  test('that disconnects ends its connection to the server', async () => {
     const at = `127.0.0.1:${upstreamPort}`;
     const { dial } = await gate([at]);
     const socket = dial();

@@ -1,15 +1,16 @@
 /**
- * A proxy for the guests of one session: an HTTP proxy that connects to listed addresses only. It is
- * the only way out of a sandbox whose network has no other, so a guest that ignores it gets nowhere.
+ * A proxy for the guests of one session: an HTTP proxy that connects to listed addresses only. It
+ * is the only way out of the sandbox, so a guest that ignores it reaches nothing.
  *
- * A name is resolved here, once for each connection, and what is connected to is the address that was
- * checked: a name that answers differently the next time gains nothing. Neither a name nor a number
- * leads to this machine or its neighbours, unless the work is trusted and the number is listed. What flows through a tunnel
- * is not looked at; a listed server that serves other names too serves them to the guest as well.
+ * A name is resolved here, once for each connection, and the proxy connects to the address that it
+ * checked: a name that resolves differently the next time gains nothing. Neither a name nor a
+ * numeric address leads to this machine or its neighbours, unless the work is trusted and the
+ * numeric address is listed. The proxy does not inspect the bytes of a tunnel; a listed server that
+ * also serves other names serves them to the guest too.
  *
- * Everything that a guest can make happen is bounded: the bytes, the connections at once and in all,
- * the refusals, and the time that a connection may do nothing. A guest that is refused too often is
- * served no more, or it would keep the node busy with refusing.
+ * Everything that a guest can cause is bounded: the bytes, the connections at once and in total,
+ * the refusals, and the idle time of a connection. A guest that is refused too often is no longer
+ * served, because refusing takes time of the node.
  */
 import { Buffer } from 'node:buffer';
 import { lookup } from 'node:dns/promises';
@@ -22,13 +23,13 @@ import { readProxyRequest } from './request-head.ts';
 
 export interface ProxyOptions {
   readonly allow: AllowList;
-  /** Whether the work is trusted: then what is listed in numbers is reached, wherever it is. */
+  /** Whether the work is trusted: then listed numeric addresses are reached, wherever they are. */
   readonly trusted: boolean;
-  /** Told of each refusal, in words for a reader. */
+  /** Called with each refusal, in words for a reader. */
   readonly report: (what: string) => void;
   /** All addresses of a name. Default: the system's resolver. */
   readonly lookup?: (host: string) => Promise<readonly string[]>;
-  /** Of this machine. Default: as they are at the time. */
+  /** Addresses of this machine. Default: the current ones. */
   readonly interfaces?: () => Interfaces;
   readonly bounds?: Partial<ProxyBounds>;
 }
@@ -57,10 +58,10 @@ const BOUNDS: ProxyBounds = {
   connectMs: 15_000,
   idleMs: 300_000,
 };
-/** Refusals that are told; the others are counted. */
+/** Refusals that are reported; further ones are only counted. */
 const TOLD = 20;
 const SHOWN_CHARACTERS = 200;
-/** For a guest to read why it was refused, in milliseconds. */
+/** Time for a guest to read why it was refused, in milliseconds. */
 const FAREWELL_MS = 1000;
 
 const REASONS = {
@@ -71,7 +72,7 @@ const REASONS = {
 } as const;
 type Status = keyof typeof REASONS;
 
-/** Why a connection is not made; the message is for the guest as well as for the log. */
+/** Why a connection is not made; the message is for the guest and for the log. */
 class Refusal extends Error {
   readonly status: Status;
 
@@ -101,7 +102,7 @@ export class Proxy {
     this.#end = resolve;
   }
 
-  /** Takes a connection of a guest. */
+  /** Accepts a connection of a guest. */
   serve(client: Socket): void {
     if (this.#stopped) return void client.destroy();
     this.#clients.add(client);
@@ -152,7 +153,8 @@ export class Proxy {
     for (const address of await this.#addresses(target, anywhere)) {
       try {
         const socket = await dial(address, target.port, this.#bounds.connectMs);
-        // This machine talks to itself with the same address on both ends: also one that no interface shows.
+        // A connection of this machine to itself has the same address on both ends, also for an
+        // address that no interface has.
         if (anywhere || socket.localAddress !== socket.remoteAddress) return socket;
         socket.destroy();
         last = 'it is on this machine';
@@ -163,12 +165,12 @@ export class Proxy {
     throw new Refusal(502, `${name} cannot be reached: ${last}`);
   }
 
-  /** Whether it leads where it says, to this machine or another one. */
+  /** Whether the connection leads to the address that it names. */
   #isListedAsItIs(target: Target): boolean {
     return this.#options.trusted && (isLocalTarget(target) || isIP(target.host) !== 0);
   }
 
-  /** What may be connected to. @throws Refusal. */
+  /** The addresses that the proxy may connect to. @throws Refusal. */
   async #addresses(target: Target, anywhere: boolean): Promise<readonly string[]> {
     const { lookup = lookupAll, interfaces } = this.#options;
     const found = await lookup(target.host).catch((error: unknown) => {
@@ -211,14 +213,14 @@ export class Proxy {
     client.end(
       `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
-    // What the guest still sends is read by nobody, and must not keep the connection, idle or not.
+    // Discard the rest of the guest's bytes; they must not keep the connection open.
     const timer = setTimeout(() => client.destroy(), FAREWELL_MS);
     client.once('close', () => clearTimeout(timer));
     client.resume();
     if (this.#refusals >= this.#bounds.refusals) this.#stop(`${this.#refusals} refusals`);
   }
 
-  /** The guest has had what one session may have. */
+  /** The session has used up its bounds. */
   #stop(why: string): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -227,7 +229,10 @@ export class Proxy {
   }
 }
 
-/** The lines of a request, and what came after them. @throws Refusal; Error when the guest is gone. */
+/**
+ * The lines of a request, and the bytes after them. @throws Refusal; Error when the guest has
+ * disconnected.
+ */
 async function readHead(
   client: Socket,
   { headBytes, headMs }: ProxyBounds,
@@ -252,7 +257,7 @@ async function readHead(
   throw new Error('the guest has gone');
 }
 
-/** @param address in numbers, so that nothing is resolved here. */
+/** @param address a numeric address, so that nothing is resolved here. */
 async function dial(address: string, port: number, patienceMs: number): Promise<Socket> {
   const socket = connect({ host: address, port });
   const timer = setTimeout(() => socket.destroy(new Error('it did not answer')), patienceMs);
@@ -268,7 +273,7 @@ async function lookupAll(host: string): Promise<readonly string[]> {
   return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
-/** The guest chose it, so it may be anything. */
+/** The guest chose the text, so it may contain anything. */
 function shown(target: Target): string {
   return JSON.stringify(nameOf(target).slice(0, SHOWN_CHARACTERS));
 }

@@ -16,7 +16,7 @@ describe('a request to a proxy', () => {
     });
   });
 
-  test('or is one request, of which the server gets its own part', () => {
+  test('or is one request, whose origin form the server gets', () => {
     expect(
       headOf(
         'POST http://Example.org:8080/a/b?c=d#e HTTP/1.1',
@@ -60,7 +60,7 @@ describe('a request to a proxy', () => {
     expect(read('GET http://a.org/ HTTP/1.1', 'Host : b.org')).toBeUndefined();
   });
 
-  test('is read from whatever a guest sends, and names one server in one line', () => {
+  test('is parsed from any bytes of a guest, and names one server in one line', () => {
     const odd = fc.string({
       unit: fc.constantFrom(...Array.from('GET http:/\\@a.b[]%\r\n\0 \t?#1HTP/')),
     });

@@ -1,6 +1,6 @@
 /**
- * What a client asks of a proxy: a tunnel (`CONNECT host:port`), or one request that names its
- * server (`GET http://host/path`). Follows RFC 9110 §9.3.6 and RFC 9112 §3.2.
+ * Parses a request to a proxy: a tunnel (`CONNECT host:port`), or one request that names its server
+ * (`GET http://host/path`). Follows RFC 9110 §9.3.6 and RFC 9112 §3.2.
  */
 import { Buffer } from 'node:buffer';
 import type { Target } from './allow-list.ts';
@@ -10,7 +10,7 @@ export type ProxyRequest =
   | {
       readonly kind: 'request';
       readonly target: Target;
-      /** What the server is to be sent first. */
+      /** The bytes that the server is sent first. */
       readonly head: Buffer;
     };
 
@@ -18,10 +18,13 @@ const LINE = /^([A-Z]+) (\S+) HTTP\/1\.[01]$/;
 const AUTHORITY = /^([^:\s[\]]+):(\d{1,5})$/;
 /** A name of RFC 9110's tokens, its colon, and a value in one line. */
 const FIELD = /^[\w!#$%&'*+.^`|~-]+:[^\r\n\0]*$/;
-/** Between the client and the proxy only; and one connection carries one request. */
+/** Fields between the client and the proxy only; and one connection carries one request. */
 const OWN = /^(connection|keep-alive|proxy-[a-z-]+|host|upgrade|te)\s*:/i;
 
-/** @param text the lines of a request up to the empty one. Undefined when it is no request to a proxy. */
+/**
+ * @param text the lines of a request up to the empty one. Undefined when it is not a request to a
+ * proxy.
+ */
 export function readProxyRequest(text: string): ProxyRequest | undefined {
   const [first = '', ...fields] = text.split('\r\n');
   const [, method = '', what = ''] = LINE.exec(first) ?? [];
@@ -31,7 +34,7 @@ export function readProxyRequest(text: string): ProxyRequest | undefined {
     return { kind: 'tunnel', target: { host: host.toLowerCase(), port: Number(port) } };
   }
   const url = URL.canParse(what) ? new URL(what) : undefined;
-  // A line that goes on in the next, or a name that servers read differently, would hide a field.
+  // A folded line, or a name that servers parse differently, would hide a field.
   const isOdd = fields.some((field) => field !== '' && !FIELD.test(field));
   if (url?.protocol !== 'http:' || url.username !== '' || url.password !== '' || isOdd) {
     return undefined;

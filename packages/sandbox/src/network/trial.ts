@@ -1,9 +1,9 @@
-/** The session in which a driver is tried: with a list of addresses, if one can be held here. */
+/** The session of a driver's probe: with an address list, if one can be enforced here. */
 import type { NetworkPolicy } from '../contract.ts';
 
 export interface Trial<Session> {
   readonly session: Session;
-  /** Why no list of addresses can be held; undefined where one can. */
+  /** Why no address list can be enforced; undefined when one can. */
   readonly noList: string | undefined;
 }
 
@@ -16,7 +16,7 @@ export async function openTrial<Session>(
   try {
     return { session: await open({ allow: [] }), noList };
   } catch (error) {
-    // Where nothing can be opened at all, this says so.
+    // When no session can be opened, this reports it.
     const session = await open('none');
     return { session, noList: error instanceof Error ? error.message : String(error) };
   }

@@ -1,9 +1,9 @@
 /**
  * The process driver: commands as plain processes of the host, for trusted work only.
  *
- * Nothing is isolated: a command can read and change what the user of the node can. What control
- * groups can limit and count is limited and counted, and every process of a command is killed with
- * it; without control groups, those of its process group.
+ * Nothing is isolated: a command can read and change everything that the user of the node can.
+ * Control groups limit and count what they can, and every process of a command is killed with it;
+ * without control groups, those of its process group.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -30,7 +30,7 @@ import { allLimits, refuseUnsupported, tightened, type AllLimits } from '../limi
 import { probe, PROBE_LIMITS } from '../probe.ts';
 
 export interface ProcessOptions {
-  /** How many launched processes wait for a command. */
+  /** The number of launched processes that wait for a command. */
   readonly warm?: number;
 }
 
@@ -40,8 +40,8 @@ interface Opened {
 }
 
 /**
- * Runs in a session of its own and reports over descriptor 3. The shell's own remarks about signals
- * are not the program's output. $1: the working directory; then the program.
+ * Runs in a session of its own and reports over descriptor 3. The shell's own messages about
+ * signals are not the program's output. $1: the working directory; then the program.
  */
 const WRAPPER = `cd -- "$1" || exit 1
 shift
@@ -213,19 +213,19 @@ async function statusOf(slot: Slot): Promise<number> {
   const line = await slot.status.next();
   const status = /^exit (\d+)$/.exec(line ?? '')?.[1];
   if (status !== undefined) {
-    // What it left behind in the background ends with it.
+    // Background processes that it left end with it.
     kill(slot);
     return Number(status);
   }
   return await slot.exitStatus();
 }
 
-/** The whole process group; and what left it, where a control group knows it. */
+/** Kills the whole process group, and, with a control group, processes that left it. */
 function kill(slot: Slot): void {
   try {
     process.kill(-slot.hostPid, 'SIGKILL');
   } catch {
-    // It is gone, or not yet a group of its own.
+    // The process is gone, or does not lead a group yet.
   }
   slot.kill();
 }

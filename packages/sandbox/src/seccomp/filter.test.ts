@@ -22,7 +22,7 @@ const ALL: Readonly<Record<string, Numbers>> = {
   ...CONDITIONAL,
 };
 
-/** What the kernel's BPF machine makes of a filter: a second, naive reading of the same bytes. */
+/** Runs a filter like the kernel's BPF machine: a second, naive interpreter of the same bytes. */
 function evaluate(filter: Uint8Array, call: { arch: number; nr: number; args?: number[] }): string {
   const data = new DataView(new ArrayBuffer(64));
   data.setUint32(0, call.nr, true);
@@ -70,7 +70,7 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (architecture: Arc
     evaluate(filters[sockets], { arch, nr: numberOf(ALL[name]!, architecture) ?? -1, args });
   const ask = (name: string, ...args: number[]): string => askOf('none', name, ...args);
 
-  test('answers what is listed, and allows everything else', () => {
+  test('answers listed calls, and allows all others', () => {
     const answers = new Map<number | undefined, string>();
     for (const [table, answer] of [
       [DENIED, EPERM],
@@ -96,7 +96,7 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (architecture: Arc
     }
   });
 
-  test('looks at arguments', () => {
+  test('checks arguments', () => {
     expect(ask('clone', 0x003d0f00)).toBe(ALLOWED);
     for (const flag of [
       0x20000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
@@ -116,7 +116,7 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (architecture: Arc
     expect(ask('setsockopt', 0, 6, 26)).toBe(ALLOWED);
   });
 
-  test('lets nothing be asked or told of the pages and the watchers of a file', () => {
+  test('refuses calls that read or change the cached pages and the watchers of a file', () => {
     for (const command of [0, 6, 7, 1030, 1031]) expect(ask('fcntl', 0, command)).toBe(ALLOWED);
     for (const command of [1024, 1026, 1036]) expect(ask('fcntl', 0, command)).toBe(EINVAL);
     for (const advice of ADVICE) expect(ask('madvise', 0, 0, advice)).toBe(ALLOWED);
@@ -151,13 +151,13 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (architecture: Arc
     }
   });
 
-  test('is within what the kernel takes', () => {
+  test('is within the size that the kernel accepts', () => {
     expect(filter.length % 8).toBe(0);
     expect(filter.length / 8).toBeLessThanOrEqual(4096);
   });
 });
 
-test('x32 calls are none', () => {
+test('x32 calls do not exist', () => {
   const filter = seccompFilter('x64', 'none');
   expect(evaluate(filter, { arch: AUDIT.x64, nr: 0x40000000 | 59 })).toBe(ENOSYS);
   expect(evaluate(filter, { arch: AUDIT.x64, nr: 0x40000000 | 41, args: [2, 1, 0] })).toBe(ENOSYS);

@@ -16,10 +16,11 @@
  *     setsockopt that attaches a program        → EPERM
  *     anything else                             → allowed
  *
- * Without a network only AF_UNIX can be opened: its buffers are on the account of who fills them, while
- * control groups of version 1 do not count those of TCP and UDP. With a list of addresses there is TCP
- * over IPv4 besides, to the proxy. Nothing can bind or listen then, so a guest has no more connections
- * than the proxy takes, and what they buffer is bounded by the network's own settings (listener.ts).
+ * Without a network only AF_UNIX can be opened: its buffers are charged to the process that fills
+ * them, while control groups of version 1 do not count those of TCP and UDP. With an address list
+ * there is also TCP over IPv4, to the proxy. No program can bind or listen then, so a guest has no
+ * more connections than the proxy accepts, and their buffers are bounded by the settings of the
+ * network (listener.ts).
  */
 import type { NetworkPolicy } from '../contract.ts';
 import {
@@ -32,7 +33,7 @@ import {
   type Architecture,
 } from './syscalls.ts';
 
-/** What the guests of a session may reach: decides which sockets they may open. */
+/** The network of the guests of a session: decides which sockets they may open. */
 export type Sockets = 'none' | 'list' | 'host';
 
 /** @param network of the session. */
@@ -81,18 +82,24 @@ const TCP = [0, 6];
 const SOL_SOCKET = 1;
 /** SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF and _EBPF: programs for the kernel. */
 export const SOCKET_PROGRAMS = [26, 50, 51, 52];
-/** SO_SNDBUF and SO_RCVBUF: where buffers have a bound, asking for more is heard and not done. */
+/**
+ * SO_SNDBUF and SO_RCVBUF: where buffers have a bound, a request for more succeeds without effect.
+ */
 export const SOCKET_BUFFERS = [7, 8];
-/** F_SETLEASE, F_NOTIFY, and the life time hints of a file, which everybody who has it open shares. */
+/**
+ * F_SETLEASE, F_NOTIFY, and the lifetime hints of a file, which all processes that have it open
+ * share.
+ */
 export const FILE_MARKS = [1024, 1026, 1035, 1036, 1037, 1038];
 /**
- * What allocators and debuggers use. Not MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT and MADV_COLLAPSE, which
- * move pages of files that others see too, nor MADV_MERGEABLE, which finds out who has the same ones.
+ * Advice that allocators and debuggers use. Not MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT and
+ * MADV_COLLAPSE, which move pages of files that other processes see too, nor MADV_MERGEABLE, which
+ * reveals whether another process has equal pages.
  */
 export const ADVICE = [0, 1, 2, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23, 24];
 /** PR_SET_MEMORY_MERGE: MADV_MERGEABLE for all of a process. */
 export const MEMORY_MERGE = 67;
-/** What is there, and the usual one. */
+/** The query, and the usual personality. */
 const PERSONALITIES = [0xffffffff, 0];
 /** TIOCSTI and TIOCLINUX. */
 const TERMINAL_IOCTLS = [0x5412, 0x541c];
@@ -151,10 +158,10 @@ export function seccompFilter(architecture: Architecture, sockets: Sockets): Uin
   ]);
 }
 
-/** With the family loaded; goes on where a socket is not allowed. */
+/** With the family loaded; falls through when a socket is not allowed. */
 function socketRules(sockets: Sockets): Instruction[] {
   if (sockets === 'none') return oneOf([AF_UNIX], ALLOW);
-  // What they reach is decided by the network name space.
+  // The network name space decides what they reach.
   if (sockets === 'host') return oneOf([AF_UNIX, AF_INET, AF_INET6], ALLOW);
   const tcp = [load(argument(2)), ...oneOf(TCP, ALLOW)];
   const stream = [
@@ -178,7 +185,7 @@ function answer(k: number): Instruction {
   return { code: RETURN, k, whenTrue: 0, whenFalse: 0 };
 }
 
-/** For one system call: looks at an argument. `rules` end in an answer. */
+/** For one system call: checks an argument. `rules` end in an answer. */
 function when(number: number, index: number, rules: readonly Instruction[]): Instruction[] {
   return [jump(JUMP_EQUAL, number, 0, rules.length + 1), load(argument(index)), ...rules];
 }

@@ -1,10 +1,10 @@
 /**
- * What a guest may not ask of the kernel, whatever its privileges: names, with their numbers on
- * x86_64 (asm/unistd_64.h) and aarch64 (asm-generic/unistd.h). A test compares the numbers with
- * the kernel's headers.
+ * System calls that a guest may not make, whatever its privileges: names, with their numbers on
+ * x86_64 (asm/unistd_64.h) and aarch64 (asm-generic/unistd.h). A test compares the numbers with the
+ * kernel's headers.
  *
  * The list follows the one that container engines deny without capabilities. A guest has no
- * capabilities here, so most of these fail anyway; they are denied for the bugs that they had.
+ * capabilities here, so most of these fail anyway; they are denied because they have had bugs.
  */
 
 export type Architecture = 'x64' | 'arm64';
@@ -47,7 +47,7 @@ export const DENIED: Readonly<Record<string, Numbers>> = {
   memfd_secret: [447, 447],
   perf_event_open: [298, 241],
   userfaultfd: [323, 282],
-  // Which pages of a file are in memory tells what others read before.
+  // Which pages of a file are in memory reveals what other processes read before.
   mincore: [27, 232],
   process_madvise: [440, 440],
   // Files by handle are found outside of the guest's root.
@@ -80,7 +80,7 @@ export const DENIED: Readonly<Record<string, Numbers>> = {
   move_pages: [279, 239],
   set_mempolicy: [238, 237],
   set_mempolicy_home_node: [450, 450],
-  // Long forgotten.
+  // Obsolete.
   _sysctl: [156, undefined],
   lookup_dcookie: [212, 18],
   modify_ldt: [154, undefined],
@@ -92,20 +92,21 @@ export const DENIED: Readonly<Record<string, Numbers>> = {
 
 /** Denied with ENOSYS, for which programs and libraries have a fallback. */
 export const ABSENT: Readonly<Record<string, Numbers>> = {
-  // Which pages of a file are in memory, and what is known of a path without reading the disk.
+  // Which pages of a file are in memory, and which paths are known without reading the disk.
   cachestat: [451, 451],
   openat2: [437, 437],
   // Events of files that sessions share.
   inotify_add_watch: [254, 27],
   inotify_init: [253, undefined],
   inotify_init1: [294, 26],
-  // Its flags lie in memory, where a filter cannot look.
+  // Its flags lie in memory, where a filter cannot read them.
   clone3: [435, 435],
 };
 
 /**
- * Answered with success, and not done. Advice about the cache changes what others find in it; a sync
- * writes back the files of the whole machine, and nothing that a guest can write is on a disk.
+ * Answered with success, without effect. Advice about the cache changes what other processes find
+ * in it; a sync writes back the files of the whole machine, and nothing that a guest can write is
+ * on a disk.
  */
 export const IGNORED: Readonly<Record<string, Numbers>> = {
   fadvise64: [221, 223],

@@ -1,6 +1,6 @@
 /**
- * The Docker daemon behind a relay that alters orders on their way: to a driver, it is a daemon that
- * says yes and does less than it was told.
+ * The Docker daemon behind a relay that changes requests: to a driver, it is a daemon that accepts
+ * a request and does less than it says.
  */
 import { once } from 'node:events';
 import { createServer, request, type ClientRequest, type IncomingMessage } from 'node:http';
@@ -11,7 +11,10 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 
 export type Fields = Record<string, unknown>;
-/** Changes an order to make or to change a container, in place; `limits` is the part that holds them. */
+/**
+ * Changes a request that creates or updates a container, in place; `limits` is the part that
+ * contains the limits.
+ */
 export type Alter = (limits: Fields, order: Fields) => void;
 
 export interface AlteredDaemon {

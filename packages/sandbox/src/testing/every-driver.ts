@@ -1,6 +1,6 @@
 /**
- * What the contract's tests have in common: the drivers of this machine, each with a session that
- * stays open for all tests of a file, and what programs of a test need.
+ * The common parts of the contract's tests: the drivers of this machine, each with a session that
+ * stays open for all tests of a file, and helpers for the programs of a test.
  */
 import { Buffer } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -64,11 +64,11 @@ export interface Said extends Ending {
   readonly err: string;
 }
 
-/** What a test has; `driver` and `session` while it runs. */
+/** The driver of a test; `driver` and `session` are set while it runs. */
 export interface Here {
   readonly name: SandboxName;
   readonly options: SessionOptions;
-  /** Whether the driver holds untrusted work. */
+  /** Whether the driver runs untrusted work. */
   readonly isolates: boolean;
   readonly driver: SandboxDriver;
   readonly session: SandboxSession;
@@ -78,7 +78,7 @@ export interface Here {
   readonly collected: (paths: string[], maxBytes?: number) => Promise<Map<string, string>>;
 }
 
-/** The same tests for each driver that can be had here. */
+/** Runs the same tests for each driver that is available here. */
 export function forEachDriver(tests: (here: Here) => void): void {
   describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ name, create, options }) => {
     let driver: SandboxDriver;
@@ -118,7 +118,7 @@ export function forEachDriver(tests: (here: Here) => void): void {
   });
 }
 
-/** Resolves when the stream has said something; goes on reading it. */
+/** Resolves when the stream has output; continues to read it. */
 export async function saying(stream: Readable, what: string): Promise<void> {
   let said = '';
   await new Promise<void>((resolve) => {

@@ -1,4 +1,7 @@
-/** A node that is about to be killed: opens the driver in argv, runs something in it, and says so. */
+/**
+ * A node that will be killed: opens the driver in argv, runs a command in it, and reports that it
+ * runs.
+ */
 import { createBubblewrap } from '../bubblewrap/bubblewrap.ts';
 import { createProcessSandbox } from '../process/process.ts';
 

@@ -1,12 +1,15 @@
-/** How much the tests of faults do: a taste by default, with SKEIN_FULL=1 what is promised. */
+/** How much the fault tests do: a small run by default, the full proof with SKEIN_FULL=1. */
 
 export const FULL = process.env['SKEIN_FULL'] === '1';
 
 /** Kills in each test of kills. */
 export const roundsOf = (byDefault: number): number => (FULL ? 200 : byDefault);
 
-/** Jobs that wait at once. */
+/** Jobs that are queued at once. */
 export const QUEUED_JOBS = FULL ? 100_000 : 20_000;
 
-/** Of everything random; in the names of the tests, so that a failure tells it. SKEIN_SEED repeats one. */
+/**
+ * Seed of everything random; test titles contain it, so that a failure names it. SKEIN_SEED repeats
+ * a run.
+ */
 export const SEED = Number(process.env['SKEIN_SEED'] ?? Date.now() % 2 ** 31);

@@ -22,7 +22,7 @@ export const signs = defineTask({
   },
 });
 
-/** Needs nothing of anybody while it works. */
+/** Needs no other job or service while it works. */
 export const naps = defineTask({
   name: 'naps',
   input: z.object({ ms: z.number() }),
@@ -34,7 +34,7 @@ export const naps = defineTask({
   },
 });
 
-/** Ends the supervisor itself: no thread can do worse. */
+/** Ends the process of the supervisor: the worst that a task can do. */
 export const poison = defineTask({
   name: 'poison',
   input: z.unknown(),

@@ -15,7 +15,7 @@ export interface WorkerProcess {
   ): Promise<Awaited<ReturnType<JobStore[M]>>>;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
-  /** SIGSTOP: to the others it looks dead, and it does not know. */
+  /** SIGSTOP: other processes take it for dead, and it does not notice. */
   freeze(): void;
   thaw(): void;
   readonly gone: Promise<void>;

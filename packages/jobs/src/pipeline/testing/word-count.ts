@@ -64,7 +64,7 @@ export const wordCount = definePipeline({
   },
 });
 
-/** A command with what it needs and leaves. */
+/** A command with its inputs and outputs. */
 export const shout = definePipeline({
   name: 'shout',
   module: import.meta.filename,

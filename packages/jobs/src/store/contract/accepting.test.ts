@@ -1,4 +1,4 @@
-/** What is accepted, and what is refused. */
+/** Which jobs are accepted, and which are refused. */
 import { expect, it } from 'vitest';
 import { code, overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, job } from '../testing/fixtures.ts';
@@ -42,7 +42,7 @@ overEveryStore('accepting', (at) => {
     await expect(enqueueOne(at.store, { requires: ['gpu', 'a,b'] })).rejects.toThrow(/"a,b"/);
   });
 
-  it('holds a tenant to what it may have queued, and counts what waits for anything', async () => {
+  it('limits the queued jobs of a tenant, and counts blocked and ready jobs', async () => {
     await at.store.putTenant({ tenant: 't', weight: 1, maxQueued: 2 });
     await enqueueOne(at.store, { notBefore: at.now + 1e6 });
     await enqueueOne(at.store);
@@ -53,7 +53,7 @@ overEveryStore('accepting', (at) => {
     await expect(enqueueOne(at.store)).rejects.toEqual(code('TENANT_QUOTA'));
   });
 
-  it('holds a tenant to its jobs per second and says when to come back', async () => {
+  it('limits a tenant’s jobs per second and says when to retry', async () => {
     await at.store.putTenant({ tenant: 't', weight: 1, jobsPerSecond: 2 });
     await at.store.enqueue([job(), job()]);
     const refused = await enqueueOne(at.store).catch((error: unknown) => error);
@@ -64,12 +64,12 @@ overEveryStore('accepting', (at) => {
     await enqueueOne(at.store);
   });
 
-  it('holds a tenant without settings to the quota of the call, and one with settings to those', async () => {
+  it('applies the quota of the call to a tenant without settings, and its settings to any other', async () => {
     const quota = { maxQueued: 3, jobsPerSecond: 1000 };
     await at.store.enqueue([job(), job()], quota);
     await expect(at.store.enqueue([job(), job()], quota)).rejects.toEqual(code('TENANT_QUOTA'));
     expect(await at.store.tenantLoad('t')).toMatchObject({ queued: 2, running: 0 });
-    // Nothing of the refused call is there, and a call without a quota is not held to it.
+    // The refused call has left no job, and a call without a quota is not limited.
     await at.store.enqueue([job(), job()]);
     await at.store.putTenant({ tenant: 't', weight: 1, maxQueued: 6 });
     await at.store.enqueue([job(), job()], quota);
@@ -87,7 +87,7 @@ overEveryStore('accepting', (at) => {
     await at.store.enqueue([other], slow);
   });
 
-  it('refuses for a draining queue, and starts what waits in it', async () => {
+  it('refuses jobs for a draining queue, and starts its queued jobs', async () => {
     const id = await enqueueOne(at.store);
     await at.store.setQueueMode('q', 'draining');
     await expect(enqueueOne(at.store)).rejects.toEqual(code('QUEUE_DRAINING'));
@@ -96,7 +96,7 @@ overEveryStore('accepting', (at) => {
     await enqueueOne(at.store);
   });
 
-  it('starts nothing of a paused queue, and accepts for it', async () => {
+  it('starts no job of a paused queue, and accepts jobs for it', async () => {
     await at.store.setQueueMode('q', 'paused');
     const id = await enqueueOne(at.store);
     expect(await at.ids()).toEqual([]);

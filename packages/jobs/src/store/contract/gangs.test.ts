@@ -38,14 +38,14 @@ overEveryStore('gangs', (at) => {
     await at.store.enqueue(members('g1', 2));
     await at.store.enqueue(members('g2', 2));
     const started: string[] = [];
-    for (let turn = 0; turn < 4; turn += 1) {
+    for (let round = 0; round < 4; round += 1) {
       for (const worker of ['w1', 'w2']) {
         for (const claim of await at.store.claim(offer({ ...one, worker }))) {
           started.push(claim.job.gang?.id ?? '');
-          // Its partner may still wait to be fetched; both end in the next turn.
+          // Its partner may still have to be fetched; both end in the next round.
         }
       }
-      if (turn === 1) {
+      if (round === 1) {
         const { jobs } = await at.store.jobs({ state: 'running', queue: 'q', limit: 10 });
         for (const each of jobs) await at.store.finish(each.attempts.at(-1)?.token ?? 0, success());
       }
@@ -53,7 +53,7 @@ overEveryStore('gangs', (at) => {
     expect(started).toEqual(['g1', 'g1', 'g2', 'g2']);
   });
 
-  it('gives its places back when it cannot be placed in time, and others have their turn', async () => {
+  it('gives its places back when it cannot be placed in time, so that other gangs can start', async () => {
     await at.store.enqueue(members('huge', 3));
     const single = await enqueueOne(at.store, { priority: -100 });
     expect(await at.ids({ ...one, worker: 'w1' })).toEqual([]);
@@ -62,7 +62,7 @@ overEveryStore('gangs', (at) => {
     expect(await at.ids({ ...one, worker: 'w1' })).toEqual([single]);
   });
 
-  it('is broken by a lost member, and all are tried again together', async () => {
+  it('is retried as a whole when a member is lost', async () => {
     await at.store.enqueue(members('g', 3));
     const claims = await at.store.claim(offer());
     expect(claims).toHaveLength(3);
@@ -88,7 +88,7 @@ overEveryStore('gangs', (at) => {
     await stop();
   });
 
-  it('ends as a whole when a member cannot go on', async () => {
+  it('ends as a whole when a member cannot be retried', async () => {
     const made = await at.store.enqueue(members('g', 2));
     const [claim] = await at.store.claim(offer());
     await at.store.finish(claim?.token ?? 0, failure({ retryable: false }));
@@ -101,7 +101,7 @@ overEveryStore('gangs', (at) => {
     expect(await at.ids()).toHaveLength(2);
   });
 
-  it('counts a whole gang against what its tenant may run', async () => {
+  it('counts a whole gang against the limit of its tenant', async () => {
     await at.store.putTenant({ tenant: 't', weight: 1, maxRunning: 1 });
     await at.store.enqueue(members('g', 2));
     const single = await enqueueOne(at.store);

@@ -1,4 +1,4 @@
-/** Jobs that wait for others. */
+/** Jobs that wait for their parents. */
 import { expect, it } from 'vitest';
 import { overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, job, offer, success } from '../testing/fixtures.ts';
@@ -20,7 +20,7 @@ overEveryStore('graphs', (at) => {
     expect(await at.store.enqueue([job({ parents: ['a'] })])).toMatchObject([{ state: 'ready' }]);
   });
 
-  it('fails the children of what did not succeed, transitively and also later', async () => {
+  it('fails the children of an unsuccessful job, transitively and also those enqueued later', async () => {
     await at.store.enqueue([
       job({ id: 'a' }),
       job({ id: 'b', parents: ['a'] }),

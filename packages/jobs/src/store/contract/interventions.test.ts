@@ -1,11 +1,11 @@
-/** What people do to jobs: cancel, preempt. */
+/** Operations of people on jobs: cancel, preempt. */
 import { expect, it } from 'vitest';
 import type { LeaseNews } from '../../contract.ts';
 import { overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, failure, success } from '../testing/fixtures.ts';
 
 overEveryStore('interventions', (at) => {
-  it('cancels what waits and what runs, and tells the worker at once', async () => {
+  it('cancels queued and running jobs, and notifies the worker at once', async () => {
     const waiting = await enqueueOne(at.store, { notBefore: at.now + 1e6 });
     const running = await enqueueOne(at.store);
     const { token } = await claimOne(at.store);
@@ -19,7 +19,8 @@ overEveryStore('interventions', (at) => {
       });
     }
     expect(await told.promise).toEqual({ token, state: 'cancel' });
-    // Whoever missed the news hears it with the next renewal, and nobody else does.
+    // The worker that missed the notification gets it with the next renewal, and no other worker
+    // does.
     expect(await at.store.renew('w', [token], 1000)).toEqual([{ token, state: 'cancel' }]);
     expect(await at.store.renew('other', [token], 1000)).toEqual([{ token, state: 'lost' }]);
     expect(await at.store.finish(token, success())).toBeUndefined();

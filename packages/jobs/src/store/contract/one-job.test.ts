@@ -4,7 +4,7 @@ import { overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, failure, job, success } from '../testing/fixtures.ts';
 
 overEveryStore('one job', (at) => {
-  it('goes from ready through running to succeeded, and keeps what it was given', async () => {
+  it('goes from ready through running to succeeded, and keeps its spec', async () => {
     const spec = job({ group: 'g', deadline: at.now + 1e6, requires: ['a', 'b'], priority: 1.5 });
     const [made] = await at.store.enqueue([spec]);
     expect(made).toMatchObject({

@@ -4,7 +4,7 @@ import { overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, failure, job, success } from '../testing/fixtures.ts';
 
 overEveryStore('retries', (at) => {
-  it('tries again as often as it may, then the job is dead with its cause', async () => {
+  it('retries up to the limit, then the job is dead with its cause', async () => {
     const id = await enqueueOne(at.store, {
       retry: { maxAttempts: 2, backoffMs: 0, maxBackoffMs: 0 },
     });
@@ -52,14 +52,14 @@ overEveryStore('retries', (at) => {
     expect(Math.min(...waits)).toBeLessThan(1000);
   });
 
-  it('does not retry what is not retryable', async () => {
+  it('does not retry a failure that is not retryable', async () => {
     const id = await enqueueOne(at.store);
     const { token } = await claimOne(at.store);
     await at.store.finish(token, failure({ cause: 'refused', retryable: false }));
     expect(await at.store.job(id)).toMatchObject({ state: 'failed', cause: 'refused' });
   });
 
-  it('loses a lease that is not renewed, and fences its holder off', async () => {
+  it('loses a lease that is not renewed, and refuses the writes of its holder', async () => {
     const id = await enqueueOne(at.store);
     const { token } = await claimOne(at.store, { leaseMs: 1000 });
     await at.pass(900);
@@ -90,7 +90,7 @@ overEveryStore('retries', (at) => {
     expect(await at.state(id)).toBe('ready');
   });
 
-  it('brings a dead job back with fresh attempts and the children that it failed', async () => {
+  it('revives a dead job with fresh attempts, and the children that failed because of it', async () => {
     const retry = { maxAttempts: 1, backoffMs: 0, maxBackoffMs: 0 };
     await at.store.enqueue([
       job({ id: 'parent', retry }),

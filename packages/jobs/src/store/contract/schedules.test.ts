@@ -1,4 +1,4 @@
-/** Jobs by the clock. */
+/** Jobs that schedules enqueue. */
 import { expect, it } from 'vitest';
 import { code, overEveryStore } from '../testing/every-store.ts';
 import { job } from '../testing/fixtures.ts';
@@ -41,7 +41,7 @@ overEveryStore('schedules', (at) => {
     expect(await at.ids()).toEqual([]);
   });
 
-  it('refuses what is not a schedule', async () => {
+  it('refuses an invalid schedule', async () => {
     for (const wrong of [{ cron: 'often' }, { timeZone: 'Mars/Olympus' }, { cron: '0 0 30 2 *' }]) {
       await expect(at.store.putSchedule({ ...schedule, ...wrong })).rejects.toEqual(
         code('REQUEST_INVALID'),

@@ -1,4 +1,4 @@
-/** A finished step is not done again. */
+/** The result of an equal, finished job is reused. */
 import { expect, it } from 'vitest';
 import { overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, job, success } from '../testing/fixtures.ts';
@@ -6,7 +6,7 @@ import { claimOne, enqueueOne, job, success } from '../testing/fixtures.ts';
 overEveryStore('the step cache', (at) => {
   const step = { cacheKey: 'k'.repeat(64) };
 
-  it('takes a kept success instead of running, in the same tenant', async () => {
+  it('reuses a kept success instead of running, in the same tenant', async () => {
     const first = await enqueueOne(at.store, step);
     const twin = await enqueueOne(at.store, step);
     await enqueueOne(at.store, { ...step, tenant: 'other', queue: 'other' });
@@ -24,7 +24,7 @@ overEveryStore('the step cache', (at) => {
     expect(await at.ids({ queues: ['other'] })).toHaveLength(1);
   });
 
-  it('carries children on, and runs again when the success is forgotten', async () => {
+  it('releases the children, and runs again when the success is forgotten', async () => {
     await enqueueOne(at.store, { ...step, retentionMs: 1000 });
     await at.store.finish((await claimOne(at.store)).token, success());
     const [, child] = await at.store.enqueue([

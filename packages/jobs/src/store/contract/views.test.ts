@@ -1,4 +1,4 @@
-/** What people see: lists, counts, events. */
+/** The views of a store: lists, counts, events. */
 import { expect, it } from 'vitest';
 import type { JobEvent } from '../../contract.ts';
 import { code, overEveryStore } from '../testing/every-store.ts';
@@ -42,7 +42,8 @@ overEveryStore('what people see', (at) => {
     ]);
     const members = await at.store.claim(offer({ labels: ['gang'] }));
     expect(members).toHaveLength(2);
-    // Its success counts when all have succeeded: until then it runs, without a lease.
+    // A gang member's success counts when all members have succeeded: until then it is running,
+    // without a lease.
     await at.store.finish(members[0]?.token ?? 0, success());
     const done = await enqueueOne(at.store);
     await at.store.finish((await claimOne(at.store)).token, success());
@@ -119,7 +120,7 @@ overEveryStore('what people see', (at) => {
     expect(await attempts()).toEqual({ q: expected, r: {} });
   });
 
-  it('knows its workers and tenants', async () => {
+  it('lists its workers and tenants', async () => {
     const worker = {
       worker: 'w',
       host: 'h',
@@ -146,7 +147,7 @@ overEveryStore('what people see', (at) => {
     ]);
   });
 
-  it('tells events in order, from where a listener left off', async () => {
+  it('delivers events in order, resuming after the last sequence of a listener', async () => {
     const aborted = new AbortController();
     const live: JobEvent[] = [];
     const done = Promise.withResolvers<void>();
@@ -188,17 +189,17 @@ overEveryStore('what people see', (at) => {
     expect(rest).toEqual([5, 6]);
   });
 
-  it('tells the events of a large call, also from the middle of it', async () => {
+  it('delivers the events of a large call, also from its middle', async () => {
     const jobs = await at.store.enqueue(Array.from({ length: 1200 }, () => job()));
-    const heard: JobEvent[] = [];
+    const received: JobEvent[] = [];
     const stop = new AbortController();
     for await (const event of at.store.events({ after: 700 }, stop.signal)) {
-      heard.push(event);
+      received.push(event);
       if (event.sequence === 1200) stop.abort();
     }
-    expect(heard.map(({ sequence }) => sequence)).toEqual(
+    expect(received.map(({ sequence }) => sequence)).toEqual(
       Array.from({ length: 500 }, (_, index) => 701 + index),
     );
-    expect(heard.map((event) => event.job)).toEqual(jobs.slice(700).map(({ id }) => id));
+    expect(received.map((event) => event.job)).toEqual(jobs.slice(700).map(({ id }) => id));
   });
 });

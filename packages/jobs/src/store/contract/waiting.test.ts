@@ -7,7 +7,7 @@ import { claimOne, enqueueOne, offer } from '../testing/fixtures.ts';
 overEveryStore('waiting for work', (at) => {
   const never = new AbortController().signal;
 
-  it('ends when work comes, also between the claim and the wait', async () => {
+  it('ends when a job becomes ready, also between the claim and the wait', async () => {
     expect(await at.ids()).toEqual([]);
     const waiting = at.store.waitForWork(['q'], 60_000, never, 'w');
     await enqueueOne(at.store);

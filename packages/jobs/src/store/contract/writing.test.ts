@@ -1,10 +1,10 @@
-/** What an attempt writes: its log, its progress. */
+/** The writes of an attempt: its log, its progress. */
 import { expect, it } from 'vitest';
 import { LOG_BYTES, TENANT_LOG_BYTES } from '../bounds.ts';
 import { code, overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, success } from '../testing/fixtures.ts';
 
-overEveryStore('what an attempt writes', (at) => {
+overEveryStore('the writes of an attempt', (at) => {
   it('keeps the log by offset: once, in order, within its bound', async () => {
     const id = await enqueueOne(at.store);
     const { token } = await claimOne(at.store);
@@ -32,7 +32,7 @@ overEveryStore('what an attempt writes', (at) => {
   });
 
   it(
-    'keeps a bound of all logs of a tenant; what ended first goes first',
+    'bounds all logs of a tenant; the logs that ended first are removed first',
     { timeout: 120_000 },
     async () => {
       const chunk = new Uint8Array(LOG_BYTES).fill(7);
@@ -46,14 +46,15 @@ overEveryStore('what an attempt writes', (at) => {
       const sizes = () =>
         Promise.all(ids.map(async (id) => (await at.store.log(id, 1, 0, 0)).size / LOG_BYTES));
       await write('other', true);
-      // Still written, so it is never cut short by others of its tenant.
+      // A log that is still written is never cut by other logs of its tenant.
       await write('t', false);
       const fit = TENANT_LOG_BYTES / LOG_BYTES;
       for (let count = 1; count < fit; count++) await write('t', true);
       expect(await sizes()).toEqual(ids.map(() => 1));
       await write('t', true);
       expect((await sizes()).slice(0, 5)).toEqual([1, 1, 0, 1, 1]);
-      // What is forgotten with its job makes room again: of two more, the first would go otherwise.
+      // Forgetting a job frees the bytes of its logs: without it, the first of two more logs would
+      // be removed.
       await at.store.cancel(ids[1]!, 'enough');
       at.now += 2 * 3_600_000;
       await at.store.tick();

@@ -1,9 +1,10 @@
 /**
  * Running scripts on a Redis that may go away.
  *
- * A call waits a moment for a connection that is coming back, and is sent again when the connection
- * was lost under it: every script gives the same answer to the same call sent twice. After
- * `PATIENCE_MS` it fails with STORE_UNREACHABLE, which is worth retrying; nothing was lost.
+ * A call waits a moment for a connection that is being restored, and is sent again when the
+ * connection was lost under it: every script gives the same answer to the same call sent twice.
+ * After `PATIENCE_MS` it fails with STORE_UNREACHABLE, which is retryable; no acknowledged change
+ * is lost.
  *
  * The first call of a turn of the event loop goes at once, so that Redis works while this process
  * does; the rest of the turn's calls share a round trip.
@@ -12,9 +13,9 @@ import { SkeinError } from '@skein/api/errors';
 import { Redis, type RedisOptions } from 'ioredis';
 import { loadLibrary, type ScriptName } from './script-source.ts';
 
-/** How long a call waits for Redis in all, in milliseconds. */
+/** The longest that a call waits for Redis, retries included, in milliseconds. */
 const PATIENCE_MS = 3000;
-/** How long one answer may take before the connection counts as dead. */
+/** The longest that one answer may take before the connection counts as dead, in milliseconds. */
 const ANSWER_MS = 10_000;
 const RECONNECT_MS = 200;
 
@@ -53,7 +54,8 @@ export function connect(url: string, prefix: string): Connection {
   const options: RedisOptions = {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    // ioredis waits for no answer to that: closed in the middle of it, it would end the process.
+    // ioredis does not wait for the answer to this command: closing in the middle of it would end
+    // the process.
     autoResubscribe: false,
     // A lost connection fails the calls that were under way; `insist` sends them again.
     maxRetriesPerRequest: 0,
@@ -62,19 +64,23 @@ export function connect(url: string, prefix: string): Connection {
   };
   const open = (more: RedisOptions = {}) => {
     const redis = new Redis(url, { ...options, ...more, replyMapping: 'legacy' });
-    // Told to whoever calls; an event without a listener would end the process.
+    // Each call reports the error to its caller; an error event without a listener would end the
+    // process.
     redis.on('error', () => {});
     return redis;
   };
   const redis = open({ commandTimeout: ANSWER_MS });
   const ready = readiness(redis);
   const others: Redis[] = [];
-  /** Calls of this turn but its first, which has gone; undefined before that. */
+  /**
+   * The later calls of this turn of the event loop; undefined before its first call, which is sent
+   * at once.
+   */
   let waiting: Waiting[] | undefined;
   let closed = false;
 
   let loading: Promise<unknown> | undefined;
-  /** Loads the library, which a server that is new, or was emptied, does not have. */
+  /** Loads the library, which a new or emptied server does not have. */
   function loadOnce(): Promise<unknown> {
     loading ??= redis
       .function('LOAD', 'REPLACE', library.source)
@@ -195,7 +201,10 @@ function where(url: string): string {
   }
 }
 
-/** Resolves when the connection can be used; rejects at the time given. Any number may wait. */
+/**
+ * Resolves when the connection can be used; rejects at the given time. Any number of calls may
+ * wait.
+ */
 function readiness(redis: Redis): (until: number) => Promise<void> {
   const waiting = new Set<() => void>();
   redis.on('ready', () => {

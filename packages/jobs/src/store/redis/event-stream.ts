@@ -82,7 +82,7 @@ export function eventStream(connection: Connection, key: string): EventStream {
           `${seen}-0`,
         );
         if (found) seen = await last();
-        // After a pause of the connection too: better once too often.
+        // Also after a lost connection: an extra notification is harmless.
         arrived.tell('', undefined);
       } catch {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -1,4 +1,6 @@
-/** A Redis that can take no more: of its disk, or of the memory that it may use. Refused is said; accepted stays. */
+/**
+ * A Redis whose disk or memory is full: a refused call gets a coded error, accepted jobs are kept.
+ */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -14,7 +16,7 @@ const redis = requireComponent('redis');
 const long = { timeout: 60_000 };
 const FULL = { code: 'STORAGE_FULL' };
 
-/** Enqueues until it is refused. @returns what was accepted. */
+/** Enqueues until it is refused. @returns the accepted jobs. */
 async function fill(store: JobStore, refusal: { code: string } = FULL): Promise<string[]> {
   const accepted: string[] = [];
   const name = 'x'.repeat(2000);
@@ -31,52 +33,48 @@ async function everyId(store: JobStore): Promise<string[]> {
 }
 
 describe.skipIf(redis.skip || tinyDisk.skip)('a Redis on a full disk', () => {
-  it(
-    'refuses what would change anything, still shows all, and has lost nothing',
-    long,
-    async () => {
-      using disk = mountTinyDisk('size=2m');
-      const reserve = join(disk.folder, 'reserve');
-      writeFileSync(reserve, Buffer.alloc(2 ** 20));
-      const server = await startRedis({ folder: disk.folder });
-      const store = await openRedisJobs(server.url, { namespace: 'full' });
-      try {
-        const done = await enqueueOne(store);
-        const { token } = await claimOne(store);
-        await store.finish(token, success(7));
-        const waiting = await fill(store);
-        expect(waiting.length).toBeGreaterThan(10);
-        const accepted = [done, ...waiting];
+  it('refuses every change, still answers reads, and has lost nothing', long, async () => {
+    using disk = mountTinyDisk('size=2m');
+    const reserve = join(disk.folder, 'reserve');
+    writeFileSync(reserve, Buffer.alloc(2 ** 20));
+    const server = await startRedis({ folder: disk.folder });
+    const store = await openRedisJobs(server.url, { namespace: 'full' });
+    try {
+      const done = await enqueueOne(store);
+      const { token } = await claimOne(store);
+      await store.finish(token, success(7));
+      const waiting = await fill(store);
+      expect(waiting.length).toBeGreaterThan(10);
+      const accepted = [done, ...waiting];
 
-        // Not only what takes room: nothing that could not be kept is acknowledged.
-        await expect(store.claim(offer())).rejects.toMatchObject(FULL);
-        await expect(store.cancel(waiting[0]!, '')).rejects.toMatchObject(FULL);
-        expect(await everyId(store)).toEqual(accepted);
-        expect(await store.job(done)).toMatchObject({ state: 'succeeded', result: { value: 7 } });
-        expect((await store.queues())[0]?.counts).toMatchObject({ ready: waiting.length });
+      // Not only calls that take room: no change that could not be kept is acknowledged.
+      await expect(store.claim(offer())).rejects.toMatchObject(FULL);
+      await expect(store.cancel(waiting[0]!, '')).rejects.toMatchObject(FULL);
+      expect(await everyId(store)).toEqual(accepted);
+      expect(await store.job(done)).toMatchObject({ state: 'succeeded', result: { value: 7 } });
+      expect((await store.queues())[0]?.counts).toMatchObject({ ready: waiting.length });
 
-        rmSync(reserve);
-        const more = () => enqueueOne(store).catch(() => undefined);
-        let added: string | undefined;
-        await expect.poll(async () => (added ??= await more()), long).toBeDefined();
-        accepted.push(added!);
-        await server.kill();
-        await server.start();
-        await expect.poll(() => everyId(store).catch(() => undefined), long).toEqual(accepted);
-        const free = { cores: 10_000, memoryBytes: 2 ** 50 };
-        expect(await store.claim(offer({ free, max: 10_000 }))).toHaveLength(waiting.length + 1);
-      } finally {
-        await store.close();
-        await server.kill();
-      }
-    },
-  );
+      rmSync(reserve);
+      const more = () => enqueueOne(store).catch(() => undefined);
+      let added: string | undefined;
+      await expect.poll(async () => (added ??= await more()), long).toBeDefined();
+      accepted.push(added!);
+      await server.kill();
+      await server.start();
+      await expect.poll(() => everyId(store).catch(() => undefined), long).toEqual(accepted);
+      const free = { cores: 10_000, memoryBytes: 2 ** 50 };
+      expect(await store.claim(offer({ free, max: 10_000 }))).toHaveLength(waiting.length + 1);
+    } finally {
+      await store.close();
+      await server.kill();
+    }
+  });
 });
 
 describe.skipIf(redis.skip || tinyDisk.skip)(
   'a Redis that syncs each answer, on a full disk',
   () => {
-    it('ends, and has everything that it had accepted when there is room again', long, async () => {
+    it('exits, and has all accepted jobs when there is room again', long, async () => {
       using disk = mountTinyDisk('size=2m');
       const reserve = join(disk.folder, 'reserve');
       writeFileSync(reserve, Buffer.alloc(2 ** 20));
@@ -98,7 +96,7 @@ describe.skipIf(redis.skip || tinyDisk.skip)(
 );
 
 describe.skipIf(redis.skip)('a Redis whose memory is used up', () => {
-  it('refuses what makes it grow, and lets what is there end', long, async () => {
+  it('refuses calls that make it grow, and lets accepted jobs end', long, async () => {
     const server = await startRedis();
     const client = new Redis(server.url);
     const store = await openRedisJobs(server.url, { namespace: 'full' });
@@ -119,7 +117,7 @@ describe.skipIf(redis.skip)('a Redis whose memory is used up', () => {
     }
   });
 
-  it('is made room for by forgetting what has ended', long, async () => {
+  it('has room again after ended jobs are forgotten', long, async () => {
     const server = await startRedis();
     const client = new Redis(server.url);
     let now = Date.UTC(2026, 0, 1);
@@ -142,8 +140,8 @@ describe.skipIf(redis.skip)('a Redis whose memory is used up', () => {
 });
 
 describe.skipIf(redis.skip)('a Redis before version 7', () => {
-  it('is refused with what is missing and its version', async () => {
-    // What it lacks, taken from one of today.
+  it('is refused with the missing feature and its version', async () => {
+    // A current server, without the feature that an old one lacks.
     const server = await startRedis({ settings: ['--rename-command', 'FCALL', ''] });
     try {
       await expect(openRedisJobs(server.url, { namespace: 'x' })).rejects.toMatchObject({

@@ -1,9 +1,9 @@
 /** Calls of one turn of the event loop that go to the server as one. */
 
-/** So that one call never holds the server up for long. */
+/** Bounds how long one call occupies the server. */
 const MOST = 200;
 
-/** @param run answers in the order of the items; when it fails, all of them have. */
+/** @param run answers in the order of the items; when it fails, all of them fail. */
 export function gather<Item, Answer>(
   run: (items: readonly Item[]) => Promise<readonly Answer[]>,
 ): (item: Item) => Promise<Answer> {

@@ -4,7 +4,7 @@ import type { Attempt, Cause, Job, JobSpec, JobState } from '../../contract.ts';
 /** The fields of the job and its spec, each an object as JSON. */
 export type JobView = readonly [fields: string, spec: string];
 
-/** A new job that waits for nothing: its id and the time; the caller knows the rest. */
+/** A new job that is ready: its id and the time; the caller knows the rest. */
 export type ReadyView = string;
 
 export function readyJob(view: ReadyView, given: JobSpec & { readonly id?: string }): Job {

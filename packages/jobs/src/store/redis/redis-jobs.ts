@@ -80,17 +80,18 @@ export async function openRedisJobs(
   const subscriber = connection.another();
   subscriber.on('message', (channel: string, message: string) => {
     if (channel === `${prefix}work`) {
-      wake.ring(message);
+      wake.notify(message);
       return;
     }
     const [, token, state, worker] = /^(\d+) (\w+) (.*)$/s.exec(message) ?? [];
     news.tell(worker ?? '', { token: Number(token), state: state as LeaseNews['state'] });
   });
   const subscribe = () => subscriber.subscribe(`${prefix}work`, `${prefix}news`);
-  // What was published while the connection was away has been missed. One that fails is away again.
+  // Notifications that were published while the connection was lost are missed. A connection that
+  // fails is lost again.
   subscriber.on('ready', () => {
     subscribe().then(
-      () => wake.ringAll(),
+      () => wake.notifyAll(),
       () => undefined,
     );
   });
@@ -124,7 +125,7 @@ export async function openRedisJobs(
     },
 
     async claim(offer) {
-      wake.looked(offer.worker, offer.queues);
+      wake.beforeClaim(offer.worker, offer.queues);
       const call = randomUUID();
       const found = (await run(
         'claim',
@@ -356,7 +357,7 @@ export async function openRedisJobs(
     async close() {
       events.close();
       await connection.close();
-      wake.ringAll();
+      wake.notifyAll();
     },
   };
 }

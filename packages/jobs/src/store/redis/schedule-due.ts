@@ -4,7 +4,7 @@ import { nextTime } from '../cron.ts';
 import type { Connection } from './connection.ts';
 import { specArguments } from './spec-arguments.ts';
 
-/** Occurrences that nobody was there for are made up for by one; a refused one is left out. */
+/** Occurrences that were missed while no node ran are replaced by one; a refused one is skipped. */
 export async function fireDue(
   connection: Connection,
   opening: () => readonly (string | number)[],

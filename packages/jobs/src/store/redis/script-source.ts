@@ -28,9 +28,9 @@ const CONSTANTS = Object.entries({
   .join('\n');
 
 /**
- * What each script may still do on a Redis that is full. `reads`: also when its disk is full.
- * `frees`: also when its memory is, since without it nothing would ever end and be forgotten.
- * `grows`: neither.
+ * What each script may still do on a full Redis. `reads`: allowed also when its disk is full.
+ * `frees`: allowed also when its memory is full, since ended jobs must still be forgotten. `grows`:
+ * refused in both cases.
  */
 const SCRIPTS = {
   'append-log': 'grows',
@@ -73,7 +73,7 @@ const FLAGS = { reads: "'no-writes'", frees: "'allow-oom'", grows: '' } as const
 
 /** In the order of their dependencies. */
 const SHARED = [
-  'turn',
+  'transaction',
   'job',
   'event',
   'move',
@@ -98,7 +98,7 @@ export interface Library {
 
 const read = (path: string): string => readFileSync(new URL(path, FOLDER), 'utf8');
 
-/** Names carry the digest of the text, so that nodes of different versions share a Redis in peace. */
+/** Names contain the digest of the text, so that nodes of different versions can share a Redis. */
 export function loadLibrary(): Library {
   const shared = SHARED.map((name) => read(`shared/${name}.lua`)).join('\n');
   const scripts = (Object.keys(SCRIPTS) as ScriptName[]).map(

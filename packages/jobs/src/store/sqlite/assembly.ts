@@ -5,11 +5,11 @@ import { fits, hasLabels, occupy, type Room } from './room.ts';
 import { gangById, membersOf, memberLeftReady, type GangRow } from './gang.ts';
 import { rowBySeq, specOf, viewOf, type JobRow } from './job-row.ts';
 import type { ClaimView } from './job-view.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
 /** Members that started on this worker by another worker's offer, and that it has not fetched yet. */
-export function deliverPlaced(turn: Turn, room: Room): void {
-  const { sql } = turn;
+export function deliverPlaced(transaction: Transaction, room: Room): void {
+  const { sql } = transaction;
   const placed = sql.all<{ token: number; job: number }>(
     `SELECT token, job FROM attempts
      WHERE worker = ? AND lease_until IS NOT NULL AND delivered = 0 ORDER BY token LIMIT ?`,
@@ -20,14 +20,14 @@ export function deliverPlaced(turn: Turn, room: Room): void {
     sql.run('UPDATE attempts SET delivered = 1 WHERE token = ?', token);
     const row = rowBySeq(sql, job);
     occupy(room, row);
-    room.claims.push(memberClaim(turn, row, token));
+    room.claims.push(memberClaim(transaction, row, token));
   }
 }
 
-function memberClaim(turn: Turn, row: JobRow, token: number): ClaimView {
-  const { host, port } = gangById(turn, row.gang ?? 0);
+function memberClaim(transaction: Transaction, row: JobRow, token: number): ClaimView {
+  const { host, port } = gangById(transaction, row.gang ?? 0);
   return {
-    job: viewOf(turn.sql, row),
+    job: viewOf(transaction.sql, row),
     token,
     attempt: row.attempts,
     ...(host !== null && port !== null ? { master: { host, port } } : {}),
@@ -35,7 +35,7 @@ function memberClaim(turn: Turn, row: JobRow, token: number): ClaimView {
 }
 
 /** Places that this worker keeps for members stay kept, and out of this offer. */
-export function keepReservations({ sql, now }: Turn, room: Room): void {
+export function keepReservations({ sql, now }: Transaction, room: Room): void {
   const { worker, leaseMs } = room.offer;
   const kept = sql.all<JobRow>(
     'UPDATE jobs SET reserved_until = ? WHERE reserved_by = ? RETURNING *',
@@ -45,30 +45,33 @@ export function keepReservations({ sql, now }: Turn, room: Room): void {
   for (const row of kept) occupy(room, row);
 }
 
-/** Gangs that are being assembled take what they still lack from this offer. */
-export function growAssemblies(turn: Turn, room: Room, queues: readonly string[]): void {
+/** Gangs that are being assembled take missing places from this offer. */
+export function growAssemblies(
+  transaction: Transaction,
+  room: Room,
+  queues: readonly string[],
+): void {
   for (const queue of queues) {
-    const gang = turn.sql.get<GangRow>(
+    const gang = transaction.sql.get<GangRow>(
       'SELECT * FROM gangs WHERE queue = ? AND assembling_until IS NOT NULL',
       queue,
     );
-    if (gang) grow(turn, room, gang);
+    if (gang) grow(transaction, room, gang);
   }
 }
 
 /**
- * Begins to assemble the first gang of a lane whose turn it is, unless another gang of the queue is
- * being assembled.
+ * Begins to assemble the first gang of a lane, unless another gang of the queue is being assembled.
  * @param allowance how many more jobs the tenant may run.
  * @returns what the gang costs its tenant.
  */
 export function beginAssembly(
-  turn: Turn,
+  transaction: Transaction,
   room: Room,
   lane: { id: number; queue: string },
   allowance: number,
 ): { millicores: number; memoryBytes: number; jobs: number } | undefined {
-  const { sql, now } = turn;
+  const { sql, now } = transaction;
   const busy = sql.get(
     'SELECT 1 FROM gangs WHERE queue = ? AND assembling_until IS NOT NULL',
     lane.queue,
@@ -82,13 +85,13 @@ export function beginAssembly(
     allowance,
   );
   if (!gang) return undefined;
-  const members = membersOf(turn, gang.id);
+  const members = membersOf(transaction, gang.id);
   if (!members.some((row) => fits(room, row) && hasLabels(room.offer, specOf(sql, row).requires))) {
     return undefined;
   }
   gang.assembling_until = now + ASSEMBLY_MS;
   sql.run('UPDATE gangs SET assembling_until = ? WHERE id = ?', gang.assembling_until, gang.id);
-  grow(turn, room, gang);
+  grow(transaction, room, gang);
   return {
     millicores: members.reduce((sum, row) => sum + row.millicores, 0),
     memoryBytes: members.reduce((sum, row) => sum + row.memory_bytes, 0),
@@ -96,9 +99,9 @@ export function beginAssembly(
   };
 }
 
-function grow(turn: Turn, room: Room, gang: GangRow): void {
-  const { sql, now } = turn;
-  const members = membersOf(turn, gang.id);
+function grow(transaction: Transaction, room: Room, gang: GangRow): void {
+  const { sql, now } = transaction;
+  const members = membersOf(transaction, gang.id);
   for (const row of members) {
     if (row.reserved_by !== null || !fits(room, row)) continue;
     if (!hasLabels(room.offer, specOf(sql, row).requires)) continue;
@@ -116,20 +119,25 @@ function grow(turn: Turn, room: Room, gang: GangRow): void {
       sql.run('UPDATE gangs SET host = ?, port = ? WHERE id = ?', host, port, gang.id);
     }
   }
-  if (members.every((row) => row.reserved_by !== null)) start(turn, room, gang, members);
+  if (members.every((row) => row.reserved_by !== null)) start(transaction, room, gang, members);
 }
 
-function start(turn: Turn, room: Room, gang: GangRow, members: readonly JobRow[]): void {
+function start(
+  transaction: Transaction,
+  room: Room,
+  gang: GangRow,
+  members: readonly JobRow[],
+): void {
   const { worker } = room.offer;
   const leaseMs = new Map(
-    members.map((row) => [row.seq, Math.max(1, (row.reserved_until ?? 0) - turn.now)]),
+    members.map((row) => [row.seq, Math.max(1, (row.reserved_until ?? 0) - transaction.now)]),
   );
   const owners = new Map(members.map((row) => [row.seq, row.reserved_by ?? worker]));
-  memberLeftReady(turn, gang.id);
-  turn.sql.run('UPDATE gangs SET assemblies = 0, not_before = 0 WHERE id = ?', gang.id);
+  memberLeftReady(transaction, gang.id);
+  transaction.sql.run('UPDATE gangs SET assemblies = 0, not_before = 0 WHERE id = ?', gang.id);
   const started = members.map((row) => {
     const owner = owners.get(row.seq) ?? worker;
-    const token = openAttempt(turn, row, {
+    const token = openAttempt(transaction, row, {
       worker: owner,
       leaseMs: leaseMs.get(row.seq) ?? room.offer.leaseMs,
       delivered: owner === worker,
@@ -137,7 +145,7 @@ function start(turn: Turn, room: Room, gang: GangRow, members: readonly JobRow[]
     return { row, token, owner };
   });
   for (const { row, token, owner } of started) {
-    if (owner === worker) room.claims.push(memberClaim(turn, row, token));
+    if (owner === worker) room.claims.push(memberClaim(transaction, row, token));
   }
-  turn.heard.queues.add(gang.queue);
+  transaction.notifications.queues.add(gang.queue);
 }

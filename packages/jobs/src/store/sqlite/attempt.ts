@@ -1,16 +1,16 @@
-/** An attempt: a lease on a job, under a token that fences off whoever held it before. */
+/** An attempt: a lease on a job, under a token that fences off every earlier holder. */
 import type { Cause } from '../../contract.ts';
 import { currentAttempt, saveStarted, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
 /** Starts an attempt. @returns its token. */
 export function openAttempt(
-  turn: Turn,
+  transaction: Transaction,
   row: JobRow,
   lease: { worker: string; leaseMs: number; delivered: boolean },
 ): number {
-  const { sql, now } = turn;
+  const { sql, now } = transaction;
   row.attempts += 1;
   const token = sql.run(
     `INSERT INTO attempts (job, number, worker, started_at, lease_until, lease_ms, delivered)
@@ -40,24 +40,24 @@ export function openAttempt(
   row.message = null;
   row.reserved_by = null;
   row.reserved_until = null;
-  move(turn, row, 'running', row.state);
+  move(transaction, row, 'running', row.state);
   saveStarted(sql, row);
   return token;
 }
 
 /**
  * Ends the lease and the attempt of a running job.
- * @param tell what its worker hears at once; absent when the worker itself ended it.
+ * @param tell the state that its worker is notified of; absent when the worker itself ended it.
  */
 export function closeAttempt(
-  turn: Turn,
+  transaction: Transaction,
   row: JobRow,
   outcome: 'succeeded' | Cause,
   message: string | null,
   usage: Readonly<Record<string, number>> | undefined,
   tell?: 'lost' | 'cancel',
 ): void {
-  const { sql, now } = turn;
+  const { sql, now } = transaction;
   const { token } = row;
   if (token === null) return;
   const open = currentAttempt(sql, row);
@@ -81,8 +81,9 @@ export function closeAttempt(
       token,
     );
     row.attempt = { ...open, ...end };
-    turn.tally.ended.push({ queue: row.queue, outcome });
-    if (tell) turn.heard.news.push({ worker: open.worker, news: { token, state: tell } });
+    transaction.tally.ended.push({ queue: row.queue, outcome });
+    if (tell)
+      transaction.notifications.news.push({ worker: open.worker, news: { token, state: tell } });
   }
-  turn.heard.queues.add(row.queue); // A place became free, perhaps of a tenant at its limit.
+  transaction.notifications.queues.add(row.queue); // A place is free, perhaps of a tenant at its limit.
 }

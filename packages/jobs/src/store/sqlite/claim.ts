@@ -12,11 +12,11 @@ import { viewOf, type JobRow } from './job-row.ts';
 import type { ClaimView } from './job-view.ts';
 import { fits, hasLabels, occupy, type Room } from './room.ts';
 import { takeCached } from './transition.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 import { fleetTotal, seen } from './worker-list.ts';
 
-export function claim(turn: Turn, offer: WorkerOffer): ClaimView[] {
-  if (!seen(turn, offer.worker)) return [];
+export function claim(transaction: Transaction, offer: WorkerOffer): ClaimView[] {
+  if (!seen(transaction, offer.worker)) return [];
   const room: Room = {
     offer,
     millicores: millicores(offer.free.cores),
@@ -24,15 +24,15 @@ export function claim(turn: Turn, offer: WorkerOffer): ClaimView[] {
     places: offer.max,
     claims: [],
   };
-  const queues = openQueues(turn, offer.queues);
-  deliverPlaced(turn, room);
-  keepReservations(turn, room);
-  growAssemblies(turn, room, queues);
-  if (room.places > 0) fillFairly(turn, room, queues);
+  const queues = openQueues(transaction, offer.queues);
+  deliverPlaced(transaction, room);
+  keepReservations(transaction, room);
+  growAssemblies(transaction, room, queues);
+  if (room.places > 0) fillFairly(transaction, room, queues);
   return room.claims;
 }
 
-function openQueues({ sql }: Turn, queues: readonly string[]): string[] {
+function openQueues({ sql }: Transaction, queues: readonly string[]): string[] {
   return queues.filter(
     (queue) =>
       sql.get<{ mode: string }>('SELECT mode FROM queues WHERE queue = ?', queue)?.mode !==
@@ -61,17 +61,17 @@ interface Contender extends TenantShare {
   lanes: Lane[];
 }
 
-function fillFairly(turn: Turn, room: Room, queues: readonly string[]): void {
-  const { sql } = turn;
+function fillFairly(transaction: Transaction, room: Room, queues: readonly string[]): void {
+  const { sql } = transaction;
   const total = fleetTotal(sql);
-  let contenders = contendersFor(turn, room.offer, queues);
+  let contenders = contendersFor(transaction, room.offer, queues);
   let clock =
     sql.get<{ virtual_time: number }>('SELECT virtual_time FROM clock')?.virtual_time ?? 0;
   let charged = false;
-  const turns = new Set<Contender>();
+  const served = new Set<Contender>();
   while (room.places > 0 && contenders.length > 0) {
     const next = contenders.reduce((a, b) => (compareShares(a, b, total) <= 0 ? a : b));
-    const started = startNext(turn, room, next);
+    const started = startNext(transaction, room, next);
     if (started) {
       ({ virtualTime: next.virtualTime, clock } = charge(next, started, total, clock));
       next.held = {
@@ -79,14 +79,14 @@ function fillFairly(turn: Turn, room: Room, queues: readonly string[]): void {
         memoryBytes: next.held.memoryBytes + started.memoryBytes,
       };
       next.running += started.jobs;
-      turns.add(next);
+      served.add(next);
       charged = true;
     }
     if (next.lanes.length === 0 || next.running >= next.mostRunning) {
       contenders = contenders.filter((contender) => contender !== next);
     }
   }
-  for (const { tenant, virtualTime } of turns) {
+  for (const { tenant, virtualTime } of served) {
     sql.run('UPDATE tenants SET virtual_time = ? WHERE tenant = ?', virtualTime, tenant);
   }
   if (charged) sql.run('UPDATE clock SET virtual_time = ?', clock);
@@ -101,7 +101,11 @@ interface TenantRow {
   readonly memory_bytes: number;
 }
 
-function contendersFor({ sql }: Turn, offer: WorkerOffer, queues: readonly string[]): Contender[] {
+function contendersFor(
+  { sql }: Transaction,
+  offer: WorkerOffer,
+  queues: readonly string[],
+): Contender[] {
   const contenders = new Map<string, Contender>();
   for (const queue of queues) {
     const lanes = sql.all<Lane>('SELECT * FROM lanes WHERE queue = ? AND ready > 0', queue);
@@ -136,19 +140,28 @@ type Started = Resources & { readonly jobs: number };
  * Starts the tenant's best job that fits, or begins to assemble its best gang; drops the lanes that
  * have nothing for this offer.
  */
-function startNext(turn: Turn, room: Room, contender: Contender): Started | undefined {
+function startNext(
+  transaction: Transaction,
+  room: Room,
+  contender: Contender,
+): Started | undefined {
   let best: { lane: Lane; row: JobRow } | undefined;
   const useful: Lane[] = [];
   for (const lane of contender.lanes) {
     if (lane.class === 'gang') {
-      const gang = beginAssembly(turn, room, lane, contender.mostRunning - contender.running);
+      const gang = beginAssembly(
+        transaction,
+        room,
+        lane,
+        contender.mostRunning - contender.running,
+      );
       if (gang) {
         contender.lanes = contender.lanes.filter((other) => other !== lane);
         return gang;
       }
       continue;
     }
-    const row = firstFitting(turn, room, lane);
+    const row = firstFitting(transaction, room, lane);
     if (!row) continue;
     useful.push(lane);
     if (!best || order(row, best.row) < 0) best = { lane, row };
@@ -157,26 +170,26 @@ function startNext(turn: Turn, room: Room, contender: Contender): Started | unde
   if (!best) return undefined;
   const { row, lane } = best;
   lane.page?.shift();
-  if (takeCached(turn, row)) return undefined;
+  if (takeCached(transaction, row)) return undefined;
   occupy(room, row);
-  const token = openAttempt(turn, row, {
+  const token = openAttempt(transaction, row, {
     worker: room.offer.worker,
     leaseMs: room.offer.leaseMs,
     delivered: true,
   });
-  room.claims.push({ job: viewOf(turn.sql, row), token, attempt: row.attempts });
+  room.claims.push({ job: viewOf(transaction.sql, row), token, attempt: row.attempts });
   return { millicores: row.millicores, memoryBytes: row.memory_bytes, jobs: 1 };
 }
 
 const order = (a: JobRow, b: JobRow): number => (a.rank ?? 0) - (b.rank ?? 0) || a.seq - b.seq;
 
-/** The room only shrinks, so what does not fit now will not later. */
-function firstFitting({ sql }: Turn, room: Room, lane: Lane): JobRow | undefined {
+/** The room only shrinks, so a job that does not fit now will not fit later. */
+function firstFitting({ sql }: Transaction, room: Room, lane: Lane): JobRow | undefined {
   lane.page ??= [];
   lane.passed ??= 0;
   while (lane.passed < LOOK_AHEAD) {
     if (lane.page.length === 0) {
-      // What was taken is no longer ready; what was passed over still is.
+      // Started jobs are no longer ready; skipped jobs still are.
       lane.page = sql.all<JobRow>(
         `SELECT * FROM jobs WHERE lane = ? AND state = 'ready' AND gang IS NULL
          ORDER BY rank, seq LIMIT ? OFFSET ?`,

@@ -9,7 +9,7 @@ import { hasEnded, insertRow, rowById, rowBySeq, type JobRow } from './job-row.t
 import { move } from './move.ts';
 import type { Sql } from './sql.ts';
 import { end, settle } from './transition.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
 type Given = JobSpec & { readonly id?: string };
 
@@ -18,24 +18,24 @@ type Given = JobSpec & { readonly id?: string };
  * given, and the ids of jobs that are older or have consequences yet to come.
  */
 export function enqueue(
-  turn: Turn,
+  transaction: Transaction,
   specs: readonly Given[],
   quota?: SubmissionQuota,
 ): (JobRow | string)[] {
   checkSpecs(specs);
-  const known = findRepeated(turn.sql, specs);
+  const known = findRepeated(transaction.sql, specs);
   const fresh = specs
     .map((spec, index) => ({ spec, index }))
     .filter(({ index }) => known.get(index) === undefined);
   admit(
-    turn,
+    transaction,
     fresh.map(({ spec }) => spec),
     quota,
   );
   // A spec that repeats an earlier one stands for the job that exists, also as a parent.
   const ids = specs.map((spec, index) => {
     const same = known.get(index);
-    if (same === undefined) return spec.id ?? newJobId(turn.now);
+    if (same === undefined) return spec.id ?? newJobId(transaction.now);
     return typeof same === 'string' ? same : undefined;
   });
   for (const [index, same] of known) if (typeof same === 'number') ids[index] = ids[same];
@@ -55,7 +55,7 @@ export function enqueue(
   const made = new Map<string, JobRow>();
   const lanes: Lanes = new Map();
   for (const { id, spec } of accepted) {
-    const row = insert(turn, id, spec, batch, lanes);
+    const row = insert(transaction, id, spec, batch, lanes);
     if (row.state === 'ready' && spec.parents.length === 0) made.set(id, row);
   }
   return ids.map((id = '') => made.get(id) ?? id);
@@ -92,7 +92,7 @@ interface Limits {
 
 /** @throws SkeinError QUEUE_DRAINING, TENANT_QUOTA, RATE_LIMITED. */
 function admit(
-  { sql, now, unwritten }: Turn,
+  { sql, now, unwritten }: Transaction,
   specs: readonly Given[],
   quota: SubmissionQuota | undefined,
 ): void {
@@ -174,13 +174,13 @@ function checkCycles(
 }
 
 function insert(
-  turn: Turn,
+  transaction: Transaction,
   id: string,
   spec: Given,
   batch: ReadonlySet<string>,
   lanes: Lanes,
 ): JobRow {
-  const { sql, now } = turn;
+  const { sql, now } = transaction;
   const { id: _, ...kept } = spec;
   let waitsFor = 0;
   let failedParent: string | undefined;
@@ -248,22 +248,28 @@ function insert(
   const row = insertRow(sql, unsaved, kept);
   const { seq } = row;
   for (const parent of spec.parents) sql.run('INSERT INTO edges VALUES (?, ?)', parent, seq);
-  move(turn, row, row.state, undefined);
+  move(transaction, row, row.state, undefined);
   if (simple) {
-    turn.heard.queues.add(spec.queue);
+    transaction.notifications.queues.add(spec.queue);
   } else {
-    turn.later.push(() => {
+    transaction.later.push(() => {
       const row = rowBySeq(sql, seq);
       if (row.state !== 'blocked') return;
       if (failedParent !== undefined) {
-        end(turn, row, 'failed', 'parent-failed', `Its parent ${failedParent} did not succeed.`);
-      } else settle(turn, row);
+        end(
+          transaction,
+          row,
+          'failed',
+          'parent-failed',
+          `Its parent ${failedParent} did not succeed.`,
+        );
+      } else settle(transaction, row);
     });
   }
   return row;
 }
 
-/** Lanes that the call has met: most of its jobs share one. */
+/** Lanes of the jobs of this call so far: most of them share one. */
 type Lanes = Map<string, number>;
 
 function laneOf(sql: Sql, spec: JobSpec, lanes: Lanes): number {

@@ -6,13 +6,13 @@ import type { JobEvent } from '../../contract.ts';
 import { EVENTS_KEPT } from '../bounds.ts';
 import type { JobRow } from './job-row.ts';
 import type { Sql } from './sql.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
 export type UnnumberedEvent = Omit<JobEvent, 'sequence'>;
 
-export function addEvent(turn: Turn, row: JobRow, kind: JobEvent['kind']): void {
-  turn.tally.events.push({
-    at: turn.now,
+export function addEvent(transaction: Transaction, row: JobRow, kind: JobEvent['kind']): void {
+  transaction.tally.events.push({
+    at: transaction.now,
     job: row.id,
     queue: row.queue,
     tenant: row.tenant,
@@ -25,7 +25,7 @@ export function addEvent(turn: Turn, row: JobRow, kind: JobEvent['kind']): void 
         ? (JSON.parse(row.progress) as JobEvent['progress'])
         : undefined,
   });
-  turn.heard.events = true;
+  transaction.notifications.events = true;
 }
 
 /** Most events in a row. */
@@ -50,7 +50,10 @@ export interface EventFilter {
 export const lastSequence = (sql: Sql): number =>
   sql.get<{ last: number | null }>('SELECT max(last) AS last FROM events')?.last ?? 0;
 
-/** @returns matching events, oldest first, and where to read on: past those that did not match. */
+/**
+ * @returns matching events, oldest first, and the sequence to resume from, past events that did not
+ * match.
+ */
 export function eventsAfter(
   sql: Sql,
   after: number,

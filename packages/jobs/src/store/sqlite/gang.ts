@@ -3,16 +3,16 @@
  *
  * Waiting until enough places are free at one moment would starve behind single jobs, so one gang
  * per queue may assemble: offers reserve places for its members until all have one, then they start
- * together. As only one gang per queue holds places, two never hold what the other lacks; between
- * queues, and for a gang that cannot be placed at all, the time limit of an assembly ends the hold,
- * and after it the gang waits as long again (longer each time) while others have their turn.
+ * together. Only one gang per queue holds places, so two gangs never block each other. Between
+ * queues, and for a gang that cannot be placed at all, the time limit of an assembly ends the
+ * reservation; after it the gang waits as long again (longer each time) while other gangs assemble.
  *
  * A member that succeeds before the others is held: its success counts when all have succeeded. A
  * lost or failed member breaks the gang, and all members are tried again together.
  */
 import { ASSEMBLY_MS } from '../bounds.ts';
 import type { JobRow } from './job-row.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
 export interface GangRow {
   readonly id: number;
@@ -29,48 +29,48 @@ export interface GangRow {
   port: number | null;
 }
 
-export const gangById = ({ sql }: Turn, id: number): GangRow => {
+export const gangById = ({ sql }: Transaction, id: number): GangRow => {
   const gang = sql.get<GangRow>('SELECT * FROM gangs WHERE id = ?', id);
   if (!gang) throw new Error(`Row ${id} of gangs is missing.`);
   return gang;
 };
 
-export const membersOf = ({ sql }: Turn, gang: number): JobRow[] =>
+export const membersOf = ({ sql }: Transaction, gang: number): JobRow[] =>
   sql.all<JobRow>('SELECT * FROM jobs WHERE gang = ? ORDER BY gang_rank', gang);
 
 /** A gang enters its lane when its last member is ready. */
-export function memberBecameReady(turn: Turn, gang: number): void {
-  const { size, lane, queue } = gangById(turn, gang);
-  const members = membersOf(turn, gang);
+export function memberBecameReady(transaction: Transaction, gang: number): void {
+  const { size, lane, queue } = gangById(transaction, gang);
+  const members = membersOf(transaction, gang);
   if (members.length < size || members.some((member) => member.state !== 'ready')) return;
   const rank = Math.min(...members.map((member) => member.rank ?? 0));
-  turn.sql.run('UPDATE gangs SET rank = ? WHERE id = ?', rank, gang);
-  turn.sql.run('UPDATE lanes SET ready = ready + 1 WHERE id = ?', lane);
-  turn.heard.queues.add(queue);
+  transaction.sql.run('UPDATE gangs SET rank = ? WHERE id = ?', rank, gang);
+  transaction.sql.run('UPDATE lanes SET ready = ready + 1 WHERE id = ?', lane);
+  transaction.notifications.queues.add(queue);
 }
 
-/** A gang leaves its lane: it starts, or a member can no longer. */
-export function memberLeftReady(turn: Turn, gang: number): void {
-  const { lane, rank } = gangById(turn, gang);
+/** A gang leaves its lane: it starts, or a member is no longer ready. */
+export function memberLeftReady(transaction: Transaction, gang: number): void {
+  const { lane, rank } = gangById(transaction, gang);
   if (rank === null) return;
-  turn.sql.run('UPDATE gangs SET rank = NULL, assembling_until = NULL WHERE id = ?', gang);
-  turn.sql.run('UPDATE lanes SET ready = ready - 1 WHERE id = ?', lane);
-  release(turn, gang);
+  transaction.sql.run('UPDATE gangs SET rank = NULL, assembling_until = NULL WHERE id = ?', gang);
+  transaction.sql.run('UPDATE lanes SET ready = ready - 1 WHERE id = ?', lane);
+  release(transaction, gang);
 }
 
-function release({ sql }: Turn, gang: number): void {
+function release({ sql }: Transaction, gang: number): void {
   sql.run('UPDATE jobs SET reserved_by = NULL, reserved_until = NULL WHERE gang = ?', gang);
 }
 
-/** The places held by an assembly that took too long go back, and others have their turn. */
-export function abandonAssembly(turn: Turn, gang: GangRow): void {
+/** Gives back the places of an assembly that took too long, so that other gangs can assemble. */
+export function abandonAssembly(transaction: Transaction, gang: GangRow): void {
   const pause = ASSEMBLY_MS * 2 ** Math.min(gang.assemblies, 5);
-  turn.sql.run(
+  transaction.sql.run(
     `UPDATE gangs SET assembling_until = NULL, assemblies = assemblies + 1, not_before = ?
      WHERE id = ?`,
-    turn.now + pause,
+    transaction.now + pause,
     gang.id,
   );
-  release(turn, gang.id);
-  turn.heard.queues.add(gang.queue);
+  release(transaction, gang.id);
+  transaction.notifications.queues.add(gang.queue);
 }

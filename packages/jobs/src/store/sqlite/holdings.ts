@@ -1,9 +1,9 @@
-/** Which tenant holds which artifacts: what it has uploaded, and what its jobs have left behind. */
+/** Which tenant holds which artifacts: its uploads, and the outputs of its jobs. */
 import type { HeldBytes } from '../../contract.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
 export const holdArtifact = (
-  { sql }: Turn,
+  { sql }: Transaction,
   tenant: string,
   digest: string,
   sizeBytes: number,
@@ -11,7 +11,7 @@ export const holdArtifact = (
   sql.run('INSERT OR IGNORE INTO holdings VALUES (?, ?, ?)', tenant, digest, sizeBytes).changes > 0;
 
 export const lackedArtifacts = (
-  { sql }: Turn,
+  { sql }: Transaction,
   tenant: string,
   digests: readonly string[],
 ): string[] =>
@@ -21,12 +21,12 @@ export const lackedArtifacts = (
       undefined,
   );
 
-export const heldArtifacts = ({ sql }: Turn): HeldBytes[] =>
+export const heldArtifacts = ({ sql }: Transaction): HeldBytes[] =>
   sql.all<HeldBytes>(
     'SELECT tenant, sum(size_bytes) AS bytes FROM holdings GROUP BY tenant ORDER BY tenant',
   );
 
-export const dropArtifact = ({ sql }: Turn, digest: string): HeldBytes[] =>
+export const dropArtifact = ({ sql }: Transaction, digest: string): HeldBytes[] =>
   sql.all<HeldBytes>(
     'DELETE FROM holdings WHERE digest = ? RETURNING tenant, size_bytes AS bytes',
     digest,

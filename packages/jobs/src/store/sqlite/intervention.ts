@@ -1,40 +1,43 @@
-/** What people and schedulers do to jobs from outside: cancel, preempt, revive. */
+/** Transitions that people and deadlines cause from outside: cancel, preempt, revive. */
 import { closeAttempt } from './attempt.ts';
 import { hasEnded, rowById, rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
 import { membersOf } from './gang.ts';
 import { move } from './move.ts';
 import type { Sql } from './sql.ts';
 import { end, settle } from './transition.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
-export function cancel(turn: Turn, id: string, reason: string): JobRow | undefined {
-  const row = rowById(turn.sql, id);
+export function cancel(transaction: Transaction, id: string, reason: string): JobRow | undefined {
+  const row = rowById(transaction.sql, id);
   if (!row || hasEnded(row.state)) return row;
-  closeAttempt(turn, row, 'cancelled', reason, undefined, 'cancel');
-  end(turn, row, 'cancelled', 'cancelled', reason);
+  closeAttempt(transaction, row, 'cancelled', reason, undefined, 'cancel');
+  end(transaction, row, 'cancelled', 'cancelled', reason);
   return row;
 }
 
 /** The deadline of a job has passed. */
-export function expire(turn: Turn, seq: number): void {
-  const row = rowBySeq(turn.sql, seq);
+export function expire(transaction: Transaction, seq: number): void {
+  const row = rowBySeq(transaction.sql, seq);
   if (hasEnded(row.state)) return;
   const message = `Its deadline ${new Date(row.deadline ?? 0).toISOString()} passed.`;
-  closeAttempt(turn, row, 'deadline', message, undefined, 'cancel');
-  end(turn, row, 'failed', 'deadline', message);
+  closeAttempt(transaction, row, 'deadline', message, undefined, 'cancel');
+  end(transaction, row, 'failed', 'deadline', message);
 }
 
-export function preempt(turn: Turn, id: string): JobRow | undefined {
-  const row = rowById(turn.sql, id);
+export function preempt(transaction: Transaction, id: string): JobRow | undefined {
+  const row = rowById(transaction.sql, id);
   if (row?.state !== 'running' || row.token === null) return row;
   const { token } = row;
-  const lease = turn.sql.get<{ worker: string }>(
+  const lease = transaction.sql.get<{ worker: string }>(
     `UPDATE attempts SET signal = 'preempt' WHERE token = ? AND lease_until IS NOT NULL
      RETURNING worker`,
     token,
   );
   if (lease) {
-    turn.heard.news.push({ worker: lease.worker, news: { token, state: 'preempt' } });
+    transaction.notifications.news.push({
+      worker: lease.worker,
+      news: { token, state: 'preempt' },
+    });
   }
   return row;
 }
@@ -52,19 +55,19 @@ function orphaned(sql: Sql, row: JobRow): boolean {
 
 const revivable = ({ state }: JobRow): boolean => hasEnded(state) && state !== 'succeeded';
 
-/** A job that its parents keep from starting stays as it is: its parent is to be revived. */
-export function revive(turn: Turn, id: string): JobRow | undefined {
-  const row = rowById(turn.sql, id);
+/** A job that its parents keep from starting stays as it is: revive the parent. */
+export function revive(transaction: Transaction, id: string): JobRow | undefined {
+  const row = rowById(transaction.sql, id);
   if (!row || !revivable(row)) return row;
-  const whole = row.gang === null ? [row] : membersOf(turn, row.gang).filter(revivable);
-  if (whole.some((member) => orphaned(turn.sql, member))) return row;
+  const whole = row.gang === null ? [row] : membersOf(transaction, row.gang).filter(revivable);
+  if (whole.some((member) => orphaned(transaction.sql, member))) return row;
   const back = whole.map((member) => (member.seq === row.seq ? row : member));
-  for (const member of back) bringBack(turn, member);
+  for (const member of back) bringBack(transaction, member);
   return row;
 }
 
-function bringBack(turn: Turn, row: JobRow): void {
-  const { sql, now } = turn;
+function bringBack(transaction: Transaction, row: JobRow): void {
+  const { sql, now } = transaction;
   const { parents, deadline } = specOf(sql, row);
   row.cause = null;
   row.message = null;
@@ -78,14 +81,14 @@ function bringBack(turn: Turn, row: JobRow): void {
     const parent = rowById(sql, id);
     return parent !== undefined && parent.state !== 'succeeded';
   }).length;
-  move(turn, row, 'blocked', row.state);
+  move(transaction, row, 'blocked', row.state);
   saveRow(sql, row);
-  turn.later.push(() => {
+  transaction.later.push(() => {
     const children = sql.all<{ child: number }>('SELECT child FROM edges WHERE parent = ?', row.id);
     for (const { child } of children) {
       const failed = rowBySeq(sql, child);
-      if (failed.cause === 'parent-failed') revive(turn, failed.id);
+      if (failed.cause === 'parent-failed') revive(transaction, failed.id);
     }
-    settle(turn, rowBySeq(sql, row.seq));
+    settle(transaction, rowBySeq(sql, row.seq));
   });
 }

@@ -1,4 +1,4 @@
-/** A job as its row, and as others see it. */
+/** A job as a row of its table, and as a view. */
 import type { Attempt, Cause, Job, JobSpec, JobState } from '../../contract.ts';
 import type { JobView } from './job-view.ts';
 import type { Sql } from './sql.ts';
@@ -40,9 +40,9 @@ export interface JobRow {
   result: string | null;
   cached_from: string | null;
   checkpoint: string | null;
-  /** JSON of its JobSpec, once it was read: it stands in a table of its own. */
+  /** JSON of its JobSpec, once it has been read from its own table. */
   spec?: string | undefined;
-  /** The attempt that it is at, where the caller has read or made it. */
+  /** The current attempt, once the caller has read or made it. */
   attempt?: AttemptRow;
 }
 

@@ -1,7 +1,7 @@
-/** What the node's thread and the thread of the jobs say to each other. */
+/** The messages between the node's thread and the store's thread. */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { Call } from './local-jobs.ts';
-import type { Heard } from './turn.ts';
+import type { Notifications } from './transaction.ts';
 
 /** Calls that were made in one turn of the event loop. */
 export interface Batch {
@@ -33,10 +33,10 @@ export type Answer = { readonly value?: unknown } | { readonly failure: Failure 
 export interface BatchReply {
   readonly batch: number;
   readonly answers: Packed<readonly Answer[]>;
-  readonly heard: Heard;
+  readonly notifications: Notifications;
 }
 
-/** An error as plain data: classes do not survive the way between threads. */
+/** An error as plain data: classes are lost between threads. */
 export interface Failure {
   readonly code?: ErrorCode;
   readonly message: string;

@@ -1,4 +1,4 @@
-/** The near end of the store's thread: calls of one turn of the event loop go over together. */
+/** The node's side of the store's thread: calls of one turn of the event loop are sent together. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { workerEnvironment } from '@skein/state/worker-environment';
@@ -12,7 +12,7 @@ import {
   type BatchReply,
 } from './jobs-messages.ts';
 import type { Arguments, Call, Method, Returned } from './local-jobs.ts';
-import type { Heard } from './turn.ts';
+import type { Notifications } from './transaction.ts';
 
 const WORKER_ENTRY = new URL('./jobs-worker.ts', import.meta.url);
 
@@ -23,12 +23,12 @@ export interface JobsThread {
 
 /**
  * @param clock of a test; absent: the system's.
- * @param onHeard what became of the calls, for whoever waits.
+ * @param onNotifications called with the notifications of each batch.
  */
 export async function startJobsThread(
   path: string,
   clock: (() => number) | undefined,
-  onHeard: (heard: Heard) => void,
+  onNotifications: (notifications: Notifications) => void,
 ): Promise<JobsThread> {
   const worker = new Worker(WORKER_ENTRY, {
     name: 'skein-jobs',
@@ -43,12 +43,12 @@ export async function startJobsThread(
   let waiting: Waiting[] = [];
   let closed: Promise<void> | undefined;
 
-  worker.on('message', ({ batch, answers, heard }: BatchReply) => {
+  worker.on('message', ({ batch, answers, notifications }: BatchReply) => {
     const asked = pending.get(batch) ?? [];
     pending.delete(batch);
-    // While nothing is asked, the thread keeps no process alive.
+    // Without a pending call, the thread keeps no process alive.
     if (pending.size === 0) worker.unref();
-    onHeard(heard);
+    onNotifications(notifications);
     for (const [index, answer] of unpack(answers).entries()) settle(asked[index], answer);
   });
   const fail = (error: Error) => {

@@ -1,12 +1,15 @@
-/** The thread of the store: batches of calls in, one commit, then the answers and what was heard. */
+/**
+ * The thread of the store: receives a batch of calls, commits once, sends answers and
+ * notifications.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { failureOf, hasBytes, pack, unpack, type Batch, type BatchReply } from './jobs-messages.ts';
 import { openLocalJobs, type LocalJobs } from './local-jobs.ts';
-import { nothingHeard } from './turn.ts';
+import { noNotifications } from './transaction.ts';
 
 /**
- * With `synchronous=NORMAL`, `kill -9` loses nothing that was acknowledged, and a power cut what
- * came after the last checkpoint: about this long, in milliseconds.
+ * With `synchronous=NORMAL`, `kill -9` loses no acknowledged change, and a power cut loses those
+ * since the last checkpoint: about this long, in milliseconds.
  */
 const CHECKPOINT_MS = 1000;
 
@@ -19,7 +22,7 @@ function serve(port: NonNullable<typeof parentPort>, path: string): void {
     send({
       batch: 0,
       answers: pack([{ failure: failureOf(error) }], false),
-      heard: nothingHeard(),
+      notifications: noNotifications(),
     });
     return;
   }
@@ -29,28 +32,28 @@ function serve(port: NonNullable<typeof parentPort>, path: string): void {
     try {
       store.checkpoint();
     } catch {
-      // A full disk is told to whoever writes next.
+      // A full disk fails the next write, which reports it.
     }
   };
   port.on('message', ({ batch, calls }: Batch) => {
-    const heard = nothingHeard();
+    const notifications = noNotifications();
     if (calls === 'close') {
       clearTimeout(checkpoint);
       store.close();
-      send({ batch, answers: pack([{}], false), heard });
+      send({ batch, answers: pack([{}], false), notifications });
       port.close();
       return;
     }
     const asked = unpack(calls);
     const answers = store
-      .run(asked, heard)
+      .run(asked, notifications)
       .map((settled) =>
         'error' in settled ? { failure: failureOf(settled.error) } : { value: settled.value },
       );
-    send({ batch, answers: pack(answers, hasBytes(asked)), heard });
+    send({ batch, answers: pack(answers, hasBytes(asked)), notifications });
     checkpoint ??= setTimeout(save, CHECKPOINT_MS);
   });
-  send({ batch: 0, answers: pack([{}], false), heard: nothingHeard() });
+  send({ batch: 0, answers: pack([{}], false), notifications: noNotifications() });
 }
 
 if (parentPort) serve(parentPort, (workerData as { path: string }).path);

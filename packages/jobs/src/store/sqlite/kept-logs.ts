@@ -1,11 +1,14 @@
-/** What is kept of the logs of a tenant: a bound on their bytes, over all of its jobs. */
+/** A bound on the bytes of the logs of a tenant, over all of its jobs. */
 import { TENANT_LOG_BYTES } from '../bounds.ts';
 import type { Sql } from './sql.ts';
 
-/** Logs looked at in one go. */
+/** Logs that are read at once. */
 const PAGE = 50;
 
-/** Counts what an attempt has written, and forgets the logs that ended first while there are too many. */
+/**
+ * Counts the bytes that an attempt has written, and removes the logs that ended first while there
+ * are too many.
+ */
 export function countLog(sql: Sql, tenant: string, token: number, bytes: number): void {
   sql.run(
     `INSERT INTO log_sizes VALUES (?, ?, ?)
@@ -22,7 +25,7 @@ export function countLog(sql: Sql, tenant: string, token: number, bytes: number)
       tenant,
       PAGE,
     );
-    // All that is left is being written, which a bound of each holds.
+    // All remaining logs are still being written; each has a bound of its own.
     if (oldest.length === 0) return;
     for (const log of oldest) {
       held = forgetLog(sql, tenant, log.token, log.bytes);
@@ -49,7 +52,7 @@ function forgetLog(sql: Sql, tenant: string, token: number, bytes: number): numb
   return addBytes(sql, tenant, -bytes);
 }
 
-/** @returns what the tenant has then. */
+/** @returns the bytes of the tenant afterwards. */
 function addBytes(sql: Sql, tenant: string, by: number): number {
   const row = sql.get<{ log_bytes: number }>(
     'UPDATE tenants SET log_bytes = log_bytes + ? WHERE tenant = ? RETURNING log_bytes',

@@ -1,4 +1,4 @@
-/** What the holder of a lease does with it. A stale token changes nothing. */
+/** The operations of a lease's holder. A stale token changes nothing. */
 import type { LeaseNews, Outcome } from '../../contract.ts';
 import { SkeinError } from '@skein/api/errors';
 import { LOG_BYTES } from '../bounds.ts';
@@ -10,27 +10,27 @@ import { countLog } from './kept-logs.ts';
 import { retryOrEnd } from './retry.ts';
 import type { Sql } from './sql.ts';
 import { end } from './transition.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 import { seen } from './worker-list.ts';
 
 export function renew(
-  turn: Turn,
+  transaction: Transaction,
   worker: string,
   tokens: readonly number[],
   leaseMs: number,
 ): LeaseNews[] {
-  seen(turn, worker);
+  seen(transaction, worker);
   return tokens.map((token): LeaseNews => {
-    const kept = turn.sql.get<{ signal: 'preempt' | null }>(
+    const kept = transaction.sql.get<{ signal: 'preempt' | null }>(
       `UPDATE attempts SET lease_until = ?, lease_ms = ?
        WHERE token = ? AND worker = ? AND lease_until IS NOT NULL RETURNING signal`,
-      turn.now + leaseMs,
+      transaction.now + leaseMs,
       leaseMs,
       token,
       worker,
     );
     if (kept) return { token, state: kept.signal ?? 'kept' };
-    const cancelled = turn.sql.get(
+    const cancelled = transaction.sql.get(
       "SELECT 1 FROM attempts WHERE token = ? AND worker = ? AND signal = 'cancel'",
       token,
       worker,
@@ -61,19 +61,24 @@ function leased(sql: Sql, token: number): JobRow | undefined {
   return row;
 }
 
-export function progress(turn: Turn, token: number, fraction: number, message: string): boolean {
-  const row = leased(turn.sql, token);
+export function progress(
+  transaction: Transaction,
+  token: number,
+  fraction: number,
+  message: string,
+): boolean {
+  const row = leased(transaction.sql, token);
   if (!row) return false;
   row.progress = JSON.stringify({ fraction: Math.min(1, Math.max(0, fraction)), message });
-  turn.sql.run('UPDATE jobs SET progress = ? WHERE seq = ?', row.progress, row.seq);
-  addEvent(turn, row, 'progress');
+  transaction.sql.run('UPDATE jobs SET progress = ? WHERE seq = ?', row.progress, row.seq);
+  addEvent(transaction, row, 'progress');
   return true;
 }
 
-export function saveCheckpoint(turn: Turn, token: number, digest: string): boolean {
-  const row = leased(turn.sql, token);
+export function saveCheckpoint(transaction: Transaction, token: number, digest: string): boolean {
+  const row = leased(transaction.sql, token);
   if (!row) return false;
-  turn.sql.run('UPDATE jobs SET checkpoint = ? WHERE seq = ?', digest, row.seq);
+  transaction.sql.run('UPDATE jobs SET checkpoint = ? WHERE seq = ?', digest, row.seq);
   return true;
 }
 
@@ -84,10 +89,15 @@ export const logSize = (sql: Sql, token: number): number =>
   )?.size ?? 0;
 
 /** @throws SkeinError REQUEST_INVALID when bytes before the chunk are missing. */
-export function appendLog(turn: Turn, token: number, offset: number, chunk: Uint8Array): boolean {
-  const row = leased(turn.sql, token);
+export function appendLog(
+  transaction: Transaction,
+  token: number,
+  offset: number,
+  chunk: Uint8Array,
+): boolean {
+  const row = leased(transaction.sql, token);
   if (!row) return false;
-  const size = logSize(turn.sql, token);
+  const size = logSize(transaction.sql, token);
   if (size === LOG_BYTES) return true;
   if (offset > size) {
     throw new SkeinError(
@@ -97,41 +107,45 @@ export function appendLog(turn: Turn, token: number, offset: number, chunk: Uint
   }
   const fresh = chunk.subarray(size - offset, LOG_BYTES - offset);
   if (fresh.length === 0) return true;
-  turn.sql.run('INSERT INTO logs VALUES (?, ?, ?)', token, size, fresh);
-  countLog(turn.sql, row.tenant, token, fresh.length);
-  addEvent(turn, row, 'log');
+  transaction.sql.run('INSERT INTO logs VALUES (?, ?, ?)', token, size, fresh);
+  countLog(transaction.sql, row.tenant, token, fresh.length);
+  addEvent(transaction, row, 'log');
   return true;
 }
 
 /** @returns the row of the job, or undefined when the token is stale. */
-export function finish(turn: Turn, token: number, outcome: Outcome): JobRow | undefined {
-  const row = leased(turn.sql, token);
+export function finish(
+  transaction: Transaction,
+  token: number,
+  outcome: Outcome,
+): JobRow | undefined {
+  const row = leased(transaction.sql, token);
   if (!row) return undefined;
   if (outcome.kind === 'failed') {
-    closeAttempt(turn, row, outcome.cause, outcome.message, outcome.usage);
-    retryOrEnd(turn, row, outcome);
+    closeAttempt(transaction, row, outcome.cause, outcome.message, outcome.usage);
+    retryOrEnd(transaction, row, outcome);
     return row;
   }
-  closeAttempt(turn, row, 'succeeded', null, outcome.usage);
+  closeAttempt(transaction, row, 'succeeded', null, outcome.usage);
   row.result = JSON.stringify(outcome.result);
   if (row.gang === null) {
-    end(turn, row, 'succeeded', null, null);
+    end(transaction, row, 'succeeded', null, null);
     return row;
   }
   row.held = 1;
-  saveRow(turn.sql, row);
-  const members = membersOf(turn, row.gang);
+  saveRow(transaction.sql, row);
+  const members = membersOf(transaction, row.gang);
   if (members.every((member) => member.held === 1)) {
-    for (const member of members) end(turn, member, 'succeeded', null, null);
+    for (const member of members) end(transaction, member, 'succeeded', null, null);
   }
   return row;
 }
 
-/** The worker did not renew in time: it is presumed dead, and fenced off. */
-export function loseLease(turn: Turn, token: number, worker: string): void {
-  const row = leased(turn.sql, token);
+/** The worker did not renew in time: it is presumed dead, and its token becomes stale. */
+export function loseLease(transaction: Transaction, token: number, worker: string): void {
+  const row = leased(transaction.sql, token);
   if (!row) return;
   const message = `Worker ${worker} did not renew its lease.`;
-  closeAttempt(turn, row, 'lease-lost', message, undefined, 'lost');
-  retryOrEnd(turn, row, { cause: 'lease-lost', message, retryable: true });
+  closeAttempt(transaction, row, 'lease-lost', message, undefined, 'lost');
+  retryOrEnd(transaction, row, { cause: 'lease-lost', message, retryable: true });
 }

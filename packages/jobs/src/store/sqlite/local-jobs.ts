@@ -1,8 +1,8 @@
 /**
- * The store on the thread that calls: every method one transition. Calls that arrive together share
- * a transaction, so that a commit is paid for once, and one call's failure undoes nothing of
- * another's: what may be refused has a savepoint of its own, and when anything else fails, the
- * transaction is begun again with savepoints for all.
+ * The store on the calling thread: every method is one transition. Calls that arrive together share
+ * a transaction and pay for one commit. One call's failure undoes nothing of another's: a method
+ * that may be refused has a savepoint of its own, and when anything else fails, the transaction is
+ * repeated with savepoints for all calls.
  */
 import { openDatabase } from '@skein/state/database';
 import type { JobState, Outcome, SubmissionQuota } from '../../contract.ts';
@@ -26,39 +26,49 @@ import {
 import { sqlOf } from './sql.ts';
 import { addTally, emptyTally, writeTally, type Tally } from './tally.ts';
 import { forget, nextDue, tick } from './tick.ts';
-import { complete, hear, nothingHeard, type Heard, type Turn } from './turn.ts';
+import {
+  complete,
+  addNotifications,
+  noNotifications,
+  type Notifications,
+  type Transaction,
+} from './transaction.ts';
 import { job, jobs, log, queues } from './view.ts';
 import { registerWorker, removeWorker, workers } from './worker-list.ts';
 
-/** Runs the transition with its consequences, then shows its job as these have left it. */
+/** Runs the transition with its consequences, then returns its job as they have left it. */
 const shown =
   <Args extends readonly unknown[]>(
-    transition: (turn: Turn, ...args: Args) => JobRow | undefined,
+    transition: (transaction: Transaction, ...args: Args) => JobRow | undefined,
   ) =>
-  (turn: Turn, ...args: Args) => {
-    const row = complete(turn, () => transition(turn, ...args));
-    return row && viewOf(turn.sql, rowById(turn.sql, row.id) ?? row);
+  (transaction: Transaction, ...args: Args) => {
+    const row = complete(transaction, () => transition(transaction, ...args));
+    return row && viewOf(transaction.sql, rowById(transaction.sql, row.id) ?? row);
   };
 
 const METHODS = {
-  enqueue: (turn: Turn, specs: Parameters<typeof enqueue>[1], quota?: SubmissionQuota) =>
-    complete(turn, () => enqueue(turn, specs, quota)).map((made) => {
+  enqueue: (
+    transaction: Transaction,
+    specs: Parameters<typeof enqueue>[1],
+    quota?: SubmissionQuota,
+  ) =>
+    complete(transaction, () => enqueue(transaction, specs, quota)).map((made) => {
       if (typeof made !== 'string') {
-        const { spec: _, ...view } = viewOf(turn.sql, made);
+        const { spec: _, ...view } = viewOf(transaction.sql, made);
         return view;
       }
-      const row = rowById(turn.sql, made);
+      const row = rowById(transaction.sql, made);
       if (!row) throw new Error('A job that was just accepted is missing.');
-      return viewOf(turn.sql, row);
+      return viewOf(transaction.sql, row);
     }),
   claim,
   renew,
   progress,
   appendLog,
   saveCheckpoint,
-  finish(turn: Turn, token: number, outcome: Outcome): JobState | undefined {
-    const row = complete(turn, () => finish(turn, token, outcome));
-    return (row?.gang ? (rowById(turn.sql, row.id) ?? row) : row)?.state;
+  finish(transaction: Transaction, token: number, outcome: Outcome): JobState | undefined {
+    const row = complete(transaction, () => finish(transaction, token, outcome));
+    return (row?.gang ? (rowById(transaction.sql, row.id) ?? row) : row)?.state;
   },
   cancel: shown(cancel),
   preempt: shown(preempt),
@@ -73,12 +83,13 @@ const METHODS = {
   putSchedule,
   removeSchedule,
   schedules,
-  tick(turn: Turn): number {
-    complete(turn, () => tick(turn));
-    // What has just ended may be due already; its counts have to be in the table to be taken back.
-    writeTally(turn.sql, turn.tally);
-    forget(turn);
-    return nextDue(turn);
+  tick(transaction: Transaction): number {
+    complete(transaction, () => tick(transaction));
+    // A job that has just ended may be due for removal already; its counts must be in the table
+    // first.
+    writeTally(transaction.sql, transaction.tally);
+    forget(transaction);
+    return nextDue(transaction);
   },
   registerWorker,
   removeWorker,
@@ -88,13 +99,13 @@ const METHODS = {
   queues,
   tenants,
   log,
-  lastSequence: ({ sql }: Turn) => lastSequence(sql),
-  eventsAfter: ({ sql }: Turn, after: number, filter: EventFilter, limit: number) =>
+  lastSequence: ({ sql }: Transaction) => lastSequence(sql),
+  eventsAfter: ({ sql }: Transaction, after: number, filter: EventFilter, limit: number) =>
     eventsAfter(sql, after, filter, limit),
-  now: ({ now }: Turn) => now,
-} satisfies Record<string, (turn: Turn, ...args: never[]) => unknown>;
+  now: ({ now }: Transaction) => now,
+} satisfies Record<string, (transaction: Transaction, ...args: never[]) => unknown>;
 
-/** Methods that refuse nothing once they have begun to change something. */
+/** Methods that refuse nothing after their first change. */
 const NEVER_REFUSED: ReadonlySet<Method> = new Set<Method>([
   'claim',
   'finish',
@@ -104,7 +115,7 @@ const NEVER_REFUSED: ReadonlySet<Method> = new Set<Method>([
   'job',
 ]);
 
-/** Methods that read no counts, or know what is not yet written of them. */
+/** Methods that read no counts, or that add the unwritten counts themselves. */
 const COUNTS_UNREAD: ReadonlySet<Method> = new Set<Method>([
   'enqueue',
   'finish',
@@ -139,8 +150,8 @@ const WAL_PAGES = 8192;
 
 export interface LocalJobs {
   /** Runs calls in their order, in one transaction. */
-  run(calls: readonly Call[], heard: Heard): Settled[];
-  /** Moves what is in the write-ahead log into the file and onto the disk. */
+  run(calls: readonly Call[], notifications: Notifications): Settled[];
+  /** Moves the write-ahead log into the file and onto the disk. */
   checkpoint(): void;
   close(): void;
 }
@@ -158,30 +169,33 @@ export function openLocalJobs(path: string): LocalJobs {
 
   function runOne(
     { method, args, now }: Call,
-    heard: Heard,
+    notifications: Notifications,
     unwritten: Tally,
     guarded: boolean,
   ): Settled {
     if (!COUNTS_UNREAD.has(method)) writeTally(sql, unwritten);
     const tally = emptyTally();
-    const turn: Turn = {
+    const transaction: Transaction = {
       sql,
       now: now ?? Date.now(),
       random: Math.random,
       later: [],
-      heard,
+      notifications,
       tally,
       unwritten,
     };
-    const run = METHODS[method] as (turn: Turn, ...args: readonly unknown[]) => unknown;
+    const run = METHODS[method] as (
+      transaction: Transaction,
+      ...args: readonly unknown[]
+    ) => unknown;
     if (!guarded && NEVER_REFUSED.has(method)) {
-      const value = complete(turn, () => run(turn, ...args));
+      const value = complete(transaction, () => run(transaction, ...args));
       addTally(unwritten, tally);
       return { value };
     }
     sql.run('SAVEPOINT call');
     try {
-      const value = complete(turn, () => run(turn, ...args));
+      const value = complete(transaction, () => run(transaction, ...args));
       sql.run('RELEASE call');
       addTally(unwritten, tally);
       return { value };
@@ -192,27 +206,31 @@ export function openLocalJobs(path: string): LocalJobs {
     }
   }
 
-  function runAll(calls: readonly Call[], heard: Heard, guarded: boolean): Settled[] {
-    const here = nothingHeard();
+  function runAll(
+    calls: readonly Call[],
+    notifications: Notifications,
+    guarded: boolean,
+  ): Settled[] {
+    const here = noNotifications();
     const settled = database.write('crash', () => {
       const unwritten = emptyTally();
       const answers = calls.map((call) => runOne(call, here, unwritten, guarded));
       writeTally(sql, unwritten);
       return answers;
     });
-    hear(heard, here);
+    addNotifications(notifications, here);
     return settled;
   }
 
   return {
-    run(calls, heard) {
+    run(calls, notifications) {
       try {
-        return runAll(calls, heard, false);
+        return runAll(calls, notifications, false);
       } catch {
         // Nothing was committed.
       }
       try {
-        return runAll(calls, heard, true);
+        return runAll(calls, notifications, true);
       } catch (error) {
         // A full disk, or a lock held by another process.
         return calls.map(() => ({ error }));

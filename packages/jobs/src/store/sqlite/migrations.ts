@@ -218,7 +218,7 @@ export const MIGRATIONS: readonly string[] = [
     SELECT tenant, json_extract(spec, '$.work.stdin'), 0
     FROM jobs JOIN specs USING (seq) WHERE json_extract(spec, '$.work.stdin') IS NOT NULL;
   `,
-  // How much of the logs is whose.
+  // How many bytes of the logs belong to which tenant.
   `
   CREATE TABLE log_sizes (
     tenant TEXT NOT NULL,

@@ -1,4 +1,4 @@
-/** What becomes of a job whose attempt ended without success, and of its gang. */
+/** The next state of a job whose attempt ended without success, and of its gang. */
 import type { Cause } from '../../contract.ts';
 import { backoff } from '../backoff.ts';
 import { closeAttempt } from './attempt.ts';
@@ -6,31 +6,31 @@ import { membersOf } from './gang.ts';
 import { rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
 import { end, settle } from './transition.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
-/** What becomes of a running job whose attempt has just been closed without success. */
+/** Decides the next state of a running job whose attempt has just been closed without success. */
 export function retryOrEnd(
-  turn: Turn,
+  transaction: Transaction,
   row: JobRow,
   failure: { cause: Cause; message: string; retryable: boolean },
 ): void {
   const { cause, message, retryable } = failure;
-  const { retry } = specOf(turn.sql, row);
+  const { retry } = specOf(transaction.sql, row);
   if (cause !== 'preempted') row.failures += 1;
   if (!retryable) {
-    end(turn, row, cause === 'cancelled' ? 'cancelled' : 'failed', cause, message);
+    end(transaction, row, cause === 'cancelled' ? 'cancelled' : 'failed', cause, message);
   } else if (row.failures >= retry.maxAttempts) {
-    end(turn, row, 'dead', cause, message);
+    end(transaction, row, 'dead', cause, message);
   } else {
-    const waitMs = cause === 'preempted' ? 0 : backoff(retry, row.failures, turn.random());
-    if (row.gang !== null) breakGang(turn, row.gang, row.seq, waitMs, cause === 'preempted');
-    again(turn, row, cause, message, waitMs);
+    const waitMs = cause === 'preempted' ? 0 : backoff(retry, row.failures, transaction.random());
+    if (row.gang !== null) breakGang(transaction, row.gang, row.seq, waitMs, cause === 'preempted');
+    again(transaction, row, cause, message, waitMs);
   }
 }
 
 /** Puts a running job back to where it can be claimed again. */
 export function again(
-  turn: Turn,
+  transaction: Transaction,
   row: JobRow,
   cause: Cause,
   message: string | null,
@@ -41,34 +41,34 @@ export function again(
   row.started_at = null;
   row.token = null;
   row.held = 0;
-  row.wait_until = waitMs > 0 ? turn.now + waitMs : null;
-  move(turn, row, 'blocked', row.state);
-  saveRow(turn.sql, row);
-  settle(turn, row);
+  row.wait_until = waitMs > 0 ? transaction.now + waitMs : null;
+  move(transaction, row, 'blocked', row.state);
+  saveRow(transaction.sql, row);
+  settle(transaction, row);
 }
 
 /**
- * All other members stop and are tried again.
- * @param blameless whether the attempts of the others do not count either (they never do: a
- * member is charged for its own failures alone).
+ * All other members stop and are retried.
+ * @param blameless whether the attempts of the other members do not count either (they never do: a
+ *   member is charged for its own failures alone).
  */
 export function breakGang(
-  turn: Turn,
+  transaction: Transaction,
   gang: number,
   first: number,
   waitMs: number,
   blameless: boolean,
 ): void {
   const cause: Cause = blameless ? 'preempted' : 'gang-broken';
-  turn.sql.run('UPDATE gangs SET host = NULL, port = NULL WHERE id = ?', gang);
-  for (const member of membersOf(turn, gang)) {
+  transaction.sql.run('UPDATE gangs SET host = NULL, port = NULL WHERE id = ?', gang);
+  for (const member of membersOf(transaction, gang)) {
     if (member.seq === first || member.state !== 'running') continue;
-    turn.later.push(() => {
-      const row = rowBySeq(turn.sql, member.seq);
+    transaction.later.push(() => {
+      const row = rowBySeq(transaction.sql, member.seq);
       if (row.state !== 'running') return;
       const message = 'Another member of its gang stopped.';
-      closeAttempt(turn, row, cause, message, undefined, 'lost');
-      again(turn, row, cause, message, waitMs);
+      closeAttempt(transaction, row, cause, message, undefined, 'lost');
+      again(transaction, row, cause, message, waitMs);
     });
   }
 }

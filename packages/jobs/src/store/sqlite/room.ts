@@ -1,4 +1,4 @@
-/** What is left of a worker's offer while it is being filled. */
+/** The rest of a worker's offer while it is being filled. */
 import type { WorkerOffer } from '../../contract.ts';
 import type { JobRow } from './job-row.ts';
 import type { ClaimView } from './job-view.ts';

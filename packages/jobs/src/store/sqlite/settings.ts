@@ -1,22 +1,26 @@
-/** Settings that people give: of queues, tenants and schedules. */
+/** The settings of queues, tenants and schedules. */
 import { SkeinError } from '@skein/api/errors';
 import type { QueueView, Schedule, TenantLoad, TenantSettings } from '../../contract.ts';
 import { checkSpecs } from '../check-specs.ts';
 import { nextTime } from '../cron.ts';
 import type { Sql } from './sql.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
-export function setQueueMode({ sql, heard }: Turn, queue: string, mode: QueueView['mode']): void {
+export function setQueueMode(
+  { sql, notifications }: Transaction,
+  queue: string,
+  mode: QueueView['mode'],
+): void {
   sql.run(
     'INSERT INTO queues VALUES (?, ?) ON CONFLICT DO UPDATE SET mode = excluded.mode',
     queue,
     mode,
   );
-  heard.queues.add(queue);
+  notifications.queues.add(queue);
 }
 
 /** @throws SkeinError REQUEST_INVALID. */
-export function putTenant({ sql, heard }: Turn, settings: TenantSettings): void {
+export function putTenant({ sql, notifications }: Transaction, settings: TenantSettings): void {
   const { tenant, weight, maxRunning, maxQueued, jobsPerSecond } = settings;
   if (!(weight > 0)) {
     throw new SkeinError(
@@ -37,11 +41,11 @@ export function putTenant({ sql, heard }: Turn, settings: TenantSettings): void 
     jobsPerSecond ?? null,
   );
   for (const { queue } of sql.all<{ queue: string }>('SELECT queue FROM queues')) {
-    heard.queues.add(queue);
+    notifications.queues.add(queue);
   }
 }
 
-export function tenants({ sql }: Turn): TenantSettings[] {
+export function tenants({ sql }: Transaction): TenantSettings[] {
   return sql
     .all<{
       tenant: string;
@@ -59,7 +63,7 @@ export function tenants({ sql }: Turn): TenantSettings[] {
     }));
 }
 
-export function tenantLoad({ sql }: Turn, tenant: string): TenantLoad {
+export function tenantLoad({ sql }: Transaction, tenant: string): TenantLoad {
   const row = sql.get<{ queued: number; running: number; max_queued: number | null }>(
     'SELECT queued, running, max_queued FROM tenants WHERE tenant = ?',
     tenant,
@@ -90,7 +94,10 @@ const scheduleOf = (row: ScheduleRow): Schedule => ({
 });
 
 /** @throws SkeinError REQUEST_INVALID. */
-export function putSchedule({ sql, now }: Turn, schedule: Omit<Schedule, 'nextAt'>): Schedule {
+export function putSchedule(
+  { sql, now }: Transaction,
+  schedule: Omit<Schedule, 'nextAt'>,
+): Schedule {
   checkSpecs([schedule.spec]);
   const kept = { ...schedule, nextAt: nextTime(schedule, now) };
   sql.run(
@@ -105,10 +112,10 @@ export function putSchedule({ sql, now }: Turn, schedule: Omit<Schedule, 'nextAt
   return kept;
 }
 
-export const removeSchedule = ({ sql }: Turn, id: string): boolean =>
+export const removeSchedule = ({ sql }: Transaction, id: string): boolean =>
   sql.run('DELETE FROM schedules WHERE id = ?', id).changes > 0;
 
-export const schedules = ({ sql }: Turn): Schedule[] =>
+export const schedules = ({ sql }: Transaction): Schedule[] =>
   sql.all<ScheduleRow>('SELECT * FROM schedules ORDER BY id').map(scheduleOf);
 
 export const dueSchedules = (sql: Sql, now: number, limit: number): Schedule[] =>

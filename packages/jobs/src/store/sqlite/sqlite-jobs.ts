@@ -2,7 +2,7 @@
  * The embedded backend of `JobStore`: one SQLite file, `jobs.db`, in a thread of its own, since a
  * commit may have to wait for the disk.
  *
- * Durability: write-ahead log with `synchronous=NORMAL`. What was acknowledged is with the kernel,
+ * Durability: write-ahead log with `synchronous=NORMAL`. An acknowledged change is with the kernel,
  * so `kill -9` of any process loses nothing; a power cut may lose about the last second, and never
  * leaves the file half changed.
  */
@@ -16,7 +16,7 @@ import type { Method } from './local-jobs.ts';
 /** Rows of events that one read brings; each has those of one transaction. */
 const EVENT_PAGE = 50;
 
-/** What goes over to the thread and back as it is. */
+/** Methods that are passed to the thread unchanged. */
 const PLAIN = [
   'renew',
   'progress',
@@ -54,10 +54,10 @@ export async function openSqliteJobs(
   const wake = wakes();
   const news = listenersOf<LeaseNews>();
   const written = listenersOf<void>();
-  const thread = await startJobsThread(path, options.clock, (heard) => {
-    for (const queue of heard.queues) wake.ring(queue);
-    for (const { worker, news: told } of heard.news) news.tell(worker, told);
-    if (heard.events) written.tell('', undefined);
+  const thread = await startJobsThread(path, options.clock, (notifications) => {
+    for (const queue of notifications.queues) wake.notify(queue);
+    for (const { worker, news: told } of notifications.news) news.tell(worker, told);
+    if (notifications.events) written.tell('', undefined);
   });
   const plain = Object.fromEntries(
     PLAIN.map((method) => [
@@ -89,7 +89,7 @@ export async function openSqliteJobs(
       return views.map((view, index) => jobOfView(view, specs[index]));
     },
     async claim(offer) {
-      wake.looked(offer.worker, offer.queues);
+      wake.beforeClaim(offer.worker, offer.queues);
       const claims = await thread.call('claim', offer);
       return claims.map((claim) => ({ ...claim, job: jobOfView(claim.job) }));
     },
@@ -113,7 +113,7 @@ export async function openSqliteJobs(
     events,
     async close() {
       await thread.close();
-      wake.ringAll();
+      wake.notifyAll();
     },
   };
 }

@@ -1,8 +1,8 @@
 /**
- * What every transition adds to: events, and the counts of jobs per queue and state, of what a
- * tenant has queued and running, of ready jobs per lane. It is gathered in memory and written once
- * per transaction, or before somebody reads it, since a row that every call rewrites is most of what
- * a call costs.
+ * The counters that every transition adds to: events, jobs per queue and state, queued and running
+ * jobs of a tenant, ready jobs per lane. They gather in memory and are written once per
+ * transaction, or before a call that reads them: a row that every call rewrites is most of the cost
+ * of a call.
  */
 import type { Cause, JobState } from '../../contract.ts';
 import { writeEvents, type UnnumberedEvent } from './event-log.ts';
@@ -80,7 +80,7 @@ export function tallyMove(
   if (ready !== 0 && row.gang === null) addLane(tally, row.lane, ready);
 }
 
-/** Adds what a call changed to what its batch has. */
+/** Adds the counts of a call to those of its batch. */
 export function addTally(batch: Tally, call: Tally): void {
   for (const [queue, counts] of call.counts) {
     for (const [state, by] of counts) addCount(batch, queue, state, by);
@@ -91,7 +91,7 @@ export function addTally(batch: Tally, call: Tally): void {
   for (const attempt of call.ended) batch.ended.push(attempt);
 }
 
-/** Writes it into its tables, and empties it. */
+/** Writes the counts into their tables, and empties them. */
 export function writeTally(sql: Sql, tally: Tally): void {
   writeEvents(sql, tally.events);
   for (const [queue, counts] of tally.counts) {

@@ -1,4 +1,4 @@
-/** What time makes due, a bounded number of transitions per call. */
+/** Makes the transitions that are due, a bounded number per call. */
 import { SkeinError } from '@skein/api/errors';
 import type { Schedule } from '../../contract.ts';
 import { IDLE_MS, TICK_BATCH } from '../bounds.ts';
@@ -12,37 +12,37 @@ import { forgetLogs } from './kept-logs.ts';
 import { loseLease } from './lease.ts';
 import { dueSchedules } from './settings.ts';
 import { settle } from './transition.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 import { forgetSilent } from './worker-list.ts';
 
-export function tick(turn: Turn): void {
-  const { sql, now } = turn;
-  mendClock(turn);
+export function tick(transaction: Transaction): void {
+  const { sql, now } = transaction;
+  mendClock(transaction);
   for (const { seq } of sql.all<{ seq: number }>(
     'SELECT seq FROM jobs WHERE deadline <= ? ORDER BY deadline LIMIT ?',
     now,
     TICK_BATCH,
   )) {
-    turn.later.push(() => expire(turn, seq));
+    transaction.later.push(() => expire(transaction, seq));
   }
   for (const { token, worker } of sql.all<{ token: number; worker: string }>(
     'SELECT token, worker FROM attempts WHERE lease_until <= ? ORDER BY lease_until LIMIT ?',
     now,
     TICK_BATCH,
   )) {
-    turn.later.push(() => loseLease(turn, token, worker));
+    transaction.later.push(() => loseLease(transaction, token, worker));
   }
   for (const { seq } of sql.all<{ seq: number }>(
     'SELECT seq FROM jobs WHERE wait_until <= ? ORDER BY wait_until LIMIT ?',
     now,
     TICK_BATCH,
   )) {
-    turn.later.push(() => {
+    transaction.later.push(() => {
       const row = rowBySeq(sql, seq);
       if (row.wait_until === null) return;
       row.wait_until = null;
       saveRow(sql, row);
-      settle(turn, row);
+      settle(transaction, row);
     });
   }
   for (const gang of sql.all<GangRow>(
@@ -50,7 +50,7 @@ export function tick(turn: Turn): void {
     now,
     TICK_BATCH,
   )) {
-    abandonAssembly(turn, gang);
+    abandonAssembly(transaction, gang);
   }
   sql.run(
     'UPDATE jobs SET reserved_by = NULL, reserved_until = NULL WHERE reserved_by IS NOT NULL AND reserved_until <= ?',
@@ -60,15 +60,15 @@ export function tick(turn: Turn): void {
     'SELECT queue FROM gangs WHERE rank IS NOT NULL AND not_before BETWEEN 1 AND ?',
     now,
   )) {
-    turn.heard.queues.add(queue);
+    transaction.notifications.queues.add(queue);
   }
-  for (const schedule of dueSchedules(sql, now, TICK_BATCH)) fire(turn, schedule);
-  forgetSilent(turn);
+  for (const schedule of dueSchedules(sql, now, TICK_BATCH)) fire(transaction, schedule);
+  forgetSilent(transaction);
   trimEvents(sql);
 }
 
-/** A clock that was set back must not prolong leases by as much. */
-function mendClock({ sql, now }: Turn): void {
+/** A clock that was set back must not prolong leases by the same amount. */
+function mendClock({ sql, now }: Transaction): void {
   sql.run(
     `UPDATE attempts SET lease_until = ? + lease_ms
      WHERE lease_until IS NOT NULL AND lease_until > ? + lease_ms`,
@@ -77,13 +77,13 @@ function mendClock({ sql, now }: Turn): void {
   );
 }
 
-/** Occurrences that nobody was there for are made up for by one. */
-function fire(turn: Turn, schedule: Schedule): void {
-  const { sql, now } = turn;
+/** Occurrences that were missed while no node ran are replaced by one. */
+function fire(transaction: Transaction, schedule: Schedule): void {
+  const { sql, now } = transaction;
   sql.run('UPDATE schedules SET next_at = ? WHERE id = ?', nextTime(schedule, now), schedule.id);
   sql.run('SAVEPOINT fire');
   try {
-    enqueue(turn, [schedule.spec]);
+    enqueue(transaction, [schedule.spec]);
     sql.run('RELEASE fire');
   } catch (error) {
     sql.run('ROLLBACK TO fire');
@@ -94,7 +94,7 @@ function fire(turn: Turn, schedule: Schedule): void {
 }
 
 /** Forgets ended jobs whose retention is over. */
-export function forget({ sql, now }: Turn): void {
+export function forget({ sql, now }: Transaction): void {
   for (const { seq, id, tenant, gang } of sql.all<{
     seq: number;
     id: string;
@@ -130,7 +130,7 @@ export function forget({ sql, now }: Turn): void {
   }
 }
 
-function forgetEdges(sql: Turn['sql'], seq: number): void {
+function forgetEdges(sql: Transaction['sql'], seq: number): void {
   const spec = sql.get<{ spec: string }>('SELECT spec FROM specs WHERE seq = ?', seq)?.spec ?? '{}';
   for (const parent of (JSON.parse(spec) as { parents: string[] }).parents) {
     sql.run('DELETE FROM edges WHERE parent = ? AND child = ?', parent, seq);
@@ -138,7 +138,7 @@ function forgetEdges(sql: Turn['sql'], seq: number): void {
 }
 
 /** When the next call has something to do; ms since the epoch. */
-export function nextDue({ sql, now }: Turn): number {
+export function nextDue({ sql, now }: Transaction): number {
   const due = sql.get<{ at: number | null }>(
     `SELECT min(at) AS at FROM (
        SELECT min(deadline) AS at FROM jobs WHERE deadline IS NOT NULL

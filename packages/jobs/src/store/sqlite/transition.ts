@@ -5,24 +5,24 @@ import { closeAttempt } from './attempt.ts';
 import { memberBecameReady, memberLeftReady } from './gang.ts';
 import { hasEnded, rowBySeq, saveRow, saveSucceeded, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
-/** A job that waits for nothing any more becomes ready, or takes the result of its like. */
-export function settle(turn: Turn, row: JobRow): void {
+/** A job without pending parents or delay becomes ready, or reuses the result of an equal job. */
+export function settle(transaction: Transaction, row: JobRow): void {
   if (row.state !== 'blocked' || row.waits_for > 0 || row.wait_until !== null) return;
-  if (takeCached(turn, row)) return;
-  row.ready_at = turn.now;
-  row.rank = laneRank(row.priority, turn.now);
-  move(turn, row, 'ready', 'blocked');
-  saveRow(turn.sql, row);
-  if (row.gang !== null) memberBecameReady(turn, row.gang);
-  else turn.heard.queues.add(row.queue);
+  if (takeCached(transaction, row)) return;
+  row.ready_at = transaction.now;
+  row.rank = laneRank(row.priority, transaction.now);
+  move(transaction, row, 'ready', 'blocked');
+  saveRow(transaction.sql, row);
+  if (row.gang !== null) memberBecameReady(transaction, row.gang);
+  else transaction.notifications.queues.add(row.queue);
 }
 
 /** @returns whether a kept success with the same content key made running it unnecessary. */
-export function takeCached(turn: Turn, row: JobRow): boolean {
+export function takeCached(transaction: Transaction, row: JobRow): boolean {
   if (row.cache_key === null || row.gang !== null) return false;
-  const kept = turn.sql.get<{ id: string; result: string }>(
+  const kept = transaction.sql.get<{ id: string; result: string }>(
     `SELECT jobs.id, jobs.result FROM cache JOIN jobs ON jobs.id = cache.job
      WHERE cache.tenant = ? AND cache.key = ?`,
     row.tenant,
@@ -31,19 +31,19 @@ export function takeCached(turn: Turn, row: JobRow): boolean {
   if (!kept) return false;
   row.result = kept.result;
   row.cached_from = kept.id;
-  end(turn, row, 'succeeded', null, null);
+  end(transaction, row, 'succeeded', null, null);
   return true;
 }
 
-/** Ends the job for good (until it is revived), with what follows for its children and its gang. */
+/** Ends the job until it is revived, and applies the consequences for its children and its gang. */
 export function end(
-  turn: Turn,
+  transaction: Transaction,
   row: JobRow,
   state: 'succeeded' | 'failed' | 'cancelled' | 'dead',
   cause: Cause | null,
   message: string | null,
 ): void {
-  const { sql, now } = turn;
+  const { sql, now } = transaction;
   const from = row.state;
   row.cause = cause;
   row.message = message;
@@ -56,52 +56,59 @@ export function end(
   row.held = 0;
   row.reserved_by = null;
   row.reserved_until = null;
-  move(turn, row, state, from);
+  move(transaction, row, state, from);
   (state === 'succeeded' ? saveSucceeded : saveRow)(sql, row);
   if (state === 'succeeded' && row.cache_key !== null) {
     sql.run('INSERT OR REPLACE INTO cache VALUES (?, ?, ?)', row.tenant, row.cache_key, row.id);
   }
   if (row.gang !== null) {
-    if (from === 'ready') memberLeftReady(turn, row.gang);
-    if (state !== 'succeeded') endGang(turn, row.gang, row.seq, state);
+    if (from === 'ready') memberLeftReady(transaction, row.gang);
+    if (state !== 'succeeded') endGang(transaction, row.gang, row.seq, state);
   }
   const children = sql.all<{ child: number }>('SELECT child FROM edges WHERE parent = ?', row.id);
   for (const { child } of children) {
-    turn.later.push(() => parentEnded(turn, child, row.id, state === 'succeeded'));
+    transaction.later.push(() => parentEnded(transaction, child, row.id, state === 'succeeded'));
   }
 }
 
-function parentEnded(turn: Turn, child: number, parent: string, succeeded: boolean): void {
-  const row = rowBySeq(turn.sql, child);
+function parentEnded(
+  transaction: Transaction,
+  child: number,
+  parent: string,
+  succeeded: boolean,
+): void {
+  const row = rowBySeq(transaction.sql, child);
   if (row.state !== 'blocked') return;
   if (succeeded) {
     row.waits_for -= 1;
-    saveRow(turn.sql, row);
-    settle(turn, row);
+    saveRow(transaction.sql, row);
+    settle(transaction, row);
   } else {
-    end(turn, row, 'failed', 'parent-failed', `Its parent ${parent} did not succeed.`);
+    end(transaction, row, 'failed', 'parent-failed', `Its parent ${parent} did not succeed.`);
   }
 }
 
-/** The other members of a gang end as the first did that could not go on. */
+/**
+ * Ends the other members of a gang with the state of the first member that could not be retried.
+ */
 function endGang(
-  turn: Turn,
+  transaction: Transaction,
   gang: number,
   first: number,
   state: 'failed' | 'cancelled' | 'dead',
 ): void {
-  const members = turn.sql.all<JobRow>('SELECT * FROM jobs WHERE gang = ?', gang);
+  const members = transaction.sql.all<JobRow>('SELECT * FROM jobs WHERE gang = ?', gang);
   const name = members.find((member) => member.seq === first)?.id;
   for (const member of members) {
     if (member.seq === first || hasEnded(member.state)) continue;
-    turn.later.push(() => {
-      const row = rowBySeq(turn.sql, member.seq);
+    transaction.later.push(() => {
+      const row = rowBySeq(transaction.sql, member.seq);
       if (hasEnded(row.state)) return;
       const message = `Member ${name} of its gang ended as ${state}.`;
       if (row.state === 'running') {
-        closeAttempt(turn, row, 'gang-broken', message, undefined, 'cancel');
+        closeAttempt(transaction, row, 'gang-broken', message, undefined, 'cancel');
       }
-      end(turn, row, state, 'gang-broken', message);
+      end(transaction, row, state, 'gang-broken', message);
     });
   }
 }

@@ -1,18 +1,20 @@
-/** What people see: jobs, queues, logs. */
+/** The views of the API: jobs, queues, logs. */
 import { SkeinError } from '@skein/api/errors';
 import type { JobFilter, JobState, QueueView } from '../../contract.ts';
 import { hasEnded, rowById, rowBySeq, viewOf } from './job-row.ts';
 import type { JobView } from './job-view.ts';
 import { logSize } from './lease.ts';
 import type { Sql } from './sql.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
-export function job({ sql }: Turn, id: string): JobView | undefined {
+export function job({ sql }: Transaction, id: string): JobView | undefined {
   const row = rowById(sql, id);
   return row && viewOf(sql, row);
 }
 
-/** What a state implies that an index holds: no index holds all jobs of all states. */
+/**
+ * The condition of the index that holds jobs of this state: no index holds all jobs of all states.
+ */
 function indexed(state: JobState): string | undefined {
   if (hasEnded(state)) return 'ended_at IS NOT NULL';
   if (state !== 'running') return undefined; // ready and blocked have an index of their own
@@ -51,7 +53,7 @@ function numbersOfState(sql: Sql, filter: JobFilter, before: number | undefined)
 
 /** Newest first. @throws SkeinError REQUEST_INVALID when `after` is not from a page. */
 export function jobs(
-  { sql }: Turn,
+  { sql }: Transaction,
   filter: JobFilter,
 ): { jobs: JobView[]; next?: string | undefined } {
   const before = filter.after === undefined ? undefined : Number(filter.after);
@@ -69,7 +71,7 @@ export function jobs(
   };
 }
 
-export function queues({ sql }: Turn): QueueView[] {
+export function queues({ sql }: Transaction): QueueView[] {
   return sql
     .all<{ queue: string; mode: QueueView['mode'] }>('SELECT * FROM queues ORDER BY queue')
     .map(({ queue, mode }) => {
@@ -109,7 +111,7 @@ export function queues({ sql }: Turn): QueueView[] {
 }
 
 export function log(
-  { sql }: Turn,
+  { sql }: Transaction,
   id: string,
   attempt: number,
   offset: number,

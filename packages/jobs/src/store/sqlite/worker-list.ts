@@ -4,7 +4,7 @@ import { DEFAULT_TOTAL, WORKER_SILENT_MS } from '../bounds.ts';
 import type { Resources } from '../fair-share.ts';
 import { millicores } from '../lane.ts';
 import type { Sql } from './sql.ts';
-import type { Turn } from './turn.ts';
+import type { Transaction } from './transaction.ts';
 
 interface WorkerRow {
   readonly worker: string;
@@ -19,7 +19,7 @@ interface WorkerRow {
 }
 
 export function registerWorker(
-  { sql, now }: Turn,
+  { sql, now }: Transaction,
   worker: Omit<WorkerView, 'seenAt' | 'running'>,
 ): void {
   sql.run(
@@ -37,7 +37,7 @@ export function registerWorker(
 }
 
 /** Its leases run out by themselves; the places that it kept for gangs go back at once. */
-export function removeWorker({ sql }: Turn, worker: string): void {
+export function removeWorker({ sql }: Transaction, worker: string): void {
   sql.run('DELETE FROM workers WHERE worker = ?', worker);
   sql.run(
     'UPDATE jobs SET reserved_by = NULL, reserved_until = NULL WHERE reserved_by = ?',
@@ -45,7 +45,7 @@ export function removeWorker({ sql }: Turn, worker: string): void {
   );
 }
 
-export function workers({ sql }: Turn): WorkerView[] {
+export function workers({ sql }: Transaction): WorkerView[] {
   return sql.all<WorkerRow>('SELECT * FROM workers ORDER BY worker').map((row) => ({
     worker: row.worker,
     host: row.host,
@@ -63,8 +63,8 @@ export function workers({ sql }: Turn): WorkerView[] {
   }));
 }
 
-/** Notes a sign of life. @returns false for a worker that is to take nothing more. */
-export function seen({ sql, now }: Turn, worker: string): boolean {
+/** Records that the worker is alive. @returns false for a worker that is to claim no more jobs. */
+export function seen({ sql, now }: Transaction, worker: string): boolean {
   const row = sql.get<{ mode: string }>(
     'UPDATE workers SET seen_at = ? WHERE worker = ? RETURNING mode',
     now,
@@ -73,11 +73,11 @@ export function seen({ sql, now }: Turn, worker: string): boolean {
   return row?.mode !== 'draining';
 }
 
-export function forgetSilent({ sql, now }: Turn): void {
+export function forgetSilent({ sql, now }: Transaction): void {
   sql.run('DELETE FROM workers WHERE seen_at < ?', now - WORKER_SILENT_MS);
 }
 
-/** What the fleet has in all. */
+/** The total capacity of the fleet. */
 export function fleetTotal(sql: Sql): Resources {
   const sum = sql.get<{ millicores: number | null; memory: number | null }>(
     'SELECT sum(millicores) AS millicores, sum(memory_bytes) AS memory FROM workers',

@@ -4,22 +4,22 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vi
 import type { JobStore, WorkerOffer } from '../../contract.ts';
 import { BACKENDS, offer, type Place } from './fixtures.ts';
 
-/** Where every test begins, ms since the epoch. */
+/** The time at which every test begins, ms since the epoch. */
 export const START = Date.UTC(2026, 2, 1, 12);
 
-/** What the running test has. */
+/** The store of the running test. */
 export interface TestStore {
   readonly store: JobStore;
-  /** The store's clock; set it to move time without anybody's noticing. */
+  /** The store's clock; set it to move time without a tick. */
   now: number;
-  /** Whether stores on the same data hear of each other at once. */
+  /** Whether stores on the same data notify each other at once. */
   readonly shared: boolean;
   state(id: string): Promise<string | undefined>;
-  /** The ids of what can be claimed. */
+  /** The ids of the jobs that can be claimed. */
   ids(more?: Partial<WorkerOffer>): Promise<string[]>;
-  /** Moves the clock on, and does what is due. */
+  /** Moves the clock forward, and ticks. */
   pass(ms: number): Promise<number>;
-  /** The same data in another store, which whoever asked closes. */
+  /** The same data in another store, which the caller closes. */
   another(): Promise<JobStore>;
   /** Closes the store and opens it again on its data. */
   reopen(): Promise<void>;

@@ -16,7 +16,7 @@ export interface Backend {
 }
 
 export interface Place {
-  /** Whether stores on the same data hear of each other at once. */
+  /** Whether stores on the same data notify each other at once. */
   readonly shared: boolean;
   /** A store of its own; the same `name` again opens the same store. */
   open(name: string, clock?: () => number): Promise<JobStore>;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 export interface TestRedis {
   readonly url: string;
   readonly folder: string;
-  /** Ends it at once, as `kill -9` does. What it had written stays. */
+  /** Kills it, as `kill -9` does. The files that it had written stay. */
   kill(): Promise<void>;
   /** Starts it again on the same port and files; resolves when it answers. */
   start(): Promise<void>;

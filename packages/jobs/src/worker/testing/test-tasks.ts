@@ -13,7 +13,7 @@ export const add = defineTask({
   run: ({ a, b }) => ({ sum: a + b }),
 });
 
-/** Holds its thread for good; only the end of the thread ends it. */
+/** Blocks its thread for ever; only ending the thread ends it. */
 export const loops = defineTask({
   name: 'loops',
   input: nothing,
@@ -56,7 +56,7 @@ export const fails = defineTask({
     if (how === 'refuse') throw new SkeinError('REQUEST_INVALID', 'Ask for something else.');
     if (how === 'exit') process.exit(7);
     if (how === 'reject-later') {
-      void Promise.reject(new Error('nobody waits for this'));
+      void Promise.reject(new Error('this rejection has no handler'));
       await new Promise((resolve) => {
         setTimeout(resolve, 10_000);
       });

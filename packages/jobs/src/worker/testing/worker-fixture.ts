@@ -52,13 +52,13 @@ export interface WorkerFixture extends AsyncDisposable {
   enqueueAll(
     jobs: readonly { work: JobSpec['work']; changes?: Partial<JobSpec> }[],
   ): Promise<Job[]>;
-  /** Resolves when the job is as asked; its events are followed, so nothing is missed. */
+  /** Resolves when the job matches; follows its events, so no state is missed. */
   until(id: string, condition: (job: Job) => boolean): Promise<Job>;
   ended(id: string): Promise<Job>;
   /** Enqueues and waits for the end. */
   run(work: JobSpec['work'], changes?: Partial<JobSpec>): Promise<Job>;
   logOf(id: string, attempt?: number): Promise<string>;
-  /** What workers told their operator. */
+  /** The log messages of the workers. */
   readonly notes: string[];
 }
 
@@ -99,7 +99,7 @@ export async function workerFixture(
     async until(id, condition) {
       const stop = new AbortController();
       try {
-        // From the first event on: the job may have got there already.
+        // Follow from the first event on: the job may match already.
         for await (const _ of store.events({ job: id, after: 0 }, stop.signal)) {
           const job = await store.job(id);
           if (job !== undefined && condition(job)) return job;

@@ -1,6 +1,6 @@
 /**
- * What all normalisations have in common. With x̂ = (x − mean) · inverse, where `inverse` is
- * 1 / √(variance + ε) over some axes, and g the gradient with respect to x̂:
+ * The common part of all normalisations. With x̂ = (x − mean) · inverse, where `inverse` is 1 /
+ * √(variance + ε) over some axes, and g the gradient with respect to x̂:
  *
  *     dx = inverse · (g − mean(g) − x̂ · mean(g · x̂))
  *

@@ -1,7 +1,7 @@
 /**
- * What LSTM and GRU share: backpropagation through time over a sequence of fixed length, a direction
- * at a time. Since the node gives the state after every step, the gates of all steps are computed
- * again in one product each; only what truly follows from step to step is unrolled.
+ * The common part of LSTM and GRU: backpropagation through time over a sequence of fixed length,
+ * one direction at a time. The node returns the state after every step, so the gates of all steps
+ * are recomputed in one product each; only the dependency from step to step is unrolled.
  *
  * Values of a direction are in the order of time, [steps, batch, ...]; single steps keep their axis.
  */

@@ -12,11 +12,14 @@ export interface Tiling {
   readonly kernel: readonly number[];
   /** Sizes of the input, per spatial axis. */
   readonly sizes: readonly number[];
-  /** How much of each axis windows reach. */
+  /** The part of each axis that windows reach. */
   readonly covered: readonly number[];
 }
 
-/** The tiling that a window makes of `input`; `undefined` when it makes none, or none that Resize can follow. */
+/**
+ * The tiling that a window makes of `input`; `undefined` when it does not tile, or when Resize
+ * cannot express it.
+ */
 export function tilingOf(
   graph: GradientGraph,
   window: Window,

@@ -113,7 +113,7 @@ class Command:
         return (COUNTERS.cpu_ns() - self.cpu_before) / 1e6
 
     def peak_bytes(self):
-        """Exact where this command went beyond all before it; else the most that was seen."""
+        """Exact when this command exceeded all earlier ones; else the highest sample."""
         peak = COUNTERS.memory_peak()
         seen = max(self.memory_seen, COUNTERS.memory_now())
         return max(0, (peak if peak > self.peak_before else seen) - self.memory_before)

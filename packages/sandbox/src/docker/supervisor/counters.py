@@ -31,7 +31,7 @@ class Counters:
         self.cpu = root if self.second else f'{root}/cpuacct'
 
     def cpu_ns(self):
-        """Of all guests: this process, which relays for them, is not one."""
+        """Of all guests: this process, which relays for them, is not counted."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         own = int((used.ru_utime + used.ru_stime) * 1e9)
         if self.second:

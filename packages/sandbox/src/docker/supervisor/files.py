@@ -12,12 +12,12 @@ CHUNK = 64 * 1024  # bytes
 DEPTH = 128  # directories within each other that are collected
 SCRATCH = ('/tmp', '/dev/shm')
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-# Without O_NONBLOCK a FIFO that took the place of a file would hold its reader for ever.
+# Without O_NONBLOCK a FIFO that took the place of a file would block its reader for ever.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 def mode_at(name, at):
-    """Of what is there, not of where a link leads; 0 for nothing."""
+    """Of the entry itself, not of the target of a link; 0 when it does not exist."""
     try:
         return os.stat(name, dir_fd=at, follow_symlinks=False).st_mode
     except OSError:
@@ -25,7 +25,7 @@ def mode_at(name, at):
 
 
 def open_at(name, flags, at):
-    """Opens what belongs to this user, whatever modes it gave it."""
+    """Opens a file that belongs to this user, whatever its modes."""
     try:
         return os.open(name, flags, dir_fd=at)
     except PermissionError:
@@ -83,7 +83,7 @@ def receive(root, entry, source):
         while left > 0:
             chunk = source.read(min(left, CHUNK))
             file.write(chunk)
-            left -= len(chunk) or left  # the node went away in the middle
+            left -= len(chunk) or left  # the node ended in the middle
         file.flush()
         os.fchmod(file.fileno(), 0o755 if entry['executable'] else 0o644)
     os.close(directory)
@@ -173,7 +173,7 @@ def empty(top):
                 os.rmdir(name, dir_fd=top)
                 progress = True
             except OSError:
-                pass  # another user's, whose turn is next
+                pass  # another user's, which is emptied next
 
 
 def publish(user):

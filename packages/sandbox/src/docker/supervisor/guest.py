@@ -1,4 +1,4 @@
-"""What a forked child does before it is somebody else's program, and the work done in a guest's name.
+"""What a forked child does before it runs the guest's program, and the file work done as a guest user.
 """
 import ctypes
 import errno
@@ -13,21 +13,21 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def drop_bounding_set():
-    """No program that is run later gains a capability: done first, while it is still allowed."""
+    """No program that is run later gains a capability. Done first, while it is still allowed."""
     capability = 0
     while libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0:
         capability += 1
 
 
 def become(user):
-    """Gives up every right, for good."""
+    """Gives up every right, irrevocably."""
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
 
 
 def limit(kind, most):
-    """None is no limit of ours; what the container was given is kept."""
+    """None adds no limit; the limits of the container are kept."""
     _, ceiling = resource.getrlimit(kind)
     if most is not None and (ceiling == resource.RLIM_INFINITY or most < ceiling):
         resource.setrlimit(kind, (most, most))
@@ -41,14 +41,14 @@ def execute(spec):
     except OSError:
         pass
     if spec['shared']:
-        os.nice(19)  # or it would take the processor time from which process 1 lives
+        os.nice(19)  # otherwise it would starve process 1 of processor time
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_FSIZE, spec['fileBytes'])
     limit(resource.RLIMIT_NOFILE, 1024)
     limit(resource.RLIMIT_STACK, spec['stackBytes'])
     limit(resource.RLIMIT_MSGQUEUE, 0)
     if spec['cpuMs'] is not None:
-        limit(resource.RLIMIT_CPU, int(spec['cpuMs'] // 1000) + 2)  # behind the one that is accounted
+        limit(resource.RLIMIT_CPU, int(spec['cpuMs'] // 1000) + 2)  # a second line behind the accounted limit
     become(spec['user'])
     os.umask(0o022)
     program = spec['argv'][0]

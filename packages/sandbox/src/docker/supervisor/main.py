@@ -3,7 +3,7 @@
 A `docker exec` costs 60 ms and shares the account of the whole container. This process is started
 once, with the container, and then forks a command in about a millisecond. It speaks frames with
 the node over its own stdin and stdout (frames.ts), and relays the standard streams of the guest
-with a window of unacknowledged bytes, so that a slow reader slows the guest and nobody else.
+with a window of unacknowledged bytes, so that a slow reader blocks the guest and no other command.
 
 What it keeps true:
 - A guest is another user than this process and the root user, with no capability in any set; it
@@ -12,7 +12,7 @@ What it keeps true:
   child that has already become that guest.
 - When a command has ended, every process of it is dead and /tmp, /dev/shm are empty, or the node is
   told that they are not.
-- When the node goes away (end of stdin), this process ends, and with it everything in here.
+- When the node ends (end of stdin), this process ends, and with it every process in the container.
 
 A command is made in two steps. PREPARE forks a child that waits; where the node can, it moves the
 child into a control group of its own, with limits and an account that no other command shares. GO
@@ -30,7 +30,7 @@ import time
 
 HEADER = struct.Struct('>IBI')  # length of the payload, kind, command
 GREETING_S = 30
-TICK_MS = 20  # how often the counters of a shared container are looked at
+TICK_MS = 20  # interval between two reads of the counters of a shared container
 
 PREPARE, GO, STDIN, STDIN_END, ACK, KILL, SIGNAL, SWEPT = b'PGIEAKTS'
 READY, FORKED, STDOUT, STDERR, STDIN_ACK, EXITED, DONE = b'RFOXWLD'
@@ -141,7 +141,7 @@ class Supervisor:
     # Streams of a guest.
 
     def feed(self, command):
-        """Gives the guest what it takes of its stdin, and tells the node how much that was."""
+        """Writes stdin to the guest as far as it reads, and tells the node how much that was."""
         if command.stdin is None:
             taken = len(command.pending)
         else:
@@ -199,14 +199,14 @@ class Supervisor:
         if chunk:
             stream.window -= len(chunk)
             self.send(stream.kind, command.number, chunk)
-        # A dead command has at most a full pipe left, which nobody has to wait for.
+        # A dead command has at most a full pipe left, and no process waits to write more.
         if stream.window <= 0 and not command.swept:
             self.poll.unregister(stream.descriptor)
 
     # The end of a command.
 
     def kill(self, command):
-        """Everything of this command. Alone in the container, that is everyone else, in one call."""
+        """Kills the processes of this command. Alone in the container, that is all others, in one call."""
         try:
             if len(self.commands) == 1:
                 os.kill(-1, signal.SIGKILL)
@@ -216,7 +216,7 @@ class Supervisor:
             pass
 
     def reap(self):
-        """Buries the dead, also those whose parents died before them. True when nobody is left."""
+        """Reaps dead processes, also those whose parents died before them. True when none is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -231,7 +231,7 @@ class Supervisor:
                         command.wall_ms = (time.monotonic() - command.begun) * 1000
 
     def sweep(self, command):
-        """After the program has ended: kills what it left. The node does it where others are running."""
+        """After the program has ended: kills what it left. The node does it when other commands run."""
         if len(self.commands) == 1:
             self.kill(command)
             if self.reap():
@@ -243,7 +243,7 @@ class Supervisor:
             self.send(EXITED, command.number)
 
     def swept(self, command):
-        """No process of the command is left; what is in its pipes is all that will come."""
+        """No process of the command is left; its pipes hold all remaining output."""
         command.swept = True
         for stream in command.streams:
             if stream.descriptor is not None:
@@ -271,7 +271,7 @@ class Supervisor:
         self.send(DONE, command.number, json.dumps(ending).encode())
 
     def tidy(self):
-        """Empties /tmp and /dev/shm. Users may have left things in directories of each other."""
+        """Empties /tmp and /dev/shm. Users may have left files in directories of each other."""
         for user in (READER, AUTHOR) * 3:
             if not any(os.listdir(root) for root in SCRATCH):
                 return True
@@ -281,7 +281,8 @@ class Supervisor:
     # The loop.
 
     def run(self):
-        # A node that died between making and starting this container says nothing, not even goodbye.
+        # A node that died between making and starting this container sends nothing and closes
+        # nothing.
         signal.alarm(GREETING_S)
         self.send(READY)
         while True:
@@ -309,7 +310,7 @@ class Supervisor:
                         self.finish(command)
 
     def patience(self):
-        """Milliseconds until something has to be looked at; None while only events matter."""
+        """Milliseconds until the next check; None when only events matter."""
         soonest = None
         for command in self.commands.values():
             if command.status is not None:

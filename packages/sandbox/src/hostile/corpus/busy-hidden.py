@@ -1,4 +1,4 @@
-# Cpu time of children that nobody waits for is in no parent's account.
+# Cpu time of children that are never waited for is in no parent's account.
 # expect: cpu-limit
 import os, signal, time
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)

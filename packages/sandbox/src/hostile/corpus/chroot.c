@@ -1,4 +1,4 @@
-// The classic way out of a changed root, and a new root.
+// The classic escape from a changed root, and a new root.
 // expect: held
 #include "hostile.h"
 int main(void) {

@@ -1,4 +1,5 @@
-# Speaks the language of whoever supervises it: a good ending, on every descriptor that it can open.
+# Speaks the protocol of its supervisor and reports a good ending, on every descriptor that it can
+# open.
 # expect: exit 7
 import json, os, struct
 ending = json.dumps({'endedBy': 'exit', 'exitCode': 0, 'signal': None, 'wallMs': 0, 'outputBytes': 0, 'clean': True}).encode()

@@ -1,4 +1,4 @@
-// Sends the end to every process id that there can be.
+// Sends SIGKILL to every possible process id.
 // expect: held
 #include "hostile.h"
 int main(void) {

@@ -1,4 +1,4 @@
-// Descriptors, also such as are in the air between two sockets.
+// Opens descriptors, also some that are in flight between two sockets.
 // expect: held out-of-memory
 #include "hostile.h"
 int main(void) {

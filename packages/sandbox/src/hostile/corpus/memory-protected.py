@@ -1,4 +1,4 @@
-# Asks the kernel to kill somebody else for its memory.
+# Asks the kernel to kill another process when its memory is short.
 # expect: out-of-memory
 import os
 for value in ('-1000', '-500', '-1', '0'):

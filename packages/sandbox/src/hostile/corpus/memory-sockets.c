@@ -1,4 +1,4 @@
-// Fills the buffers of sockets that nobody reads: memory of the kernel.
+// Fills the buffers of sockets that are never read, which is memory of the kernel.
 // expect: held out-of-memory
 #include "hostile.h"
 int main(void) {

@@ -1,4 +1,4 @@
-# The same over IPv6, also with IPv4 in its clothes.
+# The same over IPv6, also with IPv4-mapped addresses.
 # expect: held
 import os, socket
 port = int(os.environ['CANARY_PORT'])

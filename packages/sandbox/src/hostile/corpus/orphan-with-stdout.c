@@ -1,4 +1,4 @@
-// Leaves a process that keeps stdout open: who waits for its end waits for ever.
+// Leaves a process that keeps stdout open, so a reader that waits for its end would wait for ever.
 // expect: held
 #include "hostile.h"
 int main(void) {

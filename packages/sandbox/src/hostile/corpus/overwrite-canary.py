@@ -1,4 +1,4 @@
-# Writes to a file of the host that everybody may write, and removes it.
+# Writes to a world-writable file of the host, and removes it.
 # expect: held
 import os
 path = os.environ['CANARY_FILE']

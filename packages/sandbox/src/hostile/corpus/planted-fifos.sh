@@ -1,4 +1,4 @@
-# FIFOs where the host reads and writes: who opens one waits for ever.
+# FIFOs where the host reads and writes. A host that opened one would block for ever.
 # expect: held
 # after: put out.txt; collect fifo !; collect tree
 mkfifo out.txt fifo

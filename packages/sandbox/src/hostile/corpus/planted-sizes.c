@@ -1,4 +1,4 @@
-// Files that are larger than what they hold, to be read for a long time.
+// Sparse files, which take long to read.
 // expect: held
 // after: collect large !; collect many !
 #include "hostile.h"

@@ -1,4 +1,4 @@
-# Settings of the kernel under /proc and /sys, and what they tell.
+# Settings and information of the kernel under /proc and /sys.
 # expect: held
 import os
 escaped = False

@@ -1,4 +1,4 @@
-// Priority over everybody else on the machine.
+// Asks for real-time priority over every other process of the machine.
 // expect: held
 #include "hostile.h"
 int main(void) {

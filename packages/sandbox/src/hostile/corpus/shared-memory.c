@@ -1,4 +1,4 @@
-// Memory, semaphores and messages that stay when their maker is gone. The next run must not see them.
+// Memory, semaphores and messages that outlive their creator. The next run must not see them.
 // expect: held
 #include "hostile.h"
 #include <sys/ipc.h>

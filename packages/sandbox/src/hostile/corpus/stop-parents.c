@@ -4,7 +4,7 @@
 int main(void) {
   kill(getppid(), SIGSTOP);
   kill(1, SIGSTOP);
-  // Everything but the one who says so: this process too.
+  // Every process but this one, then this one too.
   if (fork() == 0) for (;;) kill(-1, SIGSTOP);
   for (;;) pause();
 }

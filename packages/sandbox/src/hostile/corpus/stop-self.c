@@ -1,4 +1,4 @@
-// Stops itself: no cpu time, no end.
+// Stops itself, so it uses no cpu time and never ends.
 // expect: wall-limit
 #include "hostile.h"
 int main(void) {

@@ -1,4 +1,4 @@
-// Types into the terminal of whoever started it.
+// Types into the terminal of the process that started it.
 // expect: held
 #include "hostile.h"
 #include <sys/ioctl.h>

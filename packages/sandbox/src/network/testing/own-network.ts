@@ -1,6 +1,6 @@
 /**
- * Run in a network of its own, whose addresses look public: asks a proxy for each address in argv, as
- * untrusted work would, and prints what it answers and how many connections came to this machine.
+ * Runs in a network of its own, whose addresses look public: asks a proxy for each address in argv,
+ * as untrusted work would, and prints the answers and how many connections reached this machine.
  */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';

@@ -44,8 +44,8 @@ local function readLane(lane)
   return flat[1]
 end
 
--- What is left of a lane for this offer: its first job that fits. The room only shrinks, so what
--- does not fit now will not later.
+-- The candidates of a lane for this offer: its first job that fits. The room only shrinks, so a job
+-- that does not fit now will not fit later.
 local function head(lane)
   if lane.head then
     if fits(room, lane.head) then return lane.head end

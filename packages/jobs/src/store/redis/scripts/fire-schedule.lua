@@ -1,5 +1,5 @@
 -- Enqueues the job of a schedule that is due. Of all nodes that try, the first one moves the next
--- time on, and the others find that it is no longer the one they saw: it fires once.
+-- time on, and the others find that it has changed: the schedule fires once.
 -- ARGV[3] id, [4] the time it was seen to be due at, [5] the next time, then what
 -- shared/enqueue.lua says of one job.
 -- @returns 1, 0 when another node was first, or what refused the job.

@@ -8,6 +8,6 @@ for index, field in ipairs({ 'maxRunning', 'maxQueued', 'rate' }) do
   local limit = ARGV[4 + index]
   if limit == '' then call('HDEL', key, field) else call('HSET', key, field, limit) end
 end
-for _, queue in ipairs(call('HKEYS', P .. 'queues')) do ring(queue) end
+for _, queue in ipairs(call('HKEYS', P .. 'queues')) do notifyQueue(queue) end
 complete()
 return 1

@@ -1,5 +1,5 @@
--- Brings an ended, unsuccessful job back with fresh attempts, with its gang and the children that
--- it failed. A job that its parents keep from starting stays as it is.
+-- Revives an ended, unsuccessful job with fresh attempts, with its gang and the children that
+-- failed because of it. A job that its parents keep from starting stays as it is.
 -- ARGV[3] id. @returns the view of the job, or 0.
 local function revivable(job) return ENDED[job.st] and job.st ~= 'succeeded' end
 

@@ -1,10 +1,10 @@
--- What time makes due, a bounded number of transitions per call; schedules have their own script.
+-- Makes the transitions that are due, a bounded number per call; schedules have their own script.
 -- @returns when it is next due, ms since the epoch.
 local function due(key)
   return call('ZRANGEBYSCORE', P .. key, '-inf', moment, 'LIMIT', 0, TICK_BATCH)
 end
 
--- A clock that was set back must not prolong leases by as much.
+-- A clock that was set back must not prolong leases by the same amount.
 for _, token in ipairs(call('ZREVRANGE', P .. 'leases', 0, TICK_BATCH - 1)) do
   local id = call('HGET', P .. 'tokens', token)
   local duration = tonumber(load(id).dur)
@@ -57,7 +57,7 @@ for _, key in ipairs(assembling) do
 end
 for _, key in ipairs(due('pauses')) do
   call('ZREM', P .. 'pauses', key)
-  ring(loadGang(key).q)
+  notifyQueue(loadGang(key).q)
 end
 
 -- Forgets ended jobs whose retention is over.

@@ -45,7 +45,7 @@ local function start(room, gang, members, places)
       call('RPUSH', P .. 'placed:' .. owner, token)
     end
   end
-  ring(gang.q)
+  notifyQueue(gang.q)
 end
 
 local function grow(room, gang)
@@ -75,7 +75,7 @@ local function grow(room, gang)
   if missing == 0 then start(room, gang, members, places) end
 end
 
--- Gangs that are being assembled take what they still lack from this offer.
+-- Gangs that are being assembled take missing places from this offer.
 local function growAssemblies(room, queues)
   for _, queue in ipairs(queues) do
     local key = call('HGET', P .. 'assembling', queue)
@@ -83,8 +83,8 @@ local function growAssemblies(room, queues)
   end
 end
 
--- Begins to assemble the first gang of a lane whose turn it is, unless another gang of the queue is
--- being assembled. @returns what the gang costs its tenant: millicores, memory, jobs.
+-- Begins to assemble the first gang of a lane, unless another gang of the queue is being assembled.
+-- @returns what the gang costs its tenant: millicores, memory, jobs.
 local function beginAssembly(room, lane, allowance)
   if call('HEXISTS', P .. 'assembling', lane.queue) == 1 then return nil end
   for _, key in ipairs(call('ZRANGE', lane.key, 0, LOOK_AHEAD - 1)) do

@@ -1,4 +1,4 @@
--- An attempt: a lease on a job, under a token that fences off whoever held it before.
+-- An attempt: a lease on a job, under a token that fences off every earlier holder.
 local function openAttempt(job, worker, leaseMs)
   local token = int(nextNumber('token'))
   local number = int(tonumber(job.n or 0) + 1)
@@ -11,7 +11,7 @@ local function openAttempt(job, worker, leaseMs)
   return token
 end
 
--- @param tell what its worker hears at once; nil when the worker itself ended it.
+-- @param tell the state that its worker is notified of; nil when the worker itself ended it.
 local function closeAttempt(job, outcome, message, usage, tell)
   local token = job.tok
   if not token then return end
@@ -23,16 +23,16 @@ local function closeAttempt(job, outcome, message, usage, tell)
   if usage and usage ~= '' then job['u' .. job.n] = usage end
   if tell then
     news[#news + 1] = { job.w, tonumber(token), tell }
-    -- For a worker that misses the news and asks what became of its lease.
+    -- For a worker that misses the notification and asks about its lease.
     if tell == 'cancel' then call('SET', P .. 'cancelled:' .. token, job.w, 'PX', CANCELLED_KEPT_MS) end
   end
   job.tok, job.w, job.dur, job.sig = nil, nil, nil, nil
   changed[job.id] = true
-  -- A place became free of a tenant at its limit.
+  -- A tenant at its limit has a free place.
   if limited[job.t] == nil then
     limited[job.t] = call('HEXISTS', P .. 'tenant:' .. job.t, 'maxRunning') == 1
   end
-  if limited[job.t] then ring(job.q) end
+  if limited[job.t] then notifyQueue(job.q) end
 end
 
 -- Reads the jobs of many tokens at once, for `leased` to find.

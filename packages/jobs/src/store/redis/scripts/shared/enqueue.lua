@@ -232,7 +232,7 @@ local function insert(given)
   given.simple = simple and not given.par
   if simple then
     job.rdy = job.enq
-    ring(job.q)
+    notifyQueue(job.q)
   end
   move(job, simple and 'ready' or 'blocked')
   setIndex(P .. 'jobs', job.id, job.seq)

@@ -42,7 +42,7 @@ local function memberBecameReady(key)
   end
   call('ZADD', laneKey(gang), int(rank), key)
   call('SADD', P .. 'lanes:' .. gang.q, laneMember(gang))
-  ring(gang.q)
+  notifyQueue(gang.q)
 end
 
 local function stopAssembling(gang)
@@ -62,7 +62,7 @@ local function memberLeftReady(key)
   stopAssembling(gang)
 end
 
--- The places held by an assembly that took too long go back, and others have their turn.
+-- Gives back the places of an assembly that took too long, so that other gangs can assemble.
 local function abandonAssembly(key)
   local gang = loadGang(key)
   local failed = tonumber(gang.asm or 0)
@@ -70,5 +70,5 @@ local function abandonAssembly(key)
   stopAssembling(gang)
   call('HSET', gangKey(key), 'asm', failed + 1, 'nb', int(notBefore))
   call('ZADD', P .. 'pauses', int(notBefore), key)
-  ring(gang.q)
+  notifyQueue(gang.q)
 end

@@ -1,5 +1,5 @@
--- Every change of a job's state passes through here, which keeps the indexes and the counts of
--- queue, lane and tenant true and says so in the event log.
+-- The only place that changes the state of a job: it updates the indexes and the counts of queue,
+-- lane and tenant, and writes the event.
 local function stateKey(queue, state) return P .. 'state:' .. pair(queue, state) end
 
 -- The keys of a queue, each put together once in a call.

@@ -1,4 +1,4 @@
--- What becomes of a job whose attempt ended without success, and of its gang.
+-- The next state of a job whose attempt ended without success, and of its gang.
 
 -- Puts a running job back to where it can be claimed again.
 local function again(job, cause, message, waitMs)
@@ -13,7 +13,7 @@ local function again(job, cause, message, waitMs)
   settle(job)
 end
 
--- All other members stop and are tried again.
+-- All other members stop and are retried.
 local function breakGang(key, first, waitMs, preempted)
   local cause = preempted and 'preempted' or 'gang-broken'
   call('HDEL', gangKey(key), 'host', 'port')

@@ -1,4 +1,4 @@
--- What is left of a worker's offer while it is being filled.
+-- The rest of a worker's offer while it is being filled.
 local function fits(room, job)
   return room.places > 0 and tonumber(job.mc) <= room.mc and tonumber(job.mem) <= room.mem
 end

@@ -2,7 +2,7 @@
 local function parentEnded(child, parent, succeeded) end
 local function endGang(key, first, state) end
 
--- Ends the job for good (until it is revived).
+-- Ends the job until it is revived.
 local function finishJob(job, state, cause, message)
   local from = job.st
   job.cause = cause
@@ -29,7 +29,7 @@ local function finishJob(job, state, cause, message)
   end
 end
 
--- Takes a kept success with the same content key instead of running. @returns whether it did.
+-- Reuses a kept success with the same content key instead of running. @returns whether it did.
 local function takeCached(job)
   if not job.key or job.gang then return false end
   local id = call('HGET', P .. 'cache:' .. job.t, job.key)
@@ -40,13 +40,13 @@ local function takeCached(job)
   return true
 end
 
--- A job that waits for nothing any more becomes ready, or takes the result of its like.
+-- A job without pending parents or delay becomes ready, or reuses the result of an equal job.
 local function settle(job)
   if job.st ~= 'blocked' or job.wu or tonumber(job.wf or 0) > 0 then return end
   if takeCached(job) then return end
   job.rdy = moment
   move(job, 'ready')
-  if job.gang then memberBecameReady(job.gang) else ring(job.q) end
+  if job.gang then memberBecameReady(job.gang) else notifyQueue(job.q) end
 end
 
 parentEnded = function(child, parent, succeeded)
@@ -60,7 +60,7 @@ parentEnded = function(child, parent, succeeded)
   end
 end
 
--- The other members of a gang end as the first did that could not go on.
+-- Ends the other members of a gang with the state of the first member that could not be retried.
 endGang = function(key, first, state)
   for _, member in ipairs(membersOf(loadGang(key))) do
     if member.id ~= first and not ENDED[member.st] then

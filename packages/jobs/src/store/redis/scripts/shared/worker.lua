@@ -1,12 +1,12 @@
 -- The workers that have announced themselves: the hash workers (JSON), seen (by time), mode:WORKER.
 
--- Notes a sign of life. @returns false for a worker that is to take nothing more.
+-- Records that the worker is alive. @returns false for a worker that is to claim no more jobs.
 local function seen(worker)
   call('ZADD', P .. 'seen', 'XX', moment, worker)
   return call('HGET', P .. 'draining', worker) == false
 end
 
--- What the fleet has in all.
+-- The total capacity of the fleet.
 local function fleetTotal()
   local total = call('HMGET', P .. 'fleet', 'mc', 'mem')
   local mc, mem = tonumber(total[1] or 0), tonumber(total[2] or 0)

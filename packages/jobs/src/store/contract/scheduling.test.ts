@@ -1,12 +1,12 @@
-/** Whose turn it is: priorities, fair shares, and what fits. */
+/** The order in which jobs start: priorities, fair shares, and what fits an offer. */
 import { expect, it } from 'vitest';
 import { overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, job, offer, success } from '../testing/fixtures.ts';
 
 const small = { cores: 1, memoryBytes: 2 ** 20 };
 
-overEveryStore('whose turn it is', (at) => {
-  it('runs what is more urgent first, and lets waiting count', async () => {
+overEveryStore('scheduling', (at) => {
+  it('runs higher priority first, and lets waiting time count', async () => {
     const patient = await enqueueOne(at.store);
     const urgent = await enqueueOne(at.store, { priority: 1 });
     at.now += 30_000;
@@ -20,14 +20,14 @@ overEveryStore('whose turn it is', (at) => {
     expect(await at.ids()).toEqual(made.map((each) => each.id));
   });
 
-  it('shares between tenants by weight when one place is given away at a time', async () => {
+  it('shares between tenants by weight when one place is offered at a time', async () => {
     await at.store.putTenant({ tenant: 'a', weight: 3 });
     await at.store.putTenant({ tenant: 'b', weight: 1 });
     for (const tenant of ['a', 'b']) {
       await at.store.enqueue(Array.from({ length: 40 }, () => job({ tenant })));
     }
     let of = 0;
-    for (let turn = 0; turn < 40; turn += 1) {
+    for (let round = 0; round < 40; round += 1) {
       const claim = await claimOne(at.store);
       if (claim.job.tenant === 'a') of += 1;
       await at.store.finish(claim.token, success());
@@ -35,7 +35,7 @@ overEveryStore('whose turn it is', (at) => {
     expect(of).toBe(30);
   });
 
-  it('shares by the dominant resource of what runs', async () => {
+  it('shares by the dominant resource of running jobs', async () => {
     await at.store.registerWorker({
       worker: 'w',
       host: 'h',
@@ -62,14 +62,14 @@ overEveryStore('whose turn it is', (at) => {
     expect(by.get('cpu')?.length).toBe(9);
   });
 
-  it('does not let a tenant that was away save up turns', async () => {
+  it('gives an idle tenant no credit for the time that it was idle', async () => {
     await at.store.enqueue(Array.from({ length: 40 }, () => job({ tenant: 'a' })));
-    for (let turn = 0; turn < 20; turn += 1) {
+    for (let round = 0; round < 20; round += 1) {
       await at.store.finish((await claimOne(at.store)).token, success());
     }
     await at.store.enqueue(Array.from({ length: 40 }, () => job({ tenant: 'b' })));
     let ofB = 0;
-    for (let turn = 0; turn < 10; turn += 1) {
+    for (let round = 0; round < 10; round += 1) {
       const claim = await claimOne(at.store);
       if (claim.job.tenant === 'b') ofB += 1;
       await at.store.finish(claim.token, success());
@@ -78,7 +78,7 @@ overEveryStore('whose turn it is', (at) => {
     expect(ofB).toBeLessThanOrEqual(6);
   });
 
-  it('holds a tenant to what it may run', async () => {
+  it('limits the running jobs of a tenant', async () => {
     await at.store.putTenant({ tenant: 't', weight: 1, maxRunning: 2 });
     await at.store.enqueue([job(), job(), job()]);
     const claims = await at.store.claim(offer());
@@ -88,7 +88,7 @@ overEveryStore('whose turn it is', (at) => {
     expect(await at.ids()).toHaveLength(1);
   });
 
-  it('passes over what does not fit, in the same lane and in others', async () => {
+  it('skips a job that does not fit, in the same lane and in other lanes', async () => {
     const memoryBytes = 2 ** 30;
     await enqueueOne(at.store, { resources: { cores: 8, memoryBytes } });
     await enqueueOne(at.store, { requires: ['gpu'] });
@@ -98,7 +98,7 @@ overEveryStore('whose turn it is', (at) => {
     expect(await at.ids({ free: { cores: 2, memoryBytes } })).toEqual([fits]);
   });
 
-  it('starts only what fits beside the rest of the offer', async () => {
+  it('starts only jobs that fit together into the offer', async () => {
     await at.store.enqueue(
       Array.from({ length: 5 }, () => job({ resources: { cores: 0.7, memoryBytes: 1 } })),
     );
@@ -106,7 +106,7 @@ overEveryStore('whose turn it is', (at) => {
     expect(await at.ids({ max: 1 })).toHaveLength(1);
   });
 
-  it('does not look at 100 jobs of somebody else to find one', async () => {
+  it('does not read 100 jobs of another tenant to find one job', async () => {
     await at.store.enqueue(
       Array.from({ length: 500 }, () => job({ tenant: 'flood', requires: ['gpu'] })),
     );

@@ -1,10 +1,11 @@
--- One call on the store: its moment, what it changes, and what others must hear of once it is done.
+-- One call on the store: its time, its changes, and the notifications that are sent once it is
+-- done.
 -- Every call has KEYS[1], the prefix of all keys, with the hash tag that keeps them on one node;
 -- ARGV[1], the time in ms of a test, or '' for the server's; ARGV[2], a random seed.
 --
--- A command costs more than the change it makes. So changes of jobs and of their indexes gather in
--- memory, and `complete` writes them in a few commands, however many jobs the call is about. What
--- is read of an index before that is as it was when the call began.
+-- A command costs more than the change that it makes. So changes of jobs and of their indexes
+-- gather in memory, and `complete` writes them in a few commands, however many jobs the call
+-- changes. Indexes that are read before that are as they were when the call began.
 local P, ARGV, now
 local moment -- now, as text
 local call
@@ -18,7 +19,7 @@ local changed -- ids of jobs to be written
 local written -- id -> the job as JSON
 local owners -- token -> id of its job, or false
 local events, eventCount -- runs of events for one entry of the event log, and how many they are
-local rung -- queues in which something may have become claimable
+local notifiedQueues -- queues in which something may have become claimable
 local news -- {worker, token, state}
 local entered -- keys of lanes to which something was added
 local emptied -- key of a lane from which something was taken -> {set of lanes, member}
@@ -41,7 +42,7 @@ local function begin(keys, arguments)
   end
   moment = int(now)
   math.randomseed(tonumber(ARGV[2]))
-  counters, tenantDeltas, rung, news, later = {}, {}, {}, {}, {}
+  counters, tenantDeltas, notifiedQueues, news, later = {}, {}, {}, {}, {}
   indexes, hashes, loaded, changed, written, owners = {}, {}, {}, {}, {}, {}
   outcomes = {}
   events, eventCount = {}, 0
@@ -91,7 +92,7 @@ local function changeTenant(tenant, field, by)
   deltas[field] = (deltas[field] or 0) + by
 end
 
-local function ring(queue) rung[queue] = true end
+local function notifyQueue(queue) notifiedQueues[queue] = true end
 
 local function writeJobs()
   local flat, size = {}, 0
@@ -154,7 +155,7 @@ local function writeEvents()
   events, eventCount = {}, 0
 end
 
--- Runs the consequences, then writes what was only gathered so far.
+-- Runs the consequences, then writes the gathered changes.
 local function complete()
   local index = 1
   while later[index] do
@@ -177,8 +178,8 @@ local function complete()
     for outcome, by in pairs(counts) do call('HINCRBY', P .. 'outcomes:' .. queue, outcome, by) end
   end
   outcomes = {}
-  for queue in pairs(rung) do call('PUBLISH', P .. 'work', queue) end
-  rung = {}
+  for queue in pairs(notifiedQueues) do call('PUBLISH', P .. 'work', queue) end
+  notifiedQueues = {}
   for _, told in ipairs(news) do
     call('PUBLISH', P .. 'news', int(told[2]) .. ' ' .. told[3] .. ' ' .. told[1])
   end
