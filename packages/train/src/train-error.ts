@@ -1,13 +1,13 @@
 import type { NumericTensor } from '@skein/onnx';
 
 /**
- * `data`: what was read is not what was promised. `model`: the model cannot be trained as asked.
- * `diverged`: the loss is no number any more. `checkpoint`: a checkpoint is damaged or of another run.
- * `rank`: a worker of a training in parallel is not there.
+ * `data`: the data are not valid for this training. `model`: the model cannot be trained as
+ * requested. `diverged`: the loss is not a number. `checkpoint`: a checkpoint is damaged or of
+ * another run. `rank`: a worker of a parallel training is lost.
  */
 export type TrainErrorKind = 'data' | 'model' | 'diverged' | 'checkpoint' | 'rank';
 
-/** What this package throws about what it was given; the message names the offending part. */
+/** An error in the input of this package; the message names the offending part. */
 export class TrainError extends Error {
   override readonly name = 'TrainError';
   readonly kind: TrainErrorKind;

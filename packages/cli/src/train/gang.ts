@@ -3,7 +3,7 @@
  * jobs and torchrun set them, and the secret by which its members know each other.
  */
 import { readFile } from 'node:fs/promises';
-import type { Meeting } from '@skein/train/parallel';
+import type { RingOptions } from '@skein/train/parallel';
 import type { Context } from '../command.ts';
 import { unreadable } from '../file.ts';
 import { usageError } from '../usage.ts';
@@ -11,7 +11,7 @@ import type { Keeper } from './gang-jobs/keeper.ts';
 
 const LEAST_SECRET = 16;
 
-export interface Gang extends Omit<Meeting, 'plan'> {
+export interface Gang extends Omit<RingOptions, 'plan'> {
   /**
    * Keeps copies of the run where a gang is tried again as a whole. Then its members end when one is
    * lost; else they go on without it.
@@ -20,7 +20,7 @@ export interface Gang extends Omit<Meeting, 'plan'> {
 }
 
 /**
- * @param arrivalMs to wait for the others; default: as long as `meet` does.
+ * @param arrivalMs to wait for the others; default: as long as `joinRing` does.
  * @returns `undefined` when the environment names no gang.
  * @throws SkeinError USAGE, FILE_UNREADABLE.
  */

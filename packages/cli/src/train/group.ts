@@ -6,7 +6,7 @@ import {
   followRanks,
   gradientStep,
   leadRanks,
-  meet,
+  joinRing,
   openThreads,
   rowsPerRank,
   type Collective,
@@ -70,9 +70,9 @@ export async function inCompany<T>(
     const { graded } = problemFor(prepared, settings, collective.size);
     return train({ graded, open: (step) => leadRanks(collective, step, options) });
   };
-  const meeting = { ...gang, plan: planText(prepared, settings) };
-  if (gang.keeper !== undefined) return work(await meet(meeting));
-  return elastic(meeting, work, {
+  const ring = { ...gang, plan: planText(prepared, settings) };
+  if (gang.keeper !== undefined) return work(await joinRing(ring));
+  return elastic(ring, work, {
     onLost: (lost) => notes.line(`${lost.message} Going on from the last checkpoint.`),
   });
 }
@@ -97,9 +97,9 @@ export async function followGang(
     return followRanks(collective, step, rankOptions(prepared, settings));
   };
   notes.line(`Rank ${gang.rank} calls rank 0 at ${gang.host}:${gang.port} …`);
-  const meeting = { ...gang, plan: planText(prepared, settings) };
-  if (gang.keeper !== undefined) await work(await meet(meeting));
-  else await elastic(meeting, work, { onLost: (lost) => notes.line(lost.message) });
+  const ring = { ...gang, plan: planText(prepared, settings) };
+  if (gang.keeper !== undefined) await work(await joinRing(ring));
+  else await elastic(ring, work, { onLost: (lost) => notes.line(lost.message) });
 }
 
 function problemFor({ start }: Prepared, settings: Settings, size: number) {

@@ -1,4 +1,7 @@
-/** Where a run stands between two steps: enough to go on as if it had never stopped. */
+/**
+ * State of a run between two steps. A run that is resumed from it continues as if it had never
+ * stopped.
+ */
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
 import { readTensors, writeTensors } from './safetensors.ts';

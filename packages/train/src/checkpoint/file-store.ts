@@ -36,8 +36,8 @@ export function fileStore(path: string): CheckpointStore {
 }
 
 /**
- * What a process left that was killed while it saved. One that saves here now has a draft of its own, and
- * whoever loads while another saves must keep them apart, as a run's lock does.
+ * Removes drafts that a killed process left while it saved. A process that saves now writes a draft
+ * of its own. The caller must not load while another process saves; the lock of a run ensures that.
  */
 async function removeDrafts(path: string): Promise<void> {
   const names = await readdir(dirname(path)).catch(() => []);

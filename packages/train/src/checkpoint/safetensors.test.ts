@@ -24,9 +24,12 @@ it.each([
   ['no object', [1]],
   ['null', null],
   ['metadata of numbers', { __metadata__: { ...__metadata__, plan: 1 } }],
-  ['a tensor that is none', { __metadata__, w: null }],
+  ['an entry that is not a tensor', { __metadata__, w: null }],
   ['a tensor without offsets', { __metadata__, w: { dtype: 'F32', shape: [0] } }],
-  ['a shape that is none', { __metadata__, w: { dtype: 'F32', shape: 0, data_offsets: [0, 0] } }],
+  [
+    'a shape that is not a list',
+    { __metadata__, w: { dtype: 'F32', shape: 0, data_offsets: [0, 0] } },
+  ],
   ['a negative size', { __metadata__, w: { dtype: 'F32', shape: [-1, -1], data_offsets: [0, 4] } }],
   [
     'bytes that are not there',

@@ -38,7 +38,10 @@ export interface BatcherOptions {
   readonly mask?: string;
 }
 
-/** @throws TrainError `data` when an input is not in the dataset, or the rows do not come out even and there is no mask. */
+/**
+ * @throws TrainError `data` when the dataset lacks an input, or the rows do not fill the batches
+ * and there is no mask.
+ */
 export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions): Batcher {
   if (mask === undefined && dataset.count % size !== 0) {
     throw new TrainError(

@@ -4,7 +4,7 @@
  *
  *   │ column 0, rows 0 … n−1 │ column 1, rows 0 … n−1 │ … ‖ column 0, rows n … 2n−1 │ …
  *
- * so that a column is read without the others, and a few rows of all of them with few reads.
+ * so that one column can be read alone, and a few rows of all columns need few reads.
  */
 import type { RowStore } from './stored.ts';
 

@@ -1,9 +1,10 @@
 /**
- * From a table's raw rows to what a network likes: numbers shifted and scaled to mean 0 and deviation
- * 1, categories one-hot.
+ * Encodes raw rows of a table for a network: numbers are shifted and scaled to mean 0 and deviation
+ * 1, categories become one-hot.
  *
- * The encoding is fitted on the training rows only, so that nothing of the others leaks into the
- * model, and `withEncoder` writes it into the graph, so that whoever serves the model sends raw rows.
+ * The encoding is fitted on the training rows only, so that no information about the validation
+ * rows leaks into the model. `withEncoder` writes it into the graph, so that clients of the served
+ * model send raw rows.
  */
 import { tensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
@@ -48,7 +49,7 @@ export interface Encoder {
 export interface FitOptions {
   /** Column to predict; by its name alone, a column of texts has classes and one of numbers has numbers. */
   readonly target: string | Target;
-  /** Columns to predict from; default all others. */
+  /** Columns to predict from; default: all except the target. */
   readonly features?: readonly string[];
   /** Rows to fit on: the training rows. */
   readonly rows: ArrayLike<number>;

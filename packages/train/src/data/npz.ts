@@ -109,7 +109,10 @@ function arraysIn(archive: Archive): readonly Entry[] {
 const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
   new DataView(buffer, byteOffset, byteLength);
 
-/** Bytes at the end of an archive in which its directory is told: a record, a comment, a locator. */
+/**
+ * Largest size in bytes of the records that locate an archive's directory: record, comment,
+ * locator.
+ */
 const TAIL = 22 + 0xffff + 20;
 
 function directory({ byteLength, slice }: Archive): readonly Entry[] {

@@ -1,11 +1,11 @@
 /**
- * The columns of a table as the inputs of a model, so that whoever is served sends what stands in the
- * table: a number for a number and a text for a text, under the names of their columns.
+ * The columns of a table as the inputs of a model, so that a client sends the values as they stand
+ * in the table: a number for a number and a text for a text, under the names of their columns.
  *
  *   age   float32 [batch] ─ Unsqueeze ──────────────────┐
  *   city  string  [batch] ─ LabelEncoder ─ Unsqueeze ───┤ Concat ─ features [batch, columns] → encoding
  *
- * Steps of a training take `features`, in which a category is its position: nothing is looked up twice.
+ * Training steps take `features`, in which a category is its position: no text is looked up twice.
  * LabelEncoder is of ai.onnx.ml, the ONNX standard's own set of operators beside ai.onnx; it gives a text
  * that was not in the training rows the position after the last, which the encoding makes all zeros.
  */

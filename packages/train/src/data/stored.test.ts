@@ -76,7 +76,7 @@ describe('arrays', () => {
     await expect(storedNpz(written('b.npz', whole.subarray(0, -30)), store)).rejects.toThrow('ZIP');
   });
 
-  it('of the MNIST family, packed or not, whatever their elements', async () => {
+  it('of the MNIST family, packed or not, with elements of any type', async () => {
     const header = (code: number) => [0, 0, code, 3, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2];
     for (const [code, size] of [
       [0x08, 1],

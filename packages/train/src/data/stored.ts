@@ -58,7 +58,7 @@ export function selectStoredRows(of: StoredRows, rows: ArrayLike<number>): Store
   return { ...of, shape: [selected.length, ...of.shape.slice(1)], rows: selected };
 }
 
-/** Reads one row after the other as numbers, in memory that is used again for each. */
+/** Reads row after row as numbers, into one array that is reused. */
 export function storedNumbers(of: StoredRows): (row: number) => ArrayLike<number | bigint> {
   const bytes = new Uint8Array(bytesPerRow(of));
   const numbers = values({ type: of.type, shape: of.shape.slice(1), bytes });

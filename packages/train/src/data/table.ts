@@ -1,10 +1,11 @@
 /**
- * A table with typed columns: numbers as float64, text as codes into its categories. The text that it
- * is read from is streamed and never whole in memory; nor are the columns, where there is a store for
- * what is larger than memory. Then a column is read anew each time that somebody looks at it.
+ * A table with typed columns: numbers as float64, text as codes into its categories. The source
+ * text is streamed and never whole in memory. With a store for data larger than memory the columns
+ * are not whole in memory either; a column is then read again for each pass.
  *
- * A column's type is declared, or decided by its first value. A later value that does not fit is an
- * error that names the line, rather than a silent change of what the column means.
+ * The type of a column is declared, or decided by its first value. A later value that does not fit
+ * is an error that names the line, because a silent change of type would change the meaning of the
+ * column.
  */
 import { TrainError } from '../train-error.ts';
 import type { ByteSource } from './bytes.ts';
@@ -36,7 +37,7 @@ export interface TableOptions {
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
   /** `keep`: an empty field, `NA`, `NaN`, `null` or `?` is a missing value, not a mistake. Default `refuse`. */
   readonly missing?: 'refuse' | 'keep';
-  /** For a table that is larger than memory; default: it is in memory whatever its size. */
+  /** Store for a table that is larger than memory; default: the table is in memory, however large. */
   readonly store?: RowStore;
 }
 

@@ -12,7 +12,7 @@ export interface Optimiser {
   readonly slots: readonly string[];
   /** Whether the rule depends on the number of the step, which is then kept as one more tensor. */
   readonly counts: boolean;
-  /** Whether the update is `p − ηg` and nothing else. */
+  /** Whether the update is exactly `p − ηg`. */
   readonly linear?: boolean;
   /** Writes what all parameters share, once; the rule writes one parameter's update. */
   begin(graph: UpdateGraph): UpdateRule;
@@ -43,7 +43,7 @@ export interface UpdateGraph {
   readonly narrow: (double: string) => string;
 }
 
-/** @throws RangeError naming the option, when it is no number in [least, below). */
+/** @throws RangeError naming the option, when it is not a number in [least, below). */
 export function requireRange(option: string, value: number, least: number, below: number): void {
   if (value >= least && value < below) return;
   const range = below === Infinity ? `at least ${least}` : `in [${least}, ${below})`;

@@ -22,7 +22,7 @@ export interface BatchPartOptions {
   readonly mask?: string | undefined;
 }
 
-/** @throws TrainError `data` when the rows do not come out even and there is no mask. */
+/** @throws TrainError `data` when the rows do not fill the batches and there is no mask. */
 export function batchPart(options: BatchPartOptions): (batch: Tensors) => Tensors {
   const { rank, size, batch: whole, inputs, mask } = options;
   const rows = rowsPerRank(whole, size);

@@ -10,18 +10,24 @@ import { TrainError } from '../train-error.ts';
 import type { Numbers } from './numbers.ts';
 
 export interface Collective {
-  /** From 0, which is the leader: what it has counts at the start, and it decides when to stop. */
+  /**
+   * Rank number from 0. Rank 0 is the leader: its values are the initial ones, and it decides when
+   * to stop.
+   */
   readonly rank: number;
   /** Ranks in all. */
   readonly size: number;
   /**
-   * Whether parts of the numbers may be summed while others are computed, in which case memory is
-   * shared; and whether that is worth it, as it is between machines.
+   * Whether parts of the numbers may be summed while the rest is computed. Shared memory makes it
+   * `possible`; links between machines make it `worthwhile`.
    */
   readonly overlap: 'none' | 'possible' | 'worthwhile';
   /** Memory for this rank's own numbers, zero at first. */
   own(type: FloatType, length: number): Numbers;
-  /** Memory that ranks which share memory have only one of; the others have one each. Zero at first. */
+  /**
+   * Memory that exists once for ranks that share memory, and once per rank otherwise. Initially
+   * zero.
+   */
   common(type: FloatType, length: number): Numbers;
   /**
    * The range of common numbers that this rank is to write: the parts of all ranks that share memory
@@ -38,16 +44,16 @@ export interface Collective {
   /** Waits until every rank has written its part of common memory. */
   publish(): Promise<void>;
   /**
-   * Gives everyone what each rank has in its own memory.
+   * Gathers the values that each rank has in its own memory, on every rank.
    * @param used numbers at the start of `own` to give; may differ between ranks.
    * @returns by rank; valid until the next operation.
    */
   gather(own: Numbers, used: number): Promise<readonly Numbers[]>;
-  /** @param lost the rank because of which there is no going on: the others are told. */
+  /** @param lost the rank whose loss ends the training; it is reported to the peers. */
   close(lost?: RankLost): Promise<void>;
 }
 
-/** A rank that never arrived, went away or stopped answering. */
+/** A rank that never arrived, disconnected or stopped answering. */
 export class RankLost extends TrainError {
   readonly rank: number;
 

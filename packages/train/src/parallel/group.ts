@@ -37,12 +37,12 @@ export interface GroupOptions {
   readonly backend: Backend;
   /** Threads that one operator of one rank may use; default 1. */
   readonly threads?: number;
-  /** Steps on one's own between exchanges, for slow links; default: exchange gradients every step. */
+  /** Local steps between exchanges, for slow links; default: exchange gradients at every step. */
   readonly local?: LocalTraining | undefined;
   /** What is left out of an exchange; default: nothing. */
   readonly compression?: Compression | undefined;
   /**
-   * Bytes of gradients that go round a ring together, while others are still computed; default: 2 MiB
+   * Bytes of gradients that are exchanged together while the rest is computed; default: 2 MiB
    * between machines, all at once within one. Infinity: all at once.
    */
   readonly bucketBytes?: number | undefined;
@@ -65,7 +65,7 @@ async function openMember(
   const { rank, size } = collective;
   const { batch, mask, data, accumulate = 1 } = dealing;
   const { local, compression, checkpointEvery, bucketBytes: _, ...rest } = options;
-  // To have several runs is to be several ranks, one after the other.
+  // A rank with several runs acts as several ranks, one after the other.
   const runs = Array.from({ length: accumulate }, (_, run) =>
     batchPart({
       rank: rank * accumulate + run,
@@ -156,7 +156,7 @@ export async function lead(
   };
 }
 
-/** Works until the leader stops. @throws RankLost when a rank is gone. */
+/** Works until the leader stops. @throws RankLost when a rank is lost. */
 export async function follow(
   collective: Collective,
   plan: RankPlan,

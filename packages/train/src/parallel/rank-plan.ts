@@ -36,7 +36,7 @@ export interface RankPlanOptions {
 }
 
 /**
- * @throws TrainError `model` when the optimiser looks at more than one number at a time.
+ * @throws TrainError `model` when the optimiser does not work element by element.
  * @throws RangeError when clipping or an option of the optimiser is out of its range.
  */
 export function rankPlan(

@@ -26,7 +26,10 @@ export function leadRanks(
   return lead(collective, plan, dealing, { ...options, initial: step.initial });
 }
 
-/** Works as any other rank until the leader stops. @throws RankLost when a rank is gone. */
+/**
+ * Works as a rank other than the leader, until the leader stops. @throws RankLost when a rank is
+ * lost.
+ */
 export function followRanks(
   collective: Collective,
   step: GradientStep,

@@ -1,6 +1,6 @@
 /**
- * What one rank holds and computes: parameters, statistics and the optimiser's state, the gradient of
- * its part of a batch, and the update of its range of the parameters.
+ * State and computation of one rank: parameters, statistics and the optimiser's state, the gradient
+ * of its part of a batch, and the update of its range of the parameters.
  *
  * Parameters and state lie twice in memory, one copy read and the other written; where ranks share
  * memory they share both, and each writes its part. In local training (`alone`) each rank has its own.
@@ -37,9 +37,10 @@ export interface Replica {
   /** Adds up what all ranks have in `own`. */
   share(): Promise<Numbers>;
   /**
-   * Fills `own` with what the rows give in the step of this number, except for rate and stop; they come
-   * in parts, each of which is a run.
-   * @param final is told, after each stage of the graph but the last, which numbers will not change.
+   * Fills `own` with the gradients of the rows at this step, without rate and stop. The rows come
+   * in parts, each of which is one run.
+   * @param final called after each stage of the graph except the last, with the numbers that are
+   * final.
    */
   gradient(
     parts: readonly Tensors[],
@@ -53,8 +54,8 @@ export interface Replica {
   /** Writes what another run, or this one, had. @throws TrainError `checkpoint` when it does not fit. */
   load(tensors: Tensors, also?: readonly Kept[]): void;
   /**
-   * Makes everyone's what rank 0 has.
-   * @param step number of the first step; only rank 0's counts.
+   * Copies the state of rank 0 to all ranks.
+   * @param step number of the first step; only the value of rank 0 counts.
    * @returns the number of the first step.
    */
   begin(step: number): Promise<number>;
@@ -105,7 +106,7 @@ export async function openReplica(
 
   const { stages } = plan;
   const graphs = stages.map(({ graph }) => graph);
-  // One stage runs on this thread, which has nothing else to do meanwhile.
+  // One stage runs on this thread, which is idle meanwhile.
   const staged = stages.length > 1 ? await openStages(graphs, threads) : undefined;
   const whole = staged ? undefined : await backend.open(readModel(graphs[0]!), { threads });
   const keys = dropoutKeys(plan.dropouts, plan.seed);

@@ -22,7 +22,7 @@ export interface Stepper {
 }
 
 export interface Order {
-  /** 0 for whoever does not decide. */
+  /** 0 on ranks other than the leader. */
   readonly learningRate: number;
 }
 

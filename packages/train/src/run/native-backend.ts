@@ -16,7 +16,7 @@ const FATAL = 4;
 const carried = carrier(OrtTensor);
 const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
 
-/** Version of ONNX Runtime, for whoever wants to know what a run was computed with. */
+/** Version of ONNX Runtime that this backend computes with. */
 export const onnxRuntimeVersion: string = env.versions.node ?? env.versions.common;
 
 export const nativeBackend: Backend = {
@@ -65,7 +65,7 @@ export const nativeBackend: Backend = {
   },
 };
 
-/** Frees the memory of a copy that nobody has seen, without waiting for the garbage collector. */
+/** Frees the memory of an unused copy without waiting for the garbage collector. */
 function giveBack({ data }: OrtTensor): void {
   const { buffer } = data as Uint8Array<ArrayBuffer>;
   buffer.transfer(0);

@@ -15,7 +15,7 @@ const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
 export const wasmBackend: Backend = {
   name: 'wasm',
   async open(model: Model, { threads = 1 }: BackendOptions = {}): Promise<OpenGraph> {
-    // The module is set up once, by whoever opens the first session.
+    // The first session to be opened sets up the module, once.
     env.logLevel = 'fatal';
     env.wasm.numThreads = globalThis.crossOriginIsolated ? threads : 1;
     let session: InferenceSession;

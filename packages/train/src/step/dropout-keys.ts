@@ -1,6 +1,7 @@
 /**
- * The numbers that decide what a run of a step drops: a function of the seed, the number of the step,
- * the part of its batch, and which Dropout it is, so that whoever knows these knows them.
+ * The keys that decide which elements a run of a step drops: a function of the seed, the number of
+ * the step, the part of its batch, and the Dropout node. The same arguments always give the same
+ * keys.
  */
 import { tensor, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';

@@ -104,7 +104,7 @@ const ways = {
 } satisfies Record<string, (options: TrainOptions) => Promise<TrainResult>>;
 
 describe.each(Object.entries(ways))('%s', (_, trained) => {
-  it('gives the same bits again, and others by another seed', async () => {
+  it('gives the same bits for the same seed, and other bits for another seed', async () => {
     const first = await trained(plan);
     const again = await trained(plan);
     const other = await trained({ ...plan, seed: 10 });

@@ -1,7 +1,7 @@
 /**
- * Dropout while training, written out so that what it drops is a function of two numbers that the step
- * is given and of an element's place. The operator itself draws from a generator inside the session:
- * nobody can set that back, so that a run could neither be repeated nor go on from a checkpoint.
+ * Dropout for training, written out so that the dropped elements are a function of two keys of the
+ * step and of an element's place. The operator itself draws from a generator inside the session,
+ * whose state cannot be set: a run could then neither be repeated nor resumed from a checkpoint.
  *
  * Each element's place is scrambled by three rounds of Squares (Widynski, "Squares: a fast
  * counter-based RNG", 2020) with words of 32 bits, in integers that wrap around on every backend:

@@ -1,7 +1,7 @@
 /**
- * A training step that is open on a backend, with the parameters and the optimiser's state it works
- * on. Both exist twice: a run reads one copy and writes the other, then they change places. Nothing
- * is copied or allocated, and a run whose loss is no number is undone by not changing places.
+ * A training step that is open on a backend, with its parameters and the optimiser's state. Both
+ * exist twice: a run reads one copy and writes the other, then the copies are swapped. Nothing is
+ * copied or allocated, and a run whose loss is not a number is undone by not swapping.
  *
  * States: *whole* (between batches) → *gathering* (after `accumulate`) → *whole* (after `step`).
  */
@@ -63,7 +63,7 @@ function openSession(
   const rateValue = values(rate) as Float32Array;
   const lossValue = values(loss) as Float32Array;
   const keys = dropoutKeys(step.dropouts, seed);
-  /** What a run reads and writes when one copy is current, and when the other is. */
+  /** Inputs and outputs of a run, for each of the two copies being current. */
   const runs = weights.turns.map(({ now, outputs }) => ({
     feeds: new Map([...now, [LEARNING_RATE, rate]]),
     into: new Map([[step.loss, loss], ...outputs]),

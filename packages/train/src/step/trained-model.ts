@@ -16,7 +16,7 @@ export function withTrained(model: Model, tensors: Tensors): Model {
   });
 }
 
-/** The model with parameters as inputs, so that one open graph evaluates whatever they have become. */
+/** The model with parameters as inputs, so that one open graph evaluates any values of them. */
 export function withParametersAsInputs(model: Model, parameters: readonly Kept[]): Model {
   const graph = model.graph!;
   const names = new Set(parameters.map(({ name }) => name));

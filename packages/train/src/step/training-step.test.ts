@@ -81,7 +81,7 @@ describe.each([nativeBackend, wasmBackend])('on the $name backend', (backend) =>
     await session.close();
   });
 
-  it('undoes a step whose loss is no number', async () => {
+  it('undoes a step whose loss is not a number', async () => {
     const step = trainingStep(linearRegression(), { loss: 'loss', optimiser: adam() });
     const session = await openStep(step, backend);
     await session.step(regressionBatches[0]!, 0.1);

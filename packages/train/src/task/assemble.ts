@@ -1,7 +1,6 @@
 /**
- * From a network to the model that is trained and served: encoding of raw rows → network → what
- * people want to read. All of it stands in one graph before the first step, so that training changes
- * weights and nothing else.
+ * From a network to the model that is trained and served: encoding of raw rows → network → readable
+ * outputs. All of it is in one graph before the first step, so that training changes only weights.
  */
 import { elementCount, foldConstants, signatureOf, values, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';

@@ -1,6 +1,7 @@
 /**
- * A model for batches of one size. Exporters leave the first axis open, or fix it to whatever example
- * they traced; a training step has one size, so that a session plans its memory once.
+ * A model for batches of one size. Exporters leave the first axis open, or fix it to the size of
+ * the example that they traced; a training step has one size, so that a session plans its memory
+ * once.
  */
 import { GraphBuilder, inferShapes, signatureOf, withGraph, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';

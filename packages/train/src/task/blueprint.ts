@@ -1,7 +1,7 @@
 /**
- * What a model remembers of its training: the encoding of its rows, the names of its classes, and
- * where its output was compared with labels. It stands in the model's own metadata, so that a trained
- * model can be trained further, and whoever serves it can tell what its numbers mean.
+ * Facts that a model keeps about its training: the encoding of its rows, the names of its classes,
+ * and the value that was compared with labels. They stand in the model's own metadata, so that a
+ * trained model can be trained further, and a server can interpret its outputs.
  */
 import { withGraph, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';

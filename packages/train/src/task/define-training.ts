@@ -35,9 +35,9 @@ export interface Training {
   readonly labels?: string;
   /** Column, or array of an .npz file, that says how much each row counts in the loss; default: all the same. */
   readonly weights?: string;
-  /** Columns to predict from; default all others. */
+  /** Columns to predict from; default: all except the target. */
   readonly features?: readonly string[];
-  /** Share of the rows that is only looked at, or a file of such rows; default 0.2. */
+  /** Share of the rows that is held out for validation, or a file of such rows; default 0.2. */
   readonly validation?: number | string;
   /** File of labels beside a validation file. */
   readonly validationLabels?: string;
@@ -72,7 +72,7 @@ export interface Training {
   readonly epochs?: number;
   /** Rows per batch; default 32. */
   readonly batch?: number;
-  /** Batches that are run one after the other for one step, which then is of so many times the rows; default 1. */
+  /** Batches whose gradients are summed into one step; default 1. */
   readonly accumulate?: number;
   /** Of weights, splits and orders; default 42. */
   readonly seed?: number;
@@ -93,8 +93,8 @@ export interface Training {
   /** What workers leave out of an exchange, to be sent later: `8-bit`, or `top-k:0.01` for a hundredth. */
   readonly compress?: string;
   /**
-   * Bytes of gradients that members of a gang send together, while others are computed; default: 2 MiB
-   * between machines, all at once within one.
+   * Bytes of gradients that members of a gang send together while the rest is computed; default: 2
+   * MiB between machines, all at once within one.
    */
   readonly bucket?: number;
   /** What the run is called; default: after the model. */

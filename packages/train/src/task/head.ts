@@ -1,4 +1,4 @@
-/** The end of a network that was built here: what it gives, as people want to read it. */
+/** The end of a network that was built here: turns its raw output into readable values. */
 import { GraphBuilder, signatureOf, tensor, withGraph, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import type { Blueprint } from './blueprint.ts';

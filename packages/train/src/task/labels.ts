@@ -19,8 +19,8 @@ export function isSoft(loss: Loss | Loss['kind'] | undefined): boolean {
 }
 
 /**
- * @param row shape of the prediction for a row, [classes] or [classes, …] or whatever is predicted.
- * @throws TrainError `data` for labels that are none, naming the row.
+ * @param row shape of the prediction for a row, such as [classes] or [classes, …].
+ * @throws TrainError `data` for an invalid label, naming the row.
  */
 export function arrayLabels(
   { labels, classes: named }: TrainingData & { from: 'arrays' },
@@ -69,7 +69,7 @@ function finite(labels: NumericTensor): Float32Array<ArrayBuffer> {
   const width = found.length / labels.shape[0]!;
   throw new TrainError(
     'data',
-    `Row ${Math.floor(flaw / width)} has the label ${found[flaw]}, which is no number.`,
+    `Row ${Math.floor(flaw / width)} has the label ${found[flaw]}, which is not a number.`,
   );
 }
 

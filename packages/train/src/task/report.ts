@@ -1,4 +1,4 @@
-/** How a model does on rows with labels, whatever its task. */
+/** How well a model predicts labelled rows, for every task. */
 import { tensor, values, type NumericTensor } from '@skein/onnx';
 import { regressionErrors, type RegressionErrors } from '../metrics/regression.ts';
 import { classificationReport, type ClassificationReport } from '../trainer/evaluate.ts';
@@ -48,7 +48,7 @@ export function taskReport(
   };
 }
 
-/** What a report has to say in one epoch's line; what is no number is left out. */
+/** The metrics of a report for the line of one epoch, without those that are not numbers. */
 export function metricsOf(report: TaskReport): Readonly<Record<string, number>> {
   const { loss: validationLoss } = report;
   const found: Record<string, number | undefined> =

@@ -67,7 +67,7 @@ async function trained(
   });
 }
 
-/** The first output for rows as anyone would send them: what stands in the columns a, b and colour. */
+/** The first output for raw rows, as a client sends them: the columns a, b and colour. */
 async function answer(
   model: Model,
   rows: readonly (readonly [a: number, b: number, colour: string])[],
@@ -123,7 +123,7 @@ describe('from a table', () => {
     expect(low).toBeLessThan(0.1);
   });
 
-  it('what is missing is filled in, in training and by whoever is served', async () => {
+  it('fills in missing values, in training and in serving', async () => {
     const data = await table('y', (line) => line.replace(/^1\.[0-4]\d*,/, ','));
     await expect(trained({ model: network, data })).rejects.toThrow(/^Row \d+ has no 'a'\.$/);
     const { model } = await trained({ model: network, data, missing: 'mean' }, { epochs: 3 });
@@ -216,7 +216,7 @@ describe('from arrays', () => {
       'Row 12 has the label -1, which is out of range: there are 2 classes, 0 to 1.',
     ],
     [
-      'a label that is no whole number',
+      'a label that is not a whole number',
       { labels: tensor('float32', [40], new Float32Array(40).fill(0.5, 3)) },
       'Row 3 has the label 0.5',
     ],

@@ -1,4 +1,4 @@
-/** Data as they were read, before it is known which model they meet. */
+/** Data as they were read, before they are matched with a model. */
 import { elementCount, values, type NumericTensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import type { StoredRows } from '../data/stored.ts';
@@ -11,7 +11,7 @@ export type TrainingData =
       readonly table: Table;
       /** Column to predict. */
       readonly label: string;
-      /** Columns to predict from; default all others. */
+      /** Columns to predict from; default: all except the target. */
       readonly features?: readonly string[];
       /** How much each row counts in the loss; absent: all the same. */
       readonly weights?: Float32Array<ArrayBuffer>;
@@ -69,7 +69,7 @@ function positions(data: TrainingData): readonly string[] {
   );
 }
 
-/** More different labels than this are no classes, whatever the task. */
+/** With more distinct labels than this the labels are not classes, for every task. */
 const MOST_DISTINCT = 1_000_000;
 
 function distinctOf(numbers: ArrayLike<number | bigint>): readonly number[] {

@@ -1,4 +1,4 @@
-/** In which order rows come: a function of seed and epoch, so that whoever knows both knows it. */
+/** The order of the rows: a function of seed and epoch. */
 import { shuffled } from '../data/dataset.ts';
 
 export function orderOfEpoch(rows: number, seed: number, epoch: number): Uint32Array {

@@ -177,7 +177,7 @@ describe('stops', () => {
     );
   });
 
-  it('when the loss is no number, with the batch and its rows', async () => {
+  it('when the loss is not a number, with the batch and its rows', async () => {
     const { x, labels } = moons(32, 1);
     const numbers = Array.from(new Float32Array(x.bytes.buffer));
     numbers[2 * 20] = NaN;

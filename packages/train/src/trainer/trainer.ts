@@ -4,7 +4,8 @@
  * of seed and step. So a run that was cut off goes on from its last checkpoint and ends with the same
  * bits as one that was not, on the same kind of machine.
  *
- * What can stop it early: an evaluation that no longer improves, a loss that is no number, a signal.
+ * The loop stops early when an evaluation no longer improves, when a loss is not a number, or on a
+ * signal.
  */
 import type { NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
@@ -55,7 +56,7 @@ export interface TrainOptions {
 export interface Evaluation {
   /** The number to be made small. */
   readonly score: number;
-  /** What else is worth knowing of the epoch; kept with it. */
+  /** Further metrics of the epoch, kept with it. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -73,7 +74,7 @@ export interface Progress {
 }
 
 export interface EpochReport {
-  /** Mean loss of the rows, each as it was when its turn came. */
+  /** Mean loss of the rows, each measured before the step that used it. */
   readonly loss: number;
   /** What `evaluate` gave. */
   readonly score?: number;
@@ -105,8 +106,8 @@ interface Standing {
 const BEST = 'best/';
 
 /**
- * @throws Diverged when a batch's loss is no number; it holds the batch, and the parameters are those
- *   of before it.
+ * @throws Diverged when a batch's loss is not a number; it holds the batch, and the parameters are
+ * those before it.
  * @throws TrainError `checkpoint` when the saved run is another one, `data` when rows and batches do not fit.
  */
 export function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {

@@ -5,7 +5,13 @@
  *
  * It is a ring of its own beside the one that trains, so that a copy is taken whenever one comes.
  */
-import { gatherBytes, meet, RankLost, type Collective, type Meeting } from '@skein/train/parallel';
+import {
+  gatherBytes,
+  joinRing,
+  RankLost,
+  type Collective,
+  type RingOptions,
+} from '@skein/train/parallel';
 import { keptRun, packRun, unpackRun } from './kept-run.ts';
 
 export interface Keeper {
@@ -24,8 +30,11 @@ const NOTHING = new Uint8Array(0);
  * Meets the others, and brings the run that has come furthest to the leader's folder.
  * @throws RankLost naming who has not arrived.
  */
-export async function openKeeper(gang: Omit<Meeting, 'plan'>, dataFolder: string): Promise<Keeper> {
-  const collective = await meet({ ...gang, plan: 'copies of a run', timeoutMs: FOREVER_MS });
+export async function openKeeper(
+  gang: Omit<RingOptions, 'plan'>,
+  dataFolder: string,
+): Promise<Keeper> {
+  const collective = await joinRing({ ...gang, plan: 'copies of a run', timeoutMs: FOREVER_MS });
   await bringFurthest(collective, dataFolder);
   return {
     async give({ id, path }) {

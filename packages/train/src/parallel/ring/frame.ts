@@ -4,13 +4,17 @@
  *   length of the body, u32 │ kind, u32 │ tag, u32 │ data … │ code, 16 bytes
  *                             └────── body ──────┘
  *
- * Little-endian. The code is an HMAC-SHA-256 of the frame's number, its length and its body under the
- * key of the session and the direction, cut to 128 bits (RFC 2104, §5): a frame that was changed, left
- * out, repeated or sent by someone else is noticed. A length is looked at before anything is kept for it.
+ * Little-endian. The code is an HMAC-SHA-256 of the frame's number, its length and its body under
+ * the key of the session and the direction, cut to 128 bits (RFC 2104, §5). It detects a frame that
+ * was changed, dropped, repeated or forged. The length is checked before memory is allocated for
+ * the body.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** `lost`: the rank in the tag is gone. `waiting`: this rank is there, and waits for the one before it. */
+/**
+ * `lost`: the rank in the tag is lost. `waiting`: this rank is alive and waits for the rank before
+ * it.
+ */
 export const KIND = { data: 1, lost: 2, waiting: 3 } as const;
 
 export interface Frame {

@@ -137,7 +137,8 @@ const trainings: Record<string, Training> = {
 it.each(Object.entries(trainings))(
   '%s: three threads take the steps of one',
   async (_, training) => {
-    // Batches of 12, 12 and 7: in the last, the second thread has padding, and the third nothing else.
+    // Batches of 12, 12 and 7: in the last, the second thread has some padding, and the third only
+    // padding.
     const data = rows(31, [8], 1);
     const { model, ...loss } = graded(training.of(BATCH));
     const one = await openStep(trainingStep(model, { ...loss, ...training }), nativeBackend);

@@ -21,7 +21,7 @@ export interface ThreadsOptions extends Dealing, Omit<GroupOptions, 'backend'> {
   readonly timeoutMs?: number;
 }
 
-/** Evaluation and checkpoints are the leader's, and the others wait for it. */
+/** The leader evaluates and saves checkpoints while the other ranks wait. */
 const PATIENCE_MS = 600_000;
 
 /**
