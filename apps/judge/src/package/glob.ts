@@ -1,6 +1,6 @@
 /**
- * The patterns of `submissions.yaml`: `*` within a name, `{a,b}` alternatives, nothing else. A
- * pattern matches a path when it matches the path or one of the folders that it is in.
+ * The patterns of `submissions.yaml`: only `*` within a name and `{a,b}` alternatives. A pattern
+ * matches a path when it matches the path or one of the folders that it is in.
  */
 const SPECIAL = /[.+?^$()|[\]\\]/g;
 

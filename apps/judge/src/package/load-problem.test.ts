@@ -49,7 +49,7 @@ describe('a package of version 2025-09', () => {
     ],
     ['a type twice', yaml('type: [scoring, scoring]\n'), /type: a value comes twice/],
     ['passes of a problem with one', yaml('  validation_passes: 3\n'), /limits\.validation_passes/],
-    ['YAML that is none', { 'problem.yaml': 'a: [\n' }, /problem\.yaml/],
+    ['invalid YAML', { 'problem.yaml': 'a: [\n' }, /problem\.yaml/],
     ['a key twice', yaml('name: Again\n'), /problem\.yaml: .*unique/i],
     ['no uuid', { 'problem.yaml': 'problem_format_version: 2025-09\nname: Echo\n' }, /uuid/],
     [
@@ -113,7 +113,7 @@ describe('a package of version 2025-09', () => {
       /static_validation_score/,
     ],
     [
-      'a verdict that is none',
+      'an unknown verdict',
       { 'submissions/submissions.yaml': 'accepted:\n  permitted: [OK]\n' },
       /submissions\.yaml: accepted\.permitted/,
     ],
@@ -239,7 +239,7 @@ describe('a legacy package', () => {
       { 'problem.yaml': 'validation: custom score\n' },
       /needs type: scoring/,
     ],
-    ['a range that is none', { 'data/testdata.yaml': 'range: 5 1\n' }, /range: "5 1"/],
+    ['an invalid range', { 'data/testdata.yaml': 'range: 5 1\n' }, /range: "5 1"/],
     [
       'a custom grading without a grader',
       { 'data/testdata.yaml': 'grading: custom\n' },

@@ -115,6 +115,6 @@ export function readMetadataLegacy(source: string, shortName: string): Metadata 
     objective: yaml.grading?.objective ?? 'max',
     customValidation: mode === 'custom',
     validatorFlags: splitFlags(yaml.validator_flags),
-    warnings: extra.map((key) => `problem.yaml: ${key} is no key of the format and is not used.`),
+    warnings: extra.map((key) => `problem.yaml: ${key} is not a key of the format and is ignored.`),
   };
 }

@@ -1,7 +1,7 @@
 /**
- * A problem as the judge sees it, whatever version of the Kattis/ICPC problem package format it was
- * written in. Only metadata and programs are held in memory; test data stay in the package's folder
- * and are named by path. Units: milliseconds and bytes.
+ * A problem in the judge's own form, the same for every version of the Kattis/ICPC problem package
+ * format. Only metadata and programs are held in memory; test data stay in the package's folder and
+ * are named by path. Units: milliseconds and bytes.
  *
  * Follows https://www.kattis.com/problem-package-format/spec/2025-09 and …/spec/legacy.
  */

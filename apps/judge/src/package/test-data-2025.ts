@@ -194,7 +194,8 @@ class TestDataReader {
   ): Promise<TestCase> {
     const answer = `${base}.ans`;
     if (!this.#folder.has(answer)) throw invalid(answer, 'the answer file of the test is missing');
-    if (base.endsWith('/test_group')) throw invalid(`${base}.in`, 'test_group is no test’s name');
+    if (base.endsWith('/test_group'))
+      throw invalid(`${base}.in`, 'test_group cannot be the name of a test');
     const file = `${base}.yaml`;
     const own = this.#folder.has(file)
       ? parseYaml(file, await this.#folder.readText(file), TestCaseYaml)

@@ -49,7 +49,7 @@ export async function unpackArchive(
     validateEntrySizes: true,
     strictFileNames: true,
   }).catch((error: Error) => {
-    throw invalid(at, `it is no zip archive that can be read: ${error.message}`);
+    throw invalid(at, `it cannot be read as a zip archive: ${error.message}`);
   });
   const seen = new Set<string>();
   let bytes = 0;
@@ -57,7 +57,8 @@ export async function unpackArchive(
     for await (const entry of zip.eachEntry()) {
       const name = entry.fileName;
       // Such a path fails before its stream has a reader, whose errors would then end the process.
-      if (name.includes('\0')) throw invalid(at, `${JSON.stringify(name)} is no name of a file`);
+      if (name.includes('\0'))
+        throw invalid(at, `${JSON.stringify(name)} is not a valid file name`);
       if (seen.has(name)) throw invalid(`${at}: ${name}`, 'the name comes twice');
       seen.add(name);
       if (seen.size > bounds.maxFiles) throw invalid(at, `more than ${bounds.maxFiles} files`);

@@ -107,9 +107,9 @@ describe('an archive', () => {
     );
   });
 
-  it('that is none is refused', async () => {
+  it('that is not a zip archive is refused', async () => {
     const path = join(folder(), 'echo.zip');
     writeFileSync(path, 'PK no');
-    await expect(unpackPackage(path, folder())).rejects.toThrow(/no zip archive/);
+    await expect(unpackPackage(path, folder())).rejects.toThrow(/cannot be read as a zip archive/);
   });
 });

@@ -177,7 +177,7 @@ export const SourceView = z.object({
     z.object({
       path: z.string(),
       content: z.string().optional(),
-      base64: z.string().optional().describe('Where it is no text.'),
+      base64: z.string().optional().describe('When it is not text.'),
     }),
   ),
 });

@@ -28,8 +28,8 @@ const SILENT_MS = 60_000;
 const KEPT_MS = 1000;
 
 /**
- * @param missing why there is no worker in this process, where there should be one.
- * @returns asks the store at most once a second.
+ * @param missing why this process has no worker, when it should have one.
+ * @returns a function that queries the store at most once a second.
  */
 export function watchAvailability(
   store: Pick<JobStore, 'workers' | 'now'>,

@@ -1,7 +1,6 @@
 /**
- * The problems of a judge: read from a folder of packages when it starts, and published as artifacts
- * for the workers. A package that is not in order is left out, with its reason; the others are not
- * its business.
+ * The problems of a judge: read from a folder of packages at start, and published as artifacts for
+ * the workers. An invalid package is left out, with its reason; the others are served.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
@@ -18,7 +17,7 @@ export interface PublishedProblem {
   readonly problem: Problem;
   /** Of the package's archive. */
   readonly digest: string;
-  /** Files that anybody may download: those of the statements and the attachments. */
+  /** Files that any client may download: those of the statements and the attachments. */
   readonly publicFiles: ReadonlySet<string>;
 }
 

@@ -1,13 +1,13 @@
 /**
  * The live view of one submission as server-sent events:
  *
- *     submission   the whole of it: first, and whenever anything but a test has changed
- *     test         one result more
- *     running      the test that has been started
- *     judged       the whole of it, with the verdict; the stream ends
+ *     submission   the whole submission: first, and when anything but a test has changed
+ *     test         one more result
+ *     running      the test that has started
+ *     judged       the whole submission with the verdict; the stream ends
  *
- * It begins with everything, so a reader that comes back needs no position. A reader that does not
- * read gets nothing more until it has drained, and then everything as it is by then.
+ * It begins with the whole submission, so a reader that reconnects needs no position. A reader that
+ * does not read is sent nothing more until it has drained; then it is sent the current state.
  */
 import type { ServerResponse } from 'node:http';
 import type { User } from './accounts.ts';

@@ -133,7 +133,7 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
     async () => {
       const submitted = await serve.admin.submit('echo', ECHO);
       await serve.judge.close();
-      // Judged while nobody listens.
+      // Judged while no reader is connected.
       await using worker = await startWorkerProcess('third', fleet);
       await vi.waitUntil(() => worker.log().includes('Attempt ended'), { timeout: TIMEOUT });
       await using again = await serving(PROBLEMS, {

@@ -1,12 +1,12 @@
 /**
- * Brings open judgings to their verdicts: enqueues their jobs, follows the log of each while it runs,
- * and closes the judging with what the job left.
+ * Brings open judgings to their verdicts: enqueues their jobs, follows the log of each while it
+ * runs, and closes the judging with the job's result.
  *
  *     open judging ─enqueue─► job ─log─► live steps ─artifact─► verdict in the database
  *
- * Whatever was missed (a store that was away, a service that was killed between two steps) is found
- * by the sweep, which looks at every open judging now and then and at the start. Every step may be
- * done twice: enqueueing by its idempotency key, closing by the database.
+ * The sweep examines every open judging at the start and periodically, so it finds what was missed
+ * while the store was unreachable or after the service was killed between two steps. Every step may
+ * be done twice: enqueueing by its idempotency key, closing by the database.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactStore } from '@skein/state';
@@ -77,8 +77,8 @@ export function startFollower(options: FollowerOptions): Follower {
     looks.set(submission, look);
     look.done = lookAt(submission)
       .catch((error: unknown) => {
-        // The sweep comes back to it.
-        log('warn', 'A submission could not be looked at.', { submission, err: error });
+        // The next sweep retries it.
+        log('warn', 'A submission could not be followed.', { submission, err: error });
       })
       .then(() => {
         looks.delete(submission);
@@ -108,7 +108,7 @@ export function startFollower(options: FollowerOptions): Follower {
     const [job] = await store.enqueue([judgingJob(row, published.problem, timeMs, service)]);
     if (job === undefined || !submissions.assignJob(row.id, row.judging, job.id)) return;
     byJob.set(job.id, row.id);
-    // It may have started before anybody knew whose it is.
+    // The job may have started before its id was in the database.
     notice(row.id);
   }
 

@@ -43,7 +43,7 @@ export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<Jud
   const worker = await startWorker({
     store,
     artifacts,
-    // Its tasks open their own; a command that somebody puts into the queue is refused.
+    // Its tasks open sandboxes themselves; a command that another client enqueues is refused.
     sandboxes: [],
     queues: [JUDGE_QUEUE],
     capacity: {

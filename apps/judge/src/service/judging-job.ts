@@ -40,7 +40,7 @@ export function judgingJob(
     work: taskWork(judgeSubmission, { offered: true }, input, {
       wallMs: longestMs(problem, timeMs),
     }),
-    // Judging again waits for what people are waiting for.
+    // Rejudging has a lower priority than new submissions.
     priority: judging === 1 ? 0 : -10,
     resources: { cores: 1, memoryBytes: memoryOf(problem) },
     requires: requires.sort(),
@@ -70,7 +70,7 @@ function longestMs(problem: Problem, timeMs: number): number {
   return Math.min(all + MARGIN_MS, MOST_WALL_MS);
 }
 
-/** The language that will be judged, where it can be told without building. */
+/** The language that will be judged, when it can be determined without building. */
 export function languageOfFiles(
   files: readonly ProgramFile[],
   given: string | undefined,

@@ -1,8 +1,8 @@
 /**
- * What is known of judgings that are under way, in memory: rebuilt from the log of the job whenever
- * it is missing, and dropped when the verdict is in the database.
+ * State of judgings in progress, in memory: rebuilt from the log of the job when it is missing, and
+ * dropped when the verdict is in the database.
  *
- * Listeners are told each step as it comes; they hold no queue here.
+ * Listeners are called at each step; nothing is queued for them here.
  */
 import type { GroupRecord, LiveEvent, TestRecord } from './wire.ts';
 

@@ -23,14 +23,14 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a judge without compile
   afterAll(() => serve?.[Symbol.asyncDispose]());
 
   it('names the languages that it cannot judge, and what would bring them', async () => {
-    const { languages } = await serve.nobody.get<{ languages: { code: string }[] }>('judge');
+    const { languages } = await serve.anonymous.get<{ languages: { code: string }[] }>('judge');
     const known = new Map(languages.map((language) => [language.code, language]));
     expect(known.get('python3')).toMatchObject({ available: true });
     expect(known.get('cpp')).toMatchObject({
       available: false,
       reason: expect.stringContaining('Debian package g++'),
     });
-    expect(await serve.nobody.get('problems/echo')).toMatchObject({
+    expect(await serve.anonymous.get('problems/echo')).toMatchObject({
       languages: expect.arrayContaining([
         expect.objectContaining({ code: 'rust', available: false }),
       ]),
@@ -38,7 +38,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a judge without compile
   });
 
   it(
-    'refuses a program in one of them, and judges the others',
+    'refuses a program in one of them, and judges the other languages',
     async () => {
       const given = { problem: 'echo', language: 'cpp', source: PROGRAM };
       expect(await serve.admin.call('POST', 'submissions', given)).toMatchObject({

@@ -1,6 +1,6 @@
 /**
- * A problem package as one zip archive. The same files make the same bytes, wherever and whenever
- * they are packed, so that a package is one artifact for as long as nobody changes it.
+ * A problem package as one zip archive. The same files give the same bytes wherever and whenever
+ * they are packed, so that an unchanged package remains one artifact.
  */
 import { join } from 'node:path';
 import { openPackageFolder } from '../package/package-folder.ts';

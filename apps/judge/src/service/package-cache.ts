@@ -3,8 +3,8 @@
  *
  *     <folder>/<digest>/<short name>/problem.yaml …
  *
- * A package appears by a rename, so that attempts that start at once see all of it or nothing. What
- * nobody has used for a while is removed when a worker starts.
+ * A package appears by a rename, so that concurrent attempts see all of it or nothing. A package
+ * that has not been used for a while is removed when a worker starts.
  */
 import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';

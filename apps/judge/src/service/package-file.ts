@@ -1,6 +1,7 @@
 /**
- * Files of a package for a page: pictures and PDFs of statements, and attachments. Nothing else of a
- * package leaves the judge; and what leaves it can do nothing in the page's name, whatever is in it.
+ * Files of a package for a page: pictures and PDFs of statements, and attachments. No other file of
+ * a package is served, and a served file cannot run scripts in the page's origin, whatever its
+ * content.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';

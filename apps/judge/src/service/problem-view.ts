@@ -12,7 +12,7 @@ import { defined } from './views.ts';
 
 type Summary = z.infer<typeof ProblemSummary>;
 
-/** @param rows of everybody; undefined when nobody is signed in. */
+/** @param rows of all users; undefined when the caller is not signed in. */
 export function problemSummary(
   published: PublishedProblem,
   timeLimits: TimeLimits,

@@ -1,9 +1,9 @@
-/** One row of the API: what it takes, who may call it, what it gives. */
+/** One row of the API: its input, who may call it, and its result. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { User } from './accounts.ts';
 
-export type Access = 'anyone' | 'user' | 'admin';
+export type Access = 'public' | 'user' | 'admin';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -47,7 +47,7 @@ interface RouteOptions<P extends z.ZodObject, B extends z.ZodType, A extends Acc
   /** @returns the answer, or ANSWERED. */
   readonly handle: (
     call: Call<z.output<P>, z.output<B>>,
-    user: A extends 'anyone' ? User | undefined : User,
+    user: A extends 'public' ? User | undefined : User,
   ) => unknown;
 }
 

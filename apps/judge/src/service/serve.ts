@@ -35,8 +35,8 @@ import { openSubmissions } from './submissions.ts';
 import { openTimeLimits } from './time-limits.ts';
 
 /**
- * After a judge that was killed has started again, what it was judging waits for the end of a lease.
- * Nobody but its own worker holds one, so no network has to be waited out.
+ * When a judge restarts after a kill, the interrupted judgings wait for their leases to end. Only
+ * its own worker holds leases, so the lease need not cover a network outage.
  */
 const EMBEDDED_LEASE_MS = 10_000;
 /** What requests that are under way when the judge stops may take, in ms. */
@@ -54,7 +54,10 @@ export interface ServeOptions extends GuestOptions {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
-  /** Submissions that are judged at once in this process; `none`: others do. Default: one per core, but one. */
+  /**
+   * Submissions that are judged at once in this process; `none`: other workers judge. Default: one
+   * per core, minus one.
+   */
   readonly parallel?: number | 'none' | undefined;
   readonly limits?: Partial<ServiceLimits> | undefined;
   /** Ms since the epoch: when penalties begin. */
@@ -70,7 +73,7 @@ export interface RunningJudge {
   readonly worker: JudgeWorker | undefined;
   /** Why there is none, where there should be one. */
   readonly missing: string | undefined;
-  /** A key for the user `admin`, who was made because there was nobody. */
+  /** A key for the user `admin`, who is created when there are no users. */
   readonly adminKey: string | undefined;
   /** Takes nothing new, lets what runs end or go back, and closes. Idempotent. */
   close(): Promise<void>;
@@ -175,7 +178,8 @@ async function bringUp(
     streams.close();
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
-    // Whoever neither finishes a request nor reads an answer would keep the judge from stopping.
+    // A client that neither finishes a request nor reads an answer would keep the judge from
+    // stopping.
     const patience = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
     await closed;
     clearTimeout(patience);

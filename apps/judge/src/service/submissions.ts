@@ -1,6 +1,6 @@
 /**
- * Submissions and their judgings. A judging is opened when a submission comes in or is judged again,
- * and closed once: whoever is second with a verdict changes nothing.
+ * Submissions and their judgings. A judging is opened when a submission arrives or is rejudged, and
+ * closed once: a second verdict changes nothing.
  */
 import { SkeinError } from '@skein/api';
 import type { Database } from '@skein/state';
@@ -55,7 +55,7 @@ export interface EarlierJudging {
   readonly score: number | undefined;
 }
 
-/** What standings are made of: one row per submission, oldest first. */
+/** Input of the standings: one row per submission, oldest first. */
 export interface ScoredRow {
   readonly user: string;
   readonly problem: string;

@@ -1,7 +1,7 @@
 /**
- * The time limits that submissions are judged by. A package that leaves its limit to be inferred has
- * it measured once, by a job on some worker, and kept by the digest of the package: the same limit
- * counts for everybody, whichever worker judges them.
+ * The time limits that submissions are judged by. When a package leaves its limit to be inferred, a
+ * job on one worker measures it once, and it is kept by the digest of the package: all submissions
+ * get the same limit, on every worker.
  */
 import { SkeinError } from '@skein/api';
 import type { Database } from '@skein/state';

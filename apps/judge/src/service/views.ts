@@ -1,4 +1,4 @@
-/** Rows as the API shows them, and to whom. */
+/** Rows as the API shows them, by the rights of the caller. */
 import type { z } from 'zod';
 import type { Standings } from './standings.ts';
 import type {

@@ -109,7 +109,7 @@ function liveOf(event: JudgeEvent): LiveEvent | undefined {
   }
 }
 
-/** @returns undefined for whatever else is in the log. */
+/** @returns undefined for any other line of the log. */
 export function parseLive(line: string): LiveEvent | undefined {
   if (!line.startsWith(MARK)) return undefined;
   try {

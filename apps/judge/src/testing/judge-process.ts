@@ -11,7 +11,7 @@ export interface JudgeProcess extends AsyncDisposable {
   readonly said: Readonly<Record<string, unknown>>;
   /** Its log so far, one JSON object per line. */
   log(): string;
-  /** SIGKILL; resolves when it is gone. */
+  /** SIGKILL; resolves when the process has exited. */
   kill(): Promise<void>;
 }
 

@@ -79,7 +79,7 @@ export class CustomValidation implements TestValidation {
     return this.conclude(result, new TextDecoder().decode(result.stderr));
   }
 
-  /** As a static validator: over the submission's files, told their language and entry point. */
+  /** As a static validator: over the submission's files, with their language and entry point. */
   async inspect(language: string, entry: string): Promise<Validation> {
     const result = await this.#session.run(this.#invocation([language, entry]));
     return this.conclude(result, new TextDecoder().decode(result.stderr));

@@ -34,7 +34,8 @@ export function parseFlags(args: readonly string[]): DefaultValidatorFlags {
     const tolerance = (before: number | undefined): number => {
       const word = args[++i] ?? '';
       const value = parseFloatToken(Buffer.from(word), 0, word.length);
-      if (value === undefined || value < 0) throw invalid(at, `${flag}: "${word}" is no tolerance`);
+      if (value === undefined || value < 0)
+        throw invalid(at, `${flag}: "${word}" is not a tolerance`);
       if (before !== undefined) throw invalid(at, `${flag} is given twice`);
       return value;
     };

@@ -66,7 +66,7 @@ function legacyRole(example: ExampleSubmission): TimeRole {
   return boundsAbove(example) ? 'upper' : undefined;
 }
 
-/** The smallest multiple of the resolution that is no less than the factor asks for. */
+/** The smallest multiple of the resolution that is at least what the factor requires. */
 export function inferredTimeLimit(problem: Problem, slowestAcceptedMs: number): number {
   const { multipliers, timeResolutionMs } = problem.limits;
   const least = slowestAcceptedMs * multipliers.acToTimeLimit;

@@ -1,9 +1,10 @@
 /**
- * Checks a problem package the way it will be judged: every input against the input validators, every
- * example submission against what its place promises, and the time limit against both.
+ * Checks a problem package the way it will be judged: every input against the input validators,
+ * every example submission against the verdict that its folder promises, and the time limit against
+ * both.
  *
- * The submissions that bound the time limit from below run first, under the most time that the judge
- * would wait; all others run under the limit that follows.
+ * The submissions that bound the time limit from below run first, with the longest time that the
+ * judge allows; all others run with the limit that follows.
  */
 import { SkeinError } from '@skein/api';
 import type { Judgement, TestResult } from '../judging/events.ts';

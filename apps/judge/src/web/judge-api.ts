@@ -38,7 +38,7 @@ interface Reads {
 
 export const session = openSession('skein-judge-key');
 
-/** The person who is signed in. */
+/** The user who is signed in. */
 export const me = new Store<Me | undefined>(undefined);
 
 const part = encodeURIComponent;

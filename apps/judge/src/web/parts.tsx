@@ -18,7 +18,7 @@ export function Titled({
   return <>{children}</>;
 }
 
-/** The fix is for callers of the API; a person who looks for what is not there wants the way back. */
+/** The fix is for callers of the API; a reader of a missing page needs the way back. */
 export function Refusal({ error }: { readonly error: SkeinError }) {
   return (
     <div class="refusal" role="alert">

@@ -164,7 +164,7 @@ function Conversation({ text }: { readonly text: string }) {
         .map((line) => {
           const speaker = SPEAKERS[line[0] ?? ''];
           return (
-            <li data-who={speaker ?? 'pass'}>
+            <li data-speaker={speaker ?? 'pass'}>
               {speaker === undefined ? 'next pass' : line.slice(1)}
             </li>
           );

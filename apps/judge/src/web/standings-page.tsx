@@ -86,7 +86,7 @@ function Board({
               <th scope="col" class="rank">
                 Rank
               </th>
-              <th scope="col">Who</th>
+              <th scope="col">User</th>
               {totals.map((name) => (
                 <th scope="col" class="total">
                   {name}

@@ -14,7 +14,7 @@ const LOOK_AGAIN_MS = 60_000;
 const PAGE = 50;
 const MOST = 500;
 
-const COLUMNS = ['', 'Problem', 'Who', 'Verdict', 'Language', 'Cpu', 'Memory', 'When'] as const;
+const COLUMNS = ['', 'Problem', 'User', 'Verdict', 'Language', 'Cpu', 'Memory', 'When'] as const;
 const NUMBERS = new Set<string>(['Cpu', 'Memory']);
 
 /** @param problem shows only what was handed in to it. */
@@ -37,7 +37,7 @@ function List({ user, problem }: { readonly user: Me; readonly problem: string |
     { everyMs: isLive ? LIVE_MS : LOOK_AGAIN_MS },
     `${problem} ${limit}`,
   );
-  const columns = COLUMNS.filter((name) => name !== 'Who' || user.admin);
+  const columns = COLUMNS.filter((name) => name !== 'User' || user.admin);
   return (
     <Titled title="Submissions">
       <h1>{user.admin ? 'Submissions' : 'Your submissions'}</h1>
