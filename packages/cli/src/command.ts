@@ -1,7 +1,7 @@
 /**
- * A command as a value: what it is called, what it takes, what it does, and how its result is
- * shown. `run` returns data and prints nothing; `render` is a pure function of that data, so that
- * `--json` and the text can never tell different stories.
+ * A command as a value: its name, its arguments, its work, and how its result is shown. `run`
+ * returns data and prints nothing; `render` is a pure function of that data, so that `--json` and
+ * the text always agree.
  */
 import type { Notes } from './output/notes.ts';
 import type { Style } from './output/style.ts';
@@ -60,8 +60,8 @@ export interface Command<
   readonly options: O;
   run(context: Context, input: ArgumentValues<A> & OptionValues<O>): Promise<R>;
   /**
-   * Whether `run` listens to the signal itself and ends in its own way, with its own exit code; what
-   * it returns then is not shown. Others are left where they are, and the code is 130.
+   * Whether `run` handles the signal itself and exits with its own code; its result is then not
+   * shown. Other commands are abandoned, and the code is 130.
    */
   readonly endsItself?: boolean;
   render(result: R, style: Style): string;

@@ -1,6 +1,6 @@
 /**
- * The commands, in the order in which a person meets them. Each is loaded when it is run, so that
- * `skein version` does not pay for what `skein up` needs.
+ * The commands, in the order in which a new user needs them. Each is loaded when it is run, so that
+ * `skein version` does not load the code of `skein up`.
  */
 import type { Command } from './command.ts';
 

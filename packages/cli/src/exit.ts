@@ -1,7 +1,7 @@
 /**
- * The end of the process, whatever its threads do. `process.exit()` waits for every worker thread,
- * and for ever when one of them is in native code that does not return; then it has to be ended in
- * another way that keeps the exit code.
+ * Ends the process, whatever its threads do. `process.exit()` waits for every worker thread, and
+ * never returns when a thread is in native code that does not return. The process is then killed in
+ * a way that keeps the exit code.
  */
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
@@ -15,7 +15,7 @@ export function exit(code: number): never {
   // Of a command that is late any thread may be held, not only those of models.
   if (livingThreads() > 0 || performance.now() > lateAt) {
     process.exitCode = code;
-    // Buffers are flushed by those who listen.
+    // Exit listeners flush the buffers.
     process.emit('exit', code);
     leave(code);
   }
@@ -37,7 +37,7 @@ function leave(code: number): never {
   throw new Error('The process could not be ended.');
 }
 
-/** After what a command was given to end: how long the process may take to be gone, in milliseconds. */
+/** Milliseconds after the grace period at which the process is killed. */
 const OVERTIME_MS = 900;
 
 /**

@@ -7,7 +7,7 @@ import { runCli, type CliOutcome } from './testing/cli.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 const PYTHON = '/usr/bin/python3';
-/** Runs what follows on a terminal of its own, and copies what that is told. */
+/** Runs a command on a pseudo-terminal, and copies what is written to it. */
 const ON_A_TERMINAL =
   'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
@@ -65,7 +65,7 @@ it('shows what a job prints, is called and fails with as text', { timeout: 60_00
     expect(shown.stdout).toContain('\\u001b]0;owned\\u0007');
     expect(obeyed(shown.stdout)).toEqual([]);
   }
-  // A person who wants the bytes gets them, and so does a file.
+  // `--raw` writes the bytes unchanged, and so does a file.
   expect((await onTerminal('jobs', 'logs', id, '--raw')).stdout).toContain(HOSTILE);
   expect((await piped('jobs', 'logs', id)).stdout).toContain(HOSTILE);
 });

@@ -46,7 +46,7 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
   const elsewhere = (line: string, env: Record<string, string> = {}): Promise<CliOutcome> =>
     runCli([...words(line), '--server', node.url], { cwd: folder, env });
 
-  it('takes the commands of its own machine, whatever name its certificate is for', async () => {
+  it('accepts commands of its own machine, for any name in its certificate', async () => {
     expect(node.url).toMatch(/^https:\/\/127\.0\.0\.1:/);
     const deployed = await node.run(...words('deploy m.onnx --name m --objective 5s'));
     expect([deployed.code, deployed.stderr]).toEqual([0, '']);

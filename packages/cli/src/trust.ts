@@ -1,7 +1,7 @@
 /**
  * How a command speaks TLS to a node: which authority it trusts, and which certificate it presents
- * where the node asks for one. A node on this machine notes its own certificate in the data folder;
- * then exactly that one is trusted, whatever name it was made for.
+ * when the node requires one. A node on this machine writes its own certificate to the data folder;
+ * then exactly that certificate is trusted, for any host name.
  */
 import { type Trust, connectOptions } from '@skein/load';
 import type { Context } from './command.ts';

@@ -61,8 +61,8 @@ export interface JudgeService {
   submission(id: number, caller: User): Promise<SubmissionView>;
   source(id: number, caller: User): Promise<ProgramFile[]>;
   /**
-   * Newest first: the caller's own; for admins those of all users. @throws SkeinError
-   * SCOPE_MISSING.
+   * Newest first: the caller's own; for admins those of all users.
+   * @throws SkeinError SCOPE_MISSING.
    */
   history(filter: SubmissionFilter, caller: User): SubmissionSummary[];
   /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. @returns stops listening. */

@@ -62,7 +62,7 @@ export const bench = defineCommand({
   name: 'bench',
   summary: 'Find the highest rate inside the objective, or measure at a given one.',
   details:
-    'An open loop: requests are sent at their times whatever comes back, and a latency counts from the intended send, so a stall is charged for every request that it held up. Without --rate the highest rate is searched at which the objective holds.',
+    'An open loop: requests are sent on schedule, however slow the answers are, and a latency counts from the scheduled time, so a stall counts for every request that it delayed. Without --rate the highest rate is searched at which the objective holds.',
   examples: [
     { command: 'skein bench ocr-recognise --svg curve.svg', does: 'The capacity, and its curve' },
     { command: 'skein bench risk --rate 200 --duration 10s', does: 'One rate' },

@@ -91,7 +91,7 @@ export const deploy = defineCommand({
     }),
   },
   options: {
-    name: text('NAME', 'What it is called; default: the name of the file or run.'),
+    name: text('NAME', 'Name of the deployment; default: the name of the file or run.'),
     run: text('RUN', 'Deploy what a training run made; skein runs ls lists them.'),
     ...settingsOptions,
     ...rolloutOptions,
@@ -178,7 +178,7 @@ export const deploy = defineCommand({
 });
 
 type Content = {
-  /** What it is called when nobody says. */
+  /** Default name of the deployment. */
   readonly name: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly run?: Run;

@@ -45,7 +45,7 @@ function peakBytesOf(pid: number): number {
 }
 
 it.skipIf(process.platform !== 'linux')(
-  'memory stays bounded, whatever the size of the data',
+  'memory stays bounded for data of any size',
   async () => {
     await pipeline(Readable.from(table()), createWriteStream(join(node.folder, 'large.csv')));
     const idle = peakBytesOf(node.pid);
@@ -90,7 +90,7 @@ it.skipIf(process.platform !== 'linux')(
       ['describe 1/1', 'partition 1/2', 'partition 2/2', 'reduce 1/2', 'reduce 2/2'].sort(),
     );
     for (const peak of Object.values(peaks)) expect(peak).toBeLessThanOrEqual(MEMORY_MIB);
-    // Who passes the data on holds less than a shard of it, in both directions.
+    // The node that passes the data on holds less than a shard of it, in both directions.
     const served = peakBytesOf(node.pid);
     expect(idle).toBeGreaterThan(0);
     expect(served - idle).toBeLessThan(MEMORY_MIB * MIB);

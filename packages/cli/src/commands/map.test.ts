@@ -82,7 +82,7 @@ describe('a statement over every shard', () => {
   );
 
   it(
-    'writes Parquet that others read',
+    'writes Parquet that other readers accept',
     async () => {
       const { fetched } = await node.json<MapOutcome>(
         ...'map --data table.csv --format parquet --out columns --sql'.split(' '),

@@ -122,7 +122,7 @@ export const map = defineCommand({
     let running: JobView | undefined;
     context.onInterrupt(async () => {
       if (running !== undefined) {
-        await client.cancelJob({ id: running.id, reason: 'interrupted by the one who started it' });
+        await client.cancelJob({ id: running.id, reason: 'interrupted by its caller' });
       }
       await connection.close();
     });

@@ -44,7 +44,7 @@ export const pipelineRun = defineCommand({
     let run: string | undefined;
     context.onInterrupt(async () => {
       if (run !== undefined && !detach) {
-        await client.cancelJob({ id: run, reason: 'interrupted by the one who started it' });
+        await client.cancelJob({ id: run, reason: 'interrupted by its caller' });
       }
       await connection.close();
     });

@@ -18,7 +18,7 @@ export const pipelineShow = defineCommand({
       choice,
       (client) =>
         watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
-      // Who waits for the end has it go on.
+      // Watching a pipeline runs it: without a node, this process does.
       watch ? { queues: ['default'] } : {},
     );
   },

@@ -60,7 +60,7 @@ export const queueSchedulePut = defineCommand({
     `${style.bold(id)} enqueues ${name} ${paused ? `once it is not ${style.yellow('paused')}` : `next at ${nextAt}`}`,
 });
 
-/** The node says what is wrong with what it says; here only that it is JSON. */
+/** Checks only that the job is JSON; the node validates the rest. */
 async function jobOf({ cwd }: Context, given: string): Promise<NewJobInput> {
   const json = given.startsWith('@')
     ? new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)))

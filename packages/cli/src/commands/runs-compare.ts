@@ -69,7 +69,7 @@ export const runsCompare = defineCommand({
 
 function shown(value: string | number | boolean | undefined): string {
   if (value === undefined) return '–';
-  // A digest is told from another by its beginning.
+  // The beginning of a digest identifies it.
   return /^[0-9a-f]{64}$/.test(String(value)) ? `${String(value).slice(0, 12)}…` : String(value);
 }
 

@@ -31,7 +31,7 @@ export interface Trained {
   readonly try: readonly string[];
 }
 
-/** What there is to say of a member of a gang that is not its leader. */
+/** Result of a member of a gang that is not its leader. */
 export interface Followed {
   readonly rank: number;
   readonly size: number;
@@ -42,7 +42,7 @@ export const train = defineCommand({
   name: 'train',
   summary: 'Train an ONNX model, or a network that is built, on rows of a file.',
   details:
-    'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch that does best on the validation rows is the result. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; a node that runs is told of it, but training needs none. Ctrl-C keeps a checkpoint and says how to go on, which ends with the same bits as a run that was never stopped. A configuration file says the same in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
+    'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch with the best result on the validation rows is kept. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; a node that runs is told of it, but training needs none. Ctrl-C keeps a checkpoint and says how to go on, which ends with the same bits as a run that was never stopped. A configuration file says the same in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
   examples: [
     {
       command: 'skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk',
@@ -129,7 +129,7 @@ export const train = defineCommand({
     if (gang !== undefined && gang.rank > 0) {
       if (resume !== undefined) {
         throw usageError(
-          '--resume is for rank 0, which keeps the run; give the other ranks what it was started with.',
+          '--resume is for rank 0, which keeps the run; start the other ranks with the original arguments.',
         );
       }
       const scratch = dataFolder(context, folder);

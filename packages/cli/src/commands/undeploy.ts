@@ -14,5 +14,5 @@ export const undeploy = defineCommand({
     await client.undeploy({ name }, { signal: context.signal });
     return { undeployed: name };
   },
-  render: ({ undeployed }) => `${undeployed} is gone; its versions stay stored.`,
+  render: ({ undeployed }) => `${undeployed} is undeployed; its versions stay stored.`,
 });

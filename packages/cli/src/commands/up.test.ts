@@ -1,4 +1,4 @@
-/** The first thing that anybody sees of Skein: everything that it says must be so. */
+/** The first output that a new user sees: every statement in it must be true. */
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
   async function type(line: string): Promise<SpawnSyncReturns<string>> {
     const bin = join(folder, 'bin');
     mkdirSync(bin, { recursive: true });
-    // `npx skein` of somebody who has this checkout.
+    // `npx skein`, run from this checkout.
     writeFileSync(join(bin, 'npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${MAIN} "$@"\n`, {
       mode: 0o755,
     });
@@ -60,7 +60,7 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
     }
   }
 
-  it('fits a terminal, with room for what npm says first', () => {
+  it('fits a terminal, with room for the first lines of npm', () => {
     const rows = screen
       .trimEnd()
       .split('\n')

@@ -116,7 +116,9 @@ export const up = defineCommand({
       min: 16,
       max: 1_000_000,
     }),
-    isolateModels: flag('Run every model in a process of its own, whatever its settings say.'),
+    isolateModels: flag(
+      'Run every model in a process of its own, also when its settings say otherwise.',
+    ),
     grace: withDefault(
       duration('In which the node ends once it is asked to; Cloud Run gives it 10s.', {
         min: 0,
@@ -196,7 +198,7 @@ export const up = defineCommand({
   },
   render: (result, style) => (result === undefined ? '' : renderUp(result, style)),
 });
-/** Deploys the example, if one is asked for, and says what there is. */
+/** Deploys the example, if one is requested, and describes the node. */
 async function describe(
   context: Context,
   options: Parameters<typeof connectTo>[2] & {
@@ -268,7 +270,10 @@ function fleetOf(
   };
 }
 
-/** A person who starts a node wants to read its addresses, not that every replica is ready. */
+/**
+ * On a terminal only warnings are logged by default, so that the addresses of the node stay
+ * visible.
+ */
 function logOf(
   given: { readonly log: LogFormat | undefined; readonly logLevel: LogLevel | undefined },
   isTerminal: boolean,

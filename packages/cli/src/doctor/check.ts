@@ -42,7 +42,7 @@ export interface Outcome {
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether there is no such program. */
+  /** Whether the program is not installed. */
   readonly absent: boolean;
 }
 

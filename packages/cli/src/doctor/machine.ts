@@ -86,7 +86,7 @@ async function checkPort(name: string, port: number, context: CheckContext): Pro
     `${port} cannot be had (${failure}); skein up takes the next free one`,
     process.platform === 'win32'
       ? `netstat -ano | findstr :${port}`
-      : `ss -ltnp 'sport = :${port}' (shows who has it)`,
+      : `ss -ltnp 'sport = :${port}' (shows the process that has it)`,
   );
 }
 

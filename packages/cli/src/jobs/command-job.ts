@@ -53,7 +53,7 @@ export const commandOptions = {
 
 type CommandOptions = OptionValues<typeof commandOptions>;
 
-/** Looks for the files that the command takes along, before anybody is asked for anything. */
+/** Finds the files that the command uploads, before any request is sent. */
 export function inputsOf(context: Context, command: readonly string[], options: CommandOptions) {
   const guess = !options.noGuess && { without: options.output };
   return findInputs(context.cwd, options.input, command, guess);

@@ -156,7 +156,7 @@ async function readManifest(cwd: string, file: string): Promise<LocalDataSet> {
   if (success) return data;
   const [issue] = error.issues;
   throw usageError(
-    `--data ${file} is no manifest of a data set: ${issue?.path.join('.') || 'all of it'}: ${issue?.message ?? ''}`,
+    `--data ${file} is not a manifest of a data set: ${issue?.path.join('.') || 'all of it'}: ${issue?.message ?? ''}`,
   );
 }
 

@@ -14,11 +14,11 @@ export const rawOption = flag(
 const LOG_PIECE_BYTES = 256 * 1024;
 
 /**
- * Prints the log from its start; resolves with the job as it ended.
- * @param output `raw`: the terminal may be told anything.
+ * Prints the log from its start; resolves with the ended job.
+ * @param output `raw`: writes control sequences to the terminal unchanged.
  *
- * Events only say that there is something to read; what is read comes from offsets, so that nothing
- * is printed twice or lost when the connection breaks.
+ * Events only announce that there is more to read. The log is read by offset, so that no part is
+ * printed twice or lost when the connection breaks.
  */
 export async function followJob(
   context: Context,

@@ -109,7 +109,7 @@ describe.skipIf(redisComponent.skip)(`a fleet under kill -9, seed ${SEED}`, () =
       const random = seededRandom(SEED);
       await using fleet = await startFleet();
       const client = createClient({ url: fleet.url });
-      /** By their keys, whatever was answered; and of those that were accepted, the ids. */
+      /** Sent jobs by key, accepted or not; and the ids of the accepted ones. */
       const sent = new Map<string, NewJobInput>();
       const accepted = new Map<string, string>();
       const send = async (key: string, job: NewJobInput): Promise<void> => {
@@ -125,7 +125,7 @@ describe.skipIf(redisComponent.skip)(`a fleet under kill -9, seed ${SEED}`, () =
           await send(key, signed(key, Math.floor(random.next() * 800)));
         });
         const answers = Promise.allSettled(sending);
-        // Each is killed in turn, at any moment of the sending and the work.
+        // The members are killed one after the other, at any moment of the sending and the work.
         const victim = fleet.members[round % fleet.members.length]!;
         await sleep(random.next() * 800);
         await victim.kill();
@@ -133,7 +133,7 @@ describe.skipIf(redisComponent.skip)(`a fleet under kill -9, seed ${SEED}`, () =
         await victim.start();
       }
 
-      // Whoever got no answer asks again, which must not make a second job.
+      // A sender without an answer retries, which must not create a second job.
       for (const [key, job] of sent) {
         if (accepted.has(key)) continue;
         await expect

@@ -12,7 +12,7 @@ export interface Notes {
   line(text: string): void;
   /** Shows what is going on now; replaced by the next one. Only on a terminal. */
   progress(text: string): void;
-  /** Progress on a terminal, a line elsewhere: a step that is worth a word in a log. */
+  /** Progress on a terminal, and a line in a log. */
   step(text: string): void;
   /** Removes the progress line. */
   clear(): void;

@@ -1,4 +1,7 @@
-/** The ways in which `skein train` begins: anew, again, with others, or somewhere else. */
+/**
+ * The ways in which `skein train` starts: a new run, a resumed run, as a rank of a gang, or as
+ * jobs.
+ */
 import type { Context } from '../command.ts';
 import type { ConnectionChoice } from '../connection.ts';
 import { usageError } from '../usage.ts';
@@ -62,7 +65,7 @@ export async function begin(
   return startRun(context, choice, origin, { gang: member });
 }
 
-/** A resumed run keeps what it was started with; who takes its steps may differ. */
+/** A resumed run keeps its plan; the number of workers may differ. */
 async function resumed(
   context: Context,
   choice: ConnectionChoice,

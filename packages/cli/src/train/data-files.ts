@@ -59,7 +59,8 @@ const ENDINGS: readonly (readonly [RegExp, Format])[] = [
 
 /**
  * The file of labels beside a file of rows: the one that is given, or the one that names of the MNIST
- * family tell. @returns `undefined` where the labels are with the rows.
+ * family tell.
+ * @returns `undefined` where the labels are with the rows.
  */
 export function labelsFileOf(path: string, given: string | undefined): string | undefined {
   if (!/\.npy$|(idx\d-ubyte|\.idx\d?)(\.gz)?$/i.test(path)) return undefined;
@@ -172,7 +173,7 @@ async function readPair(choice: DataChoice, format: 'npy' | 'idx'): Promise<Trai
   };
 }
 
-/** Labels are in memory, whatever becomes of the rows. */
+/** Labels as numbers in memory, also when the rows are in a file. */
 function loaded(labels: NumericTensor | StoredRows): NumericTensor {
   return isStored(labels) ? inMemory(labels) : labels;
 }

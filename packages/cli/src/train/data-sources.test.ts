@@ -127,7 +127,7 @@ it('must be the same for all members of a gang, wherever they lie', async () => 
   await other.ended;
 });
 
-/** A port that was free a moment ago; the members of a gang must be told one. */
+/** A port that was free a moment ago; the members of a gang need one before they start. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));

@@ -29,7 +29,7 @@ async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<R
     const { runs } = await client.listRuns({ limit: MOST }, { signal: context.signal });
     return runs;
   } catch (error) {
-    // What lies here is worth showing also while a node that nobody named does not answer.
+    // Without --url, runs of this folder are shown also when the node does not answer.
     if (explicitUrl(context, choice) !== undefined || !(error instanceof SkeinError)) throw error;
     context.notes.line(`The node was not asked for its runs: ${error.message}`);
     return [];

@@ -3,7 +3,7 @@ import type { Context } from '../command.ts';
 import { explained } from './failure.ts';
 import { openKeeper } from './gang-jobs/keeper.ts';
 import type { Gang } from './gang.ts';
-import { followGang, requireCompany } from './group.ts';
+import { followGang, assertMultiWorkerOptions } from './group.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
 import { prepare } from './prepare.ts';
 import { settingsOf } from './settings.ts';
@@ -23,7 +23,7 @@ export async function followRun(
     notes.progress('Reading data and model …');
     const resolved = await resolveOrigin(origin);
     const settings = settingsOf(resolved.training);
-    requireCompany(settings, true);
+    assertMultiWorkerOptions(settings, true);
     const prepared = await prepare(resolved, settings, scratch);
     if (keeps === undefined) {
       await followGang(notes, gang, prepared, settings);

@@ -20,7 +20,7 @@ export interface Gang extends Omit<RingOptions, 'plan'> {
 }
 
 /**
- * @param arrivalMs to wait for the others; default: as long as `joinRing` does.
+ * @param arrivalMs time to wait for the other ranks; default: that of `joinRing`.
  * @returns `undefined` when the environment names no gang.
  * @throws SkeinError USAGE, FILE_UNREADABLE.
  */

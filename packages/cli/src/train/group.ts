@@ -1,4 +1,6 @@
-/** Who takes the steps of a training: this thread, several threads, or the ranks of a gang. */
+/**
+ * Where the steps of a training run: in this thread, in several threads, or in the ranks of a gang.
+ */
 import { MASK, problemOf, type TaskGroup } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 import {
@@ -20,11 +22,14 @@ import type { Prepared } from './prepare.ts';
 import { clipOf, optimiserOf, planOf, rowsPerStep, type Settings } from './settings.ts';
 
 /**
- * What the settings ask of several workers must make sense before anything is written.
- * @param several whether others share the work, in this process or in a gang.
+ * Checks the options for several workers before anything is written.
+ * @param several whether the training has several workers, in this process or in a gang.
  * @throws SkeinError USAGE.
  */
-export function requireCompany({ localSteps, compress, bucket }: Settings, several: boolean): void {
+export function assertMultiWorkerOptions(
+  { localSteps, compress, bucket }: Settings,
+  several: boolean,
+): void {
   if (compress !== undefined) compressionOf(compress);
   const [flag] = [
     ...(localSteps === undefined ? [] : ['--local-steps']),
@@ -41,16 +46,19 @@ export function requireCompany({ localSteps, compress, bucket }: Settings, sever
   );
 }
 
-/** A run that begins with --bucket begins in a gang; anybody may go on with it. @throws SkeinError USAGE. */
-export function requireGang({ bucket }: Settings, gang: Gang | undefined): void {
+/**
+ * A run that begins with --bucket begins in a gang; it may be resumed without one.
+ * @throws SkeinError USAGE.
+ */
+export function assertGangOptions({ bucket }: Settings, gang: Gang | undefined): void {
   if (bucket === undefined || gang !== undefined) return;
   throw usageError(
     '--bucket is about what the members of a gang send to each other: start a gang, or leave it away.',
   );
 }
 
-/** Trains with whoever is to take the steps; again, from the checkpoint, when a member of a gang is lost. */
-export async function inCompany<T>(
+/** Trains on the configured workers; again, from the checkpoint, when a member of a gang is lost. */
+export async function trainDistributed<T>(
   { notes }: Pick<Context, 'notes'>,
   gang: Gang | undefined,
   { prepared, settings }: { readonly prepared: Prepared; readonly settings: Settings },

@@ -15,7 +15,10 @@ export interface ImageSize {
 
 const IMAGE = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
-/** @throws TrainError `data` for a folder without classes or images, or a file that is no image, naming it. */
+/**
+ * @throws TrainError `data` for a folder without classes or images, or a file that is not an image,
+ * naming it.
+ */
 export async function readImageFolder(
   path: string,
   size: ImageSize,
@@ -80,7 +83,7 @@ async function decoded(path: string, { channels, height, width }: ImageSize): Pr
     .raw()
     .toBuffer()
     .catch((error: unknown) => {
-      throw new TrainError('data', `'${path}' is no image that can be decoded.`, { cause: error });
+      throw new TrainError('data', `'${path}' cannot be decoded as an image.`, { cause: error });
     });
   const planes = new Uint8Array(channels * height * width);
   const plane = height * width;

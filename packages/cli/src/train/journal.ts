@@ -50,14 +50,14 @@ export function openJournal(
       if (complained) return;
       complained = true;
       const reason = error instanceof Error ? error.message : String(error);
-      context.notes.line(`The node was not told of the run: ${reason}`);
+      context.notes.line(`The run was not reported to the node: ${reason}`);
     }
   }
 
   return {
     run: () => run,
     async update(change) {
-      // A step of late is of no use to one that has ended.
+      // A run that has ended does not keep its last reported step.
       const { newest, ...rest } = { ...run, ...change };
       const kept = rest.status === 'running' && newest !== undefined ? { newest } : {};
       run = { ...rest, ...kept, updatedAt: new Date().toISOString() };

@@ -108,7 +108,7 @@ async function peakOf(...args: string[]): Promise<number> {
     ['train', '--epochs', '1', '--batch', '256', '--name', 'large', ...args],
     { cwd: folder, program: [process.execPath, ...heap] },
   );
-  // The end of the epoch is told when all rows have been trained on and looked at.
+  // The end of an epoch is printed when all rows have been trained on and evaluated.
   let peak = 0;
   const look = async () => {
     const status = await readFile(`/proc/${training.process.pid}/status`, 'utf8').catch(() => '');

@@ -17,7 +17,7 @@ import { networkOf } from './networks.ts';
 
 export interface ModelSource {
   readonly model: Model | NetworkBuilder;
-  /** What to call the run when nobody says. */
+  /** Default name of the run. */
   readonly name: string;
   /** The path, or how the model was built. */
   readonly described: string;

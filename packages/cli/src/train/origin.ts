@@ -129,6 +129,6 @@ function patternOf(text: string): RegExp {
   try {
     return new RegExp(text);
   } catch {
-    throw usageError(`--freeze: "${text}" is no regular expression.`);
+    throw usageError(`--freeze: "${text}" is not a regular expression.`);
   }
 }

@@ -13,7 +13,7 @@ export interface ProgressNotes {
 const DRAWN_EVERY = 50;
 const WIDTH = 11;
 
-/** Milliseconds between two reports to who runs this as a job. */
+/** Milliseconds between two progress reports of a job. */
 const REPORTED_EVERY = 500;
 
 /** Columns that a metric's name is shortened to. */

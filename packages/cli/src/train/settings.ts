@@ -24,7 +24,7 @@ import {
 } from '@skein/train';
 import { usageError } from '../usage.ts';
 
-/** What is decided when nobody says. */
+/** Default settings. */
 const DEFAULTS = {
   validation: 0.2,
   missing: 'refuse',

@@ -68,7 +68,7 @@ describe('what cannot be trained is refused before the first step', () => {
     }
   });
 
-  it('a loss that is no number, with its batch kept', async () => {
+  it('a loss that is not a number, with its batch kept', async () => {
     const diverging = ['--task', 'regression', '--optimizer', 'sgd', '--lr', '100000'];
     const args = ['train', '--model', 'mlp:4', '--data', 'points.csv', '--label', 'sum'];
     const found = await failure(...args, ...diverging, '--name', 'wild');

@@ -3,9 +3,9 @@
  *
  *   prepared → running → finished
  *                    ↘ interrupted (Ctrl-C, kill, full disk) → running, from its checkpoint
- *                    ↘ failed (the loss is no number, or there is no step that could be run)
+ *                    ↘ failed (the loss is not a number, or no step can run)
  *
- * Everything that it takes to go on is in the run's folder before the first step.
+ * The run's folder holds all that is needed to resume before the first step.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -32,7 +32,7 @@ import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { digestOfBytes } from './digest.ts';
 import { explained, explaining } from './failure.ts';
 import type { Gang } from './gang.ts';
-import { inCompany, requireCompany, requireGang } from './group.ts';
+import { trainDistributed, assertMultiWorkerOptions, assertGangOptions } from './group.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
@@ -82,8 +82,8 @@ export async function startRun(
   context.notes.progress('Reading data and model …');
   const resolved = await resolveOrigin(origin);
   const settings = settingsOf(resolved.training);
-  requireCompany(settings, gang !== undefined || settings.workers > 1);
-  requireGang(settings, gang);
+  assertMultiWorkerOptions(settings, gang !== undefined || settings.workers > 1);
+  assertGangOptions(settings, gang);
   const prepared = await prepare(resolved, settings, dataFolder(context, choice.data));
   // What is out of its range is refused before anything is written.
   await explaining(undefined, () => {
@@ -148,7 +148,7 @@ export async function resumeRun(
       ...resolved.training,
       ...(workers === undefined ? {} : { workers }),
     });
-    requireCompany(settings, gang !== undefined || settings.workers > 1);
+    assertMultiWorkerOptions(settings, gang !== undefined || settings.workers > 1);
     const kept = { start: readModel(start), lineage: known.lineage };
     const scratch = dataFolder(context, choice.data);
     const prepared = await prepare(resolved, settings, scratch, kept);
@@ -180,10 +180,11 @@ const FREE = new Set(['model', 'workers', 'threads', 'memory']);
 function requireSamePlan({ id, plan }: Run, given: Run['plan']): void {
   for (const key of new Set([...Object.keys(plan), ...Object.keys(given)])) {
     if (FREE.has(key) || plan[key] === given[key]) continue;
-    throw new SkeinError(
-      'RUN_CHANGED',
-      `Run ${id} was started with the ${key} ${plan[key] ?? 'of nobody'}, not ${given[key] ?? 'none'}.`,
-    );
+    const difference =
+      plan[key] === undefined
+        ? `without ${key}, not with ${given[key]}`
+        : `with the ${key} ${plan[key]}, not ${given[key] ?? 'without one'}`;
+    throw new SkeinError('RUN_CHANGED', `Run ${id} was started ${difference}.`);
   }
 }
 
@@ -238,7 +239,7 @@ async function trainOn(
     await journal.update({ epochs: recorded, steps });
   };
   try {
-    const trained = await inCompany(context, gang, { prepared, settings }, (group) =>
+    const trained = await trainDistributed(context, gang, { prepared, settings }, (group) =>
       trainTask(prepared.start, prepared.problem, {
         ...(group === undefined ? {} : { group }),
         backend: nativeBackend,
@@ -319,7 +320,7 @@ async function conclude(
   return { run: journal.run(), folder, model };
 }
 
-/** More classes than this make a matrix that nobody reads. */
+/** A confusion matrix of more classes than this is too large to read. */
 const LARGEST_MATRIX = 100;
 /** Names that a record has room for. */
 const MOST_CLASSES = 10_000;

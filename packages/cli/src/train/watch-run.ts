@@ -15,7 +15,7 @@ import { formatMetric, metricTitle } from './progress.ts';
 /** Milliseconds between two looks at a folder. */
 const LOOK_EVERY_MS = 1000;
 
-/** Tells of each epoch and step until the run is no longer running, or the command is interrupted. */
+/** Prints each epoch and step until the run ends or the command is interrupted. */
 export async function watchRun(
   context: Context,
   choice: ConnectionChoice,

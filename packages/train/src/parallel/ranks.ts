@@ -27,8 +27,8 @@ export function leadRanks(
 }
 
 /**
- * Works as a rank other than the leader, until the leader stops. @throws RankLost when a rank is
- * lost.
+ * Works as a rank other than the leader, until the leader stops.
+ * @throws RankLost when a rank is lost.
  */
 export function followRanks(
   collective: Collective,

@@ -32,8 +32,8 @@ export interface EvaluatorOptions {
 
 export interface Evaluator {
   /**
-   * The output for every row, in order. @throws TrainError `data` when a row's output is not a
-   * number.
+   * The output for every row, in order.
+   * @throws TrainError `data` when a row's output is not a number.
    */
   predict(tensors: Tensors): Promise<Float32Array>;
   close(): Promise<void>;

@@ -1,4 +1,7 @@
-/** Follows the ranks of a training to their end: the progress of rank 0, and whatever ends an attempt. */
+/**
+ * Follows the ranks of a training to their end: the progress of rank 0, and the reason of every
+ * ended attempt.
+ */
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';

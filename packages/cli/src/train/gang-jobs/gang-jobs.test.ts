@@ -92,12 +92,12 @@ it.each([1, 0])(
       [...WORK, ...GANG, '--lr', '0.003', '--epochs', '150', '--name', name, '--json'],
       { cwd: node.folder },
     );
-    // Ranks copy the run beside the training, so the copy may be some epochs behind what was told.
+    // The run is copied while training continues, so the copy may be some epochs behind the output.
     await training.saw(/epoch [2-9][0-9] of 150/);
     expect(await killRank(rank)).toBe(1);
     const { code, stdout, stderr } = await training.ended;
     if (code !== 0) throw new Error(`ended with ${code}: ${stderr}${stdout}`);
-    // The other rank notices, and may be the first that ends.
+    // The other rank notices, and may end first.
     expect(stderr).toMatch(/Rank [01] is \w+: (signal|exit-code)/);
     const { run } = JSON.parse(stdout) as Trained;
     expect(run).toMatchObject({ status: 'finished', steps: { done: 150 * 15 } });

@@ -15,7 +15,7 @@ export function wordsOf(flags: Flags): string[] {
     // A share and a file are two options and one setting.
     if (flag === 'validation' && (key === 'validation') !== (typeof validation === 'number'))
       continue;
-    // With `=`, what begins with a dash is no option.
+    // With `=`, a value that begins with a dash is not read as an option.
     words.push(`--${optionName(key)}=${textOf(key, value)}`);
   }
   if (name !== undefined) words.push(`--name=${name}`);

@@ -65,8 +65,8 @@ export async function call(
 }
 
 /**
- * The answering side. @throws Error when the caller does not know the secret, or trains another
- * plan.
+ * The answering side.
+ * @throws Error when the caller does not know the secret, or trains another plan.
  */
 export async function answer(
   { secret, plan }: Credentials,
