@@ -19,7 +19,7 @@ export type OptionValues<O extends OptionSpecs> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
 };
 
-/** What a command needs of the process it runs in. */
+/** The parts of the process that a command uses. */
 export interface Context {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -28,9 +28,9 @@ export interface Context {
   readonly json: boolean;
   /** Progress and notes, on stderr. */
   readonly notes: Notes;
-  /** Keeps the command going after its result was printed, until the promise resolves. */
+  /** Keeps the command running after its result was printed, until the promise resolves. */
   stay(until: () => Promise<void>): void;
-  /** What must still be done when the command is interrupted; the process waits for it. */
+  /** Work to do when the command is interrupted; the process waits for it. */
   onInterrupt(work: () => Promise<void>): void;
   /** Prints text on stdout before the result, as `show --watch` does; nothing in JSON mode. */
   print(text: string, kind?: TextKind): void;

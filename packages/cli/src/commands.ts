@@ -5,8 +5,8 @@
 import type { Command } from './command.ts';
 
 /**
- * A command whose argument and option types are forgotten: the parser hands every command exactly
- * the values that its own specification makes, so forgetting is safe here and nowhere else.
+ * A command with erased argument and option types: the parser passes to every command exactly the
+ * values of its own specification, so the erasure is safe here and nowhere else.
  */
 export type AnyCommand = Command;
 

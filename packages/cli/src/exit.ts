@@ -12,7 +12,7 @@ const SHELL = '/bin/sh';
 let lateAt = Infinity;
 
 export function exit(code: number): never {
-  // Of a command that is late any thread may be held, not only those of models.
+  // In a late command any thread may be blocked, not only those of models.
   if (livingThreads() > 0 || performance.now() > lateAt) {
     process.exitCode = code;
     // Exit listeners flush the buffers.
@@ -23,13 +23,13 @@ export function exit(code: number): never {
 }
 
 /**
- * Becomes a process that does nothing but end with this code: replacing the image is what ends
- * threads that cannot be asked. Where that cannot be done the process is killed, which loses the code.
+ * Replaces the process image by a shell that exits with this code: that ends blocked threads. Where
+ * the image cannot be replaced the process is killed, which loses the code.
  */
 function leave(code: number): never {
   const { execve } = process as { execve?: (file: string, args: string[], env: object) => never };
   if (execve !== undefined && process.platform !== 'win32') {
-    // A shell is there in a millisecond, Node in fifty.
+    // A shell starts in a millisecond, Node in fifty.
     if (existsSync(SHELL)) execve.call(process, SHELL, [SHELL, '-c', `exit ${code}`], {});
     execve.call(process, process.execPath, [process.execPath, '-e', `process.exit(${code})`], {});
   }
@@ -41,8 +41,8 @@ function leave(code: number): never {
 const OVERTIME_MS = 900;
 
 /**
- * Holds the process to a time: it is killed when it still exists a little later, even when its event
- * loop stands still.
+ * Limits the time until the process ends: it is killed when it still exists a little later, even
+ * when its event loop is blocked.
  * @param graceMs from now.
  */
 export function mustEndWithin(graceMs: number): void {

@@ -1,4 +1,4 @@
-/** Jobs from the command line, on a real node: in a folder of files, as a person would use them. */
+/** Jobs from the command line, on a real node: in a folder of files, as a user runs them. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ const client = () => createClient({ url: node.url });
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe('skein run', () => {
-  it('takes the files along that the command names, and brings back what is asked for', async () => {
+  it('uploads the files that the command names, and downloads the requested outputs', async () => {
     const { code, stdout, stderr } = await node.run(
       'run',
       ...TRUSTED,

@@ -121,7 +121,7 @@ function asksForHelp(
   return own.includes('--help') || own.includes('-h');
 }
 
-/** The words that are for us: before `--`, and before the command line of another program. */
+/** The words for Skein: before `--`, and before the command line of another program. */
 function ownWords(
   words: readonly string[],
   specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
@@ -174,7 +174,7 @@ function readPositionals(
   return values;
 }
 
-/** Whether the argument at this place takes all words that are left. */
+/** Whether the argument at this place takes all remaining words. */
 function startsRest(place: number, specs: ArgumentSpecs): boolean {
   return Object.values(specs)[place]?.takesRest === true;
 }

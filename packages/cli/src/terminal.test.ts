@@ -1,4 +1,6 @@
-/** Hostile text of jobs on a real pseudo-terminal: none of it may get there as what a terminal obeys. */
+/**
+ * Hostile text of jobs on a real pseudo-terminal: no control sequence of it may reach the terminal.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +35,7 @@ const onTerminal = (...args: string[]): Promise<CliOutcome> =>
 const piped = (...args: string[]): Promise<CliOutcome> => runCli(args, { cwd: folder });
 const trusted = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
-/** What is left of a terminal's input without Skein's own colours and the line that it rewrites. */
+/** The bytes on a terminal without Skein's own colours and the line that it rewrites. */
 function obeyed(text: string): string[] {
   // eslint-disable-next-line no-control-regex
   const rest = text.replaceAll(/\u001B\[(?:[12]|22|3[1-69])m|\r\u001B\[K|\r\n/g, '');

@@ -1,4 +1,4 @@
-/** Mistakes on the command line: exit code 2, and a word about what was probably meant. */
+/** Errors of the command line: exit code 2, and a suggestion. */
 import { SkeinError } from '@skein/api/errors';
 
 export function usageError(message: string): SkeinError {

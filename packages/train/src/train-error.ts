@@ -18,11 +18,11 @@ export class TrainError extends Error {
   }
 }
 
-/** The loss became no number: here is the batch that did it. */
+/** The loss was not a number: holds the batch that caused it. */
 export class Diverged extends TrainError {
-  /** What the step was given, padding included. */
+  /** Feeds of the step, padding included. */
   readonly batch: ReadonlyMap<string, NumericTensor>;
-  /** Rows of the dataset that are in it. */
+  /** Rows of the dataset in this batch. */
   readonly rows: Uint32Array;
 
   constructor(message: string, batch: Diverged['batch'], rows: Uint32Array) {

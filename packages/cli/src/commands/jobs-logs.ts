@@ -1,4 +1,4 @@
-/** `skein jobs logs`: what a job printed, or prints. */
+/** `skein jobs logs`: the output of a job. */
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';

@@ -46,7 +46,7 @@ function sameWorkAs(job: JobView): NewJobInput {
     requires,
     retry,
     retentionMs,
-    // What has succeeded would only be found to have succeeded.
+    // A cached success would be returned instead of running again.
     cache: job.cache && job.state !== 'succeeded',
     ...(job.group === undefined ? {} : { group: job.group }),
     ...(withinMs === undefined ? {} : { finishWithinMs: Math.max(1, withinMs) }),

@@ -28,7 +28,7 @@ export const keysCreate = defineCommand({
   arguments: {},
   options: {
     scope: many('SCOPE', 'infer, read, jobs or admin; default infer.', { choices: SCOPES }),
-    label: withDefault(text('TEXT', 'Whose key it is.'), 'made by skein keys create'),
+    label: withDefault(text('TEXT', 'Owner or purpose of the key.'), 'made by skein keys create'),
     tenant: withDefault(
       text('NAME', 'Tenant whose share and quota the calls count for.'),
       'default',

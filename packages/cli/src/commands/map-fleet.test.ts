@@ -34,7 +34,7 @@ function install(folder: string): void {
       recursive: true,
       filter: (path) => !/\.test\.ts$|\/(fixtures|testdata)$/.test(path),
     });
-    // Relative, so that it goes along when the folder moves.
+    // Relative, so that it stays valid when the folder moves.
     symlinkSync(join('../../packages', name), join(modules, '@skein', name));
   }
 }

@@ -17,7 +17,7 @@ interface Row {
   readonly n: number;
 }
 
-/** Names with what is awkward in each format. */
+/** Names with characters that are special in each format. */
 const ROWS: readonly Row[] = Array.from({ length: 3000 }, (_, i) => ({
   name: `"Ödön", ${i % 7}\n`,
   n: (i * 7919) % 3000,
@@ -98,7 +98,7 @@ describe('a statement over every shard', () => {
   );
 });
 
-describe('rows that are brought together', () => {
+describe('rows that are shuffled by key', () => {
   const reduce = 'SELECT name, sum(n)::INTEGER AS total FROM part GROUP BY name';
 
   it.each(['csv', 'jsonl', 'parquet'])(

@@ -1,4 +1,4 @@
-/** `skein pipeline show`: how a run of a pipeline goes, or went. */
+/** `skein pipeline show`: the steps of a run and their states. */
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';

@@ -14,7 +14,7 @@ import { nameText } from '../output/terminal.ts';
 
 export interface RunOutcome {
   readonly job: JobView;
-  /** Files that were brought back. */
+  /** Files that were downloaded. */
   readonly fetched: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** `skein runs compare`: what differs between training runs, in what went in and what came out. */
+/** `skein runs compare`: differences between two training runs, in settings, lineage and metrics. */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Run } from '@skein/api';

@@ -14,8 +14,8 @@ const COLUMNS = 80;
 /** A terminal of 24 rows, without the four that npm writes before it. */
 const ROWS = 20;
 /**
- * A machine that is busy with other tests cannot read a picture within the objective, and says so.
- * Then the line is typed again, at last with more patience than the objective has.
+ * A machine that is busy with other tests may not read a picture within the objective, and reports
+ * that. Then the line is run again, at last with a longer timeout than the objective.
  */
 const BUSY = /DEADLINE|retryAfterMs/;
 const TRIES = 4;

@@ -177,7 +177,7 @@ export const up = defineCommand({
     try {
       node = await starting;
     } catch (error) {
-      // It has ended what it had begun.
+      // An aborted start has already closed its parts.
       if (context.signal.aborted) return undefined;
       throw error;
     }
@@ -323,9 +323,12 @@ async function runExample(
   return { name, request: { curl, answer, tookMs } };
 }
 
-/** Tries of the sample request: a node that has just started on a busy machine may refuse the first. */
+/**
+ * Attempts of the sample request: a node that has just started on a busy machine may refuse the
+ * first.
+ */
 const SAMPLE_TRIES = 4;
-/** Of the last try: what is shown then is late, and says so, but it is the answer. */
+/** Timeout of the last attempt: its answer is then late, and shown as late. */
 const PATIENCE_MS = 30_000;
 
 /** The same request as the example's `curl` line: the file as the one raw input, JSON back. */

@@ -13,16 +13,16 @@ import { originOf, type Flags } from './origin.ts';
 import { resumeRun, startRun, type TrainingOutcome } from './training-run.ts';
 
 interface Way {
-  /** The run to go on with. */
+  /** The run to resume. */
   readonly resume: string | undefined;
   readonly retried: boolean;
   /** Jobs to train with. */
   readonly ranks: number | undefined;
-  /** What this process is a member of. */
+  /** The gang that this process is a member of. */
   readonly member: Gang | undefined;
 }
 
-/** @throws SkeinError USAGE for ways that exclude each other. */
+/** @throws SkeinError USAGE for options that exclude each other. */
 export function requireOneWay({
   resume,
   retried,

@@ -1,4 +1,4 @@
-/** `skein train` as a member of a gang that is not its leader: it computes, and keeps nothing. */
+/** `skein train` as a member of a gang that is not its leader: it computes, and stores nothing. */
 import type { Context } from '../command.ts';
 import { explained } from './failure.ts';
 import { openKeeper } from './gang-jobs/keeper.ts';
@@ -10,7 +10,7 @@ import { settingsOf } from './settings.ts';
 
 /**
  * @param scratch a folder for files of rows that are more than fit into memory.
- * @param keeps the folder for copies of the leader's run, when the gang is tried again as a whole.
+ * @param keeps the folder for copies of the leader's run, when the gang is retried as a whole.
  */
 export async function followRun(
   { notes }: Pick<Context, 'notes'>,

@@ -1,6 +1,6 @@
 /**
- * The gang that this process is a member of: what MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE say, as
- * jobs and torchrun set them, and the secret by which its members know each other.
+ * The gang of this process: MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE, as jobs and torchrun set
+ * them, and the secret with which members authenticate each other.
  */
 import { readFile } from 'node:fs/promises';
 import type { RingOptions } from '@skein/train/parallel';
@@ -13,8 +13,8 @@ const LEAST_SECRET = 16;
 
 export interface Gang extends Omit<RingOptions, 'plan'> {
   /**
-   * Keeps copies of the run where a gang is tried again as a whole. Then its members end when one is
-   * lost; else they go on without it.
+   * Keeps copies of the run when a gang is retried as a whole. Its members then end when one is
+   * lost; otherwise they continue without it.
    */
   readonly keeper?: Keeper;
 }

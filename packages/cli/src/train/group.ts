@@ -85,7 +85,7 @@ export async function trainDistributed<T>(
   });
 }
 
-/** Works as a member of a gang that is not its leader, until that is done. */
+/** Works as a member of a gang that is not its leader, until the training ends. */
 export async function followGang(
   notes: Context['notes'],
   gang: Gang,
@@ -144,7 +144,7 @@ function compressionOf(text: string): Compression {
   );
 }
 
-/** What concerns one member alone, and paths: rows and model are named by their digests. */
+/** Settings of one member alone, and paths: rows and model are identified by their digests. */
 const OWN = [
   'model',
   'data',
@@ -156,7 +156,7 @@ const OWN = [
   'threads',
 ] as const satisfies readonly (keyof Settings)[];
 
-/** What all members must agree on, whether one begins, or goes on with what another began. */
+/** The plan that all members must agree on, for new and resumed runs. */
 function planText({ data, parent, source, training }: Prepared, settings: Settings): string {
   const plan: Record<string, unknown> = { ...planOf(settings, source.described) };
   for (const key of OWN) delete plan[key];

@@ -1,7 +1,7 @@
 /**
- * Images in folders, one folder per class: `cats/1.jpg`, `dogs/2.png`. They are decoded, brought to
- * one size (the smaller side fits, the middle is kept), and become bytes [rows, channels, height,
- * width], which is how exporters of image models order them.
+ * Images in folders, one folder per class: `cats/1.jpg`, `dogs/2.png`. They are decoded, scaled so
+ * that the smaller side fits, cropped to the centre, and become bytes [rows, channels, height,
+ * width], the order of exporters of image models.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

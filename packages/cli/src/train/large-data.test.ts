@@ -1,4 +1,4 @@
-/** Rows that do not fit into memory train the model that they would train there, in bounded memory. */
+/** Rows that do not fit into memory give the same model as rows in memory, in bounded memory. */
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -101,7 +101,7 @@ describe('the model is the same to the bit', () => {
 
 const MIB = 2 ** 20;
 
-/** The most memory that a training had at once, in MiB, as the kernel counted. */
+/** Peak memory of a training in MiB, from the kernel. */
 async function peakOf(...args: string[]): Promise<number> {
   const heap = ['--max-old-space-size=64', join(import.meta.dirname, '../main.ts')] as const;
   const training = startCli(
@@ -122,7 +122,7 @@ async function peakOf(...args: string[]): Promise<number> {
 }
 
 describe.runIf(process.platform === 'linux')('memory is bounded', () => {
-  /** What a training takes that has hardly any rows. */
+  /** Memory of a training with few rows. */
   let least: number;
   const ROWS = 60_000;
   const WIDTH = 784;

@@ -1,4 +1,4 @@
-/** The options of `skein train` that say what a run follows. */
+/** The options of `skein train` that define a run. */
 import { OPTIMISER_NAMES, SCHEDULE_NAMES } from '@skein/train';
 import { bytes, choice, decimal, integer, text, value } from '../option.ts';
 import type { Flags } from './origin.ts';
@@ -104,19 +104,19 @@ export type TrainingChoice = {
   readonly [K in keyof typeof trainingOptions]: ReturnType<(typeof trainingOptions)[K]['parse']>;
 };
 
-/** The options by the names that settings have for them; `undefined` for what has the same name. */
+/** Settings by option; `undefined` for options with the same name. */
 const RENAMED: Readonly<Partial<Record<keyof TrainingChoice, keyof Flags>>> = {
   optimizer: 'optimiser',
   lr: 'rate',
   validationData: 'validation',
 };
 
-/** Every option beside the setting that it is of. */
+/** Every option with its setting. */
 export const FLAG_NAMES: readonly (readonly [keyof TrainingChoice, keyof Flags])[] = (
   Object.keys(trainingOptions) as (keyof TrainingChoice)[]
 ).map((key) => [key, RENAMED[key] ?? (key as keyof Flags)]);
 
-/** What was given on the command line, as settings call it. */
+/** The options of the command line, under the names of settings. */
 export function flagsOf(
   choice: TrainingChoice,
   file: string | undefined,

@@ -1,4 +1,4 @@
-/** From settings to everything that training takes: model, rows, loss. Nothing is written here. */
+/** Prepares a training from its settings: model, rows, loss. Writes no file. */
 import type { Lineage } from '@skein/api';
 import {
   assemble,

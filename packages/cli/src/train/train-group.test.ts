@@ -1,4 +1,4 @@
-/** Several workers share a training, as a person starts them: threads of one process, and processes. */
+/** Several workers share a training, as a user starts them: threads of one process, and processes. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, readdir } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -69,7 +69,7 @@ describe('threads of one process', () => {
     const run = await trained([...SHORT, '--workers', '2', flag, value]);
     expect(run.plan).toMatchObject(plan);
     expect(accuracyOf(run)).toBeGreaterThan(0.9);
-    // It is another way to learn, not the same under another name.
+    // It is a different algorithm, not the same under another name.
     expect(Math.abs(lossesOf(run).at(-1)! - lossesOf(one).at(-1)!)).toBeGreaterThan(1e-6);
   });
 

@@ -1,4 +1,4 @@
-/** What `skein train` does not begin, and what it stops. */
+/** Trainings that `skein train` refuses, and those that it stops. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunSummary } from '@skein/api';

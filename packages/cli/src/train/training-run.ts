@@ -58,16 +58,16 @@ export interface TrainingOutcome {
   readonly model?: Uint8Array;
 }
 
-/** What is said anew each time that a run is started or goes on: where it trains, not what. */
+/** Options of each start or resumption: where the run trains, not its plan. */
 export interface Place {
   readonly gang?: Gang | undefined;
-  /** Threads instead of those that the run was started with. */
+  /** Number of threads that replaces the run's own. */
   readonly workers?: number | undefined;
-  /** Whether the command is tried again as a whole, such as a job is. */
+  /** Whether the command is retried as a whole, such as a job. */
   readonly retried?: boolean | undefined;
 }
 
-/** Where the settings come from, when they are given again and not those that the run has kept. */
+/** Origin of the settings, when they are given again instead of those that the run has kept. */
 interface GivenAgain {
   readonly origin?: Origin | undefined;
 }
@@ -85,7 +85,7 @@ export async function startRun(
   assertMultiWorkerOptions(settings, gang !== undefined || settings.workers > 1);
   assertGangOptions(settings, gang);
   const prepared = await prepare(resolved, settings, dataFolder(context, choice.data));
-  // What is out of its range is refused before anything is written.
+  // Options out of their range are refused before anything is written.
   await explaining(undefined, () => {
     optimiserOf(settings);
     scheduleOf(settings, plannedSteps(prepared, settings));
@@ -127,7 +127,10 @@ export async function startRun(
   }
 }
 
-/** Goes on with a run from its checkpoint. @throws SkeinError RUN_ACTIVE, RUN_CHANGED, RUN_UNFINISHED, CHECKPOINT_INVALID. */
+/**
+ * Resumes a run from its checkpoint.
+ * @throws SkeinError RUN_ACTIVE, RUN_CHANGED, RUN_UNFINISHED, CHECKPOINT_INVALID.
+ */
 export async function resumeRun(
   context: Context,
   choice: ConnectionChoice,
@@ -174,7 +177,7 @@ async function saveOrigin(folder: RunFolder, origin: Origin): Promise<void> {
   await fileStore(folder.file('plan.json')).save(new TextEncoder().encode(JSON.stringify(origin)));
 }
 
-/** Settings that may change while a run goes on. */
+/** Settings that may change when a run is resumed. */
 const FREE = new Set(['model', 'workers', 'threads', 'memory']);
 
 function requireSamePlan({ id, plan }: Run, given: Run['plan']): void {
@@ -276,7 +279,7 @@ async function trainOn(
   }
 }
 
-/** What was known of earlier epochs stays; the newest is described. */
+/** Keeps the metrics of earlier epochs; describes the newest. */
 function epochsOf(
   reports: readonly EpochReport[],
   known: readonly RunEpoch[],
@@ -340,7 +343,7 @@ function viewOf(report: TaskReport, classes: readonly string[]): RunReport {
   };
 }
 
-/** Makes a record of what went wrong; returns it as a person should read it. */
+/** Records the failure; returns it as an error for the user. */
 async function recordFailure(
   failed: unknown,
   folder: RunFolder,
@@ -368,7 +371,7 @@ async function recordFailure(
     );
   }
   const reason = failure instanceof Error ? failure.message : String(failure);
-  // A full disk has no place for this either; then the record stays as it was.
+  // On a full disk this cannot be written either; the old record remains.
   await journal.update({ status, reason: reason.slice(0, 4096) }).catch(() => undefined);
   return failure;
 }

@@ -61,7 +61,7 @@ function built(shape: readonly number[], layers: readonly Layer[]): LossModel {
   return withLoss(network, { loss: { kind: 'cross-entropy' } });
 }
 
-/** What PyTorch exported, with its loss: packages/onnx/scripts/make-gradient-fixtures.py. */
+/** The model and loss that PyTorch exported: packages/onnx/scripts/make-gradient-fixtures.py. */
 function exported(name: string): { readonly model: Model; readonly loss: string } {
   const path = `../../../onnx/fixtures/gradients/models/${name}.onnx`;
   return { model: readModel(readFileSync(join(import.meta.dirname, path))), loss: 'loss' };

@@ -1,4 +1,7 @@
-/** A checkpoint in a file, replaced in one piece: a kill at any moment leaves the old one or the new one. */
+/**
+ * A checkpoint in a file, replaced atomically: a kill at any moment leaves the old one or the new
+ * one.
+ */
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { CheckpointStore } from './checkpoint.ts';
@@ -49,7 +52,7 @@ async function removeDrafts(path: string): Promise<void> {
   await Promise.all(left.map((name) => rm(join(dirname(path), name), { force: true })));
 }
 
-/** The new name is on the disk only when its folder is. */
+/** The new name is durable only after its folder is synced. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');

@@ -10,7 +10,10 @@ interface NumericColumn {
   readonly kind: 'number';
   /** NaN where a value is missing, if those are kept. */
   readonly values: Float64Array;
-  /** Rows `from` up to, without, `to`, at most `BLOCK_ROWS`, in memory that is used again for the next; absent: all are in memory. */
+  /**
+   * Rows in [from, to), at most `BLOCK_ROWS`, in memory that is reused for the next call; absent:
+   * all rows are in memory.
+   */
   readonly block?: (from: number, to: number) => Float64Array;
 }
 
@@ -20,14 +23,14 @@ interface CategoryColumn {
   /** Positions in `categories`; −1 where a value is missing, if those are kept. */
   readonly codes: Int32Array;
   readonly block?: (from: number, to: number) => Int32Array;
-  /** In the order in which they first occurred. */
+  /** In the order of their first occurrence. */
   readonly categories: readonly string[];
 }
 
 /** Rows of a column that are read together. */
 export const BLOCK_ROWS = 4096;
 
-/** A column of what was read: in memory, or read anew each time. */
+/** A column that was read: in memory, or read again for each pass. */
 export function numberColumn(
   name: string,
   numbers: NumberColumn,

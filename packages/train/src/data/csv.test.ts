@@ -14,7 +14,7 @@ async function fieldsOf(text: string | Uint8Array, chunk = Infinity, separator =
   return records;
 }
 
-it('reads back what was quoted, however the bytes are cut and the lines end', async () => {
+it('reads back quoted fields, for any chunks of bytes and any line ends', async () => {
   const field = fc.string({
     unit: fc.constantFrom('a', 'é', '🪿', '"', ',', '\n', '\r', ' ', ';'),
   });

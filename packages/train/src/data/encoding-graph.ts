@@ -84,7 +84,7 @@ function emitEncoding(builder: GraphBuilder, { features }: Encoder, output: stri
   emit('Concat', blocks, { axis: 1 }, output);
 }
 
-/** What is missing is filled in first; what would change nothing is left out. */
+/** Fills in missing values first; nodes without effect are omitted. */
 function emitNumbers(
   emit: (operator: string, inputs: readonly string[]) => string,
   floats: (numbers: readonly number[]) => string,

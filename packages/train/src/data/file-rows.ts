@@ -19,14 +19,14 @@ import type { RowStore, RowWriter, StoredBytes } from './stored.ts';
 export interface FileStore extends RowStore {
   /** Opens a file of the user, which is read in place. */
   open(path: string): StoredBytes;
-  /** Closes all files; what was stored can no longer be read. */
+  /** Closes all files; their rows can no longer be read. */
   close(): void;
 }
 
 /** Bytes that are written at once. */
 const WRITTEN = 1 << 20;
 
-/** @param folder on the disk that rows may take; made when the first file is. */
+/** @param folder for the files of rows; created with the first file. */
 export function openRowStore(folder: string, limit: number): FileStore {
   const descriptors: number[] = [];
   return {
@@ -50,7 +50,7 @@ export function openRowStore(folder: string, limit: number): FileStore {
   };
 }
 
-/** What lies in a file that this process has open. */
+/** Bytes of a file that this process has open. */
 export function bytesIn(descriptor: number, byteLength: number): StoredBytes {
   return {
     descriptor,

@@ -30,8 +30,8 @@ export async function parseNpz(bytes: Uint8Array): Promise<ReadonlyMap<string, N
 }
 
 /**
- * The same of an archive in a file. What is packed is unpacked into the store, what is not stays where it
- * is; arrays that fit into memory are read.
+ * The arrays of an archive in a file. Compressed ones are unpacked into the store, stored ones are
+ * read in place; arrays that fit into memory are read into it.
  */
 export async function storedNpz(
   source: StoredBytes,
@@ -87,7 +87,7 @@ interface Entry {
   readonly name: string;
   /** Whether it is deflated. */
   readonly packed: boolean;
-  /** Where its bytes begin, and how many there are. */
+  /** Offset and length of its bytes. */
   readonly at: number;
   readonly size: number;
   /** Bytes of the array. */

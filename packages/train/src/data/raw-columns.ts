@@ -21,13 +21,13 @@ import {
 import type { Encoder, Feature } from './encoder.ts';
 
 const FEATURES = 'features';
-/** Names of the nodes that are put before the encoding; no exporter writes such. */
+/** Names of the nodes before the encoding; no exporter writes such names. */
 const PREFIX = 'columns/';
 const ML = { domain: 'ai.onnx.ml', version: 2n };
 
 /**
- * The model that takes the columns by their names instead of `features`. One that knows no texts takes
- * `features` still: a row is a list of numbers then.
+ * The model that takes the columns by their names instead of `features`. A model without texts
+ * still takes `features`, because its rows are lists of numbers.
  */
 export function withRawColumns(model: Model, { features }: Encoder): Model {
   const given = signatureOf(model).inputs.find(({ name }) => name === FEATURES);
@@ -99,7 +99,7 @@ export function withoutRawColumns(model: Model, { features }: Encoder): Model {
   return narrow;
 }
 
-/** A column may be called like something in the network. */
+/** A column may have the name of a value in the network. */
 function freeName(name: Feature['name'], taken: Set<string>): string {
   let free = name;
   while (taken.has(free)) free = `${free}_column`;

@@ -1,4 +1,7 @@
-/** Rows in files are the rows in memory: every way through a file against the one that needs none. */
+/**
+ * Rows in files equal rows in memory: every path through a file is compared with the one through
+ * memory.
+ */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +23,7 @@ import { isStored, type StoredRows } from './stored.ts';
 import { completeRows, readCsv, selectTableRows, type Table } from './table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-stored-'));
-/** Nothing fits into its memory. */
+/** A limit of memory that no rows fit into. */
 const store = openRowStore(join(folder, 'scratch'), 0);
 afterAll(() => {
   store.close();

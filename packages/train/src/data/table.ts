@@ -28,14 +28,17 @@ export interface Table {
   /** Rows, at least 1. */
   readonly count: number;
   readonly columns: readonly Column[];
-  /** Where the columns lie, and what is made of them shall lie; absent: in memory. */
+  /** Where the columns are stored, and where derived data go; absent: in memory. */
   readonly store?: RowStore;
 }
 
 export interface TableOptions {
   /** Types of columns whose first value would mislead, such as numeric codes that are categories. */
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
-  /** `keep`: an empty field, `NA`, `NaN`, `null` or `?` is a missing value, not a mistake. Default `refuse`. */
+  /**
+   * `keep`: an empty field, `NA`, `NaN`, `null` or `?` is a missing value, not an error. Default
+   * `refuse`.
+   */
   readonly missing?: 'refuse' | 'keep';
   /** Store for a table that is larger than memory; default: the table is in memory, however large. */
   readonly store?: RowStore;
@@ -140,7 +143,7 @@ export function completeRows(table: Table, names: readonly string[]): Uint32Arra
   );
 }
 
-/** The column of that name. @throws TrainError `data`, listing the columns that there are. */
+/** The column of that name. @throws TrainError `data`, listing the existing columns. */
 export function columnOf(table: Table, name: string): Column {
   const found = table.columns.find((column) => column.name === name);
   if (found !== undefined) return found;

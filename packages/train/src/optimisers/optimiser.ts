@@ -14,7 +14,7 @@ export interface Optimiser {
   readonly counts: boolean;
   /** Whether the update is exactly `p − ηg`. */
   readonly linear?: boolean;
-  /** Writes what all parameters share, once; the rule writes one parameter's update. */
+  /** Writes the nodes that all parameters share, once; the rule writes one parameter's update. */
   begin(graph: UpdateGraph): UpdateRule;
 }
 
@@ -37,7 +37,7 @@ export interface UpdateGraph {
   readonly reduce: (operator: string, input: string) => string;
   /** A constant scalar. */
   readonly scalar: (value: number) => string;
-  /** A constant float64 scalar, for what must not be rounded to float32 on the way. */
+  /** A constant float64 scalar, for values that must not be rounded to float32. */
   readonly double: (value: number) => string;
   /** Converts a float64 scalar to the parameters' type. */
   readonly narrow: (double: string) => string;

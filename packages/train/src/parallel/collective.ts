@@ -1,9 +1,9 @@
 /**
- * What ranks do together. All of them call the same operations in the same order; each operation ends
- * when every rank has made its contribution, and fails with `RankLost` when one never does.
+ * Operations of all ranks together. All ranks call the same operations in the same order; each
+ * operation ends when every rank has contributed, and fails with `RankLost` when one does not.
  *
- * Two kinds stand behind it: threads, which share memory, and a ring of sockets. Sums are taken in an
- * order that depends on nothing but the number of ranks, and every rank gets the same bits.
+ * There are two implementations: threads, which share memory, and a ring of sockets. Sums are taken
+ * in an order that depends only on the number of ranks, and every rank gets the same bits.
  */
 import type { FloatType } from '../optimisers/updates.ts';
 import { TrainError } from '../train-error.ts';
@@ -30,15 +30,15 @@ export interface Collective {
    */
   common(type: FloatType, length: number): Numbers;
   /**
-   * The range of common numbers that this rank is to write: the parts of all ranks that share memory
-   * are the whole.
+   * The range of common numbers that this rank writes: the ranges of all ranks that share memory
+   * cover all numbers.
    */
   part(length: number): readonly [from: number, to: number];
   /**
    * Adds up the numbers of all ranks.
-   * @param own what `own` gave; unchanged.
-   * @param into what `common` gave, of the same type and length: the sums, until the next `sum` into it.
-   *   Where an overlap is possible, both may be parts of that.
+   * @param own an array of `own`; unchanged.
+   * @param into an array of `common`, of the same type and length: the sums, until the next `sum`
+   * into it. Where an overlap is possible, both may be parts of such arrays.
    */
   sum(own: Numbers, into: Numbers): Promise<void>;
   /** Waits until every rank has written its part of common memory. */
@@ -63,7 +63,7 @@ export class RankLost extends TrainError {
   }
 }
 
-/** The numbers [0, length) in as many ranges as equal as can be. */
+/** The numbers [0, length) in ranges whose lengths differ by at most one. */
 export function share(length: number, rank: number, size: number): readonly [number, number] {
   const border = (index: number) => Math.floor((length * index) / size);
   return [border(rank), border(rank + 1)];

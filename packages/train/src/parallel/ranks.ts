@@ -1,4 +1,4 @@
-/** One process as a rank: leading or following in a collective that has met. */
+/** One process as a rank: leads or follows in a collective. */
 import type { StepSession } from '../step/step-session.ts';
 import { TrainError } from '../train-error.ts';
 import { rowsPerRank } from './batch-part.ts';

@@ -17,7 +17,7 @@ import { fill, lengthOf, numbersIn, tensorOver, viewsOf, type Numbers } from './
 import { openStages } from './overlap/stage-thread.ts';
 import type { RankPlan } from './rank-plan.ts';
 
-/** What stands before the statistics and the gradients in the numbers of a step. */
+/** Numbers before the statistics and the gradients in the numbers of a step. */
 export const HEAD = { loss: 0, weight: 1, rate: 2, stop: 3, length: 4 } as const;
 
 export interface Replica {
@@ -51,7 +51,10 @@ export interface Replica {
   update(numbers: Numbers, learningRate: number): Promise<void>;
   /** Everything that training changes, by name; views that the next step changes. */
   tensors(): Tensors;
-  /** Writes what another run, or this one, had. @throws TrainError `checkpoint` when it does not fit. */
+  /**
+   * Loads a state that another run, or this one, saved.
+   * @throws TrainError `checkpoint` when it does not fit.
+   */
   load(tensors: Tensors, also?: readonly Kept[]): void;
   /**
    * Copies the state of rank 0 to all ranks.
@@ -163,7 +166,8 @@ export async function openReplica(
         await whole?.run(feeds, into);
         await staged?.run(feeds, into, (stage) => {
           const { from, to } = stages[stage]!;
-          // What several runs add up to is final after the last one; the last stage ends the run itself.
+          // The sums of several runs are final after the last run; the last stage ends the run
+          // itself.
           if (parts.length === 1 && stage < stages.length - 1) final?.(from, to);
         });
         if (parts.length === 1) return;

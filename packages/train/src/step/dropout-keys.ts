@@ -8,8 +8,8 @@ import type { Tensors } from '../run/backend.ts';
 import { DROPOUT_KEYS, KEYS_OF_ONE } from './dropout.ts';
 
 /**
- * @param dropouts of the step; without any, there is nothing to feed.
- * @returns what to feed in a run besides the batch; one tensor, written anew for each run.
+ * @param dropouts of the step; without any, nothing is fed.
+ * @returns the feeds of a run besides the batch; one tensor, rewritten for each run.
  */
 export function dropoutKeys(
   dropouts: number,

@@ -1,4 +1,4 @@
-/** From trained tensors back to models: one to serve, and one to evaluate while training goes on. */
+/** Turns trained tensors into models: one to serve, and one to evaluate during training. */
 import { GraphBuilder, withGraph, type Model } from '@skein/onnx';
 import type { Kept } from '../optimisers/updates.ts';
 import type { Tensors } from '../run/backend.ts';

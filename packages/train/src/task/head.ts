@@ -11,8 +11,9 @@ export interface LabelScale {
 }
 
 /**
- * Adds `probabilities` [batch, classes], `probability` [batch, 1] or `prediction` [batch, numbers] as
- * the only output. The network's own output stays a value of the graph: the loss is taken of it.
+ * Adds `probabilities` [batch, classes], `probability` [batch, 1] or `prediction` [batch, numbers]
+ * as the only output. The network's own output remains a value of the graph, from which the loss is
+ * computed.
  */
 export function withHead(
   network: Model,

@@ -1,6 +1,6 @@
 /**
- * Labels as a loss takes them: numbers of classes, shares of classes, or numbers in the scale of the
- * prediction; for a row as a whole, or for each of its places (pixels, tokens).
+ * Labels in the form of the loss: class numbers, shares of classes, or numbers in the scale of the
+ * prediction; per row, or per place of a row (pixels, tokens).
  */
 import { elementCount, tensor, values, type Loss, type NumericTensor } from '@skein/onnx';
 import { classNumbers } from '../data/dataset.ts';
@@ -8,7 +8,7 @@ import { TrainError } from '../train-error.ts';
 import type { Blueprint } from './blueprint.ts';
 import type { TrainingData } from './training-data.ts';
 
-/** How far the shares of a row may be from 1 in all. */
+/** Largest difference from 1 of the sum of a row's shares. */
 const ROUNDING = 1e-3;
 
 /** Whether a loss compares with shares of classes instead of a class. */
@@ -73,7 +73,7 @@ function finite(labels: NumericTensor): Float32Array<ArrayBuffer> {
   );
 }
 
-/** Shares of classes, [rows, classes], that are 1 together. */
+/** Shares of classes, [rows, classes], whose sum per row is 1. */
 function shares(labels: NumericTensor, row: readonly number[]): NumericTensor {
   requireSize(labels, elementCount(row), row);
   const numbers = values(labels) as Float32Array;

@@ -1,4 +1,4 @@
-/** How much each row counts in the loss: a column of the table, or one of the arrays. */
+/** The weight of each row in the loss: a column of the table, or one of the arrays. */
 import { values } from '@skein/onnx';
 import { isStored } from '../data/stored.ts';
 import { columnOf } from '../data/table.ts';

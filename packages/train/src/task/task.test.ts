@@ -1,4 +1,7 @@
-/** Small data on every way through assembly: what comes out must take raw rows and say what they mean. */
+/**
+ * Small data through every path of assembly: the result must take raw rows and describe its
+ * outputs.
+ */
 import {
   GraphBuilder,
   mlp,
@@ -138,7 +141,7 @@ describe('from a table', () => {
     expect(Number.isFinite(unknown)).toBe(true);
   });
 
-  it('trains further from what it made, with the scales that it has', async () => {
+  it('trains its own result further, with the stored scales', async () => {
     const data = await table('y');
     const first = await trained({ model: network, data });
     const further = await trained({ model: first.model, data }, { rate: 1e-5, epochs: 1 });
@@ -227,7 +230,7 @@ describe('from arrays', () => {
 });
 
 describe('a given model', () => {
-  it('that is fixed to another batch is freed, or refused with the node that fixes it', () => {
+  it('with a fixed batch is opened, or refused with the node that fixes it', () => {
     const fixed = mlp({ sizes: [4, 2], seed: 1, batch: 1 });
     expect(signatureOf(withBatch(fixed, 16)).outputs[0]!.shape).toEqual([16, 2]);
     const graph = new GraphBuilder('fixed');
@@ -240,7 +243,7 @@ describe('a given model', () => {
     );
   });
 
-  it('keeps what is frozen, and names the parameters when a pattern matches none', async () => {
+  it('keeps frozen parameters, and names the parameters when a pattern matches none', async () => {
     const data = await table('y');
     const model = mlp({ sizes: [4, 8, 1], seed: 1 });
     const { model: tuned } = await trained({ model, data }, { frozen: /^layer0/, epochs: 1 });

@@ -36,12 +36,12 @@ export interface TrainTaskOptions extends Pick<
   readonly training: Dataset;
   /** Held-out rows; the epoch with the best result on them is kept. */
   readonly validation?: Dataset;
-  /** Rows per batch, as the problem was made for. */
+  /** Rows per batch of the problem. */
   readonly batch: number;
   readonly optimiser: Optimiser;
   readonly schedule: Schedule;
   readonly clip?: Clipping;
-  /** As the problem was made with. */
+  /** As in the problem. */
   readonly frozen?: RegExp;
   readonly checkpoints?: CheckpointStore;
   /** Several ranks that take the steps together; default: this thread alone. */
@@ -90,7 +90,7 @@ function gathering(
 }
 
 /**
- * @param start what `assemble` gave and the problem was made of.
+ * @param start the result of `assemble` from which the problem was made.
  * @throws Diverged when a batch's loss is not a number.
  * @throws TrainError as `train` does.
  * @throws OnnxError when a node cannot be differentiated, naming it.

@@ -13,7 +13,7 @@ export type TrainingData =
       readonly label: string;
       /** Columns to predict from; default: all except the target. */
       readonly features?: readonly string[];
-      /** How much each row counts in the loss; absent: all the same. */
+      /** The weight of each row in the loss; absent: all rows have the same weight. */
       readonly weights?: Float32Array<ArrayBuffer>;
     }
   | {
@@ -42,7 +42,7 @@ export function rowsOf(data: TrainingData): number {
 }
 
 /**
- * What is known of the labels before a model is.
+ * Facts about the labels, before there is a model.
  * @param soft whether they are shares of classes.
  */
 export function labelFacts(data: TrainingData, soft = false): LabelFacts {

@@ -1,4 +1,4 @@
-/** Training as a gang of jobs: real workers on a real node, one of which is killed on the way. */
+/** Training as a gang of jobs: real workers on a real node, one of which is killed meanwhile. */
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobView, Run } from '@skein/api';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => node.stop());
 
-/** Ends the process of a rank as a machine does that loses its power. */
+/** Kills the process of a rank like a power failure of its machine. */
 async function killRank(rank: number): Promise<number> {
   let killed = 0;
   for (const pid of await readdir('/proc')) {

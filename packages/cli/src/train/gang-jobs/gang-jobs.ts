@@ -35,7 +35,7 @@ const DAY_MS = 86_400_000;
 const LONGEST_MS = 30 * DAY_MS;
 /** Attempts after a member's own failures; the failures of other members do not count. */
 const ATTEMPTS = 5;
-/** Where a member has its run. */
+/** Folder of a member's run. */
 const KEPT = 'kept';
 const SECRET = 'secret';
 
@@ -121,7 +121,7 @@ async function enqueue(
         kind: 'command' as const,
         argv,
         env: { SKEIN_GROUP_SECRET_FILE: SECRET },
-        // The ranks talk over the network of the host, which only trusted work may.
+        // The ranks talk over the network of the host, which requires trusted work.
         trusted: true,
         sandbox: 'process' as const,
         network: 'host' as const,

@@ -19,7 +19,7 @@ import { keptRun, packRun, unpackRun } from './kept-run.ts';
 export interface Keeper {
   /** Gives every rank a copy of the run in this folder; for the leader. */
   give(run: { readonly id: string; readonly path: string }): Promise<void>;
-  /** Takes copies until the leader ends. */
+  /** Receives copies until the leader ends. */
   take(): Promise<void>;
   close(): Promise<void>;
 }

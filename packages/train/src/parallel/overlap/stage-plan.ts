@@ -55,7 +55,7 @@ export function stagesOf(
     gradient,
     buckets.map(({ outputs }) => outputs),
   );
-  // A stage without nodes: everything that it would make, an earlier one needed.
+  // A stage without nodes: earlier stages needed all of its values.
   if (graphs.length === 0 || graphs.some(({ graph }) => graph!.node.length === 0)) return whole;
   return graphs.map((graph, i) => ({
     graph: writeModel(graph),

@@ -21,7 +21,7 @@ function inMemory(): CheckpointStore {
   };
 }
 
-it('goes on with two of three, whose numbers close up', async () => {
+it('continues with two of three ranks, renumbered', async () => {
   const ring = { ...(await ringOptions(3)), rank: 0 };
   const start = (rank: number) =>
     spawn(process.execPath, [FOLLOWER, String(ring.port), String(rank), '3'], {
@@ -47,7 +47,7 @@ it('goes on with two of three, whose numbers close up', async () => {
   expect(sizes).toEqual([3, 2]);
   expect(result.epochs).toHaveLength(moonsPlan.epochs);
   expect(result.epochs.at(-1)!.loss).toBeLessThan(0.1);
-  // The one that is left has worked to the end.
+  // The remaining rank has worked to the end.
   expect(await left).toBe(0);
 }, 60_000);
 
@@ -82,7 +82,7 @@ it('keeps calling the leader for as long as an evaluation may take', async () =>
   expect(await Promise.all([leading, following])).toEqual([2, 2]);
 }, 60_000);
 
-it('goes on from the last checkpoint when a worker is killed', async () => {
+it('resumes from the last checkpoint when a worker is killed', async () => {
   const ring = { ...(await ringOptions(2)), rank: 0 };
   const child = spawn(process.execPath, [FOLLOWER, String(ring.port), '1', '2'], {
     stdio: 'ignore',

@@ -14,7 +14,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 export interface Hello {
-  /** Asking the leader for a place, or joining the ring. */
+  /** A request for a place at the leader, or for a link of the ring. */
   readonly purpose: 'place' | 'ring';
   readonly rank: number;
 }
@@ -36,7 +36,7 @@ export const HELLO_BYTES = MAGIC.length + 8 + PROOF + NONCE;
 
 export interface Credentials {
   readonly secret: Uint8Array;
-  /** What is trained: ranks of different plans do not train together. */
+  /** The plan of the training: ranks with different plans do not train together. */
   readonly plan: string;
 }
 

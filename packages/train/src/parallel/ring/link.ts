@@ -77,7 +77,7 @@ export async function answerRank(socket: Socket, credentials: Credentials): Prom
 
 interface ByteReader {
   readonly read: ReadBytes;
-  /** Ends reading; what has come beyond. */
+  /** Stops reading; returns bytes beyond the handshake. */
   readonly rest: () => Uint8Array;
 }
 
@@ -91,7 +91,7 @@ function byteReader(socket: Socket, timeoutMs: number): ByteReader {
   };
   const onData = (data: Buffer) => {
     held = Buffer.concat([held, data]);
-    // Nothing longer than a hello comes before frames do, and those only after a proof.
+    // Before the proof a caller sends at most a hello; frames follow only after it.
     if (held.length > HELLO_BYTES) socket.pause();
     wake();
   };

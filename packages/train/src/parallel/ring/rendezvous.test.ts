@@ -20,7 +20,7 @@ async function connected(port: number) {
 const closed = (collectives: readonly Collective[]) =>
   Promise.all(collectives.map((each) => each.close()));
 
-it('tells all ranks the same about where they are', async () => {
+it('gives all ranks the same view of their locations', async () => {
   const outside = Object.values(networkInterfaces())
     .flat()
     .find((each) => each?.family === 'IPv4' && !each.internal);
@@ -52,7 +52,7 @@ it('names a leader that cannot be reached', async () => {
   );
 });
 
-it('names the rank that falls silent, to all of them', async () => {
+it('names the silent rank on all ranks', async () => {
   const ring = { ...(await ringOptions(3)), timeoutMs: 300 };
   const ranks = await Promise.all([0, 1, 2].map((rank) => joinRing({ ...ring, rank })));
   const own = ranks.map((rank) => rank.own('float32', 10));

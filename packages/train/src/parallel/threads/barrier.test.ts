@@ -20,7 +20,7 @@ it('releases no rank before all have arrived, in every round', async () => {
   );
 });
 
-it('names the rank that does not come', async () => {
+it('names the rank that does not arrive', async () => {
   const [first, , third] = open(50);
   const waits = await Promise.allSettled([first!.arrive(), third!.arrive()]);
   for (const wait of waits) {

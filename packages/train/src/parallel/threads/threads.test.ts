@@ -91,7 +91,10 @@ interface Trained {
   readonly tensors: ReadonlyMap<string, readonly number[]>;
 }
 
-/** What a few steps find, over rows that do not come out even: the last batch of an epoch is padded. */
+/**
+ * Results of a few steps over rows that do not fill the batches: the last batch of an epoch is
+ * padded.
+ */
 async function trained(session: StepSession, data: Dataset): Promise<Trained> {
   const batches = batcher(data, { size: BATCH, inputs: ['x', 'labels'], mask: 'mask' });
   const losses: number[] = [];
