@@ -4,7 +4,7 @@
  */
 const SPECIAL = /[.+?^$()|[\]\\]/g;
 
-/** Alternatives multiply; no pattern that a person writes comes near this. */
+/** Alternatives multiply; a pattern written by hand stays far below this. */
 const MAX_ALTERNATIVES = 1000;
 
 export function globMatches(pattern: string, path: string): boolean {

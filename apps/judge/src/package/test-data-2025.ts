@@ -2,8 +2,8 @@
  * `data/` of format version 2025-09: samples, then secret tests or groups of them, each judged by
  * the rules of its `test_group.yaml`.
  *
- * Arguments of a group without its own come from `data/secret/test_group.yaml`: the format leaves
- * that open, and setters' tools do it.
+ * A group without arguments inherits those of `data/secret/test_group.yaml`: the format does not
+ * say so, but setters' tools do.
  */
 import { stem, TestCaseYaml, TestGroupYaml, type TestGroupConfig } from './case-config.ts';
 import { substitute } from './constants.ts';

@@ -40,7 +40,7 @@ export interface Accounts {
   list(): UserView[];
 }
 
-/** Also the name of the user's share in the queue. */
+/** Also the tenant of the user's jobs. */
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9])?$/;
 
 export function openAccounts(database: Database, now: () => number): Accounts {

@@ -1,4 +1,7 @@
-/** What the judge's API takes and gives, as schemas. Times are ISO 8601 in UTC; lengths are ms and bytes. */
+/**
+ * The judge's API as schemas of requests and answers. Times are ISO 8601 in UTC; lengths are ms and
+ * bytes.
+ */
 import { z } from 'zod';
 import { VERDICT_NAMES, type Verdict } from '../judging/verdict.ts';
 

@@ -1,4 +1,4 @@
-/** What can be judged right now, from what the workers of the fleet say of themselves. */
+/** Which languages can be judged now, from the reports of the fleet's workers. */
 import type { JobStore } from '@skein/jobs';
 import { LANGUAGES } from '../languages/languages.ts';
 import { judgeSubmission } from './judge-tasks.ts';
@@ -8,7 +8,7 @@ export interface LanguageView {
   readonly code: string;
   readonly name: string;
   readonly extensions: readonly string[];
-  /** Whether a worker that is here now has its toolchain. */
+  /** Whether a connected worker has its toolchain. */
   readonly available: boolean;
   /** Why not. */
   readonly reason: string | undefined;
@@ -23,7 +23,7 @@ export interface Availability {
   readonly languages: readonly LanguageView[];
 }
 
-/** A worker that was silent for this long is not counted on, in ms. */
+/** Milliseconds of silence after which a worker counts as lost. */
 const SILENT_MS = 60_000;
 const KEPT_MS = 1000;
 

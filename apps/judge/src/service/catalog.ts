@@ -83,7 +83,7 @@ async function unpackArchive(archive: string, parent: string): Promise<string> {
   return unpackPackage(archive, into);
 }
 
-/** Packs and stores a package, unless this very one has been stored before. */
+/** Packs and stores a package, unless the same bytes were stored before. */
 function publisher({ artifacts, database }: CatalogOptions) {
   const known = database.prepare('SELECT value FROM service WHERE key = ?');
   const remember = database.prepare(
@@ -117,7 +117,7 @@ function publisher({ artifacts, database }: CatalogOptions) {
   };
 }
 
-/** Changes when a file does: names, sizes, modes and times of change. */
+/** A fingerprint that changes when a file does: names, sizes, modes and times of change. */
 async function fingerprint(
   folder: string,
   entries: readonly { readonly path: string; readonly executable: boolean }[],

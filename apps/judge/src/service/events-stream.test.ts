@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { SubmissionView } from './api.ts';
 import { createEventStreams, HEARTBEAT_MS } from './events-stream.ts';
 
-/** More than the buffers of both ends of a connection hold. */
+/** More than the buffers of both ends of a connection. */
 const LARGE = 'x'.repeat(32 * 2 ** 20);
 const JUDGED = { state: 'judged', compileOutput: LARGE } as unknown as SubmissionView;
 

@@ -28,7 +28,7 @@ export interface FollowerOptions {
   readonly catalog: Catalog;
   readonly timeLimits: TimeLimits;
   readonly live: Live;
-  /** Tells the jobs of several services in one store apart. */
+  /** Distinguishes the jobs of several services in one store. */
   readonly service: string;
   readonly log: WorkerLog;
   /** Between two sweeps. Default: 10 s. */
@@ -36,17 +36,17 @@ export interface FollowerOptions {
 }
 
 export interface Follower {
-  /** Looks at a submission soon. */
+  /** Schedules an examination of a submission. */
   notice(submission: number): void;
   close(): Promise<void>;
 }
 
-/** How far the log of an attempt was read. */
+/** Offset to which the log of an attempt was read. */
 interface Reading {
   readonly job: string;
   attempt: number;
   offset: number;
-  /** The last line, until its end is there. */
+  /** The incomplete last line. */
   rest: string;
   readonly decoder: TextDecoder;
 }
@@ -63,7 +63,7 @@ export function startFollower(options: FollowerOptions): Follower {
   const readings = new Map<number, Reading>();
   /** Submissions by the jobs that judge them. */
   const byJob = new Map<string, number>();
-  /** Looks under way, and whether another one is wanted after. */
+  /** Examinations in progress, and whether another one is requested. */
   const looks = new Map<number, { again: boolean; done: Promise<void> }>();
 
   function notice(submission: number): void {

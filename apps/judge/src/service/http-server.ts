@@ -20,7 +20,7 @@ export interface HttpOptions {
   readonly log: WorkerLog;
 }
 
-/** Where the table speaks of a node, and this is a judge. */
+/** Fixes that differ from the table, which describes a node. */
 const FIXES: Partial<Record<ErrorCode, string>> = {
   KEY_MISSING: 'Send `Authorization: Bearer KEY`; `skein-judge users add NAME` makes one.',
   KEY_INVALID: 'Ask for a new key; `skein-judge users key NAME` makes one.',
@@ -136,7 +136,7 @@ function sendRefusal(
     response.setHeader('Retry-After', Math.max(1, Math.ceil(retryAfterMs / 1000)));
   }
   if (refusal.row.http === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-  // What was not read would be taken for the next request.
+  // An unread body would be parsed as the next request.
   if (!request.complete) response.setHeader('Connection', 'close');
   const body = refusal.toBody();
   sendJson(response, refusal.row.http, { ...body, fix: FIXES[refusal.code] ?? body.fix });

@@ -22,9 +22,9 @@ import { submissionView, summaryView } from './views.ts';
 
 export interface ServiceLimits {
   readonly submissionsPerMinute: number;
-  /** Submissions of one user that are not judged yet, at most. */
+  /** Largest number of unjudged submissions of one user. */
   readonly waitingPerUser: number;
-  /** Body of a request. */
+  /** Largest body of a request. */
   readonly bodyBytes: number;
 }
 

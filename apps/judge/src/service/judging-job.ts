@@ -1,4 +1,4 @@
-/** From a submission to the job that judges it. */
+/** The job that judges a submission. */
 import type { JobSpec } from '@skein/jobs';
 import { taskWork } from '@skein/jobs/task';
 import { detectLanguage } from '../languages/languages.ts';
@@ -8,13 +8,13 @@ import { judgeSubmission } from './judge-tasks.ts';
 import { JUDGE_QUEUE, LANGUAGE_LABEL } from './judge-worker.ts';
 import type { SubmissionRow } from './submissions.ts';
 
-/** Workers that may be lost under one submission. */
+/** Lost workers that one submission tolerates. */
 const ATTEMPTS = 5;
 const RETENTION_MS = 24 * 3_600_000;
 const MOST_WALL_MS = 24 * 3_600_000;
 const MARGIN_MS = 60_000;
 
-/** @param service tells the jobs of several services in one store apart. */
+/** @param service distinguishes the jobs of several services in one store. */
 export function judgingJob(
   submission: SubmissionRow,
   problem: Problem,
@@ -52,7 +52,7 @@ export function judgingJob(
   };
 }
 
-/** What a solution may use; its validator needs little beside it. */
+/** Resources of a solution; its validator needs little in addition. */
 export function memoryOf({ limits }: Problem): number {
   return Math.min(
     Math.max(limits.memoryBytes, limits.compilationMemoryBytes),
@@ -60,7 +60,7 @@ export function memoryOf({ limits }: Problem): number {
   );
 }
 
-/** Longer than every test taking all the time it has. */
+/** An upper bound: every test takes its whole limit. */
 function longestMs(problem: Problem, timeMs: number): number {
   const run = runLimits(problem, timeMs);
   const { wallMs: validation = 0 } = validatorLimits(problem, run);

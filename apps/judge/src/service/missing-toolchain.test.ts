@@ -1,4 +1,7 @@
-/** A judge whose sandbox has no compilers: it judges what it can, and says what is missing for the rest. */
+/**
+ * A judge whose sandbox has no compilers: it judges the other languages, and reports the missing
+ * toolchains.
+ */
 import { type Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -11,7 +14,7 @@ import { packageFolder } from '../testing/package-folder.ts';
 import { ECHO, serving, type Serving } from '../testing/serving.ts';
 
 const TIMEOUT = 90_000;
-/** Python 3 and no more. */
+/** A base image with only Python 3. */
 const WITHOUT_COMPILERS = { driver: 'docker', image: 'skein-sandbox:minimal' } as const;
 const PROGRAM = '#include <cstdio>\nint main() { int n; scanf("%d", &n); printf("%d", n); }\n';
 

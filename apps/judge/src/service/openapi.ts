@@ -1,4 +1,4 @@
-/** The description of the API for programs, made from the rows that answer it. */
+/** The OpenAPI description, generated from the rows of the API. */
 import { z } from 'zod';
 import type { Route } from './route.ts';
 

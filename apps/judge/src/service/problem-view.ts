@@ -74,7 +74,7 @@ function typesOf({ type }: Problem): Summary['types'] {
   ];
 }
 
-/** @returns undefined while it is measured, and when it could not be. */
+/** @returns undefined while it is measured, and when that failed. */
 function timeOf(published: PublishedProblem, timeLimits: TimeLimits): number | undefined {
   try {
     return timeLimits.of(published);

@@ -1,4 +1,4 @@
-/** The API of the judge, one row per call. The description for programs is made from these rows. */
+/** The API of the judge, one row per call. The OpenAPI description is generated from these rows. */
 import { z } from 'zod';
 import { testsOf } from '../package/problem.ts';
 import { renderStatement } from '../statement/render-statement.ts';
@@ -26,7 +26,7 @@ export interface RoutesOptions {
   readonly availability: () => Promise<Availability>;
   readonly streams: EventStreams;
   readonly limits: ServiceLimits;
-  /** When the contest began, for penalties; default: at the first submission. */
+  /** Start of the contest, for penalties; default: the first submission. */
   readonly startedAt: number | undefined;
 }
 
@@ -39,7 +39,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
 
   return [
     route('GET /api/v1/judge', {
-      summary: 'What is judged here, and why not.',
+      summary: 'The languages that are judged here, and the reasons for missing ones.',
       access: 'public',
       parameters: NONE,
       answer: api.JudgeView,
@@ -57,7 +57,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
       },
     }),
     route('GET /api/v1/me', {
-      summary: 'Whose key this is.',
+      summary: 'The user of the key.',
       access: 'user',
       parameters: NONE,
       answer: api.MeView,
@@ -65,7 +65,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
     }),
 
     route('GET /api/v1/problems', {
-      summary: 'The problems, with what the caller has made of them.',
+      summary: 'The problems, with the caller’s results.',
       access: 'public',
       parameters: NONE,
       answer: z.object({ problems: z.array(api.ProblemSummary) }),

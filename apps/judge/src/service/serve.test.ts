@@ -45,7 +45,7 @@ describeOverDrivers('a judge with', (driver) => {
   }, TIMEOUT);
   afterAll(() => serve?.[Symbol.asyncDispose]());
 
-  it('tells what it judges, and to admins what it left out', async () => {
+  it('lists what it judges, and to admins the packages that it left out', async () => {
     expect(await serve.anonymous.get('judge')).toMatchObject({
       judges: true,
       workers: 1,
@@ -60,7 +60,7 @@ describeOverDrivers('a judge with', (driver) => {
     });
   });
 
-  it('shows problems, with markup only where it made it itself', async () => {
+  it('shows problems, with no markup but its own', async () => {
     const { problems } = await serve.anonymous.get<{ problems: { id: string }[] }>('problems');
     expect(problems.map(({ id }) => id)).toEqual(['echo', 'hostile', 'measured']);
     expect(await serve.anonymous.get('problems/echo')).toMatchObject({
@@ -134,7 +134,7 @@ describeOverDrivers('a judge with', (driver) => {
   );
 
   it(
-    'tells verdicts apart, with the failing test and what the compiler says',
+    'distinguishes verdicts, with the failing test and the compiler’s messages',
     async () => {
       const wrong = await bob.submit('echo', 'x = input()\nprint(x if x != "3" else 4)\n');
       const broken = await bob.submit('echo', 'int main() { return fish; }', 'c');
@@ -192,7 +192,7 @@ describeOverDrivers('a judge with', (driver) => {
   });
 
   it(
-    'judges again for admins: one, or all to a problem, and keeps what was before',
+    'judges again for admins: one, or all to a problem, and keeps the earlier judgements',
     async () => {
       const own = '?problem=measured';
       const all = await serve.admin.get<{ submissions: SubmissionSummary[] }>(`submissions${own}`);
@@ -272,7 +272,7 @@ describeOverDrivers('a judge with', (driver) => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET']);
   });
 
-  it('gives keys to admins’ users, and takes them back from the next call on', async () => {
+  it('gives keys to admins’ users, and revokes them from the next call on', async () => {
     expect((await alice.call('GET', 'users')).status).toBe(403);
     expect((await serve.admin.call('POST', 'users', { name: 'alice' })).status).toBe(409);
     expect((await serve.admin.call('POST', 'users', { name: '../x' })).status).toBe(400);

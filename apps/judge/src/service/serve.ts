@@ -1,7 +1,7 @@
 /**
- * A judge: its problems, users and submissions in a data folder, its jobs and artifacts there too or
- * in what a fleet shares, its API and page over HTTP. Everything that it does not find in the folder
- * it finds in the fleet: it can be killed at any moment, and goes on where it was.
+ * A judge: its problems, users and submissions in a data folder, its jobs and artifacts there too
+ * or in a fleet, its API and page over HTTP. All state is in the folder or the fleet: the judge can
+ * be killed at any moment, and continues after a restart.
  *
  *     page, API ─► service ─► database            (what was accepted)
  *                     └─► follower ─► jobs ─► workers ─► judgements ─► database
@@ -39,20 +39,20 @@ import { openTimeLimits } from './time-limits.ts';
  * its own worker holds leases, so the lease need not cover a network outage.
  */
 const EMBEDDED_LEASE_MS = 10_000;
-/** What requests that are under way when the judge stops may take, in ms. */
+/** Milliseconds for requests in progress when the judge stops. */
 const CLOSE_MS = 2000;
 
 export interface ServeOptions extends GuestOptions {
   /** Folder of problem packages. */
   readonly problems: string;
-  /** Everything that the judge keeps. */
+  /** The judge's data folder. */
   readonly dataFolder: string;
-  /** Join a fleet: its jobs and its artifacts. Both or none. */
+  /** Joins a fleet: its jobs and its artifacts. Both or none. */
   readonly fleet?:
     | { readonly redis: string; readonly blobs: string; readonly namespace: string }
     | undefined;
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
   /**
    * Submissions that are judged at once in this process; `none`: other workers judge. Default: one
@@ -71,11 +71,11 @@ export interface RunningJudge {
   readonly broken: readonly BrokenPackage[];
   /** The worker of this process. */
   readonly worker: JudgeWorker | undefined;
-  /** Why there is none, where there should be one. */
+  /** Why there is no worker, when there should be one. */
   readonly missing: string | undefined;
   /** A key for the user `admin`, who is created when there are no users. */
   readonly adminKey: string | undefined;
-  /** Takes nothing new, lets what runs end or go back, and closes. Idempotent. */
+  /** Accepts no new work, lets running work end or return to the queue, and closes. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -215,7 +215,7 @@ async function openPlane(
   }
 }
 
-/** A judge without a sandbox starts all the same: it explains, and judges nothing. */
+/** A judge without a sandbox starts: it reports the reason, and judges nothing. */
 async function startOwnWorker(
   options: ServeOptions,
   store: JobStore,

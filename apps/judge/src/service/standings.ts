@@ -17,9 +17,9 @@ export interface StandingsProblem {
 export interface PassFailCell {
   readonly problem: string;
   readonly solved: boolean;
-  /** Rejected before the first accepted one, or all when there is none. */
+  /** Number rejected before the first accepted one, or of all when none is accepted. */
   readonly rejected: number;
-  /** Being judged. */
+  /** Number in judging. */
   readonly pending: number;
   /** Minutes from the start to the first accepted one. */
   readonly minutes: number | undefined;

@@ -15,11 +15,11 @@ import { memoryOf } from './judging-job.ts';
 export interface TimeLimits {
   /** Cpu time in ms. @throws SkeinError PROBLEM_NOT_READY, PROBLEM_LIMITS. */
   of(problem: PublishedProblem): number;
-  /** Sees to what has not been measured: asks for it, or takes the answer. */
+  /** Continues pending measurements: enqueues their jobs, or stores their results. */
   look(problems: Iterable<PublishedProblem>): Promise<void>;
 }
 
-/** For submit-answer problems, where nothing of the submission runs. */
+/** For submit-answer problems, which run no submitted program. */
 const NO_PROGRAM_MS = 30_000;
 const RETRY_AFTER_MS = 5000;
 const MEASURING_MS = 30 * 60_000;

@@ -1,7 +1,7 @@
 /** The judge's page in a real Chromium, with its errors and warnings. */
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-/** Without what a browser asks of the world of its own accord. */
+/** Without requests of the browser itself. */
 const ARGS = [
   '--headless',
   '--no-sandbox',

@@ -7,7 +7,7 @@ import type { SubmissionSummary, SubmissionView } from '../service/api.ts';
 import { type RunningJudge, serveJudge, type ServeOptions } from '../service/serve.ts';
 import { type Files, packageFolder } from './package-folder.ts';
 
-// As the command does: each submission has a thread of its own, which loads what it needs anew.
+// As the command does: each submission has a thread, which loads its modules again.
 enableCompileCache();
 
 /** Reads a number and prints it: right for the minimal package. */
@@ -46,7 +46,7 @@ export interface Caller {
   verdict(submission: number): Promise<SubmissionView>;
 }
 
-/** @param problems packages by name, each with what is different from the minimal one. */
+/** @param problems packages by name, each with its differences from the minimal one. */
 export async function serving(
   problems: Readonly<Record<string, Files>>,
   options: Partial<ServeOptions> = {},

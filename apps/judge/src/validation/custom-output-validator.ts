@@ -127,7 +127,7 @@ export class CustomValidation implements TestValidation {
     };
   }
 
-  /** Everything else in the feedback folder stays from pass to pass. */
+  /** The other files of the feedback folder are kept from pass to pass. */
   async #forgetNextPass(): Promise<void> {
     const file = `${this.#session.workspace}/${this.#feedback}/nextpass.in`;
     const result = await this.#session.run({ argv: ['rm', '-f', file], workspace: 'writable' });

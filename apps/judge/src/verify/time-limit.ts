@@ -15,7 +15,7 @@ export interface TimeBounds {
 
 export type TimeRole = 'lower' | 'upper' | undefined;
 
-/** What a requirement says about the time limit. */
+/** How a requirement bounds the time limit. */
 export function timeRole(requirement: Requirement): TimeRole {
   const { permitted, required, useForTimeLimit } = requirement;
   if (useForTimeLimit === false) return undefined;
@@ -73,7 +73,7 @@ export function inferredTimeLimit(problem: Problem, slowestAcceptedMs: number): 
   return Math.max(1, Math.ceil(least / timeResolutionMs)) * timeResolutionMs;
 }
 
-/** What contradicts the factors of the format; empty when the limit fits. */
+/** Contradictions with the factors of the format; empty when the limit fits. */
 export function timeContradictions(
   problem: Problem,
   timeMs: number,

@@ -81,9 +81,9 @@ export async function* verify(
   timeMs ??= UNKNOWN_LIMIT_MS;
   if (!problem.type.submitAnswer) yield { type: 'time-limit', ms: timeMs, inferred };
 
-  // Too slow submissions run until it is sure that they are slow enough.
+  // Too slow submissions run until they exceed their bound.
   const stopMs = timeMs * problem.limits.multipliers.timeLimitToTle + 50;
-  // Legacy directories speak of the verdict, which the groups' rules may settle early.
+  // Legacy directories require a verdict, which the groups' rules may decide early.
   const everyTest = problem.version === '2025-09';
   for (const example of problem.examples.filter((one) => !first.includes(one))) {
     yield* run(example, { timeMs, stopMs, everyTest });

@@ -1,6 +1,6 @@
 /**
- * The page in a real Chromium, over a judge that judges: what was handed in, judging it again, and
- * programs, answers and outputs that would like to be markup.
+ * The page in a real Chromium, over a running judge: submissions, rejudging, and programs, answers
+ * and outputs that contain markup.
  */
 import { type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -133,7 +133,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       for (const id of ids) {
         expect(await serve.admin.verdict(id)).toMatchObject({ judging: 2 });
       }
-      // The list looks again by itself until the last of them is judged.
+      // The list reloads by itself until the last of them is judged.
       await unfinished.waitFor({ state: 'detached' });
       await page.getByRole('row', { name: new RegExp(`^${ids[0]} .*Accepted`) }).waitFor();
       await page.getByRole('row', { name: new RegExp(`^${ids[1]} .*Wrong answer`) }).waitFor();

@@ -13,7 +13,7 @@ export interface Page {
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  // Formulas and tables of statements carry attributes of style, and no more than those.
+  // Formulas and tables of statements use these style attributes, and no others.
   "style-src 'self'",
   "style-src-attr 'unsafe-inline'",
   "img-src 'self' data:",

@@ -1,4 +1,4 @@
-/** The standings: what each person has solved, and the points of each. */
+/** The standings: the solved problems and points of each user. */
 import { linkTo, useFresh, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { points } from './format.ts';
