@@ -240,7 +240,7 @@ it('says what is wrong with a statement, or with the command line', async () => 
     ['map --data table.csv -- cat {in}', '{in} and {out}'],
     ['map --data data.txt --sql x', 'must end with .csv'],
     ['map --data table.csv --data table.jsonl --sql x', 'must have one format'],
-    ['map --data broken.json --sql x', 'no manifest'],
+    ['map --data broken.json --sql x', 'not a manifest'],
     ['map --data other.json --sql x', 'shards'],
     ['map --data leads-out.json --sql x', 'file'],
     ['map --data other.json --data table.csv --sql x', 'one manifest'],

@@ -60,7 +60,7 @@ describe('what cannot be trained is refused before the first step', () => {
       [['--loss', 'mean-squared'], 'TRAINING_MODEL_UNFIT', /does not fit the task/],
       [['--task', 'regression'], 'TRAINING_DATA_INVALID', /predicts numbers/],
       [['--freeze', 'nothing'], 'TRAINING_MODEL_UNFIT', /No parameter matches .*layer0.weight/],
-      [['--freeze', '('], 'USAGE', /no regular expression/],
+      [['--freeze', '('], 'USAGE', /not a regular expression/],
       [['--deploy', 'x'], 'NODE_UNREACHABLE', /./],
     ] as const) {
       const found = await failure(...label, ...extra);
