@@ -16,7 +16,7 @@ export default defineConfig({
     pool: 'forks',
     // V8 frees WebAssembly code that threads share twice, and aborts; see packages/cli/src/main.ts.
     execArgv: ['--no-wasm-code-gc'],
-    // For a machine that is slow or busy: whoever waits for something waits for it, not for a time.
+    // A slow or busy machine: tests wait for events, so a long limit costs nothing.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } },

@@ -1,11 +1,12 @@
 /**
- * `node bench/compare.ts REV [NAME ...] [--rounds 3] [--full] [--json]`: this tree beside an older
- * commit, on one machine, in turn. Prints the gain of every row, above 1 where this tree is better,
+ * `node bench/compare.ts REV [NAME ...] [--rounds 3] [--full] [--json]`: compares this tree with an
+ * older commit on one machine, in alternating runs. Prints the gain of every row, above 1 where
+ * this tree is better,
  * and the geometric mean of all rows.
  *
  * Each round runs the old version and then the new one, and every other round the new one first, so
- * that a machine that slows down favours neither. The old version is checked out into a folder of
- * its own and installed from its own lock file.
+ * that a machine that slows down favours neither. The old version is checked out into its own
+ * folder and installed from its own lock file.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -177,7 +177,7 @@ describe('the commands of the documentation', () => {
     return id;
   }
 
-  /** Jobs and runs as they are when somebody looks at them; what has failed is mended since. */
+  /** Examples of jobs and runs; a failed one is repaired by now. */
   function standIns(): typeof stood {
     writeFileSync(join(folder, 'rows.csv'), 'id,diagnosis\n1,benign\n2,malignant\n3,benign\n');
     const digest = digestOf(readFileSync(join(folder, 'rows.csv')));

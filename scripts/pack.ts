@@ -141,8 +141,8 @@ function packagesOf(name: string, found = new Set<string>()): ReadonlySet<string
 }
 
 /**
- * Installs a package as a user would, with its own dependencies and nothing else of this repository,
- * then imports all of it and runs its example.
+ * Installs a package as a user would, with its own dependencies and no other package of this
+ * repository, then imports every entry point and runs its example.
  */
 function installAlone(name: string): void {
   const project = mkdtempSync(join(tmpdir(), `skein-pack-${name}-`));
@@ -191,7 +191,10 @@ function installAlone(name: string): void {
   }
 }
 
-/** Lays a package out as npm does, and links what it declares, so that nothing else can be found. */
+/**
+ * Unpacks a package as npm does, and links only its declared dependencies, so that undeclared ones
+ * are missing.
+ */
 function unpack(name: string, project: string): void {
   const modules = join(project, 'node_modules');
   const target = join(modules, '@skein', name);

@@ -38,7 +38,7 @@ printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod +x "$root/usr/sbin/policy-rc.d"
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/speed"
 printf 'path-exclude=/usr/share/%s/*\n' doc man locale info >"$root/etc/dpkg/dpkg.cfg.d/slim"
-# Java's installation looks into /proc, which is mounted for it alone and gone with it.
+# Java's installation reads /proc, which is mounted only for it.
 quietly unshare --mount sh -euc 'mount -t proc proc "$1/proc"; exec env DEBIAN_FRONTEND=noninteractive chroot "$@"' \
   install "$root" apt-get install -y --no-install-recommends "${packages[@]}"
 

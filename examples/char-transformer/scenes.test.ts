@@ -1,4 +1,4 @@
-/** The example as a user meets it, and the text that it learns from. */
+/** The example as a user runs it, and the text that it learns from. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

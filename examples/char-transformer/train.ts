@@ -30,7 +30,7 @@ export interface CharacterTraining {
   readonly size: Size;
   readonly epochs: number;
   readonly backend: Backend;
-  /** Told the mean loss of an epoch, counted from 1, after it. */
+  /** Called with the mean loss after each epoch, counted from 1. */
   readonly onEpoch?: (loss: number, epoch: number) => void;
 }
 

@@ -45,7 +45,7 @@ describe.skipIf(pictures.skip)('garments', () => {
     return report.accuracy;
   }
 
-  it('are told apart after a look at 2,000 of them', { timeout: 180_000 }, async () => {
+  it('are classified after training on 2,000 of them', { timeout: 180_000 }, async () => {
     for (const [name, count] of [
       ['train-images-idx3-ubyte', 2000],
       ['train-labels-idx1-ubyte', 2000],
@@ -69,7 +69,7 @@ describe.skipIf(pictures.skip)('garments', () => {
   });
 
   it.skipIf(process.env['SKEIN_FULL'] !== '1')(
-    'are told apart in nine cases of ten and more after five epochs over all',
+    'are classified with at least 90 % accuracy after five epochs over all',
     { timeout: 3_600_000 },
     async () => expect(await accuracyOf()).toBeGreaterThan(0.9),
   );

@@ -1,4 +1,4 @@
-/** How many of the pictures that nobody has trained on a deployment reads right. */
+/** Measures how many held-out images a deployment reads correctly. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@skein/api/client';
@@ -7,9 +7,9 @@ import { readIdx } from '@skein/train';
 
 const DATA = join(import.meta.dirname, 'data');
 const DIGITS = 10;
-/** A digit is told from a few hundred bytes, so many fit into one request. */
+/** A digit takes a few hundred bytes, so many fit into one request. */
 const ROWS = 100;
-/** Nobody waits for one of these answers, so they may take longer than the deployment promises. */
+/** No user waits for these answers, so they may take longer than the deployment's objective. */
 const PATIENCE_MS = 20_000;
 
 export interface Accuracy {

@@ -1,5 +1,5 @@
 /**
- * Tells how well a deployment reads the pictures that nobody has trained on:
+ * Prints how many held-out images a deployment reads correctly:
  *
  *   npm run -w examples/fine-tuning accuracy -- digits
  */

@@ -73,7 +73,7 @@ describe('boxesOf', () => {
     );
   });
 
-  it('keeps neighbours apart', () => {
+  it('keeps adjacent lines apart', () => {
     const line = (y: number): Rectangle => ({
       centre: { x: 80, y },
       axis: { x: 1, y: 0 },

@@ -17,7 +17,7 @@ const UNCLIP_RATIO = 1.5;
 /** Least short side in pixels of the map, before and after growing back. */
 const LEAST_CORE = 3;
 const LEAST_BOX = 5;
-/** Regions looked at; a picture of noise may have many thousands. */
+/** Largest number of regions that are examined; a noisy image may have many thousands. */
 const MOST_REGIONS = 1000;
 
 export interface Box {

@@ -1,4 +1,4 @@
-/** The example as a user meets it: on a node, over HTTP. */
+/** The example as a user runs it: on a node, over HTTP. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

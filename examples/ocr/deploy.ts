@@ -1,9 +1,8 @@
 /**
- * Puts the example on a node: three networks, then the composition that calls them.
+ * Deploys the example to a node: three networks, then the composition that calls them.
  *
- * Everything goes through the API that any client has. A second time it finds its versions by
- * digest and its deployments as they are, and changes nothing; settings that somebody has changed
- * since stay changed.
+ * It uses only the public API. A second run finds the same versions and deployments, and changes
+ * nothing; settings that an operator has changed since are kept.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -12,7 +11,7 @@ import { SkeinError, type Client, type DeploymentSettingsPatch } from '@skein/ap
 import { CLASSIFIER, DETECTOR, RECOGNISER } from './models.ts';
 
 export interface DeployOptions {
-  /** Told what is being done, one short line each time. */
+  /** Called with the current step, one short line each time. */
   readonly onProgress?: ((line: string) => void) | undefined;
 }
 
@@ -29,8 +28,8 @@ export const sample = {
 const FIRST_TIMEOUT_MS = 30_000;
 
 /**
- * Deploys `ocr-detect`, `ocr-orient`, `ocr-recognise` and `ocr`, whatever of it is missing, and reads
- * the sample once, so that whoever comes first does not wait for what only happens once.
+ * Deploys those of `ocr-detect`, `ocr-orient`, `ocr-recognise` and `ocr` that are missing, and
+ * reads the sample once, so that the first request does not pay for one-time work.
  *
  * @throws SkeinError as the node does.
  */

@@ -23,7 +23,10 @@ import { recognise } from './recognise.ts';
 /** Mean probability below which a reading is noise, as in PaddleOCR. */
 const LEAST_CONFIDENCE = 0.5;
 
-/** Pixels by which the detector's map lies right of and below its input, whichever way the text runs. */
+/**
+ * Pixels by which the detector's map lies right of and below its input, for every orientation of
+ * the text.
+ */
 const MAP_OFFSET = 0.5;
 
 const dictionary = readDictionary(DICTIONARY);

@@ -10,7 +10,7 @@ function box(x: number, y: number, width: number, height: number): Quad {
 
 const grey = { width: 400, height: 400, pixels: new Uint8Array(400 * 400 * 3).fill(128) };
 
-/** A classifier that gives each line the same verdict, and remembers what it was asked. */
+/** A classifier that gives each line the same verdict, and records its inputs. */
 function classifier(upsideDown: number): {
   asked: number[][];
   call: (inputs: TensorMap) => Promise<TensorMap>;
@@ -49,7 +49,7 @@ describe('orient', () => {
     expect(await orient([grey], lines, classifier(0.01).call)).toEqual(lines);
   });
 
-  it('begins at the other end when the page is upside down', async () => {
+  it('reverses the order when the page is upside down', async () => {
     const lines = [box(100, 20, 120, 20), box(100, 60, 90, 20)];
     const turned = await orient([grey], lines, classifier(0.9).call);
     expect(turned).toEqual(lines.map((line) => turn(line, 2)));

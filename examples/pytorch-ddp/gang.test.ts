@@ -54,7 +54,7 @@ describe.skipIf(torch.skip)('a gang of two ranks', () => {
     const [first, second] = await Promise.all(ranks.map(({ id }) => client.getJob({ id })));
     expect(second!.attempts.map(({ outcome }) => outcome)).toEqual(['signal', 'succeeded']);
     expect(first!.attempts.at(-1)!.outcome).toBe('succeeded');
-    // The other rank fails by itself or is stopped with the gang, whichever is first.
+    // The other rank fails by itself or is stopped with the gang, whichever happens first.
     expect(first!.attempts.length).toBe(2);
     expect(lines.some((line) => line.startsWith('rank 1 is '))).toBe(true);
 

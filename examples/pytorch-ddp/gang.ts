@@ -18,14 +18,14 @@ export interface GangOptions {
   readonly label: string;
   readonly ranks: number;
   readonly epochs: number;
-  /** Told what the ranks report, a short line each time. */
+  /** Called with the reports of the ranks, a short line each time. */
   readonly onProgress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Accepts the gang: two ranks or more, of a core each.
- * @throws SkeinError as the node does: it takes trusted work only from those who may administer it.
+ * Enqueues the gang: two ranks or more, with one core each.
+ * @throws SkeinError as the node does: trusted work requires the scope `admin`.
  */
 export async function startGang(client: Client, options: GangOptions): Promise<JobView[]> {
   const { table, label, ranks, epochs } = options;

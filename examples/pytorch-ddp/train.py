@@ -63,9 +63,9 @@ def resume(rank, model, optimiser):
     """Brings all ranks to the newest checkpoint that any of them has; returns the epochs that are done."""
     found = torch.load(CHECKPOINT, weights_only=True) if CHECKPOINT.exists() else None
     done = torch.tensor([found["epochs"] if found else 0])
-    everyone = [torch.zeros_like(done) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(everyone, done)
-    epochs = [int(each) for each in everyone]
+    gathered = [torch.zeros_like(done) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(gathered, done)
+    epochs = [int(each) for each in gathered]
     newest = max(epochs)
     if newest == 0:
         return 0

@@ -1,4 +1,4 @@
-/** The example as a user meets it: a command that talks to a node. */
+/** The example as a user runs it: a command that calls a node. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';

@@ -12,14 +12,14 @@ export const SILERO = join(
 );
 
 export interface DeployOptions {
-  /** Told what is being done, one short line each time. */
+  /** Called with the current step, one short line each time. */
   readonly onProgress?: ((line: string) => void) | undefined;
 }
 
 /**
  * A stream waits for each answer before it can send its next window, and its state has the batch in
- * the second dimension, so nothing is batched. A window is 32 ms of audio: whoever listens live
- * needs the answer within that.
+ * the second dimension, so nothing is batched. A window is 32 ms of audio: a live listener needs
+ * the answer within that time.
  *
  * @throws SkeinError as the node does.
  */

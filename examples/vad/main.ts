@@ -1,5 +1,5 @@
 /**
- * Prints where somebody speaks in a WAV file:
+ * Prints the segments of a WAV file that contain speech:
  *
  *   npm run -w examples/vad start -- file.wav
  *
@@ -16,7 +16,7 @@ import { WavError } from './wav.ts';
 
 const USAGE = `Usage: npm run -w examples/vad start -- FILE.wav [--json] [--server URL] [--key KEY]
 
-Prints the segments of a WAV file in which somebody speaks, as a node hears them.
+Prints the segments of a WAV file that contain speech, as a node detects them.
 The model is deployed first when it is not there.
 
   --json        Print one JSON array of {startMs, endMs}.
@@ -101,7 +101,7 @@ function clock(ms: number): string {
 }
 
 function summaryOf(segments: readonly Segment[]): string {
-  if (segments.length === 0) return 'Nobody speaks.';
+  if (segments.length === 0) return 'No speech.';
   const spoken = segments.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
   return `${segments.length} segments, ${(spoken / 1000).toFixed(2)} s of speech`;
 }

@@ -35,7 +35,7 @@ describe('speechProbabilities', () => {
     );
   });
 
-  it('begins with an empty state and passes on what comes back', async () => {
+  it('begins with an empty state and passes on the returned one', async () => {
     const { states } = await calls(new Float32Array(4 * WINDOW));
     expect(states).toEqual([0, 1, 2, 3]);
   });

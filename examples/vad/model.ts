@@ -25,7 +25,10 @@ export type Step = (
 ) => Promise<{ probability: number; state: Float32Array }>;
 
 export interface StepOptions {
-  /** Milliseconds that one window may take. Absent: the deployment's objective, which is for those who listen live. */
+  /**
+   * Milliseconds that one window may take. Absent: the deployment's objective, which is for live
+   * streams.
+   */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

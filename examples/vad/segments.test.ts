@@ -96,7 +96,7 @@ describe('segmentsOf', () => {
     expect(sent).toBeLessThan(20);
   });
 
-  it('has ordered, separate segments inside the audio, each long enough, whatever the stream', async () => {
+  it('has ordered, separate segments inside the audio, each long enough, for every stream', async () => {
     const probability = fc.double({ min: 0, max: 1, noNaN: true });
     await fc.assert(
       fc.asyncProperty(

@@ -23,7 +23,7 @@ export interface SegmentRules {
   readonly minSilenceMs: number;
   /** A segment shorter than this, before padding, is dropped. */
   readonly minSpeechMs: number;
-  /** Added at both ends, but never past the middle of the pause to the neighbour. */
+  /** Added at both ends, but never past the middle of the pause to the adjacent segment. */
   readonly padMs: number;
 }
 

@@ -1,7 +1,7 @@
 """The same stream over gRPC, from Python: one call of ModelStreamInfer for a whole recording.
 
 Each window of 32 ms goes up with the state that came down with the answer before. Prints when
-somebody begins and ends to speak; with --probabilities, one JSON list of a number per window.
+speech begins and ends; with --probabilities, one JSON list of a number per window.
 
 Needs grpcio (on Debian: python3-grpcio). The few messages that are used are declared below; classes
 generated from inference.proto do as well.
@@ -73,7 +73,7 @@ def read_samples(path):
 
 def request(window, state):
     message = M["Request"](model_name="vad")
-    # A recording can wait for a busy node; who listens live leaves this out. Microseconds.
+    # A recording can wait for a busy node; a live stream omits this. Microseconds.
     timeout = message.parameters.add(key="timeout")
     timeout.value.int64_param = 10_000_000
     for name, datatype, shape, data in [
@@ -109,7 +109,7 @@ def probabilities(channel, samples):
 
 
 def tell(speech):
-    """Prints when somebody begins and ends to speak."""
+    """Prints when speech begins and ends."""
     speaking, quiet = False, 0
     for number, probability in enumerate(speech):
         quiet = quiet + 1 if probability < STOP else 0
@@ -122,7 +122,7 @@ def tell(speech):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Tells when somebody speaks in a WAV file, over gRPC.")
+    parser = argparse.ArgumentParser(description="Prints when speech begins and ends in a WAV file, over gRPC.")
     parser.add_argument("file")
     parser.add_argument("--server", default="127.0.0.1:4701")
     parser.add_argument("--probabilities", action="store_true")

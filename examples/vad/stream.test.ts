@@ -1,4 +1,7 @@
-/** The stream over gRPC from another language: Python's grpcio hears what the example hears over HTTP. */
+/**
+ * The stream over gRPC from another language: Python's grpcio gets the same results as the example
+ * over HTTP.
+ */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -71,7 +74,7 @@ describe.skipIf(grpcio.skip)('one stream over gRPC', () => {
     expect(segments).toHaveLength(placed.length);
   });
 
-  it('tells when somebody begins and ends to speak', async () => {
+  it('prints when speech begins and ends', async () => {
     const { stdout } = await stream(recording, '--server', node.grpcUrl);
     const lines = stdout.trim().split('\n');
     expect(lines.map((line) => line.split('  ').at(-1))).toEqual([

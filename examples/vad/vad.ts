@@ -1,4 +1,4 @@
-/** The segments of a recording in which somebody speaks. */
+/** The segments of a recording that contain speech. */
 import type { Client } from '@skein/api';
 import {
   SAMPLE_RATE,

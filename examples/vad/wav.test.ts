@@ -163,7 +163,7 @@ describe('readWav', () => {
     expect(() => readWav(file)).toThrow(message);
   });
 
-  it('never fails otherwise, whatever the bytes', () => {
+  it('never fails otherwise, for any bytes', () => {
     const valid = riff(format({ channels: 2, bits: 24 }), chunk('data', Buffer.alloc(60)));
     fc.assert(
       fc.property(

@@ -45,7 +45,7 @@ export function installed(lock: LockFile): [path: string, entry: LockEntry][] {
   return [...lock].filter(([path, { link }]) => path.includes(INSTALLED) && link !== true);
 }
 
-/** What a user of Skein gets from others, ordered by name and version. */
+/** The third-party packages of an installation of Skein, ordered by name and version. */
 export function productionPackages(lock: LockFile): LockedPackage[] {
   return installed(lock)
     .filter(([, { dev }]) => dev !== true)

@@ -1,7 +1,7 @@
 /**
- * The NOTICE that goes with every package and the image: what of others is in Skein, and under which
- * license. Only licenses on the list pass, so that a new dependency with terms that were not looked at
- * stops the build.
+ * The NOTICE that goes with every package and the image: the third-party software in Skein, and its
+ * licenses. Only licenses on the list pass, so that a new dependency with other terms stops the
+ * build until its license is reviewed.
  */
 import type { LockedPackage } from './lock-file.ts';
 
@@ -18,7 +18,7 @@ const PERMISSIVE = new Set([
   'Unlicense',
 ]);
 
-/** Packages whose license was looked at one by one, and why it is kept. */
+/** Packages whose license was reviewed individually, and why each is kept. */
 const ACCEPTED: readonly { readonly name: RegExp; readonly license: string }[] = [
   // libvips as a shared library that a user may replace, which is what the LGPL asks for.
   { name: /^@img\/sharp-/, license: 'LGPL-3.0-or-later' },
@@ -58,7 +58,7 @@ export function noticeOf(of: string, packages: readonly LockedPackage[]): string
     'Copyright the authors of Skein. Licensed under the Apache License, Version 2.0: see LICENSE.',
     '',
     packages.length === 0
-      ? 'It needs no software of others.'
+      ? 'It needs no third-party software.'
       : 'It needs the software below, each under its own license; the text is in the package itself.',
   ];
   const groups = Map.groupBy(packages, licenseOf);

@@ -23,7 +23,7 @@ describe('the lock file', () => {
     expect(read('package-lock.json')).not.toMatch(/https?:\/\/[^"]*\/-\//);
   });
 
-  it('runs no script of a package that was not looked at', () => {
+  it('runs no script of a package that was not reviewed', () => {
     const { allowScripts } = JSON.parse(read('package.json')) as {
       readonly allowScripts: Readonly<Record<string, boolean>>;
     };
@@ -137,7 +137,7 @@ describe('what builds and checks Skein', () => {
   const workflows = globSync('.github/workflows/*.yml', { cwd: root });
   const dockerfiles = globSync('deploy/**/Dockerfile', { cwd: root });
 
-  it('uses actions of others by commit and images by digest, or none', () => {
+  it('uses third-party actions by commit and images by digest, or none', () => {
     expect(workflows.length).toBeGreaterThan(1);
     for (const file of workflows) {
       const used = [...read(file).matchAll(/\buses:\s*(\S+)/g)].map(([, name]) => name!);

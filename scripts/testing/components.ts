@@ -43,7 +43,7 @@ export type Component = keyof typeof CHECKS;
 
 const PROVISION = '`npm run provision` installs it on Debian and Ubuntu';
 
-/** What provides a component that is no package. */
+/** Install commands of components that are not packages. */
 const FIXES: Partial<Record<Component, string>> = {
   'sandbox-image':
     '`bash deploy/sandbox/base-image.sh minimal` builds it, as root, where Docker runs',

@@ -15,7 +15,7 @@ const MEASURES = [
   row('absent', { atLeast: 1 }),
 ];
 
-it('is above 1 where the new figure is better, whichever way better is', () => {
+it('is above 1 where the new figure is better, for both directions of better', () => {
   const { rows, geometricMean } = compare(MEASURES, [
     { old: { rate: 100, delay: 10, shown: 1 }, new: { rate: 200, delay: 20, shown: 5 } },
   ]);

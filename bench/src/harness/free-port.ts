@@ -1,4 +1,4 @@
-/** A port of the loopback that nobody listens on, for a server that is about to. */
+/** A free port of the loopback, for a server that is about to start. */
 import { createServer } from 'node:net';
 
 export async function freePort(): Promise<number> {

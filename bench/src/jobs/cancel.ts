@@ -1,7 +1,7 @@
 /**
- * From the call that cancels a running job to the moment at which every process of it is dead and
- * its sandbox is gone. Who cancels and who works have connections of their own to the store, as they
- * would on two machines.
+ * Measures from the call that cancels a running job until every process of it is dead and its
+ * sandbox is removed. The caller and the worker have separate connections to the store, as on two
+ * machines.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -3,8 +3,9 @@ import type { JobStore } from '@skein/jobs';
 import { DONE, noop, roomFor } from './noop.ts';
 
 /**
- * Enqueues one after another for a tenant, and notes how long each takes to start. The worker takes
- * whatever the store gives it, ten at a time; jobs of other tenants are completed at once.
+ * Enqueues jobs one after another for a tenant, and measures how long each takes to start. The
+ * worker takes the jobs that the store gives it, ten at a time; jobs of other tenants are completed
+ * at once.
  * @returns milliseconds per job.
  */
 export async function pickups(

@@ -74,7 +74,7 @@ export const STORE_ROWS: RowGroup = {
         openRedisJobs(redis.url, { namespace: 'bench' }),
         openRedisJobs(redis.url, { namespace: 'bench' }),
       ]);
-      progress('Redis beside BullMQ, three times in turn');
+      progress('Redis beside BullMQ, three alternating rounds');
       const ours: number[] = [];
       const theirs: number[] = [];
       const fleet = { producer, worker: consumer };

@@ -10,11 +10,14 @@ export interface Target {
 export interface Attack {
   /** As the table shows it. */
   readonly name: string;
-  /** Attacks until the signal; resolves when it holds nothing open. Whatever the node does is no error. */
+  /**
+   * Attacks until the signal; resolves when all connections are closed. No response of the node is
+   * an error.
+   */
   run(target: Target, until: AbortSignal): Promise<void>;
 }
 
-/** Runs `turn` in as many loops at once as asked, until the signal. */
+/** Runs `turn` in the given number of concurrent loops, until the signal. */
 export async function inLoops(
   loops: number,
   until: AbortSignal,

@@ -1,6 +1,7 @@
 /**
- * `node bench/src/limits/event-loop.ts [PATTERN]`: how long a single costly request holds up the event
- * loop of a node, in processor time of its thread: on a busy machine the clock also counts others.
+ * `node bench/src/limits/event-loop.ts [PATTERN]`: how long a single costly request blocks the
+ * event loop of a node, in processor time of its thread, because wall time on a busy machine
+ * includes other processes.
  *
  * The node runs in this process, the client in another one.
  */
@@ -20,7 +21,7 @@ import { COSTLY_REQUESTS, ECHOES } from './costly-bodies.ts';
 const BOUND_MS = 100;
 const AS_CLIENT = '--client';
 
-/** Sends the request of each index that it is told, and answers with its status. */
+/** Sends the requests of the received indexes, and answers each with its status. */
 function runClient(port: number): void {
   process.on('message', (index: number) => {
     const { method, path, headers, body } = COSTLY_REQUESTS[index]!;

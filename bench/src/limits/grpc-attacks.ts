@@ -1,4 +1,4 @@
-/** What a stranger without a key can send to the gRPC face. */
+/** Attacks of a client without a key on the gRPC face. */
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

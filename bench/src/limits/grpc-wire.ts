@@ -30,7 +30,7 @@ export function field(number: number, content: Uint8Array): Buffer {
   return Buffer.concat([varint(number * 8 + 2), varint(content.length), content]);
 }
 
-/** A session that survives whatever the node does to it. */
+/** A session that handles every error, so that the attack continues. */
 export function openSession(
   { host, grpcPort }: Target,
   initialWindowSize = 65_535,
@@ -89,7 +89,7 @@ export async function request(
   return status;
 }
 
-/** Ends a session, and resolves when it is gone. */
+/** Ends a session, and resolves when it is closed. */
 export async function endSession(session: ClientHttp2Session): Promise<void> {
   if (session.destroyed) return;
   const closed = once(session, 'close').catch(() => {});

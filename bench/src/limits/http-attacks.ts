@@ -1,6 +1,6 @@
 /**
- * What a caller without a key can do to the HTTP face: hold connections, send what is never whole,
- * and leave unread what is answered. Each keeps its sockets busy until it is told to stop.
+ * Attacks of a client without a key on the HTTP face: holding connections, sending requests that are
+ * never complete, and not reading answers. Each keeps its sockets busy until its signal.
  */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,10 @@ const EVERY_MS = 10;
 
 type Behaviour = (socket: Socket, target: Target) => void;
 
-/** Keeps so many connections open, each doing what is told when it opens; lost ones are replaced. */
+/**
+ * Keeps the given number of connections open; each runs `behave` when it opens, and a lost one is
+ * replaced.
+ */
 function keep(name: string, sockets: number, behave: Behaviour): Attack {
   return {
     name,
@@ -39,7 +42,7 @@ function keep(name: string, sockets: number, behave: Behaviour): Attack {
   };
 }
 
-/** Writes for as long as the other side takes it. */
+/** Writes for as long as the peer reads. */
 function flood(socket: Socket, bytes: Buffer): void {
   const go = (): void => {
     while (socket.writable && socket.write(bytes));

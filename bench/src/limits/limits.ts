@@ -1,7 +1,7 @@
 /**
- * What strangers, and callers with a key, can cost a node: memory over idle while an attack without a
- * key goes on, how long a canary waits for its answer meanwhile, and how long any single request of a
- * caller blocks the node's main thread.
+ * What callers can cost a node: memory over idle during attacks without a key, the latency of a
+ * canary meanwhile, and how long any single request of a caller with a key blocks the node's main
+ * thread.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

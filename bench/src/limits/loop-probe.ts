@@ -1,8 +1,8 @@
 /**
- * Loaded into a node before anything else: tells over HTTP how long its main thread was busy without
- * a turn of the event loop since it was last asked, and what its process holds. Busy is the time of the
- * processor, so that what else runs on the machine does not count. The port goes into the file that the
- * environment names.
+ * Loaded into a node before all other code: reports over HTTP the longest time for which its main
+ * thread was busy without returning to the event loop since the last report, and the memory of its
+ * process. Busy time is processor time, so that other processes of the machine do not count. The
+ * port is written to the file that the environment names.
  */
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

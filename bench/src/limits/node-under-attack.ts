@@ -86,7 +86,7 @@ export async function startNodeUnderAttack(folder: string): Promise<NodeUnderAtt
   };
 }
 
-/** 0 when there is no such process. */
+/** 0 when the process has ended. */
 async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;

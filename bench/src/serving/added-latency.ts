@@ -17,7 +17,7 @@ export interface AddedLatency {
   readonly servedMs: number;
 }
 
-/** Takes the two in turn, round by round. */
+/** Alternates between the two, round by round. */
 export async function measureAddedLatency(
   node: SkeinNode,
   model: BenchModel,

@@ -38,7 +38,10 @@ export interface Ceiling {
   readonly servedRowsPerSecond: number;
 }
 
-/** Takes the two in turn and compares them round by round: what slows the machine hits both alike. */
+/**
+ * Alternates between the two and compares them round by round, so that a slower machine affects
+ * both alike.
+ */
 export async function measureCeiling(
   node: SkeinNode,
   model: BenchModel,

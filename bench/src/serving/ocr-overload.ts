@@ -1,10 +1,9 @@
 /**
- * The promise of the front page, on what it is made for: whole invoices to the OCR example, three
- * times as many as it can read.
+ * Goodput under overload for the OCR example: whole invoices, three times as many as it can read.
  *
- * One request is 26 runs of three networks through a composition, and what is refused in the middle
- * has cost something already. So this says more than the recogniser alone does. The settings are
- * those that `npm start` deploys.
+ * One request is 26 runs of three networks through a composition, and a request that is refused in
+ * the middle has already used processor time. So this measures more than the recogniser alone. The
+ * settings are those that `npm start` deploys.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,9 +1,9 @@
 /**
- * What is left of the promise when three times the capacity arrives, open loop with Poisson
- * arrivals: goodput over capacity, how late the admitted are, how fast the refused are told.
+ * Goodput when three times the capacity arrives, open loop with Poisson arrivals: goodput over
+ * capacity, the latency of admitted requests, and how fast the others are refused.
  *
  * Capacity is the throughput of the server itself in a closed loop that keeps it saturated, so that
- * the fraction says what overload costs, apart from how fast the server is.
+ * the fraction measures the effect of overload, apart from how fast the server is.
  */
 import { runLoad, type LoadReport } from '@skein/load';
 import type { Body } from './models.ts';

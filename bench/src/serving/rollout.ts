@@ -68,7 +68,7 @@ export function otherVersion(model: BenchModel): Uint8Array<ArrayBuffer> {
   const weights = [...initializer, ...constants]
     .filter(({ dataType, rawData }) => dataType === FLOAT && rawData.byteLength > 0)
     .toSorted((one, next) => next.rawData.byteLength - one.rawData.byteLength)[0];
-  if (weights === undefined) throw new Error(`${model.name} has no weights that could be others.`);
+  if (weights === undefined) throw new Error(`${model.name} has no weights to change.`);
   // A copy, because the view may not be aligned.
   const numbers = new Float32Array(weights.rawData.slice().buffer);
   weights.rawData = new Uint8Array(numbers.map((number) => number * FACTOR).buffer);

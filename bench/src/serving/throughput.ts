@@ -14,7 +14,10 @@ export interface Throughput {
   readonly peerJson: number;
 }
 
-/** Takes the four in turn, round by round, and returns the median of each: drift of the machine hits all alike. */
+/**
+ * Alternates between the four, round by round, and returns the median of each: drift of the machine
+ * affects all alike.
+ */
 export async function measureThroughput(
   node: SkeinNode,
   peer: ServerProcess,
@@ -71,7 +74,7 @@ export async function measureThroughput(
         rates[key].push((await runs[key]()).requestsPerSecond);
       } catch (error) {
         const told = JSON.stringify(await refusals(node, model));
-        throw new Error(`The node’s own count of what it refused: ${told}`, { cause: error });
+        throw new Error(`The node’s own count of refusals: ${told}`, { cause: error });
       }
     }
   }

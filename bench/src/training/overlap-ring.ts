@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dataset } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
-import { gradientStep, meet, rowsPerRank, type Collective } from '@skein/train/parallel';
+import { gradientStep, joinRing, rowsPerRank, type Collective } from '@skein/train/parallel';
 import { gradedModel } from './models.ts';
 
 const BATCH = 100;
@@ -33,7 +33,7 @@ export function overlapWork(sending: Sending) {
 /** A sum takes at least as long as its bytes would on the link; of two ranks, each sends all of them. */
 export async function limitedRing(port: number, rank: number): Promise<Collective> {
   const secret = new TextEncoder().encode('of a benchmark, which is not one');
-  const ring = await meet({
+  const ring = await joinRing({
     host: '127.0.0.1',
     port,
     rank,

@@ -1,7 +1,7 @@
 /**
- * Gradients that travel while others are computed, over gradients that travel when all are there:
- * McMahan's CNN on two processes between which a link of 1 Gbit/s is imitated. Nothing is promised of
- * it: how much it gives depends on the link and the model.
+ * Gradients that are sent while the rest is computed, over gradients that are sent when all are
+ * ready: McMahan's CNN on two processes between which a link of 1 Gbit/s is imitated. It has no
+ * target: the gain depends on the link and the model.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

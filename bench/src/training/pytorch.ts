@@ -1,4 +1,4 @@
-/** The peer in a process of its own: it takes steps when it is told to, so that rounds can alternate. */
+/** The peer in a process of its own. It takes steps on command, so that rounds can alternate. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ const SCRIPT = join(import.meta.dirname, '../../peers/pytorch/steps.py');
 export async function startPyTorch(): Promise<PyTorch> {
   const child = spawn('/usr/bin/python3', [SCRIPT], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // As whoever runs PyTorch has it; bench/README.md says what huge pages do for it.
+    // PyTorch runs with its defaults; bench/README.md gives the effect of huge pages.
     env: {
       ...withoutHugePages(process.env),
       OMP_NUM_THREADS: '1',

@@ -1,6 +1,6 @@
 /**
  * Training steps beside PyTorch and TensorFlow.js: one thread each, the same networks and batches,
- * short rounds that alternate so that both meet the same machine, medians over all rounds.
+ * short rounds that alternate so that both run in the same conditions, medians over all rounds.
  */
 import { debianVersion } from '../harness/machine.ts';
 import type { BenchReport, Measure } from '../harness/report.ts';
@@ -89,7 +89,7 @@ export async function benchTraining({ quick, progress }: Options): Promise<Bench
     const workers = await measureDataParallel({ quick });
     results[DATA_PARALLEL.key] = workers.oneMs / workers.twoMs;
     details[DATA_PARALLEL.key] = workers;
-    progress('Gradients on their way while others are computed');
+    progress('Gradients sent while the rest is computed');
     const links = await measureOverlap({ quick });
     results[OVERLAP.key] = links.afterMs / links.meanwhileMs;
     details[OVERLAP.key] = links;

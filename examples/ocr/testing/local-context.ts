@@ -12,7 +12,7 @@ export interface LocalContext extends CompositionContext {
   close(): Promise<void>;
 }
 
-/** Milliseconds that each deployment has computed, for whoever measures. */
+/** Milliseconds that each deployment has computed, for measurements. */
 export async function localContext(
   onRun?: (deployment: string, computeMs: number) => void,
 ): Promise<LocalContext> {

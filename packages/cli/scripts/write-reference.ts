@@ -1,4 +1,4 @@
-/** Writes what is generated from the command table: docs/reference/cli.md. */
+/** Writes the file that is generated from the command table: docs/reference/cli.md. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GENERATED_FILES } from '../src/generated-files.ts';

@@ -19,7 +19,7 @@ afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 const run = (...args: string[]) => runCli(args, { cwd });
 
 describe('exit codes and streams', () => {
-  it('0: the result on stdout, and nothing else anywhere', async () => {
+  it('0: the result on stdout, and no other output', async () => {
     const { code, stdout, stderr } = await run('version');
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^skein \d+\.\d+\.\d+ \(Node [\d.]+, \S+\)\n$/);
@@ -53,7 +53,7 @@ describe('exit codes and streams', () => {
     expect(JSON.parse(stdout)).toMatchObject({ code: 'USAGE', error });
   });
 
-  it('a reader that leaves early is no error', () => {
+  it('a reader that closes the pipe early is not an error', () => {
     const { status, stderr } = spawnSync(
       'bash',
       [
@@ -165,7 +165,7 @@ describe('skein up', () => {
     expect(stderr).toContain(String(port));
   });
 
-  it('says who has the data folder, and commands beside it find the node by it', async () => {
+  it('says which process has the data folder, and commands beside it find the node by it', async () => {
     const up = startCli(['up', ...ports, '--data', 'three', '--json'], { cwd });
     await up.saw(/^\}$/m);
     const { url } = JSON.parse(up.output.stdout) as { url: string };
@@ -180,7 +180,7 @@ describe('skein up', () => {
     expect((await run('ls', '--data', 'three', '--server', url)).code).toBe(1);
   });
 
-  it('asks for a key before it listens for others, which can be made without a node', async () => {
+  it('requires a key, which can be made without a node, before it listens on other addresses', async () => {
     const refused = await run('up', ...ports, '--host', '0.0.0.0', '--data', 'four');
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('(KEYS_REQUIRED)')]);
 
@@ -223,11 +223,11 @@ describe('skein up', () => {
 
     const offline = await run('keys', 'ls', '--data', 'four');
     expect(offline.stdout).toMatch(new RegExp(`${id} +revoked`));
-    expect((await run('keys', 'revoke', 'nobody', '--data', 'four')).stderr).toContain(
+    expect((await run('keys', 'revoke', 'unknown', '--data', 'four')).stderr).toContain(
       '(KEY_UNKNOWN)',
     );
 
-    // With or without a node, who made and revoked keys is in the audit trail.
+    // With or without a node, the audit trail names the creator and the revoker of a key.
     const state = await openSqliteState(join(cwd, 'four/state.sqlite'));
     const trail = await state.audit(100);
     await state.close();
@@ -237,7 +237,7 @@ describe('skein up', () => {
     expect(rows.toReversed()).toEqual([
       `createKey ${id} ok local`,
       `revokeKey ${id} ok ${id}`,
-      'revokeKey nobody KEY_UNKNOWN local',
+      'revokeKey unknown KEY_UNKNOWN local',
     ]);
   });
 });

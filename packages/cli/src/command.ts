@@ -1,7 +1,7 @@
 /**
- * A command as a value: what it is called, what it takes, what it does, and how its result is
- * shown. `run` returns data and prints nothing; `render` is a pure function of that data, so that
- * `--json` and the text can never tell different stories.
+ * A command as a value: its name, its arguments, its work, and how its result is shown. `run`
+ * returns data and prints nothing; `render` is a pure function of that data, so that `--json` and
+ * the text always agree.
  */
 import type { Notes } from './output/notes.ts';
 import type { Style } from './output/style.ts';
@@ -19,7 +19,7 @@ export type OptionValues<O extends OptionSpecs> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
 };
 
-/** What a command needs of the process it runs in. */
+/** The parts of the process that a command uses. */
 export interface Context {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -28,9 +28,9 @@ export interface Context {
   readonly json: boolean;
   /** Progress and notes, on stderr. */
   readonly notes: Notes;
-  /** Keeps the command going after its result was printed, until the promise resolves. */
+  /** Keeps the command running after its result was printed, until the promise resolves. */
   stay(until: () => Promise<void>): void;
-  /** What must still be done when the command is interrupted; the process waits for it. */
+  /** Work to do when the command is interrupted; the process waits for it. */
   onInterrupt(work: () => Promise<void>): void;
   /** Prints text on stdout before the result, as `show --watch` does; nothing in JSON mode. */
   print(text: string, kind?: TextKind): void;
@@ -60,8 +60,8 @@ export interface Command<
   readonly options: O;
   run(context: Context, input: ArgumentValues<A> & OptionValues<O>): Promise<R>;
   /**
-   * Whether `run` listens to the signal itself and ends in its own way, with its own exit code; what
-   * it returns then is not shown. Others are left where they are, and the code is 130.
+   * Whether `run` handles the signal itself and exits with its own code; its result is then not
+   * shown. Other commands are abandoned, and the code is 130.
    */
   readonly endsItself?: boolean;
   render(result: R, style: Style): string;

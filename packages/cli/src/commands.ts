@@ -1,12 +1,12 @@
 /**
- * The commands, in the order in which a person meets them. Each is loaded when it is run, so that
- * `skein version` does not pay for what `skein up` needs.
+ * The commands, in the order in which a new user needs them. Each is loaded when it is run, so that
+ * `skein version` does not load the code of `skein up`.
  */
 import type { Command } from './command.ts';
 
 /**
- * A command whose argument and option types are forgotten: the parser hands every command exactly
- * the values that its own specification makes, so forgetting is safe here and nowhere else.
+ * A command with erased argument and option types: the parser passes to every command exactly the
+ * values of its own specification, so the erasure is safe here and nowhere else.
  */
 export type AnyCommand = Command;
 

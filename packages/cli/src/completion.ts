@@ -1,6 +1,6 @@
 /**
- * Shell completion, generated from the command table. The scripts hold every word they offer, so
- * that a Tab costs no start of Node; only names of deployments are asked for, from a running node.
+ * Shell completion, generated from the command table. The scripts hold every word that they offer,
+ * so that a Tab does not start Node; only names of deployments are requested, from a running node.
  */
 import { optionName } from './command.ts';
 import type { AnyCommand } from './commands.ts';
@@ -20,7 +20,7 @@ export function completionScript(shell: Shell, commands: readonly AnyCommand[]):
   return GENERATORS[shell](commands);
 }
 
-/** Names of deployments, quietly nothing when no node answers. */
+/** Names of deployments; empty when no node answers. */
 const DEPLOYMENTS = 'skein ls --names 2>/dev/null';
 
 function flagsOf(command: AnyCommand): string[] {

@@ -1,4 +1,4 @@
-/** Finds the node that a command talks to, and makes the client for it. */
+/** Finds the node of a command, and creates the client for it. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
@@ -37,7 +37,7 @@ export interface ConnectionChoice extends TrustChoice {
   readonly data: string | undefined;
 }
 
-/** Puts something between a client and the network, such as a counter of bytes. */
+/** Wraps the fetch of a client, such as for a counter of bytes. */
 export type FetchWrapper = (fetch: typeof globalThis.fetch) => typeof globalThis.fetch;
 
 export interface Connection {
@@ -84,7 +84,7 @@ export async function nodeUrl(
   );
 }
 
-/** The address that the person named, if they did. */
+/** The address that the user named, if any. */
 export function explicitUrl(
   context: Place,
   choice: Pick<ConnectionChoice, 'server'>,
@@ -124,7 +124,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it is there, and another user's.
+    // EPERM: the process exists, and belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -1,4 +1,4 @@
-/** Uploads a model, and has it served: what `deploy` and `train --deploy` share. */
+/** Uploads a model and deploys it: shared by `deploy` and `train --deploy`. */
 import type { DeploymentSettingsPatch, DeploymentView, RolloutPlan, VersionView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { formatDuration } from '@skein/api/units';
@@ -20,7 +20,7 @@ export interface Deployed {
   readonly try: readonly string[];
 }
 
-/** Deploys a version, and shows that something is going on while the node loads and warms it. */
+/** Deploys a version, and shows progress while the node loads and warms it. */
 export async function serveVersion(
   context: Context,
   client: Client,

@@ -1,4 +1,6 @@
-/** The examples that `skein up --example` deploys. They lie in the repository, beside the packages. */
+/**
+ * The examples that `skein up --example` deploys. They are in the repository, beside the packages.
+ */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -8,7 +10,7 @@ import { SkeinError } from '@skein/api/errors';
 export const EXAMPLES = ['ocr', 'vad'] as const;
 export type ExampleName = (typeof EXAMPLES)[number];
 
-/** What to send to an example first. */
+/** The first request to an example. */
 export interface Sample {
   /** The file that is sent, from the repository's root. */
   readonly image: string;
@@ -19,13 +21,13 @@ export interface Sample {
 /** What an example's deploy.ts exports. */
 export interface Example {
   deployExample(client: Client, options: { onProgress?: (line: string) => void }): Promise<void>;
-  /** What to try first; absent for an example that is a program of its own. */
+  /** The request to try first; absent for an example that is a program of its own. */
   readonly sample?: Sample;
 }
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** @throws SkeinError FILE_UNREADABLE where the examples did not come along. */
+/** @throws SkeinError FILE_UNREADABLE when the examples are not installed. */
 export async function loadExample(name: ExampleName): Promise<Example> {
   const path = join(repository, 'examples', name, 'deploy.ts');
   if (!existsSync(path)) {

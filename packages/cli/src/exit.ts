@@ -1,7 +1,7 @@
 /**
- * The end of the process, whatever its threads do. `process.exit()` waits for every worker thread,
- * and for ever when one of them is in native code that does not return; then it has to be ended in
- * another way that keeps the exit code.
+ * Ends the process, whatever its threads do. `process.exit()` waits for every worker thread, and
+ * never returns when a thread is in native code that does not return. The process is then killed in
+ * a way that keeps the exit code.
  */
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
@@ -12,10 +12,10 @@ const SHELL = '/bin/sh';
 let lateAt = Infinity;
 
 export function exit(code: number): never {
-  // Of a command that is late any thread may be held, not only those of models.
+  // In a late command any thread may be blocked, not only those of models.
   if (livingThreads() > 0 || performance.now() > lateAt) {
     process.exitCode = code;
-    // Buffers are flushed by those who listen.
+    // Exit listeners flush the buffers.
     process.emit('exit', code);
     leave(code);
   }
@@ -23,13 +23,13 @@ export function exit(code: number): never {
 }
 
 /**
- * Becomes a process that does nothing but end with this code: replacing the image is what ends
- * threads that cannot be asked. Where that cannot be done the process is killed, which loses the code.
+ * Replaces the process image by a shell that exits with this code: that ends blocked threads. Where
+ * the image cannot be replaced the process is killed, which loses the code.
  */
 function leave(code: number): never {
   const { execve } = process as { execve?: (file: string, args: string[], env: object) => never };
   if (execve !== undefined && process.platform !== 'win32') {
-    // A shell is there in a millisecond, Node in fifty.
+    // A shell starts in a millisecond, Node in fifty.
     if (existsSync(SHELL)) execve.call(process, SHELL, [SHELL, '-c', `exit ${code}`], {});
     execve.call(process, process.execPath, [process.execPath, '-e', `process.exit(${code})`], {});
   }
@@ -37,12 +37,12 @@ function leave(code: number): never {
   throw new Error('The process could not be ended.');
 }
 
-/** After what a command was given to end: how long the process may take to be gone, in milliseconds. */
+/** Milliseconds after the grace period at which the process is killed. */
 const OVERTIME_MS = 900;
 
 /**
- * Holds the process to a time: it is killed when it still exists a little later, even when its event
- * loop stands still.
+ * Limits the time until the process ends: it is killed when it still exists a little later, even
+ * when its event loop is blocked.
  * @param graceMs from now.
  */
 export function mustEndWithin(graceMs: number): void {

@@ -1,4 +1,4 @@
-/** Files that a person names on the command line. */
+/** Files that the user names on the command line. */
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SkeinError } from '@skein/api/errors';

@@ -1,4 +1,4 @@
-/** What the fixes of the error table tell a person to type is there: each command, and its options. */
+/** The commands in the fixes of the error table exist, and so do their options. */
 import { ERRORS } from '@skein/api/errors';
 import { expect, it } from 'vitest';
 import { COMMAND_NAMES } from './commands.ts';

@@ -1,6 +1,6 @@
 /**
- * Ctrl-C and SIGTERM, heard from the first moment: `main.ts` loads this before anything that takes
- * time, because a signal that no one listens to ends the process where it is.
+ * Ctrl-C and SIGTERM are handled from the start: `main.ts` loads this before slow imports, because
+ * a signal without a listener kills the process.
  */
 
 /**

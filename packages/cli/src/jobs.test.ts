@@ -1,4 +1,4 @@
-/** Jobs from the command line, on a real node: in a folder of files, as a person would use them. */
+/** Jobs from the command line, on a real node: in a folder of files, as a user runs them. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ const client = () => createClient({ url: node.url });
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe('skein run', () => {
-  it('takes the files along that the command names, and brings back what is asked for', async () => {
+  it('uploads the files that the command names, and downloads the requested outputs', async () => {
     const { code, stdout, stderr } = await node.run(
       'run',
       ...TRUSTED,
@@ -43,7 +43,7 @@ describe('skein run', () => {
     expect(readFileSync(join(node.folder, 'sorted.csv'), 'utf8')).toBe('a\nb\n');
   });
 
-  it('does not take what it is to write along from the last time', async () => {
+  it('does not upload an output of the previous run', async () => {
     for (const text of ['first', 'second']) {
       const command = ['sh', '-c', `echo ${text} > "$1"`, 'sh', 'written.txt'];
       const { code } = await node.run('run', ...TRUSTED, '--output=written.txt', '--', ...command);
@@ -66,7 +66,7 @@ describe('skein run', () => {
     expect(stdout).toContain('--json --help -x');
   });
 
-  it('lets a command reach the addresses that are listed, and says what is no address', async () => {
+  it('lets a command reach the addresses that are listed, and refuses an invalid address', async () => {
     const words = ['run', '--json', '--detach', '--require=nowhere'];
     const listed = ['--allow=pypi.org:443', '--allow=10.0.0.7:80'];
     const { job } = await node.json<RunOutcome>(...words, ...listed, '--', 'true');
@@ -203,7 +203,7 @@ describe('skein jobs retry', () => {
   });
 });
 
-it('skein jobs preempt has a command save what it has, and go on from there', async () => {
+it('skein jobs preempt makes a command save a checkpoint, and resumes from it', async () => {
   const script = `if [ -e state ]; then cat state; exit; fi
     trap 'echo kept > state; exit 1' TERM; echo begun; while :; do sleep 0.1; done`;
   const words = ['run', '--detach', '--checkpoint=state', '--json', ...TRUSTED, 'sh', '-c', script];
@@ -285,7 +285,7 @@ describe('without a node', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('nothing is looked at where there has been no job', async () => {
+  it('commands fail without a node where no job was ever enqueued', async () => {
     for (const words of [
       ['jobs', 'ls'],
       ['queue', 'ls'],
@@ -298,7 +298,7 @@ describe('without a node', () => {
     }
   });
 
-  it('a job runs, and can be looked at and run again afterwards', { timeout: 60_000 }, async () => {
+  it('a job runs, and can be shown and retried afterwards', { timeout: 60_000 }, async () => {
     const words = ['run', '--queue', 'own', ...TRUSTED, '--', 'sh', '-c', 'echo alone; exit 3'];
     const ran = await run(...words);
     expect(ran).toMatchObject({ code: 1 });
@@ -308,14 +308,14 @@ describe('without a node', () => {
     const [{ id } = { id: '' }] = jobs;
     expect((await run('jobs', 'revive', id)).stdout).toContain('is ready again');
     const again = await json<JobView>('jobs', 'retry', id);
-    // Who only looks or orders works on nothing.
+    // Commands that only show or enqueue jobs do not run them.
     expect(await json<JobView>('jobs', 'show', id)).toMatchObject({ state: 'ready' });
     expect(await json<JobView>('jobs', 'show', again.id)).toMatchObject({ state: 'ready' });
     expect((await run('jobs', 'preempt', id)).stdout).toContain('nothing to stop');
     expect((await run('jobs', 'cancel', id, again.id)).stdout).toMatch(/cancelled\n.*cancelled/);
   });
 
-  it('a job that waits is run for who follows it', { timeout: 60_000 }, async () => {
+  it('a ready job runs while a command follows it', { timeout: 60_000 }, async () => {
     const { stdout } = await run('run', '--json', ...TRUSTED, 'echo', 'followed');
     const { job } = JSON.parse(stdout) as RunOutcome;
     const { id } = await json<JobView>('jobs', 'retry', job.id);

@@ -1,6 +1,6 @@
 /**
- * API keys, over a node or straight in its data folder. The first key must be made before a node
- * may listen beyond this machine, so no node can be asked for it.
+ * API keys, over a node or directly in its data folder. The first key must exist before a node may
+ * listen on other addresses, so no node can create it.
  */
 import type { BudgetUsageView, NewKey } from '@skein/api';
 import type { Context } from './command.ts';
@@ -12,7 +12,7 @@ import {
   type ConnectionChoice,
 } from './connection.ts';
 
-/** What may be shown of a key. */
+/** The public part of a key. */
 export interface ShownKey {
   readonly id: string;
   readonly label: string;
@@ -26,9 +26,9 @@ export interface ShownKey {
   readonly revokedAt?: string | undefined;
 }
 
-/** One key, and what its tenant holds, which only a node knows. */
+/** One key, and the resources that its tenant holds, which only a node knows. */
 export interface KeyDetails extends ShownKey {
-  /** Whether a restart would show the same. */
+  /** Whether the state would survive a restart. */
   readonly durable: boolean;
   readonly usage?: readonly BudgetUsageView[];
 }
@@ -71,7 +71,8 @@ async function offline(folder: string): Promise<KeyStore> {
   const held = await openDataFolder(folder);
   const state = withReserve(await openSqliteState(held.databasePath), held.reserve);
   const keys = await openKeyRing(state);
-  // As the node would have written it. The secret of a key that the trail lacks is not shown.
+  // The same entries that a node writes. When one cannot be written, the command fails, so that it
+  // does not print the secret of a key that the trail lacks.
   const audit = auditTrail(state, (error) => {
     throw error;
   });

@@ -1,4 +1,7 @@
-/** The entry of the `skein` command: hears signals, caches compiled code between starts, then hands over. */
+/**
+ * The entry of the `skein` command: installs the signal handlers, caches compiled code, then runs
+ * the command.
+ */
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { listenForInterruption } from './interruption.ts';

@@ -1,7 +1,7 @@
 /**
- * A model file as something to upload: as it lies on disk, or, where it keeps weights in files
- * beside it, with those put inside. Checked here first, so that a broken file is told apart before
- * a gigabyte of it has travelled.
+ * A model file as an upload: unchanged, or, when it keeps weights in separate files, with those
+ * weights embedded. It is validated first, so that a broken file is found before a gigabyte is
+ * sent.
  */
 import { openAsBlob } from 'node:fs';
 import { readFile } from 'node:fs/promises';

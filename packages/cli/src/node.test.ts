@@ -83,7 +83,7 @@ describe('a model', () => {
     expect(stdout).toMatch(/deployed +local/);
   });
 
-  it('gives way to a new version, and comes back', async () => {
+  it('is replaced by a new version, and restored by a rollback', async () => {
     const deployed = await node.json<Deployed>('deploy', 'two.onnx', '--name', 'risk');
     expect(deployed.version.version).toBe('2');
     expect((await node.run('infer', 'risk', '-i', '[1,1]')).stdout).toContain('3  3');
@@ -192,7 +192,7 @@ it('the first Ctrl-C waits for what was accepted, the second does not', async ()
   expect((await asked.ended).code).toBe(1);
 });
 
-it('what is undeployed is gone', async () => {
+it('an undeployed model is unknown', async () => {
   expect((await node.run('undeploy', 'risk')).code).toBe(0);
   expect((await node.json<{ names: string[] }>('ls', '--names')).names).toEqual(['size']);
   const { code, stderr } = await node.run('infer', 'risk', '-i', '[1,2]');

@@ -1,11 +1,11 @@
 /**
  * Options and arguments of the command line as values: how one is written, what it means, and how
- * its text becomes a typed value. Parsing, help, shell completion and the reference page all read
- * these same values, so they cannot disagree.
+ * its text becomes a typed value. Parsing, help, shell completion and the reference page read the
+ * same values, so they agree.
  */
 import { parseBytes, parseDuration } from '@skein/api/units';
 
-/** What a shell may offer for a value. */
+/** Completions that a shell may offer for a value. */
 export type Completes = 'file' | 'folder' | 'deployment' | 'nothing';
 
 export interface Option<T> {
@@ -33,8 +33,8 @@ export interface Argument<T> {
   readonly choices?: readonly string[] | undefined;
   readonly completes: Completes;
   /**
-   * Takes every word that is left, options included: the command line of another program. `parse`
-   * gets them as one JSON array.
+   * Takes all remaining words, options included: the command line of another program. `parse` gets
+   * them as one JSON array.
    */
   readonly takesRest?: boolean | undefined;
   parse(text: string | undefined): T;

@@ -143,7 +143,7 @@ describe('selectCommand', () => {
   });
 });
 
-it('counts a swap of neighbours as one mistake', () => {
+it('counts a swap of adjacent letters as one mistake', () => {
   expect(editDistance('delpoy', 'deploy')).toBe(1);
   expect(editDistance('', 'abc')).toBe(3);
   expect(editDistance('kitten', 'sitting')).toBe(3);

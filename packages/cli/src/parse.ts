@@ -47,7 +47,7 @@ export function selectCommand(argv: readonly string[]): Selection {
   }
 }
 
-/** The words that may follow those of a group; none when it is no group. */
+/** The subcommands of a group; none when it is not a group. */
 function wordsOf(group: string): readonly string[] {
   const start = `${group} `;
   const inside = COMMAND_NAMES.filter((name) => name.startsWith(start));
@@ -62,7 +62,7 @@ export function parseArguments(
   words: readonly string[],
   specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
 ): Parsed {
-  // Before anything is judged: who asks for help may have got the rest wrong.
+  // Before validation: a request for help may come with an invalid command line.
   if (asksForHelp(words, specs)) return { values: {}, help: true };
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
@@ -121,7 +121,7 @@ function asksForHelp(
   return own.includes('--help') || own.includes('-h');
 }
 
-/** The words that are for us: before `--`, and before the command line of another program. */
+/** The words for Skein: before `--`, and before the command line of another program. */
 function ownWords(
   words: readonly string[],
   specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
@@ -174,7 +174,7 @@ function readPositionals(
   return values;
 }
 
-/** Whether the argument at this place takes all words that are left. */
+/** Whether the argument at this place takes all remaining words. */
 function startsRest(place: number, specs: ArgumentSpecs): boolean {
   return Object.values(specs)[place]?.takesRest === true;
 }

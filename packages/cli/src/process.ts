@@ -7,7 +7,7 @@ import { interruption } from './interruption.ts';
 import { runCommandLine } from './run.ts';
 
 export async function runProcess(): Promise<void> {
-  // `skein ls | head` closes our stdout early: that is no error.
+  // `skein ls | head` closes stdout early: that is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
   });

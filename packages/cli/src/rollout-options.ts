@@ -8,7 +8,9 @@ export const rolloutOptions = {
     min: 0.01,
     max: 100,
   }),
-  shadow: flag('Copy traffic to the new version and compare its outputs; it answers nobody.'),
+  shadow: flag(
+    'Copy traffic to the new version and compare its outputs; its answers are discarded.',
+  ),
   stepTime: duration('How long each canary step must hold (default 10s).', {
     min: 100,
     max: 86_400_000,

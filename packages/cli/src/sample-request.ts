@@ -1,11 +1,11 @@
-/** Commands that call a deployment, for a person who has just made it. */
+/** Example commands that call a new deployment. */
 import type { DeploymentView } from '@skein/api';
 import { datatypeOf } from '@skein/api';
 import type { ElementType } from '@skein/onnx';
 
 type Spec = DeploymentView['signature']['inputs'][number];
 
-/** JSON longer than this helps nobody on a command line. */
+/** A command with more JSON than this is too long to read. */
 const LONGEST_CURL = 400;
 
 /** At most two lines: a `curl` that works as printed where the inputs are small, and a `skein` command. */

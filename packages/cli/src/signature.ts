@@ -1,6 +1,6 @@
 /**
- * What a deployment takes and gives, asked over the inference protocol itself, so that a key that
- * may only infer is enough.
+ * The inputs and outputs of a deployment, read over the inference protocol itself, so that a key
+ * with the scope `infer` is enough.
  */
 import { elementTypeOf } from '@skein/api';
 import { connectionError } from '@skein/api/client';

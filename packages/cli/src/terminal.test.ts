@@ -1,4 +1,6 @@
-/** Hostile text of jobs on a real pseudo-terminal: none of it may get there as what a terminal obeys. */
+/**
+ * Hostile text of jobs on a real pseudo-terminal: no control sequence of it may reach the terminal.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { runCli, type CliOutcome } from './testing/cli.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 const PYTHON = '/usr/bin/python3';
-/** Runs what follows on a terminal of its own, and copies what that is told. */
+/** Runs a command on a pseudo-terminal, and copies what is written to it. */
 const ON_A_TERMINAL =
   'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
@@ -33,7 +35,7 @@ const onTerminal = (...args: string[]): Promise<CliOutcome> =>
 const piped = (...args: string[]): Promise<CliOutcome> => runCli(args, { cwd: folder });
 const trusted = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
-/** What is left of a terminal's input without Skein's own colours and the line that it rewrites. */
+/** The bytes on a terminal without Skein's own colours and the line that it rewrites. */
 function obeyed(text: string): string[] {
   // eslint-disable-next-line no-control-regex
   const rest = text.replaceAll(/\u001B\[(?:[12]|22|3[1-69])m|\r\u001B\[K|\r\n/g, '');
@@ -65,7 +67,7 @@ it('shows what a job prints, is called and fails with as text', { timeout: 60_00
     expect(shown.stdout).toContain('\\u001b]0;owned\\u0007');
     expect(obeyed(shown.stdout)).toEqual([]);
   }
-  // A person who wants the bytes gets them, and so does a file.
+  // `--raw` writes the bytes unchanged, and so does a file.
   expect((await onTerminal('jobs', 'logs', id, '--raw')).stdout).toContain(HOSTILE);
   expect((await piped('jobs', 'logs', id)).stdout).toContain(HOSTILE);
 });

@@ -30,7 +30,8 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
     folder = mkdtempSync(join(tmpdir(), 'skein-cli-tls-'));
     authority = createAuthority(folder, 'ca');
     files = { certificate: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
-    // Made for another name: commands on the data folder trust the certificate itself.
+    // Its certificate is for another name: commands on the data folder trust the certificate
+    // itself.
     install(authority.issue('first', { san: 'DNS:skein.example.com' }), files);
     node = await startNodeProcess(
       ...words(`--tls-cert ${files.certificate} --tls-key ${files.key} --log json`),
@@ -46,12 +47,12 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
   const elsewhere = (line: string, env: Record<string, string> = {}): Promise<CliOutcome> =>
     runCli([...words(line), '--server', node.url], { cwd: folder, env });
 
-  it('takes the commands of its own machine, whatever name its certificate is for', async () => {
+  it('accepts commands of its own machine, for any name in its certificate', async () => {
     expect(node.url).toMatch(/^https:\/\/127\.0\.0\.1:/);
     const deployed = await node.run(...words('deploy m.onnx --name m --objective 5s'));
     expect([deployed.code, deployed.stderr]).toEqual([0, '']);
     expect((await node.run(...words('infer m -i x=[1,2,3,4]'))).code).toBe(0);
-    // What the environment says of other nodes does not matter here.
+    // Variables of the environment for other nodes are ignored here.
     const env = { SKEIN_CA: files.key };
     expect((await runCli(['ls'], { cwd: node.folder, env })).code).toBe(0);
     const shown = await node.json<{ deployment: DeploymentView }>('show', 'm');

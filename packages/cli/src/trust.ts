@@ -1,7 +1,7 @@
 /**
  * How a command speaks TLS to a node: which authority it trusts, and which certificate it presents
- * where the node asks for one. A node on this machine notes its own certificate in the data folder;
- * then exactly that one is trusted, whatever name it was made for.
+ * when the node requires one. A node on this machine writes its own certificate to the data folder;
+ * then exactly that certificate is trusted, for any host name.
  */
 import { type Trust, connectOptions } from '@skein/load';
 import type { Context } from './command.ts';
@@ -26,8 +26,8 @@ export interface TrustChoice {
 }
 
 /**
- * @param pinned the certificate that the node has noted, heeded unless --ca names an authority.
- * @returns absent when the platform's defaults do.
+ * @param pinned the certificate that the node has written, used unless --ca names an authority.
+ * @returns absent when the platform's defaults are used.
  * @throws SkeinError FILE_UNREADABLE; USAGE for a certificate without its key.
  */
 export async function readTrust(
@@ -51,7 +51,10 @@ export async function readTrust(
   return { ...(ca === undefined ? { pinned } : { ca }), cert, key };
 }
 
-/** A `fetch` that trusts and presents what was chosen; the platform's own where that does. */
+/**
+ * A `fetch` that trusts and presents the chosen certificates; the platform's own when none is
+ * chosen.
+ */
 export async function trustingFetch(trust: Trust | undefined): Promise<typeof globalThis.fetch> {
   if (trust === undefined) return globalThis.fetch;
   // Node's own fetch takes no certificates; this is the same code as a package.

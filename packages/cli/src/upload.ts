@@ -26,7 +26,7 @@ export function countingFetch(
   };
 }
 
-/** Reads a Blob as the network asks for it; a Blob's own stream may come as one piece. */
+/** Reads a Blob in chunks on request; a Blob's own stream may be one chunk. */
 function inPieces(body: Blob, onProgress: UploadProgress): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream<Uint8Array>(
@@ -39,7 +39,7 @@ function inPieces(body: Blob, onProgress: UploadProgress): ReadableStream<Uint8A
         if (at >= body.size) controller.close();
       },
     },
-    // Nothing ahead of what was asked for: what is counted is what the network has taken.
+    // Reads nothing ahead of the request: the count is of bytes that the network has taken.
     { highWaterMark: 0 },
   );
 }

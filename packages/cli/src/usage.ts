@@ -1,4 +1,4 @@
-/** Mistakes on the command line: exit code 2, and a word about what was probably meant. */
+/** Errors of the command line: exit code 2, and a suggestion. */
 import { SkeinError } from '@skein/api/errors';
 
 export function usageError(message: string): SkeinError {
@@ -8,7 +8,7 @@ export function usageError(message: string): SkeinError {
 /** ` Did you mean "deploy"?` when one of the known words is close, else nothing. */
 export function didYouMean(given: string, known: readonly string[]): string {
   let best: string | undefined;
-  // Something of the word must be right: one letter for another is no near miss.
+  // At least one letter must match: one letter for another is not a near miss.
   let bestDistance = Math.min(given.length, Math.max(1, Math.floor(given.length / 3)) + 1);
   for (const word of known) {
     const distance = editDistance(given, word);
@@ -20,7 +20,10 @@ export function didYouMean(given: string, known: readonly string[]): string {
   return best === undefined ? '' : ` Did you mean "${best}"?`;
 }
 
-/** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. */
+/**
+ * Optimal string alignment distance: insertions, deletions, substitutions and swaps of adjacent
+ * letters.
+ */
 export function editDistance(from: string, to: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);

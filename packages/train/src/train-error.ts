@@ -1,13 +1,13 @@
 import type { NumericTensor } from '@skein/onnx';
 
 /**
- * `data`: what was read is not what was promised. `model`: the model cannot be trained as asked.
- * `diverged`: the loss is no number any more. `checkpoint`: a checkpoint is damaged or of another run.
- * `rank`: a worker of a training in parallel is not there.
+ * `data`: the data are not valid for this training. `model`: the model cannot be trained as
+ * requested. `diverged`: the loss is not a number. `checkpoint`: a checkpoint is damaged or of
+ * another run. `rank`: a worker of a parallel training is lost.
  */
 export type TrainErrorKind = 'data' | 'model' | 'diverged' | 'checkpoint' | 'rank';
 
-/** What this package throws about what it was given; the message names the offending part. */
+/** An error in the input of this package; the message names the offending part. */
 export class TrainError extends Error {
   override readonly name = 'TrainError';
   readonly kind: TrainErrorKind;
@@ -18,11 +18,11 @@ export class TrainError extends Error {
   }
 }
 
-/** The loss became no number: here is the batch that did it. */
+/** The loss was not a number: holds the batch that caused it. */
 export class Diverged extends TrainError {
-  /** What the step was given, padding included. */
+  /** Feeds of the step, padding included. */
   readonly batch: ReadonlyMap<string, NumericTensor>;
-  /** Rows of the dataset that are in it. */
+  /** Rows of the dataset in this batch. */
   readonly rows: Uint32Array;
 
   constructor(message: string, batch: Diverged['batch'], rows: Uint32Array) {

@@ -1,4 +1,6 @@
-/** From a table on disk to a model that takes raw rows, with numbers that others reach too. */
+/**
+ * From a table on disk to a model that takes raw rows, with results that other libraries reach too.
+ */
 import { createReadStream } from 'node:fs';
 import { mlp } from '@skein/onnx';
 import { expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** What the commands of the service are told on the command line, read and checked. */
+/** Options of the commands that run the service, read and checked. */
 import { SkeinError } from '@skein/api';
 import { createLogger } from '@skein/server';
 import type { WorkerLog } from '@skein/jobs';
@@ -11,7 +11,7 @@ export interface Fleet {
   readonly namespace: string;
 }
 
-/** Where a judge keeps everything when nothing else is said. */
+/** Default data folder of a judge. */
 export const DATA_FOLDER = '.skein-judge';
 const NAMESPACE = 'fleet';
 

@@ -1,4 +1,7 @@
-/** `skein-judge users`: who may hand in, by the data folder of a judge, whether it runs or not. */
+/**
+ * `skein-judge users`: manages the users of a judge through its data folder, whether it runs or
+ * not.
+ */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
@@ -57,5 +60,5 @@ function listed(accounts: Accounts, json: boolean): string {
     const valid = keys.filter((key) => key.revokedAt === undefined).map(({ id }) => id);
     return `${name.padEnd(24)} ${admin ? 'admin' : '     '}  ${valid.join(' ') || 'no valid key'}`;
   });
-  return lines.length === 0 ? 'Nobody yet: skein-judge users add NAME\n' : `${lines.join('\n')}\n`;
+  return lines.length === 0 ? 'No users: skein-judge users add NAME\n' : `${lines.join('\n')}\n`;
 }

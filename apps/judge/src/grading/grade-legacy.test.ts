@@ -29,7 +29,7 @@ describe('the legacy default grader', () => {
     expect(() => gradeLegacy(results, ['median'])).toThrow(/median/);
   });
 
-  it('reads what a custom grader writes, and nothing else', () => {
+  it('reads the result of a custom grader, and refuses other texts', () => {
     expect(parseGrade('AC 12.5\n')).toEqual({ verdict: 'AC', score: 12.5 });
     expect(parseGrade(gradeLine({ verdict: 'MLE', score: 3 }))).toEqual({
       verdict: 'RTE',

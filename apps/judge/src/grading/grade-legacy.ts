@@ -82,7 +82,7 @@ export function gradeLine({ verdict, score }: Graded): string {
   return `${code} ${score}`;
 }
 
-/** @throws JudgeFault when a custom grader wrote anything else than one result. */
+/** @throws JudgeFault when a custom grader wrote anything but one result. */
 export function parseGrade(text: string): Graded {
   const match = /^\s*(AC|WA|RTE|TLE)\s+([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*$/.exec(text);
   if (match === null) throw new JudgeFault(`the grader wrote "${text.slice(0, 80)}"`);

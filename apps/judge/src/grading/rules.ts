@@ -1,4 +1,4 @@
-/** The rules of a group, whichever version they are written in: points of a case, and when to stop. */
+/** The rules of a group, for every version of the format: the points of a case, and when to stop. */
 import type { GroupResult, TestResult } from '../judging/events.ts';
 import { JudgeFault } from '../judging/judge-fault.ts';
 import type { Problem, StaticCase, TestCase, TestGroup } from '../package/problem.ts';

@@ -66,8 +66,8 @@ export function resolveLanguage(source: Source, sandbox: JudgeSandbox): Language
 }
 
 /**
- * Puts the files below `folder` of the workspace and compiles them there.
- * What the author did wrong comes back as a failure; only faults of the sandbox are thrown.
+ * Writes the files below `folder` of the workspace and compiles them there. An error of the author
+ * is returned as a failure; only a fault of the sandbox is thrown.
  */
 export async function buildProgram(
   session: SandboxSession,

@@ -1,4 +1,4 @@
-/** What judging tells, step by step: the live view and the stored history read nothing else. */
+/** The events of a judging, step by step. The live view and the stored history read only these. */
 import type { Outcome, Verdict } from './verdict.ts';
 
 export interface CaseUsage {
@@ -26,7 +26,7 @@ export interface TestResult extends Outcome {
   readonly kind: 'test';
   readonly name: string;
   readonly usage: CaseUsage;
-  /** More than one in multi-pass problems. */
+  /** Greater than one in multi-pass problems. */
   readonly passes: number;
   readonly validatorScore: ValidatorScore | undefined;
   /** Points, in scoring problems. */
@@ -43,7 +43,7 @@ export interface GroupResult {
   readonly name: string;
   readonly verdict: Verdict;
   readonly score: number | undefined;
-  /** Most points there are; undefined when there is no bound, or no score. */
+  /** Largest possible score; undefined when there is no bound, or no score. */
   readonly maxScore: number | undefined;
   /** Not run, because a group that it depends on did not pass. */
   readonly skipped: boolean;

@@ -2,17 +2,18 @@
  * A conversation between a submission and a validator, each in a session of its own, joined by pipes
  * through the judge.
  *
- * Who ended first decides: a validator that said no has the last word; a submission that failed on
- * its own is judged by its failure, whatever the validator then made of the silence; and a validator
- * that said yes still waits for the submission to end well. To see the order truly, the end of one
- * side's output reaches the other only when that side has ended — or, for programs that close their
- * output and go on, after a moment. Neither side ever gets SIGPIPE: what nobody reads is discarded.
+ * The side that ends first decides. A validator that rejects has the last word. A submission that
+ * fails by itself is judged by its failure, whatever verdict the validator reaches after that. A
+ * validator that accepts still waits for the submission to end well. To keep that order, the end of
+ * one side's output is forwarded only when that side has ended — or after a delay, for programs
+ * that close their output and continue. Neither side ever gets SIGPIPE: output without a reader is
+ * discarded.
  */
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ending, RunningCommand } from '@skein/sandbox';
 
-/** How long a closed output is kept from the other side while its writer has not ended, in ms. */
+/** Milliseconds for which the end of an output is held back while its writer has not ended. */
 const CLOSED_EARLY_MS = 250;
 const MAX_STDERR = 4096;
 
@@ -60,7 +61,7 @@ function writable(command: RunningCommand): Writable {
   return command.stdin;
 }
 
-/** Forwards with backpressure; reads on, into nothing, when the reader is gone. */
+/** Forwards with backpressure; when the reader has ended, it reads on and discards. */
 function join(from: Readable, to: Writable, writerEnded: Promise<unknown>): void {
   let open = true;
   const close = (): void => {

@@ -67,7 +67,7 @@ export async function openJudgeSandbox(
   if (!enforcement.untrusted) {
     throw new SkeinError(
       'JUDGE_SANDBOX',
-      `${driver.name} does not isolate programs that nobody trusts, so it judges nothing.`,
+      `${driver.name} does not isolate untrusted programs, so it cannot judge.`,
     );
   }
   const lacking = NEEDED.filter((limit) => !enforcement.limits[limit].enforced);
@@ -110,7 +110,7 @@ function unavailable(
   );
 }
 
-/** What drivers say becomes part of a longer message. */
+/** Makes a driver's message part of a longer sentence. */
 function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }

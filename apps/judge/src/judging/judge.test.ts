@@ -146,7 +146,7 @@ describeOverSandboxes('judging in', (open) => {
   );
 
   it(
-    'ends when it is told to',
+    'ends when its signal is aborted',
     async () => {
       const problem = await loadProblem(packageFolder({ 'problem.yaml': SMALL }));
       const content = new TextEncoder().encode('import time\ntime.sleep(1000)');

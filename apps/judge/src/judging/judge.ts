@@ -1,9 +1,10 @@
 /**
- * Judges one submission: compiles it, runs its tests in the order and to the extent that the groups'
- * rules ask for, and tells each step as an event; the last event is the verdict.
+ * Judges one submission: compiles it, runs its tests in the order and to the extent that the
+ * groups' rules ask for, and yields each step as an event; the last event is the verdict.
  *
- * The submission and the validator each have a session for the whole judging. A generator is pulled:
- * whoever stops listening stops the judging, and the sessions are closed on every way out.
+ * The submission and the validator each have a session for the whole judging. The generator is
+ * pulled: when the consumer stops iterating, the judging stops, and the sessions are closed on
+ * every exit.
  */
 import { SkeinError } from '@skein/api';
 import { gradeGroup } from '../grading/grade-group.ts';
@@ -65,7 +66,7 @@ export async function* judge(
     options.signal?.throwIfAborted();
     return yield* judging.run();
   } catch (error) {
-    // Whatever broke when the sessions were closed under it, the cause is the signal.
+    // Closing the sessions causes further errors; the signal is the cause to report.
     options.signal?.throwIfAborted();
     throw error;
   } finally {
@@ -124,7 +125,7 @@ class Judging {
     return judgement;
   }
 
-  /** Compiles; what comes back runs one case. */
+  /** Compiles; returns a function that runs one case. */
   async *#program(): AsyncGenerator<JudgeEvent, RunCase | Outcome> {
     const problem = this.#problem;
     const sandbox = this.#sandbox;

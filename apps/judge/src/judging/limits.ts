@@ -86,7 +86,7 @@ function validatorWallMs(problem: Problem, limits: RunLimits): number {
 export interface Ceilings {
   /** Memory that one command may be promised. */
   readonly memoryBytes: number;
-  /** Longest run that is worth waiting for. */
+  /** Longest run that the judge allows. */
   readonly timeMs: number;
 }
 

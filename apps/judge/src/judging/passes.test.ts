@@ -1,6 +1,7 @@
 /**
- * A pass of a multi-pass problem finds nothing of the one before in the memory of the kernel: a program
- * that reads files which nobody read before, and in its next pass sees which of them come from the disk.
+ * A pass of a multi-pass problem finds no trace of the previous pass in the page cache: a program
+ * reads files that no process has read before, and checks in its next pass which of them come from
+ * the disk.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -25,7 +25,7 @@ describe('nothing is judged', () => {
   });
 
   it.skipIf(requireComponent('docker').skip)(
-    'without the image of its guests, and what builds it is told',
+    'without the image of its guests, naming the command that builds it',
     async () => {
       const image = 'skein-sandbox:nowhere';
       const driver = await createJudgeDriver('docker', image);
@@ -40,7 +40,7 @@ describe('nothing is judged', () => {
   );
 
   it.skipIf(requireComponent('bubblewrap').skip)(
-    'in a folder that holds no root file system, and what fills it is told',
+    'in a folder without a root file system, naming the command that fills it',
     async () => {
       const driver = await createJudgeDriver('bubblewrap');
       onTestFinished(() => driver.close());
@@ -96,7 +96,7 @@ describe('a submission', () => {
     ]);
   });
 
-  it('names an answer by its test, as shortly as can be told apart', () => {
+  it('names an answer by the shortest name of its test that is unique', () => {
     const tests = ['sample/1', 'secret/1', 'secret/g/2'].map((name) => ({ name }) as never);
     const answer = (name: string, path: string) =>
       answerTo({ name } as never, tests, [file(path)]) !== undefined;

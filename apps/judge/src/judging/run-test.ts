@@ -110,7 +110,7 @@ async function interactivePass(
     const seen = { ending: talk.submission, output: NOTHING, stderr: talk.submissionStderr };
     const failure = failureOf(talk.submission, limits);
     if (talk.first === 'submission' && failure !== undefined) {
-      // What a validator says, or how it crashes, before a submission that died is no judgement.
+      // When the submission died first, the validator's message or crash is not a judgement.
       if (failure.verdict === 'JE') throw new JudgeFault(failure.reason);
       return { ...seen, outcome: failure, validation: undefined };
     }

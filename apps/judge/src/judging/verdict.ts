@@ -22,7 +22,7 @@ export interface Outcome {
 
 /** The limits that one run of a submission had. */
 export interface RunLimits {
-  /** What TLE is judged by. */
+  /** Processor time, which decides TLE. */
   readonly cpuMs: number;
   /** When the kernel stops the program, in cpu time; later than `cpuMs`. */
   readonly stopMs: number;

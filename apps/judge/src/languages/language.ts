@@ -1,6 +1,7 @@
 /**
- * A programming language as data: which files are its own, how its sources become a program, and how
- * the program is run. One small file per language; nothing else in the judge knows a language.
+ * A programming language as data: which files are its own, how its sources become a program, and
+ * how the program is run. One small file per language; no other part of the judge depends on a
+ * language.
  */
 import type { ProgramFile } from '../package/problem.ts';
 
@@ -13,7 +14,7 @@ export interface Place {
   /** The language's files, relative to the folder. */
   readonly sources: readonly string[];
   readonly memoryBytes: number;
-  /** Stack that the process has, in bytes; undefined: whatever the guest gives. */
+  /** Stack size of the process in bytes; undefined: the default of the guest. */
   readonly stackBytes: number | undefined;
 }
 
@@ -33,7 +34,7 @@ export interface Language {
     readonly probe: readonly string[];
     readonly debianPackage: string;
   };
-  /** Where to start, or why it cannot be told. */
+  /** The entry point, or why it cannot be determined. */
   entry(files: readonly ProgramFile[], given: string | undefined): Entry | { problem: string };
   /** Exits with 0 when the program was built. */
   readonly compile?: (place: Place) => readonly string[];

@@ -1,4 +1,4 @@
-/** The languages that the judge speaks, and how a program's language is told from its files. */
+/** The languages of the judge, and how the language of a program follows from its files. */
 import type { ProgramFile } from '../package/problem.ts';
 import { c } from './c.ts';
 import { cpp } from './cpp.ts';

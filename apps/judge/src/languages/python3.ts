@@ -2,7 +2,7 @@ import { type Language, mainFileEntry } from './language.ts';
 
 const extensions = ['.py', '.py3'];
 
-/** Finds syntax errors before the first test, without leaving anything behind. */
+/** Finds syntax errors before the first test; writes no files. */
 const CHECK = `
 import sys, traceback
 status = 0

@@ -1,6 +1,6 @@
 /**
  * TypeScript, by Node's own transform: types are erased and not checked, enums and namespaces work.
- * Imports of other `.ts` files of the submission follow to what they became.
+ * Imports of other `.ts` files of the submission are resolved to their transformed files.
  */
 import { runNode } from './javascript.ts';
 import { GUEST_NODE, type Language, mainFileEntry } from './language.ts';

@@ -27,7 +27,7 @@ export const TestGroupYaml = z.strictObject({
   static_validation_score: z.union([z.literal('pass-fail'), z.int().nonnegative()]).optional(),
   static_validator_args: Args.optional(),
   require_pass: oneOrMore.optional(),
-  // Of invalid and valid outputs.
+  // For invalid and valid outputs.
   description: z.string().optional(),
 });
 export type TestGroupConfig = z.infer<typeof TestGroupYaml>;

@@ -1,4 +1,4 @@
-/** Replaces `{{name}}` by the constant of that name; other braces stay as they are. */
+/** Replaces `{{name}}` by the constant of that name; other braces are unchanged. */
 export function substitute(text: string, constants: ReadonlyMap<string, string>): string {
   if (constants.size === 0) return text;
   return text.replaceAll(

@@ -1,6 +1,6 @@
 /**
- * Example submissions and what each must get: the default directories of the format, what
- * `submissions.yaml` adds or replaces, and the verdict that a legacy directory stands for.
+ * Example submissions and their expected results: the default directories of the format, the
+ * additions and replacements of `submissions.yaml`, and the verdict of a legacy directory.
  */
 import { z } from 'zod';
 import { globMatches } from './glob.ts';
@@ -35,7 +35,7 @@ const submissionKeys = {
   authors: z.unknown().optional(),
   model_solution: z.boolean().optional(),
 };
-/** Every key that is not the submission's own is a pattern of tests. */
+/** Every key except the submission's own is a pattern of tests. */
 const SubmissionConfig = z.object(submissionKeys).catchall(TestRequirement);
 type SubmissionConfig = z.infer<typeof SubmissionConfig>;
 
@@ -81,7 +81,7 @@ export async function readExamples(
   const warnings: string[] = [];
   for (const directory of [...directories].sort()) {
     if (legacy && !LEGACY_DIRECTORIES.has(directory)) {
-      warnings.push(`submissions/${directory}: no directory of the format; it is not used.`);
+      warnings.push(`submissions/${directory}: not a directory of the format; it is ignored.`);
       continue;
     }
     for (const program of await readPrograms(

@@ -1,10 +1,10 @@
 /**
- * The patterns of `submissions.yaml`: `*` within a name, `{a,b}` alternatives, nothing else. A
- * pattern matches a path when it matches the path or one of the folders that it is in.
+ * The patterns of `submissions.yaml`: only `*` within a name and `{a,b}` alternatives. A pattern
+ * matches a path when it matches the path or one of the folders that it is in.
  */
 const SPECIAL = /[.+?^$()|[\]\\]/g;
 
-/** Alternatives multiply; no pattern that a person writes comes near this. */
+/** Alternatives multiply; a pattern written by hand stays far below this. */
 const MAX_ALTERNATIVES = 1000;
 
 export function globMatches(pattern: string, path: string): boolean {

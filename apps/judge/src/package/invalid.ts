@@ -1,6 +1,6 @@
 import { SkeinError } from '@skein/api';
 
-/** A package that breaks its format: which file, which field, what is wrong. */
+/** The error of a package that violates its format: the file, the field, and the reason. */
 export function invalid(file: string, what: string): SkeinError {
   return new SkeinError('PROBLEM_INVALID', `${file}: ${what}.`);
 }

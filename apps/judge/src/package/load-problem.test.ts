@@ -49,7 +49,7 @@ describe('a package of version 2025-09', () => {
     ],
     ['a type twice', yaml('type: [scoring, scoring]\n'), /type: a value comes twice/],
     ['passes of a problem with one', yaml('  validation_passes: 3\n'), /limits\.validation_passes/],
-    ['YAML that is none', { 'problem.yaml': 'a: [\n' }, /problem\.yaml/],
+    ['invalid YAML', { 'problem.yaml': 'a: [\n' }, /problem\.yaml/],
     ['a key twice', yaml('name: Again\n'), /problem\.yaml: .*unique/i],
     ['no uuid', { 'problem.yaml': 'problem_format_version: 2025-09\nname: Echo\n' }, /uuid/],
     [
@@ -113,7 +113,7 @@ describe('a package of version 2025-09', () => {
       /static_validation_score/,
     ],
     [
-      'a verdict that is none',
+      'an unknown verdict',
       { 'submissions/submissions.yaml': 'accepted:\n  permitted: [OK]\n' },
       /submissions\.yaml: accepted\.permitted/,
     ],
@@ -148,7 +148,7 @@ describe('a package of version 2025-09', () => {
     expect(tests.find((test) => test.name === 'secret/g/2')).toMatchObject({ args: ['g'] });
   });
 
-  it('puts constants into programs and leaves other braces alone', async () => {
+  it('inserts constants into programs and keeps other braces', async () => {
     const problem = await load({
       ...yaml('constants:\n  n: 10\n'),
       'submissions/accepted/echo.py': 'print("{{n}} {{m}} {n}")\n',
@@ -157,7 +157,7 @@ describe('a package of version 2025-09', () => {
     expect(new TextDecoder().decode(file?.content)).toBe('print("10 {{m}} {n}")\n');
   });
 
-  it('may have links inside, and none that lead out', async () => {
+  it('may have links inside, and none to the outside', async () => {
     const folder = packageFolder({});
     symlinkSync('1.in', join(folder, 'data/secret/3.in'));
     symlinkSync('1.ans', join(folder, 'data/secret/3.ans'));
@@ -168,7 +168,7 @@ describe('a package of version 2025-09', () => {
     );
   });
 
-  it('is not led in circles by a link', async () => {
+  it('refuses a cycle of links', async () => {
     const folder = packageFolder({});
     symlinkSync('.', join(folder, 'attachments'));
     await expect(loadProblem(folder)).rejects.toThrow(/cycle/);
@@ -239,7 +239,7 @@ describe('a legacy package', () => {
       { 'problem.yaml': 'validation: custom score\n' },
       /needs type: scoring/,
     ],
-    ['a range that is none', { 'data/testdata.yaml': 'range: 5 1\n' }, /range: "5 1"/],
+    ['an invalid range', { 'data/testdata.yaml': 'range: 5 1\n' }, /range: "5 1"/],
     [
       'a custom grading without a grader',
       { 'data/testdata.yaml': 'grading: custom\n' },
@@ -249,7 +249,7 @@ describe('a legacy package', () => {
     await expect(load(files, MINIMAL_LEGACY)).rejects.toThrow(message);
   });
 
-  it('warns of keys that are not the format’s', async () => {
+  it('warns of keys that the format does not have', async () => {
     const problem = await load(
       { 'problem.yaml': 'limits:\n  time_for_AC_submissions: 3\n' },
       MINIMAL_LEGACY,

@@ -114,7 +114,7 @@ function ignoredFiles(folder: PackageFolder): string[] {
   return folder.ignored.map((path) => `${path}: the format ignores files of this name.`);
 }
 
-/** What no single file shows. */
+/** Checks that need several files. */
 function checkTogether(problem: Problem): void {
   const { type } = problem;
   const needs = (what: string, program: Program | undefined): void => {

@@ -121,7 +121,7 @@ export function readMetadata2025(text: string): Metadata {
     throw invalid(file, `rights_owner: required when the license is ${yaml.license}`);
   }
   if (yaml.license === 'unknown') {
-    warnings.push('problem.yaml: no license, which means that nobody may use the problem.');
+    warnings.push('problem.yaml: no license: by default the problem may not be used.');
   }
   const { limits } = yaml;
   return {

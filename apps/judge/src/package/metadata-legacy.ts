@@ -1,7 +1,7 @@
 /**
  * `problem.yaml` of the legacy format (and its ICPC subset), which most published packages use.
  *
- * Published packages carry keys of their own tools; those are named in a warning, not refused.
+ * Published packages contain keys of their own tools; these are named in a warning, not refused.
  */
 import { z } from 'zod';
 import { invalid } from './invalid.ts';
@@ -52,7 +52,7 @@ function unknownKeys(yaml: Record<string, unknown>, known: readonly string[]): s
   return Object.keys(yaml).filter((key) => !known.includes(key));
 }
 
-/** @param shortName the name that a package without one gets. */
+/** @param shortName the default name of the package. */
 export function readMetadataLegacy(source: string, shortName: string): Metadata {
   const file = 'problem.yaml';
   const yaml = parseYaml(file, source, ProblemYaml);
@@ -115,6 +115,6 @@ export function readMetadataLegacy(source: string, shortName: string): Metadata 
     objective: yaml.grading?.objective ?? 'max',
     customValidation: mode === 'custom',
     validatorFlags: splitFlags(yaml.validator_flags),
-    warnings: extra.map((key) => `problem.yaml: ${key} is no key of the format and is not used.`),
+    warnings: extra.map((key) => `problem.yaml: ${key} is not a key of the format and is ignored.`),
   };
 }

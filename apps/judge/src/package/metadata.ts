@@ -1,4 +1,4 @@
-/** What `problem.yaml` says, whatever the version; `metadata-2025.ts` and `metadata-legacy.ts` read it. */
+/** `problem.yaml` of every version; `metadata-2025.ts` and `metadata-legacy.ts` read it. */
 import type { Problem } from './problem.ts';
 
 export type Metadata = Pick<

@@ -1,10 +1,10 @@
 /**
  * The files of a problem package, read from a folder.
  *
- * A package is written by a problem setter, not by a contestant, but it is still input: names follow
- * the format's rule, symbolic links must stay inside, nothing but regular files is read, and every
- * size is bounded. Files that the format tells a judge not to see (dot files, odd names) are not
- * listed at all.
+ * A package is written by a problem setter, not by a contestant, but it is still untrusted input:
+ * names follow the format's rule, symbolic links must stay inside, only regular files are read, and
+ * every size is bounded. Files that the format hides from a judge (dot files, odd names) are not
+ * listed.
  */
 import { constants } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
@@ -29,7 +29,7 @@ export interface PackageFolder {
   readonly shortName: string;
   /** Sorted by path. */
   readonly entries: readonly PackageEntry[];
-  /** Names that the format ignores, but that may have been meant. */
+  /** Names that the format ignores; reported, because they may be mistakes. */
   readonly ignored: readonly string[];
   has(path: string): boolean;
   /** Entries below a folder (`data/secret`), at any depth. */
@@ -81,7 +81,7 @@ export async function openPackageFolder(folder: string): Promise<PackageFolder> 
   const read = async (path: string, maxBytes = MAX_TEXT_BYTES): Promise<Uint8Array> => {
     const entry = entries.get(path);
     if (entry === undefined) throw invalid(path, 'the file is missing');
-    // One handle for the size and the bytes: a file that grows meanwhile is still bounded.
+    // One handle for the size and the bytes, so that a growing file is still bounded.
     const handle = await open(join(root, path), 'r');
     try {
       const { size } = await handle.stat();

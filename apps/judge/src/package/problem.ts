@@ -1,7 +1,7 @@
 /**
- * A problem as the judge sees it, whatever version of the Kattis/ICPC problem package format it was
- * written in. Only metadata and programs are held in memory; test data stay in the package's folder
- * and are named by path. Units: milliseconds and bytes.
+ * A problem in the judge's own form, the same for every version of the Kattis/ICPC problem package
+ * format. Only metadata and programs are held in memory; test data stay in the package's folder and
+ * are named by path. Units: milliseconds and bytes.
  *
  * Follows https://www.kattis.com/problem-package-format/spec/2025-09 and …/spec/legacy.
  */
@@ -15,7 +15,7 @@ export interface ProblemType {
 }
 
 export interface ProblemLimits {
-  /** As the package gives it; otherwise it follows from the example submissions. */
+  /** Explicit limit of the package; otherwise it follows from the example submissions. */
   readonly timeMs: number | undefined;
   readonly multipliers: TimeMultipliers;
   /** Step of an inferred time limit. */
@@ -46,7 +46,7 @@ export interface ProgramFile {
   readonly executable: boolean;
 }
 
-/** A validator, grader or submission as it stands in a package: a file, or a folder of files. */
+/** A validator, grader or submission of a package: a file, or a folder of files. */
 export interface Program {
   /** Path in the package, e.g. `output_validator/validate.py`. */
   readonly name: string;
@@ -68,7 +68,7 @@ export interface TestCase {
   /** Path of the input file in the package. */
   readonly input: string;
   readonly answer: string;
-  /** What the submission finds in its working folder: name there → path in the package. */
+  /** Files in the submission's working folder: name there → path in the package. */
   readonly files: ReadonlyMap<string, string>;
   /** Arguments of the submission. */
   readonly args: readonly string[];
@@ -89,7 +89,7 @@ export interface StaticCase {
   readonly args: readonly string[];
 }
 
-/** How the result of a group follows from its children. */
+/** How the result of a group is computed from its children. */
 export type GroupRules =
   | {
       readonly version: '2025-09';
@@ -129,11 +129,11 @@ export interface ValidatorCase {
   readonly inputValidatorArgs: TestCase['inputValidatorArgs'];
 }
 
-/** What an example submission must get; each requirement stands alone. */
+/** The expected result of an example submission; each requirement is checked separately. */
 export interface Requirement {
-  /** Where it comes from, for the report: `accepted`, or a pattern of submissions.yaml. */
+  /** Origin, for the report: `accepted`, or a pattern of submissions.yaml. */
   readonly source: string;
-  /** Pattern of test cases and groups that it speaks of; undefined: all. */
+  /** Pattern of the test cases and groups that it applies to; undefined: all. */
   readonly tests: string | undefined;
   readonly permitted: ReadonlySet<ExpectedVerdict> | undefined;
   readonly required: ReadonlySet<ExpectedVerdict> | undefined;
@@ -152,7 +152,7 @@ export interface ExampleSubmission {
   readonly language: string | undefined;
   readonly entryPoint: string | undefined;
   readonly requirements: readonly Requirement[];
-  /** Legacy packages speak of the whole verdict instead: the directory's name. */
+  /** Legacy packages require a verdict of the whole submission: the directory's name. */
   readonly legacyDirectory: string | undefined;
 }
 
@@ -166,7 +166,7 @@ export interface Problem {
   readonly uuid: string | undefined;
   readonly license: string;
   readonly keywords: readonly string[];
-  /** Day, or instant, before which the problem is not to be shown. */
+  /** Day, or instant, before which the problem is hidden. */
   readonly embargoUntil: string | undefined;
   readonly type: ProblemType;
   readonly limits: ProblemLimits;
@@ -174,7 +174,7 @@ export interface Problem {
   readonly languages: 'all' | readonly string[];
   readonly allowFileWriting: boolean;
   readonly constants: ReadonlyMap<string, string>;
-  /** Legacy scoring problems may ask for the smallest score. */
+  /** Legacy scoring problems may prefer the smallest score. */
   readonly objective: 'max' | 'min';
   readonly statements: readonly Statement[];
   readonly attachments: readonly string[];
@@ -188,7 +188,7 @@ export interface Problem {
   readonly staticValidator: Program | undefined;
   readonly grader: Program | undefined;
   readonly examples: readonly ExampleSubmission[];
-  /** What the format tolerates but the author should know. */
+  /** Deviations that the format tolerates and the author should know. */
   readonly warnings: readonly string[];
 }
 

@@ -22,7 +22,7 @@ export async function readPrograms(
   );
 }
 
-/** The one program that a folder holds: its files, or a single folder in it. */
+/** The only program of a folder: its files, or a single folder in it. */
 export async function readSingleProgram(
   folder: PackageFolder,
   at: string,
@@ -71,7 +71,7 @@ export async function readFiles(
 
 function withConstants(content: Uint8Array, constants: Constants): Uint8Array {
   if (constants.size === 0) return content;
-  // Latin-1 keeps every byte, so that a binary file with no constant in it comes out as it was.
+  // Latin-1 keeps every byte, so that a binary file without a constant is unchanged.
   const text = Buffer.from(content).toString('latin1');
   const replaced = substitute(text, constants);
   if (replaced === text) return content;

@@ -2,8 +2,8 @@
  * `data/` of format version 2025-09: samples, then secret tests or groups of them, each judged by
  * the rules of its `test_group.yaml`.
  *
- * Arguments of a group without its own come from `data/secret/test_group.yaml`: the format leaves
- * that open, and setters' tools do it.
+ * A group without arguments inherits those of `data/secret/test_group.yaml`: the format does not
+ * say so, but setters' tools do.
  */
 import { stem, TestCaseYaml, TestGroupYaml, type TestGroupConfig } from './case-config.ts';
 import { substitute } from './constants.ts';
@@ -194,7 +194,8 @@ class TestDataReader {
   ): Promise<TestCase> {
     const answer = `${base}.ans`;
     if (!this.#folder.has(answer)) throw invalid(answer, 'the answer file of the test is missing');
-    if (base.endsWith('/test_group')) throw invalid(`${base}.in`, 'test_group is no test’s name');
+    if (base.endsWith('/test_group'))
+      throw invalid(`${base}.in`, 'test_group cannot be the name of a test');
     const file = `${base}.yaml`;
     const own = this.#folder.has(file)
       ? parseYaml(file, await this.#folder.readText(file), TestCaseYaml)

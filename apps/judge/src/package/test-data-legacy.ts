@@ -19,7 +19,7 @@ const Flags = z.union([
 const TestdataYaml = z.looseObject({
   on_reject: z
     .enum(['break', 'continue', 'first_error', 'grade', 'worst_error'])
-    // problemtools accepted these before the format settled on two words.
+    // problemtools accepted these before the format defined two words.
     .transform((value) => (value === 'break' || value === 'first_error' ? 'break' : 'continue'))
     .default('break'),
   grading: z.enum(['default', 'custom']).default('default'),

@@ -1,10 +1,10 @@
 /**
- * Unpacks a zipped problem package (`.zip`, `.kpp`) into a fresh folder: what `unpack.ts` does in a
- * thread of its own.
+ * Unpacks a zipped problem package (`.zip`, `.kpp`) into a fresh folder; `unpack.ts` runs it in a
+ * separate thread.
  *
- * An archive is hostile until shown otherwise. yauzl refuses absolute names and `..`; on top of that
- * links and special files are refused, no name may come twice, and the unpacked size is counted as
- * it is written, never taken from the archive's own claims.
+ * An archive is untrusted input. yauzl refuses absolute names and `..`; in addition links, special
+ * files and duplicate names are refused, and the unpacked size is counted while it is written,
+ * never taken from the archive's header.
  */
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename } from 'node:fs/promises';
@@ -24,7 +24,7 @@ const FILE_TYPE = 0o170000;
 const REGULAR = 0o100000;
 const FOLDER = 0o040000;
 
-/** The mode that the archive records, where it was made on Unix. */
+/** The mode in the archive, when it was made on Unix. */
 function unixMode(entry: Entry): number {
   return entry.externalFileAttributes >>> 16;
 }
@@ -49,15 +49,17 @@ export async function unpackArchive(
     validateEntrySizes: true,
     strictFileNames: true,
   }).catch((error: Error) => {
-    throw invalid(at, `it is no zip archive that can be read: ${error.message}`);
+    throw invalid(at, `it cannot be read as a zip archive: ${error.message}`);
   });
   const seen = new Set<string>();
   let bytes = 0;
   try {
     for await (const entry of zip.eachEntry()) {
       const name = entry.fileName;
-      // Such a path fails before its stream has a reader, whose errors would then end the process.
-      if (name.includes('\0')) throw invalid(at, `${JSON.stringify(name)} is no name of a file`);
+      // Such a path fails before its stream has a reader; the stream's error would then end the
+      // process.
+      if (name.includes('\0'))
+        throw invalid(at, `${JSON.stringify(name)} is not a valid file name`);
       if (seen.has(name)) throw invalid(`${at}: ${name}`, 'the name comes twice');
       seen.add(name);
       if (seen.size > bounds.maxFiles) throw invalid(at, `more than ${bounds.maxFiles} files`);
@@ -98,7 +100,7 @@ export async function unpackArchive(
   return folder;
 }
 
-/** One folder that holds everything, or (as many tools make them) the files themselves. */
+/** The only folder, or (as many tools make archives) the files themselves. */
 async function packageRoot(
   unpacked: string,
   shortName: string,

@@ -1,4 +1,4 @@
-/** Unpacks one package, tells its folder or why not, and ends. */
+/** Unpacks one package, posts its folder or an error, and exits. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { SkeinError } from '@skein/api';
 import { unpackArchive, type UnpackBounds } from './unpack-archive.ts';

@@ -25,7 +25,7 @@ async function archive(files: Readonly<Record<string, string>>, mode = 0o100644)
   return path;
 }
 
-/** The same archive with a name that no honest tool writes; the lengths must be equal. */
+/** The same archive with a hostile name of the same length. */
 function renamed(path: string, from: string, to: string): string {
   const bytes = readFileSync(path).toString('latin1').replaceAll(from, to);
   writeFileSync(path, Buffer.from(bytes, 'latin1'));
@@ -107,9 +107,9 @@ describe('an archive', () => {
     );
   });
 
-  it('that is none is refused', async () => {
+  it('that is not a zip archive is refused', async () => {
     const path = join(folder(), 'echo.zip');
     writeFileSync(path, 'PK no');
-    await expect(unpackPackage(path, folder())).rejects.toThrow(/no zip archive/);
+    await expect(unpackPackage(path, folder())).rejects.toThrow(/cannot be read as a zip archive/);
   });
 });

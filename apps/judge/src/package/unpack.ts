@@ -1,9 +1,9 @@
 /**
  * Unpacks a zipped problem package (`.zip`, `.kpp`) into a fresh folder.
  *
- * In a thread of its own: a library that reads archives throws where no caller can catch it, from a
- * callback of the file system, when a number in the archive is out of range. That ends the thread, and
- * is a refusal here; in this thread it would end the service.
+ * Runs in a separate thread, because the library that reads archives throws from a callback of the
+ * file system when a number in the archive is out of range. No caller can catch that. It ends the
+ * thread, and becomes a refusal here; in this thread it would end the service.
  */
 import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -13,7 +13,7 @@ import type { UnpackBounds } from './unpack-archive.ts';
 import type { UnpackJob, UnpackReply } from './unpack-worker.ts';
 
 const BOUNDS: UnpackBounds = { maxBytes: 4 * 2 ** 30, maxFiles: 50_000 };
-/** MiB of objects: names and places of the files. */
+/** MiB of JavaScript heap, for names and offsets of the files. */
 const DIRECTORY_MIB = 256;
 
 const WORKER_ENTRY = new URL('./unpack-worker.ts', import.meta.url);
@@ -43,6 +43,6 @@ export function unpackPackage(
       else reject(new SkeinError('PROBLEM_INVALID', reply.refused));
     });
     worker.once('error', (error) => reject(refuse(error as Error)));
-    worker.once('exit', () => reject(refuse(new Error('its reader ended without a word'))));
+    worker.once('exit', () => reject(refuse(new Error('its reader ended without a result'))));
   });
 }

@@ -3,7 +3,7 @@ import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { invalid } from './invalid.ts';
 
-/** An alias bomb is refused long before it costs memory. */
+/** Refuses alias bombs long before they cost memory. */
 const MAX_ALIASES = 100;
 
 /** @throws SkeinError PROBLEM_INVALID. An empty file is an empty map. */

@@ -1,6 +1,6 @@
 /**
- * Users and their API keys. A key proves who calls; its hash is looked up anew at every call, so
- * that one made or revoked by the command line counts from the next call on.
+ * Users and their API keys. A key identifies the caller; its hash is looked up at every call, so
+ * that a key that the command line creates or revokes takes effect at the next call.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { SkeinError } from '@skein/api';
@@ -40,7 +40,7 @@ export interface Accounts {
   list(): UserView[];
 }
 
-/** Also the name of the user's share in the queue. */
+/** Also the tenant of the user's jobs. */
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9])?$/;
 
 export function openAccounts(database: Database, now: () => number): Accounts {
@@ -84,7 +84,7 @@ export function openAccounts(database: Database, now: () => number): Accounts {
       if (!NAME.test(name)) {
         throw new SkeinError(
           'REQUEST_INVALID',
-          `"${name.slice(0, 50)}" is no name for a user: 1–40 of a–z, 0–9, ".", "_" and "-", with a letter or digit first and last.`,
+          `"${name.slice(0, 50)}" is not a valid user name: 1–40 of a–z, 0–9, ".", "_" and "-", with a letter or digit first and last.`,
         );
       }
       return database.write('power-cut', () => {

@@ -1,4 +1,7 @@
-/** What the judge's API takes and gives, as schemas. Times are ISO 8601 in UTC; lengths are ms and bytes. */
+/**
+ * The judge's API as schemas of requests and answers. Times are ISO 8601 in UTC; lengths are ms and
+ * bytes.
+ */
 import { z } from 'zod';
 import { VERDICT_NAMES, type Verdict } from '../judging/verdict.ts';
 
@@ -177,7 +180,7 @@ export const SourceView = z.object({
     z.object({
       path: z.string(),
       content: z.string().optional(),
-      base64: z.string().optional().describe('Where it is no text.'),
+      base64: z.string().optional().describe('When it is not text.'),
     }),
   ),
 });

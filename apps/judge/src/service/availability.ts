@@ -1,4 +1,4 @@
-/** What can be judged right now, from what the workers of the fleet say of themselves. */
+/** Which languages can be judged now, from the reports of the fleet's workers. */
 import type { JobStore } from '@skein/jobs';
 import { LANGUAGES } from '../languages/languages.ts';
 import { judgeSubmission } from './judge-tasks.ts';
@@ -8,7 +8,7 @@ export interface LanguageView {
   readonly code: string;
   readonly name: string;
   readonly extensions: readonly string[];
-  /** Whether a worker that is here now has its toolchain. */
+  /** Whether a connected worker has its toolchain. */
   readonly available: boolean;
   /** Why not. */
   readonly reason: string | undefined;
@@ -23,13 +23,13 @@ export interface Availability {
   readonly languages: readonly LanguageView[];
 }
 
-/** A worker that was silent for this long is not counted on, in ms. */
+/** Milliseconds of silence after which a worker counts as lost. */
 const SILENT_MS = 60_000;
 const KEPT_MS = 1000;
 
 /**
- * @param missing why there is no worker in this process, where there should be one.
- * @returns asks the store at most once a second.
+ * @param missing why this process has no worker, when it should have one.
+ * @returns a function that queries the store at most once a second.
  */
 export function watchAvailability(
   store: Pick<JobStore, 'workers' | 'now'>,

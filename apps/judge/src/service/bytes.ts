@@ -1,4 +1,4 @@
-/** Artifacts that are small enough to be held: JSON and sources. */
+/** Artifacts that are small enough for memory: JSON and sources. */
 import { SkeinError } from '@skein/api';
 import type { ArtifactStore } from '@skein/state';
 

@@ -1,7 +1,6 @@
 /**
- * The problems of a judge: read from a folder of packages when it starts, and published as artifacts
- * for the workers. A package that is not in order is left out, with its reason; the others are not
- * its business.
+ * The problems of a judge: read from a folder of packages at start, and published as artifacts for
+ * the workers. An invalid package is left out, with its reason; the others are served.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
@@ -18,7 +17,7 @@ export interface PublishedProblem {
   readonly problem: Problem;
   /** Of the package's archive. */
   readonly digest: string;
-  /** Files that anybody may download: those of the statements and the attachments. */
+  /** Files that any client may download: those of the statements and the attachments. */
   readonly publicFiles: ReadonlySet<string>;
 }
 
@@ -84,7 +83,7 @@ async function unpackArchive(archive: string, parent: string): Promise<string> {
   return unpackPackage(archive, into);
 }
 
-/** Packs and stores a package, unless this very one has been stored before. */
+/** Packs and stores a package, unless the same bytes were stored before. */
 function publisher({ artifacts, database }: CatalogOptions) {
   const known = database.prepare('SELECT value FROM service WHERE key = ?');
   const remember = database.prepare(
@@ -118,7 +117,7 @@ function publisher({ artifacts, database }: CatalogOptions) {
   };
 }
 
-/** Changes when a file does: names, sizes, modes and times of change. */
+/** A fingerprint that changes when a file does: names, sizes, modes and times of change. */
 async function fingerprint(
   folder: string,
   entries: readonly { readonly path: string; readonly executable: boolean }[],

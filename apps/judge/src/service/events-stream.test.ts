@@ -1,4 +1,4 @@
-/** Readers that stop reading: they cost their own stream, and nobody else anything. */
+/** A reader that stops reading loses its own stream and does not affect other readers. */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { SubmissionView } from './api.ts';
 import { createEventStreams, HEARTBEAT_MS } from './events-stream.ts';
 
-/** More than the buffers of both ends of a connection hold. */
+/** More than the buffers of both ends of a connection. */
 const LARGE = 'x'.repeat(32 * 2 ** 20);
 const JUDGED = { state: 'judged', compileOutput: LARGE } as unknown as SubmissionView;
 
@@ -38,7 +38,7 @@ afterEach(() => {
   server.close();
 });
 
-it('sends no sign of life behind a verdict that is not read', async () => {
+it('sends no heartbeat after a verdict that has not been read', async () => {
   const failed = vi.fn();
   response?.on('error', failed);
   expect(response?.writableFinished).toBe(false);

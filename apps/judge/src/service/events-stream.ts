@@ -1,13 +1,13 @@
 /**
  * The live view of one submission as server-sent events:
  *
- *     submission   the whole of it: first, and whenever anything but a test has changed
- *     test         one result more
- *     running      the test that has been started
- *     judged       the whole of it, with the verdict; the stream ends
+ *     submission   the whole submission: first, and when anything but a test has changed
+ *     test         one more result
+ *     running      the test that has started
+ *     judged       the whole submission with the verdict; the stream ends
  *
- * It begins with everything, so a reader that comes back needs no position. A reader that does not
- * read gets nothing more until it has drained, and then everything as it is by then.
+ * It begins with the whole submission, so a reader that reconnects needs no position. A reader that
+ * does not read is sent nothing more until it has drained; then it is sent the current state.
  */
 import type { ServerResponse } from 'node:http';
 import type { User } from './accounts.ts';
@@ -17,13 +17,13 @@ import type { LiveMessage } from './live.ts';
 import { testView } from './views.ts';
 
 export const HEARTBEAT_MS = 15_000;
-/** What waits in a socket before its reader counts as slow. */
+/** Unsent bytes of a socket above which its reader counts as slow. */
 const BACKLOG_BYTES = 256 * 1024;
 
 export interface EventStreams {
   /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. */
   open(id: number, caller: User, response: ServerResponse): Promise<void>;
-  /** Ends all. */
+  /** Ends all streams. */
   close(): void;
 }
 
@@ -59,7 +59,7 @@ export function createEventStreams(
       };
       const hear = (message: LiveMessage): void => {
         if (response.writableEnded) return;
-        // Until it has everything, single steps would come out of order.
+        // Before the whole submission is sent, single steps would be out of order.
         if (showing !== undefined || response.writableLength > BACKLOG_BYTES) {
           behind = true;
           return;
@@ -75,7 +75,7 @@ export function createEventStreams(
 
       const stop = service.listen(id, caller, hear);
       const heartbeat = setInterval(() => {
-        // A verdict may wait for its reader long after it was written.
+        // A slow reader may receive the verdict long after it was written.
         if (!response.writableEnded) response.write(': still here\n\n');
       }, HEARTBEAT_MS);
       response.on('drain', () => {

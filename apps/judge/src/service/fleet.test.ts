@@ -1,6 +1,6 @@
 /**
- * A service, workers in other processes, and a Redis between them: what is typed into the page gets
- * its verdict from a worker elsewhere, and a worker that is killed costs an attempt, not a verdict.
+ * A service, workers in other processes, and a Redis between them: a program submitted in the page
+ * gets its verdict from a remote worker, and a killed worker costs an attempt, not a verdict.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,7 +72,7 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
         await page.getByLabel('Language').selectOption('python3');
         await page.getByLabel('Program').focus();
         await page.keyboard.type('if True:\nprint(input())');
-        // Enter has kept the indentation that the colon asks for.
+        // Enter has kept the indentation after the colon.
         expect(await page.getByLabel('Program').innerText()).toBe('if True:\n    print(input())');
         await page.keyboard.press('Control+Enter');
         const judging = page.getByRole('region', { name: /^Submission/ });
@@ -102,7 +102,7 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
       await using first = await startWorkerProcess('first', fleet, driver);
       const { id } = await serve.admin.submit('echo', SLOW);
       const events = serve.admin.events(id);
-      // The second test runs: one result is in, and more are to come.
+      // The second test runs: one result has arrived, and more follow.
       await vi.waitUntil(
         async () => {
           const view = await serve.admin.get<{ tests: unknown[]; state: string }>(
@@ -133,7 +133,7 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
     async () => {
       const submitted = await serve.admin.submit('echo', ECHO);
       await serve.judge.close();
-      // Judged while nobody listens.
+      // Judged while no reader is connected.
       await using worker = await startWorkerProcess('third', fleet);
       await vi.waitUntil(() => worker.log().includes('Attempt ended'), { timeout: TIMEOUT });
       await using again = await serving(PROBLEMS, {

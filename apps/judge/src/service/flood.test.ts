@@ -1,6 +1,6 @@
 /**
- * A judge in one process, flooded by three users and killed in the middle: every submission that was
- * accepted has the verdict that its program deserves, once.
+ * A judge in one process, with many submissions of three users, killed in the middle: every
+ * accepted submission gets the correct verdict, once.
  */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -71,7 +71,7 @@ it.each(judgeDrivers().slice(0, 1))(
     const views = await Promise.all(accepted.map(({ id }) => again.verdict(id)));
     expect(views.map(({ id, verdict }) => ({ id, verdict }))).toEqual(accepted);
     expect(new Set(views.map(({ judging }) => judging))).toEqual(new Set([1]));
-    // What was running when the judge was killed took a second attempt, and nothing took a third.
+    // The job that was running at the kill took a second attempt; no job took a third.
     expect(new Set(views.map(({ attempt }) => attempt))).toEqual(new Set([1, 2]));
   },
   TIMEOUT,

@@ -1,12 +1,12 @@
 /**
- * Brings open judgings to their verdicts: enqueues their jobs, follows the log of each while it runs,
- * and closes the judging with what the job left.
+ * Brings open judgings to their verdicts: enqueues their jobs, follows the log of each while it
+ * runs, and closes the judging with the job's result.
  *
  *     open judging ─enqueue─► job ─log─► live steps ─artifact─► verdict in the database
  *
- * Whatever was missed (a store that was away, a service that was killed between two steps) is found
- * by the sweep, which looks at every open judging now and then and at the start. Every step may be
- * done twice: enqueueing by its idempotency key, closing by the database.
+ * The sweep examines every open judging at the start and periodically, so it finds what was missed
+ * while the store was unreachable or after the service was killed between two steps. Every step may
+ * be done twice: enqueueing by its idempotency key, closing by the database.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactStore } from '@skein/state';
@@ -28,7 +28,7 @@ export interface FollowerOptions {
   readonly catalog: Catalog;
   readonly timeLimits: TimeLimits;
   readonly live: Live;
-  /** Tells the jobs of several services in one store apart. */
+  /** Distinguishes the jobs of several services in one store. */
   readonly service: string;
   readonly log: WorkerLog;
   /** Between two sweeps. Default: 10 s. */
@@ -36,17 +36,17 @@ export interface FollowerOptions {
 }
 
 export interface Follower {
-  /** Looks at a submission soon. */
+  /** Schedules an examination of a submission. */
   notice(submission: number): void;
   close(): Promise<void>;
 }
 
-/** How far the log of an attempt was read. */
+/** Offset to which the log of an attempt was read. */
 interface Reading {
   readonly job: string;
   attempt: number;
   offset: number;
-  /** The last line, until its end is there. */
+  /** The incomplete last line. */
   rest: string;
   readonly decoder: TextDecoder;
 }
@@ -63,7 +63,7 @@ export function startFollower(options: FollowerOptions): Follower {
   const readings = new Map<number, Reading>();
   /** Submissions by the jobs that judge them. */
   const byJob = new Map<string, number>();
-  /** Looks under way, and whether another one is wanted after. */
+  /** Examinations in progress, and whether another one is requested. */
   const looks = new Map<number, { again: boolean; done: Promise<void> }>();
 
   function notice(submission: number): void {
@@ -77,8 +77,8 @@ export function startFollower(options: FollowerOptions): Follower {
     looks.set(submission, look);
     look.done = lookAt(submission)
       .catch((error: unknown) => {
-        // The sweep comes back to it.
-        log('warn', 'A submission could not be looked at.', { submission, err: error });
+        // The next sweep retries it.
+        log('warn', 'A submission could not be followed.', { submission, err: error });
       })
       .then(() => {
         looks.delete(submission);
@@ -108,7 +108,7 @@ export function startFollower(options: FollowerOptions): Follower {
     const [job] = await store.enqueue([judgingJob(row, published.problem, timeMs, service)]);
     if (job === undefined || !submissions.assignJob(row.id, row.judging, job.id)) return;
     byJob.set(job.id, row.id);
-    // It may have started before anybody knew whose it is.
+    // The job may have started before its id was in the database.
     notice(row.id);
   }
 

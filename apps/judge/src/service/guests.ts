@@ -23,7 +23,7 @@ export interface GuestOptions {
   readonly cacheFolder?: string | undefined;
 }
 
-/** What threads are told. */
+/** Data that a thread starts with. */
 interface Known {
   readonly driver: JudgeDriver;
   readonly image: string | undefined;

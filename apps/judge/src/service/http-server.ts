@@ -1,7 +1,7 @@
 /**
- * The judge over HTTP: finds the route, checks who calls and what was sent, and answers in JSON.
- * Every refusal is a row of the error table. The key comes in a header that no browser sends by
- * itself, so a foreign page can do nothing in a user's name.
+ * The judge over HTTP: finds the route, authenticates the caller, checks the input, and answers in
+ * JSON. Every refusal is a row of the error table. The key comes in a header that no browser sends
+ * by itself, so a page of another site cannot act in a user's name.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -20,7 +20,7 @@ export interface HttpOptions {
   readonly log: WorkerLog;
 }
 
-/** Where the table speaks of a node, and this is a judge. */
+/** Fixes that differ from the table, which describes a node. */
 const FIXES: Partial<Record<ErrorCode, string>> = {
   KEY_MISSING: 'Send `Authorization: Bearer KEY`; `skein-judge users add NAME` makes one.',
   KEY_INVALID: 'Ask for a new key; `skein-judge users key NAME` makes one.',
@@ -76,7 +76,7 @@ export function createHttpServer(options: HttpOptions): Server {
 
 /** @throws SkeinError KEY_MISSING, SCOPE_MISSING. */
 function admit({ access, method, path }: Route, user: User | undefined): void {
-  if (access === 'anyone') return;
+  if (access === 'public') return;
   if (user === undefined) {
     throw new SkeinError('KEY_MISSING', `${method} ${path} needs an API key.`);
   }
@@ -112,7 +112,7 @@ async function readJson(request: IncomingMessage, maxBytes: number): Promise<unk
   try {
     return JSON.parse(Buffer.concat(chunks).toString());
   } catch (error) {
-    throw new SkeinError('BODY_NOT_JSON', `The body is no JSON: ${(error as Error).message}.`);
+    throw new SkeinError('BODY_NOT_JSON', `The body is not JSON: ${(error as Error).message}.`);
   }
 }
 
@@ -136,13 +136,13 @@ function sendRefusal(
     response.setHeader('Retry-After', Math.max(1, Math.ceil(retryAfterMs / 1000)));
   }
   if (refusal.row.http === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-  // What was not read would be taken for the next request.
+  // An unread body would be parsed as the next request.
   if (!request.complete) response.setHeader('Connection', 'close');
   const body = refusal.toBody();
   sendJson(response, refusal.row.http, { ...body, fix: FIXES[refusal.code] ?? body.fix });
 }
 
-/** Faults of ours are logged under an id, and their message stays here. */
+/** Internal errors are logged under an id; their message is not sent to the caller. */
 function asRefusal(error: unknown, request: IncomingMessage, log: WorkerLog): SkeinError {
   if (error instanceof SkeinError && error.row.kind !== 'fault') return error;
   const id = randomUUID();
@@ -196,7 +196,7 @@ function decoded(segment: string): string {
   } catch {
     throw new SkeinError(
       'REQUEST_INVALID',
-      `The path holds "${segment.slice(0, 50)}", which is no text.`,
+      `The path holds "${segment.slice(0, 50)}", which is not text.`,
     );
   }
 }

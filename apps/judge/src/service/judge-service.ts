@@ -1,6 +1,6 @@
 /**
- * What the judge does for its users, whoever asks: the API and the tests call the same things. Every
- * answer is for one caller, and shows what that one may see.
+ * The operations of the judge, which the API and the tests call alike. Every answer is for one
+ * caller, and contains only what that caller may see.
  */
 import { SkeinError } from '@skein/api';
 import type { ArtifactStore } from '@skein/state';
@@ -22,9 +22,9 @@ import { submissionView, summaryView } from './views.ts';
 
 export interface ServiceLimits {
   readonly submissionsPerMinute: number;
-  /** Submissions of one user that are not judged yet, at most. */
+  /** Largest number of unjudged submissions of one user. */
   readonly waitingPerUser: number;
-  /** Body of a request. */
+  /** Largest body of a request. */
   readonly bodyBytes: number;
 }
 
@@ -42,7 +42,7 @@ export interface JudgeServiceOptions {
   readonly live: Live;
   readonly follower: Pick<Follower, 'notice'>;
   readonly availability: () => Promise<Availability>;
-  /** Whether workers may join later: then what nobody can judge now waits for them. */
+  /** Whether workers may join later: then a submission that no current worker can judge waits. */
   readonly waitsForWorkers: boolean;
   readonly limits: ServiceLimits;
   readonly now: () => number;
@@ -60,7 +60,10 @@ export interface JudgeService {
   /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. */
   submission(id: number, caller: User): Promise<SubmissionView>;
   source(id: number, caller: User): Promise<ProgramFile[]>;
-  /** Newest first: one's own, or for admins anybody's. @throws SkeinError SCOPE_MISSING. */
+  /**
+   * Newest first: the caller's own; for admins those of all users.
+   * @throws SkeinError SCOPE_MISSING.
+   */
   history(filter: SubmissionFilter, caller: User): SubmissionSummary[];
   /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. @returns stops listening. */
   listen(id: number, caller: User, listener: LiveListener): () => void;
@@ -95,7 +98,7 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
     if (row.user !== caller.name && !caller.admin) {
       throw new SkeinError(
         'SCOPE_MISSING',
-        `Submission ${id} is somebody else’s; only its author and admins may see it.`,
+        `Submission ${id} belongs to another user; only its author and admins may see it.`,
       );
     }
     return row;
@@ -163,7 +166,8 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
       await refuseUnjudgeable(language);
       refuseTooMany(user);
       const source = await putArtifact(artifacts, encodeSource(files));
-      // Others of the same user may have come in meanwhile; from here to the row nothing waits.
+      // More submissions of the same user may have arrived meanwhile; from here to the insert
+      // nothing awaits.
       refuseTooMany(user);
       const id = submissions.add({
         user: user.name,
@@ -201,7 +205,10 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
 
     history(filter, caller) {
       if (!caller.admin && filter.user !== undefined && filter.user !== caller.name) {
-        throw new SkeinError('SCOPE_MISSING', 'Only admins may list the submissions of others.');
+        throw new SkeinError(
+          'SCOPE_MISSING',
+          'Only admins may list the submissions of other users.',
+        );
       }
       const user = caller.admin ? filter.user : caller.name;
       return submissions.list({ ...filter, user }).map(summary);
@@ -264,7 +271,7 @@ function filesOf({ source, files, language }: NewSubmission): ProgramFile[] {
   });
 }
 
-/** Why nobody has taken it yet, where that can be told. */
+/** Why no worker has taken it yet, when the reason is known. */
 function waitingNote(
   { language }: SubmissionRow,
   { reason, languages }: Availability,

@@ -1,7 +1,7 @@
 /**
- * The work of judge workers: one job judges one submission, in one thread and one sandbox session.
- * Problems and sources come as artifacts by their digests, and the judgement leaves as one, so that a
- * worker shares nothing with the service but the store of jobs and the artifacts.
+ * The tasks of judge workers: one job judges one submission, in one thread and one sandbox session.
+ * Problems and sources are artifacts, and so is the judgement, so that a worker shares only the
+ * store of jobs and the artifacts with the service.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ export const judgeSubmission = defineTask({
   },
 });
 
-/** Measures the time limit of a problem that leaves it to its example submissions. */
+/** Measures the time limit of a problem that does not declare one. */
 export const judgeTimeLimit = defineTask({
   name: 'judge-time-limit',
   input: z.object({ package: Package }),
@@ -96,7 +96,8 @@ async function judgeOne(
       }
     }
   } catch (error) {
-    // What only building shows, such as two classes with a main: for the author, not for the judges.
+    // Errors that only the build reveals, such as two classes with a main, are for the author, not
+    // for the judges.
     if (!(error instanceof SkeinError) || error.code !== 'SUBMISSION_INVALID') throw error;
     return {
       verdict: 'CE',

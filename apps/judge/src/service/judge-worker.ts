@@ -1,6 +1,7 @@
 /**
- * A worker that judges: the job plane's worker with the judge's tasks, and with labels for what its
- * guests find, so that a submission in Rust goes where there is a Rust compiler.
+ * A worker that judges: the job plane's worker with the judge's tasks, and with a label for each
+ * toolchain of its sandboxes, so that a submission in Rust is given to a worker with a Rust
+ * compiler.
  */
 import { join } from 'node:path';
 import { usableThreads } from '@skein/api/machine';
@@ -13,7 +14,7 @@ import { type GuestOptions, prepareGuests } from './guests.ts';
 import { JUDGE_TASKS } from './judge-tasks.ts';
 import { removeUnusedPackages } from './package-cache.ts';
 
-/** Where submissions wait. */
+/** The queue of submissions. */
 export const JUDGE_QUEUE = 'judge';
 
 export const LANGUAGE_LABEL = 'language:';
@@ -21,7 +22,7 @@ export const LANGUAGE_LABEL = 'language:';
 export interface JudgeWorkerOptions extends GuestOptions {
   readonly store: JobStore;
   readonly artifacts: ArtifactStore;
-  /** Submissions that are judged at once. Default: one per core, but one. */
+  /** Submissions that are judged at once. Default: one per core, minus one. */
   readonly parallel?: number | undefined;
   readonly name?: string | undefined;
   readonly leaseMs?: number | undefined;
@@ -33,7 +34,10 @@ export interface JudgeWorker extends Worker {
   readonly facts: JudgeSandboxFacts;
 }
 
-/** @throws SkeinError JUDGE_SANDBOX when nothing here may run untrusted programs; STORE_UNREACHABLE. */
+/**
+ * @throws SkeinError JUDGE_SANDBOX when no sandbox here may run untrusted programs;
+ * STORE_UNREACHABLE.
+ */
 export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<JudgeWorker> {
   const { store, artifacts, log } = options;
   const facts = await prepareGuests(options);
@@ -43,7 +47,7 @@ export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<Jud
   const worker = await startWorker({
     store,
     artifacts,
-    // Its tasks open their own; a command that somebody puts into the queue is refused.
+    // Its tasks open sandboxes themselves; a command that another client enqueues is refused.
     sandboxes: [],
     queues: [JUDGE_QUEUE],
     capacity: {
@@ -60,7 +64,7 @@ export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<Jud
   return { ...worker, facts };
 }
 
-/** Times are measured best where something is left for the rest of the machine. */
+/** One core is left for other processes, so that measured times are stable. */
 function defaultParallel(): number {
   return Math.max(1, usableThreads() - 1);
 }

@@ -1,4 +1,4 @@
-/** From a submission to the job that judges it. */
+/** The job that judges a submission. */
 import type { JobSpec } from '@skein/jobs';
 import { taskWork } from '@skein/jobs/task';
 import { detectLanguage } from '../languages/languages.ts';
@@ -8,13 +8,13 @@ import { judgeSubmission } from './judge-tasks.ts';
 import { JUDGE_QUEUE, LANGUAGE_LABEL } from './judge-worker.ts';
 import type { SubmissionRow } from './submissions.ts';
 
-/** Workers that may be lost under one submission. */
+/** Lost workers that one submission tolerates. */
 const ATTEMPTS = 5;
 const RETENTION_MS = 24 * 3_600_000;
 const MOST_WALL_MS = 24 * 3_600_000;
 const MARGIN_MS = 60_000;
 
-/** @param service tells the jobs of several services in one store apart. */
+/** @param service distinguishes the jobs of several services in one store. */
 export function judgingJob(
   submission: SubmissionRow,
   problem: Problem,
@@ -40,7 +40,7 @@ export function judgingJob(
     work: taskWork(judgeSubmission, { offered: true }, input, {
       wallMs: longestMs(problem, timeMs),
     }),
-    // Judging again waits for what people are waiting for.
+    // Rejudging has a lower priority than new submissions.
     priority: judging === 1 ? 0 : -10,
     resources: { cores: 1, memoryBytes: memoryOf(problem) },
     requires: requires.sort(),
@@ -52,7 +52,7 @@ export function judgingJob(
   };
 }
 
-/** What a solution may use; its validator needs little beside it. */
+/** Resources of a solution; its validator needs little in addition. */
 export function memoryOf({ limits }: Problem): number {
   return Math.min(
     Math.max(limits.memoryBytes, limits.compilationMemoryBytes),
@@ -60,7 +60,7 @@ export function memoryOf({ limits }: Problem): number {
   );
 }
 
-/** Longer than every test taking all the time it has. */
+/** An upper bound: every test takes its whole limit. */
 function longestMs(problem: Problem, timeMs: number): number {
   const run = runLimits(problem, timeMs);
   const { wallMs: validation = 0 } = validatorLimits(problem, run);
@@ -70,7 +70,7 @@ function longestMs(problem: Problem, timeMs: number): number {
   return Math.min(all + MARGIN_MS, MOST_WALL_MS);
 }
 
-/** The language that will be judged, where it can be told without building. */
+/** The language that will be judged, when it can be determined without building. */
 export function languageOfFiles(
   files: readonly ProgramFile[],
   given: string | undefined,

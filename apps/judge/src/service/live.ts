@@ -1,28 +1,28 @@
 /**
- * What is known of judgings that are under way, in memory: rebuilt from the log of the job whenever
- * it is missing, and dropped when the verdict is in the database.
+ * State of judgings in progress, in memory: rebuilt from the log of the job when it is missing, and
+ * dropped when the verdict is in the database.
  *
- * Listeners are told each step as it comes; they hold no queue here.
+ * Listeners are called at each step; nothing is queued for them here.
  */
 import type { GroupRecord, LiveEvent, TestRecord } from './wire.ts';
 
 export interface LiveState {
   phase: 'waiting' | 'compiling' | 'running';
-  /** The attempt of the job that the rest speaks of; 0 before the first. */
+  /** The attempt of the job that the state is of; 0 before the first. */
   attempt: number;
   worker: string | undefined;
-  /** Why it waits or had to begin again, in words. */
+  /** Why it waits or was restarted, as text. */
   note: string | undefined;
   tests: (TestRecord | undefined)[];
   groups: GroupRecord[];
-  /** Tests that there are, when it is known. */
+  /** Number of tests, when it is known. */
   total: number | undefined;
-  /** Name of the test that runs. */
+  /** Name of the running test. */
   current: string | undefined;
 }
 
 export type LiveMessage =
-  /** Anything but tests has changed, or all has. */
+  /** A change other than a test result, or of the whole state. */
   | { readonly type: 'state'; readonly state: LiveState }
   | {
       readonly type: 'test';
@@ -42,7 +42,7 @@ export type LiveListener = (message: LiveMessage) => void;
 
 export interface Live {
   stateOf(submission: number): LiveState;
-  /** A new attempt of the job: nothing of the earlier one counts. */
+  /** A new attempt of the job: discards the results of the earlier one. */
   begin(submission: number, attempt: number, worker: string | undefined, note?: string): void;
   note(submission: number, note: string | undefined): void;
   apply(submission: number, event: LiveEvent): void;
@@ -52,7 +52,7 @@ export interface Live {
   listen(submission: number, listener: LiveListener): () => void;
 }
 
-/** Results of more tests than this are not held; the artifact has them all. */
+/** Results beyond this number of tests are not kept; the artifact has all of them. */
 const MOST_TESTS = 20_000;
 
 export function createLive(): Live {

@@ -1,4 +1,7 @@
-/** A judge whose sandbox has no compilers: it judges what it can, and says what is missing for the rest. */
+/**
+ * A judge whose sandbox has no compilers: it judges the other languages, and reports the missing
+ * toolchains.
+ */
 import { type Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -11,7 +14,7 @@ import { packageFolder } from '../testing/package-folder.ts';
 import { ECHO, serving, type Serving } from '../testing/serving.ts';
 
 const TIMEOUT = 90_000;
-/** Python 3 and no more. */
+/** A base image with only Python 3. */
 const WITHOUT_COMPILERS = { driver: 'docker', image: 'skein-sandbox:minimal' } as const;
 const PROGRAM = '#include <cstdio>\nint main() { int n; scanf("%d", &n); printf("%d", n); }\n';
 
@@ -23,14 +26,14 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a judge without compile
   afterAll(() => serve?.[Symbol.asyncDispose]());
 
   it('names the languages that it cannot judge, and what would bring them', async () => {
-    const { languages } = await serve.nobody.get<{ languages: { code: string }[] }>('judge');
+    const { languages } = await serve.anonymous.get<{ languages: { code: string }[] }>('judge');
     const known = new Map(languages.map((language) => [language.code, language]));
     expect(known.get('python3')).toMatchObject({ available: true });
     expect(known.get('cpp')).toMatchObject({
       available: false,
       reason: expect.stringContaining('Debian package g++'),
     });
-    expect(await serve.nobody.get('problems/echo')).toMatchObject({
+    expect(await serve.anonymous.get('problems/echo')).toMatchObject({
       languages: expect.arrayContaining([
         expect.objectContaining({ code: 'rust', available: false }),
       ]),
@@ -38,7 +41,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a judge without compile
   });
 
   it(
-    'refuses a program in one of them, and judges the others',
+    'refuses a program in one of them, and judges the other languages',
     async () => {
       const given = { problem: 'echo', language: 'cpp', source: PROGRAM };
       expect(await serve.admin.call('POST', 'submissions', given)).toMatchObject({

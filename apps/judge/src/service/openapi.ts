@@ -1,4 +1,4 @@
-/** The description of the API for programs, made from the rows that answer it. */
+/** The OpenAPI description, generated from the rows of the API. */
 import { z } from 'zod';
 import type { Route } from './route.ts';
 
@@ -46,7 +46,7 @@ function operationOf(route: Route, path: string): object {
       : { 'application/json': { schema: schemaOf(answer, 'output') } };
   return {
     summary,
-    security: access === 'anyone' ? [{}, { key: [] }] : [{ key: [] }],
+    security: access === 'public' ? [{}, { key: [] }] : [{ key: [] }],
     ...(access === 'admin' ? { description: 'For admins.' } : {}),
     parameters: Object.entries(parameters.shape).map(([name, schema]) => {
       const inPath = path.includes(`{${name}}`);

@@ -1,15 +1,15 @@
 /**
- * A problem package as one zip archive. The same files make the same bytes, wherever and whenever
- * they are packed, so that a package is one artifact for as long as nobody changes it.
+ * A problem package as one zip archive. The same files give the same bytes wherever and whenever
+ * they are packed, so that an unchanged package remains one artifact.
  */
 import { join } from 'node:path';
 import { openPackageFolder } from '../package/package-folder.ts';
 import { ZipFile } from 'yazl';
 
-/** In local time, as the archive's format has it, so that every time zone writes the same. */
+/** In local time, which the archive's format uses, so that every time zone writes the same bytes. */
 const MTIME = new Date(1980, 0, 2, 12, 0, 0);
 
-/** Links are stored as copies of what they lead to. @throws SkeinError PROBLEM_INVALID. */
+/** Links are stored as copies of their targets. @throws SkeinError PROBLEM_INVALID. */
 export async function packProblem(folder: string): Promise<AsyncIterable<Uint8Array>> {
   const { root, shortName, entries } = await openPackageFolder(folder);
   const zip = new ZipFile();
@@ -20,7 +20,7 @@ export async function packProblem(folder: string): Promise<AsyncIterable<Uint8Ar
       forceDosTimestamp: true,
     });
   }
-  // What goes wrong while a file is read arrives at the zip, not at its stream.
+  // An error while a file is read is emitted by the zip, not by its stream.
   const output = zip.outputStream as NodeJS.ReadableStream & { destroy(error: Error): void };
   zip.on('error', (error: Error) => output.destroy(error));
   zip.end();

@@ -23,7 +23,7 @@ async function packed(at: string): Promise<{ path: string; digest: string }> {
 }
 
 describe('a problem package on its way to a worker', () => {
-  it('makes the same bytes whenever it is packed, and others when a file changes', async () => {
+  it('gives the same bytes at every packing, and different bytes when a file changes', async () => {
     const at = packageFolder({});
     const first = await packed(at);
     utimesSync(join(at, 'problem.yaml'), new Date(1e12), new Date(1e12));
@@ -61,7 +61,7 @@ describe('a problem package on its way to a worker', () => {
     await cachedProblem(cache, given, () => Promise.reject(new Error('asked again')));
   });
 
-  it('is removed when nobody has used it for long', async () => {
+  it('is removed when it has not been used for long', async () => {
     const { path, digest } = await packed(packageFolder({}));
     const cache = join(folder, 'cache');
     await cachedProblem(cache, { digest, shortName: 'echo' }, async () => path);

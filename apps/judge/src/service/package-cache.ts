@@ -3,8 +3,8 @@
  *
  *     <folder>/<digest>/<short name>/problem.yaml …
  *
- * A package appears by a rename, so that attempts that start at once see all of it or nothing. What
- * nobody has used for a while is removed when a worker starts.
+ * A package appears by a rename, so that concurrent attempts see all of it or nothing. A package
+ * that has not been used for a while is removed when a worker starts.
  */
 import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -51,14 +51,15 @@ async function unpackInto(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const making = await mkdtemp(join(folder, UNFINISHED));
   try {
-    // The archive's file name says what the package is called; an artifact's is its digest.
+    // The short name of a package is the name of its archive; an artifact's file is named by its
+    // digest.
     const named = join(making, `${shortName}.zip`);
     await symlink(archive, named);
     const unpacked = join(making, 'unpacked');
     await mkdir(unpacked);
     await unpackPackage(named, unpacked);
     await rename(unpacked, place).catch((error: NodeJS.ErrnoException) => {
-      // Another attempt was faster, with the same bytes.
+      // A concurrent attempt was faster, with the same bytes.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
   } finally {

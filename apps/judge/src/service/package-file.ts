@@ -1,6 +1,7 @@
 /**
- * Files of a package for a page: pictures and PDFs of statements, and attachments. Nothing else of a
- * package leaves the judge; and what leaves it can do nothing in the page's name, whatever is in it.
+ * Files of a package for a page: pictures and PDFs of statements, and attachments. No other file of
+ * a package is served, and a served file cannot run scripts in the page's origin, whatever its
+ * content.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -10,7 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { SkeinError } from '@skein/api';
 import type { PublishedProblem } from './catalog.ts';
 
-/** Shown in place; everything else is downloaded. */
+/** Shown in place; all other types are downloaded. */
 const SHOWN: Readonly<Record<string, string>> = {
   '.png': 'image/png',
   '.jpg': 'image/jpeg',
@@ -19,7 +20,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   '.pdf': 'application/pdf',
 };
 
-/** @throws SkeinError PROBLEM_UNKNOWN when it is none of the files that may leave. */
+/** @throws SkeinError PROBLEM_UNKNOWN when the file is not public. */
 export async function sendPackageFile(
   { problem, publicFiles }: PublishedProblem,
   path: string,
@@ -43,7 +44,7 @@ export async function sendPackageFile(
     'Cache-Control': 'private, max-age=300',
   });
   await pipeline(createReadStream(file, { end: size - 1 }), response).catch(() => {
-    // The reader left, or the file shrank: the connection says so.
+    // The reader disconnected, or the file shrank: the connection is closed.
     response.destroy();
   });
 }

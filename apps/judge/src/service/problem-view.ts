@@ -12,7 +12,7 @@ import { defined } from './views.ts';
 
 type Summary = z.infer<typeof ProblemSummary>;
 
-/** @param rows of everybody; undefined when nobody is signed in. */
+/** @param rows of all users; undefined when the caller is not signed in. */
 export function problemSummary(
   published: PublishedProblem,
   timeLimits: TimeLimits,
@@ -74,7 +74,7 @@ function typesOf({ type }: Problem): Summary['types'] {
   ];
 }
 
-/** @returns undefined while it is measured, and when it could not be. */
+/** @returns undefined while it is measured, and when that failed. */
 function timeOf(published: PublishedProblem, timeLimits: TimeLimits): number | undefined {
   try {
     return timeLimits.of(published);

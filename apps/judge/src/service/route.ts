@@ -1,9 +1,9 @@
-/** One row of the API: what it takes, who may call it, what it gives. */
+/** One row of the API: its input, who may call it, and its result. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { User } from './accounts.ts';
 
-export type Access = 'anyone' | 'user' | 'admin';
+export type Access = 'public' | 'user' | 'admin';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -16,20 +16,20 @@ export interface Call<Parameters, Body> {
   readonly exchange: Exchange;
 }
 
-/** What a handler gives that writes the answer itself. */
+/** Result of a handler that writes the answer itself. */
 export const ANSWERED = Symbol('answered');
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
-  /** With `{name}` for a segment, and `{name+}` for all that are left. */
+  /** With `{name}` for a segment, and `{name+}` for all remaining segments. */
   readonly path: string;
   readonly summary: string;
   readonly access: Access;
-  /** Of the path and the query, as strings come. */
+  /** Schema of the path and the query, as strings. */
   readonly parameters: z.ZodObject;
   readonly body: z.ZodType | undefined;
   readonly status: number;
-  /** Of the JSON that it answers; or the media type of something else. */
+  /** Schema of the JSON answer; or another media type. */
   readonly answer: z.ZodType | string;
   readonly handle: (
     call: Call<Record<string, unknown>, unknown>,
@@ -47,7 +47,7 @@ interface RouteOptions<P extends z.ZodObject, B extends z.ZodType, A extends Acc
   /** @returns the answer, or ANSWERED. */
   readonly handle: (
     call: Call<z.output<P>, z.output<B>>,
-    user: A extends 'anyone' ? User | undefined : User,
+    user: A extends 'public' ? User | undefined : User,
   ) => unknown;
 }
 

@@ -1,4 +1,4 @@
-/** The API of the judge, one row per call. The description for programs is made from these rows. */
+/** The API of the judge, one row per call. The OpenAPI description is generated from these rows. */
 import { z } from 'zod';
 import { testsOf } from '../package/problem.ts';
 import { renderStatement } from '../statement/render-statement.ts';
@@ -26,7 +26,7 @@ export interface RoutesOptions {
   readonly availability: () => Promise<Availability>;
   readonly streams: EventStreams;
   readonly limits: ServiceLimits;
-  /** When the contest began, for penalties; default: at the first submission. */
+  /** Start of the contest, for penalties; default: the first submission. */
   readonly startedAt: number | undefined;
 }
 
@@ -39,8 +39,8 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
 
   return [
     route('GET /api/v1/judge', {
-      summary: 'What is judged here, and why not.',
-      access: 'anyone',
+      summary: 'The languages that are judged here, and the reasons for missing ones.',
+      access: 'public',
       parameters: NONE,
       answer: api.JudgeView,
       async handle(_call, user) {
@@ -57,7 +57,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
       },
     }),
     route('GET /api/v1/me', {
-      summary: 'Whose key this is.',
+      summary: 'The user of the key.',
       access: 'user',
       parameters: NONE,
       answer: api.MeView,
@@ -65,8 +65,8 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
     }),
 
     route('GET /api/v1/problems', {
-      summary: 'The problems, with what the caller has made of them.',
-      access: 'anyone',
+      summary: 'The problems, with the caller’s results.',
+      access: 'public',
       parameters: NONE,
       answer: z.object({ problems: z.array(api.ProblemSummary) }),
       handle(_call, user) {
@@ -80,7 +80,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
     }),
     route('GET /api/v1/problems/{problem}', {
       summary: 'One problem: its limits, samples, languages and files.',
-      access: 'anyone',
+      access: 'public',
       parameters: ofProblem,
       answer: api.ProblemView,
       async handle({ parameters }, user) {
@@ -97,7 +97,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
     }),
     route('GET /api/v1/problems/{problem}/statement', {
       summary: 'The statement, as safe HTML, LaTeX, or the address of a PDF.',
-      access: 'anyone',
+      access: 'public',
       parameters: ofProblem.extend({ language: z.string().max(20).optional() }),
       answer: api.StatementView,
       async handle({ parameters }, user) {
@@ -115,7 +115,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
     }),
     route('GET /api/v1/problems/{problem}/files/{path+}', {
       summary: 'A picture of the statement, or an attachment.',
-      access: 'anyone',
+      access: 'public',
       parameters: ofProblem.extend({ path: z.string().max(1000) }),
       answer: '*/*',
       async handle({ parameters, exchange }, user) {
@@ -147,7 +147,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
       },
     }),
     route('GET /api/v1/submissions', {
-      summary: 'One’s own submissions, newest first; for admins those of everybody.',
+      summary: 'The caller’s submissions, newest first; for admins those of all users.',
       access: 'user',
       parameters: z.strictObject({
         user: z.string().max(100).optional(),
@@ -209,8 +209,8 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
     }),
 
     route('GET /api/v1/standings', {
-      summary: 'Who has solved what: by the rules of the ICPC, and by scores.',
-      access: 'anyone',
+      summary: 'Standings of all users: by the rules of the ICPC, and by scores.',
+      access: 'public',
       parameters: NONE,
       answer: api.StandingsView,
       handle(_call, user) {
@@ -268,7 +268,7 @@ export function judgeRoutes(options: RoutesOptions): readonly Route[] {
   ];
 }
 
-/** @returns undefined for what is no text. */
+/** @returns undefined when the content is not text. */
 function textOf(content: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);

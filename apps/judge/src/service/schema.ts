@@ -1,4 +1,4 @@
-/** The judge's own database, `judge.db`: who there is, what was handed in, and what came of it. */
+/** The judge's own database, `judge.db`: users, submissions and their judgings. */
 import { type Database, openDatabase } from '@skein/state/database';
 
 const MIGRATIONS: readonly string[] = [

@@ -45,8 +45,8 @@ describeOverDrivers('a judge with', (driver) => {
   }, TIMEOUT);
   afterAll(() => serve?.[Symbol.asyncDispose]());
 
-  it('tells what it judges, and to admins what it left out', async () => {
-    expect(await serve.nobody.get('judge')).toMatchObject({
+  it('lists what it judges, and to admins the packages that it left out', async () => {
+    expect(await serve.anonymous.get('judge')).toMatchObject({
       judges: true,
       workers: 1,
       languages: expect.arrayContaining([
@@ -54,32 +54,38 @@ describeOverDrivers('a judge with', (driver) => {
         expect.objectContaining({ code: 'rust' }),
       ]),
     });
-    expect(await serve.nobody.get('judge')).not.toHaveProperty('brokenPackages');
+    expect(await serve.anonymous.get('judge')).not.toHaveProperty('brokenPackages');
     expect(await serve.admin.get('judge')).toMatchObject({
       brokenPackages: [{ name: 'broken', reason: expect.stringContaining('problem.yaml') }],
     });
   });
 
-  it('shows problems, with markup only where it made it itself', async () => {
-    const { problems } = await serve.nobody.get<{ problems: { id: string }[] }>('problems');
+  it('shows problems, with no markup but its own', async () => {
+    const { problems } = await serve.anonymous.get<{ problems: { id: string }[] }>('problems');
     expect(problems.map(({ id }) => id)).toEqual(['echo', 'hostile', 'measured']);
-    expect(await serve.nobody.get('problems/echo')).toMatchObject({
+    expect(await serve.anonymous.get('problems/echo')).toMatchObject({
       name: 'Echo',
       timeMs: 1000,
       memoryBytes: 256 * 2 ** 20,
       samples: [{ input: '1\n', output: '1\n' }],
       tests: 3,
     });
-    expect(await serve.nobody.get('problems/hostile')).toMatchObject({ name: HOSTILE });
-    const { html } = await serve.nobody.get<{ html: string }>('problems/hostile/statement');
+    expect(await serve.anonymous.get('problems/hostile')).toMatchObject({ name: HOSTILE });
+    const { html } = await serve.anonymous.get<{ html: string }>('problems/hostile/statement');
     expect(html).not.toMatch(/<script|<img|href="javascript/);
     expect(html).toContain('&lt;script&gt;');
-    const picture = await serve.nobody.call('GET', 'problems/hostile/files/statement/picture.svg');
+    const picture = await serve.anonymous.call(
+      'GET',
+      'problems/hostile/files/statement/picture.svg',
+    );
     expect(picture.headers.get('content-security-policy')).toContain('sandbox');
-    const notes = await serve.nobody.call('GET', 'problems/hostile/files/attachments/notes.html');
+    const notes = await serve.anonymous.call(
+      'GET',
+      'problems/hostile/files/attachments/notes.html',
+    );
     expect(notes.headers.get('content-disposition')).toBe('attachment');
     for (const secret of ['data/secret/1.ans', 'problem.yaml', '..%2Fecho%2Fproblem.yaml']) {
-      expect((await serve.nobody.call('GET', `problems/echo/files/${secret}`)).status).toBe(404);
+      expect((await serve.anonymous.call('GET', `problems/echo/files/${secret}`)).status).toBe(404);
     }
   });
 
@@ -128,7 +134,7 @@ describeOverDrivers('a judge with', (driver) => {
   );
 
   it(
-    'tells verdicts apart, with the failing test and what the compiler says',
+    'distinguishes verdicts, with the failing test and the compiler’s messages',
     async () => {
       const wrong = await bob.submit('echo', 'x = input()\nprint(x if x != "3" else 4)\n');
       const broken = await bob.submit('echo', 'int main() { return fish; }', 'c');
@@ -154,10 +160,10 @@ describeOverDrivers('a judge with', (driver) => {
   );
 
   it(
-    'measures the time limit of a problem that gives none, once for everybody',
+    'measures the time limit of a problem that gives none, once for all submissions',
     async () => {
       const measured = async (): Promise<number | undefined> =>
-        (await serve.nobody.get<{ timeMs?: number }>('problems/measured')).timeMs;
+        (await serve.anonymous.get<{ timeMs?: number }>('problems/measured')).timeMs;
       await vi.waitUntil(measured, { timeout: TIMEOUT, interval: 100 });
       expect(await measured()).toBeGreaterThanOrEqual(1000);
       const own = await bob.submit('measured', ECHO);
@@ -174,7 +180,7 @@ describeOverDrivers('a judge with', (driver) => {
     for (const path of ['', '/source', '/events']) {
       const at = `submissions/${own?.id}${path}`;
       expect((await bob.call('GET', at)).body).toMatchObject({ code: 'SCOPE_MISSING' });
-      expect((await serve.nobody.call('GET', at)).status).toBe(401);
+      expect((await serve.anonymous.call('GET', at)).status).toBe(401);
       expect((await serve.admin.call('GET', at)).status).toBe(200);
     }
     expect(await alice.get(`submissions/${own?.id}/source`)).toEqual({
@@ -186,7 +192,7 @@ describeOverDrivers('a judge with', (driver) => {
   });
 
   it(
-    'judges again for admins: one, or all to a problem, and keeps what was before',
+    'judges again for admins: one, or all to a problem, and keeps the earlier judgements',
     async () => {
       const own = '?problem=measured';
       const all = await serve.admin.get<{ submissions: SubmissionSummary[] }>(`submissions${own}`);
@@ -215,8 +221,8 @@ describeOverDrivers('a judge with', (driver) => {
     TIMEOUT,
   );
 
-  it('ranks who has solved what', async () => {
-    const standings = StandingsView.parse(await serve.nobody.get('standings'));
+  it('ranks users by solved problems and by scores', async () => {
+    const standings = StandingsView.parse(await serve.anonymous.get('standings'));
     expect(standings.passFail.map(({ user }) => user)).toEqual(['alice', 'bob']);
     expect(standings.problems.map(({ id }) => id)).not.toContain('later');
   });
@@ -266,7 +272,7 @@ describeOverDrivers('a judge with', (driver) => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET']);
   });
 
-  it('gives keys to admins’ users, and takes them back from the next call on', async () => {
+  it('gives keys to admins’ users, and revokes them from the next call on', async () => {
     expect((await alice.call('GET', 'users')).status).toBe(403);
     expect((await serve.admin.call('POST', 'users', { name: 'alice' })).status).toBe(409);
     expect((await serve.admin.call('POST', 'users', { name: '../x' })).status).toBe(400);
@@ -279,25 +285,25 @@ describeOverDrivers('a judge with', (driver) => {
     expect(carol.key).toContain(id);
     await serve.admin.call('DELETE', `keys/${id}`);
     expect((await carol.call('GET', 'me')).body).toMatchObject({ code: 'KEY_INVALID' });
-    expect((await serve.nobody.call('GET', 'me')).body).toMatchObject({
+    expect((await serve.anonymous.call('GET', 'me')).body).toMatchObject({
       code: 'KEY_MISSING',
       fix: expect.stringContaining('skein-judge users'),
     });
   });
 
-  it('describes its API, and serves a page that may load nothing foreign', async () => {
-    const { body } = await serve.nobody.call('GET', '/openapi.json');
+  it('describes its API, and serves a page that loads nothing from other origins', async () => {
+    const { body } = await serve.anonymous.call('GET', '/openapi.json');
     expect(Object.keys((body as { paths: object }).paths)).toContain(
       '/api/v1/submissions/{submission}/events',
     );
-    const page = await serve.nobody.call('GET', '/');
+    const page = await serve.anonymous.call('GET', '/');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(page.body).not.toMatch(/https?:\/\//);
   });
 });
 
 it.skipIf(requireComponent('bubblewrap').skip)(
-  'holds users to their rate, each to their own, and says when to come back',
+  'limits the rate of each user separately, and says when to retry',
   async () => {
     await using serve = await serving(
       { echo: {} },
@@ -305,7 +311,7 @@ it.skipIf(requireComponent('bubblewrap').skip)(
     );
     const [dave, erin] = [await serve.user('dave'), await serve.user('erin')];
     const given = { problem: 'echo', language: 'python3', source: ECHO };
-    // All at once: a limit that is looked at too early would let more of them in.
+    // All at once: a limit that is checked too early would accept more of them.
     const answers = await Promise.all(
       Array.from({ length: 5 }, () => dave.call('POST', 'submissions', given)),
     );
@@ -329,7 +335,7 @@ it('starts without a sandbox, explains itself, and judges nothing', async () => 
   });
   await using serve = await serving({ echo: {} }, { driver: 'docker' });
   expect(serve.judge.worker).toBeUndefined();
-  expect(await serve.nobody.get('judge')).toMatchObject({
+  expect(await serve.anonymous.get('judge')).toMatchObject({
     judges: false,
     reason: expect.stringMatching(/docker.*bubblewrap/s),
   });
@@ -339,17 +345,17 @@ it('starts without a sandbox, explains itself, and judges nothing', async () => 
     source: ECHO,
   });
   expect(refused).toMatchObject({ status: 503, body: { code: 'JUDGE_SANDBOX' } });
-  expect(await serve.nobody.get('problems/echo')).toMatchObject({ name: 'Echo' });
+  expect(await serve.anonymous.get('problems/echo')).toMatchObject({ name: 'Echo' });
 });
 
-it('stops while somebody is in the middle of a request', async () => {
+it('stops while a request is incomplete', async () => {
   await using serve = await serving({ echo: {} }, { parallel: 'none' });
   const half = connect(Number(new URL(serve.url).port), '127.0.0.1');
   onTestFinished(() => void half.destroy());
   half.on('error', () => undefined);
   const head = `POST /api/v1/submissions HTTP/1.1\r\nHost: judge\r\nAuthorization: Bearer ${serve.admin.key}\r\n`;
   half.write(`${head}Expect: 100-continue\r\nContent-Length: 9\r\n\r\n`);
-  // Told to go on, it never does.
+  // The client never continues the request.
   await once(half, 'data');
   await serve.judge.close();
   await expect(fetch(serve.url)).rejects.toThrow('fetch failed');
@@ -360,7 +366,7 @@ it('starts with no problems, and not without their folder', async () => {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'README.txt'), 'no package');
   await using serve = await serving({}, { parallel: 'none', problems: folder });
-  expect(await serve.nobody.get('problems')).toEqual({ problems: [] });
+  expect(await serve.anonymous.get('problems')).toEqual({ problems: [] });
   await expect(serving({}, { parallel: 'none', problems: join(folder, 'none') })).rejects.toThrow(
     /ENOENT/,
   );

@@ -1,7 +1,7 @@
 /**
- * A judge: its problems, users and submissions in a data folder, its jobs and artifacts there too or
- * in what a fleet shares, its API and page over HTTP. Everything that it does not find in the folder
- * it finds in the fleet: it can be killed at any moment, and goes on where it was.
+ * A judge: its problems, users and submissions in a data folder, its jobs and artifacts there too
+ * or in a fleet, its API and page over HTTP. All state is in the folder or the fleet: the judge can
+ * be killed at any moment, and continues after a restart.
  *
  *     page, API ─► service ─► database            (what was accepted)
  *                     └─► follower ─► jobs ─► workers ─► judgements ─► database
@@ -35,26 +35,29 @@ import { openSubmissions } from './submissions.ts';
 import { openTimeLimits } from './time-limits.ts';
 
 /**
- * After a judge that was killed has started again, what it was judging waits for the end of a lease.
- * Nobody but its own worker holds one, so no network has to be waited out.
+ * When a judge restarts after a kill, the interrupted judgings wait for their leases to end. Only
+ * its own worker holds leases, so the lease need not cover a network outage.
  */
 const EMBEDDED_LEASE_MS = 10_000;
-/** What requests that are under way when the judge stops may take, in ms. */
+/** Milliseconds for requests in progress when the judge stops. */
 const CLOSE_MS = 2000;
 
 export interface ServeOptions extends GuestOptions {
   /** Folder of problem packages. */
   readonly problems: string;
-  /** Everything that the judge keeps. */
+  /** The judge's data folder. */
   readonly dataFolder: string;
-  /** Join a fleet: its jobs and its artifacts. Both or none. */
+  /** Joins a fleet: its jobs and its artifacts. Both or none. */
   readonly fleet?:
     | { readonly redis: string; readonly blobs: string; readonly namespace: string }
     | undefined;
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Submissions that are judged at once in this process; `none`: others do. Default: one per core, but one. */
+  /**
+   * Submissions that are judged at once in this process; `none`: other workers judge. Default: one
+   * per core, minus one.
+   */
   readonly parallel?: number | 'none' | undefined;
   readonly limits?: Partial<ServiceLimits> | undefined;
   /** Ms since the epoch: when penalties begin. */
@@ -68,11 +71,11 @@ export interface RunningJudge {
   readonly broken: readonly BrokenPackage[];
   /** The worker of this process. */
   readonly worker: JudgeWorker | undefined;
-  /** Why there is none, where there should be one. */
+  /** Why there is no worker, when there should be one. */
   readonly missing: string | undefined;
-  /** A key for the user `admin`, who was made because there was nobody. */
+  /** A key for the user `admin`, who is created when there are no users. */
   readonly adminKey: string | undefined;
-  /** Takes nothing new, lets what runs end or go back, and closes. Idempotent. */
+  /** Accepts no new work, lets running work end or return to the queue, and closes. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -175,7 +178,8 @@ async function bringUp(
     streams.close();
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
-    // Whoever neither finishes a request nor reads an answer would keep the judge from stopping.
+    // A client that neither finishes a request nor reads an answer would keep the judge from
+    // stopping.
     const patience = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
     await closed;
     clearTimeout(patience);
@@ -211,7 +215,7 @@ async function openPlane(
   }
 }
 
-/** A judge without a sandbox starts all the same: it explains, and judges nothing. */
+/** A judge without a sandbox starts: it reports the reason, and judges nothing. */
 async function startOwnWorker(
   options: ServeOptions,
   store: JobStore,

@@ -6,7 +6,7 @@ const SourceFiles = z.object({
   files: z.array(z.object({ path: z.string(), content: z.base64() })),
 });
 
-/** The most that one such artifact may have: answers to a submit-answer problem can be large. */
+/** Largest such artifact: answers to a submit-answer problem can be large. */
 export const MAX_SOURCE_ARTIFACT = 64 * 2 ** 20;
 
 export function encodeSource(files: readonly ProgramFile[]): Buffer {

@@ -46,13 +46,13 @@ describe('standings', () => {
     expect(cid?.[1]).toMatchObject({ pending: 1, rejected: 0 });
   });
 
-  it('give those whom nothing tells apart the same rank', () => {
+  it('give users with equal results the same rank', () => {
     const rows = [row('ann', 'a', 3, 'AC'), row('bob', 'a', 3, 'AC'), row('cid', 'a', 4, 'AC')];
     const { passFail } = standingsOf(rows, [A], undefined);
     expect(passFail.map(({ rank }) => rank)).toEqual([1, 1, 3]);
   });
 
-  it('sum the best scores, smallest ones where small is good, and go by who was first', () => {
+  it('sum the best scores, smallest ones where small is good, and then the earlier time ranks first', () => {
     const rows = [
       row('ann', 's', 0, 'WA', 40),
       row('ann', 's', 1, 'AC', 100),
@@ -69,7 +69,7 @@ describe('standings', () => {
     ]);
   });
 
-  it('never fall behind by an accepted one, whatever else there is', () => {
+  it('never lower the rank of a user for an accepted submission', () => {
     const verdicts = fc.constantFrom<Verdict | undefined>('AC', 'WA', 'TLE', 'CE', undefined);
     const submissions = fc.array(
       fc.record({

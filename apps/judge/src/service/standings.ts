@@ -1,10 +1,10 @@
 /**
  * Standings, computed from all submissions in the order in which they came. Pure.
  *
- * Pass-fail problems by the rules of the ICPC: more solved is better, then less penalty, which is the
- * minutes from the start to each first accepted submission plus 20 for every rejected one before it;
- * compile errors and judge errors are not held against anybody. Scoring problems by the sum of the
- * best scores, and then by who reached theirs first.
+ * Pass-fail problems by the rules of the ICPC: more solved is better, then less penalty, which is
+ * the minutes from the start to each first accepted submission plus 20 for every rejected one
+ * before it; compile errors and judge errors cost no penalty. Scoring problems by the sum of the
+ * best scores, and then by the time at which that sum was reached.
  */
 import type { ScoredRow } from './submissions.ts';
 
@@ -17,13 +17,13 @@ export interface StandingsProblem {
 export interface PassFailCell {
   readonly problem: string;
   readonly solved: boolean;
-  /** Rejected before the first accepted one, or all when there is none. */
+  /** Number rejected before the first accepted one, or of all when none is accepted. */
   readonly rejected: number;
-  /** Being judged. */
+  /** Number in judging. */
   readonly pending: number;
   /** Minutes from the start to the first accepted one. */
   readonly minutes: number | undefined;
-  /** Nobody solved it earlier. */
+  /** The first user that solved it. */
   readonly first: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface ScoreCell {
 }
 
 interface Ranked {
-  /** The same for those whom nothing tells apart. */
+  /** Equal for users with equal results. */
   readonly rank: number;
   readonly user: string;
 }

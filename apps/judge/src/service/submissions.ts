@@ -1,6 +1,6 @@
 /**
- * Submissions and their judgings. A judging is opened when a submission comes in or is judged again,
- * and closed once: whoever is second with a verdict changes nothing.
+ * Submissions and their judgings. A judging is opened when a submission arrives or is rejudged, and
+ * closed once: a second verdict changes nothing.
  */
 import { SkeinError } from '@skein/api';
 import type { Database } from '@skein/state';
@@ -23,7 +23,7 @@ export interface SubmissionRow {
   readonly id: number;
   readonly user: string;
   readonly problem: string;
-  /** As it was named, or as judging found out. */
+  /** As the author named it, or as judging detected it. */
   readonly language: string | undefined;
   readonly entryPoint: string | undefined;
   readonly source: string;
@@ -55,7 +55,7 @@ export interface EarlierJudging {
   readonly score: number | undefined;
 }
 
-/** What standings are made of: one row per submission, oldest first. */
+/** Input of the standings: one row per submission, oldest first. */
 export interface ScoredRow {
   readonly user: string;
   readonly problem: string;
@@ -83,13 +83,13 @@ export interface Submissions {
   nthNewest(user: string, count: number): number | undefined;
   /** Those that wait for their first verdict. */
   openOf(user: string): number;
-  /** Those that are not judged, oldest first. */
+  /** Unjudged submissions, oldest first. */
   open(): SubmissionRow[];
-  /** Notes the job that judges. @returns false when that judging is over. */
+  /** Stores the job of the judging. @returns false when that judging has ended. */
   assignJob(id: number, judging: number, job: string | undefined): boolean;
-  /** @returns false when that judging is over already. */
+  /** @returns false when that judging has ended already. */
   close(id: number, judging: number, record: JudgementRecord, attempts: number): boolean;
-  /** Opens another judging. @returns false when the last one is not over. */
+  /** Opens another judging. @returns false when the last one has not ended. */
   reopen(id: number, requestedBy: string, packageDigest: string): boolean;
   judgedOf(problem: string): number[];
   scored(): ScoredRow[];
@@ -319,7 +319,7 @@ function testOf(row: Row): TestRecord {
   };
 }
 
-/** SQLite’s null, where it stands for what is not there. */
+/** SQLite’s null, for an absent value. */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- a column’s type is the caller’s to say
 function optional<T>(value: unknown): T | undefined {
   return value === null ? undefined : (value as T);

@@ -1,7 +1,7 @@
 /**
- * The time limits that submissions are judged by. A package that leaves its limit to be inferred has
- * it measured once, by a job on some worker, and kept by the digest of the package: the same limit
- * counts for everybody, whichever worker judges them.
+ * The time limits that submissions are judged by. When a package leaves its limit to be inferred, a
+ * job on one worker measures it once, and it is kept by the digest of the package: all submissions
+ * get the same limit, on every worker.
  */
 import { SkeinError } from '@skein/api';
 import type { Database } from '@skein/state';
@@ -15,11 +15,11 @@ import { memoryOf } from './judging-job.ts';
 export interface TimeLimits {
   /** Cpu time in ms. @throws SkeinError PROBLEM_NOT_READY, PROBLEM_LIMITS. */
   of(problem: PublishedProblem): number;
-  /** Sees to what has not been measured: asks for it, or takes the answer. */
+  /** Continues pending measurements: enqueues their jobs, or stores their results. */
   look(problems: Iterable<PublishedProblem>): Promise<void>;
 }
 
-/** For submit-answer problems, where nothing of the submission runs. */
+/** For submit-answer problems, which run no submitted program. */
 const NO_PROGRAM_MS = 30_000;
 const RETRY_AFTER_MS = 5000;
 const MEASURING_MS = 30 * 60_000;

@@ -1,4 +1,4 @@
-/** Rows as the API shows them, and to whom. */
+/** Rows as the API shows them, by the rights of the caller. */
 import type { z } from 'zod';
 import type { Standings } from './standings.ts';
 import type {
@@ -37,7 +37,7 @@ export function summaryView(row: SubmissionRow, live: LiveState): SubmissionSumm
   });
 }
 
-/** @param admin whether what is for judges may be shown. */
+/** @param admin whether to include details for judges. */
 export function submissionView(
   row: SubmissionRow,
   tests: readonly TestRecord[],
@@ -106,7 +106,7 @@ function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** The same object without fields that are undefined, as an exact optional type wants it. */
+/** The same object without undefined fields, for exact optional types. */
 export function defined<T extends object>(value: T): Defined<T> {
   const entries = Object.entries(value).filter(([, field]) => field !== undefined);
   return Object.fromEntries(entries) as Defined<T>;

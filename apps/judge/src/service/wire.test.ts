@@ -20,7 +20,7 @@ function result(name: string, reason: string): TestResult {
 }
 
 describe('the live steps of a judging', () => {
-  it('pass through the log as lines, short and without what belongs to the judges', () => {
+  it('pass through the log as lines, short and without details for judges', () => {
     const lines: string[] = [];
     const tell = liveWriter((line) => lines.push(line));
     tell({ type: 'compiling', language: 'cpp' });

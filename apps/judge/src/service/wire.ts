@@ -1,9 +1,9 @@
 /**
- * What a worker tells the service: live steps as lines of the job's log, and the whole judgement as
- * an artifact at the end.
+ * Messages of a worker to the service: live steps as lines of the job's log, and the whole
+ * judgement as an artifact at the end.
  *
- * The log is a courtesy. Its lines are small, it is cut off at a bound, and a line that does not
- * parse is skipped; the verdict rests on the artifact alone.
+ * The log is best effort. Its lines are small, it is cut off at a bound, and a line that does not
+ * parse is skipped; the verdict depends only on the artifact.
  */
 import { z } from 'zod';
 import type { JudgeEvent, Judgement } from '../judging/events.ts';
@@ -70,14 +70,14 @@ export const LiveEvent = z.discriminatedUnion('type', [
 ]);
 export type LiveEvent = z.infer<typeof LiveEvent>;
 
-/** Text of a live step; the artifact has all of it. */
+/** Text of a live step, shortened; the artifact has all of it. */
 const LIVE_TEXT = 500;
-/** Below what a store keeps of a log, so that its end is never in the middle of a line. */
+/** Below the log limit of a store, so that the log never ends in the middle of a line. */
 const LIVE_BYTES = 3 * 2 ** 20;
 const MARK = 'judge ';
 export const MAX_COMPILE_OUTPUT = 64 * 1024;
 
-/** Writes the live steps of one attempt, as long as there is room for them. */
+/** Writes the live steps of one attempt, up to the bound. */
 export function liveWriter(log: (line: string) => void): (event: JudgeEvent) => void {
   let left = LIVE_BYTES;
   return (event) => {
@@ -109,7 +109,7 @@ function liveOf(event: JudgeEvent): LiveEvent | undefined {
   }
 }
 
-/** @returns undefined for whatever else is in the log. */
+/** @returns undefined for any other line of the log. */
 export function parseLive(line: string): LiveEvent | undefined {
   if (!line.startsWith(MARK)) return undefined;
   try {

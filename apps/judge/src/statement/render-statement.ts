@@ -2,8 +2,8 @@
  * A problem statement for a page: Markdown becomes HTML that carries no script, LaTeX stays text, PDF
  * stays a file.
  *
- * HTML inside the Markdown is shown, not obeyed; links go to http, https and mailto only; images come
- * from the package alone, through the address that the caller gives; formulas become MathML.
+ * HTML inside the Markdown is shown as text; links may lead to http, https and mailto; images come
+ * only from the package, through the address that the caller gives; formulas become MathML.
  */
 import { footnote } from '@mdit/plugin-footnote';
 import { tex } from '@mdit/plugin-tex';
@@ -23,10 +23,10 @@ export type RenderedStatement =
 export type AssetAddress = (path: string) => string;
 
 const IMAGE = /\.(?:png|jpe?g|svg)$/i;
-/** Samples are shown below the statement; these say where else a setter wants them. */
+/** Samples are shown below the statement; these markers place them elsewhere. */
 const SAMPLE_MARKS = /^\s*\{\{(?:nextsample|remainingsamples)\}\}\s*$/gm;
 
-/** A formula in a line, with the brackets and commas that may not stand alone on the next line. */
+/** An inline formula, with brackets and commas that must not be separated from it. */
 const FORMULA = /[([]?<math(?![^>]* display="block")[^]*?<\/math>[\])]?[.,;:!?]?/g;
 
 export async function renderStatement(
@@ -47,7 +47,7 @@ export async function renderStatement(
   return { format: 'html', html: renderMarkdown(markdown, source) };
 }
 
-/** @param imageSource address of an image that the text names; undefined: it is not shown. */
+/** @param imageSource address of an image of the text; undefined: it is not shown. */
 export function renderMarkdown(
   markdown: string,
   imageSource: (name: string) => string | undefined,

@@ -29,7 +29,8 @@ export async function samplesOf(problem: Problem): Promise<Sample[]> {
       if (conversational && folder.has(`${base}.interaction`)) {
         return { name, interaction: await show([`${base}.interaction`]) };
       }
-      // What a legacy interactive problem says to its validator is not for contestants.
+      // The messages between a legacy interactive problem and its validator are not for
+      // contestants.
       if (problem.type.interactive && problem.version === 'legacy')
         return { name, interaction: '' };
       return {

@@ -1,7 +1,7 @@
-/** The judge's page in a real Chromium, with whatever it complains about. */
+/** The judge's page in a real Chromium, with its errors and warnings. */
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-/** Without what a browser asks of the world of its own accord. */
+/** Without requests of the browser itself. */
 const ARGS = [
   '--headless',
   '--no-sandbox',
@@ -14,7 +14,7 @@ const ARGS = [
 
 export interface OpenPage extends AsyncDisposable {
   readonly page: Page;
-  /** Errors, warnings, dialogs, and requests to anybody but the judge. */
+  /** Errors, warnings, dialogs, and requests to hosts other than the judge. */
   readonly complaints: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGS });
 }
 
-/** Opens the page in a profile of its own. @param key of whom to sign in as, by the dialog. */
+/** Opens the page in a profile of its own. @param key of the user to sign in as, by the dialog. */
 export async function openPage(
   browser: Browser,
   url: string,

@@ -1,4 +1,4 @@
-/** The service and its workers in processes of their own, to be killed. */
+/** The service and its workers in separate processes, which a test can kill. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -7,15 +7,15 @@ import type { JudgeDriver } from '../judging/drivers.ts';
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 export interface JudgeProcess extends AsyncDisposable {
-  /** What the command says once it is open. */
+  /** First line of the command's output after it has opened. */
   readonly said: Readonly<Record<string, unknown>>;
   /** Its log so far, one JSON object per line. */
   log(): string;
-  /** SIGKILL; resolves when it is gone. */
+  /** SIGKILL; resolves when the process has exited. */
   kill(): Promise<void>;
 }
 
-/** Ends what a failed or timed out test has left behind. */
+/** Kills processes that a failed or timed out test has left. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');

@@ -11,7 +11,7 @@ const NEEDED: Readonly<Record<JudgeDriver, Component>> = {
   docker: 'judge-image',
 };
 
-/** The drivers that can be used here; for each that cannot the reason is told. */
+/** The drivers that can be used here; prints the reason for each that cannot. */
 export function judgeDrivers(): JudgeDriver[] {
   return JUDGE_DRIVERS.filter((name) => !requireComponent(NEEDED[name]).skip);
 }

@@ -1,4 +1,4 @@
-/** Writes problem packages for tests: a valid one, with what a test wants to be different. */
+/** Writes problem packages for tests: a valid one, with the changes of the test. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -32,7 +32,7 @@ export const MINIMAL_LEGACY: Files = {
   'submissions/accepted/echo.py': 'print(input())\n',
 };
 
-// Not with the test: of tests that run side by side, the runner cannot tell which one made it.
+// Not with the test: for concurrent tests the runner cannot tell which one created it.
 const made: string[] = [];
 afterAll(() => {
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** A judge over problems of a test's own, and a client of it that shows whatever comes back. */
+/** A judge over a test's own problems, and a client that returns every answer, errors included. */
 import { enableCompileCache } from 'node:module';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import type { SubmissionSummary, SubmissionView } from '../service/api.ts';
 import { type RunningJudge, serveJudge, type ServeOptions } from '../service/serve.ts';
 import { type Files, packageFolder } from './package-folder.ts';
 
-// As the command does: each submission has a thread of its own, which loads what it needs anew.
+// As the command does: each submission has a thread, which loads its modules again.
 enableCompileCache();
 
 /** Reads a number and prints it: right for the minimal package. */
@@ -31,7 +31,7 @@ export interface Serving extends AsyncDisposable {
   /** Adds a user. @returns a client with its key. */
   user(name: string, admin?: boolean): Promise<Caller>;
   readonly admin: Caller;
-  readonly nobody: Caller;
+  readonly anonymous: Caller;
 }
 
 export interface Caller {
@@ -46,7 +46,7 @@ export interface Caller {
   verdict(submission: number): Promise<SubmissionView>;
 }
 
-/** @param problems packages by name, each with what is different from the minimal one. */
+/** @param problems packages by name, each with its differences from the minimal one. */
 export async function serving(
   problems: Readonly<Record<string, Files>>,
   options: Partial<ServeOptions> = {},
@@ -73,7 +73,7 @@ export async function serving(
     url: judge.url,
     dataFolder,
     admin,
-    nobody: caller(judge.url, undefined),
+    anonymous: caller(judge.url, undefined),
     async user(name, isAdmin = false) {
       const { body } = await admin.call('POST', 'users', { name, admin: isAdmin });
       return caller(judge.url, (body as { key: string }).key);

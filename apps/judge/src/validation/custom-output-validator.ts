@@ -79,7 +79,7 @@ export class CustomValidation implements TestValidation {
     return this.conclude(result, new TextDecoder().decode(result.stderr));
   }
 
-  /** As a static validator: over the submission's files, told their language and entry point. */
+  /** As a static validator: over the submission's files, with their language and entry point. */
   async inspect(language: string, entry: string): Promise<Validation> {
     const result = await this.#session.run(this.#invocation([language, entry]));
     return this.conclude(result, new TextDecoder().decode(result.stderr));
@@ -127,7 +127,7 @@ export class CustomValidation implements TestValidation {
     };
   }
 
-  /** Everything else in the feedback folder stays from pass to pass. */
+  /** The other files of the feedback folder are kept from pass to pass. */
   async #forgetNextPass(): Promise<void> {
     const file = `${this.#session.workspace}/${this.#feedback}/nextpass.in`;
     const result = await this.#session.run({ argv: ['rm', '-f', file], workspace: 'writable' });

@@ -1,8 +1,8 @@
 /**
  * The format's default output validator: a diff of tokens, with tolerance for numbers on request.
  *
- * It reads what a hostile program wrote, so it allocates nothing per token, makes one pass, and never
- * turns more than a bounded token into a number. Bytes are compared, not characters.
+ * It reads output of a hostile program, so it allocates nothing per token, makes one pass, and
+ * converts only tokens of bounded length to numbers. Bytes are compared, not characters.
  *
  * Follows "Default output validator specification" of the problem package format, 2025-09; the
  * legacy format's flags mean the same.
@@ -34,7 +34,8 @@ export function parseFlags(args: readonly string[]): DefaultValidatorFlags {
     const tolerance = (before: number | undefined): number => {
       const word = args[++i] ?? '';
       const value = parseFloatToken(Buffer.from(word), 0, word.length);
-      if (value === undefined || value < 0) throw invalid(at, `${flag}: "${word}" is no tolerance`);
+      if (value === undefined || value < 0)
+        throw invalid(at, `${flag}: "${word}" is not a tolerance`);
       if (before !== undefined) throw invalid(at, `${flag} is given twice`);
       return value;
     };
@@ -92,7 +93,7 @@ function sameToken(ours: Tokens, theirs: Tokens, flags: DefaultValidatorFlags): 
       const given = ours.number();
       if (given === undefined) return false;
       const error = Math.abs(given - answer);
-      // Beyond the range of a double, a number is near nothing but itself.
+      // Beyond the range of a double, a number is only close to itself.
       if (!Number.isFinite(error)) return given === answer;
       return (
         (absolute !== undefined && error <= absolute) ||
@@ -164,7 +165,7 @@ class Tokens {
     return parseFloatToken(this.#bytes, this.#start, this.#end);
   }
 
-  /** For a message: bounded, and nothing but printable ASCII. */
+  /** For a message: bounded, printable ASCII only. */
   text(): string {
     const shown = Buffer.from(
       this.#bytes.subarray(this.#start, Math.min(this.#end, this.#start + 40)),

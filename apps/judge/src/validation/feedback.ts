@@ -1,4 +1,4 @@
-/** What a validator leaves in its feedback folder, read as input that nobody vouches for. */
+/** Files that a validator leaves in its feedback folder, read as untrusted input. */
 import { JudgeFault } from '../judging/judge-fault.ts';
 import type { ValidatorScore } from '../judging/events.ts';
 import type { Validation } from './validator.ts';
@@ -41,7 +41,7 @@ function readScore(files: ReadonlyMap<string, Uint8Array>): ValidatorScore | und
 function number(file: string, bytes: Uint8Array): number {
   const text = new TextDecoder().decode(bytes.subarray(0, 400)).trim();
   if (!NUMBER.test(text))
-    throw new JudgeFault(`${file} holds "${text.slice(0, 40)}", which is no number`);
+    throw new JudgeFault(`${file} holds "${text.slice(0, 40)}", which is not a number`);
   return Number(text);
 }
 

@@ -31,7 +31,7 @@ export function packageProgram(
   if (known !== undefined) return known;
   const building = build(program, problem, sandbox);
   programs.set(program, building);
-  // What failed once may succeed later: a sandbox that was unreachable is not the program's fault.
+  // A failed build may succeed later: an unreachable sandbox is not a fault of the program.
   building.catch(() => programs.delete(program));
   return building;
 }
@@ -110,7 +110,7 @@ async function buildIn(
   return { argv: (at) => [`${at}/run`], env: {} };
 }
 
-/** Checktestdata says yes with 0, where a validator says 42. */
+/** Checktestdata accepts with 0, where a validator accepts with 42. */
 function checktestdata(script: string): Pick<Built, 'argv' | 'env'> {
   const translate = 'checktestdata "$0"; case $? in 0) exit 42;; 1) exit 43;; *) exit 1;; esac';
   return { argv: (at) => ['sh', '-c', translate, `${at}/${script}`], env: {} };

@@ -1,4 +1,4 @@
-/** What stands in for each other as the judge of one output: the default validator or a package's own. */
+/** The contract of output validators: the default validator, or a package's own. */
 import type { RunningCommand, Ending } from '@skein/sandbox';
 import type { ValidatorScore } from '../judging/events.ts';
 import type { TestCase } from '../package/problem.ts';
@@ -16,7 +16,7 @@ export interface Validation {
 export interface TestValidation {
   /** @throws JudgeFault. @param input what the submission read in this pass. */
   check(input: Uint8Array, output: Uint8Array): Promise<Validation>;
-  /** Starts the validator to talk with a submission; `conclude` reads what its end means. */
+  /** Starts the validator of an interactive problem; `conclude` interprets its exit. */
   interact(input: Uint8Array): Promise<RunningCommand>;
   /** @throws JudgeFault. */
   conclude(ending: Ending, stderr: string): Promise<Validation>;

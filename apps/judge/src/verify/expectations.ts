@@ -1,6 +1,6 @@
 /**
- * Whether an example submission got what its place in the package promises. Pure: the judgement and
- * the requirements in, what is wrong out.
+ * Whether an example submission got the expected result of its folder. Pure: takes the judgement
+ * and the requirements, and returns the differences.
  */
 import { globMatches } from '../package/glob.ts';
 import type { Judgement, TestResult } from '../judging/events.ts';
@@ -12,7 +12,10 @@ import type {
   Requirement,
 } from '../package/problem.ts';
 
-/** The format speaks of four verdicts: a program that ran out of memory or output did crash. */
+/**
+ * The format has four verdicts: a program that exceeds its memory or output limit counts as
+ * crashed.
+ */
 export function expectedVerdict(verdict: Verdict): ExpectedVerdict | undefined {
   switch (verdict) {
     case 'AC':
@@ -29,7 +32,7 @@ export function expectedVerdict(verdict: Verdict): ExpectedVerdict | undefined {
   }
 }
 
-/** The tests that a requirement speaks of. */
+/** The tests that a requirement applies to. */
 export function testsMeant(
   { tests }: Requirement,
   results: readonly TestResult[],
@@ -39,7 +42,7 @@ export function testsMeant(
     : results.filter((result) => globMatches(tests, result.name));
 }
 
-/** @returns what is not as it must be, in sentences; empty when all is well. */
+/** @returns the differences, as sentences; empty when there are none. */
 export function unmetExpectations(
   example: ExampleSubmission,
   judgement: Judgement,

@@ -1,4 +1,4 @@
-/** What verifying a package found; the same for people, for `--json` and for a service. */
+/** The result of verifying a package; the same for text, for `--json` and for a service. */
 import type { Verdict } from '../judging/verdict.ts';
 
 export interface ExampleReport {
@@ -14,9 +14,9 @@ export interface ExampleReport {
   readonly memoryBytes: number;
   /** Verdicts of the tests, by name. */
   readonly tests: Readonly<Record<string, Verdict>>;
-  /** What is not as it must be. */
+  /** Differences from the requirements. */
   readonly problems: readonly string[];
-  /** Its language is missing here, so nothing is known about it. */
+  /** Its language is missing here, so the example was not checked. */
   readonly notRun: boolean;
 }
 

@@ -15,7 +15,7 @@ export interface TimeBounds {
 
 export type TimeRole = 'lower' | 'upper' | undefined;
 
-/** What a requirement says about the time limit. */
+/** How a requirement bounds the time limit. */
 export function timeRole(requirement: Requirement): TimeRole {
   const { permitted, required, useForTimeLimit } = requirement;
   if (useForTimeLimit === false) return undefined;
@@ -66,14 +66,14 @@ function legacyRole(example: ExampleSubmission): TimeRole {
   return boundsAbove(example) ? 'upper' : undefined;
 }
 
-/** The smallest multiple of the resolution that is no less than the factor asks for. */
+/** The smallest multiple of the resolution that is at least what the factor requires. */
 export function inferredTimeLimit(problem: Problem, slowestAcceptedMs: number): number {
   const { multipliers, timeResolutionMs } = problem.limits;
   const least = slowestAcceptedMs * multipliers.acToTimeLimit;
   return Math.max(1, Math.ceil(least / timeResolutionMs)) * timeResolutionMs;
 }
 
-/** What contradicts the factors of the format; empty when the limit fits. */
+/** Contradictions with the factors of the format; empty when the limit fits. */
 export function timeContradictions(
   problem: Problem,
   timeMs: number,

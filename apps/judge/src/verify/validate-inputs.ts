@@ -8,7 +8,7 @@ import { packageProgram } from '../validation/validator-program.ts';
 
 export interface InputCheck {
   readonly test: string;
-  /** Name of the validator that said no; undefined: all said yes. */
+  /** Name of the validator that rejected; undefined: all accepted. */
   readonly rejectedBy: string | undefined;
   readonly ok: boolean;
   readonly message: string;
@@ -78,7 +78,7 @@ async function* runValidator(
   try {
     await putBelow(shared, 'validator', program.files);
     for (const input of inputs) {
-      // A validator sees the files of its test and of no other.
+      // A validator sees only the files of its test.
       const own = input.files.size > 0 ? await open() : undefined;
       const session = own ?? shared;
       try {

@@ -23,7 +23,7 @@ export async function* validateOutputs(
   problem: Problem,
   sandbox: JudgeSandbox,
 ): AsyncGenerator<CheckReport> {
-  // In a conversation there is no output to hold against an answer.
+  // An interactive problem has no output to compare with an answer.
   if (problem.type.interactive) return;
   const cases = [...sampleAnswers(problem), ...validatorCases(problem)];
   if (cases.length === 0) return;

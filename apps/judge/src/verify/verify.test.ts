@@ -1,4 +1,7 @@
-/** Our own packages, each verified as a setter would, over every sandbox that judges here. */
+/**
+ * The packages of this repository, each verified as a setter would, over every sandbox that judges
+ * here.
+ */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -24,7 +27,7 @@ async function report(
 
 describeOverSandboxes('verifying in', (open) => {
   it.each(readdirSync(PROBLEMS))(
-    'finds our package %s in order',
+    'accepts the package %s',
     async (name) => {
       const found = await report(join(PROBLEMS, name), await open());
       const failures = [...found.inputs, ...found.outputs].filter((check) => !check.ok);

@@ -1,9 +1,10 @@
 /**
- * Checks a problem package the way it will be judged: every input against the input validators, every
- * example submission against what its place promises, and the time limit against both.
+ * Checks a problem package the way it will be judged: every input against the input validators,
+ * every example submission against the verdict that its folder promises, and the time limit against
+ * both.
  *
- * The submissions that bound the time limit from below run first, under the most time that the judge
- * would wait; all others run under the limit that follows.
+ * The submissions that bound the time limit from below run first, with the longest time that the
+ * judge allows; all others run with the limit that follows.
  */
 import { SkeinError } from '@skein/api';
 import type { Judgement, TestResult } from '../judging/events.ts';
@@ -80,9 +81,9 @@ export async function* verify(
   timeMs ??= UNKNOWN_LIMIT_MS;
   if (!problem.type.submitAnswer) yield { type: 'time-limit', ms: timeMs, inferred };
 
-  // Too slow submissions run until it is sure that they are slow enough.
+  // Too slow submissions run until they exceed their bound.
   const stopMs = timeMs * problem.limits.multipliers.timeLimitToTle + 50;
-  // Legacy directories speak of the verdict, which the groups' rules may settle early.
+  // Legacy directories require a verdict, which the groups' rules may decide early.
   const everyTest = problem.version === '2025-09';
   for (const example of problem.examples.filter((one) => !first.includes(one))) {
     yield* run(example, { timeMs, stopMs, everyTest });

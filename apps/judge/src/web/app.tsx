@@ -1,4 +1,4 @@
-/** The frame of every page: the header with the account, the banner, and the page that is open. */
+/** The frame of every page: the header with the account, the banner, and the current page. */
 import { currentRoute, useFresh, useStore, type Route } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -10,7 +10,7 @@ import { askForKey, SignIn } from './sign-in.tsx';
 import { StandingsPage } from './standings-page.tsx';
 import { SubmissionPage, SubmissionsPage } from './submissions-page.tsx';
 
-/** How often the page asks whether the judge can judge. */
+/** Interval at which the page checks whether the judge can judge. */
 const BANNER_MS = 15_000;
 
 const PAGES = [
@@ -20,7 +20,7 @@ const PAGES = [
 ] as const;
 
 interface Found {
-  /** Which link of the header leads here. */
+  /** Which link of the header is current. */
   readonly page: string;
   readonly content: ComponentChildren;
 }
@@ -117,7 +117,7 @@ function Account() {
   );
 }
 
-/** A judge that cannot judge says so on every page. */
+/** Every page shows when the judge cannot judge. */
 function Banner() {
   const { value } = useFresh(() => get('judge'), { everyMs: BANNER_MS }, '');
   const [said, setSaid] = useState('');

@@ -1,6 +1,6 @@
 /**
- * A place to type a program: CodeMirror with the highlighting of the language. Tab indents; after
- * Escape, Tab leaves as it does everywhere else, so that the keyboard does not catch a person.
+ * An editor for a program: CodeMirror with the highlighting of the language. Tab indents; after
+ * Escape, Tab moves the focus, so that keyboard users can leave the editor.
  *
  * The editor lives in a shadow root, whose style sheets are made by a script as objects: the policy
  * of the page allows no style elements.
@@ -63,9 +63,8 @@ const THEME = EditorView.theme({
 });
 
 /**
- * @param text what the editor begins with; from then on the text is its own. Give it another key to
- * begin with another text.
- * @param changed called with the text at every change that a person makes.
+ * @param text initial text; after that the editor owns it. A new key resets it.
+ * @param changed called with the text at every edit.
  */
 export function Editor({
   language,
@@ -97,7 +96,7 @@ export function Editor({
         bracketMatching(),
         indentUnit.of('    '),
         EditorState.tabSize.of(4),
-        // Ctrl+Enter belongs to the form.
+        // The form handles Ctrl+Enter.
         keymap.of([
           ...defaultKeymap.filter(({ key }) => key !== 'Mod-Enter'),
           ...historyKeymap,

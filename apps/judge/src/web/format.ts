@@ -1,4 +1,4 @@
-/** Verdicts, sizes and times as people read them. */
+/** Verdicts, sizes and times as text. */
 import { VERDICT_NAMES } from '../judging/verdict.ts';
 import type { SubmissionRow } from './judge-api.ts';
 

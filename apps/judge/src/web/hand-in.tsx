@@ -1,4 +1,4 @@
-/** Where a program, or answers that were computed elsewhere, are handed in. */
+/** The form for submitting a program, or answers that were computed elsewhere. */
 import { SkeinError } from '@skein/api/errors';
 import { fixOf, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
@@ -11,10 +11,10 @@ import { askForKey } from './sign-in.tsx';
 
 const LANGUAGE = 'skein-judge-language';
 
-/** What a form hands in beside the problem. */
+/** Fields of a submission besides the problem. */
 type Read = () => Promise<object>;
 
-/** The form, and under it what was handed in while the page is open, newest first. */
+/** The form, and below it the submissions made while the page is open, newest first. */
 export function Work({ problem }: { readonly problem: Problem }) {
   const user = useStore(me);
   const [handedIn, setHandedIn] = useState<readonly SubmissionRow[]>([]);
@@ -111,7 +111,7 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
   const draftOf = (code: string): string => `skein-judge-draft ${id} ${code}`;
   const [language, setLanguage] = useState(() => firstLanguage(languages));
   const [text, setText] = useState(() => sessionStorage.getItem(draftOf(language)) ?? '');
-  /** Counts the texts that the editor began with. */
+  /** Counts the initial texts of the editor. */
   const [revision, setRevision] = useState(0);
   const bytes = new TextEncoder().encode(text).length;
 

@@ -1,4 +1,4 @@
-/** The judge that serves this page: calls with the key of the person, typed by its own schemas. */
+/** The judge that serves this page: calls with the key of the user, typed by its own schemas. */
 import { openSession, Store } from '@skein/ui';
 import type { z } from 'zod';
 import type {
@@ -23,7 +23,7 @@ export type Standings = z.infer<typeof StandingsView>;
 export type Submission = SubmissionView;
 export type SubmissionRow = SubmissionSummary;
 
-/** What is read under `/api/v1/`, by what the address begins with. */
+/** Resources under `/api/v1/`, by the beginning of the address. */
 interface Reads {
   readonly me: Me;
   readonly judge: Judge;
@@ -38,7 +38,7 @@ interface Reads {
 
 export const session = openSession('skein-judge-key');
 
-/** The person who is signed in. */
+/** The user who is signed in. */
 export const me = new Store<Me | undefined>(undefined);
 
 const part = encodeURIComponent;

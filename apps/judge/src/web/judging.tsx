@@ -1,4 +1,6 @@
-/** A submission as it is judged: its verdict, a grid of its tests, and what each test says. */
+/**
+ * A submission while it is judged: its verdict, a grid of its tests, and the messages of each test.
+ */
 import { SkeinError } from '@skein/api/errors';
 import { follow, linkTo, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
@@ -11,10 +13,10 @@ type Test = Submission['tests'][number];
 
 /** Cells show their verdict's letters up to this many tests. */
 const SPACIOUS = 120;
-/** Tests to come that are shown as empty cells. */
+/** Number of pending tests that are shown as empty cells. */
 const PENDING = 2000;
 
-/** What the judge's stream tells of one submission. */
+/** The state of one submission, from the judge's stream. */
 type Told =
   | { readonly type: 'submission' | 'judged'; readonly data: Submission }
   | { readonly type: 'running'; readonly data: { readonly name: string; readonly total: number } }
@@ -34,8 +36,8 @@ function after(view: Submission, { type, data }: Told): Submission {
 }
 
 /**
- * @param first as it was when it was handed in or loaded; followed until its verdict.
- * @param linked leads to its own page, and leaves out what goes without saying beside the program.
+ * @param first its state when it was submitted or loaded; followed until its verdict.
+ * @param linked links to its own page, and omits details that the program beside it shows.
  */
 export function Judging({
   first,

@@ -11,7 +11,7 @@ import { render } from 'preact';
 import { App } from './app.tsx';
 import { get, me, session } from './judge-api.ts';
 
-/** Looks up whose the stored key is; a key that is not valid any more is forgotten. */
+/** Signs in with the stored key; a key that is no longer valid is removed. */
 async function signInAgain(): Promise<void> {
   if (session.key.value === undefined) return;
   try {

@@ -1,6 +1,6 @@
 /**
- * The page in a real Chromium, over a judge that judges: what was handed in, judging it again, and
- * programs, answers and outputs that would like to be markup.
+ * The page in a real Chromium, over a running judge: submissions, rejudging, and programs, answers
+ * and outputs that contain markup.
  */
 import { type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,7 +57,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   const judging = (page: Page) => page.getByRole('region', { name: /^Submission/ });
 
   it(
-    'lists what one has handed in, and leads from there to a program and its tests',
+    'lists the user’s submissions, and links to each program and its tests',
     async () => {
       const right = await judged(ECHO);
       const wrong = await judged('print(0)\n');
@@ -102,7 +102,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       await judging(page).getByText('Wrong answer', { exact: true }).first().waitFor();
       await page.getByRole('button', { name: 'Judge again' }).click();
       await judging(page).getByText('Judged before: WA').waitFor();
-      // The button is gone while it is judged, and comes back with the verdict.
+      // The button is absent while the submission is judged, and present again with the verdict.
       await page.getByRole('button', { name: 'Judge again' }).waitFor();
       expect(await judging(page).getAttribute('data-verdict')).toBe('WA');
       expect(await serve.admin.get<SubmissionView>(`submissions/${id}`)).toMatchObject({
@@ -133,7 +133,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       for (const id of ids) {
         expect(await serve.admin.verdict(id)).toMatchObject({ judging: 2 });
       }
-      // The list looks again by itself until the last of them is judged.
+      // The list reloads by itself until the last of them is judged.
       await unfinished.waitFor({ state: 'detached' });
       await page.getByRole('row', { name: new RegExp(`^${ids[0]} .*Accepted`) }).waitFor();
       await page.getByRole('row', { name: new RegExp(`^${ids[1]} .*Wrong answer`) }).waitFor();
@@ -196,7 +196,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       await page.getByRole('alert').getByText(HOSTILE).waitFor();
 
       expect(await page.locator('img[src="x"]').count()).toBe(0);
-      // The one refusal is seen on the console too; nothing else is.
+      // The refusal is also logged to the console; nothing else is.
       expect(complaints.filter((text) => !/status of 422/.test(text))).toEqual([]);
     },
     TIMEOUT,

@@ -1,7 +1,6 @@
 /**
- * The files of the page, read once. It may load nothing but these and talk to nobody but its own
- * judge. Whatever it shows is put into the document as text; the one piece of markup is a statement,
- * which the judge rendered itself.
+ * The files of the page, read once. The page may load only these and send requests only to its own
+ * judge. It inserts data as text; the only markup is a statement, which the judge rendered itself.
  */
 import { readFileSync } from 'node:fs';
 import { bundlePage } from '@skein/ui/bundle';
@@ -14,7 +13,7 @@ export interface Page {
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  // Formulas and tables of statements carry attributes of style, and no more than those.
+  // Formulas and tables of statements use these style attributes, and no others.
   "style-src 'self'",
   "style-src-attr 'unsafe-inline'",
   "img-src 'self' data:",

@@ -1,10 +1,10 @@
-/** What every page of the judge has. */
+/** Parts that several pages of the judge share. */
 import { SkeinError } from '@skein/api/errors';
 import { fixOf } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 
-/** A page under its title, which the window has too. */
+/** A page under its title, which is also the title of the window. */
 export function Titled({
   title,
   children,
@@ -18,7 +18,7 @@ export function Titled({
   return <>{children}</>;
 }
 
-/** The fix is for callers of the API; a person who looks for what is not there wants the way back. */
+/** The fix is for callers of the API; a reader of a missing page needs the way back. */
 export function Refusal({ error }: { readonly error: SkeinError }) {
   return (
     <div class="refusal" role="alert">
@@ -28,7 +28,10 @@ export function Refusal({ error }: { readonly error: SkeinError }) {
   );
 }
 
-/** A page whose content is loaded: what went wrong where that failed, nothing before it is there. */
+/**
+ * A page whose content is loaded: shows an error when that failed, and nothing before it has
+ * loaded.
+ */
 export function Loading<Value>({
   value,
   error,

@@ -1,4 +1,4 @@
-/** One problem: its statement and samples, and the place to hand in. */
+/** One problem: its statement and samples, and the form for submissions. */
 import { linkTo, useFresh, useStore } from '@skein/ui';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { memory, time } from './format.ts';
@@ -6,7 +6,7 @@ import { get, me, type Problem, type Statement } from './judge-api.ts';
 import { Loading, Titled } from './parts.tsx';
 import { Work } from './hand-in.tsx';
 
-/** A problem changes when its package does. */
+/** A problem changes only with its package. */
 const LOOK_AGAIN_MS = 3_600_000;
 
 export function ProblemPage({ id }: { readonly id: string }) {
@@ -103,7 +103,7 @@ const policy = (globalThis as { trustedTypes?: TypedHtml }).trustedTypes?.create
   { createHTML: (html) => html },
 );
 
-/** The one piece of markup: a statement, which the judge has rendered without scripts. */
+/** The only markup: a statement, which the judge has rendered without scripts. */
 function Markup({ html }: { readonly html: string }) {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -164,7 +164,7 @@ function Conversation({ text }: { readonly text: string }) {
         .map((line) => {
           const speaker = SPEAKERS[line[0] ?? ''];
           return (
-            <li data-who={speaker ?? 'pass'}>
+            <li data-speaker={speaker ?? 'pass'}>
               {speaker === undefined ? 'next pass' : line.slice(1)}
             </li>
           );

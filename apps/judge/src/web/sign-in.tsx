@@ -1,4 +1,4 @@
-/** The dialog in which a person signs in. */
+/** The dialog in which a user signs in. */
 import { SkeinError } from '@skein/api/errors';
 import { Modal, Store, useStore } from '@skein/ui';
 import { useRef, useState } from 'preact/hooks';
@@ -6,7 +6,7 @@ import { get, me, session } from './judge-api.ts';
 
 const asked = new Store<string | undefined>(undefined);
 
-/** @param message why a key is asked for. */
+/** @param message why a key is required. */
 export function askForKey(
   message = 'With the key that you were given: there are no passwords here.',
 ): void {

@@ -1,4 +1,4 @@
-/** The standings: what each person has solved, and the points of each. */
+/** The standings: the solved problems and points of each user. */
 import { linkTo, useFresh, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { points } from './format.ts';
@@ -86,7 +86,7 @@ function Board({
               <th scope="col" class="rank">
                 Rank
               </th>
-              <th scope="col">Who</th>
+              <th scope="col">User</th>
               {totals.map((name) => (
                 <th scope="col" class="total">
                   {name}

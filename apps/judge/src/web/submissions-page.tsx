@@ -1,4 +1,4 @@
-/** What was handed in: a person's own, or for admins everything; and one submission with its source. */
+/** The submissions: a user's own, or for admins all; and one submission with its source. */
 import { SkeinError } from '@skein/api/errors';
 import { linkTo, useFresh, useStore } from '@skein/ui';
 import { useState } from 'preact/hooks';
@@ -8,16 +8,18 @@ import { Judging } from './judging.tsx';
 import { Loading, Titled } from './parts.tsx';
 import { askForKey } from './sign-in.tsx';
 
-/** While something in the list is being judged, and when nothing is. */
+/**
+ * Refresh intervals in milliseconds, while a submission of the list is being judged, and otherwise.
+ */
 const LIVE_MS = 3000;
 const LOOK_AGAIN_MS = 60_000;
 const PAGE = 50;
 const MOST = 500;
 
-const COLUMNS = ['', 'Problem', 'Who', 'Verdict', 'Language', 'Cpu', 'Memory', 'When'] as const;
+const COLUMNS = ['', 'Problem', 'User', 'Verdict', 'Language', 'Cpu', 'Memory', 'When'] as const;
 const NUMBERS = new Set<string>(['Cpu', 'Memory']);
 
-/** @param problem shows only what was handed in to it. */
+/** @param problem shows only submissions to it. */
 export function SubmissionsPage({ problem }: { readonly problem: string | undefined }) {
   const user = useStore(me);
   return user === undefined ? <SignInFirst /> : <List user={user} problem={problem} />;
@@ -37,7 +39,7 @@ function List({ user, problem }: { readonly user: Me; readonly problem: string |
     { everyMs: isLive ? LIVE_MS : LOOK_AGAIN_MS },
     `${problem} ${limit}`,
   );
-  const columns = COLUMNS.filter((name) => name !== 'Who' || user.admin);
+  const columns = COLUMNS.filter((name) => name !== 'User' || user.admin);
   return (
     <Titled title="Submissions">
       <h1>{user.admin ? 'Submissions' : 'Your submissions'}</h1>

@@ -1,4 +1,4 @@
-/** `skein artifacts get`: brings an artifact to this machine. */
+/** `skein artifacts get`: downloads an artifact. */
 import { resolve } from 'node:path';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../command.ts';

@@ -1,4 +1,4 @@
-/** `skein bench`: what a deployment carries inside its objective. */
+/** `skein bench`: the load that a deployment carries inside its objective. */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Tensor } from '@skein/onnx';
@@ -40,7 +40,7 @@ import { readInputs } from '../tensor/given-input.ts';
 import { unwritable } from '../file.ts';
 import { usageError } from '../usage.ts';
 
-/** Bodies with different values, so that nothing is answered from a cache of one. */
+/** Bodies with different values, so that a response cache answers none of them. */
 const BODIES = 16;
 
 export type Protocol = 'binary' | 'json' | 'grpc';
@@ -62,7 +62,7 @@ export const bench = defineCommand({
   name: 'bench',
   summary: 'Find the highest rate inside the objective, or measure at a given one.',
   details:
-    'An open loop: requests are sent at their times whatever comes back, and a latency counts from the intended send, so a stall is charged for every request that it held up. Without --rate the highest rate is searched at which the objective holds.',
+    'An open loop: requests are sent on schedule, however slow the answers are, and a latency counts from the scheduled time, so a stall counts for every request that it delayed. Without --rate the highest rate is searched at which the objective holds.',
   examples: [
     { command: 'skein bench ocr-recognise --svg curve.svg', does: 'The capacity, and its curve' },
     { command: 'skein bench risk --rate 200 --duration 10s', does: 'One rate' },
@@ -222,7 +222,7 @@ async function makeTarget(
     host,
     port: port === '' ? (scheme === 'https:' ? 443 : 80) : Number(port),
     path: `/v2/models/${encodeURIComponent(name)}/infer`,
-    // The header's length depends on the shapes alone, which are those of the first.
+    // The header's length depends only on the shapes, which are those of the first.
     headers: {
       ...authorization,
       ...(deadline === undefined ? {} : { 'skein-timeout-ms': deadline }),

@@ -1,4 +1,4 @@
-/** `skein deploy`: a model file, or a composition, becomes something that is served. */
+/** `skein deploy`: serves a model file or a composition. */
 import { extname, basename } from 'node:path';
 import type { DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
@@ -91,7 +91,7 @@ export const deploy = defineCommand({
     }),
   },
   options: {
-    name: text('NAME', 'What it is called; default: the name of the file or run.'),
+    name: text('NAME', 'Name of the deployment; default: the name of the file or run.'),
     run: text('RUN', 'Deploy what a training run made; skein runs ls lists them.'),
     ...settingsOptions,
     ...rolloutOptions,
@@ -178,13 +178,13 @@ export const deploy = defineCommand({
 });
 
 type Content = {
-  /** What it is called when nobody says. */
+  /** Default name of the deployment. */
   readonly name: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly run?: Run;
 } & ({ readonly modulePath: string } | { readonly content: Blob });
 
-/** A module by its path, a model by its bytes, or the model of a run with what it comes from. */
+/** A module by its path, a model by its bytes, or the model of a run with its lineage. */
 async function contentOf(
   context: Context,
   file: string | undefined,
@@ -209,7 +209,7 @@ type SettingsChoice = {
   readonly [K in keyof typeof settingsOptions]: ReturnType<(typeof settingsOptions)[K]['parse']>;
 };
 
-/** Only what was given: everything else stays, or gets the node's default. */
+/** Only the given options: all other settings stay, or get the node's default. */
 function settingsOf(given: SettingsChoice): DeploymentSettingsPatch {
   if (given.finiteOnly && given.allowNonFinite) {
     throw usageError('--finite-only and --allow-non-finite exclude each other.');

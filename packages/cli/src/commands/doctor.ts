@@ -1,4 +1,4 @@
-/** `skein doctor`: what this machine has, and the exact fix for what it lacks. */
+/** `skein doctor`: checks this machine, and prints the exact fix for each gap. */
 import { defineCommand } from '../command.ts';
 import { dataFolder, dataOption } from '../connection.ts';
 import type { Check, Finding } from '../doctor/check.ts';

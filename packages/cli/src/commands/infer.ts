@@ -1,4 +1,4 @@
-/** `skein infer`: one request, and its answer as a person reads it. */
+/** `skein infer`: sends one request and prints its answer as text. */
 import { texts, type OutputTensor } from '@skein/api/client';
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';

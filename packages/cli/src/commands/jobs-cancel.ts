@@ -1,4 +1,4 @@
-/** `skein jobs cancel`: ends jobs that wait or run. */
+/** `skein jobs cancel`: cancels queued and running jobs. */
 import type { JobView } from '@skein/api';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';

@@ -1,4 +1,4 @@
-/** `skein jobs logs`: what a job printed, or prints. */
+/** `skein jobs logs`: the output of a job. */
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';
@@ -25,7 +25,7 @@ export const jobsLogs = defineCommand({
   async run(context, { id, follow, attempt, raw, ...choice }) {
     const output = raw ? 'raw' : 'guest';
     if (follow) {
-      // Who waits for the end has it go on.
+      // Following a job runs it: without a node, this process does.
       const queues = ['default'];
       const job = await withJobs(
         context,

@@ -1,4 +1,4 @@
-/** `skein jobs ls`: the jobs and what became of them. */
+/** `skein jobs ls`: the jobs and their states. */
 import { JobState } from '@skein/api';
 import { formatAge } from '@skein/api/units';
 import { defineCommand } from '../command.ts';

@@ -1,4 +1,4 @@
-/** `skein jobs preempt`: makes room, without losing what was done. */
+/** `skein jobs preempt`: stops a running attempt without losing its progress. */
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';

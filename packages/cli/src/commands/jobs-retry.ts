@@ -8,7 +8,7 @@ import { argument } from '../option.ts';
 
 export const jobsRetry = defineCommand({
   name: 'jobs retry',
-  summary: 'Enqueue the same work again as a new job, whatever became of the first.',
+  summary: 'Enqueue the same work again as a new job, whatever the state of the first.',
   details:
     'The new job waits for no parents, and has the time to finish that the first one had. skein jobs revive brings the job itself back instead, with the children it failed, and is the way for a member of a gang.',
   examples: [{ command: 'skein jobs retry ID', does: 'The new job’s id is printed' }],
@@ -46,7 +46,7 @@ function sameWorkAs(job: JobView): NewJobInput {
     requires,
     retry,
     retentionMs,
-    // What has succeeded would only be found to have succeeded.
+    // A cached success would be returned instead of running again.
     cache: job.cache && job.state !== 'succeeded',
     ...(job.group === undefined ? {} : { group: job.group }),
     ...(withinMs === undefined ? {} : { finishWithinMs: Math.max(1, withinMs) }),

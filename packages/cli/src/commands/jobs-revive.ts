@@ -8,7 +8,7 @@ import { stateText } from '../output/job.ts';
 export const jobsRevive = defineCommand({
   name: 'jobs revive',
   summary: 'Bring a failed, dead or cancelled job back, with the children that it failed.',
-  examples: [{ command: 'skein jobs revive ID', does: 'After its cause is mended' }],
+  examples: [{ command: 'skein jobs revive ID', does: 'After its cause is fixed' }],
   arguments: { id: argument('ID', 'The job.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {

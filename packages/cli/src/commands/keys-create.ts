@@ -28,8 +28,11 @@ export const keysCreate = defineCommand({
   arguments: {},
   options: {
     scope: many('SCOPE', 'infer, read, jobs or admin; default infer.', { choices: SCOPES }),
-    label: withDefault(text('TEXT', 'Whose key it is.'), 'made by skein keys create'),
-    tenant: withDefault(text('NAME', 'Whom share and quota are counted for.'), 'default'),
+    label: withDefault(text('TEXT', 'Owner or purpose of the key.'), 'made by skein keys create'),
+    tenant: withDefault(
+      text('NAME', 'Tenant whose share and quota the calls count for.'),
+      'default',
+    ),
     rate: decimal('N', 'Requests per second that the key may send.', { min: 0.001, max: 1e6 }),
     maxConcurrent: integer('N', 'Requests that may wait or run at once.', { min: 1, max: 1e6 }),
     weight: decimal('N', 'Share of its tenant beside other tenants; default 1.', {

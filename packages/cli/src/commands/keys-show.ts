@@ -1,4 +1,4 @@
-/** `skein keys show`: one API key, and what its tenant holds of what tenants share. */
+/** `skein keys show`: one API key, and the shared resources that its tenant holds. */
 import { formatAge, formatBytes, formatRate } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
@@ -9,9 +9,9 @@ import { renderFields, renderTable } from '../output/table.ts';
 
 export const keysShow = defineCommand({
   name: 'keys show',
-  summary: 'Show one API key, and what its tenant holds of what tenants share.',
+  summary: 'Show one API key, and the shared resources that its tenant holds.',
   details:
-    'A limit moves with what other tenants hold. What a tenant holds is known to a running node only.',
+    'A limit depends on what other tenants hold. Only a running node knows what a tenant holds.',
   examples: [{ command: 'skein keys show 3f9a1c0b77de', does: 'The id is in skein keys ls' }],
   arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
   options: connectionOptions,

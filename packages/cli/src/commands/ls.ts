@@ -1,4 +1,4 @@
-/** `skein ls`: what is deployed and how it is doing. */
+/** `skein ls`: the deployments and their current load. */
 import { formatDuration, formatRate, formatShare } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';

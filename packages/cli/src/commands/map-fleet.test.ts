@@ -34,7 +34,7 @@ function install(folder: string): void {
       recursive: true,
       filter: (path) => !/\.test\.ts$|\/(fixtures|testdata)$/.test(path),
     });
-    // Relative, so that it goes along when the folder moves.
+    // Relative, so that it stays valid when the folder moves.
     symlinkSync(join('../../packages', name), join(modules, '@skein', name));
   }
 }
@@ -70,7 +70,7 @@ function startFrom(place: string, ...words: string[]): CliProcess {
 }
 
 it.skipIf(component.skip)(
-  'runs where Skein lies elsewhere than at whoever asked for it',
+  'runs on a machine where Skein is installed at another path than at the caller',
   async () => {
     install(join(folder, 'here'));
     writeFileSync(join(node.folder, 'table.csv'), `key,n\n${ROWS.join('\n')}\n`);
@@ -85,7 +85,7 @@ it.skipIf(component.skip)(
     const list = () => node.json<{ jobs: JobView[] }>('jobs', 'ls');
     await expect.poll(async () => (await list()).jobs.length, { timeout: 20_000 }).toBe(1);
     const [{ id } = { id: '' }] = (await list()).jobs;
-    // Not interrupted, which would cancel the map: gone, as with its machine.
+    // Killed rather than interrupted: an interrupt cancels the map; a lost machine does not.
     caller.process.kill('SIGKILL');
     await caller.ended;
     renameSync(join(folder, 'here'), join(folder, 'there'));

@@ -1,6 +1,7 @@
 /**
- * A map over more data than any process of it may have memory, with the memory measured: of the
- * processes that do the work, of the node that has them done, and of the command that feeds it.
+ * A map over more data than any of its processes may have memory, with measured memory: of the
+ * processes that do the work, of the node that schedules them, and of the command that uploads the
+ * data.
  */
 import { createWriteStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ async function* table(): AsyncGenerator<string> {
   for (let at = 0; at < ROWS; at += 1000) {
     let piece = '';
     for (let row = at; row < at + 1000; row++) {
-      // Every text twice, far apart, and never beside its like.
+      // Every text occurs twice, far apart.
       const text = (row * 7919) % (ROWS / 2);
       piece += `${row % 97},${PADDING}${text}\n`;
     }
@@ -38,14 +39,14 @@ async function* table(): AsyncGenerator<string> {
   }
 }
 
-/** The most that a process has had, as the kernel counts it, which only grows; 0 when it has ended. */
+/** Peak memory of a process from the kernel, which only grows; 0 when it has ended. */
 function peakBytesOf(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
 it.skipIf(process.platform !== 'linux')(
-  'memory stays bounded, whatever the size of the data',
+  'memory stays bounded for data of any size',
   async () => {
     await pipeline(Readable.from(table()), createWriteStream(join(node.folder, 'large.csv')));
     const idle = peakBytesOf(node.pid);
@@ -90,7 +91,7 @@ it.skipIf(process.platform !== 'linux')(
       ['describe 1/1', 'partition 1/2', 'partition 2/2', 'reduce 1/2', 'reduce 2/2'].sort(),
     );
     for (const peak of Object.values(peaks)) expect(peak).toBeLessThanOrEqual(MEMORY_MIB);
-    // Who passes the data on holds less than a shard of it, in both directions.
+    // The node that passes the data on holds less than a shard of it, in both directions.
     const served = peakBytesOf(node.pid);
     expect(idle).toBeGreaterThan(0);
     expect(served - idle).toBeLessThan(MEMORY_MIB * MIB);

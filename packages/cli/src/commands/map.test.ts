@@ -17,7 +17,7 @@ interface Row {
   readonly n: number;
 }
 
-/** Names with what is awkward in each format. */
+/** Names with characters that are special in each format. */
 const ROWS: readonly Row[] = Array.from({ length: 3000 }, (_, i) => ({
   name: `"Ödön", ${i % 7}\n`,
   n: (i * 7919) % 3000,
@@ -82,7 +82,7 @@ describe('a statement over every shard', () => {
   );
 
   it(
-    'writes Parquet that others read',
+    'writes Parquet that other readers accept',
     async () => {
       const { fetched } = await node.json<MapOutcome>(
         ...'map --data table.csv --format parquet --out columns --sql'.split(' '),
@@ -98,7 +98,7 @@ describe('a statement over every shard', () => {
   );
 });
 
-describe('rows that are brought together', () => {
+describe('rows that are shuffled by key', () => {
   const reduce = 'SELECT name, sum(n)::INTEGER AS total FROM part GROUP BY name';
 
   it.each(['csv', 'jsonl', 'parquet'])(
@@ -240,7 +240,7 @@ it('says what is wrong with a statement, or with the command line', async () => 
     ['map --data table.csv -- cat {in}', '{in} and {out}'],
     ['map --data data.txt --sql x', 'must end with .csv'],
     ['map --data table.csv --data table.jsonl --sql x', 'must have one format'],
-    ['map --data broken.json --sql x', 'no manifest'],
+    ['map --data broken.json --sql x', 'not a manifest'],
     ['map --data other.json --sql x', 'shards'],
     ['map --data leads-out.json --sql x', 'file'],
     ['map --data other.json --data table.csv --sql x', 'one manifest'],

@@ -1,4 +1,4 @@
-/** `skein map`: something done to every shard of a data set, with a shuffle for what needs rows together. */
+/** `skein map`: processes every shard of a data set, with a shuffle for rows that belong together. */
 import type { JobView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { MapOutput } from '@skein/jobs/map';
@@ -34,12 +34,12 @@ export interface MapOutcome {
   readonly fetched: readonly string[];
 }
 
-/** The conductor only waits; it must not take the place of a shard. */
+/** The job that conducts the map only waits; it must not occupy the cores of a shard. */
 const CONDUCTOR = { cores: 0.05, memoryBytes: 256 * 2 ** 20 };
 
 export const map = defineCommand({
   name: 'map',
-  summary: 'Do something to every shard of a data set, side by side.',
+  summary: 'Process every shard of a data set in parallel.',
   details:
     'Tables are cut into shards between their rows and stored as artifacts. Each shard is a job: a SQL statement over the view shard (DuckDB), a command in which {in} and {out} stand for the files of a shard, or a task. --by brings the rows with equal keys together, whatever shard they were in, for --reduce, a statement over the view part. Memory is bounded by --memory for each job, however large the data set is: a statement that sorts or groups more spills to disk. What --out writes has a manifest, which is --data for the next map.',
   examples: [
@@ -83,7 +83,7 @@ export const map = defineCommand({
     partitions: withDefault(integer('N', 'Partitions of the shuffle.', { min: 1, max: 4096 }), '8'),
     shard: withDefault(bytes('Size of a shard.'), '64MiB'),
     column: many('NAME=TYPE', 'DuckDB type of a CSV column, where a guess from its rows is wrong.'),
-    format: choice(FORMATS, 'Format of what comes out; default: that of the data.'),
+    format: choice(FORMATS, 'Format of the output; default: that of the data.'),
     out: text('FOLDER', 'Where to write the shards, and data-set.json, their manifest.', {
       completes: 'folder',
     }),
@@ -122,7 +122,7 @@ export const map = defineCommand({
     let running: JobView | undefined;
     context.onInterrupt(async () => {
       if (running !== undefined) {
-        await client.cancelJob({ id: running.id, reason: 'interrupted by the one who started it' });
+        await client.cancelJob({ id: running.id, reason: 'interrupted by its caller' });
       }
       await connection.close();
     });

@@ -1,4 +1,4 @@
-/** `skein pipeline graph`: the picture of a pipeline, without running it. */
+/** `skein pipeline graph`: draws a pipeline without running it. */
 import { basename } from 'node:path';
 import { defineCommand } from '../command.ts';
 import { drawPipeline, loadPipeline } from '../jobs/pipeline.ts';

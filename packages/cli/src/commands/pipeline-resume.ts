@@ -1,4 +1,4 @@
-/** `skein pipeline resume`: goes on from the step that failed. */
+/** `skein pipeline resume`: continues from the step that failed. */
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { connectOrStart } from '../jobs/embedded.ts';
@@ -8,8 +8,8 @@ import { renderPipelineRun } from '../output/pipeline.ts';
 
 export const pipelineResume = defineCommand({
   name: 'pipeline resume',
-  summary: 'Go on with a run from the step that failed; what has succeeded is not done again.',
-  examples: [{ command: 'skein pipeline resume RUN', does: 'After its cause is mended' }],
+  summary: 'Continue a run from the step that failed; succeeded steps are not repeated.',
+  examples: [{ command: 'skein pipeline resume RUN', does: 'After its cause is fixed' }],
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: connectionOptions,
   async run(context, { run, ...choice }) {

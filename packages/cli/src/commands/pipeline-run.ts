@@ -10,7 +10,7 @@ import { hasEnded } from '../output/job.ts';
 import { renderPipelineRun } from '../output/pipeline.ts';
 import { usageError } from '../usage.ts';
 
-/** The conductor only waits; it must not take the place of a step. */
+/** The job that conducts the pipeline only waits; it must not occupy the cores of a step. */
 const CONDUCTOR = { cores: 0.05, memoryBytes: 128 * 2 ** 20 };
 
 export const pipelineRun = defineCommand({
@@ -44,7 +44,7 @@ export const pipelineRun = defineCommand({
     let run: string | undefined;
     context.onInterrupt(async () => {
       if (run !== undefined && !detach) {
-        await client.cancelJob({ id: run, reason: 'interrupted by the one who started it' });
+        await client.cancelJob({ id: run, reason: 'interrupted by its caller' });
       }
       await connection.close();
     });
@@ -61,7 +61,7 @@ export const pipelineRun = defineCommand({
               input: given,
             },
             resources: CONDUCTOR,
-            // It may outlive many nodes; a failed step is never tried again by it.
+            // A run may outlive many nodes; it never retries a failed step.
             retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
           },
         ],

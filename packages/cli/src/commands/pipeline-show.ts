@@ -1,4 +1,4 @@
-/** `skein pipeline show`: how a run of a pipeline goes, or went. */
+/** `skein pipeline show`: the steps of a run and their states. */
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';
@@ -18,7 +18,7 @@ export const pipelineShow = defineCommand({
       choice,
       (client) =>
         watch ? followPipeline(context, client, run) : pipelineRunOf(context, client, run),
-      // Who waits for the end has it go on.
+      // Watching a pipeline runs it: without a node, this process does.
       watch ? { queues: ['default'] } : {},
     );
   },

@@ -6,7 +6,7 @@ import { argument } from '../option.ts';
 
 export const queueDrain = defineCommand({
   name: 'queue drain',
-  summary: 'Accept nothing more into a queue; what waits still runs.',
+  summary: 'Accept no more jobs into a queue; queued jobs still run.',
   examples: [{ command: 'skein queue drain default', does: 'Before maintenance' }],
   arguments: { queue: argument('NAME', 'The queue.') },
   options: connectionOptions,

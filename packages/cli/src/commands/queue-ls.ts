@@ -1,4 +1,4 @@
-/** `skein queue ls`: the queues, what waits in them, and who works on them. */
+/** `skein queue ls`: the queues, their backlogs and their workers. */
 import { formatAge, formatBytes } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';

@@ -6,7 +6,7 @@ import { argument } from '../option.ts';
 
 export const queuePause = defineCommand({
   name: 'queue pause',
-  summary: 'Start nothing more from a queue; what runs goes on.',
+  summary: 'Start no more jobs from a queue; running jobs continue.',
   examples: [{ command: 'skein queue pause default', does: 'Nothing starts until it is opened' }],
   arguments: { queue: argument('NAME', 'The queue.') },
   options: connectionOptions,

@@ -1,4 +1,4 @@
-/** `skein queue schedule ls`: what is enqueued by the clock. */
+/** `skein queue schedule ls`: the schedules of jobs. */
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';
@@ -6,7 +6,7 @@ import { renderTable } from '../output/table.ts';
 
 export const queueScheduleLs = defineCommand({
   name: 'queue schedule ls',
-  summary: 'List what is enqueued by the clock, and when next.',
+  summary: 'List the schedules, and when each enqueues its next job.',
   examples: [{ command: 'skein queue schedule ls', does: 'All schedules' }],
   arguments: {},
   options: connectionOptions,

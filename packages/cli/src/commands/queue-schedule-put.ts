@@ -1,4 +1,4 @@
-/** `skein queue schedule put`: a job by the clock. */
+/** `skein queue schedule put`: enqueues a job on a schedule. */
 import type { NewJobInput } from '@skein/api';
 import { defineCommand, type Context } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
@@ -10,9 +10,9 @@ import { usageError } from '../usage.ts';
 
 export const queueSchedulePut = defineCommand({
   name: 'queue schedule put',
-  summary: 'Enqueue a job by the clock; replaces the schedule of this name.',
+  summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
   details:
-    'The job is a command with the options of skein run, or any job as JSON. Files that go along are stored now, and are the same each time. What was missed while no node ran is enqueued once.',
+    'The job is a command with the options of skein run, or any job as JSON. Its files are stored now, and are the same each time. Times that were missed while no node ran enqueue one job.',
   examples: [
     {
       command: `skein queue schedule put nightly --cron '0 3 * * *' --time-zone Europe/Berlin -- python3 clean.py data.csv`,
@@ -60,7 +60,7 @@ export const queueSchedulePut = defineCommand({
     `${style.bold(id)} enqueues ${name} ${paused ? `once it is not ${style.yellow('paused')}` : `next at ${nextAt}`}`,
 });
 
-/** The node says what is wrong with what it says; here only that it is JSON. */
+/** Checks only that the job is JSON; the node validates the rest. */
 async function jobOf({ cwd }: Context, given: string): Promise<NewJobInput> {
   const json = given.startsWith('@')
     ? new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)))

@@ -6,8 +6,8 @@ import { argument } from '../option.ts';
 
 export const queueScheduleRm = defineCommand({
   name: 'queue schedule rm',
-  summary: 'Remove a schedule; jobs that it has made stay.',
-  examples: [{ command: 'skein queue schedule rm nightly', does: 'Nothing more comes of it' }],
+  summary: 'Remove a schedule; jobs that it has enqueued stay.',
+  examples: [{ command: 'skein queue schedule rm nightly', does: 'It enqueues no more jobs' }],
   arguments: { schedule: argument('NAME', 'The schedule.') },
   options: connectionOptions,
   async run(context, { schedule, ...choice }) {

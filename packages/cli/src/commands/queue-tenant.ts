@@ -8,14 +8,14 @@ export const queueTenant = defineCommand({
   name: 'queue tenant',
   summary: 'Set the share of a tenant, and how much it may queue and run.',
   details:
-    'Shares are over cores and memory, whichever a tenant uses more of. What is left out has no limit.',
+    'A share is over cores or memory, whichever the tenant uses more of. An omitted limit is unlimited.',
   examples: [
     { command: 'skein queue tenant students --weight 2 --max-running 50', does: 'Twice the share' },
   ],
   arguments: { tenant: argument('NAME', 'The tenant.') },
   options: {
     weight: withDefault(
-      decimal('N', 'Share relative to the others.', { min: 0.001, max: 1_000_000 }),
+      decimal('N', 'Share relative to other tenants.', { min: 0.001, max: 1_000_000 }),
       '1',
     ),
     maxRunning: integer('N', 'Jobs that may run at once.', { min: 0, max: 1_000_000 }),

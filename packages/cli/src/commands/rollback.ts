@@ -1,4 +1,4 @@
-/** `skein rollback`: abort a rollout, or return to what served before. */
+/** `skein rollback`: aborts a rollout, or returns to the previous version. */
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';
 import { argument, text, withDefault } from '../option.ts';
@@ -6,7 +6,7 @@ import { versionsText } from '../output/deployment.ts';
 
 export const rollback = defineCommand({
   name: 'rollback',
-  summary: 'Abort a rollout in progress, or return to what served before.',
+  summary: 'Abort a rollout in progress, or return to the previous version.',
   examples: [
     { command: "skein rollback risk --reason 'wrong threshold'", does: 'With its reason' },
   ],

@@ -1,4 +1,4 @@
-/** `skein rollout`: how a rollout is going, or the start of one with a stored version. */
+/** `skein rollout`: shows the progress of a rollout, or starts one with a stored version. */
 import type { DeploymentView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { defineCommand, type Context } from '../command.ts';

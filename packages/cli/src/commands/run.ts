@@ -14,7 +14,7 @@ import { nameText } from '../output/terminal.ts';
 
 export interface RunOutcome {
   readonly job: JobView;
-  /** Files that were brought back. */
+  /** Files that were downloaded. */
   readonly fetched: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export const run = defineCommand({
   name: 'run',
   summary: 'Run a command in isolation, with its limits enforced and its usage accounted.',
   details:
-    'The files that the command line names are taken along; --input adds others, --output says what to bring back. The job survives the death of any process: a lost worker costs another attempt, a command that fails is tried again only with --attempts. Ctrl-C cancels it; --detach leaves it to the node. Without a running node, one is started for this job. Exits 1 when the job does not succeed.',
+    'The files that the command line names are uploaded; --input adds files, --output names the results to download. The job survives the death of any process: a lost worker costs another attempt, a command that fails is tried again only with --attempts. Ctrl-C cancels it; --detach leaves it to the node. Without a running node, one is started for this job. Exits 1 when the job does not succeed.',
   examples: [
     { command: 'skein run -- python3 clean.py data.csv', does: 'The files come along' },
     {
@@ -46,9 +46,9 @@ export const run = defineCommand({
     });
     let running: JobView | undefined;
     context.onInterrupt(async () => {
-      // What runs for nobody should not run on.
+      // When the caller is gone, its job is cancelled.
       if (running !== undefined && !options.detach) {
-        const reason = 'interrupted by the one who started it';
+        const reason = 'interrupted by its caller';
         await connection.client.cancelJob({ id: running.id, reason });
       }
       await connection.close();

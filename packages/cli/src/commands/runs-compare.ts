@@ -1,4 +1,4 @@
-/** `skein runs compare`: what differs between training runs, in what went in and what came out. */
+/** `skein runs compare`: differences between two training runs, in settings, lineage and metrics. */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Run } from '@skein/api';
@@ -69,7 +69,7 @@ export const runsCompare = defineCommand({
 
 function shown(value: string | number | boolean | undefined): string {
   if (value === undefined) return '–';
-  // A digest is told from another by its beginning.
+  // The beginning of a digest identifies it.
   return /^[0-9a-f]{64}$/.test(String(value)) ? `${String(value).slice(0, 12)}…` : String(value);
 }
 

@@ -22,7 +22,7 @@ export const runsShow = defineCommand({
   ],
   arguments: { run: argument('RUN', RUN_ARGUMENT) },
   options: {
-    follow: flag('Tell of each epoch, and of the loss of late, until it ends.', { short: 'f' }),
+    follow: flag('Print each epoch, and the recent loss, until the run ends.', { short: 'f' }),
     svg: text('FILE', 'Write the curves of loss and metrics into this file.', {
       completes: 'file',
     }),

@@ -1,4 +1,4 @@
-/** `skein show`: all there is to know about one deployment, with the reasons. */
+/** `skein show`: all details of one deployment, with the reasons of its decisions. */
 import { defineCommand, type Context } from '../command.ts';
 import { connect, connectionOptions, type Connection } from '../connection.ts';
 import { argument, flag, integer, withDefault } from '../option.ts';

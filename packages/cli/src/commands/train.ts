@@ -1,4 +1,4 @@
-/** `skein train`: a model learns from rows, on this machine, and becomes a version. */
+/** `skein train`: trains a model on rows on this machine; the result can be deployed as a version. */
 import { resolve } from 'node:path';
 import type { DeploymentView, Run, VersionView } from '@skein/api';
 import { fileStore } from '@skein/train/files';
@@ -27,11 +27,11 @@ export interface Trained {
   readonly model: string;
   readonly tookMs: number;
   readonly deployment?: DeploymentView;
-  /** Commands to go on with. */
+  /** Commands to continue with. */
   readonly try: readonly string[];
 }
 
-/** What there is to say of a member of a gang that is not its leader. */
+/** Result of a member of a gang that is not its leader. */
 export interface Followed {
   readonly rank: number;
   readonly size: number;
@@ -42,7 +42,7 @@ export const train = defineCommand({
   name: 'train',
   summary: 'Train an ONNX model, or a network that is built, on rows of a file.',
   details:
-    'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch that does best on the validation rows is the result. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; a node that runs is told of it, but training needs none. Ctrl-C keeps a checkpoint and says how to go on, which ends with the same bits as a run that was never stopped. A configuration file says the same in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
+    'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch with the best result on the validation rows is kept. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; it is reported to a running node, but training needs none. Ctrl-C keeps a checkpoint and prints the command that resumes the run, which ends with the same bits as a run that was never stopped. A configuration file says the same in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
   examples: [
     {
       command: 'skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk',
@@ -129,7 +129,7 @@ export const train = defineCommand({
     if (gang !== undefined && gang.rank > 0) {
       if (resume !== undefined) {
         throw usageError(
-          '--resume is for rank 0, which keeps the run; give the other ranks what it was started with.',
+          '--resume is for rank 0, which keeps the run; start the other ranks with the original arguments.',
         );
       }
       const scratch = dataFolder(context, folder);
@@ -137,7 +137,7 @@ export const train = defineCommand({
       await followRun(context, gang, origin, scratch, retried ? scratch : undefined);
       return { rank: gang.rank, size: gang.size, tookMs: performance.now() - began };
     }
-    // A node that is not there is better missed now than after hours of training.
+    // An unreachable node is reported now rather than after hours of training.
     if (deploy !== undefined) await (await connect(context, options)).client.getNode();
     const work = begin(context, options, { ...given, member: gang, flags, config });
     context.onInterrupt(async () => sayHowToGoOn(context, (await work).run));

@@ -1,11 +1,11 @@
-/** `skein undeploy`: drain and forget a deployment. */
+/** `skein undeploy`: drains and removes a deployment. */
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';
 import { argument } from '../option.ts';
 
 export const undeploy = defineCommand({
   name: 'undeploy',
-  summary: 'Drain a deployment and forget it; its versions stay stored.',
+  summary: 'Drain a deployment and remove it; its versions stay stored.',
   examples: [{ command: 'skein undeploy risk', does: 'Accepted requests are answered first' }],
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: connectionOptions,
@@ -14,5 +14,5 @@ export const undeploy = defineCommand({
     await client.undeploy({ name }, { signal: context.signal });
     return { undeployed: name };
   },
-  render: ({ undeployed }) => `${undeployed} is gone; its versions stay stored.`,
+  render: ({ undeployed }) => `${undeployed} is undeployed; its versions stay stored.`,
 });

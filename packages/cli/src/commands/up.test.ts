@@ -1,4 +1,4 @@
-/** The first thing that anybody sees of Skein: everything that it says must be so. */
+/** The first output that a new user sees: every statement in it must be true. */
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,8 +14,8 @@ const COLUMNS = 80;
 /** A terminal of 24 rows, without the four that npm writes before it. */
 const ROWS = 20;
 /**
- * A machine that is busy with other tests cannot read a picture within the objective, and says so.
- * Then the line is typed again, at last with more patience than the objective has.
+ * A machine that is busy with other tests may not read a picture within the objective, and reports
+ * that. Then the line is run again, at last with a longer timeout than the objective.
  */
 const BUSY = /DEADLINE|retryAfterMs/;
 const TRIES = 4;
@@ -46,7 +46,7 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
   async function type(line: string): Promise<SpawnSyncReturns<string>> {
     const bin = join(folder, 'bin');
     mkdirSync(bin, { recursive: true });
-    // `npx skein` of somebody who has this checkout.
+    // `npx skein`, run from this checkout.
     writeFileSync(join(bin, 'npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${MAIN} "$@"\n`, {
       mode: 0o755,
     });
@@ -60,7 +60,7 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
     }
   }
 
-  it('fits a terminal, with room for what npm says first', () => {
+  it('fits a terminal, with room for the first lines of npm', () => {
     const rows = screen
       .trimEnd()
       .split('\n')

@@ -120,7 +120,9 @@ export const up = defineCommand({
       min: 16,
       max: 1_000_000,
     }),
-    isolateModels: flag('Run every model in a process of its own, whatever its settings say.'),
+    isolateModels: flag(
+      'Run every model in a process of its own, also when its settings say otherwise.',
+    ),
     grace: withDefault(
       duration('In which the node ends once it is asked to; Cloud Run gives it 10s.', {
         min: 0,
@@ -179,7 +181,7 @@ export const up = defineCommand({
     try {
       node = await starting;
     } catch (error) {
-      // It has ended what it had begun.
+      // An aborted start has already closed its parts.
       if (context.signal.aborted) return undefined;
       throw error;
     }
@@ -200,7 +202,7 @@ export const up = defineCommand({
   },
   render: (result, style) => (result === undefined ? '' : renderUp(result, style)),
 });
-/** Deploys the example, if one is asked for, and says what there is. */
+/** Deploys the example, if one is requested, and describes the node. */
 async function describe(
   context: Context,
   options: Parameters<typeof connectTo>[2] & {
@@ -272,7 +274,10 @@ function fleetOf(
   };
 }
 
-/** A person who starts a node wants to read its addresses, not that every replica is ready. */
+/**
+ * On a terminal only warnings are logged by default, so that the addresses of the node stay
+ * visible.
+ */
 function logOf(
   given: { readonly log: LogFormat | undefined; readonly logLevel: LogLevel | undefined },
   isTerminal: boolean,
@@ -322,9 +327,12 @@ async function runExample(
   return { name, request: { curl, answer, tookMs } };
 }
 
-/** Tries of the sample request: a node that has just started on a busy machine may refuse the first. */
+/**
+ * Attempts of the sample request: a node that has just started on a busy machine may refuse the
+ * first.
+ */
 const SAMPLE_TRIES = 4;
-/** Of the last try: what is shown then is late, and says so, but it is the answer. */
+/** Timeout of the last attempt: its answer is then late, and shown as late. */
 const PATIENCE_MS = 30_000;
 
 /** The same request as the example's `curl` line: the file as the one raw input, JSON back. */

@@ -1,4 +1,4 @@
-/** `skein worker` in a process of its own, over a real Redis, with jobs from somebody else. */
+/** `skein worker` in a process of its own, over a real Redis, with jobs from another process. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ describe('skein worker', () => {
     );
   });
 
-  it.skipIf(component.skip)('runs jobs of a fleet until it is told to stop', async () => {
+  it.skipIf(component.skip)('runs jobs of a fleet until it is stopped', async () => {
     const redis: TestRedis = await startRedis();
     const store = await openRedisJobs(redis.url, { namespace: 'fleet' });
     const cli = startCli(

@@ -27,7 +27,7 @@ export const worker = defineCommand({
   name: 'worker',
   summary: 'Run jobs of a fleet on this machine; Ctrl-C drains and stops it.',
   details:
-    'The jobs are in the Redis, what they read and leave behind in the bucket or folder that all nodes and workers share. The worker claims what fits into its cores and memory and has its labels; each command runs in the best sandbox of this machine for it. Credentials of a bucket come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a role of the machine. The first Ctrl-C takes nothing new and lets what runs finish within --grace, then has it save a checkpoint and hands it to others; a second one exits at once.',
+    'The jobs are in Redis; their inputs and outputs are in the bucket or folder that all nodes and workers share. The worker claims jobs that fit into its cores and memory and require only its labels; each command runs in the best sandbox of this machine for it. Credentials of a bucket come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a role of the machine. The first Ctrl-C drains: no new jobs are taken, and running ones may finish within --grace; then they save a checkpoint and return to the queue; a second one exits at once.',
   examples: [
     {
       command: 'skein worker --redis redis://10.0.0.5 --blobs s3://team/skein',
@@ -58,13 +58,13 @@ export const worker = defineCommand({
       text('ADDRESS', 'Address at which gang members on other machines reach this one.'),
       '127.0.0.1',
     ),
-    untrustedOnly: flag('Run only commands in isolation: no tasks, nothing that is to be trusted.'),
+    untrustedOnly: flag('Run only commands in isolation: no tasks and no trusted work.'),
     tasks: many('FILE', 'Offer the tasks of this module as labels task:NAME.', {
       completes: 'file',
     }),
     namespace: text('NAME', 'Jobs of other namespaces in the same Redis are not seen.'),
     lease: withDefault(
-      duration('Time after which the jobs of a worker that is gone are given to others.', {
+      duration('Time after which the jobs of a lost worker are given to other workers.', {
         min: 1000,
         max: HOUR_MS,
       }),

@@ -1,16 +1,16 @@
-/** What a check of the machine finds. */
+/** The result of a check of the machine. */
 import { spawn } from 'node:child_process';
 
 export interface Finding {
   readonly name: string;
   /**
-   * `ok`: works. `missing`: not there, and not needed to serve on a CPU. `broken`: there, or needed,
-   * and does not work.
+   * `ok`: works. `missing`: not installed, and not needed to serve on a CPU. `broken`: installed or
+   * needed, and does not work.
    */
   readonly status: 'ok' | 'missing' | 'broken';
   /** Whether Skein cannot serve without it. */
   readonly needed: boolean;
-  /** What was found, or what went wrong. */
+  /** What was found, or what failed. */
   readonly detail: string;
   /** A command for this system; present unless ok. */
   readonly fix?: string | undefined;
@@ -42,7 +42,7 @@ export interface Outcome {
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether there is no such program. */
+  /** Whether the program is not installed. */
   readonly absent: boolean;
 }
 
@@ -67,7 +67,7 @@ export function tryProgram(program: string, args: readonly string[]): Promise<Ou
   });
 }
 
-/** The first line that says something. */
+/** The first line that is not empty. */
 export function firstLine(text: string): string {
   return (
     text

@@ -79,7 +79,7 @@ async function freeSpace(folder: string): Promise<{ free: number; folder: string
 export const checkHttpPort: Check = (context) => checkPort('HTTP port', context.httpPort, context);
 export const checkGrpcPort: Check = (context) => checkPort('gRPC port', context.grpcPort, context);
 
-/** A taken port breaks nothing: `skein up` takes the next free one. */
+/** A taken port is not a fault: `skein up` takes the next free one. */
 async function checkPort(name: string, port: number, context: CheckContext): Promise<Finding> {
   const failure = await tryPort(port);
   if (failure === undefined) return ok(name, false, `${port} is free`);
@@ -90,7 +90,7 @@ async function checkPort(name: string, port: number, context: CheckContext): Pro
     `${port} cannot be had (${failure}); skein up takes the next free one`,
     process.platform === 'win32'
       ? `netstat -ano | findstr :${port}`
-      : `ss -ltnp 'sport = :${port}' (shows who has it)`,
+      : `ss -ltnp 'sport = :${port}' (shows the process that has it)`,
   );
 }
 

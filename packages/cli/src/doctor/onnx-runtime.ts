@@ -1,4 +1,4 @@
-/** ONNX Runtime: whether it loads a graph and computes it rightly, on the CPU and with CUDA. */
+/** ONNX Runtime: whether it loads a graph and computes it correctly, on the CPU and with CUDA. */
 import { GraphBuilder, tensor, values, writeModel } from '@skein/onnx';
 import { describeDevices, nativeRuntime, RuntimeFailure, type DeviceReport } from '@skein/runtime';
 import { broken, firstLine, missing, ok, tryProgram, type Check, type Finding } from './check.ts';
@@ -51,7 +51,7 @@ export const checkCuda: Check = async () => {
 };
 
 /**
- * What is there for CUDA, by what the runtime says of its pieces; when it has them all, by a run.
+ * Checks CUDA: the pieces that the runtime reports, and, when all are present, a run.
  *
  * @param card the name of the card, asked only when it is used.
  */

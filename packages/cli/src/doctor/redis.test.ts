@@ -25,7 +25,7 @@ it.each(['garbage', 'http://127.0.0.1:6379', 'redis://:secret@[::1'])(
       needed: false,
       fix: 'export REDIS_URL=redis://127.0.0.1:6379',
     });
-    expect(finding.detail).toContain('REDIS_URL is no address of a Redis');
+    expect(finding.detail).toContain('REDIS_URL is not an address of Redis');
     expect(finding.detail).not.toContain('secret');
   },
 );
@@ -56,5 +56,5 @@ it('says where nothing answers, or something else does, without the password', a
   });
   const port = await listening('HTTP/1.1 400 Bad Request\r\n\r\n');
   const other = await check({ SKEIN_REDIS: `redis://127.0.0.1:${port}` });
-  expect(other.detail).toContain('is no Redis');
+  expect(other.detail).toContain('is not Redis');
 });

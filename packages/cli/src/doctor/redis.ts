@@ -5,7 +5,7 @@ import { broken, firstLine, missing, ok, tryProgram, type Check } from './check.
 import { installCommand, thisSystem } from './system.ts';
 
 const NAME = 'Redis';
-/** In this order; `SKEIN_REDIS` is what the other commands take. */
+/** In order of precedence; the other commands read `SKEIN_REDIS`. */
 const VARIABLES = ['SKEIN_REDIS', 'REDIS_URL'] as const;
 const HERE = 'redis://127.0.0.1:6379';
 const PATIENCE_MS = 1000;
@@ -19,7 +19,7 @@ export const checkRedis: Check = async ({ env }) => {
     return broken(
       NAME,
       false,
-      `${variable} is no address of a Redis: it must start with redis:// or rediss://`,
+      `${variable} is not an address of Redis: it must start with redis:// or rediss://`,
       `export ${variable}=${HERE}`,
     );
   }
@@ -34,7 +34,7 @@ export const checkRedis: Check = async ({ env }) => {
       false,
       greeting === undefined
         ? `${variable} names ${place}, but nothing answers there`
-        : `${variable} names ${place}, but what answers there is no Redis`,
+        : `${variable} names ${place}, but the server there is not Redis`,
       `redis-cli -u ${url.protocol}//${place} ping, which must say PONG`,
     );
   }

@@ -1,4 +1,4 @@
-/** Which sandboxes can run work that nobody trusts here, after trying what each holds. */
+/** The sandboxes that can run untrusted work here, found by testing what each enforces. */
 import { describeSandboxes } from '@skein/sandbox';
 import { openSandboxes } from '@skein/sandbox/drivers';
 import { missing, ok, type Check } from './check.ts';

@@ -1,4 +1,4 @@
-/** The job that runs a command, from the options that say how: `skein run` and schedules have the same. */
+/** The job of a command, from its options: shared by `skein run` and schedules. */
 import type { NewJobInput } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import type { Context, OptionValues } from '../command.ts';
@@ -16,7 +16,7 @@ import {
 import { usageError } from '../usage.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
 
-/** Workers that may be lost under a command that is not to be tried again. */
+/** Attempts after lost workers of a command that must not be retried after a failure. */
 const LOST_WORKERS = 3;
 
 export const commandOptions = {
@@ -53,7 +53,7 @@ export const commandOptions = {
 
 type CommandOptions = OptionValues<typeof commandOptions>;
 
-/** Looks for the files that the command takes along, before anybody is asked for anything. */
+/** Finds the files that the command uploads, before any request is sent. */
 export function inputsOf(context: Context, command: readonly string[], options: CommandOptions) {
   const guess = !options.noGuess && { without: options.output };
   return findInputs(context.cwd, options.input, command, guess);

@@ -1,6 +1,6 @@
 /**
- * Data sets as the command line sees them: tables that are cut into shards and stored, the manifest
- * of shards that are, and a folder of shards with its manifest.
+ * Data sets of the command line: tables that are cut into shards and stored, the manifest of stored
+ * shards, and a folder of shards with its manifest.
  */
 import { openAsBlob } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
@@ -21,13 +21,13 @@ const FORMATS: readonly DataFormat[] = ['csv', 'jsonl', 'parquet'];
 
 export interface Cutting {
   readonly shardBytes: number;
-  /** What cutting Parquet may use. */
+  /** Memory that cutting Parquet may use. */
   readonly resources: { readonly cores: number; readonly memoryBytes: number };
   /** DuckDB types of CSV columns, as `NAME=TYPE`. */
   readonly columns: readonly string[];
 }
 
-/** Uploads tables in shards; a manifest names shards that are stored already, or lie beside it. */
+/** Uploads tables in shards; a manifest names shards that are stored already, or are beside it. */
 export async function uploadDataSet(
   context: Context,
   client: Client,
@@ -121,7 +121,7 @@ function columnsOf(given: readonly string[]): Record<string, string> {
   );
 }
 
-/** Uploads those shards that the node does not have, from the files that lie beside the manifest. */
+/** Uploads the shards that the node lacks, from the files beside the manifest. */
 async function uploadManifest(context: Context, client: Client, file: string): Promise<DataSet> {
   const { shards, ...dataSet } = await readManifest(context.cwd, file);
   const folder = dirname(resolve(context.cwd, file));
@@ -156,7 +156,7 @@ async function readManifest(cwd: string, file: string): Promise<LocalDataSet> {
   if (success) return data;
   const [issue] = error.issues;
   throw usageError(
-    `--data ${file} is no manifest of a data set: ${issue?.path.join('.') || 'all of it'}: ${issue?.message ?? ''}`,
+    `--data ${file} is not a manifest of a data set: ${issue?.path.join('.') || 'all of it'}: ${issue?.message ?? ''}`,
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * The node that a job goes to: one that is named or runs on the data folder, or else one that is
- * started in this process for as long as the job takes. It is the same node either way.
+ * The node for a job: one that is named or runs on the data folder, or else one that is started in
+ * this process for the duration of the job. Both behave the same.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,20 +17,20 @@ import {
 
 export interface JobConnection {
   readonly client: Client;
-  /** Ends the node if it was started here. */
+  /** Ends the node when it was started here. */
   close(): Promise<void>;
 }
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 interface StartOptions {
-  /** Queues that a node that is started here works on. Default: `default`. */
+  /** Queues of a node that is started here. Default: `default`. */
   readonly queues?: readonly string[];
   readonly wrapFetch?: FetchWrapper;
 }
 
 /**
- * @param mayStart whether a node may be started: not for work that is to outlive this process, and
+ * @param mayStart whether a node may be started: not for work that must outlive this process, and
  * with `kept` only on a folder that has kept jobs.
  */
 export async function connectOrStart(
@@ -65,8 +65,8 @@ export async function connectOrStart(
 }
 
 /**
- * Looks at what is kept, or changes it, also when no node is running on its folder. A node that is
- * started for that works on nothing, unless `queues` says so: it ends in a moment.
+ * Reads or changes kept state, also when no node is running on its folder. A node that is started
+ * for that runs no jobs, unless `queues` names their queues: it ends soon.
  */
 export async function withJobs<T>(
   context: Context,

@@ -1,4 +1,4 @@
-/** Follows a job to its end: its log as it comes, its progress, and every new attempt. */
+/** Follows a job to its end: prints its log, its progress, and every new attempt. */
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { formatShare } from '@skein/api/units';
@@ -14,11 +14,11 @@ export const rawOption = flag(
 const LOG_PIECE_BYTES = 256 * 1024;
 
 /**
- * Prints the log from its start; resolves with the job as it ended.
- * @param output `raw`: the terminal may be told anything.
+ * Prints the log from its start; resolves with the ended job.
+ * @param output `raw`: writes control sequences to the terminal unchanged.
  *
- * Events only say that there is something to read; what is read comes from offsets, so that nothing
- * is printed twice or lost when the connection breaks.
+ * Events only announce that there is more to read. The log is read by offset, so that no part is
+ * printed twice or lost when the connection breaks.
  */
 export async function followJob(
   context: Context,
@@ -30,7 +30,7 @@ export async function followJob(
   const signal = AbortSignal.any([context.signal, leave.signal]);
   const log = createLogReader(context, client, id, output);
   try {
-    // Opened first, so that nothing happens between the look and the stream.
+    // Opened first, so that no event is missed between reading and streaming.
     const events = client.jobEvents({ job: id }, { signal });
     const next = events.next();
     let job = await client.getJob({ id }, { signal });
@@ -52,7 +52,7 @@ export async function followJob(
   }
 }
 
-/** An event stream that has died quietly costs a second, not the end. */
+/** An event stream that has died silently costs a second, not the end of the job. */
 function tick(signal: AbortSignal): Promise<{ readonly done?: undefined }> {
   return new Promise((resolve) => {
     const timer = setTimeout(finish, 1000);
@@ -80,7 +80,7 @@ function createLogReader(context: Context, client: Client, id: string, output: '
   let attempt = 1;
   let offset = 0;
   return {
-    /** Prints all that there is. */
+    /** Prints all available output. */
     async catchUp(job: JobView): Promise<void> {
       const last = job.attempts.at(-1)?.number ?? 0;
       while (attempt <= last) {

@@ -1,6 +1,6 @@
 /**
- * What a command reads: files and folders of this machine, uploaded as artifacts under the paths by
- * which the command knows them.
+ * Inputs of a command: files and folders of this machine, uploaded as artifacts under the paths
+ * that the command uses.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, openAsBlob } from 'node:fs';
@@ -12,7 +12,7 @@ import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command.ts';
 import { usageError } from '../usage.ts';
 
-/** Files that one job may take with it. */
+/** Largest number of files of one job. */
 const MAX_FILES = 10_000;
 
 export interface Input {
@@ -28,9 +28,9 @@ export interface FoundFile {
 }
 
 /**
- * The files that are named, and with `guess` those words of the command line that name a file below
- * the working directory: `python3 clean.py data.csv` brings both of its files. What is to be written
- * is not read, even if it is there from the last time.
+ * The named files, and with `guess` those words of the command line that name a file below the
+ * working directory: `python3 clean.py data.csv` uploads both of its files. Outputs are not
+ * uploaded, even if they exist from a previous run.
  */
 export async function findInputs(
   cwd: string,
@@ -56,7 +56,7 @@ export async function findInputs(
   return [...found.values()];
 }
 
-/** Uploads what the node does not have yet. */
+/** Uploads the files that the node lacks. */
 export async function uploadInputs(
   context: Context,
   client: Client,

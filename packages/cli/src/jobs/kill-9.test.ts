@@ -1,7 +1,7 @@
 /**
- * A fleet as its operator starts it, `skein up` and `skein worker` over a Redis, each of them a
- * process that is killed with SIGKILL at random moments and started again, the Redis too. Jobs come
- * over HTTP. Everything that was accepted ends, once; and what is kept of a job is of one attempt.
+ * A fleet as an operator starts it, `skein up` and `skein worker` over a Redis. Each process, also
+ * the Redis, is killed with SIGKILL at random moments and restarted. Jobs come over HTTP. Every
+ * accepted job ends once, and the kept result of a job is of one attempt.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,9 @@ const JOBS_PER_ROUND = 3;
 const long = { timeout: 60_000 };
 const ENDED: readonly JobView['state'][] = ['succeeded', 'failed', 'cancelled', 'dead'];
 
-/** Writes a word that no other attempt knows to its log, works, and leaves the word as its output. */
+/**
+ * Writes a word that is unique to its attempt to its log, works, and leaves the word as its output.
+ */
 const SIGN = `
 word=$(cat /proc/sys/kernel/random/uuid)
 echo "$word"
@@ -47,7 +49,7 @@ const signed = (key: string, ms: number): NewJobInput => ({
   retry: { maxAttempts: 1000, backoffMs: 10, maxBackoffMs: 100 },
 });
 
-/** A process of the fleet that can be killed, and started as it was. */
+/** A process of the fleet that can be killed and restarted with the same arguments. */
 interface Member {
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -109,7 +111,7 @@ describe.skipIf(redisComponent.skip)(`a fleet under kill -9, seed ${SEED}`, () =
       const random = seededRandom(SEED);
       await using fleet = await startFleet();
       const client = createClient({ url: fleet.url });
-      /** By their keys, whatever was answered; and of those that were accepted, the ids. */
+      /** Sent jobs by key, accepted or not; and the ids of the accepted ones. */
       const sent = new Map<string, NewJobInput>();
       const accepted = new Map<string, string>();
       const send = async (key: string, job: NewJobInput): Promise<void> => {
@@ -125,7 +127,7 @@ describe.skipIf(redisComponent.skip)(`a fleet under kill -9, seed ${SEED}`, () =
           await send(key, signed(key, Math.floor(random.next() * 800)));
         });
         const answers = Promise.allSettled(sending);
-        // Each is killed in turn, at any moment of the sending and the work.
+        // The members are killed one after the other, at any moment of the sending and the work.
         const victim = fleet.members[round % fleet.members.length]!;
         await sleep(random.next() * 800);
         await victim.kill();
@@ -133,7 +135,7 @@ describe.skipIf(redisComponent.skip)(`a fleet under kill -9, seed ${SEED}`, () =
         await victim.start();
       }
 
-      // Whoever got no answer asks again, which must not make a second job.
+      // A sender without an answer retries, which must not create a second job.
       for (const [key, job] of sent) {
         if (accepted.has(key)) continue;
         await expect
@@ -170,7 +172,7 @@ describe.skipIf(redisComponent.skip)(`a fleet under kill -9, seed ${SEED}`, () =
           else expect(text).not.toContain(word);
         }
       }
-      // Some kills came into the middle of the work, or this would show nothing.
+      // Some kills hit running work; otherwise the test would prove nothing.
       if (FULL) expect(tries).toBeGreaterThan(accepted.size);
       const { jobs } = await client.listJobs({ limit: 1000 });
       expect(jobs.map(({ id }) => id).toSorted()).toEqual([...accepted.values()].toSorted());

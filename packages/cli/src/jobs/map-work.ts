@@ -1,4 +1,4 @@
-/** What `skein map` does to each shard: a statement, a task, or a command with the files that it needs. */
+/** The work of `skein map` on each shard: a statement, a task, or a command with its files. */
 import { resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import type { Context } from '../command.ts';
@@ -6,7 +6,7 @@ import { readGivenFile } from '../file.ts';
 import { usageError } from '../usage.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
 
-/** @returns nothing when shards are to go on as they are. */
+/** @returns undefined when shards are passed on unchanged. */
 export async function workOf(
   context: Context,
   client: Client,
@@ -49,7 +49,7 @@ export async function workOf(
   };
 }
 
-/** `@FILE` is what the file says. */
+/** `@FILE` stands for the content of the file. */
 export async function statement(cwd: string, given: string): Promise<string> {
   if (!given.startsWith('@')) return given;
   return new TextDecoder().decode(await readGivenFile(cwd, given.slice(1)));

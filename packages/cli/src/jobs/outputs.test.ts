@@ -1,4 +1,4 @@
-/** Names that a node gives to the outputs of a job, and what becomes of them here. */
+/** Names of a job's outputs on the node, and the files that they become here. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

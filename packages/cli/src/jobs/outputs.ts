@@ -1,4 +1,4 @@
-/** Brings what a job left behind to this machine. */
+/** Downloads the outputs of a job. */
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
@@ -43,8 +43,8 @@ export async function downloadOutputs(
 }
 
 /**
- * @throws SkeinError ARTIFACT_UNKNOWN, FILE_UNREADABLE, NODE_UNREACHABLE when it breaks off; no part
- * of the file stays.
+ * @throws SkeinError ARTIFACT_UNKNOWN, FILE_UNREADABLE, NODE_UNREACHABLE when the download breaks
+ * off; no part of the file remains.
  */
 export async function downloadArtifact(
   client: Client,
@@ -53,7 +53,7 @@ export async function downloadArtifact(
   signal: AbortSignal,
 ): Promise<void> {
   const content = await client.downloadArtifact({ digest }, { signal });
-  // Not made of the file's own name, which may be as long as a name can be.
+  // Not derived from the file's own name, which may have the maximum length.
   const part = join(dirname(file), `.skein-${process.pid}-${randomBytes(6).toString('hex')}.part`);
   try {
     await pipeline(Readable.fromWeb(content as never), createWriteStream(part), { signal });
@@ -63,7 +63,7 @@ export async function downloadArtifact(
   } catch (error) {
     await rm(part, { force: true });
     if (signal.aborted || error instanceof SkeinError) throw error;
-    // What the disk refuses has a code and a call; what the network breaks off has not.
+    // An error of the disk has a code and a call; an error of the network does not.
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw unwritable(file, error);
     throw new SkeinError(
       'NODE_UNREACHABLE',

@@ -1,4 +1,4 @@
-/** Pipelines as the command line sees them: found in a module, followed by their group, drawn. */
+/** Pipelines of the command line: found in a module, followed by their group, drawn. */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -50,7 +50,7 @@ async function importModule(path: string): Promise<Record<string, unknown>> {
 }
 
 export interface PipelineRun {
-  /** The job that conducts it. */
+  /** The job that conducts the run. */
   readonly run: JobView;
   readonly steps: readonly StepProgress[];
 }
@@ -58,11 +58,11 @@ export interface PipelineRun {
 export interface StepProgress {
   readonly name: string;
   readonly counts: Readonly<Partial<Record<JobState, number>>>;
-  /** Of the first of its jobs that has failed. */
+  /** Failure of the first job that has failed. */
   readonly failure?: { readonly job: string; readonly message: string };
 }
 
-/** The run as it stands, from the jobs of its group. */
+/** The current state of the run, from the jobs of its group. */
 export async function pipelineRunOf(
   context: Context,
   client: Client,
@@ -100,7 +100,7 @@ export async function pipelineRunOf(
   };
 }
 
-/** Shows how a run goes until it has ended. */
+/** Shows the progress of a run until it has ended. */
 export async function followPipeline(
   context: Context,
   client: Client,

@@ -64,7 +64,7 @@ function reportFields(report: LoadReport): [string, string][] {
       : [
           [
             'refused',
-            `${counts(report.refused)}; told after p50 ${formatDuration(report.refusal.p50Ms)}, p99 ${formatDuration(report.refusal.p99Ms)}`,
+            `${counts(report.refused)}; refused after p50 ${formatDuration(report.refusal.p50Ms)}, p99 ${formatDuration(report.refusal.p99Ms)}`,
           ] as [string, string],
         ]),
     ...(Object.keys(report.failed).length === 0
@@ -110,7 +110,7 @@ function pointsTable(
   );
 }
 
-/** What makes the numbers doubtful. */
+/** Conditions that make the numbers unreliable. */
 function warnings(reports: readonly LoadReport[], style: Style): string[] {
   const behind = reports.find((report) => report.generator.fellBehind);
   if (behind === undefined) return [];

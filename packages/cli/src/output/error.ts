@@ -3,7 +3,10 @@ import { ERRORS, SkeinError, type ErrorBody } from '@skein/api/errors';
 import { formatDuration } from '@skein/api/units';
 import type { Style } from './style.ts';
 
-/** The wire form of anything thrown. What is no SkeinError is a fault of ours; SKEIN_DEBUG=1 shows where. */
+/**
+ * The wire form of any thrown value. An error that is not a SkeinError is a defect of Skein;
+ * SKEIN_DEBUG=1 shows its stack.
+ */
 export function describeError(
   error: unknown,
   env: Readonly<Record<string, string | undefined>>,

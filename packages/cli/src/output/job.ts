@@ -1,4 +1,4 @@
-/** Jobs as people read them. */
+/** Jobs as text. */
 import type { JobState, JobView } from '@skein/api';
 import { formatAge, formatBytes, formatDuration } from '@skein/api/units';
 import { renderFields } from './table.ts';

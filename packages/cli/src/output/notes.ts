@@ -1,7 +1,6 @@
 /**
- * What a command says while it works, on stderr, so that stdout holds the result alone. On a
- * terminal one line is rewritten in place; elsewhere only finished steps are written, because a
- * log wants no animation.
+ * Messages of a command while it works, on stderr, so that stdout holds only the result. On a
+ * terminal one line is rewritten in place; elsewhere only finished steps are written.
  */
 import { displayWidth, styleOf, type Style } from './style.ts';
 import { oneLine, shownOn } from './terminal.ts';
@@ -10,9 +9,9 @@ export interface Notes {
   readonly style: Style;
   /** Writes a line that stays. */
   line(text: string): void;
-  /** Shows what is going on now; replaced by the next one. Only on a terminal. */
+  /** Shows the current activity; the next call replaces it. Only on a terminal. */
   progress(text: string): void;
-  /** Progress on a terminal, a line elsewhere: a step that is worth a word in a log. */
+  /** Progress on a terminal, and a line in a log. */
   step(text: string): void;
   /** Removes the progress line. */
   clear(): void;

@@ -1,4 +1,4 @@
-/** A run of a pipeline as people read it. */
+/** A run of a pipeline as text. */
 import { countsText, type PipelineRun } from '../jobs/pipeline.ts';
 import { stateText, tookText } from './job.ts';
 import type { Style } from './style.ts';
@@ -21,7 +21,7 @@ export function renderPipelineRun({ run, steps }: PipelineRun, style: Style): st
     ...(steps.length === 0 ? [] : [table]),
     ...(run.state === 'succeeded' ? [`${style.dim('returned')} ${JSON.stringify(value)}`] : []),
     ...(run.state === 'failed' || run.state === 'dead'
-      ? [run.message ?? '', style.dim(`Mend it, then: skein pipeline resume ${run.id}`)]
+      ? [run.message ?? '', style.dim(`Fix the cause, then: skein pipeline resume ${run.id}`)]
       : []),
   ].join('\n');
 }

@@ -75,7 +75,7 @@ describe('notes', () => {
     expect(text()).toBe('\r\u001B[K10 %\r\u001B[K20 %\r\u001B[Kdone\n');
   });
 
-  it('write only what is worth a line elsewhere', () => {
+  it('write only the lines of a log elsewhere', () => {
     const { text, notes } = written(false);
     notes.progress('10 %');
     notes.step('storing');

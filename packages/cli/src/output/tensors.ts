@@ -1,9 +1,9 @@
-/** Tensors as a person reads them. */
+/** Tensors as text. */
 import type { OutputTensor } from '@skein/api/client';
 import { bfloat16ToNumber, float16ToNumber } from '@skein/onnx';
 import type { Style } from './style.ts';
 
-/** Rows and columns beyond these are left out, and counted. */
+/** Further rows and columns are omitted, and counted. */
 const SHOWN_ROWS = 8;
 const SHOWN_COLUMNS = 10;
 

@@ -1,7 +1,6 @@
 /**
- * The terminal of the person who runs a command, which obeys what is written to it. All that the
- * command prints passes here; what comes from jobs, models and nodes is made harmless on the way.
- * Files and pipes get every byte as it came.
+ * The user's terminal, which interprets control sequences. All output of a command passes here;
+ * text from jobs, models and nodes is made harmless. Files and pipes get every byte unchanged.
  */
 import { safeColouredText, safeLine, safeText } from '@skein/api/safe-text';
 import type { NotesStream } from './notes.ts';

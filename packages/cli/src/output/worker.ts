@@ -1,4 +1,6 @@
-/** What `skein worker` shows: what this machine offers, and what each sandbox holds or lacks. */
+/**
+ * The output of `skein worker`: what this machine offers, and what each sandbox enforces or lacks.
+ */
 import type { SandboxOffer } from '@skein/jobs';
 import { formatBytes } from '@skein/api/units';
 import type { WorkerResult } from '../commands/worker.ts';

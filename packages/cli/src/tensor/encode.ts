@@ -80,7 +80,7 @@ function toNumber(scalar: Scalar): number {
   return number;
 }
 
-/** JSON has no words for these. */
+/** JSON cannot represent these. */
 const NAMED_NUMBERS: Readonly<Record<string, number>> = {
   NaN: Number.NaN,
   Infinity: Number.POSITIVE_INFINITY,

@@ -66,6 +66,6 @@ print(json.dumps(out))`;
   });
 });
 
-it('refuses what is no .npy file', () => {
+it('refuses a file that is not .npy', () => {
   expect(() => readNpy(Buffer.from('PK\x03\x04'))).toThrow(/not a \.npy file/);
 });

@@ -1,4 +1,4 @@
-/** Finds the shape that values of a person mean, for an input whose declared shape is known. */
+/** Finds the shape of given values, for an input whose declared shape is known. */
 import type { Dimension } from '@skein/onnx';
 
 /**

@@ -22,7 +22,7 @@ export interface CliOptions {
 
 export interface CliProcess {
   readonly process: ChildProcess;
-  /** What was written so far. */
+  /** Output so far. */
   readonly output: { stdout: string; stderr: string };
   readonly ended: Promise<CliOutcome>;
   /** Resolves when stdout or stderr matches; rejects when the process ends before. */

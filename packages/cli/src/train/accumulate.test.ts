@@ -1,4 +1,4 @@
-/** Steps of several runs, as the command takes them: what one run of all of their rows would find. */
+/** Steps of several runs on the command line give the result of one run over all of their rows. */
 import type { Run } from '@skein/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startCli } from '../testing/cli.ts';
@@ -36,7 +36,7 @@ it('clips by the bound that is given, and by one only', async () => {
   const plain = (await json<Trained>(...PLAN)).run;
   const clipped = (await json<Trained>(...PLAN, '--optimizer', 'sgd', '--clip-value', '0.001')).run;
   expect(clipped.plan).toMatchObject({ clipValue: 0.001 });
-  // Six epochs of 15 steps by at most 0.01 · 0.001 change next to nothing.
+  // Six epochs of 15 steps by at most 0.01 · 0.001 change very little.
   expect(lossesOf(clipped)[5]).toBeGreaterThan(lossesOf(clipped)[0]! * 0.95);
   expect(lossesOf(plain)[5]).toBeLessThan(lossesOf(plain)[0]! / 2);
   expect(await failure(...PLAN, '--clip-value', '1', '--clip-norm', '1')).toMatchObject({

@@ -23,7 +23,7 @@ it('has round ticks, between which everything lies', () => {
   );
 });
 
-it('is logarithmic from a decade on, where that is wanted and there is no zero', () => {
+it('is logarithmic from a decade on, when requested and no value is zero', () => {
   expect(axisOf([0.02, 3], true)).toMatchObject({
     logarithmic: true,
     ticks: [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5].map((each) => expect.closeTo(each, 9)),

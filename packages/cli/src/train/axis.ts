@@ -18,7 +18,7 @@ export function axisOf(values: readonly number[], mayBeLogarithmic: boolean): Ax
 
 function linearAxis(low: number, high: number): Axis {
   const size = Math.max(Math.abs(low), Math.abs(high));
-  // What is as good as constant is shown from a little below to a little above.
+  // A constant series is shown with a small range around it.
   const span = high - low > size * 1e-9 ? high - low : size > Number.MIN_VALUE * 2 ** 52 ? size : 1;
   const power = 10 ** Math.floor(Math.log10(span / 4));
   const step = power * ([1, 2, 2.5, 5, 10].find((factor) => span / (factor * power) <= 5) ?? 10);

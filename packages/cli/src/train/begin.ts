@@ -1,4 +1,7 @@
-/** The ways in which `skein train` begins: anew, again, with others, or somewhere else. */
+/**
+ * The ways in which `skein train` starts: a new run, a resumed run, as a rank of a gang, or as
+ * jobs.
+ */
 import type { Context } from '../command.ts';
 import type { ConnectionChoice } from '../connection.ts';
 import { usageError } from '../usage.ts';
@@ -10,16 +13,16 @@ import { originOf, type Flags } from './origin.ts';
 import { resumeRun, startRun, type TrainingOutcome } from './training-run.ts';
 
 interface Way {
-  /** The run to go on with. */
+  /** The run to resume. */
   readonly resume: string | undefined;
   readonly retried: boolean;
   /** Jobs to train with. */
   readonly ranks: number | undefined;
-  /** What this process is a member of. */
+  /** The gang that this process is a member of. */
   readonly member: Gang | undefined;
 }
 
-/** @throws SkeinError USAGE for ways that exclude each other. */
+/** @throws SkeinError USAGE for options that exclude each other. */
 export function requireOneWay({
   resume,
   retried,
@@ -62,7 +65,7 @@ export async function begin(
   return startRun(context, choice, origin, { gang: member });
 }
 
-/** A resumed run keeps what it was started with; who takes its steps may differ. */
+/** A resumed run keeps its plan; the number of workers may differ. */
 async function resumed(
   context: Context,
   choice: ConnectionChoice,

@@ -6,7 +6,7 @@ type Value = string | number | boolean | undefined;
 export interface Comparison {
   /** Settings and lineage in which the runs differ. */
   readonly differences: readonly { readonly name: string; readonly a: Value; readonly b: Value }[];
-  /** What both were measured by, and which is better. */
+  /** Metrics of both runs, and which is better. */
   readonly metrics: readonly {
     readonly name: string;
     readonly a: number | undefined;
@@ -15,7 +15,7 @@ export interface Comparison {
   }[];
 }
 
-/** Metrics of which more is better; of all others, less is. */
+/** Metrics of which a higher value is better; for all others, a lower value is. */
 const MORE_IS_BETTER = new Set(['accuracy', 'macroF1', 'auc', 'r2']);
 
 export function compareRuns(a: Run, b: Run): Comparison {

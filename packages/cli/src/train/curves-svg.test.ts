@@ -24,7 +24,7 @@ const classified = run('a <b> & "c"', 10, (i) => ({
 const measured = run('measured', 3, (i) => ({ validationLoss: 1, rmse: 3 - i, r2: -0.5 + i / 4 }));
 
 describe('curves', () => {
-  it('are well-formed, whatever a run is called, and have a line for what is known', () => {
+  it('are well-formed for every name of a run, and have a line per known metric', () => {
     const svg = trainingCurves([classified]);
     expect(svg).toContain('a &lt;b&gt; &amp; &quot;c&quot;');
     expect(svg.match(/class="line /g)).toHaveLength(3);

@@ -59,7 +59,7 @@ ${parts.join('\n')}
 `;
 }
 
-/** What tells runs apart beside their lines; one alone needs nothing. */
+/** Labels of several runs beside their lines; a single run needs none. */
 function shortNames(runs: readonly Run[]): readonly (string | undefined)[] {
   if (runs.length === 1) return [undefined];
   const same = new Set(runs.map(({ name }) => name)).size < runs.length;
@@ -87,7 +87,7 @@ function lossSeries({ epochs }: Run, index: number, name: string | undefined): S
 function metricSeries({ epochs }: Run, index: number, name: string | undefined): Series[] {
   const many = name !== undefined;
   const found = SHARES.filter((metric) => epochs.some(({ metrics }) => metric in metrics));
-  // Beside one another, runs are compared by one number.
+  // Several runs side by side are compared by one metric.
   return (many ? found.slice(0, 1) : found).map((metric, i) => ({
     label: many ? `${name}, ${metricTitle(metric)}` : metricTitle(metric),
     colour: many ? index : i,
@@ -151,7 +151,7 @@ function epochAxis(last: number, x: (epoch: number) => number, bottom: number): 
   return ticks.map((epoch) => text(x(epoch), bottom + 20, 'axis', String(epoch), 'middle'));
 }
 
-/** Where the result comes from. */
+/** Marks the epoch of the result. */
 function bestEpoch(run: Run, x: (epoch: number) => number, bottom: number): string[] {
   const best = run.result?.bestEpoch;
   if (best === undefined) return [];
@@ -163,7 +163,7 @@ function bestEpoch(run: Run, x: (epoch: number) => number, bottom: number): stri
   ];
 }
 
-/** Moves labels apart that would cover one another. */
+/** Moves overlapping labels apart. */
 function spread<T extends { at: number }>(labels: readonly T[]): T[] {
   const sorted = labels.toSorted((a, b) => a.at - b.at).map((label) => ({ ...label }));
   sorted.forEach((label, i) => {

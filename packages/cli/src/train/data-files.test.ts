@@ -121,11 +121,11 @@ describe('folders of images', () => {
     expect(grey.from === 'arrays' && grey.inputs.get('pixels')!.shape).toEqual([2, 1, 1, 1]);
   });
 
-  it('name the file that is no image, and the folder that is empty', async () => {
+  it('name the file that is not an image, and the folder that is empty', async () => {
     await mkdir(join(folder, 'broken/a'), { recursive: true });
     await expect(read('broken')).rejects.toThrow("The folder 'a' holds no images.");
     await write('broken/a/x.png', 'no image');
-    await expect(read('broken')).rejects.toThrow(/x\.png' is no image that can be decoded/);
+    await expect(read('broken')).rejects.toThrow(/x\.png' cannot be decoded as an image/);
     await mkdir(join(folder, 'flat'));
     await expect(read('flat')).rejects.toThrow('must be one for each class');
   });

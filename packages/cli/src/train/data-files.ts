@@ -1,4 +1,4 @@
-/** Reads what a person trains on, by the ending of its name. */
+/** Reads training data, by the ending of the file's name. */
 import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -41,7 +41,7 @@ export interface DataChoice {
   readonly missing: 'refuse' | 'drop' | 'mean';
   /** For folders of images. */
   readonly imageSize: () => ImageSize;
-  /** Takes rows that are more than fit into memory. */
+  /** Stores rows that do not fit into memory. */
   readonly store: FileStore;
 }
 
@@ -58,8 +58,9 @@ const ENDINGS: readonly (readonly [RegExp, Format])[] = [
 ];
 
 /**
- * The file of labels beside a file of rows: the one that is given, or the one that names of the MNIST
- * family tell. @returns `undefined` where the labels are with the rows.
+ * The file of labels beside a file of rows: the given one, or the one that the names of the MNIST
+ * family imply.
+ * @returns `undefined` where the labels are with the rows.
  */
 export function labelsFileOf(path: string, given: string | undefined): string | undefined {
   if (!/\.npy$|(idx\d-ubyte|\.idx\d?)(\.gz)?$/i.test(path)) return undefined;
@@ -172,7 +173,7 @@ async function readPair(choice: DataChoice, format: 'npy' | 'idx'): Promise<Trai
   };
 }
 
-/** Labels are in memory, whatever becomes of the rows. */
+/** Labels as numbers in memory, also when the rows are in a file. */
 function loaded(labels: NumericTensor | StoredRows): NumericTensor {
   return isStored(labels) ? inMemory(labels) : labels;
 }

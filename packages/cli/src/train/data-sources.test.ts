@@ -1,4 +1,4 @@
-/** Labels that lie in a file of their own belong to what a run was made of, as its rows do. */
+/** Separate files of labels belong to the lineage of a run, like its rows. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -120,14 +120,14 @@ it('must be the same for all members of a gang, wherever they lie', async () => 
   ]);
   const [other, swapped] = [member(0, 'y.npy'), member(1, 'swapped.npy')];
   const refused = await swapped.ended;
-  // The leader turns it away, and waits for another.
+  // The leader refuses it, and waits for another.
   expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'TRAINING_RANK_LOST' });
   expect(other.process.exitCode).toBeNull();
   other.process.kill('SIGKILL');
   await other.ended;
 });
 
-/** A port that was free a moment ago; the members of a gang must be told one. */
+/** A port that was free a moment ago; the members of a gang need one before they start. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));

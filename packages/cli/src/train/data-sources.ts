@@ -1,6 +1,6 @@
 /**
- * The files that rows and labels come from, and their digests: what the lineage of a run tells, what a
- * resumed run must find again, and what the members of a gang must agree on.
+ * The files of rows and labels, and their digests. They are in the lineage of a run, a resumed run
+ * must find the same, and the members of a gang must agree on them.
  */
 import { basename } from 'node:path';
 import type { Lineage } from '@skein/api';
@@ -46,7 +46,7 @@ export async function dataSources(
 }
 
 /**
- * A run that goes on with other rows or labels would end with another model than it promised.
+ * A run that is resumed with other rows or labels would not give the promised model.
  * @throws SkeinError RUN_CHANGED, naming the file.
  */
 export function requireSame(before: Lineage['data'], now: readonly SourceFile[]): void {

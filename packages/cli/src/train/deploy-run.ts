@@ -1,4 +1,4 @@
-/** A finished run becomes a version of a model: its file is uploaded with what it comes from. */
+/** Deploys a finished run as a version of a model: uploads its file with its lineage. */
 import { readFile } from 'node:fs/promises';
 import type { Run, RunReport, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
@@ -9,7 +9,7 @@ import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { digestOfBytes } from './digest.ts';
 import { reportRun } from './journal.ts';
 
-/** The trained model of a run that lies here. @throws SkeinError RUN_UNFINISHED, ARTIFACT_CORRUPT. */
+/** The trained model of a local run. @throws SkeinError RUN_UNFINISHED, ARTIFACT_CORRUPT. */
 export async function modelOfRun(
   context: Context,
   choice: ConnectionChoice,
@@ -29,7 +29,7 @@ export async function modelOfRun(
   return new Uint8Array(bytes);
 }
 
-/** What the version remembers of its run. */
+/** Facts about the run that are kept with the version. */
 export function lineageMetadata({ id, lineage, result }: Run): Record<string, string> {
   const [training] = lineage.data;
   return {

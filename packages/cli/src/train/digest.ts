@@ -1,4 +1,4 @@
-/** Digests of what a model was trained on. */
+/** Digests of training data. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** What the training packages throw, as errors of the error table. */
+/** Errors of the training packages as errors of the error table. */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import { OnnxError, type OnnxErrorKind } from '@skein/onnx';
 import { RuntimeFailure } from '@skein/runtime';
@@ -18,8 +18,8 @@ const ONNX: Readonly<Record<OnnxErrorKind, ErrorCode>> = {
 };
 
 /**
- * @param subject put before the message, such as the file that it is about.
- * @returns a SkeinError for what a person can act on; anything else as it is.
+ * @param subject put before the message, such as the file with the error.
+ * @returns a SkeinError for an error that a user can fix; any other error unchanged.
  */
 export function explained(error: unknown, subject?: string): unknown {
   const message = (text: string) => (subject === undefined ? text : `${subject}: ${text}`);
@@ -44,7 +44,7 @@ export function explained(error: unknown, subject?: string): unknown {
   return error;
 }
 
-/** Runs a part, and explains what it throws. */
+/** Runs a part, and converts its errors. */
 export async function explaining<T>(
   subject: string | undefined,
   work: () => T | Promise<T>,

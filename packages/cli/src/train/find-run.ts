@@ -11,10 +11,10 @@ import {
   type ConnectionChoice,
 } from '../connection.ts';
 
-/** A node shows so many at most. */
+/** Most runs that a node lists. */
 const MOST = 1000;
 
-/** Newest first. What lies here is newer than what was reported of it. */
+/** Newest first. A local record is newer than its last report. */
 export async function findRuns(context: Context, choice: ConnectionChoice): Promise<RunSummary[]> {
   const here = (await readRuns(dataFolder(context, choice.data))).map(summaryOf);
   const known = new Map((await runsOnNode(context, choice)).map((run) => [run.id, run]));
@@ -29,7 +29,7 @@ async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<R
     const { runs } = await client.listRuns({ limit: MOST }, { signal: context.signal });
     return runs;
   } catch (error) {
-    // What lies here is worth showing also while a node that nobody named does not answer.
+    // Without --url, runs of this folder are shown also when the node does not answer.
     if (explicitUrl(context, choice) !== undefined || !(error instanceof SkeinError)) throw error;
     context.notes.line(`The node was not asked for its runs: ${error.message}`);
     return [];

@@ -20,7 +20,7 @@ describe.skipIf(tinyDisk.skip)(`a full disk ${tinyDisk.reason}`, () => {
 
     const cut = startCli([...args, '--name', 'cut', '--out', 'cut.onnx'], { cwd });
     await cut.saw(/^ +3 /m);
-    // Whatever is left, by halves, until not a byte is.
+    // Fills the remaining space, by halves, down to the last byte.
     for (let size = 2 ** 20, i = 0; size >= 1; i++) {
       const ballast = join(cwd, `ballast-${i}`);
       const fits = await writeFile(ballast, Buffer.alloc(size)).then(

@@ -1,9 +1,9 @@
 /**
- * The gang that this process is a member of: what MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE say, as
- * jobs and torchrun set them, and the secret by which its members know each other.
+ * The gang of this process: MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE, as jobs and torchrun set
+ * them, and the secret with which members authenticate each other.
  */
 import { readFile } from 'node:fs/promises';
-import type { Meeting } from '@skein/train/parallel';
+import type { RingOptions } from '@skein/train/parallel';
 import type { Context } from '../command.ts';
 import { unreadable } from '../file.ts';
 import { usageError } from '../usage.ts';
@@ -11,16 +11,16 @@ import type { Keeper } from './gang-jobs/keeper.ts';
 
 const LEAST_SECRET = 16;
 
-export interface Gang extends Omit<Meeting, 'plan'> {
+export interface Gang extends Omit<RingOptions, 'plan'> {
   /**
-   * Keeps copies of the run where a gang is tried again as a whole. Then its members end when one is
-   * lost; else they go on without it.
+   * Keeps copies of the run when a gang is retried as a whole. Its members then end when one is
+   * lost; otherwise they continue without it.
    */
   readonly keeper?: Keeper;
 }
 
 /**
- * @param arrivalMs to wait for the others; default: as long as `meet` does.
+ * @param arrivalMs time to wait for the other ranks; default: that of `joinRing`.
  * @returns `undefined` when the environment names no gang.
  * @throws SkeinError USAGE, FILE_UNREADABLE.
  */

@@ -1,4 +1,6 @@
-/** Who takes the steps of a training: this thread, several threads, or the ranks of a gang. */
+/**
+ * Where the steps of a training run: in this thread, in several threads, or in the ranks of a gang.
+ */
 import { MASK, problemOf, type TaskGroup } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 import {
@@ -6,7 +8,7 @@ import {
   followRanks,
   gradientStep,
   leadRanks,
-  meet,
+  joinRing,
   openThreads,
   rowsPerRank,
   type Collective,
@@ -20,11 +22,14 @@ import type { Prepared } from './prepare.ts';
 import { clipOf, optimiserOf, planOf, rowsPerStep, type Settings } from './settings.ts';
 
 /**
- * What the settings ask of several workers must make sense before anything is written.
- * @param several whether others share the work, in this process or in a gang.
+ * Checks the options for several workers before anything is written.
+ * @param several whether the training has several workers, in this process or in a gang.
  * @throws SkeinError USAGE.
  */
-export function requireCompany({ localSteps, compress, bucket }: Settings, several: boolean): void {
+export function assertMultiWorkerOptions(
+  { localSteps, compress, bucket }: Settings,
+  several: boolean,
+): void {
   if (compress !== undefined) compressionOf(compress);
   const [flag] = [
     ...(localSteps === undefined ? [] : ['--local-steps']),
@@ -41,16 +46,19 @@ export function requireCompany({ localSteps, compress, bucket }: Settings, sever
   );
 }
 
-/** A run that begins with --bucket begins in a gang; anybody may go on with it. @throws SkeinError USAGE. */
-export function requireGang({ bucket }: Settings, gang: Gang | undefined): void {
+/**
+ * A run that begins with --bucket begins in a gang; it may be resumed without one.
+ * @throws SkeinError USAGE.
+ */
+export function assertGangOptions({ bucket }: Settings, gang: Gang | undefined): void {
   if (bucket === undefined || gang !== undefined) return;
   throw usageError(
     '--bucket is about what the members of a gang send to each other: start a gang, or leave it away.',
   );
 }
 
-/** Trains with whoever is to take the steps; again, from the checkpoint, when a member of a gang is lost. */
-export async function inCompany<T>(
+/** Trains on the configured workers; again, from the checkpoint, when a member of a gang is lost. */
+export async function trainDistributed<T>(
   { notes }: Pick<Context, 'notes'>,
   gang: Gang | undefined,
   { prepared, settings }: { readonly prepared: Prepared; readonly settings: Settings },
@@ -70,14 +78,14 @@ export async function inCompany<T>(
     const { graded } = problemFor(prepared, settings, collective.size);
     return train({ graded, open: (step) => leadRanks(collective, step, options) });
   };
-  const meeting = { ...gang, plan: planText(prepared, settings) };
-  if (gang.keeper !== undefined) return work(await meet(meeting));
-  return elastic(meeting, work, {
+  const ring = { ...gang, plan: planText(prepared, settings) };
+  if (gang.keeper !== undefined) return work(await joinRing(ring));
+  return elastic(ring, work, {
     onLost: (lost) => notes.line(`${lost.message} Going on from the last checkpoint.`),
   });
 }
 
-/** Works as a member of a gang that is not its leader, until that is done. */
+/** Works as a member of a gang that is not its leader, until the training ends. */
 export async function followGang(
   notes: Context['notes'],
   gang: Gang,
@@ -97,9 +105,9 @@ export async function followGang(
     return followRanks(collective, step, rankOptions(prepared, settings));
   };
   notes.line(`Rank ${gang.rank} calls rank 0 at ${gang.host}:${gang.port} …`);
-  const meeting = { ...gang, plan: planText(prepared, settings) };
-  if (gang.keeper !== undefined) await work(await meet(meeting));
-  else await elastic(meeting, work, { onLost: (lost) => notes.line(lost.message) });
+  const ring = { ...gang, plan: planText(prepared, settings) };
+  if (gang.keeper !== undefined) await work(await joinRing(ring));
+  else await elastic(ring, work, { onLost: (lost) => notes.line(lost.message) });
 }
 
 function problemFor({ start }: Prepared, settings: Settings, size: number) {
@@ -136,7 +144,7 @@ function compressionOf(text: string): Compression {
   );
 }
 
-/** What concerns one member alone, and paths: rows and model are named by their digests. */
+/** Settings of one member alone, and paths: rows and model are identified by their digests. */
 const OWN = [
   'model',
   'data',
@@ -148,7 +156,7 @@ const OWN = [
   'threads',
 ] as const satisfies readonly (keyof Settings)[];
 
-/** What all members must agree on, whether one begins, or goes on with what another began. */
+/** The plan that all members must agree on, for new and resumed runs. */
 function planText({ data, parent, source, training }: Prepared, settings: Settings): string {
   const plan: Record<string, unknown> = { ...planOf(settings, source.described) };
   for (const key of OWN) delete plan[key];

@@ -1,7 +1,7 @@
 /**
- * Images in folders, one folder per class: `cats/1.jpg`, `dogs/2.png`. They are decoded, brought to
- * one size (the smaller side fits, the middle is kept), and become bytes [rows, channels, height,
- * width], which is how exporters of image models order them.
+ * Images in folders, one folder per class: `cats/1.jpg`, `dogs/2.png`. They are decoded, scaled so
+ * that the smaller side fits, cropped to the centre, and become bytes [rows, channels, height,
+ * width], the order of exporters of image models.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,10 @@ export interface ImageSize {
 
 const IMAGE = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
-/** @throws TrainError `data` for a folder without classes or images, or a file that is no image, naming it. */
+/**
+ * @throws TrainError `data` for a folder without classes or images, or a file that is not an image,
+ * naming it.
+ */
 export async function readImageFolder(
   path: string,
   size: ImageSize,
@@ -80,7 +83,7 @@ async function decoded(path: string, { channels, height, width }: ImageSize): Pr
     .raw()
     .toBuffer()
     .catch((error: unknown) => {
-      throw new TrainError('data', `'${path}' is no image that can be decoded.`, { cause: error });
+      throw new TrainError('data', `'${path}' cannot be decoded as an image.`, { cause: error });
     });
   const planes = new Uint8Array(channels * height * width);
   const plane = height * width;

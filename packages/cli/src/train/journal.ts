@@ -1,6 +1,6 @@
 /**
- * Keeps a run's record: in its folder always, and on a node as far as one is there. Training depends
- * on the first alone; a node that is away misses nothing, because every report is the whole record.
+ * Keeps a run's record: always in its folder, and on a node when one is reachable. Training depends
+ * only on the folder. An unreachable node misses nothing, because every report is the whole record.
  */
 import type { Run } from '@skein/api';
 import type { RunFolder } from '@skein/state/runs';
@@ -50,14 +50,14 @@ export function openJournal(
       if (complained) return;
       complained = true;
       const reason = error instanceof Error ? error.message : String(error);
-      context.notes.line(`The node was not told of the run: ${reason}`);
+      context.notes.line(`The run was not reported to the node: ${reason}`);
     }
   }
 
   return {
     run: () => run,
     async update(change) {
-      // A step of late is of no use to one that has ended.
+      // A run that has ended does not keep its last reported step.
       const { newest, ...rest } = { ...run, ...change };
       const kept = rest.status === 'running' && newest !== undefined ? { newest } : {};
       run = { ...rest, ...kept, updatedAt: new Date().toISOString() };
@@ -68,7 +68,7 @@ export function openJournal(
       const steps = { ...run.steps, done: newest.step };
       run = { ...run, newest, steps, updatedAt: new Date().toISOString() };
       if (writing !== undefined || performance.now() - recordedAt < STEPS_EVERY_MS) return;
-      // What the disk has no room for, the next epoch says.
+      // When the disk is full, the next epoch reports it.
       writing = write()
         .catch(() => undefined)
         .finally(() => (writing = undefined));
@@ -76,7 +76,7 @@ export function openJournal(
   };
 }
 
-/** Tells a node how the run stands, if one was named or runs on the data folder. */
+/** Reports the run to a node, if one was named or runs on the data folder. */
 export async function reportRun(
   context: Context,
   choice: ConnectionChoice,

@@ -1,4 +1,4 @@
-/** Rows that do not fit into memory train the model that they would train there, in bounded memory. */
+/** Rows that do not fit into memory give the same model as rows in memory, in bounded memory. */
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -101,14 +101,14 @@ describe('the model is the same to the bit', () => {
 
 const MIB = 2 ** 20;
 
-/** The most memory that a training had at once, in MiB, as the kernel counted. */
+/** Peak memory of a training in MiB, from the kernel. */
 async function peakOf(...args: string[]): Promise<number> {
   const heap = ['--max-old-space-size=64', join(import.meta.dirname, '../main.ts')] as const;
   const training = startCli(
     ['train', '--epochs', '1', '--batch', '256', '--name', 'large', ...args],
     { cwd: folder, program: [process.execPath, ...heap] },
   );
-  // The end of the epoch is told when all rows have been trained on and looked at.
+  // The end of an epoch is printed when all rows have been trained on and evaluated.
   let peak = 0;
   const look = async () => {
     const status = await readFile(`/proc/${training.process.pid}/status`, 'utf8').catch(() => '');
@@ -122,7 +122,7 @@ async function peakOf(...args: string[]): Promise<number> {
 }
 
 describe.runIf(process.platform === 'linux')('memory is bounded', () => {
-  /** What a training takes that has hardly any rows. */
+  /** Memory of a training with few rows. */
   let least: number;
   const ROWS = 60_000;
   const WIDTH = 784;

@@ -1,4 +1,4 @@
-/** What a run comes from, as far as this machine can tell. */
+/** The lineage of a run, as far as this machine knows it. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** What training begins with: a model from a file, or a network that is built when its shape is known. */
+/**
+ * The initial model of a training: from a file, or a network that is built when its shape is known.
+ */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import {
@@ -17,9 +19,9 @@ import { networkOf } from './networks.ts';
 
 export interface ModelSource {
   readonly model: Model | NetworkBuilder;
-  /** What to call the run when nobody says. */
+  /** Default name of the run. */
   readonly name: string;
-  /** The path, or how the model was built. */
+  /** The path, or the description of the network. */
   readonly described: string;
 }
 

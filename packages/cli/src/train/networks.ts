@@ -1,4 +1,4 @@
-/** Networks that a few letters on the command line build. */
+/** Networks that a short text on the command line describes. */
 import { conv, dense, flatten, maxPool, mlp, sequential, type Model } from '@skein/onnx';
 import type { NetworkBuilder, NetworkShape } from '@skein/train';
 import { usageError } from '../usage.ts';
@@ -6,7 +6,7 @@ import { usageError } from '../usage.ts';
 /**
  * `mlp:64,32`: a perceptron with these hidden layers. `cnn:16,32`: convolutions of 3 × 3 with these
  * channels, each halving height and width, then one dense layer.
- * @returns `undefined` for what names no network.
+ * @returns `undefined` for a text that does not describe a network.
  */
 export function networkOf(text: string): NetworkBuilder | undefined {
   const match = /^(mlp|cnn)(?::(\d+(?:,\d+)*))?$/.exec(text);
@@ -38,7 +38,7 @@ function convolutions(widths: readonly number[], { row, outputs, seed }: Network
   let smallest = Math.min(...shape.slice(1));
   const layers = widths.flatMap((filters) => {
     const layer = conv({ filters, kernel: 3, activation: 'relu' });
-    // What is one pixel wide cannot be halved.
+    // A side of one pixel cannot be halved.
     if (smallest < 2) return [layer];
     smallest = Math.floor(smallest / 2);
     return [layer, maxPool()];

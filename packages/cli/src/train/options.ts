@@ -1,4 +1,4 @@
-/** The options of `skein train` that say what a run follows. */
+/** The options of `skein train` that define a run. */
 import { OPTIMISER_NAMES, SCHEDULE_NAMES } from '@skein/train';
 import { bytes, choice, decimal, integer, text, value } from '../option.ts';
 import type { Flags } from './origin.ts';
@@ -26,7 +26,7 @@ export const trainingOptions = {
   ),
   features: value(
     'COLUMNS',
-    'Columns to predict from, with commas; default: all others.',
+    'Columns to predict from, with commas; default: all except the target.',
     (given) => given.split(',').map((name) => name.trim()),
   ),
   task: choice(
@@ -59,11 +59,11 @@ export const trainingOptions = {
     { min: 1, max: 1_000_000 },
   ),
   seed: integer('N', 'Of weights, split and order; default: 42.', { min: 0, max: 2 ** 32 - 1 }),
-  validation: decimal('SHARE', 'Share of the rows that is only looked at; default: 0.2.', {
+  validation: decimal('SHARE', 'Share of the rows that is held out for validation; default: 0.2.', {
     min: 0,
     max: 0.999,
   }),
-  validationData: text('FILE', 'Rows that are only looked at, instead of a share.', {
+  validationData: text('FILE', 'Rows for validation, instead of a share.', {
     completes: 'file',
   }),
   validationLabels: text('FILE', 'Labels beside those.', { completes: 'file' }),
@@ -95,7 +95,7 @@ export const trainingOptions = {
   ),
   localSteps: integer('H', 'Steps each worker takes by itself between exchanges (DiLoCo).', COUNT),
   bucket: bytes(
-    'Gradients that members of a gang send together, while others are computed; default: 2MiB between machines, all at once within one.',
+    'Gradients that members of a gang send together while the rest is computed; default: 2MiB between machines, all at once within one.',
   ),
   compress: text('FORM', 'What workers exchange: 8-bit, or top-k:0.01; the rest is sent later.'),
 };
@@ -104,19 +104,19 @@ export type TrainingChoice = {
   readonly [K in keyof typeof trainingOptions]: ReturnType<(typeof trainingOptions)[K]['parse']>;
 };
 
-/** The options by the names that settings have for them; `undefined` for what has the same name. */
+/** Settings by option; `undefined` for options with the same name. */
 const RENAMED: Readonly<Partial<Record<keyof TrainingChoice, keyof Flags>>> = {
   optimizer: 'optimiser',
   lr: 'rate',
   validationData: 'validation',
 };
 
-/** Every option beside the setting that it is of. */
+/** Every option with its setting. */
 export const FLAG_NAMES: readonly (readonly [keyof TrainingChoice, keyof Flags])[] = (
   Object.keys(trainingOptions) as (keyof TrainingChoice)[]
 ).map((key) => [key, RENAMED[key] ?? (key as keyof Flags)]);
 
-/** What was given on the command line, as settings call it. */
+/** The options of the command line, under the names of settings. */
 export function flagsOf(
   choice: TrainingChoice,
   file: string | undefined,

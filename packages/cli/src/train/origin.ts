@@ -1,6 +1,6 @@
 /**
- * Where a run's settings come from: flags, and a configuration file that the flags override. Kept in
- * the run's folder, so that the run goes on with exactly these.
+ * Origin of a run's settings: flags, and a configuration file that the flags override. Stored in
+ * the run's folder, so that the run is resumed with exactly these.
  */
 import { copyFile, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { registerHooks } from 'node:module';
@@ -13,7 +13,7 @@ import { unreadable } from '../file.ts';
 import { usageError } from '../usage.ts';
 import { digestOfBytes } from './digest.ts';
 
-/** What flags can say: everything but functions. */
+/** Settings that flags can express: everything except functions. */
 export interface Flags extends Omit<Partial<Training>, 'model' | 'optimiser' | 'loss' | 'freeze'> {
   readonly model?: string;
   readonly optimiser?: Training['optimiser'] & string;
@@ -23,7 +23,7 @@ export interface Flags extends Omit<Partial<Training>, 'model' | 'optimiser' | '
 }
 
 export interface Origin {
-  /** The folder that paths in flags are seen from. */
+  /** The folder that paths in flags are relative to. */
   readonly cwd: string;
   readonly flags: Flags;
   readonly config?: { readonly path: string; readonly digest: string };
@@ -96,7 +96,7 @@ async function loadConfig({ path, digest }: NonNullable<Origin['config']>): Prom
   throw usageError(`${path} exports no "training": export const training = defineTraining({ … }).`);
 }
 
-/** What a configuration imports of Skein is found also where nothing is installed. */
+/** Resolves imports of Skein in a configuration also where no package is installed. */
 async function importConfig(path: string): Promise<{ readonly training?: unknown }> {
   const hooks = registerHooks({
     resolve(specifier, context, next) {
@@ -112,7 +112,8 @@ async function importConfig(path: string): Promise<{ readonly training?: unknown
     if (extname(await realpath(path)) === extname(path)) {
       return (await import(pathToFileURL(path).href)) as object;
     }
-    // Inputs of a job are links to files named by their digests, which no ending tells to be TypeScript.
+    // Inputs of a job are links to files named by their digests, whose names lack the ending of
+    // TypeScript.
     const folder = await mkdtemp(join(tmpdir(), 'skein-config-'));
     try {
       await copyFile(path, join(folder, basename(path)));
@@ -129,6 +130,6 @@ function patternOf(text: string): RegExp {
   try {
     return new RegExp(text);
   } catch {
-    throw usageError(`--freeze: "${text}" is no regular expression.`);
+    throw usageError(`--freeze: "${text}" is not a regular expression.`);
   }
 }

@@ -1,4 +1,4 @@
-/** From settings to everything that training takes: model, rows, loss. Nothing is written here. */
+/** Prepares a training from its settings: model, rows, loss. Writes no file. */
 import type { Lineage } from '@skein/api';
 import {
   assemble,
@@ -117,13 +117,13 @@ export async function prepare(
   });
 }
 
-/** Rows that are only looked at all count the same. */
+/** Validation rows all have the same weight. */
 function withoutWeights(held: TrainingData, name: string | undefined): TrainingData {
   if (name === undefined || held.from === 'table') return held;
   return { ...held, inputs: new Map([...held.inputs].filter(([each]) => each !== name)) };
 }
 
-/** Training rows, and those that are only looked at. */
+/** Training rows and validation rows. */
 function split(
   data: TrainingData,
   { validation, seed }: Settings,
@@ -133,7 +133,7 @@ function split(
     return [Uint32Array.from({ length: count }, (_, row) => row), new Uint32Array(0)];
   }
   if (!(validation > 0 && validation < 1)) {
-    throw usageError(`--validation: ${validation} is no share from 0 to below 1.`);
+    throw usageError(`--validation: ${validation} is not a share from 0 to below 1.`);
   }
   return splitRows(count, { share: 1 - validation, seed });
 }

@@ -1,4 +1,4 @@
-/** What a person sees of a run on stderr: a line per epoch under a heading, and where it is now. */
+/** Progress of a run on stderr: a line per epoch under a heading, and the current step. */
 import type { RunEpoch } from '@skein/api';
 import type { Progress } from '@skein/train';
 import { formatDuration } from '@skein/api/units';
@@ -9,11 +9,11 @@ export interface ProgressNotes {
   epoch(epoch: RunEpoch): void;
 }
 
-/** Milliseconds between two drawings. */
+/** Milliseconds between two updates of the line. */
 const DRAWN_EVERY = 50;
 const WIDTH = 11;
 
-/** Milliseconds between two reports to who runs this as a job. */
+/** Milliseconds between two progress reports of a job. */
 const REPORTED_EVERY = 500;
 
 /** Columns that a metric's name is shortened to. */
@@ -31,7 +31,7 @@ export function metricTitle(name: string): string {
   return TITLES[name] ?? name;
 }
 
-/** Four significant digits, and no more zeros than tell something. */
+/** Four significant digits, without trailing zeros. */
 export function formatMetric(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
@@ -79,7 +79,7 @@ export function createProgress(
   };
 }
 
-/** Lines that a job's worker takes for its progress. */
+/** Progress lines that a job's worker reads. */
 export function createJobProgress(
   notes: Pick<Notes, 'line'>,
   epochs: number,

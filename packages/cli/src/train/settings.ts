@@ -1,6 +1,6 @@
 /**
- * What a run follows: a training with its defaults filled in. A run keeps its settings, so that it can
- * be resumed by its name alone.
+ * The settings of a run: a training with its defaults filled in. A run keeps its settings, so that
+ * it can be resumed by its name alone.
  */
 import type { Run } from '@skein/api';
 import type { Loss } from '@skein/onnx';
@@ -24,7 +24,7 @@ import {
 } from '@skein/train';
 import { usageError } from '../usage.ts';
 
-/** What is decided when nobody says. */
+/** Default settings. */
 const DEFAULTS = {
   validation: 0.2,
   missing: 'refuse',
@@ -48,7 +48,7 @@ export function settingsOf(training: Training): Settings {
   return { ...DEFAULTS, ...(Object.fromEntries(given) as unknown as Training) };
 }
 
-/** The settings as a run shows them: every choice, in words and numbers. */
+/** The settings as text for a run: every choice, in words and numbers. */
 export function planOf(settings: Settings, modelDescribed: string): Run['plan'] {
   const plan: Record<string, string | number | boolean> = {};
   for (const [key, value] of Object.entries(settings)) {
@@ -61,7 +61,7 @@ export function planOf(settings: Settings, modelDescribed: string): Run['plan'] 
   return plan;
 }
 
-/** Characters that a record has room for. */
+/** Largest number of characters in a record. */
 const LONGEST = 4096;
 
 function shortened<T extends string | number | boolean>(value: T): T | string {

@@ -1,4 +1,4 @@
-/** A table with texts in it, trained and served: whoever asks sends the texts. */
+/** A table with texts in it, trained and served: clients send the texts. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { join } from 'node:path';

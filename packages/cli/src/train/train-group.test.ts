@@ -1,4 +1,4 @@
-/** Several workers share a training, as a person starts them: threads of one process, and processes. */
+/** Several workers share a training, as a user starts them: threads of one process, and processes. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, readdir } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -69,7 +69,7 @@ describe('threads of one process', () => {
     const run = await trained([...SHORT, '--workers', '2', flag, value]);
     expect(run.plan).toMatchObject(plan);
     expect(accuracyOf(run)).toBeGreaterThan(0.9);
-    // It is another way to learn, not the same under another name.
+    // It is a different algorithm, not the same under another name.
     expect(Math.abs(lossesOf(run).at(-1)! - lossesOf(one).at(-1)!)).toBeGreaterThan(1e-6);
   });
 
@@ -106,7 +106,7 @@ describe('threads of one process', () => {
   }, 60_000);
 });
 
-/** A port that nobody listens on. */
+/** A port without a listener. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -142,7 +142,7 @@ describe('processes of a gang', () => {
 
   it.each([
     ['find what one process finds, and end together', []],
-    ['send gradients while they compute others, and find the same', ['--bucket', '1KiB']],
+    ['send gradients while they compute, and get the same result', ['--bucket', '1KiB']],
   ])('%s', async (_, flags) => {
     const start = await openGang();
     const ranks = [0, 1].map((rank) => start(rank, [...LONG, '--name', 'gang', ...flags]));
@@ -163,7 +163,7 @@ describe('processes of a gang', () => {
     expectClose(run, whole, 1e-3);
   }, 60_000);
 
-  it('take in one that comes back', async () => {
+  it('accept a restarted rank', async () => {
     const start = await openGang();
     const [leader, follower] = [0, 1].map((rank) => start(rank, [...LONG, '--name', 'joined']));
     await leader!.saw(/^ +9 /m);
@@ -213,7 +213,7 @@ describe('processes of a gang', () => {
     });
   });
 
-  it('turn away who has another secret, or trains something else', async () => {
+  it('refuse a rank with another secret or another plan', async () => {
     const arrival = ['--arrival', '4s'];
     const start = await openGang();
     const stranger = start(1, [...LONG, ...arrival], 'another secret than the members have');

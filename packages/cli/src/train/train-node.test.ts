@@ -1,4 +1,4 @@
-/** Training beside a node: runs are known there, and what they made is served. */
+/** Training with a node: runs are known there, and their models are served. */
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeploymentView, Run, RunSummary, VersionView } from '@skein/api';

@@ -1,4 +1,4 @@
-/** Labels of other shapes than one per row: pixels, tokens, shares of classes, and rows that count less. */
+/** Labels of shapes other than one per row: pixels, tokens, shares of classes, and weighted rows. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -170,7 +170,7 @@ it('the next token of a text, with a small transformer', async () => {
   const { report } = run.result!;
   if (report?.kind !== 'classification') throw new Error('no classification');
   expect(report.confusion.flat().reduce((sum, each) => sum + each, 0)).toBe(26 * (length - 1));
-  // The first token does not tell how the text goes on; the other ten do.
+  // The first token does not determine the rest of the text; the other ten do.
   expect(report.accuracy).toBeGreaterThan(0.9);
   expect((await failure('train', 'language.onnx', '--data', 'text.npz')).error).toMatch(
     /Row 0 has the label -100, which is out of range: there are 7 classes/,

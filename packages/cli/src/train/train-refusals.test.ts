@@ -1,4 +1,4 @@
-/** What `skein train` does not begin, and what it stops. */
+/** Trainings that `skein train` refuses, and those that it stops. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunSummary } from '@skein/api';
@@ -60,7 +60,7 @@ describe('what cannot be trained is refused before the first step', () => {
       [['--loss', 'mean-squared'], 'TRAINING_MODEL_UNFIT', /does not fit the task/],
       [['--task', 'regression'], 'TRAINING_DATA_INVALID', /predicts numbers/],
       [['--freeze', 'nothing'], 'TRAINING_MODEL_UNFIT', /No parameter matches .*layer0.weight/],
-      [['--freeze', '('], 'USAGE', /no regular expression/],
+      [['--freeze', '('], 'USAGE', /not a regular expression/],
       [['--deploy', 'x'], 'NODE_UNREACHABLE', /./],
     ] as const) {
       const found = await failure(...label, ...extra);
@@ -68,7 +68,7 @@ describe('what cannot be trained is refused before the first step', () => {
     }
   });
 
-  it('a loss that is no number, with its batch kept', async () => {
+  it('a loss that is not a number, with its batch kept', async () => {
     const diverging = ['--task', 'regression', '--optimizer', 'sgd', '--lr', '100000'];
     const args = ['train', '--model', 'mlp:4', '--data', 'points.csv', '--label', 'sum'];
     const found = await failure(...args, ...diverging, '--name', 'wild');

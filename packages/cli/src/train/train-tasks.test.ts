@@ -1,4 +1,4 @@
-/** What `skein train` learns: each task, images, and what a configuration says. */
+/** The tasks of `skein train`: each kind, images, and a configuration file. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readModel, signatureOf } from '@skein/onnx';

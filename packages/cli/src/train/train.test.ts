@@ -1,4 +1,4 @@
-/** `skein train` and `skein runs` as a person runs them: real processes, real files, no node. */
+/** `skein train` and `skein runs` as a user runs them: real processes, real files, no node. */
 import { appendFile, copyFile, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunSummary } from '@skein/api';
@@ -102,7 +102,7 @@ describe('a run', () => {
       path: 'trained.onnx',
       digest: first.run.result?.digest,
     });
-    // Nothing is learnt anew: the loss goes on where it was.
+    // The loss continues from the result; training did not start again.
     expect(more.run.epochs[0]!.loss).toBeLessThan(first.run.epochs[0]!.loss / 3);
   });
 
@@ -127,7 +127,7 @@ describe('a run', () => {
       expect(runs.map(({ name }) => name)).toEqual(['killed']);
       expect(runs[0]!.last!.epoch).toBeLessThan(150);
       const again = await cli('train', '--resume', 'killed', '--out', 'killed.onnx', '--json');
-      // It goes on where it was, and does not start anew.
+      // It resumes from the checkpoint, and does not start again.
       expect(again.stderr).toMatch(/^ +150 /m);
       expect(again.stderr).not.toMatch(/^ +9 /m);
       const resumed = JSON.parse(again.stdout) as Trained;

@@ -3,9 +3,9 @@
  *
  *   prepared → running → finished
  *                    ↘ interrupted (Ctrl-C, kill, full disk) → running, from its checkpoint
- *                    ↘ failed (the loss is no number, or there is no step that could be run)
+ *                    ↘ failed (the loss is not a number, or no step can run)
  *
- * Everything that it takes to go on is in the run's folder before the first step.
+ * The run's folder holds all that is needed to resume before the first step.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -32,7 +32,7 @@ import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { digestOfBytes } from './digest.ts';
 import { explained, explaining } from './failure.ts';
 import type { Gang } from './gang.ts';
-import { inCompany, requireCompany, requireGang } from './group.ts';
+import { trainDistributed, assertMultiWorkerOptions, assertGangOptions } from './group.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { resolveOrigin, type Origin } from './origin.ts';
@@ -58,16 +58,16 @@ export interface TrainingOutcome {
   readonly model?: Uint8Array;
 }
 
-/** What is said anew each time that a run is started or goes on: where it trains, not what. */
+/** Options of each start or resumption: where the run trains, not its plan. */
 export interface Place {
   readonly gang?: Gang | undefined;
-  /** Threads instead of those that the run was started with. */
+  /** Number of threads that replaces the run's own. */
   readonly workers?: number | undefined;
-  /** Whether the command is tried again as a whole, such as a job is. */
+  /** Whether the command is retried as a whole, such as a job. */
   readonly retried?: boolean | undefined;
 }
 
-/** Where the settings come from, when they are given again and not those that the run has kept. */
+/** Origin of the settings, when they are given again instead of those that the run has kept. */
 interface GivenAgain {
   readonly origin?: Origin | undefined;
 }
@@ -82,10 +82,10 @@ export async function startRun(
   context.notes.progress('Reading data and model …');
   const resolved = await resolveOrigin(origin);
   const settings = settingsOf(resolved.training);
-  requireCompany(settings, gang !== undefined || settings.workers > 1);
-  requireGang(settings, gang);
+  assertMultiWorkerOptions(settings, gang !== undefined || settings.workers > 1);
+  assertGangOptions(settings, gang);
   const prepared = await prepare(resolved, settings, dataFolder(context, choice.data));
-  // What is out of its range is refused before anything is written.
+  // Options out of their range are refused before anything is written.
   await explaining(undefined, () => {
     optimiserOf(settings);
     scheduleOf(settings, plannedSteps(prepared, settings));
@@ -127,7 +127,10 @@ export async function startRun(
   }
 }
 
-/** Goes on with a run from its checkpoint. @throws SkeinError RUN_ACTIVE, RUN_CHANGED, RUN_UNFINISHED, CHECKPOINT_INVALID. */
+/**
+ * Resumes a run from its checkpoint.
+ * @throws SkeinError RUN_ACTIVE, RUN_CHANGED, RUN_UNFINISHED, CHECKPOINT_INVALID.
+ */
 export async function resumeRun(
   context: Context,
   choice: ConnectionChoice,
@@ -148,7 +151,7 @@ export async function resumeRun(
       ...resolved.training,
       ...(workers === undefined ? {} : { workers }),
     });
-    requireCompany(settings, gang !== undefined || settings.workers > 1);
+    assertMultiWorkerOptions(settings, gang !== undefined || settings.workers > 1);
     const kept = { start: readModel(start), lineage: known.lineage };
     const scratch = dataFolder(context, choice.data);
     const prepared = await prepare(resolved, settings, scratch, kept);
@@ -174,16 +177,17 @@ async function saveOrigin(folder: RunFolder, origin: Origin): Promise<void> {
   await fileStore(folder.file('plan.json')).save(new TextEncoder().encode(JSON.stringify(origin)));
 }
 
-/** Settings that may change while a run goes on. */
+/** Settings that may change when a run is resumed. */
 const FREE = new Set(['model', 'workers', 'threads', 'memory']);
 
 function requireSamePlan({ id, plan }: Run, given: Run['plan']): void {
   for (const key of new Set([...Object.keys(plan), ...Object.keys(given)])) {
     if (FREE.has(key) || plan[key] === given[key]) continue;
-    throw new SkeinError(
-      'RUN_CHANGED',
-      `Run ${id} was started with the ${key} ${plan[key] ?? 'of nobody'}, not ${given[key] ?? 'none'}.`,
-    );
+    const difference =
+      plan[key] === undefined
+        ? `without ${key}, not with ${given[key]}`
+        : `with the ${key} ${plan[key]}, not ${given[key] ?? 'without one'}`;
+    throw new SkeinError('RUN_CHANGED', `Run ${id} was started ${difference}.`);
   }
 }
 
@@ -238,7 +242,7 @@ async function trainOn(
     await journal.update({ epochs: recorded, steps });
   };
   try {
-    const trained = await inCompany(context, gang, { prepared, settings }, (group) =>
+    const trained = await trainDistributed(context, gang, { prepared, settings }, (group) =>
       trainTask(prepared.start, prepared.problem, {
         ...(group === undefined ? {} : { group }),
         backend: nativeBackend,
@@ -275,7 +279,7 @@ async function trainOn(
   }
 }
 
-/** What was known of earlier epochs stays; the newest is described. */
+/** Keeps the metrics of earlier epochs; describes the newest. */
 function epochsOf(
   reports: readonly EpochReport[],
   known: readonly RunEpoch[],
@@ -319,7 +323,7 @@ async function conclude(
   return { run: journal.run(), folder, model };
 }
 
-/** More classes than this make a matrix that nobody reads. */
+/** A confusion matrix of more classes than this is too large to read. */
 const LARGEST_MATRIX = 100;
 /** Names that a record has room for. */
 const MOST_CLASSES = 10_000;
@@ -339,7 +343,7 @@ function viewOf(report: TaskReport, classes: readonly string[]): RunReport {
   };
 }
 
-/** Makes a record of what went wrong; returns it as a person should read it. */
+/** Records the failure; returns it as an error for the user. */
 async function recordFailure(
   failed: unknown,
   folder: RunFolder,
@@ -367,7 +371,7 @@ async function recordFailure(
     );
   }
   const reason = failure instanceof Error ? failure.message : String(failure);
-  // A full disk has no place for this either; then the record stays as it was.
+  // On a full disk this cannot be written either; the old record remains.
   await journal.update({ status, reason: reason.slice(0, 4096) }).catch(() => undefined);
   return failure;
 }

@@ -1,4 +1,4 @@
-/** Following a run: by the events of a node, and where there is none. */
+/** Following a run: by the events of a node, and without a node. */
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run, RunSummary } from '@skein/api';

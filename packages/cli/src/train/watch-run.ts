@@ -1,4 +1,4 @@
-/** A run as it goes on: from the events of a node that knows it, or from its folder where there is none. */
+/** The progress of a run: from the events of a node that knows it, or else from its folder. */
 import type { RunSummary } from '@skein/api';
 import { readRun, runPath } from '@skein/state/runs';
 import type { Context } from '../command.ts';
@@ -12,10 +12,10 @@ import {
 import { pause } from '../pause.ts';
 import { formatMetric, metricTitle } from './progress.ts';
 
-/** Milliseconds between two looks at a folder. */
+/** Milliseconds between two reads of a folder. */
 const LOOK_EVERY_MS = 1000;
 
-/** Tells of each epoch and step until the run is no longer running, or the command is interrupted. */
+/** Prints each epoch and step until the run ends or the command is interrupted. */
 export async function watchRun(
   context: Context,
   choice: ConnectionChoice,
@@ -61,7 +61,7 @@ async function* changes(
     const { client } = await connect(context, { ...choice, server: url });
     const events = client.events({ signal });
     const next = events.next();
-    // Listening before looking, so that it cannot end in between.
+    // Listens before reading, so that the end of the run cannot be missed.
     const { epochs, ...known } = await client.getRun({ id }, { signal });
     const last = epochs.at(-1);
     yield { ...known, ...(last === undefined ? {} : { last }) };

@@ -21,7 +21,7 @@ const RELATIVE = 1e-4;
 
 type Named = ReadonlyMap<string, NumericTensor>;
 
-/** What stands in a fixture under a prefix: `input:` or `gradient:`. */
+/** The tensors of a fixture under a prefix: `input:` or `gradient:`. */
 function under(prefix: string, all: Named): Named {
   return new Map(
     [...all].flatMap(([name, each]) =>
@@ -35,7 +35,7 @@ function fixture(path: string): Named {
   return new Map(initializer.map((each) => [each.name, tensorOf(each) as NumericTensor]));
 }
 
-/** The largest difference, relative to the largest number that is wanted. */
+/** The largest difference, relative to the largest expected number. */
 function difference(found: NumericTensor, wanted: NumericTensor): number {
   expect(found.shape.map(Number)).toEqual(wanted.shape);
   const [ours, theirs] = [found, wanted].map((each) => Array.from(values(each), Number));

@@ -1,18 +1,21 @@
-/** Where a run stands between two steps: enough to go on as if it had never stopped. */
+/**
+ * State of a run between two steps. A run that is resumed from it continues as if it had never
+ * stopped.
+ */
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
 import { readTensors, writeTensors } from './safetensors.ts';
 
 export interface CheckpointStore {
-  /** Replaces what was saved before: whole or not at all. */
+  /** Replaces the saved checkpoint atomically. */
   save(bytes: Uint8Array): Promise<void>;
-  /** What was saved last; `undefined` when nothing was. */
+  /** The saved checkpoint; `undefined` when there is none. */
   load(): Promise<Uint8Array | undefined>;
 }
 
-/** A value that JSON keeps. */
+/** A value that JSON can represent. */
 export interface Checkpoint<Progress> {
-  /** What the run is: a run of another plan cannot go on from here. */
+  /** The plan of the run: a run with another plan cannot be resumed from here. */
   readonly plan: Readonly<Record<string, string | number>>;
   readonly progress: Progress;
   readonly tensors: Tensors;
@@ -26,7 +29,7 @@ export async function saveCheckpoint<Progress>(
   await store.save(await writeTensors({ tensors, metadata }));
 }
 
-/** @throws TrainError `checkpoint` when it is damaged, or of another plan, naming what differs. */
+/** @throws TrainError `checkpoint` when it is damaged, or of another plan, naming the difference. */
 export async function loadCheckpoint<Progress>(
   store: CheckpointStore,
   plan: Checkpoint<Progress>['plan'],

@@ -8,7 +8,7 @@ import { fileStore } from './file-store.ts';
 const folder = mkdtempSync(join(tmpdir(), 'skein-store-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('gives what was saved last, and leaves nothing else', async () => {
+it('loads the last checkpoint and leaves no other file', async () => {
   const store = fileStore(join(folder, 'checkpoint'));
   expect(await store.load()).toBeUndefined();
   await store.save(Uint8Array.of(1));
@@ -17,7 +17,7 @@ it('gives what was saved last, and leaves nothing else', async () => {
   expect(await readdir(folder)).toEqual(['checkpoint']);
 });
 
-it('removes the drafts of processes that were killed while they saved, and nothing else', async () => {
+it('removes the drafts of processes that were killed while they saved, and no other file', async () => {
   const names = ['checkpoint.1.draft', 'checkpoint.99999999.draft'];
   const others = ['checkpoint.best.draft', 'checkpoint.7', 'other.1.draft'];
   for (const name of [...names, ...others]) await writeFile(join(folder, name), 'half of it');

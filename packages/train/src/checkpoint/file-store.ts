@@ -1,4 +1,7 @@
-/** A checkpoint in a file, replaced in one piece: a kill at any moment leaves the old one or the new one. */
+/**
+ * A checkpoint in a file, replaced atomically: a kill at any moment leaves the old one or the new
+ * one.
+ */
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { CheckpointStore } from './checkpoint.ts';
@@ -36,8 +39,8 @@ export function fileStore(path: string): CheckpointStore {
 }
 
 /**
- * What a process left that was killed while it saved. One that saves here now has a draft of its own, and
- * whoever loads while another saves must keep them apart, as a run's lock does.
+ * Removes drafts that a killed process left while it saved. A process that saves now writes a draft
+ * of its own. The caller must not load while another process saves; the lock of a run ensures that.
  */
 async function removeDrafts(path: string): Promise<void> {
   const names = await readdir(dirname(path)).catch(() => []);
@@ -49,7 +52,7 @@ async function removeDrafts(path: string): Promise<void> {
   await Promise.all(left.map((name) => rm(join(dirname(path), name), { force: true })));
 }
 
-/** The new name is on the disk only when its folder is. */
+/** The new name is durable only after its folder is synced. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');

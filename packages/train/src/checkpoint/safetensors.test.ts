@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { readTensors, writeTensors } from './safetensors.ts';
 
-/** A file with that header and no data, whose digest is right. */
+/** A file with that header and no data, whose digest is correct. */
 function fileOf(header: unknown): Uint8Array {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
@@ -12,7 +12,7 @@ function fileOf(header: unknown): Uint8Array {
 
 const __metadata__ = { sha256: createHash('sha256').digest('hex') };
 
-it('gives what was written', async () => {
+it('reads back the written tensors', async () => {
   const tensors = new Map([
     ['w', { type: 'float32', shape: [2], bytes: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) } as const],
   ]);
@@ -24,12 +24,15 @@ it.each([
   ['no object', [1]],
   ['null', null],
   ['metadata of numbers', { __metadata__: { ...__metadata__, plan: 1 } }],
-  ['a tensor that is none', { __metadata__, w: null }],
+  ['an entry that is not a tensor', { __metadata__, w: null }],
   ['a tensor without offsets', { __metadata__, w: { dtype: 'F32', shape: [0] } }],
-  ['a shape that is none', { __metadata__, w: { dtype: 'F32', shape: 0, data_offsets: [0, 0] } }],
+  [
+    'a shape that is not a list',
+    { __metadata__, w: { dtype: 'F32', shape: 0, data_offsets: [0, 0] } },
+  ],
   ['a negative size', { __metadata__, w: { dtype: 'F32', shape: [-1, -1], data_offsets: [0, 4] } }],
   [
-    'bytes that are not there',
+    'offsets beyond the data',
     { __metadata__, w: { dtype: 'U8', shape: [4], data_offsets: [0, 4] } },
   ],
   ['offsets out of order', { __metadata__, w: { dtype: 'U8', shape: [0], data_offsets: [5, 5] } }],

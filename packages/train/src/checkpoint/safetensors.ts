@@ -3,8 +3,8 @@
  * JSON header in eight bytes, the header, then the tensors' bytes. Other tools read it, and nothing
  * in it is executed.
  *
- * A digest of the tensors' bytes stands in the header, because a file that was cut off or rotted must
- * not be trained on.
+ * The header contains a digest of the tensors' bytes, because training must not continue from a
+ * truncated or corrupted file.
  *
  * Follows the format as documented by Hugging Face, safetensors 0.5.
  */
@@ -48,7 +48,7 @@ export async function writeTensors({ tensors, metadata }: TensorFile): Promise<U
   }
   const __metadata__ = { ...metadata, sha256: await digest(data) };
   const json = JSON.stringify({ __metadata__, ...Object.fromEntries(layout) });
-  // Spaces bring the tensors to an address that is a multiple of eight.
+  // Spaces pad the header, so that the tensors begin at a multiple of eight.
   const header = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8));
   const file = new Uint8Array(8 + header.byteLength + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(header.byteLength), true);
@@ -57,7 +57,10 @@ export async function writeTensors({ tensors, metadata }: TensorFile): Promise<U
   return file;
 }
 
-/** The tensors are views of the bytes. @throws TrainError `checkpoint` when the file is damaged or something else. */
+/**
+ * The tensors are views of the bytes.
+ * @throws TrainError `checkpoint` when the file is damaged or of another format.
+ */
 export async function readTensors(bytes: Uint8Array): Promise<TensorFile> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = bytes.byteLength < 8 ? Infinity : Number(view.getBigUint64(0, true));

@@ -24,7 +24,7 @@ async function encoded(model: ReturnType<typeof identity>, name: string, given: 
 }
 
 describe('an array’s encoding', () => {
-  it('brings bytes into 0 to 1 and into the shape of the model', async () => {
+  it('scales bytes to 0 to 1 and reshapes them for the model', async () => {
     const encoding = fitArrayEncoding(pixels, { scaling: 'unit', rows: [0] });
     const model = withArrayEncoding(identity('batch', 1, 2, 2), encoding, 'image');
     const { shape, ...result } = await encoded(model, 'pixels', pixels);

@@ -1,6 +1,6 @@
 /**
- * From arrays as they lie in a file, such as bytes of images, to the floats that a model takes: a
- * cast, a shift, a scale and a reshape, stored in the model like the encoding of a table.
+ * Encodes arrays of a file, such as bytes of images, into the floats of a model: a cast, a shift, a
+ * scale and a reshape, stored in the model like the encoding of a table.
  */
 import {
   elementCount,
@@ -19,19 +19,19 @@ import { ascending, momentsOf } from './moments.ts';
 import { isStored, storedNumbers, type StoredRows } from './stored.ts';
 
 export interface ArrayEncoding {
-  /** Name that the encoded model's input has. */
+  /** Name of the encoded model's input. */
   readonly name: string;
   readonly type: NumericType;
   /** Shape of one row. */
   readonly shape: readonly number[];
-  /** What is subtracted from every element. */
+  /** Subtracted from every element. */
   readonly shift: number;
-  /** What every element is divided by. */
+  /** Divisor of every element. */
   readonly scale: number;
 }
 
 /**
- * `unit` brings bytes into [0, 1]; `standard` brings the training rows to mean 0 and deviation 1;
+ * `unit` scales bytes to [0, 1]; `standard` scales the training rows to mean 0 and deviation 1;
  * `none` only casts.
  */
 export type ArrayScaling = 'unit' | 'standard' | 'none';

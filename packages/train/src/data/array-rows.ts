@@ -1,4 +1,7 @@
-/** Arrays in files as rows: where they lie, when their elements are in our order; else written anew. */
+/**
+ * Arrays in files as rows: read in place when their elements are row-major and little-endian; else
+ * rewritten.
+ */
 import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import {
@@ -9,11 +12,11 @@ import {
   type StoredRows,
 } from './stored.ts';
 
-/** What the header of an array's file says. */
+/** The header of an array's file. */
 export interface ArrayLayout {
   readonly type: NumericType;
   readonly shape: readonly number[];
-  /** Where the elements begin. */
+  /** Offset of the elements. */
   readonly start: number;
   readonly bigEndian: boolean;
   /** Fortran's order: the first index runs fastest. */
@@ -23,7 +26,7 @@ export interface ArrayLayout {
 /** Bytes that are rearranged at once. */
 const BLOCK = 1 << 22;
 
-/** @throws TrainError `data` for more or fewer elements than the shape says. */
+/** @throws TrainError `data` when the number of elements does not match the shape. */
 export function rowsOfArray(
   source: StoredBytes,
   layout: ArrayLayout,
@@ -58,7 +61,7 @@ export function rowsOfArray(
   return { type, shape, bytes: writer.finish(), start: 0 };
 }
 
-/** All of the rows, for what is small, such as labels. */
+/** Reads all rows, for small arrays such as labels. */
 export function inMemory(rows: StoredRows): NumericTensor {
   const { type, shape } = rows;
   const size = bytesPerRow(rows);

@@ -1,5 +1,5 @@
 /**
- * Rows of a dataset as batches of one size, in memory that is used again for each.
+ * Rows of a dataset as batches of one size, in memory that is reused for each batch.
  *
  * The last batch is filled up with copies of its first row, which a mask of zeros takes out of loss
  * and gradient: every batch has the same shape, so that a session plans its memory once, and every
@@ -15,14 +15,14 @@ export interface Batch {
   readonly tensors: Tensors;
   /** Rows that are not padding; they come first. */
   readonly rows: number;
-  /** How much they count together. */
+  /** Sum of their weights. */
   readonly weight: number;
 }
 
 export interface Batcher {
   /** Batches in one pass. */
   readonly count: number;
-  /** How much all rows count together. */
+  /** Sum of the weights of all rows. */
   readonly weight: number;
   /** Fills the batch's memory; valid until the next call. */
   fill(order: Uint32Array, index: number): Batch;
@@ -38,7 +38,10 @@ export interface BatcherOptions {
   readonly mask?: string;
 }
 
-/** @throws TrainError `data` when an input is not in the dataset, or the rows do not come out even and there is no mask. */
+/**
+ * @throws TrainError `data` when the dataset lacks an input, or the rows do not fill the batches
+ * and there is no mask.
+ */
 export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions): Batcher {
   if (mask === undefined && dataset.count % size !== 0) {
     throw new TrainError(

@@ -1,4 +1,4 @@
-/** Where data come from: chunks of bytes, as a file stream or a response body gives them. */
+/** Sources of data: chunks of bytes, as a file stream or a response body yields them. */
 import { TrainError } from '../train-error.ts';
 import type { RowStore, RowWriter, StoredBytes } from './stored.ts';
 
@@ -94,7 +94,7 @@ export async function* unpacked(
   }
 }
 
-/** The same chunks, the first of which has at least `least` bytes if there are as many. */
+/** The same chunks, the first of which has at least `least` bytes if the source has as many. */
 async function* startedWith(
   chunks: AsyncIterable<Uint8Array>,
   least: number,

@@ -1,18 +1,18 @@
 /**
- * The numbers of a table's columns while its rows are read: in memory, or, once they are more than may
- * be there, in a file of groups of rows. In a group each column lies in one piece:
+ * The numbers of a table's columns while its rows are read: in memory, or, above the memory limit,
+ * in a file of groups of rows. In a group each column is contiguous:
  *
  *   │ column 0, rows 0 … n−1 │ column 1, rows 0 … n−1 │ … ‖ column 0, rows n … 2n−1 │ …
  *
- * so that a column is read without the others, and a few rows of all of them with few reads.
+ * so that one column can be read alone, and a few rows of all columns need few reads.
  */
 import type { RowStore } from './stored.ts';
 
 /** A column of numbers: of a category its code; NaN where a value is missing. */
 export interface NumberColumn {
   /**
-   * Rows `from` up to, without, `to`.
-   * @param into memory that may be used for them; default: memory of their own.
+   * Rows in [from, to).
+   * @param into memory that may be used for them; default: new memory.
    */
   read(from: number, to: number, into?: Float64Array): Float64Array;
 }
@@ -20,11 +20,11 @@ export interface NumberColumn {
 export interface ColumnSink {
   /** @param row one number for each column; copied. */
   push(row: Float64Array): void;
-  /** The columns; `stored` tells that they are not in memory. */
+  /** The columns; `stored` means that they are not in memory. */
   finish(): { readonly columns: readonly NumberColumn[]; readonly stored: boolean };
 }
 
-/** Bytes of a group: large enough to be read fast, small enough to be nothing beside the rest. */
+/** Bytes of a group: large enough to be read fast, small compared with the rest of the memory. */
 const GROUP = 1 << 20;
 
 /** Keeps rows in memory up to the store's limit, then in the store. */
@@ -91,7 +91,7 @@ export function storedColumns(width: number, store: RowStore): ColumnSink {
       filled = 0;
     },
     finish() {
-      // The last group has its full length too, so that every number's place is known.
+      // The last group has its full length too, so that the position of every number is known.
       if (filled > 0) writer.append(new Uint8Array(group.buffer));
       const bytes = writer.finish();
       const columns = Array.from({ length: width }, (_, at) => ({

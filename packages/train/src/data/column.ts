@@ -1,4 +1,4 @@
-/** A typed column of a table: in memory, or in a file and read anew each time that somebody looks at it. */
+/** A typed column of a table: in memory, or in a file that is read again for each pass. */
 import type { NumberColumn } from './column-sink.ts';
 
 export type ColumnKind = 'number' | 'category';
@@ -10,7 +10,10 @@ interface NumericColumn {
   readonly kind: 'number';
   /** NaN where a value is missing, if those are kept. */
   readonly values: Float64Array;
-  /** Rows `from` up to, without, `to`, at most `BLOCK_ROWS`, in memory that is used again for the next; absent: all are in memory. */
+  /**
+   * Rows in [from, to), at most `BLOCK_ROWS`, in memory that is reused for the next call; absent:
+   * all rows are in memory.
+   */
   readonly block?: (from: number, to: number) => Float64Array;
 }
 
@@ -20,14 +23,14 @@ interface CategoryColumn {
   /** Positions in `categories`; −1 where a value is missing, if those are kept. */
   readonly codes: Int32Array;
   readonly block?: (from: number, to: number) => Int32Array;
-  /** In the order in which they first occurred. */
+  /** In the order of their first occurrence. */
   readonly categories: readonly string[];
 }
 
-/** Rows of a column that are looked at together. */
+/** Rows of a column that are read together. */
 export const BLOCK_ROWS = 4096;
 
-/** A column of what was read: in memory, or read anew each time. */
+/** A column that was read: in memory, or read again for each pass. */
 export function numberColumn(
   name: string,
   numbers: NumberColumn,
@@ -71,13 +74,13 @@ export function categoryColumn(
   };
 }
 
-/** A few rows of a column, without the others; of one that is not in memory, until the next few are asked for. */
+/** A few rows of one column. When the column is in a file, they are valid until the next call. */
 export function blockOf(column: Column, from: number, to: number): Float64Array | Int32Array {
   if (column.block !== undefined) return column.block(from, to);
   return (column.kind === 'number' ? column.values : column.codes).subarray(from, to);
 }
 
-/** One row of a column after the other; fast where rows ascend. */
+/** Reads a column row by row; fast when the row numbers ascend. */
 export function numbersOf(column: Column, count: number): (row: number) => number {
   if (column.block === undefined) {
     const whole = column.kind === 'number' ? column.values : column.codes;

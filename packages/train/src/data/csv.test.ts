@@ -14,7 +14,7 @@ async function fieldsOf(text: string | Uint8Array, chunk = Infinity, separator =
   return records;
 }
 
-it('reads back what was quoted, however the bytes are cut and the lines end', async () => {
+it('reads back quoted fields, for any chunks of bytes and any line ends', async () => {
   const field = fc.string({
     unit: fc.constantFrom('a', 'é', '🪿', '"', ',', '\n', '\r', ' ', ';'),
   });
@@ -53,7 +53,7 @@ it('says on which line a record begins', async () => {
   expect(lines).toEqual([1, 2, 5]);
 });
 
-it('refuses quotes out of place, foreign bytes and damaged gzip, naming the line', async () => {
+it('refuses quotes out of place, bytes that are not UTF-8 and damaged gzip, naming the line', async () => {
   await expect(fieldsOf('a\n"b')).rejects.toThrow('record of line 2 is never closed');
   await expect(fieldsOf('a\nb\n"c"d')).rejects.toThrow('Line 3 has text after a closing quote');
   await expect(fieldsOf(Uint8Array.of(97, 10, 0xff, 10))).rejects.toThrow('is not UTF-8');

@@ -7,13 +7,13 @@ import { isStored, selectStoredRows, type StoredRows } from './stored.ts';
 export interface Dataset {
   /** Rows, at least 1. */
   readonly count: number;
-  /** What is in memory. */
+  /** Tensors in memory. */
   readonly tensors: Tensors;
-  /** What is in files; absent: nothing. */
+  /** Tensors in files; absent: none. */
   readonly stored?: ReadonlyMap<string, StoredRows>;
 }
 
-/** @throws TrainError `data` when there are no rows, or tensors differ in how many they have. */
+/** @throws TrainError `data` when there are no rows, or tensors differ in the number of rows. */
 export function dataset(rows: Readonly<Record<string, NumericTensor | StoredRows>>): Dataset {
   const entries = Object.entries(rows);
   const count = entries[0]?.[1].shape[0] ?? 0;
@@ -35,7 +35,7 @@ export function dataset(rows: Readonly<Record<string, NumericTensor | StoredRows
   return { count, tensors, ...(stored.size === 0 ? {} : { stored }) };
 }
 
-/** Rows of a dataset in a given order, copied; of stored ones only their numbers. */
+/** Rows of a dataset in a given order, copied; of stored rows only the row numbers are copied. */
 export function selectRows(of: Dataset, rows: ArrayLike<number>): Dataset {
   const count = rows.length;
   if (count === 0) throw new TrainError('data', 'No rows were selected.');
@@ -52,7 +52,7 @@ export function selectRows(of: Dataset, rows: ArrayLike<number>): Dataset {
   return { count, tensors, stored: new Map(stored) };
 }
 
-/** The numbers 0 … count − 1 in an order that depends on nothing but the seed (Fisher and Yates). */
+/** The numbers 0 … count − 1 in an order that depends only on the seed (Fisher and Yates). */
 export function shuffled(count: number, seed: number): Uint32Array {
   const random = seededRandom(seed);
   const order = Uint32Array.from({ length: count }, (_, i) => i);
@@ -81,7 +81,7 @@ export function splitRows(
 
 /**
  * Class labels as the int64 that losses take.
- * @throws TrainError `data` for a label outside 0 … classes − 1 or no whole number, naming the row.
+ * @throws TrainError `data` for a label that is not an integer in 0 … classes − 1, naming the row.
  */
 export function classLabels(labels: NumericTensor, classes: number): NumericTensor {
   const given = values(labels);
@@ -102,8 +102,8 @@ export function classLabels(labels: NumericTensor, classes: number): NumericTens
 /**
  * Labels as the int64 numbers of their classes.
  * @param labelOf a row's label as text; `NaN` where one is missing.
- * @param what the labels are called, for messages.
- * @throws TrainError `data` for a label that is none of the classes, naming the row.
+ * @param what name of the labels, for messages.
+ * @throws TrainError `data` for a label that is not one of the classes, naming the row.
  */
 export function classNumbers(
   count: number,

@@ -12,7 +12,7 @@ const text = `age,colour,height,city,ill
 60,green,9.9,Cc,yes
 `;
 const table = await readCsv(new TextEncoder().encode(text));
-/** Rows 0 to 2 train; row 3 has a colour and a city that they do not. */
+/** Rows 0 to 2 are training rows; row 3 has a colour and a city that they do not have. */
 const encoder = fitEncoder(table, { target: 'ill', rows: [0, 1, 2] });
 
 function identity(width: number) {
@@ -61,14 +61,14 @@ it('lets the model take raw rows', async () => {
   await graph.close();
 });
 
-it('scales a constant column by nothing', async () => {
+it('leaves the scale of a constant column', async () => {
   const constant = await readCsv(new TextEncoder().encode('a,b\n0.1,1\n0.1,2\n0.1,3\n'));
   const { features } = fitEncoder(constant, { target: 'b', rows: [0, 1, 2] });
   expect(features[0]).toMatchObject({ deviation: 1 });
 });
 
 describe('refuses', () => {
-  it('a class that was not there, naming the row', async () => {
+  it('an unknown class, naming the row', async () => {
     const other = await readCsv(
       new TextEncoder().encode('age,colour,height,city,ill\n1,red,1,Aa,maybe\n'),
     );

@@ -1,9 +1,10 @@
 /**
- * From a table's raw rows to what a network likes: numbers shifted and scaled to mean 0 and deviation
- * 1, categories one-hot.
+ * Encodes raw rows of a table for a network: numbers are shifted and scaled to mean 0 and deviation
+ * 1, categories become one-hot.
  *
- * The encoding is fitted on the training rows only, so that nothing of the others leaks into the
- * model, and `withEncoder` writes it into the graph, so that whoever serves the model sends raw rows.
+ * The encoding is fitted on the training rows only, so that no information about the validation
+ * rows leaks into the model. `withEncoder` writes it into the graph, so that clients of the served
+ * model send raw rows.
  */
 import { tensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
@@ -16,11 +17,11 @@ import { columnOf, type Table } from './table.ts';
 export interface NumberFeature {
   readonly name: string;
   readonly kind: 'number';
-  /** What is subtracted. */
+  /** Subtracted from each number. */
   readonly mean: number;
-  /** What is divided by: the standard deviation; 1 for a column that is constant. */
+  /** Divisor: the standard deviation; 1 for a constant column. */
   readonly deviation: number;
-  /** What stands for a missing value, NaN in a raw row; absent: it is a mistake. */
+  /** Replaces a missing value, NaN in a raw row; absent: a missing value is an error. */
   readonly fill?: number;
 }
 
@@ -46,21 +47,27 @@ export interface Encoder {
 }
 
 export interface FitOptions {
-  /** Column to predict; by its name alone, a column of texts has classes and one of numbers has numbers. */
+  /**
+   * Column to predict. A name alone means classes for a column of texts, and numbers for a column
+   * of numbers.
+   */
   readonly target: string | Target;
-  /** Columns to predict from; default all others. */
+  /** Columns to predict from; default: all except the target. */
   readonly features?: readonly string[];
   /** Rows to fit on: the training rows. */
   readonly rows: ArrayLike<number>;
-  /** `none` leaves numbers as they are; categories are one-hot all the same. Default `standard`. */
+  /** `none` leaves numbers unchanged; categories are always one-hot. Default `standard`. */
   readonly numbers?: 'standard' | 'none';
-  /** `mean` lets a missing number be the mean, and a missing category none. Default: a mistake. */
+  /**
+   * `mean` replaces a missing number by the mean, and a missing category by none. Default: an
+   * error.
+   */
   readonly missing?: 'mean';
 }
 
 /**
- * Classes are in the order of their characters, so that they do not depend on the order of the rows.
- * @throws TrainError `data` for a column that is not there, or no rows to fit on.
+ * Classes are sorted, so that they do not depend on the order of the rows.
+ * @throws TrainError `data` for a missing column, or no rows to fit on.
  */
 export function fitEncoder(table: Table, options: FitOptions): Encoder {
   const { features, rows } = options;
@@ -107,7 +114,7 @@ function fitFeature(
   return { name, kind: 'number', ...scale, ...(missing === 'mean' ? { fill: mean } : {}) };
 }
 
-/** Each row as a list of one number, in memory that is used again for the next. */
+/** Each row as a list of one number, in memory that is reused for the next. */
 function singly(column: Column, count: number): (row: number) => Float64Array {
   const numberOf = numbersOf(column, count);
   const one = new Float64Array(1);
@@ -117,7 +124,9 @@ function singly(column: Column, count: number): (row: number) => Float64Array {
   };
 }
 
-/** Looks at encoded rows before they are used: [rows, features], the first of which has that number. */
+/**
+ * Called with encoded rows before they are used: [rows, features], and the number of the first row.
+ */
 export type BlockCheck = (block: Float32Array, firstRow: number) => void;
 
 /**
@@ -182,7 +191,7 @@ function columnFiller(table: Table, feature: Feature, at: number, width: number)
   };
 }
 
-/** From a table's own codes to positions in the categories that the encoding was fitted with. */
+/** Maps a table's own codes to positions in the categories of the encoding. */
 function positionsIn(
   { categories }: Extract<Column, { kind: 'category' }>,
   feature: Feature,

@@ -53,7 +53,7 @@ function emitEncoding(builder: GraphBuilder, { features }: Encoder, output: stri
     constant(tensor('float32', [numbers.length], new Float32Array(numbers)));
   const blocks: string[] = [];
   for (let at = 0; at < features.length;) {
-    // Neighbouring numbers are encoded together.
+    // Adjacent numbers are encoded together.
     const numbers = leadingNumbers(features.slice(at));
     if (numbers.length > 0) {
       const columns = Array.from({ length: numbers.length }, (_, i) => BigInt(at + i));
@@ -84,7 +84,7 @@ function emitEncoding(builder: GraphBuilder, { features }: Encoder, output: stri
   emit('Concat', blocks, { axis: 1 }, output);
 }
 
-/** What is missing is filled in first; what would change nothing is left out. */
+/** Fills in missing values first; nodes without effect are omitted. */
 function emitNumbers(
   emit: (operator: string, inputs: readonly string[]) => string,
   floats: (numbers: readonly number[]) => string,

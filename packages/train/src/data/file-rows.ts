@@ -1,6 +1,6 @@
 /**
- * Files for rows. A file of ours has no name: it is removed from its folder as soon as it is open, so
- * that the disk is given back when the process ends, however it ends.
+ * Files for rows. A temporary file has no name: it is unlinked as soon as it is open, so that the
+ * disk space is freed when the process ends, however it ends.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -17,16 +17,16 @@ import { TrainError } from '../train-error.ts';
 import type { RowStore, RowWriter, StoredBytes } from './stored.ts';
 
 export interface FileStore extends RowStore {
-  /** A file of somebody else, to be read where it lies. */
+  /** Opens a file of the user, which is read in place. */
   open(path: string): StoredBytes;
-  /** Closes all files; what was stored can no longer be read. */
+  /** Closes all files; their rows can no longer be read. */
   close(): void;
 }
 
 /** Bytes that are written at once. */
 const WRITTEN = 1 << 20;
 
-/** @param folder on the disk that rows may take; made when the first file is. */
+/** @param folder for the files of rows; created with the first file. */
 export function openRowStore(folder: string, limit: number): FileStore {
   const descriptors: number[] = [];
   return {
@@ -50,7 +50,7 @@ export function openRowStore(folder: string, limit: number): FileStore {
   };
 }
 
-/** What lies in a file that this process has open. */
+/** Bytes of a file that this process has open. */
 export function bytesIn(descriptor: number, byteLength: number): StoredBytes {
   return {
     descriptor,

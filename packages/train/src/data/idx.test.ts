@@ -39,7 +39,7 @@ it('reads every type, packed or not', async () => {
   );
 });
 
-it('refuses other files and whatever is cut off or too long', async () => {
+it('refuses files of another format and files that are truncated or too long', async () => {
   const whole = idx(0x0b, [2, 3], [1, 2, 3, 4, 5, 6]);
   for (let length = 0; length < whole.byteLength; length++) {
     await expect(readIdx(whole.subarray(0, length))).rejects.toThrow(

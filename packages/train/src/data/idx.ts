@@ -20,8 +20,10 @@ const TYPES: Readonly<Record<number, NumericType>> = {
 };
 
 /**
- * @param store takes what is larger than memory; default: the array is in memory whatever its size.
- * @throws TrainError `data` when the file is something else, or has more or fewer elements than its sizes say.
+ * @param store receives arrays that are larger than memory; default: the array is in memory,
+ * whatever its size.
+ * @throws TrainError `data` when the file has another format, or the number of elements does not
+ * match its sizes.
  */
 export async function readIdx(source: ByteSource): Promise<NumericTensor>;
 export async function readIdx(

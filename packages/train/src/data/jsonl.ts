@@ -8,7 +8,7 @@ export interface JsonRecord {
   readonly record: Readonly<Record<string, unknown>>;
 }
 
-/** @throws TrainError `data` for a line that is no JSON object or not UTF-8. */
+/** @throws TrainError `data` for a line that is not a JSON object or not UTF-8. */
 export async function* jsonRecords(source: ByteSource): AsyncGenerator<JsonRecord> {
   let line = 0;
   for await (const text of linesOf(source, () => line + 1)) {

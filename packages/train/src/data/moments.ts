@@ -1,8 +1,9 @@
 /**
- * Mean and standard deviation of some elements, NaN left out; 1 for the deviation of what is constant.
+ * Mean and standard deviation of the elements except NaN; the deviation of constant elements is 1.
  * Two passes, because the difference of large sums of squares would lose all digits.
  *
- * Sums are taken in the order of the rows, so that the same order gives the same bits wherever they lie.
+ * Sums are taken in the order of the rows, so that the same order gives the same bits in memory and
+ * in a file.
  * @param elements all of them, or those of one row.
  * @param width elements of one row.
  */
@@ -33,11 +34,11 @@ export function momentsOf(
   let squares = 0;
   visit((value) => (squares += (value - mean) ** 2));
   const deviation = Math.sqrt(squares / count);
-  // Below this a deviation is what rounding made of a constant.
+  // A deviation below this is a rounding error of a constant.
   return { mean, deviation: deviation <= Math.abs(mean) * 1e-12 ? 1 : deviation };
 }
 
-/** Row numbers as a file is read best. */
+/** Row numbers in the order that reads a file fastest. */
 export function ascending(rows: ArrayLike<number>): Uint32Array {
   return Uint32Array.from(rows).sort();
 }

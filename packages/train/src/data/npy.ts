@@ -39,7 +39,7 @@ export function parseNpy(bytes: Uint8Array, what = 'The file'): NumericTensor {
 /** Bytes that hold any header: its length is a number of 16 bits, but for more columns than rows have. */
 const HEADER = 1 << 16;
 
-/** The array where it lies, between two places of a file. @throws TrainError `data`. */
+/** The array in a file, between two offsets. @throws TrainError `data`. */
 export function storedNpy(
   source: StoredBytes,
   { from = 0, end = source.byteLength, store, what = 'The file' }: StoredNpyOptions,
@@ -53,7 +53,7 @@ export function storedNpy(
 export interface StoredNpyOptions {
   readonly from?: number;
   readonly end?: number;
-  /** For elements that are not in our order. */
+  /** For elements that are not row-major and little-endian. */
   readonly store: RowStore;
   readonly what?: string;
 }
@@ -91,7 +91,7 @@ function npyLayout(bytes: Uint8Array, what: string): ArrayLayout {
   return { type, shape, start: end, bigEndian: descr![1] === '>', columnMajor: order === 'True' };
 }
 
-/** From column-major to row-major order: the first index runs fastest in what is read. */
+/** From column-major order, in which the first index runs fastest, to row-major order. */
 function transposed(bytes: Uint8Array, shape: readonly number[], size: number): Uint8Array {
   const result = new Uint8Array(bytes.byteLength);
   const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));

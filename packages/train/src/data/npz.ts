@@ -30,8 +30,8 @@ export async function parseNpz(bytes: Uint8Array): Promise<ReadonlyMap<string, N
 }
 
 /**
- * The same of an archive in a file. What is packed is unpacked into the store, what is not stays where it
- * is; arrays that fit into memory are read.
+ * The arrays of an archive in a file. Compressed ones are unpacked into the store, stored ones are
+ * read in place; arrays that fit into memory are read into it.
  */
 export async function storedNpz(
   source: StoredBytes,
@@ -87,7 +87,7 @@ interface Entry {
   readonly name: string;
   /** Whether it is deflated. */
   readonly packed: boolean;
-  /** Where its bytes begin, and how many there are. */
+  /** Offset and length of its bytes. */
   readonly at: number;
   readonly size: number;
   /** Bytes of the array. */
@@ -109,7 +109,10 @@ function arraysIn(archive: Archive): readonly Entry[] {
 const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
   new DataView(buffer, byteOffset, byteLength);
 
-/** Bytes at the end of an archive in which its directory is told: a record, a comment, a locator. */
+/**
+ * Largest size in bytes of the records that locate an archive's directory: record, comment,
+ * locator.
+ */
 const TAIL = 22 + 0xffff + 20;
 
 function directory({ byteLength, slice }: Archive): readonly Entry[] {

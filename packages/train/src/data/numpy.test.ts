@@ -40,7 +40,7 @@ describe('what NumPy saved', () => {
   });
 });
 
-it('refuses records, other files and whatever is cut off', () => {
+it('refuses records, files of another format and truncated files', () => {
   expect(() => parseNpy(bytesOf(fixture.refused))).toThrow("elements of type [('x', '<i4')");
   expect(() => parseNpy(new Uint8Array(20))).toThrow('is not a NumPy array');
   const whole = bytesOf(fixture.cases.at(-1)!.npy);

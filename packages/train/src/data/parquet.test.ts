@@ -17,7 +17,7 @@ function accessTo(bytes: Uint8Array) {
 
 describe('Parquet', () => {
   it.each(['snappy', 'zstd', 'gzip'])(
-    'reads what others wrote, packed with %s',
+    'reads files of other writers, compressed with %s',
     async (packing) => {
       const table = await readParquet(await fixture(`people-${packing}.parquet`), {
         missing: 'keep',

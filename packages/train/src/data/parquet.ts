@@ -13,7 +13,7 @@ import { TrainError } from '../train-error.ts';
 import { tableBuilder } from './table-builder.ts';
 import type { Table, TableOptions } from './table.ts';
 
-/** Bytes that are read where they are asked for, as a file on the disk is. */
+/** Reads byte ranges on request, like a file on disk. */
 export type RandomAccess = AsyncBuffer;
 
 /** @throws TrainError `data` for a damaged file, nested columns, or values that do not fit their column. */
@@ -29,8 +29,8 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows);
-    // One column at a time: where the library fails at one, it leaves those that it has begun to
-    // themselves, and their errors would end the process.
+    // One column at a time: when the library fails at one, it leaves the promises of the others
+    // unhandled, and their rejections would end the process.
     const columns: (readonly Record<string, unknown>[])[] = [];
     for (const name of names) {
       const options = { file, metadata, compressors, rowStart, rowEnd, columns: [name] };

@@ -1,11 +1,11 @@
 /**
- * The columns of a table as the inputs of a model, so that whoever is served sends what stands in the
- * table: a number for a number and a text for a text, under the names of their columns.
+ * The columns of a table as the inputs of a model, so that a client sends the values as they stand
+ * in the table: a number for a number and a text for a text, under the names of their columns.
  *
  *   age   float32 [batch] ─ Unsqueeze ──────────────────┐
  *   city  string  [batch] ─ LabelEncoder ─ Unsqueeze ───┤ Concat ─ features [batch, columns] → encoding
  *
- * Steps of a training take `features`, in which a category is its position: nothing is looked up twice.
+ * Training steps take `features`, in which a category is its position: no text is looked up twice.
  * LabelEncoder is of ai.onnx.ml, the ONNX standard's own set of operators beside ai.onnx; it gives a text
  * that was not in the training rows the position after the last, which the encoding makes all zeros.
  */
@@ -21,13 +21,13 @@ import {
 import type { Encoder, Feature } from './encoder.ts';
 
 const FEATURES = 'features';
-/** Names of the nodes that are put before the encoding; no exporter writes such. */
+/** Names of the nodes before the encoding; no exporter writes such names. */
 const PREFIX = 'columns/';
 const ML = { domain: 'ai.onnx.ml', version: 2n };
 
 /**
- * The model that takes the columns by their names instead of `features`. One that knows no texts takes
- * `features` still: a row is a list of numbers then.
+ * The model that takes the columns by their names instead of `features`. A model without texts
+ * still takes `features`, because its rows are lists of numbers.
  */
 export function withRawColumns(model: Model, { features }: Encoder): Model {
   const given = signatureOf(model).inputs.find(({ name }) => name === FEATURES);
@@ -99,7 +99,7 @@ export function withoutRawColumns(model: Model, { features }: Encoder): Model {
   return narrow;
 }
 
-/** A column may be called like something in the network. */
+/** A column may have the name of a value in the network. */
 function freeName(name: Feature['name'], taken: Set<string>): string {
   let free = name;
   while (taken.has(free)) free = `${free}_column`;

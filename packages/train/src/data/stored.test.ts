@@ -1,4 +1,7 @@
-/** Rows in files are the rows in memory: every way through a file against the one that needs none. */
+/**
+ * Rows in files equal rows in memory: every path through a file is compared with the one through
+ * memory.
+ */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +23,7 @@ import { isStored, type StoredRows } from './stored.ts';
 import { completeRows, readCsv, selectTableRows, type Table } from './table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-stored-'));
-/** Nothing fits into its memory. */
+/** A limit of memory that no rows fit into. */
 const store = openRowStore(join(folder, 'scratch'), 0);
 afterAll(() => {
   store.close();
@@ -76,7 +79,7 @@ describe('arrays', () => {
     await expect(storedNpz(written('b.npz', whole.subarray(0, -30)), store)).rejects.toThrow('ZIP');
   });
 
-  it('of the MNIST family, packed or not, whatever their elements', async () => {
+  it('of the MNIST family, packed or not, with elements of any type', async () => {
     const header = (code: number) => [0, 0, code, 3, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2];
     for (const [code, size] of [
       [0x08, 1],

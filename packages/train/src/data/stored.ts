@@ -1,7 +1,7 @@
 /**
- * Rows that lie in a file instead of in memory, for data that are larger than that. A row has a fixed
- * size, so that any row is one positioned read away; the operating system's page cache is the cache.
- * What stays in memory is a few numbers for each row: its label, its place in the order.
+ * Rows in a file instead of in memory, for data that are larger than memory. A row has a fixed
+ * size, so that reading any row is one positioned read; the operating system's page cache is the
+ * cache. A few numbers per row stay in memory: its label, its place in the order.
  *
  * Only interfaces and arithmetic are here; `file-rows.ts` has the files.
  */
@@ -10,9 +10,9 @@ import type { NumericType } from '@skein/onnx';
 
 export interface StoredBytes {
   readonly byteLength: number;
-  /** The file, by which another thread of this process reads the same. */
+  /** The file, which another thread of this process can read too. */
   readonly descriptor: number;
-  /** Fills the memory with what lies at a position. */
+  /** Fills the memory with the bytes at an offset. */
   read(at: number, into: Uint8Array): void;
 }
 
@@ -21,14 +21,14 @@ export interface StoredRows {
   /** The first axis is the row. */
   readonly shape: readonly number[];
   readonly bytes: StoredBytes;
-  /** Where row 0 of the file begins. */
+  /** Offset of row 0 in the file. */
   readonly start: number;
-  /** Row i of these is row `rows[i]` of the file; absent: they are all of them, in their order. */
+  /** Row i of these is row `rows[i]` of the file; absent: all rows, in file order. */
   readonly rows?: Uint32Array;
 }
 
 export interface RowStore {
-  /** Bytes of rows that may be in memory; what is larger goes into files. */
+  /** Bytes of rows that may be in memory; larger data go into files. */
   readonly limit: number;
   create(): RowWriter;
 }
@@ -51,14 +51,14 @@ export function readStoredRow(from: StoredRows, row: number, into: Uint8Array): 
   from.bytes.read(from.start + (from.rows?.[row] ?? row) * bytesPerRow(from), into);
 }
 
-/** Some of the rows, in the order given; nothing is copied but their numbers. */
+/** Some of the rows, in the given order; only row numbers are copied. */
 export function selectStoredRows(of: StoredRows, rows: ArrayLike<number>): StoredRows {
   const own = of.rows;
   const selected = Uint32Array.from(rows, (row) => own?.[row] ?? row);
   return { ...of, shape: [selected.length, ...of.shape.slice(1)], rows: selected };
 }
 
-/** Reads one row after the other as numbers, in memory that is used again for each. */
+/** Reads row after row as numbers, into one array that is reused. */
 export function storedNumbers(of: StoredRows): (row: number) => ArrayLike<number | bigint> {
   const bytes = new Uint8Array(bytesPerRow(of));
   const numbers = values({ type: of.type, shape: of.shape.slice(1), bytes });

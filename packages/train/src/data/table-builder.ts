@@ -1,6 +1,6 @@
 /**
- * Builds a table row by row. A column's type is declared, or told by its first value; a later value
- * that does not fit is an error that names line and column.
+ * Builds a table row by row. The type of a column is declared, or decided by its first value. A
+ * later value that does not fit is an error that names line and column.
  */
 import { TrainError } from '../train-error.ts';
 import { categoryColumn, numberColumn, type Column, type ColumnKind } from './column.ts';
@@ -41,7 +41,7 @@ export function tableBuilder(
         const value = values[i];
         row[i] = NaN;
         if (missing === 'keep' && isMissing(value)) continue;
-        // What the column holds is told by the first value that is there.
+        // The first value that is present decides the type of the column.
         columns[i] ??= columnBuilder(
           names[i]!,
           asNumber(value) === undefined ? 'category' : 'number',
@@ -104,7 +104,7 @@ function columnBuilder(name: string, kind: ColumnKind): ColumnBuilder {
   };
 }
 
-/** `undefined` for what is no finite number; `Number('')` would be 0. */
+/** `undefined` for a text that is not a finite number; `Number('')` would be 0. */
 function asNumber(value: unknown): number | undefined {
   if (typeof value === 'boolean') return Number(value);
   if (typeof value !== 'number' && (typeof value !== 'string' || value.trim() === ''))
@@ -113,7 +113,7 @@ function asNumber(value: unknown): number | undefined {
   return Number.isFinite(number) ? number : undefined;
 }
 
-/** What tables write for a value that nobody knows. */
+/** Texts that tables write for a missing value. */
 const MISSING = new Set(['', 'na', 'n/a', 'nan', 'null', 'none', '?']);
 
 function isMissing(value: unknown): boolean {

@@ -40,7 +40,7 @@ describe('CSV', () => {
     await expect(readCsv(bytes(text))).rejects.toThrow(message);
   });
 
-  it('refuses the type of a column that is not there', async () => {
+  it('refuses the type of a missing column', async () => {
     const kinds = { c: 'number' as const };
     await expect(readCsv(bytes('a\n1\n'), { kinds })).rejects.toThrow("no column 'c' whose type");
   });
@@ -49,7 +49,7 @@ describe('CSV', () => {
 describe('missing values', () => {
   const text = 'a,b,c\n,x,?\n1,,2\nNaN,y,n/a\n4,x,8\n';
 
-  it('are kept apart when asked for, and do not decide what a column holds', async () => {
+  it('are kept when requested, and do not decide the type of a column', async () => {
     const table = await readCsv(bytes(text), { missing: 'keep' });
     expect(table.columns).toEqual([
       { name: 'a', kind: 'number', values: Float64Array.of(NaN, 1, NaN, 4) },
@@ -75,7 +75,7 @@ describe('missing values', () => {
     ]);
   });
 
-  it('may not be all that a column has', async () => {
+  it('may not be the only values of a column', async () => {
     await expect(readCsv(bytes('a,b\n1,\n2,\n'), { missing: 'keep' })).rejects.toThrow(
       "Column 'b' has no value in any row.",
     );

@@ -1,10 +1,11 @@
 /**
- * A table with typed columns: numbers as float64, text as codes into its categories. The text that it
- * is read from is streamed and never whole in memory; nor are the columns, where there is a store for
- * what is larger than memory. Then a column is read anew each time that somebody looks at it.
+ * A table with typed columns: numbers as float64, text as codes into its categories. The source
+ * text is streamed and never whole in memory. With a store for data larger than memory the columns
+ * are not whole in memory either; a column is then read again for each pass.
  *
- * A column's type is declared, or decided by its first value. A later value that does not fit is an
- * error that names the line, rather than a silent change of what the column means.
+ * The type of a column is declared, or decided by its first value. A later value that does not fit
+ * is an error that names the line, because a silent change of type would change the meaning of the
+ * column.
  */
 import { TrainError } from '../train-error.ts';
 import type { ByteSource } from './bytes.ts';
@@ -27,16 +28,19 @@ export interface Table {
   /** Rows, at least 1. */
   readonly count: number;
   readonly columns: readonly Column[];
-  /** Where the columns lie, and what is made of them shall lie; absent: in memory. */
+  /** Where the columns are stored, and where derived data go; absent: in memory. */
   readonly store?: RowStore;
 }
 
 export interface TableOptions {
   /** Types of columns whose first value would mislead, such as numeric codes that are categories. */
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
-  /** `keep`: an empty field, `NA`, `NaN`, `null` or `?` is a missing value, not a mistake. Default `refuse`. */
+  /**
+   * `keep`: an empty field, `NA`, `NaN`, `null` or `?` is a missing value, not an error. Default
+   * `refuse`.
+   */
   readonly missing?: 'refuse' | 'keep';
-  /** For a table that is larger than memory; default: it is in memory whatever its size. */
+  /** Store for a table that is larger than memory; default: the table is in memory, however large. */
   readonly store?: RowStore;
 }
 
@@ -139,7 +143,7 @@ export function completeRows(table: Table, names: readonly string[]): Uint32Arra
   );
 }
 
-/** The column of that name. @throws TrainError `data`, listing the columns that there are. */
+/** The column of that name. @throws TrainError `data`, listing the existing columns. */
 export function columnOf(table: Table, name: string): Column {
   const found = table.columns.find((column) => column.name === name);
   if (found !== undefined) return found;

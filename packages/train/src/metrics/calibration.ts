@@ -1,6 +1,6 @@
 /**
- * Whether probabilities mean what they say: of the rows predicted with 80 %, four in five should be
- * right. Rows are put into bins of equal width by their probability.
+ * Whether predicted probabilities match observed frequencies: of the rows predicted with 80 %, four
+ * in five should be right. Rows are put into bins of equal width by their probability.
  *
  * Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), §2.
  */

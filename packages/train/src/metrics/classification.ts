@@ -1,6 +1,6 @@
 /**
- * How well predicted classes meet the true ones. Rows whose weight is 0 (a padded batch) must have
- * been left out before.
+ * Compares predicted classes with the true ones. The caller must have removed rows whose weight is
+ * 0 (the padding of a batch).
  */
 import { TrainError } from '../train-error.ts';
 

@@ -12,9 +12,9 @@ export interface Optimiser {
   readonly slots: readonly string[];
   /** Whether the rule depends on the number of the step, which is then kept as one more tensor. */
   readonly counts: boolean;
-  /** Whether the update is `p − ηg` and nothing else. */
+  /** Whether the update is exactly `p − ηg`. */
   readonly linear?: boolean;
-  /** Writes what all parameters share, once; the rule writes one parameter's update. */
+  /** Writes the nodes that all parameters share, once; the rule writes one parameter's update. */
   begin(graph: UpdateGraph): UpdateRule;
 }
 
@@ -37,13 +37,13 @@ export interface UpdateGraph {
   readonly reduce: (operator: string, input: string) => string;
   /** A constant scalar. */
   readonly scalar: (value: number) => string;
-  /** A constant float64 scalar, for what must not be rounded to float32 on the way. */
+  /** A constant float64 scalar, for values that must not be rounded to float32. */
   readonly double: (value: number) => string;
   /** Converts a float64 scalar to the parameters' type. */
   readonly narrow: (double: string) => string;
 }
 
-/** @throws RangeError naming the option, when it is no number in [least, below). */
+/** @throws RangeError naming the option, when it is not a number in [least, below). */
 export function requireRange(option: string, value: number, least: number, below: number): void {
   if (value >= least && value < below) return;
   const range = below === Infinity ? `at least ${least}` : `in [${least}, ${below})`;

@@ -34,7 +34,7 @@ export function sgd(options: SgdOptions = {}): Optimiser {
           emit('Sub', parameter, emit('Mul', along, graph.learningRate));
         if (velocity === undefined) return { parameter: move(slope), state: [] };
         const mu = graph.scalar(momentum);
-        // A sum, unlike an addition, is taken into the matrix product that makes the gradient.
+        // A sum, unlike an addition, is fused with the matrix product that computes the gradient.
         const next = emit('Sum', slope, emit('Mul', velocity, mu));
         const along = nesterov ? emit('Add', slope, emit('Mul', next, mu)) : next;
         return { parameter: move(along), state: [next] };

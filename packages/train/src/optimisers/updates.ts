@@ -2,8 +2,8 @@
  * Writes an optimiser into a graph: parameters, state and learning rate come in as inputs, and leave
  * as outputs of the same shapes under names with `next/` before them.
  *
- * That the old and the new values have different names is the point: the caller owns both, and a
- * step that went wrong is undone by not looking at its results.
+ * Old and new values have different names on purpose: the caller owns both, and a failed step is
+ * undone by ignoring its results.
  */
 import { elementTypeNumber, tensor, type GraphBuilder } from '@skein/onnx';
 import { clipGradients, type Clipping } from './clip.ts';
@@ -91,7 +91,10 @@ export function emitUpdates(
   return states;
 }
 
-/** `Sum`, not `Add`: ONNX Runtime takes a sum, but no addition, into the matrix product before it. */
+/**
+ * `Sum`, not `Add`: ONNX Runtime fuses a sum with the matrix product before it, but not an
+ * addition.
+ */
 function sumRule({ emit }: UpdateGraph): UpdateRule {
   return (parameter, step) => ({ parameter: emit('Sum', step, parameter), state: [] });
 }

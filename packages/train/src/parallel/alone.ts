@@ -1,4 +1,4 @@
-/** One rank, with nobody else: what it adds up and gathers is its own. */
+/** A single rank without peers: sums and gathered values are its own. */
 import type { Collective } from './collective.ts';
 import { bytesPerNumber, numbersIn } from './numbers.ts';
 

@@ -1,4 +1,4 @@
-/** The rows of a batch that fall to one rank, in memory that is used again for each batch. */
+/** The rows of a batch for one rank, in memory that is reused for each batch. */
 import type { NumericTensor, TensorSpec } from '@skein/onnx';
 import { emptyRows } from '../data/dataset.ts';
 import type { Tensors } from '../run/backend.ts';
@@ -22,7 +22,7 @@ export interface BatchPartOptions {
   readonly mask?: string | undefined;
 }
 
-/** @throws TrainError `data` when the rows do not come out even and there is no mask. */
+/** @throws TrainError `data` when the rows do not fill the batches and there is no mask. */
 export function batchPart(options: BatchPartOptions): (batch: Tensors) => Tensors {
   const { rank, size, batch: whole, inputs, mask } = options;
   const rows = rowsPerRank(whole, size);
@@ -43,7 +43,7 @@ export function batchPart(options: BatchPartOptions): (batch: Tensors) => Tensor
       if (part === undefined) parts.set(name, (part = emptyRows(source, rows)));
       const bytes = source.bytes.byteLength / whole;
       part.bytes.set(source.bytes.subarray(from * bytes, to * bytes));
-      // What is missing is a copy of the first row, and does not count.
+      // Missing rows are copies of the first row, with weight 0.
       const filler = name === mask ? new Uint8Array(bytes) : source.bytes.subarray(0, bytes);
       for (let row = to - from; row < rows; row++) part.bytes.set(filler, row * bytes);
     }

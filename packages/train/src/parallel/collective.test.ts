@@ -62,7 +62,7 @@ describe.each(Object.entries(kinds))('%s', (_, open) => {
     );
   });
 
-  it('gives everyone what each has, of any length', async () => {
+  it('gives every rank the values of all ranks, of any length', async () => {
     const ranks = await open(3);
     const lengths = [5, 0, 300_000];
     const rows = lengths.map(numbers);
@@ -97,7 +97,7 @@ describe.each(Object.entries(kinds))('%s', (_, open) => {
     await Promise.all(ranks.map((rank) => rank.close()));
   });
 
-  it('hands bytes round as they are, whatever numbers they would be', async () => {
+  it('passes bytes on unchanged, also those of NaN', async () => {
     const ranks = await open(3);
     const given = [
       Uint8Array.from({ length: 70_001 }, (_, i) => (i * 31) % 256),

@@ -30,7 +30,7 @@ export interface FlatUpdateOptions {
   readonly clipValue?: number | undefined;
 }
 
-/** @throws TrainError `model` when the optimiser looks at more than one number at a time. */
+/** @throws TrainError `model` when the optimiser does not work element by element. */
 export function flatUpdate(options: FlatUpdateOptions): FlatUpdate {
   const { optimiser, type, length, clipValue } = options;
   const graph = new GraphBuilder('update');

@@ -1,12 +1,12 @@
-/** Bytes of any kind and length among ranks, such as a checkpoint that somebody else keeps too. */
+/** Gathers byte arrays of any length from all ranks, such as copies of a checkpoint. */
 import type { Collective } from './collective.ts';
 import { bytesOf } from './numbers.ts';
 
 const PER_NUMBER = 4;
 
 /**
- * Gives everyone what each has; all ranks call it.
- * @throws RankLost when a rank is gone.
+ * Gathers the bytes of each rank on every rank; all ranks call it.
+ * @throws RankLost when a rank is lost.
  */
 export async function gatherBytes(
   collective: Collective,
@@ -17,7 +17,7 @@ export async function gatherBytes(
   length[0] = given.byteLength;
   const lengths = (await collective.gather(length, 1)).map(([each = 0]) => each);
   const numbersFor = (bytes: number) => Math.ceil(bytes / PER_NUMBER);
-  // Copies between arrays of one type keep every bit, also of what is no number.
+  // Copies between arrays of one type keep every bit, also of NaN.
   const own = collective.own('float32', Math.max(...lengths.map(numbersFor)));
   bytesOf(own).set(given);
   const all = await collective.gather(own, numbersFor(given.byteLength));

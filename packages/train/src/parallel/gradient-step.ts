@@ -1,11 +1,11 @@
 /**
- * A training step taken apart, so that many ranks can share one: a *gradient graph*, which each runs
- * on its part of the batch, and an *update graph*, which is run on what all of them found together.
+ * A training step split in two, so that several ranks can share it: a *gradient graph*, which each
+ * rank runs on its part of the batch, and an *update graph*, which is run on the sums of all ranks.
  *
- * The gradient graph does not give means but sums: the loss, the gradients and the running statistics,
- * each times the weight of the part (the sum of its rows' weights). Sums of parts of any size add up to
- * the sum of the whole, so that a part that is shorter, padded or empty counts what it should, and one
- * division by the total weight makes the mean.
+ * The gradient graph returns sums, not means: the loss, the gradients and the running statistics,
+ * each times the weight of the part (the sum of its rows' weights). Sums of parts of any size add
+ * up to the sum of the whole, so that a part that is shorter, padded or empty has its correct
+ * weight, and one division by the total weight gives the mean.
  *
  * BatchNormalization normalises each part by its own rows, as PyTorch's DistributedDataParallel does,
  * and the running statistics are the weighted mean of the parts': the mean is exactly that of the whole

@@ -1,8 +1,8 @@
 /**
  * The two roles in a training on several ranks. The *leader*, rank 0, runs the loop over epochs: it
- * decides learning rates, evaluates, keeps checkpoints, stops. To that loop the group is a step session
- * like any other. A *follower* computes the gradient of its part of each batch until the leader stops;
- * which rows that are follows from the seed, so that nothing but sums ever travels.
+ * decides learning rates, evaluates, saves checkpoints, and stops. To that loop the group is an
+ * ordinary step session. A *follower* computes the gradient of its part of each batch until the
+ * leader stops; its rows follow from the seed, so that only sums are sent.
  */
 import { batcher } from '../data/batcher.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -20,16 +20,16 @@ import { openReplica, type Replica } from './replica.ts';
 import { overlappedExchange } from './overlap/overlapped-exchange.ts';
 import { plainExchange, synchronous, type Exchange, type Stepper } from './stepper.ts';
 
-/** The rows that every rank can read, and how they are dealt; the same on all ranks. */
+/** The rows that every rank can read, and how they are distributed; the same on all ranks. */
 export interface Dealing {
   readonly data: Dataset;
   /** Rows per step, of all ranks together. */
   readonly batch: number;
   /** Runs in which a rank takes its rows, and adds up their gradients; default 1. */
   readonly accumulate?: number | undefined;
-  /** Input that marks padding with 0; without it the rows must come out even. */
+  /** Input that marks padding with 0; without it the rows must fill the batches. */
   readonly mask?: string | undefined;
-  /** Of the order of the rows, and of dropout. */
+  /** Seed of the order of the rows, and of dropout. */
   readonly seed: number;
 }
 
@@ -37,12 +37,12 @@ export interface GroupOptions {
   readonly backend: Backend;
   /** Threads that one operator of one rank may use; default 1. */
   readonly threads?: number;
-  /** Steps on one's own between exchanges, for slow links; default: exchange gradients every step. */
+  /** Local steps between exchanges, for slow links; default: exchange gradients at every step. */
   readonly local?: LocalTraining | undefined;
-  /** What is left out of an exchange; default: nothing. */
+  /** Compression of exchanges; default: none. */
   readonly compression?: Compression | undefined;
   /**
-   * Bytes of gradients that go round a ring together, while others are still computed; default: 2 MiB
+   * Bytes of gradients that are exchanged together while the rest is computed; default: 2 MiB
    * between machines, all at once within one. Infinity: all at once.
    */
   readonly bucketBytes?: number | undefined;
@@ -65,7 +65,7 @@ async function openMember(
   const { rank, size } = collective;
   const { batch, mask, data, accumulate = 1 } = dealing;
   const { local, compression, checkpointEvery, bucketBytes: _, ...rest } = options;
-  // To have several runs is to be several ranks, one after the other.
+  // A rank with several runs acts as several ranks, one after the other.
   const runs = Array.from({ length: accumulate }, (_, run) =>
     batchPart({
       rank: rank * accumulate + run,
@@ -103,7 +103,7 @@ export interface LeadOptions extends GroupOptions {
   readonly initial: Tensors;
 }
 
-/** Opens the leader's side: what `train` takes steps with. `close` ends the followers' work too. */
+/** Opens the leader's side: the step session for `train`. `close` also ends the followers' work. */
 export async function lead(
   collective: Collective,
   plan: RankPlan,
@@ -156,7 +156,7 @@ export async function lead(
   };
 }
 
-/** Works until the leader stops. @throws RankLost when a rank is gone. */
+/** Works until the leader stops. @throws RankLost when a rank is lost. */
 export async function follow(
   collective: Collective,
   plan: RankPlan,

@@ -7,5 +7,5 @@ export { gradientStep, type GradientStep, type GradientStepOptions } from './gra
 export type { LocalTraining } from './local-training.ts';
 export { followRanks, leadRanks, type RankOptions } from './ranks.ts';
 export { elastic, type Elasticity } from './ring/elastic.ts';
-export { meet, type Meeting } from './ring/rendezvous.ts';
+export { joinRing, type RingOptions } from './ring/rendezvous.ts';
 export { openThreads, type ThreadsOptions } from './threads/threads.ts';

@@ -1,8 +1,8 @@
 /**
- * Training on one's own between exchanges, for links that are too slow to exchange every gradient.
+ * Local training between exchanges, for links that are too slow to exchange every gradient.
  *
- * Each rank takes H steps with its own optimiser; then all exchange how far they have come, Δ = where
- * they began − where they are, and an outer optimiser takes one step along the mean Δ:
+ * Each rank takes H steps with its own optimiser. Then all ranks exchange Δ = the parameters before
+ * those steps − the parameters after them, and an outer optimiser takes one step along the mean Δ:
  *
  *   v ← μv + Δ,  p ← p − η(Δ + μv)
  *
@@ -10,8 +10,8 @@
  * Models", 2023) with Nesterov's momentum, η = 0.7 and μ = 0.9; with η = 1 and μ = 0 it is local SGD,
  * where parameters are averaged (Stich, "Local SGD Converges Fast and Communicates Little", 2019).
  *
- * The inner optimiser's state stays with its rank. A checkpoint holds the leader's, with which all
- * ranks go on. The learning rate changes from exchange to exchange, not within one.
+ * The inner optimiser's state stays with its rank. A checkpoint holds the leader's state, from
+ * which all ranks resume. The learning rate changes from exchange to exchange, not within one.
  */
 import { requireRange } from '../optimisers/optimiser.ts';
 import type { Kept } from '../optimisers/updates.ts';
@@ -61,7 +61,7 @@ export function localTraining(
     done % steps === 0 || meetEvery.some((period) => done % period === 0);
 
   /** Exchanges; returns what all ranks have together. */
-  async function meet(learningRate: number, stop: number): Promise<Numbers> {
+  async function exchangeDeltas(learningRate: number, stop: number): Promise<Numbers> {
     const parameters = replica.parameters();
     own[HEAD.loss] = lossSum;
     own[HEAD.weight] = weight;
@@ -109,14 +109,14 @@ export function localTraining(
       weight += own[HEAD.weight]!;
       if (Number.isFinite(loss)) await replica.update(own, rate);
       if (!meets(at + 1)) return { loss, stopped: false };
-      const sums = await meet(learningRate, 0);
+      const sums = await exchangeDeltas(learningRate, 0);
       if (sums[HEAD.stop]! > 0) return { loss, stopped: true };
       const mean = sums[HEAD.loss]! / sums[HEAD.weight]!;
       if (Number.isFinite(mean)) takeOver(sums);
       return { loss: mean, stopped: false };
     },
     async stop() {
-      await meet(0, 1);
+      await exchangeDeltas(0, 1);
     },
     tensors: () => new Map([...replica.tensors(), ...velocities]),
     load(tensors) {

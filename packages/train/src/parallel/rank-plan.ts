@@ -1,4 +1,7 @@
-/** All that a rank must know to compute: graphs as bytes and names, so that it can be sent to a thread. */
+/**
+ * All data that a rank needs to compute: graphs as bytes and names, so that they can be sent to a
+ * thread.
+ */
 import { writeModel, type TensorSpec } from '@skein/onnx';
 import { requireRange } from '../optimisers/optimiser.ts';
 import type { FloatType, Kept } from '../optimisers/updates.ts';
@@ -22,7 +25,7 @@ export interface RankPlan {
   readonly counts: boolean;
   readonly clipNorm?: number;
   readonly dropouts: number;
-  /** Of what they drop: each rank has its own. */
+  /** Dropout keys: each rank has its own. */
   readonly seed: number;
 }
 
@@ -36,7 +39,7 @@ export interface RankPlanOptions {
 }
 
 /**
- * @throws TrainError `model` when the optimiser looks at more than one number at a time.
+ * @throws TrainError `model` when the optimiser does not work element by element.
  * @throws RangeError when clipping or an option of the optimiser is out of its range.
  */
 export function rankPlan(

@@ -1,4 +1,4 @@
-/** One process as a rank: leading or following in a collective that has met. */
+/** One process as a rank: leads or follows in a collective. */
 import type { StepSession } from '../step/step-session.ts';
 import { TrainError } from '../train-error.ts';
 import { rowsPerRank } from './batch-part.ts';
@@ -26,7 +26,10 @@ export function leadRanks(
   return lead(collective, plan, dealing, { ...options, initial: step.initial });
 }
 
-/** Works as any other rank until the leader stops. @throws RankLost when a rank is gone. */
+/**
+ * Works as a rank other than the leader, until the leader stops.
+ * @throws RankLost when a rank is lost.
+ */
 export function followRanks(
   collective: Collective,
   step: GradientStep,

@@ -1,6 +1,6 @@
 /**
- * What one rank holds and computes: parameters, statistics and the optimiser's state, the gradient of
- * its part of a batch, and the update of its range of the parameters.
+ * State and computation of one rank: parameters, statistics and the optimiser's state, the gradient
+ * of its part of a batch, and the update of its range of the parameters.
  *
  * Parameters and state lie twice in memory, one copy read and the other written; where ranks share
  * memory they share both, and each writes its part. In local training (`alone`) each rank has its own.
@@ -17,7 +17,7 @@ import { fill, lengthOf, numbersIn, tensorOver, viewsOf, type Numbers } from './
 import { openStages } from './overlap/stage-thread.ts';
 import type { RankPlan } from './rank-plan.ts';
 
-/** What stands before the statistics and the gradients in the numbers of a step. */
+/** Numbers before the statistics and the gradients in the numbers of a step. */
 export const HEAD = { loss: 0, weight: 1, rate: 2, stop: 3, length: 4 } as const;
 
 export interface Replica {
@@ -37,9 +37,10 @@ export interface Replica {
   /** Adds up what all ranks have in `own`. */
   share(): Promise<Numbers>;
   /**
-   * Fills `own` with what the rows give in the step of this number, except for rate and stop; they come
-   * in parts, each of which is a run.
-   * @param final is told, after each stage of the graph but the last, which numbers will not change.
+   * Fills `own` with the gradients of the rows at this step, without rate and stop. The rows come
+   * in parts, each of which is one run.
+   * @param final called after each stage of the graph except the last, with the numbers that are
+   * final.
    */
   gradient(
     parts: readonly Tensors[],
@@ -50,11 +51,14 @@ export interface Replica {
   update(numbers: Numbers, learningRate: number): Promise<void>;
   /** Everything that training changes, by name; views that the next step changes. */
   tensors(): Tensors;
-  /** Writes what another run, or this one, had. @throws TrainError `checkpoint` when it does not fit. */
+  /**
+   * Loads a state that another run, or this one, saved.
+   * @throws TrainError `checkpoint` when it does not fit.
+   */
   load(tensors: Tensors, also?: readonly Kept[]): void;
   /**
-   * Makes everyone's what rank 0 has.
-   * @param step number of the first step; only rank 0's counts.
+   * Copies the state of rank 0 to all ranks.
+   * @param step number of the first step; only the value of rank 0 counts.
    * @returns the number of the first step.
    */
   begin(step: number): Promise<number>;
@@ -105,7 +109,7 @@ export async function openReplica(
 
   const { stages } = plan;
   const graphs = stages.map(({ graph }) => graph);
-  // One stage runs on this thread, which has nothing else to do meanwhile.
+  // One stage runs on this thread, which is idle meanwhile.
   const staged = stages.length > 1 ? await openStages(graphs, threads) : undefined;
   const whole = staged ? undefined : await backend.open(readModel(graphs[0]!), { threads });
   const keys = dropoutKeys(plan.dropouts, plan.seed);
@@ -162,7 +166,8 @@ export async function openReplica(
         await whole?.run(feeds, into);
         await staged?.run(feeds, into, (stage) => {
           const { from, to } = stages[stage]!;
-          // What several runs add up to is final after the last one; the last stage ends the run itself.
+          // The sums of several runs are final after the last run; the last stage ends the run
+          // itself.
           if (parts.length === 1 && stage < stages.length - 1) final?.(from, to);
         });
         if (parts.length === 1) return;

@@ -1,6 +1,6 @@
 /**
- * How ranks step together. Each calls `step` with its parts of the same batch; the learning rate and the
- * decision to stop are the leader's.
+ * How ranks step together. Each rank calls `step` with its parts of the same batch; the leader
+ * decides the learning rate and when to stop.
  */
 import type { Kept } from '../optimisers/updates.ts';
 import type { Tensors } from '../run/backend.ts';
@@ -9,7 +9,7 @@ import type { Numbers } from './numbers.ts';
 import { HEAD, type Replica } from './replica.ts';
 
 export interface Stepper {
-  /** Takes over what rank 0 has; returns the number of the first step. */
+  /** Loads the state of rank 0; returns the number of the first step. */
   begin(step: number, order: Order): Promise<number>;
   /** @param at number of the step, from 0. */
   step(parts: readonly Tensors[], order: Order, at: number): Promise<Outcome>;
@@ -17,12 +17,12 @@ export interface Stepper {
   stop(): Promise<void>;
   tensors(): Tensors;
   load(tensors: Tensors): void;
-  /** What it keeps besides parameters, statistics and the optimiser's state. */
+  /** Further state besides parameters, statistics and the optimiser's state. */
   readonly extra: readonly Kept[];
 }
 
 export interface Order {
-  /** 0 for whoever does not decide. */
+  /** 0 on ranks other than the leader. */
   readonly learningRate: number;
 }
 
@@ -33,7 +33,7 @@ export interface Outcome {
   readonly stopped: boolean;
 }
 
-/** Brings the numbers of all ranks together. */
+/** Sums the numbers of all ranks. */
 export interface Exchange {
   /** Numbers of `own` from one to another are final, while the rest is still computed. */
   readonly begin?: (from: number, to: number) => void;
@@ -50,7 +50,7 @@ export function plainExchange(collective: Collective, { sums }: Replica): Exchan
   };
 }
 
-/** Every step is one of the whole batch: the same as one rank would take, but for rounding. */
+/** Every step is one step of the whole batch: the same as on one rank, except for rounding. */
 export function synchronous(replica: Replica, exchange: Exchange): Stepper {
   const { own } = replica;
   const together = async (learningRate: number, stop: number): Promise<Numbers> => {

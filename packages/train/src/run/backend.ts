@@ -1,5 +1,5 @@
 /**
- * What training needs of a runtime: one graph, run many times on the thread that calls, into memory
+ * The runtime contract of training: one graph, run many times on the calling thread, into memory
  * that the caller owns.
  *
  * It is not the serving `Runtime`, whose sessions live in worker threads and hand buffers over: a

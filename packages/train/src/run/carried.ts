@@ -11,7 +11,7 @@ type TensorClass = typeof OrtTensor;
 
 /** @throws RuntimeFailure `run` for 16-bit floats, which cannot be trained with. */
 export function carrier(Class: TensorClass): (name: string, tensor: NumericTensor) => OrtTensor {
-  // Parameters come back step after step, so what was made for them is kept.
+  // The same parameters are passed at every step, so their tensors are cached.
   const made = new WeakMap<NumericTensor, OrtTensor>();
   return (name, tensor) => {
     const known = made.get(tensor);

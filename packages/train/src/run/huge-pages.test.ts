@@ -30,7 +30,7 @@ describe.skipIf(process.platform !== 'linux')('a process that asks for huge page
     expect(pid).toBe(begun);
   });
 
-  it('keeps what it was told besides, and what somebody has decided', async () => {
+  it('keeps other tunables, and an explicit setting of huge pages', async () => {
     const [kept] = await restarted('glibc.malloc.check=0');
     expect(kept).toBe(`glibc.malloc.check=0:${TOLD}`);
     const [decided] = await restarted('glibc.malloc.hugetlb=0');

@@ -3,10 +3,10 @@
  *
  * A step allocates and frees megabytes of activations, and with pages of 4 KiB the processor waits
  * for their addresses: with 2 MiB, McMahan's CNN at a batch of 50 takes 62 ms instead of 75 ms, a
- * transformer block 16.9 ms instead of 19.3 ms. Where Linux gives them to whoever asks (`madvise`),
- * glibc asks when it is told to before a process starts (glibc 2.35, `glibc.malloc.hugetlb`). It
- * does so for one heap, so that all threads have to share that: two ranks then take 77 ms for a step
- * that takes them 90 ms with heaps of their own.
+ * transformer block 16.9 ms instead of 19.3 ms. Where Linux gives huge pages only on request
+ * (`madvise`), glibc requests them when `glibc.malloc.hugetlb` is set at process start (glibc
+ * 2.35). It does so for one heap, so all threads have to share that heap: two ranks then take 77 ms
+ * for a step that takes them 90 ms with heaps of their own.
  */
 const VARIABLE = 'GLIBC_TUNABLES';
 const TUNABLES = ['glibc.malloc.hugetlb=1', 'glibc.malloc.arena_max=1'];
@@ -15,9 +15,8 @@ const toldIn = (environment: NodeJS.ProcessEnv): readonly string[] =>
   (environment[VARIABLE] ?? '').split(':').filter((each) => each !== '');
 
 /**
- * Starts this process anew, under its own id and with its own arguments, as one that asks for huge
- * pages. Does nothing where somebody has decided about them already, or where a process cannot
- * replace itself.
+ * Restarts this process, under its own id and with its own arguments, with huge pages requested.
+ * Does nothing when the environment already sets them, or when a process cannot replace itself.
  */
 export function restartWithHugePages(): void {
   const told = toldIn(process.env);
@@ -28,7 +27,7 @@ export function restartWithHugePages(): void {
   process.execve(process.execPath, command, environment);
 }
 
-/** The environment of a program that is to meet the machine as it is without that. */
+/** The environment for a program that must run with the machine's default pages. */
 export function withoutHugePages(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { [VARIABLE]: _, ...rest } = environment;
   const told = toldIn(environment).filter((each) => !TUNABLES.includes(each));

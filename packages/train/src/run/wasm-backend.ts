@@ -1,13 +1,13 @@
 /**
- * Training in WebAssembly, on the thread that calls: in a page's worker, or in Node where no native
- * library fits. Its memory is its own, so feeds are copied in and outputs out.
+ * Training in WebAssembly, on the calling thread: in a page's worker, or in Node where no native
+ * library is available. Its memory is separate, so feeds and outputs are copied.
  */
 import { writeModel, type Model, type NumericTensor } from '@skein/onnx';
 import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm';
 import type { Backend, BackendOptions, OpenGraph, Tensors } from './backend.ts';
 import { carrier, failure, received } from './carried.ts';
 
-/** Only what is fatal is logged: errors are thrown. */
+/** Only fatal messages are logged: errors are thrown. */
 const FATAL = 4;
 const carried = carrier(OrtTensor);
 const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
@@ -15,7 +15,7 @@ const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
 export const wasmBackend: Backend = {
   name: 'wasm',
   async open(model: Model, { threads = 1 }: BackendOptions = {}): Promise<OpenGraph> {
-    // The module is set up once, by whoever opens the first session.
+    // The first session to be opened sets up the module, once.
     env.logLevel = 'fatal';
     env.wasm.numThreads = globalThis.crossOriginIsolated ? threads : 1;
     let session: InferenceSession;

@@ -41,7 +41,7 @@ it('warms up evenly and then follows the other schedule from its start', () => {
   );
 });
 
-it('refuses what is no rate and no number of steps', () => {
+it('refuses invalid rates and numbers of steps', () => {
   expect(() => constant(NaN)).toThrow('A learning rate must be a number from 0 on, but is NaN.');
   expect(() => cosine({ rate: 1, steps: 0 })).toThrow('steps must be a whole number above 0');
   expect(() => stepDecay({ rate: 1, every: 1.5, factor: 1 })).toThrow('every');

@@ -1,6 +1,6 @@
 /**
- * How the learning rate changes: a function from the number of the step, counted from 0, to the rate.
- * The rate is an input of the step's graph, so any function will do; these are the usual ones.
+ * The learning rate as a function of the number of the step, counted from 0. The rate is an input
+ * of the step's graph, so any function works; these are the common ones.
  */
 export type Schedule = (step: number) => number;
 
@@ -15,11 +15,11 @@ export interface StepDecayOptions {
   readonly rate: number;
   /** Steps between two drops. */
   readonly every: number;
-  /** What the rate is multiplied by at a drop. */
+  /** Factor of the rate at a drop. */
   readonly factor: number;
 }
 
-/** Drops the rate by a factor every so many steps. */
+/** Multiplies the rate by a factor every `every` steps. */
 export function stepDecay({ rate, every, factor }: StepDecayOptions): Schedule {
   requireRate(rate);
   requireSteps('every', every);

@@ -1,6 +1,6 @@
 /**
- * A model and the gradients of its loss as one graph whose inputs are a batch and everything that
- * training changes: what a step is made of, before it is decided what becomes of the gradients.
+ * A model and the gradients of its loss as one graph, whose inputs are a batch and all tensors that
+ * training changes. An optimiser or a sum of ranks is added to it later.
  */
 import {
   elementTypeOf,
@@ -24,7 +24,7 @@ export interface GradientChoice {
   readonly seeds?: Readonly<Record<string, string>>;
   /** Initialisers to train; default: all floating-point ones with axes that the loss depends on. */
   readonly parameters?: readonly string[];
-  /** Names of parameters that stay as they are. */
+  /** Names of parameters that training does not change. */
   readonly frozen?: RegExp;
 }
 
@@ -42,7 +42,8 @@ export interface Differentiated {
 }
 
 /**
- * @param differentiate makes the gradient; the graph that it is given has as inputs what stays still.
+ * @param differentiate writes the gradient; the inputs of its graph are the tensors that do not
+ * change.
  * @throws OnnxError when a node cannot be differentiated, naming it.
  * @throws TrainError `model` when nothing is left to train, or parameters are of mixed or unfit types.
  */
@@ -52,14 +53,15 @@ export function differentiated(
   differentiate: (open: Model, type: FloatType) => Model,
 ): Differentiated {
   requireValue(model, options.loss);
-  // Without the flags that let a pattern remember where its last match ended.
+  // Without the flags that make a pattern keep the position of its last match.
   const frozen =
     options.frozen && new RegExp(options.frozen, options.frozen.flags.replace(/[gy]/g, ''));
   const { model: learning, statistics, fixed, dropouts } = trainingForm(model, frozen);
   const still = (name: string) =>
     statistics.has(name) || fixed.has(name) || frozen?.test(name) === true;
   const open = withFrozenAsInputs(learning, still);
-  // A model of integers has nothing to train either, but differentiation says which node is why.
+  // A model of integers has no weights to train either; differentiation names the node that causes
+  // it.
   if (typeOf(model) === undefined) plainGradient(open, options);
   const type = typeOf(open);
   if (type === undefined) {
@@ -93,8 +95,8 @@ export function plainGradient(model: Model, { loss, seeds, parameters }: Gradien
 }
 
 /**
- * The gradient times a factor, made by scaling where the gradient begins: one small multiplication
- * instead of one for every parameter.
+ * The gradient times a factor, computed by scaling where the gradient begins: one small
+ * multiplication instead of one per parameter.
  */
 export function scaledGradient(
   model: Model,
@@ -124,7 +126,7 @@ function requireValue(model: Model, name: string): void {
   throw new TrainError('model', `The model has no value named '${name}' that could be its loss.`);
 }
 
-/** The element type of what may be trained. */
+/** The element type of a trainable tensor. */
 function typeOf(model: Model): FloatType | undefined {
   for (const each of model.graph!.initializer) {
     const type = elementTypeOf(each.dataType);
@@ -133,7 +135,7 @@ function typeOf(model: Model): FloatType | undefined {
   return undefined;
 }
 
-/** Hides from differentiation what is not trained: to it, these are inputs like any other. */
+/** Hides untrained initialisers from differentiation by making them inputs. */
 function withFrozenAsInputs(model: Model, still: (name: string) => boolean): Model {
   const graph = model.graph!;
   const hidden = graph.initializer.filter(({ name }) => still(name));
@@ -173,7 +175,10 @@ function keptOf(name: string, { type, shape }: NumericTensor, common: FloatType)
   );
 }
 
-/** The differentiated graph with nothing but the loss as output, and what a step changes as inputs. */
+/**
+ * The differentiated graph with the loss as its only output, and the tensors that a step changes as
+ * inputs.
+ */
 function withKeptAsInputs(
   model: Model,
   differentiated: Model,
@@ -204,7 +209,7 @@ function withOutput(model: Model, name: string, type: FloatType): Model {
   return withGraph(model, { output: [...graph.output, ...border.graph().output] });
 }
 
-/** One graph after the other; the second reads what the first made. */
+/** Two graphs one after the other; the second reads outputs of the first. */
 export function joined(model: Model, builder: GraphBuilder): Model {
   const first = model.graph!;
   const second = builder.graph();

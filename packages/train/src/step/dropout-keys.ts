@@ -1,14 +1,15 @@
 /**
- * The numbers that decide what a run of a step drops: a function of the seed, the number of the step,
- * the part of its batch, and which Dropout it is, so that whoever knows these knows them.
+ * The keys that decide which elements a run of a step drops: a function of the seed, the number of
+ * the step, the part of its batch, and the Dropout node. The same arguments always give the same
+ * keys.
  */
 import { tensor, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { DROPOUT_KEYS, KEYS_OF_ONE } from './dropout.ts';
 
 /**
- * @param dropouts of the step; without any, there is nothing to feed.
- * @returns what to feed in a run besides the batch; one tensor, written anew for each run.
+ * @param dropouts of the step; without any, nothing is fed.
+ * @returns the feeds of a run besides the batch; one tensor, rewritten for each run.
  */
 export function dropoutKeys(
   dropouts: number,

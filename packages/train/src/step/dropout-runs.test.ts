@@ -1,4 +1,4 @@
-/** Runs with Dropout are the same again, and the same when they were cut off, for one worker and several. */
+/** Runs with Dropout are repeatable, also after an interruption, for one worker and several. */
 import {
   dense,
   dropout,
@@ -104,7 +104,7 @@ const ways = {
 } satisfies Record<string, (options: TrainOptions) => Promise<TrainResult>>;
 
 describe.each(Object.entries(ways))('%s', (_, trained) => {
-  it('gives the same bits again, and others by another seed', async () => {
+  it('gives the same bits for the same seed, and other bits for another seed', async () => {
     const first = await trained(plan);
     const again = await trained(plan);
     const other = await trained({ ...plan, seed: 10 });
@@ -113,7 +113,7 @@ describe.each(Object.entries(ways))('%s', (_, trained) => {
     expect(bitsOf(other.tensors)).not.toEqual(bitsOf(first.tensors));
   });
 
-  it('goes on from a checkpoint with the bits of a run that was not cut off', async () => {
+  it('resumes from a checkpoint with the bits of an uninterrupted run', async () => {
     const often = { ...plan, checkpointEvery: 4 };
     const wanted = await trained(often);
     for (const saves of [1, 3]) {

@@ -93,45 +93,48 @@ describe('the mask', () => {
     },
   );
 
-  it.each([0, 0.1, 0.5, 0.9])('drops at the rate %f, however it is looked at', async (ratio) => {
-    const shape = [128, 512];
-    const masks = await openMasks({ ratio, shape });
-    const size = shape[0]! * shape[1]!;
-    const deviations: number[] = [];
-    const spread = ratio * (1 - ratio);
-    /** How many standard deviations two masks, or one and itself moved, are from being independent. */
-    const apart = (a: Uint8Array, b: Uint8Array, lag = 0) => {
-      let sum = 0;
-      for (let i = lag; i < size; i++) sum += (a[i]! - 1 + ratio) * (b[i - lag]! - 1 + ratio);
-      deviations.push(sum / (spread * Math.sqrt(size - lag)));
-    };
-    const [first, other] = await masks.of(0);
-    if (ratio === 0) {
-      expect(first.every((each) => each === 1)).toBe(true);
+  it.each([0, 0.1, 0.5, 0.9])(
+    'drops at the rate %f over every slice of the tensor',
+    async (ratio) => {
+      const shape = [128, 512];
+      const masks = await openMasks({ ratio, shape });
+      const size = shape[0]! * shape[1]!;
+      const deviations: number[] = [];
+      const spread = ratio * (1 - ratio);
+      /** How many standard deviations two masks, or one and itself moved, are from being independent. */
+      const apart = (a: Uint8Array, b: Uint8Array, lag = 0) => {
+        let sum = 0;
+        for (let i = lag; i < size; i++) sum += (a[i]! - 1 + ratio) * (b[i - lag]! - 1 + ratio);
+        deviations.push(sum / (spread * Math.sqrt(size - lag)));
+      };
+      const [first, other] = await masks.of(0);
+      if (ratio === 0) {
+        expect(first.every((each) => each === 1)).toBe(true);
+        await masks.close();
+        return;
+      }
+      for (const step of [0, 1, 2, 1000, 2 ** 32]) {
+        const [mask] = await masks.of(step);
+        const kept = mask.reduce((sum, each) => sum + each, 0);
+        deviations.push((kept / size - 1 + ratio) / Math.sqrt(spread / size));
+      }
+      // Adjacent in a row, adjacent in a column, and far apart.
+      for (const lag of [1, 2, 3, 4, 8, 16, 64, 512, 1024, 8192, 32768]) apart(first, first, lag);
+      for (const step of [1, 2, 3, 256, 65536]) apart(first, (await masks.of(step))[0]);
+      for (const seed of [6, 8, 7 + 2 ** 16, 2 ** 31]) apart(first, (await masks.of(0, seed))[0]);
+      apart(first, other);
+      const [, otherLater] = await masks.of(1);
+      apart(first, otherLater);
+      // Of 27 independent normal numbers, one beyond 4.5 would be a matter of one in 5 thousand.
+      expect(Math.max(...deviations.map(Math.abs))).toBeLessThan(4.5);
+      expect(deviations.reduce((sum, each) => sum + each ** 2, 0) / deviations.length).toBeLessThan(
+        2,
+      );
       await masks.close();
-      return;
-    }
-    for (const step of [0, 1, 2, 1000, 2 ** 32]) {
-      const [mask] = await masks.of(step);
-      const kept = mask.reduce((sum, each) => sum + each, 0);
-      deviations.push((kept / size - 1 + ratio) / Math.sqrt(spread / size));
-    }
-    // Neighbours in a row, in a column, and far away.
-    for (const lag of [1, 2, 3, 4, 8, 16, 64, 512, 1024, 8192, 32768]) apart(first, first, lag);
-    for (const step of [1, 2, 3, 256, 65536]) apart(first, (await masks.of(step))[0]);
-    for (const seed of [6, 8, 7 + 2 ** 16, 2 ** 31]) apart(first, (await masks.of(0, seed))[0]);
-    apart(first, other);
-    const [, otherLater] = await masks.of(1);
-    apart(first, otherLater);
-    // Of 27 independent normal numbers, one beyond 4.5 would be a matter of one in 5 thousand.
-    expect(Math.max(...deviations.map(Math.abs))).toBeLessThan(4.5);
-    expect(deviations.reduce((sum, each) => sum + each ** 2, 0) / deviations.length).toBeLessThan(
-      2,
-    );
-    await masks.close();
-  });
+    },
+  );
 
-  it('has as many of every pattern of eight neighbours as chance would', async () => {
+  it('has every pattern of eight adjacent elements as often as chance gives', async () => {
     const masks = await openMasks({ shape: [256, 512] });
     const found = new Float64Array(256);
     const [mask] = await masks.of(5);

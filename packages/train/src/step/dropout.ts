@@ -1,7 +1,7 @@
 /**
- * Dropout while training, written out so that what it drops is a function of two numbers that the step
- * is given and of an element's place. The operator itself draws from a generator inside the session:
- * nobody can set that back, so that a run could neither be repeated nor go on from a checkpoint.
+ * Dropout for training, written out so that the dropped elements are a function of two keys of the
+ * step and of an element's place. The operator itself draws from a generator inside the session,
+ * whose state cannot be set: a run could then neither be repeated nor resumed from a checkpoint.
  *
  * Each element's place is scrambled by three rounds of Squares (Widynski, "Squares: a fast
  * counter-based RNG", 2020) with words of 32 bits, in integers that wrap around on every backend:
@@ -28,9 +28,9 @@ import { titleOf, type Node, type PartWriter } from './part-writer.ts';
 export const DROPOUT_KEYS = 'dropout/keys';
 export const KEYS_OF_ONE = 2;
 
-/** What the ratio is when the node does not say. */
+/** Default ratio of the operator. */
 const RATIO = 0.5;
-/** 2³² over the golden ratio: places that are near each other are far apart. */
+/** 2³² over the golden ratio: spreads adjacent places far apart. */
 const STRIDE = 0x9e3779b9;
 
 export interface DropoutContext {
@@ -38,7 +38,7 @@ export interface DropoutContext {
   readonly opset: number;
   /** Which of the model's Dropouts this is, from 0. */
   readonly position: number;
-  /** Type and shape of what it drops from, as far as they are known. */
+  /** Type and shape of its input, as far as they are known. */
   readonly data: TensorSpec | undefined;
 }
 
@@ -78,7 +78,7 @@ function ranged(part: PartWriter, shape: string): string {
   return part.emit('Range', [zero!, count, one!]);
 }
 
-/** The places of what is not zero, where nothing is: slow, but as old as opset 9. */
+/** The places of the nonzero elements of a tensor of ones: slow, but available since opset 9. */
 function counted(part: PartWriter, shape: string): string {
   const count = part.emit('ReduceProd', [shape], { keepdims: 1 });
   const value = tensor('int64', [1], BigInt64Array.of(1n));
@@ -106,7 +106,7 @@ function scrambled(part: PartWriter, place: string, { position, opset }: Dropout
   return square(rotated(square(rotated(square(y, z)), y)), z);
 }
 
-/** The ratio as the node has it, when it is written in the model. */
+/** The ratio of the node, when it is a constant of the model. */
 function ratioOf(node: Node, { model, opset }: DropoutContext): number | undefined {
   const fit = (ratio: number) => {
     if (ratio >= 0 && ratio < 1) return ratio;
@@ -131,7 +131,7 @@ function ratioOf(node: Node, { model, opset }: DropoutContext): number | undefin
   return fit(Number(values(value)[0]));
 }
 
-/** ratio · 2³², below which a scrambled place is dropped. */
+/** ratio · 2³², the bound below which a scrambled place is dropped. */
 function limit(part: PartWriter, node: Node, context: DropoutContext): string {
   const ratio = ratioOf(node, context);
   if (ratio !== undefined) return part.scalar('uint32', Math.floor(ratio * 2 ** 32));

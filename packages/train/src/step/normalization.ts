@@ -14,7 +14,7 @@ const EPSILON = 1e-5;
 const MOMENTUM = 0.9;
 
 /**
- * @param data type and shape of what is normalised, as far as they are known.
+ * @param data type and shape of the input, as far as they are known.
  * @throws TrainError `model` when the rank is not known.
  */
 export function addNormalization(part: PartWriter, node: Node, data: TensorSpec | undefined): void {

@@ -1,4 +1,4 @@
-/** Where a node of the model is written out as several: names that say which node they stand for. */
+/** Writes a node of the model out as several nodes, whose names contain the original name. */
 import {
   type GraphBuilder,
   tensor,
@@ -30,7 +30,7 @@ export interface PartWriter {
   ints(list: readonly number[]): string;
 }
 
-/** @throws TrainError `model` when a scalar is asked for in a type that is not trained with. */
+/** @throws TrainError `model` for a scalar of a type that cannot be trained. */
 export function partWriter(graph: GraphBuilder, node: Node): PartWriter {
   const prefix = `training/${node.name || node.output[0]!}`;
   let count = 0;

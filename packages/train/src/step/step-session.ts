@@ -1,7 +1,7 @@
 /**
- * A training step that is open on a backend, with the parameters and the optimiser's state it works
- * on. Both exist twice: a run reads one copy and writes the other, then they change places. Nothing
- * is copied or allocated, and a run whose loss is no number is undone by not changing places.
+ * A training step that is open on a backend, with its parameters and the optimiser's state. Both
+ * exist twice: a run reads one copy and writes the other, then the copies are swapped. Nothing is
+ * copied or allocated, and a run whose loss is not a number is undone by not swapping.
  *
  * States: *whole* (between batches) → *gathering* (after `accumulate`) → *whole* (after `step`).
  */
@@ -14,25 +14,31 @@ import type { TrainingStep } from './training-step.ts';
 
 export interface StepSession {
   /**
-   * Trains on one batch. When the loss is not finite, parameters and state stay as they were.
+   * Trains on one batch. When the loss is not finite, parameters and state are unchanged.
    * @param batch every input in `inputs` of the step.
-   * @param at number of the step in the run, from 0: with the seed it decides what Dropout drops, so a
-   *   run that goes on from a checkpoint must tell it, and several ranks must know it; default: steps of
-   *   this session so far.
+   * @param at number of the step in the run, from 0. With the seed it decides the elements that
+   * Dropout drops, so a resumed run and each of several ranks must pass it; default: the steps of
+   * this session so far.
    * @returns the loss of the batch, before the update.
    */
   step(batch: Tensors, learningRate: number, at?: number): Promise<number>;
   /** Adds a batch's gradient to what the next `step` uses; only for a step with `accumulate`. Returns the loss. `at` as in `step`. */
   accumulate(batch: Tensors, at?: number): Promise<number>;
-  /** Parameters, statistics and state by name, valid until the next run changes them: copy what must stay. */
+  /**
+   * Parameters, statistics and state by name, valid until the next run: copy those that must be
+   * kept.
+   */
   tensors(): Tensors;
-  /** Goes on from other parameters and state. @throws TrainError `checkpoint` when names, types or shapes differ. */
+  /**
+   * Continues with other parameters and state.
+   * @throws TrainError `checkpoint` when names, types or shapes differ.
+   */
   load(tensors: Tensors): void;
   close(): Promise<void>;
 }
 
 export interface StepOptions extends BackendOptions {
-  /** Of what Dropout drops; default 0. */
+  /** Seed of Dropout; default 0. */
   readonly seed?: number;
 }
 
@@ -63,13 +69,13 @@ function openSession(
   const rateValue = values(rate) as Float32Array;
   const lossValue = values(loss) as Float32Array;
   const keys = dropoutKeys(step.dropouts, seed);
-  /** What a run reads and writes when one copy is current, and when the other is. */
+  /** Inputs and outputs of a run, for each of the two copies being current. */
   const runs = weights.turns.map(({ now, outputs }) => ({
     feeds: new Map([...now, [LEARNING_RATE, rate]]),
     into: new Map([[step.loss, loss], ...outputs]),
   }));
   let taken = 0;
-  /** Batches that were gathered for the step to come. */
+  /** Batches accumulated for the next step. */
   let gathered = 0;
 
   return {
@@ -119,7 +125,7 @@ function openSession(
 
 /** Tensors that exist twice: one copy is read while the other is written. */
 interface Twice {
-  /** By the copy that is current: its tensors, and the other copy under the outputs' names. */
+  /** By the current copy: its tensors, and the other copy under the outputs' names. */
   readonly turns: readonly {
     readonly now: ReadonlyMap<string, NumericTensor>;
     readonly outputs: ReadonlyMap<string, NumericTensor>;

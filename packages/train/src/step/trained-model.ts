@@ -1,4 +1,4 @@
-/** From trained tensors back to models: one to serve, and one to evaluate while training goes on. */
+/** Turns trained tensors into models: one to serve, and one to evaluate during training. */
 import { GraphBuilder, withGraph, type Model } from '@skein/onnx';
 import type { Kept } from '../optimisers/updates.ts';
 import type { Tensors } from '../run/backend.ts';
@@ -16,7 +16,7 @@ export function withTrained(model: Model, tensors: Tensors): Model {
   });
 }
 
-/** The model with parameters as inputs, so that one open graph evaluates whatever they have become. */
+/** The model with parameters as inputs, so that one open graph evaluates any values of them. */
 export function withParametersAsInputs(model: Model, parameters: readonly Kept[]): Model {
   const graph = model.graph!;
   const names = new Set(parameters.map(({ name }) => name));

@@ -1,8 +1,9 @@
 /**
- * A model as it is while it learns: BatchNormalization takes the statistics of the batch and keeps
- * running ones for later, Dropout drops. Exporters write the form for inference.
+ * The training form of a model: BatchNormalization uses the statistics of the batch and updates
+ * running ones, and Dropout drops. Exporters write the form for inference.
  *
- * A BatchNormalization whose scale is frozen stays as it is: its statistics belong to its weights.
+ * A BatchNormalization whose scale is frozen keeps its inference form: its statistics belong to its
+ * weights.
  */
 import {
   GraphBuilder,
@@ -23,13 +24,13 @@ export interface TrainingForm {
   readonly model: Model;
   /** Running statistics by name, with their values; the graph makes `next/…` of each. */
   readonly statistics: ReadonlyMap<string, NumericTensor>;
-  /** Statistics that stay as they are, and are no parameters either. */
+  /** Statistics that do not change, and are not parameters either. */
   readonly fixed: ReadonlySet<string>;
   /** Dropouts; where there are any, their keys are an input. */
   readonly dropouts: number;
 }
 
-/** Operator set since which BatchNormalization has a training form of its own. */
+/** Operator set since which BatchNormalization has a training form. */
 const TRAINING_MODE = 14;
 
 /** @throws TrainError `model` when a node has no training form, naming it. */
@@ -58,7 +59,7 @@ export function trainingForm(model: Model, frozen?: RegExp): TrainingForm {
       builder.graph().node.push(node);
     }
   }
-  // As outputs, so that differentiation leaves them alive.
+  // As outputs, so that differentiation keeps them.
   for (const [name, { type, shape }] of statistics) builder.output(nextOf(name), type, shape);
   if (dropouts > 0) builder.input(DROPOUT_KEYS, 'uint32', [KEYS_OF_ONE * dropouts]);
   const { node, initializer, input, output } = builder.graph();

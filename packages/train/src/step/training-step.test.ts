@@ -81,7 +81,7 @@ describe.each([nativeBackend, wasmBackend])('on the $name backend', (backend) =>
     await session.close();
   });
 
-  it('undoes a step whose loss is no number', async () => {
+  it('undoes a step whose loss is not a number', async () => {
     const step = trainingStep(linearRegression(), { loss: 'loss', optimiser: adam() });
     const session = await openStep(step, backend);
     await session.step(regressionBatches[0]!, 0.1);
@@ -122,7 +122,7 @@ it('averages the gradients of accumulated batches, and starts again after each s
   await session.close();
 });
 
-it('leaves frozen parameters alone, and trains what is named', async () => {
+it('does not change frozen parameters, and trains the named ones', async () => {
   const frozen = trainingStep(linearRegression(), {
     loss: 'loss',
     optimiser: adam(),
@@ -142,7 +142,7 @@ it('leaves frozen parameters alone, and trains what is named', async () => {
   await session.close();
 });
 
-it('goes on from tensors that fit, and refuses others by name', async () => {
+it('continues with tensors that fit, and refuses others by name', async () => {
   const step = trainingStep(linearRegression(), {
     loss: 'loss',
     optimiser: sgd({ momentum: 0.5 }),

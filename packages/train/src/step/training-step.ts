@@ -44,15 +44,15 @@ export interface TrainingStep {
   readonly model: Model;
   /** Adds a batch's gradients to `sums` instead of updating; only with `accumulate`. */
   readonly accumulating?: Model;
-  /** What one batch consists of. */
+  /** Inputs of one batch. */
   readonly inputs: readonly TensorSpec[];
   /** Name of the loss among the outputs. */
   readonly loss: string;
   readonly lossType: FloatType;
   readonly parameters: readonly Kept[];
-  /** Running statistics of normalisations, which a step changes by the way; not while accumulating. */
+  /** Running statistics of normalisations, which a step updates; not while accumulating. */
   readonly statistics: readonly Kept[];
-  /** What the optimiser keeps, zero before the first step. */
+  /** State of the optimiser, zero before the first step. */
   readonly state: readonly Kept[];
   /** Sums of gradients between the batches of one step; zero before the first and after each step. */
   readonly sums: readonly Kept[];
@@ -103,8 +103,8 @@ export function trainingStep(model: Model, options: TrainingStepOptions): Traini
 }
 
 /**
- * −η, by which a gradient may be scaled where it begins: then an update is a sum, which ONNX Runtime
- * takes into the matrix product that makes the gradient.
+ * −η, by which a gradient may be scaled where it begins: then an update is a sum, which ONNX
+ * Runtime fuses with the matrix product that computes the gradient.
  */
 function minusRate(type: FloatType): (builder: GraphBuilder) => string {
   return (builder) => {

@@ -1,7 +1,6 @@
 /**
- * From a network to the model that is trained and served: encoding of raw rows → network → what
- * people want to read. All of it stands in one graph before the first step, so that training changes
- * weights and nothing else.
+ * From a network to the model that is trained and served: encoding of raw rows → network → readable
+ * outputs. All of it is in one graph before the first step, so that training changes only weights.
  */
 import { elementCount, foldConstants, signatureOf, values, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
@@ -23,7 +22,7 @@ import {
 } from './task.ts';
 import { labelFacts, type TrainingData } from './training-data.ts';
 
-/** What a network to be built takes and gives. */
+/** Inputs and outputs of a network to be built. */
 export interface NetworkShape {
   /** Numbers of one row after encoding. */
   readonly inputs: number;
@@ -43,7 +42,7 @@ export interface AssembleOptions {
   /** The training rows, on which the encoding is fitted. */
   readonly rows: ArrayLike<number>;
   readonly seed: number;
-  /** Default: what labels and model suggest. */
+  /** Default: the task that labels and model suggest. */
   readonly task?: TaskKind;
   /** Default: `standard` for tables, `unit` for bytes, `none` for other arrays. */
   readonly scaling?: ArrayScaling;
@@ -54,8 +53,8 @@ export interface AssembleOptions {
 }
 
 /**
- * A model that takes raw rows, a category being its position, and remembers its blueprint. One that has
- * a blueprint already is taken as it is.
+ * Assembles a model that takes raw rows, in which a category is its position, and stores its
+ * blueprint. A model with a blueprint is used unchanged.
  * @throws TrainError `data`, `model` when data and model do not fit.
  */
 export function assemble(options: AssembleOptions): Model {
@@ -95,7 +94,7 @@ function withEncoding(model: Model, blueprint: Blueprint, options: AssembleOptio
     return withBlueprint(withEncoder(model, table, input.name), { ...blueprint, table });
   }
   const [only] = data.inputs.values();
-  // Several arrays are the model's inputs by name, as they are.
+  // Several arrays are the model's inputs by name, without an encoding.
   if (data.inputs.size !== 1 || input === undefined || second !== undefined || only === undefined) {
     return withBlueprint(model, blueprint);
   }

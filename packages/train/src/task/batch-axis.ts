@@ -1,12 +1,13 @@
 /**
- * A model for batches of one size. Exporters leave the first axis open, or fix it to whatever example
- * they traced; a training step has one size, so that a session plans its memory once.
+ * A model for batches of one size. Exporters leave the first axis open, or fix it to the size of
+ * the example that they traced; a training step has one size, so that a session plans its memory
+ * once.
  */
 import { GraphBuilder, inferShapes, signatureOf, withGraph, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 
 /**
- * @throws TrainError `model` when the size is built into the graph, naming the node where it shows.
+ * @throws TrainError `model` when the size is fixed in the graph, naming the node that shows it.
  * @throws OnnxError when shapes cannot fit together.
  */
 export function withBatch(model: Model, size: number): Model {
@@ -18,7 +19,7 @@ export function withBatch(model: Model, size: number): Model {
   }
   const graph = model.graph!;
   const given = new Set(inputs.map(({ name }) => name));
-  // What the file says of values in between was said for another size.
+  // Shapes of inner values in the file are for another size.
   const resized = withGraph(model, {
     input: [...open.graph().input, ...graph.input.filter(({ name }) => !given.has(name))],
     valueInfo: [],

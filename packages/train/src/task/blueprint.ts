@@ -1,7 +1,7 @@
 /**
- * What a model remembers of its training: the encoding of its rows, the names of its classes, and
- * where its output was compared with labels. It stands in the model's own metadata, so that a trained
- * model can be trained further, and whoever serves it can tell what its numbers mean.
+ * Facts that a model keeps about its training: the encoding of its rows, the names of its classes,
+ * and the value that was compared with labels. They stand in the model's own metadata, so that a
+ * trained model can be trained further, and a server can interpret its outputs.
  */
 import { withGraph, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
@@ -14,7 +14,7 @@ export interface Blueprint {
   readonly task: TaskKind;
   /** Names of the classes, in their order; empty for a regression. */
   readonly classes: readonly string[];
-  /** How raw rows become what the network takes; absent when they already are. */
+  /** The encoding of raw rows; absent when the network takes raw rows. */
   readonly table?: Encoder;
   readonly arrays?: ArrayEncoding;
   /** The value that is compared with the labels. */
@@ -26,7 +26,7 @@ export interface Blueprint {
 
 const KEY = 'skein.training';
 
-/** @throws TrainError `model` when what the model remembers is damaged. */
+/** @throws TrainError `model` when the stored blueprint is damaged. */
 export function blueprintOf(model: Model): Blueprint | undefined {
   const text = model.metadataProps.find(({ key }) => key === KEY)?.value;
   if (text === undefined) return undefined;
@@ -37,7 +37,7 @@ export function blueprintOf(model: Model): Blueprint | undefined {
   }
 }
 
-/** The same model, remembering something else. */
+/** The same model with another blueprint. */
 export function withBlueprint(model: Model, blueprint: Blueprint): Model {
   const copy = withGraph(model, {});
   copy.metadataProps = [

@@ -1,7 +1,7 @@
 /**
- * A training as a value, for `skein train --config train.config.ts`. It says what the flags of the
- * command say, and takes what no flag can: a network from a function, an optimiser or a loss with all
- * of its options.
+ * A training as a value, for `skein train --config train.config.ts`. It has the settings of the
+ * command's flags, and those that no flag can express: a network from a function, an optimiser or a
+ * loss with all of its options.
  *
  * ```ts
  * export const training = defineTraining({
@@ -27,32 +27,38 @@ export type ScheduleName = (typeof SCHEDULE_NAMES)[number];
 export interface Training {
   /** An .onnx file, `mlp:64,32` or `cnn:16,32` for a network to be built, a model, or a function that builds one. */
   readonly model: string | Model | NetworkBuilder;
-  /** A .csv, .jsonl, .parquet, .npy, .npz or IDX file, or a folder with a folder of images per class. Paths are seen from the configuration file. */
+  /**
+   * A .csv, .jsonl, .parquet, .npy, .npz or IDX file, or a folder with a folder of images per
+   * class. Paths are relative to the configuration file.
+   */
   readonly data: string;
   /** Column of a table, or array of an .npz file, to predict. */
   readonly label?: string;
   /** File of labels beside an .npy or IDX file. */
   readonly labels?: string;
-  /** Column, or array of an .npz file, that says how much each row counts in the loss; default: all the same. */
+  /**
+   * Column, or array of an .npz file, with the weight of each row in the loss; default: all rows
+   * have the same weight.
+   */
   readonly weights?: string;
-  /** Columns to predict from; default all others. */
+  /** Columns to predict from; default: all except the target. */
   readonly features?: readonly string[];
-  /** Share of the rows that is only looked at, or a file of such rows; default 0.2. */
+  /** Share of the rows that is held out for validation, or a file of such rows; default 0.2. */
   readonly validation?: number | string;
   /** File of labels beside a validation file. */
   readonly validationLabels?: string;
-  /** Size of images, where the model does not tell. */
+  /** Size of images, when the model does not determine it. */
   readonly imageSize?: {
     readonly channels: 1 | 3;
     readonly height: number;
     readonly width: number;
   };
-  /** Default: what labels and model suggest. */
+  /** Default: the task that labels and model suggest. */
   readonly task?: TaskKind;
   readonly loss?: Loss | Loss['kind'];
   /** Default: `standard` for tables, `unit` for bytes, `none` for other arrays. */
   readonly scaling?: ArrayScaling;
-  /** What becomes of rows with missing values; default `refuse`. */
+  /** How rows with missing values are handled; default `refuse`. */
   readonly missing?: 'refuse' | 'drop' | 'mean';
   /** Default `adam`. */
   readonly optimiser?: OptimiserName | Optimiser;
@@ -72,11 +78,11 @@ export interface Training {
   readonly epochs?: number;
   /** Rows per batch; default 32. */
   readonly batch?: number;
-  /** Batches that are run one after the other for one step, which then is of so many times the rows; default 1. */
+  /** Batches whose gradients are summed into one step; default 1. */
   readonly accumulate?: number;
-  /** Of weights, splits and orders; default 42. */
+  /** Seed of weights, splits and orders; default 42. */
   readonly seed?: number;
-  /** Names of parameters that stay as they are. */
+  /** Names of parameters that training does not change. */
   readonly freeze?: RegExp;
   /** Epochs without improvement after which to stop. */
   readonly earlyStopping?: number;
@@ -88,16 +94,22 @@ export interface Training {
   readonly memory?: number;
   /** Threads that train together, each on its part of every batch; default 1. */
   readonly workers?: number;
-  /** Steps that each worker takes on its own between two exchanges, for slow links (DiLoCo); default: exchange every step. */
+  /**
+   * Local steps of each worker between two exchanges, for slow links (DiLoCo); default: exchange
+   * every step.
+   */
   readonly localSteps?: number;
-  /** What workers leave out of an exchange, to be sent later: `8-bit`, or `top-k:0.01` for a hundredth. */
+  /**
+   * Compression of exchanges: `8-bit`, or `top-k:0.01` for a hundredth; the remainder is sent
+   * later.
+   */
   readonly compress?: string;
   /**
-   * Bytes of gradients that members of a gang send together, while others are computed; default: 2 MiB
-   * between machines, all at once within one.
+   * Bytes of gradients that members of a gang send together while the rest is computed; default: 2
+   * MiB between machines, all at once within one.
    */
   readonly bucket?: number;
-  /** What the run is called; default: after the model. */
+  /** Name of the run; default: that of the model. */
   readonly name?: string;
 }
 

@@ -1,4 +1,4 @@
-/** The end of a network that was built here: what it gives, as people want to read it. */
+/** The end of a network that was built here: turns its raw output into readable values. */
 import { GraphBuilder, signatureOf, tensor, withGraph, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import type { Blueprint } from './blueprint.ts';
@@ -11,8 +11,9 @@ export interface LabelScale {
 }
 
 /**
- * Adds `probabilities` [batch, classes], `probability` [batch, 1] or `prediction` [batch, numbers] as
- * the only output. The network's own output stays a value of the graph: the loss is taken of it.
+ * Adds `probabilities` [batch, classes], `probability` [batch, 1] or `prediction` [batch, numbers]
+ * as the only output. The network's own output remains a value of the graph, from which the loss is
+ * computed.
  */
 export function withHead(
   network: Model,

@@ -1,6 +1,6 @@
 /**
- * Labels as a loss takes them: numbers of classes, shares of classes, or numbers in the scale of the
- * prediction; for a row as a whole, or for each of its places (pixels, tokens).
+ * Labels in the form of the loss: class numbers, shares of classes, or numbers in the scale of the
+ * prediction; per row, or per place of a row (pixels, tokens).
  */
 import { elementCount, tensor, values, type Loss, type NumericTensor } from '@skein/onnx';
 import { classNumbers } from '../data/dataset.ts';
@@ -8,7 +8,7 @@ import { TrainError } from '../train-error.ts';
 import type { Blueprint } from './blueprint.ts';
 import type { TrainingData } from './training-data.ts';
 
-/** How far the shares of a row may be from 1 in all. */
+/** Largest difference from 1 of the sum of a row's shares. */
 const ROUNDING = 1e-3;
 
 /** Whether a loss compares with shares of classes instead of a class. */
@@ -19,8 +19,8 @@ export function isSoft(loss: Loss | Loss['kind'] | undefined): boolean {
 }
 
 /**
- * @param row shape of the prediction for a row, [classes] or [classes, …] or whatever is predicted.
- * @throws TrainError `data` for labels that are none, naming the row.
+ * @param row shape of the prediction for a row, such as [classes] or [classes, …].
+ * @throws TrainError `data` for an invalid label, naming the row.
  */
 export function arrayLabels(
   { labels, classes: named }: TrainingData & { from: 'arrays' },
@@ -69,11 +69,11 @@ function finite(labels: NumericTensor): Float32Array<ArrayBuffer> {
   const width = found.length / labels.shape[0]!;
   throw new TrainError(
     'data',
-    `Row ${Math.floor(flaw / width)} has the label ${found[flaw]}, which is no number.`,
+    `Row ${Math.floor(flaw / width)} has the label ${found[flaw]}, which is not a number.`,
   );
 }
 
-/** Shares of classes, [rows, classes], that are 1 together. */
+/** Shares of classes, [rows, classes], whose sum per row is 1. */
 function shares(labels: NumericTensor, row: readonly number[]): NumericTensor {
   requireSize(labels, elementCount(row), row);
   const numbers = values(labels) as Float32Array;

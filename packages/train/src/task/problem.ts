@@ -1,6 +1,6 @@
 /**
- * An assembled model and data, made ready for training: rows as tensors by the names of the model's
- * inputs, the loss in the graph, and a report of how the model does on rows.
+ * An assembled model and data, prepared for training: rows as tensors by the names of the model's
+ * inputs, the loss in the graph, and a report of the model's quality on rows.
  */
 import {
   GraphBuilder,
@@ -36,7 +36,7 @@ export interface Problem {
   readonly graded: LossModel;
   /** For batches of one size, with the raw prediction as its only output. */
   readonly predicting: Model;
-  /** Name of the raw prediction: logits, or numbers in the scale of the labels that are compared. */
+  /** Name of the raw prediction: logits, or numbers in the scale of the compared labels. */
   readonly prediction: string;
 }
 
@@ -44,7 +44,7 @@ export interface ProblemOptions {
   /** Rows per batch. */
   readonly batch: number;
   readonly loss?: Loss | Loss['kind'];
-  /** Names of parameters that stay as they are. */
+  /** Names of parameters that training does not change. */
   readonly frozen?: RegExp;
 }
 
@@ -65,7 +65,7 @@ export function problemOf(start: Model, options: ProblemOptions): Problem {
     weights: 'sample',
     weightName: MASK,
   });
-  // Whether there is a gradient is better known now than after everything has been set up.
+  // A missing gradient is reported before everything else is set up.
   trainableParameters(graded, options.frozen === undefined ? [] : [options.frozen]);
   const [prediction] = Object.keys(graded.seeds);
   return {
@@ -85,10 +85,10 @@ function withOnlyOutput(model: Model, name: string): Model {
 }
 
 /**
- * The rows under the names of the model's inputs, and the labels as the loss takes them.
- * @throws TrainError `data` for rows and labels that the model cannot take, naming the row; every
- *   label is looked at before training begins.
- * @param loss that compares them, as `problemOf` has it; default: the task's.
+ * The rows under the names of the model's inputs, and the labels in the form of the loss.
+ * @throws TrainError `data` for rows and labels that do not fit the model, naming the row; every
+ * label is checked before training begins.
+ * @param loss that compares them, as in `problemOf`; default: the task's.
  */
 export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset {
   const blueprint = blueprintOf(start);
@@ -138,7 +138,7 @@ export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset 
   });
 }
 
-/** A missing value would make every loss NaN, so that it is found here and not there. */
+/** A missing value would make every loss NaN, so it is refused here. */
 function finite({ features }: Encoder): BlockCheck {
   return (numbers, firstRow) => {
     features.forEach((column, at) => {
@@ -152,17 +152,20 @@ function finite({ features }: Encoder): BlockCheck {
   };
 }
 
-/** What the batches' mask begins with, where rows do not count the same. */
+/** Row weights, with which the batches' mask is initialised. */
 function weightsOf({ weights }: TrainingData): Readonly<Record<string, NumericTensor>> {
   return weights === undefined ? {} : { [MASK]: tensor('float32', [weights.length], weights) };
 }
 
-/** Shape of what is predicted for a row. */
+/** Shape of the prediction for a row. */
 function predictionRow(start: Model, { prediction }: Blueprint): readonly number[] {
   return outputRow(start, prediction);
 }
 
-/** Labels as they are compared: a number for a logit, or numbers in the scale of the prediction. */
+/**
+ * Labels in the form of the comparison: a number for a logit, or numbers in the scale of the
+ * prediction.
+ */
 function compared(
   labels: NumericTensor,
   { task, scale }: Blueprint,

@@ -1,4 +1,4 @@
-/** How a model does on rows with labels, whatever its task. */
+/** How well a model predicts labelled rows, for every task. */
 import { tensor, values, type NumericTensor } from '@skein/onnx';
 import { regressionErrors, type RegressionErrors } from '../metrics/regression.ts';
 import { classificationReport, type ClassificationReport } from '../trainer/evaluate.ts';
@@ -33,7 +33,7 @@ export function taskReport(
     return { kind: 'classification', rows: count, ...report };
   }
   if (blueprint.task === 'binary') {
-    // One logit against none is two classes.
+    // One logit is compared with 0, which makes two classes.
     const logits = new Float32Array(predicted.length * 2);
     predicted.forEach((logit, place) => (logits[place * 2 + 1] = logit));
     const classes = { ...labels, ...whole(labels) };
@@ -48,7 +48,7 @@ export function taskReport(
   };
 }
 
-/** What a report has to say in one epoch's line; what is no number is left out. */
+/** The metrics of a report for the line of one epoch, without those that are not numbers. */
 export function metricsOf(report: TaskReport): Readonly<Record<string, number>> {
   const { loss: validationLoss } = report;
   const found: Record<string, number | undefined> =
@@ -65,7 +65,9 @@ export function metricsOf(report: TaskReport): Readonly<Record<string, number>> 
   return Object.fromEntries(numbers) as Record<string, number>;
 }
 
-/** Logits [places, classes], where each place of a row has its own: [rows, classes, …] otherwise. */
+/**
+ * Logits as [places, classes], when each place of a row has its own: otherwise [rows, classes, …].
+ */
 function byPlace(
   logits: Float32Array,
   { shape: [rows = 0, ...places] }: NumericTensor,
@@ -86,7 +88,7 @@ function byPlace(
   return turned;
 }
 
-/** Labels and logits without what the loss ignores. */
+/** Labels and logits without the places that the loss ignores. */
 function counted(
   labels: NumericTensor,
   logits: Float32Array,

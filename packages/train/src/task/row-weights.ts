@@ -1,4 +1,4 @@
-/** How much each row counts in the loss: a column of the table, or one of the arrays. */
+/** The weight of each row in the loss: a column of the table, or one of the arrays. */
 import { values } from '@skein/onnx';
 import { isStored } from '../data/stored.ts';
 import { columnOf } from '../data/table.ts';
@@ -6,8 +6,9 @@ import { TrainError } from '../train-error.ts';
 import { rowsOf, type TrainingData } from './training-data.ts';
 
 /**
- * The data without the weights among the features, and with them as weights.
- * @throws TrainError `data` when there is no such column or array, or what is in it is no weight.
+ * The data with the named column or array as row weights instead of a feature.
+ * @throws TrainError `data` when there is no such column or array, or one of its values is not a
+ * weight.
  */
 export function withRowWeights(data: TrainingData, name: string): TrainingData {
   if (data.from === 'table') {

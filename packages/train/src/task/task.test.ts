@@ -1,4 +1,7 @@
-/** Small data on every way through assembly: what comes out must take raw rows and say what they mean. */
+/**
+ * Small data through every path of assembly: the result must take raw rows and describe its
+ * outputs.
+ */
 import {
   GraphBuilder,
   mlp,
@@ -67,7 +70,7 @@ async function trained(
   });
 }
 
-/** The first output for rows as anyone would send them: what stands in the columns a, b and colour. */
+/** The first output for raw rows, as a client sends them: the columns a, b and colour. */
 async function answer(
   model: Model,
   rows: readonly (readonly [a: number, b: number, colour: string])[],
@@ -123,7 +126,7 @@ describe('from a table', () => {
     expect(low).toBeLessThan(0.1);
   });
 
-  it('what is missing is filled in, in training and by whoever is served', async () => {
+  it('fills in missing values, in training and in serving', async () => {
     const data = await table('y', (line) => line.replace(/^1\.[0-4]\d*,/, ','));
     await expect(trained({ model: network, data })).rejects.toThrow(/^Row \d+ has no 'a'\.$/);
     const { model } = await trained({ model: network, data, missing: 'mean' }, { epochs: 3 });
@@ -138,7 +141,7 @@ describe('from a table', () => {
     expect(Number.isFinite(unknown)).toBe(true);
   });
 
-  it('trains further from what it made, with the scales that it has', async () => {
+  it('trains its own result further, with the stored scales', async () => {
     const data = await table('y');
     const first = await trained({ model: network, data });
     const further = await trained({ model: first.model, data }, { rate: 1e-5, epochs: 1 });
@@ -216,7 +219,7 @@ describe('from arrays', () => {
       'Row 12 has the label -1, which is out of range: there are 2 classes, 0 to 1.',
     ],
     [
-      'a label that is no whole number',
+      'a label that is not a whole number',
       { labels: tensor('float32', [40], new Float32Array(40).fill(0.5, 3)) },
       'Row 3 has the label 0.5',
     ],
@@ -227,7 +230,7 @@ describe('from arrays', () => {
 });
 
 describe('a given model', () => {
-  it('that is fixed to another batch is freed, or refused with the node that fixes it', () => {
+  it('with a fixed batch is opened, or refused with the node that fixes it', () => {
     const fixed = mlp({ sizes: [4, 2], seed: 1, batch: 1 });
     expect(signatureOf(withBatch(fixed, 16)).outputs[0]!.shape).toEqual([16, 2]);
     const graph = new GraphBuilder('fixed');
@@ -240,7 +243,7 @@ describe('a given model', () => {
     );
   });
 
-  it('keeps what is frozen, and names the parameters when a pattern matches none', async () => {
+  it('keeps frozen parameters, and names the parameters when a pattern matches none', async () => {
     const data = await table('y');
     const model = mlp({ sizes: [4, 8, 1], seed: 1 });
     const { model: tuned } = await trained({ model, data }, { frozen: /^layer0/, epochs: 1 });

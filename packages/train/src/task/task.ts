@@ -1,4 +1,4 @@
-/** What a model is to learn: which of its values is compared with which labels by which loss. */
+/** The task of a model: which of its values is compared with which labels by which loss. */
 import { inferShapes, type Dimension, type Loss, type Model } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 
@@ -8,7 +8,7 @@ import { TrainError } from '../train-error.ts';
  */
 export type TaskKind = 'classification' | 'binary' | 'regression';
 
-/** What is known of the labels. */
+/** Known facts about the labels. */
 export type LabelFacts =
   | { readonly are: 'texts'; readonly classes: readonly string[] }
   | {
@@ -19,13 +19,13 @@ export type LabelFacts =
       readonly row?: readonly number[];
     };
 
-/** More different whole numbers than this are taken for quantities. */
+/** With more distinct integers than this, labels are quantities. */
 const MOST_GUESSED_CLASSES = 20;
 
 /**
- * The task that labels and model suggest. A model's output says most; where there is no model yet,
- * few whole numbers from 0 on are taken for classes.
- * @param outputs numbers that the model gives for a row; `undefined` when it is to be built.
+ * The task that labels and model suggest. The output of a model decides; without a model, a few
+ * integers from 0 on are taken for classes.
+ * @param outputs numbers per row of the model; `undefined` when the model is to be built.
  */
 export function suggestedTask(labels: LabelFacts, outputs: number | undefined): TaskKind {
   if (labels.are === 'texts') {
@@ -45,7 +45,7 @@ export const DEFAULT_LOSS: Readonly<Record<TaskKind, Loss['kind']>> = {
   regression: 'mean-squared',
 };
 
-/** Numbers that a network to be built gives for a row. */
+/** Numbers per row of a network to be built. */
 export function outputsFor(task: TaskKind, facts: LabelFacts): number {
   if (task === 'binary') return 1;
   if (task === 'regression') return facts.are === 'numbers' ? facts.width : 1;
@@ -53,9 +53,9 @@ export function outputsFor(task: TaskKind, facts: LabelFacts): number {
 }
 
 /**
- * Names of the classes. To a model that is given, numbers are positions in its output, and need not
- * all occur; a network that is built tells apart what occurs.
- * @param width numbers that the model gives for a row.
+ * Names of the classes. For a given model, numbers are positions in its output, and need not all
+ * occur; a network that is built has the classes that occur.
+ * @param width numbers per row of the model.
  * @throws TrainError `data`, `model` when labels, task and model do not fit.
  */
 export function classesFor(
@@ -92,8 +92,8 @@ export function classesFor(
 }
 
 /**
- * @param axis of the classes, when it is not that behind the batch.
- * @throws TrainError `model` when the loss is none of the task's.
+ * @param axis of the classes, when it is not the one after the batch.
+ * @throws TrainError `model` when the loss does not fit the task.
  */
 export function lossFor(
   kind: TaskKind,
@@ -131,10 +131,10 @@ export function outputRow(model: Model, output: string): readonly number[] {
   );
 }
 
-/** What a model that is given is to learn. */
+/** The task of a given model. */
 export interface GivenTask {
   readonly task: TaskKind;
-  /** Numbers that it gives for a row, or for a place of a row: classes, if it tells them apart. */
+  /** Numbers per row, or per place of a row: classes, if it classifies. */
   readonly width: number;
   /** Axis of the classes, when it is not that behind the batch. */
   readonly axis?: number;
@@ -142,7 +142,7 @@ export interface GivenTask {
 
 /**
  * @param row of the model's output.
- * @param wanted the task, when it was said.
+ * @param wanted the task, when it was given.
  * @throws TrainError `data` when labels fit no task for such an output.
  */
 export function givenTask(
@@ -155,7 +155,7 @@ export function givenTask(
   const labels = facts.are === 'numbers' ? (facts.row ?? []) : [];
   const same = (other: readonly number[]) =>
     other.length === labels.length && other.every((size, i) => size === labels[i]);
-  // Images have their classes in front, as PyTorch has them, and texts behind.
+  // Models of images have the classes in front, as in PyTorch, and models of texts behind.
   const axis = [1, row.length].find((each) => same(row.toSpliced(each - 1, 1)));
   const task = wanted ?? (axis === undefined ? 'regression' : 'classification');
   if (task === 'classification' && axis !== undefined) {

@@ -34,14 +34,14 @@ export interface TrainTaskOptions extends Pick<
   readonly backend: Backend;
   readonly threads?: number;
   readonly training: Dataset;
-  /** Rows that are only looked at; the epoch that does best on them is the result. */
+  /** Held-out rows; the epoch with the best result on them is kept. */
   readonly validation?: Dataset;
-  /** Rows per batch, as the problem was made for. */
+  /** Rows per batch of the problem. */
   readonly batch: number;
   readonly optimiser: Optimiser;
   readonly schedule: Schedule;
   readonly clip?: Clipping;
-  /** As the problem was made with. */
+  /** As in the problem. */
   readonly frozen?: RegExp;
   readonly checkpoints?: CheckpointStore;
   /** Several ranks that take the steps together; default: this thread alone. */
@@ -66,8 +66,8 @@ export interface TrainedTask extends Pick<
 }
 
 /**
- * A step of several runs, one after the other: as ranks do it, because there every row counts the same
- * in the last step of an epoch too, which has fewer.
+ * A step of several runs, one after the other. It is computed as ranks do it, because there every
+ * row has the same weight also in the last step of an epoch, which has fewer rows.
  */
 function gathering(
   { graded }: Problem,
@@ -90,8 +90,8 @@ function gathering(
 }
 
 /**
- * @param start what `assemble` gave and the problem was made of.
- * @throws Diverged when a batch's loss is no number.
+ * @param start the result of `assemble` from which the problem was made.
+ * @throws Diverged when a batch's loss is not a number.
  * @throws TrainError as `train` does.
  * @throws OnnxError when a node cannot be differentiated, naming it.
  */

@@ -1,4 +1,4 @@
-/** Data as they were read, before it is known which model they meet. */
+/** Data as they were read, before they are matched with a model. */
 import { elementCount, values, type NumericTensor } from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import type { StoredRows } from '../data/stored.ts';
@@ -11,9 +11,9 @@ export type TrainingData =
       readonly table: Table;
       /** Column to predict. */
       readonly label: string;
-      /** Columns to predict from; default all others. */
+      /** Columns to predict from; default: all except the target. */
       readonly features?: readonly string[];
-      /** How much each row counts in the loss; absent: all the same. */
+      /** The weight of each row in the loss; absent: all rows have the same weight. */
       readonly weights?: Float32Array<ArrayBuffer>;
     }
   | {
@@ -42,7 +42,7 @@ export function rowsOf(data: TrainingData): number {
 }
 
 /**
- * What is known of the labels before a model is.
+ * Facts about the labels, before there is a model.
  * @param soft whether they are shares of classes.
  */
 export function labelFacts(data: TrainingData, soft = false): LabelFacts {
@@ -69,7 +69,7 @@ function positions(data: TrainingData): readonly string[] {
   );
 }
 
-/** More different labels than this are no classes, whatever the task. */
+/** With more distinct labels than this the labels are not classes, for every task. */
 const MOST_DISTINCT = 1_000_000;
 
 function distinctOf(numbers: ArrayLike<number | bigint>): readonly number[] {

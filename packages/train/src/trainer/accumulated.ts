@@ -1,4 +1,7 @@
-/** A step session whose batches are taken in several runs: gradients are gathered, and one update is made. */
+/**
+ * A step session whose batches are split into several runs: gradients are summed, and one update is
+ * made.
+ */
 import type { Dataset } from '../data/dataset.ts';
 import { batchPart } from '../parallel/batch-part.ts';
 import type { StepSession } from '../step/step-session.ts';
@@ -15,8 +18,8 @@ export interface AccumulatedOptions {
 }
 
 /**
- * The runs of a step count the same in its mean, so that all of them must be full.
- * @throws TrainError `data` when the rows do not come out even.
+ * The runs of a step have equal weights in its mean, so all of them must be full.
+ * @throws TrainError `data` when the rows do not fill the steps.
  */
 export function accumulated(
   session: StepSession,

@@ -1,6 +1,6 @@
 /**
- * Evaluation of a model while it is trained: one graph stays open and is fed whatever the parameters
- * are by now.
+ * Evaluation of a model while it is trained: one graph stays open and takes the current parameters
+ * as inputs.
  */
 import { values, type Model, type NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
@@ -31,7 +31,10 @@ export interface EvaluatorOptions {
 }
 
 export interface Evaluator {
-  /** The output for every row, in order. @throws TrainError `data` when a row's output is no number. */
+  /**
+   * The output for every row, in order.
+   * @throws TrainError `data` when a row's output is not a number.
+   */
   predict(tensors: Tensors): Promise<Float32Array>;
   close(): Promise<void>;
 }
@@ -45,7 +48,7 @@ export async function openEvaluator(
   const options: BackendOptions = threads === undefined ? {} : { threads };
   const changing = [...step.parameters, ...step.statistics];
   const graph = await backend.open(withParametersAsInputs(model, changing), options);
-  // The padding's outputs are dropped, so that nobody needs its mask.
+  // The outputs of padding are dropped, so the mask has no effect here.
   const batches = batcher(data, { size: batch, inputs, mask: PADDING });
   const order = Uint32Array.from({ length: data.count }, (_, i) => i);
   return {

@@ -107,7 +107,7 @@ function killingStore(inner: CheckpointStore, saves: number): CheckpointStore {
   };
 }
 
-it('goes on from a checkpoint with the same bits, in the middle of an epoch or after it', async () => {
+it('resumes from a checkpoint with the same bits, in the middle of an epoch or after it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'skein-train-'));
   const short = { ...plan, epochs: 4, checkpointEvery: 7 };
   const evaluate = async (tensors: Tensors) => tensors.get('layer0.bias')!.bytes[3]!;
@@ -153,7 +153,7 @@ describe('stops', () => {
     expect(Buffer.from(tensors.get('layer0.weight')!.bytes).toString('hex')).toBe(seen[1]);
   });
 
-  it('on a signal, and goes on from there', async () => {
+  it('on a signal, and resumes from there', async () => {
     const saved: Uint8Array[] = [];
     const memory: CheckpointStore = {
       save: async (bytes) => void saved.push(bytes),
@@ -177,7 +177,7 @@ describe('stops', () => {
     );
   });
 
-  it('when the loss is no number, with the batch and its rows', async () => {
+  it('when the loss is not a number, with the batch and its rows', async () => {
     const { x, labels } = moons(32, 1);
     const numbers = Array.from(new Float32Array(x.bytes.buffer));
     numbers[2 * 20] = NaN;
@@ -194,7 +194,7 @@ describe('stops', () => {
   });
 });
 
-it('tells how long it will take at the pace so far', async () => {
+it('estimates the remaining time from the pace so far', async () => {
   let clock = 0;
   const seen: Progress[] = [];
   const onProgress = (progress: Progress) => {

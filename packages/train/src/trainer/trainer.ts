@@ -1,10 +1,11 @@
 /**
- * The loop over epochs. Everything that happens in it follows from the plan: the order of the rows is
- * a function of seed and epoch, the learning rate one of the step's number, and what Dropout drops one
- * of seed and step. So a run that was cut off goes on from its last checkpoint and ends with the same
- * bits as one that was not, on the same kind of machine.
+ * The loop over epochs. All of it follows from the plan: the order of the rows is a function of
+ * seed and epoch, the learning rate a function of the step's number, and the elements that Dropout
+ * drops a function of seed and step. So an interrupted run resumes from its last checkpoint and
+ * ends with the same bits as an uninterrupted one, on the same kind of machine.
  *
- * What can stop it early: an evaluation that no longer improves, a loss that is no number, a signal.
+ * The loop stops early when an evaluation no longer improves, when a loss is not a number, or on a
+ * signal.
  */
 import type { NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
@@ -23,21 +24,21 @@ export interface TrainOptions {
   /** Threads that one operator may use; default 1. */
   readonly threads?: number;
   readonly data: Dataset;
-  /** Rows per batch, as the step's model has it. */
+  /** Rows per batch of the step's model. */
   readonly batch: number;
-  /** Batches whose gradients make one step, as the step was made with; default 1. */
+  /** Batches whose gradients make one step; default 1. */
   readonly accumulate?: number;
   /**
-   * Input that marks padding with 0; without it the rows must come out even. What the dataset has under
-   * this name is how much each row counts.
+   * Input that marks padding with 0; without it the rows must fill the batches. An entry of the
+   * dataset under this name holds the weights of the rows.
    */
   readonly mask?: string;
   readonly epochs: number;
-  /** Of the order of the rows, and of what Dropout drops. */
+  /** Seed of the order of the rows, and of Dropout. */
   readonly seed: number;
   /** Learning rate by step. */
   readonly schedule: Schedule;
-  /** A number to be made small, from the parameters after each epoch, such as a validation loss. */
+  /** A number to minimise, from the parameters after each epoch, such as a validation loss. */
   readonly evaluate?: (tensors: Tensors, epoch: number) => Promise<number | Evaluation>;
   /** Epochs without improvement after which to stop; needs `evaluate`. */
   readonly patience?: number;
@@ -45,7 +46,7 @@ export interface TrainOptions {
   /** Steps between checkpoints; default: one after each epoch. */
   readonly checkpointEvery?: number;
   readonly onProgress?: (progress: Progress) => void;
-  /** After each epoch, with what is known of all of them, those before a checkpoint included. */
+  /** Called after each epoch with the reports of all epochs, also those before a checkpoint. */
   readonly onEpoch?: (epochs: readonly EpochReport[]) => void | Promise<void>;
   readonly signal?: AbortSignal;
   /** Milliseconds on any clock; default the performance clock. */
@@ -53,29 +54,29 @@ export interface TrainOptions {
 }
 
 export interface Evaluation {
-  /** The number to be made small. */
+  /** The number to minimise. */
   readonly score: number;
-  /** What else is worth knowing of the epoch; kept with it. */
+  /** Further metrics of the epoch, kept with it. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
 export interface Progress {
-  /** Epoch under way, from 0. */
+  /** Current epoch, from 0. */
   readonly epoch: number;
   /** Steps done, of `steps` in all. */
   readonly step: number;
   readonly steps: number;
-  /** Of the batch just done. */
+  /** Loss of the last batch. */
   readonly loss: number;
   readonly learningRate: number;
-  /** Milliseconds to go at the pace since this process began. */
+  /** Remaining milliseconds, at the pace since this process began. */
   readonly leftMs: number;
 }
 
 export interface EpochReport {
-  /** Mean loss of the rows, each as it was when its turn came. */
+  /** Mean loss of the rows, each measured before the step that used it. */
   readonly loss: number;
-  /** What `evaluate` gave. */
+  /** Result of `evaluate`. */
   readonly score?: number;
   readonly metrics?: Readonly<Record<string, number>>;
 }
@@ -84,19 +85,19 @@ export interface TrainResult {
   /** Parameters and state: of the best epoch when there is `evaluate`, else of the last. */
   readonly tensors: Tensors;
   readonly epochs: readonly EpochReport[];
-  /** The epoch that the tensors are of, from 0, when there is `evaluate`. */
+  /** The epoch of the tensors, from 0, when there is `evaluate`. */
   readonly bestEpoch?: number;
   /** Steps done. */
   readonly steps: number;
   readonly stopped: 'done' | 'no improvement' | 'signal';
 }
 
-/** What a checkpoint keeps besides the tensors. */
+/** State of a checkpoint besides the tensors. */
 interface Standing {
   readonly epochs: readonly EpochReport[];
   /** Steps done. */
   readonly step: number;
-  /** Sum of loss times the weight of its rows in the epoch under way. */
+  /** Sum of loss times the weight of its rows in the current epoch. */
   readonly lossSum: number;
   readonly bestEpoch: number;
 }
@@ -105,8 +106,8 @@ interface Standing {
 const BEST = 'best/';
 
 /**
- * @throws Diverged when a batch's loss is no number; it holds the batch, and the parameters are those
- *   of before it.
+ * @throws Diverged when a batch's loss is not a number; it holds the batch, and the parameters are
+ * those before it.
  * @throws TrainError `checkpoint` when the saved run is another one, `data` when rows and batches do not fit.
  */
 export function train(step: TrainingStep, options: TrainOptions): Promise<TrainResult> {
@@ -118,12 +119,12 @@ export function train(step: TrainingStep, options: TrainOptions): Promise<TrainR
   return trainIn(step, open, options);
 }
 
-/** What the loop must know of a step. */
+/** The operations of a step that the loop uses. */
 export type StepShape = Pick<TrainingStep, 'inputs' | 'parameters'>;
 
 /**
- * The same, with steps that are taken elsewhere, such as on several ranks.
- * @param open what takes the steps; it is closed at the end.
+ * The same loop for steps that run elsewhere, such as on several ranks.
+ * @param open opens the session that takes steps; it is closed at the end.
  */
 export async function trainIn(
   step: StepShape,

@@ -1,15 +1,18 @@
-/** Follows the ranks of a training to their end: the progress of rank 0, and whatever ends an attempt. */
+/**
+ * Follows the ranks of a training to their end: the progress of rank 0, and the reason of every
+ * ended attempt.
+ */
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import type { Context } from '../../command.ts';
 import { bar } from '../../output/notes.ts';
 
-/** Bytes of a log that say what went wrong. */
+/** Bytes of the end of a log that are shown. */
 const LAST_WORDS = 2000;
 
 /**
- * @returns rank 0 as it has succeeded.
+ * @returns the succeeded job of rank 0.
  * @throws SkeinError TRAINING_RANK_LOST when a rank fails for good, with the end of its log.
  */
 export async function followGangJobs(

@@ -1,4 +1,4 @@
-/** Training as a gang of jobs: real workers on a real node, one of which is killed on the way. */
+/** Training as a gang of jobs: real workers on a real node, one of which is killed meanwhile. */
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobView, Run } from '@skein/api';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => node.stop());
 
-/** Ends the process of a rank as a machine does that loses its power. */
+/** Kills the process of a rank like a power failure of its machine. */
 async function killRank(rank: number): Promise<number> {
   let killed = 0;
   for (const pid of await readdir('/proc')) {
@@ -92,12 +92,12 @@ it.each([1, 0])(
       [...WORK, ...GANG, '--lr', '0.003', '--epochs', '150', '--name', name, '--json'],
       { cwd: node.folder },
     );
-    // Ranks copy the run beside the training, so the copy may be some epochs behind what was told.
+    // The run is copied while training continues, so the copy may be some epochs behind the output.
     await training.saw(/epoch [2-9][0-9] of 150/);
     expect(await killRank(rank)).toBe(1);
     const { code, stdout, stderr } = await training.ended;
     if (code !== 0) throw new Error(`ended with ${code}: ${stderr}${stdout}`);
-    // The other rank notices, and may be the first that ends.
+    // The other rank notices, and may end first.
     expect(stderr).toMatch(/Rank [01] is \w+: (signal|exit-code)/);
     const { run } = JSON.parse(stdout) as Trained;
     expect(run).toMatchObject({ status: 'finished', steps: { done: 150 * 15 } });

@@ -1,9 +1,9 @@
 /**
- * A training as a gang of jobs: files and settings are put on the node, every rank is a job, and what
- * rank 0 made becomes a run of this folder, as if it had been trained here.
+ * A training as a gang of jobs: files and settings are uploaded to the node, every rank is a job,
+ * and the run of rank 0 is stored in the runs folder of the caller, like a local run.
  *
- * The ranks start together or not at all. When one is lost, the node tries all of them again, and they
- * go on from the last checkpoint of which one of them has kept a copy.
+ * The ranks start together or not at all. When one is lost, the node retries all of them, and they
+ * resume from the last checkpoint of which a rank has kept a copy.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -20,22 +20,22 @@ import { uploadInputs } from '../../jobs/inputs.ts';
 import { downloadArtifact } from '../../jobs/outputs.ts';
 import { reportRun } from '../journal.ts';
 import { codeVersion } from '../lineage.ts';
-import { requireCompany } from '../group.ts';
+import { assertMultiWorkerOptions } from '../group.ts';
 import { resolveOrigin, type Origin } from '../origin.ts';
 import { prepare, type Prepared } from '../prepare.ts';
 import { clipOf, optimiserOf, planOf, scheduleOf, settingsOf, type Settings } from '../settings.ts';
 import { explaining } from '../failure.ts';
 import type { TrainingOutcome } from '../training-run.ts';
-import { cargoOf, type Cargo } from './cargo.ts';
+import { gangInputsOf, type GangInputs } from './gang-inputs.ts';
 import { followGangJobs } from './follow-jobs.ts';
 
 const MEMORY_BYTES = 2 ** 30;
 const DAY_MS = 86_400_000;
 /** A training may take long; the default of jobs is an hour. */
 const LONGEST_MS = 30 * DAY_MS;
-/** Attempts of a member that are its own failures, not those of others. */
+/** Attempts after a member's own failures; the failures of other members do not count. */
 const ATTEMPTS = 5;
-/** Where a member has its run. */
+/** Folder of a member's run. */
 const KEPT = 'kept';
 const SECRET = 'secret';
 
@@ -49,30 +49,30 @@ export async function trainAsGang(
   context.notes.progress('Reading data and model …');
   const resolved = await resolveOrigin(origin);
   const settings = settingsOf(resolved.training);
-  requireCompany(settings, true);
-  // What cannot be trained is better refused here than by a job.
+  assertMultiWorkerOptions(settings, true);
+  // An invalid training is refused before a job is enqueued.
   const prepared = await prepare(resolved, settings, dataFolder(context, choice.data));
   await explaining(undefined, () => {
     optimiserOf(settings);
     scheduleOf(settings, 1);
     clipOf(settings);
   });
-  const cargo = await cargoOf(origin, resolved);
+  const gangInputs = await gangInputsOf(origin, resolved);
   const connection = await connectOrStart(context, choice, true);
   let jobs: readonly JobView[] = [];
-  const leave = async () => {
-    const reason = 'interrupted by the one who started it';
+  const cancelAll = async () => {
+    const reason = 'interrupted by its caller';
     await Promise.all(jobs.map(({ id }) => connection.client.cancelJob({ id, reason })));
   };
   context.onInterrupt(async () => {
-    await leave();
+    await cancelAll();
     await connection.close();
   });
   try {
-    jobs = await enqueue(context, connection.client, cargo, { ranks, settings, prepared });
+    jobs = await enqueue(context, connection.client, gangInputs, { ranks, settings, prepared });
     context.notes.line(`Accepted as ${jobs.map(({ id }) => id).join(', ')}.`);
     const leader = await followGangJobs(context, connection.client, jobs);
-    return await broughtHome(context, choice, connection.client, leader, {
+    return await storeRun(context, choice, connection.client, leader, {
       origin,
       ranks,
       settings,
@@ -92,7 +92,7 @@ interface GangTraining {
 async function enqueue(
   context: Context,
   client: Client,
-  { files, words }: Cargo,
+  { files, words }: GangInputs,
   { ranks, settings, prepared }: GangTraining,
 ): Promise<readonly JobView[]> {
   const inputs = await uploadInputs(context, client, files);
@@ -101,7 +101,7 @@ async function enqueue(
   const id = `train-${randomUUID()}`;
   const name = settings.name ?? prepared.source.name;
   const argv = [
-    // The same command as this one: workers on other machines have Skein at the same place.
+    // The same command as this one: workers on other machines have Skein at the same path.
     process.execPath,
     process.argv[1] ?? '',
     'train',
@@ -121,7 +121,7 @@ async function enqueue(
         kind: 'command' as const,
         argv,
         env: { SKEIN_GROUP_SECRET_FILE: SECRET },
-        // The ranks talk over the network of the host, which only trusted work may.
+        // The ranks talk over the network of the host, which requires trusted work.
         trusted: true,
         sandbox: 'process' as const,
         network: 'host' as const,
@@ -139,8 +139,8 @@ const RUN_FILE = new RegExp(
   String.raw`^${KEPT}/runs/([^/]+)/(run\.json|start\.onnx|checkpoint\.safetensors|model\.onnx)$`,
 );
 
-/** The run that rank 0 made, in the folder of runs here: with the names that things have here. */
-async function broughtHome(
+/** Stores the run of rank 0 in the local runs folder, with the names of local files. */
+async function storeRun(
   context: Context,
   choice: ConnectionChoice,
   client: Client,

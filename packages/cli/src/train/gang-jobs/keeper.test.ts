@@ -47,7 +47,7 @@ async function openAll(dataFolders: readonly string[]) {
   );
 }
 
-it('brings the leader the run of whoever has come furthest', async () => {
+it('gives the leader the run of the rank with the most steps', async () => {
   const leader = newFolder();
   const keepers = await openAll([leader, await folderAt(30), await folderAt(45)]);
   await Promise.all(keepers.map((each) => each.close()));
@@ -57,17 +57,17 @@ it('brings the leader the run of whoever has come furthest', async () => {
   );
 });
 
-it('leaves the leader what it has when nobody has come further', async () => {
+it('keeps the leader’s run when no rank has more steps', async () => {
   const leader = await folderAt(30, 'own');
   const keepers = await openAll([leader, await folderAt(30, 'other')]);
   await Promise.all(keepers.map((each) => each.close()));
   expect(await keptRun(leader)).toMatchObject({ id: 'own', steps: 30 });
-  const nobody = [newFolder(), newFolder()];
-  await Promise.all((await openAll(nobody)).map((each) => each.close()));
-  expect(await keptRun(nobody[0]!)).toBeUndefined();
+  const empty = [newFolder(), newFolder()];
+  await Promise.all((await openAll(empty)).map((each) => each.close()));
+  expect(await keptRun(empty[0]!)).toBeUndefined();
 });
 
-it('gives everyone a copy, bit for bit, until the leader ends', async () => {
+it('gives every rank a copy, bit for bit, until the leader ends', async () => {
   const leader = await folderAt(10);
   const others = [newFolder(), newFolder()];
   const [first, ...rest] = await openAll([leader, ...others]);

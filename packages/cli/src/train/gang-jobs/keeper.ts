@@ -1,17 +1,25 @@
 /**
- * Copies of the leader's run with every member of a gang of jobs. A job that fails gets its files back
- * at its next attempt, and one that is stopped because another has failed does not: so whoever fails
- * first must have the run, and at the start whoever has come furthest gives it to the leader.
+ * Copies of the leader's run with every member of a gang of jobs. A job that fails gets its files
+ * back at its next attempt; a job that is stopped because another member failed does not. So the
+ * member that fails first must have the run, and at the start the rank with the most steps gives
+ * its copy to the leader.
  *
- * It is a ring of its own beside the one that trains, so that a copy is taken whenever one comes.
+ * The copies use a ring of their own beside the one that trains, so that a rank receives a copy at
+ * any time.
  */
-import { gatherBytes, meet, RankLost, type Collective, type Meeting } from '@skein/train/parallel';
+import {
+  gatherBytes,
+  joinRing,
+  RankLost,
+  type Collective,
+  type RingOptions,
+} from '@skein/train/parallel';
 import { keptRun, packRun, unpackRun } from './kept-run.ts';
 
 export interface Keeper {
-  /** Gives everyone a copy of the run in this folder; for the leader. */
+  /** Gives every rank a copy of the run in this folder; for the leader. */
   give(run: { readonly id: string; readonly path: string }): Promise<void>;
-  /** Takes copies until the leader ends. */
+  /** Receives copies until the leader ends. */
   take(): Promise<void>;
   close(): Promise<void>;
 }
@@ -21,11 +29,14 @@ const FOREVER_MS = 2 ** 31 - 1;
 const NOTHING = new Uint8Array(0);
 
 /**
- * Meets the others, and brings the run that has come furthest to the leader's folder.
- * @throws RankLost naming who has not arrived.
+ * Joins the other ranks, and gives the run with the most steps to the leader.
+ * @throws RankLost naming the rank that has not arrived.
  */
-export async function openKeeper(gang: Omit<Meeting, 'plan'>, dataFolder: string): Promise<Keeper> {
-  const collective = await meet({ ...gang, plan: 'copies of a run', timeoutMs: FOREVER_MS });
+export async function openKeeper(
+  gang: Omit<RingOptions, 'plan'>,
+  dataFolder: string,
+): Promise<Keeper> {
+  const collective = await joinRing({ ...gang, plan: 'copies of a run', timeoutMs: FOREVER_MS });
   await bringFurthest(collective, dataFolder);
   return {
     async give({ id, path }) {
@@ -39,7 +50,7 @@ export async function openKeeper(gang: Omit<Meeting, 'plan'>, dataFolder: string
           if (leaders.byteLength > 0) await unpackRun(dataFolder, leaders);
         }
       } catch (error) {
-        // The leader is done, or whoever trains will notice the loss too.
+        // The leader has ended, or the ring that trains notices the loss too.
         if (!(error instanceof RankLost)) throw error;
         await collective.close(error);
       }
@@ -53,7 +64,7 @@ async function bringFurthest(collective: Collective, dataFolder: string): Promis
   const steps = collective.own('float64', 1);
   steps[0] = own?.steps ?? -1;
   const all = (await collective.gather(steps, 1)).map(([each = -1]) => each);
-  // The first of those that have come furthest, so that the leader keeps what it has.
+  // The first of the ranks with the most steps: the leader keeps its own run when it is one of them.
   const furthest = all.indexOf(Math.max(...all));
   if (furthest === 0) return;
   const { rank } = collective;

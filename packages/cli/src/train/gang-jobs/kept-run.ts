@@ -1,4 +1,4 @@
-/** A run's files as one piece, so that it can lie in another place and go on from there. */
+/** The files of a run as one byte array, so that the run can be copied and resumed elsewhere. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NumericTensor } from '@skein/onnx';
@@ -6,23 +6,23 @@ import { readRuns, runPath } from '@skein/state/runs';
 import { readTensors, writeTensors } from '@skein/train';
 import { fileStore } from '@skein/train/files';
 
-/** In the order in which they are written: the record says that there is a run. */
+/** In the order in which they are written: the record comes last, and marks the run as complete. */
 const FILES = ['start.onnx', 'plan.json', 'checkpoint.safetensors', 'run.json'] as const;
 
 export interface KeptRun {
   readonly id: string;
-  /** Steps that its checkpoint holds. */
+  /** Number of steps in its checkpoint. */
   readonly steps: number;
   readonly bytes: Uint8Array;
 }
 
-/** The newest run of a folder, when it has a checkpoint that can be read. */
+/** The newest run of a folder with a readable checkpoint. */
 export async function keptRun(dataFolder: string): Promise<KeptRun | undefined> {
   const [newest] = await readRuns(dataFolder);
   return newest === undefined ? undefined : packRun(runPath(dataFolder, newest.id), newest.id);
 }
 
-/** @returns `undefined` when the run has no checkpoint that can be read. */
+/** @returns `undefined` when the run has no readable checkpoint. */
 export async function packRun(path: string, id: string): Promise<KeptRun | undefined> {
   const tensors = new Map<string, NumericTensor>();
   let steps: number | undefined;
@@ -36,7 +36,10 @@ export async function packRun(path: string, id: string): Promise<KeptRun | undef
   return { id, steps, bytes: await writeTensors({ tensors, metadata: { run: id } }) };
 }
 
-/** Puts the files where a run of this folder has them. @throws TrainError `checkpoint` when they are damaged. */
+/**
+ * Writes the files to a run of this folder.
+ * @throws TrainError `checkpoint` when they are damaged.
+ */
 export async function unpackRun(dataFolder: string, bytes: Uint8Array): Promise<string> {
   const { tensors, metadata } = await readTensors(bytes);
   const id = metadata['run'] ?? '';

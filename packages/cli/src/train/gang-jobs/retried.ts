@@ -1,6 +1,6 @@
 /**
- * A training whose command is tried again as a whole, such as one that is a job: it goes on with the
- * run that was kept in its folder, and starts one where there is none.
+ * A training whose command is retried as a whole, such as a job: it resumes the run that is kept in
+ * its folder, and starts one when there is none.
  */
 import { readRuns } from '@skein/state/runs';
 import type { Context } from '../../command.ts';
@@ -11,7 +11,10 @@ import type { Origin } from '../origin.ts';
 import { resumeRun, startRun, type TrainingOutcome } from '../training-run.ts';
 import { openKeeper } from './keeper.ts';
 
-/** @throws SkeinError RUN_CHANGED when the run that was kept is another one; as `startRun` and `resumeRun` do. */
+/**
+ * @throws SkeinError RUN_CHANGED when the kept run has another plan; as `startRun` and `resumeRun`
+ * do.
+ */
 export async function startOrGoOn(
   context: Context,
   choice: ConnectionChoice,

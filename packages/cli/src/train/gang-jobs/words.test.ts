@@ -67,7 +67,7 @@ it('says in words what the command reads back', () => {
   fc.assert(
     fc.property(flags, (given) => {
       const file = given.model?.startsWith('-');
-      // An argument that begins with a dash is no file that the command could be given.
+      // An argument that begins with a dash cannot be a file.
       fc.pre(file !== true);
       expect(read(wordsOf(given))).toEqual(given);
     }),

@@ -1,9 +1,9 @@
-/** Settings from the command line as words of a command line again, for a command that runs elsewhere. */
+/** Converts settings back to the words of a command line, for a command that runs elsewhere. */
 import { optionName } from '../../command.ts';
 import { FLAG_NAMES, type TrainingChoice } from '../options.ts';
 import type { Flags } from '../origin.ts';
 
-/** What `flagsOf` makes of these words is what was given. */
+/** `flagsOf` of these words gives the original flags. */
 export function wordsOf(flags: Flags): string[] {
   const words: string[] = [];
   const { model, name, validation } = flags;
@@ -12,10 +12,10 @@ export function wordsOf(flags: Flags): string[] {
   for (const [key, flag] of FLAG_NAMES) {
     const value = flags[flag];
     if (value === undefined || (flag === 'model' && isFile)) continue;
-    // A share and a file are two options and one setting.
+    // A share and a file are two options of one setting.
     if (flag === 'validation' && (key === 'validation') !== (typeof validation === 'number'))
       continue;
-    // With `=`, what begins with a dash is no option.
+    // With `=`, a value that begins with a dash is not read as an option.
     words.push(`--${optionName(key)}=${textOf(key, value)}`);
   }
   if (name !== undefined) words.push(`--name=${name}`);

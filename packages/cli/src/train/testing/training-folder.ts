@@ -1,4 +1,4 @@
-/** A folder in which `skein train` is run as a person runs it: real processes, real files, no node. */
+/** A folder in which `skein train` runs as for a user: real processes, real files, no node. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,7 @@ export function trainingFolder(): TrainingFolder {
   };
 }
 
-/** Two classes apart by a line, and a number that is a sum: enough to be learnt in a moment. */
+/** Two linearly separable classes, and a number that is a sum: fast to learn. */
 export function points(
   rows: number,
   seed: number,

@@ -1,6 +1,6 @@
 /**
- * Serves this project to a page as it lies on disk: sources with their types taken out, packages
- * where npm put them, and an import map that says where a page finds what Node finds by itself.
+ * Serves this project to a page directly from disk: sources with their types removed, packages from
+ * node_modules, and an import map that resolves names in a page as Node does.
  */
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = join(import.meta.dirname, '../../../../..');
 
-/** Everything that training in a page imports by name; more than this must not creep in. */
+/** All imports by name of training in a page; a new one must be added on purpose. */
 const IMPORTS = [
   '@bufbuild/protobuf',
   '@bufbuild/protobuf/codegenv2',
@@ -56,7 +56,7 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
-/** @param artifacts what the page finds below /artifacts/, by file name. */
+/** @param artifacts files that are served below /artifacts/, by file name. */
 export async function servePage(
   artifacts: ReadonlyMap<string, Uint8Array | string>,
 ): Promise<PageServer> {

@@ -1,6 +1,6 @@
 /**
- * Trains an artifact for some steps and tells what came out, anywhere: the same file runs in Node and,
- * with its types taken out, in a page. What it is given and what it returns pass through JSON.
+ * Runs some training steps of an artifact and returns the resulting tensors. The same file runs in
+ * Node and, with its types removed, in a page. Arguments and result pass through JSON.
  */
 import {
   elementCount,

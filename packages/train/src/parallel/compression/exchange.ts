@@ -1,11 +1,14 @@
 /**
- * Exchanges of less than all: each rank sends its numbers in a form that takes fewer bytes, and keeps
- * what that form left out for the next time (*error feedback*), so that nothing is lost, only late.
- * Without it, what is small is never sent, and training may stall or diverge: Karimireddy et al.,
- * "Error Feedback Fixes SignSGD and other Gradient Compression Schemes" (ICML 2019).
+ * Compressed exchanges: each rank sends its numbers in a form that takes fewer bytes, and adds the
+ * remainder to the next exchange (*error feedback*), so that nothing is lost, only delayed.
  *
- * What is compressed goes to every rank as it is and is added up there in the order of ranks: the sums
- * have the same bits everywhere. The head and the statistics are few, and are summed in full.
+ * Without error feedback small numbers are never sent, and training may stall or diverge:
+ * Karimireddy et al., "Error Feedback Fixes SignSGD and other Gradient Compression Schemes" (ICML
+ * 2019).
+ *
+ * The compressed numbers are sent to every rank unchanged and summed there in the order of ranks:
+ * the sums have the same bits everywhere. The head and the statistics are few, and are summed in
+ * full.
  */
 import type { Collective } from '../collective.ts';
 import type { Numbers } from '../numbers.ts';
@@ -19,7 +22,7 @@ export type Compression = (
   /** Sends the largest ones only; `share` of them, in (0, 1]. */
   | { readonly kind: 'top-k'; readonly share: number }
 ) & {
-  /** Keeps what was left out for the next exchange; default true. */
+  /** Adds the remainder to the next exchange; default true. */
   readonly errorFeedback?: boolean;
 };
 
@@ -29,7 +32,7 @@ export interface Codec {
   readonly words: number;
   /** Writes the numbers; returns how many words that took. */
   encode(numbers: Float64Array, into: Int32Array): number;
-  /** Adds what was written to the numbers. */
+  /** Adds the written numbers to `into`. */
   addTo(numbers: Float64Array, words: Int32Array, sign: 1 | -1): void;
 }
 

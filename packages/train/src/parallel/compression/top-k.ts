@@ -34,7 +34,7 @@ export function topK(length: number, share: number): Codec {
       const values = new Float32Array(buffer, byteOffset + 4 * kept, kept);
       for (let i = 0; i < kept; i++) {
         const position = positions[i]!;
-        // A position outside comes from a rank that trains something else.
+        // An invalid position comes from a rank with another plan.
         if (position < 0 || position >= length) throw new RangeError('A position is out of range.');
         numbers[position]! += sign * values[i]!;
       }

@@ -18,7 +18,7 @@ export function overlappedExchange(
   function begin(from: number, to: number): void {
     begun += 1;
     going = going.then(() => collective.sum(own.subarray(from, to), sums.subarray(from, to)));
-    // Whoever finishes hears of it.
+    // The caller of `finish` gets the error.
     going.catch(() => undefined);
   }
   return {

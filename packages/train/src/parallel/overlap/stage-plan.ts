@@ -1,5 +1,5 @@
 /**
- * Where a gradient graph is cut so that gradients can travel while others are still computed.
+ * Where a gradient graph is cut so that gradients can be sent while the rest is computed.
  *
  * Backward, the parameters of the last layers come first, and they are the last in the numbers of a
  * step. So the numbers are cut from their end into *buckets* of some size, and each stage makes those
@@ -19,7 +19,7 @@ export interface Stage {
   readonly to: number;
 }
 
-/** Gradients that are worth a stage of their own: on a link of 1 Gbit/s they take 17 ms. */
+/** Smallest size of gradients that gets a stage: on a link of 1 Gbit/s they take 17 ms. */
 export const BUCKET_BYTES = 2 << 20;
 
 /**
@@ -55,7 +55,7 @@ export function stagesOf(
     gradient,
     buckets.map(({ outputs }) => outputs),
   );
-  // A stage without nodes: everything that it would make, an earlier one needed.
+  // A stage without nodes: earlier stages needed all of its values.
   if (graphs.length === 0 || graphs.some(({ graph }) => graph!.node.length === 0)) return whole;
   return graphs.map((graph, i) => ({
     graph: writeModel(graph),
@@ -64,7 +64,7 @@ export function stagesOf(
   }));
 }
 
-/** None when there is a value of which it is not known what it is: then the graph stays whole. */
+/** Empty when the stage of some value is not known: then the graph stays whole. */
 function cut(model: Model, groups: readonly (readonly string[])[]): readonly Model[] {
   try {
     return inStages(model, groups);

@@ -1,6 +1,6 @@
 /**
- * Runs a gradient graph stage by stage in a thread of its own, so that this one is free to send what
- * the first stages have made: ONNX Runtime blocks the thread that calls it.
+ * Runs a gradient graph stage by stage in a separate thread, so that the calling thread can send
+ * the results of the first stages: ONNX Runtime blocks the thread that calls it.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';

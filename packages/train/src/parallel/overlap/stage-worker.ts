@@ -1,4 +1,7 @@
-/** The thread of a staged gradient graph: feeds in, outputs into shared memory, a word after each stage. */
+/**
+ * The thread of a staged gradient graph: receives feeds, writes outputs into shared memory, and
+ * posts a message after each stage.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import {
   elementCount,
@@ -31,7 +34,7 @@ interface OpenStage {
   readonly graph: OpenGraph;
   readonly inputs: readonly string[];
   readonly outputs: readonly TensorSpec[];
-  /** What goes on to later stages, in memory that is used again for each run. */
+  /** Values for later stages, in memory that is reused for each run. */
   readonly kept: Map<string, NumericTensor>;
 }
 
@@ -46,7 +49,7 @@ async function openStage(bytes: Uint8Array, threads: number): Promise<OpenStage>
   };
 }
 
-/** Memory for a value between stages; none where its size is not known before. */
+/** Memory for a value between stages; none when its size is not known in advance. */
 function keptFor(
   { name, type, shape }: TensorSpec,
   kept: OpenStage['kept'],
@@ -60,7 +63,7 @@ function keptFor(
   return made;
 }
 
-/** Runs one stage; adds what it hands on to `values`. */
+/** Runs one stage; adds its values for later stages to `values`. */
 async function runStage(
   { graph, inputs, outputs, kept }: OpenStage,
   values: Map<string, NumericTensor>,

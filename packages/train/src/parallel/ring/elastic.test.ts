@@ -7,7 +7,7 @@ import { trainIn, type Progress } from '../../trainer/trainer.ts';
 import { RankLost } from '../collective.ts';
 import { leadRanks } from '../ranks.ts';
 import { moonsPlan, moonsStep } from '../testing/moons.ts';
-import { meetingOf } from '../testing/ring.ts';
+import { ringOptions } from '../testing/ring.ts';
 import { elastic } from './elastic.ts';
 
 const FOLLOWER = fileURLToPath(new URL('../testing/moons-follower.ts', import.meta.url));
@@ -21,10 +21,10 @@ function inMemory(): CheckpointStore {
   };
 }
 
-it('goes on with two of three, whose numbers close up', async () => {
-  const meeting = { ...(await meetingOf(3)), rank: 0 };
+it('continues with two of three ranks, renumbered', async () => {
+  const ring = { ...(await ringOptions(3)), rank: 0 };
   const start = (rank: number) =>
-    spawn(process.execPath, [FOLLOWER, String(meeting.port), String(rank), '3'], {
+    spawn(process.execPath, [FOLLOWER, String(ring.port), String(rank), '3'], {
       stdio: 'ignore',
     });
   const [first, second] = [start(1), start(2)];
@@ -35,7 +35,7 @@ it('goes on with two of three, whose numbers close up', async () => {
   };
   const checkpoints = inMemory();
   const result = await elastic(
-    meeting,
+    ring,
     (collective) => {
       sizes.push(collective.size);
       const step = moonsStep(collective.size);
@@ -47,31 +47,31 @@ it('goes on with two of three, whose numbers close up', async () => {
   expect(sizes).toEqual([3, 2]);
   expect(result.epochs).toHaveLength(moonsPlan.epochs);
   expect(result.epochs.at(-1)!.loss).toBeLessThan(0.1);
-  // The one that is left has worked to the end.
+  // The remaining rank has worked to the end.
   expect(await left).toBe(0);
 }, 60_000);
 
-it('lets the others call for as long as the leader may be evaluating', async () => {
-  const meeting = await meetingOf(2);
+it('keeps calling the leader for as long as an evaluation may take', async () => {
+  const ring = await ringOptions(2);
   const lost = new RankLost(1, 'is gone.');
   let calls = 0;
-  /** Where nobody answers yet: two calls are more than one who gives up at once would make. */
+  /** Calls a port without a listener: a caller that gives up at once would call only once. */
   const evaluating = () =>
     new Promise<void>((resolve) => {
       const server = createServer((socket) => {
         socket.on('error', () => undefined).destroy();
         if (++calls === 2) server.close(() => resolve());
-      }).listen(meeting.port, meeting.host);
+      }).listen(ring.port, ring.host);
     });
   const times = [0, 0];
-  const leading = elastic({ ...meeting, rank: 0 }, async (collective) => {
+  const leading = elastic({ ...ring, rank: 0 }, async (collective) => {
     if (times[0]!++ > 0) return collective.size;
     await collective.close();
     await evaluating();
     throw lost;
   });
   const following = elastic(
-    { ...meeting, rank: 1 },
+    { ...ring, rank: 1 },
     async (collective) => {
       if (times[1]!++ > 0) return collective.size;
       await collective.sum(collective.own('float32', 1), collective.common('float32', 1));
@@ -82,9 +82,9 @@ it('lets the others call for as long as the leader may be evaluating', async () 
   expect(await Promise.all([leading, following])).toEqual([2, 2]);
 }, 60_000);
 
-it('goes on from the last checkpoint when a worker is killed', async () => {
-  const meeting = { ...(await meetingOf(2)), rank: 0 };
-  const child = spawn(process.execPath, [FOLLOWER, String(meeting.port), '1', '2'], {
+it('resumes from the last checkpoint when a worker is killed', async () => {
+  const ring = { ...(await ringOptions(2)), rank: 0 };
+  const child = spawn(process.execPath, [FOLLOWER, String(ring.port), '1', '2'], {
     stdio: 'ignore',
   });
   const steps: number[] = [];
@@ -97,7 +97,7 @@ it('goes on from the last checkpoint when a worker is killed', async () => {
   };
   const checkpoints = inMemory();
   const result = await elastic(
-    meeting,
+    ring,
     (collective) => {
       sizes.push(collective.size);
       const step = moonsStep(collective.size);
@@ -108,7 +108,7 @@ it('goes on from the last checkpoint when a worker is killed', async () => {
   );
   expect(sizes).toEqual([2, 1]);
   expect(losses).toMatchObject([{ rank: 1 }]);
-  // Whatever was done since the last checkpoint is done again, and nothing else.
+  // The steps since the last checkpoint are repeated, and no others.
   const cut = steps.findIndex((step, i) => i > 0 && step <= steps[i - 1]!);
   expect(steps[cut]! - 1).toBe(Math.floor(steps[cut - 1]! / EVERY) * EVERY);
   expect(steps[cut]! - 1).toBeGreaterThanOrEqual(4 * EVERY);

@@ -6,7 +6,7 @@ import { frameReader, frameWriter, KIND, MOST_DATA } from './frame.ts';
 const key = randomBytes(32);
 const frame = (tag: number, data: Uint8Array) => ({ kind: KIND.data, tag, data });
 
-it('gives back what was written, however the stream is cut', () => {
+it('reads back the written frames, for any chunks of the stream', () => {
   fc.assert(
     fc.property(
       fc.array(fc.uint8Array({ maxLength: 50 }), { minLength: 1, maxLength: 5 }),
@@ -36,7 +36,7 @@ it('notices every changed bit, and frames that are repeated, left out, or of ano
     const bad = Uint8Array.from(first);
     bad[bit >> 3]! ^= 1 << (bit & 7);
     const read = frameReader(key);
-    // A length that says more is only noticed when so much has come.
+    // A longer length is detected only when that many bytes have arrived.
     const come = () => [...read(bad), ...read(new Uint8Array(MOST_DATA + 100))];
     expect(come, `bit ${bit}`).toThrow(/a frame/);
   }
@@ -47,7 +47,7 @@ it('notices every changed bit, and frames that are repeated, left out, or of ano
   expect(() => frameReader(randomBytes(32))(first)).toThrow('whose code is wrong');
 });
 
-it('keeps nothing for a frame that is longer than any', () => {
+it('allocates nothing for a frame above the maximum length', () => {
   const length = Buffer.alloc(4);
   length.writeUInt32LE(MOST_DATA + 9);
   expect(() => frameReader(key)(length)).toThrow(`a frame of ${MOST_DATA + 9} bytes`);

@@ -4,18 +4,22 @@
  *   length of the body, u32 │ kind, u32 │ tag, u32 │ data … │ code, 16 bytes
  *                             └────── body ──────┘
  *
- * Little-endian. The code is an HMAC-SHA-256 of the frame's number, its length and its body under the
- * key of the session and the direction, cut to 128 bits (RFC 2104, §5): a frame that was changed, left
- * out, repeated or sent by someone else is noticed. A length is looked at before anything is kept for it.
+ * Little-endian. The code is an HMAC-SHA-256 of the frame's number, its length and its body under
+ * the key of the session and the direction, cut to 128 bits (RFC 2104, §5). It detects a frame that
+ * was changed, dropped, repeated or forged. The length is checked before memory is allocated for
+ * the body.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** `lost`: the rank in the tag is gone. `waiting`: this rank is there, and waits for the one before it. */
+/**
+ * `lost`: the rank in the tag is lost. `waiting`: this rank is alive and waits for the rank before
+ * it.
+ */
 export const KIND = { data: 1, lost: 2, waiting: 3 } as const;
 
 export interface Frame {
   readonly kind: number;
-  /** Says which operation a frame belongs to. */
+  /** Identifies the operation that a frame belongs to. */
   readonly tag: number;
   readonly data: Uint8Array;
 }
@@ -25,7 +29,7 @@ export const MOST_DATA = 1 << 20;
 const HEAD = 8;
 const CODE = 16;
 
-/** What makes frames of one direction. */
+/** Writes frames of one direction. */
 export function frameWriter(key: Uint8Array): (frame: Frame) => Uint8Array {
   let number = 0n;
   return ({ kind, tag, data }) => {
@@ -41,9 +45,9 @@ export function frameWriter(key: Uint8Array): (frame: Frame) => Uint8Array {
 }
 
 /**
- * What takes frames of one direction out of a stream of bytes.
- * @returns a function that gives the frames that are whole with these bytes; it throws an `Error` on a
- *   frame that is too long, too short, or whose code is wrong, and must not be called after that.
+ * Reads frames of one direction from a stream of bytes.
+ * @returns a function that returns the frames that these bytes complete. It throws an `Error` for a
+ * frame that is too long, too short, or whose code is wrong, and must not be called after that.
  */
 export function frameReader(key: Uint8Array): (bytes: Uint8Array) => Frame[] {
   let number = 0n;
@@ -70,7 +74,7 @@ export function frameReader(key: Uint8Array): (bytes: Uint8Array) => Frame[] {
       frames.push({
         kind: view.readUInt32LE(4),
         tag: view.readUInt32LE(8),
-        // A copy lies where numbers can be read in place.
+        // A copy is aligned, so that numbers can be read in place.
         data: new Uint8Array(signed.subarray(4 + HEAD)),
       });
       parts = end === held ? [] : [all.subarray(end)];

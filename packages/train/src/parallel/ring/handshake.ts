@@ -5,16 +5,16 @@
  *   answer ← nonce, HMAC(secret, "answer", hello, nonce)                     48 bytes
  *   caller → HMAC(secret, "caller", hello, nonce)                            32 bytes
  *
- * Both nonces are in both proofs and in the keys of the session, so that nothing that was recorded can
- * be used again. The lengths are fixed: a stranger makes nobody keep more than 64 bytes.
+ * Both nonces are in both proofs and in the keys of the session, so that a recorded session cannot
+ * be replayed. The lengths are fixed: an unauthenticated caller occupies at most 64 bytes.
  *
- * It authenticates; it does not encrypt. Gradients tell of the data that they were made of: between
+ * It authenticates; it does not encrypt. Gradients reveal information about their data: between
  * machines that do not share a trusted network, use a tunnel.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 export interface Hello {
-  /** Asking the leader for a place, or joining the ring. */
+  /** A request for a place at the leader, or for a link of the ring. */
   readonly purpose: 'place' | 'ring';
   readonly rank: number;
 }
@@ -36,11 +36,11 @@ export const HELLO_BYTES = MAGIC.length + 8 + PROOF + NONCE;
 
 export interface Credentials {
   readonly secret: Uint8Array;
-  /** What is trained: ranks of different plans do not train together. */
+  /** The plan of the training: ranks with different plans do not train together. */
   readonly plan: string;
 }
 
-/** The caller's side. @throws Error when the other side does not know the secret. */
+/** The caller's side. @throws Error when the peer does not know the secret. */
 export async function call(
   { purpose, rank }: Hello,
   { secret, plan }: Credentials,
@@ -64,7 +64,10 @@ export async function call(
   };
 }
 
-/** The other side. @throws Error when the caller does not know the secret, or trains something else. */
+/**
+ * The answering side.
+ * @throws Error when the caller does not know the secret, or trains another plan.
+ */
 export async function answer(
   { secret, plan }: Credentials,
   read: ReadBytes,
@@ -83,7 +86,8 @@ export async function answer(
   if (!timingSafeEqual(given, proof(secret, 'caller', transcript))) {
     throw new Error('it does not know the secret');
   }
-  // What an unknown caller trains is nobody's business; a known one is told by the closed connection.
+  // An unauthenticated caller does not learn the plan; an authenticated one sees the connection
+  // close.
   if (!hello.subarray(at + 8, at + 8 + PROOF).equals(digestOf(plan))) {
     throw new PlanDiffers(hello.readUInt32LE(at + 4));
   }

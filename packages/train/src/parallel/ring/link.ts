@@ -1,6 +1,6 @@
 /**
- * A connection to one other rank, after both have proved who they are. What goes wrong with it is a
- * `RankLost` of that rank, or of the one that the other side has lost.
+ * A connection to one peer after mutual authentication. A failure is a `RankLost` of the peer, or
+ * of the rank that the peer reports as lost.
  */
 import { connect, type Socket } from 'node:net';
 import { RankLost } from '../collective.ts';
@@ -16,34 +16,34 @@ import {
 } from './handshake.ts';
 
 export interface Link {
-  /** The rank on the other side. */
+  /** Rank of the peer. */
   readonly peer: number;
   readonly purpose: Hello['purpose'];
-  /** Address of the other side. */
+  /** Address of the peer. */
   readonly host: string;
-  /** Address that the other side sees. */
+  /** Address under which the peer sees this rank. */
   readonly localHost: string;
   send(tag: number, data: Uint8Array): void;
-  /** Tells the other side that what it waits for has to wait for somebody else. */
+  /** Tells the peer that this rank is alive and waits for another rank. */
   sendWaiting(): void;
   /**
-   * The data of the next frame. The time is twice as long for one that waits itself: whoever it waits
-   * for is to be named, not it.
-   * @throws RankLost when there is none within the time, or a wrong one.
+   * Returns the data of the next frame. The timeout doubles for a peer that reports that it waits,
+   * so that the rank that caused the delay is named, not the peer.
+   * @throws RankLost when no frame arrives in time, or an invalid one.
    */
   receive(tag: number, timeoutMs: number): Promise<Uint8Array>;
-  /** What to throw when the other side sent what it should not have. */
+  /** The error to throw when the peer sent an invalid message. */
   wrong(): RankLost;
-  /** @param lost the rank to tell the other side of. */
+  /** @param lost the rank whose loss is reported to the peer. */
   close(lost?: number): void;
 }
 
 /** Milliseconds for a handshake. */
 const HANDSHAKE_MS = 10_000;
-/** Bytes that lie unread before the other side is made to wait. */
+/** Unread bytes above which the sender is paused. */
 const MOST_UNREAD = 32 << 20;
 
-/** Calls a rank. @throws Error when nobody answers, or whoever does is no rank of this training. */
+/** Calls a rank. @throws Error when no rank of this training answers. */
 export async function callRank(
   address: { readonly host: string; readonly port: number },
   hello: Hello,
@@ -61,7 +61,7 @@ export async function callRank(
   }
 }
 
-/** Answers whoever has called. @throws Error when it is no rank of this training. */
+/** Answers a caller. @throws Error when the caller is not a rank of this training. */
 export async function answerRank(socket: Socket, credentials: Credentials): Promise<Link> {
   const bytes = byteReader(socket, HANDSHAKE_MS);
   try {
@@ -77,7 +77,7 @@ export async function answerRank(socket: Socket, credentials: Credentials): Prom
 
 interface ByteReader {
   readonly read: ReadBytes;
-  /** Ends reading; what has come beyond. */
+  /** Stops reading; returns bytes beyond the handshake. */
   readonly rest: () => Uint8Array;
 }
 
@@ -91,7 +91,7 @@ function byteReader(socket: Socket, timeoutMs: number): ByteReader {
   };
   const onData = (data: Buffer) => {
     held = Buffer.concat([held, data]);
-    // Nothing longer than a hello comes before frames do, and those only after a proof.
+    // Before the proof a caller sends at most a hello; frames follow only after it.
     if (held.length > HELLO_BYTES) socket.pause();
     wake();
   };
@@ -135,7 +135,7 @@ function openLink(socket: Socket, { peer, purpose, keys, rest }: Opened): Link {
   let unread = 0;
   let lost: RankLost | undefined;
   let wake = () => {};
-  /** Whether the other side has said that it waits, since its last data. */
+  /** Whether the peer has reported that it waits since its last data. */
   let waits = false;
   const lose = (what: string, rank = peer) => {
     lost ??= new RankLost(rank, what);

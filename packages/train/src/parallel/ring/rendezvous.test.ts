@@ -3,10 +3,10 @@ import { networkInterfaces } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Collective } from '../collective.ts';
-import { meetingOf } from '../testing/ring.ts';
-import { meet } from './rendezvous.ts';
+import { ringOptions } from '../testing/ring.ts';
+import { joinRing } from './rendezvous.ts';
 
-/** Rank 0 listens by now, or will soon. */
+/** Connects to rank 0, which listens already or will soon. */
 async function connected(port: number) {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
@@ -20,23 +20,23 @@ async function connected(port: number) {
 const closed = (collectives: readonly Collective[]) =>
   Promise.all(collectives.map((each) => each.close()));
 
-it('tells all ranks the same about where they are', async () => {
+it('gives all ranks the same view of their locations', async () => {
   const outside = Object.values(networkInterfaces())
     .flat()
     .find((each) => each?.family === 'IPv4' && !each.internal);
   const hosts = { '127.0.0.1': 'possible', ...(outside && { [outside.address]: 'worthwhile' }) };
   for (const [host, overlap] of Object.entries(hosts)) {
-    const meeting = { ...(await meetingOf(3)), host };
-    const ranks = await Promise.all([0, 1, 2].map((rank) => meet({ ...meeting, rank })));
+    const ring = { ...(await ringOptions(3)), host };
+    const ranks = await Promise.all([0, 1, 2].map((rank) => joinRing({ ...ring, rank })));
     expect(ranks).toMatchObject(ranks.map(() => ({ overlap })));
     await closed(ranks);
   }
 });
 
 it('names the ranks that never arrive', async () => {
-  const meeting = { ...(await meetingOf(4)), arrivalMs: 300, timeoutMs: 60_000 };
+  const ring = { ...(await ringOptions(4)), arrivalMs: 300, timeoutMs: 60_000 };
   const [first, second] = await Promise.allSettled(
-    [0, 2].map((rank) => meet({ ...meeting, rank })),
+    [0, 2].map((rank) => joinRing({ ...ring, rank })),
   );
   expect(first).toMatchObject({
     status: 'rejected',
@@ -46,15 +46,15 @@ it('names the ranks that never arrive', async () => {
 });
 
 it('names a leader that cannot be reached', async () => {
-  const meeting = { ...(await meetingOf(2)), arrivalMs: 200, rank: 1 };
-  await expect(meet(meeting)).rejects.toThrow(
-    `Rank 0 cannot be reached at 127.0.0.1:${meeting.port}: `,
+  const ring = { ...(await ringOptions(2)), arrivalMs: 200, rank: 1 };
+  await expect(joinRing(ring)).rejects.toThrow(
+    `Rank 0 cannot be reached at 127.0.0.1:${ring.port}: `,
   );
 });
 
-it('names the rank that falls silent, to all of them', async () => {
-  const meeting = { ...(await meetingOf(3)), timeoutMs: 300 };
-  const ranks = await Promise.all([0, 1, 2].map((rank) => meet({ ...meeting, rank })));
+it('names the silent rank on all ranks', async () => {
+  const ring = { ...(await ringOptions(3)), timeoutMs: 300 };
+  const ranks = await Promise.all([0, 1, 2].map((rank) => joinRing({ ...ring, rank })));
   const own = ranks.map((rank) => rank.own('float32', 10));
   const results = await Promise.allSettled(
     [0, 1].map(async (r) => {
@@ -74,27 +74,30 @@ it('names the rank that falls silent, to all of them', async () => {
   await closed(ranks);
 });
 
-it('turns away who does not know the secret, or trains something else', async () => {
-  const meeting = { ...(await meetingOf(2)), arrivalMs: 800 };
-  const stranger = { ...meeting, rank: 1, secret: randomBytes(16), arrivalMs: 300 };
-  const [leader, other] = await Promise.allSettled([meet({ ...meeting, rank: 0 }), meet(stranger)]);
+it('refuses a caller that does not know the secret or trains another plan', async () => {
+  const ring = { ...(await ringOptions(2)), arrivalMs: 800 };
+  const stranger = { ...ring, rank: 1, secret: randomBytes(16), arrivalMs: 300 };
+  const [leader, other] = await Promise.allSettled([
+    joinRing({ ...ring, rank: 0 }),
+    joinRing(stranger),
+  ]);
   expect(leader).toMatchObject({ reason: { rank: 1, message: 'Rank 1 has not arrived.' } });
   expect(other).toMatchObject({
     reason: { message: expect.stringContaining('it does not know the secret') },
   });
-  const next = { ...(await meetingOf(2)), arrivalMs: 800 };
+  const next = { ...(await ringOptions(2)), arrivalMs: 800 };
   const [asked] = await Promise.allSettled([
-    meet({ ...next, rank: 0 }),
-    meet({ ...next, rank: 1, plan: 'another', arrivalMs: 300 }),
+    joinRing({ ...next, rank: 0 }),
+    joinRing({ ...next, rank: 1, plan: 'another', arrivalMs: 300 }),
   ]);
   expect(asked).toMatchObject({
     reason: { message: 'Rank 1 has not arrived: rank 1 trains something else.' },
   });
 });
 
-it('meets in spite of strangers that send noise, nothing, or half of a hello', async () => {
-  const meeting = await meetingOf(2);
-  const leader = meet({ ...meeting, rank: 0 });
+it('completes although unknown callers send noise, nothing, or half of a hello', async () => {
+  const ring = await ringOptions(2);
+  const leader = joinRing({ ...ring, rank: 0 });
   const noise = [
     randomBytes(64),
     randomBytes(100_000),
@@ -103,13 +106,13 @@ it('meets in spite of strangers that send noise, nothing, or half of a hello', a
   ];
   const strangers = await Promise.all(
     noise.map(async (bytes) => {
-      const socket = await connected(meeting.port);
+      const socket = await connected(ring.port);
       socket.on('error', () => undefined).resume();
       socket.write(bytes);
       return socket;
     }),
   );
-  const ranks = await Promise.all([leader, meet({ ...meeting, rank: 1 })]);
+  const ranks = await Promise.all([leader, joinRing({ ...ring, rank: 1 })]);
   const sums = await Promise.all(
     ranks.map(async (rank) => {
       const own = rank.own('float32', 3).fill(rank.rank + 1);

@@ -1,6 +1,7 @@
 /**
- * How ranks find each other. Rank 0 listens where everybody knows; the others call it, say where they
- * can be called, and are told their place in the ring. Then each calls the next.
+ * How ranks find each other. Rank 0 listens at an address that all ranks know. The other ranks call
+ * it, send the address at which they listen, and receive their place in the ring. Then each rank
+ * calls the next.
  *
  * The variables are those of torch.distributed and of Skein's gangs of jobs: MASTER_ADDR, MASTER_PORT,
  * RANK, WORLD_SIZE.
@@ -12,8 +13,8 @@ import { PlanDiffers, type Credentials } from './handshake.ts';
 import { answerRank, callRank, type Link } from './link.ts';
 import { ringCollective } from './ring-collective.ts';
 
-export interface Meeting extends Credentials {
-  /** Where rank 0 listens. */
+export interface RingOptions extends Credentials {
+  /** Address at which rank 0 listens. */
   readonly host: string;
   readonly port: number;
   /** Number that this process was started with. */
@@ -22,16 +23,16 @@ export interface Meeting extends Credentials {
   readonly size: number;
   /** Milliseconds to wait for ranks to arrive; default 60 000. */
   readonly arrivalMs?: number;
-  /** With how many to begin when the others have not arrived in time; default all. */
+  /** Smallest number of ranks to start with when some have not arrived in time; default: all. */
   readonly least?: number;
-  /** Milliseconds after which a rank that sends nothing is given up; default 5 minutes, so that the leader can evaluate. */
+  /** Milliseconds after which a silent rank counts as lost; default 5 minutes, so that the leader can evaluate. */
   readonly timeoutMs?: number;
 }
 
 interface Place {
   readonly rank: number;
   readonly size: number;
-  /** Whether a rank is on another machine than the leader; all ranks have to know the same. */
+  /** Whether a rank is on another machine than the leader; the value is the same on all ranks. */
   readonly apart: boolean;
   readonly next: Address;
 }
@@ -44,26 +45,27 @@ interface Address {
 const ARRIVAL_MS = 60_000;
 /** Milliseconds in which a leader may evaluate. */
 export const PATIENCE_MS = 300_000;
-/** Milliseconds between two calls to someone who does not answer yet. */
+/** Milliseconds between two calls to a rank that does not answer yet. */
 const AGAIN_MS = 100;
-/** Tag of what is said before the ring turns. */
-const MEETING = 0xffffffff;
+/** Tag of the frames that are sent before the ring is closed. */
+const RENDEZVOUS = 0xffffffff;
 
 /**
- * Meets the other ranks. When fewer come than expected, but at least `least`, their numbers close up.
- * @throws RankLost naming who has not arrived.
+ * Connects to the other ranks. When fewer arrive than expected, but at least `least`, they are
+ * renumbered without gaps.
+ * @throws RankLost naming the rank that has not arrived.
  */
-export async function meet(meeting: Meeting): Promise<Collective> {
-  const { rank, size, timeoutMs = PATIENCE_MS } = meeting;
+export async function joinRing(ring: RingOptions): Promise<Collective> {
+  const { rank, size, timeoutMs = PATIENCE_MS } = ring;
   if (size === 1) return alone();
-  const until = performance.now() + (meeting.arrivalMs ?? ARRIVAL_MS);
-  const { callers, place } = rank === 0 ? await seat(meeting, until) : await ask(meeting, until);
+  const until = performance.now() + (ring.arrivalMs ?? ARRIVAL_MS);
+  const { callers, place } = rank === 0 ? await assignPlaces(ring, until) : await ask(ring, until);
   try {
     if (place.size === 1) return alone();
     const after = until + AFTER_MS;
     const following = (place.rank + 1) % place.size;
     const [next, previous] = await Promise.all([
-      reach(place.next, { purpose: 'ring', rank: place.rank }, following, meeting, after),
+      reach(place.next, { purpose: 'ring', rank: place.rank }, following, ring, after),
       callers.take('ring', (place.rank + place.size - 1) % place.size, after),
     ]);
     return ringCollective({ ...place, links: { next, previous }, timeoutMs });
@@ -72,18 +74,18 @@ export async function meet(meeting: Meeting): Promise<Collective> {
   }
 }
 
-interface Seated {
+interface Assignment {
   readonly callers: Callers;
   readonly place: Place;
 }
 
-/** Milliseconds more for the ring to close once everybody has a place. */
+/** Milliseconds for the ring to close after every rank has a place. */
 const AFTER_MS = 15_000;
 
-/** Rank 0: waits for all, and gives everyone a place. */
-async function seat(meeting: Meeting, until: number): Promise<Seated> {
-  const { size, least = size } = meeting;
-  const callers = await listen(meeting, meeting);
+/** Rank 0: waits for all ranks and gives each a place. */
+async function assignPlaces(ring: RingOptions, until: number): Promise<Assignment> {
+  const { size, least = size } = ring;
+  const callers = await listen(ring, ring);
   const arrived = new Map<number, { link: Link; port: number }>();
   while (arrived.size < size - 1) {
     const link = await callers.next('place', until);
@@ -101,41 +103,44 @@ async function seat(meeting: Meeting, until: number): Promise<Seated> {
     );
     for (const { link } of arrived.values()) link.close(missing[0]);
     callers.close();
-    throw new RankLost(missing[0]!, `has not arrived${andOthers(missing)}${callers.complaint()}.`);
+    throw new RankLost(
+      missing[0]!,
+      `has not arrived${furtherMissing(missing)}${callers.refusal()}.`,
+    );
   }
-  const seated = [...arrived].sort(([a], [b]) => a - b).map(([, each]) => each);
-  const apart = seated.some(({ link }) => !isLoopback(link.host));
-  const addresses = seated.map(({ link, port }) => ({ host: link.host, port }));
-  seated.forEach(({ link }, i) => {
+  const placed = [...arrived].sort(([a], [b]) => a - b).map(([, each]) => each);
+  const apart = placed.some(({ link }) => !isLoopback(link.host));
+  const addresses = placed.map(({ link, port }) => ({ host: link.host, port }));
+  placed.forEach(({ link }, i) => {
     const place: Place = {
       rank: i + 1,
-      size: seated.length + 1,
+      size: placed.length + 1,
       apart,
-      next: addresses[i + 1] ?? { host: '', port: meeting.port },
+      next: addresses[i + 1] ?? { host: '', port: ring.port },
     };
-    link.send(MEETING, new TextEncoder().encode(JSON.stringify(place)));
+    link.send(RENDEZVOUS, new TextEncoder().encode(JSON.stringify(place)));
     link.close();
   });
   const next = addresses[0] ?? { host: '', port: 0 };
-  return { callers, place: { rank: 0, size: seated.length + 1, apart, next } };
+  return { callers, place: { rank: 0, size: placed.length + 1, apart, next } };
 }
 
 const isLoopback = (address: string): boolean => /^(::ffff:)?127\.|^::1$/u.test(address);
 
-function andOthers(missing: readonly number[]): string {
+function furtherMissing(missing: readonly number[]): string {
   return missing.length === 1 ? '' : `, nor have ranks ${missing.slice(1).join(', ')}`;
 }
 
-/** Any other rank: asks rank 0 for its place, and is reached where it reaches that. */
-async function ask(meeting: Meeting, until: number): Promise<Seated> {
-  const link = await reach(meeting, { purpose: 'place', rank: meeting.rank }, 0, meeting, until);
-  const callers = await listen(meeting, { host: link.localHost, port: 0 });
+/** The other ranks: ask rank 0 for a place, and listen at the address from which they reach it. */
+async function ask(ring: RingOptions, until: number): Promise<Assignment> {
+  const link = await reach(ring, { purpose: 'place', rank: ring.rank }, 0, ring, until);
+  const callers = await listen(ring, { host: link.localHost, port: 0 });
   try {
-    link.send(MEETING, new Uint8Array(Uint32Array.of(callers.port).buffer));
-    const data = await link.receive(MEETING, Math.max(1, until - performance.now() + AFTER_MS));
+    link.send(RENDEZVOUS, new Uint8Array(Uint32Array.of(callers.port).buffer));
+    const data = await link.receive(RENDEZVOUS, Math.max(1, until - performance.now() + AFTER_MS));
     const place = JSON.parse(new TextDecoder().decode(data)) as Place;
     // Only this rank knows by which address it reaches the leader.
-    return { callers, place: { ...place, next: place.next.host === '' ? meeting : place.next } };
+    return { callers, place: { ...place, next: place.next.host === '' ? ring : place.next } };
   } catch (error) {
     callers.close();
     throw error;
@@ -144,16 +149,16 @@ async function ask(meeting: Meeting, until: number): Promise<Seated> {
   }
 }
 
-/** Milliseconds for a rank that has called to say more. */
+/** Milliseconds for a caller to send its port. */
 const PROMPT_MS = 10_000;
 
 async function portOf(link: Link): Promise<number | undefined> {
-  const data = await link.receive(MEETING, PROMPT_MS).catch(() => new Uint8Array(0));
+  const data = await link.receive(RENDEZVOUS, PROMPT_MS).catch(() => new Uint8Array(0));
   const port = data.byteLength === 4 ? new DataView(data.buffer).getUint32(0, true) : 0;
   return port > 0 && port < 65_536 ? port : undefined;
 }
 
-/** Calls until there is an answer. */
+/** Calls until the rank answers. */
 async function reach(
   { host, port }: Address,
   hello: Parameters<typeof callRank>[1],
@@ -176,18 +181,18 @@ async function reach(
 
 interface Callers {
   readonly port: number;
-  /** Whoever calls next for this purpose; `undefined` when nobody does in time. */
+  /** The next caller for this purpose; `undefined` when none calls in time. */
   next(purpose: Link['purpose'], until: number): Promise<Link | undefined>;
-  /** One rank. @throws RankLost when it does not call in time. */
+  /** The link of one rank. @throws RankLost when it does not call in time. */
   take(purpose: Link['purpose'], rank: number, until: number): Promise<Link>;
-  /** Why somebody was turned away, if anybody was. */
-  complaint(): string;
+  /** Why the last caller was refused; empty when none was. */
+  refusal(): string;
   close(): void;
 }
 
 async function listen(credentials: Credentials, { host, port }: Address): Promise<Callers> {
   const waiting: Link[] = [];
-  let complaint = '';
+  let refusal = '';
   let wake = () => {};
   const server: Server = createServer((socket) => {
     answerRank(socket, credentials).then(
@@ -196,7 +201,7 @@ async function listen(credentials: Credentials, { host, port }: Address): Promis
         wake();
       },
       (error: unknown) => {
-        if (error instanceof PlanDiffers) complaint = `: ${error.message}`;
+        if (error instanceof PlanDiffers) refusal = `: ${error.message}`;
       },
     );
   });
@@ -220,10 +225,10 @@ async function listen(credentials: Credentials, { host, port }: Address): Promis
     next: (purpose, until) => wanted((link) => link.purpose === purpose, until),
     async take(purpose, rank, until) {
       const link = await wanted((each) => each.purpose === purpose && each.peer === rank, until);
-      if (link === undefined) throw new RankLost(rank, `has not arrived${complaint}.`);
+      if (link === undefined) throw new RankLost(rank, `has not arrived${refusal}.`);
       return link;
     },
-    complaint: () => complaint,
+    refusal: () => refusal,
     close() {
       server.close();
       for (const link of waiting) link.close();

@@ -9,9 +9,9 @@
  * least that is possible: Patarasuk and Yuan, "Bandwidth Optimal All-reduce Algorithms for Clusters of
  * Workstations" (2009).
  *
- * Long arrays are cut into buckets, which go round one behind the other: while one is added up, others
- * are on the wire. A piece is added up in the order of the ring from the rank with its number on, so
- * that the bits depend on nothing but the number of ranks.
+ * Long arrays are cut into buckets, which are sent one behind the other: while one is summed, the
+ * next ones are on the wire. Each piece is summed in the order of the ring, starting at the rank
+ * with its number, so that the bits depend only on the number of ranks.
  */
 import type { FloatType } from '../../optimisers/updates.ts';
 import { share, type Collective, type RankLost } from '../collective.ts';
@@ -41,7 +41,10 @@ export function ringCollective({ rank, size, apart, links, timeoutMs }: RingPlac
   const memory = (type: FloatType, length: number) =>
     numbersIn(type, new SharedArrayBuffer(length * bytesPerNumber(type)), length);
 
-  /** The next frame of the rank before this one; the one after it is told when that takes long. */
+  /**
+   * The next frame of the previous rank. When it takes long, the next rank is told that this one
+   * waits.
+   */
   async function receive({ next, previous }: Links, tag: number): Promise<Uint8Array> {
     const timer = setTimeout(() => next.sendWaiting(), timeoutMs / 2);
     try {
@@ -86,7 +89,7 @@ export function ringCollective({ rank, size, apart, links, timeoutMs }: RingPlac
       }
       const size = await receive(links, tag);
       const count = size.byteLength === 4 ? new DataView(size.buffer).getUint32(0, true) : Infinity;
-      // Nobody gathers more than all have room for.
+      // A rank must not gather more numbers than every rank has memory for.
       if (count > own.length) throw previous.wrong();
       const taken = memory(typeOfNumbers(own), count);
       for (const [from, to] of bucketsOf(taken, 1)) {
@@ -122,7 +125,7 @@ export function ringCollective({ rank, size, apart, links, timeoutMs }: RingPlac
 
 type Range = readonly [from: number, to: number];
 
-/** Ranges of which every piece fits into a frame; at least one, so that everybody sends something. */
+/** Ranges of which every piece fits into a frame; at least one, so that every rank sends a frame. */
 function bucketsOf(numbers: Numbers, pieces: number): readonly Range[] {
   const most = (MOST_DATA / numbers.BYTES_PER_ELEMENT) * pieces;
   const count = Math.max(1, Math.ceil(numbers.length / most));

@@ -6,7 +6,7 @@ const open = (timeoutMs: number) => {
   return [0, 1, 2].map((rank) => openBarrier(memory, { rank, size: 3, timeoutMs }));
 };
 
-it('lets nobody pass before all have arrived, time and again', async () => {
+it('releases no rank before all have arrived, in every round', async () => {
   const barriers = open(60_000);
   const arrivals = [0, 0, 0];
   await Promise.all(
@@ -20,7 +20,7 @@ it('lets nobody pass before all have arrived, time and again', async () => {
   );
 });
 
-it('names the rank that does not come', async () => {
+it('names the rank that does not arrive', async () => {
   const [first, , third] = open(50);
   const waits = await Promise.allSettled([first!.arrive(), third!.arrive()]);
   for (const wait of waits) {
@@ -30,7 +30,7 @@ it('names the rank that does not come', async () => {
   }
 });
 
-it('wakes whoever waits when a rank is known to be gone', async () => {
+it('wakes the waiting ranks when a rank is known to be lost', async () => {
   const [first, second, third] = open(60_000);
   const waits = Promise.allSettled([first!.arrive(), second!.arrive()]);
   third!.breakFor(2);

@@ -1,14 +1,14 @@
 /**
- * A barrier over shared memory: each rank counts its own arrivals in a slot of its own, and waits for
- * the slots of all others. So whoever waits knows whom it waits for.
+ * A barrier over shared memory: each rank counts its own arrivals in its own slot, and waits for
+ * the slots of all other ranks. A timeout can therefore name the missing rank.
  *
- * Nobody blocks: waiting leaves the event loop to signals and to the news that a thread has died. A
- * hand-over between two threads takes about 15 µs that way.
+ * No thread blocks: a waiting rank yields to the event loop, so that signals and the exit of
+ * another thread are handled. A hand-over between two threads then takes about 15 µs.
  */
 import { RankLost } from '../collective.ts';
 
 export interface Barrier {
-  /** @throws RankLost naming the rank that did not come in time, or that is known to be gone. */
+  /** @throws RankLost naming the rank that did not arrive in time, or that is known to be lost. */
   arrive(): Promise<void>;
   /** Lets every waiting rank fail. */
   breakFor(rank: number): void;
@@ -30,7 +30,7 @@ export interface BarrierOptions {
 export function openBarrier(memory: SharedArrayBuffer, options: BarrierOptions): Barrier {
   const { rank, size, timeoutMs } = options;
   const slots = new Int32Array(memory);
-  /** Number of the rank that is gone, plus 1. */
+  /** Number of the lost rank, plus 1. */
   const lost = size;
   const check = () => {
     const gone = Atomics.load(slots, lost);

@@ -1,4 +1,7 @@
-/** A thread that ends in the middle of a training: the run stops, says so, and goes on from its checkpoint. */
+/**
+ * A thread that ends in the middle of a training: the run stops with an error, and resumes from its
+ * checkpoint.
+ */
 import type * as workerThreads from 'node:worker_threads';
 import { expect, it, vi } from 'vitest';
 import type { CheckpointStore } from '../../checkpoint/checkpoint.ts';

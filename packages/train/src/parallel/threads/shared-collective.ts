@@ -1,6 +1,6 @@
 /**
- * Ranks that are threads of one process. Each writes its numbers into memory that all can read, adds up
- * a range of everybody's, and reads the sums of all ranges:
+ * Ranks that are threads of one process. Each rank writes its numbers into shared memory, sums one
+ * range over all ranks, and reads the sums of all ranges:
  *
  *   write own │ sum my range │ read sums, update my part │ read what all have updated
  *             └ barrier      └ barrier                   └ barrier (`publish`)
@@ -26,7 +26,7 @@ export function sharedMemory(size: number): SharedMemory {
 }
 
 export interface SharedCollective extends Collective {
-  /** Tells every rank that one is gone. */
+  /** Tells every rank that a rank is lost. */
   breakFor(rank: number): void;
 }
 
@@ -47,7 +47,7 @@ export function sharedCollective(
     const position = blocks++;
     return (memory.blocks[position] ??= new SharedArrayBuffer(Math.max(bytes, 8)));
   };
-  /** Everybody's numbers beside those that are one's own. */
+  /** The numbers of all ranks, by this rank's own array. */
   const rows = new Map<Numbers, readonly Numbers[]>();
   const rowsOf = (own: Numbers) => {
     const found = rows.get(own);
@@ -82,7 +82,7 @@ export function sharedCollective(
       used[rank] = count;
       await barrier.arrive();
       const given = all.map((row, r) => row.slice(0, used[r]));
-      // Nobody writes again before everybody has read.
+      // No rank writes again before every rank has read.
       await barrier.arrive();
       return given;
     },

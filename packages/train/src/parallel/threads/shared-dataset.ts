@@ -1,4 +1,4 @@
-/** Rows that all threads can read: in memory that they share, or in files that their process has open. */
+/** Rows that all threads can read: in shared memory, or in files that their process has open. */
 import type { NumericTensor } from '@skein/onnx';
 import type { Dataset } from '../../data/dataset.ts';
 import { bytesIn } from '../../data/file-rows.ts';
@@ -16,7 +16,7 @@ type SharedFile = Omit<StoredRows, 'bytes'> & {
   readonly byteLength: number;
 };
 
-/** The same rows; what is in memory is copied once unless it is shared already. */
+/** The same rows; rows in memory are copied once unless the memory is shared already. */
 export function sharedDataset({ count, tensors, stored = new Map() }: Dataset): SharedDataset {
   const shared = [...tensors].map(
     ([name, each]) => [name, { ...each, bytes: sharedBytes(each.bytes) }] as const,
@@ -29,7 +29,7 @@ export function sharedDataset({ count, tensors, stored = new Map() }: Dataset): 
   return { count, tensors: new Map(shared), files: new Map(files) };
 }
 
-/** What a thread makes of it. */
+/** The dataset in a thread. */
 export function openedDataset({ count, tensors, files }: SharedDataset): Dataset {
   const stored = [...files].map(([name, { descriptor, byteLength, ...rest }]) => {
     return [name, { ...rest, bytes: bytesIn(descriptor, byteLength) }] as const;

@@ -19,7 +19,7 @@ export interface ThreadRank {
 }
 
 const { memory, place, plan, dealing, options } = workerData as ThreadRank;
-// Waiting for other ranks keeps no event loop alive; a listener does.
+// Waiting for other ranks does not keep the event loop alive; a listener does.
 const port = parentPort!;
 port.on('message', () => undefined);
 try {

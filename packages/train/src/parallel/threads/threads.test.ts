@@ -91,7 +91,10 @@ interface Trained {
   readonly tensors: ReadonlyMap<string, readonly number[]>;
 }
 
-/** What a few steps find, over rows that do not come out even: the last batch of an epoch is padded. */
+/**
+ * Results of a few steps over rows that do not fill the batches: the last batch of an epoch is
+ * padded.
+ */
 async function trained(session: StepSession, data: Dataset): Promise<Trained> {
   const batches = batcher(data, { size: BATCH, inputs: ['x', 'labels'], mask: 'mask' });
   const losses: number[] = [];
@@ -137,7 +140,8 @@ const trainings: Record<string, Training> = {
 it.each(Object.entries(trainings))(
   '%s: three threads take the steps of one',
   async (_, training) => {
-    // Batches of 12, 12 and 7: in the last, the second thread has padding, and the third nothing else.
+    // Batches of 12, 12 and 7: in the last, the second thread has some padding, and the third only
+    // padding.
     const data = rows(31, [8], 1);
     const { model, ...loss } = graded(training.of(BATCH));
     const one = await openStep(trainingStep(model, { ...loss, ...training }), nativeBackend);

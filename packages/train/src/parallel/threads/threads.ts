@@ -1,7 +1,7 @@
 /**
- * Training on several threads of one process. The thread that calls is the leader and computes too; each
- * other rank is a worker thread. What all need lies in shared memory: rows, parameters, the optimiser's
- * state, and the gradients of each rank.
+ * Training on several threads of one process. The calling thread is the leader and computes too;
+ * each other rank is a worker thread. Shared memory holds the data of all: rows, parameters, the
+ * optimiser's state, and the gradients of each rank.
  */
 import { Worker } from 'node:worker_threads';
 import { nativeBackend } from '../../run/native-backend.ts';
@@ -17,11 +17,11 @@ import type { ThreadRank } from './thread-rank.ts';
 export interface ThreadsOptions extends Dealing, Omit<GroupOptions, 'backend'> {
   /** Ranks in all, the calling thread included. */
   readonly workers: number;
-  /** Milliseconds after which a thread that does not arrive is given up; default 10 minutes. */
+  /** Milliseconds after which a thread that does not arrive counts as lost; default 10 minutes. */
   readonly timeoutMs?: number;
 }
 
-/** Evaluation and checkpoints are the leader's, and the others wait for it. */
+/** The leader evaluates and saves checkpoints while the other ranks wait. */
 const PATIENCE_MS = 600_000;
 
 /**
@@ -49,7 +49,7 @@ export async function openThreads(
       dealing,
       { ...rest, backend: nativeBackend },
     );
-  // The leader makes all memory, so it comes first.
+  // The leader allocates all memory, so it starts first.
   const session = await lead(collective, planOf(0), dealing, {
     ...rest,
     backend: nativeBackend,
@@ -94,7 +94,7 @@ export async function openThreads(
 
 const ENTRY = new URL('./thread-rank.ts', import.meta.url);
 
-/** Says why a thread has stopped, where it said so. */
+/** Reports why a thread has stopped, when it sent a reason. */
 function explained(error: unknown, reasons: ReadonlyMap<number, Error>): unknown {
   if (!(error instanceof RankLost)) return error;
   const reason = reasons.get(error.rank);

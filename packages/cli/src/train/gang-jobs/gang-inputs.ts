@@ -1,6 +1,6 @@
 /**
- * What a training takes with it to other machines: the files that it names, under paths of a workspace,
- * and the words of the command that finds them there.
+ * Inputs of a training on other machines: the files that it names, under paths of a workspace, and
+ * the arguments of the command that reads them there.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -11,26 +11,26 @@ import type { Flags, Origin, ResolvedTraining } from '../origin.ts';
 import { unreadable } from '../../file.ts';
 import { isModelFile, wordsOf } from './words.ts';
 
-export interface CargoFile {
-  /** In the workspace, with `/`. */
+export interface GangFile {
+  /** Path in the workspace, with `/`. */
   readonly path: string;
-  /** Here; absolute. */
+  /** Absolute path on this machine. */
   readonly file: string;
   readonly sizeBytes: number;
 }
 
-export interface Cargo {
-  readonly files: readonly CargoFile[];
+export interface GangInputs {
+  readonly files: readonly GangFile[];
   /** Arguments and options of `skein train` in the workspace. */
   readonly words: readonly string[];
 }
 
 /** @throws SkeinError FILE_UNREADABLE, TRAINING_MODEL_UNFIT, MODEL_EXTERNAL_DATA. */
-export async function cargoOf(
+export async function gangInputsOf(
   { flags, config }: Origin,
   { training, pathOf }: ResolvedTraining,
-): Promise<Cargo> {
-  const files: CargoFile[] = [];
+): Promise<GangInputs> {
+  const files: GangFile[] = [];
   const take = async (folder: string, file: string): Promise<string> => {
     const path = `${folder}/${basename(file)}`;
     files.push(...(await filesAt(path, file)));
@@ -49,11 +49,13 @@ export async function cargoOf(
   if (beside !== undefined) moved.labels = await take('labels', beside);
   if (typeof validation === 'string') {
     moved.validation = await take('validation', pathOf('validation'));
-    const others = labelsFileOf(
+    const besideValidation = labelsFileOf(
       pathOf('validation'),
       validationLabels === undefined ? undefined : pathOf('validationLabels'),
     );
-    if (others !== undefined) moved.validationLabels = await take('validation-labels', others);
+    if (besideValidation !== undefined) {
+      moved.validationLabels = await take('validation-labels', besideValidation);
+    }
   }
   const words = wordsOf(moved);
   if (config !== undefined) words.push(`--config=${await take('config', config.path)}`);
@@ -69,7 +71,7 @@ async function locationsOf(path: string, given: string): Promise<readonly string
 }
 
 /** A file, or all files of a folder. */
-async function filesAt(path: string, file: string): Promise<CargoFile[]> {
+async function filesAt(path: string, file: string): Promise<GangFile[]> {
   const info = await stat(file).catch((error: unknown) => {
     throw unreadable(file, error);
   });
