@@ -230,7 +230,7 @@ describe('the commands of the documentation', () => {
     ({ line }) => {
       const here = line
         .replaceAll('http://127.0.0.1:4700', node.url)
-        .replaceAll(/\b(model(-v2)?\.onnx|trained\.onnx|curves\.svg)/g, (file) =>
+        .replaceAll(/\b(model(-v2)?\.onnx|theirs\.onnx|trained\.onnx|curves\.svg)/g, (file) =>
           join(folder, file),
         )
         .replaceAll(
