@@ -116,12 +116,16 @@ function fixedBytes(element: Uint8Array): Uint8Array {
   return element.slice(0, end);
 }
 
-/** UTF-32, little-endian. */
+const LAST_CODE_POINT = 0x10_ff_ff;
+
+/** UTF-32, little-endian. @throws Error for what is no character. */
 function fixedText(element: Uint8Array): string {
   const view = new DataView(element.buffer, element.byteOffset, element.byteLength);
   let text = '';
   for (let at = 0; at < element.byteLength; at += 4) {
     const code = view.getUint32(at, true);
+    if (code > LAST_CODE_POINT)
+      throw new Error(`it holds the character ${code}, which Unicode lacks`);
     if (code !== 0) text += String.fromCodePoint(code);
   }
   return text;

@@ -19,7 +19,7 @@ export type RandomAccess = AsyncBuffer;
 /** @throws TrainError `data` for a damaged file, nested columns, or values that do not fit their column. */
 export async function readParquet(file: RandomAccess, options: TableOptions = {}): Promise<Table> {
   const metadata = await reading(() => parquetMetadataAsync(file));
-  const { children } = parquetSchema(metadata);
+  const { children } = await reading(() => parquetSchema(metadata));
   const names = children.map(({ element }) => element.name);
   const nested = children.find((child) => child.children.length > 0);
   if (nested !== undefined) {
