@@ -8,6 +8,7 @@ import {
   parquetSchema,
   type AsyncBuffer,
 } from 'hyparquet';
+import { parquetHeader } from 'hyparquet/src/column.js';
 import { compressors } from 'hyparquet-compressors';
 import { TrainError } from '../train-error.ts';
 import { tableBuilder } from './table-builder.ts';
@@ -28,23 +29,54 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
   const builder = tableBuilder(names, options);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
-    const rowEnd = rowStart + Number(group.num_rows);
+    const count = Number(group.num_rows);
+    const rowEnd = rowStart + count;
+    const checked: RandomAccess = {
+      byteLength: file.byteLength,
+      async slice(start, end) {
+        const pages = await file.slice(start, end);
+        checkPages(pages, count);
+        return pages;
+      },
+    };
     // One column at a time: when the library fails at one, it leaves the promises of the others
     // unhandled, and their rejections would end the process.
-    const columns: (readonly Record<string, unknown>[])[] = [];
+    const cells: (readonly Record<string, unknown>[])[] = [];
     for (const name of names) {
-      const options = { file, metadata, compressors, rowStart, rowEnd, columns: [name] };
-      columns.push(await reading(() => parquetReadObjects(options)));
+      const columns = [name];
+      const options = { file: checked, metadata, compressors, rowStart, rowEnd, columns };
+      cells.push(await reading(() => parquetReadObjects(options)));
     }
-    columns[0]?.forEach((_, i) => {
+    cells[0]?.forEach((_, i) => {
       builder.add(
         rowStart + i + 1,
-        names.map((name, at) => plain(columns[at]?.[i]?.[name])),
+        names.map((name, at) => plain(cells[at]?.[i]?.[name])),
       );
     });
     rowStart = rowEnd;
   }
   return builder.finish();
+}
+
+/**
+ * The library trusts the sizes in the headers of pages: one without a size would keep it at the same
+ * byte for ever.
+ *
+ * @param pages the bytes of one flat column in one row group.
+ * @param count the rows of the group.
+ * @throws Error unless the pages lie within the bytes and have no more than these rows.
+ */
+function checkPages(pages: ArrayBuffer, count: number): void {
+  const reader = { view: new DataView(pages), offset: 0 };
+  for (let rows = 0; rows < count && reader.offset < pages.byteLength - 1;) {
+    const header = parquetHeader(reader);
+    const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
+    rows += (header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0;
+    reader.offset += size;
+    if (!(size >= 0 && unpacked >= 0 && reader.offset <= pages.byteLength && rows <= count)) {
+      throw new Error('the header of a page does not fit its column');
+    }
+  }
 }
 
 async function reading<T>(read: () => T | Promise<T>): Promise<T> {
