@@ -162,7 +162,7 @@ export function openParquet(): Target {
       ),
     );
   return {
-    seeds: ['snappy', 'zstd', 'gzip'].map(fixture),
+    seeds: ['snappy', 'zstd', 'gzip', 'uncompressed', 'v2', 'runs', 'runs-v2'].map(fixture),
     // The library takes the sizes that a page's header states.
     bounds: { memoryBytes: 2 ** 30 },
     structure: bytesInput(['PAR1', '\x15\x00', '\xff\xff\xff\xff\x0f', '\x1f\x8b']),

@@ -65,7 +65,9 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
       async () => {
         await using opened = await openPage(browser, serve.url, serve.admin.key, TIMEOUT);
         const { page, complaints } = opened;
-        expect(await page.getByRole('status').first().textContent()).toContain('No worker');
+        await expect
+          .poll(() => page.getByRole('status').first().textContent())
+          .toContain('No worker');
         await page.getByRole('link', { name: 'Echo' }).click();
         await page.getByRole('heading', { level: 1, name: `Echo ${HOSTILE}` }).waitFor();
 
@@ -81,15 +83,15 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
         await using worker = await startWorkerProcess('elsewhere', fleet);
         await judging.getByRole('button', { name: /^sample\/1: Accepted/ }).waitFor();
         await judging.getByText('Accepted', { exact: true }).first().waitFor();
-        expect(await judging.getAttribute('data-verdict')).toBe('AC');
-        expect(await judging.getByRole('listitem').count()).toBe(3);
+        await expect.poll(() => judging.getAttribute('data-verdict')).toBe('AC');
+        await expect.poll(() => judging.getByRole('listitem').count()).toBe(3);
         expect(worker.log()).toContain('"outcome":"succeeded"');
 
         await judging.getByRole('button', { name: /^secret\/2/ }).click();
         await judging.getByText('Cpu time').waitFor();
         await page.getByRole('link', { name: 'Standings' }).click();
         await page.getByRole('row', { name: /admin/ }).getByText('+').waitFor();
-        expect(await page.locator('img[src="x"]').count()).toBe(0);
+        await expect.poll(() => page.locator('img[src="x"]').count()).toBe(0);
         expect(complaints).toEqual([]);
       },
       TIMEOUT,

@@ -99,7 +99,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a judge without compile
         const refusal = page.getByRole('alert');
         await refusal.getByText('Debian package g++').waitFor();
         await refusal.getByText('submit in another language').waitFor();
-        expect(await page.getByRole('region', { name: /^Submission/ }).count()).toBe(0);
+        await expect.poll(() => page.getByRole('region', { name: /^Submission/ }).count()).toBe(0);
       },
       TIMEOUT,
     );

@@ -67,26 +67,28 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       await page.getByRole('link', { name: 'Submissions' }).click();
       await heading(page, 'Your submissions').waitFor();
       const rows = page.locator('tbody tr');
-      expect(await rows.locator('td:first-child').allTextContents()).toEqual(
-        [right + 2, wrong, right].map(String),
-      );
+      await expect
+        .poll(() => rows.locator('td:first-child').allTextContents())
+        .toEqual([right + 2, wrong, right].map(String));
       await page.getByRole('row', { name: new RegExp(`^${wrong} echo.*Wrong answer`) }).waitFor();
 
       await rows.nth(1).hover();
       await rows.nth(1).getByRole('link', { name: 'Only those to echo' }).click();
       await page.getByText('To echo.').waitFor();
-      expect(await rows.count()).toBe(2);
+      await expect.poll(() => rows.count()).toBe(2);
       // For admins alone.
-      expect(await page.getByRole('button', { name: 'Judge all again' }).count()).toBe(0);
+      await expect
+        .poll(() => page.getByRole('button', { name: 'Judge all again' }).count())
+        .toBe(0);
 
       await page.getByRole('link', { name: String(wrong), exact: true }).click();
       await heading(page, `Submission ${wrong}`).waitFor();
-      expect(await page.locator('.source pre').textContent()).toBe('print(0)\n');
+      await expect.poll(() => page.locator('.source pre').textContent()).toBe('print(0)\n');
       await judging(page)
         .getByRole('button', { name: /^sample\/1: Wrong answer/ })
         .click();
       await judging(page).getByText('Cpu time').waitFor();
-      expect(await page.getByRole('button', { name: 'Judge again' }).count()).toBe(0);
+      await expect.poll(() => page.getByRole('button', { name: 'Judge again' }).count()).toBe(0);
       expect(complaints).toEqual([]);
     },
     TIMEOUT,
@@ -104,7 +106,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       await judging(page).getByText('Judged before: WA').waitFor();
       // The button is absent while the submission is judged, and present again with the verdict.
       await page.getByRole('button', { name: 'Judge again' }).waitFor();
-      expect(await judging(page).getAttribute('data-verdict')).toBe('WA');
+      await expect.poll(() => judging(page).getAttribute('data-verdict')).toBe('WA');
       expect(await serve.admin.get<SubmissionView>(`submissions/${id}`)).toMatchObject({
         judging: 2,
         verdict: 'WA',
@@ -177,13 +179,13 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
         .getByRole('button', { name: /^secret\/1: Wrong answer/ })
         .click();
       const output = judging(page).first().locator('figure', { hasText: 'Your output' });
-      expect(await output.locator('pre').textContent()).toBe(`${HOSTILE}\n`);
+      await expect.poll(() => output.locator('pre').textContent()).toBe(`${HOSTILE}\n`);
       await judging(page)
         .first()
         .getByRole('link', { name: /^Submission/ })
         .click();
       await page.locator('.source pre').waitFor();
-      expect(await page.locator('.source pre').textContent()).toBe(source);
+      await expect.poll(() => page.locator('.source pre').textContent()).toBe(source);
 
       // In a refusal.
       await page.goto(`${serve.url}/#/problems/answers`);
@@ -195,7 +197,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       await page.getByRole('button', { name: 'Submit' }).click();
       await page.getByRole('alert').getByText(HOSTILE).waitFor();
 
-      expect(await page.locator('img[src="x"]').count()).toBe(0);
+      await expect.poll(() => page.locator('img[src="x"]').count()).toBe(0);
       // The refusal is also logged to the console; nothing else is.
       expect(complaints.filter((text) => !/status of 422/.test(text))).toEqual([]);
     },

@@ -83,7 +83,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
 
   /** No text from other users has become markup or script. */
   async function expectUnharmed(title: string): Promise<void> {
-    expect(await page.locator('img').count()).toBe(0);
+    await expect.poll(() => page.locator('img').count()).toBe(0);
     expect(await page.title()).toBe(title);
     expect(problems).toEqual([]);
   }
@@ -112,7 +112,9 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await row('first').getByText('running').waitFor();
     await node.jobs.progress(token, 0.25, `a quarter ${HOSTILE}`);
     await row('first').getByText('25.0% a quarter').waitFor();
-    expect(await row('first').getByRole('progressbar').getAttribute('aria-valuenow')).toBe('25');
+    await expect
+      .poll(() => row('first').getByRole('progressbar').getAttribute('aria-valuenow'))
+      .toBe('25');
     await node.jobs.finish(token, {
       kind: 'failed',
       cause: 'exit-code',
@@ -130,7 +132,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await page.getByText('There are no such jobs.').waitFor();
     await page.getByLabel('State').selectOption('');
     await row('second').waitFor();
-    expect(await row('first').count()).toBe(0);
+    await expect.poll(() => row('first').count()).toBe(0);
     await expectUnharmed('Jobs – Skein');
   });
 
@@ -145,7 +147,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await log.getByText(`line 1 ${HOSTILE}`).waitFor();
     await node.jobs.appendLog(token, first.length, Buffer.from('line 2\n'));
     await log.getByText('line 2').waitFor();
-    expect(await log.textContent()).toBe(`line 1 ${HOSTILE}\nline 2\n`);
+    await expect.poll(() => log.textContent()).toBe(`line 1 ${HOSTILE}\nline 2\n`);
 
     const { digest, sizeBytes } = await node.artifacts.put(
       Readable.from([Buffer.from('what came out')]),
@@ -163,7 +165,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     const download = await downloading;
     expect(download.suggestedFilename()).toBe('result.txt');
     expect(await readFile(await download.path(), 'utf8')).toBe('what came out');
-    expect(await page.getByRole('button', { name: /Cancel|Revive/ }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('button', { name: /Cancel|Revive/ }).count()).toBe(0);
     await page.getByRole('link', { name: 'group-1' }).click();
     await row('job:1').waitFor();
     await expectUnharmed('Jobs – Skein');
@@ -233,7 +235,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await page.getByText('Use another driver.').waitFor();
     await queue.locator('[data-count="ready"]').getByRole('link').click();
     await row('b').waitFor();
-    expect(await row('a').count()).toBe(0);
+    await expect.poll(() => row('a').count()).toBe(0);
     await expectUnharmed('Jobs – Skein');
   });
 
@@ -260,9 +262,9 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await row('first').getByRole('link', { name: HOSTILE }).click();
     await page.getByText('größe.onnx').waitFor();
     const chart = page.getByRole('img', { name: 'loss over epochs' });
-    expect(await chart.getAttribute('aria-label')).toBe(
-      'loss over epochs: loss from 0.3 to 0.15 in epoch 2',
-    );
+    await expect
+      .poll(() => chart.getAttribute('aria-label'))
+      .toBe('loss over epochs: loss from 0.3 to 0.15 in epoch 2');
     // An event announces the step; polling would take half a minute.
     const newest = { step: 17, loss: 0.123, learningRate: 0.01 };
     const updatedAt = '2026-03-14T10:00:00.000Z';
@@ -276,7 +278,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     // The loss of both runs, and the validation loss of one.
     const losses = page.getByRole('img', { name: 'loss over epochs' });
     await losses.waitFor();
-    expect(await losses.getAttribute('data-points')).toBe('2 3 3');
+    await expect.poll(() => losses.getAttribute('data-points')).toBe('2 3 3');
     await page.getByText('Numbers').first().click();
     await page.getByRole('row', { name: '3 – 0.3333 0.3667' }).waitFor();
     await page.getByRole('row', { name: `rate 0.01 ${HOSTILE}` }).waitFor();
@@ -311,7 +313,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
       await page.getByLabel('API key').fill(secret);
       await page.getByRole('button', { name: 'Open' }).click();
       await row('mine').waitFor();
-      expect(await row('other').count()).toBe(0);
+      await expect.poll(() => row('other').count()).toBe(0);
       await page.getByText('Jobs only').waitFor();
       await row('mine').getByRole('link').click();
       const downloading = page.waitForEvent('download');
@@ -325,7 +327,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
       await page.getByLabel('API key').fill(reader.secret);
       await page.getByRole('button', { name: 'Open' }).click();
       await page.getByText('Nothing has been trained yet.').waitFor();
-      expect(await refusal.isVisible()).toBe(false);
+      await expect.poll(() => refusal.isVisible()).toBe(false);
     } finally {
       await locked.close();
     }
@@ -372,7 +374,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     }
     await page.goBack();
     await page.getByRole('heading', { name: 'Sandboxes of this node' }).waitFor();
-    expect(await page.locator('#views [aria-current]').textContent()).toBe('Queues');
+    await expect.poll(() => page.locator('#views [aria-current]').textContent()).toBe('Queues');
     expect(problems).toEqual([]);
   });
 });

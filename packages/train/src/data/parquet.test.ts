@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readParquet } from './parquet.ts';
 
-/** Written with the Parquet implementation of Apache Arrow for Rust: seven rows in groups of three. */
+/**
+ * Seven rows: in groups of three from the Parquet implementation of Apache Arrow for Rust, in one group
+ * from DuckDB, without compression and in pages of the second version.
+ */
 const fixture = async (name: string) => {
   const bytes = await readFile(new URL(`fixtures/${name}`, import.meta.url));
   return accessTo(new Uint8Array(bytes));
@@ -16,10 +19,10 @@ function accessTo(bytes: Uint8Array) {
 }
 
 describe('Parquet', () => {
-  it.each(['snappy', 'zstd', 'gzip'])(
-    'reads files of other writers, compressed with %s',
-    async (packing) => {
-      const table = await readParquet(await fixture(`people-${packing}.parquet`), {
+  it.each(['snappy', 'zstd', 'gzip', 'uncompressed', 'v2'])(
+    'reads files of other writers: %s',
+    async (kind) => {
+      const table = await readParquet(await fixture(`people-${kind}.parquet`), {
         missing: 'keep',
       });
       expect(table).toEqual({
@@ -38,6 +41,43 @@ describe('Parquet', () => {
       });
     },
   );
+
+  it.each(['runs', 'runs-v2'])('reads runs, dictionaries and missing values: %s', async (kind) => {
+    const table = await readParquet(await fixture(`people-${kind}.parquet`), { missing: 'keep' });
+    const rows = Array.from({ length: 1000 }, (_, row) => row);
+    expect(table.columns).toEqual([
+      {
+        name: 'x',
+        kind: 'number',
+        values: Float64Array.from(rows, (row) => (row % 11 === 0 ? NaN : row % 5)),
+      },
+      {
+        name: 'visits',
+        kind: 'number',
+        values: Float64Array.from(rows, (row) => Math.floor(row / 300)),
+      },
+      {
+        name: 'sex',
+        kind: 'category',
+        codes: Int32Array.from(rows, (row) => (row < 700 ? 0 : 1)),
+        categories: ['f', 'm'],
+      },
+      { name: 'ill', kind: 'number', values: Float64Array.from(rows, (row) => 1 - (row % 2)) },
+    ]);
+  });
+
+  it('refuses runs that are longer than their page, in milliseconds', async () => {
+    const bytes = new Uint8Array(
+      await readFile(new URL('fixtures/people-runs.parquet', import.meta.url)),
+    );
+    // The definition levels of `visits`: a run of 1000 ones, as the header 0xd0 0x0f.
+    const at = Buffer.from(bytes).indexOf(Buffer.from('03000000d00f0103d804', 'hex')) + 4;
+    expect(at).toBeGreaterThan(4);
+    // Now of 8191, in a page of 1000 values.
+    bytes.set([0xfe, 0x7f], at);
+    const damaged = readParquet(accessTo(bytes), { missing: 'keep' });
+    await expect(damaged).rejects.toThrow('cannot be read as Parquet: a page is damaged');
+  });
 
   it('names the row and column of a missing value', async () => {
     await expect(readParquet(await fixture('people-snappy.parquet'))).rejects.toThrow(

@@ -8,9 +8,8 @@ import {
   parquetSchema,
   type AsyncBuffer,
 } from 'hyparquet';
-import { parquetHeader } from 'hyparquet/src/column.js';
-import { compressors } from 'hyparquet-compressors';
 import { TrainError } from '../train-error.ts';
+import { checkedPages } from './parquet-pages.ts';
 import { tableBuilder } from './table-builder.ts';
 import type { Table, TableOptions } from './table.ts';
 
@@ -22,7 +21,9 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
   const metadata = await reading(() => parquetMetadataAsync(file));
   const { children } = await reading(() => parquetSchema(metadata));
   const names = children.map(({ element }) => element.name);
-  const nested = children.find((child) => child.children.length > 0);
+  const nested = children.find(
+    ({ children: parts, element }) => parts.length > 0 || element.repetition_type === 'REPEATED',
+  );
   if (nested !== undefined) {
     throw new TrainError('data', `Column '${nested.element.name}' is nested; tables are flat.`);
   }
@@ -31,20 +32,20 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
   for (const group of metadata.row_groups) {
     const count = Number(group.num_rows);
     const rowEnd = rowStart + count;
-    const checked: RandomAccess = {
-      byteLength: file.byteLength,
-      async slice(start, end) {
-        const pages = await file.slice(start, end);
-        checkPages(pages, count);
-        return pages;
-      },
-    };
     // One column at a time: when the library fails at one, it leaves the promises of the others
     // unhandled, and their rejections would end the process.
     const cells: (readonly Record<string, unknown>[])[] = [];
-    for (const name of names) {
-      const columns = [name];
-      const options = { file: checked, metadata, compressors, rowStart, rowEnd, columns };
+    for (const [at, { element }] of children.entries()) {
+      const column = group.columns[at]?.meta_data;
+      if (column?.path_in_schema?.join('.') !== element.name) {
+        throw unreadable('its columns are not those of its schema');
+      }
+      const checked = checkedPages(file, {
+        count,
+        optional: element.repetition_type !== 'REQUIRED',
+        compressed: column.codec !== 'UNCOMPRESSED',
+      });
+      const options = { ...checked, metadata, rowStart, rowEnd, columns: [element.name] };
       cells.push(await reading(() => parquetReadObjects(options)));
     }
     cells[0]?.forEach((_, i) => {
@@ -58,36 +59,16 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
   return builder.finish();
 }
 
-/**
- * The library trusts the sizes in the headers of pages: one without a size would keep it at the same
- * byte for ever.
- *
- * @param pages the bytes of one flat column in one row group.
- * @param count the rows of the group.
- * @throws Error unless the pages lie within the bytes and have no more than these rows.
- */
-function checkPages(pages: ArrayBuffer, count: number): void {
-  const reader = { view: new DataView(pages), offset: 0 };
-  for (let rows = 0; rows < count && reader.offset < pages.byteLength - 1;) {
-    const header = parquetHeader(reader);
-    const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
-    rows += (header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0;
-    reader.offset += size;
-    if (!(size >= 0 && unpacked >= 0 && reader.offset <= pages.byteLength && rows <= count)) {
-      throw new Error('the header of a page does not fit its column');
-    }
-  }
-}
-
 async function reading<T>(read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TrainError('data', `The file cannot be read as Parquet: ${reason}.`, {
-      cause: error,
-    });
+    throw unreadable(error instanceof Error ? error.message : String(error), error);
   }
+}
+
+function unreadable(reason: string, cause?: unknown): TrainError {
+  return new TrainError('data', `The file cannot be read as Parquet: ${reason}.`, { cause });
 }
 
 function plain(value: unknown): unknown {

@@ -176,7 +176,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await client.rollback({ name: 'risk', reason });
     // Text from other users is shown as it is, and never as markup.
     await page.locator('#decisions').getByText(reason).waitFor();
-    expect(await page.locator('#decisions img').count()).toBe(0);
+    await expect.poll(() => page.locator('#decisions img').count()).toBe(0);
     expect(await page.title()).toBe('Skein');
     expect(problems).toEqual([]);
     await page.close();
@@ -219,7 +219,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
       await page.getByRole('button', { name: 'Open' }).click();
       await page.getByText('Live', { exact: true }).waitFor();
       await page.getByText('keys required').waitFor();
-      expect(await page.locator('#key-dialog').isVisible()).toBe(false);
+      await expect.poll(() => page.locator('#key-dialog').isVisible()).toBe(false);
       await page.close();
     } finally {
       await locked.close();
@@ -229,7 +229,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
   it('the reference page opens at a link, without a script', async () => {
     const { page, problems } = await open('/docs#type-RolloutPlan');
     await page.getByText('Time that each step must hold before the next.').waitFor();
-    expect(await page.locator('script').count()).toBe(0);
+    await expect.poll(() => page.locator('script').count()).toBe(0);
     expect(problems).toEqual([]);
     await page.close();
   });

@@ -1,0 +1,165 @@
+/**
+ * Checks of the pages of a Parquet column that hyparquet does not make. It believes every size in a
+ * page: one without a size keeps it at the same byte for ever, and a run of a billion values takes it
+ * seconds and gigabytes, whatever the page has room for.
+ *
+ * Source: https://parquet.apache.org/docs/file-format/data-pages/encodings/
+ */
+import type { AsyncBuffer, Compressors, PageHeader } from 'hyparquet';
+import { parquetHeader } from 'hyparquet/src/column.js';
+import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
+import { readVarInt } from 'hyparquet/src/thrift.js';
+import { compressors } from 'hyparquet-compressors';
+
+const DAMAGED = 'a page is damaged';
+/** DuckDB makes each packed run as long as 256 values. */
+const PADDING = 256;
+/** One run can stand for any number of rows. More rows than these need bytes: 64 of them one byte. */
+const ROWS_WITHOUT_BYTES = 2 ** 20;
+const ROWS_PER_BYTE = 64;
+/** What the prefixes of texts may make of one page, in bytes. */
+const MAX_UNPACKED_BYTES = 256 * 2 ** 20;
+
+/** One column of one row group; it is flat. */
+interface ColumnChunk {
+  /** Rows of the group. */
+  readonly count: number;
+  readonly optional: boolean;
+  readonly compressed: boolean;
+}
+
+/**
+ * What the library reads a column with: its bytes and its decompression, which throw an Error where
+ * a page does not fit.
+ */
+export function checkedPages(
+  file: AsyncBuffer,
+  { count, optional, compressed }: ColumnChunk,
+): { file: AsyncBuffer; compressors: Compressors } {
+  /** The headers of the pages that are still compressed, by the place of their values. */
+  const headers = new Map<number, PageHeader>();
+  return {
+    file: {
+      byteLength: file.byteLength,
+      async slice(start, end) {
+        const bytes = await file.slice(start, end);
+        if (count > ROWS_WITHOUT_BYTES + ROWS_PER_BYTE * bytes.byteLength) throw new Error(DAMAGED);
+        for (const { header, at, size } of pagesOf(bytes, count)) {
+          const second = header.data_page_header_v2;
+          const levels =
+            second !== undefined && optional ? second.definition_levels_byte_length : 0;
+          const repeated = second?.repetition_levels_byte_length ?? 0;
+          if (!(levels >= 0 && levels <= size && repeated === 0)) throw new Error(DAMAGED);
+          if (levels > 0) checkRuns(new DataView(bytes, at, levels), 0, 1, valueCount(header));
+          if (compressed && second?.is_compressed !== false) headers.set(at + levels, header);
+          else checkValues(new DataView(bytes, at + levels, size - levels), header, optional);
+        }
+        return bytes;
+      },
+    },
+    compressors: Object.fromEntries(
+      Object.entries(compressors).map(([codec, decompress]) => [
+        codec,
+        (bytes: Uint8Array, length: number) => {
+          const values = decompress(bytes, length);
+          const header = headers.get(bytes.byteOffset);
+          const { buffer, byteOffset, byteLength } = values;
+          if (header !== undefined) {
+            checkValues(new DataView(buffer, byteOffset, byteLength), header, optional);
+          }
+          return values;
+        },
+      ]),
+    ),
+  };
+}
+
+function* pagesOf(bytes: ArrayBuffer, count: number) {
+  const reader = { view: new DataView(bytes), offset: 0 };
+  for (let rows = 0; rows < count && reader.offset < bytes.byteLength - 1;) {
+    const header = parquetHeader(reader);
+    const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
+    const at = reader.offset;
+    rows += valueCount(header);
+    reader.offset += size;
+    const fits = size >= 0 && unpacked >= 0 && reader.offset <= bytes.byteLength;
+    if (!(fits && rows <= count && isConsistent(header))) throw new Error(DAMAGED);
+    yield { header, at, size };
+  }
+}
+
+/** Has the header of its type and no other, with counts that the page has room for. */
+function isConsistent(header: PageHeader): boolean {
+  const { data_page_header, data_page_header_v2, dictionary_page_header } = header;
+  const present = [
+    ['DATA_PAGE', data_page_header],
+    ['DATA_PAGE_V2', data_page_header_v2],
+    ['DICTIONARY_PAGE', dictionary_page_header],
+  ].flatMap(([type, part]) => (part === undefined ? [] : [type]));
+  const { num_values: values = 0, num_nulls: missing = 0 } = data_page_header_v2 ?? {};
+  const terms = dictionary_page_header?.num_values ?? 0;
+  return (
+    present.length === 1 &&
+    present[0] === header.type &&
+    missing >= 0 &&
+    missing <= values &&
+    terms <= 8 * header.uncompressed_page_size
+  );
+}
+
+/** Of a page of data, with the missing ones. */
+function valueCount({ data_page_header, data_page_header_v2 }: PageHeader): number {
+  return (data_page_header ?? data_page_header_v2)?.num_values ?? 0;
+}
+
+/** @param view the page, without the levels that are not compressed. */
+function checkValues(view: DataView, header: PageHeader, optional: boolean): void {
+  const first = header.data_page_header;
+  const encoding = (first ?? header.data_page_header_v2)?.encoding;
+  const count = valueCount(header);
+  let at = 0;
+  if (first !== undefined && optional) {
+    checkRuns(view, 4, 1, count);
+    at = 4 + view.getUint32(0, true);
+  }
+  if (encoding === 'RLE') checkRuns(view, at + 4, 1, count);
+  if (encoding === 'RLE_DICTIONARY' || encoding === 'PLAIN_DICTIONARY') {
+    checkRuns(view, at + 1, view.getUint8(at), count);
+  }
+  if (encoding === 'DELTA_BYTE_ARRAY') checkPrefixes(view, at, count);
+}
+
+/**
+ * Checks the hybrid of run lengths and packed bits that starts at `at`. A packed run takes bits for each
+ * of its values, so that it ends with the page.
+ */
+function checkRuns(view: DataView, at: number, bitWidth: number, count: number): void {
+  const reader = { view, offset: at };
+  for (let seen = 0; seen < count && reader.offset < view.byteLength;) {
+    const header = readVarInt(reader);
+    const packed = header & 1;
+    const length = packed ? (header >>> 1) * 8 : header >>> 1;
+    const room = packed && bitWidth > 0 ? 8 * view.byteLength : count;
+    if (length > room + PADDING) throw new Error(DAMAGED);
+    reader.offset += packed ? (header >>> 1) * bitWidth : (bitWidth + 7) >> 3;
+    seen += length;
+  }
+}
+
+/** Checks texts of which each starts with a part of the one before. */
+function checkPrefixes(view: DataView, at: number, count: number): void {
+  const reader = { view, offset: at };
+  const [prefixes, suffixes] = [new Int32Array(count), new Int32Array(count)];
+  deltaBinaryUnpack(reader, count, prefixes);
+  deltaBinaryUnpack(reader, count, suffixes);
+  let before = 0;
+  let total = 0;
+  prefixes.forEach((prefix, i) => {
+    const suffix = suffixes[i] ?? 0;
+    total += prefix + suffix;
+    if (!(prefix >= 0 && suffix >= 0 && prefix <= before && total <= MAX_UNPACKED_BYTES)) {
+      throw new Error(DAMAGED);
+    }
+    before = prefix + suffix;
+  });
+}
