@@ -11,39 +11,62 @@ import { saveFinding, shrinkInput } from './engine/findings.ts';
 import { fuzzTarget, replayInputs, type RunResult } from './engine/supervisor.ts';
 import { TARGETS } from './targets.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    inputs: { type: 'string', default: '1000000' },
-    seed: { type: 'string' },
-    /** In total; every target gets the same share. */
-    seconds: { type: 'string', default: '3600' },
-    json: { type: 'boolean', default: false },
-    replay: { type: 'string' },
-    shrink: { type: 'boolean', default: false },
-  },
-});
 const names = Object.keys(TARGETS);
-const [given = ''] = positionals;
-const inputs = Number(values.inputs);
-const seconds = Number(values.seconds);
-const seed = values.seed === undefined ? randomInt(2 ** 32) : Number(values.seed);
-if ((given !== 'all' && !names.includes(given)) || ![inputs, seconds, seed].every((n) => n >= 0)) {
-  console.error(
-    `Unknown target or number. Fix: npm run fuzz -- all | ${names.join(' | ')} [--inputs N] [--seed S] [--seconds T] [--json] [--replay FILE [--shrink]]`,
-  );
-  process.exit(2);
+const USAGE = `npm run fuzz -- TARGET|all [--inputs N] [--seed S] [--seconds T] [--json]
+     npm run fuzz -- TARGET --replay FILE [--shrink]
+Targets: ${names.join(', ')}`;
+
+function readCommandLine() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      inputs: { type: 'string', default: '1000000' },
+      seed: { type: 'string', default: String(randomInt(2 ** 32)) },
+      /** In total; every target gets the same share. */
+      seconds: { type: 'string', default: '3600' },
+      json: { type: 'boolean', default: false },
+      replay: { type: 'string' },
+      shrink: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [given = ''] = positionals;
+  const [inputs, seconds, seed] = [values.inputs, values.seconds, values.seed].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  if (values.help) return usage();
+  if (given !== 'all' && !names.includes(given)) throw new Error(`Unknown target '${given}'.`);
+  if (![inputs, seconds, seed].every((n) => n >= 0)) throw new Error('Not a number.');
+  return { ...values, given, inputs, seconds, seed };
 }
+
+function usage(): never {
+  console.log(USAGE);
+  process.exit(0);
+}
+
+function commandLine(): ReturnType<typeof readCommandLine> {
+  try {
+    return readCommandLine();
+  } catch (error) {
+    console.error(`${(error as Error).message}\nFix: ${USAGE}`);
+    process.exit(2);
+  }
+}
+
+const { given, inputs, seconds, seed, json, replay, shrink } = commandLine();
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
-if (values.replay !== undefined) {
-  const [finding] = await replayInputs(given, [values.replay]);
+if (replay !== undefined) {
+  const [finding] = await replayInputs(given, [replay]);
   say(
     finding === undefined
       ? 'nothing found'
       : `${finding.kind}: ${finding.message}\n${finding.stack}`,
   );
-  if (finding !== undefined && values.shrink) {
+  if (finding !== undefined && shrink) {
     const [path, size] = await shrinkInput(given, finding);
     say(`the smallest found has ${size} bytes: ${path}`);
   }
@@ -79,6 +102,6 @@ for (const target of chosen) {
     say(`  npm run fuzz -- ${target} --replay ${path}`);
   }
 }
-if (values.json) console.log(JSON.stringify({ seed, results }));
+if (json) console.log(JSON.stringify({ seed, results }));
 // A target that was never reached has proved nothing.
 process.exit(results.some(({ findings, inputs }) => findings.length > 0 || inputs === 0) ? 1 : 0);

@@ -19,8 +19,6 @@ const LOOK_MS = 1;
 
 const portFile = process.env['SKEIN_BENCH_LOOP_PROBE'];
 if (portFile !== undefined && isMainThread) {
-  // Processes that the node starts are not the one to look at.
-  delete process.env['SKEIN_BENCH_LOOP_PROBE'];
   const busyMs = (): number => {
     const { user, system } = process.threadCpuUsage();
     return (user + system) / 1000;

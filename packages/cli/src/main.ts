@@ -4,17 +4,20 @@
  */
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
+import { restartWithBoundedHeap } from './bounded-heap.ts';
 import { listenForInterruption } from './interruption.ts';
 
+// Before signals are listened for: a restart would lose one that has arrived.
+if (process.argv[2] === 'up') restartWithBoundedHeap();
+if (process.argv[2] === 'train') {
+  const { restartWithHugePages } = await import('@skein/train/huge-pages');
+  restartWithHugePages();
+}
 listenForInterruption();
 
 // Threads that load TypeScript at once share WebAssembly code that V8 frees twice, about once in a
 // thousand times (ThreadIsolation::UnregisterWasmAllocation aborts); it is a few kilobytes to keep.
 setFlagsFromString('--no-wasm-code-gc');
 enableCompileCache();
-if (process.argv[2] === 'train') {
-  const { restartWithHugePages } = await import('@skein/train/huge-pages');
-  restartWithHugePages();
-}
 const { runProcess } = await import('./process.ts');
 await runProcess();

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ERRORS, type SkeinError } from '@skein/api';
 import { destroyWithin, LINGER_MS } from './connections.ts';
+import { discardBody } from './discard.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -93,7 +94,8 @@ export function sendError(
   const body = JSON.stringify(error.toBody());
   if (error.code !== 'BODY_TOO_SLOW' && isBodyWorthReading(exchange)) {
     sendText(exchange, status, 'application/json', body, all);
-    request.resume();
+    if (request.complete) request.resume();
+    else discardBody(request);
     return;
   }
   // Closing with unread bytes in the buffer resets the connection, and the client may lose the
@@ -115,19 +117,19 @@ export function sendError(
     endWithin(response, LINGER_MS, body);
     return;
   }
+  response.write(body);
   if (discarding >= MAX_DISCARDING) {
-    request.resume();
-    endWithin(response, LINGER_MS, body);
+    // Not `end`, after which Node would read the rest of the body.
+    destroyWithin(response, LINGER_MS);
     return;
   }
-  response.write(body);
   const timer = setTimeout(() => endWithin(response, LINGER_MS), LINGER_MS);
   response.once('close', () => clearTimeout(timer));
   discarding++;
   response.once('close', () => discarding--);
   request.once('end', () => response.end());
   let pieces = 0;
-  request.on('data', () => {
+  discardBody(request, () => {
     if (++pieces > MAX_DISCARDED_PIECES) request.destroy();
   });
 }

@@ -1,7 +1,8 @@
 /** One run of a replica and its requests. */
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { RunResult } from '@skein/runtime';
 import type { Instant } from '../contract.ts';
-import { commonOutputs, joinInputs, outputsOf, unevenOutput } from './batch.ts';
+import { commonOutputs, joinSteps, outputsOf, unevenOutput } from './batch.ts';
 import type { Pending } from './pending.ts';
 import type { Replica } from './replica.ts';
 import type { Ticket } from './ticket.ts';
@@ -29,8 +30,13 @@ export class BatchRun {
   /** @throws RuntimeFailure as the session does; any other error is an internal fault. */
   async start(replica: Replica, inputNames: readonly string[]): Promise<RunResult> {
     const requests = this.tickets.map(({ payload }) => payload.request);
-    const inputs = joinInputs(inputNames, requests, this.rows);
-    return replica.run(inputs, commonOutputs(requests));
+    const steps = joinSteps(inputNames, requests, this.rows);
+    let step = steps.next();
+    while (step.done !== true) {
+      await immediate();
+      step = steps.next();
+    }
+    return replica.run(step.value, commonOutputs(requests));
   }
 
   /** An output that does not have one row per input row, so that the batch cannot be split; undefined if there is none. */

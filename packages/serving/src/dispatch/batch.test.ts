@@ -1,7 +1,14 @@
 import { stringTensor, tensor, values, type NumericTensor, type Tensor } from '@skein/onnx';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { commonOutputs, joinInputs, outputsOf, unevenOutput, type Member } from './batch.ts';
+import {
+  commonOutputs,
+  joinInputs,
+  joinSteps,
+  outputsOf,
+  unevenOutput,
+  type Member,
+} from './batch.ts';
 
 function floats(shape: readonly number[], from: number): NumericTensor {
   const count = shape.reduce((product, size) => product * size, 1);
@@ -48,6 +55,18 @@ describe('a batch', () => {
         });
       }),
     );
+  });
+
+  test('copies a large input in steps, between which other work can run', () => {
+    const bytes = new Uint8Array(20 * 2 ** 20);
+    bytes[8 * 2 ** 20] = bytes[bytes.length - 1] = 7;
+    const one = member({ x: { type: 'uint8', shape: [1, bytes.length], bytes } });
+    const steps = joinSteps(['x'], [one], 1);
+    for (const _ of [1, 2, 3]) expect(steps.next().done).toBe(false);
+    const { done, value } = steps.next();
+    expect(done).toBe(true);
+    expect(Buffer.compare((value!.get('x') as NumericTensor).bytes, bytes)).toBe(0);
+    expect(joinSteps(['x'], [member({ x: floats([1, 4], 0) })], 1).next().done).toBe(true);
   });
 
   test('copies once: its inputs have their own buffer, its outputs are views', () => {

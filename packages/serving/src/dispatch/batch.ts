@@ -13,6 +13,9 @@ export interface Member {
   readonly outputs?: readonly string[] | undefined;
 }
 
+/** Bytes that are copied at once: about 5 ms when their pages are new. */
+const STEP_BYTES = 8 * 2 ** 20;
+
 /**
  * @param names of the inputs.
  * @param members inputs that agree on everything but the size of the first dimension.
@@ -23,41 +26,66 @@ export function joinInputs(
   members: readonly Member[],
   rows: number,
 ): Map<string, Tensor> {
+  const steps = joinSteps(names, members, rows);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** As `joinInputs`, but yields where a large copy should let other work run. */
+export function* joinSteps(
+  names: readonly string[],
+  members: readonly Member[],
+  rows: number,
+): Generator<void, Map<string, Tensor>> {
   const joined = new Map<string, Tensor>();
   for (const name of names) {
     const first = members[0]!.inputs.get(name)!;
     const shape = members.length === 1 ? first.shape : [rows, ...first.shape.slice(1)];
-    joined.set(name, join(name, first, members, shape));
+    joined.set(
+      name,
+      first.type === 'string'
+        ? joinStrings(name, members, shape)
+        : yield* joinNumbers(name, first.type, members, shape),
+    );
   }
   return joined;
 }
 
-function join(
+function joinStrings(name: string, members: readonly Member[], shape: readonly number[]): Tensor {
+  const elements = members.flatMap((member) => {
+    const tensor = member.inputs.get(name)!;
+    return tensor.type === 'string' ? tensor.elements : [];
+  });
+  return { type: 'string', shape, elements };
+}
+
+function* joinNumbers(
   name: string,
-  first: Tensor,
+  type: NumericTensor['type'],
   members: readonly Member[],
   shape: readonly number[],
-): Tensor {
-  if (first.type === 'string') {
-    const elements = members.flatMap((member) => {
-      const tensor = member.inputs.get(name)!;
-      return tensor.type === 'string' ? tensor.elements : [];
-    });
-    return { type: 'string', shape, elements };
-  }
-  let size = elementSize(first.type);
+): Generator<void, Tensor> {
+  let size = elementSize(type);
   for (const length of shape) size *= length;
   // A separate allocation, not from a pool: the runtime may then move it to its thread.
   const bytes = Buffer.allocUnsafeSlow(size);
   let offset = 0;
   for (const member of members) {
     const part = (member.inputs.get(name) as NumericTensor).bytes;
-    bytes.set(part, offset);
+    if (part.byteLength <= STEP_BYTES) bytes.set(part, offset);
+    else {
+      for (let at = 0; at < part.byteLength; at += STEP_BYTES) {
+        bytes.set(part.subarray(at, at + STEP_BYTES), offset + at);
+        yield;
+      }
+    }
     offset += part.byteLength;
   }
   // The buffer is not zeroed: every byte must be filled before the model reads it.
   if (offset !== size) throw new RangeError(`Input "${name}" was changed after it was accepted.`);
-  return { type: first.type, shape, bytes };
+  return { type, shape, bytes };
 }
 
 /** The outputs that all members request; undefined for all outputs. */

@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const MODULE = join(import.meta.dirname, 'bounded-heap.ts');
+const SCRIPT = `
+import { getHeapSpaceStatistics } from 'node:v8';
+const { restartWithBoundedHeap } = await import(${JSON.stringify(MODULE)});
+restartWithBoundedHeap();
+const kept = [];
+for (let i = 0; i < 2e7; i++) {
+  const made = { a: i, b: [i] };
+  if (i % 50 === 0) kept[(i / 50) % 20_000] = made;
+}
+const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+console.log(JSON.stringify({ flags: process.execArgv.filter((flag) => /^--(heap|max.semi)/.test(flag)), youngMib: space_size / 2 ** 20, argument: process.argv.at(-1) }));
+`;
+
+function run(flags: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  const given = [...flags, '--input-type=module', '-e', SCRIPT, 'kept'];
+  const output = execFileSync(process.execPath, given, {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+  });
+  return JSON.parse(output) as { flags: string[]; youngMib: number; argument: string };
+}
+
+describe.skipIf(process.platform === 'win32')('a process with a bounded heap', () => {
+  it('has a small young generation, and its own arguments', () => {
+    const { flags, youngMib, argument } = run([]);
+    expect(flags).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=50']);
+    expect(youngMib).toBeLessThanOrEqual(16);
+    expect(argument).toBe('kept');
+  });
+
+  it('keeps the values that the operator gives', () => {
+    expect(run(['--max_semi_space_size=32', '--heap-growing-percent=90']).flags).toEqual([
+      '--max_semi_space_size=32',
+      '--heap-growing-percent=90',
+    ]);
+    expect(run([], { NODE_OPTIONS: '--max-semi-space-size=32' }).flags).toEqual([
+      '--heap-growing-percent=50',
+    ]);
+  });
+});
