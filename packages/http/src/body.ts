@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { SkeinError } from '@skein/api';
 import type { BudgetHold } from '@skein/api/shared-budget';
+import { freePiece } from './discard.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayLimits } from './limits.ts';
 
@@ -117,7 +118,10 @@ function receive(
     }
     // The request ends soon after its body: removing its listeners costs more than leaving them.
     request.on('data', (chunk: Buffer) => {
-      if (settled) return;
+      if (settled) {
+        freePiece(chunk);
+        return;
+      }
       const arrived = size;
       size += chunk.length;
       pieces += 1;
@@ -141,9 +145,13 @@ function receive(
       }
       // A piece may be a single byte in a Buffer of a hundred: keep none of them.
       if (size > whole.length) whole = grown(whole, size, Number(announced ?? 0), limits);
-      if (first !== undefined) first.copy(whole);
+      if (first !== undefined) {
+        first.copy(whole);
+        freePiece(first);
+      }
       first = undefined;
       chunk.copy(whole, arrived);
+      freePiece(chunk);
     });
     request.on('end', () => {
       if (settled) return;

@@ -1,35 +1,20 @@
-/**
- * Reads the rest of a rejected body and discards it. Closing a connection with unread bytes resets
- * it, and the client may lose the answer.
- *
- * Discarded bytes are garbage outside of V8's heap, and V8 collects it late: a flood of rejected
- * bodies would take hundreds of megabytes. All connections therefore share one rate.
- */
+/** Gives the memory of a piece of a body back at once. */
 import type { IncomingMessage } from 'node:http';
 
-/** 64 MiB a second: one rejected body of the largest size is read in about the time of a linger. */
-const PAUSE_MS = 50;
-const BYTES_PER_PAUSE = (64 * 2 ** 20 * PAUSE_MS) / 1000;
-
-const waiting = new Set<IncomingMessage>();
-let left = BYTES_PER_PAUSE;
-
-/** @param onPiece called for every piece of the body. */
-export function discardBody(request: IncomingMessage, onPiece?: () => void): void {
-  request.once('close', () => waiting.delete(request));
-  request.on('data', (piece: Buffer) => {
-    left -= piece.length;
-    onPiece?.();
-    if (left > 0) return;
-    if (waiting.size === 0) setTimeout(resume, PAUSE_MS);
-    waiting.add(request);
-    request.pause();
-  });
+/**
+ * Frees the bytes of a piece that is not used any more. They lie outside of V8's heap, which collects
+ * them late: a flood of bodies takes hundreds of megabytes otherwise.
+ *
+ * @param piece empty afterwards. One that is a part of a larger buffer stays as it is.
+ */
+export function freePiece({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
-function resume(): void {
-  left = BYTES_PER_PAUSE;
-  const resumed = [...waiting];
-  waiting.clear();
-  for (const request of resumed) request.resume();
+/** Reads the rest of a body and discards it. @param onPiece called for every piece. */
+export function discardBody(request: IncomingMessage, onPiece?: () => void): void {
+  request.on('data', (piece: Buffer) => {
+    freePiece(piece);
+    onPiece?.();
+  });
 }

@@ -19,13 +19,6 @@ export interface Exchange {
 /** Unread body bytes that are cheaper to read than a new connection. */
 const WORTH_READING = 256 * 1024;
 
-/**
- * Largest number of rejected bodies that are read and discarded at the same time. Each takes memory
- * until it is collected. Clients beyond this number may lose their answer, which happens only in a
- * flood.
- */
-const MAX_DISCARDING = 32;
-let discarding = 0;
 /** Pieces of a discarded body: 64 MiB at the usual size. A one-byte piece takes as long to read. */
 const MAX_DISCARDED_PIECES = 1024;
 
@@ -118,15 +111,8 @@ export function sendError(
     return;
   }
   response.write(body);
-  if (discarding >= MAX_DISCARDING) {
-    // Not `end`, after which Node would read the rest of the body.
-    destroyWithin(response, LINGER_MS);
-    return;
-  }
-  const timer = setTimeout(() => endWithin(response, LINGER_MS), LINGER_MS);
-  response.once('close', () => clearTimeout(timer));
-  discarding++;
-  response.once('close', () => discarding--);
+  // Not `end`, after which Node reads the rest of the body itself.
+  destroyWithin(response, LINGER_MS);
   request.once('end', () => response.end());
   let pieces = 0;
   discardBody(request, () => {
