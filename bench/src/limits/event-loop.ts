@@ -27,6 +27,12 @@ function runClient(port: number): void {
     const { method, path, headers, body } = COSTLY_REQUESTS[index]!;
     const bytes = body();
     process.send!('sending');
+    // A connection that is closed after its answer is an error after a response.
+    let isOver = false;
+    const report = (status: string): void => {
+      if (!isOver) process.send!(status);
+      isOver = true;
+    };
     const options = { host: '127.0.0.1', port, method, path, agent: false };
     const sent = request({
       ...options,
@@ -34,9 +40,9 @@ function runClient(port: number): void {
     });
     sent.on('response', (response) => {
       response.resume();
-      response.on('end', () => process.send!(`${response.statusCode}`));
+      response.on('close', () => report(`${response.statusCode}`));
     });
-    sent.on('error', (error) => process.send!(error.message));
+    sent.on('error', (error) => report(error.message));
     sent.end(bytes);
   });
 }
