@@ -286,6 +286,31 @@ export const VersionTargetView = z
   })
   .meta({ id: 'VersionTarget' });
 
+/** Traffic over some time. */
+const Traffic = z.object({
+  requestsPerSecond: z.number(),
+  goodputPerSecond: z.number(),
+  sloAttainment: z
+    .number()
+    .nullable()
+    .describe('Share of requests answered inside their deadline; null without traffic.'),
+  p50Ms: z.number().nullable(),
+  p99Ms: z.number().nullable(),
+  shedPerSecond: z.number(),
+});
+
+export const DeploymentTraffic = z
+  .object({
+    range: z.enum(['hour', 'day']),
+    points: z
+      .array(Traffic.extend({ at: z.string().describe('When it begins.') }))
+      .describe(
+        'Oldest first: one point for each minute of the last hour, or for each ten minutes of the last day, whose `p99Ms` is that of its worst minute. The node keeps them; they begin again when it starts.',
+      ),
+  })
+  .meta({ id: 'DeploymentTraffic' });
+export type DeploymentTraffic = z.infer<typeof DeploymentTraffic>;
+
 /** The view of a deployment in the API, the CLI and the console. */
 export const DeploymentView = z
   .object({
@@ -302,19 +327,7 @@ export const DeploymentView = z
     signature: SignatureView,
     targets: z.array(VersionTargetView),
     rollout: RolloutView.optional(),
-    last: z
-      .object({
-        requestsPerSecond: z.number(),
-        goodputPerSecond: z.number(),
-        sloAttainment: z
-          .number()
-          .nullable()
-          .describe('Share of requests answered inside their deadline; null without traffic.'),
-        p50Ms: z.number().nullable(),
-        p99Ms: z.number().nullable(),
-        shedPerSecond: z.number(),
-      })
-      .describe('Over the last minute.'),
+    last: Traffic.describe('Over the last minute.'),
     updatedAt: z.string(),
   })
   .meta({ id: 'Deployment' });

@@ -4,6 +4,7 @@ export {
   CachePolicy,
   DeploymentSettings,
   DeploymentSettingsPatch,
+  DeploymentTraffic,
   DeploymentView,
   Name,
   Objective,

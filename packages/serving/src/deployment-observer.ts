@@ -3,7 +3,7 @@
  * telemetry, and notifies listeners that wait for a replica. Copies of requests for a shadow have
  * no waiting caller, so they are neither counted nor forwarded.
  */
-import { ERRORS, type DeploymentView, type SkeinError } from '@skein/api';
+import { ERRORS, type DeploymentTraffic, type DeploymentView, type SkeinError } from '@skein/api';
 import type {
   Clock,
   InferenceAnswer,
@@ -19,6 +19,7 @@ import type { Journal } from './journal.ts';
 import type { OutputWatch } from './output-watch.ts';
 import { createRecentWindow, type RecentWindow } from './recent-window.ts';
 import { isShadow } from './shadow.ts';
+import { TrafficHistory, type TrafficRange } from './traffic-history.ts';
 
 export interface ObserverOptions {
   /** Name of the deployment. */
@@ -32,6 +33,7 @@ export interface ObserverOptions {
 export class DeploymentObserver implements ServingObserver {
   readonly #options: ObserverOptions;
   readonly #recent: RecentWindow;
+  readonly #history: TrafficHistory;
   readonly #replicaListeners = new Set<() => void>();
   /** Receives every answer during a rollout that compares outputs. */
   watch: OutputWatch | undefined;
@@ -39,19 +41,24 @@ export class DeploymentObserver implements ServingObserver {
   constructor(options: ObserverOptions) {
     this.#options = options;
     this.#recent = createRecentWindow(options.clock.now());
+    this.#history = new TrafficHistory(options.clock.now());
   }
 
   answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void {
     this.watch?.note(answer.version, answer.outputs);
     if (isShadow(request)) return;
     const latencyMs = finishedAt - request.arrivedAt;
-    this.#recent.answered(latencyMs, finishedAt <= request.deadline, finishedAt);
+    const inTime = finishedAt <= request.deadline;
+    this.#recent.answered(latencyMs, inTime, finishedAt);
+    this.#history.answered(latencyMs, inTime, finishedAt);
     this.#options.observer.answered(request, answer, finishedAt);
   }
 
   refused(request: InferenceRequest, error: SkeinError, at: Instant): void {
     if (isShadow(request)) return;
-    this.#recent.refused(ERRORS[error.code].kind !== 'user', at);
+    const shed = ERRORS[error.code].kind !== 'user';
+    this.#recent.refused(shed, at);
+    this.#history.refused(shed, at);
     this.#options.observer.refused(request, error, at);
   }
 
@@ -90,5 +97,9 @@ export class DeploymentObserver implements ServingObserver {
 
   lastMinute(now: Instant): DeploymentView['last'] {
     return this.#recent.summary(now);
+  }
+
+  traffic(range: TrafficRange, now: Instant): DeploymentTraffic {
+    return { range, points: this.#history.points(range, now, Date.now()) };
   }
 }

@@ -1,17 +1,13 @@
 /**
  * The last minute of a deployment: a ring of 60 one-second slots, each with counts and a histogram
- * of latencies whose buckets grow by 5 %, so quantiles are exact to 5 %. Recording changes one slot
- * and allocates nothing.
+ * of latencies. Recording changes one slot and allocates nothing.
  */
 import type { DeploymentView } from '@skein/api';
 import type { Instant } from './contract.ts';
+import { BUCKETS, bucketOf, quantile } from './latency-buckets.ts';
 
 const SLOTS = 60;
 const SLOT_MS = 1000;
-const SMALLEST_MS = 0.05;
-const GROWTH = Math.log(1.05);
-/** Up to 0.05 ms × 1.05^335 ≈ 10 minutes; slower requests count in the last bucket. */
-const BUCKETS = 336;
 
 export interface RecentWindow {
   answered(latencyMs: number, inTime: boolean, now: Instant): void;
@@ -80,20 +76,4 @@ export function createRecentWindow(since: Instant): RecentWindow {
       };
     },
   };
-}
-
-function bucketOf(latencyMs: number): number {
-  if (!(latencyMs > SMALLEST_MS)) return 0;
-  return Math.min(BUCKETS - 1, Math.ceil(Math.log(latencyMs / SMALLEST_MS) / GROWTH));
-}
-
-/** The upper bound of the bucket with the quantile: never too low. */
-function quantile(histogram: Uint32Array, count: number, share: number): number | null {
-  if (count === 0) return null;
-  let rank = Math.ceil(count * share);
-  for (let i = 0; i < BUCKETS; i++) {
-    rank -= histogram[i]!;
-    if (rank <= 0) return SMALLEST_MS * Math.exp(i * GROWTH);
-  }
-  return SMALLEST_MS * Math.exp((BUCKETS - 1) * GROWTH);
 }

@@ -22,7 +22,7 @@ export interface GrpcLimits {
 
 /** A stream takes about 8 KiB while it is open, a connection about 60 KiB. */
 export const GRPC_LIMITS: GrpcLimits = {
-  maxUnauthenticated: 128,
+  maxUnauthenticated: 64,
   maxConnections: 8192,
   maxConcurrentStreams: 256,
   maxStreams: 2048,
