@@ -22,7 +22,7 @@ import {
   toSkeinError,
 } from '@skein/http';
 import { auditInto } from '../audit.ts';
-import { brief } from '../tensor-bytes.ts';
+import { brief } from '../oip/tensor-bytes.ts';
 import { MANAGEMENT_LIMITS, type Management, type ManagementOptions } from './contract.ts';
 import { createEventStreams } from './event-streams.ts';
 import type { Call, Handler, Handlers, Operation } from './handler.ts';

@@ -8,8 +8,8 @@ import {
   fakeInference,
   strictLogger,
 } from '../../testing/fake-inference.ts';
-import { createGrpcGateway, type GrpcGatewayOptions } from '../grpc-gateway.ts';
-import type { ModelInferRequestSchema } from '../proto/inference.gen.ts';
+import { createGrpcGateway, type GrpcGatewayOptions } from '../grpc/gateway.ts';
+import type { ModelInferRequestSchema } from '../oip/grpc/proto/inference.gen.ts';
 
 export async function startGrpcFace(overrides: Partial<GrpcGatewayOptions> = {}) {
   const inference = fakeInference(deployedModel('echo', { versions: ['1', '2'] }));

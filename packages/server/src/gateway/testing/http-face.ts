@@ -8,7 +8,7 @@ import {
   fakeInference,
   strictLogger,
 } from '../../testing/fake-inference.ts';
-import { createHttpGateway, type HttpGatewayOptions } from '../http-gateway.ts';
+import { createHttpGateway, type HttpGatewayOptions } from '../http/gateway.ts';
 
 const two: Signature = {
   inputs: [

@@ -10,7 +10,7 @@ import {
   strictLogger,
 } from '../../testing/fake-inference.ts';
 import { rawClient, type RawClient } from '../../testing/raw-client.ts';
-import { createHttpGateway } from '../http-gateway.ts';
+import { createHttpGateway } from '../http/gateway.ts';
 
 export const BODY = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}';
 export const HEAD = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY.length}\r\n`;
