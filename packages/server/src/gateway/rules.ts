@@ -1,10 +1,9 @@
-/** Rules of the protocol, the same over HTTP and gRPC. */
-import { SkeinError } from '@skein/api';
+/** Rules of every face: readiness, access of readers, refusals before the serving plane. */
+import { SkeinError, type ErrorCode } from '@skein/api';
 import type { Inference } from '@skein/serving';
 import type { Peer } from '@skein/http';
 import type { Caller } from '../access/contract.ts';
 import type { FaceAccess } from '../access/refused-logins.ts';
-import { brief } from './oip/tensor-bytes.ts';
 
 /** The protocol requires every model to be ready. */
 export function isNodeReady(node: {
@@ -32,17 +31,19 @@ export function authorizeReader(
   }
 }
 
+/** @param deployment an existing one; absent if the request named none or the name was not looked up. */
+export type RefusalListener = (deployment: string | undefined, code: ErrorCode) => void;
+
 /**
- * Triton lets a load replace the model's configuration or files; Skein deploys the stored version.
- * @throws SkeinError REQUEST_INVALID.
+ * @param model as the client named it.
+ * @param isKnown whether the model exists. A name from a client must not become a label.
  */
-export function refuseModelConfig(parameters: unknown): void {
-  const names =
-    typeof parameters === 'object' && parameters !== null ? Object.keys(parameters) : [];
-  const foreign = names.find((name) => name === 'config' || name.startsWith('file:'));
-  if (foreign === undefined) return;
-  throw new SkeinError(
-    'REQUEST_INVALID',
-    `The load parameter ${brief(foreign)} is not supported; deploy the model with its settings through the management API.`,
-  );
+export function reportRefusal(
+  listener: RefusalListener | undefined,
+  model: string,
+  isKnown: boolean,
+  thrown: unknown,
+): void {
+  const code = thrown instanceof SkeinError ? thrown.code : 'INTERNAL';
+  listener?.(isKnown || code === 'VERSION_UNKNOWN' ? model : undefined, code);
 }

@@ -14,7 +14,10 @@ import {
 import { call, codec, failure } from '../../testing/grpc-client.ts';
 import { createGrpcGateway, type GrpcGatewayOptions } from './gateway.ts';
 import { MessageFramer } from './message-framer.ts';
-import { GRPCInferenceService, type ModelInferRequestSchema } from '../oip/grpc/proto/inference.gen.ts';
+import {
+  GRPCInferenceService,
+  type ModelInferRequestSchema,
+} from '../oip/grpc/proto/inference.gen.ts';
 
 const closers: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {

@@ -26,10 +26,9 @@ import { ACCEPTED_ENCODINGS, createInflater } from './inflate.ts';
 import type { GrpcLimits } from './limits.ts';
 import { admit, authorizeCall, type CallRule } from './rules.ts';
 import { toGrpcError } from './status.ts';
-import { MessageReader, PREFIX_BYTES } from './message-framer.ts';
-import { MessagePieces } from './message-pieces.ts';
+import { MessageReader, PREFIX_BYTES, MessagePieces } from './message-framer.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
-import { reportRefusal, type RefusalListener } from '../refusals.ts';
+import { reportRefusal, type RefusalListener } from '../rules.ts';
 
 /** The library's call, with members that its types do not declare. */
 type Call = Parameters<ServerInterceptor>[1] & {

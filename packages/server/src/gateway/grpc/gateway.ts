@@ -22,17 +22,16 @@ import {
   type ListenAddress,
   listenOnFreePort,
   type ListenOptions,
+  tlsOptions,
 } from '@skein/http';
 import { boundCalls } from './bounds.ts';
-import { grpcBudgets, type GrpcBudgets } from './budgets.ts';
+import { grpcBudgets, type GrpcBudgets, GRPC_LIMITS, type GrpcLimits } from './limits.ts';
 import { boundConnections } from './connections.ts';
 import { healthMethods } from './health.ts';
-import { GRPC_LIMITS, type GrpcLimits } from './limits.ts';
 import type { GrpcMethod } from './method.ts';
 import { inferenceMethods, type GrpcProtocolOptions } from '../oip/grpc/methods.ts';
 import { reflectionMethods } from './reflection.ts';
 import { PayloadCodec } from '../oip/payload-codec.ts';
-import { SecureGrpcCredentials } from './credentials.ts';
 
 export interface GrpcGatewayOptions extends Omit<
   GrpcProtocolOptions,
@@ -176,4 +175,16 @@ function addMethods(server: Server, methods: readonly GrpcMethod[]): void {
     handlers[definition.path] = handler;
   }
   server.addService(service as unknown as ServiceDefinition, handlers);
+}
+
+/** TLS credentials whose certificate may change while the server runs. */
+class SecureGrpcCredentials extends ServerCredentials {
+  constructor(certificates: Certificates) {
+    super(tlsOptions(certificates), certificates.current.context);
+    certificates.onChange((context) => this.updateSecureContextOptions(context));
+  }
+
+  override _equals(other: ServerCredentials): boolean {
+    return other === this;
+  }
 }

@@ -8,7 +8,7 @@ import { bodyBudget } from '@skein/http';
 import { fakeAccess } from '../../testing/fake-inference.ts';
 import { call } from '../../testing/grpc-client.ts';
 import { GRPCInferenceService } from '../oip/grpc/proto/inference.gen.ts';
-import { grpcBudgets } from './budgets.ts';
+import { grpcBudgets } from './limits.ts';
 import { startGrpcFace } from '../testing/grpc-face.ts';
 import { framed, rawCall, rawSession, repeated } from '../testing/raw-grpc.ts';
 

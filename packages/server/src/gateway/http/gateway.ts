@@ -31,7 +31,7 @@ import {
   type ProtocolOptions,
 } from '../oip/http/routes.ts';
 import { PayloadCodec } from '../oip/payload-codec.ts';
-import { brief } from '../oip/tensor-bytes.ts';
+import { brief } from '../brief.ts';
 
 /**
  * Handles a request outside of the protocol; resolves with `false` if the management API has no

@@ -1,7 +1,7 @@
 /** The bounds on the cost of a caller's JSON, and how errors show its values. */
 import { expect, test } from 'vitest';
 import { MAX_JSON_DEPTH, MAX_JSON_VALUES, parseJson } from '@skein/http/json-value';
-import { brief } from '../oip/tensor-bytes.ts';
+import { brief } from '../brief.ts';
 
 const parse = (text: string): unknown => parseJson(Buffer.from(text));
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);

@@ -6,7 +6,7 @@
  * Unknown parameters are ignored, as the protocol requires.
  */
 import { SkeinError } from '@skein/api';
-import { brief } from './tensor-bytes.ts';
+import { brief } from '../brief.ts';
 
 /** A parameter object from the client. */
 export type Fields = Readonly<Record<string, unknown>>;

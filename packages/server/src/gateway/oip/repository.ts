@@ -6,6 +6,7 @@
 import { SkeinError } from '@skein/api';
 import type { DeploymentControl, Registry } from '@skein/serving';
 import type { Actor, Audit } from '../../access/audit-trail.ts';
+import { brief } from '../brief.ts';
 
 export interface RepositoryEntry {
   readonly name: string;
@@ -82,4 +83,19 @@ function statesOf(control: Pick<DeploymentControl, 'views'>): Map<string, State>
     }
   }
   return states;
+}
+
+/**
+ * Triton lets a load replace the model's configuration or files; Skein deploys the stored version.
+ * @throws SkeinError REQUEST_INVALID.
+ */
+export function refuseModelConfig(parameters: unknown): void {
+  const names =
+    typeof parameters === 'object' && parameters !== null ? Object.keys(parameters) : [];
+  const foreign = names.find((name) => name === 'config' || name.startsWith('file:'));
+  if (foreign === undefined) return;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `The load parameter ${brief(foreign)} is not supported; deploy the model with its settings through the management API.`,
+  );
 }

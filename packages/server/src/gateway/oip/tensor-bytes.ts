@@ -1,5 +1,5 @@
 /** Tensors in the protocol's binary form, shared by HTTP and gRPC. */
-import { SkeinError } from '@skein/api';
+import { elementTypeOf, SkeinError } from '@skein/api';
 import {
   elementCount,
   elementSize,
@@ -7,6 +7,7 @@ import {
   type Tensor,
   type TensorMap,
 } from '@skein/onnx';
+import { brief } from '../brief.ts';
 import { decodeElements, encodeElements } from './bytes-elements.ts';
 
 /** ONNX Runtime allows more, but no model needs them, and it bounds the cost of a hostile shape. */
@@ -16,6 +17,16 @@ export const MAX_RANK = 32;
  * and unpacked on the way to a replica and back: a million would block the event loop for a second.
  */
 export const MAX_STRINGS = 1 << 16;
+
+/** @throws SkeinError INPUT_DATATYPE for a name that the protocol does not have. */
+export function elementTypeFor(datatype: string, input: string): ElementType {
+  const type = elementTypeOf(datatype);
+  if (type !== undefined) return type;
+  throw new SkeinError(
+    'INPUT_DATATYPE',
+    `Input "${input}" has the datatype "${datatype}", which the protocol does not have.`,
+  );
+}
 
 /** @throws SkeinError INPUT_SHAPE unless every size is a whole number from 0 on. */
 export function checkedShape(shape: unknown, input: string): readonly number[] {
@@ -98,34 +109,6 @@ export function checkElementCount(count: number, input: string): number {
 /** The binary form of a tensor; numbers are not copied. */
 export function bytesOfTensor(tensor: Tensor): Uint8Array {
   return tensor.type === 'string' ? encodeElements(tensor.elements) : tensor.bytes;
-}
-
-/** Elements of a list that a message shows. */
-const SHOWN = 12;
-
-/**
- * A client's value, shortened for a message. The value may be as large and as deep as a body: only
- * the shown part is read.
- */
-export function brief(value: unknown): string {
-  const text = shown(value, 1);
-  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
-}
-
-function shown(value: unknown, depth: number): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
-  if (Array.isArray(value)) {
-    if (depth === 0) return '[…]';
-    const first = value.slice(0, SHOWN).map((item: unknown) => shown(item, depth - 1));
-    return `[${first.join(',')}${value.length > SHOWN ? ',…' : ''}]`;
-  }
-  if (typeof value === 'object' && value !== null) {
-    if (depth === 0) return '{…}';
-    const first = Object.entries(value).slice(0, SHOWN);
-    return `{${first.map(([key, item]) => `${shown(key, 0)}:${shown(item, depth - 1)}`).join(',')}}`;
-  }
-  if (value === undefined) return 'missing';
-  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }
 
 /** Memory of the view of one string besides its bytes, with Node 24. */

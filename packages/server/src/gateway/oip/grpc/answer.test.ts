@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './answer.ts';
 import { ModelInferResponseSchema, ModelStreamInferResponseSchema } from './proto/inference.gen.ts';
-import { MessagePieces } from '../../grpc/message-pieces.ts';
+import { MessagePieces } from '../../grpc/message-framer.ts';
 import { bytesOfTensor } from '../tensor-bytes.ts';
 import { head, named } from '../../testing/grpc-tensors.ts';
 

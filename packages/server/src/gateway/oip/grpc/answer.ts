@@ -4,7 +4,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import { encodeElementsInTurns } from '../bytes-elements.ts';
-import { MessagePieces } from '../../grpc/message-pieces.ts';
+import { MessagePieces } from '../../grpc/message-framer.ts';
 import { bytesOfTensor } from '../tensor-bytes.ts';
 
 const BYTES = WireType.LengthDelimited;

@@ -9,16 +9,15 @@ import { SkeinError } from '@skein/api';
 import { Cancellation, type Inference, type Instant } from '@skein/serving/contract';
 import { type GatewayLogger, requestIdFrom, toSkeinError } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
-import { deadlineFrom, timeoutFromHeader } from '../deadline.ts';
+import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './answer.ts';
 import { admittedCall, callerOf, first } from '../../grpc/rules.ts';
 import { sentenceOf, toGrpcError } from '../../grpc/status.ts';
-import type { MessagePieces } from '../../grpc/message-pieces.ts';
+import type { MessagePieces } from '../../grpc/message-framer.ts';
 import type { PayloadCodec } from '../payload-codec.ts';
 import type { FaceAccess } from '../../../access/refused-logins.ts';
-import { reportRefusal, type RefusalListener } from '../../refusals.ts';
+import { reportRefusal, type RefusalListener } from '../../rules.ts';
 import { bytesHeld } from '../tensor-bytes.ts';
-import { traceFrom } from '../trace-context.ts';
 
 export interface GrpcInferOptions {
   readonly inference: Inference;

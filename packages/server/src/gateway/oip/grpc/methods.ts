@@ -5,9 +5,9 @@ import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/infere
 import { modelInfer, modelStreamInfer, type GrpcInferOptions } from './infer.ts';
 import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from '../../grpc/method.ts';
 import { callerOf } from '../../grpc/rules.ts';
-import { isNodeReady, refuseModelConfig } from '../../rules.ts';
+import { isNodeReady } from '../../rules.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from '../metadata.ts';
-import type { ModelRepository } from '../repository.ts';
+import { refuseModelConfig, type ModelRepository } from '../repository.ts';
 import type { DurationStatistic, ModelStatistics, StatisticsSource } from '../statistics.ts';
 
 export interface GrpcProtocolOptions extends GrpcInferOptions {

@@ -6,7 +6,7 @@
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { elementCount, elementSize, type Tensor } from '@skein/onnx';
-import { elementTypeFor } from '../datatypes.ts';
+import { elementTypeFor, checkedShape, MAX_RANK, tensorFromBytes } from '../tensor-bytes.ts';
 import { tensorFromContents } from './contents.ts';
 import {
   priorityFrom,
@@ -15,7 +15,6 @@ import {
   refuseSharedMemory,
   timeoutFrom,
 } from '../parameters.ts';
-import { checkedShape, MAX_RANK, tensorFromBytes } from '../tensor-bytes.ts';
 
 export interface GrpcRequest {
   readonly model: string;

@@ -5,7 +5,7 @@
  */
 import { SkeinError } from '@skein/api';
 import type { ElementType } from '@skein/onnx';
-import { elementTypeFor } from '../datatypes.ts';
+import { elementTypeFor, checkedShape } from '../tensor-bytes.ts';
 import {
   type Fields,
   priorityFrom,
@@ -15,7 +15,7 @@ import {
   timeoutFrom,
 } from '../parameters.ts';
 import { carve, parseCarved, type CarvedArray } from './json-carve.ts';
-import { brief, checkedShape } from '../tensor-bytes.ts';
+import { brief } from '../../brief.ts';
 
 /** Shared by requests: must not be changed. */
 export interface Envelope {

@@ -16,14 +16,13 @@ import {
 import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
 import { type Exchange, type GatewayLimits, readBody, SAFE_HEADERS } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
-import { deadlineFrom, timeoutFromHeader } from '../deadline.ts';
+import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
 import type { EncodedAnswer } from './answer.ts';
 import type { PayloadCodec } from '../payload-codec.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import type { FaceAccess } from '../../../access/refused-logins.ts';
-import { reportRefusal, type RefusalListener } from '../../refusals.ts';
-import { brief } from '../tensor-bytes.ts';
-import { traceFrom } from '../trace-context.ts';
+import { reportRefusal, type RefusalListener } from '../../rules.ts';
+import { brief } from '../../brief.ts';
 
 export interface HttpInferOptions {
   readonly inference: Inference;

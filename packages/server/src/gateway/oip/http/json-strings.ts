@@ -3,7 +3,8 @@ import { SkeinError } from '@skein/api';
 import { elementCount } from '@skein/onnx';
 import { boundJson } from '@skein/http/json-value';
 import type { CarvedArray } from './json-carve.ts';
-import { brief, checkElementCount, MAX_STRINGS } from '../tensor-bytes.ts';
+import { brief } from '../../brief.ts';
+import { checkElementCount, MAX_STRINGS } from '../tensor-bytes.ts';
 
 const utf8 = new TextEncoder();
 /** Strings and the arrays around them. */

@@ -11,10 +11,10 @@ import { type Exchange, readBody, remoteOf, sendJson, sendText } from '@skein/ht
 import { parseJson } from '@skein/http/json-value';
 import { inferOverHttp, type HttpInferOptions } from './infer.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
-import type { ModelRepository } from '../repository.ts';
+import { refuseModelConfig, type ModelRepository } from '../repository.ts';
 import type { DurationStatistic, ModelStatistics, StatisticsSource } from '../statistics.ts';
-import { authorizeReader, isNodeReady, refuseModelConfig } from '../../rules.ts';
-import { brief } from '../tensor-bytes.ts';
+import { authorizeReader, isNodeReady } from '../../rules.ts';
+import { brief } from '../../brief.ts';
 
 export interface ProtocolOptions extends HttpInferOptions {
   readonly repository: ModelRepository;

@@ -1,7 +1,7 @@
-/** The deadline of a request, from the client's timeouts. */
+/** What the headers or metadata of a request say: its timeout and its trace. */
 import { SkeinError } from '@skein/api';
-import type { Instant } from '@skein/serving';
-import { brief } from './tensor-bytes.ts';
+import type { Instant, TraceContext } from '@skein/serving';
+import { brief } from '../brief.ts';
 
 /** `Skein-Timeout-Ms` as sent. @throws SkeinError REQUEST_INVALID. */
 export function timeoutFromHeader(value: string | undefined): number | undefined {
@@ -25,4 +25,18 @@ export function deadlineFrom(
 ): Instant | undefined {
   if (one === undefined && other === undefined) return undefined;
   return reachedAt + Math.min(one ?? Infinity, other ?? Infinity);
+}
+
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** The length that must be passed on; longer ones are dropped. */
+const MAX_TRACESTATE = 512;
+
+/** W3C Trace Context of the caller; a malformed one is ignored, as the recommendation requires. */
+export function traceFrom(
+  traceparent: string | undefined,
+  tracestate: string | undefined,
+): TraceContext | undefined {
+  if (traceparent === undefined || !TRACEPARENT.test(traceparent)) return undefined;
+  if (tracestate === undefined || tracestate.length > MAX_TRACESTATE) return { traceparent };
+  return { traceparent, tracestate };
 }
