@@ -1,62 +1,14 @@
 /** Clients that stall, and many large messages: the gRPC library does not bound them. */
 import { connect, constants, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import { gzipSync } from 'node:zlib';
-import { Client, credentials } from '@grpc/grpc-js';
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { bodyBudget } from '@skein/http';
-import {
-  deployedModel,
-  fakeAccess,
-  fakeInference,
-  strictLogger,
-} from '../../testing/fake-inference.ts';
 import { call, codec, failure } from '../../testing/grpc-client.ts';
-import { createGrpcGateway, type GrpcGatewayOptions } from './gateway.ts';
 import { MessageFramer } from './message-framer.ts';
-import {
-  GRPCInferenceService,
-  type ModelInferRequestSchema,
-} from '../oip/grpc/proto/inference.gen.ts';
-
-const closers: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+import { GRPCInferenceService } from '../oip/grpc/proto/inference.gen.ts';
+import { floats, startGrpcFace } from '../testing/grpc-face.ts';
 
 const { method } = GRPCInferenceService;
-
-async function start(overrides: Partial<GrpcGatewayOptions> = {}) {
-  const inference = fakeInference(deployedModel('echo'));
-  const access = fakeAccess();
-  const gateway = createGrpcGateway({
-    inference,
-    access,
-    repository: { index: async () => [], load: async () => {}, unload: async () => {} },
-    statistics: { read: () => [] },
-    version: '0',
-    logger: strictLogger,
-    ...overrides,
-    limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...overrides.limits },
-  });
-  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-  closers.push(
-    () => gateway.drain(),
-    () => client.close(),
-  );
-  return { inference, access, client, port };
-}
-
-type InferInit = Exclude<MessageInitShape<typeof ModelInferRequestSchema>, { $typeName: string }>;
-
-function floats(...list: number[]): InferInit {
-  return {
-    modelName: 'echo',
-    inputs: [{ name: 'x', datatype: 'FP32', shape: [BigInt(list.length)] }],
-    rawInputContents: [new Uint8Array(new Float32Array(list).buffer)],
-  };
-}
 
 /** A client below the gRPC library, which would handle this itself: it sends and reads as it is told. */
 function rawStream(
@@ -68,7 +20,7 @@ function rawStream(
   const settings = window === undefined ? {} : { settings: { initialWindowSize: window } };
   const session = connect(`http://127.0.0.1:${port}`, settings);
   session.on('error', () => {});
-  closers.push(() => session.destroy());
+  onTestFinished(() => session.destroy());
   const stream = session.request({
     ':method': 'POST',
     ':path': `/inference.GRPCInferenceService/${rpc}`,
@@ -87,7 +39,7 @@ function rawStream(
   return { stream, status, closed };
 }
 
-function framed(message: InferInit): Buffer {
+function framed(message: ReturnType<typeof floats>): Buffer {
   const bytes = codec(method.modelInfer).serialize(message);
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(bytes.length, 1);
@@ -96,7 +48,7 @@ function framed(message: InferInit): Buffer {
 
 describe('clients that stall', () => {
   test('in the middle of a message of a stream get an error; between messages they may pause', async () => {
-    const { port, access } = await start({ limits: { bodyTimeoutMs: 200 } });
+    const { port, access } = await startGrpcFace({ limits: { bodyTimeoutMs: 200 } });
     const idle = rawStream(port, 'ModelStreamInfer');
     const answers = collect(idle.stream);
     idle.stream.write(framed(floats(1)));
@@ -119,7 +71,7 @@ describe('clients that stall', () => {
   });
 
   test('a stream that the node does not read because its queue is full does not time out', async () => {
-    const { port, inference } = await start({ limits: { bodyTimeoutMs: 200 } });
+    const { port, inference } = await startGrpcFace({ limits: { bodyTimeoutMs: 200 } });
     const release = Promise.withResolvers<void>();
     inference.answer = async ({ inputs }) => {
       await release.promise;
@@ -145,7 +97,7 @@ describe('clients that stall', () => {
     'a client of %s that does not read its answer loses the call',
     async (rpc) => {
       const bodies = bodyBudget(2 ** 30);
-      const { port } = await start({ bodies, limits: { bodyTimeoutMs: 200 } });
+      const { port } = await startGrpcFace({ bodies, limits: { bodyTimeoutMs: 200 } });
       const { stream, closed } = rawStream(port, rpc, 1024);
       stream.pause();
       stream.end(framed(floats(...Array.from({ length: 10_000 }, () => 1))));
@@ -159,7 +111,7 @@ describe('many bodies at once', () => {
   test('are bounded together; a unary call above the bound is refused with a code', async () => {
     const message = framed(floats(1, 2, 3, 4));
     const bodies = bodyBudget(1.5 * message.length);
-    const { client, inference } = await start({ bodies });
+    const { client, inference } = await startGrpcFace({ bodies });
     const arrived = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();
     inference.answer = async ({ inputs }) => {
@@ -183,7 +135,7 @@ describe('many bodies at once', () => {
   test('a stream counts its messages until they are answered, and ends above the bound', async () => {
     const message = framed(floats(1, 2, 3, 4));
     const bodies = bodyBudget(3.5 * message.length);
-    const { port, inference } = await start({ bodies });
+    const { port, inference } = await startGrpcFace({ bodies });
     const patient = rawStream(port, 'ModelStreamInfer');
     const answers = collect(patient.stream);
     for (let sent = 1; sent <= 10; sent++) {
@@ -209,7 +161,7 @@ describe('many bodies at once', () => {
     prefix.writeUInt8(1, 0);
     prefix.writeUInt32BE(compressed.length, 1);
     const bodies = bodyBudget(message.length / 2);
-    const { port } = await start({ bodies });
+    const { port } = await startGrpcFace({ bodies });
     const { stream, status } = rawStream(port, 'ModelInfer', undefined, 'gzip');
     stream.resume();
     stream.end(Buffer.concat([prefix, compressed]));

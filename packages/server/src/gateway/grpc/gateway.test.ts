@@ -244,11 +244,9 @@ test('draining finishes a call in flight', async () => {
 test('a taken port is reported, or the next one is used', async () => {
   const { port } = await startGrpcFace();
   const other = createGrpcGateway({
+    faces: [],
     inference: fakeInference(),
     access: fakeAccess(),
-    repository: { index: async () => [], load: async () => {}, unload: async () => {} },
-    statistics: { read: () => [] },
-    version: '0',
     logger: strictLogger,
     limits: { drainGraceMs: 0 },
   });

@@ -1,7 +1,7 @@
 /**
- * The gRPC face of a node: inference, health and reflection on one port, over `@grpc/grpc-js`. A
- * bare HTTP/2 server is less than twice as fast, which does not justify writing gRPC's flow
- * control, deadlines and shutdown again.
+ * The gRPC server of a node, over `@grpc/grpc-js`: the services of its faces, health and reflection
+ * on one port. A bare HTTP/2 server is less than twice as fast, which does not justify writing
+ * gRPC's flow control, deadlines and shutdown again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -19,30 +19,36 @@ import {
   DEFAULT_LIMITS,
   defaultBodyBudget,
   type GatewayLimits,
+  type GatewayLogger,
   type ListenAddress,
   listenOnFreePort,
   type ListenOptions,
   tlsOptions,
 } from '@skein/http';
+import type { Inference } from '@skein/serving';
+import type { FaceAccess } from '../../access/refused-logins.ts';
+import type { Face } from '../face.ts';
+import type { RefusalListener } from '../rules.ts';
 import { boundCalls } from './bounds.ts';
 import { grpcBudgets, type GrpcBudgets, GRPC_LIMITS, type GrpcLimits } from './limits.ts';
 import { boundConnections } from './connections.ts';
 import { healthMethods } from './health.ts';
 import type { GrpcMethod } from './method.ts';
-import { inferenceMethods, type GrpcProtocolOptions } from '../oip/grpc/methods.ts';
 import { reflectionMethods } from './reflection.ts';
-import { PayloadCodec } from '../oip/payload-codec.ts';
 
-export interface GrpcGatewayOptions extends Omit<
-  GrpcProtocolOptions,
-  'closing' | 'isAccepting' | 'codec' | 'maxBodyBytes'
-> {
+export interface GrpcGatewayOptions {
+  readonly faces: readonly Face[];
+  /** For health. */
+  readonly inference: Inference;
+  readonly access: FaceAccess;
+  /** Called for requests that are refused before the serving plane. */
+  readonly refused?: RefusalListener | undefined;
+  readonly logger: GatewayLogger;
   readonly limits?: Partial<GatewayLimits & GrpcLimits>;
-  /** Shared with the other face. Default: its own. */
+  /** Shared with HTTP. Default: its own. */
   readonly bodies?: SharedBudget;
   /** Default: one tenant may hold everything. */
   readonly budgets?: GrpcBudgets;
-  readonly codec?: PayloadCodec;
   /** Serves TLS with these. Default: HTTP/2 in plain text. */
   readonly certificates?: Certificates | undefined;
 }
@@ -67,13 +73,10 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   const { access, logger, certificates } = options;
   const limits = { ...DEFAULT_LIMITS, ...GRPC_LIMITS, ...options.limits };
   const closing = new AbortController();
-  const protocol: GrpcProtocolOptions = {
-    ...options,
-    codec: options.codec ?? new PayloadCodec(),
-    maxBodyBytes: limits.maxBodyBytes,
-    closing: closing.signal,
-    isAccepting: () => !closing.signal.aborted,
-  };
+  const isAccepting = (): boolean => !closing.signal.aborted;
+  const transport = { limits, logger, closing: closing.signal, isAccepting };
+  const registered = options.faces.flatMap(({ grpc }) => grpc?.(transport) ?? []);
+  const services = registered.map(({ service }) => service);
   // The library also returns every failure to its caller; it need not print a taken port.
   setLogVerbosity(logVerbosity.NONE);
   const bodies = options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes));
@@ -91,9 +94,9 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     interceptors: [(method, call) => bounds.interceptor(method, call)],
   });
   const methods = [
-    ...inferenceMethods(protocol),
-    ...healthMethods(protocol),
-    ...reflectionMethods(logger),
+    ...registered.flatMap((face) => face.methods),
+    ...healthMethods({ ...transport, inference: options.inference, services }),
+    ...reflectionMethods(services, logger),
   ];
   addMethods(server, methods);
   const connections = boundConnections(

@@ -1,5 +1,6 @@
-/** `grpc.health.v1.Health`: the node under the empty name, and every deployment under its own. */
+/** `grpc.health.v1.Health`: the node under the empty name and those of its services, and every deployment. */
 import type { ServerWritableStream, UntypedHandleCall } from '@grpc/grpc-js';
+import type { DescService } from '@bufbuild/protobuf';
 import { SkeinError } from '@skein/api';
 import type { Inference } from '@skein/serving';
 import { type GatewayLogger, requestIdFrom } from '@skein/http';
@@ -11,7 +12,6 @@ import {
   HealthCheckResponse_ServingStatus as Status,
   HealthCheckRequestSchema,
 } from './proto/health.gen.ts';
-import { GRPCInferenceService } from '../oip/grpc/proto/inference.gen.ts';
 import { isNodeReady } from '../rules.ts';
 
 /** Interval between two checks of a watched status, in milliseconds. */
@@ -19,6 +19,8 @@ const WATCH_MS = 500;
 
 export interface GrpcHealthOptions {
   readonly inference: Inference;
+  /** Served by the faces. */
+  readonly services: readonly DescService[];
   readonly logger: GatewayLogger;
   readonly closing: AbortSignal;
   readonly isAccepting: () => boolean;
@@ -43,8 +45,8 @@ export function healthMethods(options: GrpcHealthOptions): readonly GrpcMethod[]
 }
 
 function statusOf(service: string, options: GrpcHealthOptions): Status {
-  const { inference, isAccepting } = options;
-  if (service === '' || service === GRPCInferenceService.typeName) {
+  const { inference, services, isAccepting } = options;
+  if (service === '' || services.some(({ typeName }) => typeName === service)) {
     return isNodeReady(options) ? Status.SERVING : Status.NOT_SERVING;
   }
   if (!inference.list().some(({ name }) => name === service)) return Status.SERVICE_UNKNOWN;

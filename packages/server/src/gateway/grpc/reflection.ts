@@ -7,6 +7,7 @@ import {
   toBinary,
   type DescFile,
   type DescMessage,
+  type DescService,
   type MessageInitShape,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
@@ -15,7 +16,6 @@ import { definition, pathOf, readMessage, type GrpcMethod } from './method.ts';
 import { first } from './rules.ts';
 import { toGrpcError } from './status.ts';
 import { file_health } from './proto/health.gen.ts';
-import { file_inference } from '../oip/grpc/proto/inference.gen.ts';
 import {
   file_reflection,
   ServerReflection,
@@ -26,12 +26,16 @@ import {
 
 type Response = MessageInitShape<typeof ServerReflectionResponseSchema>;
 
-const FILES: readonly DescFile[] = [file_inference, file_health, file_reflection];
 const NAMES = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
 const NOT_FOUND = 5;
 const UNIMPLEMENTED = 12;
 
-export function reflectionMethods(logger: GatewayLogger): readonly GrpcMethod[] {
+/** @param services of the faces. */
+export function reflectionMethods(
+  services: readonly DescService[],
+  logger: GatewayLogger,
+): readonly GrpcMethod[] {
+  const files = [...services.map(({ file }) => file), file_health, file_reflection];
   const method = ServerReflection.method.serverReflectionInfo;
   const handler = (call: ServerDuplexStream<Buffer, Response>): void => {
     call.on('data', (message: Buffer) => {
@@ -40,7 +44,7 @@ export function reflectionMethods(logger: GatewayLogger): readonly GrpcMethod[] 
         const { host, messageRequest } = request;
         const response = { validHost: host, originalRequest: request };
         // Read on only after the answer was taken: an answer is many times larger than its request.
-        if (call.write({ ...response, messageResponse: answer(messageRequest) })) return;
+        if (call.write({ ...response, messageResponse: answer(files, messageRequest) })) return;
         call.pause();
         call.once('drain', () => call.resume());
       } catch (error) {
@@ -58,23 +62,24 @@ export function reflectionMethods(logger: GatewayLogger): readonly GrpcMethod[] 
 }
 
 function answer(
+  files: readonly DescFile[],
   request: ServerReflectionRequest['messageRequest'],
 ): NonNullable<Response['messageResponse']> {
   switch (request.case) {
     case 'listServices': {
-      const service = FILES.flatMap(({ services }) =>
+      const service = files.flatMap(({ services }) =>
         services.map(({ typeName }) => ({ name: typeName })),
       );
       return { case: 'listServicesResponse', value: { service } };
     }
     case 'fileByFilename':
       return fileResponse(
-        FILES.find(({ proto }) => proto.name === request.value),
+        files.find(({ proto }) => proto.name === request.value),
         request.value,
       );
     case 'fileContainingSymbol':
       return fileResponse(
-        FILES.find((file) => symbolsOf(file).has(request.value)),
+        files.find((file) => symbolsOf(file).has(request.value)),
         request.value,
       );
     default:

@@ -3,7 +3,6 @@ import { SkeinError } from '@skein/api';
 import {
   deployedModel,
   fakeAccess,
-  fakeInference,
   strictLogger,
 } from '../../testing/fake-inference.ts';
 import { createHttpGateway, type HttpGateway } from './gateway.ts';
@@ -356,11 +355,7 @@ test('a taken port is reported, or the next one is used', async () => {
   const other: HttpGateway = gateway;
   expect(other.address?.port).not.toBe(port);
   const third = createHttpGateway({
-    inference: fakeInference(),
-    access: fakeAccess(),
-    repository: { index: async () => [], load: async () => {}, unload: async () => {} },
-    statistics: { read: () => [] },
-    version: '0',
+    faces: [],
     open: true,
     logger: strictLogger,
     limits: { drainGraceMs: 0 },

@@ -6,31 +6,17 @@
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
-import { Cancellation, type Inference, type Instant } from '@skein/serving/contract';
-import { type GatewayLogger, requestIdFrom, toSkeinError } from '@skein/http';
+import { Cancellation, type Instant } from '@skein/serving/contract';
+import { requestIdFrom, toSkeinError } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
+import type { GrpcOptions } from './methods.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './answer.ts';
 import { admittedCall, callerOf, first } from '../../grpc/rules.ts';
 import { sentenceOf, toGrpcError } from '../../grpc/status.ts';
 import type { MessagePieces } from '../../grpc/message-framer.ts';
-import type { PayloadCodec } from '../payload-codec.ts';
-import type { FaceAccess } from '../../../access/refused-logins.ts';
-import { reportRefusal, type RefusalListener } from '../../rules.ts';
+import { reportRefusal } from '../../rules.ts';
 import { bytesHeld } from '../tensor-bytes.ts';
-
-export interface GrpcInferOptions {
-  readonly inference: Inference;
-  readonly access: FaceAccess;
-  /** Called for requests that are refused before the serving plane. */
-  readonly refused?: RefusalListener | undefined;
-  readonly logger: GatewayLogger;
-  readonly codec: PayloadCodec;
-  /** Largest message, and largest size of its decoded values. */
-  readonly maxBodyBytes: number;
-  /** Aborted when the node drains: streams end once their requests have been answered. */
-  readonly closing: AbortSignal;
-}
 
 type InferStream = ServerDuplexStream<Buffer, Buffer | MessagePieces>;
 
@@ -44,7 +30,7 @@ interface CallContext {
   readonly deadline: Instant | undefined;
 }
 
-export function modelInfer(options: GrpcInferOptions) {
+export function modelInfer(options: GrpcOptions) {
   return (
     call: ServerUnaryCall<Buffer, Buffer | MessagePieces>,
     respond: sendUnaryData<Buffer | MessagePieces>,
@@ -61,7 +47,7 @@ export function modelInfer(options: GrpcInferOptions) {
   };
 }
 
-export function modelStreamInfer(options: GrpcInferOptions) {
+export function modelStreamInfer(options: GrpcOptions) {
   return (call: InferStream): void => {
     const { access, closing, logger } = options;
     /** Each message counts as a request of the key. */
@@ -125,7 +111,7 @@ async function infer(
   { metadata, deadline }: CallContext,
   authorize: () => Caller,
   cancellation: Cancellation,
-  { inference, access, codec, maxBodyBytes, refused }: GrpcInferOptions,
+  { inference, access, codec, limits, refused }: GrpcOptions,
 ): Promise<Buffer | MessagePieces> {
   let name = '';
   let isKnown = false;
@@ -148,7 +134,7 @@ async function infer(
       outputs,
       timeoutMs: parameter,
       priority,
-    } = await codec.decodeGrpc(message, maxBodyBytes);
+    } = await codec.decodeGrpc(message, limits.maxBodyBytes);
     // Memory of tensors beyond the message: objects of strings, integers that were varints.
     const beyond = Math.max(0, bytesHeld(inputs) - size);
     admitted.take(beyond);

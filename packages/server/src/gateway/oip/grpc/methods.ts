@@ -2,23 +2,23 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { remoteOf } from '@skein/http';
 import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
-import { modelInfer, modelStreamInfer, type GrpcInferOptions } from './infer.ts';
+import type { GrpcService, GrpcTransport } from '../../face.ts';
+import type { InferenceOptions } from '../face.ts';
+import { modelInfer, modelStreamInfer } from './infer.ts';
 import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from '../../grpc/method.ts';
 import { callerOf } from '../../grpc/rules.ts';
 import { isNodeReady } from '../../rules.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from '../metadata.ts';
-import { refuseModelConfig, type ModelRepository } from '../repository.ts';
-import type { DurationStatistic, ModelStatistics, StatisticsSource } from '../statistics.ts';
+import { refuseModelConfig } from '../repository.ts';
+import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
 
-export interface GrpcProtocolOptions extends GrpcInferOptions {
-  readonly repository: ModelRepository;
-  readonly statistics: StatisticsSource;
-  /** Version of the node. */
-  readonly version: string;
-  readonly isAccepting: () => boolean;
+export type GrpcOptions = InferenceOptions & GrpcTransport;
+
+export function inferenceService(options: GrpcOptions): GrpcService {
+  return { service: GRPCInferenceService, methods: methods(options) };
 }
 
-export function inferenceMethods(options: GrpcProtocolOptions): readonly GrpcMethod[] {
+function methods(options: GrpcOptions): readonly GrpcMethod[] {
   const { inference, repository, statistics, logger } = options;
   const { method } = GRPCInferenceService;
   const infers = { needs: 'infer', tensors: true } as const;

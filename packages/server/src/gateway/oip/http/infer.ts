@@ -8,31 +8,19 @@ import { SkeinError } from '@skein/api';
 import {
   Cancellation,
   type DeployedModel,
-  type Inference,
   type InferenceAnswer,
   type Instant,
   type StageTimes,
 } from '@skein/serving/contract';
-import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
-import { type Exchange, type GatewayLimits, readBody, SAFE_HEADERS } from '@skein/http';
+import type { BudgetHold } from '@skein/api/shared-budget';
+import { type Exchange, readBody, SAFE_HEADERS } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
 import type { EncodedAnswer } from './answer.ts';
-import type { PayloadCodec } from '../payload-codec.ts';
+import type { HttpOptions } from './routes.ts';
 import { decodeRawRequest } from './raw-request.ts';
-import type { FaceAccess } from '../../../access/refused-logins.ts';
-import { reportRefusal, type RefusalListener } from '../../rules.ts';
+import { reportRefusal } from '../../rules.ts';
 import { brief } from '../../brief.ts';
-
-export interface HttpInferOptions {
-  readonly inference: Inference;
-  readonly access: FaceAccess;
-  /** Called for requests that are refused before the serving plane. */
-  readonly refused?: RefusalListener | undefined;
-  readonly limits: GatewayLimits;
-  readonly bodies: SharedBudget;
-  readonly codec: PayloadCodec;
-}
 
 /** Above this size, binary outputs are written separately instead of being copied behind the JSON. */
 const COPY_BYTES = 16 * 1024;
@@ -46,7 +34,7 @@ export async function inferOverHttp(
   model: string,
   version: string | undefined,
   reachedAt: Instant,
-  options: HttpInferOptions,
+  options: HttpOptions,
 ): Promise<void> {
   const { inference, access, limits, codec } = options;
   const { request, response } = exchange;

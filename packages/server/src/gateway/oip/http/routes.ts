@@ -9,40 +9,33 @@ import { SkeinError } from '@skein/api';
 import type { Instant } from '@skein/serving';
 import { type Exchange, readBody, remoteOf, sendJson, sendText } from '@skein/http';
 import { parseJson } from '@skein/http/json-value';
-import { inferOverHttp, type HttpInferOptions } from './infer.ts';
+import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from '../../face.ts';
+import type { InferenceOptions } from '../face.ts';
+import { inferOverHttp } from './infer.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
-import { refuseModelConfig, type ModelRepository } from '../repository.ts';
-import type { DurationStatistic, ModelStatistics, StatisticsSource } from '../statistics.ts';
+import { refuseModelConfig } from '../repository.ts';
+import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
 import { authorizeReader, isNodeReady } from '../../rules.ts';
 import { brief } from '../../brief.ts';
 
-export interface ProtocolOptions extends HttpInferOptions {
-  readonly repository: ModelRepository;
-  readonly statistics: StatisticsSource;
-  /** Version of the node. */
-  readonly version: string;
-  /** Whether the node accepts requests at all, whatever the state of its deployments. */
-  readonly isAccepting: () => boolean;
-}
+export type HttpOptions = InferenceOptions & HttpTransport;
 
 const PREFIX = '/v2';
 /** Largest body of a call that carries no tensors. */
 const MAX_PARAMETERS_BYTES = 1024 * 1024;
 
-/** Whether a path belongs to the protocol. */
-export function isProtocolPath(path: string): boolean {
-  return path.startsWith('/v2/') || path === PREFIX;
+export function inferenceRoutes(options: HttpOptions): HttpRoutes {
+  return {
+    owns: (path) => path.startsWith('/v2/') || path === PREFIX,
+    serve: (exchange, path, reachedAt) => serve(exchange, path, reachedAt, options),
+  };
 }
 
-/**
- * @returns when the answer has been written; undefined if that has happened already.
- * @throws SkeinError for every refusal and failure, synchronously or as a rejection.
- */
-export function serveProtocol(
+function serve(
   exchange: Exchange,
   path: string,
   reachedAt: Instant,
-  options: ProtocolOptions,
+  options: HttpOptions,
 ): Promise<void> | undefined {
   const segments = path.slice(PREFIX.length + 1).split('/');
   if (segments.at(-1) === '') segments.pop();
@@ -75,7 +68,7 @@ function serveModel(
   model: string,
   version: string | undefined,
   action: string | undefined,
-  options: ProtocolOptions,
+  options: HttpOptions,
 ): void {
   const { inference, access } = options;
   switch (action) {
@@ -99,7 +92,7 @@ function serveModel(
   }
 }
 
-function serveNode(exchange: Exchange, path: string, options: ProtocolOptions): void {
+function serveNode(exchange: Exchange, path: string, options: HttpOptions): void {
   switch (path) {
     case '':
       requireMethod(exchange, 'GET');
@@ -127,7 +120,7 @@ function serveNode(exchange: Exchange, path: string, options: ProtocolOptions): 
 async function serveRepository(
   exchange: Exchange,
   segments: readonly string[],
-  options: ProtocolOptions,
+  options: HttpOptions,
 ): Promise<void> {
   const { access, repository } = options;
   const [, kind, name, action] = segments;
@@ -157,7 +150,7 @@ async function serveRepository(
 async function smallBody(
   exchange: Exchange,
   tenant: string,
-  { limits, bodies }: ProtocolOptions,
+  { limits, bodies }: HttpOptions,
 ): Promise<Readonly<Record<string, unknown>>> {
   const hold = bodies.hold(tenant);
   const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_PARAMETERS_BYTES);
@@ -176,7 +169,7 @@ function sendStatistics(
   exchange: Exchange,
   model: string | undefined,
   version: string | undefined,
-  { access, inference, statistics }: ProtocolOptions,
+  { access, inference, statistics }: HttpOptions,
 ): void {
   requireMethod(exchange, 'GET');
   access.authorize(exchange.request.headers.authorization, 'read', exchange.request.socket);
@@ -214,26 +207,6 @@ function statisticsView(stats: ModelStatistics): object {
 
 function durationView({ count, totalMs }: DurationStatistic): { count: number; ns: number } {
   return { count, ns: Math.round(totalMs * 1e6) };
-}
-
-/** GET includes HEAD, for which Node omits the body. */
-function requireMethod({ request }: Exchange, method: 'GET' | 'POST'): void {
-  if (request.method === method || (method === 'GET' && request.method === 'HEAD')) return;
-  throw new MethodNotAllowed(request.method ?? '', request.url ?? '', method);
-}
-
-/** Carries the value of the Allow header. */
-export class MethodNotAllowed extends SkeinError {
-  readonly allow: string;
-
-  constructor(method: string, url: string, allowed: 'GET' | 'POST') {
-    super('METHOD_NOT_ALLOWED', `${brief(url)} takes ${allowed}, not ${method}.`);
-    this.allow = allowed === 'GET' ? 'GET, HEAD' : allowed;
-  }
-}
-
-function unknownRoute({ request }: Exchange): SkeinError {
-  return new SkeinError('ROUTE_UNKNOWN', `There is no ${request.method} ${brief(request.url)}.`);
 }
 
 function decoded(segment: string): string {
