@@ -207,8 +207,9 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       keyless.set(call, refuse);
       leaving.push(() => keyless.delete(call));
     }
-    admit(call.metadata, { caller, take, give: (bytes) => hold.give(bytes) });
     const events = isStream ? streamEvents(call, hold, reader, unread) : unaryEvents(call);
+    const give = (bytes: number): void => hold.give(bytes);
+    admit(call.metadata, { caller, take, give, answered: () => events.onAnswered() });
 
     const start = call.start.bind(call);
     const handleDataFrame = call.handleDataFrame.bind(call);
@@ -257,7 +258,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       if (!over) readers.start(call, performance.now());
       const taken = (): void => {
         readers.clear(call);
-        events.onAnswered();
+        if (!(message instanceof MessagePieces) || message.endsAnswer) events.onAnswered();
         done();
       };
       if (message instanceof MessagePieces) sendPieces(call, message, taken);

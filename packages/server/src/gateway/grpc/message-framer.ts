@@ -136,9 +136,12 @@ export function messageTooLarge(maxBytes: number): SkeinError {
 export class MessagePieces {
   readonly pieces: readonly Uint8Array[];
   readonly size: number;
+  /** Whether it is the last message of an answer. */
+  readonly endsAnswer: boolean;
 
-  constructor(pieces: readonly Uint8Array[]) {
+  constructor(pieces: readonly Uint8Array[], endsAnswer = true) {
     this.pieces = pieces;
+    this.endsAnswer = endsAnswer;
     this.size = pieces.reduce((sum, { length }) => sum + length, 0);
   }
 

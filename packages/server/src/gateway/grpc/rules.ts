@@ -35,6 +35,8 @@ export interface AdmittedCall {
   /** Counts memory for decoded data beyond the message. @throws SkeinError BODIES_TOO_LARGE, CANCELLED. */
   take(bytes: number): void;
   give(bytes: number): void;
+  /** Releases the oldest message of a stream, whose answer ended without a message of its own. */
+  answered(): void;
 }
 
 /** Admitted calls by their metadata: the library creates one object per call and passes it to the handler. */

@@ -35,7 +35,7 @@ describe('answers', () => {
         );
         const streamed = fromBinary(
           ModelStreamInferResponseSchema,
-          bytesOf(encodeStreamAnswer(encoded)),
+          bytesOf(encodeStreamAnswer(encoded, true)),
         );
         expect(streamed.errorMessage).toBe('');
         expect(streamed.inferResponse?.outputs).toHaveLength(heads.length);
@@ -58,7 +58,7 @@ describe('answers', () => {
     const encoded = await encodeGrpcAnswer('model', 'a', undefined, answer);
     if (encoded instanceof Uint8Array) throw new Error('It was put together.');
     expect(encoded.pieces).toContain(floats);
-    for (const message of [encoded, encodeStreamAnswer(encoded)] as const) {
+    for (const message of [encoded, encodeStreamAnswer(encoded, false)] as const) {
       const bytes = bytesOf(message);
       const read =
         message === encoded

@@ -65,12 +65,38 @@ async function inPieces(start: BinaryWriter, tensors: readonly Tensor[]): Promis
   return new MessagePieces(pieces);
 }
 
-/** `ModelStreamInferResponse`: an answer, or the message of an error. */
-export function encodeStreamAnswer(answer: Uint8Array | MessagePieces): Uint8Array | MessagePieces {
+/**
+ * `ModelStreamInferResponse`: a chunk, or the message of an error.
+ * @param isFinal whether it ends its answer; Triton's clients read that from a parameter.
+ */
+export function encodeStreamAnswer(
+  chunk: Uint8Array | MessagePieces,
+  isFinal: boolean,
+): Uint8Array | MessagePieces {
+  const flag = isFinal ? FINAL : NOT_FINAL;
   const writer = new BinaryWriter().tag(2, BYTES);
-  if (answer instanceof Uint8Array) return writer.bytes(answer).finish();
-  return new MessagePieces([writer.uint32(answer.size).finish(), ...answer.pieces]);
+  if (isFinal && chunk instanceof Uint8Array) {
+    return writer
+      .uint32(chunk.length + flag.length)
+      .raw(chunk)
+      .raw(flag)
+      .finish();
+  }
+  const { size, pieces } = chunk instanceof Uint8Array ? new MessagePieces([chunk]) : chunk;
+  const head = writer.uint32(size + flag.length).finish();
+  return new MessagePieces([head, ...pieces, flag], isFinal);
 }
+
+/** The field of `ModelInferResponse` for the parameter `triton_final_response`, which may follow the others. */
+function finalFlag(value: boolean): Uint8Array {
+  const entry = new BinaryWriter().tag(4, BYTES).fork();
+  entry.tag(1, BYTES).string('triton_final_response');
+  entry.tag(2, BYTES).fork().tag(1, WireType.Varint).bool(value).join();
+  return entry.join().finish();
+}
+
+const FINAL = finalFlag(true);
+const NOT_FINAL = finalFlag(false);
 
 export function encodeStreamError(message: string): Uint8Array {
   return new BinaryWriter().tag(1, BYTES).string(message).finish();

@@ -26,6 +26,8 @@ export interface GrpcRequest {
   readonly outputs: readonly string[] | undefined;
   readonly timeoutMs: number | undefined;
   readonly priority: number;
+  /** Triton's `triton_enable_empty_final_response`: whether a response without outputs ends an answer of many chunks. */
+  readonly emptyFinal: boolean;
 }
 
 /** Inputs, outputs, parameters: far more than any model has, far less than exhausts memory. */
@@ -214,6 +216,7 @@ function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
     outputs: outputs.length === 0 ? undefined : outputs,
     timeoutMs: timeoutFrom(parameters['timeout']),
     priority: priorityFrom(parameters['priority']),
+    emptyFinal: parameters['triton_enable_empty_final_response'] === true,
   };
 }
 
@@ -334,6 +337,7 @@ function readParameter(reader: FieldReader, into: Parameters): void {
 const KNOWN_PARAMETERS: ReadonlySet<string> = new Set([
   'timeout',
   'priority',
+  'triton_enable_empty_final_response',
   'sequence_id',
   'sequence_start',
   'classification',

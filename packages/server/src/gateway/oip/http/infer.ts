@@ -76,6 +76,7 @@ export async function inferOverHttp(
         deployed.stickyHeader === undefined ? undefined : text(headers[deployed.stickyHeader]),
       cancellation,
       trace: traceFrom(text(headers['traceparent']), text(headers['tracestate'])),
+      takesChunks: false,
       protocol: 'http',
     });
     const { id, outputs, binary } = decoded;
