@@ -8,7 +8,8 @@ import { ACTOR, codeOf, openScene, request } from './testing/scene.ts';
 
 const GAP_MS = 500;
 const never = new Promise<never>(() => {});
-const numberOf = (outputs: TensorMap): number => Number(values(outputs.get('y') as NumericTensor)[0]);
+const numberOf = (outputs: TensorMap): number =>
+  Number(values(outputs.get('y') as NumericTensor)[0]);
 
 afterEach(() => void vi.useRealTimers());
 
@@ -70,7 +71,7 @@ describe('an answer of many chunks', () => {
 
   it('has its first chunk by the deadline; the whole may take longer', async () => {
     const late = await open(async function* () {
-      await never;
+      yield await never;
     });
     const code = codeOf(late.infer({ deadline: performance.now() + 80 }));
     await vi.advanceTimersByTimeAsync(80);
@@ -93,7 +94,7 @@ describe('an answer of many chunks', () => {
   it('is ended when the next chunk does not come within the objective', async () => {
     const { infer, observed, isCancelled } = await open(async function* () {
       yield constant(1);
-      await never;
+      yield await never;
     });
     const { rest } = await infer();
     const code = codeOf(read(rest!));

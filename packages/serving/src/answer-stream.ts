@@ -42,16 +42,16 @@ export async function answerInChunks(
   /** Rejects the chunk that is awaited now. */
   let rejectAwaited: (error: unknown) => void = () => {};
 
-  function stop(error: unknown): void {
+  function stop(reason: unknown): void {
     if (failure !== undefined || isComplete) return;
-    failure = error;
+    failure = reason;
     const known =
-      error instanceof SkeinError ? error : new SkeinError('INTERNAL', 'The target failed.');
+      reason instanceof SkeinError ? reason : new SkeinError('INTERNAL', 'The target failed.');
     if (!isAnswered || known.code !== 'CANCELLED') observer.refused(request, known, clock.now());
     cancellation.cancel();
     // It may wait for a chunk that never comes, so this is not awaited.
     chunks?.return?.().catch(() => {});
-    rejectAwaited(error);
+    rejectAwaited(reason);
   }
 
   async function within<T>(ms: number, late: () => SkeinError, work: () => Promise<T>): Promise<T> {

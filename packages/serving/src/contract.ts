@@ -142,8 +142,8 @@ export interface Target {
   whenReady(): Promise<void>;
   /**
    * Rejects new requests, finishes the accepted ones, ends every replica.
-   * @param by requests unanswered by then are failed, and the replicas end. The earliest of all
-   *   calls counts.
+   * @param by requests that are not completely answered by then are failed, and the replicas end.
+   *   The earliest of all calls counts.
    */
   drain(by?: Instant): Promise<void>;
 }

@@ -124,11 +124,14 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     if (address === undefined) return;
     const leftMs = by - performance.now();
     await sleep(Math.max(0, Math.min(limits.drainGraceMs, leftMs / 2)));
-    const timer = setTimeout(() => {
-      logger.warn({ afterMs: Math.round(leftMs) }, 'Calls still in flight are cut off.');
-      server.forceShutdown();
-      connections.close();
-    }, by - performance.now());
+    const timer = setTimeout(
+      () => {
+        logger.warn({ afterMs: Math.round(leftMs) }, 'Calls still in flight are cut off.');
+        server.forceShutdown();
+        connections.close();
+      },
+      Math.max(0, by - performance.now()),
+    );
     connections.closeSilent();
     // Clients get a GOAWAY, and their calls in flight are finished.
     await new Promise<void>((resolve) => {
