@@ -2,6 +2,7 @@
 //   onnx ← runtime ← train;  api ← http;  api ← state;  state, sandbox ← jobs;  runtime, state ← serving;
 //   all of these and console ← server ← cli;  apps and examples take what they need.
 const packages = '^packages/([^/]+)/';
+const gateway = '^packages/server/src/gateway/';
 
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -68,6 +69,20 @@ export default {
       severity: 'error',
       from: { path: '^(packages/[^/]+|apps|examples|bench)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^packages/[^/]+/src/', pathNot: ['^$1/', ...surface] },
+    },
+    {
+      name: 'transports-know-no-face',
+      comment: 'The listeners of HTTP and gRPC get the faces from gateway/faces.ts.',
+      severity: 'error',
+      from: { path: `${gateway}(http|grpc)/` },
+      to: { path: gateway, pathNot: [`${gateway}(http|grpc)/`, `${gateway}(?!faces)[^/]+\\.ts$`] },
+    },
+    {
+      name: 'faces-stand-apart',
+      comment: 'A face is a folder that can be left out.',
+      severity: 'error',
+      from: { path: `${gateway}(?!http/|grpc/)([^/]+)/` },
+      to: { path: `${gateway}[^/]+/`, pathNot: [`${gateway}(http|grpc)/`, `${gateway}$1/`] },
     },
     {
       name: 'browser-safe',

@@ -2,9 +2,9 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { SkeinError } from '@skein/api';
 import { elementCount, values, type Tensor } from '@skein/onnx';
-import { decodeGrpcRequest } from '../../../packages/server/src/gateway/grpc-request.ts';
-import { decodeInferRequest } from '../../../packages/server/src/gateway/infer-request.ts';
-import { ModelInferRequestSchema } from '../../../packages/server/src/gateway/proto/inference.gen.ts';
+import { decodeGrpcRequest } from '../../../packages/server/src/gateway/oip/grpc/request.ts';
+import { decodeInferRequest } from '../../../packages/server/src/gateway/oip/http/request.ts';
+import { ModelInferRequestSchema } from '../../../packages/server/src/gateway/oip/grpc/proto/inference.gen.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
 import { protobufInput } from '../engine/protobuf.ts';

@@ -5,8 +5,10 @@ import { requestIdFrom } from '@skein/http';
 import { openSqliteState } from '@skein/state';
 import { compareOutput, parseFlags } from '../../../apps/judge/src/validation/default-validator.ts';
 import { createAccess } from '../../../packages/server/src/access/access.ts';
-import { timeoutFromHeader } from '../../../packages/server/src/gateway/deadline.ts';
-import { traceFrom } from '../../../packages/server/src/gateway/trace-context.ts';
+import {
+  timeoutFromHeader,
+  traceFrom,
+} from '../../../packages/server/src/gateway/oip/request-headers.ts';
 import { nextTime } from '../../../packages/jobs/src/store/cron.ts';
 import { readGuestLines } from '../../../packages/jobs/src/worker/guest-lines.ts';
 import { ReportReader } from '../../../packages/sandbox/src/docker/frames.ts';

@@ -275,6 +275,20 @@ export const ERRORS = {
     meaning: 'The deadline passed before an answer was ready.',
     fix: 'Give a longer deadline, or add replicas.',
   },
+  STREAM_STALLED: {
+    http: 504,
+    grpc: GRPC.DEADLINE_EXCEEDED,
+    kind: 'load',
+    meaning: 'The next chunk of a stream did not come within the objective of the deployment.',
+    fix: 'Send the request again, or deploy it with a longer objective.',
+  },
+  STREAM_REQUIRED: {
+    http: 400,
+    grpc: GRPC.UNIMPLEMENTED,
+    kind: 'user',
+    meaning: 'The deployment answers with a stream of chunks, which this call cannot carry.',
+    fix: 'Call ModelStreamInfer over gRPC.',
+  },
   QUEUE_FULL: {
     http: 503,
     grpc: GRPC.RESOURCE_EXHAUSTED,

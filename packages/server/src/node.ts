@@ -29,17 +29,17 @@ import { createAccess, type AccessMode } from './access/access.ts';
 import { accessModeFor } from './access/exposure.ts';
 import { openKeyRing } from './access/key-ring.ts';
 import { tuneCollector } from './collector.ts';
-import { auditInto } from './gateway/audit.ts';
-import { grpcBudgets } from './gateway/grpc-budgets.ts';
+import { auditInto } from './access/audit-trail.ts';
+import { grpcBudgets, GRPC_LIMITS } from './gateway/grpc/limits.ts';
 import { eventStreamBudget, MAX_EVENT_STREAMS } from './gateway/management/open-streams.ts';
-import { createGrpcGateway } from './gateway/grpc-gateway.ts';
-import { GRPC_LIMITS } from './gateway/grpc-limits.ts';
-import { createHttpGateway } from './gateway/http-gateway.ts';
+import { createGrpcGateway } from './gateway/grpc/gateway.ts';
+import { facesOf } from './gateway/faces.ts';
+import { createHttpGateway } from './gateway/http/gateway.ts';
 import { createManagement } from './gateway/management/management.ts';
-import { createModelRepository } from './gateway/model-repository.ts';
-import { createModelStatistics } from './gateway/model-statistics.ts';
-import { PayloadCodec } from './gateway/payload-codec.ts';
-import { recordRefusedLogins } from './gateway/refused-logins.ts';
+import { createModelRepository } from './gateway/oip/repository.ts';
+import { createModelStatistics } from './gateway/oip/statistics.ts';
+import { PayloadCodec } from './gateway/oip/payload-codec.ts';
+import { recordRefusedLogins } from './access/refused-logins.ts';
 import { accessLog } from './telemetry/access-log.ts';
 import { stopComponents, type Component } from './shutdown.ts';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
@@ -312,16 +312,16 @@ async function bringUp(
   const repository = createModelRepository(registry, serving, auditInto(state, logger));
   const codec = new PayloadCodec();
   lifecycle.open('codec', () => codec.close());
-  const shared = { bodies, codec, certificates, version: VERSION, logger };
   const { refused } = metrics;
-  const faces = { inference, access: logins, repository, statistics, refused, ...shared };
+  const shared = { inference, access: logins, refused, bodies, certificates, logger };
   const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs, maxConnections };
-  const http = createHttpGateway({
-    ...faces,
-    limits,
-    open: mode === 'open',
-    allowedOrigins: options.allowedOrigins ?? [],
-    management: (request, response, url) => management.handle(request, response, url),
+  const faces = facesOf({
+    ...shared,
+    repository,
+    statistics,
+    codec,
+    version: VERSION,
+    management,
     metrics: {
       contentType: metrics.contentType,
       async text() {
@@ -330,7 +330,14 @@ async function bringUp(
       },
     },
   });
-  const grpc = createGrpcGateway({ ...faces, limits, budgets: rpcs });
+  const http = createHttpGateway({
+    ...shared,
+    faces,
+    limits,
+    open: mode === 'open',
+    allowedOrigins: options.allowedOrigins ?? [],
+  });
+  const grpc = createGrpcGateway({ ...shared, faces, limits, budgets: rpcs });
 
   lifecycle.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
   // Before the faces listen: a deployment that is still loading must not be reported as unknown.

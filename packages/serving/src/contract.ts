@@ -1,6 +1,7 @@
 /**
  * The types that the faces, the serving plane and telemetry share. A face creates an
- * `InferenceRequest`, passes it to `Inference.infer`, and encodes the answer or the SkeinError.
+ * `InferenceRequest`, passes it to `Inference.infer`, and encodes the answer or the SkeinError. An
+ * answer is a stream of chunks; that of a tensor model is one chunk, and costs no iterator.
  *
  *   face → deployment (cache, traffic split, shadow) → target (admission → queue → batcher → replica) → face
  */
@@ -48,7 +49,7 @@ export interface InferenceRequest {
   readonly outputs?: readonly string[] | undefined;
   /** When the request reached the node. */
   readonly arrivedAt: Instant;
-  /** When the answer must be ready; absent: arrival plus the deployment's objective. */
+  /** When the first chunk of the answer must be ready; absent: arrival plus the deployment's objective. */
   readonly deadline?: Instant | undefined;
   /** 1 is the most urgent; 0 (default) means the middle level. Triton's `parameters.priority`. */
   readonly priority: number;
@@ -57,6 +58,8 @@ export interface InferenceRequest {
   readonly stickyKey?: string | undefined;
   readonly cancellation?: Cancellation | undefined;
   readonly trace?: TraceContext | undefined;
+  /** Whether the caller can read an answer of many chunks; default: no, and it is refused one. */
+  readonly takesChunks?: boolean | undefined;
   /** The face that received it: `http`, `grpc`, `internal` (a composition's call). */
   readonly protocol: 'http' | 'grpc' | 'internal';
 }
@@ -69,16 +72,26 @@ export interface StageTimes {
   readonly batchRows: number;
 }
 
+/** The first chunk of an answer, which is usually all of it. */
 export interface InferenceAnswer {
   readonly version: string;
   readonly outputs: TensorMap;
   readonly times: StageTimes;
   readonly cached: boolean;
+  /**
+   * The outputs of the chunks that follow; absent: the answer is complete. Read them to their end,
+   * or call `return()`, which cancels the target. An end without an error means that the target has
+   * sent everything.
+   */
+  readonly rest?: AsyncIterable<TensorMap> | undefined;
 }
 
 /** The part of the serving plane that a face uses. */
 export interface Inference {
-  /** @throws SkeinError for every refusal and failure. */
+  /**
+   * Resolves with the first chunk.
+   * @throws SkeinError for every refusal and failure.
+   */
   infer(request: InferenceRequest): Promise<InferenceAnswer>;
   /** Inputs and outputs of the deployment: of the named version, or of the one with most traffic. */
   describe(deployment: string, version?: string): DeployedModel;
@@ -115,6 +128,11 @@ export interface Target {
   readonly maxBatchRows: number;
   /** The deployments that a composition calls, once it is ready. */
   readonly calls?: readonly string[] | undefined;
+  /**
+   * Whether it answers in chunks. The plane then holds it to the bounds of `answer-stream.ts` and
+   * reports its answers and failures to the observer; it is neither cached nor compared.
+   */
+  readonly streams?: boolean | undefined;
   /** @throws SkeinError for every refusal and failure. */
   submit(request: TargetRequest): Promise<InferenceAnswer>;
   snapshot(): TargetSnapshot;
@@ -124,8 +142,8 @@ export interface Target {
   whenReady(): Promise<void>;
   /**
    * Rejects new requests, finishes the accepted ones, ends every replica.
-   * @param by requests unanswered by then are failed, and the replicas end. The earliest of all
-   *   calls counts.
+   * @param by requests that are not completely answered by then are failed, and the replicas end.
+   *   The earliest of all calls counts.
    */
   drain(by?: Instant): Promise<void>;
 }

@@ -5,12 +5,14 @@
  *   request → pinned or split → deadline → [cache] → [shadow] → target
  *
  * With one version and neither cache nor shadow, a request only gets a deadline, and the face
- * awaits the target's own promise. The split changes in one synchronous step, and a version gets
+ * awaits the target's own promise. A target that streams is held to its bounds, see
+ * `answer-stream.ts`. The split changes in one synchronous step, and a version gets
  * traffic only while it is part of the split, so no request reaches a draining target.
  *
  * The observer of its targets keeps the last minute, without an extra promise.
  */
 import { SkeinError } from '@skein/api';
+import { answerInChunks } from './answer-stream.ts';
 import type { ScalingSignals } from './autoscaler.ts';
 import type {
   Clock,
@@ -19,6 +21,7 @@ import type {
   InferenceRequest,
   Instant,
   ScalingStep,
+  Target,
   TargetRequest,
   TraceContext,
 } from './contract.ts';
@@ -99,6 +102,7 @@ export class Deployment {
       request.deadline === undefined
         ? withDeadline(request, request.arrivedAt + this.#objectiveMs)
         : (request as TargetRequest);
+    if (live.target.streams === true) return this.#stream(live.target, bound);
     if (this.#cache === undefined && this.shadow === undefined) return live.target.submit(bound);
     return this.#inferWithExtras(live, bound);
   }
@@ -110,6 +114,15 @@ export class Deployment {
         ? stickyPosition(request.stickyKey, this.name)
         : this.#random();
     return targetAt(this.#split, position);
+  }
+
+  /** The gap between chunks is bounded by the objective, as the first chunk is by default. */
+  #stream(target: Target, request: TargetRequest): Promise<InferenceAnswer> {
+    if (request.takesChunks !== true) {
+      const message = `Deployment "${this.name}" answers with a stream of chunks.`;
+      return this.refuse(request, new SkeinError('STREAM_REQUIRED', message));
+    }
+    return answerInChunks(target, request, this.#objectiveMs, this.#clock, this.observer);
   }
 
   #inferWithExtras(live: LiveTarget, request: TargetRequest): Promise<InferenceAnswer> {
@@ -353,6 +366,7 @@ function withDeadline(request: InferenceRequest, deadline: Instant): TargetReque
     stickyKey: request.stickyKey,
     cancellation: request.cancellation,
     trace,
+    takesChunks: request.takesChunks,
     protocol: request.protocol,
   };
 }

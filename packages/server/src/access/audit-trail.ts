@@ -3,6 +3,7 @@
  * are not recorded, because they may hold secrets.
  */
 import { SkeinError } from '@skein/api/errors';
+import type { GatewayLogger } from '@skein/http';
 import type { AuditEntry, State } from '@skein/state';
 
 /** Actor of a change: a key's id or `local`, and its address. */
@@ -39,4 +40,11 @@ export function auditTrail(
       await state.addAudit(entry).catch((error: unknown) => unwritten(error, entry));
     }
   };
+}
+
+/** The change has happened; failing it would be worse than losing its record, so log the failure as an error. */
+export function auditInto(state: Pick<State, 'addAudit'>, logger: GatewayLogger): Audit {
+  return auditTrail(state, (error, entry) =>
+    logger.error({ err: error, audit: entry }, 'The audit trail could not be written.'),
+  );
 }

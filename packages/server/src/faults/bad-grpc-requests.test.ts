@@ -6,7 +6,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ERRORS, type ErrorCode } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { arithmetic } from '../../../runtime/src/testing/models.ts';
-import { GRPCInferenceService, ModelInferRequestSchema } from '../gateway/proto/inference.gen.ts';
+import {
+  GRPCInferenceService,
+  ModelInferRequestSchema,
+} from '../gateway/oip/grpc/proto/inference.gen.ts';
 import { call, failure } from '../testing/grpc-client.ts';
 import { startNodeProcess, type NodeProcess } from '../testing/node-process.ts';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ERRORS, type ErrorBody } from '@skein/api';
 import { texts, type OutputOf } from '@skein/api/client';
 import { pngClaiming } from '../../../../examples/ocr/testing/png-claiming.ts';
-import { GRPCInferenceService } from '../gateway/proto/inference.gen.ts';
+import { GRPCInferenceService } from '../gateway/oip/grpc/proto/inference.gen.ts';
 import { call, failure } from '../testing/grpc-client.ts';
 import { startNodeProcess, type NodeProcess } from '../testing/node-process.ts';
 

@@ -2,7 +2,7 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { counting } from '../../../runtime/src/testing/models.ts';
-import { GRPCInferenceService } from '../gateway/proto/inference.gen.ts';
+import { GRPCInferenceService } from '../gateway/oip/grpc/proto/inference.gen.ts';
 import { codec } from '../testing/grpc-client.ts';
 import { startNodeProcess, type NodeProcess } from '../testing/node-process.ts';
 import { rawClient } from '../testing/raw-client.ts';

@@ -4,7 +4,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mlp } from '@skein/onnx';
 import { runCli } from '../../../cli/src/testing/cli.ts';
-import { GRPCInferenceService } from '../gateway/proto/inference.gen.ts';
+import { GRPCInferenceService } from '../gateway/oip/grpc/proto/inference.gen.ts';
 import { call, failure } from '../testing/grpc-client.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 

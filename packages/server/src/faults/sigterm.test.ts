@@ -11,8 +11,8 @@ import { afterEach, expect, it } from 'vitest';
 import type { ErrorBody } from '@skein/api';
 import { mlp } from '@skein/onnx';
 import { counting } from '../../../runtime/src/testing/models.ts';
-import { Health } from '../gateway/proto/health.gen.ts';
-import { GRPCInferenceService } from '../gateway/proto/inference.gen.ts';
+import { Health } from '../gateway/grpc/proto/health.gen.ts';
+import { GRPCInferenceService } from '../gateway/oip/grpc/proto/inference.gen.ts';
 import { call, codec } from '../testing/grpc-client.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';
 

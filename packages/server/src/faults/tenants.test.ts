@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createClient, type Client as HttpClient } from '@skein/api/client';
 import { runCli } from '../../../cli/src/testing/cli.ts';
 import { counting } from '../../../runtime/src/testing/models.ts';
-import { GRPCInferenceService } from '../gateway/proto/inference.gen.ts';
+import { GRPCInferenceService } from '../gateway/oip/grpc/proto/inference.gen.ts';
 import { call } from '../testing/grpc-client.ts';
 import { startLoad } from '../testing/load.ts';
 import { startNodeProcess, temporaryFolder, type NodeProcess } from '../testing/node-process.ts';

@@ -2,9 +2,10 @@
 
 The messages are declared here from the public definition of inference.GRPCInferenceService, not from
 Skein's own .proto file, so that a wrong name or field number in either shows. Calls every method,
-and prints what came back as one JSON object.
+and prints what came back as one JSON object. With a MODEL it calls ModelStreamInfer instead, and
+prints a line of JSON for each message and for the status, as they arrive.
 
-Usage: grpc_client.py HOST:PORT
+Usage: grpc_client.py HOST:PORT [MODEL]
 """
 
 import json
@@ -209,4 +210,35 @@ def main(target):
     json.dump(results, sys.stdout)
 
 
-main(sys.argv[1])
+def follow(target, model):
+    """One streamed request: prints each chunk as [numbers, is_final] or its error, then the status."""
+    request = M["ModelInferRequest"](model_name=model, id="f-1")
+    request.parameters["triton_enable_empty_final_response"].bool_param = True
+    request.inputs.add(name="x", datatype="FP32", shape=[1, 1])
+    request.raw_input_contents.append(struct.pack("<f", 1))
+    call = grpc.insecure_channel(target).stream_stream(
+        "/inference.GRPCInferenceService/ModelStreamInfer",
+        request_serializer=M["ModelInferRequest"].SerializeToString,
+        response_deserializer=M["ModelStreamInferResponse"].FromString,
+    )
+
+    def show(line):
+        print(json.dumps(line), flush=True)
+
+    try:
+        for message in call(iter([request]), timeout=60):
+            if message.error_message:
+                show(message.error_message.split(":")[0])
+                continue
+            response = message.infer_response
+            numbers = [struct.unpack("<f", raw)[0] for raw in response.raw_output_contents]
+            show([numbers, response.parameters["triton_final_response"].bool_param])
+        show("OK")
+    except grpc.RpcError as error:
+        show(error.code().name)
+
+
+if len(sys.argv) > 2:
+    follow(sys.argv[1], sys.argv[2])
+else:
+    main(sys.argv[1])

@@ -19,6 +19,8 @@ export interface Script {
   /** Replicas are ready once this resolves; at once when absent. */
   readonly loading?: Promise<void>;
   readonly respond?: (request: TargetRequest) => Promise<TensorMap>;
+  /** Makes it a target that streams. */
+  readonly stream?: (request: TargetRequest) => AsyncIterable<TensorMap>;
   readonly calls?: readonly string[];
   readonly predictedDelayMs?: () => number;
 }
@@ -34,6 +36,7 @@ export class ScriptedTarget implements Target {
   readonly kind: 'onnx' | 'composition';
   readonly maxBatchRows = 32;
   readonly calls: readonly string[] | undefined;
+  readonly streams: boolean;
   readonly plan: TargetPlan;
   readonly script: Script;
   readonly scales: number[] = [];
@@ -52,22 +55,19 @@ export class ScriptedTarget implements Target {
     this.version = plan.record.version;
     this.kind = plan.record.kind;
     this.calls = script.calls;
+    this.streams = script.stream !== undefined;
   }
 
   async submit(request: TargetRequest): Promise<InferenceAnswer> {
     if (this.drained) throw new Error('A request met a target that drains.');
     this.requests.push(request);
+    if (this.script.stream !== undefined) return this.#firstOf(this.script.stream(request));
     this.#inFlight++;
     try {
       const respond = this.script.respond ?? (async () => constant(Number(this.version)));
       const outputs = await respond(request);
       const now = performance.now();
-      const answer: InferenceAnswer = {
-        version: this.version,
-        outputs,
-        times: { queueMs: 0, computeMs: 0, batchRows: 1 },
-        cached: false,
-      };
+      const answer = this.#answer(outputs);
       this.#answered++;
       if (now <= request.deadline) this.#inTime++;
       this.plan.observer.answered(request, answer, now);
@@ -80,6 +80,18 @@ export class ScriptedTarget implements Target {
     } finally {
       if (--this.#inFlight === 0) this.#onIdle?.();
     }
+  }
+
+  #answer(outputs: TensorMap): InferenceAnswer {
+    const times = { queueMs: 0, computeMs: 0, batchRows: 1 };
+    return { version: this.version, outputs, times, cached: false };
+  }
+
+  async #firstOf(stream: AsyncIterable<TensorMap>): Promise<InferenceAnswer> {
+    const chunks = stream[Symbol.asyncIterator]();
+    const first = await chunks.next();
+    if (first.done === true) throw new Error('The script has no chunk.');
+    return { ...this.#answer(first.value), rest: { [Symbol.asyncIterator]: () => chunks } };
   }
 
   snapshot(): TargetSnapshot {

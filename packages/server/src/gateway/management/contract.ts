@@ -7,7 +7,7 @@ import type { DeploymentControl, Registry } from '@skein/serving';
 import type { ArtifactStore, Runs, State } from '@skein/state';
 import type { GatewayLogger } from '@skein/http';
 import type { Keys } from '../../access/contract.ts';
-import type { FaceAccess } from '../refused-logins.ts';
+import type { FaceAccess } from '../../access/refused-logins.ts';
 
 export interface ManagementOptions {
   readonly control: DeploymentControl;

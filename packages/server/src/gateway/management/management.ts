@@ -21,8 +21,8 @@ import {
   sendText,
   toSkeinError,
 } from '@skein/http';
-import { auditInto } from '../audit.ts';
-import { brief } from '../tensor-bytes.ts';
+import { auditInto } from '../../access/audit-trail.ts';
+import { brief } from '../brief.ts';
 import { MANAGEMENT_LIMITS, type Management, type ManagementOptions } from './contract.ts';
 import { createEventStreams } from './event-streams.ts';
 import type { Call, Handler, Handlers, Operation } from './handler.ts';

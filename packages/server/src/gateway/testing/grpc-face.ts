@@ -8,14 +8,18 @@ import {
   fakeInference,
   strictLogger,
 } from '../../testing/fake-inference.ts';
-import { createGrpcGateway, type GrpcGatewayOptions } from '../grpc-gateway.ts';
-import type { ModelInferRequestSchema } from '../proto/inference.gen.ts';
+import { createGrpcGateway, type GrpcGatewayOptions } from '../grpc/gateway.ts';
+import { inferenceFace, type InferenceOptions } from '../oip/face.ts';
+import { PayloadCodec } from '../oip/payload-codec.ts';
+import type { ModelInferRequestSchema } from '../oip/grpc/proto/inference.gen.ts';
 
-export async function startGrpcFace(overrides: Partial<GrpcGatewayOptions> = {}) {
+export async function startGrpcFace(
+  overrides: Partial<InferenceOptions & GrpcGatewayOptions> = {},
+) {
   const inference = fakeInference(deployedModel('echo', { versions: ['1', '2'] }));
   const access = fakeAccess();
   const calls: string[] = [];
-  const gateway = createGrpcGateway({
+  const options: InferenceOptions & Omit<GrpcGatewayOptions, 'faces'> = {
     inference,
     access,
     repository: {
@@ -27,11 +31,13 @@ export async function startGrpcFace(overrides: Partial<GrpcGatewayOptions> = {})
       unload: async (model, by) => void calls.push(`unload ${model} ${by.actor} ${by.remote}`),
     },
     statistics: { read: () => [] },
+    codec: new PayloadCodec(),
     version: '9.9.9',
     logger: strictLogger,
     ...overrides,
     limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...overrides.limits },
-  });
+  };
+  const gateway = createGrpcGateway({ faces: [inferenceFace(options)], ...options });
   const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   onTestFinished(async () => {

@@ -3,8 +3,8 @@ import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { datatypeOf } from '@skein/api';
 import { elementCount, elementSize, values, type NumericType, type Tensor } from '@skein/onnx';
-import { ModelInferRequestSchema } from '../proto/inference.gen.ts';
-import { bytesOfTensor } from '../tensor-bytes.ts';
+import { ModelInferRequestSchema } from '../oip/grpc/proto/inference.gen.ts';
+import { bytesOfTensor } from '../oip/tensor-bytes.ts';
 
 const NUMERIC: readonly NumericType[] = [
   'bool',

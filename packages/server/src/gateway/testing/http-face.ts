@@ -8,7 +8,15 @@ import {
   fakeInference,
   strictLogger,
 } from '../../testing/fake-inference.ts';
-import { createHttpGateway, type HttpGatewayOptions } from '../http-gateway.ts';
+import { createHttpGateway, type HttpGatewayOptions } from '../http/gateway.ts';
+import { managementFace, type ManagementOfFace } from '../management/face.ts';
+import { metricsFace, type MetricsOptions } from '../metrics-face.ts';
+import { inferenceFace, type InferenceOptions } from '../oip/face.ts';
+import { PayloadCodec } from '../oip/payload-codec.ts';
+
+type Overrides = Partial<InferenceOptions & MetricsOptions & HttpGatewayOptions> & {
+  readonly management?: ManagementOfFace['management']['handle'];
+};
 
 const two: Signature = {
   inputs: [
@@ -18,14 +26,14 @@ const two: Signature = {
   outputs: [{ name: 'y', type: 'float32', shape: ['batch', 2] }],
 };
 
-export async function startHttpFace(overrides: Partial<HttpGatewayOptions> = {}) {
+export async function startHttpFace(overrides: Overrides = {}) {
   const inference = fakeInference(
     deployedModel('echo', { versions: ['1', '2'] }),
     deployedModel('two', { signature: two, kind: 'composition' }),
   );
   const access = fakeAccess();
   const calls: string[] = [];
-  const options: HttpGatewayOptions = {
+  const options: InferenceOptions & Omit<HttpGatewayOptions, 'faces'> = {
     inference,
     access,
     repository: {
@@ -37,13 +45,20 @@ export async function startHttpFace(overrides: Partial<HttpGatewayOptions> = {})
       unload: async (model, by) => void calls.push(`unload ${model} ${by.actor} ${by.remote}`),
     },
     statistics: { read: () => [] },
+    codec: new PayloadCodec(),
     version: '9.9.9',
     open: true,
     logger: strictLogger,
     ...overrides,
     limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...overrides.limits },
   };
-  const gateway = createHttpGateway(options);
+  const { metrics, management } = overrides;
+  const faces = [
+    inferenceFace(options),
+    ...(metrics === undefined ? [] : [metricsFace({ access: options.access, metrics })]),
+    ...(management === undefined ? [] : [managementFace({ management: { handle: management } })]),
+  ];
+  const gateway = createHttpGateway({ faces, ...options });
   const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(() => gateway.drain());
   return { gateway, inference, access, calls, port, url: `http://127.0.0.1:${port}` };

@@ -3,38 +3,14 @@ import { onTestFinished } from 'vitest';
 import type { TensorMap } from '@skein/onnx';
 import type { InferenceRequest } from '@skein/serving';
 import { bodyBudget, type GatewayLimits } from '@skein/http';
-import {
-  deployedModel,
-  fakeAccess,
-  fakeInference,
-  strictLogger,
-} from '../../testing/fake-inference.ts';
 import { rawClient, type RawClient } from '../../testing/raw-client.ts';
-import { createHttpGateway } from '../http-gateway.ts';
+import { startHttpFace } from './http-face.ts';
 
 export const BODY = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}';
 export const HEAD = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY.length}\r\n`;
 
-export async function startSocketFace(
-  limits: Partial<GatewayLimits> = {},
-  bodies = bodyBudget(2 ** 30),
-) {
-  const inference = fakeInference(deployedModel('echo'));
-  const access = fakeAccess();
-  const gateway = createHttpGateway({
-    inference,
-    access,
-    repository: { index: async () => [], load: async () => {}, unload: async () => {} },
-    statistics: { read: () => [] },
-    version: '0',
-    open: true,
-    logger: strictLogger,
-    bodies,
-    limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...limits },
-  });
-  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
-  onTestFinished(() => gateway.drain());
-  return { gateway, inference, access, port };
+export function startSocketFace(limits: Partial<GatewayLimits> = {}, bodies = bodyBudget(2 ** 30)) {
+  return startHttpFace({ bodies, limits });
 }
 
 export function raw(port: number): RawClient {

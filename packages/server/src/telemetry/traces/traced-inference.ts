@@ -1,7 +1,7 @@
 /**
  * One span per inference, with its stages as children:
  *
- *   infer risk              from arrival to answer or refusal
+ *   infer risk              from arrival to the last chunk of the answer, or to the refusal
  *   ├─ queue                waiting for a replica and a batch
  *   └─ batch                the run that this request was part of, hand-over included
  *      └─ compute           the run itself
@@ -20,6 +20,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { SkeinError } from '@skein/api';
+import type { TensorMap } from '@skein/onnx';
 import type { Inference, InferenceAnswer, InferenceRequest, TraceContext } from '@skein/serving';
 
 export function traceInference(inference: Inference, tracer: Tracer): Inference {
@@ -31,16 +32,47 @@ export function traceInference(inference: Inference, tracer: Tracer): Inference 
       const span = startSpan(tracer, request);
       // Not sampled: pass the caller's context on unchanged.
       if (!span.isRecording()) return inference.infer(request);
+      const end = (error?: unknown): void => {
+        if (error !== undefined) recordFailure(span, error);
+        span.end(wall(performance.now()));
+      };
       try {
         const answer = await inference.infer({ ...request, trace: contextOf(span) });
         recordStages(tracer, span, request, answer);
+        if (answer.rest !== undefined) return { ...answer, rest: endedBy(answer.rest, end) };
+        end();
         return answer;
       } catch (error) {
-        recordFailure(span, error);
+        end(error);
         throw error;
-      } finally {
-        span.end(wall(performance.now()));
       }
+    },
+  };
+}
+
+/** The same chunks; `end` is called after the last one, or with the failure. */
+function endedBy(
+  chunks: AsyncIterable<TensorMap>,
+  end: (error?: unknown) => void,
+): AsyncIterableIterator<TensorMap> {
+  const source = chunks[Symbol.asyncIterator]();
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      try {
+        const step = await source.next();
+        if (step.done === true) end();
+        return step;
+      } catch (error) {
+        end(error);
+        throw error;
+      }
+    },
+    async return() {
+      end();
+      return (await source.return?.()) ?? { done: true, value: undefined };
     },
   };
 }

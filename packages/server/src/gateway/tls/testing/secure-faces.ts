@@ -8,7 +8,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { createExposition } from '@skein/http';
 import { call } from '../../../testing/grpc-client.ts';
-import { GRPCInferenceService } from '../../proto/inference.gen.ts';
+import { GRPCInferenceService } from '../../oip/grpc/proto/inference.gen.ts';
 import { startGrpcFace } from '../../testing/grpc-face.ts';
 import { startHttpFace } from '../../testing/http-face.ts';
 import { openCertificates } from '../../../../../http/src/tls/certificates.ts';

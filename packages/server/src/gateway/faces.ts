@@ -1,0 +1,19 @@
+/** The faces of a node. */
+import type { Face } from './face.ts';
+import { managementFace, type ManagementOfFace } from './management/face.ts';
+import { metricsFace, type MetricsOptions } from './metrics-face.ts';
+import { inferenceFace, type InferenceOptions } from './oip/face.ts';
+
+export type FacesOptions = InferenceOptions & MetricsOptions & ManagementOfFace;
+
+/**
+ * A new face is a folder beside this file and a line in this list. The first one that owns a path
+ * answers it: the hot path is first, and management, which owns the rest, is last.
+ */
+export function facesOf(node: FacesOptions): readonly Face[] {
+  return [
+    inferenceFace(node), // /v2, inference.GRPCInferenceService
+    metricsFace(node), // /metrics
+    managementFace(node), // /api, /openapi.json, /docs, the pages
+  ];
+}

@@ -1,0 +1,178 @@
+/** Clients that stall, and many large messages: the gRPC library does not bound them. */
+import { connect, constants, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { bodyBudget } from '@skein/http';
+import { call, codec, failure } from '../../testing/grpc-client.ts';
+import { MessageFramer } from './message-framer.ts';
+import { GRPCInferenceService } from '../oip/grpc/proto/inference.gen.ts';
+import { floats, startGrpcFace } from '../testing/grpc-face.ts';
+
+const { method } = GRPCInferenceService;
+
+/** A client below the gRPC library, which would handle this itself: it sends and reads as it is told. */
+function rawStream(
+  port: number,
+  rpc: 'ModelInfer' | 'ModelStreamInfer',
+  window?: number,
+  encoding?: string,
+) {
+  const settings = window === undefined ? {} : { settings: { initialWindowSize: window } };
+  const session = connect(`http://127.0.0.1:${port}`, settings);
+  session.on('error', () => {});
+  onTestFinished(() => session.destroy());
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `/inference.GRPCInferenceService/${rpc}`,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...(encoding === undefined ? {} : { 'grpc-encoding': encoding }),
+  });
+  stream.on('error', () => {});
+  const status = new Promise<IncomingHttpHeaders>((resolve) => {
+    stream.on('response', (headers) => 'grpc-status' in headers && resolve(headers));
+    stream.on('trailers', resolve);
+  });
+  const closed = new Promise<number>((resolve) => {
+    stream.on('close', () => resolve(stream.rstCode));
+  });
+  return { stream, status, closed };
+}
+
+function framed(message: ReturnType<typeof floats>): Buffer {
+  const bytes = codec(method.modelInfer).serialize(message);
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([prefix, bytes]);
+}
+
+describe('clients that stall', () => {
+  test('in the middle of a message of a stream get an error; between messages they may pause', async () => {
+    const { port, access } = await startGrpcFace({ limits: { bodyTimeoutMs: 200 } });
+    const idle = rawStream(port, 'ModelStreamInfer');
+    const answers = collect(idle.stream);
+    idle.stream.write(framed(floats(1)));
+    await expect.poll(answers).toBe(1);
+    const stalled = rawStream(port, 'ModelStreamInfer');
+    const message = framed(floats(1, 2));
+    stalled.stream.resume();
+    stalled.stream.write(message);
+    stalled.stream.write(message.subarray(0, 9));
+    expect(await stalled.status).toMatchObject({
+      'grpc-status': '4',
+      'skein-code': 'BODY_TOO_SLOW',
+    });
+    // The other stream has been silent for longer than that, and is still served.
+    idle.stream.write(framed(floats(1)));
+    await expect.poll(answers).toBe(2);
+    idle.stream.end();
+    expect(await idle.status).toMatchObject({ 'grpc-status': '0' });
+    expect(access.inFlight).toBe(0);
+  });
+
+  test('a stream that the node does not read because its queue is full does not time out', async () => {
+    const { port, inference } = await startGrpcFace({ limits: { bodyTimeoutMs: 200 } });
+    const release = Promise.withResolvers<void>();
+    inference.answer = async ({ inputs }) => {
+      await release.promise;
+      return inputs;
+    };
+    const { stream, status } = rawStream(port, 'ModelStreamInfer');
+    const answers = collect(stream);
+    const message = framed(floats(1));
+    for (let i = 0; i < 100; i++) stream.write(message);
+    stream.write(message.subarray(0, 7));
+    // Another call times out meanwhile, which proves that the time has passed.
+    const late = rawStream(port, 'ModelInfer');
+    late.stream.write(message.subarray(0, 7));
+    late.stream.resume();
+    expect(await late.status).toMatchObject({ 'skein-code': 'BODY_TOO_SLOW' });
+    stream.end(message.subarray(7));
+    release.resolve();
+    expect(await status).toMatchObject({ 'grpc-status': '0' });
+    expect(answers()).toBe(101);
+  });
+
+  test.each(['ModelInfer', 'ModelStreamInfer'] as const)(
+    'a client of %s that does not read its answer loses the call',
+    async (rpc) => {
+      const bodies = bodyBudget(2 ** 30);
+      const { port } = await startGrpcFace({ bodies, limits: { bodyTimeoutMs: 200 } });
+      const { stream, closed } = rawStream(port, rpc, 1024);
+      stream.pause();
+      stream.end(framed(floats(...Array.from({ length: 10_000 }, () => 1))));
+      expect(await closed).toBe(constants.NGHTTP2_CANCEL);
+      await expect.poll(() => bodies.held).toBe(0);
+    },
+  );
+});
+
+describe('many bodies at once', () => {
+  test('are bounded together; a unary call above the bound is refused with a code', async () => {
+    const message = framed(floats(1, 2, 3, 4));
+    const bodies = bodyBudget(1.5 * message.length);
+    const { client, inference } = await startGrpcFace({ bodies });
+    const arrived = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    inference.answer = async ({ inputs }) => {
+      arrived.resolve();
+      await release.promise;
+      return inputs;
+    };
+    const first = call(client, method.modelInfer, floats(1, 2, 3, 4));
+    await arrived.promise;
+    expect(bodies.held).toBe(message.length);
+    const refused = await failure(call(client, method.modelInfer, floats(1, 2, 3, 4)));
+    expect(refused.code).toBe(8);
+    expect(refused.metadata.get('skein-code')).toEqual(['BODIES_TOO_LARGE']);
+    expect(refused.metadata.get('retry-after-ms')).toEqual(['1000']);
+    release.resolve();
+    await first;
+    await expect.poll(() => bodies.held).toBe(0);
+    await call(client, method.modelInfer, floats(1, 2, 3, 4));
+  });
+
+  test('a stream counts its messages until they are answered, and ends above the bound', async () => {
+    const message = framed(floats(1, 2, 3, 4));
+    const bodies = bodyBudget(3.5 * message.length);
+    const { port, inference } = await startGrpcFace({ bodies });
+    const patient = rawStream(port, 'ModelStreamInfer');
+    const answers = collect(patient.stream);
+    for (let sent = 1; sent <= 10; sent++) {
+      patient.stream.write(message);
+      await expect.poll(answers).toBe(sent);
+    }
+    await expect.poll(() => bodies.held).toBe(0);
+    inference.answer = () => new Promise(() => {});
+    for (let i = 0; i < 4; i++) patient.stream.write(message);
+    expect(await patient.status).toMatchObject({
+      'grpc-status': '8',
+      'skein-code': 'BODIES_TOO_LARGE',
+    });
+    await expect.poll(() => bodies.held).toBe(0);
+  });
+
+  test('a compressed message counts at its decompressed size', async () => {
+    const message = codec(method.modelInfer).serialize(
+      floats(...Array.from({ length: 10_000 }, () => 0)),
+    );
+    const compressed = gzipSync(message);
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt8(1, 0);
+    prefix.writeUInt32BE(compressed.length, 1);
+    const bodies = bodyBudget(message.length / 2);
+    const { port } = await startGrpcFace({ bodies });
+    const { stream, status } = rawStream(port, 'ModelInfer', undefined, 'gzip');
+    stream.resume();
+    stream.end(Buffer.concat([prefix, compressed]));
+    expect(await status).toMatchObject({ 'skein-code': 'BODIES_TOO_LARGE' });
+  });
+});
+
+/** @returns the number of received messages. */
+function collect(stream: ClientHttp2Stream): () => number {
+  const framer = new MessageFramer();
+  const completed: number[] = [];
+  stream.on('data', (bytes: Buffer) => framer.feed(bytes, completed));
+  return () => completed.length;
+}

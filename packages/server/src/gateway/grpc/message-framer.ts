@@ -1,0 +1,159 @@
+/**
+ * The frames of gRPC messages in a stream of bytes, however it is split: a flag, the length as four
+ * bytes, the message.
+ */
+import type { ServerHttp2Stream } from 'node:http2';
+import { SkeinError } from '@skein/api';
+
+export const PREFIX_BYTES = 5;
+
+/** Tracks the frames without keeping their bytes. */
+export class MessageFramer {
+  /** Received bytes of the current message's prefix. */
+  #prefix = 0;
+  #length = 0;
+  /** Missing bytes of the current message. */
+  #remaining = 0;
+
+  /** Whether a message is incomplete. */
+  get partial(): boolean {
+    return this.#prefix > 0;
+  }
+
+  /** @param completed called with the size of every message that these bytes complete, prefix included. */
+  feed(bytes: Uint8Array, completed: number[]): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#prefix < PREFIX_BYTES) {
+        // The first byte is a flag.
+        if (this.#prefix > 0) this.#length = this.#length * 256 + bytes[at]!;
+        at++;
+        if (++this.#prefix < PREFIX_BYTES) continue;
+        this.#remaining = this.#length;
+      } else {
+        const taken = Math.min(this.#remaining, bytes.length - at);
+        this.#remaining -= taken;
+        at += taken;
+      }
+      if (this.#remaining > 0) continue;
+      completed.push(PREFIX_BYTES + this.#length);
+      this.#prefix = 0;
+      this.#length = 0;
+    }
+  }
+}
+
+/** Initial buffer of a message; it grows as data arrive, so that an announced size costs nothing. */
+const FIRST_BYTES = 1 << 20;
+const GROWTH = 4;
+
+/**
+ * Assembles messages. Each piece is copied into its message: keeping a piece would keep the whole
+ * read of the socket, which is a thousand times larger if pieces are small.
+ */
+export class MessageReader {
+  readonly #maxBytes: number;
+  readonly #prefix = new Uint8Array(PREFIX_BYTES);
+  #prefixBytes = 0;
+  /** Size of the current message, prefix included; 0 until its prefix is complete. */
+  #size = 0;
+  /** The received part of the current message, prefix included. */
+  #frame: Buffer | undefined;
+  #at = 0;
+
+  /** @param maxBytes largest message as it arrives, before decompression. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Whether a message is incomplete. */
+  get partial(): boolean {
+    return this.#prefixBytes > 0;
+  }
+
+  /**
+   * @returns copies of the messages that these bytes complete, with their prefixes.
+   * @throws SkeinError BODY_TOO_LARGE as soon as a prefix announces it.
+   */
+  write(bytes: Buffer): Buffer[] {
+    const messages: Buffer[] = [];
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#size === 0) {
+        at = this.#readPrefix(bytes, at);
+        if (this.#size === 0) break;
+      }
+      const taken = Math.min(this.#size - this.#at, bytes.length - at);
+      const frame = this.#roomFor(this.#at + taken);
+      bytes.copy(frame, this.#at, at, at + taken);
+      this.#at += taken;
+      at += taken;
+      if (this.#at < this.#size) continue;
+      messages.push(frame.length === this.#size ? frame : frame.subarray(0, this.#size));
+      this.#frame = undefined;
+      this.#size = this.#at = this.#prefixBytes = 0;
+    }
+    return messages;
+  }
+
+  #readPrefix(bytes: Buffer, from: number): number {
+    let at = from;
+    while (this.#prefixBytes < PREFIX_BYTES && at < bytes.length) {
+      this.#prefix[this.#prefixBytes++] = bytes[at++]!;
+    }
+    if (this.#prefixBytes < PREFIX_BYTES) return at;
+    const [, a, b, c, d] = this.#prefix;
+    const length = a! * 2 ** 24 + ((b! << 16) | (c! << 8) | d!);
+    if (length > this.#maxBytes) throw messageTooLarge(this.#maxBytes);
+    this.#size = PREFIX_BYTES + length;
+    this.#frame = Buffer.allocUnsafe(Math.min(this.#size, FIRST_BYTES));
+    this.#frame.set(this.#prefix);
+    this.#at = PREFIX_BYTES;
+    return at;
+  }
+
+  #roomFor(bytes: number): Buffer {
+    const frame = this.#frame!;
+    if (bytes <= frame.length) return frame;
+    const grown = Buffer.allocUnsafe(Math.min(this.#size, Math.max(bytes, GROWTH * frame.length)));
+    frame.copy(grown, 0, 0, this.#at);
+    this.#frame = grown;
+    return grown;
+  }
+}
+
+export function messageTooLarge(maxBytes: number): SkeinError {
+  return new SkeinError(
+    'BODY_TOO_LARGE',
+    `The message is larger than the ${maxBytes} bytes that the node accepts for this method.`,
+  );
+}
+
+/**
+ * A message as a list of pieces. Large tensors are written to the socket without a copy: assembling
+ * 64 MiB blocks the event loop for a twentieth of a second, and the library would do it twice.
+ */
+export class MessagePieces {
+  readonly pieces: readonly Uint8Array[];
+  readonly size: number;
+  /** Whether it is the last message of an answer. */
+  readonly endsAnswer: boolean;
+
+  constructor(pieces: readonly Uint8Array[], endsAnswer = true) {
+    this.pieces = pieces;
+    this.endsAnswer = endsAnswer;
+    this.size = pieces.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Writes the message with its frame. @param done called when the peer has read all of it, or with the error. */
+  writeTo(stream: ServerHttp2Stream, done: (error?: Error | null) => void): void {
+    const prefix = Buffer.alloc(PREFIX_BYTES);
+    prefix.writeUInt32BE(this.size, 1);
+    stream.cork();
+    stream.write(prefix, this.pieces.length === 0 ? done : undefined);
+    for (const [index, piece] of this.pieces.entries()) {
+      stream.write(piece, index === this.pieces.length - 1 ? done : undefined);
+    }
+    stream.uncork();
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Generates the `.gen.ts` files beside the `.proto` files. Needs `protoc` (Debian:
+ * protobuf-compiler); run it after a change of a .proto file.
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Of the transport itself, and of each face. */
+const FOLDERS = ['.', '../../oip/grpc/proto'].map((folder) => join(import.meta.dirname, folder));
+const options = ['target=ts', 'erasable_syntax=true', 'import_extension=ts'];
+
+for (const folder of FOLDERS) {
+  const protos = readdirSync(folder).filter((file) => file.endsWith('.proto'));
+  execFileSync('protoc', [`--es_out=${folder}`, `--es_opt=${options.join(',')}`, ...protos], {
+    cwd: folder,
+    stdio: 'inherit',
+  });
+  for (const file of protos) {
+    const name = join(folder, file.replace(/\.proto$/, ''));
+    renameSync(`${name}_pb.ts`, `${name}.gen.ts`);
+  }
+}

@@ -1,0 +1,64 @@
+/** Which key a method needs, and the data of an admitted call. */
+import type { Metadata } from '@grpc/grpc-js';
+import type { Peer } from '@skein/http';
+import type { Caller } from '../../access/contract.ts';
+import { authorizeReader } from '../rules.ts';
+import type { FaceAccess } from '../../access/refused-logins.ts';
+
+/** `reader`: a key that may infer or read. */
+export type Needs = 'nothing' | 'reader' | 'infer' | 'read' | 'admin';
+
+export interface CallRule {
+  readonly needs: Needs;
+  /** Whether its messages carry tensors; other messages are small. */
+  readonly tensors: boolean;
+}
+
+/** @returns absent if the method needs no key. @throws SkeinError as `Access.authorize` does. */
+export function authorizeCall(
+  access: FaceAccess,
+  needs: Needs,
+  metadata: Metadata,
+  peer: Peer,
+): Caller | undefined {
+  if (needs === 'nothing') return undefined;
+  const authorization = first(metadata, 'authorization');
+  return needs === 'reader'
+    ? authorizeReader(access, authorization, peer)
+    : access.authorize(authorization, needs, peer);
+}
+
+/** A call with its caller, for its handler. */
+export interface AdmittedCall {
+  /** Absent if no key is needed. */
+  readonly caller: Caller | undefined;
+  /** Counts memory for decoded data beyond the message. @throws SkeinError BODIES_TOO_LARGE, CANCELLED. */
+  take(bytes: number): void;
+  give(bytes: number): void;
+  /** Releases the oldest message of a stream, whose answer ended without a message of its own. */
+  answered(): void;
+}
+
+/** Admitted calls by their metadata: the library creates one object per call and passes it to the handler. */
+const admitted = new WeakMap<Metadata, AdmittedCall>();
+
+export function admit(metadata: Metadata, call: AdmittedCall): void {
+  admitted.set(metadata, call);
+}
+
+export function admittedCall(metadata: Metadata): AdmittedCall {
+  const call = admitted.get(metadata);
+  if (call === undefined) throw new Error('The call was not admitted.');
+  return call;
+}
+
+/** @throws Error for a method that needs no key. */
+export function callerOf(metadata: Metadata): Caller {
+  const { caller } = admittedCall(metadata);
+  if (caller === undefined) throw new Error('The method needs no key, so it has no caller.');
+  return caller;
+}
+
+export function first(metadata: Metadata, name: string): string | undefined {
+  return metadata.get(name)[0]?.toString();
+}

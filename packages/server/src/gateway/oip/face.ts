@@ -1,0 +1,32 @@
+/**
+ * The Open Inference Protocol, version 2, with Triton's extensions: `/v2/…` over HTTP and
+ * `inference.GRPCInferenceService`.
+ */
+import type { Inference } from '@skein/serving';
+import type { FaceAccess } from '../../access/refused-logins.ts';
+import type { Face } from '../face.ts';
+import type { RefusalListener } from '../rules.ts';
+import { inferenceService } from './grpc/methods.ts';
+import { inferenceRoutes } from './http/routes.ts';
+import type { PayloadCodec } from './payload-codec.ts';
+import type { ModelRepository } from './repository.ts';
+import type { StatisticsSource } from './statistics.ts';
+
+export interface InferenceOptions {
+  readonly inference: Inference;
+  readonly access: FaceAccess;
+  /** Called for requests that are refused before the serving plane. */
+  readonly refused?: RefusalListener | undefined;
+  readonly codec: PayloadCodec;
+  readonly repository: ModelRepository;
+  readonly statistics: StatisticsSource;
+  /** Version of the node. */
+  readonly version: string;
+}
+
+export function inferenceFace(options: InferenceOptions): Face {
+  return {
+    http: (transport) => inferenceRoutes({ ...options, ...transport }),
+    grpc: (transport) => inferenceService({ ...options, ...transport }),
+  };
+}

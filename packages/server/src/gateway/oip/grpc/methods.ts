@@ -1,0 +1,112 @@
+/** `inference.GRPCInferenceService`: every method except inference. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { remoteOf } from '@skein/http';
+import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
+import type { GrpcService, GrpcTransport } from '../../face.ts';
+import type { InferenceOptions } from '../face.ts';
+import { modelInfer, modelStreamInfer } from './infer.ts';
+import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from '../../grpc/method.ts';
+import { callerOf } from '../../grpc/rules.ts';
+import { isNodeReady } from '../../rules.ts';
+import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from '../metadata.ts';
+import { refuseModelConfig } from '../repository.ts';
+import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
+
+export type GrpcOptions = InferenceOptions & GrpcTransport;
+
+export function inferenceService(options: GrpcOptions): GrpcService {
+  return { service: GRPCInferenceService, methods: methods(options) };
+}
+
+function methods(options: GrpcOptions): readonly GrpcMethod[] {
+  const { inference, repository, statistics, logger } = options;
+  const { method } = GRPCInferenceService;
+  const infers = { needs: 'infer', tensors: true } as const;
+  const by = (call: UnaryCall) => ({
+    actor: callerOf(call.metadata).actor,
+    remote: remoteOf(call),
+  });
+
+  return [
+    [rawDefinition(method.modelInfer), modelInfer(options), infers],
+    [rawDefinition(method.modelStreamInfer), modelStreamInfer(options), infers],
+    unary(method.serverLive, 'nothing', logger, () => ({ live: true })),
+    unary(method.serverReady, 'nothing', logger, () => ({ ready: isNodeReady(options) })),
+    unary(method.modelReady, 'nothing', logger, ({ name, version }) => {
+      inference.describe(name, named(version));
+      return { ready: options.isAccepting() && inference.isReady(name, named(version)) };
+    }),
+    unary(method.serverMetadata, 'nothing', logger, () => ({
+      name: SERVER_NAME,
+      version: options.version,
+      extensions: [...EXTENSIONS],
+    })),
+    unary(method.modelMetadata, 'reader', logger, ({ name, version }) => {
+      const model = metadataOf(inference.describe(name, named(version)));
+      return {
+        name: model.name,
+        versions: [...model.versions],
+        platform: model.platform,
+        inputs: model.inputs.map(tensorView),
+        outputs: model.outputs.map(tensorView),
+      };
+    }),
+    unary(method.modelStatistics, 'read', logger, ({ name, version }) => {
+      if (name !== '') inference.describe(name, named(version));
+      return { modelStats: statistics.read(named(name), named(version)).map(statisticsView) };
+    }),
+    unary(method.repositoryIndex, 'read', logger, async ({ ready }) => {
+      const entries = await repository.index();
+      return { models: ready ? entries.filter(({ state }) => state === 'READY') : [...entries] };
+    }),
+    unary(method.repositoryModelLoad, 'admin', logger, async ({ modelName, parameters }, call) => {
+      refuseModelConfig(parameters);
+      await repository.load(modelName, by(call));
+      return {};
+    }),
+    unary(method.repositoryModelUnload, 'admin', logger, async ({ modelName }, call) => {
+      await repository.unload(modelName, by(call));
+      return {};
+    }),
+  ];
+}
+
+/** An empty name means no name. */
+function named(name: string): string | undefined {
+  return name === '' ? undefined : name;
+}
+
+function tensorView({ name, datatype, shape }: TensorMetadata) {
+  return { name, datatype, shape: shape.map(BigInt) };
+}
+
+function statisticsView(stats: ModelStatistics): MessageInitShape<typeof ModelStatisticsSchema> {
+  const compute = durationView(stats.compute);
+  const none = { count: compute.count, ns: 0n };
+  return {
+    name: stats.name,
+    version: stats.version,
+    lastInference: BigInt(Math.round(stats.lastInference)),
+    inferenceCount: BigInt(stats.inferenceCount),
+    executionCount: BigInt(stats.executionCount),
+    inferenceStats: {
+      success: durationView(stats.success),
+      fail: durationView(stats.fail),
+      queue: durationView(stats.queue),
+      computeInput: none,
+      computeInfer: compute,
+      computeOutput: none,
+      cacheHit: durationView(stats.cacheHit),
+    },
+    batchStats: stats.batches.map((batch) => ({
+      batchSize: BigInt(batch.rows),
+      computeInput: { count: BigInt(batch.compute.count), ns: 0n },
+      computeInfer: durationView(batch.compute),
+      computeOutput: { count: BigInt(batch.compute.count), ns: 0n },
+    })),
+  };
+}
+
+function durationView({ count, totalMs }: DurationStatistic): { count: bigint; ns: bigint } {
+  return { count: BigInt(count), ns: BigInt(Math.round(totalMs * 1e6)) };
+}

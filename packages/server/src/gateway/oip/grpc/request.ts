@@ -1,0 +1,350 @@
+/**
+ * Decodes `ModelInferRequest` from its wire format, without the objects of generated code: tensors
+ * become views on the message, and every repeated field has a bound, so that a hostile message
+ * cannot take a hundred times its size. The tests compare it with the generated code.
+ */
+import { SkeinError } from '@skein/api';
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { elementCount, elementSize, type Tensor } from '@skein/onnx';
+import { elementTypeFor, checkedShape, MAX_RANK, tensorFromBytes } from '../tensor-bytes.ts';
+import { tensorFromContents } from './contents.ts';
+import {
+  priorityFrom,
+  refuseClassification,
+  refuseSequences,
+  refuseSharedMemory,
+  timeoutFrom,
+} from '../parameters.ts';
+
+export interface GrpcRequest {
+  readonly model: string;
+  /** Absent: the traffic split chooses. */
+  readonly version: string | undefined;
+  /** Empty if the client sent none. */
+  readonly id: string;
+  readonly inputs: Map<string, Tensor>;
+  readonly outputs: readonly string[] | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly priority: number;
+  /** Triton's `triton_enable_empty_final_response`: whether a response without outputs ends an answer of many chunks. */
+  readonly emptyFinal: boolean;
+}
+
+/** Inputs, outputs, parameters: far more than any model has, far less than exhausts memory. */
+const MAX_ITEMS = 4096;
+/** Fields of a message including nested ones, except the values of tensors. */
+const MAX_FIELDS = 65_536;
+/** Bytes of a name, an id, or the value of a parameter. */
+const MAX_TEXT = 4096;
+/** Most fields, string elements and bytes (other than raw contents) that are decoded on the event loop. */
+const QUICK_FIELDS = 8192;
+const QUICK_STRINGS = 16_384;
+const QUICK_BYTES = 1 << 18;
+/** Bools that take as long to check as one string takes to create. */
+const BOOLS_PER_STRING = 64;
+/** Datatypes as bytes of the wire. */
+const STRINGS = Buffer.from('BYTES');
+const BOOLS = Buffer.from('BOOL');
+
+type Parameters = Record<string, boolean | number | string>;
+
+interface WireInput {
+  name: string;
+  datatype: string;
+  readonly shape: number[];
+  readonly parameters: Parameters;
+  readonly contents: Uint8Array[];
+}
+
+/**
+ * @param maxTensorBytes size of the decoded typed lists together: a byte on the wire can be an
+ *   int64.
+ * @throws SkeinError REQUEST_INVALID, BODY_TOO_LARGE, INPUT_DATATYPE, INPUT_SHAPE, INPUT_DATA.
+ */
+export function decodeGrpcRequest(
+  message: Uint8Array,
+  maxTensorBytes: number = Infinity,
+): GrpcRequest {
+  try {
+    return readRequest(message, maxTensorBytes);
+  } catch (error) {
+    if (error instanceof SkeinError) throw error;
+    throw new SkeinError('REQUEST_INVALID', 'The message is not a ModelInferRequest.', {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Whether decoding takes only a few milliseconds: few fields, short texts, and few values that are
+ * decoded one by one. Raw contents are views, whatever their size.
+ */
+export function isQuickToRead(message: Uint8Array): boolean {
+  let fields = 0;
+  let slowBytes = 0;
+  let strings = 0;
+  const walk = (bytes: Uint8Array, read: (field: number, content: Uint8Array) => void): void => {
+    const reader = new BinaryReader(bytes);
+    while (reader.pos < reader.len) {
+      const [field, wireType] = reader.tag();
+      // Groups nest: skipping one is a loop of its own.
+      if (++fields > QUICK_FIELDS || wireType === WireType.StartGroup) throw new RangeError('slow');
+      if (wireType === WireType.LengthDelimited) read(field, reader.bytes());
+      else if (wireType === WireType.Varint) reader.uint64();
+      else reader.skip(wireType);
+    }
+  };
+  const walkInput = (input: Uint8Array): void => {
+    let elements = Infinity;
+    let datatype: Uint8Array | undefined;
+    walk(input, (field, content) => {
+      slowBytes += content.length;
+      if (field === 2) datatype = content;
+      if (field === 3) elements = packedProduct(content);
+    });
+    if (datatype === undefined) return;
+    if (STRINGS.equals(datatype)) strings += elements;
+    else if (BOOLS.equals(datatype)) strings += elements / BOOLS_PER_STRING;
+  };
+  try {
+    walk(message, (field, content) => {
+      if (field === 5) walkInput(content);
+      else if (field !== 7) slowBytes += content.length;
+    });
+  } catch {
+    return false;
+  }
+  // Strings are split into elements, and bools are checked, even if they are raw.
+  return slowBytes <= QUICK_BYTES && strings <= QUICK_STRINGS;
+}
+
+/** The product of a packed shape; infinite if no model has such a shape. */
+function packedProduct(shape: Uint8Array): number {
+  const reader = new BinaryReader(shape);
+  let product = 1;
+  for (let sizes = 0; reader.pos < reader.len; sizes++) {
+    if (sizes === MAX_RANK) return Infinity;
+    product *= Number(reader.int64());
+  }
+  return product >= 0 ? product : Infinity;
+}
+
+/** Reads a message field by field and counts the fields of all nested messages. */
+class FieldReader extends BinaryReader {
+  readonly #count: { fields: number };
+
+  constructor(bytes: Uint8Array, count = { fields: 0 }) {
+    super(bytes);
+    this.#count = count;
+  }
+
+  get more(): boolean {
+    return this.pos < this.len;
+  }
+
+  override tag(): [number, WireType] {
+    if (++this.#count.fields > MAX_FIELDS) {
+      throw new SkeinError('REQUEST_INVALID', `The request has more than ${MAX_FIELDS} fields.`);
+    }
+    return super.tag();
+  }
+
+  /** The nested message of the current field. */
+  nested(): FieldReader {
+    return new FieldReader(this.bytes(), this.#count);
+  }
+
+  /** @param name of the field, for the error. */
+  text(name: string): string {
+    const start = this.pos;
+    const length = this.uint32();
+    if (length > MAX_TEXT) {
+      throw new SkeinError(
+        'REQUEST_INVALID',
+        `The field ${name} has ${length} bytes; it may have ${MAX_TEXT}.`,
+      );
+    }
+    this.pos = start;
+    return this.string(true);
+  }
+}
+
+function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
+  const reader = new FieldReader(message);
+  let model = '';
+  let version = '';
+  let id = '';
+  const parameters: Parameters = {};
+  const inputs: WireInput[] = [];
+  const outputs: string[] = [];
+  const raw: Uint8Array[] = [];
+
+  while (reader.more) {
+    const [field, wireType] = reader.tag();
+    switch (field) {
+      case 1:
+        model = reader.text('model_name');
+        break;
+      case 2:
+        version = reader.text('model_version');
+        break;
+      case 3:
+        id = reader.text('id');
+        break;
+      case 4:
+        readParameter(reader.nested(), parameters);
+        break;
+      case 5:
+        bounded(inputs, 'inputs').push(readInput(reader.nested()));
+        break;
+      case 6:
+        bounded(outputs, 'outputs').push(readOutput(reader.nested()));
+        break;
+      case 7:
+        bounded(raw, 'raw_input_contents').push(reader.bytes());
+        break;
+      default:
+        reader.skip(wireType, field);
+    }
+  }
+  refuseSequences(parameters);
+  return {
+    model,
+    version: version === '' ? undefined : version,
+    id,
+    inputs: tensorsOf(inputs, raw, maxTensorBytes),
+    outputs: outputs.length === 0 ? undefined : outputs,
+    timeoutMs: timeoutFrom(parameters['timeout']),
+    priority: priorityFrom(parameters['priority']),
+    emptyFinal: parameters['triton_enable_empty_final_response'] === true,
+  };
+}
+
+function tensorsOf(
+  inputs: readonly WireInput[],
+  raw: readonly Uint8Array[],
+  maxTensorBytes: number,
+): Map<string, Tensor> {
+  let left = maxTensorBytes;
+  if (inputs.length === 0) throw new SkeinError('REQUEST_INVALID', 'The request has no inputs.');
+  if (raw.length > 0 && raw.length !== inputs.length) {
+    throw new SkeinError(
+      'INPUT_DATA',
+      `The request has ${inputs.length} inputs, but ${raw.length} raw_input_contents; send one for each.`,
+    );
+  }
+  const tensors = new Map<string, Tensor>();
+  for (const [index, { name, datatype, shape, parameters, contents }] of inputs.entries()) {
+    if (tensors.has(name)) {
+      throw new SkeinError('REQUEST_INVALID', `Input "${name}" is given twice.`);
+    }
+    refuseSharedMemory(parameters, name);
+    const type = elementTypeFor(datatype, name);
+    checkedShape(shape, name);
+    const bytes = raw[index];
+    if (bytes === undefined) {
+      if (type !== 'string') left -= elementCount(shape) * elementSize(type);
+      if (left < 0) {
+        throw new SkeinError(
+          'BODY_TOO_LARGE',
+          `The values of the request take more than ${maxTensorBytes} bytes, which is what the node accepts.`,
+        );
+      }
+      tensors.set(name, tensorFromContents(type, shape, contents, name));
+    } else if (contents.length === 0) {
+      tensors.set(name, tensorFromBytes(type, shape, bytes, name));
+    } else {
+      throw new SkeinError(
+        'REQUEST_INVALID',
+        `Input "${name}" has both contents and raw_input_contents; send one of them.`,
+      );
+    }
+  }
+  return tensors;
+}
+
+function readInput(reader: FieldReader): WireInput {
+  const input: WireInput = { name: '', datatype: '', shape: [], parameters: {}, contents: [] };
+  while (reader.more) {
+    const [field, wireType] = reader.tag();
+    switch (field) {
+      case 1:
+        input.name = reader.text('name');
+        break;
+      case 2:
+        input.datatype = reader.text('datatype');
+        break;
+      case 3: {
+        // Packed, or one value per field.
+        const packed = wireType === WireType.LengthDelimited;
+        const end = packed ? reader.uint32() + reader.pos : reader.pos + 1;
+        while (reader.pos < end) {
+          input.shape.push(Number(reader.int64()));
+          if (input.shape.length > MAX_RANK) checkedShape(input.shape, input.name);
+        }
+        break;
+      }
+      case 4:
+        readParameter(reader.nested(), input.parameters);
+        break;
+      case 5:
+        bounded(input.contents, 'contents').push(reader.bytes());
+        break;
+      default:
+        reader.skip(wireType, field);
+    }
+  }
+  return input;
+}
+
+function readOutput(reader: FieldReader): string {
+  let name = '';
+  const parameters: Parameters = {};
+  while (reader.more) {
+    const [field, wireType] = reader.tag();
+    if (field === 1) name = reader.text('name');
+    else if (field === 2) readParameter(reader.nested(), parameters);
+    else reader.skip(wireType, field);
+  }
+  refuseClassification(parameters, name);
+  refuseSharedMemory(parameters, name);
+  return name;
+}
+
+/** An entry of a map from names to InferParameter. */
+function readParameter(reader: FieldReader, into: Parameters): void {
+  let key = '';
+  let value: FieldReader | undefined;
+  while (reader.more) {
+    const [field, wireType] = reader.tag();
+    if (field === 1) key = reader.text('parameters');
+    else if (field === 2) value = reader.nested();
+    else reader.skip(wireType, field);
+  }
+  if (value === undefined || !KNOWN_PARAMETERS.has(key)) return;
+  while (value.more) {
+    const [field, wireType] = value.tag();
+    if (field === 1) into[key] = value.bool();
+    else if (field === 2) into[key] = Number(value.int64());
+    else if (field === 3) into[key] = value.text(key);
+    else if (field === 4) into[key] = value.double();
+    else if (field === 5) into[key] = Number(value.uint64());
+    else value.skip(wireType, field);
+  }
+}
+
+/** The parameters that change an answer; unknown ones are ignored and not kept. */
+const KNOWN_PARAMETERS: ReadonlySet<string> = new Set([
+  'timeout',
+  'priority',
+  'triton_enable_empty_final_response',
+  'sequence_id',
+  'sequence_start',
+  'classification',
+  'shared_memory_region',
+]);
+
+function bounded<T>(items: T[], name: string): T[] {
+  if (items.length < MAX_ITEMS) return items;
+  throw new SkeinError('REQUEST_INVALID', `The request has more than ${MAX_ITEMS} ${name}.`);
+}

@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { tensor, type Tensor } from '@skein/onnx';
+import { encodeAnswer } from './answer.ts';
+import { decodeInferRequest, type DecodedRequest } from './request.ts';
+import { bytesOfTensor } from '../tensor-bytes.ts';
+import { named, plain } from '../../testing/naive-tensors.ts';
+
+describe('answers', () => {
+  function request(
+    choice: Readonly<Record<string, readonly [Tensor, boolean, boolean]>>,
+  ): DecodedRequest['binary'] {
+    return {
+      byDefault: false,
+      byOutput: new Map(Object.entries(choice).map(([name, [, , isBinary]]) => [name, isBinary])),
+    };
+  }
+
+  test('read back to the same tensors, as JSON, binary, or mixed', () => {
+    fc.assert(
+      fc.property(named, (outputs) => {
+        const tensors = new Map(Object.entries(outputs).map(([name, [tensor]]) => [name, tensor]));
+        const { json, binary } = encodeAnswer('m', 'id "1"', undefined, request(outputs), {
+          version: '7',
+          outputs: tensors,
+          times: { queueMs: 0, computeMs: 0, batchRows: 1 },
+          cached: false,
+        });
+        const head = JSON.parse(json) as {
+          id: string;
+          model_version: string;
+          outputs: {
+            name: string;
+            datatype: string;
+            shape: number[];
+            data?: unknown;
+            parameters?: { binary_data_size: number };
+          }[];
+        };
+        expect(head.id).toBe('id "1"');
+        expect(head.model_version).toBe('7');
+        // A server must accept its own answer as a request; another test covers the request
+        // decoder.
+        const body = Buffer.concat([
+          Buffer.from(json.replace('"outputs":', '"inputs":')),
+          ...(binary ?? []),
+        ]);
+        const again = decodeInferRequest(
+          body,
+          body.length - (binary ?? []).reduce((sum, { length }) => sum + length, 0),
+        );
+        expect(plain(again.inputs)).toEqual(plain(tensors));
+        for (const { parameters, name } of head.outputs) {
+          expect(parameters?.binary_data_size).toBe(
+            outputs[name]![2] ? bytesOfTensor(outputs[name]![0]).length : undefined,
+          );
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('keep negative zero', () => {
+    for (const [type, array] of [
+      ['float32', Float32Array.of(-0, 0)],
+      ['float64', Float64Array.of(-0, 0)],
+    ] as const) {
+      const outputs = new Map<string, Tensor>([['y', tensor(type, [2], array)]]);
+      const answer = {
+        version: '1',
+        outputs,
+        times: { queueMs: 0, computeMs: 0, batchRows: 1 },
+        cached: false,
+      };
+      const json = { byDefault: false, byOutput: new Map() };
+      expect(encodeAnswer('m', undefined, undefined, json, answer).json).toContain('"data":[-0,0]');
+    }
+  });
+
+  test('bytes that are not text need the binary form', () => {
+    const outputs = new Map<string, Tensor>([
+      ['image', { type: 'string', shape: [1], elements: [Uint8Array.of(0xff, 0xd8)] }],
+    ]);
+    const answer = {
+      version: '1',
+      outputs,
+      times: { queueMs: 0, computeMs: 0, batchRows: 1 },
+      cached: false,
+    };
+    expect(() =>
+      encodeAnswer('m', undefined, undefined, { byDefault: false, byOutput: new Map() }, answer),
+    ).toThrow(/binary_data/);
+    const { binary } = encodeAnswer(
+      'm',
+      undefined,
+      undefined,
+      { byDefault: true, byOutput: new Map() },
+      answer,
+    );
+    expect(Buffer.from(binary![0]!).toString('hex')).toBe('02000000ffd8');
+  });
+
+  test('outputs come in the order in which they were asked for', () => {
+    const one: Tensor = { type: 'uint8', shape: [1], bytes: Uint8Array.of(1) };
+    const outputs = new Map([
+      ['a', one],
+      ['b', one],
+    ]);
+    const answer = {
+      version: '1',
+      outputs,
+      times: { queueMs: 0, computeMs: 0, batchRows: 1 },
+      cached: false,
+    };
+    const { json } = encodeAnswer(
+      'm',
+      undefined,
+      ['b', 'a'],
+      { byDefault: false, byOutput: new Map() },
+      answer,
+    );
+    expect(
+      (JSON.parse(json) as { outputs: { name: string }[] }).outputs.map(({ name }) => name),
+    ).toEqual(['b', 'a']);
+  });
+});

@@ -1,0 +1,102 @@
+/**
+ * Encodes the answer of `POST …/infer`: JSON, followed by the outputs that were requested as
+ * binary. Numbers are written by the engine's own `join`, which prints the shortest decimal that
+ * parses to the same double; 64-bit integers are exact.
+ *
+ * JSON has no NaN and no infinities: they are written as the strings "NaN", "Infinity" and
+ * "-Infinity", as in Protocol Buffers' JSON mapping, so that any parser accepts the answer.
+ */
+import { datatypeOf, SkeinError } from '@skein/api';
+import { bfloat16ToNumber, values, type NumericTensor, type Tensor } from '@skein/onnx';
+import type { InferenceAnswer } from '@skein/serving';
+import type { BinaryChoice } from './request.ts';
+import { bytesOfTensor } from '../tensor-bytes.ts';
+
+export interface EncodedAnswer {
+  /** Text, or its UTF-8 bytes if another thread wrote it. */
+  readonly json: string | Uint8Array;
+  /** Binary outputs in the order of the JSON; absent if there is none. */
+  readonly binary: readonly Uint8Array[] | undefined;
+}
+
+/**
+ * @param id the client's own id, echoed if there is one.
+ * @throws SkeinError REQUEST_INVALID if bytes that are not text would have to be written as JSON.
+ */
+export function encodeAnswer(
+  model: string,
+  id: string | undefined,
+  outputs: readonly string[] | undefined,
+  choice: BinaryChoice,
+  answer: InferenceAnswer,
+): EncodedAnswer & { readonly json: string } {
+  let binary: Uint8Array[] | undefined;
+  let json = `{"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(answer.version)},`;
+  if (id !== undefined) json += `"id":${JSON.stringify(id)},`;
+  json += '"outputs":[';
+  let separator = '';
+  for (const name of outputs ?? answer.outputs.keys()) {
+    const tensor = answer.outputs.get(name);
+    if (tensor === undefined) throw new Error(`The answer lacks output "${name}".`);
+    json += `${separator}{"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.shape.join(',')}],`;
+    separator = ',';
+    if (choice.byOutput.get(name) ?? choice.byDefault) {
+      const bytes = bytesOfTensor(tensor);
+      (binary ??= []).push(bytes);
+      json += `"parameters":{"binary_data_size":${bytes.length}}}`;
+    } else {
+      json += `"data":[${jsonData(name, tensor)}]}`;
+    }
+  }
+  return { json: `${json}]}`, binary };
+}
+
+function jsonData(name: string, tensor: Tensor): string {
+  if (tensor.type === 'string') return tensor.elements.map((bytes) => text(name, bytes)).join(',');
+  return jsonNumbers(tensor);
+}
+
+function jsonNumbers(tensor: NumericTensor): string {
+  const numbers = values(tensor);
+  switch (tensor.type) {
+    case 'bool':
+      return Array.from(numbers as Uint8Array, (value) => value !== 0).join(',');
+    case 'float16':
+      return jsonFloats(new Float16Array(numbers.buffer, numbers.byteOffset, numbers.length));
+    case 'bfloat16':
+      return jsonFloats(Float32Array.from(numbers as Uint16Array, bfloat16ToNumber));
+    case 'float32':
+    case 'float64':
+      return jsonFloats(numbers as Float32Array | Float64Array);
+    default:
+      return numbers.join(',');
+  }
+}
+
+function jsonFloats(floats: Float16Array | Float32Array | Float64Array): string {
+  for (const value of floats) {
+    // NaN, the infinities and negative zero, which `join` would write wrongly.
+    if (value - value !== 0 || (value === 0 && 1 / value < 0)) {
+      return Array.from(floats, jsonFloat).join(',');
+    }
+  }
+  return floats.join(',');
+}
+
+function jsonFloat(value: number): string {
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) ? String(value) : `"${value}"`;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function text(name: string, bytes: Uint8Array): string {
+  try {
+    return JSON.stringify(utf8.decode(bytes));
+  } catch {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `Output "${name}" holds bytes that are not UTF-8 text, which JSON cannot carry; ask for it with binary_data: true.`,
+    );
+  }
+}

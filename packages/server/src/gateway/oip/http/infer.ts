@@ -1,0 +1,180 @@
+/**
+ * `POST /v2/models/{model}[/versions/{version}]/infer`: the hot path. It reads the body once,
+ * decodes it into tensors once, calls the serving plane once and writes once.
+ *
+ * Callers without the right, and unknown models, are rejected before the body is read.
+ */
+import { SkeinError } from '@skein/api';
+import {
+  Cancellation,
+  type DeployedModel,
+  type InferenceAnswer,
+  type Instant,
+  type StageTimes,
+} from '@skein/serving/contract';
+import type { BudgetHold } from '@skein/api/shared-budget';
+import { type Exchange, readBody, SAFE_HEADERS } from '@skein/http';
+import type { Caller } from '../../../access/contract.ts';
+import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
+import type { EncodedAnswer } from './answer.ts';
+import type { HttpOptions } from './routes.ts';
+import { decodeRawRequest } from './raw-request.ts';
+import { reportRefusal } from '../../rules.ts';
+import { brief } from '../../brief.ts';
+
+/** Above this size, binary outputs are written separately instead of being copied behind the JSON. */
+const COPY_BYTES = 16 * 1024;
+/** Alignment of binary data, so that a client can use it without a copy. */
+const ALIGNMENT = 8;
+const SPACES = Array.from({ length: ALIGNMENT }, (_, count) => ' '.repeat(count));
+
+/** @param reachedAt when the headers had arrived. @throws SkeinError for every refusal and failure. */
+export async function inferOverHttp(
+  exchange: Exchange,
+  model: string,
+  version: string | undefined,
+  reachedAt: Instant,
+  options: HttpOptions,
+): Promise<void> {
+  const { inference, access, limits, codec } = options;
+  const { request, response } = exchange;
+  const { headers } = request;
+  let hold: BudgetHold | undefined;
+  const cancellation = new Cancellation();
+  response.once('close', () => {
+    if (!response.writableFinished) cancellation.cancel();
+  });
+  let deployed: DeployedModel | undefined;
+  let entered: Caller | undefined;
+  let isHandedOn = false;
+  try {
+    const caller = access.authorize(headers.authorization, 'infer', request.socket);
+    deployed = inference.describe(model, version);
+    const timeoutMs = timeoutFromHeader(text(headers['skein-timeout-ms']));
+    access.enter(caller);
+    entered = caller;
+    hold = options.bodies.hold(caller.tenant);
+    const body = await readBody(exchange, limits, hold);
+    const arrivedAt = performance.now();
+    const jsonLength = jsonLengthFrom(text(headers['inference-header-content-length']), body);
+    const decoded =
+      jsonLength === 0
+        ? decodeRawRequest(body, deployed, headers.accept)
+        : await codec.decodeHttp(body, jsonLength);
+    isHandedOn = true;
+    const answer = await inference.infer({
+      id: decoded.id ?? exchange.id,
+      deployment: model,
+      version,
+      inputs: decoded.inputs,
+      outputs: decoded.outputs,
+      arrivedAt,
+      deadline: deadlineFrom(reachedAt, timeoutMs, decoded.timeoutMs),
+      priority: decoded.priority,
+      tenant: caller.tenant,
+      stickyKey:
+        deployed.stickyHeader === undefined ? undefined : text(headers[deployed.stickyHeader]),
+      cancellation,
+      trace: traceFrom(text(headers['traceparent']), text(headers['tracestate'])),
+      takesChunks: false,
+      protocol: 'http',
+    });
+    const { id, outputs, binary } = decoded;
+    const encoded = await codec.encodeHttp(model, id, outputs, binary, answer);
+    sendAnswer(exchange, encoded, answer);
+  } catch (error) {
+    if (!isHandedOn) reportRefusal(options.refused, model, deployed !== undefined, error);
+    throw error;
+  } finally {
+    hold?.release();
+    if (entered !== undefined) access.leave(entered);
+  }
+}
+
+function sendAnswer(
+  { response, id, headers }: Exchange,
+  { json, binary }: EncodedAnswer,
+  { times, cached }: InferenceAnswer,
+): void {
+  if (response.destroyed) return;
+  const timing = serverTiming(times, cached);
+  if (binary === undefined) {
+    response.writeHead(200, [
+      'Content-Type',
+      'application/json',
+      'Content-Length',
+      String(Buffer.byteLength(json)),
+      'X-Request-Id',
+      id,
+      'Server-Timing',
+      timing,
+      ...SAFE_HEADERS,
+      ...headers,
+    ]);
+    response.end(json);
+    return;
+  }
+  const length = Buffer.byteLength(json);
+  const spaces = SPACES[(ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT]!;
+  const headLength = length + spaces.length;
+  let total = headLength;
+  for (const bytes of binary) total += bytes.length;
+  response.writeHead(200, [
+    'Content-Type',
+    'application/octet-stream',
+    'Content-Length',
+    String(total),
+    'Inference-Header-Content-Length',
+    String(headLength),
+    'X-Request-Id',
+    id,
+    'Server-Timing',
+    timing,
+    ...SAFE_HEADERS,
+    ...headers,
+  ]);
+  if (total <= COPY_BYTES) {
+    // A string is written together with the headers, a buffer in a second write.
+    const isAscii = typeof json === 'string' && json.length === length;
+    let text = (isAscii ? json : latin1(Buffer.from(json))) + spaces;
+    for (const bytes of binary) text += latin1(bytes);
+    response.end(text, 'latin1');
+    return;
+  }
+  response.cork();
+  response.write(json);
+  if (spaces !== '') response.write(spaces);
+  for (const bytes of binary) response.write(bytes);
+  response.end();
+}
+
+/** Converts bytes to a string with one character per byte. */
+function latin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
+}
+
+/** @returns bytes of JSON; 0 for a raw request; absent without the header. */
+function jsonLengthFrom(header: string | undefined, body: Buffer): number | undefined {
+  if (header === undefined) return undefined;
+  const length = /^\d{1,15}$/.test(header) ? Number(header) : NaN;
+  if (length <= body.length) return length;
+  throw new SkeinError(
+    'HEADER_LENGTH_INVALID',
+    `Inference-Header-Content-Length is ${brief(header)}; the body has ${body.length} bytes.`,
+  );
+}
+
+/** Formats milliseconds with microsecond precision for the Server-Timing header. */
+function serverTiming({ queueMs, computeMs, batchRows }: StageTimes, cached: boolean): string {
+  if (cached) return 'cache;desc=hit';
+  return `queue;dur=${rounded(queueMs)}, compute;dur=${rounded(computeMs)}, batch;desc="${batchRows}"`;
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** The first value of a header that may appear several times. */
+function text(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'object' ? value[0] : value;
+}

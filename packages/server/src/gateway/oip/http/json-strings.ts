@@ -1,0 +1,64 @@
+/** Parses the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8. */
+import { SkeinError } from '@skein/api';
+import { elementCount } from '@skein/onnx';
+import { boundJson } from '@skein/http/json-value';
+import type { CarvedArray } from './json-carve.ts';
+import { brief } from '../../brief.ts';
+import { checkElementCount, MAX_STRINGS } from '../tensor-bytes.ts';
+
+const utf8 = new TextEncoder();
+/** Strings and the arrays around them. */
+const MAX_VALUES = 2 * MAX_STRINGS;
+
+/** @throws SkeinError BODY_NOT_JSON, INPUT_DATA. */
+export function readStrings(
+  bytes: Buffer,
+  { start, end }: CarvedArray,
+  shape: readonly number[],
+  input: string,
+): Uint8Array[] {
+  const count = checkElementCount(elementCount(shape), input);
+  boundJson(bytes, start, end, MAX_VALUES);
+  let data: unknown;
+  try {
+    data = JSON.parse(bytes.toString('utf8', start, end));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unreadable';
+    throw new SkeinError(
+      'BODY_NOT_JSON',
+      `The data of input "${input}", from byte ${start} of the body on, are not valid JSON: ${reason}.`,
+    );
+  }
+  const elements: Uint8Array[] = [];
+  const nested = Array.isArray(data) && Array.isArray(data[0]);
+  if (nested) collect(data, shape, 0, elements, input);
+  else collect(data, [count], 0, elements, input);
+  return elements;
+}
+
+function collect(
+  data: unknown,
+  shape: readonly number[],
+  axis: number,
+  elements: Uint8Array[],
+  input: string,
+): void {
+  if (axis === shape.length) {
+    if (typeof data !== 'string') {
+      throw new SkeinError(
+        'INPUT_DATA',
+        `Input "${input}" holds ${brief(data)}, where BYTES takes a string.`,
+      );
+    }
+    elements.push(utf8.encode(data));
+    return;
+  }
+  if (!Array.isArray(data) || data.length !== shape[axis]) {
+    const found = Array.isArray(data) ? `${data.length} elements` : brief(data);
+    throw new SkeinError(
+      'INPUT_DATA',
+      `The data of input "${input}" have ${found} where the shape takes ${shape[axis]}; nest them by the shape, or send them flat.`,
+    );
+  }
+  for (const item of data) collect(item, shape, axis + 1, elements, input);
+}

@@ -1,0 +1,222 @@
+/**
+ * The paths of the Open Inference Protocol over HTTP and of Triton's extensions. Routing splits the
+ * path by hand: there is one hot route, and two comparisons find it.
+ *
+ * Health needs no key, so that probes work without one. A caller that may infer may also read
+ * metadata.
+ */
+import { SkeinError } from '@skein/api';
+import type { Instant } from '@skein/serving';
+import { type Exchange, readBody, remoteOf, sendJson, sendText } from '@skein/http';
+import { parseJson } from '@skein/http/json-value';
+import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from '../../face.ts';
+import type { InferenceOptions } from '../face.ts';
+import { inferOverHttp } from './infer.ts';
+import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
+import { refuseModelConfig } from '../repository.ts';
+import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
+import { authorizeReader, isNodeReady } from '../../rules.ts';
+import { brief } from '../../brief.ts';
+
+export type HttpOptions = InferenceOptions & HttpTransport;
+
+const PREFIX = '/v2';
+/** Largest body of a call that carries no tensors. */
+const MAX_PARAMETERS_BYTES = 1024 * 1024;
+
+export function inferenceRoutes(options: HttpOptions): HttpRoutes {
+  return {
+    owns: (path) => path.startsWith('/v2/') || path === PREFIX,
+    serve: (exchange, path, reachedAt) => serve(exchange, path, reachedAt, options),
+  };
+}
+
+function serve(
+  exchange: Exchange,
+  path: string,
+  reachedAt: Instant,
+  options: HttpOptions,
+): Promise<void> | undefined {
+  const segments = path.slice(PREFIX.length + 1).split('/');
+  if (segments.at(-1) === '') segments.pop();
+  const [area, name = ''] = segments;
+
+  if (area === 'models' && segments.length > 1) {
+    if (name === 'stats' && segments.length === 2) {
+      sendStatistics(exchange, undefined, undefined, options);
+      return undefined;
+    }
+    const versioned = segments[2] === 'versions' && segments.length > 3;
+    const action = segments[versioned ? 4 : 2];
+    if (segments.length > (versioned ? 5 : 3)) throw unknownRoute(exchange);
+    const version = versioned ? decoded(segments[3]!) : undefined;
+    const model = decoded(name);
+    if (action === 'infer') {
+      requireMethod(exchange, 'POST');
+      return inferOverHttp(exchange, model, version, reachedAt, options);
+    }
+    serveModel(exchange, model, version, action, options);
+    return undefined;
+  }
+  if (area === 'repository') return serveRepository(exchange, segments, options);
+  serveNode(exchange, segments.join('/'), options);
+  return undefined;
+}
+
+function serveModel(
+  exchange: Exchange,
+  model: string,
+  version: string | undefined,
+  action: string | undefined,
+  options: HttpOptions,
+): void {
+  const { inference, access } = options;
+  switch (action) {
+    case undefined:
+      requireMethod(exchange, 'GET');
+      authorizeReader(access, exchange.request.headers.authorization, exchange.request.socket);
+      sendJson(exchange, 200, metadataOf(inference.describe(model, version)));
+      return;
+    case 'ready': {
+      requireMethod(exchange, 'GET');
+      const { name } = inference.describe(model, version);
+      const ready = options.isAccepting() && inference.isReady(model, version);
+      sendJson(exchange, ready ? 200 : 503, { name, ready });
+      return;
+    }
+    case 'stats':
+      sendStatistics(exchange, model, version, options);
+      return;
+    default:
+      throw unknownRoute(exchange);
+  }
+}
+
+function serveNode(exchange: Exchange, path: string, options: HttpOptions): void {
+  switch (path) {
+    case '':
+      requireMethod(exchange, 'GET');
+      sendJson(exchange, 200, {
+        name: SERVER_NAME,
+        version: options.version,
+        extensions: EXTENSIONS,
+      });
+      return;
+    case 'health/live':
+      requireMethod(exchange, 'GET');
+      sendJson(exchange, 200, { live: true });
+      return;
+    case 'health/ready': {
+      requireMethod(exchange, 'GET');
+      const ready = isNodeReady(options);
+      sendJson(exchange, ready ? 200 : 503, { ready });
+      return;
+    }
+    default:
+      throw unknownRoute(exchange);
+  }
+}
+
+async function serveRepository(
+  exchange: Exchange,
+  segments: readonly string[],
+  options: HttpOptions,
+): Promise<void> {
+  const { access, repository } = options;
+  const [, kind, name, action] = segments;
+  const { authorization } = exchange.request.headers;
+  if (kind === 'index' && segments.length === 2) {
+    requireMethod(exchange, 'POST');
+    const { tenant } = access.authorize(authorization, 'read', exchange.request.socket);
+    const readyOnly = (await smallBody(exchange, tenant, options))['ready'] === true;
+    const entries = await repository.index();
+    sendJson(exchange, 200, readyOnly ? entries.filter(({ state }) => state === 'READY') : entries);
+    return;
+  }
+  const known = kind === 'models' && name !== undefined && segments.length === 4;
+  if (!known || (action !== 'load' && action !== 'unload')) throw unknownRoute(exchange);
+  requireMethod(exchange, 'POST');
+  const { socket } = exchange.request;
+  const { actor, tenant } = access.authorize(authorization, 'admin', socket);
+  // Read it now: a caller that has disconnected by the end of a load has no address any more.
+  const remote = remoteOf(socket);
+  const { parameters } = await smallBody(exchange, tenant, options);
+  refuseModelConfig(parameters);
+  await repository[action](decoded(name), { actor, remote });
+  sendText(exchange, 200, 'application/json', '');
+}
+
+/** The body of a repository call: an object, or empty. */
+async function smallBody(
+  exchange: Exchange,
+  tenant: string,
+  { limits, bodies }: HttpOptions,
+): Promise<Readonly<Record<string, unknown>>> {
+  const hold = bodies.hold(tenant);
+  const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_PARAMETERS_BYTES);
+  const body = await readBody(exchange, { ...limits, maxBodyBytes }, hold).finally(() =>
+    hold.release(),
+  );
+  if (body.length === 0) return {};
+  const value = parseJson(body);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new SkeinError('REQUEST_INVALID', `The body must be an object, but it is ${brief(value)}.`);
+}
+
+function sendStatistics(
+  exchange: Exchange,
+  model: string | undefined,
+  version: string | undefined,
+  { access, inference, statistics }: HttpOptions,
+): void {
+  requireMethod(exchange, 'GET');
+  access.authorize(exchange.request.headers.authorization, 'read', exchange.request.socket);
+  if (model !== undefined) inference.describe(model, version);
+  sendJson(exchange, 200, { model_stats: statistics.read(model, version).map(statisticsView) });
+}
+
+function statisticsView(stats: ModelStatistics): object {
+  const compute = durationView(stats.compute);
+  // Skein passes tensors on without preparing them, so input and output take no time of their own.
+  const none = { count: stats.compute.count, ns: 0 };
+  return {
+    name: stats.name,
+    version: stats.version,
+    last_inference: stats.lastInference,
+    inference_count: stats.inferenceCount,
+    execution_count: stats.executionCount,
+    inference_stats: {
+      success: durationView(stats.success),
+      fail: durationView(stats.fail),
+      queue: durationView(stats.queue),
+      compute_input: none,
+      compute_infer: compute,
+      compute_output: none,
+      cache_hit: durationView(stats.cacheHit),
+    },
+    batch_stats: stats.batches.map((batch) => ({
+      batch_size: batch.rows,
+      compute_input: { count: batch.compute.count, ns: 0 },
+      compute_infer: durationView(batch.compute),
+      compute_output: { count: batch.compute.count, ns: 0 },
+    })),
+  };
+}
+
+function durationView({ count, totalMs }: DurationStatistic): { count: number; ns: number } {
+  return { count, ns: Math.round(totalMs * 1e6) };
+}
+
+function decoded(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `The path segment ${brief(segment)} is not valid percent-encoding.`,
+    );
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * The parameters of an inference request, the same over HTTP and gRPC.
+ *
+ * Parameters of protocol extensions that Skein does not support (sequences, shared memory,
+ * classification) are rejected, because ignoring them would give a different result than requested.
+ * Unknown parameters are ignored, as the protocol requires.
+ */
+import { SkeinError } from '@skein/api';
+import { brief } from '../brief.ts';
+
+/** A parameter object from the client. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Triton's `timeout` is in microseconds, and 0 means none. */
+export function timeoutFrom(value: unknown): number | undefined {
+  if (value === undefined || value === 0) return undefined;
+  if (Number.isSafeInteger(value) && (value as number) > 0) return (value as number) / 1000;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `The parameter timeout must be a whole number of microseconds, but it is ${brief(value)}.`,
+  );
+}
+
+/** 1 is the most urgent; 0 is the default level. */
+export function priorityFrom(value: unknown): number {
+  if (value === undefined) return 0;
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `The parameter priority must be a whole number from 0 on, but it is ${brief(value)}.`,
+  );
+}
+
+export function refuseSequences(parameters: Fields): void {
+  const id = parameters['sequence_id'];
+  if ((id === undefined || id === 0 || id === '') && parameters['sequence_start'] !== true) return;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    'Sequences are not supported; give the state to the model as an input and send back the state that it returns.',
+  );
+}
+
+export function refuseClassification(parameters: Fields, output: string): void {
+  const classes = parameters['classification'];
+  if (classes === undefined || classes === 0) return;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `Classification of output "${output}" is not supported; ask for its scores and sort them.`,
+  );
+}
+
+export function refuseSharedMemory(parameters: Fields, tensor: string): void {
+  if (parameters['shared_memory_region'] === undefined) return;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `"${tensor}" is in shared memory, which is not supported; send its data, as binary for speed.`,
+  );
+}

@@ -1,0 +1,42 @@
+/** What the headers or metadata of a request say: its timeout and its trace. */
+import { SkeinError } from '@skein/api';
+import type { Instant, TraceContext } from '@skein/serving';
+import { brief } from '../brief.ts';
+
+/** `Skein-Timeout-Ms` as sent. @throws SkeinError REQUEST_INVALID. */
+export function timeoutFromHeader(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const timeoutMs = /^\d{1,9}(\.\d{1,6})?$/.test(value) ? Number(value) : 0;
+  if (timeoutMs > 0) return timeoutMs;
+  throw new SkeinError(
+    'REQUEST_INVALID',
+    `Skein-Timeout-Ms must be a positive number of milliseconds, but it is ${brief(value)}.`,
+  );
+}
+
+/**
+ * The earlier of two timeouts, counted from when the request reached the node, because the client
+ * counts from then. Without a timeout the objective applies, counted from the end of the body.
+ */
+export function deadlineFrom(
+  reachedAt: Instant,
+  one: number | undefined,
+  other: number | undefined,
+): Instant | undefined {
+  if (one === undefined && other === undefined) return undefined;
+  return reachedAt + Math.min(one ?? Infinity, other ?? Infinity);
+}
+
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** The length that must be passed on; longer ones are dropped. */
+const MAX_TRACESTATE = 512;
+
+/** W3C Trace Context of the caller; a malformed one is ignored, as the recommendation requires. */
+export function traceFrom(
+  traceparent: string | undefined,
+  tracestate: string | undefined,
+): TraceContext | undefined {
+  if (traceparent === undefined || !TRACEPARENT.test(traceparent)) return undefined;
+  if (tracestate === undefined || tracestate.length > MAX_TRACESTATE) return { traceparent };
+  return { traceparent, tracestate };
+}
