@@ -12,6 +12,8 @@ import {
   bodyBudget,
   DEFAULT_LIMITS,
   defaultBodyBudget,
+  eventStreamBudget,
+  MAX_EVENT_STREAMS,
   openCertificates,
   type TlsFiles,
 } from '@skein/http';
@@ -31,7 +33,6 @@ import { openKeyRing } from './access/key-ring.ts';
 import { tuneCollector } from './collector.ts';
 import { auditInto } from './gateway/audit.ts';
 import { grpcBudgets } from './gateway/grpc-budgets.ts';
-import { eventStreamBudget, MAX_EVENT_STREAMS } from './gateway/management/open-streams.ts';
 import { createGrpcGateway } from './gateway/grpc-gateway.ts';
 import { GRPC_LIMITS } from './gateway/grpc-limits.ts';
 import { createHttpGateway } from './gateway/http-gateway.ts';
@@ -321,7 +322,7 @@ async function bringUp(
     limits,
     open: mode === 'open',
     allowedOrigins: options.allowedOrigins ?? [],
-    management: (request, response, url) => management.handle(request, response, url),
+    management,
     metrics: {
       contentType: metrics.contentType,
       async text() {

@@ -3,15 +3,13 @@
  * management API. Every request gets an id, passes the origin policy, and ends with an answer or a
  * coded error.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { SkeinError } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import {
   bodyBudget,
-  boundUnreadAnswer,
-  boundUnreadBody,
   type Certificates,
-  createHttpListener,
+  createExchangeListener,
   createOriginPolicy,
   DEFAULT_LIMITS,
   defaultBodyBudget,
@@ -19,36 +17,19 @@ import {
   type GatewayLimits,
   type GatewayLogger,
   type HttpListener,
-  requestIdFrom,
-  sendError,
-  sendText,
-  toSkeinError,
-} from '@skein/http';
-import {
-  isProtocolPath,
   MethodNotAllowed,
-  serveProtocol,
-  type ProtocolOptions,
-} from './http-protocol.ts';
+  type Routes,
+  sendText,
+} from '@skein/http';
+import { isProtocolPath, serveProtocol, type ProtocolOptions } from './http-protocol.ts';
 import { PayloadCodec } from './payload-codec.ts';
-import { brief } from './tensor-bytes.ts';
-
-/**
- * Handles a request outside of the protocol; resolves with `false` if the management API has no
- * such path either. The request's id is in its `x-request-id` header; a SkeinError that it throws
- * becomes the answer.
- */
-export type ManagementHandler = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  url: URL,
-) => boolean | Promise<boolean>;
 
 export interface HttpGatewayOptions extends Omit<
   ProtocolOptions,
   'limits' | 'isAccepting' | 'bodies' | 'codec'
 > {
-  readonly management?: ManagementHandler;
+  /** Answers what is outside of the protocol. */
+  readonly management?: Pick<Routes, 'serve'>;
   /** The text of `GET /metrics`, in the exposition format that `contentType` names. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> };
   /** Whether the node requires no keys; pages of other origins are then rejected. */
@@ -71,7 +52,8 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const scheme = options.certificates === undefined ? 'http' : 'https';
   const origins = createOriginPolicy(options.open, options.allowedOrigins ?? [], scheme);
-  const listener = createHttpListener(handle, limits, logger, options.certificates);
+  const { certificates } = options;
+  const listener = createExchangeListener(route, { origins, limits, logger, certificates });
   const protocol: ProtocolOptions = {
     ...options,
     limits,
@@ -80,71 +62,24 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
     isAccepting: () => !listener.closing.aborted,
   };
 
-  function handle(
-    request: IncomingMessage,
-    response: ServerResponse,
-    expectsContinue: boolean,
-  ): void {
-    const reachedAt = performance.now();
-    const sentId = request.headers['x-request-id'];
-    const id = requestIdFrom(typeof sentId === 'string' ? sentId : undefined);
-    const exchange: Exchange = { request, response, id, headers: [], expectsContinue };
-    const boundRest = (): void => {
-      boundUnreadBody(exchange);
-      boundUnreadAnswer(exchange, limits.bodyTimeoutMs);
-    };
-    route(exchange, reachedAt).then(boundRest, (error: unknown) => {
-      answerError(exchange, error);
-      boundRest();
-    });
-  }
-
   /** Not an async function: a promise here would cost every request. */
   function route(exchange: Exchange, reachedAt: number): Promise<void> {
-    try {
-      const { request } = exchange;
-      exchange.headers = origins.admit(request);
-      const path = pathOf(request);
-      const isPreflight = request.method === 'OPTIONS' && exchange.headers.length > 0;
-      if (isPreflight || !isProtocolPath(path)) return serveOther(exchange, path, isPreflight);
-      return serveProtocol(exchange, path, reachedAt, protocol) ?? Promise.resolve();
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const path = pathOf(exchange.request);
+    if (!isProtocolPath(path)) return serveOther(exchange, path);
+    return serveProtocol(exchange, path, reachedAt, protocol) ?? Promise.resolve();
   }
 
-  async function serveOther(exchange: Exchange, path: string, isPreflight: boolean): Promise<void> {
-    const { request, response, id, headers } = exchange;
-    const { url = '/' } = request;
-    if (isPreflight) {
-      response.writeHead(204, [...headers, ...origins.preflight(request)]);
-      response.end();
-      return;
-    }
+  async function serveOther(exchange: Exchange, path: string): Promise<void> {
+    const { request } = exchange;
+    const { method = '' } = request;
     if (path === '/metrics' && metrics !== undefined) {
-      if (request.method !== 'GET') throw new MethodNotAllowed(request.method ?? '', url, 'GET');
+      if (method !== 'GET') throw new MethodNotAllowed(method, path, ['GET']);
       access.authorize(request.headers.authorization, 'read', request.socket);
       sendText(exchange, 200, metrics.contentType, await metrics.text());
       return;
     }
-    if (management !== undefined) {
-      request.headers['x-request-id'] = id;
-      for (let index = 0; index < headers.length; index += 2) {
-        response.setHeader(headers[index]!, headers[index + 1]!);
-      }
-      if (await management(request, response, urlOf(url))) return;
-    }
-    throw new SkeinError('ROUTE_UNKNOWN', `There is no ${request.method} ${path.slice(0, 200)}.`);
-  }
-
-  function answerError(exchange: Exchange, thrown: unknown): void {
-    const error = toSkeinError(thrown, exchange.id, logger);
-    try {
-      sendError(exchange, error, error instanceof MethodNotAllowed ? ['Allow', error.allow] : []);
-    } catch (failure) {
-      logger.error({ err: failure, requestId: exchange.id }, 'An error could not be sent.');
-      exchange.response.destroy();
-    }
+    if (management !== undefined) return management.serve(exchange);
+    throw new SkeinError('ROUTE_UNKNOWN', `There is no ${method} ${path.slice(0, 200)}.`);
   }
 
   return listener;
@@ -154,10 +89,4 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
 function pathOf({ url = '/' }: IncomingMessage): string {
   const query = url.indexOf('?');
   return query === -1 ? url : url.slice(0, query);
-}
-
-function urlOf(url: string): URL {
-  const parsed = URL.parse(url, 'http://node');
-  if (parsed !== null) return parsed;
-  throw new SkeinError('REQUEST_INVALID', `The path ${brief(url)} is not a valid URL.`);
 }

@@ -7,7 +7,14 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Instant } from '@skein/serving';
-import { type Exchange, readBody, remoteOf, sendJson, sendText } from '@skein/http';
+import {
+  type Exchange,
+  MethodNotAllowed,
+  readBody,
+  remoteOf,
+  sendJson,
+  sendText,
+} from '@skein/http';
 import { parseJson } from '@skein/http/json-value';
 import { inferOverHttp, type HttpInferOptions } from './http-infer.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from './model-metadata.ts';
@@ -219,17 +226,8 @@ function durationView({ count, totalMs }: DurationStatistic): { count: number; n
 /** GET includes HEAD, for which Node omits the body. */
 function requireMethod({ request }: Exchange, method: 'GET' | 'POST'): void {
   if (request.method === method || (method === 'GET' && request.method === 'HEAD')) return;
-  throw new MethodNotAllowed(request.method ?? '', request.url ?? '', method);
-}
-
-/** Carries the value of the Allow header. */
-export class MethodNotAllowed extends SkeinError {
-  readonly allow: string;
-
-  constructor(method: string, url: string, allowed: 'GET' | 'POST') {
-    super('METHOD_NOT_ALLOWED', `${brief(url)} takes ${allowed}, not ${method}.`);
-    this.allow = allowed === 'GET' ? 'GET, HEAD' : allowed;
-  }
+  const allowed = method === 'GET' ? ['GET', 'HEAD'] : [method];
+  throw new MethodNotAllowed(request.method ?? '', request.url ?? '', allowed);
 }
 
 function unknownRoute({ request }: Exchange): SkeinError {

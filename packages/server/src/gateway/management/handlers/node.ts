@@ -1,19 +1,16 @@
 import { ERRORS } from '@skein/api';
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
+import type { ManagementOptions } from '../management.ts';
+import type { NodeHandlers } from '../handler.ts';
 
 const ERROR_ROWS = Object.entries(ERRORS).map(([code, row]) => ({ code, ...row }));
 
 export function nodeHandlers({
   nodeInfo,
   state,
-}: Pick<ManagementOptions, 'nodeInfo' | 'state'>): Pick<
-  Handlers,
-  'getNode' | 'listErrors' | 'listAudit'
-> {
+}: Pick<ManagementOptions, 'nodeInfo' | 'state'>) {
   return {
     getNode: () => nodeInfo(),
     listErrors: () => ({ errors: ERROR_ROWS }),
     listAudit: async ({ query }) => ({ entries: await state.audit(query.limit) }),
-  };
+  } satisfies Partial<NodeHandlers>;
 }

@@ -1,13 +1,10 @@
 import { SkeinError } from '@skein/api';
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
+import type { ManagementOptions } from '../management.ts';
+import type { NodeHandlers } from '../handler.ts';
 
 export function runHandlers({
   runs,
-}: Pick<ManagementOptions, 'runs'>): Pick<
-  Handlers,
-  'listRuns' | 'getRun' | 'putRun' | 'removeRun'
-> {
+}: Pick<ManagementOptions, 'runs'>) {
   return {
     async listRuns({ query: { status, limit } }) {
       return { runs: await runs.list({ ...(status === undefined ? {} : { status }), limit }) };
@@ -24,5 +21,5 @@ export function runHandlers({
       await runs.remove(params.id);
       return undefined;
     },
-  };
+  } satisfies Partial<NodeHandlers>;
 }
