@@ -20,7 +20,7 @@ export interface Endpoint<Scope extends string = string> {
   /** One sentence. */
   readonly summary: string;
   readonly description?: string;
-  /** The right that a caller needs. */
+  /** The right that a caller needs; `public` is that of a caller without a key. */
   readonly scope: Scope;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;

@@ -24,6 +24,7 @@ export interface OperationObject {
   readonly tags: readonly string[];
   readonly description?: string;
   readonly parameters?: readonly ParameterObject[];
+  readonly security?: OpenApiDocument['security'];
   readonly requestBody?: unknown;
   readonly responses: Readonly<Record<string, unknown>>;
 }
@@ -59,6 +60,7 @@ export function openApiOf(
   service: ServiceDescription,
 ): OpenApiDocument {
   const { title, version, description, keys, commonErrors, tags = [] } = service;
+  const hasPublic = Object.values(endpoints).some(({ scope }) => scope === 'public');
   const collector = createSchemaCollector();
   const paths: Record<string, Record<string, OperationObject>> = {};
   for (const [id, endpoint] of Object.entries(endpoints)) {
@@ -69,8 +71,8 @@ export function openApiOf(
     openapi: '3.1.0',
     info: { title, version, description, license: LICENSE },
     tags,
-    // Some calls need no key: those of an open node, or those with a public scope.
-    security: [{ key: [] }, {}],
+    // A service without public calls may be open as a whole.
+    security: hasPublic ? [{ key: [] }] : [{ key: [] }, {}],
     paths: { ...paths, ...service.operations },
     components: {
       schemas: { ...collector.components, ...service.schemas, Error: ERROR_SCHEMA },
@@ -112,6 +114,7 @@ function operationOf(
     summary: endpoint.summary,
     tags: endpoint.group === undefined ? [] : [endpoint.group],
     description: endpoint.description === undefined ? scope : `${endpoint.description}\n\n${scope}`,
+    ...(endpoint.scope === 'public' ? { security: [{}, { key: [] }] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...requestBodyOf(endpoint, collector),
     responses: {

@@ -14,7 +14,7 @@ import type { ServerResponse } from 'node:http';
 import { SkeinError } from '@skein/api';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 import { boundSilence, endWithin, type Exchange, NOT_STORED, SAFE_HEADERS } from './exchange.ts';
-import type { GatewayLogger } from './logger.ts';
+import type { GatewayLogger } from './fault.ts';
 
 export interface ServerEvent {
   /** A client that reconnects sends the last one as `Last-Event-ID`. */

@@ -5,10 +5,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorCode } from '@skein/api';
 import { boundUnreadAnswer, boundUnreadBody, type Exchange, sendError } from './exchange.ts';
-import { toSkeinError } from './fault.ts';
+import { type GatewayLogger, toSkeinError } from './fault.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createHttpListener, type HttpListener } from './listener.ts';
-import type { GatewayLogger } from './logger.ts';
 import type { OriginPolicy } from './origin-policy.ts';
 import { requestIdFrom } from './request-id.ts';
 import type { Certificates } from './tls/certificates.ts';

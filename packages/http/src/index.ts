@@ -11,6 +11,8 @@ export {
 export {
   type Exchange,
   MethodNotAllowed,
+  type Peer,
+  remoteOf,
   SAFE_HEADERS,
   sendJson,
   sendText,
@@ -23,15 +25,12 @@ export {
   type Exposition,
   type Labels,
 } from './exposition.ts';
-export { toSkeinError } from './fault.ts';
+export { type GatewayLogger, toSkeinError } from './fault.ts';
 export { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 export { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
 export type { HttpListener } from './listener.ts';
-export type { GatewayLogger } from './logger.ts';
-export { isLoopback } from './loopback.ts';
-export { createOriginPolicy, type OriginPolicy } from './origin-policy.ts';
+export { createOriginPolicy, isLoopback, type OriginPolicy } from './origin-policy.ts';
 export { PeerTimeouts } from './peer-timeouts.ts';
-export { remoteOf, type Peer } from './peer.ts';
 export { requestIdFrom } from './request-id.ts';
 export {
   type CallerAccess,

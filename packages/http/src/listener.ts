@@ -19,7 +19,7 @@ import { SkeinError } from '@skein/api';
 import { HttpConnections, refuseConnection, responseOn } from './connections.ts';
 import type { GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
-import type { GatewayLogger } from './logger.ts';
+import type { GatewayLogger } from './fault.ts';
 import type { Certificates } from './tls/certificates.ts';
 import { createSecureHttpServer } from './tls/secure-servers.ts';
 

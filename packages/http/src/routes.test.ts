@@ -282,8 +282,12 @@ it('describes itself as OpenAPI, readable by pages of any origin', async () => {
   expect(json).toMatchObject({
     openapi: '3.1.0',
     info: { title: 'Notes' },
+    security: [{ key: [] }],
     paths: {
-      '/notes': { get: { operationId: 'listNotes' }, post: { operationId: 'addNote' } },
+      '/notes': {
+        get: { operationId: 'listNotes', security: [{}, { key: [] }] },
+        post: { operationId: 'addNote' },
+      },
       '/files/{path}': {
         get: { parameters: [{ name: 'path', in: 'path', required: true }] },
         put: { requestBody: { content: { 'text/plain': {} } } },

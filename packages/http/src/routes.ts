@@ -9,7 +9,7 @@
 import type { IncomingMessage } from 'node:http';
 import { fillPath, SkeinError, statusOf, validate } from '@skein/api';
 import type { Endpoint, PartOf, ResponseOf } from '@skein/api';
-import type { SharedBudget } from '@skein/api/shared-budget';
+import type { BudgetHold, SharedBudget } from '@skein/api/shared-budget';
 import type { z } from 'zod';
 import { readBody } from './body.ts';
 import { bodyBudget, defaultBodyBudget } from './body-budget.ts';
@@ -24,13 +24,13 @@ import {
   type Exchange,
   MethodNotAllowed,
   NOT_STORED,
+  type Peer,
+  remoteOf,
   sendNothing,
   sendText,
 } from './exchange.ts';
 import { parseJson } from './json-value.ts';
-import { DEFAULT_LIMITS } from './limits.ts';
-import type { GatewayLogger } from './logger.ts';
-import { type Peer, remoteOf } from './peer.ts';
+import type { GatewayLogger } from './fault.ts';
 import { readQuery } from './query.ts';
 import { createRouter } from './router.ts';
 import { readUpload, type UploadLimits } from './upload.ts';
@@ -174,14 +174,11 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
     const query = checkQuery(endpoint, readQuery(url.searchParams));
     const hold = bodies.hold(caller.tenant);
     try {
+      const { maxBodyBytes = limits.maxJsonBytes } = endpoint;
       const body =
         endpoint.body === undefined
           ? undefined
-          : validate(
-              endpoint.body,
-              await readJson(exchange, endpoint.maxBodyBytes ?? limits.maxJsonBytes, hold),
-              'body',
-            );
+          : validate(endpoint.body, await readJson(exchange, maxBodyBytes, hold), 'body');
       const content = readUpload(exchange, limits, hold);
       // Row and handler have the same key, but the compiler cannot prove that they match.
       const handle = handlers[id] as unknown as Handler<Endpoint, TenantCaller>;
@@ -202,13 +199,9 @@ export function createRoutes<Scopes extends Callers, Endpoints extends Table<Sco
     }
   }
 
-  async function readJson(
-    exchange: Exchange,
-    maxBodyBytes: number,
-    hold: ReturnType<SharedBudget['hold']>,
-  ): Promise<unknown> {
+  async function readJson(exchange: Exchange, maxBodyBytes: number, hold: BudgetHold) {
     const { bodyTimeoutMs } = limits;
-    const bytes = await readBody(exchange, { ...DEFAULT_LIMITS, maxBodyBytes, bodyTimeoutMs }, hold);
+    const bytes = await readBody(exchange, { maxBodyBytes, bodyTimeoutMs }, hold);
     // A body whose fields all have defaults may be omitted.
     return bytes.length === 0 ? {} : parseJson(bytes);
   }

@@ -203,6 +203,6 @@ export const JUDGE_DESCRIPTION: ServiceDescription = {
   title: 'Skein judge',
   version: '1',
   description: 'Problems in, submissions in, verdicts out.',
-  keys: '`skein-judge users add NAME` makes one. Calls with the scope `public` need none.',
+  keys: '`skein-judge users add NAME` makes one.',
   commonErrors: ['REQUEST_INVALID', 'KEY_MISSING', 'KEY_INVALID', 'SCOPE_MISSING', 'INTERNAL'],
 };

@@ -7,6 +7,7 @@ import type { SharedBudget } from '@skein/api/shared-budget';
 import { serveConsole } from '@skein/console';
 import {
   createRoutes,
+  type Handlers,
   type Operation,
   ROUTE_LIMITS,
   type RouteLimits,
@@ -16,10 +17,9 @@ import {
 import type { ArtifactHoldings, JobStore } from '@skein/jobs';
 import type { DeploymentControl, Registry } from '@skein/serving';
 import type { ArtifactStore, Runs, State } from '@skein/state';
-import type { Keys } from '../../access/contract.ts';
+import type { Caller, Keys, Scope } from '../../access/contract.ts';
 import { auditInto } from '../audit.ts';
 import type { FaceAccess } from '../refused-logins.ts';
-import type { NodeCallers, NodeHandlers } from './handler.ts';
 import { artifactHandlers } from './handlers/artifacts.ts';
 import { deploymentHandlers } from './handlers/deployments.ts';
 import { jobHandlers } from './handlers/jobs.ts';
@@ -30,6 +30,10 @@ import { runHandlers } from './handlers/runs.ts';
 import { jobEvents } from './job-events.ts';
 import { nodeEvents } from './node-events.ts';
 import { createPages } from './pages.ts';
+
+export type NodeCallers = Readonly<Record<Scope, Caller>>;
+
+export type NodeHandlers = Handlers<typeof ENDPOINTS, NodeCallers>;
 
 export interface ManagementOptions extends Pick<
   RouteOptions<NodeCallers>,

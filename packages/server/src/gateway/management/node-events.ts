@@ -12,8 +12,7 @@
  */
 import type { ServerEvent } from '@skein/http';
 import type { HistoryEntry } from '@skein/state';
-import type { NodeHandlers } from './handler.ts';
-import type { ManagementLimits, ManagementOptions } from './management.ts';
+import type { ManagementLimits, ManagementOptions, NodeHandlers } from './management.ts';
 
 interface Seen {
   readonly id: string;
@@ -69,13 +68,10 @@ export function nodeEvents(
     // A slow state must not accumulate polls.
     if (polling || waiting.size === 0) return;
     polling = true;
-    // A reader that arrives while the state is read may have a newer position; it waits for the next.
-    const served = [...waiting];
     try {
       const snapshot = await readNode();
-      for (const [ended, resolve] of served) {
-        if (waiting.delete(ended)) resolve(snapshot);
-      }
+      for (const resolve of waiting.values()) resolve(snapshot);
+      waiting.clear();
     } catch (error) {
       logger.warn({ err: error }, 'The event streams could not read the state of the node.');
     } finally {

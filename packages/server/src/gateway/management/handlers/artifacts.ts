@@ -1,6 +1,5 @@
 import type { Caller } from '../../../access/contract.ts';
-import type { ManagementOptions } from '../management.ts';
-import type { NodeHandlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 import { seesAll } from '../job-names.ts';
 
 /**

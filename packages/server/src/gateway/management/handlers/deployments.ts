@@ -1,5 +1,4 @@
-import type { ManagementOptions } from '../management.ts';
-import type { NodeHandlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function deploymentHandlers({
   control,

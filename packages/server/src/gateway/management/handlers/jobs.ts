@@ -10,8 +10,7 @@ import {
   workerView,
 } from '@skein/jobs';
 import type { Caller } from '../../../access/contract.ts';
-import type { ManagementOptions } from '../management.ts';
-import type { NodeHandlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 import { knownJob, seesAll, visibleJob, withShownNames, withStoredNames } from '../job-names.ts';
 
 /** A job may have a megabyte of arguments: a page of a list ends after so many bytes of JSON. */

@@ -1,8 +1,7 @@
 import type { BudgetUsageView, KeyView } from '@skein/api';
 import { DEFAULT_QUOTA } from '@skein/jobs';
 import type { KeyView as HeldKeyView } from '../../../access/contract.ts';
-import type { ManagementOptions } from '../management.ts';
-import type { NodeHandlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function keyHandlers({
   keys,

@@ -1,7 +1,6 @@
 import { SkeinError, type ModelView, type VersionView } from '@skein/api';
 import type { VersionRecord } from '@skein/state';
-import type { ManagementOptions } from '../management.ts';
-import type { NodeHandlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function modelHandlers({
   registry,

@@ -1,6 +1,5 @@
 import { ERRORS } from '@skein/api';
-import type { ManagementOptions } from '../management.ts';
-import type { NodeHandlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 const ERROR_ROWS = Object.entries(ERRORS).map(([code, row]) => ({ code, ...row }));
 

@@ -1,6 +1,5 @@
 import { SkeinError } from '@skein/api';
-import type { ManagementOptions } from '../management.ts';
-import type { NodeHandlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function runHandlers({
   runs,
