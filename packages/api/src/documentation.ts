@@ -60,7 +60,8 @@ export function createDocumentation(origin: string): Documentation {
     const type = answer === undefined ? '' : answerText(collector.schemaOf(answer, 'output'));
     const operations = groups.get(endpoint.group) ?? [];
     groups.set(endpoint.group, operations);
-    if (endpoint.body !== undefined) bodies.add(typeText(collector.schemaOf(endpoint.body, 'input')));
+    if (endpoint.body !== undefined)
+      bodies.add(typeText(collector.schemaOf(endpoint.body, 'input')));
     operations.push({
       id,
       method: endpoint.method,

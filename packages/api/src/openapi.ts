@@ -199,4 +199,3 @@ export function errorResponses(codes: readonly ErrorCode[]): Record<string, unkn
     ]),
   );
 }
-

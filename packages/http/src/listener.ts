@@ -122,10 +122,13 @@ export function createHttpListener(
       server.closeIdleConnections();
       if (performance.now() >= lateAt) connections.closeWaiting();
     }, SWEEP_MS);
-    const timer = setTimeout(() => {
-      logger.warn({ afterMs: Math.round(leftMs) }, 'Requests still in flight are cut off.');
-      connections.closeAll();
-    }, by - performance.now());
+    const timer = setTimeout(
+      () => {
+        logger.warn({ afterMs: Math.round(leftMs) }, 'Requests still in flight are cut off.');
+        connections.closeAll();
+      },
+      Math.max(0, by - performance.now()),
+    );
     await closed;
     clearInterval(sweep);
     clearTimeout(timer);

@@ -103,8 +103,7 @@ beforeEach(async () => {
         for await (const chunk of content) bytes += chunk.length;
         return { bytes };
       },
-      watch:
-        ({ caller, lastEventId }) =>
+      watch: ({ caller, lastEventId }) =>
         async function* (ended) {
           yield { id: 5, type: 'tick', data: JSON.stringify([caller.tenant, lastEventId ?? null]) };
           await once(ended, 'abort');
@@ -156,7 +155,8 @@ async function call(method: string, path: string, init: RequestInit = {}) {
   const response = await fetch(service.url + path, { method, ...init });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') === true;
-  const json = isJson && text !== '' ? (JSON.parse(text) as ErrorBody & Record<string, unknown>) : undefined;
+  const json =
+    isJson && text !== '' ? (JSON.parse(text) as ErrorBody & Record<string, unknown>) : undefined;
   return { status: response.status, headers: response.headers, text, json };
 }
 

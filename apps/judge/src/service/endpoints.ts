@@ -138,7 +138,8 @@ export const JUDGE_ENDPOINTS = {
     scope: 'user',
     params: ofSubmission,
     events: api.SubmissionEvent,
-    eventsAre: 'A stream of events: the `event` field is `type`, the `data` field is `data` as JSON.',
+    eventsAre:
+      'A stream of events: the `event` field is `type`, the `data` field is `data` as JSON.',
     errors: ['SUBMISSION_UNKNOWN', 'QUOTA_EXCEEDED'],
   },
   rejudge: {

@@ -30,11 +30,11 @@ function start() {
     events,
     step: (index: number) =>
       live.apply(1, { type: 'test', index, total: 500, result: RESULT as unknown as TestRecord }),
-    judge() {
+    judge: () => {
       judged = true;
       live.judged(1);
     },
-    async next() {
+    next: async () => {
       const { value, done } = await events.next();
       return done === true ? undefined : { type: value.type, data: JSON.parse(value.data) };
     },

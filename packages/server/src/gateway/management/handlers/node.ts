@@ -3,10 +3,7 @@ import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 const ERROR_ROWS = Object.entries(ERRORS).map(([code, row]) => ({ code, ...row }));
 
-export function nodeHandlers({
-  nodeInfo,
-  state,
-}: Pick<ManagementOptions, 'nodeInfo' | 'state'>) {
+export function nodeHandlers({ nodeInfo, state }: Pick<ManagementOptions, 'nodeInfo' | 'state'>) {
   return {
     getNode: () => nodeInfo(),
     listErrors: () => ({ errors: ERROR_ROWS }),

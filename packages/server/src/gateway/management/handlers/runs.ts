@@ -1,9 +1,7 @@
 import { SkeinError } from '@skein/api';
 import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
-export function runHandlers({
-  runs,
-}: Pick<ManagementOptions, 'runs'>) {
+export function runHandlers({ runs }: Pick<ManagementOptions, 'runs'>) {
   return {
     async listRuns({ query: { status, limit } }) {
       return { runs: await runs.list({ ...(status === undefined ? {} : { status }), limit }) };
