@@ -11,7 +11,9 @@ import {
 } from './event-streams.ts';
 
 /** More than the buffers of both ends of a connection. */
-const LARGE = JSON.stringify('x'.repeat(32 * 2 ** 20));
+const LARGE = JSON.stringify('x'.repeat(16 * 2 ** 20));
+/** On a busy machine. */
+const PATIENCE = { timeout: 30_000 };
 const LIMITS = { bodyTimeoutMs: 60_000, heartbeatMs: 15_000 };
 
 afterEach(() => void vi.useRealTimers());
@@ -51,7 +53,7 @@ async function openFor(
   });
   reader.pause();
   reader.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await vi.waitUntil(() => opened !== undefined);
+  await vi.waitUntil(() => opened !== undefined, PATIENCE);
   return { streams, budget, reader, response: () => opened!, warn };
 }
 
@@ -64,7 +66,7 @@ it('sends no heartbeat after a last event that has not been read', async () => {
   // As when the buffers of both ends are full: nothing that is written leaves the process.
   const stuck = { _write() {}, _writev() {} };
   const { reader, response } = await openFor(last, (socket) => void Object.assign(socket, stuck));
-  await vi.waitUntil(() => response().writableEnded);
+  await vi.waitUntil(() => response().writableEnded, PATIENCE);
   const failed = vi.fn();
   response().on('error', failed);
   expect(response().writableFinished).toBe(false);
@@ -82,12 +84,12 @@ it('asks the source for the next event when the reader has read', async () => {
       yield { type: 'tick', data: LARGE };
     }
   });
-  await vi.waitUntil(() => response().writableNeedDrain);
+  await vi.waitUntil(() => response().writableNeedDrain, PATIENCE);
   expect(asked).toBe(1);
   reader.resume();
-  await vi.waitUntil(() => asked > 2);
+  await vi.waitUntil(() => asked > 2, PATIENCE);
   reader.destroy();
-  await expect.poll(() => budget.held).toBe(0);
+  await expect.poll(() => budget.held, PATIENCE).toBe(0);
   expect(warn).not.toHaveBeenCalled();
 });
 
@@ -110,7 +112,7 @@ it('closes what is open, and refuses what comes later', async () => {
     await once(signal, 'abort');
   });
   streams.close();
-  await expect.poll(() => budget.held).toBe(0);
+  await expect.poll(() => budget.held, PATIENCE).toBe(0);
   const again = { request: response().req, response: response(), id: 'r2', headers: [] };
   expect(() =>
     streams.open({ ...again, expectsContinue: false }, 'shop', () => () => undefined, last),
@@ -125,7 +127,7 @@ it('logs a source that fails, and ends the stream so that its reader connects ag
   reader.resume();
   const text: string[] = [];
   reader.on('data', (chunk: Buffer) => text.push(chunk.toString()));
-  await expect.poll(() => text.join('')).toContain('0\r\n\r\n');
+  await expect.poll(() => text.join(''), PATIENCE).toContain('0\r\n\r\n');
   expect(text.join('')).toContain('event: first\ndata: 1\n\n');
   expect(warn).toHaveBeenCalledOnce();
 });

@@ -149,6 +149,8 @@ beforeEach(async () => {
 });
 afterEach(() => service.close(0));
 
+/** On a busy machine. */
+const PATIENCE = { timeout: 30_000 };
 const KEY = { authorization: 'Bearer right' };
 
 async function call(method: string, path: string, init: RequestInit = {}) {
@@ -239,9 +241,9 @@ describe('the order of work', () => {
     const socket = connect(Number(port), '127.0.0.1');
     const head = 'POST /notes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer right\r\n';
     socket.write(`${head}Content-Length: 90\r\n\r\n{"te`);
-    await expect.poll(() => bodies.held).toBe(4);
+    await expect.poll(() => bodies.held, PATIENCE).toBe(4);
     socket.destroy();
-    await expect.poll(() => bodies.held).toBe(0);
+    await expect.poll(() => bodies.held, PATIENCE).toBe(0);
     const large = JSON.stringify({ text: 'x'.repeat(100) });
     const { status, json } = await call('POST', '/notes', { headers: KEY, body: large });
     expect([status, json?.code]).toEqual([413, 'BODY_TOO_LARGE']);
@@ -267,7 +269,7 @@ describe('an event stream', () => {
     revoke?.(new SkeinError('KEY_INVALID', 'Revoked.'));
     await until('"code":"KEY_INVALID"');
     expect((await reader.read()).done).toBe(true);
-    await expect.poll(() => eventStreams.held).toBe(0);
+    await expect.poll(() => eventStreams.held, PATIENCE).toBe(0);
   });
 
   it('needs the key of its scope', async () => {

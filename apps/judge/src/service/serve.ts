@@ -188,7 +188,7 @@ async function bringUp(
     limits,
     startedAt: options.startedAt,
   });
-  const { url, close } = await serveRoutes<JudgeCallers, typeof JUDGE_ENDPOINTS>(
+  const running = await serveRoutes<JudgeCallers, typeof JUDGE_ENDPOINTS>(
     JUDGE_ENDPOINTS,
     handlers,
     {
@@ -204,10 +204,10 @@ async function bringUp(
       logger: loggerOf(log),
     },
   );
-  onClose(() => close(CLOSE_MS));
-  await folder.announce(url);
+  onClose(() => running.close(CLOSE_MS));
+  await folder.announce(running.url);
   return {
-    url,
+    url: running.url,
     problems: [...catalog.problems.keys()],
     broken: catalog.broken,
     worker,
