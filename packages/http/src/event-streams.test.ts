@@ -89,7 +89,7 @@ it('asks the source for the next event when the reader has read', async () => {
   reader.resume();
   await vi.waitUntil(() => asked > 2, PATIENCE);
   reader.destroy();
-  await expect.poll(() => budget.held, PATIENCE).toBe(0);
+  await expect.poll(() => budget.held).toBe(0);
   expect(warn).not.toHaveBeenCalled();
 });
 
@@ -112,7 +112,7 @@ it('closes what is open, and refuses what comes later', async () => {
     await once(signal, 'abort');
   });
   streams.close();
-  await expect.poll(() => budget.held, PATIENCE).toBe(0);
+  await expect.poll(() => budget.held).toBe(0);
   const again = { request: response().req, response: response(), id: 'r2', headers: [] };
   expect(() =>
     streams.open({ ...again, expectsContinue: false }, 'shop', () => () => undefined, last),
@@ -127,7 +127,7 @@ it('logs a source that fails, and ends the stream so that its reader connects ag
   reader.resume();
   const text: string[] = [];
   reader.on('data', (chunk: Buffer) => text.push(chunk.toString()));
-  await expect.poll(() => text.join(''), PATIENCE).toContain('0\r\n\r\n');
+  await expect.poll(() => text.join('')).toContain('0\r\n\r\n');
   expect(text.join('')).toContain('event: first\ndata: 1\n\n');
   expect(warn).toHaveBeenCalledOnce();
 });
