@@ -1,6 +1,6 @@
 /** Bytes on a connection of a running node's HTTP API. */
 import { connect } from 'node:net';
-import { ENDPOINTS, type Endpoint } from '@skein/api';
+import { ENDPOINTS, type NodeEndpoint } from '@skein/api';
 import { bytesInput } from '../engine/bytes.ts';
 import type { Target } from '../engine/target.ts';
 import { startLiveNode } from './live-node.ts';
@@ -17,9 +17,9 @@ export async function openHttp(): Promise<Target> {
     Buffer.from(
       `${head} HTTP/1.1\r\nHost: localhost:${node.port}\r\n${content === '' ? '' : `Content-Type: application/json\r\nContent-Length: ${content.length}\r\n`}\r\n${content}`,
     );
-  const calls = Object.entries(ENDPOINTS as Readonly<Record<string, Endpoint>>)
+  const calls = Object.entries(ENDPOINTS as Readonly<Record<string, NodeEndpoint>>)
     .filter(([operation, { events }]) => events === undefined && !LEFT_OUT.test(operation))
-    .map(([, { method, path, example }]) => {
+    .map(([, { method, path, example = {} }]) => {
       const filled = path.replaceAll(
         /\{(\w+)\}/g,
         (_, name: string) => example.params?.[name] ?? 'a',

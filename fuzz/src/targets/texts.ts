@@ -1,7 +1,6 @@
 /** Short untrusted texts: keys, addresses, headers, schedules, and the output of guests. */
 import { SkeinError } from '@skein/api';
-import { bearerOf, hashToken, idOfToken } from '@skein/server';
-import { requestIdFrom } from '@skein/http';
+import { bearerOf, hashToken, idOfToken, requestIdFrom } from '@skein/http';
 import { openSqliteState } from '@skein/state';
 import { compareOutput, parseFlags } from '../../../apps/judge/src/validation/default-validator.ts';
 import { createAccess } from '../../../packages/server/src/access/access.ts';

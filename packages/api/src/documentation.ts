@@ -2,7 +2,7 @@
  * The content of the reference pages about the API, independent of their layout: `/docs` renders it
  * as HTML, `docs/reference/` as Markdown. Both use this, so they cannot disagree.
  */
-import { COMMON_ERRORS, fillPath, type Endpoint } from './endpoint.ts';
+import { COMMON_ERRORS, fillPath, type NodeEndpoint, statusOf } from './endpoint.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import { typeText, variantsOf, type Field } from './fields.ts';
@@ -44,11 +44,13 @@ export interface Documentation {
 /** @param origin the node that the examples call, such as `http://127.0.0.1:4700`. */
 export function createDocumentation(origin: string): Documentation {
   const collector = createSchemaCollector();
+  /** Names of bodies. */
+  const bodies = new Set<string>();
   const groups = new Map<string, OperationDoc[]>([
     ['Inference', OPEN_INFERENCE_PATHS.map((row) => protocolDoc(row, origin))],
   ]);
-  for (const [id, endpoint] of Object.entries<Endpoint>(ENDPOINTS)) {
-    const fields = (schema: Endpoint['body']): Field[] => {
+  for (const [id, endpoint] of Object.entries<NodeEndpoint>(ENDPOINTS)) {
+    const fields = (schema: NodeEndpoint['body']): Field[] => {
       if (schema === undefined) return [];
       const json = collector.schemaOf(schema, 'input');
       const name = json.$ref === undefined ? undefined : typeText(json);
@@ -58,6 +60,8 @@ export function createDocumentation(origin: string): Documentation {
     const type = answer === undefined ? '' : answerText(collector.schemaOf(answer, 'output'));
     const operations = groups.get(endpoint.group) ?? [];
     groups.set(endpoint.group, operations);
+    if (endpoint.body !== undefined)
+      bodies.add(typeText(collector.schemaOf(endpoint.body, 'input')));
     operations.push({
       id,
       method: endpoint.method,
@@ -68,24 +72,12 @@ export function createDocumentation(origin: string): Documentation {
       pathFields: fields(endpoint.params),
       queryFields: fields(endpoint.query),
       bodyFields: fields(endpoint.body),
-      answer: `${endpoint.status} ${successText(endpoint, type)}`.trim(),
-      errors: endpoint.errors,
+      answer: `${statusOf(endpoint)} ${successText(endpoint, type)}`.trim(),
+      errors: endpoint.errors ?? [],
       curl: curlOf(endpoint, origin),
     });
   }
   // Bodies are shown with their operation; the remaining types are parts of responses.
-  const bodies = new Set([
-    'Deploy',
-    'ChangeSettings',
-    'Rollback',
-    'NewKey',
-    'ImportComposition',
-    'EnqueueJobs',
-    'CancelJob',
-    'SetQueueMode',
-    'TenantSettings',
-    'NewSchedule',
-  ]);
   const types = Object.entries({ ...collector.components, ...OPEN_INFERENCE_SCHEMAS })
     .filter(([name]) => !bodies.has(name))
     .map(([name, schema]) => ({
@@ -101,7 +93,7 @@ export function createDocumentation(origin: string): Documentation {
   };
 }
 
-function successText({ events, download }: Endpoint, type: string): string {
+function successText({ events, download }: NodeEndpoint, type: string): string {
   if (download !== undefined) return download;
   return events === undefined ? type : `stream of ${type}`;
 }
@@ -136,7 +128,8 @@ function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string)
 }
 
 /** A command line that works unchanged on an open node. */
-function curlOf({ method, path, example, upload, events }: Endpoint, origin: string): string {
+function curlOf(endpoint: NodeEndpoint, origin: string): string {
+  const { method, path, example = {}, upload, events } = endpoint;
   const query = new URLSearchParams(example.query ?? {}).toString();
   const url = origin + fillPath(path, example.params ?? {}) + (query === '' ? '' : `?${query}`);
   const parts = ['curl'];

@@ -1,38 +1,51 @@
-/** One row of the management API, and the types that follow from it. */
+/** One row of an HTTP API, and the types that follow from it. */
 import type { z } from 'zod';
 import { SkeinError, type ErrorCode } from './errors.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-export interface Endpoint {
+/**
+ * From this value follow the route, the validation of its requests, its part of the OpenAPI document
+ * and the types of its handler and its client.
+ */
+export interface Endpoint<Scope extends string = string> {
   readonly method: Method;
-  /** Parameters in braces, each one whole segment: `/api/v1/deployments/{name}`. */
-  readonly path: `/api/v1/${string}`;
-  readonly group: 'Node' | 'Deployments' | 'Models' | 'Runs' | 'Jobs' | 'Artifacts' | 'Keys';
+  /**
+   * Parameters in braces, each one whole segment: `/api/v1/deployments/{name}`; the last may be the
+   * rest of the path: `{path+}`.
+   */
+  readonly path: `/${string}`;
+  /** Heading in the documentation. */
+  readonly group?: string;
   /** One sentence. */
   readonly summary: string;
   readonly description?: string;
-  readonly scope: 'read' | 'jobs' | 'admin' | 'infer';
+  /** The right that a caller needs; `public` is that of a caller without a key. */
+  readonly scope: Scope;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   /** A JSON body. */
   readonly body?: z.ZodObject;
+  /** Bytes of the JSON body. Default: the limit of the service. */
+  readonly maxBodyBytes?: number;
   /** A raw body that is streamed: its media type. */
   readonly upload?: string;
-  /** Success. */
-  readonly status: 200 | 201 | 204;
-  /** The JSON answer; absent with 204. */
+  /** Of success, where it is neither 200 nor, without an answer, 204. */
+  readonly status?: 201 | 202;
+  /** The JSON answer. */
   readonly response?: z.ZodType;
+  /** Path of what the call has created, with fields of the answer in braces. */
+  readonly location?: string;
   /** The answer is a raw body that is streamed: its media type. */
   readonly download?: string;
   /** The answer is a stream of server-sent events of this type instead. */
   readonly events?: z.ZodType;
   /** How an event is put into the stream, for the documentation. */
   readonly eventsAre?: string;
-  /** Codes beyond those that every endpoint may give (COMMON_ERRORS). */
-  readonly errors: readonly ErrorCode[];
+  /** Codes beyond those that every endpoint may give. */
+  readonly errors?: readonly ErrorCode[];
   /** A request that works, for the documentation. */
-  readonly example: {
+  readonly example?: {
     readonly params?: Readonly<Record<string, string>>;
     readonly query?: Readonly<Record<string, string>>;
     readonly body?: Readonly<Record<string, unknown>>;
@@ -41,7 +54,18 @@ export interface Endpoint {
   };
 }
 
-/** Codes that any endpoint may answer with. */
+/** One row of the management API of a node. */
+export interface NodeEndpoint extends Endpoint<'read' | 'jobs' | 'admin' | 'infer'> {
+  readonly path: `/api/v1/${string}`;
+  readonly group: 'Node' | 'Deployments' | 'Models' | 'Runs' | 'Jobs' | 'Artifacts' | 'Keys';
+}
+
+/** The HTTP status of success. */
+export function statusOf({ status, response, download, events }: Endpoint): number {
+  return status ?? ((response ?? download ?? events) === undefined ? 204 : 200);
+}
+
+/** Codes that any endpoint of a node may answer with. */
 export const COMMON_ERRORS = [
   'REQUEST_INVALID',
   'KEY_MISSING',
@@ -65,7 +89,7 @@ export type RequestOf<E extends Endpoint> = InputOf<E, 'params'> &
   InputOf<E, 'body'> &
   (E extends { upload: string } ? { readonly content: Blob | Uint8Array<ArrayBuffer> } : unknown);
 
-/** A validated part of a request, as the node sees it: defaults are filled in. */
+/** A validated part of a request, as the service sees it: defaults are filled in. */
 export type PartOf<E, Part extends 'params' | 'query' | 'body'> =
   E extends Record<Part, infer S extends z.ZodType> ? z.output<S> : undefined;
 
@@ -78,7 +102,7 @@ export type ResponseOf<E extends Endpoint> = E extends { response: infer S exten
 
 /** The parameter names of a path, in its order. */
 export function parametersOf(path: string): string[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
+  return [...path.matchAll(/\{(\w+)\+?\}/g)].map((match) => match[1] ?? '');
 }
 
 /**

@@ -6,7 +6,7 @@
  * Names of path, query and body fields of one row never collide, because the client takes them
  * side by side.
  */
-import type { Endpoint } from './endpoint.ts';
+import type { NodeEndpoint } from './endpoint.ts';
 import { ARTIFACT_ENDPOINTS } from './endpoints/artifacts.ts';
 import { DEPLOYMENT_ENDPOINTS } from './endpoints/deployments.ts';
 import { JOB_ENDPOINTS } from './endpoints/jobs.ts';
@@ -23,7 +23,7 @@ export const ENDPOINTS = {
   ...ARTIFACT_ENDPOINTS,
   ...NODE_ENDPOINTS,
   ...KEY_ENDPOINTS,
-} as const satisfies Record<string, Endpoint>;
+} as const satisfies Record<string, NodeEndpoint>;
 
 export type OperationId = keyof typeof ENDPOINTS;
 export type EndpointOf<Id extends OperationId> = (typeof ENDPOINTS)[Id];

@@ -44,9 +44,11 @@ export {
   fillPath,
   parametersOf,
   type Endpoint,
+  type NodeEndpoint,
   type PartOf,
   type RequestOf,
   type ResponseOf,
+  statusOf,
 } from './endpoint.ts';
 export { datatypeOf, elementTypeOf, type Datatype } from './datatype.ts';
 export {
@@ -64,7 +66,13 @@ export {
   type OutputTensor,
   type RetryPolicy,
 } from './client/client.ts';
-export { createOpenApiDocument, type OpenApiDocument, type OperationObject } from './openapi.ts';
+export { createOpenApiDocument } from './node-openapi.ts';
+export {
+  openApiOf,
+  type OpenApiDocument,
+  type OperationObject,
+  type ServiceDescription,
+} from './openapi.ts';
 export { validate } from './validation.ts';
 export {
   ERROR_DOCS,

@@ -1,16 +1,10 @@
 /**
- * The OpenAPI 3.1 document of a node, from the endpoint table. What a reader needs to act on an
- * error is in it too: every answer lists its codes.
+ * The OpenAPI 3.1 document of a service, from its table of endpoints. What a reader needs to act on
+ * an error is in it too: every answer lists its codes.
  */
-import { COMMON_ERRORS, parametersOf, type Endpoint } from './endpoint.ts';
-import { ENDPOINTS } from './endpoints.ts';
+import { statusOf, type Endpoint } from './endpoint.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import { createSchemaCollector, type JsonSchema, type SchemaCollector } from './json-schema.ts';
-import {
-  OPEN_INFERENCE_PATHS,
-  OPEN_INFERENCE_SCHEMAS,
-  type ProtocolPath,
-} from './open-inference.ts';
 
 export interface OpenApiDocument {
   readonly openapi: '3.1.0';
@@ -30,11 +24,12 @@ export interface OperationObject {
   readonly tags: readonly string[];
   readonly description?: string;
   readonly parameters?: readonly ParameterObject[];
+  readonly security?: OpenApiDocument['security'];
   readonly requestBody?: unknown;
   readonly responses: Readonly<Record<string, unknown>>;
 }
 
-interface ParameterObject {
+export interface ParameterObject {
   readonly name: string;
   readonly in: 'path' | 'query' | 'header';
   readonly required?: boolean;
@@ -44,54 +39,49 @@ interface ParameterObject {
   readonly explode?: boolean;
 }
 
-const TAGS = [
-  { name: 'Deployments', description: 'Deployments, their rollouts, settings and history.' },
-  { name: 'Models', description: 'Immutable versions, stored by digest.' },
-  { name: 'Runs', description: 'Training runs, their metrics and their lineage.' },
-  { name: 'Jobs', description: 'Durable work in isolation, and its workers.' },
-  { name: 'Artifacts', description: 'Inputs and outputs of jobs, by content.' },
-  { name: 'Node', description: 'The node itself.' },
-  { name: 'Keys', description: 'Who may call.' },
-  { name: 'Inference', description: 'Open Inference Protocol, version 2.' },
-];
+/** What a document says beside its endpoints. */
+export interface ServiceDescription {
+  readonly title: string;
+  /** Of the service. */
+  readonly version: string;
+  readonly description: string;
+  /** How a caller gets a key. */
+  readonly keys: string;
+  /** Codes that any endpoint may answer with. */
+  readonly commonErrors: readonly ErrorCode[];
+  readonly tags?: OpenApiDocument['tags'];
+  /** Operations that are not in the table, by path and method. */
+  readonly operations?: OpenApiDocument['paths'];
+  readonly schemas?: Readonly<Record<string, JsonSchema>>;
+}
 
-/** @param version of Skein. */
-export function createOpenApiDocument(version: string): OpenApiDocument {
+export function openApiOf(
+  endpoints: Readonly<Record<string, Endpoint>>,
+  service: ServiceDescription,
+): OpenApiDocument {
+  const { title, version, description, keys, commonErrors, tags = [] } = service;
+  const hasPublic = Object.values(endpoints).some(({ scope }) => scope === 'public');
   const collector = createSchemaCollector();
   const paths: Record<string, Record<string, OperationObject>> = {};
-  for (const [id, endpoint] of Object.entries<Endpoint>(ENDPOINTS)) {
-    const item = (paths[endpoint.path] ??= {});
-    item[endpoint.method.toLowerCase()] = operationOf(id, endpoint, collector);
-  }
-  for (const row of OPEN_INFERENCE_PATHS) {
-    const item = (paths[row.path] ??= {});
-    item[row.method] = protocolOperationOf(row);
+  for (const [id, endpoint] of Object.entries(endpoints)) {
+    const item = (paths[endpoint.path.replace('+}', '}')] ??= {});
+    item[endpoint.method.toLowerCase()] = operationOf(id, endpoint, commonErrors, collector);
   }
   return {
     openapi: '3.1.0',
-    info: {
-      title: 'Skein',
-      version,
-      description:
-        'One node that serves ONNX models inside a latency objective. A readable version of this document is at /docs.',
-      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-    },
-    tags: TAGS,
-    // On loopback a node is open by default; beyond it a key is required.
-    security: [{ key: [] }, {}],
-    paths,
+    info: { title, version, description, license: LICENSE },
+    tags,
+    // A service without public calls may be open as a whole.
+    security: hasPublic ? [{ key: [] }] : [{ key: [] }, {}],
+    paths: { ...paths, ...service.operations },
     components: {
-      schemas: {
-        ...collector.components,
-        ...OPEN_INFERENCE_SCHEMAS,
-        Error: ERROR_SCHEMA,
-      },
-      securitySchemes: {
-        key: { type: 'http', scheme: 'bearer', description: '`skein keys create` makes one.' },
-      },
+      schemas: { ...collector.components, ...service.schemas, Error: ERROR_SCHEMA },
+      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: keys } },
     },
   };
 }
+
+const LICENSE = { name: 'Apache-2.0', identifier: 'Apache-2.0' };
 
 const ERROR_SCHEMA: JsonSchema = {
   type: 'object',
@@ -108,7 +98,12 @@ const ERROR_SCHEMA: JsonSchema = {
   required: ['error', 'code', 'fix'],
 };
 
-function operationOf(id: string, endpoint: Endpoint, collector: SchemaCollector): OperationObject {
+function operationOf(
+  id: string,
+  endpoint: Endpoint,
+  commonErrors: readonly ErrorCode[],
+  collector: SchemaCollector,
+): OperationObject {
   const parameters = [
     ...parametersIn('path', endpoint.params, collector),
     ...parametersIn('query', endpoint.query, collector),
@@ -117,13 +112,14 @@ function operationOf(id: string, endpoint: Endpoint, collector: SchemaCollector)
   return {
     operationId: id,
     summary: endpoint.summary,
-    tags: [endpoint.group],
+    tags: endpoint.group === undefined ? [] : [endpoint.group],
     description: endpoint.description === undefined ? scope : `${endpoint.description}\n\n${scope}`,
+    ...(endpoint.scope === 'public' ? { security: [{}, { key: [] }] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...requestBodyOf(endpoint, collector),
     responses: {
-      [endpoint.status]: successOf(endpoint, collector),
-      ...errorResponses([...endpoint.errors, ...COMMON_ERRORS]),
+      [statusOf(endpoint)]: successOf(endpoint, collector),
+      ...errorResponses([...(endpoint.errors ?? []), ...commonErrors]),
     },
   };
 }
@@ -154,10 +150,9 @@ function requestBodyOf(
   }
   if (endpoint.body === undefined) return {};
   const schema = collector.schemaOf(endpoint.body, 'input');
-  const { body: example } = endpoint.example;
-  return {
-    requestBody: { required: true, content: { 'application/json': { schema, example } } },
-  };
+  const example = endpoint.example?.body;
+  const content = { schema, ...(example === undefined ? {} : { example }) };
+  return { requestBody: { required: true, content: { 'application/json': content } } };
 }
 
 function successOf(endpoint: Endpoint, collector: SchemaCollector): unknown {
@@ -180,7 +175,7 @@ function successOf(endpoint: Endpoint, collector: SchemaCollector): unknown {
 }
 
 /** One response per HTTP status, naming the codes that it may carry. */
-function errorResponses(codes: readonly ErrorCode[]): Record<string, unknown> {
+export function errorResponses(codes: readonly ErrorCode[]): Record<string, unknown> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set(codes)) {
     const status = ERRORS[code].http;
@@ -203,58 +198,4 @@ function errorResponses(codes: readonly ErrorCode[]): Record<string, unknown> {
       },
     ]),
   );
-}
-
-function protocolOperationOf(row: ProtocolPath): OperationObject {
-  const parameters = parametersOf(row.path).map((name): ParameterObject => ({
-    name,
-    in: 'path',
-    required: true,
-    description: name === 'model' ? 'Name of the deployment.' : 'A version number, such as "1".',
-    schema: { type: 'string' },
-  }));
-  const headers: ParameterObject[] =
-    row.body === undefined
-      ? []
-      : [
-          {
-            name: 'Skein-Timeout-Ms',
-            in: 'header',
-            description: 'Milliseconds after which the caller no longer needs the answer.',
-            schema: { type: 'number', exclusiveMinimum: 0 },
-          },
-          {
-            name: 'Inference-Header-Content-Length',
-            in: 'header',
-            description: 'Bytes of the JSON part of a binary body.',
-            schema: { type: 'integer', minimum: 0 },
-          },
-        ];
-  const all = [...parameters, ...headers];
-  const json = (name: string): unknown => ({ schema: { $ref: `#/components/schemas/${name}` } });
-  const binary = row.body === undefined ? {} : { 'application/octet-stream': {} };
-  return {
-    operationId: row.operationId,
-    summary: row.summary,
-    tags: ['Inference'],
-    ...(row.description === undefined ? {} : { description: row.description }),
-    ...(all.length === 0 ? {} : { parameters: all }),
-    ...(row.body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: { 'application/json': json(row.body), ...binary },
-          },
-        }),
-    responses: {
-      200: {
-        description: 'The answer.',
-        ...(row.response === undefined
-          ? {}
-          : { content: { 'application/json': json(row.response), ...binary } }),
-      },
-      ...errorResponses([...row.errors, ...COMMON_ERRORS]),
-    },
-  };
 }

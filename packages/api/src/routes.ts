@@ -3,10 +3,10 @@
  * schemas. Written to `client/routes.gen.ts` by the `docs` script; a test fails when they drift.
  */
 import { ENDPOINTS } from './endpoints.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { NodeEndpoint } from './endpoint.ts';
 
 export function renderRoutes(): string {
-  const rows = Object.entries<Endpoint>(ENDPOINTS)
+  const rows = Object.entries<NodeEndpoint>(ENDPOINTS)
     .filter(([, endpoint]) => endpoint.events === undefined)
     .map(([id, endpoint]) => {
       const query = Object.keys(endpoint.query?.shape ?? {});

@@ -28,6 +28,8 @@ const CREDIBLE_PARTS = 16;
 /** Largest expansion of a compressed byte: deflate's bound. */
 const MAX_EXPANSION = 1032;
 
+type BodyLimits = Pick<GatewayLimits, 'maxBodyBytes' | 'bodyTimeoutMs'>;
+
 /**
  * @param hold counts the body while it is in flight; the caller releases it.
  * @throws SkeinError BODY_TOO_LARGE, BODIES_TOO_LARGE, BODY_TOO_SLOW, ENCODING_UNSUPPORTED,
@@ -35,7 +37,7 @@ const MAX_EXPANSION = 1032;
  */
 export async function readBody(
   exchange: Exchange,
-  limits: GatewayLimits,
+  limits: BodyLimits,
   hold?: BudgetHold,
 ): Promise<Buffer> {
   const encoding = exchange.request.headers['content-encoding'];
@@ -66,7 +68,7 @@ export async function readBody(
 
 function receive(
   exchange: Exchange,
-  limits: GatewayLimits,
+  limits: BodyLimits,
   hold: BudgetHold | undefined,
 ): Promise<Buffer> {
   const { request, response } = exchange;
@@ -170,7 +172,7 @@ function receive(
  * The announced length is allocated once a fraction of it has arrived: assembling 32 MiB at the end
  * would block the event loop for 20 ms. Until then, and without a length, the buffer doubles.
  */
-function grown(whole: Buffer, size: number, announced: number, limits: GatewayLimits): Buffer {
+function grown(whole: Buffer, size: number, announced: number, limits: BodyLimits): Buffer {
   const isCredible = announced <= SMALL_BYTES || size * CREDIBLE_PARTS >= announced;
   const wanted = isCredible ? announced : 2 * size;
   const room = Math.max(size, Math.min(Math.max(wanted, 2 * whole.length), limits.maxBodyBytes));
@@ -186,7 +188,7 @@ function tooFine(pieces: number, size: number): SkeinError {
   );
 }
 
-function tooLarge(what: string, limits: GatewayLimits): SkeinError {
+function tooLarge(what: string, limits: BodyLimits): SkeinError {
   return new SkeinError(
     'BODY_TOO_LARGE',
     `The body has ${what}; the node accepts up to ${limits.maxBodyBytes}.`,

@@ -1,11 +1,17 @@
 /** Streams a raw answer from the disk: nothing is read ahead and nothing is kept. */
 import { pipeline } from 'node:stream/promises';
-import { boundSilence, SAFE_HEADERS, type Exchange } from './exchange.ts';
+import { boundSilence, type Exchange, NOT_STORED, SAFE_HEADERS } from './exchange.ts';
 
 export interface Download {
   readonly sizeBytes: number;
   readonly content: AsyncIterable<Uint8Array>;
+  /** Media type. Default: that of the endpoint. */
+  readonly type?: string;
+  /** Name and value alternating. Default: it is saved as a file, and no cache keeps it. */
+  readonly headers?: readonly string[];
 }
+
+const SAVED = [...NOT_STORED, 'Content-Disposition', 'attachment'];
 
 /**
  * The size is sent first, so that a client can detect an incomplete answer: if the content turns
@@ -13,9 +19,9 @@ export interface Download {
  * `timeoutMs` loses its connection.
  */
 export async function sendDownload(
-  { response, id }: Exchange,
-  type: string,
-  { sizeBytes, content }: Download,
+  { request, response, id, headers: common }: Exchange,
+  declaredType: string,
+  { sizeBytes, content, type = declaredType, headers = SAVED }: Download,
   timeoutMs: number,
 ): Promise<void> {
   const chunks = content[Symbol.asyncIterator]();
@@ -26,14 +32,17 @@ export async function sendDownload(
     type,
     'Content-Length',
     String(sizeBytes),
-    'Cache-Control',
-    'no-store',
-    'Content-Disposition',
-    'attachment',
     'X-Request-Id',
     id,
     ...SAFE_HEADERS,
+    ...common,
+    ...headers,
   ]);
+  if (request.method === 'HEAD') {
+    await chunks.return?.();
+    response.end();
+    return;
+  }
   if (response.socket !== null) boundSilence(response, response.socket, timeoutMs);
   const rest = async function* (): AsyncGenerator<Uint8Array> {
     for (let next = first; next.done !== true; next = await chunks.next()) yield next.value;

@@ -1,7 +1,7 @@
 /** One request and its response over HTTP, and the ways to answer it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { ERRORS, type SkeinError } from '@skein/api';
+import { SkeinError } from '@skein/api';
 import { destroyWithin, LINGER_MS } from './connections.ts';
 import { discardBody } from './discard.ts';
 
@@ -14,6 +14,15 @@ export interface Exchange {
   headers: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
+}
+
+/** The address of a peer, the same for the servers of both faces. */
+export type Peer = { readonly remoteAddress?: string | undefined } | { getPeer(): string };
+
+/** An address, with its port over gRPC; `unknown` once the connection has closed. */
+export function remoteOf(from: Peer | undefined): string {
+  if (from === undefined) return 'unknown';
+  return 'getPeer' in from ? from.getPeer() : (from.remoteAddress ?? 'unknown');
 }
 
 /** Unread body bytes that are cheaper to read than a new connection. */
@@ -33,8 +42,18 @@ export const SAFE_HEADERS = [
   'same-origin',
 ] as const;
 
+/** For an answer that belongs to its caller alone, or to this moment. */
+export const NOT_STORED = ['Cache-Control', 'no-store'] as const;
+
 export function sendJson(exchange: Exchange, status: number, value: unknown): void {
   sendText(exchange, status, 'application/json', JSON.stringify(value));
+}
+
+/** Status 204: the call has succeeded and has no answer. */
+export function sendNothing({ response, id, headers }: Exchange): void {
+  if (response.destroyed) return;
+  response.writeHead(204, [...NOT_STORED, ...SAFE_HEADERS, 'X-Request-Id', id, ...headers]);
+  response.end();
 }
 
 /**
@@ -63,12 +82,19 @@ export function sendText(
   response.end(body);
 }
 
-/** @param headers name and value alternating. */
-export function sendError(
-  exchange: Exchange,
-  error: SkeinError,
-  headers: readonly string[] = [],
-): void {
+/** A path that exists, but not with this method; the answer names the methods that it has. */
+export class MethodNotAllowed extends SkeinError {
+  readonly allowed: readonly string[];
+
+  constructor(method: string, path: string, allowed: readonly string[]) {
+    const shown = JSON.stringify(path.slice(0, 200));
+    super('METHOD_NOT_ALLOWED', `${shown} takes ${allowed.join(', ')}, not ${method}.`);
+    this.allowed = allowed;
+  }
+}
+
+/** @param fix what to do, where the service knows more than the error table. */
+export function sendError(exchange: Exchange, error: SkeinError, fix = error.row.fix): void {
   const { request, response } = exchange;
   if (response.destroyed) return;
   // A stream that has begun cannot become an error response; cut it, so that the client notices.
@@ -76,17 +102,16 @@ export function sendError(
     response.destroy();
     return;
   }
-  const all = [...headers];
+  const headers: string[] = [...NOT_STORED];
+  if (error instanceof MethodNotAllowed) headers.push('Allow', error.allowed.join(', '));
   if (error.retryAfterMs !== undefined) {
-    all.push('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+    headers.push('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }
-  const status = ERRORS[error.code].http;
-  if (status === 401 && !headers.includes('WWW-Authenticate')) {
-    all.push('WWW-Authenticate', 'Bearer realm="skein"');
-  }
-  const body = JSON.stringify(error.toBody());
+  const status = error.row.http;
+  if (status === 401) headers.push('WWW-Authenticate', 'Bearer realm="skein"');
+  const body = JSON.stringify({ ...error.toBody(), fix });
   if (error.code !== 'BODY_TOO_SLOW' && isBodyWorthReading(exchange)) {
-    sendText(exchange, status, 'application/json', body, all);
+    sendText(exchange, status, 'application/json', body, headers);
     if (request.complete) request.resume();
     else discardBody(request);
     return;
@@ -104,7 +129,7 @@ export function sendError(
     'close',
     ...SAFE_HEADERS,
     ...exchange.headers,
-    ...all,
+    ...headers,
   ]);
   if (exchange.expectsContinue) {
     endWithin(response, LINGER_MS, body);

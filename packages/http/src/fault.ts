@@ -1,6 +1,12 @@
 /** Turns anything thrown into an error that a client may see: an internal fault shows only its id. */
 import { SkeinError } from '@skein/api';
-import type { GatewayLogger } from './logger.ts';
+
+/** The logger of a gateway; a pino logger satisfies it. */
+export interface GatewayLogger {
+  error(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  debug(details: object, message: string): void;
+}
 
 /** @param id the request's id, under which the log holds the details of a fault. */
 export function toSkeinError(thrown: unknown, id: string, logger: GatewayLogger): SkeinError {

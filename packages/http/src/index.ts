@@ -1,18 +1,23 @@
-/** What every HTTP service of Skein shares. Start at `createHttpListener` and `Exchange`. */
+/** What every HTTP service of Skein shares. Start at `serveRoutes`. */
 export { readBody } from './body.ts';
 export { bodyBudget, defaultBodyBudget } from './body-budget.ts';
-export { sendDownload, type Download } from './download.ts';
+export type { Download } from './download.ts';
 export {
-  boundSilence,
-  boundUnreadAnswer,
-  boundUnreadBody,
-  endWithin,
+  type EventSource,
+  eventStreamBudget,
+  MAX_EVENT_STREAMS,
+  type ServerEvent,
+} from './event-streams.ts';
+export {
   type Exchange,
+  MethodNotAllowed,
+  type Peer,
+  remoteOf,
   SAFE_HEADERS,
-  sendError,
   sendJson,
   sendText,
 } from './exchange.ts';
+export { createExchangeListener, type ExchangeListenerOptions } from './exchange-listener.ts';
 export {
   CONTENT_TYPE,
   createExposition,
@@ -20,18 +25,26 @@ export {
   type Exposition,
   type Labels,
 } from './exposition.ts';
-export { toSkeinError } from './fault.ts';
-export { readJson } from './json-body.ts';
+export { type GatewayLogger, toSkeinError } from './fault.ts';
 export { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 export { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
-export { createHttpListener, type HttpHandler, type HttpListener } from './listener.ts';
-export type { GatewayLogger } from './logger.ts';
-export { isLoopback } from './loopback.ts';
-export { createOriginPolicy, type OriginPolicy } from './origin-policy.ts';
+export type { HttpListener } from './listener.ts';
+export { createOriginPolicy, isLoopback, type OriginPolicy } from './origin-policy.ts';
 export { PeerTimeouts } from './peer-timeouts.ts';
-export { remoteOf, type Peer } from './peer.ts';
-export { readQuery } from './query.ts';
 export { requestIdFrom } from './request-id.ts';
+export {
+  type CallerAccess,
+  createRoutes,
+  type Handlers,
+  type Operation,
+  type Page,
+  ROUTE_LIMITS,
+  type RouteLimits,
+  type RouteOptions,
+  type Routes,
+} from './routes.ts';
+export { serveRoutes, type Service, type ServiceOptions } from './service.ts';
+export { bearerOf, hashToken, idOfToken, issueToken } from './token.ts';
 export { type Certificates, openCertificates } from './tls/certificates.ts';
 export type { TlsFiles } from './tls/material.ts';
 export { tlsOptions } from './tls/secure-servers.ts';

@@ -19,7 +19,7 @@ import { SkeinError } from '@skein/api';
 import { HttpConnections, refuseConnection, responseOn } from './connections.ts';
 import type { GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
-import type { GatewayLogger } from './logger.ts';
+import type { GatewayLogger } from './fault.ts';
 import type { Certificates } from './tls/certificates.ts';
 import { createSecureHttpServer } from './tls/secure-servers.ts';
 
@@ -122,10 +122,13 @@ export function createHttpListener(
       server.closeIdleConnections();
       if (performance.now() >= lateAt) connections.closeWaiting();
     }, SWEEP_MS);
-    const timer = setTimeout(() => {
-      logger.warn({ afterMs: Math.round(leftMs) }, 'Requests still in flight are cut off.');
-      connections.closeAll();
-    }, by - performance.now());
+    const timer = setTimeout(
+      () => {
+        logger.warn({ afterMs: Math.round(leftMs) }, 'Requests still in flight are cut off.');
+        connections.closeAll();
+      },
+      Math.max(0, by - performance.now()),
+    );
     await closed;
     clearInterval(sweep);
     clearTimeout(timer);

@@ -1,7 +1,6 @@
 /** Starts a node or a worker of a fleet, and manages their keys. */
 export { auditTrail } from './access/audit-trail.ts';
 export { openKeyRing, type KeyRing } from './access/key-ring.ts';
-export { bearerOf, hashToken, idOfToken, issueToken } from './access/token.ts';
 export { startFleetWorker, type FleetWorkerOptions } from './fleet-worker.ts';
 export { startNode, type NodeOptions, type RunningNode } from './node.ts';
 export { createLogger, type LogFormat } from './telemetry/log.ts';

@@ -12,6 +12,8 @@ import {
   bodyBudget,
   DEFAULT_LIMITS,
   defaultBodyBudget,
+  eventStreamBudget,
+  MAX_EVENT_STREAMS,
   openCertificates,
   type TlsFiles,
 } from '@skein/http';
@@ -31,7 +33,6 @@ import { openKeyRing } from './access/key-ring.ts';
 import { tuneCollector } from './collector.ts';
 import { auditInto } from './access/audit-trail.ts';
 import { grpcBudgets, GRPC_LIMITS } from './gateway/grpc/limits.ts';
-import { eventStreamBudget, MAX_EVENT_STREAMS } from './gateway/management/open-streams.ts';
 import { createGrpcGateway } from './gateway/grpc/gateway.ts';
 import { facesOf } from './gateway/faces.ts';
 import { createHttpGateway } from './gateway/http/gateway.ts';

@@ -4,7 +4,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { SkeinError } from '@skein/api';
-import { bearerOf, hashToken, idOfToken, issueToken } from '@skein/server';
+import { bearerOf, hashToken, idOfToken, issueToken } from '@skein/http';
 import type { Database } from '@skein/state';
 
 export interface User {
@@ -27,10 +27,14 @@ export interface UserView extends User {
 export interface Accounts {
   /**
    * @param authorization the header `Bearer KEY`.
-   * @returns undefined when there is none.
+   * @returns the user and the id of the key; undefined when there is no header.
    * @throws SkeinError KEY_INVALID.
    */
-  authenticate(authorization: string | undefined): User | undefined;
+  authenticate(
+    authorization: string | undefined,
+  ): { readonly user: User; readonly key: string } | undefined;
+  /** Whether a key exists and is not revoked. */
+  isValid(key: string): boolean;
   /** @returns the first key of the user: it is shown once. @throws SkeinError USER_EXISTS, REQUEST_INVALID. */
   add(name: string, admin: boolean): string;
   /** @returns another key. @throws SkeinError USER_UNKNOWN. */
@@ -75,11 +79,12 @@ export function openAccounts(database: Database, now: () => number): Accounts {
       const token = bearerOf(authorization) ?? '';
       const id = idOfToken(token);
       const row = id === undefined ? undefined : database.read(() => findKey.get(id));
-      if (row === undefined || !isKey(token, row['hash'])) {
+      if (id === undefined || row === undefined || !isKey(token, row['hash'])) {
         throw new SkeinError('KEY_INVALID', 'The API key is unknown or revoked.');
       }
-      return { name: row['name'] as string, admin: row['admin'] === 1 };
+      return { user: { name: row['name'] as string, admin: row['admin'] === 1 }, key: id };
     },
+    isValid: (key) => database.read(() => findKey.get(key)) !== undefined,
     add(name, admin) {
       if (!NAME.test(name)) {
         throw new SkeinError(

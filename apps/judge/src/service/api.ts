@@ -10,7 +10,7 @@ const VerdictCode = z.enum(Object.keys(VERDICT_NAMES) as [Verdict, ...Verdict[]]
 
 export const ProblemId = z.string().min(1).max(255).describe('Short name of the problem.');
 export const SubmissionId = z.coerce
-  .number()
+  .number<number>()
   .int()
   .min(1)
   .max(2 ** 48)
@@ -174,6 +174,14 @@ export const SubmissionView = SubmissionSummary.extend({
     .describe('Judgings that count no more.'),
 });
 export type SubmissionView = z.infer<typeof SubmissionView>;
+
+const step = { index: z.int(), total: z.int() };
+export const SubmissionEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.enum(['submission', 'judged']), data: SubmissionView }),
+  z.object({ type: z.literal('running'), data: z.object({ ...step, name: z.string() }) }),
+  z.object({ type: z.literal('test'), data: z.object({ ...step, test: TestView }) }),
+]);
+export type SubmissionEvent = z.infer<typeof SubmissionEvent>;
 
 export const SourceView = z.object({
   files: z.array(

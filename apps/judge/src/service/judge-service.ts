@@ -65,8 +65,11 @@ export interface JudgeService {
    * @throws SkeinError SCOPE_MISSING.
    */
   history(filter: SubmissionFilter, caller: User): SubmissionSummary[];
-  /** @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING. @returns stops listening. */
-  listen(id: number, caller: User, listener: LiveListener): () => void;
+  /**
+   * @returns starts listening, and returns what stops it.
+   * @throws SkeinError SUBMISSION_UNKNOWN, SCOPE_MISSING.
+   */
+  follow(id: number, caller: User): (listener: LiveListener) => () => void;
   /** @throws SkeinError SUBMISSION_UNKNOWN, SUBMISSION_UNFINISHED, PROBLEM_UNKNOWN, PROBLEM_NOT_READY. */
   rejudge(id: number, admin: User): Promise<SubmissionSummary>;
   /** Every judged submission to a problem. @throws SkeinError PROBLEM_UNKNOWN, PROBLEM_NOT_READY. */
@@ -214,9 +217,9 @@ export function createJudgeService(options: JudgeServiceOptions): JudgeService {
       return submissions.list({ ...filter, user }).map(summary);
     },
 
-    listen(id, caller, listener) {
+    follow(id, caller) {
       rowOf(id, caller);
-      return live.listen(id, listener);
+      return (listener) => live.listen(id, listener);
     },
 
     async rejudge(id, admin) {

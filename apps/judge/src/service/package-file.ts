@@ -5,10 +5,9 @@
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { SkeinError } from '@skein/api';
+import type { Download } from '@skein/http';
 import type { PublishedProblem } from './catalog.ts';
 
 /** Shown in place; all other types are downloaded. */
@@ -21,11 +20,10 @@ const SHOWN: Readonly<Record<string, string>> = {
 };
 
 /** @throws SkeinError PROBLEM_UNKNOWN when the file is not public. */
-export async function sendPackageFile(
+export async function packageFile(
   { problem, publicFiles }: PublishedProblem,
   path: string,
-  response: ServerResponse,
-): Promise<void> {
+): Promise<Download> {
   if (!publicFiles.has(path)) {
     throw new SkeinError(
       'PROBLEM_UNKNOWN',
@@ -35,19 +33,23 @@ export async function sendPackageFile(
   const file = join(problem.folder, path);
   const { size } = await stat(file);
   const type = SHOWN[extname(path).toLowerCase()];
-  response.writeHead(200, {
-    'Content-Type': type ?? 'application/octet-stream',
-    'Content-Length': size,
-    'Content-Disposition': type === undefined ? 'attachment' : 'inline',
-    'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    'X-Content-Type-Options': 'nosniff',
-    'Cache-Control': 'private, max-age=300',
-  });
-  await pipeline(createReadStream(file, { end: size - 1 }), response).catch(() => {
-    // The reader disconnected, or the file shrank: the connection is closed.
-    response.destroy();
-  });
+  return {
+    sizeBytes: size,
+    // A file that grows must not exceed the announced size.
+    content: size === 0 ? empty() : createReadStream(file, { end: size - 1 }),
+    type: type ?? 'application/octet-stream',
+    headers: [
+      'Content-Disposition',
+      type === undefined ? 'attachment' : 'inline',
+      'Content-Security-Policy',
+      "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+      'Cache-Control',
+      'private, max-age=300',
+    ],
+  };
 }
+
+async function* empty(): AsyncGenerator<Uint8Array> {}
 
 export function fileAddress(problem: string, path: string): string {
   const segments = path.split('/').map(encodeURIComponent).join('/');

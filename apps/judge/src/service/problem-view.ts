@@ -8,7 +8,6 @@ import type { PublishedProblem } from './catalog.ts';
 import { fileAddress, nameOf } from './package-file.ts';
 import type { ScoredRow } from './submissions.ts';
 import type { TimeLimits } from './time-limits.ts';
-import { defined } from './views.ts';
 
 type Summary = z.infer<typeof ProblemSummary>;
 
@@ -22,7 +21,7 @@ export function problemSummary(
   const { problem } = published;
   const { rules } = problem.tests;
   const most = rules.version === '2025-09' ? rules.maxScore : undefined;
-  return defined({
+  return {
     id: problem.shortName,
     name: nameOf(problem.names, problem.shortName),
     types: typesOf(problem),
@@ -30,7 +29,7 @@ export function problemSummary(
     memoryBytes: problem.limits.memoryBytes,
     maxScore: problem.type.scoring && Number.isFinite(most) ? most : undefined,
     mine: rows === undefined ? undefined : mineOf(problem, rows, user),
-  });
+  };
 }
 
 export function problemView(
@@ -44,7 +43,7 @@ export function problemView(
   const taken = languages.filter(
     ({ code }) => problem.languages === 'all' || problem.languages.includes(code),
   );
-  return defined({
+  return {
     ...summary,
     names: { ...problem.names },
     statements: problem.statements.map(({ language, format }) => ({ language, format })),
@@ -54,7 +53,7 @@ export function problemView(
     outputBytes: limits.outputBytes,
     languages: type.submitAnswer
       ? []
-      : taken.map((one) => defined({ ...one, extensions: [...one.extensions] })),
+      : taken.map((one) => ({ ...one, extensions: [...one.extensions] })),
     attachments: problem.attachments.map((path) => ({
       path: path.replace(/^attachments\//, ''),
       url: fileAddress(problem.shortName, path),
@@ -62,7 +61,7 @@ export function problemView(
     answerFiles: type.submitAnswer
       ? tests.map(({ name }) => `${name.slice(name.indexOf('/') + 1)}.out`)
       : undefined,
-  });
+  };
 }
 
 function typesOf({ type }: Problem): Summary['types'] {
@@ -91,10 +90,10 @@ function mineOf(
   const own = rows.filter((row) => row.user === user && row.problem === shortName);
   const scores = own.flatMap(({ score }) => (score === undefined ? [] : [score]));
   const best = objective === 'max' ? Math.max(...scores) : Math.min(...scores);
-  return defined({
+  return {
     submissions: own.length,
     accepted: own.some(({ verdict }) => verdict === 'AC'),
     pending: own.some(({ verdict }) => verdict === undefined),
     score: scores.length === 0 ? undefined : best,
-  });
+  };
 }

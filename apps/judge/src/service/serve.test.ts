@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { describeOverDrivers } from '../testing/judge-sandboxes.ts';
@@ -269,7 +270,7 @@ describeOverDrivers('a judge with', (driver) => {
     });
     expect((await alice.call('GET', '/api/v1/nothing')).status).toBe(404);
     const wrong = await alice.call('DELETE', 'problems');
-    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET']);
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
 
   it('gives keys to admins’ users, and revokes them from the next call on', async () => {
@@ -289,6 +290,50 @@ describeOverDrivers('a judge with', (driver) => {
       code: 'KEY_MISSING',
       fix: expect.stringContaining('skein-judge users'),
     });
+  });
+
+  it(
+    'ends the stream of a user whose key is revoked, and says why',
+    async () => {
+      const dora = await serve.user('dora');
+      const slow = await dora.submit('echo', 'import time\ntime.sleep(60)\n');
+      const opened = await fetch(`${serve.url}/api/v1/submissions/${slow.id}/events`, {
+        headers: { authorization: `Bearer ${dora.key}` },
+      });
+      const reader = opened.body!.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      const until = async (wanted: string): Promise<void> => {
+        while (!text.includes(wanted)) {
+          const { value, done } = await reader.read();
+          if (done) throw new Error(`The stream ended without ${wanted}: ${text}`);
+          text += value;
+        }
+      };
+      await until('event: submission\n');
+      await serve.admin.call('DELETE', `keys/${dora.key?.split('_')[1]}`);
+      await until('event: error\ndata: {"error":"The API key');
+      expect(text).toContain('"code":"KEY_INVALID"');
+      expect(text).not.toContain('event: judged');
+      await serve.admin.verdict(slow.id);
+    },
+    TIMEOUT,
+  );
+
+  it('keeps its answers from pages of other origins, and takes compressed bodies', async () => {
+    for (const path of ['/', '/api/v1/judge', '/api/v1/problems/echo', '/nothing']) {
+      const { headers } = await serve.anonymous.call('GET', path);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
+      expect(headers.get('access-control-allow-origin')).toBeNull();
+    }
+    const body = gzipSync(JSON.stringify({ problem: 'echo', language: 'cobol', source: ECHO }));
+    const headers = { authorization: `Bearer ${alice.key}`, 'content-encoding': 'gzip' };
+    const answer = await fetch(`${serve.url}/api/v1/submissions`, {
+      method: 'POST',
+      headers,
+      body,
+    });
+    expect(await answer.json()).toMatchObject({ code: 'SUBMISSION_INVALID' });
   });
 
   it('describes its API, and serves a page that loads nothing from other origins', async () => {

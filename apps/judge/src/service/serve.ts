@@ -7,29 +7,32 @@
  *                     └─► follower ─► jobs ─► workers ─► judgements ─► database
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SkeinError } from '@skein/api';
+import { SkeinError, type ErrorCode } from '@skein/api';
+import {
+  bodyBudget,
+  defaultBodyBudget,
+  eventStreamBudget,
+  type GatewayLogger,
+  serveRoutes,
+} from '@skein/http';
 import { type ArtifactStore, type Database, openArtifacts, openDataFolder } from '@skein/state';
 import type { JobStore, WorkerLog } from '@skein/jobs';
 import { openRedisJobs } from '@skein/jobs/redis';
 import { openSqliteJobs } from '@skein/jobs/sqlite';
 import { judgePages } from '../web/pages.ts';
+import { createJudgeAccess, type JudgeCallers } from './access.ts';
 import { openAccounts } from './accounts.ts';
 import { watchAvailability } from './availability.ts';
 import { openCatalog, type BrokenPackage } from './catalog.ts';
-import { createEventStreams } from './events-stream.ts';
+import { JUDGE_DESCRIPTION, JUDGE_ENDPOINTS } from './endpoints.ts';
 import { startFollower } from './follower.ts';
 import type { GuestOptions } from './guests.ts';
-import { createHttpServer } from './http-server.ts';
+import { judgeHandlers } from './handlers.ts';
 import { createJudgeService, SERVICE_LIMITS, type ServiceLimits } from './judge-service.ts';
 import { type JudgeWorker, startJudgeWorker } from './judge-worker.ts';
 import { createLive } from './live.ts';
-import { openApiOf } from './openapi.ts';
-import { judgeRoutes } from './routes.ts';
 import { openJudgeDatabase } from './schema.ts';
 import { openSubmissions } from './submissions.ts';
 import { openTimeLimits } from './time-limits.ts';
@@ -39,8 +42,26 @@ import { openTimeLimits } from './time-limits.ts';
  * its own worker holds leases, so the lease need not cover a network outage.
  */
 const EMBEDDED_LEASE_MS = 10_000;
+/** Milliseconds in which a body must be complete: a class may submit over one slow line. */
+const BODY_TIMEOUT_MS = 60_000;
 /** Milliseconds for requests in progress when the judge stops. */
 const CLOSE_MS = 2000;
+/** Open event streams: half of the connections that a service keeps. */
+const MAX_STREAMS = 512;
+/** Users have the same weight: each may hold half of what the others leave free. */
+const shareOf = (): number => 1 / 2;
+
+/** Fixes that differ from the table, which describes a node. */
+const FIXES: Partial<Record<ErrorCode, string>> = {
+  KEY_MISSING: 'Send `Authorization: Bearer KEY`; `skein-judge users add NAME` makes one.',
+  KEY_INVALID: 'Ask for a new key; `skein-judge users key NAME` makes one.',
+  KEY_UNKNOWN: '`skein-judge users ls` lists the keys.',
+  RATE_LIMITED: 'Wait for Retry-After.',
+  ROUTE_UNKNOWN: '/openapi.json lists every path.',
+  METHOD_NOT_ALLOWED: 'Use a method that the header Allow names.',
+  REQUEST_INVALID: 'Correct the field that the message names; /openapi.json lists every field.',
+  BODY_TOO_LARGE: 'Send less; `GET /api/v1/judge` tells the limit.',
+};
 
 export interface ServeOptions extends GuestOptions {
   /** Folder of problem packages. */
@@ -154,39 +175,39 @@ async function bringUp(
     limits,
     now: Date.now,
   });
-  const streams = createEventStreams(service);
-  const routes = judgeRoutes({
+  const access = createJudgeAccess(accounts);
+  onClose(() => access.close());
+  const handlers = judgeHandlers({
     service,
     accounts,
+    access,
     submissions,
     catalog,
     timeLimits,
     availability,
-    streams,
     limits,
     startedAt: options.startedAt,
   });
-  const server = createHttpServer({
-    routes,
-    accounts,
-    pages: await judgePages(openApiOf(routes)),
-    maxBodyBytes: limits.bodyBytes,
-    log,
-  });
-  const url = await listen(server, options.host, options.port);
-  onClose(async () => {
-    streams.close();
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeIdleConnections();
-    // A client that neither finishes a request nor reads an answer would keep the judge from
-    // stopping.
-    const patience = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
-    await closed;
-    clearTimeout(patience);
-  });
-  await folder.announce(url);
+  const running = await serveRoutes<JudgeCallers, typeof JUDGE_ENDPOINTS>(
+    JUDGE_ENDPOINTS,
+    handlers,
+    {
+      host: options.host,
+      port: options.port,
+      about: JUDGE_DESCRIPTION,
+      access,
+      pages: await judgePages(),
+      fixes: FIXES,
+      bodies: bodyBudget(defaultBodyBudget(limits.bodyBytes), shareOf),
+      eventStreams: eventStreamBudget(MAX_STREAMS, shareOf),
+      limits: { maxJsonBytes: limits.bodyBytes, bodyTimeoutMs: BODY_TIMEOUT_MS },
+      logger: loggerOf(log),
+    },
+  );
+  onClose(() => running.close(CLOSE_MS));
+  await folder.announce(running.url);
   return {
-    url,
+    url: running.url,
     problems: [...catalog.problems.keys()],
     broken: catalog.broken,
     worker,
@@ -254,14 +275,8 @@ function serviceName(database: Database): string {
   });
 }
 
-/** @throws SkeinError PORT_IN_USE, or the error of the system. */
-async function listen(server: Server, host: string, port: number): Promise<string> {
-  server.listen({ host, port });
-  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRINUSE') throw error;
-    throw new SkeinError('PORT_IN_USE', `Port ${port} on ${host} is taken.`);
-  });
-  const address = server.address() as AddressInfo;
-  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${name}:${address.port}`;
+function loggerOf(log: WorkerLog): GatewayLogger {
+  const write = (level: 'debug' | 'warn' | 'error') => (details: object, message: string) =>
+    log(level, message, { ...details });
+  return { debug: write('debug'), warn: write('warn'), error: write('error') };
 }

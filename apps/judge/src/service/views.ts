@@ -17,7 +17,7 @@ const FOR_JUDGES = 'The problem misbehaved; its judges can see how.';
 
 export function summaryView(row: SubmissionRow, live: LiveState): SubmissionSummary {
   const state: SubmissionSummary['state'] = row.judgedAt === undefined ? live.phase : 'judged';
-  return defined({
+  return {
     id: row.id,
     problem: row.problem,
     user: row.user,
@@ -34,7 +34,7 @@ export function summaryView(row: SubmissionRow, live: LiveState): SubmissionSumm
     cpuMs: row.cpuMs,
     wallMs: row.wallMs,
     memoryBytes: row.memoryBytes,
-  });
+  };
 }
 
 /** @param admin whether to include details for judges. */
@@ -47,7 +47,7 @@ export function submissionView(
 ): SubmissionView {
   const judged = row.judgedAt !== undefined;
   const shown = judged ? tests : live.tests.filter((test) => test !== undefined);
-  return defined({
+  return {
     ...summaryView(row, live),
     reason: row.verdict === 'JE' && !admin ? FOR_JUDGES : row.reason,
     note: judged ? undefined : live.note,
@@ -58,20 +58,23 @@ export function submissionView(
     current: judged ? undefined : live.current,
     attempt: judged ? row.attempts : live.attempt || undefined,
     worker: admin && !judged ? live.worker : undefined,
-    earlier: earlier.map(({ number, verdict, score, judgedAt }) =>
-      defined({ judging: number, verdict, score, judgedAt: iso(judgedAt) }),
-    ),
-  });
+    earlier: earlier.map(({ number, verdict, score, judgedAt }) => ({
+      judging: number,
+      verdict,
+      score,
+      judgedAt: iso(judgedAt),
+    })),
+  };
 }
 
 export function testView(test: TestRecord, admin: boolean): TestView {
   const { usage, judgeMessage, ...rest } = test;
-  return defined({
+  return {
     ...rest,
     reason: test.verdict === 'JE' && !admin ? FOR_JUDGES : test.reason,
     ...usage,
     judgeMessage: admin ? judgeMessage : undefined,
-  });
+  };
 }
 
 export function userView({ name, admin, createdAt, keys }: UserRow): z.infer<typeof UserView> {
@@ -79,13 +82,11 @@ export function userView({ name, admin, createdAt, keys }: UserRow): z.infer<typ
     name,
     admin,
     createdAt: iso(createdAt),
-    keys: keys.map((key) =>
-      defined({
-        id: key.id,
-        createdAt: iso(key.createdAt),
-        revokedAt: key.revokedAt === undefined ? undefined : iso(key.revokedAt),
-      }),
-    ),
+    keys: keys.map((key) => ({
+      id: key.id,
+      createdAt: iso(key.createdAt),
+      revokedAt: key.revokedAt === undefined ? undefined : iso(key.revokedAt),
+    })),
   };
 }
 
@@ -94,24 +95,14 @@ export function standingsView(
   problems: z.infer<typeof StandingsView>['problems'],
   startedAt: number | undefined,
 ): z.infer<typeof StandingsView> {
-  return defined({
+  return {
     startedAt: startedAt === undefined ? undefined : iso(startedAt),
     problems,
-    passFail: passFail.map((row) => ({ ...row, cells: row.cells.map(defined) })),
-    scores: scores.map((row) => ({ ...row, cells: row.cells.map(defined) })),
-  });
+    passFail: passFail.map((row) => ({ ...row, cells: [...row.cells] })),
+    scores: scores.map((row) => ({ ...row, cells: [...row.cells] })),
+  };
 }
 
 function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
-
-/** The same object without undefined fields, for exact optional types. */
-export function defined<T extends object>(value: T): Defined<T> {
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-  return Object.fromEntries(entries) as Defined<T>;
-}
-
-type Defined<T> = {
-  [K in keyof T as undefined extends T[K] ? never : K]: T[K];
-} & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };

@@ -15,7 +15,7 @@ import { get, me, session } from './judge-api.ts';
 async function signInAgain(): Promise<void> {
   if (session.key.value === undefined) return;
   try {
-    me.set(await get('me'));
+    me.set(await get('getMe'));
   } catch (error) {
     if (isAboutKey(error)) session.leave();
   }

@@ -3,12 +3,8 @@
  * judge. It inserts data as text; the only markup is a statement, which the judge rendered itself.
  */
 import { readFileSync } from 'node:fs';
+import type { Page } from '@skein/http';
 import { bundlePage } from '@skein/ui/bundle';
-
-export interface Page {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | string;
-}
 
 const POLICY = [
   "default-src 'none'",
@@ -32,42 +28,35 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
-/**
- * Bundles the page, which takes a tenth of a second.
- * @param openApi the description of the API. @returns finds a page by its path.
- */
-export async function judgePages(openApi: object): Promise<(path: string) => Page | undefined> {
+/** Bundles the page, which takes a tenth of a second. @returns finds a page by its path. */
+export async function judgePages(): Promise<(path: string) => Page | undefined> {
   const { script, style } = await bundlePage(new URL('./main.tsx', import.meta.url));
   const logo = page('svg', read('logo.svg'));
   const pages = new Map<string, Page>([
     ['/', page('html', read('index.html'))],
     ['/favicon.ico', logo],
     ['/judge/logo.svg', logo],
-    ['/judge/judge.js', page('js', script)],
-    ['/judge/judge.css', page('css', style)],
-    [
-      '/openapi.json',
-      {
-        headers: { 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*' },
-        body: JSON.stringify(openApi),
-      },
-    ],
+    ['/judge/judge.js', page('js', Buffer.from(script))],
+    ['/judge/judge.css', page('css', Buffer.from(style))],
   ]);
   return (path) => pages.get(path);
 }
 
 const read = (name: string): Buffer => readFileSync(new URL(name, import.meta.url));
 
-function page(extension: string, body: Buffer | string): Page {
+function page(extension: string, body: Uint8Array): Page {
   return {
-    headers: {
-      'Content-Type': TYPES[extension] ?? 'application/octet-stream',
-      'Content-Security-Policy': POLICY,
-      'Referrer-Policy': 'no-referrer',
-      'Cache-Control': 'no-cache',
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Cross-Origin-Resource-Policy': 'same-origin',
-    },
+    type: TYPES[extension] ?? 'application/octet-stream',
     body,
+    headers: [
+      'Content-Security-Policy',
+      POLICY,
+      'Referrer-Policy',
+      'no-referrer',
+      'Cache-Control',
+      'no-cache',
+      'Cross-Origin-Opener-Policy',
+      'same-origin',
+    ],
   };
 }

@@ -10,7 +10,7 @@ import { Work } from './hand-in.tsx';
 const LOOK_AGAIN_MS = 3_600_000;
 
 export function ProblemPage({ id }: { readonly id: string }) {
-  const { value, error } = useFresh(() => get('problem', id), { everyMs: LOOK_AGAIN_MS }, id);
+  const { value, error } = useFresh(() => get('getProblem', id), { everyMs: LOOK_AGAIN_MS }, id);
   return (
     <Titled title={value?.name ?? 'Problem'}>
       <Loading value={value} error={error}>
@@ -41,7 +41,7 @@ function About({ problem }: { readonly problem: Problem }) {
   const user = useStore(me);
   const [language, setLanguage] = useState(() => preferred(statements));
   const { value, error } = useFresh(
-    () => get('statement', id, language),
+    () => get('getStatement', id, language),
     { everyMs: LOOK_AGAIN_MS },
     `${id} ${language}`,
   );

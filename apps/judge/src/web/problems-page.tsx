@@ -8,7 +8,7 @@ const LOOK_AGAIN_MS = 60_000;
 
 export function ProblemsPage() {
   const { value, error } = useFresh(
-    () => Promise.all([get('problems'), get('judge')]),
+    () => Promise.all([get('listProblems'), get('getJudge')]),
     { everyMs: LOOK_AGAIN_MS },
     '',
   );

@@ -26,7 +26,7 @@ function Ask({ message }: { readonly message: string }) {
     const before = session.key.value;
     session.enter(key.current?.value.trim() ?? '', remember.current?.checked ?? false);
     try {
-      me.set(await get('me'));
+      me.set(await get('getMe'));
       close();
     } catch (error) {
       session.leave();

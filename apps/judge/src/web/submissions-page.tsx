@@ -32,7 +32,7 @@ function List({ user, problem }: { readonly user: Me; readonly problem: string |
     async () => {
       const query = new URLSearchParams({ limit: String(limit) });
       if (problem !== undefined) query.set('problem', problem);
-      const answer = await get('submissions', query);
+      const answer = await get('listSubmissions', query);
       setIsLive(answer.submissions.some(({ state }) => state !== 'judged'));
       return answer;
     },
@@ -166,7 +166,7 @@ export function SubmissionPage({ id }: { readonly id: string }) {
 
 function One({ id }: { readonly id: string }) {
   const { value, error } = useFresh(
-    () => Promise.all([get('submission', id), get('source', id)]),
+    () => Promise.all([get('getSubmission', id), get('getSource', id)]),
     { everyMs: 3_600_000 },
     id,
   );

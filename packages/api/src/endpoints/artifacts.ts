@@ -1,6 +1,6 @@
 /** Artifacts: inputs and outputs of jobs, stored by content. */
 import { z } from 'zod';
-import type { Endpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { ArtifactView, Digest } from '../artifact.ts';
 
 const DigestParam = z.strictObject({ digest: Digest });
@@ -27,7 +27,6 @@ export const ARTIFACT_ENDPOINTS = {
     summary: 'Check whether an artifact exists, and get its size.',
     scope: 'jobs',
     params: DigestParam,
-    status: 200,
     response: ArtifactView,
     errors: ['ARTIFACT_UNKNOWN', 'STORE_UNREACHABLE'],
     example: { params: { digest: EMPTY } },
@@ -41,9 +40,8 @@ export const ARTIFACT_ENDPOINTS = {
       'The response carries the size. A response that ends early means that the artifact is corrupt.',
     scope: 'jobs',
     params: DigestParam,
-    status: 200,
     download: 'application/octet-stream',
     errors: ['ARTIFACT_UNKNOWN', 'ARTIFACT_CORRUPT', 'STORE_UNREACHABLE'],
     example: { params: { digest: EMPTY } },
   },
-} as const satisfies Record<string, Endpoint>;
+} as const satisfies Record<string, NodeEndpoint>;

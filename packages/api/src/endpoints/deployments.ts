@@ -1,7 +1,7 @@
 /** Deployments: their versions, rollouts, settings and history. */
 import { z } from 'zod';
 import { DeploymentSettingsPatch, DeploymentView, Name, RolloutPlan } from '../deployment.ts';
-import type { Endpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { HistoryKind, HistoryView } from '../record.ts';
 import { Limit, VersionNumber } from './parameters.ts';
 
@@ -15,10 +15,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     group: 'Deployments',
     summary: 'List the deployments with their state.',
     scope: 'read',
-    status: 200,
     response: z.object({ deployments: z.array(DeploymentView) }),
-    errors: [],
-    example: {},
   },
   deploy: {
     method: 'POST',
@@ -40,7 +37,6 @@ export const DEPLOYMENT_ENDPOINTS = {
         ),
       })
       .meta({ id: 'Deploy' }),
-    status: 200,
     response: DeploymentView,
     errors: [
       'BODY_NOT_JSON',
@@ -68,7 +64,6 @@ export const DEPLOYMENT_ENDPOINTS = {
     summary: 'Show one deployment.',
     scope: 'read',
     params: NameParam,
-    status: 200,
     response: DeploymentView,
     errors: ['MODEL_UNKNOWN'],
     example: { params: ocr },
@@ -81,7 +76,6 @@ export const DEPLOYMENT_ENDPOINTS = {
     scope: 'admin',
     params: NameParam,
     body: z.strictObject({ settings: DeploymentSettingsPatch }).meta({ id: 'ChangeSettings' }),
-    status: 200,
     response: DeploymentView,
     errors: [
       'BODY_NOT_JSON',
@@ -103,7 +97,6 @@ export const DEPLOYMENT_ENDPOINTS = {
     summary: 'Drain and remove a deployment; its versions stay.',
     scope: 'admin',
     params: NameParam,
-    status: 204,
     errors: ['MODEL_UNKNOWN', 'DEPLOYMENT_INVALID'],
     example: { params: { name: 'risk' } },
   },
@@ -124,7 +117,6 @@ export const DEPLOYMENT_ENDPOINTS = {
           .default('asked for over the API'),
       })
       .meta({ id: 'Rollback' }),
-    status: 200,
     response: DeploymentView,
     errors: [
       'BODY_NOT_JSON',
@@ -143,7 +135,6 @@ export const DEPLOYMENT_ENDPOINTS = {
     scope: 'read',
     params: NameParam,
     query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
-    status: 200,
     response: z.object({ entries: z.array(HistoryView) }),
     errors: ['MODEL_UNKNOWN'],
     example: { params: ocr, query: { kind: 'scaled' } },
@@ -155,9 +146,7 @@ export const DEPLOYMENT_ENDPOINTS = {
     summary: 'List the history of all deployments, newest first.',
     scope: 'read',
     query: z.strictObject({ kind: HistoryKind.optional(), limit: Limit }),
-    status: 200,
     response: z.object({ entries: z.array(HistoryView) }),
-    errors: [],
     example: { query: { limit: '20' } },
   },
-} as const satisfies Record<string, Endpoint>;
+} as const satisfies Record<string, NodeEndpoint>;

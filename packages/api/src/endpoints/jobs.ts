@@ -1,6 +1,6 @@
 /** Jobs: durable work, its queues, schedules, tenants and workers. */
 import { z } from 'zod';
-import type { Endpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { JobState } from '../job-state.ts';
 import { JobEvent, JobId, JobLogView, JobView, NewJob, ScheduleView } from '../job.ts';
 import { QueueMode, QueueName, QueueView, TenantName, TenantView } from '../queue.ts';
@@ -32,7 +32,6 @@ export const JOB_ENDPOINTS = {
       limit: Limit,
       after: z.string().max(200).describe('`next` of the previous page.').optional(),
     }),
-    status: 200,
     response: z.object({ jobs: z.array(JobView), next: z.string().optional() }),
     errors: [...STORE_ERRORS],
     example: { query: { state: 'running' } },
@@ -65,7 +64,6 @@ export const JOB_ENDPOINTS = {
     summary: 'Show one job with its attempts.',
     scope: 'jobs',
     params: JobParam,
-    status: 200,
     response: JobView,
     errors: [...STORE_ERRORS, 'JOB_UNKNOWN'],
     example: { params: job },
@@ -92,7 +90,6 @@ export const JOB_ENDPOINTS = {
         .max(1024 * 1024)
         .default(65_536),
     }),
-    status: 200,
     response: JobLogView,
     errors: [...STORE_ERRORS, 'JOB_UNKNOWN'],
     example: { params: job },
@@ -107,7 +104,6 @@ export const JOB_ENDPOINTS = {
     body: z
       .strictObject({ reason: z.string().min(1).max(500).default('asked for over the API') })
       .meta({ id: 'CancelJob' }),
-    status: 200,
     response: JobView,
     errors: [...BODY_ERRORS, ...STORE_ERRORS, 'JOB_UNKNOWN'],
     example: { params: job, body: { reason: 'wrong input' } },
@@ -119,7 +115,6 @@ export const JOB_ENDPOINTS = {
     summary: 'Revive a failed, dead or cancelled job, with the children that failed because of it.',
     scope: 'jobs',
     params: JobParam,
-    status: 200,
     response: JobView,
     errors: [...STORE_ERRORS, 'JOB_UNKNOWN', 'JOB_NOT_ENDED'],
     example: { params: { id: 'job-2' } },
@@ -131,7 +126,6 @@ export const JOB_ENDPOINTS = {
     summary: 'Let a running attempt checkpoint and stop; the job goes back to its queue.',
     scope: 'admin',
     params: JobParam,
-    status: 200,
     response: JobView,
     errors: [...STORE_ERRORS, 'JOB_UNKNOWN'],
     example: { params: job },
@@ -149,7 +143,6 @@ export const JOB_ENDPOINTS = {
       group: JobId.optional(),
       queue: QueueName.optional(),
     }),
-    status: 200,
     events: JobEvent,
     eventsAre: 'A stream of events called `job`: the `data` field is the whole event as JSON.',
     errors: [...STORE_ERRORS],
@@ -161,10 +154,8 @@ export const JOB_ENDPOINTS = {
     group: 'Jobs',
     summary: 'List the queues with their counts.',
     scope: 'read',
-    status: 200,
     response: z.object({ queues: z.array(QueueView) }),
     errors: [...STORE_ERRORS],
-    example: {},
   },
   setQueueMode: {
     method: 'PUT',
@@ -174,7 +165,6 @@ export const JOB_ENDPOINTS = {
     scope: 'admin',
     params: z.strictObject({ queue: QueueName }),
     body: z.strictObject({ mode: QueueMode }).meta({ id: 'SetQueueMode' }),
-    status: 200,
     response: QueueView,
     errors: [...BODY_ERRORS, ...STORE_ERRORS],
     example: { params: { queue: 'default' }, body: { mode: 'paused' } },
@@ -185,10 +175,8 @@ export const JOB_ENDPOINTS = {
     group: 'Jobs',
     summary: 'List the tenants that have settings.',
     scope: 'admin',
-    status: 200,
     response: z.object({ tenants: z.array(TenantView) }),
     errors: [...STORE_ERRORS],
-    example: {},
   },
   putTenant: {
     method: 'PUT',
@@ -198,7 +186,6 @@ export const JOB_ENDPOINTS = {
     scope: 'admin',
     params: z.strictObject({ tenant: TenantName }),
     body: TenantView.omit({ tenant: true }).meta({ id: 'TenantSettings' }),
-    status: 200,
     response: TenantView,
     errors: [...BODY_ERRORS, ...STORE_ERRORS],
     example: { params: { tenant: 'students' }, body: { weight: 2, maxRunning: 50 } },
@@ -209,10 +196,8 @@ export const JOB_ENDPOINTS = {
     group: 'Jobs',
     summary: 'List the workers with the resources and labels that they offer.',
     scope: 'read',
-    status: 200,
     response: z.object({ workers: z.array(WorkerView) }),
     errors: [...STORE_ERRORS],
-    example: {},
   },
   listSandboxes: {
     method: 'GET',
@@ -220,10 +205,7 @@ export const JOB_ENDPOINTS = {
     group: 'Jobs',
     summary: 'List the limits that each sandbox enforces on this host.',
     scope: 'read',
-    status: 200,
     response: z.object({ sandboxes: z.array(SandboxView) }),
-    errors: [],
-    example: {},
   },
   listSchedules: {
     method: 'GET',
@@ -231,10 +213,8 @@ export const JOB_ENDPOINTS = {
     group: 'Jobs',
     summary: 'List the schedules.',
     scope: 'read',
-    status: 200,
     response: z.object({ schedules: z.array(ScheduleView) }),
     errors: [...STORE_ERRORS],
-    example: {},
   },
   putSchedule: {
     method: 'PUT',
@@ -251,7 +231,6 @@ export const JOB_ENDPOINTS = {
         job: NewJob,
       })
       .meta({ id: 'NewSchedule' }),
-    status: 200,
     response: ScheduleView,
     errors: [...BODY_ERRORS, ...STORE_ERRORS],
     example: { params: { schedule: 'nightly' }, body: { cron: '0 3 * * *', job: command } },
@@ -263,8 +242,7 @@ export const JOB_ENDPOINTS = {
     summary: 'Remove a schedule; jobs that it enqueued stay.',
     scope: 'admin',
     params: z.strictObject({ schedule: JobId }),
-    status: 204,
     errors: [...STORE_ERRORS, 'SCHEDULE_UNKNOWN'],
     example: { params: { schedule: 'nightly' } },
   },
-} as const satisfies Record<string, Endpoint>;
+} as const satisfies Record<string, NodeEndpoint>;

@@ -1,6 +1,6 @@
 /** API keys. */
 import { z } from 'zod';
-import type { Endpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { CreatedKeyView, KeyDetailsView, KeyView, NewKey } from '../key.ts';
 
 const KeyParam = z.strictObject({ id: z.string().min(1).max(100).describe('Id of the key.') });
@@ -12,10 +12,7 @@ export const KEY_ENDPOINTS = {
     group: 'Keys',
     summary: 'List the API keys, without their secrets.',
     scope: 'admin',
-    status: 200,
     response: z.object({ keys: z.array(KeyView) }),
-    errors: [],
-    example: {},
   },
   createKey: {
     method: 'POST',
@@ -42,7 +39,6 @@ export const KEY_ENDPOINTS = {
     summary: 'Show one API key, and the shared resources that its tenant holds.',
     scope: 'admin',
     params: KeyParam,
-    status: 200,
     response: KeyDetailsView,
     errors: ['KEY_UNKNOWN'],
     example: { params: { id: '3f9c1e07ab52' } },
@@ -56,8 +52,7 @@ export const KEY_ENDPOINTS = {
       'It works also when the disk is full: the response is then `REVOCATION_NOT_DURABLE`, the key is refused, and the node writes the revocation as soon as it can.',
     scope: 'admin',
     params: KeyParam,
-    status: 204,
     errors: ['KEY_UNKNOWN', 'REVOCATION_NOT_DURABLE'],
     example: { params: { id: '3f9c1e07ab52' } },
   },
-} as const satisfies Record<string, Endpoint>;
+} as const satisfies Record<string, NodeEndpoint>;

@@ -1,7 +1,7 @@
 /** Models: immutable versions, stored by digest. */
 import { z } from 'zod';
 import { Name } from '../deployment.ts';
-import type { Endpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { Metadata, ModelView, VersionView } from '../model.ts';
 import { VersionNumber } from './parameters.ts';
 
@@ -16,10 +16,7 @@ export const MODEL_ENDPOINTS = {
     group: 'Models',
     summary: 'List the models that the node stores.',
     scope: 'read',
-    status: 200,
     response: z.object({ models: z.array(ModelView) }),
-    errors: [],
-    example: {},
   },
   listVersions: {
     method: 'GET',
@@ -28,7 +25,6 @@ export const MODEL_ENDPOINTS = {
     summary: 'List the versions of a model, oldest first.',
     scope: 'read',
     params: ModelParam,
-    status: 200,
     response: z.object({ versions: z.array(VersionView) }),
     errors: ['MODEL_UNKNOWN'],
     example: { params: { name: 'risk' } },
@@ -73,7 +69,6 @@ export const MODEL_ENDPOINTS = {
     summary: 'Show one version.',
     scope: 'read',
     params: VersionParams,
-    status: 200,
     response: VersionView,
     errors: ['MODEL_UNKNOWN', 'VERSION_UNKNOWN'],
     example: { params: { name: 'risk', version: '1' } },
@@ -85,7 +80,6 @@ export const MODEL_ENDPOINTS = {
     summary: 'Remove a version that takes no traffic.',
     scope: 'admin',
     params: VersionParams,
-    status: 204,
     errors: ['MODEL_UNKNOWN', 'VERSION_UNKNOWN', 'VERSION_IN_USE'],
     example: { params: { name: 'risk', version: '1' } },
   },
@@ -115,4 +109,4 @@ export const MODEL_ENDPOINTS = {
     ],
     example: { params: ocr, body: { modulePath: '/srv/models/ocr.ts' } },
   },
-} as const satisfies Record<string, Endpoint>;
+} as const satisfies Record<string, NodeEndpoint>;

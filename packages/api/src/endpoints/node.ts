@@ -1,6 +1,6 @@
 /** The node itself: its state, its events, its audit trail, its error table. */
 import { z } from 'zod';
-import type { Endpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { NodeEvent } from '../event.ts';
 import { NodeView } from '../node.ts';
 import { AuditView } from '../record.ts';
@@ -13,10 +13,7 @@ export const NODE_ENDPOINTS = {
     group: 'Node',
     summary: 'Show the version, the load and the state of the node.',
     scope: 'read',
-    status: 200,
     response: NodeView,
-    errors: [],
-    example: {},
   },
   streamEvents: {
     method: 'GET',
@@ -26,12 +23,9 @@ export const NODE_ENDPOINTS = {
     description:
       'Opens with every deployment as it is, then sends changes. `history` events carry an id: reconnect with `Last-Event-ID` to receive all of them. A reader that is too slow gets fewer, newer snapshots; decisions are never skipped. When the key is revoked or expires, the stream ends with the event `error`, which holds the body of a refused request.',
     scope: 'read',
-    status: 200,
     events: NodeEvent,
     eventsAre:
       'A stream of events: the `event` field is `type`, the `data` field is `data` as JSON.',
-    errors: [],
-    example: {},
   },
   listErrors: {
     method: 'GET',
@@ -39,7 +33,6 @@ export const NODE_ENDPOINTS = {
     group: 'Node',
     summary: 'List every error code with its meaning and its fix.',
     scope: 'read',
-    status: 200,
     response: z.object({
       errors: z.array(
         z
@@ -58,8 +51,6 @@ export const NODE_ENDPOINTS = {
           .meta({ id: 'ErrorRow' }),
       ),
     }),
-    errors: [],
-    example: {},
   },
   listAudit: {
     method: 'GET',
@@ -68,9 +59,7 @@ export const NODE_ENDPOINTS = {
     summary: 'List the changes and their callers, newest first.',
     scope: 'admin',
     query: z.strictObject({ limit: Limit }),
-    status: 200,
     response: z.object({ entries: z.array(AuditView) }),
-    errors: [],
     example: { query: { limit: '20' } },
   },
-} as const satisfies Record<string, Endpoint>;
+} as const satisfies Record<string, NodeEndpoint>;

@@ -1,6 +1,6 @@
 /** Training runs, as the trainer reports them. */
 import { z } from 'zod';
-import type { Endpoint } from '../endpoint.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 import { Run, RunId, RunStatus, RunSummary } from '../run.ts';
 import { Limit } from './parameters.ts';
 
@@ -16,9 +16,7 @@ export const RUN_ENDPOINTS = {
     summary: 'List the training runs, newest first.',
     scope: 'read',
     query: z.strictObject({ status: RunStatus.optional(), limit: Limit }),
-    status: 200,
     response: z.object({ runs: z.array(RunSummary) }),
-    errors: [],
     example: { query: { status: 'finished' } },
   },
   getRun: {
@@ -28,7 +26,6 @@ export const RUN_ENDPOINTS = {
     summary: 'Show a run with its epochs, its lineage and its report.',
     scope: 'read',
     params: RunParam,
-    status: 200,
     response: Run,
     errors: ['RUN_UNKNOWN'],
     example: { params: example },
@@ -43,7 +40,6 @@ export const RUN_ENDPOINTS = {
     scope: 'admin',
     params: RunParam,
     body: z.strictObject({ run: Run }).meta({ id: 'PutRun' }),
-    status: 200,
     response: RunSummary,
     errors: ['BODY_NOT_JSON', 'BODY_TOO_LARGE', 'ENCODING_UNSUPPORTED', 'STORAGE_FULL'],
     example: {
@@ -86,8 +82,7 @@ export const RUN_ENDPOINTS = {
     summary: 'Remove a run; the versions that it produced stay.',
     scope: 'admin',
     params: RunParam,
-    status: 204,
     errors: ['RUN_UNKNOWN'],
     example: { params: example },
   },
-} as const satisfies Record<string, Endpoint>;
+} as const satisfies Record<string, NodeEndpoint>;

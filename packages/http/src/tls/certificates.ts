@@ -11,7 +11,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
 import { labelled, type Exposition } from '../exposition.ts';
-import type { GatewayLogger } from '../logger.ts';
+import type { GatewayLogger } from '../fault.ts';
 import { checkTls, digestOf, readTlsFiles, type TlsFiles, type TlsMaterial } from './material.ts';
 
 export interface Certificates {

@@ -15,7 +15,7 @@ import type { Access, Caller, Scope } from './contract.ts';
 import { openKeyRing, type HeldKey, type KeyRing } from './key-ring.ts';
 import { watchKeys } from './key-watch.ts';
 import { arrive, depart, tenantLoad, type TenantLoad } from './tenant-load.ts';
-import { bearerOf, hashToken, idOfToken } from './token.ts';
+import { bearerOf, hashToken, idOfToken } from '@skein/http';
 import { take } from './token-bucket.ts';
 
 /** `open`: any process on this machine may do everything. `keys`: a request needs an API key. */

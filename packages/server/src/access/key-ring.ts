@@ -11,7 +11,7 @@ import { SkeinError } from '@skein/api/errors';
 import { safeLine } from '@skein/api/safe-text';
 import type { Caller, Keys, KeyView, NewKey } from './contract.ts';
 import { createRevocations } from './revocations.ts';
-import { issueToken } from './token.ts';
+import { issueToken } from '@skein/http';
 import { tokenBucket, type TokenBucket } from './token-bucket.ts';
 
 /** A key in the form for the hot path: nothing to parse, nothing to allocate. */

@@ -8,8 +8,7 @@
  */
 import { SkeinError, type ErrorCode } from '@skein/api';
 import type { State } from '@skein/state';
-import { type GatewayLogger, type Peer, remoteOf } from '@skein/http';
-import { bearerOf, idOfToken } from './token.ts';
+import { bearerOf, type GatewayLogger, idOfToken, type Peer, remoteOf } from '@skein/http';
 import type { Access, Caller, Keys, Scope } from './contract.ts';
 
 /** `Access` for the faces, which know the address of a call. */

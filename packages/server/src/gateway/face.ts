@@ -5,7 +5,12 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { SkeinError } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';
-import type { Exchange, GatewayLimits, GatewayLogger } from '@skein/http';
+import {
+  type Exchange,
+  type GatewayLimits,
+  type GatewayLogger,
+  MethodNotAllowed,
+} from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { brief } from './brief.ts';
 import type { GrpcMethod } from './grpc/method.ts';
@@ -57,15 +62,6 @@ export function unknownRoute({ request }: Exchange): SkeinError {
 /** GET includes HEAD, for which Node omits the body. @throws SkeinError METHOD_NOT_ALLOWED. */
 export function requireMethod({ request }: Exchange, method: 'GET' | 'POST'): void {
   if (request.method === method || (method === 'GET' && request.method === 'HEAD')) return;
-  throw new MethodNotAllowed(request.method ?? '', request.url ?? '', method);
-}
-
-/** Carries the value of the Allow header. */
-export class MethodNotAllowed extends SkeinError {
-  readonly allow: string;
-
-  constructor(method: string, url: string, allowed: 'GET' | 'POST') {
-    super('METHOD_NOT_ALLOWED', `${brief(url)} takes ${allowed}, not ${method}.`);
-    this.allow = allowed === 'GET' ? 'GET, HEAD' : allowed;
-  }
+  const allowed = method === 'GET' ? ['GET', 'HEAD'] : [method];
+  throw new MethodNotAllowed(request.method ?? '', request.url ?? '', allowed);
 }

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InferenceAnswer } from '@skein/serving';
 import type { TargetRequest } from '@skein/serving/contract';
-import { issueToken } from '../access/token.ts';
+import { issueToken } from '@skein/http';
 import { accessLog } from './access-log.ts';
 import { createLogger, type LogFormat, type LogLevel } from './log.ts';
 import { combineObservers } from './observer.ts';

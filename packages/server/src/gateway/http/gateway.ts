@@ -2,14 +2,12 @@
  * The HTTP listener of a node, on which its faces register their paths. Every request gets an id,
  * passes the origin policy, and ends with an answer or a coded error.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import {
   bodyBudget,
-  boundUnreadAnswer,
-  boundUnreadBody,
   type Certificates,
-  createHttpListener,
+  createExchangeListener,
   createOriginPolicy,
   DEFAULT_LIMITS,
   defaultBodyBudget,
@@ -17,11 +15,8 @@ import {
   type GatewayLimits,
   type GatewayLogger,
   type HttpListener,
-  requestIdFrom,
-  sendError,
-  toSkeinError,
 } from '@skein/http';
-import { type Face, MethodNotAllowed, unknownRoute } from '../face.ts';
+import { type Face, unknownRoute } from '../face.ts';
 
 export interface HttpGatewayOptions {
   readonly faces: readonly Face[];
@@ -44,7 +39,8 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const scheme = options.certificates === undefined ? 'http' : 'https';
   const origins = createOriginPolicy(options.open, options.allowedOrigins ?? [], scheme);
-  const listener = createHttpListener(handle, limits, logger, options.certificates);
+  const { certificates } = options;
+  const listener = createExchangeListener(route, { origins, limits, logger, certificates });
   const transport = {
     limits,
     bodies: options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes)),
@@ -52,53 +48,13 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   };
   const faces = options.faces.flatMap(({ http }) => http?.(transport) ?? []);
 
-  function handle(
-    request: IncomingMessage,
-    response: ServerResponse,
-    expectsContinue: boolean,
-  ): void {
-    const reachedAt = performance.now();
-    const sentId = request.headers['x-request-id'];
-    const id = requestIdFrom(typeof sentId === 'string' ? sentId : undefined);
-    const exchange: Exchange = { request, response, id, headers: [], expectsContinue };
-    const boundRest = (): void => {
-      boundUnreadBody(exchange);
-      boundUnreadAnswer(exchange, limits.bodyTimeoutMs);
-    };
-    route(exchange, reachedAt).then(boundRest, (error: unknown) => {
-      answerError(exchange, error);
-      boundRest();
-    });
-  }
-
   /** Not an async function: a promise here would cost every request. */
   function route(exchange: Exchange, reachedAt: number): Promise<void> {
-    try {
-      const { request } = exchange;
-      exchange.headers = origins.admit(request);
-      if (request.method === 'OPTIONS' && exchange.headers.length > 0) {
-        exchange.response.writeHead(204, [...exchange.headers, ...origins.preflight(request)]);
-        exchange.response.end();
-        return Promise.resolve();
-      }
-      const path = pathOf(request);
-      for (const face of faces) {
-        if (face.owns(path)) return face.serve(exchange, path, reachedAt) ?? Promise.resolve();
-      }
-      throw unknownRoute(exchange);
-    } catch (error) {
-      return Promise.reject(error);
+    const path = pathOf(exchange.request);
+    for (const face of faces) {
+      if (face.owns(path)) return face.serve(exchange, path, reachedAt) ?? Promise.resolve();
     }
-  }
-
-  function answerError(exchange: Exchange, thrown: unknown): void {
-    const error = toSkeinError(thrown, exchange.id, logger);
-    try {
-      sendError(exchange, error, error instanceof MethodNotAllowed ? ['Allow', error.allow] : []);
-    } catch (failure) {
-      logger.error({ err: failure, requestId: exchange.id }, 'An error could not be sent.');
-      exchange.response.destroy();
-    }
+    throw unknownRoute(exchange);
   }
 
   return listener;

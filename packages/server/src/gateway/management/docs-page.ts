@@ -1,7 +1,11 @@
 /** The page at `/docs`: the whole API on one page, without scripts or external resources. */
 import { ERROR_DOCS, createDocumentation, type Field, type OperationDoc } from '@skein/api';
-import { LOGO } from './logo.ts';
 import { Html, html, prose } from './html.ts';
+
+/** A skein: geese in flight, one formation. */
+const LOGO = new Html(
+  '<svg class="logo" viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><g fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"><path d="M12 8q3 0 4 3 1-3 4-3"/><path d="M4 16q3 0 4 3 1-3 4-3"/><path d="M20 16q3 0 4 3 1-3 4-3"/></g></svg>',
+);
 
 /** @param origin target of the examples. @param styles inlined CSS. */
 export function renderDocsPage(version: string, origin: string, styles: string): string {

@@ -1,7 +1,8 @@
 /** The pages that describe the API: `/openapi.json` for programs, `/docs` for readers. */
 import { createHash } from 'node:crypto';
 import { createOpenApiDocument, type NodeView } from '@skein/api';
-import { docsStyle, type Page } from '@skein/console';
+import { docsStyle } from '@skein/console';
+import type { Page } from '@skein/http';
 import { renderDocsPage } from './docs-page.ts';
 
 export interface Pages {

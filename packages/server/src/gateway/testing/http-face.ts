@@ -15,7 +15,7 @@ import { inferenceFace, type InferenceOptions } from '../oip/face.ts';
 import { PayloadCodec } from '../oip/payload-codec.ts';
 
 type Overrides = Partial<InferenceOptions & MetricsOptions & HttpGatewayOptions> & {
-  readonly management?: ManagementOfFace['management']['handle'];
+  readonly management?: ManagementOfFace['management'];
 };
 
 const two: Signature = {
@@ -56,7 +56,7 @@ export async function startHttpFace(overrides: Overrides = {}) {
   const faces = [
     inferenceFace(options),
     ...(metrics === undefined ? [] : [metricsFace({ access: options.access, metrics })]),
-    ...(management === undefined ? [] : [managementFace({ management: { handle: management } })]),
+    ...(management === undefined ? [] : [managementFace({ management })]),
   ];
   const gateway = createHttpGateway({ faces, ...options });
   const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });

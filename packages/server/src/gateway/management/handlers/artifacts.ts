@@ -1,9 +1,6 @@
 import type { Caller } from '../../../access/contract.ts';
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 import { seesAll } from '../job-names.ts';
-
-type Artifacts = Pick<Handlers, 'uploadArtifact' | 'getArtifact' | 'downloadArtifact'>;
 
 /**
  * An upload may be as large as the limit of the listener. A tenant can read its own uploads and the
@@ -13,7 +10,7 @@ export function artifactHandlers({
   artifacts,
   holdings,
   limits,
-}: Pick<ManagementOptions, 'artifacts' | 'holdings' | 'limits'>): Artifacts {
+}: Pick<ManagementOptions, 'artifacts' | 'holdings' | 'limits'>) {
   const maxBytes = limits?.maxUploadBytes ?? 2 ** 31;
   async function sizeFor(caller: Caller, digest: string): Promise<number> {
     if (!seesAll(caller)) await holdings.requireHeld(caller.tenant, [digest]);
@@ -29,5 +26,5 @@ export function artifactHandlers({
       const sizeBytes = await sizeFor(caller, digest);
       return { sizeBytes, content: artifacts.read(digest) };
     },
-  };
+  } satisfies Partial<NodeHandlers>;
 }

@@ -1,22 +1,9 @@
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
-
-type Deployments = Pick<
-  Handlers,
-  | 'listDeployments'
-  | 'deploy'
-  | 'getDeployment'
-  | 'changeSettings'
-  | 'undeploy'
-  | 'rollback'
-  | 'deploymentHistory'
-  | 'listHistory'
->;
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function deploymentHandlers({
   control,
   state,
-}: Pick<ManagementOptions, 'control' | 'state'>): Deployments {
+}: Pick<ManagementOptions, 'control' | 'state'>) {
   return {
     listDeployments: () => ({ deployments: [...control.views()] }),
     getDeployment: ({ params }) => control.view(params.name),
@@ -45,5 +32,5 @@ export function deploymentHandlers({
       const entries = await state.history({ ...(kind === undefined ? {} : { kind }), limit });
       return { entries };
     },
-  };
+  } satisfies Partial<NodeHandlers>;
 }

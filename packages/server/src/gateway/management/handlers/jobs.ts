@@ -10,29 +10,8 @@ import {
   workerView,
 } from '@skein/jobs';
 import type { Caller } from '../../../access/contract.ts';
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 import { knownJob, seesAll, visibleJob, withShownNames, withStoredNames } from '../job-names.ts';
-
-type Jobs = Pick<
-  Handlers,
-  | 'listJobs'
-  | 'enqueueJobs'
-  | 'getJob'
-  | 'readJobLog'
-  | 'cancelJob'
-  | 'reviveJob'
-  | 'preemptJob'
-  | 'listQueues'
-  | 'setQueueMode'
-  | 'listTenants'
-  | 'putTenant'
-  | 'listWorkers'
-  | 'listSandboxes'
-  | 'listSchedules'
-  | 'putSchedule'
-  | 'removeSchedule'
->;
 
 /** A job may have a megabyte of arguments: a page of a list ends after so many bytes of JSON. */
 const LIST_BYTES = 4 * 2 ** 20;
@@ -45,7 +24,7 @@ export function jobHandlers({
   jobs,
   holdings,
   sandboxes,
-}: Pick<ManagementOptions, 'jobs' | 'holdings' | 'sandboxes'>): Jobs {
+}: Pick<ManagementOptions, 'jobs' | 'holdings' | 'sandboxes'>) {
   return {
     async listJobs({ caller, query }) {
       const { tenant = ownTenant(caller), limit, ...filter } = query;
@@ -145,7 +124,7 @@ export function jobHandlers({
       if (await jobs.removeSchedule(schedule)) return undefined;
       throw new SkeinError('SCHEDULE_UNKNOWN', `No schedule is called "${schedule}".`);
     },
-  };
+  } satisfies Partial<NodeHandlers>;
 }
 
 const NO_JOBS = {

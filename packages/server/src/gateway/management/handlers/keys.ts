@@ -1,16 +1,13 @@
 import type { BudgetUsageView, KeyView } from '@skein/api';
 import { DEFAULT_QUOTA } from '@skein/jobs';
 import type { KeyView as HeldKeyView } from '../../../access/contract.ts';
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
-
-type Keys = Pick<Handlers, 'listKeys' | 'createKey' | 'getKey' | 'revokeKey'>;
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function keyHandlers({
   keys,
   jobs,
   budgets,
-}: Pick<ManagementOptions, 'keys' | 'jobs' | 'budgets'>): Keys {
+}: Pick<ManagementOptions, 'keys' | 'jobs' | 'budgets'>) {
   async function usageOf({ tenant, scopes }: HeldKeyView): Promise<BudgetUsageView[]> {
     const { queued, maxQueued } = await jobs.tenantLoad(tenant);
     const limit = maxQueued ?? (scopes.includes('admin') ? Infinity : DEFAULT_QUOTA.maxQueued);
@@ -34,7 +31,7 @@ export function keyHandlers({
       await keys.revoke(params.id);
       return undefined;
     },
-  };
+  } satisfies Partial<NodeHandlers>;
 }
 
 function viewOf(key: HeldKeyView): KeyView {

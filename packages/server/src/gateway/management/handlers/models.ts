@@ -1,22 +1,11 @@
 import { SkeinError, type ModelView, type VersionView } from '@skein/api';
 import type { VersionRecord } from '@skein/state';
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
-
-type Models = Pick<
-  Handlers,
-  | 'listModels'
-  | 'listVersions'
-  | 'getVersion'
-  | 'removeVersion'
-  | 'importModel'
-  | 'importComposition'
->;
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function modelHandlers({
   registry,
   control,
-}: Pick<ManagementOptions, 'registry' | 'control'>): Models {
+}: Pick<ManagementOptions, 'registry' | 'control'>) {
   return {
     async listModels() {
       const byModel = Map.groupBy(await registry.versions(), ({ model }) => model);
@@ -56,7 +45,7 @@ export function modelHandlers({
     },
     importComposition: async ({ params: { name }, body: { modulePath, metadata } }) =>
       viewOf(await registry.importComposition(name, modulePath, metadata)),
-  };
+  } satisfies Partial<NodeHandlers>;
 }
 
 function byAge(a: VersionRecord, b: VersionRecord): number {

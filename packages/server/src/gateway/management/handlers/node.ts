@@ -1,19 +1,12 @@
 import { ERRORS } from '@skein/api';
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 const ERROR_ROWS = Object.entries(ERRORS).map(([code, row]) => ({ code, ...row }));
 
-export function nodeHandlers({
-  nodeInfo,
-  state,
-}: Pick<ManagementOptions, 'nodeInfo' | 'state'>): Pick<
-  Handlers,
-  'getNode' | 'listErrors' | 'listAudit'
-> {
+export function nodeHandlers({ nodeInfo, state }: Pick<ManagementOptions, 'nodeInfo' | 'state'>) {
   return {
     getNode: () => nodeInfo(),
     listErrors: () => ({ errors: ERROR_ROWS }),
     listAudit: async ({ query }) => ({ entries: await state.audit(query.limit) }),
-  };
+  } satisfies Partial<NodeHandlers>;
 }

@@ -1,13 +1,7 @@
 import { SkeinError } from '@skein/api';
-import type { ManagementOptions } from '../contract.ts';
-import type { Handlers } from '../handler.ts';
+import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
-export function runHandlers({
-  runs,
-}: Pick<ManagementOptions, 'runs'>): Pick<
-  Handlers,
-  'listRuns' | 'getRun' | 'putRun' | 'removeRun'
-> {
+export function runHandlers({ runs }: Pick<ManagementOptions, 'runs'>) {
   return {
     async listRuns({ query: { status, limit } }) {
       return { runs: await runs.list({ ...(status === undefined ? {} : { status }), limit }) };
@@ -24,5 +18,5 @@ export function runHandlers({
       await runs.remove(params.id);
       return undefined;
     },
-  };
+  } satisfies Partial<NodeHandlers>;
 }

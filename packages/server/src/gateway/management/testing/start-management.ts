@@ -3,13 +3,12 @@
  * only the deployments are fake.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError, type NodeView, type SandboxView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
 import type { SharedBudget } from '@skein/api/shared-budget';
+import { createExchangeListener, createOriginPolicy, DEFAULT_LIMITS } from '@skein/http';
 import type { JobStore } from '@skein/jobs';
 import { openSqliteJobs } from '@skein/jobs/sqlite';
 import { createRegistry, type Registry } from '@skein/serving';
@@ -23,8 +22,7 @@ import {
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
 import { artifactBudget, createHoldings } from '../../../../../jobs/src/artifact-holdings.ts';
-import type { ManagementLimits } from '../contract.ts';
-import { createManagement } from '../management.ts';
+import { createManagement, type ManagementLimits } from '../management.ts';
 import { createFakeControl, type FakeControl } from './fake-control.ts';
 
 export interface TestNode {
@@ -71,6 +69,11 @@ export async function startManagement(
   const artifacts = await openFileArtifacts(join(folder, 'blobs'));
   const budget = artifactBudget(options.maxArtifactsBytes ?? Infinity, access.shareOf);
   const faults: unknown[] = [];
+  const logger = {
+    error: (details: object) => void faults.push(details),
+    warn: (details: object) => void faults.push(details),
+    debug() {},
+  };
   const management = createManagement({
     control,
     registry,
@@ -89,30 +92,20 @@ export async function startManagement(
         return () => listeners.delete(listener);
       },
     },
-    nodeInfo: () => nodeView(mode, (server.address() as AddressInfo).port),
-    logger: {
-      error: (details) => void faults.push(details),
-      warn: (details) => void faults.push(details),
-      debug() {},
-    },
+    nodeInfo: () => nodeView(mode, listener.address?.port ?? 0),
+    logger,
     eventStreams: options.eventStreams,
     bodies: options.bodies,
     limits: { eventTickMs: 20, ...options.limits },
   });
-  const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    const url = new URL(request.url ?? '/', 'http://node');
-    void management.handle(request, response, url).then((handled) => {
-      if (!handled) response.writeHead(404).end('not handled');
-    });
-  };
-  const server = createServer(handle);
-  // As in the gateway's listener: the code that reads the body sends 100 Continue.
-  server.on('checkContinue', handle);
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+  const listener = createExchangeListener((exchange) => management.serve(exchange), {
+    origins: createOriginPolicy(mode === 'open', []),
+    limits: { ...DEFAULT_LIMITS, drainGraceMs: 0 },
+    logger,
   });
+  const { port } = await listener.listen({ host: '127.0.0.1', port: 0 });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     state,
     registry,
     control,
@@ -122,10 +115,7 @@ export async function startManagement(
     faults,
     async close() {
       management.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
+      await listener.drain(performance.now());
       await jobs.close();
       await state.close();
       await rm(folder, { recursive: true, force: true });

@@ -8,16 +8,19 @@
  */
 import { SkeinError } from '@skein/api';
 import type { BudgetHold } from '@skein/api/shared-budget';
-import type { Exchange } from '@skein/http';
-import type { ManagementLimits } from './contract.ts';
+import type { Exchange } from './exchange.ts';
 
 /** Memory of an upload in progress: the buffers of the socket and the file. */
 const BUFFERED_BYTES = 256 * 1024;
 
-type UploadLimits = Pick<
-  ManagementLimits,
-  'bodyTimeoutMs' | 'maxUploadBytes' | 'minUploadBytesPerSecond'
->;
+export interface UploadLimits {
+  /** Bytes of an uploaded file. */
+  readonly maxUploadBytes: number;
+  /** Time over which the rate of an upload is measured, in milliseconds. */
+  readonly bodyTimeoutMs: number;
+  /** Slowest accepted upload, on average over `bodyTimeoutMs`. */
+  readonly minUploadBytesPerSecond: number;
+}
 
 /**
  * An announced length is compared with `maxUploadBytes` before the first byte is read; without a

@@ -1,9 +1,10 @@
-import { ENDPOINTS, fillPath, parametersOf, type Endpoint, type OperationId } from '@skein/api';
+import { ENDPOINTS, fillPath, parametersOf, type Endpoint } from '@skein/api';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { route } from './router.ts';
+import { createRouter } from './router.ts';
 
-const rows = Object.entries(ENDPOINTS) as [OperationId, Endpoint][];
+const rows = Object.entries<Endpoint>(ENDPOINTS);
+const route = createRouter(ENDPOINTS);
 
 /** Any string that a URL can carry as one segment. */
 const segment = fc
@@ -44,6 +45,24 @@ describe('route', () => {
       }
     });
     fc.assert(property, { numRuns: 500 });
+  });
+
+  it('gives the last parameter the rest of the path where it ends with a plus', () => {
+    const file: Endpoint = {
+      method: 'GET',
+      path: '/files/{folder}/{path+}',
+      summary: 'A file.',
+      scope: 'public',
+    };
+    const find = createRouter({ file });
+    expect(find('GET', '/files/a/b%20c/d.png')).toMatchObject({
+      id: 'file',
+      params: { folder: 'a', path: 'b c/d.png' },
+    });
+    expect(find('GET', '/files/a/..%2Fb')).toMatchObject({ params: { path: '../b' } });
+    for (const path of ['/files/a', '/files/a/', '/files//b', '/files/a/%zz']) {
+      expect(find('GET', path)).toEqual({ kind: 'unknown' });
+    }
   });
 
   it('distinguishes a wrong method from an unknown path', () => {

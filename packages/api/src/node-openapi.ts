@@ -1,0 +1,99 @@
+/** The OpenAPI document of a node: its management API and the Open Inference Protocol. */
+import { COMMON_ERRORS, parametersOf } from './endpoint.ts';
+import { ENDPOINTS } from './endpoints.ts';
+import {
+  OPEN_INFERENCE_PATHS,
+  OPEN_INFERENCE_SCHEMAS,
+  type ProtocolPath,
+} from './open-inference.ts';
+import {
+  errorResponses,
+  openApiOf,
+  type OpenApiDocument,
+  type OperationObject,
+  type ParameterObject,
+} from './openapi.ts';
+
+const TAGS = [
+  { name: 'Deployments', description: 'Deployments, their rollouts, settings and history.' },
+  { name: 'Models', description: 'Immutable versions, stored by digest.' },
+  { name: 'Runs', description: 'Training runs, their metrics and their lineage.' },
+  { name: 'Jobs', description: 'Durable work in isolation, and its workers.' },
+  { name: 'Artifacts', description: 'Inputs and outputs of jobs, by content.' },
+  { name: 'Node', description: 'The node itself.' },
+  { name: 'Keys', description: 'Who may call.' },
+  { name: 'Inference', description: 'Open Inference Protocol, version 2.' },
+];
+
+/** @param version of Skein. */
+export function createOpenApiDocument(version: string): OpenApiDocument {
+  const operations: Record<string, Record<string, OperationObject>> = {};
+  for (const row of OPEN_INFERENCE_PATHS) {
+    (operations[row.path] ??= {})[row.method] = protocolOperationOf(row);
+  }
+  return openApiOf(ENDPOINTS, {
+    title: 'Skein',
+    version,
+    description:
+      'One node that serves ONNX models inside a latency objective. A readable version of this document is at /docs.',
+    keys: '`skein keys create` makes one.',
+    commonErrors: COMMON_ERRORS,
+    tags: TAGS,
+    operations,
+    schemas: OPEN_INFERENCE_SCHEMAS,
+  });
+}
+
+function protocolOperationOf(row: ProtocolPath): OperationObject {
+  const parameters = parametersOf(row.path).map((name): ParameterObject => ({
+    name,
+    in: 'path',
+    required: true,
+    description: name === 'model' ? 'Name of the deployment.' : 'A version number, such as "1".',
+    schema: { type: 'string' },
+  }));
+  const headers: ParameterObject[] =
+    row.body === undefined
+      ? []
+      : [
+          {
+            name: 'Skein-Timeout-Ms',
+            in: 'header',
+            description: 'Milliseconds after which the caller no longer needs the answer.',
+            schema: { type: 'number', exclusiveMinimum: 0 },
+          },
+          {
+            name: 'Inference-Header-Content-Length',
+            in: 'header',
+            description: 'Bytes of the JSON part of a binary body.',
+            schema: { type: 'integer', minimum: 0 },
+          },
+        ];
+  const all = [...parameters, ...headers];
+  const json = (name: string): unknown => ({ schema: { $ref: `#/components/schemas/${name}` } });
+  const binary = row.body === undefined ? {} : { 'application/octet-stream': {} };
+  return {
+    operationId: row.operationId,
+    summary: row.summary,
+    tags: ['Inference'],
+    ...(row.description === undefined ? {} : { description: row.description }),
+    ...(all.length === 0 ? {} : { parameters: all }),
+    ...(row.body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { 'application/json': json(row.body), ...binary },
+          },
+        }),
+    responses: {
+      200: {
+        description: 'The answer.',
+        ...(row.response === undefined
+          ? {}
+          : { content: { 'application/json': json(row.response), ...binary } }),
+      },
+      ...errorResponses([...row.errors, ...COMMON_ERRORS]),
+    },
+  };
+}
