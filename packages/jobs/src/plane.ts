@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SandboxView } from '@skein/api';
 import type { SharedBudget, ShareOf } from '@skein/api/shared-budget';
-import { type SandboxDriver, sandboxView } from '@skein/sandbox';
+import { openDrivers, type SandboxDriver, sandboxView } from '@skein/sandbox';
 import { type ArtifactStore, createDiskRoom, openArtifacts } from '@skein/state';
 import { artifactBudget, createHoldings, type ArtifactHoldings } from './artifact-holdings.ts';
 import { sweepArtifacts } from './artifact-sweeper.ts';
@@ -111,7 +111,9 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   let isEnding = false;
   /** Whether close did not wait for the worker: its messages then are about a closed store. */
   let isLeft = false;
-  const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers(folder));
+  // Loaded after the node is up: the client of Docker alone has a hundred modules.
+  const drivers = (): Promise<readonly SandboxDriver[]> =>
+    (loaded ??= openDrivers({ hidden: [folder] }));
   // Do not wait: probing the sandboxes takes time, and serving does not need them.
   const worker: Promise<Worker | undefined> =
     queues.length === 0
@@ -181,12 +183,6 @@ async function defaultMaxArtifacts({ folder, blobs = folder }: JobPlaneOptions):
   if (blobs.startsWith('s3:')) return Infinity;
   const { blocks, bsize } = await statfs(blobs);
   return Math.floor((blocks * bsize) / 2);
-}
-
-/** Loaded after the node is up: the client of Docker alone has a hundred modules. */
-async function loadDrivers(folder: string): Promise<readonly SandboxDriver[]> {
-  const { everyDriver } = await import('@skein/sandbox/drivers');
-  return everyDriver([folder]);
 }
 
 /** Each client is loaded when it is used: most nodes need one of the two. */

@@ -1,10 +1,8 @@
 /** A worker on its own machine: joins a fleet through its Redis and artifacts, and runs jobs in the machine's sandboxes. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createBubblewrap } from '@skein/sandbox/bubblewrap';
-import { createDocker } from '@skein/sandbox/docker';
-import type { SandboxDriver } from '@skein/sandbox';
-import { createProcessSandbox } from '@skein/sandbox/process';
+import { SANDBOX_NAMES, SANDBOXES } from '@skein/api/implementations';
+import { openDrivers } from '@skein/sandbox';
 import { openArtifacts } from '@skein/state';
 import {
   FLEET_NAMESPACE,
@@ -47,11 +45,10 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Wor
   // Loaded here, so that a node without a Redis does not load its client.
   const { openRedisJobs } = await import('@skein/jobs/redis');
   const store = await openRedisJobs(options.redis, { namespace });
-  const sandboxes: readonly SandboxDriver[] = [
-    createBubblewrap({ hidden: [cacheFolder, options.blobs] }),
-    createDocker(),
-    ...(trusts ? [createProcessSandbox()] : []),
-  ];
+  const sandboxes = await openDrivers(
+    { hidden: [cacheFolder, options.blobs] },
+    SANDBOX_NAMES.filter((name) => trusts || SANDBOXES[name].isolates),
+  );
   const closeAll = async (): Promise<void> => {
     await Promise.all(sandboxes.map((driver) => driver.close()));
     await store.close();

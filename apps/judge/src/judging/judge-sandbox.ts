@@ -103,7 +103,7 @@ function unavailable(
   reason: string,
   fix: string,
 ): SkeinError {
-  const change = imageFix(name, image, reason) ?? fix;
+  const change = imageFix(image, reason) ?? fix;
   return new SkeinError(
     'JUDGE_SANDBOX',
     `${name}: ${sentence(reason)} To change that: ${sentence(change)}`,
