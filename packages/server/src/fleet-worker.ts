@@ -5,8 +5,8 @@ import { SANDBOX_NAMES, SANDBOXES } from '@skein/api/implementations';
 import { openDrivers } from '@skein/sandbox';
 import { openArtifacts } from '@skein/state';
 import {
-  FLEET_NAMESPACE,
   machineCapacity,
+  openFleetStore,
   startWorker,
   type Worker,
   type WorkerOptions,
@@ -38,13 +38,11 @@ export interface FleetWorkerOptions extends Pick<
  * @throws SkeinError STORE_UNREACHABLE, USAGE (the addresses), DATA_FOLDER_UNUSABLE.
  */
 export async function startFleetWorker(options: FleetWorkerOptions): Promise<Worker> {
-  const { trusts = true, namespace = FLEET_NAMESPACE } = options;
+  const { trusts = true } = options;
   const logger = createLogger(options.logFormat, options.logLevel);
   const cacheFolder = options.cacheFolder ?? join(homedir(), '.cache', 'skein', 'artifacts');
   const artifacts = await openArtifacts(options.blobs, cacheFolder);
-  // Loaded here, so that a node without a Redis does not load its client.
-  const { openRedisJobs } = await import('@skein/jobs/redis');
-  const store = await openRedisJobs(options.redis, { namespace });
+  const store = await openFleetStore(options.redis, { namespace: options.namespace });
   const sandboxes = await openDrivers(
     { hidden: [cacheFolder, options.blobs] },
     SANDBOX_NAMES.filter((name) => trusts || SANDBOXES[name].isolates),

@@ -14,9 +14,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { type ArtifactStore, type Database, openArtifacts, openDataFolder } from '@skein/state';
-import type { JobStore, WorkerLog } from '@skein/jobs';
-import { openRedisJobs } from '@skein/jobs/redis';
-import { openSqliteJobs } from '@skein/jobs/sqlite';
+import { type JobStore, openFleetStore, openJobStore, type WorkerLog } from '@skein/jobs';
 import { judgePages } from '../web/pages.ts';
 import { openAccounts } from './accounts.ts';
 import { watchAvailability } from './availability.ts';
@@ -206,8 +204,8 @@ async function openPlane(
   try {
     const store =
       fleet === undefined
-        ? await openSqliteJobs(join(root, 'jobs.db'))
-        : await openRedisJobs(fleet.redis, { namespace: fleet.namespace });
+        ? await openJobStore(join(root, 'jobs.db'))
+        : await openFleetStore(fleet.redis, fleet);
     return { store, artifacts };
   } catch (error) {
     await artifacts.close();
