@@ -44,14 +44,14 @@ const NEEDS: Readonly<Partial<Record<SandboxName, Component>>> = {
   process: 'linux',
 };
 
-const DRIVERS = SANDBOX_NAMES.map((name) => {
-  const needed = NEEDS[name];
-  return {
-    name,
-    skip: needed !== undefined && requireComponent(needed).skip,
-    options: SANDBOXES[name].isolates ? UNTRUSTED : TRUSTED,
-  };
-});
+/** The drivers that can be tested here, for untrusted work or for any. @param needs more than `NEEDS`. */
+export function driversHere(work: 'untrusted' | 'any', needs: typeof NEEDS = {}): SandboxName[] {
+  return SANDBOX_NAMES.filter((name) => {
+    if (work === 'untrusted' && !SANDBOXES[name].isolates) return false;
+    const needed = needs[name] ?? NEEDS[name];
+    return needed === undefined || !requireComponent(needed).skip;
+  });
+}
 
 export interface Said extends Ending {
   readonly out: string;
@@ -74,7 +74,8 @@ export interface Here {
 
 /** Runs the same tests for each driver that is available here. */
 export function forEachDriver(tests: (here: Here) => void): void {
-  describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ name, options }) => {
+  describe.each(driversHere('any'))('%s', (name) => {
+    const options = SANDBOXES[name].isolates ? UNTRUSTED : TRUSTED;
     let driver: SandboxDriver;
     let session: SandboxSession;
     beforeAll(async () => {
