@@ -196,7 +196,7 @@ function openSession(
       if (command.workspace === 'read-only') {
         throw new SkeinError(
           'SANDBOX_UNSUPPORTED',
-          'The driver process cannot keep a command from writing to the workspace. Use bubblewrap or Docker, or let it write.',
+          `The driver process cannot keep a command from writing to the workspace. Use ${ISOLATING}, or let it write.`,
         );
       }
       return start(command, tightened(sessionLimits, command.limits));
