@@ -26,7 +26,7 @@ packages=(
   docker.io docker-cli debootstrap                            # the container image and its test
   bubblewrap redis-server
   python3-rq                                                  # a peer of the jobs benchmark
-  gcc g++ libc6-dev default-jdk-headless rustc golang-go      # the languages that the judge speaks; the hostile programs in C
+  $(bash "$(dirname "$0")/../deploy/sandbox/packages.sh" judge | sed 's/nodejs//')   # the languages that the judge speaks, the hostile programs in C; Node is the project's own
   python3-moto python3-flask-cors                             # a bucket for the tests
   bash-completion
 )

@@ -2,19 +2,16 @@
 # Makes the root file system of sandboxes without an image registry:
 #   base-image.sh PROFILE [NAME]      imports it into Docker as NAME (default: skein-sandbox:PROFILE)
 #   base-image.sh PROFILE --to DIR    leaves it in DIR, a root for bubblewrap
-# PROFILE is `minimal` (Python 3 and coreutils) or `judge` (C, C++, Python 3, JavaScript, TypeScript,
-# Java, Rust, Go). Needs root and debootstrap. Nothing is done when the result is there already;
+# PROFILE is `minimal` (Python 3 and coreutils) or `judge` (the toolchains of the judge's languages): see
+# packages.sh. Needs root and debootstrap. Nothing is done when the result is there already;
 # SKEIN_REBUILD=1 makes it anew. minimal: about 20 seconds and 150 MB; judge: 2 minutes and 1.6 GB.
 set -euo pipefail
 
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 profile=${1:-}
-case $profile in
-  minimal) packages=(python3-minimal libpython3-stdlib) ;;
-  judge) packages=(gcc g++ python3 nodejs node-typescript default-jdk-headless rustc golang-go) ;;
-  *) usage ;;
-esac
+named=$(bash "$(dirname "$0")/packages.sh" "$profile") || usage
+read -ra packages <<<"$named"
 directory='' image=skein-sandbox:$profile
 if [ "${2:-}" = --to ]; then directory=${3:?the directory to fill}; elif [ $# -gt 1 ]; then image=$2; fi
 

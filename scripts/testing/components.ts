@@ -31,6 +31,7 @@ const CHECKS = {
   docker: () => runs('docker', 'version'),
   'sandbox-image': () => runs('docker', 'image', 'inspect', 'skein-sandbox:minimal'),
   'judge-image': () => runs('docker', 'image', 'inspect', 'skein-sandbox:judge'),
+  linux: () => process.platform === 'linux',
   gcc: () => runs('gcc', '--version'),
   redis: () => runs('redis-server', '--version'),
   bubblewrap: () => runs('bwrap', '--version'),

@@ -1,5 +1,6 @@
 /** The settings of a deployment, and its views. Durations are milliseconds. */
 import { z } from 'zod';
+import { DEVICES } from './implementations.ts';
 
 export const Name = z
   .string()
@@ -92,7 +93,7 @@ export const DeploymentSettings = z
         'Time in which a replica must have loaded and warmed up. Default: 60 s, or ten times the objective if that is more.',
       )
       .optional(),
-    device: z.enum(['cpu', 'cuda']).describe('Where replicas run.').default('cpu'),
+    device: z.enum(DEVICES).describe('Where replicas run.').default(DEVICES[0]),
     maxQueue: z
       .int()
       .min(1)

@@ -1,6 +1,7 @@
 /** The work of a job: a command in a sandbox, or a task in TypeScript. */
 import { z } from 'zod';
 import { Digest } from './artifact.ts';
+import { SANDBOX_NAMES } from './implementations.ts';
 
 export const MIB = 1024 * 1024;
 /** Longest duration that a field of a job may have, in milliseconds: ten years. */
@@ -85,7 +86,7 @@ const CommandWork = z.strictObject({
     )
     .optional(),
   sandbox: z
-    .enum(['docker', 'bubblewrap', 'process'])
+    .enum(SANDBOX_NAMES)
     .describe('The driver; absent: the best one that the worker has.')
     .optional(),
   trusted: z

@@ -1,5 +1,6 @@
 /** Workers, and the sandboxes of a machine. */
 import { z } from 'zod';
+import { SANDBOX_NAMES } from './implementations.ts';
 
 export const WorkerView = z
   .object({
@@ -24,7 +25,7 @@ const LimitSupport = z.object({
 
 export const SandboxView = z
   .object({
-    name: z.enum(['docker', 'bubblewrap', 'process']),
+    name: z.enum(SANDBOX_NAMES),
     available: z.boolean(),
     version: z.string().optional(),
     reason: z.string().describe('Why it is not available.').optional(),

@@ -5,6 +5,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { SkeinError, type NewJob } from '@skein/api';
+import { SANDBOXES } from '@skein/api/implementations';
 import { registeredName } from '@skein/sandbox';
 import type { JobSpec } from './contract.ts';
 import type { Work } from './work.ts';
@@ -71,7 +72,9 @@ function refuseExcess({ work, resources }: NewJob): void {
 function trustNeeded(work: Work): string | undefined {
   if (work.kind === 'task') return 'runs a task without isolation';
   if (work.trusted === true) return 'is to be trusted';
-  if (work.sandbox === 'process') return 'asks for the process driver';
+  if (work.sandbox !== undefined && !SANDBOXES[work.sandbox].isolates) {
+    return `asks for the ${work.sandbox} driver`;
+  }
   if (work.network === 'host') return 'asks for the network of the host';
   // The image is the root file system of a guest: its choice decides which files of the host the
   // guest sees.

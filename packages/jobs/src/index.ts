@@ -4,7 +4,6 @@
  */
 export { specOf, type Submitter } from './admission.ts';
 export type { Attempt, Cause, Job, JobEvent, JobSpec, JobState, JobStore } from './contract.ts';
-export { FLEET_NAMESPACE } from './fleet.ts';
 export { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
 export { openJobPlane, type JobPlane, type JobPlaneOptions } from './plane.ts';
 export { jobEventView, jobView, queueView, scheduleView, workerView } from './view.ts';
@@ -19,4 +18,10 @@ export type {
 export { machineCapacity } from './worker/capacity.ts';
 export { startWorker } from './worker/worker.ts';
 export type { ArtifactHoldings } from './artifact-holdings.ts';
+export {
+  FLEET_NAMESPACE,
+  type JobStoreOptions,
+  openFleetStore,
+  openJobStore,
+} from './store/open-store.ts';
 export { DEFAULT_QUOTA } from './store/bounds.ts';

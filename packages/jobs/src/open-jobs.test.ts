@@ -5,7 +5,7 @@ import type { NewJobInput } from '@skein/api';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
 import { taskWork } from './tasks/define-task.ts';
-import { squares } from './testing/square-task.ts';
+import { add } from './worker/testing/test-tasks.ts';
 
 let folder: string;
 const open: Jobs[] = [];
@@ -39,9 +39,9 @@ it('runs a command and returns its output', async () => {
 
 it('runs a task of a module, and returns its result', async () => {
   const jobs = await openHere();
-  const module = join(import.meta.dirname, 'testing/square-task.ts');
-  const { id } = await jobs.submit({ work: taskWork(squares, module, { of: [1, 2, 3] }) });
-  expect((await jobs.ended(id)).result?.value).toEqual([1, 4, 9]);
+  const module = join(import.meta.dirname, 'worker/testing/test-tasks.ts');
+  const { id } = await jobs.submit({ work: taskWork(add, module, { a: 1, b: 2 }) });
+  expect((await jobs.ended(id)).result?.value).toEqual({ sum: 3 });
 });
 
 it('reports how an unsuccessful job ended', async () => {

@@ -3,19 +3,22 @@
  * own. Embedded, all of it is in the data folder; in a fleet the store is a Redis and the artifacts
  * are in a bucket, which all nodes and workers share.
  */
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SandboxView } from '@skein/api';
 import type { SharedBudget, ShareOf } from '@skein/api/shared-budget';
-import { type SandboxDriver, sandboxView } from '@skein/sandbox';
-import { type ArtifactStore, createDiskRoom, openArtifacts } from '@skein/state';
+import { openDrivers, type SandboxDriver, sandboxView } from '@skein/sandbox';
+import {
+  type ArtifactStore,
+  createDiskRoom,
+  defaultArtifactBound,
+  openArtifacts,
+} from '@skein/state';
 import { artifactBudget, createHoldings, type ArtifactHoldings } from './artifact-holdings.ts';
 import { sweepArtifacts } from './artifact-sweeper.ts';
 import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
-import { FLEET_NAMESPACE } from './fleet.ts';
-import { keepRoom } from './store/keep-room.ts';
+import { openFleetStore, openJobStore } from './store/open-store.ts';
 import { machineCapacity } from './worker/capacity.ts';
 import { startWorker, WORKER_DEFAULTS } from './worker/worker.ts';
 
@@ -77,22 +80,26 @@ const TO_STOP = 0.4;
 /** @throws SkeinError STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE. */
 export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> {
   const { folder, queues, keptFreeBytes, log } = options;
+  const blobs = options.blobs ?? join(folder, 'blobs');
   const stored = await openArtifacts(
-    options.blobs ?? join(folder, 'blobs'),
+    blobs,
     join(folder, 'blob-cache'),
     // The lock of the node's own folder is held: partial uploads of an earlier process can be
     // removed now.
     { keptFreeBytes, exclusive: options.blobs === undefined },
   );
-  const store = await openStore(options);
+  const { redis, namespace } = options;
+  const store = await (redis === undefined
+    ? openJobStore(join(folder, 'jobs.db'), { room: createDiskRoom({ folder, keptFreeBytes }) })
+    : openFleetStore(redis, { namespace }));
   const budget = artifactBudget(
-    options.maxArtifactsBytes ?? (await defaultMaxArtifacts(options)),
+    options.maxArtifactsBytes ?? (await defaultArtifactBound(blobs)),
     options.shareOf,
   );
   for (const { tenant, bytes } of await store.heldArtifacts()) budget.restore(tenant, bytes);
   // A shared place may hold artifacts that other nodes need, or unrelated files.
   const sweeping =
-    options.redis === undefined && options.blobs === undefined
+    redis === undefined && options.blobs === undefined
       ? sweepArtifacts(
           store,
           {
@@ -111,7 +118,9 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   let isEnding = false;
   /** Whether close did not wait for the worker: its messages then are about a closed store. */
   let isLeft = false;
-  const drivers = (): Promise<readonly SandboxDriver[]> => (loaded ??= loadDrivers(folder));
+  // Loaded after the node is up: the client of Docker alone has a hundred modules.
+  const drivers = (): Promise<readonly SandboxDriver[]> =>
+    (loaded ??= openDrivers({ hidden: [folder] }));
   // Do not wait: probing the sandboxes takes time, and serving does not need them.
   const worker: Promise<Worker | undefined> =
     queues.length === 0
@@ -174,29 +183,4 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
       await artifacts.close();
     },
   };
-}
-
-/** A bucket is bounded by its cost; a disk is shared with everything else on it. */
-async function defaultMaxArtifacts({ folder, blobs = folder }: JobPlaneOptions): Promise<number> {
-  if (blobs.startsWith('s3:')) return Infinity;
-  const { blocks, bsize } = await statfs(blobs);
-  return Math.floor((blocks * bsize) / 2);
-}
-
-/** Loaded after the node is up: the client of Docker alone has a hundred modules. */
-async function loadDrivers(folder: string): Promise<readonly SandboxDriver[]> {
-  const { everyDriver } = await import('@skein/sandbox/drivers');
-  return everyDriver([folder]);
-}
-
-/** Each client is loaded when it is used: most nodes need one of the two. */
-async function openStore(options: JobPlaneOptions): Promise<JobStore> {
-  const { folder, redis, namespace, keptFreeBytes } = options;
-  if (redis === undefined) {
-    const { openSqliteJobs } = await import('./store/sqlite/sqlite-jobs.ts');
-    const store = await openSqliteJobs(join(folder, 'jobs.db'));
-    return keepRoom(store, createDiskRoom({ folder, keptFreeBytes }));
-  }
-  const { openRedisJobs } = await import('./store/redis/redis-jobs.ts');
-  return openRedisJobs(redis, { namespace: namespace ?? FLEET_NAMESPACE });
 }

@@ -26,7 +26,7 @@ export interface CommandWork {
   readonly image?: string | undefined;
   /** The driver that must run it; absent: the best one that the worker has for its trust. */
   readonly sandbox?: SandboxName | undefined;
-  /** Untrusted unless said otherwise; `process` never runs untrusted work. */
+  /** Untrusted unless said otherwise; a driver without isolation never runs untrusted work. */
   readonly trusted?: boolean | undefined;
   /**
    * Artifacts that the command finds at these relative paths of its workspace: links to read-only

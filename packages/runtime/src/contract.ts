@@ -5,6 +5,7 @@
  * backend they have.
  */
 import type { Signature, TensorMap } from '@skein/onnx';
+import type { Device } from './native/devices.ts';
 
 /**
  * The source of the graph's bytes. A path lets the worker read the file itself and find external
@@ -13,7 +14,7 @@ import type { Signature, TensorMap } from '@skein/onnx';
 export type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array };
 
 export interface SessionOptions {
-  readonly device: 'cpu' | 'cuda';
+  readonly device: Device;
   /** Intra-op threads of this session. */
   readonly threads: number;
   /** `thread`: a worker thread, cheapest. `process`: a child process, whose crash costs only a retry. */

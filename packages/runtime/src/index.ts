@@ -6,5 +6,11 @@ export {
   type Session,
   type SessionOptions,
 } from './contract.ts';
-export { describeDevices, type DeviceReport } from './native/devices.ts';
+export {
+  type Accelerator,
+  acceleratorOf,
+  describeDevices,
+  type Device,
+  type DeviceReport,
+} from './native/devices.ts';
 export { nativeRuntime } from './native/native-runtime.ts';

@@ -1,7 +1,7 @@
 /**
  * A sandbox runs untrusted commands under limits, and reports which limits it enforced and which
- * resources were used. Drivers (`docker`, `bubblewrap`, `process`) are interchangeable behind this
- * contract; one contract test and one corpus of hostile programs run over each of them.
+ * resources were used. The drivers of `drivers.ts` are interchangeable behind this contract; one
+ * contract test and one corpus of hostile programs run over each of them.
  *
  * Three rules hold for every driver:
  * - A limit is enforced by the kernel or it is not claimed. A session that asks for more than the
@@ -16,8 +16,9 @@
  * two sessions joined by pipes). When a command ends, every process that it left behind is dead.
  */
 import type { Readable, Writable } from 'node:stream';
+import type { SandboxName } from '@skein/api/implementations';
 
-export type SandboxName = 'docker' | 'bubblewrap' | 'process';
+export type { SandboxName };
 
 /** `Infinity` asks for no limit: the only way to run where a driver does not enforce one. */
 export interface Limits {
@@ -63,7 +64,7 @@ export interface Enforcement {
     readonly allowList: boolean;
     readonly by: string;
   };
-  /** Whether untrusted programs may run here at all; `process` never says so. */
+  /** Whether untrusted programs may run here at all; never in a driver without isolation. */
   readonly untrusted: boolean;
   /** The source of cpu time and peak memory. */
   readonly accounting: 'cgroup v2' | 'cgroup v1' | 'rusage' | 'none';
@@ -83,7 +84,7 @@ export interface Mount {
 }
 
 export interface SessionOptions {
-  /** Root file system: a docker image, or a directory for bubblewrap. Default: the driver's base. */
+  /** Root file system: a name or directory that the driver takes. Default: the driver's base. */
   readonly image?: string | undefined;
   readonly mounts: readonly Mount[];
   /** The limits of every command in the session; a command may only tighten them. */
@@ -93,7 +94,7 @@ export interface SessionOptions {
    * Called, in words for a reader, with each connection of a guest that an address list refused.
    */
   readonly report?: ((what: string) => void) | undefined;
-  /** Whether the commands are untrusted. `process` refuses such a session. */
+  /** Whether the commands are untrusted. A driver without isolation refuses such a session. */
   readonly untrusted: boolean;
 }
 
@@ -185,6 +186,8 @@ export interface SandboxSession {
 
 export interface SandboxDriver {
   readonly name: SandboxName;
+  /** Whether an image of this name can be the root file system of a session; not whether it exists. */
+  takesImage(image: string): boolean;
   /** Probed on the first call, then remembered. */
   availability(): Promise<Availability>;
   /** @throws SkeinError SANDBOX_UNAVAILABLE, SANDBOX_UNSUPPORTED, SANDBOX_IMAGE_UNKNOWN. */

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import type { Availability, SandboxDriver, SandboxName } from './contract.ts';
 import { describeSandboxes } from './describe-sandboxes.ts';
 import { enforcementOf } from './enforcement.ts';
-import { openSandboxes } from './sandboxes.ts';
 
 const nothing = {
   groups: undefined,
@@ -13,6 +12,7 @@ const nothing = {
 function driver(name: SandboxName, here: Availability): SandboxDriver {
   return {
     name,
+    takesImage: () => true,
     availability: async () => await Promise.resolve(here),
     open: async () => await Promise.reject(new Error('never opened')),
     close: async () => await Promise.resolve(),
@@ -23,11 +23,15 @@ const absent = driver('docker', { available: false, reason: 'no daemon', fix: 's
 const weak = driver('bubblewrap', {
   available: true,
   version: '1',
-  enforcement: enforcementOf(nothing, 'bubblewrap'),
+  enforcement: enforcementOf(nothing, {
+    disk: { enforced: true, by: 'size of a tmpfs' },
+    network: { none: true, allowList: true, by: 'no interface' },
+    isolates: true,
+  }),
 });
 
 test('a missing piece is described with its fix', async () => {
-  const [docker, bubblewrap] = await describeSandboxes(openSandboxes([absent, weak]));
+  const [docker, bubblewrap] = await describeSandboxes([absent, weak]);
   expect(docker).toEqual({
     name: 'docker',
     available: false,

@@ -1,9 +1,5 @@
-/**
- * Describes in words which limits each sandbox driver enforces here: for `skein doctor` and the
- * start of a node.
- */
-import type { Availability, SandboxName } from './contract.ts';
-import type { Sandboxes } from './sandboxes.ts';
+/** Describes in words which limits each sandbox driver enforces here: for `skein doctor`. */
+import type { Availability, SandboxDriver, SandboxName } from './contract.ts';
 
 export interface SandboxDescription {
   readonly name: SandboxName;
@@ -16,9 +12,12 @@ export interface SandboxDescription {
   readonly missing: readonly { readonly what: string; readonly fix: string }[];
 }
 
-export async function describeSandboxes(sandboxes: Sandboxes): Promise<SandboxDescription[]> {
-  const all = await sandboxes.availability();
-  return [...all].map(([name, here]) => describe(name, here));
+export function describeSandboxes(
+  drivers: readonly Pick<SandboxDriver, 'name' | 'availability'>[],
+): Promise<SandboxDescription[]> {
+  return Promise.all(
+    drivers.map(async (driver) => describe(driver.name, await driver.availability())),
+  );
 }
 
 function describe(name: SandboxName, here: Availability): SandboxDescription {

@@ -1,12 +1,21 @@
 /** The limits that a driver of host processes enforces with the control groups that it has. */
+import { SANDBOX_NAMES, SANDBOXES } from '@skein/api/implementations';
 import type { ControlGroupsHere } from './cgroup/contract.ts';
 import type { Enforcement } from './contract.ts';
 
+/** The drivers to use instead of one that isolates nothing. */
+export const ISOLATING = SANDBOX_NAMES.filter((name) => SANDBOXES[name].isolates).join(' or ');
+
+/** What the driver adds to the control groups. */
+export interface OwnEnforcement {
+  readonly disk: Enforcement['limits']['diskBytes'];
+  readonly network: Enforcement['network'];
+  readonly isolates: boolean;
+}
+
 export function enforcementOf(
   here: ControlGroupsHere,
-  driver: 'bubblewrap' | 'process',
-  /** Why no address list can be enforced; undefined when one can. */
-  noList?: string,
+  { disk, network, isolates }: OwnEnforcement,
 ): Enforcement {
   const { groups } = here;
   const yes = (by: string) => ({ enforced: true, by });
@@ -14,7 +23,6 @@ export function enforcementOf(
     groups === undefined
       ? { enforced: false, by: here.reason, fix: here.fix }
       : yes(`cgroup ${groups.version} ${controller}`);
-  const memory = byGroup('memory');
   return {
     limits: {
       cpuMs:
@@ -24,18 +32,11 @@ export function enforcementOf(
               `cgroup ${groups.version} ${groups.version === 'v1' ? 'cpuacct' : 'cpu.stat'}, RLIMIT_CPU`,
             ),
       wallMs: yes('a timer of the node'),
-      memoryBytes: memory,
+      memoryBytes: byGroup('memory'),
       pids: byGroup('pids'),
       outputBytes: yes('the node counts it'),
       fileBytes: yes('RLIMIT_FSIZE'),
-      diskBytes:
-        driver === 'bubblewrap'
-          ? yes('size of a tmpfs')
-          : {
-              enforced: false,
-              by: 'the driver process has no disk of its own',
-              fix: 'Use bubblewrap or Docker.',
-            },
+      diskBytes: disk,
       cores:
         groups !== undefined && !groups.limitsCores
           ? {
@@ -45,15 +46,8 @@ export function enforcementOf(
             }
           : byGroup('cpu'),
     },
-    network: {
-      none: driver === 'bubblewrap',
-      allowList: driver === 'bubblewrap' && noList === undefined,
-      by:
-        driver === 'bubblewrap'
-          ? `a network name space without any interface; ${listBy(noList)}`
-          : 'the driver process uses the host’s network',
-    },
-    untrusted: driver === 'bubblewrap' && groups !== undefined,
+    network,
+    untrusted: isolates && groups !== undefined,
     accounting: groups === undefined ? 'none' : `cgroup ${groups.version}`,
   };
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { dockerReference, imageFolder, isRegisteredFolder, registeredName } from './images.ts';
+import { dockerReference, imageFolder, isFolderImage, registeredName } from './images.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -50,9 +50,9 @@ test('a name is a tag of Docker and a part of a path', () => {
 });
 
 test('a folder has the name of an image', () => {
-  expect(isRegisteredFolder('tools')).toBe(true);
-  expect(isRegisteredFolder('skein-sandbox:tools')).toBe(true);
-  expect(isRegisteredFolder('nothing')).toBe(false);
+  expect(isFolderImage('tools')).toBe(true);
+  expect(isFolderImage('skein-sandbox:tools')).toBe(true);
+  expect(isFolderImage('nothing')).toBe(false);
   expect(imageFolder('tools', [])).toBe(join(folder, 'tools'));
   expect(imageFolder('tools.v1', [])).toBe(join(folder, 'tools'));
   expect(imageFolder(join(folder, 'tools'), [])).toBe(join(folder, 'tools'));

@@ -57,13 +57,12 @@ export function dockerReference(image: string): string {
   return image;
 }
 
-/** Whether the folder of images of this machine has one of this name. */
-export function isRegisteredFolder(image: string): boolean {
+/** Whether an image is a folder: a path, or a name that the folder of images of this machine has. */
+export function isFolderImage(image: string): boolean {
   const name = registeredName(image);
-  return (
-    name !== undefined &&
-    statSync(`${imagesFolder()}/${name}`, { throwIfNoEntry: false })?.isDirectory() === true
-  );
+  if (name === undefined) return image.startsWith('/');
+  const found = statSync(`${imagesFolder()}/${name}`, { throwIfNoEntry: false });
+  return found?.isDirectory() === true;
 }
 
 /**

@@ -1,7 +1,6 @@
 /**
- * Runs a command under limits. Each driver is an entry point of its own (`./bubblewrap`,
- * `./docker`, `./process`, or all of them by `./drivers`), so that a program loads only the clients
- * that it uses.
+ * Runs a command under limits. `openDriver` loads a driver when it is used; each is also an entry
+ * point of its own (`./bubblewrap`, `./docker`, `./process`) with the options that only it has.
  */
 export { collectFiles } from './archive/collect.ts';
 export type {
@@ -22,6 +21,7 @@ export type {
   Usage,
 } from './contract.ts';
 export { describeSandboxes, type SandboxDescription } from './describe-sandboxes.ts';
+export { openDriver, openDrivers, type DriverOptions } from './drivers.ts';
 export { runUntrusted, type UntrustedCommand, type UntrustedResult } from './run-untrusted.ts';
 export { sandboxView } from './view.ts';
-export { isRegisteredFolder, registeredName } from './images.ts';
+export { registeredName } from './images.ts';

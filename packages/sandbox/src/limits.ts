@@ -3,7 +3,9 @@
  * enforce them.
  */
 import { SkeinError } from '@skein/api';
+import { SANDBOXES } from '@skein/api/implementations';
 import type { Enforcement, Limits, SandboxName, SessionOptions } from './contract.ts';
+import { ISOLATING } from './enforcement.ts';
 import { isLocalTarget, readEntry } from './network/allow-list.ts';
 
 const NAMES = [
@@ -55,9 +57,9 @@ export function refuseUnsupported(
     const open = NAMES.map((name) => enforcement.limits[name]).find((each) => !each.enforced);
     throw new SkeinError(
       'SANDBOX_UNSUPPORTED',
-      driver === 'process'
-        ? 'The driver process isolates nothing, so it refuses untrusted work. Install Docker or bubblewrap: sudo apt-get install bubblewrap'
-        : `The driver ${driver} does not run untrusted work here: ${open?.by ?? 'a piece is missing'}. ${open?.fix ?? ''}`.trim(),
+      SANDBOXES[driver].isolates
+        ? `The driver ${driver} does not run untrusted work here: ${open?.by ?? 'a piece is missing'}. ${open?.fix ?? ''}`.trim()
+        : `The driver ${driver} isolates nothing, so it refuses untrusted work. Use ${ISOLATING}; \`skein doctor\` says what each lacks here, and how to get it.`,
     );
   }
   const asked = allLimits(options.limits);

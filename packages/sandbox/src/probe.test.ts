@@ -25,7 +25,14 @@ type Name = keyof typeof HELD;
 const GROUPS = { version: 'v2', limitsCores: true } as unknown as NonNullable<
   Parameters<typeof enforcementOf>[0]['groups']
 >;
-const CLAIMED = enforcementOf({ groups: GROUPS }, 'bubblewrap');
+const CLAIMED = enforcementOf(
+  { groups: GROUPS },
+  {
+    disk: { enforced: true, by: 'size of a tmpfs' },
+    network: { none: true, allowList: true, by: 'no interface' },
+    isolates: true,
+  },
+);
 
 /** A session whose limits hold, except for the given answers. */
 function session(
@@ -85,7 +92,11 @@ describe('a probe', () => {
 
   test('adds no claim, and tries no limit that was not claimed', async () => {
     const none = { groups: undefined, reason: 'no group', fix: 'delegate one' } as const;
-    const claimed = enforcementOf(none, 'process');
+    const claimed = enforcementOf(none, {
+      disk: { enforced: false, by: 'no disk of its own', fix: 'use another' },
+      network: { none: false, allowList: false, by: 'the network of the host' },
+      isolates: false,
+    });
     // Every program succeeds, and still no unclaimed limit is claimed.
     const { limits, accounting } = await probe(session() as SandboxSession, claimed);
     expect(limits).toEqual(claimed.limits);

@@ -4,6 +4,7 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Ending, Limits, SandboxDriver } from './contract.ts';
+import { openDrivers } from './drivers.ts';
 
 export interface UntrustedCommand {
   /** The program and its arguments; nothing passes through a shell. */
@@ -42,7 +43,7 @@ const DEFAULTS: Limits = {
  */
 export async function runUntrusted(command: UntrustedCommand): Promise<UntrustedResult> {
   const { argv, env, stdin, files = {}, limits = {} } = command;
-  const drivers = command.drivers ?? (await import('./sandboxes.ts')).everyDriver();
+  const drivers = command.drivers ?? (await openDrivers());
   try {
     const driver = await firstForUntrusted(drivers);
     const session = await driver.open({

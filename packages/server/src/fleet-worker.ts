@@ -1,14 +1,12 @@
 /** A worker on its own machine: joins a fleet through its Redis and artifacts, and runs jobs in the machine's sandboxes. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createBubblewrap } from '@skein/sandbox/bubblewrap';
-import { createDocker } from '@skein/sandbox/docker';
-import type { SandboxDriver } from '@skein/sandbox';
-import { createProcessSandbox } from '@skein/sandbox/process';
+import { SANDBOX_NAMES, SANDBOXES } from '@skein/api/implementations';
+import { openDrivers } from '@skein/sandbox';
 import { openArtifacts } from '@skein/state';
 import {
-  FLEET_NAMESPACE,
   machineCapacity,
+  openFleetStore,
   startWorker,
   type Worker,
   type WorkerOptions,
@@ -40,18 +38,15 @@ export interface FleetWorkerOptions extends Pick<
  * @throws SkeinError STORE_UNREACHABLE, USAGE (the addresses), DATA_FOLDER_UNUSABLE.
  */
 export async function startFleetWorker(options: FleetWorkerOptions): Promise<Worker> {
-  const { trusts = true, namespace = FLEET_NAMESPACE } = options;
+  const { trusts = true } = options;
   const logger = createLogger(options.logFormat, options.logLevel);
   const cacheFolder = options.cacheFolder ?? join(homedir(), '.cache', 'skein', 'artifacts');
   const artifacts = await openArtifacts(options.blobs, cacheFolder);
-  // Loaded here, so that a node without a Redis does not load its client.
-  const { openRedisJobs } = await import('@skein/jobs/redis');
-  const store = await openRedisJobs(options.redis, { namespace });
-  const sandboxes: readonly SandboxDriver[] = [
-    createBubblewrap({ hidden: [cacheFolder, options.blobs] }),
-    createDocker(),
-    ...(trusts ? [createProcessSandbox()] : []),
-  ];
+  const store = await openFleetStore(options.redis, { namespace: options.namespace });
+  const sandboxes = await openDrivers(
+    { hidden: [cacheFolder, options.blobs] },
+    SANDBOX_NAMES.filter((name) => trusts || SANDBOXES[name].isolates),
+  );
   const closeAll = async (): Promise<void> => {
     await Promise.all(sandboxes.map((driver) => driver.close()));
     await store.close();

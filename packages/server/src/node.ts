@@ -24,7 +24,7 @@ import {
   createRuns,
   openDataFolder,
   openFileArtifacts,
-  openSqliteState,
+  openState,
   withReserve,
 } from '@skein/state';
 import { createAccess, type AccessMode } from './access/access.ts';
@@ -217,7 +217,7 @@ async function bringUp(
   });
   opening.catch(() => {});
   lifecycle.open('jobs', async (by) => (await opening.catch(() => undefined))?.drain(by));
-  const state = withReserve(await openSqliteState(folder.databasePath), folder.reserve);
+  const state = withReserve(await openState(folder.databasePath), folder.reserve);
   lifecycle.open('state', () => state.close());
   const room = createDiskRoom({ folder: folder.root, keptFreeBytes: options.keptFreeBytes });
   const artifacts = await openFileArtifacts(folder.artifactsPath, { room });

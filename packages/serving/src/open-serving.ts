@@ -9,7 +9,7 @@ import type { DeploymentSettingsPatch, DeploymentView } from '@skein/api';
 import { usableThreads } from '@skein/api/machine';
 import type { TensorMap } from '@skein/onnx';
 import { nativeRuntime } from '@skein/runtime';
-import { openDataFolder, openFileArtifacts, openSqliteState } from '@skein/state';
+import { openDataFolder, openFileArtifacts, openState } from '@skein/state';
 import { describeComposition } from './composition/describe-composition.ts';
 import type { Cancellation, InferenceAnswer, ServingObserver } from './contract.ts';
 import { createRegistry } from './registry/registry.ts';
@@ -74,7 +74,7 @@ export async function openServing(options: EmbeddedServingOptions): Promise<Embe
   const { cores = usableThreads(), observer = silent } = options;
   const log = options.log ?? ((message, details) => console.error(message, details));
   const folder = await openDataFolder(options.folder);
-  const state = await openSqliteState(folder.databasePath).catch(async (error: unknown) => {
+  const state = await openState(folder.databasePath).catch(async (error: unknown) => {
     await folder.close();
     throw error;
   });

@@ -2,7 +2,7 @@
 import type { DeploymentSettings } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
 import type { VersionRecord } from '@skein/state';
-import type { WeightOf } from './tenant-weight.ts';
+import type { WeightOf } from './dispatch/deadline-queue.ts';
 import { CompositionTarget } from './composition/composition-target.ts';
 import type { Clock, Inference, ServingObserver, Target } from './contract.ts';
 import { createDispatcher } from './dispatch/dispatcher.ts';

@@ -1,4 +1,4 @@
-/** The contract of `State`, over every backend. Another backend is one more row of `backends`. */
+/** The contract of `State`, over every backend of the registry; each needs a place to be tested in. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,26 +8,23 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleRun } from './runs/testing/sample-run.ts';
 import type { DeploymentRecord, KeyRecord, State, VersionRecord } from './contract.ts';
 import { RETENTION } from './retention.ts';
-import { openSqliteState } from './sqlite/sqlite-state.ts';
+import { openState, type STATE_BACKENDS } from './open-state.ts';
 
-interface Backend {
-  readonly name: string;
-  /** A store that outlives its connections: `open` sees what was written before. */
-  make(): Promise<{ open(): Promise<State>; destroy(): Promise<void> }>;
+/** A store that outlives its connections: another that is opened there sees what was written before. */
+interface Place {
+  readonly address: string;
+  destroy(): Promise<void>;
 }
 
-const backends: readonly Backend[] = [
-  {
-    name: 'sqlite',
-    async make() {
-      const folder = await mkdtemp(join(tmpdir(), 'skein-state-'));
-      return {
-        open: () => openSqliteState(join(folder, 'state.sqlite')),
-        destroy: () => rm(folder, { recursive: true }),
-      };
-    },
+const PLACES: Readonly<Record<keyof typeof STATE_BACKENDS, () => Promise<Place>>> = {
+  async sqlite() {
+    const folder = await mkdtemp(join(tmpdir(), 'skein-state-'));
+    return {
+      address: join(folder, 'state.sqlite'),
+      destroy: () => rm(folder, { recursive: true }),
+    };
   },
-];
+};
 
 const digest = (seed: number) => seed.toString(16).padStart(64, '0');
 const modelVersion = (
@@ -60,12 +57,12 @@ const key: KeyRecord = {
 const code = (expected: ErrorCode) =>
   expect.objectContaining({ name: 'SkeinError', code: expected });
 
-describe.each(backends)('state on $name', (backend) => {
-  let store: Awaited<ReturnType<Backend['make']>>;
+describe.each(Object.entries(PLACES))('state on %s', (_, make) => {
+  let store: Place;
   let state: State;
   beforeEach(async () => {
-    store = await backend.make();
-    state = await store.open();
+    store = await make();
+    state = await openState(store.address);
   });
   afterEach(async () => {
     await state.close();
@@ -323,7 +320,7 @@ describe.each(backends)('state on $name', (backend) => {
     ];
     const before = await all();
     await state.close();
-    state = await store.open();
+    state = await openState(store.address);
     expect(await all()).toEqual(before);
   });
 });

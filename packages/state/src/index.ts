@@ -1,6 +1,7 @@
 /** The persistent data of a node or a fleet: its state, its artifacts, its training runs. */
 export { openFileArtifacts } from './artifacts/file-artifacts.ts';
-export { openArtifacts } from './artifacts/open-artifacts.ts';
+export { defaultArtifactBound, openArtifacts } from './artifacts/open-artifacts.ts';
+export { type Backend, backendOf } from './backend.ts';
 export type {
   ArtifactStore,
   AuditEntry,
@@ -13,6 +14,7 @@ export type {
   VersionRecord,
 } from './contract.ts';
 export { openDataFolder, type DataFolder } from './data-folder.ts';
+export { openState } from './open-state.ts';
 export { createRuns, type Runs } from './runs/runs.ts';
 export { openDatabase, type Database } from './sqlite/database.ts';
 export { openSqliteState } from './sqlite/sqlite-state.ts';

@@ -51,6 +51,13 @@ export { regressionErrors, type RegressionErrors } from './metrics/regression.ts
 export { calibration, type Calibration, type CalibrationBin } from './metrics/calibration.ts';
 export { lion, type LionOptions } from './optimisers/lion.ts';
 export type { Optimiser, UpdateGraph, UpdateRule } from './optimisers/optimiser.ts';
+export {
+  OPTIMISER_NAMES,
+  OPTIMISERS,
+  type NamedOptimiser,
+  type NamedOptions,
+  type OptimiserName,
+} from './optimisers/optimisers.ts';
 export { rmsprop, type RmspropOptions } from './optimisers/rmsprop.ts';
 export { sgd, type SgdOptions } from './optimisers/sgd.ts';
 export {
@@ -86,9 +93,7 @@ export { assemble, type NetworkBuilder, type NetworkShape } from './task/assembl
 export { blueprintOf, type Blueprint } from './task/blueprint.ts';
 export {
   defineTraining,
-  OPTIMISER_NAMES,
   SCHEDULE_NAMES,
-  type OptimiserName,
   type ScheduleName,
   type Training,
 } from './task/define-training.ts';

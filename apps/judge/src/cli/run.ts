@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util';
 import { SkeinError } from '@skein/api';
 import { safeText } from '@skein/api/safe-text';
+import { JUDGE_DRIVERS } from '../judging/drivers.ts';
 import { runJudge } from './judge-command.ts';
 import { runLanguages } from './languages-command.ts';
 import { runVerify } from './verify-command.ts';
@@ -92,7 +93,7 @@ const USAGE = `Usage: skein-judge COMMAND [OPTIONS]
 
 Options:
   --json                    one JSON object per event, the report last
-  --driver NAME             bubblewrap or docker; default: the first that works here
+  --driver NAME             ${JUDGE_DRIVERS.join(' or ')}; default: the first that works here
   --image IMAGE             root file system of the sandbox
   --language CODE           of the submission; default: by its files
   -h, --help                this text

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { openArtifacts } from '@skein/state';
-import { openRedisJobs } from '@skein/jobs/redis';
+import { openFleetStore } from '@skein/jobs';
 import { startJudgeWorker } from '../service/judge-worker.ts';
 import type { CommandOptions, Terminal } from './run.ts';
 import { driverOf, fleetOf, integer, logOf, secondsOf, untilAborted } from './service-options.ts';
@@ -21,7 +21,7 @@ export async function runWorker(
   const { workers } = options;
   const cache = join(homedir(), '.cache', 'skein', 'artifacts');
   const artifacts = await openArtifacts(fleet.blobs, cache);
-  const store = await openRedisJobs(fleet.redis, { namespace: fleet.namespace });
+  const store = await openFleetStore(fleet.redis, fleet);
   try {
     const worker = await startJudgeWorker({
       store,

@@ -1,6 +1,5 @@
 /** Turns a program's files into something that runs, inside a sandbox session. */
 import type { Ending, Limits, SandboxSession } from '@skein/sandbox';
-import { GUEST_GO_CACHE } from '../languages/go.ts';
 import type { Language, Place } from '../languages/language.ts';
 import { hasExtension } from '../languages/language.ts';
 import { detectLanguage, languageOf } from '../languages/languages.ts';
@@ -84,9 +83,12 @@ export async function buildProgram(
   await putBelow(session, folder, files);
 
   const root = `${session.workspace}/${folder}`;
+  const { cache } = language;
   const env = {
     ...language.env,
-    ...(sandbox.goCache !== undefined && language.code === 'go' ? GO_CACHE : {}),
+    ...(cache !== undefined && sandbox.caches.has(language.code)
+      ? { [cache.variable]: cache.target }
+      : {}),
   };
   const place: Pick<Place, 'entry' | 'sources'> = {
     entry: start.entry,
@@ -123,8 +125,6 @@ export async function buildProgram(
     language: language.code,
   };
 }
-
-const GO_CACHE = { GOCACHE: GUEST_GO_CACHE };
 
 export async function putBelow(
   session: SandboxSession,

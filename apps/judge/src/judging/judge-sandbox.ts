@@ -7,11 +7,10 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Enforcement, Limits, Mount, SandboxDriver, SandboxSession } from '@skein/sandbox';
-import { GUEST_GO_CACHE } from '../languages/go.ts';
 import { GUEST_NODE, type Language } from '../languages/language.ts';
 import { LANGUAGES } from '../languages/languages.ts';
 import { imageFix } from './drivers.ts';
-import { prepareGoCache } from './go-cache.ts';
+import { isCached, prepareCache } from './toolchain-cache.ts';
 
 export type Toolchain =
   | { readonly available: true; readonly version: string }
@@ -24,8 +23,8 @@ export interface JudgeSandbox {
   readonly toolchains: ReadonlyMap<string, Toolchain>;
   /** Whether guests can raise their stack limit (prlimit of util-linux). */
   readonly bigStacks: boolean;
-  /** Folder of the host with Go's compiled standard library. */
-  readonly goCache: string | undefined;
+  /** Folders of the host with the caches of toolchains, by language code. */
+  readonly caches: ReadonlyMap<string, string>;
   open(limits: Limits): Promise<SandboxSession>;
 }
 
@@ -76,7 +75,7 @@ export async function openJudgeSandbox(
     if (!enforcement.network.none) why.push(`network (${enforcement.network.by})`);
     throw new SkeinError('JUDGE_SANDBOX', `${driver.name} does not enforce ${why.join(', ')}.`);
   }
-  const nothing = { enforcement, toolchains: new Map(), bigStacks: false, goCache: undefined };
+  const nothing = { enforcement, toolchains: new Map(), bigStacks: false, caches: new Map() };
   const session = await resumeJudgeSandbox(driver, nothing, options)
     .open(PROBE_LIMITS)
     .catch((error: unknown) => {
@@ -87,10 +86,14 @@ export async function openJudgeSandbox(
     const toolchains = new Map<string, Toolchain>();
     for (const language of LANGUAGES) toolchains.set(language.code, await probe(session, language));
     const bigStacks = (await exitOf(session, ['prlimit', '--stack=67108864:', 'true'])) === 0;
-    const go = toolchains.get('go');
-    const goCache =
-      go?.available === true ? await prepareGoCache(driver, options, go.version) : undefined;
-    const facts = { enforcement, toolchains, bigStacks, goCache };
+    const caches = new Map<string, string>();
+    for (const language of LANGUAGES.filter(isCached)) {
+      const toolchain = toolchains.get(language.code);
+      if (toolchain?.available !== true) continue;
+      const folder = await prepareCache(language, toolchain.version, driver, options);
+      if (folder !== undefined) caches.set(language.code, folder);
+    }
+    const facts = { enforcement, toolchains, bigStacks, caches };
     return resumeJudgeSandbox(driver, facts, options);
   } finally {
     await session.close();
@@ -103,7 +106,7 @@ function unavailable(
   reason: string,
   fix: string,
 ): SkeinError {
-  const change = imageFix(name, image, reason) ?? fix;
+  const change = imageFix(image, reason) ?? fix;
   return new SkeinError(
     'JUDGE_SANDBOX',
     `${name}: ${sentence(reason)} To change that: ${sentence(change)}`,
@@ -122,7 +125,10 @@ export function resumeJudgeSandbox(
   { image }: Pick<JudgeSandboxOptions, 'image'> = {},
 ): JudgeSandbox {
   const mounts: Mount[] = [{ source: process.execPath, target: GUEST_NODE }];
-  if (facts.goCache !== undefined) mounts.push({ source: facts.goCache, target: GUEST_GO_CACHE });
+  for (const { code, cache } of LANGUAGES.filter(isCached)) {
+    const source = facts.caches.get(code);
+    if (source !== undefined) mounts.push({ source, target: cache.target });
+  }
   return {
     ...facts,
     driver,

@@ -20,4 +20,5 @@ export const c: Language = {
   ],
   run: ({ folder }) => [`${folder}/program`],
   pids: 32,
+  grammar: 'cpp',
 };

@@ -11,4 +11,6 @@ export const cpp: Language = {
   compile: ({ sources }) => ['g++', '-std=gnu++20', '-O2', '-pipe', '-o', 'program', ...sources],
   run: ({ folder }) => [`${folder}/program`],
   pids: 32,
+  grammar: 'cpp',
+  besides: ['c'],
 };

@@ -2,11 +2,32 @@ import { anyEntry, type Language } from './language.ts';
 
 const extensions = ['.go'];
 
-/**
- * Where a cache with the compiled standard library is mounted, when one was prepared; go only reads
- * it. Without one the first build in a sandbox compiles the library, which takes most of a minute.
- */
-export const GUEST_GO_CACHE = '/opt/skein/go-cache';
+/** What contestants import. */
+const PACKAGES = [
+  'bufio',
+  'bytes',
+  'cmp',
+  'container/heap',
+  'container/list',
+  'errors',
+  'fmt',
+  'io',
+  'maps',
+  'math',
+  'math/big',
+  'math/bits',
+  'math/cmplx',
+  'math/rand',
+  'os',
+  'slices',
+  'sort',
+  'strconv',
+  'strings',
+  'sync',
+  'time',
+  'unicode',
+];
+const IMPORTS = PACKAGES.map((name) => `_ "${name}"`).join('\n');
 
 export const go: Language = {
   code: 'go',
@@ -24,4 +45,16 @@ export const go: Language = {
     GOCACHE: '/tmp/go-cache',
   },
   pids: 64,
+  grammar: 'go',
+  // Without it, the first build in a sandbox compiles the standard library: most of a minute.
+  cache: {
+    variable: 'GOCACHE',
+    target: '/opt/skein/go-cache',
+    source: {
+      path: 'main.go',
+      content: new TextEncoder().encode(`package main\nimport (\n${IMPORTS}\n)\nfunc main() {}\n`),
+      executable: false,
+    },
+    folders: Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')),
+  },
 };

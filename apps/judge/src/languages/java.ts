@@ -49,6 +49,7 @@ export const java: Language = {
     entry,
   ],
   pids: 64,
+  grammar: 'java',
 };
 
 function javaEntry(

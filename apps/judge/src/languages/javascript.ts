@@ -11,6 +11,7 @@ export const javascript: Language = {
   compile: ({ entry }) => [GUEST_NODE, '--check', entry],
   run: (place) => runNode(place, place.entry),
   pids: 64,
+  grammar: 'javascript',
 };
 
 /** V8 may use all of the memory limit, so that what exceeds it is seen by the kernel. */

@@ -24,6 +24,24 @@ export interface Entry {
   readonly files?: readonly ProgramFile[];
 }
 
+/**
+ * A folder that a build fills once per toolchain and that later builds read: mounted read-only. One
+ * that is incomplete or stale costs time, never correctness.
+ */
+export interface ToolchainCache {
+  /** Variable of the environment that names the folder. */
+  readonly variable: string;
+  /** Where guests see it. */
+  readonly target: string;
+  /** The program whose build fills it. */
+  readonly source: ProgramFile;
+  /** Folders in it that must exist, even when they are empty. */
+  readonly folders: readonly string[];
+}
+
+/** The grammars that the editor has. */
+export type Grammar = 'cpp' | 'go' | 'java' | 'javascript' | 'python' | 'rust' | 'typescript';
+
 export interface Language {
   /** The format's code: `cpp`. */
   readonly code: string;
@@ -40,6 +58,12 @@ export interface Language {
   readonly compile?: (place: Place) => readonly string[];
   readonly run: (place: Place) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What the toolchain compiles once and then only reads. */
+  readonly cache?: ToolchainCache;
+  /** Codes of languages whose files may stand beside its own, as C headers beside C++. */
+  readonly besides?: readonly string[];
+  /** How the editor shows it; default: as plain text. */
+  readonly grammar?: Grammar;
   /** Processes and threads that one program of the language may have at once. */
   readonly pids: number;
 }

@@ -25,6 +25,11 @@ export function languageOf(code: string): Language | undefined {
   return LANGUAGES.find((language) => language.code === code);
 }
 
+/** What people call it; the code of a language that this judge does not know. */
+export function languageName(code: string): string {
+  return languageOf(code)?.name ?? code;
+}
+
 /** The one language that the files' extensions speak of, or why there is none. */
 export function detectLanguage(files: readonly ProgramFile[]): Language | { problem: string } {
   const found = LANGUAGES.filter((language) =>
@@ -36,8 +41,10 @@ export function detectLanguage(files: readonly ProgramFile[]): Language | { prob
     return { problem: `no language is known by the files ${names.join(', ')}` };
   }
   if (found.length > 1) {
-    // C headers and sources may stand beside C++.
-    if (found.every(({ code }) => code === 'c' || code === 'cpp')) return cpp;
+    const whole = found.find(({ code, besides = [] }) =>
+      found.every((other) => other.code === code || besides.includes(other.code)),
+    );
+    if (whole !== undefined) return whole;
     return {
       problem: `the files are of several languages: ${found.map((one) => one.name).join(', ')}`,
     };

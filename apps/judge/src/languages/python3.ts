@@ -25,4 +25,5 @@ export const python3: Language = {
   run: ({ folder, entry }) => ['python3', `${folder}/${entry}`],
   env: { PYTHONDONTWRITEBYTECODE: '1', PYTHONHASHSEED: '0' },
   pids: 32,
+  grammar: 'python',
 };

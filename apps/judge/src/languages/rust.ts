@@ -11,4 +11,5 @@ export const rust: Language = {
   compile: ({ entry }) => ['rustc', '--edition=2021', '-O', '-o', 'program', entry],
   run: ({ folder }) => [`${folder}/program`],
   pids: 32,
+  grammar: 'rust',
 };

@@ -30,4 +30,5 @@ export const typescript: Language = {
   compile: ({ sources }) => [GUEST_NODE, '--no-warnings', '-e', TRANSFORM, '--', ...sources],
   run: (place) => runNode(place, place.entry.replace(/ts$/, 'js')),
   pids: 64,
+  grammar: 'typescript',
 };

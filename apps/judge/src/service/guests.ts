@@ -47,9 +47,9 @@ export async function prepareGuests(options: GuestOptions = {}): Promise<JudgeSa
   const guests = await findGuests(options);
   try {
     const { sandbox, cacheFolder } = guests;
-    const { enforcement, toolchains, bigStacks, goCache } = sandbox;
-    const facts: JudgeSandboxFacts = { enforcement, toolchains, bigStacks, goCache };
-    const driver = sandbox.driver.name as JudgeDriver;
+    const { enforcement, toolchains, bigStacks, caches } = sandbox;
+    const facts: JudgeSandboxFacts = { enforcement, toolchains, bigStacks, caches };
+    const driver = sandbox.driver.name;
     setEnvironmentData(KEY, { driver, image: options.image, cacheFolder, facts });
     return facts;
   } finally {

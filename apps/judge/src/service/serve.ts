@@ -18,9 +18,7 @@ import {
   serveRoutes,
 } from '@skein/http';
 import { type ArtifactStore, type Database, openArtifacts, openDataFolder } from '@skein/state';
-import type { JobStore, WorkerLog } from '@skein/jobs';
-import { openRedisJobs } from '@skein/jobs/redis';
-import { openSqliteJobs } from '@skein/jobs/sqlite';
+import { type JobStore, openFleetStore, openJobStore, type WorkerLog } from '@skein/jobs';
 import { judgePages } from '../web/pages.ts';
 import { createJudgeAccess, type JudgeCallers } from './access.ts';
 import { openAccounts } from './accounts.ts';
@@ -227,8 +225,8 @@ async function openPlane(
   try {
     const store =
       fleet === undefined
-        ? await openSqliteJobs(join(root, 'jobs.db'))
-        : await openRedisJobs(fleet.redis, { namespace: fleet.namespace });
+        ? await openJobStore(join(root, 'jobs.db'))
+        : await openFleetStore(fleet.redis, fleet);
     return { store, artifacts };
   } catch (error) {
     await artifacts.close();

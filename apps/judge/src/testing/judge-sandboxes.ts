@@ -6,14 +6,18 @@ import { judgeCacheFolder } from '../judging/cache-folder.ts';
 import { createJudgeDriver, JUDGE_DRIVERS, type JudgeDriver } from '../judging/drivers.ts';
 import { type JudgeSandbox, openJudgeSandbox } from '../judging/judge-sandbox.ts';
 
-const NEEDED: Readonly<Record<JudgeDriver, Component>> = {
+/** What a driver cannot be tested without; one that is not listed is tested everywhere. */
+const NEEDED: Readonly<Partial<Record<JudgeDriver, Component>>> = {
   bubblewrap: 'bubblewrap',
   docker: 'judge-image',
 };
 
 /** The drivers that can be used here; prints the reason for each that cannot. */
 export function judgeDrivers(): JudgeDriver[] {
-  return JUDGE_DRIVERS.filter((name) => !requireComponent(NEEDED[name]).skip);
+  return JUDGE_DRIVERS.filter((name) => {
+    const needed = NEEDED[name];
+    return needed === undefined || !requireComponent(needed).skip;
+  });
 }
 
 /** A suite over every driver; with one that cannot be used here it is reported as skipped. */

@@ -23,14 +23,15 @@ import { Compartment, EditorState, type Extension } from '@codemirror/state';
 import { EditorView, keymap, lineNumbers, placeholder } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { useEffect, useRef } from 'preact/hooks';
+import type { Grammar } from '../languages/language.ts';
+import { languageOf } from '../languages/languages.ts';
 
-const HIGHLIGHTING: Readonly<Record<string, () => Extension>> = {
-  c: cpp,
+const GRAMMARS: Readonly<Record<Grammar, () => Extension>> = {
   cpp,
   go,
   java,
   javascript,
-  python3: python,
+  python,
   rust,
   typescript: () => javascript({ typescript: true }),
 };
@@ -144,5 +145,6 @@ export function Editor({
 }
 
 function highlightingOf(language: string): Extension {
-  return HIGHLIGHTING[language]?.() ?? [];
+  const grammar = languageOf(language)?.grammar;
+  return grammar === undefined ? [] : GRAMMARS[grammar]();
 }

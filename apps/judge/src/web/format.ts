@@ -2,17 +2,6 @@
 import { VERDICT_NAMES } from '../judging/verdict.ts';
 import type { SubmissionRow } from './judge-api.ts';
 
-export const LANGUAGES: Readonly<Record<string, string>> = {
-  c: 'C',
-  cpp: 'C++',
-  python3: 'Python 3',
-  javascript: 'JavaScript',
-  typescript: 'TypeScript',
-  java: 'Java',
-  rust: 'Rust',
-  go: 'Go',
-};
-
 export function time(ms: number | undefined): string {
   if (ms === undefined) return '';
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;

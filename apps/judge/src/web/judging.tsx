@@ -6,7 +6,8 @@ import { follow, linkTo, useStore } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { VERDICT_NAMES } from '../judging/verdict.ts';
-import { ago, LANGUAGES, memory, moment, points, time, verdictText } from './format.ts';
+import { languageName } from '../languages/languages.ts';
+import { ago, memory, moment, points, time, verdictText } from './format.ts';
 import { me, rejudge, session, type Submission, type SubmissionRow } from './judge-api.ts';
 
 type Test = Submission['tests'][number];
@@ -128,7 +129,7 @@ function Headline({ view, linked }: { readonly view: Submission; readonly linked
             <Fact>{user}</Fact>
           </>
         )}
-        {language === undefined ? null : <Fact>{LANGUAGES[language] ?? language}</Fact>}
+        {language === undefined ? null : <Fact>{languageName(language)}</Fact>}
         {memoryBytes ? (
           <>
             <Fact>{`${time(cpuMs)} cpu`}</Fact>

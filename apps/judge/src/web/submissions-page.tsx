@@ -2,7 +2,8 @@
 import { SkeinError } from '@skein/api/errors';
 import { linkTo, useFresh, useStore } from '@skein/ui';
 import { useState } from 'preact/hooks';
-import { ago, LANGUAGES, memory, moment, time, verdictText } from './format.ts';
+import { languageName } from '../languages/languages.ts';
+import { ago, memory, moment, time, verdictText } from './format.ts';
 import { get, me, rejudgeAll, type Me, type SubmissionRow } from './judge-api.ts';
 import { Judging } from './judging.tsx';
 import { Loading, Titled } from './parts.tsx';
@@ -147,7 +148,7 @@ function Row({ row, viewer }: { readonly row: SubmissionRow; readonly viewer: Me
           {verdictText(row)}
         </span>
       </td>
-      <td>{language === undefined ? '' : (LANGUAGES[language] ?? language)}</td>
+      <td>{language === undefined ? '' : languageName(language)}</td>
       <td class="number">{memoryBytes ? time(cpuMs) : ''}</td>
       <td class="number">{memory(memoryBytes)}</td>
       <td class="muted">

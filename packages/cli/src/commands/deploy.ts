@@ -2,6 +2,7 @@
 import { extname, basename } from 'node:path';
 import type { DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import { DEVICES } from '@skein/api/implementations';
 import { formatDuration } from '@skein/api/units';
 import { defineCommand, type Context } from '../command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
@@ -64,7 +65,7 @@ const settingsOptions = {
     min: 100,
     max: 3_600_000,
   }),
-  device: choice(['cpu', 'cuda'], 'Where replicas run.'),
+  device: choice(DEVICES, 'Where replicas run.'),
   finiteOnly: flag('Refuse NaN and infinity in inputs.'),
   allowNonFinite: flag('Allow them again.'),
   cache: bytes('Answer equal inputs from a cache of this size; 0 turns it off.'),

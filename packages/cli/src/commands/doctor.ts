@@ -60,7 +60,7 @@ async function loadChecks(): Promise<readonly Check[]> {
     machine.checkHttpPort,
     machine.checkGrpcPort,
     onnxRuntime.checkOnnxRuntime,
-    onnxRuntime.checkCuda,
+    ...onnxRuntime.acceleratorChecks,
     redis.checkRedis,
     components.checkDocker,
     components.checkBubblewrap,

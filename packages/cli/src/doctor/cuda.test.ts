@@ -1,6 +1,7 @@
+import { DEVICES } from '@skein/api/implementations';
 import { expect, it } from 'vitest';
-import { describeDevices } from '@skein/runtime';
-import { findCuda } from './onnx-runtime.ts';
+import { acceleratorOf, describeDevices, type DeviceReport } from '@skein/runtime';
+import { findAccelerator } from './onnx-runtime.ts';
 
 /** What the runtime reports of a machine that has these files, by how their paths end. */
 const cudaOf = (...present: string[]) =>
@@ -9,6 +10,9 @@ const cudaOf = (...present: string[]) =>
     arch: 'x64',
     exists: (path) => present.some((end) => path.endsWith(end)),
   }).find(({ device }) => device === 'cuda')!;
+
+const findCuda = (report: DeviceReport, nameOf: () => Promise<string>, run: () => Promise<void>) =>
+  findAccelerator(report, acceleratorOf('cuda')!, nameOf, run);
 
 const DRIVER = '/dev/nvidiactl';
 const LIBRARIES = ['providers_shared.so', 'providers_cuda.so'];
@@ -50,4 +54,8 @@ it('believes only a run', async () => {
     detail: 'NVIDIA H100, but libcudnn.so.9: cannot open shared object file',
     fix: expect.stringContaining('cuDNN 9'),
   });
+});
+
+it('has each device of the runtime among those that a deployment can ask for, in its order', () => {
+  expect(DEVICES).toEqual(describeDevices().map(({ device }) => device));
 });

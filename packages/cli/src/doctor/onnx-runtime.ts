@@ -1,6 +1,14 @@
-/** ONNX Runtime: whether it loads a graph and computes it correctly, on the CPU and with CUDA. */
+/** ONNX Runtime: whether it loads a graph and computes it correctly, on the CPU and on each accelerator. */
 import { GraphBuilder, tensor, values, writeModel } from '@skein/onnx';
-import { describeDevices, nativeRuntime, RuntimeFailure, type DeviceReport } from '@skein/runtime';
+import {
+  type Accelerator,
+  acceleratorOf,
+  describeDevices,
+  type Device,
+  type DeviceReport,
+  nativeRuntime,
+  RuntimeFailure,
+} from '@skein/runtime';
 import { broken, firstLine, missing, ok, tryProgram, type Check, type Finding } from './check.ts';
 
 /** y = x + x, for two numbers. */
@@ -12,7 +20,7 @@ function doubling(): Uint8Array {
   return writeModel(graph.model());
 }
 
-async function runDoubling(device: 'cpu' | 'cuda'): Promise<{ sum: number[]; computeMs: number }> {
+async function runDoubling(device: Device): Promise<{ sum: number[]; computeMs: number }> {
   const session = await nativeRuntime.open(
     { bytes: doubling() },
     { device, threads: 1, isolation: 'process' },
@@ -45,42 +53,43 @@ export const checkOnnxRuntime: Check = async () => {
   }
 };
 
-export const checkCuda: Check = async () => {
-  const report = describeDevices().find(({ device }) => device === 'cuda')!;
-  return findCuda(report, cardName, () => runDoubling('cuda'));
-};
+/** A check of each accelerator that the runtime knows. */
+export const acceleratorChecks: readonly Check[] = describeDevices().flatMap((report) => {
+  const accelerator = acceleratorOf(report.device);
+  if (accelerator === undefined) return [];
+  return async () =>
+    findAccelerator(
+      report,
+      accelerator,
+      () => cardName(accelerator),
+      () => runDoubling(report.device),
+    );
+});
 
 /**
- * Checks CUDA: the pieces that the runtime reports, and, when all are present, a run.
+ * Checks an accelerator: the pieces that the runtime reports, and, when all are present, a run.
  *
  * @param card the name of the card, asked only when it is used.
  */
-export async function findCuda(
+export async function findAccelerator(
   { available, detail, fix }: DeviceReport,
+  { title, install }: Accelerator,
   card: () => Promise<string>,
   run: () => Promise<unknown>,
 ): Promise<Finding> {
-  if (!available) return missing('CUDA', detail, fix ?? 'Nothing to do: a CPU serves without it');
+  if (!available) return missing(title, detail, fix ?? 'Nothing to do: a CPU serves without it');
   const name = await card();
   try {
     await run();
-    return ok('CUDA', false, name);
+    return ok(title, false, name);
   } catch (error) {
-    return broken(
-      'CUDA',
-      false,
-      `${name}, but ${reasonOf(error)}`,
-      'Install CUDA 12 and cuDNN 9 where the dynamic linker finds them: `ldconfig -p | grep -E "libcudart.so.12|libcudnn.so.9"` must name both',
-    );
+    return broken(title, false, `${name}, but ${reasonOf(error)}`, install);
   }
 }
 
-async function cardName(): Promise<string> {
-  const driver = await tryProgram('nvidia-smi', [
-    '--query-gpu=name,memory.total',
-    '--format=csv,noheader',
-  ]);
-  return driver.code === 0 ? firstLine(driver.stdout) : 'a card that nvidia-smi does not name';
+async function cardName({ identify: [program, ...args] }: Accelerator): Promise<string> {
+  const driver = await tryProgram(program, args);
+  return driver.code === 0 ? firstLine(driver.stdout) : `a card that ${program} does not name`;
 }
 
 function reasonOf(error: unknown): string {

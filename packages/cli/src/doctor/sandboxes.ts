@@ -1,19 +1,19 @@
 /** The sandboxes that can run untrusted work here, found by testing what each enforces. */
-import { describeSandboxes } from '@skein/sandbox';
-import { openSandboxes } from '@skein/sandbox/drivers';
+import { SANDBOXES } from '@skein/api/implementations';
+import { describeSandboxes, openDrivers } from '@skein/sandbox';
 import { missing, ok, type Check } from './check.ts';
 
 export const checkSandboxes: Check = async () => {
-  const sandboxes = openSandboxes();
+  const drivers = await openDrivers();
   try {
-    const found = await describeSandboxes(sandboxes);
+    const found = await describeSandboxes(drivers);
     const fit = found.filter(({ untrusted }) => untrusted);
     if (fit.length > 0) {
       const list = fit.map(({ name, summary }) => `${name}: ${summary}`).join('; ');
       return ok('Sandboxes', false, list);
     }
     const lacks = found
-      .filter(({ name }) => name !== 'process')
+      .filter(({ name }) => SANDBOXES[name].isolates)
       .flatMap(({ name, missing: pieces }) => pieces.map((piece) => ({ name, ...piece })));
     return missing(
       'Sandboxes',
@@ -21,6 +21,6 @@ export const checkSandboxes: Check = async () => {
       lacks[0]?.fix ?? 'sudo npm run provision',
     );
   } finally {
-    await sandboxes.close();
+    await Promise.all(drivers.map((driver) => driver.close()));
   }
 };

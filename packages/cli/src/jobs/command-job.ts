@@ -1,6 +1,7 @@
 /** The job of a command, from its options: shared by `skein run` and schedules. */
 import type { NewJobInput } from '@skein/api';
 import type { Client } from '@skein/api/client';
+import { SANDBOX_NAMES } from '@skein/api/implementations';
 import type { Context, OptionValues } from '../command.ts';
 import {
   bytes,
@@ -36,7 +37,7 @@ export const commandOptions = {
   maxOutput: bytes('What it may print.'),
   network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
   allow: many('HOST:PORT', 'Let it reach this address, and no other, through a proxy.'),
-  sandbox: choice(['docker', 'bubblewrap', 'process'], 'Default: the best that the worker has.'),
+  sandbox: choice(SANDBOX_NAMES, 'Default: the best that the worker has.'),
   image: text('IMAGE', 'Name of a registered image, its root file system; a path needs trust.'),
   trusted: flag('The command may run without isolation.'),
   attempts: integer('N', 'Try again when the command fails, up to N attempts in all.', {

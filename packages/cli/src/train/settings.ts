@@ -5,19 +5,13 @@
 import type { Run } from '@skein/api';
 import type { Loss } from '@skein/onnx';
 import {
-  adagrad,
-  adam,
-  adamW,
   constant,
   cosine,
-  lion,
-  rmsprop,
-  sgd,
+  OPTIMISERS,
   stepDecay,
   warmUp,
   type Clipping,
   type Optimiser,
-  type OptimiserName,
   type Schedule,
   type ScheduleName,
   type Training,
@@ -77,31 +71,20 @@ function inWords(value: unknown): string | number | boolean {
   return JSON.stringify(value) ?? String(value);
 }
 
-const RATES: Readonly<Partial<Record<OptimiserName, number>>> = { sgd: 0.01, lion: 0.0001 };
+/** Learning rate with an optimiser that the training gives as a value. */
+const RATE = 0.001;
 
 export function rateOf({ rate, optimiser }: Settings): number {
-  return rate ?? RATES[optimiser as OptimiserName] ?? 0.001;
+  return rate ?? (typeof optimiser === 'string' ? OPTIMISERS[optimiser].rate : RATE);
 }
 
 /** @throws RangeError naming the option that is out of its range. */
 export function optimiserOf({ optimiser, momentum, weightDecay }: Settings): Optimiser {
   if (typeof optimiser !== 'string') return optimiser;
-  const decay = weightDecay === undefined ? {} : { weightDecay };
-  const push = momentum === undefined ? {} : { momentum };
-  switch (optimiser) {
-    case 'sgd':
-      return sgd({ ...push, ...decay });
-    case 'rmsprop':
-      return rmsprop({ ...push, ...decay });
-    case 'adam':
-      return adam(decay);
-    case 'adamw':
-      return adamW(decay);
-    case 'adagrad':
-      return adagrad(decay);
-    case 'lion':
-      return lion(decay);
-  }
+  return OPTIMISERS[optimiser].make({
+    ...(momentum === undefined ? {} : { momentum }),
+    ...(weightDecay === undefined ? {} : { weightDecay }),
+  });
 }
 
 /** @throws SkeinError USAGE when there are two bounds. */

@@ -183,36 +183,44 @@ describe('the work of a supervisor that was killed', () => {
   });
 });
 
-const redis = FAULT_STORES.filter(({ name }) => name === 'Redis');
-
-describe.each(redis)('a supervisor that was only asleep, over $name', (faults) => {
-  it('finds its attempt taken over, and can write nothing', { timeout: 60_000 }, async () => {
-    await using place = await faults.open();
-    const options = { store: place.store, blobs: place.blobs, leaseMs: LEASE_MS, isolated: false };
-    const store = await openStore(place.store);
-    const sleepy = await startWorkerProcess(options);
-    const [job] = await store.enqueue([signed(2500)]);
-    await expect.poll(async () => (await store.job(job!.id))?.progress?.message).toBe('attempt 1');
-    sleepy.freeze();
-    const other = await startWorkerProcess(options);
-    await expect
-      .poll(async () => (await store.job(job!.id))?.progress?.message, { timeout: 20_000 })
-      .toBe('attempt 2');
-    const frozen = await store.log(job!.id, 1, 0, 1 << 20);
-    const before = await store.job(job!.id);
-    sleepy.thaw();
-    const ended = await endOf(store, job!.id);
-    expect(ended).toMatchObject({ state: 'succeeded', result: { value: { attempt: 2 } } });
-    expect(ended.attempts.map(({ outcome }) => outcome)).toEqual(['lease-lost', 'succeeded']);
-    expect(ended.attempts[0]).toEqual(before!.attempts[0]);
-    expect((await store.log(job!.id, 1, 0, 1 << 20)).size).toBe(frozen.size);
-    const { chunk } = await store.log(job!.id, 2, 0, 1 << 20);
-    expect(Buffer.from(chunk).toString()).not.toContain('attempt 1');
-    // The frozen process continues and does not know that its lease was lost.
-    await other.kill();
-    const [next] = await store.enqueue([signed(0)]);
-    expect((await endOf(store, next!.id)).attempts[0]!.worker).toBe(sleepy.worker);
-    await sleepy.kill();
-    await store.close();
-  });
-});
+describe.each(FAULT_STORES.filter(({ shared }) => shared))(
+  'a supervisor that was only asleep, over $name',
+  (faults) => {
+    it('finds its attempt taken over, and can write nothing', { timeout: 60_000 }, async () => {
+      await using place = await faults.open();
+      const options = {
+        store: place.store,
+        blobs: place.blobs,
+        leaseMs: LEASE_MS,
+        isolated: false,
+      };
+      const store = await openStore(place.store);
+      const sleepy = await startWorkerProcess(options);
+      const [job] = await store.enqueue([signed(2500)]);
+      await expect
+        .poll(async () => (await store.job(job!.id))?.progress?.message)
+        .toBe('attempt 1');
+      sleepy.freeze();
+      const other = await startWorkerProcess(options);
+      await expect
+        .poll(async () => (await store.job(job!.id))?.progress?.message, { timeout: 20_000 })
+        .toBe('attempt 2');
+      const frozen = await store.log(job!.id, 1, 0, 1 << 20);
+      const before = await store.job(job!.id);
+      sleepy.thaw();
+      const ended = await endOf(store, job!.id);
+      expect(ended).toMatchObject({ state: 'succeeded', result: { value: { attempt: 2 } } });
+      expect(ended.attempts.map(({ outcome }) => outcome)).toEqual(['lease-lost', 'succeeded']);
+      expect(ended.attempts[0]).toEqual(before!.attempts[0]);
+      expect((await store.log(job!.id, 1, 0, 1 << 20)).size).toBe(frozen.size);
+      const { chunk } = await store.log(job!.id, 2, 0, 1 << 20);
+      expect(Buffer.from(chunk).toString()).not.toContain('attempt 1');
+      // The frozen process continues and does not know that its lease was lost.
+      await other.kill();
+      const [next] = await store.enqueue([signed(0)]);
+      expect((await endOf(store, next!.id)).attempts[0]!.worker).toBe(sleepy.worker);
+      await sleepy.kill();
+      await store.close();
+    });
+  },
+);

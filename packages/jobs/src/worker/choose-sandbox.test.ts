@@ -35,7 +35,9 @@ function enforcing(untrusted: boolean, without: readonly (keyof Limits)[] = []):
 }
 
 function offer(name: SandboxName, enforcement: Enforcement): SandboxOffer {
-  return { name, availability: { available: true, version: '1', enforcement } };
+  const takesImage = (image: string): boolean =>
+    name !== 'process' && image.startsWith('/') === (name === 'bubblewrap');
+  return { name, takesImage, availability: { available: true, version: '1', enforcement } };
 }
 
 const bubblewrap = offer('bubblewrap', enforcing(true));
@@ -43,6 +45,7 @@ const docker = offer('docker', enforcing(true));
 const bare = offer('process', enforcing(false, ['memoryBytes', 'diskBytes']));
 const gone: SandboxOffer = {
   name: 'bubblewrap',
+  takesImage: () => true,
   availability: { available: false, reason: 'bwrap is not installed', fix: 'apt install it.' },
 };
 const why = (choice: Choice) => ('refused' in choice ? choice.refused : `chose ${choice.chosen}`);

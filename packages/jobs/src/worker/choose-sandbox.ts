@@ -3,7 +3,8 @@
  * command that needs isolation is refused rather than run with less, and a refusal names the
  * missing piece and how to get it.
  */
-import { isRegisteredFolder, type NetworkPolicy, type SandboxName } from '@skein/sandbox';
+import { SANDBOX_NAMES } from '@skein/api/implementations';
+import type { NetworkPolicy, SandboxName } from '@skein/sandbox';
 import type { CommandWork } from '../work.ts';
 import type { SandboxOffer } from './contract.ts';
 
@@ -11,9 +12,6 @@ export type Choice =
   | { readonly chosen: SandboxName }
   /** Why no driver here may run it. */
   | { readonly refused: string };
-
-/** The cheapest start first; for trusted work, the one without isolation last all the same. */
-const PREFERENCE: readonly SandboxName[] = ['bubblewrap', 'docker', 'process'];
 
 /** @param trusts whether the worker runs trusted work. */
 export function chooseSandbox(
@@ -27,7 +25,7 @@ export function chooseSandbox(
     return { refused: 'Only trusted work may use the network of the host.' };
   }
   const reasons: string[] = [];
-  for (const name of work.sandbox === undefined ? PREFERENCE : [work.sandbox]) {
+  for (const name of work.sandbox === undefined ? SANDBOX_NAMES : [work.sandbox]) {
     const reason = objection(name, work, offers, trusted);
     if (reason === undefined) return { chosen: name };
     reasons.push(`${name}: ${reason}`);
@@ -43,17 +41,14 @@ function objection(
   offers: readonly SandboxOffer[],
   trusted: boolean,
 ): string | undefined {
-  const availability = offers.find((offer) => offer.name === name)?.availability;
-  if (availability === undefined) return 'the worker was started without it.';
+  const offer = offers.find((each) => each.name === name);
+  if (offer === undefined) return 'the worker was started without it.';
+  const { availability } = offer;
   if (!availability.available) return `${sentence(availability.reason)} ${availability.fix}`;
   const { limits, network, untrusted } = availability.enforcement;
   if (!trusted && !untrusted) return 'it runs only trusted work here.';
-  // A folder is an image for bubblewrap only; any other name is an image of Docker.
-  if (work.image !== undefined && work.sandbox === undefined) {
-    const isFolder = work.image.startsWith('/') || isRegisteredFolder(work.image);
-    if (isFolder ? name === 'docker' : name !== 'docker') {
-      return `it has no image ${JSON.stringify(work.image)}.`;
-    }
+  if (work.image !== undefined && work.sandbox === undefined && !offer.takesImage(work.image)) {
+    return `it has no image ${JSON.stringify(work.image)}.`;
   }
   for (const [limit, value] of Object.entries(work.limits)) {
     if (value === undefined) continue;

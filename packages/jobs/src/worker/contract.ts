@@ -1,6 +1,6 @@
 /** The options and the interface of a worker. */
 import type { ArtifactStore } from '@skein/state';
-import type { Availability, SandboxDriver, SandboxName } from '@skein/sandbox';
+import type { Availability, SandboxDriver } from '@skein/sandbox';
 import type { ArtifactHoldings } from '../artifact-holdings.ts';
 import type { JobStore } from '../contract.ts';
 
@@ -31,7 +31,7 @@ export interface WorkerOptions {
   /** Address under which other machines reach this one, for gangs. Default: loopback. */
   readonly host?: string | undefined;
   /**
-   * Whether trusted work runs here: tasks, the `process` driver, the network of the host. Set it to
+   * Whether trusted work runs here: tasks, drivers without isolation, the network of the host. Set it to
    * false for a worker that runs only untrusted work. Default: true.
    */
   readonly trusts?: boolean | undefined;
@@ -51,8 +51,7 @@ export interface WorkerOptions {
   readonly log: WorkerLog;
 }
 
-export interface SandboxOffer {
-  readonly name: SandboxName;
+export interface SandboxOffer extends Pick<SandboxDriver, 'name' | 'takesImage'> {
   readonly availability: Availability;
 }
 

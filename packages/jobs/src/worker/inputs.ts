@@ -3,6 +3,7 @@
  * it. The command finds them at its relative paths, and they are never collected with its outputs.
  */
 import { SkeinError } from '@skein/api/errors';
+import { SANDBOXES } from '@skein/api/implementations';
 import type { Limits, Mount, SandboxName, SandboxSession } from '@skein/sandbox';
 import type { ArtifactStore } from '@skein/state';
 import type { CommandWork } from '../work.ts';
@@ -44,7 +45,7 @@ export async function mountInputs(
   for (const [index, { path, digest }] of inputs.entries()) {
     const source = await artifacts.pathOf(digest);
     // Without isolation a command sees the host's files, and nothing can be mounted.
-    const target = driver === 'process' ? source : `/inputs/${index}`;
+    const target = SANDBOXES[driver].isolates ? `/inputs/${index}` : source;
     mounts.push({ source, target });
     links.push(target, path);
   }

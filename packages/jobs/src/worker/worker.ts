@@ -63,6 +63,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const sandboxes: SandboxOffer[] = await Promise.all(
     options.sandboxes.map(async (driver) => ({
       name: driver.name,
+      takesImage: (image: string) => driver.takesImage(image),
       availability: await driver.availability(),
     })),
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { arithmetic } from '../testing/models.ts';
-import { cudaReport, describeDevices, type Machine } from './devices.ts';
+import { acceleratorOf, describeDevices, type Machine } from './devices.ts';
 import { nativeRuntime } from './native-runtime.ts';
 
 const machine = (present: readonly string[], platform = 'linux', arch = 'x64'): Machine => ({
@@ -11,7 +11,10 @@ const machine = (present: readonly string[], platform = 'linux', arch = 'x64'): 
 const shared = 'libonnxruntime_providers_shared.so';
 const cuda = 'libonnxruntime_providers_cuda.so';
 
-describe('cudaReport', () => {
+const cudaReport = (on?: Machine) => describeDevices(on).find(({ device }) => device === 'cuda')!;
+const absent = describeDevices().filter(({ available }) => !available);
+
+describe('cuda', () => {
   it.each([
     ['the platform', machine([], 'darwin', 'arm64'), 'this is darwin/arm64', undefined],
     ['the driver', machine([shared, cuda]), '/dev/nvidiactl', 'nvidia-smi'],
@@ -35,12 +38,20 @@ describe('devices', () => {
     expect(describeDevices()[0]).toMatchObject({ device: 'cpu', available: true });
   });
 
-  it.skipIf(cudaReport().available)('refuses cuda and names the missing piece', async () => {
-    const options = { device: 'cuda', threads: 1, isolation: 'thread' } as const;
+  it.each(absent)('refuses $device and names the missing piece', async ({ device, detail }) => {
+    const options = { device, threads: 1, isolation: 'thread' } as const;
     await expect(nativeRuntime.open({ bytes: arithmetic() }, options)).rejects.toMatchObject({
       name: 'RuntimeFailure',
       kind: 'unavailable',
-      message: expect.stringContaining(cudaReport().detail),
+      message: expect.stringContaining(detail),
     });
+  });
+
+  it('finds no accelerator on a machine that it was not built for', () => {
+    for (const report of describeDevices(machine([], 'sunos', 'sparc'))) {
+      const { device, available, detail } = report;
+      expect(available, device).toBe(acceleratorOf(device) === undefined);
+      expect(detail, device).not.toBe('');
+    }
   });
 });

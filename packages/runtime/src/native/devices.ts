@@ -1,5 +1,7 @@
 /**
- * The devices that a native session can use here, and the missing pieces of the others.
+ * The devices that a native session can use here, and the missing pieces of the others. A device is
+ * one entry of `DEVICES`, under the name that ONNX Runtime has for its execution provider; the API
+ * offers the names of `packages/api/src/implementations.ts`.
  *
  * ONNX Runtime loads its CUDA provider from a library beside its own, which is too large for the npm
  * registry and which its package would download while it is installed. Skein does not let packages
@@ -10,7 +12,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 export interface DeviceReport {
-  readonly device: 'cpu' | 'cuda';
+  readonly device: Device;
   readonly available: boolean;
   /** The device, or exactly which piece is missing. */
   readonly detail: string;
@@ -18,12 +20,33 @@ export interface DeviceReport {
   readonly fix?: string;
 }
 
-/** The facts about the machine that `cudaReport` uses; replaced in tests. */
+type Finding = Omit<DeviceReport, 'device'>;
+
+/** A device beside the CPU is an accelerator: it may be absent, and has these facts more. */
+export interface Accelerator {
+  /** What it is called in `skein doctor`. */
+  readonly title: string;
+  /** The program that prints the name of the card. */
+  readonly identify: readonly [program: string, ...arguments_: string[]];
+  /** ONNX Runtime's message when the provider is installed but the machine cannot run it. */
+  readonly trouble: RegExp;
+  /** What must be installed when it says so. */
+  readonly requires: string;
+  /** How to install it, for the operator. */
+  readonly install: string;
+}
+
+interface DeviceEntry {
+  find(machine: Machine): Finding;
+  readonly accelerator?: Accelerator;
+}
+
+/** The facts about the machine that an entry uses; replaced in tests. */
 export interface Machine {
   /** As in `process.platform` and `process.arch`. */
   readonly platform: string;
   readonly arch: string;
-  exists(path: string): boolean;
+  readonly exists: (path: string) => boolean;
 }
 
 const PACKAGE = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
@@ -39,20 +62,53 @@ const THIS_MACHINE: Machine = {
   exists: existsSync,
 };
 
+const DEVICES = {
+  cpu: {
+    find: ({ platform, arch }) => ({
+      available: true,
+      detail: `ONNX Runtime for ${platform}/${arch}`,
+    }),
+  },
+  cuda: {
+    find: findCuda,
+    accelerator: {
+      title: 'CUDA',
+      identify: ['nvidia-smi', '--query-gpu=name,memory.total', '--format=csv,noheader'],
+      trouble: /providers?_(?:cuda|shared)|Cuda|CUDA|cudnn|cublas/,
+      requires:
+        'CUDA 12 and cuDNN 9 must be installed, and the driver must be recent enough for them (`nvidia-smi`).',
+      install:
+        'Install CUDA 12 and cuDNN 9 where the dynamic linker finds them: `ldconfig -p | grep -E "libcudart.so.12|libcudnn.so.9"` must name both',
+    },
+  },
+} as const satisfies Readonly<Record<string, DeviceEntry>>;
+
+export type Device = keyof typeof DEVICES;
+const ENTRIES: Readonly<Record<Device, DeviceEntry>> = DEVICES;
+
 /** Every device, the CPU first. */
 export function describeDevices(machine: Machine = THIS_MACHINE): readonly DeviceReport[] {
-  const cpu = {
-    device: 'cpu' as const,
-    available: true,
-    detail: `ONNX Runtime for ${machine.platform}/${machine.arch}`,
-  };
-  return [cpu, cudaReport(machine)];
+  return (Object.keys(DEVICES) as Device[]).map((device) => reportOf(device, machine));
 }
 
-export function cudaReport(machine: Machine = THIS_MACHINE): DeviceReport {
-  const { platform, arch } = machine;
-  const missing = (detail: string, fix?: string): DeviceReport => ({
-    device: 'cuda',
+/** Undefined for the CPU. */
+export function acceleratorOf(device: Device): Accelerator | undefined {
+  return ENTRIES[device].accelerator;
+}
+
+/** Why a device cannot be used, and the fix, in one message; `undefined` when it can. */
+export function unavailability(device: Device): string | undefined {
+  const { available, detail, fix } = reportOf(device, THIS_MACHINE);
+  if (available) return undefined;
+  return `The device ${device} is not available: ${detail}.${fix === undefined ? '' : ` ${fix}`}`;
+}
+
+function reportOf(device: Device, machine: Machine): DeviceReport {
+  return { device, ...ENTRIES[device].find(machine) };
+}
+
+function findCuda({ platform, arch, exists }: Machine): Finding {
+  const missing = (detail: string, fix?: string): Finding => ({
     available: false,
     detail,
     ...(fix === undefined ? {} : { fix }),
@@ -62,27 +118,19 @@ export function cudaReport(machine: Machine = THIS_MACHINE): DeviceReport {
       `onnxruntime-node has its CUDA provider for linux/x64 only; this is ${platform}/${arch}`,
     );
   }
-  if (!machine.exists('/dev/nvidiactl')) {
+  if (!exists('/dev/nvidiactl')) {
     return missing(
       'the NVIDIA driver is not loaded: there is no /dev/nvidiactl',
       'Install the NVIDIA driver and check it with `nvidia-smi`; in a container, pass the GPU in (`docker run --gpus all`).',
     );
   }
   const folder = join(PACKAGE, 'bin', 'napi-v6', platform, arch);
-  const library = PROVIDER_LIBRARIES.find((name) => !machine.exists(join(folder, name)));
+  const library = PROVIDER_LIBRARIES.find((name) => !exists(join(folder, name)));
   if (library !== undefined) {
     return missing(
       `ONNX Runtime's CUDA provider is not installed: ${join(folder, library)} is missing`,
       `Run \`node ${join(PACKAGE, 'script', 'install.js')} --onnxruntime-node-install=cuda12\`, which downloads it, and have CUDA 12 and cuDNN 9 installed.`,
     );
   }
-  return { device: 'cuda', available: true, detail: `CUDA provider in ${folder}` };
-}
-
-/** Why a device cannot be used, and the fix, in one message; `undefined` when it can. */
-export function unavailability(device: 'cpu' | 'cuda'): string | undefined {
-  if (device === 'cpu') return undefined;
-  const { available, detail, fix } = cudaReport();
-  if (available) return undefined;
-  return `The device cuda is not available: ${detail}.${fix === undefined ? '' : ` ${fix}`}`;
+  return { available: true, detail: `CUDA provider in ${folder}` };
 }

@@ -7,13 +7,10 @@
  */
 import { RuntimeFailure } from '../contract.ts';
 import type { ModelSource, Runtime, Session, SessionOptions } from '../contract.ts';
-import { unavailability } from './devices.ts';
+import { acceleratorOf, unavailability } from './devices.ts';
 import { processHost } from './process-host.ts';
 import { openSession } from './session.ts';
 import { threadHost } from './thread-host.ts';
-
-/** ONNX Runtime's message when the provider is installed but the machine cannot run it. */
-const CUDA_TROUBLE = /providers?_(?:cuda|shared)|Cuda|CUDA|cudnn|cublas/;
 
 export const nativeRuntime: Runtime = {
   name: 'native',
@@ -27,18 +24,15 @@ export const nativeRuntime: Runtime = {
     try {
       return await openSession(host, { model, device, threads, maxOutputBytes }, signal);
     } catch (error) {
-      if (
-        device === 'cuda' &&
-        error instanceof RuntimeFailure &&
-        CUDA_TROUBLE.test(error.message)
-      ) {
-        throw new RuntimeFailure(
-          'unavailable',
-          `The device cuda is not available: ${error.message} CUDA 12 and cuDNN 9 must be installed, and the driver must be recent enough for them (\`nvidia-smi\`).`,
-          { cause: error },
-        );
+      const accelerator = acceleratorOf(device);
+      if (!(error instanceof RuntimeFailure) || !accelerator?.trouble.test(error.message)) {
+        throw error;
       }
-      throw error;
+      throw new RuntimeFailure(
+        'unavailable',
+        `The device ${device} is not available: ${error.message} ${accelerator.requires}`,
+        { cause: error },
+      );
     }
   },
 };

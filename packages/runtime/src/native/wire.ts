@@ -6,6 +6,7 @@
  * Inputs and outputs go by their position in the signature, so a run sends no names.
  */
 import type { NumericTensor, Signature, Tensor } from '@skein/onnx';
+import type { Device } from './devices.ts';
 
 interface PackedStrings {
   readonly type: 'string';
@@ -19,7 +20,7 @@ export type WireTensor = NumericTensor | PackedStrings;
 
 export interface LoadRequest {
   readonly model: { readonly path: string } | { readonly bytes: Uint8Array };
-  readonly device: 'cpu' | 'cuda';
+  readonly device: Device;
   readonly threads: number;
   /** See `SessionOptions`. */
   readonly maxOutputBytes: number | undefined;

@@ -9,7 +9,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
 import type { Availability, Enforcement, SandboxDriver, SandboxSession } from '../contract.ts';
-import { enforcementOf } from '../enforcement.ts';
+import { enforcementOf, listBy } from '../enforcement.ts';
+import { isFolderImage } from '../images.ts';
 import { openLaunchHost, type LaunchHost } from '../launch-host.ts';
 import { refuseUnsupported } from '../limits.ts';
 import { openTrial } from '../network/trial.ts';
@@ -77,6 +78,7 @@ export function createBubblewrap({
 
   return {
     name: 'bubblewrap',
+    takesImage: isFolderImage,
     async availability(): Promise<Availability> {
       const state = await (opened ??= open());
       if (!state.available) return state;
@@ -115,7 +117,16 @@ async function tried(host: LaunchHost): Promise<Enforcement> {
       hidden: [],
     }),
   );
-  const enforcement = await probe(session, enforcementOf(host.groups, 'bubblewrap', noList));
+  const claimed = enforcementOf(host.groups, {
+    disk: { enforced: true, by: 'size of a tmpfs' },
+    network: {
+      none: true,
+      allowList: noList === undefined,
+      by: `a network name space without any interface; ${listBy(noList)}`,
+    },
+    isolates: true,
+  });
+  const enforcement = await probe(session, claimed);
   await session.close();
   return enforcement;
 }

@@ -52,7 +52,7 @@ forEachDriver((here) => {
       await refusal({ untrusted: true, network: 'none' }).toThrow(/isolates nothing/);
       await refusal({ network: 'none' }).toMatchObject(unsupported);
       await refusal({ limits: LIMITS }).toThrow(
-        /limits\.diskBytes = 16777216 .*bubblewrap or Docker/s,
+        /limits\.diskBytes = 16777216 .*bubblewrap or docker/s,
       );
       await refusal({ image: '/' }).toMatchObject(unsupported);
     }

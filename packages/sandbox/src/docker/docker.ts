@@ -12,7 +12,7 @@ import type { ControlGroups, ControlGroupsHere } from '../cgroup/contract.ts';
 import { openControlGroups } from '../cgroup/open.ts';
 import type { Availability, SandboxDriver, SandboxSession, SessionOptions } from '../contract.ts';
 import { allLimits, refuseUnsupported, type AllLimits } from '../limits.ts';
-import { dockerReference } from '../images.ts';
+import { dockerReference, isFolderImage } from '../images.ts';
 import { openGate, type Gate } from '../network/gate.ts';
 import { socketsOf } from '../seccomp/filter.ts';
 import { accountsOf, type Accounts } from './account.ts';
@@ -74,6 +74,10 @@ class DockerDriver implements SandboxDriver {
       perShape: options.warm ?? 1,
       shapes: 4,
     });
+  }
+
+  takesImage(image: string): boolean {
+    return !isFolderImage(image);
   }
 
   availability(): Promise<Availability> {

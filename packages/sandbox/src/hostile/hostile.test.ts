@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { createBubblewrap } from '../bubblewrap/bubblewrap.ts';
 import type {
   CollectedFile,
   Command,
@@ -17,22 +16,13 @@ import type {
   SandboxSession,
   SessionOptions,
 } from '../contract.ts';
-import { createDocker } from '../docker/docker.ts';
+import { openDriver } from '../drivers.ts';
+import { driversHere } from '../testing/every-driver.ts';
 import { leftovers, mounts, setCanaries, type Canaries } from './canaries.ts';
 import { LIMITS, readCorpus, type HostAction, type HostileProgram } from './corpus.ts';
 
-const DRIVERS = [
-  {
-    name: 'docker',
-    skip: requireComponent('judge-image').skip,
-    create: () => createDocker({ image: 'skein-sandbox:judge' }),
-  },
-  {
-    name: 'bubblewrap',
-    skip: requireComponent('bubblewrap').skip,
-    create: () => createBubblewrap(),
-  },
-];
+/** Has compilers, for the programs that attack with one. */
+const IMAGE = 'skein-sandbox:judge';
 
 const CORPUS = requireComponent('gcc').skip ? [] : readCorpus();
 const SLATE = readFileSync(join(import.meta.dirname, 'clean-slate.py'), 'utf8');
@@ -49,7 +39,7 @@ test('the corpus is large, and every program says how it must end', () => {
   }
 });
 
-describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ create }) => {
+describe.each(driversHere('untrusted', { docker: 'judge-image' }))('%s', (name) => {
   let driver: SandboxDriver;
   let canaries: Canaries;
   let session: SandboxSession;
@@ -67,7 +57,7 @@ describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ create }) => {
   });
 
   beforeAll(async () => {
-    driver = create();
+    driver = await openDriver(name, { image: IMAGE });
     canaries = await setCanaries();
     session = await driver.open(options);
     victim = await driver.open({ ...options, limits: { ...LIMITS, wallMs: 600_000 } });

@@ -7,25 +7,19 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ERRORS, NewJob, SkeinError, validate, type ErrorCode } from '@skein/api';
+import { SANDBOX_NAMES, SANDBOXES } from '@skein/api/implementations';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { specOf } from '@skein/jobs';
-import { requireComponent } from '../../../../scripts/testing/components.ts';
 import {
   workerFixture,
   type WorkerFixture,
 } from '../../../jobs/src/worker/testing/worker-fixture.ts';
-import { createBubblewrap } from '../bubblewrap/bubblewrap.ts';
 import type { SandboxDriver } from '../contract.ts';
-import { createDocker } from '../docker/docker.ts';
+import { openDrivers } from '../drivers.ts';
+import { driversHere } from '../testing/every-driver.ts';
 import { ARTIFACT, DATA_FOLDER, LINK_TO_ROOT, REQUESTS, type HostileRequest } from './requests.ts';
 
-const [bubblewrap, docker] = ['bubblewrap', 'sandbox-image'].map(
-  (component) => !requireComponent(component as 'bubblewrap' | 'sandbox-image').skip,
-);
-const DRIVERS = [
-  ...(bubblewrap === true ? (['bubblewrap'] as const) : []),
-  ...(docker === true ? (['docker'] as const) : []),
-];
+const DRIVERS = driversHere('untrusted');
 /** Tenant and trust of a caller, from the scopes of its key. */
 const SUBMITTERS = {
   jobs: { tenant: 'stranger', mayTrust: false },
@@ -41,7 +35,7 @@ beforeAll(async () => {
   link = mkdtempSync(join(tmpdir(), 'skein-link-'));
   symlinkSync('/', join(link, 'root'));
   const folder = mkdtempSync(join(tmpdir(), 'skein-data-'));
-  drivers = [createBubblewrap({ hidden: [folder] }), createDocker()];
+  drivers = await openDrivers({ hidden: [folder] }, DRIVERS);
   jobs = await workerFixture({ sandboxes: drivers });
   dataFolder = folder;
   ({ digest: artifact } = await jobs.artifacts.put(once(Buffer.from('content')), 1 << 20));
@@ -53,6 +47,9 @@ afterAll(async () => {
   for (const folder of [link, dataFolder]) rmSync(folder, { recursive: true });
 }, 60_000);
 let dataFolder: string;
+
+const isolates = (name: unknown): boolean =>
+  SANDBOX_NAMES.some((each) => each === name && SANDBOXES[each].isolates);
 
 async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
   yield content;
@@ -93,9 +90,10 @@ test('the corpus is large, and tries both scopes', () => {
 });
 
 describe.each(DRIVERS)('asked of %s', (driver) => {
-  const asked = REQUESTS.filter(
-    ({ work }) => (work['sandbox'] ?? driver) === driver || driver === 'bubblewrap',
-  );
+  // A name that is not a driver's is asked once.
+  const asked = REQUESTS.filter(({ work: { sandbox = driver } }) => {
+    return sandbox === driver || (driver === DRIVERS[0] && !isolates(sandbox));
+  });
   test.each(asked.map((request) => [`${request.scope}: ${request.what}`, request] as const))(
     '%s',
     async (_what, request) => {

@@ -23,7 +23,7 @@ import type {
   SandboxSession,
   SessionOptions,
 } from '../contract.ts';
-import { enforcementOf } from '../enforcement.ts';
+import { enforcementOf, ISOLATING } from '../enforcement.ts';
 import { openLaunchHost, type LaunchHost } from '../launch-host.ts';
 import type { Slot } from '../launcher/slot.ts';
 import { allLimits, refuseUnsupported, tightened, type AllLimits } from '../limits.ts';
@@ -58,13 +58,14 @@ export function createProcessSandbox({ warm = 1 }: ProcessOptions = {}): Sandbox
   async function open(): Promise<Opened> {
     const host = await openLaunchHost({ within: [], seccomp: new Uint8Array(), parked: warm });
     const trial = openSession(host, '0', PROBE_LIMITS);
-    const enforcement = await probe(trial, enforcementOf(host.groups, 'process'));
+    const enforcement = await probe(trial, claimed(host));
     await trial.close();
     return { host, enforcement };
   }
 
   return {
     name: 'process',
+    takesImage: () => false,
     async availability(): Promise<Availability> {
       if (process.platform !== 'linux') {
         return { available: false, reason: 'The driver needs /proc of Linux', fix: 'Use Docker.' };
@@ -99,6 +100,18 @@ export function createProcessSandbox({ warm = 1 }: ProcessOptions = {}): Sandbox
   };
 }
 
+function claimed({ groups }: LaunchHost): Enforcement {
+  return enforcementOf(groups, {
+    disk: {
+      enforced: false,
+      by: 'the driver process has no disk of its own',
+      fix: `Use ${ISOLATING}.`,
+    },
+    network: { none: false, allowList: false, by: 'the driver process uses the host’s network' },
+    isolates: false,
+  });
+}
+
 function refuseRoot({ image, mounts }: SessionOptions): void {
   const moved = mounts.find(({ source, target }) => source !== target);
   const what =
@@ -110,7 +123,7 @@ function refuseRoot({ image, mounts }: SessionOptions): void {
   if (what === undefined) return;
   throw new SkeinError(
     'SANDBOX_UNSUPPORTED',
-    `The driver process cannot ${what}: a command sees the host as it is. Use bubblewrap or Docker.`,
+    `The driver process cannot ${what}: a command sees the host as it is. Use ${ISOLATING}.`,
   );
 }
 
@@ -183,7 +196,7 @@ function openSession(
       if (command.workspace === 'read-only') {
         throw new SkeinError(
           'SANDBOX_UNSUPPORTED',
-          'The driver process cannot keep a command from writing to the workspace. Use bubblewrap or Docker, or let it write.',
+          `The driver process cannot keep a command from writing to the workspace. Use ${ISOLATING}, or let it write.`,
         );
       }
       return start(command, tightened(sessionLimits, command.limits));

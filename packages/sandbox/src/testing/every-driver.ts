@@ -6,8 +6,8 @@ import { Buffer } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { createBubblewrap } from '../bubblewrap/bubblewrap.ts';
+import { SANDBOX_NAMES, SANDBOXES } from '@skein/api/implementations';
+import { type Component, requireComponent } from '../../../../scripts/testing/components.ts';
 import type {
   Command,
   Ending,
@@ -17,8 +17,7 @@ import type {
   SandboxSession,
   SessionOptions,
 } from '../contract.ts';
-import { createDocker } from '../docker/docker.ts';
-import { createProcessSandbox } from '../process/process.ts';
+import { openDriver } from '../drivers.ts';
 
 export const MEBIBYTE = 1 << 20;
 export const LIMITS: Limits = {
@@ -38,26 +37,21 @@ const TRUSTED: SessionOptions = {
   untrusted: false,
 };
 
-const DRIVERS = [
-  {
-    name: 'bubblewrap',
-    skip: requireComponent('bubblewrap').skip,
-    create: () => createBubblewrap(),
-    options: UNTRUSTED,
-  },
-  {
-    name: 'docker',
-    skip: requireComponent('sandbox-image').skip,
-    create: () => createDocker(),
-    options: UNTRUSTED,
-  },
-  {
-    name: 'process',
-    skip: process.platform !== 'linux',
-    create: () => createProcessSandbox(),
-    options: TRUSTED,
-  },
-] as const;
+/** What a driver cannot be tested without; one that is not listed is tested everywhere. */
+const NEEDS: Readonly<Partial<Record<SandboxName, Component>>> = {
+  bubblewrap: 'bubblewrap',
+  docker: 'sandbox-image',
+  process: 'linux',
+};
+
+/** The drivers that can be tested here, for untrusted work or for any. @param needs more than `NEEDS`. */
+export function driversHere(work: 'untrusted' | 'any', needs: typeof NEEDS = {}): SandboxName[] {
+  return SANDBOX_NAMES.filter((name) => {
+    if (work === 'untrusted' && !SANDBOXES[name].isolates) return false;
+    const needed = needs[name] ?? NEEDS[name];
+    return needed === undefined || !requireComponent(needed).skip;
+  });
+}
 
 export interface Said extends Ending {
   readonly out: string;
@@ -80,11 +74,12 @@ export interface Here {
 
 /** Runs the same tests for each driver that is available here. */
 export function forEachDriver(tests: (here: Here) => void): void {
-  describe.each(DRIVERS.filter(({ skip }) => !skip))('$name', ({ name, create, options }) => {
+  describe.each(driversHere('any'))('%s', (name) => {
+    const options = SANDBOXES[name].isolates ? UNTRUSTED : TRUSTED;
     let driver: SandboxDriver;
     let session: SandboxSession;
     beforeAll(async () => {
-      driver = create();
+      driver = await openDriver(name);
       session = await driver.open(options);
     }, 120_000);
     afterAll(async () => await driver.close(), 60_000);

@@ -2,12 +2,13 @@
  * A node that will be killed: opens the driver in argv, runs a command in it, and reports that it
  * runs.
  */
-import { createBubblewrap } from '../bubblewrap/bubblewrap.ts';
-import { createProcessSandbox } from '../process/process.ts';
+import { SANDBOXES, type SandboxName } from '@skein/api/implementations';
+import { openDriver } from '../drivers.ts';
 
 const [driver, mark = ''] = process.argv.slice(2);
-const trusted = driver === 'process';
-const sandbox = trusted ? createProcessSandbox() : createBubblewrap();
+const name = driver as SandboxName;
+const trusted = !SANDBOXES[name].isolates;
+const sandbox = await openDriver(name);
 const session = await sandbox.open({
   mounts: [],
   limits: {

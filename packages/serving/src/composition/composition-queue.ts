@@ -6,7 +6,7 @@
  * Every request counts the same: the deployments that a composition calls carry its cost, and share
  * it between tenants by work.
  */
-import type { WeightOf } from '../tenant-weight.ts';
+import type { WeightOf } from '../dispatch/deadline-queue.ts';
 import type { Instant } from '../contract.ts';
 import { levelOf } from '../dispatch/admission.ts';
 import { DeadlineQueue, type Lane } from '../dispatch/deadline-queue.ts';

@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 import { SkeinError } from '@skein/api';
 import type { Signature, Tensor } from '@skein/onnx';
 import type { VersionRecord } from '@skein/state';
-import type { WeightOf } from '../tenant-weight.ts';
+import type { WeightOf } from '../dispatch/deadline-queue.ts';
 import type {
   Clock,
   Inference,

@@ -24,13 +24,15 @@
  * Adding and removing cost O(log n) in requests; finding the next request is linear in the tenants
  * and lanes with queued requests, which are few.
  */
-import type { WeightOf } from '../tenant-weight.ts';
 import type { Instant } from '../contract.ts';
 import { ArrivalRate } from './arrival-rate.ts';
 import type { LatencyCurve } from './latency-model.ts';
 import { comesBefore, TenantQueue } from './tenant-queue.ts';
 import type { Ticket } from './ticket.ts';
 import { Timeline } from './timeline.ts';
+
+/** Share of a tenant in proportion to other tenants; 1 by default. */
+export type WeightOf = (tenant: string) => number;
 
 /** A tenant of mean weight may fill this many times the free time: 4/5 of the queue while no other tenant does. */
 const REACH = 4;

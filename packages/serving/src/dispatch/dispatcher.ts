@@ -13,7 +13,7 @@
 import { SkeinError, type DeploymentSettings } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import { RuntimeFailure, type ModelSource, type RunResult, type Runtime } from '@skein/runtime';
-import type { WeightOf } from '../tenant-weight.ts';
+import type { WeightOf } from './deadline-queue.ts';
 import type {
   Clock,
   InferenceAnswer,

@@ -5,7 +5,7 @@
  *
  *   offer ──▶ admission ──▶ queue ──▶ selection + batcher ──▶ next ──▶ start … finish
  */
-import type { WeightOf } from '../tenant-weight.ts';
+import type { WeightOf } from './deadline-queue.ts';
 import type { Instant } from '../contract.ts';
 import { assess, type Backlog, type Candidate, type Verdict } from './admission.ts';
 import { Caution } from './caution.ts';

@@ -1,7 +1,11 @@
-/** Opens the store that `--blobs` names: a bucket if it is a URL, otherwise a folder that nodes and workers share. */
-import { mkdir } from 'node:fs/promises';
+/**
+ * The backends of artifacts: a line each. `--blobs` names a bucket by its URL, or a folder that nodes
+ * and workers share. The contract test runs over all of them.
+ */
+import { mkdir, statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
+import { backendOf, type Backend } from '../backend.ts';
 import type { ArtifactStore } from '../contract.ts';
 import { createDiskRoom, type DiskRoom } from '../disk-room.ts';
 import { FOLDER_MODE } from '../private-files.ts';
@@ -14,22 +18,58 @@ export interface OpenArtifactsOptions {
   readonly exclusive?: boolean;
 }
 
+interface Placed extends OpenArtifactsOptions {
+  /** Local copies of the artifacts of a bucket. */
+  readonly cacheFolder: string;
+}
+
+interface ArtifactBackend extends Backend<Placed, ArtifactStore> {
+  /** What all artifacts may take where the operator sets no bound, in bytes. */
+  defaultBound(address: string): Promise<number>;
+}
+
+export const ARTIFACT_BACKENDS = {
+  folder: {
+    schemes: [],
+    async open(address, { keptFreeBytes, exclusive = false }) {
+      const folder = resolve(address);
+      const room = await roomIn(folder, keptFreeBytes);
+      return openFileArtifacts(folder, { shared: !exclusive, room });
+    },
+    // The disk is shared with everything else on it.
+    async defaultBound(address) {
+      const { blocks, bsize } = await statfs(address);
+      return Math.floor((blocks * bsize) / 2);
+    },
+  },
+  s3: {
+    schemes: ['s3:'],
+    async open(url, { cacheFolder, keptFreeBytes }) {
+      const room = await roomIn(cacheFolder, keptFreeBytes);
+      const { openS3Artifacts } = await import('./s3-artifacts.ts');
+      return openS3Artifacts({ url, cacheFolder, room });
+    },
+    // A bucket is bounded by its cost.
+    defaultBound: async () => Infinity,
+  },
+} as const satisfies Readonly<Record<string, ArtifactBackend>>;
+
 /**
- * @param place `s3://bucket/prefix?endpoint=…`, or a folder, relative to the working directory.
+ * @param address `s3://bucket/prefix?endpoint=…`, or a folder, relative to the working directory.
  * @param cacheFolder local copies of the artifacts of a bucket.
  * @throws SkeinError USAGE, STORE_UNREACHABLE, DATA_FOLDER_UNUSABLE.
  */
 export async function openArtifacts(
-  place: string,
+  address: string,
   cacheFolder: string,
-  { keptFreeBytes, exclusive = false }: OpenArtifactsOptions = {},
+  options: OpenArtifactsOptions = {},
 ): Promise<ArtifactStore> {
-  const remote = place.startsWith('s3:');
-  const folder = remote ? cacheFolder : resolve(place);
-  const room = await roomIn(folder, keptFreeBytes);
-  if (!remote) return openFileArtifacts(folder, { shared: !exclusive, room });
-  const { openS3Artifacts } = await import('./s3-artifacts.ts');
-  return openS3Artifacts({ url: place, cacheFolder, room });
+  return backendOf(ARTIFACT_BACKENDS, address).open(address, { ...options, cacheFolder });
+}
+
+/** What all artifacts there may take where the operator sets no bound, in bytes; the place exists. */
+export async function defaultArtifactBound(address: string): Promise<number> {
+  return backendOf(ARTIFACT_BACKENDS, address).defaultBound(address);
 }
 
 async function roomIn(folder: string, keptFreeBytes: number | undefined): Promise<DiskRoom> {

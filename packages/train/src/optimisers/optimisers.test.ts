@@ -6,25 +6,16 @@ import { adagrad } from './adagrad.ts';
 import { adam, adamW } from './adam.ts';
 import type { Clipping } from './clip.ts';
 import { lion } from './lion.ts';
-import type { Optimiser } from './optimiser.ts';
+import { OPTIMISER_NAMES, type OptimiserName, OPTIMISERS } from './optimisers.ts';
 import { rmsprop } from './rmsprop.ts';
 import { sgd } from './sgd.ts';
-
-const OPTIMISERS: Readonly<Record<string, (options: object) => Optimiser>> = {
-  sgd,
-  adam,
-  adamW,
-  adagrad,
-  rmsprop,
-  lion,
-};
 
 interface Fixture {
   readonly steps: number;
   readonly start: { readonly w: number[][]; readonly b: number[] };
   readonly curvature: { readonly w: number[][]; readonly b: number[] };
   readonly cases: readonly {
-    readonly optimiser: string;
+    readonly optimiser: OptimiserName;
     readonly options: object;
     readonly rate: number;
     readonly clip: Clipping | null;
@@ -52,6 +43,23 @@ describe('five steps down ½ Σ a p² in float64', () => {
   });
 });
 
+describe.each(OPTIMISER_NAMES)('%s, by its name', (name) => {
+  const { make, rate } = OPTIMISERS[name];
+
+  it('is the name of its rule, and comes nearer to the minimum at its own rate', async () => {
+    const optimiser = make({ weightDecay: 0 });
+    expect(optimiser.name).toBe(name);
+    const { p } = await descend(bowl, { optimiser, rates: constant(rate, 20) });
+    for (const [i, start] of bowl[0]!.start.entries()) {
+      expect(Math.abs(p![i]!)).toBeLessThan(Math.abs(start));
+    }
+  });
+
+  it('refuses a weight decay below zero', () => {
+    expect(() => make({ weightDecay: -1 })).toThrow('weightDecay must be at least 0, but is -1.');
+  });
+});
+
 describe('PyTorch’s paths', () => {
   const parameters = (['w', 'b'] as const).map((name) => ({
     name,
@@ -61,7 +69,7 @@ describe('PyTorch’s paths', () => {
   }));
   it.each(fixture.cases)('$optimiser $options $clip', async (each) => {
     const descent: Descent = {
-      optimiser: OPTIMISERS[each.optimiser]!(each.options),
+      optimiser: OPTIMISERS[each.optimiser].make(each.options),
       rates: constant(each.rate, fixture.steps),
       ...(each.clip === null ? {} : { clip: each.clip }),
     };

@@ -15,11 +15,9 @@
 import type { Loss, Model } from '@skein/onnx';
 import type { ArrayScaling } from '../data/array-encoding.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
+import type { OptimiserName } from '../optimisers/optimisers.ts';
 import type { NetworkBuilder } from './assemble.ts';
 import type { TaskKind } from './task.ts';
-
-export const OPTIMISER_NAMES = ['adam', 'adamw', 'sgd', 'rmsprop', 'adagrad', 'lion'] as const;
-export type OptimiserName = (typeof OPTIMISER_NAMES)[number];
 
 export const SCHEDULE_NAMES = ['constant', 'cosine', 'step'] as const;
 export type ScheduleName = (typeof SCHEDULE_NAMES)[number];

@@ -1,52 +1,31 @@
-/** The two stores that every fault is tried on. */
+/** The stores that every fault is tried on: each of the registry. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { requireComponent } from '../../../../../scripts/testing/components.ts';
-import { startRedis, type TestRedis } from '../../store/testing/redis-server.ts';
-import type { WorkerMainOptions } from './worker-main.ts';
+import { BACKENDS, type Place } from '../../store/testing/fixtures.ts';
 
 export interface FaultPlace extends AsyncDisposable {
-  readonly store: WorkerMainOptions['store'];
+  /** Its address. */
+  readonly store: string;
   readonly blobs: string;
-  readonly redis: TestRedis | undefined;
+  readonly server: Place['server'];
 }
 
-export const FAULT_STORES = [
-  {
-    name: 'SQLite',
-    skip: false,
-    /** Processes that work on one store at once. */
-    workers: 1,
-    async open(): Promise<FaultPlace> {
-      const folder = await mkdtemp(join(tmpdir(), 'skein-faults-'));
-      return place(folder, { sqlite: join(folder, 'jobs.db') }, undefined);
-    },
+export const FAULT_STORES = BACKENDS.filter(({ skip }) => !skip).map((backend) => ({
+  ...backend,
+  /** Processes that work on one store at once. */
+  workers: backend.shared ? 2 : 1,
+  async open(): Promise<FaultPlace> {
+    const folder = await mkdtemp(join(tmpdir(), 'skein-faults-'));
+    const place = await backend.make();
+    return {
+      store: place.address('faults'),
+      server: place.server,
+      blobs: join(folder, 'blobs'),
+      async [Symbol.asyncDispose]() {
+        await place.destroy();
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
   },
-  {
-    name: 'Redis',
-    skip: requireComponent('redis').skip,
-    workers: 2,
-    async open(): Promise<FaultPlace> {
-      const folder = await mkdtemp(join(tmpdir(), 'skein-faults-'));
-      const redis = await startRedis();
-      return place(folder, { redis: redis.url }, redis);
-    },
-  },
-].filter(({ skip }) => !skip);
-
-function place(
-  folder: string,
-  store: WorkerMainOptions['store'],
-  redis: TestRedis | undefined,
-): FaultPlace {
-  return {
-    store,
-    redis,
-    blobs: join(folder, 'blobs'),
-    async [Symbol.asyncDispose]() {
-      await redis?.destroy();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
+}));

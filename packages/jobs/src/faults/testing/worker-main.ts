@@ -2,16 +2,15 @@
  * A process with a store and a worker, to be killed: an embedded node over SQLite, or a member of a
  * fleet over Redis. Its parent calls the store through it, as clients call a node.
  */
-import { createBubblewrap } from '@skein/sandbox/bubblewrap';
-import { createProcessSandbox } from '@skein/sandbox/process';
+import { openDriver } from '@skein/sandbox';
 import { openFileArtifacts } from '@skein/state';
 import type { JobStore } from '../../contract.ts';
-import { openRedisJobs } from '../../store/redis/redis-jobs.ts';
-import { openSqliteJobs } from '../../store/sqlite/sqlite-jobs.ts';
+import { openJobStore } from '../../store/open-store.ts';
 import { startWorker } from '../../worker/worker.ts';
 
 export interface WorkerMainOptions {
-  readonly store: { readonly sqlite: string } | { readonly redis: string };
+  /** The address of the store. */
+  readonly store: string;
   readonly blobs: string;
   readonly leaseMs: number;
   readonly isolated: boolean;
@@ -27,10 +26,8 @@ export type FromWorkerMain =
   | { readonly ready: string }
   | { readonly id: number; readonly value?: unknown; readonly error?: string };
 
-export function openStore(place: WorkerMainOptions['store']): Promise<JobStore> {
-  return 'sqlite' in place
-    ? openSqliteJobs(place.sqlite)
-    : openRedisJobs(place.redis, { namespace: 'faults' });
+export function openStore(address: string): Promise<JobStore> {
+  return openJobStore(address, { namespace: 'faults' });
 }
 
 if (import.meta.main) {
@@ -45,7 +42,7 @@ if (import.meta.main) {
   const worker = await startWorker({
     store,
     artifacts: await openFileArtifacts(blobs, { shared: true }),
-    sandboxes: [isolated ? createBubblewrap() : createProcessSandbox()],
+    sandboxes: [await openDriver(isolated ? 'bubblewrap' : 'process')],
     queues: ['default'],
     capacity: { cores: 4, memoryBytes: 2 ** 31 },
     leaseMs,

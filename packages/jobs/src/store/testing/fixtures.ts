@@ -1,56 +1,68 @@
-/** Both backends of the store under one clock, and the jobs, offers and outcomes that tests are made of. */
+/** Every backend of the store under one clock, and the jobs, offers and outcomes that tests are made of. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Claim, JobSpec, JobStore, Outcome, WorkerOffer } from '../../contract.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
-import { openRedisJobs } from '../redis/redis-jobs.ts';
-import { openSqliteJobs } from '../sqlite/sqlite-jobs.ts';
-import { startRedis } from './redis-server.ts';
-
-export interface Backend {
-  readonly name: string;
-  readonly skip: boolean;
-  /** A place that any number of fresh stores can be opened in. */
-  make(): Promise<Place>;
-}
+import { JOB_STORES, type JobStoreName, openJobStore } from '../open-store.ts';
+import { startRedis, type TestRedis } from './redis-server.ts';
 
 export interface Place {
   /** Whether stores on the same data notify each other at once. */
   readonly shared: boolean;
+  /** The server that its stores are on, to be killed and started again. */
+  readonly server: TestRedis | undefined;
+  /** Of the store of this name. */
+  address(name: string): string;
   /** A store of its own; the same `name` again opens the same store. */
   open(name: string, clock?: () => number): Promise<JobStore>;
   destroy(): Promise<void>;
 }
 
-export const BACKENDS: readonly Backend[] = [
-  {
-    name: 'sqlite',
+/** A place that stores can be made in; each store of the registry needs one to be tested. */
+const PLACES: Readonly<
+  Record<
+    JobStoreName,
+    { readonly skip: boolean; make(): Promise<Pick<Place, 'server' | 'address' | 'destroy'>> }
+  >
+> = {
+  sqlite: {
     skip: false,
     async make() {
       const folder = await mkdtemp(join(tmpdir(), 'skein-jobs-'));
       return {
-        shared: false,
-        open: (name, clock) =>
-          openSqliteJobs(join(folder, `${name}.db`), clock === undefined ? {} : { clock }),
+        server: undefined,
+        address: (name) => join(folder, `${name}.db`),
         destroy: () => rm(folder, { recursive: true }),
       };
     },
   },
-  {
-    name: 'redis',
+  redis: {
     skip: requireComponent('redis').skip,
     async make() {
-      const redis = await startRedis();
-      return {
-        shared: true,
-        open: (namespace, clock) =>
-          openRedisJobs(redis.url, clock === undefined ? { namespace } : { namespace, clock }),
-        destroy: () => redis.destroy(),
-      };
+      const server = await startRedis();
+      return { server, address: () => server.url, destroy: () => server.destroy() };
     },
   },
-];
+};
+
+/** Every store of the registry, each with a place that any number of fresh stores can be opened in. */
+export const BACKENDS = (Object.keys(JOB_STORES) as JobStoreName[]).map((name) => {
+  const shared = JOB_STORES[name].schemes.length > 0;
+  return {
+    name,
+    skip: PLACES[name].skip,
+    shared,
+    async make(): Promise<Place> {
+      const place = await PLACES[name].make();
+      return {
+        ...place,
+        shared,
+        open: (store, clock) => openJobStore(place.address(store), { namespace: store, clock }),
+      };
+    },
+  };
+});
 
 export const job = (more: Partial<JobSpec> & { id?: string } = {}): JobSpec & { id?: string } => ({
   queue: 'q',

@@ -1,61 +1,43 @@
 /**
- * Go compiles its standard library into a build cache, which takes most of a minute; this does it
- * once per toolchain, inside a sandbox, and keeps the result on the host to be mounted read-only.
- *
- * A cache that is incomplete or stale costs time, never correctness: go verifies what it reads.
+ * Fills the cache of a language's toolchain, once per toolchain, inside a sandbox, and keeps the
+ * result on the host to be mounted read-only.
  */
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SandboxDriver } from '@skein/sandbox';
-import { go } from '../languages/go.ts';
+import type { Language, ToolchainCache } from '../languages/language.ts';
 import type { JudgeSandboxOptions } from './judge-sandbox.ts';
 
-/** What contestants import. */
-const PACKAGES = [
-  'bufio',
-  'bytes',
-  'cmp',
-  'container/heap',
-  'container/list',
-  'errors',
-  'fmt',
-  'io',
-  'maps',
-  'math',
-  'math/big',
-  'math/bits',
-  'math/cmplx',
-  'math/rand',
-  'os',
-  'slices',
-  'sort',
-  'strconv',
-  'strings',
-  'sync',
-  'time',
-  'unicode',
-];
-
 const MAX_BYTES = 512 * 2 ** 20;
-const FOLDER = 'go-cache';
+const MEMORY_BYTES = 2 ** 31;
+const FOLDER = 'cache';
+
+type Cached = Language & { readonly cache: ToolchainCache };
+
+export function isCached(language: Language): language is Cached {
+  return language.cache !== undefined;
+}
 
 /** @returns the cache's folder on the host, or undefined when it cannot be made. */
-export async function prepareGoCache(
+export async function prepareCache(
+  language: Cached,
+  version: string,
   driver: SandboxDriver,
   { image, cacheFolder }: JudgeSandboxOptions,
-  version: string,
 ): Promise<string | undefined> {
   if (cacheFolder === undefined) return undefined;
-  const identity = JSON.stringify([version, driver.name, image, PACKAGES, go.env]);
+  const { code, cache, env } = language;
+  const source = Buffer.from(cache.source.content).toString();
+  const identity = JSON.stringify([version, driver.name, image, source, env]);
   const digest = createHash('sha256').update(identity).digest('hex').slice(0, 16);
-  const target = join(cacheFolder, `go-${digest}`);
+  const target = join(cacheFolder, `${code}-${digest}`);
   if (await exists(target)) return target;
   await mkdir(cacheFolder, { recursive: true, mode: 0o755 });
   const fresh = await mkdtemp(join(cacheFolder, 'unfinished-'));
   try {
-    if (!(await fill(driver, image, fresh))) return undefined;
-    await makeReadable(fresh);
+    if (!(await fill(language, driver, image, fresh))) return undefined;
+    await makeReadable(fresh, cache.folders);
     // Two judges may have had the same idea; either cache will do.
     await rename(fresh, target).catch(async (error: unknown) => {
       if (!(await exists(target))) throw error;
@@ -73,16 +55,14 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Guests read it under a user of their own; go wants every one of its folders, even when empty. */
-async function makeReadable(folder: string): Promise<void> {
+/** Guests read it under a user of their own. */
+async function makeReadable(folder: string, needed: readonly string[]): Promise<void> {
   await chmod(folder, 0o755);
-  for (let byte = 0; byte < 256; byte++) {
-    const name = byte.toString(16).padStart(2, '0');
-    await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
-  }
+  for (const name of needed) await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
 }
 
 async function fill(
+  language: Cached,
   driver: SandboxDriver,
   image: string | undefined,
   folder: string,
@@ -92,7 +72,7 @@ async function fill(
     mounts: [],
     limits: {
       wallMs: 600_000,
-      memoryBytes: 2 ** 31,
+      memoryBytes: MEMORY_BYTES,
       pids: 256,
       outputBytes: 2 ** 20,
       fileBytes: MAX_BYTES,
@@ -102,11 +82,14 @@ async function fill(
     untrusted: true,
   });
   try {
-    const source = `package main\nimport (\n${PACKAGES.map((name) => `_ "${name}"`).join('\n')}\n)\nfunc main() {}\n`;
-    await session.put([{ path: 'main.go', content: new TextEncoder().encode(source) }]);
+    const { cache, env } = language;
+    const { path } = cache.source;
+    await session.put([cache.source]);
+    const place = { folder: session.workspace, entry: path, sources: [path] };
     const result = await session.run({
-      argv: ['go', 'build', '-trimpath', '-o', 'program', 'main.go'],
-      env: { ...go.env, GOCACHE: `${session.workspace}/${FOLDER}` },
+      argv:
+        language.compile?.({ ...place, memoryBytes: MEMORY_BYTES, stackBytes: undefined }) ?? [],
+      env: { ...env, [cache.variable]: `${session.workspace}/${FOLDER}` },
       workspace: 'writable',
     });
     if (result.endedBy !== 'exit' || result.exitCode !== 0) return false;

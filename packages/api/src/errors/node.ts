@@ -1,0 +1,106 @@
+/** Errors of the node and of the command line. */
+import { type ErrorRow, GRPC } from './row.ts';
+
+export const NODE_ERRORS = {
+  STORAGE_FULL: {
+    http: 507,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning:
+      'The disk, or the memory of Redis, has reached the limit for requests; nothing was changed.',
+    fix: 'Free space in the data folder, or for Redis in the folder of its files or with a larger maxmemory; then retry.',
+  },
+  ARTIFACT_CORRUPT: {
+    http: 500,
+    grpc: GRPC.INTERNAL,
+    kind: 'fault',
+    meaning: 'A stored artifact no longer has its digest, so it is not served.',
+    fix: 'Deploy the model file again; check the disk.',
+  },
+  STATE_CORRUPT: {
+    http: 500,
+    grpc: GRPC.INTERNAL,
+    kind: 'fault',
+    meaning: 'The database in the data folder is damaged, or is not a database of Skein.',
+    fix: 'Restore state.sqlite from a backup, or move it away to start empty; check the disk.',
+  },
+  STATE_TOO_NEW: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The data folder was last used by a newer Skein, whose database this one cannot read.',
+    fix: 'Start the newer Skein, or choose another folder with --data.',
+  },
+  DATA_FOLDER_UNUSABLE: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The data folder cannot be made or written to.',
+    fix: 'Give the node’s user write access to the folder, or choose another with --data.',
+  },
+  DATA_FOLDER_LOCKED: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'Another node runs on this data folder.',
+    fix: 'Stop that node, or choose another folder with --data.',
+  },
+  PORT_IN_USE: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The requested port is in use.',
+    fix: 'Choose another with --port, or omit it to use the next free one.',
+  },
+  KEYS_REQUIRED: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The node would listen on an address other than loopback without any API key.',
+    fix: 'Create a key first: `skein keys create --scope admin`.',
+  },
+  TLS_INVALID: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The certificate, its private key or the CA of clients cannot be used.',
+    fix: 'Give PEM files: --tls-cert with the chain, the node’s own certificate first and none of them expired; --tls-key with its key, without a passphrase; --tls-client-ca with the authorities.',
+  },
+  // The command line.
+  USAGE: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The command line has an unknown command, option or value.',
+    fix: '`skein help COMMAND` shows the usage.',
+  },
+  FILE_UNREADABLE: {
+    http: 400,
+    grpc: GRPC.NOT_FOUND,
+    kind: 'user',
+    meaning: 'A file given on the command line cannot be read.',
+    fix: 'Check the path and its permissions.',
+  },
+  NODE_UNREACHABLE: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'No node answers at the address.',
+    fix: 'Start one with `skein up`, or point --server at it.',
+  },
+  TLS_FAILED: {
+    http: 502,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'user',
+    meaning:
+      'The TLS connection to the node failed: its certificate is not trusted, it requires a client certificate, or one side does not use TLS.',
+    fix: 'Name the CA of its certificate with --ca FILE (or SKEIN_CA), and a client certificate, if the node requires one, with --cert and --cert-key; the reason is in the message.',
+  },
+  INTERNAL: {
+    http: 500,
+    grpc: GRPC.INTERNAL,
+    kind: 'fault',
+    meaning: 'A fault of Skein.',
+    fix: 'The node’s log has the details under the request id in the message; please report it.',
+  },
+} as const satisfies Record<string, ErrorRow>;

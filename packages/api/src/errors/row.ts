@@ -1,0 +1,32 @@
+/** A row of the error table. */
+export interface ErrorRow {
+  /** HTTP status. */
+  readonly http: number;
+  /** gRPC status code (google.rpc.Code). */
+  readonly grpc: number;
+  /**
+   * `user`: the request must change. `load`: the same request may succeed later. `fault`: a fault
+   * of Skein.
+   */
+  readonly kind: 'user' | 'load' | 'fault';
+  /** When it happens, for the reference page. */
+  readonly meaning: string;
+  /** What to do. */
+  readonly fix: string;
+}
+
+/** Codes of google.rpc.Code. */
+export const GRPC = {
+  CANCELLED: 1,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;

@@ -1,0 +1,194 @@
+/** Errors of load and deadlines, of models and deployments. */
+import { type ErrorRow, GRPC } from './row.ts';
+
+export const SERVING_ERRORS = {
+  CONNECTIONS_EXHAUSTED: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The node has reached its limit of connections, and each has a request in flight.',
+    fix: 'Send requests over fewer connections, or start the node with larger --max-connections.',
+  },
+  DEADLINE_UNREACHABLE: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The predicted finish misses the deadline, so the request was refused at once.',
+    fix: 'Retry after Retry-After, give a longer deadline, or add replicas.',
+  },
+  DEADLINE_EXCEEDED: {
+    http: 504,
+    grpc: GRPC.DEADLINE_EXCEEDED,
+    kind: 'load',
+    meaning: 'The deadline passed before an answer was ready.',
+    fix: 'Give a longer deadline, or add replicas.',
+  },
+  STREAM_STALLED: {
+    http: 504,
+    grpc: GRPC.DEADLINE_EXCEEDED,
+    kind: 'load',
+    meaning: 'The next chunk of a stream did not come within the objective of the deployment.',
+    fix: 'Send the request again, or deploy it with a longer objective.',
+  },
+  STREAM_REQUIRED: {
+    http: 400,
+    grpc: GRPC.UNIMPLEMENTED,
+    kind: 'user',
+    meaning: 'The deployment answers with a stream of chunks, which this call cannot carry.',
+    fix: 'Call ModelStreamInfer over gRPC.',
+  },
+  QUEUE_FULL: {
+    http: 503,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning: 'The queue of the deployment is full.',
+    fix: 'Retry after Retry-After, or add replicas.',
+  },
+  NO_REPLICA: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'No replica is ready, and none will be ready before the deadline.',
+    fix: 'Retry after Retry-After; `skein show NAME` says what the replicas are doing.',
+  },
+  NODE_DRAINING: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The node is shutting down and accepts no new work.',
+    fix: 'Retry: another node, or the restarted one, will answer.',
+  },
+  CANCELLED: {
+    http: 499,
+    grpc: GRPC.CANCELLED,
+    kind: 'user',
+    meaning: 'The client cancelled or disconnected.',
+    fix: 'Nothing to do.',
+  },
+  REPLICA_LOST: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    kind: 'load',
+    meaning: 'The replica ended while it ran the request, and a second try failed too.',
+    fix: 'Retry; if it repeats, deploy the version with --isolation process and look at `skein show NAME`.',
+  },
+  REQUEST_QUARANTINED: {
+    http: 422,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'Replicas crashed twice while they ran only a request with these inputs.',
+    fix: 'Do not send these inputs again; run the model on them where it was exported, and deploy a version that survives them.',
+  },
+  RUN_TIMEOUT: {
+    http: 504,
+    grpc: GRPC.DEADLINE_EXCEEDED,
+    kind: 'user',
+    meaning:
+      'The model still ran long after the deadline of the request, so its replica was ended and replaced.',
+    fix: 'Do not send these inputs again: the model may loop on them. If it is only slow, give a longer deadline, or deploy it with a longer objective.',
+  },
+  TENANT_HELD: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    kind: 'load',
+    meaning:
+      'Requests of the tenant have repeatedly crashed or blocked replicas of the version, which other tenants use too.',
+    fix: 'Wait for Retry-After; find out on which inputs the model loops or crashes, and do not send them.',
+  },
+  // Models and deployments.
+  MODEL_FILE_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The file is not a readable ONNX model: truncated, corrupt, or something else.',
+    fix: 'Export the model again and check that the file arrived whole.',
+  },
+  MODEL_UNSUPPORTED: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning:
+      'The model uses an operator, operator set or IR version that the runtime does not have.',
+    fix: 'Export with the operator set that the message names, or replace the operator.',
+  },
+  MODEL_EXTERNAL_DATA: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning:
+      'The model keeps weights in a file beside it that is missing, too short, or outside its folder.',
+    fix: 'Put the file that the message names beside the model, or save the model as one file.',
+  },
+  MODEL_LOAD_FAILED: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The runtime could not load the model, or a warm-up run failed.',
+    fix: 'The message holds the runtime’s reason; run the model once where it was exported.',
+  },
+  MODEL_START_TIMEOUT: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The version did not load and answer its warm-up requests within the start timeout.',
+    fix: 'Run the model once where it was exported: a run may never end. If it only starts slowly, deploy it with a longer --start-timeout.',
+  },
+  MODEL_MEMORY: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning:
+      'The model needed more memory than its replicas may use, while loading or on these inputs.',
+    fix: 'Check the sizes of the inputs; if the model needs so much memory, deploy it with a larger --max-memory.',
+  },
+  DEPLOYMENT_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'The settings of a deployment contradict each other or the machine.',
+    fix: 'Change the setting that the message names.',
+  },
+  COMPOSITION_INVALID: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning:
+      'The TypeScript module is not a composition, or calls a deployment that does not exist.',
+    fix: 'Export defineComposition(…) as `composition`, and deploy the deployments that it calls first.',
+  },
+  VERSION_IN_USE: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The version still receives traffic.',
+    fix: 'Shift its weight to another version first.',
+  },
+  ROLLOUT_IN_PROGRESS: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The deployment is already being rolled out.',
+    fix: 'Wait for it, or abort it with `skein rollback NAME`.',
+  },
+  ROLLED_BACK: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The version was rolled back before it received traffic.',
+    fix: '`skein show NAME` gives the reason; fix the cause, then deploy the version again.',
+  },
+  NOTHING_TO_ROLL_BACK: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The deployment has no earlier version to return to.',
+    fix: '`skein show NAME` lists its history.',
+  },
+  DEVICE_UNAVAILABLE: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning: 'The device that the deployment asks for is missing on this machine.',
+    fix: 'The message names the missing piece; `skein doctor` checks it.',
+  },
+} as const satisfies Record<string, ErrorRow>;

@@ -1,0 +1,28 @@
+/**
+ * The names of implementations that a request may ask for, and what a caller must know of each
+ * before it is loaded. Schemas, command-line choices, help, checks and documents read them here.
+ *
+ * A name has its implementation in one registry, and the types hold each registry against this
+ * table: `packages/sandbox/src/drivers.ts` and `packages/runtime/src/native/devices.ts`. The table
+ * is here and not there because this package runs in a browser, where neither can.
+ */
+export interface SandboxTraits {
+  /**
+   * Whether a command has a file system of its own, with files of the host mounted into it. Without
+   * isolation, it sees the host as it is, and only trusted work may run.
+   */
+  readonly isolates: boolean;
+}
+
+/** In the order of preference: the fastest to start first, those without isolation last. */
+export const SANDBOXES = {
+  bubblewrap: { isolates: true },
+  docker: { isolates: true },
+  process: { isolates: false },
+} as const satisfies Readonly<Record<string, SandboxTraits>>;
+
+export type SandboxName = keyof typeof SANDBOXES;
+export const SANDBOX_NAMES = Object.keys(SANDBOXES) as readonly SandboxName[];
+
+/** Where replicas can run; the first is the default. */
+export const DEVICES = ['cpu', 'cuda'] as const;

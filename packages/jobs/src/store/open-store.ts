@@ -1,0 +1,58 @@
+/**
+ * The stores of jobs: a line each, loaded when it is used, because most programs need one of them.
+ * The contract test, the model and the faults run over all of them.
+ */
+import { type Backend, backendOf, type DiskRoom } from '@skein/state';
+import type { JobStore } from '../contract.ts';
+import { keepRoom } from './keep-room.ts';
+
+/** The namespace of a store that nodes and workers use that name no other. */
+export const FLEET_NAMESPACE = 'fleet';
+
+export interface JobStoreOptions {
+  /** Jobs of different namespaces share a server without seeing each other. Default: `fleet`. */
+  readonly namespace?: string | undefined;
+  /** Refuses to let a store on this disk grow into reserved space. Default: the whole disk may be used. */
+  readonly room?: DiskRoom | undefined;
+  /** For tests: ms since the epoch. */
+  readonly clock?: (() => number) | undefined;
+}
+
+export const JOB_STORES = {
+  sqlite: {
+    schemes: [],
+    async open(path, { room, clock }) {
+      const { openSqliteJobs } = await import('./sqlite/sqlite-jobs.ts');
+      const store = await openSqliteJobs(path, clock === undefined ? {} : { clock });
+      return room === undefined ? store : keepRoom(store, room);
+    },
+  },
+  redis: {
+    schemes: ['redis://', 'rediss://'],
+    async open(url, { namespace = FLEET_NAMESPACE, clock }) {
+      const { openRedisJobs } = await import('./redis/redis-jobs.ts');
+      return openRedisJobs(url, clock === undefined ? { namespace } : { namespace, clock });
+    },
+  },
+} as const satisfies Readonly<Record<string, Backend<JobStoreOptions, JobStore>>>;
+
+export type JobStoreName = keyof typeof JOB_STORES;
+
+/**
+ * @param address `redis://…` or `rediss://…`, or the path of an SQLite file on this machine.
+ * @throws SkeinError USAGE, STORE_UNREACHABLE, STORAGE_FULL, STATE_CORRUPT, DATA_FOLDER_UNUSABLE.
+ */
+export async function openJobStore(
+  address: string,
+  options: JobStoreOptions = {},
+): Promise<JobStore> {
+  return backendOf(JOB_STORES, address).open(address, options);
+}
+
+/** The store that a fleet shares: not a file of this machine. @throws SkeinError USAGE, STORE_UNREACHABLE. */
+export async function openFleetStore(
+  address: string,
+  options: JobStoreOptions = {},
+): Promise<JobStore> {
+  return backendOf(JOB_STORES, address, 'network').open(address, options);
+}

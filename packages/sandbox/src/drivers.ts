@@ -1,0 +1,36 @@
+/**
+ * The drivers of sandboxes: one line each, loaded when it is used. Their names and order are in
+ * `packages/api/src/implementations.ts`; one without a line here does not compile.
+ */
+import { SANDBOX_NAMES } from '@skein/api/implementations';
+import type { SandboxDriver, SandboxName } from './contract.ts';
+
+/** Options that every driver understands; each has more of its own. */
+export interface DriverOptions {
+  /** Folders that no guest may see, such as the node's data. */
+  readonly hidden?: readonly string[] | undefined;
+  /** Image of sessions that name none, where the driver cannot show them the host's programs. */
+  readonly image?: string | undefined;
+  /** Whether all sessions have files of the host mounted, so that none can be prepared before. */
+  readonly mounted?: boolean | undefined;
+}
+
+const DRIVERS: Readonly<Record<SandboxName, (options: DriverOptions) => Promise<SandboxDriver>>> = {
+  bubblewrap: async ({ hidden }) =>
+    (await import('./bubblewrap/bubblewrap.ts')).createBubblewrap({ hidden }),
+  docker: async ({ image, mounted = false }) =>
+    (await import('./docker/docker.ts')).createDocker({ image, ...(mounted ? { warm: 0 } : {}) }),
+  process: async () => (await import('./process/process.ts')).createProcessSandbox(),
+};
+
+export function openDriver(name: SandboxName, options: DriverOptions = {}): Promise<SandboxDriver> {
+  return DRIVERS[name](options);
+}
+
+/** @param names default: all, in the order of preference. */
+export function openDrivers(
+  options: DriverOptions = {},
+  names: readonly SandboxName[] = SANDBOX_NAMES,
+): Promise<SandboxDriver[]> {
+  return Promise.all(names.map((name) => openDriver(name, options)));
+}

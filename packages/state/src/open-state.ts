@@ -1,0 +1,13 @@
+/** The backends of `State`: a line each. The contract test runs over all of them. */
+import { backendOf, type Backend } from './backend.ts';
+import type { State } from './contract.ts';
+import { openSqliteState } from './sqlite/sqlite-state.ts';
+
+export const STATE_BACKENDS = {
+  sqlite: { schemes: [], open: openSqliteState },
+} as const satisfies Readonly<Record<string, Backend<void, State>>>;
+
+/** @throws SkeinError USAGE, and what its backend throws. */
+export async function openState(address: string): Promise<State> {
+  return backendOf(STATE_BACKENDS, address).open(address);
+}

@@ -1,0 +1,31 @@
+/** The optimisers that a training names, in the order in which options list them: a line each. */
+import { adagrad } from './adagrad.ts';
+import { adam, adamW } from './adam.ts';
+import { lion } from './lion.ts';
+import type { Optimiser } from './optimiser.ts';
+import { rmsprop } from './rmsprop.ts';
+import { sgd } from './sgd.ts';
+
+/** Options of a training that names its optimiser; one without momentum ignores it. */
+export interface NamedOptions {
+  readonly momentum?: number;
+  readonly weightDecay?: number;
+}
+
+export interface NamedOptimiser {
+  readonly make: (options: NamedOptions) => Optimiser;
+  /** Learning rate of a training that gives none. */
+  readonly rate: number;
+}
+
+export const OPTIMISERS = {
+  adam: { make: adam, rate: 0.001 },
+  adamw: { make: adamW, rate: 0.001 },
+  sgd: { make: sgd, rate: 0.01 },
+  rmsprop: { make: rmsprop, rate: 0.001 },
+  adagrad: { make: adagrad, rate: 0.001 },
+  lion: { make: lion, rate: 0.0001 },
+} as const satisfies Readonly<Record<string, NamedOptimiser>>;
+
+export type OptimiserName = keyof typeof OPTIMISERS;
+export const OPTIMISER_NAMES = Object.keys(OPTIMISERS) as readonly OptimiserName[];
