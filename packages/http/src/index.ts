@@ -33,6 +33,7 @@ export { createOriginPolicy, isLoopback, type OriginPolicy } from './origin-poli
 export { PeerTimeouts } from './peer-timeouts.ts';
 export { requestIdFrom } from './request-id.ts';
 export {
+  type Call,
   type CallerAccess,
   createRoutes,
   type Handlers,
