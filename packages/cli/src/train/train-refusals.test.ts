@@ -56,10 +56,6 @@ describe('what cannot be trained is refused before the first step', () => {
       error: '--label says which column is to be predicted.',
       exit: 2,
     });
-    const slow = ['--label', 'side', '--local-steps', '4'];
-    expect((await failure(...given, ...slow)).error).toMatch(
-      /^--local-steps is about .* give --workers or/,
-    );
     expect((await failure('train', '--model', 'mlp', '--data', 'none.csv')).code).toBe(
       'FILE_UNREADABLE',
     );

@@ -51,7 +51,7 @@ export function assertMultiWorkerOptions(
   }
   if (several || setting === undefined) return;
   throw invalidSetting(
-    `${setting} is about what workers exchange, and there is one worker: give \`workers\` or start a gang, or leave ${setting} away.`,
+    `${setting} is about what workers exchange, and there is one worker: give \`workers\` N or start a gang, or leave ${setting} away.`,
   );
 }
 
