@@ -49,7 +49,7 @@ const USAGE = `Usage: skein-judge COMMAND [OPTIONS]
   users revoke KEY-ID       end a key
 
 ${section('Options', optionRows(JUDGE_OPTIONS), PLAIN)}
-  -h, --help  This text.
+  -h, --help                  This text.
 
 ${section('Options of serve, worker and users', optionRows(SERVICE_OPTIONS), PLAIN)}
 

@@ -18,7 +18,7 @@ import type { Keeper } from './keeper.ts';
 import type { Prepared } from './prepare.ts';
 import { clipOf, optimiserOf, planOf, rowsPerStep, type Settings } from './settings.ts';
 
-/** A gang, and who keeps copies of its run. */
+/** The place of this process in a gang, and the copies of the run that the gang keeps. */
 export interface Membership {
   readonly gang: Gang;
   /**
