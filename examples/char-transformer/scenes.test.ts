@@ -1,6 +1,5 @@
 /** The example as a user runs it, and the text that it learns from. */
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { seededRandom } from '@skein/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
