@@ -1,12 +1,9 @@
 /** The example as a user runs it, and the text that it learns from. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createClient, type Client } from '@skein/api/client';
+import type { Client } from '@skein/api/client';
 import { seededRandom } from '@skein/onnx';
-import { startNode, type RunningNode } from '@skein/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import { alphabetOf } from './alphabet.ts';
 import { harbourScenes, isScene } from './corpus.ts';
 import { generate } from './generate.ts';
@@ -29,27 +26,13 @@ describe('the text', () => {
 });
 
 describe('the command', () => {
-  let dataFolder: string;
-  let node: RunningNode;
+  let node: TestNode;
   let client: Client;
   let outcome: Outcome;
 
   beforeAll(async () => {
-    dataFolder = await mkdtemp(join(tmpdir(), 'skein-scenes-'));
-    node = await startNode({
-      host: '127.0.0.1',
-      port: 0,
-      portIsDefault: false,
-      grpcPort: 0,
-      grpcPortIsDefault: false,
-      dataFolder,
-      maxBodyBytes: 64 * 2 ** 20,
-      log: 'off',
-      access: 'auto',
-      cores: 1,
-      queues: [],
-    });
-    client = createClient({ url: node.url });
+    node = await startTestNode({ cores: 1, queues: [] });
+    client = node.client;
     outcome = await start(
       '--epochs',
       '3',
@@ -63,8 +46,7 @@ describe('the command', () => {
   }, 180_000);
 
   afterAll(async () => {
-    await node.drain();
-    await rm(dataFolder, { recursive: true });
+    await node.close();
   });
 
   it('learns almost all that can be known of the next character', () => {

@@ -1,48 +1,33 @@
 /** The README's commands: what the network reads before and after, and that only its last layers changed. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createClient, type Client } from '@skein/api/client';
+import type { Client } from '@skein/api/client';
 import { readModel, tensorOf, type Model } from '@skein/onnx';
-import { startNode, type RunningNode } from '@skein/server';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import { accuracyOf, shareOf } from './accuracy.ts';
 
 const here = (name: string) => join(import.meta.dirname, name);
 const MAIN = here('../../packages/cli/src/main.ts');
 
-let folder: string;
-let node: RunningNode;
+let node: TestNode;
 let client: Client;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'skein-digits-'));
-  node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
-    dataFolder: join(folder, 'data'),
-    maxBodyBytes: 64 * 2 ** 20,
-    log: 'off',
-    access: 'auto',
-    cores: 2,
-  });
-  client = createClient({ url: node.url });
+  node = await startTestNode({ cores: 2 });
+  client = node.client;
 }, 60_000);
 
 afterAll(async () => {
-  await node.drain();
-  await rm(folder, { recursive: true });
+  await node.close();
 });
 
 async function skein(...args: string[]): Promise<string> {
-  const env = { ...process.env, SKEIN_URL: node.url, SKEIN_DATA: join(folder, 'data') };
+  const env = { ...process.env, SKEIN_URL: node.url, SKEIN_DATA: join(node.folder, '.skein') };
   const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args, '--json'], {
-    cwd: folder,
+    cwd: node.folder,
     env,
   });
   return stdout;
@@ -73,7 +58,7 @@ it('learns five digits more with its last layers, and is served at once', async 
   );
 
   const start = parameters(readModel(await readFile(here('digits.onnx'))));
-  const tuned = parameters(readModel(await readFile(join(folder, 'tuned.onnx'))));
+  const tuned = parameters(readModel(await readFile(join(node.folder, 'tuned.onnx'))));
   const changed = [...start].filter(([name, bytes]) => !tuned.get(name)?.equals(bytes));
   expect(changed.map(([name]) => name).sort()).toEqual([
     'fc1.bias',

@@ -1,13 +1,11 @@
 /** The example as a user runs it: on a node, over HTTP. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createClient, texts, type Client, type OutputOf } from '@skein/api/client';
-import { startNode, type RunningNode } from '@skein/server';
+import { texts, type Client, type OutputOf } from '@skein/api/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import { deployExample, sample } from './deploy.ts';
 
 const run = promisify(execFile);
@@ -22,31 +20,18 @@ type Outputs = {
   readonly box: OutputOf<'float32'>;
 };
 
-let dataFolder: string;
-let node: RunningNode;
+let node: TestNode;
 let client: Client;
 const progress: string[] = [];
 
 beforeAll(async () => {
-  dataFolder = await mkdtemp(join(tmpdir(), 'skein-ocr-'));
-  node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
-    dataFolder,
-    maxBodyBytes: 64 * 2 ** 20,
-    log: 'off',
-    access: 'auto',
-  });
-  client = createClient({ url: node.url });
+  node = await startTestNode();
+  client = node.client;
   await deployExample(client, { onProgress: (line) => progress.push(line) });
 }, 60_000);
 
 afterAll(async () => {
-  await node.drain();
-  await rm(dataFolder, { recursive: true });
+  await node.close();
 });
 
 /** Generous, because other tests run on the same cores. */

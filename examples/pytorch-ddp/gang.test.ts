@@ -1,12 +1,11 @@
 /** Two real ranks on a real node, one of which is killed on the way. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createClient, type Client } from '@skein/api/client';
-import { startNode, type RunningNode } from '@skein/server';
+import type { Client } from '@skein/api/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../scripts/testing/components.ts';
+import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import { gangModel, startGang } from './gang.ts';
 
 const EPOCHS = 150;
@@ -14,30 +13,16 @@ const table = join(import.meta.dirname, '../wdbc/wdbc.csv');
 const torch = requireComponent('python3-torch');
 
 describe.skipIf(torch.skip)('a gang of two ranks', () => {
-  let dataFolder: string;
-  let node: RunningNode;
+  let node: TestNode;
   let client: Client;
 
   beforeAll(async () => {
-    dataFolder = await mkdtemp(join(tmpdir(), 'skein-ddp-'));
-    node = await startNode({
-      host: '127.0.0.1',
-      port: 0,
-      portIsDefault: false,
-      grpcPort: 0,
-      grpcPortIsDefault: false,
-      dataFolder,
-      maxBodyBytes: 64 * 2 ** 20,
-      log: 'off',
-      access: 'auto',
-      cores: 2,
-    });
-    client = createClient({ url: node.url });
+    node = await startTestNode({ cores: 2 });
+    client = node.client;
   }, 60_000);
 
   afterAll(async () => {
-    await node.drain();
-    await rm(dataFolder, { recursive: true });
+    await node.close();
   });
 
   it('survives the loss of a rank, from its checkpoint', async () => {

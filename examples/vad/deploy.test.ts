@@ -1,12 +1,9 @@
 /** The example as a user runs it: a command that calls a node. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from '@skein/api/client';
-import { startNode, type RunningNode } from '@skein/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import type { Segment } from './segments.ts';
 import { speechSegments } from './vad.ts';
 
@@ -16,27 +13,14 @@ const placed = JSON.parse(
   readFileSync(join(import.meta.dirname, 'samples/expected.json'), 'utf8'),
 ) as Segment[];
 
-let dataFolder: string;
-let node: RunningNode;
+let node: TestNode;
 
 beforeAll(async () => {
-  dataFolder = await mkdtemp(join(tmpdir(), 'skein-vad-'));
-  node = await startNode({
-    host: '127.0.0.1',
-    port: 0,
-    portIsDefault: false,
-    grpcPort: 0,
-    grpcPortIsDefault: false,
-    dataFolder,
-    maxBodyBytes: 64 * 2 ** 20,
-    log: 'off',
-    access: 'auto',
-  });
+  node = await startTestNode();
 }, 60_000);
 
 afterAll(async () => {
-  await node.drain();
-  await rm(dataFolder, { recursive: true });
+  await node.close();
 });
 
 interface Outcome {
@@ -103,7 +87,7 @@ describe('the command', () => {
 
 describe('streams', () => {
   it('do not disturb each other, because each carries its own state', async () => {
-    const client = createClient({ url: node.url });
+    const { client } = node;
     const wav = readFileSync(join(root, recording));
     const listen = async (): Promise<Segment[]> => {
       const segments: Segment[] = [];

@@ -3,13 +3,11 @@
  * over HTTP.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createClient } from '@skein/api/client';
-import { startNode, type RunningNode } from '@skein/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../scripts/testing/components.ts';
+import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import { deployExample } from './deploy.ts';
 import { speechProbabilities, stepOn, WINDOW_MS } from './model.ts';
 import { segmentsOf, type Segment } from './segments.ts';
@@ -20,28 +18,15 @@ const recording = join(import.meta.dirname, 'samples/three-sentences.wav');
 const PATIENCE_MS = 30_000;
 
 describe.skipIf(grpcio.skip)('one stream over gRPC', () => {
-  let dataFolder: string;
-  let node: RunningNode;
+  let node: TestNode;
 
   beforeAll(async () => {
-    dataFolder = await mkdtemp(join(tmpdir(), 'skein-vad-'));
-    node = await startNode({
-      host: '127.0.0.1',
-      port: 0,
-      portIsDefault: false,
-      grpcPort: 0,
-      grpcPortIsDefault: false,
-      dataFolder,
-      maxBodyBytes: 64 * 2 ** 20,
-      log: 'off',
-      access: 'auto',
-    });
-    await deployExample(createClient({ url: node.url }));
+    node = await startTestNode();
+    await deployExample(node.client);
   }, 60_000);
 
   afterAll(async () => {
-    await node.drain();
-    await rm(dataFolder, { recursive: true });
+    await node.close();
   });
 
   function stream(...args: string[]): Promise<{ stdout: string; stderr: string }> {
@@ -54,7 +39,7 @@ describe.skipIf(grpcio.skip)('one stream over gRPC', () => {
   }
 
   it('gives the probabilities of the stream over HTTP, and the segments that were placed', async () => {
-    const client = createClient({ url: node.url });
+    const { client } = node;
     const { samples } = readWav(await readFile(recording));
     const expected: number[] = [];
     const step = stepOn(client, { timeoutMs: PATIENCE_MS });

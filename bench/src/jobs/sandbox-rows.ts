@@ -6,10 +6,10 @@ import { createBubblewrap } from '@skein/sandbox/bubblewrap';
 import { createDocker } from '@skein/sandbox/docker';
 import { openRedisJobs } from '@skein/jobs/redis';
 import type { SandboxDriver } from '@skein/sandbox';
+import { startRedis } from '../../../packages/jobs/src/store/testing/redis-server.ts';
 import { quantile } from '../harness/statistics.ts';
 import { measureCancel } from './cancel.ts';
 import { measureJudge } from './judge.ts';
-import { startRedis } from './redis-server.ts';
 import type { RowGroup } from './rows.ts';
 
 const LIMITS = {
@@ -48,12 +48,12 @@ async function overheadOf(driver: SandboxDriver, rounds: number): Promise<number
 }
 
 async function cancelIn(driver: SandboxDriver, rounds: number) {
-  const redis = await startRedis();
+  const redis = await startRedis({ fsync: 'everysec' });
   try {
     const open = () => openRedisJobs(redis.url, { namespace: 'bench' });
     return await measureCancel(open, driver, rounds);
   } finally {
-    await redis.stop();
+    await redis.destroy();
   }
 }
 

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openRedisJobs } from '@skein/jobs/redis';
 import { openSqliteJobs } from '@skein/jobs/sqlite';
+import { startRedis } from '../../../packages/jobs/src/store/testing/redis-server.ts';
 import { quantile } from '../harness/statistics.ts';
 import { bullmqThroughput } from './bullmq.ts';
 import { noop } from './noop.ts';
 import { pickups } from './pickup.ts';
-import { startRedis } from './redis-server.ts';
 import type { RowGroup } from './rows.ts';
 import { storeThroughput } from './throughput.ts';
 
@@ -68,7 +68,7 @@ export const STORE_ROWS: RowGroup = {
     const jobs = quick ? 6000 : 30_000;
     progress('SQLite: enqueue, claim, complete');
     const sqlite = await sqliteThroughput(jobs * 2);
-    const redis = await startRedis();
+    const redis = await startRedis({ fsync: 'everysec' });
     try {
       const [producer, consumer] = await Promise.all([
         openRedisJobs(redis.url, { namespace: 'bench' }),
@@ -119,7 +119,7 @@ export const STORE_ROWS: RowGroup = {
         },
       };
     } finally {
-      await redis.stop();
+      await redis.destroy();
     }
   },
 };

@@ -3,9 +3,10 @@ import { SkeinError } from '@skein/api';
 import {
   COMMAND_NAMES,
   loadCommands,
+  selectCommand,
   type CommandName,
 } from '../../../packages/cli/src/commands.ts';
-import { parseArguments, selectCommand } from '../../../packages/cli/src/parse.ts';
+import { parseArguments } from '../../../packages/cli/src/parse.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import type { Target } from '../engine/target.ts';
 

@@ -10,12 +10,12 @@ import {
   readCsv,
   readIdx,
   readJsonLines,
+  readNpy,
   readParquet,
   readTensors,
   TrainError,
   writeTensors,
 } from '@skein/train';
-import { readNpy } from '../../../packages/cli/src/tensor/npy.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import type { Target } from '../engine/target.ts';
 
@@ -105,7 +105,7 @@ export function openNpyInputs(): Target {
       '<U0',
       '|S0',
     ]),
-    refuses: (error) => error instanceof Error && error.constructor === Error,
+    refuses: isTrainError,
     run(input) {
       const array = readNpy(input);
       if (array.type !== 'string') assertFilled(array);

@@ -1,7 +1,7 @@
 /**
  * Untrusted text on its way to a terminal: names, messages and output of jobs may contain escape
  * sequences that set the clipboard or the title, hide the text after them, or overwrite earlier
- * text.
+ * text. And on its way into markup.
  *
  * Control sequences are escaped as JSON escapes them (`\u001b`), so that a JSON document keeps its
  * value. These are: control characters of both sets, among them ESC and the one-byte CSI and OSC,
@@ -41,4 +41,17 @@ function written(character: string): string {
   if (character === '\n') return '\\n';
   if (character === '\t') return '\\t';
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** For text and attributes of SVG and HTML. */
+export function escapeMarkup(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }

@@ -3,6 +3,7 @@
  * `skein version` does not load the code of `skein up`.
  */
 import type { Command } from './command.ts';
+import { didYouMean, usageError } from './usage.ts';
 
 /**
  * A command with erased argument and option types: the parser passes to every command exactly the
@@ -13,51 +14,48 @@ export type AnyCommand = Command;
 const LOADERS = {
   up: async () => (await import('./commands/up.ts')).up,
   deploy: async () => (await import('./commands/deploy.ts')).deploy,
-  undeploy: async () => (await import('./commands/undeploy.ts')).undeploy,
-  ls: async () => (await import('./commands/ls.ts')).ls,
+  undeploy: async () => (await import('./commands/deployments.ts')).undeploy,
+  ls: async () => (await import('./commands/deployments.ts')).ls,
   show: async () => (await import('./commands/show.ts')).show,
   infer: async () => (await import('./commands/infer.ts')).infer,
   rollout: async () => (await import('./commands/rollout.ts')).rollout,
-  rollback: async () => (await import('./commands/rollback.ts')).rollback,
+  rollback: async () => (await import('./commands/rollout.ts')).rollback,
   run: async () => (await import('./commands/run.ts')).run,
-  'jobs ls': async () => (await import('./commands/jobs-ls.ts')).jobsLs,
-  'jobs show': async () => (await import('./commands/jobs-show.ts')).jobsShow,
-  'jobs logs': async () => (await import('./commands/jobs-logs.ts')).jobsLogs,
-  'jobs cancel': async () => (await import('./commands/jobs-cancel.ts')).jobsCancel,
-  'jobs retry': async () => (await import('./commands/jobs-retry.ts')).jobsRetry,
-  'jobs preempt': async () => (await import('./commands/jobs-preempt.ts')).jobsPreempt,
-  'jobs revive': async () => (await import('./commands/jobs-revive.ts')).jobsRevive,
-  'pipeline run': async () => (await import('./commands/pipeline-run.ts')).pipelineRun,
-  'pipeline show': async () => (await import('./commands/pipeline-show.ts')).pipelineShow,
-  'pipeline resume': async () => (await import('./commands/pipeline-resume.ts')).pipelineResume,
-  'pipeline graph': async () => (await import('./commands/pipeline-graph.ts')).pipelineGraph,
+  'jobs ls': async () => (await import('./commands/jobs.ts')).jobsLs,
+  'jobs show': async () => (await import('./commands/jobs.ts')).jobsShow,
+  'jobs logs': async () => (await import('./commands/jobs.ts')).jobsLogs,
+  'jobs cancel': async () => (await import('./commands/jobs.ts')).jobsCancel,
+  'jobs retry': async () => (await import('./commands/jobs.ts')).jobsRetry,
+  'jobs preempt': async () => (await import('./commands/jobs.ts')).jobsPreempt,
+  'jobs revive': async () => (await import('./commands/jobs.ts')).jobsRevive,
+  'pipeline run': async () => (await import('./commands/pipeline.ts')).pipelineRun,
+  'pipeline show': async () => (await import('./commands/pipeline.ts')).pipelineShow,
+  'pipeline resume': async () => (await import('./commands/pipeline.ts')).pipelineResume,
+  'pipeline graph': async () => (await import('./commands/pipeline.ts')).pipelineGraph,
   map: async () => (await import('./commands/map.ts')).map,
-  'queue ls': async () => (await import('./commands/queue-ls.ts')).queueLs,
-  'queue pause': async () => (await import('./commands/queue-pause.ts')).queuePause,
-  'queue drain': async () => (await import('./commands/queue-drain.ts')).queueDrain,
-  'queue open': async () => (await import('./commands/queue-open.ts')).queueOpen,
-  'queue tenant': async () => (await import('./commands/queue-tenant.ts')).queueTenant,
-  'queue schedule ls': async () =>
-    (await import('./commands/queue-schedule-ls.ts')).queueScheduleLs,
-  'queue schedule put': async () =>
-    (await import('./commands/queue-schedule-put.ts')).queueSchedulePut,
-  'queue schedule rm': async () =>
-    (await import('./commands/queue-schedule-rm.ts')).queueScheduleRm,
+  'queue ls': async () => (await import('./commands/queue.ts')).queueLs,
+  'queue pause': async () => (await import('./commands/queue.ts')).queuePause,
+  'queue drain': async () => (await import('./commands/queue.ts')).queueDrain,
+  'queue open': async () => (await import('./commands/queue.ts')).queueOpen,
+  'queue tenant': async () => (await import('./commands/queue.ts')).queueTenant,
+  'queue schedule ls': async () => (await import('./commands/queue-schedule.ts')).queueScheduleLs,
+  'queue schedule put': async () => (await import('./commands/queue-schedule.ts')).queueSchedulePut,
+  'queue schedule rm': async () => (await import('./commands/queue-schedule.ts')).queueScheduleRm,
   worker: async () => (await import('./commands/worker.ts')).worker,
-  'artifacts put': async () => (await import('./commands/artifacts-put.ts')).artifactsPut,
-  'artifacts get': async () => (await import('./commands/artifacts-get.ts')).artifactsGet,
+  'artifacts put': async () => (await import('./commands/artifacts.ts')).artifactsPut,
+  'artifacts get': async () => (await import('./commands/artifacts.ts')).artifactsGet,
   train: async () => (await import('./commands/train.ts')).train,
-  'runs ls': async () => (await import('./commands/runs-ls.ts')).runsLs,
-  'runs show': async () => (await import('./commands/runs-show.ts')).runsShow,
+  'runs ls': async () => (await import('./commands/runs.ts')).runsLs,
+  'runs show': async () => (await import('./commands/runs.ts')).runsShow,
   'runs compare': async () => (await import('./commands/runs-compare.ts')).runsCompare,
   bench: async () => (await import('./commands/bench.ts')).bench,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
-  'keys create': async () => (await import('./commands/keys-create.ts')).keysCreate,
-  'keys ls': async () => (await import('./commands/keys-ls.ts')).keysLs,
-  'keys show': async () => (await import('./commands/keys-show.ts')).keysShow,
-  'keys revoke': async () => (await import('./commands/keys-revoke.ts')).keysRevoke,
+  'keys create': async () => (await import('./commands/keys.ts')).keysCreate,
+  'keys ls': async () => (await import('./commands/keys.ts')).keysLs,
+  'keys show': async () => (await import('./commands/keys.ts')).keysShow,
+  'keys revoke': async () => (await import('./commands/keys.ts')).keysRevoke,
   'client generate': async () => (await import('./commands/client-generate.ts')).clientGenerate,
-  completion: async () => (await import('./commands/completion.ts')).completion,
+  completion: async () => (await import('./completion.ts')).completion,
   version: async () => (await import('./commands/version.ts')).version,
   help: async () => (await import('./commands/help.ts')).help,
 } as const;
@@ -72,4 +70,46 @@ export async function loadCommand(name: CommandName): Promise<AnyCommand> {
 
 export async function loadCommands(): Promise<readonly AnyCommand[]> {
   return Promise.all(COMMAND_NAMES.map(loadCommand));
+}
+
+export interface Selection {
+  /** Absent: no command was named, or only a group (`keys`, `queue schedule`). */
+  readonly name?: CommandName | undefined;
+  /** A group that was named without the word that follows. */
+  readonly group?: string | undefined;
+  readonly rest: readonly string[];
+}
+
+/** Splits the command's name off. Options before it are allowed when they take no value. */
+export function selectCommand(argv: readonly string[]): Selection {
+  const start = argv.findIndex((word) => !word.startsWith('-'));
+  if (start < 0) return { rest: argv };
+  const before = argv.slice(0, start);
+  const first = argv[start] ?? '';
+  let name = first;
+  for (let next = start + 1; ; next++) {
+    const known = wordsOf(name);
+    const word = argv[next] ?? '';
+    if (known.includes(word)) {
+      name = `${name} ${word}`;
+      continue;
+    }
+    const rest = [...before, ...argv.slice(next)];
+    const found = COMMAND_NAMES.find((each) => each === name);
+    if (found !== undefined) return { name: found, rest };
+    if (known.length === 0) {
+      throw usageError(`There is no command "${first}".${didYouMean(first, COMMAND_NAMES)}`);
+    }
+    if (word === '' || word.startsWith('-')) return { group: name, rest };
+    throw usageError(
+      `"skein ${name}" has no command "${word}".${didYouMean(word, known)} It has: ${known.join(', ')}.`,
+    );
+  }
+}
+
+/** The subcommands of a group; none when it is not a group. */
+function wordsOf(group: string): readonly string[] {
+  const start = `${group} `;
+  const inside = COMMAND_NAMES.filter((name) => name.startsWith(start));
+  return [...new Set(inside.map((name) => name.slice(start.length).split(' ')[0] ?? ''))];
 }

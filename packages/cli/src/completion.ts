@@ -2,10 +2,10 @@
  * Shell completion, generated from the command table. The scripts hold every word that they offer,
  * so that a Tab does not start Node; only names of deployments are requested, from a running node.
  */
-import { optionName } from './command.ts';
-import type { AnyCommand } from './commands.ts';
+import { defineCommand, optionName } from './command.ts';
+import { loadCommands, type AnyCommand } from './commands.ts';
 import { COMMON_OPTIONS } from './help.ts';
-import type { Option } from './option.ts';
+import { choiceArgument, type Option } from './option.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -236,3 +236,16 @@ function fishAction(of: Pick<Option<unknown>, 'choices' | 'completes'>): string 
 function fishQuote(text: string): string {
   return `'${text.replaceAll(/['\\]/g, (character) => `\\${character}`)}'`;
 }
+
+/** `skein completion`: a script for the shell. */
+export const completion = defineCommand({
+  name: 'completion',
+  summary: 'Print a completion script for bash, zsh or fish.',
+  examples: [{ command: 'source <(skein completion bash)', does: 'Complete in this shell' }],
+  arguments: { shell: choiceArgument('SHELL', SHELLS, 'bash, zsh or fish.') },
+  options: {},
+  async run(_context, { shell }) {
+    return { shell, script: completionScript(shell, await loadCommands()) };
+  },
+  render: ({ script }) => script,
+});

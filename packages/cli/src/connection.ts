@@ -1,6 +1,7 @@
 /** Finds the node of a command, and creates the client for it. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isAlive } from '@skein/api/machine';
 import type { Client } from '@skein/api/client';
 import type { Trust } from '@skein/load';
 import type { Context } from './command.ts';
@@ -116,16 +117,6 @@ async function noteOf(
     return { url, certificate: typeof certificate === 'string' ? certificate : undefined };
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: the process exists, and belongs to another user.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

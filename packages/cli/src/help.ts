@@ -1,5 +1,5 @@
 /** Help texts, made from the command table. */
-import { optionName, type Command } from './command.ts';
+import { optionName, type OptionSpecs } from './command.ts';
 import type { AnyCommand } from './commands.ts';
 import type { Option } from './option.ts';
 import { renderFields, wrap } from './output/table.ts';
@@ -41,7 +41,7 @@ export function commandHelp(command: AnyCommand, style: Style): string {
     (argument) => [`  ${argument.placeholder}`, argument.summary] as const,
   );
   if (argumentRows.length > 0) parts.push(section('Arguments', argumentRows, style));
-  parts.push(section('Options', optionRows(command), style));
+  parts.push(section('Options', [...optionRows(command.options), ...COMMON_ROWS], style));
   if (command.examples.length > 0) {
     const examples = command.examples.map(
       ({ command: line, does }) => `  ${style.dim(`# ${does}`)}\n  ${line}`,
@@ -76,16 +76,17 @@ export function optionMeaning(option: Option<unknown>): string {
   return `${option.summary}${repeats}${standard}`;
 }
 
-function optionRows(command: Pick<Command, 'options'>): (readonly [string, string])[] {
-  return [
-    ...Object.entries(command.options).map(
-      ([key, option]) => [`  ${optionSyntax(key, option)}`, optionMeaning(option)] as const,
-    ),
-    ...Object.entries(COMMON_OPTIONS).map(([name, meaning]) => [`  --${name}`, meaning] as const),
-  ];
+export function optionRows(options: OptionSpecs): (readonly [string, string])[] {
+  return Object.entries(options).map(
+    ([key, option]) => [`  ${optionSyntax(key, option)}`, optionMeaning(option)] as const,
+  );
 }
 
-function section(
+const COMMON_ROWS = Object.entries(COMMON_OPTIONS).map(
+  ([name, meaning]) => [`  --${name}`, meaning] as const,
+);
+
+export function section(
   title: string,
   rows: readonly (readonly [string, string])[],
   style: Style,

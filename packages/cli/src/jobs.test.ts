@@ -7,12 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import type { RunOutcome } from './commands/run.ts';
-import { runCli, startCli, startNodeProcess, type TestNode } from './testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../server/src/testing/node-process.ts';
+import { runCli, startCli } from './testing/cli.ts';
 
 /** Trusted, so that the tests do not depend on what sandboxes this machine has. */
 const TRUSTED = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
-let node: TestNode;
+let node: NodeProcess;
 beforeAll(async () => {
   node = await startNodeProcess();
   writeFileSync(join(node.folder, 'data.csv'), 'b\na\n');

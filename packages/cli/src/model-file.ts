@@ -15,7 +15,7 @@ import {
   writeModel,
   type OnnxErrorKind,
 } from '@skein/onnx';
-import { unreadable } from './file.ts';
+import { unreadable } from '@skein/api/file-errors';
 
 const CODES: Readonly<Record<OnnxErrorKind, ErrorCode>> = {
   invalid: 'MODEL_FILE_INVALID',

@@ -6,7 +6,8 @@ import type { DeploymentView } from '@skein/api';
 import { GraphBuilder, tensor, writeModel } from '@skein/onnx';
 import type { BenchResult } from './commands/bench.ts';
 import type { Deployed } from './deploying.ts';
-import { runCli, startCli, startNodeProcess, type TestNode } from './testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../server/src/testing/node-process.ts';
+import { runCli, startCli } from './testing/cli.ts';
 
 /** y = factor · x, for rows of two. */
 function scaling(factor: number): Uint8Array {
@@ -37,7 +38,7 @@ export const composition = {
 
 const words = (line: string): string[] => line.split(' ');
 
-let node: TestNode;
+let node: NodeProcess;
 
 beforeAll(async () => {
   node = await startNodeProcess();

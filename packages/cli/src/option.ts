@@ -37,6 +37,8 @@ export interface Argument<T> {
    * them as one JSON array.
    */
   readonly takesRest?: boolean | undefined;
+  /** Takes all remaining words that are not options; `parse` gets them as one JSON array. */
+  readonly repeats?: boolean | undefined;
   parse(text: string | undefined): T;
 }
 
@@ -215,6 +217,18 @@ export function optionalArgument(
     completes: 'nothing',
     ...hints,
     parse: (given) => (given === undefined ? undefined : readText(given)),
+  };
+}
+
+/** Any number of words, options between them; the last argument of a command. */
+export function manyArguments(placeholder: string, summary: string): Argument<readonly string[]> {
+  return {
+    summary,
+    placeholder,
+    required: false,
+    completes: 'file',
+    repeats: true,
+    parse: (given) => JSON.parse(given ?? '[]') as readonly string[],
   };
 }
 

@@ -1,5 +1,6 @@
 import { SkeinError } from '@skein/api/errors';
 import { describe, expect, it } from 'vitest';
+import { selectCommand } from './commands.ts';
 import {
   argument,
   bytes,
@@ -14,7 +15,7 @@ import {
   text,
   withDefault,
 } from './option.ts';
-import { parseArguments, selectCommand } from './parse.ts';
+import { parseArguments } from './parse.ts';
 import { editDistance } from './usage.ts';
 
 const specs = {

@@ -2,72 +2,37 @@
  * Reads a command line by the command's own specification. Follows the habits of POSIX and GNU:
  * `--name value`, `--name=value`, `-n value`, `--` ends the options, options and arguments mix.
  */
-import { optionName, type ArgumentSpecs, type OptionSpecs } from './command.ts';
-import { COMMAND_NAMES, type CommandName } from './commands.ts';
+import {
+  optionName,
+  type ArgumentSpecs,
+  type ArgumentValues,
+  type OptionSpecs,
+  type OptionValues,
+} from './command.ts';
 import type { Option } from './option.ts';
 import { didYouMean, usageError } from './usage.ts';
 
-export interface Selection {
-  /** Absent: no command was named, or only a group (`keys`, `queue schedule`). */
-  readonly name?: CommandName | undefined;
-  /** A group that was named without the word that follows. */
-  readonly group?: string | undefined;
-  readonly rest: readonly string[];
-}
-
-export interface Parsed {
-  readonly values: Readonly<Record<string, unknown>>;
+export interface Parsed<Values> {
+  /** Empty when help was asked for. */
+  readonly values: Values;
   readonly help: boolean;
-}
-
-/** Splits the command's name off. Options before it are allowed when they take no value. */
-export function selectCommand(argv: readonly string[]): Selection {
-  const start = argv.findIndex((word) => !word.startsWith('-'));
-  if (start < 0) return { rest: argv };
-  const before = argv.slice(0, start);
-  const first = argv[start] ?? '';
-  let name = first;
-  for (let next = start + 1; ; next++) {
-    const known = wordsOf(name);
-    const word = argv[next] ?? '';
-    if (known.includes(word)) {
-      name = `${name} ${word}`;
-      continue;
-    }
-    const rest = [...before, ...argv.slice(next)];
-    const found = findName(name);
-    if (found !== undefined) return { name: found, rest };
-    if (known.length === 0) {
-      throw usageError(`There is no command "${first}".${didYouMean(first, COMMAND_NAMES)}`);
-    }
-    if (word === '' || word.startsWith('-')) return { group: name, rest };
-    throw usageError(
-      `"skein ${name}" has no command "${word}".${didYouMean(word, known)} It has: ${known.join(', ')}.`,
-    );
-  }
-}
-
-/** The subcommands of a group; none when it is not a group. */
-function wordsOf(group: string): readonly string[] {
-  const start = `${group} `;
-  const inside = COMMAND_NAMES.filter((name) => name.startsWith(start));
-  return [...new Set(inside.map((name) => name.slice(start.length).split(' ')[0] ?? ''))];
 }
 
 /**
  * @param words what follows the command's name.
  * @throws SkeinError USAGE, naming the word that is wrong.
  */
-export function parseArguments(
+export function parseArguments<A extends ArgumentSpecs, O extends OptionSpecs>(
   words: readonly string[],
-  specs: { readonly arguments: ArgumentSpecs; readonly options: OptionSpecs },
-): Parsed {
+  specs: { readonly arguments: A; readonly options: O },
+): Parsed<ArgumentValues<A> & OptionValues<O>> {
+  type Values = ArgumentValues<A> & OptionValues<O>;
   // Before validation: a request for help may come with an invalid command line.
-  if (asksForHelp(words, specs)) return { values: {}, help: true };
+  if (asksForHelp(words, specs)) return { values: {} as Values, help: true };
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
   const keysByFlag = new Map<string, string>();
-  for (const [key, option] of Object.entries(specs.options)) {
+  for (const [key, option] of Object.entries<Option<unknown>>(specs.options)) {
     keysByFlag.set(`--${optionName(key)}`, key);
     if (option.short !== undefined) keysByFlag.set(`-${option.short}`, key);
   }
@@ -108,7 +73,10 @@ export function parseArguments(
   }
 
   return {
-    values: { ...readPositionals(positionals, specs), ...readOptions(given, specs.options) },
+    values: {
+      ...readPositionals(positionals, specs),
+      ...readOptions(given, specs.options),
+    } as unknown as Values,
     help: false,
   };
 }
@@ -159,13 +127,15 @@ function readPositionals(
   specs: { readonly arguments: ArgumentSpecs },
 ): Record<string, unknown> {
   const entries = Object.entries(specs.arguments);
-  const rest = startsRest(entries.length - 1, specs.arguments);
+  const last = entries.at(-1)?.[1];
   const extra = positionals[entries.length];
-  if (extra !== undefined && !rest) throw usageError(`Unexpected argument "${extra}".`);
+  const many = last?.takesRest === true || last?.repeats === true;
+  if (extra !== undefined && !many) throw usageError(`Unexpected argument "${extra}".`);
   const values: Record<string, unknown> = {};
   for (const [index, [key, argument]] of entries.entries()) {
     const words = positionals.slice(index);
-    const text = argument.takesRest && words.length > 0 ? JSON.stringify(words) : words[0];
+    const all = (argument.takesRest ?? argument.repeats ?? false) && words.length > 0;
+    const text = all ? JSON.stringify(words) : words[0];
     if (text === undefined && argument.required) {
       throw usageError(`${argument.placeholder} is missing: ${argument.summary}`);
     }
@@ -196,8 +166,4 @@ function explained<T>(subject: string, read: () => T): T {
   } catch (error) {
     throw usageError(`${subject}: ${error instanceof Error ? error.message : String(error)}.`);
   }
-}
-
-function findName(name: string): CommandName | undefined {
-  return COMMAND_NAMES.find((known) => known === name);
 }

@@ -4,9 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ScheduleView } from '@skein/api';
-import { startNodeProcess, type TestNode } from './testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../server/src/testing/node-process.ts';
 
-let node: TestNode;
+let node: NodeProcess;
 beforeAll(async () => {
   node = await startNodeProcess();
   writeFileSync(join(node.folder, 'data.csv'), 'b\na\n');

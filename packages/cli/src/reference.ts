@@ -1,5 +1,5 @@
 /** The reference page docs/reference/cli.md, generated from the command table. */
-import type { AnyCommand } from './commands.ts';
+import { loadCommands, type AnyCommand } from './commands.ts';
 import { COMMON_OPTIONS, optionMeaning, optionSyntax, usageLine } from './help.ts';
 
 /** @returns the whole page as Markdown, with a final line break. */
@@ -67,3 +67,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
     `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
+
+/** The files of this repository that are written from the command table, by their path from its root. */
+export const GENERATED_FILES: Readonly<Record<string, () => Promise<string>>> = {
+  'docs/reference/cli.md': async () => referencePage(await loadCommands()),
+};

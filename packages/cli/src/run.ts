@@ -4,14 +4,14 @@
  */
 import { SkeinError, type ErrorBody } from '@skein/api/errors';
 import type { Context } from './command.ts';
-import { loadCommand, type AnyCommand } from './commands.ts';
+import { loadCommand, selectCommand, type AnyCommand } from './commands.ts';
 import { describeError, renderError } from './output/error.ts';
 import { toJson } from './output/json.ts';
 import { createNotes, type NotesStream } from './output/notes.ts';
 import { styleOf } from './output/style.ts';
 import { shownOn } from './output/terminal.ts';
 import { flag } from './option.ts';
-import { parseArguments, selectCommand } from './parse.ts';
+import { parseArguments } from './parse.ts';
 
 export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
 

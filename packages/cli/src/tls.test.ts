@@ -14,7 +14,8 @@ import {
   type Issued,
 } from '../../http/src/tls/testing/authority.ts';
 import type { BenchResult } from './commands/bench.ts';
-import { runCli, startNodeProcess, type CliOutcome, type TestNode } from './testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../server/src/testing/node-process.ts';
+import { runCli, type CliOutcome } from './testing/cli.ts';
 
 const openssl = requireComponent('openssl');
 const browser = requireComponent('chromium');
@@ -22,7 +23,7 @@ const words = (line: string): string[] => line.split(' ');
 
 describe.skipIf(openssl.skip)('a node over TLS', () => {
   let folder: string;
-  let node: TestNode;
+  let node: NodeProcess;
   let authority: Authority;
   let files: Issued;
 
@@ -33,9 +34,9 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
     // Its certificate is for another name: commands on the data folder trust the certificate
     // itself.
     install(authority.issue('first', { san: 'DNS:skein.example.com' }), files);
-    node = await startNodeProcess(
-      ...words(`--tls-cert ${files.certificate} --tls-key ${files.key} --log json`),
-    );
+    node = await startNodeProcess({
+      args: words(`--tls-cert ${files.certificate} --tls-key ${files.key}`),
+    });
     writeFileSync(join(node.folder, 'm.onnx'), writeModel(mlp({ sizes: [4, 8, 3], seed: 1 })));
   });
   afterAll(async () => {
@@ -133,12 +134,12 @@ describe.skipIf(openssl.skip)('mutual TLS by the command line', () => {
     const authority = createAuthority(folder, 'ca');
     const { certificate, key } = authority.issue('node');
     const own = authority.issue('operator', { san: 'DNS:operator' });
-    const node = await startNodeProcess(
-      ...words(
+    const node = await startNodeProcess({
+      args: words(
         `--tls-cert ${certificate} --tls-key ${key} --tls-client-ca ${authority.certificate}`,
       ),
-    );
-    onTestFinished(() => node.stop());
+    });
+    onTestFinished(async () => void (await node.stop()));
     const without = await node.run('ls');
     expect([without.code, without.stderr]).toEqual([
       1,

@@ -4,7 +4,7 @@
  * then exactly that certificate is trusted, for any host name.
  */
 import { type Trust, connectOptions } from '@skein/load';
-import type { Context } from './command.ts';
+import type { Context, OptionValues } from './command.ts';
 import { readGivenFile } from './file.ts';
 import { text } from './option.ts';
 import { usageError } from './usage.ts';
@@ -19,11 +19,7 @@ export const trustOptions = {
   certKey: text('FILE', 'Private key of --cert (or SKEIN_CERT_KEY).', { completes: 'file' }),
 };
 
-export interface TrustChoice {
-  readonly ca: string | undefined;
-  readonly cert: string | undefined;
-  readonly certKey: string | undefined;
-}
+export type TrustChoice = OptionValues<typeof trustOptions>;
 
 /**
  * @param pinned the certificate that the node has written, used unless --ca names an authority.

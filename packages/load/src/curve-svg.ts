@@ -2,6 +2,7 @@
  * Draws latency over rate as an SVG: percentiles on a logarithmic scale above, goodput below, the
  * objective and the capacity as lines. One file without scripts or fonts, for light and dark pages.
  */
+import { escapeMarkup } from '@skein/api/safe-text';
 import { formatDuration, formatNumber } from '@skein/api/units';
 import type { LoadReport } from './load.ts';
 
@@ -76,7 +77,7 @@ export function latencyCurve(curve: Curve): string {
     ...seriesLines(points, x, (ms) => y(Math.log10(ms))),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, 'axis', 'requests offered per second', 'middle'),
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escape(`${curve.title}. ${curve.subtitle}`)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escapeMarkup(`${curve.title}. ${curve.subtitle}`)}">
 <style>${CSS}</style>
 <rect class="bg" width="${WIDTH}" height="${HEIGHT}" rx="10"/>
 ${parts.join('\n')}
@@ -228,17 +229,9 @@ function horizontal(css: string, y: number): string {
 
 function text(x: number, y: number, css: string, content: string, anchor = 'start'): string {
   const side = anchor === 'start' ? '' : ` text-anchor="${anchor}"`;
-  return `<text class="${css}" x="${px(x)}" y="${px(y)}"${side}>${escape(content)}</text>`;
+  return `<text class="${css}" x="${px(x)}" y="${px(y)}"${side}>${escapeMarkup(content)}</text>`;
 }
 
 function px(value: number): string {
   return String(Math.round(value * 10) / 10);
-}
-
-function escape(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
 }

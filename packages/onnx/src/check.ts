@@ -7,19 +7,18 @@
  * Follows "Open Neural Network Exchange Intermediate Representation", Graphs: single static
  * assignment, topological order, subgraphs that see the names of the graphs around them.
  */
-import { TensorProto_DataLocation as Location } from 'onnx-buf';
-import type {
-  FunctionProto,
-  GraphProto,
-  NodeProto,
-  OperatorSetIdProto,
-  TensorProto,
+import {
+  TensorProto_DataLocation as Location,
+  type FunctionProto,
+  type GraphProto,
+  type NodeProto,
+  type OperatorSetIdProto,
+  type TensorProto,
 } from 'onnx-buf';
 import { countOf, elementTypeName, rawByteLength } from './element-type.ts';
 import { domainName, type Model } from './model.ts';
 import { OnnxError } from './onnx-error.ts';
 import { whyAbsent } from './operators.ts';
-import { Scope } from './scope.ts';
 import { storedTensors } from './tensor-protos.ts';
 
 /** @throws OnnxError `invalid` or `unsupported` for the first flaw, naming node, operator and value. */
@@ -210,5 +209,26 @@ function storedElements(tensor: TensorProto, type: string): number | undefined {
       return undefined;
     default:
       return tensor.int32Data.length;
+  }
+}
+
+/** The names that a node may read: those of its graph so far, and those of the graphs around it. */
+export class Scope {
+  readonly #names = new Set<string>();
+  readonly #outer: Scope | undefined;
+
+  constructor(outer?: Scope) {
+    this.#outer = outer;
+  }
+
+  /** Adds a name; `false` when this graph already has it. Hiding an outer name is allowed. */
+  define(name: string): boolean {
+    if (this.#names.has(name)) return false;
+    this.#names.add(name);
+    return true;
+  }
+
+  sees(name: string): boolean {
+    return this.#names.has(name) || (this.#outer?.sees(name) ?? false);
   }
 }

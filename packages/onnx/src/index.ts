@@ -13,7 +13,7 @@ export type { Flow, Layer, LayerScope } from './layers/layer.ts';
 export { mlp, type MlpOptions } from './layers/mlp.ts';
 export { batchNorm, layerNorm } from './layers/norm.ts';
 export { averagePool, globalAveragePool, maxPool, type PoolOptions } from './layers/pool.ts';
-export { residual } from './layers/residual.ts';
+export { residual } from './layers/flow.ts';
 export { sequential, type SequentialOptions } from './layers/sequential.ts';
 export { dropout, flatten, reshape } from './layers/shape.ts';
 export { transformerBlock, type TransformerBlockOptions } from './layers/transformer-block.ts';

@@ -23,7 +23,7 @@ export {
 export { withEncoder } from './data/encoding-graph.ts';
 export { isStored, type RowStore, type StoredRows } from './data/stored.ts';
 export { readIdx } from './data/idx.ts';
-export { parseNpy, storedNpy } from './data/npy.ts';
+export { parseNpy, readNpy, storedNpy } from './data/npy.ts';
 export { parseNpz, storedNpz } from './data/npz.ts';
 export { readParquet, type RandomAccess } from './data/parquet.ts';
 export {
@@ -46,7 +46,7 @@ export {
   macroF1,
   type ConfusionMatrix,
 } from './metrics/classification.ts';
-export { auc } from './metrics/auc.ts';
+export { auc } from './metrics/classification.ts';
 export { regressionErrors, type RegressionErrors } from './metrics/regression.ts';
 export { calibration, type Calibration, type CalibrationBin } from './metrics/calibration.ts';
 export { lion, type LionOptions } from './optimisers/lion.ts';

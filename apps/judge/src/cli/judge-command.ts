@@ -9,7 +9,8 @@ import { usageWords, VERDICT_NAMES } from '../judging/verdict.ts';
 import type { ProgramFile } from '../package/problem.ts';
 import { timeLimitOf } from '../verify/verify.ts';
 import { withPackage } from './open-package.ts';
-import type { CommandOptions, Terminal } from './run.ts';
+import type { CommandOptions } from './options.ts';
+import type { Terminal } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
 
 export async function runJudge(

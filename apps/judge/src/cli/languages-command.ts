@@ -1,6 +1,7 @@
 /** `skein-judge languages`: every language, and what is missing for those that cannot be judged. */
 import { LANGUAGES } from '../languages/languages.ts';
-import type { CommandOptions, Terminal } from './run.ts';
+import type { CommandOptions } from './options.ts';
+import type { Terminal } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
 
 export async function runLanguages(

@@ -78,7 +78,7 @@ describe('skein-judge', () => {
     const answer = await run('verify', '--driver', 'process', packageFolder({}));
     expect(answer).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/--driver process.*\[USAGE\]/),
+      err: expect.stringMatching(/--driver: "process" is not one of bubblewrap, docker.*\[USAGE\]/),
     });
   });
 });

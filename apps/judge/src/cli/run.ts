@@ -6,40 +6,18 @@
  * Exit codes: 0 all is well; 1 something is not as it must be; 2 nothing could be judged, because the
  * package, the command line or the sandbox is not in order.
  */
-import { parseArgs } from 'node:util';
 import { SkeinError } from '@skein/api';
 import { safeText } from '@skein/api/safe-text';
-import { JUDGE_DRIVERS } from '../judging/drivers.ts';
+import { manyArguments, optionRows, parseArguments, PLAIN, section } from '@skein/cli/command-line';
 import { runJudge } from './judge-command.ts';
 import { runLanguages } from './languages-command.ts';
+import { JUDGE_OPTIONS, SERVICE_OPTIONS, type CommandOptions } from './options.ts';
 import { runVerify } from './verify-command.ts';
 
 export interface Terminal {
   readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly signal: AbortSignal;
-}
-
-export interface CommandOptions {
-  readonly json: boolean;
-  readonly driver: string | undefined;
-  readonly image: string | undefined;
-  readonly language: string | undefined;
-  readonly problems: string | undefined;
-  readonly data: string | undefined;
-  readonly redis: string | undefined;
-  readonly blobs: string | undefined;
-  readonly namespace: string | undefined;
-  readonly host: string | undefined;
-  readonly port: string | undefined;
-  readonly workers: string | undefined;
-  readonly rate: string | undefined;
-  readonly start: string | undefined;
-  readonly name: string | undefined;
-  readonly lease: string | undefined;
-  readonly grace: string | undefined;
-  readonly log: string | undefined;
-  readonly admin: boolean;
 }
 
 type Command = (
@@ -58,27 +36,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   users: async (...given) => (await import('./users-command.ts')).runUsers(...given),
 };
 
-/** Every option that has no default, as it is when it was not given. */
-const NONE = {
-  driver: undefined,
-  image: undefined,
-  language: undefined,
-  problems: undefined,
-  data: undefined,
-  redis: undefined,
-  blobs: undefined,
-  namespace: undefined,
-  host: undefined,
-  port: undefined,
-  workers: undefined,
-  rate: undefined,
-  start: undefined,
-  name: undefined,
-  lease: undefined,
-  grace: undefined,
-  log: undefined,
-};
-
 const USAGE = `Usage: skein-judge COMMAND [OPTIONS]
 
   verify PACKAGE...         check problem packages (folders, .zip or .kpp) against their own examples
@@ -91,25 +48,10 @@ const USAGE = `Usage: skein-judge COMMAND [OPTIONS]
   users key NAME            another key
   users revoke KEY-ID       end a key
 
-Options:
-  --json                    one JSON object per event, the report last
-  --driver NAME             ${JUDGE_DRIVERS.join(' or ')}; default: the first that works here
-  --image IMAGE             root file system of the sandbox
-  --language CODE           of the submission; default: by its files
-  -h, --help                this text
+${section('Options', optionRows(JUDGE_OPTIONS), PLAIN)}
+  -h, --help                  This text.
 
-Options of serve, worker and users:
-  --problems FOLDER         packages to serve; default: problems, or else the examples
-  --data FOLDER             what the judge keeps; default: .skein-judge
-  --redis URL --blobs PLACE join a fleet: its jobs, and its bucket (s3://…) or shared folder
-  --namespace NAME          of the jobs in the Redis
-  --host ADDRESS, --port N  default: 127.0.0.1, 4710
-  --workers N               submissions judged here at once, or none; default: cores less one
-  --rate N                  submissions of a user per minute; default: 10
-  --start INSTANT           when penalties begin; default: the first submission
-  --name NAME               of a worker, in lists
-  --lease S, --grace S      of a worker: seconds until its jobs go to others, and for what runs to end
-  --log pretty|json|off     default: pretty on a terminal
+${section('Options of serve, worker and users', optionRows(SERVICE_OPTIONS), PLAIN)}
 
 Exit codes: 0 all is well; 1 something is not as it must be; 2 nothing could be judged.
 `;
@@ -121,44 +63,22 @@ export async function runCommandLine(
 ): Promise<number> {
   const terminal = harmless(given);
   try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        json: { type: 'boolean', default: false },
-        driver: { type: 'string' },
-        image: { type: 'string' },
-        language: { type: 'string' },
-        problems: { type: 'string' },
-        data: { type: 'string' },
-        redis: { type: 'string' },
-        blobs: { type: 'string' },
-        namespace: { type: 'string' },
-        host: { type: 'string' },
-        port: { type: 'string' },
-        workers: { type: 'string' },
-        rate: { type: 'string' },
-        start: { type: 'string' },
-        name: { type: 'string' },
-        lease: { type: 'string' },
-        grace: { type: 'string' },
-        log: { type: 'string' },
-        admin: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
+    const parsed = parseArguments(args, {
+      arguments: { words: manyArguments('WORD…', 'The command, and what it works on.') },
+      options: { ...JUDGE_OPTIONS, ...SERVICE_OPTIONS },
     });
-    const [name, ...operands] = positionals;
-    const command = name === undefined ? undefined : commands[name];
-    if (values.help) {
+    if (parsed.help) {
       terminal.stdout.write(USAGE);
       return 0;
     }
+    const { words, ...options } = parsed.values;
+    const [name, ...operands] = words;
+    const command = name === undefined ? undefined : commands[name];
     if (command === undefined) {
       terminal.stderr.write(name === undefined ? USAGE : `error: no command ${name}\n\n${USAGE}`);
       return 2;
     }
-    const { help: _, ...options } = values;
-    return await command(operands, { ...NONE, ...options }, terminal);
+    return await command(operands, options, terminal);
   } catch (error) {
     if (terminal.signal.aborted) {
       terminal.stderr.write('interrupted\n');
@@ -184,6 +104,5 @@ function describe(error: unknown): string {
     const fix = error.code === 'USAGE' ? '`skein-judge --help` shows the usage.' : error.row.fix;
     return `error: ${error.message} [${error.code}]\n  fix: ${fix}\n`;
   }
-  // parseArgs explains itself.
   return `error: ${error instanceof Error ? error.message : String(error)}\n`;
 }

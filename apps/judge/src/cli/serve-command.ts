@@ -3,10 +3,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SkeinError } from '@skein/api';
 import { type RunningJudge, serveJudge } from '../service/serve.ts';
-import type { CommandOptions, Terminal } from './run.ts';
-import { DATA_FOLDER, driverOf, fleetOf, integer, logOf, untilAborted } from './service-options.ts';
+import { fleetOf, logOf, untilAborted, type CommandOptions } from './options.ts';
+import type { Terminal } from './run.ts';
 
-const PORT = 4710;
 const EXAMPLES = fileURLToPath(new URL('../../problems', import.meta.url));
 
 export async function runServe(
@@ -15,19 +14,19 @@ export async function runServe(
   { stdout, stderr, signal }: Terminal,
 ): Promise<number> {
   if (operands.length > 0) throw new SkeinError('USAGE', `serve takes no ${operands[0]}.`);
-  const { workers, start } = options;
+  const { rate } = options;
   const judge = await serveJudge({
     problems: options.problems ?? (existsSync('problems') ? 'problems' : EXAMPLES),
-    dataFolder: options.data ?? DATA_FOLDER,
+    dataFolder: options.data,
     fleet: fleetOf(options),
-    host: options.host ?? '127.0.0.1',
-    port: integer('port', options.port, 0, 65_535) ?? PORT,
-    parallel: workers === 'none' ? 'none' : integer('workers', workers, 1, 1024),
-    driver: driverOf(options),
+    host: options.host,
+    port: options.port,
+    parallel: options.workers,
+    driver: options.driver,
     image: options.image,
-    startedAt: start === undefined ? undefined : instantOf(start),
-    limits: limitsOf(options),
-    log: logOf(options, stderr.isTTY === true),
+    startedAt: options.start,
+    limits: rate === undefined ? {} : { submissionsPerMinute: rate },
+    log: await logOf(options, stderr.isTTY === true),
   });
   stdout.write(options.json ? `${JSON.stringify(summaryOf(judge))}\n` : textOf(judge));
   try {
@@ -36,18 +35,6 @@ export async function runServe(
     await judge.close();
   }
   return 0;
-}
-
-function limitsOf({ rate }: CommandOptions) {
-  const submissionsPerMinute = integer('rate', rate, 1, 100_000);
-  return submissionsPerMinute === undefined ? {} : { submissionsPerMinute };
-}
-
-/** @throws SkeinError USAGE. */
-function instantOf(given: string): number {
-  const instant = Date.parse(given);
-  if (!Number.isNaN(instant)) return instant;
-  throw new SkeinError('USAGE', `--start ${given}: an instant such as 2026-05-01T09:00:00Z.`);
 }
 
 function summaryOf({ url, problems, broken, worker, missing, adminKey }: RunningJudge) {

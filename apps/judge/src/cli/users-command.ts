@@ -8,15 +8,15 @@ import { SkeinError } from '@skein/api';
 import { type Accounts, openAccounts } from '../service/accounts.ts';
 import { openJudgeDatabase } from '../service/schema.ts';
 import { userView } from '../service/views.ts';
-import type { CommandOptions, Terminal } from './run.ts';
-import { DATA_FOLDER } from './service-options.ts';
+import type { CommandOptions } from './options.ts';
+import type { Terminal } from './run.ts';
 
 export async function runUsers(
   [verb, name, ...rest]: readonly string[],
   options: CommandOptions,
   { stdout }: Terminal,
 ): Promise<number> {
-  const folder = options.data ?? DATA_FOLDER;
+  const folder = options.data;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const database = openJudgeDatabase(join(folder, 'judge.db'));
   try {

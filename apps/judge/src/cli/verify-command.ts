@@ -7,7 +7,8 @@ import type { Problem } from '../package/problem.ts';
 import type { CheckReport, ExampleReport, VerifyEvent, VerifyReport } from '../verify/report.ts';
 import { verify } from '../verify/verify.ts';
 import { withPackage } from './open-package.ts';
-import type { CommandOptions, Terminal } from './run.ts';
+import type { CommandOptions } from './options.ts';
+import type { Terminal } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
 
 export async function runVerify(

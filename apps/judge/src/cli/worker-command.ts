@@ -5,8 +5,8 @@ import { SkeinError } from '@skein/api';
 import { openArtifacts } from '@skein/state';
 import { openFleetStore } from '@skein/jobs';
 import { startJudgeWorker } from '../service/judge-worker.ts';
-import type { CommandOptions, Terminal } from './run.ts';
-import { driverOf, fleetOf, integer, logOf, secondsOf, untilAborted } from './service-options.ts';
+import { fleetOf, logOf, untilAborted, type CommandOptions } from './options.ts';
+import type { Terminal } from './run.ts';
 
 export async function runWorker(
   operands: readonly string[],
@@ -19,6 +19,7 @@ export async function runWorker(
     throw new SkeinError('USAGE', 'A worker joins a fleet: --redis URL and --blobs PLACE.');
   }
   const { workers } = options;
+  if (workers === 'none') throw new SkeinError('USAGE', '--workers none: a worker judges.');
   const cache = join(homedir(), '.cache', 'skein', 'artifacts');
   const artifacts = await openArtifacts(fleet.blobs, cache);
   const store = await openFleetStore(fleet.redis, fleet);
@@ -26,13 +27,13 @@ export async function runWorker(
     const worker = await startJudgeWorker({
       store,
       artifacts,
-      parallel: integer('workers', workers, 1, 1024),
-      driver: driverOf(options),
+      parallel: workers,
+      driver: options.driver,
       image: options.image,
       name: options.name,
-      leaseMs: secondsOf('lease', options.lease),
-      graceMs: secondsOf('grace', options.grace),
-      log: logOf(options, stderr.isTTY === true),
+      leaseMs: options.lease,
+      graceMs: options.grace,
+      log: await logOf(options, stderr.isTTY === true),
     });
     const { id, labels, capacity } = worker;
     stdout.write(

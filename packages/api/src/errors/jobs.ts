@@ -76,8 +76,8 @@ export const JOB_ERRORS = {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The work needs an optional package that is not installed on the worker.',
-    fix: 'The message names the package: install it with `npm install` beside `@skein/jobs`, where the worker runs.',
+    meaning: 'The work needs an optional package that is not installed where it runs.',
+    fix: 'The message names the package: install it with `npm install` beside the package of Skein that does the work.',
   },
   SCHEDULE_UNKNOWN: {
     http: 404,

@@ -121,3 +121,14 @@ function textOf(path: string): string {
     return '';
   }
 }
+
+/** Whether a process of this machine exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: the process exists, and belongs to another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

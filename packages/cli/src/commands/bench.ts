@@ -37,7 +37,7 @@ import {
 import { renderBench } from '../output/bench.ts';
 import { fetchSignature } from '../signature.ts';
 import { readInputs } from '../tensor/given-input.ts';
-import { unwritable } from '../file.ts';
+import { unwritable } from '@skein/api/file-errors';
 import { usageError } from '../usage.ts';
 
 /** Bodies with different values, so that a response cache answers none of them. */

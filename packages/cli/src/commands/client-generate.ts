@@ -5,7 +5,7 @@ import { generateClient } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { defineCommand } from '../command.ts';
 import { connect, connectionOptions } from '../connection.ts';
-import { unwritable } from '../file.ts';
+import { unwritable } from '@skein/api/file-errors';
 import { many, text } from '../option.ts';
 
 export const clientGenerate = defineCommand({

@@ -4,7 +4,7 @@ import type { DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { DEVICES } from '@skein/api/implementations';
 import { formatDuration } from '@skein/api/units';
-import { defineCommand, type Context } from '../command.ts';
+import { defineCommand, type Context, type OptionValues } from '../command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
 import { serveVersion, type Deployed } from '../deploying.ts';
 import { givenFile } from '../file.ts';
@@ -22,12 +22,11 @@ import {
   text,
 } from '../option.ts';
 import { objectiveText, replicasText, signatureText, versionsText } from '../output/deployment.ts';
-import { rolloutLine } from '../output/rollout.ts';
 import { renderFields } from '../output/table.ts';
-import { rolloutOptions, rolloutPlan } from '../rollout-options.ts';
+import { rolloutLine, rolloutOptions, rolloutPlan } from './rollout.ts';
 import { tryLines } from '../sample-request.ts';
 import { lineageMetadata, modelOfRun, recordVersion } from '../train/deploy-run.ts';
-import { findRun } from '../train/find-run.ts';
+import { findRun } from '../train/runs.ts';
 import { countingFetch, uploadNotes, type UploadProgress } from '../upload.ts';
 import { usageError } from '../usage.ts';
 
@@ -206,12 +205,8 @@ async function contentOf(
   return { name, metadata: {}, content: await openModel(path, file) };
 }
 
-type SettingsChoice = {
-  readonly [K in keyof typeof settingsOptions]: ReturnType<(typeof settingsOptions)[K]['parse']>;
-};
-
 /** Only the given options: all other settings stay, or get the node's default. */
-function settingsOf(given: SettingsChoice): DeploymentSettingsPatch {
+function settingsOf(given: OptionValues<typeof settingsOptions>): DeploymentSettingsPatch {
   if (given.finiteOnly && given.allowNonFinite) {
     throw usageError('--finite-only and --allow-non-finite exclude each other.');
   }

@@ -16,7 +16,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { JobView } from '@skein/api';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
-import { startCli, startNodeProcess, type CliProcess, type TestNode } from '../testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
+import { startCli, type CliProcess } from '../testing/cli.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const ROWS = Array.from({ length: 200 }, (_, i) => `${i % 5},${i}`);
@@ -41,7 +42,7 @@ function install(folder: string): void {
 
 let folder: string;
 let redis: TestRedis;
-let node: TestNode;
+let node: NodeProcess;
 const started: CliProcess[] = [];
 const component = requireComponent('redis');
 beforeEach(async () => {
@@ -49,7 +50,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'skein-fleet-'));
   redis = await startRedis();
   const places = ['--redis', redis.url, '--blobs', join(folder, 'blobs')];
-  node = await startNodeProcess(...places, '--queues', 'none');
+  node = await startNodeProcess({ args: [...places, '--queues', 'none'] });
 }, 60_000);
 afterEach(async () => {
   if (component.skip) return;

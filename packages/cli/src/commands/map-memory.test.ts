@@ -9,7 +9,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { JobView } from '@skein/api';
-import { startCli, startNodeProcess, type TestNode } from '../testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
+import { startCli } from '../testing/cli.ts';
 import type { MapOutcome } from './map.ts';
 
 const MIB = 2 ** 20;
@@ -20,7 +21,7 @@ const ROWS = 3_000_000;
 const PADDING = 'x'.repeat(330);
 const SHARD_MIB = 500;
 
-let node: TestNode;
+let node: NodeProcess;
 beforeAll(async () => {
   node = await startNodeProcess();
 });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { readParquet, writeParquet } from '../../../jobs/src/map/testing/parquet.ts';
-import { runCli, startNodeProcess, type TestNode } from '../testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
+import { runCli } from '../testing/cli.ts';
 
 import type { MapOutcome } from './map.ts';
 
@@ -32,7 +33,7 @@ const csvOf = (rows: readonly Row[]): string =>
 const jsonlOf = (rows: readonly Row[]): string =>
   rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 
-let node: TestNode;
+let node: NodeProcess;
 beforeAll(async () => {
   node = await startNodeProcess();
   writeFileSync(join(node.folder, 'table.csv'), csvOf(ROWS));

@@ -4,15 +4,14 @@ import { resolve } from 'node:path';
 import type { Run } from '@skein/api';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
-import { unwritable } from '../file.ts';
+import { unwritable } from '@skein/api/file-errors';
 import { argument, text } from '../option.ts';
 import { renderTable } from '../output/table.ts';
 import type { Style } from '../output/style.ts';
-import { compareRuns, type Comparison } from '../train/compare.ts';
 import { trainingCurves } from '../train/curves-svg.ts';
-import { findRun } from '../train/find-run.ts';
 import { formatMetric } from '../train/progress.ts';
-import { RUN_ARGUMENT } from './runs-show.ts';
+import { findRun } from '../train/runs.ts';
+import { RUN_ARGUMENT } from './runs.ts';
 
 export interface Compared {
   readonly runs: readonly [Run, Run];
@@ -75,4 +74,75 @@ function shown(value: string | number | boolean | undefined): string {
 
 function mark(value: string, better: boolean, style: Style): string {
   return better ? style.green(value) : value;
+}
+
+type Value = string | number | boolean | undefined;
+
+interface Comparison {
+  /** Settings and lineage in which the runs differ. */
+  readonly differences: readonly { readonly name: string; readonly a: Value; readonly b: Value }[];
+  /** Metrics of both runs, and which is better. */
+  readonly metrics: readonly {
+    readonly name: string;
+    readonly a: number | undefined;
+    readonly b: number | undefined;
+    readonly better?: 'a' | 'b';
+  }[];
+}
+
+/** Metrics of which a higher value is better; for all others, a lower value is. */
+const MORE_IS_BETTER = new Set(['accuracy', 'macroF1', 'auc', 'r2']);
+
+export function compareRuns(a: Run, b: Run): Comparison {
+  const [ofA, ofB] = [choicesOf(a), choicesOf(b)];
+  const names = [...new Set([...Object.keys(ofA), ...Object.keys(ofB)])];
+  const differences = names
+    .filter((name) => ofA[name] !== ofB[name])
+    .map((name) => ({ name, a: ofA[name], b: ofB[name] }));
+  const [fromA, fromB] = [numbersOf(a), numbersOf(b)];
+  const measured = [...new Set([...Object.keys(fromA), ...Object.keys(fromB)])];
+  const metrics = measured.map((name) => {
+    const [first, second] = [fromA[name], fromB[name]];
+    const better = betterOf(name, first, second);
+    return { name, a: first, b: second, ...(better === undefined ? {} : { better }) };
+  });
+  return { differences, metrics };
+}
+
+function choicesOf({ plan, lineage, task }: Run): Readonly<Record<string, Value>> {
+  const { data, parent, code, environment } = lineage;
+  return {
+    task,
+    ...plan,
+    ...Object.fromEntries(data.map(({ role, digest }) => [`${role} digest`, digest])),
+    'parent digest': parent.digest,
+    commit: code.commit,
+    configuration: code.config,
+    ...environment,
+  };
+}
+
+function numbersOf({ epochs, result, steps }: Run): Readonly<Record<string, number>> {
+  const report: Readonly<Record<string, unknown>> = result?.report ?? {};
+  const reported = Object.entries(report).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number',
+  );
+  const loss = epochs.at(-1)?.loss;
+  return {
+    ...Object.fromEntries(reported),
+    ...(loss === undefined ? {} : { trainingLoss: loss }),
+    steps: steps.done,
+    tookMs: epochs.reduce((sum, { tookMs }) => sum + tookMs, 0),
+  };
+}
+
+function betterOf(
+  name: string,
+  a: number | undefined,
+  b: number | undefined,
+): 'a' | 'b' | undefined {
+  if (a === undefined || b === undefined || a === b || name === 'steps' || name === 'rows') {
+    return undefined;
+  }
+  return a > b === MORE_IS_BETTER.has(name) ? 'a' : 'b';
 }

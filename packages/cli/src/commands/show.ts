@@ -1,10 +1,21 @@
 /** `skein show`: all details of one deployment, with the reasons of its decisions. */
+import type { DeploymentView, HistoryView, VersionView } from '@skein/api';
+import { formatAge, formatBytes, formatDuration, formatRate, formatShare } from '@skein/api/units';
 import { defineCommand, type Context } from '../command.ts';
 import { connect, connectionOptions, type Connection } from '../connection.ts';
 import { argument, flag, integer, withDefault } from '../option.ts';
-import { renderDeployment, type DeploymentDetails } from '../output/details.ts';
+import {
+  objectiveText,
+  replicasText,
+  signatureText,
+  statusText,
+  versionsText,
+} from '../output/deployment.ts';
+import type { Style } from '../output/style.ts';
+import { renderFields, renderTable } from '../output/table.ts';
 import { pause } from '../pause.ts';
 import { usageError } from '../usage.ts';
+import { rolloutLine } from './rollout.ts';
 
 const REDRAW_MS = 1000;
 const CLEAR_SCREEN = '\u001B[H\u001B[2J\u001B[3J';
@@ -65,4 +76,167 @@ async function load(
     client.listVersions({ name }, call),
   ]);
   return { deployment, history: entries, versions };
+}
+
+export interface DeploymentDetails {
+  readonly deployment: DeploymentView;
+  /** Newest first. */
+  readonly history: readonly HistoryView[];
+  readonly versions: readonly VersionView[];
+}
+
+export function renderDeployment(details: DeploymentDetails, style: Style, now: number): string {
+  const { deployment, history, versions } = details;
+  const sections = [
+    heading(deployment, style),
+    renderFields(summaryFields(deployment), style),
+    ...(deployment.rollout === undefined
+      ? []
+      : [`${style.bold('Rollout')}  ${rolloutLine(deployment.rollout, style)}`]),
+    section('Versions', versionsTable(deployment, versions, style, now), style),
+    section('Replicas', replicasTable(deployment, style), style),
+    section('Run time by rows of a batch', latencyTable(deployment, style), style),
+    section('History', historyTable(history, style, now), style),
+  ];
+  return sections.filter((part) => part !== '').join('\n\n');
+}
+
+function heading(view: DeploymentView, style: Style): string {
+  const reason = view.reason === '' ? '' : style.dim(`  ${view.reason}`);
+  return `${style.bold(view.name)}  ${statusText(view, style)}${reason}`;
+}
+
+function summaryFields(view: DeploymentView): [string, string][] {
+  const { settings, last } = view;
+  const replicas = view.targets.flatMap((target) => target.replicas);
+  const isolation = replicas.find((replica) => replica.isolation)?.isolation ?? settings.isolation;
+  const running = `${settings.device}, ${isolation} isolation, ${settings.threads} thread${settings.threads === 1 ? '' : 's'} each`;
+  const traffic = `${formatRate(last.requestsPerSecond)} asked, ${formatRate(last.goodputPerSecond)} answered in time, ${formatRate(last.shedPerSecond)} refused`;
+  return [
+    ['inputs', signatureText(view.signature.inputs)],
+    ['outputs', signatureText(view.signature.outputs)],
+    ['objective', objectiveText(view)],
+    ['serves', versionsText(view)],
+    ...(view.kind === 'composition'
+      ? []
+      : ([
+          ['replicas', `${replicasText(view)}; ${running}`],
+          ['batching', `up to ${settings.batching.maxRows} rows`],
+        ] as [string, string][])),
+    ...(settings.cache === undefined
+      ? []
+      : ([
+          [
+            'cache',
+            `${formatBytes(settings.cache.maxBytes)} for ${formatDuration(settings.cache.ttlMs)}`,
+          ],
+        ] as [string, string][])),
+    ['last minute', traffic],
+    [
+      'latency',
+      `p50 ${formatDuration(last.p50Ms)}, p99 ${formatDuration(last.p99Ms)}; in time ${formatShare(last.sloAttainment)}`,
+    ],
+  ];
+}
+
+function versionsTable(
+  view: DeploymentView,
+  versions: readonly VersionView[],
+  style: Style,
+  now: number,
+): string {
+  const total = view.targets.reduce((sum, target) => sum + target.weight, 0);
+  const rows = versions.toReversed().map((version) => {
+    const target = view.targets.find((candidate) => candidate.version === version.version);
+    return [
+      `v${version.version}`,
+      target === undefined || total === 0 ? '' : formatShare(target.weight / total),
+      target === undefined ? '' : String(target.answered),
+      target === undefined ? '' : refusedText(target.refused),
+      formatBytes(version.sizeBytes),
+      version.digest.slice(0, 12),
+      formatAge(version.createdAt, now),
+    ];
+  });
+  if (rows.length === 0) return '';
+  return renderTable(
+    [
+      { title: 'VERSION' },
+      { title: 'TRAFFIC', align: 'right' },
+      { title: 'ANSWERED', align: 'right' },
+      { title: 'REFUSED' },
+      { title: 'SIZE', align: 'right' },
+      { title: 'DIGEST' },
+      { title: 'STORED' },
+    ],
+    rows,
+    style,
+  );
+}
+
+function refusedText(refused: Readonly<Record<string, number>>): string {
+  return Object.entries(refused)
+    .map(([code, count]) => `${count} ${code}`)
+    .join(', ');
+}
+
+function replicasTable(view: DeploymentView, style: Style): string {
+  const rows = view.targets.flatMap((target) =>
+    target.replicas.map((replica) => [
+      replica.id,
+      `v${target.version}`,
+      replica.state === 'ready' && replica.busy ? 'ready, busy' : replica.state,
+      String(replica.runs),
+      replica.failure ?? '',
+    ]),
+  );
+  if (rows.length === 0) return '';
+  return renderTable(
+    [
+      { title: 'ID' },
+      { title: 'VERSION' },
+      { title: 'STATE' },
+      { title: 'RUNS', align: 'right' },
+      { title: 'FAILURE' },
+    ],
+    rows,
+    style,
+  );
+}
+
+function latencyTable(view: DeploymentView, style: Style): string {
+  const rows = view.targets.flatMap((target) =>
+    target.latencies.map(({ rows, p50Ms, p99Ms }) => [
+      `v${target.version}`,
+      String(rows),
+      formatDuration(p50Ms),
+      formatDuration(p99Ms),
+      formatRate((rows * 1000) / p50Ms),
+    ]),
+  );
+  if (rows.length === 0) return '';
+  return renderTable(
+    [
+      { title: 'VERSION' },
+      { title: 'ROWS', align: 'right' },
+      { title: 'P50', align: 'right' },
+      { title: 'P99', align: 'right' },
+      { title: 'ROWS/S OF ONE REPLICA', align: 'right' },
+    ],
+    rows,
+    style,
+  );
+}
+
+function historyTable(history: readonly HistoryView[], style: Style, now: number): string {
+  if (history.length === 0) return '';
+  return renderTable(
+    [{ title: 'WHEN' }, { title: 'WHAT' }, { title: 'BY' }, { title: 'WHY' }],
+    history.map((entry) => [formatAge(entry.at, now), entry.kind, entry.actor, entry.reason]),
+    style,
+  );
+}
+
+function section(title: string, body: string, style: Style): string {
+  return body === '' ? '' : `${style.bold(title)}\n${body}`;
 }

@@ -1,25 +1,21 @@
 /** `skein train`: trains a model on rows on this machine; the result can be deployed as a version. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { DeploymentView, Run, VersionView } from '@skein/api';
-import { fileStore } from '@skein/train/files';
+import { unwritable } from '@skein/api/file-errors';
 import { formatBytes, formatDuration } from '@skein/api/units';
+import { fileStore } from '@skein/train/files';
+import { gangOf, type TrainedRun } from '@skein/train/run';
 import { defineCommand, type Context } from '../command.ts';
-import { connect, connectionOptions, dataFolder, type ConnectionChoice } from '../connection.ts';
+import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
 import { serveVersion } from '../deploying.ts';
-import { unwritable } from '../file.ts';
 import { duration, flag, integer, optionalArgument, text } from '../option.ts';
 import { renderReport } from '../output/run.ts';
 import { renderFields } from '../output/table.ts';
 import { tryLines } from '../sample-request.ts';
 import { begin, requireOneWay } from '../train/begin.ts';
 import { lineageMetadata, recordVersion } from '../train/deploy-run.ts';
-import { followRun } from '../train/follow.ts';
-import { gangOf } from '../train/gang.ts';
-import { flagsOf, trainingOptions } from '../train/options.ts';
-import { originOf } from '../train/origin.ts';
-import type { TrainingOutcome } from '../train/training-run.ts';
+import { flagsOf, inOptions, trainingOptions } from '../train/options.ts';
 import { trustOptions } from '../trust.ts';
-import { usageError } from '../usage.ts';
 
 export interface Trained {
   readonly run: Run;
@@ -122,27 +118,21 @@ export const train = defineCommand({
   ): Promise<Trained | Followed> {
     const began = performance.now();
     const options: ConnectionChoice = { server, key, ca, cert, certKey, data: folder };
-    const flags = flagsOf(choices, file, name);
     const gang = await gangOf(context.env, arrival);
-    const given = { resume, retried, ranks };
-    requireOneWay({ ...given, member: gang, workers: flags.workers });
-    if (gang !== undefined && gang.rank > 0) {
-      if (resume !== undefined) {
-        throw usageError(
-          '--resume is for rank 0, which keeps the run; start the other ranks with the original arguments.',
-        );
-      }
-      const scratch = dataFolder(context, folder);
-      const origin = await originOf(context.cwd, flags, config);
-      await followRun(context, gang, origin, scratch, retried ? scratch : undefined);
-      return { rank: gang.rank, size: gang.size, tookMs: performance.now() - began };
-    }
+    const way = { resume, retried, ranks, gang };
+    const given = { flags: flagsOf(choices, file, name), config };
+    requireOneWay(way, given);
+    const leads = gang === undefined || gang.rank === 0;
     // An unreachable node is reported now rather than after hours of training.
-    if (deploy !== undefined) await (await connect(context, options)).client.getNode();
-    const work = begin(context, options, { ...given, member: gang, flags, config });
-    context.onInterrupt(async () => sayHowToGoOn(context, (await work).run));
+    if (leads && deploy !== undefined) await (await connect(context, options)).client.getNode();
+    const work = begin(context, options, way, given).catch((error: unknown) => {
+      throw inOptions(error);
+    });
+    context.onInterrupt(async () => sayHowToGoOn(context, (await work)?.run));
     const outcome = await work;
-    outcome.folder.close();
+    if (outcome === undefined) {
+      return { rank: gang!.rank, size: gang!.size, tookMs: performance.now() - began };
+    }
     const model = await written(context, outcome, out ?? (deploy ? undefined : 'trained.onnx'));
     const done = { run: outcome.run, model, tookMs: performance.now() - began };
     if (outcome.model === undefined || context.signal.aborted) return { ...done, try: [] };
@@ -178,8 +168,9 @@ export const train = defineCommand({
   },
 });
 
-function sayHowToGoOn(context: Context, { id, steps, status }: Run): void {
-  if (status !== 'interrupted') return;
+function sayHowToGoOn(context: Context, run: Run | undefined): void {
+  if (run?.status !== 'interrupted') return;
+  const { id, steps } = run;
   context.notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
   context.notes.line(`  ${context.notes.style.cyan(`skein train --resume ${id}`)}`);
 }
@@ -187,10 +178,10 @@ function sayHowToGoOn(context: Context, { id, steps, status }: Run): void {
 /** The path at which the trained model lies. */
 async function written(
   context: Context,
-  { folder, model }: TrainingOutcome,
+  { path: folder, model }: TrainedRun,
   out: string | undefined,
 ): Promise<string> {
-  if (out === undefined || model === undefined) return folder.file('model.onnx');
+  if (out === undefined || model === undefined) return join(folder, 'model.onnx');
   const path = resolve(context.cwd, out);
   await fileStore(path)
     .save(model)
@@ -203,7 +194,7 @@ async function written(
 async function served(
   context: Context,
   choice: ConnectionChoice,
-  { run, model }: TrainingOutcome,
+  { run, model }: TrainedRun,
   name: string,
 ): Promise<Pick<Trained, 'run' | 'deployment' | 'try'>> {
   const { client, url, key } = await connect(context, choice);

@@ -9,7 +9,7 @@ import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command.ts';
-import { unwritable } from '../file.ts';
+import { unwritable } from '@skein/api/file-errors';
 
 export interface Output {
   readonly path: string;

@@ -11,7 +11,6 @@ import {
 import { readGivenFile } from '../file.ts';
 import { didYouMean, usageError } from '../usage.ts';
 import { encodeValues, type Scalar } from './encode.ts';
-import { readNpy } from './npy.ts';
 import { declaredText, fill, resolveShape } from './shape.ts';
 
 export interface GivenInputs {
@@ -63,7 +62,9 @@ async function fromText(spec: TensorSpec, value: string, cwd: string): Promise<T
   if (value.startsWith('@')) return fromBytes(spec, await readGivenFile(cwd, value.slice(1)));
   if (value.endsWith('.npy')) {
     const file = await readGivenFile(cwd, value);
-    return explained(spec, `"${value}": `, () => fitted(spec, readNpy(file)));
+    // Only such an input needs the readers of training data.
+    const { readNpy } = await import('@skein/train');
+    return explained(spec, `"${value}": `, () => fitted(spec, readNpy(file, 'it')));
   }
   if (value.endsWith('.json')) {
     const text = (await readGivenFile(cwd, value)).toString('utf8');
@@ -175,7 +176,7 @@ function explained<T>(spec: TensorSpec, prefix: string, read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof SkeinError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
     throw new SkeinError('INPUT_DATA', `Input "${spec.name}": ${prefix}${reason}.`);
   }
 }

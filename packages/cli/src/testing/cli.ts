@@ -1,9 +1,6 @@
 /** Runs the real command in a process of its own, for tests. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { UpResult } from '../commands/up.ts';
 
 const MAIN = join(import.meta.dirname, '../main.ts');
 
@@ -74,41 +71,4 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
 
 export function runCli(args: readonly string[], options: CliOptions): Promise<CliOutcome> {
   return startCli(args, options).ended;
-}
-
-export interface TestNode extends UpResult {
-  readonly folder: string;
-  /** Runs a command beside it, in the folder that it started in. */
-  run(...args: string[]): Promise<CliOutcome>;
-  /** The one JSON document that the command printed. */
-  json<T>(...args: string[]): Promise<T>;
-  stop(): Promise<void>;
-}
-
-/** `skein up` on free ports with a data folder of its own. */
-export async function startNodeProcess(...args: string[]): Promise<TestNode> {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-cli-'));
-  const up = startCli(
-    ['up', '--port', '0', '--grpc-port', '0', '--log', 'off', '--json', ...args],
-    { cwd: folder },
-  );
-  await up.saw(/^\}$/m);
-  const result = JSON.parse(up.output.stdout) as UpResult;
-  const run = (...words: string[]): Promise<CliOutcome> => runCli(words, { cwd: folder });
-  return {
-    ...result,
-    folder,
-    run,
-    async json<T>(...words: string[]) {
-      const { stdout, stderr, code } = await run(...words, '--json');
-      if (code !== 0)
-        throw new Error(`skein ${words.join(' ')} ended with ${code}: ${stderr}${stdout}`);
-      return JSON.parse(stdout) as T;
-    },
-    async stop() {
-      up.process.kill('SIGINT');
-      await up.ended;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }

@@ -2,15 +2,22 @@
  * The ways in which `skein train` starts: a new run, a resumed run, as a rank of a gang, or as
  * jobs.
  */
+import {
+  followRun,
+  originOf,
+  resumeRun,
+  trainRun,
+  type Gang,
+  type RunOptions,
+  type TrainedRun,
+} from '@skein/train/run';
 import type { Context } from '../command.ts';
-import type { ConnectionChoice } from '../connection.ts';
+import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { usageError } from '../usage.ts';
-import { findRun } from './find-run.ts';
 import { trainAsGang } from './gang-jobs/gang-jobs.ts';
-import { startOrGoOn } from './gang-jobs/retried.ts';
-import type { Gang } from './gang.ts';
-import { originOf, type Flags } from './origin.ts';
-import { resumeRun, startRun, type TrainingOutcome } from './training-run.ts';
+import type { Flags } from './options.ts';
+import { createJobProgress, createProgress } from './progress.ts';
+import { findRun, runReporter } from './runs.ts';
 
 interface Way {
   /** The run to resume. */
@@ -19,21 +26,21 @@ interface Way {
   /** Jobs to train with. */
   readonly ranks: number | undefined;
   /** The gang that this process is a member of. */
-  readonly member: Gang | undefined;
+  readonly gang: Gang | undefined;
+}
+
+interface Given {
+  readonly flags: Flags;
+  /** A configuration file. */
+  readonly config: string | undefined;
 }
 
 /** @throws SkeinError USAGE for options that exclude each other. */
-export function requireOneWay({
-  resume,
-  retried,
-  ranks,
-  member,
-  workers,
-}: Way & { readonly workers: number | undefined }): void {
-  if (ranks !== undefined && member !== undefined) {
+export function requireOneWay({ resume, retried, ranks, gang }: Way, { flags }: Given): void {
+  if (ranks !== undefined && gang !== undefined) {
     throw usageError('--gang starts a gang, but this process is a member of one already.');
   }
-  if (ranks !== undefined && (resume !== undefined || retried || workers !== undefined)) {
+  if (ranks !== undefined && (resume !== undefined || retried || flags.workers !== undefined)) {
     throw usageError(
       '--gang starts a training whose ranks are jobs; it takes none of --resume, --retried and --workers.',
     );
@@ -41,43 +48,63 @@ export function requireOneWay({
   if (retried && resume !== undefined) {
     throw usageError('--retried finds the run to go on with by itself; it takes no --resume.');
   }
+  if (resume !== undefined && gang !== undefined && gang.rank > 0) {
+    throw usageError(
+      '--resume is for rank 0, which keeps the run; start the other ranks with the original arguments.',
+    );
+  }
 }
 
+/** @returns `undefined` for a rank of a gang that is not its leader. */
 export async function begin(
   context: Context,
   choice: ConnectionChoice,
-  {
-    resume,
+  { resume, retried, ranks, gang }: Way,
+  given: Given,
+): Promise<TrainedRun | undefined> {
+  const { notes, signal } = context;
+  notes.progress('Reading data and model …');
+  const folder = dataFolder(context, choice.data);
+  const onNote = (text: string) => notes.line(text);
+  const progress = createProgress(notes);
+  const job = retried ? createJobProgress(notes) : undefined;
+  const options: RunOptions = {
+    folder,
+    gang,
     retried,
-    ranks,
-    member,
-    flags,
-    config,
-  }: Way & { readonly flags: Flags; readonly config: string | undefined },
-): Promise<TrainingOutcome> {
-  if (resume !== undefined) {
-    const given = config === undefined ? flags : { ...flags, config };
-    return resumed(context, choice, { resume, member }, given);
+    signal,
+    onNote,
+    onProgress(step) {
+      progress.step(step);
+      job?.step(step);
+    },
+    onEpoch: (epoch) => progress.epoch(epoch),
+    onRecord: runReporter(context, choice),
+  };
+  if (resume !== undefined) return resumed(context, choice, resume, options, given);
+  const origin = await originOf(context.cwd, given.flags, given.config);
+  if (gang !== undefined && gang.rank > 0) {
+    await followRun(origin, { folder, gang, retried, onNote });
+    return undefined;
   }
-  const origin = await originOf(context.cwd, flags, config);
-  if (ranks !== undefined) return trainAsGang(context, choice, origin, ranks);
-  if (retried) return startOrGoOn(context, choice, origin, member);
-  return startRun(context, choice, origin, { gang: member });
+  if (ranks === undefined) return trainRun(origin, options);
+  return trainAsGang(context, choice, { origin, flags: given.flags, ranks });
 }
 
 /** A resumed run keeps its plan; the number of workers may differ. */
 async function resumed(
   context: Context,
   choice: ConnectionChoice,
-  { resume, member }: { readonly resume: string; readonly member: Gang | undefined },
-  { workers, ...others }: Flags & { readonly config?: string },
-): Promise<TrainingOutcome> {
-  const names = Object.keys(others);
+  resume: string,
+  options: RunOptions,
+  { flags: { workers, ...others }, config }: Given,
+): Promise<TrainedRun> {
+  const names = [...Object.keys(others), ...(config === undefined ? [] : ['config'])];
   if (names.length > 0) {
     throw usageError(
       `--resume goes on with what the run was started with; it takes --workers, but none of ${names.join(', ')}.`,
     );
   }
   const { id } = await findRun(context, choice, resume);
-  return resumeRun(context, choice, id, { gang: member, workers });
+  return resumeRun(id, { ...options, workers });
 }

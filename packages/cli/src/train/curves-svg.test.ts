@@ -1,9 +1,8 @@
-import { Run } from '@skein/api';
+import type { Run } from '@skein/api';
 import { describe, expect, it } from 'vitest';
 import { sampleRun } from '../../../state/src/runs/testing/sample-run.ts';
-import { compareRuns } from './compare.ts';
+import { compareRuns } from '../commands/runs-compare.ts';
 import { trainingCurves } from './curves-svg.ts';
-import { thinned } from './journal.ts';
 
 function run(name: string, epochs: number, metrics: (i: number) => Record<string, number>): Run {
   return sampleRun(`20260314-${name.toLowerCase().replaceAll(/\W+/g, '-')}`, {
@@ -86,14 +85,4 @@ describe('a comparison', () => {
     });
     expect(compareRuns(a, a).differences).toEqual([]);
   });
-});
-
-it('a long run is reported thinned out, with its last epoch', () => {
-  const long = run('long', 4321, () => ({}));
-  // A record must be readable, however long the run.
-  const { epochs } = Run.parse(thinned(long));
-  expect(epochs.length).toBeLessThanOrEqual(1000);
-  expect(epochs[0]!.epoch).toBe(1);
-  expect(epochs.at(-1)!.epoch).toBe(4321);
-  expect(thinned(classified)).toBe(classified);
 });

@@ -1,16 +1,16 @@
 /** Separate files of labels belong to the lineage of a run, like its rows. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import type { ErrorBody } from '@skein/api/errors';
 import { seededRandom } from '@skein/onnx';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freePort } from '../../../jobs/src/worker/free-port.ts';
 import { runCli, startCli } from '../testing/cli.ts';
-import { digestOfBytes } from './digest.ts';
-import { npy } from './testing/npy.ts';
+import { npy } from '../../../train/src/testing/npy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-sources-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,7 +33,10 @@ beforeAll(async () => {
   );
 });
 
-const digest = async (name: string) => digestOfBytes(await readFile(file(name)));
+const digest = async (name: string) =>
+  createHash('sha256')
+    .update(await readFile(file(name)))
+    .digest('hex');
 const TRAIN = ['train', '--model', 'mlp:4', '--data', 'x.npy', '--labels'];
 const args = (labels: string) => [...TRAIN, labels];
 
@@ -101,7 +104,7 @@ it('that are found by the name of the rows are in the lineage too', async () => 
 it('must be the same for all members of a gang, wherever they lie', async () => {
   await mkdir(file('elsewhere'), { recursive: true });
   await copyFile(file('y.npy'), file('elsewhere/y.npy'));
-  const port = await freePort();
+  const port = await freePort('127.0.0.1');
   const member = (rank: number, labels: string) =>
     startCli([...args(labels), '--epochs', '2', '--json', '--name', `rank-${rank}`], {
       cwd: folder,
@@ -126,12 +129,3 @@ it('must be the same for all members of a gang, wherever they lie', async () => 
   other.process.kill('SIGKILL');
   await other.ended;
 });
-
-/** A port that was free a moment ago; the members of a gang need one before they start. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -1,4 +1,5 @@
 /** Deploys a finished run as a version of a model: uploads its file with its lineage. */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Run, RunReport, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
@@ -6,8 +7,7 @@ import { openRunFolder, runPath } from '@skein/state/runs';
 import { join } from 'node:path';
 import type { Context } from '../command.ts';
 import { dataFolder, type ConnectionChoice } from '../connection.ts';
-import { digestOfBytes } from './digest.ts';
-import { reportRun } from './journal.ts';
+import { reportRun } from './runs.ts';
 
 /** The trained model of a local run. @throws SkeinError RUN_UNFINISHED, ARTIFACT_CORRUPT. */
 export async function modelOfRun(
@@ -23,7 +23,7 @@ export async function modelOfRun(
       `Run ${run.id} is ${run.status}, and has no trained model at ${path}.`,
     );
   }
-  if (digestOfBytes(bytes) !== run.result.digest) {
+  if (createHash('sha256').update(bytes).digest('hex') !== run.result.digest) {
     throw new SkeinError('ARTIFACT_CORRUPT', `${path} is not the model that run ${run.id} made.`);
   }
   return new Uint8Array(bytes);

@@ -10,7 +10,7 @@ import { seededRandom } from '@skein/onnx';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli, startCli } from '../testing/cli.ts';
-import { npy, npz } from './testing/npy.ts';
+import { npy, npz } from '../../../train/src/testing/npy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-large-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

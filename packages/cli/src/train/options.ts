@@ -1,8 +1,26 @@
 /** The options of `skein train` that define a run. */
-import { OPTIMISER_NAMES, SCHEDULE_NAMES } from '@skein/train';
+import { SkeinError } from '@skein/api/errors';
+import type { Loss } from '@skein/onnx';
+import { OPTIMISER_NAMES, SCHEDULE_NAMES, type Training } from '@skein/train';
+import { optionName, type OptionValues } from '../command.ts';
 import { bytes, choice, decimal, integer, text, value } from '../option.ts';
-import type { Flags } from './origin.ts';
-import { LOSS_NAMES } from './settings.ts';
+
+/** Settings that flags can express: everything except functions. */
+export interface Flags extends Omit<Partial<Training>, 'model' | 'optimiser' | 'loss' | 'freeze'> {
+  readonly model?: string;
+  readonly optimiser?: Training['optimiser'] & string;
+  readonly loss?: Training['loss'] & string;
+  /** A regular expression. */
+  readonly freeze?: string;
+}
+
+const LOSS_NAMES = [
+  'cross-entropy',
+  'binary-cross-entropy',
+  'mean-squared',
+  'mean-absolute',
+  'huber',
+] as const satisfies readonly Loss['kind'][];
 
 const COUNT = { min: 1, max: 1_000_000_000 };
 
@@ -100,9 +118,7 @@ export const trainingOptions = {
   compress: text('FORM', 'What workers exchange: 8-bit, or top-k:0.01; the rest is sent later.'),
 };
 
-export type TrainingChoice = {
-  readonly [K in keyof typeof trainingOptions]: ReturnType<(typeof trainingOptions)[K]['parse']>;
-};
+export type TrainingChoice = OptionValues<typeof trainingOptions>;
 
 /** Settings by option; `undefined` for options with the same name. */
 const RENAMED: Readonly<Partial<Record<keyof TrainingChoice, keyof Flags>>> = {
@@ -129,6 +145,16 @@ export function flagsOf(
   if (file !== undefined) flags['model'] = file;
   if (name !== undefined) flags['name'] = name;
   return flags;
+}
+
+/** An error that names a setting, such as `localSteps`, names its option instead: --local-steps. */
+export function inOptions(error: unknown): unknown {
+  if (!(error instanceof SkeinError)) return error;
+  const message = error.message.replaceAll(/`(\w+)`/g, (whole, setting) => {
+    const option = FLAG_NAMES.find(([, flag]) => flag === setting)?.[0];
+    return option === undefined ? whole : `--${optionName(option)}`;
+  });
+  return message === error.message ? error : new SkeinError(error.code, message, { cause: error });
 }
 
 function readImageSize(given: string): NonNullable<Flags['imageSize']> {

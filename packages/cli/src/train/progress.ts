@@ -41,7 +41,6 @@ export function formatMetric(value: number | null | undefined): string {
 
 export function createProgress(
   notes: Notes,
-  epochs: number,
   now: () => number = () => performance.now(),
 ): ProgressNotes {
   let drawnAt = Number.NEGATIVE_INFINITY;
@@ -49,7 +48,7 @@ export function createProgress(
   const row = (cells: readonly string[]) =>
     cells.map((cell, i) => cell.padStart(i === 0 ? 7 : WIDTH)).join(' ');
   return {
-    step({ epoch, step, steps, loss, leftMs }) {
+    step({ epoch, epochs, step, steps, loss, leftMs }) {
       const at = now();
       if (step < steps && at - drawnAt < DRAWN_EVERY) return;
       drawnAt = at;
@@ -82,12 +81,11 @@ export function createProgress(
 /** Progress lines that a job's worker reads. */
 export function createJobProgress(
   notes: Pick<Notes, 'line'>,
-  epochs: number,
   now: () => number = () => performance.now(),
 ): Pick<ProgressNotes, 'step'> {
   let reportedAt = Number.NEGATIVE_INFINITY;
   return {
-    step({ epoch, step, steps, loss }) {
+    step({ epoch, epochs, step, steps, loss }) {
       const at = now();
       if (step < steps && at - reportedAt < REPORTED_EVERY) return;
       reportedAt = at;

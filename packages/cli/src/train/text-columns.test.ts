@@ -7,7 +7,7 @@ import { createClient } from '@skein/api/client';
 import { readModel, seededRandom, signatureOf, stringTensor, tensor } from '@skein/onnx';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GRPC_INFER_PATH, grpcBody, type Tensors } from '@skein/load';
-import { startNodeProcess, type TestNode } from '../testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
 
 interface Trained {
   readonly run: Run;
@@ -25,7 +25,7 @@ const data = ['--data', 'table.csv', '--label', 'ill'];
 /** A machine that is busy with other tests is not what is tested here. */
 const PATIENCE_MS = 20_000;
 
-let node: TestNode;
+let node: NodeProcess;
 let trained: Trained;
 
 beforeAll(async () => {

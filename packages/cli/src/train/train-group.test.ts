@@ -1,12 +1,12 @@
 /** Several workers share a training, as a user starts them: threads of one process, and processes. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, readdir } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import type { ErrorBody } from '@skein/api/errors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../jobs/src/worker/free-port.ts';
 import { runCli, startCli, type CliProcess } from '../testing/cli.ts';
 
 const WDBC = join(import.meta.dirname, '../../../../examples/wdbc/wdbc.csv');
@@ -106,21 +106,12 @@ describe('threads of one process', () => {
   }, 60_000);
 });
 
-/** A port without a listener. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 const SECRET = 'a secret that only the members know';
 
 async function openGang(
   size = 2,
 ): Promise<(rank: number, words: readonly string[], secret?: string) => CliProcess> {
-  const port = await freePort();
+  const port = await freePort('127.0.0.1');
   return (rank, words, secret = SECRET) =>
     startCli([...words, '--json'], {
       cwd: folder,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DeploymentView, Run, RunSummary, VersionView } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNodeProcess, type TestNode } from '../testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
 
 const WDBC = join(import.meta.dirname, '../../../../examples/wdbc/wdbc.csv');
 const DIGITS = join(import.meta.dirname, '../../../../examples/fine-tuning/digits.onnx');
@@ -15,7 +15,7 @@ interface Trained {
   readonly deployment?: DeploymentView;
 }
 
-let node: TestNode;
+let node: NodeProcess;
 beforeAll(async () => {
   node = await startNodeProcess();
   await copyFile(WDBC, join(node.folder, 'wdbc.csv'));

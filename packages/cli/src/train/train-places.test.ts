@@ -16,7 +16,7 @@ import {
   type Model,
 } from '@skein/onnx';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { npy, npz } from './testing/npy.ts';
+import { npy, npz } from '../../../train/src/testing/npy.ts';
 import { trainingFolder, type Trained } from './testing/training-folder.ts';
 
 const { folder, fill, json, failure, remove } = trainingFolder();

@@ -51,7 +51,11 @@ describe('what cannot be trained is refused before the first step', () => {
     expect((await failure(...given, '--label', 'colr')).error).toMatch(
       /no column 'colr', only 'a'/,
     );
-    expect(await failure(...given)).toMatchObject({ code: 'USAGE', exit: 2 });
+    expect(await failure(...given)).toMatchObject({
+      code: 'USAGE',
+      error: '--label says which column is to be predicted.',
+      exit: 2,
+    });
     expect((await failure('train', '--model', 'mlp', '--data', 'none.csv')).code).toBe(
       'FILE_UNREADABLE',
     );

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import type { Run, RunSummary } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startCli, startNodeProcess, type TestNode } from '../testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
+import { startCli } from '../testing/cli.ts';
 import { trainingFolder, WDBC } from './testing/training-folder.ts';
 
 const alone = trainingFolder();
-let node: TestNode;
+let node: NodeProcess;
 beforeAll(async () => {
   node = await startNodeProcess();
   await copyFile(WDBC, join(node.folder, 'wdbc.csv'));

@@ -2,15 +2,10 @@
 import type { RunSummary } from '@skein/api';
 import { readRun, runPath } from '@skein/state/runs';
 import type { Context } from '../command.ts';
-import {
-  connect,
-  dataFolder,
-  explicitUrl,
-  runningNodeUrl,
-  type ConnectionChoice,
-} from '../connection.ts';
+import { dataFolder, type ConnectionChoice } from '../connection.ts';
 import { pause } from '../pause.ts';
 import { formatMetric, metricTitle } from './progress.ts';
+import { nodeClient } from './runs.ts';
 
 /** Milliseconds between two reads of a folder. */
 const LOOK_EVERY_MS = 1000;
@@ -56,9 +51,8 @@ async function* changes(
   signal: AbortSignal,
 ): AsyncGenerator<Pick<RunSummary, 'status' | 'steps' | 'newest' | 'last'>> {
   const folder = dataFolder(context, choice.data);
-  const url = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
-  if (url !== undefined) {
-    const { client } = await connect(context, { ...choice, server: url });
+  const client = await nodeClient(context, choice);
+  if (client !== undefined) {
     const events = client.events({ signal });
     const next = events.next();
     // Listens before reading, so that the end of the run cannot be missed.

@@ -6,6 +6,7 @@
  *     │ split ├─────►│ count ≡ ├─────►│  sum  │
  *     └───────┘      └─────────┘      └───────┘
  */
+import { escapeMarkup } from '@skein/api/safe-text';
 import type { JobState } from '../contract.ts';
 
 export interface GraphStep {
@@ -41,8 +42,8 @@ export function pipelineSvg(name: string, steps: readonly GraphStep[]): string {
   const edges = placed.flatMap((step) =>
     step.after.map((before) => edge(byName.get(before)!, step)),
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right} ${bottom}" width="${right}" height="${bottom}" role="img" aria-label="${escape(`Pipeline ${name}`)}">
-<title>${escape(`Pipeline ${name}`)}</title>
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right} ${bottom}" width="${right}" height="${bottom}" role="img" aria-label="${escapeMarkup(`Pipeline ${name}`)}">
+<title>${escapeMarkup(`Pipeline ${name}`)}</title>
 <style>
   svg { color-scheme: light dark; font: 13px system-ui, sans-serif; --ink: #1c2430; --dim: #66707e; --box: #ffffff; --line: #c3cad4; --ok: #1a7f4b; --run: #0b6bcb; --bad: #c4322b; --warn: #9a6700; }
   @media (prefers-color-scheme: dark) { svg { --ink: #e6eaf0; --dim: #98a2b0; --box: #1a2029; --line: #455061; --ok: #4cc38a; --run: #6cb2ff; --bad: #ff7b72; --warn: #e0b341; } }
@@ -90,8 +91,8 @@ function box(step: Placed): string {
   const sheets = fansOut ? [2 * SHEET, SHEET, 0] : [0];
   const note = [title, progressOf(counts, fansOut)].filter((part) => part !== '').join(' · ');
   return `<g>${sheets.map(sheet).join('')}
-<text x="${x + 14}" y="${y + 23}">${escape(fit(name, 22))}</text>
-<text x="${x + 14}" y="${y + 40}" class="dim">${escape(fit(note, 28))}</text><title>${escape(`${name}: ${note === '' ? state : note}`)}</title></g>`;
+<text x="${x + 14}" y="${y + 23}">${escapeMarkup(fit(name, 22))}</text>
+<text x="${x + 14}" y="${y + 40}" class="dim">${escapeMarkup(fit(note, 28))}</text><title>${escapeMarkup(`${name}: ${note === '' ? state : note}`)}</title></g>`;
 }
 
 /** One state for all jobs of a step. */
@@ -112,8 +113,4 @@ function progressOf(counts: GraphStep['counts'], fansOut: boolean): string {
 
 function fit(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
-}
-
-function escape(text: string): string {
-  return text.replaceAll(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

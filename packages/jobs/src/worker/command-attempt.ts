@@ -16,7 +16,6 @@ import { keepCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import { chooseSandbox, networkOf } from './choose-sandbox.ts';
 import { readGuestLines } from './guest-lines.ts';
 import { mountInputs, withRoomForLinks } from './inputs.ts';
-import { createLastWords } from './last-words.ts';
 import { limitsOf } from './limits.ts';
 import { failureOf, refusal } from './outcome.ts';
 import { collectOutputs } from './outputs.ts';
@@ -190,5 +189,28 @@ function gangEnvironment({ job, master }: Claim): Readonly<Record<string, string
     MASTER_PORT: String(master.port),
     RANK: String(job.gang.rank),
     WORLD_SIZE: String(job.gang.size),
+  };
+}
+
+/** Returns the last line that a program wrote to stderr: usually the reason why it failed. */
+export interface LastWords {
+  readonly hear: (chunk: Uint8Array) => void;
+  text(): string;
+}
+
+const KEPT_BYTES = 2048;
+const MAX_CHARACTERS = 300;
+
+export function createLastWords(): LastWords {
+  let tail = Buffer.alloc(0);
+  return {
+    hear(chunk) {
+      tail = Buffer.concat([tail, chunk.subarray(-KEPT_BYTES)]).subarray(-KEPT_BYTES);
+    },
+    text() {
+      const lines = tail.toString().split('\n');
+      const last = lines.findLast((line) => line.trim() !== '') ?? '';
+      return last.trim().slice(0, MAX_CHARACTERS);
+    },
   };
 }

@@ -5,6 +5,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isAlive } from '@skein/api/machine';
 
 const NAME = /^skein-worker-(\d+)-/;
 
@@ -15,14 +16,4 @@ export async function openScratch(parent: string = tmpdir()): Promise<string> {
     if (pid > 0 && !isAlive(pid)) await rm(join(parent, name), { recursive: true, force: true });
   }
   return mkdtemp(join(parent, `skein-worker-${process.pid}-`));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: the process exists, and belongs to another user.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -16,7 +16,7 @@ import { embedding, positions } from './embedding.ts';
 import type { Layer } from './layer.ts';
 import { batchNorm, layerNorm } from './norm.ts';
 import { averagePool, globalAveragePool, maxPool } from './pool.ts';
-import { residual } from './residual.ts';
+import { residual } from './flow.ts';
 import { sequential } from './sequential.ts';
 import { dropout, flatten, reshape } from './shape.ts';
 import { transformerBlock } from './transformer-block.ts';

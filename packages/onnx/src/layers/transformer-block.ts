@@ -4,10 +4,9 @@
  */
 import { attention, type AttentionOptions } from './attention.ts';
 import { dense } from './dense.ts';
-import { flow } from './flow.ts';
+import { flow, residual } from './flow.ts';
 import type { Layer } from './layer.ts';
 import { layerNorm } from './norm.ts';
-import { residual } from './residual.ts';
 import { dropout } from './shape.ts';
 
 export interface TransformerBlockOptions extends AttentionOptions {

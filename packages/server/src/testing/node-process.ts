@@ -13,7 +13,7 @@ import {
 } from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
 import { writeModel, type Model } from '@skein/onnx';
-import { startCli, type CliOutcome } from '../../../cli/src/testing/cli.ts';
+import { runCli, startCli, type CliOutcome } from '../../../cli/src/testing/cli.ts';
 
 export interface NodeProcessOptions {
   /** Parent of the data folder `.skein`; default: a new one, removed with the node. */
@@ -43,6 +43,10 @@ export interface NodeProcess extends AsyncDisposable {
     settings?: DeploymentSettingsPatch,
     plan?: Parameters<Client['deploy']>[0]['plan'],
   ): Promise<DeploymentView>;
+  /** Runs a command beside it, in its folder. */
+  run(...words: string[]): Promise<CliOutcome>;
+  /** The one JSON document that a command prints which succeeds. */
+  json<T>(...words: string[]): Promise<T>;
   /** Sends SIGTERM; resolves with the outcome. */
   stop(): Promise<CliOutcome>;
   /** Sends SIGKILL; resolves when the process has ended. */
@@ -89,7 +93,9 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
   const client = createClient({ url, key: options.key });
   const end = async (signal: NodeJS.Signals): Promise<CliOutcome> => {
     up.process.kill(signal);
-    return up.ended;
+    const outcome = await up.ended;
+    if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
+    return outcome;
   };
   return {
     url,
@@ -111,13 +117,18 @@ export async function startNodeProcess(options: NodeProcessOptions = {}): Promis
         ...(plan === undefined ? {} : { plan }),
       });
     },
+    run: (...words) => runCli(words, { cwd: folder }),
+    async json<T>(...words: string[]) {
+      const { stdout, stderr, code } = await runCli([...words, '--json'], { cwd: folder });
+      if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}: ${stderr}${stdout}`);
+      return JSON.parse(stdout) as T;
+    },
     stop: () => end('SIGTERM'),
     async kill() {
       await end('SIGKILL');
     },
     async [Symbol.asyncDispose]() {
       await end('SIGKILL');
-      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

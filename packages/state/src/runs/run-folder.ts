@@ -17,6 +17,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { isAlive } from '@skein/api/machine';
 import { Run } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 
@@ -115,16 +116,6 @@ export function standing<R extends Pick<Run, 'status' | 'reason' | 'process'>>(
   if (run.status !== 'running' || !here || alive(run.process.pid)) return run;
   const reason = `Its process ${run.process.pid} ended without recording its outcome.`;
   return { ...run, status: 'interrupted', reason };
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: the process exists and belongs to another user.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 function takeLock(path: string): DatabaseSync | undefined {

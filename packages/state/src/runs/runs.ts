@@ -7,8 +7,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run, RunStatus, RunSummary } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import { isAlive } from '@skein/api/machine';
 import type { State } from '../contract.ts';
-import { isAlive, readRun, removeRunFolder, runPath, standing } from './run-folder.ts';
+import { readRun, removeRunFolder, runPath, standing } from './run-folder.ts';
 
 export interface Runs {
   /** Newest first. */

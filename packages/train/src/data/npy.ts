@@ -4,7 +4,14 @@
  * Follows NEP 1, "A Simple File Format for NumPy Arrays", versions 1 to 3. Arrays in Fortran order
  * and big-endian elements are brought into row-major, little-endian order.
  */
-import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
+import {
+  elementCount,
+  elementSize,
+  stringTensor,
+  type NumericTensor,
+  type NumericType,
+  type Tensor,
+} from '@skein/onnx';
 import { TrainError } from '../train-error.ts';
 import { requireElements, rowsOfArray, swapped, type ArrayLayout } from './array-rows.ts';
 import type { RowStore, StoredBytes, StoredRows } from './stored.ts';
@@ -27,13 +34,40 @@ const TYPES: Readonly<Record<string, NumericType>> = {
 /** The array as a tensor; its bytes are a view of those given where order and endianness allow. @throws TrainError `data`. */
 export function parseNpy(bytes: Uint8Array, what = 'The file'): NumericTensor {
   const layout = npyLayout(bytes, what);
+  const { type, shape } = layout;
+  return { type, shape, bytes: elementsOf(bytes, layout, elementSize(type), what) };
+}
+
+/** As `parseNpy`, also for texts of a fixed length, in bytes (`S`) or characters (`U`). */
+export function readNpy(bytes: Uint8Array, what = 'The file'): Tensor {
+  const header = npyHeader(bytes, what);
+  const [, kind, width] = /^[<>|=]([SU])([1-9]\d*)$/.exec(header.descriptor) ?? [];
+  if (kind === undefined) return parseNpy(bytes, what);
+  const type = kind === 'U' ? 'uint32' : 'uint8';
+  const size = elementSize(type) * Number(width);
+  const layout = { ...header, type, shape: [...header.shape, Number(width)] } as const;
+  const elements = elementsOf(bytes, layout, size, what);
+  const texts = Array.from({ length: elementCount(header.shape) }, (_, index) => {
+    const element = elements.subarray(index * size, (index + 1) * size);
+    return kind === 'U' ? fixedText(element, what) : fixedBytes(element);
+  });
+  return stringTensor(header.shape, texts);
+}
+
+/** Row-major and little-endian. @param size bytes of what is moved as one. */
+function elementsOf(
+  bytes: Uint8Array,
+  layout: ArrayLayout,
+  size: number,
+  what: string,
+): Uint8Array {
   const { type, shape, start, bigEndian, columnMajor } = layout;
   const elements = bytes.subarray(start);
   requireElements(layout, elements.byteLength, what);
-  const size = elementSize(type);
-  const little = bigEndian && size > 1 ? swapped(elements, size) : elements;
-  const rowMajor = columnMajor && shape.length > 1 ? transposed(little, shape, size) : little;
-  return { type, shape, bytes: rowMajor };
+  const unit = elementSize(type);
+  const little = bigEndian && unit > 1 ? swapped(elements, unit) : elements;
+  const axes = size === unit ? shape : shape.slice(0, -1);
+  return columnMajor && axes.length > 1 ? transposed(little, axes, size) : little;
 }
 
 /** Bytes that hold any header: its length is a number of 16 bits, but for more columns than rows have. */
@@ -58,7 +92,22 @@ export interface StoredNpyOptions {
   readonly what?: string;
 }
 
+interface Header extends Omit<ArrayLayout, 'type'> {
+  /** As written, such as `<f4`; a list for records. */
+  readonly descriptor: string;
+}
+
 function npyLayout(bytes: Uint8Array, what: string): ArrayLayout {
+  const header = npyHeader(bytes, what);
+  const type = TYPES[header.descriptor.slice(1)];
+  if (type !== undefined && /^[<>|=][a-z]\d$/.test(header.descriptor)) return { ...header, type };
+  throw new TrainError(
+    'data',
+    `${what} has elements of type ${header.descriptor}, which cannot be read.`,
+  );
+}
+
+function npyHeader(bytes: Uint8Array, what: string): Header {
   if (bytes.byteLength < 10 || String.fromCharCode(...bytes.subarray(0, 6)) !== '\x93NUMPY') {
     throw new TrainError('data', `${what} is not a NumPy array.`);
   }
@@ -69,26 +118,44 @@ function npyLayout(bytes: Uint8Array, what: string): ArrayLayout {
   const end = start + (long ? view.getUint32(8, true) : view.getUint16(8, true));
   if (end > bytes.byteLength) throw new TrainError('data', `${what} is cut off in its header.`);
   const header = new TextDecoder().decode(bytes.subarray(start, end));
-  const descr = /'descr':\s*'([<>|=])([a-z]\d+)'/.exec(header);
+  const [, plain, record] = /'descr':\s*(?:'([^']*)'|(\[.*\]))/.exec(header) ?? [];
+  const descriptor = plain ?? record;
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const dims = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
-  const type = TYPES[descr?.[2] ?? ''];
-  if (type === undefined) {
-    const given = /'descr':\s*('[^']*'|\[.*\])/.exec(header)?.[1] ?? header.trim();
+  if (descriptor === undefined || dims === undefined || order === undefined) {
     throw new TrainError(
       'data',
-      `${what} has elements of type ${given}; only plain numbers can be read.`,
+      `${what} has a header without type, shape and order: ${header.trim()}`,
     );
-  }
-  if (dims === undefined || order === undefined) {
-    throw new TrainError('data', `${what} has a header without shape and order: ${header.trim()}`);
   }
   const shape = dims
     .split(',')
     .map((size) => size.trim())
     .filter(Boolean)
     .map(Number);
-  return { type, shape, start: end, bigEndian: descr![1] === '>', columnMajor: order === 'True' };
+  const bigEndian = descriptor.startsWith('>');
+  return { descriptor, shape, start: end, bigEndian, columnMajor: order === 'True' };
+}
+
+/** NumPy pads with zero bytes. */
+function fixedBytes(element: Uint8Array): Uint8Array {
+  return element.slice(0, element.findLastIndex((byte) => byte !== 0) + 1);
+}
+
+const LAST_CODE_POINT = 0x10_ff_ff;
+
+/** UTF-32, little-endian. @throws TrainError for what is no character. */
+function fixedText(element: Uint8Array, what: string): string {
+  const view = new DataView(element.buffer, element.byteOffset, element.byteLength);
+  let text = '';
+  for (let at = 0; at < element.byteLength; at += 4) {
+    const code = view.getUint32(at, true);
+    if (code > LAST_CODE_POINT) {
+      throw new TrainError('data', `${what} holds the character ${code}, which Unicode lacks.`);
+    }
+    if (code !== 0) text += String.fromCodePoint(code);
+  }
+  return text;
 }
 
 /** From column-major order, in which the first index runs fastest, to row-major order. */

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { auc } from './auc.ts';
+import { accuracy, auc, confusionMatrix, f1, macroF1 } from './classification.ts';
 import { calibration } from './calibration.ts';
-import { accuracy, confusionMatrix, f1, macroF1 } from './classification.ts';
 
 interface Fixture {
   readonly classified: readonly {

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Collective } from './collective.ts';
-import { gatherBytes } from './gather-bytes.ts';
+import { gatherBytes, type Collective } from './collective.ts';
 import type { Numbers } from './numbers.ts';
 import { ringOf } from './testing/ring.ts';
 import { sharedCollective, sharedMemory } from './threads/shared-collective.ts';

@@ -7,7 +7,7 @@
  */
 import type { FloatType } from '../optimisers/updates.ts';
 import { TrainError } from '../train-error.ts';
-import type { Numbers } from './numbers.ts';
+import { bytesOf, bytesPerNumber, numbersIn, type Numbers } from './numbers.ts';
 
 export interface Collective {
   /**
@@ -67,4 +67,47 @@ export class RankLost extends TrainError {
 export function share(length: number, rank: number, size: number): readonly [number, number] {
   const border = (index: number) => Math.floor((length * index) / size);
   return [border(rank), border(rank + 1)];
+}
+
+/** A single rank without peers: sums and gathered values are its own. */
+export function alone(): Collective {
+  const memory: Collective['own'] = (type, length) =>
+    numbersIn(type, new ArrayBuffer(length * bytesPerNumber(type)), length);
+  return {
+    rank: 0,
+    size: 1,
+    overlap: 'none',
+    own: memory,
+    common: memory,
+    part: (length) => [0, length],
+    sum: async (own, into) => into.set(own),
+    publish: async () => undefined,
+    gather: async (own, used) => [own.slice(0, used)],
+    close: async () => undefined,
+  };
+}
+
+/** Gathers byte arrays of any length from all ranks, such as copies of a checkpoint. */
+const PER_NUMBER = 4;
+
+/**
+ * Gathers the bytes of each rank on every rank; all ranks call it.
+ * @throws RankLost when a rank is lost.
+ */
+export async function gatherBytes(
+  collective: Collective,
+  given: Uint8Array,
+): Promise<readonly Uint8Array[]> {
+  const { rank } = collective;
+  const length = collective.own('float64', 1);
+  length[0] = given.byteLength;
+  const lengths = (await collective.gather(length, 1)).map(([each = 0]) => each);
+  const numbersFor = (bytes: number) => Math.ceil(bytes / PER_NUMBER);
+  // Copies between arrays of one type keep every bit, also of NaN.
+  const own = collective.own('float32', Math.max(...lengths.map(numbersFor)));
+  bytesOf(own).set(given);
+  const all = await collective.gather(own, numbersFor(given.byteLength));
+  return all.map((numbers, r) =>
+    r === rank ? given : bytesOf(numbers).subarray(0, lengths[r]).slice(),
+  );
 }

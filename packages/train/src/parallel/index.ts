@@ -1,8 +1,6 @@
-export { alone } from './alone.ts';
 export { rowsPerRank } from './batch-part.ts';
-export { RankLost, type Collective } from './collective.ts';
+export { alone, gatherBytes, RankLost, type Collective } from './collective.ts';
 export type { Compression } from './compression/exchange.ts';
-export { gatherBytes } from './gather-bytes.ts';
 export { gradientStep, type GradientStep, type GradientStepOptions } from './gradient-step.ts';
 export type { LocalTraining } from './local-training.ts';
 export { followRanks, leadRanks, type RankOptions } from './ranks.ts';

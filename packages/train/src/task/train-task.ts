@@ -6,7 +6,7 @@ import type { Clipping } from '../optimisers/clip.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
 import type { Backend } from '../run/backend.ts';
 import type { Schedule } from '../schedules/schedule.ts';
-import { alone } from '../parallel/alone.ts';
+import { alone } from '../parallel/collective.ts';
 import { leadRanks } from '../parallel/ranks.ts';
 import { gradientStep, type GradientStep } from '../parallel/gradient-step.ts';
 import { openStep, type StepSession } from '../step/step-session.ts';

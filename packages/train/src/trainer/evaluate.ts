@@ -5,14 +5,14 @@
 import { values, type Model, type NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { auc } from '../metrics/auc.ts';
-import { calibration, type Calibration } from '../metrics/calibration.ts';
 import {
   accuracy,
+  auc,
   confusionMatrix,
   macroF1,
   type ConfusionMatrix,
 } from '../metrics/classification.ts';
+import { calibration, type Calibration } from '../metrics/calibration.ts';
 import type { Backend, BackendOptions, Tensors } from '../run/backend.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { withParametersAsInputs } from '../step/trained-model.ts';

@@ -61,8 +61,9 @@ export interface Evaluation {
 }
 
 export interface Progress {
-  /** Current epoch, from 0. */
+  /** Current epoch, from 0, of `epochs` in all. */
   readonly epoch: number;
+  readonly epochs: number;
   /** Steps done, of `steps` in all. */
   readonly step: number;
   readonly steps: number;
@@ -223,7 +224,7 @@ async function run(
       }
     }
     const leftMs = ((now() - begun) / (done - doneBefore)) * (steps - done);
-    options.onProgress?.({ epoch, step: done, steps, loss, learningRate, leftMs });
+    options.onProgress?.({ epoch, epochs, step: done, steps, loss, learningRate, leftMs });
     if (done % every === 0 || done === steps) await save();
     if (done % batches.count === 0) await options.onEpoch?.(reports);
   }

@@ -4,12 +4,11 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { unreadable } from '@skein/api/file-errors';
 import { externalTensors, readModel } from '@skein/onnx';
-import { explaining } from '../failure.ts';
-import { labelsFileOf } from '../data-files.ts';
-import type { Flags, Origin, ResolvedTraining } from '../origin.ts';
-import { unreadable } from '../../file.ts';
-import { isModelFile, wordsOf } from './words.ts';
+import { explaining, labelsFileOf, resolveOrigin, type Origin } from '@skein/train/run';
+import { optionName } from '../../command.ts';
+import { FLAG_NAMES, type Flags, type TrainingChoice } from '../options.ts';
 
 export interface GangFile {
   /** Path in the workspace, with `/`. */
@@ -26,10 +25,9 @@ export interface GangInputs {
 }
 
 /** @throws SkeinError FILE_UNREADABLE, TRAINING_MODEL_UNFIT, MODEL_EXTERNAL_DATA. */
-export async function gangInputsOf(
-  { flags, config }: Origin,
-  { training, pathOf }: ResolvedTraining,
-): Promise<GangInputs> {
+export async function gangInputsOf(origin: Origin, flags: Flags): Promise<GangInputs> {
+  const { config } = origin;
+  const { training, pathOf } = await resolveOrigin(origin);
   const files: GangFile[] = [];
   const take = async (folder: string, file: string): Promise<string> => {
     const path = `${folder}/${basename(file)}`;
@@ -80,4 +78,34 @@ async function filesAt(path: string, file: string): Promise<GangFile[]> {
   return (
     await Promise.all(names.map((name) => filesAt(`${path}/${name}`, join(file, name))))
   ).flat();
+}
+
+/** `flagsOf` of these words gives the original flags. */
+export function wordsOf(flags: Flags): string[] {
+  const words: string[] = [];
+  const { model, name, validation } = flags;
+  const isFile = model !== undefined && isModelFile(model);
+  if (isFile) words.push(model);
+  for (const [key, flag] of FLAG_NAMES) {
+    const value = flags[flag];
+    if (value === undefined || (flag === 'model' && isFile)) continue;
+    // A share and a file are two options of one setting.
+    if (flag === 'validation' && (key === 'validation') !== (typeof validation === 'number'))
+      continue;
+    // With `=`, a value that begins with a dash is not read as an option.
+    words.push(`--${optionName(key)}=${textOf(key, value)}`);
+  }
+  if (name !== undefined) words.push(`--name=${name}`);
+  return words;
+}
+
+export function isModelFile(model: string): boolean {
+  return /\.onnx$/i.test(model);
+}
+
+function textOf(key: keyof TrainingChoice, value: NonNullable<Flags[keyof Flags]>): string {
+  if (typeof value !== 'object') return String(value);
+  if (key !== 'imageSize') return (value as readonly string[]).join(',');
+  const { width, height, channels } = value as NonNullable<Flags['imageSize']>;
+  return `${width}x${height}x${channels}`;
 }

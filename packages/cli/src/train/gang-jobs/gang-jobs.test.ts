@@ -5,7 +5,8 @@ import type { JobView, Run } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import type { ErrorBody } from '@skein/api/errors';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startCli, startNodeProcess, type TestNode } from '../../testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
+import { startCli } from '../../testing/cli.ts';
 
 const WDBC = join(import.meta.dirname, '../../../../../examples/wdbc/wdbc.csv');
 const WORK = ['train', '--model', 'mlp:16', '--data', 'wdbc.csv', '--label', 'diagnosis'];
@@ -16,9 +17,9 @@ interface Trained {
   readonly model: string;
 }
 
-let node: TestNode;
+let node: NodeProcess;
 beforeAll(async () => {
-  node = await startNodeProcess('--cores', '2');
+  node = await startNodeProcess({ args: ['--cores', '2'] });
   await copyFile(WDBC, join(node.folder, 'wdbc.csv'));
 }, 60_000);
 afterAll(() => node.stop());

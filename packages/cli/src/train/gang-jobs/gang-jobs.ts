@@ -12,20 +12,20 @@ import { Run, type JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { openRunFolder } from '@skein/state/runs';
-import { fileStore } from '@skein/train/files';
+import {
+  checkTraining,
+  saveOrigin,
+  type CheckedTraining,
+  type Origin,
+  type TrainedRun,
+} from '@skein/train/run';
 import type { Context } from '../../command.ts';
 import { dataFolder, type ConnectionChoice } from '../../connection.ts';
 import { connectOrStart } from '../../jobs/embedded.ts';
 import { uploadInputs } from '../../jobs/inputs.ts';
 import { downloadArtifact } from '../../jobs/outputs.ts';
-import { reportRun } from '../journal.ts';
-import { codeVersion } from '../lineage.ts';
-import { assertMultiWorkerOptions } from '../group.ts';
-import { resolveOrigin, type Origin } from '../origin.ts';
-import { prepare, type Prepared } from '../prepare.ts';
-import { clipOf, optimiserOf, planOf, scheduleOf, settingsOf, type Settings } from '../settings.ts';
-import { explaining } from '../failure.ts';
-import type { TrainingOutcome } from '../training-run.ts';
+import type { Flags } from '../options.ts';
+import { reportRun } from '../runs.ts';
 import { gangInputsOf, type GangInputs } from './gang-inputs.ts';
 import { followGangJobs } from './follow-jobs.ts';
 
@@ -39,25 +39,16 @@ const ATTEMPTS = 5;
 const KEPT = 'kept';
 const SECRET = 'secret';
 
-/** @throws SkeinError as `startRun` does; TRAINING_RANK_LOST when a rank fails for good. */
+/** @throws SkeinError as `trainRun` does; TRAINING_RANK_LOST when a rank fails for good. */
 export async function trainAsGang(
   context: Context,
   choice: ConnectionChoice,
-  origin: Origin,
-  ranks: number,
-): Promise<TrainingOutcome> {
-  context.notes.progress('Reading data and model …');
-  const resolved = await resolveOrigin(origin);
-  const settings = settingsOf(resolved.training);
-  assertMultiWorkerOptions(settings, true);
+  { origin, flags, ranks }: Pick<GangTraining, 'origin' | 'ranks'> & { readonly flags: Flags },
+): Promise<TrainedRun> {
   // An invalid training is refused before a job is enqueued.
-  const prepared = await prepare(resolved, settings, dataFolder(context, choice.data));
-  await explaining(undefined, () => {
-    optimiserOf(settings);
-    scheduleOf(settings, 1);
-    clipOf(settings);
-  });
-  const gangInputs = await gangInputsOf(origin, resolved);
+  const checked = await checkTraining(origin, dataFolder(context, choice.data));
+  const gangInputs = await gangInputsOf(origin, flags);
+  const training = { origin, ranks, checked };
   const connection = await connectOrStart(context, choice, true);
   let jobs: readonly JobView[] = [];
   const cancelAll = async () => {
@@ -69,44 +60,38 @@ export async function trainAsGang(
     await connection.close();
   });
   try {
-    jobs = await enqueue(context, connection.client, gangInputs, { ranks, settings, prepared });
+    jobs = await enqueue(context, connection.client, gangInputs, training);
     context.notes.line(`Accepted as ${jobs.map(({ id }) => id).join(', ')}.`);
     const leader = await followGangJobs(context, connection.client, jobs);
-    return await storeRun(context, choice, connection.client, leader, {
-      origin,
-      ranks,
-      settings,
-      prepared,
-    });
+    return await storeRun(context, choice, connection.client, leader, training);
   } finally {
     await connection.close();
   }
 }
 
 interface GangTraining {
+  readonly origin: Origin;
   readonly ranks: number;
-  readonly settings: Settings;
-  readonly prepared: Prepared;
+  readonly checked: CheckedTraining;
 }
 
 async function enqueue(
   context: Context,
   client: Client,
   { files, words }: GangInputs,
-  { ranks, settings, prepared }: GangTraining,
+  { origin, ranks, checked: { name, threads } }: GangTraining,
 ): Promise<readonly JobView[]> {
   const inputs = await uploadInputs(context, client, files);
   const content = new TextEncoder().encode(randomBytes(32).toString('hex'));
   const secret = await client.uploadArtifact({ content });
   const id = `train-${randomUUID()}`;
-  const name = settings.name ?? prepared.source.name;
   const argv = [
     // The same command as this one: workers on other machines have Skein at the same path.
     process.execPath,
     process.argv[1] ?? '',
     'train',
     ...words,
-    ...(settings.name === undefined ? [`--name=${name}`] : []),
+    ...(origin.flags.name === undefined ? [`--name=${name}`] : []),
     '--retried',
     `--folder=${KEPT}`,
   ];
@@ -115,7 +100,7 @@ async function enqueue(
       name: `train ${name}, rank ${rank} of ${ranks}`,
       group: id,
       gang: { id, size: ranks, rank },
-      resources: { cores: settings.threads, memoryBytes: MEMORY_BYTES },
+      resources: { cores: threads, memoryBytes: MEMORY_BYTES },
       retry: { maxAttempts: ATTEMPTS, backoffMs: 200, maxBackoffMs: 10_000 },
       work: {
         kind: 'command' as const,
@@ -145,8 +130,8 @@ async function storeRun(
   choice: ConnectionChoice,
   client: Client,
   leader: JobView,
-  { origin, ranks, settings, prepared }: GangTraining & { readonly origin: Origin },
-): Promise<TrainingOutcome> {
+  { origin, ranks, checked }: GangTraining,
+): Promise<TrainedRun> {
   const found = (leader.result?.outputs ?? []).flatMap(({ path, digest }) => {
     const [, id, name] = RUN_FILE.exec(path) ?? [];
     return id === undefined || name === undefined ? [] : [{ id, name, digest }];
@@ -160,27 +145,19 @@ async function storeRun(
     for (const { name, digest, id: of } of found) {
       if (of === id) await downloadArtifact(client, digest, folder.file(name), context.signal);
     }
-    await fileStore(folder.file('plan.json')).save(
-      new TextEncoder().encode(JSON.stringify(origin)),
-    );
+    await saveOrigin(folder, origin);
     const made = Run.parse(JSON.parse(await readFile(folder.file('run.json'), 'utf8')));
     const run: Run = {
       ...made,
-      plan: { ...planOf(settings, prepared.source.described), gang: ranks },
-      lineage: {
-        ...made.lineage,
-        data: prepared.data,
-        parent: prepared.parent,
-        code: await codeVersion(origin.cwd, origin.config?.digest),
-      },
+      plan: { ...checked.plan, gang: ranks },
+      lineage: { ...made.lineage, ...checked.lineage },
       process: { host: hostname(), pid: process.pid },
     };
     await folder.record(run);
     await reportRun(context, choice, run).catch(() => undefined);
     const model = new Uint8Array(await readFile(folder.file('model.onnx')));
-    return { run, folder, model };
-  } catch (error) {
+    return { run, path: folder.path, model };
+  } finally {
     folder.close();
-    throw error;
   }
 }

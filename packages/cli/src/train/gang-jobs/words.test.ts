@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { train } from '../../commands/train.ts';
 import { parseArguments } from '../../parse.ts';
-import { flagsOf, type TrainingChoice } from '../options.ts';
-import type { Flags } from '../origin.ts';
-import { wordsOf } from './words.ts';
+import { flagsOf, type Flags, type TrainingChoice } from '../options.ts';
+import { wordsOf } from './gang-inputs.ts';
 
 /** What the command makes of its words. */
 function read(words: readonly string[]): Flags {

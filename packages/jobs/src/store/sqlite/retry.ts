@@ -1,12 +1,11 @@
 /** The next state of a job whose attempt ended without success, and of its gang. */
-import type { Cause } from '../../contract.ts';
-import { backoff } from '../backoff.ts';
+import type { Cause, RetryPolicy } from '../../contract.ts';
 import { closeAttempt } from './attempt.ts';
 import { membersOf } from './gang.ts';
 import { rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
 import { move } from './move.ts';
-import { end, settle } from './transition.ts';
 import type { Transaction } from './transaction.ts';
+import { end, settle } from './transition.ts';
 
 /** Decides the next state of a running job whose attempt has just been closed without success. */
 export function retryOrEnd(
@@ -71,4 +70,14 @@ export function breakGang(
       again(transaction, row, cause, message, waitMs);
     });
   }
+}
+
+/**
+ * @param failures counted attempts so far, at least 1.
+ * @param random uniform in [0, 1).
+ * @returns milliseconds, whole.
+ */
+export function backoff(policy: RetryPolicy, failures: number, random: number): number {
+  const bound = Math.min(policy.maxBackoffMs, policy.backoffMs * 2 ** Math.min(failures - 1, 52));
+  return Math.floor(random * bound);
 }

@@ -2,12 +2,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../worker/free-port.ts';
 
 export interface TestRedis {
   readonly url: string;
+  readonly port: number;
   readonly folder: string;
   /** Kills it, as `kill -9` does. The files that it had written stay. */
   kill(): Promise<void>;
@@ -27,18 +28,9 @@ export interface TestRedisOptions {
   readonly settings?: readonly string[];
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'skein-redis-')));
-  const port = await freePort();
+  const port = await freePort('127.0.0.1');
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
@@ -74,6 +66,7 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   await start();
   return {
     url: `redis://127.0.0.1:${port}`,
+    port,
     folder,
     start,
     kill,

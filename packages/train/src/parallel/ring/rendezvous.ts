@@ -7,8 +7,7 @@
  * RANK, WORLD_SIZE.
  */
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { alone } from '../alone.ts';
-import { RankLost, type Collective } from '../collective.ts';
+import { alone, RankLost, type Collective } from '../collective.ts';
 import { PlanDiffers, type Credentials } from './handshake.ts';
 import { answerRank, callRank, type Link } from './link.ts';
 import { ringCollective } from './ring-collective.ts';

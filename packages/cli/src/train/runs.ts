@@ -1,0 +1,107 @@
+/** The runs in the data folder and those that a node knows, as one list; and reports to that node. */
+import { summaryOf, type Run, type RunSummary } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import { readRuns } from '@skein/state/runs';
+import type { Context } from '../command.ts';
+import {
+  connect,
+  dataFolder,
+  explicitUrl,
+  runningNodeUrl,
+  type ConnectionChoice,
+} from '../connection.ts';
+
+/** Most runs that a node lists. */
+const MOST = 1000;
+/** Milliseconds that training waits for the node at most. */
+const PATIENCE_MS = 2000;
+
+/** Newest first. A local record is newer than its last report. */
+export async function findRuns(context: Context, choice: ConnectionChoice): Promise<RunSummary[]> {
+  const here = (await readRuns(dataFolder(context, choice.data))).map(summaryOf);
+  const known = new Map((await runsOnNode(context, choice)).map((run) => [run.id, run]));
+  for (const run of here) known.set(run.id, run);
+  return [...known.values()].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+}
+
+async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<RunSummary[]> {
+  const client = await nodeClient(context, choice);
+  if (client === undefined) return [];
+  try {
+    const { runs } = await client.listRuns({ limit: MOST }, { signal: context.signal });
+    return runs;
+  } catch (error) {
+    // Without --url, runs of this folder are shown also when the node does not answer.
+    if (explicitUrl(context, choice) !== undefined || !(error instanceof SkeinError)) throw error;
+    context.notes.line(`The node was not asked for its runs: ${error.message}`);
+    return [];
+  }
+}
+
+/** Of the node that was named or runs on the data folder, if any. */
+export async function nodeClient(context: Context, choice: ConnectionChoice) {
+  const url =
+    explicitUrl(context, choice) ?? (await runningNodeUrl(dataFolder(context, choice.data)));
+  return url === undefined
+    ? undefined
+    : (await connect(context, { ...choice, server: url })).client;
+}
+
+/**
+ * @param wanted an id, the beginning of one, a name (its newest run), or `last`.
+ * @throws SkeinError RUN_UNKNOWN.
+ */
+export async function findRun(
+  context: Context,
+  choice: ConnectionChoice,
+  wanted: string,
+): Promise<Run> {
+  const here = matching(await readRuns(dataFolder(context, choice.data)), wanted);
+  if (here !== undefined) return here;
+  const listed = matching(await runsOnNode(context, choice), wanted);
+  const client = listed && (await nodeClient(context, choice));
+  if (listed !== undefined && client !== undefined) {
+    return client.getRun({ id: listed.id }, { signal: context.signal });
+  }
+  throw new SkeinError('RUN_UNKNOWN', `There is no run "${wanted}".`);
+}
+
+function matching<R extends { readonly id: string; readonly name: string }>(
+  runs: readonly R[],
+  wanted: string,
+): R | undefined {
+  if (wanted === 'last') return runs[0];
+  return (
+    runs.find(({ id }) => id === wanted) ??
+    runs.find(({ name }) => name === wanted) ??
+    runs.find(({ id }) => id.startsWith(wanted))
+  );
+}
+
+/** Reports the run to the node, if there is one. */
+export async function reportRun(
+  context: Context,
+  choice: ConnectionChoice,
+  run: Run,
+): Promise<void> {
+  const client = await nodeClient(context, choice);
+  await client?.putRun({ id: run.id, run }, { timeoutMs: PATIENCE_MS });
+}
+
+/** Reports records of a run that is trained; says once that the node cannot be reached. */
+export function runReporter(
+  context: Context,
+  choice: ConnectionChoice,
+): (run: Run) => Promise<void> {
+  let complained = false;
+  return async (run) => {
+    try {
+      await reportRun(context, choice, run);
+    } catch (error) {
+      if (complained) return;
+      complained = true;
+      const reason = error instanceof Error ? error.message : String(error);
+      context.notes.line(`The run was not reported to the node: ${reason}`);
+    }
+  };
+}

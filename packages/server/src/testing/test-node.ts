@@ -1,0 +1,42 @@
+/** A node in the process of a test: on free ports of loopback, with a folder of its own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type Client } from '@skein/api/client';
+import { startNode, type NodeOptions } from '../node.ts';
+
+export interface TestNode {
+  readonly url: string;
+  /** `host:port`. */
+  readonly grpcUrl: string;
+  readonly client: Client;
+  /** Parent of the data folder `.skein`; removed with the node. */
+  readonly folder: string;
+  close(): Promise<void>;
+}
+
+export async function startTestNode(options: Partial<NodeOptions> = {}): Promise<TestNode> {
+  const folder = await mkdtemp(join(tmpdir(), 'skein-test-node-'));
+  const node = await startNode({
+    host: '127.0.0.1',
+    port: 0,
+    portIsDefault: false,
+    grpcPort: 0,
+    grpcPortIsDefault: false,
+    dataFolder: join(folder, '.skein'),
+    maxBodyBytes: 64 * 2 ** 20,
+    log: 'off',
+    access: 'auto',
+    ...options,
+  });
+  return {
+    url: node.url,
+    grpcUrl: node.grpcUrl,
+    client: createClient({ url: node.url }),
+    folder,
+    async close() {
+      await node.drain();
+      await rm(folder, { recursive: true });
+    },
+  };
+}

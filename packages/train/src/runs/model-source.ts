@@ -1,0 +1,125 @@
+/**
+ * The initial model of a training: from a file, or a network that is built when its shape is known.
+ */
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { unreadable } from '@skein/api/file-errors';
+import {
+  conv,
+  dense,
+  externalTensors,
+  flatten,
+  inlineExternalData,
+  maxPool,
+  mlp,
+  readModel,
+  sequential,
+  signatureOf,
+  type Model,
+} from '@skein/onnx';
+import type { NetworkBuilder, NetworkShape } from '../task/assemble.ts';
+import type { Training } from '../task/define-training.ts';
+import { explaining, invalidSetting } from './failure.ts';
+import type { ImageSize } from './image-folder.ts';
+
+export interface ModelSource {
+  readonly model: Model | NetworkBuilder;
+  /** Default name of the run. */
+  readonly name: string;
+  /** The path, or the description of the network. */
+  readonly described: string;
+}
+
+/**
+ * @param resolvePath makes the path of a file absolute.
+ * @throws SkeinError FILE_UNREADABLE, USAGE, TRAINING_MODEL_UNFIT, MODEL_EXTERNAL_DATA.
+ */
+export async function openModelSource(
+  model: Training['model'],
+  resolvePath: (path: string) => string,
+): Promise<ModelSource> {
+  if (typeof model === 'function') return { model, name: 'model', described: 'a function' };
+  if (typeof model !== 'string') return { model, name: 'model', described: 'a value' };
+  const built = networkOf(model);
+  if (built !== undefined) {
+    return { model: built, name: model.replace(/:.*/, ''), described: model };
+  }
+  if (extname(model).toLowerCase() !== '.onnx') {
+    throw invalidSetting(
+      `"${model}" is neither an .onnx file nor a network to build, such as mlp:64,32 or cnn:16,32.`,
+    );
+  }
+  const path = resolvePath(model);
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw unreadable(model, error);
+  });
+  const read = await explaining(model, async () => {
+    const parsed = readModel(bytes);
+    if (externalTensors(parsed).length > 0) {
+      await inlineExternalData(parsed, (location) => readFile(join(dirname(path), location)));
+    }
+    return parsed;
+  });
+  return { model: read, name: basename(model, extname(model)), described: model };
+}
+
+/** The size of images that a model takes: [batch, channels, height, width]. */
+export function imageSizeOf({ model }: ModelSource, given: ImageSize | undefined): ImageSize {
+  if (given !== undefined) return given;
+  const shape = typeof model === 'function' ? [] : (signatureOf(model).inputs[0]?.shape ?? []);
+  const [, channels, height, width] = shape;
+  const known = typeof height === 'number' && typeof width === 'number';
+  if (shape.length === 4 && known && (channels === 1 || channels === 3)) {
+    return { channels, height, width };
+  }
+  throw invalidSetting(
+    'The model does not say how large its images are: `imageSize` does, width, height and channels.',
+  );
+}
+
+/**
+ * `mlp:64,32`: a perceptron with these hidden layers. `cnn:16,32`: convolutions of 3 × 3 with these
+ * channels, each halving height and width, then one dense layer.
+ * @returns `undefined` for a text that does not describe a network.
+ */
+function networkOf(text: string): NetworkBuilder | undefined {
+  const match = /^(mlp|cnn)(?::(\d+(?:,\d+)*))?$/.exec(text);
+  if (match === null) return undefined;
+  const widths = match[2]?.split(',').map(Number) ?? [];
+  if (widths.includes(0)) throw invalidSetting(`"${text}" has a layer without anything in it.`);
+  return match[1] === 'mlp' ? perceptron(widths) : convolutional(widths);
+}
+
+function perceptron(hidden: readonly number[]): NetworkBuilder {
+  return ({ inputs, outputs, seed }) => {
+    const [first, ...others] = [...hidden, outputs];
+    return mlp({ sizes: [inputs, first ?? outputs, ...others], seed });
+  };
+}
+
+function convolutional(widths: readonly number[]): NetworkBuilder {
+  return (shape) => convolutions(widths.length === 0 ? [16, 32] : widths, shape);
+}
+
+/** `x` [batch, channels, height, width] → `y` [batch, outputs]. */
+function convolutions(widths: readonly number[], { row, outputs, seed }: NetworkShape): Model {
+  const shape = row.length === 2 ? [1, ...row] : row;
+  if (shape.length !== 3) {
+    throw invalidSetting(
+      `cnn takes images, [channels, height, width], but a row has the shape [${row.join(', ')}].`,
+    );
+  }
+  let smallest = Math.min(...shape.slice(1));
+  const layers = widths.flatMap((filters) => {
+    const layer = conv({ filters, kernel: 3, activation: 'relu' });
+    // A side of one pixel cannot be halved.
+    if (smallest < 2) return [layer];
+    smallest = Math.floor(smallest / 2);
+    return [layer, maxPool()];
+  });
+  return sequential({
+    input: { shape },
+    layers: [...layers, flatten(), dense({ units: outputs })],
+    seed,
+  });
+}

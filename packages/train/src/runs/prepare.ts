@@ -1,0 +1,151 @@
+/** Prepares a training from its settings: model, rows, loss. Writes nothing that outlives the work. */
+import type { Lineage } from '@skein/api';
+import type { Model } from '@skein/onnx';
+import { selectRows, splitRows, type Dataset } from '../data/dataset.ts';
+import { openRowStore, type FileStore } from '../data/file-rows.ts';
+import { assemble } from '../task/assemble.ts';
+import { isSoft } from '../task/labels.ts';
+import { problemOf, rowsFor, type Problem } from '../task/problem.ts';
+import { withRowWeights } from '../task/row-weights.ts';
+import { rowsOf, type TrainingData } from '../task/training-data.ts';
+import { readTrainingData } from './data-files.ts';
+import { dataSources, digestOf, requireSame } from './data-sources.ts';
+import { explaining, invalidSetting } from './failure.ts';
+import { digestOfModel } from './lineage.ts';
+import { imageSizeOf, openModelSource, type ModelSource } from './model-source.ts';
+import type { ResolvedTraining } from './origin.ts';
+import type { Settings } from './settings.ts';
+
+export interface Prepared {
+  readonly source: Pick<ModelSource, 'name' | 'described'>;
+  readonly start: Model;
+  readonly problem: Problem;
+  readonly training: Dataset;
+  readonly validation?: Dataset;
+  readonly data: Lineage['data'];
+  readonly parent: Lineage['parent'];
+}
+
+interface Kept {
+  /** The model that the run started with. */
+  readonly start: Model;
+  readonly lineage: Lineage;
+}
+
+/**
+ * Prepares a training, and works with it. Rows that are more than fit into memory are in files of
+ * the folder until the work has ended.
+ *
+ * @param kept of a run that is resumed.
+ * @throws SkeinError FILE_UNREADABLE, USAGE, TRAINING_DATA_INVALID, TRAINING_MODEL_UNFIT.
+ */
+export async function withPrepared<T>(
+  resolved: ResolvedTraining,
+  settings: Settings,
+  { folder, kept }: { readonly folder: string; readonly kept?: Kept },
+  work: (prepared: Prepared) => Promise<T>,
+): Promise<T> {
+  const store = openRowStore(folder, settings.memory);
+  try {
+    return await work(await prepare(resolved, settings, store, kept));
+  } finally {
+    store.close();
+  }
+}
+
+async function prepare(
+  { pathOf, training: { model } }: ResolvedTraining,
+  settings: Settings,
+  store: FileStore,
+  kept?: Kept,
+): Promise<Prepared> {
+  const source = await openModelSource(kept?.start ?? model, () => pathOf('model'));
+  const read = (path: string, given: string, labels: string | undefined) =>
+    readTrainingData({
+      path,
+      given,
+      label: settings.label,
+      labels,
+      features: settings.features,
+      missing: settings.missing,
+      imageSize: () => imageSizeOf(source, settings.imageSize),
+      store,
+    });
+  const { validation } = settings;
+  const held =
+    typeof validation === 'string'
+      ? await read(
+          pathOf('validation'),
+          validation,
+          settings.validationLabels === undefined ? undefined : pathOf('validationLabels'),
+        )
+      : undefined;
+  const labels = settings.labels === undefined ? undefined : pathOf('labels');
+  const bare = await read(pathOf('data'), settings.data, labels);
+  const sources = await dataSources({ pathOf }, settings);
+  if (kept !== undefined) requireSame(kept.lineage.data, sources);
+  return explaining(undefined, async () => {
+    const data = settings.weights === undefined ? bare : withRowWeights(bare, settings.weights);
+    const [rows, others] = split(data, settings);
+    const start =
+      kept?.start ??
+      assemble({
+        model: source.model,
+        data,
+        rows,
+        seed: settings.seed,
+        ...(settings.task === undefined ? {} : { task: settings.task }),
+        ...(settings.scaling === undefined ? {} : { scaling: settings.scaling }),
+        ...(settings.missing === 'mean' ? { missing: 'mean' } : {}),
+        soft: isSoft(settings.loss),
+      });
+    const problem = problemOf(start, {
+      batch: settings.batch,
+      ...(settings.loss === undefined ? {} : { loss: settings.loss }),
+      ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
+    });
+    const all = rowsFor(start, data, problem.loss);
+    const heldRows =
+      held === undefined
+        ? undefined
+        : rowsFor(start, withoutWeights(held, settings.weights), problem.loss);
+    const looked = heldRows ?? (others.length === 0 ? undefined : selectRows(all, others));
+    const digest =
+      typeof model === 'string' && model.endsWith('.onnx')
+        ? await digestOf(pathOf('model'))
+        : digestOfModel(start);
+    return {
+      source,
+      start,
+      problem,
+      training: selectRows(all, rows),
+      ...(looked === undefined ? {} : { validation: looked }),
+      data: sources.map((file) => ({
+        ...file,
+        rows: rowsOf(file.role.startsWith('validation') ? held! : data),
+      })),
+      parent: kept?.lineage.parent ?? { path: source.described, digest },
+    };
+  });
+}
+
+/** Validation rows all have the same weight. */
+function withoutWeights(held: TrainingData, name: string | undefined): TrainingData {
+  if (name === undefined || held.from === 'table') return held;
+  return { ...held, inputs: new Map([...held.inputs].filter(([each]) => each !== name)) };
+}
+
+/** Training rows and validation rows. */
+function split(
+  data: TrainingData,
+  { validation, seed }: Settings,
+): readonly [Uint32Array, Uint32Array] {
+  const count = rowsOf(data);
+  if (typeof validation === 'string' || validation === 0) {
+    return [Uint32Array.from({ length: count }, (_, row) => row), new Uint32Array(0)];
+  }
+  if (!(validation > 0 && validation < 1)) {
+    throw invalidSetting(`\`validation\`: ${validation} is not a share from 0 to below 1.`);
+  }
+  return splitRows(count, { share: 1 - validation, seed });
+}

@@ -1,0 +1,128 @@
+/**
+ * The settings of a run: a training with its defaults filled in. A run keeps its settings, so that
+ * it can be resumed by its name alone.
+ */
+import type { Run } from '@skein/api';
+import { SkeinError } from '@skein/api/errors';
+import type { Clipping } from '../optimisers/clip.ts';
+import type { Optimiser } from '../optimisers/optimiser.ts';
+import { OPTIMISERS } from '../optimisers/optimisers.ts';
+import { constant, cosine, stepDecay, warmUp, type Schedule } from '../schedules/schedule.ts';
+import type { ScheduleName, Training } from '../task/define-training.ts';
+import { invalidSetting } from './failure.ts';
+
+/** Default settings. */
+const DEFAULTS = {
+  validation: 0.2,
+  missing: 'refuse',
+  optimiser: 'adam',
+  schedule: 'constant',
+  warmup: 0,
+  epochs: 20,
+  batch: 32,
+  accumulate: 1,
+  seed: 42,
+  threads: 1,
+  workers: 1,
+  memory: 256 * 2 ** 20,
+} as const;
+
+type Defaulted = keyof typeof DEFAULTS;
+export type Settings = Omit<Training, Defaulted> & Required<Pick<Training, Defaulted>>;
+
+export function settingsOf(training: Training): Settings {
+  const given = Object.entries(training).filter(([, value]) => value !== undefined);
+  return { ...DEFAULTS, ...(Object.fromEntries(given) as unknown as Training) };
+}
+
+/** The settings as text for a run: every choice, in words and numbers. */
+export function planOf(settings: Settings, modelDescribed: string): Run['plan'] {
+  const { optimiser } = settings;
+  const chosen = {
+    ...settings,
+    // A program may give both as values, which have no words.
+    model: modelDescribed,
+    optimiser: typeof optimiser === 'string' ? optimiser : optimiser.name,
+    rate: rateOf(settings),
+  };
+  const plan: Record<string, string | number | boolean> = {};
+  for (const [key, value] of Object.entries(chosen)) {
+    if (key !== 'name') plan[key] = shortened(inWords(value));
+  }
+  return plan;
+}
+
+/** Largest number of characters in a record. */
+const LONGEST = 4096;
+
+function shortened<T extends string | number | boolean>(value: T): T | string {
+  return typeof value === 'string' ? value.slice(0, LONGEST) : value;
+}
+
+function inWords(value: unknown): string | number | boolean {
+  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') {
+    return value;
+  }
+  if (value instanceof RegExp) return value.source;
+  if (Array.isArray(value)) return value.join(',');
+  return JSON.stringify(value) ?? String(value);
+}
+
+/** Settings that may change when a run is resumed. */
+const FREE = new Set(['model', 'workers', 'threads', 'memory']);
+
+/** @throws SkeinError RUN_CHANGED, naming the setting that differs. */
+export function requireSamePlan({ id, plan }: Run, given: Run['plan']): void {
+  for (const key of new Set([...Object.keys(plan), ...Object.keys(given)])) {
+    if (FREE.has(key) || plan[key] === given[key]) continue;
+    const difference =
+      plan[key] === undefined
+        ? `without ${key}, not with ${given[key]}`
+        : `with the ${key} ${plan[key]}, not ${given[key] ?? 'without one'}`;
+    throw new SkeinError('RUN_CHANGED', `Run ${id} was started ${difference}.`);
+  }
+}
+
+/** Learning rate with an optimiser that the training gives as a value. */
+const RATE = 0.001;
+
+export function rateOf({ rate, optimiser }: Settings): number {
+  return rate ?? (typeof optimiser === 'string' ? OPTIMISERS[optimiser].rate : RATE);
+}
+
+/** @throws RangeError naming the option that is out of its range. */
+export function optimiserOf({ optimiser, momentum, weightDecay }: Settings): Optimiser {
+  if (typeof optimiser !== 'string') return optimiser;
+  return OPTIMISERS[optimiser].make({
+    ...(momentum === undefined ? {} : { momentum }),
+    ...(weightDecay === undefined ? {} : { weightDecay }),
+  });
+}
+
+/** @throws SkeinError USAGE when there are two bounds. */
+export function clipOf({ clipNorm, clipValue }: Settings): Clipping | undefined {
+  if (clipNorm !== undefined && clipValue !== undefined) {
+    throw invalidSetting('Gradients are clipped by `clipNorm` or by `clipValue`, not by both.');
+  }
+  if (clipNorm !== undefined) return { norm: clipNorm };
+  return clipValue === undefined ? undefined : { value: clipValue };
+}
+
+/** Rows of one step. */
+export function rowsPerStep({ batch, accumulate }: Settings): number {
+  return batch * accumulate;
+}
+
+/** @param steps of the whole run. @throws RangeError naming the option that is out of its range. */
+export function scheduleOf(settings: Settings, steps: number): Schedule {
+  const { schedule, warmup } = settings;
+  const rate = rateOf(settings);
+  const left = Math.max(1, steps - warmup);
+  const byName: Readonly<Record<ScheduleName, () => Schedule>> = {
+    constant: () => constant(rate),
+    cosine: () => cosine({ rate, steps: left }),
+    step: () => stepDecay({ rate, every: Math.max(1, Math.ceil(left / 3)), factor: 0.1 }),
+  };
+  const main = byName[schedule]();
+  return warmup === 0 ? main : warmUp(warmup, main);
+}

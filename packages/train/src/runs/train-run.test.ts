@@ -1,0 +1,125 @@
+/** Runs that a program starts and resumes, without the command. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFile, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Run } from '@skein/api';
+import { readRuns } from '@skein/state/runs';
+import { mlp } from '@skein/onnx';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { adamW } from '../optimisers/adam.ts';
+import type { Training } from '../task/define-training.ts';
+import { resumeRun, trainRun } from './train-run.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'skein-train-run-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeAll(() =>
+  copyFile(
+    join(import.meta.dirname, '../../../../examples/wdbc/wdbc.csv'),
+    join(folder, 'rows.csv'),
+  ),
+);
+
+const training: Training = {
+  model: 'mlp:8',
+  data: join(folder, 'rows.csv'),
+  label: 'diagnosis',
+  epochs: 6,
+};
+
+/** Trains for two epochs. */
+async function interrupted(what: Training, more: { readonly folder?: string } = {}) {
+  const stop = new AbortController();
+  const { run, model } = await trainRun(what, {
+    folder,
+    ...more,
+    signal: stop.signal,
+    onEpoch: ({ epoch }) => epoch === 2 && stop.abort(),
+  });
+  expect([run.status, model]).toEqual(['interrupted', undefined]);
+  return run.id;
+}
+
+it('ends with the same bits when it was interrupted and resumed on more threads', async () => {
+  const records: Run[] = [];
+  const notes: string[] = [];
+  const whole = await trainRun(training, {
+    folder,
+    onRecord: async (run) => void records.push(run),
+  });
+  expect(whole.run).toMatchObject({ status: 'finished', name: 'mlp', epochs: { length: 6 } });
+  expect(records.at(-1)).toEqual(whole.run);
+  expect(await readFile(join(whole.path, 'model.onnx'))).toEqual(Buffer.from(whole.model!));
+  const id = await interrupted(training);
+  const alone = await resumeRun(id, { folder });
+  expect(alone.run.result!.digest).toBe(whole.run.result!.digest);
+  const shared = await resumeRun(await interrupted(training), {
+    folder,
+    workers: 2,
+    onNote: (text) => void notes.push(text),
+  });
+  expect(shared.run).toMatchObject({ status: 'finished', plan: { workers: 2 } });
+  expect(notes).toEqual(['Training on 2 workers, threads of this process.']);
+  expect((await readRuns(folder)).map(({ status }) => status)).toEqual(Array(3).fill('finished'));
+});
+
+it('takes a network, an optimiser and a pattern of the program, and needs them again', async () => {
+  const own: Training = {
+    ...training,
+    model: ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, 4, outputs], seed }),
+    optimiser: adamW({ weightDecay: 0.1 }),
+    freeze: /^LAYER0/i,
+  };
+  const id = await interrupted(own);
+  await expect(resumeRun(id, { folder })).rejects.toMatchObject({
+    code: 'USAGE',
+    message: expect.stringContaining('with its own optimiser and freeze'),
+  });
+  await expect(resumeRun(id, { folder, training: { ...own, rate: 0.5 } })).rejects.toMatchObject({
+    code: 'RUN_CHANGED',
+  });
+  const { run } = await resumeRun(id, { folder, training: own });
+  expect(run).toMatchObject({
+    status: 'finished',
+    plan: { optimiser: 'adamw', model: 'a function' },
+  });
+  // A network alone is in the run's folder.
+  const network = await interrupted({ ...training, model: own.model });
+  expect((await resumeRun(network, { folder })).run.status).toBe('finished');
+});
+
+it('goes on with the newest run of the folder when the program is retried', async () => {
+  const retried = join(folder, 'retried');
+  const id = await interrupted(training, { folder: retried });
+  const notes: string[] = [];
+  const { run } = await trainRun(training, {
+    folder: retried,
+    retried: true,
+    onNote: (text) => void notes.push(text),
+  });
+  expect(run).toMatchObject({ id, status: 'finished' });
+  expect(notes).toEqual([`Going on with run ${id} after step ${run.steps.planned / 3}.`]);
+});
+
+it.skipIf(process.platform !== 'linux')('leaves no file of rows open', async () => {
+  const open = async () => (await readdir('/proc/self/fd')).length;
+  const stored = { ...training, epochs: 1, memory: 1 };
+  await trainRun(stored, { folder });
+  const before = await open();
+  await trainRun(stored, { folder });
+  await expect(trainRun({ ...stored, label: 'none' }, { folder })).rejects.toMatchObject({
+    code: 'TRAINING_DATA_INVALID',
+  });
+  expect(await open()).toBe(before);
+});
+
+it('names the setting that is missing, and the file that cannot be read', async () => {
+  const { label: _, ...unlabelled } = training;
+  await expect(trainRun(unlabelled, { folder })).rejects.toMatchObject({
+    code: 'USAGE',
+    message: '`label` says which column is to be predicted.',
+  });
+  await expect(trainRun({ ...training, data: 'none.csv' }, { folder })).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+  });
+});
