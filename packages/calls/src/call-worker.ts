@@ -9,7 +9,8 @@ export interface CallWorker<S extends Served> extends Calls<S> {
   /** Resolves when the worker has ended for any reason. */
   readonly ended: Promise<WorkerLost>;
   /**
-   * Ends the worker; calls in flight reject at once. Resolves when it has ended.
+   * Ends the worker. Resolves when it has ended; calls in flight reject then, even those that it
+   * answers meanwhile.
    *
    * @param withinMs for a worker that exits by itself when it reads the request; by force then.
    */
@@ -94,7 +95,7 @@ export function lifeOf<S extends Served>(host: Host, options: WorkerOptions): Li
 
   async function end(reason: WorkerLost, withinMs: number): Promise<void> {
     lost ??= reason;
-    connection.end(lost);
+    connection.close(lost);
     host.hold(true);
     if (withinMs === 0) host.kill();
     else host.send(END, []);
@@ -104,7 +105,7 @@ export function lifeOf<S extends Served>(host: Host, options: WorkerOptions): Li
     clearTimeout(timer);
   }
   const stop = (withinMs = stopWithinMs): Promise<void> =>
-    end(new WorkerLost('stopped', `${what} was stopped.`), withinMs);
+    end(new WorkerLost('stopped', `${what} was ended by its starter.`), withinMs);
   return {
     worker: { call, stream, ended: gone.promise, stop },
     receive,

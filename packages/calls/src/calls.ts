@@ -78,7 +78,11 @@ export interface Link {
 
 export interface Connection<S extends Served> extends Calls<S> {
   readonly receive: (message: Message) => void;
-  /** Rejects the calls in flight and all later ones. */
+  /** Aborts the functions that run, and calls back when they have ended. */
+  readonly finish: (then: () => void) => void;
+  /** Rejects later calls, and ignores what arrives. */
+  readonly close: (error: Error) => void;
+  /** The other side has ended: rejects the calls in flight too. */
   readonly end: (error: Error) => void;
 }
 
@@ -132,6 +136,9 @@ export function connect<S extends Served>(link: Link): Connection<S> {
   /** Bounds of cancellations that are not confirmed. */
   const cancelled = new Map<number, NodeJS.Timeout>();
   const running = new Map<number, Running>();
+  /** Functions that have not ended; cancelled ones are not in `running`. */
+  let executing = 0;
+  let onIdle: (() => void) | undefined;
   let lastId = 0;
   let ended: Error | undefined;
 
@@ -252,12 +259,20 @@ export function connect<S extends Served>(link: Link): Connection<S> {
         refuse(error);
       }
     };
+    const execute = (work: Promise<unknown>): void => {
+      executing++;
+      const settled = (settle: (outcome: unknown) => void) => (outcome: unknown) => {
+        settle(outcome);
+        if (--executing === 0) onIdle?.();
+      };
+      work.then(settled(answer), settled(refuse));
+    };
     try {
       if (!Object.hasOwn(link.serves, name))
         throw new TypeError(`No function "${name}" is served.`);
       const returned = link.serves[name]!(argument as never, context);
-      if (returned instanceof Promise) returned.then(answer, refuse);
-      else if (isStream(returned)) pour(id, context, returned).then(answer, refuse);
+      if (returned instanceof Promise) execute(returned);
+      else if (isStream(returned)) execute(pour(id, context, returned));
       else answer(returned);
     } catch (error) {
       refuse(error);
@@ -295,9 +310,16 @@ export function connect<S extends Served>(link: Link): Connection<S> {
       }
     }
   }
+  function finish(then: () => void): void {
+    onIdle = then;
+    for (const context of running.values()) context.abort();
+    if (executing === 0) then();
+  }
+  function close(error: Error): void {
+    ended ??= error;
+  }
   function end(error: Error): void {
-    if (ended !== undefined) return;
-    ended = error;
+    close(error);
     const left = [...waiting.values()];
     waiting.clear();
     for (const timer of cancelled.values()) clearTimeout(timer);
@@ -306,7 +328,7 @@ export function connect<S extends Served>(link: Link): Connection<S> {
     for (const { reject } of left) reject(error);
   }
 
-  return { call, stream, receive, end } as unknown as Connection<S>;
+  return { call, stream, receive, finish, close, end } as unknown as Connection<S>;
 }
 
 function isStream(value: unknown): value is AsyncIterable<unknown> {

@@ -49,9 +49,10 @@ export function fromWire(wire: WireError, classes: readonly ErrorClass[] = []): 
   const error = new Error(message, cause && { cause: fromWire(cause, classes) });
   const known = classes.find((each) => each.name === name && (each.accepts?.(fields) ?? true));
   if (known !== undefined) Object.setPrototypeOf(error, known.prototype);
-  if (error.name !== name) Object.defineProperty(error, 'name', { value: name, writable: true });
   if (stack !== undefined) error.stack = stack;
-  return Object.assign(error, fields);
+  Object.assign(error, fields);
+  if (error.name !== name) Object.defineProperty(error, 'name', { value: name, writable: true });
+  return error;
 }
 
 /** Whether every message can hold the value. */

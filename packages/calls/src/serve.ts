@@ -26,14 +26,14 @@ export function serve<Parent extends Served = Record<string, never>>(
 ): Calls<Parent> {
   const port = workerData as MessagePort | null;
   if (port === null) return serveProcess(serves, errors);
-  const { receive, call, stream } = connect<Parent>({
+  const { receive, call, stream, finish } = connect<Parent>({
     serves,
     errors,
     send: (message, transfer) => port.postMessage(message, transfer),
   });
   port.on('message', (message: Received) => {
-    if (message === 'end') process.exit();
-    receive(message);
+    if (message === 'end') finish(() => process.exit());
+    else receive(message);
   });
   return { call, stream };
 }
@@ -42,7 +42,7 @@ function serveProcess<Parent extends Served>(
   serves: Served,
   errors: readonly ErrorClass[],
 ): Calls<Parent> {
-  const { receive, call, stream } = connect<Parent>({
+  const { receive, call, stream, finish } = connect<Parent>({
     serves,
     errors,
     // The parent may have ended, and the channel with it.
@@ -54,8 +54,8 @@ function serveProcess<Parent extends Served>(
   process.on('SIGTERM', () => undefined);
   process.on('disconnect', () => process.exit(0));
   process.on('message', (message: Received) => {
-    if (message === 'end') process.exit();
-    receive(message);
+    if (message === 'end') finish(() => process.exit());
+    else receive(message);
   });
   const [, , watch = ''] = process.argv;
   if (watch !== '') void startWatch(Number(watch));
