@@ -1,6 +1,6 @@
 // The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
-//   onnx ← runtime;  api ← http;  api ← state;  runtime, state ← train;  state, sandbox ← jobs;  runtime, state ← serving;
-//   all of these and console ← server ← cli;  apps and examples take what they need.
+//   onnx, calls ← runtime;  api ← http;  api, calls ← state;  runtime, state ← train;  state, sandbox ← jobs;
+//   runtime, state ← serving;  all of these and console ← server ← cli;  apps and examples take what they need.
 const packages = '^packages/([^/]+)/';
 const gateway = '^packages/server/src/gateway/';
 
@@ -18,19 +18,21 @@ const surface = readdirSync(new URL('packages', import.meta.url)).flatMap((name)
 
 /** Which workspace packages each package may import. */
 const allowed = {
+  calls: [],
   onnx: [],
-  runtime: ['onnx'],
-  train: ['onnx', 'runtime', 'api', 'state'],
+  runtime: ['calls', 'onnx'],
+  train: ['calls', 'onnx', 'runtime', 'api', 'state'],
   api: ['onnx'],
   http: ['api'],
-  state: ['api', 'onnx'],
+  state: ['api', 'calls', 'onnx'],
   sandbox: ['api'],
-  jobs: ['api', 'state', 'sandbox'],
-  serving: ['onnx', 'runtime', 'api', 'state'],
-  load: ['onnx', 'api'],
+  jobs: ['api', 'calls', 'state', 'sandbox'],
+  serving: ['calls', 'onnx', 'runtime', 'api', 'state'],
+  load: ['calls', 'onnx', 'api'],
   ui: ['api'],
   console: ['api', 'ui'],
   server: [
+    'calls',
     'onnx',
     'runtime',
     'train',

@@ -54,6 +54,11 @@ export class SkeinError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
+  /** Whether an error that comes from elsewhere, such as another thread, can be one of these. */
+  static accepts({ code }: { readonly code?: unknown }): boolean {
+    return typeof code === 'string' && Object.hasOwn(ERRORS, code);
+  }
+
   get row(): ErrorRow {
     return ERRORS[this.code];
   }

@@ -1,10 +1,10 @@
-/** The sending thread: waits for `go`, runs one loop, posts its counts. */
+/** The sending thread: connects, then runs one loop and reports its counts. */
 import { performance } from 'node:perf_hooks';
-import { parentPort, workerData } from 'node:worker_threads';
+import { serve } from '@skein/calls/serve';
 import { createArrivals } from './arrivals.ts';
 import { createGrpcSender, SHARED_CONNECTION_CALLS } from './grpc-sender.ts';
 import { createHttpSender } from './http-sender.ts';
-import type { WorkerMessage, WorkerPlan } from './load.ts';
+import type { ObserverCalls, WorkerPlan, WorkerResult } from './load.ts';
 import { runClosedLoop, runOpenLoop } from './loop.ts';
 import { Tally } from './tally.ts';
 import type { Sender } from './target.ts';
@@ -13,53 +13,50 @@ import type { Sender } from './target.ts';
 const WARM_CONNECTIONS = 8;
 const PROGRESS_MS = 200;
 
-const plan = workerData as WorkerPlan;
-const start = Promise.withResolvers<void>();
+let plan: WorkerPlan;
+let clients = 0;
+let sender: Sender;
 
-parentPort?.on('message', (message: unknown) => {
-  if (message === 'go') start.resolve();
-});
-
-try {
-  await run();
-} catch (error) {
-  post({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
-}
-
-async function run(): Promise<void> {
-  const { mode, threads, part } = plan;
-  const clients = mode.kind === 'closed' ? partOf(mode.clients, part, threads) : 0;
-  const sender = createSender(clients);
-  const tally = new Tally(plan.objectiveMs);
-  try {
+const calls = {
+  async warm(given: WorkerPlan): Promise<void> {
+    plan = given;
+    const { mode, threads, part } = plan;
+    clients = mode.kind === 'closed' ? partOf(mode.clients, part, threads) : 0;
+    sender = createSender();
     await sender.warm(mode.kind === 'closed' ? clients : WARM_CONNECTIONS);
-    post({ kind: 'ready' });
-    await start.promise;
+  },
+  async run(): Promise<WorkerResult> {
+    const { mode, threads, part } = plan;
+    const tally = new Tally(plan.objectiveMs);
     const progress = setInterval(() => {
       const { sent, answered, answeredInTime } = tally;
-      post({ kind: 'progress', sent, answered, answeredInTime });
+      void observer.call('progress', { sent, answered, answeredInTime });
     }, PROGRESS_MS);
-    const busyFrom = performance.eventLoopUtilization();
-    if (mode.kind === 'open') {
-      const arrivals = createArrivals({
-        kind: mode.arrivals,
-        rate: mode.rate,
-        seed: plan.seed,
-        share: { part, of: threads },
-      });
-      await runOpenLoop(arrivals, sender, tally, plan);
-    } else if (clients > 0) {
-      await runClosedLoop(clients, sender, tally, plan);
+    try {
+      const busyFrom = performance.eventLoopUtilization();
+      if (mode.kind === 'open') {
+        const arrivals = createArrivals({
+          kind: mode.arrivals,
+          rate: mode.rate,
+          seed: plan.seed,
+          share: { part, of: threads },
+        });
+        await runOpenLoop(arrivals, sender, tally, plan);
+      } else if (clients > 0) {
+        await runClosedLoop(clients, sender, tally, plan);
+      }
+      const busyShare = performance.eventLoopUtilization(busyFrom).utilization;
+      return { tally: tally.data(), busyShare };
+    } finally {
+      clearInterval(progress);
+      sender.close();
     }
-    clearInterval(progress);
-    const busyShare = performance.eventLoopUtilization(busyFrom).utilization;
-    post({ kind: 'done', tally: tally.data(), busyShare });
-  } finally {
-    sender.close();
-  }
-}
+  },
+};
+export type LoadCalls = typeof calls;
+const observer = serve<ObserverCalls>(calls);
 
-function createSender(clients: number): Sender {
+function createSender(): Sender {
   const { target, mode, threads } = plan;
   const closed = mode.kind === 'closed';
   const connections = closed ? clients : Math.max(1, Math.floor(plan.maxConnections / threads));
@@ -70,8 +67,4 @@ function createSender(clients: number): Sender {
 /** The share of one thread when `total` is divided among `of`. */
 function partOf(total: number, part: number, of: number): number {
   return Math.floor((total * (part + 1)) / of) - Math.floor((total * part) / of);
-}
-
-function post(message: WorkerMessage): void {
-  parentPort?.postMessage(message, []);
 }

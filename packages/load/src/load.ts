@@ -2,8 +2,9 @@
  * Sends a load from worker threads of its own and reports the results. The caller's event loop is
  * not involved, so neither a progress bar nor the garbage of a benchmark can delay a send.
  */
-import { Worker } from 'node:worker_threads';
+import { startThread } from '@skein/calls';
 import type { ArrivalKind } from './arrivals.ts';
+import type { LoadCalls } from './load-worker.ts';
 import { Tally, type Percentiles, type TallyData } from './tally.ts';
 import type { LoadTarget } from './target.ts';
 
@@ -86,20 +87,17 @@ export interface LoadProgress {
   readonly answeredInTime: number;
 }
 
-/** The messages to and from a worker. */
 export interface WorkerPlan extends LoadPlan {
   readonly part: number;
 }
-export type WorkerMessage =
-  | { readonly kind: 'ready' }
-  | {
-      readonly kind: 'progress';
-      readonly sent: number;
-      readonly answered: number;
-      readonly answeredInTime: number;
-    }
-  | { readonly kind: 'done'; readonly tally: TallyData; readonly busyShare: number }
-  | { readonly kind: 'failed'; readonly message: string };
+export interface WorkerResult {
+  readonly tally: TallyData;
+  readonly busyShare: number;
+}
+/** What the calling thread serves to a worker. */
+export type ObserverCalls = {
+  progress(now: Omit<LoadProgress, 'elapsedMs'>): void;
+};
 
 /** One request in a hundred this late means that the generator, not the server, is the limit. */
 const BEHIND_MS = 20;
@@ -112,35 +110,40 @@ export async function runLoad(
   given: GivenPlan,
   observe: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal } = {},
 ): Promise<LoadReport> {
-  observe.signal?.throwIfAborted();
+  const { onProgress, signal } = observe;
+  signal?.throwIfAborted();
   const plan = completePlan(given);
-  const workers = Array.from({ length: plan.threads }, (_, part) => startWorker({ ...plan, part }));
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(observe.signal?.reason);
-  observe.signal?.addEventListener('abort', abort);
+  const workers = Array.from({ length: plan.threads }, startWorker);
   try {
-    await Promise.race([Promise.all(workers.map((worker) => worker.ready)), aborted.promise]);
+    await Promise.all(
+      workers.map(({ thread }, part) => thread.call('warm', { ...plan, part }, { signal })),
+    );
     const startedAt = performance.now();
     const timer = setInterval(() => {
-      observe.onProgress?.({
+      onProgress?.({
         elapsedMs: performance.now() - startedAt,
-        sent: sum(workers.map((worker) => worker.progress.sent)),
-        answered: sum(workers.map((worker) => worker.progress.answered)),
-        answeredInTime: sum(workers.map((worker) => worker.progress.answeredInTime)),
+        sent: sum(workers.map(({ progress }) => progress.sent)),
+        answered: sum(workers.map(({ progress }) => progress.answered)),
+        answeredInTime: sum(workers.map(({ progress }) => progress.answeredInTime)),
       });
     }, 250);
     try {
-      workers.forEach((worker) => worker.go());
-      const done = Promise.all(workers.map((worker) => worker.done));
-      const results = await Promise.race([done, aborted.promise]);
-      return report(plan, results);
+      const results = workers.map(({ thread }) => thread.call('run', undefined, { signal }));
+      return report(plan, await Promise.all(results));
     } finally {
       clearInterval(timer);
     }
   } finally {
-    observe.signal?.removeEventListener('abort', abort);
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await Promise.all(workers.map(({ thread }) => thread.stop()));
   }
+}
+
+const ENTRY = new URL('./load-worker.ts', import.meta.url);
+
+function startWorker() {
+  const progress = { sent: 0, answered: 0, answeredInTime: 0 };
+  const serves: ObserverCalls = { progress: (now) => void Object.assign(progress, now) };
+  return { thread: startThread<LoadCalls>(ENTRY, { name: 'skein-load', serves }), progress };
 }
 
 /** Copied field by field: further fields of a caller may not be cloneable to a worker. */
@@ -155,46 +158,6 @@ function completePlan(given: GivenPlan): LoadPlan {
     seed: given.seed ?? LOAD_DEFAULTS.seed,
     threads: given.threads ?? LOAD_DEFAULTS.threads,
     maxConnections: given.maxConnections ?? LOAD_DEFAULTS.maxConnections,
-  };
-}
-
-interface WorkerResult {
-  readonly tally: TallyData;
-  readonly busyShare: number;
-}
-
-function startWorker(plan: WorkerPlan): {
-  readonly ready: Promise<void>;
-  readonly done: Promise<WorkerResult>;
-  readonly progress: { sent: number; answered: number; answeredInTime: number };
-  go(): void;
-  terminate(): Promise<number>;
-} {
-  const worker = new Worker(new URL('./load-worker.ts', import.meta.url), { workerData: plan });
-  const ready = Promise.withResolvers<void>();
-  const done = Promise.withResolvers<WorkerResult>();
-  const progress = { sent: 0, answered: 0, answeredInTime: 0 };
-  const fail = (error: Error): void => {
-    ready.reject(error);
-    done.reject(error);
-  };
-  // The rejection is already reported by the other promise.
-  ready.promise.catch(() => undefined);
-  done.promise.catch(() => undefined);
-  worker.on('message', (message: WorkerMessage) => {
-    if (message.kind === 'ready') ready.resolve();
-    else if (message.kind === 'progress') Object.assign(progress, message);
-    else if (message.kind === 'done') done.resolve(message);
-    else fail(new Error(message.message));
-  });
-  worker.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))));
-  worker.on('exit', () => fail(new Error('The load worker ended early.')));
-  return {
-    ready: ready.promise,
-    done: done.promise,
-    progress,
-    go: () => worker.postMessage('go', []),
-    terminate: () => worker.terminate(),
   };
 }
 

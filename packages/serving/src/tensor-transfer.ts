@@ -5,16 +5,10 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { isMarkedAsUntransferable } from 'node:worker_threads';
-import type { NumericTensor, Tensor, TensorMap } from '@skein/onnx';
+import type { Tensor, TensorMap } from '@skein/onnx';
+import { fromWire, packStrings, type WireTensor } from '@skein/runtime/wire';
 
-interface PackedStrings {
-  readonly type: 'string';
-  readonly shape: readonly number[];
-  readonly lengths: Uint32Array;
-  readonly bytes: Uint8Array;
-}
-
-export type WireTensors = readonly (readonly [string, NumericTensor | PackedStrings])[];
+export type WireTensors = readonly (readonly [string, WireTensor])[];
 
 export interface PackedTensors {
   readonly tensors: WireTensors;
@@ -29,8 +23,9 @@ export function pack(tensors: TensorMap, keep: boolean): PackedTensors {
   const transfer = new Set<ArrayBuffer>();
   const packed = [...tensors].map(([name, tensor]) => {
     if (tensor.type === 'string') {
-      const strings = packStrings(tensor.shape, tensor.elements);
-      transfer.add(strings.bytes.buffer).add(strings.lengths.buffer);
+      const strings = packStrings([...tensor.shape], tensor.elements);
+      for (const { buffer } of [strings.bytes, strings.lengths])
+        transfer.add(buffer as ArrayBuffer);
       return [name, strings] as const;
     }
     const { bytes } = tensor;
@@ -69,16 +64,7 @@ export async function unpackInTurns(tensors: WireTensors): Promise<Map<string, T
 }
 
 export function unpack(tensors: WireTensors): Map<string, Tensor> {
-  const unpacked = new Map<string, Tensor>();
-  for (const [name, tensor] of tensors) {
-    unpacked.set(
-      name,
-      'lengths' in tensor
-        ? { type: 'string', shape: tensor.shape, elements: unpackStrings(tensor) }
-        : tensor,
-    );
-  }
-  return unpacked;
+  return new Map(tensors.map(([name, tensor]) => [name, fromWire(tensor)]));
 }
 
 function coversItsBuffer({ buffer, byteLength }: Uint8Array): boolean {
@@ -87,20 +73,4 @@ function coversItsBuffer({ buffer, byteLength }: Uint8Array): boolean {
     buffer.byteLength === byteLength &&
     !isMarkedAsUntransferable(buffer)
   );
-}
-
-function packStrings(shape: readonly number[], elements: readonly Uint8Array[]) {
-  const lengths = Uint32Array.from(elements, ({ byteLength }) => byteLength);
-  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-  let offset = 0;
-  for (const element of elements) {
-    bytes.set(element, offset);
-    offset += element.byteLength;
-  }
-  return { type: 'string', shape: [...shape], lengths, bytes } as const;
-}
-
-function unpackStrings({ lengths, bytes }: PackedStrings): Uint8Array[] {
-  let offset = 0;
-  return Array.from(lengths, (length) => bytes.subarray(offset, (offset += length)));
 }

@@ -1,25 +1,15 @@
-/** Unpacks one package, posts its folder or an error, and exits. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { SkeinError } from '@skein/api';
+/** The thread that unpacks one package. */
+import { serve } from '@skein/calls/serve';
 import { unpackArchive, type UnpackBounds } from './unpack-archive.ts';
 
-export interface UnpackJob {
+interface UnpackJob {
   readonly archive: string;
   readonly into: string;
   readonly bounds: UnpackBounds;
 }
 
-export type UnpackReply = { readonly folder: string } | { readonly refused: string };
-
-async function unpack({ archive, into, bounds }: UnpackJob): Promise<UnpackReply> {
-  try {
-    return { folder: await unpackArchive(archive, into, bounds) };
-  } catch (error) {
-    if (error instanceof SkeinError && error.code === 'PROBLEM_INVALID') {
-      return { refused: error.message };
-    }
-    throw error;
-  }
-}
-
-parentPort?.postMessage(await unpack(workerData as UnpackJob), []);
+const calls = {
+  unpack: ({ archive, into, bounds }: UnpackJob) => unpackArchive(archive, into, bounds),
+};
+export type UnpackCalls = typeof calls;
+serve(calls);

@@ -6,11 +6,11 @@
  * thread, and becomes a refusal here; in this thread it would end the service.
  */
 import { basename } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { SkeinError } from '@skein/api';
+import { startThread, WorkerLost, withWorker } from '@skein/calls';
 import { invalid } from './invalid.ts';
 import type { UnpackBounds } from './unpack-archive.ts';
-import type { UnpackJob, UnpackReply } from './unpack-worker.ts';
+import type { UnpackCalls } from './unpack-worker.ts';
 
 const BOUNDS: UnpackBounds = { maxBytes: 4 * 2 ** 30, maxFiles: 50_000 };
 /** MiB of JavaScript heap, for names and offsets of the files. */
@@ -23,26 +23,23 @@ const WORKER_ENTRY = new URL('./unpack-worker.ts', import.meta.url);
  * @returns the package's folder below it.
  * @throws SkeinError PROBLEM_INVALID.
  */
-export function unpackPackage(
+export async function unpackPackage(
   archive: string,
   into: string,
   bounds: UnpackBounds = BOUNDS,
 ): Promise<string> {
-  const refuse = (error: Error) =>
-    invalid(basename(archive), `it cannot be unpacked: ${error.message}`);
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(WORKER_ENTRY, {
-      name: 'skein-unpack',
-      workerData: { archive, into, bounds } satisfies UnpackJob,
-      execArgv: [],
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: DIRECTORY_MIB },
-    });
-    worker.once('message', (reply: UnpackReply) => {
-      if ('folder' in reply) resolve(reply.folder);
-      else reject(new SkeinError('PROBLEM_INVALID', reply.refused));
-    });
-    worker.once('error', (error) => reject(refuse(error as Error)));
-    worker.once('exit', () => reject(refuse(new Error('its reader ended without a result'))));
+  const thread = startThread<UnpackCalls>(WORKER_ENTRY, {
+    name: 'skein-unpack',
+    errors: [SkeinError],
+    env: {},
+    heapMib: DIRECTORY_MIB,
   });
+  try {
+    return await withWorker(thread, ({ call }) => call('unpack', { archive, into, bounds }));
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === 'PROBLEM_INVALID') throw error;
+    const reason = error instanceof WorkerLost ? (error.cause ?? error) : error;
+    const message = reason instanceof Error ? reason.message : String(reason);
+    throw invalid(basename(archive), `it cannot be unpacked: ${message}`);
+  }
 }

@@ -1,58 +1,43 @@
-/** The process that DuckDB runs in: does one piece of work, reports how it ended, and exits. */
+/** The process that DuckDB runs in, for one call: bounds its memory, and measures the peak. */
 import { readFileSync } from 'node:fs';
 import { SkeinError } from '@skein/api/errors';
+import { serve } from '@skein/calls/serve';
+import type { DataFormat } from './data-set.ts';
 import {
   columnsOf,
   partitionToFiles,
   queryToFile,
   rowGroupsOf,
   rowsToFile,
+  type Query,
 } from './duckdb-queries.ts';
-import type { DuckDbEnd, DuckDbWork } from './duckdb.ts';
+import type { Files } from './duckdb-session.ts';
+import type { Answer } from './duckdb.ts';
 import type { Bounds } from './memory.ts';
 
 const MIB = 2 ** 20;
 /** How often the process looks at itself: DuckDB fills some tens of megabytes meanwhile. */
 const LOOK_EVERY_MS = 20;
 
-async function perform(work: DuckDbWork): Promise<unknown> {
-  switch (work.ask) {
-    case 'query': {
-      const { query, target, format } = work.given;
-      return queryToFile(query, target, format);
-    }
-    case 'partition': {
-      const { files, by, folder } = work.given;
-      return (await partitionToFiles(files, by, folder)).map((file) => file ?? null);
-    }
-    case 'columns':
-      return columnsOf(work.given.files);
-    case 'rowGroups':
-      return rowGroupsOf(work.given.files);
-    case 'rows': {
-      const { files, range, target } = work.given;
-      return rowsToFile(files, range, target);
-    }
-  }
-}
-
-function boundsOf(work: DuckDbWork): Bounds {
-  return work.ask === 'query' ? work.given.query.bounds : work.given.files.bounds;
-}
-
 /**
  * The bound is that of the job, which DuckDB's own limit only approaches: what it takes for writing
  * Parquet, for one, it does not count.
  */
-function watch({ processBytes }: Bounds): NodeJS.Timeout {
-  return setInterval(() => {
+async function within<Value>(
+  { processBytes }: Bounds,
+  work: Promise<Value>,
+): Promise<Answer<Value>> {
+  const tooMuch = Promise.withResolvers<never>();
+  const watching = setInterval(() => {
     if (process.memoryUsage.rss() <= processBytes) return;
-    say({
-      kind: 'failed',
-      code: 'MEMORY_SHORT',
-      message: `The statement took more than the ${Math.floor(processBytes / MIB)} MiB of its job.`,
-    });
+    const message = `The statement took more than the ${Math.floor(processBytes / MIB)} MiB of its job.`;
+    tooMuch.reject(new SkeinError('MEMORY_SHORT', message));
   }, LOOK_EVERY_MS);
+  try {
+    return { value: await Promise.race([work, tooMuch.promise]), peakBytes: peakBytes() };
+  } finally {
+    clearInterval(watching);
+  }
 }
 
 /** The peak since this program began; the one of `getrusage` counts what the parent had before it. */
@@ -62,28 +47,30 @@ function peakBytes(): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }
 
-let said = false;
-/** Reports once; later reports are ignored. */
-function say(end: DuckDbEnd): void {
-  if (said) return;
-  said = true;
-  process.send?.(end, () => process.exit(0));
+interface OfFiles {
+  readonly files: Files;
 }
 
-// The parent has exited: stop the work.
-process.once('disconnect', () => process.exit(1));
-process.once('message', (work: DuckDbWork) => {
-  const watching = watch(boundsOf(work));
-  perform(work).then(
-    (value) => {
-      clearInterval(watching);
-      say({ kind: 'done', value: value ?? null, peakBytes: peakBytes() });
-    },
-    (error: unknown) =>
-      say({
-        kind: 'failed',
-        code: error instanceof SkeinError ? error.code : undefined,
-        message: error instanceof Error ? error.message : String(error),
-      }),
-  );
-});
+const calls = {
+  query({ query, target, format }: { query: Query; target: string; format: DataFormat }) {
+    return within(query.bounds, queryToFile(query, target, format));
+  },
+  partition({
+    files,
+    by,
+    folder,
+  }: OfFiles & { by: { columns: readonly string[]; partitions: number }; folder: string }) {
+    return within(files.bounds, partitionToFiles(files, by, folder));
+  },
+  columns: ({ files }: OfFiles) => within(files.bounds, columnsOf(files)),
+  rowGroups: ({ files }: OfFiles) => within(files.bounds, rowGroupsOf(files)),
+  rows({
+    files,
+    range,
+    target,
+  }: OfFiles & { range: { from: number; to: number }; target: string }) {
+    return within(files.bounds, rowsToFile(files, range, target));
+  },
+};
+export type DuckDbCalls = typeof calls;
+serve(calls);

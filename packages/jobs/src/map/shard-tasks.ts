@@ -55,7 +55,7 @@ export const partition = defineTask({
     const { folder } = context;
     const found = note(context, await duckdb.ask('partition', { files, by, folder }));
     const pieces: (Piece | null)[] = [];
-    for (const file of found) pieces.push(file === null ? null : await put(context, file));
+    for (const file of found) pieces.push(file === undefined ? null : await put(context, file));
     return pieces;
   },
 });

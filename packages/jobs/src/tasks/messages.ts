@@ -1,6 +1,5 @@
-/** The messages between the thread of a task and its supervisor. */
+/** What the thread of a task and its supervisor say to each other. */
 import type { NewJobInput } from '@skein/api';
-import { ERRORS, SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { TaskJob } from './task-jobs.ts';
 
 export interface TaskThreadData {
@@ -32,17 +31,13 @@ export interface Stored {
   readonly sizeBytes: number;
 }
 
-export interface WireFailure {
-  readonly code: ErrorCode | undefined;
-  readonly message: string;
-}
+/** What a supervisor serves to the thread. */
+export type SupervisorCalls = {
+  /** @throws the error that the task receives. */
+  ask(request: TaskRequest): Promise<TaskAnswer>;
+  progress(progress: { readonly fraction: number; readonly message: string }): void;
+};
 
-export type FromThread =
-  | { readonly kind: 'progress'; readonly fraction: number; readonly message: string }
-  | { readonly kind: 'request'; readonly id: number; readonly request: TaskRequest }
-  | TaskEnd;
-
-/** The last message of a thread. */
 export type TaskEnd =
   /** JSON of the output. */
   | { readonly kind: 'done'; readonly json: string }
@@ -53,19 +48,3 @@ export type TaskEnd =
       /** Whether the task had been asked to stop. */
       readonly stopped: boolean;
     };
-
-export type ToThread =
-  | { readonly kind: 'stop' }
-  | { readonly kind: 'answer'; readonly id: number; readonly value: TaskAnswer }
-  | { readonly kind: 'refusal'; readonly id: number; readonly failure: WireFailure };
-
-export function toWireFailure(thrown: unknown): WireFailure {
-  return {
-    code: thrown instanceof SkeinError ? thrown.code : undefined,
-    message: thrown instanceof Error ? thrown.message : String(thrown),
-  };
-}
-
-export function fromWireFailure({ code, message }: WireFailure): Error {
-  return code !== undefined && code in ERRORS ? new SkeinError(code, message) : new Error(message);
-}

@@ -8,14 +8,15 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { SkeinError } from '@skein/api/errors';
+import { WorkerLost } from '@skein/calls';
 import type { Outcome } from '../contract.ts';
 import { refuseStale, whileHeld, type AttemptTools } from '../worker/attempt-tools.ts';
 import { DEFAULT_LIMITS } from '../worker/limits.ts';
 import { refusal } from '../worker/outcome.ts';
 import type { TaskWork, WorkResult } from '../work.ts';
-import type { TaskAnswer, TaskRequest } from './messages.ts';
+import type { TaskAnswer, TaskEnd, TaskRequest } from './messages.ts';
 import { createTaskJobs, type TaskJobs } from './task-jobs.ts';
-import { startTaskThread, type TaskThread, type ThreadEnding } from './task-thread.ts';
+import { startTaskThread, type TaskThread } from './task-thread.ts';
 
 type Failure = Extract<Outcome, { kind: 'failed' }>;
 
@@ -62,8 +63,10 @@ export async function attemptTask(
         checkpoint: claim.job.checkpoint,
         folder,
       },
-      onProgress: (told) => progress.report(told),
-      onRequest: (request) => perform(request, outputs, jobs, tools),
+      serves: {
+        progress: (told) => progress.report(told),
+        ask: (request) => perform(request, outputs, jobs, tools),
+      },
     });
     const copy = async (stream: Readable): Promise<void> => {
       for await (const chunk of stream) await log.write(chunk as Uint8Array);
@@ -74,12 +77,11 @@ export async function attemptTask(
     refuseStale(lease);
 
     const usage = { wallMs: performance.now() - startedAt, cpuMs };
-    if (ending.said?.kind === 'done') {
-      const value: unknown = JSON.parse(ending.said.json);
+    if ('kind' in ending && ending.kind === 'done') {
+      const value: unknown = JSON.parse(ending.json);
       return { kind: 'succeeded', result: { value, outputs }, usage };
     }
-    const preempted = lease.preempted.aborted && overrun === undefined && !ending.outOfMemory;
-    return { ...failureOf(work, ending, overrun, preempted, heapMib), usage };
+    return { ...failureOf(work, ending, overrun, lease.preempted.aborted, heapMib), usage };
   } finally {
     leaving.abort();
     // A process that the task has left behind may still write while it is being killed.
@@ -158,7 +160,7 @@ async function watch(
   thread: TaskThread,
   { limits, task }: TaskWork,
   { lease, graceMs }: AttemptTools,
-): Promise<{ ending: ThreadEnding; cpuMs: number; overrun: string | undefined }> {
+): Promise<{ ending: TaskEnd | WorkerLost; cpuMs: number; overrun: string | undefined }> {
   const { cpuMs: mostCpuMs = Number.POSITIVE_INFINITY, wallMs = DEFAULT_LIMITS.wallMs } = limits;
   let cpuMs = 0;
   let overrun: string | undefined;
@@ -198,7 +200,7 @@ async function watch(
 
 function failureOf(
   { task }: TaskWork,
-  { said, crash, exitCode, outOfMemory }: ThreadEnding,
+  ending: Exclude<TaskEnd, { kind: 'done' }> | WorkerLost,
   overrun: string | undefined,
   preempted: boolean,
   heapMib: number,
@@ -210,10 +212,12 @@ function failureOf(
     retryable,
   });
   if (overrun !== undefined) return failed('timeout', overrun);
-  if (outOfMemory) {
+  const lost = ending instanceof WorkerLost;
+  if (lost && ending.reason === 'memory') {
     return failed('out-of-memory', `Task "${task}" needed more than its ${heapMib} MiB of heap.`);
   }
   if (preempted) return failed('preempted', 'Preempted; its last saved state is its checkpoint.');
-  if (said?.kind === 'failed') return failed('error', said.message, said.retryable);
-  return failed('error', crash ?? `Task "${task}" ended its thread with exit code ${exitCode}.`);
+  if (!lost) return failed('error', ending.message, ending.retryable);
+  const { cause, message } = ending;
+  return failed('error', cause instanceof Error ? cause.message : message);
 }

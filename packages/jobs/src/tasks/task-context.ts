@@ -5,21 +5,18 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { TaskContext } from './define-task.ts';
-import type { Stored, TaskAnswer, TaskRequest, TaskThreadData } from './messages.ts';
+import type { Calls } from '@skein/calls/serve';
+import type { Stored, SupervisorCalls, TaskRequest, TaskThreadData } from './messages.ts';
 import type { TaskJob } from './task-jobs.ts';
-
-export interface TaskPort {
-  ask(request: TaskRequest): Promise<TaskAnswer>;
-  progress(fraction: number, message: string): void;
-}
 
 export function createTaskContext(
   data: TaskThreadData,
-  port: TaskPort,
+  supervisor: Calls<SupervisorCalls>,
   signal: AbortSignal,
 ): TaskContext {
   let files = 0;
   let saved = data.checkpoint;
+  const ask = (request: TaskRequest) => supervisor.call('ask', request);
 
   /** Content goes through the disk, so that a large one fills neither a queue nor the heap. */
   async function throughFile<T>(
@@ -37,14 +34,16 @@ export function createTaskContext(
   }
 
   const pathOf = async (digest: string): Promise<string> =>
-    (await port.ask({ ask: 'path', digest })) as string;
+    (await ask({ ask: 'path', digest })) as string;
 
   return {
     job: data.job,
     attempt: data.attempt,
     signal,
     folder: data.folder,
-    progress: (fraction, message = '') => port.progress(fraction, message),
+    progress(fraction, message = '') {
+      void supervisor.call('progress', { fraction, message }).catch(() => undefined);
+    },
     log: (line) => void process.stdout.write(`${line}\n`),
     artifacts: {
       pathOf,
@@ -52,16 +51,13 @@ export function createTaskContext(
         yield* createReadStream(await pathOf(digest)) as AsyncIterable<Uint8Array>;
       },
       put: (content, path) =>
-        throughFile(
-          content,
-          async (file) => (await port.ask({ ask: 'put', file, path })) as Stored,
-        ),
+        throughFile(content, async (file) => (await ask({ ask: 'put', file, path })) as Stored),
     },
     jobs: {
-      enqueue: async (jobs) => (await port.ask({ ask: 'enqueue', jobs })) as readonly TaskJob[],
-      waitForAny: async (ids) => (await port.ask({ ask: 'wait', ids })) as readonly TaskJob[],
-      revive: async (ids) => void (await port.ask({ ask: 'revive', ids })),
-      cancel: async (ids, reason) => void (await port.ask({ ask: 'cancel', ids, reason })),
+      enqueue: async (jobs) => (await ask({ ask: 'enqueue', jobs })) as readonly TaskJob[],
+      waitForAny: async (ids) => (await ask({ ask: 'wait', ids })) as readonly TaskJob[],
+      revive: async (ids) => void (await ask({ ask: 'revive', ids })),
+      cancel: async (ids, reason) => void (await ask({ ask: 'cancel', ids, reason })),
     },
     checkpoint: {
       async load() {
@@ -70,7 +66,7 @@ export function createTaskContext(
       async save(content) {
         saved = await throughFile(
           content,
-          async (file) => (await port.ask({ ask: 'checkpoint', file })) as string,
+          async (file) => (await ask({ ask: 'checkpoint', file })) as string,
         );
       },
     },

@@ -24,8 +24,10 @@ it('closes no descriptor that is another thread’s by now', async () => {
       folder,
     },
     heapMib: 64,
-    onProgress: ({ message }) => closed.resolve(Number(message)),
-    onRequest: () => Promise.reject(new Error('nothing is asked')),
+    serves: {
+      progress: ({ message }) => closed.resolve(Number(message)),
+      ask: () => Promise.reject(new Error('nothing is asked')),
+    },
   });
   const number = await closed.promise;
   // The lowest free number is given next: after a while the number that the task had.

@@ -3,23 +3,15 @@
  * can be ended at any time.
  */
 import type { Readable } from 'node:stream';
-import { Worker } from 'node:worker_threads';
-import { workerEnvironment } from '@skein/state/worker-environment';
-import {
-  toWireFailure,
-  type FromThread,
-  type TaskAnswer,
-  type TaskEnd,
-  type TaskRequest,
-  type TaskThreadData,
-  type ToThread,
-} from './messages.ts';
+import { startThread, WorkerLost, withWorker } from '@skein/calls';
+import type { SupervisorCalls, TaskEnd, TaskThreadData } from './messages.ts';
+import type { TaskCalls } from './task-worker.ts';
 
 export interface TaskThread {
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Resolves when the thread has exited. */
-  readonly ended: Promise<ThreadEnding>;
+  /** Resolves when the thread has exited: with how the task ended, or with why it did not. */
+  readonly ended: Promise<TaskEnd | WorkerLost>;
   /** User plus system time so far, in milliseconds. */
   cpuMs(): Promise<number>;
   /** Asks the task to stop. */
@@ -27,75 +19,59 @@ export interface TaskThread {
   readonly kill: () => void;
 }
 
-export interface ThreadEnding {
-  /** Its last message; undefined when the thread ended before it sent one. */
-  readonly said: TaskEnd | undefined;
-  readonly exitCode: number;
-  readonly outOfMemory: boolean;
-  /** The error that ended the thread. */
-  readonly crash: string | undefined;
-}
-
 export interface TaskThreadOptions {
   readonly data: TaskThreadData;
   readonly heapMib: number;
-  readonly onProgress: (progress: { readonly fraction: number; readonly message: string }) => void;
-  /** @throws the error that the task receives. */
-  readonly onRequest: (request: TaskRequest) => Promise<TaskAnswer>;
+  readonly serves: SupervisorCalls;
 }
 
 const ENTRY = new URL('./task-worker.ts', import.meta.url);
 
-export function startTaskThread(options: TaskThreadOptions): TaskThread {
-  const { data, heapMib, onProgress, onRequest } = options;
-  const thread = new Worker(ENTRY, {
+export function startTaskThread({ data, heapMib, serves }: TaskThreadOptions): TaskThread {
+  const thread = startThread<TaskCalls>(ENTRY, {
     name: `task ${data.task}`,
-    workerData: data,
-    execArgv: [],
-    env: workerEnvironment(),
-    stdout: true,
-    stderr: true,
-    resourceLimits: { maxOldGenerationSizeMb: heapMib },
+    serves,
+    heapMib,
+    ownOutput: true,
     // Otherwise Node, at the end of the thread, closes every descriptor number that `fs.open` gave
     // out in it, although a socket may own the number (a sandbox opens its guests' pipes this way),
     // may have closed it long ago, and another thread may use it now. A task that is killed between
     // open and close leaks the descriptor instead.
     trackUnmanagedFds: false,
   });
-  const send = (message: ToThread): void => thread.postMessage(message, []);
-  let said: TaskEnd | undefined;
-  let outOfMemory = false;
-  let crash: string | undefined;
-
-  async function answer(id: number, request: TaskRequest): Promise<void> {
+  async function run(): Promise<TaskEnd | WorkerLost> {
     try {
-      send({ kind: 'answer', id, value: await onRequest(request) });
+      // Work that the task left running ends with the thread.
+      return await withWorker(thread, ({ call }) => call('run', data));
     } catch (error) {
-      send({ kind: 'refusal', id, failure: toWireFailure(error) });
+      if (error instanceof WorkerLost) return error;
+      throw error;
     }
   }
-
-  thread.on('message', (message: FromThread) => {
-    if (message.kind === 'progress') onProgress(message);
-    else if (message.kind === 'request') void answer(message.id, message.request);
-    else said = message;
-  });
-  thread.on('error', (error: unknown) => {
-    outOfMemory = (error as { code?: string } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    crash = error instanceof Error ? error.message : String(error);
-  });
-
   return {
-    stdout: thread.stdout,
-    stderr: thread.stderr,
-    ended: new Promise((resolve) => {
-      thread.once('exit', (exitCode) => resolve({ said, exitCode, outOfMemory, crash }));
-    }),
+    stdout: thread.worker.stdout,
+    stderr: thread.worker.stderr,
+    ended: run(),
     async cpuMs() {
-      const { user, system } = await thread.cpuUsage();
+      const { user, system } = await thread.worker.cpuUsage();
       return (user + system) / 1000;
     },
-    stop: () => send({ kind: 'stop' }),
-    kill: () => void thread.terminate(),
+    stop: () => void thread.call('stop', undefined).catch(() => undefined),
+    kill: () => void thread.stop(),
   };
+}
+
+/**
+ * Asks a module for its tasks, in a thread: a supervisor imports no work.
+ *
+ * @throws Error that names the module and says why it cannot be imported.
+ */
+export async function namesOfTasks(modulePath: string): Promise<string[]> {
+  const thread = startThread<TaskCalls>(ENTRY, { name: 'skein-task-names' });
+  try {
+    return await withWorker(thread, ({ call }) => call('names', modulePath));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`The task module ${modulePath} cannot be used: ${reason}`, { cause: error });
+  }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { taskWork } from '../tasks/define-task.ts';
-import { namesOfTasks } from '../tasks/names-of-tasks.ts';
+import { namesOfTasks } from '../tasks/task-thread.ts';
 import * as tasks from './testing/test-tasks.ts';
 import {
   TEST_TASKS,

@@ -14,7 +14,7 @@ import { createHoldings } from '../artifact-holdings.ts';
 import type { Claim } from '../contract.ts';
 import { MAP_LABEL, MAP_TASKS } from '../map/offered-tasks.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
-import { namesOfTasks } from '../tasks/names-of-tasks.ts';
+import { namesOfTasks } from '../tasks/task-thread.ts';
 import { reportOutcome, runAttempt, type WorkerContext } from './attempt.ts';
 import { createCapacity } from './capacity.ts';
 import { startClock } from './clock.ts';

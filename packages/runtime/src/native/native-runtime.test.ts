@@ -140,7 +140,7 @@ describe.skipIf(!linux)('a worker in a process', () => {
     process.kill(pid, 'SIGKILL');
     await expect(running).rejects.toMatchObject({
       kind: 'lost',
-      message: 'The child process was ended by SIGKILL.',
+      message: 'The process skein-session was ended by SIGKILL.',
     });
     expect(await session.lost).toMatchObject({ kind: 'lost' });
     expect(isRunning(pid)).toBe(false);
@@ -149,7 +149,9 @@ describe.skipIf(!linux)('a worker in a process', () => {
   it('reports the last output of a child that aborted', async () => {
     const session = await open(arithmetic(), 'process');
     process.kill(childrenOf(process.pid).at(-1)!, 'SIGABRT');
-    expect((await session.lost).message).toContain('The child process was ended by SIGABRT');
+    expect((await session.lost).message).toContain(
+      'The process skein-session was ended by SIGABRT',
+    );
   });
 
   it('ignores Ctrl-C and a stop of the whole group, which the node handles', async () => {

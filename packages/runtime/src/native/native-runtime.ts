@@ -5,12 +5,13 @@
  * The package's README has the cost of a worker per run and per start, and of a first session;
  * `scripts/measure.ts` measures them.
  */
+import { startProcess, startThread, workerEnvironment } from '@skein/calls';
 import { RuntimeFailure } from '../contract.ts';
 import type { ModelSource, Runtime, Session, SessionOptions } from '../contract.ts';
 import { acceleratorOf, unavailability } from './devices.ts';
-import { processHost } from './process-host.ts';
-import { openSession } from './session.ts';
-import { threadHost } from './thread-host.ts';
+import { living } from './living-threads.ts';
+import { openSession, type SessionWorker } from './session.ts';
+import type { SessionCalls } from './worker.ts';
 
 export const nativeRuntime: Runtime = {
   name: 'native',
@@ -20,9 +21,10 @@ export const nativeRuntime: Runtime = {
     if (!(threads >= 1)) throw new RangeError(`A session takes 1 thread or more, not ${threads}.`);
     const missing = unavailability(device);
     if (missing !== undefined) throw new RuntimeFailure('unavailable', missing);
-    const host = isolation === 'thread' ? threadHost() : processHost(maxMemoryBytes);
+    const worker = startWorker(isolation, maxMemoryBytes);
+    const bounded = isolation === 'process' && maxMemoryBytes !== undefined;
     try {
-      return await openSession(host, { model, device, threads, maxOutputBytes }, signal);
+      return await openSession(worker, { model, device, threads, bounded, maxOutputBytes }, signal);
     } catch (error) {
       const accelerator = acceleratorOf(device);
       if (!(error instanceof RuntimeFailure) || !accelerator?.trouble.test(error.message)) {
@@ -36,3 +38,21 @@ export const nativeRuntime: Runtime = {
     }
   },
 };
+
+const ENTRY = new URL('./worker.ts', import.meta.url);
+
+function startWorker(
+  isolation: SessionOptions['isolation'],
+  maxMemoryBytes: number | undefined,
+): SessionWorker {
+  // Of the options that ONNX Runtime reads from its environment, one lets the model set all others.
+  const { ORT_LOAD_CONFIG_FROM_MODEL: _, ...env } = workerEnvironment();
+  const options = { name: 'skein-session', env, native: true };
+  if (isolation === 'process') {
+    return startProcess<SessionCalls>(ENTRY, { ...options, maxMemoryBytes });
+  }
+  const thread = startThread<SessionCalls>(ENTRY, options);
+  living.add(thread);
+  void thread.ended.then(() => living.delete(thread));
+  return thread;
+}

@@ -1,64 +1,45 @@
-/** A session whose worker lives in a host. One request is in flight at a time, so answers carry no ids. */
+/** A session whose model is in a worker: a thread of this process, or a process of its own. */
+import { WorkerLost, type CallWorker } from '@skein/calls';
 import type { Signature, Tensor, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type RunResult, type Session } from '../contract.ts';
 import { checkFit } from '../fit.ts';
 import { explain } from '../reason.ts';
-import type { Host } from './host.ts';
 import { fromWire, toWire } from './wire.ts';
-import type { LoadReply, LoadRequest, Reply, Request, RunReply, WireTensor } from './wire.ts';
+import type { LoadRequest, RunReply, WireTensor } from './wire.ts';
+import type { SessionCalls } from './worker.ts';
 
-/** The host of each open session, so that tests can end it. */
-export const hosts = new WeakMap<Session, Host>();
+export interface SessionWorker extends CallWorker<SessionCalls> {
+  /** Of a thread, whose buffers move; a child process copies every message. */
+  readonly poll?: () => unknown;
+}
+
+/** The worker of each open session, so that tests can end it. */
+export const workers = new WeakMap<Session, SessionWorker>();
 
 /**
  * @param signal cancels at once, whatever the worker does.
- * @throws RuntimeFailure `'load'`, `'memory'`, `'lost'`; the host has ended then, or ends when it can.
+ * @throws RuntimeFailure `'load'`, `'memory'`, `'lost'`; the worker has ended then, or ends when it
+ *   can.
  */
 export async function openSession(
-  host: Host,
+  worker: SessionWorker,
   request: LoadRequest,
   signal?: AbortSignal,
 ): Promise<Session> {
-  const line = openLine(host);
-  const close = async () => {
-    line.closed = true;
-    // A thread ends only after its run, so its result is still used; a child process is killed.
-    if (host.moves) await line.answered;
-    await host.end();
-  };
   let signature: Signature;
   try {
-    const reply = (await unlessAborted(line.ask(request, []), signal)) as LoadReply;
-    if ('reason' in reply) throw failureOf('load', reply.reason);
-    ({ signature } = reply);
+    signature = await worker.call('load', request, { signal });
   } catch (error) {
-    const closed = close();
+    const stopped = worker.stop();
     if (signal?.aborted === true) {
       throw new RuntimeFailure('lost', 'Loading was given up.', { cause: error });
     }
-    await closed;
-    if (error instanceof RuntimeFailure && error.kind !== 'lost') throw error;
+    await stopped;
     const reason = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof WorkerLost)) throw failureOf('load', reason);
     throw new RuntimeFailure('load', `The model ended its worker while loading. ${reason}`);
   }
-  const run = runner(host, line, signature);
-  const session: Session = { signature, run, lost: line.lost, poll: host.poll, close };
-  hosts.set(session, host);
-  return session;
-}
-
-/** Settles as the work does, but rejects as soon as the signal is aborted. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  const aborted = Promise.withResolvers<never>();
-  const stop = (): void => aborted.reject(signal.reason);
-  if (signal.aborted) stop();
-  signal.addEventListener('abort', stop);
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+  return sessionOf(worker, signature);
 }
 
 /** The messages of ONNX Runtime, the C++ library and V8 when memory is short. */
@@ -68,78 +49,70 @@ function failureOf(kind: 'load' | 'run', reason: string): RuntimeFailure {
   return new RuntimeFailure(NO_MEMORY.test(reason) ? 'memory' : kind, explain(reason));
 }
 
-/** The one outstanding request to a worker, and the worker's end. */
-interface Line {
-  closed: boolean;
-  readonly lost: Promise<RuntimeFailure>;
-  /** Settles with the outstanding request; resolved when there is none. */
-  answered: Promise<unknown>;
-  ask(message: Request, moved: ArrayBuffer[]): Promise<Reply>;
-}
-
-function openLine(host: Host): Line {
-  let waiter: { resolve(reply: Reply): void; reject(failure: RuntimeFailure): void } | undefined;
-  let end: RuntimeFailure | undefined;
-  let announce: (failure: RuntimeFailure) => void;
-  const line: Line = {
-    closed: false,
-    lost: new Promise((resolve) => {
-      announce = resolve;
-    }),
-    answered: Promise.resolve(),
-    ask(message, moved) {
-      const answer = new Promise<Reply>((resolve, reject) => {
-        if (end !== undefined) throw end;
-        if (waiter !== undefined) throw new RuntimeFailure('run', 'The session is still running.');
-        try {
-          host.send(message, moved);
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
-          throw new RuntimeFailure('run', `The inputs cannot be handed over: ${reason}`);
-        }
-        waiter = { resolve, reject };
-      });
-      line.answered = answer.catch(() => undefined);
-      return answer;
-    },
-  };
-  host.onReply = (reply) => {
-    const asker = waiter;
-    waiter = undefined;
-    asker?.resolve(reply);
-  };
-  void host.ended.then((how) => {
-    end = new RuntimeFailure('lost', line.closed ? 'The session was closed.' : how);
-    waiter?.reject(end);
-    waiter = undefined;
-    if (!line.closed) announce(end);
-    return undefined;
-  });
-  return line;
-}
-
-function runner(host: Host, line: Line, signature: Signature): Session['run'] {
+function sessionOf(worker: SessionWorker, signature: Signature): Session {
   const inputPositions = new Map(signature.inputs.map(({ name }, i) => [name, i]));
   const outputPositions = new Map(signature.outputs.map(({ name }, i) => [name, i]));
   const outputNames = signature.outputs.map(({ name }) => name);
+  const moves = worker.poll !== undefined;
+  let closed = false;
+  let inFlight: Promise<RunReply> | undefined;
 
-  return async (feeds: TensorMap, outputs?: readonly string[]): Promise<RunResult> => {
+  function runFailure(error: unknown): RuntimeFailure {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof WorkerLost) {
+      return new RuntimeFailure('lost', closed ? 'The session was closed.' : reason);
+    }
+    // Of the port, not of the worker.
+    if (error instanceof DOMException) {
+      return new RuntimeFailure('run', `The inputs cannot be handed over: ${reason}`);
+    }
+    return failureOf('run', reason);
+  }
+  async function run(feeds: TensorMap, outputs?: readonly string[]): Promise<RunResult> {
     const inputs: number[] = [];
     const wires: WireTensor[] = [];
-    const moved: ArrayBuffer[] = [];
+    const transfer: ArrayBuffer[] = [];
     for (const [name, tensor] of feeds) {
       inputs.push(positionOf('input', name, inputPositions));
       checkFit(name, tensor);
-      wires.push(toWire(tensor, host.moves ? moved : undefined));
+      wires.push(toWire(tensor, moves ? transfer : undefined));
     }
     const wanted = outputs?.map((name) => positionOf('output', name, outputPositions));
-    const reply = (await line.ask({ inputs, feeds: wires, outputs: wanted }, moved)) as RunReply;
-    if ('reason' in reply) throw failureOf('run', reply.reason);
+    if (inFlight !== undefined) throw new RuntimeFailure('run', 'The session is still running.');
+    let reply: RunReply;
+    try {
+      inFlight = worker.call('run', [inputs, wires, wanted], { transfer });
+      reply = await inFlight;
+    } catch (error) {
+      throw runFailure(error);
+    } finally {
+      inFlight = undefined;
+    }
+    const [tensors, computeMs] = reply;
     const names = outputs ?? outputNames;
     const results = new Map<string, Tensor>();
-    for (let i = 0; i < names.length; i++) results.set(names[i]!, fromWire(reply.outputs[i]!));
-    return { outputs: results, computeMs: reply.computeMs };
+    for (let i = 0; i < names.length; i++) results.set(names[i]!, fromWire(tensors[i]!));
+    return { outputs: results, computeMs };
+  }
+  const session: Session = {
+    signature,
+    run,
+    lost: new Promise((resolve) => {
+      void worker.ended.then((lost) => {
+        if (!closed) resolve(new RuntimeFailure('lost', lost.message));
+        return undefined;
+      });
+    }),
+    poll: worker.poll,
+    async close() {
+      closed = true;
+      // A thread ends only after its run, so its result is still used; a child process is killed.
+      if (moves) await inFlight?.catch(() => undefined);
+      await worker.stop();
+    },
   };
+  workers.set(session, worker);
+  return session;
 }
 
 function positionOf(

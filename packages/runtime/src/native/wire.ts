@@ -5,7 +5,7 @@
  *
  * Inputs and outputs go by their position in the signature, so a run sends no names.
  */
-import type { NumericTensor, Signature, Tensor } from '@skein/onnx';
+import type { NumericTensor, Tensor } from '@skein/onnx';
 import type { Device } from './devices.ts';
 
 interface PackedStrings {
@@ -22,29 +22,24 @@ export interface LoadRequest {
   readonly model: { readonly path: string } | { readonly bytes: Uint8Array };
   readonly device: Device;
   readonly threads: number;
+  /** Whether the memory of the worker is bounded. */
+  readonly bounded: boolean;
   /** See `SessionOptions`. */
   readonly maxOutputBytes: number | undefined;
 }
 
-export interface RunRequest {
-  /** Positions in `signature.inputs`, one for each of `feeds`. */
-  readonly inputs: readonly number[];
-  readonly feeds: readonly WireTensor[];
-  /** Positions in `signature.outputs`; all when absent. */
-  readonly outputs: readonly number[] | undefined;
-}
+/**
+ * A tuple, as the reply is: a field costs more in a message than in memory. `inputs` are positions
+ * in `signature.inputs`, one for each of `feeds`; `outputs` are positions in `signature.outputs`,
+ * all when absent.
+ */
+export type RunRequest = readonly [
+  inputs: readonly number[],
+  feeds: readonly WireTensor[],
+  outputs: readonly number[] | undefined,
+];
 
-export type LoadReply = { readonly signature: Signature } | { readonly reason: string };
-
-export type RunReply =
-  | { readonly outputs: readonly WireTensor[]; readonly computeMs: number }
-  | { readonly reason: string };
-
-/** `end`: to a thread, which reads it after its current run. */
-export type Request = LoadRequest | RunRequest | 'end';
-export type Reply = LoadReply | RunReply;
-/** The first message of a child process, sent after it has allocated its own memory. */
-export type Started = 'started';
+export type RunReply = readonly [outputs: readonly WireTensor[], computeMs: number];
 
 /**
  * Prepares a tensor for sending.
@@ -55,7 +50,7 @@ export type Started = 'started';
  */
 export function toWire(tensor: Tensor, moved: ArrayBuffer[] | undefined): WireTensor {
   if (tensor.type === 'string') {
-    const packed = pack(tensor.shape, tensor.elements);
+    const packed = packStrings(tensor.shape, tensor.elements);
     moved?.push(packed.bytes.buffer as ArrayBuffer, packed.lengths.buffer as ArrayBuffer);
     return packed;
   }
@@ -84,7 +79,10 @@ export function fromWire(wire: WireTensor): Tensor {
   return { type: 'string', shape: wire.shape, elements };
 }
 
-function pack(shape: readonly number[], elements: readonly Uint8Array[]): PackedStrings {
+export function packStrings(
+  shape: readonly number[],
+  elements: readonly Uint8Array[],
+): PackedStrings {
   const lengths = Uint32Array.from(elements, (element) => element.byteLength);
   const bytes = new Uint8Array(lengths.reduce((total, length) => total + length, 0));
   let offset = 0;

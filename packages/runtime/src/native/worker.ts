@@ -1,27 +1,17 @@
 /**
- * The entry of a worker thread or child process that holds one session. The first message says what
- * to load, every later one is a run, and each gets exactly one answer. A thread shares its process,
- * so it sets nothing process-wide, except that ONNX Runtime's logger, which is one for the whole
- * process, is silenced: its messages are thrown as exceptions for the caller.
+ * The entry of a worker thread or child process that holds one session. A thread shares its
+ * process, so it sets nothing process-wide, except that ONNX Runtime's logger, which is one for the
+ * whole process, is silenced: its messages are thrown as exceptions for the caller.
  *
  * It imports few modules: each adds to a replica's cold start.
  */
-import { workerData, type MessagePort } from 'node:worker_threads';
+import { isMainThread } from 'node:worker_threads';
+import { moving, serve } from '@skein/calls/serve';
 import type { Signature, Tensor } from '@skein/onnx';
 import { env, InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { fromOrt, signatureFrom, toOrt } from '../ort-tensor.ts';
-import { dieWithParent } from './orphan.ts';
 import { fromWire, toWire } from './wire.ts';
-import type {
-  LoadReply,
-  LoadRequest,
-  Reply,
-  Request,
-  RunReply,
-  RunRequest,
-  Started,
-  WireTensor,
-} from './wire.ts';
+import type { LoadRequest, RunReply, RunRequest, WireTensor } from './wire.ts';
 
 env.logLevel = 'fatal';
 /** The same, for the loggers of a session and of a run. */
@@ -37,15 +27,13 @@ interface Loaded {
 
 let loaded: Loaded | undefined;
 
-/** Whether the memory of this process is bounded. */
-const isBounded = workerData === null && process.argv[2] !== undefined;
-
 async function load({
   model,
   device,
   threads,
+  bounded,
   maxOutputBytes = Infinity,
-}: LoadRequest): Promise<LoadReply> {
+}: LoadRequest): Promise<Signature> {
   const options: InferenceSession.SessionOptions = {
     executionProviders: [device],
     intraOpNumThreads: threads,
@@ -59,50 +47,41 @@ async function load({
     extra: { session: { intra_op: { spin_duration_us: '20' } } },
     // After a request for too much, the arena takes all the memory that the bound leaves, and the
     // next run has none for its own books.
-    enableCpuMemArena: !isBounded,
+    enableCpuMemArena: !bounded,
   };
-  try {
-    const session = await ('path' in model
-      ? InferenceSession.create(model.path, options)
-      : InferenceSession.create(model.bytes, options));
-    const signature = signatureFrom(session);
-    const outputNames = signature.outputs.map(({ name }) => name);
-    loaded = { session, signature, outputNames, maxOutputBytes };
-    return { signature };
-  } catch (error) {
-    return { reason: reasonOf(error) };
-  }
+  const session = await ('path' in model
+    ? InferenceSession.create(model.path, options)
+    : InferenceSession.create(model.bytes, options));
+  const signature = signatureFrom(session);
+  const outputNames = signature.outputs.map(({ name }) => name);
+  loaded = { session, signature, outputNames, maxOutputBytes };
+  return signature;
 }
 
-async function run(
-  { session, signature, outputNames, maxOutputBytes }: Loaded,
-  request: RunRequest,
-  moved: ArrayBuffer[] | undefined,
-): Promise<RunReply> {
-  try {
-    const feeds: Record<string, OrtTensor> = {};
-    for (let i = 0; i < request.feeds.length; i++) {
-      const { name } = signature.inputs[request.inputs[i]!]!;
-      feeds[name] = toOrt(name, fromWire(request.feeds[i]!));
-    }
-    const wanted = request.outputs?.map((position) => outputNames[position]!) ?? outputNames;
-    const start = performance.now();
-    const results = await session.run(feeds, wanted, RUN_OPTIONS);
-    const computeMs = performance.now() - start;
-    const outputs: WireTensor[] = [];
-    let bytes = 0;
-    for (const name of wanted) {
-      const output = fromOrt(results[name]!);
-      bytes += sizeOf(output);
-      if (bytes > maxOutputBytes) {
-        return { reason: `The outputs take more than ${maxOutputBytes} bytes.` };
-      }
-      outputs.push(toWire(output, moved));
-    }
-    return { outputs, computeMs };
-  } catch (error) {
-    return { reason: reasonOf(error) };
+async function run([inputs, tensors, positions]: RunRequest): Promise<RunReply> {
+  const { session, signature, outputNames, maxOutputBytes } = loaded!;
+  const feeds: Record<string, OrtTensor> = {};
+  for (let i = 0; i < tensors.length; i++) {
+    const { name } = signature.inputs[inputs[i]!]!;
+    feeds[name] = toOrt(name, fromWire(tensors[i]!));
   }
+  const wanted = positions?.map((position) => outputNames[position]!) ?? outputNames;
+  const start = performance.now();
+  const results = await session.run(feeds, wanted, RUN_OPTIONS);
+  const computeMs = performance.now() - start;
+  const outputs: WireTensor[] = [];
+  const transfer: ArrayBuffer[] = [];
+  let bytes = 0;
+  for (const name of wanted) {
+    const output = fromOrt(results[name]!);
+    bytes += sizeOf(output);
+    if (bytes > maxOutputBytes) {
+      throw new Error(`The outputs take more than ${maxOutputBytes} bytes.`);
+    }
+    // A child process copies every message.
+    outputs.push(toWire(output, isMainThread ? undefined : transfer));
+  }
+  return moving([outputs, computeMs] as const, transfer);
 }
 
 function sizeOf(tensor: Tensor): number {
@@ -110,36 +89,6 @@ function sizeOf(tensor: Tensor): number {
   return tensor.elements.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-async function serve(
-  message: Request,
-  moved: ArrayBuffer[] | undefined,
-  send: (reply: Reply) => void,
-): Promise<void> {
-  send(
-    await (loaded === undefined
-      ? load(message as LoadRequest)
-      : run(loaded, message as RunRequest, moved)),
-  );
-}
-
-/** Of a thread; a child process has none. */
-const port = workerData as MessagePort | null;
-if (port === null) {
-  const [, , maxMemoryBytes] = process.argv;
-  const watched = dieWithParent(maxMemoryBytes === undefined ? undefined : Number(maxMemoryBytes));
-  process.on('message', (message: Request) => {
-    void serve(message, undefined, (reply) => process.send!(reply));
-  });
-  // The thread of the checks uses memory of its own, which does not count for the model.
-  void watched.then(() => process.send!('started' satisfies Started));
-} else {
-  port.on('message', (message: Request) => {
-    if (message === 'end') process.exit();
-    const moved: ArrayBuffer[] = [];
-    void serve(message, moved, (reply) => port.postMessage(reply, moved));
-  });
-}
+const calls = { load, run };
+export type SessionCalls = typeof calls;
+serve(calls);

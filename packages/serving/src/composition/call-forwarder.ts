@@ -2,15 +2,13 @@
  * Forwards a call of a composition as an inference request with the remaining deadline, tenant,
  * priority and trace of the composition's request.
  */
+import { SkeinError } from '@skein/api';
+import { moving } from '@skein/calls';
 import type { Clock, Inference } from '../contract.ts';
 import type { ServingLog } from '../serving-log.ts';
 import type { CompositionRun } from './composition-run.ts';
-import type { Slot } from './composition-workers.ts';
-import type { FromWorker } from './messages.ts';
-import { toWireError } from '../wire-error.ts';
-import { pack, unpack } from '../tensor-transfer.ts';
-
-type CallMessage = Extract<FromWorker, { kind: 'call' }>;
+import type { CallMessage } from './composition-worker.ts';
+import { pack, unpack, type WireTensors } from '../tensor-transfer.ts';
 
 export interface ForwarderOptions {
   /** The composition's own name, for the log. */
@@ -20,18 +18,12 @@ export interface ForwarderOptions {
   readonly log: ServingLog;
 }
 
-/** @returns a function that forwards one call and sends its outcome to the worker; never rejects. */
+/** @returns a function that forwards one call; it throws coded errors only. */
 export function callForwarder({ deployment, infer, clock, log }: ForwarderOptions) {
-  return async (
-    slot: Slot,
-    run: CompositionRun | undefined,
-    message: CallMessage,
-  ): Promise<void> => {
-    const { call, deployment: callee } = message;
+  return async (run: CompositionRun | undefined, message: CallMessage): Promise<WireTensors> => {
+    const { deployment: callee } = message;
     if (run === undefined || run.settled) {
-      const error = { code: 'CANCELLED', message: 'The request has ended.' } as const;
-      slot.host.send({ kind: 'refusal', call, error });
-      return;
+      throw new SkeinError('CANCELLED', 'The request has ended.');
     }
     const { request } = run;
     const cancellation = run.beginCall();
@@ -51,14 +43,11 @@ export function callForwarder({ deployment, infer, clock, log }: ForwarderOption
         protocol: 'internal',
       });
       const { tensors, transfer } = pack(outputs, false);
-      slot.host.send({ kind: 'answer', call, outputs: tensors }, transfer);
+      return moving(tensors, transfer);
     } catch (thrown) {
-      let error = toWireError(thrown);
-      if (error === undefined) {
-        log('A call of a composition failed.', { deployment, callee, error: thrown });
-        error = { code: 'INTERNAL', message: `The call to "${callee}" failed.` };
-      }
-      slot.host.send({ kind: 'refusal', call, error });
+      if (thrown instanceof SkeinError) throw thrown;
+      log('A call of a composition failed.', { deployment, callee, error: thrown });
+      throw new SkeinError('INTERNAL', `The call to "${callee}" failed.`);
     } finally {
       run.endCall(cancellation);
     }

@@ -19,6 +19,8 @@ export class CompositionRun {
   startedAt: Instant = 0;
   /** Number of workers that ended while they ran it. */
   losses = 0;
+  /** Aborted when the request is given up while a worker runs it. */
+  readonly givenUp = new AbortController();
   readonly #calls = new Set<Cancellation>();
   readonly #resolve: (answer: InferenceAnswer) => void;
   readonly #reject: (error: SkeinError) => void;

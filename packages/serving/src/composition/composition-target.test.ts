@@ -310,7 +310,7 @@ describe('the lifecycle of a composition', () => {
   });
 
   it('is refused with the reason if its module is not a composition', async () => {
-    const wrong = new URL('./messages.ts', import.meta.url).pathname;
+    const wrong = new URL('./composition-queue.ts', import.meta.url).pathname;
     await expect(describeComposition(wrong)).rejects.toMatchObject({
       code: 'COMPOSITION_INVALID',
       message: expect.stringContaining('does not export `composition`') as string,

@@ -10,6 +10,7 @@
  */
 import { pathToFileURL } from 'node:url';
 import { SkeinError } from '@skein/api';
+import { WorkerLost } from '@skein/calls';
 import type { Signature, Tensor } from '@skein/onnx';
 import type { VersionRecord } from '@skein/state';
 import type { WeightOf } from '../dispatch/deadline-queue.ts';
@@ -30,8 +31,6 @@ import { callForwarder } from './call-forwarder.ts';
 import { CompositionQueue } from './composition-queue.ts';
 import { CompositionRun } from './composition-run.ts';
 import { CompositionWorkers, type Slot } from './composition-workers.ts';
-import type { FromWorker } from './messages.ts';
-import { fromWireError } from '../wire-error.ts';
 import { pack, unpack } from '../tensor-transfer.ts';
 
 export interface CompositionOptions {
@@ -60,8 +59,6 @@ const PER_WORKER = 16;
 const BUSY = 0.8;
 const LOAD_EVERY_MS = 500;
 const EMPTY: Signature = { inputs: [], outputs: [] };
-
-type FailedMessage = Extract<FromWorker, { kind: 'failed' }>;
 
 export class CompositionTarget implements Target {
   readonly kind = 'composition';
@@ -106,7 +103,7 @@ export class CompositionTarget implements Target {
         for (const { resolve } of this.#waiters.splice(0)) resolve();
         this.#pump();
       },
-      message: (slot, message) => this.#receive(slot, message),
+      call: (slot, message) => this.#forward(slot.running.get(message.run), message),
       lost: (slot, reason) => this.#lost(slot, reason),
       failed: (error) => {
         for (const { reject } of this.#waiters.splice(0)) reject(error);
@@ -288,16 +285,29 @@ export class CompositionTarget implements Target {
     this.#inFlight++;
     slot.running.set(run.id, run);
     slot.runs++;
-    const { tensors, transfer } = pack(run.request.inputs, true);
-    slot.host.send(
-      {
-        kind: 'run',
-        run: run.id,
-        deadlineEpochMs: performance.timeOrigin + performance.now() + (run.request.deadline - now),
-        inputs: tensors,
-      },
-      transfer,
-    );
+    void this.#runIn(slot, run, now);
+  }
+
+  async #runIn(slot: Slot, run: CompositionRun, now: Instant): Promise<void> {
+    const { request } = run;
+    const { tensors: inputs, transfer } = pack(request.inputs, true);
+    const deadlineEpochMs = performance.timeOrigin + performance.now() + (request.deadline - now);
+    const message = { run: run.id, deadlineEpochMs, inputs };
+    try {
+      const { signal } = run.givenUp;
+      const outputs = unpack(await slot.host.run(message, { transfer, signal }));
+      if (this.#leave(slot, run.id) !== undefined && !run.settled) this.#succeed(run, outputs);
+    } catch (thrown) {
+      // `#lost` decides what becomes of its runs.
+      if (thrown instanceof WorkerLost) return;
+      if (this.#leave(slot, run.id) !== undefined && !run.settled) {
+        const error = this.#errorOf(run, thrown);
+        // A callee could not have answered in time, so this composition could not either.
+        if (error.row.kind === 'load') this.#noteUnfinished(run, request.deadline);
+        this.#fail(run, error);
+      }
+    }
+    this.#pump();
   }
 
   /** Removes a run from its worker. @returns undefined if it is not there any more. */
@@ -311,24 +321,6 @@ export class CompositionTarget implements Target {
   }
 
   // How a run ends.
-
-  #receive(slot: Slot, message: Exclude<FromWorker, { kind: 'ready' | 'invalid' }>): void {
-    if (message.kind === 'call') {
-      void this.#forward(slot, slot.running.get(message.run), message);
-      return;
-    }
-    const run = this.#leave(slot, message.run);
-    if (run !== undefined && !run.settled) {
-      if (message.kind === 'done') this.#succeed(run, unpack(message.outputs));
-      else if (message.kind === 'failed') {
-        const error = this.#errorOf(run, message);
-        // A callee could not have answered in time, so this composition could not either.
-        if (error.row.kind === 'load') this.#noteUnfinished(run, run.request.deadline);
-        this.#fail(run, error);
-      }
-    }
-    this.#pump();
-  }
 
   #succeed(run: CompositionRun, outputs: Map<string, Tensor>): void {
     const now = this.#options.clock.now();
@@ -364,14 +356,14 @@ export class CompositionTarget implements Target {
     run.fail(error);
   }
 
-  #errorOf({ request }: CompositionRun, { error, fault }: FailedMessage): SkeinError {
-    if (error !== undefined) return fromWireError(error);
+  #errorOf({ request }: CompositionRun, thrown: unknown): SkeinError {
+    if (thrown instanceof SkeinError) return thrown;
     const { deployment, log } = this.#options;
     log('A composition failed.', {
       deployment,
       version: this.version,
       request: request.id,
-      error: fault,
+      error: thrown instanceof Error ? thrown.stack : thrown,
     });
     return new SkeinError(
       'INTERNAL',
@@ -381,7 +373,7 @@ export class CompositionTarget implements Target {
 
   /** The deadline has passed or the client has disconnected. */
   #giveUp(run: CompositionRun, code: 'DEADLINE_EXCEEDED' | 'CANCELLED', message: string): void {
-    if (!this.#queue.remove(run)) this.#workers.holderOf(run.id)?.host.cancel(run.id);
+    if (!this.#queue.remove(run)) run.givenUp.abort();
     if (code === 'DEADLINE_EXCEEDED') this.#noteUnfinished(run, this.#options.clock.now());
     this.#fail(run, new SkeinError(code, message));
     this.#pump();

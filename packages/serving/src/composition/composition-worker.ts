@@ -2,28 +2,38 @@
  * The thread of a composition: loads its module, runs requests concurrently while they await their
  * calls, and passes the calls to the node's thread.
  */
-import { parentPort, workerData } from 'node:worker_threads';
 import { SkeinError } from '@skein/api/errors';
-import type { TensorMap } from '@skein/onnx';
+import { moving, serve, type CallContext } from '@skein/calls/serve';
+import type { Signature } from '@skein/onnx';
 import type { Composition, CompositionContext } from '../define-composition.ts';
 import { loadComposition } from './load-composition.ts';
 import { noteLocalModules } from './local-modules.ts';
-import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import { pack, unpack, type WireTensors } from '../tensor-transfer.ts';
-import { fromWireError, toWireError } from '../wire-error.ts';
 
-interface Call {
-  readonly resolve: (outputs: TensorMap) => void;
-  readonly reject: (error: SkeinError) => void;
+export interface CompositionInterface {
+  readonly signature: Signature;
+  readonly calls: readonly string[];
+  /** File URLs of the module and the local files that it imports. */
+  readonly modules: readonly string[];
 }
 
-const port = parentPort!;
-const runs = new Map<number, AbortController>();
-const calls = new Map<number, Call>();
-let lastCall = 0;
+export interface RunMessage {
+  readonly run: number;
+  /** Milliseconds since the epoch, because every thread has its own monotonic clock. */
+  readonly deadlineEpochMs: number;
+  readonly inputs: WireTensors;
+}
 
-const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void =>
-  port.postMessage(message, transfer);
+export interface CallMessage {
+  /** The run that makes the call. */
+  readonly run: number;
+  readonly deployment: string;
+  readonly inputs: WireTensors;
+  readonly outputs: readonly string[] | undefined;
+}
+
+/** What the node's thread serves. */
+export type HostCalls = { call(message: CallMessage): Promise<WireTensors> };
 
 const cancelled = (): SkeinError =>
   new SkeinError('CANCELLED', 'The request that made this call has ended.');
@@ -45,97 +55,56 @@ function contextOf(
           `The composition calls "${deployment}" without naming it in \`calls\`.`,
         );
       }
-      const call = ++lastCall;
-      const packed = pack(inputs, false);
-      return new Promise((resolve, reject) => {
-        calls.set(call, { resolve, reject });
-        post(
-          { kind: 'call', call, run, deployment, inputs: packed.tensors, outputs },
-          packed.transfer,
-        );
-      });
+      const { tensors, transfer } = pack(inputs, false);
+      const message = { run, deployment, inputs: tensors, outputs };
+      return unpack(await host.call('call', message, { transfer }));
     },
   };
 }
 
-async function answer(
-  composition: Composition,
-  run: number,
-  deadlineEpochMs: number,
-  inputs: WireTensors,
-): Promise<void> {
-  const controller = new AbortController();
-  runs.set(run, controller);
-  let reply: FromWorker;
-  let transfer: ArrayBuffer[] = [];
-  try {
-    const context = contextOf(composition, run, deadlineEpochMs, controller.signal);
-    const outputs = await composition.run(unpack(inputs), context);
-    for (const { name, type } of composition.outputs) {
-      if (outputs.get(name)?.type !== type) {
-        throw new TypeError(`The composition did not return its output "${name}" as ${type}.`);
+let composition: Composition;
+
+const calls = {
+  async load({
+    moduleUrl,
+    warm,
+  }: {
+    moduleUrl: string;
+    warm: boolean;
+  }): Promise<CompositionInterface> {
+    const modules = noteLocalModules(moduleUrl);
+    composition = await loadComposition(moduleUrl);
+    modules.stop();
+    if (warm) await composition.warm?.();
+    const { inputs, outputs, calls: callees } = composition;
+    // Through JSON, because only plain values can be sent.
+    const plain = JSON.parse(
+      JSON.stringify({ signature: { inputs, outputs }, calls: callees }),
+    ) as Omit<CompositionInterface, 'modules'>;
+    return { ...plain, modules: [...modules.urls] };
+  },
+  async run(
+    { run, deadlineEpochMs, inputs }: RunMessage,
+    { signal }: CallContext,
+  ): Promise<WireTensors> {
+    const ended = new AbortController();
+    const end = (): void => ended.abort(cancelled());
+    signal.addEventListener('abort', end);
+    try {
+      const context = contextOf(composition, run, deadlineEpochMs, ended.signal);
+      const outputs = await composition.run(unpack(inputs), context);
+      for (const { name, type } of composition.outputs) {
+        if (outputs.get(name)?.type !== type) {
+          throw new TypeError(`The composition did not return its output "${name}" as ${type}.`);
+        }
       }
+      const { tensors, transfer } = pack(outputs, false);
+      return moving(tensors, transfer);
+    } finally {
+      // Calls that it did not await have no request any more.
+      end();
     }
-    const packed = pack(outputs, false);
-    transfer = packed.transfer;
-    reply = { kind: 'done', run, outputs: packed.tensors };
-  } catch (thrown) {
-    const error = toWireError(thrown);
-    reply = {
-      kind: 'failed',
-      run,
-      error,
-      fault: error === undefined ? describe(thrown) : undefined,
-    };
-  }
-  // Calls that it did not await have no request any more.
-  controller.abort(cancelled());
-  // A cancelled run has been acknowledged already.
-  if (runs.delete(run)) post(reply, transfer);
-}
-
-function settle(call: number, use: (call: Call) => void): void {
-  const waiting = calls.get(call);
-  calls.delete(call);
-  if (waiting !== undefined) use(waiting);
-}
-
-function receive(composition: Composition, message: ToWorker): void {
-  switch (message.kind) {
-    case 'run':
-      void answer(composition, message.run, message.deadlineEpochMs, message.inputs);
-      break;
-    case 'cancel':
-      runs.get(message.run)?.abort(cancelled());
-      if (runs.delete(message.run)) post({ kind: 'cancelled', run: message.run });
-      break;
-    case 'answer':
-      settle(message.call, ({ resolve }) => resolve(unpack(message.outputs)));
-      break;
-    case 'refusal':
-      settle(message.call, ({ reject }) => reject(fromWireError(message.error)));
-      break;
-  }
-}
-
-function describe(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-}
-
-try {
-  const { moduleUrl, warm } = workerData as WorkerData;
-  const modules = noteLocalModules(moduleUrl);
-  const composition = await loadComposition(moduleUrl);
-  modules.stop();
-  if (warm) await composition.warm?.();
-  port.on('message', (message: ToWorker) => receive(composition, message));
-  const { inputs, outputs, calls } = composition;
-  // Through JSON, because only plain values can be sent.
-  const plain = JSON.parse(JSON.stringify({ signature: { inputs, outputs }, calls })) as {
-    signature: { inputs: typeof inputs; outputs: typeof outputs };
-    calls: string[];
-  };
-  post({ kind: 'ready', ...plain, modules: [...modules.urls] });
-} catch (error) {
-  post({ kind: 'invalid', message: error instanceof Error ? error.message : String(error) });
-}
+  },
+};
+export type CompositionCalls = typeof calls;
+const host = serve<HostCalls>(calls, [SkeinError]);

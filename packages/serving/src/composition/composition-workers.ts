@@ -7,9 +7,10 @@
  */
 import type { SkeinError } from '@skein/api';
 import type { Clock, Instant, ReplicaSnapshot } from '../contract.ts';
-import { CompositionHost, type CompositionInterface } from './composition-host.ts';
+import { CompositionHost } from './composition-host.ts';
 import type { CompositionRun } from './composition-run.ts';
-import type { FromWorker } from './messages.ts';
+import type { CallMessage, CompositionInterface } from './composition-worker.ts';
+import type { WireTensors } from '../tensor-transfer.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
@@ -28,7 +29,8 @@ export interface Slot {
 
 export interface WorkerEvents {
   ready(slot: Slot, offers: CompositionInterface): void;
-  message(slot: Slot, message: Exclude<FromWorker, { kind: 'ready' | 'invalid' }>): void;
+  /** A composition calls a deployment. */
+  call(slot: Slot, message: CallMessage): Promise<WireTensors>;
   /** The worker ended by itself; its runs are still in `slot.running`. */
   lost(slot: Slot, reason: string): void;
   /** The worker never became ready. */
@@ -89,10 +91,6 @@ export class CompositionWorkers {
     return idlest;
   }
 
-  holderOf(run: number): Slot | undefined {
-    return this.#slots.find(({ running }) => running.has(run));
-  }
-
   /** Ends a draining worker once it runs no request. */
   release(slot: Slot): void {
     if (slot.state === 'draining' && slot.running.size === 0) void this.#end(slot);
@@ -129,7 +127,7 @@ export class CompositionWorkers {
       failure: undefined,
       running: new Map(),
       host: new CompositionHost(this.#moduleUrl, {
-        onMessage: (message) => this.#events.message(slot, message),
+        serves: { call: (message) => this.#events.call(slot, message) },
         onLost: (reason) => {
           this.#remember(slot, reason);
           this.#events.lost(slot, reason);

@@ -6,12 +6,11 @@
  * A file may be hostile: the thread has a limit of time and one of memory.
  */
 import { readFile } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
 import { SkeinError, type ErrorCode } from '@skein/api';
+import { startThread, WorkerLost, withWorker } from '@skein/calls';
 import { OnnxError, type OnnxErrorKind } from '@skein/onnx';
-import { workerEnvironment } from '@skein/state/worker-environment';
 import { inspectModel, type Inspection } from './inspection.ts';
-import type { InspectionReply } from './inspection-worker.ts';
+import type { InspectionCalls } from './inspection-worker.ts';
 
 /**
  * Files up to this many bytes are read on the calling thread: one of only empty nodes takes 4 ms. A
@@ -50,46 +49,38 @@ export async function inspectFile(
       `The file has ${sizeBytes} bytes; an ONNX model has at most ${LARGEST_BYTES}.`,
     );
   }
-  if (sizeBytes > SMALL_BYTES) return inspectInThread(path, timeoutMs, heapMib);
-  const bytes = await readFile(path);
   try {
-    return inspectModel(bytes);
+    if (sizeBytes <= SMALL_BYTES) return inspectModel(await readFile(path));
+    return await inspectInThread(path, timeoutMs, heapMib);
   } catch (error) {
     if (error instanceof OnnxError) throw refusal(error.kind, error.message);
     throw error;
   }
 }
 
-function inspectInThread(path: string, timeoutMs: number, heapMib: number): Promise<Inspection> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(WORKER_ENTRY, {
-      name: 'skein-inspection',
-      workerData: { path },
-      execArgv: [],
-      env: workerEnvironment(),
-      resourceLimits: { maxOldGenerationSizeMb: heapMib },
-    });
-    const timer = setTimeout(() => {
-      reject(refusal('invalid', `The model could not be read within ${timeoutMs} ms.`));
-      // The thread runs no native code that could not be stopped.
-      void worker.terminate();
-    }, timeoutMs);
-    worker.once('message', (reply: InspectionReply) => {
-      if ('inspection' in reply) resolve(reply.inspection);
-      else reject(refusal(reply.refused.kind, reply.refused.message));
-    });
-    worker.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-          ? refusal('invalid', 'Reading the graph of the model takes more memory than allowed.')
-          : error,
-      );
-    });
-    worker.once('exit', () => {
-      clearTimeout(timer);
-      reject(new Error('The inspection ended without a result.'));
-    });
+async function inspectInThread(
+  path: string,
+  timeoutMs: number,
+  heapMib: number,
+): Promise<Inspection> {
+  // The thread runs no native code that could not be stopped.
+  const thread = startThread<InspectionCalls>(WORKER_ENTRY, {
+    name: 'skein-inspection',
+    errors: [OnnxError],
+    heapMib,
   });
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    return await withWorker(thread, ({ call }) => call('inspect', path, { signal }));
+  } catch (error) {
+    if (signal.aborted) {
+      throw refusal('invalid', `The model could not be read within ${timeoutMs} ms.`);
+    }
+    if (error instanceof WorkerLost && error.reason === 'memory') {
+      throw refusal('invalid', 'Reading the graph of the model takes more memory than allowed.');
+    }
+    throw error;
+  }
 }
 
 function refusal(kind: OnnxErrorKind, message: string): SkeinError {

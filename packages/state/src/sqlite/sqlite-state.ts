@@ -7,12 +7,11 @@
  *
  * In memory there is no disk to wait for, and so no thread.
  */
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
-import { workerEnvironment } from '../worker-environment.ts';
+import { SkeinError } from '@skein/api/errors';
+import { startThread } from '@skein/calls';
 import type { State } from '../contract.ts';
 import { openLocalState } from './local-state.ts';
-import { errorOf, type Call, type Method, type Reply } from './state-messages.ts';
+import type { StateCalls } from './state-worker.ts';
 
 const WORKER_ENTRY = new URL('./state-worker.ts', import.meta.url);
 
@@ -40,7 +39,7 @@ const METHODS = Object.keys({
   addAudit: true,
   audit: true,
   close: true,
-} satisfies Record<Method, true>) as Method[];
+} satisfies Record<keyof State, true>) as (keyof State)[];
 
 /**
  * @param path a file, created if it is missing, or ':memory:'.
@@ -48,55 +47,25 @@ const METHODS = Object.keys({
  */
 export async function openSqliteState(path: string): Promise<State> {
   if (path === ':memory:') return openLocalState(path);
-  const worker = new Worker(WORKER_ENTRY, {
-    name: 'skein-state',
-    workerData: { path },
-    execArgv: [],
-    env: workerEnvironment(),
-  });
-  const pending = new Map<number, PromiseWithResolvers<unknown>>();
-  let calls = 0;
+  const options = { name: 'skein-state', errors: [SkeinError] };
+  const thread = startThread<StateCalls>(WORKER_ENTRY, options);
   let closed: Promise<void> | undefined;
-
-  /** Without calls in flight, the thread does not keep the process alive. */
-  function expect(id: number): Promise<unknown> {
-    const answer = Promise.withResolvers<unknown>();
-    pending.set(id, answer);
-    worker.ref();
-    return answer.promise;
-  }
-  worker.on('message', (reply: Reply) => {
-    const answer = pending.get(reply.id);
-    pending.delete(reply.id);
-    if (pending.size === 0) worker.unref();
-    if ('failure' in reply) answer?.reject(errorOf(reply.failure));
-    else answer?.resolve(reply.value);
-  });
-  const end = (error: Error) => {
-    for (const answer of pending.values()) answer.reject(error);
-    pending.clear();
-  };
-  worker.on('error', end);
-  worker.on('exit', () => end(new Error('The database thread has ended.')));
-
-  function call(method: Method, args: readonly unknown[]): Promise<unknown> {
-    if (closed !== undefined) return Promise.reject(new Error('The state has been closed.'));
-    calls += 1;
-    const message: Call = { id: calls, method, args };
-    const answer = expect(calls);
-    worker.postMessage(message, []);
-    return answer;
+  async function call(method: keyof State, args: readonly unknown[]): Promise<unknown> {
+    if (closed !== undefined) throw new Error('The state has been closed.');
+    return thread.call('run', { method, args });
   }
   async function close(): Promise<void> {
-    const exited = once(worker, 'exit');
     await call('close', []);
-    worker.ref();
-    await exited;
+    await thread.stop();
   }
-
   const state = Object.fromEntries(
     METHODS.map((method) => [method, (...args: readonly unknown[]) => call(method, args)]),
   ) as unknown as State;
-  await expect(0);
+  try {
+    await thread.call('open', path);
+  } catch (error) {
+    await thread.stop();
+    throw error;
+  }
   return { ...state, close: () => (closed ??= close()) };
 }

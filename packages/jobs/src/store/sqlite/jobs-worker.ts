@@ -1,11 +1,8 @@
-/**
- * The thread of the store: receives a batch of calls, commits once, sends answers and
- * notifications.
- */
-import { parentPort, workerData } from 'node:worker_threads';
-import { failureOf, hasBytes, pack, unpack, type Batch, type BatchReply } from './jobs-messages.ts';
-import { openLocalJobs, type LocalJobs } from './local-jobs.ts';
-import { noNotifications } from './transaction.ts';
+/** The thread of the store: receives a batch of calls, commits once, answers with notifications. */
+import { serve, toWire } from '@skein/calls/serve';
+import { hasBytes, pack, unpack, type Answer, type Packed } from './batch.ts';
+import { openLocalJobs, type Call, type LocalJobs } from './local-jobs.ts';
+import { noNotifications, type Notifications } from './transaction.ts';
 
 /**
  * With `synchronous=NORMAL`, `kill -9` loses no acknowledged change, and a power cut loses those
@@ -13,47 +10,41 @@ import { noNotifications } from './transaction.ts';
  */
 const CHECKPOINT_MS = 1000;
 
-function serve(port: NonNullable<typeof parentPort>, path: string): void {
-  const send = (reply: BatchReply) => port.postMessage(reply, []);
-  let store: LocalJobs;
+let store: LocalJobs;
+let checkpoint: NodeJS.Timeout | undefined;
+
+function save(): void {
+  checkpoint = undefined;
   try {
-    store = openLocalJobs(path);
-  } catch (error) {
-    send({
-      batch: 0,
-      answers: pack([{ failure: failureOf(error) }], false),
-      notifications: noNotifications(),
-    });
-    return;
+    store.checkpoint();
+  } catch {
+    // A full disk fails the next write, which reports it.
   }
-  let checkpoint: NodeJS.Timeout | undefined;
-  const save = () => {
-    checkpoint = undefined;
-    try {
-      store.checkpoint();
-    } catch {
-      // A full disk fails the next write, which reports it.
-    }
-  };
-  port.on('message', ({ batch, calls }: Batch) => {
+}
+
+const calls = {
+  open(path: string): void {
+    store = openLocalJobs(path);
+  },
+  /** Calls that were made in one turn of the event loop. */
+  run(batch: Packed<readonly Call[]>): {
+    answers: Packed<readonly Answer[]>;
+    notifications: Notifications;
+  } {
+    const asked = unpack(batch);
     const notifications = noNotifications();
-    if (calls === 'close') {
-      clearTimeout(checkpoint);
-      store.close();
-      send({ batch, answers: pack([{}], false), notifications });
-      port.close();
-      return;
-    }
-    const asked = unpack(calls);
     const answers = store
       .run(asked, notifications)
       .map((settled) =>
-        'error' in settled ? { failure: failureOf(settled.error) } : { value: settled.value },
+        'error' in settled ? { failure: toWire(settled.error) } : { value: settled.value },
       );
-    send({ batch, answers: pack(answers, hasBytes(asked)), notifications });
     checkpoint ??= setTimeout(save, CHECKPOINT_MS);
-  });
-  send({ batch: 0, answers: pack([{}], false), notifications: noNotifications() });
-}
-
-if (parentPort) serve(parentPort, (workerData as { path: string }).path);
+    return { answers: pack<readonly Answer[]>(answers, hasBytes(asked)), notifications };
+  },
+  close(): void {
+    clearTimeout(checkpoint);
+    store.close();
+  },
+};
+export type JobsCalls = typeof calls;
+serve(calls);

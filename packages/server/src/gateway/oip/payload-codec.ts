@@ -6,13 +6,12 @@
  * One thread serves all; the first large payload starts it. Large payloads wait for each other,
  * small ones do not wait for them. Tensors are transferred in both directions.
  */
-import { Worker } from 'node:worker_threads';
+import { SkeinError } from '@skein/api';
+import { startOnDemand, startThread } from '@skein/calls';
 import { elementCount, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
-import { pack, unpackInTurns } from '@skein/serving/tensor-transfer';
-import { fromWireError } from '@skein/serving/wire-error';
-import { workerEnvironment } from '@skein/state/worker-environment';
-import type { CodecJob, CodecReply, CodecResult } from './codec-worker.ts';
+import { pack, unpackInTurns, type WireTensors } from '@skein/serving/tensor-transfer';
+import type { CodecCalls } from './codec-worker.ts';
 import { decodeGrpcRequest, isQuickToRead, type GrpcRequest } from './grpc/request.ts';
 import { encodeAnswer, type EncodedAnswer } from './http/answer.ts';
 import { openEnvelope, type Envelope } from './http/envelope.ts';
@@ -34,9 +33,10 @@ const BYTES_PER_NUMBER = 32;
 const WORKER_ENTRY = new URL('./codec-worker.ts', import.meta.url);
 
 export class PayloadCodec {
-  #worker: Worker | undefined;
-  /** Callers that wait for the worker, in the order of their jobs. */
-  readonly #waiting: PromiseWithResolvers<CodecResult>[] = [];
+  /** It is not known which payload exceeded its memory: all fail, and a new thread starts. */
+  readonly #thread = startOnDemand(() =>
+    startThread<CodecCalls>(WORKER_ENTRY, { name: 'skein-codec', errors: [SkeinError] }),
+  );
 
   /** As `decodeInferRequest`, with the same errors; the codec takes ownership of the body. */
   decodeHttp(
@@ -49,7 +49,7 @@ export class PayloadCodec {
       if (hasFewStrings(opened.envelope)) return decodeOpened(opened, body, jsonLength);
     }
     const own = owned(body);
-    return this.#decode<DecodedRequest>({ kind: 'http', body: own, jsonLength }, own);
+    return unpacked(this.#thread.get().call('http', { body: own, jsonLength }, moved(own)));
   }
 
   /** As `decodeGrpcRequest`, with the same errors; the codec takes ownership of the message. */
@@ -58,7 +58,8 @@ export class PayloadCodec {
       return decodeGrpcRequest(message, maxTensorBytes);
     }
     const own = owned(message);
-    return this.#decode<GrpcRequest>({ kind: 'grpc', message: own, maxTensorBytes }, own);
+    const job = { message: own, maxTensorBytes };
+    return unpacked(this.#thread.get().call('grpc', job, moved(own)));
   }
 
   /** As `encodeAnswer`, with the same errors; the codec takes ownership of the answer. */
@@ -72,74 +73,25 @@ export class PayloadCodec {
     if (sizeAsJson(outputs, choice, answer) <= SMALL_NUMBERS) {
       return encodeAnswer(model, id, outputs, choice, answer);
     }
-    return this.#encode(model, id, outputs, choice, answer);
-  }
-
-  async #decode<Request extends DecodedRequest | GrpcRequest>(
-    job: CodecJob,
-    { buffer }: Uint8Array,
-  ): Promise<Request> {
-    const result = await this.#hand(job, [buffer as ArrayBuffer]);
-    if (!('request' in result)) throw new Error('The codec wrote an answer instead of a request.');
-    const inputs = await unpackInTurns(result.request.inputs);
-    return { ...result.request, inputs } as unknown as Request;
-  }
-
-  async #encode(
-    model: string,
-    id: string | undefined,
-    outputs: readonly string[] | undefined,
-    choice: BinaryChoice,
-    answer: InferenceAnswer,
-  ): Promise<EncodedAnswer> {
     const { outputs: all, ...rest } = answer;
     const { tensors, transfer } = pack(all, false);
-    const job = { kind: 'answer', model, id, outputs, choice, answer: rest, tensors } as const;
-    const result = await this.#hand(job, transfer);
-    if (!('json' in result)) throw new Error('The codec read a request instead of an answer.');
-    return result;
+    const job = { model, id, outputs, choice, answer: rest, tensors };
+    return this.#thread.get().call('answer', job, { transfer });
   }
 
   /** Ends the thread; jobs in progress fail. */
-  async close(): Promise<void> {
-    await this.#worker?.terminate();
+  close(): Promise<void> {
+    return this.#thread.stop();
   }
+}
 
-  #hand(job: CodecJob, transfer: readonly ArrayBuffer[]): Promise<CodecResult> {
-    const waiting = Promise.withResolvers<CodecResult>();
-    this.#waiting.push(waiting);
-    this.#worker ??= this.#start();
-    this.#worker.postMessage(job, transfer);
-    return waiting.promise;
-  }
+const moved = ({ buffer }: Uint8Array) => ({ transfer: [buffer as ArrayBuffer] });
 
-  #start(): Worker {
-    const worker = new Worker(WORKER_ENTRY, {
-      name: 'skein-codec',
-      execArgv: [],
-      env: workerEnvironment(),
-    });
-    // The thread does not keep the process alive; the connection of a waiting caller does.
-    worker.unref();
-    worker.on('message', (reply: CodecReply) => {
-      const waiting = this.#waiting.shift()!;
-      if ('refused' in reply) {
-        waiting.reject(fromWireError(reply.refused));
-      } else if ('failed' in reply) {
-        waiting.reject(new Error(reply.failed));
-      } else {
-        waiting.resolve(reply);
-      }
-    });
-    let failure: unknown = new Error('The codec thread has ended.');
-    worker.on('error', (error) => (failure = error));
-    worker.on('exit', () => {
-      // It is not known which payload exceeded its memory: fail all of them and start a new thread.
-      this.#worker = undefined;
-      for (const waiting of this.#waiting.splice(0)) waiting.reject(failure);
-    });
-    return worker;
-  }
+async function unpacked<Request extends { readonly inputs: WireTensors }>(
+  request: Promise<Request>,
+): Promise<Omit<Request, 'inputs'> & { readonly inputs: Map<string, Tensor> }> {
+  const read = await request;
+  return { ...read, inputs: await unpackInTurns(read.inputs) };
 }
 
 /** Largest unused part of a transferred buffer: the frame of a message. */

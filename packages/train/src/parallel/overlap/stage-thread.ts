@@ -2,11 +2,10 @@
  * Runs a gradient graph stage by stage in a separate thread, so that the calling thread can send
  * the results of the first stages: ONNX Runtime blocks the thread that calls it.
  */
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import { startThread, WorkerLost } from '@skein/calls';
 import { RuntimeFailure } from '@skein/runtime/contract';
 import type { Tensors } from '../../run/backend.ts';
-import type { StageReply, StageRun, StageThreadData } from './stage-worker.ts';
+import type { StageCalls } from './stage-worker.ts';
 
 export interface StagedGraph {
   /**
@@ -31,41 +30,36 @@ export async function openStages(
   stages: readonly Uint8Array[],
   threads: number,
 ): Promise<StagedGraph> {
-  const data: StageThreadData = { stages, threads };
-  const thread = new Worker(ENTRY, { workerData: data, name: 'gradient' });
-  const exited = once(thread, 'exit');
-  let waiting: PromiseWithResolvers<void> | undefined = Promise.withResolvers();
-  let onStage: (stage: number) => void = () => undefined;
-  const settle = (failure?: Error): void => {
-    const settled = waiting;
-    waiting = undefined;
-    if (failure === undefined) settled?.resolve();
-    else settled?.reject(failure);
-  };
-  thread.on('message', (reply: StageReply) => {
-    if ('failure' in reply) {
-      settle(new RuntimeFailure(reply.failure.kind, reply.failure.message));
-    } else {
-      if (reply.stage >= 0) onStage(reply.stage);
-      if (reply.stage < 0 || reply.stage === stages.length - 1) settle();
-    }
+  const thread = startThread<StageCalls>(ENTRY, {
+    name: 'gradient',
+    errors: [RuntimeFailure],
+    native: true,
   });
-  thread.on('error', (error) => settle(error as Error));
-  thread.once('exit', () =>
-    settle(new RuntimeFailure('lost', 'The thread of the gradient has ended.')),
-  );
-  await waiting.promise;
+  try {
+    await thread.call('open', { stages, threads });
+  } catch (error) {
+    await thread.stop();
+    throw failureOf(error);
+  }
   return {
     async run(feeds, into, done) {
-      waiting = Promise.withResolvers();
-      onStage = done;
-      const run: StageRun = { feeds, into };
-      thread.postMessage(run, []);
-      await waiting.promise;
+      try {
+        for await (const stage of thread.stream('run', { feeds, into })) done(stage);
+      } catch (error) {
+        throw failureOf(error);
+      }
     },
     async close() {
-      thread.postMessage('close', []);
-      await exited;
+      await thread.call('close', undefined);
+      await thread.stop();
     },
   };
+}
+
+function failureOf(error: unknown): RuntimeFailure {
+  if (error instanceof RuntimeFailure) return error;
+  if (error instanceof WorkerLost) {
+    return new RuntimeFailure('lost', 'The thread of the gradient has ended.', { cause: error });
+  }
+  return new RuntimeFailure('run', error instanceof Error ? error.message : String(error));
 }

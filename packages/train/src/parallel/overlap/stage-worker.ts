@@ -1,8 +1,8 @@
 /**
  * The thread of a staged gradient graph: receives feeds, writes outputs into shared memory, and
- * posts a message after each stage.
+ * reports each stage.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { serve } from '@skein/calls/serve';
 import {
   elementCount,
   elementSize,
@@ -11,24 +11,8 @@ import {
   type NumericTensor,
   type TensorSpec,
 } from '@skein/onnx';
-import { RuntimeFailure } from '@skein/runtime/contract';
 import type { OpenGraph, Tensors } from '../../run/backend.ts';
 import { nativeBackend } from '../../run/native-backend.ts';
-
-export interface StageThreadData {
-  readonly stages: readonly Uint8Array[];
-  readonly threads: number;
-}
-
-export interface StageRun {
-  readonly feeds: Tensors;
-  readonly into: Tensors;
-}
-
-/** Stage −1: all are open. */
-export type StageReply =
-  | { readonly stage: number }
-  | { readonly failure: { readonly kind: RuntimeFailure['kind']; readonly message: string } };
 
 interface OpenStage {
   readonly graph: OpenGraph;
@@ -79,36 +63,22 @@ async function runStage(
   for (const [name, value] of [...targets, ...fresh]) values.set(name, value);
 }
 
-async function serve(
-  port: NonNullable<typeof parentPort>,
-  { stages, threads }: StageThreadData,
-): Promise<void> {
-  const reply = (what: StageReply): void => port.postMessage(what, []);
-  const fail = (error: unknown): void => {
-    const kind = error instanceof RuntimeFailure ? error.kind : 'run';
-    reply({ failure: { kind, message: error instanceof Error ? error.message : String(error) } });
-  };
-  const open: OpenStage[] = [];
-  async function run({ feeds, into }: StageRun): Promise<void> {
+const open: OpenStage[] = [];
+
+const calls = {
+  async open(given: { stages: readonly Uint8Array[]; threads: number }): Promise<void> {
+    for (const bytes of given.stages) open.push(await openStage(bytes, given.threads));
+  },
+  async *run({ feeds, into }: { feeds: Tensors; into: Tensors }): AsyncGenerator<number, void> {
     const values = new Map(feeds);
     for (const [stage, each] of open.entries()) {
       await runStage(each, values, into);
-      reply({ stage });
+      yield stage;
     }
-  }
-  port.on('message', (message: StageRun | 'close') => {
-    if (message === 'close') {
-      void Promise.all(open.map(({ graph }) => graph.close())).finally(() => port.close());
-    } else {
-      run(message).catch(fail);
-    }
-  });
-  try {
-    for (const bytes of stages) open.push(await openStage(bytes, threads));
-    reply({ stage: -1 });
-  } catch (error) {
-    fail(error);
-  }
-}
-
-if (parentPort) await serve(parentPort, workerData as StageThreadData);
+  },
+  async close(): Promise<void> {
+    await Promise.all(open.map(({ graph }) => graph.close()));
+  },
+};
+export type StageCalls = typeof calls;
+serve(calls);

@@ -1,5 +1,5 @@
 /** The entry of a thread that is one rank: a follower of the thread that started it. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { serve } from '@skein/calls/serve';
 import { nativeBackend } from '../../run/native-backend.ts';
 import { follow, type Dealing, type GroupOptions } from '../group.ts';
 import type { RankPlan } from '../rank-plan.ts';
@@ -18,21 +18,16 @@ export interface ThreadRank {
   readonly options: Omit<GroupOptions, 'backend'>;
 }
 
-const { memory, place, plan, dealing, options } = workerData as ThreadRank;
-// Waiting for other ranks does not keep the event loop alive; a listener does.
-const port = parentPort!;
-port.on('message', () => undefined);
-try {
-  const data = openedDataset(dealing.data);
-  await follow(
-    sharedCollective(memory, place),
-    plan,
-    { ...dealing, data },
-    {
-      ...options,
-      backend: nativeBackend,
-    },
-  );
-} finally {
-  port.close();
-}
+const calls = {
+  follow({ memory, place, plan, dealing, options }: ThreadRank): Promise<void> {
+    const data = openedDataset(dealing.data);
+    return follow(
+      sharedCollective(memory, place),
+      plan,
+      { ...dealing, data },
+      { ...options, backend: nativeBackend },
+    );
+  },
+};
+export type RankCalls = typeof calls;
+serve(calls);

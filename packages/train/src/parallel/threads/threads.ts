@@ -3,7 +3,7 @@
  * each other rank is a worker thread. Shared memory holds the data of all: rows, parameters, the
  * optimiser's state, and the gradients of each rank.
  */
-import { Worker } from 'node:worker_threads';
+import { startThread, withWorker } from '@skein/calls';
 import { nativeBackend } from '../../run/native-backend.ts';
 import type { StepSession } from '../../step/step-session.ts';
 import { RankLost, share } from '../collective.ts';
@@ -12,7 +12,7 @@ import { lead, type Dealing, type GroupOptions } from '../group.ts';
 import { planFor } from '../ranks.ts';
 import { sharedCollective, sharedMemory } from './shared-collective.ts';
 import { sharedDataset } from './shared-dataset.ts';
-import type { ThreadRank } from './thread-rank.ts';
+import type { RankCalls, ThreadRank } from './thread-rank.ts';
 
 export interface ThreadsOptions extends Dealing, Omit<GroupOptions, 'backend'> {
   /** Ranks in all, the calling thread included. */
@@ -65,13 +65,12 @@ export async function openThreads(
       dealing: { batch, accumulate, mask, seed, data: shared },
       options: rest,
     };
-    const thread = new Worker(ENTRY, { workerData: data, name: `rank ${rank}` });
-    const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
-    thread.on('error', (error) => reasons.set(rank, error as Error));
-    thread.once('exit', (code) => {
-      if (code !== 0) collective.breakFor(rank);
+    const thread = startThread<RankCalls>(ENTRY, { name: `rank ${rank}`, native: true });
+    const followed = withWorker(thread, ({ call }) => call('follow', data));
+    return followed.catch((error: Error) => {
+      reasons.set(rank, error);
+      collective.breakFor(rank);
     });
-    return { thread, ended };
   });
   return {
     ...session,
@@ -86,7 +85,7 @@ export async function openThreads(
       try {
         await session.close();
       } finally {
-        await Promise.all(threads.map(({ ended }) => ended));
+        await Promise.all(threads);
       }
     },
   };

@@ -1,14 +1,11 @@
 /**
- * The checks that a session's child process makes on a small thread of its own, because a run
- * blocks its event loop:
+ * The checks that a child process makes on a small thread of its own, because native code blocks
+ * its event loop:
  *
  * - its parent, which it must not outlive, even one that was killed. The closed channel tells an
- *   idle child at once; a child in the middle of a long run receives no event;
+ *   idle child at once; a child in the middle of a long call receives no event;
  * - its memory, when that has a bound. On Linux the kernel refuses further memory, see
  *   `memory-bound.ts`; elsewhere the child ends itself here.
- *
- * Signals to the whole process group (Ctrl-C, a service manager's stop) are ignored: the parent
- * handles them, drains first, and ends its children itself.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -16,7 +13,7 @@ import { Worker } from 'node:worker_threads';
 /** Milliseconds between two checks. A child with a memory bound is checked more often. */
 const INTERVAL_MS = 500;
 const BOUNDED_INTERVAL_MS = 50;
-/** Memory of the process itself besides the model, in bytes: about 120 MiB are resident. */
+/** Memory of the process itself besides its work, in bytes: about 120 MiB are resident. */
 const OWN_BYTES = 256 * 2 ** 20;
 
 const watch = (maxMemoryBytes: number): string => `
@@ -25,16 +22,13 @@ const parent = ${process.ppid};
 setInterval(() => {
   if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL');
   if (process.memoryUsage.rss() < ${maxMemoryBytes + OWN_BYTES}) return;
-  writeSync(2, 'The model took more memory than it may.');
+  writeSync(2, 'The process took more memory than it may.');
   process.kill(process.pid, 'SIGKILL');
 }, ${maxMemoryBytes === Infinity ? INTERVAL_MS : BOUNDED_INTERVAL_MS});
 `;
 
 /** Resolves when the checks run. */
-export async function dieWithParent(maxMemoryBytes = Infinity): Promise<void> {
-  process.on('disconnect', () => process.exit(0));
-  process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => undefined);
+export async function watchParent(maxMemoryBytes: number): Promise<void> {
   const options = { eval: true, name: 'parent-watch', execArgv: [] };
   const worker = new Worker(watch(maxMemoryBytes), options);
   worker.unref();

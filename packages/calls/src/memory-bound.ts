@@ -18,7 +18,7 @@ const run = promisify(execFile);
 
 /**
  * @returns false when the kernel has no such limit, or `prlimit` of util-linux is missing: then
- *   only the child's own check (orphan.ts) enforces the bound.
+ *   only the child's own check (parent-watch.ts) enforces the bound.
  */
 export async function boundMemory(pid: number, maxBytes: number): Promise<boolean> {
   if (process.platform !== 'linux') return false;

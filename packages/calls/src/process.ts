@@ -1,0 +1,80 @@
+/**
+ * A child process that serves calls. Every byte is copied through a pipe, but a crash in native
+ * code ends the child alone.
+ */
+import { fork } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { lifeOf, WorkerLost, type CallWorker, type WorkerOptions } from './call-worker.ts';
+import type { Message, Served } from './calls.ts';
+import { boundMemory } from './memory-bound.ts';
+import type { Started } from './serve.ts';
+import { workerEnvironment } from './worker-environment.ts';
+
+export interface ProcessOptions extends WorkerOptions {
+  /** Memory beyond what the child takes for itself, in bytes. */
+  readonly maxMemoryBytes?: number | undefined;
+}
+
+/** Characters of the child's last output that the reason of its end contains. */
+const LAST_OUTPUT = 2000;
+
+/** Starts a process; its entry serves the functions `S`. Without calls in flight it does not keep this process alive. */
+export function startProcess<S extends Served>(entry: URL, options: ProcessOptions): CallWorker<S> {
+  const { name, native = false, maxMemoryBytes } = options;
+  const watch = native ? String(maxMemoryBytes ?? Infinity) : '';
+  const child = fork(fileURLToPath(entry), [watch], {
+    serialization: 'advanced',
+    execArgv: [],
+    env: options.env ?? workerEnvironment(),
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const stderr = child.stderr as Socket;
+  let lastOutput = '';
+  stderr.setEncoding('utf8').on('data', (text: string) => {
+    lastOutput = (lastOutput + text).slice(-LAST_OUTPUT);
+  });
+  /** Messages that wait until the child's memory is bounded; undefined from then on. */
+  let early: unknown[] | undefined = maxMemoryBytes === undefined ? undefined : [];
+  // Sending to a child that has just ended fails; the reason of its end reports it better.
+  const send = (message: unknown): void => {
+    if (early !== undefined) early.push(message);
+    else if (child.connected) child.send(message as object, () => undefined);
+  };
+  async function begin(): Promise<void> {
+    if (early === undefined) return;
+    await boundMemory(child.pid!, maxMemoryBytes!);
+    const waiting = early;
+    early = undefined;
+    for (const message of waiting) send(message);
+  }
+  const what = `The process ${name}`;
+  const life = lifeOf<S>(
+    {
+      what,
+      stopWithinMs: 0,
+      send,
+      kill: () => void child.kill('SIGKILL'),
+      hold(busy) {
+        for (const handle of [child, child.channel, stderr]) {
+          if (busy) handle?.ref();
+          else handle?.unref();
+        }
+      },
+    },
+    options,
+  );
+  child.on('message', (message: Message | Started) => {
+    if (message === 'started') void begin();
+    else life.receive(message);
+  });
+  const exited = (message: string): void => life.exited(new WorkerLost('exited', message));
+  child.once('error', ({ message }) => exited(`${what} could not start: ${message}`));
+  // Not `exit`: the last output may not have arrived yet.
+  child.once('close', (code, signal) => {
+    const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+    const output = lastOutput.trim();
+    exited(`${what} ${how}${output === '' ? '.' : `; its last output: ${output}`}`);
+  });
+  return life.worker;
+}
