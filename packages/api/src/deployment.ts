@@ -300,9 +300,12 @@ const Traffic = z.object({
   shedPerSecond: z.number(),
 });
 
+export const TrafficRange = z.enum(['hour', 'day']);
+export type TrafficRange = z.infer<typeof TrafficRange>;
+
 export const DeploymentTraffic = z
   .object({
-    range: z.enum(['hour', 'day']),
+    range: TrafficRange,
     points: z
       .array(Traffic.extend({ at: z.string().describe('When it begins.') }))
       .describe(

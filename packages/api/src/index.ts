@@ -15,6 +15,7 @@ export {
   RolloutView,
   SignatureView,
   TensorSpecView,
+  TrafficRange,
   TrafficTarget,
   VersionTargetView,
   type DeploymentSettingsInput,

@@ -1,5 +1,11 @@
 /** The part of the serving plane that the management API uses. Every change is recorded with its reason and actor. */
-import type { DeploymentSettingsPatch, DeploymentView, RolloutPlan } from '@skein/api';
+import type {
+  DeploymentSettingsPatch,
+  DeploymentTraffic,
+  DeploymentView,
+  RolloutPlan,
+  TrafficRange,
+} from '@skein/api';
 
 export interface DeployRequest {
   /** Deployment and model name. */
@@ -31,4 +37,6 @@ export interface DeploymentControl {
   undeploy(name: string, actor: string): Promise<void>;
   view(name: string): DeploymentView;
   views(): readonly DeploymentView[];
+  /** @throws SkeinError MODEL_UNKNOWN. */
+  traffic(name: string, range: TrafficRange): DeploymentTraffic;
 }

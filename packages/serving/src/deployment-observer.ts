@@ -3,7 +3,13 @@
  * telemetry, and notifies listeners that wait for a replica. Copies of requests for a shadow have
  * no waiting caller, so they are neither counted nor forwarded.
  */
-import { ERRORS, type DeploymentTraffic, type DeploymentView, type SkeinError } from '@skein/api';
+import {
+  ERRORS,
+  type DeploymentTraffic,
+  type DeploymentView,
+  type SkeinError,
+  type TrafficRange,
+} from '@skein/api';
 import type {
   Clock,
   InferenceAnswer,
@@ -19,7 +25,7 @@ import type { Journal } from './journal.ts';
 import type { OutputWatch } from './output-watch.ts';
 import { createRecentWindow, type RecentWindow } from './recent-window.ts';
 import { isShadow } from './shadow.ts';
-import { TrafficHistory, type TrafficRange } from './traffic-history.ts';
+import { TrafficHistory } from './traffic-history.ts';
 
 export interface ObserverOptions {
   /** Name of the deployment. */

@@ -162,6 +162,7 @@ export function createServing(options: ServingOptions): Serving {
     undeploy: (name, actor) => written(changes.undeploy(name, actor)),
     view,
     views: () => [...deployments.values()].map((deployment) => viewOf(deployment, clock.now())),
+    traffic: (name, range) => named(name).observer.traffic(range, clock.now()),
 
     readDeployments,
     async start() {

@@ -5,7 +5,7 @@
  * A minute is completed by the first request or reading after it, so that an idle deployment needs no
  * timer.
  */
-import type { DeploymentTraffic } from '@skein/api';
+import type { DeploymentTraffic, TrafficRange } from '@skein/api';
 import type { Instant } from './contract.ts';
 import { BUCKETS, bucketOf, quantile } from './latency-buckets.ts';
 
@@ -13,11 +13,10 @@ const MINUTE_MS = 60_000;
 const MINUTES = 24 * 60;
 
 /** Minutes of one point, and points. */
-export const TRAFFIC_RANGES = {
+const RANGES: Readonly<Record<TrafficRange, { minutes: number; points: number }>> = {
   hour: { minutes: 1, points: 60 },
   day: { minutes: 10, points: 144 },
-} as const;
-export type TrafficRange = keyof typeof TRAFFIC_RANGES;
+};
 
 type Point = DeploymentTraffic['points'][number];
 
@@ -61,7 +60,7 @@ export class TrafficHistory {
    */
   points(range: TrafficRange, now: Instant, wallMs: number): Point[] {
     this.#placeAt(now);
-    const { minutes, points } = TRAFFIC_RANGES[range];
+    const { minutes, points } = RANGES[range];
     const end = Math.floor(this.#current / minutes) * minutes;
     const found: Point[] = [];
     for (let from = end - points * minutes; from < end; from += minutes) {

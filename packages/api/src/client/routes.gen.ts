@@ -15,6 +15,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   changeSettings: { method: 'PATCH', path: '/api/v1/deployments/{name}', query: [], body: 'json', answer: 'json' },
   undeploy: { method: 'DELETE', path: '/api/v1/deployments/{name}', query: [], body: 'none', answer: 'json' },
   rollback: { method: 'POST', path: '/api/v1/deployments/{name}/rollback', query: [], body: 'json', answer: 'json' },
+  deploymentTraffic: { method: 'GET', path: '/api/v1/deployments/{name}/traffic', query: ["range"], body: 'none', answer: 'json' },
   deploymentHistory: { method: 'GET', path: '/api/v1/deployments/{name}/history', query: ["kind","limit"], body: 'none', answer: 'json' },
   listHistory: { method: 'GET', path: '/api/v1/history', query: ["kind","limit"], body: 'none', answer: 'json' },
   listModels: { method: 'GET', path: '/api/v1/models', query: [], body: 'none', answer: 'json' },

@@ -1,6 +1,13 @@
 /** Deployments: their versions, rollouts, settings and history. */
 import { z } from 'zod';
-import { DeploymentSettingsPatch, DeploymentView, Name, RolloutPlan } from '../deployment.ts';
+import {
+  DeploymentSettingsPatch,
+  DeploymentTraffic,
+  DeploymentView,
+  Name,
+  RolloutPlan,
+  TrafficRange,
+} from '../deployment.ts';
 import type { NodeEndpoint } from '../endpoint.ts';
 import { HistoryKind, HistoryView } from '../record.ts';
 import { Limit, VersionNumber } from './parameters.ts';
@@ -126,6 +133,20 @@ export const DEPLOYMENT_ENDPOINTS = {
       'NOTHING_TO_ROLL_BACK',
     ],
     example: { params: { name: 'risk' }, body: { reason: 'wrong threshold' } },
+  },
+  deploymentTraffic: {
+    method: 'GET',
+    path: '/api/v1/deployments/{name}/traffic',
+    group: 'Deployments',
+    summary: 'Traffic, latency and refusals of a deployment over the last hour or day.',
+    scope: 'read',
+    params: NameParam,
+    query: z.strictObject({
+      range: TrafficRange.default('hour').describe('What time to cover.'),
+    }),
+    response: DeploymentTraffic,
+    errors: ['MODEL_UNKNOWN'],
+    example: { params: ocr, query: { range: 'day' } },
   },
   deploymentHistory: {
     method: 'GET',

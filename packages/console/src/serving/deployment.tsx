@@ -13,6 +13,7 @@ import {
 import { useState } from 'preact/hooks';
 import { SAMPLES, type Deployed, type Sample } from '../node.ts';
 import { RecentDecisions } from './decisions.tsx';
+import { Traffic } from './traffic.tsx';
 
 const SPARK_HEIGHT = 34;
 const RECENT = 6;
@@ -244,6 +245,7 @@ function Details({ view }: { readonly view: DeploymentView }) {
         </table>
       )}
       <RecentDecisions deployment={name} count={RECENT} />
+      <Traffic view={view} />
     </>
   );
 }

@@ -4,14 +4,14 @@
  */
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { SandboxView } from '@skein/api';
+import { createClient, type SandboxView } from '@skein/api';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { JobSpec } from '@skein/jobs';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import type { Claim } from '../../../../jobs/src/contract.ts';
 import { sampleRun } from '../../../../state/src/runs/testing/sample-run.ts';
-import { startManagement, type TestNode } from './testing/start-management.ts';
+import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
 
 const HOSTILE = '"><img src=x onerror="document.title=1"></script><b>';
 
@@ -375,6 +375,21 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await page.goBack();
     await page.getByRole('heading', { name: 'Sandboxes of this node' }).waitFor();
     await expect.poll(() => page.locator('#views [aria-current]').textContent()).toBe('Queues');
+    expect(problems).toEqual([]);
+  });
+
+  it('shows the last hour and day of a deployment beside its last minute', async () => {
+    const client = createClient({ url: node.url });
+    const { version } = await client.importModel({ name: 'risk', content: onnxFile(1) });
+    await client.deploy({ name: 'risk', version });
+    await open('#/serving');
+    await page.getByRole('button', { name: 'risk' }).click();
+    const charts = (range: string) =>
+      page.getByRole('img', { name: new RegExp(`over the last ${range}$`) });
+    await expect.poll(() => charts('hour').first().getAttribute('data-points')).toBe('60 60');
+    await page.getByRole('button', { name: 'Last day' }).click();
+    await expect.poll(() => charts('day').last().getAttribute('data-points')).toBe('9 9 9');
+    await page.getByRole('button', { name: 'Last day', pressed: true }).waitFor();
     expect(problems).toEqual([]);
   });
 });

@@ -216,6 +216,11 @@ describe('deployments', () => {
     expect((await client.rollback({ name: 'risk' })).targets[0]?.version).toBe('1');
     const { entries } = await client.deploymentHistory({ name: 'risk', kind: 'rolled-back' });
     expect(entries).toMatchObject([{ reason: 'asked for over the API', actor: 'local' }]);
+    const hour = await client.deploymentTraffic({ name: 'risk' });
+    expect([hour.range, hour.points.length]).toEqual(['hour', 60]);
+    const day = await client.deploymentTraffic({ name: 'risk', range: 'day' });
+    expect([day.range, day.points.length]).toEqual(['day', 9]);
+    expect(day.points[0]).toMatchObject({ requestsPerSecond: 61 / 60, shedPerSecond: 1 / 60 });
     await client.undeploy({ name: 'risk' });
     expect((await failure(client.getDeployment({ name: 'risk' }))).code).toBe('MODEL_UNKNOWN');
     // Its history stays readable.
@@ -223,6 +228,9 @@ describe('deployments', () => {
       'undeployed',
     );
     expect((await failure(client.deploymentHistory({ name: 'ghost' }))).code).toBe('MODEL_UNKNOWN');
+
+    expect((await failure(client.deploymentTraffic({ name: 'ghost' }))).code).toBe('MODEL_UNKNOWN');
+    expect((await send('GET', '/api/v1/deployments/risk/traffic?range=year')).status).toBe(400);
   });
 
   it('accept a missing body if every field has a default', async () => {

@@ -17,6 +17,7 @@ export function deploymentHandlers({
       await control.undeploy(params.name, caller.actor);
       return undefined;
     },
+    deploymentTraffic: ({ params, query }) => control.traffic(params.name, query.range),
     async deploymentHistory({ params, query: { kind, limit } }) {
       const entries = await state.history({
         deployment: params.name,

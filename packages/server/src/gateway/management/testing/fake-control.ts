@@ -6,6 +6,7 @@ import { SkeinError, type DeploymentView } from '@skein/api';
 import type { DeploymentControl, Registry } from '@skein/serving';
 import type { State, VersionRecord } from '@skein/state';
 import { mergeSettings } from '../../../../../serving/src/settings.ts';
+import { TrafficHistory } from '../../../../../serving/src/traffic-history.ts';
 
 export interface FakeControl extends DeploymentControl {
   /** Changes a view from outside, as traffic would. */
@@ -81,6 +82,16 @@ export function createFakeControl(
     },
     view: known,
     views: () => [...views.values()],
+    traffic(name, range) {
+      known(name);
+      const history = new TrafficHistory(0);
+      for (let minute = 0; minute < 90; minute += 1) {
+        const now = minute * 60_000;
+        for (let i = 0; i < 60; i += 1) history.answered(20 + (minute % 7), true, now + i);
+        history.refused(true, now + 100);
+      }
+      return { range, points: history.points(range, 90 * 60_000, Date.now()) };
+    },
     alter(name, change) {
       views.set(name, change(known(name)));
     },
