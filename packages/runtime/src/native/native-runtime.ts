@@ -21,10 +21,12 @@ export const nativeRuntime: Runtime = {
     if (!(threads >= 1)) throw new RangeError(`A session takes 1 thread or more, not ${threads}.`);
     const missing = unavailability(device);
     if (missing !== undefined) throw new RuntimeFailure('unavailable', missing);
-    const worker = startWorker(isolation, maxMemoryBytes);
-    const bounded = isolation === 'process' && maxMemoryBytes !== undefined;
+    // A thread has the memory of this process.
+    const bound = isolation === 'process' ? maxMemoryBytes : undefined;
+    const worker = startWorker(isolation, bound);
+    const request = { model, device, threads, maxMemoryBytes: bound, maxOutputBytes };
     try {
-      return await openSession(worker, { model, device, threads, bounded, maxOutputBytes }, signal);
+      return await openSession(worker, request, signal);
     } catch (error) {
       const accelerator = acceleratorOf(device);
       if (!(error instanceof RuntimeFailure) || !accelerator?.trouble.test(error.message)) {

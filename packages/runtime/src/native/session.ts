@@ -36,20 +36,34 @@ export async function openSession(
     }
     await stopped;
     const reason = error instanceof Error ? error.message : String(error);
-    if (!(error instanceof WorkerLost)) throw failureOf('load', reason);
+    if (!(error instanceof WorkerLost)) throw failureOf('load', reason, request.maxMemoryBytes);
     throw new RuntimeFailure('load', `The model ended its worker while loading. ${reason}`);
   }
-  return sessionOf(worker, signature);
+  return sessionOf(worker, signature, request.maxMemoryBytes);
 }
 
+const MIB = 2 ** 20;
 /** The messages of ONNX Runtime, the C++ library and V8 when memory is short. */
 const NO_MEMORY = /Failed to allocate memory|bad_alloc|bad allocation|allocation failed/i;
 
-function failureOf(kind: 'load' | 'run', reason: string): RuntimeFailure {
-  return new RuntimeFailure(NO_MEMORY.test(reason) ? 'memory' : kind, explain(reason));
+function failureOf(
+  kind: 'load' | 'run',
+  reason: string,
+  maxMemoryBytes: number | undefined,
+): RuntimeFailure {
+  if (!NO_MEMORY.test(reason)) return new RuntimeFailure(kind, explain(reason));
+  const needs =
+    maxMemoryBytes === undefined
+      ? ''
+      : `The model needs more than the ${Math.floor(maxMemoryBytes / MIB)} MiB that it may use: `;
+  return new RuntimeFailure('memory', needs + explain(reason));
 }
 
-function sessionOf(worker: SessionWorker, signature: Signature): Session {
+function sessionOf(
+  worker: SessionWorker,
+  signature: Signature,
+  maxMemoryBytes: number | undefined,
+): Session {
   const inputPositions = new Map(signature.inputs.map(({ name }, i) => [name, i]));
   const outputPositions = new Map(signature.outputs.map(({ name }, i) => [name, i]));
   const outputNames = signature.outputs.map(({ name }) => name);
@@ -66,7 +80,7 @@ function sessionOf(worker: SessionWorker, signature: Signature): Session {
     if (error instanceof DOMException) {
       return new RuntimeFailure('run', `The inputs cannot be handed over: ${reason}`);
     }
-    return failureOf('run', reason);
+    return failureOf('run', reason, maxMemoryBytes);
   }
   async function run(feeds: TensorMap, outputs?: readonly string[]): Promise<RunResult> {
     const inputs: number[] = [];

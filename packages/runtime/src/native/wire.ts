@@ -22,8 +22,8 @@ export interface LoadRequest {
   readonly model: { readonly path: string } | { readonly bytes: Uint8Array };
   readonly device: Device;
   readonly threads: number;
-  /** Whether the memory of the worker is bounded. */
-  readonly bounded: boolean;
+  /** Bound of the worker's memory, in bytes, which its process has been given; absent: none. */
+  readonly maxMemoryBytes: number | undefined;
   /** See `SessionOptions`. */
   readonly maxOutputBytes: number | undefined;
 }

@@ -31,7 +31,7 @@ async function load({
   model,
   device,
   threads,
-  bounded,
+  maxMemoryBytes,
   maxOutputBytes = Infinity,
 }: LoadRequest): Promise<Signature> {
   const options: InferenceSession.SessionOptions = {
@@ -47,7 +47,7 @@ async function load({
     extra: { session: { intra_op: { spin_duration_us: '20' } } },
     // After a request for too much, the arena takes all the memory that the bound leaves, and the
     // next run has none for its own books.
-    enableCpuMemArena: !bounded,
+    enableCpuMemArena: maxMemoryBytes === undefined,
   };
   const session = await ('path' in model
     ? InferenceSession.create(model.path, options)
