@@ -44,7 +44,9 @@ export function checkedPages(
       async slice(start, end) {
         const bytes = await file.slice(start, end);
         if (count > ROWS_WITHOUT_BYTES + ROWS_PER_BYTE * bytes.byteLength) throw new Error(DAMAGED);
+        let checked = 0;
         for (const { header, at, size } of pagesOf(bytes, count)) {
+          checked = at + size;
           const second = header.data_page_header_v2;
           const levels =
             second !== undefined && optional ? second.definition_levels_byte_length : 0;
@@ -54,7 +56,8 @@ export function checkedPages(
           if (compressed && second?.is_compressed !== false) headers.set(at + levels, header);
           else checkValues(new DataView(bytes, at + levels, size - levels), header, optional);
         }
-        return bytes;
+        // The library reads on where a page gave fewer rows than it states.
+        return bytes.slice(0, checked);
       },
     },
     compressors: Object.fromEntries(
@@ -124,7 +127,9 @@ function checkValues(view: DataView, header: PageHeader, optional: boolean): voi
   }
   if (encoding === 'RLE') checkRuns(view, at + 4, 1, count);
   if (encoding === 'RLE_DICTIONARY' || encoding === 'PLAIN_DICTIONARY') {
-    checkRuns(view, at + 1, view.getUint8(at), count);
+    const bitWidth = view.getUint8(at);
+    // With one value only, no indexes follow.
+    if (bitWidth > 0) checkRuns(view, at + 1, bitWidth, count);
   }
   if (encoding === 'DELTA_BYTE_ARRAY') checkPrefixes(view, at, count);
 }
@@ -139,8 +144,9 @@ function checkRuns(view: DataView, at: number, bitWidth: number, count: number):
     const header = readVarInt(reader);
     const packed = header & 1;
     const length = packed ? (header >>> 1) * 8 : header >>> 1;
-    const room = packed && bitWidth > 0 ? 8 * view.byteLength : count;
-    if (length > room + PADDING) throw new Error(DAMAGED);
+    const room = packed ? 8 * view.byteLength : count;
+    // Of an empty packed run the library reads a byte, and loses its place.
+    if (length > room + PADDING || (packed && length === 0)) throw new Error(DAMAGED);
     reader.offset += packed ? (header >>> 1) * bitWidth : (bitWidth + 7) >> 3;
     seen += length;
   }

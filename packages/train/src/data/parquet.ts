@@ -37,7 +37,7 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
     const cells: (readonly Record<string, unknown>[])[] = [];
     for (const [at, { element }] of children.entries()) {
       const column = group.columns[at]?.meta_data;
-      if (column?.path_in_schema?.join('.') !== element.name) {
+      if (column === undefined || column.path_in_schema?.join('.') !== element.name) {
         throw unreadable('its columns are not those of its schema');
       }
       const checked = checkedPages(file, {
