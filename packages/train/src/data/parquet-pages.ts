@@ -99,11 +99,14 @@ function isConsistent(header: PageHeader): boolean {
     ['DATA_PAGE_V2', data_page_header_v2],
     ['DICTIONARY_PAGE', dictionary_page_header],
   ].flatMap(([type, part]) => (part === undefined ? [] : [type]));
-  const { num_values: values = 0, num_nulls: missing = 0 } = data_page_header_v2 ?? {};
-  const terms = dictionary_page_header?.num_values ?? 0;
+  const page = data_page_header ?? data_page_header_v2 ?? dictionary_page_header;
+  const values = page?.num_values ?? NaN;
+  const missing = data_page_header_v2 === undefined ? 0 : data_page_header_v2.num_nulls;
+  const terms = dictionary_page_header === undefined ? 0 : values;
   return (
     present.length === 1 &&
     present[0] === header.type &&
+    Number.isInteger(values) &&
     missing >= 0 &&
     missing <= values &&
     terms <= 8 * header.uncompressed_page_size
