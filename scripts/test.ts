@@ -1,0 +1,33 @@
+/**
+ * `npm test [-- --all] [ARGUMENTS OF VITEST]`: the fast tests, or all of them. Says before and after how
+ * long it takes. Files named as arguments run in any case.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { SLOW_TESTS } from './testing/slow-tests.ts';
+
+const root = join(import.meta.dirname, '..');
+const given = process.argv.slice(2);
+const all = given.includes('--all');
+const rest = given.filter((argument) => argument !== '--all');
+const named = rest.some((argument) => !argument.startsWith('-'));
+
+if (!all && !named) {
+  process.stderr.write(
+    `The fast tests: about 3 minutes on two cores. \`npm test -- --all\` adds ${SLOW_TESTS.length} files with models, sandboxes and whole nodes: about 25 minutes.\n`,
+  );
+} else if (all) process.stderr.write('All tests: about 25 minutes on two cores.\n');
+
+const begun = performance.now();
+const skipped = all || named ? [] : SLOW_TESTS.flatMap((file) => ['--exclude', file]);
+// Fast tests wait little for each other; the others start processes that need the cores.
+const workers = all ? [] : ['--maxWorkers', String(Math.max(2, cpus().length - 1))];
+const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+const { status } = spawnSync(process.execPath, [vitest, 'run', ...workers, ...skipped, ...rest], {
+  cwd: root,
+  stdio: 'inherit',
+});
+const seconds = Math.round((performance.now() - begun) / 1000);
+process.stderr.write(`It took ${Math.floor(seconds / 60)} min ${seconds % 60} s.\n`);
+process.exit(status ?? 1);
