@@ -7,6 +7,7 @@ import { GraphBuilder, tensor, writeModel } from '@skein/onnx';
 import type { BenchResult } from './commands/bench.ts';
 import type { Deployed } from './deploying.ts';
 import { startNodeProcess, type NodeProcess } from '../../server/src/testing/node-process.ts';
+import { hungry } from '../../runtime/src/testing/models.ts';
 import { runCli, startCli } from './testing/cli.ts';
 
 /** y = factor · x, for rows of two. */
@@ -115,6 +116,15 @@ describe('a model', () => {
     expect(stderr).toContain('(MODEL_FILE_INVALID)');
     expect(stderr).toContain('"cut.onnx"');
     expect((await node.run('show', 'cut')).stderr).toContain('(MODEL_UNKNOWN)');
+  });
+
+  it('leaves nothing in the repository index when its deploy is refused', async () => {
+    writeFileSync(join(node.folder, 'hungry.onnx'), hungry());
+    const deploy = words('deploy hungry.onnx --isolation process --max-memory 512MiB');
+    const { code, stderr } = await node.run(...deploy);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('(MODEL_MEMORY)')]);
+    const index = await fetch(`${node.url}/v2/repository/index`, { method: 'POST' });
+    expect(await index.text()).not.toContain('hungry');
   });
 
   it('has a typed client', async () => {

@@ -1,6 +1,6 @@
 /** `skein deploy`: serves a model file or a composition. */
 import { extname, basename } from 'node:path';
-import type { DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
+import type { Client, DeploymentSettingsPatch, Run, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { DEVICES } from '@skein/api/implementations';
 import { formatDuration } from '@skein/api/units';
@@ -120,6 +120,7 @@ export const deploy = defineCommand({
       countingFetch((sent, total) => onProgress(sent, total), fetch),
     );
     const call = { signal: context.signal };
+    const stored = await storedVersions(client, name, call);
     let version: VersionView;
     if ('modulePath' in found) {
       const { modulePath } = found;
@@ -137,12 +138,16 @@ export const deploy = defineCommand({
       );
       onProgress = () => undefined;
     }
-    const deployment = await serveVersion(context, client, {
-      name,
-      version: version.version,
-      settings,
-      plan,
-    });
+    const deploying = { name, version: version.version, settings, plan };
+    const deployment = await serveVersion(context, client, deploying).catch(
+      async (error: unknown) => {
+        // A version that the node has refused must not stay in its index; one that was there stays.
+        if (isRefusal(error) && !stored.has(version.version)) {
+          await client.removeVersion(deploying, call).catch(() => undefined);
+        }
+        throw error;
+      },
+    );
     if (found.run !== undefined) await recordVersion(context, options, found.run, version);
     return {
       version,
@@ -176,6 +181,26 @@ export const deploy = defineCommand({
     ].join('\n');
   },
 });
+
+/** The versions of a model; none if the node does not know it. */
+async function storedVersions(
+  client: Client,
+  name: string,
+  call: { readonly signal: AbortSignal },
+): Promise<ReadonlySet<string>> {
+  try {
+    const { versions } = await client.listVersions({ name }, call);
+    return new Set(versions.map(({ version }) => version));
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === 'MODEL_UNKNOWN') return new Set();
+    throw error;
+  }
+}
+
+/** Whether the node has said that the version or its settings must change. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof SkeinError && error.row.kind === 'user' && error.code !== 'CANCELLED';
+}
 
 type Content = {
   /** Default name of the deployment. */
