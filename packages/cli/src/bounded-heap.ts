@@ -3,8 +3,8 @@
  *
  * By default V8 lets garbage grow with traffic: its young generation to 128 MiB, its old one to a
  * multiple of what is alive. Callers without a key can cause that much, and memory that V8 has taken
- * it keeps for long. With these bounds, the same requests take a tenth of the memory and no more
- * processor time; docs/decisions/0020 has the figures.
+ * it keeps for long. With these bounds, the same requests take a tenth of the memory;
+ * docs/decisions/0020 has the figures.
  */
 const BOUNDS = ['--max-semi-space-size=8', '--heap-growing-percent=50'];
 
