@@ -28,18 +28,18 @@ function run(flags: readonly string[], environment: NodeJS.ProcessEnv = {}) {
 describe.skipIf(process.platform === 'win32')('a process with a bounded heap', () => {
   it('has a small young generation, and its own arguments', () => {
     const { flags, youngMib, argument } = run([]);
-    expect(flags).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=50']);
+    expect(flags).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=100']);
     expect(youngMib).toBeLessThanOrEqual(16);
     expect(argument).toBe('kept');
   });
 
   it('keeps the values that the operator gives', () => {
-    expect(run(['--max_semi_space_size=32', '--heap-growing-percent=90']).flags).toEqual([
+    expect(run(['--max_semi_space_size=32', '--heap-growing-percent=100']).flags).toEqual([
       '--max_semi_space_size=32',
-      '--heap-growing-percent=90',
+      '--heap-growing-percent=100',
     ]);
     expect(run([], { NODE_OPTIONS: '--max-semi-space-size=32' }).flags).toEqual([
-      '--heap-growing-percent=50',
+      '--heap-growing-percent=100',
     ]);
   });
 });

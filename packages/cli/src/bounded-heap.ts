@@ -6,7 +6,7 @@
  * it keeps for long. With these bounds, the same requests take a tenth of the memory;
  * docs/decisions/0020 has the figures.
  */
-const BOUNDS = ['--max-semi-space-size=8', '--heap-growing-percent=50'];
+const BOUNDS = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
 
 /**
  * Restarts this process with the bounds, under its own id and with its own arguments: V8 reads them
