@@ -321,9 +321,9 @@ export const DeploymentView = z
     name: Name,
     kind: z.enum(['onnx', 'composition']),
     status: z
-      .enum(['ready', 'starting', 'idle', 'failed'])
+      .enum(['ready', 'starting', 'idle', 'failed', 'unloaded'])
       .describe(
-        '`ready`, `starting` (no replica yet), `idle` (scaled to zero), `failed` (no replica can start).',
+        '`ready`, `starting` (no replica yet), `idle` (scaled to zero), `failed` (no replica can start), `unloaded` (kept with its settings, and serves nothing until it is loaded).',
       ),
     reason: z.string(),
     revision: z.int(),

@@ -185,13 +185,23 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     path: '/v2/repository/models/{model}/load',
     operationId: 'repositoryLoad',
     summary: 'Deploy the newest version of a model.',
-    errors: ['MODEL_UNKNOWN', 'MODEL_LOAD_FAILED', 'DEPLOYMENT_INVALID', 'ROLLOUT_IN_PROGRESS'],
+    description:
+      'An unloaded model gets its settings and its version back, or a version that was stored since. The parameter `config` is the JSON text of a Triton model configuration; of its fields, `max_batch_size`, `instance_group`, `dynamic_batching.default_queue_policy`, `response_cache`, `version_policy` and `parameters.intra_op_thread_count` override the settings, and others are refused by name.',
+    body: 'RepositoryLoad',
+    errors: [
+      'REQUEST_INVALID',
+      'MODEL_UNKNOWN',
+      'MODEL_LOAD_FAILED',
+      'DEPLOYMENT_INVALID',
+      'ROLLOUT_IN_PROGRESS',
+    ],
   },
   {
     method: 'post',
     path: '/v2/repository/models/{model}/unload',
     operationId: 'repositoryUnload',
-    summary: 'Drain and remove a deployment.',
+    summary:
+      'Drain a deployment; its settings stay for the next load, until `undeploy` removes them.',
     errors: ['MODEL_UNKNOWN', 'DEPLOYMENT_INVALID'],
   },
 ];
@@ -307,6 +317,7 @@ export const OPEN_INFERENCE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       ['name', 'version', 'state', 'reason'],
     ),
   },
+  RepositoryLoad: object({ parameters: object({ config: text }, []) }, []),
   RequestTensor: tensor({ type: 'integer', minimum: 0 }, { parameters, data }),
   RequestedOutput: object({ name: text, parameters }, ['name']),
   InferRequest: object(

@@ -10,6 +10,7 @@ export const HistoryKind = z.enum([
   'rolled-back',
   'scaled',
   'replica-lost',
+  'unloaded',
   'undeployed',
 ]);
 

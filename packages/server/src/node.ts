@@ -310,7 +310,7 @@ async function bringUp(
     logger,
     limits: { bodyTimeoutMs, maxUploadBytes: MAX_MODEL_BYTES },
   });
-  const repository = createModelRepository(registry, serving, auditInto(state, logger));
+  const repository = createModelRepository(registry, serving, state, auditInto(state, logger));
   const codec = new PayloadCodec();
   lifecycle.open('codec', () => codec.close());
   const { refused } = metrics;

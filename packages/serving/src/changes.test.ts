@@ -13,6 +13,7 @@ const change = fc.oneof(
   fc.record({ kind: fc.constant('settings' as const), threads: fc.integer({ min: 1, max: 3 }) }),
   fc.record({ kind: fc.constant('rollback' as const) }),
   fc.record({ kind: fc.constant('undeploy' as const) }),
+  fc.record({ kind: fc.constant('unload' as const) }),
   fc.record({ kind: fc.constant('requests' as const), count: fc.nat(5) }),
 );
 
@@ -58,8 +59,8 @@ describe('changes of a deployment', () => {
               );
             } else if (step.kind === 'rollback') {
               outcomes.push(codeOf(serving.rollback('risk', 'because', ACTOR)));
-            } else if (step.kind === 'undeploy') {
-              outcomes.push(codeOf(serving.undeploy('risk', ACTOR)));
+            } else if (step.kind === 'undeploy' || step.kind === 'unload') {
+              outcomes.push(codeOf(serving[step.kind]('risk', ACTOR)));
             } else {
               for (let i = 0; i < step.count; i++) {
                 outcomes.push(codeOf(serving.infer(request('risk'))));
@@ -75,7 +76,12 @@ describe('changes of a deployment', () => {
           if (view === undefined) {
             expect(row).toBeUndefined();
             expect(targets.every(({ drained }) => drained)).toBe(true);
+          } else if (view.status === 'unloaded') {
+            expect(view.targets).toEqual([]);
+            expect(row).toMatchObject({ unloaded: true, settings: view.settings });
+            expect(targets.every(({ drained }) => drained)).toBe(true);
           } else {
+            expect(row?.unloaded).toBeUndefined();
             const running =
               view.rollout?.phase === 'shifting' || view.rollout?.phase === 'comparing';
             expect(view.targets).toHaveLength(running ? 2 : 1);

@@ -2,17 +2,15 @@
  * Changes of deployments by an operator or through the API. A deployment has one change at a time:
  * a second one is rejected at once instead of waiting for an unknown time.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutPlan, SkeinError } from '@skein/api';
 import type { DeploymentRecord } from '@skein/state';
-import { callersOf } from './composition/call-graph.ts';
 import type { ServingContext } from './context.ts';
 import { checkLeastThreads, type CoreClaim } from './core-claims.ts';
 import type { DeploymentControl, DeployRequest } from './control.ts';
 import { Deployment } from './deployment.ts';
-import type { LiveTarget } from './live-target.ts';
 import { checkIsolation } from './isolation.ts';
 import { bringUp, interrupt, prepare, replicasInUse, retire, takeOver } from './loading.ts';
+import { createRemoval } from './removal.ts';
 import { RolloutRun } from './rollout-run.ts';
 import {
   effectiveSettings,
@@ -21,11 +19,8 @@ import {
   type EffectiveSettings,
 } from './settings.ts';
 
-/** How long the removal of a deployment waits for its accepted requests; they are answered in any case. */
-const UNDEPLOY_MS = 10_000;
-
 export type Changes = {
-  [Change in 'deploy' | 'changeSettings' | 'rollback' | 'undeploy']: (
+  [Change in 'deploy' | 'changeSettings' | 'rollback' | 'unload' | 'undeploy']: (
     ...parameters: Parameters<DeploymentControl[Change]>
   ) => Promise<void>;
 };
@@ -71,8 +66,8 @@ export function createChanges(context: ServingContext): Changes {
   const claim = (name: string, asked: CoreClaim): void => {
     const holding = new Map<string, CoreClaim>();
     for (const deployment of deployments.values()) {
-      const { kind, effective, failure } = deployment;
-      if (failure !== undefined) continue;
+      const { kind, effective, stopped } = deployment;
+      if (stopped !== undefined) continue;
       const coming = runs.get(deployment.name)?.settings;
       holding.set(deployment.name, { kind, settings: coming ?? effective });
     }
@@ -91,18 +86,18 @@ export function createChanges(context: ServingContext): Changes {
     return deployment;
   };
 
-  /** A deployment without a serving version: a new one, or one that failed when the node started. */
+  /** A deployment without a serving version: a new one, or one that is unloaded or has failed. */
   const create = async (
     { name, version, settings }: DeployRequest,
     actor: string,
   ): Promise<void> => {
-    const failed = deployments.get(name);
-    const effective = mergeSettings(failed?.settings, settings, cores);
+    const stopped = deployments.get(name);
+    const effective = mergeSettings(stopped?.settings, settings, cores);
     const record = await registry.version(name, version);
     checkIsolation(effective.settings, record, context.isolateModels);
     claim(name, { kind: record.kind, settings: effective });
     const deployment = newDeployment(context, name, record.kind, effective);
-    deployment.revision = failed?.revision ?? 0;
+    deployment.revision = stopped?.revision ?? 0;
     deployments.set(name, deployment);
     try {
       const live = await prepare(context, deployment, record, effective);
@@ -115,8 +110,8 @@ export function createChanges(context: ServingContext): Changes {
         throw error;
       }
     } catch (error) {
-      if (failed === undefined) deployments.delete(name);
-      else deployments.set(name, failed);
+      if (stopped === undefined) deployments.delete(name);
+      else deployments.set(name, stopped);
       throw error;
     }
     const { latencyMs, quantile } = effective.settings.objective;
@@ -194,6 +189,12 @@ export function createChanges(context: ServingContext): Changes {
   };
 
   const undo = async (deployment: Deployment, reason: string, actor: string): Promise<void> => {
+    if (deployment.stopped?.status === 'unloaded') {
+      throw new SkeinError(
+        'NOTHING_TO_ROLL_BACK',
+        `Deployment "${deployment.name}" is unloaded; load it first.`,
+      );
+    }
     const now: Pick<DeploymentRecord, 'settings' | 'targets'> = {
       settings: deployment.settings,
       targets: deployment.split.map(({ record, weight }) => ({ version: record.version, weight })),
@@ -226,7 +227,7 @@ export function createChanges(context: ServingContext): Changes {
         if (deployment.main === undefined) {
           throw new SkeinError(
             'DEPLOYMENT_INVALID',
-            `Deployment "${name}" has failed; deploy a version with the new settings instead.`,
+            `Deployment "${name}" is ${deployment.stopped?.status ?? 'not loaded yet'}; deploy a version with the new settings instead.`,
           );
         }
         const effective = mergeSettings(deployment.settings, settings, cores);
@@ -248,34 +249,7 @@ export function createChanges(context: ServingContext): Changes {
       }
       await exclusively(name, () => undo(existing(name), reason, actor));
     },
-    async undeploy(name, actor) {
-      existing(name);
-      const callers = callersOf(name, deployments.values());
-      if (callers.length > 0) {
-        throw new SkeinError(
-          'DEPLOYMENT_INVALID',
-          `Deployment "${name}" is called by ${callers.join(', ')}.`,
-        );
-      }
-      await runs.get(name)?.abort('the deployment is removed', actor);
-      await endChange(name);
-      if (!deployments.has(name)) return;
-      await exclusively(name, async () => {
-        const deployment = existing(name);
-        await state.removeDeployment(name);
-        deployments.delete(name);
-        journal.record({
-          deployment: name,
-          kind: 'undeployed',
-          reason: 'removed; its versions stay in the registry',
-          details: { versions: deployment.versions() },
-          actor,
-        });
-        const loaded: LiveTarget[] = [...deployment.live.values()];
-        const drained = Promise.all(loaded.map((live) => retire(context, deployment, live)));
-        await Promise.race([drained, sleep(UNDEPLOY_MS, undefined, { ref: false })]);
-      });
-    },
+    ...createRemoval(context, { existing, exclusively, endChange }),
   };
 }
 

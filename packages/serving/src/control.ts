@@ -33,6 +33,12 @@ export interface DeploymentControl {
   ): Promise<DeploymentView>;
   /** Aborts a rollout in progress, or returns to the previous targets and settings. @throws SkeinError MODEL_UNKNOWN, NOTHING_TO_ROLL_BACK. */
   rollback(name: string, reason: string, actor: string): Promise<DeploymentView>;
+  /**
+   * Drains the deployment, and keeps its settings and targets until it is deployed again or
+   * undeployed. An unloaded one stays as it is.
+   * @throws SkeinError MODEL_UNKNOWN, DEPLOYMENT_INVALID if a composition calls it.
+   */
+  unload(name: string, actor: string): Promise<void>;
   /** Drains and removes the deployment; its versions stay. @throws SkeinError MODEL_UNKNOWN, DEPLOYMENT_INVALID if a composition calls it. */
   undeploy(name: string, actor: string): Promise<void>;
   view(name: string): DeploymentView;

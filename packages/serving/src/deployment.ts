@@ -46,6 +46,12 @@ export interface DeploymentOptions extends ObserverOptions {
 /** Estimate of the loading time of a model that has not been loaded yet. */
 const RESTORE_RETRY_MS = 1000;
 
+/** A deployment that cannot start, or that was unloaded. */
+export interface Stop {
+  readonly status: 'failed' | 'unloaded';
+  readonly reason: string;
+}
+
 export class Deployment {
   readonly name: string;
   readonly kind: 'onnx' | 'composition';
@@ -54,8 +60,8 @@ export class Deployment {
   /** Revision of the stored row; 0 before the first write. */
   revision = 0;
   updatedAt = '';
-  /** Why it cannot serve at all; undefined if it can. */
-  failure: string | undefined;
+  /** Why it serves nothing at all; undefined if it serves. */
+  stopped: Stop | undefined;
   /** What it will serve, while it is restored after the start of the node. */
   restoring: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */
@@ -180,8 +186,12 @@ export class Deployment {
   }
 
   #noTarget({ version }: InferenceRequest): SkeinError {
-    if (this.failure !== undefined) {
-      return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
+    switch (this.stopped?.status) {
+      case 'failed':
+        return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
+      case 'unloaded':
+        return new SkeinError('MODEL_UNKNOWN', `Deployment "${this.name}" is unloaded.`);
+      default:
     }
     if (this.#isRestoring(version)) {
       return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being restored.`, {
@@ -267,6 +277,12 @@ export class Deployment {
   remove(live: LiveTarget): void {
     if (this.#live.get(live.record.version) === live) this.#live.delete(live.record.version);
     this.#forgetModels();
+  }
+
+  /** Takes all traffic from its versions, which the caller retires. */
+  stop(status: Stop['status'], reason: string): void {
+    this.stopped = { status, reason };
+    this.route([]);
   }
 
   // Its settings.

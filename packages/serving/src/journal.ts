@@ -16,6 +16,7 @@ export interface Journal {
 const EVENT_KINDS: Record<HistoryEntry['kind'], ServingEvent['kind']> = {
   deployed: 'deployment',
   'settings-changed': 'deployment',
+  unloaded: 'deployment',
   undeployed: 'deployment',
   'rollout-started': 'rollout',
   'rollout-step': 'rollout',

@@ -134,7 +134,7 @@ export async function takeOver(
   deployment.updatedAt = row.updatedAt;
   const others = new Set([...deployment.live.values(), ...deployment.split]);
   others.delete(live);
-  deployment.failure = undefined;
+  deployment.stopped = undefined;
   deployment.applySettings(effective);
   deployment.add(live);
   deployment.route([{ live, weight: 100 }]);
@@ -165,7 +165,7 @@ export function replicasInUse(deployment: Deployment): number {
 function checkCalls({ deployments }: ServingContext, { name }: Deployment, live: LiveTarget): void {
   const calls = live.target.calls ?? [];
   for (const callee of calls) {
-    if (callee !== name && !deployments.has(callee)) {
+    if (callee !== name && !canBeCalled(deployments.get(callee))) {
       throw new SkeinError(
         'COMPOSITION_INVALID',
         `Composition "${name}" calls "${callee}", which is not deployed.`,
@@ -182,6 +182,11 @@ function checkCalls({ deployments }: ServingContext, { name }: Deployment, live:
       `Composition "${name}" would call itself: ${cycle.join(' → ')}.`,
     );
   }
+}
+
+/** A failed deployment can be repaired without its callers; an unloaded one was taken away. */
+function canBeCalled(deployment: Deployment | undefined): boolean {
+  return deployment !== undefined && deployment.stopped?.status !== 'unloaded';
 }
 
 /** Waits until enough replicas are ready, or the missing ones have failed, or a timeout. */

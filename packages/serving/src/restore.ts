@@ -2,7 +2,7 @@
  * Restores every deployment when the node starts, in two steps. First their names and versions are
  * read, before the node listens, so that no caller gets MODEL_UNKNOWN for an existing deployment.
  * Then the versions are loaded. A deployment that cannot be restored is `failed` with its reason
- * until an operator deploys a version again; it does not stop the node.
+ * until an operator deploys a version again; it does not stop the node. An unloaded one stays unloaded.
  *
  * Models are restored before compositions, because a composition is checked against what it calls.
  */
@@ -12,6 +12,7 @@ import type { ServingContext } from './context.ts';
 import type { DeployedModel } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 import { bringUp, prepare } from './loading.ts';
+import { UNLOADED } from './removal.ts';
 import { effectiveSettings } from './settings.ts';
 
 export interface StoredDeployment {
@@ -59,6 +60,10 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Sto
       })),
     );
     const deployment = open(versions[0]!.record.kind);
+    if (row.unloaded === true) {
+      deployment.stop('unloaded', UNLOADED.reason);
+      return { row, versions: [], deployment };
+    }
     deployment.restoring = describeStored(deployment, versions);
     return { row, versions, deployment };
   } catch (error) {
@@ -116,12 +121,13 @@ async function restore(
 }
 
 function fail(context: ServingContext, deployment: Deployment, error: unknown): void {
-  deployment.failure = error instanceof Error ? error.message : String(error);
+  const reason = error instanceof Error ? error.message : String(error);
+  deployment.stop('failed', reason);
   context.log('A deployment could not be restored.', { deployment: deployment.name, error });
   context.events.publish({
     kind: 'deployment',
     deployment: deployment.name,
-    reason: deployment.failure,
+    reason,
     details: { happened: 'failed' },
   });
 }
@@ -138,6 +144,7 @@ async function noteInterruption(
   const ends = await Promise.all([
     last('rollout-finished'),
     last('rolled-back'),
+    last('unloaded'),
     last('undeployed'),
   ]);
   if (ends.some((end) => end !== undefined && end.id > started.id)) return;

@@ -159,6 +159,7 @@ export function createServing(options: ServingOptions): Serving {
       await written(changes.rollback(name, reason, actor));
       return view(name);
     },
+    unload: (name, actor) => written(changes.unload(name, actor)),
     undeploy: (name, actor) => written(changes.undeploy(name, actor)),
     view,
     views: () => [...deployments.values()].map((deployment) => viewOf(deployment, clock.now())),

@@ -27,10 +27,10 @@ export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
 }
 
 function statusOf(
-  { failure, restoring, split, main }: Deployment,
+  { stopped, restoring, split, main }: Deployment,
   snapshots: ReadonlyMap<LiveTarget, TargetSnapshot>,
 ): Pick<DeploymentView, 'status' | 'reason'> {
-  if (failure !== undefined) return { status: 'failed', reason: failure };
+  if (stopped !== undefined) return stopped;
   if (restoring !== undefined) return { status: 'starting', reason: 'it is being restored' };
   if (main === undefined) return { status: 'starting', reason: 'the first version is loading' };
   const reason = main.reason;

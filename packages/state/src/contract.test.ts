@@ -160,6 +160,14 @@ describe.each(Object.entries(PLACES))('state on %s', (_, make) => {
     expect(third.revision).toBe(3);
   });
 
+  it('keeps that a deployment is unloaded until the next write', async () => {
+    const row = { name: 'risk', settings, targets: [{ version: '1', weight: 1 }] };
+    await state.putDeployment({ ...row, unloaded: true }, 0);
+    expect(await state.deployment('risk')).toMatchObject({ ...row, unloaded: true });
+    await state.putDeployment(row, 1);
+    expect((await state.deployment('risk'))?.unloaded).toBeUndefined();
+  });
+
   it('refuses a write with a stale revision and changes nothing', async () => {
     const row = { name: 'risk', settings, targets: [{ version: '1', weight: 1 }] };
     const first = await state.putDeployment(row, 0);

@@ -30,6 +30,8 @@ export interface DeploymentRecord {
   readonly settings: DeploymentSettings;
   /** At least one; each weight is a share of their sum. */
   readonly targets: readonly TrafficTarget[];
+  /** Whether it was unloaded: it serves nothing, and keeps its settings and targets for the next load. */
+  readonly unloaded?: true | undefined;
   /** Counts up; a write with a stale revision is refused. */
   readonly revision: number;
   readonly updatedAt: Timestamp;
@@ -49,6 +51,7 @@ export interface HistoryEntry {
     | 'rolled-back'
     | 'scaled'
     | 'replica-lost'
+    | 'unloaded'
     | 'undeployed';
   readonly reason: string;
   /** Data behind the reason: versions, weights, counts, measurements. */
@@ -97,7 +100,7 @@ export interface State {
   deployment(name: string): Promise<DeploymentRecord | undefined>;
   /** @param expectedRevision 0 for a new deployment. @throws SkeinError ROLLOUT_IN_PROGRESS if it is stale. */
   putDeployment(
-    deployment: Pick<DeploymentRecord, 'name' | 'settings' | 'targets'>,
+    deployment: Pick<DeploymentRecord, 'name' | 'settings' | 'targets' | 'unloaded'>,
     expectedRevision: number,
   ): Promise<DeploymentRecord>;
   /** Every earlier row of a deployment, newest first: the targets of a rollback. */

@@ -160,8 +160,8 @@ export const SERVING_ERRORS = {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The version still receives traffic.',
-    fix: 'Shift its weight to another version first.',
+    meaning: 'The version still receives traffic, or an unloaded deployment keeps it.',
+    fix: 'Shift its weight to another version first, or remove the deployment with `skein undeploy NAME`.',
   },
   ROLLOUT_IN_PROGRESS: {
     http: 409,

@@ -11,6 +11,7 @@ const STATUS_COLOURS = {
   starting: 'yellow',
   idle: 'dim',
   failed: 'red',
+  unloaded: 'dim',
 } as const satisfies Record<View['status'], keyof Style>;
 
 export function statusText(view: Pick<View, 'status'>, style: Style): string {

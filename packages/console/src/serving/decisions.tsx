@@ -7,6 +7,7 @@ const SHOWN = 60;
 const TONES: Readonly<Record<string, string>> = {
   'rolled-back': 'bad',
   'replica-lost': 'bad',
+  unloaded: 'warn',
   undeployed: 'warn',
   scaled: 'plain',
   deployed: 'good',

@@ -14,6 +14,7 @@ interface Row {
   readonly settings: string;
   readonly targets: string;
   readonly updated_at: string;
+  readonly unloaded: number;
 }
 
 export function deploymentTable(
@@ -35,7 +36,7 @@ export function deploymentTable(
      ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, live = 1`,
   );
   const insert = database.prepare(
-    `INSERT INTO deployment_revisions VALUES (:name, :revision, :settings, :targets, :at) RETURNING *`,
+    `INSERT INTO deployment_revisions VALUES (:name, :revision, :settings, :targets, :at, :unloaded) RETURNING *`,
   );
   const trim = database.prepare(
     'DELETE FROM deployment_revisions WHERE name = :name AND revision < :oldest',
@@ -53,7 +54,7 @@ export function deploymentTable(
         return row && record(row as unknown as Row);
       });
     },
-    async putDeployment({ name, settings, targets }, expectedRevision) {
+    async putDeployment({ name, settings, targets, unloaded }, expectedRevision) {
       return database.write('power-cut', () => {
         const last = pointer.get({ name }) as { revision: number; live: number } | undefined;
         const actual = last?.live ? last.revision : 0;
@@ -70,6 +71,7 @@ export function deploymentTable(
           settings: JSON.stringify(settings),
           targets: JSON.stringify(targets),
           at: new Date().toISOString(),
+          unloaded: unloaded === true ? 1 : 0,
         });
         point.run({ name, revision });
         trim.run({ name, oldest: revision - RETENTION.deploymentRevisions });
@@ -93,6 +95,7 @@ function record(row: Row): DeploymentRecord {
     name: row.name,
     settings: JSON.parse(row.settings) as DeploymentSettings,
     targets: JSON.parse(row.targets) as TrafficTarget[],
+    ...(row.unloaded === 1 ? { unloaded: true as const } : {}),
     revision: row.revision,
     updatedAt: row.updated_at,
   };

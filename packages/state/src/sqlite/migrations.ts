@@ -90,4 +90,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE api_keys ADD COLUMN weight REAL;
   `,
+  // 4: deployments that are unloaded.
+  `
+  ALTER TABLE deployment_revisions ADD COLUMN unloaded INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

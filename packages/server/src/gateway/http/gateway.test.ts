@@ -256,9 +256,9 @@ describe('extensions', () => {
     expect((await send(port, '/v2/repository/index', post('{"ready":true}'))).json).toEqual([
       { name: 'echo', version: '1', state: 'READY', reason: '' },
     ]);
-    expect((await send(port, '/v2/repository/models/echo/load', { method: 'POST' })).status).toBe(
-      200,
-    );
+    const load = '/v2/repository/models/echo/load';
+    expect((await send(port, load, { method: 'POST' })).status).toBe(200);
+    expect((await send(port, load, post('{"parameters":{"config":"{}"}}'))).status).toBe(200);
     expect(
       (
         await send(
@@ -268,10 +268,15 @@ describe('extensions', () => {
         )
       ).status,
     ).toBe(200);
-    expect(calls).toEqual(['load echo local 127.0.0.1', 'unload echo local 127.0.0.1']);
-    expect(
-      await send(port, '/v2/repository/models/echo/load', post('{"parameters":{"config":"{}"}}')),
-    ).toMatchObject({ status: 400, json: { code: 'REQUEST_INVALID' } });
+    expect(calls).toEqual([
+      'load echo local 127.0.0.1 {}',
+      'load echo local 127.0.0.1 {"config":"{}"}',
+      'unload echo local 127.0.0.1',
+    ]);
+    expect(await send(port, load, post('{"parameters":["config"]}'))).toMatchObject({
+      status: 400,
+      json: { code: 'REQUEST_INVALID' },
+    });
     expect(await send(port, '/v2/repository/index', post('[]'))).toMatchObject({ status: 400 });
   });
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import type { DeploymentView } from '@skein/api';
 import type { DeployRequest } from '@skein/serving';
-import type { VersionRecord } from '@skein/state';
+import type { DeploymentRecord, VersionRecord } from '@skein/state';
 import { auditTrail } from '../../access/audit-trail.ts';
 import { createModelRepository } from './repository.ts';
 
-function stored(model: string, version: string): VersionRecord {
+function stored(model: string, version: string, createdAt = ''): VersionRecord {
   return {
     model,
     version,
@@ -14,7 +14,7 @@ function stored(model: string, version: string): VersionRecord {
     sizeBytes: 0,
     signature: { inputs: [], outputs: [] },
     metadata: {},
-    createdAt: '',
+    createdAt,
   };
 }
 
@@ -36,20 +36,25 @@ function view(
   } as unknown as DeploymentView;
 }
 
-function repository(versions: VersionRecord[], views: DeploymentView[]) {
+function repository(
+  versions: VersionRecord[],
+  views: DeploymentView[],
+  deployment?: Partial<DeploymentRecord>,
+) {
   const calls: unknown[] = [];
   const control = {
     deploy: async (request: DeployRequest, actor: string) => {
       calls.push([request, actor]);
       return views[0]!;
     },
-    undeploy: async (name: string, actor: string) => void calls.push([name, actor]),
+    unload: async (name: string, actor: string) => void calls.push([name, actor]),
     views: () => views,
   };
   const registry = {
     versions: async (model?: string) =>
       versions.filter((version) => model === undefined || version.model === model),
   };
+  const state = { deployment: async () => deployment as DeploymentRecord | undefined };
   const rows: string[] = [];
   const audit = auditTrail(
     {
@@ -58,7 +63,7 @@ function repository(versions: VersionRecord[], views: DeploymentView[]) {
     },
     () => {},
   );
-  return { calls, rows, repository: createModelRepository(registry, control, audit) };
+  return { calls, rows, repository: createModelRepository(registry, control, state, audit) };
 }
 
 test('every stored version is listed with the state of its replicas', async () => {
@@ -80,23 +85,47 @@ test('every stored version is listed with the state of its replicas', async () =
   ]);
 });
 
-test('loading deploys the newest version by number, unloading undeploys', async () => {
+test('loading deploys the newest version by number, unloading unloads', async () => {
   const {
     calls,
     rows,
     repository: models,
   } = repository([stored('a', '9'), stored('a', '10'), stored('a', '2')], []);
   const ann = { actor: 'ann', remote: '10.0.0.7' };
-  await models.load('a', ann);
+  await models.load('a', {}, ann);
   await models.unload('a', ann);
   expect(calls).toEqual([
-    [{ name: 'a', version: '10' }, 'ann'],
+    [{ name: 'a', version: '10', settings: {} }, 'ann'],
     ['a', 'ann'],
   ]);
-  await expect(models.load('none', ann)).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+  await expect(models.load('none', {}, ann)).rejects.toMatchObject({
+    code: 'MODEL_UNKNOWN',
+    message: "failed to load 'none': no version of it is stored.",
+  });
   expect(rows).toEqual([
     'ann repositoryModelLoad a ok 10.0.0.7',
     'ann repositoryModelUnload a ok 10.0.0.7',
     'ann repositoryModelLoad none MODEL_UNKNOWN 10.0.0.7',
   ]);
+});
+
+test('loading an unloaded model restores the version that it served, or a newer one stored since', async () => {
+  const record = {
+    unloaded: true as const,
+    updatedAt: '2030-01-02T00:00:00.000Z',
+    targets: [
+      { version: '1', weight: 100 },
+      { version: '2', weight: 0 },
+    ],
+  };
+  const before = [stored('a', '1', '2030-01-01'), stored('a', '2', '2030-01-01')];
+  const ann = { actor: 'ann', remote: '' };
+  const deployedVersion = async (versions: VersionRecord[]): Promise<unknown> => {
+    const { calls, repository: models } = repository(versions, [], record);
+    await models.load('a', {}, ann);
+    return calls;
+  };
+  expect(await deployedVersion(before)).toMatchObject([[{ version: '1' }, 'ann']]);
+  const later = [...before, stored('a', '3', '2030-01-03')];
+  expect(await deployedVersion(later)).toMatchObject([[{ version: '3' }, 'ann']]);
 });

@@ -1,12 +1,15 @@
 /**
  * Triton's model repository extension over Skein's registry and deployments: a model is loaded when
  * it is deployed. Loading deploys the newest version; loading a deployed model rolls the newest
- * version out.
+ * version out. An unloaded model keeps its settings for the next load, and the version that it
+ * served, unless a newer one is stored in the meantime.
  */
 import { SkeinError } from '@skein/api';
 import type { DeploymentControl, Registry } from '@skein/serving';
+import type { DeploymentRecord, State, VersionRecord } from '@skein/state';
 import type { Actor, Audit } from '../../access/audit-trail.ts';
-import { brief } from '../brief.ts';
+import { loadOverride } from './load-override.ts';
+import type { Fields } from './parameters.ts';
 
 export interface RepositoryEntry {
   readonly name: string;
@@ -19,26 +22,34 @@ export interface RepositoryEntry {
 export interface ModelRepository {
   /** Every stored version, by model and version. */
   index(): Promise<readonly RepositoryEntry[]>;
-  /** Resolves when the model is loaded and warm. @throws SkeinError as `DeploymentControl.deploy` does. */
-  load(model: string, by: Actor): Promise<void>;
-  /** Resolves when the model is drained. @throws SkeinError as `DeploymentControl.undeploy` does. */
+  /**
+   * Resolves when the model is loaded and warm.
+   * @param parameters as plain values.
+   * @throws SkeinError REQUEST_INVALID, and as `DeploymentControl.deploy` does.
+   */
+  load(model: string, parameters: Fields, by: Actor): Promise<void>;
+  /** Resolves when the model is drained. @throws SkeinError as `DeploymentControl.unload` does. */
   unload(model: string, by: Actor): Promise<void>;
 }
 
 export function createModelRepository(
   registry: Pick<Registry, 'versions'>,
-  control: Pick<DeploymentControl, 'deploy' | 'undeploy' | 'views'>,
+  control: Pick<DeploymentControl, 'deploy' | 'unload' | 'views'>,
+  state: Pick<State, 'deployment'>,
   audit: Audit,
 ): ModelRepository {
-  const deployNewest = async (model: string, actor: string): Promise<void> => {
-    const versions = await registry.versions(model);
-    const newest = versions
-      .toSorted((one, other) => Number(one.version) - Number(other.version))
-      .at(-1);
-    if (newest === undefined) {
-      throw new SkeinError('MODEL_UNKNOWN', `No version of model "${model}" is stored.`);
+  const deploy = async (model: string, parameters: Fields, actor: string): Promise<void> => {
+    const stored = await state.deployment(model);
+    const override = loadOverride(model, parameters, stored?.settings);
+    const version = override.version ?? versionToLoad(await registry.versions(model), stored);
+    if (version === undefined) {
+      // Triton's clients look for the first words.
+      throw new SkeinError(
+        'MODEL_UNKNOWN',
+        `failed to load '${model}': no version of it is stored.`,
+      );
     }
-    await control.deploy({ name: model, version: newest.version }, actor);
+    await control.deploy({ name: model, version, settings: override.settings }, actor);
   };
 
   return {
@@ -52,24 +63,37 @@ export function createModelRepository(
       }));
     },
 
-    load: (model, by) =>
+    load: (model, parameters, by) =>
       audit({ ...by, action: 'repositoryModelLoad', subject: () => model }, () =>
-        deployNewest(model, by.actor),
+        deploy(model, parameters, by.actor),
       ),
     unload: (model, by) =>
       audit({ ...by, action: 'repositoryModelUnload', subject: () => model }, () =>
-        control.undeploy(model, by.actor),
+        control.unload(model, by.actor),
       ),
   };
 }
 
-type State = Pick<RepositoryEntry, 'state' | 'reason'>;
+/** The newest, or the one that an unloaded deployment served if none has been stored since. */
+function versionToLoad(
+  versions: readonly VersionRecord[],
+  stored: DeploymentRecord | undefined,
+): string | undefined {
+  const newest = versions
+    .toSorted((one, other) => Number(one.version) - Number(other.version))
+    .at(-1);
+  if (newest === undefined || stored?.unloaded !== true) return newest?.version;
+  if (newest.createdAt > stored.updatedAt) return newest.version;
+  return stored.targets.reduce((a, b) => (b.weight > a.weight ? b : a)).version;
+}
 
-const UNLOADED: State = { state: 'UNAVAILABLE', reason: 'unloaded' };
+type Readiness = Pick<RepositoryEntry, 'state' | 'reason'>;
+
+const UNLOADED: Readiness = { state: 'UNAVAILABLE', reason: 'unloaded' };
 
 /** By `model/version`. */
-function statesOf(control: Pick<DeploymentControl, 'views'>): Map<string, State> {
-  const states = new Map<string, State>();
+function statesOf(control: Pick<DeploymentControl, 'views'>): Map<string, Readiness> {
+  const states = new Map<string, Readiness>();
   for (const { name, status, reason, targets } of control.views()) {
     for (const { version, replicas } of targets) {
       const ready = status === 'idle' || replicas.some((replica) => replica.state === 'ready');
@@ -83,19 +107,4 @@ function statesOf(control: Pick<DeploymentControl, 'views'>): Map<string, State>
     }
   }
   return states;
-}
-
-/**
- * Triton lets a load replace the model's configuration or files; Skein deploys the stored version.
- * @throws SkeinError REQUEST_INVALID.
- */
-export function refuseModelConfig(parameters: unknown): void {
-  const names =
-    typeof parameters === 'object' && parameters !== null ? Object.keys(parameters) : [];
-  const foreign = names.find((name) => name === 'config' || name.startsWith('file:'));
-  if (foreign === undefined) return;
-  throw new SkeinError(
-    'REQUEST_INVALID',
-    `The load parameter ${brief(foreign)} is not supported; deploy the model with its settings through the management API.`,
-  );
 }

@@ -41,7 +41,8 @@ export async function startHttpFace(overrides: Overrides = {}) {
         { name: 'echo', version: '1', state: 'READY', reason: '' },
         { name: 'echo', version: '2', state: 'UNAVAILABLE', reason: 'unloaded' },
       ],
-      load: async (model, by) => void calls.push(`load ${model} ${by.actor} ${by.remote}`),
+      load: async (model, parameters, by) =>
+        void calls.push(`load ${model} ${by.actor} ${by.remote} ${JSON.stringify(parameters)}`),
       unload: async (model, by) => void calls.push(`unload ${model} ${by.actor} ${by.remote}`),
     },
     statistics: { read: () => [] },

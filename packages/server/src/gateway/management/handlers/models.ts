@@ -9,7 +9,9 @@ export function modelHandlers({
   return {
     async listModels() {
       const byModel = Map.groupBy(await registry.versions(), ({ model }) => model);
-      const deployed = new Set(control.views().map(({ name }) => name));
+      const deployed = new Set(
+        control.views().flatMap(({ name, status }) => (status === 'unloaded' ? [] : [name])),
+      );
       const models = [...byModel].flatMap(([name, records]): ModelView[] => {
         const latest = records.sort(byAge).at(-1);
         if (latest === undefined) return [];

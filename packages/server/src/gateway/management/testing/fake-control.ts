@@ -68,6 +68,10 @@ export function createFakeControl(
       }
       return put(earlier, 'rolled-back', reason, actor);
     },
+    async unload(name, actor) {
+      const view = { ...known(name), status: 'unloaded' as const, targets: [] };
+      await put(view, 'unloaded', 'It was asked for.', actor);
+    },
     async undeploy(name, actor) {
       known(name);
       views.delete(name);

@@ -9,7 +9,6 @@ import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from '../../grp
 import { callerOf } from '../../grpc/rules.ts';
 import { isNodeReady } from '../../rules.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from '../metadata.ts';
-import { refuseModelConfig } from '../repository.ts';
 import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
 
 export type GrpcOptions = InferenceOptions & GrpcTransport;
@@ -60,8 +59,10 @@ function methods(options: GrpcOptions): readonly GrpcMethod[] {
       return { models: ready ? entries.filter(({ state }) => state === 'READY') : [...entries] };
     }),
     unary(method.repositoryModelLoad, 'admin', logger, async ({ modelName, parameters }, call) => {
-      refuseModelConfig(parameters);
-      await repository.load(modelName, by(call));
+      const plain = Object.entries(parameters).map(
+        ([key, { parameterChoice }]) => [key, parameterChoice.value] as const,
+      );
+      await repository.load(modelName, Object.fromEntries(plain), by(call));
       return {};
     }),
     unary(method.repositoryModelUnload, 'admin', logger, async ({ modelName }, call) => {

@@ -13,7 +13,7 @@ import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from
 import type { InferenceOptions } from '../face.ts';
 import { inferOverHttp } from './infer.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
-import { refuseModelConfig } from '../repository.ts';
+import type { Fields } from '../parameters.ts';
 import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
 import { authorizeReader, isNodeReady } from '../../rules.ts';
 import { brief } from '../../brief.ts';
@@ -140,9 +140,11 @@ async function serveRepository(
   const { actor, tenant } = access.authorize(authorization, 'admin', socket);
   // Read it now: a caller that has disconnected by the end of a load has no address any more.
   const remote = remoteOf(socket);
-  const { parameters } = await smallBody(exchange, tenant, options);
-  refuseModelConfig(parameters);
-  await repository[action](decoded(name), { actor, remote });
+  const { parameters = {} } = await smallBody(exchange, tenant, options);
+  const model = decoded(name);
+  const by = { actor, remote };
+  if (action === 'load') await repository.load(model, objectOf(parameters, 'parameters'), by);
+  else await repository.unload(model, by);
   sendText(exchange, 200, 'application/json', '');
 }
 
@@ -151,18 +153,20 @@ async function smallBody(
   exchange: Exchange,
   tenant: string,
   { limits, bodies }: HttpOptions,
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<Fields> {
   const hold = bodies.hold(tenant);
   const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_PARAMETERS_BYTES);
   const body = await readBody(exchange, { ...limits, maxBodyBytes }, hold).finally(() =>
     hold.release(),
   );
   if (body.length === 0) return {};
-  const value = parseJson(body);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
-  throw new SkeinError('REQUEST_INVALID', `The body must be an object, but it is ${brief(value)}.`);
+  return objectOf(parseJson(body), 'body');
+}
+
+function objectOf(value: unknown, what: string): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  const message = `The ${what} must be an object, but it is ${brief(value)}.`;
+  throw new SkeinError('REQUEST_INVALID', message);
 }
 
 function sendStatistics(
