@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { anchorOf } from './.vitepress/pages.ts';
 
 const root = join(import.meta.dirname, '..');
 const pages = globSync('**/*.md', {
@@ -12,15 +13,11 @@ const pages = globSync('**/*.md', {
 const proseOf = (text: string): string =>
   text.replaceAll(/^(```|~~~)[^]*?^\1/gm, '').replaceAll(/`[^`\n]*`/g, '');
 
-/** The name that Markdown gives to a heading. */
-function slug(heading: string): string {
-  const text = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
-  return text.replaceAll(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(/\s/g, '-');
-}
-
 function headingsOf(file: string): Set<string> {
   const text = readFileSync(file, 'utf8').replaceAll(/^(```|~~~)[^]*?^\1/gm, '');
-  const headings = [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => slug(heading));
+  const headings = [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) =>
+    anchorOf(heading),
+  );
   const anchors = [...text.matchAll(/<a (?:id|name)="([^"]+)"/g)].map(([, name = '']) => name);
   return new Set([...headings, ...anchors]);
 }

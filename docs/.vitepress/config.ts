@@ -1,0 +1,53 @@
+/** The documentation as a site: `npm run docs:site` writes it to `dist/site`. */
+import { cpSync, mkdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { defineConfig, type MarkdownOptions } from 'vitepress';
+import { navigation } from './navigation.ts';
+import { addressOf, anchorOf, pages, resolveLink, ROOT } from './pages.ts';
+
+const OUT = join(ROOT, 'dist/site');
+const PAGES = pages();
+
+/** Files that pages link to and that are not pages. */
+const copied = new Set<string>();
+
+/** Links as the site has them, before the pages are checked for dead ones. */
+const linksOfRepository: MarkdownOptions['config'] = (markdown) => {
+  markdown.core.ruler.push('links-of-repository', ({ tokens, env }) => {
+    const { realPath, path } = env as { readonly realPath?: string; readonly path: string };
+    const page = relative(ROOT, realPath ?? path);
+    for (const token of tokens.flatMap(({ children }) => children ?? [])) {
+      const link = token.type === 'link_open' ? token.attrGet('href') : null;
+      if (link === null) continue;
+      const resolved = resolveLink(page, link);
+      token.attrSet('href', resolved.href);
+      if (resolved.copied !== undefined) copied.add(resolved.copied);
+    }
+  });
+};
+
+export default defineConfig({
+  title: 'Skein',
+  description: 'The systems side of machine learning in TypeScript.',
+  lang: 'en',
+  srcDir: '..',
+  srcExclude: ['**/dist/**', 'apps/judge/problems/**', '**/fixtures/**'],
+  rewrites: Object.fromEntries(
+    PAGES.filter((page) => page !== addressOf(page)).map((page) => [page, addressOf(page)]),
+  ),
+  outDir: OUT,
+  cacheDir: join(ROOT, 'node_modules/.cache/vitepress'),
+  // Braces in headings are parameters of addresses, not attributes.
+  markdown: { config: linksOfRepository, anchor: { slugify: anchorOf }, attrs: { disable: true } },
+  themeConfig: {
+    sidebar: navigation().map((group) => ({ ...group, items: [...group.items] })),
+    outline: [2, 3],
+    search: { provider: 'local' },
+  },
+  buildEnd: () => {
+    for (const file of copied) {
+      mkdirSync(join(OUT, dirname(file)), { recursive: true });
+      cpSync(join(ROOT, file), join(OUT, `${file}.txt`));
+    }
+  },
+});

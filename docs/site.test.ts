@@ -1,0 +1,59 @@
+/** The pages of the site, its links and its navigation; `npm run docs:site` builds it and refuses dead links. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { navigation } from './.vitepress/navigation.ts';
+import { pages, resolveLink, ROOT } from './.vitepress/pages.ts';
+
+describe('a link of a page', () => {
+  const from = 'docs/guide/serving.md';
+
+  it('to a page leads to that page, and to its heading', () => {
+    expect(resolveLink(from, 'jobs.md#retries')).toEqual({ href: '/docs/guide/jobs.md#retries' });
+    expect(resolveLink(from, '../../README.md')).toEqual({ href: '/index.md' });
+  });
+
+  it('to a folder leads to its README', () => {
+    expect(resolveLink(from, '../../packages/jobs')).toEqual({ href: '/packages/jobs/index.md' });
+  });
+
+  it('to another file leads to a copy of it', () => {
+    expect(resolveLink(from, '../../examples/ocr/boxes.ts')).toEqual({
+      href: '/examples/ocr/boxes.ts.txt',
+      copied: 'examples/ocr/boxes.ts',
+    });
+  });
+
+  it('out of the site or within the page stays as it is', () => {
+    for (const href of ['https://onnx.ai/', '#retries']) {
+      expect(resolveLink(from, href)).toEqual({ href });
+    }
+  });
+
+  it.each(['jbos.md', '../../packages/jobs/src'])('is refused where %s is no page', (link) => {
+    expect(() => resolveLink(from, link)).toThrow(`${from}: the link ${link} leads to no file`);
+  });
+});
+
+describe('the navigation', () => {
+  const groups = navigation();
+
+  it('has every page but the front page once', () => {
+    const links = groups.flatMap(({ items }) => items.map(({ link }) => link));
+    expect(new Set(links).size).toBe(links.length);
+    expect(links).toHaveLength(pages().length - 1);
+  });
+
+  it('has the guides in the order of the README', () => {
+    const guides = groups.find(({ text }) => text === 'Guides')?.items.map(({ text }) => text);
+    expect(guides?.slice(0, 3)).toEqual(['Serving a model', 'Compositions', 'Operating a node']);
+  });
+});
+
+it('lists every decision by its title', () => {
+  const list = readFileSync(join(ROOT, 'docs/decisions/README.md'), 'utf8');
+  for (const page of pages().filter((path) => path.startsWith('docs/decisions/0'))) {
+    const [, title = ''] = /^# \d+\. (.+)$/m.exec(readFileSync(join(ROOT, page), 'utf8')) ?? [];
+    expect(list).toContain(`[${title}](${page.replace('docs/decisions/', '')})`);
+  }
+});
