@@ -39,12 +39,15 @@ export default defineConfig({
   cacheDir: join(ROOT, 'node_modules/.cache/vitepress'),
   // Braces in headings are parameters of addresses, not attributes.
   markdown: { config: linksOfRepository, anchor: { slugify: anchorOf }, attrs: { disable: true } },
+  head: [['link', { rel: 'icon', href: '/logo.svg', type: 'image/svg+xml' }]],
   themeConfig: {
+    logo: '/logo.svg',
     sidebar: navigation().map((group) => ({ ...group, items: [...group.items] })),
     outline: [2, 3],
     search: { provider: 'local' },
   },
   buildEnd: () => {
+    cpSync(join(ROOT, 'packages/console/src/logo.svg'), join(OUT, 'logo.svg'));
     for (const file of copied) {
       mkdirSync(join(OUT, dirname(file)), { recursive: true });
       cpSync(join(ROOT, file), join(OUT, `${file}.txt`));
