@@ -18,7 +18,7 @@ import {
 import { countOf, elementTypeName, rawByteLength } from './element-type.ts';
 import { domainName, type Model } from './model.ts';
 import { OnnxError } from './onnx-error.ts';
-import { whyAbsent } from './operators.ts';
+import { whyAbsent } from './opsets.ts';
 import { storedTensors } from './tensor-protos.ts';
 
 /** @throws OnnxError `invalid` or `unsupported` for the first flaw, naming node, operator and value. */

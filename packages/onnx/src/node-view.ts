@@ -29,6 +29,11 @@ export class NodeView {
     return this.proto.output;
   }
 
+  /** Whether an optional input is given. */
+  hasInput(index: number): boolean {
+    return (this.inputs[index] ?? '') !== '';
+  }
+
   /** For messages: `Node 'conv1' (Conv)`; nodes without a name go by their first output. */
   get title(): string {
     return titleOf(this.proto);

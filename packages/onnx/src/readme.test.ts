@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import * as onnx from './index.ts';
-import { differentiableOperators } from './gradient/rules.ts';
+import { differentiableOperators } from './operators/registry.ts';
 
 const folder = join(import.meta.dirname, '..');
 const text = readFileSync(join(folder, 'README.md'), 'utf8');

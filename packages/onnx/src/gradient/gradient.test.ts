@@ -126,6 +126,15 @@ describe('gradient', () => {
         "Node 'odd' (Inverse) cannot be differentiated: there is no gradient rule for com.microsoft:Inverse.",
       ));
 
+    it('parts of unknown sizes in operator sets whose Split takes no list', () =>
+      expectRefusal(
+        model((graph) => {
+          const open = graph.input('open', 'float32', [null]);
+          return sum(graph, graph.node('Concat', ['w', open], { axis: 0 }, { name: 'both' })[0]);
+        }, 9),
+        "Node 'both' (Concat) cannot be differentiated: the sizes of its parts cannot be inferred; export with opset 13.",
+      ));
+
     describe('control flow', () => {
       const body = (name: string, write: (graph: GraphBuilder) => void) => {
         const graph = new GraphBuilder(name);

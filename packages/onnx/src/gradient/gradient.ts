@@ -15,19 +15,19 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { NodeProtoSchema, type GraphProto, type NodeProto } from 'onnx-buf';
-import { inferenceOf, named, type Inference } from '../infer/inference.ts';
+import { inferenceOf, InferredNode, named, type Inference } from '../infer/inference.ts';
 import { isStatic } from '../infer/size.ts';
 import { withGraph, type Model } from '../model.ts';
-import { NodeView, readsOf, subgraphsOf, titleOf } from '../node-view.ts';
+import { readsOf, subgraphsOf, titleOf } from '../node-view.ts';
 import { OnnxError } from '../onnx-error.ts';
+import { gradientRule } from '../operators/registry.ts';
 import { liveNodes } from '../passes/dead-nodes.ts';
 import { nodeProto, valueInfoProto } from '../protos.ts';
-import { elementCount } from '../tensor.ts';
+import { elementCount, type Tensor } from '../tensor.ts';
 import { filled, GraphWriter } from './graph-writer.ts';
 import { joinedParts } from './joined-parts.ts';
 import { narrowProducts } from './narrow-products.ts';
 import { reluAfterPool } from './relu-after-pool.ts';
-import { gradientRule } from './rules.ts';
 import type { GradientNode, GradientRule } from './rule.ts';
 
 export interface GradientOptions {
@@ -307,7 +307,7 @@ function differentiate(
   });
 }
 
-class ForwardNode extends NodeView implements GradientNode {
+class ForwardNode extends InferredNode implements GradientNode {
   readonly outputGradients: readonly (string | undefined)[];
   readonly #active: ReadonlySet<string>;
   readonly #writer: GraphWriter;
@@ -318,10 +318,14 @@ class ForwardNode extends NodeView implements GradientNode {
     active: ReadonlySet<string>,
     writer: GraphWriter,
   ) {
-    super(proto);
+    super(proto, writer.inference);
     this.outputGradients = outputGradients;
     this.#active = active;
     this.#writer = writer;
+  }
+
+  override tensor(index: number): Tensor | undefined {
+    return this.#writer.constantOf(this.inputs[index] ?? '');
   }
 
   wants(index: number): boolean {

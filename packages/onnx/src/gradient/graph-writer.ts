@@ -26,7 +26,7 @@ export class GraphWriter implements GradientGraph {
   readonly initializers: TensorProto[] = [];
   /** Title of the node whose rule is running, for messages. */
   subject = '';
-  readonly #inference: Inference;
+  readonly inference: Inference;
   readonly #taken: Set<string>;
   /** Initialisers that are trained, and so are not constants. */
   readonly #trained: ReadonlySet<string>;
@@ -47,13 +47,13 @@ export class GraphWriter implements GradientGraph {
     prefix = 'gradient',
   ) {
     this.#prefix = prefix;
-    this.#inference = inference;
+    this.inference = inference;
     this.#taken = taken;
     this.#trained = trained;
   }
 
   get opset(): number {
-    return this.#inference.opset;
+    return this.inference.opset;
   }
 
   emit(
@@ -92,7 +92,7 @@ export class GraphWriter implements GradientGraph {
     const node = nodeProto(opType, name, inputs, names, attributes);
     this.nodes.push(node);
     this.#nodeOf.set(name, node);
-    this.#inference.addNode(node);
+    this.inference.addNode(node);
     this.#made.set(key, names);
     return names;
   }
@@ -104,7 +104,7 @@ export class GraphWriter implements GradientGraph {
 
   /** Registers outputs that were added to a forward node. */
   inferAgain(node: NodeProto): void {
-    this.#inference.addNode(node);
+    this.inference.addNode(node);
   }
 
   constant(value: Tensor): string {
@@ -115,7 +115,7 @@ export class GraphWriter implements GradientGraph {
     if (existing !== undefined) return existing[0]!;
     const name = this.unique('constant');
     this.initializers.push(tensorProto(name, value));
-    this.#inference.addConstant(name, value);
+    this.inference.addConstant(name, value);
     if (key !== undefined) this.#made.set(key, [name]);
     return name;
   }
@@ -136,24 +136,26 @@ export class GraphWriter implements GradientGraph {
   }
 
   typeOf(name: string): ElementType {
-    const type = this.#inference.of(name)?.type;
+    const type = this.inference.of(name)?.type;
     return type ?? this.fail(`the element type of '${name}' cannot be inferred`);
   }
 
   shapeOf(name: string): readonly Size[] | undefined {
-    return this.#inference.of(name)?.shape;
+    return this.inference.of(name)?.shape;
   }
 
   rankOf(name: string): number {
     return this.shapeOf(name)?.length ?? this.fail(`the rank of '${name}' cannot be inferred`);
   }
 
+  /** The value of an initialiser or constant that is not being trained. */
   constantOf(name: string): Tensor | undefined {
-    return this.#trained.has(name) ? undefined : this.#inference.constantOf(name);
+    return this.#trained.has(name) ? undefined : this.inference.constantOf(name);
   }
 
+  /** The value of a small integer tensor (axes, sizes, pads), also where it was computed from static shapes. */
   intsOf(name: string): readonly number[] | undefined {
-    const elements = this.#inference.of(name)?.elements;
+    const elements = this.inference.of(name)?.elements;
     return isStatic(elements) ? elements : undefined;
   }
 
@@ -230,7 +232,7 @@ export class GraphWriter implements GradientGraph {
   /** Reshape to a list with -1; tells inference the symbol in its place. */
   #reshaped(value: string, sizes: readonly number[], shape: readonly Size[]): string {
     const result = this.emit('Reshape', [value, this.ints(sizes)]);
-    this.#inference.addKnown(result, { type: this.typeOf(value), shape });
+    this.inference.addKnown(result, { type: this.typeOf(value), shape });
     return result;
   }
 
@@ -239,7 +241,7 @@ export class GraphWriter implements GradientGraph {
     if (shape !== undefined && isSame(this.shapeOf(value), shape)) return value;
     const result = this.emit('Expand', [value, this.shapeTensor(like)]);
     if (shape !== undefined) {
-      this.#inference.addKnown(result, { type: this.typeOf(value), shape });
+      this.inference.addKnown(result, { type: this.typeOf(value), shape });
     }
     return result;
   }

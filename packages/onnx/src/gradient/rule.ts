@@ -7,6 +7,7 @@
  * model's own operator set.
  */
 import type { Attribute } from '../attribute.ts';
+import type { InferenceNode } from '../infer/rule.ts';
 import type { Dimension, ElementType, Tensor } from '../tensor.ts';
 
 /**
@@ -21,26 +22,10 @@ export type GradientRule = (
   graph: GradientGraph,
 ) => readonly (string | undefined)[];
 
-/** Rules of one family, by the ONNX name of the operator. */
-export type GradientRules = Readonly<Record<string, GradientRule>>;
-
 /** A node of the forward graph, on a path from what is trained to the loss. */
-export interface GradientNode {
-  readonly opType: string;
-  readonly name: string;
-  /** `''` for an omitted optional input. */
-  readonly inputs: readonly string[];
-  /** `''` for an omitted optional output. */
-  readonly outputs: readonly string[];
+export interface GradientNode extends InferenceNode {
   /** Gradient of the loss with respect to each output; `undefined` where no path leads to the loss. At least one is given. */
   readonly outputGradients: readonly (string | undefined)[];
-  has(attribute: string): boolean;
-  /** @throws OnnxError `invalid` when the attribute is missing and there is no default. */
-  attributeInt(attribute: string, absent?: number): number;
-  attributeInts(attribute: string, absent?: readonly number[]): readonly number[];
-  attributeFloat(attribute: string, absent?: number): number;
-  attributeString(attribute: string, absent?: string): string;
-  attributeStrings(attribute: string, absent?: readonly string[]): readonly string[];
   /** Whether the gradient with respect to input `index` is wanted; others need not be computed. */
   wants(index: number): boolean;
   /** Name of output `index` of the forward node, which is added to the node when it was omitted (such as MaxPool's Indices). */
@@ -85,10 +70,6 @@ export interface GradientGraph {
   shapeOf(name: string): readonly Exclude<Dimension, null>[] | undefined;
   /** @throws OnnxError `unsupported` when the rank is not known. */
   rankOf(name: string): number;
-  /** The value of an initialiser or constant that is not being trained. */
-  constantOf(name: string): Tensor | undefined;
-  /** The value of a small integer tensor (axes, sizes, pads), also where it was computed from static shapes. */
-  intsOf(name: string): readonly number[] | undefined;
 
   /** The shape of a value as an int64 list: a constant where it is static, else from a `Shape` node. */
   shapeTensor(name: string): string;

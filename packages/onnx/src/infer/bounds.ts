@@ -6,6 +6,7 @@
  *
  * Impossible sizes are an error; facts beyond the bounds become unknown.
  */
+import { elementSize, values, type Tensor } from '../tensor.ts';
 import type { Inferred } from './rule.ts';
 import type { Size } from './size.ts';
 
@@ -33,6 +34,16 @@ export function bounded(
   const follows =
     elements !== undefined && elements.length <= LONGEST_LIST && elements.every(isElement);
   return { type, shape: sizes, ...(follows ? { elements } : {}) };
+}
+
+/** What is known of a tensor that is given; the elements of a short list of integers are kept. */
+export function inferredOf(value: Tensor): Inferred {
+  const { type, shape } = value;
+  if ((type !== 'int64' && type !== 'int32') || shape.length > 1) return { type, shape };
+  // The elements of a file may be more, or fewer, than its shape says.
+  const count = value.bytes.byteLength / elementSize(value.type);
+  if (count > LONGEST_LIST || count !== (shape[0] ?? 1)) return { type, shape };
+  return { type, shape, elements: Array.from(values(value), Number) };
 }
 
 export function isSize(size: unknown): size is number {

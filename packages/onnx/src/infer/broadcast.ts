@@ -15,6 +15,14 @@ export function broadcast(
   return result;
 }
 
+/** The shape to which all inputs of a node are broadcast. */
+export function broadcastInputs(node: InferenceNode): readonly Size[] | undefined {
+  return broadcast(
+    node,
+    node.inputs.map((_, index) => node.given(index).shape),
+  );
+}
+
 function pair(node: InferenceNode, a: readonly Size[], b: readonly Size[]): readonly Size[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, axis) => {

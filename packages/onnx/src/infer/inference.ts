@@ -12,10 +12,9 @@ import { opsetOf, type Model } from '../model.ts';
 import { NodeView } from '../node-view.ts';
 import { OnnxError } from '../onnx-error.ts';
 import { tensorOf } from '../protos.ts';
+import { inferenceRule } from '../operators/registry.ts';
 import type { Dimension, NumericTensor, Tensor, TensorSpec } from '../tensor.ts';
-import { bounded, isSize, LONGEST_LIST, MOST_AXES, unknownSize } from './bounds.ts';
-import { inferredOf } from './shape.ts';
-import { inferenceRule } from './rules.ts';
+import { bounded, inferredOf, isSize, LONGEST_LIST, MOST_AXES, unknownSize } from './bounds.ts';
 import type { Inferred, InferenceNode } from './rule.ts';
 import type { Size } from './size.ts';
 
@@ -139,7 +138,7 @@ export class Inference {
   }
 }
 
-class InferredNode extends NodeView implements InferenceNode {
+export class InferredNode extends NodeView implements InferenceNode {
   readonly #inference: Inference;
 
   constructor(proto: NodeProto, inference: Inference) {

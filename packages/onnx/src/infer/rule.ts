@@ -1,6 +1,7 @@
 /** The contract of an inference rule, and common helpers of rules. */
 import type { NodeView } from '../node-view.ts';
 import type { ElementType, Tensor } from '../tensor.ts';
+import { LONGEST_LIST } from './bounds.ts';
 import type { Size } from './size.ts';
 
 /** The known facts about a value before the graph runs. */
@@ -24,7 +25,7 @@ export interface InferenceNode extends NodeView {
   input(index: number): Inferred | undefined;
   /** Like `input`, for a required input. */
   given(index: number): Inferred;
-  /** The value of an input that is an initialiser or a constant. */
+  /** The value of an input that is an initialiser or a constant; not of one that is trained. */
   tensor(index: number): Tensor | undefined;
   /** The numbers in a small integer input, where all of them are known. */
   ints(index: number): readonly number[] | undefined;
@@ -44,6 +45,16 @@ export function axisOf(node: NodeView, axis: number, rank: number): number {
     node.fail(`axis ${axis} is outside a tensor of rank ${rank}.`);
   }
   return result;
+}
+
+/** A shape from an int64 input: its elements, or as many unknown sizes as it has elements. */
+export function asShape(node: InferenceNode, index: number): readonly Size[] | undefined {
+  const { elements, shape } = node.given(index);
+  if (elements !== undefined) return elements;
+  const rank = shape?.[0];
+  return typeof rank === 'number' && rank <= LONGEST_LIST
+    ? Array.from({ length: rank }, (_, axis) => node.unknown(axis))
+    : undefined;
 }
 
 export function shown(shape: readonly Size[]): string {

@@ -4,6 +4,7 @@
  * equally computed axes compare as equal. This is not an algebra system: expressions that are equal
  * but written differently count as different, which costs a `Shape` node, never an error.
  */
+import { elementCount } from '../tensor.ts';
 
 /** A number, or a symbol. Symbols that begin with `?` stand for sizes without a name. */
 export type Size = number | string;
@@ -71,6 +72,14 @@ export function ceilDivide(size: Size, by: number): Size {
 
 export function isStatic(shape: readonly Size[] | undefined): shape is readonly number[] {
   return shape !== undefined && shape.every((size) => typeof size === 'number');
+}
+
+/** Whether a list has exactly the elements of a shape. */
+export function fills(
+  list: readonly Size[] | undefined,
+  shape: readonly Size[],
+): list is readonly Size[] {
+  return list !== undefined && isStatic(shape) && elementCount(shape) === list.length;
 }
 
 function factors(size: Size): Size[] {

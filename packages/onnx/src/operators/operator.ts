@@ -1,0 +1,17 @@
+/** The contract of an operator: how its shapes are inferred and, beside that, its gradient. */
+import type { GradientRule } from '../gradient/rule.ts';
+import type { InferenceRule } from '../infer/rule.ts';
+
+export interface Operator {
+  readonly infer: InferenceRule;
+  /** Absent where a gradient does not exist, or is not written yet. */
+  readonly gradient?: GradientRule;
+}
+
+/** Operators of one family, by their ONNX names. */
+export type Operators = Readonly<Record<string, Operator>>;
+
+/** Operators without a gradient that share one inference rule, by names with spaces between. */
+export function inferred(names: string, infer: InferenceRule): Operators {
+  return Object.fromEntries(names.split(' ').map((name) => [name, { infer }]));
+}
