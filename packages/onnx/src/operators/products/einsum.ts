@@ -5,7 +5,7 @@
  * products (Giles, Collected Matrix Derivative Results, 2008, §2.2, has the cases of matrices).
  */
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
-import { shown, type InferenceNode, type InferenceRule } from '../../infer/rule.ts';
+import { shown, type InferenceRule } from '../../infer/rule.ts';
 import type { Size } from '../../infer/size.ts';
 import type { Operators } from '../operator.ts';
 
