@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { DeploymentView } from '@skein/api';
 import { mlp, writeModel } from '@skein/onnx';
+import { launchBrowser, problemsOf } from '../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../scripts/testing/components.ts';
 import {
   createAuthority,
@@ -96,17 +96,10 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
   });
 
   it.skipIf(browser.skip)('shows its console in a browser', { timeout: 60_000 }, async () => {
-    const chrome = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-    });
+    const chrome = await launchBrowser();
     try {
       const page = await chrome.newPage({ ignoreHTTPSErrors: true });
-      const problems: string[] = [];
-      page.on('pageerror', (error) => problems.push(error.message));
-      page.on('console', (message) => {
-        if (message.type() === 'error') problems.push(message.text());
-      });
+      const problems = problemsOf(page);
       await page.goto(`${node.url}/`);
       await page.getByText('m', { exact: true }).first().waitFor();
       // Through the browser's own origin check: a change, and its event.

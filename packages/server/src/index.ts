@@ -2,5 +2,6 @@
 export { auditTrail } from './access/audit-trail.ts';
 export { openKeyRing, type KeyRing } from './access/key-ring.ts';
 export { startFleetWorker, type FleetWorkerOptions } from './fleet-worker.ts';
-export { startNode, type NodeOptions, type RunningNode } from './node.ts';
+export { startNode, type RunningNode } from './node.ts';
+export type { NodeOptions } from './rooms/options.ts';
 export { createLogger, type LogFormat } from './telemetry/log.ts';

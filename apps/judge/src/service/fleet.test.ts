@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { launchBrowser } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import {
   startRedis,
   type TestRedis,
 } from '../../../../packages/jobs/src/store/testing/redis-server.ts';
-import { launchBrowser, openPage } from '../testing/browser.ts';
+import { openPage } from '../testing/browser.ts';
 import { judgeDrivers } from '../testing/judge-sandboxes.ts';
 import { caller, ECHO, serving, type Serving } from '../testing/serving.ts';
 import { startWorkerProcess } from '../testing/judge-process.ts';

@@ -4,12 +4,13 @@
  */
 import { type Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { judge } from '../judging/judge.ts';
 import { createJudgeDriver } from '../judging/drivers.ts';
 import { openJudgeSandbox } from '../judging/judge-sandbox.ts';
 import { loadProblem } from '../package/load-problem.ts';
-import { launchBrowser, openPage } from '../testing/browser.ts';
+import { openPage } from '../testing/browser.ts';
 import { packageFolder } from '../testing/package-folder.ts';
 import { ECHO, serving, type Serving } from '../testing/serving.ts';
 

@@ -1,25 +1,11 @@
 /** The judge's page in a real Chromium, with its errors and warnings. */
-import { type Browser, chromium, type Page } from 'playwright-core';
-
-/** Without requests of the browser itself. */
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import type { Browser, Page } from 'playwright-core';
+import { problemsOf } from '../../../../scripts/testing/browser.ts';
 
 export interface OpenPage extends AsyncDisposable {
   readonly page: Page;
   /** Errors, warnings, dialogs, and requests to hosts other than the judge. */
   readonly complaints: readonly string[];
-}
-
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGS });
 }
 
 /** Opens the page in a profile of its own. @param key of the user to sign in as, by the dialog. */
@@ -31,14 +17,10 @@ export async function openPage(
 ): Promise<OpenPage> {
   const context = await browser.newContext();
   const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
+  const complaints = problemsOf(page);
   page.on('dialog', (dialog) => {
     complaints.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
-  });
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
   page.on('request', (request) => {
     if (!request.url().startsWith(url)) complaints.push(`asked for ${request.url()}`);

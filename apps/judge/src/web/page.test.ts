@@ -2,11 +2,12 @@
  * The page in a real Chromium, over a running judge: submissions, rejudging, and programs, answers
  * and outputs that contain markup.
  */
-import { type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type { SubmissionView } from '../service/api.ts';
-import { launchBrowser, openPage } from '../testing/browser.ts';
+import { openPage } from '../testing/browser.ts';
 import { judgeDrivers } from '../testing/judge-sandboxes.ts';
 import { type Caller, ECHO, serving, type Serving } from '../testing/serving.ts';
 

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api/client';
-import { startNode, type NodeOptions } from '../node.ts';
+import { startNode } from '../node.ts';
+import type { NodeOptions } from '../rooms/options.ts';
 
 export interface TestNode {
   readonly url: string;

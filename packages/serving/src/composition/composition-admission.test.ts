@@ -1,7 +1,8 @@
 /** The prediction as an admission rule, against simulated systems that stand for compositions. */
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '@skein/onnx';
-import { createRunWindow } from './composition-admission.ts';
+import { Cancellation } from '../contract.ts';
+import { type CompositionLoad, createRunWindow, refusalOf } from './composition-admission.ts';
 
 interface System {
   /** When a request that starts now would end, given when the system is free. */
@@ -108,5 +109,37 @@ describe('the admission of a composition', () => {
       const after = outcomes.filter(({ at }) => at > 40_000);
       expect(inTime(after) / after.length, `seed ${seed}`).toBeGreaterThan(0.97);
     }
+  });
+});
+
+describe('a request of a composition', () => {
+  const load: CompositionLoad = {
+    now: 100,
+    open: true,
+    inSystem: 3,
+    predictedMs: 50,
+    queued: 4,
+    full: undefined,
+  };
+
+  it('is admitted when its answer is expected by its deadline', () => {
+    expect(refusalOf({ deadline: 150 }, load)).toBeUndefined();
+  });
+
+  it.each([
+    [{ deadline: 149.5 }, {}, 'DEADLINE_UNREACHABLE', 1],
+    [{ deadline: 100 }, {}, 'DEADLINE_EXCEEDED', undefined],
+    [{ deadline: 200 }, { full: 4 }, 'QUEUE_FULL', 50],
+    [{ deadline: 200 }, { full: 2 }, 'QUEUE_FULL', 50],
+    [{ deadline: 200 }, { open: false }, 'NO_REPLICA', undefined],
+  ] as const)('with %o and %o is refused with %s', (request, change, code, retryAfterMs) => {
+    expect(refusalOf(request, { ...load, ...change })).toMatchObject({ code, retryAfterMs });
+  });
+
+  it('is refused first of all when its client has cancelled it', () => {
+    const cancellation = new Cancellation();
+    cancellation.cancel();
+    const refusal = refusalOf({ deadline: 0, cancellation }, { ...load, open: false });
+    expect(refusal).toMatchObject({ code: 'CANCELLED' });
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Predicts when one more request of a composition would be answered.
+ * Admits or refuses a request of a composition, and predicts when it would be answered.
  *
  * A composition mostly waits for other deployments, which its concurrent requests share. Whether
  * those requests slow each other down is measured: a line is fitted to the latency of recent runs
@@ -10,7 +10,8 @@
  * model. An idle composition always admits a request, because samples expire and one slow minute
  * must not last.
  */
-import type { Instant } from '../contract.ts';
+import { SkeinError } from '@skein/api';
+import type { Instant, TargetRequest } from '../contract.ts';
 
 const REMEMBERED = 64;
 const EXPIRES_MS = 15_000;
@@ -79,4 +80,44 @@ export function createRunWindow(): RunWindow {
       return latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
     },
   };
+}
+
+/** What a composition has to do when a request arrives. */
+export interface CompositionLoad {
+  readonly now: Instant;
+  /** Whether it has workers, or will. */
+  readonly open: boolean;
+  /** Requests that are queued or in flight. */
+  readonly inSystem: number;
+  /** Milliseconds until one more request would be answered. */
+  readonly predictedMs: number;
+  readonly queued: number;
+  /** Queued requests of the tenant, if it may not add one; undefined if it may. */
+  readonly full: number | undefined;
+}
+
+/** @returns undefined if the request is admitted. */
+export function refusalOf(
+  { deadline, cancellation }: Pick<TargetRequest, 'deadline' | 'cancellation'>,
+  { now, open, inSystem, predictedMs, queued, full }: CompositionLoad,
+): SkeinError | undefined {
+  if (cancellation?.cancelled === true) {
+    return new SkeinError('CANCELLED', 'The client cancelled the request.');
+  }
+  if (!open) return new SkeinError('NO_REPLICA', 'The composition has no worker.');
+  if (deadline <= now) {
+    const message = 'The deadline had passed when the request arrived.';
+    return new SkeinError('DEADLINE_EXCEEDED', message);
+  }
+  if (full !== undefined) {
+    const message =
+      full < queued
+        ? `${full} of the ${queued} requests belong to this tenant, which is its share.`
+        : `${queued} requests are queued, which is the limit.`;
+    return new SkeinError('QUEUE_FULL', message, { retryAfterMs: Math.ceil(predictedMs) });
+  }
+  const lateMs = Math.ceil(now + predictedMs - deadline);
+  if (lateMs <= 0) return undefined;
+  const message = `With ${inSystem} requests before it, the answer would be ${lateMs} ms late.`;
+  return new SkeinError('DEADLINE_UNREACHABLE', message, { retryAfterMs: lateMs });
 }

@@ -26,7 +26,7 @@ import type {
 } from '../contract.ts';
 import { requestCheck, type RequestCheck } from '../dispatch/request-check.ts';
 import type { ServingLog } from '../serving-log.ts';
-import { createRunWindow } from './composition-admission.ts';
+import { createRunWindow, refusalOf } from './composition-admission.ts';
 import { callForwarder } from './call-forwarder.ts';
 import { CompositionQueue } from './composition-queue.ts';
 import { CompositionRun } from './composition-run.ts';
@@ -220,39 +220,18 @@ export class CompositionTarget implements Target {
   // Admission.
 
   #refusal(request: TargetRequest): SkeinError | undefined {
-    const { deadline, cancellation } = request;
     const now = this.#options.clock.now();
-    if (cancellation?.cancelled)
-      return new SkeinError('CANCELLED', 'The client cancelled the request.');
-    if (this.#draining !== undefined || this.#workers.wanted === 0) {
-      return new SkeinError('NO_REPLICA', 'The composition has no worker.');
-    }
-    if (deadline <= now) {
-      return new SkeinError(
-        'DEADLINE_EXCEEDED',
-        'The deadline had passed when the request arrived.',
-      );
-    }
-    const own = this.#queue.full(request.tenant, now);
-    if (own !== undefined) {
-      const all = this.#queue.length;
-      const whose = own < all ? `${own} of the ${all}` : `${all}`;
-      const why =
-        own < all ? 'belong to this tenant, which is its share' : 'are queued, which is the limit';
-      return new SkeinError('QUEUE_FULL', `${whose} requests ${why}.`, {
-        retryAfterMs: Math.ceil(this.#window.predictMs(this.#inSystem, now)),
-      });
-    }
-    const late = now + this.#window.predictMs(this.#inSystem, now) - deadline;
-    if (late > 0) {
-      return new SkeinError(
-        'DEADLINE_UNREACHABLE',
-        `With ${this.#inSystem} requests before it, the answer would be ${Math.ceil(late)} ms late.`,
-        { retryAfterMs: Math.ceil(late) },
-      );
-    }
+    const refusal = refusalOf(request, {
+      now,
+      open: this.#draining === undefined && this.#workers.wanted > 0,
+      inSystem: this.#inSystem,
+      predictedMs: this.#window.predictMs(this.#inSystem, now),
+      queued: this.#queue.length,
+      full: this.#queue.full(request.tenant, now),
+    });
+    if (refusal !== undefined) return refusal;
     try {
-      // Before its first worker is ready, the cost of a composition is unknown.
+      // Before its first worker is ready, the signature of a composition is unknown.
       this.#check?.(request.inputs, request.outputs);
       return undefined;
     } catch (error) {

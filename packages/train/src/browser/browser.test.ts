@@ -21,8 +21,9 @@ import {
   type LossModel,
   type Model,
 } from '@skein/onnx';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { adamW } from '../optimisers/adam.ts';
 import type { Optimiser } from '../optimisers/optimiser.ts';
@@ -155,18 +156,7 @@ describe.skipIf(browserAvailable.skip)('in a page of Chromium', () => {
         ]),
       ),
     );
-    browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
-      args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchBrowser();
     page = await browser.newPage();
     page.on('pageerror', (error) => problems.push(error.message));
     page.on('console', (message) => problems.push(message.text()));

@@ -5,9 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createClient, type SandboxView } from '@skein/api';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { JobSpec } from '@skein/jobs';
+import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
 import type { Claim } from '../../../../jobs/src/contract.ts';
 import { sampleRun } from '../../../../state/src/runs/testing/sample-run.ts';
@@ -49,29 +50,14 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
   let problems: string[];
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
-      args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchBrowser();
   });
   afterAll(() => browser?.close());
 
   beforeEach(async () => {
     node = await startManagement({ sandboxes: SANDBOXES });
     page = await browser.newPage();
-    problems = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
-    });
+    problems = problemsOf(page);
   });
   afterEach(async () => {
     await page.close();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { stopComponents, type Component } from './shutdown.ts';
+import { stopComponents, type Component } from './lifecycle.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 

@@ -1,0 +1,50 @@
+/** The access of callers to a node, and the budgets that tenants share. */
+import type { SharedBudget } from '@skein/api/shared-budget';
+import { bodyBudget, defaultBodyBudget, eventStreamBudget, MAX_EVENT_STREAMS } from '@skein/http';
+import type { State } from '@skein/state';
+import { createAccess, type AccessMode } from '../access/access.ts';
+import type { Keys } from '../access/contract.ts';
+import { accessModeFor } from '../access/exposure.ts';
+import { openKeyRing } from '../access/key-ring.ts';
+import { type FaceAccess, recordRefusedLogins } from '../access/refused-logins.ts';
+import { grpcBudgets, GRPC_LIMITS, type GrpcBudgets } from '../gateway/grpc/limits.ts';
+import type { Opening } from './room.ts';
+
+type Access = Awaited<ReturnType<typeof createAccess>>;
+
+export interface Callers extends Pick<Access, 'shareOf' | 'weightOf'> {
+  readonly mode: AccessMode;
+  readonly keys: Keys;
+  /** Refused logins are recorded. */
+  readonly access: FaceAccess;
+  /** Of all bodies in flight. */
+  readonly bodies: SharedBudget;
+  readonly eventStreams: SharedBudget;
+  readonly rpcs: GrpcBudgets;
+}
+
+/** @throws SkeinError KEYS_REQUIRED. */
+export async function openCallers(opening: Opening, state: State): Promise<Callers> {
+  const { options, logger, lifecycle, clock } = opening;
+  const stored = await (await openKeyRing(state)).list();
+  const mode = accessModeFor([options.host], options.access === 'required', stored, Date.now());
+  const access = await createAccess({ state, mode, clock });
+  const { keys, shareOf, weightOf } = access;
+  // Retries the revocations that could not be written.
+  lifecycle.open('keys', () => keys.close());
+  const logins = recordRefusedLogins({ access, keys, state, logger });
+  lifecycle.open('logins', () => logins.close());
+  return {
+    mode,
+    keys,
+    shareOf,
+    weightOf,
+    access: logins,
+    bodies: bodyBudget(
+      options.maxBodiesInFlightBytes ?? defaultBodyBudget(options.maxBodyBytes),
+      shareOf,
+    ),
+    eventStreams: eventStreamBudget(MAX_EVENT_STREAMS, shareOf),
+    rpcs: grpcBudgets(GRPC_LIMITS, shareOf),
+  };
+}

@@ -1,0 +1,159 @@
+/** The faces of a node over HTTP and gRPC, and the addresses that they listen on. */
+import type { NodeView } from '@skein/api';
+import type { SharedBudget } from '@skein/api/shared-budget';
+import { type Certificates, DEFAULT_LIMITS } from '@skein/http';
+import type { JobPlane } from '@skein/jobs';
+import type { DeploymentControl, Instant } from '@skein/serving';
+import type { DataFolder } from '@skein/state';
+import { auditInto } from '../access/audit-trail.ts';
+import { facesOf } from '../gateway/faces.ts';
+import { createGrpcGateway } from '../gateway/grpc/gateway.ts';
+import { createHttpGateway } from '../gateway/http/gateway.ts';
+import { createManagement } from '../gateway/management/management.ts';
+import { createModelRepository } from '../gateway/oip/repository.ts';
+import { PayloadCodec } from '../gateway/oip/payload-codec.ts';
+import type { JobMetrics } from '../telemetry/metrics/job-page.ts';
+import { VERSION } from '../version.ts';
+import type { Callers } from './callers.ts';
+import type { InferenceRoom } from './inference.ts';
+import { MAX_MODEL_BYTES, type Opening } from './room.ts';
+import type { StorageRoom } from './storage.ts';
+
+export interface FacesRoomOptions {
+  readonly folder: DataFolder;
+  readonly storage: StorageRoom;
+  readonly callers: Callers;
+  readonly plane: InferenceRoom;
+  readonly jobs: JobPlane;
+  readonly jobMetrics: JobMetrics;
+  readonly certificates: Certificates | undefined;
+  readonly budgets: readonly SharedBudget[];
+  readonly cores: number;
+}
+
+export interface Faces {
+  /** Resolves when both faces accept connections. @throws SkeinError PORT_IN_USE. */
+  listen(): Promise<{ readonly url: string; readonly grpcUrl: string }>;
+}
+
+/** Requests that are unanswered this long before the deadline get an error, in milliseconds: it must still be sent. */
+const CUT_OFF_MS = 300;
+/** Ports tried after the default one. */
+const ALTERNATIVES = 20;
+
+export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
+  const { options, logger, lifecycle, clock } = opening;
+  const { folder, storage, callers, plane, jobs, jobMetrics, certificates, budgets, cores } = rooms;
+  const { serving, inference, statistics, metrics } = plane;
+  const { state, registry, runs } = storage;
+  const { access, bodies, eventStreams, keys, mode } = callers;
+  const { bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
+  const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
+  const startedAt = new Date();
+  let draining = false;
+
+  const nodeInfo = (): NodeView => ({
+    version: VERSION,
+    startedAt: startedAt.toISOString(),
+    uptimeMs: Date.now() - startedAt.getTime(),
+    cores,
+    coresInUse: threadsInUse(serving.views()),
+    ports: { http: http.address?.port ?? 0, grpc: grpc.address?.port ?? null },
+    dataFolder: folder.root,
+    access: mode,
+    draining,
+  });
+  const management = createManagement({
+    control: serving,
+    registry,
+    runs,
+    state,
+    jobs: jobs.store,
+    artifacts: jobs.artifacts,
+    holdings: jobs.holdings,
+    budgets,
+    sandboxes: () => jobs.sandboxes(),
+    access,
+    keys,
+    events: serving.events,
+    nodeInfo,
+    bodies,
+    eventStreams,
+    logger,
+    limits: { bodyTimeoutMs, maxUploadBytes: MAX_MODEL_BYTES },
+  });
+  const codec = new PayloadCodec();
+  lifecycle.open('codec', () => codec.close());
+  const shared = { inference, access, refused: metrics.refused, bodies, certificates, logger };
+  const faces = facesOf({
+    ...shared,
+    repository: createModelRepository(registry, serving, state, auditInto(state, logger)),
+    statistics,
+    codec,
+    version: VERSION,
+    management,
+    metrics: {
+      contentType: metrics.contentType,
+      async text() {
+        await jobMetrics.read(jobs.store);
+        return metrics.render();
+      },
+    },
+  });
+  const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs, maxConnections };
+  const { allowedOrigins = [] } = options;
+  const open = mode === 'open';
+  const http = createHttpGateway({ ...shared, faces, limits, open, allowedOrigins });
+  const grpc = createGrpcGateway({ ...shared, faces, limits, budgets: callers.rpcs });
+
+  async function drain(by: Instant): Promise<void> {
+    draining = true;
+    serving.stopChanges();
+    // Requests in flight keep the faces open, so fail the remaining ones before the deadline.
+    const cutOff = setTimeout(() => void serving.drain(clock.now()), by - CUT_OFF_MS - clock.now());
+    management.close();
+    // All at once: while one finishes its last requests, another must not accept new ones.
+    await Promise.all([http.drain(by), grpc.drain(by), jobs.quiesce(by)]);
+    clearTimeout(cutOff);
+  }
+
+  return {
+    async listen() {
+      lifecycle.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
+      // Before the faces listen: a deployment that is still loading must not be reported as unknown.
+      await serving.readDeployments();
+      lifecycle.open('faces', drain);
+      const { host, port, portIsDefault, grpcPort, grpcPortIsDefault } = options;
+      const alternatives = (isDefault: boolean): number => (isDefault ? ALTERNATIVES : 0);
+      const at = await http.listen({ host, port, alternatives: alternatives(portIsDefault) });
+      const grpcAt = await grpc.listen({
+        host,
+        port: grpcPort,
+        alternatives: alternatives(grpcPortIsDefault),
+      });
+      const scheme = certificates === undefined ? 'http' : 'https';
+      return {
+        url: `${scheme}://${authority(host, at.port)}`,
+        grpcUrl: authority(host, grpcAt.port),
+      };
+    },
+  };
+}
+
+function threadsInUse(views: ReturnType<DeploymentControl['views']>): number {
+  let threads = 0;
+  for (const { kind, settings, targets } of views) {
+    // A composition mostly waits for other deployments and uses none of their threads.
+    if (kind === 'composition') continue;
+    for (const { replicas } of targets) {
+      threads += settings.threads * replicas.filter((replica) => replica.state !== 'gone').length;
+    }
+  }
+  return threads;
+}
+
+/** The address for clients: a wildcard becomes loopback, IPv6 gets brackets. */
+function authority(host: string, port: number): string {
+  const callable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return callable.includes(':') ? `[${callable}]:${port}` : `${callable}:${port}`;
+}

@@ -1,0 +1,60 @@
+/** The serving plane of a node, with what observes it: metrics, statistics, the access log, traces. */
+import type { SharedBudget } from '@skein/api/shared-budget';
+import { nativeRuntime } from '@skein/runtime';
+import type { Exposition } from '@skein/http';
+import { createServing, type Inference } from '@skein/serving';
+import { createModelStatistics } from '../gateway/oip/statistics.ts';
+import { accessLog } from '../telemetry/access-log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
+import { combineObservers } from '../telemetry/observer.ts';
+import { startTracing } from '../telemetry/traces/tracing.ts';
+import { VERSION } from '../version.ts';
+import type { Callers } from './callers.ts';
+import type { Opening } from './room.ts';
+import type { StorageRoom } from './storage.ts';
+
+export interface InferenceRoom {
+  readonly serving: ReturnType<typeof createServing>;
+  /** The same with traces, where they are exported. */
+  readonly inference: Inference;
+  readonly statistics: ReturnType<typeof createModelStatistics>;
+  readonly metrics: Metrics;
+}
+
+export interface InferenceRoomOptions {
+  readonly storage: StorageRoom;
+  readonly callers: Callers;
+  readonly cores: number;
+  /** Shown among the metrics. */
+  readonly budgets: readonly SharedBudget[];
+  /** Adds metric families of other components. */
+  readonly expose: (into: Exposition) => void;
+}
+
+export async function openInference(
+  { options, logger, lifecycle, clock }: Opening,
+  { storage, callers, cores, budgets, expose }: InferenceRoomOptions,
+): Promise<InferenceRoom> {
+  const views = (): ReturnType<typeof serving.views> => serving.views();
+  const metrics = createMetrics({ clock, version: VERSION, views, budgets, expose });
+  lifecycle.open('metrics', () => metrics.close());
+  const statistics = createModelStatistics();
+  const serving = createServing({
+    state: storage.state,
+    registry: storage.registry,
+    runtime: nativeRuntime,
+    clock,
+    cores,
+    observer: combineObservers([metrics.observer, statistics, accessLog(logger)]),
+    log: (message, details) => logger.warn(details, message),
+    weightOf: callers.weightOf,
+    isolateModels: options.isolateModels,
+  });
+  const tracing = await startTracing({
+    endpoint: options.otlpEndpoint,
+    version: VERSION,
+    warn: (message) => logger.warn({}, message),
+  });
+  if (tracing !== undefined) lifecycle.open('tracing', () => tracing.close());
+  return { serving, inference: tracing?.wrap(serving) ?? serving, statistics, metrics };
+}

@@ -1,0 +1,38 @@
+/** The jobs of a node, with what is measured of them. */
+import type { ShareOf } from '@skein/api/shared-budget';
+import { type JobPlane, openJobPlane } from '@skein/jobs';
+import { createJobMetrics, type JobMetrics } from '../telemetry/metrics/job-page.ts';
+import type { Opening } from './room.ts';
+
+export interface JobRoom {
+  /** The store is a thread that takes time to start. */
+  readonly opening: Promise<JobPlane>;
+  readonly metrics: JobMetrics;
+  /** Shares of tenants, known once the keys have been read; no caller exists before. */
+  shareBy(shareOf: ShareOf): void;
+}
+
+/** Returns at once, so that the rest of the node opens meanwhile. */
+export function openJobs({ options, logger, lifecycle }: Opening, folder: string): JobRoom {
+  const { queues = ['default'], redis, blobs, namespace } = options;
+  const { cores, keptFreeBytes, maxArtifactsBytes } = options;
+  const metrics = createJobMetrics(queues);
+  let shareOf: ShareOf = () => 1;
+  const opening = openJobPlane({
+    folder,
+    queues,
+    redis,
+    blobs,
+    namespace,
+    cores,
+    keptFreeBytes,
+    maxArtifactsBytes,
+    shareOf: (tenant) => shareOf(tenant),
+    onPickup: (waitedMs) => metrics.pickedUp(waitedMs),
+    log: (level, message, details) => logger[level](details ?? {}, message),
+  });
+  // The caller awaits it later; a failure before that is no unhandled rejection.
+  opening.catch(() => {});
+  lifecycle.open('jobs', async (by) => (await opening.catch(() => undefined))?.drain(by));
+  return { opening, metrics, shareBy: (share) => (shareOf = share) };
+}

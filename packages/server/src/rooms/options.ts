@@ -1,0 +1,55 @@
+/** What a node is started with. */
+import type { TlsFiles } from '@skein/http';
+import type { LogFormat, LogLevel } from '../telemetry/log.ts';
+
+export interface NodeOptions {
+  /** Address to listen on; anything but loopback requires API keys. */
+  readonly host: string;
+  /** HTTP port; 0 takes any free one. */
+  readonly port: number;
+  /** Whether another port may be used if `port` is taken. */
+  readonly portIsDefault: boolean;
+  readonly grpcPort: number;
+  readonly grpcPortIsDefault: boolean;
+  /** Folder of all data of the node, usually `.skein`. */
+  readonly dataFolder: string;
+  /** Largest request body, in bytes. */
+  readonly maxBodyBytes: number;
+  /** Largest sum of the bodies of all requests in flight, in bytes. Default: an eighth of the memory. */
+  readonly maxBodiesInFlightBytes?: number;
+  /** Longest time that a request body may take to arrive, in milliseconds. Default: 30 s. */
+  readonly bodyTimeoutMs?: number;
+  /** HTTP connections that are kept open at once. Default: 1024. */
+  readonly maxConnections?: number;
+  readonly log: LogFormat;
+  /** Lowest level that is logged; default `info`. */
+  readonly logLevel?: LogLevel;
+  /** Both faces serve TLS with these; absent: plain text. */
+  readonly tls?: TlsFiles | undefined;
+  /** `auto`: open on loopback, keys elsewhere. `required`: keys everywhere. */
+  readonly access: 'auto' | 'required';
+  /** Origins whose pages may call the node from a browser. */
+  readonly allowedOrigins?: readonly string[];
+  /** OTLP/HTTP endpoint for traces; absent: the environment variables decide. */
+  readonly otlpEndpoint?: string;
+  /** Cores for replicas, and for jobs besides them. Default: all that the container may use. */
+  readonly cores?: number;
+  /** `redis://…`: the job store of a fleet. Default: in the data folder. */
+  readonly redis?: string | undefined;
+  /** `s3://…`, or a folder shared by all members: the artifacts of jobs. Default: the data folder. */
+  readonly blobs?: string | undefined;
+  /** Jobs of different namespaces share a Redis and are invisible to each other. */
+  readonly namespace?: string | undefined;
+  /** Most bytes of artifacts that tenants hold together. Default: half of the disk; a bucket has no bound. */
+  readonly maxArtifactsBytes?: number | undefined;
+  /** Disk space that uploads and jobs keep free, in bytes. Default: 1 GiB, and at most a tenth of the disk. */
+  readonly keptFreeBytes?: number | undefined;
+  /** Queues whose jobs the node runs itself; none: other workers run them. Default: `default`. */
+  readonly queues?: readonly string[];
+  /** Whether every model runs in a process of its own. Default: untrusted ones only. */
+  readonly isolateModels?: boolean;
+  /** Time in which the node ends after a signal, in milliseconds, whatever it is doing. Default: 30 s. */
+  readonly graceMs?: number;
+  /** Ends the node while it starts; `startNode` then rejects. */
+  readonly signal?: AbortSignal;
+}

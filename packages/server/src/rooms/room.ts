@@ -1,0 +1,15 @@
+/** What every room of a node is opened with. */
+import type { Clock } from '@skein/serving';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { createLogger } from '../telemetry/log.ts';
+import type { NodeOptions } from './options.ts';
+
+export interface Opening {
+  readonly options: NodeOptions;
+  readonly logger: ReturnType<typeof createLogger>;
+  readonly lifecycle: Lifecycle;
+  readonly clock: Clock;
+}
+
+/** A model file may be larger than any inference request. */
+export const MAX_MODEL_BYTES = 2 ** 31;
