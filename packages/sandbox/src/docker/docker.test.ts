@@ -1,97 +1,23 @@
-/**
- * Tests of the docker driver alone: containers, their hardening, their daemon, and leftovers of a
- * node.
- */
-import { spawn } from 'node:child_process';
+/** Tests of the docker driver alone: containers, their hardening, and the commands in them. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import {
-  createConnection,
-  createServer,
-  type AddressInfo,
-  type Server,
-  type Socket,
-} from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import type { RunningCommand, SandboxSession, SessionOptions } from '../contract.ts';
 import { alteredDaemon } from '../testing/altered-daemon.ts';
-import { createDocker, type DockerOptions } from './docker.ts';
 import { connectEngine } from './engine.ts';
-import { ownerLabels } from './leftovers.ts';
-
-const MIB = 1024 * 1024;
-const OPTIONS: SessionOptions = {
-  mounts: [],
-  limits: {
-    cpuMs: 20_000,
-    wallMs: 60_000,
-    memoryBytes: 128 * MIB,
-    pids: 32,
-    outputBytes: 4 * MIB,
-    fileBytes: 16 * MIB,
-    diskBytes: 32 * MIB,
-  },
-  network: 'none',
-  untrusted: true,
-};
-const OWNER = 'dev.skein.owner';
+import {
+  containers,
+  containersOf,
+  dockerFixture,
+  MIB,
+  OPTIONS,
+  running,
+  said,
+} from './testing/docker-fixture.ts';
 
 const { skip } = requireComponent('sandbox-image');
-const closers: (() => Promise<unknown>)[] = [];
-/** For tests that do not concern the availability of the driver: its probe takes a moment. */
-const common = createDocker();
-afterAll(() => common.close());
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-function driver(options: DockerOptions = {}) {
-  const docker = createDocker(options);
-  closers.push(() => docker.close());
-  return docker;
-}
-
-async function open(): Promise<SandboxSession> {
-  const session = await common.open(OPTIONS);
-  closers.push(() => session.close());
-  return session;
-}
-
-async function said(session: SandboxSession, code: string): Promise<string> {
-  const { stdout, stderr } = await session.run({ argv: ['sh', '-c', code], workspace: 'writable' });
-  return `${Buffer.from(stdout)}${Buffer.from(stderr)}`;
-}
-
-/** Resolves when the program has printed something: it runs. */
-async function running(command: RunningCommand): Promise<RunningCommand> {
-  await once(command.stdout, 'data');
-  return command;
-}
-
-/** Containers of this process. */
-async function containers() {
-  const found = await connectEngine(undefined).listContainers({
-    all: true,
-    filters: { label: [OWNER] },
-  });
-  return found.filter(({ Labels }) => Labels[OWNER]?.startsWith(`${process.pid}-`));
-}
-
-/** A second name of the image, by which a test tells its containers from those that wait for others. */
-async function secondName(): Promise<string> {
-  const [repo, tag] = ['skein-sandbox', `test-${process.pid}`];
-  const engine = connectEngine(undefined);
-  await engine.getImage('skein-sandbox:minimal').tag({ repo, tag });
-  closers.push(() => engine.getImage(`${repo}:${tag}`).remove());
-  return `${repo}:${tag}`;
-}
-
-async function containersOf(image: string): Promise<number> {
-  return (await containers()).filter(({ Image }) => Image === image).length;
-}
+const { common, driver, onEnd, open, secondName } = dockerFixture();
 
 describe.skipIf(skip)('a container', () => {
   test('is hardened in the settings that the daemon reports', async () => {
@@ -165,7 +91,7 @@ describe.skipIf(skip)('an image with volumes', () => {
     ];
     await base.commit({ repo, tag, changes: changes.join('\n') });
     await base.remove();
-    closers.push(() => engine.getImage(`${repo}:${tag}`).remove());
+    onEnd(() => engine.getImage(`${repo}:${tag}`).remove());
     return `${repo}:${tag}`;
   }
 
@@ -192,7 +118,7 @@ describe.skipIf(skip)('an image with volumes', () => {
     const daemon = await alteredDaemon(({ Tmpfs }) => {
       delete (Tmpfs as Record<string, string> | undefined)?.['/data'];
     });
-    closers.push(async () => await Promise.resolve(daemon.close()));
+    onEnd(async () => await Promise.resolve(daemon.close()));
     const opening = driver({ host: daemon.host, warm: 0 }).open({ ...OPTIONS, image });
     await expect(opening).rejects.toMatchObject({
       code: 'SANDBOX_UNSUPPORTED',
@@ -286,144 +212,3 @@ describe.skipIf(skip)('commands', () => {
     expect(await first.kill()).toMatchObject({ endedBy: 'killed' });
   });
 });
-
-describe.skipIf(skip)('what is missing', () => {
-  test('a daemon that does not exist is unavailable, with the fix', async () => {
-    const docker = driver({ host: 'unix:///nowhere/docker.sock' });
-    expect(await docker.availability()).toMatchObject({
-      available: false,
-      fix: expect.stringContaining('DOCKER_HOST'),
-    });
-    await expect(docker.open(OPTIONS)).rejects.toMatchObject({ code: 'SANDBOX_UNAVAILABLE' });
-  });
-
-  test('an image that does not exist', async () => {
-    const open = common.open({ ...OPTIONS, image: 'skein-sandbox:nowhere' });
-    await expect(open).rejects.toMatchObject({ code: 'SANDBOX_IMAGE_UNKNOWN' });
-  });
-
-  test('the network of the host for untrusted work', async () => {
-    await expect(common.open({ ...OPTIONS, network: 'host' })).rejects.toMatchObject({
-      code: 'SANDBOX_UNSUPPORTED',
-    });
-  });
-
-  test('a list of addresses on a daemon of another machine', async () => {
-    const { host } = await relay();
-    const docker = driver({ host });
-    expect(await docker.availability()).toMatchObject({
-      enforcement: {
-        network: { none: true, allowList: false, by: expect.stringContaining('is not root on') },
-      },
-    });
-    const open = docker.open({ ...OPTIONS, network: { allow: ['example.org:443'] } });
-    await expect(open).rejects.toMatchObject({ code: 'SANDBOX_UNSUPPORTED' });
-  });
-
-  test('large mounts of this machine on a daemon of another; small files are written there', async () => {
-    const { host } = await relay();
-    const docker = driver({ host });
-    const open = (source: string, target: string) =>
-      docker.open({ ...OPTIONS, mounts: [{ source, target }] });
-    await expect(open('/etc', '/inputs/etc')).rejects.toMatchObject({
-      code: 'SANDBOX_UNSUPPORTED',
-    });
-    const session = await open('/etc/hostname', '/inputs/0');
-    expect(await said(session, 'cat /inputs/0')).toBe(readFileSync('/etc/hostname', 'utf8'));
-  });
-});
-
-describe.skipIf(skip)('a daemon over the network', () => {
-  test('runs and accounts commands', async () => {
-    const { host } = await relay();
-    const session = await driver({ host }).open(OPTIONS);
-    const ending = await session.run({
-      argv: ['python3', '-c', 'print(sum(range(10**6)))'],
-      workspace: 'read-only',
-    });
-    expect(Buffer.from(ending.stdout).toString()).toBe('499999500000\n');
-    expect(ending.usage.cpuMs).toBeGreaterThan(1);
-    expect(ending.usage.peakMemoryBytes).toBeGreaterThan(MIB);
-  });
-
-  test('that is lost in the middle is a coded error, and leaves no process running', async () => {
-    const { host, cut } = await relay();
-    const image = await secondName();
-    const session = await driver({ host, warm: 0, image }).open(OPTIONS);
-    const command = await running(
-      session.start({ argv: ['sh', '-c', 'echo; sleep 1000'], workspace: 'read-only' }),
-    );
-    cut();
-    await expect(command.ended).rejects.toMatchObject({ code: 'SANDBOX_LOST' });
-    expect(() => session.start({ argv: ['true'], workspace: 'read-only' })).toThrow(
-      expect.objectContaining({ code: 'SANDBOX_LOST' }),
-    );
-    // The supervisor has read the end of its stdin.
-    await expect.poll(() => containersOf(image), { timeout: 10_000 }).toBe(0);
-  });
-});
-
-describe.skipIf(skip)('a node that is killed', () => {
-  test('leaves no process running', async () => {
-    const code = `
-      import { createDocker } from ${JSON.stringify(new URL('docker.ts', import.meta.url).href)};
-      const session = await createDocker().open(${JSON.stringify(OPTIONS)});
-      const command = session.start({ argv: ['sh', '-c', 'echo; sleep 1000'], workspace: 'read-only' });
-      command.stdout.once('data', () => console.log('running'));`;
-    const node = spawn(process.execPath, ['--input-type=module', '-e', code], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    await once(node.stdout, 'data');
-    const left = async () => {
-      const found = await connectEngine(undefined).listContainers({
-        all: true,
-        filters: { label: [OWNER] },
-      });
-      return found.filter(
-        ({ Labels, State }) => Labels[OWNER]?.startsWith(`${node.pid}-`) && State === 'running',
-      ).length;
-    };
-    expect(await left()).toBeGreaterThan(0);
-    node.kill('SIGKILL');
-    await once(node, 'exit');
-    await expect.poll(left, { timeout: 10_000 }).toBe(0);
-  });
-
-  test('and whose container the daemon kept: the next node removes it', async () => {
-    const engine = connectEngine(undefined);
-    const stale = await engine.createContainer({
-      Image: 'skein-sandbox:minimal',
-      Cmd: ['sleep', '1000'],
-      Labels: { ...ownerLabels(), [OWNER]: '1-1' },
-    });
-    await stale.start();
-    await driver().availability();
-    await expect(stale.inspect()).rejects.toMatchObject({ statusCode: 404 });
-  });
-});
-
-/** The daemon's socket, as if it were on another machine; `cut` breaks every connection. */
-async function relay(): Promise<{ host: string; cut: () => void }> {
-  const socket = process.env['DOCKER_HOST']?.replace('unix://', '') ?? '/var/run/docker.sock';
-  const open = new Set<Socket>();
-  const server: Server = createServer({ allowHalfOpen: true }, (client) => {
-    const daemon = createConnection({ path: socket, allowHalfOpen: true });
-    for (const [from, to] of [
-      [client, daemon],
-      [daemon, client],
-    ] as const) {
-      open.add(from);
-      from.on('error', () => to.destroy());
-      from.on('close', () => to.destroy());
-      from.pipe(to);
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const cut = (): void => {
-    for (const each of open) each.destroy();
-    server.close();
-  };
-  closers.push(async () => cut());
-  return { host: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`, cut };
-}
