@@ -277,13 +277,23 @@ export const VersionTargetView = z
     replicas: z.array(ReplicaView),
     queuedRequests: z.int(),
     inFlightRows: z.int(),
-    predictedDelayMs: z.number().describe('Predicted wait of a request that arrived now.'),
+    predictedDelayMs: z.number().describe('Estimated wait of a request that arrived now.'),
     answered: z.int(),
     answeredInTime: z.int(),
     refused: z.record(z.string(), z.int()).describe('Refusals and failures by error code.'),
     latencies: z
-      .array(z.object({ rows: z.int(), p50Ms: z.number(), p99Ms: z.number() }))
-      .describe('Predicted run time by rows, as the latency model has learnt it.'),
+      .array(z.object({ rows: z.int(), p50Ms: z.number(), p99Ms: z.number(), runs: z.int() }))
+      .describe(
+        'Estimated run time by rows, for the size of inputs that ran last; `runs` were measured.',
+      ),
+    evidence: z
+      .object({
+        runs: z.int().describe('Measured runs, warming included.'),
+        sizes: z.int().describe('Sizes of inputs that have run, to a quarter of an octave.'),
+        probes: z.int().describe('Requests of a size that had not run, accepted to measure it.'),
+      })
+      .describe('What the estimates rest on; absent for a composition.')
+      .optional(),
   })
   .meta({ id: 'VersionTarget' });
 

@@ -17,7 +17,7 @@ import {
   type Target,
   type TargetRequest,
 } from './contract.ts';
-import { cancelled } from './dispatch/pending.ts';
+import { cancelled } from './dispatch/loop/pending.ts';
 
 /**
  * The observer gets the answer with its first chunk, for which the deadline is; a failure after it

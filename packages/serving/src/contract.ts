@@ -49,7 +49,10 @@ export interface InferenceRequest {
   readonly outputs?: readonly string[] | undefined;
   /** When the request reached the node. */
   readonly arrivedAt: Instant;
-  /** When the first chunk of the answer must be ready; absent: arrival plus the deployment's objective. */
+  /**
+   * When the first chunk of the answer must be ready, or the request fails; absent: it should be
+   * ready at arrival plus the deployment's objective.
+   */
   readonly deadline?: Instant | undefined;
   /** 1 is the most urgent; 0 (default) means the middle level. Triton's `parameters.priority`. */
   readonly priority: number;
@@ -117,6 +120,11 @@ export interface DeployedModel {
 /** A request to which the deployment has assigned a version and a deadline. */
 export interface TargetRequest extends InferenceRequest {
   readonly deadline: Instant;
+  /**
+   * Whether the deadline is only the objective of the deployment. A late answer is then delivered,
+   * and counted as late; after a deadline that the caller gave, it is an error.
+   */
+  readonly isObjective?: boolean | undefined;
 }
 
 /** One version that runs requests: an ONNX version's dispatcher, or a composition. */
@@ -177,12 +185,17 @@ export interface TargetSnapshot {
   readonly refused: Readonly<Record<string, number>>;
   /** Why runs hold one request only, although the settings allow more. */
   readonly unbatched?: string | undefined;
-  /** Predicted run time by rows, from the latency model. */
+  /** Estimated run time by rows, for the size of inputs that ran last, from so many runs. */
   readonly latencies: readonly {
     readonly rows: number;
     readonly p50Ms: number;
     readonly p99Ms: number;
+    readonly runs: number;
   }[];
+  /** What the estimates rest on: measured runs, sizes of inputs, and requests that ran as probes. */
+  readonly evidence?:
+    | { readonly runs: number; readonly sizes: number; readonly probes: number }
+    | undefined;
 }
 
 /** Events of the serving plane for telemetry. Called on the hot path: implementations only count. */

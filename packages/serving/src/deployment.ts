@@ -377,6 +377,7 @@ function withDeadline(request: InferenceRequest, deadline: Instant): TargetReque
     outputs: request.outputs,
     arrivedAt: request.arrivedAt,
     deadline,
+    isObjective: true,
     priority: request.priority,
     tenant: request.tenant,
     stickyKey: request.stickyKey,

@@ -19,4 +19,4 @@ export { openServing, type EmbeddedServing, type EmbeddedServingOptions } from '
 export type { Registry } from './registry/contract.ts';
 export { createRegistry } from './registry/registry.ts';
 export { createServing, type Serving, type ServingOptions } from './serving.ts';
-export type { WeightOf } from './dispatch/deadline-queue.ts';
+export type { WeightOf } from './dispatch/queue/deadline-queue.ts';

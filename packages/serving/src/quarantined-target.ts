@@ -11,7 +11,7 @@ import type {
   TargetRequest,
   TargetSnapshot,
 } from './contract.ts';
-import { ReplicaLost } from './dispatch/pending.ts';
+import { ReplicaLost } from './dispatch/loop/pending.ts';
 import { Quarantine } from './quarantine.ts';
 import { TenantPenalties } from './tenant-penalties.ts';
 

@@ -5,7 +5,7 @@
 import { SkeinError, type DeploymentView } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
 import type { State } from '@skein/state';
-import type { WeightOf } from './dispatch/deadline-queue.ts';
+import type { WeightOf } from './dispatch/queue/deadline-queue.ts';
 import type { Registry } from './registry/contract.ts';
 import { createChanges } from './changes.ts';
 import { callersOf } from './composition/call-graph.ts';

@@ -2,10 +2,10 @@
 import type { DeploymentSettings } from '@skein/api';
 import type { Runtime } from '@skein/runtime';
 import type { VersionRecord } from '@skein/state';
-import type { WeightOf } from './dispatch/deadline-queue.ts';
+import type { WeightOf } from './dispatch/queue/deadline-queue.ts';
 import { CompositionTarget } from './composition/composition-target.ts';
 import type { Clock, Inference, ServingObserver, Target } from './contract.ts';
-import { createDispatcher } from './dispatch/dispatcher.ts';
+import { createDispatcher } from './dispatch/loop/dispatcher.ts';
 import { isolationOf } from './isolation.ts';
 import { maxMemoryOf } from './model-memory.ts';
 import { quarantinedTarget } from './quarantined-target.ts';

@@ -63,7 +63,13 @@ function targetView(live: LiveTarget, snapshot: TargetSnapshot): TargetView {
     answered: snapshot.answered,
     answeredInTime: snapshot.answeredInTime,
     refused: { ...snapshot.refused },
-    latencies: snapshot.latencies.map(({ rows, p50Ms, p99Ms }) => ({ rows, p50Ms, p99Ms })),
+    latencies: snapshot.latencies.map(({ rows, p50Ms, p99Ms, runs }) => ({
+      rows,
+      p50Ms,
+      p99Ms,
+      runs,
+    })),
+    ...(snapshot.evidence === undefined ? {} : { evidence: { ...snapshot.evidence } }),
   };
 }
 

@@ -206,9 +206,10 @@ function replicasTable(view: DeploymentView, style: Style): string {
 
 function latencyTable(view: DeploymentView, style: Style): string {
   const rows = view.targets.flatMap((target) =>
-    target.latencies.map(({ rows, p50Ms, p99Ms }) => [
+    target.latencies.map(({ rows, p50Ms, p99Ms, runs }) => [
       `v${target.version}`,
       String(rows),
+      String(runs),
       formatDuration(p50Ms),
       formatDuration(p99Ms),
       formatRate((rows * 1000) / p50Ms),
@@ -219,6 +220,7 @@ function latencyTable(view: DeploymentView, style: Style): string {
     [
       { title: 'VERSION' },
       { title: 'ROWS', align: 'right' },
+      { title: 'RUNS', align: 'right' },
       { title: 'P50', align: 'right' },
       { title: 'P99', align: 'right' },
       { title: 'ROWS/S OF ONE REPLICA', align: 'right' },

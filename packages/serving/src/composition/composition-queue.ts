@@ -6,12 +6,12 @@
  * Every request counts the same: the deployments that a composition calls carry its cost, and share
  * it between tenants by work.
  */
-import type { WeightOf } from '../dispatch/deadline-queue.ts';
+import type { WeightOf } from '../dispatch/queue/deadline-queue.ts';
 import type { Instant } from '../contract.ts';
-import { levelOf } from '../dispatch/admission.ts';
-import { DeadlineQueue, type Lane } from '../dispatch/deadline-queue.ts';
-import { LatencyModel } from '../dispatch/latency-model.ts';
-import { Ticket } from '../dispatch/ticket.ts';
+import { levelOf } from '../dispatch/policy/admission.ts';
+import { DeadlineQueue, type Lane } from '../dispatch/queue/deadline-queue.ts';
+import { LatencyModel } from '../dispatch/cost/latency-model.ts';
+import { Ticket } from '../dispatch/queue/ticket.ts';
 import type { CompositionRun } from './composition-run.ts';
 
 /** Shift of the deadline per priority level, as a fraction of the objective. */
@@ -36,7 +36,7 @@ export class CompositionQueue {
   constructor({ maxRequests, objectiveMs, weightOf }: CompositionQueueOptions) {
     this.#maxRequests = maxRequests;
     this.#queue = new DeadlineQueue({ weightOf, levelMs: objectiveMs * LEVEL });
-    this.#lane = this.#queue.addLane('', false, new LatencyModel().curve(1));
+    this.#lane = this.#queue.addLane('', false, new LatencyModel().curve([1]));
   }
 
   get length(): number {

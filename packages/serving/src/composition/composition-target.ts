@@ -13,7 +13,7 @@ import { SkeinError } from '@skein/api';
 import { WorkerLost } from '@skein/calls';
 import type { Signature, Tensor } from '@skein/onnx';
 import type { VersionRecord } from '@skein/state';
-import type { WeightOf } from '../dispatch/deadline-queue.ts';
+import type { WeightOf } from '../dispatch/queue/deadline-queue.ts';
 import type {
   Clock,
   Inference,
@@ -24,7 +24,7 @@ import type {
   TargetRequest,
   TargetSnapshot,
 } from '../contract.ts';
-import { requestCheck, type RequestCheck } from '../dispatch/request-check.ts';
+import { requestCheck, type RequestCheck } from '../dispatch/loop/request-check.ts';
 import type { ServingLog } from '../serving-log.ts';
 import { createRunWindow, refusalOf } from './composition-admission.ts';
 import { callForwarder } from './call-forwarder.ts';
@@ -159,7 +159,17 @@ export class CompositionTarget implements Target {
       answered: this.#answered,
       answeredInTime: this.#answeredInTime,
       refused: { ...this.#refused },
-      latencies: p50Ms === 0 ? [] : [{ rows: 1, p50Ms, p99Ms: this.#window.quantile(0.99, now) }],
+      latencies:
+        p50Ms === 0
+          ? []
+          : [
+              {
+                rows: 1,
+                p50Ms,
+                p99Ms: this.#window.quantile(0.99, now),
+                runs: this.#answered,
+              },
+            ],
     };
   }
 

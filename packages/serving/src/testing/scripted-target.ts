@@ -107,7 +107,7 @@ export class ScriptedTarget implements Target {
       answered: this.#answered,
       answeredInTime: this.#inTime,
       refused: { ...this.#refused },
-      latencies: [{ rows: 1, p50Ms: 10, p99Ms: 12 }],
+      latencies: [{ rows: 1, p50Ms: 10, p99Ms: 12, runs: 1 }],
     };
   }
 

@@ -78,6 +78,25 @@ const TRITON: readonly VersionFamily[] = [
   ['nv_cache_num_hits_per_model', 'Answers from the response cache.', (of) => of.cached],
 ];
 
+type Evidence = NonNullable<DeploymentView['targets'][number]['evidence']>;
+
+/** What the estimates of run times rest on. */
+const EVIDENCE: readonly (readonly [
+  name: string,
+  type: 'counter' | 'gauge',
+  help: string,
+  value: (of: Evidence) => number,
+])[] = [
+  ['skein_estimate_runs', 'gauge', 'Measured runs that estimates rest on.', (of) => of.runs],
+  ['skein_estimate_sizes', 'gauge', 'Sizes of inputs with measured runs.', (of) => of.sizes],
+  [
+    'skein_probes_total',
+    'counter',
+    'Requests of a size that had not run, accepted to measure it.',
+    (of) => of.probes,
+  ],
+];
+
 export function exposeDeployments(
   series: ServingSeries,
   views: readonly DeploymentView[],
@@ -172,9 +191,15 @@ function exposeTargets(views: readonly DeploymentView[], into: Exposition): void
   into.family(
     'skein_predicted_delay_seconds',
     'gauge',
-    'Predicted wait of a request that arrived now, in seconds.',
+    'Estimated wait of a request that arrived now, in seconds.',
   );
   for (const { labels, target } of targets) into.sample(labels, target.predictedDelayMs / 1000);
+  for (const [name, type, help, value] of EVIDENCE) {
+    into.family(name, type, help);
+    for (const { labels, target } of targets) {
+      if (target.evidence !== undefined) into.sample(labels, value(target.evidence));
+    }
+  }
   into.family('skein_traffic_weight', 'gauge', 'Weight of the version in the traffic split.');
   for (const { labels, target } of targets) into.sample(labels, target.weight);
   into.family('skein_replicas', 'gauge', 'Replicas by state.');

@@ -13,7 +13,7 @@ import {
 import { nativeRuntime, type Runtime } from '@skein/runtime';
 import { afterEach, expect, vi } from 'vitest';
 import type { Clock, ReplicaSnapshot, Target, TargetRequest } from '../../contract.ts';
-import { createDispatcher } from '../dispatcher.ts';
+import { createDispatcher } from '../loop/dispatcher.ts';
 
 /** x [batch, 4] → y [batch, 3]. */
 export const MLP = writeModel(mlp({ sizes: [4, 8, 3], seed: 1 }));

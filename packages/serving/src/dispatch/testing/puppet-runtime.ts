@@ -23,8 +23,9 @@ export class Puppet {
   automatic = true;
   /** Runs whose first value is this never end by themselves. */
   held: number | undefined;
-  #passedMs = 0;
-  readonly clock: Clock = { now: () => performance.now() + this.#passedMs };
+  /** What the clock is ahead. */
+  passedMs = 0;
+  readonly clock: Clock = { now: () => performance.now() + this.passedMs };
   outputRows = (rows: number): number => rows;
 
   readonly runtime: Runtime = {
@@ -57,7 +58,7 @@ export class Puppet {
         const y = Float32Array.from({ length: rows * 3 }, (_, i) => x[Math.floor(i / 3) * 4] ?? 0);
         const result = { outputs: new Map([['y', tensor('float32', [rows, 3], y)]]), computeMs: 1 };
         if (this.automatic && x[0] !== this.held) {
-          this.#passedMs += 20 + 0.1 * shape[0]!;
+          this.passedMs += 20 + 0.1 * shape[0]!;
           return Promise.resolve(result);
         }
         return new Promise((resolve, reject) => {

@@ -3,10 +3,10 @@
  * Tests run thousands of seeded cases through it in milliseconds.
  */
 import type { Instant } from '../../contract.ts';
-import { LatencyModel } from '../latency-model.ts';
-import { Scheduler, type Refusal } from '../scheduler.ts';
-import type { Server } from '../servers.ts';
-import { Ticket } from '../ticket.ts';
+import { LatencyModel } from '../cost/latency-model.ts';
+import { Scheduler, type Refusal } from '../policy/scheduler.ts';
+import type { Server } from '../queue/servers.ts';
+import { Ticket } from '../queue/ticket.ts';
 
 export interface Arrival {
   readonly at: Instant;
@@ -38,7 +38,10 @@ export interface SimulationOptions {
   readonly weights?: Readonly<Record<string, number>>;
   /** Whether 1, 2, 4, … rows are measured beforehand, as by warming; default true. */
   readonly seed?: boolean;
+  /** The measured lanes; those of other arrivals are sizes that have not run. Default: `''`. */
   readonly lanes?: readonly string[];
+  /** Elements per row of each input, by lane; default: four times those of the lane before. */
+  readonly elements?: Readonly<Record<string, readonly number[]>>;
   /** Called for each outcome of a request; returned arrivals are added: closed loops. */
   readonly onEnd?: (outcome: Outcome) => Arrival | undefined;
 }
@@ -71,12 +74,20 @@ export function simulate(
     weightOf: (tenant) => weights[tenant] ?? 1,
   });
   for (let i = 0; i < replicas; i++) {
-    scheduler.servers.list.push({ rows: 0, startedAt: 0, freeAt: 0, freeBy: 0, idleSince: 0 });
+    scheduler.servers.list.push({
+      rows: 0,
+      startedAt: 0,
+      freeAt: 0,
+      freeBy: 0,
+      idleSince: 0,
+      isProbe: false,
+    });
   }
   scheduler.serversChanged();
 
   const laneNames = options.lanes ?? [''];
-  const curveOf = (lane: string) => model.curve(4 ** laneNames.indexOf(lane));
+  const curveOf = (lane: string) =>
+    model.curve(options.elements?.[lane] ?? [4 ** laneNames.indexOf(lane)]);
   if (options.seed !== false) {
     for (const lane of laneNames) {
       for (let rows = 1; rows <= maxRows; rows *= 2) {

@@ -135,7 +135,7 @@ function viewOf(
         answered: 0,
         answeredInTime: 0,
         refused: {},
-        latencies: [{ rows: 1, p50Ms: 1, p99Ms: 2 }],
+        latencies: [{ rows: 1, p50Ms: 1, p99Ms: 2, runs: 3 }],
       },
     ],
     last: {

@@ -1,0 +1,90 @@
+/**
+ * The cost of a run of one size at level 1, in milliseconds.
+ *
+ * A run shows the product of size and pace, never one of them. The size that runs most therefore
+ * keeps its cost and defines the pace; other sizes are measured against it when they run. If all of
+ * them changed, the noise of the sizes that run would slowly separate them from the others.
+ */
+
+/** Number of runs over which a cell's fraction of all runs is computed. */
+const MEMORY = 64;
+/** Fraction of a difference that a run corrects after the first samples; for a size that runs rarely. */
+const GAIN = 0.1;
+const RARE_GAIN = 0.5;
+/** The largest slowdown that one run can show: the rest is a stall. No run is fast by accident. */
+const FAR = 2;
+/** The first runs of a size are slower than later ones, and a few runs say little. */
+const RUNS_TO_KNOW = 6;
+/** A cell that has not run for so many runs may be outdated. */
+const STALE_AFTER = 256;
+
+export class CostCell {
+  ms: number;
+  samples: number;
+  /** When it last took the expected time, in milliseconds of all runs of its class until then. */
+  restsSinceMs = 0;
+  /** Runs until it is known; before, its cost is derived from other sizes. */
+  #unknownFor: number;
+  /** Fraction of the recent runs, as of run number `#countedAt`. */
+  #part = 0;
+  #countedAt = 0;
+
+  /** @param ms the cost interpolated from its neighbours, until it runs. */
+  constructor(ms?: number) {
+    this.ms = ms ?? 0;
+    this.samples = 0;
+    this.#unknownFor = ms === undefined ? 0 : RUNS_TO_KNOW;
+  }
+
+  /** Warming runs a size a few times: the fastest run is the undisturbed one. */
+  seed(ms: number): void {
+    this.ms = this.samples === 0 ? ms : Math.min(this.ms, ms);
+    this.samples++;
+  }
+
+  /** Whether there are too few runs to know its cost. */
+  get isGuess(): boolean {
+    return this.#unknownFor > 0;
+  }
+
+  /** @param run number of the run, over all cells. */
+  count(run: number): void {
+    this.#part = this.part(run) + 1 / MEMORY;
+    this.#countedAt = run;
+    this.see();
+  }
+
+  /** A run of it was measured. */
+  see(): void {
+    this.samples++;
+    if (this.#unknownFor > 0) this.#unknownFor--;
+  }
+
+  /**
+   * Records a run. After a run that took less than expected, most of the time since the last one
+   * counts for the next try: the run has cost less, and there is something to learn.
+   * @param busyMs time of all runs of its class.
+   */
+  rest(busyMs: number, residual: number): void {
+    this.restsSinceMs += Math.min(1, residual) * (busyMs - this.restsSinceMs);
+  }
+
+  /** This cell's fraction of the recent runs. */
+  part(run: number): number {
+    return this.#part * (1 - 1 / MEMORY) ** (run - this.#countedAt);
+  }
+
+  /**
+   * @param residual actual duration of a run divided by the expected one.
+   * @param run number of the run, which has been counted.
+   */
+  learn(residual: number, run: number): void {
+    const lately = this.part(run) * MEMORY;
+    const gain = Math.max(GAIN, 1 / this.samples, Math.min(RARE_GAIN, 1 / lately));
+    this.ms *= Math.min(FAR, residual) ** gain;
+  }
+
+  isStale(run: number): boolean {
+    return run - this.#countedAt > STALE_AFTER;
+  }
+}

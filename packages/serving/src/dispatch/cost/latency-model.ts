@@ -1,0 +1,154 @@
+/**
+ * Predicts how long a run takes, by the sizes of its inputs and by rows, from measured runs.
+ *
+ * What drives the cost is the elements of each input. Every input has size classes of a quarter of
+ * an octave of elements per row, and the classes of all inputs are a *bucket* with its own curve
+ * over rows (`latency-curve.ts`). All buckets share one pace (`pace.ts`):
+ *
+ *     p50(rows) = shape(rows) · level           p99(rows) = p50(rows) · tail
+ *
+ * A bucket without a run has an extrapolation: the shape of the nearest bucket that has run, scaled
+ * by the input that differs most (`extrapolate.ts`), and never outside of what smaller and larger
+ * buckets have cost. It is marked, because a guess must not be a reason to refuse: see
+ * `policy/scheduler.ts`.
+ *
+ * Durations are measured from hand-over to result in the dispatcher, in milliseconds, so they
+ * include the wake-up of the thread.
+ */
+import { LatencyCurve, type CostGuess, type KnownLatency } from './latency-curve.ts';
+import { extrapolate } from './extrapolate.ts';
+import { Pace } from './pace.ts';
+
+const CLASSES_PER_OCTAVE = 4;
+/** Buckets that are kept: as many as lanes. */
+const MAX_BUCKETS = 256;
+
+/** What the estimates of a version rest on. */
+export interface Evidence {
+  /** Measured runs, warming included. */
+  readonly runs: number;
+  /** Sizes of inputs that have run, to a quarter of an octave. */
+  readonly sizes: number;
+}
+
+export class LatencyModel {
+  readonly #pace = new Pace();
+  /** By bucket; the one that was asked for last is the last. */
+  readonly #curves = new Map<string, LatencyCurve>();
+  /** The curve that ran last, for snapshots. */
+  #latest: LatencyCurve | undefined;
+  /** Grows when measured costs change that a guess may rest on. */
+  #revision = 0;
+  #runs = 0;
+  #sizes = 0;
+
+  /** @param elements per row, of each input. */
+  curve(elements: readonly number[]): LatencyCurve {
+    const bucket = elements.map((count) =>
+      Math.round(CLASSES_PER_OCTAVE * Math.log2(Math.max(1, count))),
+    );
+    const key = bucket.join();
+    let curve = this.#curves.get(key);
+    if (curve === undefined) {
+      if (this.#curves.size >= MAX_BUCKETS) this.#forgetOne();
+      curve = new LatencyCurve(this.#pace, {
+        bucket,
+        revision: () => this.#revision,
+        guess: () => this.#guess(bucket),
+        leastMs: (rows) => this.#least(bucket, rows),
+        ran: (used, isNew) => {
+          this.#latest = used;
+          this.#runs++;
+          if (used.runs === 1) this.#sizes++;
+          if (isNew) this.#revision++;
+        },
+      });
+    }
+    this.#curves.delete(key);
+    this.#curves.set(key, curve);
+    return curve;
+  }
+
+  known(): KnownLatency[] {
+    return this.#latest?.known() ?? [];
+  }
+
+  /** Buckets in memory, with and without runs. */
+  get buckets(): number {
+    return this.#curves.size;
+  }
+
+  get evidence(): Evidence {
+    return { runs: this.#runs, sizes: this.#sizes };
+  }
+
+  *#measured(): Iterable<LatencyCurve> {
+    for (const curve of this.#curves.values()) if (curve.runs > 0) yield curve;
+  }
+
+  /** Rather one that has not run: the guesses for its size lose nothing. */
+  #forgetOne(): void {
+    let oldest: string | undefined;
+    for (const [key, { runs }] of this.#curves) {
+      oldest ??= key;
+      if (runs > 0) continue;
+      oldest = key;
+      break;
+    }
+    if (oldest === undefined) return;
+    if (this.#curves.get(oldest)!.runs > 0) this.#sizes--;
+    this.#curves.delete(oldest);
+  }
+
+  /** The nearest measured bucket, and by how much the costs differ; undefined if nothing has run. */
+  #guess(bucket: readonly number[]): CostGuess | undefined {
+    let from: LatencyCurve | undefined;
+    let nearest = Infinity;
+    for (const curve of this.#measured()) {
+      const distance = Math.abs(furthest(bucket, curve.bucket));
+      if (distance >= nearest) continue;
+      nearest = distance;
+      from = curve;
+    }
+    if (from === undefined) return undefined;
+    const ratio = 2 ** (furthest(bucket, from.bucket) / CLASSES_PER_OCTAVE);
+    return {
+      from,
+      factor: extrapolate(ratio),
+      atLeast: (rows) => this.#least(bucket, rows),
+      atMost: (rows) => this.#most(bucket, rows),
+    };
+  }
+
+  /** Cost at level 1 of the dearest measured bucket that is not larger in any input. */
+  #least(bucket: readonly number[], rows: number): number {
+    let least = 0;
+    for (const curve of this.#measured()) {
+      if (isWithin(curve.bucket, bucket)) least = Math.max(least, curve.measuredMs(rows));
+    }
+    return least;
+  }
+
+  /** Cost at level 1 of the cheapest measured bucket that is not smaller in any input. */
+  #most(bucket: readonly number[], rows: number): number {
+    let most = Infinity;
+    for (const curve of this.#measured()) {
+      if (isWithin(bucket, curve.bucket)) most = Math.min(most, curve.shapeMs(rows));
+    }
+    return most;
+  }
+}
+
+/** The largest difference of classes in one input, with its sign. */
+function furthest(bucket: readonly number[], other: readonly number[]): number {
+  let largest = 0;
+  for (let i = 0; i < bucket.length; i++) {
+    const difference = bucket[i]! - other[i]!;
+    if (Math.abs(difference) > Math.abs(largest)) largest = difference;
+  }
+  return largest;
+}
+
+function isWithin(bucket: readonly number[], larger: readonly number[]): boolean {
+  return bucket.every((size, i) => size <= larger[i]!);
+}

@@ -1,0 +1,82 @@
+/** Sizes of inputs that have not run: their cost is probed, and no guess refuses them. */
+import { describe, expect, test } from 'vitest';
+import { inTime, simulate, type Arrival } from '../testing/simulation.ts';
+
+const many = (count: number, everyMs: number, lane: string, budgetMs: number): Arrival[] =>
+  Array.from({ length: count }, (_, i) => ({ at: i * everyMs, lane, budgetMs }));
+
+describe.each([
+  // 6 elements in 0.3 ms: in proportion, a million would take 50 s; they take 40 ms.
+  ['6 and 1,000,000 elements', 6, 1e6, 0.3, 40, 150],
+  // 32 × 32 in 0.4 ms: in proportion, 1080p would take 800 ms; it takes 200 ms.
+  ['32 × 32 and 1080p', 3 * 32 * 32, 3 * 1920 * 1080, 0.4, 200, 350],
+  // As above, with a deadline that the bounded extrapolation misses too.
+  ['32 × 32 and 1080p, fast', 3 * 32 * 32, 3 * 1920 * 1080, 2, 30, 60],
+])('%s', (_name, small, large, smallMs, largeMs, budgetMs) => {
+  const options = {
+    cost: (_rows: number, lane: string): number => (lane === 'large' ? largeMs : smallMs),
+    lanes: ['small'],
+    elements: { small: [small], large: [large] },
+    objectiveMs: budgetMs,
+  };
+
+  test('the first large request after many small ones is answered in time', () => {
+    const taught = many(200, 5, 'small', budgetMs);
+    const first: Arrival = { at: 1_100, lane: 'large', budgetMs };
+    const { outcomes } = simulate([...taught, first], options);
+    expect(inTime(outcomes)).toHaveLength(201);
+  });
+
+  test('of many at once, the first one runs and teaches; the retries of the others are accepted', () => {
+    const burst = many(20, 0, 'large', budgetMs);
+    const retried = new Set<Arrival>();
+    const { outcomes } = simulate(burst, {
+      ...options,
+      onEnd: ({ arrival, state, retryAfterMs, finishedAt }) => {
+        if (state !== 'refused' || retried.has(arrival)) return undefined;
+        const again: Arrival = {
+          at: finishedAt + Math.ceil(retryAfterMs!),
+          lane: 'large',
+          budgetMs,
+        };
+        retried.add(again);
+        return again;
+      },
+    });
+    const answered = outcomes.filter(({ state }) => state === 'answered');
+    expect(inTime(answered)).toHaveLength(answered.length);
+    expect(answered.length).toBeGreaterThanOrEqual(Math.floor(budgetMs / largeMs));
+  });
+
+  test('its run changes no estimate of a size that is known', () => {
+    const { scheduler } = simulate([{ at: 0, lane: 'large', budgetMs }], options);
+    const [, curve] = [0, scheduler.queue.lane('large')!.curve];
+    expect(curve.p50(1, 1e4)).toBeCloseTo(largeMs, 6);
+    expect(curve.level).toBe(1);
+  });
+});
+
+test('a deadline that smaller requests could not meet is refused, again and again', () => {
+  const { outcomes } = simulate(many(10, 100, 'large', 10), {
+    cost: () => 40,
+    lanes: ['small'],
+    elements: { small: [6], large: [1_000] },
+  });
+  expect(outcomes.map(({ refusal }) => refusal)).toEqual(
+    outcomes.map(() => 'DEADLINE_UNREACHABLE'),
+  );
+});
+
+test('a probe breaks no promise to a request of a known size that was accepted before', () => {
+  const known = many(40, 0, 'small', 1_000);
+  const probe: Arrival = { at: 1, lane: 'large', budgetMs: 1_000 };
+  const { outcomes } = simulate([...known, probe], {
+    cost: (rows, lane) => (lane === 'large' ? 400 : 20 * rows),
+    lanes: ['small'],
+    elements: { small: [1_000], large: [1e6] },
+  });
+  expect(outcomes.filter(({ state }) => state === 'missed')).toEqual([]);
+  expect(inTime(outcomes.filter(({ state }) => state === 'answered'))).toHaveLength(
+    outcomes.filter(({ state }) => state === 'answered').length,
+  );
+});

@@ -1,0 +1,29 @@
+/** Recent arrival rate in rows per millisecond, from the last few arrivals. */
+import type { Instant } from '../../contract.ts';
+
+const SIZE = 32;
+
+export class ArrivalRate {
+  readonly #at = new Float64Array(SIZE);
+  readonly #rows = new Float64Array(SIZE);
+  #next = 0;
+  #count = 0;
+  #sum = 0;
+
+  note(rows: number, now: Instant): void {
+    const slot = this.#next;
+    this.#next = (slot + 1) % SIZE;
+    if (this.#count === SIZE) this.#sum -= this.#rows[slot]!;
+    else this.#count++;
+    this.#at[slot] = now;
+    this.#rows[slot] = rows;
+    this.#sum += rows;
+  }
+
+  /** 0 until there are enough arrivals. */
+  perMs(now: Instant): number {
+    if (this.#count < SIZE) return 0;
+    const elapsed = now - this.#at[this.#next]!;
+    return elapsed > 0 ? this.#sum / elapsed : 0;
+  }
+}
