@@ -27,6 +27,7 @@ export const SLOW_TESTS: readonly string[] = [
   'fuzz/src/replay.test.ts',
   'packages/api/src/generate-client.test.ts',
   'packages/calls/src/contract.test.ts',
+  'packages/cli/src/bounded-heap.test.ts',
   'packages/cli/src/cli.test.ts',
   'packages/cli/src/commands/map-fleet.test.ts',
   'packages/cli/src/commands/map-memory.test.ts',

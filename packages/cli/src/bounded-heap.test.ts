@@ -16,6 +16,23 @@ const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_n
 console.log(JSON.stringify({ flags: process.execArgv.filter((flag) => /^--(heap|max.semi)/.test(flag)), youngMib: space_size / 2 ** 20, argument: process.argv.at(-1) }));
 `;
 
+/** Full collections during much garbage that lives for a while, beside 64 MB that stay. */
+const collectionsOf = (small: boolean): string => `
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+const { restartWithBoundedHeap, keepHeapSmall } = await import(${JSON.stringify(MODULE)});
+restartWithBoundedHeap();
+keepHeapSmall(${small});
+let full = 0;
+new PerformanceObserver((list) => {
+  for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) full++;
+}).observe({ entryTypes: ['gc'] });
+const stays = Array.from({ length: 1e6 }, (_, i) => ({ i }));
+const passing = [];
+for (let i = 0; i < 3e6; i++) passing[i % 400_000] = { i, of: [i] };
+await new Promise((resolve) => setTimeout(resolve, 100));
+if (stays.length === 1e6) console.log(full);
+`;
+
 function run(flags: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   const given = [...flags, '--input-type=module', '-e', SCRIPT, 'kept'];
   const output = execFileSync(process.execPath, given, {
@@ -41,5 +58,15 @@ describe.skipIf(process.platform === 'win32')('a process with a bounded heap', (
     expect(run([], { NODE_OPTIONS: '--max-semi-space-size=32' }).flags).toEqual([
       '--heap-growing-percent=100',
     ]);
+  });
+
+  it('collects more often while it is asked to keep its heap small', () => {
+    const collections = (small: boolean): number =>
+      Number(
+        execFileSync(process.execPath, ['--input-type=module', '-e', collectionsOf(small)], {
+          encoding: 'utf8',
+        }),
+      );
+    expect(collections(true)).toBeGreaterThan(collections(false) * 1.5);
   });
 });

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+
 /**
  * Bounds on V8's heap in a process that serves.
  *
@@ -7,6 +9,8 @@
  * docs/decisions/0020 has the figures.
  */
 const BOUNDS = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
+/** Under load of callers without a key: collects several times as often, which costs a fifth of the speed. */
+const SMALL = '--heap-growing-percent=20';
 
 /**
  * Restarts this process with the bounds, under its own id and with its own arguments: V8 reads them
@@ -17,6 +21,15 @@ export function restartWithBoundedHeap(): void {
   if (missing.length === 0 || typeof process.execve !== 'function') return;
   const flags = [...process.execArgv, ...missing];
   process.execve(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)]);
+}
+
+/**
+ * Has V8 collect the old generation sooner, from its next collection on. Does nothing where the
+ * operator gives a value.
+ */
+export function keepHeapSmall(small: boolean): void {
+  const [, growth] = BOUNDS;
+  if (process.execArgv.includes(growth!)) setFlagsFromString(small ? SMALL : growth!);
 }
 
 /** An operator's own value counts. */

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import type { ErrorBody } from '@skein/api/errors';
+import { keepHeapSmall } from '../bounded-heap.ts';
 import { startNode, type NodeOptions, type RunningNode } from '@skein/server';
 import { defineCommand, type Context } from '../command.ts';
 import {
@@ -175,6 +176,7 @@ export const up = defineCommand({
       ...(options.cores === undefined ? {} : { cores: options.cores }),
       isolateModels: options.isolateModels,
       graceMs: options.grace,
+      onKeylessLoad: keepHeapSmall,
       signal: context.signal,
     });
     let node: RunningNode;

@@ -101,10 +101,16 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     },
   });
   const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs, maxConnections };
-  const { allowedOrigins = [] } = options;
+  const { allowedOrigins = [], onKeylessLoad } = options;
   const open = mode === 'open';
   const http = createHttpGateway({ ...shared, faces, limits, open, allowedOrigins });
-  const grpc = createGrpcGateway({ ...shared, faces, limits, budgets: callers.rpcs });
+  const grpc = createGrpcGateway({
+    ...shared,
+    faces,
+    limits,
+    budgets: callers.rpcs,
+    onKeylessLoad,
+  });
 
   async function drain(by: Instant): Promise<void> {
     draining = true;

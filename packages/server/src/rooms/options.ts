@@ -50,6 +50,8 @@ export interface NodeOptions {
   readonly isolateModels?: boolean;
   /** Time in which the node ends after a signal, in milliseconds, whatever it is doing. Default: 30 s. */
   readonly graceMs?: number;
+  /** Called when calls without a key become or cease to be heavy load, for a process that then saves memory. */
+  readonly onKeylessLoad?: (heavy: boolean) => void;
   /** Ends the node while it starts; `startNode` then rejects. */
   readonly signal?: AbortSignal;
 }

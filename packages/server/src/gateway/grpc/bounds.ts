@@ -24,6 +24,7 @@ import type { Caller } from '../../access/contract.ts';
 import { stopAnswered, type ConnectionBounds } from './connections.ts';
 import { ACCEPTED_ENCODINGS, createInflater } from './inflate.ts';
 import type { GrpcLimits } from './limits.ts';
+import { watchKeylessLoad, type KeylessLoadListener } from './keyless-load.ts';
 import { admit, authorizeCall, type CallRule } from './rules.ts';
 import { toGrpcError } from './status.ts';
 import { MessageReader, PREFIX_BYTES, MessagePieces } from './message-framer.ts';
@@ -65,6 +66,7 @@ export interface BoundsOptions {
   readonly bodies: SharedBudget;
   readonly streams: SharedBudget;
   readonly refused?: RefusalListener | undefined;
+  readonly onKeylessLoad?: KeylessLoadListener | undefined;
   readonly logger: GatewayLogger;
 }
 
@@ -81,6 +83,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
   const keylessBodies = bodyBudget(options.limits.maxKeylessBytes);
   /** Unary calls without a key, oldest first. */
   const keyless = new Map<Call, (error: SkeinError) => void>();
+  const keylessLoad = watchKeylessLoad(options.onKeylessLoad ?? (() => {}));
   const inflater = createInflater();
 
   const senders = new PeerTimeouts<Call>(bodyTimeoutMs, (call) => {
@@ -297,18 +300,24 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       try {
         if (rule === undefined) throw new Error(`The method ${path} has no rule.`);
         const caller = authorizeCall(access, rule.needs, call.metadata, call);
-        if (caller !== undefined) {
+        if (caller === undefined) {
+          keylessLoad.count();
+        } else {
           const connection = connections.of(call.stream);
           if (connection !== undefined) connections.know(connection, caller.tenant);
         }
         watch(call, requestStream || responseStream, rule, caller);
       } catch (error) {
+        keylessLoad.count();
         if (rule?.tensors) reportRefusal(refused, '', false, error);
         call.sendStatus(toGrpcError(error, '', logger));
       }
       return call as unknown as ServerInterceptingCall;
     },
-    close: () => clearInterval(sweep),
+    close() {
+      clearInterval(sweep);
+      keylessLoad.close();
+    },
   };
 }
 

@@ -33,6 +33,7 @@ import { boundCalls } from './bounds.ts';
 import { grpcBudgets, type GrpcBudgets, GRPC_LIMITS, type GrpcLimits } from './limits.ts';
 import { boundConnections } from './connections.ts';
 import { healthMethods } from './health.ts';
+import type { KeylessLoadListener } from './keyless-load.ts';
 import type { GrpcMethod } from './method.ts';
 import { reflectionMethods } from './reflection.ts';
 
@@ -43,6 +44,7 @@ export interface GrpcGatewayOptions {
   readonly access: FaceAccess;
   /** Called for requests that are refused before the serving plane. */
   readonly refused?: RefusalListener | undefined;
+  readonly onKeylessLoad?: KeylessLoadListener | undefined;
   readonly logger: GatewayLogger;
   readonly limits?: Partial<GatewayLimits & GrpcLimits>;
   /** Shared with HTTP. Default: its own. */
@@ -113,6 +115,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     bodies,
     streams: budgets.streams,
     refused: options.refused,
+    onKeylessLoad: options.onKeylessLoad,
     logger,
   });
 

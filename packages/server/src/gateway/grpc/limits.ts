@@ -28,7 +28,7 @@ export interface GrpcLimits {
 export const GRPC_LIMITS: GrpcLimits = {
   maxUnauthenticated: 64,
   maxConnections: 8192,
-  maxConcurrentStreams: 256,
+  maxConcurrentStreams: 128,
   maxStreams: 2048,
   maxKeylessStreams: 16,
   maxKeylessCalls: 128,

@@ -54,6 +54,32 @@ describe('a call without the key that it needs', () => {
   });
 });
 
+describe('many calls without a key', () => {
+  test.each([
+    ['to a method that needs one', 'ModelInfer', 'none', true],
+    ['to a method that needs none', 'ServerLive', 'none', true],
+    ['count, and those with one do not', 'RepositoryIndex', 'r', false],
+  ])('%s', async (_, method, key, heavy) => {
+    const changes: boolean[] = [];
+    const { port } = await startGrpcFace({
+      access: fakeAccess(keys),
+      onKeylessLoad: (now) => changes.push(now),
+    });
+    const session = rawSession(port);
+    const authorization: Record<string, string> =
+      key === 'none' ? {} : { authorization: `Bearer ${key}` };
+    const statuses = Array.from({ length: 30 }, () => {
+      const { stream, status } = rawCall(session, `${SERVICE}/${method}`, authorization);
+      stream.resume();
+      stream.end(framed(Buffer.alloc(0)));
+      return status;
+    });
+    await Promise.all(statuses);
+    if (heavy) await expect.poll(() => changes).toEqual([true, false]);
+    else expect(changes).toEqual([]);
+  });
+});
+
 describe('a method that needs no key', () => {
   test.each([
     ['a bomb', bomb, gzip, 'BODY_TOO_LARGE'],
@@ -239,7 +265,7 @@ describe('connections', () => {
     const { port } = await startGrpcFace();
     const session = rawSession(port);
     await once(session, 'remoteSettings');
-    expect(session.remoteSettings.maxConcurrentStreams).toBe(256);
+    expect(session.remoteSettings.maxConcurrentStreams).toBe(128);
     const large = { 'x-large': 'x'.repeat(20_000) };
     const { stream } = rawCall(session, `${SERVICE}/ServerLive`, large);
     const answered = vi.fn();
