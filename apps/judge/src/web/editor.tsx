@@ -52,11 +52,12 @@ const THEME = EditorView.theme({
   '&': { height: 'auto', minHeight: '260px', backgroundColor: 'transparent', color: 'var(--ink)' },
   '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.5', minHeight: '260px' },
-  // The line numbers' background ends with the editor, not with the last line.
-  '.cm-gutters, .cm-content': { minHeight: '260px' },
-  '.cm-content': { padding: '10px 0', caretColor: 'var(--ink)' },
+  '.cm-content': { padding: '10px 0', caretColor: 'var(--ink)', minHeight: '260px' },
   '.cm-cursor': { borderLeftColor: 'var(--ink)' },
   '.cm-gutters': {
+    // The line numbers' background ends with the editor, not with the last line.
+    height: 'auto',
+    alignSelf: 'stretch',
     backgroundColor: 'var(--raised)',
     color: 'var(--muted)',
     border: 'none',

@@ -157,6 +157,10 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       // In what a compiler says, by way of the keyboard.
       await page.getByLabel('Program').focus();
       await page.keyboard.insertText(`${HOSTILE}\n`);
+      const [numbers, editor] = await Promise.all(
+        ['.cm-gutters', '.cm-editor'].map((part) => page.locator(part).boundingBox()),
+      );
+      expect(numbers?.height).toBe(editor?.height);
       await page.getByRole('button', { name: 'Submit' }).click();
       await judging(page).first().getByText('Compile error', { exact: true }).first().waitFor();
       const said = await judging(page).first().locator('.compiler pre').textContent();
