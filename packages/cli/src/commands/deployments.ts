@@ -28,28 +28,18 @@ export const ls = defineCommand({
       return `Nothing is deployed. Try ${style.cyan('skein deploy model.onnx --name NAME')}.`;
     }
     return renderTable(
+      deployments,
       [
-        { title: 'NAME' },
-        { title: 'STATUS' },
-        { title: 'VERSION' },
-        { title: 'REPLICAS' },
-        { title: 'OBJECTIVE' },
-        { title: 'RATE', align: 'right' },
-        { title: 'P99', align: 'right' },
-        { title: 'IN TIME', align: 'right' },
-        { title: 'NOTE' },
+        ['NAME', ({ name }) => style.bold(name)],
+        ['STATUS', (view) => statusText(view, style)],
+        ['VERSION', versionsText],
+        ['REPLICAS', replicasText],
+        ['OBJECTIVE', objectiveText],
+        ['RATE', ({ last }) => formatRate(last.requestsPerSecond), 'right'],
+        ['P99', ({ last }) => formatDuration(last.p99Ms), 'right'],
+        ['IN TIME', ({ last }) => formatShare(last.sloAttainment), 'right'],
+        ['NOTE', (view) => (view.status === 'ready' ? rolloutNote(view) : view.reason)],
       ],
-      deployments.map((view) => [
-        style.bold(view.name),
-        statusText(view, style),
-        versionsText(view),
-        replicasText(view),
-        objectiveText(view),
-        formatRate(view.last.requestsPerSecond),
-        formatDuration(view.last.p99Ms),
-        formatShare(view.last.sloAttainment),
-        view.status === 'ready' ? rolloutNote(view) : view.reason,
-      ]),
       style,
     );
   },

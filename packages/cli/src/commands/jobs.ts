@@ -49,26 +49,17 @@ export const jobsLs = defineCommand({
     }
     const now = Date.now();
     const table = renderTable(
+      jobs,
       [
-        { title: 'ID' },
-        { title: 'STATE' },
-        { title: 'QUEUE' },
-        { title: 'TRIES', align: 'right' },
-        { title: 'TOOK', align: 'right' },
-        { title: 'ENQUEUED' },
-        { title: 'NAME' },
-        { title: 'NOTE' },
+        ['ID', ({ id }) => id],
+        ['STATE', ({ state }) => stateText(state, style)],
+        ['QUEUE', ({ queue }) => queue],
+        ['TRIES', ({ attempts }) => String(attempts.length), 'right'],
+        ['TOOK', (job) => tookText(job, now), 'right'],
+        ['ENQUEUED', ({ enqueuedAt }) => formatAge(enqueuedAt, now)],
+        ['NAME', ({ name }) => name.slice(0, 40)],
+        ['NOTE', ({ cause, message }) => (cause === undefined ? '' : `${cause}: ${message ?? ''}`)],
       ],
-      jobs.map((job) => [
-        job.id,
-        stateText(job.state, style),
-        job.queue,
-        String(job.attempts.length),
-        tookText(job, now),
-        formatAge(job.enqueuedAt, now),
-        job.name.slice(0, 40),
-        job.cause === undefined ? '' : `${job.cause}: ${job.message ?? ''}`,
-      ]),
       style,
     );
     return next === undefined ? table : `${table}\n${style.dim(`More: --after ${next}`)}`;

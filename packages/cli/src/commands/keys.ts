@@ -112,26 +112,17 @@ export const keysLs = defineCommand({
     if (keys.length === 0) return `There are no keys in ${place}.`;
     const now = Date.now();
     return renderTable(
+      keys,
       [
-        { title: 'ID' },
-        { title: 'STATE' },
-        { title: 'SCOPES' },
-        { title: 'TENANT' },
-        { title: 'WEIGHT', align: 'right' },
-        { title: 'RATE', align: 'right' },
-        { title: 'MADE' },
-        { title: 'LABEL' },
+        ['ID', ({ id }) => id],
+        ['STATE', (key) => keyStateText(key, now)],
+        ['SCOPES', ({ scopes }) => scopes.join(',')],
+        ['TENANT', ({ tenant }) => tenant],
+        ['WEIGHT', ({ weight }) => String(weight ?? 1), 'right'],
+        ['RATE', rateText, 'right'],
+        ['MADE', ({ createdAt }) => formatAge(createdAt, now)],
+        ['LABEL', ({ label }) => label],
       ],
-      keys.map((key) => [
-        key.id,
-        keyStateText(key, now),
-        key.scopes.join(','),
-        key.tenant,
-        String(key.weight ?? 1),
-        key.ratePerSecond === undefined ? 'any' : formatRate(key.ratePerSecond),
-        formatAge(key.createdAt, now),
-        key.label,
-      ]),
       style,
     );
   },
@@ -157,6 +148,10 @@ export const keysShow = defineCommand({
   render: renderKey,
 });
 
+function rateText({ ratePerSecond }: Pick<KeyDetails, 'ratePerSecond'>): string {
+  return ratePerSecond === undefined ? 'any' : formatRate(ratePerSecond);
+}
+
 function renderKey(key: KeyDetails, style: Style): string {
   const now = Date.now();
   const fields: [string, string][] = [
@@ -165,7 +160,7 @@ function renderKey(key: KeyDetails, style: Style): string {
     ['label', key.label],
     ['tenant', `${key.tenant}, weight ${key.weight ?? 1}`],
     ['scopes', key.scopes.join(', ')],
-    ['rate', key.ratePerSecond === undefined ? 'any' : formatRate(key.ratePerSecond)],
+    ['rate', rateText(key)],
     ['at once', key.maxConcurrent === undefined ? 'any number' : String(key.maxConcurrent)],
     ['made', formatAge(key.createdAt, now)],
   ];
@@ -174,16 +169,12 @@ function renderKey(key: KeyDetails, style: Style): string {
   const amount = (value: number, unit: 'bytes' | 'count'): string =>
     unit === 'bytes' ? formatBytes(value) : String(value);
   const table = renderTable(
+    usage,
     [
-      { title: 'TENANT HOLDS' },
-      { title: 'NOW', align: 'right' },
-      { title: 'LIMIT', align: 'right' },
+      ['TENANT HOLDS', ({ name }) => name],
+      ['NOW', ({ unit, held }) => amount(held, unit), 'right'],
+      ['LIMIT', ({ unit, limit }) => (limit === undefined ? 'none' : amount(limit, unit)), 'right'],
     ],
-    usage.map(({ name, unit, held, limit }) => [
-      name,
-      amount(held, unit),
-      limit === undefined ? 'none' : amount(limit, unit),
-    ]),
     style,
   );
   return `${renderFields(fields, style)}\n\n${table}`;

@@ -171,12 +171,16 @@ export const pipelineGraph = defineCommand({
 function renderPipelineRun({ run, steps }: PipelineRun, style: Style): string {
   const head = `${style.bold(run.name)} ${stateText(run.state, style)} ${style.dim(`${tookText(run, Date.now())}, run ${run.id}`)}`;
   const table = renderTable(
-    [{ title: 'STEP' }, { title: 'JOBS' }, { title: 'NOTE' }],
-    steps.map(({ name, counts, failure }) => [
-      name,
-      countsText(counts),
-      failure === undefined ? '' : `${failure.message} (skein jobs logs ${failure.job})`,
-    ]),
+    steps,
+    [
+      ['STEP', ({ name }) => name],
+      ['JOBS', ({ counts }) => countsText(counts)],
+      [
+        'NOTE',
+        ({ failure }) =>
+          failure === undefined ? '' : `${failure.message} (skein jobs logs ${failure.job})`,
+      ],
+    ],
     style,
   );
   const value = run.result?.value;

@@ -26,22 +26,15 @@ export const queueScheduleLs = defineCommand({
       return `There are no schedules. Try ${style.cyan("skein queue schedule put nightly --cron '0 3 * * *' -- date")}.`;
     }
     return renderTable(
+      schedules,
       [
-        { title: 'SCHEDULE' },
-        { title: 'CRON' },
-        { title: 'TIME ZONE' },
-        { title: 'NEXT' },
-        { title: 'QUEUE' },
-        { title: 'JOB' },
+        ['SCHEDULE', ({ id }) => style.bold(id)],
+        ['CRON', ({ cron }) => cron],
+        ['TIME ZONE', ({ timeZone }) => timeZone],
+        ['NEXT', ({ paused, nextAt }) => (paused ? style.yellow('paused') : nextAt)],
+        ['QUEUE', ({ queue }) => queue],
+        ['JOB', ({ name }) => name.slice(0, 40)],
       ],
-      schedules.map(({ id, cron, timeZone, paused, nextAt, queue, name }) => [
-        style.bold(id),
-        cron,
-        timeZone,
-        paused ? style.yellow('paused') : nextAt,
-        queue,
-        name.slice(0, 40),
-      ]),
       style,
     );
   },

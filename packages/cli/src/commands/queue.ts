@@ -1,11 +1,11 @@
 /** `skein queue`: the queues, and the shares of tenants. */
-import type { QueueView } from '@skein/api';
+import type { JobState, QueueView } from '@skein/api';
 import { formatAge, formatBytes } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { withJobs } from '../jobs/embedded.ts';
 import { argument, decimal, integer, withDefault } from '../option.ts';
-import { renderTable } from '../output/table.ts';
+import { type Column, renderTable } from '../output/table.ts';
 
 /** `skein queue ls`: the queues, their backlogs and their workers. */
 export const queueLs = defineCommand({
@@ -26,47 +26,35 @@ export const queueLs = defineCommand({
   },
   render({ queues, workers }, style) {
     const now = Date.now();
+    const count = (state: JobState): Column<QueueView> => [
+      state.toUpperCase(),
+      ({ counts }) => String(counts[state] ?? 0),
+      'right',
+    ];
     const queueTable = renderTable(
+      queues,
       [
-        { title: 'QUEUE' },
-        { title: 'MODE' },
-        { title: 'BLOCKED', align: 'right' },
-        { title: 'READY', align: 'right' },
-        { title: 'RUNNING', align: 'right' },
-        { title: 'SUCCEEDED', align: 'right' },
-        { title: 'FAILED', align: 'right' },
-        { title: 'DEAD', align: 'right' },
-        { title: 'OLDEST WAITS SINCE' },
+        ['QUEUE', ({ queue }) => style.bold(queue)],
+        ['MODE', ({ mode }) => (mode === 'open' ? mode : style.yellow(mode))],
+        ...(['blocked', 'ready', 'running', 'succeeded', 'failed', 'dead'] as const).map(count),
+        [
+          'OLDEST WAITS SINCE',
+          ({ oldestReadyAt }) => (oldestReadyAt === undefined ? '' : formatAge(oldestReadyAt, now)),
+        ],
       ],
-      queues.map(({ queue, mode, counts, oldestReadyAt }) => [
-        style.bold(queue),
-        mode === 'open' ? mode : style.yellow(mode),
-        ...(['blocked', 'ready', 'running', 'succeeded', 'failed', 'dead'] as const).map((state) =>
-          String(counts[state] ?? 0),
-        ),
-        oldestReadyAt === undefined ? '' : formatAge(oldestReadyAt, now),
-      ]),
       style,
     );
     const workerTable = renderTable(
+      workers,
       [
-        { title: 'WORKER' },
-        { title: 'HOST' },
-        { title: 'QUEUES' },
-        { title: 'RUNNING', align: 'right' },
-        { title: 'OFFERS' },
-        { title: 'SEEN' },
-        { title: 'LABELS' },
+        ['WORKER', ({ worker }) => worker],
+        ['HOST', ({ host }) => host],
+        ['QUEUES', (worker) => worker.queues.join(',')],
+        ['RUNNING', ({ running }) => String(running), 'right'],
+        ['OFFERS', ({ total }) => `${total.cores} cores, ${formatBytes(total.memoryBytes)}`],
+        ['SEEN', ({ seenAt }) => formatAge(seenAt, now)],
+        ['LABELS', ({ labels }) => labels.join(' ')],
       ],
-      workers.map((worker) => [
-        worker.worker,
-        worker.host,
-        worker.queues.join(','),
-        String(worker.running),
-        `${worker.total.cores} cores, ${formatBytes(worker.total.memoryBytes)}`,
-        formatAge(worker.seenAt, now),
-        worker.labels.join(' '),
-      ]),
       style,
     );
     return `${queueTable}\n\n${workerTable}`;

@@ -6,7 +6,7 @@ import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { unwritable } from '@skein/api/file-errors';
 import { argument, text } from '../option.ts';
-import { renderTable } from '../output/table.ts';
+import { type Column, renderTable } from '../output/table.ts';
 import type { Style } from '../output/style.ts';
 import { trainingCurves } from '../train/curves-svg.ts';
 import { formatMetric } from '../train/progress.ts';
@@ -43,24 +43,22 @@ export const runsCompare = defineCommand({
   },
   render({ runs, comparison: { differences, metrics }, svg }, style) {
     const [a, b] = runs.map(({ id }) => id);
-    const table = (title: string, rows: readonly (readonly string[])[]) =>
-      renderTable([{ title }, { title: a ?? '' }, { title: b ?? '' }, { title: '' }], rows, style);
+    const same = 'Both were made of the same, in the same way.';
+    const differing: Column<Comparison['differences'][number]>[] = [
+      ['DIFFERS', ({ name }) => name],
+      [a ?? '', (difference) => shown(difference.a)],
+      [b ?? '', (difference) => shown(difference.b)],
+      ['', () => ''],
+    ];
+    const measured: Column<Comparison['metrics'][number]>[] = [
+      ['METRIC', ({ name }) => name],
+      [a ?? '', ({ a, better }) => mark(formatMetric(a), better === 'a', style)],
+      [b ?? '', ({ b, better }) => mark(formatMetric(b), better === 'b', style)],
+      ['', () => ''],
+    ];
     return [
-      differences.length === 0
-        ? 'Both were made of the same, in the same way.'
-        : table(
-            'DIFFERS',
-            differences.map(({ name, a, b }) => [name, shown(a), shown(b), '']),
-          ),
-      table(
-        'METRIC',
-        metrics.map(({ name, a, b, better }) => [
-          name,
-          mark(formatMetric(a), better === 'a', style),
-          mark(formatMetric(b), better === 'b', style),
-          '',
-        ]),
-      ),
+      differences.length === 0 ? same : renderTable(differences, differing, style),
+      renderTable(metrics, measured, style),
       ...(svg === undefined ? [] : [`The curves are in ${svg}.`]),
     ].join('\n\n');
   },

@@ -145,31 +145,27 @@ function versionsTable(
   style: Style,
   now: number,
 ): string {
+  if (versions.length === 0) return '';
   const total = view.targets.reduce((sum, target) => sum + target.weight, 0);
-  const rows = versions.toReversed().map((version) => {
-    const target = view.targets.find((candidate) => candidate.version === version.version);
-    return [
-      `v${version.version}`,
-      target === undefined || total === 0 ? '' : formatShare(target.weight / total),
-      target === undefined ? '' : String(target.answered),
-      target === undefined ? '' : refusedText(target.refused),
-      formatBytes(version.sizeBytes),
-      version.digest.slice(0, 12),
-      formatAge(version.createdAt, now),
-    ];
-  });
-  if (rows.length === 0) return '';
+  const rows = versions.toReversed().map((version) => ({
+    version,
+    target: view.targets.find((candidate) => candidate.version === version.version),
+  }));
   return renderTable(
-    [
-      { title: 'VERSION' },
-      { title: 'TRAFFIC', align: 'right' },
-      { title: 'ANSWERED', align: 'right' },
-      { title: 'REFUSED' },
-      { title: 'SIZE', align: 'right' },
-      { title: 'DIGEST' },
-      { title: 'STORED' },
-    ],
     rows,
+    [
+      ['VERSION', ({ version }) => `v${version.version}`],
+      [
+        'TRAFFIC',
+        ({ target }) => (target && total > 0 ? formatShare(target.weight / total) : ''),
+        'right',
+      ],
+      ['ANSWERED', ({ target }) => String(target?.answered ?? ''), 'right'],
+      ['REFUSED', ({ target }) => refusedText(target?.refused ?? {})],
+      ['SIZE', ({ version }) => formatBytes(version.sizeBytes), 'right'],
+      ['DIGEST', ({ version }) => version.digest.slice(0, 12)],
+      ['STORED', ({ version }) => formatAge(version.createdAt, now)],
+    ],
     style,
   );
 }
@@ -180,52 +176,39 @@ function refusedText(refused: Readonly<Record<string, number>>): string {
     .join(', ');
 }
 
-function replicasTable(view: DeploymentView, style: Style): string {
-  const rows = view.targets.flatMap((target) =>
-    target.replicas.map((replica) => [
-      replica.id,
-      `v${target.version}`,
-      replica.state === 'ready' && replica.busy ? 'ready, busy' : replica.state,
-      String(replica.runs),
-      replica.failure ?? '',
-    ]),
+function replicasTable({ targets }: DeploymentView, style: Style): string {
+  const rows = targets.flatMap(({ version, replicas }) =>
+    replicas.map((replica) => ({ version, ...replica })),
   );
   if (rows.length === 0) return '';
   return renderTable(
-    [
-      { title: 'ID' },
-      { title: 'VERSION' },
-      { title: 'STATE' },
-      { title: 'RUNS', align: 'right' },
-      { title: 'FAILURE' },
-    ],
     rows,
+    [
+      ['ID', ({ id }) => id],
+      ['VERSION', ({ version }) => `v${version}`],
+      ['STATE', ({ state, busy }) => (state === 'ready' && busy ? 'ready, busy' : state)],
+      ['RUNS', ({ runs }) => String(runs), 'right'],
+      ['FAILURE', ({ failure }) => failure ?? ''],
+    ],
     style,
   );
 }
 
-function latencyTable(view: DeploymentView, style: Style): string {
-  const rows = view.targets.flatMap((target) =>
-    target.latencies.map(({ rows, p50Ms, p99Ms, runs }) => [
-      `v${target.version}`,
-      String(rows),
-      String(runs),
-      formatDuration(p50Ms),
-      formatDuration(p99Ms),
-      formatRate((rows * 1000) / p50Ms),
-    ]),
+function latencyTable({ targets }: DeploymentView, style: Style): string {
+  const batches = targets.flatMap(({ version, latencies }) =>
+    latencies.map((latency) => ({ version, ...latency })),
   );
-  if (rows.length === 0) return '';
+  if (batches.length === 0) return '';
   return renderTable(
+    batches,
     [
-      { title: 'VERSION' },
-      { title: 'ROWS', align: 'right' },
-      { title: 'RUNS', align: 'right' },
-      { title: 'P50', align: 'right' },
-      { title: 'P99', align: 'right' },
-      { title: 'ROWS/S OF ONE REPLICA', align: 'right' },
+      ['VERSION', ({ version }) => `v${version}`],
+      ['ROWS', ({ rows }) => String(rows), 'right'],
+      ['RUNS', ({ runs }) => String(runs), 'right'],
+      ['P50', ({ p50Ms }) => formatDuration(p50Ms), 'right'],
+      ['P99', ({ p99Ms }) => formatDuration(p99Ms), 'right'],
+      ['ROWS/S OF ONE REPLICA', ({ rows, p50Ms }) => formatRate((rows * 1000) / p50Ms), 'right'],
     ],
-    rows,
     style,
   );
 }
@@ -233,8 +216,13 @@ function latencyTable(view: DeploymentView, style: Style): string {
 function historyTable(history: readonly HistoryView[], style: Style, now: number): string {
   if (history.length === 0) return '';
   return renderTable(
-    [{ title: 'WHEN' }, { title: 'WHAT' }, { title: 'BY' }, { title: 'WHY' }],
-    history.map((entry) => [formatAge(entry.at, now), entry.kind, entry.actor, entry.reason]),
+    history,
+    [
+      ['WHEN', ({ at }) => formatAge(at, now)],
+      ['WHAT', ({ kind }) => kind],
+      ['BY', ({ actor }) => actor],
+      ['WHY', ({ reason }) => reason],
+    ],
     style,
   );
 }

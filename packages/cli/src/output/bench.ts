@@ -3,7 +3,7 @@ import type { LoadReport } from '@skein/load';
 import { formatDuration, formatNumber, formatRate, formatShare } from '@skein/api/units';
 import type { BenchResult } from '../commands/bench.ts';
 import type { Style } from './style.ts';
-import { renderFields, renderTable, type Column } from './table.ts';
+import { renderFields, renderTable } from './table.ts';
 
 export function renderBench(result: BenchResult, style: Style): string {
   const { capacity, overload, at } = result;
@@ -73,41 +73,33 @@ function reportFields(report: LoadReport): [string, string][] {
   ];
 }
 
-const POINT_COLUMNS: readonly Column[] = [
-  { title: 'RATE', align: 'right' },
-  { title: 'GOODPUT', align: 'right' },
-  { title: 'IN TIME', align: 'right' },
-  { title: 'P50', align: 'right' },
-  { title: 'P90', align: 'right' },
-  { title: 'P99', align: 'right' },
-  { title: 'P99.9', align: 'right' },
-  { title: 'REFUSED', align: 'right' },
-  { title: '' },
-];
+interface Point {
+  readonly rate: number;
+  readonly report: LoadReport;
+  readonly carried: boolean;
+}
 
-function pointsTable(
-  points: readonly {
-    readonly rate: number;
-    readonly report: LoadReport;
-    readonly carried: boolean;
-  }[],
-  style: Style,
-): string {
+function pointsTable(points: readonly Point[], style: Style): string {
   return renderTable(
-    POINT_COLUMNS,
-    points.map(({ rate, report, carried }) => [
-      formatRate(rate),
-      formatRate(report.goodputPerSecond),
-      formatShare(report.attainment),
-      formatDuration(report.latency.p50Ms),
-      formatDuration(report.latency.p90Ms),
-      formatDuration(report.latency.p99Ms),
-      formatDuration(report.latency.p999Ms),
-      formatShare(report.sent === 0 ? null : total(report.refused) / report.sent),
-      carried ? style.green('ok') : style.red('over'),
-    ]),
+    points,
+    [
+      ['RATE', ({ rate }) => formatRate(rate), 'right'],
+      ['GOODPUT', ({ report }) => formatRate(report.goodputPerSecond), 'right'],
+      ['IN TIME', ({ report }) => formatShare(report.attainment), 'right'],
+      ['P50', ({ report }) => formatDuration(report.latency.p50Ms), 'right'],
+      ['P90', ({ report }) => formatDuration(report.latency.p90Ms), 'right'],
+      ['P99', ({ report }) => formatDuration(report.latency.p99Ms), 'right'],
+      ['P99.9', ({ report }) => formatDuration(report.latency.p999Ms), 'right'],
+      ['REFUSED', ({ report }) => formatShare(refusedShare(report)), 'right'],
+      ['', ({ carried }) => (carried ? style.green('ok') : style.red('over'))],
+    ],
     style,
   );
+}
+
+function refusedShare({ sent, refused }: LoadReport): number | null {
+  if (sent === 0) return null;
+  return Object.values(refused).reduce((sum, count) => sum + count, 0) / sent;
 }
 
 /** Conditions that make the numbers unreliable. */
@@ -127,8 +119,4 @@ function counts(of: Readonly<Record<string, number>>): string {
     .sort(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${count} ${reason}`)
     .join(', ');
-}
-
-function total(of: Readonly<Record<string, number>>): number {
-  return Object.values(of).reduce((sum, count) => sum + count, 0);
 }

@@ -3,7 +3,7 @@ import type { Run, RunReport, RunSummary } from '@skein/api';
 import { formatAge, formatDuration, formatShare } from '@skein/api/units';
 import { formatMetric, metricTitle } from '../train/progress.ts';
 import type { Style } from './style.ts';
-import { renderFields, renderTable } from './table.ts';
+import { type Column, renderFields, renderTable } from './table.ts';
 
 const STATUS_COLOURS = {
   running: 'cyan',
@@ -35,24 +35,20 @@ export function versionsOf({ versions }: Pick<Run, 'versions'>): string {
 
 export function renderRuns(runs: readonly RunSummary[], style: Style, now: number): string {
   return renderTable(
+    runs,
     [
-      { title: 'RUN' },
-      { title: 'STATUS' },
-      { title: 'TASK' },
-      { title: 'EPOCH', align: 'right' },
-      { title: 'RESULT' },
-      { title: 'STARTED' },
-      { title: 'VERSION' },
+      ['RUN', ({ id }) => style.bold(id)],
+      ['STATUS', (run) => runStatus(run, style)],
+      ['TASK', ({ task }) => task],
+      [
+        'EPOCH',
+        ({ last, plan }) => `${last?.epoch ?? 0}/${String(plan['epochs'] ?? '?')}`,
+        'right',
+      ],
+      ['RESULT', headlineOf],
+      ['STARTED', ({ startedAt }) => formatAge(startedAt, now)],
+      ['VERSION', versionsOf],
     ],
-    runs.map((run) => [
-      style.bold(run.id),
-      runStatus(run, style),
-      run.task,
-      `${run.last?.epoch ?? 0}/${String(run.plan['epochs'] ?? '?')}`,
-      headlineOf(run),
-      formatAge(run.startedAt, now),
-      versionsOf(run),
-    ]),
     style,
   );
 }
@@ -96,11 +92,15 @@ function confusionTable(
 ): string {
   if (confusion.length === 0 || confusion.length > WIDEST_MATRIX) return '';
   return renderTable(
+    confusion.map((counts, i) => ({ name: classes[i] ?? String(i), counts })),
     [
-      { title: 'TRUE ↓ PREDICTED →' },
-      ...classes.map((name) => ({ title: name, align: 'right' as const })),
+      ['TRUE ↓ PREDICTED →', ({ name }) => name],
+      ...classes.map((name, i): Column<{ counts: readonly number[] }> => [
+        name,
+        ({ counts }) => String(counts[i]),
+        'right',
+      ]),
     ],
-    confusion.map((row, i) => [classes[i] ?? String(i), ...row.map(String)]),
     style,
   );
 }
@@ -168,20 +168,22 @@ function epochTable({ epochs, result }: Run, style: Style): string {
     ({ epoch }, i) => i % every === 0 || i === epochs.length - 1 || epoch === result?.bestEpoch,
   );
   return renderTable(
+    shown,
     [
-      { title: 'EPOCH', align: 'right' },
-      { title: 'LOSS', align: 'right' },
-      ...names.map((name) => ({ title: metricTitle(name).toUpperCase(), align: 'right' as const })),
-      { title: 'RATE', align: 'right' },
-      { title: 'TOOK', align: 'right' },
+      [
+        'EPOCH',
+        ({ epoch }) => (epoch === result?.bestEpoch ? style.green(`${epoch}`) : `${epoch}`),
+        'right',
+      ],
+      ['LOSS', ({ loss }) => formatMetric(loss), 'right'],
+      ...names.map((name): Column<Run['epochs'][number]> => [
+        metricTitle(name).toUpperCase(),
+        ({ metrics }) => formatMetric(metrics[name]),
+        'right',
+      ]),
+      ['RATE', ({ learningRate }) => formatMetric(learningRate), 'right'],
+      ['TOOK', ({ tookMs }) => formatDuration(tookMs), 'right'],
     ],
-    shown.map(({ epoch, loss, learningRate, tookMs, metrics }) => [
-      epoch === result?.bestEpoch ? style.green(String(epoch)) : String(epoch),
-      formatMetric(loss),
-      ...names.map((name) => formatMetric(metrics[name])),
-      formatMetric(learningRate),
-      formatDuration(tookMs),
-    ]),
     style,
   );
 }

@@ -9,10 +9,14 @@ describe('renderTable', () => {
   it('aligns columns by what is seen, not by characters', () => {
     const style = styleOf(terminal(80), {});
     const table = renderTable(
-      [{ title: 'NAME' }, { title: 'RATE', align: 'right' }, { title: 'NOTE' }],
       [
-        [style.bold('識別'), '7', 'wide'],
-        ['ocr', '1,234', style.green('ok')],
+        { name: style.bold('識別'), rate: '7', note: 'wide' },
+        { name: 'ocr', rate: '1,234', note: style.green('ok') },
+      ],
+      [
+        ['NAME', ({ name }) => name],
+        ['RATE', ({ rate }) => rate, 'right'],
+        ['NOTE', ({ note }) => note],
       ],
       style,
     );
@@ -24,15 +28,22 @@ describe('renderTable', () => {
   });
 
   it('cuts the last column at the edge of a terminal, and nowhere else', () => {
-    const rows = [['a', 'x'.repeat(100)]];
-    const columns = [{ title: 'A' }, { title: 'WHY' }];
-    const narrow = renderTable(columns, rows, styleOf(terminal(40), { NO_COLOR: '1' }));
+    const rows = ['x'.repeat(100)];
+    const columns = [
+      ['A', () => 'a'],
+      ['WHY', (why: string) => why],
+    ] as const;
+    const narrow = renderTable(rows, columns, styleOf(terminal(40), { NO_COLOR: '1' }));
     expect(narrow.split('\n')[1]).toBe(`a  ${'x'.repeat(36)}…`);
-    expect(renderTable(columns, rows, PLAIN)).toContain('x'.repeat(100));
+    expect(renderTable(rows, columns, PLAIN)).toContain('x'.repeat(100));
   });
 
   it('leaves no blanks at the ends of lines', () => {
-    const table = renderTable([{ title: 'A' }, { title: 'B' }], [['long cell', '']], PLAIN);
+    const columns = [
+      ['A', () => 'long cell'],
+      ['B', () => ''],
+    ] as const;
+    const table = renderTable([1], columns, PLAIN);
     expect(table).not.toMatch(/ $/m);
   });
 });

@@ -1,50 +1,38 @@
 /** Tables for terminals: columns as wide as their content, numbers to the right, no frames. */
 import { displayWidth, type Style } from './style.ts';
 
-export interface Column {
-  readonly title: string;
-  readonly align?: 'left' | 'right';
-}
+/** Its heading, its cell of a row, and the side of its numbers. */
+export type Column<Row> = readonly [title: string, cell: (row: Row) => string, align?: 'right'];
 
 /**
  * Renders rows under a dim heading. The last column is cut with `…` where the line would not fit
  * the terminal, because a wrapped table cannot be read.
  */
-export function renderTable(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+export function renderTable<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
   style: Style,
 ): string {
-  return tableOf(
-    columns,
-    // A cell with a line break would look like another row.
-    rows.map((row) => row.map((cell) => cell.replaceAll(/\r?\n/g, '\\n'))),
-    style,
-  );
-}
-
-function tableOf(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-  style: Style,
-): string {
-  const widths = columns.map((column, index) =>
-    Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(row[index] ?? ''))),
+  // A cell with a line break would look like another row.
+  const cells = rows.map((row) => columns.map(([, cell]) => cell(row).replaceAll(/\r?\n/g, '\\n')));
+  const titles = columns.map(([title]) => title);
+  const widths = titles.map((title, index) =>
+    Math.max(displayWidth(title), ...cells.map((row) => displayWidth(row[index] ?? ''))),
   );
   const fixed = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
   const room = Math.max(8, style.width - fixed);
-  const line = (cells: readonly string[]): string =>
+  const line = (row: readonly string[]): string =>
     columns
-      .map((column, index) => {
+      .map(([, , align], index) => {
         const last = index === columns.length - 1;
-        const cell = last ? cut(cells[index] ?? '', room) : (cells[index] ?? '');
+        const cell = last ? cut(row[index] ?? '', room) : (row[index] ?? '');
         const padding = ' '.repeat(Math.max(0, (widths[index] ?? 0) - displayWidth(cell)));
-        if (column.align === 'right') return padding + cell;
+        if (align === 'right') return padding + cell;
         return last ? cell : cell + padding;
       })
       .join('  ')
       .trimEnd();
-  return [style.dim(line(columns.map((column) => column.title))), ...rows.map(line)].join('\n');
+  return [style.dim(line(titles)), ...cells.map(line)].join('\n');
 }
 
 /** Pairs of a dim label and a value, with the values in one column. */
