@@ -18,8 +18,8 @@ import type {
 } from '../contract.ts';
 import { openDriver } from '../drivers.ts';
 import { driversHere } from '../testing/every-driver.ts';
-import { leftovers, mounts, setCanaries, type Canaries } from './canaries.ts';
-import { LIMITS, readCorpus, type HostAction, type HostileProgram } from './corpus.ts';
+import { leftovers, mounts, setCanaries, type Canaries } from './testing/canaries.ts';
+import { LIMITS, readCorpus, type HostAction, type HostileProgram } from './testing/corpus.ts';
 
 /** Has compilers, for the programs that attack with one. */
 const IMAGE = 'skein-sandbox:judge';

@@ -1,58 +1,42 @@
 /** Clients that stall, and many large messages: the gRPC library does not bound them. */
-import { connect, constants, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
+import { constants } from 'node:http2';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bodyBudget } from '@skein/http';
 import { call, codec, failure } from '../../testing/grpc-client.ts';
-import { MessageFramer } from './message-framer.ts';
 import { GRPCInferenceService } from '../oip/grpc/proto/inference.gen.ts';
 import { floats, startGrpcFace } from '../testing/grpc-face.ts';
+import {
+  framed as frame,
+  messagesOf,
+  type RawCall,
+  rawCall,
+  rawSession,
+} from '../testing/raw-grpc.ts';
 
 const { method } = GRPCInferenceService;
 
-/** A client below the gRPC library, which would handle this itself: it sends and reads as it is told. */
+const { serialize } = codec(method.modelInfer);
+const framed = (message: ReturnType<typeof floats>): Buffer => frame(serialize(message));
+
 function rawStream(
   port: number,
   rpc: 'ModelInfer' | 'ModelStreamInfer',
   window?: number,
   encoding?: string,
-) {
-  const settings = window === undefined ? {} : { settings: { initialWindowSize: window } };
-  const session = connect(`http://127.0.0.1:${port}`, settings);
-  session.on('error', () => {});
-  onTestFinished(() => session.destroy());
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': `/inference.GRPCInferenceService/${rpc}`,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-    ...(encoding === undefined ? {} : { 'grpc-encoding': encoding }),
-  });
-  stream.on('error', () => {});
-  const status = new Promise<IncomingHttpHeaders>((resolve) => {
-    stream.on('response', (headers) => 'grpc-status' in headers && resolve(headers));
-    stream.on('trailers', resolve);
-  });
-  const closed = new Promise<number>((resolve) => {
-    stream.on('close', () => resolve(stream.rstCode));
-  });
-  return { stream, status, closed };
-}
-
-function framed(message: ReturnType<typeof floats>): Buffer {
-  const bytes = codec(method.modelInfer).serialize(message);
-  const prefix = Buffer.alloc(5);
-  prefix.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([prefix, bytes]);
+): RawCall {
+  const headers: Record<string, string> =
+    encoding === undefined ? {} : { 'grpc-encoding': encoding };
+  return rawCall(rawSession(port, window), `/inference.GRPCInferenceService/${rpc}`, headers);
 }
 
 describe('clients that stall', () => {
   test('in the middle of a message of a stream get an error; between messages they may pause', async () => {
     const { port, access } = await startGrpcFace({ limits: { bodyTimeoutMs: 200 } });
     const idle = rawStream(port, 'ModelStreamInfer');
-    const answers = collect(idle.stream);
+    const answers = messagesOf(idle.stream);
     idle.stream.write(framed(floats(1)));
-    await expect.poll(answers).toBe(1);
+    await expect.poll(() => answers.length).toBe(1);
     const stalled = rawStream(port, 'ModelStreamInfer');
     const message = framed(floats(1, 2));
     stalled.stream.resume();
@@ -64,7 +48,7 @@ describe('clients that stall', () => {
     });
     // The other stream has been silent for longer than that, and is still served.
     idle.stream.write(framed(floats(1)));
-    await expect.poll(answers).toBe(2);
+    await expect.poll(() => answers.length).toBe(2);
     idle.stream.end();
     expect(await idle.status).toMatchObject({ 'grpc-status': '0' });
     expect(access.inFlight).toBe(0);
@@ -78,7 +62,7 @@ describe('clients that stall', () => {
       return inputs;
     };
     const { stream, status } = rawStream(port, 'ModelStreamInfer');
-    const answers = collect(stream);
+    const answers = messagesOf(stream);
     const message = framed(floats(1));
     for (let i = 0; i < 100; i++) stream.write(message);
     stream.write(message.subarray(0, 7));
@@ -90,7 +74,7 @@ describe('clients that stall', () => {
     stream.end(message.subarray(7));
     release.resolve();
     expect(await status).toMatchObject({ 'grpc-status': '0' });
-    expect(answers()).toBe(101);
+    expect(answers.length).toBe(101);
   });
 
   test.each(['ModelInfer', 'ModelStreamInfer'] as const)(
@@ -137,10 +121,10 @@ describe('many bodies at once', () => {
     const bodies = bodyBudget(3.5 * message.length);
     const { port, inference } = await startGrpcFace({ bodies });
     const patient = rawStream(port, 'ModelStreamInfer');
-    const answers = collect(patient.stream);
+    const answers = messagesOf(patient.stream);
     for (let sent = 1; sent <= 10; sent++) {
       patient.stream.write(message);
-      await expect.poll(answers).toBe(sent);
+      await expect.poll(() => answers.length).toBe(sent);
     }
     await expect.poll(() => bodies.held).toBe(0);
     inference.answer = () => new Promise(() => {});
@@ -168,11 +152,3 @@ describe('many bodies at once', () => {
     expect(await status).toMatchObject({ 'skein-code': 'BODIES_TOO_LARGE' });
   });
 });
-
-/** @returns the number of received messages. */
-function collect(stream: ClientHttp2Stream): () => number {
-  const framer = new MessageFramer();
-  const completed: number[] = [];
-  stream.on('data', (bytes: Buffer) => framer.feed(bytes, completed));
-  return () => completed.length;
-}

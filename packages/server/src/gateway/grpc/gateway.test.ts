@@ -15,6 +15,7 @@ import { GRPCInferenceService } from '../oip/grpc/proto/inference.gen.ts';
 import { ServerReflection } from './proto/reflection.gen.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
 import { floats, startGrpcFace } from '../testing/grpc-face.ts';
+import { SAMPLE_STATISTICS } from '../testing/fake-plane.ts';
 
 const { method } = GRPCInferenceService;
 
@@ -41,25 +42,8 @@ describe('the rest of the service', () => {
   });
 
   test('repository and statistics', async () => {
-    const duration = { count: 2, totalMs: 1.5 };
     const { client, calls } = await startGrpcFace({
-      statistics: {
-        read: (name = 'all', version = '1') => [
-          {
-            name,
-            version,
-            lastInference: 5,
-            inferenceCount: 4,
-            executionCount: 2,
-            success: duration,
-            fail: duration,
-            queue: duration,
-            compute: duration,
-            cacheHit: duration,
-            batches: [{ rows: 2, compute: duration }],
-          },
-        ],
-      },
+      statistics: SAMPLE_STATISTICS,
     });
     expect((await call(client, method.repositoryIndex, {})).models).toHaveLength(2);
     expect((await call(client, method.repositoryIndex, { ready: true })).models).toMatchObject([

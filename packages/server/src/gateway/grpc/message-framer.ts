@@ -7,42 +7,6 @@ import { SkeinError } from '@skein/api';
 
 export const PREFIX_BYTES = 5;
 
-/** Tracks the frames without keeping their bytes. */
-export class MessageFramer {
-  /** Received bytes of the current message's prefix. */
-  #prefix = 0;
-  #length = 0;
-  /** Missing bytes of the current message. */
-  #remaining = 0;
-
-  /** Whether a message is incomplete. */
-  get partial(): boolean {
-    return this.#prefix > 0;
-  }
-
-  /** @param completed called with the size of every message that these bytes complete, prefix included. */
-  feed(bytes: Uint8Array, completed: number[]): void {
-    let at = 0;
-    while (at < bytes.length) {
-      if (this.#prefix < PREFIX_BYTES) {
-        // The first byte is a flag.
-        if (this.#prefix > 0) this.#length = this.#length * 256 + bytes[at]!;
-        at++;
-        if (++this.#prefix < PREFIX_BYTES) continue;
-        this.#remaining = this.#length;
-      } else {
-        const taken = Math.min(this.#remaining, bytes.length - at);
-        this.#remaining -= taken;
-        at += taken;
-      }
-      if (this.#remaining > 0) continue;
-      completed.push(PREFIX_BYTES + this.#length);
-      this.#prefix = 0;
-      this.#length = 0;
-    }
-  }
-}
-
 /** Initial buffer of a message; it grows as data arrive, so that an announced size costs nothing. */
 const FIRST_BYTES = 1 << 20;
 const GROWTH = 4;

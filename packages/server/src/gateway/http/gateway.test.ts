@@ -3,6 +3,7 @@ import { SkeinError } from '@skein/api';
 import { deployedModel, fakeAccess, strictLogger } from '../../testing/fake-inference.ts';
 import { createHttpGateway, type HttpGateway } from './gateway.ts';
 import { INFER, ONE, post, send, startHttpFace } from '../testing/http-face.ts';
+import { SAMPLE_STATISTICS } from '../testing/fake-plane.ts';
 
 describe('metadata and health', () => {
   test('the server names itself and its extensions', async () => {
@@ -281,25 +282,8 @@ describe('extensions', () => {
   });
 
   test('statistics are those of the source, in nanoseconds', async () => {
-    const duration = { count: 2, totalMs: 1.5 };
     const { port } = await startHttpFace({
-      statistics: {
-        read: (model, version) => [
-          {
-            name: model ?? 'all',
-            version: version ?? '1',
-            lastInference: 5,
-            inferenceCount: 4,
-            executionCount: 2,
-            success: duration,
-            fail: duration,
-            queue: duration,
-            compute: duration,
-            cacheHit: duration,
-            batches: [{ rows: 2, compute: duration }],
-          },
-        ],
-      },
+      statistics: SAMPLE_STATISTICS,
     });
     expect((await send(port, '/v2/models/stats')).json).toMatchObject({
       model_stats: [{ name: 'all', inference_stats: { success: { count: 2, ns: 1_500_000 } } }],

@@ -2,39 +2,21 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { onTestFinished } from 'vitest';
-import {
-  deployedModel,
-  fakeAccess,
-  fakeInference,
-  strictLogger,
-} from '../../testing/fake-inference.ts';
+import { deployedModel, fakeInference } from '../../testing/fake-inference.ts';
 import { createGrpcGateway, type GrpcGatewayOptions } from '../grpc/gateway.ts';
 import { inferenceFace, type InferenceOptions } from '../oip/face.ts';
-import { PayloadCodec } from '../oip/payload-codec.ts';
 import type { ModelInferRequestSchema } from '../oip/grpc/proto/inference.gen.ts';
+import { fakePlane } from './fake-plane.ts';
 
 export async function startGrpcFace(
   overrides: Partial<InferenceOptions & GrpcGatewayOptions> = {},
 ) {
   const inference = fakeInference(deployedModel('echo', { versions: ['1', '2'] }));
-  const access = fakeAccess();
-  const calls: string[] = [];
+  const plane = fakePlane(inference);
+  const { calls } = plane;
+  const { access } = plane.options;
   const options: InferenceOptions & Omit<GrpcGatewayOptions, 'faces'> = {
-    inference,
-    access,
-    repository: {
-      index: async () => [
-        { name: 'echo', version: '1', state: 'READY', reason: '' },
-        { name: 'echo', version: '2', state: 'UNAVAILABLE', reason: 'unloaded' },
-      ],
-      load: async (model, parameters, by) =>
-        void calls.push(`load ${model} ${by.actor} ${by.remote} ${JSON.stringify(parameters)}`),
-      unload: async (model, by) => void calls.push(`unload ${model} ${by.actor} ${by.remote}`),
-    },
-    statistics: { read: () => [] },
-    codec: new PayloadCodec(),
-    version: '9.9.9',
-    logger: strictLogger,
+    ...plane.options,
     ...overrides,
     limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...overrides.limits },
   };

@@ -2,17 +2,12 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { onTestFinished } from 'vitest';
 import type { Signature } from '@skein/onnx';
-import {
-  deployedModel,
-  fakeAccess,
-  fakeInference,
-  strictLogger,
-} from '../../testing/fake-inference.ts';
+import { deployedModel, fakeInference } from '../../testing/fake-inference.ts';
 import { createHttpGateway, type HttpGatewayOptions } from '../http/gateway.ts';
 import { managementFace, type ManagementOfFace } from '../management/face.ts';
 import { metricsFace, type MetricsOptions } from '../metrics-face.ts';
 import { inferenceFace, type InferenceOptions } from '../oip/face.ts';
-import { PayloadCodec } from '../oip/payload-codec.ts';
+import { fakePlane } from './fake-plane.ts';
 
 type Overrides = Partial<InferenceOptions & MetricsOptions & HttpGatewayOptions> & {
   readonly management?: ManagementOfFace['management'];
@@ -31,25 +26,12 @@ export async function startHttpFace(overrides: Overrides = {}) {
     deployedModel('echo', { versions: ['1', '2'] }),
     deployedModel('two', { signature: two, kind: 'composition' }),
   );
-  const access = fakeAccess();
-  const calls: string[] = [];
+  const plane = fakePlane(inference);
+  const { calls } = plane;
+  const { access } = plane.options;
   const options: InferenceOptions & Omit<HttpGatewayOptions, 'faces'> = {
-    inference,
-    access,
-    repository: {
-      index: async () => [
-        { name: 'echo', version: '1', state: 'READY', reason: '' },
-        { name: 'echo', version: '2', state: 'UNAVAILABLE', reason: 'unloaded' },
-      ],
-      load: async (model, parameters, by) =>
-        void calls.push(`load ${model} ${by.actor} ${by.remote} ${JSON.stringify(parameters)}`),
-      unload: async (model, by) => void calls.push(`unload ${model} ${by.actor} ${by.remote}`),
-    },
-    statistics: { read: () => [] },
-    codec: new PayloadCodec(),
-    version: '9.9.9',
+    ...plane.options,
     open: true,
-    logger: strictLogger,
     ...overrides,
     limits: { drainGraceMs: 0, drainTimeoutMs: 5000, ...overrides.limits },
   };

@@ -6,6 +6,7 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import { onTestFinished } from 'vitest';
+import { MessageReader } from '../grpc/message-framer.ts';
 
 export function rawSession(port: number, initialWindowSize?: number): ClientHttp2Session {
   const settings = initialWindowSize === undefined ? {} : { settings: { initialWindowSize } };
@@ -57,4 +58,12 @@ export function framed(message: Uint8Array, compressed = false): Buffer {
 /** Repeats bytes. */
 export function repeated(bytes: readonly number[], times: number): Buffer {
   return Buffer.alloc(bytes.length * times, Buffer.from(bytes));
+}
+
+/** The received messages, with their frames, in a list that grows as they arrive. */
+export function messagesOf(stream: ClientHttp2Stream): Buffer[] {
+  const reader = new MessageReader(2 ** 31);
+  const messages: Buffer[] = [];
+  stream.on('data', (bytes: Buffer) => messages.push(...reader.write(bytes)));
+  return messages;
 }

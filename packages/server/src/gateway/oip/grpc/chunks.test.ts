@@ -18,10 +18,9 @@ import { requireComponent } from '../../../../../../scripts/testing/components.t
 import { ACTOR, openScene } from '../../../../../serving/src/testing/scene.ts';
 import { constant, type Script } from '../../../../../serving/src/testing/scripted-target.ts';
 import { call, codec, failure } from '../../../testing/grpc-client.ts';
-import { MessageFramer } from '../../grpc/message-framer.ts';
 import { floats, startGrpcFace } from '../../testing/grpc-face.ts';
 import { post, send, startHttpFace } from '../../testing/http-face.ts';
-import { framed, rawCall, rawSession } from '../../testing/raw-grpc.ts';
+import { framed, messagesOf, rawCall, rawSession } from '../../testing/raw-grpc.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
 
 const { method } = GRPCInferenceService;
@@ -124,10 +123,8 @@ test('a client that does not read holds the target back, and loses nothing', asy
     before = made;
     expect(made).toBeLessThan(32);
   }
-  const framer = new MessageFramer();
-  const sizes: number[] = [];
-  stream.on('data', (bytes: Buffer) => framer.feed(bytes, sizes));
-  await expect.poll(() => sizes.length).toBeGreaterThan(100);
+  const messages = messagesOf(stream);
+  await expect.poll(() => messages.length).toBeGreaterThan(100);
   stream.close();
   await expect.poll(isCancelled).toBe(true);
 });

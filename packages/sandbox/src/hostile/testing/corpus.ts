@@ -11,9 +11,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
-import type { Limits } from '../contract.ts';
+import type { Limits } from '../../contract.ts';
 
-const FOLDER = join(import.meta.dirname, 'corpus');
+const FOLDER = join(import.meta.dirname, '../corpus');
 const MIB = 1024 * 1024;
 
 /** Bounds of every program; a loaded machine must not reach the time limits by accident. */

@@ -1,0 +1,51 @@
+/** What the inference face is tested with: an in-memory serving plane, and calls that are written down. */
+import { fakeAccess, type fakeInference, strictLogger } from '../../testing/fake-inference.ts';
+import { PayloadCodec } from '../oip/payload-codec.ts';
+import type { ModelRepository } from '../oip/repository.ts';
+import type { StatisticsSource } from '../oip/statistics.ts';
+
+export function fakePlane(inference: ReturnType<typeof fakeInference>) {
+  const access = fakeAccess();
+  const calls: string[] = [];
+  const repository: ModelRepository = {
+    index: async () => [
+      { name: 'echo', version: '1', state: 'READY', reason: '' },
+      { name: 'echo', version: '2', state: 'UNAVAILABLE', reason: 'unloaded' },
+    ],
+    load: async (model, parameters, by) =>
+      void calls.push(`load ${model} ${by.actor} ${by.remote} ${JSON.stringify(parameters)}`),
+    unload: async (model, by) => void calls.push(`unload ${model} ${by.actor} ${by.remote}`),
+  };
+  const options = {
+    inference,
+    access,
+    repository,
+    statistics: { read: () => [] } as StatisticsSource,
+    codec: new PayloadCodec(),
+    version: '9.9.9',
+    logger: strictLogger,
+  };
+  return { options, calls };
+}
+
+/** The same statistics of any model; absent names are `all` and 1. */
+export const SAMPLE_STATISTICS: StatisticsSource = {
+  read: (name = 'all', version = '1') => {
+    const duration = { count: 2, totalMs: 1.5 };
+    return [
+      {
+        name,
+        version,
+        lastInference: 5,
+        inferenceCount: 4,
+        executionCount: 2,
+        success: duration,
+        fail: duration,
+        queue: duration,
+        compute: duration,
+        cacheHit: duration,
+        batches: [{ rows: 2, compute: duration }],
+      },
+    ];
+  },
+};
