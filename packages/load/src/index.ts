@@ -1,8 +1,8 @@
 /** Open-loop load for inference servers: plan it, send it, read percentiles off the time at which it was due. */
 export { createArrivals, type ArrivalKind, type Arrivals } from './arrivals.ts';
-export { findCapacity, type Capacity, type CapacityOptions } from './capacity.ts';
-export { latencyCurve, type Curve, type CurvePoint } from './curve-svg.ts';
-export { Histogram, type HistogramData } from './histogram.ts';
+export { findCapacity, type Capacity, type CapacityOptions } from './measuring/capacity.ts';
+export { latencyCurve, type Curve, type CurvePoint } from './measuring/curve-svg.ts';
+export { Histogram, type HistogramData } from './measuring/histogram.ts';
 export {
   binaryBody,
   GRPC_INFER_PATH,
@@ -10,7 +10,7 @@ export {
   jsonBody,
   type InferenceBody,
   type Tensors,
-} from './inference-body.ts';
+} from './sending/inference-body.ts';
 export {
   LOAD_DEFAULTS,
   runLoad,
@@ -20,7 +20,7 @@ export {
   type LoadProgress,
   type LoadReport,
 } from './load.ts';
-export { sampleInputs } from './sample-inputs.ts';
+export { sampleInputs } from './sending/sample-inputs.ts';
 export {
   completeCurve,
   measureCapacity,
@@ -29,6 +29,6 @@ export {
   type Overload,
   type SessionOptions,
 } from './session.ts';
-export type { Percentiles } from './tally.ts';
+export type { Percentiles } from './measuring/tally.ts';
 export type { LoadTarget } from './target.ts';
-export { connectOptions, type Trust } from './trust.ts';
+export { connectOptions, type Trust } from './sending/trust.ts';

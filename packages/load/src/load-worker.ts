@@ -2,11 +2,11 @@
 import { performance } from 'node:perf_hooks';
 import { serve } from '@skein/calls/serve';
 import { createArrivals } from './arrivals.ts';
-import { createGrpcSender, SHARED_CONNECTION_CALLS } from './grpc-sender.ts';
-import { createHttpSender } from './http-sender.ts';
+import { createGrpcSender, SHARED_CONNECTION_CALLS } from './sending/grpc-sender.ts';
+import { createHttpSender } from './sending/http-sender.ts';
 import type { ObserverCalls, WorkerPlan, WorkerResult } from './load.ts';
 import { runClosedLoop, runOpenLoop } from './loop.ts';
-import { Tally } from './tally.ts';
+import { Tally } from './measuring/tally.ts';
 import type { Sender } from './target.ts';
 
 /** Connections that are open before the first request of an open loop. */

@@ -5,7 +5,7 @@
 import { startThread } from '@skein/calls';
 import type { ArrivalKind } from './arrivals.ts';
 import type { LoadCalls } from './load-worker.ts';
-import { Tally, type Percentiles, type TallyData } from './tally.ts';
+import { Tally, type Percentiles, type TallyData } from './measuring/tally.ts';
 import type { LoadTarget } from './target.ts';
 
 export type LoadMode =

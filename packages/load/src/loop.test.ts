@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createArrivals } from './arrivals.ts';
 import { runClosedLoop, runOpenLoop, type LoadClock } from './loop.ts';
-import { Tally } from './tally.ts';
+import { Tally } from './measuring/tally.ts';
 import { ANSWERED, type Sender, type WireAnswer } from './target.ts';
 
 /** A clock that only the simulation moves. */

@@ -10,7 +10,7 @@
  * finds the throughput of a server, and says nothing about latency under a given traffic.
  */
 import type { Arrivals } from './arrivals.ts';
-import type { Tally } from './tally.ts';
+import type { Tally } from './measuring/tally.ts';
 import type { Sender, WireAnswer } from './target.ts';
 
 /** Time in milliseconds, injected so that tests can simulate it. */

@@ -1,6 +1,6 @@
 /** The measurements of `skein bench` for one deployment: a rate, the capacity, an overload. */
 import type { ArrivalKind } from './arrivals.ts';
-import { findCapacity, type Capacity } from './capacity.ts';
+import { findCapacity, type Capacity } from './measuring/capacity.ts';
 import { runLoad, type LoadProgress, type LoadReport } from './load.ts';
 import type { LoadTarget } from './target.ts';
 

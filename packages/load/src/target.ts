@@ -1,5 +1,5 @@
 /** The requests and their destination. A plain value: it is sent to the worker that sends. */
-import type { Trust } from './trust.ts';
+import type { Trust } from './sending/trust.ts';
 
 export interface LoadTarget {
   readonly protocol: 'http' | 'grpc';

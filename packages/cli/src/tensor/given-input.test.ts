@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SkeinError } from '@skein/api/errors';
 import type { ElementType, Signature, Tensor } from '@skein/onnx';
-import { tensorElements } from '../../../load/src/tensor-elements.ts';
+import { tensorElements } from '../../../load/src/sending/tensor-elements.ts';
 import { encodeValues } from './encode.ts';
 import { readInputs, type GivenInputs } from './given-input.ts';
 import { resolveShape } from './shape.ts';

@@ -17,7 +17,13 @@ import {
 import type { SandboxDriver } from '../contract.ts';
 import { openDrivers } from '../drivers.ts';
 import { driversHere } from '../testing/every-driver.ts';
-import { ARTIFACT, DATA_FOLDER, LINK_TO_ROOT, REQUESTS, type HostileRequest } from './testing/requests.ts';
+import {
+  ARTIFACT,
+  DATA_FOLDER,
+  LINK_TO_ROOT,
+  REQUESTS,
+  type HostileRequest,
+} from './testing/requests.ts';
 
 const DRIVERS = driversHere('untrusted');
 /** Tenant and trust of a caller, from the scopes of its key. */

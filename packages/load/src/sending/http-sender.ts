@@ -8,7 +8,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { connectOptions } from './trust.ts';
 import { ResponseReader, type ResponseEnd } from './http-response.ts';
-import { ANSWERED, type LoadTarget, type Sender, type WireAnswer } from './target.ts';
+import { ANSWERED, type LoadTarget, type Sender, type WireAnswer } from '../target.ts';
 
 type Done = (answer: WireAnswer) => void;
 

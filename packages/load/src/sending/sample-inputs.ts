@@ -9,7 +9,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from '@skein/onnx';
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../random.ts';
 
 /**
  * Free dimensions become 1. Floats are drawn evenly from [0, 1), integers are 0 or 1 (indices and

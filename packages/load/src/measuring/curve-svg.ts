@@ -4,7 +4,7 @@
  */
 import { escapeMarkup } from '@skein/api/safe-text';
 import { formatDuration, formatNumber } from '@skein/api/units';
-import type { LoadReport } from './load.ts';
+import type { LoadReport } from '../load.ts';
 
 export interface CurvePoint {
   /** Offered requests per second. */

@@ -1,6 +1,6 @@
 /** Counts how requests ended, and computes the report from the counts. */
 import { Histogram, type HistogramData } from './histogram.ts';
-import type { WireAnswer } from './target.ts';
+import type { WireAnswer } from '../target.ts';
 
 /** The counts of one worker; a plain value for `postMessage`. */
 export interface TallyData {

@@ -6,7 +6,7 @@
  */
 import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { connectOptions } from './trust.ts';
-import { ANSWERED, type LoadTarget, type Sender, type WireAnswer } from './target.ts';
+import { ANSWERED, type LoadTarget, type Sender, type WireAnswer } from '../target.ts';
 
 /** google.rpc.Code values that mean lack of capacity. */
 const RESOURCE_EXHAUSTED = 8;

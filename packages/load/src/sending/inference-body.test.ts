@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringTensor, tensor, type ElementType, type Signature, type Tensor } from '@skein/onnx';
-import { decodeGrpcRequest } from '../../server/src/gateway/oip/grpc/request.ts';
-import { decodeInferRequest } from '../../server/src/gateway/oip/http/request.ts';
+import { decodeGrpcRequest } from '../../../server/src/gateway/oip/grpc/request.ts';
+import { decodeInferRequest } from '../../../server/src/gateway/oip/http/request.ts';
 import { binaryBody, grpcBody, jsonBody } from './inference-body.ts';
 import { sampleInputs } from './sample-inputs.ts';
 import { tensorElements } from './tensor-elements.ts';
