@@ -9,7 +9,7 @@ import {
   traceFrom,
 } from '../../../packages/server/src/gateway/oip/request-headers.ts';
 import { nextTime } from '../../../packages/jobs/src/store/cron.ts';
-import { readGuestLines } from '../../../packages/jobs/src/worker/guest-lines.ts';
+import { readGuestLines } from '../../../packages/jobs/src/worker/attempt/guest-lines.ts';
 import { ReportReader } from '../../../packages/sandbox/src/docker/frames.ts';
 import { isPublicAddress } from '../../../packages/sandbox/src/network/address.ts';
 import { AllowList, readEntry } from '../../../packages/sandbox/src/network/allow-list.ts';

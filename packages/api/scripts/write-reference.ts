@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { GENERATED_FILES } from '../src/generated-files.ts';
+import { GENERATED_FILES } from '../src/documents/generated-files.ts';
 
 const root = join(import.meta.dirname, '../../..');
 

@@ -19,10 +19,10 @@ export {
   TrafficTarget,
   VersionTargetView,
   type DeploymentSettingsInput,
-} from './deployment.ts';
-export { NodeEvent } from './event.ts';
-export { ArtifactView } from './artifact.ts';
-export { JobCause, JobState } from './job-state.ts';
+} from './resources/deployment.ts';
+export { NodeEvent } from './resources/event.ts';
+export { ArtifactView } from './resources/artifact.ts';
+export { JobCause, JobState } from './resources/job-state.ts';
 export {
   AttemptView,
   JobEvent,
@@ -31,14 +31,28 @@ export {
   NewJob,
   ScheduleView,
   type NewJobInput,
-} from './job.ts';
-export { QueueMode, QueueView, TenantView } from './queue.ts';
-export { SandboxView, WorkerView } from './worker.ts';
-export { BudgetUsageView, CreatedKeyView, KeyDetailsView, KeyView, NewKey } from './key.ts';
-export { ModelView, VersionView } from './model.ts';
-export { NodeView } from './node.ts';
-export { AuditView, HistoryKind, HistoryView } from './record.ts';
-export { Lineage, Run, RunEpoch, RunReport, RunStatus, RunSummary, summaryOf } from './run.ts';
+} from './resources/job.ts';
+export { QueueMode, QueueView, TenantView } from './resources/queue.ts';
+export { SandboxView, WorkerView } from './resources/worker.ts';
+export {
+  BudgetUsageView,
+  CreatedKeyView,
+  KeyDetailsView,
+  KeyView,
+  NewKey,
+} from './resources/key.ts';
+export { ModelView, VersionView } from './resources/model.ts';
+export { NodeView } from './resources/node.ts';
+export { AuditView, HistoryKind, HistoryView } from './resources/record.ts';
+export {
+  Lineage,
+  Run,
+  RunEpoch,
+  RunReport,
+  RunStatus,
+  RunSummary,
+  summaryOf,
+} from './resources/run.ts';
 export { ENDPOINTS, type EndpointOf, type OperationId } from './endpoints.ts';
 export {
   COMMON_ERRORS,
@@ -67,13 +81,13 @@ export {
   type OutputTensor,
   type RetryPolicy,
 } from './client/client.ts';
-export { createOpenApiDocument } from './node-openapi.ts';
+export { createOpenApiDocument } from './documents/node-openapi.ts';
 export {
   openApiOf,
   type OpenApiDocument,
   type OperationObject,
   type ServiceDescription,
-} from './openapi.ts';
+} from './documents/openapi.ts';
 export { validate } from './validation.ts';
 export {
   ERROR_DOCS,
@@ -82,6 +96,6 @@ export {
   type ErrorDoc,
   type OperationDoc,
   type TypeDoc,
-} from './documentation.ts';
-export type { Field } from './fields.ts';
-export { generateClient, type ClientSource } from './generate-client.ts';
+} from './documents/documentation.ts';
+export type { Field } from './resources/fields.ts';
+export { generateClient, type ClientSource } from './documents/generate-client.ts';

@@ -5,7 +5,7 @@
  * https://github.com/kserve/open-inference-protocol, with Triton's binary tensor data extension.
  */
 import type { ErrorCode } from './errors.ts';
-import type { JsonSchema } from './json-schema.ts';
+import type { JsonSchema } from './documents/json-schema.ts';
 
 export interface ProtocolPath {
   readonly method: 'get' | 'post';

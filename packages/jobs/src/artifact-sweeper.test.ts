@@ -7,7 +7,7 @@ import { type ArtifactStore, openFileArtifacts } from '@skein/state';
 import { createSweep } from './artifact-sweeper.ts';
 import type { Claim, JobStore } from './contract.ts';
 import { openSqliteJobs } from './store/sqlite/sqlite-jobs.ts';
-import { keepCheckpoint, restoreCheckpoint } from './worker/checkpoint.ts';
+import { keepCheckpoint, restoreCheckpoint } from './worker/attempt/checkpoint.ts';
 import { command, jobSpec } from './worker/testing/worker-fixture.ts';
 
 const HOUR_MS = 3_600_000;

@@ -7,8 +7,8 @@ import { fillPath, parametersOf } from '../endpoint.ts';
 import type { RequestOf, ResponseOf } from '../endpoint.ts';
 import type { EndpointOf, OperationId } from '../endpoints.ts';
 import { SkeinError } from '../errors.ts';
-import type { NodeEvent } from '../event.ts';
-import type { JobEvent } from '../job.ts';
+import type { NodeEvent } from '../resources/event.ts';
+import type { JobEvent } from '../resources/job.ts';
 import { readEvents, type EventsOptions } from './events.ts';
 import { pause, retryDelay, type RetryPolicy } from './retry.ts';
 import { ROUTES, type Route } from './routes.gen.ts';
@@ -16,8 +16,8 @@ import { decodeAnswer, encodeRequest, type InputTensor, type OutputTensor } from
 import { createTransport, type TransportOptions } from './transport.ts';
 
 export { SkeinError, type ErrorCode } from '../errors.ts';
-export type { NodeEvent } from '../event.ts';
-export type { JobEvent } from '../job.ts';
+export type { NodeEvent } from '../resources/event.ts';
+export type { JobEvent } from '../resources/job.ts';
 export { readEventStream, type EventsOptions } from './events.ts';
 export type { RetryPolicy } from './retry.ts';
 export { connectionError } from './transport.ts';

@@ -1,7 +1,7 @@
 /** Artifacts: inputs and outputs of jobs, stored by content. */
 import { z } from 'zod';
 import type { NodeEndpoint } from '../endpoint.ts';
-import { ArtifactView, Digest } from '../artifact.ts';
+import { ArtifactView, Digest } from '../resources/artifact.ts';
 
 const DigestParam = z.strictObject({ digest: Digest });
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';

@@ -7,9 +7,9 @@ import {
   Name,
   RolloutPlan,
   TrafficRange,
-} from '../deployment.ts';
+} from '../resources/deployment.ts';
 import type { NodeEndpoint } from '../endpoint.ts';
-import { HistoryKind, HistoryView } from '../record.ts';
+import { HistoryKind, HistoryView } from '../resources/record.ts';
 import { Limit, VersionNumber } from './parameters.ts';
 
 const NameParam = z.strictObject({ name: Name.describe('Name of the deployment.') });

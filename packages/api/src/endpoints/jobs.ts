@@ -1,10 +1,10 @@
 /** Jobs: durable work, its queues, schedules, tenants and workers. */
 import { z } from 'zod';
 import type { NodeEndpoint } from '../endpoint.ts';
-import { JobState } from '../job-state.ts';
-import { JobEvent, JobId, JobLogView, JobView, NewJob, ScheduleView } from '../job.ts';
-import { QueueMode, QueueName, QueueView, TenantName, TenantView } from '../queue.ts';
-import { SandboxView, WorkerView } from '../worker.ts';
+import { JobState } from '../resources/job-state.ts';
+import { JobEvent, JobId, JobLogView, JobView, NewJob, ScheduleView } from '../resources/job.ts';
+import { QueueMode, QueueName, QueueView, TenantName, TenantView } from '../resources/queue.ts';
+import { SandboxView, WorkerView } from '../resources/worker.ts';
 import { Limit } from './parameters.ts';
 
 const JobParam = z.strictObject({ id: JobId });

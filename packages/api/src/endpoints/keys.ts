@@ -1,7 +1,7 @@
 /** API keys. */
 import { z } from 'zod';
 import type { NodeEndpoint } from '../endpoint.ts';
-import { CreatedKeyView, KeyDetailsView, KeyView, NewKey } from '../key.ts';
+import { CreatedKeyView, KeyDetailsView, KeyView, NewKey } from '../resources/key.ts';
 
 const KeyParam = z.strictObject({ id: z.string().min(1).max(100).describe('Id of the key.') });
 

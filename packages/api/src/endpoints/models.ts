@@ -1,8 +1,8 @@
 /** Models: immutable versions, stored by digest. */
 import { z } from 'zod';
-import { Name } from '../deployment.ts';
+import { Name } from '../resources/deployment.ts';
 import type { NodeEndpoint } from '../endpoint.ts';
-import { Metadata, ModelView, VersionView } from '../model.ts';
+import { Metadata, ModelView, VersionView } from '../resources/model.ts';
 import { VersionNumber } from './parameters.ts';
 
 const ModelParam = z.strictObject({ name: Name.describe('Name of the model.') });

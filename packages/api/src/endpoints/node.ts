@@ -1,9 +1,9 @@
 /** The node itself: its state, its events, its audit trail, its error table. */
 import { z } from 'zod';
 import type { NodeEndpoint } from '../endpoint.ts';
-import { NodeEvent } from '../event.ts';
-import { NodeView } from '../node.ts';
-import { AuditView } from '../record.ts';
+import { NodeEvent } from '../resources/event.ts';
+import { NodeView } from '../resources/node.ts';
+import { AuditView } from '../resources/record.ts';
 import { Limit } from './parameters.ts';
 
 export const NODE_ENDPOINTS = {

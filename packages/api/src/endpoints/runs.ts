@@ -1,7 +1,7 @@
 /** Training runs, as the trainer reports them. */
 import { z } from 'zod';
 import type { NodeEndpoint } from '../endpoint.ts';
-import { Run, RunId, RunStatus, RunSummary } from '../run.ts';
+import { Run, RunId, RunStatus, RunSummary } from '../resources/run.ts';
 import { Limit } from './parameters.ts';
 
 const RunParam = z.strictObject({ id: RunId });

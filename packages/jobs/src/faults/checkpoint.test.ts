@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { openFileArtifacts } from '@skein/state';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import type { JobState } from '../contract.ts';
-import { restoreCheckpoint } from '../worker/checkpoint.ts';
+import { restoreCheckpoint } from '../worker/attempt/checkpoint.ts';
 import { command, jobSpec } from '../worker/testing/worker-fixture.ts';
 import { FAULT_STORES } from './testing/fault-stores.ts';
 import { startWorkerProcess, type WorkerProcess } from './testing/worker-process.ts';

@@ -7,7 +7,7 @@ import { createDocker } from '@skein/sandbox/docker';
 import type { SandboxDriver } from '@skein/sandbox';
 import { createProcessSandbox } from '@skein/sandbox/process';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { restoreCheckpoint } from './checkpoint.ts';
+import { restoreCheckpoint } from './attempt/checkpoint.ts';
 import { command, workerFixture, type WorkerFixture } from './testing/worker-fixture.ts';
 
 const MIB = 2 ** 20;

@@ -15,7 +15,7 @@ import type { Claim } from '../contract.ts';
 import { MAP_LABEL, MAP_TASKS } from '../map/offered-tasks.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
 import { namesOfTasks } from '../tasks/task-thread.ts';
-import { reportOutcome, runAttempt, type WorkerContext } from './attempt.ts';
+import { reportOutcome, runAttempt, type WorkerContext } from './attempt/attempt.ts';
 import { createCapacity } from './capacity.ts';
 import { startClock } from './clock.ts';
 import type { RunningAttempt, SandboxOffer, Worker, WorkerOptions } from './contract.ts';

@@ -5,7 +5,7 @@
 import { SkeinError } from '@skein/api/errors';
 import type { SandboxSession } from '@skein/sandbox';
 import type { ArtifactStore } from '@skein/state';
-import type { WorkResult } from '../work.ts';
+import type { WorkResult } from '../../work.ts';
 import { refuseStale, whileHeld, type AttemptTools } from './attempt-tools.ts';
 
 type Output = WorkResult['outputs'][number];

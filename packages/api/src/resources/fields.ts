@@ -1,5 +1,5 @@
 /** JSON Schemas as tables for a reader: one row per field, nested objects in dotted names. */
-import { refName, type JsonSchema } from './json-schema.ts';
+import { refName, type JsonSchema } from '../documents/json-schema.ts';
 
 export interface Field {
   /** Such as `objective.latencyMs` or `latencies[].rows`. */

@@ -1,6 +1,6 @@
 /** Workers, and the sandboxes of a machine. */
 import { z } from 'zod';
-import { SANDBOX_NAMES } from './implementations.ts';
+import { SANDBOX_NAMES } from '../implementations.ts';
 
 export const WorkerView = z
   .object({

@@ -4,7 +4,7 @@
  * These lines are removed from the log. Everything else passes as it arrives; an unfinished line is
  * held back only while it may still become a message.
  */
-import type { Job } from '../contract.ts';
+import type { Job } from '../../contract.ts';
 
 export type Progress = NonNullable<Job['progress']>;
 

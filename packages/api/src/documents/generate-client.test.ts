@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { generateClient, type ClientSource } from './generate-client.ts';
 
-const root = join(import.meta.dirname, '../../..');
+const root = join(import.meta.dirname, '../../../..');
 // Beside the sources, so that `@skein/api` resolves as it does for a user.
 const folder = mkdtempSync(join(import.meta.dirname, '../.generated-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -4,7 +4,7 @@
  */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { Ending } from '@skein/sandbox';
-import type { Cause, Outcome } from '../contract.ts';
+import type { Cause, Outcome } from '../../contract.ts';
 
 type Failure = Extract<Outcome, { kind: 'failed' }>;
 

@@ -5,7 +5,7 @@ import {
   type ErrorDoc,
   type OperationDoc,
 } from './documentation.ts';
-import type { Field } from './fields.ts';
+import type { Field } from '../resources/fields.ts';
 
 const NOTE = '<!-- Written by packages/api/scripts/write-reference.ts; do not edit. -->';
 

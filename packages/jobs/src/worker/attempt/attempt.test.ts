@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { SkeinError } from '@skein/api/errors';
 import { createProcessSandbox } from '@skein/sandbox/process';
-import type { JobStore } from '../contract.ts';
-import { openSqliteJobs } from '../store/sqlite/sqlite-jobs.ts';
-import { command, workerFixture } from './testing/worker-fixture.ts';
+import type { JobStore } from '../../contract.ts';
+import { openSqliteJobs } from '../../store/sqlite/sqlite-jobs.ts';
+import { command, workerFixture } from '../testing/worker-fixture.ts';
 
 const LEASE_MS = 300;
 

@@ -1,6 +1,6 @@
 /** API keys as the API shows them: never with the secret, except once, in the answer that made it. */
 import { z } from 'zod';
-import { safeLine } from './safe-text.ts';
+import { safeLine } from '../safe-text.ts';
 
 export const ScopeName = z.enum(['infer', 'read', 'jobs', 'admin']);
 

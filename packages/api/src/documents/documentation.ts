@@ -2,12 +2,12 @@
  * The content of the reference pages about the API, independent of their layout: `/docs` renders it
  * as HTML, `docs/reference/` as Markdown. Both use this, so they cannot disagree.
  */
-import { COMMON_ERRORS, fillPath, type NodeEndpoint, statusOf } from './endpoint.ts';
-import { ENDPOINTS } from './endpoints.ts';
-import { ERRORS, type ErrorCode } from './errors.ts';
-import { typeText, variantsOf, type Field } from './fields.ts';
+import { COMMON_ERRORS, fillPath, type NodeEndpoint, statusOf } from '../endpoint.ts';
+import { ENDPOINTS } from '../endpoints.ts';
+import { ERRORS, type ErrorCode } from '../errors.ts';
+import { typeText, variantsOf, type Field } from '../resources/fields.ts';
 import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
-import { OPEN_INFERENCE_PATHS, OPEN_INFERENCE_SCHEMAS } from './open-inference.ts';
+import { OPEN_INFERENCE_PATHS, OPEN_INFERENCE_SCHEMAS } from '../open-inference.ts';
 
 export interface OperationDoc {
   readonly id: string;

@@ -1,7 +1,7 @@
 /** The work of a job: a command in a sandbox, or a task in TypeScript. */
 import { z } from 'zod';
 import { Digest } from './artifact.ts';
-import { SANDBOX_NAMES } from './implementations.ts';
+import { SANDBOX_NAMES } from '../implementations.ts';
 
 export const MIB = 1024 * 1024;
 /** Longest duration that a field of a job may have, in milliseconds: ten years. */

@@ -3,7 +3,7 @@
  * so that a wrong input name or array type is a compile error and not a 400 at run time.
  */
 import type { ElementType } from '@skein/onnx';
-import type { DeploymentView } from './deployment.ts';
+import type { DeploymentView } from '../resources/deployment.ts';
 
 type Spec = DeploymentView['signature']['inputs'][number];
 

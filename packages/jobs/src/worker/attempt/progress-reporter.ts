@@ -2,7 +2,7 @@
  * Reports progress to the store: only the latest value is sent, so frequent progress costs nothing.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isOutage } from './persist.ts';
+import { isOutage } from '../persist.ts';
 import type { Progress } from './guest-lines.ts';
 
 export interface ProgressReporter {

@@ -8,7 +8,7 @@
  * bound of the log; the store never receives more than one chunk of it at a time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { persist } from './persist.ts';
+import { persist } from '../persist.ts';
 
 export interface LogWriter {
   /** Resolves when there is room for more; at once in most cases. */

@@ -2,8 +2,8 @@
  * The client's copy of the endpoint table: methods, paths and the place of each field, without the
  * schemas. Written to `client/routes.gen.ts` by the `docs` script; a test fails when they drift.
  */
-import { ENDPOINTS } from './endpoints.ts';
-import type { NodeEndpoint } from './endpoint.ts';
+import { ENDPOINTS } from '../endpoints.ts';
+import type { NodeEndpoint } from '../endpoint.ts';
 
 export function renderRoutes(): string {
   const rows = Object.entries<NodeEndpoint>(ENDPOINTS)

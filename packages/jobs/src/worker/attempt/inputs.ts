@@ -6,7 +6,7 @@ import { SkeinError } from '@skein/api/errors';
 import { SANDBOXES } from '@skein/api/implementations';
 import type { Limits, Mount, SandboxName, SandboxSession } from '@skein/sandbox';
 import type { ArtifactStore } from '@skein/state';
-import type { CommandWork } from '../work.ts';
+import type { CommandWork } from '../../work.ts';
 
 export interface MountedInputs {
   readonly mounts: readonly Mount[];

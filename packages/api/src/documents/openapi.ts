@@ -2,8 +2,8 @@
  * The OpenAPI 3.1 document of a service, from its table of endpoints. What a reader needs to act on
  * an error is in it too: every answer lists its codes.
  */
-import { statusOf, type Endpoint } from './endpoint.ts';
-import { ERRORS, type ErrorCode } from './errors.ts';
+import { statusOf, type Endpoint } from '../endpoint.ts';
+import { ERRORS, type ErrorCode } from '../errors.ts';
 import { createSchemaCollector, type JsonSchema, type SchemaCollector } from './json-schema.ts';
 
 export interface OpenApiDocument {

@@ -4,16 +4,16 @@
  */
 import { join } from 'node:path';
 import type { SandboxDriver } from '@skein/sandbox';
-import type { ArtifactHoldings } from '../artifact-holdings.ts';
-import type { Claim, JobStore, Outcome } from '../contract.ts';
-import { attemptTask } from '../tasks/task-attempt.ts';
+import type { ArtifactHoldings } from '../../artifact-holdings.ts';
+import type { Claim, JobStore, Outcome } from '../../contract.ts';
+import { attemptTask } from '../../tasks/task-attempt.ts';
 import { refuseStale, StaleAttempt, type AttemptTools } from './attempt-tools.ts';
 import { attemptCommand } from './command-attempt.ts';
-import type { SandboxOffer, WorkerLog } from './contract.ts';
-import type { Lease, LeaseEnd } from './lease.ts';
+import type { SandboxOffer, WorkerLog } from '../contract.ts';
+import type { Lease, LeaseEnd } from '../lease.ts';
 import { createLogWriter } from './log-writer.ts';
 import { failureFrom } from './outcome.ts';
-import { persist } from './persist.ts';
+import { persist } from '../persist.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 
 /** The parts of a worker that all of its attempts share. */

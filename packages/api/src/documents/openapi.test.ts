@@ -1,8 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import { parametersOf, type NodeEndpoint } from './endpoint.ts';
-import { ENDPOINTS } from './endpoints.ts';
-import { ERRORS } from './errors.ts';
+import { parametersOf, type NodeEndpoint } from '../endpoint.ts';
+import { ENDPOINTS } from '../endpoints.ts';
+import { ERRORS } from '../errors.ts';
 import { createOpenApiDocument } from './node-openapi.ts';
 
 const document = createOpenApiDocument('1.2.3');

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ERRORS } from './errors.ts';
+import { ERRORS } from '../errors.ts';
 import { GENERATED_FILES } from './generated-files.ts';
 
-const root = join(import.meta.dirname, '../../..');
+const root = join(import.meta.dirname, '../../../..');
 
 describe.each(Object.entries(GENERATED_FILES))('%s', (path, render) => {
   it('matches the tables; `npm run docs` writes it again', () => {

@@ -1,6 +1,6 @@
 /** The settings of a deployment, and its views. Durations are milliseconds. */
 import { z } from 'zod';
-import { DEVICES } from './implementations.ts';
+import { DEVICES } from '../implementations.ts';
 
 export const Name = z
   .string()

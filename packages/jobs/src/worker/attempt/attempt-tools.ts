@@ -3,9 +3,9 @@
  * token.
  */
 import type { ArtifactStore } from '@skein/state';
-import type { Claim, JobStore } from '../contract.ts';
-import type { SandboxOffer, WorkerLog } from './contract.ts';
-import type { Lease } from './lease.ts';
+import type { Claim, JobStore } from '../../contract.ts';
+import type { SandboxOffer, WorkerLog } from '../contract.ts';
+import type { Lease } from '../lease.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
 

@@ -8,15 +8,15 @@
  */
 import { Readable } from 'node:stream';
 import type { Ending, Limits, RunningCommand, SandboxDriver, SandboxSession } from '@skein/sandbox';
-import type { Claim, Outcome } from '../contract.ts';
-import type { CommandWork } from '../work.ts';
+import type { Claim, Outcome } from '../../contract.ts';
+import type { CommandWork } from '../../work.ts';
 import { refuseStale, type AttemptTools } from './attempt-tools.ts';
 import { collectBeside, keepCheckpoints, withRoomForReading } from './checkpoint-keeper.ts';
 import { keepCheckpoint, restoreCheckpoint } from './checkpoint.ts';
-import { chooseSandbox, networkOf } from './choose-sandbox.ts';
+import { chooseSandbox, networkOf } from '../choose-sandbox.ts';
 import { readGuestLines } from './guest-lines.ts';
 import { mountInputs, withRoomForLinks } from './inputs.ts';
-import { limitsOf } from './limits.ts';
+import { limitsOf } from '../limits.ts';
 import { failureOf, refusal } from './outcome.ts';
 import { collectOutputs } from './outputs.ts';
 
