@@ -8,7 +8,7 @@ import { generateClient, type ClientSource } from './generate-client.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 // Beside the sources, so that `@skein/api` resolves as it does for a user.
-const folder = mkdtempSync(join(import.meta.dirname, '../.generated-'));
+const folder = mkdtempSync(join(import.meta.dirname, '../../.generated-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const VIEWS: ClientSource[] = [
