@@ -33,7 +33,7 @@ export interface KeyDetails extends ShownKey {
   readonly usage?: readonly BudgetUsageView[];
 }
 
-export interface KeyStore {
+interface KeyStore {
   /** Where the keys are: the node's URL, or the data folder. */
   readonly place: string;
   create(key: NewKey): Promise<ShownKey & { readonly secret: string }>;
@@ -43,11 +43,20 @@ export interface KeyStore {
   close(): Promise<void>;
 }
 
-/** The node that was named or runs on the data folder; else the folder itself. */
-export async function openKeyStore(context: Context, choice: ConnectionChoice): Promise<KeyStore> {
+/** Works with the keys of the node that was named or runs on the data folder; else of the folder itself. */
+export async function withKeyStore<T>(
+  context: Context,
+  choice: ConnectionChoice,
+  work: (store: KeyStore) => Promise<T>,
+): Promise<T> {
   const folder = dataFolder(context, choice.data);
   const running = explicitUrl(context, choice) ?? (await runningNodeUrl(folder));
-  return running === undefined ? offline(folder) : online(context, choice);
+  const store = running === undefined ? await offline(folder) : await online(context, choice);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
 }
 
 async function online(context: Context, choice: ConnectionChoice): Promise<KeyStore> {

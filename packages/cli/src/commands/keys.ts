@@ -2,7 +2,7 @@
 import { formatAge, formatBytes, formatRate, parseDuration } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
-import { keyStateText, openKeyStore, type KeyDetails } from '../keys.ts';
+import { keyStateText, withKeyStore, type KeyDetails } from '../keys.ts';
 import { argument, decimal, integer, many, text, value, withDefault } from '../option.ts';
 import type { Style } from '../output/style.ts';
 import { renderFields, renderTable } from '../output/table.ts';
@@ -47,8 +47,7 @@ export const keysCreate = defineCommand({
   },
   async run(context, { scope, label, tenant, rate, maxConcurrent, weight, expires, ...choice }) {
     const scopes = readScopes(scope);
-    const store = await openKeyStore(context, choice);
-    try {
+    return withKeyStore(context, choice, async (store) => {
       const key = await store.create({
         label,
         tenant,
@@ -59,9 +58,7 @@ export const keysCreate = defineCommand({
         ...(expires === undefined ? {} : { expiresAt: expires }),
       });
       return { place: store.place, ...key };
-    } finally {
-      await store.close();
-    }
+    });
   },
   render: (key, style) =>
     [
@@ -101,12 +98,10 @@ export const keysLs = defineCommand({
   arguments: {},
   options: connectionOptions,
   async run(context, choice) {
-    const store = await openKeyStore(context, choice);
-    try {
-      return { place: store.place, keys: await store.list() };
-    } finally {
-      await store.close();
-    }
+    return withKeyStore(context, choice, async (store) => ({
+      place: store.place,
+      keys: await store.list(),
+    }));
   },
   render({ keys, place }, style) {
     if (keys.length === 0) return `There are no keys in ${place}.`;
@@ -138,12 +133,7 @@ export const keysShow = defineCommand({
   arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    const store = await openKeyStore(context, choice);
-    try {
-      return await store.show(id);
-    } finally {
-      await store.close();
-    }
+    return withKeyStore(context, choice, (store) => store.show(id));
   },
   render: renderKey,
 });
@@ -190,13 +180,10 @@ export const keysRevoke = defineCommand({
   arguments: { id: argument('ID', 'Id of the key, as `skein keys ls` shows it.') },
   options: connectionOptions,
   async run(context, { id, ...choice }) {
-    const store = await openKeyStore(context, choice);
-    try {
+    return withKeyStore(context, choice, async (store) => {
       await store.revoke(id);
       return { revoked: id, place: store.place };
-    } finally {
-      await store.close();
-    }
+    });
   },
   render: ({ revoked }) => `${revoked} is revoked.`,
 });

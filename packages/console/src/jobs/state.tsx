@@ -3,25 +3,17 @@ import type { JobView } from '@skein/api';
 import { Chip, type Tone } from '@skein/ui';
 import './jobs.css';
 
-export const STATES = [
-  'blocked',
-  'ready',
-  'running',
-  'succeeded',
-  'failed',
-  'cancelled',
-  'dead',
-] as const satisfies readonly JobView['state'][];
-
 const TONES: Readonly<Record<JobView['state'], Tone>> = {
   blocked: 'plain',
   ready: 'plain',
   running: 'accent',
   succeeded: 'good',
   failed: 'bad',
-  dead: 'bad',
   cancelled: 'warn',
+  dead: 'bad',
 };
+
+export const STATES = Object.keys(TONES) as readonly JobView['state'][];
 
 export function toneOf(state: JobView['state']): Tone {
   return TONES[state];
