@@ -45,10 +45,10 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/train/accumulate.test.ts',
   'packages/cli/src/train/data-sources.test.ts',
   'packages/cli/src/train/full-disk.test.ts',
-  'packages/cli/src/train/gang-jobs/gang-jobs.test.ts',
   'packages/cli/src/train/large-data.test.ts',
   'packages/cli/src/train/text-columns.test.ts',
   'packages/cli/src/train/train-group.test.ts',
+  'packages/cli/src/train/train-jobs.test.ts',
   'packages/cli/src/train/train-node.test.ts',
   'packages/cli/src/train/train-places.test.ts',
   'packages/cli/src/train/train-refusals.test.ts',
@@ -120,5 +120,6 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/parallel/overlap/overlap.test.ts',
   'packages/train/src/parallel/ring/elastic.test.ts',
   'packages/train/src/parallel/threads/threads.test.ts',
+  'packages/train/src/runs/gang-jobs/train-jobs.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
 ];

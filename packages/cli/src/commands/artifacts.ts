@@ -1,12 +1,12 @@
 /** `skein artifacts`: files by their sha-256. */
 import { openAsBlob } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { downloadArtifact } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../command.ts';
 import { connectionOptions } from '../connection.ts';
 import { givenFile } from '../file.ts';
 import { withJobs } from '../jobs/embedded.ts';
-import { downloadArtifact } from '../jobs/outputs.ts';
 import { argument, text } from '../option.ts';
 import { countingFetch, uploadNotes } from '../upload.ts';
 

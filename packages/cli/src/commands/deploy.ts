@@ -4,8 +4,9 @@ import type { Client, DeploymentSettingsPatch, Run, VersionView } from '@skein/a
 import { SkeinError } from '@skein/api/errors';
 import { DEVICES } from '@skein/api/implementations';
 import { formatDuration } from '@skein/api/units';
+import { lineageMetadata, modelOfRun } from '@skein/state/run-versions';
 import { defineCommand, type Context, type OptionValues } from '../command.ts';
-import { connect, connectionOptions, type ConnectionChoice } from '../connection.ts';
+import { connect, connectionOptions, dataFolder, type ConnectionChoice } from '../connection.ts';
 import { serveVersion, type Deployed } from '../deploying.ts';
 import { givenFile } from '../file.ts';
 import { openModel } from '../model-file.ts';
@@ -25,8 +26,7 @@ import { objectiveText, replicasText, signatureText, versionsText } from '../out
 import { renderFields } from '../output/table.ts';
 import { rolloutLine, rolloutOptions, rolloutPlan } from './rollout.ts';
 import { tryLines } from '../sample-request.ts';
-import { lineageMetadata, modelOfRun, recordVersion } from '../train/deploy-run.ts';
-import { findRun } from '../train/runs.ts';
+import { findRun, recordDeployed } from '../train/runs.ts';
 import { countingFetch, uploadNotes, type UploadProgress } from '../upload.ts';
 import { usageError } from '../usage.ts';
 
@@ -148,7 +148,7 @@ export const deploy = defineCommand({
         throw error;
       },
     );
-    if (found.run !== undefined) await recordVersion(context, options, found.run, version);
+    if (found.run !== undefined) await recordDeployed(context, options, found.run, version);
     return {
       version,
       deployment,
@@ -218,7 +218,7 @@ async function contentOf(
   if (options.run !== undefined) {
     if (file !== undefined) throw usageError('FILE and --run exclude each other.');
     const run = await findRun(context, options, options.run);
-    const content = new Blob([await modelOfRun(context, options, run)]);
+    const content = new Blob([await modelOfRun(dataFolder(context, options.data), run)]);
     return { name: run.name, metadata: lineageMetadata(run), run, content };
   }
   if (file === undefined) throw usageError('FILE is missing: An .onnx file, or a .ts module.');

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { DeploymentView, Run, VersionView } from '@skein/api';
 import { unwritable } from '@skein/api/file-errors';
 import { formatBytes, formatDuration } from '@skein/api/units';
+import { lineageMetadata } from '@skein/state/run-versions';
 import { fileStore } from '@skein/train/files';
 import { gangOf, type TrainedRun } from '@skein/train/run';
 import { defineCommand, type Context } from '../command.ts';
@@ -13,8 +14,8 @@ import { renderReport } from '../output/run.ts';
 import { renderFields } from '../output/table.ts';
 import { tryLines } from '../sample-request.ts';
 import { begin, requireOneWay } from '../train/begin.ts';
-import { lineageMetadata, recordVersion } from '../train/deploy-run.ts';
 import { flagsOf, inOptions, trainingOptions } from '../train/options.ts';
+import { recordDeployed } from '../train/runs.ts';
 import { trustOptions } from '../trust.ts';
 
 export interface Trained {
@@ -206,7 +207,7 @@ async function served(
   });
   const deployment = await serveVersion(context, client, { name, version: version.version });
   return {
-    run: await recordVersion(context, choice, run, version),
+    run: await recordDeployed(context, choice, run, version),
     deployment,
     try: tryLines(deployment, url, key !== undefined),
   };

@@ -8,13 +8,12 @@ import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
+import { downloadArtifact, isStored } from '@skein/api/files';
 import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/jobs/data-set';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command.ts';
 import { readGivenFile } from '../file.ts';
 import { usageError } from '../usage.ts';
-import { isStored } from './inputs.ts';
-import { downloadArtifact } from './outputs.ts';
 import { cutIntoShards } from './split.ts';
 
 const FORMATS: readonly DataFormat[] = ['csv', 'jsonl', 'parquet'];

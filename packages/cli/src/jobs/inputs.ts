@@ -2,30 +2,17 @@
  * Inputs of a command: files and folders of this machine, uploaded as artifacts under the paths
  * that the command uses.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, openAsBlob } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
+import { uploadFiles, type LocalFile, type UploadedFile } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command.ts';
 import { usageError } from '../usage.ts';
 
 /** Largest number of files of one job. */
 const MAX_FILES = 10_000;
-
-export interface Input {
-  /** Relative, with `/`, as the command sees it. */
-  readonly path: string;
-  readonly digest: string;
-}
-
-export interface FoundFile {
-  readonly path: string;
-  readonly file: string;
-  readonly sizeBytes: number;
-}
 
 /**
  * The named files, and with `guess` those words of the command line that name a file below the
@@ -37,8 +24,8 @@ export async function findInputs(
   named: readonly string[],
   argv: readonly string[],
   guess: { readonly without: readonly string[] } | false,
-): Promise<readonly FoundFile[]> {
-  const found = new Map<string, FoundFile>();
+): Promise<readonly LocalFile[]> {
+  const found = new Map<string, LocalFile>();
   for (const name of named) {
     for (const file of await filesAt(cwd, name)) found.set(file.path, file);
   }
@@ -56,54 +43,25 @@ export async function findInputs(
   return [...found.values()];
 }
 
-/** Uploads the files that the node lacks. */
+/** Uploads the files that the node lacks, and says which. */
 export async function uploadInputs(
-  context: Context,
+  { notes, signal }: Context,
   client: Client,
-  files: readonly FoundFile[],
-): Promise<readonly Input[]> {
-  const call = { signal: context.signal };
-  const inputs: Input[] = [];
-  for (const [index, { path, file, sizeBytes }] of files.entries()) {
-    context.notes.progress(
-      `Uploading ${path} (${formatBytes(sizeBytes)}, ${index + 1} of ${files.length})`,
-    );
-    const digest = await digestOf(file);
-    if (!(await isStored(client, digest, context.signal))) {
-      const content = await openAsBlob(file);
-      const stored = await client.uploadArtifact({ content }, call);
-      if (stored.digest !== digest) {
-        throw new SkeinError('FILE_UNREADABLE', `${path} changed while it was uploaded.`);
-      }
-    }
-    inputs.push({ path, digest });
-  }
-  context.notes.clear();
-  return inputs;
-}
-
-export async function isStored(
-  client: Client,
-  digest: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  try {
-    await client.getArtifact({ digest }, { signal });
-    return true;
-  } catch (error) {
-    if (error instanceof SkeinError && error.code === 'ARTIFACT_UNKNOWN') return false;
-    throw error;
-  }
-}
-
-async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+  files: readonly LocalFile[],
+): Promise<readonly UploadedFile[]> {
+  const uploaded = await uploadFiles(client, files, {
+    signal,
+    onFile: ({ path, sizeBytes }, index) =>
+      notes.progress(
+        `Uploading ${path} (${formatBytes(sizeBytes)}, ${index + 1} of ${files.length})`,
+      ),
+  });
+  notes.clear();
+  return uploaded;
 }
 
 /** A file, or all files of a folder. */
-async function filesAt(cwd: string, name: string): Promise<FoundFile[]> {
+async function filesAt(cwd: string, name: string): Promise<LocalFile[]> {
   const path = pathBelow(cwd, name);
   if (path === undefined) {
     throw usageError(`--input ${name}: it must lie below the working directory.`);
@@ -116,7 +74,7 @@ async function filesAt(cwd: string, name: string): Promise<FoundFile[]> {
   return Promise.all(
     entries
       .filter((entry) => entry.isFile())
-      .map(async (entry): Promise<FoundFile> => {
+      .map(async (entry): Promise<LocalFile> => {
         const full = join(entry.parentPath, entry.name);
         const { size } = await stat(full);
         return { path: slashed(relative(cwd, full)), file: full, sizeBytes: size };

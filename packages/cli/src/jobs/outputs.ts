@@ -1,15 +1,11 @@
 /** Downloads the outputs of a job. */
-import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Client } from '@skein/api/client';
-import { SkeinError } from '@skein/api/errors';
+import { unwritable } from '@skein/api/file-errors';
+import { downloadArtifact } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command.ts';
-import { unwritable } from '@skein/api/file-errors';
 
 export interface Output {
   readonly path: string;
@@ -40,35 +36,4 @@ export async function downloadOutputs(
   }
   context.notes.clear();
   return written;
-}
-
-/**
- * @throws SkeinError ARTIFACT_UNKNOWN, FILE_UNREADABLE, NODE_UNREACHABLE when the download breaks
- * off; no part of the file remains.
- */
-export async function downloadArtifact(
-  client: Client,
-  digest: string,
-  file: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const content = await client.downloadArtifact({ digest }, { signal });
-  // Not derived from the file's own name, which may have the maximum length.
-  const part = join(dirname(file), `.skein-${process.pid}-${randomBytes(6).toString('hex')}.part`);
-  try {
-    await pipeline(Readable.fromWeb(content as never), createWriteStream(part), { signal });
-    await rename(part, file).catch((error: unknown) => {
-      throw unwritable(file, error);
-    });
-  } catch (error) {
-    await rm(part, { force: true });
-    if (signal.aborted || error instanceof SkeinError) throw error;
-    // An error of the disk has a code and a call; an error of the network does not.
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw unwritable(file, error);
-    throw new SkeinError(
-      'NODE_UNREACHABLE',
-      `The artifact ${digest.slice(0, 12)} could not be fetched: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
-  }
 }

@@ -4,19 +4,23 @@
  */
 import {
   followRun,
+  jobProgress,
   originOf,
   resumeRun,
+  trainAsJobs,
   trainRun,
   type Gang,
+  type Origin,
   type RunOptions,
   type TrainedRun,
 } from '@skein/train/run';
 import type { Context } from '../command.ts';
 import { dataFolder, type ConnectionChoice } from '../connection.ts';
+import { connectOrStart } from '../jobs/embedded.ts';
+import { bar } from '../output/notes.ts';
 import { usageError } from '../usage.ts';
-import { trainAsGang } from './gang-jobs/gang-jobs.ts';
 import type { Flags } from './options.ts';
-import { createJobProgress, createProgress } from './progress.ts';
+import { createProgress } from './progress.ts';
 import { findRun, runReporter } from './runs.ts';
 
 interface Way {
@@ -67,7 +71,7 @@ export async function begin(
   const folder = dataFolder(context, choice.data);
   const onNote = (text: string) => notes.line(text);
   const progress = createProgress(notes);
-  const job = retried ? createJobProgress(notes) : undefined;
+  const report = retried ? jobProgress(onNote) : undefined;
   const options: RunOptions = {
     folder,
     gang,
@@ -76,7 +80,7 @@ export async function begin(
     onNote,
     onProgress(step) {
       progress.step(step);
-      job?.step(step);
+      report?.(step);
     },
     onEpoch: (epoch) => progress.epoch(epoch),
     onRecord: runReporter(context, choice),
@@ -88,7 +92,33 @@ export async function begin(
     return undefined;
   }
   if (ranks === undefined) return trainRun(origin, options);
-  return trainAsGang(context, choice, { origin, flags: given.flags, ranks });
+  return trainOnNode(context, choice, origin, ranks);
+}
+
+/** On ranks that are jobs of a node: the one that is named or runs here, or one that is started. */
+async function trainOnNode(
+  context: Context,
+  choice: ConnectionChoice,
+  origin: Origin,
+  ranks: number,
+): Promise<TrainedRun> {
+  const { notes, signal } = context;
+  const connection = await connectOrStart(context, choice, true);
+  const training = trainAsJobs(origin, {
+    client: connection.client,
+    ranks,
+    folder: dataFolder(context, choice.data),
+    signal,
+    onNote: (text) => notes.line(text),
+    onProgress: (fraction, message) => notes.step(`${bar(fraction, 20)} ${message}`),
+  });
+  const ended = training
+    .catch(() => undefined)
+    .then(() => connection.close())
+    .then(() => notes.clear());
+  context.onInterrupt(() => ended);
+  await ended;
+  return training;
 }
 
 /** A resumed run keeps its plan; the number of workers may differ. */

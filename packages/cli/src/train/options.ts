@@ -128,7 +128,7 @@ const RENAMED: Readonly<Partial<Record<keyof TrainingChoice, keyof Flags>>> = {
 };
 
 /** Every option with its setting. */
-export const FLAG_NAMES: readonly (readonly [keyof TrainingChoice, keyof Flags])[] = (
+const FLAG_NAMES: readonly (readonly [keyof TrainingChoice, keyof Flags])[] = (
   Object.keys(trainingOptions) as (keyof TrainingChoice)[]
 ).map((key) => [key, RENAMED[key] ?? (key as keyof Flags)]);
 

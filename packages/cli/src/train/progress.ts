@@ -13,9 +13,6 @@ export interface ProgressNotes {
 const DRAWN_EVERY = 50;
 const WIDTH = 11;
 
-/** Milliseconds between two progress reports of a job. */
-const REPORTED_EVERY = 500;
-
 /** Columns that a metric's name is shortened to. */
 const TITLES: Readonly<Record<string, string>> = {
   validationLoss: 'val. loss',
@@ -73,24 +70,6 @@ export function createProgress(
           formatMetric(learningRate),
           formatDuration(tookMs),
         ]),
-      );
-    },
-  };
-}
-
-/** Progress lines that a job's worker reads. */
-export function createJobProgress(
-  notes: Pick<Notes, 'line'>,
-  now: () => number = () => performance.now(),
-): Pick<ProgressNotes, 'step'> {
-  let reportedAt = Number.NEGATIVE_INFINITY;
-  return {
-    step({ epoch, epochs, step, steps, loss }) {
-      const at = now();
-      if (step < steps && at - reportedAt < REPORTED_EVERY) return;
-      reportedAt = at;
-      notes.line(
-        `::progress ${(step / steps).toFixed(4)} epoch ${epoch + 1} of ${epochs}, loss ${formatMetric(loss)}`,
       );
     },
   };

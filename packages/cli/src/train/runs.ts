@@ -1,6 +1,7 @@
 /** The runs in the data folder and those that a node knows, as one list; and reports to that node. */
-import { summaryOf, type Run, type RunSummary } from '@skein/api';
+import { summaryOf, type Run, type RunSummary, type VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
+import { recordVersion } from '@skein/state/run-versions';
 import { readRuns } from '@skein/state/runs';
 import type { Context } from '../command.ts';
 import {
@@ -86,6 +87,18 @@ export async function reportRun(
 ): Promise<void> {
   const client = await nodeClient(context, choice);
   await client?.putRun({ id: run.id, run }, { timeoutMs: PATIENCE_MS });
+}
+
+/** Writes into the run's record, here and on the node, that it became a version. */
+export async function recordDeployed(
+  context: Context,
+  choice: ConnectionChoice,
+  run: Run,
+  version: VersionView,
+): Promise<Run> {
+  const changed = await recordVersion(dataFolder(context, choice.data), run, version);
+  await reportRun(context, choice, changed);
+  return changed;
 }
 
 /** Reports records of a run that is trained; says once that the node cannot be reached. */

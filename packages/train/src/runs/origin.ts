@@ -36,7 +36,8 @@ interface StoredOrigin extends Origin {
 
 const TEXTS: ReadonlySet<string> = new Set(['model', 'optimiser', 'freeze']);
 
-function storedOrigin({ flags, ...place }: Origin): StoredOrigin {
+/** An origin as it is stored; values that only a program has are missing from it, and named. */
+export function storedOrigin({ flags, ...place }: Origin): StoredOrigin {
   const kept: Record<string, unknown> = {};
   const values: string[] = [];
   for (const [key, given] of Object.entries(flags)) {
@@ -64,6 +65,11 @@ export function keptOrigin(id: string, plan: string): Origin {
   throw invalidSetting(
     `Run ${id} was started by a program with its own ${lost.join(' and ')}, so only a program that gives its training again can go on with it.`,
   );
+}
+
+/** Paths of a training are relative to the working folder. */
+export function toOrigin(given: Training | Origin): Origin {
+  return 'flags' in given ? given : { cwd: process.cwd(), flags: given };
 }
 
 export interface ResolvedTraining {

@@ -32,7 +32,7 @@ import {
 import { openJournal, type Journal } from './journal.ts';
 import { openKeeper } from './keeper.ts';
 import { codeVersion, environment } from './lineage.ts';
-import { keptOrigin, resolveOrigin, saveOrigin, type Origin } from './origin.ts';
+import { keptOrigin, resolveOrigin, saveOrigin, toOrigin, type Origin } from './origin.ts';
 import { CHECKPOINT, conclude, epochsOf, recordFailure } from './outcome.ts';
 import { withPrepared, type Prepared } from './prepare.ts';
 import {
@@ -169,10 +169,6 @@ export async function checkTraining(origin: Origin, folder: string): Promise<Che
       code: await codeVersion(origin.cwd, origin.config?.digest),
     },
   }));
-}
-
-function toOrigin(given: Training | Origin): Origin {
-  return 'flags' in given ? given : { cwd: process.cwd(), flags: given };
 }
 
 interface Work {

@@ -1,21 +1,18 @@
-/** Deploys a finished run as a version of a model: uploads its file with its lineage. */
+/** A finished run as a version of a model: its file, its lineage, and the versions it became. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Run, RunReport, VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import { openRunFolder, runPath } from '@skein/state/runs';
-import { join } from 'node:path';
-import type { Context } from '../command.ts';
-import { dataFolder, type ConnectionChoice } from '../connection.ts';
-import { reportRun } from './runs.ts';
+import { openRunFolder, runPath } from './run-folder.ts';
 
-/** The trained model of a local run. @throws SkeinError RUN_UNFINISHED, ARTIFACT_CORRUPT. */
-export async function modelOfRun(
-  context: Context,
-  choice: ConnectionChoice,
-  run: Run,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const path = join(runPath(dataFolder(context, choice.data), run.id), 'model.onnx');
+/**
+ * The trained model of a run.
+ * @param folder the data folder in which the run is kept.
+ * @throws SkeinError RUN_UNFINISHED, ARTIFACT_CORRUPT.
+ */
+export async function modelOfRun(folder: string, run: Run): Promise<Uint8Array<ArrayBuffer>> {
+  const path = join(runPath(folder, run.id), 'model.onnx');
   const bytes = run.result === undefined ? undefined : await readFile(path).catch(() => undefined);
   if (bytes === undefined || run.result === undefined) {
     throw new SkeinError(
@@ -50,26 +47,21 @@ function headline(report: RunReport): Record<string, string> {
     : { rmse: short(report.rmse), mae: short(report.mae) };
 }
 
-/** Writes the version into the run's record, here and on the node. */
+/** Writes into the run's record that it became a version. */
 export async function recordVersion(
-  context: Context,
-  choice: ConnectionChoice,
+  folder: string,
   run: Run,
   { model, version }: Pick<VersionView, 'model' | 'version'>,
 ): Promise<Run> {
   const at = new Date().toISOString();
   const others = run.versions.filter((each) => each.model !== model || each.version !== version);
-  const changed: Run = {
-    ...run,
-    versions: [...others, { model, version, at }].slice(-100),
-    updatedAt: at,
-  };
-  const folder = await openRunFolder(dataFolder(context, choice.data), run.id);
+  const versions = [...others, { model, version, at }].slice(-100);
+  const changed: Run = { ...run, versions, updatedAt: at };
+  const kept = await openRunFolder(folder, run.id);
   try {
-    await folder.record(changed);
+    await kept.record(changed);
   } finally {
-    folder.close();
+    kept.close();
   }
-  await reportRun(context, choice, changed);
   return changed;
 }

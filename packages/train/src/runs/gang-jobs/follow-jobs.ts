@@ -5,20 +5,24 @@
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import type { Context } from '../../command.ts';
-import { bar } from '../../output/notes.ts';
 
 /** Bytes of the end of a log that are shown. */
 const LAST_WORDS = 2000;
+
+interface Following {
+  readonly client: Client;
+  readonly signal: AbortSignal;
+  readonly onNote?: ((text: string) => void) | undefined;
+  readonly onProgress?: ((fraction: number, message: string) => void) | undefined;
+}
 
 /**
  * @returns the succeeded job of rank 0.
  * @throws SkeinError TRAINING_RANK_LOST when a rank fails for good, with the end of its log.
  */
-export async function followGangJobs(
-  { notes, signal }: Pick<Context, 'notes' | 'signal'>,
-  client: Client,
+export async function followJobs(
   ranks: readonly JobView[],
+  { client, signal, onNote, onProgress }: Following,
 ): Promise<JobView> {
   const leave = new AbortController();
   const events = client.jobEvents(
@@ -32,10 +36,10 @@ export async function followGangJobs(
       const rank = rankOf.get(job);
       if (rank === undefined) continue;
       if (kind === 'progress' && rank === 0 && progress !== undefined) {
-        notes.step(`${bar(progress.fraction, 20)} ${progress.message}`);
+        onProgress?.(progress.fraction, progress.message);
       }
       if (kind !== 'state') continue;
-      if (cause !== undefined) notes.line(`Rank ${rank} is ${state}: ${cause}.`);
+      if (cause !== undefined) onNote?.(`Rank ${rank} is ${state}: ${cause}.`);
       if (state === 'failed' || state === 'dead' || state === 'cancelled') {
         throw new SkeinError('TRAINING_RANK_LOST', await wordsOf(client, job, rank));
       }
@@ -46,7 +50,6 @@ export async function followGangJobs(
     return await client.getJob({ id: ranks[0]!.id });
   } finally {
     leave.abort();
-    notes.clear();
   }
 }
 

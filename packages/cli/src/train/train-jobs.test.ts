@@ -5,10 +5,10 @@ import type { JobView, Run } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import type { ErrorBody } from '@skein/api/errors';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
-import { startCli } from '../../testing/cli.ts';
+import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
+import { startCli } from '../testing/cli.ts';
 
-const WDBC = join(import.meta.dirname, '../../../../../examples/wdbc/wdbc.csv');
+const WDBC = join(import.meta.dirname, '../../../../examples/wdbc/wdbc.csv');
 const WORK = ['train', '--model', 'mlp:16', '--data', 'wdbc.csv', '--label', 'diagnosis'];
 const GANG = ['--gang', '2'];
 
@@ -34,10 +34,8 @@ async function killRank(rank: number): Promise<number> {
         readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => ''),
       ),
     );
-    const words = command!.split('\0');
-    if (!words.includes('--retried') || !words.includes('train') || words[0] !== process.execPath) {
-      continue;
-    }
+    const [program, script] = command!.split('\0');
+    if (program !== process.execPath || !script?.includes('/rank-program.')) continue;
     if (!environment!.split('\0').includes(`RANK=${rank}`)) continue;
     process.kill(Number(pid), 'SIGKILL');
     killed += 1;
