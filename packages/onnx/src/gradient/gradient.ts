@@ -38,14 +38,14 @@ export interface GradientOptions {
    * has axes and that the loss depends on; scalars are taken for constants of a formula. Running
    * statistics of a BatchNormalization are not among them: they are measured, not trained.
    */
-  readonly parameters?: readonly string[];
+  readonly parameters?: readonly string[] | undefined;
   /** Inputs, or any other values, to differentiate with respect to. */
-  readonly inputs?: readonly string[];
+  readonly inputs?: readonly string[] | undefined;
   /**
    * Gradients of the loss that the graph computes already, by the value that they belong to: the
    * walk starts there instead of at the loss. `withLoss` gives them.
    */
-  readonly seeds?: Readonly<Record<string, string>>;
+  readonly seeds?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Name of the output that holds the gradient with respect to a value. */

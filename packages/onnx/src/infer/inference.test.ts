@@ -55,6 +55,14 @@ describe('inferShapes', () => {
     expect(added(null, null)).toEqual([null]);
   });
 
+  it('aligns the axes of an ellipsis at their end', () => {
+    const shape = shapeOf(['n', 1, 3, 4], (graph) => {
+      graph.input('w', 'float32', [5, 4, 6]);
+      return graph.node('Einsum', ['x', 'w'], { equation: '...ij,...jk->...ik' })[0];
+    });
+    expect(shape).toEqual(['n', 5, 3, 6]);
+  });
+
   it('computes with symbols', () => {
     expect(shapeOf(['n', 2, 3], (graph) => graph.node('Flatten', ['x'], { axis: 2 })[0])).toEqual([
       '2*n',

@@ -10,7 +10,7 @@ export interface Inferred {
   /** `undefined` when not even the rank is known. */
   readonly shape: readonly Size[] | undefined;
   /** Elements of a small integer list or scalar, such as a shape that is computed in the graph. */
-  readonly elements?: readonly Size[];
+  readonly elements?: readonly Size[] | undefined;
 }
 
 /**

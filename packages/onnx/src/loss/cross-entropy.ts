@@ -81,7 +81,7 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
     terms: writer.emit('Neg', [writer.emit('Mul', [q, logarithms])]),
     slopes: writer.emit('Sub', [whole, q]),
     classAxis: axis,
-    ...(counted === undefined ? {} : { counts: counted }),
+    counts: counted,
   };
 }
 

@@ -17,7 +17,7 @@ export interface Terms {
   /** Derivative of the loss of an element by the prediction, shaped like it. */
   readonly slopes: string;
   /** How much each element counts, without the axis of classes; `undefined` when all count 1. */
-  readonly counts?: string;
+  readonly counts?: string | undefined;
   /** The axis of the prediction along which one element lies; `undefined` when every number is one. */
   readonly classAxis?: number;
 }

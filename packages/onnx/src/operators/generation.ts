@@ -42,8 +42,7 @@ const inferShape: InferenceRule = (node) => {
 
 const inferSize: InferenceRule = (node) => {
   const { shape } = node.given(0);
-  const known = shape === undefined ? {} : { elements: [product(shape)] };
-  return [{ type: 'int64', shape: [], ...known }];
+  return [{ type: 'int64', shape: [], elements: shape && [product(shape)] }];
 };
 
 const inferRange: InferenceRule = (node) => {

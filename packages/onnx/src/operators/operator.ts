@@ -11,6 +11,16 @@ export interface Operator {
 /** Operators of one family, by their ONNX names. */
 export type Operators = Readonly<Record<string, Operator>>;
 
+/** Operators by the names of a table of gradients. */
+export function differentiable<G>(
+  gradients: Readonly<Record<string, G>>,
+  operator: (gradient: G, name: string) => Operator,
+): Operators {
+  return Object.fromEntries(
+    Object.entries(gradients).map(([name, gradient]) => [name, operator(gradient, name)]),
+  );
+}
+
 /** Operators without a gradient that share one inference rule, by names with spaces between. */
 export function inferred(names: string, infer: InferenceRule): Operators {
   return Object.fromEntries(names.split(' ').map((name) => [name, { infer }]));

@@ -10,7 +10,7 @@ import type { Size } from '../infer/size.ts';
 import { elementCount } from '../tensor.ts';
 import { operationsOf, type Operations } from './elementwise/operations.ts';
 import { spatialAxes } from './normalisation/moments.ts';
-import { inferred, type Operators } from './operator.ts';
+import { differentiable, inferred, type Operators } from './operator.ts';
 
 interface Terms extends Operations {
   /** Gradient and value of the output, with the reduced axes at size 1. */
@@ -174,20 +174,11 @@ function lossShape(node: InferenceNode): readonly Size[] | undefined {
   return node.attributeString('reduction', 'mean') === 'none' ? node.given(1).shape : [];
 }
 
-function reductions(gradients: Readonly<Record<string, (terms: Terms) => string>>): Operators {
-  return Object.fromEntries(
-    Object.entries(gradients).map(([operator, gradient]) => [
-      operator,
-      {
-        infer: operator.startsWith('Global') ? inferGlobalPool : inferReduce,
-        gradient: (node, graph) => [gradient(termsOf(node, graph))],
-      },
-    ]),
-  );
-}
-
 export const reduction: Operators = {
-  ...reductions(GRADIENTS),
+  ...differentiable(GRADIENTS, (gradient, name) => ({
+    infer: name.startsWith('Global') ? inferGlobalPool : inferReduce,
+    gradient: (node, graph) => [gradient(termsOf(node, graph))],
+  })),
   ReduceProd: { infer: inferReduce },
   GlobalLpPool: { infer: inferGlobalPool },
   LogSoftmax: { infer: sameAsInput, gradient: LogSoftmax },

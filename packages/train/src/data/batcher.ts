@@ -35,7 +35,7 @@ export interface BatcherOptions {
   /**
    * Input that is 1 for a row, or what the dataset has under this name, and 0 for padding, float32 [size];
    * without it the rows must come out even. */
-  readonly mask?: string;
+  readonly mask?: string | undefined;
 }
 
 /**

@@ -53,7 +53,7 @@ export interface FitOptions {
    */
   readonly target: string | Target;
   /** Columns to predict from; default: all except the target. */
-  readonly features?: readonly string[];
+  readonly features?: readonly string[] | undefined;
   /** Rows to fit on: the training rows. */
   readonly rows: ArrayLike<number>;
   /** `none` leaves numbers unchanged; categories are always one-hot. Default `standard`. */
@@ -62,7 +62,7 @@ export interface FitOptions {
    * `mean` replaces a missing number by the mean, and a missing category by none. Default: an
    * error.
    */
-  readonly missing?: 'mean';
+  readonly missing?: 'mean' | undefined;
 }
 
 /**

@@ -28,9 +28,9 @@ export interface GradientStepOptions extends GradientChoice {
    * Name of the scalar that the loss was divided by; `withLoss` gives it. Without it, every part counts
    * the same: then all must have the same number of rows, and none may be padded.
    */
-  readonly weight?: string;
+  readonly weight?: string | undefined;
   readonly optimiser: Optimiser;
-  readonly clip?: Clipping;
+  readonly clip?: Clipping | undefined;
 }
 
 export interface GradientStep extends Pick<
@@ -40,7 +40,7 @@ export interface GradientStep extends Pick<
   /** Inputs: a part of a batch, parameters, statistics. Outputs: `sum/…` of loss, weight, statistics, gradients. */
   readonly gradient: Model;
   readonly optimiser: Optimiser;
-  readonly clip?: Clipping;
+  readonly clip?: Clipping | undefined;
 }
 
 /** Names among the outputs of a gradient graph. */
@@ -85,7 +85,7 @@ export function gradientStep(model: Model, options: GradientStepOptions): Gradie
     lossType: type,
     state: stateFor(optimiser, kept.parameters),
     optimiser,
-    ...(clip === undefined ? {} : { clip }),
+    clip,
   };
 }
 

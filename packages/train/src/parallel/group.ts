@@ -36,7 +36,7 @@ export interface Dealing {
 export interface GroupOptions {
   readonly backend: Backend;
   /** Threads that one operator of one rank may use; default 1. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Local steps between exchanges, for slow links; default: exchange gradients at every step. */
   readonly local?: LocalTraining | undefined;
   /** Compression of exchanges; default: none. */
@@ -168,7 +168,7 @@ export async function follow(
   try {
     const { data, batch, mask, seed } = dealing;
     const inputs = plan.inputs.map(({ name }) => name).filter((name) => name !== mask);
-    const batches = batcher(data, { size: batch, inputs, ...(mask === undefined ? {} : { mask }) });
+    const batches = batcher(data, { size: batch, inputs, mask });
     const order = { learningRate: 0 };
     let epoch = -1;
     let rows: Uint32Array = new Uint32Array(0);

@@ -23,7 +23,7 @@ export interface RankPlan {
   readonly slots: readonly string[];
   /** Whether the optimiser counts steps. */
   readonly counts: boolean;
-  readonly clipNorm?: number;
+  readonly clipNorm?: number | undefined;
   readonly dropouts: number;
   /** Dropout keys: each rank has its own. */
   readonly seed: number;
@@ -60,7 +60,7 @@ export function rankPlan(
     statistics,
     slots: optimiser.slots.map((slot) => `${optimiser.name}.${slot}`),
     counts: optimiser.counts,
-    ...(clipNorm === undefined ? {} : { clipNorm }),
+    clipNorm,
     dropouts,
     seed: (Math.imul(seed, 0x9e3779b1) ^ Math.imul(rank + 1, 0x85ebca77)) >>> 0,
   };

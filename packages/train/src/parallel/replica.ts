@@ -68,7 +68,7 @@ export interface Replica {
 export interface ReplicaOptions {
   readonly backend: Backend;
   /** Threads that one operator may use; default 1. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Whether each rank has parameters of its own. */
   readonly alone: boolean;
 }

@@ -17,7 +17,7 @@ export interface Backend {
 
 export interface BackendOptions {
   /** Threads that one operator may use; default 1. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
 }
 
 export interface OpenGraph {

@@ -101,7 +101,7 @@ async function readTable(
   columnOf(whole, label);
   const used = [...(features ?? whole.columns.map(({ name }) => name)), label];
   const table = missing === 'drop' ? selectTableRows(whole, completeRows(whole, used)) : whole;
-  return { from: 'table', table, label, ...(features === undefined ? {} : { features }) };
+  return { from: 'table', table, label, features };
 }
 
 async function tableOf(

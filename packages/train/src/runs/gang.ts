@@ -33,7 +33,7 @@ export async function gangOf(env: Environment, arrivalMs?: number): Promise<Gang
     );
   }
   const secret = await secretOf(env);
-  return { host, port, rank, size, secret, ...(arrivalMs === undefined ? {} : { arrivalMs }) };
+  return { host, port, rank, size, secret, arrivalMs };
 }
 
 async function secretOf(env: Environment): Promise<Uint8Array> {

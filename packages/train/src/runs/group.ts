@@ -109,8 +109,8 @@ export async function followGang(
     const step = gradientStep(model, {
       ...loss,
       optimiser: optimiserOf(settings),
-      ...(clip === undefined ? {} : { clip }),
-      ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
+      clip,
+      frozen: settings.freeze,
     });
     return followRanks(collective, step, rankOptions(prepared, settings));
   };
@@ -123,8 +123,8 @@ export async function followGang(
 function problemFor({ start }: Prepared, settings: Settings, size: number) {
   return problemOf(start, {
     batch: rowsPerRank(rowsPerStep(settings), size, settings.accumulate),
-    ...(settings.loss === undefined ? {} : { loss: settings.loss }),
-    ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
+    loss: settings.loss,
+    frozen: settings.freeze,
   });
 }
 
@@ -140,8 +140,8 @@ function rankOptions({ training }: Prepared, settings: Settings): RankOptions {
     mask: MASK,
     ...(localSteps === undefined ? {} : { local: { steps: localSteps } }),
     ...(compress === undefined ? {} : { compression: compressionOf(compress) }),
-    ...(bucket === undefined ? {} : { bucketBytes: bucket }),
-    ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
+    bucketBytes: bucket,
+    checkpointEvery,
   };
 }
 

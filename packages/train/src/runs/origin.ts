@@ -25,7 +25,7 @@ export interface Origin {
   /** The folder that paths in flags are relative to. */
   readonly cwd: string;
   readonly flags: GivenSettings;
-  readonly config?: { readonly path: string; readonly digest: string };
+  readonly config?: { readonly path: string; readonly digest: string } | undefined;
 }
 
 /** An origin as a file keeps it. */

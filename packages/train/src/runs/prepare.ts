@@ -21,7 +21,7 @@ export interface Prepared {
   readonly start: Model;
   readonly problem: Problem;
   readonly training: Dataset;
-  readonly validation?: Dataset;
+  readonly validation?: Dataset | undefined;
   readonly data: Lineage['data'];
   readonly parent: Lineage['parent'];
 }
@@ -94,15 +94,15 @@ async function prepare(
         data,
         rows,
         seed: settings.seed,
-        ...(settings.task === undefined ? {} : { task: settings.task }),
-        ...(settings.scaling === undefined ? {} : { scaling: settings.scaling }),
+        task: settings.task,
+        scaling: settings.scaling,
         ...(settings.missing === 'mean' ? { missing: 'mean' } : {}),
         soft: isSoft(settings.loss),
       });
     const problem = problemOf(start, {
       batch: settings.batch,
-      ...(settings.loss === undefined ? {} : { loss: settings.loss }),
-      ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
+      loss: settings.loss,
+      frozen: settings.freeze,
     });
     const all = rowsFor(start, data, problem.loss);
     const heldRows =
@@ -119,7 +119,7 @@ async function prepare(
       start,
       problem,
       training: selectRows(all, rows),
-      ...(looked === undefined ? {} : { validation: looked }),
+      validation: looked,
       data: sources.map((file) => ({
         ...file,
         rows: rowsOf(file.role.startsWith('validation') ? held! : data),

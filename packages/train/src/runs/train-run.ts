@@ -72,7 +72,7 @@ export interface TrainedRun {
   /** The run's folder. */
   readonly path: string;
   /** Absent when the run was interrupted. */
-  readonly model?: Uint8Array;
+  readonly model?: Uint8Array | undefined;
 }
 
 /**
@@ -351,23 +351,21 @@ async function trainOn(
   try {
     const trained = await trainDistributed(onNote, member, work, (group) =>
       trainTask(prepared.start, prepared.problem, {
-        ...(group === undefined ? {} : { group }),
+        group,
         backend: nativeBackend,
         threads: settings.threads,
         training: prepared.training,
-        ...(prepared.validation === undefined ? {} : { validation: prepared.validation }),
+        validation: prepared.validation,
         batch: settings.batch,
         accumulate: settings.accumulate,
         optimiser: optimiserOf(settings),
         schedule: scheduleOf(settings, plannedSteps(work)),
-        ...(clip === undefined ? {} : { clip }),
-        ...(settings.freeze === undefined ? {} : { frozen: settings.freeze }),
+        clip,
+        frozen: settings.freeze,
         epochs: settings.epochs,
         seed: settings.seed,
-        ...(settings.earlyStopping === undefined ? {} : { patience: settings.earlyStopping }),
-        ...(settings.checkpointEvery === undefined
-          ? {}
-          : { checkpointEvery: settings.checkpointEvery }),
+        patience: settings.earlyStopping,
+        checkpointEvery: settings.checkpointEvery,
         checkpoints,
         onProgress(progress) {
           last = progress;
@@ -376,13 +374,13 @@ async function trainOn(
           journal.step({ step, loss, learningRate });
         },
         onEpoch: recordEpoch,
-        ...(signal === undefined ? {} : { signal }),
+        signal,
       }),
     );
     const { classes } = prepared.problem.blueprint;
     const model = await conclude(trained, classes, folder, journal);
     const { path } = folder;
-    return { run: journal.run(), path, ...(model === undefined ? {} : { model }) };
+    return { run: journal.run(), path, model };
   } catch (error) {
     throw await recordFailure(error, folder, journal);
   }

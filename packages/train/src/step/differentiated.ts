@@ -25,7 +25,7 @@ export interface GradientChoice {
   /** Initialisers to train; default: all floating-point ones with axes that the loss depends on. */
   readonly parameters?: readonly string[];
   /** Names of parameters that training does not change. */
-  readonly frozen?: RegExp;
+  readonly frozen?: RegExp | undefined;
 }
 
 export interface Differentiated {
@@ -89,8 +89,8 @@ export function differentiated(
 export function plainGradient(model: Model, { loss, seeds, parameters }: GradientChoice): Model {
   return gradient(model, {
     loss,
-    ...(seeds === undefined ? {} : { seeds }),
-    ...(parameters === undefined ? {} : { parameters }),
+    seeds,
+    parameters,
   });
 }
 

@@ -34,7 +34,7 @@ import {
 
 export interface TrainingStepOptions extends GradientChoice {
   readonly optimiser: Optimiser;
-  readonly clip?: Clipping;
+  readonly clip?: Clipping | undefined;
   /** Batches of equal size whose gradients are averaged into one step; default 1. */
   readonly accumulate?: number;
 }

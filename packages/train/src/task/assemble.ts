@@ -43,13 +43,13 @@ export interface AssembleOptions {
   readonly rows: ArrayLike<number>;
   readonly seed: number;
   /** Default: the task that labels and model suggest. */
-  readonly task?: TaskKind;
+  readonly task?: TaskKind | undefined;
   /** Default: `standard` for tables, `unit` for bytes, `none` for other arrays. */
-  readonly scaling?: ArrayScaling;
+  readonly scaling?: ArrayScaling | undefined;
   /** Whether the labels are shares of classes, [rows, classes]. */
   readonly soft?: boolean;
   /** `mean` lets the model take rows with missing values. */
-  readonly missing?: 'mean';
+  readonly missing?: 'mean' | undefined;
 }
 
 /**
@@ -120,10 +120,10 @@ function tableEncoder(
   const { table, label: name, features } = data;
   return fitEncoder(table, {
     target: task === 'regression' ? { name, kind: 'number' } : { name, kind: 'category', classes },
-    ...(features === undefined ? {} : { features }),
+    features,
     rows,
     numbers: scaling,
-    ...(missing === undefined ? {} : { missing }),
+    missing,
   });
 }
 

@@ -43,9 +43,9 @@ export interface Problem {
 export interface ProblemOptions {
   /** Rows per batch. */
   readonly batch: number;
-  readonly loss?: Loss | Loss['kind'];
+  readonly loss?: Loss | Loss['kind'] | undefined;
   /** Names of parameters that training does not change. */
-  readonly frozen?: RegExp;
+  readonly frozen?: RegExp | undefined;
 }
 
 /**

@@ -32,20 +32,20 @@ export interface TrainTaskOptions extends Pick<
   | 'now'
 > {
   readonly backend: Backend;
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   readonly training: Dataset;
   /** Held-out rows; the epoch with the best result on them is kept. */
-  readonly validation?: Dataset;
+  readonly validation?: Dataset | undefined;
   /** Rows per batch of the problem. */
   readonly batch: number;
   readonly optimiser: Optimiser;
   readonly schedule: Schedule;
-  readonly clip?: Clipping;
+  readonly clip?: Clipping | undefined;
   /** As in the problem. */
-  readonly frozen?: RegExp;
+  readonly frozen?: RegExp | undefined;
   readonly checkpoints?: CheckpointStore;
   /** Several ranks that take the steps together; default: this thread alone. */
-  readonly group?: TaskGroup;
+  readonly group?: TaskGroup | undefined;
 }
 
 export interface TaskGroup {
@@ -62,7 +62,7 @@ export interface TrainedTask extends Pick<
   /** The start model with trained weights; columns of a table that has texts are its inputs. */
   readonly model: Model;
   /** Of the validation rows. */
-  readonly report?: TaskReport;
+  readonly report?: TaskReport | undefined;
 }
 
 /**
@@ -79,7 +79,7 @@ function gathering(
     open: (step) =>
       leadRanks(alone(), step, {
         backend,
-        ...(threads === undefined ? {} : { threads }),
+        threads,
         data: training,
         batch: batch * accumulate,
         accumulate,
@@ -103,12 +103,7 @@ export async function trainTask(
   const { backend, threads = 1, training, validation, batch, optimiser, clip, frozen } = options;
   const { group = gathering(problem, options), ...others } = options;
   const { model, ...loss } = group?.graded ?? problem.graded;
-  const how = {
-    ...loss,
-    optimiser,
-    ...(clip === undefined ? {} : { clip }),
-    ...(frozen === undefined ? {} : { frozen }),
-  };
+  const how = { ...loss, optimiser, clip, frozen };
   const step = group === undefined ? trainingStep(model, how) : gradientStep(model, how);
   const open = () =>
     'gradient' in step
@@ -134,20 +129,18 @@ export async function trainTask(
       ...others,
       data: training,
       mask: MASK,
-      ...(evaluator === undefined
-        ? {}
-        : {
-            async evaluate(tensors) {
-              const found = await report(tensors);
-              return { score: found.loss, metrics: metricsOf(found) };
-            },
-          }),
+      evaluate:
+        evaluator &&
+        (async (tensors) => {
+          const found = await report(tensors);
+          return { score: found.loss, metrics: metricsOf(found) };
+        }),
     });
     const { tensors, ...rest } = result;
     return {
       ...rest,
       model: served(withTrained(start, tensors)),
-      ...(evaluator === undefined ? {} : { report: await report(tensors) }),
+      report: evaluator && (await report(tensors)),
     };
   } finally {
     await evaluator?.close();

@@ -12,7 +12,7 @@ export type TrainingData =
       /** Column to predict. */
       readonly label: string;
       /** Columns to predict from; default: all except the target. */
-      readonly features?: readonly string[];
+      readonly features?: readonly string[] | undefined;
       /** The weight of each row in the loss; absent: all rows have the same weight. */
       readonly weights?: Float32Array<ArrayBuffer>;
     }

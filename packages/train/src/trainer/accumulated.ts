@@ -14,7 +14,7 @@ export interface AccumulatedOptions {
   readonly batch: number;
   /** Runs of a step, as it was made with. */
   readonly accumulate: number;
-  readonly mask?: string;
+  readonly mask?: string | undefined;
 }
 
 /**

@@ -20,7 +20,7 @@ import { TrainError } from '../train-error.ts';
 
 export interface EvaluatorOptions {
   readonly backend: Backend;
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   readonly data: Dataset;
   /** Rows per run. */
   readonly batch: number;
@@ -45,9 +45,8 @@ export async function openEvaluator(
   step: Pick<TrainingStep, 'parameters' | 'statistics'>,
   { backend, threads, data, batch, inputs, output }: EvaluatorOptions,
 ): Promise<Evaluator> {
-  const options: BackendOptions = threads === undefined ? {} : { threads };
   const changing = [...step.parameters, ...step.statistics];
-  const graph = await backend.open(withParametersAsInputs(model, changing), options);
+  const graph = await backend.open(withParametersAsInputs(model, changing), { threads });
   // The outputs of padding are dropped, so the mask has no effect here.
   const batches = batcher(data, { size: batch, inputs, mask: PADDING });
   const order = Uint32Array.from({ length: data.count }, (_, i) => i);

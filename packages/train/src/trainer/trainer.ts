@@ -22,33 +22,35 @@ import { orderOfEpoch } from './order.ts';
 export interface TrainOptions {
   readonly backend: Backend;
   /** Threads that one operator may use; default 1. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   readonly data: Dataset;
   /** Rows per batch of the step's model. */
   readonly batch: number;
   /** Batches whose gradients make one step; default 1. */
-  readonly accumulate?: number;
+  readonly accumulate?: number | undefined;
   /**
    * Input that marks padding with 0; without it the rows must fill the batches. An entry of the
    * dataset under this name holds the weights of the rows.
    */
-  readonly mask?: string;
+  readonly mask?: string | undefined;
   readonly epochs: number;
   /** Seed of the order of the rows, and of Dropout. */
   readonly seed: number;
   /** Learning rate by step. */
   readonly schedule: Schedule;
   /** A number to minimise, from the parameters after each epoch, such as a validation loss. */
-  readonly evaluate?: (tensors: Tensors, epoch: number) => Promise<number | Evaluation>;
+  readonly evaluate?:
+    | ((tensors: Tensors, epoch: number) => Promise<number | Evaluation>)
+    | undefined;
   /** Epochs without improvement after which to stop; needs `evaluate`. */
-  readonly patience?: number;
+  readonly patience?: number | undefined;
   readonly checkpoints?: CheckpointStore;
   /** Steps between checkpoints; default: one after each epoch. */
-  readonly checkpointEvery?: number;
+  readonly checkpointEvery?: number | undefined;
   readonly onProgress?: (progress: Progress) => void;
   /** Called after each epoch with the reports of all epochs, also those before a checkpoint. */
   readonly onEpoch?: (epochs: readonly EpochReport[]) => void | Promise<void>;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Milliseconds on any clock; default the performance clock. */
   readonly now?: () => number;
 }
@@ -149,7 +151,7 @@ async function run(
   const batch = options.batch * accumulate;
   const { now = () => performance.now(), checkpoints, evaluate, patience = Infinity } = options;
   const inputs = step.inputs.map(({ name }) => name).filter((name) => name !== mask);
-  const batches = batcher(data, { size: batch, inputs, ...(mask === undefined ? {} : { mask }) });
+  const batches = batcher(data, { size: batch, inputs, mask });
   const steps = batches.count * epochs;
   const every = options.checkpointEvery ?? batches.count;
   const plan = {

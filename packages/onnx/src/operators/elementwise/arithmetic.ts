@@ -11,7 +11,7 @@ import { broadcastInputs } from '../../infer/broadcast.ts';
 import type { InferenceNode, InferenceRule } from '../../infer/rule.ts';
 import { plus, product, quotient, type Size } from '../../infer/size.ts';
 import { values } from '../../tensor.ts';
-import { inferred, type Operators } from '../operator.ts';
+import { differentiable, inferred, type Operators } from '../operator.ts';
 import { operationsOf } from './operations.ts';
 
 const GRADIENTS: Readonly<Record<string, GradientRule>> = {
@@ -45,17 +45,11 @@ const GRADIENTS: Readonly<Record<string, GradientRule>> = {
 /** Broadcasts; follows arithmetic on shapes that a graph computes. */
 export const inferArithmetic: InferenceRule = (node) => {
   const elements = node.inputs.length === 2 ? computed(node) : undefined;
-  const known = elements === undefined ? {} : { elements };
-  return [{ type: node.given(0).type, shape: broadcastInputs(node), ...known }];
+  return [{ type: node.given(0).type, shape: broadcastInputs(node), elements }];
 };
 
 export const arithmetic: Operators = {
-  ...Object.fromEntries(
-    Object.entries(GRADIENTS).map(([operator, gradient]) => [
-      operator,
-      { infer: inferArithmetic, gradient },
-    ]),
-  ),
+  ...differentiable(GRADIENTS, (gradient) => ({ infer: inferArithmetic, gradient })),
   ...inferred('BitShift BitwiseAnd BitwiseOr BitwiseXor Mod', inferArithmetic),
   ...inferred('And Equal Greater GreaterOrEqual Less LessOrEqual Or Xor', (node) => [
     { type: 'bool', shape: broadcastInputs(node) },

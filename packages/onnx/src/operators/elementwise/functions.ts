@@ -8,7 +8,7 @@
 import { elementTypeOf } from '../../element-type.ts';
 import type { GradientRule } from '../../gradient/rule.ts';
 import { sameAsInput, type InferenceRule } from '../../infer/rule.ts';
-import { inferred, type Operators } from '../operator.ts';
+import { differentiable, inferred, type Operators } from '../operator.ts';
 import { operationsOf, type Operations } from './operations.ts';
 
 /** What an expression may use: values, attributes of the node, and operators. */
@@ -132,15 +132,15 @@ function ruleOf(gradient: Formula): GradientRule {
 const inferNeg: InferenceRule = (node) => {
   const { type, shape, elements } = node.given(0);
   const known = elements?.every((each) => typeof each === 'number') === true;
-  return [{ type, shape, ...(known ? { elements: elements.map((each) => -each) } : {}) }];
+  return [{ type, shape, elements: known ? elements.map((each) => -each) : undefined }];
 };
 
 const inferCast: InferenceRule = (node) => {
   const type = elementTypeOf(node.attributeInt('to'));
   if (type === undefined) return [];
   const { shape, elements } = node.given(0);
-  const kept = elements !== undefined && (type === 'int64' || type === 'int32');
-  return [{ type, shape, ...(kept ? { elements } : {}) }];
+  const kept = type === 'int64' || type === 'int32';
+  return [{ type, shape, elements: kept ? elements : undefined }];
 };
 
 const isTrue: InferenceRule = (node) => [{ type: 'bool', shape: node.given(0).shape }];
@@ -149,12 +149,7 @@ const WITHOUT_GRADIENT =
   'BitwiseNot Ceil CumSum Floor Hardmax LRN LpNormalization MeanVarianceNormalization Not ReverseSequence Round Shrink Sign Swish Trilu';
 
 export const functions: Operators = {
-  ...Object.fromEntries(
-    Object.entries(GRADIENTS).map(([operator, gradient]) => [
-      operator,
-      { infer: sameAsInput, gradient: ruleOf(gradient) },
-    ]),
-  ),
+  ...differentiable(GRADIENTS, (formula) => ({ infer: sameAsInput, gradient: ruleOf(formula) })),
   ...inferred(WITHOUT_GRADIENT, sameAsInput),
   Identity: { infer: (node) => [node.given(0)], gradient: ruleOf(({ g }) => g) },
   Neg: { infer: inferNeg, gradient: ruleOf(({ g, neg }) => neg(g)) }, // 3.3.1

@@ -25,13 +25,8 @@ const inferGather: InferenceRule = (node) => {
   const at = node.ints(1);
   // Reading single sizes from a shape is how exported models compute shapes.
   const read = elements === undefined ? undefined : at?.map((index) => elements.at(index));
-  return [
-    {
-      type,
-      shape: result,
-      ...(read?.every((size) => size !== undefined) ? { elements: read } : {}),
-    },
-  ];
+  const known = read?.every((size) => size !== undefined) ? read : undefined;
+  return [{ type, shape: result, elements: known }];
 };
 
 /** Y = X[..., indices, ...] along one axis: an embedding when that is the first. */

@@ -25,7 +25,7 @@ const inferConcat: InferenceRule = (node) => {
   });
   const lists = parts.map(({ elements }) => elements);
   const elements = lists.every((each) => each !== undefined) ? lists.flat() : undefined;
-  return [{ type, shape: result, ...(elements === undefined ? {} : { elements }) }];
+  return [{ type, shape: result, elements }];
 };
 
 const splitAgain: GradientRule = (node, graph) => {

@@ -21,8 +21,7 @@ const rearranged: GradientRule = (node, graph) => [
 
 const inferReshape: InferenceRule = (node) => {
   const { type, shape, elements } = node.given(0);
-  const kept = elements === undefined ? {} : { elements };
-  return [{ type, shape: reshaped(node, shape), ...kept }];
+  return [{ type, shape: reshaped(node, shape), elements }];
 };
 
 function reshaped(
@@ -60,13 +59,12 @@ const inferFlatten: InferenceRule = (node) => {
 
 const inferSqueeze: InferenceRule = (node) => {
   const { type, shape, elements } = node.given(0);
-  const kept = elements === undefined ? {} : { elements };
   const axes = namedAxes(node);
-  if (shape === undefined || axes === undefined) return [{ type, shape: undefined, ...kept }];
+  if (shape === undefined || axes === undefined) return [{ type, shape: undefined, elements }];
   if (axes === 'all') {
     // A symbol may be 1 at run time.
     const known = isStatic(shape) ? shape.filter((size) => size !== 1) : undefined;
-    return [{ type, shape: known, ...kept }];
+    return [{ type, shape: known, elements }];
   }
   const squeezed = axes.map((axis) => axisOf(node, axis, shape.length));
   for (const axis of squeezed) {
@@ -74,19 +72,18 @@ const inferSqueeze: InferenceRule = (node) => {
       node.fail(`axis ${axis} of ${shown(shape)} cannot be squeezed: its size is not 1.`);
     }
   }
-  return [{ type, shape: shape.filter((_, axis) => !squeezed.includes(axis)), ...kept }];
+  return [{ type, shape: shape.filter((_, axis) => !squeezed.includes(axis)), elements }];
 };
 
 const inferUnsqueeze: InferenceRule = (node) => {
   const { type, shape, elements } = node.given(0);
-  const kept = elements === undefined ? {} : { elements };
   const axes = namedAxes(node);
-  if (shape === undefined || !Array.isArray(axes)) return [{ type, shape: undefined, ...kept }];
+  if (shape === undefined || !Array.isArray(axes)) return [{ type, shape: undefined, elements }];
   const rank = shape.length + axes.length;
   const added = axes.map((axis) => axisOf(node, axis, rank));
   const rest = [...shape];
   const result = Array.from({ length: rank }, (_, i) => (added.includes(i) ? 1 : rest.shift()!));
-  return [{ type, shape: result, ...kept }];
+  return [{ type, shape: result, elements }];
 };
 
 /** The axes of Squeeze and Unsqueeze: an input since opset 13; `all` where none are named. */
@@ -106,9 +103,8 @@ const inferTranspose: InferenceRule = (node) => {
     node.fail(`[${perm.join(', ')}] is not an order of the axes of ${shown(shape)}.`);
   }
   const turned = perm.map((axis) => shape[axis]!);
-  const kept =
-    fills(elements, shape) && isStatic(shape) ? { elements: moved(elements, shape, perm) } : {};
-  return [{ type, shape: turned, ...kept }];
+  const isKept = fills(elements, shape) && isStatic(shape);
+  return [{ type, shape: turned, elements: isKept ? moved(elements, shape, perm) : undefined }];
 };
 
 /** The elements of a row-major list in another order of the axes. */

@@ -52,7 +52,7 @@ const inferSlice: InferenceRule = (node) => {
       part === undefined ? undefined : taken(part, result, shape[axis]!, axis, [start, end, step]);
     result[axis] = slicedSize(node, axis, shape[axis]!, start, end, step);
   }
-  return [{ type, shape: result, ...(part === undefined ? {} : { elements: part }) }];
+  return [{ type, shape: result, elements: part }];
 };
 
 /** Start, end, axis and step of each sliced axis; `undefined` where it cannot be known. */

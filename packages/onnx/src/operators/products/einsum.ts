@@ -9,28 +9,25 @@ import { shown, type InferenceRule } from '../../infer/rule.ts';
 import type { Size } from '../../infer/size.ts';
 import type { Operators } from '../operator.ts';
 
-/** Sizes by their index; an equation with an ellipsis is not followed. */
 const inferEinsum: InferenceRule = (node) => {
   const { type } = node.given(0);
-  const equation = node.attributeString('equation').replaceAll(' ', '');
-  if (equation.includes('.')) return [{ type, shape: undefined }];
-  const [left, right] = equation.split('->');
+  const shapes = node.inputs.map((_, index) => node.given(index).shape);
+  if (!shapes.every((shape) => shape !== undefined)) return [{ type, shape: undefined }];
+  const equation = node.attributeString('equation');
+  const { terms, output } = explicit(equation, (index) => shapes[index]?.length ?? 0);
   const sizes = new Map<string, Size>();
-  const counts = new Map<string, number>();
-  for (const [index, term] of left!.split(',').entries()) {
-    const shape = node.given(index).shape;
-    if (shape === undefined) return [{ type, shape: undefined }];
+  for (const [index, term] of terms.entries()) {
+    const shape = shapes[index] ?? node.fail(`'${equation}' has more terms than inputs.`);
     if (shape.length !== term.length) {
       node.fail(`'${term}' of '${equation}' does not fit the shape ${shown(shape)}.`);
     }
     for (const [axis, letter] of Array.from(term).entries()) {
-      if (typeof sizes.get(letter) !== 'number') sizes.set(letter, shape[axis]!);
-      counts.set(letter, (counts.get(letter) ?? 0) + 1);
+      const known = sizes.get(letter);
+      if (typeof known !== 'number' || known === 1) sizes.set(letter, shape[axis]!);
     }
   }
-  const implicit = [...counts.keys()].filter((letter) => counts.get(letter) === 1).sort();
-  const output = right === undefined ? implicit : Array.from(right);
-  const shape = output.map(
+  const shape = Array.from(
+    output,
     (letter) =>
       sizes.get(letter) ?? node.fail(`'${letter}' of '${equation}' is no axis of its inputs.`),
   );
@@ -38,7 +35,9 @@ const inferEinsum: InferenceRule = (node) => {
 };
 
 const einsumGradient: GradientRule = (node, graph) => {
-  const { terms, output } = explicit(node, graph);
+  const { terms, output } = explicit(node.attributeString('equation'), (index) =>
+    graph.rankOf(node.inputs[index]!),
+  );
   for (const term of [...terms, output]) {
     if (new Set(term).size !== term.length) graph.fail(`'${term}' takes a diagonal`);
   }
@@ -78,14 +77,14 @@ function operandGradient(
 
 /** The equation with an arrow, and with letters of its own for the axes of ellipses. */
 function explicit(
-  node: GradientNode,
-  graph: GradientGraph,
+  given: string,
+  rankOf: (input: number) => number,
 ): { readonly terms: readonly string[]; readonly output: string } {
-  const equation = node.attributeString('equation').replaceAll(/\s/g, '');
+  const equation = given.replaceAll(/\s/g, '');
   const [left = '', right] = equation.split('->');
   const written = left.split(',');
   const ranks = written.map((term, i) =>
-    term.includes('...') ? graph.rankOf(node.inputs[i]!) - (term.length - 3) : 0,
+    term.includes('...') ? Math.max(0, rankOf(i) - (term.length - 3)) : 0,
   );
   const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
     .filter((letter) => !equation.includes(letter))
@@ -96,8 +95,11 @@ function explicit(
   const terms = written.map((term, i) => spelled(term, ranks[i]!));
   if (right !== undefined) return { terms, output: spelled(right, letters.length) };
   // Without an arrow: the ellipsis, then every index that occurs once, in alphabetical order.
-  const all = left.replaceAll(/[.,]/g, '');
-  const once = Array.from(all).filter((letter) => all.indexOf(letter) === all.lastIndexOf(letter));
+  const counts = new Map<string, number>();
+  for (const letter of left.replaceAll(/[.,]/g, '')) {
+    counts.set(letter, (counts.get(letter) ?? 0) + 1);
+  }
+  const once = [...counts.keys()].filter((letter) => counts.get(letter) === 1);
   return { terms, output: letters.join('') + once.sort().join('') };
 }
 

@@ -21,7 +21,7 @@ export interface RingOptions extends Credentials {
   /** Ranks that are expected. */
   readonly size: number;
   /** Milliseconds to wait for ranks to arrive; default 60 000. */
-  readonly arrivalMs?: number;
+  readonly arrivalMs?: number | undefined;
   /** Smallest number of ranks to start with when some have not arrived in time; default: all. */
   readonly least?: number;
   /** Milliseconds after which a silent rank counts as lost; default 5 minutes, so that the leader can evaluate. */

@@ -55,7 +55,7 @@ export async function gangFilesOf(origin: Origin, name: string): Promise<GangFil
     ...origin.config,
     path: await take('config', origin.config.path),
   };
-  const there: Origin = { cwd: '.', flags: moved, ...(config === undefined ? {} : { config }) };
+  const there: Origin = { cwd: '.', flags: moved, config };
   return { files, plan: JSON.stringify(storedOrigin(there)) };
 }
 
