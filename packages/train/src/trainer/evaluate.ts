@@ -13,7 +13,7 @@ import {
   type ConfusionMatrix,
 } from '../metrics/classification.ts';
 import { calibration, type Calibration } from '../metrics/calibration.ts';
-import type { Backend, BackendOptions, Tensors } from '../run/backend.ts';
+import type { Backend, Tensors } from '../run/backend.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { withParametersAsInputs } from '../step/trained-model.ts';
 import { TrainError } from '../train-error.ts';
