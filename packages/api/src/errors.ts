@@ -40,10 +40,13 @@ export interface ErrorBody {
 export class SkeinError extends Error {
   override readonly name = 'SkeinError';
   readonly code: ErrorCode;
-  /** When the same request may succeed, in milliseconds from now. */
+  /** When the same request may succeed, in milliseconds from now; absent if waiting does not help. */
   readonly retryAfterMs: number | undefined;
 
-  /** @param message what happened, with the offending value. */
+  /**
+   * @param message what happened, with the offending value.
+   * @param options.retryAfterMs default: of the table; Infinity: waiting does not help.
+   */
   constructor(
     code: ErrorCode,
     message: string,
@@ -51,7 +54,9 @@ export class SkeinError extends Error {
   ) {
     super(message, options);
     this.code = code;
-    this.retryAfterMs = options.retryAfterMs;
+    const { retryMs }: ErrorRow = ERRORS[code];
+    const waitMs = options.retryAfterMs ?? retryMs;
+    this.retryAfterMs = waitMs === Infinity ? undefined : waitMs;
   }
 
   /** Whether an error that comes from elsewhere, such as another thread, can be one of these. */
@@ -61,6 +66,12 @@ export class SkeinError extends Error {
 
   get row(): ErrorRow {
     return ERRORS[this.code];
+  }
+
+  /** Value of the header `Retry-After`: whole seconds, at least one. */
+  get retryAfterSeconds(): number | undefined {
+    const { retryAfterMs: ms } = this;
+    return ms === undefined ? undefined : Math.max(1, Math.ceil(ms / 1000));
   }
 
   toBody(): ErrorBody {

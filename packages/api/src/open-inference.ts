@@ -13,6 +13,8 @@ export interface ProtocolPath {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
+  /** What a key needs; `none`: no key is needed. */
+  readonly scope: 'none' | 'infer or read' | 'infer' | 'read' | 'admin';
   /** Name of a schema in OPEN_INFERENCE_SCHEMAS. */
   readonly body?: string;
   /** Name of a schema; absent: an empty answer. */
@@ -76,6 +78,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2',
     operationId: 'serverMetadata',
+    scope: 'none',
     summary: 'Name, version and extensions of the server.',
     response: 'ServerMetadata',
     errors: [],
@@ -84,6 +87,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/health/live',
     operationId: 'serverLive',
+    scope: 'none',
     summary: 'Whether the process answers.',
     response: 'Live',
     errors: [],
@@ -92,6 +96,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/health/ready',
     operationId: 'serverReady',
+    scope: 'none',
     summary: 'Whether every deployment can take requests.',
     response: 'Ready',
     errors: [],
@@ -100,14 +105,25 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/models/{model}',
     operationId: 'modelMetadata',
+    scope: 'infer or read',
     summary: 'Inputs and outputs of a deployment.',
     response: 'ModelMetadata',
     errors: UNKNOWN,
   },
   {
     method: 'get',
+    path: '/v2/models/{model}/config',
+    operationId: 'modelConfig',
+    scope: 'infer or read',
+    summary: 'Configuration of a deployment (Triton’s model configuration extension).',
+    response: 'ModelConfig',
+    errors: UNKNOWN,
+  },
+  {
+    method: 'get',
     path: '/v2/models/{model}/ready',
     operationId: 'modelReady',
+    scope: 'none',
     summary: 'Whether a deployment can take requests.',
     response: 'ModelReady',
     errors: UNKNOWN,
@@ -116,6 +132,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'post',
     path: '/v2/models/{model}/infer',
     operationId: 'infer',
+    scope: 'infer',
     summary: 'Run a deployment.',
     description: INFER_DESCRIPTION,
     body: 'InferRequest',
@@ -126,14 +143,25 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/models/{model}/versions/{version}',
     operationId: 'versionMetadata',
+    scope: 'infer or read',
     summary: 'Inputs and outputs of one version.',
     response: 'ModelMetadata',
     errors: UNKNOWN,
   },
   {
     method: 'get',
+    path: '/v2/models/{model}/versions/{version}/config',
+    operationId: 'versionConfig',
+    scope: 'infer or read',
+    summary: 'Configuration of one version.',
+    response: 'ModelConfig',
+    errors: UNKNOWN,
+  },
+  {
+    method: 'get',
     path: '/v2/models/{model}/versions/{version}/ready',
     operationId: 'versionReady',
+    scope: 'none',
     summary: 'Whether one version can take requests.',
     response: 'ModelReady',
     errors: UNKNOWN,
@@ -142,6 +170,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'post',
     path: '/v2/models/{model}/versions/{version}/infer',
     operationId: 'inferVersion',
+    scope: 'infer',
     summary: 'Run one version of a deployment.',
     description: INFER_DESCRIPTION,
     body: 'InferRequest',
@@ -152,6 +181,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/models/{model}/stats',
     operationId: 'modelStatistics',
+    scope: 'read',
     summary: 'Counts and durations of a deployment (Triton’s statistics extension).',
     response: 'Statistics',
     errors: UNKNOWN,
@@ -160,6 +190,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/models/{model}/versions/{version}/stats',
     operationId: 'versionStatistics',
+    scope: 'read',
     summary: 'Counts and durations of one version.',
     response: 'Statistics',
     errors: UNKNOWN,
@@ -168,6 +199,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'get',
     path: '/v2/models/stats',
     operationId: 'allStatistics',
+    scope: 'read',
     summary: 'Counts and durations of every deployment.',
     response: 'Statistics',
     errors: [],
@@ -176,6 +208,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'post',
     path: '/v2/repository/index',
     operationId: 'repositoryIndex',
+    scope: 'read',
     summary: 'Every stored version and whether it serves (Triton’s repository extension).',
     response: 'RepositoryIndex',
     errors: [],
@@ -184,6 +217,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'post',
     path: '/v2/repository/models/{model}/load',
     operationId: 'repositoryLoad',
+    scope: 'admin',
     summary: 'Deploy the newest version of a model.',
     description:
       'An unloaded model gets its settings and its version back, or a version that was stored since. The parameter `config` is the JSON text of a Triton model configuration; of its fields, `max_batch_size`, `instance_group`, `dynamic_batching.default_queue_policy`, `response_cache`, `version_policy` and `parameters.intra_op_thread_count` override the settings, and others are refused by name.',
@@ -200,6 +234,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
     method: 'post',
     path: '/v2/repository/models/{model}/unload',
     operationId: 'repositoryUnload',
+    scope: 'admin',
     summary:
       'Drain a deployment; its settings stay for the next load, until `undeploy` removes them.',
     errors: ['MODEL_UNKNOWN', 'DEPLOYMENT_INVALID'],
@@ -232,6 +267,9 @@ const tensor = (dimension: JsonSchema, properties: Record<string, JsonSchema>): 
     'shape',
     'datatype',
   ]);
+
+/** Parts of the configuration that follow Triton’s own description. */
+const CONFIG_PART: JsonSchema = { type: 'object', additionalProperties: true };
 
 const duration = ref('StatisticDuration');
 /** Skein passes tensors on unchanged, so there is no time before and after a run to measure. */
@@ -271,6 +309,38 @@ export const OPEN_INFERENCE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       outputs: { type: 'array', items: ref('MetadataTensor') },
     },
     ['name', 'platform', 'inputs', 'outputs'],
+  ),
+  ModelConfig: {
+    ...object(
+      {
+        name: text,
+        platform: text,
+        backend: text,
+        version_policy: CONFIG_PART,
+        max_batch_size: { type: 'integer', description: 'Rows of one run; 0: not batched.' },
+        input: { type: 'array', items: ref('ConfigTensor') },
+        output: { type: 'array', items: ref('ConfigTensor') },
+        instance_group: { type: 'array', items: CONFIG_PART },
+        dynamic_batching: CONFIG_PART,
+        parameters: CONFIG_PART,
+        response_cache: CONFIG_PART,
+      },
+      ['name', 'platform', 'backend', 'max_batch_size', 'input', 'output'],
+    ),
+    description: 'Triton’s configuration of a model, with what holds here.',
+  },
+  ConfigTensor: object(
+    {
+      name: text,
+      data_type: text,
+      format: { type: 'string', enum: ['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW'] },
+      dims: {
+        type: 'array',
+        items: { type: 'integer' },
+        description: 'Without the batch if max_batch_size is not 0; -1: any size.',
+      },
+    },
+    ['name', 'data_type', 'dims'],
   ),
   Statistics: object({ model_stats: { type: 'array', items: ref('ModelStatistics') } }, [
     'model_stats',

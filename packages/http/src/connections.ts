@@ -112,9 +112,12 @@ export class HttpConnections {
 /** Sends the reason and closes. */
 export function refuseConnection(socket: Socket, refusal: SkeinError): void {
   const body = JSON.stringify(refusal.toBody());
+  const { retryAfterSeconds: seconds } = refusal;
+  const retryAfter = seconds === undefined ? '' : `Retry-After: ${seconds}\r\n`;
   socket.end(
     `HTTP/1.1 ${ERRORS[refusal.code].http} Refused\r\nContent-Type: application/json\r\n` +
       `X-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      retryAfter +
       `Connection: close\r\n\r\n${body}`,
   );
   destroyWithin(socket, LINGER_MS);

@@ -104,9 +104,8 @@ export function sendError(exchange: Exchange, error: SkeinError, fix = error.row
   }
   const headers: string[] = [...NOT_STORED];
   if (error instanceof MethodNotAllowed) headers.push('Allow', error.allowed.join(', '));
-  if (error.retryAfterMs !== undefined) {
-    headers.push('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
-  }
+  const { retryAfterSeconds } = error;
+  if (retryAfterSeconds !== undefined) headers.push('Retry-After', String(retryAfterSeconds));
   const status = error.row.http;
   if (status === 401) headers.push('WWW-Authenticate', 'Bearer realm="skein"');
   const body = JSON.stringify({ ...error.toBody(), fix });

@@ -5,7 +5,7 @@
  *
  *   face → deployment (cache, traffic split, shadow) → target (admission → queue → batcher → replica) → face
  */
-import type { SkeinError } from '@skein/api';
+import type { DeploymentSettings, SkeinError } from '@skein/api';
 import type { Signature, TensorMap } from '@skein/onnx';
 
 /** Milliseconds on the process's monotonic clock (`performance.now()`). */
@@ -113,6 +113,9 @@ export interface DeployedModel {
   readonly ready: boolean;
   readonly maxBatchRows: number;
   readonly objectiveMs: number;
+  /** Upper bound of its replicas. */
+  readonly maxReplicas: number;
+  readonly settings: DeploymentSettings;
   /** Request header whose value becomes `stickyKey`, lower case; set while a sticky rollout runs. */
   readonly stickyHeader?: string | undefined;
 }

@@ -190,7 +190,7 @@ export class Deployment {
       case 'failed':
         return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
       case 'unloaded':
-        return new SkeinError('MODEL_UNKNOWN', `Deployment "${this.name}" is unloaded.`);
+        return unknownModel(this.name, 'has no available versions: it is unloaded');
       default:
     }
     if (this.#isRestoring(version)) {
@@ -206,7 +206,7 @@ export class Deployment {
     }
     return new SkeinError(
       'VERSION_UNKNOWN',
-      `Deployment "${this.name}" does not serve version "${version}"; it serves ${this.versions().join(', ')}.`,
+      `Request for unknown model: '${this.name}' version ${version} is not found; it serves ${this.versions().join(', ')}.`,
     );
   }
 
@@ -342,8 +342,13 @@ export class Deployment {
       get ready() {
         return canAnswer(live);
       },
-      maxBatchRows: live.target.maxBatchRows,
+      /** Known once the version is warm, and lowered by a run that shows that it must not be batched. */
+      get maxBatchRows() {
+        return live.target.maxBatchRows;
+      },
       objectiveMs: this.#objectiveMs,
+      maxReplicas: this.bounds.max,
+      settings: this.settings,
       stickyHeader: this.#stickyHeader,
     };
   }
@@ -359,6 +364,11 @@ export class Deployment {
     }
     return this.#split.some(canAnswer);
   }
+}
+
+/** Triton's clients look for the first words. */
+export function unknownModel(name: string, why = 'is not found'): SkeinError {
+  return new SkeinError('MODEL_UNKNOWN', `Request for unknown model: '${name}' ${why}.`);
 }
 
 /** A version that was scaled to zero counts as ready too: a request starts its replica. */

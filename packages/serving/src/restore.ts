@@ -75,7 +75,7 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Sto
 
 /** What the deployment will serve, for faces until then. */
 function describeStored(
-  { name, kind, settings }: Deployment,
+  { name, kind, settings, bounds }: Deployment,
   versions: StoredDeployment['versions'],
 ): DeployedModel {
   const { record } = versions.reduce((a, b) => (b.weight > a.weight ? b : a));
@@ -88,6 +88,8 @@ function describeStored(
     ready: false,
     maxBatchRows: 1,
     objectiveMs: settings.objective.latencyMs,
+    maxReplicas: bounds.max,
+    settings,
   };
 }
 

@@ -20,7 +20,7 @@ import type {
   ServingObserver,
 } from './contract.ts';
 import type { DeploymentControl } from './control.ts';
-import type { Deployment } from './deployment.ts';
+import { unknownModel, type Deployment } from './deployment.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { createJournal } from './journal.ts';
 import {
@@ -84,7 +84,7 @@ export function createServing(options: ServingOptions): Serving {
       return refuse(request, new SkeinError('NODE_DRAINING', 'The node is shutting down.'));
     }
     const deployment = deployments.get(request.deployment);
-    if (deployment === undefined) return refuse(request, unknown(request.deployment));
+    if (deployment === undefined) return refuse(request, unknownModel(request.deployment));
     return deployment.infer(request);
   };
 
@@ -119,7 +119,9 @@ export function createServing(options: ServingOptions): Serving {
 
   const named = (name: string): Deployment => {
     const deployment = deployments.get(name);
-    if (deployment === undefined) throw unknown(name);
+    if (deployment === undefined) {
+      throw new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
+    }
     return deployment;
   };
   const view = (name: string): DeploymentView => viewOf(named(name), clock.now());
@@ -137,7 +139,11 @@ export function createServing(options: ServingOptions): Serving {
   return {
     events,
     infer,
-    describe: (name, version) => named(name).describe(version),
+    describe(name, version) {
+      const deployment = deployments.get(name);
+      if (deployment === undefined) throw unknownModel(name);
+      return deployment.describe(version);
+    },
     list() {
       const models: DeployedModel[] = [];
       for (const deployment of deployments.values()) {
@@ -205,8 +211,4 @@ async function drainInOrder(
     );
     for (const { name } of next) left.delete(name);
   }
-}
-
-function unknown(name: string): SkeinError {
-  return new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
 }

@@ -105,23 +105,30 @@ function answerText(schema: JsonSchema): string {
   return `{ ${fields.join(', ')} }`;
 }
 
+/** Examples by the name of the schema. */
+const PROTOCOL_BODIES: Readonly<Record<string, string>> = {
+  InferRequest:
+    '{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]}',
+  RepositoryLoad: '{"parameters":{"config":"{\\"max_batch_size\\":16}"}}',
+};
+
 function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string): OperationDoc {
   const path = fillPath(row.path, { model: 'risk', version: '1' });
-  const body = '{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]}';
+  const body = row.body === undefined ? undefined : PROTOCOL_BODIES[row.body];
   return {
     id: row.operationId,
     method: row.method.toUpperCase(),
     path: row.path,
     summary: row.summary,
     description: row.description ?? '',
-    scope: 'infer',
+    scope: row.scope,
     pathFields: [],
     queryFields: [],
     bodyFields: variantsOf(OPEN_INFERENCE_SCHEMAS[row.body ?? ''] ?? {}).flat(),
     answer: `200 ${row.response ?? ''}`.trim(),
     errors: row.errors,
     curl:
-      row.body === undefined
+      body === undefined
         ? `curl ${row.method === 'post' ? '-X POST ' : ''}${origin}${path}`
         : `curl ${origin}${path} -d '${body}'`,
   };

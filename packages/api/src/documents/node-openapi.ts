@@ -52,37 +52,42 @@ function protocolOperationOf(row: ProtocolPath): OperationObject {
     description: name === 'model' ? 'Name of the deployment.' : 'A version number, such as "1".',
     schema: { type: 'string' },
   }));
-  const headers: ParameterObject[] =
-    row.body === undefined
-      ? []
-      : [
-          {
-            name: 'Skein-Timeout-Ms',
-            in: 'header',
-            description: 'Milliseconds after which the caller no longer needs the answer.',
-            schema: { type: 'number', exclusiveMinimum: 0 },
-          },
-          {
-            name: 'Inference-Header-Content-Length',
-            in: 'header',
-            description: 'Bytes of the JSON part of a binary body.',
-            schema: { type: 'integer', minimum: 0 },
-          },
-        ];
+  const carriesTensors = row.body === 'InferRequest';
+  const headers: ParameterObject[] = !carriesTensors
+    ? []
+    : [
+        {
+          name: 'Skein-Timeout-Ms',
+          in: 'header',
+          description: 'Milliseconds after which the caller no longer needs the answer.',
+          schema: { type: 'number', exclusiveMinimum: 0 },
+        },
+        {
+          name: 'Inference-Header-Content-Length',
+          in: 'header',
+          description: 'Bytes of the JSON part of a binary body.',
+          schema: { type: 'integer', minimum: 0 },
+        },
+      ];
   const all = [...parameters, ...headers];
   const json = (name: string): unknown => ({ schema: { $ref: `#/components/schemas/${name}` } });
-  const binary = row.body === undefined ? {} : { 'application/octet-stream': {} };
+  const binary = carriesTensors ? { 'application/octet-stream': {} } : {};
+  const scope =
+    row.scope === 'none'
+      ? 'Needs no key.'
+      : `Scope: ${row.scope.replaceAll(/\w+/g, '`$&`').replace('`or`', 'or')}.`;
   return {
     operationId: row.operationId,
     summary: row.summary,
     tags: ['Inference'],
-    ...(row.description === undefined ? {} : { description: row.description }),
+    description: row.description === undefined ? scope : `${row.description}\n\n${scope}`,
+    ...(row.scope === 'none' ? { security: [] } : {}),
     ...(all.length === 0 ? {} : { parameters: all }),
     ...(row.body === undefined
       ? {}
       : {
           requestBody: {
-            required: true,
+            required: carriesTensors,
             content: { 'application/json': json(row.body), ...binary },
           },
         }),

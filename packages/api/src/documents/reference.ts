@@ -11,7 +11,7 @@ const NOTE = '<!-- Written by packages/api/scripts/write-reference.ts; do not ed
 
 const KINDS: Readonly<Record<ErrorDoc['kind'], string>> = {
   user: 'The request has to change. Sending it again gives the same answer.',
-  load: 'The same request may succeed later. `Retry-After` (HTTP, in seconds) and `retryAfterMs` (in the body) say when.',
+  load: 'The same request may succeed later. `Retry-After` (HTTP, in seconds), `retryAfterMs` (in the body), and over gRPC the trailer `retry-after-ms` and `google.rpc.RetryInfo` in `grpc-status-details-bin` say when; they are absent where waiting does not help.',
   fault:
     'A fault of the node. The client sees no internals; the log has them under the request id.',
 };
@@ -59,7 +59,7 @@ export function renderApiReference(): string {
 
 The same as the page at \`/docs\` of a running node; \`/openapi.json\` is the OpenAPI 3.1 document. On
 loopback a node is open; anywhere else it asks for \`Authorization: Bearer KEY\`, and a key needs the
-scope that the call names (\`admin\` includes the others).
+scope that the call names (\`admin\` includes the others; \`none\`: no key is needed).
 
 Any call may also answer with ${documentation.commonErrors.map(errorLink).join(', ')}.
 

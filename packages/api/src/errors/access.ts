@@ -37,6 +37,7 @@ export const ACCESS_ERRORS = {
     kind: 'load',
     meaning: 'The tenant sent more requests per second than its limit.',
     fix: 'Wait for Retry-After, or raise the limit of the key.',
+    retryMs: 1000,
   },
   QUOTA_EXCEEDED: {
     http: 429,
@@ -44,5 +45,6 @@ export const ACCESS_ERRORS = {
     kind: 'load',
     meaning: 'The tenant has reached its limit of waiting requests or of open event streams.',
     fix: 'Wait for Retry-After, or raise the quota of the tenant.',
+    retryMs: 1000,
   },
 } as const satisfies Record<string, ErrorRow>;

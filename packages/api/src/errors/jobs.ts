@@ -36,6 +36,7 @@ export const JOB_ERRORS = {
     kind: 'load',
     meaning: 'The queue is being drained and accepts no jobs.',
     fix: 'Use another queue, or open it with `skein queue open NAME`.',
+    retryMs: 10_000,
   },
   TENANT_QUOTA: {
     http: 429,
@@ -43,6 +44,7 @@ export const JOB_ERRORS = {
     kind: 'load',
     meaning: 'The tenant has reached its limit of queued jobs.',
     fix: 'Wait until some have ended, or raise `maxQueued` of the tenant.',
+    retryMs: 5000,
   },
   ARTIFACT_QUOTA: {
     http: 429,
@@ -50,6 +52,7 @@ export const JOB_ERRORS = {
     kind: 'load',
     meaning: 'The tenant has reached its limit of bytes of artifacts.',
     fix: 'Wait: artifacts are removed a day after the last job that names them; or start the node with a larger --max-artifacts.',
+    retryMs: 60_000,
   },
   STEP_FAILED: {
     http: 409,
@@ -92,6 +95,7 @@ export const JOB_ERRORS = {
     kind: 'load',
     meaning: 'The store of jobs or artifacts does not answer.',
     fix: 'Check that Redis, or the bucket, is up and reachable from this machine; then retry.',
+    retryMs: 1000,
   },
   STORE_TOO_OLD: {
     http: 500,

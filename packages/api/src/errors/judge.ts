@@ -51,6 +51,7 @@ export const JUDGE_ERRORS = {
     kind: 'load',
     meaning: 'The time limit of a problem is still being measured from its example submissions.',
     fix: 'Submit again after Retry-After.',
+    retryMs: 5000,
   },
   SUBMISSION_UNKNOWN: {
     http: 404,

@@ -9,6 +9,7 @@ export const NODE_ERRORS = {
     meaning:
       'The disk, or the memory of Redis, has reached the limit for requests; nothing was changed.',
     fix: 'Free space in the data folder, or for Redis in the folder of its files or with a larger maxmemory; then retry.',
+    retryMs: 10_000,
   },
   ARTIFACT_CORRUPT: {
     http: 500,

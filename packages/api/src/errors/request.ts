@@ -30,6 +30,7 @@ export const REQUEST_ERRORS = {
     meaning:
       'The bodies of all requests in flight take all memory that the node reserves for bodies.',
     fix: 'Retry after Retry-After, or start the node with larger --max-bodies-in-flight.',
+    retryMs: 1000,
   },
   BODY_TOO_SLOW: {
     http: 408,
@@ -171,5 +172,6 @@ export const REQUEST_ERRORS = {
     meaning:
       'The key is revoked and refused from now on, but the revocation is not on disk yet: a restart before it is written would restore the key.',
     fix: 'Free space in the data folder. The node retries automatically; `skein keys show ID` says when it is durable, and revoking again retries at once.',
+    retryMs: 1000,
   },
 } as const satisfies Record<string, ErrorRow>;

@@ -13,6 +13,11 @@ export interface ErrorRow {
   readonly meaning: string;
   /** What to do. */
   readonly fix: string;
+  /**
+   * Wait before the same request is worth another try, in milliseconds, where the refusal itself
+   * computes none. Each refusal under load that a node sends has one.
+   */
+  readonly retryMs?: number;
 }
 
 /** Codes of google.rpc.Code. */

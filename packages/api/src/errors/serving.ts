@@ -8,13 +8,15 @@ export const SERVING_ERRORS = {
     kind: 'load',
     meaning: 'The node has reached its limit of connections, and each has a request in flight.',
     fix: 'Send requests over fewer connections, or start the node with larger --max-connections.',
+    retryMs: 1000,
   },
   DEADLINE_UNREACHABLE: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'load',
     meaning: 'The predicted finish misses the deadline, so the request was refused at once.',
-    fix: 'Retry after Retry-After, give a longer deadline, or add replicas.',
+    fix: 'Retry after Retry-After, or add replicas; without Retry-After the deadline is shorter than a run: give a longer one.',
+    retryMs: 1000,
   },
   DEADLINE_EXCEEDED: {
     http: 504,
@@ -43,6 +45,7 @@ export const SERVING_ERRORS = {
     kind: 'load',
     meaning: 'The queue of the deployment is full.',
     fix: 'Retry after Retry-After, or add replicas.',
+    retryMs: 1000,
   },
   NO_REPLICA: {
     http: 503,
@@ -50,6 +53,7 @@ export const SERVING_ERRORS = {
     kind: 'load',
     meaning: 'No replica is ready, and none will be ready before the deadline.',
     fix: 'Retry after Retry-After; `skein show NAME` says what the replicas are doing.',
+    retryMs: 1000,
   },
   NODE_DRAINING: {
     http: 503,
@@ -57,6 +61,7 @@ export const SERVING_ERRORS = {
     kind: 'load',
     meaning: 'The node is shutting down and accepts no new work.',
     fix: 'Retry: another node, or the restarted one, will answer.',
+    retryMs: 1000,
   },
   CANCELLED: {
     http: 499,
@@ -71,6 +76,7 @@ export const SERVING_ERRORS = {
     kind: 'load',
     meaning: 'The replica ended while it ran the request, and a second try failed too.',
     fix: 'Retry; if it repeats, deploy the version with --isolation process and look at `skein show NAME`.',
+    retryMs: 100,
   },
   REQUEST_QUARANTINED: {
     http: 422,
@@ -94,6 +100,7 @@ export const SERVING_ERRORS = {
     meaning:
       'Requests of the tenant have repeatedly crashed or blocked replicas of the version, which other tenants use too.',
     fix: 'Wait for Retry-After; find out on which inputs the model loops or crashes, and do not send them.',
+    retryMs: 1000,
   },
   // Models and deployments.
   MODEL_FILE_INVALID: {

@@ -2,7 +2,7 @@
  * An in-memory serving plane for tests of the faces: it answers at once with a function of the
  * request, and records the requests.
  */
-import { SkeinError } from '@skein/api';
+import { DeploymentSettings, SkeinError } from '@skein/api';
 import type { Signature, TensorMap } from '@skein/onnx';
 import type { DeployedModel, Inference, InferenceAnswer, InferenceRequest } from '@skein/serving';
 import type { Access, Caller, Scope } from '../access/contract.ts';
@@ -30,6 +30,8 @@ export function deployedModel(name: string, overrides: Partial<DeployedModel> = 
     ready: true,
     maxBatchRows: 1,
     objectiveMs: 500,
+    maxReplicas: 1,
+    settings: DeploymentSettings.parse({}),
     ...overrides,
   };
 }
@@ -40,7 +42,7 @@ export function fakeInference(...models: DeployedModel[]): FakeInference {
   const find = (name: string, version?: string): DeployedModel => {
     const model = byName.get(name);
     if (model === undefined)
-      throw new SkeinError('MODEL_UNKNOWN', `There is no deployment "${name}".`);
+      throw new SkeinError('MODEL_UNKNOWN', `Request for unknown model: '${name}' is not found.`);
     if (version !== undefined && !model.versions.includes(version)) {
       throw new SkeinError('VERSION_UNKNOWN', `"${name}" has no version "${version}".`);
     }
@@ -63,7 +65,11 @@ export function fakeInference(...models: DeployedModel[]): FakeInference {
     },
     describe: find,
     list: () => [...byName.values()],
-    isReady: (name) => byName.get(name)?.ready ?? false,
+    isReady(name, version) {
+      const model = byName.get(name);
+      if (model === undefined || !model.ready) return false;
+      return version === undefined || model.versions.includes(version);
+    },
   };
   return fake;
 }

@@ -3,9 +3,10 @@
 The messages are declared here from the public definition of inference.GRPCInferenceService, not from
 Skein's own .proto file, so that a wrong name or field number in either shows. Calls every method,
 and prints what came back as one JSON object. With a MODEL it calls ModelStreamInfer instead, and
-prints a line of JSON for each message and for the status, as they arrive.
+prints a line of JSON for each message and for the status, as they arrive. With --control MODEL it takes
+the steps of NVIDIA's examples of health, metadata, configuration and model control.
 
-Usage: grpc_client.py HOST:PORT [MODEL]
+Usage: grpc_client.py HOST:PORT [MODEL | --control MODEL]
 """
 
 import json
@@ -36,6 +37,16 @@ ServerReadyRequest:
 ServerReadyResponse: 1 ready bool
 ModelReadyRequest: 1 name string, 2 version string
 ModelReadyResponse: 1 ready bool
+ModelConfigRequest: 1 name string, 2 version string
+ModelInput: 1 name string, 2 data_type int32, 3 format int32, 4 dims int64*
+ModelOutput: 1 name string, 2 data_type int32, 3 dims int64*
+ModelVersionPolicy.Specific: 1 versions int64*
+ModelVersionPolicy: 3 specific ModelVersionPolicy.Specific
+ModelQueuePolicy: 2 default_timeout_microseconds uint64, 3 allow_timeout_override bool, 4 max_queue_size uint32
+ModelDynamicBatching: 6 default_queue_policy ModelQueuePolicy
+ModelInstanceGroup: 1 name string, 2 count int32, 4 kind int32
+ModelConfig: 1 name string, 2 platform string, 3 version_policy ModelVersionPolicy, 4 max_batch_size int32, 5 input ModelInput*, 6 output ModelOutput*, 7 instance_group ModelInstanceGroup*, 11 dynamic_batching ModelDynamicBatching, 17 backend string
+ModelConfigResponse: 1 config ModelConfig
 ServerMetadataRequest:
 ServerMetadataResponse: 1 name string, 2 version string, 3 extensions string*
 ModelMetadataRequest: 1 name string, 2 version string
@@ -112,6 +123,24 @@ def build_messages():
 M = build_messages()
 
 
+def code_in(error):
+    """The code at the end of a message."""
+    return error.rpartition("(")[2].rstrip(")")
+
+
+def unary_of(channel):
+    """Calls a method of the service by its name."""
+
+    def unary(rpc, **fields):
+        return channel.unary_unary(
+            f"/inference.GRPCInferenceService/{rpc}",
+            request_serializer=M[f"{rpc}Request"].SerializeToString,
+            response_deserializer=M[f"{rpc}Response"].FromString,
+        )(M[f"{rpc}Request"](**fields), timeout=30)
+
+    return unary
+
+
 def main(target):
     channel = grpc.insecure_channel(target)
 
@@ -122,8 +151,7 @@ def main(target):
             response_deserializer=M[response or f"{name}Response"].FromString,
         )
 
-    def unary(rpc, **fields):
-        return method("unary_unary", rpc)(M[f"{rpc}Request"](**fields), timeout=10)
+    unary = unary_of(channel)
 
     def infer_request(name="echo", **fields):
         request = M["ModelInferRequest"](model_name=name, **fields)
@@ -197,7 +225,7 @@ def main(target):
     stream = method("stream_stream", "ModelStreamInfer", "ModelInferRequest", "ModelStreamInferResponse")
     requests = [infer_request(id="a"), infer_request("none"), infer_request(id="c")]
     results["stream"] = [
-        message.error_message.split(":")[0] or message.infer_response.id
+        code_in(message.error_message) or message.infer_response.id
         for message in stream(iter(requests), timeout=10)
     ]
 
@@ -228,7 +256,7 @@ def follow(target, model):
     try:
         for message in call(iter([request]), timeout=60):
             if message.error_message:
-                show(message.error_message.split(":")[0])
+                show(code_in(message.error_message))
                 continue
             response = message.infer_response
             numbers = [struct.unpack("<f", raw)[0] for raw in response.raw_output_contents]
@@ -238,7 +266,52 @@ def follow(target, model):
         show(error.code().name)
 
 
-if len(sys.argv) > 2:
+def control(target, model):
+    """The steps of NVIDIA's examples of health, metadata and model control; prints what they look at."""
+    unary = unary_of(grpc.insecure_channel(target))
+
+    def refusal(rpc, **fields):
+        try:
+            unary(rpc, **fields)
+        except grpc.RpcError as error:
+            return [error.code().name, error.details()]
+
+    def load(config):
+        request = M["RepositoryModelLoadRequest"](model_name=model)
+        request.parameters["config"].string_param = config
+        return refusal("RepositoryModelLoad", model_name=model, parameters=request.parameters)
+
+    def ready(**fields):
+        return unary("ModelReady", **fields).ready
+
+    config = unary("ModelConfig", name=model).config
+    (tensor,) = config.input
+    metadata = unary("ModelMetadata", name=model)
+    results = {
+        "ready": [ready(name=model), ready(name=model, version="9"), ready(name="wrong_model_name")],
+        "unknown": refusal("ModelMetadata", name="wrong_model_name"),
+        "unknown_version": refusal("ModelConfig", name=model, version="9"),
+        "config": [config.name, config.platform, config.backend, config.max_batch_size],
+        "input": [tensor.name, tensor.data_type, tensor.format, list(tensor.dims)],
+        "metadata": list(metadata.inputs[0].shape),
+        "versions": list(config.version_policy.specific.versions),
+        "instances": [config.instance_group[0].count, config.instance_group[0].kind],
+        "timeout": config.dynamic_batching.default_queue_policy.default_timeout_microseconds,
+        "wrong_config": load('"parameters": {"config": {{"max_batch_size": "16"}}}'),
+        "override": load('{"max_batch_size":"16"}'),
+    }
+    results["overridden"] = unary("ModelConfig", name=model).config.max_batch_size
+    unary("RepositoryModelUnload", model_name=model)
+    results["unloaded"] = [ready(name=model), refusal("ModelMetadata", name=model)]
+    unary("RepositoryModelLoad", model_name=model)
+    results["loaded"] = [ready(name=model), unary("ModelConfig", name=model).config.max_batch_size]
+    results["wrong_load"] = refusal("RepositoryModelLoad", model_name="wrong_model_name")
+    json.dump(results, sys.stdout)
+
+
+if len(sys.argv) > 3:
+    control(sys.argv[1], sys.argv[3])
+elif len(sys.argv) > 2:
     follow(sys.argv[1], sys.argv[2])
 else:
     main(sys.argv[1])

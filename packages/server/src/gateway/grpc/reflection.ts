@@ -35,7 +35,8 @@ export function reflectionMethods(
   services: readonly DescService[],
   logger: GatewayLogger,
 ): readonly GrpcMethod[] {
-  const files = [...services.map(({ file }) => file), file_health, file_reflection];
+  const files = services.flatMap(({ file }) => [file, ...file.dependencies]);
+  files.push(file_health, file_reflection);
   const method = ServerReflection.method.serverReflectionInfo;
   const handler = (call: ServerDuplexStream<Buffer, Response>): void => {
     call.on('data', (message: Buffer) => {

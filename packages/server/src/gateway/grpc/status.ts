@@ -2,6 +2,7 @@
 import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { ERRORS, type SkeinError } from '@skein/api';
 import { type GatewayLogger, toSkeinError } from '@skein/http';
+import { retryStatus } from './retry-info.ts';
 
 export type GrpcError = StatusObject & Error;
 
@@ -10,15 +11,20 @@ export function toGrpcError(thrown: unknown, id: string, logger: GatewayLogger):
   const error = toSkeinError(thrown, id, logger);
   const metadata = new Metadata();
   metadata.set('skein-code', error.code);
+  const { grpc } = ERRORS[error.code];
+  const details = sentenceOf(error);
   if (error.retryAfterMs !== undefined) {
-    metadata.set('retry-after-ms', String(Math.ceil(error.retryAfterMs)));
+    const retryMs = Math.ceil(error.retryAfterMs);
+    metadata.set('retry-after-ms', String(retryMs));
+    const status = retryStatus(grpc, details, retryMs);
+    metadata.set('grpc-status-details-bin', Buffer.from(status));
   }
   return {
     name: error.name,
     message: error.message,
     // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the table has gRPC's own numbers
-    code: ERRORS[error.code].grpc,
-    details: sentenceOf(error),
+    code: grpc,
+    details,
     metadata,
   };
 }
@@ -26,9 +32,12 @@ export function toGrpcError(thrown: unknown, id: string, logger: GatewayLogger):
 /** Longest message in characters; clients limit the size of trailers. */
 const MAX_MESSAGE = 600;
 
-/** An error as text only: what happened, and the fix. */
+/**
+ * An error as text only: what happened, the fix, and the code. The message comes first, because
+ * Triton's clients look for its first words.
+ */
 export function sentenceOf({ code, message, row }: SkeinError): string {
   const text = message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}…`;
   // The library percent-encodes it, and fails on half of a surrogate pair.
-  return `${code}: ${text} ${row.fix}`.toWellFormed();
+  return `${text} ${row.fix} (${code})`.toWellFormed();
 }

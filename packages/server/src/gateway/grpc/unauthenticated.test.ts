@@ -24,6 +24,7 @@ describe('a call without the key that it needs', () => {
     ['ModelInfer'],
     ['ModelStreamInfer'],
     ['ModelMetadata'],
+    ['ModelConfig'],
     ['ModelStatistics'],
     ['RepositoryIndex'],
     ['RepositoryModelLoad'],
@@ -42,7 +43,7 @@ describe('a call without the key that it needs', () => {
   });
 
   test.each([
-    ['an unknown method', `${SERVICE}/ModelConfig`, {}, '12'],
+    ['an unknown method', `${SERVICE}/ModelTrain`, {}, '12'],
     ['another content type', `${SERVICE}/ServerLive`, { 'content-type': 'text/plain' }, undefined],
   ])('and one with %s ends without its data', async (_, path, headers, expected) => {
     const { port } = await startGrpcFace();

@@ -10,6 +10,7 @@ export const EXTENSIONS: readonly string[] = [
   'binary_tensor_data',
   'parameters',
   'schedule_policy',
+  'model_configuration',
   'model_repository',
   'statistics',
 ];
@@ -33,8 +34,7 @@ export function metadataOf({ name, versions, kind, signature }: DeployedModel): 
   return {
     name,
     versions,
-    // Triton's names, which clients and dashboards know.
-    platform: kind === 'onnx' ? 'onnxruntime_onnx' : 'ensemble',
+    platform: platformOf(kind),
     inputs: signature.inputs.map(tensorMetadata),
     outputs: signature.outputs.map(tensorMetadata),
   };
@@ -44,6 +44,16 @@ function tensorMetadata({ name, type, shape }: TensorSpec): TensorMetadata {
   return {
     name,
     datatype: datatypeOf(type),
-    shape: shape.map((size) => (typeof size === 'number' ? size : -1)),
+    shape: sizesOf(shape),
   };
+}
+
+/** Triton's names, which clients and dashboards know. */
+export function platformOf(kind: DeployedModel['kind']): string {
+  return kind === 'onnx' ? 'onnxruntime_onnx' : 'ensemble';
+}
+
+/** -1: an open size. */
+export function sizesOf(shape: TensorSpec['shape']): number[] {
+  return shape.map((size) => (typeof size === 'number' ? size : -1));
 }

@@ -30,8 +30,12 @@ export function explainRefusal(refusal: Refusal, facts: RefusalFacts): SkeinErro
     });
   }
   // A retry does not help a request whose deadline is too short for the run alone.
-  const helps = Number.isFinite(verdict.lateMs) && verdict.reason !== 'alone';
-  const later = helps ? { retryAfterMs: Math.ceil(Math.max(1, verdict.lateMs)) } : {};
+  if (refusal === 'DEADLINE_UNREACHABLE' && verdict.reason === 'alone') {
+    return new SkeinError(refusal, messageOf(refusal, facts), { retryAfterMs: Infinity });
+  }
+  const later = Number.isFinite(verdict.lateMs)
+    ? { retryAfterMs: Math.ceil(Math.max(1, verdict.lateMs)) }
+    : {};
   return new SkeinError(refusal, messageOf(refusal, facts), later);
 }
 

@@ -3,7 +3,7 @@
  * protobuf-compiler); run it after a change of a .proto file.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, renameSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Of the transport itself, and of each face. */
@@ -18,6 +18,9 @@ for (const folder of FOLDERS) {
   });
   for (const file of protos) {
     const name = join(folder, file.replace(/\.proto$/, ''));
-    renameSync(`${name}_pb.ts`, `${name}.gen.ts`);
+    // A file that imports another one names it as the plugin does.
+    const code = readFileSync(`${name}_pb.ts`, 'utf8').replaceAll('_pb.ts"', '.gen.ts"');
+    writeFileSync(`${name}.gen.ts`, code);
+    rmSync(`${name}_pb.ts`);
   }
 }

@@ -1,3 +1,7 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { AnySchema, DurationSchema } from '@bufbuild/protobuf/wkt';
+import type { ServiceError } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import { SkeinError } from '@skein/api';
 import { deployedModel, strictLogger } from '../../../testing/fake-inference.ts';
@@ -75,8 +79,9 @@ describe('inference', () => {
     };
     const error = await failure(call(client, method.modelInfer, floats(1)));
     expect(error.code).toBe(8);
-    expect(error.details).toContain('QUEUE_FULL: Full — 1024 wait.');
+    expect(error.details).toMatch(/^Full — 1024 wait\. .*\(QUEUE_FULL\)$/);
     expect(error.metadata.get('retry-after-ms')).toEqual(['13']);
+    expect(retryInfoOf(error)).toEqual({ code: 8, message: error.details, delayMs: 13 });
     expect(error.metadata.get('skein-code')).toEqual(['QUEUE_FULL']);
   });
 
@@ -133,3 +138,24 @@ describe('inference', () => {
     expect((await failure(call(client, method.modelInfer, big(1_100_000)))).code).toBe(8);
   });
 });
+
+/** `google.rpc.Status` with `google.rpc.RetryInfo`, read with the well-known types alone. */
+function retryInfoOf({ metadata }: ServiceError) {
+  const [bytes] = metadata.get('grpc-status-details-bin') as Buffer[];
+  const reader = new BinaryReader(bytes!);
+  const fields = new Map<number, unknown>();
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    fields.set(field, wireType === WireType.Varint ? reader.int32() : reader.bytes());
+  }
+  const any = fromBinary(AnySchema, fields.get(3) as Uint8Array);
+  expect(any.typeUrl).toBe('type.googleapis.com/google.rpc.RetryInfo');
+  const info = new BinaryReader(any.value);
+  expect(info.tag()[0]).toBe(1);
+  const { seconds, nanos } = fromBinary(DurationSchema, info.bytes());
+  return {
+    code: fields.get(1),
+    message: Buffer.from(fields.get(2) as Uint8Array).toString(),
+    delayMs: Number(seconds) * 1000 + nanos / 1e6,
+  };
+}

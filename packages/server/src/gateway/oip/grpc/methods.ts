@@ -8,6 +8,7 @@ import { modelInfer, modelStreamInfer } from './infer.ts';
 import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from '../../grpc/method.ts';
 import { callerOf } from '../../grpc/rules.ts';
 import { isNodeReady } from '../../rules.ts';
+import { modelConfigOf } from '../model-config.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from '../metadata.ts';
 import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
 
@@ -31,10 +32,10 @@ function methods(options: GrpcOptions): readonly GrpcMethod[] {
     [rawDefinition(method.modelStreamInfer), modelStreamInfer(options), infers],
     unary(method.serverLive, 'nothing', logger, () => ({ live: true })),
     unary(method.serverReady, 'nothing', logger, () => ({ ready: isNodeReady(options) })),
-    unary(method.modelReady, 'nothing', logger, ({ name, version }) => {
-      inference.describe(name, named(version));
-      return { ready: options.isAccepting() && inference.isReady(name, named(version)) };
-    }),
+    // A name or version that is not served is not ready, and no error: clients ask until it is.
+    unary(method.modelReady, 'nothing', logger, ({ name, version }) => ({
+      ready: options.isAccepting() && inference.isReady(name, named(version)),
+    })),
     unary(method.serverMetadata, 'nothing', logger, () => ({
       name: SERVER_NAME,
       version: options.version,
@@ -50,6 +51,9 @@ function methods(options: GrpcOptions): readonly GrpcMethod[] {
         outputs: model.outputs.map(tensorView),
       };
     }),
+    unary(method.modelConfig, 'reader', logger, ({ name, version }) => ({
+      config: modelConfigOf(inference.describe(name, named(version))),
+    })),
     unary(method.modelStatistics, 'read', logger, ({ name, version }) => {
       if (name !== '') inference.describe(name, named(version));
       return { modelStats: statistics.read(named(name), named(version)).map(statisticsView) };

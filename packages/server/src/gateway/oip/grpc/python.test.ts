@@ -79,7 +79,13 @@ test.skipIf(grpcio.skip)('every method answers a Python client', async () => {
       BYTES: '02000000ff0000000000',
     },
     order: 'INT64',
-    error: ['NOT_FOUND', expect.stringMatching(/^MODEL_UNKNOWN: /), 'MODEL_UNKNOWN'],
+    error: [
+      'NOT_FOUND',
+      expect.stringMatching(
+        /^Request for unknown model: 'none' is not found\. .*\(MODEL_UNKNOWN\)$/,
+      ),
+      'MODEL_UNKNOWN',
+    ],
     timeout: 'DEADLINE_EXCEEDED',
     stream: ['a', 'MODEL_UNKNOWN', 'c'],
     // One raw, one typed and two streamed requests, of 4 rows and 2 ms each.

@@ -12,6 +12,7 @@ import { parseJson } from '@skein/http/json-value';
 import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from '../../face.ts';
 import type { InferenceOptions } from '../face.ts';
 import { inferOverHttp } from './infer.ts';
+import { modelConfigJson } from '../model-config.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
 import type { Fields } from '../parameters.ts';
 import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
@@ -76,6 +77,11 @@ function serveModel(
       requireMethod(exchange, 'GET');
       authorizeReader(access, exchange.request.headers.authorization, exchange.request.socket);
       sendJson(exchange, 200, metadataOf(inference.describe(model, version)));
+      return;
+    case 'config':
+      requireMethod(exchange, 'GET');
+      authorizeReader(access, exchange.request.headers.authorization, exchange.request.socket);
+      sendJson(exchange, 200, modelConfigJson(inference.describe(model, version)));
       return;
     case 'ready': {
       requireMethod(exchange, 'GET');
