@@ -272,15 +272,10 @@ const tensor = (dimension: JsonSchema, properties: Record<string, JsonSchema>): 
 const CONFIG_PART: JsonSchema = { type: 'object', additionalProperties: true };
 
 const duration = ref('StatisticDuration');
-/** Skein passes tensors on unchanged, so there is no time before and after a run to measure. */
-const nothing: JsonSchema = {
-  ...object({ count: { type: 'integer' }, ns: { type: 'integer', const: 0 } }, ['count', 'ns']),
-  description: 'Always 0: tensors are passed to the model unchanged.',
-};
 const COMPUTE_STATISTICS = {
-  compute_input: nothing,
+  compute_input: duration,
   compute_infer: duration,
-  compute_output: nothing,
+  compute_output: duration,
 };
 const INFERENCE_STATISTICS = {
   success: duration,

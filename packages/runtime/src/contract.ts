@@ -31,10 +31,18 @@ export interface SessionOptions {
   readonly maxOutputBytes?: number | undefined;
 }
 
-export interface RunResult {
-  readonly outputs: TensorMap;
-  /** Milliseconds inside the backend's own `run()`, without queueing or hand-over. */
+/** Milliseconds of the parts of a run. The way to another thread and back is in none of them. */
+export interface RunTimes {
+  /** Until the backend has the inputs in its own form. */
+  readonly inputMs: number;
+  /** Inside the backend's own `run()`, without queueing or hand-over. */
   readonly computeMs: number;
+  /** Until the outputs can be sent. */
+  readonly outputMs: number;
+}
+
+export interface RunResult extends RunTimes {
+  readonly outputs: TensorMap;
 }
 
 export interface Session {

@@ -2,6 +2,7 @@ export {
   RuntimeFailure,
   type ModelSource,
   type RunResult,
+  type RunTimes,
   type Runtime,
   type Session,
   type SessionOptions,

@@ -7,6 +7,7 @@
  */
 import type { DeploymentSettings, SkeinError } from '@skein/api';
 import type { Signature, TensorMap } from '@skein/onnx';
+import type { RunTimes } from '@skein/runtime';
 
 /** Milliseconds on the process's monotonic clock (`performance.now()`). */
 export type Instant = number;
@@ -70,7 +71,11 @@ export interface InferenceRequest {
 /** Milliseconds spent in each stage. */
 export interface StageTimes {
   readonly queueMs: number;
+  /** Joining and preparing the inputs; absent where nothing is prepared, as in a composition. */
+  readonly inputMs?: number | undefined;
   readonly computeMs: number;
+  /** Taking the outputs from the backend; absent where nothing is taken. */
+  readonly outputMs?: number | undefined;
   /** Rows of the run that answered, this request's included. */
   readonly batchRows: number;
 }
@@ -205,7 +210,7 @@ export interface TargetSnapshot {
 export interface ServingObserver {
   answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void;
   refused(request: InferenceRequest, error: SkeinError, at: Instant): void;
-  batchRan(deployment: string, version: string, rows: number, computeMs: number): void;
+  batchRan(deployment: string, version: string, rows: number, times: RunTimes): void;
   replicaChanged(deployment: string, version: string, replica: ReplicaSnapshot): void;
   /** Sent by the plane itself, not by a target. */
   scaled?(step: ScalingStep): void;

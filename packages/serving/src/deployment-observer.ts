@@ -10,6 +10,7 @@ import {
   type SkeinError,
   type TrafficRange,
 } from '@skein/api';
+import type { RunTimes } from '@skein/runtime';
 import type {
   Clock,
   InferenceAnswer,
@@ -68,8 +69,8 @@ export class DeploymentObserver implements ServingObserver {
     this.#options.observer.refused(request, error, at);
   }
 
-  batchRan(deployment: string, version: string, rows: number, computeMs: number): void {
-    this.#options.observer.batchRan(deployment, version, rows, computeMs);
+  batchRan(deployment: string, version: string, rows: number, times: RunTimes): void {
+    this.#options.observer.batchRan(deployment, version, rows, times);
   }
 
   replicaChanged(deployment: string, version: string, replica: ReplicaSnapshot): void {

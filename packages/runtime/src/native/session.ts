@@ -102,11 +102,11 @@ function sessionOf(
     } finally {
       inFlight = undefined;
     }
-    const [tensors, computeMs] = reply;
+    const [tensors, inputMs, computeMs, outputMs] = reply;
     const names = outputs ?? outputNames;
     const results = new Map<string, Tensor>();
     for (let i = 0; i < names.length; i++) results.set(names[i]!, fromWire(tensors[i]!));
-    return { outputs: results, computeMs };
+    return { outputs: results, inputMs, computeMs, outputMs };
   }
   const session: Session = {
     signature,

@@ -39,7 +39,12 @@ export type RunRequest = readonly [
   outputs: readonly number[] | undefined,
 ];
 
-export type RunReply = readonly [outputs: readonly WireTensor[], computeMs: number];
+export type RunReply = readonly [
+  outputs: readonly WireTensor[],
+  inputMs: number,
+  computeMs: number,
+  outputMs: number,
+];
 
 /**
  * Prepares a tensor for sending.

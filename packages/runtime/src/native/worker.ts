@@ -60,6 +60,7 @@ async function load({
 
 async function run([inputs, tensors, positions]: RunRequest): Promise<RunReply> {
   const { session, signature, outputNames, maxOutputBytes } = loaded!;
+  const takenAt = performance.now();
   const feeds: Record<string, OrtTensor> = {};
   for (let i = 0; i < tensors.length; i++) {
     const { name } = signature.inputs[inputs[i]!]!;
@@ -68,7 +69,7 @@ async function run([inputs, tensors, positions]: RunRequest): Promise<RunReply> 
   const wanted = positions?.map((position) => outputNames[position]!) ?? outputNames;
   const start = performance.now();
   const results = await session.run(feeds, wanted, RUN_OPTIONS);
-  const computeMs = performance.now() - start;
+  const ranAt = performance.now();
   const outputs: WireTensor[] = [];
   const transfer: ArrayBuffer[] = [];
   let bytes = 0;
@@ -81,7 +82,8 @@ async function run([inputs, tensors, positions]: RunRequest): Promise<RunReply> 
     // A child process copies every message.
     outputs.push(toWire(output, isMainThread ? undefined : transfer));
   }
-  return moving([outputs, computeMs] as const, transfer);
+  const outputMs = performance.now() - ranAt;
+  return moving([outputs, start - takenAt, ranAt - start, outputMs] as const, transfer);
 }
 
 function sizeOf(tensor: Tensor): number {

@@ -63,6 +63,7 @@ function openSession(session: InferenceSession, signature: Signature): Session {
       if (state === 'running') throw new RuntimeFailure('run', 'The session is still running.');
       state = 'running';
       try {
+        const takenAt = performance.now();
         const given: Record<string, OrtTensor> = {};
         for (const [name, tensor] of feeds) {
           if (!inputs.has(name)) throw new Error(`The model has no input '${name}'.`);
@@ -73,10 +74,11 @@ function openSession(session: InferenceSession, signature: Signature): Session {
         if (unknown !== undefined) throw new Error(`The model has no output '${unknown}'.`);
         const start = performance.now();
         const results = await session.run(given, outputs, RUN_OPTIONS);
-        const computeMs = performance.now() - start;
+        const ranAt = performance.now();
         const named = new Map<string, Tensor>();
         for (const name of outputs) named.set(name, fromOrt(results[name]!));
-        return { outputs: named, computeMs };
+        const outputMs = performance.now() - ranAt;
+        return { outputs: named, inputMs: start - takenAt, computeMs: ranAt - start, outputMs };
       } catch (error) {
         throw failure('run', error);
       } finally {

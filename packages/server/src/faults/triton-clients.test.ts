@@ -98,3 +98,23 @@ it('HTTP', async () => {
     json: { error: unknown(`'wrong_model_name' is not found`) },
   });
 });
+
+it('statistics have one entry for the version, and measure each part of a run', async () => {
+  await node.deploy('counted', classifier(), SETTINGS);
+  type Duration = { count: number; ns: number };
+  const read = async () => {
+    const response = await fetch(`${node.url}/v2/models/counted/stats`);
+    const { model_stats: stats } = (await response.json()) as {
+      model_stats: { version: string; inference_stats: Record<string, Duration> }[];
+    };
+    expect(stats.map(({ version }) => version)).toEqual(['1']);
+    return stats[0]!.inference_stats;
+  };
+  expect((await read())['success']).toEqual({ count: 0, ns: 0 });
+  await node.client.infer('counted', { data: { shape: [1, 3, 2, 2], data: new Float32Array(12) } });
+  const measured = await read();
+  for (const part of ['compute_input', 'compute_infer', 'compute_output']) {
+    expect(measured[part]!.count).toBe(1);
+    expect(measured[part]!.ns).toBeGreaterThan(0);
+  }
+});

@@ -214,7 +214,7 @@ describe('combined observers', () => {
     const replica = { id: 'a', busy: false, since: 0, runs: 7, state: 'ready' as const };
     all.answered(request, {} as InferenceAnswer, 1);
     all.refused(request, new SkeinError('QUEUE_FULL', ''), 1);
-    all.batchRan('risk', '1', 1, 1);
+    all.batchRan('risk', '1', 1, { inputMs: 0.5, computeMs: 1, outputMs: 0.25 });
     all.replicaChanged('risk', '1', replica);
     all.scaled!({ deployment: 'risk', version: '1', from: 1, to: 2, cause: 'demand' });
     expect(told).toEqual(
@@ -223,6 +223,6 @@ describe('combined observers', () => {
         `b ${what}`,
       ]),
     );
-    combineObservers([]).batchRan('risk', '1', 1, 1);
+    combineObservers([]).batchRan('risk', '1', 1, { inputMs: 0.5, computeMs: 1, outputMs: 0.25 });
   });
 });

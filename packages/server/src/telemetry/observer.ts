@@ -12,8 +12,8 @@ export function combineObservers(observers: readonly ServingObserver[]): Serving
     refused(request, error, at) {
       for (const observer of observers) observer.refused(request, error, at);
     },
-    batchRan(deployment, version, rows, computeMs) {
-      for (const observer of observers) observer.batchRan(deployment, version, rows, computeMs);
+    batchRan(deployment, version, rows, times) {
+      for (const observer of observers) observer.batchRan(deployment, version, rows, times);
     },
     replicaChanged(deployment, version, replica) {
       for (const observer of observers) observer.replicaChanged(deployment, version, replica);

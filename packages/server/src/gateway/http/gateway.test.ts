@@ -296,7 +296,18 @@ describe('extensions', () => {
       statistics: SAMPLE_STATISTICS,
     });
     expect((await send(port, '/v2/models/stats')).json).toMatchObject({
-      model_stats: [{ name: 'all', inference_stats: { success: { count: 2, ns: 1_500_000 } } }],
+      model_stats: [
+        {
+          name: 'echo',
+          version: '1',
+          inference_stats: {
+            success: { count: 2, ns: 1_500_000 },
+            compute_input: { count: 2, ns: 250_000 },
+            compute_infer: { count: 2, ns: 1_500_000 },
+            compute_output: { count: 2, ns: 500_000 },
+          },
+        },
+      ],
     });
     expect((await send(port, '/v2/models/echo/versions/2/stats')).json).toMatchObject({
       model_stats: [

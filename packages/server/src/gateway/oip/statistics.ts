@@ -3,7 +3,7 @@
  * are counted from the reports of the serving plane; the hot path only adds numbers.
  */
 import type { SkeinError } from '@skein/api';
-import type { InferenceRequest, ServingObserver } from '@skein/serving';
+import type { DeployedModel, Inference, InferenceRequest, ServingObserver } from '@skein/serving';
 import type { TargetRequest } from '@skein/serving/contract';
 
 /** How often an event happened and how long it took in total. */
@@ -25,15 +25,41 @@ export interface ModelStatistics {
   readonly success: DurationStatistic;
   readonly fail: DurationStatistic;
   readonly queue: DurationStatistic;
+  readonly input: DurationStatistic;
   readonly compute: DurationStatistic;
+  readonly output: DurationStatistic;
   readonly cacheHit: DurationStatistic;
   /** By rows of a run, ascending. */
-  readonly batches: readonly { readonly rows: number; readonly compute: DurationStatistic }[];
+  readonly batches: readonly BatchStatistics[];
 }
 
+export interface BatchStatistics {
+  readonly rows: number;
+  readonly input: DurationStatistic;
+  readonly compute: DurationStatistic;
+  readonly output: DurationStatistic;
+}
+
+/** The served versions of a model, the newest last. */
+export type Served = Pick<DeployedModel, 'name' | 'versions'>;
+
 export interface StatisticsSource {
-  /** Of every model, one model, or one version; empty for names without traffic. */
-  read(model?: string, version?: string): readonly ModelStatistics[];
+  /** One entry for each served version, also before its first request. */
+  read(served: readonly Served[]): readonly ModelStatistics[];
+}
+
+/**
+ * The versions that a request for statistics means: of every model, one model, or one version.
+ * @throws SkeinError as `Inference.describe` does.
+ */
+export function servedVersions(
+  inference: Pick<Inference, 'describe' | 'list'>,
+  model: string | undefined,
+  version: string | undefined,
+): readonly Served[] {
+  if (model === undefined) return inference.list();
+  const { name, versions } = inference.describe(model, version);
+  return [{ name, versions: version === undefined ? versions : [version] }];
 }
 
 interface Duration {
@@ -48,10 +74,15 @@ interface Counters {
   readonly success: Duration;
   readonly fail: Duration;
   readonly queue: Duration;
+  readonly input: Duration;
   readonly compute: Duration;
+  readonly output: Duration;
   readonly cacheHit: Duration;
-  readonly batches: Map<number, Duration>;
+  readonly batches: Map<number, Pick<Counters, 'input' | 'compute' | 'output'>>;
 }
+
+/** Where the refusals of requests without a version are counted until the model has answered one. */
+const NO_VERSION = '';
 
 /** @param wallNow milliseconds since 1970. */
 export function createModelStatistics(
@@ -67,9 +98,11 @@ export function createModelStatistics(
     return counters;
   }
 
-  /** A request that was refused before it got a version counts for the newest known one. */
+  /** A request that was refused before it got a version counts for the last one that answered. */
   function versionOf(request: InferenceRequest): string {
-    return request.version ?? [...(models.get(request.deployment)?.keys() ?? [])].at(-1) ?? '';
+    return (
+      request.version ?? [...(models.get(request.deployment)?.keys() ?? [])].at(-1) ?? NO_VERSION
+    );
   }
 
   return {
@@ -83,7 +116,9 @@ export function createModelStatistics(
         add(counters.cacheHit, latencyMs);
         return;
       }
+      add(counters.input, times.inputMs ?? 0);
       add(counters.compute, times.computeMs);
+      add(counters.output, times.outputMs ?? 0);
       // A composition reports no batches; each of its answers counts as a run of one.
       if (counters.batches.size === 0) {
         counters.rows++;
@@ -95,33 +130,36 @@ export function createModelStatistics(
       add(countersOf(request.deployment, versionOf(request)).fail, at - request.arrivedAt);
     },
 
-    batchRan(model, version, rows, computeMs) {
+    batchRan(model, version, rows, { inputMs, computeMs, outputMs }) {
       const counters = countersOf(model, version);
       counters.rows += rows;
       counters.runs++;
       let batch = counters.batches.get(rows);
-      if (batch === undefined) counters.batches.set(rows, (batch = { count: 0, totalMs: 0 }));
-      add(batch, computeMs);
+      if (batch === undefined) counters.batches.set(rows, (batch = noParts()));
+      add(batch.input, inputMs);
+      add(batch.compute, computeMs);
+      add(batch.output, outputMs);
     },
 
     replicaChanged() {},
 
-    read(model, version) {
-      const found: ModelStatistics[] = [];
-      for (const [name, versions] of models) {
-        if (model !== undefined && name !== model) continue;
-        for (const [number, counters] of versions) {
-          if (version !== undefined && number !== version) continue;
-          found.push(snapshot(name, number, counters));
-        }
-      }
-      return found;
-    },
+    read: (served) =>
+      served.flatMap(({ name, versions }) => {
+        const counted = models.get(name);
+        return versions.map((version) => {
+          const counters = counted?.get(version) ?? noCounts();
+          const early = counted?.get(NO_VERSION)?.fail;
+          const takesEarly = early !== undefined && version === versions.at(-1);
+          return snapshot(name, version, counters, takesEarly ? early : none());
+        });
+      }),
   };
 }
 
+const none = (): Duration => ({ count: 0, totalMs: 0 });
+const noParts = () => ({ input: none(), compute: none(), output: none() });
+
 function noCounts(): Counters {
-  const none = () => ({ count: 0, totalMs: 0 });
   return {
     lastInference: 0,
     rows: 0,
@@ -129,7 +167,7 @@ function noCounts(): Counters {
     success: none(),
     fail: none(),
     queue: none(),
-    compute: none(),
+    ...noParts(),
     cacheHit: none(),
     batches: new Map(),
   };
@@ -140,21 +178,24 @@ function add(to: Duration, ms: number): void {
   to.totalMs += ms;
 }
 
-function snapshot(name: string, version: string, counters: Counters): ModelStatistics {
-  const { lastInference, rows, runs, success, fail, queue, compute, cacheHit, batches } = counters;
+/** @param early refusals that are counted for it beside its own. */
+function snapshot(
+  name: string,
+  version: string,
+  { rows, runs, batches, ...counters }: Counters,
+  early: DurationStatistic,
+): ModelStatistics {
+  const { lastInference, fail, ...durations } = structuredClone(counters);
   return {
     name,
     version,
     lastInference,
     inferenceCount: rows,
     executionCount: runs,
-    success: { ...success },
-    fail: { ...fail },
-    queue: { ...queue },
-    compute: { ...compute },
-    cacheHit: { ...cacheHit },
+    ...durations,
+    fail: { count: fail.count + early.count, totalMs: fail.totalMs + early.totalMs },
     batches: [...batches]
       .toSorted(([one], [other]) => one - other)
-      .map(([rows, compute]) => ({ rows, compute: { ...compute } })),
+      .map(([rows, parts]) => ({ rows, ...structuredClone(parts) })),
   };
 }

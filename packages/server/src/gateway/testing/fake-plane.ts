@@ -28,23 +28,28 @@ export function fakePlane(inference: ReturnType<typeof fakeInference>) {
   return { options, calls };
 }
 
-/** The same statistics of any model; absent names are `all` and 1. */
+/** The same statistics of the first version that is asked for. */
 export const SAMPLE_STATISTICS: StatisticsSource = {
-  read: (name = 'all', version = '1') => {
+  read([served]) {
     const duration = { count: 2, totalMs: 1.5 };
+    const parts = {
+      input: { count: 2, totalMs: 0.25 },
+      compute: duration,
+      output: { count: 2, totalMs: 0.5 },
+    };
     return [
       {
-        name,
-        version,
+        name: served!.name,
+        version: served!.versions[0]!,
         lastInference: 5,
         inferenceCount: 4,
         executionCount: 2,
         success: duration,
         fail: duration,
         queue: duration,
-        compute: duration,
+        ...parts,
         cacheHit: duration,
-        batches: [{ rows: 2, compute: duration }],
+        batches: [{ rows: 2, ...parts }],
       },
     ];
   },

@@ -148,8 +148,8 @@ describe('the counters of a request', () => {
   });
 
   it('counts runs and their rows as Triton does', () => {
-    metrics.observer.batchRan('risk', '1', 8, 20);
-    metrics.observer.batchRan('risk', '1', 3, 10);
+    metrics.observer.batchRan('risk', '1', 8, { inputMs: 0.5, computeMs: 20, outputMs: 0.25 });
+    metrics.observer.batchRan('risk', '1', 3, { inputMs: 0.5, computeMs: 10, outputMs: 0.25 });
     expect(sample('nv_inference_count{model="risk",version="1"}')).toBe(11);
     expect(sample('nv_inference_exec_count{model="risk",version="1"}')).toBe(2);
     expect(sample('skein_batch_rows_bucket{deployment="risk",version="1",le="4"}')).toBe(1);
@@ -212,8 +212,16 @@ describe('the number of series', () => {
 
   it('stays bounded for any deployments, and loses no count', () => {
     for (let count = 0; count < 3000; count += 1) {
-      metrics.observer.batchRan('risk', String(count), 1, 1);
-      metrics.observer.batchRan(`d${count}`, '1', 1, 1);
+      metrics.observer.batchRan('risk', String(count), 1, {
+        inputMs: 0.5,
+        computeMs: 1,
+        outputMs: 0.25,
+      });
+      metrics.observer.batchRan(`d${count}`, '1', 1, {
+        inputMs: 0.5,
+        computeMs: 1,
+        outputMs: 0.25,
+      });
     }
     const counts = metrics
       .render()
@@ -284,7 +292,7 @@ print(json.dumps({f.name: [f.type, [[s.labels, s.value] for s in f.samples if s.
     views = [view('risk', [target('1'), target('2')]), view('idle')];
     const times = fc.sample(fc.double({ min: 0, max: 60_000, noNaN: true }), 200);
     for (const ms of times) metrics.observer.answered(request(), answer(ms, ms / 2), ms * 2);
-    metrics.observer.batchRan('risk', '1', 4, 10);
+    metrics.observer.batchRan('risk', '1', 4, { inputMs: 0.5, computeMs: 10, outputMs: 0.25 });
     refuse('QUEUE_FULL');
     refuse('MODEL_UNKNOWN', 'x"\\\n}');
     const families = parse(metrics.render());
@@ -299,9 +307,13 @@ print(json.dumps({f.name: [f.type, [[s.labels, s.value] for s in f.samples if s.
 
   it('is valid with any name', () => {
     for (const name of fc.sample(fc.string({ unit: 'binary', minLength: 1 }), 50)) {
-      metrics.observer.batchRan(name, name, 1, 1);
+      metrics.observer.batchRan(name, name, 1, { inputMs: 0.5, computeMs: 1, outputMs: 0.25 });
     }
-    metrics.observer.batchRan('back\\slash "quote"\nline', '1', 1, 1);
+    metrics.observer.batchRan('back\\slash "quote"\nline', '1', 1, {
+      inputMs: 0.5,
+      computeMs: 1,
+      outputMs: 0.25,
+    });
     const labels = parse(metrics.render())['nv_inference_exec_count']?.[1].map(([each]) => each);
     expect(labels).toContainEqual({ model: 'back\\slash "quote"\nline', version: '1' });
   });

@@ -68,6 +68,8 @@ export function createMetrics({
       } else {
         observe(counted.queueMs, answer.times.queueMs);
         observe(counted.computeMs, answer.times.computeMs);
+        counted.inputMs += answer.times.inputMs ?? 0;
+        counted.outputMs += answer.times.outputMs ?? 0;
       }
       observe(counted.totalMs, finishedAt - request.arrivedAt);
       count(deployment.objective, inTime, finishedAt);

@@ -75,6 +75,16 @@ const TRITON: readonly VersionFamily[] = [
     'Time in runs, summed over their requests, in microseconds.',
     (of) => of.computeMs.sum * 1000,
   ],
+  [
+    'nv_inference_compute_input_duration_us',
+    'Time in preparing inputs, summed over their requests, in microseconds.',
+    (of) => of.inputMs * 1000,
+  ],
+  [
+    'nv_inference_compute_output_duration_us',
+    'Time in taking outputs, summed over their requests, in microseconds.',
+    (of) => of.outputMs * 1000,
+  ],
   ['nv_cache_num_hits_per_model', 'Answers from the response cache.', (of) => of.cached],
 ];
 

@@ -32,6 +32,9 @@ export interface VersionSeries {
   readonly totalMs: Histogram;
   readonly queueMs: Histogram;
   readonly computeMs: Histogram;
+  /** Sums in milliseconds. */
+  inputMs: number;
+  outputMs: number;
   /** Rows of each run. */
   readonly batchRows: Histogram;
   answered: number;
@@ -122,6 +125,8 @@ function versionSeries(deployment: string, version: string): VersionSeries {
     totalMs: histogram(DURATION_BOUNDS),
     queueMs: histogram(DURATION_BOUNDS),
     computeMs: histogram(DURATION_BOUNDS),
+    inputMs: 0,
+    outputMs: 0,
     batchRows: histogram(ROW_BOUNDS),
     answered: 0,
     inTime: 0,

@@ -1,7 +1,7 @@
 /** One run of a replica and its requests. */
 import { setImmediate as immediate } from 'node:timers/promises';
 import type { RunResult } from '@skein/runtime';
-import type { Instant } from '../../contract.ts';
+import type { Clock, Instant } from '../../contract.ts';
 import { commonOutputs, joinSteps, outputsOf, unevenOutput } from './batch.ts';
 import type { Pending } from './pending.ts';
 import type { Replica } from './replica.ts';
@@ -31,7 +31,7 @@ export class BatchRun {
   }
 
   /** @throws RuntimeFailure as the session does; any other error is an internal fault. */
-  async start(replica: Replica, inputNames: readonly string[]): Promise<RunResult> {
+  async start(replica: Replica, inputNames: readonly string[], clock: Clock): Promise<RunResult> {
     const requests = this.tickets.map(({ payload }) => payload.request);
     const steps = joinSteps(inputNames, requests, this.rows);
     let step = steps.next();
@@ -39,7 +39,9 @@ export class BatchRun {
       await immediate();
       step = steps.next();
     }
-    return replica.run(step.value, commonOutputs(requests));
+    const joinMs = clock.now() - this.startedAt;
+    const result = await replica.run(step.value, commonOutputs(requests));
+    return { ...result, inputMs: joinMs + result.inputMs };
   }
 
   /** An output that does not have one row per input row, so that the batch cannot be split; undefined if there is none. */
@@ -57,13 +59,17 @@ export class BatchRun {
   }
 
   /** Gives every request its rows. */
-  answer(version: string, { outputs, computeMs }: RunResult, now: Instant): void {
+  answer(
+    version: string,
+    { outputs, inputMs, computeMs, outputMs }: RunResult,
+    now: Instant,
+  ): void {
     let from = 0;
     for (const { payload, enqueuedAt, rows } of this.tickets) {
       const own =
         this.tickets.length === 1 ? outputs : outputsOf(payload.request, outputs, from, rows);
       const queueMs = this.startedAt - enqueuedAt;
-      const times = { queueMs, computeMs, batchRows: this.rows };
+      const times = { queueMs, inputMs, computeMs, outputMs, batchRows: this.rows };
       payload.answer({ version, outputs: own, times, cached: false }, now);
       from += rows;
     }

@@ -315,7 +315,7 @@ class Dispatcher implements Target {
       objectiveMs: this.#options.settings.objective.latencyMs,
       isolation: replica.isolation,
     });
-    run.start(replica, this.#inputNames).then(
+    run.start(replica, this.#inputNames, this.#options.clock).then(
       (result) => this.#ran(replica, run, result),
       (error: unknown) => this.#broke(replica, run, error),
     );
@@ -329,7 +329,7 @@ class Dispatcher implements Target {
     tickets[0]!.lane.curve.record(rows, now - startedAt, now);
     replica.runs++;
     this.#release(replica, tickets, now);
-    observer.batchRan(deployment, this.version, rows, result.computeMs);
+    observer.batchRan(deployment, this.version, rows, result);
     const uneven = run.uneven(result);
     if (uneven !== undefined) {
       const unbatched = `Output "${uneven}" does not have one row per row of input.`;

@@ -56,7 +56,12 @@ export class Puppet {
         const rows = this.outputRows(shape[0]!);
         const x = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
         const y = Float32Array.from({ length: rows * 3 }, (_, i) => x[Math.floor(i / 3) * 4] ?? 0);
-        const result = { outputs: new Map([['y', tensor('float32', [rows, 3], y)]]), computeMs: 1 };
+        const result = {
+          outputs: new Map([['y', tensor('float32', [rows, 3], y)]]),
+          inputMs: 0.1,
+          computeMs: 1,
+          outputMs: 0.2,
+        };
         if (this.automatic && x[0] !== this.held) {
           this.passedMs += 20 + 0.1 * shape[0]!;
           return Promise.resolve(result);
@@ -76,7 +81,7 @@ export class Puppet {
     await vi.waitUntil(() => this.sessions[session]?.run !== undefined, { interval: 1 });
     const run = this.sessions[session]!.run!;
     delete this.sessions[session]!.run;
-    run.resolve({ outputs: new Map(), computeMs: 1 });
+    run.resolve({ outputs: new Map(), inputMs: 0.1, computeMs: 1, outputMs: 0.2 });
     return run.rows;
   }
 }

@@ -10,7 +10,12 @@ import { callerOf } from '../../grpc/rules.ts';
 import { isNodeReady } from '../../rules.ts';
 import { modelConfigOf } from '../model-config.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME, type TensorMetadata } from '../metadata.ts';
-import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
+import {
+  servedVersions,
+  type BatchStatistics,
+  type DurationStatistic,
+  type ModelStatistics,
+} from '../statistics.ts';
 
 export type GrpcOptions = InferenceOptions & GrpcTransport;
 
@@ -55,8 +60,8 @@ function methods(options: GrpcOptions): readonly GrpcMethod[] {
       config: modelConfigOf(inference.describe(name, named(version))),
     })),
     unary(method.modelStatistics, 'read', logger, ({ name, version }) => {
-      if (name !== '') inference.describe(name, named(version));
-      return { modelStats: statistics.read(named(name), named(version)).map(statisticsView) };
+      const served = servedVersions(inference, named(name), named(version));
+      return { modelStats: statistics.read(served).map(statisticsView) };
     }),
     unary(method.repositoryIndex, 'read', logger, async ({ ready }) => {
       const entries = await repository.index();
@@ -86,8 +91,6 @@ function tensorView({ name, datatype, shape }: TensorMetadata) {
 }
 
 function statisticsView(stats: ModelStatistics): MessageInitShape<typeof ModelStatisticsSchema> {
-  const compute = durationView(stats.compute);
-  const none = { count: compute.count, ns: 0n };
   return {
     name: stats.name,
     version: stats.version,
@@ -98,17 +101,21 @@ function statisticsView(stats: ModelStatistics): MessageInitShape<typeof ModelSt
       success: durationView(stats.success),
       fail: durationView(stats.fail),
       queue: durationView(stats.queue),
-      computeInput: none,
-      computeInfer: compute,
-      computeOutput: none,
+      ...computeView(stats),
       cacheHit: durationView(stats.cacheHit),
     },
     batchStats: stats.batches.map((batch) => ({
       batchSize: BigInt(batch.rows),
-      computeInput: { count: BigInt(batch.compute.count), ns: 0n },
-      computeInfer: durationView(batch.compute),
-      computeOutput: { count: BigInt(batch.compute.count), ns: 0n },
+      ...computeView(batch),
     })),
+  };
+}
+
+function computeView({ input, compute, output }: Omit<BatchStatistics, 'rows'>) {
+  return {
+    computeInput: durationView(input),
+    computeInfer: durationView(compute),
+    computeOutput: durationView(output),
   };
 }
 

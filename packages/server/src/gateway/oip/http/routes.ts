@@ -15,7 +15,12 @@ import { inferOverHttp } from './infer.ts';
 import { modelConfigJson } from '../model-config.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
 import type { Fields } from '../parameters.ts';
-import type { DurationStatistic, ModelStatistics } from '../statistics.ts';
+import {
+  servedVersions,
+  type BatchStatistics,
+  type DurationStatistic,
+  type ModelStatistics,
+} from '../statistics.ts';
 import { authorizeReader, isNodeReady } from '../../rules.ts';
 import { brief } from '../../brief.ts';
 
@@ -183,14 +188,11 @@ function sendStatistics(
 ): void {
   requireMethod(exchange, 'GET');
   access.authorize(exchange.request.headers.authorization, 'read', exchange.request.socket);
-  if (model !== undefined) inference.describe(model, version);
-  sendJson(exchange, 200, { model_stats: statistics.read(model, version).map(statisticsView) });
+  const served = servedVersions(inference, model, version);
+  sendJson(exchange, 200, { model_stats: statistics.read(served).map(statisticsView) });
 }
 
 function statisticsView(stats: ModelStatistics): object {
-  const compute = durationView(stats.compute);
-  // Skein passes tensors on without preparing them, so input and output take no time of their own.
-  const none = { count: stats.compute.count, ns: 0 };
   return {
     name: stats.name,
     version: stats.version,
@@ -201,17 +203,18 @@ function statisticsView(stats: ModelStatistics): object {
       success: durationView(stats.success),
       fail: durationView(stats.fail),
       queue: durationView(stats.queue),
-      compute_input: none,
-      compute_infer: compute,
-      compute_output: none,
+      ...computeView(stats),
       cache_hit: durationView(stats.cacheHit),
     },
-    batch_stats: stats.batches.map((batch) => ({
-      batch_size: batch.rows,
-      compute_input: { count: batch.compute.count, ns: 0 },
-      compute_infer: durationView(batch.compute),
-      compute_output: { count: batch.compute.count, ns: 0 },
-    })),
+    batch_stats: stats.batches.map((batch) => ({ batch_size: batch.rows, ...computeView(batch) })),
+  };
+}
+
+function computeView({ input, compute, output }: Omit<BatchStatistics, 'rows'>): object {
+  return {
+    compute_input: durationView(input),
+    compute_infer: durationView(compute),
+    compute_output: durationView(output),
   };
 }
 
