@@ -14,4 +14,5 @@ export {
   type Device,
   type DeviceReport,
 } from './native/devices.ts';
+export { withCulprit } from './culprit.ts';
 export { nativeRuntime } from './native/native-runtime.ts';

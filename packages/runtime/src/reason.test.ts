@@ -58,6 +58,10 @@ describe('explain', () => {
       "Node 'r' (Reshape): The input tensor cannot be reshaped to the requested shape. Input shape:{2,3}, requested shape:{4,-1}",
     ],
     [
+      "Non-zero status code returned while running Cast node. Name:'' Status Message: stoll",
+      'Operator Cast: a text is not an integer of 64 bits.',
+    ],
+    [
       'failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x for the following indices\n index: 0 Got: 2 Expected: 1\n index: 1 Got: 3 Expected: 784\n Please fix either the inputs/outputs or the model.',
       "Input 'x' has a shape that the model does not take: dimension 0 is 2 instead of 1, dimension 1 is 3 instead of 784.",
     ],

@@ -74,8 +74,13 @@ const RULES: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
   ],
   [
     /^Non-zero status code returned while running (\w+) node\. Name:'(.*?)' Status Message: (.*)$/s,
-    (operator, node, why) => `Node '${node}' (${operator}): ${explain(why)}`,
+    (operator, node, why) =>
+      `${node === '' ? `Operator ${operator}` : `Node '${node}' (${operator})`}: ${explain(why)}`,
   ],
+  // What the C++ library throws for a text that it cannot read as a number.
+  [/^stoll$/, () => 'a text is not an integer of 64 bits.'],
+  [/^stoull$/, () => 'a text is not an unsigned integer of 64 bits.'],
+  [/^sto(?:f|d)$/, () => 'a text is not a number.'],
   [
     /^Got invalid dimensions for input: (.*?) for the following indices\s*(.*?)\s*Please fix/s,
     (input, indices) =>

@@ -57,7 +57,8 @@ export const NODE_ERRORS = {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The node would listen on an address other than loopback without any API key.',
+    meaning:
+      'The node has no valid API key, and needs one: it was started with --keys required, or listens on an address other than loopback.',
     fix: 'Create a key first: `skein keys create --scope admin`.',
   },
   TLS_INVALID: {

@@ -121,6 +121,10 @@ export const up = defineCommand({
       min: 16,
       max: 1_000_000,
     }),
+    serverName: text(
+      'NAME',
+      'What /v2 calls the server; default: skein. Two of NVIDIA’s example clients accept triton alone.',
+    ),
     isolateModels: flag(
       'Run every model in a process of its own, also when its settings say otherwise.',
     ),
@@ -174,6 +178,7 @@ export const up = defineCommand({
       ...fleetOf(context, options),
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
       ...(options.cores === undefined ? {} : { cores: options.cores }),
+      serverName: options.serverName,
       isolateModels: options.isolateModels,
       graceMs: options.grace,
       onKeylessLoad: keepHeapSmall,

@@ -29,7 +29,7 @@ function classifier(): Model {
 
 let node: NodeProcess;
 beforeAll(async () => {
-  node = await startNodeProcess();
+  node = await startNodeProcess({ args: ['--server-name', 'triton'] });
 });
 afterAll(() => node[Symbol.asyncDispose]());
 
@@ -42,6 +42,7 @@ it.skipIf(grpcio.skip)('gRPC', async () => {
   const args = [script, node.grpcUrl, '--control', 'densenet'];
   const { stdout } = await promisify(execFile)('/usr/bin/python3', args);
   expect(JSON.parse(stdout)).toEqual({
+    server: 'triton',
     ready: [true, false, false],
     unknown: ['NOT_FOUND', unknown(`'wrong_model_name' is not found`)],
     unknown_version: ['NOT_FOUND', unknown(`'densenet' version 9 is not found`)],
@@ -75,6 +76,7 @@ it('HTTP', async () => {
     };
   };
   const maxBatch = async () => (await ask('models/images/config')).json;
+  expect((await ask('')).json).toMatchObject({ name: 'triton' });
   expect(await maxBatch()).toMatchObject({ max_batch_size: 8, input: [{ format: 'FORMAT_NCHW' }] });
   const load = (config: string) => ask('repository/models/images/load', { parameters: { config } });
   expect(await load('"max_batch_size": 16')).toMatchObject({

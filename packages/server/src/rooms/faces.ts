@@ -90,6 +90,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     repository: createModelRepository(registry, serving, state, auditInto(state, logger)),
     statistics,
     codec,
+    serverName: options.serverName,
     version: VERSION,
     management,
     metrics: {

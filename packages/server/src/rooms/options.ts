@@ -48,6 +48,8 @@ export interface NodeOptions {
   readonly queues?: readonly string[];
   /** Whether every model runs in a process of its own. Default: untrusted ones only. */
   readonly isolateModels?: boolean;
+  /** Name of the server in the Open Inference Protocol's metadata. Default: `skein`. */
+  readonly serverName?: string | undefined;
   /** Time in which the node ends after a signal, in milliseconds, whatever it is doing. Default: 30 s. */
   readonly graceMs?: number;
   /** Called when calls without a key become or cease to be heavy load, for a process that then saves memory. */

@@ -288,6 +288,7 @@ def control(target, model):
     (tensor,) = config.input
     metadata = unary("ModelMetadata", name=model)
     results = {
+        "server": unary("ServerMetadata").name,
         "ready": [ready(name=model), ready(name=model, version="9"), ready(name="wrong_model_name")],
         "unknown": refusal("ModelMetadata", name="wrong_model_name"),
         "unknown_version": refusal("ModelConfig", name=model, version="9"),

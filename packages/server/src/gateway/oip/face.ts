@@ -20,6 +20,8 @@ export interface InferenceOptions {
   readonly codec: PayloadCodec;
   readonly repository: ModelRepository;
   readonly statistics: StatisticsSource;
+  /** Name of the server in the protocol's metadata. Default: `skein`. */
+  readonly serverName?: string | undefined;
   /** Version of the node. */
   readonly version: string;
 }

@@ -81,6 +81,7 @@ describe('with ONNX Runtime', () => {
     const index = (i: bigint): NumericTensor => tensor('int64', [1], BigInt64Array.of(i));
     const answers = [0n, 99n, 2n].map((i) => dispatcher.submit(request(index(i))));
     await expect(codeOf(answers[1]!)).resolves.toBe('INPUT_REJECTED');
+    await expect(answers[1]!).rejects.toThrow(/^Input 'x' holds 99 at \[0\]: Node .* out of data/);
     expect(numbersOf((await answers[0]!).outputs, y)).toEqual([10]);
     expect(numbersOf((await answers[2]!).outputs, y)).toEqual([30]);
     expect(observed.refused).toEqual(['INPUT_REJECTED']);

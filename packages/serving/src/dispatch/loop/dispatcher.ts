@@ -12,7 +12,13 @@
  */
 import { SkeinError, type DeploymentSettings } from '@skein/api';
 import type { Signature } from '@skein/onnx';
-import { RuntimeFailure, type ModelSource, type RunResult, type Runtime } from '@skein/runtime';
+import {
+  RuntimeFailure,
+  withCulprit,
+  type ModelSource,
+  type RunResult,
+  type Runtime,
+} from '@skein/runtime';
 import type { Lane, WeightOf } from '../queue/deadline-queue.ts';
 import type {
   Clock,
@@ -361,9 +367,11 @@ class Dispatcher implements Target {
       } else if (run.tickets.length > 1) {
         // One request failed the whole batch: run each alone, so that only that one fails.
         this.#again(ticket, now);
-      } else if (failure?.kind === 'run' || failure?.kind === 'memory') {
-        const code = failure.kind === 'run' ? 'INPUT_REJECTED' : 'MODEL_MEMORY';
-        payload.fail(new SkeinError(code, failure.message, { cause: error }), now);
+      } else if (failure?.kind === 'run') {
+        const message = withCulprit(failure.message, payload.request.inputs);
+        payload.fail(new SkeinError('INPUT_REJECTED', message, { cause: error }), now);
+      } else if (failure?.kind === 'memory') {
+        payload.fail(new SkeinError('MODEL_MEMORY', failure.message, { cause: error }), now);
       } else {
         const message = `Request ${payload.request.id} could not be run.`;
         payload.fail(new SkeinError('INTERNAL', message, { cause: error }), now);

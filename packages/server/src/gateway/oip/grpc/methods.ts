@@ -42,7 +42,7 @@ function methods(options: GrpcOptions): readonly GrpcMethod[] {
       ready: options.isAccepting() && inference.isReady(name, named(version)),
     })),
     unary(method.serverMetadata, 'nothing', logger, () => ({
-      name: SERVER_NAME,
+      name: options.serverName ?? SERVER_NAME,
       version: options.version,
       extensions: [...EXTENSIONS],
     })),

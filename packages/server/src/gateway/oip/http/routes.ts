@@ -108,7 +108,7 @@ function serveNode(exchange: Exchange, path: string, options: HttpOptions): void
     case '':
       requireMethod(exchange, 'GET');
       sendJson(exchange, 200, {
-        name: SERVER_NAME,
+        name: options.serverName ?? SERVER_NAME,
         version: options.version,
         extensions: EXTENSIONS,
       });
