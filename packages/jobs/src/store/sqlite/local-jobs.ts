@@ -6,13 +6,13 @@
  */
 import { openDatabase } from '@skein/state/database';
 import type { JobState, Outcome, SubmissionQuota } from '../../contract.ts';
-import { claim } from './claim.ts';
-import { enqueue } from './enqueue.ts';
+import { claim } from './transitions/claim.ts';
+import { enqueue } from './transitions/enqueue.ts';
 import { eventsAfter, lastSequence, type EventFilter } from './event-log.ts';
 import { dropArtifact, heldArtifacts, holdArtifact, lackedArtifacts } from './holdings.ts';
-import { cancel, preempt, revive } from './intervention.ts';
+import { cancel, preempt, revive } from './transitions/intervention.ts';
 import { rowById, viewOf, type JobRow } from './job-row.ts';
-import { appendLog, finish, progress, renew, saveCheckpoint } from './lease.ts';
+import { appendLog, finish, progress, renew, saveCheckpoint } from './transitions/lease.ts';
 import { MIGRATIONS } from './migrations.ts';
 import {
   putSchedule,
@@ -25,7 +25,7 @@ import {
 } from './settings.ts';
 import { sqlOf } from './sql.ts';
 import { addTally, emptyTally, writeTally, type Tally } from './tally.ts';
-import { forget, nextDue, tick } from './tick.ts';
+import { forget, nextDue, tick } from './transitions/tick.ts';
 import {
   complete,
   addNotifications,

@@ -3,7 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import type { JobFilter, JobState, QueueView } from '../../contract.ts';
 import { hasEnded, rowById, rowBySeq, viewOf } from './job-row.ts';
 import type { JobView } from './job-view.ts';
-import { logSize } from './lease.ts';
+import { logSize } from './transitions/lease.ts';
 import type { Sql } from './sql.ts';
 import type { Transaction } from './transaction.ts';
 

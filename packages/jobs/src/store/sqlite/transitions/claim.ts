@@ -2,18 +2,18 @@
  * Gives a worker what fits its offer: first the gang members that were placed on it, then places
  * for gangs that are being assembled, then jobs, tenant by tenant in the order of fair share.
  */
-import type { WorkerOffer } from '../../contract.ts';
-import { LOOK_AHEAD } from '../bounds.ts';
-import { charge, compareShares, type Resources, type TenantShare } from '../fair-share.ts';
-import { millicores } from '../lane.ts';
+import type { WorkerOffer } from '../../../contract.ts';
+import { LOOK_AHEAD } from '../../bounds.ts';
+import { charge, compareShares, type Resources, type TenantShare } from '../../fair-share.ts';
+import { millicores } from '../../lane.ts';
 import { beginAssembly, deliverPlaced, growAssemblies, keepReservations } from './assembly.ts';
 import { openAttempt } from './attempt.ts';
-import { viewOf, type JobRow } from './job-row.ts';
-import type { ClaimView } from './job-view.ts';
-import { fits, hasLabels, occupy, type Room } from './room.ts';
+import { viewOf, type JobRow } from '../job-row.ts';
+import type { ClaimView } from '../job-view.ts';
+import { fits, hasLabels, occupy, type Room } from '../room.ts';
 import { takeCached } from './transition.ts';
-import type { Transaction } from './transaction.ts';
-import { fleetTotal, seen } from './worker-list.ts';
+import type { Transaction } from '../transaction.ts';
+import { fleetTotal, seen } from '../worker-list.ts';
 
 export function claim(transaction: Transaction, offer: WorkerOffer): ClaimView[] {
   if (!seen(transaction, offer.worker)) return [];

@@ -1,17 +1,17 @@
 /** The operations of a lease's holder. A stale token changes nothing. */
-import type { LeaseNews, Outcome } from '../../contract.ts';
+import type { LeaseNews, Outcome } from '../../../contract.ts';
 import { SkeinError } from '@skein/api/errors';
-import { LOG_BYTES } from '../bounds.ts';
+import { LOG_BYTES } from '../../bounds.ts';
 import { closeAttempt } from './attempt.ts';
-import { addEvent } from './event-log.ts';
+import { addEvent } from '../event-log.ts';
 import { membersOf } from './gang.ts';
-import { saveRow, type JobRow } from './job-row.ts';
-import { countLog } from './kept-logs.ts';
+import { saveRow, type JobRow } from '../job-row.ts';
+import { countLog } from '../kept-logs.ts';
 import { retryOrEnd } from './retry.ts';
-import type { Sql } from './sql.ts';
+import type { Sql } from '../sql.ts';
 import { end } from './transition.ts';
-import type { Transaction } from './transaction.ts';
-import { seen } from './worker-list.ts';
+import type { Transaction } from '../transaction.ts';
+import { seen } from '../worker-list.ts';
 
 export function renew(
   transaction: Transaction,

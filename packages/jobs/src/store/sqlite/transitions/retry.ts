@@ -1,10 +1,10 @@
 /** The next state of a job whose attempt ended without success, and of its gang. */
-import type { Cause, RetryPolicy } from '../../contract.ts';
+import type { Cause, RetryPolicy } from '../../../contract.ts';
 import { closeAttempt } from './attempt.ts';
 import { membersOf } from './gang.ts';
-import { rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
+import { rowBySeq, saveRow, specOf, type JobRow } from '../job-row.ts';
 import { move } from './move.ts';
-import type { Transaction } from './transaction.ts';
+import type { Transaction } from '../transaction.ts';
 import { end, settle } from './transition.ts';
 
 /** Decides the next state of a running job whose attempt has just been closed without success. */

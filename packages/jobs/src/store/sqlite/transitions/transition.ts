@@ -1,11 +1,11 @@
 /** How a job becomes ready and how it ends, with what follows for its children and its gang. */
-import type { Cause } from '../../contract.ts';
-import { laneRank } from '../lane.ts';
+import type { Cause } from '../../../contract.ts';
+import { laneRank } from '../../lane.ts';
 import { closeAttempt } from './attempt.ts';
 import { memberBecameReady, memberLeftReady } from './gang.ts';
-import { hasEnded, rowBySeq, saveRow, saveSucceeded, type JobRow } from './job-row.ts';
+import { hasEnded, rowBySeq, saveRow, saveSucceeded, type JobRow } from '../job-row.ts';
 import { move } from './move.ts';
-import type { Transaction } from './transaction.ts';
+import type { Transaction } from '../transaction.ts';
 
 /** A job without pending parents or delay becomes ready, or reuses the result of an equal job. */
 export function settle(transaction: Transaction, row: JobRow): void {

@@ -1,8 +1,8 @@
 /** An attempt: a lease on a job, under a token that fences off every earlier holder. */
-import type { Cause } from '../../contract.ts';
-import { currentAttempt, saveStarted, type JobRow } from './job-row.ts';
+import type { Cause } from '../../../contract.ts';
+import { currentAttempt, saveStarted, type JobRow } from '../job-row.ts';
 import { move } from './move.ts';
-import type { Transaction } from './transaction.ts';
+import type { Transaction } from '../transaction.ts';
 
 /** Starts an attempt. @returns its token. */
 export function openAttempt(

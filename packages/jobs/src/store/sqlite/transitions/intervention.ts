@@ -1,11 +1,11 @@
 /** Transitions that people and deadlines cause from outside: cancel, preempt, revive. */
 import { closeAttempt } from './attempt.ts';
-import { hasEnded, rowById, rowBySeq, saveRow, specOf, type JobRow } from './job-row.ts';
+import { hasEnded, rowById, rowBySeq, saveRow, specOf, type JobRow } from '../job-row.ts';
 import { membersOf } from './gang.ts';
 import { move } from './move.ts';
-import type { Sql } from './sql.ts';
+import type { Sql } from '../sql.ts';
 import { end, settle } from './transition.ts';
-import type { Transaction } from './transaction.ts';
+import type { Transaction } from '../transaction.ts';
 
 export function cancel(transaction: Transaction, id: string, reason: string): JobRow | undefined {
   const row = rowById(transaction.sql, id);

@@ -1,11 +1,11 @@
 /** Placing gangs: places are reserved offer by offer, and once all are there the gang starts. */
-import { ASSEMBLY_MS } from '../bounds.ts';
+import { ASSEMBLY_MS } from '../../bounds.ts';
 import { openAttempt } from './attempt.ts';
-import { fits, hasLabels, occupy, type Room } from './room.ts';
+import { fits, hasLabels, occupy, type Room } from '../room.ts';
 import { gangById, membersOf, memberLeftReady, type GangRow } from './gang.ts';
-import { rowBySeq, specOf, viewOf, type JobRow } from './job-row.ts';
-import type { ClaimView } from './job-view.ts';
-import type { Transaction } from './transaction.ts';
+import { rowBySeq, specOf, viewOf, type JobRow } from '../job-row.ts';
+import type { ClaimView } from '../job-view.ts';
+import type { Transaction } from '../transaction.ts';
 
 /** Members that started on this worker by another worker's offer, and that it has not fetched yet. */
 export function deliverPlaced(transaction: Transaction, room: Room): void {

@@ -10,9 +10,9 @@
  * A member that succeeds before the others is held: its success counts when all have succeeded. A
  * lost or failed member breaks the gang, and all members are tried again together.
  */
-import { ASSEMBLY_MS } from '../bounds.ts';
-import type { JobRow } from './job-row.ts';
-import type { Transaction } from './transaction.ts';
+import { ASSEMBLY_MS } from '../../bounds.ts';
+import type { JobRow } from '../job-row.ts';
+import type { Transaction } from '../transaction.ts';
 
 export interface GangRow {
   readonly id: number;

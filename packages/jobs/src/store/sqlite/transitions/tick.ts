@@ -1,19 +1,19 @@
 /** Makes the transitions that are due, a bounded number per call. */
 import { SkeinError } from '@skein/api/errors';
-import type { Schedule } from '../../contract.ts';
-import { IDLE_MS, TICK_BATCH } from '../bounds.ts';
-import { nextTime } from '../cron.ts';
+import type { Schedule } from '../../../contract.ts';
+import { IDLE_MS, TICK_BATCH } from '../../bounds.ts';
+import { nextTime } from '../../cron.ts';
 import { enqueue } from './enqueue.ts';
-import { trimEvents } from './event-log.ts';
+import { trimEvents } from '../event-log.ts';
 import { abandonAssembly, type GangRow } from './gang.ts';
 import { expire } from './intervention.ts';
-import { rowBySeq, saveRow } from './job-row.ts';
-import { forgetLogs } from './kept-logs.ts';
+import { rowBySeq, saveRow } from '../job-row.ts';
+import { forgetLogs } from '../kept-logs.ts';
 import { loseLease } from './lease.ts';
-import { dueSchedules } from './settings.ts';
+import { dueSchedules } from '../settings.ts';
 import { settle } from './transition.ts';
-import type { Transaction } from './transaction.ts';
-import { forgetSilent } from './worker-list.ts';
+import type { Transaction } from '../transaction.ts';
+import { forgetSilent } from '../worker-list.ts';
 
 export function tick(transaction: Transaction): void {
   const { sql, now } = transaction;
