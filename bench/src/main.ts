@@ -8,7 +8,7 @@ import { describeMachine } from './harness/machine.ts';
 import { renderTable, type BenchReport } from './harness/report.ts';
 
 interface BenchOptions {
-  /** Shorter runs: under 45 s in all, noisier figures. */
+  /** Shorter runs: about a minute in all, noisier figures. */
   readonly quick: boolean;
   readonly progress: (line: string) => void;
 }

@@ -19,6 +19,11 @@ interface ClosedLoop {
   readonly seconds: number;
   readonly protocol: 'http1' | 'http2';
   /**
+   * Not counted. Default: 1 s, long enough for the compiler of either server and for what a server
+   * learns from its runs.
+   */
+  readonly warmUpSeconds?: number;
+  /**
    * Runs under Linux's SCHED_BATCH policy. The generator stands for clients on other machines, but
    * shares the cores: where answers take microseconds, each one would wake it in the place of the
    * thread that is about to write the next.
@@ -33,6 +38,9 @@ export interface ClosedLoopResult {
   readonly requests: number;
   readonly meanMs: number;
 }
+
+/** h2load reads whole numbers alone. */
+const duration = (seconds: number): string => `${Math.round(seconds * 1000)}ms`;
 
 const toMs = (text: string): number => {
   const [, value = '0', unit = 'us'] = /^([\d.]+)(us|ms|s)$/.exec(text) ?? [];
@@ -53,10 +61,9 @@ export async function closedLoop(options: ClosedLoop): Promise<ClosedLoopResult>
       ...(options.yields === true ? YIELDING : []),
       'h2load',
       ...(options.protocol === 'http1' ? ['--h1'] : []),
-      // Long enough for the compiler of either server, and for what a server learns from its runs.
-      '--warm-up-time=1',
+      `--warm-up-time=${duration(options.warmUpSeconds ?? 1)}`,
       '-D',
-      String(options.seconds),
+      duration(options.seconds),
       '-c',
       String(options.connections),
       '-m',

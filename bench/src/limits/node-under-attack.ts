@@ -1,10 +1,11 @@
 /** A node that asks for keys, with what watches it. */
 import { execFile } from 'node:child_process';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient, type Client } from '@skein/api';
 import { freePort } from '../harness/free-port.ts';
+import { memoryOf } from '../harness/memory.ts';
 import { launch } from '../harness/process.ts';
 import type { Target } from './attack.ts';
 import type { LoopReading } from './loop-probe.ts';
@@ -75,30 +76,9 @@ export async function startNodeUnderAttack(folder: string): Promise<NodeUnderAtt
     target: { host: '127.0.0.1', httpPort, grpcPort },
     key: secret,
     client: createClient({ url, key: secret }),
-    alive: async () => (await residentBytes(node.pid)) > 0,
-    async memory() {
-      const pids = await processesUnder(node.pid);
-      const sizes = await Promise.all(pids.map(residentBytes));
-      return sizes.reduce((sum, size) => sum + size, 0);
-    },
+    alive: async () => (await memoryOf(node.pid)) > 0,
+    memory: () => memoryOf(node.pid),
     reading: async () => (await (await fetch(probe)).json()) as LoopReading,
     stop: () => node.stop(),
   };
-}
-
-/** 0 when the process has ended. */
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
-}
-
-async function processesUnder(pid: number): Promise<number[]> {
-  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-  const children = await Promise.all(
-    threads.map((thread) =>
-      readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => ''),
-    ),
-  );
-  const below = children.join(' ').split(' ').filter(Boolean).map(Number);
-  return [pid, ...(await Promise.all(below.map(processesUnder))).flat()];
 }

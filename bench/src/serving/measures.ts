@@ -15,9 +15,11 @@ const atMost = (key: string, what: string, bound: number, unit: string): Measure
 });
 
 export const SERVING_MEASURES: readonly Measure[] = [
-  atLeast('http_json_vs_fastapi', 'requests/s, MLP, 16 connections: JSON over FastAPI’s JSON', 5),
+  atLeast('http_json_vs_fastapi', 'requests/s, MLP, 16 connections: JSON over FastAPI’s JSON', 4.5),
   atLeast('http_binary_vs_fastapi', '… binary over FastAPI’s JSON', 7),
-  atLeast('grpc_vs_fastapi', '… gRPC over FastAPI’s JSON', 3),
+  atLeast('grpc_vs_fastapi', '… gRPC over FastAPI’s JSON', 2.8),
+  atLeast('json_vs_bare', '… JSON over a bare Node server', 0.75),
+  atLeast('binary_vs_bare', '… binary over a bare Node server', 0.85),
   atMost('added_p50_ms', 'p50 added over a bare session.run, one connection, binary', 0.3, ' ms'),
   atLeast(
     'ceiling_fraction',
@@ -48,4 +50,5 @@ export const SERVING_MEASURES: readonly Measure[] = [
   atMost('ocr_overload_admitted_p99_ratio', '… p99 of admitted over its objective', 1, ''),
   atMost('rollout_p99_ratio', 'p99 while a version is swapped over steady p99', 1.5, '×'),
   atMost('cold_start_ms', 'process start to ready with one model', 1500, ' ms'),
+  atMost('idle_model_mib', 'memory of a small deployed model beyond its weights', 12, ' MiB'),
 ];

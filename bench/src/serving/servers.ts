@@ -1,4 +1,4 @@
-/** The two servers of the comparison, each in a process of its own, on the same models. */
+/** The servers of the comparison, each in a process of its own, on the same models. */
 import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api';
 import { freePort } from '../harness/free-port.ts';
@@ -85,6 +85,18 @@ export async function launchPeer(model: BenchModel, pooled: boolean): Promise<Se
       POOL: pooled ? '1' : '0',
       PYTHONDONTWRITEBYTECODE: '1',
     },
+    url: `http://127.0.0.1:${port}`,
+    readyPath: '/ready',
+  });
+}
+
+/** A Node server of forty lines with one session on one thread. */
+export async function launchBareNode(model: BenchModel): Promise<ServerProcess> {
+  const port = await freePort();
+  return launch({
+    command: process.execPath,
+    args: [join(root, 'bench/peers/bare-node/server.ts')],
+    env: { MODEL: model.path, PORT: String(port) },
     url: `http://127.0.0.1:${port}`,
     readyPath: '/ready',
   });

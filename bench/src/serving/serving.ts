@@ -14,10 +14,11 @@ import { measureCeiling } from './ceiling.ts';
 import { measureColdStart } from './cold-start.ts';
 import { SERVING_MEASURES } from './measures.ts';
 import { binaryBody, mlpModel, peerBody, recogniserModel, type Body } from './models.ts';
+import { measureIdleModels } from './idle-models.ts';
 import { measureOcrOverload } from './ocr-overload.ts';
 import { measureOverload, OBJECTIVE_MS, type Overload } from './overload.ts';
 import { measureRollout, otherVersion } from './rollout.ts';
-import { deploy, launchPeer, launchSkein } from './servers.ts';
+import { deploy, launchBareNode, launchPeer, launchSkein } from './servers.ts';
 import { measureThroughput } from './throughput.ts';
 
 interface Options {
@@ -41,19 +42,24 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
       stops.push(() => launched.stop());
       return launched;
     };
-    const [node, peer] = await Promise.all([
+    const [node, peer, bare] = await Promise.all([
       stoppable(launchSkein(join(folder, 'node'))),
       stoppable(launchPeer(mlp, false)),
+      stoppable(launchBareNode(mlp)),
     ]);
     await deploy(node, mlp, { objective: { latencyMs: 500, quantile: 0.99 } });
 
-    progress('throughput at 16 connections: FastAPI, JSON, binary, gRPC');
-    const throughput = await measureThroughput(node, peer, mlp, quick ? 1 : 3, quick ? 1 : 5);
-    await peer.stop();
+    progress('throughput at 16 connections: FastAPI, bare Node, JSON, binary, gRPC');
+    const servers = { node, peer, bare };
+    const throughput = await measureThroughput(servers, mlp, quick ? 3 : 9, quick ? 0.5 : 1);
+    await Promise.all([peer.stop(), bare.stop()]);
 
     progress('latency added at one connection');
     const latency = await measureAddedLatency(node, mlp, quick ? 1 : 5, 1);
     await node.client.undeploy({ name: mlp.name });
+
+    progress('memory of small models');
+    const idleModelMib = await measureIdleModels(node);
 
     progress('ceiling of the OCR recogniser');
     // Saturation needs a backlog, which the objective of the overload would refuse.
@@ -98,9 +104,11 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
       peer: `FastAPI ${debianVersion('python3-fastapi')}, uvicorn ${debianVersion('python3-uvicorn')}, ONNX Runtime ${debianVersion('python3-onnxruntime')}`,
       measures: SERVING_MEASURES,
       results: {
-        http_json_vs_fastapi: throughput.json / throughput.peerJson,
-        http_binary_vs_fastapi: throughput.binary / throughput.peerJson,
-        grpc_vs_fastapi: throughput.grpc / throughput.peerJson,
+        http_json_vs_fastapi: throughput.ratios.jsonOverPeer,
+        http_binary_vs_fastapi: throughput.ratios.binaryOverPeer,
+        grpc_vs_fastapi: throughput.ratios.grpcOverPeer,
+        json_vs_bare: throughput.ratios.jsonOverBare,
+        binary_vs_bare: throughput.ratios.binaryOverBare,
         added_p50_ms: latency.addedMs,
         ceiling_fraction: ceiling.fraction,
         overload_goodput_fraction: overload.goodputFraction,
@@ -113,6 +121,7 @@ export async function benchServing({ quick, progress }: Options): Promise<BenchR
         ocr_overload_admitted_p99_ratio: ocrOverload.admittedP99Ratio,
         rollout_p99_ratio: rollout.p99Ratio,
         cold_start_ms: coldStartMs,
+        idle_model_mib: idleModelMib,
       },
       details: { throughput, latency, ceiling, overload, peerOverload, ocrOverload, rollout },
     };

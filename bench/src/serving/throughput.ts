@@ -1,89 +1,101 @@
-/** Requests per second at 16 connections: JSON, binary and gRPC, beside FastAPI's JSON. */
+/**
+ * Requests per second at 16 connections: JSON, binary and gRPC, beside FastAPI's JSON and a bare
+ * Node server of forty lines.
+ */
 import { closedLoop } from '../harness/h2load.ts';
 import type { ServerProcess } from '../harness/process.ts';
 import { median } from '../harness/statistics.ts';
-import { binaryBody, grpcBody, jsonBody, type BenchModel } from './models.ts';
+import { binaryBody, grpcBody, jsonBody, peerBody, type BenchModel, type Body } from './models.ts';
 import type { SkeinNode } from './servers.ts';
 
 const CONNECTIONS = 16;
+/** A server is warm after its first slice. */
+const LATER_WARM_UP_SECONDS = 0.2;
+
+const SIDES = ['peerJson', 'json', 'bareJson', 'binary', 'bareBinary', 'grpc'] as const;
+type Side = (typeof SIDES)[number];
 
 export interface Throughput {
-  readonly json: number;
-  readonly binary: number;
-  readonly grpc: number;
-  readonly peerJson: number;
+  /** Requests per second, the median of the rounds. */
+  readonly rates: Readonly<Record<Side, number>>;
+  /** The median over the rounds of one side's rate over the other's in the same round. */
+  readonly ratios: {
+    readonly jsonOverPeer: number;
+    readonly binaryOverPeer: number;
+    readonly grpcOverPeer: number;
+    readonly jsonOverBare: number;
+    readonly binaryOverBare: number;
+  };
+}
+
+export interface Servers {
+  readonly node: SkeinNode;
+  /** FastAPI. */
+  readonly peer: ServerProcess;
+  readonly bare: ServerProcess;
 }
 
 /**
- * Alternates between the four, round by round, and returns the median of each: drift of the machine
- * affects all alike.
+ * Takes the sides in turn, in short slices, and every other round in the opposite order. What slows
+ * the machine down for a while then touches both sides of a ratio.
  */
 export async function measureThroughput(
-  node: SkeinNode,
-  peer: ServerProcess,
+  { node, peer, bare }: Servers,
   model: BenchModel,
   rounds: number,
   seconds: number,
 ): Promise<Throughput> {
   const path = `/v2/models/${model.name}/infer`;
-  const [json, binary, grpc] = [jsonBody(model), binaryBody(model), grpcBody(model)];
-  const common = { connections: CONNECTIONS, seconds, yields: true } as const;
-  const runs = {
-    json: () =>
-      closedLoop({
-        ...common,
-        url: node.url + path,
-        body: json.bytes,
-        headers: json.headers,
-        protocol: 'http1',
-      }),
-    binary: () =>
-      closedLoop({
-        ...common,
-        url: node.url + path,
-        body: binary.bytes,
-        headers: binary.headers,
-        protocol: 'http1',
-      }),
-    grpc: () =>
-      closedLoop({
-        ...common,
-        url: `http://127.0.0.1:${node.grpcPort}/inference.GRPCInferenceService/ModelInfer`,
-        body: grpc.bytes,
-        headers: grpc.headers,
-        protocol: 'http2',
-      }),
-    peerJson: () =>
-      closedLoop({
-        ...common,
-        url: `${peer.url}/json`,
-        body: json.bytes,
-        headers: json.headers,
-        protocol: 'http1',
-      }),
+  const [json, binary, raw] = [jsonBody(model), binaryBody(model), peerBody(model)];
+  const grpcUrl = `http://127.0.0.1:${node.grpcPort}/inference.GRPCInferenceService/ModelInfer`;
+  const targets: Record<Side, readonly [url: string, body: Body]> = {
+    peerJson: [`${peer.url}/json`, json],
+    json: [node.url + path, json],
+    bareJson: [`${bare.url}/json`, json],
+    binary: [node.url + path, binary],
+    bareBinary: [`${bare.url}/bytes`, raw],
+    grpc: [grpcUrl, grpcBody(model)],
   };
-  const rates: Record<keyof typeof runs, number[]> = {
-    json: [],
-    binary: [],
-    grpc: [],
-    peerJson: [],
-  };
-  for (let round = 0; round < rounds; round += 1) {
-    for (const key of ['peerJson', 'json', 'binary', 'grpc'] as const) {
-      try {
-        rates[key].push((await runs[key]()).requestsPerSecond);
-      } catch (error) {
-        const told = JSON.stringify(await refusals(node, model));
-        throw new Error(`The node’s own count of refusals: ${told}`, { cause: error });
-      }
+  const rateOf = async (side: Side, warmUpSeconds: number): Promise<number> => {
+    const [url, { bytes, headers }] = targets[side];
+    try {
+      const { requestsPerSecond } = await closedLoop({
+        url,
+        body: bytes,
+        headers,
+        connections: CONNECTIONS,
+        seconds,
+        warmUpSeconds,
+        yields: true,
+        protocol: side === 'grpc' ? 'http2' : 'http1',
+      });
+      return requestsPerSecond;
+    } catch (error) {
+      const told = JSON.stringify(await refusals(node, model));
+      throw new Error(`The node’s own count of refusals: ${told}`, { cause: error });
     }
+  };
+  const taken: Record<Side, number>[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const rates = {} as Record<Side, number>;
+    for (const side of round % 2 === 0 ? SIDES : SIDES.toReversed()) {
+      rates[side] = await rateOf(side, round === 0 ? 1 : LATER_WARM_UP_SECONDS);
+    }
+    taken.push(rates);
   }
-  await checkGrpcAnswers(node, model, rates.grpc);
+  await checkGrpcAnswers(node, model);
+  const ratio = (side: Side, over: Side): number =>
+    median(taken.map((rates) => rates[side] / rates[over]));
+  const rates = SIDES.map((side) => [side, median(taken.map((each) => each[side]))] as const);
   return {
-    json: median(rates.json),
-    binary: median(rates.binary),
-    grpc: median(rates.grpc),
-    peerJson: median(rates.peerJson),
+    rates: Object.fromEntries(rates) as Record<Side, number>,
+    ratios: {
+      jsonOverPeer: ratio('json', 'peerJson'),
+      binaryOverPeer: ratio('binary', 'peerJson'),
+      grpcOverPeer: ratio('grpc', 'peerJson'),
+      jsonOverBare: ratio('json', 'bareJson'),
+      binaryOverBare: ratio('binary', 'bareBinary'),
+    },
   };
 }
 
@@ -95,12 +107,7 @@ async function refusals(node: SkeinNode, model: BenchModel): Promise<Record<stri
 }
 
 /** h2load sees only HTTP statuses, which gRPC errors do not touch; the node's own counters tell. */
-async function checkGrpcAnswers(
-  node: SkeinNode,
-  model: BenchModel,
-  rates: readonly number[],
-): Promise<void> {
-  if (rates.length === 0) return;
+async function checkGrpcAnswers(node: SkeinNode, model: BenchModel): Promise<void> {
   const refused = await refusals(node, model);
   if (Object.keys(refused).length > 0) {
     throw new Error(`The node refused requests of the throughput run: ${JSON.stringify(refused)}`);

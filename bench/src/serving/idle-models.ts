@@ -1,0 +1,41 @@
+/** Memory that a small model takes beyond its weights once it is deployed and has answered. */
+import { mlp, writeModel } from '@skein/onnx';
+import { memoryOf } from '../harness/memory.ts';
+import type { SkeinNode } from './servers.ts';
+
+const MODELS = 12;
+const SIZES = [64, 64, 8] as const;
+const MIB = 2 ** 20;
+
+/** @returns MiB for each model, of all processes of the node. The first one is not counted. */
+export async function measureIdleModels(node: SkeinNode): Promise<number> {
+  const content = writeModel(mlp({ sizes: SIZES, seed: 1 })) as Uint8Array<ArrayBuffer>;
+  const deployOne = async (index: number): Promise<void> => {
+    const name = `small-${index}`;
+    const { version } = await node.client.importModel({ name, content });
+    const settings = { threads: 1, replicas: { min: 1, max: 1 }, oversubscribe: true } as const;
+    await node.client.deploy({ name, version, settings });
+    await infer(node, name);
+  };
+  await deployOne(0);
+  const before = await memoryOf(node.pid);
+  for (let index = 1; index <= MODELS; index++) await deployOne(index);
+  const after = await memoryOf(node.pid);
+  for (let index = 0; index <= MODELS; index++)
+    await node.client.undeploy({ name: `small-${index}` });
+  return ((after - before) / MODELS - content.byteLength) / MIB;
+}
+
+async function infer(node: SkeinNode, name: string): Promise<void> {
+  const metadata = (await (await fetch(`${node.url}/v2/models/${name}`)).json()) as {
+    inputs: { name: string }[];
+  };
+  const inputs = [
+    { name: metadata.inputs[0]!.name, shape: [1, 64], datatype: 'FP32', data: Array(64).fill(0) },
+  ];
+  const response = await fetch(`${node.url}/v2/models/${name}/infer`, {
+    method: 'POST',
+    body: JSON.stringify({ inputs }),
+  });
+  if (!response.ok) throw new Error(`${name}: ${await response.text()}`);
+}
