@@ -2,9 +2,9 @@
 # Makes the root file system of sandboxes without an image registry:
 #   base-image.sh PROFILE [NAME]      imports it into Docker as NAME (default: skein-sandbox:PROFILE)
 #   base-image.sh PROFILE --to DIR    leaves it in DIR, a root for bubblewrap
-# PROFILE is `minimal` (Python 3 and coreutils) or `judge` (the toolchains of the judge's languages): see
-# packages.sh. Needs root and debootstrap. Nothing is done when the result is there already;
-# SKEIN_REBUILD=1 makes it anew. minimal: about 20 seconds and 150 MB; judge: 2 minutes and 1.6 GB.
+# PROFILE is `minimal` (Python 3 and coreutils), `judge` (the toolchains of most of the judge’s languages)
+# or `judge-all` (of all of them): see packages.sh. Needs root and debootstrap. Nothing is done when the result is there already;
+# SKEIN_REBUILD=1 makes it anew. minimal: about 20 seconds and 150 MB; judge: 2 minutes and 1.7 GB.
 set -euo pipefail
 
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -46,6 +46,9 @@ printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
 # No program of another user: a sandbox forbids new privileges anyway.
 find "$root" -xdev -type f -perm /6000 -exec chmod ug-s {} +
 mkdir -p "$root/workspace"
+# Where the judge mounts its Node and its caches: bubblewrap cannot make them in a root that it may not write.
+mkdir -p "$root/opt/skein/go-cache"
+: >"$root/opt/skein/node"
 echo "$profile" >"$root/etc/skein-sandbox"
 
 if [ -n "$directory" ]; then

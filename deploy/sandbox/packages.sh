@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Prints the Debian packages of a profile: packages.sh minimal|judge. Those of the judge are the ones
-# that its languages name.
+# Prints the Debian packages of a profile: packages.sh minimal|judge|judge-all. Those of the judge are the
+# ones that its languages name; `judge` leaves out the large ones, which are marked as optional.
 set -euo pipefail
-languages=$(dirname "$0")/../../apps/judge/src/languages
+languages=("$(dirname "$0")"/../../apps/judge/src/languages/*.ts)
+packages_of() { sed -n "s/.*debianPackage: '\([^']*\)'.*/\1/p" "$@" | tr ' ' '\n' | sort -u | tr '\n' ' '; }
 case ${1:-} in
   minimal) echo python3-minimal libpython3-stdlib ;;
-  judge) sed -n "s/.*debianPackage: '\(.*\)'.*/\1/p" "$languages"/*.ts | tr ' ' '\n' | sort -u | tr '\n' ' ' ;;
+  judge) packages_of $(grep -L 'optional: true' "${languages[@]}") ;;
+  judge-all) packages_of "${languages[@]}" ;;
   *) echo "packages: no profile ${1:-}" >&2; exit 2 ;;
 esac

@@ -14,6 +14,7 @@ import { JUDGE_DRIVERS } from '../judging/drivers.ts';
 
 export const JUDGE_OPTIONS = {
   json: flag('One JSON object per event, the report last.'),
+  strict: flag('Of verify: every warning is an error, and so is what cannot be checked here.'),
   driver: choice(JUDGE_DRIVERS, 'Sandbox; default: the first that works here.'),
   image: text('IMAGE', 'Root file system of the sandbox.'),
   language: text('CODE', 'Of the submission; default: by its files.'),

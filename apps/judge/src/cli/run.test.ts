@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ZipFile } from 'yazl';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { packageFolder } from '../testing/package-folder.ts';
+import { MINIMAL, packageFolder } from '../testing/package-folder.ts';
 import { runCommandLine } from './run.ts';
 
 const TIMEOUT = 120_000;
@@ -111,6 +111,20 @@ describe.skipIf(requireComponent('bubblewrap').skip)('skein-judge in bubblewrap'
       const answer = await run('verify', ...bubblewrap, folder);
       expect(answer).toMatchObject({ code: 1, err: '' });
       expect(answer.out).toContain('FAIL accepted/echo.py: WA at sample/1');
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'takes an unknown key for an error with --strict alone',
+    async () => {
+      const folder = packageFolder({ 'problem.yaml': `${MINIMAL['problem.yaml']}  weight: 3\n` });
+      const lenient = await run('verify', ...bubblewrap, folder);
+      expect(lenient.out).toContain('warning: problem.yaml: limits.weight is not a key');
+      expect(lenient.code).toBe(0);
+      const strict = await run('verify', ...bubblewrap, '--strict', folder);
+      expect(strict.out).toContain('FAIL problem.yaml: limits.weight is not a key');
+      expect(strict.code).toBe(1);
     },
     TIMEOUT,
   );

@@ -34,12 +34,12 @@ export async function runVerify(
 async function verifyOne(
   problem: Problem,
   sandbox: JudgeSandbox,
-  { json }: CommandOptions,
+  { json, strict }: CommandOptions,
   { stdout, signal }: Terminal,
 ): Promise<VerifyReport> {
   refuseDishonourable(problem, machineCeilings());
   if (!json) stdout.write(`${problem.shortName}\n`);
-  const events = verify(problem, sandbox, { signal });
+  const events = verify(problem, sandbox, { signal, strict });
   for (;;) {
     const step = await events.next();
     if (step.done === true) return step.value;
@@ -82,12 +82,16 @@ function exampleLine(report: ExampleReport): string {
 }
 
 function summary(report: VerifyReport): string {
-  const good = report.inputs.filter((check) => check.ok).length;
+  const good = report.inputs.filter((check) => check.ok && check.notChecked !== true).length;
+  const notChecked = report.inputs.filter((check) => check.notChecked === true).length;
+  const rest = notChecked === 0 ? '' : `; ${notChecked} are not checked`;
+  const partly = notChecked > 0 || report.examples.some((example) => example.notRun);
+  const order = partly ? 'in order as far as it could be checked here' : 'in order';
   const lines = [
-    `  ${good} of ${report.inputs.length} inputs are as the input validators want them\n`,
+    `  ${good} of ${report.inputs.length} inputs are as the input validators want them${rest}\n`,
     ...report.problems.map((problem) => `  FAIL ${problem}\n`),
     ...report.warnings.map((warning) => `  warning: ${warning}\n`),
-    `  ${report.ok ? 'The package is in order.' : 'The package is not in order.'}\n`,
+    `  The package is ${report.ok ? order : 'not in order'}.\n`,
   ];
   return lines.join('');
 }

@@ -1,7 +1,7 @@
 /** Turns a program's files into something that runs, inside a sandbox session. */
 import type { Ending, Limits, SandboxSession } from '@skein/sandbox';
 import type { Language, Place } from '../languages/language.ts';
-import { hasExtension } from '../languages/language.ts';
+import { isSource } from '../languages/language.ts';
 import { detectLanguage, languageOf } from '../languages/languages.ts';
 import type { ProgramFile } from '../package/problem.ts';
 import type { JudgeSandbox } from './judge-sandbox.ts';
@@ -29,6 +29,8 @@ export interface BuildFailure {
   /** For the author of the program. */
   readonly failed: string;
   readonly language: string | undefined;
+  /** The language or its toolchain is missing here; another judge may build the program. */
+  readonly missing?: true;
 }
 
 export interface Source {
@@ -53,13 +55,18 @@ export function resolveLanguage(source: Source, sandbox: JudgeSandbox): Language
     return {
       failed: `the judge does not know the language ${source.language}`,
       language: undefined,
+      missing: true,
     };
   }
-  if ('problem' in found) return { failed: found.problem, language: undefined };
+  if ('problem' in found) {
+    const failed = { failed: found.problem, language: undefined };
+    return found.unknown ? { ...failed, missing: true } : failed;
+  }
   const toolchain = sandbox.toolchains.get(found.code);
   if (toolchain?.available !== true) {
     const lacking = `the sandbox has no toolchain for it (Debian package ${toolchain?.debianPackage ?? found.name})`;
-    return { failed: `${found.name} cannot be run here: ${lacking}`, language: found.code };
+    const failed = `${found.name} cannot be run here: ${lacking}`;
+    return { failed, language: found.code, missing: true };
   }
   return found;
 }
@@ -92,9 +99,7 @@ export async function buildProgram(
   };
   const place: Pick<Place, 'entry' | 'sources'> = {
     entry: start.entry,
-    sources: files
-      .map((file) => file.path)
-      .filter((path) => hasExtension(path, language.extensions)),
+    sources: files.map((file) => file.path).filter((path) => isSource(path, language)),
   };
   const argv = (at: string, memoryBytes: number): readonly string[] => {
     const stackBytes = sandbox.bigStacks ? memoryBytes : undefined;

@@ -9,6 +9,7 @@ import { SkeinError } from '@skein/api';
 import type { Enforcement, Limits, Mount, SandboxDriver, SandboxSession } from '@skein/sandbox';
 import { GUEST_NODE, type Language } from '../languages/language.ts';
 import { LANGUAGES } from '../languages/languages.ts';
+import { INPUT_CHECKERS } from '../validation/input-checkers.ts';
 import { imageFix } from './drivers.ts';
 import { isCached, prepareCache } from './toolchain-cache.ts';
 
@@ -21,6 +22,8 @@ export interface JudgeSandbox {
   readonly enforcement: Enforcement;
   /** By language code. */
   readonly toolchains: ReadonlyMap<string, Toolchain>;
+  /** Paths of the commands that run scripts of input validators, by name; only those that exist. */
+  readonly inputTools: ReadonlyMap<string, string>;
   /** Whether guests can raise their stack limit (prlimit of util-linux). */
   readonly bigStacks: boolean;
   /** Folders of the host with the caches of toolchains, by language code. */
@@ -75,7 +78,13 @@ export async function openJudgeSandbox(
     if (!enforcement.network.none) why.push(`network (${enforcement.network.by})`);
     throw new SkeinError('JUDGE_SANDBOX', `${driver.name} does not enforce ${why.join(', ')}.`);
   }
-  const nothing = { enforcement, toolchains: new Map(), bigStacks: false, caches: new Map() };
+  const nothing: JudgeSandboxFacts = {
+    enforcement,
+    toolchains: new Map(),
+    inputTools: new Map(),
+    bigStacks: false,
+    caches: new Map(),
+  };
   const session = await resumeJudgeSandbox(driver, nothing, options)
     .open(PROBE_LIMITS)
     .catch((error: unknown) => {
@@ -85,6 +94,7 @@ export async function openJudgeSandbox(
   try {
     const toolchains = new Map<string, Toolchain>();
     for (const language of LANGUAGES) toolchains.set(language.code, await probe(session, language));
+    const inputTools = await findTools(session);
     const bigStacks = (await exitOf(session, ['prlimit', '--stack=67108864:', 'true'])) === 0;
     const caches = new Map<string, string>();
     for (const language of LANGUAGES.filter(isCached)) {
@@ -93,7 +103,7 @@ export async function openJudgeSandbox(
       const folder = await prepareCache(language, toolchain.version, driver, options);
       if (folder !== undefined) caches.set(language.code, folder);
     }
-    const facts = { enforcement, toolchains, bigStacks, caches };
+    const facts = { enforcement, toolchains, inputTools, bigStacks, caches };
     return resumeJudgeSandbox(driver, facts, options);
   } finally {
     await session.close();
@@ -143,6 +153,17 @@ async function probe(session: SandboxSession, { toolchain }: Language): Promise<
   if (result?.exitCode !== 0) return { available: false, debianPackage: toolchain.debianPackage };
   const [version = ''] = new TextDecoder().decode(result.stdout).trim().split('\n');
   return { available: true, version };
+}
+
+async function findTools(session: SandboxSession): Promise<Map<string, string>> {
+  const names = INPUT_CHECKERS.map(({ tool }) => tool);
+  const script = 'for name; do printf "%s\\n" "$(command -v "$name")"; done';
+  const argv = ['sh', '-c', script, 'find', ...names];
+  const result = await session.run({ argv, workspace: 'read-only' });
+  const paths = new TextDecoder().decode(result.stdout).split('\n');
+  return new Map(
+    names.map((name, i) => [name, paths[i] ?? ''] as const).filter(([, at]) => at !== ''),
+  );
 }
 
 async function exitOf(session: SandboxSession, argv: readonly string[]): Promise<number | null> {

@@ -59,6 +59,28 @@ describeOverSandboxes('judging in', (open) => {
       'RTE',
       /exit status 3/,
     ],
+    [
+      'wrong output before a bad exit',
+      'main.py',
+      'import sys\nprint(0)\nsys.exit(3)',
+      'RTE',
+      /exit status 3/,
+    ],
+    ...['SIGKILL', 'SIGXCPU', 'SIGTERM'].map((name): [string, string, string, string, RegExp] => [
+      `right output before its own ${name}`,
+      'main.py',
+      `import os, signal\nprint(input(), flush=True)\nos.kill(os.getpid(), signal.${name})`,
+      'RTE',
+      new RegExp(`ended by ${name}`),
+    ]),
+    [
+      'a program that stops itself',
+      'main.py',
+      'import os, signal\nprint(input(), flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)',
+      'TLE',
+      /wall limit/,
+    ],
+    ['a file whose name ends in .c++', 'a.c++', 'int main() { return 4; }', 'RTE', /status 4/],
     ['a syntax error', 'main.py', 'print(', 'CE', /compiler ended with status 1/],
     ['a type error in C', 'main.c', 'int main(void) { return "x" * 2; }', 'CE', /compiler/],
     ['a crash', 'main.c', 'int main(void) { volatile int *p = 0; return *p; }', 'RTE', /SIGSEGV/],
@@ -203,6 +225,55 @@ describeOverSandboxes('judging in', (open) => {
         if (event.type === 'verdict') verdict = event.judgement.verdict;
       }
       expect(verdict).toBe('AC');
+    },
+    TIMEOUT,
+  );
+
+  it.each<[string, Readonly<Record<string, string>>, Files]>([
+    [
+      'JavaScript modules without a main',
+      {
+        'solve.mjs': "import { twice } from './lib/twice.mjs'; twice();",
+        'lib/twice.mjs':
+          "import { readFileSync } from 'node:fs';\nexport const twice = () => console.log(readFileSync(0, 'utf8').trim());",
+      },
+      {},
+    ],
+    [
+      'TypeScript that imports without endings',
+      {
+        'src/solve.ts':
+          "import { read } from './read';\nimport { show } from '../show';\nshow(read());",
+        'src/read.ts':
+          "import { readFileSync } from 'node:fs';\nexport const read = (): string => readFileSync(0, 'utf8').trim();",
+        'show/index.ts': 'export function show(text: string): void { console.log(text); }',
+      },
+      {},
+    ],
+    [
+      'one file of its own beside an included one, under any name',
+      { 'answer.py': 'from helper import help\nprint(help(input()))' },
+      { 'include/python3/helper.py': 'def help(x): return x\n' },
+    ],
+    [
+      'a function that an included driver calls',
+      { 'answer.py': 'def solve(x): return x' },
+      { 'include/python3/main.py': 'from answer import solve\nprint(solve(input()))\n' },
+    ],
+  ])(
+    'starts %s',
+    async (_what, programs, files) => {
+      const problem = await loadProblem(packageFolder({ 'problem.yaml': SMALL, ...files }));
+      const submitted = Object.entries(programs).map(([path, text]) => ({
+        path,
+        content: new TextEncoder().encode(text),
+        executable: false,
+      }));
+      let judgement: Judgement | undefined;
+      for await (const event of judge({ files: submitted }, problem, await open())) {
+        if (event.type === 'verdict') judgement = event.judgement;
+      }
+      expect(judgement).toMatchObject({ verdict: 'AC' });
     },
     TIMEOUT,
   );

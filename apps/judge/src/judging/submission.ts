@@ -1,5 +1,6 @@
 /** What a contestant hands in, and the checks before anything is built. */
 import { SkeinError } from '@skein/api';
+import { FILE_NAME } from '../package/package-folder.ts';
 import type { Problem, ProgramFile, TestCase } from '../package/problem.ts';
 
 /** A program, or, for submit-answer problems, answer files named after their tests. */
@@ -10,7 +11,6 @@ export interface Submission {
   readonly entryPoint?: string | undefined;
 }
 
-const NAME = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}$/;
 const MAX_FILES = 128;
 
 /** @throws SkeinError SUBMISSION_INVALID that names the file or the limit. */
@@ -29,9 +29,9 @@ export function checkSubmission(submission: Submission, problem: Problem): void 
   }
   const seen = new Set<string>();
   for (const { path } of files) {
-    if (!path.split('/').every((part) => NAME.test(part)) || path.split('/').length > 8) {
+    if (!path.split('/').every((part) => FILE_NAME.test(part)) || path.split('/').length > 8) {
       throw refuse(
-        `The file name "${path.slice(0, 100)}" is not made of letters, digits, ".", "-" and "_".`,
+        `The file name "${path.slice(0, 100)}" is not made of letters, digits, ".", "-", "+" and "_".`,
       );
     }
     if (seen.has(path)) throw refuse(`The file "${path}" comes twice.`);
@@ -74,5 +74,8 @@ export function withIncludes(
 ): readonly ProgramFile[] {
   const included = problem.includes.get(language) ?? problem.includes.get('default') ?? [];
   const names = new Set(included.map((file) => file.path));
-  return [...files.filter((file) => !names.has(file.path)), ...included];
+  return [
+    ...files.filter((file) => !names.has(file.path)),
+    ...included.map((file) => ({ ...file, included: true as const })),
+  ];
 }

@@ -34,7 +34,17 @@ export const java: Language = {
     '.',
     ...sources,
   ],
-  run: ({ folder, entry, memoryBytes, stackBytes }) => [
+  run: (place) => runJava(place, place.folder),
+  pids: 64,
+  grammar: 'java',
+};
+
+/** @param classPath as `java -cp` takes it. */
+export function runJava(
+  { entry, memoryBytes, stackBytes }: Parameters<Language['run']>[0],
+  classPath: string,
+): string[] {
+  return [
     'java',
     // Its warnings would go to stdout, among the answers.
     '-Xlog:disable',
@@ -45,12 +55,10 @@ export const java: Language = {
     `-Xss${Math.floor((stackBytes ?? 64 * 2 ** 20) / 2 ** 10 / 2)}k`,
     '-Dfile.encoding=UTF-8',
     '-cp',
-    folder,
+    classPath,
     entry,
-  ],
-  pids: 64,
-  grammar: 'java',
-};
+  ];
+}
 
 function javaEntry(
   files: readonly ProgramFile[],
@@ -59,6 +67,7 @@ function javaEntry(
   const sources = files.filter((file) => file.path.endsWith('.java'));
   const renamed: ProgramFile[] = [];
   const mains: string[] = [];
+  let driver: string | undefined;
   for (const file of sources) {
     const text = withoutComments(new TextDecoder().decode(file.content));
     const publicType = PUBLIC_TYPE.exec(text)?.[1];
@@ -70,10 +79,14 @@ function javaEntry(
     if (main === null) continue;
     const name = publicType ?? TYPE_BEFORE_MAIN.exec(text)?.[1];
     const inPackage = PACKAGE.exec(text)?.[1];
-    if (name !== undefined) mains.push(inPackage === undefined ? name : `${inPackage}.${name}`);
+    if (name === undefined) continue;
+    const qualified = inPackage === undefined ? name : `${inPackage}.${name}`;
+    if (file.included !== true) mains.push(qualified);
+    else if (qualified === 'Main') driver = qualified;
   }
   const others = files.filter((file) => !file.path.endsWith('.java'));
-  const entry = given ?? (mains.length === 1 ? mains[0] : mains.find((name) => name === 'Main'));
+  const entry =
+    given ?? driver ?? (mains.length === 1 ? mains[0] : mains.find((name) => name === 'Main'));
   if (entry !== undefined) return { entry, files: [...others, ...renamed] };
   return {
     problem:

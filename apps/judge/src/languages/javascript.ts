@@ -1,4 +1,5 @@
-import { GUEST_NODE, type Language, mainFileEntry } from './language.ts';
+import { GUEST_NODE, type Language } from './language.ts';
+import { moduleEntry } from './modules.ts';
 
 const extensions = ['.js', '.mjs', '.cjs'];
 
@@ -7,7 +8,7 @@ export const javascript: Language = {
   name: 'JavaScript',
   extensions,
   toolchain: { probe: [GUEST_NODE, '--version'], debianPackage: 'nodejs' },
-  entry: mainFileEntry(extensions, ['main.js']),
+  entry: moduleEntry(extensions),
   compile: ({ entry }) => [GUEST_NODE, '--check', entry],
   run: (place) => runNode(place, place.entry),
   pids: 64,

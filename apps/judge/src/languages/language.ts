@@ -46,13 +46,21 @@ export interface Language {
   /** The format's code: `cpp`. */
   readonly code: string;
   readonly name: string;
+  /** Endings that tell the language of a file. */
   readonly extensions: readonly string[];
+  /** Further endings of its files, which count only when the language is named: `.py` for PyPy. */
+  readonly sharedExtensions?: readonly string[];
   readonly toolchain: {
     /** Prints a version and exits with 0 where the toolchain is installed. */
     readonly probe: readonly string[];
     readonly debianPackage: string;
+    /** Too large for the image and the provisioning: installed by the operator who wants it. */
+    readonly optional?: true;
   };
-  /** The entry point, or why it cannot be determined. */
+  /**
+   * The entry point, or why it cannot be determined. A file of the package's `include/` is the entry
+   * only when it carries the language's default name; then it is the driver of every submission.
+   */
   entry(files: readonly ProgramFile[], given: string | undefined): Entry | { problem: string };
   /** Exits with 0 when the program was built. */
   readonly compile?: (place: Place) => readonly string[];
@@ -81,23 +89,52 @@ export function anyEntry(extensions: readonly string[]): Language['entry'] {
   };
 }
 
-/** Interpreted languages start at the only file, or at the one that the format names. */
+/**
+ * Interpreted languages start at the only file, or at the one with a default name. The files of
+ * `include/` are not counted.
+ *
+ * @param mains default names, the preferred one first.
+ */
 export function mainFileEntry(
   extensions: readonly string[],
   mains: readonly string[],
 ): Language['entry'] {
   return (files, given) => {
-    const sources = files.map((file) => file.path).filter((path) => hasExtension(path, extensions));
-    if (given !== undefined) {
-      return sources.includes(given)
-        ? { entry: given }
-        : { problem: `the entry point ${given} is not among the files` };
-    }
-    const main = sources.length === 1 ? sources[0] : sources.find((path) => mains.includes(path));
+    const sources = files.filter((file) => hasExtension(file.path, extensions));
+    if (given !== undefined) return givenEntry(sources, given);
+    const main = mainFile(sources, mains);
     return main === undefined
       ? { problem: `of several files one must be named ${mains.join(' or ')}` }
       : { entry: main };
   };
+}
+
+export function givenEntry(
+  sources: readonly ProgramFile[],
+  given: string,
+): Entry | { problem: string } {
+  return sources.some((file) => file.path === given)
+    ? { entry: given }
+    : { problem: `the entry point ${given} is not among the files` };
+}
+
+/** The driver of the package, the only file of the submission, or the one with a default name. */
+export function mainFile(
+  sources: readonly ProgramFile[],
+  mains: readonly string[],
+): string | undefined {
+  const own = sources.filter((file) => file.included !== true);
+  const driver = sources.find((file) => file.included === true && mains.includes(file.path));
+  if (driver !== undefined || own.length === 1) return (driver ?? own[0])?.path;
+  return mains.find((name) => own.some((file) => file.path === name));
+}
+
+/** Whether the file is one that the language compiles or runs. */
+export function isSource(
+  path: string,
+  { extensions, sharedExtensions = [] }: Pick<Language, 'extensions' | 'sharedExtensions'>,
+): boolean {
+  return hasExtension(path, extensions) || hasExtension(path, sharedExtensions);
 }
 
 export function hasExtension(path: string, extensions: readonly string[]): boolean {

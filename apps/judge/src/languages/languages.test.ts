@@ -1,16 +1,21 @@
 /** The contract of a language, over every one of the registry. */
-import { globSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { hasExtension } from './language.ts';
-import { detectLanguage, LANGUAGES } from './languages.ts';
+import { loadProblem } from '../package/load-problem.ts';
+import type { ProgramFile } from '../package/problem.ts';
+import { detectLanguage, LANGUAGES, languageOf } from './languages.ts';
 
-const ACCEPTED = join(import.meta.dirname, '../../problems/ferry/submissions/accepted/*');
-const PROGRAMS = globSync(ACCEPTED).map((path) => basename(path));
+const FERRY = join(import.meta.dirname, '../../problems/ferry');
 
-// The test of packages judges each of these programs in every sandbox.
-it.each(LANGUAGES)('$name has a program in the example package', ({ extensions }) => {
-  expect(PROGRAMS.filter((path) => hasExtension(path, extensions))).toHaveLength(1);
+// The test of packages judges each of these programs in every sandbox that has its toolchain.
+it.each(LANGUAGES)('$name has a program in the example package', async ({ code }) => {
+  const { examples } = await loadProblem(FERRY);
+  const accepted = examples.filter(({ name }) => name.startsWith('accepted/'));
+  const codes = accepted.map(({ language, program }) => {
+    const found = language === undefined ? detectLanguage(program.files) : languageOf(language);
+    return found !== undefined && 'code' in found ? found.code : undefined;
+  });
+  expect(codes.filter((one) => one === code)).toHaveLength(1);
 });
 
 it.each(LANGUAGES)('$name is known by its files, and by no other', ({ code, extensions }) => {
@@ -24,7 +29,100 @@ it.each(LANGUAGES)('$name is known by its files, and by no other', ({ code, exte
 it('takes C beside C++ for C++, and other mixtures for none', () => {
   const file = (path: string) => ({ path, content: new Uint8Array(), executable: false });
   expect(detectLanguage([file('a.c'), file('b.cpp')])).toMatchObject({ code: 'cpp' });
-  const problem = expect.stringContaining('several languages');
-  expect(detectLanguage([file('a.c'), file('b.py')])).toEqual({ problem });
-  expect(detectLanguage([file('a.c'), file('b.cpp'), file('c.py')])).toEqual({ problem });
+  const mixed = { problem: expect.stringContaining('several languages'), unknown: false };
+  expect(detectLanguage([file('a.c'), file('b.py')])).toEqual(mixed);
+  expect(detectLanguage([file('a.c'), file('b.cpp'), file('c.py')])).toEqual(mixed);
+});
+
+const source = (path: string, text = ''): ProgramFile => ({
+  path,
+  content: new TextEncoder().encode(text),
+  executable: false,
+});
+const included = (path: string, text = ''): ProgramFile => ({
+  ...source(path, text),
+  included: true,
+});
+
+it.each<[string, string, ProgramFile[], string | undefined]>([
+  ['the only file', 'javascript', [source('a.js')], 'a.js'],
+  ['main', 'javascript', [source('a.js'), source('main.mjs')], 'main.mjs'],
+  ['index', 'typescript', [source('a.ts'), source('index.ts')], 'index.ts'],
+  [
+    'what package.json names, before index',
+    'javascript',
+    [source('a.js'), source('index.js'), source('package.json', '{"main": "./a"}')],
+    'a.js',
+  ],
+  [
+    'the TypeScript file of the JavaScript that package.json names',
+    'typescript',
+    [source('a.ts'), source('b.ts'), source('package.json', '{"main": "b.js"}')],
+    'b.ts',
+  ],
+  [
+    'the only file that no other imports',
+    'typescript',
+    [
+      source('lib/a.ts', "import { b } from '../b.ts'"),
+      source('b.ts', "import './lib/c'"),
+      source('lib/c.ts'),
+      source('solve.ts', "const a = require('./lib/a.js')"),
+    ],
+    'solve.ts',
+  ],
+  ['none, when two are not imported', 'javascript', [source('a.js'), source('b.js')], undefined],
+  ['the own file beside an included one', 'python3', [source('x.py'), included('y.py')], 'x.py'],
+  [
+    'the own file beside an included one with an import',
+    'javascript',
+    [source('x.js', "require('./y.js')"), included('y.js'), included('index.js')],
+    'x.js',
+  ],
+  ['an included driver', 'python3', [source('x.py'), included('main.py')], 'main.py'],
+  [
+    'none, when of two own files none is named main',
+    'python3',
+    [source('x.py'), source('y.py'), included('z.py')],
+    undefined,
+  ],
+  [
+    'the own class beside an included one with a main',
+    'java',
+    [
+      source('Own.java', 'class Own { public static void main(String[] a) {} }'),
+      included('Tool.java', 'class Tool { public static void main(String[] a) {} }'),
+    ],
+    'Own',
+  ],
+  [
+    'an included driver with its main',
+    'java',
+    [
+      source('Own.java', 'class Own { public static void main(String[] a) {} }'),
+      included('Main.java', 'class Main { public static void main(String[] a) {} }'),
+    ],
+    'Main',
+  ],
+  [
+    'the class of the file with a main',
+    'kotlin',
+    [source('two words.kt', 'package p\nfun main() {}'), source('other.kt', 'fun help() {}')],
+    'p.Two_wordsKt',
+  ],
+  [
+    'the object that is an App',
+    'scala',
+    [source('a.scala', 'object Help { def f = 1 }\nobject Run extends App { println(1) }')],
+    'Run',
+  ],
+])('starts at %s (%s)', (_what, code, files, entry) => {
+  const found = languageOf(code)?.entry(files, undefined);
+  if (entry === undefined) expect(found).toEqual({ problem: expect.any(String) });
+  else expect(found).toMatchObject({ entry });
+});
+
+it('tells languages that it does not know from mixtures', () => {
+  expect(detectLanguage([source('a.pl')])).toMatchObject({ unknown: true });
+  expect(detectLanguage([source('a.c++')])).toMatchObject({ code: 'cpp' });
 });

@@ -1,13 +1,26 @@
 /** The languages of the judge, and how the language of a program follows from its files. */
 import type { ProgramFile } from '../package/problem.ts';
+import { bash } from './bash.ts';
 import { c } from './c.ts';
 import { cpp } from './cpp.ts';
+import { csharp } from './csharp.ts';
 import { go } from './go.ts';
+import { haskell } from './haskell.ts';
 import { java } from './java.ts';
 import { javascript } from './javascript.ts';
+import { kotlin } from './kotlin.ts';
 import { hasExtension, type Language } from './language.ts';
+import { lua } from './lua.ts';
+import { ocaml } from './ocaml.ts';
+import { pascal } from './pascal.ts';
+import { perl } from './perl.ts';
+import { php } from './php.ts';
+import { pypy3 } from './pypy3.ts';
 import { python3 } from './python3.ts';
+import { r } from './r.ts';
+import { ruby } from './ruby.ts';
 import { rust } from './rust.ts';
+import { scala } from './scala.ts';
 import { typescript } from './typescript.ts';
 
 export const LANGUAGES: readonly Language[] = [
@@ -19,6 +32,19 @@ export const LANGUAGES: readonly Language[] = [
   java,
   rust,
   go,
+  bash,
+  csharp,
+  haskell,
+  kotlin,
+  lua,
+  ocaml,
+  pascal,
+  perl,
+  php,
+  pypy3,
+  r,
+  ruby,
+  scala,
 ];
 
 export function languageOf(code: string): Language | undefined {
@@ -30,15 +56,21 @@ export function languageName(code: string): string {
   return languageOf(code)?.name ?? code;
 }
 
+export interface NoLanguage {
+  readonly problem: string;
+  /** No file is of a language that this judge knows; another judge may know it. */
+  readonly unknown: boolean;
+}
+
 /** The one language that the files' extensions speak of, or why there is none. */
-export function detectLanguage(files: readonly ProgramFile[]): Language | { problem: string } {
+export function detectLanguage(files: readonly ProgramFile[]): Language | NoLanguage {
   const found = LANGUAGES.filter((language) =>
     files.some((file) => hasExtension(file.path, language.extensions)),
   );
   const [only] = found;
   if (only === undefined) {
     const names = files.map((file) => file.path).slice(0, 5);
-    return { problem: `no language is known by the files ${names.join(', ')}` };
+    return { problem: `no language is known by the files ${names.join(', ')}`, unknown: true };
   }
   if (found.length > 1) {
     const whole = found.find(({ code, besides = [] }) =>
@@ -47,6 +79,7 @@ export function detectLanguage(files: readonly ProgramFile[]): Language | { prob
     if (whole !== undefined) return whole;
     return {
       problem: `the files are of several languages: ${found.map((one) => one.name).join(', ')}`,
+      unknown: false,
     };
   }
   return only;

@@ -31,7 +31,7 @@ describe('a package of version 2025-09', () => {
   });
 
   it.each<[string, Files, RegExp]>([
-    ['an unknown key', yaml('tests: 3\n'), /problem\.yaml: .*"tests"/],
+    ['an unknown type', yaml('type: pass-fail magic\n'), /problem\.yaml: type/],
     [
       'a limit of the wrong type',
       { 'problem.yaml': MINIMAL['problem.yaml']?.replace('memory: 256', 'memory: lots') },
@@ -124,11 +124,47 @@ describe('a package of version 2025-09', () => {
 
   it('of another version is refused by name', async () => {
     await expect(
-      load({ 'problem.yaml': 'problem_format_version: 2023-07-draft\n' }),
+      load({ 'problem.yaml': 'problem_format_version: 2031-01\n' }),
     ).rejects.toMatchObject({
       code: 'PROBLEM_UNSUPPORTED',
-      message: expect.stringContaining('2023-07-draft'),
+      message: expect.stringContaining('2031-01'),
     });
+  });
+
+  it('may have its types in one string', async () => {
+    const files = { ...yaml('type: scoring multi-pass\n'), 'output_validator/v.py': '' };
+    expect(await load({ ...files, ...group('max_score: 100\n') })).toMatchObject({
+      type: { scoring: true, multiPass: true, interactive: false },
+    });
+  });
+
+  it('with unknown keys is read, and each is named in a warning', async () => {
+    const { warnings, limits } = await load({
+      'problem.yaml': `${MINIMAL['problem.yaml']}  time_for_AC: 3
+source_url: https://contest.example
+source: { name: Contest, year: 2024 }
+credits:
+  authors: [{ name: A, nick: a }]
+  critics: B
+`,
+    });
+    const keys = warnings.map((warning) => /^problem\.yaml: (\S+) is not a key/.exec(warning)?.[1]);
+    expect(new Set(keys)).toEqual(
+      new Set([
+        'credits.authors.0.nick',
+        'credits.critics',
+        'limits.time_for_AC',
+        'source.year',
+        'source_url',
+      ]),
+    );
+    expect(limits.timeMs).toBe(1000);
+  });
+
+  it('may have names that end as C++ does', async () => {
+    const problem = await load({ 'submissions/accepted/a.c++': 'int main() {}\n' });
+    expect(problem.examples.map(({ name }) => name)).toContain('accepted/a.c++');
+    expect(problem.warnings).toEqual([]);
   });
 
   it('hands arguments from the secret folder to groups and from groups to tests', async () => {

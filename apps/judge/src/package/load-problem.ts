@@ -3,6 +3,7 @@ import { SkeinError } from '@skein/api';
 import { z } from 'zod';
 import { readExamples } from './examples.ts';
 import { invalid } from './invalid.ts';
+import { type Layout, layoutOf, VERSIONS } from './layout.ts';
 import type { Metadata } from './metadata.ts';
 import { readMetadata2025 } from './metadata-2025.ts';
 import { readMetadataLegacy } from './metadata-legacy.ts';
@@ -13,38 +14,27 @@ import { readTestData2025, readValidatorCases } from './test-data-2025.ts';
 import { readTestDataLegacy } from './test-data-legacy.ts';
 import { parseYaml } from './yaml.ts';
 
-const VERSIONS = new Set(['2025-09', 'legacy', 'legacy-icpc']);
-
 /**
  * @param path folder of the package.
  * @throws SkeinError PROBLEM_INVALID with the file and the field, PROBLEM_UNSUPPORTED.
  */
 export async function loadProblem(path: string): Promise<Problem> {
   const folder = await openPackageFolder(path);
-  const metadata = await readMetadata(folder);
-  const statements = readStatements(folder, metadata);
+  const { metadata, layout } = await readMetadata(folder);
+  const statements = readStatements(folder, metadata, layout);
   const current = metadata.version === '2025-09';
   const { constants } = metadata;
 
-  const inputValidators = [
-    ...(await readPrograms(folder, 'input_validators', constants)),
-    ...(current ? [] : await readPrograms(folder, 'input_format_validators', constants)),
-  ];
-  const viva = inputValidators.find((program) => program.name.endsWith('.viva'));
-  if (viva !== undefined) {
-    throw new SkeinError('PROBLEM_UNSUPPORTED', `${viva.name}: VIVA files are not run here.`);
-  }
-  const outputValidator = await readSingleProgram(
-    folder,
-    current ? 'output_validator' : 'output_validators',
-    constants,
+  const inputValidators = await Promise.all(
+    layout.inputValidators.map((at) => readPrograms(folder, at, constants)),
   );
+  const outputValidator = await readSingleProgram(folder, layout.outputValidator, constants);
   const staticValidator = current
     ? await readSingleProgram(folder, 'static_validator', constants)
     : undefined;
-  const tests = current
-    ? await readTestData2025(folder, metadata, staticValidator !== undefined)
-    : await readTestDataLegacy(folder, metadata);
+  const data = current
+    ? await readTestData2025(folder, metadata, layout, staticValidator !== undefined)
+    : { tests: await readTestDataLegacy(folder, metadata), warnings: [] };
   const { examples, warnings } = await readExamples(folder, metadata);
 
   const problem: Problem = {
@@ -54,40 +44,46 @@ export async function loadProblem(path: string): Promise<Problem> {
     statements,
     attachments: folder.under('attachments').map((entry) => entry.path),
     includes: await readIncludes(folder, constants),
-    tests,
-    validatorCases: current ? await readValidatorCases(folder, metadata) : [],
-    inputValidators,
+    tests: data.tests,
+    validatorCases: current ? await readValidatorCases(folder, metadata, layout) : [],
+    inputValidators: inputValidators.flat(),
     outputValidator: metadata.customValidation === false ? undefined : outputValidator,
     staticValidator,
     grader: current ? undefined : await readSingleProgram(folder, 'graders', constants),
     examples,
-    warnings: [...metadata.warnings, ...warnings, ...ignoredFiles(folder)],
+    warnings: [...metadata.warnings, ...data.warnings, ...warnings, ...ignoredFiles(folder)],
   };
   checkTogether(problem);
   return problem;
 }
 
-async function readMetadata(folder: PackageFolder): Promise<Metadata> {
+async function readMetadata(
+  folder: PackageFolder,
+): Promise<{ readonly metadata: Metadata; readonly layout: Layout }> {
   const text = await folder.readText('problem.yaml');
   const { problem_format_version: version = 'legacy' } = parseYaml(
     'problem.yaml',
     text,
     z.looseObject({ problem_format_version: z.string().optional() }),
   );
-  if (!VERSIONS.has(version)) {
+  if (!VERSIONS.includes(version)) {
     throw new SkeinError(
       'PROBLEM_UNSUPPORTED',
-      `problem.yaml: problem_format_version: ${version} is none of ${[...VERSIONS].join(', ')}.`,
+      `problem.yaml: problem_format_version: ${version} is none of ${VERSIONS.join(', ')}.`,
     );
   }
-  return version === '2025-09'
-    ? readMetadata2025(text)
-    : readMetadataLegacy(text, folder.shortName);
+  const metadata = version.startsWith('legacy')
+    ? readMetadataLegacy(text, folder.shortName)
+    : readMetadata2025(text);
+  return { metadata, layout: layoutOf(version, folder) };
 }
 
-function readStatements(folder: PackageFolder, metadata: Metadata): Statement[] {
+function readStatements(
+  folder: PackageFolder,
+  metadata: Metadata,
+  { statement: at }: Layout,
+): Statement[] {
   const current = metadata.version === '2025-09';
-  const at = current ? 'statement' : 'problem_statement';
   const pattern = /^problem(?:\.([a-z]{2,3}(?:-[A-Z]{2})?))?\.(md|tex|pdf)$/;
   const statements = folder.under(at).flatMap((entry): Statement[] => {
     const match = pattern.exec(entry.path.slice(at.length + 1));

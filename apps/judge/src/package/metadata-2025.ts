@@ -1,8 +1,14 @@
-/** `problem.yaml` of format version 2025-09. Unknown keys are errors, as the format asks. */
+/**
+ * `problem.yaml` of format version 2025-09, and of its draft 2023-07-draft, which has the same keys.
+ *
+ * The format wants unknown keys to be errors, but its own examples have some; here they are warnings,
+ * which `verify --strict` counts as errors.
+ */
 import { z } from 'zod';
 import { invalid } from './invalid.ts';
-import { DEFAULT_LIMITS, KIB, LICENSES, type Metadata, MIB } from './metadata.ts';
-import { parseYaml } from './yaml.ts';
+import { DRAFT } from './layout.ts';
+import { DEFAULT_LIMITS, ignoredKeys, KIB, LICENSES, type Metadata, MIB } from './metadata.ts';
+import { parseKnownKeys } from './yaml.ts';
 
 const TYPES = ['pass-fail', 'scoring', 'multi-pass', 'interactive', 'submit-answer'] as const;
 const INCOMPATIBLE: readonly (readonly [string, string])[] = [
@@ -62,9 +68,15 @@ const Limits = z.strictObject({
   validation_passes: z.int().min(2).optional(),
 });
 
+/** The format asks for a sequence; its examples have one string with several words. */
+const Types = z
+  .union([z.string().transform((words) => words.split(/\s+/).filter(Boolean)), z.array(z.string())])
+  .pipe(z.array(z.enum(TYPES)).nonempty())
+  .default(['pass-fail']);
+
 const ProblemYaml = z.strictObject({
-  problem_format_version: z.literal('2025-09'),
-  type: oneOrMore(z.enum(TYPES)).default(['pass-fail']),
+  problem_format_version: z.enum(['2025-09', DRAFT]),
+  type: Types,
   name: z.union([
     z
       .string()
@@ -72,7 +84,7 @@ const ProblemYaml = z.strictObject({
       .transform((en): Record<string, string> => ({ en })),
     z.record(z.string(), z.string().min(1)),
   ]),
-  uuid: z.string().min(1),
+  uuid: z.string().min(1).optional(),
   version: z.union([z.string(), z.number()]).optional(),
   credits: Credits.optional(),
   source: oneOrMore(Source).optional(),
@@ -100,7 +112,13 @@ const ProblemYaml = z.strictObject({
 /** @throws SkeinError PROBLEM_INVALID. */
 export function readMetadata2025(text: string): Metadata {
   const file = 'problem.yaml';
-  const yaml = parseYaml(file, text, ProblemYaml);
+  const { value: yaml, unknown } = parseKnownKeys(file, text, ProblemYaml);
+  const draft = yaml.problem_format_version === DRAFT;
+  const warnings = ignoredKeys(unknown);
+  if (yaml.uuid === undefined) {
+    if (!draft) throw invalid(file, 'uuid: required');
+    warnings.push('problem.yaml: no uuid: the format requires one.');
+  }
   const types = new Set<string>(yaml.type);
   if (types.size !== yaml.type.length) throw invalid(file, 'type: a value comes twice');
   for (const [one, other] of INCOMPATIBLE) {
@@ -115,7 +133,6 @@ export function readMetadata2025(text: string): Metadata {
   if (yaml.license === 'public domain' && yaml.rights_owner !== undefined) {
     throw invalid(file, 'rights_owner: a problem in the public domain has none');
   }
-  const warnings: string[] = [];
   const owned = yaml.license !== 'unknown' && yaml.license !== 'public domain';
   if (owned && (yaml.rights_owner ?? yaml.credits ?? yaml.source) === undefined) {
     throw invalid(file, `rights_owner: required when the license is ${yaml.license}`);
@@ -126,6 +143,7 @@ export function readMetadata2025(text: string): Metadata {
   const { limits } = yaml;
   return {
     version: '2025-09',
+    draft,
     names: yaml.name,
     uuid: yaml.uuid,
     license: yaml.license,

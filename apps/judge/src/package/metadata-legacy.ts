@@ -5,12 +5,20 @@
  */
 import { z } from 'zod';
 import { invalid } from './invalid.ts';
-import { DEFAULT_LIMITS, KIB, LICENSES, type Metadata, MIB, splitFlags } from './metadata.ts';
-import { parseYaml } from './yaml.ts';
+import {
+  DEFAULT_LIMITS,
+  ignoredKeys,
+  KIB,
+  LICENSES,
+  type Metadata,
+  MIB,
+  splitFlags,
+} from './metadata.ts';
+import { parseKnownKeys } from './yaml.ts';
 
 const positive = (fallback: number) => z.number().positive().default(fallback);
 
-const Limits = z.looseObject({
+const Limits = z.strictObject({
   time_limit: z.number().positive().optional(),
   time_multiplier: z.number().min(1).default(5),
   time_safety_margin: z.number().min(1).default(2),
@@ -26,7 +34,7 @@ const Limits = z.looseObject({
 
 const text = z.union([z.string(), z.number()]).transform(String);
 
-const ProblemYaml = z.looseObject({
+const ProblemYaml = z.strictObject({
   problem_format_version: z.string().optional(),
   type: z.enum(['pass-fail', 'scoring']).default('pass-fail'),
   name: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
@@ -40,7 +48,7 @@ const ProblemYaml = z.looseObject({
   validation: z.string().default('default'),
   validator_flags: text.default(''),
   grading: z
-    .looseObject({
+    .strictObject({
       objective: z.enum(['min', 'max']).default('max'),
       show_test_data_groups: z.boolean().default(false),
     })
@@ -48,14 +56,10 @@ const ProblemYaml = z.looseObject({
   keywords: z.union([z.string(), z.array(z.string())]).default(''),
 });
 
-function unknownKeys(yaml: Record<string, unknown>, known: readonly string[]): string[] {
-  return Object.keys(yaml).filter((key) => !known.includes(key));
-}
-
 /** @param shortName the default name of the package. */
 export function readMetadataLegacy(source: string, shortName: string): Metadata {
   const file = 'problem.yaml';
-  const yaml = parseYaml(file, source, ProblemYaml);
+  const { value: yaml, unknown } = parseKnownKeys(file, source, ProblemYaml);
   const [mode, ...options] = yaml.validation.split(/\s+/).filter((word) => word !== '');
   if (mode !== 'default' && mode !== 'custom') {
     throw invalid(file, `validation: must begin with default or custom, not "${yaml.validation}"`);
@@ -71,13 +75,10 @@ export function readMetadataLegacy(source: string, shortName: string): Metadata 
   if (yaml.grading !== undefined && !scoring) {
     throw invalid(file, 'grading: only for scoring problems');
   }
-  const extra = [
-    ...unknownKeys(yaml, Object.keys(ProblemYaml.shape)),
-    ...unknownKeys(yaml.limits, Object.keys(Limits.shape)).map((key) => `limits.${key}`),
-  ];
   const { limits } = yaml;
   return {
     version: 'legacy',
+    draft: false,
     names: typeof yaml.name === 'object' ? yaml.name : { en: yaml.name ?? shortName },
     uuid: yaml.uuid,
     license: yaml.license,
@@ -115,6 +116,6 @@ export function readMetadataLegacy(source: string, shortName: string): Metadata 
     objective: yaml.grading?.objective ?? 'max',
     customValidation: mode === 'custom',
     validatorFlags: splitFlags(yaml.validator_flags),
-    warnings: extra.map((key) => `problem.yaml: ${key} is not a key of the format and is ignored.`),
+    warnings: ignoredKeys(unknown),
   };
 }

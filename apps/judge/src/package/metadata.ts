@@ -18,6 +18,8 @@ export type Metadata = Pick<
 > & {
   /** Legacy: the output validator is in `output_validators/` and must be used. */
   readonly customValidation: boolean | undefined;
+  /** The package is of version 2023-07-draft; `version` names the one that it is judged by. */
+  readonly draft: boolean;
   /** Legacy `validator_flags`, given to every call of the output validator. */
   readonly validatorFlags: readonly string[];
   readonly warnings: readonly string[];
@@ -47,6 +49,10 @@ export const LICENSES = [
   'educational',
   'permission',
 ] as const;
+
+export function ignoredKeys(keys: readonly string[]): string[] {
+  return keys.map((key) => `problem.yaml: ${key} is not a key of the format and is ignored.`);
+}
 
 /** Splits flags on spaces, as legacy packages write them; quotes group words. */
 export function splitFlags(flags: string): string[] {

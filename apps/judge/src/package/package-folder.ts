@@ -11,7 +11,8 @@ import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { invalid } from './invalid.ts';
 
-const NAME = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}$/;
+/** The format's rule for names, and `+`, because the format gives the ending `.c++` to C++. */
+export const FILE_NAME = /^[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,254}$/;
 const MAX_FILES = 50_000;
 const MAX_DEPTH = 16;
 /** Metadata and programs are read whole; test data are not bounded by this. */
@@ -52,7 +53,7 @@ export async function openPackageFolder(folder: string): Promise<PackageFolder> 
     if (depth > MAX_DEPTH) throw invalid(at, `folders are nested more than ${MAX_DEPTH} deep`);
     for (const item of await readdir(join(root, at), { withFileTypes: true })) {
       const path = at === '' ? item.name : `${at}/${item.name}`;
-      if (!NAME.test(item.name)) {
+      if (!FILE_NAME.test(item.name)) {
         if (!item.name.startsWith('.')) ignored.push(path);
         continue;
       }

@@ -44,6 +44,8 @@ export interface ProgramFile {
   readonly path: string;
   readonly content: Uint8Array;
   readonly executable: boolean;
+  /** From the package's `include/`, not from the author of the submission. */
+  readonly included?: true;
 }
 
 /** A validator, grader or submission of a package: a file, or a folder of files. */

@@ -7,7 +7,9 @@
  */
 import { stem, TestCaseYaml, TestGroupYaml, type TestGroupConfig } from './case-config.ts';
 import { substitute } from './constants.ts';
+import { readDraftGroup, sharedScore } from './draft-group.ts';
 import { invalid } from './invalid.ts';
+import type { Layout } from './layout.ts';
 import type { Metadata } from './metadata.ts';
 import type { PackageEntry, PackageFolder } from './package-folder.ts';
 import type { StaticCase, TestCase, TestGroup, ValidatorCase } from './problem.ts';
@@ -18,13 +20,15 @@ type Rules = Extract<TestGroup['rules'], { version: '2025-09' }>;
 export async function readTestData2025(
   folder: PackageFolder,
   metadata: Metadata,
+  layout: Layout,
   hasStaticValidator: boolean,
-): Promise<TestGroup> {
-  const reader = new TestDataReader(folder, metadata, hasStaticValidator);
+): Promise<{ readonly tests: TestGroup; readonly warnings: readonly string[] }> {
+  const reader = new TestDataReader(folder, metadata, layout, hasStaticValidator);
   const children = [await reader.sample(), await reader.secret()].filter(
     (group) => group.children.length > 0,
   );
-  return { kind: 'group', name: '', rules: PASS_FAIL, children };
+  const tests: TestGroup = { kind: 'group', name: '', rules: PASS_FAIL, children };
+  return { tests, warnings: reader.warnings };
 }
 
 const PASS_FAIL: Rules = {
@@ -35,19 +39,27 @@ const PASS_FAIL: Rules = {
 };
 
 class TestDataReader {
+  readonly warnings: string[] = [];
   readonly #folder: PackageFolder;
   readonly #metadata: Metadata;
+  readonly #layout: Layout;
   readonly #hasStaticValidator: boolean;
 
-  constructor(folder: PackageFolder, metadata: Metadata, hasStaticValidator: boolean) {
+  constructor(
+    folder: PackageFolder,
+    metadata: Metadata,
+    layout: Layout,
+    hasStaticValidator: boolean,
+  ) {
     this.#folder = folder;
     this.#metadata = metadata;
+    this.#layout = layout;
     this.#hasStaticValidator = hasStaticValidator;
   }
 
   async sample(): Promise<TestGroup> {
     const config = await this.#config('data/sample');
-    const file = 'data/sample/test_group.yaml';
+    const file = `data/sample/${this.#layout.groupFile}`;
     for (const key of ['max_score', 'score_aggregation', 'require_pass'] as const) {
       if (config[key] !== undefined) throw invalid(file, `${key}: not permitted for samples`);
     }
@@ -78,17 +90,26 @@ class TestDataReader {
     }
     const children: TestGroup['children'][number][] = this.#staticCase('secret', config, rules);
     if (direct) children.push(...(await this.#tests('secret', config)));
-    for (const name of [...groups].sort()) {
-      children.push(await this.#group(`secret/${name}`, config, rules));
+    const names = [...groups].sort().map((name) => `secret/${name}`);
+    const own = await Promise.all(names.map((name) => this.#config(`data/${name}`)));
+    const maxScore = this.#metadata.draft ? sharedScore(rules, own) : Number.POSITIVE_INFINITY;
+    for (const [index, name] of names.entries()) {
+      children.push(await this.#group(name, own[index] ?? {}, config, rules, maxScore));
     }
     if (children.length === 0) throw invalid('data/secret', 'it holds no test case');
     return { kind: 'group', name: 'secret', rules, children };
   }
 
-  async #group(name: string, secret: TestGroupConfig, above: Rules): Promise<TestGroup> {
-    const own = await this.#config(`data/${name}`);
-    const file = `data/${name}/test_group.yaml`;
-    const fallback = { aggregation: 'pass-fail', maxScore: Number.POSITIVE_INFINITY } as const;
+  /** @param maxScore of a group that names none. */
+  async #group(
+    name: string,
+    own: TestGroupConfig,
+    secret: TestGroupConfig,
+    above: Rules,
+    maxScore: number,
+  ): Promise<TestGroup> {
+    const file = `data/${name}/${this.#layout.groupFile}`;
+    const fallback = { aggregation: 'pass-fail', maxScore } as const;
     const rules = this.#rules(name, own, fallback);
     if (this.#metadata.type.scoring) {
       if (rules.maxScore === Number.POSITIVE_INFINITY) {
@@ -123,7 +144,7 @@ class TestDataReader {
     config: TestGroupConfig,
     fallback: { aggregation: Rules['aggregation']; maxScore: number },
   ): Rules {
-    const file = `data/${name}/test_group.yaml`;
+    const file = `data/${name}/${this.#layout.groupFile}`;
     if (!this.#metadata.type.scoring) {
       for (const key of ['max_score', 'score_aggregation', 'require_pass'] as const) {
         if (config[key] !== undefined) throw invalid(file, `${key}: only for scoring problems`);
@@ -153,7 +174,7 @@ class TestDataReader {
   }
 
   #staticCase(name: string, config: TestGroupConfig, rules: Rules): StaticCase[] {
-    const file = `data/${name}/test_group.yaml`;
+    const file = `data/${name}/${this.#layout.groupFile}`;
     const score = config.static_validation_score;
     if (score === undefined) {
       if (config.static_validator_args !== undefined) {
@@ -175,10 +196,9 @@ class TestDataReader {
   }
 
   async #config(at: string): Promise<TestGroupConfig> {
-    const file = `${at}/test_group.yaml`;
-    if (!this.#folder.has(file)) return {};
-    const text = substitute(await this.#folder.readText(file), this.#metadata.constants);
-    return parseYaml(file, text, TestGroupYaml);
+    const { config, unknown } = await groupConfig(this.#folder, this.#metadata, this.#layout, at);
+    this.warnings.push(...unknown);
+    return config;
   }
 
   async #tests(group: string, config: TestGroupConfig): Promise<TestCase[]> {
@@ -218,6 +238,23 @@ class TestDataReader {
   }
 }
 
+/** @returns the rules of a group, and a warning for each key that is ignored. */
+async function groupConfig(
+  folder: PackageFolder,
+  { constants, draft }: Metadata,
+  { groupFile }: Layout,
+  at: string,
+): Promise<{ readonly config: TestGroupConfig; readonly unknown: readonly string[] }> {
+  const file = `${at}/${groupFile}`;
+  if (!folder.has(file)) return { config: {}, unknown: [] };
+  const text = substitute(await folder.readText(file), constants);
+  if (!draft) return { config: parseYaml(file, text, TestGroupYaml), unknown: [] };
+  const { config, unknown } = readDraftGroup(file, text);
+  const ignored = (key: string): string =>
+    `${file}: ${key} is not a key of the draft and is ignored.`;
+  return { config, unknown: unknown.map(ignored) };
+}
+
 function isInput(entry: PackageEntry): boolean {
   return (
     entry.path.endsWith('.in') && !entry.path.split('/').some((part) => part.endsWith('.files'))
@@ -228,6 +265,7 @@ function isInput(entry: PackageEntry): boolean {
 export async function readValidatorCases(
   folder: PackageFolder,
   metadata: Metadata,
+  layout: Layout,
 ): Promise<ValidatorCase[]> {
   const cases: ValidatorCase[] = [];
   for (const expects of ['invalid input', 'invalid output', 'valid output'] as const) {
@@ -235,19 +273,18 @@ export async function readValidatorCases(
     for (const entry of folder.under(at).filter(isInput)) {
       const base = stem(entry.path);
       const parent = base.slice(0, base.lastIndexOf('/'));
-      const read = async (file: string): Promise<TestGroupConfig> =>
-        folder.has(file)
-          ? parseYaml(
-              file,
-              substitute(await folder.readText(file), metadata.constants),
-              TestGroupYaml.extend({ hint: TestCaseYaml.shape.hint }),
-            )
-          : {};
-      const shared = await read(`${parent}/test_group.yaml`);
-      const own = await read(`${base}.yaml`);
+      const { config: shared } = await groupConfig(folder, metadata, layout, parent);
+      const file = `${base}.yaml`;
+      const own: TestGroupConfig = folder.has(file)
+        ? parseYaml(
+            file,
+            substitute(await folder.readText(file), metadata.constants),
+            TestGroupYaml.extend({ hint: TestCaseYaml.shape.hint }),
+          )
+        : {};
       const withOutput = expects !== 'invalid input';
-      for (const file of withOutput ? [`${base}.ans`, `${base}.out`] : []) {
-        if (!folder.has(file)) throw invalid(file, 'the file is missing');
+      for (const needed of withOutput ? [`${base}.ans`, `${base}.out`] : []) {
+        if (!folder.has(needed)) throw invalid(needed, 'the file is missing');
       }
       cases.push({
         name: base.slice('data/'.length),

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import type { ArtifactStore, Database } from '@skein/state';
 import { loadProblem } from '../package/load-problem.ts';
@@ -108,7 +108,7 @@ function publisher({ artifacts, database }: CatalogOptions) {
       remember.run(key, `${print} ${digest}`);
       addPackage.run(digest, problem.shortName, problem.limits.timeMs ?? null);
     });
-    const statements = problem.version === 'legacy' ? 'problem_statement' : 'statement';
+    const statements = dirname(problem.statements[0]?.path ?? 'statement/');
     const publicFiles = new Set([
       ...files.under(statements).map(({ path }) => path),
       ...problem.attachments,

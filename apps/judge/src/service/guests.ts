@@ -47,8 +47,8 @@ export async function prepareGuests(options: GuestOptions = {}): Promise<JudgeSa
   const guests = await findGuests(options);
   try {
     const { sandbox, cacheFolder } = guests;
-    const { enforcement, toolchains, bigStacks, caches } = sandbox;
-    const facts: JudgeSandboxFacts = { enforcement, toolchains, bigStacks, caches };
+    const { enforcement, toolchains, inputTools, bigStacks, caches } = sandbox;
+    const facts: JudgeSandboxFacts = { enforcement, toolchains, inputTools, bigStacks, caches };
     const driver = sandbox.driver.name;
     setEnvironmentData(KEY, { driver, image: options.image, cacheFolder, facts });
     return facts;

@@ -252,8 +252,8 @@ function filesOf({ source, files, language }: NewSubmission): ProgramFile[] {
     throw new SkeinError('SUBMISSION_INVALID', 'Send either `source` or `files`.');
   }
   if (source !== undefined) {
-    const [extension] = languageOf(language ?? '')?.extensions ?? [];
-    if (extension === undefined) {
+    const known = languageOf(language ?? '');
+    if (known === undefined) {
       throw new SkeinError(
         'SUBMISSION_INVALID',
         language === undefined
@@ -261,6 +261,7 @@ function filesOf({ source, files, language }: NewSubmission): ProgramFile[] {
           : `There is no language "${language}".`,
       );
     }
+    const [extension = ''] = [...known.extensions, ...(known.sharedExtensions ?? [])];
     const name = language === 'java' ? 'Main' : 'main';
     return [{ path: `${name}${extension}`, content: Buffer.from(source), executable: false }];
   }

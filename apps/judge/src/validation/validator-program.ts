@@ -3,11 +3,19 @@
  * their language. Each is built once per sandbox and kept in memory, ready to be put into a session.
  */
 import type { SandboxSession } from '@skein/sandbox';
-import { type Built, buildProgram, compileLimits, isFailure, putBelow } from '../judging/build.ts';
+import {
+  type Built,
+  buildProgram,
+  compileLimits,
+  isFailure,
+  putBelow,
+  resolveLanguage,
+} from '../judging/build.ts';
 import { collectFiles } from '../judging/collect.ts';
 import { JudgeFault } from '../judging/judge-fault.ts';
 import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import type { Problem, Program, ProgramFile } from '../package/problem.ts';
+import { type InputChecker, inputChecker } from './input-checkers.ts';
 
 /** A program of a package, built: files to put below a folder, and how to run them there. */
 export interface ValidatorProgram extends Pick<Built, 'argv' | 'env'> {
@@ -78,10 +86,13 @@ async function buildIn(
   };
   const names = new Set(program.files.map((file) => file.path));
   if (!names.has('build') && !names.has('run')) {
-    const [only] = program.files;
-    if (program.files.length === 1 && only?.path.endsWith('.ctd') === true) {
+    const found = inputChecker(program);
+    if (found !== undefined) {
+      const { checker, script } = found;
+      const tool = sandbox.inputTools.get(checker.tool);
+      if (tool === undefined) throw new JudgeFault(`${program.name}: ${missingTool(checker)}`);
       await putBelow(session, folder, program.files);
-      return checktestdata(only.path);
+      return { argv: (at) => checker.argv(tool, `${at}/${script}`), env: {} };
     }
     const built = await buildProgram(session, program, folder, sandbox, limits);
     if (isFailure(built)) throw new JudgeFault(`${program.name} does not build: ${built.failed}`);
@@ -110,8 +121,17 @@ async function buildIn(
   return { argv: (at) => [`${at}/run`], env: {} };
 }
 
-/** Checktestdata accepts with 0, where a validator accepts with 42. */
-function checktestdata(script: string): Pick<Built, 'argv' | 'env'> {
-  const translate = 'checktestdata "$0"; case $? in 0) exit 42;; 1) exit 43;; *) exit 1;; esac';
-  return { argv: (at) => ['sh', '-c', translate, `${at}/${script}`], env: {} };
+/** Why the program cannot be run in this sandbox; undefined when it can be built. */
+export function whyNotRunnable(program: Program, sandbox: JudgeSandbox): string | undefined {
+  const checker = inputChecker(program)?.checker;
+  if (checker !== undefined) {
+    return sandbox.inputTools.has(checker.tool) ? undefined : missingTool(checker);
+  }
+  if (program.files.some(({ path }) => path === 'build' || path === 'run')) return undefined;
+  const language = resolveLanguage(program, sandbox);
+  return 'failed' in language && language.missing === true ? language.failed : undefined;
+}
+
+function missingTool({ name, tool }: InputChecker): string {
+  return `the sandbox has no command ${tool}, which runs ${name} files`;
 }

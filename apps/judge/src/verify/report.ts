@@ -23,6 +23,8 @@ export interface ExampleReport {
 export interface CheckReport {
   readonly name: string;
   readonly ok: boolean;
+  /** What would check it is missing here. */
+  readonly notChecked?: boolean;
   readonly message: string;
 }
 

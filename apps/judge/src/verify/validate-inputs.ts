@@ -4,13 +4,15 @@ import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import { readPackageFile } from '../judging/run-test.ts';
 import type { Problem, Program, TestCase, ValidatorCase } from '../package/problem.ts';
 import { testsOf } from '../package/problem.ts';
-import { packageProgram } from '../validation/validator-program.ts';
+import { packageProgram, whyNotRunnable } from '../validation/validator-program.ts';
 
 export interface InputCheck {
   readonly test: string;
   /** Name of the validator that rejected; undefined: all accepted. */
   readonly rejectedBy: string | undefined;
   readonly ok: boolean;
+  /** No validator that can be run here has decided about the input. */
+  readonly notChecked: boolean;
   readonly message: string;
 }
 
@@ -22,7 +24,11 @@ type Input = Pick<TestCase, 'name' | 'input' | 'inputValidatorArgs'> & {
 
 const VALID = 42;
 
-/** One result per input, in the order of the tests. @throws JudgeFault when a validator does not build. */
+/**
+ * One result per input, in the order of the tests. Validators that cannot be run here are left out.
+ *
+ * @throws JudgeFault when a validator does not build.
+ */
 export async function* validateInputs(
   problem: Problem,
   sandbox: JudgeSandbox,
@@ -33,7 +39,11 @@ export async function* validateInputs(
     ...invalid,
   ];
   const rejections = new Map<Input, { by: string; message: string }>();
-  for (const validator of problem.inputValidators) {
+  const runnable = problem.inputValidators.filter(
+    (validator) => whyNotRunnable(validator, sandbox) === undefined,
+  );
+  const complete = runnable.length === problem.inputValidators.length;
+  for (const validator of runnable) {
     for await (const [input, message] of runValidator(validator, inputs, problem, sandbox)) {
       if (message !== undefined && !rejections.has(input)) {
         rejections.set(input, { by: validator.name, message });
@@ -42,11 +52,17 @@ export async function* validateInputs(
   }
   for (const input of inputs) {
     const rejected = rejections.get(input);
+    // One that was left out might have rejected the input.
+    const notChecked =
+      rejected === undefined && !complete && (input.mustFail || runnable.length === 0);
     yield {
       test: input.name,
       rejectedBy: rejected?.by,
-      ok: (rejected !== undefined) === input.mustFail,
-      message: rejected?.message ?? (input.mustFail ? 'no input validator rejects it' : ''),
+      ok: notChecked || (rejected !== undefined) === input.mustFail,
+      notChecked,
+      message: notChecked
+        ? 'not checked'
+        : (rejected?.message ?? (input.mustFail ? 'no input validator rejects it' : '')),
     };
   }
 }
@@ -54,6 +70,14 @@ export async function* validateInputs(
 function invalidInput(item: ValidatorCase): Input {
   const mustFail = item.expects === 'invalid input';
   return { ...item, args: [], files: new Map(), mustFail };
+}
+
+/** A warning for each validator that is left out. */
+export function missingValidators(problem: Problem, sandbox: JudgeSandbox): string[] {
+  return problem.inputValidators.flatMap((validator) => {
+    const why = whyNotRunnable(validator, sandbox);
+    return why === undefined ? [] : [`${validator.name}: its inputs are not checked: ${why}.`];
+  });
 }
 
 /** @returns per input why it was rejected, or undefined. */

@@ -5,20 +5,34 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { LANGUAGES } from '../languages/languages.ts';
 import { loadProblem } from '../package/load-problem.ts';
 import { describeOverSandboxes } from '../testing/judge-sandboxes.ts';
 import { MINIMAL, MINIMAL_LEGACY, packageFolder } from '../testing/package-folder.ts';
+import { INPUT_CHECKERS } from '../validation/input-checkers.ts';
 import type { VerifyReport } from './report.ts';
 import { timeLimitOf, verify } from './verify.ts';
 
 const PROBLEMS = join(import.meta.dirname, '../../problems');
+const SMALL_SESSION = {
+  wallMs: 10_000,
+  memoryBytes: 2 ** 26,
+  pids: 8,
+  outputBytes: 2 ** 16,
+  fileBytes: 2 ** 20,
+  diskBytes: 2 ** 20,
+};
+const OPTIONAL = LANGUAGES.filter(({ toolchain }) => toolchain.optional === true);
 const TIMEOUT = 600_000;
 
 async function report(
   folder: string,
   ...args: [Parameters<typeof verify>[1]]
 ): Promise<VerifyReport> {
-  const events = verify(await loadProblem(folder), ...args);
+  return reportOf(verify(await loadProblem(folder), ...args));
+}
+
+async function reportOf(events: ReturnType<typeof verify>): Promise<VerifyReport> {
   for (;;) {
     const step = await events.next();
     if (step.done === true) return step.value;
@@ -35,6 +49,11 @@ describeOverSandboxes('verifying in', (open) => {
       expect(found.examples.flatMap((example) => example.problems)).toEqual([]);
       expect(found.problems).toEqual([]);
       expect(found.ok).toBe(true);
+      const notRun = found.examples.filter((example) => example.notRun);
+      const missing = notRun.filter(
+        ({ reason }) => !OPTIONAL.some(({ name }) => reason.startsWith(`${name} cannot be run`)),
+      );
+      expect(missing).toEqual([]);
     },
     TIMEOUT,
   );
@@ -112,6 +131,99 @@ describeOverSandboxes('verifying in', (open) => {
         ['wrong_answer/none.py', 0, []],
       ]);
       expect(found).toMatchObject({ ok: true, timeLimitMs: 1000, timeLimitInferred: true });
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'skips a submission in a language that is not here, unless it is strict',
+    async () => {
+      const problem = await loadProblem(
+        packageFolder({
+          'submissions/accepted/echo.pl': ':- initialization(main).\n',
+          'submissions/accepted/echo.cob': '',
+          'submissions/submissions.yaml': 'accepted/echo.cob:\n  language: cobol\n',
+        }),
+      );
+      const sandbox = await open();
+      const found = await reportOf(verify(problem, sandbox));
+      expect(found).toMatchObject({ ok: true, problems: [] });
+      expect(found.examples.filter((one) => one.notRun).map((one) => one.name)).toEqual([
+        'accepted/echo.cob',
+        'accepted/echo.pl',
+      ]);
+      expect(found.warnings).toEqual([
+        expect.stringContaining('accepted/echo.cob: the judge does not know the language cobol'),
+        expect.stringContaining('accepted/echo.pl: no language is known by the files echo.pl'),
+      ]);
+      const strict = await reportOf(verify(problem, sandbox, { strict: true }));
+      expect(strict).toMatchObject({ ok: false, problems: found.warnings, warnings: [] });
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'is in order, with a warning, where no accepted submission can be run',
+    async () => {
+      const folder = packageFolder({
+        'submissions/accepted/echo.py': undefined,
+        'submissions/accepted/echo.cob': '',
+      });
+      expect(await report(folder, await open())).toMatchObject({
+        ok: true,
+        warnings: expect.arrayContaining(['no accepted submission could be run here']),
+      });
+    },
+    TIMEOUT,
+  );
+
+  it.each(INPUT_CHECKERS)(
+    'reports inputs as not checked where $tool is missing',
+    async ({ extension, tool }) => {
+      const files = {
+        'data/invalid_input/a.in': '1\n',
+        [`input_validators/format${extension}`]: 'INT(0,9) NEWLINE EOF\n',
+      };
+      const sandbox = { ...(await open()), inputTools: new Map<string, string>() };
+      const beside = await report(packageFolder(files), sandbox);
+      expect(beside.inputs.filter((one) => one.notChecked === true).map((one) => one.name)).toEqual(
+        ['invalid_input/a'],
+      );
+      const alone = await report(
+        packageFolder({ ...files, 'input_validators/any.py': undefined }),
+        sandbox,
+      );
+      expect(alone.inputs.filter((one) => one.notChecked !== true)).toEqual([]);
+      for (const found of [beside, alone]) {
+        expect(found.ok).toBe(true);
+        expect(found.warnings).toEqual([expect.stringContaining(`no command ${tool}`)]);
+      }
+    },
+    TIMEOUT,
+  );
+
+  it.each(INPUT_CHECKERS)(
+    'runs the scripts of $tool where it is installed',
+    async ({ extension, tool }) => {
+      // Accepts the inputs that equal the script, with the statuses of the real command.
+      const accepted = tool === 'viva' ? 42 : 0;
+      const folder = packageFolder({
+        'input_validators/any.py': undefined,
+        [`input_validators/format/format${extension}`]: '2\n',
+        'input_validators/format/tool': `#!/bin/sh\n[ "$(cat)" = "$(cat "$1")" ] && exit ${accepted}\necho no\nexit 1\n`,
+        'data/invalid_input/a.in': '5\n',
+      });
+      const sandbox = await open();
+      const session = await sandbox.open(SMALL_SESSION);
+      const at = `${session.workspace}/validator/tool`;
+      await session.close();
+      const found = await report(folder, { ...sandbox, inputTools: new Map([[tool, at]]) });
+      expect(found.inputs.map(({ name, ok, notChecked }) => [name, ok, notChecked])).toEqual([
+        ['sample/1', false, false],
+        ['secret/1', true, false],
+        ['secret/2', false, false],
+        ['invalid_input/a', true, false],
+      ]);
     },
     TIMEOUT,
   );

@@ -16,7 +16,7 @@ import type { ExampleSubmission, Problem } from '../package/problem.ts';
 import { unmetExpectations } from './expectations.ts';
 import type { CheckReport, ExampleReport, VerifyEvent, VerifyReport } from './report.ts';
 import { boundsBelow, inferredTimeLimit, timeBounds, timeContradictions } from './time-limit.ts';
-import { validateInputs } from './validate-inputs.ts';
+import { missingValidators, validateInputs } from './validate-inputs.ts';
 import { validateOutputs } from './validate-outputs.ts';
 
 /** Cpu time that a submission gets while no limit is known, in ms. */
@@ -24,15 +24,18 @@ const UNKNOWN_LIMIT_MS = 30_000;
 
 export interface VerifyOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Counts every warning as a problem: unknown keys, and what cannot be checked here. */
+  readonly strict?: boolean | undefined;
 }
 
 /** The last event is the report. @throws SkeinError of the sandbox, or the signal's reason. */
 export async function* verify(
   problem: Problem,
   sandbox: JudgeSandbox,
-  { signal }: VerifyOptions = {},
+  { signal, strict = false }: VerifyOptions = {},
 ): AsyncGenerator<VerifyEvent, VerifyReport> {
   const problems: string[] = [];
+  const warnings = [...problem.warnings, ...missingValidators(problem, sandbox)];
   const inputs: CheckReport[] = [];
   const outputs: CheckReport[] = [];
   const examples: ExampleReport[] = [];
@@ -42,8 +45,10 @@ export async function* verify(
   try {
     for await (const check of validateInputs(problem, sandbox)) {
       const by = check.rejectedBy === undefined ? '' : `${check.rejectedBy}: `;
-      inputs.push({ name: check.test, ok: check.ok, message: `${by}${check.message}` });
-      yield { type: 'input', check: inputs.at(-1) as CheckReport };
+      const { test: name, ok, notChecked } = check;
+      const report = { name, ok, notChecked, message: `${by}${check.message}` };
+      inputs.push(report);
+      yield { type: 'input', check: report };
       signal?.throwIfAborted();
     }
     for await (const check of validateOutputs(problem, sandbox)) {
@@ -75,7 +80,8 @@ export async function* verify(
   if (inferred) {
     const { slowestAcceptedMs } = timeBounds(measured);
     if (slowestAcceptedMs === undefined) {
-      problems.push('no submission that could be run gives a lower bound of the time limit');
+      const lacking = examples.some((one) => one.notRun) ? warnings : problems;
+      lacking.push('no submission that could be run gives a lower bound of the time limit');
     } else timeMs = inferredTimeLimit(problem, slowestAcceptedMs);
   }
   timeMs ??= UNKNOWN_LIMIT_MS;
@@ -89,15 +95,15 @@ export async function* verify(
     yield* run(example, { timeMs, stopMs, everyTest });
   }
   const bounds = timeBounds(measured);
-  const warnings = [...problem.warnings];
   if (!problem.type.submitAnswer) {
     // A given limit is the setter's word; one that was to be inferred must exist.
     (inferred ? problems : warnings).push(...timeContradictions(problem, timeMs, bounds));
   }
   warnings.push(...examples.filter((one) => one.notRun).map((one) => `${one.name}: ${one.reason}`));
-  if (!examples.some((one) => one.name.startsWith('accepted/') && !one.notRun)) {
-    problems.push('no accepted submission could be run here');
+  if (examples.every((one) => one.notRun || !one.name.startsWith('accepted/'))) {
+    warnings.push('no accepted submission could be run here');
   }
+  if (strict) problems.push(...warnings.splice(0));
   const report: VerifyReport = {
     problem: problem.shortName,
     ok:
@@ -157,7 +163,7 @@ async function judgeExample(
   if (!problem.type.submitAnswer) {
     const language = resolveLanguage(source, sandbox);
     if ('failed' in language && isFailure(language)) {
-      return { notRun: language.language !== undefined, reason: language.failed };
+      return { notRun: language.missing === true, reason: language.failed };
     }
   }
   try {

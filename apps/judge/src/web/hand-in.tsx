@@ -149,7 +149,7 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
                 value={language}
                 onChange={({ currentTarget }) => choose(currentTarget.value)}
               >
-                {languages.map(({ code, name, available, reason }) => (
+                {availableFirst(languages).map(({ code, name, available, reason }) => (
                   <option value={code} title={reason}>
                     {available ? name : `${name} (not here now)`}
                   </option>
@@ -173,6 +173,10 @@ function ProgramForm({ problem, hand, submit: button, children }: FormProps) {
       {children}
     </Frame>
   );
+}
+
+function availableFirst(languages: Problem['languages']): Problem['languages'] {
+  return [...languages].sort((one, other) => Number(other.available) - Number(one.available));
 }
 
 function firstLanguage(languages: Problem['languages']): string {

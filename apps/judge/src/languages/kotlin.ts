@@ -1,0 +1,42 @@
+/** Kotlin, on the virtual machine of Java. The entry is the class that holds the file's `main`. */
+import type { ProgramFile } from '../package/problem.ts';
+import { runJava } from './java.ts';
+import { type Entry, hasExtension, type Language, mainFile } from './language.ts';
+
+const extensions = ['.kt'];
+const MAIN = /\bfun\s+main\s*\(/;
+const PACKAGE = /^\s*package\s+([\w.]+)/m;
+
+export const kotlin: Language = {
+  code: 'kotlin',
+  name: 'Kotlin',
+  extensions,
+  toolchain: {
+    probe: ['sh', '-c', 'command -v kotlinc'],
+    debianPackage: 'kotlin',
+    optional: true,
+  },
+  entry: kotlinEntry,
+  compile: ({ sources }) => ['kotlinc', '-include-runtime', '-d', 'program.jar', ...sources],
+  run: (place) => runJava(place, `${place.folder}/program.jar`),
+  pids: 64,
+};
+
+function kotlinEntry(
+  files: readonly ProgramFile[],
+  given: string | undefined,
+): Entry | { problem: string } {
+  if (given !== undefined) return { entry: given };
+  const text = (file: ProgramFile): string => new TextDecoder().decode(file.content);
+  const mains = files.filter(
+    (file) => hasExtension(file.path, extensions) && MAIN.test(text(file)),
+  );
+  const main = mains.find((file) => file.path === mainFile(mains, ['main.kt', 'Main.kt']));
+  if (main === undefined) {
+    return { problem: 'one file must have a `fun main()`, or of several one must be main.kt' };
+  }
+  const name = main.path.slice(main.path.lastIndexOf('/') + 1, -'.kt'.length);
+  const inPackage = PACKAGE.exec(text(main))?.[1];
+  const className = `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll(/\W/g, '_')}Kt`;
+  return { entry: inPackage === undefined ? className : `${inPackage}.${className}` };
+}
