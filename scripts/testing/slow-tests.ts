@@ -113,6 +113,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/gateway/tls/tls.test.ts',
   'packages/server/src/telemetry/metrics/job-page.test.ts',
   'packages/serving/src/composition/composition-target.test.ts',
+  'packages/serving/src/dispatch/testing/report.test.ts',
   'packages/serving/src/end-to-end.test.ts',
   'packages/state/src/contract.test.ts',
   'packages/state/src/kill-9.test.ts',

@@ -5,18 +5,7 @@
  * keeps its cost and defines the pace; other sizes are measured against it when they run. If all of
  * them changed, the noise of the sizes that run would slowly separate them from the others.
  */
-
-/** Number of runs over which a cell's fraction of all runs is computed. */
-const MEMORY = 64;
-/** Fraction of a difference that a run corrects after the first samples; for a size that runs rarely. */
-const GAIN = 0.1;
-const RARE_GAIN = 0.5;
-/** The largest slowdown that one run can show: the rest is a stall. No run is fast by accident. */
-const FAR = 2;
-/** The first runs of a size are slower than later ones, and a few runs say little. */
-const RUNS_TO_KNOW = 6;
-/** A cell that has not run for so many runs may be outdated. */
-const STALE_AFTER = 256;
+import { tuning } from '../tuning.ts';
 
 export class CostCell {
   ms: number;
@@ -33,7 +22,7 @@ export class CostCell {
   constructor(ms?: number) {
     this.ms = ms ?? 0;
     this.samples = 0;
-    this.#unknownFor = ms === undefined ? 0 : RUNS_TO_KNOW;
+    this.#unknownFor = ms === undefined ? 0 : tuning.runsToKnow;
   }
 
   /** Warming runs a size a few times: the fastest run is the undisturbed one. */
@@ -49,7 +38,7 @@ export class CostCell {
 
   /** @param run number of the run, over all cells. */
   count(run: number): void {
-    this.#part = this.part(run) + 1 / MEMORY;
+    this.#part = this.part(run) + 1 / tuning.cellMemoryRuns;
     this.#countedAt = run;
     this.see();
   }
@@ -71,7 +60,7 @@ export class CostCell {
 
   /** This cell's fraction of the recent runs. */
   part(run: number): number {
-    return this.#part * (1 - 1 / MEMORY) ** (run - this.#countedAt);
+    return this.#part * (1 - 1 / tuning.cellMemoryRuns) ** (run - this.#countedAt);
   }
 
   /**
@@ -79,12 +68,8 @@ export class CostCell {
    * @param run number of the run, which has been counted.
    */
   learn(residual: number, run: number): void {
-    const lately = this.part(run) * MEMORY;
-    const gain = Math.max(GAIN, 1 / this.samples, Math.min(RARE_GAIN, 1 / lately));
-    this.ms *= Math.min(FAR, residual) ** gain;
-  }
-
-  isStale(run: number): boolean {
-    return run - this.#countedAt > STALE_AFTER;
+    const lately = this.part(run) * tuning.cellMemoryRuns;
+    const gain = Math.max(tuning.cellGain, 1 / this.samples, 1 / lately);
+    this.ms *= Math.min(tuning.paceFar, residual) ** gain;
   }
 }

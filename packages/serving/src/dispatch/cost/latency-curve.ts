@@ -1,18 +1,12 @@
 /** The costs of runs of one bucket of input sizes, by rows: see `latency-model.ts`. */
 import type { Instant } from '../../contract.ts';
 import { CostCell } from './cost-cell.ts';
-import type { Pace } from './pace.ts';
-import { cellOf, interpolate, rowsOf } from './row-cells.ts';
+import { Variation, type Pace } from './pace.ts';
+import { CELLS_PER_OCTAVE, cellOf, interpolate, rowsOf } from './row-cells.ts';
+import { tuning } from '../tuning.ts';
 
-const BUDGETS_PER_OCTAVE = 8;
 /** Resolution of a measured run: of the clock and the event loop. */
 const SHORTEST_MS = 0.001;
-/** A smaller batch is preferred as long as it reaches this share of the best throughput. */
-const GOOD_THROUGHPUT = 0.97;
-/** First runs of a bucket, which show the cost of its size and not the pace of the machine. */
-const YOUNG_RUNS = 6;
-/** A young bucket whose run took less than this share of the estimate was estimated after a stall. */
-const FAR_BELOW = 0.5;
 
 export interface KnownLatency {
   readonly rows: number;
@@ -53,6 +47,7 @@ export class LatencyCurve {
 
   readonly #pace: Pace;
   readonly #site: BucketSite;
+  readonly #variation = new Variation();
   readonly #cells: (CostCell | undefined)[] = [];
   /** Costs at level 1 per cell, interpolated between and below the measured cells. */
   #shape = new Float64Array(0);
@@ -91,7 +86,7 @@ export class LatencyCurve {
     this.#busyMs += ms;
     cell.rest(this.#busyMs, residual);
     if (this.#young > 0) this.#rescale(cell, residual);
-    else this.#pace.note(took, shapeMs, cell, now);
+    else this.#pace.note(took, shapeMs, cell, this.#variation, now);
     this.#used(position);
   }
 
@@ -117,7 +112,7 @@ export class LatencyCurve {
 
   /** 99 of 100 runs of `rows` take at most this; 0 without measurements. */
   p99(rows: number, now: Instant): number {
-    return this.p50(rows, now) * this.#pace.tail;
+    return this.p50(rows, now) * this.#variation.tail;
   }
 
   /** Whether the estimate for `rows` is an extrapolation: no run of this size shows its cost. */
@@ -178,10 +173,10 @@ export class LatencyCurve {
       this.#goodRows.length = 0;
     }
     // Budgets below a microsecond share the lowest class.
-    const budget = Math.max(0, Math.floor(BUDGETS_PER_OCTAVE * Math.log2(budgetMs * 1000)));
+    const budget = Math.max(0, Math.floor(CELLS_PER_OCTAVE * Math.log2(budgetMs * 1000)));
     let rows = this.#goodRows[budget];
     if (rows === undefined) {
-      rows = this.#findEfficientRows(maxRows, 2 ** (budget / BUDGETS_PER_OCTAVE) / 1000);
+      rows = this.#findEfficientRows(maxRows, 2 ** (budget / CELLS_PER_OCTAVE) / 1000);
       this.#goodRows[budget] = rows;
     }
     return rows;
@@ -199,7 +194,8 @@ export class LatencyCurve {
   /** The row counts that have run, with their estimates. */
   known(): KnownLatency[] {
     this.#refresh();
-    const { level, tail } = this.#pace;
+    const { level } = this.#pace;
+    const { tail } = this.#variation;
     const known: KnownLatency[] = [];
     this.#cells.forEach((cost, cell) => {
       if (cost === undefined || cost.samples === 0) return;
@@ -211,7 +207,7 @@ export class LatencyCurve {
 
   #findEfficientRows(maxRows: number, budgetMs: number): number {
     if (this.#shape.length === 0) return maxRows;
-    const longest = budgetMs / (this.#pace.level * this.#pace.tail);
+    const longest = budgetMs / (this.#pace.level * this.#variation.tail);
     let best = 0;
     let end = 0;
     for (let rows = 0; rows < maxRows && best < Infinity; end++) {
@@ -222,7 +218,7 @@ export class LatencyCurve {
     }
     for (let cell = 0; cell < end; cell++) {
       const rows = Math.min(rowsOf(cell), maxRows);
-      if (rows / interpolate(this.#shape, rows) >= best * GOOD_THROUGHPUT) return rows;
+      if (rows / interpolate(this.#shape, rows) >= best * tuning.goodThroughput) return rows;
     }
     return 1;
   }
@@ -237,8 +233,8 @@ export class LatencyCurve {
     for (let cell = 0; rowsOf(cell) < rows; cell++) smaller.push(rowsOf(cell));
     const best = Math.min(...smaller.map(took));
     const whole = took(rows);
-    if (!(best < whole * GOOD_THROUGHPUT)) return rows;
-    return smaller.find((size) => took(size) * GOOD_THROUGHPUT <= best) ?? rows;
+    if (!(best < whole * tuning.goodThroughput)) return rows;
+    return smaller.find((size) => took(size) * tuning.goodThroughput <= best) ?? rows;
   }
 
   #used(position: number): void {
@@ -249,12 +245,12 @@ export class LatencyCurve {
     this.#site.ran(this, isNew);
   }
 
-  /** Corrects all costs of a young bucket by a run; the first run alone, later ones by their share. */
+  /** Corrects all costs of a young bucket by a run. No run is fast by accident; slower ones count by their share. */
   #rescale(cell: CostCell, residual: number): void {
-    const gain = residual < FAR_BELOW ? 1 : 1 / this.#young;
+    const gain = residual < 1 ? 1 : 1 / this.#young;
     for (const known of this.#cells) if (known !== undefined) known.ms *= residual ** gain;
     cell.see();
-    this.#young = this.#young < YOUNG_RUNS ? this.#young + 1 : 0;
+    this.#young = this.#young < tuning.runsToKnow ? this.#young + 1 : 0;
   }
 
   /** Takes over the guess for a bucket without a run. */
@@ -286,12 +282,6 @@ export class LatencyCurve {
       const known = this.#cells[cell];
       if (known === undefined) continue;
       this.#shape[cell] = known.ms;
-      if (last >= 0 && known.isStale(this.#pace.runs)) {
-        // A size that has not run for long is tried again if it could be better: at worst, a batch
-        // takes as long as its rows in smaller ones.
-        const apart = (this.#shape[last]! * rowsOf(cell)) / rowsOf(last);
-        this.#shape[cell] = Math.min(known.ms, apart);
-      }
       this.#fillGap(last, cell);
       last = cell;
     }

@@ -7,19 +7,19 @@
  *
  *     p50(rows) = shape(rows) · level           p99(rows) = p50(rows) · tail
  *
- * A bucket without a run has an extrapolation: the shape of the nearest bucket that has run, scaled
- * by the input that differs most (`extrapolate.ts`), and never outside of what smaller and larger
- * buckets have cost. It is marked, because a guess must not be a reason to refuse: see
- * `policy/scheduler.ts`.
+ * A bucket without a run has an extrapolation: the shape of the nearest bucket that has run, times
+ * the square root of the ratio of the input that differs most. The cost may be fixed, or in
+ * proportion; the geometric middle is wrong by the smallest factor in the worst case. It is never
+ * outside of what smaller and larger buckets have cost, and it is marked, because a guess must not
+ * be a reason to refuse: see `policy/scheduler.ts`.
  *
  * Durations are measured from hand-over to result in the dispatcher, in milliseconds, so they
  * include the wake-up of the thread.
  */
 import { LatencyCurve, type CostGuess, type KnownLatency } from './latency-curve.ts';
-import { extrapolate } from './extrapolate.ts';
 import { Pace } from './pace.ts';
+import { CELLS_PER_OCTAVE } from './row-cells.ts';
 
-const CLASSES_PER_OCTAVE = 4;
 /** Buckets that are kept: as many as lanes. */
 const MAX_BUCKETS = 256;
 
@@ -45,7 +45,7 @@ export class LatencyModel {
   /** @param elements per row, of each input. */
   curve(elements: readonly number[]): LatencyCurve {
     const bucket = elements.map((count) =>
-      Math.round(CLASSES_PER_OCTAVE * Math.log2(Math.max(1, count))),
+      Math.round(CELLS_PER_OCTAVE * Math.log2(Math.max(1, count))),
     );
     const key = bucket.join();
     let curve = this.#curves.get(key);
@@ -111,10 +111,10 @@ export class LatencyModel {
       from = curve;
     }
     if (from === undefined) return undefined;
-    const ratio = 2 ** (furthest(bucket, from.bucket) / CLASSES_PER_OCTAVE);
+    const ratio = 2 ** (furthest(bucket, from.bucket) / CELLS_PER_OCTAVE);
     return {
       from,
-      factor: extrapolate(ratio),
+      factor: Math.sqrt(ratio),
       atLeast: (rows) => this.#least(bucket, rows),
       atMost: (rows) => this.#most(bucket, rows),
     };

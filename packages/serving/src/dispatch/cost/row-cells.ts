@@ -2,7 +2,6 @@
  * Costs by the number of rows: one cell for every count up to 8 and four per octave above, linear
  * between cells.
  */
-import { extrapolate } from './extrapolate.ts';
 
 const EXACT_ROWS = 8;
 export const CELLS_PER_OCTAVE = 4;
@@ -25,7 +24,7 @@ export function rowsOf(cell: number): number {
 
 /**
  * Linear between cells. Beyond the last one it follows the slope of the last octave, but at most in
- * proportion, and far beyond it with the square root of the rows, see `extrapolate.ts`.
+ * proportion, and far beyond it with the square root of the rows, as that of sizes that have not run.
  */
 export function interpolate(shape: Float64Array, rows: number): number {
   if (shape.length === 0) return 0;
@@ -36,7 +35,9 @@ export function interpolate(shape: Float64Array, rows: number): number {
     const endRows = rowsOf(last);
     const before = Math.max(0, last - CELLS_PER_OCTAVE);
     const share = before === last ? 1 : (1 - shape[before]! / end) / (1 - rowsOf(before) / endRows);
-    return end * (1 + Math.min(share, 1) * (extrapolate(rows / endRows) - 1));
+    const ratio = rows / endRows;
+    const grown = ratio <= 2 ? ratio : Math.sqrt(2 * ratio);
+    return end * (1 + Math.min(share, 1) * (grown - 1));
   }
   const upper = rowsOf(cell);
   const above = shape[cell]!;

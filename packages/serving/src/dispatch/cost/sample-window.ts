@@ -1,36 +1,28 @@
 /**
- * The newest samples of a quantity, with their quantiles. Drops samples by count and by age.
+ * The newest samples of a quantity, with their quantiles.
  *
  * Quantiles use the lower nearest rank, so that a single outlier never determines one.
  */
-import type { Instant } from '../../contract.ts';
-
 export class SampleWindow {
   count = 0;
 
   readonly #size: number;
-  readonly #maxAgeMs: number;
-  /** Ring of samples, with their times. */
+  /** Ring of samples. */
   readonly #values: Float64Array;
-  readonly #at: Float64Array;
   readonly #sorted: Float64Array;
   #oldest = 0;
 
   /** @param size largest number of samples. */
-  constructor(size: number, maxAgeMs = Infinity) {
+  constructor(size: number) {
     this.#size = size;
-    this.#maxAgeMs = maxAgeMs;
     this.#values = new Float64Array(size);
-    this.#at = new Float64Array(size);
     this.#sorted = new Float64Array(size);
   }
 
-  record(value: number, now: Instant): void {
-    while (this.count > 0 && now - this.#at[this.#oldest]! > this.#maxAgeMs) this.#forgetOldest();
+  record(value: number): void {
     if (this.count === this.#size) this.#forgetOldest();
     const slot = (this.#oldest + this.count) % this.#size;
     this.#values[slot] = value;
-    this.#at[slot] = now;
     const position = this.#positionOf(value);
     this.#sorted.copyWithin(position + 1, position, this.count);
     this.#sorted[position] = value;

@@ -55,6 +55,9 @@ function messageOf(refusal: Refusal, facts: RefusalFacts): string {
   }
   switch (verdict.reason) {
     case 'alone':
+      if (now >= request.deadline) {
+        return `The deadline had passed ${ms(now - request.deadline)} ms before the request reached ${name}.`;
+      }
       return `A run of ${name} is estimated at ${estimate(facts)}, but the deadline leaves ${ms(request.deadline - now)} ms.`;
     case 'probe':
       return `No request of this size has run on ${name}; another one runs first, to measure what it costs.`;
@@ -63,7 +66,7 @@ function messageOf(refusal: Refusal, facts: RefusalFacts): string {
     case 'share':
       return `The queued requests of this tenant for ${name} use up its share of the time until the deadline.`;
     default:
-      return `Behind ${facts.waiting} queued requests, the answer of ${name} would be an estimated ${late} ms late.`;
+      return `Behind the current runs and ${facts.waiting} queued requests, the answer of ${name} would be an estimated ${late} ms late.`;
   }
 }
 

@@ -43,7 +43,7 @@ describe('admission', () => {
     const backlogs = Array.from({ length: 121 }, (_, workBefore) => workBefore);
     const most = (level: number): number =>
       Math.max(...backlogs.filter((workBefore) => judge({ workBefore }, { level }).lateMs <= 0));
-    expect([1, 2, 3, 4, 5].map(most)).toEqual([100, 95, 87, 75, 50]);
+    expect([1, 2, 3, 4, 5].map(most)).toEqual([96, 93, 87, 75, 50]);
   });
 
   test('replicas share the backlog', () => {

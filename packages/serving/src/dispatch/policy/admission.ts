@@ -23,8 +23,8 @@ import type { Instant } from '../../contract.ts';
 import { MIDDLE_LEVEL } from '../queue/deadline-queue.ts';
 
 export const LOWEST_LEVEL = 5;
-/** Fraction of the remaining time that the backlog before a request may fill, by level 1…5. */
-const FILL = [1, 0.95, 0.875, 0.75, 0.5];
+/** Fraction of the remaining time that the backlog before a request may fill: a half at level 5, 31/32 at level 1. */
+const fillOf = (level: number): number => 1 - 2 ** (level - LOWEST_LEVEL - 1);
 
 /** State of the replicas and the queue when a new request arrives. */
 export interface Backlog {
@@ -72,7 +72,7 @@ export function assess(backlog: Backlog, candidate: Candidate, verdict: Verdict)
     verdict.reason = 'alone';
     return;
   }
-  const fill = (FILL[candidate.level - 1] ?? 1) * (1 - backlog.caution);
+  const fill = fillOf(candidate.level) * (1 - backlog.caution);
   // The backlog drains by one millisecond of work per replica and millisecond.
   const own = (freeAt + backlog.workBefore) / replicas - now - fill * left;
   const later = (freeAt + work - backlog.latestFreeBehind) / replicas;

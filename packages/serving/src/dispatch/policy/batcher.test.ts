@@ -16,7 +16,7 @@ function curveOf(cost: (rows: number) => number): LatencyCurve {
 const AFFINE = curveOf((rows) => 10 + rows);
 
 function decide(view: Partial<BatchView>): BatchDecision {
-  const decision: BatchDecision = { rows: 0, giveUp: false, waitUntil: 0 };
+  const decision: BatchDecision = { rows: 0, waitUntil: 0 };
   const whole: BatchView = {
     now: 0,
     curve: AFFINE,
@@ -58,17 +58,6 @@ describe('batch size', () => {
 
   test('a request of many rows runs whole', () => {
     expect(decide({ waitingRows: 100, firstRows: 100, maxRows: 8, goodRows: 8 }).rows).toBe(100);
-  });
-
-  test('a request behind its plan is abandoned if a small batch for it would waste the replica', () => {
-    const behind = { now: 100, firstStartBy: 90, waitingRows: 64 };
-    expect(decide({ ...behind, firstDeadline: 112 }).giveUp).toBe(true);
-    expect(decide({ ...behind, firstDeadline: 136 }).giveUp).toBe(false);
-    // If no other request waits, it is worth a try.
-    expect(decide({ ...behind, firstDeadline: 112, waitingRows: 2 })).toMatchObject({
-      giveUp: false,
-      rows: 2,
-    });
   });
 });
 

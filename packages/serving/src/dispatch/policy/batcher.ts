@@ -6,11 +6,6 @@
  * The good size depends on the number of queued rows: a larger size matters only once there are
  * enough rows.
  *
- * If runs took longer than predicted, the first request may be behind its plan. It then gets a
- * smaller batch too, but only while that is efficient: with more than a full batch queued, small
- * runs would delay every request behind it, so the request is abandoned instead (as in Nexus, SOSP
- * 2019).
- *
  * Waiting pays only if rows arrive faster than the replica could run them one by one. With a run of
  * n rows costing T(n) and a gap g until the next row, one more row lowers the cost per row if
  *
@@ -26,6 +21,7 @@
  */
 import type { Instant } from '../../contract.ts';
 import type { LatencyCurve } from '../cost/latency-curve.ts';
+import { tuning } from '../tuning.ts';
 
 export interface BatchView {
   now: Instant;
@@ -57,27 +53,14 @@ export interface BatchView {
 export interface BatchDecision {
   /** Rows to run now; 0 to wait. */
   rows: number;
-  /** Whether to abandon the first request, see above. */
-  giveUp: boolean;
   /** When to decide again if no request arrives before. */
   waitUntil: Instant;
 }
-
-/** A smaller batch for a request behind its plan must keep this fraction of the throughput. */
-const WORTH = 0.8;
-
-/**
- * A smaller fixed cost is not worth waiting for: while the replica runs the first row, the gateway
- * reads the next ones anyway, and waiting would only make the two alternate (measured with a fixed
- * cost of 0.3 ms at 16 connections: a quarter less throughput).
- */
-const LEAST_SAVING_MS = 2;
 
 /** Writes the result into `decision`. */
 export function decideBatch(view: BatchView, decision: BatchDecision): void {
   const { now, curve, waitingRows, firstRows } = view;
   decision.waitUntil = Infinity;
-  decision.giveUp = false;
   const share = Math.ceil(waitingRows / view.idle);
   const full = Math.max(firstRows, Math.min(view.goodRows, view.maxRows, share));
   const onPlan = now <= view.firstStartBy;
@@ -88,9 +71,6 @@ export function decideBatch(view: BatchView, decision: BatchDecision): void {
     rows = Math.max(firstRows, rows - 1 - (rows >> 6));
   }
   decision.rows = rows;
-  if (!onPlan && waitingRows - firstRows >= full) {
-    decision.giveUp = rows * curve.p50(full, now) < WORTH * full * curve.p50(rows, now);
-  }
   if (view.idle > 1 || view.othersWait || rows !== waitingRows) return;
   if (rows >= Math.min(view.worthRows, view.maxRows) || view.arrivalsPerMs === 0) return;
 
@@ -99,7 +79,7 @@ export function decideBatch(view: BatchView, decision: BatchDecision): void {
   const gap = 1 / view.arrivalsPerMs;
   if ((more + gap) * rows >= cost * (rows + 1)) return;
   const fixed = cost - rows * (more - cost);
-  if (fixed < LEAST_SAVING_MS) return;
+  if (fixed < tuning.leastSavingMs) return;
   const until = Math.min(
     Math.max(view.firstEnqueuedAt, view.idleSince) + fixed,
     view.firstDeadline - curve.p99(rows + 1, now),

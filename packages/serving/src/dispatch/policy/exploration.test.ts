@@ -33,9 +33,8 @@ function tried(from: number, to: number, measured: MeasuredCosts): number[] {
 describe('a size with an estimated cost', () => {
   const fresh = { ...KNOWN, isGuess: () => true };
 
-  it('is tried beside the best one known, larger and smaller alternately, more often at first', () => {
+  it('is tried beside the best one known, larger and smaller alternately', () => {
     expect(tried(1, 16, fresh)).toEqual([4, 16, 4, 16]);
-    expect(tried(65, 128, fresh)).toEqual([4, 16, 4, 16]);
   });
 
   it('is never less than one row', () => {
@@ -61,7 +60,7 @@ describe('a size with a measured cost', () => {
   it('is tried only if time is free, enough rows are queued, and its run is short enough', () => {
     const measured = rested(1e9, 16);
     expect(rowsToTry(VIEW, measured)).toBe(16);
-    expect(rowsToTry({ ...VIEW, slackMs: 400 }, measured)).toBe(8);
+    expect(rowsToTry({ ...VIEW, slackMs: 150 }, measured)).toBe(8);
     expect(rowsToTry({ ...VIEW, mostRows: 15 }, measured)).toBe(8);
     expect(rowsToTry({ ...VIEW, longestMs: 470 }, measured)).toBe(8);
   });

@@ -8,23 +8,12 @@
  *
  * A measured cost may be outdated: the first runs of a size were disturbed, or the machine has
  * changed. A size that looks worse would never run again and so look worse for ever. Each size is
- * therefore tried again once the runs since then have paid for it: its apparent loss may be `SHARE`
+ * therefore tried again once the runs since then have paid for it: its apparent loss may be `tuning.tryShare`
  * of their time. That bounds the cost of trying, however slow the other sizes are, and a size with
  * a small apparent loss is tried more often. Only time that is not promised to a request is spent.
  */
 import type { Instant } from '../../contract.ts';
-
-/** Fraction of the time of all runs that trying other sizes may cost, by the estimates. */
-const SHARE = 0.02;
-/** Minimum cost of a try, as a fraction of its run, even if it seems equal: it changes how long requests wait. */
-const LEAST_COST = 0.25;
-/** How many times the cost of a try must be free before any promise is at risk. */
-const MARGIN = 3;
-/** Minimum number of decisions between two tries. */
-const EVERY = 4;
-/** Number of first decisions with frequent tries of estimated sizes, and the rarer interval afterwards. */
-const YOUNG = 64;
-const EVERY_LATER = 16;
+import { tuning } from '../tuning.ts';
 
 /** Measured run costs, see `LatencyCurve`. */
 export interface MeasuredCosts {
@@ -52,12 +41,10 @@ export interface ExplorationView {
 
 export function rowsToTry(view: ExplorationView, measured: MeasuredCosts): number {
   const { decision, goodRows } = view;
-  if (decision % EVERY !== 0) return goodRows;
-  const every = decision <= YOUNG ? EVERY : EVERY_LATER;
-  if (decision % every === 0) {
-    const other = (decision / every) % 2 === 1 ? Math.max(1, goodRows >> 1) : goodRows * 2;
-    if (measured.isGuess(other)) return other;
-  }
+  const tries = decision / tuning.tryEvery;
+  if (!Number.isInteger(tries)) return goodRows;
+  const other = tries % 2 === 1 ? Math.max(1, goodRows >> 1) : goodRows * 2;
+  if (measured.isGuess(other)) return other;
   return mostOverdue(view, measured) ?? goodRows;
 }
 
@@ -65,16 +52,16 @@ export function rowsToTry(view: ExplorationView, measured: MeasuredCosts): numbe
 function mostOverdue(view: ExplorationView, measured: MeasuredCosts): number | undefined {
   const { now, goodRows, mostRows, longestMs, slackMs } = view;
   const perRow = measured.p50(goodRows, now) / goodRows;
-  const share = SHARE / Math.max(1, Math.floor(Math.log2(mostRows)));
+  const share = tuning.tryShare / Math.max(1, Math.floor(Math.log2(mostRows)));
   let chosen: number | undefined;
   let best = 1;
   for (let rows = 1; rows <= mostRows; rows *= 2) {
     if (rows === goodRows) continue;
     if (measured.p99(rows, now) > longestMs) break;
     const takes = measured.p50(rows, now);
-    const extra = Math.max(takes - perRow * rows, LEAST_COST * takes);
+    const extra = Math.max(takes - perRow * rows, tuning.tryLeastCost * takes);
     const paid = (share * measured.restedMs(rows)) / extra;
-    if (paid < best || MARGIN * extra > slackMs) continue;
+    if (paid < best || extra > slackMs) continue;
     best = paid;
     chosen = rows;
   }

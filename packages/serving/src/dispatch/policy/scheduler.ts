@@ -16,6 +16,7 @@ import { Selection } from './selection.ts';
 import { Servers, type Server } from '../queue/servers.ts';
 import type { Standing } from '../queue/timeline.ts';
 import type { Ticket } from '../queue/ticket.ts';
+import { tuning } from '../tuning.ts';
 
 export type Refusal = 'QUEUE_FULL' | 'DEADLINE_UNREACHABLE' | 'NO_REPLICA';
 
@@ -29,13 +30,6 @@ export interface SchedulerOptions {
   /** The deployment's objective, in milliseconds. */
   readonly objectiveMs: number;
 }
-
-/** Longest batch, as a fraction of its requests' time, so that they can wait for the previous one. */
-const BATCH_SHARE = 0.5;
-/** Queued requests are repriced when the pace has changed by this factor. */
-const NEW_PACE = 1.25;
-/** Shift of the deadline per priority level, as a fraction of the objective. */
-const LEVEL = 0.5;
 
 export class Scheduler<Payload> {
   readonly queue: DeadlineQueue<Payload>;
@@ -51,7 +45,6 @@ export class Scheduler<Payload> {
   readonly #caution = new Caution();
   readonly #decision: BatchDecision = {
     rows: 0,
-    giveUp: false,
     waitUntil: Infinity,
   };
   readonly #standing: Standing<Payload> = {
@@ -87,7 +80,7 @@ export class Scheduler<Payload> {
     this.#options = options;
     this.maxRows = options.maxRows;
     const { weightOf, objectiveMs } = options;
-    this.queue = new DeadlineQueue({ weightOf, levelMs: objectiveMs * LEVEL });
+    this.queue = new DeadlineQueue({ weightOf, levelMs: objectiveMs * tuning.levelObjectives });
     this.#selection = new Selection(this.queue, this.servers, (lane, rows) =>
       bestRows(lane, rows, this.#goodRows(lane, objectiveMs)),
     );
@@ -157,7 +150,7 @@ export class Scheduler<Payload> {
       missed.push(due);
     }
     const idle = this.servers.idle;
-    if (idle > 0) this.#choose(idle, now, batch, missed);
+    if (idle > 0) this.#choose(idle, now, batch);
     // Wake up to fail the first request even if no replica becomes free.
     const due = timeline.first;
     if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, latestStart(due, now) + 1);
@@ -196,7 +189,7 @@ export class Scheduler<Payload> {
    */
   #rebook({ curve: { level } }: Lane<Payload>): void {
     const ratio = level / this.#bookedLevel;
-    if (ratio < NEW_PACE && ratio > 1 / NEW_PACE) return;
+    if (ratio < tuning.paceFar && ratio > 1 / tuning.paceFar) return;
     this.#bookedLevel = level;
     if (this.queue.requests > 0) this.queue.scale(ratio);
   }
@@ -266,23 +259,16 @@ export class Scheduler<Payload> {
 
   /** @param budgetMs from arrival to deadline. */
   #goodRows(lane: Lane<Payload>, budgetMs: number): number {
-    return lane.batches ? lane.curve.efficientRows(this.maxRows, budgetMs * BATCH_SHARE) : 1;
+    return lane.batches ? lane.curve.efficientRows(this.maxRows, budgetMs * tuning.batchShare) : 1;
   }
 
-  #choose(idle: number, now: Instant, batch: Ticket<Payload>[], missed: Ticket<Payload>[]): void {
-    const { queue } = this;
-    const decision = this.#decision;
-    while (queue.requests > 0) {
-      const first = this.#selection.first(now);
-      this.#decide(first, idle, now);
-      if (!decision.giveUp) {
-        if (decision.rows > 0) this.#selection.fill(first, decision.rows, now, batch);
-        this.wakeAt = decision.waitUntil;
-        return;
-      }
-      queue.remove(first);
-      missed.push(first);
-    }
+  #choose(idle: number, now: Instant, batch: Ticket<Payload>[]): void {
+    if (this.queue.requests === 0) return;
+    const first = this.#selection.first(now);
+    this.#decide(first, idle, now);
+    const { rows, waitUntil } = this.#decision;
+    if (rows > 0) this.#selection.fill(first, rows, now, batch);
+    this.wakeAt = waitUntil;
   }
 
   #decide(first: Ticket<Payload>, idle: number, now: Instant): void {
@@ -291,7 +277,6 @@ export class Scheduler<Payload> {
     const { objectiveMs } = this.#options;
     if (first.isProbe) {
       this.#decision.rows = first.rows;
-      this.#decision.giveUp = false;
       this.#decision.waitUntil = Infinity;
       return;
     }
@@ -306,7 +291,7 @@ export class Scheduler<Payload> {
         decision: ++this.#decisions,
         goodRows: bestRows(lane, mostRows, worthRows),
         mostRows,
-        longestMs: objectiveMs * BATCH_SHARE,
+        longestMs: objectiveMs * tuning.batchShare,
         slackMs,
       },
       lane.curve,

@@ -12,9 +12,6 @@ import { Draft } from './draft.ts';
 import type { Servers } from '../queue/servers.ts';
 import type { Ticket } from '../queue/ticket.ts';
 
-/** How many entries of the timeline are searched for members of a batch, per row of the batch. */
-const SEARCH = 4;
-
 export class Selection<Payload> {
   readonly #queue: DeadlineQueue<Payload>;
   readonly #servers: Servers;
@@ -116,14 +113,14 @@ export class Selection<Payload> {
     this.#queue.reprice(due, due.work + debt);
   }
 
-  /** The earliest requests of a lane by deadline, as far as a bounded search finds them. */
+  /** The requests of a lane among the earliest, by deadline; as many as could run together are searched. */
   #dueIn(lane: Lane<Payload>, limit: number): readonly Ticket<Payload>[] {
     const due = this.#due;
     due.length = 0;
-    let left = limit * SEARCH;
+    let left = limit;
     this.#queue.timeline.each((ticket) => {
       if (ticket.lane === lane) due.push(ticket);
-      return --left > 0 && due.length < limit;
+      return --left > 0;
     });
     return due;
   }

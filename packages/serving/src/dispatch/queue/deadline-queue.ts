@@ -30,12 +30,11 @@ import type { LatencyCurve } from '../cost/latency-curve.ts';
 import { comesBefore, TenantQueue } from './tenant-queue.ts';
 import type { Ticket } from './ticket.ts';
 import { Timeline } from './timeline.ts';
+import { tuning } from '../tuning.ts';
 
 /** Share of a tenant in proportion to other tenants; 1 by default. */
 export type WeightOf = (tenant: string) => number;
 
-/** A tenant of mean weight may fill this many times the free time: 4/5 of the queue while no other tenant does. */
-const REACH = 4;
 /** A tenant leaves free time while another was seen within this time. */
 const TENANT_MEMORY_MS = 60_000;
 /** How often idle tenants are removed, and weights are read again. */
@@ -121,7 +120,7 @@ export class DeadlineQueue<Payload> {
     if (count === 1) return Infinity;
     let total = 0;
     for (const { weight } of this.#tenants.values()) total += weight;
-    return (REACH * tenant.weight * count) / total;
+    return (tuning.tenantReach * tenant.weight * count) / total;
   }
 
   lane(key: string): Lane<Payload> | undefined {
