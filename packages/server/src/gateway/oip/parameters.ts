@@ -21,13 +21,19 @@ export function timeoutFrom(value: unknown): number | undefined {
   );
 }
 
+/** Largest priority: the order of larger ones would not survive the conversion to a double. */
+const MAX_PRIORITY = 2 ** 63;
+
 /** 1 is the most urgent; 0 is the default level. */
 export function priorityFrom(value: unknown): number {
   if (value === undefined) return 0;
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  const isWhole = Number.isInteger(value) && (value as number) >= 0;
+  if (isWhole && (value as number) < MAX_PRIORITY) return value as number;
   throw new SkeinError(
     'REQUEST_INVALID',
-    `The parameter priority must be a whole number from 0 on, but it is ${brief(value)}.`,
+    isWhole
+      ? `The parameter priority is too large: it must be below 2^63, but it is ${brief(value)}.`
+      : `The parameter priority must be a whole number from 0 on, but it is ${brief(value)}.`,
   );
 }
 

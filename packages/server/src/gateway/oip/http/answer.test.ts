@@ -73,7 +73,9 @@ describe('answers', () => {
         cached: false,
       };
       const json = { byDefault: false, byOutput: new Map() };
-      expect(encodeAnswer('m', undefined, undefined, json, answer).json).toContain('"data":[-0,0]');
+      expect(encodeAnswer('m', undefined, undefined, json, answer).json).toContain(
+        '"data":[-0.0,0]',
+      );
     }
   });
 

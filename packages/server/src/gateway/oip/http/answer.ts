@@ -84,7 +84,8 @@ function jsonFloats(floats: Float16Array | Float32Array | Float64Array): string 
 }
 
 function jsonFloat(value: number): string {
-  if (Object.is(value, -0)) return '-0';
+  // Python reads -0 as an integer, which has no sign.
+  if (Object.is(value, -0)) return '-0.0';
   return Number.isFinite(value) ? String(value) : `"${value}"`;
 }
 

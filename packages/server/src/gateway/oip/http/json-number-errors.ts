@@ -13,13 +13,32 @@ export interface Reader {
 }
 
 export function malformed({ bytes, input }: Reader, at: number): SkeinError {
-  const hint = /^-?(NaN|Infinity)/.test(bytes.toString('latin1', at, at + 9))
-    ? '; write "NaN", "Infinity" and "-Infinity" as strings'
-    : '';
   const found = JSON.stringify(bytes.toString('latin1', at, at + 1));
   return new SkeinError(
     'BODY_NOT_JSON',
-    `The data of input "${input}" are not valid JSON: unexpected ${found} at byte ${at} of the body${hint}.`,
+    `The data of input "${input}" are not valid JSON: unexpected ${found} at byte ${at} of the body.`,
+  );
+}
+
+/** How values that are not numbers begin, and what the message calls them. */
+const NOT_NUMBERS: readonly (readonly [start: RegExp, name: string])[] = [
+  [/^"/, 'a string'],
+  [/^\{/, 'an object'],
+  [/^(true|false)/, 'true or false'],
+  [/^null/, 'null'],
+  [/^-?NaN/, 'NaN'],
+  [/^-?Inf/, 'an infinity'],
+];
+
+/** A value of another kind than the type takes; undefined if no value of JSON begins there. */
+export function misplaced({ bytes, input, type }: Reader, at: number): SkeinError | undefined {
+  const text = bytes.toString('latin1', at, at + 5);
+  const name = NOT_NUMBERS.find(([start]) => start.test(text))?.[1];
+  if (name === undefined) return undefined;
+  const wanted = type === 'bool' ? 'true or false' : 'a number';
+  return new SkeinError(
+    'INPUT_DATA',
+    `Input "${input}" holds ${name} at byte ${at} of the body, where ${type} takes ${wanted}.`,
   );
 }
 

@@ -129,13 +129,32 @@ describe('floats', () => {
     expect(rounded(NaN, Infinity, -Infinity)).toEqual([0x7fc0, 0x7f80, 0xff80]);
   });
 
-  test('accept NaN and the infinities as strings, never bare', () => {
-    const tensor = read('["NaN", "Infinity", "-Infinity", -0]', 'float32', [4]);
-    expect(Array.from(values(tensor) as Float32Array)).toEqual([NaN, Infinity, -Infinity, -0]);
-    expect(codeOf(() => read('[NaN]', 'float32', [1]))).toBe('BODY_NOT_JSON');
-    expect(codeOf(() => read('[-Infinity]', 'float32', [1]))).toBe('BODY_NOT_JSON');
+  test('accept NaN and the infinities as strings, and bare as Triton does', () => {
+    const expected = [NaN, Infinity, -Infinity, -0, -0, 1, Infinity, -Infinity, NaN];
+    const bare = '[NaN,Infinity , -Infinity,-0,-0.0,1,Inf,-Inf,-NaN]';
+    for (const text of [bare, bare.replace(/-?[NI]\w+/g, '"$&"')]) {
+      for (const type of ['float32', 'float64'] as const) {
+        const found = values(read(text, type, [9])) as Float32Array | Float64Array;
+        expect(Array.from(found)).toEqual(expected);
+      }
+    }
+    for (const text of ['[NaNa]', '[Infinit]', '[-]', '[--NaN]', '[NaN.5]', '[nan]']) {
+      expect(codeOf(() => read(text, 'float32', [1]))).toBe('BODY_NOT_JSON');
+    }
     expect(codeOf(() => read('["nan"]', 'float32', [1]))).toBe('INPUT_DATA');
-    expect(codeOf(() => read('["NaN"]', 'int32', [1]))).toBe('INPUT_DATA');
+  });
+
+  test.each([
+    ['null', 'float32', 'null at byte 3 of the body, where float32 takes a number'],
+    ['null', 'int64', 'null at byte 3 of the body, where int64 takes a number'],
+    ['null', 'bool', 'null at byte 3 of the body, where bool takes true or false'],
+    ['{"a":1}', 'uint8', 'an object at byte 3 of the body, where uint8 takes a number'],
+    ['NaN', 'int32', 'NaN at byte 3 of the body, where int32 takes a number'],
+    ['-Infinity', 'uint64', 'an infinity at byte 3 of the body, where uint64 takes a number'],
+    ['"NaN"', 'int32', 'a string at byte 3 of the body, where int32 takes a number'],
+  ] as const)('%s is named as the wrong value for %s', (text, type, message) => {
+    expect(() => read(`[1,${text}]`, type, [2])).toThrow(message);
+    expect(codeOf(() => read(`[1,${text}]`, type, [2]))).toBe('INPUT_DATA');
   });
 
   test.each([

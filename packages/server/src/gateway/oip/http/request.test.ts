@@ -263,3 +263,13 @@ describe('requests', () => {
     expect(() => decodeInferRequest(body.subarray(0, -1), jsonLength)).toThrow(/claims 1 bytes/);
   });
 });
+
+test.each([
+  ['9223372036854775807', /priority is too large: it must be below 2\^63/],
+  ['1e19', /priority is too large/],
+  ['-1', /must be a whole number from 0 on/],
+  ['1.5', /must be a whole number from 0 on/],
+])('the priority %s is refused', (priority, message) => {
+  const body = `{"parameters":{"priority":${priority}},"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}`;
+  expect(() => decodeInferRequest(Buffer.from(body), undefined)).toThrow(message);
+});
