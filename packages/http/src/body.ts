@@ -40,7 +40,7 @@ export async function readBody(
   limits: BodyLimits,
   hold?: BudgetHold,
 ): Promise<Buffer> {
-  const encoding = exchange.request.headers['content-encoding'];
+  const encoding = exchange.request.headers['content-encoding']?.toLowerCase();
   if (encoding === undefined || encoding === 'identity') return receive(exchange, limits, hold);
   if (encoding !== 'gzip' && encoding !== 'deflate') {
     throw new SkeinError(

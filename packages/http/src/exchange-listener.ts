@@ -9,6 +9,7 @@ import { type GatewayLogger, toSkeinError } from './fault.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createHttpListener, type HttpListener } from './listener.ts';
 import type { OriginPolicy } from './origin-policy.ts';
+import { checkHead } from './request-head.ts';
 import { requestIdFrom } from './request-id.ts';
 import type { Certificates } from './tls/certificates.ts';
 
@@ -53,6 +54,7 @@ export function createExchangeListener(
   function admit(exchange: Exchange, reachedAt: number): Promise<void> {
     try {
       const { request, response } = exchange;
+      checkHead(request, exchange.expectsContinue);
       exchange.headers = origins.admit(request);
       if (request.method !== 'OPTIONS' || exchange.headers.length === 0) {
         return serve(exchange, reachedAt);

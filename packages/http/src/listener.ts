@@ -74,6 +74,8 @@ export function createHttpListener(
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / CHECKS_PER_TIMEOUT),
     maxHeaderSize: MAX_HEADER_BYTES,
+    // Node would answer with an empty body.
+    requireHostHeader: false,
     noDelay: true,
   };
   const server =
@@ -95,6 +97,11 @@ export function createHttpListener(
     };
   server.on('request', accept(false));
   server.on('checkContinue', accept(true));
+  server.on('checkExpectation', accept(false));
+  server.on('connect', ({ url }: IncomingMessage, socket: Socket) => {
+    const message = `The service is not a proxy: it opens no connection to ${JSON.stringify(url)}.`;
+    refuseConnection(socket, new SkeinError('REQUEST_INVALID', message));
+  });
   const follow = (socket: Socket): void => {
     if (!connections.add(socket))
       logger.debug({ open: connections.size }, 'The limit on connections is reached.');

@@ -4,7 +4,7 @@
  * A node that is open without keys trusts every process on this machine, and a browser on this
  * machine runs pages from the internet. Three checks reject their requests:
  * - The Host header must be a loopback name: a page whose domain was rebound to 127.0.0.1 still
- *   sends its own.
+ *   sends its own. A request without one is HTTP/1.0, which no browser speaks.
  * - An Origin header must be the node's own origin or an allowed one. Browsers send it with every
  *   request that may change something, and with reads whose answer the page may see.
  * - Without an Origin header, Sec-Fetch-Site must not name another origin: browsers request images,
@@ -54,14 +54,14 @@ export function createOriginPolicy(
   let known: string | undefined;
 
   function checkHost(host: string | undefined): void {
-    if (host !== undefined && host === known) return;
-    if (host !== undefined && (allowedHosts.has(host) || isLoopback(hostname(host)))) {
+    if (host === undefined || host === known) return;
+    if (allowedHosts.has(host) || isLoopback(hostname(host))) {
       known = host;
       return;
     }
     throw new SkeinError(
       'ORIGIN_FORBIDDEN',
-      `This node is open on loopback without keys, so it answers to loopback names only, not to "${host ?? ''}".`,
+      `This node is open on loopback without keys, so it answers to loopback names only, not to "${host}".`,
     );
   }
 

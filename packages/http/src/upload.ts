@@ -37,7 +37,7 @@ export async function* readUpload(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { 'content-length': announced = 0, 'content-encoding': encoding = 'identity' } =
     request.headers;
-  if (encoding !== 'identity') {
+  if (encoding.toLowerCase() !== 'identity') {
     throw new SkeinError(
       'ENCODING_UNSUPPORTED',
       `The file has the Content-Encoding "${encoding}"; files are stored unchanged.`,

@@ -269,6 +269,7 @@ describe('inference', () => {
 
   test.each([
     ['gzip', gzipSync],
+    ['GZip', gzipSync],
     ['deflate', deflateSync],
   ])('a body may be compressed with %s', async (encoding, compress) => {
     const { port } = await startHttpFace();

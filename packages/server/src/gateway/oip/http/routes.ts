@@ -43,6 +43,8 @@ function serve(
   reachedAt: Instant,
   options: HttpOptions,
 ): Promise<void> | undefined {
+  // An empty segment is not an empty name.
+  if (path.includes('//')) throw unknownRoute(exchange);
   const segments = path.slice(PREFIX.length + 1).split('/');
   if (segments.at(-1) === '') segments.pop();
   const [area, name = ''] = segments;

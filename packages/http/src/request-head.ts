@@ -1,0 +1,42 @@
+/**
+ * What RFC 9112 asks of the first lines of a request and Node's parser leaves open. Node would
+ * answer some of it by itself, with an empty body; here each case is a coded error.
+ */
+import type { IncomingMessage } from 'node:http';
+import { SkeinError } from '@skein/api';
+
+const SLASH = 0x2f;
+const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
+
+/**
+ * Brings the target to its usual form: a path. A client that takes the service for a proxy sends a
+ * whole URL, whose authority then counts instead of the Host header.
+ * @param expectsContinue whether Node knows the expectation of the client.
+ * @throws SkeinError REQUEST_INVALID.
+ */
+export function checkHead(request: IncomingMessage, expectsContinue: boolean): void {
+  const { url = '/', headers } = request;
+  if (url.charCodeAt(0) !== SLASH && url !== '*') {
+    const [, authority, path] = ABSOLUTE.exec(url) ?? [];
+    if (authority === undefined || path === undefined) {
+      throw invalid(`The target ${quoted(url)} is neither a path nor an http:// address`);
+    }
+    headers.host = authority;
+    request.url = path.startsWith('/') ? path : `/${path}`;
+  }
+  // HTTP/1.0 has no Host header; every browser sends HTTP/1.1, so the origin policy loses nothing.
+  if (headers.host === undefined && request.httpVersion !== '1.0') {
+    throw invalid('The request has no Host header, which HTTP/1.1 requires');
+  }
+  if (headers.expect !== undefined && !expectsContinue) {
+    throw invalid(`The Expect header is ${quoted(headers.expect)}; only 100-continue is known`);
+  }
+}
+
+function invalid(what: string): SkeinError {
+  return new SkeinError('REQUEST_INVALID', `${what}.`);
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 200));
+}
