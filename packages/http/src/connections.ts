@@ -58,6 +58,11 @@ export class HttpConnections {
     return true;
   }
 
+  /** Another server has taken over the connection. */
+  release(socket: Socket): void {
+    this.#madeAt.delete(socket);
+  }
+
   /**
    * Counts a request that arrived before the previous one on its connection was answered.
    * @returns false if there are too many; the connection is then closed.

@@ -7,7 +7,7 @@ import type { ErrorCode } from '@skein/api';
 import { boundUnreadAnswer, boundUnreadBody, type Exchange, sendError } from './exchange.ts';
 import { type GatewayLogger, toSkeinError } from './fault.ts';
 import type { GatewayLimits } from './limits.ts';
-import { createHttpListener, type HttpListener } from './listener.ts';
+import { createHttpListener, type Http2Handler, type HttpListener } from './listener.ts';
 import type { OriginPolicy } from './origin-policy.ts';
 import { checkHead } from './request-head.ts';
 import { requestIdFrom } from './request-id.ts';
@@ -19,6 +19,8 @@ export interface ExchangeListenerOptions {
   readonly logger: GatewayLogger;
   /** Serves TLS with these. Default: plain HTTP. */
   readonly certificates?: Certificates | undefined;
+  /** Default: the port speaks HTTP/1.1 alone. */
+  readonly http2?: Http2Handler | undefined;
   /** What to do about an error, where the service knows more than the error table. */
   readonly fixes?: Partial<Record<ErrorCode, string>> | undefined;
 }
@@ -29,7 +31,7 @@ export interface ExchangeListenerOptions {
  */
 export function createExchangeListener(
   serve: (exchange: Exchange, reachedAt: number) => Promise<void>,
-  { origins, limits, logger, certificates, fixes = {} }: ExchangeListenerOptions,
+  { origins, limits, logger, certificates, http2, fixes = {} }: ExchangeListenerOptions,
 ): HttpListener {
   function handle(
     request: IncomingMessage,
@@ -77,5 +79,5 @@ export function createExchangeListener(
     }
   }
 
-  return createHttpListener(handle, limits, logger, certificates);
+  return createHttpListener(handle, limits, logger, certificates, http2);
 }

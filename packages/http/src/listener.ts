@@ -20,6 +20,7 @@ import { HttpConnections, refuseConnection, responseOn } from './connections.ts'
 import type { GatewayLimits } from './limits.ts';
 import { listenOnFreePort, type ListenAddress, type ListenOptions } from './listen.ts';
 import type { GatewayLogger } from './fault.ts';
+import { peek, SHARED_ALPN, speaksHttp2 } from './shared-port.ts';
 import type { Certificates } from './tls/certificates.ts';
 import { createSecureHttpServer } from './tls/secure-servers.ts';
 
@@ -57,11 +58,16 @@ const LEAVING_PARTS = 1 / 4;
 /** Size of a request's line and headers together, in bytes; also Node's default. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
+/** Takes over a connection whose client speaks HTTP/2. */
+export type Http2Handler = (socket: Socket) => void;
+
+/** @param http2 default: the port speaks HTTP/1.1 alone. */
 export function createHttpListener(
   handle: HttpHandler,
   limits: GatewayLimits,
   logger: GatewayLogger,
   certificates?: Certificates,
+  http2?: Http2Handler,
 ): HttpListener {
   const closing = new AbortController();
   let address: ListenAddress | undefined;
@@ -81,7 +87,7 @@ export function createHttpListener(
   const server =
     certificates === undefined
       ? createServer(options)
-      : createSecureHttpServer(options, certificates);
+      : createSecureHttpServer(options, certificates, http2 && SHARED_ALPN);
   const connections = new HttpConnections(limits.maxConnections);
   // Beyond these, do not even send a rejection.
   server.maxConnections = Math.ceil((1 + LEAVING_PARTS) * limits.maxConnections);
@@ -102,16 +108,57 @@ export function createHttpListener(
     const message = `The service is not a proxy: it opens no connection to ${JSON.stringify(url)}.`;
     refuseConnection(socket, new SkeinError('REQUEST_INVALID', message));
   });
-  const follow = (socket: Socket): void => {
-    if (!connections.add(socket))
-      logger.debug({ open: connections.size }, 'The limit on connections is reached.');
+  const follow = (socket: Socket): boolean => {
+    if (connections.add(socket)) return true;
+    logger.debug({ open: connections.size }, 'The limit on connections is reached.');
+    return false;
   };
   // Over TLS, count connections whose handshake is done; a handshake has its own timeout.
-  server.on(certificates === undefined ? 'connection' : 'secureConnection', follow);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+  const accepted = certificates === undefined ? 'connection' : 'secureConnection';
+  if (http2 === undefined) server.on(accepted, follow);
+  else sharePort(http2);
+  const onBroken = (error: NodeJS.ErrnoException, socket: Socket): void => {
     logger.debug({ err: error, remote: socket.remoteAddress }, 'A client broke the HTTP protocol.');
     refuseBroken(error, socket);
-  });
+  };
+  server.on('clientError', onBroken);
+
+  /** Decides by the first bytes of a connection, before Node's own listener gets it. */
+  function sharePort(http2: Http2Handler): void {
+    const listeners = server.listeners(accepted);
+    server.removeAllListeners(accepted);
+    const serveHttp1 = (socket: Socket): void => {
+      for (const listener of listeners) listener.call(server, socket);
+    };
+    const serveHttp2 = (socket: Socket): void => {
+      connections.release(socket);
+      // Its own server bounds it; it takes no place of an HTTP/1.1 connection.
+      server.maxConnections++;
+      socket.once('close', () => server.maxConnections--);
+      http2(socket);
+    };
+    server.on(accepted, (socket: Socket) => {
+      // A refused connection is read, so that its client gets the reason instead of a reset.
+      if (!follow(socket)) serveHttp1(socket);
+      else if (certificates === undefined) {
+        peek(socket, {
+          timeoutMs: limits.headersTimeoutMs,
+          onHttp1(head) {
+            serveHttp1(socket);
+            socket.emit('data', head);
+          },
+          onHttp2(head) {
+            // Node's HTTP/2 takes what a paused socket has buffered.
+            socket.pause();
+            socket.unshift(head);
+            serveHttp2(socket);
+          },
+          onBroken: (code) => onBroken(Object.assign(new Error(code), { code }), socket),
+        });
+      } else if (speaksHttp2(socket)) serveHttp2(socket);
+      else serveHttp1(socket);
+    });
+  }
 
   async function drain(by: number): Promise<void> {
     closing.abort();

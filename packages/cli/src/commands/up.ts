@@ -75,10 +75,14 @@ export const up = defineCommand({
       min: 0,
       max: 65_535,
     }),
-    grpcPort: integer('N', `gRPC port; default: ${GRPC_PORT}, or the next free one.`, {
-      min: 0,
-      max: 65_535,
-    }),
+    grpcPort: integer(
+      'N',
+      `gRPC port, beside the HTTP port, which answers gRPC too; default: ${GRPC_PORT}, or the next free one.`,
+      {
+        min: 0,
+        max: 65_535,
+      },
+    ),
     data: dataOption,
     example: choice(EXAMPLES, 'Deploy an example and show how to call it.'),
     keys: withDefault(

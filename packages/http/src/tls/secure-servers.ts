@@ -22,9 +22,17 @@ export function tlsOptions({ current, mutual }: Certificates): TlsOptions {
   };
 }
 
-/** An HTTP/1.1 server over TLS. */
-export function createSecureHttpServer(options: ServerOptions, certificates: Certificates): Server {
-  const server = createServer({ ...options, ...tlsOptions(certificates) });
+/**
+ * An HTTP/1.1 server over TLS.
+ * @param alpn protocols that it accepts, in order of preference. Default: HTTP/1.1.
+ */
+export function createSecureHttpServer(
+  options: ServerOptions,
+  certificates: Certificates,
+  alpn: readonly string[] = ['http/1.1'],
+): Server {
+  const tls = { ...tlsOptions(certificates), ALPNProtocols: [...alpn] };
+  const server = createServer({ ...options, ...tls });
   // Node leaves the connection to this listener; no answer can be sent, so close it.
   server.on('tlsClientError', (_error: Error, socket: TLSSocket) => void socket.destroy());
   const stop = certificates.onChange((context) => server.setSecureContext(context));

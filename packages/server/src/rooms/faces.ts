@@ -104,7 +104,6 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   const limits = { maxBodyBytes: options.maxBodyBytes, bodyTimeoutMs, maxConnections };
   const { allowedOrigins = [], onKeylessLoad } = options;
   const open = mode === 'open';
-  const http = createHttpGateway({ ...shared, faces, limits, open, allowedOrigins });
   const grpc = createGrpcGateway({
     ...shared,
     faces,
@@ -112,6 +111,8 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     budgets: callers.rpcs,
     onKeylessLoad,
   });
+  const http2 = (socket: Socket): void => grpc.accept(socket);
+  const http = createHttpGateway({ ...shared, faces, limits, open, allowedOrigins, http2 });
 
   async function drain(by: Instant): Promise<void> {
     draining = true;

@@ -177,10 +177,11 @@ function dismiss({ session, socket }: Connection): void {
   else session.destroy(undefined, http2.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-/** Resolves a wrapper to its socket. */
+/** Resolves a wrapper to its socket; a client may use one port of its own for both ports of the node. */
 function nameOf({
   remoteAddress,
   remotePort,
-}: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
-  return `${remoteAddress}:${remotePort}`;
+  localPort,
+}: Pick<Socket, 'remoteAddress' | 'remotePort' | 'localPort'>): string {
+  return `${remoteAddress}:${remotePort}:${localPort}`;
 }

@@ -1,8 +1,10 @@
 /**
  * The gRPC server of a node, over `@grpc/grpc-js`: the services of its faces, health and reflection
- * on one port. A bare HTTP/2 server is less than twice as fast, which does not justify writing
+ * on a port of its own and on the port of HTTP. A bare HTTP/2 server is less than twice as fast, which does not justify writing
  * gRPC's flow control, deadlines and shutdown again.
  */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   logVerbosity,
@@ -60,6 +62,8 @@ export interface GrpcGateway {
   listen(options: ListenOptions): Promise<ListenAddress>;
   /** The bound address; absent before `listen`. */
   readonly address: ListenAddress | undefined;
+  /** Takes over a connection of the HTTP port whose client speaks HTTP/2; TLS is done by then. */
+  accept(socket: Socket): void;
   /**
    * Finishes the calls in flight and closes. Idempotent.
    * @param by when the rest is cut off, by `performance.now()`; default: after `drainTimeoutMs`.
@@ -119,12 +123,16 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
     logger,
   });
 
+  // The connections of the HTTP port; the bounds above hold for them too.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const injected = new Set<Socket>();
+  let isShutDown = false;
   let address: ListenAddress | undefined;
   let drained: Promise<void> | undefined;
 
   async function drain(by: number): Promise<void> {
     closing.abort();
-    if (address === undefined) return;
+    if (address === undefined && injected.size === 0) return;
     const leftMs = by - performance.now();
     await sleep(Math.max(0, Math.min(limits.drainGraceMs, leftMs / 2)));
     const timer = setTimeout(
@@ -136,10 +144,13 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
       Math.max(0, by - performance.now()),
     );
     connections.closeSilent();
+    isShutDown = true;
     // Clients get a GOAWAY, and their calls in flight are finished.
     await new Promise<void>((resolve) => {
       server.tryShutdown(() => resolve());
     });
+    // The library does not wait for connections that another server accepted.
+    await Promise.all([...injected].map((socket) => once(socket, 'close')));
     clearTimeout(timer);
     bounds.close();
     connections.close();
@@ -148,6 +159,16 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
   return {
     get address() {
       return address;
+    },
+
+    accept(socket) {
+      if (isShutDown) {
+        socket.destroy();
+        return;
+      }
+      injected.add(socket);
+      socket.once('close', () => injected.delete(socket));
+      injector.injectConnection(socket);
     },
 
     async listen(options) {

@@ -14,6 +14,7 @@ import {
   type Exchange,
   type GatewayLimits,
   type GatewayLogger,
+  type Http2Handler,
   type HttpListener,
 } from '@skein/http';
 import { type Face, unknownRoute } from '../face.ts';
@@ -30,6 +31,8 @@ export interface HttpGatewayOptions {
   readonly logger: GatewayLogger;
   /** Serves TLS with these. Default: plain HTTP. */
   readonly certificates?: Certificates | undefined;
+  /** gRPC on the same port. Default: HTTP/1.1 alone. */
+  readonly http2?: Http2Handler | undefined;
 }
 
 export type HttpGateway = HttpListener;
@@ -39,8 +42,8 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const scheme = options.certificates === undefined ? 'http' : 'https';
   const origins = createOriginPolicy(options.open, options.allowedOrigins ?? [], scheme);
-  const { certificates } = options;
-  const listener = createExchangeListener(route, { origins, limits, logger, certificates });
+  const { certificates, http2 } = options;
+  const listener = createExchangeListener(route, { origins, limits, logger, certificates, http2 });
   const transport = {
     limits,
     bodies: options.bodies ?? bodyBudget(defaultBodyBudget(limits.maxBodyBytes)),
