@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ENDPOINTS } from './endpoints.ts';
+import type { Endpoint } from './endpoint.ts';
 import { SkeinError } from './errors.ts';
+import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
 import { validate } from './validation.ts';
 
 const deploy = ENDPOINTS.deploy.body;
@@ -21,6 +23,40 @@ describe('validate', () => {
     expect(validate(deploy, { name: 'a', version: '1', plan }, 'body').plan?.steps).toEqual([
       5, 25, 50, 100,
     ]);
+  });
+
+  it('fills in the other fields of an object that gives one', () => {
+    const work = { kind: 'command', argv: ['true'] };
+    const jobs = [{ work, retry: { maxAttempts: 5 }, resources: { cores: 2 } }];
+    expect(validate(ENDPOINTS.enqueueJobs.body, { jobs }, 'body').jobs[0]).toMatchObject({
+      retry: { maxAttempts: 5, backoffMs: 1000, maxBackoffMs: 300_000 },
+      resources: { cores: 2, memoryBytes: 512 * 1024 * 1024 },
+    });
+    expect(validate(ENDPOINTS.putTenant.body, { maxRunning: 3 }, 'body')).toEqual({
+      weight: 1,
+      maxRunning: 3,
+    });
+  });
+
+  it('lets every object that has a default be given in part', () => {
+    const { schemaOf, components } = createSchemaCollector();
+    for (const { body } of Object.values<Endpoint>(ENDPOINTS)) if (body) schemaOf(body, 'input');
+    const defaulted: string[] = [];
+    const inspect = (schema: JsonSchema, name: string): void => {
+      if (schema.properties !== undefined && typeof schema.default === 'object') {
+        defaulted.push(name);
+        expect(schema.required ?? [], name).toEqual([]);
+      }
+      for (const [key, field] of Object.entries(schema.properties ?? {})) {
+        inspect(field, `${name}.${key}`);
+      }
+      for (const member of [...(schema.oneOf ?? []), ...(schema.anyOf ?? [])]) {
+        inspect(member, name);
+      }
+    };
+    for (const [name, schema] of Object.entries(components)) inspect(schema, name);
+    expect(defaulted).toEqual(expect.arrayContaining(['NewJob.retry', 'NewJob.resources']));
+    expect(defaulted).toContain('NewJob.work.limits');
   });
 
   it('leaves absent settings out, because the result is merged over the current ones', () => {

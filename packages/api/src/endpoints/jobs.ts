@@ -185,7 +185,9 @@ export const JOB_ENDPOINTS = {
     summary: 'Set the share and the quotas of a tenant.',
     scope: 'admin',
     params: z.strictObject({ tenant: TenantName }),
-    body: TenantView.omit({ tenant: true }).meta({ id: 'TenantSettings' }),
+    body: TenantView.omit({ tenant: true })
+      .extend({ weight: TenantView.shape.weight.default(1) })
+      .meta({ id: 'TenantSettings' }),
     response: TenantView,
     errors: [...BODY_ERRORS, ...STORE_ERRORS],
     example: { params: { tenant: 'students' }, body: { weight: 2, maxRunning: 50 } },

@@ -59,6 +59,23 @@ const JobFields = {
   group: JobId.describe('The pipeline run or submission that it belongs to.'),
 };
 
+/** `schema` of a request: a field that is left out has its default, and so has the whole object. */
+function withDefaults<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape, z.core.$strict>,
+  defaults: z.output<z.ZodObject<Shape, z.core.$strict>>,
+) {
+  const fields = Object.entries(schema.shape).map(([name, field]) => [
+    name,
+    (field as z.ZodType).default(defaults[name as keyof typeof defaults]),
+  ]);
+  const partial = z.strictObject(
+    Object.fromEntries(fields) as { [Name in keyof Shape]: z.ZodDefault<Shape[Name]> },
+  );
+  const described =
+    schema.description === undefined ? partial : partial.describe(schema.description);
+  return described.default(defaults as never);
+}
+
 /** The job that a caller submits. */
 export const NewJob = z
   .strictObject({
@@ -66,9 +83,9 @@ export const NewJob = z
     queue: JobFields.queue.default('default'),
     name: JobFields.name.optional(),
     priority: JobFields.priority.default(0),
-    resources: JobFields.resources.default({ cores: 1, memoryBytes: 512 * MIB }),
+    resources: withDefaults(JobFields.resources, { cores: 1, memoryBytes: 512 * MIB }),
     requires: JobFields.requires.default([]),
-    retry: JobFields.retry.default({
+    retry: withDefaults(JobFields.retry, {
       maxAttempts: 3,
       backoffMs: 1000,
       maxBackoffMs: 5 * MINUTE_MS,
