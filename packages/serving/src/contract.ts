@@ -117,6 +117,8 @@ export interface DeployedModel {
   readonly kind: 'onnx' | 'composition';
   readonly ready: boolean;
   readonly maxBatchRows: number;
+  /** Names of the classes of its outputs; absent: it has none. */
+  readonly labels?: readonly string[] | undefined;
   readonly objectiveMs: number;
   /** Upper bound of its replicas. */
   readonly maxReplicas: number;

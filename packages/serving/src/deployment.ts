@@ -30,6 +30,7 @@ import type { Journal } from './journal.ts';
 import { readyReplicas, scale, type LiveTarget } from './live-target.ts';
 import { requestDigest } from './request-digest.ts';
 import { createResponseCache, type ResponseCache } from './response-cache.ts';
+import { labelsIn } from './registry/labels.ts';
 import type { Comparison } from './rollout-judge.ts';
 import type { Rollout } from './rollout.ts';
 import type { EffectiveSettings } from './settings.ts';
@@ -346,6 +347,7 @@ export class Deployment {
       get maxBatchRows() {
         return live.target.maxBatchRows;
       },
+      labels: labelsIn(live.record.metadata),
       objectiveMs: this.#objectiveMs,
       maxReplicas: this.bounds.max,
       settings: this.settings,

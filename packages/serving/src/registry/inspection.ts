@@ -8,6 +8,7 @@ import {
   signatureOf,
   type Signature,
 } from '@skein/onnx';
+import { labelsOf } from './labels.ts';
 
 export interface Inspection {
   readonly signature: Signature;
@@ -45,6 +46,7 @@ function inspect(bytes: Uint8Array): Inspection {
       ...(producer === '' ? {} : { producer: producer.slice(0, 200) }),
       ...(opset === undefined ? {} : { opset: String(opset) }),
       irVersion: String(model.irVersion),
+      ...labelsOf(model),
     },
   };
 }

@@ -8,6 +8,7 @@ export const SERVER_NAME = 'skein';
 /** Names of the extensions that are fully supported, as Triton names them. */
 export const EXTENSIONS: readonly string[] = [
   'binary_tensor_data',
+  'classification',
   'parameters',
   'schedule_policy',
   'model_configuration',

@@ -1,8 +1,7 @@
 /**
  * The parameters of an inference request, the same over HTTP and gRPC.
  *
- * Parameters of protocol extensions that Skein does not support (sequences, shared memory,
- * classification) are rejected, because ignoring them would give a different result than requested.
+ * Parameters of protocol extensions that Skein does not support (sequences) are rejected, because ignoring them would give a different result than requested.
  * Unknown parameters are ignored, as the protocol requires.
  */
 import { SkeinError } from '@skein/api';
@@ -46,12 +45,14 @@ export function refuseSequences(parameters: Fields): void {
   );
 }
 
-export function refuseClassification(parameters: Fields, output: string): void {
+/** How many classes of an output the client asks for; absent: for the tensor. */
+export function classesFrom(parameters: Fields, output: string): number | undefined {
   const classes = parameters['classification'];
-  if (classes === undefined || classes === 0) return;
+  if (classes === undefined || classes === 0) return undefined;
+  if (Number.isSafeInteger(classes) && (classes as number) > 0) return classes as number;
   throw new SkeinError(
     'REQUEST_INVALID',
-    `Classification of output "${output}" is not supported; ask for its scores and sort them.`,
+    `The parameter classification of output "${output}" must be a number of classes, but it is ${brief(classes)}.`,
   );
 }
 

@@ -20,6 +20,7 @@ import { admittedCall, callerOf, first, type AdmittedCall } from '../../grpc/rul
 import { sentenceOf, toGrpcError } from '../../grpc/status.ts';
 import type { MessagePieces } from '../../grpc/message-framer.ts';
 import { reportRefusal } from '../../rules.ts';
+import { classified } from '../classification.ts';
 import { bytesHeld } from '../tensor-bytes.ts';
 
 type Message = Buffer | MessagePieces;
@@ -181,13 +182,19 @@ async function infer(
       protocol: 'grpc',
     });
     const { rest } = answer;
-    const encoding = encodeGrpcAnswer(model, request.id, outputs, answer);
+    const show = async (chunk: TensorMap): Promise<TensorMap> =>
+      request.classes === undefined
+        ? chunk
+        : classified(chunk, request.classes, inference.describe(model, answer.version));
+    const shown =
+      request.classes === undefined ? answer : { ...answer, outputs: await show(answer.outputs) };
+    const encoding = encodeGrpcAnswer(model, request.id, outputs, shown);
     const chunk = encoding instanceof Uint8Array ? encoding : await encoding;
     const framed = takesChunks ? encodeStreamAnswer(chunk, rest === undefined) : chunk;
     const encoded = { message: asMessage(framed) };
     if (rest === undefined) return encoded;
     isStreaming = true;
-    return { ...encoded, rest: encodeRest(request, answer, rest, admitted, leave) };
+    return { ...encoded, rest: encodeRest(request, answer, rest, show, admitted, leave) };
   } catch (error) {
     // A stream that cannot be sent must not run on.
     cancellation.cancel();
@@ -203,6 +210,7 @@ async function* encodeRest(
   { model, id, outputs: names, emptyFinal }: GrpcRequest,
   answer: InferenceAnswer,
   rest: AsyncIterable<TensorMap>,
+  show: (chunk: TensorMap) => Promise<TensorMap>,
   admitted: AdmittedCall,
   ended: () => void,
 ): AsyncGenerator<Message> {
@@ -210,7 +218,7 @@ async function* encodeRest(
     encodeGrpcAnswer(model, id, asked, { ...answer, outputs });
   try {
     for await (const outputs of rest) {
-      yield asMessage(encodeStreamAnswer(await encode(outputs, names), false));
+      yield asMessage(encodeStreamAnswer(await encode(await show(outputs), names), false));
     }
     if (emptyFinal) yield asMessage(encodeStreamAnswer(await encode(new Map(), []), true));
     else admitted.answered();

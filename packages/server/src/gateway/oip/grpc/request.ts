@@ -8,9 +8,10 @@ import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { elementCount, elementSize, type Tensor } from '@skein/onnx';
 import { elementTypeFor, checkedShape, MAX_RANK, tensorFromBytes } from '../tensor-bytes.ts';
 import { tensorFromContents } from './contents.ts';
+import type { Classes } from '../classification.ts';
 import {
+  classesFrom,
   priorityFrom,
-  refuseClassification,
   refuseSequences,
   refuseSharedMemory,
   timeoutFrom,
@@ -24,6 +25,8 @@ export interface GrpcRequest {
   readonly id: string;
   readonly inputs: Map<string, Tensor>;
   readonly outputs: readonly string[] | undefined;
+  /** Outputs of which only the highest values are returned; absent: none. */
+  readonly classes: Classes | undefined;
   readonly timeoutMs: number | undefined;
   readonly priority: number;
   /** Triton's `triton_enable_empty_final_response`: whether a response without outputs ends an answer of many chunks. */
@@ -177,6 +180,7 @@ function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
   const parameters: Parameters = {};
   const inputs: WireInput[] = [];
   const outputs: string[] = [];
+  const classes = new Map<string, number>();
   const raw: Uint8Array[] = [];
 
   while (reader.more) {
@@ -198,7 +202,7 @@ function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
         bounded(inputs, 'inputs').push(readInput(reader.nested()));
         break;
       case 6:
-        bounded(outputs, 'outputs').push(readOutput(reader.nested()));
+        bounded(outputs, 'outputs').push(readOutput(reader.nested(), classes));
         break;
       case 7:
         bounded(raw, 'raw_input_contents').push(reader.bytes());
@@ -214,6 +218,7 @@ function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
     id,
     inputs: tensorsOf(inputs, raw, maxTensorBytes),
     outputs: outputs.length === 0 ? undefined : outputs,
+    classes: classes.size === 0 ? undefined : classes,
     timeoutMs: timeoutFrom(parameters['timeout']),
     priority: priorityFrom(parameters['priority']),
     emptyFinal: parameters['triton_enable_empty_final_response'] === true,
@@ -297,7 +302,7 @@ function readInput(reader: FieldReader): WireInput {
   return input;
 }
 
-function readOutput(reader: FieldReader): string {
+function readOutput(reader: FieldReader, classes: Map<string, number>): string {
   let name = '';
   const parameters: Parameters = {};
   while (reader.more) {
@@ -306,7 +311,8 @@ function readOutput(reader: FieldReader): string {
     else if (field === 2) readParameter(reader.nested(), parameters);
     else reader.skip(wireType, field);
   }
-  refuseClassification(parameters, name);
+  const count = classesFrom(parameters, name);
+  if (count !== undefined) classes.set(name, count);
   refuseSharedMemory(parameters, name);
   return name;
 }

@@ -56,21 +56,26 @@ function jsonData(name: string, tensor: Tensor): string {
   return jsonNumbers(tensor);
 }
 
-function jsonNumbers(tensor: NumericTensor): string {
+/** The values as numbers: floats of 16 bits are widened. */
+export function numbersOf(tensor: NumericTensor) {
   const numbers = values(tensor);
   switch (tensor.type) {
-    case 'bool':
-      return Array.from(numbers as Uint8Array, (value) => value !== 0).join(',');
     case 'float16':
-      return jsonFloats(new Float16Array(numbers.buffer, numbers.byteOffset, numbers.length));
+      return new Float16Array(numbers.buffer, numbers.byteOffset, numbers.length);
     case 'bfloat16':
-      return jsonFloats(Float32Array.from(numbers as Uint16Array, bfloat16ToNumber));
-    case 'float32':
-    case 'float64':
-      return jsonFloats(numbers as Float32Array | Float64Array);
+      return Float32Array.from(numbers as Uint16Array, bfloat16ToNumber);
     default:
-      return numbers.join(',');
+      return numbers;
   }
+}
+
+function jsonNumbers(tensor: NumericTensor): string {
+  const numbers = numbersOf(tensor);
+  if (tensor.type === 'bool') {
+    return Array.from(numbers as Uint8Array, (value) => value !== 0).join(',');
+  }
+  if (!tensor.type.includes('float')) return numbers.join(',');
+  return jsonFloats(numbers as Float16Array | Float32Array | Float64Array);
 }
 
 function jsonFloats(floats: Float16Array | Float32Array | Float64Array): string {

@@ -5,11 +5,12 @@
  */
 import { SkeinError } from '@skein/api';
 import type { ElementType } from '@skein/onnx';
+import type { Classes } from '../classification.ts';
 import { elementTypeFor, checkedShape } from '../tensor-bytes.ts';
 import {
+  classesFrom,
   type Fields,
   priorityFrom,
-  refuseClassification,
   refuseSequences,
   refuseSharedMemory,
   timeoutFrom,
@@ -24,6 +25,8 @@ export interface Envelope {
   /** Outputs to return; all if absent. */
   readonly outputs: readonly string[] | undefined;
   readonly binary: BinaryChoice;
+  /** Outputs of which only the highest values are returned; absent: none. */
+  readonly classes: Classes | undefined;
   /** Triton's `timeout`, in milliseconds. */
   readonly timeoutMs: number | undefined;
   readonly priority: number;
@@ -97,12 +100,13 @@ function readEnvelope(value: unknown): Envelope {
   const request = object(value, 'The body');
   const parameters = parametersOf(request, 'The request');
   refuseSequences(parameters);
-  const { byOutput, names } = readOutputs(request['outputs']);
+  const { byOutput, names, classes } = readOutputs(request['outputs']);
   return {
     id: optionalString(request['id'], 'id'),
     inputs: readInputs(request['inputs']),
     outputs: names,
     binary: { byDefault: optionalBoolean(parameters, 'binary_data_output') ?? false, byOutput },
+    classes,
     timeoutMs: timeoutFrom(parameters['timeout']),
     priority: priorityFrom(parameters['priority']),
   };
@@ -166,29 +170,37 @@ function readInput(input: Fields): InputEnvelope {
 function readOutputs(outputs: unknown): {
   names: readonly string[] | undefined;
   byOutput: ReadonlyMap<string, boolean>;
+  classes: Classes | undefined;
 } {
-  if (outputs === undefined) return { names: undefined, byOutput: NO_CHOICES };
+  const all = { names: undefined, byOutput: NO_CHOICES, classes: undefined };
+  if (outputs === undefined) return all;
   if (!Array.isArray(outputs)) {
     throw new SkeinError(
       'REQUEST_INVALID',
       `"outputs" must be a list, but it is ${brief(outputs)}.`,
     );
   }
-  if (outputs.length === 0) return { names: undefined, byOutput: NO_CHOICES };
+  if (outputs.length === 0) return all;
   checkCount(outputs, 'outputs');
   const names: string[] = [];
   const byOutput = new Map<string, boolean>();
+  const classes = new Map<string, number>();
   for (const item of outputs as unknown[]) {
     const output = object(item, 'Every output');
     const name = requiredString(output['name'], 'The name of an output');
     const parameters = parametersOf(output, `Output "${name}"`);
-    refuseClassification(parameters, name);
+    const count = classesFrom(parameters, name);
+    if (count !== undefined) classes.set(name, count);
     refuseSharedMemory(parameters, name);
     const binary = optionalBoolean(parameters, 'binary_data');
     if (binary !== undefined) byOutput.set(name, binary);
     names.push(name);
   }
-  return { names: Object.freeze(names), byOutput };
+  return {
+    names: Object.freeze(names),
+    byOutput,
+    classes: classes.size === 0 ? undefined : classes,
+  };
 }
 
 function checkCount(list: readonly unknown[], what: string): void {

@@ -18,6 +18,7 @@ import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
 import type { EncodedAnswer } from './answer.ts';
 import type { HttpOptions } from './routes.ts';
+import { classified, type Classes } from '../classification.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { reportRefusal } from '../../rules.ts';
 import { brief } from '../../brief.ts';
@@ -47,6 +48,10 @@ export async function inferOverHttp(
   let deployed: DeployedModel | undefined;
   let entered: Caller | undefined;
   let isHandedOn = false;
+  const classifiedAnswer = async (answer: InferenceAnswer, classes: Classes) => ({
+    ...answer,
+    outputs: await classified(answer.outputs, classes, inference.describe(model, answer.version)),
+  });
   try {
     const caller = access.authorize(headers.authorization, 'infer', request.socket);
     deployed = inference.describe(model, version);
@@ -79,8 +84,9 @@ export async function inferOverHttp(
       takesChunks: false,
       protocol: 'http',
     });
-    const { id, outputs, binary } = decoded;
-    const encoded = await codec.encodeHttp(model, id, outputs, binary, answer);
+    const { id, outputs, binary, classes } = decoded;
+    const shown = classes === undefined ? answer : await classifiedAnswer(answer, classes);
+    const encoded = await codec.encodeHttp(model, id, outputs, binary, shown);
     sendAnswer(exchange, encoded, answer);
   } catch (error) {
     if (!isHandedOn) reportRefusal(options.refused, model, deployed !== undefined, error);

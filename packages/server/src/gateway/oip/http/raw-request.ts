@@ -42,6 +42,7 @@ export function decodeRawRequest(
     inputs: new Map([[input.name, tensor]]),
     outputs: undefined,
     binary: { byDefault: !(accept?.includes('application/json') ?? false), byOutput: new Map() },
+    classes: undefined,
     timeoutMs: undefined,
     priority: 0,
   };

@@ -33,9 +33,9 @@ export function decodeOpened(
   body: Buffer,
   jsonLength: number | undefined,
 ): DecodedRequest {
-  const { id, outputs, binary, timeoutMs, priority } = opened.envelope;
+  const { id, outputs, binary, classes, timeoutMs, priority } = opened.envelope;
   const inputs = readTensors(opened, body, jsonLength);
-  return { id, inputs, outputs, binary, timeoutMs, priority };
+  return { id, inputs, outputs, binary, classes, timeoutMs, priority };
 }
 
 function readTensors(

@@ -1,0 +1,119 @@
+/**
+ * Triton's classification extension: instead of an output's tensor, the client gets its highest
+ * values as BYTES, each as `value:index` or `value:index:label`, best first.
+ *
+ * A batched model gives [rows, classes], any other one list over all elements, as in Triton. Labels
+ * are those of the version, where it has as many as a row has values. Equal values keep the order
+ * of their indices, and NaN comes last.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { SkeinError } from '@skein/api';
+import { elementCount, type Tensor, type TensorMap } from '@skein/onnx';
+import type { DeployedModel } from '@skein/serving';
+import { numbersOf } from './http/answer.ts';
+import { MAX_STRINGS } from './tensor-bytes.ts';
+
+/** Classes to return by output. */
+export type Classes = ReadonlyMap<string, number>;
+type Numbers = ReturnType<typeof numbersOf>;
+type Labels = readonly string[] | undefined;
+
+/** Values that are compared before the event loop runs: about a millisecond. */
+const VALUES_PER_TURN = 1 << 19;
+const utf8 = new TextEncoder();
+
+/** @throws SkeinError REQUEST_INVALID if an output holds strings, or the answer would have too many. */
+export async function classified(
+  outputs: TensorMap,
+  classes: Classes,
+  model: Pick<DeployedModel, 'maxBatchRows' | 'labels'>,
+): Promise<TensorMap> {
+  const result = new Map(outputs);
+  for (const [name, count] of classes) {
+    const tensor = outputs.get(name);
+    if (tensor !== undefined) result.set(name, await classify(name, tensor, count, model));
+  }
+  return result;
+}
+
+async function classify(
+  name: string,
+  tensor: Tensor,
+  count: number,
+  { maxBatchRows, labels }: Pick<DeployedModel, 'maxBatchRows' | 'labels'>,
+): Promise<Tensor> {
+  if (tensor.type === 'string') throw invalid(name, 'it holds strings, which have no order');
+  const isBatched = maxBatchRows > 1 && tensor.shape.length > 0;
+  const rows = isBatched ? tensor.shape[0]! : 1;
+  const width = rows === 0 ? 0 : elementCount(tensor.shape) / rows;
+  const kept = Math.min(count, width);
+  if (rows * kept > MAX_STRINGS) {
+    throw invalid(name, `${rows} × ${kept} classes are more than the ${MAX_STRINGS} of an answer`);
+  }
+  const numbers = numbersOf(tensor);
+  const elements: Uint8Array[] = [];
+  for (let row = 0; row < rows; row++) {
+    const named: Labels = labels?.length === width ? labels : undefined;
+    for (const at of await highest(numbers, row * width, (row + 1) * width, kept)) {
+      const index = at - row * width;
+      const label = named === undefined ? '' : `:${named[index]}`;
+      elements.push(utf8.encode(`${shortest(tensor.type, numbers[at]!)}:${index}${label}`));
+    }
+  }
+  return { type: 'string', shape: isBatched ? [rows, kept] : [kept], elements };
+}
+
+/** Positions of the `count` highest values between `from` and `to`, best first. */
+async function highest(
+  numbers: Numbers,
+  from: number,
+  to: number,
+  count: number,
+): Promise<readonly number[]> {
+  const order = (one: number, other: number): number =>
+    descending(numbers[one]!, numbers[other]!) || one - other;
+  const found: number[] = [];
+  /** The lowest of the values that are kept, once there are enough. */
+  let bar: number | bigint | undefined;
+  const prune = (): void => {
+    found.sort(order);
+    found.length = Math.min(count, found.length);
+    const last = found.length === count ? numbers[found.at(-1)!] : undefined;
+    // Every value is better than NaN.
+    bar = last === last ? last : undefined;
+  };
+  if (count === 0) return found;
+  for (let at = from; at < to; at++) {
+    if ((at - from) % VALUES_PER_TURN === VALUES_PER_TURN - 1) await turn();
+    if (bar !== undefined && !(numbers[at]! > bar)) continue;
+    found.push(at);
+    if (found.length >= 2 * count) prune();
+  }
+  prune();
+  return found;
+}
+
+function descending(one: number | bigint, other: number | bigint): number {
+  if (one > other) return -1;
+  if (one < other) return 1;
+  return Number(one !== one) - Number(other !== other);
+}
+
+/** Digits that tell any two floats of 32 bits apart. */
+const FLOAT_DIGITS = 9;
+
+/** The shortest decimal that is rounded to the same value. */
+function shortest(type: Tensor['type'], value: number | bigint): string {
+  if (typeof value === 'bigint' || !Number.isFinite(value)) return String(value);
+  const round = type === 'float16' ? Math.f16round : Math.fround;
+  if (type === 'float64' || !type.includes('float')) return String(value);
+  for (let digits = 1; digits < FLOAT_DIGITS; digits++) {
+    const shorter = Number(value.toPrecision(digits));
+    if (round(shorter) === value) return String(shorter);
+  }
+  return String(Number(value.toPrecision(FLOAT_DIGITS)));
+}
+
+function invalid(output: string, why: string): SkeinError {
+  return new SkeinError('REQUEST_INVALID', `Output "${output}" cannot be classified: ${why}.`);
+}

@@ -1,0 +1,47 @@
+/**
+ * Names of the classes that a model tells apart. They come from the metadata of the file, or from
+ * those that the upload gave, and are kept with the version as a JSON list under `labels`.
+ */
+import type { Model } from '@skein/onnx';
+
+const KEY = 'labels';
+/** Longer lists are not kept: every view of the version repeats them. */
+const MAX_TEXT = 64 * 1024;
+/** Keys under which exporters write the names, and where `skein train` does. */
+const FILE_KEYS = [KEY, 'names', 'classes', 'skein.training'];
+
+/** What the version keeps of the file's labels. */
+export function labelsOf({ metadataProps }: Model): Readonly<Record<string, string>> {
+  for (const key of FILE_KEYS) {
+    const text = metadataProps.find((entry) => entry.key === key)?.value ?? '';
+    const labels = text.length > MAX_TEXT ? undefined : listIn(text);
+    if (labels !== undefined) return { [KEY]: JSON.stringify(labels) };
+  }
+  return {};
+}
+
+/** @param metadata of a version. */
+export function labelsIn(
+  metadata: Readonly<Record<string, string>>,
+): readonly string[] | undefined {
+  return listIn(metadata[KEY] ?? '');
+}
+
+function listIn(text: string): readonly string[] | undefined {
+  const value = parsed(text);
+  const list = Array.isArray(value) ? value : (value as { classes?: unknown } | undefined)?.classes;
+  return Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === 'string')
+    ? list
+    : undefined;
+}
+
+/** JSON, or a dictionary of Python from 0 on, as Ultralytics writes it: `{0: 'person', 1: 'car'}`. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const entries = [...text.matchAll(/(\d+): (?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g)];
+    const inOrder = entries.every(([, index], at) => Number(index) === at);
+    return inOrder ? entries.map(([, , one, other]) => one ?? other) : undefined;
+  }
+}
