@@ -225,14 +225,14 @@ describe('requests', () => {
       /Sequences/,
     ],
     [
-      'a classification',
+      'a negative number of classes',
       {
         inputs: [x],
         rawInputContents: [new Uint8Array(4)],
-        outputs: [{ name: 'y', parameters: { classification: integer(3n) } }],
+        outputs: [{ name: 'y', parameters: { classification: integer(-3n) } }],
       },
       'REQUEST_INVALID',
-      /Classification/,
+      /classification of output "y"/,
     ],
     [
       'shared memory',

@@ -234,8 +234,8 @@ describe('requests', () => {
       /may have 65536/,
     ],
     [
-      '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}],"outputs":[{"name":"y","parameters":{"classification":2}}]}',
-      /Classification of output "y"/,
+      '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}],"outputs":[{"name":"y","parameters":{"classification":"two"}}]}',
+      /classification of output "y"/,
     ],
     [
       '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}],"parameters":{"sequence_id":1}}',
