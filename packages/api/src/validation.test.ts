@@ -39,8 +39,9 @@ describe('validate', () => {
   });
 
   it('lets every object that has a default be given in part', () => {
-    const { schemaOf, components } = createSchemaCollector();
-    for (const { body } of Object.values<Endpoint>(ENDPOINTS)) if (body) schemaOf(body, 'input');
+    const collector = createSchemaCollector();
+    for (const { body } of Object.values<Endpoint>(ENDPOINTS))
+      if (body) collector.schemaOf(body, 'input');
     const defaulted: string[] = [];
     const inspect = (schema: JsonSchema, name: string): void => {
       if (schema.properties !== undefined && typeof schema.default === 'object') {
@@ -54,7 +55,7 @@ describe('validate', () => {
         inspect(member, name);
       }
     };
-    for (const [name, schema] of Object.entries(components)) inspect(schema, name);
+    for (const [name, schema] of Object.entries(collector.components)) inspect(schema, name);
     expect(defaulted).toEqual(expect.arrayContaining(['NewJob.retry', 'NewJob.resources']));
     expect(defaulted).toContain('NewJob.work.limits');
   });
