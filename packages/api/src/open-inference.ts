@@ -6,6 +6,7 @@
  */
 import type { ErrorCode } from './errors.ts';
 import type { JsonSchema } from './documents/json-schema.ts';
+import { EXTENSION_PATHS, EXTENSION_SCHEMAS } from './open-inference-extensions.ts';
 
 export interface ProtocolPath {
   readonly method: 'get' | 'post';
@@ -66,12 +67,13 @@ const INFER_ERRORS = [
   'QUEUE_FULL',
   'NO_REPLICA',
   'REPLICA_LOST',
+  'REGION_UNKNOWN',
 ] as const satisfies readonly ErrorCode[];
 
 const UNKNOWN = ['MODEL_UNKNOWN', 'VERSION_UNKNOWN'] as const satisfies readonly ErrorCode[];
 
 const INFER_DESCRIPTION =
-  'Tensors travel as JSON, or raw after the JSON (binary tensor data extension: `Inference-Header-Content-Length` and `parameters.binary_data_size`). The deadline comes from `parameters.timeout` in microseconds or the header `Skein-Timeout-Ms`, else from the objective; `parameters.priority` 1 is the most urgent. A refusal says in `Retry-After` when to retry.';
+  'Tensors travel as JSON, or raw after the JSON (binary tensor data extension: `Inference-Header-Content-Length` and `parameters.binary_data_size`). The deadline comes from `parameters.timeout` in microseconds or the header `Skein-Timeout-Ms`, else from the objective; `parameters.priority` 1 is the most urgent. An output may ask for `parameters.classification` (its highest values as `value:index:label`), and tensors may be in shared memory. A refusal says in `Retry-After` when to retry.';
 
 export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
   {
@@ -239,6 +241,7 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
       'Drain a deployment; its settings stay for the next load, until `undeploy` removes them.',
     errors: ['MODEL_UNKNOWN', 'DEPLOYMENT_INVALID'],
   },
+  ...EXTENSION_PATHS,
 ];
 
 const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
@@ -286,6 +289,7 @@ const INFERENCE_STATISTICS = {
 };
 
 export const OPEN_INFERENCE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
+  ...EXTENSION_SCHEMAS,
   ServerMetadata: object({ name: text, version: text, extensions: texts }, [
     'name',
     'version',

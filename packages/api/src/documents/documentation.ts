@@ -109,11 +109,12 @@ function answerText(schema: JsonSchema): string {
 const PROTOCOL_BODIES: Readonly<Record<string, string>> = {
   InferRequest:
     '{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]}',
+  SharedMemoryObject: '{"key":"/image","byte_size":602112}',
   RepositoryLoad: '{"parameters":{"config":"{\\"max_batch_size\\":16}"}}',
 };
 
 function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string): OperationDoc {
-  const path = fillPath(row.path, { model: 'risk', version: '1' });
+  const path = fillPath(row.path, { model: 'risk', version: '1', region: 'image' });
   const body = row.body === undefined ? undefined : PROTOCOL_BODIES[row.body];
   return {
     id: row.operationId,

@@ -130,6 +130,21 @@ export const REQUEST_ERRORS = {
     meaning: 'There is no such path or method.',
     fix: 'See /docs for the paths and their methods.',
   },
+  SHARED_MEMORY_UNAVAILABLE: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'user',
+    meaning:
+      'Shared memory of this kind is not offered: CUDA’s nowhere, the system’s only on a node that listens on loopback.',
+    fix: 'Send the tensors in the request, as binary for speed, or call a node on the same machine.',
+  },
+  REGION_UNKNOWN: {
+    http: 404,
+    grpc: GRPC.NOT_FOUND,
+    kind: 'user',
+    meaning: 'The tenant of the caller has no shared memory region of that name.',
+    fix: 'Register the region with a key of the same tenant and the scope admin.',
+  },
   METHOD_NOT_ALLOWED: {
     http: 405,
     grpc: GRPC.UNIMPLEMENTED,

@@ -1,4 +1,5 @@
 /** The faces of a node over HTTP and gRPC, and the addresses that they listen on. */
+import type { Socket } from 'node:net';
 import type { NodeView } from '@skein/api';
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { type Certificates, DEFAULT_LIMITS } from '@skein/http';
@@ -12,6 +13,7 @@ import { createHttpGateway } from '../gateway/http/gateway.ts';
 import { createManagement } from '../gateway/management/management.ts';
 import { createModelRepository } from '../gateway/oip/repository.ts';
 import { PayloadCodec } from '../gateway/oip/payload-codec.ts';
+import { createSharedRegions } from '../gateway/oip/shared-memory.ts';
 import type { JobMetrics } from '../telemetry/metrics/job-page.ts';
 import { VERSION } from '../version.ts';
 import type { Callers } from './callers.ts';
@@ -84,11 +86,15 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   });
   const codec = new PayloadCodec();
   lifecycle.open('codec', () => codec.close());
+  const regions = createSharedRegions(options.host);
+  lifecycle.open('shared memory', () => regions.close());
   const shared = { inference, access, refused: metrics.refused, bodies, certificates, logger };
   const faces = facesOf({
     ...shared,
     repository: createModelRepository(registry, serving, state, auditInto(state, logger)),
     statistics,
+    regions,
+    settings: { traced: plane.traced, logLevel: options.logLevel ?? 'info' },
     codec,
     serverName: options.serverName,
     version: VERSION,

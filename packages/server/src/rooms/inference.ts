@@ -19,6 +19,8 @@ export interface InferenceRoom {
   readonly inference: Inference;
   readonly statistics: ReturnType<typeof createModelStatistics>;
   readonly metrics: Metrics;
+  /** Whether traces are exported. */
+  readonly traced: boolean;
 }
 
 export interface InferenceRoomOptions {
@@ -56,5 +58,6 @@ export async function openInference(
     warn: (message) => logger.warn({}, message),
   });
   if (tracing !== undefined) lifecycle.open('tracing', () => tracing.close());
-  return { serving, inference: tracing?.wrap(serving) ?? serving, statistics, metrics };
+  const inference = tracing?.wrap(serving) ?? serving;
+  return { serving, inference, statistics, metrics, traced: tracing !== undefined };
 }

@@ -10,6 +10,8 @@ import { inferenceService } from './grpc/methods.ts';
 import { inferenceRoutes } from './http/routes.ts';
 import type { PayloadCodec } from './payload-codec.ts';
 import type { ModelRepository } from './repository.ts';
+import type { SettingsView } from './settings.ts';
+import type { SharedRegions } from './shared-memory.ts';
 import type { StatisticsSource } from './statistics.ts';
 
 export interface InferenceOptions {
@@ -22,6 +24,8 @@ export interface InferenceOptions {
   readonly statistics: StatisticsSource;
   /** Name of the server in the protocol's metadata. Default: `skein`. */
   readonly serverName?: string | undefined;
+  readonly regions: SharedRegions;
+  readonly settings: SettingsView;
   /** Version of the node. */
   readonly version: string;
 }

@@ -14,6 +14,9 @@ export const EXTENSIONS: readonly string[] = [
   'model_configuration',
   'model_repository',
   'statistics',
+  'system_shared_memory',
+  'trace',
+  'logging',
 ];
 
 export interface TensorMetadata {

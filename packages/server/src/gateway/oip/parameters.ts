@@ -55,11 +55,3 @@ export function classesFrom(parameters: Fields, output: string): number | undefi
     `The parameter classification of output "${output}" must be a number of classes, but it is ${brief(classes)}.`,
   );
 }
-
-export function refuseSharedMemory(parameters: Fields, tensor: string): void {
-  if (parameters['shared_memory_region'] === undefined) return;
-  throw new SkeinError(
-    'REQUEST_INVALID',
-    `"${tensor}" is in shared memory, which is not supported; send its data, as binary for speed.`,
-  );
-}

@@ -121,6 +121,7 @@ function sizeAsJson(
   for (const [name, tensor] of answer.outputs) {
     if (outputs !== undefined && !outputs.includes(name)) continue;
     if (choice.byOutput.get(name) ?? choice.byDefault) continue;
+    if (choice.shared?.has(name) === true) continue;
     size += sizeOf(tensor);
   }
   return size;

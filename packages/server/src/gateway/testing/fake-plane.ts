@@ -1,12 +1,17 @@
 /** What the inference face is tested with: an in-memory serving plane, and calls that are written down. */
+import { onTestFinished } from 'vitest';
 import { fakeAccess, type fakeInference, strictLogger } from '../../testing/fake-inference.ts';
 import { PayloadCodec } from '../oip/payload-codec.ts';
 import type { ModelRepository } from '../oip/repository.ts';
+import type { SettingsView } from '../oip/settings.ts';
+import { createSharedRegions } from '../oip/shared-memory.ts';
 import type { StatisticsSource } from '../oip/statistics.ts';
 
 export function fakePlane(inference: ReturnType<typeof fakeInference>) {
   const access = fakeAccess();
   const calls: string[] = [];
+  const regions = createSharedRegions('127.0.0.1');
+  onTestFinished(() => regions.close());
   const repository: ModelRepository = {
     index: async () => [
       { name: 'echo', version: '1', state: 'READY', reason: '' },
@@ -21,6 +26,8 @@ export function fakePlane(inference: ReturnType<typeof fakeInference>) {
     access,
     repository,
     statistics: { read: () => [] } as StatisticsSource,
+    regions,
+    settings: { traced: false, logLevel: 'info' } as SettingsView,
     codec: new PayloadCodec(),
     version: '9.9.9',
     logger: strictLogger,

@@ -4,6 +4,8 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import { encodeElementsInTurns } from '../bytes-elements.ts';
+import type { SharedSlice } from '../shared-memory.ts';
+import type { SharedOutputs } from '../shared-tensors.ts';
 import { MessagePieces } from '../../grpc/message-framer.ts';
 import { bytesOfTensor } from '../tensor-bytes.ts';
 
@@ -19,6 +21,7 @@ export function encodeGrpcAnswer(
   id: string,
   outputs: readonly string[] | undefined,
   answer: InferenceAnswer,
+  shared?: SharedOutputs,
 ): Uint8Array | Promise<MessagePieces> {
   const writer = new BinaryWriter();
   writer.tag(1, BYTES).string(model).tag(2, BYTES).string(answer.version);
@@ -31,12 +34,30 @@ export function encodeGrpcAnswer(
     writer.tag(1, BYTES).string(name).tag(2, BYTES).string(datatypeOf(tensor.type));
     writer.tag(3, BYTES).fork();
     for (const size of tensor.shape) writer.int64(size);
-    writer.join().join();
-    tensors.push(tensor);
+    writer.join();
+    const slice = shared?.get(name);
+    if (slice !== undefined) writeSlice(writer, slice);
+    writer.join();
+    // Contents are counted by their place: those in shared memory are empty.
+    tensors.push(shared?.has(name) === true ? NO_CONTENT : tensor);
   }
   if (!areSmall(tensors)) return inPieces(writer, tensors);
   for (const tensor of tensors) writer.tag(6, BYTES).bytes(bytesOfTensor(tensor));
   return writer.finish();
+}
+
+const NO_CONTENT: Tensor = { type: 'uint8', shape: [0], bytes: new Uint8Array() };
+
+/** Where the client finds an output that has been written to shared memory. */
+function writeSlice(writer: BinaryWriter, { region, offset, byteSize }: SharedSlice): void {
+  const entry = (key: string, value: (parameter: BinaryWriter) => void): void => {
+    writer.tag(4, BYTES).fork().tag(1, BYTES).string(key).tag(2, BYTES).fork();
+    value(writer);
+    writer.join().join();
+  };
+  entry('shared_memory_region', (value) => value.tag(3, BYTES).string(region));
+  entry('shared_memory_offset', (value) => value.tag(2, WireType.Varint).int64(offset));
+  entry('shared_memory_byte_size', (value) => value.tag(2, WireType.Varint).int64(byteSize));
 }
 
 function areSmall(tensors: readonly Tensor[]): boolean {

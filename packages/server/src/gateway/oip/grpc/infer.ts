@@ -20,7 +20,8 @@ import { admittedCall, callerOf, first, type AdmittedCall } from '../../grpc/rul
 import { sentenceOf, toGrpcError } from '../../grpc/status.ts';
 import type { MessagePieces } from '../../grpc/message-framer.ts';
 import { reportRefusal } from '../../rules.ts';
-import { classified } from '../classification.ts';
+import { shownTo } from '../shown-answer.ts';
+import { readShared } from '../shared-tensors.ts';
 import { bytesHeld } from '../tensor-bytes.ts';
 
 type Message = Buffer | MessagePieces;
@@ -134,8 +135,9 @@ async function infer(
   { metadata, deadline, takesChunks }: CallContext,
   authorize: () => Caller,
   cancellation: Cancellation,
-  { inference, access, codec, limits, refused }: GrpcOptions,
+  options: GrpcOptions,
 ): Promise<Encoded> {
+  const { inference, access, codec, limits, refused } = options;
   let name = '';
   let isKnown = false;
   let isHandedOn = false;
@@ -160,6 +162,14 @@ async function infer(
     const beyond = Math.max(0, bytesHeld(inputs) - size);
     admitted.take(beyond);
     extra = beyond;
+    if (request.shared !== undefined) {
+      const take = (bytes: number): void => {
+        admitted.take(bytes);
+        extra += bytes;
+      };
+      const most = limits.maxBodyBytes;
+      await readShared(request.shared, inputs, options.regions, caller.tenant, most, take);
+    }
     name = model;
     const { stickyHeader } = inference.describe(model, version);
     isKnown = true;
@@ -182,13 +192,11 @@ async function infer(
       protocol: 'grpc',
     });
     const { rest } = answer;
-    const show = async (chunk: TensorMap): Promise<TensorMap> =>
-      request.classes === undefined
-        ? chunk
-        : classified(chunk, request.classes, inference.describe(model, answer.version));
-    const shown =
-      request.classes === undefined ? answer : { ...answer, outputs: await show(answer.outputs) };
-    const encoding = encodeGrpcAnswer(model, request.id, outputs, shown);
+    const { classes, sharedOutputs } = request;
+    const show = (chunk: InferenceAnswer): Promise<InferenceAnswer> | InferenceAnswer =>
+      shownTo(caller.tenant, model, chunk, classes, sharedOutputs, options);
+    const shown = await show(answer);
+    const encoding = encodeGrpcAnswer(model, request.id, outputs, shown, sharedOutputs);
     const chunk = encoding instanceof Uint8Array ? encoding : await encoding;
     const framed = takesChunks ? encodeStreamAnswer(chunk, rest === undefined) : chunk;
     const encoded = { message: asMessage(framed) };
@@ -207,18 +215,18 @@ async function infer(
 
 /** @param ended called after the last chunk, or after a failure. */
 async function* encodeRest(
-  { model, id, outputs: names, emptyFinal }: GrpcRequest,
+  { model, id, outputs: names, emptyFinal, sharedOutputs }: GrpcRequest,
   answer: InferenceAnswer,
   rest: AsyncIterable<TensorMap>,
-  show: (chunk: TensorMap) => Promise<TensorMap>,
+  show: (chunk: InferenceAnswer) => Promise<InferenceAnswer> | InferenceAnswer,
   admitted: AdmittedCall,
   ended: () => void,
 ): AsyncGenerator<Message> {
-  const encode = (outputs: TensorMap, asked: readonly string[] | undefined) =>
-    encodeGrpcAnswer(model, id, asked, { ...answer, outputs });
+  const encode = async (outputs: TensorMap, asked: readonly string[] | undefined) =>
+    encodeGrpcAnswer(model, id, asked, await show({ ...answer, outputs }), sharedOutputs);
   try {
     for await (const outputs of rest) {
-      yield asMessage(encodeStreamAnswer(await encode(await show(outputs), names), false));
+      yield asMessage(encodeStreamAnswer(await encode(outputs, names), false));
     }
     if (emptyFinal) yield asMessage(encodeStreamAnswer(await encode(new Map(), []), true));
     else admitted.answered();

@@ -4,6 +4,7 @@ import { remoteOf } from '@skein/http';
 import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
 import type { GrpcService, GrpcTransport } from '../../face.ts';
 import type { InferenceOptions } from '../face.ts';
+import { extensionMethods } from './extension-methods.ts';
 import { modelInfer, modelStreamInfer } from './infer.ts';
 import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from '../../grpc/method.ts';
 import { callerOf } from '../../grpc/rules.ts';
@@ -63,6 +64,7 @@ function methods(options: GrpcOptions): readonly GrpcMethod[] {
       const served = servedVersions(inference, named(name), named(version));
       return { modelStats: statistics.read(served).map(statisticsView) };
     }),
+    ...extensionMethods(options),
     unary(method.repositoryIndex, 'read', logger, async ({ ready }) => {
       const entries = await repository.index();
       return { models: ready ? entries.filter(({ state }) => state === 'READY') : [...entries] };

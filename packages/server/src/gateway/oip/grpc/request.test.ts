@@ -247,7 +247,7 @@ describe('requests', () => {
         ],
       },
       'REQUEST_INVALID',
-      /shared memory/,
+      /Shared memory of input "x" takes/,
     ],
   ])('%s is refused with its reason', (_, request, code, reason) => {
     expect(() => decodeGrpcRequest(encode(request))).toThrow(

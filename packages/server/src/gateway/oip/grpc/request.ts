@@ -9,13 +9,9 @@ import { elementCount, elementSize, type Tensor } from '@skein/onnx';
 import { elementTypeFor, checkedShape, MAX_RANK, tensorFromBytes } from '../tensor-bytes.ts';
 import { tensorFromContents } from './contents.ts';
 import type { Classes } from '../classification.ts';
-import {
-  classesFrom,
-  priorityFrom,
-  refuseSequences,
-  refuseSharedMemory,
-  timeoutFrom,
-} from '../parameters.ts';
+import type { SharedSlice } from '../shared-memory.ts';
+import { sliceFrom, type SharedInput, type SharedOutputs } from '../shared-tensors.ts';
+import { classesFrom, priorityFrom, refuseSequences, timeoutFrom } from '../parameters.ts';
 
 export interface GrpcRequest {
   readonly model: string;
@@ -24,6 +20,10 @@ export interface GrpcRequest {
   /** Empty if the client sent none. */
   readonly id: string;
   readonly inputs: Map<string, Tensor>;
+  /** Inputs that are not among them yet; absent: none. */
+  readonly shared?: readonly SharedInput[];
+  /** Outputs that are written to shared memory; absent: none. */
+  readonly sharedOutputs: SharedOutputs | undefined;
   readonly outputs: readonly string[] | undefined;
   /** Outputs of which only the highest values are returned; absent: none. */
   readonly classes: Classes | undefined;
@@ -55,7 +55,7 @@ interface WireInput {
   name: string;
   datatype: string;
   readonly shape: number[];
-  readonly parameters: Parameters;
+  slice: SharedSlice | undefined;
   readonly contents: Uint8Array[];
 }
 
@@ -181,6 +181,8 @@ function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
   const inputs: WireInput[] = [];
   const outputs: string[] = [];
   const classes = new Map<string, number>();
+  const sharedOutputs = new Map<string, SharedSlice>();
+  const shared: SharedInput[] = [];
   const raw: Uint8Array[] = [];
 
   while (reader.more) {
@@ -202,7 +204,7 @@ function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
         bounded(inputs, 'inputs').push(readInput(reader.nested()));
         break;
       case 6:
-        bounded(outputs, 'outputs').push(readOutput(reader.nested(), classes));
+        bounded(outputs, 'outputs').push(readOutput(reader.nested(), classes, sharedOutputs));
         break;
       case 7:
         bounded(raw, 'raw_input_contents').push(reader.bytes());
@@ -216,7 +218,9 @@ function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
     model,
     version: version === '' ? undefined : version,
     id,
-    inputs: tensorsOf(inputs, raw, maxTensorBytes),
+    inputs: tensorsOf(inputs, raw, maxTensorBytes, shared),
+    ...(shared.length === 0 ? {} : { shared }),
+    sharedOutputs: sharedOutputs.size === 0 ? undefined : sharedOutputs,
     outputs: outputs.length === 0 ? undefined : outputs,
     classes: classes.size === 0 ? undefined : classes,
     timeoutMs: timeoutFrom(parameters['timeout']),
@@ -229,24 +233,38 @@ function tensorsOf(
   inputs: readonly WireInput[],
   raw: readonly Uint8Array[],
   maxTensorBytes: number,
+  shared: SharedInput[],
 ): Map<string, Tensor> {
   let left = maxTensorBytes;
   if (inputs.length === 0) throw new SkeinError('REQUEST_INVALID', 'The request has no inputs.');
-  if (raw.length > 0 && raw.length !== inputs.length) {
+  const sent = inputs.filter(({ slice }) => slice === undefined).length;
+  if (raw.length > 0 && raw.length !== sent) {
     throw new SkeinError(
       'INPUT_DATA',
-      `The request has ${inputs.length} inputs, but ${raw.length} raw_input_contents; send one for each.`,
+      `The request has ${sent} inputs, but ${raw.length} raw_input_contents; send one for each.`,
     );
   }
   const tensors = new Map<string, Tensor>();
-  for (const [index, { name, datatype, shape, parameters, contents }] of inputs.entries()) {
-    if (tensors.has(name)) {
+  const names = new Set<string>();
+  let rawAt = 0;
+  for (const { name, datatype, shape, slice, contents } of inputs) {
+    if (names.has(name)) {
       throw new SkeinError('REQUEST_INVALID', `Input "${name}" is given twice.`);
     }
-    refuseSharedMemory(parameters, name);
+    names.add(name);
     const type = elementTypeFor(datatype, name);
     checkedShape(shape, name);
-    const bytes = raw[index];
+    if (slice !== undefined) {
+      if (contents.length > 0) {
+        throw new SkeinError(
+          'REQUEST_INVALID',
+          `Input "${name}" has both contents and shared memory; send one of them.`,
+        );
+      }
+      shared.push({ name, type, shape, slice });
+      continue;
+    }
+    const bytes = raw[rawAt++];
     if (bytes === undefined) {
       if (type !== 'string') left -= elementCount(shape) * elementSize(type);
       if (left < 0) {
@@ -269,7 +287,14 @@ function tensorsOf(
 }
 
 function readInput(reader: FieldReader): WireInput {
-  const input: WireInput = { name: '', datatype: '', shape: [], parameters: {}, contents: [] };
+  const parameters: Parameters = {};
+  const input: WireInput = {
+    name: '',
+    datatype: '',
+    shape: [],
+    slice: undefined,
+    contents: [],
+  };
   while (reader.more) {
     const [field, wireType] = reader.tag();
     switch (field) {
@@ -290,7 +315,7 @@ function readInput(reader: FieldReader): WireInput {
         break;
       }
       case 4:
-        readParameter(reader.nested(), input.parameters);
+        readParameter(reader.nested(), parameters);
         break;
       case 5:
         bounded(input.contents, 'contents').push(reader.bytes());
@@ -299,10 +324,15 @@ function readInput(reader: FieldReader): WireInput {
         reader.skip(wireType, field);
     }
   }
+  input.slice = sliceFrom(parameters, `input "${input.name}"`);
   return input;
 }
 
-function readOutput(reader: FieldReader, classes: Map<string, number>): string {
+function readOutput(
+  reader: FieldReader,
+  classes: Map<string, number>,
+  shared: Map<string, SharedSlice>,
+): string {
   let name = '';
   const parameters: Parameters = {};
   while (reader.more) {
@@ -313,7 +343,8 @@ function readOutput(reader: FieldReader, classes: Map<string, number>): string {
   }
   const count = classesFrom(parameters, name);
   if (count !== undefined) classes.set(name, count);
-  refuseSharedMemory(parameters, name);
+  const slice = sliceFrom(parameters, `output "${name}"`);
+  if (slice !== undefined) shared.set(name, slice);
   return name;
 }
 
@@ -348,6 +379,8 @@ const KNOWN_PARAMETERS: ReadonlySet<string> = new Set([
   'sequence_start',
   'classification',
   'shared_memory_region',
+  'shared_memory_byte_size',
+  'shared_memory_offset',
 ]);
 
 function bounded<T>(items: T[], name: string): T[] {

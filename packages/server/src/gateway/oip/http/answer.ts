@@ -10,6 +10,7 @@ import { datatypeOf, SkeinError } from '@skein/api';
 import { bfloat16ToNumber, values, type NumericTensor, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import type { BinaryChoice } from './request.ts';
+import type { SharedSlice } from '../shared-memory.ts';
 import { bytesOfTensor } from '../tensor-bytes.ts';
 
 export interface EncodedAnswer {
@@ -40,7 +41,10 @@ export function encodeAnswer(
     if (tensor === undefined) throw new Error(`The answer lacks output "${name}".`);
     json += `${separator}{"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.shape.join(',')}],`;
     separator = ',';
-    if (choice.byOutput.get(name) ?? choice.byDefault) {
+    const slice = choice.shared?.get(name);
+    if (slice !== undefined) {
+      json += `"parameters":${sharedParameters(slice, bytesOfTensor(tensor).length)}}`;
+    } else if (choice.byOutput.get(name) ?? choice.byDefault) {
       const bytes = bytesOfTensor(tensor);
       (binary ??= []).push(bytes);
       json += `"parameters":{"binary_data_size":${bytes.length}}}`;
@@ -49,6 +53,15 @@ export function encodeAnswer(
     }
   }
   return { json: `${json}]}`, binary };
+}
+
+/** Where the client finds an output that has been written to shared memory. */
+function sharedParameters({ region, offset }: SharedSlice, length: number): string {
+  return JSON.stringify({
+    shared_memory_region: region,
+    shared_memory_offset: offset,
+    shared_memory_byte_size: length,
+  });
 }
 
 function jsonData(name: string, tensor: Tensor): string {

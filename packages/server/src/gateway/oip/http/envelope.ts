@@ -6,13 +6,14 @@
 import { SkeinError } from '@skein/api';
 import type { ElementType } from '@skein/onnx';
 import type { Classes } from '../classification.ts';
+import type { SharedSlice } from '../shared-memory.ts';
+import { sliceFrom, type SharedOutputs } from '../shared-tensors.ts';
 import { elementTypeFor, checkedShape } from '../tensor-bytes.ts';
 import {
   classesFrom,
   type Fields,
   priorityFrom,
   refuseSequences,
-  refuseSharedMemory,
   timeoutFrom,
 } from '../parameters.ts';
 import { carve, parseCarved, type CarvedArray } from './json-carve.ts';
@@ -36,14 +37,18 @@ export interface InputEnvelope {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
-  /** So many bytes behind the JSON, or the carved array with that index. */
-  readonly data: { readonly bytes: number } | { readonly array: number };
+  /** So many bytes behind the JSON, the carved array with that index, or shared memory. */
+  readonly data:
+    | { readonly bytes: number }
+    | { readonly array: number }
+    | { readonly slice: SharedSlice };
 }
 
-/** Whether an output is returned as binary data. */
+/** Whether an output is returned as binary data, or in shared memory. */
 export interface BinaryChoice {
   readonly byDefault: boolean;
   readonly byOutput: ReadonlyMap<string, boolean>;
+  readonly shared?: SharedOutputs | undefined;
 }
 
 export interface Opened {
@@ -100,12 +105,16 @@ function readEnvelope(value: unknown): Envelope {
   const request = object(value, 'The body');
   const parameters = parametersOf(request, 'The request');
   refuseSequences(parameters);
-  const { byOutput, names, classes } = readOutputs(request['outputs']);
+  const { byOutput, names, classes, shared } = readOutputs(request['outputs']);
   return {
     id: optionalString(request['id'], 'id'),
     inputs: readInputs(request['inputs']),
     outputs: names,
-    binary: { byDefault: optionalBoolean(parameters, 'binary_data_output') ?? false, byOutput },
+    binary: {
+      byDefault: optionalBoolean(parameters, 'binary_data_output') ?? false,
+      byOutput,
+      shared,
+    },
     classes,
     timeoutMs: timeoutFrom(parameters['timeout']),
     priority: priorityFrom(parameters['priority']),
@@ -139,10 +148,16 @@ function readInput(input: Fields): InputEnvelope {
   );
   const shape = Object.freeze(checkedShape(input['shape'], name));
   const parameters = parametersOf(input, `Input "${name}"`);
-  refuseSharedMemory(parameters, name);
-
-  const size = parameters['binary_data_size'];
   const { data } = input;
+  const slice = sliceFrom(parameters, `input "${name}"`);
+  if (slice !== undefined) {
+    if (data === undefined) return { name, type, shape, data: { slice } };
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `Input "${name}" has both data and shared memory; send one of them.`,
+    );
+  }
+  const size = parameters['binary_data_size'];
   if (size === undefined) {
     // Every list has been carved out; its index is in its place.
     const index = Array.isArray(data) ? (data[0] as unknown) : undefined;
@@ -171,8 +186,9 @@ function readOutputs(outputs: unknown): {
   names: readonly string[] | undefined;
   byOutput: ReadonlyMap<string, boolean>;
   classes: Classes | undefined;
+  shared: SharedOutputs | undefined;
 } {
-  const all = { names: undefined, byOutput: NO_CHOICES, classes: undefined };
+  const all = { names: undefined, byOutput: NO_CHOICES, classes: undefined, shared: undefined };
   if (outputs === undefined) return all;
   if (!Array.isArray(outputs)) {
     throw new SkeinError(
@@ -185,13 +201,15 @@ function readOutputs(outputs: unknown): {
   const names: string[] = [];
   const byOutput = new Map<string, boolean>();
   const classes = new Map<string, number>();
+  const shared = new Map<string, SharedSlice>();
   for (const item of outputs as unknown[]) {
     const output = object(item, 'Every output');
     const name = requiredString(output['name'], 'The name of an output');
     const parameters = parametersOf(output, `Output "${name}"`);
     const count = classesFrom(parameters, name);
     if (count !== undefined) classes.set(name, count);
-    refuseSharedMemory(parameters, name);
+    const slice = sliceFrom(parameters, `output "${name}"`);
+    if (slice !== undefined) shared.set(name, slice);
     const binary = optionalBoolean(parameters, 'binary_data');
     if (binary !== undefined) byOutput.set(name, binary);
     names.push(name);
@@ -200,6 +218,7 @@ function readOutputs(outputs: unknown): {
     names: Object.freeze(names),
     byOutput,
     classes: classes.size === 0 ? undefined : classes,
+    shared: shared.size === 0 ? undefined : shared,
   };
 }
 

@@ -18,7 +18,8 @@ import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
 import type { EncodedAnswer } from './answer.ts';
 import type { HttpOptions } from './routes.ts';
-import { classified, type Classes } from '../classification.ts';
+import { shownTo } from '../shown-answer.ts';
+import { readShared } from '../shared-tensors.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { reportRefusal } from '../../rules.ts';
 import { brief } from '../../brief.ts';
@@ -37,7 +38,7 @@ export async function inferOverHttp(
   reachedAt: Instant,
   options: HttpOptions,
 ): Promise<void> {
-  const { inference, access, limits, codec } = options;
+  const { inference, access, limits, codec, regions } = options;
   const { request, response } = exchange;
   const { headers } = request;
   let hold: BudgetHold | undefined;
@@ -48,10 +49,6 @@ export async function inferOverHttp(
   let deployed: DeployedModel | undefined;
   let entered: Caller | undefined;
   let isHandedOn = false;
-  const classifiedAnswer = async (answer: InferenceAnswer, classes: Classes) => ({
-    ...answer,
-    outputs: await classified(answer.outputs, classes, inference.describe(model, answer.version)),
-  });
   try {
     const caller = access.authorize(headers.authorization, 'infer', request.socket);
     deployed = inference.describe(model, version);
@@ -66,6 +63,11 @@ export async function inferOverHttp(
       jsonLength === 0
         ? decodeRawRequest(body, deployed, headers.accept)
         : await codec.decodeHttp(body, jsonLength);
+    if (decoded.shared !== undefined) {
+      const take = (bytes: number): void => hold?.take(bytes);
+      const { inputs, shared } = decoded;
+      await readShared(shared, inputs, regions, caller.tenant, limits.maxBodyBytes, take);
+    }
     isHandedOn = true;
     const answer = await inference.infer({
       id: decoded.id ?? exchange.id,
@@ -85,7 +87,7 @@ export async function inferOverHttp(
       protocol: 'http',
     });
     const { id, outputs, binary, classes } = decoded;
-    const shown = classes === undefined ? answer : await classifiedAnswer(answer, classes);
+    const shown = await shownTo(caller.tenant, model, answer, classes, binary.shared, options);
     const encoded = await codec.encodeHttp(model, id, outputs, binary, shown);
     sendAnswer(exchange, encoded, answer);
   } catch (error) {

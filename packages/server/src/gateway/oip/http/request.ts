@@ -9,6 +9,7 @@ import { openEnvelope, type Envelope, type InputEnvelope, type Opened } from './
 import { carve, parseCarved, type CarvedArray } from './json-carve.ts';
 import { readNumbers } from './json-numbers.ts';
 import { readStrings } from './json-strings.ts';
+import type { SharedInput } from '../shared-tensors.ts';
 import { tensorFromBytes } from '../tensor-bytes.ts';
 
 export type { BinaryChoice } from './envelope.ts';
@@ -16,6 +17,8 @@ export type { BinaryChoice } from './envelope.ts';
 /** A decoded request, before it has a caller and a deadline. */
 export interface DecodedRequest extends Omit<Envelope, 'inputs'> {
   readonly inputs: Map<string, Tensor>;
+  /** Inputs that are not among them yet; absent: none. */
+  readonly shared?: readonly SharedInput[];
 }
 
 /**
@@ -34,14 +37,17 @@ export function decodeOpened(
   jsonLength: number | undefined,
 ): DecodedRequest {
   const { id, outputs, binary, classes, timeoutMs, priority } = opened.envelope;
-  const inputs = readTensors(opened, body, jsonLength);
-  return { id, inputs, outputs, binary, classes, timeoutMs, priority };
+  const shared: SharedInput[] = [];
+  const inputs = readTensors(opened, body, jsonLength, shared);
+  const request = { id, inputs, outputs, binary, classes, timeoutMs, priority };
+  return shared.length === 0 ? request : { ...request, shared };
 }
 
 function readTensors(
   { envelope, arrays }: Opened,
   body: Buffer,
   jsonLength: number | undefined,
+  shared: SharedInput[],
 ): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   let binaryAt = jsonLength ?? body.length;
@@ -49,6 +55,10 @@ function readTensors(
 
   for (const input of envelope.inputs) {
     const { name, type, shape, data } = input;
+    if ('slice' in data) {
+      shared.push({ name, type, shape, slice: data.slice });
+      continue;
+    }
     if ('array' in data) {
       tensors.set(name, readArray(input, arrays[data.array]!, body));
       arraysRead++;

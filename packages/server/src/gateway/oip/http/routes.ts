@@ -7,12 +7,13 @@
  */
 import { SkeinError } from '@skein/api';
 import type { Instant } from '@skein/serving';
-import { type Exchange, readBody, remoteOf, sendJson, sendText } from '@skein/http';
-import { parseJson } from '@skein/http/json-value';
+import { type Exchange, remoteOf, sendJson, sendText } from '@skein/http';
 import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from '../../face.ts';
 import type { InferenceOptions } from '../face.ts';
+import { serveRegions, serveSettings } from './extension-routes.ts';
 import { inferOverHttp } from './infer.ts';
 import { modelConfigJson } from '../model-config.ts';
+import { objectOf, smallBody } from './small-body.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
 import type { Fields } from '../parameters.ts';
 import {
@@ -27,8 +28,6 @@ import { brief } from '../../brief.ts';
 export type HttpOptions = InferenceOptions & HttpTransport;
 
 const PREFIX = '/v2';
-/** Largest body of a call that carries no tensors. */
-const MAX_PARAMETERS_BYTES = 1024 * 1024;
 
 export function inferenceRoutes(options: HttpOptions): HttpRoutes {
   return {
@@ -54,6 +53,10 @@ function serve(
       sendStatistics(exchange, undefined, undefined, options);
       return undefined;
     }
+    if (segments[2] === 'trace' && isSetting(segments.slice(3))) {
+      options.inference.describe(decoded(name));
+      return serveSettings(exchange, 'trace', options);
+    }
     const versioned = segments[2] === 'versions' && segments.length > 3;
     const action = segments[versioned ? 4 : 2];
     if (segments.length > (versioned ? 5 : 3)) throw unknownRoute(exchange);
@@ -67,8 +70,21 @@ function serve(
     return undefined;
   }
   if (area === 'repository') return serveRepository(exchange, segments, options);
+  if (area === 'systemsharedmemory' || area === 'cudasharedmemory') {
+    const kind = area === 'cudasharedmemory' ? 'cuda' : 'system';
+    return serveRegions(exchange, kind, segments.slice(1).map(decoded), options);
+  }
+  if (area === 'logging' && segments.length === 1) return serveSettings(exchange, 'log', options);
+  if (area === 'trace' && isSetting(segments.slice(1))) {
+    return serveSettings(exchange, 'trace', options);
+  }
   serveNode(exchange, segments.join('/'), options);
   return undefined;
+}
+
+/** The document of the protocol has no `setting`, Triton's clients send it. */
+function isSetting(rest: readonly string[]): boolean {
+  return rest.length === 0 || (rest.length === 1 && rest[0] === 'setting');
 }
 
 function serveModel(
@@ -159,27 +175,6 @@ async function serveRepository(
   if (action === 'load') await repository.load(model, objectOf(parameters, 'parameters'), by);
   else await repository.unload(model, by);
   sendText(exchange, 200, 'application/json', '');
-}
-
-/** The body of a repository call: an object, or empty. */
-async function smallBody(
-  exchange: Exchange,
-  tenant: string,
-  { limits, bodies }: HttpOptions,
-): Promise<Fields> {
-  const hold = bodies.hold(tenant);
-  const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_PARAMETERS_BYTES);
-  const body = await readBody(exchange, { ...limits, maxBodyBytes }, hold).finally(() =>
-    hold.release(),
-  );
-  if (body.length === 0) return {};
-  return objectOf(parseJson(body), 'body');
-}
-
-function objectOf(value: unknown, what: string): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-  const message = `The ${what} must be an object, but it is ${brief(value)}.`;
-  throw new SkeinError('REQUEST_INVALID', message);
 }
 
 function sendStatistics(
