@@ -104,7 +104,8 @@ export function createSharedRegions(host: string): SharedRegions {
 
     async unregister(tenant, name) {
       const regions = of(tenant);
-      for (const region of [...regions.values()]) {
+      // A map may lose entries while it is read.
+      for (const region of regions.values()) {
         if (name !== undefined && region.name !== name) continue;
         regions.delete(region.name);
         count--;
@@ -113,8 +114,13 @@ export function createSharedRegions(host: string): SharedRegions {
     },
 
     list(tenant, name) {
-      const regions = name === undefined ? [...of(tenant).values()] : [find(tenant, name)];
-      return regions.map(({ file: _, ...region }) => region);
+      const regions = name === undefined ? of(tenant).values() : [find(tenant, name)];
+      return Array.from(regions, ({ name: own, key, offset, byteSize }) => ({
+        name: own,
+        key,
+        offset,
+        byteSize,
+      }));
     },
 
     async read(tenant, slice) {

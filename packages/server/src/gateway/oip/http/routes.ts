@@ -15,7 +15,6 @@ import { inferOverHttp } from './infer.ts';
 import { modelConfigJson } from '../model-config.ts';
 import { objectOf, smallBody } from './small-body.ts';
 import { EXTENSIONS, metadataOf, SERVER_NAME } from '../metadata.ts';
-import type { Fields } from '../parameters.ts';
 import {
   servedVersions,
   type BatchStatistics,
