@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ENDPOINTS } from './endpoints.ts';
 import type { Endpoint } from './endpoint.ts';
 import { SkeinError } from './errors.ts';
-import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
+import { createSchemaCollector, type JsonSchema } from './documents/json-schema.ts';
 import { validate } from './validation.ts';
 
 const deploy = ENDPOINTS.deploy.body;

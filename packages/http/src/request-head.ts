@@ -12,10 +12,14 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
  * Brings the target to its usual form: a path. A client that takes the service for a proxy sends a
  * whole URL, whose authority then counts instead of the Host header.
  * @param expectsContinue whether Node knows the expectation of the client.
- * @throws SkeinError REQUEST_INVALID.
+ * @throws SkeinError REQUEST_INVALID, ROUTE_UNKNOWN.
  */
 export function checkHead(request: IncomingMessage, expectsContinue: boolean): void {
   const { url = '/', headers } = request;
+  // A relative address would take what follows for a host.
+  if (url.startsWith('//')) {
+    throw new SkeinError('ROUTE_UNKNOWN', `There is no ${request.method} ${quoted(url)}.`);
+  }
   if (url.charCodeAt(0) !== SLASH && url !== '*') {
     const [, authority, path] = ABSOLUTE.exec(url) ?? [];
     if (authority === undefined || path === undefined) {

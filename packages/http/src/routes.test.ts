@@ -160,6 +160,13 @@ async function call(method: string, path: string, init: RequestInit = {}) {
   return { status: response.status, headers: response.headers, text, json };
 }
 
+describe('a path that begins with two slashes', () => {
+  it.each(['//', '//notes', '//example.com/notes'])('%s is no address', async (path) => {
+    const { status, json } = await call('GET', path);
+    expect({ status, json }).toMatchObject({ status: 404, json: { code: 'ROUTE_UNKNOWN' } });
+  });
+});
+
 describe('a call', () => {
   it('has its parts checked, with defaults filled in', async () => {
     expect((await call('GET', '/notes')).json).toMatchObject({ notes: { length: 2 } });
