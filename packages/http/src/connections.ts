@@ -116,6 +116,8 @@ export class HttpConnections {
 
 /** Sends the reason and closes. */
 export function refuseConnection(socket: Socket, refusal: SkeinError): void {
+  // Node's HTTP server may have no listener on it, and then a reset would end the process.
+  socket.on('error', () => {});
   const body = JSON.stringify(refusal.toBody());
   const { retryAfterSeconds: seconds } = refusal;
   const retryAfter = seconds === undefined ? '' : `Retry-After: ${seconds}\r\n`;

@@ -106,7 +106,10 @@ export function createHttpListener(
   server.on('checkExpectation', accept(false));
   server.on('connect', ({ url }: IncomingMessage, socket: Socket) => {
     const message = `The service is not a proxy: it opens no connection to ${JSON.stringify(url)}.`;
-    refuseConnection(socket, new SkeinError('REQUEST_INVALID', message));
+    const refusal = new SkeinError('REQUEST_INVALID', message);
+    // An earlier request on the connection waits for its answer; this one must not come instead.
+    if (responseOn(socket) === undefined) refuseConnection(socket, refusal);
+    else socket.on('error', () => {}).destroy();
   });
   const follow = (socket: Socket): boolean => {
     if (connections.add(socket)) return true;

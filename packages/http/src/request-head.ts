@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { SkeinError } from '@skein/api';
 
 const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
 
 /**
@@ -16,10 +17,6 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
  */
 export function checkHead(request: IncomingMessage, expectsContinue: boolean): void {
   const { url = '/', headers } = request;
-  // A relative address would take what follows for a host.
-  if (url.startsWith('//')) {
-    throw new SkeinError('ROUTE_UNKNOWN', `There is no ${request.method} ${quoted(url)}.`);
-  }
   if (url.charCodeAt(0) !== SLASH && url !== '*') {
     const [, authority, path] = ABSOLUTE.exec(url) ?? [];
     if (authority === undefined || path === undefined) {
@@ -27,6 +24,11 @@ export function checkHead(request: IncomingMessage, expectsContinue: boolean): v
     }
     headers.host = authority;
     request.url = path.startsWith('/') ? path : `/${path}`;
+  }
+  // A URL parser would take what follows two slashes for a host; it reads a backslash as a slash.
+  const second = request.url?.charCodeAt(1);
+  if (second === SLASH || second === BACKSLASH) {
+    throw new SkeinError('ROUTE_UNKNOWN', `There is no ${request.method} ${quoted(url)}.`);
   }
   // HTTP/1.0 has no Host header; every browser sends HTTP/1.1, so the origin policy loses nothing.
   if (headers.host === undefined && request.httpVersion !== '1.0') {

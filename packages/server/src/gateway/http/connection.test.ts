@@ -252,6 +252,27 @@ describe('100-continue', () => {
 });
 
 describe('clients that disconnect', () => {
+  test('a reset after a refused CONNECT ends nothing else', async () => {
+    const { port, gateway } = await startSocketFace();
+    const client = raw(port);
+    client.socket.write('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    await client.until(/not a proxy/);
+    client.socket.resetAndDestroy();
+    // Until then, the error of a socket without a listener would have ended the process.
+    await gateway.drain();
+  });
+
+  test('a CONNECT behind another request is not answered in its place', async () => {
+    const { port, inference, gateway } = await startSocketFace();
+    const { arrived, release } = held(inference);
+    const client = raw(port);
+    client.socket.write(`${HEAD}\r\n${BODY}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await arrived;
+    expect(await client.closed).toBe('');
+    release();
+    await gateway.drain();
+  });
+
   test('a disconnect cancels the request and releases its place', async () => {
     const { port, inference, access } = await startSocketFace();
     const { arrived, release } = held(inference);

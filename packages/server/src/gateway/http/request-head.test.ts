@@ -64,6 +64,20 @@ describe('refused with a body', () => {
       /\/\//,
     ],
     [
+      'a whole URL whose path begins twice',
+      `GET http://localhost/${LIVE} HTTP/1.1\r\nHost: localhost`,
+      404,
+      'ROUTE_UNKNOWN',
+      /\/\//,
+    ],
+    [
+      'a path that begins with a slash and a backslash',
+      `GET /\\localhost${LIVE} HTTP/1.1\r\nHost: localhost`,
+      404,
+      'ROUTE_UNKNOWN',
+      /\\\\/,
+    ],
+    [
       'an empty name',
       'POST /v2/models//infer HTTP/1.1\r\nHost: localhost',
       404,
