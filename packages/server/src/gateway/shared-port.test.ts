@@ -1,10 +1,11 @@
 /** HTTP/1.1 and gRPC on one port, told apart by the first bytes of a connection. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { constants } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { connect as connectHttp2, constants } from 'node:http2';
+import { connect, Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { Client, credentials } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
@@ -14,13 +15,15 @@ import {
   install,
   temporaryFolder,
 } from '../../../http/src/tls/testing/authority.ts';
-import { fakeAccess } from '../testing/fake-inference.ts';
+import { fakeAccess, fakeInference } from '../testing/fake-inference.ts';
 import { call, failure } from '../testing/grpc-client.ts';
-import { GRPCInferenceService } from './oip/grpc/proto/inference.gen.ts';
+import { createGrpcGateway } from './grpc/gateway.ts';
+import { GRPCInferenceService, ModelInferRequestSchema } from './oip/grpc/proto/inference.gen.ts';
+import { fakePlane } from './testing/fake-plane.ts';
 import { floats, startGrpcFace } from './testing/grpc-face.ts';
 import { INFER, ONE, post, send, startHttpFace } from './testing/http-face.ts';
 import { held, raw } from './testing/http-sockets.ts';
-import { rawCall, rawSession } from './testing/raw-grpc.ts';
+import { framed, rawCall, rawSession } from './testing/raw-grpc.ts';
 
 const { method } = GRPCInferenceService;
 const run = promisify(execFile);
@@ -131,6 +134,18 @@ print(channel.unary_unary("/inference.GRPCInferenceService/ServerLive", same, sa
     socket.resetAndDestroy();
     expect((await send(port, '/v2/health/live')).json).toEqual({ live: true });
   });
+
+  test('a client that resets its connection after a refusal ends nothing else', async () => {
+    const { port, http } = await startOnePort({ limits: { headersTimeoutMs: 50 } });
+    const clients = [raw(port), raw(port)];
+    clients[1]!.socket.write('PR');
+    for (const client of clients) {
+      await client.until(/ 408 /);
+      client.socket.resetAndDestroy();
+    }
+    // Until then, the error of a socket without a listener would have ended the process.
+    await http.gateway.drain();
+  });
 });
 
 describe('limits on one port', () => {
@@ -193,6 +208,32 @@ describe('a drain of one port', () => {
     expect(other).toMatchObject({ modelName: 'echo' });
     await drained;
     expect(taken.map(({ destroyed }) => destroyed)).toEqual([true]);
+  });
+
+  test('goes on when a client resets its connection', async () => {
+    const { http, grpc, port, inference, taken } = await startOnePort();
+    held(inference);
+    const socket = connect(port, '127.0.0.1');
+    const session = connectHttp2('http://localhost', { createConnection: () => socket });
+    session.on('error', () => {});
+    const message = create(ModelInferRequestSchema, floats(1));
+    const { stream } = rawCall(session, '/inference.GRPCInferenceService/ModelInfer');
+    stream.end(framed(toBinary(ModelInferRequestSchema, message)));
+    await expect.poll(() => inference.requests.length).toBe(1);
+    const drained = Promise.all([http.gateway.drain(), grpc.gateway.drain()]);
+    await once(session, 'goaway');
+    socket.resetAndDestroy();
+    await drained;
+    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true]);
+  });
+
+  test('closes what is handed over after it, even if gRPC had no port of its own yet', async () => {
+    const { options } = fakePlane(fakeInference());
+    const gateway = createGrpcGateway({ faces: [], ...options });
+    await gateway.drain();
+    const socket = new Socket();
+    gateway.accept(socket);
+    expect(socket.destroyed).toBe(true);
   });
 
   test('cuts off calls that do not finish', async () => {

@@ -1,9 +1,8 @@
 /**
  * The gRPC server of a node, over `@grpc/grpc-js`: the services of its faces, health and reflection
- * on a port of its own and on the port of HTTP. A bare HTTP/2 server is less than twice as fast, which does not justify writing
- * gRPC's flow control, deadlines and shutdown again.
+ * on a port of its own and on the port of HTTP. A bare HTTP/2 server is less than twice as fast,
+ * which does not justify writing gRPC's flow control, deadlines and shutdown again.
  */
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -132,7 +131,10 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
 
   async function drain(by: number): Promise<void> {
     closing.abort();
-    if (address === undefined && injected.size === 0) return;
+    if (address === undefined && injected.size === 0) {
+      isShutDown = true;
+      return;
+    }
     const leftMs = by - performance.now();
     await sleep(Math.max(0, Math.min(limits.drainGraceMs, leftMs / 2)));
     const timer = setTimeout(
@@ -150,7 +152,7 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
       server.tryShutdown(() => resolve());
     });
     // The library does not wait for connections that another server accepted.
-    await Promise.all([...injected].map((socket) => once(socket, 'close')));
+    await Promise.all([...injected].map(closed));
     clearTimeout(timer);
     bounds.close();
     connections.close();
@@ -195,6 +197,13 @@ export function createGrpcGateway(options: GrpcGatewayOptions): GrpcGateway {
       return drained;
     },
   };
+}
+
+/** Resolves also if the client resets the connection. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+  });
 }
 
 function addMethods(server: Server, methods: readonly GrpcMethod[]): void {
