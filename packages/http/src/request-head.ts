@@ -31,7 +31,9 @@ export function checkHead(request: IncomingMessage, expectsContinue: boolean): v
     throw new SkeinError('ROUTE_UNKNOWN', `There is no ${request.method} ${quoted(url)}.`);
   }
   // HTTP/1.0 has no Host header; every browser sends HTTP/1.1, so the origin policy loses nothing.
-  if (headers.host === undefined && request.httpVersion !== '1.0') {
+  // Its expectations are ignored, as RFC 9110 asks.
+  if (request.httpVersion === '1.0') return;
+  if (headers.host === undefined) {
     throw invalid('The request has no Host header, which HTTP/1.1 requires');
   }
   if (headers.expect !== undefined && !expectsContinue) {

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { GraphBuilder, tensor, writeModel, type Tensor } from '@skein/onnx';
 import { withCulprit } from './culprit.ts';
 import { nativeRuntime } from './native/native-runtime.ts';
@@ -22,6 +22,7 @@ it.each([
     { x: texts([1], '9223372036854775808') },
     `Input 'x' holds "9223372036854775808" at [0]: `,
   ],
+  [INTEGER, { x: texts([2], '0'.repeat(30), '-000009223372036854775809') }, 'at [1]: '],
   [INTEGER, { x: texts([1], '') }, `Input 'x' holds "" at [0]: `],
   [UNSIGNED, { x: texts([2], '+18446744073709551615', '18446744073709551616') }, 'at [1]: '],
   [NUMBER, { x: texts([5], '1e5', '.5', '-inf', 'NaN', '1,5') }, ''],
@@ -37,6 +38,16 @@ it.each([
   expect(said.endsWith(reason)).toBe(true);
   expect(said.slice(0, -reason.length)).toContain(found);
   if (found === '') expect(said).toBe(reason);
+});
+
+it('does not read a number of any length: the event loop waits for it', () => {
+  const read = vi.fn(BigInt);
+  const { asIntN, asUintN } = BigInt;
+  vi.stubGlobal('BigInt', Object.assign(read, { asIntN, asUintN }));
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const said = withCulprit(INTEGER, new Map([['x', texts([2], '7', '9'.repeat(10_000))]]));
+  expect(said).toMatch(/^Input 'x' holds "9+" at \[1\]: /);
+  expect(read.mock.calls.map(([text]) => String(text).length)).toEqual([2]);
 });
 
 it.each([

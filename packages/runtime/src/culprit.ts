@@ -7,6 +7,8 @@ import { values, type Tensor, type TensorMap } from '@skein/onnx';
 /** Elements of an input that are looked at: the caller's event loop waits for it. */
 const MAX_LOOKED_AT = 100_000;
 const SHOWN_CHARACTERS = 40;
+/** No integer of 64 bits has more. */
+const MAX_DIGITS = 20;
 
 type IsCulprit = (value: string | bigint | number) => boolean;
 
@@ -35,7 +37,13 @@ function isText(number: RegExp, fits: (value: bigint) => boolean): IsCulprit {
     if (typeof value !== 'string') return false;
     const [digits] = number.exec(value) ?? [];
     if (digits === undefined) return true;
-    return /^\s*[+-]?\d+$/.test(digits) && !fits(BigInt(digits.trim().replace('+', '')));
+    const whole = /^\s*([+-]?)0*(\d*)$/.exec(digits);
+    if (whole === null) return false;
+    const [, sign, significant] = whole as unknown as [string, string, string];
+    // The time to read a number of any length would be quadratic.
+    return (
+      significant.length > MAX_DIGITS || !fits(BigInt(`${sign === '-' ? '-' : ''}0${significant}`))
+    );
   };
 }
 

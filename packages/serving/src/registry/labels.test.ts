@@ -18,6 +18,7 @@ test.each([
   ['labels', '["cat",1]', undefined],
   ['labels', 'cat, dog', undefined],
   ['names', `{1: 'person', 0: 'car'}`, undefined],
+  ['names', `${'1'.repeat(65_000)}x`, undefined],
   ['labels', JSON.stringify(['x'.repeat(70_000)]), undefined],
   ['other', '["cat"]', undefined],
 ])('the metadata %s: %s', (key, value, labels) => {

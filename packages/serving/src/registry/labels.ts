@@ -40,7 +40,8 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    const entries = [...text.matchAll(/(\d+): (?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g)];
+    // A bounded number of digits: from each of many, the search would go to their end.
+    const entries = [...text.matchAll(/(\d{1,9}): (?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g)];
     const inOrder = entries.every(([, index], at) => Number(index) === at);
     return inOrder ? entries.map(([, , one, other]) => one ?? other) : undefined;
   }

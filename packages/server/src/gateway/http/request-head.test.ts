@@ -16,6 +16,7 @@ async function answerTo(request: string): Promise<{ status: number; json: unknow
 describe('answered', () => {
   test.each([
     ['HTTP/1.0 without Host', `GET ${LIVE} HTTP/1.0`],
+    ['HTTP/1.0 that expects an answer', `GET ${LIVE} HTTP/1.0\r\nExpect: 100-continue`],
     ['a whole URL', `GET http://localhost:4700${LIVE}?a=1 HTTP/1.1\r\nHost: localhost`],
     ['a whole URL without Host', `GET http://localhost${LIVE} HTTP/1.1`],
     ['a whole URL, whose host counts', `GET HTTP://127.0.0.1${LIVE} HTTP/1.1\r\nHost: example.com`],

@@ -71,6 +71,27 @@ describe('classes', () => {
     );
   });
 
+  test.each([
+    ['many short rows', tensor('float32', [4096, 256], new Float32Array(4096 * 256)), 1],
+    ['many classes', tensor('uint8', [60_000], new Uint8Array(60_000)), 60_000],
+    [
+      'many new highest values',
+      tensor('float32', [200_000], Float32Array.from(Array(200_000).keys())),
+      1,
+    ],
+  ])('of %s let other work run in between', async (_, output, count) => {
+    let turns = 0;
+    let over = false;
+    const other = (): void => {
+      turns++;
+      if (!over) setImmediate(other);
+    };
+    setImmediate(other);
+    await top(output, count, { maxBatchRows: output.shape.length === 2 ? 2 : 1 });
+    over = true;
+    expect(turns).toBeGreaterThan(1);
+  });
+
   test('of strings, or too many of them, are refused', async () => {
     const texts: Tensor = { type: 'string', shape: [1], elements: [Buffer.from('a')] };
     await expect(top(texts, 1)).rejects.toThrow(/holds strings/);

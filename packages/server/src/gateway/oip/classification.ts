@@ -18,8 +18,11 @@ export type Classes = ReadonlyMap<string, number>;
 type Numbers = ReturnType<typeof numbersOf>;
 type Labels = readonly string[] | undefined;
 
-/** Values that are compared before the event loop runs: about a millisecond. */
-const VALUES_PER_TURN = 1 << 19;
+/** Work before the event loop runs, in compared values: one to two milliseconds. */
+const WORK_PER_TURN = 1 << 19;
+/** Work of sorting one value, and of printing one. */
+const SORT_WORK = 16;
+const PRINT_WORK = 1024;
 const utf8 = new TextEncoder();
 
 /** @throws SkeinError REQUEST_INVALID if an output holds strings, or the answer would have too many. */
@@ -51,10 +54,12 @@ async function classify(
     throw invalid(name, `${rows} × ${kept} classes are more than the ${MAX_STRINGS} of an answer`);
   }
   const numbers = numbersOf(tensor);
+  const named: Labels = labels?.length === width ? labels : undefined;
+  const pace = { work: 0 };
   const elements: Uint8Array[] = [];
   for (let row = 0; row < rows; row++) {
-    const named: Labels = labels?.length === width ? labels : undefined;
-    for (const at of await highest(numbers, row * width, (row + 1) * width, kept)) {
+    for (const at of await highest(numbers, row * width, (row + 1) * width, kept, pace)) {
+      if ((pace.work += PRINT_WORK) >= WORK_PER_TURN) await rest(pace);
       const index = at - row * width;
       const label = named === undefined ? '' : `:${named[index]}`;
       elements.push(utf8.encode(`${shortest(tensor.type, numbers[at]!)}:${index}${label}`));
@@ -63,12 +68,23 @@ async function classify(
   return { type: 'string', shape: isBatched ? [rows, kept] : [kept], elements };
 }
 
+/** Work since the event loop ran, also in the rows before: an output may have many short ones. */
+interface Pace {
+  work: number;
+}
+
+async function rest(pace: Pace): Promise<void> {
+  pace.work = 0;
+  await turn();
+}
+
 /** Positions of the `count` highest values between `from` and `to`, best first. */
 async function highest(
   numbers: Numbers,
   from: number,
   to: number,
   count: number,
+  pace: Pace,
 ): Promise<readonly number[]> {
   const order = (one: number, other: number): number =>
     descending(numbers[one]!, numbers[other]!) || one - other;
@@ -76,6 +92,7 @@ async function highest(
   /** The lowest of the values that are kept, once there are enough. */
   let bar: number | bigint | undefined;
   const prune = (): void => {
+    pace.work += SORT_WORK * found.length;
     found.sort(order);
     found.length = Math.min(count, found.length);
     const last = found.length === count ? numbers[found.at(-1)!] : undefined;
@@ -84,7 +101,7 @@ async function highest(
   };
   if (count === 0) return found;
   for (let at = from; at < to; at++) {
-    if ((at - from) % VALUES_PER_TURN === VALUES_PER_TURN - 1) await turn();
+    if (++pace.work >= WORK_PER_TURN) await rest(pace);
     if (bar !== undefined && !(numbers[at]! > bar)) continue;
     found.push(at);
     if (found.length >= 2 * count) prune();

@@ -1,5 +1,6 @@
 /** Triton's trace and log settings: readable, and a change says how it is made. */
 import { expect, test } from 'vitest';
+import { fakeAccess } from '../../testing/fake-inference.ts';
 import { call, failure } from '../../testing/grpc-client.ts';
 import { startGrpcFace } from '../testing/grpc-face.ts';
 import { post, send, startHttpFace } from '../testing/http-face.ts';
@@ -18,6 +19,14 @@ test('HTTP reads them', async () => {
     log_warnings: true,
   });
   expect((await send(port, '/v2/logging', post('{}'))).json).toMatchObject({ log_errors: true });
+});
+
+test('a caller without a key does not learn which models exist', async () => {
+  const { port } = await startHttpFace({ open: false, access: fakeAccess({ r: ['read'] }) });
+  const read = (model: string, headers = {}) =>
+    send(port, `/v2/models/${model}/trace/setting`, { headers });
+  expect([(await read('echo')).status, (await read('ghost')).status]).toEqual([401, 401]);
+  expect((await read('ghost', { Authorization: 'Bearer r' })).status).toBe(404);
 });
 
 test('a change is refused with the option that makes it', async () => {

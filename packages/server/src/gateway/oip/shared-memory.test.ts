@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { bodyBudget } from '@skein/http';
 import { fakeAccess } from '../../testing/fake-inference.ts';
 import { call, failure } from '../../testing/grpc-client.ts';
 import { startGrpcFace } from '../testing/grpc-face.ts';
@@ -158,6 +159,33 @@ describe('over HTTP', () => {
       status: 413,
       json: { code: 'BODY_TOO_LARGE' },
     });
+  });
+
+  test.each([
+    ['UINT8', 40_000, 40_000],
+    ['BYTES', 2000, 8000],
+  ])('%s in shared memory counts with all that it takes', async (datatype, count, size) => {
+    const { port } = await startHttpFace({ bodies: bodyBudget(50_000) });
+    await register(port, 'r', { key: makeObject(Buffer.alloc(size)), byte_size: size });
+    const inputs = ['x', 'y'].map((name) => ({
+      name,
+      datatype,
+      shape: [count],
+      parameters: slice('r', size),
+    }));
+    expect(await send(port, INFER, post(JSON.stringify({ inputs })))).toMatchObject({
+      status: 503,
+      json: { code: 'BODIES_TOO_LARGE' },
+    });
+  });
+
+  test('a region that is forgotten during a write is refused', async () => {
+    const regions = createSharedRegions('127.0.0.1');
+    const key = makeObject(Buffer.alloc(8));
+    await regions.register('t', { name: 'r', key, offset: 0, byteSize: 8 });
+    const written = regions.write('t', { region: 'r', offset: 0, byteSize: 8 }, bytesOf(1, 2));
+    const [outcome] = await Promise.allSettled([written, regions.unregister('t')]);
+    expect(outcome).toMatchObject({ reason: { code: 'REQUEST_INVALID' } });
   });
 
   test('CUDA has no regions, and its registration is refused by name', async () => {

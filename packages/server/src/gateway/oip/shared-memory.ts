@@ -129,7 +129,9 @@ export function createSharedRegions(host: string): SharedRegions {
       const bytes = new Uint8Array(slice.byteSize);
       let at = 0;
       while (at < bytes.length) {
-        const { bytesRead } = await region.file.read(bytes, at, bytes.length - at, from + at);
+        const { bytesRead } = await region.file
+          .read(bytes, at, bytes.length - at, from + at)
+          .catch(unusable(region));
         if (bytesRead === 0) throw shrunk(region);
         at += bytesRead;
       }
@@ -140,10 +142,13 @@ export function createSharedRegions(host: string): SharedRegions {
       const region = find(tenant, slice.region);
       const from = placeOf(region, slice);
       // A write behind the end would make the object larger.
-      const { size } = await region.file.stat();
+      const { size } = await region.file.stat().catch(unusable(region));
       if (from + bytes.length > size) throw shrunk(region);
       for (let at = 0; at < bytes.length;) {
-        at += (await region.file.write(bytes, at, bytes.length - at, from + at)).bytesWritten;
+        const { bytesWritten } = await region.file
+          .write(bytes, at, bytes.length - at, from + at)
+          .catch(unusable(region));
+        at += bytesWritten;
       }
     },
 
@@ -186,6 +191,17 @@ async function openObject({ name, key, offset, byteSize }: Region): Promise<File
 
 function shrunk({ name }: Region): SkeinError {
   return invalid(`The object of region ${brief(name)} has become smaller than the region`);
+}
+
+/** Another call may forget the region meanwhile, and a sparse object may find no memory left. */
+function unusable({ name }: Region): (error: NodeJS.ErrnoException) => never {
+  return ({ code = 'unknown' }) => {
+    throw invalid(
+      code === 'EBADF'
+        ? `The region ${brief(name)} was unregistered during the request`
+        : `The region ${brief(name)} cannot be used (${code})`,
+    );
+  };
 }
 
 function invalid(what: string): SkeinError {

@@ -4,7 +4,7 @@ import type { ElementType, Tensor, TensorMap } from '@skein/onnx';
 import { brief } from '../brief.ts';
 import type { Fields } from './parameters.ts';
 import type { SharedRegions, SharedSlice } from './shared-memory.ts';
-import { bytesOfTensor, plainBytes, tensorFromBytes } from './tensor-bytes.ts';
+import { bytesHeld, bytesOfTensor, plainBytes, tensorFromBytes } from './tensor-bytes.ts';
 
 /** An input whose values are read once the caller is known. */
 export interface SharedInput {
@@ -58,7 +58,10 @@ export async function readShared(
     }
     take(slice.byteSize);
     const bytes = await regions.read(tenant, slice);
-    inputs.set(name, tensorFromBytes(type, shape, bytes, name));
+    const tensor = tensorFromBytes(type, shape, bytes, name);
+    // Each string is an object beside its bytes.
+    if (tensor.type === 'string') take(bytesHeld(new Map([[name, tensor]])));
+    inputs.set(name, tensor);
   }
 }
 

@@ -245,13 +245,11 @@ function tensorsOf(
     );
   }
   const tensors = new Map<string, Tensor>();
-  const names = new Set<string>();
   let rawAt = 0;
   for (const { name, datatype, shape, slice, contents } of inputs) {
-    if (names.has(name)) {
+    if (tensors.has(name) || shared.some((input) => input.name === name)) {
       throw new SkeinError('REQUEST_INVALID', `Input "${name}" is given twice.`);
     }
-    names.add(name);
     const type = elementTypeFor(datatype, name);
     checkedShape(shape, name);
     if (slice !== undefined) {

@@ -57,11 +57,15 @@ function invalid(field: string, what: string, value: unknown): SkeinError {
   return new SkeinError('REQUEST_INVALID', message);
 }
 
-/** `GET` reads; a `POST` without settings reads too, and one with settings is refused. */
+/**
+ * `GET` reads; a `POST` without settings reads too, and one with settings is refused.
+ * @param model whose settings they are; default: of the node, which are the same.
+ */
 export async function serveSettings(
   exchange: Exchange,
   kind: 'trace' | 'log',
   options: HttpOptions,
+  model?: string,
 ): Promise<void> {
   const { access, settings } = options;
   const { method, headers, socket } = exchange.request;
@@ -69,6 +73,7 @@ export async function serveSettings(
   requireMethod(exchange, isChange ? 'POST' : 'GET');
   const scope = isChange ? 'admin' : 'read';
   const { tenant } = access.authorize(headers.authorization, scope, socket);
+  if (model !== undefined) options.inference.describe(model);
   if (isChange) refuseChange(kind, await smallBody(exchange, tenant, options));
   if (kind === 'log') sendJson(exchange, 200, logSettings(settings));
   else sendJson(exchange, 200, plainly(traceSettings(settings)));

@@ -53,8 +53,7 @@ function serve(
       return undefined;
     }
     if (segments[2] === 'trace' && isSetting(segments.slice(3))) {
-      options.inference.describe(decoded(name));
-      return serveSettings(exchange, 'trace', options);
+      return serveSettings(exchange, 'trace', options, decoded(name));
     }
     const versioned = segments[2] === 'versions' && segments.length > 3;
     const action = segments[versioned ? 4 : 2];
