@@ -1,8 +1,8 @@
 /**
  * The parameters of an inference request, the same over HTTP and gRPC.
  *
- * Parameters of protocol extensions that Skein does not support (sequences) are rejected, because ignoring them would give a different result than requested.
- * Unknown parameters are ignored, as the protocol requires.
+ * Sequences, which Skein does not support, are rejected, because ignoring their parameters would give
+ * a different result than requested. Unknown parameters are ignored, as the protocol requires.
  */
 import { SkeinError } from '@skein/api';
 import { brief } from '../brief.ts';

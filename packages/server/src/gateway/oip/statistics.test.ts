@@ -67,7 +67,7 @@ test('a composition, which runs no batches, counts its answers', () => {
   ]);
 });
 
-test('a refusal counts for its version, or for the newest one known', () => {
+test('a refusal counts for its version, or for the last one that answered', () => {
   const statistics = createModelStatistics();
   const error = new SkeinError('QUEUE_FULL', 'Full.');
   statistics.answered(request('m', 0), answer('1'), 1);
@@ -81,6 +81,10 @@ test('a refusal counts for its version, or for the newest one known', () => {
     ['1', 1, 1],
     ['2', 1, 2],
   ]);
+  // After a rollback, only the earlier version is served.
+  statistics.answered(request('m', 0), answer('1'), 1);
+  statistics.refused(request('m', 5), error, 7);
+  expect(statistics.read(served('m', '1'))).toMatchObject([{ fail: { count: 2, totalMs: 3 } }]);
 });
 
 test('a result does not change with later traffic', () => {

@@ -81,6 +81,12 @@ interface Counters {
   readonly batches: Map<number, Pick<Counters, 'input' | 'compute' | 'output'>>;
 }
 
+interface Counted {
+  readonly versions: Map<string, Counters>;
+  /** The version that answered last. */
+  last: string;
+}
+
 /** Where the refusals of requests without a version are counted until the model has answered one. */
 const NO_VERSION = '';
 
@@ -88,26 +94,26 @@ const NO_VERSION = '';
 export function createModelStatistics(
   wallNow: () => number = Date.now,
 ): ServingObserver & StatisticsSource {
-  const models = new Map<string, Map<string, Counters>>();
+  const models = new Map<string, Counted>();
 
-  function countersOf(model: string, version: string): Counters {
-    let versions = models.get(model);
-    if (versions === undefined) models.set(model, (versions = new Map()));
+  function countedOf(model: string): Counted {
+    let counted = models.get(model);
+    if (counted === undefined) {
+      models.set(model, (counted = { versions: new Map(), last: NO_VERSION }));
+    }
+    return counted;
+  }
+  function countersOf({ versions }: Counted, version: string): Counters {
     let counters = versions.get(version);
     if (counters === undefined) versions.set(version, (counters = noCounts()));
     return counters;
   }
 
-  /** A request that was refused before it got a version counts for the last one that answered. */
-  function versionOf(request: InferenceRequest): string {
-    return (
-      request.version ?? [...(models.get(request.deployment)?.keys() ?? [])].at(-1) ?? NO_VERSION
-    );
-  }
-
   return {
     answered(request: TargetRequest, { version, times, cached }, finishedAt) {
-      const counters = countersOf(request.deployment, version);
+      const counted = countedOf(request.deployment);
+      counted.last = version;
+      const counters = countersOf(counted, version);
       const latencyMs = finishedAt - request.arrivedAt;
       counters.lastInference = wallNow();
       add(counters.success, latencyMs);
@@ -127,11 +133,14 @@ export function createModelStatistics(
     },
 
     refused(request: InferenceRequest, _error: SkeinError, at) {
-      add(countersOf(request.deployment, versionOf(request)).fail, at - request.arrivedAt);
+      const counted = countedOf(request.deployment);
+      // One that was refused before it got a version counts for the last one that answered.
+      const counters = countersOf(counted, request.version ?? counted.last);
+      add(counters.fail, at - request.arrivedAt);
     },
 
     batchRan(model, version, rows, { inputMs, computeMs, outputMs }) {
-      const counters = countersOf(model, version);
+      const counters = countersOf(countedOf(model), version);
       counters.rows += rows;
       counters.runs++;
       let batch = counters.batches.get(rows);
@@ -145,7 +154,7 @@ export function createModelStatistics(
 
     read: (served) =>
       served.flatMap(({ name, versions }) => {
-        const counted = models.get(name);
+        const counted = models.get(name)?.versions;
         return versions.map((version) => {
           const counters = counted?.get(version) ?? noCounts();
           const early = counted?.get(NO_VERSION)?.fail;

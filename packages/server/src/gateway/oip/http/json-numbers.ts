@@ -4,9 +4,9 @@
  * `JSON.parse` creates an array of boxed doubles that is discarded at once, and cannot represent
  * 64-bit integers. Parsing the digits here is faster (784 floats with all their digits: 11 µs
  * instead of 20; with four decimals: 8 instead of 18), leaves no garbage, and keeps every INT64 and
- * UINT64 exact. It accepts what JSON accepts, and for floating point also NaN and the infinities: bare, as
- * Triton's parser accepts them and Python's `json` writes them, and as the strings of Protocol
- * Buffers' JSON mapping.
+ * UINT64 exact. It accepts what JSON accepts, and for floating point also NaN and the infinities:
+ * bare, as Triton's parser accepts them and Python's `json` writes them, and as the strings of
+ * Protocol Buffers' JSON mapping.
  *
  * Rounding is exact. A decimal below 2⁵³ and a power of ten up to 10²² are both exact doubles, so
  * one multiplication or division rounds once and correctly (Clinger, PLDI 1990). A longer decimal
