@@ -127,6 +127,25 @@ describe('over the wire', () => {
     });
   });
 
+  test('the version that answers may be retired meanwhile', async () => {
+    const http = await startHttpFace();
+    const grpc = await startGrpcFace();
+    for (const { inference } of [http, grpc]) {
+      inference.models.set('echo', batched);
+      inference.answer = ({ inputs }) => {
+        inference.models.set('echo', deployedModel('echo', { version: '2', versions: ['2'] }));
+        return inputs;
+      };
+    }
+    const answer = await send(http.port, INFER, post(body('"classification":1')));
+    expect(answer.json).toMatchObject({ model_version: '1', outputs: [{ data: ['3:1:one'] }] });
+    const value = 1n;
+    const classification = { parameterChoice: { case: 'int64Param' as const, value } };
+    const asked = { ...floats(1, 3, 2), outputs: [{ name: 'x', parameters: { classification } }] };
+    const { modelInfer } = GRPCInferenceService.method;
+    expect(await call(grpc.client, modelInfer, asked)).toMatchObject({ modelVersion: '1' });
+  });
+
   test('gRPC answers with raw contents', async () => {
     const { client, inference } = await startGrpcFace();
     inference.models.set('echo', batched);

@@ -20,7 +20,7 @@ import { admittedCall, callerOf, first, type AdmittedCall } from '../../grpc/rul
 import { sentenceOf, toGrpcError } from '../../grpc/status.ts';
 import type { MessagePieces } from '../../grpc/message-framer.ts';
 import { reportRefusal } from '../../rules.ts';
-import { shownTo } from '../shown-answer.ts';
+import { showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-tensors.ts';
 import { bytesHeld } from '../tensor-bytes.ts';
 
@@ -171,9 +171,12 @@ async function infer(
       await readShared(request.shared, inputs, options.regions, caller.tenant, most, take);
     }
     name = model;
-    const { stickyHeader } = inference.describe(model, version);
+    const deployed = inference.describe(model, version);
+    const { stickyHeader } = deployed;
     isKnown = true;
     const patience = timeoutFromHeader(first(metadata, 'skein-timeout-ms'));
+    const { classes, sharedOutputs } = request;
+    const show = showFor(caller.tenant, deployed, { classes, shared: sharedOutputs }, options);
     isHandedOn = true;
     const answer = await inference.infer({
       id: request.id === '' ? callId : request.id,
@@ -192,10 +195,7 @@ async function infer(
       protocol: 'grpc',
     });
     const { rest } = answer;
-    const { classes, sharedOutputs } = request;
-    const show = (chunk: InferenceAnswer): Promise<InferenceAnswer> | InferenceAnswer =>
-      shownTo(caller.tenant, model, chunk, classes, sharedOutputs, options);
-    const shown = await show(answer);
+    const shown = show === undefined ? answer : await show(answer);
     const encoding = encodeGrpcAnswer(model, request.id, outputs, shown, sharedOutputs);
     const chunk = encoding instanceof Uint8Array ? encoding : await encoding;
     const framed = takesChunks ? encodeStreamAnswer(chunk, rest === undefined) : chunk;
@@ -218,12 +218,15 @@ async function* encodeRest(
   { model, id, outputs: names, emptyFinal, sharedOutputs }: GrpcRequest,
   answer: InferenceAnswer,
   rest: AsyncIterable<TensorMap>,
-  show: (chunk: InferenceAnswer) => Promise<InferenceAnswer> | InferenceAnswer,
+  show: ReturnType<typeof showFor>,
   admitted: AdmittedCall,
   ended: () => void,
 ): AsyncGenerator<Message> {
-  const encode = async (outputs: TensorMap, asked: readonly string[] | undefined) =>
-    encodeGrpcAnswer(model, id, asked, await show({ ...answer, outputs }), sharedOutputs);
+  const encode = async (outputs: TensorMap, asked: readonly string[] | undefined) => {
+    const chunk = { ...answer, outputs };
+    const shown = show === undefined ? chunk : await show(chunk);
+    return encodeGrpcAnswer(model, id, asked, shown, sharedOutputs);
+  };
   try {
     for await (const outputs of rest) {
       yield asMessage(encodeStreamAnswer(await encode(outputs, names), false));

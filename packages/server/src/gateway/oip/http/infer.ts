@@ -18,7 +18,7 @@ import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../request-headers.ts';
 import type { EncodedAnswer } from './answer.ts';
 import type { HttpOptions } from './routes.ts';
-import { shownTo } from '../shown-answer.ts';
+import { showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-tensors.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { reportRefusal } from '../../rules.ts';
@@ -68,13 +68,15 @@ export async function inferOverHttp(
       const { inputs, shared } = decoded;
       await readShared(shared, inputs, regions, caller.tenant, limits.maxBodyBytes, take);
     }
+    const { id, outputs, binary, classes } = decoded;
+    const show = showFor(caller.tenant, deployed, { classes, shared: binary.shared }, options);
     isHandedOn = true;
     const answer = await inference.infer({
-      id: decoded.id ?? exchange.id,
+      id: id ?? exchange.id,
       deployment: model,
       version,
       inputs: decoded.inputs,
-      outputs: decoded.outputs,
+      outputs,
       arrivedAt,
       deadline: deadlineFrom(reachedAt, timeoutMs, decoded.timeoutMs),
       priority: decoded.priority,
@@ -86,8 +88,7 @@ export async function inferOverHttp(
       takesChunks: false,
       protocol: 'http',
     });
-    const { id, outputs, binary, classes } = decoded;
-    const shown = await shownTo(caller.tenant, model, answer, classes, binary.shared, options);
+    const shown = show === undefined ? answer : await show(answer);
     const encoded = await codec.encodeHttp(model, id, outputs, binary, shown);
     sendAnswer(exchange, encoded, answer);
   } catch (error) {
