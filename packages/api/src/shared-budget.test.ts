@@ -32,6 +32,7 @@ it('leaves room for another tenant, however much one tenant takes', () => {
   expect(budget.limitOf('third')).toBe(12);
   // The first tenant keeps what it holds, but gets no more before other tenants give back.
   expect(() => budget.take('greedy', 1)).toThrow('1 is over 37');
+  budget.take('greedy', 0);
 });
 
 it('gives a tenant with a larger weight more', () => {

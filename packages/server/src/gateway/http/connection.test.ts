@@ -115,6 +115,20 @@ describe('many bodies at once', () => {
     release();
   });
 
+  test.each([
+    ['INT64', 400, `[${Array(400).fill(0).join()}]`],
+    ['BYTES', 200, `[${Array(200).fill('""').join()}]`],
+  ])('%s as JSON counts at its decoded size', async (datatype, count, data) => {
+    const bodies = bodyBudget(2000);
+    const { port } = await startSocketFace({}, bodies);
+    const body = `{"inputs":[{"name":"x","datatype":"${datatype}","shape":[${count}],"data":${data}}]}`;
+    expect(body.length).toBeLessThan(1000);
+    const client = raw(port);
+    client.socket.write(`${HEAD.replace(/Length: \d+/, `Length: ${body.length}`)}\r\n${body}`);
+    expect(await client.until(/BODIES_TOO_LARGE/)).toMatch(refused);
+    expect(bodies.held).toBe(0);
+  });
+
   test('a client that disconnects in the middle of its body releases its bytes', async () => {
     const bodies = bodyBudget(2 ** 20);
     const { port } = await startSocketFace({}, bodies);

@@ -18,6 +18,9 @@ export const MAX_RANK = 32;
  */
 export const MAX_STRINGS = 1 << 16;
 
+/** Of all tensors of a request: they take about 80 MiB while they are decoded. */
+const MAX_STRINGS_OF_ALL = 4 * MAX_STRINGS;
+
 /** @throws SkeinError INPUT_DATATYPE for a name that the protocol does not have. */
 export function elementTypeFor(datatype: string, input: string): ElementType {
   const type = elementTypeOf(datatype);
@@ -103,6 +106,20 @@ export function checkElementCount(count: number, input: string): number {
   throw new SkeinError(
     'INPUT_DATA',
     `Input "${input}" claims ${count} elements; a BYTES tensor may have ${MAX_STRINGS}.`,
+  );
+}
+
+/**
+ * @param before strings of the inputs before this one.
+ * @returns the strings with this one. @throws SkeinError INPUT_DATA.
+ */
+export function addStrings(before: number, shape: readonly number[]): number {
+  // A tensor that claims more is refused by itself.
+  const strings = before + Math.min(elementCount(shape), MAX_STRINGS);
+  if (strings <= MAX_STRINGS_OF_ALL) return strings;
+  throw new SkeinError(
+    'INPUT_DATA',
+    `The BYTES tensors of the request claim ${strings} elements or more; together they may have ${MAX_STRINGS_OF_ALL}.`,
   );
 }
 

@@ -193,6 +193,20 @@ describe('requests', () => {
       /fewer/,
     ],
     [
+      'too many strings',
+      {
+        inputs: Array.from({ length: 5 }, (_, at) => ({
+          ...x,
+          name: `x${at}`,
+          datatype: 'BYTES',
+          shape: [60_000n],
+        })),
+        rawInputContents: Array.from({ length: 5 }, () => new Uint8Array(240_000)),
+      },
+      'INPUT_DATA',
+      /together they may have 262144/,
+    ],
+    [
       'a huge shape',
       {
         inputs: [{ ...x, datatype: 'UINT32', shape: [2n ** 50n], contents: { uintContents: [1] } }],

@@ -6,7 +6,13 @@
 import { SkeinError } from '@skein/api';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { elementCount, elementSize, type Tensor } from '@skein/onnx';
-import { elementTypeFor, checkedShape, MAX_RANK, tensorFromBytes } from '../tensor-bytes.ts';
+import {
+  addStrings,
+  elementTypeFor,
+  checkedShape,
+  MAX_RANK,
+  tensorFromBytes,
+} from '../tensor-bytes.ts';
 import { tensorFromContents } from './contents.ts';
 import type { Classes } from '../classification.ts';
 import type { SharedSlice } from '../shared-memory.ts';
@@ -246,12 +252,14 @@ function tensorsOf(
   }
   const tensors = new Map<string, Tensor>();
   let rawAt = 0;
+  let strings = 0;
   for (const { name, datatype, shape, slice, contents } of inputs) {
     if (tensors.has(name) || shared.some((input) => input.name === name)) {
       throw new SkeinError('REQUEST_INVALID', `Input "${name}" is given twice.`);
     }
     const type = elementTypeFor(datatype, name);
     checkedShape(shape, name);
+    if (type === 'string') strings = addStrings(strings, shape);
     if (slice !== undefined) {
       if (contents.length > 0) {
         throw new SkeinError(

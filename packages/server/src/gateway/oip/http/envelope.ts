@@ -8,7 +8,7 @@ import type { ElementType } from '@skein/onnx';
 import type { Classes } from '../classification.ts';
 import type { SharedSlice } from '../shared-memory.ts';
 import { sliceFrom, type SharedOutputs } from '../shared-tensors.ts';
-import { elementTypeFor, checkedShape } from '../tensor-bytes.ts';
+import { addStrings, elementTypeFor, checkedShape } from '../tensor-bytes.ts';
 import {
   classesFrom,
   type Fields,
@@ -130,12 +130,14 @@ function readInputs(inputs: unknown): readonly InputEnvelope[] {
   }
   checkCount(inputs, 'inputs');
   const names = new Set<string>();
+  let strings = 0;
   return (inputs as unknown[]).map((item) => {
     const input = readInput(object(item, 'Every input'));
     if (names.has(input.name)) {
       throw new SkeinError('REQUEST_INVALID', `Input "${input.name}" is given twice.`);
     }
     names.add(input.name);
+    if (input.type === 'string') strings = addStrings(strings, input.shape);
     return input;
   });
 }

@@ -20,6 +20,7 @@ import type { EncodedAnswer } from './answer.ts';
 import type { HttpOptions } from './routes.ts';
 import { showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-tensors.ts';
+import { bytesHeld } from '../tensor-bytes.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { reportRefusal } from '../../rules.ts';
 import { brief } from '../../brief.ts';
@@ -58,11 +59,15 @@ export async function inferOverHttp(
     hold = options.bodies.hold(caller.tenant);
     const body = await readBody(exchange, limits, hold);
     const arrivedAt = performance.now();
+    // The codec may take the body away.
+    const size = body.length;
     const jsonLength = jsonLengthFrom(text(headers['inference-header-content-length']), body);
     const decoded =
       jsonLength === 0
         ? decodeRawRequest(body, deployed, headers.accept)
         : await codec.decodeHttp(body, jsonLength);
+    // Memory of tensors beyond the body: objects of strings, integers that were digits.
+    hold.take(Math.max(0, bytesHeld(decoded.inputs) - size));
     if (decoded.shared !== undefined) {
       const take = (bytes: number): void => hold?.take(bytes);
       const { inputs, shared } = decoded;

@@ -234,6 +234,10 @@ describe('requests', () => {
       /may have 65536/,
     ],
     [
+      `{"inputs":[${Array.from({ length: 5 }, (_, at) => `{"name":"x${at}","datatype":"BYTES","shape":[65536],"data":[]}`).join()}]}`,
+      /together they may have 262144/,
+    ],
+    [
       '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}],"outputs":[{"name":"y","parameters":{"classification":"two"}}]}',
       /classification of output "y"/,
     ],
