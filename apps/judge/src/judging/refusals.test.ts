@@ -75,6 +75,11 @@ describe('a submission', () => {
     ['with an absolute name', [file('/a.py')], /"\/a\.py"/],
     ['with a hidden file', [file('.bashrc')], /"\.bashrc"/],
     ['with a name twice', [file('a.py'), file('a.py')], /comes twice/],
+    [
+      'with a file as a folder',
+      [file('a/b/c.py'), file('a/b')],
+      /"a\/b" is both a file and a folder/,
+    ],
   ])('%s is refused', async (_what, files, message) => {
     const problem = await load();
     expect(() => checkSubmission({ files }, problem)).toThrow(message);
@@ -87,12 +92,15 @@ describe('a submission', () => {
   });
 
   it('does not replace the problem’s own files', async () => {
-    const includes = new Map([['cpp', [file('grader.h', 'ours')]]]);
-    const problem = { ...(await load()), includes };
-    const joined = withIncludes([file('grader.h', 'theirs'), file('a.cpp')], 'cpp', problem);
+    const ours = [file('grader.h', 'ours'), file('lib/a.h', 'ours')];
+    const problem = { ...(await load()), includes: new Map([['cpp', ours]]) };
+    const theirs = ['grader.h', 'grader.h/x', 'lib', 'a.cpp', 'lib/b.h'].map((path) => file(path));
+    const joined = withIncludes(theirs, 'cpp', problem);
     expect(joined.map((one) => [one.path, new TextDecoder().decode(one.content)])).toEqual([
       ['a.cpp', 'x'],
+      ['lib/b.h', 'x'],
       ['grader.h', 'ours'],
+      ['lib/a.h', 'ours'],
     ]);
   });
 

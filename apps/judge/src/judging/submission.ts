@@ -37,6 +37,14 @@ export function checkSubmission(submission: Submission, problem: Problem): void 
     if (seen.has(path)) throw refuse(`The file "${path}" comes twice.`);
     seen.add(path);
   }
+  const both = files.flatMap(({ path }) => foldersOf(path)).find((folder) => seen.has(folder));
+  if (both !== undefined) throw refuse(`"${both}" is both a file and a folder.`);
+}
+
+/** `a/b/c` → `a`, `a/b`. */
+function foldersOf(path: string): string[] {
+  const parts = path.split('/');
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 /** @throws SkeinError SUBMISSION_INVALID. */
@@ -74,8 +82,11 @@ export function withIncludes(
 ): readonly ProgramFile[] {
   const included = problem.includes.get(language) ?? problem.includes.get('default') ?? [];
   const names = new Set(included.map((file) => file.path));
+  const folders = new Set(included.flatMap((file) => foldersOf(file.path)));
+  const isTaken = ({ path }: ProgramFile): boolean =>
+    folders.has(path) || [path, ...foldersOf(path)].some((one) => names.has(one));
   return [
-    ...files.filter((file) => !names.has(file.path)),
+    ...files.filter((file) => !isTaken(file)),
     ...included.map((file) => ({ ...file, included: true as const })),
   ];
 }

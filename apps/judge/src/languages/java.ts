@@ -11,7 +11,7 @@ const MAIN = /\bstatic\s+(?:final\s+)?void\s+main\s*\(/;
 const PUBLIC_TYPE =
   /\bpublic\s+(?:(?:final|abstract|sealed|strictfp)\s+)*(?:class|record|enum|interface)\s+(\w+)/;
 const TYPE_BEFORE_MAIN = /\b(?:class|record|enum|interface)\s+(\w+)/;
-const PACKAGE = /^\s*package\s+([\w.]+)\s*;/m;
+const PACKAGE = /^[ \t]*package\s+([\w.]+)\s*;/m;
 
 export const java: Language = {
   code: 'java',
@@ -97,5 +97,5 @@ function javaEntry(
 }
 
 function withoutComments(text: string): string {
-  return text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, ' ');
+  return text.replaceAll(/\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g, ' ');
 }

@@ -5,7 +5,7 @@ import { type Entry, hasExtension, type Language, mainFile } from './language.ts
 
 const extensions = ['.kt'];
 const MAIN = /\bfun\s+main\s*\(/;
-const PACKAGE = /^\s*package\s+([\w.]+)/m;
+const PACKAGE = /^[ \t]*package\s+([\w.]+)/m;
 
 export const kotlin: Language = {
   code: 'kotlin',
@@ -37,6 +37,7 @@ function kotlinEntry(
   }
   const name = main.path.slice(main.path.lastIndexOf('/') + 1, -'.kt'.length);
   const inPackage = PACKAGE.exec(text(main))?.[1];
-  const className = `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll(/\W/g, '_')}Kt`;
+  const stem = name.replace(/^\d/, '_$&').replaceAll(/\W/g, '_');
+  const className = `${stem.charAt(0).toUpperCase()}${stem.slice(1)}Kt`;
   return { entry: inPackage === undefined ? className : `${inPackage}.${className}` };
 }

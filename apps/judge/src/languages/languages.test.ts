@@ -111,6 +111,12 @@ it.each<[string, string, ProgramFile[], string | undefined]>([
     'p.Two_wordsKt',
   ],
   [
+    'the class of a file whose name begins with a digit',
+    'kotlin',
+    [source('1-main.kt', 'fun main() {}')],
+    '_1_mainKt',
+  ],
+  [
     'the object that is an App',
     'scala',
     [source('a.scala', 'object Help { def f = 1 }\nobject Run extends App { println(1) }')],
@@ -120,6 +126,18 @@ it.each<[string, string, ProgramFile[], string | undefined]>([
   const found = languageOf(code)?.entry(files, undefined);
   if (entry === undefined) expect(found).toEqual({ problem: expect.any(String) });
   else expect(found).toMatchObject({ entry });
+});
+
+// A search in quadratic time takes longer than a test may.
+it.each<[string, string, string]>([
+  ['spaces after an import', 'javascript', `import${' '.repeat(2 ** 19)}`],
+  ['empty lines', 'kotlin', `fun main() {}${'\n'.repeat(2 ** 19)}`],
+  ['empty lines', 'scala', `${'\n'.repeat(2 ** 19)}object Main extends App`],
+  ['empty lines', 'java', `class A { static void main() {} }${'\n'.repeat(2 ** 19)}`],
+  ['comments without an end', 'java', `class A { static void main() {} }${'/* '.repeat(2 ** 19)}`],
+])('finds the entry behind many %s (%s)', (_what, code, text) => {
+  const { extensions, entry } = languageOf(code)!;
+  entry([source(`a${extensions[0]}`, text), source(`b${extensions[0]}`)], undefined);
 });
 
 it('tells languages that it does not know from mixtures', () => {

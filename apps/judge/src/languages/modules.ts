@@ -5,8 +5,8 @@
 import type { ProgramFile } from '../package/problem.ts';
 import { givenEntry, hasExtension, type Language, mainFile } from './language.ts';
 
-/** The specifier of an import, an export or a `require` of another file of the program. */
-const RELATIVE_IMPORT = /\b(?:from|import|require)\s*\(?\s*['"](\.{1,2}\/[^'"]+)['"]/g;
+/** The specifier of an import, an export or a `require` of another file of the program; takes linear time. */
+const RELATIVE_IMPORT = /\b(?:from|import|require)\s*(?:\(\s*)?['"](\.{1,2}\/[^'"]+)['"]/g;
 
 export function moduleEntry(extensions: readonly string[]): Language['entry'] {
   const named = (name: string): string[] => extensions.map((extension) => `${name}${extension}`);

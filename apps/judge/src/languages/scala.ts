@@ -6,7 +6,7 @@ import { type Entry, hasExtension, type Language } from './language.ts';
 const extensions = ['.scala'];
 const LIBRARY = '/usr/share/java/scala-library.jar';
 const OBJECT = /\bobject\s+(\w+)([^{]*)/g;
-const PACKAGE = /^\s*package\s+([\w.]+)/m;
+const PACKAGE = /^[ \t]*package\s+([\w.]+)/m;
 
 export const scala: Language = {
   code: 'scala',

@@ -23,7 +23,7 @@ for (const file of files) {
   try {
     const code = stripTypeScriptTypes(readFileSync(file, 'utf8'), { mode: 'transform' });
     const linked = code.replace(
-      /((?:from|import|require)\\s*\\(?\\s*['"])(\\.{1,2}\\/[^'"]+)(['"])/g,
+      /((?:from|import|require)\\s*(?:\\(\\s*)?['"])(\\.{1,2}\\/[^'"]+)(['"])/g,
       (_, before, specifier, after) => before + link(file, specifier) + after,
     );
     writeFileSync(file.replace(/ts$/, 'js'), linked);

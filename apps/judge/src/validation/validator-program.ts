@@ -84,8 +84,8 @@ async function buildIn(
     wallMs: problem.limits.compilationMs,
     memoryBytes: problem.limits.compilationMemoryBytes,
   };
-  const names = new Set(program.files.map((file) => file.path));
-  if (!names.has('build') && !names.has('run')) {
+  const names = scriptsOf(program);
+  if (names.size === 0) {
     const found = inputChecker(program);
     if (found !== undefined) {
       const { checker, script } = found;
@@ -100,7 +100,7 @@ async function buildIn(
   }
   // Archives made on other systems lose the mode of the two scripts.
   const files = program.files.map((file) =>
-    file.path === 'build' || file.path === 'run' ? { ...file, executable: true } : file,
+    names.has(file.path) ? { ...file, executable: true } : file,
   );
   await putBelow(session, folder, files);
   const root = `${session.workspace}/${folder}`;
@@ -123,13 +123,20 @@ async function buildIn(
 
 /** Why the program cannot be run in this sandbox; undefined when it can be built. */
 export function whyNotRunnable(program: Program, sandbox: JudgeSandbox): string | undefined {
+  if (scriptsOf(program).size > 0) return undefined;
   const checker = inputChecker(program)?.checker;
   if (checker !== undefined) {
     return sandbox.inputTools.has(checker.tool) ? undefined : missingTool(checker);
   }
-  if (program.files.some(({ path }) => path === 'build' || path === 'run')) return undefined;
   const language = resolveLanguage(program, sandbox);
   return 'failed' in language && language.missing === true ? language.failed : undefined;
+}
+
+/** The scripts that come before what the other files say: `build` and `run`. */
+function scriptsOf({ files }: Program): ReadonlySet<string> {
+  return new Set(
+    files.map(({ path }) => path).filter((path) => path === 'build' || path === 'run'),
+  );
 }
 
 function missingTool({ name, tool }: InputChecker): string {

@@ -202,6 +202,22 @@ describeOverSandboxes('verifying in', (open) => {
     TIMEOUT,
   );
 
+  it(
+    'runs a validator by its own script, whatever else lies beside it',
+    async () => {
+      const folder = packageFolder({
+        'input_validators/any.py': undefined,
+        'input_validators/format/run': '#!/bin/sh\nexit 43\n',
+        'input_validators/format/format.ctd': 'INT(0,9) NEWLINE EOF\n',
+      });
+      const found = await report(folder, await open());
+      expect(found.inputs.map(({ ok, notChecked }) => [ok, notChecked])).toEqual(
+        found.inputs.map(() => [false, false]),
+      );
+    },
+    TIMEOUT,
+  );
+
   it.each(INPUT_CHECKERS)(
     'runs the scripts of $tool where it is installed',
     async ({ extension, tool }) => {
