@@ -93,6 +93,18 @@ describe('a size that has not run', () => {
     expect(bounded.curve([7]).runs).toBe(5);
     expect(bounded.buckets).toBeLessThanOrEqual(256);
   });
+
+  test('does not displace one that runs, although it is not asked for', () => {
+    const bounded = new LatencyModel();
+    const hot = bounded.curve([7]);
+    for (let i = 0; i < 1_000; i++) {
+      hot.record(1, 8, i);
+      bounded.curve([2 ** (i % 40), 2 ** Math.floor(i / 40)]).seed(1, 8);
+    }
+    expect(bounded.curve([7])).toBe(hot);
+    expect(bounded.buckets).toBeLessThanOrEqual(256);
+    expect(bounded.evidence).toEqual({ runs: 2_000, sizes: bounded.buckets });
+  });
 });
 
 describe('efficient rows', () => {

@@ -33,14 +33,13 @@ export interface Evidence {
 
 export class LatencyModel {
   readonly #pace = new Pace();
-  /** By bucket; the one that was asked for last is the last. */
+  /** By bucket; the one that was asked for or ran last is the last. */
   readonly #curves = new Map<string, LatencyCurve>();
   /** The curve that ran last, for snapshots. */
   #latest: LatencyCurve | undefined;
   /** Grows when measured costs change that a guess may rest on. */
   #revision = 0;
   #runs = 0;
-  #sizes = 0;
 
   /** @param elements per row, of each input. */
   curve(elements: readonly number[]): LatencyCurve {
@@ -50,7 +49,6 @@ export class LatencyModel {
     const key = bucket.join();
     let curve = this.#curves.get(key);
     if (curve === undefined) {
-      if (this.#curves.size >= MAX_BUCKETS) this.#forgetOne();
       curve = new LatencyCurve(this.#pace, {
         bucket,
         revision: () => this.#revision,
@@ -59,14 +57,20 @@ export class LatencyModel {
         ran: (used, isNew) => {
           this.#latest = used;
           this.#runs++;
-          if (used.runs === 1) this.#sizes++;
           if (isNew) this.#revision++;
+          this.#keep(key, used);
         },
       });
     }
-    this.#curves.delete(key);
-    this.#curves.set(key, curve);
+    this.#keep(key, curve);
     return curve;
+  }
+
+  /** A lane keeps its curve, so a curve may run that was forgotten here. */
+  #keep(key: string, curve: LatencyCurve): void {
+    this.#curves.delete(key);
+    if (this.#curves.size >= MAX_BUCKETS) this.#forgetOne();
+    this.#curves.set(key, curve);
   }
 
   known(): KnownLatency[] {
@@ -79,7 +83,7 @@ export class LatencyModel {
   }
 
   get evidence(): Evidence {
-    return { runs: this.#runs, sizes: this.#sizes };
+    return { runs: this.#runs, sizes: [...this.#measured()].length };
   }
 
   *#measured(): Iterable<LatencyCurve> {
@@ -95,9 +99,7 @@ export class LatencyModel {
       oldest = key;
       break;
     }
-    if (oldest === undefined) return;
-    if (this.#curves.get(oldest)!.runs > 0) this.#sizes--;
-    this.#curves.delete(oldest);
+    if (oldest !== undefined) this.#curves.delete(oldest);
   }
 
   /** The nearest measured bucket, and by how much the costs differ; undefined if nothing has run. */

@@ -10,7 +10,7 @@ const IDLE: Backlog = {
   latestFreeBehind: Infinity,
   caution: 0,
 };
-const CANDIDATE: Candidate = {
+const CANDIDATE: Omit<Candidate, 'leastWork'> = {
   startBy: 1_100,
   work: 10,
   level: 3,
@@ -20,7 +20,8 @@ const CANDIDATE: Candidate = {
 
 function judge(backlog: Partial<Backlog>, candidate: Partial<Candidate> = {}): Verdict {
   const verdict: Verdict = { lateMs: Number.NaN, reason: undefined };
-  assess({ ...IDLE, ...backlog }, { ...CANDIDATE, ...candidate }, verdict);
+  const { work = CANDIDATE.work } = candidate;
+  assess({ ...IDLE, ...backlog }, { ...CANDIDATE, leastWork: work, ...candidate }, verdict);
   return verdict;
 }
 
@@ -60,6 +61,13 @@ describe('admission', () => {
     expect(judge({ workBefore: 60 }, { tenantReach: 4, tenantWork: 60 }).lateMs).toBeLessThan(0);
     expect(judge({ workBefore: 75 }, { tenantReach: 4, tenantWork: 75 }).reason).toBe('share');
     expect(judge({ workBefore: 75 }, { tenantReach: 4 }).lateMs).toBeLessThan(0);
+  });
+
+  test('counts a probe at its bound for the share of its tenant, and at its estimate for promises', () => {
+    const probe = { work: 500, leastWork: 10, tenantWork: 10, tenantReach: 1 };
+    expect(judge({}, probe).reason).toBeUndefined();
+    expect(judge({}, { ...probe, leastWork: 500 }).reason).toBe('share');
+    expect(judge({ latestFreeBehind: IDLE.freeAt + 499 }, probe).reason).toBe('promises');
   });
 
   test('after the returned time, the same request is accepted if no other has arrived', () => {

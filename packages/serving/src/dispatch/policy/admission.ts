@@ -46,6 +46,8 @@ export interface Candidate {
   startBy: Instant;
   /** Work that it adds, in milliseconds of one replica. */
   work: number;
+  /** The same, or of a probe the optimistic bound. */
+  leastWork: number;
   level: number;
   /** Queued work of its tenant. */
   tenantWork: number;
@@ -65,7 +67,7 @@ export interface Verdict {
 /** Writes the verdict into `verdict`: this runs for every request. */
 export function assess(backlog: Backlog, candidate: Candidate, verdict: Verdict): void {
   const { now, replicas, freeAt } = backlog;
-  const { startBy, work } = candidate;
+  const { startBy, work, leastWork } = candidate;
   const left = startBy - now;
   if (left < 0) {
     verdict.lateMs = -left;
@@ -78,7 +80,7 @@ export function assess(backlog: Backlog, candidate: Candidate, verdict: Verdict)
   const later = (freeAt + work - backlog.latestFreeBehind) / replicas;
   let share = -Infinity;
   if (candidate.tenantWork > 0) {
-    const room = (candidate.tenantWork + work) / replicas / candidate.tenantReach;
+    const room = (candidate.tenantWork + leastWork) / replicas / candidate.tenantReach;
     // If less time than that is left, only a tenant with an empty queue is admitted.
     share = room <= fill * left ? own + room : (freeAt + candidate.tenantWork) / replicas - now;
   }

@@ -63,6 +63,7 @@ export class Scheduler<Payload> {
   readonly #candidate: Candidate = {
     startBy: 0,
     work: 0,
+    leastWork: 0,
     level: 0,
     tenantWork: 0,
     tenantReach: Infinity,
@@ -70,8 +71,6 @@ export class Scheduler<Payload> {
   /** Accepted requests of sizes that had not run. */
   probes = 0;
 
-  /** The last probe. */
-  #probe: Ticket<Payload> | undefined;
   #decisions = 0;
   /** Level of the estimates that the queued requests are priced at. */
   #bookedLevel = 1;
@@ -173,8 +172,8 @@ export class Scheduler<Payload> {
    * @param batch requests that it has answered; empty if the run has failed.
    */
   finish(server: Server, batch: readonly Ticket<Payload>[], now: Instant): void {
-    for (const { deadline, enqueuedAt } of batch) {
-      this.#caution.note((deadline - now) / (deadline - enqueuedAt));
+    for (const { deadline, enqueuedAt, isProbe } of batch) {
+      if (!isProbe) this.#caution.note((deadline - now) / (deadline - enqueuedAt));
     }
     server.rows = 0;
     server.isProbe = false;
@@ -197,30 +196,27 @@ export class Scheduler<Payload> {
   /**
    * Whether the ticket is accepted as a probe. An extrapolated cost is no reason to refuse: one
    * request at a time is accepted if it could be in time at the optimistic bound, and its run shows
-   * the cost. While it waits and runs it is booked at the extrapolation, which protects the
-   * promises to others. `verdict` then says when the next probe may be accepted.
+   * the cost. For the promises to others, those that are given and those to come, it counts at the
+   * extrapolation. `verdict` then says when the next probe may be accepted.
    */
   #probes(ticket: Ticket<Payload>, reach: number, now: Instant): boolean {
-    const { servers, verdict } = this;
+    const { queue, servers, verdict } = this;
     if (!ticket.lane.curve.isExtrapolated(ticket.rows)) return false;
     ticket.isProbe = true;
-    const { work } = ticket;
     this.#price(ticket, reach, now);
     if (verdict.lateMs > 0) return false;
-    if (this.#probe?.isWaiting === true || servers.list.some(({ isProbe }) => isProbe)) {
+    if (queue.probes > 0 || servers.list.some(({ isProbe }) => isProbe)) {
       verdict.lateMs = Math.max(1, servers.nextFree(now) - now);
       verdict.reason = 'probe';
       return false;
     }
-    ticket.work = work;
-    this.#probe = ticket;
     this.probes++;
     return true;
   }
 
   /** Computes the cost and latest start of the ticket, stores both in it, and judges it. */
   #price(ticket: Ticket<Payload>, reach: number, now: Instant): void {
-    const { lane, rows, deadline, tenant } = ticket;
+    const { lane, rows, deadline, tenant, isProbe } = ticket;
     const { curve } = lane;
     const backlog = this.#backlog;
     const candidate = this.#candidate;
@@ -234,23 +230,20 @@ export class Scheduler<Payload> {
     backlog.caution = this.#caution.share;
 
     // It ends with the batch that its deadline allows. Behind rows of its own lane it costs only
-    // what it adds to their run; otherwise it may have to run alone.
+    // what it adds to their run; otherwise it may have to run alone, as a probe does.
     const batchRows = Math.max(rows, this.#goodRows(lane, deadline - now));
     const ahead = standing.before?.lane === lane ? standing.before.fill : 0;
-    const joins = ahead > 0 && ahead + rows <= batchRows;
+    const joins = !isProbe && ahead > 0 && ahead + rows <= batchRows;
     ticket.fill = joins ? ahead + rows : rows;
-    if (ticket.isProbe) {
-      ticket.work = curve.leastMs(rows, now);
-      ticket.startBy = deadline - ticket.work;
-    } else {
-      ticket.work = joins
-        ? Math.max(0, curve.p50(ahead + rows, now) - curve.p50(ahead, now))
-        : curve.p50(rows, now);
-      ticket.startBy = deadline - curve.p99(batchRows, now);
-    }
+    ticket.work = joins
+      ? Math.max(0, curve.p50(ahead + rows, now) - curve.p50(ahead, now))
+      : curve.p50(rows, now);
+    const leastMs = isProbe ? curve.leastMs(rows, now) : undefined;
+    ticket.startBy = deadline - (leastMs ?? curve.p99(batchRows, now));
 
     candidate.startBy = ticket.startBy;
     candidate.work = ticket.work;
+    candidate.leastWork = leastMs ?? ticket.work;
     candidate.level = ticket.level;
     candidate.tenantWork = tenant.work;
     candidate.tenantReach = reach;

@@ -1,6 +1,6 @@
 /** Sizes of inputs that have not run: their cost is probed, and no guess refuses them. */
 import { describe, expect, test } from 'vitest';
-import { inTime, simulate, type Arrival } from '../testing/simulation.ts';
+import { inTime, simulate, type Arrival, type Outcome } from '../testing/simulation.ts';
 
 const many = (count: number, everyMs: number, lane: string, budgetMs: number): Arrival[] =>
   Array.from({ length: count }, (_, i) => ({ at: i * everyMs, lane, budgetMs }));
@@ -65,16 +65,54 @@ test('a deadline that smaller requests could not meet is refused, again and agai
   );
 });
 
-test('a probe breaks no promise to a request of a known size that was accepted before', () => {
-  const known = many(40, 0, 'small', 1_000);
-  const probe: Arrival = { at: 1, lane: 'large', budgetMs: 1_000 };
-  const { outcomes } = simulate([...known, probe], {
-    cost: (rows, lane) => (lane === 'large' ? 400 : 20 * rows),
+describe('a probe', () => {
+  const options = {
+    cost: (rows: number, lane: string): number => (lane.startsWith('large') ? 600 : 20 * rows),
     lanes: ['small'],
+    // Expected at the square root of the ratio, 632 ms.
     elements: { small: [1_000], large: [1e6] },
-  });
-  expect(outcomes.filter(({ state }) => state === 'missed')).toEqual([]);
-  expect(inTime(outcomes.filter(({ state }) => state === 'answered'))).toHaveLength(
-    outcomes.filter(({ state }) => state === 'answered').length,
+  };
+  const smallOf = (outcomes: readonly Outcome[]): Outcome[] =>
+    outcomes.filter(({ arrival, state }) => arrival.lane === 'small' && state !== 'refused');
+
+  test.each([200, 500, 700])(
+    'with a deadline of %i ms breaks no promise that was given before, by its expected cost',
+    (budgetMs) => {
+      const probe: Arrival = { at: 1, lane: 'large', budgetMs };
+      const { outcomes } = simulate([...many(30, 0, 'small', 1_000), probe], options);
+      expect(smallOf(outcomes)).toHaveLength(30);
+      expect(inTime(smallOf(outcomes))).toHaveLength(30);
+    },
   );
+
+  test('runs as soon as no promise is in its way', () => {
+    const probe: Arrival = { at: 1, lane: 'large', budgetMs: 630 };
+    const { outcomes } = simulate([...many(10, 0, 'small', 1_000), probe], options);
+    expect(inTime(outcomes)).toHaveLength(11);
+  });
+
+  test.each([0, 2])(
+    'that runs or waits is the only one, behind %i runs on two replicas',
+    (busy) => {
+      const before = many(busy, 0, 'small', 1_000);
+      const probes = many(3, 0, 'large', 625).map((one) => ({ ...one, at: 1 }));
+      const { outcomes, scheduler } = simulate([...before, ...probes], { ...options, replicas: 2 });
+      expect(outcomes.filter(({ state }) => state === 'refused')).toHaveLength(2);
+      expect(scheduler.probes).toBe(1);
+    },
+  );
+
+  test('that is late makes the admission of known sizes no more cautious', () => {
+    const sizes = Array.from({ length: 12 }, (_, i) => `large ${i}`);
+    const elements = Object.fromEntries(sizes.map((lane, i) => [lane, [1e8 / 2 ** i]]));
+    const late = sizes.map((lane, i): Arrival => ({ at: i * 1_000, lane, budgetMs: 100 }));
+    const burst = many(60, 0, 'small', 1_000).map((one) => ({ ...one, at: 20_000 }));
+    const run = (arrivals: readonly Arrival[]) =>
+      simulate(arrivals, { ...options, elements: { ...options.elements, ...elements } });
+
+    expect(run(late).scheduler.probes).toBe(sizes.length);
+    expect(inTime(run(late).outcomes)).toEqual([]);
+    const alone = smallOf(run(burst).outcomes).length;
+    expect(smallOf(run([...late, ...burst]).outcomes)).toHaveLength(alone);
+  });
 });

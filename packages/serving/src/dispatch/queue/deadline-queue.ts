@@ -81,6 +81,8 @@ export class DeadlineQueue<Payload> {
   readonly timeline = new Timeline<Payload>();
   requests = 0;
   rows = 0;
+  /** Queued probes: see `Scheduler.offer`. */
+  probes = 0;
 
   readonly #options: QueueOptions;
   readonly #tenants = new Map<string, Tenant<Payload>>();
@@ -218,9 +220,10 @@ export class DeadlineQueue<Payload> {
     return due;
   }
 
-  #count({ tenant, lane, rows, work }: Ticket<Payload>, sign: 1 | -1): void {
+  #count({ tenant, lane, rows, work, isProbe }: Ticket<Payload>, sign: 1 | -1): void {
     this.requests += sign;
     this.rows += sign * rows;
+    if (isProbe) this.probes += sign;
     tenant.requests += sign;
     // Sums of fractions drift; an empty queue has exactly no work.
     tenant.work = tenant.requests === 0 ? 0 : tenant.work + sign * work;
