@@ -57,7 +57,7 @@ const input = (change: Input, ...raw: Uint8Array[]): Infer => ({
 
 const cases: [string, Infer, ErrorCode, RegExp][] = [
   ['no inputs', { modelName: 'risk' }, 'REQUEST_INVALID', /inputs/],
-  ['no model', { ...GOOD, modelName: '' }, 'MODEL_UNKNOWN', /""/],
+  ['no model', { ...GOOD, modelName: '' }, 'MODEL_UNKNOWN', /''/],
   ['a wrong name', input({ name: 'y' }), 'INPUT_UNKNOWN', /"y".*x/],
   [
     'a shape that does not fit',
@@ -119,8 +119,8 @@ const cases: [string, Infer, ErrorCode, RegExp][] = [
     'INPUT_NOT_FINITE',
     /"x".*element 1/,
   ],
-  ['an unknown model', { ...GOOD, modelName: 'nobody' }, 'MODEL_UNKNOWN', /"nobody"/],
-  ['an unknown version', { ...GOOD, modelVersion: '9' }, 'VERSION_UNKNOWN', /"9".*1/],
+  ['an unknown model', { ...GOOD, modelName: 'nobody' }, 'MODEL_UNKNOWN', /'nobody'/],
+  ['an unknown version', { ...GOOD, modelVersion: '9' }, 'VERSION_UNKNOWN', /version 9.*1/],
   [
     'a timeout that is none',
     {
