@@ -63,6 +63,23 @@ describe('inferShapes', () => {
     expect(shape).toEqual(['n', 5, 3, 6]);
   });
 
+  it.each<[Dimension[], Dimension[]]>([
+    [
+      ['n', 2],
+      [1, 2],
+    ],
+    [
+      [1, 2],
+      ['n', 2],
+    ],
+  ])('broadcasts %j and %j in an ellipsis', (left, right) => {
+    const shape = shapeOf(left, (graph) => {
+      graph.input('w', 'float32', right);
+      return graph.node('Einsum', ['x', 'w'], { equation: '...i,...i->...' })[0];
+    });
+    expect(shape).toEqual(['n']);
+  });
+
   it('computes with symbols', () => {
     expect(shapeOf(['n', 2, 3], (graph) => graph.node('Flatten', ['x'], { axis: 2 })[0])).toEqual([
       '2*n',

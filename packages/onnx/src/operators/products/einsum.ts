@@ -22,8 +22,11 @@ const inferEinsum: InferenceRule = (node) => {
       node.fail(`'${term}' of '${equation}' does not fit the shape ${shown(shape)}.`);
     }
     for (const [axis, letter] of Array.from(term).entries()) {
+      const size = shape[axis]!;
       const known = sizes.get(letter);
-      if (typeof known !== 'number' || known === 1) sizes.set(letter, shape[axis]!);
+      // Of sizes that are broadcast, a number says more than a symbol, and 1 says nothing.
+      const isOpen = typeof known !== 'number' && size !== 1;
+      if (known === undefined || known === 1 || isOpen) sizes.set(letter, size);
     }
   }
   const shape = Array.from(

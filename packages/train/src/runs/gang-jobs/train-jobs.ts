@@ -134,7 +134,7 @@ async function enqueue(
 }
 
 const RUN_FILE = new RegExp(
-  String.raw`^${KEPT}/runs/([^/]+)/(run\.json|start\.onnx|checkpoint\.safetensors|model\.onnx)$`,
+  String.raw`^${KEPT}/runs/([a-z0-9-]+)/(run\.json|start\.onnx|checkpoint\.safetensors|model\.onnx)$`,
 );
 
 /** Stores the run of rank 0, with the names of the caller's files, and tells the node of it. */
