@@ -14,7 +14,10 @@ if (isMainThread) {
   const runAll = (): void => {
     if (running.length > 0 || waiting.length === 0) return;
     [running, waiting] = [waiting, []];
-    worker.postMessage(running.map(({ row }) => row));
+    worker.postMessage(
+      running.map(({ row }) => row),
+      [],
+    );
   };
   worker.on('message', (y: Float32Array) => {
     const width = y.length / running.length;
@@ -44,13 +47,14 @@ if (isMainThread) {
   }).listen(Number(process.env['PORT']), '127.0.0.1');
 } else {
   const session = await InferenceSession.create(process.env['MODEL']!, options);
-  parentPort!.on('message', async (rows: Float32Array[]) => {
+  const run = async (rows: readonly Float32Array[]): Promise<void> => {
     const width = rows[0]!.length;
     const x = new Float32Array(rows.length * width);
     for (const [i, row] of rows.entries()) x.set(row, i * width);
     const outputs = await session.run({
       [session.inputNames[0]!]: new Tensor('float32', x, [rows.length, width]),
     });
-    parentPort!.postMessage(outputs[session.outputNames[0]!]!.data);
-  });
+    parentPort!.postMessage(outputs[session.outputNames[0]!]!.data, []);
+  };
+  parentPort!.on('message', (rows: Float32Array[]) => void run(rows));
 }

@@ -23,22 +23,8 @@ export interface ProtocolPath {
   readonly errors: readonly ErrorCode[];
 }
 
-const DATATYPES = [
-  'BOOL',
-  'UINT8',
-  'UINT16',
-  'UINT32',
-  'UINT64',
-  'INT8',
-  'INT16',
-  'INT32',
-  'INT64',
-  'FP16',
-  'BF16',
-  'FP32',
-  'FP64',
-  'BYTES',
-];
+const DATATYPES =
+  'BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES'.split(' ');
 
 const INFER_ERRORS = [
   'BODY_NOT_JSON',

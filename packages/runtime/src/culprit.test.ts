@@ -42,7 +42,8 @@ it.each([
 
 it('does not read a number of any length: the event loop waits for it', () => {
   const read = vi.fn(BigInt);
-  const { asIntN, asUintN } = BigInt;
+  const asIntN = BigInt.asIntN.bind(BigInt);
+  const asUintN = BigInt.asUintN.bind(BigInt);
   vi.stubGlobal('BigInt', Object.assign(read, { asIntN, asUintN }));
   onTestFinished(() => void vi.unstubAllGlobals());
   const said = withCulprit(INTEGER, new Map([['x', texts([2], '7', '9'.repeat(10_000))]]));

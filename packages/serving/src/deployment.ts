@@ -192,7 +192,6 @@ export class Deployment {
         return new SkeinError('NO_REPLICA', `Deployment "${this.name}" has failed to start.`);
       case 'unloaded':
         return unknownModel(this.name, 'has no available versions: it is unloaded');
-      default:
     }
     if (this.#isRestoring(version)) {
       return new SkeinError('NO_REPLICA', `Deployment "${this.name}" is being restored.`, {

@@ -1,10 +1,8 @@
 /** `skein up`: a node on this machine, until Ctrl-C. */
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
-import type { ErrorBody } from '@skein/api/errors';
-import { keepHeapSmall } from '../bounded-heap.ts';
 import { startNode, type NodeOptions, type RunningNode } from '@skein/server';
+import { keepHeapSmall } from '../bounded-heap.ts';
 import { defineCommand, type Context } from '../command.ts';
 import {
   connect,
@@ -13,11 +11,11 @@ import {
   type Connection,
   type ConnectionChoice,
 } from '../connection.ts';
+import { exampleFile, EXAMPLES, pathFrom } from '../example.ts';
+import { runExample, type ExampleRun } from '../example-run.ts';
 import { mustEndWithin } from '../exit.ts';
-import { curlFrom, exampleFile, EXAMPLES, loadExample, pathFrom, type Sample } from '../example.ts';
 import { bytes, choice, duration, flag, integer, many, text, withDefault } from '../option.ts';
 import { renderUp } from '../output/up.ts';
-import { pause } from '../pause.ts';
 import { trustOptions, type TrustChoice } from '../trust.ts';
 import { usageError } from '../usage.ts';
 
@@ -26,6 +24,7 @@ type LogLevel = NonNullable<NodeOptions['logLevel']>;
 
 const HTTP_PORT = 4700;
 const GRPC_PORT = 4701;
+const PORTS = { min: 0, max: 65_535 };
 
 export interface UpResult {
   readonly url: string;
@@ -40,16 +39,6 @@ export interface UpResult {
   readonly example?: ExampleRun | undefined;
   /** The command to try next. */
   readonly next: string;
-}
-
-export interface ExampleRun {
-  readonly name: string;
-  readonly request?: {
-    readonly curl: string;
-    /** What that line answers: its lines of text, or all of it. */
-    readonly answer: readonly string[];
-    readonly tookMs: number;
-  };
 }
 
 export const up = defineCommand({
@@ -71,17 +60,11 @@ export const up = defineCommand({
   arguments: {},
   options: {
     host: withDefault(text('ADDRESS', 'Address to listen on.'), '127.0.0.1'),
-    port: integer('N', `HTTP port; default: ${HTTP_PORT}, or the next free one.`, {
-      min: 0,
-      max: 65_535,
-    }),
+    port: integer('N', `HTTP port; default: ${HTTP_PORT}, or the next free one.`, PORTS),
     grpcPort: integer(
       'N',
       `gRPC port, beside the HTTP port, which answers gRPC too; default: ${GRPC_PORT}, or the next free one.`,
-      {
-        min: 0,
-        max: 65_535,
-      },
+      PORTS,
     ),
     data: dataOption,
     example: choice(EXAMPLES, 'Deploy an example and show how to call it.'),
@@ -213,6 +196,7 @@ export const up = defineCommand({
   },
   render: (result, style) => (result === undefined ? '' : renderUp(result, style)),
 });
+
 /** Deploys the example, if one is requested, and describes the node. */
 async function describe(
   context: Context,
@@ -311,71 +295,6 @@ async function drainWhenAsked(context: Context, node: RunningNode): Promise<void
   await interrupted(context.signal);
   context.notes.line('Draining: what was accepted is answered first. Ctrl-C again stops at once.');
   await node.drain();
-}
-
-/** Deploys the example, then sends its own `curl` line and reads the answer as a person would. */
-async function runExample(
-  context: Context,
-  connection: Connection | undefined,
-  name: (typeof EXAMPLES)[number],
-): Promise<ExampleRun> {
-  if (connection === undefined) {
-    throw usageError(
-      '--example calls the node, which requires an API key with the scopes admin, read and infer in SKEIN_KEY, or a client certificate with --cert and --cert-key.',
-    );
-  }
-  const example = await loadExample(name);
-  await example.deployExample(connection.client, {
-    onProgress: (line) => context.notes.step(`${name}: ${line}`),
-  });
-  const { sample } = example;
-  if (sample === undefined) return { name };
-  context.notes.step(`${name}: asking it`);
-  const startedAt = performance.now();
-  const answer = await sendSample(context, sample, connection, name);
-  const tookMs = performance.now() - startedAt;
-  const curl = curlFrom(context.cwd, sample, connection.url);
-  return { name, request: { curl, answer, tookMs } };
-}
-
-/**
- * Attempts of the sample request: a node that has just started on a busy machine may refuse the
- * first.
- */
-const SAMPLE_TRIES = 4;
-/** Timeout of the last attempt: its answer is then late, and shown as late. */
-const PATIENCE_MS = 30_000;
-
-/** The same request as the example's `curl` line: the file as the one raw input, JSON back. */
-async function sendSample(
-  context: Context,
-  sample: Sample,
-  { url, key, fetch }: Connection,
-  name: string,
-): Promise<string[]> {
-  const body = await readFile(exampleFile(sample.image));
-  for (let tries = 1; ; tries++) {
-    const response = await fetch(`${url}/v2/models/${name}/infer`, {
-      method: 'POST',
-      headers: {
-        'inference-header-content-length': '0',
-        accept: 'application/json',
-        ...(tries === SAMPLE_TRIES ? { 'skein-timeout-ms': String(PATIENCE_MS) } : {}),
-        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-      },
-      body,
-      signal: context.signal,
-    });
-    const answer = (await response.json()) as Partial<ErrorBody> & {
-      readonly outputs?: readonly { readonly name: string; readonly data: readonly unknown[] }[];
-    };
-    const busy = response.status === 503 || response.status === 504;
-    if (!busy || tries === SAMPLE_TRIES) {
-      const lines = answer.outputs?.find((output) => output.name === 'text');
-      return lines === undefined ? [JSON.stringify(answer)] : lines.data.map(String);
-    }
-    await pause(Math.min(1000, answer.retryAfterMs ?? 250), context.signal);
-  }
 }
 
 /** Absent when the node asks for a key or a certificate that this command was not given. */

@@ -144,7 +144,7 @@ print(channel.unary_unary("/inference.GRPCInferenceService/ServerLive", same, sa
       client.socket.resetAndDestroy();
     }
     // Until then, the error of a socket without a listener would have ended the process.
-    await http.gateway.drain();
+    await expect(http.gateway.drain()).resolves.toBeUndefined();
   });
 });
 

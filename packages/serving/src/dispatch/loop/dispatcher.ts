@@ -2,7 +2,7 @@
  * Runs one ONNX version, from admission to replica: checks its requests and hands them to the loop
  * (`run-loop.ts`), and scales and ends its replicas (`version-replicas.ts`).
  */
-import { SkeinError, type DeploymentSettings } from '@skein/api';
+import { SkeinError } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import type {
   InferenceAnswer,
