@@ -102,11 +102,18 @@ export class LatencyModel {
     if (oldest !== undefined) this.#curves.delete(oldest);
   }
 
-  /** The nearest measured bucket, and by how much the costs differ; undefined if nothing has run. */
+  /**
+   * The nearest measured bucket, and by how much the costs differ; undefined if nothing has run. One
+   * pass over the buckets: a caller can send ever new sizes.
+   */
   #guess(bucket: readonly number[]): CostGuess | undefined {
     let from: LatencyCurve | undefined;
     let nearest = Infinity;
+    const smaller: LatencyCurve[] = [];
+    const larger: LatencyCurve[] = [];
     for (const curve of this.#measured()) {
+      if (isWithin(curve.bucket, bucket)) smaller.push(curve);
+      else if (isWithin(bucket, curve.bucket)) larger.push(curve);
       const distance = Math.abs(furthest(bucket, curve.bucket));
       if (distance >= nearest) continue;
       nearest = distance;
@@ -117,28 +124,21 @@ export class LatencyModel {
     return {
       from,
       factor: Math.sqrt(ratio),
-      atLeast: (rows) => this.#least(bucket, rows),
-      atMost: (rows) => this.#most(bucket, rows),
+      atLeast: (rows) => dearest(smaller, rows),
+      atMost: (rows) =>
+        larger.reduce((most, curve) => Math.min(most, curve.shapeMs(rows)), Infinity),
     };
   }
 
   /** Cost at level 1 of the dearest measured bucket that is not larger in any input. */
   #least(bucket: readonly number[], rows: number): number {
-    let least = 0;
-    for (const curve of this.#measured()) {
-      if (isWithin(curve.bucket, bucket)) least = Math.max(least, curve.measuredMs(rows));
-    }
-    return least;
+    const smaller = [...this.#measured()].filter((curve) => isWithin(curve.bucket, bucket));
+    return dearest(smaller, rows);
   }
+}
 
-  /** Cost at level 1 of the cheapest measured bucket that is not smaller in any input. */
-  #most(bucket: readonly number[], rows: number): number {
-    let most = Infinity;
-    for (const curve of this.#measured()) {
-      if (isWithin(bucket, curve.bucket)) most = Math.min(most, curve.shapeMs(rows));
-    }
-    return most;
-  }
+function dearest(curves: readonly LatencyCurve[], rows: number): number {
+  return curves.reduce((least, curve) => Math.max(least, curve.measuredMs(rows)), 0);
 }
 
 /** The largest difference of classes in one input, with its sign. */
@@ -152,5 +152,6 @@ function furthest(bucket: readonly number[], other: readonly number[]): number {
 }
 
 function isWithin(bucket: readonly number[], larger: readonly number[]): boolean {
-  return bucket.every((size, i) => size <= larger[i]!);
+  for (let i = 0; i < bucket.length; i++) if (bucket[i]! > larger[i]!) return false;
+  return true;
 }

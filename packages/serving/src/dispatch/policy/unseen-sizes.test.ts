@@ -48,7 +48,7 @@ describe.each([
 
   test('its run changes no estimate of a size that is known', () => {
     const { scheduler } = simulate([{ at: 0, lane: 'large', budgetMs }], options);
-    const [, curve] = [0, scheduler.queue.lane('large')!.curve];
+    const { curve } = scheduler.queue.lane('large')!;
     expect(curve.p50(1, 1e4)).toBeCloseTo(largeMs, 6);
     expect(curve.level).toBe(1);
   });
