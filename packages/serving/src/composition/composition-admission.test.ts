@@ -131,7 +131,7 @@ describe('a request of a composition', () => {
     [{ deadline: 100 }, {}, 'DEADLINE_EXCEEDED', undefined],
     [{ deadline: 200 }, { full: 4 }, 'QUEUE_FULL', 50],
     [{ deadline: 200 }, { full: 2 }, 'QUEUE_FULL', 50],
-    [{ deadline: 200 }, { open: false }, 'NO_REPLICA', undefined],
+    [{ deadline: 200 }, { open: false }, 'NO_REPLICA', 1_000],
   ] as const)('with %o and %o is refused with %s', (request, change, code, retryAfterMs) => {
     expect(refusalOf(request, { ...load, ...change })).toMatchObject({ code, retryAfterMs });
   });
