@@ -104,15 +104,15 @@ export class LatencyCurve {
   }
 
   /** Median of a run of `rows`; 0 without measurements. */
-  p50(rows: number, now: Instant): number {
+  p50(rows: number): number {
     this.#refresh();
     const { level } = this.#pace;
-    return interpolate(this.#shape, rows) * level * this.#pace.left(now);
+    return interpolate(this.#shape, rows) * level;
   }
 
   /** 99 of 100 runs of `rows` take at most this; 0 without measurements. */
-  p99(rows: number, now: Instant): number {
-    return this.p50(rows, now) * this.#variation.tail;
+  p99(rows: number): number {
+    return this.p50(rows) * this.#variation.tail;
   }
 
   /** Whether the estimate for `rows` is an extrapolation: no run of this size shows its cost. */
@@ -124,10 +124,15 @@ export class LatencyCurve {
 
   /**
    * The optimistic bound of a run of `rows`, in milliseconds: what measured runs of at most this
-   * size took, in elements of every input and in rows.
+   * size took, in elements of every input and in rows. It decays while an idle node refuses.
    */
   leastMs(rows: number, now: Instant): number {
     return this.#site.leastMs(rows) * this.#pace.level * this.#pace.left(now);
+  }
+
+  /** Whether an idle node has refused a request because of the estimates, and none of a known size has run since. */
+  isDoubted(now: Instant): boolean {
+    return this.#pace.left(now) < 1;
   }
 
   /** Cost at level 1 that measured runs of this bucket show for `rows` at least. */

@@ -15,8 +15,9 @@
  * refuse.
  *
  * Estimates that are too high refuse work and are then never corrected. While they make an idle
- * node refuse requests, they therefore decay: soon a request is accepted, and its run corrects
- * them.
+ * node refuse requests, a bound therefore decays at which it accepts one: its run corrects them.
+ * The estimates themselves stay, so that a request with an impossible deadline opens the node to
+ * one other, not to a burst.
  */
 import type { Instant } from '../../contract.ts';
 import type { CostCell } from './cost-cell.ts';
@@ -100,7 +101,7 @@ export class Pace {
     if (this.#refusingSince === Infinity) this.#refusingSince = now;
   }
 
-  /** Decay factor of the estimates; 1 unless an idle node refuses. */
+  /** Factor of the optimistic bound; 1 unless an idle node refuses. */
   left(now: Instant): number {
     const since = this.#refusingSince;
     return now > since ? 2 ** ((since - now) / tuning.refusalHalfLifeMs) : 1;

@@ -288,7 +288,7 @@ export class RunLoop {
     const { payload, deadline, lane, rows } = ticket;
     this.#expect();
     payload.losses++;
-    const finish = this.scheduler.servers.nextFree(now) + lane.curve.p50(rows, now);
+    const finish = this.scheduler.servers.nextFree(now) + lane.curve.p50(rows);
     const looped = payload.overran && payload.lostAlone;
     if (looped || payload.losses > 1 || finish > deadline) payload.lose(now);
     else this.#again(ticket, now);
@@ -296,7 +296,8 @@ export class RunLoop {
 
   #explain(refusal: Refusal, ticket: Waiting, now: Instant): SkeinError {
     const { queue, verdict } = this.scheduler;
-    const { rows, lane, isProbe } = ticket;
+    const { rows, lane } = ticket;
+    const isExtrapolated = ticket.isProbe && lane.curve.isExtrapolated(rows);
     return explainRefusal(refusal, {
       version: this.#options.version,
       request: ticket.payload.request,
@@ -304,9 +305,9 @@ export class RunLoop {
       verdict,
       waiting: queue.requests,
       tenantWaiting: ticket.tenant.requests,
-      runMs: isProbe ? lane.curve.leastMs(rows, now) : lane.curve.p99(rows, now),
-      isExtrapolated: isProbe,
-      runs: isProbe ? this.#options.replicas.model.evidence.runs : lane.curve.runs,
+      runMs: isExtrapolated ? lane.curve.leastMs(rows, now) : lane.curve.p99(rows),
+      isExtrapolated,
+      runs: isExtrapolated ? this.#options.replicas.model.evidence.runs : lane.curve.runs,
       failed: this.#options.replicas.failed,
       triesAgainAt: this.#options.replicas.triesAgainAt,
     });

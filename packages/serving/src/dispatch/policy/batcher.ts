@@ -66,7 +66,7 @@ export function decideBatch(view: BatchView, decision: BatchDecision): void {
   const onPlan = now <= view.firstStartBy;
   let rows = full;
   while (rows > firstRows) {
-    const took = onPlan ? curve.p99(rows, now) : curve.p50(rows, now);
+    const took = onPlan ? curve.p99(rows) : curve.p50(rows);
     if (now + took <= view.firstDeadline) break;
     rows = Math.max(firstRows, rows - 1 - (rows >> 6));
   }
@@ -74,15 +74,15 @@ export function decideBatch(view: BatchView, decision: BatchDecision): void {
   if (view.idle > 1 || view.othersWait || rows !== waitingRows) return;
   if (rows >= Math.min(view.worthRows, view.maxRows) || view.arrivalsPerMs === 0) return;
 
-  const cost = curve.p50(rows, now);
-  const more = curve.p50(rows + 1, now);
+  const cost = curve.p50(rows);
+  const more = curve.p50(rows + 1);
   const gap = 1 / view.arrivalsPerMs;
   if ((more + gap) * rows >= cost * (rows + 1)) return;
   const fixed = cost - rows * (more - cost);
   if (fixed < tuning.leastSavingMs) return;
   const until = Math.min(
     Math.max(view.firstEnqueuedAt, view.idleSince) + fixed,
-    view.firstDeadline - curve.p99(rows + 1, now),
+    view.firstDeadline - curve.p99(rows + 1),
     view.mayIdleUntil,
   );
   if (until <= now) return;

@@ -35,7 +35,7 @@ export class Draft<Payload> {
       ? Math.min(this.#onPlanDeadline, ticket.deadline)
       : this.#onPlanDeadline;
     const behind = Math.min(this.#behindDeadline, ticket.deadline);
-    return now + this.#curve.p99(rows, now) <= kept && now + this.#curve.p50(rows, now) <= behind;
+    return now + this.#curve.p99(rows) <= kept && now + this.#curve.p50(rows) <= behind;
   }
 
   add(ticket: Ticket<Payload>): void {

@@ -5,7 +5,6 @@ import { rowsToTry, type MeasuredCosts, type ExplorationView } from './explorati
 import { simulate, type Arrival } from '../testing/simulation.ts';
 
 const VIEW: ExplorationView = {
-  now: 0,
   decision: 4,
   goodRows: 8,
   mostRows: 32,

@@ -12,21 +12,19 @@
  * of their time. That bounds the cost of trying, however slow the other sizes are, and a size with
  * a small apparent loss is tried more often. Only time that is not promised to a request is spent.
  */
-import type { Instant } from '../../contract.ts';
 import { tuning } from '../tuning.ts';
 
 /** Measured run costs, see `LatencyCurve`. */
 export interface MeasuredCosts {
   isGuess(rows: number): boolean;
   /** Milliseconds. */
-  p50(rows: number, now: Instant): number;
-  p99(rows: number, now: Instant): number;
+  p50(rows: number): number;
+  p99(rows: number): number;
   /** Time of all runs since the last one of this size, in milliseconds. */
   restedMs(rows: number): number;
 }
 
 export interface ExplorationView {
-  readonly now: Instant;
   /** Number of the decision, from 1. */
   readonly decision: number;
   /** Best number of rows for one run, by the estimates. */
@@ -50,15 +48,15 @@ export function rowsToTry(view: ExplorationView, measured: MeasuredCosts): numbe
 
 /** The size whose next try has been paid for the longest; undefined if there is none. */
 function mostOverdue(view: ExplorationView, measured: MeasuredCosts): number | undefined {
-  const { now, goodRows, mostRows, longestMs, slackMs } = view;
-  const perRow = measured.p50(goodRows, now) / goodRows;
+  const { goodRows, mostRows, longestMs, slackMs } = view;
+  const perRow = measured.p50(goodRows) / goodRows;
   const share = tuning.tryShare / Math.max(1, Math.floor(Math.log2(mostRows)));
   let chosen: number | undefined;
   let best = 1;
   for (let rows = 1; rows <= mostRows; rows *= 2) {
     if (rows === goodRows) continue;
-    if (measured.p99(rows, now) > longestMs) break;
-    const takes = measured.p50(rows, now);
+    if (measured.p99(rows) > longestMs) break;
+    const takes = measured.p50(rows);
     const extra = Math.max(takes - perRow * rows, tuning.tryLeastCost * takes);
     const paid = (share * measured.restedMs(rows)) / extra;
     if (paid < best || extra > slackMs) continue;

@@ -109,7 +109,7 @@ export class Scheduler<Payload> {
     this.#price(ticket, reach, now);
     if (verdict.lateMs > 0 && !this.#probes(ticket, reach, now)) {
       if (servers.list.length === 0) return 'NO_REPLICA';
-      if (queue.requests === 0 && servers.runningRows === 0) ticket.lane.curve.refuse(now);
+      if (this.#isIdle) ticket.lane.curve.refuse(now);
       return 'DEADLINE_UNREACHABLE';
     }
     ticket.lane.arrivals.note(ticket.rows, now);
@@ -144,7 +144,7 @@ export class Scheduler<Payload> {
     if (timeline.first !== undefined) this.#rebook(timeline.first.lane);
     for (;;) {
       const due = timeline.first;
-      if (due === undefined || latestStart(due, now) >= now) break;
+      if (due === undefined || latestStart(due) >= now) break;
       queue.remove(due);
       missed.push(due);
     }
@@ -152,18 +152,18 @@ export class Scheduler<Payload> {
     if (idle > 0) this.#choose(idle, now, batch);
     // Wake up to fail the first request even if no replica becomes free.
     const due = timeline.first;
-    if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, latestStart(due, now) + 1);
+    if (due !== undefined) this.wakeAt = Math.min(this.wakeAt, latestStart(due) + 1);
   }
 
   /** Records a run on an idle replica. */
   start(server: Server, batch: readonly Ticket<Payload>[], rows: number, now: Instant): void {
     const { curve } = batch[0]!.lane;
-    const takes = curve.p50(rows, now);
+    const takes = curve.p50(rows);
     server.rows = rows;
     server.isProbe = batch[0]!.isProbe;
     server.startedAt = now;
     server.freeAt = now + takes;
-    server.freeBy = now + curve.p99(rows, now);
+    server.freeBy = now + curve.p99(rows);
     for (const ticket of batch) this.queue.charge(ticket.tenant, (takes * ticket.rows) / rows);
   }
 
@@ -197,11 +197,14 @@ export class Scheduler<Payload> {
    * Whether the ticket is accepted as a probe. An extrapolated cost is no reason to refuse: one
    * request at a time is accepted if it could be in time at the optimistic bound, and its run shows
    * the cost. For the promises to others, those that are given and those to come, it counts at the
-   * extrapolation. `verdict` then says when the next probe may be accepted.
+   * extrapolation. `verdict` then says when the next probe may be accepted. An idle node that has
+   * refused others accepts a request of a known size in the same way.
    */
   #probes(ticket: Ticket<Payload>, reach: number, now: Instant): boolean {
     const { queue, servers, verdict } = this;
-    if (!ticket.lane.curve.isExtrapolated(ticket.rows)) return false;
+    const { curve } = ticket.lane;
+    const isUnseen = curve.isExtrapolated(ticket.rows);
+    if (!isUnseen && !(this.#isIdle && curve.isDoubted(now))) return false;
     ticket.isProbe = true;
     this.#price(ticket, reach, now);
     if (verdict.lateMs > 0) return false;
@@ -210,8 +213,12 @@ export class Scheduler<Payload> {
       verdict.reason = 'probe';
       return false;
     }
-    this.probes++;
+    if (isUnseen) this.probes++;
     return true;
+  }
+
+  get #isIdle(): boolean {
+    return this.queue.requests === 0 && this.servers.runningRows === 0;
   }
 
   /** Computes the cost and latest start of the ticket, stores both in it, and judges it. */
@@ -235,11 +242,9 @@ export class Scheduler<Payload> {
     const ahead = standing.before?.lane === lane ? standing.before.fill : 0;
     const joins = !isProbe && ahead > 0 && ahead + rows <= batchRows;
     ticket.fill = joins ? ahead + rows : rows;
-    ticket.work = joins
-      ? Math.max(0, curve.p50(ahead + rows, now) - curve.p50(ahead, now))
-      : curve.p50(rows, now);
+    ticket.work = joins ? Math.max(0, curve.p50(ahead + rows) - curve.p50(ahead)) : curve.p50(rows);
     const leastMs = isProbe ? curve.leastMs(rows, now) : undefined;
-    ticket.startBy = deadline - (leastMs ?? curve.p99(batchRows, now));
+    ticket.startBy = deadline - (leastMs ?? curve.p99(batchRows));
 
     candidate.startBy = ticket.startBy;
     candidate.work = ticket.work;
@@ -280,7 +285,6 @@ export class Scheduler<Payload> {
     const mostRows = Math.min(maxRows, Math.ceil(waitingRows / idle));
     const goodRows = rowsToTry(
       {
-        now,
         decision: ++this.#decisions,
         goodRows: bestRows(lane, mostRows, worthRows),
         mostRows,
@@ -318,6 +322,6 @@ function bestRows<Payload>({ curve }: Lane<Payload>, rows: number, worthRows: nu
 }
 
 /** Until when a request can be answered in time at the median; for a probe, at the optimistic bound. */
-function latestStart({ isProbe, startBy, deadline, lane, rows }: Ticket, now: Instant): Instant {
-  return isProbe ? startBy : deadline - lane.curve.p50(rows, now);
+function latestStart({ isProbe, startBy, deadline, lane, rows }: Ticket): Instant {
+  return isProbe ? startBy : deadline - lane.curve.p50(rows);
 }

@@ -62,7 +62,7 @@ export class Selection<Payload> {
     if (draft.rows < limit && lane.requests > 0) {
       for (const ticket of this.#dueIn(lane, limit)) if (!take(ticket)) break;
     }
-    this.#settle(lane, now);
+    this.#settle(lane);
   }
 
   /**
@@ -76,16 +76,10 @@ export class Selection<Payload> {
     const without =
       rows === ticket.rows
         ? 0
-        : timeline.latestFree -
-          free -
-          lane.curve.p50(rows - ticket.rows, now) -
-          this.#debt(lane, 0, 0, now);
+        : timeline.latestFree - free - lane.curve.p50(rows - ticket.rows) - this.#debt(lane, 0, 0);
     timeline.remove(ticket);
     const withIt =
-      timeline.latestFree -
-      free -
-      lane.curve.p50(rows, now) -
-      this.#debt(lane, ticket.rows, work, now);
+      timeline.latestFree - free - lane.curve.p50(rows) - this.#debt(lane, ticket.rows, work);
     timeline.restore(ticket);
     return withIt >= Math.min(0, without);
   }
@@ -95,19 +89,19 @@ export class Selection<Payload> {
    * that joined a batch was priced at what it adds to it; if the others run without it, that is too
    * little.
    */
-  #debt(lane: Lane<Payload>, rows: number, work: number, now: Instant): number {
+  #debt(lane: Lane<Payload>, rows: number, work: number): number {
     const left = lane.rows - rows;
     if (left === 0) return 0;
     const good = this.#goodRows(lane, left);
     const rest = left % good;
-    let cost = Math.floor(left / good) * lane.curve.p50(good, now);
-    if (rest > 0) cost += lane.curve.p50(rest, now);
+    let cost = Math.floor(left / good) * lane.curve.p50(good);
+    if (rest > 0) cost += lane.curve.p50(rest);
     return Math.max(0, cost - (lane.work - work));
   }
 
   /** Adds the lane's debt to the price of its earliest request. */
-  #settle(lane: Lane<Payload>, now: Instant): void {
-    const debt = this.#debt(lane, 0, 0, now);
+  #settle(lane: Lane<Payload>): void {
+    const debt = this.#debt(lane, 0, 0);
     if (debt === 0) return;
     const due = this.#queue.dueIn(lane)!;
     this.#queue.reprice(due, due.work + debt);

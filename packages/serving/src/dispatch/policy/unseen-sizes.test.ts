@@ -49,7 +49,7 @@ describe.each([
   test('its run changes no estimate of a size that is known', () => {
     const { scheduler } = simulate([{ at: 0, lane: 'large', budgetMs }], options);
     const { curve } = scheduler.queue.lane('large')!;
-    expect(curve.p50(1, 1e4)).toBeCloseTo(largeMs, 6);
+    expect(curve.p50(1)).toBeCloseTo(largeMs, 6);
     expect(curve.level).toBe(1);
   });
 });
@@ -63,6 +63,17 @@ test('a deadline that smaller requests could not meet is refused, again and agai
   expect(outcomes.map(({ refusal }) => refusal)).toEqual(
     outcomes.map(() => 'DEADLINE_UNREACHABLE'),
   );
+});
+
+test('a deadline that an idle node cannot meet does not open it to a burst that it cannot carry', () => {
+  const options = { cost: (rows: number): number => 20 * rows, lanes: ['small'] };
+  const taught = many(20, 30, 'small', 500);
+  const impossible: Arrival = { at: 2_000, lane: 'small', budgetMs: 1 };
+  const burst = many(300, 0, 'small', 500).map((one) => ({ ...one, at: 6_000 }));
+  const { outcomes } = simulate([...taught, impossible, ...burst], options);
+  const accepted = outcomes.filter(({ state }) => state !== 'refused');
+  expect(accepted.length).toBeGreaterThan(20 + 15);
+  expect(inTime(accepted)).toHaveLength(accepted.length);
 });
 
 describe('a probe', () => {

@@ -23,7 +23,7 @@ export class Ticket<Payload = unknown> {
   startBy: Instant = 0;
   /** Work that it adds to the queue, in milliseconds of one replica. */
   work = 0;
-  /** Whether it runs to show the cost of a size that has not run: see `Scheduler.offer`. */
+  /** Whether it was accepted to show its cost, which is not known or is doubted: see `Scheduler`. */
   isProbe = false;
   /** Rows of its planned run, up to and including its own. */
   fill = 0;
