@@ -36,7 +36,7 @@ export const tuning = {
   tailMargin: 1.2,
   /** So many samples are few. */
   fewSamples: 16,
-  /** Half-life of estimates while an idle node refuses because of them. */
+  /** Half-life of the bound at which an idle node accepts one request, while it refuses. */
   refusalHalfLifeMs: 500,
 
   // Which requests are accepted
