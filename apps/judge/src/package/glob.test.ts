@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { globMatches } from './glob.ts';
 
@@ -21,5 +22,20 @@ describe('a pattern of submissions.yaml', () => {
     ['a*b', 'a/b'],
   ])('%s does not match %s', (pattern, path) => {
     expect(globMatches(pattern, path)).toBe(false);
+  });
+
+  it('matches as a regular expression would', () => {
+    const name = fc.string({ unit: fc.constantFrom('a', 'b', '*', '.'), maxLength: 8 });
+    fc.assert(
+      fc.property(name, name, (pattern, text) => {
+        const source = pattern.replaceAll('.', String.raw`\.`).replaceAll(/\*+/g, '.*');
+        expect(globMatches(pattern, text)).toBe(new RegExp(`^${source}$`).test(text));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('that a regular expression would try for years is answered', () => {
+    expect(globMatches('*a'.repeat(50) + '*b', 'a'.repeat(250))).toBe(false);
   });
 });
