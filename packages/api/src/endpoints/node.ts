@@ -47,6 +47,12 @@ export const NODE_ENDPOINTS = {
               ),
             meaning: z.string(),
             fix: z.string(),
+            retryMs: z
+              .int()
+              .optional()
+              .describe(
+                'Wait before the same request is worth another try, in milliseconds, where the refusal computes none.',
+              ),
           })
           .meta({ id: 'ErrorRow' }),
       ),

@@ -91,7 +91,10 @@ function explicit(
   );
   const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
     .filter((letter) => !equation.includes(letter))
-    .slice(0, Math.max(...ranks));
+    .slice(
+      0,
+      ranks.reduce((most, rank) => Math.max(most, rank), 0),
+    );
   // Ellipses are aligned at their last axes, as in broadcasting.
   const spelled = (term: string, rank: number) =>
     term.replace('...', letters.slice(letters.length - rank).join(''));
