@@ -90,7 +90,7 @@ export async function launchPeer(model: BenchModel, pooled: boolean): Promise<Se
   });
 }
 
-/** A Node server of forty lines with one session on one thread. */
+/** A Node server of sixty lines with one session on one thread. */
 export async function launchBareNode(model: BenchModel): Promise<ServerProcess> {
   const port = await freePort();
   return launch({

@@ -1,6 +1,6 @@
 /**
  * Requests per second at 16 connections: JSON, binary and gRPC, beside FastAPI's JSON and a bare
- * Node server of forty lines.
+ * Node server of sixty lines.
  */
 import { closedLoop } from '../harness/h2load.ts';
 import type { ServerProcess } from '../harness/process.ts';

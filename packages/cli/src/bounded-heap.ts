@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8';
  * docs/decisions/0020 has the figures.
  */
 const BOUNDS = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
-/** Under load of callers without a key: collects several times as often, which costs a fifth of the speed. */
+/** Under load of callers without a key: collects sooner, which would cost normal traffic too much speed. */
 const SMALL = '--heap-growing-percent=20';
 
 /**

@@ -119,7 +119,7 @@ const cases: [string, Infer, ErrorCode, RegExp][] = [
     'INPUT_NOT_FINITE',
     /"x".*element 1/,
   ],
-  ['an unknown model', { ...GOOD, modelName: 'nobody' }, 'MODEL_UNKNOWN', /'nobody'/],
+  ['an unknown model', { ...GOOD, modelName: 'absent' }, 'MODEL_UNKNOWN', /'absent'/],
   ['an unknown version', { ...GOOD, modelVersion: '9' }, 'VERSION_UNKNOWN', /version 9.*1/],
   [
     'a timeout that is none',
