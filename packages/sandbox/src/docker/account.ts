@@ -34,10 +34,12 @@ function beside(container: SandboxContainer, groups: ControlGroups): Accounts {
   return {
     async open(pid) {
       const group = await groups.create(`docker-${++serial}`);
-      const found = hostPid(container, pid);
-      for (const folder of groups.folders)
-        writeFileSync(`${folder}/${group.name}/cgroup.procs`, String(found));
-      return group;
+      return await enter(
+        group,
+        groups.folders.map((folder) => `${folder}/${group.name}`),
+        container,
+        pid,
+      );
     },
   };
 }
@@ -56,10 +58,28 @@ function below(container: SandboxContainer): Accounts | undefined {
     async open(pid) {
       const name = `command-${++serial}`;
       await mkdir(`${folder}/${name}`);
-      writeFileSync(`${folder}/${name}/cgroup.procs`, String(hostPid(container, pid)));
-      return new V2Group(name, `${folder}/${name}`, true);
+      const group = new V2Group(name, `${folder}/${name}`, true);
+      return await enter(group, [`${folder}/${name}`], container, pid);
     },
   };
+}
+
+/** Moves the process with this id in the container into a fresh group. */
+async function enter(
+  group: ControlGroup,
+  folders: readonly string[],
+  container: SandboxContainer,
+  pid: number,
+): Promise<ControlGroup> {
+  try {
+    const found = String(hostPid(container, pid));
+    for (const folder of folders) writeFileSync(`${folder}/cgroup.procs`, found);
+    return group;
+  } catch (error) {
+    // The child has ended, as when its session is closed: nothing else would remove the group.
+    await group.remove();
+    throw error;
+  }
 }
 
 /**
