@@ -11,7 +11,7 @@ import { Deployment } from './deployment.ts';
 import { checkIsolation } from './isolation.ts';
 import { bringUp, interrupt, prepare, replicasInUse, retire, takeOver } from './loading.ts';
 import { createRemoval } from './removal.ts';
-import { RolloutRun } from './rollout-run.ts';
+import { RolloutRun } from './rollout/rollout-run.ts';
 import {
   effectiveSettings,
   mergeSettings,

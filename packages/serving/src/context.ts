@@ -5,7 +5,7 @@ import type { Clock, ServingObserver, Target } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 import type { EventBus } from './events.ts';
 import type { Journal } from './journal.ts';
-import type { RolloutRun } from './rollout-run.ts';
+import type { RolloutRun } from './rollout/rollout-run.ts';
 import type { ServingLog } from './serving-log.ts';
 import type { MakeTarget } from './target-factory.ts';
 

@@ -23,9 +23,9 @@ import type {
 } from './contract.ts';
 import type { EventBus } from './events.ts';
 import type { Journal } from './journal.ts';
-import type { OutputWatch } from './output-watch.ts';
+import type { OutputWatch } from './rollout/output-watch.ts';
 import { createRecentWindow, type RecentWindow } from './recent-window.ts';
-import { isShadow } from './shadow.ts';
+import { isShadow } from './rollout/shadow.ts';
 import { TrafficHistory } from './traffic-history.ts';
 
 export interface ObserverOptions {

@@ -31,10 +31,10 @@ import { readyReplicas, scale, type LiveTarget } from './live-target.ts';
 import { requestDigest } from './request-digest.ts';
 import { createResponseCache, type ResponseCache } from './response-cache.ts';
 import { labelsIn } from './registry/labels.ts';
-import type { Comparison } from './rollout-judge.ts';
-import type { Rollout } from './rollout.ts';
+import type { Comparison } from './rollout/judge.ts';
+import type { Rollout } from './rollout/rollout.ts';
 import type { EffectiveSettings } from './settings.ts';
-import type { Shadow } from './shadow.ts';
+import type { Shadow } from './rollout/shadow.ts';
 import { stickyPosition, targetAt } from './traffic-split.ts';
 
 export interface DeploymentOptions extends ObserverOptions {

@@ -4,7 +4,7 @@ import type { Signature } from '@skein/onnx';
 import type { Instant, TargetSnapshot } from './contract.ts';
 import type { Deployment } from './deployment.ts';
 import { readyReplicas, type LiveTarget } from './live-target.ts';
-import { shareOf } from './rollout.ts';
+import { shareOf } from './rollout/rollout.ts';
 
 type TargetView = DeploymentView['targets'][number];
 

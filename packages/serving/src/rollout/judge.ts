@@ -8,7 +8,7 @@
  * improbable is doubtful, and a doubtful step does not end.
  */
 import { ERRORS, type ErrorCode, type RolloutPlan } from '@skein/api';
-import type { TargetSnapshot } from './contract.ts';
+import type { TargetSnapshot } from '../contract.ts';
 
 /** Counts since a point in time; they only grow. */
 export interface Counts {

@@ -11,8 +11,8 @@
  * low, against it if there was doubt. A rollout therefore always ends.
  */
 import type { RolloutPlan, RolloutView, TrafficTarget } from '@skein/api';
-import type { Instant } from './contract.ts';
-import { countsSince, judge, type Counts, type Evidence } from './rollout-judge.ts';
+import type { Instant } from '../contract.ts';
+import { countsSince, judge, type Counts, type Evidence } from './judge.ts';
 
 export interface Rollout {
   readonly plan: RolloutPlan;

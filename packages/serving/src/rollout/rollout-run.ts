@@ -7,10 +7,10 @@
  */
 import { SkeinError, type RolloutPlan } from '@skein/api';
 import type { HistoryEntry, VersionRecord } from '@skein/state';
-import type { ServingContext } from './context.ts';
-import type { Deployment } from './deployment.ts';
-import type { LiveTarget } from './live-target.ts';
-import { scale } from './live-target.ts';
+import type { ServingContext } from '../context.ts';
+import type { Deployment } from '../deployment.ts';
+import type { LiveTarget } from '../live-target.ts';
+import { scale } from '../live-target.ts';
 import {
   bringUp,
   forgetAnswersThrough,
@@ -18,9 +18,9 @@ import {
   replicasInUse,
   retire,
   takeOver,
-} from './loading.ts';
+} from '../loading.ts';
 import { OutputWatch } from './output-watch.ts';
-import { addCounts, countsOf, type Counts, type Evidence } from './rollout-judge.ts';
+import { addCounts, countsOf, type Counts, type Evidence } from './judge.ts';
 import {
   advance,
   beginRollout,
@@ -31,7 +31,7 @@ import {
   type Rollout,
   type RolloutEvent,
 } from './rollout.ts';
-import type { EffectiveSettings } from './settings.ts';
+import type { EffectiveSettings } from '../settings.ts';
 import { createShadow } from './shadow.ts';
 
 export interface RolloutOptions {

@@ -6,11 +6,11 @@
  * The number of pending copies is bounded, so that a slow version cannot exhaust the memory; a
  * request beyond the bound is not copied.
  */
-import type { InferenceAnswer, InferenceRequest, Target, TargetRequest } from './contract.ts';
-import { Cancellation } from './contract.ts';
+import type { InferenceAnswer, InferenceRequest, Target, TargetRequest } from '../contract.ts';
+import { Cancellation } from '../contract.ts';
 import { outputDifference } from './output-difference.ts';
-import type { Comparison } from './rollout-judge.ts';
-import { copyTensors } from './tensor-copy.ts';
+import type { Comparison } from './judge.ts';
+import { copyTensors } from '../tensor-copy.ts';
 
 const MAX_WAITING = 64;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RolloutPlan } from '@skein/api';
-import { isImprobable, type Counts, type Evidence } from './rollout-judge.ts';
+import { isImprobable, type Counts, type Evidence } from './judge.ts';
 import {
   advance,
   beginRollout,
