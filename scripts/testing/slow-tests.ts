@@ -39,6 +39,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/jobs.test.ts',
   'packages/cli/src/jobs/kill-9.test.ts',
   'packages/cli/src/node.test.ts',
+  'packages/cli/src/platform.test.ts',
   'packages/cli/src/queue-schedule.test.ts',
   'packages/cli/src/terminal.test.ts',
   'packages/cli/src/tls.test.ts',

@@ -91,6 +91,18 @@ export const OPEN_INFERENCE_PATHS: readonly ProtocolPath[] = [
   },
   {
     method: 'get',
+    path: '/v2/health/accepting',
+    operationId: 'serverAccepting',
+    scope: 'none',
+    summary:
+      'Whether the node takes requests: it has restored its deployments, and is not draining.',
+    description:
+      "Not of the protocol. For a platform's startup and readiness probes: unlike `ready` it stays 200 while one model has no replica, which a node shares with all its peers.",
+    response: 'Accepting',
+    errors: [],
+  },
+  {
+    method: 'get',
     path: '/v2/models/{model}',
     operationId: 'modelMetadata',
     scope: 'infer or read',
@@ -283,6 +295,7 @@ export const OPEN_INFERENCE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   ]),
   Live: object({ live: { type: 'boolean' } }, ['live']),
   Ready: object({ ready: { type: 'boolean' } }, ['ready']),
+  Accepting: object({ accepting: { type: 'boolean' } }, ['accepting']),
   ModelReady: object({ name: text, ready: { type: 'boolean' } }, ['ready']),
   MetadataTensor: tensor({ type: 'integer', description: '-1: any size.' }, {}),
   ModelMetadata: object(

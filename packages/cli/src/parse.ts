@@ -160,7 +160,8 @@ function readOptions(
   return values;
 }
 
-function explained<T>(subject: string, read: () => T): T {
+/** @throws SkeinError USAGE, naming the option or variable that is wrong. */
+export function explained<T>(subject: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -91,6 +91,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   await announce(opening, folder, url, certificates);
   lifecycle.onAbort(() => plane.serving.stopChanges());
   await plane.serving.start();
+  faces.restored();
   return { url, grpcUrl, access: callers.mode, drain: () => lifecycle.drain() };
 }
 

@@ -59,7 +59,7 @@ export const NODE_ERRORS = {
     kind: 'user',
     meaning:
       'The node has no valid API key, and needs one: it was started with --keys required, or listens on an address other than loopback.',
-    fix: 'Create a key first: `skein keys create --scope admin`.',
+    fix: 'Create a key first: `skein keys create --scope admin`; or give the node one in SKEIN_ADMIN_KEY.',
   },
   TLS_INVALID: {
     http: 400,

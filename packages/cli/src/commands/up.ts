@@ -11,6 +11,7 @@ import {
   type Connection,
   type ConnectionChoice,
 } from '../connection.ts';
+import { orEnvironment } from '../environment.ts';
 import { exampleFile, EXAMPLES, pathFrom } from '../example.ts';
 import { runExample, type ExampleRun } from '../example-run.ts';
 import { mustEndWithin } from '../exit.ts';
@@ -25,6 +26,18 @@ type LogLevel = NonNullable<NodeOptions['logLevel']>;
 const HTTP_PORT = 4700;
 const GRPC_PORT = 4701;
 const PORTS = { min: 0, max: 65_535 };
+const DEFAULT_GRACE_MS = 30_000;
+
+/** Those that a platform may set in the environment. */
+const portOption = integer(
+  'N',
+  `HTTP port (or PORT); default: ${HTTP_PORT}, or the next free one.`,
+  PORTS,
+);
+const graceOption = duration(
+  'In which the node ends once it is asked to (or SKEIN_GRACE); default: 30s. Cloud Run gives it 10s.',
+  { min: 0, max: 3_600_000 },
+);
 
 export interface UpResult {
   readonly url: string;
@@ -45,7 +58,7 @@ export const up = defineCommand({
   name: 'up',
   summary: 'Start a node on this machine; Ctrl-C drains and stops it.',
   details:
-    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
+    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create, or given in SKEIN_ADMIN_KEY. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
   examples: [
     { command: 'skein up --example ocr', does: 'With the example that reads text in images' },
     {
@@ -60,7 +73,7 @@ export const up = defineCommand({
   arguments: {},
   options: {
     host: withDefault(text('ADDRESS', 'Address to listen on.'), '127.0.0.1'),
-    port: integer('N', `HTTP port; default: ${HTTP_PORT}, or the next free one.`, PORTS),
+    port: portOption,
     grpcPort: integer(
       'N',
       `gRPC port, beside the HTTP port, which answers gRPC too; default: ${GRPC_PORT}, or the next free one.`,
@@ -115,13 +128,7 @@ export const up = defineCommand({
     isolateModels: flag(
       'Run every model in a process of its own, also when its settings say otherwise.',
     ),
-    grace: withDefault(
-      duration('In which the node ends once it is asked to; Cloud Run gives it 10s.', {
-        min: 0,
-        max: 3_600_000,
-      }),
-      '30s',
-    ),
+    grace: graceOption,
     log: choice(
       ['pretty', 'json', 'off'],
       'Default: json; on a terminal pretty, and there only warnings and errors.',
@@ -139,14 +146,17 @@ export const up = defineCommand({
   endsItself: true,
   async run(context, options): Promise<UpResult | undefined> {
     const asked = interrupted(context.signal);
-    void asked.then(() => mustEndWithin(options.grace));
+    const port = orEnvironment(context, options.port, 'PORT', portOption);
+    const graceMs =
+      orEnvironment(context, options.grace, 'SKEIN_GRACE', graceOption) ?? DEFAULT_GRACE_MS;
+    void asked.then(() => mustEndWithin(graceMs));
     const folder = dataFolder(context, options.data);
     context.notes.progress('Starting …');
     if (context.signal.aborted) return undefined;
     const starting = startNode({
       host: options.host,
-      port: options.port ?? HTTP_PORT,
-      portIsDefault: options.port === undefined,
+      port: port ?? HTTP_PORT,
+      portIsDefault: port === undefined,
       grpcPort: options.grpcPort ?? GRPC_PORT,
       grpcPortIsDefault: options.grpcPort === undefined,
       dataFolder: folder,
@@ -161,13 +171,14 @@ export const up = defineCommand({
       ...logOf(options, process.stderr.isTTY),
       tls: tlsOf(context, options),
       access: options.keys,
+      adminKey: context.env['SKEIN_ADMIN_KEY'] || undefined,
       allowedOrigins: options.allowOrigin,
       ...fleetOf(context, options),
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
       ...(options.cores === undefined ? {} : { cores: options.cores }),
       serverName: options.serverName,
       isolateModels: options.isolateModels,
-      graceMs: options.grace,
+      graceMs,
       onKeylessLoad: keepHeapSmall,
       signal: context.signal,
     });

@@ -5,6 +5,7 @@ import type { State } from '@skein/state';
 import { createAccess, type AccessMode } from '../access/access.ts';
 import type { Keys } from '../access/contract.ts';
 import { accessModeFor } from '../access/exposure.ts';
+import { admitGivenKey } from '../access/given-key.ts';
 import { openKeyRing } from '../access/key-ring.ts';
 import { type FaceAccess, recordRefusedLogins } from '../access/refused-logins.ts';
 import { grpcBudgets, GRPC_LIMITS, type GrpcBudgets } from '../gateway/grpc/limits.ts';
@@ -23,9 +24,10 @@ export interface Callers extends Pick<Access, 'shareOf' | 'weightOf'> {
   readonly rpcs: GrpcBudgets;
 }
 
-/** @throws SkeinError KEYS_REQUIRED. */
+/** @throws SkeinError KEYS_REQUIRED, USAGE (the given key). */
 export async function openCallers(opening: Opening, state: State): Promise<Callers> {
   const { options, logger, lifecycle, clock } = opening;
+  if (options.adminKey !== undefined) await admitGivenKey(state, options.adminKey);
   const stored = await (await openKeyRing(state)).list();
   const mode = accessModeFor([options.host], options.access === 'required', stored, Date.now());
   const access = await createAccess({ state, mode, clock });

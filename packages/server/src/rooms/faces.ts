@@ -36,6 +36,8 @@ export interface FacesRoomOptions {
 export interface Faces {
   /** Resolves when both faces accept connections. @throws SkeinError PORT_IN_USE. */
   listen(): Promise<{ readonly url: string; readonly grpcUrl: string }>;
+  /** The deployments have been restored. */
+  restored(): void;
 }
 
 /** Requests that are unanswered this long before the deadline get an error, in milliseconds: it must still be sent. */
@@ -53,6 +55,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
   const startedAt = new Date();
   let draining = false;
+  let hasRestored = false;
 
   const nodeInfo = (): NodeView => ({
     version: VERSION,
@@ -98,6 +101,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
     codec,
     serverName: options.serverName,
     version: VERSION,
+    hasRestored: () => hasRestored,
     management,
     metrics: {
       contentType: metrics.contentType,
@@ -132,6 +136,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions): Faces {
   }
 
   return {
+    restored: () => void (hasRestored = true),
     async listen() {
       lifecycle.open('serving', (by) => serving.drain(by - CUT_OFF_MS));
       // Before the faces listen: a deployment that is still loading must not be reported as unknown.

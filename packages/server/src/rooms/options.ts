@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly tls?: TlsFiles | undefined;
   /** `auto`: open on loopback, keys elsewhere. `required`: keys everywhere. */
   readonly access: 'auto' | 'required';
+  /** Token of an administrator's key that the node adds to its state unless it is there. */
+  readonly adminKey?: string | undefined;
   /** Origins whose pages may call the node from a browser. */
   readonly allowedOrigins?: readonly string[];
   /** OTLP/HTTP endpoint for traces; absent: the environment variables decide. */

@@ -40,6 +40,17 @@ describe('draining', () => {
     await drained;
   });
 
+  test('reports that it does not accept', async () => {
+    const { port, gateway } = await startSocketFace({ drainGraceMs: 300 });
+    const client = raw(port);
+    client.socket.write('GET /v2/health/accepting HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await client.until(/200 [\s\S]*"accepting":true/);
+    const drained = gateway.drain();
+    client.socket.write('GET /v2/health/accepting HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect(await client.closed).toMatch(/HTTP\/1\.1 503 [\s\S]*"accepting":false/);
+    await drained;
+  });
+
   test('cuts off requests that do not finish', async () => {
     const { port, inference, gateway } = await startSocketFace({ drainTimeoutMs: 100 });
     const { arrived } = held(inference);

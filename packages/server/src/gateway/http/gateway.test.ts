@@ -38,6 +38,20 @@ describe('metadata and health', () => {
     });
   });
 
+  test('a node accepts once it has restored its deployments, whatever one model does', async () => {
+    let hasRestored = false;
+    const { port, inference } = await startHttpFace({ hasRestored: () => hasRestored });
+    const accepting = async () => {
+      const { status, json } = await send(port, '/v2/health/accepting');
+      return [status, json];
+    };
+    expect(await accepting()).toEqual([503, { accepting: false }]);
+    hasRestored = true;
+    inference.models.set('echo', deployedModel('echo', { ready: false }));
+    expect(await accepting()).toEqual([200, { accepting: true }]);
+    expect((await send(port, '/v2/health/ready')).status).toBe(503);
+  });
+
   test('a model lists its tensors, with -1 for an open size', async () => {
     const { port } = await startHttpFace();
     expect((await send(port, '/v2/models/echo/versions/2')).json).toEqual({

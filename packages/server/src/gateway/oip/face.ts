@@ -26,6 +26,8 @@ export interface InferenceOptions {
   readonly serverName?: string | undefined;
   readonly regions: SharedRegions;
   readonly settings: SettingsView;
+  /** Whether the deployments of the store have been restored. */
+  readonly hasRestored: () => boolean;
   /** Version of the node. */
   readonly version: string;
 }

@@ -27,6 +27,7 @@ export function fakePlane(inference: ReturnType<typeof fakeInference>) {
     repository,
     statistics: { read: () => [] } as StatisticsSource,
     regions,
+    hasRestored: () => true,
     settings: { traced: false, logLevel: 'info' } as SettingsView,
     codec: new PayloadCodec(),
     version: '9.9.9',

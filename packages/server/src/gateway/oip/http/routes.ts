@@ -133,6 +133,12 @@ function serveNode(exchange: Exchange, path: string, options: HttpOptions): void
       requireMethod(exchange, 'GET');
       sendJson(exchange, 200, { live: true });
       return;
+    case 'health/accepting': {
+      requireMethod(exchange, 'GET');
+      const accepting = options.isAccepting() && options.hasRestored();
+      sendJson(exchange, accepting ? 200 : 503, { accepting });
+      return;
+    }
     case 'health/ready': {
       requireMethod(exchange, 'GET');
       const ready = isNodeReady(options);
