@@ -8,6 +8,7 @@ import type { ServingContext } from './context.ts';
 import { checkLeastThreads, type CoreClaim } from './core-claims.ts';
 import type { DeploymentControl, DeployRequest } from './control.ts';
 import { Deployment } from './deployment.ts';
+import { exclusively } from './exclusive.ts';
 import { checkIsolation } from './isolation.ts';
 import { bringUp, interrupt, prepare, replicasInUse, retire, takeOver } from './loading.ts';
 import { createRemoval } from './removal.ts';
@@ -26,30 +27,13 @@ export type Changes = {
 };
 
 export function createChanges(context: ServingContext): Changes {
-  const { state, registry, cores, deployments, runs, journal } = context;
-  /** Changes in progress, by deployment; each resolves with whether the change was made. */
-  const changing = new Map<string, Promise<boolean>>();
+  const { state, registry, cores, deployments, runs, changing, journal } = context;
   /** Cores that deployments will claim once their changes are done. */
   const claims = new Map<string, CoreClaim>();
 
-  const exclusively = async (name: string, change: () => Promise<void>): Promise<void> => {
-    if (changing.has(name) || runs.has(name)) {
-      throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being changed already.`);
-    }
-    if (deployments.get(name)?.restoring !== undefined) {
-      throw new SkeinError('ROLLOUT_IN_PROGRESS', `Deployment "${name}" is being restored.`);
-    }
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    changing.set(name, promise);
-    let done = false;
-    try {
-      await change();
-      done = true;
-    } finally {
-      changing.delete(name);
-      claims.delete(name);
-      resolve(done);
-    }
+  const exclusive = async (name: string, change: () => Promise<void>): Promise<void> => {
+    context.mayChange();
+    return exclusively(context, name, () => change().finally(() => claims.delete(name)));
   };
 
   /** Ends a change in progress without waiting for its model to load. @returns whether there was one. */
@@ -220,9 +204,9 @@ export function createChanges(context: ServingContext): Changes {
   };
 
   return {
-    deploy: (request, actor) => exclusively(request.name, () => deploy(request, actor)),
+    deploy: (request, actor) => exclusive(request.name, () => deploy(request, actor)),
     changeSettings: (name, settings, actor) =>
-      exclusively(name, async () => {
+      exclusive(name, async () => {
         const deployment = existing(name);
         if (deployment.main === undefined) {
           throw new SkeinError(
@@ -247,9 +231,9 @@ export function createChanges(context: ServingContext): Changes {
           `Deployment "${name}" had no version before the one that was loading, which was aborted.`,
         );
       }
-      await exclusively(name, () => undo(existing(name), reason, actor));
+      await exclusive(name, () => undo(existing(name), reason, actor));
     },
-    ...createRemoval(context, { existing, exclusively, endChange }),
+    ...createRemoval(context, { existing, exclusively: exclusive, endChange }),
   };
 }
 

@@ -25,6 +25,10 @@ export interface ServingContext {
   readonly deployments: Map<string, Deployment>;
   /** Rollouts in progress, by deployment. */
   readonly runs: Map<string, RolloutRun>;
+  /** Changes in progress, by deployment; each resolves with whether the change was made. */
+  readonly changing: Map<string, Promise<boolean>>;
+  /** @throws SkeinError when deployments cannot be changed now, such as while the fleet's store is away. */
+  readonly mayChange: () => void;
   /** Targets that are starting, by deployment; a node that ends does not wait for them. */
   readonly loading: Map<Target, string>;
   /** Targets that finish their accepted requests; the node waits for them before it ends. */

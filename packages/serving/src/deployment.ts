@@ -63,15 +63,15 @@ export class Deployment {
   updatedAt = '';
   /** Why it serves nothing at all; undefined if it serves. */
   stopped: Stop | undefined;
+  /** Why it still serves an earlier revision than the fleet wants. */
+  behind: string | undefined;
   /** What it will serve, while it is restored after the start of the node. */
   restoring: DeployedModel | undefined;
   /** The rollout in progress, or the last one. */
   rollout: Rollout | undefined;
   rolloutStartedAt = '';
   shadow: Shadow | undefined;
-  /** Result of the last shadow comparison. */
   comparison: Comparison | undefined;
-
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #journal: Journal;

@@ -5,7 +5,7 @@
  */
 import { SkeinError } from '@skein/api';
 import { RuntimeFailure } from '@skein/runtime';
-import type { VersionRecord } from '@skein/state';
+import type { DeploymentRecord, VersionRecord } from '@skein/state';
 import { callsOf, cycleThrough } from './composition/call-graph.ts';
 import type { ServingContext } from './context.ts';
 import type { Deployment } from './deployment.ts';
@@ -130,15 +130,26 @@ export async function takeOver(
     },
     deployment.revision,
   );
-  deployment.revision = row.revision;
-  deployment.updatedAt = row.updatedAt;
+  switchTo(context, deployment, row, [{ live, weight: 100 }], effective);
+}
+
+/** Makes ready versions the only ones of their deployment, in one synchronous step. */
+export function switchTo(
+  context: ServingContext,
+  deployment: Deployment,
+  { revision, updatedAt }: Pick<DeploymentRecord, 'revision' | 'updatedAt'>,
+  split: readonly { readonly live: LiveTarget; readonly weight: number }[],
+  effective: EffectiveSettings,
+): void {
+  deployment.revision = revision;
+  deployment.updatedAt = updatedAt;
   const others = new Set([...deployment.live.values(), ...deployment.split]);
-  others.delete(live);
+  for (const { live } of split) others.delete(live);
   deployment.stopped = undefined;
   deployment.applySettings(effective);
-  deployment.add(live);
-  deployment.route([{ live, weight: 100 }]);
-  live.floor = 0;
+  for (const { live } of split) deployment.add(live);
+  deployment.route(split);
+  for (const { live } of split) live.floor = 0;
   for (const other of others) void retire(context, deployment, other);
   forgetAnswersThrough(context, deployment.name);
 }

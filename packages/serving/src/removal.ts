@@ -54,6 +54,7 @@ export function createRemoval(context: ServingContext, changes: ChangeControl): 
     ending: Ending,
     forget: (deployment: Deployment) => Promise<boolean>,
   ): Promise<void> => {
+    context.mayChange();
     changes.existing(name);
     const callers = callersOf(name, deployments.values());
     if (callers.length > 0) {

@@ -6,6 +6,7 @@
  *
  * Models are restored before compositions, because a composition is checked against what it calls.
  */
+import { SkeinError } from '@skein/api';
 import type { DeploymentRecord, HistoryEntry, VersionRecord } from '@skein/state';
 import { newDeployment } from './changes.ts';
 import type { ServingContext } from './context.ts';
@@ -15,18 +16,46 @@ import { bringUp, prepare } from './loading.ts';
 import { UNLOADED } from './removal.ts';
 import { effectiveSettings } from './settings.ts';
 
+/** A deployment as it is stored, with the versions that take its traffic. */
+export interface DesiredDeployment {
+  readonly row: DeploymentRecord;
+  /** Of its targets; one that is missing makes the deployment fail with this reason. */
+  readonly versions: readonly VersionRecord[];
+}
+
 export interface StoredDeployment {
   readonly row: DeploymentRecord;
   readonly deployment: Deployment;
   readonly versions: readonly { readonly record: VersionRecord; readonly weight: number }[];
 }
 
-/** Reads the deployments; none of them serves yet. */
+/** Reads the deployments of a node without a fleet; none of them serves yet. */
 export async function readDeployments(context: ServingContext): Promise<StoredDeployment[]> {
-  const rows = await context.state.deployments();
-  const found = await Promise.all(rows.map((row) => find(context, row)));
-  for (const { deployment } of found) context.deployments.set(deployment.name, deployment);
-  return found;
+  const { state, registry } = context;
+  const rows = await state.deployments();
+  return Promise.all(
+    rows.map((row) => register(context, row, (version) => registry.version(row.name, version))),
+  );
+}
+
+/** Makes a deployment known, with what it will serve. */
+export async function registerDesired(
+  context: ServingContext,
+  { row, versions }: DesiredDeployment,
+): Promise<StoredDeployment> {
+  return register(context, row, async (version) => {
+    const record = versions.find((each) => each.version === version);
+    if (record !== undefined) return record;
+    throw new SkeinError('VERSION_UNKNOWN', `Model "${row.name}" has no version "${version}".`);
+  });
+}
+
+/** Records the rollouts that the end of this node interrupted, for a node without a fleet. */
+export async function noteInterruptions(
+  context: ServingContext,
+  found: readonly StoredDeployment[],
+): Promise<void> {
+  await Promise.all(found.map(({ row }) => noteInterruption(context, row)));
 }
 
 /** Resolves when each of them serves, is idle or has failed. */
@@ -34,7 +63,6 @@ export async function restoreDeployments(
   context: ServingContext,
   found: readonly StoredDeployment[],
 ): Promise<void> {
-  await Promise.all(found.map(({ row }) => noteInterruption(context, row)));
   for (const kind of ['onnx', 'composition'] as const) {
     await Promise.all(
       found
@@ -44,7 +72,21 @@ export async function restoreDeployments(
   }
 }
 
-async function find(context: ServingContext, row: DeploymentRecord): Promise<StoredDeployment> {
+async function register(
+  context: ServingContext,
+  row: DeploymentRecord,
+  version: (version: string) => Promise<VersionRecord>,
+): Promise<StoredDeployment> {
+  const found = await find(context, row, version);
+  context.deployments.set(row.name, found.deployment);
+  return found;
+}
+
+async function find(
+  context: ServingContext,
+  row: DeploymentRecord,
+  recordOf: (version: string) => Promise<VersionRecord>,
+): Promise<StoredDeployment> {
   const effective = effectiveSettings(row.settings, context.cores);
   const open = (kind: VersionRecord['kind']): Deployment => {
     const deployment = newDeployment(context, row.name, kind, effective);
@@ -55,7 +97,7 @@ async function find(context: ServingContext, row: DeploymentRecord): Promise<Sto
   try {
     const versions = await Promise.all(
       row.targets.map(async ({ version, weight }) => ({
-        record: await context.registry.version(row.name, version),
+        record: await recordOf(version),
         weight,
       })),
     );
@@ -93,7 +135,8 @@ function describeStored(
   };
 }
 
-async function restore(
+/** Loads the versions of a registered deployment; one that cannot be loaded makes it `failed`. */
+export async function restore(
   context: ServingContext,
   { deployment, versions }: StoredDeployment,
 ): Promise<void> {

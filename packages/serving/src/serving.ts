@@ -23,8 +23,11 @@ import type { DeploymentControl } from './control.ts';
 import { unknownModel, type Deployment } from './deployment.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { createJournal } from './journal.ts';
+import { createFollower, type DesiredDeployments } from './follow/follower.ts';
 import {
+  noteInterruptions,
   readDeployments as readStored,
+  registerDesired,
   restoreDeployments,
   type StoredDeployment,
 } from './restore.ts';
@@ -48,6 +51,8 @@ export interface ServingOptions {
   readonly weightOf?: WeightOf | undefined;
   /** Whether every model runs in its own process, whatever the settings say. */
   readonly isolateModels?: boolean | undefined;
+  /** The deployments of a fleet, which this node follows. Default: those of its own state. */
+  readonly desired?: DesiredDeployments | undefined;
   /** In [0, 1); for the traffic split and the shadow's sample. */
   readonly random?: (() => number) | undefined;
 }
@@ -108,6 +113,8 @@ export function createServing(options: ServingOptions): Serving {
     log,
     deployments,
     runs: new Map(),
+    changing: new Map(),
+    mayChange: () => options.desired?.mayChange(),
     loading: new Map(),
     draining: new Map(),
     unwanted: new Set(),
@@ -116,6 +123,8 @@ export function createServing(options: ServingOptions): Serving {
   };
   const changes = createChanges(context);
   const scaling = createScalingLoop(context);
+  const { desired } = options;
+  const follower = desired && createFollower(context, desired);
 
   const named = (name: string): Deployment => {
     const deployment = deployments.get(name);
@@ -134,7 +143,10 @@ export function createServing(options: ServingOptions): Serving {
 
   let stored: Promise<StoredDeployment[]> | undefined;
   const readDeployments = (): Promise<readonly StoredDeployment[]> =>
-    (stored ??= readStored(context));
+    (stored ??=
+      desired === undefined
+        ? readStored(context)
+        : Promise.all(desired.current().map((each) => registerDesired(context, each))));
 
   return {
     events,
@@ -173,8 +185,12 @@ export function createServing(options: ServingOptions): Serving {
 
     readDeployments,
     async start() {
-      await restoreDeployments(context, await readDeployments());
+      const found = await readDeployments();
+      // In a fleet a rollout belongs to no single node.
+      if (desired === undefined) await noteInterruptions(context, found);
+      await restoreDeployments(context, found);
       scaling.start();
+      follower?.start();
     },
     stopChanges() {
       closing.abort();
@@ -184,6 +200,7 @@ export function createServing(options: ServingOptions): Serving {
       isDraining = true;
       this.stopChanges();
       scaling.stop();
+      follower?.stop();
       const runs = [...context.runs.values()];
       await Promise.all(runs.map((run) => run.abort('the node is shutting down', 'skein')));
       for (const target of context.draining.keys()) void target.drain(by);

@@ -27,13 +27,13 @@ export function viewOf(deployment: Deployment, now: Instant): DeploymentView {
 }
 
 function statusOf(
-  { stopped, restoring, split, main }: Deployment,
+  { stopped, behind, restoring, split, main }: Deployment,
   snapshots: ReadonlyMap<LiveTarget, TargetSnapshot>,
 ): Pick<DeploymentView, 'status' | 'reason'> {
   if (stopped !== undefined) return stopped;
   if (restoring !== undefined) return { status: 'starting', reason: 'it is being restored' };
   if (main === undefined) return { status: 'starting', reason: 'the first version is loading' };
-  const reason = main.reason;
+  const reason = behind ?? main.reason;
   if (split.every(({ wanted }) => wanted === 0)) return { status: 'idle', reason };
   const serving = split.map((live) => snapshots.get(live) ?? live.target.snapshot());
   if (serving.some((snapshot) => readyReplicas(snapshot) > 0)) return { status: 'ready', reason };

@@ -4,7 +4,7 @@ import { SkeinError } from '@skein/api';
 import { openSqliteState, type State, type VersionRecord } from '@skein/state';
 import type { Registry } from '../registry/contract.ts';
 import type { InferenceRequest, ServingObserver } from '../contract.ts';
-import { createServing, type Serving } from '../serving.ts';
+import { createServing, type Serving, type ServingOptions } from '../serving.ts';
 import { ScriptedTarget, SIGNATURE, type Script } from './scripted-target.ts';
 
 export interface Scene {
@@ -17,14 +17,15 @@ export interface Scene {
   version(model: string, script?: Script, kind?: VersionRecord['kind']): Promise<VersionRecord>;
   /** Reasons of the history by kind, oldest first. */
   history(deployment: string): Promise<string[]>;
-  /** A second node over the same state, as after a restart. */
-  restart(): Scene;
+  /** A second node over the same state, as after a restart, or beside the first one in a fleet. */
+  restart(options?: SceneOptions): Scene;
 }
 
 export interface SceneOptions {
   readonly cores?: number;
   readonly random?: () => number;
   readonly now?: () => number;
+  readonly desired?: ServingOptions['desired'];
 }
 
 export const ACTOR = 'tester';
@@ -64,6 +65,7 @@ function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOpt
     observer,
     cores: options.cores ?? 8,
     random: options.random,
+    desired: options.desired,
     makeTarget: (plan) => {
       const target = new ScriptedTarget(
         plan,
@@ -94,7 +96,7 @@ function sceneOver(state: State, scripts: Map<string, Script>, options: SceneOpt
       const entries = await state.history({ deployment, limit: 100 });
       return entries.reverse().map(({ kind, reason }) => `${kind}: ${reason}`);
     },
-    restart: () => sceneOver(state, scripts, options),
+    restart: (other = options) => sceneOver(state, scripts, other),
   };
 }
 

@@ -1,0 +1,85 @@
+/**
+ * Makes a deployment of this node as the fleet has stored it. A version takes traffic here only once
+ * it is ready here; until then the versions that serve go on. One that cannot be loaded leaves them
+ * in place.
+ */
+import type { ServingContext } from '../context.ts';
+import type { Deployment } from '../deployment.ts';
+import type { LiveTarget } from '../live-target.ts';
+import { bringUp, prepare, replicasInUse, retire, switchTo } from '../loading.ts';
+import {
+  type DesiredDeployment,
+  registerDesired,
+  restore,
+  type StoredDeployment,
+} from '../restore.ts';
+import { UNLOADED } from '../removal.ts';
+import { effectiveSettings, needsNewReplicas } from '../settings.ts';
+
+/** @throws SkeinError why it cannot be served here. */
+export async function adopt(context: ServingContext, desired: DesiredDeployment): Promise<void> {
+  const { row, versions } = desired;
+  const here = context.deployments.get(row.name);
+  if (here?.main === undefined) {
+    await adoptNew(context, await registerDesired(context, desired));
+  } else if (row.unloaded === true) {
+    here.revision = row.revision;
+    here.updatedAt = row.updatedAt;
+    here.stop('unloaded', UNLOADED.reason);
+    retireAll(context, here);
+  } else if (versions[0] !== undefined && versions[0].kind !== here.kind) {
+    // It was removed and deployed again as something else.
+    retireAll(context, here);
+    await adoptNew(context, await registerDesired(context, desired));
+  } else {
+    await adoptOver(context, here, desired);
+  }
+  const { stopped } = context.deployments.get(row.name) ?? {};
+  if (stopped?.status === 'failed') throw new Error(stopped.reason);
+}
+
+/** Ends a deployment that the fleet has removed. */
+export function abandon(context: ServingContext, name: string): void {
+  const deployment = context.deployments.get(name);
+  context.deployments.delete(name);
+  if (deployment !== undefined) retireAll(context, deployment);
+}
+
+async function adoptNew(context: ServingContext, stored: StoredDeployment): Promise<void> {
+  await restore(context, stored);
+}
+
+async function adoptOver(
+  context: ServingContext,
+  deployment: Deployment,
+  { row, versions }: DesiredDeployment,
+): Promise<void> {
+  const effective = effectiveSettings(row.settings, context.cores);
+  const isSame = !needsNewReplicas(deployment.settings, effective.settings);
+  const replicas = Math.min(effective.replicas.max, replicasInUse(deployment));
+  const started: LiveTarget[] = [];
+  try {
+    const split = await Promise.all(
+      row.targets.map(async ({ version, weight }) => {
+        const serving = deployment.split.find(({ record }) => record.version === version);
+        if (serving !== undefined && isSame) return { live: serving, weight };
+        const record = versions.find((each) => each.version === version);
+        if (record === undefined) {
+          throw new Error(`version ${version} is not in the registry`);
+        }
+        const live = await prepare(context, deployment, record, effective, true);
+        started.push(live);
+        await bringUp(context, deployment, live, Math.max(replicas, effective.replicas.min));
+        return { live, weight };
+      }),
+    );
+    switchTo(context, deployment, row, split, effective);
+  } catch (error) {
+    for (const live of started) void live.target.drain(context.clock.now()).catch(() => {});
+    throw error;
+  }
+}
+
+function retireAll(context: ServingContext, deployment: Deployment): void {
+  for (const live of deployment.live.values()) void retire(context, deployment, live);
+}

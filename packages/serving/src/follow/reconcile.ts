@@ -1,0 +1,74 @@
+/**
+ * Decides what a node does so that its deployments become those that the fleet wants. Pure: the
+ * same revisions, failures and time give the same actions, whatever order the changes arrived in.
+ *
+ * A deployment is compared by its revision, in both directions: an operator who adopts an older
+ * store wants its older revisions. A failure holds back the revision that failed and no other.
+ */
+import type { Instant } from '../contract.ts';
+
+/** A deployment as this node has it. */
+export interface Actual {
+  /** Revision of the stored row that it follows; 0: it was never stored. */
+  readonly revision: number;
+  /** What changes it now. Its end calls for another decision. */
+  readonly activity: 'none' | 'change' | 'rollout';
+}
+
+/** An attempt to follow a revision that failed on this node. */
+export interface Failure {
+  readonly revision: number;
+  readonly attempts: number;
+  readonly retryAt: Instant;
+}
+
+export interface Action {
+  /** `interrupt`: end the rollout of this node, which another node's change has overtaken. */
+  readonly kind: 'apply' | 'remove' | 'interrupt';
+  readonly name: string;
+}
+
+export interface Decision {
+  readonly actions: readonly Action[];
+  /** When a failed attempt is due again; Infinity: none is. */
+  readonly nextAt: Instant;
+}
+
+const FIRST_RETRY_MS = 1000;
+/** The longest wait before a version is tried again: its artifact may have come back meanwhile. */
+const LONGEST_RETRY_MS = 60_000;
+
+/** @param desired the revision of each deployment that the fleet has. */
+export function reconcile(
+  desired: ReadonlyMap<string, number>,
+  actual: ReadonlyMap<string, Actual>,
+  failures: ReadonlyMap<string, Failure>,
+  now: Instant,
+): Decision {
+  const actions: Action[] = [];
+  let nextAt = Infinity;
+  const act = (kind: 'apply' | 'remove', name: string, activity: Actual['activity']): void => {
+    if (activity === 'none') actions.push({ kind, name });
+    else if (activity === 'rollout') actions.push({ kind: 'interrupt', name });
+  };
+  for (const [name, revision] of desired) {
+    const here = actual.get(name);
+    const failure = failures.get(name);
+    const failed = failure?.revision === revision ? failure : undefined;
+    if (failed === undefined && here?.revision === revision) continue;
+    if (failed !== undefined && now < failed.retryAt) nextAt = Math.min(nextAt, failed.retryAt);
+    else act('apply', name, here?.activity ?? 'none');
+  }
+  for (const [name, { revision, activity }] of actual) {
+    // A deployment that was never stored is one whose first version is loading.
+    if (!desired.has(name) && revision > 0) act('remove', name, activity);
+  }
+  return { actions, nextAt };
+}
+
+/** The failure after one more attempt: the wait doubles with each. */
+export function failedAgain(before: Failure | undefined, revision: number, now: Instant): Failure {
+  const attempts = before?.revision === revision ? before.attempts + 1 : 1;
+  const waitMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 16));
+  return { revision, attempts, retryAt: now + waitMs };
+}
