@@ -83,7 +83,7 @@ export function createFollower(context: ServingContext, source: DesiredDeploymen
     // The changes of one decision begin together: all of them are known a moment later.
     await Promise.resolve();
     const callees = versions.flatMap(({ metadata }) => metadata['calls']?.split(', ') ?? []);
-    await Promise.all(callees.map((callee) => changing.get(callee)));
+    await Promise.all(callees.map(async (callee) => changing.get(callee)));
   }
 
   function succeeded(name: string, desired: DesiredDeployment | undefined): void {
