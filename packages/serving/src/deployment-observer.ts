@@ -52,9 +52,9 @@ export class DeploymentObserver implements ServingObserver {
   }
 
   answered(request: TargetRequest, answer: InferenceAnswer, finishedAt: Instant): void {
-    this.watch?.note(answer.version, answer.outputs);
-    if (isShadow(request)) return;
     const latencyMs = finishedAt - request.arrivedAt;
+    this.watch?.note(answer.version, answer.outputs, latencyMs);
+    if (isShadow(request)) return;
     const inTime = finishedAt <= request.deadline;
     this.#recent.answered(latencyMs, inTime, finishedAt);
     this.#history.answered(latencyMs, inTime, finishedAt);

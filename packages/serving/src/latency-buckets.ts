@@ -24,3 +24,25 @@ export function quantile(histogram: Uint32Array, count: number, share: number): 
   }
   return SMALLEST_MS * Math.exp((BUCKETS - 1) * GROWTH);
 }
+
+/** The filled buckets of a histogram, each followed by its count: small, and digests add up. */
+export type LatencyDigest = readonly number[];
+
+export function digestOf(histogram: Uint32Array): LatencyDigest {
+  const digest: number[] = [];
+  for (let i = 0; i < BUCKETS; i++) if (histogram[i]! > 0) digest.push(i, histogram[i]!);
+  return digest;
+}
+
+/** The quantile over all digests. @returns milliseconds; null if they are empty. */
+export function digestQuantile(digests: readonly LatencyDigest[], share: number): number | null {
+  const merged = new Uint32Array(BUCKETS);
+  let count = 0;
+  for (const digest of digests) {
+    for (let i = 0; i + 1 < digest.length; i += 2) {
+      merged[digest[i]!]! += digest[i + 1]!;
+      count += digest[i + 1]!;
+    }
+  }
+  return quantile(merged, count, share);
+}

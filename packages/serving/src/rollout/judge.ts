@@ -39,15 +39,23 @@ export interface Verdict {
   readonly reason: string;
 }
 
-const SIGNIFICANCE_Z = 2.326;
-const SIGNIFICANCE = 0.01;
+export const NOTHING: Counts = { requests: 0, errors: 0, late: 0, odd: 0 };
+
+/** Probability below which bad luck is not an explanation. */
+export const SIGNIFICANCE = 0.01;
 
 /**
  * @param step events since the step began; `stable` since the rollout began, because at the last
  *   step the old version gets no traffic.
  * @param quantile share of requests that the objective requires to be answered in time.
+ * @param significance smaller where many judgements are made of one version.
  */
-export function judge(step: Evidence, plan: RolloutPlan, quantile: number): Verdict {
+export function judge(
+  step: Evidence,
+  plan: RolloutPlan,
+  quantile: number,
+  significance: number = SIGNIFICANCE,
+): Verdict {
   const { candidate, stable, comparison } = step;
   if (plan.tolerance !== undefined && comparison && comparison.maxDifference > plan.tolerance) {
     return {
@@ -89,7 +97,8 @@ export function judge(step: Evidence, plan: RolloutPlan, quantile: number): Verd
     const reason =
       `${count} of ${candidate.requests} requests ${what}, more than the ${percent(allowed)} allowed` +
       (comparable ? ` and the ${percent(old)} of the old version` : '');
-    if (isImprobable(count, candidate.requests, bound)) return { opinion: 'bad', reason };
+    if (isImprobable(count, candidate.requests, bound, significance))
+      return { opinion: 'bad', reason };
     doubt ??= { opinion: 'doubtful', reason };
   }
   return (
@@ -140,15 +149,32 @@ export function countsSince(now: Counts, then: Counts): Counts {
   };
 }
 
-/** Whether `count` or more of `n` has a probability below 1 % if each happens with `share`. */
-export function isImprobable(count: number, n: number, share: number): boolean {
+export function addComparisons(
+  a: Comparison | undefined,
+  b: Comparison | undefined,
+): Comparison | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return {
+    compared: a.compared + b.compared,
+    differing: a.differing + b.differing,
+    maxDifference: Math.max(a.maxDifference, b.maxDifference),
+  };
+}
+
+/** Whether `count` or more of `n` has a smaller probability than the significance, if each happens with `share`. */
+export function isImprobable(
+  count: number,
+  n: number,
+  share: number,
+  significance: number = SIGNIFICANCE,
+): boolean {
   if (count <= n * share) return false;
   if (share <= 0) return count > 0;
   if (share >= 1) return false;
   const deviation = Math.sqrt(n * share * (1 - share));
   const z = (count - 0.5 - n * share) / deviation;
   // The normal approximation is close for large expectations, and certain far outside.
-  if (n * share >= 50 || z > 40) return z > SIGNIFICANCE_Z;
+  if (n * share >= 50 || z > 40) return normalTail(z) < significance;
   // P(X < count), summed from P(X = 0) upwards.
   let term = n * Math.log1p(-share);
   const odds = Math.log(share / (1 - share));
@@ -157,7 +183,15 @@ export function isImprobable(count: number, n: number, share: number): boolean {
     below += Math.exp(term);
     term += Math.log((n - k) / (k + 1)) + odds;
   }
-  return 1 - below < SIGNIFICANCE;
+  return 1 - below < significance;
+}
+
+/** P(Z > z) of the normal distribution by Laplace's continued fraction; exact to 1 % from z = 2. */
+function normalTail(z: number): number {
+  if (z < 2) return 1;
+  let fraction = z;
+  for (let k = 12; k > 0; k--) fraction = z + k / fraction;
+  return Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI) / fraction;
 }
 
 function percent(share: number): string {

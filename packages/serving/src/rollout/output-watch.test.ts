@@ -16,8 +16,8 @@ describe('an output watch', () => {
     fc.assert(
       fc.property(fc.array(number, { minLength: 1, maxLength: 50 }), (numbers) => {
         const watch = new OutputWatch('2');
-        watch.note('1', floats(...numbers));
-        watch.note('2', floats(...numbers));
+        watch.note('1', floats(...numbers), 1);
+        watch.note('2', floats(...numbers), 1);
         const odd = numbers.every(Number.isFinite) ? 0 : 1;
         expect([watch.stableOdd, watch.candidateOdd]).toEqual([odd, odd]);
       }),
@@ -33,18 +33,18 @@ describe('an output watch', () => {
     ['int32', Int32Array.of(-1), 0],
   ] as const)('reads %s %o', (type, data, odd) => {
     const watch = new OutputWatch('2');
-    watch.note('2', y({ type, shape: [1], bytes: new Uint8Array(data.buffer) }));
+    watch.note('2', y({ type, shape: [1], bytes: new Uint8Array(data.buffer) }), 1);
     expect(watch.candidateOdd).toBe(odd);
   });
 
   it('learns the kind of an output from the old version', () => {
     const watch = new OutputWatch('2');
-    watch.note('2', floats(1));
-    watch.note('1', floats(1, 2));
-    watch.note('2', floats(1, 2, 3));
+    watch.note('2', floats(1), 1);
+    watch.note('1', floats(1, 2), 1);
+    watch.note('2', floats(1, 2, 3), 1);
     expect(watch.candidateOdd).toBe(0);
-    watch.note('2', y(tensor('float32', [1, 1], Float32Array.of(1))));
-    watch.note('2', y(tensor('float64', [1], Float64Array.of(1))));
+    watch.note('2', y(tensor('float32', [1, 1], Float32Array.of(1))), 1);
+    watch.note('2', y(tensor('float64', [1], Float64Array.of(1))), 1);
     expect(watch.candidateOdd).toBe(2);
   });
 });

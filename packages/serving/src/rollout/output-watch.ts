@@ -2,9 +2,10 @@
  * Checks the answers of a new version for defects that need no comparison of values: NaN and
  * infinity, and outputs of another type or rank than the old versions give. The share of such
  * answers is compared with the old versions': if those answer NaN too, it does not count against
- * the new one.
+ * the new one. Beside them it keeps the latencies of both, as evidence to show.
  */
 import { values, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
+import { BUCKETS, bucketOf } from '../latency-buckets.ts';
 
 /** Numbers checked per output, spread evenly: a broken model is rarely broken in one place. */
 const MAX_LOOKED_AT = 16_384;
@@ -16,17 +17,22 @@ export class OutputWatch {
   /** Answers of the new version and of the old ones with a defect. */
   candidateOdd = 0;
   stableOdd = 0;
+  /** Latencies of the new version in the current step, and of the old ones. */
+  readonly candidateLatency = new Uint32Array(BUCKETS);
+  readonly stableLatency = new Uint32Array(BUCKETS);
 
   /** @param candidate the new version. */
   constructor(candidate: string) {
     this.#candidate = candidate;
   }
 
-  note(version: string, outputs: TensorMap): void {
+  note(version: string, outputs: TensorMap, latencyMs: number): void {
     if (version === this.#candidate) {
+      this.candidateLatency[bucketOf(latencyMs)]! += 1;
       if (this.#isOdd(outputs)) this.candidateOdd++;
       return;
     }
+    this.stableLatency[bucketOf(latencyMs)]! += 1;
     let odd = false;
     for (const [name, tensor] of outputs) {
       this.#forms.set(name, formOf(tensor));

@@ -20,6 +20,8 @@ import {
   takeOver,
 } from '../loading.ts';
 import { OutputWatch } from './output-watch.ts';
+import { OwnWindow } from './own-window.ts';
+import type { RolloutWindows } from './windows.ts';
 import { addCounts, countsOf, type Counts, type Evidence } from './judge.ts';
 import {
   advance,
@@ -54,6 +56,7 @@ export class RolloutRun {
   readonly settings: EffectiveSettings;
   readonly #stable: readonly LiveTarget[];
   readonly #replicas: number;
+  readonly #window = new OwnWindow();
   #rollout: Rollout;
   #candidate: LiveTarget | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -106,7 +109,7 @@ export class RolloutRun {
       await this.#handle(() => ({ kind: 'failed', reason }), NODE);
       throw failure as Error;
     }
-    await this.#handle(() => ({ kind: 'warmed', evidence: this.#evidence() }), NODE);
+    await this.#handle(() => ({ kind: 'warmed' }), NODE);
     if (this.#rollout.phase === 'rolled-back') {
       const { to, reason } = this.#rollout;
       throw new SkeinError('ROLLED_BACK', `Version ${to} was rolled back: ${reason}.`);
@@ -137,7 +140,7 @@ export class RolloutRun {
 
   /** Judges the evidence and takes the next step if it is due. */
   tick(): Promise<void> {
-    return this.#handle(() => ({ kind: 'observed', evidence: this.#evidence() }), NODE);
+    return this.#handle(() => ({ kind: 'observed', windows: this.#windows() }), NODE);
   }
 
   /** Returns to the previous split. Does nothing if the rollout has ended. */
@@ -161,6 +164,7 @@ export class RolloutRun {
 
   #enter(next: Rollout, actor: string): void {
     this.#become(next);
+    this.#window.enter(next.step, this.#totals(), this.#deployment.observer.watch);
     const candidate = this.#candidate!;
     const share = shareOf(next) / 100;
     const replicas = Math.max(candidate.wanted, Math.ceil(this.#replicas * share));
@@ -228,7 +232,7 @@ export class RolloutRun {
     );
   }
 
-  #evidence(): Evidence {
+  #totals(): Evidence {
     const { watch } = this.#deployment.observer;
     let stable: Counts = { requests: 0, errors: 0, late: 0, odd: watch?.stableOdd ?? 0 };
     for (const live of this.#stable) stable = addCounts(stable, countsOf(live.target.snapshot()));
@@ -240,6 +244,11 @@ export class RolloutRun {
       stable,
       comparison: this.#deployment.shadow?.comparison,
     };
+  }
+
+  #windows(): RolloutWindows {
+    const { watch } = this.#deployment.observer;
+    return new Map([[NODE, this.#window.read(this.#totals(), watch)]]);
   }
 
   #note(kind: HistoryEntry['kind'], reason: string, actor: string): void {

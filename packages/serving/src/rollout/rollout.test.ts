@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RolloutPlan } from '@skein/api';
-import { isImprobable, type Counts, type Evidence } from './judge.ts';
+import { isImprobable, type Counts } from './judge.ts';
 import {
   advance,
   beginRollout,
@@ -12,6 +12,7 @@ import {
   type Rollout,
   type RolloutEvent,
 } from './rollout.ts';
+import type { RolloutWindow } from './windows.ts';
 
 const plan = (more: Partial<RolloutPlan> = {}): RolloutPlan => ({
   ...RolloutPlan.parse({}),
@@ -25,17 +26,15 @@ const counts = (requests: number, errors = 0, late = 0, odd = 0): Counts => ({
 });
 const begin = (of: RolloutPlan): Rollout =>
   beginRollout(of, [{ version: '1', weight: 100 }], '2', 0.99, 0);
-const warmed: RolloutEvent = {
-  kind: 'warmed',
-  evidence: { candidate: counts(0), stable: counts(1000) },
-};
+const warmed: RolloutEvent = { kind: 'warmed' };
+/** What a node alone has seen in a step. */
 const seen = (
   candidate: Counts,
-  stable = counts(2000),
-  more: Partial<Evidence> = {},
+  stable = counts(1000),
+  more: Partial<RolloutWindow> = {},
 ): RolloutEvent => ({
   kind: 'observed',
-  evidence: { candidate, stable, ...more },
+  windows: new Map([['a', { step: 0, candidate, stable, ...more }]]),
 });
 
 describe('an immediate rollout', () => {
@@ -65,12 +64,12 @@ describe('a canary', () => {
     expect(shareOf(rollout)).toBe(5);
     rollout = advance(rollout, seen(counts(20)), 1001);
     expect(shareOf(rollout)).toBe(50);
-    // The twenty requests of the previous step do not count again.
-    rollout = advance(rollout, seen(counts(39)), 2001);
+    // A window of the previous step does not count again.
+    rollout = advance(rollout, seen(counts(40)), 2001);
     expect(shareOf(rollout)).toBe(50);
-    rollout = advance(rollout, seen(counts(40)), 2002);
+    rollout = advance(rollout, seen(counts(20), counts(1000), { step: 1 }), 2002);
     expect(shareOf(rollout)).toBe(100);
-    rollout = advance(rollout, seen(counts(60)), 3002);
+    rollout = advance(rollout, seen(counts(20), counts(1000), { step: 2 }), 3002);
     expect(rollout.phase).toBe('finished');
   });
 
@@ -91,7 +90,7 @@ describe('a canary', () => {
 
   it('does not blame the new version for failures that the old one has too', () => {
     const rollout = advance(begin(canary), warmed, 0);
-    const both = seen(counts(200, 20, 20), counts(3000, 200, 200));
+    const both = seen(counts(200, 20, 20), counts(2000, 200, 200));
     expect(advance(rollout, both, 100).phase).toBe('shifting');
     expect(shareOf(advance(rollout, both, 1000))).toBe(50);
   });
@@ -127,7 +126,7 @@ describe('a shadow', () => {
     rollout = advance(rollout, seen(counts(30), counts(2000), { comparison }), 1000);
     expect(copiedShareOf(rollout)).toBe(1);
     expect(trafficOf(rollout)).toEqual([{ version: '1', weight: 100 }]);
-    rollout = advance(rollout, seen(counts(60), counts(2000), { comparison }), 2000);
+    rollout = advance(rollout, seen(counts(60), counts(2000), { comparison, step: 1 }), 2000);
     expect(rollout.phase).toBe('finished');
     expect(rollout.reason).toContain('30 compared');
     expect(trafficOf(rollout)).toEqual([{ version: '1', weight: 100 }]);
@@ -193,7 +192,7 @@ describe('every rollout', () => {
           last = share;
         };
         check();
-        rollout = advance(rollout, { kind: 'warmed', evidence: { candidate, stable } }, now);
+        rollout = advance(rollout, warmed, now);
         check();
         // Each step lasts at most ten times its time; there are four ticks per step.
         const most = (rollout.plan.steps.length * 10 + 1) * 4 + 4;
@@ -208,11 +207,8 @@ describe('every rollout', () => {
           stable = counts(stable.requests + more.stable);
           maxDifference = Math.max(maxDifference, more.difference);
           const comparison = { compared: candidate.requests, differing: 0, maxDifference };
-          rollout = advance(
-            rollout,
-            { kind: 'observed', evidence: { candidate, stable, comparison } },
-            now,
-          );
+          const { step } = rollout;
+          rollout = advance(rollout, seen(candidate, stable, { comparison, step }), now);
           check();
         }
         expect(isOver(rollout)).toBe(true);

@@ -12,7 +12,7 @@
  */
 import type { RolloutPlan, RolloutView, TrafficTarget } from '@skein/api';
 import type { Instant } from '../contract.ts';
-import { countsSince, judge, type Counts, type Evidence } from './judge.ts';
+import { weigh, type RolloutWindows } from './windows.ts';
 
 export interface Rollout {
   readonly plan: RolloutPlan;
@@ -25,19 +25,15 @@ export interface Rollout {
   /** Index into `plan.steps` while shifting or comparing. */
   readonly step: number;
   readonly stepStartedAt: Instant;
-  /** Evidence when the step began, and the old version's when the first step began. */
-  readonly candidateAtStep: Counts;
-  readonly stableAtStart: Counts;
   readonly reason: string;
 }
 
 export type RolloutEvent =
-  | { readonly kind: 'warmed'; readonly evidence: Evidence }
-  | { readonly kind: 'observed'; readonly evidence: Evidence }
+  | { readonly kind: 'warmed' }
+  | { readonly kind: 'observed'; readonly windows: RolloutWindows }
   | { readonly kind: 'failed'; readonly reason: string };
 
 const LONGEST_STEP = 10;
-const NOTHING: Counts = { requests: 0, errors: 0, late: 0, odd: 0 };
 
 /** Normalises the steps of a plan: rising, and a canary's ends with 100. */
 export function normalisePlan(plan: RolloutPlan): RolloutPlan {
@@ -62,8 +58,6 @@ export function beginRollout(
     phase: 'warming',
     step: 0,
     stepStartedAt: now,
-    candidateAtStep: NOTHING,
-    stableAtStart: NOTHING,
     reason: `version ${to} is loaded and warmed`,
   };
 }
@@ -72,12 +66,11 @@ export function beginRollout(
 export function advance(rollout: Rollout, event: RolloutEvent, now: Instant): Rollout {
   if (isOver(rollout)) return rollout;
   if (event.kind === 'failed') return rolledBack(rollout, event.reason);
-  if (event.kind === 'warmed')
-    return rollout.phase === 'warming' ? warmed(rollout, event.evidence, now) : rollout;
-  return rollout.phase === 'warming' ? rollout : observed(rollout, event.evidence, now);
+  if (event.kind === 'warmed') return rollout.phase === 'warming' ? warmed(rollout, now) : rollout;
+  return rollout.phase === 'warming' ? rollout : observed(rollout, event.windows, now);
 }
 
-function warmed(rollout: Rollout, evidence: Evidence, now: Instant): Rollout {
+function warmed(rollout: Rollout, now: Instant): Rollout {
   const { strategy, steps } = rollout.plan;
   if (strategy === 'immediate') {
     return {
@@ -90,23 +83,13 @@ function warmed(rollout: Rollout, evidence: Evidence, now: Instant): Rollout {
     ...rollout,
     phase: strategy === 'canary' ? 'shifting' : 'comparing',
     stepStartedAt: now,
-    candidateAtStep: evidence.candidate,
-    stableAtStart: evidence.stable,
     reason: stepReason(rollout, steps[0]!),
   };
 }
 
-function observed(rollout: Rollout, evidence: Evidence, now: Instant): Rollout {
+function observed(rollout: Rollout, windows: RolloutWindows, now: Instant): Rollout {
   const { plan, step, to } = rollout;
-  const verdict = judge(
-    {
-      candidate: countsSince(evidence.candidate, rollout.candidateAtStep),
-      stable: countsSince(evidence.stable, rollout.stableAtStart),
-      comparison: evidence.comparison,
-    },
-    plan,
-    rollout.quantile,
-  );
+  const verdict = weigh(windows, step, plan, rollout.quantile);
   if (verdict.opinion === 'bad') return rolledBack(rollout, `version ${to}: ${verdict.reason}`);
   const heldMs = now - rollout.stepStartedAt;
   if (heldMs < plan.stepMs) return rollout;
@@ -127,7 +110,6 @@ function observed(rollout: Rollout, evidence: Evidence, now: Instant): Rollout {
     ...rollout,
     step: step + 1,
     stepStartedAt: now,
-    candidateAtStep: evidence.candidate,
     reason: `${stepReason(rollout, next)}; before: ${verdict.reason}`,
   };
 }
