@@ -116,7 +116,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/serving/src/composition/composition-target.test.ts',
   'packages/serving/src/dispatch/testing/report.test.ts',
   'packages/serving/src/end-to-end.test.ts',
-  'packages/state/src/contract.test.ts',
+  'packages/state/src/contract/records.test.ts',
   'packages/state/src/kill-9.test.ts',
   'packages/state/src/sqlite/database.test.ts',
   'packages/train/src/browser/browser.test.ts',

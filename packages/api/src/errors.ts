@@ -7,6 +7,7 @@
  * faults contain no internals.
  */
 import { ACCESS_ERRORS } from './errors/access.ts';
+import { FLEET_ERRORS } from './errors/fleet.ts';
 import { JOB_ERRORS } from './errors/jobs.ts';
 import { JUDGE_ERRORS } from './errors/judge.ts';
 import { NODE_ERRORS } from './errors/node.ts';
@@ -22,6 +23,7 @@ export const ERRORS = {
   ...JOB_ERRORS,
   ...TRAINING_ERRORS,
   ...JUDGE_ERRORS,
+  ...FLEET_ERRORS,
   ...NODE_ERRORS,
 } as const satisfies Record<string, ErrorRow>;
 

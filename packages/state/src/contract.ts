@@ -6,6 +6,10 @@
  */
 import type { DeploymentSettings, Run, RunStatus, RunSummary, TrafficTarget } from '@skein/api';
 import type { Signature } from '@skein/onnx';
+import type { Position, StateChange } from './changes/changes.ts';
+import type { Fence, Leases } from './leases/leases.ts';
+import type { Shares } from './leases/shares.ts';
+import type { Members } from './members/members.ts';
 
 /** ISO 8601 in UTC, wall clock. */
 export type Timestamp = string;
@@ -89,7 +93,15 @@ export interface AuditEntry {
   readonly remote: string;
 }
 
-export interface State {
+/** A deployment that was removed. */
+export interface Tombstone {
+  readonly name: string;
+  /** Of the removal; the next deployment of this name continues from it. */
+  readonly revision: number;
+}
+
+/** The records of a state. Each write is one atomic change, with its entry in the change feed. */
+export interface Records {
   /** Assigns the next version number; the same digest and module return the existing version. */
   addVersion(version: Omit<VersionRecord, 'version' | 'createdAt'>): Promise<VersionRecord>;
   versions(model?: string): Promise<VersionRecord[]>;
@@ -98,14 +110,22 @@ export interface State {
 
   deployments(): Promise<DeploymentRecord[]>;
   deployment(name: string): Promise<DeploymentRecord | undefined>;
-  /** @param expectedRevision 0 for a new deployment. @throws SkeinError ROLLOUT_IN_PROGRESS if it is stale. */
+  /**
+   * @param expectedRevision 0 for a new deployment.
+   * @param fence a lease that the writer must still hold.
+   * @throws SkeinError ROLLOUT_IN_PROGRESS if the revision is stale, LEASE_LOST.
+   */
   putDeployment(
     deployment: Pick<DeploymentRecord, 'name' | 'settings' | 'targets' | 'unloaded'>,
     expectedRevision: number,
+    fence?: Fence,
   ): Promise<DeploymentRecord>;
   /** Every earlier row of a deployment, newest first: the targets of a rollback. */
   deploymentRevisions(name: string): Promise<DeploymentRecord[]>;
+  /** Leaves a tombstone, whose revision counts on. */
   removeDeployment(name: string): Promise<void>;
+  /** The removed deployments that have no successor of their name. */
+  tombstones(): Promise<Tombstone[]>;
 
   addHistory(entry: Omit<HistoryEntry, 'id' | 'at'>): Promise<HistoryEntry>;
   /** Newest first. */
@@ -131,7 +151,21 @@ export interface State {
   addAudit(entry: Omit<AuditEntry, 'id' | 'at'>): Promise<void>;
   /** Newest first. */
   audit(limit: number): Promise<AuditEntry[]>;
+}
 
+export interface State extends Records {
+  /** Where a snapshot begins: take the position, then read the records. */
+  position(): Promise<Position>;
+  /**
+   * The changes after a position, as they happen. Ends when aborted. While the store is unreachable
+   * it waits, and continues at its position.
+   * @throws SkeinError CHANGES_TRIMMED (take a new snapshot), STORE_REPLACED (other contents, or
+   *   older ones).
+   */
+  changes(after: string, signal: AbortSignal): AsyncIterable<StateChange[]>;
+  readonly members: Members;
+  readonly leases: Leases;
+  readonly shares: Shares;
   close(): Promise<void>;
 }
 

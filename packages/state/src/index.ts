@@ -2,6 +2,7 @@
 export { openFileArtifacts } from './artifacts/file-artifacts.ts';
 export { defaultArtifactBound, openArtifacts } from './artifacts/open-artifacts.ts';
 export { type Backend, backendOf } from './backend.ts';
+export type { ChangeKind, Position, StateChange } from './changes/changes.ts';
 export type {
   ArtifactStore,
   AuditEntry,
@@ -9,14 +10,19 @@ export type {
   DeploymentRecord,
   HistoryEntry,
   KeyRecord,
+  Records,
   State,
   Timestamp,
+  Tombstone,
   VersionRecord,
 } from './contract.ts';
-export { openDataFolder, type DataFolder } from './data-folder.ts';
-export { openState } from './open-state.ts';
+export { openDataFolder, type DataFolder } from './disk/data-folder.ts';
+export type { Fence, Lease, Leases } from './leases/leases.ts';
+export type { ShareRequest, Shares } from './leases/shares.ts';
+export type { Member, MemberInfo, Members, Membership } from './members/members.ts';
+export { openState, type StateOptions } from './open-state.ts';
 export { createRuns, type Runs } from './runs/runs.ts';
 export { openDatabase, type Database } from './sqlite/database.ts';
 export { openSqliteState } from './sqlite/sqlite-state.ts';
-export { withReserve } from './disk-reserve.ts';
-export { createDiskRoom, type DiskRoom } from './disk-room.ts';
+export { withReserve } from './disk/disk-reserve.ts';
+export { createDiskRoom, type DiskRoom } from './disk/disk-room.ts';

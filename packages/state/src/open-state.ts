@@ -3,11 +3,18 @@ import { backendOf, type Backend } from './backend.ts';
 import type { State } from './contract.ts';
 import { openSqliteState } from './sqlite/sqlite-state.ts';
 
+export interface StateOptions {
+  /** States of different namespaces share a server without seeing each other. Default: `fleet`. */
+  readonly namespace?: string | undefined;
+  /** For tests: ms since the epoch. */
+  readonly clock?: (() => number) | undefined;
+}
+
 export const STATE_BACKENDS = {
   sqlite: { schemes: [], open: openSqliteState },
-} as const satisfies Readonly<Record<string, Backend<void, State>>>;
+} as const satisfies Readonly<Record<string, Backend<StateOptions, State>>>;
 
 /** @throws SkeinError USAGE, and what its backend throws. */
-export async function openState(address: string): Promise<State> {
-  return backendOf(STATE_BACKENDS, address).open(address);
+export async function openState(address: string, options: StateOptions = {}): Promise<State> {
+  return backendOf(STATE_BACKENDS, address).open(address, options);
 }

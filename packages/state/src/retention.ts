@@ -6,6 +6,8 @@ export const RETENTION = {
   history: 100_000,
   audit: 100_000,
   runs: 10_000,
+  /** Entries of the change feed; a reader that is further behind takes a new snapshot. */
+  changes: 10_000,
   /** Earlier rows of one deployment that a rollback can return to. */
   deploymentRevisions: 100,
 } as const;

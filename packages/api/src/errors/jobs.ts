@@ -93,7 +93,7 @@ export const JOB_ERRORS = {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'load',
-    meaning: 'The store of jobs or artifacts does not answer.',
+    meaning: 'The store of jobs, artifacts or shared state does not answer.',
     fix: 'Check that Redis, or the bucket, is up and reachable from this machine; then retry.',
     retryMs: 1000,
   },
@@ -101,7 +101,7 @@ export const JOB_ERRORS = {
     http: 500,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The Redis of the job store lacks the functions that the store needs.',
+    meaning: 'The Redis of a fleet lacks the functions that its stores need.',
     fix: 'Use Redis 7 or later, or a server with the commands FUNCTION and FCALL.',
   },
   ARTIFACT_UNKNOWN: {

@@ -29,7 +29,8 @@ export const NODE_ERRORS = {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
-    meaning: 'The data folder was last used by a newer Skein, whose database this one cannot read.',
+    meaning:
+      'The data folder was last used by a newer Skein, whose database this one cannot read; or a fleet writes a schema that this Skein does not read.',
     fix: 'Start the newer Skein, or choose another folder with --data.',
   },
   DATA_FOLDER_UNUSABLE: {

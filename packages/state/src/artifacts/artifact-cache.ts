@@ -4,7 +4,7 @@
  * its caller may be about to open or mount it.
  */
 import type { ArtifactStore } from '../contract.ts';
-import type { DiskRoom } from '../disk-room.ts';
+import type { DiskRoom } from '../disk/disk-room.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
 
 export interface ArtifactCache {

@@ -27,7 +27,7 @@ import {
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore, ByteRange } from '../contract.ts';
-import type { DiskRoom } from '../disk-room.ts';
+import type { DiskRoom } from '../disk/disk-room.ts';
 import { corrupt, unknown, verified as checked } from './verified-stream.ts';
 
 const INCOMING = '.incoming-';

@@ -7,8 +7,8 @@ import { resolve } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import { backendOf, type Backend } from '../backend.ts';
 import type { ArtifactStore } from '../contract.ts';
-import { createDiskRoom, type DiskRoom } from '../disk-room.ts';
-import { FOLDER_MODE } from '../private-files.ts';
+import { createDiskRoom, type DiskRoom } from '../disk/disk-room.ts';
+import { FOLDER_MODE } from '../disk/private-files.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
 
 export interface OpenArtifactsOptions {

@@ -13,7 +13,7 @@ import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '../contract.ts';
-import type { DiskRoom } from '../disk-room.ts';
+import type { DiskRoom } from '../disk/disk-room.ts';
 import { openArtifactCache } from './artifact-cache.ts';
 import { parseS3Address } from './s3-address.ts';
 import { corrupt, unknown, verified } from './verified-stream.ts';

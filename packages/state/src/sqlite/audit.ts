@@ -1,8 +1,8 @@
-import type { AuditEntry, State } from '../contract.ts';
+import type { AuditEntry, Records } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Database } from './database.ts';
 
-export function auditTable(database: Database): Pick<State, 'addAudit' | 'audit'> {
+export function auditTable(database: Database): Pick<Records, 'addAudit' | 'audit'> {
   const insert = database.prepare(
     `INSERT INTO audit (at, actor, action, subject, outcome, remote)
      VALUES (:at, :actor, :action, :subject, :outcome, :remote)`,

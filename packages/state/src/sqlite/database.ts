@@ -8,7 +8,7 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api/errors';
-import { makePrivateFile } from '../private-files.ts';
+import { makePrivateFile } from '../disk/private-files.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 /** `power-cut`: synced to the disk before it is acknowledged. `crash`: handed to the kernel. */

@@ -4,9 +4,11 @@
  */
 import type { DeploymentSettings, TrafficTarget } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import type { DeploymentRecord, State } from '../contract.ts';
+import type { DeploymentRecord, Records, Tombstone } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
+import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
+import type { CheckFence } from './leases.ts';
 
 interface Row {
   readonly name: string;
@@ -19,9 +21,16 @@ interface Row {
 
 export function deploymentTable(
   database: Database,
+  announce: Announce,
+  checkFence: CheckFence,
 ): Pick<
-  State,
-  'deployments' | 'deployment' | 'putDeployment' | 'deploymentRevisions' | 'removeDeployment'
+  Records,
+  | 'deployments'
+  | 'deployment'
+  | 'putDeployment'
+  | 'deploymentRevisions'
+  | 'removeDeployment'
+  | 'tombstones'
 > {
   const current = `SELECT r.* FROM deployments d JOIN deployment_revisions r USING (name, revision) WHERE d.live = 1`;
   const all = database.prepare(`${current} ORDER BY name`);
@@ -41,7 +50,13 @@ export function deploymentTable(
   const trim = database.prepare(
     'DELETE FROM deployment_revisions WHERE name = :name AND revision < :oldest',
   );
-  const markRemoved = database.prepare('UPDATE deployments SET live = 0 WHERE name = :name');
+  const markRemoved = database.prepare(
+    `UPDATE deployments SET live = 0, revision = revision + 1
+     WHERE name = :name AND live = 1 RETURNING revision`,
+  );
+  const removed = database.prepare(
+    'SELECT name, revision FROM deployments WHERE live = 0 ORDER BY name',
+  );
   const forget = database.prepare('DELETE FROM deployment_revisions WHERE name = :name');
 
   return {
@@ -54,8 +69,9 @@ export function deploymentTable(
         return row && record(row as unknown as Row);
       });
     },
-    async putDeployment({ name, settings, targets, unloaded }, expectedRevision) {
+    async putDeployment({ name, settings, targets, unloaded }, expectedRevision, fence) {
       return database.write('power-cut', () => {
+        checkFence(fence);
         const last = pointer.get({ name }) as { revision: number; live: number } | undefined;
         const actual = last?.live ? last.revision : 0;
         if (actual !== expectedRevision) {
@@ -75,6 +91,7 @@ export function deploymentTable(
         });
         point.run({ name, revision });
         trim.run({ name, oldest: revision - RETENTION.deploymentRevisions });
+        announce({ kind: 'deployment', id: name, revision });
         return record(row as unknown as Row);
       });
     },
@@ -83,9 +100,16 @@ export function deploymentTable(
     },
     async removeDeployment(name) {
       database.write('power-cut', () => {
-        markRemoved.run({ name });
+        const tombstone = markRemoved.get({ name }) as { revision: number } | undefined;
+        if (tombstone === undefined) return;
         forget.run({ name });
+        announce({ kind: 'deployment', id: name, ...tombstone, removed: true });
       });
+    },
+    async tombstones() {
+      return database.read(() =>
+        (removed.all() as unknown as Tombstone[]).map((row) => ({ ...row })),
+      );
     },
   };
 }

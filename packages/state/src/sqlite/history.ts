@@ -1,5 +1,6 @@
-import type { HistoryEntry, State } from '../contract.ts';
+import type { HistoryEntry, Records } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
+import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 
 interface Row extends Omit<HistoryEntry, 'details'> {
@@ -8,7 +9,8 @@ interface Row extends Omit<HistoryEntry, 'details'> {
 
 export function historyTable(
   database: Database,
-): Pick<State, 'addHistory' | 'history' | 'historyAfter'> {
+  announce: Announce,
+): Pick<Records, 'addHistory' | 'history' | 'historyAfter'> {
   const insert = database.prepare(
     `INSERT INTO history (at, deployment, kind, reason, details, actor)
      VALUES (:at, :deployment, :kind, :reason, :details, :actor) RETURNING *`,
@@ -40,6 +42,7 @@ export function historyTable(
         }) as unknown as Row;
         trimKind.run({ deployment, kind });
         trimAll.run({ oldest: row.id - RETENTION.history });
+        announce({ kind: 'history', id: String(row.id) });
         return record(row);
       });
     },

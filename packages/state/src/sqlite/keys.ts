@@ -1,4 +1,5 @@
-import type { KeyRecord, State } from '../contract.ts';
+import type { KeyRecord, Records } from '../contract.ts';
+import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 
 interface Row {
@@ -15,7 +16,10 @@ interface Row {
   readonly weight: number | null;
 }
 
-export function keyTable(database: Database): Pick<State, 'addKey' | 'keys' | 'revokeKey'> {
+export function keyTable(
+  database: Database,
+  announce: Announce,
+): Pick<Records, 'addKey' | 'keys' | 'revokeKey'> {
   const insert = database.prepare(
     `INSERT INTO api_keys VALUES
      (:id, :hash, :label, :tenant, :scopes, :rate, :concurrent, :created, :expires, :revoked, :weight)`,
@@ -27,7 +31,7 @@ export function keyTable(database: Database): Pick<State, 'addKey' | 'keys' | 'r
 
   return {
     async addKey(key) {
-      database.write('power-cut', () =>
+      database.write('power-cut', () => {
         insert.run({
           id: key.id,
           hash: key.secretHash,
@@ -40,14 +44,19 @@ export function keyTable(database: Database): Pick<State, 'addKey' | 'keys' | 'r
           expires: key.expiresAt ?? null,
           revoked: key.revokedAt ?? null,
           weight: key.weight ?? null,
-        }),
-      );
+        });
+        announce({ kind: 'key', id: key.id });
+      });
     },
     async keys() {
       return database.read(() => (all.all() as unknown as Row[]).map(record));
     },
     async revokeKey(id, at) {
-      return database.write('power-cut', () => revoke.run({ id, at }).changes === 1);
+      return database.write('power-cut', () => {
+        if (revoke.run({ id, at }).changes === 0) return false;
+        announce({ kind: 'key', id });
+        return true;
+      });
     },
   };
 }

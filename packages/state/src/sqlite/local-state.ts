@@ -1,23 +1,35 @@
-/** `State` over an SQLite file, on the calling thread: one table per kind of record. */
-import type { State } from '../contract.ts';
+/** `StateStore` over an SQLite file, on the calling thread: one table per kind of record. */
+import type { StateStore } from '../store.ts';
 import { auditTable } from './audit.ts';
+import { changeTable } from './changes.ts';
 import { openDatabase } from './database.ts';
 import { deploymentTable } from './deployments.ts';
 import { historyTable } from './history.ts';
 import { keyTable } from './keys.ts';
+import { leaseTable, shareTable } from './leases.ts';
+import { memberTable } from './members.ts';
 import { runTable } from './runs.ts';
 import { versionTable } from './versions.ts';
 
-/** @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE. */
-export function openLocalState(path: string): State {
+/**
+ * @param clock ms since the epoch.
+ * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
+ */
+export function openLocalState(path: string, clock: () => number = Date.now): StateStore {
   const database = openDatabase(path);
+  const { announce, ...changes } = changeTable(database);
+  const { checkFence, ...leases } = leaseTable(database, clock);
   return {
-    ...versionTable(database),
-    ...deploymentTable(database),
-    ...historyTable(database),
-    ...runTable(database),
-    ...keyTable(database),
+    ...versionTable(database, announce),
+    ...deploymentTable(database, announce, checkFence),
+    ...historyTable(database, announce),
+    ...runTable(database, announce),
+    ...keyTable(database, announce),
     ...auditTable(database),
+    ...changes,
+    ...memberTable(database, announce, clock),
+    ...leases,
+    ...shareTable(database, clock),
     async close() {
       database.close();
     },

@@ -94,4 +94,41 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE deployment_revisions ADD COLUMN unloaded INTEGER NOT NULL DEFAULT 0;
   `,
+  // 5: the change feed, members, leases and shares of limits.
+  `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO meta VALUES ('epoch', lower(hex(randomblob(16)))), ('schema', '1');
+
+  CREATE TABLE changes (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    revision INTEGER,
+    removed INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE members (
+    incarnation TEXT PRIMARY KEY,
+    info TEXT NOT NULL, -- JSON
+    joined_at INTEGER NOT NULL, -- ms since the epoch, as all times here
+    renewed_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    token INTEGER NOT NULL, -- survives the end of the lease: a token is never given twice
+    ends_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE shares (
+    limit_id TEXT NOT NULL,
+    member TEXT NOT NULL,
+    demand REAL NOT NULL,
+    share REAL NOT NULL,
+    ends_at INTEGER NOT NULL,
+    PRIMARY KEY (limit_id, member)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,9 +1,13 @@
 import { summaryOf, type Run, type RunEpoch, type RunSummary } from '@skein/api';
-import type { State } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
+import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 
-export function runTable(database: Database): Pick<State, 'putRun' | 'runs' | 'run' | 'removeRun'> {
+export function runTable(
+  database: Database,
+  announce: Announce,
+): Pick<Records, 'putRun' | 'runs' | 'run' | 'removeRun'> {
   const put = database.prepare(
     `INSERT INTO runs VALUES (:id, :status, :started, :updated, :summary, :epochs)
      ON CONFLICT (id) DO UPDATE SET status = excluded.status, started_at = excluded.started_at,
@@ -27,7 +31,7 @@ export function runTable(database: Database): Pick<State, 'putRun' | 'runs' | 'r
   return {
     async putRun(run) {
       return database.write('crash', () => {
-        put.run({
+        const { changes } = put.run({
           id: run.id,
           status: run.status,
           started: run.startedAt,
@@ -36,6 +40,7 @@ export function runTable(database: Database): Pick<State, 'putRun' | 'runs' | 'r
           epochs: JSON.stringify(run.epochs),
         });
         trim.run();
+        if (changes > 0) announce({ kind: 'run', id: run.id });
         const kept = summary.get({ id: run.id });
         // A run older than all kept ones is trimmed at once.
         return kept === undefined ? summaryOf(run) : summaryIn(kept);
@@ -56,7 +61,11 @@ export function runTable(database: Database): Pick<State, 'putRun' | 'runs' | 'r
       });
     },
     async removeRun(id) {
-      return database.write('power-cut', () => remove.run({ id }).changes === 1);
+      return database.write('power-cut', () => {
+        if (remove.run({ id }).changes === 0) return false;
+        announce({ kind: 'run', id, removed: true });
+        return true;
+      });
     },
   };
 }

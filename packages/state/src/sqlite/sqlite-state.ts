@@ -5,52 +5,91 @@
  * checkpoint of the write-ahead log: 3 to 100 ms on an ordinary disk, during which the node's own
  * thread would answer no request. A call costs a message in each direction, some 30 µs.
  *
- * In memory there is no disk to wait for, and so no thread.
+ * In memory there is no disk to wait for, and so no thread. A clock of a test does not cross to a
+ * thread either.
  */
 import { SkeinError } from '@skein/api/errors';
 import { startThread } from '@skein/calls';
+import { createArrivals } from '../changes/arrivals.ts';
 import type { State } from '../contract.ts';
+import { stateOver, type StateStore } from '../store.ts';
 import { openLocalState } from './local-state.ts';
 import type { StateCalls } from './state-worker.ts';
 
 const WORKER_ENTRY = new URL('./state-worker.ts', import.meta.url);
 
-/** Every method of the contract; a missing one does not compile. */
-const METHODS = Object.keys({
-  addVersion: true,
-  versions: true,
-  version: true,
-  removeVersion: true,
-  deployments: true,
-  deployment: true,
-  putDeployment: true,
-  deploymentRevisions: true,
-  removeDeployment: true,
-  addHistory: true,
-  history: true,
-  historyAfter: true,
-  putRun: true,
-  runs: true,
-  run: true,
-  removeRun: true,
-  addKey: true,
-  keys: true,
-  revokeKey: true,
-  addAudit: true,
-  audit: true,
-  close: true,
-} satisfies Record<keyof State, true>) as (keyof State)[];
+/** Every method of the store, and whether it may add to the change feed; a missing one does not compile. */
+const METHODS = {
+  addVersion: 'announces',
+  versions: 'quiet',
+  version: 'quiet',
+  removeVersion: 'announces',
+  deployments: 'quiet',
+  deployment: 'quiet',
+  putDeployment: 'announces',
+  deploymentRevisions: 'quiet',
+  removeDeployment: 'announces',
+  tombstones: 'quiet',
+  addHistory: 'announces',
+  history: 'quiet',
+  historyAfter: 'quiet',
+  putRun: 'announces',
+  runs: 'quiet',
+  run: 'quiet',
+  removeRun: 'announces',
+  addKey: 'announces',
+  keys: 'quiet',
+  revokeKey: 'announces',
+  addAudit: 'quiet',
+  audit: 'quiet',
+  position: 'quiet',
+  changesAfter: 'quiet',
+  joinMember: 'announces',
+  renewMember: 'announces',
+  leaveMember: 'announces',
+  listMembers: 'quiet',
+  schema: 'quiet',
+  finalise: 'announces',
+  acquireLease: 'quiet',
+  renewLease: 'quiet',
+  releaseLease: 'quiet',
+  leaseHolder: 'quiet',
+  shareClaims: 'quiet',
+  claimShare: 'quiet',
+  close: 'quiet',
+} as const satisfies Record<keyof StateStore, 'announces' | 'quiet'>;
+
+export interface SqliteStateOptions {
+  /** For tests: ms since the epoch. */
+  readonly clock?: (() => number) | undefined;
+}
 
 /**
  * @param path a file, created if it is missing, or ':memory:'.
  * @throws SkeinError STATE_CORRUPT, STATE_TOO_NEW, STORAGE_FULL, DATA_FOLDER_UNUSABLE.
  */
-export async function openSqliteState(path: string): Promise<State> {
-  if (path === ':memory:') return openLocalState(path);
+export async function openSqliteState(
+  path: string,
+  { clock }: SqliteStateOptions = {},
+): Promise<State> {
+  const store =
+    path === ':memory:' || clock !== undefined
+      ? openLocalState(path, clock)
+      : await openInThread(path);
+  const arrivals = createArrivals();
+  const waking = Object.entries(METHODS).map(([name, effect]) => {
+    const method = store[name as keyof StateStore] as (...args: unknown[]) => Promise<unknown>;
+    if (effect === 'quiet') return [name, method];
+    return [name, (...args: unknown[]) => method(...args).finally(() => arrivals.wake())];
+  });
+  return stateOver(Object.fromEntries(waking) as StateStore, arrivals);
+}
+
+async function openInThread(path: string): Promise<StateStore> {
   const options = { name: 'skein-state', errors: [SkeinError] };
   const thread = startThread<StateCalls>(WORKER_ENTRY, options);
   let closed: Promise<void> | undefined;
-  async function call(method: keyof State, args: readonly unknown[]): Promise<unknown> {
+  async function call(method: keyof StateStore, args: readonly unknown[]): Promise<unknown> {
     if (closed !== undefined) throw new Error('The state has been closed.');
     return thread.call('run', { method, args });
   }
@@ -58,14 +97,17 @@ export async function openSqliteState(path: string): Promise<State> {
     await call('close', []);
     await thread.stop();
   }
-  const state = Object.fromEntries(
-    METHODS.map((method) => [method, (...args: readonly unknown[]) => call(method, args)]),
-  ) as unknown as State;
+  const store = Object.fromEntries(
+    (Object.keys(METHODS) as (keyof StateStore)[]).map((method) => [
+      method,
+      (...args: readonly unknown[]) => call(method, args),
+    ]),
+  ) as unknown as StateStore;
   try {
     await thread.call('open', path);
   } catch (error) {
     await thread.stop();
     throw error;
   }
-  return { ...state, close: () => (closed ??= close()) };
+  return { ...store, close: () => (closed ??= close()) };
 }

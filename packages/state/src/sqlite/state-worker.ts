@@ -1,14 +1,14 @@
 /** The thread of the database: starts calls one at a time, in the order of arrival. */
 import { serve } from '@skein/calls/serve';
-import type { State } from '../contract.ts';
+import type { StateStore } from '../store.ts';
 import { openLocalState } from './local-state.ts';
 
 export interface StateCall {
-  readonly method: keyof State;
+  readonly method: keyof StateStore;
   readonly args: readonly unknown[];
 }
 
-let state: State;
+let state: StateStore;
 
 const calls = {
   open(path: string): void {

@@ -1,5 +1,6 @@
 import type { Signature } from '@skein/onnx';
-import type { State, VersionRecord } from '../contract.ts';
+import type { Records, VersionRecord } from '../contract.ts';
+import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 
 interface Row {
@@ -16,7 +17,8 @@ interface Row {
 
 export function versionTable(
   database: Database,
-): Pick<State, 'addVersion' | 'versions' | 'version' | 'removeVersion'> {
+  announce: Announce,
+): Pick<Records, 'addVersion' | 'versions' | 'version' | 'removeVersion'> {
   const same = database.prepare(
     `SELECT * FROM versions WHERE model = :model AND digest = :digest AND coalesce(module_path, '') = :module`,
   );
@@ -43,6 +45,7 @@ export function versionTable(
         });
         if (existing) return record(existing as unknown as Row);
         const { last } = nextNumber.get({ model: version.model }) as { last: number };
+        announce({ kind: 'version', id: `${version.model}:${last}` });
         return record(
           insert.get({
             model: version.model,
@@ -74,7 +77,11 @@ export function versionTable(
     },
     async removeVersion(model, version) {
       const number = versionNumber(version);
-      if (number !== undefined) database.write('power-cut', () => remove.run({ model, number }));
+      if (number === undefined) return;
+      database.write('power-cut', () => {
+        if (remove.run({ model, number }).changes === 0) return;
+        announce({ kind: 'version', id: `${model}:${number}`, removed: true });
+      });
     },
   };
 }

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { mountTinyDisk, tinyDisk } from './testing/tiny-disk.ts';
+import { mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import { nodeOn, openDataFolder } from './data-folder.ts';
-import { openDatabase } from './sqlite/database.ts';
+import { openDatabase } from '../sqlite/database.ts';
 
 let parent: string;
 let path: string;

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { open, stat, statfs, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
-import type { State } from './contract.ts';
+import type { State } from '../contract.ts';
 
 /** Space for thousands of changes, including their part of the write-ahead log. */
 const RESERVE_BYTES = 16 * 2 ** 20;

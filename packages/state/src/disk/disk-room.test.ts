@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { fillDisk, mountTinyDisk, tinyDisk } from './testing/tiny-disk.ts';
-import { openFileArtifacts } from './artifacts/file-artifacts.ts';
+import { fillDisk, mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
+import { openFileArtifacts } from '../artifacts/file-artifacts.ts';
 import { openDataFolder } from './data-folder.ts';
 import { withReserve } from './disk-reserve.ts';
 import { createDiskRoom, defaultKeptFree } from './disk-room.ts';
-import { openSqliteState } from './sqlite/sqlite-state.ts';
+import { openSqliteState } from '../sqlite/sqlite-state.ts';
 
 const MIB = 2 ** 20;
 

@@ -1,0 +1,29 @@
+/** Errors of a fleet: its shared state. */
+import { type ErrorRow, GRPC } from './row.ts';
+
+export const FLEET_ERRORS = {
+  CHANGES_TRIMMED: {
+    http: 410,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'load',
+    meaning: 'The change feed no longer reaches back to the position of its reader.',
+    fix: 'Read the records again, and follow the feed from the position taken before.',
+    retryMs: 0,
+  },
+  STORE_REPLACED: {
+    http: 503,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'fault',
+    meaning:
+      'The shared store has other contents than before, or older ones: it was emptied, restored from a backup, or lost writes in a failover.',
+    fix: 'Restore the contents of Redis. If the present contents are right, restart the nodes.',
+  },
+  LEASE_LOST: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'load',
+    meaning: 'The writer no longer holds the lease under which it writes; nothing was changed.',
+    fix: 'Acquire the lease again, read the record again, then decide anew.',
+    retryMs: 1000,
+  },
+} as const satisfies Record<string, ErrorRow>;
