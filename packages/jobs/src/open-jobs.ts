@@ -49,6 +49,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const { queues = ['default'], tenant = 'default', log = toStderr, ...places } = options;
   const plane = await openJobPlane({ ...places, queues, log });
   const { store, artifacts } = plane;
+  plane.work();
 
   async function known(id: string): Promise<Job> {
     const job = await store.job(id);

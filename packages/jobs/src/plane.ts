@@ -55,6 +55,8 @@ export interface JobPlane {
   /** The bytes of artifacts that each tenant holds. */
   readonly artifactBytes: SharedBudget;
   sandboxes(): Promise<SandboxView[]>;
+  /** Starts the worker of the node, once. It tries the sandboxes first, which keeps the cores busy for a while. */
+  work(): void;
   /**
    * Stops claiming, and lets running attempts end or checkpoint.
    * @param by when running attempts are given up; a moment of `performance.now()`. Their leases
@@ -121,32 +123,29 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
   // Loaded after the node is up: the client of Docker alone has a hundred modules.
   const drivers = (): Promise<readonly SandboxDriver[]> =>
     (loaded ??= openDrivers({ hidden: [folder] }));
-  // Do not wait: probing the sandboxes takes time, and serving does not need them.
-  const worker: Promise<Worker | undefined> =
-    queues.length === 0
-      ? Promise.resolve(undefined)
-      : drivers()
-          .then((sandboxes) =>
-            isEnding
-              ? undefined
-              : startWorker({
-                  store,
-                  artifacts,
-                  holdings,
-                  sandboxes,
-                  queues,
-                  capacity: machineCapacity({ cores: options.cores }),
-                  onPickup: options.onPickup,
-                  log: (...line) => (isLeft ? undefined : log(...line)),
-                }),
-          )
-          .catch((error: unknown) => {
-            if (isEnding) return undefined;
-            log('error', 'The worker of this node could not start; jobs wait for other workers.', {
-              err: error,
-            });
-            return undefined;
-          });
+  let worker: Promise<Worker | undefined> | undefined;
+  const start = async (): Promise<Worker | undefined> => {
+    try {
+      const sandboxes = await drivers();
+      if (isEnding) return undefined;
+      return await startWorker({
+        store,
+        artifacts,
+        holdings,
+        sandboxes,
+        queues,
+        capacity: machineCapacity({ cores: options.cores }),
+        onPickup: options.onPickup,
+        log: (...line) => (isLeft ? undefined : log(...line)),
+      });
+    } catch (error) {
+      if (isEnding) return undefined;
+      log('error', 'The worker of this node could not start; jobs wait for other workers.', {
+        err: error,
+      });
+      return undefined;
+    }
+  };
   const end = async (by = performance.now() + DRAIN_MS): Promise<void> => {
     sweeping?.stop();
     const leftMs = Math.max(0, by - performance.now());
@@ -154,6 +153,7 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     isEnding = true;
     // A worker that is still probing its sandboxes has no attempts to finish; it closes when it has
     // started.
+    if (worker === undefined) return;
     const drained = worker.then((it) =>
       it?.drain(Math.min(graceMs, leftMs * TO_END), leftMs * TO_STOP),
     );
@@ -170,6 +170,9 @@ export async function openJobPlane(options: JobPlaneOptions): Promise<JobPlane> 
     holdings,
     artifactBytes: budget,
     sandboxes: async () => Promise.all((await drivers()).map(sandboxView)),
+    work() {
+      if (queues.length > 0 && !isEnding) worker ??= start();
+    },
     quiesce,
     async drain(by) {
       await quiesce(by);

@@ -4,6 +4,7 @@
  *
  *   data folder → storage, jobs → callers → inference → faces
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { usableThreads } from '@skein/api/machine';
 import { type Certificates, openCertificates } from '@skein/http';
 import { type DataFolder, openDataFolder } from '@skein/state';
@@ -29,6 +30,8 @@ export interface RunningNode {
 }
 
 const DEFAULT_GRACE_MS = 30_000;
+/** How long jobs wait for the models of a node that starts, in milliseconds: loading may take minutes. */
+const MODELS_FIRST_MS = 2_000;
 
 /**
  * Starts a node and restores its deployments; resolves when each of them is ready, idle or failed.
@@ -90,7 +93,11 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   const { url, grpcUrl } = await faces.listen();
   await announce(opening, folder, url, certificates);
   lifecycle.onAbort(() => plane.serving.stopChanges());
-  await plane.serving.start();
+  const restored = plane.serving.start();
+  // The worker tries its sandboxes, which takes the cores for a second: the models come first.
+  await Promise.race([restored, sleep(MODELS_FIRST_MS, undefined, { ref: false })]);
+  jobs.work();
+  await restored;
   faces.restored();
   return { url, grpcUrl, access: callers.mode, drain: () => lifecycle.drain() };
 }

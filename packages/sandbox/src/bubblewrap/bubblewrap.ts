@@ -60,7 +60,7 @@ export function createBubblewrap({
     });
     try {
       mkdirSync(`${host.folder}/mounts`, { mode: 0o711 });
-      copySettings(`${host.folder}/etc`);
+      await copySettings(`${host.folder}/etc`);
       for (const sockets of ['list', 'host'] as const) {
         writeFileSync(
           `${host.folder}/${filterFile(sockets)}`,

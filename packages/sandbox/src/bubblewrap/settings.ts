@@ -2,13 +2,16 @@
  * The /etc of a guest that runs the host's programs: copies of the settings that programs need,
  * made once per driver. The host's own /etc also has secrets.
  */
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 const NEEDED =
-  /^(alternatives|fonts|java.*|jvm.*|ld\.so\..*|localtime|locale\.alias|magic|mime\.types|os-release|perl|protocols|python\d.*|services|ssl|terminfo)$/;
+  /^(alternatives|fonts|java.*|jvm.*|ld\.so\..*|localtime|locale\.alias|magic|mime\.types|os-release|perl|protocols|python\d.*|services|terminfo)$/;
 /** Parts of /etc/ssl, which also has private keys. */
-const NEEDED_SSL = ['ssl/certs', 'ssl/openssl.cnf'];
+const NEEDED_SSL = ['certs', 'openssl.cnf'];
 
 /** The unprivileged user of Unix, which a guest runs as. */
 const UNPRIVILEGED = 'nobody';
@@ -21,18 +24,17 @@ const WRITTEN = {
 } as const;
 
 /** Makes the folder `into`. A guest does not get files that this process may not read. */
-export function copySettings(into: string): void {
-  mkdirSync(into, { mode: 0o755 });
-  const paths = readdirSync('/etc')
-    .filter((name) => NEEDED.test(name))
-    .flatMap((name) => (name === 'ssl' ? NEEDED_SSL : [name]));
-  for (const path of paths) {
-    try {
-      mkdirSync(dirname(`${into}/${path}`), { recursive: true });
-      cpSync(`/etc/${path}`, `${into}/${path}`, { recursive: true, verbatimSymlinks: true });
-    } catch {
-      // Missing, or not readable for this process.
-    }
-  }
+export async function copySettings(into: string): Promise<void> {
+  mkdirSync(`${into}/ssl`, { recursive: true, mode: 0o755 });
+  const needed = readdirSync('/etc').filter((name) => NEEDED.test(name));
+  await Promise.all([copy('/etc', needed, into), copy('/etc/ssl', NEEDED_SSL, `${into}/ssl`)]);
   for (const [name, text] of Object.entries(WRITTEN)) writeFileSync(`${into}/${name}`, text);
+}
+
+/** By a program of its own: Node would block the event loop for hundreds of files of certificates. */
+async function copy(from: string, names: readonly string[], into: string): Promise<void> {
+  if (names.length === 0) return;
+  const paths = names.map((name) => `${from}/${name}`);
+  // What is missing or cannot be read is left out; the rest is copied.
+  await run('cp', ['-R', '-P', '--', ...paths, into]).catch(() => undefined);
 }
