@@ -4,7 +4,15 @@
  * record is immutable except the current deployment row, which is replaced as a whole under its
  * revision.
  */
-import type { DeploymentSettings, Run, RunStatus, RunSummary, TrafficTarget } from '@skein/api';
+import type {
+  DeploymentSettings,
+  RolloutPlan,
+  RolloutView,
+  Run,
+  RunStatus,
+  RunSummary,
+  TrafficTarget,
+} from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import type { Position, StateChange } from './changes/changes.ts';
 import type { Fence, Leases } from './leases/leases.ts';
@@ -29,6 +37,26 @@ export interface VersionRecord {
   readonly createdAt: Timestamp;
 }
 
+/**
+ * A rollout that the members of a fleet carry out together. It is a part of its deployment's row, so
+ * that each step is a compare-and-set, and a leader that was replaced can take none.
+ */
+export interface RolloutRecord {
+  /** Random: tells it from a later rollout of the same version. */
+  readonly id: string;
+  readonly to: string;
+  /** The split before it, which a rollback restores. */
+  readonly from: readonly TrafficTarget[];
+  readonly plan: RolloutPlan;
+  /** Settings that apply once the version has taken over. */
+  readonly settings: DeploymentSettings;
+  readonly phase: RolloutView['phase'];
+  /** Index into the steps of the plan. */
+  readonly step: number;
+  readonly reason: string;
+  readonly startedAt: Timestamp;
+}
+
 export interface DeploymentRecord {
   readonly name: string;
   readonly settings: DeploymentSettings;
@@ -36,6 +64,8 @@ export interface DeploymentRecord {
   readonly targets: readonly TrafficTarget[];
   /** Whether it was unloaded: it serves nothing, and keeps its settings and targets for the next load. */
   readonly unloaded?: true | undefined;
+  /** In progress, or the last one, in a fleet of several members. */
+  readonly rollout?: RolloutRecord | undefined;
   /** Counts up; a write with a stale revision is refused. */
   readonly revision: number;
   readonly updatedAt: Timestamp;
@@ -116,7 +146,7 @@ export interface Records {
    * @throws SkeinError ROLLOUT_IN_PROGRESS if the revision is stale, LEASE_LOST.
    */
   putDeployment(
-    deployment: Pick<DeploymentRecord, 'name' | 'settings' | 'targets' | 'unloaded'>,
+    deployment: Pick<DeploymentRecord, 'name' | 'settings' | 'targets' | 'unloaded' | 'rollout'>,
     expectedRevision: number,
     fence?: Fence,
   ): Promise<DeploymentRecord>;

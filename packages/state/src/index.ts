@@ -11,6 +11,7 @@ export type {
   HistoryEntry,
   KeyRecord,
   Records,
+  RolloutRecord,
   State,
   Timestamp,
   Tombstone,

@@ -1,8 +1,8 @@
 /** The contract of the records of `State`, over every backend. */
-import { summaryOf } from '@skein/api';
+import { RolloutPlan, summaryOf } from '@skein/api';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { DeploymentRecord, KeyRecord } from '../contract.ts';
+import type { DeploymentRecord, KeyRecord, RolloutRecord } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import { sampleRun } from '../runs/testing/sample-run.ts';
 import { code, modelVersion, overEveryState, settings } from '../testing/every-state.ts';
@@ -119,6 +119,27 @@ overEveryState('records', (at) => {
     expect(await at.state.deployment('risk')).toMatchObject({ ...row, unloaded: true });
     await at.state.putDeployment(row, 1);
     expect((await at.state.deployment('risk'))?.unloaded).toBeUndefined();
+  });
+
+  it('keeps the rollout of a deployment until a write without one', async () => {
+    const targets = [{ version: '1', weight: 1 }];
+    const row = { name: 'risk', settings, targets };
+    const rollout: RolloutRecord = {
+      id: 'r1',
+      to: '2',
+      from: targets,
+      plan: RolloutPlan.parse({ strategy: 'canary', tolerance: 0.5 }),
+      settings,
+      phase: 'shifting',
+      step: 1,
+      reason: 'version 2 takes 25 % of the traffic',
+      startedAt: '2030-01-01T00:00:00.000Z',
+    };
+    await at.state.putDeployment({ ...row, rollout }, 0);
+    expect(await at.state.deployment('risk')).toMatchObject({ ...row, rollout });
+    await at.state.putDeployment(row, 1);
+    expect((await at.state.deployment('risk'))?.rollout).toBeUndefined();
+    expect((await at.state.deploymentRevisions('risk'))[0]?.rollout).toEqual(rollout);
   });
 
   it('refuses a write with a stale revision and changes nothing', async () => {

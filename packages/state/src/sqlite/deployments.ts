@@ -4,7 +4,7 @@
  */
 import type { DeploymentSettings, TrafficTarget } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import type { DeploymentRecord, Records, Tombstone } from '../contract.ts';
+import type { DeploymentRecord, Records, RolloutRecord, Tombstone } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
@@ -17,6 +17,7 @@ interface Row {
   readonly targets: string;
   readonly updated_at: string;
   readonly unloaded: number;
+  readonly rollout: string | null;
 }
 
 export function deploymentTable(
@@ -45,7 +46,7 @@ export function deploymentTable(
      ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, live = 1`,
   );
   const insert = database.prepare(
-    `INSERT INTO deployment_revisions VALUES (:name, :revision, :settings, :targets, :at, :unloaded) RETURNING *`,
+    `INSERT INTO deployment_revisions VALUES (:name, :revision, :settings, :targets, :at, :unloaded, :rollout) RETURNING *`,
   );
   const trim = database.prepare(
     'DELETE FROM deployment_revisions WHERE name = :name AND revision < :oldest',
@@ -69,7 +70,7 @@ export function deploymentTable(
         return row && record(row as unknown as Row);
       });
     },
-    async putDeployment({ name, settings, targets, unloaded }, expectedRevision, fence) {
+    async putDeployment({ name, settings, targets, unloaded, rollout }, expectedRevision, fence) {
       return database.write('power-cut', () => {
         checkFence(fence);
         const last = pointer.get({ name }) as { revision: number; live: number } | undefined;
@@ -88,6 +89,7 @@ export function deploymentTable(
           targets: JSON.stringify(targets),
           at: new Date().toISOString(),
           unloaded: unloaded === true ? 1 : 0,
+          rollout: rollout === undefined ? null : JSON.stringify(rollout),
         });
         point.run({ name, revision });
         trim.run({ name, oldest: revision - RETENTION.deploymentRevisions });
@@ -120,6 +122,7 @@ function record(row: Row): DeploymentRecord {
     settings: JSON.parse(row.settings) as DeploymentSettings,
     targets: JSON.parse(row.targets) as TrafficTarget[],
     ...(row.unloaded === 1 ? { unloaded: true as const } : {}),
+    ...(row.rollout === null ? {} : { rollout: JSON.parse(row.rollout) as RolloutRecord }),
     revision: row.revision,
     updatedAt: row.updated_at,
   };

@@ -131,4 +131,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (limit_id, member)
   ) STRICT, WITHOUT ROWID;
   `,
+  // 6: rollouts of a fleet.
+  `
+  ALTER TABLE deployment_revisions ADD COLUMN rollout TEXT; -- JSON
+  `,
 ];
