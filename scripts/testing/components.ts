@@ -37,6 +37,10 @@ const CHECKS = {
   bubblewrap: () => runs('bwrap', '--version'),
   h2load: () => runs('h2load', '--version'),
   openssl: () => runs('openssl', 'version'),
+  helm: () => runs('helm', 'version'),
+  promtool: () => runs('promtool', '--version'),
+  podman: () => runs('podman', 'info') && runs('runc', '--version'),
+  haproxy: () => runs('haproxy', '-v'),
   curl: () => runs('curl', '--version'),
 } as const;
 

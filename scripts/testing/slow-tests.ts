@@ -15,6 +15,8 @@ export const SLOW_TESTS: readonly string[] = [
   'apps/judge/src/verify/verify.test.ts',
   'apps/judge/src/web/page.test.ts',
   'deploy/container/container.test.ts',
+  'deploy/helm/chart.test.ts',
+  'deploy/helm/monitoring.test.ts',
   'docs/readme.test.ts',
   'examples/char-transformer/scenes.test.ts',
   'examples/fine-tuning/fine-tuning.test.ts',

@@ -58,7 +58,7 @@ export const up = defineCommand({
   name: 'up',
   summary: 'Start a node on this machine; Ctrl-C drains and stops it.',
   details:
-    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create, or given in SKEIN_ADMIN_KEY. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
+    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create, or given in SKEIN_ADMIN_KEY; SKEIN_READ_KEY gives one that may only read, such as for Prometheus. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
   examples: [
     { command: 'skein up --example ocr', does: 'With the example that reads text in images' },
     {
@@ -171,7 +171,7 @@ export const up = defineCommand({
       ...logOf(options, process.stderr.isTTY),
       tls: tlsOf(context, options),
       access: options.keys,
-      adminKey: context.env['SKEIN_ADMIN_KEY'] || undefined,
+      givenKeys: givenKeysOf(context),
       allowedOrigins: options.allowOrigin,
       ...fleetOf(context, options),
       ...(options.otlp === undefined ? {} : { otlpEndpoint: options.otlp }),
@@ -233,6 +233,15 @@ async function describe(
     ...(example === undefined ? {} : { example }),
     next: nextCommand(context, example),
   };
+}
+
+/** Of the secrets of a platform. */
+function givenKeysOf({ env }: Context): NonNullable<NodeOptions['givenKeys']> {
+  const scopes = { admin: env['SKEIN_ADMIN_KEY'], read: env['SKEIN_READ_KEY'] };
+  return (['admin', 'read'] as const).flatMap((scope) => {
+    const token = scopes[scope];
+    return token === undefined || token === '' ? [] : [{ scope, token }];
+  });
 }
 
 function tlsOf(

@@ -1,24 +1,30 @@
 /**
- * The administrator's key that a platform gives to a node, such as in a secret of Kubernetes or Cloud Run.
- * Every node of a fleet is given the same one, and the first adds it to the state, so that no command
- * must run before the first start. Its record is like any other: once it is revoked, it stays so.
+ * A key that a platform gives to a node, such as in a secret of Kubernetes or Cloud Run. Every node of a
+ * fleet is given the same one, and the first adds it to the state, so that no command must run before the
+ * first start. Its record is like any other: once it is revoked, it stays so.
  */
 import { hash } from 'node:crypto';
 import { SkeinError } from '@skein/api/errors';
 import { idOfToken } from '@skein/http';
 import type { KeyRecord, State } from '@skein/state';
 
+export interface GivenKey {
+  readonly token: string;
+  /** `read` suffices for Prometheus. */
+  readonly scope: 'admin' | 'read';
+}
+
 /** @throws SkeinError USAGE if the token is malformed, or its id belongs to another key. */
 export async function admitGivenKey(
   state: Pick<State, 'addKey' | 'keys' | 'addAudit'>,
-  token: string,
+  { token, scope }: GivenKey,
 ): Promise<void> {
   const id = idOfToken(token);
   // The message must not repeat the value: it is a secret, or most of one.
   if (id === undefined) {
     throw new SkeinError(
       'USAGE',
-      'The administrator key is malformed: it is skein_, 12 digits from 0-9a-f, _, and 43 of A-Z a-z 0-9 - _.',
+      `The given ${scope} key is malformed: it is skein_, 12 digits from 0-9a-f, _, and 43 of A-Z a-z 0-9 - _.`,
     );
   }
   const secretHash = hash('sha256', token);
@@ -28,7 +34,7 @@ export async function admitGivenKey(
     secretHash,
     label: 'given at the start of a node',
     tenant: 'default',
-    scopes: ['admin'],
+    scopes: [scope],
     createdAt: new Date().toISOString(),
   };
   try {
@@ -52,6 +58,6 @@ async function isKnown(
   if (known.secretHash === secretHash) return true;
   throw new SkeinError(
     'USAGE',
-    `The administrator key has the id ${id}, which belongs to another key. Give the node a new one.`,
+    `The given key has the id ${id}, which belongs to another key. Give the node a new one.`,
   );
 }

@@ -27,7 +27,7 @@ export interface Callers extends Pick<Access, 'shareOf' | 'weightOf'> {
 /** @throws SkeinError KEYS_REQUIRED, USAGE (the given key). */
 export async function openCallers(opening: Opening, state: State): Promise<Callers> {
   const { options, logger, lifecycle, clock } = opening;
-  if (options.adminKey !== undefined) await admitGivenKey(state, options.adminKey);
+  for (const key of options.givenKeys ?? []) await admitGivenKey(state, key);
   const stored = await (await openKeyRing(state)).list();
   const mode = accessModeFor([options.host], options.access === 'required', stored, Date.now());
   const access = await createAccess({ state, mode, clock });

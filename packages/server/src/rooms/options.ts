@@ -1,5 +1,6 @@
 /** What a node is started with. */
 import type { TlsFiles } from '@skein/http';
+import type { GivenKey } from '../access/given-key.ts';
 import type { LogFormat, LogLevel } from '../telemetry/log.ts';
 
 export interface NodeOptions {
@@ -28,8 +29,8 @@ export interface NodeOptions {
   readonly tls?: TlsFiles | undefined;
   /** `auto`: open on loopback, keys elsewhere. `required`: keys everywhere. */
   readonly access: 'auto' | 'required';
-  /** Token of an administrator's key that the node adds to its state unless it is there. */
-  readonly adminKey?: string | undefined;
+  /** Keys that the node adds to its state unless they are there. */
+  readonly givenKeys?: readonly GivenKey[];
   /** Origins whose pages may call the node from a browser. */
   readonly allowedOrigins?: readonly string[];
   /** OTLP/HTTP endpoint for traces; absent: the environment variables decide. */

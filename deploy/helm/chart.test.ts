@@ -1,0 +1,171 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { requireComponent } from '../../scripts/testing/components.ts';
+import { faults, find, type Manifest, read, render } from './testing/render.ts';
+
+const helm = requireComponent('helm');
+const KUSTOMIZE = join(import.meta.dirname, '../kustomize');
+
+const FLEET = {
+  kind: 'Deployment',
+  replicas: 3,
+  redis: { existingSecret: 'redis' },
+  blobs: { place: 's3://team/skein', existingSecret: 'bucket' },
+};
+const EVERYTHING = {
+  ...FLEET,
+  image: {
+    repository: 'registry.example/skein',
+    digest: `sha256:${'a'.repeat(64)}`,
+    pullSecrets: ['pull'],
+  },
+  autoscaling: { kind: 'keda' },
+  tls: { existingSecret: 'tls' },
+  nodeSelector: { pool: 'cpu' },
+  tolerations: [{ key: 'dedicated', operator: 'Exists' }],
+  affinity: { nodeAffinity: {} },
+  priorityClassName: 'serving',
+  networkPolicy: { allowFrom: [{ namespaceSelector: {} }] },
+  extraArgs: ['--cores', '2'],
+  extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://otel:4318' }],
+  workers: {
+    enabled: true,
+    queues: ['default', 'nightly'],
+    autoscaling: { enabled: true },
+    kubernetes: { enabled: true, runtimeClass: 'gvisor', priorities: ['low:-1000', 'high:100'] },
+  },
+  monitoring: {
+    serviceMonitor: true,
+    rules: true,
+    dashboard: true,
+    labels: { release: 'prometheus' },
+  },
+};
+const VALUE_SETS: Readonly<Record<string, object>> = {
+  'one node with a volume': {},
+  'three members of a fleet': FLEET,
+  'a trial with a Redis of its own': {
+    kind: 'Deployment',
+    replicas: 2,
+    redis: { bundled: { enabled: true } },
+    blobs: { place: '/blobs', existingClaim: 'shared' },
+    workers: { enabled: true },
+  },
+  'scaled by CPU': { ...FLEET, autoscaling: { kind: 'hpa', min: 3, max: 30 } },
+  'members with volumes, asked by exec': {
+    ...FLEET,
+    kind: 'StatefulSet',
+    probes: { kind: 'exec' },
+  },
+  everything: EVERYTHING,
+};
+
+const podOf = (manifest: Manifest): Manifest => manifest['spec'].template.spec as Manifest;
+const containerOf = (manifest: Manifest): Manifest => podOf(manifest)['containers'][0] as Manifest;
+
+describe.skipIf(helm.skip)('the chart', () => {
+  it.each(Object.entries(VALUE_SETS))('renders manifests without a fault: %s', (_name, values) => {
+    const { manifests, refusal } = render(values);
+    expect(refusal).toBe('');
+    expect(manifests.length).toBeGreaterThan(5);
+    expect(manifests.flatMap(faults)).toEqual([]);
+  });
+
+  it('the check of manifests finds a wrong type, an unknown field and an unknown kind', () => {
+    const service = find(render({}).manifests, 'Service', 'skein');
+    const [port] = service['spec'].ports;
+    expect(faults({ ...service, spec: { ports: [{ ...port, port: 'http' }] } })).toHaveLength(1);
+    expect(faults({ ...service, spec: { ports: [{ ...port, prot: 'TCP' }] } })).toEqual([
+      'Service/skein: /spec/ports/0/prot is not a field',
+    ]);
+    expect(faults({ ...service, kind: 'Servis' })).toHaveLength(1);
+  });
+
+  it.each([
+    [{ replicas: 'three' }, /'\/replicas': got string, want integer/],
+    [{ redis: { uri: 'redis://x' } }, /'\/redis': additional properties 'uri' not allowed/],
+    [{ kind: 'DaemonSet' }, /'\/kind': value must be one of 'Deployment', 'StatefulSet'/],
+    [{ redis: { url: 'http://x' }, blobs: { place: 's3://x/y' } }, /'\/redis\/url'/],
+    [{ image: { digest: 'latest' } }, /'\/image\/digest'/],
+    [{ graceSeconds: 0 }, /'\/graceSeconds': minimum: got 0, want 1/],
+    [{ replicas: 2 }, /needs a shared state: set redis.url/],
+    [{ autoscaling: { kind: 'hpa' } }, /needs a shared state/],
+    [{ kind: 'Deployment' }, /a Deployment has no volume/i],
+    [{ redis: { url: 'redis://x' } }, /set blobs.place to a bucket/],
+    [{ ...FLEET, redis: { url: 'redis://x', bundled: { enabled: true } } }, /named twice/],
+    [{ ...FLEET, blobs: { place: 's3://x/y', existingClaim: 'shared' } }, /absolute path/],
+    [{ workers: { enabled: true } }, /Workers take jobs from Redis/],
+    [{ ...FLEET, autoscaling: { kind: 'hpa', min: 9, max: 3 } }, /autoscaling.min is 9, above/],
+  ])('refuses values, and says what to change: %j', (values, message) => {
+    expect(render(values).refusal).toMatch(message);
+  });
+
+  it('no pod runs as root, writes its root, or holds a token of the cluster that it does not use', () => {
+    const { manifests } = render(EVERYTHING);
+    const pods = manifests.filter(({ spec }) => spec?.template?.spec?.containers !== undefined);
+    expect(pods).toHaveLength(2);
+    for (const each of pods) {
+      const pod = podOf(each);
+      const isWorker = each['metadata'].name.endsWith('-worker');
+      expect(pod).toMatchObject({
+        automountServiceAccountToken: isWorker,
+        enableServiceLinks: false,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      });
+      expect(containerOf(each)).toMatchObject({
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+      });
+    }
+  });
+
+  it('the grace of the pod covers preStop and the grace of the node', () => {
+    const node = find(
+      render({ graceSeconds: 20, preStopSeconds: 7 }).manifests,
+      'StatefulSet',
+      'skein',
+    );
+    expect(podOf(node)['terminationGracePeriodSeconds']).toBeGreaterThan(27);
+    expect(containerOf(node)['env']).toContainEqual({ name: 'SKEIN_GRACE', value: '20s' });
+    expect(containerOf(node)['lifecycle'].preStop.exec.command).toEqual(['sleep', '7']);
+  });
+
+  it('no secret of the operator is in a manifest, and those that it makes are keys of the right form', () => {
+    const { manifests } = render(EVERYTHING);
+    const text = JSON.stringify(manifests);
+    expect(text).not.toMatch(/rediss?:\/\//);
+    const keys = find(manifests, 'Secret', 'skein-keys')['data'] as Record<string, string>;
+    for (const name of ['admin-key', 'read-key']) {
+      const token = Buffer.from(keys[name]!, 'base64').toString();
+      expect(token).toMatch(/^skein_[0-9a-f]{12}_[A-Za-z0-9_-]{43}$/);
+    }
+    const given = { ...FLEET, keys: { existingSecret: 'mine' } };
+    expect(render(given).manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+  });
+
+  it('is the base of kustomize too', () => {
+    const written = readFileSync(join(KUSTOMIZE, 'base/skein.yaml'), 'utf8');
+    const rendered = spawnSync('bash', [join(KUSTOMIZE, 'render.sh'), '--print'], {
+      encoding: 'utf8',
+    });
+    expect(rendered.stderr).toBe('');
+    expect(written, 'run deploy/kustomize/render.sh').toBe(rendered.stdout);
+    expect(read(written).flatMap(faults)).toEqual([]);
+    expect(read(written).map(({ kind }) => kind)).not.toContain('Secret');
+  });
+
+  it('a scaler without data is not a scaler that sees no load', () => {
+    const { manifests } = render(EVERYTHING);
+    const scaled = manifests.filter(({ kind }) => kind === 'ScaledObject');
+    expect(scaled).toHaveLength(2);
+    for (const trigger of scaled.flatMap(({ spec }) => spec.triggers as Manifest[])) {
+      expect(trigger['metadata'].ignoreNullValues).toBe('false');
+      expect(trigger['metadata'].query).not.toMatch(/\{\{/);
+    }
+  });
+});

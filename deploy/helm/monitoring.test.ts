@@ -1,0 +1,108 @@
+/** The alerts and the board say what a node really exports, and the alerts fire when they should. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { mlp } from '@skein/onnx';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createAuthority } from '../../packages/http/src/tls/testing/authority.ts';
+import {
+  startNodeProcess,
+  temporaryFolder,
+} from '../../packages/server/src/testing/node-process.ts';
+import { requireComponent } from '../../scripts/testing/components.ts';
+import { CHART } from './testing/render.ts';
+
+const promtool = requireComponent('promtool');
+const openssl = requireComponent('openssl');
+const read = (file: string): string => readFileSync(join(CHART, file), 'utf8');
+
+describe.skipIf(promtool.skip)('the alerts', () => {
+  it.each([
+    ['are rules of Prometheus', ['check', 'rules', '--lint=all', '--lint-fatal', 'alerts.yaml']],
+    ['fire when they should', ['test', 'rules', 'alerts.test.yaml']],
+  ])('%s', (_what, args) => {
+    const { status, stdout, stderr } = spawnSync('promtool', args, {
+      cwd: join(CHART, 'files'),
+      encoding: 'utf8',
+    });
+    expect(status, stdout + stderr).toBe(0);
+  });
+});
+
+describe.skipIf(openssl.skip)('every metric that is named', () => {
+  /** Labels of each exported family. */
+  const exported = new Map<string, Set<string>>();
+  /** Prometheus adds these to what it scrapes. */
+  const OF_PROMETHEUS = ['job', 'instance', 'namespace', 'le'];
+
+  beforeAll(async () => {
+    const folder = temporaryFolder();
+    const authority = createAuthority(folder, 'ca');
+    authority.issue('node');
+    await using plain = await startNodeProcess();
+    await plain.deploy('tiny', mlp({ sizes: [4, 8, 3], seed: 1 }));
+    const x = { shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) };
+    await plain.client.infer('tiny', { x });
+    // Refused, and counted under its code.
+    await plain.client.infer('tiny', { y: x }).catch(() => {});
+    await plain.run('run', '--', 'true');
+    collect(await (await fetch(`${plain.url}/metrics`)).text());
+    await using secure = await startNodeProcess({
+      args: ['--tls-cert', join(folder, 'ca-node.pem'), '--tls-key', join(folder, 'ca-node.key')],
+    });
+    collect(await securely(`${secure.url}/metrics`));
+  }, 60_000);
+
+  function collect(page: string): void {
+    for (const line of page.split('\n')) {
+      const family = /^# TYPE (\S+)/.exec(line)?.[1];
+      if (family !== undefined && !exported.has(family)) exported.set(family, new Set());
+      const [, name = '', labels = ''] = /^([a-z_]+)(?:\{(.*)\})? /.exec(line) ?? [];
+      const of = exported.get(name) ?? exported.get(withoutSuffix(name));
+      for (const [, label] of labels.matchAll(/([a-z_]+)="/g)) of?.add(label!);
+    }
+  }
+
+  /** Metrics in a query, with the labels that it selects by. */
+  const metricsIn = (text: string): [name: string, labels: string[]][] =>
+    [...text.matchAll(/\b((?:skein|process|nodejs)_[a-z_]+)\b(?:\{([^{}]*)\})?/g)].map(
+      ([, name = '', selectors = '']) => [
+        name,
+        [...selectors.matchAll(/([a-z_]+)(?:=~|!=|=)\\?"/g)].map(([, label]) => label!),
+      ],
+    );
+
+  it.each(['files/alerts.yaml', 'files/board.json', 'values.yaml', 'templates/availability.yaml'])(
+    'is exported by a node, with its labels: %s',
+    (file) => {
+      const text = read(file)
+        .replaceAll('.Release.Namespace', '')
+        .replaceAll(/"\{\{[^}]*\}\}"/g, '""');
+      const named = metricsIn(text);
+      expect(named.length).toBeGreaterThan(0);
+      const unknown = named.flatMap(([name, labels]) => {
+        const known = exported.get(name) ?? exported.get(withoutSuffix(name));
+        if (known === undefined) return [name];
+        return labels
+          .filter((label) => !known.has(label) && !OF_PROMETHEUS.includes(label))
+          .map((label) => `${name}{${label}}`);
+      });
+      expect(unknown).toEqual([]);
+    },
+  );
+});
+
+const withoutSuffix = (name: string): string => name.replace(/_(bucket|sum|count)$/, '');
+
+function securely(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    request(url, { rejectUnauthorized: false }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => resolve(text));
+    })
+      .on('error', reject)
+      .end();
+  });
+}

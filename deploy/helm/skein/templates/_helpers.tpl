@@ -1,0 +1,93 @@
+{{- define "skein.name" -}}
+{{- if contains "skein" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-skein" .Release.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "skein.labels" -}}
+app.kubernetes.io/name: skein
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* What a selector finds: takes the root and the component. */}}
+{{- define "skein.selector" -}}
+app.kubernetes.io/name: skein
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "skein.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}{{ printf "%s@%s" .repository .digest }}{{ else }}{{ printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "skein.hasRedis" -}}
+{{- with .Values.redis }}{{ if or .url .existingSecret .bundled.enabled }}yes{{ end }}{{ end }}
+{{- end }}
+
+{{- define "skein.redisSecret" -}}
+{{- .Values.redis.existingSecret | default (printf "%s-redis" (include "skein.name" .)) }}
+{{- end }}
+
+{{- define "skein.redisSecretKey" -}}
+{{- if .Values.redis.existingSecret }}{{ .Values.redis.secretKey }}{{ else }}url{{ end }}
+{{- end }}
+
+{{- define "skein.keysSecret" -}}
+{{- .Values.keys.existingSecret | default (printf "%s-keys" (include "skein.name" .)) }}
+{{- end }}
+
+{{/* The state and the artifacts of a fleet, of nodes and workers alike. */}}
+{{- define "skein.fleetEnv" -}}
+{{- if include "skein.hasRedis" . }}
+- name: SKEIN_REDIS
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "skein.redisSecret" . }}
+      key: {{ include "skein.redisSecretKey" . }}
+{{- end }}
+{{- with .Values.blobs.place }}
+- name: SKEIN_BLOBS
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "skein.blobsEnvFrom" -}}
+{{- with .Values.blobs.existingSecret }}
+envFrom:
+  - secretRef:
+      name: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "skein.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "skein.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* A probe of the node: takes the root and the path. */}}
+{{- define "skein.probe" -}}
+{{- if eq .root.Values.probes.kind "exec" }}
+exec:
+  command: [node, deploy/container/healthcheck.ts, {{ .path }}]
+{{- else }}
+httpGet:
+  path: {{ .path }}
+  port: http
+  scheme: {{ if .root.Values.tls.existingSecret }}HTTPS{{ else }}HTTP{{ end }}
+{{- end }}
+{{- end }}
