@@ -1,0 +1,58 @@
+# Nodes and workers have an account each, whose rights are the bucket and their secrets.
+resource "google_service_account" "fleet" {
+  for_each     = toset(["node", "worker"])
+  account_id   = "${var.name}-${each.key}"
+  display_name = "Skein ${each.key}"
+}
+
+resource "google_storage_bucket_iam_member" "blobs" {
+  for_each = google_service_account.fleet
+  bucket   = google_storage_bucket.blobs.name
+  role     = "roles/storage.objectUser"
+  member   = each.value.member
+}
+
+# The id of a key is hexadecimal, its secret has 43 letters and digits.
+resource "random_id" "key" {
+  for_each    = toset(["admin", "read"])
+  byte_length = 6
+}
+
+resource "random_password" "key" {
+  for_each = toset(["admin", "read"])
+  length   = 43
+  special  = false
+}
+
+resource "google_secret_manager_secret" "fleet" {
+  for_each  = toset(["admin-key", "read-key", "redis-url"])
+  secret_id = "${var.name}-${each.key}"
+  replication {
+    auto {}
+  }
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_secret_manager_secret_version" "key" {
+  for_each    = random_password.key
+  secret      = google_secret_manager_secret.fleet["${each.key}-key"].id
+  secret_data = "skein_${random_id.key[each.key].hex}_${each.value.result}"
+}
+
+resource "google_secret_manager_secret_version" "redis_url" {
+  secret      = google_secret_manager_secret.fleet["redis-url"].id
+  secret_data = local.store_url
+}
+
+resource "google_secret_manager_secret_iam_member" "node" {
+  for_each  = google_secret_manager_secret.fleet
+  secret_id = each.value.id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.fleet["node"].member
+}
+
+resource "google_secret_manager_secret_iam_member" "worker" {
+  secret_id = google_secret_manager_secret.fleet["redis-url"].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.fleet["worker"].member
+}
