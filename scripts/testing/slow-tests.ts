@@ -35,6 +35,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/commands/map-memory.test.ts',
   'packages/cli/src/commands/map.test.ts',
   'packages/cli/src/commands/up.test.ts',
+  'packages/cli/src/commands/privacy.test.ts',
   'packages/cli/src/container.test.ts',
   'packages/cli/src/doctor/doctor.test.ts',
   'packages/cli/src/fixes.test.ts',
@@ -125,6 +126,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/parallel/overlap/overlap.test.ts',
   'packages/train/src/parallel/ring/elastic.test.ts',
   'packages/train/src/parallel/threads/threads.test.ts',
+  'packages/train/src/privacy/accountant.test.ts',
   'packages/train/src/runs/gang-jobs/train-jobs.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
 ];

@@ -48,6 +48,7 @@ const LOADERS = {
   'runs ls': async () => (await import('./commands/runs.ts')).runsLs,
   'runs show': async () => (await import('./commands/runs.ts')).runsShow,
   'runs compare': async () => (await import('./commands/runs-compare.ts')).runsCompare,
+  privacy: async () => (await import('./commands/privacy.ts')).privacy,
   bench: async () => (await import('./commands/bench.ts')).bench,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   'keys create': async () => (await import('./commands/keys.ts')).keysCreate,

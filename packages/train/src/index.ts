@@ -58,6 +58,8 @@ export {
   type NamedOptions,
   type OptimiserName,
 } from './optimisers/optimisers.ts';
+export { epsilonOf, noiseFor, type Spent } from './privacy/accountant.ts';
+export type { Mechanism, Sampling } from './privacy/mechanism.ts';
 export { rmsprop, type RmspropOptions } from './optimisers/rmsprop.ts';
 export { sgd, type SgdOptions } from './optimisers/sgd.ts';
 export {

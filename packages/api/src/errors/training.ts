@@ -59,6 +59,13 @@ export const TRAINING_ERRORS = {
       'A worker of a training in parallel never connected, disconnected or stopped answering.',
     fix: 'Check that worker; then resume from the last checkpoint with skein train --resume last.',
   },
+  PRIVACY_UNATTAINABLE: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    kind: 'user',
+    meaning: 'What a private training spends cannot be computed, or no noise keeps to its budget.',
+    fix: 'The message names the value; allow a larger --epsilon or --delta, or take fewer steps.',
+  },
   CHECKPOINT_INVALID: {
     http: 400,
     grpc: GRPC.FAILED_PRECONDITION,

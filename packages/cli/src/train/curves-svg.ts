@@ -3,29 +3,22 @@
  * without scripts or fonts, for light and dark pages.
  */
 import type { Run } from '@skein/api';
-import { escapeMarkup } from '@skein/api/safe-text';
+import {
+  chart,
+  LEFT,
+  panel,
+  px,
+  RIGHT,
+  type Series,
+  text,
+  wholeAxis,
+  WIDTH,
+} from '../output/line-chart.ts';
 import { formatMetric, metricTitle } from './progress.ts';
 
-const WIDTH = 880;
-const LEFT = 76;
-const RIGHT = 168;
 const LOSS = { top: 92, bottom: 320 };
 const METRIC = { top: 372, bottom: 552 };
 const HEIGHT = 606;
-
-const CSS = `
-svg{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;--bg:#fff;--ink:#1c2430;--soft:#68707d;--grid:#e8eaee;--c0:#12508f;--c1:#c2571a;--c2:#2a7d5f;--c3:#7a4fa3}
-@media(prefers-color-scheme:dark){svg{--bg:#11161d;--ink:#e8ebf0;--soft:#949dab;--grid:#242c37;--c0:#7cbcf5;--c1:#f2a065;--c2:#5fd0a5;--c3:#c4a1ec}}
-.bg{fill:var(--bg)}.title{font-size:17px;font-weight:600;fill:var(--ink)}.soft{fill:var(--soft)}.axis{fill:var(--soft);font-size:12px}.grid{stroke:var(--grid);fill:none}
-.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.dashed{stroke-dasharray:2 5}.best{stroke:var(--soft);stroke-dasharray:3 4;fill:none}
-.s0{stroke:var(--c0)}.s1{stroke:var(--c1)}.s2{stroke:var(--c2)}.s3{stroke:var(--c3)}.t0{fill:var(--c0)}.t1{fill:var(--c1)}.t2{fill:var(--c2)}.t3{fill:var(--c3)}`;
-
-interface Series {
-  readonly label: string;
-  readonly colour: number;
-  readonly dashed: boolean;
-  readonly points: readonly { readonly epoch: number; readonly value: number }[];
-}
 
 /** Metrics that are shares, of which more is better: they have one axis. */
 const SHARES = ['accuracy', 'macroF1', 'auc', 'r2'];
@@ -43,20 +36,15 @@ export function trainingCurves(runs: readonly Run[]): string {
   const height = metrics.length === 0 ? HEIGHT - (METRIC.bottom - LOSS.bottom) : HEIGHT;
   const bottom = metrics.length === 0 ? LOSS.bottom : METRIC.bottom;
   const parts = [
-    text(LEFT, 34, 'title', title),
-    text(LEFT, 56, 'soft', subtitle),
-    ...panel('loss', losses, LOSS, x, true),
-    ...(metrics.length === 0 ? [] : panel('on validation rows', metrics, METRIC, x, false)),
-    ...epochAxis(last, x, bottom),
+    ...panel('loss', losses, LOSS, x, true, formatMetric),
+    ...(metrics.length === 0
+      ? []
+      : panel('on validation rows', metrics, METRIC, x, false, formatMetric)),
+    ...wholeAxis(last, x, bottom),
     ...(runs.length === 1 ? bestEpoch(runs[0]!, x, bottom) : []),
     text((LEFT + WIDTH - RIGHT) / 2, bottom + 42, 'axis', 'epoch', 'middle'),
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeMarkup(`Training of ${title}. ${subtitle}`)}">
-<style>${CSS}</style>
-<rect class="bg" width="${WIDTH}" height="${height}" rx="10"/>
-${parts.join('\n')}
-</svg>
-`;
+  return chart({ title, subtitle, label: `Training of ${title}. ${subtitle}` }, height, parts);
 }
 
 /** Labels of several runs beside their lines; a single run needs none. */
@@ -68,9 +56,9 @@ function shortNames(runs: readonly Run[]): readonly (string | undefined)[] {
 
 function lossSeries({ epochs }: Run, index: number, name: string | undefined): Series[] {
   const many = name !== undefined;
-  const training = epochs.map(({ epoch, loss }) => ({ epoch, value: loss }));
+  const training = epochs.map(({ epoch, loss }) => ({ x: epoch, value: loss }));
   const held = epochs.flatMap(({ epoch, metrics: { validationLoss: value } }) =>
-    value === undefined ? [] : [{ epoch, value }],
+    value === undefined ? [] : [{ x: epoch, value }],
   );
   const named = (what: string) => (many ? `${name}, ${what}` : what);
   return [
@@ -93,62 +81,9 @@ function metricSeries({ epochs }: Run, index: number, name: string | undefined):
     colour: many ? index : i,
     dashed: false,
     points: epochs.flatMap(({ epoch, metrics: { [metric]: value } }) =>
-      value === undefined ? [] : [{ epoch, value }],
+      value === undefined ? [] : [{ x: epoch, value }],
     ),
   }));
-}
-
-function panel(
-  title: string,
-  series: readonly Series[],
-  { top, bottom }: { top: number; bottom: number },
-  x: (epoch: number) => number,
-  mayBeLogarithmic: boolean,
-): string[] {
-  const values = series.flatMap(({ points }) => points.map(({ value }) => value));
-  const axis: Axis = axisOf(values, mayBeLogarithmic);
-  const y = (value: number): number => bottom - axis.place(value) * (bottom - top);
-  const labels = series.map((each) => ({ ...each, at: y(each.points.at(-1)?.value ?? 0) }));
-  return [
-    text(LEFT, top - 12, 'axis', axis.logarithmic ? `${title}, logarithmic` : title),
-    ...axis.ticks.flatMap((tick) => [
-      `<path class="grid" d="M${LEFT} ${px(y(tick))}H${WIDTH - RIGHT}"/>`,
-      text(LEFT - 10, y(tick) + 4, 'axis', shortNumber(tick), 'end'),
-    ]),
-    ...series.map((each) => line(each, x, y)),
-    ...spread(labels).map(({ at, label, colour, points }) =>
-      text(
-        WIDTH - RIGHT + 10,
-        at + 4,
-        `t${colour % 4}`,
-        `${label} ${formatMetric(points.at(-1)?.value)}`,
-      ),
-    ),
-  ];
-}
-
-function line(
-  { points, colour, dashed }: Series,
-  x: (epoch: number) => number,
-  y: (value: number) => number,
-): string {
-  const css = `s${colour % 4}`;
-  const [only, second] = points;
-  if (only !== undefined && second === undefined) {
-    return `<circle class="${css}" fill="none" stroke-width="2" cx="${px(x(only.epoch))}" cy="${px(y(only.value))}" r="3"/>`;
-  }
-  const path = points.map(({ epoch, value }) => `${px(x(epoch))} ${px(y(value))}`).join('L');
-  return `<path class="line ${css}${dashed ? ' dashed' : ''}" d="M${path}"/>`;
-}
-
-function epochAxis(last: number, x: (epoch: number) => number, bottom: number): string[] {
-  const step = Math.max(
-    1,
-    [1, 2, 5, 10, 20, 25, 50, 100].find((each) => last / each <= 10) ?? Math.ceil(last / 10),
-  );
-  const ticks = [];
-  for (let epoch = step === 1 ? 1 : step; epoch <= last; epoch += step) ticks.push(epoch);
-  return ticks.map((epoch) => text(x(epoch), bottom + 20, 'axis', String(epoch), 'middle'));
 }
 
 /** Marks the epoch of the result. */
@@ -161,81 +96,4 @@ function bestEpoch(run: Run, x: (epoch: number) => number, bottom: number): stri
     `<path class="best" d="M${px(at)} ${LOSS.top}V${bottom}"/>`,
     text(at + (anchor === 'end' ? -6 : 6), LOSS.top + 12, 'axis', `best: epoch ${best}`, anchor),
   ];
-}
-
-/** Moves overlapping labels apart. */
-function spread<T extends { at: number }>(labels: readonly T[]): T[] {
-  const sorted = labels.toSorted((a, b) => a.at - b.at).map((label) => ({ ...label }));
-  sorted.forEach((label, i) => {
-    const above = sorted[i - 1];
-    if (above !== undefined) label.at = Math.max(label.at, above.at + 16);
-  });
-  return sorted;
-}
-
-function shortNumber(value: number): string {
-  return value === 0 ? '0' : String(Number(value.toPrecision(3)));
-}
-
-function text(x: number, y: number, css: string, content: string, anchor = 'start'): string {
-  const side = anchor === 'start' ? '' : ` text-anchor="${anchor}"`;
-  return `<text class="${css}" x="${px(x)}" y="${px(y)}"${side}>${escapeMarkup(content)}</text>`;
-}
-
-function px(value: number): string {
-  return String(Math.round(value * 10) / 10);
-}
-
-/** An axis with round numbers that all values lie on: logarithmic where they span more than a decade. */
-export interface Axis {
-  readonly logarithmic: boolean;
-  readonly ticks: readonly number[];
-  /** From 0 at the lowest tick to 1 at the highest. */
-  readonly place: (value: number) => number;
-}
-
-const DECADE = 10;
-
-export function axisOf(values: readonly number[], mayBeLogarithmic: boolean): Axis {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  return mayBeLogarithmic && low > 0 && high / low > DECADE
-    ? logarithmicAxis(low, high)
-    : linearAxis(low, high);
-}
-
-function linearAxis(low: number, high: number): Axis {
-  const size = Math.max(Math.abs(low), Math.abs(high));
-  // A constant series is shown with a small range around it.
-  const span = high - low > size * 1e-9 ? high - low : size > Number.MIN_VALUE * 2 ** 52 ? size : 1;
-  const power = 10 ** Math.floor(Math.log10(span / 4));
-  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => span / (factor * power) <= 5) ?? 10);
-  const first = Math.floor(low / step + 1e-9);
-  const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);
-  const ticks = Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
-  return {
-    logarithmic: false,
-    ticks,
-    place: (value) => (value - first * step) / ((last - first) * step),
-  };
-}
-
-function logarithmicAxis(low: number, high: number): Axis {
-  const first = Math.floor(Math.log10(low));
-  const last = Math.ceil(Math.log10(high));
-  const steps = last - first > 3 ? [1] : [1, 2, 5];
-  const all: number[] = [];
-  for (let power = first; power <= last; power++) {
-    for (const step of steps) all.push(step * 10 ** power);
-  }
-  const from = all.findLastIndex((tick) => tick <= low);
-  const to = all.findIndex((tick) => tick >= high);
-  const ticks = all.slice(from, to + 1);
-  const bottom = Math.log10(ticks[0]!);
-  const top = Math.log10(ticks.at(-1)!);
-  return {
-    logarithmic: true,
-    ticks,
-    place: (value) => (Math.log10(value) - bottom) / (top - bottom),
-  };
 }

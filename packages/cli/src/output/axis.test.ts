@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { axisOf } from './curves-svg.ts';
+import { axisOf } from './line-chart.ts';
 
 it('has round ticks, between which everything lies', () => {
   const value = fc.double({ min: -1e6, max: 1e6, noNaN: true });

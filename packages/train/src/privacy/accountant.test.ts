@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { TrainError } from '../train-error.ts';
+import { epsilonOf, noiseFor } from './accountant.ts';
+import type { GaussianSteps, Mechanism, Sampling } from './mechanism.ts';
+import { upperTail } from './normal.ts';
+import { rdpOf } from './rdp.ts';
+
+function poisson(rate: number, noise: number, steps: number): GaussianSteps {
+  return { kind: 'gaussian', noise, steps, sampling: { kind: 'poisson', rate } };
+}
+
+function all(noise: number, steps: number): GaussianSteps {
+  return { kind: 'gaussian', noise, steps, sampling: { kind: 'all' } };
+}
+
+/** The exact ε of one Gaussian: Balle and Wang 2018, theorem 8, by bisection. */
+function gaussianEpsilon(noise: number, delta: number): number {
+  let [low, high] = [0, 200];
+  for (let i = 0; i < 200; i++) {
+    const middle = (low + high) / 2;
+    const above = upperTail(middle * noise - 0.5 / noise);
+    const below = Math.exp(middle) * upperTail(middle * noise + 0.5 / noise);
+    if (above - below > delta) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+describe('published figures of Poisson sampling', () => {
+  it.each([
+    { rate: 0.04, noise: 1.5, steps: 2250, delta: 1e-5, rdp: 7.32911117, pld: 6.76879 },
+    { rate: 0.0025, noise: 1.3, steps: 6000, delta: 1e-5, rdp: 0.7242234, pld: 0.640111 },
+    { rate: 0.001, noise: 1, steps: 30_000, delta: 1e-7, rdp: 1.41549885, pld: 1.098199 },
+  ])('$steps steps at rate $rate with noise $noise', ({ rate, noise, steps, delta, rdp, pld }) => {
+    const spent = epsilonOf([poisson(rate, noise, steps)], delta);
+    expect(Math.abs(spent.rdp.epsilon - rdp)).toBeLessThan(1e-6);
+    expect(Math.abs(spent.pld! - pld)).toBeLessThan(1e-3);
+    expect(spent.epsilon).toBe(spent.pld);
+  });
+
+  it.each([
+    [1.5, 6.50071e-4],
+    [5, 2.18075656e-3],
+  ])('of order %s', (order, divergence) => {
+    const relative = rdpOf(poisson(0.01, 2.5, 50), order) / divergence - 1;
+    expect(Math.abs(relative)).toBeLessThan(1e-6);
+  });
+});
+
+describe('a Gaussian of all examples', () => {
+  it.each([
+    [0.7, 1, 1e-5],
+    [1, 1, 1e-5],
+    [20, 30, 1e-3],
+    [50, 400, 1e-6],
+  ])('with noise %s, %s times, spends the exact epsilon at delta %s', (noise, steps, delta) => {
+    const exact = gaussianEpsilon(noise / Math.sqrt(steps), delta);
+    const spent = epsilonOf([all(noise, steps)], delta);
+    expect(spent.pld!).toBeGreaterThan(exact * (1 - 1e-5));
+    expect(spent.pld! / exact).toBeLessThan(1 + 1e-5);
+    expect(spent.rdp.epsilon).toBeGreaterThan(exact);
+  });
+
+  it('spends the same in parts', () => {
+    const [parts, whole] = [[all(30, 10), all(30, 20)], [all(30, 30)]].map((mechanisms) =>
+      epsilonOf(mechanisms, 1e-5),
+    );
+    expect(parts!.rdp.epsilon).toBeCloseTo(whole!.rdp.epsilon, 9);
+    expect(parts!.pld).toBeCloseTo(whole!.pld!, 4);
+  });
+});
+
+it('adds up different mechanisms to more than each and less than their sum', () => {
+  const mechanisms: Mechanism[] = [poisson(0.01, 1.1, 500), all(8, 3)];
+  const [together, ...alone] = [mechanisms, ...mechanisms.map((each) => [each])].map(
+    (each) => epsilonOf(each, 1e-5).epsilon,
+  );
+  expect(together).toBeGreaterThan(Math.max(...alone));
+  expect(together).toBeLessThan(alone.reduce((sum, each) => sum + each, 0));
+});
+
+it('spends more the more is sampled, and all at a rate of 1', () => {
+  const spent = [0.01, 0.1, 0.5, 1].map((rate) => epsilonOf([poisson(rate, 2, 20)], 1e-5).epsilon);
+  expect(spent).toEqual(spent.toSorted((a, b) => a - b));
+  expect(spent.at(-1)).toBeCloseTo(epsilonOf([all(2, 20)], 1e-5).epsilon, 9);
+});
+
+it('bounds fixed-size sampling by the Rényi divergence alone', () => {
+  const fixed = (sampling: Sampling) =>
+    epsilonOf([{ kind: 'gaussian', noise: 2, steps: 100, sampling }], 1e-5);
+  const [some, every] = [0.01, 1].map((rate) => fixed({ kind: 'fixed', rate }));
+  expect(some!.pld).toBeUndefined();
+  expect(some!.epsilon).toBe(some!.rdp.epsilon);
+  expect(some!.epsilon).toBeLessThan(every!.epsilon / 4);
+  // One example is replaced by another, which moves a sum by twice its norm.
+  const half = epsilonOf([all(1, 100)], 1e-5).rdp.epsilon;
+  expect(every!.epsilon).toBeCloseTo(half, 9);
+});
+
+it('counts the nodes above a leaf of a tree', () => {
+  const tree = epsilonOf([{ kind: 'tree', noise: 10, steps: 1000 }], 1e-5);
+  expect(tree.pld! / gaussianEpsilon(10 / Math.sqrt(10), 1e-5)).toBeCloseTo(1, 4);
+});
+
+it('spends nothing in no step', () => {
+  expect(epsilonOf([poisson(0.1, 1, 0)], 1e-5)).toMatchObject({ epsilon: 0, pld: 0 });
+});
+
+describe('calibration', () => {
+  it('finds the least noise within a budget', () => {
+    const within = (noise: number) => epsilonOf([poisson(0.01, noise, 1000)], 1e-5).epsilon;
+    const noise = noiseFor({ epsilon: 2, delta: 1e-5 }, (noise) => [poisson(0.01, noise, 1000)]);
+    expect(within(noise)).toBeLessThanOrEqual(2);
+    expect(within(noise * 0.999)).toBeGreaterThan(2);
+  });
+
+  it('uses the bound where nothing closer is known', () => {
+    const fixed = (noise: number): Mechanism[] => [
+      { kind: 'gaussian', noise, steps: 100, sampling: { kind: 'fixed', rate: 0.01 } },
+    ];
+    const noise = noiseFor({ epsilon: 1, delta: 1e-5 }, fixed);
+    expect(epsilonOf(fixed(noise), 1e-5).epsilon).toBeLessThanOrEqual(1);
+    expect(epsilonOf(fixed(noise * 0.999), 1e-5).epsilon).toBeGreaterThan(1);
+  });
+});
+
+it.each([
+  [[all(0, 1)], 1e-5, 'noise 0'],
+  [[all(Number.NaN, 1)], 1e-5, 'noise NaN'],
+  [[all(1, 1.5)], 1e-5, '1.5 is not a number of steps'],
+  [[poisson(0, 1, 1)], 1e-5, 'sampling rate 0'],
+  [[poisson(1.1, 1, 1)], 1e-5, 'sampling rate 1.1'],
+  [[all(1, 1)], 0, 'delta 0'],
+  [[all(1, 1)], 1, 'delta 1'],
+])('refuses %j at delta %s', (mechanisms, delta, message) => {
+  expect(() => epsilonOf(mechanisms, delta)).toThrow(TrainError);
+  expect(() => epsilonOf(mechanisms, delta)).toThrow(message);
+});

@@ -1,0 +1,130 @@
+/**
+ * Composition of privacy loss distributions by the Fourier transform: Koskela, Jälkö and Honkela
+ * 2020. Its ε is close to the true one, where that of Rényi differential privacy is a bound.
+ */
+import { fourier } from './fourier.ts';
+import {
+  type Direction,
+  lossOfStep,
+  type LossDistribution,
+  type LossStep,
+  lossStepOf,
+} from './loss-distribution.ts';
+import type { Mechanism } from './mechanism.ts';
+
+/** Points of the grid of the summed loss: four times as many change ε by less than 2e-4 of it. */
+const POINTS = 2 ** 16;
+/** Points of the first grid, which shows how far the sum reaches. */
+const COARSE = 2 ** 12;
+/** What is cut off together, as a share of δ; it is counted as spent. */
+const CUT = 1e-6;
+
+/** Undefined where a mechanism has no known loss distribution: fixed-size sampling. */
+export function pldEpsilon(mechanisms: readonly Mechanism[], delta: number): number | undefined {
+  const steps = mechanisms.filter((each) => each.steps > 0).map(lossStepOf);
+  if (!steps.every((step) => step !== undefined)) return undefined;
+  if (steps.length === 0) return 0;
+  return Math.max(epsilonTowards('remove', steps, delta), epsilonTowards('add', steps, delta));
+}
+
+function epsilonTowards(direction: Direction, steps: readonly LossStep[], delta: number): number {
+  const times = steps.reduce((sum, each) => sum + each.times, 0);
+  const tail = (delta * CUT) / times;
+  const coarse = steps.map((step) => {
+    const reach = lossOfStep(step, direction, 1, tail);
+    return lossOfStep(step, direction, reach.mass.length / COARSE, tail);
+  });
+  const [low, high] = reachOf(coarse, steps, delta * CUT);
+  const width = (high - low) / POINTS;
+  const sum = compose(
+    steps.map((step) => lossOfStep(step, direction, width, tail)),
+    steps,
+    Math.floor(low / width),
+  );
+  return epsilonOf(sum, delta - 2 * delta * CUT);
+}
+
+/** The losses between which all but `tail` of the sum lies on either side: Chernoff's bound. */
+function reachOf(
+  parts: readonly LossDistribution[],
+  steps: readonly LossStep[],
+  tail: number,
+): [low: number, high: number] {
+  const bound = (sign: number): number => {
+    let best = Infinity;
+    for (let tilt = 2 ** -12; tilt <= 2 ** 12; tilt *= 1.3) {
+      const logs = parts.map((part, i) => steps[i]!.times * logMoment(part, sign * tilt));
+      const reach = (logs.reduce((sum, log) => sum + log, 0) - Math.log(tail)) / tilt;
+      best = Math.min(best, reach);
+    }
+    return best;
+  };
+  return [-bound(-1), bound(1)];
+}
+
+/** log E[e^{tilt · loss}] of the finite losses. */
+function logMoment({ first, width, mass }: LossDistribution, tilt: number): number {
+  let top = -Infinity;
+  for (let i = 0; i < mass.length; i++) {
+    if (mass[i]! > 0) top = Math.max(top, Math.log(mass[i]!) + tilt * (first + i) * width);
+  }
+  let sum = 0;
+  for (let i = 0; i < mass.length; i++) {
+    if (mass[i]! > 0) sum += Math.exp(Math.log(mass[i]!) + tilt * (first + i) * width - top);
+  }
+  return top + Math.log(sum);
+}
+
+/** @param first index of the lowest loss of the sum. */
+function compose(
+  parts: readonly LossDistribution[],
+  steps: readonly LossStep[],
+  first: number,
+): LossDistribution {
+  const sumRe = new Float64Array(POINTS).fill(1);
+  const sumIm = new Float64Array(POINTS);
+  let finite = 1;
+  parts.forEach((part, at) => {
+    const { times } = steps[at]!;
+    const [re, im] = [new Float64Array(POINTS), new Float64Array(POINTS)];
+    part.mass.forEach((mass, i) => {
+      const place = modulo(part.first + i);
+      re[place] = re[place]! + mass;
+    });
+    fourier(re, im, false);
+    for (let i = 0; i < POINTS; i++) {
+      const size = Math.hypot(re[i]!, im[i]!) ** times;
+      const angle = Math.atan2(im[i]!, re[i]!) * times;
+      const [x, y] = [size * Math.cos(angle), size * Math.sin(angle)];
+      const before = sumRe[i]!;
+      sumRe[i] = before * x - sumIm[i]! * y;
+      sumIm[i] = before * y + sumIm[i]! * x;
+    }
+    finite *= (1 - part.infinite) ** times;
+  });
+  fourier(sumRe, sumIm, true);
+  const mass = Float64Array.from({ length: POINTS }, (_, i) => sumRe[modulo(first + i)]! / POINTS);
+  return { first, width: parts[0]!.width, mass, infinite: 1 - finite };
+}
+
+function modulo(index: number): number {
+  return ((index % POINTS) + POINTS) % POINTS;
+}
+
+/** The smallest ε at which the hockey-stick divergence Σ p·(1 − e^{ε − loss})⁺ is at most δ. */
+function epsilonOf({ first, width, mass, infinite }: LossDistribution, delta: number): number {
+  if (infinite > delta) return Infinity;
+  // Sums over the losses above: of p, and of p · e^{−loss}.
+  let above = infinite;
+  let other = 0;
+  for (let i = mass.length - 1; i >= 0; i--) {
+    const loss = (first + i) * width;
+    if (above - Math.exp(loss) * other > delta) {
+      return Math.max(0, Math.log((above - delta) / other));
+    }
+    if (loss < 0) return 0;
+    above += mass[i]!;
+    other += mass[i]! * Math.exp(-loss);
+  }
+  return 0;
+}
